@@ -1,0 +1,210 @@
+//! The file provider of the root key: the only input and output of this crate.
+//!
+//! The file is text of exactly three lines, so that an operator can see what it is and damage is
+//! told apart from a wrong key:
+//!
+//! ```text
+//! strongroom-root-key-v1
+//! <base64 of the 32 key bytes>
+//! <first 16 hexadecimal digits of a SHA-256 over the two lines above>
+//! ```
+//!
+//! Must never replace or repair a file, nor accept one that others can read.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::canonical::Canonical;
+use crate::entropy::EntropyError;
+
+const HEADER: &str = "strongroom-root-key-v1";
+/// Characters of 32 bytes in padded base64.
+const ENCODED_LEN: usize = 44;
+const CHECKSUM_LEN: usize = 16;
+const FILE_LEN: usize = HEADER.len() + 1 + ENCODED_LEN + 1 + CHECKSUM_LEN + 1;
+/// Larger files are not even read.
+const READ_LIMIT: u64 = 4096;
+
+/// What is wrong with a root key file. Each is one line that names the file and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum RootKeyError {
+    /// There is no file of that name.
+    #[error("the root key file {0:?} does not exist")]
+    NotFound(PathBuf),
+    /// The name is a symbolic link.
+    #[error("the root key file {0:?} is a symbolic link: name the file itself")]
+    SymbolicLink(PathBuf),
+    /// A directory, device, pipe or socket.
+    #[error("the root key file {0:?} is not a regular file")]
+    NotAFile(PathBuf),
+    /// Group or others have some access.
+    #[error("the root key file {path:?} has mode {mode:04o}: it must give group and others nothing (chmod 600)")]
+    Permissions {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It does not begin with the header line.
+    #[error("{0:?} is not a root key file: its first line is not {HEADER:?}")]
+    WrongHeader(PathBuf),
+    /// The header is right but the length is not.
+    #[error(
+        "the root key file {path:?} has {found} bytes instead of {FILE_LEN}: it is damaged or cut short; restore it from its backup"
+    )]
+    WrongSize {
+        /// The file.
+        path: PathBuf,
+        /// Its length in bytes.
+        found: u64,
+    },
+    /// The key does not match its checksum, or is not written as expected.
+    #[error("the root key file {0:?} is damaged: its checksum does not match; restore it from its backup")]
+    Damaged(PathBuf),
+    /// Creating would have replaced something.
+    #[error("the root key file {0:?} exists already and is never replaced")]
+    AlreadyExists(PathBuf),
+    /// The file was exchanged while it was opened.
+    #[error("the root key file {0:?} changed while it was opened")]
+    Exchanged(PathBuf),
+    /// The operating system refused.
+    #[error("cannot {action} the root key file {path:?}: {source}")]
+    Io {
+        /// What was attempted, for example `read`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// No key could be drawn.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+}
+
+/// Reads and checks a key file.
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<[u8; 32]>, RootKeyError> {
+    let mut file = open_private(path)?;
+    let length = metadata(&file, path)?.len();
+    // One allocation for all: growing would leave copies of the key behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(READ_LIMIT as usize + 64));
+    (&mut file).take(READ_LIMIT).read_to_end(&mut text).map_err(io_error("read", path))?;
+    parse(&text, length, path)
+}
+
+/// Writes a new key file and makes it durable, directory entry included.
+pub(crate) fn create(path: &Path, key: &[u8; 32]) -> Result<(), RootKeyError> {
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => RootKeyError::AlreadyExists(path.to_owned()),
+            _ => io_error("create", path)(error),
+        })?;
+    let written = check_permissions(&metadata(&file, path)?, path).and_then(|()| {
+        file.write_all(&format(key))
+            .and_then(|()| file.sync_all())
+            .and_then(|()| sync_directory(path))
+            .map_err(io_error("write", path))
+    });
+    if written.is_err() {
+        // It is this call's own file and nobody uses its key yet. If removing fails as well, the next
+        // start reports the file as damaged, and the first error is the one to tell.
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
+fn open_private(path: &Path) -> Result<File, RootKeyError> {
+    let named = fs::symlink_metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => RootKeyError::NotFound(path.to_owned()),
+        _ => io_error("read", path)(error),
+    })?;
+    if named.is_symlink() {
+        return Err(RootKeyError::SymbolicLink(path.to_owned()));
+    }
+    // Before opening: opening a pipe would wait for a writer.
+    if !named.is_file() {
+        return Err(RootKeyError::NotAFile(path.to_owned()));
+    }
+    check_permissions(&named, path)?;
+    let file = File::open(path).map_err(io_error("read", path))?;
+    let opened = metadata(&file, path)?;
+    // What was checked by name must be what was opened, not a link put in its place meanwhile.
+    if (opened.dev(), opened.ino()) != (named.dev(), named.ino()) {
+        return Err(RootKeyError::Exchanged(path.to_owned()));
+    }
+    check_permissions(&opened, path)?;
+    Ok(file)
+}
+
+fn check_permissions(metadata: &fs::Metadata, path: &Path) -> Result<(), RootKeyError> {
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o077 == 0 { Ok(()) } else { Err(RootKeyError::Permissions { path: path.to_owned(), mode }) }
+}
+
+fn metadata(file: &File, path: &Path) -> Result<fs::Metadata, RootKeyError> {
+    file.metadata().map_err(io_error("read", path))
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl Fn(io::Error) -> RootKeyError {
+    move |source| RootKeyError::Io { action, path: path.to_owned(), source }
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    File::open(directory)?.sync_all()
+}
+
+fn format(key: &[u8; 32]) -> Zeroizing<Vec<u8>> {
+    let mut encoded = Zeroizing::new(String::with_capacity(ENCODED_LEN));
+    STANDARD.encode_string(key, &mut encoded);
+    let mut text = Zeroizing::new(Vec::with_capacity(FILE_LEN));
+    for line in [HEADER, &encoded, &checksum(encoded.as_bytes())] {
+        text.extend_from_slice(line.as_bytes());
+        text.push(b'\n');
+    }
+    text
+}
+
+fn parse(text: &[u8], length: u64, path: &Path) -> Result<Zeroizing<[u8; 32]>, RootKeyError> {
+    let body = text
+        .strip_prefix(HEADER.as_bytes())
+        .and_then(|rest| rest.strip_prefix(b"\n"))
+        .ok_or_else(|| RootKeyError::WrongHeader(path.to_owned()))?;
+    if text.len() != FILE_LEN || length != FILE_LEN as u64 {
+        return Err(RootKeyError::WrongSize { path: path.to_owned(), found: length });
+    }
+    decode(body).ok_or_else(|| RootKeyError::Damaged(path.to_owned()))
+}
+
+/// Reads the key line and the checksum line.
+fn decode(body: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+    let (encoded, rest) = body.split_at_checked(ENCODED_LEN)?;
+    let stated = rest.strip_prefix(b"\n")?.strip_suffix(b"\n")?;
+    if stated != checksum(encoded).as_bytes() {
+        return None;
+    }
+    let mut key = Zeroizing::new([0u8; 32]);
+    match STANDARD.decode_slice(encoded, key.as_mut_slice()) {
+        Ok(32) => Some(key),
+        _ => None,
+    }
+}
+
+fn checksum(encoded: &[u8]) -> String {
+    let hash = Canonical::new("strongroom/v1/root-key-file").field(HEADER.as_bytes()).field(encoded).sha256();
+    let mut digits = data_encoding::HEXLOWER.encode(&hash);
+    digits.truncate(CHECKSUM_LEN);
+    digits
+}
+
+#[cfg(test)]
+mod tests;

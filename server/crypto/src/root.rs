@@ -1,0 +1,180 @@
+//! The root key: the one secret that is not in the database.
+//!
+//! Everything it protects is protected by a key derived from it for that use. Must never be stored
+//! beside what it protects, printed, or used directly as an encryption key.
+
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+pub use crate::key_file::RootKeyError;
+
+use crate::canonical::Canonical;
+use crate::derive::derive_key;
+use crate::entropy::{Entropy, EntropyError, draw_key};
+use crate::envelope::{OpenError, SealError, WRAP_FORMAT, strip_format};
+use crate::mac::MacKey;
+use crate::secret::Plaintext;
+use crate::{gcm, key_file};
+
+/// 256 uniformly random bits at the top of the hierarchy.
+pub struct RootKey(Zeroizing<[u8; 32]>);
+
+impl RootKey {
+    /// Draws a new root key that exists in memory only.
+    ///
+    /// # Errors
+    /// [`EntropyError`] when no randomness is available.
+    pub fn generate(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        draw_key(entropy).map(Self)
+    }
+
+    /// Reads a key file that [`RootKey::create_file`] wrote.
+    ///
+    /// Refuses a symbolic link, anything but a regular file, and any permission for group or others.
+    ///
+    /// # Errors
+    /// [`RootKeyError`], one clear line for each thing that can be wrong.
+    pub fn from_file(path: &Path) -> Result<Self, RootKeyError> {
+        key_file::read(path).map(Self)
+    }
+
+    /// Draws a new root key and writes it to a new file of mode 0600, durable when this returns.
+    /// Never replaces a file: an overwritten root key is the loss of everything under it.
+    ///
+    /// # Errors
+    /// [`RootKeyError`]; an incomplete file is removed again.
+    pub fn create_file(path: &Path, entropy: &dyn Entropy) -> Result<Self, RootKeyError> {
+        let key = draw_key(entropy)?;
+        key_file::create(path, &key)?;
+        Ok(Self(key))
+    }
+
+    /// A short public fingerprint (16 hexadecimal digits), to tell a wrong key from a damaged
+    /// database. Derived one way: it gives nothing of the key away.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let fingerprint = self.derive("strongroom/v1/root-key/id", &[]);
+        data_encoding::HEXLOWER.encode(fingerprint.first_chunk::<8>().unwrap_or(&[0; 8]))
+    }
+
+    /// Seals something small that belongs to the installation as a whole, such as a signing key.
+    /// `label` names what it is; it opens under the same label only.
+    ///
+    /// The result is `format (1 byte) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`.
+    ///
+    /// # Errors
+    /// [`SealError`] when no randomness is available or the plaintext is too long.
+    pub fn seal_blob(
+        &self,
+        label: &str,
+        installation: &[u8; 16],
+        plaintext: &Plaintext,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, SealError> {
+        gcm::seal(
+            &gcm::cipher(&self.derive(BLOB_KEY, &[])),
+            &[WRAP_FORMAT],
+            &blob_place(label, installation),
+            plaintext.expose(),
+            entropy,
+        )
+    }
+
+    /// Opens what [`RootKey::seal_blob`] sealed under the same label for the same installation.
+    ///
+    /// # Errors
+    /// [`OpenError`] when anything differs.
+    pub fn open_blob(&self, label: &str, installation: &[u8; 16], sealed: &[u8]) -> Result<Plaintext, OpenError> {
+        let plaintext = gcm::open(
+            &gcm::cipher(&self.derive(BLOB_KEY, &[])),
+            &blob_place(label, installation),
+            strip_format(sealed)?,
+        )?;
+        Ok(Plaintext::from_zeroizing(plaintext))
+    }
+
+    /// Derives the key that authenticates control rows for one purpose.
+    #[must_use]
+    pub fn mac_key(&self, purpose: &'static str, installation: &[u8; 16]) -> MacKey {
+        MacKey::from_secret(&self.derive("strongroom/v1/root-key/mac", &[purpose.as_bytes(), installation]))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_secret(secret: [u8; 32]) -> Self {
+        Self(Zeroizing::new(secret))
+    }
+
+    pub(crate) fn derive(&self, label: &str, context: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+        derive_key(&self.0, label, context)
+    }
+}
+
+const BLOB_KEY: &str = "strongroom/v1/root-key/seals-blobs";
+
+fn blob_place(label: &str, installation: &[u8; 16]) -> Vec<u8> {
+    Canonical::new("strongroom/v1/blob")
+        .u64(u64::from(WRAP_FORMAT))
+        .field(label.as_bytes())
+        .field(installation)
+        .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::{NoEntropy, SeededEntropy};
+
+    fn root(seed: u64) -> RootKey {
+        RootKey::generate(&SeededEntropy::new(seed)).unwrap()
+    }
+
+    #[test]
+    fn the_fingerprint_is_short_stable_and_differs_between_keys() {
+        assert_eq!(root(1).id(), root(1).id());
+        assert_ne!(root(1).id(), root(2).id());
+        assert_eq!(root(1).id().len(), 16);
+        assert_ne!(root(1).id(), "0000000000000000");
+    }
+
+    #[test]
+    fn nothing_is_generated_without_randomness() {
+        assert!(RootKey::generate(&NoEntropy).is_err());
+        let plaintext = Plaintext::from_slice(b"x");
+        assert_eq!(
+            root(1).seal_blob("l", &[1; 16], &plaintext, &NoEntropy).err(),
+            Some(SealError::Entropy(EntropyError))
+        );
+    }
+
+    #[test]
+    fn a_blob_opens_under_its_label_installation_and_key_only() {
+        let plaintext = Plaintext::from_slice(b"signing key");
+        let sealed = root(1).seal_blob("audit-signer", &[1; 16], &plaintext, &SeededEntropy::new(9)).unwrap();
+        let opened = root(1).open_blob("audit-signer", &[1; 16], &sealed);
+        assert_eq!(opened.ok().unwrap().expose(), b"signing key");
+
+        let refused = [
+            root(1).open_blob("token-signer", &[1; 16], &sealed),
+            root(1).open_blob("audit-signer", &[2; 16], &sealed),
+            root(2).open_blob("audit-signer", &[1; 16], &sealed),
+            root(1).open_blob("audit-signer", &[1; 16], &[]),
+            root(1).open_blob("audit-signer", &[1; 16], &sealed[..28]),
+        ];
+        for result in refused {
+            assert_eq!(result.err(), Some(OpenError::Tampered));
+        }
+    }
+
+    #[test]
+    fn every_bit_of_a_blob_counts() {
+        let plaintext = Plaintext::from_slice(b"signing key");
+        let sealed = root(1).seal_blob("l", &[1; 16], &plaintext, &SeededEntropy::new(9)).unwrap();
+        for bit in 0..sealed.len() * 8 {
+            let mut changed = sealed.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let expected = if bit < 8 { OpenError::UnsupportedFormat } else { OpenError::Tampered };
+            assert_eq!(root(1).open_blob("l", &[1; 16], &changed).err(), Some(expected));
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Actions: what can be asked of a vault or of the installation, in Azure's words where Azure has one.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident = $data_action:literal, $operation:literal;)*) => {
+        /// One thing that can be asked.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Action { $($(#[$doc])* #[serde(rename = $operation)] $variant,)* }
+
+        impl Action {
+            /// Every action, for matrices and tests.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The data action that a role definition must contain (Azure role-based access control).
+            #[must_use]
+            pub fn data_action(self) -> &'static str {
+                match self { $(Self::$variant => $data_action,)* }
+            }
+
+            /// The operation name of audit records (Azure's AuditEvent names where they exist).
+            #[must_use]
+            pub fn operation(self) -> &'static str {
+                match self { $(Self::$variant => $operation,)* }
+            }
+        }
+    };
+}
+
+actions! {
+    /// PUT /secrets/{name}
+    SecretSet = "Microsoft.KeyVault/vaults/secrets/setSecret/action", "SecretSet";
+    /// GET /secrets/{name}/{version}
+    SecretGet = "Microsoft.KeyVault/vaults/secrets/getSecret/action", "SecretGet";
+    /// GET /secrets
+    SecretList = "Microsoft.KeyVault/vaults/secrets/readMetadata/action", "SecretList";
+    /// GET /secrets/{name}/versions
+    SecretListVersions = "Microsoft.KeyVault/vaults/secrets/readMetadata/action", "SecretListVersions";
+    /// Metadata of one secret without its value (dashboard).
+    SecretShow = "Microsoft.KeyVault/vaults/secrets/readMetadata/action", "SecretShow";
+    /// DELETE /secrets/{name}
+    SecretDelete = "Microsoft.KeyVault/vaults/secrets/delete", "SecretDelete";
+    /// GET /deletedsecrets/{name}
+    SecretGetDeleted = "Microsoft.KeyVault/vaults/secrets/readMetadata/action", "SecretGetDeleted";
+    /// GET /deletedsecrets
+    SecretListDeleted = "Microsoft.KeyVault/vaults/secrets/readMetadata/action", "SecretListDeleted";
+    /// POST /deletedsecrets/{name}/recover
+    SecretRecover = "Microsoft.KeyVault/vaults/secrets/recover/action", "SecretRecover";
+    /// DELETE /deletedsecrets/{name}
+    SecretPurge = "Microsoft.KeyVault/vaults/secrets/purge/action", "SecretPurge";
+    /// Make a vault.
+    VaultCreate = "Microsoft.KeyVault/vaults/write", "VaultPut";
+    /// See a vault's settings.
+    VaultRead = "Microsoft.KeyVault/vaults/read", "VaultGet";
+    /// Give somebody a role.
+    AssignmentAdd = "Microsoft.Authorization/roleAssignments/write", "RoleAssignmentCreate";
+    /// Make a workload identity.
+    WorkloadCreate = "Strongroom/workloads/write", "WorkloadCreate";
+    /// Read audit records.
+    AuditRead = "Strongroom/audit/read", "AuditRead";
+    /// Exchange a credential for an access token.
+    TokenIssue = "Strongroom/token/issue", "Authentication";
+    /// Begin or end a dashboard session.
+    SessionChange = "Strongroom/session/write", "Session";
+}

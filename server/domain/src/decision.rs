@@ -1,0 +1,92 @@
+//! Decisions: what the gate concluded and how, in a form that can be shown, recorded and judged again.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{action::Action, policy::PolicyFailure};
+
+/// What one stage of the gate said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StageEffect {
+    /// Nothing against the request.
+    Allow,
+    /// The request must not go through.
+    Deny,
+}
+
+/// One stage of a decision's trace, in the order in which they were judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// `vault`, `network`, `identity`, `grants`, `object` or `policy:<attachment>`.
+    pub stage: String,
+    /// What it said.
+    pub effect: StageEffect,
+    /// Machine-readable reason.
+    pub reason: String,
+    /// A sentence or the evidence (assignment id, module digest), if there is more to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Fuel burnt by a policy module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+}
+
+/// Why a request was denied. Says what a person can act on and nothing that helps to guess.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DenyReason {
+    /// The vault's network rules do not list the client's address.
+    Network,
+    /// The workload is disabled or gone.
+    Identity,
+    /// No assignment allows the action here.
+    NoRole,
+    /// A policy module said no.
+    Policy {
+        /// Name of the attachment.
+        attachment: String,
+        /// The module's reason code.
+        code: String,
+        /// The module's public sentence.
+        sentence: String,
+    },
+    /// A policy module gave no usable answer.
+    PolicyFailed {
+        /// Name of the attachment.
+        attachment: String,
+        /// What went wrong.
+        failure: PolicyFailure,
+    },
+    /// What was to be judged is not what Strongroom wrote.
+    Tampered,
+    /// The facts could not be read.
+    Unavailable,
+}
+
+impl DenyReason {
+    /// Machine-readable reason.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Network => "network-not-allowed",
+            Self::Identity => "identity-disabled",
+            Self::NoRole => "no-role",
+            Self::Policy { code, .. } => code,
+            Self::PolicyFailed { failure, .. } => failure.reason_code(),
+            Self::Tampered => "tampered",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// A denial as the caller may see it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} is denied: {}", action.operation(), reason.code())]
+pub struct Denial {
+    /// Decision id.
+    pub request_id: Uuid,
+    /// What was asked.
+    pub action: Action,
+    /// Why not.
+    pub reason: DenyReason,
+}

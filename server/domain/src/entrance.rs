@@ -1,0 +1,242 @@
+//! Ways in: exchanging a credential for an access token, and dashboard sessions.
+//!
+//! Whether a credential is right is the business of `identity`, behind the port [`Credentials`].
+//! Here it is decided what follows, and nothing is given out before it is on record.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use strongroom_crypto::{Entropy, SecretText};
+use uuid::Uuid;
+
+use crate::{
+    action::Action,
+    change::Change,
+    context::RequestContext,
+    gate::{Case, Gate},
+    identity::{Session, Workload},
+    keyring::{Keyring, KeyringError},
+    ports::IdentityStore,
+    principal::{Principal, PrincipalId},
+    record::{HowItWent, NoRecord, Outcome, Recorder},
+};
+
+/// What a client shows to prove who it is.
+pub enum ClientProof {
+    /// A client secret.
+    Secret(SecretText),
+    /// A JWT of a federated issuer (RFC 7523).
+    Assertion(SecretText),
+}
+
+/// A credential is not good enough. One answer for unknown, wrong, expired and disabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialError {
+    /// Unknown client, wrong or expired credential, disabled workload.
+    #[error("the client's credential is not valid")]
+    Invalid,
+    /// The federated issuer's keys cannot be had.
+    #[error("the issuer of the assertion is not reachable")]
+    IssuerUnavailable,
+    /// Tokens cannot be signed.
+    #[error("tokens cannot be signed")]
+    SigningFailed,
+}
+
+/// An access token.
+pub struct AccessToken {
+    /// The token.
+    pub token: SecretText,
+    /// Seconds it is good for.
+    pub expires_in: u32,
+}
+
+/// Checks credentials and mints tokens.
+#[async_trait]
+pub trait Credentials: Send + Sync {
+    /// Checks a proof against a workload, doing comparable work when there is none.
+    /// Gives the id of the credential used, for the record.
+    ///
+    /// # Errors
+    /// [`CredentialError`].
+    async fn check(
+        &self,
+        workload: Option<&Workload>,
+        client_id: &str,
+        proof: &ClientProof,
+        now_millis: i64,
+    ) -> Result<String, CredentialError>;
+
+    /// Signs an access token for a workload. `id` becomes the token's `jti`.
+    ///
+    /// # Errors
+    /// [`CredentialError::SigningFailed`].
+    fn mint(&self, workload: &Workload, id: Uuid, now_millis: i64) -> Result<AccessToken, CredentialError>;
+}
+
+/// Why there is no token or session.
+#[derive(Debug, thiserror::Error)]
+pub enum EntranceError {
+    /// The credential is not good enough.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// The store or a source of randomness is not available.
+    #[error("the store is unavailable")]
+    Unavailable,
+    /// The audit record could not be made durable.
+    #[error(transparent)]
+    NoRecord(#[from] NoRecord),
+}
+
+impl HowItWent for EntranceError {
+    fn how(&self) -> (Outcome, &str) {
+        match self {
+            Self::Credential(CredentialError::Invalid) => (Outcome::Unauthenticated, "invalid-credential"),
+            Self::Credential(CredentialError::IssuerUnavailable) => (Outcome::Failed, "issuer-unavailable"),
+            Self::Credential(CredentialError::SigningFailed) => (Outcome::Failed, "signing-failed"),
+            Self::Unavailable => (Outcome::Failed, "unavailable"),
+            Self::NoRecord(_) => (Outcome::Failed, "no-record"),
+        }
+    }
+}
+
+impl From<KeyringError> for EntranceError {
+    fn from(error: KeyringError) -> Self {
+        tracing::error!(%error, "the keyring refused");
+        Self::Unavailable
+    }
+}
+
+/// How long a dashboard session lasts at most, in seconds.
+pub const SESSION_SECONDS: i64 = 8 * 3600;
+
+/// The use cases with what they conduct.
+pub struct Entrance {
+    /// Makes the permits: a proven credential is what they rest on.
+    pub gate: Arc<Gate>,
+    /// Workloads and sessions.
+    pub identities: Arc<dyn IdentityStore>,
+    /// Checks credentials, mints tokens.
+    pub credentials: Arc<dyn Credentials>,
+    /// Authenticates rows.
+    pub keyring: Arc<Keyring>,
+    /// Writes records, releases answers.
+    pub recorder: Recorder,
+    /// Session ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Entrance {
+    /// The token endpoint: a credential for an access token.
+    ///
+    /// # Errors
+    /// [`EntranceError`].
+    pub async fn issue_token(
+        &self,
+        ctx: &RequestContext,
+        client_id: &str,
+        proof: &ClientProof,
+    ) -> Result<AccessToken, EntranceError> {
+        let workload = match Uuid::try_parse(client_id) {
+            Ok(id) => self.identities.workload(id).await.map_err(|error| {
+                tracing::error!(%error, "the token endpoint could not read a workload");
+                EntranceError::Unavailable
+            })?,
+            Err(_) => None,
+        };
+        let authentic = workload.filter(|w| self.keyring.verify_workload(w).is_ok());
+        let proven = self.credentials.check(authentic.as_deref(), client_id, proof, ctx.now).await;
+        let claimed = PrincipalId {
+            issuer: self.gate.own_issuer.clone(),
+            subject: client_id.chars().filter(|c| !c.is_control()).take(64).collect(),
+        };
+        let Case { permit, mut record, .. } = self.gate.proven(ctx, Action::TokenIssue);
+        record.object = Some(claimed.subject.clone());
+        let outcome = match (proven, authentic) {
+            (Ok(credential), Some(workload)) => {
+                record.principal = Some(claimed);
+                "workload".clone_into(&mut record.principal_kind);
+                record.version = Some(credential);
+                self.credentials.mint(&workload, ctx.request_id, ctx.now)
+            }
+            (Ok(_), None) => Err(CredentialError::Invalid),
+            (Err(error), _) => Err(error),
+        };
+        self.recorder.release(ctx, record, permit.hold(outcome.map_err(EntranceError::from))).await?
+    }
+
+    /// Begins a dashboard session; gives the cookie's value, which is stored nowhere.
+    ///
+    /// # Errors
+    /// [`EntranceError`].
+    pub async fn begin_session(
+        &self,
+        ctx: &RequestContext,
+        principal: Principal,
+        display_name: String,
+    ) -> Result<SecretText, EntranceError> {
+        let mut random = zeroize::Zeroizing::new([0u8; 32]);
+        self.entropy.fill(random.as_mut_slice()).map_err(|_| EntranceError::Unavailable)?;
+        let cookie = SecretText::new(data_encoding::BASE64URL_NOPAD.encode(random.as_slice()));
+        let created = ctx.seconds();
+        let mut session = Session {
+            id_hash: strongroom_crypto::sha256(cookie.expose().as_bytes()),
+            principal,
+            display_name,
+            created,
+            expires: created + SESSION_SECONDS,
+            tag: Vec::new(),
+        };
+        session.tag = self.keyring.tag_session(&session)?;
+        let Case { permit, mut record, .. } = self.gate.proven(ctx, Action::SessionChange);
+        "SessionBegin".clone_into(&mut record.operation);
+        record.principal = Some(session.principal.id.clone());
+        session.principal.kind.as_str().clone_into(&mut record.principal_kind);
+        self.change(ctx, permit, record, Change::BeginSession(Box::new(session)), cookie).await
+    }
+
+    /// Ends a dashboard session, at once.
+    ///
+    /// # Errors
+    /// [`EntranceError`].
+    pub async fn end_session(&self, ctx: &RequestContext, id_hash: [u8; 32]) -> Result<(), EntranceError> {
+        let Case { permit, mut record, .. } = self.gate.proven(ctx, Action::SessionChange);
+        "SessionEnd".clone_into(&mut record.operation);
+        self.change(ctx, permit, record, Change::EndSession { id_hash }, ()).await
+    }
+
+    /// The session behind a cookie, if it is one of ours and not over.
+    ///
+    /// # Errors
+    /// [`EntranceError::Unavailable`].
+    pub async fn session(&self, cookie: &str, now_millis: i64) -> Result<Option<Arc<Session>>, EntranceError> {
+        let id_hash = strongroom_crypto::sha256(cookie.as_bytes());
+        let found = self.identities.session(&id_hash).await.map_err(|error| {
+            tracing::error!(%error, "a session could not be read");
+            EntranceError::Unavailable
+        })?;
+        let now = now_millis.div_euclid(1000);
+        Ok(found.filter(|s| s.id_hash == id_hash && s.expires > now && self.keyring.verify_session(s).is_ok()))
+    }
+
+    /// What a form of the dashboard must send back: bound to the session, useless elsewhere.
+    #[must_use]
+    pub fn form_token(&self, session: &Session) -> String {
+        data_encoding::BASE64URL_NOPAD.encode(&self.keyring.form_token(&session.id_hash))
+    }
+
+    async fn change<T>(
+        &self,
+        ctx: &RequestContext,
+        permit: crate::permit::Permit,
+        record: crate::record::Record,
+        change: Change,
+        answer: T,
+    ) -> Result<T, EntranceError> {
+        let (change, held) = permit.apply(change, answer).map_err(|error| {
+            tracing::error!(%error, "a change did not fit its permit");
+            EntranceError::Unavailable
+        })?;
+        self.recorder.commit(ctx, record, change, held).await?.ok_or(EntranceError::Unavailable)
+    }
+}

@@ -1,0 +1,396 @@
+//! The gate: the only place that says yes.
+//!
+//! Judged in this order: the vault, network rules, the identity's state, grants, the object's
+//! metadata, policy modules. Default deny, any deny wins, an error denies. Reads metadata, never a
+//! value. A `yes` is a [`Permit`], bound to what was judged.
+
+use std::sync::Arc;
+
+use crate::{
+    action::Action,
+    context::RequestContext,
+    decision::{Denial, DenyReason, Stage, StageEffect},
+    grant::Target,
+    keyring::{Keyring, VaultKeys},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
+    permit::{Held, ObjectRef, Permit},
+    policy::{AttachmentState, Effect, PolicyConnection, PolicyEngine, PolicyObject, PolicyPrincipal, PolicyRequest},
+    ports::{GrantStore, IdentityStore, SecretStore, VaultStore},
+    principal::PrincipalKind,
+    record::Record,
+    secret::{SecretAttributes, SecretFacts},
+    vault::Vault,
+};
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    /// The action.
+    pub action: Action,
+    /// The vault; none for the installation itself.
+    pub vault: Option<&'a VaultName>,
+    /// Kind of the object.
+    pub kind: ObjectKind,
+    /// The object, unless the whole collection is meant.
+    pub name: Option<&'a ObjectName>,
+    /// The version, if one was named.
+    pub version: Option<&'a ObjectVersion>,
+    /// On a write: the attributes as they would be.
+    pub proposed: Option<&'a SecretAttributes>,
+}
+
+impl<'a> Ask<'a> {
+    /// An action on the installation.
+    #[must_use]
+    pub fn server(action: Action) -> Self {
+        Self { action, vault: None, kind: ObjectKind::Server, name: None, version: None, proposed: None }
+    }
+
+    /// An action on a vault itself.
+    #[must_use]
+    pub fn vault(action: Action, vault: &'a VaultName) -> Self {
+        Self { action, vault: Some(vault), kind: ObjectKind::Vault, name: None, version: None, proposed: None }
+    }
+
+    /// An action on the secrets of a vault.
+    #[must_use]
+    pub fn secrets(action: Action, vault: &'a VaultName) -> Self {
+        Self { action, vault: Some(vault), kind: ObjectKind::Secret, name: None, version: None, proposed: None }
+    }
+
+    /// An action on one secret.
+    #[must_use]
+    pub fn secret(action: Action, vault: &'a VaultName, name: &'a ObjectName) -> Self {
+        Self { name: Some(name), ..Self::secrets(action, vault) }
+    }
+}
+
+/// A permitted request: the permit, what was judged, and the record begun.
+pub struct Case {
+    /// The permit.
+    pub permit: Permit,
+    /// The record, to be completed by how it went.
+    pub record: Record,
+    /// The vault with its keys; none for the installation itself.
+    pub vault: Option<(Arc<Vault>, Arc<VaultKeys>)>,
+    /// The object, if there is one.
+    pub facts: Option<Arc<SecretFacts>>,
+}
+
+/// What the gate concluded. A denial is held like everything else until it is on record.
+pub enum Judgement {
+    /// Go on with the permit.
+    Permitted(Box<Case>),
+    /// No.
+    Denied(Box<Record>, Held<Denial>),
+}
+
+/// The gate with what it asks.
+pub struct Gate {
+    /// Own issuer: principals of it are workloads kept here, whose state is judged too.
+    pub own_issuer: String,
+    /// Vaults.
+    pub vaults: Arc<dyn VaultStore>,
+    /// Assignments.
+    pub grants: Arc<dyn GrantStore>,
+    /// Secrets' metadata.
+    pub secrets: Arc<dyn SecretStore>,
+    /// Workloads' state.
+    pub identities: Arc<dyn IdentityStore>,
+    /// Policy modules.
+    pub policies: Arc<dyn PolicyEngine>,
+    /// Authenticates what is judged.
+    pub keyring: Arc<Keyring>,
+}
+
+/// A judgement in progress: the trace so far.
+struct Trace(Vec<Stage>);
+
+impl Trace {
+    fn allow(&mut self, stage: &str, reason: &str, detail: Option<String>) {
+        self.push(stage, StageEffect::Allow, reason, detail);
+    }
+
+    fn deny(&mut self, stage: &str, reason: DenyReason, detail: Option<String>) -> DenyReason {
+        self.push(stage, StageEffect::Deny, reason.code(), detail);
+        reason
+    }
+
+    fn push(&mut self, stage: &str, effect: StageEffect, reason: &str, detail: Option<String>) {
+        self.0.push(Stage { stage: stage.to_owned(), effect, reason: reason.to_owned(), detail, fuel: None });
+    }
+}
+
+#[derive(Default)]
+struct Judged {
+    vault: Option<(Arc<Vault>, Arc<VaultKeys>)>,
+    facts: Option<Arc<SecretFacts>>,
+    input: Option<Box<PolicyRequest>>,
+}
+
+impl Gate {
+    /// Judges a request.
+    pub async fn judge(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Judgement {
+        let mut trace = Trace(Vec::with_capacity(6));
+        let mut judged = Judged::default();
+        let verdict = self.stages(ctx, ask, &mut trace, &mut judged).await;
+        let mut record = begin_record(ctx, ask);
+        record.trace = trace.0;
+        record.settings_revision = judged.vault.as_ref().map(|(vault, _)| vault.revision);
+        record.input = judged.input;
+        match verdict {
+            Ok(()) => {
+                let object = ObjectRef {
+                    vault: judged.vault.as_ref().map(|(vault, _)| (vault.id, vault.name.clone())),
+                    kind: ask.kind,
+                    name: ask.name.cloned(),
+                };
+                let revision = match ask.kind {
+                    ObjectKind::Secret => judged.facts.as_ref().map(|f| f.secret.revision),
+                    ObjectKind::Vault => judged.vault.as_ref().map(|(vault, _)| vault.revision),
+                    ObjectKind::Server => None,
+                };
+                let permit = Permit::grant(ctx.request_id, ask.action, object, revision);
+                Judgement::Permitted(Box::new(Case { permit, record, vault: judged.vault, facts: judged.facts }))
+            }
+            Err(reason) => {
+                let denial = Denial { request_id: ctx.request_id, action: ask.action, reason };
+                Judgement::Denied(Box::new(record), Held::without_permit(ctx.request_id, denial))
+            }
+        }
+    }
+
+    /// A permit that rests on a proven credential instead of a grant: for the ways in, which
+    /// nobody can have a role for before they are in.
+    pub(crate) fn proven(&self, ctx: &RequestContext, action: Action) -> Case {
+        let ask = Ask::server(action);
+        let object = ObjectRef { vault: None, kind: ask.kind, name: None };
+        let permit = Permit::grant(ctx.request_id, action, object, None);
+        Case { permit, record: begin_record(ctx, &ask), vault: None, facts: None }
+    }
+
+    async fn stages(
+        &self,
+        ctx: &RequestContext,
+        ask: &Ask<'_>,
+        trace: &mut Trace,
+        judged: &mut Judged,
+    ) -> Result<(), DenyReason> {
+        if let Some(name) = ask.vault {
+            judged.vault = self.find_vault(name, trace).await?;
+        }
+        if let Some((vault, _)) = &judged.vault {
+            if !vault.settings.network.admit(ctx.client) {
+                return Err(trace.deny("network", DenyReason::Network, None));
+            }
+            trace.allow("network", "admitted", None);
+        }
+        self.judge_identity(ctx, trace).await?;
+        self.judge_grants(ctx, ask, judged, trace).await?;
+        if let (Some((vault, keys)), Some(name)) = (&judged.vault, ask.name) {
+            judged.facts = self.find_object(vault, keys, name, ask, trace).await?;
+        }
+        if let Some((vault, _)) = judged.vault.clone() {
+            self.judge_policies(ctx, ask, &vault, judged, trace).await?;
+        }
+        Ok(())
+    }
+
+    async fn find_vault(
+        &self,
+        name: &VaultName,
+        trace: &mut Trace,
+    ) -> Result<Option<(Arc<Vault>, Arc<VaultKeys>)>, DenyReason> {
+        let vault = match self.vaults.vault(name).await {
+            Ok(Some(vault)) => vault,
+            // Goes on without: who holds a role on the installation learns that it is missing,
+            // everybody else gets the answer of a vault without a grant.
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                tracing::error!(%error, "the gate could not read a vault");
+                return Err(trace.deny("vault", DenyReason::Unavailable, None));
+            }
+        };
+        let keys = self
+            .keyring
+            .verify_vault(&vault)
+            .and_then(|()| self.keyring.vault_keys(&vault))
+            .ok()
+            .filter(|_| vault.name == *name);
+        match keys {
+            Some(keys) => Ok(Some((vault, keys))),
+            None => Err(trace.deny("vault", DenyReason::Tampered, None)),
+        }
+    }
+
+    async fn judge_identity(&self, ctx: &RequestContext, trace: &mut Trace) -> Result<(), DenyReason> {
+        let principal = &ctx.principal;
+        if principal.kind != PrincipalKind::Workload || principal.id.issuer != self.own_issuer {
+            return Ok(());
+        }
+        let Ok(client_id) = principal.id.subject.parse() else {
+            return Err(trace.deny("identity", DenyReason::Identity, None));
+        };
+        match self.identities.workload(client_id).await {
+            Ok(Some(workload)) => {
+                if self.keyring.verify_workload(&workload).is_err() || workload.client_id != client_id {
+                    return Err(trace.deny("identity", DenyReason::Tampered, None));
+                }
+                if !workload.enabled {
+                    return Err(trace.deny("identity", DenyReason::Identity, None));
+                }
+                trace.allow("identity", "enabled", None);
+                Ok(())
+            }
+            Ok(None) => Err(trace.deny("identity", DenyReason::Identity, None)),
+            Err(error) => {
+                tracing::error!(%error, "the gate could not read a workload");
+                Err(trace.deny("identity", DenyReason::Unavailable, None))
+            }
+        }
+    }
+
+    async fn judge_grants(
+        &self,
+        ctx: &RequestContext,
+        ask: &Ask<'_>,
+        judged: &Judged,
+        trace: &mut Trace,
+    ) -> Result<(), DenyReason> {
+        let target = Target { vault: judged.vault.as_ref().map(|(vault, _)| vault.id), kind: ask.kind, name: ask.name };
+        let assignments = match self.grants.assignments(&ctx.principal).await {
+            Ok(assignments) => assignments,
+            Err(error) => {
+                tracing::error!(%error, "the gate could not read assignments");
+                return Err(trace.deny("grants", DenyReason::Unavailable, None));
+            }
+        };
+        for assignment in assignments.iter().filter(|a| a.allows(&ctx.principal, ask.action, target)) {
+            if self.keyring.verify_assignment(assignment).is_ok() {
+                trace.allow("grants", assignment.role.name(), Some(assignment.id.to_string()));
+                return Ok(());
+            }
+            tracing::error!(assignment = %assignment.id, "an assignment fails its authentication and is ignored");
+        }
+        Err(trace.deny("grants", DenyReason::NoRole, None))
+    }
+
+    async fn find_object(
+        &self,
+        vault: &Vault,
+        keys: &VaultKeys,
+        name: &ObjectName,
+        ask: &Ask<'_>,
+        trace: &mut Trace,
+    ) -> Result<Option<Arc<SecretFacts>>, DenyReason> {
+        let facts = match self.secrets.facts(vault.id, name, ask.version).await {
+            Ok(Some(facts)) => facts,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                tracing::error!(%error, "the gate could not read an object");
+                return Err(trace.deny("object", DenyReason::Unavailable, None));
+            }
+        };
+        let mut authentic = self.keyring.verify_secret(keys, name, &facts.secret).is_ok();
+        if let Some(version) = &facts.version {
+            let wanted = ask.version.unwrap_or(&facts.secret.current);
+            authentic &= version.version == *wanted && self.keyring.verify_version(keys, name, version).is_ok();
+        } else {
+            // The row that `current` points to can only be missing if somebody took it away.
+            authentic &= ask.version.is_some_and(|wanted| *wanted != facts.secret.current);
+        }
+        if authentic { Ok(Some(facts)) } else { Err(trace.deny("object", DenyReason::Tampered, None)) }
+    }
+
+    async fn judge_policies(
+        &self,
+        ctx: &RequestContext,
+        ask: &Ask<'_>,
+        vault: &Vault,
+        judged: &mut Judged,
+        trace: &mut Trace,
+    ) -> Result<(), DenyReason> {
+        let mut attached = vault.settings.policies.iter().filter(|a| a.state == AttachmentState::Enforce).peekable();
+        if attached.peek().is_none() {
+            return Ok(());
+        }
+        let request = policy_request(ctx, ask, vault, judged.facts.as_deref());
+        let mut verdict = Ok(());
+        for attachment in attached {
+            let stage = format!("policy:{}", attachment.name);
+            let answer = self
+                .policies
+                .decide(attachment, std::slice::from_ref(&request))
+                .await
+                .and_then(|answers| answers.into_iter().next().ok_or(crate::policy::PolicyFailure::BadAnswer));
+            match answer {
+                Ok(answer) => {
+                    let denies = answer.effect == Effect::Deny;
+                    trace.0.push(Stage {
+                        stage,
+                        effect: if denies { StageEffect::Deny } else { StageEffect::Allow },
+                        reason: answer.reason_code.clone(),
+                        detail: Some(format!("{} {}", attachment.module, answer.sentence)),
+                        fuel: Some(answer.fuel),
+                    });
+                    if denies {
+                        verdict = Err(DenyReason::Policy {
+                            attachment: attachment.name.clone(),
+                            code: answer.reason_code,
+                            sentence: answer.sentence,
+                        });
+                        break;
+                    }
+                }
+                Err(failure) => {
+                    let reason = DenyReason::PolicyFailed { attachment: attachment.name.clone(), failure };
+                    verdict = Err(trace.deny(&stage, reason, Some(attachment.module.to_string())));
+                    break;
+                }
+            }
+        }
+        judged.input = Some(Box::new(request));
+        verdict
+    }
+}
+
+fn begin_record(ctx: &RequestContext, ask: &Ask<'_>) -> Record {
+    let mut record = Record::of(ctx, ask.action.operation());
+    record.vault = ask.vault.map(|v| v.as_str().to_owned());
+    record.kind = Some(ask.kind.as_str().to_owned());
+    record.object = ask.name.map(|n| n.as_str().to_owned());
+    record.version = ask.version.map(|v| v.as_str().to_owned());
+    record
+}
+
+/// What modules see: on a write the attributes as they would be, otherwise as they are.
+fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, vault: &Vault, facts: Option<&SecretFacts>) -> PolicyRequest {
+    let stored = facts.and_then(|f| f.version.as_ref()).map(|v| &v.attributes);
+    let attributes = ask.proposed.or(stored);
+    let principal = &ctx.principal;
+    PolicyRequest {
+        principal: PolicyPrincipal {
+            issuer: principal.id.issuer.clone(),
+            subject: principal.id.subject.clone(),
+            kind: principal.kind.as_str().to_owned(),
+            groups: principal.groups.clone(),
+            claims: principal.claims.clone(),
+        },
+        connection: PolicyConnection {
+            client_address: ctx.client.to_canonical().to_string(),
+            listener: ctx.listener.to_owned(),
+        },
+        action: ask.action.data_action().to_owned(),
+        object: PolicyObject {
+            vault: vault.name.as_str().to_owned(),
+            kind: ask.kind.as_str().to_owned(),
+            name: ask.name.map(|n| n.as_str().to_owned()).unwrap_or_default(),
+            version: ask.version.map(|v| v.as_str().to_owned()),
+            tags: attributes.map(|a| a.tags.clone()).unwrap_or_default(),
+            enabled: attributes.map(|a| a.enabled),
+            not_before: attributes.and_then(|a| a.not_before),
+            expires: attributes.and_then(|a| a.expires),
+        },
+        time: ctx.seconds(),
+    }
+}

@@ -1,0 +1,308 @@
+//! The keyring: what the domain seals, opens and authenticates with.
+//!
+//! Holds the root key and, once used, the vault keys; it is dropped with the process. Knows which
+//! bytes of a row are authenticated under which key. It never gives a key out and never decides
+//! whether something may be opened: its callers hold a permit.
+
+use std::{collections::HashMap, sync::Arc, sync::RwLock};
+
+use strongroom_crypto::{
+    Entropy, EntropyError, MacKey, OpenError, Place, PlaceParts, Plaintext, RootKey, SealError, SealedValue, VaultKey,
+    WrappedKey,
+};
+
+use crate::{
+    grant::Assignment,
+    identity::{Session, Workload},
+    names::{InstallationId, ObjectKind, ObjectName, ObjectVersion, VaultId},
+    secret::{SecretMeta, VersionMeta},
+    vault::Vault,
+};
+
+/// Why the keyring refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// A row is not what Strongroom wrote, or stands where it was not written.
+    #[error("a stored row fails its authentication")]
+    Tampered,
+    /// A key or a value could not be sealed.
+    #[error("sealing failed")]
+    Seal(#[from] SealError),
+    /// No randomness.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// Data could not be put into canonical form.
+    #[error("canonical form: {0}")]
+    Canonical(#[from] serde_json::Error),
+}
+
+impl From<OpenError> for KeyringError {
+    fn from(_: OpenError) -> Self {
+        Self::Tampered
+    }
+}
+
+/// Keys of one vault, unwrapped.
+pub struct VaultKeys {
+    id: VaultId,
+    key: VaultKey,
+    mac: MacKey,
+}
+
+/// The installation's keys.
+pub struct Keyring {
+    root: RootKey,
+    installation: InstallationId,
+    control: MacKey,
+    credentials: MacKey,
+    vaults: RwLock<HashMap<(VaultId, Vec<u8>), Arc<VaultKeys>>>,
+}
+
+/// Most unwrapped vault keys kept; beyond, the cache starts anew.
+const MAX_VAULTS: usize = 1024;
+
+impl Keyring {
+    /// A keyring under this root key.
+    #[must_use]
+    pub fn new(root: RootKey, installation: InstallationId) -> Self {
+        let id = installation.0.as_bytes();
+        let control = root.mac_key("control-rows-v1", id);
+        let credentials = root.mac_key("client-secrets-v1", id);
+        Self { root, installation, control, credentials, vaults: RwLock::default() }
+    }
+
+    /// The installation.
+    #[must_use]
+    pub fn installation(&self) -> InstallationId {
+        self.installation
+    }
+
+    /// The key under which client secrets of workloads are hashed.
+    #[must_use]
+    pub fn credentials(&self) -> &MacKey {
+        &self.credentials
+    }
+
+    /// Seals something of the installation's own (signing keys) for storage.
+    ///
+    /// # Errors
+    /// When sealing fails.
+    pub fn seal_blob(
+        &self,
+        label: &str,
+        plaintext: &Plaintext,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.root.seal_blob(label, self.installation.0.as_bytes(), plaintext, entropy)?)
+    }
+
+    /// Opens what [`Keyring::seal_blob`] sealed under the same label.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn open_blob(&self, label: &str, sealed: &[u8]) -> Result<Plaintext, KeyringError> {
+        Ok(self.root.open_blob(label, self.installation.0.as_bytes(), sealed)?)
+    }
+
+    /// Makes the key of a new vault, wrapped.
+    ///
+    /// # Errors
+    /// When sealing fails.
+    pub fn new_vault_key(&self, vault: VaultId, entropy: &dyn Entropy) -> Result<Vec<u8>, KeyringError> {
+        let key = VaultKey::generate(entropy)?;
+        Ok(key.wrap(&self.root, self.installation.0.as_bytes(), vault.0.as_bytes(), entropy)?.0)
+    }
+
+    /// The vault's keys, unwrapped once and kept. The vault must have been verified.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`] when the wrapped key is not this vault's.
+    pub fn vault_keys(&self, vault: &Vault) -> Result<Arc<VaultKeys>, KeyringError> {
+        let slot = (vault.id, vault.wrapped_key.clone());
+        if let Ok(known) = self.vaults.read()
+            && let Some(keys) = known.get(&slot)
+        {
+            return Ok(Arc::clone(keys));
+        }
+        let (installation, id) = (self.installation.0.as_bytes(), vault.id.0.as_bytes());
+        let key = VaultKey::unwrap(&WrappedKey(vault.wrapped_key.clone()), &self.root, installation, id)?;
+        let mac = key.mac_key("metadata-v1", installation, id);
+        let keys = Arc::new(VaultKeys { id: vault.id, key, mac });
+        if let Ok(mut known) = self.vaults.write() {
+            if known.len() >= MAX_VAULTS {
+                known.clear();
+            }
+            known.insert(slot, Arc::clone(&keys));
+        }
+        Ok(keys)
+    }
+
+    /// Tag of a vault's row.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn tag_vault(&self, vault: &Vault) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.control.tag(&[b"vault", &vault.authenticated()?]).to_vec())
+    }
+
+    /// Checks a vault's row.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_vault(&self, vault: &Vault) -> Result<(), KeyringError> {
+        self.check_control(b"vault", &vault.authenticated()?, &vault.tag)
+    }
+
+    /// Tag of an assignment.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn tag_assignment(&self, assignment: &Assignment) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.control.tag(&[b"assignment", &assignment.authenticated()?]).to_vec())
+    }
+
+    /// Checks an assignment.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_assignment(&self, assignment: &Assignment) -> Result<(), KeyringError> {
+        self.check_control(b"assignment", &assignment.authenticated()?, &assignment.tag)
+    }
+
+    /// Tag of a workload.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn tag_workload(&self, workload: &Workload) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.control.tag(&[b"workload", &workload.authenticated()?]).to_vec())
+    }
+
+    /// Checks a workload.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_workload(&self, workload: &Workload) -> Result<(), KeyringError> {
+        self.check_control(b"workload", &workload.authenticated()?, &workload.tag)
+    }
+
+    /// Tag of a session.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn tag_session(&self, session: &Session) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.control.tag(&[b"session", &session.authenticated()?]).to_vec())
+    }
+
+    /// Checks a session.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_session(&self, session: &Session) -> Result<(), KeyringError> {
+        self.check_control(b"session", &session.authenticated()?, &session.tag)
+    }
+
+    /// A short-lived token that only this installation can have made, for forms of the dashboard.
+    #[must_use]
+    pub fn form_token(&self, session: &[u8; 32]) -> [u8; 32] {
+        self.control.tag(&[b"form-token", session])
+    }
+
+    fn check_control(&self, label: &[u8], body: &[u8], tag: &[u8]) -> Result<(), KeyringError> {
+        if self.control.verify(&[label, body], tag) { Ok(()) } else { Err(KeyringError::Tampered) }
+    }
+
+    /// Seals a value to its place.
+    ///
+    /// # Errors
+    /// When sealing fails.
+    pub fn seal(
+        &self,
+        vault: &VaultKeys,
+        name: &ObjectName,
+        version: &ObjectVersion,
+        value: &Plaintext,
+        entropy: &dyn Entropy,
+    ) -> Result<SealedValue, KeyringError> {
+        let parts = PlaceParts {
+            installation: self.installation.0.as_bytes(),
+            vault: vault.id.0.as_bytes(),
+            kind: ObjectKind::Secret.as_str(),
+            name: name.as_str(),
+            version: version.as_str(),
+        };
+        Ok(vault.key.seal(&parts, value, entropy)?)
+    }
+
+    /// Opens a value at its place.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn open(
+        &self,
+        vault: &VaultKeys,
+        name: &ObjectName,
+        version: &ObjectVersion,
+        sealed: &SealedValue,
+    ) -> Result<Plaintext, KeyringError> {
+        let place = Place {
+            installation: self.installation.0.as_bytes(),
+            vault: vault.id.0.as_bytes(),
+            kind: ObjectKind::Secret.as_str(),
+            name: name.as_str(),
+            version: version.as_str(),
+            data_key_id: &sealed.data_key_id,
+            row_format: sealed.row_format,
+        };
+        Ok(vault.key.open(&place, sealed)?)
+    }
+
+    /// Tag of a name's row.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn tag_secret(&self, vault: &VaultKeys, secret: &SecretMeta) -> Result<Vec<u8>, KeyringError> {
+        let body = serde_json::to_vec(secret)?;
+        Ok(vault.mac.tag(&[b"secret", secret.name.as_str().as_bytes(), &body]).to_vec())
+    }
+
+    /// Tag of a version's row.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn tag_version(
+        &self,
+        vault: &VaultKeys,
+        name: &ObjectName,
+        meta: &VersionMeta,
+    ) -> Result<Vec<u8>, KeyringError> {
+        let body = serde_json::to_vec(meta)?;
+        Ok(vault.mac.tag(&[b"version", name.as_str().as_bytes(), &body]).to_vec())
+    }
+
+    /// Checks a name's row, found under `name`.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_secret(&self, vault: &VaultKeys, name: &ObjectName, secret: &SecretMeta) -> Result<(), KeyringError> {
+        let body = serde_json::to_vec(secret)?;
+        let found_here = secret.name == *name;
+        if found_here && vault.mac.verify(&[b"secret", name.as_str().as_bytes(), &body], &secret.tag) {
+            Ok(())
+        } else {
+            Err(KeyringError::Tampered)
+        }
+    }
+
+    /// Checks a version's row, found under `name`.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_version(&self, vault: &VaultKeys, name: &ObjectName, meta: &VersionMeta) -> Result<(), KeyringError> {
+        let body = serde_json::to_vec(meta)?;
+        if vault.mac.verify(&[b"version", name.as_str().as_bytes(), &body], &meta.tag) {
+            Ok(())
+        } else {
+            Err(KeyringError::Tampered)
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What Strongroom means: names, principals, roles, the gate, the record, the use cases.
+//!
+//! No framework and no SQL. What the domain needs from the world it says as ports (`ports`,
+//! `policy`, `time`); adapters implement them. The way of every operation on stored material:
+//! the gate gives a [`permit::Permit`], the operation consumes it and gives [`permit::Held`], the
+//! recorder opens that once the audit record is durable.
+
+pub mod action;
+pub mod admin;
+pub mod change;
+pub mod context;
+pub mod decision;
+pub mod entrance;
+pub mod gate;
+pub mod grant;
+pub mod identity;
+pub mod keyring;
+pub mod names;
+pub mod network;
+pub mod permit;
+pub mod policy;
+pub mod ports;
+pub mod principal;
+pub mod record;
+pub mod role;
+pub mod secret;
+pub mod secrets;
+#[cfg(any(test, feature = "test-support"))]
+pub mod test_support;
+pub mod time;
+pub mod vault;

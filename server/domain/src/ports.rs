@@ -1,0 +1,163 @@
+//! The ports: what the domain needs from the world. Few, and named for the need.
+//!
+//! Every implementation runs the contract suite of its port. Reads of judged metadata take no
+//! permit, because the gate needs them to judge; everything that touches a sealed value, lists
+//! objects or shows records takes one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::{
+    grant::Assignment,
+    identity::{Session, Workload},
+    names::{ObjectName, ObjectVersion, VaultId, VaultName},
+    permit::{Held, Permit},
+    principal::Principal,
+    record::{Checkpoint, Entry, Record, RecordFilter, Settled},
+    secret::{Page, SealedVersion, SecretFacts, SecretItem},
+    vault::Vault,
+};
+
+/// A store could not do its work. Says what for the log; never shown to a caller.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database is not reachable, is full, or refused.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// A row does not parse: written by somebody else, or damaged.
+    #[error("a stored row is damaged: {0}")]
+    Damaged(String),
+    /// The row changed after it was judged.
+    #[error("the row changed after it was judged")]
+    Stale,
+}
+
+/// How appending a batch failed.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Nothing of the batch is in the database, for certain.
+    #[error("the batch was rolled back: {0}")]
+    RolledBack(String),
+    /// The database did not say whether the commit happened. [`AuditLog::durable`] can tell.
+    #[error("the commit's outcome is unknown: {0}")]
+    Ambiguous(String),
+}
+
+/// The append-only audit log, and with it every change: one transaction carries both.
+#[async_trait]
+pub trait AuditLog: Send + Sync {
+    /// Writes a batch in one durable transaction: every member's change (in a savepoint of its own)
+    /// and record, or neither; last, this node's hash chain is extended over the batch's records,
+    /// in order. Answers are in the order of the batch.
+    ///
+    /// A member whose object no longer has the permitted revision is left out and answered
+    /// [`Settled::Conflict`]; the others go on.
+    ///
+    /// # Errors
+    /// [`AppendError`]; then no member may be answered as recorded without asking
+    /// [`AuditLog::durable`].
+    async fn append(&self, batch: Vec<Entry>) -> Result<Vec<Settled>, AppendError>;
+
+    /// Whether each record is durably stored. Must not answer from a cache, nor while the commit
+    /// in question may still happen.
+    ///
+    /// # Errors
+    /// When the database cannot say.
+    async fn durable(&self, records: &[Uuid]) -> Result<Vec<bool>, StoreError>;
+
+    /// Records, newest first; `before` is a record id from an earlier page.
+    async fn query(&self, permit: Permit, filter: RecordFilter) -> Held<Result<Page<Record>, StoreError>>;
+
+    /// Position and head of this node's chain, if it has begun.
+    ///
+    /// # Errors
+    /// When the database cannot say.
+    async fn chain_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError>;
+
+    /// Stores a signed checkpoint of this node's chain.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    async fn put_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StoreError>;
+}
+
+/// Vaults.
+#[async_trait]
+pub trait VaultStore: Send + Sync {
+    /// One vault by name.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn vault(&self, name: &VaultName) -> Result<Option<Arc<Vault>>, StoreError>;
+
+    /// All vaults, by name. At most 1,000.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn vaults(&self) -> Result<Vec<Arc<Vault>>, StoreError>;
+}
+
+/// Assignments.
+#[async_trait]
+pub trait GrantStore: Send + Sync {
+    /// All assignments that may cover this principal (its own, and those of its groups).
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn assignments(&self, principal: &Principal) -> Result<Arc<Vec<Assignment>>, StoreError>;
+}
+
+/// Secrets.
+#[async_trait]
+pub trait SecretStore: Send + Sync {
+    /// Metadata for judging: the name, and the version asked for or the current one.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn facts(
+        &self,
+        vault: VaultId,
+        name: &ObjectName,
+        version: Option<&ObjectVersion>,
+    ) -> Result<Option<Arc<SecretFacts>>, StoreError>;
+
+    /// The sealed version, if the name's row still has the permitted revision
+    /// ([`StoreError::Stale`] otherwise).
+    async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>>;
+
+    /// Names with their current version, in order of name, after `after` (exclusive, canonical).
+    /// `deleted` chooses between active and soft-deleted names.
+    async fn list(
+        &self,
+        permit: Permit,
+        deleted: bool,
+        after: Option<&ObjectName>,
+        limit: usize,
+    ) -> Held<Result<Page<SecretItem>, StoreError>>;
+
+    /// Versions of the permitted name, in order of version id, after `after` (exclusive).
+    async fn versions(
+        &self,
+        permit: Permit,
+        after: Option<&ObjectVersion>,
+        limit: usize,
+    ) -> Held<Result<Page<SecretItem>, StoreError>>;
+}
+
+/// Identities and sessions.
+#[async_trait]
+pub trait IdentityStore: Send + Sync {
+    /// One workload.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn workload(&self, client_id: Uuid) -> Result<Option<Arc<Workload>>, StoreError>;
+
+    /// One session by the hash of its cookie; expired ones may be given too.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn session(&self, id_hash: &[u8; 32]) -> Result<Option<Arc<Session>>, StoreError>;
+}

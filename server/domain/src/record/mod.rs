@@ -1,0 +1,156 @@
+//! The audit record, and the rule that nothing is answered before its record is durable.
+//!
+//! A record holds identifiers and reasons: enough to show, to prove and to judge again. It must
+//! never hold a value, nor a person's display name.
+
+mod committer;
+mod recorder;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use committer::{Committer, CommitterHealth, NoRecord, spawn};
+pub use recorder::{HowItWent, Recorder};
+
+use crate::{change::PermittedChange, decision::Stage, policy::PolicyRequest, principal::PrincipalId};
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Allowed and done. For a read: the value was opened for the principal.
+    Allowed,
+    /// The gate said no.
+    Denied,
+    /// Allowed, or not even judged, and not done: not found, conflict, bad input, fault.
+    Failed,
+    /// No valid credential.
+    Unauthenticated,
+}
+
+impl Outcome {
+    /// The word used in records and filters.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::Failed => "failed",
+            Self::Unauthenticated => "unauthenticated",
+        }
+    }
+
+    /// Reads the word back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Allowed, Self::Denied, Self::Failed, Self::Unauthenticated].into_iter().find(|o| o.as_str() == text)
+    }
+}
+
+/// One audit record. Its canonical form is its JSON, written once and hashed as written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Identity: the request id, which is the decision id too.
+    pub id: Uuid,
+    /// When the request arrived, Unix milliseconds.
+    pub at: i64,
+    /// Who asked; none for the unauthenticated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<PrincipalId>,
+    /// `user`, `workload`, `system` or `anonymous`.
+    pub principal_kind: String,
+    /// Client address.
+    pub client: String,
+    /// Listener that took the connection.
+    pub listener: String,
+    /// Operation name, Azure's AuditEvent words where they exist.
+    pub operation: String,
+    /// Vault name as asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault: Option<String>,
+    /// Kind of the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Object name as asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// Version that was read or written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Revision of the object's row after the operation: what rollback detection compares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<i64>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Machine-readable reason; `ok` when done.
+    pub reason: String,
+    /// HTTP status, where the edge wrote the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// How many alike this record stands for, when floods are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// Server time until the record was written, microseconds.
+    pub duration_micros: u64,
+    /// What each stage of the gate said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trace: Vec<Stage>,
+    /// Revision of the vault's settings that were in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_revision: Option<i64>,
+    /// What policy modules were asked, when any was: enough to ask again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Box<PolicyRequest>>,
+}
+
+/// A record with the change it tells of, if any: one unit of durability.
+#[derive(Debug)]
+pub struct Entry {
+    /// The record.
+    pub record: Record,
+    /// The change.
+    pub change: Option<PermittedChange>,
+}
+
+/// How a member of a committed batch fared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Its record, and its change if it had one, are durable.
+    Recorded,
+    /// Its object was no longer as it was judged: neither change nor record happened.
+    Conflict,
+}
+
+/// Which records to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordFilter {
+    /// Only this outcome.
+    pub outcome: Option<Outcome>,
+    /// Only this vault.
+    pub vault: Option<String>,
+    /// Only objects whose name contains this, canonical.
+    pub object: Option<String>,
+    /// Only principals whose subject contains this.
+    pub principal: Option<String>,
+    /// Only records before this one (exclusive), for the next page.
+    pub before: Option<Uuid>,
+    /// At most this many, 1 to 1,000.
+    pub limit: usize,
+}
+
+/// A signed statement of how far a node's chain had come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Which chain.
+    pub node: String,
+    /// Position of the last record covered.
+    pub seq: u64,
+    /// Chain head at that position.
+    pub head: [u8; 32],
+    /// Unix milliseconds.
+    pub at: i64,
+    /// Key id of the signer.
+    pub key_id: String,
+    /// Ed25519 signature over the canonical body (`strongroom_crypto::CheckpointBody`).
+    pub signature: Vec<u8>,
+}

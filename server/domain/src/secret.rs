@@ -1,0 +1,228 @@
+//! Secrets as data: attributes, versions, and the life of a name.
+//!
+//! Metadata only, and sealed rows; an opened value appears nowhere in this module but in
+//! [`OpenedSecret`], whose plaintext has neither `Debug` nor `Serialize`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use strongroom_crypto::{SealedValue, SecretText};
+
+use crate::names::{ObjectName, ObjectVersion};
+
+/// Longest value in bytes (Azure: 25 kB).
+pub const MAX_VALUE_BYTES: usize = 25_600;
+/// Longest content type in characters.
+pub const MAX_CONTENT_TYPE: usize = 255;
+/// Most tags.
+pub const MAX_TAGS: usize = 15;
+/// Longest tag name and tag value in characters.
+pub const MAX_TAG_TEXT: usize = 256;
+
+/// What a caller may set on a version besides its value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretAttributes {
+    /// A disabled version cannot be read.
+    pub enabled: bool,
+    /// Not before, Unix seconds. Informational for secrets, as in Azure.
+    pub not_before: Option<i64>,
+    /// Expires, Unix seconds. Informational for secrets, as in Azure.
+    pub expires: Option<i64>,
+    /// Free text, for example a media type.
+    pub content_type: Option<String>,
+    /// Labels.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Metadata of one version. Judged by the gate, so authenticated by `tag`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionMeta {
+    /// Which version.
+    pub version: ObjectVersion,
+    /// Attributes.
+    pub attributes: SecretAttributes,
+    /// Unix seconds.
+    pub created: i64,
+    /// Unix seconds.
+    pub updated: i64,
+    /// Places versions in time: 1 for the first, one more for each later one.
+    pub ordinal: i64,
+    /// Identity of the data key that seals the value: binds metadata and value together.
+    pub data_key_id: [u8; 16],
+    /// HMAC-SHA256 over place and everything above, under a key of the vault.
+    #[serde(skip)]
+    pub tag: Vec<u8>,
+}
+
+/// Life of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum LifeState {
+    /// In use.
+    Active,
+    /// Soft deleted: recoverable until `purge_at`.
+    Deleted {
+        /// Unix seconds.
+        deleted_at: i64,
+        /// Unix seconds.
+        purge_at: i64,
+    },
+}
+
+/// A name with all its versions, as one row. Judged by the gate, so authenticated by `tag`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretMeta {
+    /// Name in the creator's spelling.
+    pub name: ObjectName,
+    /// Active or soft deleted.
+    pub life: LifeState,
+    /// The version that a read without version gets.
+    pub current: ObjectVersion,
+    /// Counts changes of the name; a permit is bound to it.
+    pub revision: i64,
+    /// HMAC-SHA256 over place and everything above, under a key of the vault.
+    #[serde(skip)]
+    pub tag: Vec<u8>,
+}
+
+/// What the store knows of a secret and one of its versions, without the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFacts {
+    /// The name.
+    pub secret: SecretMeta,
+    /// The version asked for, or the current one; none when there is no such version.
+    pub version: Option<VersionMeta>,
+}
+
+/// A version with its sealed value, as stored.
+#[derive(Clone, Debug)]
+pub struct SealedVersion {
+    /// Metadata.
+    pub meta: VersionMeta,
+    /// The value, sealed to its place.
+    pub sealed: SealedValue,
+}
+
+/// One line of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretItem {
+    /// The name.
+    pub secret: SecretMeta,
+    /// Its current version, or the listed one in a list of versions.
+    pub version: VersionMeta,
+}
+
+/// A page of a listing, in order of name or version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The lines.
+    pub items: Vec<T>,
+    /// Where the next page begins (exclusive), if there is one.
+    pub next: Option<String>,
+}
+
+/// A version whose value has been opened for a caller.
+pub struct OpenedSecret {
+    /// The name.
+    pub secret: SecretMeta,
+    /// Metadata.
+    pub meta: VersionMeta,
+    /// Recovery level of the vault.
+    pub vault: VaultFacts,
+    /// The value.
+    pub value: SecretText,
+}
+
+/// What of a vault shows on its objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VaultFacts {
+    /// Azure's word for what deletion means here.
+    pub recovery_level: &'static str,
+    /// Days of soft delete.
+    pub recoverable_days: u16,
+}
+
+/// Why attributes are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AttributeError {
+    /// More than [`MAX_TAGS`].
+    #[error("there are more than 15 tags")]
+    TooManyTags,
+    /// Longer than [`MAX_TAG_TEXT`].
+    #[error("a tag name or value is longer than 256 characters")]
+    TagTooLong,
+    /// Longer than [`MAX_CONTENT_TYPE`].
+    #[error("the content type is longer than 255 characters")]
+    ContentTypeTooLong,
+    /// Longer than [`MAX_VALUE_BYTES`].
+    #[error("the value is longer than 25600 bytes")]
+    ValueTooLong,
+    /// Outside 1970 to 9999.
+    #[error("a time is outside 1970-01-01 to 9999-12-31")]
+    TimeOutOfRange,
+    /// `nbf` after `exp`.
+    #[error("nbf is later than exp")]
+    WindowEmpty,
+}
+
+/// 9999-12-31T23:59:59Z, the last second that every client can show.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+impl SecretAttributes {
+    /// Checks the documented limits.
+    ///
+    /// # Errors
+    /// The first [`AttributeError`] that applies.
+    pub fn check(&self) -> Result<(), AttributeError> {
+        if self.tags.len() > MAX_TAGS {
+            return Err(AttributeError::TooManyTags);
+        }
+        let too_long = |text: &str| text.chars().count() > MAX_TAG_TEXT;
+        if self.tags.iter().any(|(k, v)| too_long(k) || too_long(v)) {
+            return Err(AttributeError::TagTooLong);
+        }
+        if self.content_type.as_ref().is_some_and(|c| c.chars().count() > MAX_CONTENT_TYPE) {
+            return Err(AttributeError::ContentTypeTooLong);
+        }
+        let outside = |t: Option<i64>| t.is_some_and(|t| !(0..=LAST_SECOND).contains(&t));
+        if outside(self.not_before) || outside(self.expires) {
+            return Err(AttributeError::TimeOutOfRange);
+        }
+        match (self.not_before, self.expires) {
+            (Some(nbf), Some(exp)) if nbf > exp => Err(AttributeError::WindowEmpty),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain() -> SecretAttributes {
+        SecretAttributes { enabled: true, not_before: None, expires: None, content_type: None, tags: BTreeMap::new() }
+    }
+
+    #[test]
+    fn limits_are_those_of_the_documentation() {
+        assert_eq!(plain().check(), Ok(()));
+        let tags = |n: usize| (0..n).map(|i| (i.to_string(), String::new())).collect::<BTreeMap<_, _>>();
+        assert_eq!(SecretAttributes { tags: tags(15), ..plain() }.check(), Ok(()));
+        assert_eq!(SecretAttributes { tags: tags(16), ..plain() }.check(), Err(AttributeError::TooManyTags));
+        let long = BTreeMap::from([("k".to_owned(), "\u{e9}".repeat(257))]);
+        assert_eq!(SecretAttributes { tags: long, ..plain() }.check(), Err(AttributeError::TagTooLong));
+        assert_eq!(
+            SecretAttributes { content_type: Some("x".repeat(256)), ..plain() }.check(),
+            Err(AttributeError::ContentTypeTooLong)
+        );
+        assert_eq!(
+            SecretAttributes { expires: Some(-1), ..plain() }.check(),
+            Err(AttributeError::TimeOutOfRange),
+            "a client that truncates to 32 bits sends a negative time"
+        );
+        assert_eq!(
+            SecretAttributes { not_before: Some(2), expires: Some(1), ..plain() }.check(),
+            Err(AttributeError::WindowEmpty)
+        );
+    }
+}

@@ -1,0 +1,28 @@
+//! Loads, limits and evaluates policy modules: the `PolicyEngine` port over WebAssembly.
+//!
+//! A module is a component that exports the contract in `policy-plugins/wit` and imports nothing.
+//! Every batch of requests gets a fresh instance, so nothing a module learnt from one request can
+//! reach another one. How long it may run is counted in fuel, which is deterministic; how much
+//! memory it may take is limited; what it answers is checked and cut. Whatever goes wrong is a
+//! [`PolicyFailure`](strongroom_domain::policy::PolicyFailure), and those deny.
+//!
+//! This crate must never see a key, a secret value or the database: it is made to run in a process
+//! that holds none of them. It must never offer a module an import, a clock or randomness, and
+//! never reuse an instance.
+
+mod answer;
+mod contract;
+mod description;
+mod engine;
+mod failure;
+pub mod limits;
+mod module;
+mod pattern;
+mod request;
+mod runtime;
+mod shipped;
+
+pub use description::ModuleDescription;
+pub use engine::{HostError, WasmPolicyEngine};
+pub use module::LoadError;
+pub use shipped::{ShippedModule, shipped};

@@ -1,0 +1,57 @@
+//! Every number that bounds a module, in one place.
+
+use std::time::Duration;
+
+/// Largest module that is loaded, in bytes.
+pub const MAX_MODULE_BYTES: usize = 4 * 1024 * 1024;
+/// Most modules that are loaded at once.
+pub const MAX_MODULES: usize = 256;
+/// Most requests that one instance judges; a longer batch is cut into several.
+pub const MAX_BATCH: usize = 64;
+/// Fuel of one instance, about one per WebAssembly instruction. An endless loop burns it in a few
+/// milliseconds; the modules that ship take 10,000 to 30,000 for one request.
+pub const FUEL: u64 = 10_000_000;
+/// Largest linear memory, in bytes.
+pub const MAX_MEMORY_BYTES: usize = 16 * 1024 * 1024;
+/// Largest table, in elements.
+pub const MAX_TABLE_ELEMENTS: usize = 20_000;
+/// Stack of a module, in bytes. It lies on the stack of the calling thread.
+pub const MAX_STACK_BYTES: usize = 256 * 1024;
+/// Most that is read out of a module's memory in one call, in bytes as the engine counts them.
+pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// How often the clock of the backstop ticks.
+pub const TICK: Duration = Duration::from_millis(50);
+/// Ticks until the backstop stops a module: 250 to 300 ms. It is there for what fuel does not
+/// see, and generous, because a loaded machine must not make a healthy module deny.
+pub const TICKS: u64 = 6;
+
+/// Instances that run at the same time; further decisions wait for one to end.
+pub const MAX_CONCURRENT: usize = 48;
+/// Instances the pool has room for: more than may run, so that it is never the pool that says no.
+pub(crate) const POOL_INSTANCES: u32 = 64;
+/// Core instances in one component.
+pub(crate) const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
+/// Tables in one component.
+pub(crate) const TABLES_PER_COMPONENT: u32 = 2;
+/// Linear memories in one component.
+pub(crate) const MEMORIES_PER_COMPONENT: u32 = 1;
+
+/// Longest reason code, in characters.
+pub const MAX_REASON_CODE: usize = 64;
+/// Longest sentence, log line and summary, in characters; longer ones are cut.
+pub const MAX_TEXT: usize = 256;
+/// Most log lines of one answer; further ones are dropped.
+pub const MAX_MESSAGES: usize = 8;
+/// Most attributes that an answer may name; further ones are dropped.
+pub const MAX_RELIED_ON: usize = 32;
+/// Longest name of an attribute, in characters; longer ones are cut.
+pub const MAX_ATTRIBUTE: usize = 128;
+/// Most action patterns of a module.
+pub const MAX_ACTIONS: usize = 64;
+/// Longest action pattern, in bytes.
+pub const MAX_ACTION: usize = 256;
+/// Longest version of a module, in characters.
+pub const MAX_VERSION: usize = 32;
+/// Longest settings schema, in bytes.
+pub const MAX_SCHEMA_BYTES: usize = 16 * 1024;

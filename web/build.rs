@@ -1,0 +1,90 @@
+//! Bundles the dashboard's assets with Node. Everything it writes, `node_modules` included, lies in
+//! cargo's `OUT_DIR`, so that builds of different profiles never meet and the source stays clean.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output};
+use std::{env, fs, io};
+
+const NODE_MISSING: &str =
+    "Strongroom's dashboard is bundled at build: install Node.js 20 or newer with npm and build again.";
+const OLDEST_NODE: u32 = 20;
+
+/// What the bundle is made of, relative to this crate.
+const SOURCES: [&str; 5] = ["build.mjs", "package.json", "package-lock.json", ".npmrc", "assets"];
+
+fn main() -> ExitCode {
+    for source in SOURCES {
+        println!("cargo::rerun-if-changed={source}");
+    }
+    match bundle() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            println!("cargo::error={message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bundle() -> Result<(), String> {
+    let here = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    let modules_root = out.join("npm");
+    check_node()?;
+    install(&here, &modules_root)?;
+    let mut node = Command::new("node");
+    node.arg(here.join("build.mjs")).arg(&modules_root).arg(&out);
+    run(&mut node, "bundling the dashboard").map(drop)
+}
+
+fn variable(name: &str) -> Result<OsString, String> {
+    env::var_os(name).ok_or_else(|| format!("cargo did not set {name}"))
+}
+
+fn check_node() -> Result<(), String> {
+    let output = Command::new("node").arg("--version").output().map_err(|_| NODE_MISSING.to_owned())?;
+    let version = String::from_utf8_lossy(&output.stdout);
+    let major = version.trim().trim_start_matches('v').split('.').next().and_then(|number| number.parse::<u32>().ok());
+    match major {
+        Some(major) if major >= OLDEST_NODE => Ok(()),
+        _ => Err(format!("{NODE_MISSING} (found {})", version.trim())),
+    }
+}
+
+/// `npm ci`, unless the same lock file was installed here before. The stamp is written last, so that
+/// an install that was cut short is done again.
+fn install(here: &Path, root: &Path) -> Result<(), String> {
+    let lock = fs::read(here.join("package-lock.json")).map_err(|error| format!("package-lock.json: {error}"))?;
+    let stamp = root.join("installed-lock.json");
+    if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    prepare(here, root).map_err(|error| format!("{}: {error}", root.display()))?;
+    let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
+    npm.args(["ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"]).current_dir(root);
+    run(&mut npm, "npm ci")?;
+    fs::write(&stamp, lock).map_err(|error| format!("{}: {error}", stamp.display()))
+}
+
+fn prepare(here: &Path, root: &Path) -> io::Result<()> {
+    fs::create_dir_all(root)?;
+    for name in ["package.json", "package-lock.json", ".npmrc"] {
+        fs::copy(here.join(name), root.join(name))?;
+    }
+    Ok(())
+}
+
+/// Runs a command to its end; when it fails, the last line it wrote is part of the message.
+fn run(command: &mut Command, what: &str) -> Result<Output, String> {
+    let output = command.output().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => NODE_MISSING.to_owned(),
+        _ => format!("{what}: {error}"),
+    })?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    for line in String::from_utf8_lossy(&output.stderr).lines() {
+        println!("cargo::warning={line}");
+    }
+    Err(format!("{what} failed; what it said stands above"))
+}

@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod asset;
+mod csp;
+mod dial;
+mod pages;
+mod parts;
+mod render;
+mod samples;
+mod shell;
+
+pub use asset::{ASSET_PREFIX, Asset, asset, asset_names};
+pub use csp::content_security_policy;
+pub use pages::*;
+pub use parts::{CSRF_FIELD, ItemState, Moment, PostForm, Standing, StatusLine, Tag};
+pub use render::RenderError;
+pub use samples::sample_pages;
+pub use shell::{Account, Clock, Crumb, NavVault, Section, Shell};

@@ -1,0 +1,138 @@
+//! Refused: which stage stopped the request, and what to quote.
+
+use askama::Template;
+
+use crate::{RenderError, Section, Shell, render, samples};
+
+/// The page for a request the gate refused. When even existence is hidden, the handler answers with
+/// [`crate::NotFoundPage`] instead.
+#[derive(Debug, Clone, Template)]
+#[template(path = "denied.html")]
+pub struct DeniedPage {
+    /// The frame.
+    pub shell: Shell,
+    /// What was asked for, as the page's title: `db-password`, `Audit`.
+    pub object: String,
+    /// What was refused, as one sentence: `You cannot reveal this secret's value.`
+    pub refused: String,
+    /// Headline of the reason: `No role allows this`.
+    pub headline: String,
+    /// The reason as one sentence.
+    pub reason: String,
+    /// The reason's code: `no_role`.
+    pub reason_code: String,
+    /// Stages of the gate in their order, as far as they may be told; one of them stopped.
+    pub stages: Vec<Stage>,
+    /// The role that would allow it, if known.
+    pub missing_role: Option<String>,
+    /// The scope at which that role is needed, if known.
+    pub missing_scope: Option<String>,
+    /// The decision's id, to be quoted.
+    pub decision_id: String,
+    /// A page this person can see, to go on from.
+    pub back_href: Option<String>,
+}
+
+/// One stage of the gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// Its name: `Network rules`.
+    pub name: String,
+    /// What happened there.
+    pub state: StageState,
+    /// A few words more: `Office VPN`, `Not reached`.
+    pub detail: Option<String>,
+}
+
+/// What a stage did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StageState {
+    /// It let the request pass.
+    Passed,
+    /// It stopped the request.
+    Stopped,
+    /// The request did not get here.
+    NotReached,
+}
+
+impl DeniedPage {
+    /// The page as HTML.
+    ///
+    /// # Errors
+    /// [`RenderError`] when the template fails.
+    pub fn render(&self) -> Result<String, RenderError> {
+        render::to_string("denied", self)
+    }
+
+    fn frame(&self) -> Option<&Shell> {
+        Some(&self.shell)
+    }
+
+    /// Every state of the page, by name.
+    #[must_use]
+    pub fn samples() -> Vec<(&'static str, Self)> {
+        let stage = |name: &str, state, detail: &str| Stage { name: name.into(), state, detail: Some(detail.into()) };
+        let secret = Self {
+            shell: Shell {
+                vaults: samples::nav(&["identity-prod", "payments-prod"], Some("payments-prod")),
+                ..samples::shell(Section::Secrets, &["Vaults", "payments-prod", "Secrets", "paylane-restricted-key"])
+            },
+            object: "paylane-restricted-key".into(),
+            refused: "You can see that this secret exists. You cannot read its value.".into(),
+            headline: "No role of yours allows this".into(),
+            reason: "Revealing a value needs a role that may get secrets, on this secret, its vault or the server.".into(),
+            reason_code: "no_role".into(),
+            stages: vec![
+                stage("Identity", StageState::Passed, "Kestrel SSO"),
+                stage("Network rules", StageState::Passed, "Office VPN"),
+                stage("Roles", StageState::Stopped, "No assignment"),
+                stage("Policy modules", StageState::NotReached, "Not reached"),
+                stage("Secret state", StageState::NotReached, "Not reached"),
+            ],
+            missing_role: Some("Key Vault Secrets User".into()),
+            missing_scope: Some("/vaults/payments-prod/secrets/paylane-restricted-key".into()),
+            decision_id: "019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into(),
+            back_href: Some("/vaults/payments-prod/secrets".into()),
+        };
+        let audit = Self {
+            shell: samples::shell(Section::Audit, &["Audit"]),
+            object: "Audit".into(),
+            refused: "You cannot see the audit records of this installation.".into(),
+            headline: "A policy module refused this".into(),
+            reason: "The audit log may be read from the office network only.".into(),
+            reason_code: "outside_network".into(),
+            stages: vec![],
+            missing_role: None,
+            missing_scope: None,
+            decision_id: "019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e60".into(),
+            back_href: None,
+        };
+        vec![("denied", secret), ("denied-stages-hidden", audit)]
+    }
+}
+
+impl StageState {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Passed => "ok",
+            Self::Stopped => "no",
+            Self::NotReached => "nr",
+        }
+    }
+
+    fn icon(self) -> Option<&'static str> {
+        match self {
+            Self::Passed => Some("check"),
+            Self::Stopped => Some("x"),
+            Self::NotReached => None,
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Passed => "Passed",
+            Self::Stopped => "Stopped the request",
+            Self::NotReached => "Not reached",
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! One secret: metadata, versions, and the value only in the answer to a reveal.
+
+use askama::Template;
+use zeroize::Zeroizing;
+
+use crate::{ItemState, Moment, RenderError, Shell, Tag, render};
+
+/// One version of one secret. Holds no value unless [`SecretPage::revealed`] is set, and has no
+/// `Debug` and no `Clone` for that case.
+#[derive(Template)]
+#[template(path = "secret.html")]
+pub struct SecretPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The secret's name.
+    pub name: String,
+    /// The vault's name.
+    pub vault: String,
+    /// The version shown.
+    pub version: String,
+    /// Whether the version shown is the current one.
+    pub current: bool,
+    /// Page of the current version, when another one is shown.
+    pub current_href: Option<String>,
+    /// State of the version shown.
+    pub state: ItemState,
+    /// Content type, if set.
+    pub content_type: Option<String>,
+    /// Full identifier, as clients use it: `https://demo.vault.localhost:8443/secrets/name/version`.
+    pub identifier: String,
+    /// Tags of the version shown.
+    pub tags: Vec<Tag>,
+    /// When the version was created.
+    pub created: Moment,
+    /// When its attributes last changed.
+    pub updated: Moment,
+    /// Not-before date, if set.
+    pub not_before: Option<Moment>,
+    /// Expiry, if set.
+    pub expires: Option<Moment>,
+    /// What deletion means here: `Recoverable for 90 days, purge protected`.
+    pub recovery: String,
+    /// The form that reveals the value; `None` when this person cannot reveal it.
+    pub reveal: Option<RevealForm>,
+    /// Why there is no reveal form, as one sentence: the missing role, or the state of the version.
+    pub no_reveal: Option<String>,
+    /// Set only in the answer to a reveal.
+    pub revealed: Option<Revealed>,
+    /// Versions, newest first, one page of them.
+    pub versions: Vec<VersionRow>,
+    /// The next page of versions.
+    pub versions_next_href: Option<String>,
+    /// What is missing from the versions and why, as one sentence.
+    pub versions_partial: Option<String>,
+    /// Commands that read this secret with a token variable; never a value.
+    pub copy_as: Vec<Snippet>,
+}
+
+/// The form that asks for the value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RevealForm {
+    /// Where the form posts to.
+    pub action: String,
+    /// Cross-site request token, sent as [`crate::CSRF_FIELD`].
+    pub csrf_token: String,
+    /// Whether the form asks for a reason (field [`RevealForm::REASON_FIELD`]).
+    pub reason: ReasonField,
+    /// What was wrong with the last attempt, as one sentence.
+    pub error: Option<String>,
+    /// For how many seconds the value will be shown.
+    pub shown_for_seconds: u32,
+}
+
+impl RevealForm {
+    /// Name of the text field of the reason.
+    pub const REASON_FIELD: &'static str = "reason";
+    /// Longest reason the field takes, in characters; the handler checks it again.
+    pub const REASON_MAX: u32 = 200;
+}
+
+/// Whether a reveal asks for a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReasonField {
+    /// No field.
+    Absent,
+    /// A field that may stay empty.
+    Optional,
+    /// A field that must be filled in.
+    Required,
+}
+
+/// A value on its way to one page. The value is private, wiped on drop, and this type has neither
+/// `Debug` nor `Clone`, so that it cannot reach a log by accident.
+pub struct Revealed {
+    value: Zeroizing<String>,
+    /// After how many seconds the page hides the value. The handler sends `Refresh` with the same
+    /// number and [`Revealed::hide_href`], so that it works without scripts.
+    pub hides_after_seconds: u32,
+    /// How the audit log names this reveal: the decision id.
+    pub recorded_as: String,
+    /// When it was revealed.
+    pub revealed_at: Moment,
+    /// The reason that was given, if any.
+    pub reason: Option<String>,
+    /// The same page without the value.
+    pub hide_href: String,
+}
+
+impl Revealed {
+    /// Takes the value over.
+    #[must_use]
+    pub fn new(value: Zeroizing<String>, hides_after_seconds: u32, recorded_as: String, revealed_at: Moment, reason: Option<String>, hide_href: String) -> Self {
+        Self { value, hides_after_seconds, recorded_as, revealed_at, reason, hide_href }
+    }
+}
+
+/// One version in the list of versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionRow {
+    /// The version's id.
+    pub version: String,
+    /// Its page.
+    pub href: String,
+    /// Whether it is the current one.
+    pub current: bool,
+    /// Whether it is the one this page shows.
+    pub shown: bool,
+    /// Its state.
+    pub state: ItemState,
+    /// When it was created.
+    pub created: Moment,
+    /// When it expires, if it does.
+    pub expires: Option<Moment>,
+}
+
+/// A command or a piece of code to copy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snippet {
+    /// What it is for: `curl`, `Command line`, `Python`.
+    pub label: String,
+    /// The text, as it is to be pasted.
+    pub code: String,
+}
+
+impl SecretPage {
+    /// The page as HTML, in a buffer that is wiped on drop and was never reallocated. When the page
+    /// is [revealed](Self::revealed) the text holds the value: hand it to the answer, send it with
+    /// `cache-control: no-store`, and keep no copy.
+    ///
+    /// # Errors
+    /// [`RenderError`] when the template fails.
+    pub fn render(&self) -> Result<Zeroizing<String>, RenderError> {
+        render::to_zeroizing("secret", self)
+    }
+
+    fn frame(&self) -> Option<&Shell> {
+        Some(&self.shell)
+    }
+
+    fn snippets(&self) -> impl Iterator<Item = (String, &Snippet)> {
+        self.copy_as.iter().enumerate().map(|(index, snippet)| (format!("snippet-{index}"), snippet))
+    }
+
+    fn any_version_expires(&self) -> bool {
+        self.versions.iter().any(|row| row.expires.is_some())
+    }
+}
+
+/// A stretch of a revealed value that is shown in one colour.
+pub(crate) enum Run<'a> {
+    /// Letters and white space.
+    Plain(&'a str),
+    /// Digits.
+    Digits(&'a str),
+    /// Everything else.
+    Symbols(&'a str),
+    /// A carriage return, which HTML keeps only as a character reference.
+    CarriageReturn,
+}
+
+impl Revealed {
+    /// Whether a page can carry the value without changing it. HTML has no way to write U+0000.
+    pub(crate) fn exact(&self) -> bool {
+        !self.value.contains('\0')
+    }
+
+    /// The value in stretches that borrow from it; together they are the value.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = Run<'_>> {
+        let mut rest = self.value.as_str();
+        std::iter::from_fn(move || {
+            let kind = Kind::of(rest.chars().next()?);
+            let end = match kind {
+                Kind::CarriageReturn => 1,
+                _ => rest.find(|next| Kind::of(next) != kind).unwrap_or(rest.len()),
+            };
+            let (run, after) = rest.split_at_checked(end)?;
+            rest = after;
+            Some(match kind {
+                Kind::Plain => Run::Plain(run),
+                Kind::Digit => Run::Digits(run),
+                Kind::Symbol => Run::Symbols(run),
+                Kind::CarriageReturn => Run::CarriageReturn,
+            })
+        })
+    }
+}
+
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum Kind {
+    Plain,
+    Digit,
+    Symbol,
+    CarriageReturn,
+}
+
+impl Kind {
+    fn of(character: char) -> Self {
+        match character {
+            '\r' => Self::CarriageReturn,
+            _ if character.is_numeric() => Self::Digit,
+            _ if character.is_alphabetic() || character.is_whitespace() => Self::Plain,
+            _ => Self::Symbol,
+        }
+    }
+}

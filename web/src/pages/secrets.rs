@@ -1,0 +1,156 @@
+//! The secrets of one vault: names and metadata, never a value.
+
+use askama::Template;
+
+use crate::{ItemState, Moment, RenderError, Section, Shell, Tag, render, samples};
+
+/// The list of secrets of a vault, one page of it.
+#[derive(Debug, Clone, Template)]
+#[template(path = "secrets.html")]
+pub struct SecretsPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The vault's name.
+    pub vault: String,
+    /// Where the search form (GET, field `q`) leads; also the address without a search.
+    pub search_action: String,
+    /// The search in force; empty for none.
+    pub query: String,
+    /// One page of secrets, in order.
+    pub rows: Vec<SecretRow>,
+    /// The next page; `None` on the last.
+    pub next_href: Option<String>,
+    /// The first page; `None` on the first.
+    pub first_href: Option<String>,
+    /// What is missing from the list and why, as one sentence, when it may be incomplete.
+    pub partial: Option<String>,
+    /// Command that sets a first secret, shown when the vault is empty.
+    pub create_command: Option<String>,
+}
+
+/// One secret of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretRow {
+    /// The secret's name.
+    pub name: String,
+    /// Its page.
+    pub href: String,
+    /// Content type of the current version, if set.
+    pub content_type: Option<String>,
+    /// State of the current version.
+    pub state: ItemState,
+    /// When the current version or its attributes last changed.
+    pub updated: Moment,
+    /// When the current version expires, if it does.
+    pub expires: Option<Moment>,
+    /// Tags of the current version.
+    pub tags: Vec<Tag>,
+}
+
+impl SecretsPage {
+    /// The page as HTML.
+    ///
+    /// # Errors
+    /// [`RenderError`] when the template fails.
+    pub fn render(&self) -> Result<String, RenderError> {
+        render::to_string("secrets", self)
+    }
+
+    fn frame(&self) -> Option<&Shell> {
+        Some(&self.shell)
+    }
+
+    fn any_expires(&self) -> bool {
+        self.rows.iter().any(|row| row.expires.is_some())
+    }
+
+    fn any_tags(&self) -> bool {
+        self.rows.iter().any(|row| !row.tags.is_empty())
+    }
+
+    /// Whether there is anything to search: an empty vault needs no search field.
+    fn searchable(&self) -> bool {
+        !self.rows.is_empty() || !self.query.is_empty() || self.first_href.is_some()
+    }
+
+    /// Counts only what is known to be all.
+    fn headline(&self) -> String {
+        let vault = &self.vault;
+        let whole = self.next_href.is_none() && self.first_href.is_none() && self.partial.is_none();
+        let count = self.rows.len();
+        match (whole, self.query.is_empty()) {
+            (true, true) => format!("{} in {vault}", counted(count)),
+            (true, false) => format!("{} in {vault} with “{}”", counted(count), self.query),
+            (false, true) => format!("Secrets in {vault}"),
+            (false, false) => format!("Secrets in {vault} with “{}”", self.query),
+        }
+    }
+
+    /// Every state of the page, by name.
+    #[must_use]
+    pub fn samples() -> Vec<(&'static str, Self)> {
+        let page = |rows: Vec<SecretRow>| Self {
+            shell: Shell {
+                vaults: samples::nav(&["identity-prod", "payments-prod", "platform-prod"], Some("payments-prod")),
+                ..samples::shell(Section::Secrets, &["Vaults", "payments-prod", "Secrets"])
+            },
+            vault: "payments-prod".into(),
+            search_action: "/vaults/payments-prod/secrets".into(),
+            query: String::new(),
+            rows,
+            next_href: None,
+            first_href: None,
+            partial: None,
+            create_command: None,
+        };
+        vec![
+            ("secrets", page(sample_rows())),
+            (
+                "secrets-plain",
+                page(sample_rows().into_iter().map(|row| SecretRow { expires: None, tags: vec![], content_type: None, state: ItemState::Enabled, ..row }).take(2).collect()),
+            ),
+            (
+                "secrets-next",
+                Self {
+                    next_href: Some("/vaults/payments-prod/secrets?after=c2".into()),
+                    first_href: Some("/vaults/payments-prod/secrets".into()),
+                    partial: Some("Two secrets could not be read and are left out; their records are damaged.".into()),
+                    ..page(sample_rows())
+                },
+            ),
+            ("secrets-match", Self { query: "ledger".into(), ..page(sample_rows().into_iter().take(1).collect()) }),
+            ("secrets-no-match", Self { query: "<ledgr> & \"co\"".into(), ..page(vec![]) }),
+            (
+                "secrets-empty",
+                Self { create_command: Some("strongroom secret set --vault payments-prod --name first-secret".into()), ..page(vec![]) },
+            ),
+        ]
+    }
+}
+
+fn counted(count: usize) -> String {
+    match count {
+        0 => "No secrets".into(),
+        1 => "One secret".into(),
+        _ => format!("{count} secrets"),
+    }
+}
+
+fn sample_rows() -> Vec<SecretRow> {
+    let row = |name: &str, content_type: Option<&str>, state, updated: &str, expires: Option<&str>, tags: &[(&str, &str)]| SecretRow {
+        name: name.into(),
+        href: format!("/vaults/payments-prod/secrets/{name}"),
+        content_type: content_type.map(Into::into),
+        state,
+        updated: samples::moment(updated),
+        expires: expires.map(samples::moment),
+        tags: samples::tags(tags),
+    };
+    vec![
+        row("ledger-db-password", Some("application/json"), ItemState::Enabled, "2026-11-12T09:14:00Z", None, &[("team", "ledger"), ("tier", "0")]),
+        row("paylane-restricted-key", None, ItemState::Expiring, "2026-11-14T16:40:21Z", Some("2026-11-28T00:00:00Z"), &[("team", "checkout")]),
+        row("paylane-webhook-key", None, ItemState::Expired, "2026-08-20T07:31:09Z", Some("2026-11-20T00:00:00Z"), &[]),
+        row("settlement-sftp-key", Some("application/x-pem-file"), ItemState::Disabled, "2026-10-02T11:00:00Z", None, &[("rotated", "")]),
+        row("year-end-report-token", None, ItemState::NotYetValid, "2026-11-01T08:00:00Z", Some("2027-02-01T00:00:00Z"), &[]),
+    ]
+}

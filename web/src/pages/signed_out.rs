@@ -1,0 +1,45 @@
+//! After sign-out: says what ended and what did not.
+
+use askama::Template;
+
+use crate::{RenderError, Shell, render};
+
+/// The page after sign-out.
+#[derive(Debug, Clone, Template)]
+#[template(path = "signed_out.html")]
+pub struct SignedOutPage {
+    /// Host of this installation.
+    pub host: String,
+    /// Shows the `Development` badge.
+    pub development: bool,
+    /// The sign-in page.
+    pub sign_in_href: String,
+    /// The provider whose own session may go on, if known.
+    pub provider: Option<String>,
+}
+
+impl SignedOutPage {
+    /// The page as HTML.
+    ///
+    /// # Errors
+    /// [`RenderError`] when the template fails.
+    pub fn render(&self) -> Result<String, RenderError> {
+        render::to_string("signed-out", self)
+    }
+
+    fn frame(&self) -> Option<&Shell> {
+        None
+    }
+
+    /// Every state of the page, by name.
+    #[must_use]
+    pub fn samples() -> Vec<(&'static str, Self)> {
+        let page = |provider: Option<&str>| Self {
+            host: "vault.kestrelpay.example".into(),
+            development: false,
+            sign_in_href: "/sign-in".into(),
+            provider: provider.map(Into::into),
+        };
+        vec![("signed-out", page(Some("Kestrel SSO"))), ("signed-out-no-provider", page(None))]
+    }
+}

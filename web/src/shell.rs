@@ -1,0 +1,112 @@
+//! The frame around every page of a signed-in person: sidebar, breadcrumbs, clock, account.
+//! It shows only what it is given; it must never name a page that does not exist.
+
+use crate::parts::{PostForm, Standing, StatusLine};
+
+/// The frame around a page.
+#[derive(Debug, Clone)]
+pub struct Shell {
+    /// Second line under the product name: the host, or the installation's name.
+    pub installation: String,
+    /// Shows the `Development` badge.
+    pub development: bool,
+    /// Which entry of the navigation is open.
+    pub section: Section,
+    /// The list of vaults; also where the brand leads.
+    pub vaults_href: String,
+    /// Vaults shown under `Vaults`, all of them, in this order.
+    pub vaults: Vec<NavVault>,
+    /// The audit list; `None` when this person can never see it, and the entry is then absent.
+    pub audit_href: Option<String>,
+    /// From the root to this page; the last is this page.
+    pub crumbs: Vec<Crumb>,
+    /// Time at which the page was made.
+    pub clock: Clock,
+    /// Whose session this is.
+    pub account: Account,
+    /// Ends the session.
+    pub sign_out: PostForm,
+    /// Seal state: `Unsealed`.
+    pub seal: StatusLine,
+    /// Last check of the audit chain: `Audit chain verified 03:11 UTC`, `Audit chain not verified yet`.
+    pub chain: StatusLine,
+}
+
+impl Shell {
+    pub(crate) fn seal_icon(&self) -> &'static str {
+        match self.seal.standing {
+            Standing::Good => "lock-open",
+            Standing::Unknown | Standing::Bad => "lock",
+        }
+    }
+
+    pub(crate) fn chain_icon(&self) -> &'static str {
+        match self.chain.standing {
+            Standing::Good => "link",
+            Standing::Unknown => "circle-dashed",
+            Standing::Bad => "unlink",
+        }
+    }
+}
+
+/// An entry of the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Section {
+    /// No entry is marked.
+    #[default]
+    None,
+    /// The list of vaults.
+    Vaults,
+    /// The secrets of the vault that is open (see [`NavVault::secrets_href`]).
+    Secrets,
+    /// The audit list.
+    Audit,
+}
+
+/// A vault in the sidebar.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NavVault {
+    /// The vault's name.
+    pub name: String,
+    /// Where the name leads.
+    pub href: String,
+    /// `Some` for the open vault: it expands to its `Secrets` entry, which leads here.
+    pub secrets_href: Option<String>,
+}
+
+/// One step of the breadcrumbs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Crumb {
+    /// What is shown.
+    pub label: String,
+    /// Where it leads; `None` for this page and for steps that have no page.
+    pub href: Option<String>,
+}
+
+/// The clock of the top bar. With scripts it keeps ticking from here and adds local time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// RFC 3339 in UTC, to the second: `2026-11-23T03:12:08Z`.
+    pub iso: String,
+    /// Hours and minutes in UTC: `03:12`.
+    pub hours_minutes: String,
+}
+
+/// The signed-in person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Display name.
+    pub name: String,
+    /// One more line: the provider, or the principal's id.
+    pub detail: Option<String>,
+}
+
+impl Account {
+    /// First letters of the first and last word, for the round sign in the corner.
+    pub(crate) fn initials(&self) -> String {
+        let mut words = self.name.split_whitespace().filter_map(|word| word.chars().next());
+        let first = words.next();
+        let last = words.next_back();
+        first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
+    }
+}
