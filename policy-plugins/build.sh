@@ -68,7 +68,8 @@ sources() {
             echo Cargo.lock
             echo Cargo.toml
             echo build.sh
-            find sdk/Cargo.toml sdk/src wit "$1/Cargo.toml" "$1/src" "$1/settings.schema.json" -type f
+            find sdk/Cargo.toml sdk/src wit "$1/Cargo.toml" "$1/src" -type f
+            find "$1" -maxdepth 1 -name '*.schema.json'
         } | LC_ALL=C sort
     ) "$1/$1.wasm"
 }

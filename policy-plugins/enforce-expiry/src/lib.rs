@@ -72,26 +72,16 @@ impl Policy for EnforceExpiry {
 fn judge_write(request: &Request, settings: &Settings) -> Answer {
     let max_days = settings.max_days;
     let Some(expires) = request.object.expires else {
-        return Answer::deny(
-            "expiry-missing",
-            format!("Set an expiry date within {max_days} days."),
-        )
-        .relied_on("object.expires");
+        return Answer::deny("expiry-missing", format!("Set an expiry date within {max_days} days."))
+            .relied_on("object.expires");
     };
-    let latest = request
-        .time
-        .saturating_add(i64::from(max_days) * SECONDS_PER_DAY);
+    let latest = request.time.saturating_add(i64::from(max_days) * SECONDS_PER_DAY);
     if expires > latest {
-        return Answer::deny(
-            "expiry-too-late",
-            format!("The expiry date must be within {max_days} days."),
-        )
-        .relied_on("object.expires")
-        .relied_on("time");
+        return Answer::deny("expiry-too-late", format!("The expiry date must be within {max_days} days."))
+            .relied_on("object.expires")
+            .relied_on("time");
     }
-    Answer::allow("expires-in-time")
-        .relied_on("object.expires")
-        .relied_on("time")
+    Answer::allow("expires-in-time").relied_on("object.expires").relied_on("time")
 }
 
 fn judge_read(request: &Request, settings: &Settings) -> Answer {
@@ -104,9 +94,7 @@ fn judge_read(request: &Request, settings: &Settings) -> Answer {
                 .relied_on("object.expires")
                 .relied_on("time")
         }
-        _ => Answer::allow("not-expired")
-            .relied_on("object.expires")
-            .relied_on("time"),
+        _ => Answer::allow("not-expired").relied_on("object.expires").relied_on("time"),
     }
 }
 

@@ -64,18 +64,14 @@ impl Policy for NamingConvention {
                     .relied_on(format!("object.tags.{tag}"));
             }
         }
-        Answer::allow("as-agreed")
-            .relied_on("object.name")
-            .relied_on("object.tags")
+        Answer::allow("as-agreed").relied_on("object.name").relied_on("object.tags")
     }
 
     fn validate(settings: &Settings) -> Result<(), String> {
         let Settings { allowed_names, forbidden_names, required_tags } = settings;
-        for (setting, entries) in [
-            ("allowed_names", allowed_names),
-            ("forbidden_names", forbidden_names),
-            ("required_tags", required_tags),
-        ] {
+        for (setting, entries) in
+            [("allowed_names", allowed_names), ("forbidden_names", forbidden_names), ("required_tags", required_tags)]
+        {
             if entries.len() > MAX_ENTRIES {
                 return Err(format!("{setting} has more than {MAX_ENTRIES} entries"));
             }

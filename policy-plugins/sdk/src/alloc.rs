@@ -4,10 +4,7 @@
 //!
 //! This is the only unsafe code of the SDK; it exists in WebAssembly builds alone.
 
-#![expect(
-    unsafe_code,
-    reason = "a global allocator cannot be written without unsafe code"
-)]
+#![expect(unsafe_code, reason = "a global allocator cannot be written without unsafe code")]
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
@@ -27,10 +24,7 @@ struct Bump {
 unsafe impl Sync for Bump {}
 
 #[global_allocator]
-static BUMP: Bump = Bump {
-    next: Cell::new(0),
-    end: Cell::new(0),
-};
+static BUMP: Bump = Bump { next: Cell::new(0), end: Cell::new(0) };
 
 unsafe extern "C" {
     /// Set by the linker to the first address behind data and stack.
@@ -65,20 +59,19 @@ impl Bump {
 }
 
 // SAFETY: `take` gives out ranges between `__heap_base` and the end of the memory, aligned as
-// asked, and never the same byte twice, because `next` only grows, except where `realloc` grows
-// the last range in place. Nothing in here can panic: additions are checked, or bounded by the
-// size of the memory.
+// asked, and never a byte that is in use: `next` goes back only where `realloc` shortens the last
+// range, and what it cuts off is no longer anybody's. Nothing in here can panic: additions are
+// checked, or bounded by the size of the memory.
 unsafe impl GlobalAlloc for Bump {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.take(layout)
-            .map_or(ptr::null_mut(), ptr::with_exposed_provenance_mut)
+        self.take(layout).map_or(ptr::null_mut(), ptr::with_exposed_provenance_mut)
     }
 
     unsafe fn dealloc(&self, _ptr: *mut u8, _layout: Layout) {}
 
     unsafe fn realloc(&self, old: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         let start = old as usize;
-        // The last range grows where it is; strings and vectors under construction are this case.
+        // The last range is resized where it is; strings and vectors under construction are this case.
         if start + layout.size() == self.next.get() {
             let Some(behind) = start.checked_add(new_size) else {
                 return ptr::null_mut();

@@ -1,9 +1,6 @@
 //! The types of `policy.wit`, generated, and a few questions one often asks of them.
 
-#![expect(
-    missing_docs,
-    reason = "generated; the words are in policy.wit"
-)]
+#![expect(missing_docs, reason = "generated; the words are in policy.wit")]
 
 wit_bindgen::generate!({
     path: "../wit",
@@ -38,8 +35,5 @@ impl Object {
 }
 
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs
-        .iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
+    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }

@@ -3,9 +3,7 @@
 
 use std::marker::PhantomData;
 
-use crate::contract::exports::strongroom::policy::guard::{
-    Decision, Description, Guest, PolicyRequest,
-};
+use crate::contract::exports::strongroom::policy::guard::{Decision, Description, Guest, PolicyRequest};
 use crate::{About, Policy};
 
 /// The component around a [`Policy`]; made by `export_policy!`.
@@ -15,14 +13,7 @@ pub struct Exported<P>(PhantomData<P>);
 
 impl<P: Policy> Guest for Exported<P> {
     fn describe() -> Description {
-        let About {
-            name,
-            version,
-            summary,
-            actions,
-            wants,
-            settings_schema,
-        } = P::ABOUT;
+        let About { name, version, summary, actions, wants, settings_schema } = P::ABOUT;
         Description {
             name: name.to_owned(),
             version: version.to_owned(),
@@ -39,10 +30,7 @@ impl<P: Policy> Guest for Exported<P> {
 
     fn decide(requests: Vec<PolicyRequest>, settings: String) -> Result<Vec<Decision>, String> {
         let settings = read::<P>(&settings)?;
-        Ok(requests
-            .iter()
-            .map(|request| P::decide(request, &settings).into())
-            .collect())
+        Ok(requests.iter().map(|request| P::decide(request, &settings).into()).collect())
     }
 }
 

@@ -16,9 +16,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
                 pattern = rest;
                 retry = Some((rest, text));
             }
-            (Some((wanted, pattern_rest)), Some((found, text_rest)))
-                if wanted.eq_ignore_ascii_case(found) =>
-            {
+            (Some((wanted, pattern_rest)), Some((found, text_rest))) if wanted.eq_ignore_ascii_case(found) => {
                 pattern = pattern_rest;
                 text = text_rest;
             }

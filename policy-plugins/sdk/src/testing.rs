@@ -19,11 +19,7 @@
 //!
 //! Panics are how a test fails, so the functions here do.
 
-#![expect(
-    clippy::panic,
-    clippy::expect_used,
-    reason = "a test kit fails by panicking"
-)]
+#![expect(clippy::panic, clippy::expect_used, reason = "a test kit fails by panicking")]
 
 mod golden;
 
@@ -33,7 +29,6 @@ use crate::contract::exports::strongroom::policy::guard::{Decision, Guest};
 use crate::{Connection, Effect, Exported, Facts, Object, Policy, Principal, Request, matches};
 
 /// A request by the user `ada` for the secret `example` of the vault `demo`, at one fixed moment.
-#[must_use]
 pub fn request(action: &str) -> RequestBuilder {
     RequestBuilder(Request {
         principal: Principal {
@@ -43,10 +38,7 @@ pub fn request(action: &str) -> RequestBuilder {
             groups: Vec::new(),
             claims: Vec::new(),
         },
-        connection: Connection {
-            client_address: "192.0.2.1".to_owned(),
-            listener: "https".to_owned(),
-        },
+        connection: Connection { client_address: "192.0.2.1".to_owned(), listener: "https".to_owned() },
         action: action.to_owned(),
         object: Object {
             vault: "demo".to_owned(),
@@ -140,8 +132,7 @@ pub fn ask<P: Policy>(settings: &str, request: &RequestBuilder) -> Decision {
     if !wants.contains(Facts::TAGS) {
         request.object.tags.clear();
     }
-    let mut decisions =
-        Exported::<P>::decide(vec![request], settings.to_owned()).expect("settings refused");
+    let mut decisions = Exported::<P>::decide(vec![request], settings.to_owned()).expect("settings refused");
     decisions.remove(0)
 }
 

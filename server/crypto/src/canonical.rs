@@ -50,7 +50,9 @@ pub(crate) fn length_prefix(field: &[u8]) -> [u8; 8] {
     (field.len() as u64).to_be_bytes()
 }
 
-/// SHA-256 (FIPS 180-4).
+/// SHA-256 (FIPS 180-4) without a domain label: for identifiers that are random themselves, never for
+/// what people choose and never where two kinds of input could be confused.
+#[must_use]
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0u8; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());

@@ -116,8 +116,6 @@ mod tests {
             left in prop::collection::vec(prop::collection::vec(0u8..3, 0..4), 0..4),
             right in prop::collection::vec(prop::collection::vec(0u8..3, 0..4), 0..4),
         ) {
-            let slices = |fields: &'_ [Vec<u8>]| -> Vec<Vec<u8>> { fields.to_vec() };
-            let (left, right) = (slices(&left), slices(&right));
             let left_fields: Vec<&[u8]> = left.iter().map(Vec::as_slice).collect();
             let right_fields: Vec<&[u8]> = right.iter().map(Vec::as_slice).collect();
             let key = key("metadata", 1);

@@ -3,11 +3,11 @@
 
 use crate::{
     action::Action,
-    grant::Assignment,
+    grant::{Assignment, Scope},
     identity::{Session, Workload},
     names::ObjectKind,
     permit::Permit,
-    secret::{SealedVersion, SecretMeta},
+    secret::{LifeState, SealedVersion, SecretMeta},
     vault::Vault,
 };
 
@@ -57,21 +57,7 @@ pub struct PermittedChange {
 
 impl PermittedChange {
     pub(crate) fn bind(permit: Permit, change: Change) -> Result<Self, ChangeError> {
-        let object = permit.object();
-        let names = |secret: &SecretMeta| {
-            object.kind == ObjectKind::Secret && object.name.as_ref() == Some(&secret.name) && object.vault.is_some()
-        };
-        let fits = match (&change, permit.action()) {
-            (Change::SetSecret { secret, .. }, Action::SecretSet)
-            | (Change::SetSecretLife { secret }, Action::SecretDelete | Action::SecretRecover) => names(secret),
-            (Change::PurgeSecret, Action::SecretPurge) => object.name.is_some() && object.vault.is_some(),
-            (Change::PutVault(_), Action::VaultCreate)
-            | (Change::AddAssignment(_), Action::AssignmentAdd)
-            | (Change::PutWorkload(_), Action::WorkloadCreate)
-            | (Change::BeginSession(_) | Change::EndSession { .. }, Action::SessionChange) => true,
-            _ => false,
-        };
-        if fits { Ok(Self { permit, change }) } else { Err(ChangeError) }
+        if fits(&permit, &change) { Ok(Self { permit, change }) } else { Err(ChangeError) }
     }
 
     /// The permit: object and the revision that its row must still have.
@@ -84,5 +70,47 @@ impl PermittedChange {
     #[must_use]
     pub fn change(&self) -> &Change {
         &self.change
+    }
+}
+
+/// Whether a change is on the permitted object, follows the permitted revision, and is of the
+/// permitted sort.
+fn fits(permit: &Permit, change: &Change) -> bool {
+    let object = permit.object();
+    let vault = object.vault.as_ref().map(|(id, _)| *id);
+    let in_vault = object.kind == ObjectKind::Secret && vault.is_some();
+    let next = |secret: &SecretMeta| {
+        in_vault
+            && object.name.as_ref() == Some(&secret.name)
+            && permit.revision().is_none_or(|judged| judged.checked_add(1) == Some(secret.revision))
+    };
+    match (change, permit.action()) {
+        (Change::SetSecret { secret, version }, Action::SecretSet) => {
+            next(secret) && secret.life == LifeState::Active && secret.current == version.meta.version
+        }
+        (Change::SetSecretLife { secret }, Action::SecretDelete) => {
+            next(secret) && permit.revision().is_some() && secret.life != LifeState::Active
+        }
+        (Change::SetSecretLife { secret }, Action::SecretRecover) => {
+            next(secret) && permit.revision().is_some() && secret.life == LifeState::Active
+        }
+        (Change::PurgeSecret, Action::SecretPurge) => in_vault && object.name.is_some() && permit.revision().is_some(),
+        (Change::PutVault(new), Action::VaultCreate) => {
+            object.kind == ObjectKind::Vault
+                && object.vault.is_none()
+                && object.name.as_ref().is_some_and(|name| name.as_str() == new.name.as_str())
+        }
+        (Change::AddAssignment(new), Action::AssignmentAdd) => match &new.scope {
+            Scope::Server => object.kind == ObjectKind::Server,
+            Scope::Vault { vault: scope } => object.kind == ObjectKind::Vault && vault == Some(*scope),
+            Scope::Object { vault: scope, kind, name } => {
+                object.kind == *kind && vault == Some(*scope) && object.name.as_ref() == Some(name)
+            }
+        },
+        (Change::PutWorkload(_), Action::WorkloadCreate)
+        | (Change::BeginSession(_) | Change::EndSession { .. }, Action::SessionChange) => {
+            object.kind == ObjectKind::Server
+        }
+        _ => false,
     }
 }

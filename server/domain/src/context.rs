@@ -41,8 +41,9 @@ impl RequestContext {
         self.now.div_euclid(1000)
     }
 
-    /// Whether the request already has its audit record. The edge writes one for every request
-    /// that reaches its answer without.
+    /// Whether the request has its audit record, or may have it because the record's fate is
+    /// unknown. A request has one record at most; the edge writes one for every request that
+    /// reaches its answer without.
     #[must_use]
     pub fn is_recorded(&self) -> bool {
         self.recorded.load(Ordering::Acquire)

@@ -143,7 +143,12 @@ impl Gate {
                 let object = ObjectRef {
                     vault: judged.vault.as_ref().map(|(vault, _)| (vault.id, vault.name.clone())),
                     kind: ask.kind,
-                    name: ask.name.cloned(),
+                    name: match (ask.name, ask.kind, ask.vault) {
+                        (None, ObjectKind::Vault, Some(new)) if judged.vault.is_none() => {
+                            ObjectName::parse(new.as_str()).ok()
+                        }
+                        (name, ..) => name.cloned(),
+                    },
                 };
                 let revision = match ask.kind {
                     ObjectKind::Secret => judged.facts.as_ref().map(|f| f.secret.revision),
@@ -225,11 +230,12 @@ impl Gate {
 
     async fn judge_identity(&self, ctx: &RequestContext, trace: &mut Trace) -> Result<(), DenyReason> {
         let principal = &ctx.principal;
-        if principal.kind != PrincipalKind::Workload || principal.id.issuer != self.own_issuer {
+        if principal.id.issuer != self.own_issuer {
             return Ok(());
         }
-        let Ok(client_id) = principal.id.subject.parse() else {
-            return Err(trace.deny("identity", DenyReason::Identity, None));
+        let client_id = match principal.id.subject.parse() {
+            Ok(client_id) if principal.kind == PrincipalKind::Workload => client_id,
+            _ => return Err(trace.deny("identity", DenyReason::Identity, None)),
         };
         match self.identities.workload(client_id).await {
             Ok(Some(workload)) => {
@@ -310,8 +316,8 @@ impl Gate {
         judged: &mut Judged,
         trace: &mut Trace,
     ) -> Result<(), DenyReason> {
-        let mut attached = vault.settings.policies.iter().filter(|a| a.state == AttachmentState::Enforce).peekable();
-        if attached.peek().is_none() {
+        let attached: Vec<_> = vault.settings.policies.iter().filter(|a| a.state == AttachmentState::Enforce).collect();
+        if attached.is_empty() {
             return Ok(());
         }
         let request = policy_request(ctx, ask, vault, judged.facts.as_deref());

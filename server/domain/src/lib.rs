@@ -25,6 +25,7 @@ pub mod record;
 pub mod role;
 pub mod secret;
 pub mod secrets;
+pub mod sign_in;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
 pub mod time;

@@ -20,7 +20,8 @@ pub struct ObjectRef {
     pub vault: Option<(VaultId, VaultName)>,
     /// Kind of the object.
     pub kind: ObjectKind,
-    /// Its name; none for a collection, a vault or the installation.
+    /// Its name; none for a collection, a vault or the installation. A vault that does not exist yet
+    /// has no id, so its name stands here.
     pub name: Option<ObjectName>,
 }
 

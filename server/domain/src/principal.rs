@@ -59,6 +59,23 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// Nobody in particular: no valid credential was shown.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self {
+            id: PrincipalId { issuer: String::new(), subject: String::new() },
+            kind: PrincipalKind::User,
+            groups: Vec::new(),
+            claims: BTreeMap::new(),
+        }
+    }
+
+    /// Whether no valid credential was shown.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.id.issuer.is_empty()
+    }
+
     /// Strongroom acting on its own behalf; `job` names what acts.
     #[must_use]
     pub fn system(job: &str) -> Self {

@@ -1,5 +1,16 @@
-//! For tests of adapters only: permits without a gate. Compiled in by the feature `test-support`,
-//! which no crate of the product may enable outside its dev-dependencies.
+//! For tests only: permits without a gate, and the whole domain over ports in memory. Compiled in by
+//! the feature `test-support`, which no crate of the product may enable outside its dev-dependencies.
+
+mod clock;
+mod image;
+mod memory;
+mod policies;
+pub mod world;
+
+pub use clock::ManualClock;
+pub use image::{BrokenChain, Happened, Image, Logged, NameRow};
+pub use memory::{Fault, MemoryStore};
+pub use policies::{FakePolicies, Verdict};
 
 use uuid::Uuid;
 

@@ -1,1 +1,12 @@
-//! Placeholder.
+//! HTTP: the edge, the routes, the wire shapes. Parses into domain types, calls one use case,
+//! renders the answer; judges nothing itself and never touches a store.
+
+pub mod api;
+mod dashboard;
+pub mod edge;
+pub mod message;
+pub mod paths;
+pub mod problem;
+pub mod routes;
+pub mod server;
+pub mod services;

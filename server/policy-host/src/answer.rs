@@ -29,11 +29,7 @@ pub(crate) fn from_wire(decision: wire::Decision) -> Result<PolicyAnswer, Policy
         return Err(PolicyFailure::BadAnswer);
     }
     let cut_all = |texts: Vec<String>, count: usize, length: usize| {
-        texts
-            .iter()
-            .take(count)
-            .map(|text| cut(text, length))
-            .collect()
+        texts.iter().take(count).map(|text| cut(text, length)).collect()
     };
     Ok(PolicyAnswer {
         effect: match decision.effect {
@@ -43,11 +39,7 @@ pub(crate) fn from_wire(decision: wire::Decision) -> Result<PolicyAnswer, Policy
         },
         reason_code: decision.reason_code,
         sentence: cut(&decision.sentence, limits::MAX_TEXT),
-        relied_on: cut_all(
-            decision.relied_on,
-            limits::MAX_RELIED_ON,
-            limits::MAX_ATTRIBUTE,
-        ),
+        relied_on: cut_all(decision.relied_on, limits::MAX_RELIED_ON, limits::MAX_ATTRIBUTE),
         messages: cut_all(decision.messages, limits::MAX_MESSAGES, limits::MAX_TEXT),
         fuel: 0,
     })
@@ -56,9 +48,7 @@ pub(crate) fn from_wire(decision: wire::Decision) -> Result<PolicyAnswer, Policy
 /// Whether the text is a code: `[a-z0-9-]{1,64}`.
 pub(crate) fn is_code(text: &str) -> bool {
     (1..=limits::MAX_REASON_CODE).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 /// The first `length` characters, with everything that could forge a line or turn the direction

@@ -1,11 +1,5 @@
 //! The host's side of `policy.wit`, generated. Requests borrow, answers own.
 
-#![expect(
-    missing_docs,
-    unreachable_pub,
-    reason = "generated; the words are in policy.wit"
-)]
-
 wasmtime::component::bindgen!({
     path: "../../policy-plugins/wit",
     world: "policy",

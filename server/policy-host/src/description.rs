@@ -31,10 +31,7 @@ impl ModuleDescription {
             return Err("its version is not a version");
         }
         if !(1..=limits::MAX_ACTIONS).contains(&told.actions.len())
-            || told
-                .actions
-                .iter()
-                .any(|action| !(1..=limits::MAX_ACTION).contains(&action.len()))
+            || told.actions.iter().any(|action| !(1..=limits::MAX_ACTION).contains(&action.len()))
         {
             return Err("it asks for no actions or too many");
         }
@@ -56,8 +53,6 @@ impl ModuleDescription {
 
     /// Whether the module wants to be asked about this action.
     pub(crate) fn wants(&self, action: &str) -> bool {
-        self.actions
-            .iter()
-            .any(|wanted| pattern::matches(wanted, action))
+        self.actions.iter().any(|wanted| pattern::matches(wanted, action))
     }
 }

@@ -7,8 +7,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use aws_lc_rs::digest;
 use strongroom_domain::policy::{
-    MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure,
-    PolicyRequest,
+    MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyRequest,
 };
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
@@ -51,9 +50,7 @@ pub struct WasmPolicyEngine {
 
 impl std::fmt::Debug for WasmPolicyEngine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WasmPolicyEngine")
-            .field("modules", &self.modules.load().len())
-            .finish_non_exhaustive()
+        f.debug_struct("WasmPolicyEngine").field("modules", &self.modules.load().len()).finish_non_exhaustive()
     }
 }
 
@@ -65,12 +62,7 @@ impl WasmPolicyEngine {
     pub fn new() -> Result<Self, HostError> {
         let engine = new_engine().map_err(|error| HostError::Engine(format!("{error:#}")))?;
         let clock = Ticker::start(&engine).map_err(HostError::Clock)?;
-        Ok(Self {
-            engine,
-            modules: ArcSwap::default(),
-            running: Semaphore::new(limits::MAX_CONCURRENT),
-            _clock: clock,
-        })
+        Ok(Self { engine, modules: ArcSwap::default(), running: Semaphore::new(limits::MAX_CONCURRENT), _clock: clock })
     }
 
     /// A host with the modules that ship with the product.
@@ -80,11 +72,7 @@ impl WasmPolicyEngine {
     pub fn with_shipped() -> Result<Self, HostError> {
         let host = Self::new()?;
         for module in shipped::shipped() {
-            host.load(module.bytes)
-                .map_err(|source| HostError::Shipped {
-                    name: module.name,
-                    source,
-                })?;
+            host.load(module.bytes).map_err(|source| HostError::Shipped { name: module.name, source })?;
         }
         Ok(host)
     }
@@ -130,10 +118,7 @@ impl WasmPolicyEngine {
     #[must_use]
     pub fn modules(&self) -> Vec<(ModuleDigest, ModuleDescription)> {
         let modules = self.modules.load();
-        modules
-            .iter()
-            .map(|(digest, module)| (*digest, module.description.clone()))
-            .collect()
+        modules.iter().map(|(digest, module)| (*digest, module.description.clone())).collect()
     }
 
     fn find(&self, attachment: &PolicyAttachment) -> Result<Arc<Module>, PolicyFailure> {
@@ -141,10 +126,7 @@ impl WasmPolicyEngine {
             return Err(PolicyFailure::BadSettings);
         }
         let modules = self.modules.load();
-        modules
-            .get(&attachment.module)
-            .map(Arc::clone)
-            .ok_or(PolicyFailure::Missing)
+        modules.get(&attachment.module).map(Arc::clone).ok_or(PolicyFailure::Missing)
     }
 }
 
@@ -156,21 +138,13 @@ impl PolicyEngine for WasmPolicyEngine {
         requests: &[PolicyRequest],
     ) -> Result<Vec<PolicyAnswer>, PolicyFailure> {
         let module = self.find(attachment)?;
-        let _running = self
-            .running
-            .acquire()
-            .await
-            .map_err(|_| PolicyFailure::Unavailable)?;
+        let _running = self.running.acquire().await.map_err(|_| PolicyFailure::Unavailable)?;
         module.decide(requests, &attachment.settings)
     }
 
     async fn check(&self, attachment: &PolicyAttachment) -> Result<(), PolicyFailure> {
         let module = self.find(attachment)?;
-        let _running = self
-            .running
-            .acquire()
-            .await
-            .map_err(|_| PolicyFailure::Unavailable)?;
+        let _running = self.running.acquire().await.map_err(|_| PolicyFailure::Unavailable)?;
         module.check(&attachment.settings)
     }
 }

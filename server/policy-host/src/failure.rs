@@ -7,11 +7,7 @@ use crate::runtime::Limiter;
 
 /// Names the failure behind an error. `otherwise` is what an error means that is neither a trap
 /// nor a limit: while an instance is made, the host's trouble; while an answer is read, the module's.
-pub(crate) fn classify(
-    error: &wasmtime::Error,
-    limiter: &Limiter,
-    otherwise: PolicyFailure,
-) -> PolicyFailure {
+pub(crate) fn classify(error: &wasmtime::Error, limiter: &Limiter, otherwise: PolicyFailure) -> PolicyFailure {
     if limiter.exceeded {
         return PolicyFailure::MemoryLimit;
     }

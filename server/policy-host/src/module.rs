@@ -53,22 +53,15 @@ impl Module {
         if bytes.len() > limits::MAX_MODULE_BYTES {
             return Err(LoadError::TooLarge);
         }
-        let component = Component::from_binary(engine, bytes)
-            .map_err(|error| LoadError::NotAComponent(sentence(&error)))?;
+        let component =
+            Component::from_binary(engine, bytes).map_err(|error| LoadError::NotAComponent(sentence(&error)))?;
         let shape = component.component_type();
         if let Some((name, _)) = shape.imports(engine).next() {
             return Err(LoadError::Imports(answer::cut(name, limits::MAX_TEXT)));
         }
-        let spoken = shape
-            .exports(engine)
-            .filter_map(|(name, _)| name.strip_prefix(INTERFACE))
-            .collect::<Vec<_>>();
+        let spoken = shape.exports(engine).filter_map(|(name, _)| name.strip_prefix(INTERFACE)).collect::<Vec<_>>();
         if !spoken.iter().any(|version| VERSIONS.contains(version)) {
-            let found = if spoken.is_empty() {
-                "nothing of the kind".to_owned()
-            } else {
-                spoken.join(", ")
-            };
+            let found = if spoken.is_empty() { "nothing of the kind".to_owned() } else { spoken.join(", ") };
             let known = VERSIONS.join(", ");
             let sentence = format!("{INTERFACE} is wanted in version {known}, exported is {found}");
             return Err(LoadError::WrongContract(answer::cut(&sentence, limits::MAX_TEXT)));
@@ -84,14 +77,8 @@ impl Module {
             .call_describe(&mut store)
             .map_err(|error| classify(&error, store.data(), PolicyFailure::BadAnswer))
             .map_err(LoadError::NoDescription)?;
-        let description =
-            ModuleDescription::from_wire(&told).map_err(LoadError::BadDescription)?;
-        Ok(Self {
-            engine: engine.clone(),
-            pre,
-            description,
-            wants: told.wants,
-        })
+        let description = ModuleDescription::from_wire(&told).map_err(LoadError::BadDescription)?;
+        Ok(Self { engine: engine.clone(), pre, description, wants: told.wants })
     }
 
     /// Asks a fresh instance whether it takes these settings.
@@ -111,10 +98,7 @@ impl Module {
         requests: &[PolicyRequest],
         settings: &str,
     ) -> Result<Vec<PolicyAnswer>, PolicyFailure> {
-        let wanted = requests
-            .iter()
-            .filter(|request| self.description.wants(&request.action))
-            .collect::<Vec<_>>();
+        let wanted = requests.iter().filter(|request| self.description.wants(&request.action)).collect::<Vec<_>>();
         let mut judged = Vec::with_capacity(wanted.len());
         let mut fuel = 0_u64;
         for batch in wanted.chunks(limits::MAX_BATCH) {
@@ -142,10 +126,7 @@ impl Module {
         settings: &str,
         answers: &mut Vec<PolicyAnswer>,
     ) -> Result<u64, PolicyFailure> {
-        let lists = requests
-            .iter()
-            .map(|request| Lists::of(request, self.wants))
-            .collect::<Vec<_>>();
+        let lists = requests.iter().map(|request| Lists::of(request, self.wants)).collect::<Vec<_>>();
         let wire_requests = lists.iter().map(Lists::as_wire).collect::<Vec<_>>();
         let (mut store, instance) = start(&self.engine, &self.pre)?;
         let decisions = instance
@@ -165,17 +146,12 @@ impl Module {
 }
 
 /// Makes a fresh instance within its limits.
-fn start(
-    engine: &Engine,
-    pre: &PolicyPre<Limiter>,
-) -> Result<(Store<Limiter>, Policy), PolicyFailure> {
+fn start(engine: &Engine, pre: &PolicyPre<Limiter>) -> Result<(Store<Limiter>, Policy), PolicyFailure> {
     let mut store = Store::new(engine, Limiter::default());
     store.limiter(|limiter| limiter);
     store.set_epoch_deadline(limits::TICKS);
     store.set_hostcall_fuel(limits::MAX_ANSWER_BYTES);
-    store
-        .set_fuel(limits::FUEL)
-        .map_err(|_| PolicyFailure::Unavailable)?;
+    store.set_fuel(limits::FUEL).map_err(|_| PolicyFailure::Unavailable)?;
     match pre.instantiate(&mut store) {
         Ok(instance) => Ok((store, instance)),
         Err(error) => Err(classify(&error, store.data(), PolicyFailure::Unavailable)),

@@ -15,12 +15,7 @@ pub(crate) struct Lists<'a> {
 impl<'a> Lists<'a> {
     /// Collects what the module wants to see; every element costs it about 100 ns.
     pub(crate) fn of(request: &'a PolicyRequest, wants: wire::Facts) -> Self {
-        let mut lists = Self {
-            request,
-            groups: Vec::new(),
-            claims: Vec::new(),
-            tags: Vec::new(),
-        };
+        let mut lists = Self { request, groups: Vec::new(), claims: Vec::new(), tags: Vec::new() };
         if wants.contains(wire::Facts::GROUPS) {
             lists.groups = request.principal.groups.iter().map(String::as_str).collect();
         }
@@ -34,13 +29,7 @@ impl<'a> Lists<'a> {
     }
 
     pub(crate) fn as_wire(&self) -> wire::PolicyRequest<'_> {
-        let PolicyRequest {
-            principal,
-            connection,
-            action,
-            object,
-            time,
-        } = self.request;
+        let PolicyRequest { principal, connection, action, object, time } = self.request;
         wire::PolicyRequest {
             principal: wire::Principal {
                 issuer: &principal.issuer,
@@ -49,10 +38,7 @@ impl<'a> Lists<'a> {
                 groups: &self.groups,
                 claims: &self.claims,
             },
-            connection: wire::Connection {
-                client_address: &connection.client_address,
-                listener: &connection.listener,
-            },
+            connection: wire::Connection { client_address: &connection.client_address, listener: &connection.listener },
             action,
             object: wire::Object {
                 vault: &object.vault,
@@ -70,7 +56,5 @@ impl<'a> Lists<'a> {
 }
 
 fn pairs(map: &std::collections::BTreeMap<String, String>) -> Vec<(&str, &str)> {
-    map.iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect()
+    map.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }

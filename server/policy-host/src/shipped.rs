@@ -20,20 +20,12 @@ pub struct ShippedModule {
 #[must_use]
 pub fn shipped() -> Vec<ShippedModule> {
     [
-        (
-            "enforce-expiry",
-            include_bytes!("../../../policy-plugins/enforce-expiry/enforce-expiry.wasm").as_slice(),
-        ),
+        ("enforce-expiry", include_bytes!("../../../policy-plugins/enforce-expiry/enforce-expiry.wasm").as_slice()),
         (
             "naming-convention",
-            include_bytes!("../../../policy-plugins/naming-convention/naming-convention.wasm")
-                .as_slice(),
+            include_bytes!("../../../policy-plugins/naming-convention/naming-convention.wasm").as_slice(),
         ),
     ]
-    .map(|(name, bytes)| ShippedModule {
-        name,
-        digest: digest_of(bytes),
-        bytes,
-    })
+    .map(|(name, bytes)| ShippedModule { name, digest: digest_of(bytes), bytes })
     .to_vec()
 }

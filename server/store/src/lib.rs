@@ -1,1 +1,3 @@
-//! Placeholder.
+//! wip
+mod cache;
+mod entity;

@@ -133,10 +133,7 @@ impl From<GoldenRequest> for RequestBuilder {
                 groups: principal.groups,
                 claims: principal.claims.into_iter().collect(),
             },
-            connection: Connection {
-                client_address: connection.client_address,
-                listener: connection.listener,
-            },
+            connection: Connection { client_address: connection.client_address, listener: connection.listener },
             action,
             object: Object {
                 vault: object.vault,

@@ -101,7 +101,7 @@ mod tests {
         AuditSigner::generate(&SeededEntropy::new(1)).ok().unwrap()
     }
 
-    /// RFC 8032 section 7.1, test 2; its public key is the one of RFC 8037 only in test 1.
+    /// RFC 8032 section 7.1, test 2.
     #[test]
     fn ed25519_gives_the_vector_of_rfc_8032() {
         let signer = AuditSigner::from_seed(&hex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"))

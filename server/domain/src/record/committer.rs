@@ -3,7 +3,10 @@
 //! Whoever waits in the queue when a commit begins shares it: one transaction, one fsync. An
 //! answer is given only for what is certainly durable. When the database does not say whether a
 //! commit happened, the committer asks it until it knows or gives up; giving up answers
-//! [`NoRecord`], never "recorded". Server decision record 0002 tells how this was found and proven.
+//! [`NoRecord`], never "recorded". No wait is without end: whoever has waited [`PATIENCE`] is told
+//! what is certain by then. There is never a second batch beside one that has not come back, because
+//! only the first one's end says what the chain continues from. Server decision record 0002 tells
+//! how this was found and proven.
 
 use std::{
     sync::{
@@ -13,7 +16,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{sleep, timeout},
+};
 use uuid::Uuid;
 
 use super::{Entry, Settled};
@@ -22,8 +28,14 @@ use crate::ports::{AppendError, AuditLog};
 /// Most members of a batch: bounds how long the last one waits for the first.
 const MAX_BATCH: usize = 256;
 /// Most members waiting. When the queue is full, new requests are refused rather than buffered.
-const MAX_WAITING: usize = 4096;
-/// How often, and how far apart, an unknown outcome is asked for before giving up.
+pub(super) const MAX_WAITING: usize = 4096;
+/// A commit that takes longer makes the node not ready, though it may still succeed.
+const SLOW_COMMIT: Duration = Duration::from_secs(2);
+/// Longest time anybody waits for their record.
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+/// Longest time a single question about an unknown outcome may take.
+const ASKING: Duration = Duration::from_secs(2);
+/// How far apart an unknown outcome is asked for before giving up.
 const RESOLVE_PAUSES: [Duration; 5] = [
     Duration::from_millis(5),
     Duration::from_millis(25),
@@ -46,12 +58,14 @@ pub enum NoRecord {
     Overloaded,
 }
 
-/// Whether the last commit worked: what readiness shows.
+/// Whether commits work: what readiness shows.
 #[derive(Clone, Debug, Default)]
 pub struct CommitterHealth(Arc<AtomicBool>);
 
 impl CommitterHealth {
-    /// True when the last commit failed and none has succeeded since.
+    /// True when the last commit failed, when the one under way takes too long, and when the
+    /// committer has ended. The next commit that works makes it false again; so that there is one
+    /// even when nobody asks for anything, see [`super::Recorder::resume_when_possible`].
     #[must_use]
     pub fn is_failing(&self) -> bool {
         self.0.load(Ordering::Acquire)
@@ -62,8 +76,19 @@ impl CommitterHealth {
     }
 }
 
+/// Who of the committer and the waiting caller was first: an entry is either committed or withdrawn.
+#[derive(Clone, Default)]
+struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+}
+
 struct Waiting {
     entry: Entry,
+    claim: Claim,
     answer: oneshot::Sender<Result<Settled, NoRecord>>,
 }
 
@@ -75,14 +100,24 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Hands an entry over and waits until its fate is known.
+    /// Hands an entry over and waits until its fate is known, at most [`PATIENCE`]. Dropping the
+    /// future withdraws nothing: what was handed over goes on.
     ///
     /// # Errors
     /// [`NoRecord`]: nothing may be released on the strength of this entry.
     pub async fn submit(&self, entry: Entry) -> Result<Settled, NoRecord> {
         let (answer, fate) = oneshot::channel();
-        self.queue.try_send(Waiting { entry, answer }).map_err(|_| NoRecord::Overloaded)?;
-        fate.await.unwrap_or(Err(NoRecord::Unknown))
+        let claim = Claim::default();
+        let waiting = Waiting { entry, claim: claim.clone(), answer };
+        self.queue.try_send(waiting).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => NoRecord::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => NoRecord::NotWritten,
+        })?;
+        match timeout(PATIENCE, fate).await {
+            Ok(Ok(settled)) => settled,
+            // The committer ended, or is at it for too long, with this entry in its hands or not.
+            Ok(Err(_)) | Err(_) => Err(if claim.take() { NoRecord::NotWritten } else { NoRecord::Unknown }),
+        }
     }
 
     /// Whether commits work.
@@ -97,16 +132,28 @@ impl Committer {
 pub fn spawn(log: Arc<dyn AuditLog>) -> (Committer, tokio::task::JoinHandle<()>) {
     let (queue, waiting) = mpsc::channel(MAX_WAITING);
     let health = CommitterHealth::default();
-    let task = tokio::spawn(run(log, waiting, health.clone()));
+    let task = tokio::spawn(run(log, waiting, Ended(health.clone())));
     (Committer { queue, health }, task)
 }
 
-async fn run(log: Arc<dyn AuditLog>, mut waiting: mpsc::Receiver<Waiting>, health: CommitterHealth) {
+/// Without a committer nothing can be recorded, however it came to end.
+struct Ended(CommitterHealth);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.set(true);
+    }
+}
+
+async fn run(log: Arc<dyn AuditLog>, mut waiting: mpsc::Receiver<Waiting>, health: Ended) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
     while waiting.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        let (entries, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|w| (w.entry, w.answer)).unzip();
-        let fates = commit(&log, entries).await;
-        health.set(fates.iter().any(Result::is_err));
+        let (entries, answers): (Vec<_>, Vec<_>) =
+            batch.drain(..).filter(|w| w.claim.take()).map(|w| (w.entry, w.answer)).unzip();
+        if entries.is_empty() {
+            continue;
+        }
+        let fates = commit(&log, entries, &health.0).await;
         for (answer, fate) in answers.into_iter().zip(fates) {
             // A client that hung up does not undo what is durable.
             let _ = answer.send(fate);
@@ -114,38 +161,49 @@ async fn run(log: Arc<dyn AuditLog>, mut waiting: mpsc::Receiver<Waiting>, healt
     }
 }
 
-async fn commit(log: &Arc<dyn AuditLog>, entries: Vec<Entry>) -> Vec<Result<Settled, NoRecord>> {
+async fn commit(
+    log: &Arc<dyn AuditLog>,
+    entries: Vec<Entry>,
+    health: &CommitterHealth,
+) -> Vec<Result<Settled, NoRecord>> {
     let ids: Vec<Uuid> = entries.iter().map(|e| e.record.id).collect();
-    let appending = {
+    let mut appending = {
         let log = Arc::clone(log);
         // In a task of its own: an adapter that panics must not end the committer.
         tokio::spawn(async move { log.append(entries).await })
     };
-    match appending.await {
-        Ok(Ok(settled)) if settled.len() == ids.len() => settled.into_iter().map(Ok).collect(),
+    let appended = match timeout(SLOW_COMMIT, &mut appending).await {
+        Ok(appended) => appended,
+        Err(_) => {
+            tracing::error!(members = ids.len(), "an audit commit takes too long");
+            health.set(true);
+            // Not aborted: an abandoned commit may still happen, and then nobody could say when.
+            appending.await
+        }
+    };
+    let why = match appended {
+        Ok(Ok(settled)) if settled.len() == ids.len() => {
+            health.set(false);
+            return settled.into_iter().map(Ok).collect();
+        }
         Ok(Err(AppendError::RolledBack(why))) => {
             tracing::error!(members = ids.len(), %why, "an audit batch was rolled back");
-            vec![Err(NoRecord::NotWritten); ids.len()]
+            health.set(true);
+            return vec![Err(NoRecord::NotWritten); ids.len()];
         }
-        Ok(Err(AppendError::Ambiguous(why))) => {
-            tracing::error!(members = ids.len(), %why, "the outcome of an audit commit is unknown");
-            resolve(log, &ids).await
-        }
-        Ok(Ok(_)) => {
-            tracing::error!("the audit log answered for another number of members");
-            resolve(log, &ids).await
-        }
-        Err(_) => {
-            tracing::error!("the audit log's adapter panicked");
-            resolve(log, &ids).await
-        }
-    }
+        Ok(Err(AppendError::Ambiguous(why))) => why,
+        Ok(Ok(_)) => "the adapter answered for another number of members".to_owned(),
+        Err(_) => "the adapter panicked".to_owned(),
+    };
+    tracing::error!(members = ids.len(), %why, "the outcome of an audit commit is unknown");
+    health.set(true);
+    resolve(log, &ids).await
 }
 
 /// Finds out what an unanswered commit did.
 async fn resolve(log: &Arc<dyn AuditLog>, ids: &[Uuid]) -> Vec<Result<Settled, NoRecord>> {
     for pause in RESOLVE_PAUSES {
-        if let Ok(durable) = log.durable(ids).await
+        if let Ok(Ok(durable)) = timeout(ASKING, log.durable(ids)).await
             && durable.len() == ids.len()
         {
             return durable
@@ -153,7 +211,7 @@ async fn resolve(log: &Arc<dyn AuditLog>, ids: &[Uuid]) -> Vec<Result<Settled, N
                 .map(|d| if d { Ok(Settled::Recorded) } else { Err(NoRecord::NotWritten) })
                 .collect();
         }
-        tokio::time::sleep(pause).await;
+        sleep(pause).await;
     }
     vec![Err(NoRecord::Unknown); ids.len()]
 }

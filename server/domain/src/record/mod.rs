@@ -4,12 +4,14 @@
 //! never hold a value, nor a person's display name.
 
 mod committer;
+mod flood;
 mod recorder;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use committer::{Committer, CommitterHealth, NoRecord, spawn};
+pub use flood::FloodGate;
 pub use recorder::{HowItWent, Recorder};
 
 use crate::{change::PermittedChange, decision::Stage, policy::PolicyRequest, principal::PrincipalId};
@@ -119,6 +121,9 @@ pub enum Settled {
     Recorded,
     /// Its object was no longer as it was judged: neither change nor record happened.
     Conflict,
+    /// The database refused this member for what is in it, and the member's savepoint was rolled
+    /// back: neither change nor record happened. One member must not be able to fail the others.
+    Refused,
 }
 
 /// Which records to show.

@@ -1,14 +1,25 @@
 //! The recorder: the only place where a [`Held`] outcome opens, and only behind a durable record.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
+
+use strongroom_crypto::Entropy;
+use uuid::Uuid;
 
 use crate::{
     change::PermittedChange,
     context::RequestContext,
     permit::Held,
+    principal::Principal,
     record::{Committer, Entry, NoRecord, Outcome, Record, Settled},
-    time::Clock,
+    time::{Clock, uuid_v7},
 };
+
+/// How often a failing committer is tried when nobody else does.
+const RESUME_PAUSE: Duration = Duration::from_secs(1);
 
 /// Tells the recorder how an outcome went without giving it away.
 pub trait HowItWent {
@@ -51,6 +62,28 @@ impl Recorder {
         self.committer.health()
     }
 
+    /// While commits fail, tries once a second to write a record that says when the log went on.
+    /// Otherwise a node that is not ready gets no request, and so never finds out that the disk
+    /// has room again. Never returns; `app` runs it and ends it at shutdown.
+    pub async fn resume_when_possible(&self, entropy: &dyn Entropy) {
+        loop {
+            tokio::time::sleep(RESUME_PAUSE).await;
+            if !self.health().is_failing() {
+                continue;
+            }
+            let now = self.clock.now_millis();
+            let Ok(id) = uuid_v7(now, entropy) else { continue };
+            let principal = Arc::new(Principal::system("recorder"));
+            let ctx = RequestContext::new(id, principal, IpAddr::V4(Ipv4Addr::LOCALHOST), "internal", now);
+            let mut record = Record::of(&ctx, "AuditResume");
+            record.outcome = Outcome::Allowed;
+            "ok".clone_into(&mut record.reason);
+            if self.note(&ctx, record).await.is_ok() {
+                tracing::info!(record = %id, "audit records can be written again");
+            }
+        }
+    }
+
     /// Records how a held outcome went, and opens it once the record is durable.
     ///
     /// # Errors
@@ -69,8 +102,11 @@ impl Recorder {
         if record.outcome != Outcome::Allowed {
             record.revision = None;
         }
-        self.write(ctx, record, None).await?;
-        Ok(held.open())
+        of_one_request(ctx, &record, &[held.request_id()])?;
+        match self.write(ctx, record, None).await? {
+            Settled::Recorded => Ok(held.open()),
+            Settled::Conflict | Settled::Refused => Err(NoRecord::NotWritten),
+        }
     }
 
     /// Makes a change and its record durable, and opens the answer. `None` when the object changed
@@ -87,9 +123,11 @@ impl Recorder {
     ) -> Result<Option<T>, NoRecord> {
         record.outcome = Outcome::Allowed;
         "ok".clone_into(&mut record.reason);
+        of_one_request(ctx, &record, &[held.request_id(), change.permit().request_id()])?;
         match self.write(ctx, record, Some(change)).await? {
             Settled::Recorded => Ok(Some(held.open())),
             Settled::Conflict => Ok(None),
+            Settled::Refused => Err(NoRecord::NotWritten),
         }
     }
 
@@ -98,7 +136,11 @@ impl Recorder {
     /// # Errors
     /// [`NoRecord`].
     pub async fn note(&self, ctx: &RequestContext, record: Record) -> Result<(), NoRecord> {
-        self.write(ctx, record, None).await.map(|_| ())
+        of_one_request(ctx, &record, &[])?;
+        match self.write(ctx, record, None).await? {
+            Settled::Recorded => Ok(()),
+            Settled::Conflict | Settled::Refused => Err(NoRecord::NotWritten),
+        }
     }
 
     /// Records something that is not a request: a count of floods, a start, a stop.
@@ -106,7 +148,10 @@ impl Recorder {
     /// # Errors
     /// [`NoRecord`].
     pub async fn note_event(&self, record: Record) -> Result<(), NoRecord> {
-        self.committer.submit(Entry { record, change: None }).await.map(|_| ())
+        match self.committer.submit(Entry { record, change: None }).await? {
+            Settled::Recorded => Ok(()),
+            Settled::Conflict | Settled::Refused => Err(NoRecord::NotWritten),
+        }
     }
 
     async fn write(
@@ -115,13 +160,28 @@ impl Recorder {
         mut record: Record,
         change: Option<PermittedChange>,
     ) -> Result<Settled, NoRecord> {
+        if ctx.is_recorded() {
+            tracing::error!(request = %ctx.request_id, "a request asks for a second record");
+            return Err(NoRecord::NotWritten);
+        }
         let elapsed = self.clock.now_millis().saturating_sub(ctx.now).max(0);
         record.duration_micros = elapsed.unsigned_abs().saturating_mul(1000);
-        let settled = self.committer.submit(Entry { record, change }).await?;
-        if settled == Settled::Recorded {
+        let fate = self.committer.submit(Entry { record, change }).await;
+        // With an unknown fate too: a second record of this id could be taken for the first.
+        if matches!(fate, Ok(Settled::Recorded) | Err(NoRecord::Unknown)) {
             ctx.mark_recorded();
         }
-        Ok(settled)
+        fate
+    }
+}
+
+/// A record opens what it tells of and nothing else.
+fn of_one_request(ctx: &RequestContext, record: &Record, held: &[Uuid]) -> Result<(), NoRecord> {
+    if record.id == ctx.request_id && held.iter().all(|id| *id == ctx.request_id) {
+        Ok(())
+    } else {
+        tracing::error!(request = %ctx.request_id, "a record is of another request than what it should open");
+        Err(NoRecord::NotWritten)
     }
 }
 
@@ -129,7 +189,7 @@ impl Record {
     /// The part of a record that every request has.
     #[must_use]
     pub fn of(ctx: &RequestContext, operation: &str) -> Self {
-        let anonymous = ctx.principal.id.issuer.is_empty();
+        let anonymous = ctx.principal.is_anonymous();
         Self {
             id: ctx.request_id,
             at: ctx.now,

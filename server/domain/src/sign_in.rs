@@ -1,0 +1,125 @@
+//! Ports of authentication: bearer tokens and OIDC sign-in, as the domain needs them.
+//!
+//! What a token or a provider says is checked behind these ports; here is only what may come of it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use strongroom_crypto::Plaintext;
+
+use crate::principal::Principal;
+
+/// Why a bearer token is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenRejected {
+    /// For another audience.
+    #[error("the token is for another audience")]
+    WrongAudience,
+    /// Past its `exp`.
+    #[error("the token has expired")]
+    Expired,
+    /// Before its `nbf`.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// Malformed, unknown issuer or key, wrong signature, algorithm or type. The reason code is for
+    /// the record, not for the caller.
+    #[error("the token is not valid")]
+    Invalid(&'static str),
+    /// The issuer's keys cannot be had.
+    #[error("the token's issuer is not reachable")]
+    IssuerUnavailable,
+}
+
+impl TokenRejected {
+    /// Machine-readable reason for the record.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::WrongAudience => "token-wrong-audience",
+            Self::Expired => "token-expired",
+            Self::NotYetValid => "token-not-yet-valid",
+            Self::Invalid(reason) => reason,
+            Self::IssuerUnavailable => "token-issuer-unavailable",
+        }
+    }
+}
+
+/// Turns a bearer token into a principal.
+#[async_trait]
+pub trait Authenticator: Send + Sync {
+    /// Validates a token for this installation.
+    ///
+    /// # Errors
+    /// [`TokenRejected`].
+    async fn authenticate(&self, token: &str, now_millis: i64) -> Result<Arc<Principal>, TokenRejected>;
+}
+
+/// A provider that people may sign in with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInProvider {
+    /// Identifier in addresses.
+    pub id: String,
+    /// Name shown to people.
+    pub name: String,
+}
+
+/// Why a sign-in did not work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignInError {
+    /// No provider of that identifier is configured.
+    #[error("there is no such provider")]
+    UnknownProvider,
+    /// The provider does not answer.
+    #[error("the provider is not reachable")]
+    Unreachable,
+    /// The provider said no.
+    #[error("the provider refused the sign-in")]
+    Refused,
+    /// State, nonce, issuer, code or token do not fit. The reason code is for the record.
+    #[error("the provider's answer is not valid")]
+    Invalid(&'static str),
+}
+
+impl SignInError {
+    /// Machine-readable reason for the record.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::UnknownProvider => "sign-in-unknown-provider",
+            Self::Unreachable => "sign-in-provider-unreachable",
+            Self::Refused => "sign-in-refused",
+            Self::Invalid(reason) => reason,
+        }
+    }
+}
+
+/// OIDC sign-in by authorization code with PKCE (RFC 7636, OpenID Connect Core 3.1).
+#[async_trait]
+pub trait SignIn: Send + Sync {
+    /// Who can be signed in with, in the order of the configuration.
+    fn providers(&self) -> Vec<SignInProvider>;
+
+    /// Begins: gives the provider's address to go to, and what must be kept until the way back
+    /// (state, nonce, code verifier), which the caller seals.
+    ///
+    /// # Errors
+    /// [`SignInError`].
+    async fn begin(
+        &self,
+        provider: &str,
+        redirect_uri: &str,
+        now_millis: i64,
+    ) -> Result<(String, Plaintext), SignInError>;
+
+    /// Finishes: checks what the browser brought back against what was kept. Gives the principal
+    /// and a name to greet the person with.
+    ///
+    /// # Errors
+    /// [`SignInError`].
+    async fn finish(
+        &self,
+        kept: &Plaintext,
+        query: &[(String, String)],
+        now_millis: i64,
+    ) -> Result<(Principal, String), SignInError>;
+}

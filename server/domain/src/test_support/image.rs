@@ -1,0 +1,218 @@
+//! What a store holds durably, as plain data: the rows, and the log with its chain.
+//!
+//! Public fields on purpose: a test plays the adversary who can write to the database.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use strongroom_crypto::chain;
+use uuid::Uuid;
+
+use crate::{
+    action::Action,
+    change::{Change, PermittedChange},
+    grant::Assignment,
+    identity::{Session, Workload},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
+    permit::Permit,
+    record::{Checkpoint, Entry, Record, Settled},
+    secret::{SealedVersion, SecretMeta},
+    vault::Vault,
+};
+
+/// A name's row with its versions' rows.
+#[derive(Clone, Debug)]
+pub struct NameRow {
+    /// The name.
+    pub meta: SecretMeta,
+    /// Its versions.
+    pub versions: BTreeMap<ObjectVersion, Arc<SealedVersion>>,
+}
+
+/// One record as logged: its bytes as written, and the chain's head behind it.
+#[derive(Clone, Debug)]
+pub struct Logged {
+    /// Which node's chain.
+    pub node: String,
+    /// Position in that chain, from 0.
+    pub seq: u64,
+    /// Record id.
+    pub id: Uuid,
+    /// The record's JSON, as hashed.
+    pub body: Vec<u8>,
+    /// Head of the chain after this record.
+    pub head: [u8; 32],
+    /// The record again, parsed.
+    pub record: Record,
+}
+
+/// A change that really happened, noted from the change itself and not from its record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened {
+    /// The request whose permit was spent.
+    pub request: Uuid,
+    /// What the permit allowed.
+    pub action: Action,
+    /// Object, canonical.
+    pub name: Option<String>,
+    /// The version made, if one was.
+    pub version: Option<ObjectVersion>,
+    /// Revision of the object's row afterwards.
+    pub revision: Option<i64>,
+}
+
+/// Everything that survives a crash.
+#[derive(Clone, Debug, Default)]
+pub struct Image {
+    /// Vaults by canonical name.
+    pub vaults: BTreeMap<String, Arc<Vault>>,
+    /// Grants.
+    pub assignments: Vec<Assignment>,
+    /// Workloads by client id.
+    pub workloads: HashMap<Uuid, Arc<Workload>>,
+    /// Sessions by the hash of their cookie.
+    pub sessions: HashMap<[u8; 32], Arc<Session>>,
+    /// Secrets by vault and canonical name.
+    pub secrets: BTreeMap<(VaultId, String), NameRow>,
+    /// The log, in the order of commits.
+    pub log: Vec<Logged>,
+    /// Checkpoints.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Every change there ever was. Not part of a real store: tests compare the log with it.
+    pub happened: Vec<Happened>,
+}
+
+/// The chain is broken at this record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the chain of a node is broken at its position {0}")]
+pub struct BrokenChain(pub u64);
+
+impl Image {
+    /// Position and head of a node's chain.
+    #[must_use]
+    pub fn head(&self, node: &str) -> Option<(u64, [u8; 32])> {
+        self.log.iter().rev().find(|l| l.node == node).map(|l| (l.seq, l.head))
+    }
+
+    /// The record of this id.
+    #[must_use]
+    pub fn record(&self, id: Uuid) -> Option<&Record> {
+        self.log.iter().find(|l| l.id == id).map(|l| &l.record)
+    }
+
+    /// Computes every node's chain anew.
+    ///
+    /// # Errors
+    /// The first record that does not follow from the ones before it.
+    pub fn verify_chain(&self, installation: &[u8; 16]) -> Result<(), BrokenChain> {
+        let mut heads: HashMap<&str, (u64, [u8; 32])> = HashMap::new();
+        for logged in &self.log {
+            let (next, head) =
+                heads.entry(&logged.node).or_insert_with(|| (0, chain::genesis(installation, &logged.node)));
+            let expected = chain::extend(head, *next, &chain::record_hash(logged.id.as_bytes(), &logged.body));
+            if logged.seq != *next || logged.head != expected {
+                return Err(BrokenChain(logged.seq));
+            }
+            (*next, *head) = (*next + 1, expected);
+        }
+        Ok(())
+    }
+
+    /// A batch as one transaction: a savepoint for each member, the chain extended last.
+    pub(super) fn apply(&mut self, installation: &[u8; 16], node: &str, batch: &[Entry]) -> Vec<Settled> {
+        let settled: Vec<Settled> = batch.iter().map(|entry| self.apply_member(entry)).collect();
+        let (mut seq, mut head) =
+            self.head(node).map_or_else(|| (0, chain::genesis(installation, node)), |(seq, head)| (seq + 1, head));
+        let recorded = batch.iter().zip(&settled).filter(|(_, s)| **s == Settled::Recorded);
+        for (entry, _) in recorded {
+            let Ok(body) = serde_json::to_vec(&entry.record) else { continue };
+            let (id, record) = (entry.record.id, entry.record.clone());
+            head = chain::extend(&head, seq, &chain::record_hash(id.as_bytes(), &body));
+            self.log.push(Logged { node: node.to_owned(), seq, id, body, head, record });
+            seq += 1;
+        }
+        settled
+    }
+
+    fn apply_member(&mut self, entry: &Entry) -> Settled {
+        // What a unique index on the record's id does.
+        if self.record(entry.record.id).is_some() || self.happened.iter().any(|h| h.request == entry.record.id) {
+            return Settled::Refused;
+        }
+        match &entry.change {
+            None => Settled::Recorded,
+            Some(change) if !self.stands(change.permit()) => Settled::Conflict,
+            Some(change) => self.apply_change(change),
+        }
+    }
+
+    /// Whether the permitted object still has the permitted revision.
+    fn stands(&self, permit: &Permit) -> bool {
+        let object = permit.object();
+        let now = match (object.kind, &object.vault, &object.name) {
+            (ObjectKind::Secret, Some((vault, _)), Some(name)) => {
+                self.secrets.get(&(*vault, name.as_str().to_owned())).map(|row| row.meta.revision)
+            }
+            (ObjectKind::Vault, Some((_, name)), _) => self.vaults.get(name.as_str()).map(|v| v.revision),
+            (ObjectKind::Vault, None, Some(name)) => self.vaults.get(name.as_str()).map(|v| v.revision),
+            _ => return true,
+        };
+        now == permit.revision()
+    }
+
+    fn apply_change(&mut self, change: &PermittedChange) -> Settled {
+        let permit = change.permit();
+        let object = permit.object();
+        let name = object.name.as_ref().map(ObjectName::as_str);
+        let slot = object.vault.as_ref().zip(name).map(|((vault, _), name)| (*vault, name.to_owned()));
+        let mut done = Happened {
+            request: permit.request_id(),
+            action: permit.action(),
+            name: name.map(str::to_owned),
+            version: None,
+            revision: None,
+        };
+        match (change.change(), slot) {
+            (Change::SetSecret { secret, version }, Some(slot)) => {
+                let row = self
+                    .secrets
+                    .entry(slot)
+                    .or_insert_with(|| NameRow { meta: secret.clone(), versions: BTreeMap::new() });
+                row.meta = secret.clone();
+                row.versions.insert(version.meta.version.clone(), Arc::new((**version).clone()));
+                (done.version, done.revision) = (Some(version.meta.version.clone()), Some(secret.revision));
+            }
+            (Change::SetSecretLife { secret }, Some(slot)) => {
+                let Some(row) = self.secrets.get_mut(&slot) else { return Settled::Conflict };
+                row.meta = secret.clone();
+                done.revision = Some(secret.revision);
+            }
+            (Change::PurgeSecret, Some(slot)) => {
+                if self.secrets.remove(&slot).is_none() {
+                    return Settled::Conflict;
+                }
+            }
+            (Change::PutVault(vault), _) => {
+                self.vaults.insert(vault.name.as_str().to_owned(), Arc::new((**vault).clone()));
+                done.revision = Some(vault.revision);
+            }
+            (Change::AddAssignment(assignment), _) => self.assignments.push((**assignment).clone()),
+            (Change::PutWorkload(workload), _) => {
+                self.workloads.insert(workload.client_id, Arc::new((**workload).clone()));
+            }
+            (Change::BeginSession(session), _) => {
+                self.sessions.insert(session.id_hash, Arc::new((**session).clone()));
+            }
+            (Change::EndSession { id_hash }, _) => {
+                self.sessions.remove(id_hash);
+            }
+            (Change::SetSecret { .. } | Change::SetSecretLife { .. } | Change::PurgeSecret, None) => {
+                return Settled::Refused;
+            }
+        }
+        self.happened.push(done);
+        Settled::Recorded
+    }
+}

@@ -1,0 +1,219 @@
+//! The whole domain over ports in memory: a vault to tell stories in.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use strongroom_crypto::{Entropy, RootKey, SeededEntropy};
+use uuid::Uuid;
+
+use super::{Image, ManualClock, MemoryStore, policies::FakePolicies};
+use crate::{
+    admin::Administration,
+    context::RequestContext,
+    gate::Gate,
+    grant::{Assignment, Scope},
+    identity::Workload,
+    keyring::{Keyring, KeyringError},
+    names::{InstallationId, NameError, ObjectName, VaultId, VaultName},
+    principal::{Grantee, Principal, PrincipalId, PrincipalKind},
+    record::{Recorder, spawn},
+    role::Role,
+    secret::SecretAttributes,
+    secrets::Secrets,
+    vault::{Vault, VaultSettings},
+};
+
+/// The installation of all tests.
+pub const INSTALLATION: InstallationId = InstallationId(Uuid::from_u128(0x11));
+/// Issuer of the installation's own tokens.
+pub const OWN_ISSUER: &str = "https://vault.localhost:8443/11/v2.0";
+/// Issuer of people.
+pub const PEOPLE: &str = "https://people.example";
+/// When tests begin: 2026-01-01T00:00:00Z in milliseconds.
+pub const BEGIN: i64 = 1_767_225_600_000;
+
+static REQUESTS: AtomicU64 = AtomicU64::new(1);
+static STARTS: AtomicU64 = AtomicU64::new(1);
+
+/// One node with everything on it.
+pub struct World {
+    /// The database.
+    pub store: MemoryStore,
+    /// The time.
+    pub clock: Arc<ManualClock>,
+    /// The modules.
+    pub policies: Arc<FakePolicies>,
+    /// The keys.
+    pub keyring: Arc<Keyring>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The gate.
+    pub gate: Arc<Gate>,
+    /// The recorder.
+    pub recorder: Recorder,
+    /// The use cases of secrets.
+    pub secrets: Arc<Secrets>,
+    /// The use cases of the installation.
+    pub admin: Arc<Administration>,
+    /// The committer's task, to be aborted by a test of crashes.
+    pub committer: tokio::task::JoinHandle<()>,
+}
+
+impl World {
+    /// A node on a new, empty database.
+    ///
+    /// # Errors
+    /// None: randomness of a seed does not fail.
+    pub fn start() -> Result<Self, KeyringError> {
+        Self::on(MemoryStore::new(INSTALLATION, Image::default()))
+    }
+
+    /// A node on this database: a restart, or one more node. All have the same root key.
+    ///
+    /// # Errors
+    /// None: randomness of a seed does not fail.
+    pub fn on(store: MemoryStore) -> Result<Self, KeyringError> {
+        let root = RootKey::generate(&SeededEntropy::new(1))?;
+        // Every start draws something else, as a machine does.
+        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(1 + STARTS.fetch_add(1, Ordering::Relaxed)));
+        let keyring = Arc::new(Keyring::new(root, INSTALLATION));
+        let clock = Arc::new(ManualClock::at(BEGIN));
+        let policies = Arc::new(FakePolicies::default());
+        let ports = Arc::new(store.clone());
+        let (committer, task) = spawn(ports.clone());
+        let recorder = Recorder::new(committer, clock.clone());
+        let gate = Arc::new(Gate {
+            own_issuer: OWN_ISSUER.to_owned(),
+            vaults: ports.clone(),
+            grants: ports.clone(),
+            secrets: ports.clone(),
+            identities: ports.clone(),
+            policies: policies.clone(),
+            keyring: keyring.clone(),
+        });
+        let secrets = Arc::new(Secrets {
+            gate: gate.clone(),
+            store: ports.clone(),
+            keyring: keyring.clone(),
+            recorder: recorder.clone(),
+            entropy: entropy.clone(),
+        });
+        let admin = Arc::new(Administration {
+            gate: gate.clone(),
+            vaults: ports.clone(),
+            grants: ports.clone(),
+            audit: ports,
+            policies: policies.clone(),
+            keyring: keyring.clone(),
+            recorder: recorder.clone(),
+            entropy: entropy.clone(),
+        });
+        Ok(Self { store, clock, policies, keyring, entropy, gate, recorder, secrets, admin, committer: task })
+    }
+
+    /// Puts a vault in place, as if it had been made long ago.
+    ///
+    /// # Errors
+    /// When sealing its key fails.
+    pub fn put_vault(&self, name: &VaultName, settings: VaultSettings) -> Result<Arc<Vault>, KeyringError> {
+        let id = VaultId(Uuid::from_u128(u128::from(REQUESTS.fetch_add(1, Ordering::Relaxed)) << 64));
+        let wrapped_key = self.keyring.new_vault_key(id, &*self.entropy)?;
+        let mut vault =
+            Vault { id, name: name.clone(), settings, revision: 1, created_at: BEGIN, wrapped_key, tag: Vec::new() };
+        vault.tag = self.keyring.tag_vault(&vault)?;
+        let vault = Arc::new(vault);
+        self.store.meddle(|image| image.vaults.insert(name.as_str().to_owned(), vault.clone()));
+        Ok(vault)
+    }
+
+    /// Puts a grant in place.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn put_grant(&self, grantee: Grantee, role: Role, scope: Scope) -> Result<Assignment, KeyringError> {
+        let id = Uuid::from_u128(u128::from(REQUESTS.fetch_add(1, Ordering::Relaxed)));
+        let mut assignment = Assignment { id, grantee, role, scope, created_at: BEGIN, tag: Vec::new() };
+        assignment.tag = self.keyring.tag_assignment(&assignment)?;
+        self.store.meddle(|image| image.assignments.push(assignment.clone()));
+        Ok(assignment)
+    }
+
+    /// Puts a workload in place and gives the principal of its tokens.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn put_workload(&self, name: &str, enabled: bool) -> Result<Arc<Principal>, KeyringError> {
+        let client_id = Uuid::from_u128(u128::from(REQUESTS.fetch_add(1, Ordering::Relaxed)) << 32);
+        let mut workload = Workload {
+            client_id,
+            name: name.to_owned(),
+            enabled,
+            secrets: Vec::new(),
+            federations: Vec::new(),
+            revision: 1,
+            tag: Vec::new(),
+        };
+        workload.tag = self.keyring.tag_workload(&workload)?;
+        self.store.meddle(|image| image.workloads.insert(client_id, Arc::new(workload)));
+        Ok(principal(OWN_ISSUER, &client_id.to_string(), PrincipalKind::Workload, &[]))
+    }
+
+    /// A request of this principal from the same machine.
+    #[must_use]
+    pub fn request(&self, principal: &Arc<Principal>) -> RequestContext {
+        self.request_from(principal, IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+
+    /// A request of this principal from elsewhere.
+    #[must_use]
+    pub fn request_from(&self, principal: &Arc<Principal>, client: IpAddr) -> RequestContext {
+        let id = Uuid::from_u128((7 << 76) | u128::from(REQUESTS.fetch_add(1, Ordering::Relaxed)));
+        let now = crate::time::Clock::now_millis(&*self.clock);
+        RequestContext::new(id, principal.clone(), client, "test", now)
+    }
+}
+
+/// A principal.
+#[must_use]
+pub fn principal(issuer: &str, subject: &str, kind: PrincipalKind, groups: &[&str]) -> Arc<Principal> {
+    Arc::new(Principal {
+        id: PrincipalId { issuer: issuer.to_owned(), subject: subject.to_owned() },
+        kind,
+        groups: groups.iter().map(|g| (*g).to_owned()).collect(),
+        claims: BTreeMap::new(),
+    })
+}
+
+/// A person.
+#[must_use]
+pub fn person(subject: &str) -> Arc<Principal> {
+    principal(PEOPLE, subject, PrincipalKind::User, &[])
+}
+
+/// Attributes of an enabled version without anything else.
+#[must_use]
+pub fn enabled() -> SecretAttributes {
+    SecretAttributes { enabled: true, not_before: None, expires: None, content_type: None, tags: BTreeMap::new() }
+}
+
+/// The vault of most stories.
+///
+/// # Errors
+/// None.
+pub fn demo() -> Result<VaultName, NameError> {
+    VaultName::parse("demo")
+}
+
+/// A secret's name.
+///
+/// # Errors
+/// When it is none.
+pub fn name(text: &str) -> Result<ObjectName, NameError> {
+    ObjectName::parse(text)
+}

@@ -1,0 +1,90 @@
+//! The JSON routes: parse into domain types, call one use case, render. No judgement is made here.
+
+pub mod health;
+pub mod manage;
+pub mod secrets;
+pub mod token;
+pub mod wire;
+
+use std::sync::Arc;
+
+use strongroom_domain::names::VaultName;
+
+use crate::{
+    dashboard,
+    edge::Call,
+    message::{Request, Response},
+    problem::Problem,
+    routes::Endpoint,
+    services::Services,
+};
+
+/// Operation name for records that the edge writes.
+pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::SecretList => "SecretList",
+        Endpoint::SecretSet => "SecretSet",
+        Endpoint::SecretGet | Endpoint::SecretGetVersion | Endpoint::SecretReveal => "SecretGet",
+        Endpoint::SecretDelete => "SecretDelete",
+        Endpoint::SecretVersions => "SecretListVersions",
+        Endpoint::DeletedList => "SecretListDeleted",
+        Endpoint::DeletedGet => "SecretGetDeleted",
+        Endpoint::DeletedPurge => "SecretPurge",
+        Endpoint::DeletedRecover => "SecretRecover",
+        Endpoint::SecretsPage => "SecretList",
+        Endpoint::SecretPage | Endpoint::SecretVersionPage => "SecretShow",
+        Endpoint::VaultList | Endpoint::VaultsPage | Endpoint::Home => "VaultList",
+        Endpoint::VaultCreate => "VaultPut",
+        Endpoint::AssignmentAdd => "RoleAssignmentCreate",
+        Endpoint::WorkloadCreate => "WorkloadCreate",
+        Endpoint::AuditQuery | Endpoint::AuditPage => "AuditRead",
+        Endpoint::TokenV1 | Endpoint::TokenV2 => "Authentication",
+        Endpoint::SignInPage | Endpoint::SignInStart | Endpoint::SignInCallback => "SessionBegin",
+        Endpoint::SignOut | Endpoint::SignedOut => "SessionEnd",
+        Endpoint::TenantDiscovery | Endpoint::TenantDiscoveryV2 | Endpoint::TenantKeys => "Discovery",
+        Endpoint::Asset => "Asset",
+        Endpoint::Health | Endpoint::Ready => "Probe",
+    }
+}
+
+/// Routes of a vault's host.
+pub(crate) async fn vault_site(
+    services: &Services,
+    call: &Call,
+    vault: Option<VaultName>,
+    request: Request,
+) -> Result<Response, Problem> {
+    wire::check_api_version(&request)?;
+    // A label that cannot be a vault's name is answered like a vault that nobody gave the caller.
+    let Some(vault) = vault else {
+        return Err(Problem { reason: "vault-not-found", ..Problem::no_route() });
+    };
+    match call.endpoint {
+        Endpoint::SecretSet => secrets::set(services, call, &vault, request).await,
+        Endpoint::SecretGet | Endpoint::SecretGetVersion => secrets::get(services, call, &vault).await,
+        Endpoint::SecretList => secrets::list(services, call, &vault, &request, false).await,
+        Endpoint::SecretVersions => secrets::versions(services, call, &vault, &request).await,
+        Endpoint::SecretDelete => secrets::delete(services, call, &vault).await,
+        Endpoint::DeletedList => secrets::list(services, call, &vault, &request, true).await,
+        Endpoint::DeletedGet => secrets::get_deleted(services, call, &vault).await,
+        Endpoint::DeletedPurge => secrets::purge(services, call, &vault).await,
+        Endpoint::DeletedRecover => secrets::recover(services, call, &vault).await,
+        _ => Err(Problem::no_route()),
+    }
+}
+
+/// Routes of the base host.
+pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Request) -> Result<Response, Problem> {
+    match call.endpoint {
+        Endpoint::VaultList => manage::list_vaults(services, call).await,
+        Endpoint::VaultCreate => manage::create_vault(services, call, &request).await,
+        Endpoint::AssignmentAdd => manage::add_assignment(services, call, &request).await,
+        Endpoint::WorkloadCreate => manage::create_workload(services, call, &request).await,
+        Endpoint::AuditQuery => manage::query_audit(services, call, &request).await,
+        Endpoint::TenantDiscovery | Endpoint::TenantDiscoveryV2 | Endpoint::TenantKeys => {
+            token::document(services, call)
+        }
+        Endpoint::TokenV1 | Endpoint::TokenV2 => token::issue(services, call, &request).await,
+        _ => dashboard::page(services, call, request).await,
+    }
+}

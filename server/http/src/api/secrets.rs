@@ -1,0 +1,127 @@
+//! Secrets on the wire: one handler for each operation of the Azure Key Vault data plane.
+
+use strongroom_domain::{
+    names::{ObjectName, ObjectVersion, VaultName},
+    secret::{OpenedSecret, SecretItem, VaultFacts},
+    secrets::SecretPage,
+};
+
+use super::wire::{self, Bundle, IdForm, Listing};
+use crate::{
+    edge::Call,
+    message::{Request, Response},
+    problem::Problem,
+    services::Services,
+};
+
+fn name(call: &Call) -> Result<ObjectName, Problem> {
+    ObjectName::parse(call.parameter(0))
+        .map_err(|error| Problem::bad_parameter(format!("The request URI contains an invalid name: {error}.")))
+}
+
+fn version(call: &Call) -> Result<Option<ObjectVersion>, Problem> {
+    match call.parameter(1) {
+        "" => Ok(None),
+        text => ObjectVersion::parse(text)
+            .map(Some)
+            .map_err(|error| Problem::bad_parameter(format!("The request URI contains an invalid version: {error}."))),
+    }
+}
+
+fn opened(services: &Services, vault: &VaultName, secret: &OpenedSecret) -> Response {
+    let item = (&secret.secret.name, &secret.meta, &secret.secret.life);
+    let value = Some(secret.value.expose());
+    Response::json(200, &Bundle::of(&services.addresses, vault, item, secret.vault, IdForm::Versioned, value))
+}
+
+fn described(services: &Services, vault: &VaultName, (item, facts): &(SecretItem, VaultFacts)) -> Response {
+    Response::json(200, &Bundle::of_item(&services.addresses, vault, item, *facts, IdForm::Versioned))
+}
+
+fn listed(
+    services: &Services,
+    vault: &VaultName,
+    request: &Request,
+    path: &str,
+    form: IdForm,
+    (page, facts): &SecretPage,
+) -> Response {
+    let bundle = |item| Bundle::of_item(&services.addresses, vault, item, *facts, form);
+    let vault_url = services.addresses.vault(vault);
+    let next_link = page.next.as_deref().map(|next| wire::next_link(&vault_url, path, request, next));
+    Response::json(200, &Listing { value: page.items.iter().map(bundle).collect(), next_link })
+}
+
+/// PUT /secrets/{name}
+pub(crate) async fn set(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: Request,
+) -> Result<Response, Problem> {
+    let name = name(call)?;
+    let (attributes, value) = wire::body::<wire::SetSecret>(&request)?.split();
+    drop(request);
+    let secret = services.secrets.set(&call.ctx, vault, &name, &attributes, value).await?;
+    Ok(opened(services, vault, &secret))
+}
+
+/// GET /secrets/{name}/{version}
+pub(crate) async fn get(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+    let (name, version) = (name(call)?, version(call)?);
+    let secret = services.secrets.get(&call.ctx, vault, &name, version.as_ref()).await?;
+    Ok(opened(services, vault, &secret))
+}
+
+/// GET /secrets and GET /deletedsecrets
+pub(crate) async fn list(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: &Request,
+    deleted: bool,
+) -> Result<Response, Problem> {
+    let limit = wire::max_results(request)?;
+    let after = wire::skip_token(request, |text| ObjectName::parse(text).ok())?;
+    let page = services.secrets.list(&call.ctx, vault, deleted, after.as_ref(), limit).await?;
+    let path = if deleted { "/deletedsecrets" } else { "/secrets" };
+    Ok(listed(services, vault, request, path, IdForm::Unversioned, &page))
+}
+
+/// GET /secrets/{name}/versions
+pub(crate) async fn versions(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let name = name(call)?;
+    let limit = wire::max_results(request)?;
+    let after = wire::skip_token(request, |text| ObjectVersion::parse(text).ok())?;
+    let page = services.secrets.versions(&call.ctx, vault, &name, after.as_ref(), limit).await?;
+    Ok(listed(services, vault, request, &format!("/secrets/{name}/versions"), IdForm::Versioned, &page))
+}
+
+/// DELETE /secrets/{name}
+pub(crate) async fn delete(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+    let item = services.secrets.delete(&call.ctx, vault, &name(call)?).await?;
+    Ok(described(services, vault, &item))
+}
+
+/// GET /deletedsecrets/{name}
+pub(crate) async fn get_deleted(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+    let item = services.secrets.get_deleted(&call.ctx, vault, &name(call)?).await?;
+    Ok(described(services, vault, &item))
+}
+
+/// POST /deletedsecrets/{name}/recover
+pub(crate) async fn recover(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+    let item = services.secrets.recover(&call.ctx, vault, &name(call)?).await?;
+    Ok(described(services, vault, &item))
+}
+
+/// DELETE /deletedsecrets/{name}
+pub(crate) async fn purge(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+    services.secrets.purge(&call.ctx, vault, &name(call)?).await?;
+    Ok(Response::empty(204))
+}

@@ -1,0 +1,240 @@
+//! Shapes of the Key Vault data plane: what is read, what is written (Azure Key Vault REST, secrets).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use strongroom_crypto::SecretText;
+use strongroom_domain::{
+    names::{ObjectName, VaultName},
+    secret::{LifeState, SecretAttributes, SecretItem, VaultFacts, VersionMeta},
+};
+
+use crate::{message::Request, paths::Addresses, problem::Problem};
+
+/// Every api-version that is answered; they differ in nothing that concerns secrets.
+pub const API_VERSIONS: &[&str] = &[
+    "2015-06-01",
+    "2016-10-01",
+    "7.0",
+    "7.1",
+    "7.2",
+    "7.3",
+    "7.4",
+    "7.5",
+    "7.6-preview.2",
+    "7.6",
+    "2025-06-01-preview",
+    "2025-07-01",
+    "2026-01-01-preview",
+    "2026-03-01-preview",
+    "2026-04-01",
+];
+
+/// `api-version` is mandatory and has no default.
+pub(crate) fn check_api_version(request: &Request) -> Result<(), Problem> {
+    match request.query("api-version") {
+        Some(version) if API_VERSIONS.iter().any(|known| known.eq_ignore_ascii_case(version)) => Ok(()),
+        Some(_) => Err(Problem::bad_parameter("The specified version of api-version is not supported.")),
+        None => Err(Problem::bad_parameter("api-version must be specified exactly once.")),
+    }
+}
+
+/// Body of a JSON request.
+pub(crate) fn body<T: for<'de> Deserialize<'de>>(request: &Request) -> Result<T, Problem> {
+    serde_json::from_slice(&request.body).map_err(|error| {
+        // Where, never what: the text of a parse error may quote the value.
+        let place = format!("line {} column {}", error.line(), error.column());
+        Problem::bad_parameter(match error.classify() {
+            serde_json::error::Category::Data => {
+                format!("A property of the request body has a wrong type or value ({place}).")
+            }
+            _ => format!("The request body is not valid JSON ({place})."),
+        })
+    })
+}
+
+/// Body of PUT /secrets/{name}.
+#[derive(Deserialize)]
+pub(crate) struct SetSecret {
+    pub(crate) value: Value,
+    #[serde(default, rename = "contentType")]
+    pub(crate) content_type: Option<String>,
+    #[serde(default)]
+    pub(crate) attributes: Option<SetAttributes>,
+    #[serde(default)]
+    pub(crate) tags: Option<BTreeMap<String, String>>,
+}
+
+/// A value on its way in.
+pub(crate) struct Value(pub(crate) SecretText);
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(SecretText::new(text)))
+    }
+}
+
+#[derive(Default, Deserialize)]
+pub(crate) struct SetAttributes {
+    #[serde(default)]
+    enabled: Option<bool>,
+    #[serde(default)]
+    nbf: Option<i64>,
+    #[serde(default)]
+    exp: Option<i64>,
+}
+
+impl SetSecret {
+    pub(crate) fn split(self) -> (SecretAttributes, SecretText) {
+        let given = self.attributes.unwrap_or_default();
+        let attributes = SecretAttributes {
+            enabled: given.enabled.unwrap_or(true),
+            not_before: given.nbf,
+            expires: given.exp,
+            content_type: self.content_type,
+            tags: self.tags.unwrap_or_default(),
+        };
+        (attributes, self.value.0)
+    }
+}
+
+/// Attributes on the wire.
+#[derive(Serialize)]
+pub(crate) struct Attributes {
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    created: i64,
+    updated: i64,
+    #[serde(rename = "recoveryLevel")]
+    recovery_level: &'static str,
+    #[serde(rename = "recoverableDays")]
+    recoverable_days: u16,
+}
+
+impl Attributes {
+    fn of(meta: &VersionMeta, vault: VaultFacts) -> Self {
+        Self {
+            enabled: meta.attributes.enabled,
+            nbf: meta.attributes.not_before,
+            exp: meta.attributes.expires,
+            created: meta.created,
+            updated: meta.updated,
+            recovery_level: vault.recovery_level,
+            recoverable_days: vault.recoverable_days,
+        }
+    }
+}
+
+/// A secret, a deleted secret, or a line of a listing: absent parts are left out.
+#[derive(Serialize)]
+pub(crate) struct Bundle<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a str>,
+    id: String,
+    #[serde(rename = "contentType", skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+    attributes: Attributes,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: &'a BTreeMap<String, String>,
+    #[serde(rename = "recoveryId", skip_serializing_if = "Option::is_none")]
+    recovery_id: Option<String>,
+    #[serde(rename = "deletedDate", skip_serializing_if = "Option::is_none")]
+    deleted_date: Option<i64>,
+    #[serde(rename = "scheduledPurgeDate", skip_serializing_if = "Option::is_none")]
+    scheduled_purge_date: Option<i64>,
+}
+
+/// Which identifier a bundle carries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdForm {
+    /// With the version: a secret, a line of its versions.
+    Versioned,
+    /// Without: a line of the list of secrets.
+    Unversioned,
+}
+
+impl<'a> Bundle<'a> {
+    pub(crate) fn of(
+        addresses: &Addresses,
+        vault: &VaultName,
+        item: (&'a ObjectName, &'a VersionMeta, &'a LifeState),
+        facts: VaultFacts,
+        form: IdForm,
+        value: Option<&'a str>,
+    ) -> Self {
+        let (name, meta, life) = item;
+        let version = (form == IdForm::Versioned).then_some(&meta.version);
+        let (deleted_date, scheduled_purge_date) = match life {
+            LifeState::Active => (None, None),
+            LifeState::Deleted { deleted_at, purge_at } => (Some(*deleted_at), Some(*purge_at)),
+        };
+        Self {
+            value,
+            id: addresses.secret(vault, name, version),
+            content_type: meta.attributes.content_type.as_deref(),
+            attributes: Attributes::of(meta, facts),
+            tags: &meta.attributes.tags,
+            recovery_id: deleted_date.map(|_| addresses.deleted_secret(vault, name)),
+            deleted_date,
+            scheduled_purge_date,
+        }
+    }
+
+    pub(crate) fn of_item(
+        addresses: &Addresses,
+        vault: &VaultName,
+        item: &'a SecretItem,
+        facts: VaultFacts,
+        form: IdForm,
+    ) -> Self {
+        Self::of(addresses, vault, (&item.secret.name, &item.version, &item.secret.life), facts, form, None)
+    }
+}
+
+/// A page of a listing.
+#[derive(Serialize)]
+pub(crate) struct Listing<'a> {
+    pub(crate) value: Vec<Bundle<'a>>,
+    #[serde(rename = "nextLink")]
+    pub(crate) next_link: Option<String>,
+}
+
+/// `maxresults`: 1 to 25, 25 when absent.
+pub(crate) fn max_results(request: &Request) -> Result<usize, Problem> {
+    if !request.has_query("maxresults") {
+        return Ok(25);
+    }
+    match request.query("maxresults").and_then(|text| text.parse().ok()) {
+        Some(count @ 1..=25) => Ok(count),
+        _ => Err(Problem::bad_parameter("maxresults must be a whole number from 1 to 25.")),
+    }
+}
+
+/// Where a page begins, from a `$skiptoken` of ours.
+pub(crate) fn skip_token<T>(request: &Request, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Problem> {
+    if !request.has_query("$skiptoken") {
+        return Ok(None);
+    }
+    request
+        .query("$skiptoken")
+        .filter(|token| token.len() <= 256)
+        .and_then(|token| data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).ok())
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .and_then(|text| parse(&text))
+        .map(Some)
+        .ok_or_else(|| Problem::bad_parameter("The $skiptoken is not one of this listing."))
+}
+
+/// The absolute link to the next page: same host, same api-version, same page size.
+pub(crate) fn next_link(vault_url: &str, path: &str, request: &Request, next: &str) -> String {
+    let mut link = url::form_urlencoded::Serializer::new(format!("{vault_url}{path}?"));
+    link.append_pair("api-version", request.query("api-version").unwrap_or_default());
+    link.append_pair("$skiptoken", &data_encoding::BASE64URL_NOPAD.encode(next.as_bytes()));
+    if let Some(count) = request.query("maxresults") {
+        link.append_pair("maxresults", count);
+    }
+    link.finish().replace("?&", "?")
+}

@@ -1,0 +1,310 @@
+//! The edge: one request in, one answer out, and no way around either identity or the record.
+//!
+//! Order: host, credential, route, input, handler. A request that reaches its answer without a
+//! record gets one here, so no route escapes the audit log. Never looks into a secret.
+
+use std::{net::IpAddr, sync::Arc};
+
+use strongroom_domain::{
+    context::RequestContext,
+    identity::Session,
+    principal::Principal,
+    record::{Outcome, Record},
+    time::uuid_v7,
+};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::{
+    api, dashboard,
+    message::{Method, Request, Response},
+    paths::{self, Host},
+    problem::Problem,
+    routes::{self, Access, Endpoint, Found, Site},
+    services::Services,
+};
+
+/// Longest request body in bytes: a value of 25,600 bytes may be six times as long in JSON escapes,
+/// and tags come on top.
+pub const MAX_BODY: usize = 256 * 1024;
+
+/// What the connection gave, not yet looked at.
+pub struct RawRequest {
+    /// Method as sent.
+    pub method: String,
+    /// `Host` header or the authority of an absolute target; empty when missing or given twice.
+    pub authority: String,
+    /// Path as sent.
+    pub path: String,
+    /// Query as sent, without `?`.
+    pub query: String,
+    /// Selected headers.
+    pub authorization: Option<Zeroizing<String>>,
+    /// `Cookie`.
+    pub cookies: Option<String>,
+    /// `Origin`.
+    pub origin: Option<String>,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `x-ms-client-request-id`.
+    pub client_request_id: Option<String>,
+    /// The body, or why there is none.
+    pub body: Result<Zeroizing<Vec<u8>>, BodyError>,
+    /// Address of the client.
+    pub client: IpAddr,
+    /// Name of the listener.
+    pub listener: &'static str,
+}
+
+/// Why a body could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// Longer than [`MAX_BODY`].
+    TooLarge,
+    /// Broken off or malformed.
+    Broken,
+    /// Too slow.
+    Timeout,
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::body_too_large(),
+            BodyError::Broken => Self::bad_parameter("The request body could not be read."),
+            BodyError::Timeout => Self::timeout(),
+        }
+    }
+}
+
+/// What a handler knows besides the request.
+pub struct Call {
+    /// Who, from where, when.
+    pub ctx: RequestContext,
+    /// Parameters of the path, in order.
+    pub parameters: Vec<String>,
+    /// The dashboard session, on routes that need one.
+    pub session: Option<Arc<Session>>,
+    /// The route.
+    pub endpoint: Endpoint,
+}
+
+impl Call {
+    /// A parameter of the path; empty when the route has none at this place.
+    #[must_use]
+    pub fn parameter(&self, index: usize) -> &str {
+        self.parameters.get(index).map_or("", String::as_str)
+    }
+}
+
+/// Answers a request. Runs to its end whatever the client does.
+pub async fn answer(services: Arc<Services>, raw: RawRequest) -> Response {
+    let now = services.clock.now_millis();
+    let Ok(request_id) = uuid_v7(now, &*services.entropy) else {
+        return Problem::internal().respond(&services.addresses);
+    };
+    let client_request_id = raw.client_request_id.clone().filter(|id| printable(id));
+    let host = services.addresses.classify(&raw.authority);
+    let json = matches!(host, Host::Vault(_)) || !dashboard::is_page(&raw.path);
+    let mut response = dispatch(&services, raw, &host, request_id, now).await;
+    common_headers(&mut response, request_id, client_request_id, json);
+    response
+}
+
+fn printable(id: &str) -> bool {
+    id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn common_headers(response: &mut Response, request_id: Uuid, client_request_id: Option<String>, json: bool) {
+    let mut add = |name, value: &str| response.headers.push((name, value.to_owned()));
+    add("strict-transport-security", "max-age=31536000;includeSubDomains");
+    add("x-content-type-options", "nosniff");
+    add("x-ms-request-id", &request_id.to_string());
+    if json {
+        add("cache-control", "no-cache");
+        add("pragma", "no-cache");
+        add("expires", "-1");
+        add("x-ms-keyvault-service-version", concat!("strongroom/", env!("CARGO_PKG_VERSION")));
+        if let Some(id) = client_request_id {
+            add("x-ms-client-request-id", &id);
+        }
+    }
+}
+
+async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, request_id: Uuid, now: i64) -> Response {
+    let method = Method::parse(&raw.method);
+    let parsed = parse(&raw);
+    let arrival = Arrival { request_id, client: raw.client, listener: raw.listener, now };
+    let site = match host {
+        Host::Base => Site::Base,
+        Host::Vault(_) => Site::Vault,
+        Host::Foreign => {
+            return finish(services, &arrival.anonymous(), "Request", Err(Problem::misdirected()), false).await;
+        }
+    };
+    let found = match &parsed {
+        Ok((path, _)) => routes::find(site, method, path),
+        Err(_) => Found::Nothing,
+    };
+    let (access, operation) = match &found {
+        Found::Route(route, _) => (route.access, api::operation(route.endpoint)),
+        // A vault's host tells nobody which paths it has.
+        _ if site == Site::Vault || raw.path.starts_with("/api/") => (Access::Bearer, "Request"),
+        _ => (Access::Public, "Request"),
+    };
+    if let Found::Route(route, _) = &found
+        && matches!(route.endpoint, Endpoint::Health | Endpoint::Ready)
+    {
+        // Probes are not recorded.
+        return api::health::answer(services, route.endpoint);
+    }
+    let page = access == Access::Session || (access == Access::Public && dashboard::is_page(&raw.path));
+    let mut session = None;
+    let ctx = match access {
+        Access::Public => arrival.anonymous(),
+        Access::Bearer => match authenticate(services, raw.authorization.as_ref(), now).await {
+            Ok(principal) => arrival.of(principal),
+            Err(problem) => return finish(services, &arrival.anonymous(), operation, Err(problem), false).await,
+        },
+        Access::Session => match dashboard::session(services, raw.cookies.as_deref(), now).await {
+            Ok(Some(found)) => {
+                let ctx = arrival.of(Arc::new(found.principal.clone()));
+                session = Some(found);
+                ctx
+            }
+            Ok(None) => {
+                let leads = dashboard::to_sign_in(method, &raw.path);
+                return finish(services, &arrival.anonymous(), operation, leads, true).await;
+            }
+            Err(problem) => return finish(services, &arrival.anonymous(), operation, Err(problem), true).await,
+        },
+    };
+    let (path, query) = match parsed {
+        Ok(parsed) => parsed,
+        Err(problem) => return finish(services, &ctx, operation, Err(problem), page).await,
+    };
+    let (route, parameters) = match found {
+        Found::Route(route, parameters) => (route, parameters),
+        Found::OtherMethod => {
+            return finish(services, &ctx, operation, Err(Problem::method_not_allowed(&shown(&raw.method))), page)
+                .await;
+        }
+        Found::Nothing => return finish(services, &ctx, operation, Err(Problem::no_route()), page).await,
+    };
+    let body = match raw.body {
+        Ok(body) => body,
+        Err(error) => return finish(services, &ctx, operation, Err(error.into()), page).await,
+    };
+    let request = Request {
+        method,
+        path,
+        query,
+        authorization: raw.authorization,
+        cookies: raw.cookies,
+        origin: raw.origin,
+        content_type: raw.content_type,
+        client_request_id: raw.client_request_id,
+        body,
+        client: raw.client,
+    };
+    let call = Call { ctx, parameters, session, endpoint: route.endpoint };
+    let result = match (route.site, route.access) {
+        (Site::Vault, _) => {
+            let vault = if let Host::Vault(vault) = host { vault.clone() } else { None };
+            api::vault_site(services, &call, vault, request).await
+        }
+        (Site::Base, _) => api::base_site(services, &call, request).await,
+    };
+    finish(services, &call.ctx, operation, result, page).await
+}
+
+/// What is known of a request before it is known who asks.
+#[derive(Clone, Copy)]
+struct Arrival {
+    request_id: Uuid,
+    client: IpAddr,
+    listener: &'static str,
+    now: i64,
+}
+
+impl Arrival {
+    fn of(self, principal: Arc<Principal>) -> RequestContext {
+        RequestContext::new(self.request_id, principal, self.client, self.listener, self.now)
+    }
+
+    fn anonymous(self) -> RequestContext {
+        self.of(Arc::new(Principal::anonymous()))
+    }
+}
+
+type Parsed = (Vec<String>, Vec<(String, String)>);
+
+fn parse(raw: &RawRequest) -> Result<Parsed, Problem> {
+    Ok((paths::segments(&raw.path)?, paths::query(&raw.query)?))
+}
+
+fn shown(method: &str) -> String {
+    method.chars().filter(char::is_ascii_alphabetic).take(16).collect()
+}
+
+async fn authenticate(
+    services: &Services,
+    authorization: Option<&Zeroizing<String>>,
+    now: i64,
+) -> Result<Arc<Principal>, Problem> {
+    let header = authorization.ok_or_else(Problem::missing_token)?;
+    let token = match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => return Err(Problem::missing_token()),
+    };
+    Ok(services.authenticator.authenticate(token, now).await?)
+}
+
+/// Turns a result into an answer, and makes sure that there is a record of it.
+async fn finish(
+    services: &Services,
+    ctx: &RequestContext,
+    operation: &str,
+    result: Result<Response, Problem>,
+    page: bool,
+) -> Response {
+    let (response, reason) = match result {
+        Ok(response) => {
+            let reason = response.reason;
+            (response, reason)
+        }
+        Err(problem) => {
+            let reason = problem.reason;
+            let response = if page {
+                dashboard::problem_page(services, ctx, &problem)
+            } else {
+                problem.respond(&services.addresses)
+            };
+            (response, reason)
+        }
+    };
+    let public_success = ctx.principal.is_anonymous() && response.status < 400;
+    if ctx.is_recorded() || public_success {
+        return response;
+    }
+    if ctx.principal.is_anonymous() && !services.flood.admit(ctx.now) {
+        return response;
+    }
+    let mut record = Record::of(ctx, operation);
+    record.status = Some(response.status);
+    reason.clone_into(&mut record.reason);
+    record.outcome = match response.status {
+        401 => Outcome::Unauthenticated,
+        403 => Outcome::Denied,
+        400.. => Outcome::Failed,
+        _ => Outcome::Allowed,
+    };
+    match services.recorder.note(ctx, record).await {
+        Ok(()) => response,
+        Err(no_record) => {
+            tracing::error!(%no_record, "a request could not be recorded");
+            // The refusal itself gives nothing away; everything else waits for its record.
+            if response.status == 401 { response } else { Problem::from(no_record).respond(&services.addresses) }
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Errors on the wire: the only place that picks a status.
+//!
+//! Azure's shape (`{"error":{"code","message","innererror"}}`) on every JSON route. A message says
+//! what the caller can act on; it never repeats a stored value, a file name or a database error.
+
+use serde::Serialize;
+use strongroom_domain::{
+    admin::AdminError,
+    decision::{Denial, DenyReason},
+    entrance::EntranceError,
+    record::NoRecord,
+    secrets::SecretError,
+    sign_in::TokenRejected,
+};
+
+use crate::{
+    message::Response,
+    paths::{Addresses, TargetError},
+};
+
+/// An error as the caller sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// HTTP status.
+    pub status: u16,
+    /// Azure's error code.
+    pub code: &'static str,
+    /// Azure's inner error code.
+    pub inner: Option<&'static str>,
+    /// For a person.
+    pub message: String,
+    /// Machine-readable reason for the audit record.
+    pub reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: Body<'a>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    innererror: Option<Inner<'a>>,
+}
+
+#[derive(Serialize)]
+struct Inner<'a> {
+    code: &'a str,
+}
+
+impl Problem {
+    fn new(status: u16, code: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, inner: None, message: message.into(), reason }
+    }
+
+    fn inner(self, inner: &'static str) -> Self {
+        Self { inner: Some(inner), ..self }
+    }
+
+    /// 400: the caller's input is not as documented.
+    #[must_use]
+    pub fn bad_parameter(message: impl Into<String>) -> Self {
+        Self::new(400, "BadParameter", "bad-parameter", message)
+    }
+
+    /// 404: there is no such route.
+    #[must_use]
+    pub fn no_route() -> Self {
+        Self::new(404, "NotFound", "no-route", "There is no such resource.")
+    }
+
+    /// 405: the route does not answer this method.
+    #[must_use]
+    pub fn method_not_allowed(method: &str) -> Self {
+        Self::new(405, "MethodNotAllowed", "method-not-allowed", format!("HTTP {method} not allowed"))
+    }
+
+    /// 413: the body is longer than any request needs.
+    #[must_use]
+    pub fn body_too_large() -> Self {
+        Self::new(413, "RequestEntityTooLarge", "body-too-large", "The request body is too large.")
+    }
+
+    /// 421: the host is not one of this installation.
+    #[must_use]
+    pub fn misdirected() -> Self {
+        Self::new(421, "MisdirectedRequest", "foreign-host", "This host is not served here.")
+    }
+
+    /// 408: the body did not arrive in time.
+    #[must_use]
+    pub fn timeout() -> Self {
+        Self::new(408, "RequestTimeout", "request-timeout", "The request did not arrive in time.")
+    }
+
+    /// 403: the form was not sent from one of our own pages.
+    #[must_use]
+    pub fn foreign_form() -> Self {
+        Self::new(
+            403,
+            "Forbidden",
+            "foreign-form",
+            "The form was not sent from this dashboard, or its session is over.",
+        )
+    }
+
+    /// 500: a fault of ours.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(500, "InternalError", "internal", "An internal error occurred.")
+    }
+
+    /// 503: try again later.
+    #[must_use]
+    pub fn unavailable(reason: &'static str) -> Self {
+        Self::new(503, "ServiceUnavailable", reason, "The service is temporarily unavailable. Nothing was given out.")
+    }
+
+    /// 401 without a token.
+    #[must_use]
+    pub fn missing_token() -> Self {
+        Self::new(401, "Unauthorized", "token-missing", "AKV10000: Request is missing a Bearer or PoP token.")
+    }
+
+    /// The answer, in Azure's shape. A 401 carries the challenge, in the exact form that every SDK parses.
+    #[must_use]
+    pub fn respond(&self, addresses: &Addresses) -> Response {
+        let innererror = self.inner.map(|code| Inner { code });
+        let body = Envelope { error: Body { code: self.code, message: &self.message, innererror } };
+        let response = Response::json(self.status, &body);
+        match self.status {
+            401 => response.with(
+                "www-authenticate",
+                format!("Bearer authorization=\"{}\", resource=\"{}\"", addresses.authorization(), addresses.base()),
+            ),
+            503 => response.with("retry-after", "2".to_owned()),
+            _ => response,
+        }
+    }
+}
+
+impl From<TargetError> for Problem {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::TooLong => Self::new(414, "UriTooLong", "target-too-long", "The request target is too long."),
+            TargetError::Encoding => Self::bad_parameter("The request target is not percent-encoded UTF-8."),
+        }
+    }
+}
+
+impl From<TokenRejected> for Problem {
+    fn from(why: TokenRejected) -> Self {
+        let unauthorized = |message: &str| Self::new(401, "Unauthorized", why.reason(), message);
+        match why {
+            TokenRejected::WrongAudience => {
+                unauthorized("AKV10022: Invalid audience. The token is not for this installation.")
+            }
+            TokenRejected::Expired => unauthorized("AKV10032: The token has expired."),
+            TokenRejected::NotYetValid => unauthorized("AKV10032: The token is not valid yet."),
+            TokenRejected::Invalid(_) => unauthorized("AKV10032: The token is not valid."),
+            TokenRejected::IssuerUnavailable => Self::unavailable("token-issuer-unavailable"),
+        }
+    }
+}
+
+impl From<Denial> for Problem {
+    fn from(denial: Denial) -> Self {
+        let forbidden =
+            |inner: &'static str, message: String| Self::new(403, "Forbidden", "denied", message).inner(inner);
+        let id = denial.request_id;
+        match denial.reason {
+            DenyReason::Network => forbidden(
+                "ForbiddenByFirewall",
+                format!("Client address is not authorized and caller is not a trusted service.\r\nDecision: {id}"),
+            ),
+            DenyReason::Identity => {
+                forbidden("ForbiddenByPolicy", format!("The caller's identity is disabled or gone.\r\nDecision: {id}"))
+            }
+            DenyReason::NoRole => forbidden(
+                "ForbiddenByRbac",
+                format!(
+                    "Caller is not authorized to perform action on resource.\r\nAction: '{}'\r\nDecision: {id}",
+                    denial.action.data_action()
+                ),
+            ),
+            DenyReason::Policy { attachment, code, sentence } => forbidden(
+                "ForbiddenByPolicy",
+                format!("{sentence}\r\nPolicy: {attachment}\r\nReason: {code}\r\nDecision: {id}"),
+            ),
+            DenyReason::PolicyFailed { attachment, failure } => forbidden(
+                "ForbiddenByPolicy",
+                format!(
+                    "A policy could not be evaluated, so the request is denied.\r\nPolicy: {attachment}\r\nReason: {}\r\nDecision: {id}",
+                    failure.reason_code()
+                ),
+            ),
+            DenyReason::Tampered => Self::new(
+                500,
+                "InternalError",
+                "tampered",
+                format!("Stored data fails its authentication.\r\nDecision: {id}"),
+            ),
+            DenyReason::Unavailable => Self::unavailable("unavailable"),
+        }
+    }
+}
+
+impl From<NoRecord> for Problem {
+    fn from(_: NoRecord) -> Self {
+        Self::unavailable("no-record")
+    }
+}
+
+impl From<SecretError> for Problem {
+    fn from(error: SecretError) -> Self {
+        let message = error.to_string();
+        match error {
+            SecretError::Denied(denial) => denial.into(),
+            SecretError::VaultNotFound => Self::new(404, "VaultNotFound", "vault-not-found", "There is no such vault."),
+            SecretError::NotFound(name, version) => {
+                let id = version.map_or_else(|| name.to_string(), |version| format!("{name}/{version}"));
+                let message = format!("A secret with (name/id) {id} was not found in this key vault. If you recently deleted this secret you may be able to recover it using the correct recovery command.");
+                Self::new(404, "SecretNotFound", "not-found", message)
+            }
+            SecretError::DeletedNotFound(name) => {
+                Self::new(404, "SecretNotFound", "deleted-not-found", format!("Deleted Secret not found: {name}"))
+            }
+            SecretError::DeletedButRecoverable(name) => Self::new(
+                409,
+                "Conflict",
+                "deleted-but-recoverable",
+                format!("Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged."),
+            )
+            .inner("ObjectIsDeletedButRecoverable"),
+            SecretError::Disabled => {
+                Self::new(403, "Forbidden", "disabled", "Operation get is not allowed on a disabled secret.")
+                    .inner("SecretDisabled")
+            }
+            SecretError::PurgeProtected => Self::new(
+                403,
+                "Forbidden",
+                "purge-protected",
+                "Operation purge is not allowed because purge protection is enabled for this vault.",
+            )
+            .inner("ForbiddenByPolicy"),
+            SecretError::Invalid(_) => Self::bad_parameter(message),
+            SecretError::Contended => Self::new(409, "Conflict", "contended", "The secret is being changed by others. Try again."),
+            SecretError::Tampered => Self { reason: "tampered", message: "Stored data fails its authentication.".into(), ..Self::internal() },
+            SecretError::Unavailable => Self::unavailable("unavailable"),
+            SecretError::NoRecord(no_record) => no_record.into(),
+        }
+    }
+}
+
+impl From<AdminError> for Problem {
+    fn from(error: AdminError) -> Self {
+        let message = error.to_string();
+        match error {
+            AdminError::Denied(denial) => denial.into(),
+            AdminError::VaultExists => Self::new(409, "Conflict", "vault-exists", message),
+            AdminError::VaultNotFound => Self::new(404, "VaultNotFound", "vault-not-found", "There is no such vault."),
+            AdminError::GrantsMoreThanHeld(_) => {
+                Self::new(403, "Forbidden", "grants-more-than-held", message).inner("ForbiddenByRbac")
+            }
+            AdminError::Invalid(_) => Self::bad_parameter(message),
+            AdminError::Tampered => {
+                Self { reason: "tampered", message: "Stored data fails its authentication.".into(), ..Self::internal() }
+            }
+            AdminError::Unavailable => Self::unavailable("unavailable"),
+            AdminError::NoRecord(no_record) => no_record.into(),
+        }
+    }
+}
+
+impl From<EntranceError> for Problem {
+    fn from(error: EntranceError) -> Self {
+        match error {
+            EntranceError::Credential(_) => Self::missing_token(),
+            EntranceError::Unavailable => Self::unavailable("unavailable"),
+            EntranceError::NoRecord(no_record) => no_record.into(),
+        }
+    }
+}

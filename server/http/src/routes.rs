@@ -1,0 +1,165 @@
+//! The route table: every path this server answers, on which host, for whom. Nothing else is routed,
+//! so a test can walk it.
+
+use crate::message::Method;
+
+/// Which host a route lives on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Site {
+    /// `https://BASE`.
+    Base,
+    /// `https://VAULT.BASE`.
+    Vault,
+}
+
+/// What a caller must show before anything else is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing.
+    Public,
+    /// A bearer token; without one the answer is the 401 challenge.
+    Bearer,
+    /// A dashboard session; without one a page leads to sign-in.
+    Session,
+}
+
+macro_rules! routes {
+    ($($site:ident $method:ident $template:literal $access:ident $endpoint:ident;)*) => {
+        /// What answers.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[expect(missing_docs, reason = "the table below says what each is")]
+        pub enum Endpoint { $($endpoint,)* }
+
+        /// Every route. A literal segment stands before a `{parameter}` in the same place.
+        pub const ROUTES: &[Route] = &[$(Route {
+            site: Site::$site,
+            method: Method::$method,
+            template: $template,
+            access: Access::$access,
+            endpoint: Endpoint::$endpoint,
+        },)*];
+    };
+}
+
+routes! {
+    Base Get "/healthz" Public Health;
+    Base Get "/readyz" Public Ready;
+    Base Get "/assets/{file}" Public Asset;
+    Base Get "/sign-in" Public SignInPage;
+    Base Get "/auth/{provider}/start" Public SignInStart;
+    Base Get "/auth/callback" Public SignInCallback;
+    Base Get "/signed-out" Public SignedOut;
+    Base Post "/sign-out" Session SignOut;
+    Base Get "/" Session Home;
+    Base Get "/vaults" Session VaultsPage;
+    Base Get "/vaults/{vault}/secrets" Session SecretsPage;
+    Base Get "/vaults/{vault}/secrets/{name}" Session SecretPage;
+    Base Get "/vaults/{vault}/secrets/{name}/{version}" Session SecretVersionPage;
+    Base Post "/vaults/{vault}/secrets/{name}/{version}/reveal" Session SecretReveal;
+    Base Get "/audit" Session AuditPage;
+    Base Get "/api/v1/vaults" Bearer VaultList;
+    Base Post "/api/v1/vaults" Bearer VaultCreate;
+    Base Post "/api/v1/assignments" Bearer AssignmentAdd;
+    Base Post "/api/v1/workloads" Bearer WorkloadCreate;
+    Base Get "/api/v1/audit" Bearer AuditQuery;
+    Base Get "/{tenant}/v2.0/.well-known/openid-configuration" Public TenantDiscoveryV2;
+    Base Get "/{tenant}/.well-known/openid-configuration" Public TenantDiscovery;
+    Base Get "/{tenant}/discovery/v2.0/keys" Public TenantKeys;
+    Base Post "/{tenant}/oauth2/v2.0/token" Public TokenV2;
+    Base Post "/{tenant}/oauth2/token" Public TokenV1;
+    Vault Get "/secrets" Bearer SecretList;
+    Vault Put "/secrets/{name}" Bearer SecretSet;
+    Vault Get "/secrets/{name}" Bearer SecretGet;
+    Vault Delete "/secrets/{name}" Bearer SecretDelete;
+    Vault Get "/secrets/{name}/versions" Bearer SecretVersions;
+    Vault Get "/secrets/{name}/{version}" Bearer SecretGetVersion;
+    Vault Get "/deletedsecrets" Bearer DeletedList;
+    Vault Get "/deletedsecrets/{name}" Bearer DeletedGet;
+    Vault Delete "/deletedsecrets/{name}" Bearer DeletedPurge;
+    Vault Post "/deletedsecrets/{name}/recover" Bearer DeletedRecover;
+}
+
+/// One route.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// Host.
+    pub site: Site,
+    /// Method.
+    pub method: Method,
+    /// Path with `{parameters}`.
+    pub template: &'static str,
+    /// For whom.
+    pub access: Access,
+    /// What answers.
+    pub endpoint: Endpoint,
+}
+
+/// What a path leads to.
+#[derive(Debug)]
+pub enum Found {
+    /// A route, with its parameters in order.
+    Route(&'static Route, Vec<String>),
+    /// The path exists, not with this method.
+    OtherMethod,
+    /// Nothing.
+    Nothing,
+}
+
+impl Route {
+    fn parameters(&self, path: &[String]) -> Option<Vec<String>> {
+        let mut parameters = Vec::new();
+        let mut parts = path.iter();
+        for wanted in self.template.trim_start_matches('/').split('/').filter(|t| !t.is_empty()) {
+            let part = parts.next()?;
+            if wanted.starts_with('{') {
+                parameters.push(part.clone());
+            } else if !part.eq_ignore_ascii_case(wanted) {
+                return None;
+            }
+        }
+        parts.next().is_none().then_some(parameters)
+    }
+}
+
+/// Finds the route of a path.
+#[must_use]
+pub fn find(site: Site, method: Method, path: &[String]) -> Found {
+    let mut other_method = false;
+    for route in ROUTES.iter().filter(|r| r.site == site) {
+        if let Some(parameters) = route.parameters(path) {
+            if route.method == method {
+                return Found::Route(route, parameters);
+            }
+            other_method = true;
+        }
+    }
+    if other_method { Found::OtherMethod } else { Found::Nothing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paths::segments;
+
+    fn endpoint(site: Site, method: Method, path: &str) -> String {
+        match find(site, method, &segments(path).unwrap()) {
+            Found::Route(route, parameters) => format!("{:?} {}", route.endpoint, parameters.join(",")),
+            Found::OtherMethod => "405".into(),
+            Found::Nothing => "404".into(),
+        }
+    }
+
+    #[test]
+    fn paths_that_sdks_send_are_found() {
+        use Method::{Delete, Get, Put};
+        use Site::Vault;
+        assert_eq!(endpoint(Vault, Get, "/secrets/db/"), "SecretGet db", "the empty version");
+        assert_eq!(endpoint(Vault, Get, "/Secrets/db/Versions"), "SecretVersions db", "the case of words is nothing");
+        assert_eq!(endpoint(Vault, Get, "/secrets/db/0123"), "SecretGetVersion db,0123");
+        assert_eq!(endpoint(Vault, Put, "/secrets/"), "405");
+        assert_eq!(endpoint(Vault, Delete, "/deletedsecrets/db"), "DeletedPurge db");
+        assert_eq!(endpoint(Vault, Get, "/vaults"), "404", "the dashboard is not on a vault's host");
+        assert_eq!(endpoint(Site::Base, Get, "/"), "Home ");
+        assert_eq!(endpoint(Site::Base, Get, "/secrets"), "404");
+    }
+}

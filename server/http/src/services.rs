@@ -1,0 +1,59 @@
+//! What the handlers work with, put together once by `app`.
+
+use std::sync::Arc;
+
+use strongroom_crypto::Entropy;
+use strongroom_domain::{
+    admin::Administration,
+    entrance::Entrance,
+    keyring::Keyring,
+    record::{FloodGate, Recorder},
+    secrets::Secrets,
+    sign_in::{Authenticator, SignIn},
+    time::Clock,
+};
+
+use crate::{api::token::TokenDesk, paths::Addresses};
+
+/// How the audit chain stands, for the dashboard's badge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChainStatus {
+    /// Position of the last record in the chain.
+    pub position: u64,
+    /// Head of the chain, hexadecimal.
+    pub head: String,
+    /// When the chain was last verified (Unix milliseconds), and what was wrong, if anything was.
+    pub verified: Option<(i64, Result<(), String>)>,
+}
+
+/// The use cases and ports behind the routes.
+pub struct Services {
+    /// Hosts and links.
+    pub addresses: Addresses,
+    /// Made by `dev`, for ever.
+    pub development: bool,
+    /// Secrets.
+    pub secrets: Secrets,
+    /// Vaults, assignments, workloads, records.
+    pub admin: Administration,
+    /// Tokens and sessions.
+    pub entrance: Entrance,
+    /// Bearer tokens.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// OIDC sign-in of people.
+    pub sign_in: Arc<dyn SignIn>,
+    /// Wire shapes of the token endpoint.
+    pub token_desk: Arc<dyn TokenDesk>,
+    /// Writes records.
+    pub recorder: Recorder,
+    /// Counts floods of anonymous failures.
+    pub flood: FloodGate,
+    /// Seals the cookie of a sign-in under way.
+    pub keyring: Arc<Keyring>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// How the audit chain stands now.
+    pub chain: Arc<dyn Fn() -> ChainStatus + Send + Sync>,
+}

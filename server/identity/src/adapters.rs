@@ -1,0 +1,143 @@
+//! The ports of the domain, on top of this crate.
+//!
+//! Must never add a rule of its own: it only translates.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use strongroom_crypto::{Entropy, Plaintext};
+use strongroom_domain::{
+    entrance::{AccessToken, ClientProof, CredentialError as Refused, Credentials},
+    identity::Workload,
+    keyring::Keyring,
+    principal::Principal,
+    sign_in::{Authenticator, SignIn, SignInError as SignInRefused, SignInProvider, TokenRejected},
+};
+use uuid::Uuid;
+
+use crate::{
+    bearer::BearerValidator,
+    issuer::Issuers,
+    jwt::TokenError,
+    sign_in::{CallbackParams, PendingSignIn, Providers, SignInError},
+    token_endpoint::{CredentialError, TokenMinter, check_assertion, check_secret},
+};
+
+#[async_trait]
+impl Authenticator for BearerValidator {
+    async fn authenticate(&self, token: &str, now_millis: i64) -> Result<Arc<Principal>, TokenRejected> {
+        Self::authenticate(self, token, now_millis).await.map_err(|error| match error {
+            TokenError::WrongAudience => TokenRejected::WrongAudience,
+            TokenError::Expired => TokenRejected::Expired,
+            TokenError::NotYetValid => TokenRejected::NotYetValid,
+            TokenError::IssuerUnavailable => TokenRejected::IssuerUnavailable,
+            other => TokenRejected::Invalid(other.code()),
+        })
+    }
+}
+
+/// Checks the credentials of workloads and mints their tokens.
+pub struct WorkloadCredentials {
+    keyring: Arc<Keyring>,
+    issuers: Arc<Issuers>,
+    minter: TokenMinter,
+}
+
+impl WorkloadCredentials {
+    /// Client secrets are hashed under the keyring's key, assertions are checked against `issuers`.
+    #[must_use]
+    pub fn new(keyring: Arc<Keyring>, issuers: Arc<Issuers>, minter: TokenMinter) -> Self {
+        Self { keyring, issuers, minter }
+    }
+}
+
+#[async_trait]
+impl Credentials for WorkloadCredentials {
+    async fn check(
+        &self,
+        workload: Option<&Workload>,
+        client_id: &str,
+        proof: &ClientProof,
+        now_millis: i64,
+    ) -> Result<String, Refused> {
+        let now = now_millis.div_euclid(1000);
+        let checked = match proof {
+            ClientProof::Secret(secret) => {
+                check_secret(workload, self.keyring.credentials(), client_id, secret, now).map(|id| id.to_string())
+            }
+            ClientProof::Assertion(assertion) => check_assertion(&self.issuers, workload, assertion, now)
+                .await
+                .map(|proof| format!("{}#{}", proof.issuer, proof.subject)),
+        };
+        checked.map_err(|error| {
+            let client = workload.map(|workload| workload.client_id);
+            tracing::info!(?client, reason = error.code(), "a client's credential is refused");
+            match error {
+                CredentialError::Assertion(TokenError::IssuerUnavailable) => Refused::IssuerUnavailable,
+                _ => Refused::Invalid,
+            }
+        })
+    }
+
+    fn mint(&self, workload: &Workload, id: Uuid, now_millis: i64) -> Result<AccessToken, Refused> {
+        let minted = self.minter.mint(workload.client_id, id, now_millis).map_err(|_| Refused::SigningFailed)?;
+        let expires_in = u32::try_from(minted.expires_in).map_err(|_| Refused::SigningFailed)?;
+        Ok(AccessToken { token: minted.access_token, expires_in })
+    }
+}
+
+/// Sign-in at the configured providers, with the randomness it needs.
+pub struct SignInService {
+    providers: Providers,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl SignInService {
+    /// Sign-in at these providers.
+    #[must_use]
+    pub fn new(providers: Providers, entropy: Arc<dyn Entropy>) -> Self {
+        Self { providers, entropy }
+    }
+}
+
+#[async_trait]
+impl SignIn for SignInService {
+    fn providers(&self) -> Vec<SignInProvider> {
+        let named = |(id, name): (&str, &str)| SignInProvider { id: id.to_owned(), name: name.to_owned() };
+        self.providers.list().map(named).collect()
+    }
+
+    async fn begin(
+        &self,
+        provider: &str,
+        redirect_uri: &str,
+        now_millis: i64,
+    ) -> Result<(String, Plaintext), SignInRefused> {
+        let (url, pending) =
+            self.providers.begin(provider, redirect_uri, &*self.entropy, now_millis).await.map_err(refused)?;
+        let kept = serde_json::to_vec(&pending).map_err(|_| SignInRefused::Invalid("sign-in-unwritable"))?;
+        Ok((url.into(), Plaintext::new(kept)))
+    }
+
+    async fn finish(
+        &self,
+        kept: &Plaintext,
+        query: &[(String, String)],
+        now_millis: i64,
+    ) -> Result<(Principal, String), SignInRefused> {
+        let pending: PendingSignIn =
+            serde_json::from_slice(kept.expose()).map_err(|_| refused(SignInError::StateMismatch))?;
+        let params = CallbackParams::from_pairs(query.iter().cloned()).map_err(refused)?;
+        let signed_in = self.providers.finish(pending, params, now_millis).await.map_err(refused)?;
+        Ok((signed_in.principal, signed_in.display_name))
+    }
+}
+
+fn refused(error: SignInError) -> SignInRefused {
+    match error {
+        SignInError::UnknownProvider => SignInRefused::UnknownProvider,
+        SignInError::ProviderUnreachable => SignInRefused::Unreachable,
+        SignInError::Denied | SignInError::NoAccount | SignInError::Refused => SignInRefused::Refused,
+        other => SignInRefused::Invalid(other.code()),
+    }
+}

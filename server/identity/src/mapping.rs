@@ -1,0 +1,90 @@
+//! From verified claims to a principal, by the configuration of the issuer.
+//!
+//! Must never take identity from anything but `iss` and `sub`.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use strongroom_domain::principal::{Principal, PrincipalId, PrincipalKind};
+
+use crate::{
+    issuer::IssuerConfig,
+    jwt::{Claims, TokenError},
+};
+
+/// Most groups a principal may have.
+const MAX_GROUPS: usize = 200;
+
+/// Most characters of a group's name.
+const MAX_GROUP_LEN: usize = 256;
+
+/// Most bytes of one selected claim as text.
+const MAX_CLAIM_LEN: usize = 1024;
+
+/// Name of the claim that is set when the issuer left groups out of the token because there were
+/// too many (Entra: `_claim_names`). Policies that forbid something to a group should heed it.
+pub(crate) const GROUPS_OVERAGE: &str = "groups_overage";
+
+/// Makes the principal.
+pub(crate) fn principal(config: &IssuerConfig, claims: Claims<'_>) -> Result<Principal, TokenError> {
+    let id = PrincipalId { issuer: config.issuer.clone(), subject: claims.subject()?.to_owned() };
+    let mut selected = BTreeMap::new();
+    for name in &config.claims {
+        if let Some(text) = claims.get(name).and_then(claim_text) {
+            if text.len() > MAX_CLAIM_LEN {
+                return Err(TokenError::TooLarge);
+            }
+            selected.insert(name.clone(), text);
+        }
+    }
+    let groups = match &config.groups_claim {
+        None => Vec::new(),
+        Some(name) => {
+            if claims.get("_claim_names").and_then(|names| names.get(name)).is_some() {
+                selected.insert(GROUPS_OVERAGE.into(), "true".into());
+            }
+            groups(claims.get(name))?
+        }
+    };
+    let is_workload = config.kind == PrincipalKind::Workload
+        || config
+            .workload_when
+            .as_ref()
+            .is_some_and(|when| claims.text(&when.claim) == Some(when.value.as_str()));
+    let kind = if is_workload { PrincipalKind::Workload } else { PrincipalKind::User };
+    Ok(Principal { id, kind, groups, claims: selected })
+}
+
+fn groups(claim: Option<&Value>) -> Result<Vec<String>, TokenError> {
+    let members = match claim {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Array(members)) => members.as_slice(),
+        Some(one @ Value::String(_)) => std::slice::from_ref(one),
+        Some(_) => return Err(TokenError::Malformed),
+    };
+    if members.len() > MAX_GROUPS {
+        return Err(TokenError::TooLarge);
+    }
+    members
+        .iter()
+        .map(|member| match member.as_str() {
+            Some(name) if name.chars().count() > MAX_GROUP_LEN => Err(TokenError::TooLarge),
+            Some(name) if !name.is_empty() && !name.chars().any(char::is_control) => Ok(name.to_owned()),
+            _ => Err(TokenError::Malformed),
+        })
+        .collect()
+}
+
+/// A claim as text: lists of text (like `amr`) joined by spaces. Other shapes have none.
+pub(crate) fn claim_text(claim: &Value) -> Option<String> {
+    match claim {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Number(value) => Some(value.to_string()),
+        Value::Array(members) => {
+            let texts: Option<Vec<&str>> = members.iter().map(Value::as_str).collect();
+            texts.map(|texts| texts.join(" "))
+        }
+        Value::Null | Value::Object(_) => None,
+    }
+}

@@ -1,0 +1,164 @@
+//! Whether a client is the workload that it says it is.
+//!
+//! The reasons are for the audit record; all of one kind of credential become the same answer
+//! (`From<CredentialError> for TokenEndpointError`). Must never compare in variable time, nor skip
+//! the hashing for a client that does not exist.
+
+use strongroom_crypto::{MacKey, SecretText, verify_client_secret};
+use strongroom_domain::identity::Workload;
+use uuid::Uuid;
+
+use super::error::TokenEndpointError;
+use crate::{
+    issuer::Issuers,
+    jwt::{TokenError, TokenUse, Unverified},
+};
+
+/// Why a credential does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialError {
+    /// No workload has the client id (client secret).
+    #[error("no workload has this client id")]
+    UnknownClient,
+    /// The workload is disabled (client secret).
+    #[error("the workload is disabled")]
+    Disabled,
+    /// The workload has no such client secret.
+    #[error("the client secret is wrong")]
+    WrongSecret,
+    /// The client secret was right once.
+    #[error("the client secret has expired")]
+    ExpiredSecret,
+    /// No workload has the client id (assertion).
+    #[error("no workload has this client id")]
+    UnknownFederatedClient,
+    /// The workload is disabled (assertion).
+    #[error("the workload is disabled")]
+    DisabledFederated,
+    /// No federation of the workload has this issuer, subject and audience.
+    #[error("no federation of the workload matches the assertion")]
+    NoFederation,
+    /// The assertion does not verify.
+    #[error("the assertion is refused: {0}")]
+    Assertion(TokenError),
+}
+
+impl CredentialError {
+    /// The reason as written into records: stable, lower case.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UnknownClient | Self::UnknownFederatedClient => "client-unknown",
+            Self::Disabled | Self::DisabledFederated => "client-disabled",
+            Self::WrongSecret => "client-secret-wrong",
+            Self::ExpiredSecret => "client-secret-expired",
+            Self::NoFederation => "client-federation-none",
+            Self::Assertion(error) => error.code(),
+        }
+    }
+}
+
+impl From<CredentialError> for TokenEndpointError {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::UnknownClient
+            | CredentialError::Disabled
+            | CredentialError::WrongSecret
+            | CredentialError::ExpiredSecret => Self::InvalidClientSecret,
+            // Only somebody who names a registered federation exactly gets as far as this.
+            CredentialError::Assertion(TokenError::IssuerUnavailable) => Self::Unavailable,
+            CredentialError::UnknownFederatedClient
+            | CredentialError::DisabledFederated
+            | CredentialError::NoFederation
+            | CredentialError::Assertion(_) => Self::InvalidClientAssertion,
+        }
+    }
+}
+
+/// Checks a client secret; gives the id of the credential that matched.
+///
+/// `workload` is the one that `client_id` names, if there is one; its stored hashes are those of
+/// [`strongroom_crypto::hash_client_secret`] under `mac`, with the client id as hyphenated lower
+/// case UUID. Without a workload, or one without secrets, a hash is computed all the same.
+///
+/// # Errors
+/// [`CredentialError`], for the record; turn it into [`TokenEndpointError`] for the answer.
+pub fn check_secret(
+    workload: Option<&Workload>,
+    mac: &MacKey,
+    client_id: &str,
+    secret: &SecretText,
+    now_seconds: i64,
+) -> Result<Uuid, CredentialError> {
+    let hashes = workload.map_or(&[][..], |workload| workload.secrets.as_slice());
+    let named = workload.map_or_else(|| client_id.to_owned(), |workload| workload.client_id.to_string());
+    let verifies = |hash: &[u8]| verify_client_secret(mac, &named, secret.expose(), hash);
+    let dummy_verifies = hashes.is_empty() && verifies(&[0; 32]);
+    // Every one is compared, so the time does not tell which one matched.
+    let matched = hashes.iter().fold(None, |matched, stored| if verifies(&stored.hash) { Some(stored) } else { matched });
+    let workload = workload.filter(|_| !dummy_verifies).ok_or(CredentialError::UnknownClient)?;
+    let matched = matched.ok_or(CredentialError::WrongSecret)?;
+    if matched.expires.is_some_and(|expires| expires <= now_seconds) {
+        return Err(CredentialError::ExpiredSecret);
+    }
+    if !workload.enabled {
+        return Err(CredentialError::Disabled);
+    }
+    Ok(matched.id)
+}
+
+/// What an assertion proved, for the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssertionProof {
+    /// Its issuer.
+    pub issuer: String,
+    /// Its subject.
+    pub subject: String,
+    /// Its `jti`, if it has one.
+    pub jti: Option<String>,
+    /// When it expires, Unix seconds.
+    pub expires: i64,
+}
+
+/// Checks a client assertion (RFC 7523): a JWT whose issuer, subject and audience are, byte by
+/// byte, those of a federation of the workload, signed with a key of that issuer.
+///
+/// Keys are fetched only when the claims match a registered federation, so nobody can make this
+/// server ask a host of their choice.
+///
+/// # Errors
+/// [`CredentialError`], for the record; turn it into [`TokenEndpointError`] for the answer.
+pub async fn check_assertion(
+    issuers: &Issuers,
+    workload: Option<&Workload>,
+    assertion: &SecretText,
+    now_seconds: i64,
+) -> Result<AssertionProof, CredentialError> {
+    let unverified = Unverified::read(assertion.expose(), TokenUse::Assertion).map_err(CredentialError::Assertion)?;
+    let workload = workload.ok_or(CredentialError::UnknownFederatedClient)?;
+    if !workload.enabled {
+        return Err(CredentialError::DisabledFederated);
+    }
+    let claimed = unverified.peek();
+    let subject = claimed.subject().map_err(CredentialError::Assertion)?;
+    let federation = workload
+        .federations
+        .iter()
+        .find(|federation| {
+            federation.issuer == unverified.issuer
+                && federation.subject == subject
+                && claimed.check_audience(std::slice::from_ref(&federation.audience)).is_ok()
+        })
+        .ok_or(CredentialError::NoFederation)?;
+    let issuer =
+        issuers.federation(&federation.issuer).ok_or(CredentialError::Assertion(TokenError::UnknownIssuer))?;
+    let key = issuer.key(unverified.key_id.as_deref(), unverified.algorithm).await.map_err(CredentialError::Assertion)?;
+    let claims = unverified.verify(&key).map_err(CredentialError::Assertion)?;
+    let expires = claims.view().check_times(now_seconds).map_err(CredentialError::Assertion)?;
+    Ok(AssertionProof {
+        issuer: federation.issuer.clone(),
+        subject: federation.subject.clone(),
+        jti: claims.view().text("jti").map(|jti| jti.chars().take(256).collect()),
+        expires,
+    })
+}

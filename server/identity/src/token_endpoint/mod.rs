@@ -1,0 +1,30 @@
+//! The token endpoint in the shape of Microsoft Entra ID, as far as clients of Key Vault use it.
+//!
+//! Pure logic: parsing a request, checking a credential, minting a token, wording an error,
+//! describing itself. Looking workloads up, recording and answering belong to the callers. The
+//! order of a request: [`Tenant::parse`], [`TokenRequest::parse`], the workload is looked up,
+//! [`check_secret`] or [`check_assertion`], [`TokenMinter::mint`].
+//!
+//! Must never let an answer tell an unknown client from a wrong secret, an expired one or a
+//! disabled workload.
+
+mod credential;
+mod description;
+mod error;
+mod mint;
+mod request;
+
+pub use credential::{AssertionProof, CredentialError, check_assertion, check_secret};
+pub use description::{Discovery, JwksDocument, Protocol, discovery, jwks};
+pub use error::{ErrorBody, TokenEndpointError};
+pub use mint::{MintError, TOKEN_LIFETIME_SECONDS, TokenMinter, TokenResponse};
+pub use request::{ASSERTION_TYPE, ClientCredential, Tenant, TokenRequest};
+
+use uuid::Uuid;
+
+/// The issuer of this installation's tokens: `<base>/<installation>/v2.0`. `base` is an origin
+/// without trailing slash.
+#[must_use]
+pub fn own_issuer(base: &str, installation: Uuid) -> String {
+    format!("{base}/{installation}/v2.0")
+}

@@ -1,0 +1,183 @@
+//! Carrying out one change, inside the savepoint of its batch member.
+//!
+//! Every write is conditional on the revision that the permit was given for: a missing row when
+//! there was none, the very same revision otherwise. Nothing here commits.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
+    IntoActiveModel, QueryFilter, QuerySelect, sea_query::OnConflict,
+};
+use strongroom_domain::{
+    change::{Change, PermittedChange},
+    names::{ObjectKind, VaultId},
+    permit::Permit,
+    ports::StoreError,
+    secret::SecretMeta,
+};
+
+use crate::{
+    entity::{assignment, secret, secret_version, session, vault, workload},
+    fault::is_refusal,
+    rows,
+};
+
+/// Why a change was not carried out.
+#[derive(Debug)]
+pub(crate) enum Obstacle {
+    /// The object is not as it was judged, or the database refuses what is in the change.
+    Conflict,
+    /// The database failed; the whole batch must go back.
+    Database(DbErr),
+    /// The change cannot be written as a row. A mistake in this program.
+    Unwritable(StoreError),
+}
+
+impl From<DbErr> for Obstacle {
+    fn from(error: DbErr) -> Self {
+        if is_refusal(&error) {
+            tracing::warn!(%error, "the database refused a change");
+            Self::Conflict
+        } else {
+            Self::Database(error)
+        }
+    }
+}
+
+impl From<StoreError> for Obstacle {
+    fn from(error: StoreError) -> Self {
+        Self::Unwritable(error)
+    }
+}
+
+fn exactly_one(rows: u64) -> Result<(), Obstacle> {
+    if rows == 1 { Ok(()) } else { Err(Obstacle::Conflict) }
+}
+
+/// Writes the change.
+pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) -> Result<(), Obstacle> {
+    let permit = change.permit();
+    match change.change() {
+        Change::SetSecret { secret, version } => {
+            let vault = vault_of(permit)?;
+            put_name(db, vault, secret, permit.revision()).await?;
+            let row = rows::version_row(vault, &secret.name, version)?;
+            insert(db, secret_version::Entity::insert(row.into_active_model())).await
+        }
+        Change::SetSecretLife { secret } => match permit.revision() {
+            Some(revision) => put_name(db, vault_of(permit)?, secret, Some(revision)).await,
+            None => Err(Obstacle::Conflict),
+        },
+        Change::PurgeSecret => purge(db, permit).await,
+        Change::PutVault(new) => {
+            let row = rows::vault_row(new)?;
+            let Some(revision) = permit.revision() else {
+                return insert(db, vault::Entity::insert(row.into_active_model())).await;
+            };
+            let id = row.id;
+            let mut row = row.into_active_model().reset_all();
+            row.id = NotSet;
+            let update = vault::Entity::update_many()
+                .set(row)
+                .filter(vault::Column::Id.eq(id))
+                .filter(vault::Column::Revision.eq(revision));
+            exactly_one(update.exec(db).await?.rows_affected)
+        }
+        Change::AddAssignment(new) => {
+            unchanged(db, permit).await?;
+            insert(db, assignment::Entity::insert(rows::assignment_row(new)?.into_active_model())).await
+        }
+        Change::PutWorkload(new) => {
+            let row = rows::workload_row(new)?;
+            let Some(revision) = permit.revision() else {
+                return insert(db, workload::Entity::insert(row.into_active_model())).await;
+            };
+            let id = row.client_id;
+            let mut row = row.into_active_model().reset_all();
+            row.client_id = NotSet;
+            let update = workload::Entity::update_many()
+                .set(row)
+                .filter(workload::Column::ClientId.eq(id))
+                .filter(workload::Column::Revision.eq(revision));
+            exactly_one(update.exec(db).await?.rows_affected)
+        }
+        Change::BeginSession(new) => {
+            // Sessions that ended by themselves go when the next one begins, so the table is bounded
+            // by who is signed in.
+            session::Entity::delete_many().filter(session::Column::Expires.lt(new.created)).exec(db).await?;
+            insert(db, session::Entity::insert(rows::session_row(new)?.into_active_model())).await
+        }
+        Change::EndSession { id_hash } => {
+            // A session that is gone has ended: nothing to conflict with.
+            session::Entity::delete_by_id(id_hash.to_vec()).exec(db).await?;
+            Ok(())
+        }
+    }
+}
+
+fn vault_of(permit: &Permit) -> Result<VaultId, Obstacle> {
+    permit.object().vault.as_ref().map(|(id, _)| *id).ok_or(Obstacle::Conflict)
+}
+
+/// Inserts a row that must not be there yet.
+async fn insert<A>(db: &DatabaseTransaction, insert: sea_orm::Insert<A>) -> Result<(), Obstacle>
+where
+    A: ActiveModelTrait,
+{
+    let mut statement = sea_orm::QueryTrait::into_query(insert);
+    statement.on_conflict(OnConflict::new().do_nothing().to_owned());
+    exactly_one(db.execute(&statement).await?.rows_affected())
+}
+
+/// Writes the row of a name: a new one, or over the permitted revision.
+async fn put_name(
+    db: &DatabaseTransaction,
+    vault: VaultId,
+    meta: &SecretMeta,
+    revision: Option<i64>,
+) -> Result<(), Obstacle> {
+    let row = rows::secret_row(vault, meta);
+    let Some(revision) = revision else {
+        return insert(db, secret::Entity::insert(row.into_active_model())).await;
+    };
+    let name = row.name.clone();
+    let mut row = row.into_active_model().reset_all();
+    (row.vault_id, row.name) = (NotSet, NotSet);
+    let update = secret::Entity::update_many()
+        .set(row)
+        .filter(secret::Column::VaultId.eq(vault.0))
+        .filter(secret::Column::Name.eq(name))
+        .filter(secret::Column::Revision.eq(revision));
+    exactly_one(update.exec(db).await?.rows_affected)
+}
+
+/// Deletes the name; the database takes its versions along.
+async fn purge(db: &DatabaseTransaction, permit: &Permit) -> Result<(), Obstacle> {
+    let (Some(name), Some(revision)) = (&permit.object().name, permit.revision()) else {
+        return Err(Obstacle::Conflict);
+    };
+    let delete = secret::Entity::delete_many()
+        .filter(secret::Column::VaultId.eq(vault_of(permit)?.0))
+        .filter(secret::Column::Name.eq(name.as_str()))
+        .filter(secret::Column::Revision.eq(revision));
+    exactly_one(delete.exec(db).await?.rows_affected)
+}
+
+/// Checks that the object a grant is about is still as it was judged, and keeps it so until the
+/// transaction ends (SQLite has one writer anyhow and ignores the lock).
+async fn unchanged(db: &DatabaseTransaction, permit: &Permit) -> Result<(), Obstacle> {
+    let object = permit.object();
+    let found: Option<i64> = match (object.kind, &object.vault, &object.name) {
+        (ObjectKind::Vault, Some((vault, _)), _) => {
+            let row = vault::Entity::find_by_id(vault.0).select_only().column(vault::Column::Revision);
+            row.lock_shared().into_tuple().one(db).await?
+        }
+        (ObjectKind::Secret, Some((vault, _)), Some(name)) => {
+            let row = secret::Entity::find_by_id((vault.0, name.as_str().to_owned()))
+                .select_only()
+                .column(secret::Column::Revision);
+            row.lock_shared().into_tuple().one(db).await?
+        }
+        _ => return Ok(()),
+    };
+    if found == permit.revision() { Ok(()) } else { Err(Obstacle::Conflict) }
+}

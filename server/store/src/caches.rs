@@ -1,0 +1,237 @@
+//! What is kept in memory for hot reads, and when it is dropped.
+//!
+//! Only for a SQLite database, which this process owns alone: nobody else can change a row, so
+//! every change passes [`Caches::forget`], after its commit and before its answer. Staleness bound:
+//! none after an acknowledged change. A change whose outcome is unknown drops everything it touches
+//! when it becomes unknown and everything there is once it is known. On PostgreSQL, where other
+//! nodes write too, there are no caches.
+//!
+//! Holds metadata and sealed rows; never a plaintext, and nothing for names that do not exist.
+
+use std::{mem::size_of, sync::Arc};
+
+use strongroom_domain::{
+    change::{Change, PermittedChange},
+    grant::Assignment,
+    identity::{Session, Workload},
+    names::{ObjectName, ObjectVersion, VaultId, VaultName},
+    permit::ObjectRef,
+    secret::{SealedVersion, SecretFacts, SecretMeta, VersionMeta},
+    vault::Vault,
+};
+use uuid::Uuid;
+
+use crate::cache::{ExactCache, Ticket};
+
+/// Most versions of a name that are kept; reads of older ones go to the database.
+const MAX_VERSIONS: usize = 8;
+
+/// A name with the versions that were asked for lately, all of one revision.
+#[derive(Clone)]
+struct Known {
+    secret: SecretMeta,
+    versions: Vec<KnownVersion>,
+}
+
+#[derive(Clone)]
+struct KnownVersion {
+    version: ObjectVersion,
+    facts: Option<Arc<SecretFacts>>,
+    sealed: Option<Arc<SealedVersion>>,
+}
+
+type SecretKey = (VaultId, ObjectName);
+
+/// All caches.
+pub(crate) struct Caches {
+    secrets: ExactCache<SecretKey, Arc<Known>>,
+    vaults: ExactCache<VaultName, Arc<Vault>>,
+    /// By all keys of a principal; any grant drops all, because grants are rare.
+    assignments: ExactCache<Vec<String>, Arc<Vec<Assignment>>>,
+    workloads: ExactCache<Uuid, Arc<Workload>>,
+    sessions: ExactCache<[u8; 32], Arc<Session>>,
+}
+
+impl Caches {
+    /// Caches that hold at most about `bytes`, most of it for secrets.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self {
+            secrets: ExactCache::new(bytes / 2),
+            vaults: ExactCache::new(bytes / 8),
+            assignments: ExactCache::new(bytes / 8),
+            workloads: ExactCache::new(bytes / 8),
+            sessions: ExactCache::new(bytes / 8),
+        }
+    }
+
+    /// Drops what a change touches.
+    pub(crate) fn forget(&self, change: &PermittedChange) {
+        match change.change() {
+            Change::SetSecret { .. } | Change::SetSecretLife { .. } | Change::PurgeSecret => {
+                self.forget_secret(change.permit().object());
+            }
+            Change::PutVault(vault) => self.vaults.invalidate(&vault.name),
+            Change::AddAssignment(_) => self.assignments.clear(),
+            Change::PutWorkload(workload) => self.workloads.invalidate(&workload.client_id),
+            Change::BeginSession(session) => self.sessions.invalidate(&session.id_hash),
+            Change::EndSession { id_hash } => self.sessions.invalidate(id_hash),
+        }
+    }
+
+    fn forget_secret(&self, object: &ObjectRef) {
+        match (&object.vault, &object.name) {
+            (Some((vault, _)), Some(name)) => self.secrets.invalidate(&(*vault, name.clone())),
+            _ => self.secrets.clear(),
+        }
+    }
+
+    /// Drops everything.
+    pub(crate) fn forget_all(&self) {
+        self.secrets.clear();
+        self.vaults.clear();
+        self.assignments.clear();
+        self.workloads.clear();
+        self.sessions.clear();
+    }
+
+    pub(crate) fn vault(&self, name: &VaultName) -> Option<Arc<Vault>> {
+        self.vaults.get(name)
+    }
+
+    pub(crate) fn vault_ticket(&self, name: &VaultName) -> Ticket {
+        self.vaults.ticket(name)
+    }
+
+    pub(crate) fn put_vault(&self, ticket: Ticket, vault: &Arc<Vault>) {
+        let settings = &vault.settings;
+        let policies: usize = settings.policies.iter().map(|p| 128 + p.name.len() + p.settings.len()).sum();
+        let weight = size_of::<Vault>() + 32 * settings.network.allow.len() + policies + vault.wrapped_key.len();
+        self.vaults.put(&vault.name, ticket, Arc::clone(vault), weight);
+    }
+
+    pub(crate) fn assignments(&self, keys: &Vec<String>) -> Option<Arc<Vec<Assignment>>> {
+        self.assignments.get(keys)
+    }
+
+    pub(crate) fn assignments_ticket(&self, keys: &Vec<String>) -> Ticket {
+        self.assignments.ticket(keys)
+    }
+
+    pub(crate) fn put_assignments(&self, keys: &Vec<String>, ticket: Ticket, found: &Arc<Vec<Assignment>>) {
+        let weight = keys.iter().map(String::len).sum::<usize>() + (size_of::<Assignment>() + 256) * (found.len() + 1);
+        self.assignments.put(keys, ticket, Arc::clone(found), weight);
+    }
+
+    pub(crate) fn workload(&self, id: &Uuid) -> Option<Arc<Workload>> {
+        self.workloads.get(id)
+    }
+
+    pub(crate) fn workload_ticket(&self, id: &Uuid) -> Ticket {
+        self.workloads.ticket(id)
+    }
+
+    pub(crate) fn put_workload(&self, ticket: Ticket, workload: &Arc<Workload>) {
+        let federations: usize =
+            workload.federations.iter().map(|f| 72 + f.issuer.len() + f.subject.len() + f.audience.len()).sum();
+        let weight = size_of::<Workload>() + workload.name.len() + federations + 128 * workload.secrets.len();
+        self.workloads.put(&workload.client_id, ticket, Arc::clone(workload), weight);
+    }
+
+    pub(crate) fn session(&self, id_hash: &[u8; 32]) -> Option<Arc<Session>> {
+        self.sessions.get(id_hash)
+    }
+
+    pub(crate) fn session_ticket(&self, id_hash: &[u8; 32]) -> Ticket {
+        self.sessions.ticket(id_hash)
+    }
+
+    pub(crate) fn put_session(&self, ticket: Ticket, session: &Arc<Session>) {
+        let groups: usize = session.principal.groups.iter().map(|g| 24 + g.len()).sum();
+        let claims: usize = session.principal.claims.iter().map(|(k, v)| 64 + k.len() + v.len()).sum();
+        self.sessions.put(&session.id_hash, ticket, Arc::clone(session), size_of::<Session>() + groups + claims + 256);
+    }
+
+    pub(crate) fn secret_ticket(&self, vault: VaultId, name: &ObjectName) -> Ticket {
+        self.secrets.ticket(&(vault, name.clone()))
+    }
+
+    pub(crate) fn facts(
+        &self,
+        vault: VaultId,
+        name: &ObjectName,
+        version: Option<&ObjectVersion>,
+    ) -> Option<Arc<SecretFacts>> {
+        let known = self.secrets.get(&(vault, name.clone()))?;
+        let version = version.unwrap_or(&known.secret.current);
+        known.versions.iter().find(|k| k.version == *version)?.facts.clone()
+    }
+
+    /// The sealed version with the revision of its name.
+    pub(crate) fn sealed(
+        &self,
+        vault: VaultId,
+        name: &ObjectName,
+        version: &ObjectVersion,
+    ) -> Option<(i64, Arc<SealedVersion>)> {
+        let known = self.secrets.get(&(vault, name.clone()))?;
+        let sealed = known.versions.iter().find(|k| k.version == *version)?.sealed.clone()?;
+        Some((known.secret.revision, sealed))
+    }
+
+    /// Keeps facts of a version that exists.
+    pub(crate) fn put_facts(&self, vault: VaultId, ticket: Ticket, facts: &Arc<SecretFacts>) {
+        let Some(meta) = &facts.version else { return };
+        let (secret, version) = (facts.secret.clone(), meta.version.clone());
+        self.put_version(vault, secret, ticket, version, |known| known.facts = Some(Arc::clone(facts)));
+    }
+
+    /// Keeps a sealed version.
+    pub(crate) fn put_sealed(&self, vault: VaultId, ticket: Ticket, secret: SecretMeta, sealed: &Arc<SealedVersion>) {
+        let version = sealed.meta.version.clone();
+        self.put_version(vault, secret, ticket, version, |known| known.sealed = Some(Arc::clone(sealed)));
+    }
+
+    fn put_version(
+        &self,
+        vault: VaultId,
+        secret: SecretMeta,
+        ticket: Ticket,
+        version: ObjectVersion,
+        fill: impl FnOnce(&mut KnownVersion),
+    ) {
+        let key = (vault, secret.name.clone());
+        self.secrets.put_with(&key, ticket, |present| {
+            // The ticket says that nothing changed, so what is there has the same revision; compared
+            // all the same, because it costs nothing.
+            let mut known = match present {
+                Some(known) if known.secret.revision == secret.revision => Arc::unwrap_or_clone(known),
+                _ => Known { secret, versions: Vec::new() },
+            };
+            let place = known.versions.iter().position(|k| k.version == version);
+            let mut entry = match place {
+                Some(place) => known.versions.remove(place),
+                None => KnownVersion { version, facts: None, sealed: None },
+            };
+            fill(&mut entry);
+            known.versions.push(entry);
+            if known.versions.len() > MAX_VERSIONS {
+                known.versions.remove(0);
+            }
+            let weight = 512 + known.versions.iter().map(KnownVersion::weight).sum::<usize>();
+            (Arc::new(known), weight)
+        });
+    }
+}
+
+impl KnownVersion {
+    fn weight(&self) -> usize {
+        let facts = self.facts.as_ref().and_then(|f| f.version.as_ref()).map_or(0, |meta| 512 + weight_of(meta));
+        let sealed = self.sealed.as_ref().map_or(0, |s| weight_of(&s.meta) + 128 + s.sealed.ciphertext.len());
+        128 + facts + sealed
+    }
+}
+
+fn weight_of(meta: &VersionMeta) -> usize {
+    let tags: usize = meta.attributes.tags.iter().map(|(k, v)| 64 + k.len() + v.len()).sum();
+    size_of::<VersionMeta>() + tags + meta.attributes.content_type.as_ref().map_or(0, String::len)
+}

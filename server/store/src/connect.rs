@@ -1,0 +1,178 @@
+//! Connections, and everything that is said differently to SQLite and to PostgreSQL when one is made.
+//!
+//! SQLite: write-ahead log, `synchronous = FULL` (a commit is on the disk before it returns),
+//! foreign keys, content that is deleted is overwritten. PostgreSQL: every statement has an end.
+
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxPostgresConnector, SqlxSqliteConnector,
+};
+use sqlx::{
+    ConnectOptions,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::open::OpenError;
+
+/// How long to wait for a connection, and SQLite for a lock.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The session lock under which migrations run on PostgreSQL: "strongrm" as a number.
+const MIGRATION_LOCK: i64 = 0x7374_726f_6e67_726d;
+
+/// A SQLite file.
+#[derive(Clone, Debug)]
+pub(crate) struct FilePlace {
+    pub(crate) path: PathBuf,
+    options: SqliteConnectOptions,
+}
+
+/// Where a database is.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// A SQLite file.
+    File(FilePlace),
+    /// A PostgreSQL server.
+    Server(Box<PgConnectOptions>),
+}
+
+/// Reads a database URL. The error never repeats it, because it may hold a password.
+pub(crate) fn place(url: &str) -> Result<Place, OpenError> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| OpenError::Address("not a PostgreSQL URL".to_owned()))?
+            .application_name("strongroom")
+            .disable_statement_logging();
+        return Ok(Place::Server(Box::new(options)));
+    }
+    if !url.starts_with("sqlite:") {
+        return Err(OpenError::Address("it begins neither with sqlite: nor with postgres:".to_owned()));
+    }
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(OpenError::Address("a database in memory cannot keep audit records".to_owned()));
+    }
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(|_| OpenError::Address("not a SQLite URL".to_owned()))?
+        .busy_timeout(PATIENCE)
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full)
+        .disable_statement_logging();
+    Ok(Place::File(FilePlace { path: options.get_filename().to_owned(), options }))
+}
+
+fn unreachable(error: &sqlx::Error) -> OpenError {
+    // Database errors name users and databases, never passwords.
+    OpenError::Unreachable(error.to_string().replace('\n', " "))
+}
+
+/// The one connection that writes.
+pub(crate) async fn writer(place: &Place) -> Result<DatabaseConnection, OpenError> {
+    match place {
+        Place::File(file) => {
+            let options = file
+                .options
+                .clone()
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .pragma("secure_delete", "ON");
+            sqlite(file, options, 1).await
+        }
+        Place::Server(server) => postgres(server.as_ref().clone().options(limits()), 1).await,
+    }
+}
+
+/// Connections that only read.
+pub(crate) async fn readers(place: &Place, count: u32) -> Result<DatabaseConnection, OpenError> {
+    match place {
+        Place::File(file) => sqlite(file, file.options.clone().pragma("query_only", "ON"), count).await,
+        Place::Server(server) => {
+            let read_only = ("default_transaction_read_only", "on");
+            postgres(server.as_ref().clone().options(limits()).options([read_only]), count).await
+        }
+    }
+}
+
+/// One connection that reads beside a running server, and takes nothing from it.
+pub(crate) async fn auditor(place: &Place) -> Result<DatabaseConnection, OpenError> {
+    match place {
+        Place::File(file) => {
+            if !file.path.is_file() {
+                return Err(OpenError::Missing(file.path.clone()));
+            }
+            let options = file.options.clone().read_only(true).pragma("query_only", "ON");
+            match sqlite(file, options.clone(), 1).await {
+                Ok(connection) => Ok(connection),
+                // A copy on a medium that cannot be written: without a log beside it nothing can change it.
+                Err(_) if !wal_of(file).exists() => {
+                    sqlite(file, options.immutable(true), 1).await
+                }
+                Err(error) => Err(error),
+            }
+        }
+        Place::Server(server) => {
+            postgres(server.as_ref().clone().options([("default_transaction_read_only", "on")]), 1).await
+        }
+    }
+}
+
+fn wal_of(file: &FilePlace) -> PathBuf {
+    let mut name = file.path.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+/// The connection for migrations: may take its time.
+pub(crate) async fn migrator(place: &Place) -> Result<DatabaseConnection, OpenError> {
+    match place {
+        Place::File(_) => writer(place).await,
+        Place::Server(server) => postgres(server.as_ref().clone(), 1).await,
+    }
+}
+
+/// Waits until no other node migrates; the lock ends with the connection. SQLite needs none,
+/// because the file has one owner.
+pub(crate) async fn lock_migrations(database: &DatabaseConnection) -> Result<(), DbErr> {
+    if database.get_database_backend() == DbBackend::Postgres {
+        database.execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).await?;
+    }
+    Ok(())
+}
+
+fn limits() -> [(&'static str, &'static str); 3] {
+    [
+        ("statement_timeout", "15s"),
+        ("lock_timeout", "5s"),
+        // A node that was cut off must not hold the chain's lock for longer.
+        ("idle_in_transaction_session_timeout", "10s"),
+    ]
+}
+
+async fn sqlite(file: &FilePlace, options: SqliteConnectOptions, count: u32) -> Result<DatabaseConnection, OpenError> {
+    let pool = SqlitePoolOptions::new()
+        .max_connections(count)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // A connection to a file does not go away by itself; asking costs a round to its thread.
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+        .map_err(|error| match &error {
+            sqlx::Error::Database(refused) if refused.message().contains("not a database") => {
+                OpenError::Unusable("the file is not a SQLite database".to_owned())
+            }
+            _ => OpenError::Unwritable { path: file.path.clone(), reason: error.to_string().replace('\n', " ") },
+        })?;
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+async fn postgres(options: PgConnectOptions, count: u32) -> Result<DatabaseConnection, OpenError> {
+    let pool = PgPoolOptions::new()
+        .max_connections(count)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options)
+        .await
+        .map_err(|error| unreachable(&error))?;
+    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
+}

@@ -1,0 +1,26 @@
+//! One audit record: its body as it is hashed, and copies for filters.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "audit_records")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) id: Uuid,
+    pub(crate) at: i64,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) outcome: String,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) vault: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) object: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) principal: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) body: String,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

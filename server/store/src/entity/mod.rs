@@ -1,0 +1,14 @@
+//! The tables as sea-orm entities: shapes only, no meaning. Nothing outside this crate sees them.
+
+pub(crate) mod assignment;
+pub(crate) mod audit_fence;
+pub(crate) mod audit_link;
+pub(crate) mod audit_record;
+pub(crate) mod checkpoint;
+pub(crate) mod installation;
+pub(crate) mod sealed_blob;
+pub(crate) mod secret;
+pub(crate) mod secret_version;
+pub(crate) mod session;
+pub(crate) mod vault;
+pub(crate) mod workload;

@@ -1,0 +1,28 @@
+//! The name of a secret, with its life and its current version.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "secrets")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) vault_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
+    pub(crate) name: String,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) display: String,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) state: String,
+    pub(crate) deleted_at: Option<i64>,
+    pub(crate) purge_at: Option<i64>,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) current: String,
+    pub(crate) revision: i64,
+    #[sea_orm(column_type = "Blob")]
+    pub(crate) tag: Vec<u8>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,34 @@
+//! What goes wrong in a database, in the words of the ports.
+
+use sea_orm::{
+    DbErr, RuntimeErr,
+    sqlx::{self, error::ErrorKind},
+};
+use strongroom_domain::ports::StoreError;
+
+/// A failure of the database itself.
+pub(crate) fn unavailable(error: &DbErr) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+/// A row that does not parse. `what` names the row, never its content.
+pub(crate) fn damaged(what: &str, why: impl std::fmt::Display) -> StoreError {
+    StoreError::Damaged(format!("{what}: {why}"))
+}
+
+/// Whether the database refused this one statement for what is in it (a constraint, a value it
+/// cannot hold), so that the next statement may well succeed.
+pub(crate) fn is_refusal(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    let sqlx::Error::Database(error) = &**error else { return false };
+    match error.kind() {
+        ErrorKind::UniqueViolation
+        | ErrorKind::ForeignKeyViolation
+        | ErrorKind::NotNullViolation
+        | ErrorKind::CheckViolation => true,
+        // Class 22 of SQLSTATE: data exceptions. SQLite's codes have at most four digits.
+        _ => error.code().is_some_and(|code| code.len() == 5 && code.starts_with("22")),
+    }
+}

@@ -1,0 +1,121 @@
+//! Opening the store: who may, and what must be true before anybody reads or writes.
+
+use std::{path::PathBuf, sync::Arc};
+
+use strongroom_migrations::Standing;
+use tokio::sync::Mutex;
+
+use crate::{
+    Store,
+    caches::Caches,
+    connect::{self, Place},
+    lock::Ownership,
+    writer::Writer,
+};
+
+/// How to open a store.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// Name of this node in the audit chain. Two nodes of one database must not share it.
+    pub node: String,
+    /// Connections for reading.
+    pub readers: u32,
+    /// About how many bytes the caches may hold. Zero turns them off.
+    pub cache_bytes: usize,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { node: "node-1".to_owned(), readers: 4, cache_bytes: 64 * 1024 * 1024 }
+    }
+}
+
+/// Why a store does not open. One line each, for the person who started the program.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Neither SQLite nor PostgreSQL, or a form that cannot be made durable.
+    #[error("the database address is not usable: {0}")]
+    Address(String),
+    /// The file cannot be made or written.
+    #[error("the database {} cannot be written: {reason}", path.display())]
+    Unwritable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// There is no such database, where none is to be made.
+    #[error("there is no database at {}", .0.display())]
+    Missing(PathBuf),
+    /// Another process has it.
+    #[error("the database {} is in use by another process", .0.display())]
+    AlreadyInUse(PathBuf),
+    /// A newer program has been here; this one might destroy what it does not know.
+    #[error(
+        "the database has schema {database}, newer than {program}, the newest this program knows: run the newer program"
+    )]
+    NewerSchema {
+        /// The newest step the database has.
+        database: String,
+        /// The newest step this program knows.
+        program: String,
+    },
+    /// An older program made it, and this opener may not change it.
+    #[error("the database has an older schema: start the server once to bring it up to date")]
+    OlderSchema,
+    /// The server does not answer, or refuses the credentials.
+    #[error("the database server cannot be reached: {0}")]
+    Unreachable(String),
+    /// It answers, and something is wrong: damaged file, failed migration.
+    #[error("the database cannot be used: {0}")]
+    Unusable(String),
+}
+
+impl Store {
+    /// Opens the database at `url` (`sqlite://PATH` or `postgres://...`), makes it if it is a file
+    /// that is not there, and applies the migrations that are missing.
+    ///
+    /// A SQLite database belongs to one process at a time; that is what makes exact caches possible.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(url: &str, options: StoreOptions) -> Result<Self, OpenError> {
+        let place = connect::place(url)?;
+        let ownership = match &place {
+            Place::File(file) => Some(Ownership::take(&file.path)?),
+            Place::Server(_) => None,
+        };
+        prepare(&place).await?;
+        let writer = connect::writer(&place).await?;
+        let reader = connect::readers(&place, options.readers.max(1)).await?;
+        let exclusive = ownership.is_some();
+        let caches = (exclusive && options.cache_bytes > 0).then(|| Caches::new(options.cache_bytes));
+        Ok(Self {
+            writer: Mutex::new(Writer::new(place, options.node.clone(), writer)),
+            reader,
+            caches: Arc::new(caches),
+            node: options.node,
+            _ownership: ownership,
+        })
+    }
+}
+
+/// Brings the schema up to date, unless it is newer. On a connection of its own, because a
+/// migration may take longer than any request may.
+async fn prepare(place: &Place) -> Result<(), OpenError> {
+    let unusable = |error: sea_orm::DbErr| OpenError::Unusable(error.to_string());
+    let database = connect::migrator(place).await?;
+    let standing = strongroom_migrations::standing(&database).await.map_err(unusable)?;
+    let outcome = match standing {
+        Standing::Current => Ok(()),
+        Standing::Newer { database, program } => Err(OpenError::NewerSchema { database, program }),
+        Standing::Behind => {
+            // Nodes that start at the same moment do this one after the other.
+            connect::lock_migrations(&database).await.map_err(unusable)?;
+            strongroom_migrations::migrate(&database).await.map_err(unusable)
+        }
+    };
+    // The lock of a session ends with it.
+    database.close().await.map_err(unusable)?;
+    outcome
+}

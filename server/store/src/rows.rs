@@ -1,0 +1,275 @@
+//! Rows to domain types and back. A row that does not parse is damaged, never guessed at.
+
+use sea_orm::{DerivePartialModel, FromQueryResult};
+use strongroom_crypto::SealedValue;
+use strongroom_domain::{
+    grant::Assignment,
+    identity::{Session, Workload},
+    names::{ObjectName, ObjectVersion, VaultId, VaultName},
+    ports::StoreError,
+    record::{Checkpoint, Record},
+    secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
+    vault::Vault,
+};
+
+use crate::{
+    entity::{assignment, audit_record, checkpoint, secret, secret_version, session, vault, workload},
+    fault::damaged,
+};
+
+/// Longest copy of a text that filters look at, in bytes: what an index of PostgreSQL can hold.
+const MAX_FILTER_TEXT: usize = 512;
+
+/// How a state is written.
+pub(crate) const ACTIVE: &str = "active";
+/// How a state is written.
+pub(crate) const DELETED: &str = "deleted";
+
+fn name_of(canonical: &str, display: &str) -> Result<ObjectName, StoreError> {
+    let name = ObjectName::parse(display).map_err(|e| damaged("secret", e))?;
+    if name.as_str() == canonical { Ok(name) } else { Err(damaged("secret", "its spelling is not its name's")) }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|e| StoreError::Unavailable(e.to_string()))
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
+    // Where it went wrong, not what stands there.
+    serde_json::from_str(text).map_err(|e| damaged(what, format_args!("column {}: {:?}", e.column(), e.classify())))
+}
+
+fn array<const N: usize>(what: &str, bytes: &[u8]) -> Result<[u8; N], StoreError> {
+    <[u8; N]>::try_from(bytes).map_err(|_| damaged(what, "a field has the wrong length"))
+}
+
+pub(crate) fn secret_row(vault: VaultId, meta: &SecretMeta) -> secret::Model {
+    let (state, deleted_at, purge_at) = match meta.life {
+        LifeState::Active => (ACTIVE, None, None),
+        LifeState::Deleted { deleted_at, purge_at } => (DELETED, Some(deleted_at), Some(purge_at)),
+    };
+    secret::Model {
+        vault_id: vault.0,
+        name: meta.name.as_str().to_owned(),
+        display: meta.name.display().to_owned(),
+        state: state.to_owned(),
+        deleted_at,
+        purge_at,
+        current: meta.current.as_str().to_owned(),
+        revision: meta.revision,
+        tag: meta.tag.clone(),
+    }
+}
+
+pub(crate) fn secret_meta(row: &secret::Model) -> Result<SecretMeta, StoreError> {
+    let life = match (row.state.as_str(), row.deleted_at, row.purge_at) {
+        (ACTIVE, None, None) => LifeState::Active,
+        (DELETED, Some(deleted_at), Some(purge_at)) => LifeState::Deleted { deleted_at, purge_at },
+        _ => return Err(damaged("secret", "its state contradicts itself")),
+    };
+    Ok(SecretMeta {
+        name: name_of(&row.name, &row.display)?,
+        life,
+        current: ObjectVersion::parse(&row.current).map_err(|e| damaged("secret", e))?,
+        revision: row.revision,
+        tag: row.tag.clone(),
+    })
+}
+
+/// What of a version is judged and listed: all but the sealed value.
+#[derive(Clone, Debug, FromQueryResult, DerivePartialModel)]
+#[sea_orm(entity = "secret_version::Entity")]
+pub(crate) struct VersionRow {
+    version: String,
+    ordinal: i64,
+    attributes: String,
+    created: i64,
+    updated: i64,
+    data_key_id: Vec<u8>,
+    tag: Vec<u8>,
+}
+
+pub(crate) fn version_meta(row: VersionRow) -> Result<VersionMeta, StoreError> {
+    Ok(VersionMeta {
+        version: ObjectVersion::parse(&row.version).map_err(|e| damaged("secret version", e))?,
+        attributes: parsed("secret version", &row.attributes)?,
+        created: row.created,
+        updated: row.updated,
+        ordinal: row.ordinal,
+        data_key_id: array("secret version", &row.data_key_id)?,
+        tag: row.tag,
+    })
+}
+
+pub(crate) fn version_row(
+    vault: VaultId,
+    name: &ObjectName,
+    version: &SealedVersion,
+) -> Result<secret_version::Model, StoreError> {
+    let SealedVersion { meta, sealed } = version;
+    if meta.data_key_id != sealed.data_key_id {
+        return Err(damaged("secret version", "metadata and value name different data keys"));
+    }
+    Ok(secret_version::Model {
+        vault_id: vault.0,
+        name: name.as_str().to_owned(),
+        version: meta.version.as_str().to_owned(),
+        ordinal: meta.ordinal,
+        attributes: json(&meta.attributes)?,
+        created: meta.created,
+        updated: meta.updated,
+        data_key_id: meta.data_key_id.to_vec(),
+        wrapped_data_key: sealed.wrapped_data_key.clone(),
+        ciphertext: sealed.ciphertext.clone(),
+        row_format: i64::from(sealed.row_format),
+        tag: meta.tag.clone(),
+    })
+}
+
+pub(crate) fn sealed_version(row: secret_version::Model) -> Result<SealedVersion, StoreError> {
+    let data_key_id = array("secret version", &row.data_key_id)?;
+    let sealed = SealedValue {
+        data_key_id,
+        wrapped_data_key: row.wrapped_data_key,
+        ciphertext: row.ciphertext,
+        row_format: u16::try_from(row.row_format).map_err(|e| damaged("secret version", e))?,
+    };
+    let meta = version_meta(VersionRow {
+        version: row.version,
+        ordinal: row.ordinal,
+        attributes: row.attributes,
+        created: row.created,
+        updated: row.updated,
+        data_key_id: row.data_key_id,
+        tag: row.tag,
+    })?;
+    Ok(SealedVersion { meta, sealed })
+}
+
+pub(crate) fn vault_row(vault: &Vault) -> Result<vault::Model, StoreError> {
+    Ok(vault::Model {
+        id: vault.id.0,
+        name: vault.name.as_str().to_owned(),
+        settings: json(&vault.settings)?,
+        revision: vault.revision,
+        created_at: vault.created_at,
+        wrapped_key: vault.wrapped_key.clone(),
+        tag: vault.tag.clone(),
+    })
+}
+
+pub(crate) fn vault(row: vault::Model) -> Result<Vault, StoreError> {
+    Ok(Vault {
+        id: VaultId(row.id),
+        name: VaultName::parse(&row.name).map_err(|e| damaged("vault", e))?,
+        settings: parsed("vault", &row.settings)?,
+        revision: row.revision,
+        created_at: row.created_at,
+        wrapped_key: row.wrapped_key,
+        tag: row.tag,
+    })
+}
+
+pub(crate) fn assignment_row(assignment: &Assignment) -> Result<assignment::Model, StoreError> {
+    Ok(assignment::Model {
+        id: assignment.id,
+        grantee_key: assignment.grantee.key(),
+        body: json(assignment)?,
+        tag: assignment.tag.clone(),
+    })
+}
+
+pub(crate) fn assignment(row: assignment::Model) -> Result<Assignment, StoreError> {
+    let found: Assignment = parsed("assignment", &row.body)?;
+    if found.id != row.id || found.grantee.key() != row.grantee_key {
+        return Err(damaged("assignment", "its columns contradict its body"));
+    }
+    Ok(Assignment { tag: row.tag, ..found })
+}
+
+pub(crate) fn workload_row(workload: &Workload) -> Result<workload::Model, StoreError> {
+    Ok(workload::Model {
+        client_id: workload.client_id,
+        body: json(workload)?,
+        revision: workload.revision,
+        tag: workload.tag.clone(),
+    })
+}
+
+pub(crate) fn workload(row: workload::Model) -> Result<Workload, StoreError> {
+    let found: Workload = parsed("workload", &row.body)?;
+    if found.client_id != row.client_id || found.revision != row.revision {
+        return Err(damaged("workload", "its columns contradict its body"));
+    }
+    Ok(Workload { tag: row.tag, ..found })
+}
+
+pub(crate) fn session_row(session: &Session) -> Result<session::Model, StoreError> {
+    Ok(session::Model {
+        id_hash: session.id_hash.to_vec(),
+        body: json(session)?,
+        expires: session.expires,
+        tag: session.tag.clone(),
+    })
+}
+
+pub(crate) fn session(row: session::Model) -> Result<Session, StoreError> {
+    let found: Session = parsed("session", &row.body)?;
+    if found.id_hash.as_slice() != row.id_hash || found.expires != row.expires {
+        return Err(damaged("session", "its columns contradict its body"));
+    }
+    Ok(Session { tag: row.tag, ..found })
+}
+
+/// The row of a record. The body is written once, here, and hashed as written.
+pub(crate) fn record_row(record: &Record) -> Result<audit_record::Model, StoreError> {
+    Ok(audit_record::Model {
+        id: record.id,
+        at: record.at,
+        outcome: record.outcome.as_str().to_owned(),
+        vault: record.vault.as_deref().map(filter_text),
+        object: record.object.as_deref().map(filter_text),
+        principal: record.principal.as_ref().map(|p| filter_text(&p.subject)),
+        body: json(record)?,
+    })
+}
+
+pub(crate) fn record(row: &audit_record::Model) -> Result<Record, StoreError> {
+    let found: Record = parsed("audit record", &row.body)?;
+    if found.id == row.id { Ok(found) } else { Err(damaged("audit record", "its body has another id")) }
+}
+
+/// Folds and shortens a text for filters, and takes out what PostgreSQL cannot store in a text: a
+/// record's names are as the caller wrote them, and none may keep a batch from being written.
+pub(crate) fn filter_text(text: &str) -> String {
+    let mut folded = text.replace('\0', "\u{fffd}").to_ascii_lowercase();
+    folded.truncate(folded.floor_char_boundary(MAX_FILTER_TEXT));
+    folded
+}
+
+pub(crate) fn checkpoint_row(checkpoint: &Checkpoint) -> Result<checkpoint::Model, StoreError> {
+    Ok(checkpoint::Model {
+        node: checkpoint.node.clone(),
+        seq: i64::try_from(checkpoint.seq).map_err(|e| damaged("checkpoint", e))?,
+        head: checkpoint.head.to_vec(),
+        at: checkpoint.at,
+        key_id: checkpoint.key_id.clone(),
+        signature: checkpoint.signature.clone(),
+    })
+}
+
+pub(crate) fn checkpoint(row: checkpoint::Model) -> Result<Checkpoint, StoreError> {
+    Ok(Checkpoint {
+        node: row.node,
+        seq: u64::try_from(row.seq).map_err(|e| damaged("checkpoint", e))?,
+        head: array("checkpoint", &row.head)?,
+        at: row.at,
+        key_id: row.key_id,
+        signature: row.signature,
+    })
+}
+
+/// Position and head of a chain.
+pub(crate) fn position(seq: i64, head: &[u8]) -> Result<(u64, [u8; 32]), StoreError> {
+    Ok((u64::try_from(seq).map_err(|e| damaged("audit chain", e))?, array("audit chain", head)?))
+}
