@@ -6,7 +6,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::{env, fs};
 
-use strongroom_web::{asset_names, asset, content_security_policy, sample_pages};
+use strongroom_web::{asset, asset_names, content_security_policy, sample_pages};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = PathBuf::from(env::args_os().nth(1).ok_or("usage: samples DIR")?);

@@ -12,3 +12,17 @@ pub fn content_security_policy() -> &'static str {
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_starts_from_nothing_and_allows_nothing_inline() {
+        let policy = content_security_policy();
+        assert!(policy.starts_with("default-src 'none'; "));
+        for weak in ["unsafe", "nonce", "*", "data:", "http:", "https:", "strict-dynamic", "\n", "  "] {
+            assert!(!policy.contains(weak), "{weak}");
+        }
+    }
+}

@@ -106,3 +106,14 @@ pub struct StatusLine {
     /// The words: `Unsealed`, `Audit chain verified 03:11 UTC`.
     pub text: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_does_not_print_its_token() {
+        let form = PostForm { action: "/sign-out".into(), csrf_token: "s3cr3t".into() };
+        assert!(!format!("{form:?}").contains("s3cr3t"));
+    }
+}

@@ -4,8 +4,8 @@
 use zeroize::Zeroizing;
 
 use crate::{
-    Account, AuditPage, Clock, Crumb, DeniedPage, ErrorPage, Moment, NavVault, NotFoundPage, PostForm, RenderError, SecretPage, SecretsPage,
-    Section, Shell, SignInPage, SignedOutPage, Standing, StatusLine, Tag, VaultsPage,
+    Account, AuditPage, Clock, Crumb, DeniedPage, ErrorPage, Moment, NavVault, NotFoundPage, PostForm, RenderError,
+    SecretPage, SecretsPage, Section, Shell, SignInPage, SignedOutPage, Standing, StatusLine, Tag, VaultsPage,
 };
 
 pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
@@ -20,7 +20,10 @@ pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
         crumbs: crumbs
             .iter()
             .enumerate()
-            .map(|(index, label)| Crumb { label: (*label).into(), href: (index < last).then(|| format!("/crumb/{index}")) })
+            .map(|(index, label)| Crumb {
+                label: (*label).into(),
+                href: (index < last).then(|| format!("/crumb/{index}")),
+            })
             .collect(),
         clock: Clock { iso: "2026-11-23T03:12:08Z".into(), hours_minutes: "03:12".into() },
         account: Account { name: "Ines Okafor".into(), detail: Some("Kestrel SSO".into()) },
@@ -56,5 +59,18 @@ pub fn sample_pages() -> impl Iterator<Item = (&'static str, Result<Zeroizing<St
             std::iter::empty()$(.chain(<$page>::samples().into_iter().map(|(name, page)| (name, page.render().map(Zeroizing::from)))))*
         };
     }
-    rendered!(SignInPage, SignedOutPage, VaultsPage, SecretsPage, SecretPage, AuditPage, DeniedPage, NotFoundPage, ErrorPage)
+    rendered!(
+        SignInPage,
+        SignedOutPage,
+        VaultsPage,
+        SecretsPage,
+        SecretPage,
+        AuditPage,
+        DeniedPage,
+        NotFoundPage,
+        ErrorPage
+    )
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,3 +110,17 @@ impl Account {
         first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn initials_come_from_the_first_and_the_last_word() {
+        let initials = |name: &str| Account { name: name.into(), detail: None }.initials();
+        assert_eq!(initials("Ines Okafor"), "IO");
+        assert_eq!(initials("ada maria lovelace"), "AL");
+        assert_eq!(initials("ada"), "A");
+        assert_eq!(initials(" "), "");
+    }
+}

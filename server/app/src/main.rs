@@ -1,1 +1,46 @@
-fn main() {}
+//! `strongroom`: the server and its command line, wired together here and nowhere else.
+//!
+//! The only crate that reads the machine's clock, its environment and its configuration. Must never
+//! judge, seal or answer anything itself.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line speaks on the terminal")]
+
+mod audit_check;
+mod cli;
+mod client;
+mod clock;
+mod commands;
+mod config;
+mod dev;
+mod dev_env;
+mod dev_listener;
+mod installation;
+mod jobs;
+mod serve;
+mod token_desk;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    // Logs go to standard error, so that standard output is the command's own.
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            EnvFilter::try_from_env("STRONGROOM_LOG").unwrap_or_else(|_| EnvFilter::new("warn,strongroom=info")),
+        )
+        .init();
+    let run = || -> anyhow::Result<()> {
+        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(cli::run(cli))
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("strongroom: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

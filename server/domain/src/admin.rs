@@ -11,7 +11,7 @@ use crate::{
     action::Action,
     change::Change,
     context::RequestContext,
-    decision::Denial,
+    decision::{DenyReason, Denial},
     gate::{Ask, Case, Gate, Judgement},
     grant::{Assignment, Scope, Target},
     identity::{ClientSecretHash, Federation, Workload},
@@ -167,21 +167,43 @@ impl Administration {
     /// [`AdminError`].
     pub async fn list_vaults(&self, ctx: &RequestContext) -> Result<Vec<Arc<Vault>>, AdminError> {
         let mut seen = Vec::new();
-        let assignments = self.grants.assignments(&ctx.principal).await?;
         for vault in self.vaults.vaults().await? {
-            let target = Target { vault: Some(vault.id), kind: ObjectKind::Vault, name: None };
-            let mut reaching = assignments.iter().filter(|a| a.allows(&ctx.principal, Action::VaultRead, target));
-            if reaching.any(|a| self.keyring.verify_assignment(a).is_ok()) && self.keyring.verify_vault(&vault).is_ok()
-            {
-                seen.push(vault);
+            match self.gate.judge(ctx, &Ask::vault(Action::VaultRead, &vault.name)).await {
+                Judgement::Permitted(case) => seen.extend(case.vault.map(|(vault, _)| vault)),
+                Judgement::Denied(record, denial) => match denial.inspect(|d| d.reason.clone()) {
+                    DenyReason::Unavailable => return Err(AdminError::Unavailable),
+                    // Not about this vault: the caller does not count at all any more.
+                    DenyReason::Identity => return Err(self.recorder.release(ctx, *record, denial).await?.into()),
+                    _ => {}
+                },
             }
         }
-        let mut record = Record::of(ctx, "VaultList");
+        let Case { permit, mut record, .. } = self.gate.proven(ctx, Action::VaultRead);
+        "VaultList".clone_into(&mut record.operation);
         record.kind = Some(ObjectKind::Vault.as_str().to_owned());
-        record.outcome = Outcome::Allowed;
-        "ok".clone_into(&mut record.reason);
-        self.recorder.note(ctx, record).await?;
+        self.recorder.release(ctx, record, permit.hold(Ok(seen))).await?
+    }
+
+    /// The vaults that the caller may see the settings of, judged vault by vault and without a record:
+    /// for the navigation around a page that has its own. Never an answer by itself.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn visible_vaults(&self, ctx: &RequestContext) -> Result<Vec<Arc<Vault>>, AdminError> {
+        let mut seen = Vec::new();
+        for vault in self.vaults.vaults().await? {
+            let ask = Ask::vault(Action::VaultRead, &vault.name);
+            if let Judgement::Permitted(case) = self.gate.judge(ctx, &ask).await {
+                seen.extend(case.vault.map(|(vault, _)| vault));
+            }
+        }
         Ok(seen)
+    }
+
+    /// Whether the gate would allow something now, without a record: for showing or leaving out what
+    /// leads there. Whoever goes there is judged and recorded.
+    pub async fn may(&self, ctx: &RequestContext, ask: &Ask<'_>) -> bool {
+        matches!(self.gate.judge(ctx, ask).await, Judgement::Permitted(_))
     }
 
     /// Gives a role to somebody. The granting principal must hold every action of it at the scope.
@@ -213,7 +235,8 @@ impl Administration {
             ),
             (_, None) => return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await),
         };
-        if !self.holds(ctx, role, target).await? {
+        let bootstrap = crate::gate::may_bootstrap(ctx, Action::AssignmentAdd);
+        if !bootstrap && !self.holds(ctx, role, target).await? {
             return Err(self.refuse(ctx, case, AdminError::GrantsMoreThanHeld(role)).await);
         }
         let id = uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?;

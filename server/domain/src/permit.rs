@@ -26,6 +26,48 @@ pub struct ObjectRef {
 }
 
 /// Proof that the gate allowed one operation on one object, as it was at one revision.
+///
+/// Whoever has one can spend it:
+/// ```
+/// use strongroom_domain::permit::{Held, Permit};
+/// fn spend(permit: Permit) -> Held<&'static str> {
+///     permit.hold("outcome")
+/// }
+/// ```
+/// Nobody but the gate can make one:
+/// ```compile_fail,E0624
+/// use strongroom_domain::{action::Action, permit::{ObjectRef, Permit}};
+/// fn forge(object: ObjectRef) -> Permit {
+///     Permit::grant(uuid::Uuid::nil(), Action::SecretGet, object, None)
+/// }
+/// ```
+/// ```compile_fail,E0451
+/// use strongroom_domain::{action::Action, permit::{ObjectRef, Permit}};
+/// fn forge(object: ObjectRef) -> Permit {
+///     Permit { request_id: uuid::Uuid::nil(), action: Action::SecretGet, object, revision: None }
+/// }
+/// ```
+/// It cannot be bent to another action or object:
+/// ```compile_fail,E0616
+/// use strongroom_domain::{action::Action, permit::Permit};
+/// fn bend(mut permit: Permit) -> Permit {
+///     permit.action = Action::SecretGet;
+///     permit
+/// }
+/// ```
+/// It cannot be copied:
+/// ```compile_fail,E0599
+/// use strongroom_domain::permit::Permit;
+/// fn copy(permit: &Permit) -> Permit {
+///     permit.clone()
+/// }
+/// ```
+/// ```compile_fail,E0382
+/// use strongroom_domain::permit::{Held, Permit};
+/// fn spend_twice(permit: Permit) -> (Held<u8>, Held<u8>) {
+///     (permit.hold(1), permit.hold(2))
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Permit {
     request_id: Uuid,
@@ -84,6 +126,53 @@ impl Permit {
 }
 
 /// An outcome, errors included, that is not on record yet.
+///
+/// Everybody may carry it:
+/// ```
+/// use strongroom_domain::permit::Held;
+/// fn whose(held: &Held<u8>) -> uuid::Uuid {
+///     held.request_id()
+/// }
+/// ```
+/// Nobody outside can open it, look into it or work on it:
+/// ```compile_fail,E0624
+/// use strongroom_domain::permit::Held;
+/// fn open(held: Held<u8>) -> u8 {
+///     held.open()
+/// }
+/// ```
+/// ```compile_fail,E0616
+/// use strongroom_domain::permit::Held;
+/// fn open(held: Held<u8>) -> u8 {
+///     held.outcome
+/// }
+/// ```
+/// ```compile_fail,E0624
+/// use strongroom_domain::permit::Held;
+/// fn look(held: &Held<u8>) -> u8 {
+///     held.inspect(|outcome| *outcome)
+/// }
+/// ```
+/// ```compile_fail,E0624
+/// use strongroom_domain::permit::Held;
+/// fn leak(held: Held<u8>) -> Held<()> {
+///     held.map(|outcome| assert_eq!(outcome, 0))
+/// }
+/// ```
+/// It cannot be printed:
+/// ```compile_fail,E0277
+/// use strongroom_domain::permit::Held;
+/// fn print(held: Held<u8>) -> String {
+///     format!("{held:?}")
+/// }
+/// ```
+/// Nor can one be made without spending a permit:
+/// ```compile_fail,E0624
+/// use strongroom_domain::permit::Held;
+/// fn forge() -> Held<u8> {
+///     Held::without_permit(uuid::Uuid::nil(), 1)
+/// }
+/// ```
 pub struct Held<T> {
     request_id: Uuid,
     outcome: T,

@@ -78,7 +78,7 @@ pub struct SecretMeta {
     pub life: LifeState,
     /// The version that a read without version gets.
     pub current: ObjectVersion,
-    /// Counts changes of the name; a permit is bound to it.
+    /// Counts changes of the name from a random beginning; a permit is bound to it.
     pub revision: i64,
     /// HMAC-SHA256 over place and everything above, under a key of the vault.
     #[serde(skip)]

@@ -173,8 +173,8 @@ async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, reques
                 ctx
             }
             Ok(None) => {
-                let leads = dashboard::to_sign_in(method, &raw.path);
-                return finish(services, &arrival.anonymous(), operation, leads, true).await;
+                let leads = dashboard::to_sign_in(method, &raw.path, &raw.query);
+                return finish(services, &arrival.anonymous(), operation, Ok(leads), true).await;
             }
             Err(problem) => return finish(services, &arrival.anonymous(), operation, Err(problem), true).await,
         },
@@ -276,7 +276,7 @@ async fn finish(
         Err(problem) => {
             let reason = problem.reason;
             let response = if page {
-                dashboard::problem_page(services, ctx, &problem)
+                dashboard::problem_page(ctx, &problem)
             } else {
                 problem.respond(&services.addresses)
             };

@@ -65,6 +65,7 @@ routes! {
     Base Get "/{tenant}/v2.0/.well-known/openid-configuration" Public TenantDiscoveryV2;
     Base Get "/{tenant}/.well-known/openid-configuration" Public TenantDiscovery;
     Base Get "/{tenant}/discovery/v2.0/keys" Public TenantKeys;
+    Base Get "/{tenant}/discovery/keys" Public TenantKeysV1;
     Base Post "/{tenant}/oauth2/v2.0/token" Public TokenV2;
     Base Post "/{tenant}/oauth2/token" Public TokenV1;
     Vault Get "/secrets" Bearer SecretList;

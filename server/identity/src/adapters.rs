@@ -71,7 +71,7 @@ impl Credentials for WorkloadCredentials {
         };
         checked.map_err(|error| {
             let client = workload.map(|workload| workload.client_id);
-            tracing::info!(?client, reason = error.code(), "a client's credential is refused");
+            tracing::debug!(?client, reason = error.code(), "a client's credential is refused");
             match error {
                 CredentialError::Assertion(TokenError::IssuerUnavailable) => Refused::IssuerUnavailable,
                 _ => Refused::Invalid,

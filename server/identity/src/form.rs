@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn known_names_are_taken_and_unknown_ones_ignored() {
-        let mut form = Form::pick(pairs(&[("a", "1"), ("x", "2"), ("x", "3"), ("b", "")]), &[("a", 4), ("b", 4)]).unwrap();
+        let mut form =
+            Form::pick(pairs(&[("a", "1"), ("x", "2"), ("x", "3"), ("b", "")]), &[("a", 4), ("b", 4)]).unwrap();
         assert_eq!(form.take("a").as_deref(), Some("1"));
         assert_eq!(form.take("a"), None);
         assert_eq!(form.take("b"), None);

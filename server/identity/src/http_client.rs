@@ -47,7 +47,7 @@ pub enum FetchError {
     /// Another status than 200.
     #[error("the answer has status {0}")]
     Status(u16),
-    /// The answer is longer than [`MAX_ANSWER_LEN`].
+    /// The answer is longer than 256 KiB.
     #[error("the answer is too long")]
     TooLarge,
 }
@@ -175,11 +175,11 @@ mod tests {
     use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
     use super::*;
-    use crate::test_support::{CA_PEM, http_client};
+    use crate::test_support::{authority, http_client};
 
     #[test]
     fn only_https_and_permitted_loopback_may_be_asked() {
-        let strict = HttpClient::new(TrustedRoots::Only(CA_PEM.into()), false).unwrap();
+        let strict = HttpClient::new(TrustedRoots::Only(authority()), false).unwrap();
         let lenient = http_client();
         for (url, in_production, in_development) in [
             ("https://id.example/x", true, true),

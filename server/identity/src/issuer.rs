@@ -88,7 +88,9 @@ pub enum IssuerConfigError {
     #[error("the jwks_uri of the issuer {0} is not an https address")]
     BadJwksUri(String),
     /// Symmetric, `none`, unknown, or no algorithm at all.
-    #[error("the issuer {0} may only use RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA, at least one")]
+    #[error(
+        "the issuer {0} may only use RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA, at least one"
+    )]
     BadAlgorithm(String),
     /// Tokens never speak for Strongroom itself.
     #[error("the issuer {0} may issue for users or workloads only")]
@@ -136,7 +138,10 @@ impl Issuer {
         let name = config.issuer.clone();
         let not_an_address = || IssuerConfigError::NotAnAddress(name.clone());
         let url = http.check_url(&name).map_err(|_| not_an_address())?;
-        if url.query().is_some() || url.fragment().is_some() || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        if url.query().is_some()
+            || url.fragment().is_some()
+            || name.chars().any(|c| c.is_control() || c.is_whitespace())
+        {
             return Err(not_an_address());
         }
         if config.jwks_uri.as_ref().is_some_and(|uri| http.check_url(uri).is_err()) {

@@ -273,10 +273,7 @@ impl RemoteKeys {
         self.snapshot_where(|snapshot| Some(Arc::clone(snapshot))).await
     }
 
-    async fn snapshot_where<T>(
-        self: &Arc<Self>,
-        find: impl Fn(&Arc<Snapshot>) -> Option<T>,
-    ) -> Result<T, TokenError> {
+    async fn snapshot_where<T>(self: &Arc<Self>, find: impl Fn(&Arc<Snapshot>) -> Option<T>) -> Result<T, TokenError> {
         let known = self.usable();
         if let Some(found) = known.as_ref().and_then(&find) {
             self.renew_if_old(known.as_ref());
@@ -287,11 +284,9 @@ impl RemoteKeys {
         // A task of its own: a client that hangs up must not keep the keys from being fetched.
         let reached = tokio::spawn(async move { keys.refresh(seen).await }).await.unwrap_or(false);
         match self.usable() {
-            Some(snapshot) => find(&snapshot).ok_or(if reached {
-                TokenError::UnknownKey
-            } else {
-                TokenError::IssuerUnavailable
-            }),
+            Some(snapshot) => {
+                find(&snapshot).ok_or(if reached { TokenError::UnknownKey } else { TokenError::IssuerUnavailable })
+            }
             None => Err(TokenError::IssuerUnavailable),
         }
     }

@@ -34,6 +34,8 @@ mod strict_json;
 
 #[cfg(test)]
 mod test_support;
+#[cfg(test)]
+mod tests;
 
 pub use adapters::{SignInService, WorkloadCredentials};
 pub use bearer::BearerValidator;

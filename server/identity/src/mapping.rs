@@ -47,10 +47,7 @@ pub(crate) fn principal(config: &IssuerConfig, claims: Claims<'_>) -> Result<Pri
         }
     };
     let is_workload = config.kind == PrincipalKind::Workload
-        || config
-            .workload_when
-            .as_ref()
-            .is_some_and(|when| claims.text(&when.claim) == Some(when.value.as_str()));
+        || config.workload_when.as_ref().is_some_and(|when| claims.text(&when.claim) == Some(when.value.as_str()));
     let kind = if is_workload { PrincipalKind::Workload } else { PrincipalKind::User };
     Ok(Principal { id, kind, groups, claims: selected })
 }

@@ -9,7 +9,7 @@ pub const MAX_MODULES: usize = 256;
 /// Most requests that one instance judges; a longer batch is cut into several.
 pub const MAX_BATCH: usize = 64;
 /// Fuel of one instance, about one per WebAssembly instruction. An endless loop burns it in about
-/// 5 ms; the modules that ship take 10,000 to 30,000 for one request.
+/// 5 ms; the modules that ship take 3,000 to 7,000 for one request.
 pub const FUEL: u64 = 5_000_000;
 /// Largest linear memory, in bytes.
 pub const MAX_MEMORY_BYTES: usize = 16 * 1024 * 1024;

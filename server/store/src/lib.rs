@@ -1,3 +1,71 @@
-//! wip
+//! Everything that lasts: the domain's store ports on SQLite and on PostgreSQL, from one code base.
+//!
+//! | part | file |
+//! |---|---|
+//! | opening: ownership, schema, refusals | `open`, `connect`, `lock` |
+//! | the transaction of a batch: changes, records, hash chain | `writer`, `apply` |
+//! | the ports | `audit`, `secrets`, `vaults`, `grants`, `identities` |
+//! | exact caches | `cache` (how), `caches` (what) |
+//! | checking the audit trail without any key | [`verify`] |
+//!
+//! # What is promised
+//!
+//! - A batch is one durable transaction: every member's change with its record, or neither, and the
+//!   node's hash chain over the records, in order. A member that conflicts is left out alone.
+//! - What a caller got an answer for is never answered from an older state: see `caches`.
+//! - A database whose schema is newer than this program is refused; one SQLite file has one owner.
+//!
+//! # What must never happen here
+//!
+//! Opening a sealed value, judging a request, reading a clock. Rows are not trusted: what is judged
+//! carries a tag that the domain verifies, and a row that does not parse is an error.
+
+mod apply;
+mod audit;
 mod cache;
+mod caches;
+mod connect;
 mod entity;
+mod fault;
+mod grants;
+mod identities;
+mod installation;
+mod lock;
+mod open;
+mod reading;
+mod rows;
+mod secrets;
+mod vaults;
+pub mod verify;
+mod writer;
+
+
+use sea_orm::DatabaseConnection;
+use tokio::sync::Mutex;
+
+pub use installation::Installation;
+pub use open::{OpenError, StoreOptions};
+
+use crate::{caches::Caches, lock::Ownership, writer::Writer};
+
+/// An open database. Implements the store ports of the domain; share it in an `Arc`.
+pub struct Store {
+    /// One transaction at a time: the committer is the only busy writer.
+    writer: Mutex<Writer>,
+    reader: DatabaseConnection,
+    caches: Option<Caches>,
+    node: String,
+    _ownership: Option<Ownership>,
+}
+
+impl Store {
+    fn caches(&self) -> Option<&Caches> {
+        self.caches.as_ref()
+    }
+
+    /// Name of this node in the audit chain.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+}

@@ -1,6 +1,6 @@
 //! Opening the store: who may, and what must be true before anybody reads or writes.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use strongroom_migrations::Standing;
 use tokio::sync::Mutex;
@@ -93,7 +93,7 @@ impl Store {
         Ok(Self {
             writer: Mutex::new(Writer::new(place, options.node.clone(), writer)),
             reader,
-            caches: Arc::new(caches),
+            caches,
             node: options.node,
             _ownership: ownership,
         })

@@ -1,6 +1,6 @@
 //! Rows to domain types and back. A row that does not parse is damaged, never guessed at.
 
-use sea_orm::{DerivePartialModel, FromQueryResult};
+use sea_orm::DerivePartialModel;
 use strongroom_crypto::SealedValue;
 use strongroom_domain::{
     grant::Assignment,
@@ -77,7 +77,7 @@ pub(crate) fn secret_meta(row: &secret::Model) -> Result<SecretMeta, StoreError>
 }
 
 /// What of a version is judged and listed: all but the sealed value.
-#[derive(Clone, Debug, FromQueryResult, DerivePartialModel)]
+#[derive(Clone, Debug, DerivePartialModel)]
 #[sea_orm(entity = "secret_version::Entity")]
 pub(crate) struct VersionRow {
     version: String,

@@ -236,3 +236,17 @@ impl PrincipalKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_survive_the_query() {
+        for outcome in Outcome::ALL {
+            assert_eq!(Outcome::from_query(outcome.as_query()), Some(outcome));
+        }
+        assert_eq!(Outcome::from_query(""), None);
+        assert_eq!(Outcome::from_query("Denied"), None);
+    }
+}

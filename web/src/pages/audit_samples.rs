@@ -7,20 +7,35 @@ impl AuditPage {
     /// Every state of the page, by name.
     #[must_use]
     pub fn samples() -> Vec<(&'static str, Self)> {
-        let denied = AuditFilter { outcome: Some(Outcome::Denied), principal: "ledger".into(), object: "db-pass".into(), ..filter() };
+        let denied = AuditFilter {
+            outcome: Some(Outcome::Denied),
+            principal: "ledger".into(),
+            object: "db-pass".into(),
+            ..filter()
+        };
         vec![
             ("audit", Self { next_href: Some("/audit?before=18204546".into()), ..page(rows()) }),
             ("audit-whole", Self { chain: not_verified(), ..page(rows()) }),
             (
                 "audit-older",
-                Self { first_href: Some("/audit".into()), partial: Some("Records before 1 Sep 2026 are outside the retention time.".into()), ..page(rows()) },
+                Self {
+                    first_href: Some("/audit".into()),
+                    partial: Some("Records before 1 Sep 2026 are outside the retention time.".into()),
+                    ..page(rows())
+                },
             ),
             (
                 "audit-filtered",
-                Self { filter: denied.clone(), ..page(rows().into_iter().filter(|row| row.outcome == Outcome::Denied).take(1).collect()) },
+                Self {
+                    filter: denied.clone(),
+                    ..page(rows().into_iter().filter(|row| row.outcome == Outcome::Denied).take(1).collect())
+                },
             ),
             ("audit-no-match", Self { filter: denied, ..page(vec![]) }),
-            ("audit-empty", Self { chain: ChainBadge::NotVerified { head_position: None, head_hash: None }, ..page(vec![]) }),
+            (
+                "audit-empty",
+                Self { chain: ChainBadge::NotVerified { head_position: None, head_hash: None }, ..page(vec![]) },
+            ),
             (
                 "audit-broken",
                 Self {
@@ -37,12 +52,19 @@ impl AuditPage {
 
 fn page(rows: Vec<AuditRow>) -> AuditPage {
     AuditPage {
-        shell: Shell { vaults: samples::nav(&["identity-prod", "payments-prod", "platform-prod"], None), ..samples::shell(Section::Audit, &["Audit"]) },
+        shell: Shell {
+            vaults: samples::nav(&["identity-prod", "payments-prod", "platform-prod"], None),
+            ..samples::shell(Section::Audit, &["Audit"])
+        },
         rows,
         filter: filter(),
         next_href: None,
         first_href: None,
-        chain: ChainBadge::Verified { head_position: "18,204,551".into(), head_hash: "9f2c41d0".into(), at: samples::moment("2026-11-23T03:11:00Z") },
+        chain: ChainBadge::Verified {
+            head_position: "18,204,551".into(),
+            head_hash: "9f2c41d0".into(),
+            at: samples::moment("2026-11-23T03:11:00Z"),
+        },
         partial: None,
     }
 }
@@ -58,7 +80,15 @@ fn not_verified() -> ChainBadge {
 fn rows() -> Vec<AuditRow> {
     use Outcome::{Allowed, Denied, Failed};
     use PrincipalKind::{Person, System, Unknown, Workload};
-    let row = |time: &str, outcome, reason: Option<&str>, kind, principal: &str, action: &str, object: &str, status: Option<u16>, address: Option<&str>| AuditRow {
+    let row = |time: &str,
+               outcome,
+               reason: Option<&str>,
+               kind,
+               principal: &str,
+               action: &str,
+               object: &str,
+               status: Option<u16>,
+               address: Option<&str>| AuditRow {
         date: "23 Nov 2026".into(),
         time: time.into(),
         iso: format!("2026-11-23T{time}Z"),
@@ -73,11 +103,61 @@ fn rows() -> Vec<AuditRow> {
         decision_id: format!("019ab2f4-6c1e-7d30-8f52-{:0>12}", time.replace([':', '.'], "")),
     };
     vec![
-        row("03:12:07.904", Denied, Some("outside_network"), Workload, "ledger-worker", "secrets.get", "payments-prod/secrets/ledger-db-password", Some(403), Some("10.46.7.23")),
-        row("03:11:52.310", Allowed, None, Person, "Ines Okafor", "secrets.reveal", "payments-prod/secrets/ledger-db-password", Some(200), Some("198.51.100.7")),
-        row("03:11:50.018", Failed, Some("store_busy"), Workload, "risk-scoring", "secrets.set", "payments-prod/secrets/risk-model-token", Some(503), Some("10.46.9.4")),
-        row("03:11:46.850", Denied, Some("token_expired"), Unknown, "unknown subject", "secrets.list", "payments-prod", Some(401), Some("192.0.2.55")),
-        row("03:11:44.000", Allowed, None, Workload, "ci-deployer", "secrets.set", "payments-prod/secrets/checkout-webhook-key", Some(200), Some("203.0.113.24")),
+        row(
+            "03:12:07.904",
+            Denied,
+            Some("outside_network"),
+            Workload,
+            "ledger-worker",
+            "secrets.get",
+            "payments-prod/secrets/ledger-db-password",
+            Some(403),
+            Some("10.46.7.23"),
+        ),
+        row(
+            "03:11:52.310",
+            Allowed,
+            None,
+            Person,
+            "Ines Okafor",
+            "secrets.reveal",
+            "payments-prod/secrets/ledger-db-password",
+            Some(200),
+            Some("198.51.100.7"),
+        ),
+        row(
+            "03:11:50.018",
+            Failed,
+            Some("store_busy"),
+            Workload,
+            "risk-scoring",
+            "secrets.set",
+            "payments-prod/secrets/risk-model-token",
+            Some(503),
+            Some("10.46.9.4"),
+        ),
+        row(
+            "03:11:46.850",
+            Denied,
+            Some("token_expired"),
+            Unknown,
+            "unknown subject",
+            "secrets.list",
+            "payments-prod",
+            Some(401),
+            Some("192.0.2.55"),
+        ),
+        row(
+            "03:11:44.000",
+            Allowed,
+            None,
+            Workload,
+            "ci-deployer",
+            "secrets.set",
+            "payments-prod/secrets/checkout-webhook-key",
+            Some(200),
+            Some("203.0.113.24"),
+        ),
         row("03:11:00.001", Allowed, None, System, "chain check", "audit.verify", "audit", None, None),
     ]
 }

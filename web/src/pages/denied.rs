@@ -80,7 +80,8 @@ impl DeniedPage {
             object: "paylane-restricted-key".into(),
             refused: "You can see that this secret exists. You cannot read its value.".into(),
             headline: "No role of yours allows this".into(),
-            reason: "Revealing a value needs a role that may get secrets, on this secret, its vault or the server.".into(),
+            reason: "Revealing a value needs a role that may get secrets, on this secret, its vault or the server."
+                .into(),
             reason_code: "no_role".into(),
             stages: vec![
                 stage("Identity", StageState::Passed, "Kestrel SSO"),

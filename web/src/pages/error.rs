@@ -59,7 +59,15 @@ impl ErrorPage {
         };
         let shell = || Some(samples::shell(Section::Vaults, &["Vaults", "payments-prod"]));
         vec![
-            ("error", page(shell(), Changed::Nothing, Some("/vaults/payments-prod/secrets"), Some("The database did not answer in time."))),
+            (
+                "error",
+                page(
+                    shell(),
+                    Changed::Nothing,
+                    Some("/vaults/payments-prod/secrets"),
+                    Some("The database did not answer in time."),
+                ),
+            ),
             ("error-unknown", page(shell(), Changed::Unknown, None, None)),
             ("error-done", page(shell(), Changed::Done, None, None)),
             ("error-signed-out", page(None, Changed::Nothing, Some("/sign-in"), None)),

@@ -32,7 +32,14 @@ impl NotFoundPage {
     /// Every state of the page, by name.
     #[must_use]
     pub fn samples() -> Vec<(&'static str, Self)> {
-        let page = |shell| Self { shell, home_href: "/vaults".into(), request_id: "019ab2f4-71d8-7a05-9d11-5c0e8f7b6a42".into() };
-        vec![("not-found", page(Some(samples::shell(Section::None, &["Not found"])))), ("not-found-signed-out", page(None))]
+        let page = |shell| Self {
+            shell,
+            home_href: "/vaults".into(),
+            request_id: "019ab2f4-71d8-7a05-9d11-5c0e8f7b6a42".into(),
+        };
+        vec![
+            ("not-found", page(Some(samples::shell(Section::None, &["Not found"])))),
+            ("not-found-signed-out", page(None)),
+        ]
     }
 }

@@ -109,7 +109,14 @@ pub struct Revealed {
 impl Revealed {
     /// Takes the value over.
     #[must_use]
-    pub fn new(value: Zeroizing<String>, hides_after_seconds: u32, recorded_as: String, revealed_at: Moment, reason: Option<String>, hide_href: String) -> Self {
+    pub fn new(
+        value: Zeroizing<String>,
+        hides_after_seconds: u32,
+        recorded_as: String,
+        revealed_at: Moment,
+        reason: Option<String>,
+        hide_href: String,
+    ) -> Self {
         Self { value, hides_after_seconds, recorded_as, revealed_at, reason, hide_href }
     }
 }
@@ -220,6 +227,76 @@ impl Kind {
             _ if character.is_numeric() => Self::Digit,
             _ if character.is_alphabetic() || character.is_whitespace() => Self::Plain,
             _ => Self::Symbol,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn revealed(value: &str) -> Revealed {
+        Revealed::new(Zeroizing::new(value.into()), 30, "d".into(), Moment::default(), None, "/".into())
+    }
+
+    fn shown(value: &str) -> SecretPage {
+        let (_, page) = SecretPage::samples().swap_remove(0);
+        SecretPage { revealed: Some(revealed(value)), ..page }
+    }
+
+    /// What a browser makes of the element that holds the value.
+    fn read_back(html: &str) -> String {
+        let element = html.split("id=\"value\"").nth(1).unwrap();
+        let inner = element.split_once('>').unwrap().1.split("</code>").next().unwrap();
+        let parsed = inner.replace("\r\n", "\n").replace('\r', "\n");
+        ["<i>", "</i>", "<em>", "</em>"]
+            .iter()
+            .fold(parsed, |text, tag| text.replace(tag, ""))
+            .replace("&#13;", "\r")
+            .replace("&#60;", "<")
+            .replace("&#62;", ">")
+            .replace("&#34;", "\"")
+            .replace("&#39;", "'")
+            .replace("&#38;", "&")
+    }
+
+    #[test]
+    fn a_value_is_only_in_the_answer_to_a_reveal() {
+        for (name, page) in SecretPage::samples() {
+            let html = page.render().unwrap();
+            assert_eq!(html.contains("data-value"), page.revealed.is_some(), "{name}");
+            assert_eq!(html.contains("class=\"reveal\""), page.revealed.is_none() && page.reveal.is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_page_is_written_into_a_buffer_of_its_exact_size() {
+        let html = shown("p4ss").render().unwrap();
+        assert_eq!(html.capacity(), html.len());
+    }
+
+    #[test]
+    fn colours_follow_the_kinds_of_characters() {
+        assert!(shown("aB12#-é").render().unwrap().contains(">aB<i>12</i><em>#-</em>é</code>"));
+    }
+
+    #[test]
+    fn a_value_with_a_nul_is_not_offered_for_copying() {
+        assert!(!shown("a\0b").render().unwrap().contains("data-copy-exact"));
+        assert!(shown("a b").render().unwrap().contains("data-copy-exact"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_browser_reads_back_the_exact_value(value in "[^\\x00]{0,40}") {
+            prop_assert_eq!(read_back(&shown(&value).render().unwrap()), value);
+        }
+
+        #[test]
+        fn line_ends_and_markup_survive(value in "[\r\n<>&\"'#;a1/i]{0,24}") {
+            prop_assert_eq!(read_back(&shown(&value).render().unwrap()), value);
         }
     }
 }

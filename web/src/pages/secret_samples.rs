@@ -15,19 +15,40 @@ impl SecretPage {
     pub fn samples() -> Vec<(&'static str, Self)> {
         vec![
             ("secret", page()),
-            ("secret-reason-required", Self { reveal: Some(form(ReasonField::Required, Some("Say why you need the value, in a few words."))), ..page() }),
+            (
+                "secret-reason-required",
+                Self {
+                    reveal: Some(form(ReasonField::Required, Some("Say why you need the value, in a few words."))),
+                    ..page()
+                },
+            ),
             (
                 "secret-cannot-reveal",
-                Self { reveal: None, no_reveal: Some("Revealing needs the role Key Vault Secrets User on this secret or above it.".into()), copy_as: vec![], ..page() },
+                Self {
+                    reveal: None,
+                    no_reveal: Some(
+                        "Revealing needs the role Key Vault Secrets User on this secret or above it.".into(),
+                    ),
+                    copy_as: vec![],
+                    ..page()
+                },
             ),
-            ("secret-revealed", Self { revealed: Some(revealed("vT7#qL0m-Rk2xW9!eJ4u+sN8", Some("INC-2291"))), ..page() }),
-            ("secret-revealed-lines", Self { revealed: Some(revealed("\n<b>first</b> & \"second\"\r\n  third", None)), ..page() }),
+            (
+                "secret-revealed",
+                Self { revealed: Some(revealed("vT7#qL0m-Rk2xW9!eJ4u+sN8", Some("INC-2291"))), ..page() },
+            ),
+            (
+                "secret-revealed-lines",
+                Self { revealed: Some(revealed("\n<b>first</b> & \"second\"\r\n  third", None)), ..page() },
+            ),
             ("secret-revealed-inexact", Self { revealed: Some(revealed("before\0after", None)), ..page() }),
             (
                 "secret-older",
                 Self {
                     version: BEFORE.into(),
-                    identifier: format!("https://payments-prod.vault.kestrelpay.example/secrets/ledger-db-password/{BEFORE}"),
+                    identifier: format!(
+                        "https://payments-prod.vault.kestrelpay.example/secrets/ledger-db-password/{BEFORE}"
+                    ),
                     current: false,
                     current_href: Some("/vaults/payments-prod/secrets/ledger-db-password".into()),
                     state: ItemState::Expired,
@@ -36,8 +57,12 @@ impl SecretPage {
                     expires: Some(samples::moment("2026-11-20T00:00:00Z")),
                     not_before: Some(samples::moment("2026-10-13T09:00:00Z")),
                     versions: versions(BEFORE),
-                    versions_next_href: Some("/vaults/payments-prod/secrets/ledger-db-password?versions-after=c1".into()),
-                    versions_partial: Some("One version could not be read and is left out; its record is damaged.".into()),
+                    versions_next_href: Some(
+                        "/vaults/payments-prod/secrets/ledger-db-password?versions-after=c1".into(),
+                    ),
+                    versions_partial: Some(
+                        "One version could not be read and is left out; its record is damaged.".into(),
+                    ),
                     ..page()
                 },
             ),

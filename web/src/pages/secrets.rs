@@ -107,7 +107,19 @@ impl SecretsPage {
             ("secrets", page(sample_rows())),
             (
                 "secrets-plain",
-                page(sample_rows().into_iter().map(|row| SecretRow { expires: None, tags: vec![], content_type: None, state: ItemState::Enabled, ..row }).take(2).collect()),
+                page(
+                    sample_rows()
+                        .into_iter()
+                        .map(|row| SecretRow {
+                            expires: None,
+                            tags: vec![],
+                            content_type: None,
+                            state: ItemState::Enabled,
+                            ..row
+                        })
+                        .take(2)
+                        .collect(),
+                ),
             ),
             (
                 "secrets-next",
@@ -122,7 +134,10 @@ impl SecretsPage {
             ("secrets-no-match", Self { query: "<ledgr> & \"co\"".into(), ..page(vec![]) }),
             (
                 "secrets-empty",
-                Self { create_command: Some("strongroom secret set --vault payments-prod --name first-secret".into()), ..page(vec![]) },
+                Self {
+                    create_command: Some("strongroom secret set --vault payments-prod --name first-secret".into()),
+                    ..page(vec![])
+                },
             ),
         ]
     }
@@ -137,20 +152,51 @@ fn counted(count: usize) -> String {
 }
 
 fn sample_rows() -> Vec<SecretRow> {
-    let row = |name: &str, content_type: Option<&str>, state, updated: &str, expires: Option<&str>, tags: &[(&str, &str)]| SecretRow {
-        name: name.into(),
-        href: format!("/vaults/payments-prod/secrets/{name}"),
-        content_type: content_type.map(Into::into),
-        state,
-        updated: samples::moment(updated),
-        expires: expires.map(samples::moment),
-        tags: samples::tags(tags),
-    };
+    let row =
+        |name: &str, content_type: Option<&str>, state, updated: &str, expires: Option<&str>, tags: &[(&str, &str)]| {
+            SecretRow {
+                name: name.into(),
+                href: format!("/vaults/payments-prod/secrets/{name}"),
+                content_type: content_type.map(Into::into),
+                state,
+                updated: samples::moment(updated),
+                expires: expires.map(samples::moment),
+                tags: samples::tags(tags),
+            }
+        };
     vec![
-        row("ledger-db-password", Some("application/json"), ItemState::Enabled, "2026-11-12T09:14:00Z", None, &[("team", "ledger"), ("tier", "0")]),
-        row("paylane-restricted-key", None, ItemState::Expiring, "2026-11-14T16:40:21Z", Some("2026-11-28T00:00:00Z"), &[("team", "checkout")]),
+        row(
+            "ledger-db-password",
+            Some("application/json"),
+            ItemState::Enabled,
+            "2026-11-12T09:14:00Z",
+            None,
+            &[("team", "ledger"), ("tier", "0")],
+        ),
+        row(
+            "paylane-restricted-key",
+            None,
+            ItemState::Expiring,
+            "2026-11-14T16:40:21Z",
+            Some("2026-11-28T00:00:00Z"),
+            &[("team", "checkout")],
+        ),
         row("paylane-webhook-key", None, ItemState::Expired, "2026-08-20T07:31:09Z", Some("2026-11-20T00:00:00Z"), &[]),
-        row("settlement-sftp-key", Some("application/x-pem-file"), ItemState::Disabled, "2026-10-02T11:00:00Z", None, &[("rotated", "")]),
-        row("year-end-report-token", None, ItemState::NotYetValid, "2026-11-01T08:00:00Z", Some("2027-02-01T00:00:00Z"), &[]),
+        row(
+            "settlement-sftp-key",
+            Some("application/x-pem-file"),
+            ItemState::Disabled,
+            "2026-10-02T11:00:00Z",
+            None,
+            &[("rotated", "")],
+        ),
+        row(
+            "year-end-report-token",
+            None,
+            ItemState::NotYetValid,
+            "2026-11-01T08:00:00Z",
+            Some("2027-02-01T00:00:00Z"),
+            &[],
+        ),
     ]
 }

@@ -70,7 +70,14 @@ impl SignInPage {
         vec![
             ("sign-in", page(&[&staff, &partner], false, None)),
             ("sign-in-development", page(&[&dev], true, None)),
-            ("sign-in-error", page(&[&staff, &partner], false, Some("Kestrel SSO answered, but this sign-in was not started here. Start again."))),
+            (
+                "sign-in-error",
+                page(
+                    &[&staff, &partner],
+                    false,
+                    Some("Kestrel SSO answered, but this sign-in was not started here. Start again."),
+                ),
+            ),
             ("sign-in-no-provider", page(&[], false, None)),
         ]
     }

@@ -44,7 +44,7 @@ impl VaultsPage {
 
     fn headline(&self) -> String {
         match self.vaults.len() {
-            0 => "No vaults".into(),
+            0 => "No vault you may list".into(),
             1 => "One vault".into(),
             count => format!("{count} vaults"),
         }
@@ -67,7 +67,10 @@ impl VaultsPage {
         let names = ["identity-prod", "payments-prod", "platform-prod"];
         vec![
             ("vaults", page(&names)),
-            ("vaults-partial", Self { partial: Some("One vault is sealed and is left out.".into()), ..page(&names[..1]) }),
+            (
+                "vaults-partial",
+                Self { partial: Some("One vault is sealed and is left out.".into()), ..page(&names[..1]) },
+            ),
             ("vaults-empty", Self { create_command: Some("strongroom vault create demo".into()), ..page(&[]) }),
         ]
     }

@@ -151,7 +151,7 @@ impl Secrets {
             name: before.map_or_else(|| name.clone(), |f| f.secret.name.clone()),
             life: LifeState::Active,
             current: version,
-            revision: before.map_or(1, |f| f.secret.revision + 1),
+            revision: before.map_or_else(|| first_revision(random), |f| f.secret.revision + 1),
             tag: Vec::new(),
         };
         secret.tag = self.keyring.tag_secret(keys, &secret)?;
@@ -193,4 +193,11 @@ impl Secrets {
         })?;
         Ok(self.recorder.commit(ctx, case.record, change, held).await?)
     }
+}
+
+/// Where the revisions of a new name begin: anywhere. A name made again after a purge would otherwise
+/// come to revisions that its predecessor had, and a permit judged on the predecessor would fit it.
+fn first_revision(random: [u8; 16]) -> i64 {
+    let [a, b, c, d, ..] = random;
+    i64::from(u32::from_be_bytes([a, b, c, d])) + 1
 }

@@ -36,7 +36,7 @@ pub struct NameRow {
 pub struct Logged {
     /// Which node's chain.
     pub node: String,
-    /// Position in that chain, from 0.
+    /// Position in that chain, from 1.
     pub seq: u64,
     /// Record id.
     pub id: Uuid,
@@ -110,7 +110,7 @@ impl Image {
         let mut heads: HashMap<&str, (u64, [u8; 32])> = HashMap::new();
         for logged in &self.log {
             let (next, head) =
-                heads.entry(&logged.node).or_insert_with(|| (0, chain::genesis(installation, &logged.node)));
+                heads.entry(&logged.node).or_insert_with(|| (1, chain::genesis(installation, &logged.node)));
             let expected = chain::extend(head, *next, &chain::record_hash(logged.id.as_bytes(), &logged.body));
             if logged.seq != *next || logged.head != expected {
                 return Err(BrokenChain(logged.seq));
@@ -124,7 +124,7 @@ impl Image {
     pub(super) fn apply(&mut self, installation: &[u8; 16], node: &str, batch: &[Entry]) -> Vec<Settled> {
         let settled: Vec<Settled> = batch.iter().map(|entry| self.apply_member(entry)).collect();
         let (mut seq, mut head) =
-            self.head(node).map_or_else(|| (0, chain::genesis(installation, node)), |(seq, head)| (seq + 1, head));
+            self.head(node).map_or_else(|| (1, chain::genesis(installation, node)), |(seq, head)| (seq + 1, head));
         let recorded = batch.iter().zip(&settled).filter(|(_, s)| **s == Settled::Recorded);
         for (entry, _) in recorded {
             let Ok(body) = serde_json::to_vec(&entry.record) else { continue };

@@ -6,10 +6,10 @@ use strongroom_crypto::SecretText;
 use strongroom_domain::{
     context::RequestContext,
     grant::Scope,
-    names::{ObjectName, ObjectVersion, VaultName},
+    names::{ObjectVersion, VaultName},
     principal::{Grantee, Principal},
     role::Role,
-    secret::OpenedSecret,
+    secret::{OpenedSecret, SecretItem},
     secrets::SecretError,
     test_support::{
         MemoryStore,
@@ -18,19 +18,19 @@ use strongroom_domain::{
     vault::VaultSettings,
 };
 
-pub struct Demo {
-    pub world: World,
-    pub ada: Arc<Principal>,
-    pub vault: VaultName,
+pub(crate) struct Demo {
+    pub(crate) world: World,
+    pub(crate) ada: Arc<Principal>,
+    pub(crate) vault: VaultName,
 }
 
 impl Demo {
     /// The vault `demo`, which Ada administers.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(VaultSettings::default())
     }
 
-    pub fn with(settings: VaultSettings) -> Self {
+    pub(crate) fn with(settings: VaultSettings) -> Self {
         let (world, ada, vault) = (World::start().unwrap(), person("ada"), demo().unwrap());
         world.put_vault(&vault, settings).unwrap();
         let grantee = Grantee::Principal { id: ada.id.clone() };
@@ -39,35 +39,35 @@ impl Demo {
     }
 
     /// The node after a crash: what was durable is all there is.
-    pub fn after_crash(&self) -> Self {
+    pub(crate) fn after_crash(&self) -> Self {
         self.world.committer.abort();
         let survived = self.world.store.image();
         self.on(MemoryStore::new(strongroom_domain::test_support::world::INSTALLATION, survived))
     }
 
     /// One more node.
-    pub fn on(&self, store: MemoryStore) -> Self {
+    pub(crate) fn on(&self, store: MemoryStore) -> Self {
         Self { world: World::on(store).unwrap(), ada: self.ada.clone(), vault: self.vault.clone() }
     }
 
-    pub fn request(&self) -> RequestContext {
+    pub(crate) fn request(&self) -> RequestContext {
         self.world.request(&self.ada)
     }
 
-    pub async fn set(&self, secret: &str, value: &str) -> Result<OpenedSecret, SecretError> {
+    pub(crate) async fn set(&self, secret: &str, value: &str) -> Result<OpenedSecret, SecretError> {
         self.set_in(&self.request(), secret, value).await
     }
 
-    pub async fn set_in(&self, ctx: &RequestContext, secret: &str, value: &str) -> Result<OpenedSecret, SecretError> {
+    pub(crate) async fn set_in(&self, ctx: &RequestContext, secret: &str, value: &str) -> Result<OpenedSecret, SecretError> {
         let value = SecretText::new(value.to_owned());
         self.world.secrets.set(ctx, &self.vault, &name(secret).unwrap(), &enabled(), value).await
     }
 
-    pub async fn get(&self, secret: &str, version: Option<&ObjectVersion>) -> Result<OpenedSecret, SecretError> {
+    pub(crate) async fn get(&self, secret: &str, version: Option<&ObjectVersion>) -> Result<OpenedSecret, SecretError> {
         self.get_in(&self.request(), secret, version).await
     }
 
-    pub async fn get_in(
+    pub(crate) async fn get_in(
         &self,
         ctx: &RequestContext,
         secret: &str,
@@ -76,7 +76,15 @@ impl Demo {
         self.world.secrets.get(ctx, &self.vault, &name(secret).unwrap(), version).await
     }
 
-    pub fn name(&self, text: &str) -> ObjectName {
-        name(text).unwrap()
+    pub(crate) async fn delete_in(&self, ctx: &RequestContext, secret: &str) -> Result<SecretItem, SecretError> {
+        self.world.secrets.delete(ctx, &self.vault, &name(secret).unwrap()).await.map(|(item, _)| item)
+    }
+
+    pub(crate) async fn recover_in(&self, ctx: &RequestContext, secret: &str) -> Result<SecretItem, SecretError> {
+        self.world.secrets.recover(ctx, &self.vault, &name(secret).unwrap()).await.map(|(item, _)| item)
+    }
+
+    pub(crate) async fn purge_in(&self, ctx: &RequestContext, secret: &str) -> Result<(), SecretError> {
+        self.world.secrets.purge(ctx, &self.vault, &name(secret).unwrap()).await
     }
 }

@@ -343,3 +343,24 @@ async fn a_record_opens_nothing_of_another_request() {
     assert_eq!(opened.err(), Some(NoRecord::NotWritten));
     assert_untouched(&demo);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_for_a_purged_name_does_not_fit_the_name_made_again() {
+    use strongroom_domain::{
+        action::Action,
+        gate::{Ask, Judgement},
+        ports::{SecretStore, StoreError},
+        test_support::{open, world::name},
+    };
+    let demo = Demo::start();
+    let db = name("db").unwrap();
+    demo.set("db", "old").await.unwrap();
+    let judged = demo.world.gate.judge(&demo.request(), &Ask::secret(Action::SecretGet, &demo.vault, &db)).await;
+    let Judgement::Permitted(case) = judged else { panic!("Ada may read") };
+
+    demo.delete_in(&demo.request(), "db").await.unwrap();
+    demo.purge_in(&demo.request(), "db").await.unwrap();
+    let again = demo.set("db", "new").await.unwrap();
+    let read = demo.world.store.read(case.permit, &again.meta.version).await;
+    assert!(matches!(open(read), Err(StoreError::Stale)), "judged on another secret");
+}

@@ -49,14 +49,14 @@ pub trait TokenDesk: Send + Sync {
     /// The answer to a good one.
     fn granted(&self, token: AccessToken) -> Response;
     /// The answer to a credential that is not good enough, or to a fault.
-    fn refused(&self, why: &EntranceError, request_id: &str, now_millis: i64) -> TokenProblem;
+    fn refused(&self, why: &EntranceError, proof: &ClientProof, request_id: &str, now_millis: i64) -> TokenProblem;
 }
 
 pub(crate) fn document(services: &Services, call: &Call) -> Result<Response, Problem> {
     let tenant = call.parameter(0);
     let v2 = call.endpoint == Endpoint::TenantDiscoveryV2;
     let known = services.token_desk.discovery(tenant, v2).ok_or_else(Problem::no_route)?;
-    let document = if call.endpoint == Endpoint::TenantKeys { services.token_desk.keys() } else { known };
+    let document = if matches!(call.endpoint, Endpoint::TenantKeys | Endpoint::TenantKeysV1) { services.token_desk.keys() } else { known };
     Ok(Response::json(200, &document))
 }
 
@@ -70,6 +70,6 @@ pub(crate) async fn issue(services: &Services, call: &Call, request: &Request) -
     match services.entrance.issue_token(&call.ctx, &form.client_id, &form.proof).await {
         Ok(token) => Ok(desk.granted(token)),
         Err(EntranceError::NoRecord(no_record)) => Err(no_record.into()),
-        Err(why) => Ok(desk.refused(&why, &id, now).respond()),
+        Err(why) => Ok(desk.refused(&why, &form.proof, &id, now).respond()),
     }
 }

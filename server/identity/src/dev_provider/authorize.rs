@@ -119,7 +119,8 @@ impl DevProvider {
         };
         let chosen = choice.take("person");
         let Some(person) = PEOPLE.iter().find(|person| Some(person.id) == chosen.as_deref()) else {
-            let redirect = self.redirect(&request.redirect_uri, request.state.as_deref(), ("error", "access_denied"))?;
+            let redirect =
+                self.redirect(&request.redirect_uri, request.state.as_deref(), ("error", "access_denied"))?;
             return Ok(Authorize::Redirect(redirect));
         };
         let mut random = [0u8; 32];

@@ -127,6 +127,3 @@ pub struct DevDiscovery {
     token_endpoint_auth_methods_supported: [&'static str; 1],
     authorization_response_iss_parameter_supported: bool,
 }
-
-#[cfg(test)]
-mod tests;

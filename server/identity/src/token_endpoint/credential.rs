@@ -95,7 +95,8 @@ pub fn check_secret(
     let verifies = |hash: &[u8]| verify_client_secret(mac, &named, secret.expose(), hash);
     let dummy_verifies = hashes.is_empty() && verifies(&[0; 32]);
     // Every one is compared, so the time does not tell which one matched.
-    let matched = hashes.iter().fold(None, |matched, stored| if verifies(&stored.hash) { Some(stored) } else { matched });
+    let matched =
+        hashes.iter().fold(None, |matched, stored| if verifies(&stored.hash) { Some(stored) } else { matched });
     let workload = workload.filter(|_| !dummy_verifies).ok_or(CredentialError::UnknownClient)?;
     let matched = matched.ok_or(CredentialError::WrongSecret)?;
     if matched.expires.is_some_and(|expires| expires <= now_seconds) {
@@ -150,9 +151,9 @@ pub async fn check_assertion(
                 && claimed.check_audience(std::slice::from_ref(&federation.audience)).is_ok()
         })
         .ok_or(CredentialError::NoFederation)?;
-    let issuer =
-        issuers.federation(&federation.issuer).ok_or(CredentialError::Assertion(TokenError::UnknownIssuer))?;
-    let key = issuer.key(unverified.key_id.as_deref(), unverified.algorithm).await.map_err(CredentialError::Assertion)?;
+    let issuer = issuers.federation(&federation.issuer).ok_or(CredentialError::Assertion(TokenError::UnknownIssuer))?;
+    let key =
+        issuer.key(unverified.key_id.as_deref(), unverified.algorithm).await.map_err(CredentialError::Assertion)?;
     let claims = unverified.verify(&key).map_err(CredentialError::Assertion)?;
     let expires = claims.view().check_times(now_seconds).map_err(CredentialError::Assertion)?;
     Ok(AssertionProof {

@@ -5,8 +5,7 @@ use serde::Serialize;
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 use uuid::Uuid;
 
-const TIMESTAMP: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
+const TIMESTAMP: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
 
 /// Most characters of a caller's text that an error repeats.
 const MAX_ECHO: usize = 200;
@@ -115,14 +114,7 @@ impl TokenEndpointError {
         let error_description = format!(
             "AADSTS{number}: {self} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {timestamp}"
         );
-        ErrorBody {
-            error: self.code(),
-            error_description,
-            error_codes: [number],
-            timestamp,
-            trace_id,
-            correlation_id,
-        }
+        ErrorBody { error: self.code(), error_description, error_codes: [number], timestamp, trace_id, correlation_id }
     }
 }
 

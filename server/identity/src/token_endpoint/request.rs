@@ -166,7 +166,8 @@ mod tests {
         let request = parse(&[CLIENT, SECRET, GRANT, SCOPE, ("client_info", "1"), ("claims", "{}")]).ok().unwrap();
         assert_eq!(request.workload_id().unwrap().to_string(), CLIENT.1);
         assert!(matches!(request.credential, ClientCredential::Secret(secret) if secret.expose() == "srs_x"));
-        let assertion = [CLIENT, GRANT, SCOPE, ("client_assertion", "a.b.c"), ("client_assertion_type", ASSERTION_TYPE)];
+        let assertion =
+            [CLIENT, GRANT, SCOPE, ("client_assertion", "a.b.c"), ("client_assertion_type", ASSERTION_TYPE)];
         let request = parse(&assertion).ok().unwrap();
         assert!(matches!(request.credential, ClientCredential::Assertion(text) if text.expose() == "a.b.c"));
     }
@@ -217,7 +218,10 @@ mod tests {
             (vec![GRANT, CLIENT, SCOPE], MissingCredential),
             (vec![GRANT, CLIENT, SCOPE, assertion], MissingParameter("client_assertion_type")),
             (vec![GRANT, CLIENT, SCOPE, kind], MissingParameter("client_assertion")),
-            (vec![GRANT, CLIENT, SCOPE, assertion, ("client_assertion_type", "saml")], InvalidInput("client_assertion_type")),
+            (
+                vec![GRANT, CLIENT, SCOPE, assertion, ("client_assertion_type", "saml")],
+                InvalidInput("client_assertion_type"),
+            ),
             (vec![GRANT, CLIENT, SCOPE, SECRET, assertion, kind], InvalidInput("more than one client credential")),
             (vec![GRANT, GRANT, CLIENT, SECRET, SCOPE], DuplicateParameter("grant_type")),
             (vec![GRANT, CLIENT, SECRET, SECRET, SCOPE], DuplicateParameter("client_secret")),

@@ -6,6 +6,10 @@
 //! Must never accept an answer that does not belong to the pending sign-in of the same browser, and
 //! never follow where a token points.
 
+mod error;
+
+pub use error::SignInError;
+
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
@@ -14,10 +18,12 @@ use std::{
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openidconnect::{
-    AccessTokenHash, AuthType, ClaimsVerificationError, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
+    AccessTokenHash, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
     EndpointSet, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
     RequestTokenError, Scope, SignatureVerificationError, TokenResponse, TokenUrl,
-    core::{CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreJsonWebKeySet, CoreJwsSigningAlgorithm, CoreTokenResponse},
+    core::{
+        CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreJsonWebKeySet, CoreJwsSigningAlgorithm, CoreTokenResponse,
+    },
 };
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::{Entropy, EntropyError, SecretText};
@@ -25,6 +31,8 @@ use strongroom_domain::{principal::Principal, time::Clock};
 use subtle::ConstantTimeEq;
 use url::Url;
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use self::error::{provider_error, verification_error};
 
 use crate::{
     form::Form,
@@ -41,74 +49,7 @@ pub const PENDING_LIFETIME_MILLIS: i64 = 10 * 60 * 1000;
 /// Most characters of a display name.
 const MAX_DISPLAY_NAME: usize = 128;
 
-type Client =
-    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
-
-/// Why a sign-in does not go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SignInError {
-    /// No provider has this name.
-    #[error("no identity provider has this name")]
-    UnknownProvider,
-    /// The provider does not answer, or not as one.
-    #[error("the identity provider cannot be reached")]
-    ProviderUnreachable,
-    /// The answer belongs to another sign-in, or to none.
-    #[error("the answer does not belong to this sign-in")]
-    StateMismatch,
-    /// The answer names another issuer, or none although the provider promises to (RFC 9207).
-    #[error("the answer comes from another identity provider")]
-    IssuerMismatch,
-    /// The id token was made for another sign-in.
-    #[error("the id token does not belong to this sign-in")]
-    NonceMismatch,
-    /// More than ten minutes have passed.
-    #[error("the sign-in has taken too long")]
-    TooLate,
-    /// The person or the provider said no.
-    #[error("the identity provider denied the sign-in")]
-    Denied,
-    /// The provider knows nobody to sign in.
-    #[error("the identity provider has no account to sign in with")]
-    NoAccount,
-    /// The provider answered with an error, or refused the code.
-    #[error("the identity provider refused the sign-in")]
-    Refused,
-    /// The query of the answer is malformed.
-    #[error("the answer is malformed")]
-    MalformedAnswer,
-    /// The id token does not count.
-    #[error("the id token is refused: {0}")]
-    InvalidToken(TokenError),
-    /// The redirect address of this server is not an address.
-    #[error("the redirect address is malformed")]
-    RedirectAddress,
-    /// No randomness.
-    #[error(transparent)]
-    Entropy(#[from] EntropyError),
-}
-
-impl SignInError {
-    /// The reason as written into records: stable, lower case.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::UnknownProvider => "sign-in-unknown-provider",
-            Self::ProviderUnreachable => "sign-in-provider-unreachable",
-            Self::StateMismatch => "sign-in-state-mismatch",
-            Self::IssuerMismatch => "sign-in-issuer-mismatch",
-            Self::NonceMismatch => "sign-in-nonce-mismatch",
-            Self::TooLate => "sign-in-too-late",
-            Self::Denied => "sign-in-denied",
-            Self::NoAccount => "sign-in-no-account",
-            Self::Refused => "sign-in-refused",
-            Self::MalformedAnswer => "sign-in-malformed-answer",
-            Self::InvalidToken(error) => error.code(),
-            Self::RedirectAddress => "sign-in-redirect-address",
-            Self::Entropy(_) => "entropy-unavailable",
-        }
-    }
-}
+type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
 
 /// One provider to sign in at. Has no `Debug`: it holds the client secret.
 pub struct ProviderConfig {
@@ -170,7 +111,12 @@ impl CallbackParams {
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, SignInError> {
         let known = &[("code", 4096), ("state", 256), ("iss", 2048), ("error", 256)];
         let mut form = Form::pick(pairs, known).map_err(|_| SignInError::MalformedAnswer)?;
-        Ok(Self { code: form.take("code"), state: form.take("state"), iss: form.take("iss"), error: form.take("error") })
+        Ok(Self {
+            code: form.take("code"),
+            state: form.take("state"),
+            iss: form.take("iss"),
+            error: form.take("error"),
+        })
     }
 }
 
@@ -308,7 +254,12 @@ impl Providers {
     }
 
     /// Exchanges the code for tokens.
-    async fn redeem(&self, client: &Client, code: String, pending: &PendingSignIn) -> Result<CoreTokenResponse, SignInError> {
+    async fn redeem(
+        &self,
+        client: &Client,
+        code: String,
+        pending: &PendingSignIn,
+    ) -> Result<CoreTokenResponse, SignInError> {
         client
             .exchange_code(AuthorizationCode::new(code))
             .set_pkce_verifier(PkceCodeVerifier::new(pending.pkce_verifier.clone()))
@@ -363,9 +314,7 @@ impl Providers {
         let mut client = CoreClient::new(ClientId::new(provider.client_id.clone()), issuer, keys)
             .set_auth_uri(AuthUrl::from_url(endpoint(&discovery.authorization_endpoint)?))
             .set_token_uri(TokenUrl::from_url(endpoint(&discovery.token_endpoint)?))
-            .set_redirect_uri(
-                RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| SignInError::RedirectAddress)?,
-            );
+            .set_redirect_uri(RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| SignInError::RedirectAddress)?);
         if let Some(secret) = &provider.client_secret {
             client = client
                 .set_client_secret(ClientSecret::new(secret.expose().to_owned()))
@@ -383,8 +332,10 @@ impl Provider {
 
     /// RFC 9207 section 2.4: against an answer of one provider that is taken to another.
     fn check_answering_issuer(&self, snapshot: &Snapshot, iss: Option<&str>) -> Result<(), SignInError> {
-        let promised =
-            snapshot.discovery.as_ref().is_some_and(|discovery| discovery.authorization_response_iss_parameter_supported);
+        let promised = snapshot
+            .discovery
+            .as_ref()
+            .is_some_and(|discovery| discovery.authorization_response_iss_parameter_supported);
         match iss {
             Some(iss) if iss == self.issuer.config.issuer => Ok(()),
             None if !promised => Ok(()),
@@ -437,27 +388,6 @@ fn signed_in(config: &IssuerConfig, claims: Claims<'_>) -> Result<SignedIn, Sign
         acr: claims.text("acr").map(str::to_owned),
         amr: amr.iter().filter_map(serde_json::Value::as_str).take(16).map(str::to_owned).collect(),
         auth_time: claims.time("auth_time").map_err(SignInError::InvalidToken)?,
-    })
-}
-
-/// Error codes of RFC 6749 section 4.1.2.1 and OpenID Connect Core section 3.1.2.6.
-fn provider_error(code: &str) -> SignInError {
-    match code {
-        "access_denied" | "consent_required" => SignInError::Denied,
-        "login_required" | "interaction_required" | "account_selection_required" => SignInError::NoAccount,
-        "temporarily_unavailable" | "server_error" => SignInError::ProviderUnreachable,
-        _ => SignInError::Refused,
-    }
-}
-
-fn verification_error(error: &ClaimsVerificationError) -> SignInError {
-    SignInError::InvalidToken(match error {
-        ClaimsVerificationError::InvalidNonce(_) => return SignInError::NonceMismatch,
-        ClaimsVerificationError::Expired(_) => TokenError::Expired,
-        ClaimsVerificationError::InvalidAudience(_) => TokenError::WrongAudience,
-        ClaimsVerificationError::InvalidIssuer(_) => TokenError::UnknownIssuer,
-        ClaimsVerificationError::SignatureVerification(_) => TokenError::BadSignature,
-        _ => TokenError::Malformed,
     })
 }
 

@@ -1,0 +1,153 @@
+//! The command line's way to a server: a token for the workload in the environment, and requests
+//! with it. Finds the token endpoint by the server's own challenge, as the SDKs do.
+
+use std::{net::SocketAddr, path::Path};
+
+use anyhow::{Context as _, bail};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use strongroom_crypto::SecretText;
+use url::Url;
+
+use crate::cli::Connection;
+
+/// The api-version that the command line speaks.
+pub(crate) const API_VERSION: &str = "7.6";
+
+/// A server, as a workload.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    token: SecretText,
+}
+
+impl Client {
+    /// Gets a token for the workload of the environment at the server that `url` belongs to.
+    pub(crate) async fn connect(connection: &Connection, url: &Url) -> anyhow::Result<Self> {
+        let http = http_client(connection.ca.as_deref(), url)?;
+        let (authorization, resource) = challenge(&http, url).await?;
+        let client_id = connection
+            .client_id
+            .clone()
+            .context("no client id: set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (in development: . strongroom-data/dev.env)")?;
+        let secret = std::env::var("AZURE_CLIENT_SECRET").map(SecretText::new).context("AZURE_CLIENT_SECRET is not set")?;
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "client_credentials")
+            .append_pair("client_id", &client_id)
+            .append_pair("client_secret", secret.expose())
+            .append_pair("scope", &format!("{resource}/.default"))
+            .finish();
+        let endpoint = format!("{authorization}/oauth2/v2.0/token");
+        let response = http
+            .post(&endpoint)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form)
+            .send()
+            .await
+            .with_context(|| format!("the token endpoint {endpoint} does not answer"))?;
+        let status = response.status();
+        let answer: Value = response.json().await.context("the token endpoint's answer is not JSON")?;
+        if !status.is_success() {
+            let why = answer.get("error_description").and_then(Value::as_str).unwrap_or("no reason given");
+            bail!("no token for {client_id}: {why}");
+        }
+        let token = answer.get("access_token").and_then(Value::as_str).context("the answer has no access_token")?;
+        Ok(Self { http, token: SecretText::new(token.to_owned()) })
+    }
+
+    /// Sends a request; gives the JSON answer, or the server's own words for what is wrong.
+    pub(crate) async fn send(&self, method: Method, url: Url, body: Option<Vec<u8>>) -> anyhow::Result<Value> {
+        let mut request = self.http.request(method, url.clone()).bearer_auth(self.token.expose());
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        let response = request.send().await.with_context(|| format!("{} does not answer", origin(&url)))?;
+        let status = response.status();
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
+        let answer: Value = response.json().await.with_context(|| format!("the answer ({status}) is not JSON"))?;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let part = |pointer| answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (code, inner) = (part("/error/code"), part("/error/innererror/code"));
+        let inner = if inner.is_empty() { String::new() } else { format!("/{inner}") };
+        bail!("{} ({status}, {code}{inner})", part("/error/message").replace("\r\n", "; "))
+    }
+}
+
+fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+/// Names below `localhost` are this machine (RFC 6761), whatever the system's resolver says.
+fn http_client(ca: Option<&Path>, url: &Url) -> anyhow::Result<reqwest::Client> {
+    let mut builder = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(30));
+    if let Some(path) = ca {
+        let pem = std::fs::read(path).with_context(|| format!("the CA file {} cannot be read", path.display()))?;
+        builder = builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(&pem)?);
+    }
+    let host = url.host_str().context("the address has no host")?;
+    if host.ends_with(".localhost") {
+        let loopback = [SocketAddr::from(([127, 0, 0, 1], url.port_or_known_default().unwrap_or(443)))];
+        let mut name = host;
+        builder = builder.resolve_to_addrs(name, &loopback);
+        while let Some((_, parent)) = name.split_once('.') {
+            builder = builder.resolve_to_addrs(parent, &loopback);
+            name = parent;
+        }
+    }
+    Ok(builder.build()?)
+}
+
+/// Asks without a token; gives authority and resource of the challenge.
+async fn challenge(http: &reqwest::Client, url: &Url) -> anyhow::Result<(String, String)> {
+    let mut probe = url.clone();
+    // Any protected route answers with the same challenge.
+    probe.set_path("/api/v1/vaults");
+    probe.set_query(None);
+    let response = http.get(probe).send().await.with_context(|| format!("{} does not answer", origin(url)))?;
+    let header = response
+        .headers()
+        .get("www-authenticate")
+        .and_then(|value| value.to_str().ok())
+        .with_context(|| format!("{} does not answer like a Strongroom server", origin(url)))?;
+    let part = |name: &str| {
+        let (_, rest) = header.split_once(&format!("{name}=\""))?;
+        rest.split_once('"').map(|(value, _)| value.to_owned())
+    };
+    let authorization = part("authorization").context("the challenge names no authority")?;
+    let resource = part("resource").context("the challenge names no resource")?;
+    // The secret goes nowhere but to the server's own site.
+    let authority = Url::parse(&authorization)?;
+    let (ours, theirs) = (url.host_str().unwrap_or_default(), authority.host_str().unwrap_or_default());
+    if authority.scheme() != "https" || !(ours == theirs || ours.ends_with(&format!(".{theirs}"))) {
+        bail!("the server's challenge points to another site, {theirs}");
+    }
+    Ok((authorization, resource))
+}
+
+/// The base address for management commands.
+pub(crate) fn base(connection: &Connection) -> anyhow::Result<Url> {
+    let text = connection.server.as_deref().context("no server: give --server or set STRONGROOM_URL")?;
+    parse(text)
+}
+
+/// An address of a server or vault.
+pub(crate) fn parse(text: &str) -> anyhow::Result<Url> {
+    let url = Url::parse(text).with_context(|| format!("{text} is not an address"))?;
+    if url.scheme() != "https" {
+        bail!("{text} is not an https address");
+    }
+    Ok(url)
+}
+
+/// An address below another.
+pub(crate) fn at(base: &Url, segments: &[&str], query: &[(&str, &str)]) -> anyhow::Result<Url> {
+    let mut url = base.clone();
+    url.path_segments_mut().map_err(|()| anyhow::anyhow!("{base} is not an address"))?.clear().extend(segments);
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    Ok(url)
+}

@@ -1,0 +1,90 @@
+//! `strongroom audit`: records from the server, and the chain from the database, offline.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use reqwest::Method;
+use serde_json::Value;
+
+use super::{table, text, utc};
+use crate::{
+    audit_check,
+    cli::{AuditCommand, Connection, Output},
+    client::{Client, at, base},
+    installation::embedded_database,
+};
+
+pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
+    match command {
+        AuditCommand::Tail { lines, outcome, output, connection } => {
+            tail(lines, outcome.as_deref(), output, &connection).await
+        }
+        AuditCommand::Verify { data, database, anchors, public_key } => {
+            verify_offline(&data, database, anchors, public_key).await
+        }
+    }
+}
+
+async fn tail(lines: usize, outcome: Option<&str>, output: Output, connection: &Connection) -> anyhow::Result<()> {
+    let base = base(connection)?;
+    let client = Client::connect(connection, &base).await?;
+    let limit = lines.to_string();
+    let mut query = vec![("limit", limit.as_str())];
+    query.extend(outcome.map(|outcome| ("outcome", outcome)));
+    let answer = client.send(Method::GET, at(&base, &["api", "v1", "audit"], &query)?, None).await?;
+    let records = answer.get("value").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut table = table(&["TIME", "OUTCOME", "PRINCIPAL", "OPERATION", "VAULT", "OBJECT", "REASON", "DECISION"]);
+    for record in records.iter().rev() {
+        if output == Output::Json {
+            println!("{record}");
+            continue;
+        }
+        let at = record.get("at").and_then(Value::as_i64).unwrap_or_default();
+        let mut row = vec![utc(at)];
+        row.extend(
+            ["/outcome", "/principal/subject", "/operation", "/vault", "/object", "/reason", "/id"]
+                .map(|pointer| text(record, pointer)),
+        );
+        table.add_row(row);
+    }
+    if output == Output::Table {
+        println!("{table}");
+    }
+    Ok(())
+}
+
+async fn verify_offline(
+    data: &Path,
+    database: Option<String>,
+    anchors: Option<PathBuf>,
+    public_key: Option<PathBuf>,
+) -> anyhow::Result<()> {
+    let key_file = public_key.unwrap_or_else(|| data.join("audit.pub"));
+    let text = std::fs::read_to_string(&key_file)
+        .with_context(|| format!("the public audit key {} cannot be read", key_file.display()))?;
+    let key = data_encoding::HEXLOWER_PERMISSIVE
+        .decode(text.trim().as_bytes())
+        .ok()
+        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
+        .with_context(|| format!("{} is not a public audit key", key_file.display()))?;
+    let anchors = anchors.unwrap_or_else(|| data.join("anchors.jsonl"));
+    let address = database.unwrap_or_else(|| embedded_database(data));
+    let checked = audit_check::check(&address, key, &anchors).await?;
+    let findings = checked.findings();
+    for finding in &findings {
+        println!("{finding}");
+    }
+    for node in &checked.report.nodes {
+        println!("node {}: {} records, the last at position {}", node.node, node.records, node.last);
+    }
+    if checked.anchors == 0 {
+        println!("no anchors were compared: records cut off at the end would not be missed");
+    } else {
+        println!("compared with {} checkpoints kept outside the database", checked.anchors);
+    }
+    if !findings.is_empty() {
+        bail!("the audit log does not verify");
+    }
+    println!("the audit log verifies");
+    Ok(())
+}

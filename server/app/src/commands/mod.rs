@@ -1,0 +1,35 @@
+//! The commands that talk to a server, and those that look at a data directory.
+
+pub(crate) mod assignment;
+pub(crate) mod audit;
+pub(crate) mod routes;
+pub(crate) mod secret;
+pub(crate) mod vault;
+
+use comfy_table::{Table, presets::NOTHING};
+use serde_json::Value;
+
+/// A plain table, readable in any terminal.
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(header);
+    table
+}
+
+/// Text at a place of a JSON answer, with control characters made visible.
+fn text(value: &Value, pointer: &str) -> String {
+    match value.pointer(pointer) {
+        Some(Value::String(text)) => text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// Unix seconds or milliseconds as a UTC time, to the unit given.
+fn utc(millis: i64) -> String {
+    let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:3]Z");
+    time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
+        .ok()
+        .and_then(|at| at.format(format).ok())
+        .unwrap_or_default()
+}

@@ -1,0 +1,169 @@
+//! The configuration of `strongroom serve`, read once and dropped once everything is wired.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use strongroom_domain::principal::PrincipalKind;
+use strongroom_identity::{IssuerConfig, WorkloadWhen};
+
+/// The whole file. Unknown keys are errors: a misspelt rule must not be a missing one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Base address, `https://HOST[:PORT]`: dashboard, token endpoint, management. Vaults live below it.
+    pub(crate) base: String,
+    /// Address to listen on.
+    #[serde(default = "default_listen")]
+    pub(crate) listen: SocketAddr,
+    /// Data directory: key file, embedded database, anchors.
+    pub(crate) data: PathBuf,
+    /// Database address; the embedded default when absent.
+    #[serde(default)]
+    pub(crate) database: Option<String>,
+    /// Name of this node in the audit chain.
+    #[serde(default = "default_node")]
+    pub(crate) node: String,
+    /// Certificate and key.
+    pub(crate) tls: Tls,
+    /// Root key.
+    #[serde(default)]
+    pub(crate) root_key: RootKeyFile,
+    /// Certificate authority to trust besides the system's when talking to issuers (PEM file).
+    #[serde(default)]
+    pub(crate) trusted_ca: Option<PathBuf>,
+    /// Issuers of bearer tokens and of federated assertions.
+    #[serde(default)]
+    pub(crate) issuers: Vec<Issuer>,
+    /// Providers that people sign in at.
+    #[serde(default)]
+    pub(crate) providers: Vec<Provider>,
+    /// Principals that own the installation. Takes effect at the first start only.
+    #[serde(default)]
+    pub(crate) administrators: Vec<Administrator>,
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8443))
+}
+
+fn default_node() -> String {
+    "node-1".to_owned()
+}
+
+/// `[tls]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tls {
+    /// PEM file, leaf first.
+    pub(crate) certificate: PathBuf,
+    /// PEM file (PKCS#8, PKCS#1 or SEC1).
+    pub(crate) key: PathBuf,
+}
+
+/// `[root_key]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RootKeyFile {
+    /// Key file, mode 0600; `root.key` in the data directory when absent. Made at the first start.
+    #[serde(default)]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// `[[issuers]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Issuer {
+    issuer: String,
+    /// Audiences accepted for bearer tokens; the base when absent.
+    #[serde(default)]
+    audience: Option<Vec<String>>,
+    /// Whose tokens: `user` or `workload`.
+    #[serde(default = "default_kind")]
+    kind: PrincipalKind,
+    /// At an issuer of people: the claim and value that mark tokens of workloads.
+    #[serde(default)]
+    workload_claim: Option<String>,
+    #[serde(default)]
+    workload_value: Option<String>,
+    #[serde(default)]
+    groups_claim: Option<String>,
+    #[serde(default)]
+    claims: Option<Vec<String>>,
+    #[serde(default)]
+    jwks_uri: Option<String>,
+    #[serde(default)]
+    algorithms: Option<Vec<String>>,
+}
+
+fn default_kind() -> PrincipalKind {
+    PrincipalKind::Workload
+}
+
+impl Issuer {
+    pub(crate) fn into_config(self, base: &str) -> anyhow::Result<IssuerConfig> {
+        let plain = IssuerConfig::new(self.issuer, self.audience.unwrap_or_else(|| vec![base.to_owned()]));
+        let workload_when = match (self.workload_claim, self.workload_value) {
+            (None, None) => None,
+            (Some(claim), Some(value)) => Some(WorkloadWhen { claim, value }),
+            _ => anyhow::bail!("workload_claim and workload_value of an issuer go together"),
+        };
+        Ok(IssuerConfig {
+            kind: self.kind,
+            workload_when,
+            groups_claim: self.groups_claim,
+            claims: self.claims.unwrap_or(plain.claims),
+            jwks_uri: self.jwks_uri,
+            algorithms: self.algorithms.unwrap_or(plain.algorithms),
+            ..plain
+        })
+    }
+}
+
+/// `[[providers]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Provider {
+    /// Name in addresses, lower-case letters and digits.
+    pub(crate) name: String,
+    /// Name on the button.
+    pub(crate) label: String,
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    /// File with the client secret; none for a public client.
+    #[serde(default)]
+    pub(crate) client_secret_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) groups_claim: Option<String>,
+    #[serde(default = "default_scopes")]
+    pub(crate) scopes: Vec<String>,
+}
+
+fn default_scopes() -> Vec<String> {
+    vec!["profile".to_owned()]
+}
+
+/// `[[administrators]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Administrator {
+    pub(crate) issuer: String,
+    #[serde(default)]
+    pub(crate) subject: Option<String>,
+    #[serde(default)]
+    pub(crate) group: Option<String>,
+}
+
+/// Reads the file.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Config> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("the configuration {} cannot be read", path.display()))?;
+    config::Config::builder()
+        .add_source(config::File::from_str(&text, config::FileFormat::Toml))
+        .build()
+        .and_then(config::Config::try_deserialize)
+        .with_context(|| format!("the configuration {} is not right", path.display()))
+}

@@ -1,0 +1,260 @@
+//! `strongroom dev`: everything a newcomer needs, made at the first start and kept afterwards.
+//!
+//! Uses the same wiring, gate and record as `serve`; what it makes is marked as development for ever.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use strongroom_crypto::{DevAuthority, SecretText, SystemEntropy, TokenSigner};
+use strongroom_domain::{
+    admin::{AdminError, ScopeRequest},
+    names::VaultName,
+    policy::{AttachmentState, PolicyAttachment},
+    principal::{Grantee, PrincipalId},
+    role::Role,
+    time::Clock,
+    vault::VaultSettings,
+};
+use strongroom_identity::{IssuerConfig, ProviderConfig, TrustedRoots, dev_provider::{CLIENT_ID, DevProvider}};
+use time::OffsetDateTime;
+
+use crate::{
+    cli::DevArgs,
+    clock::SystemClock,
+    dev_env::{DevEnv, Pair},
+    dev_listener,
+    installation::{self, Opening, write_private},
+    serve::{bind, run_node, system_request, tls_config},
+    wiring::{self, Node, Outside},
+};
+
+/// Host of the base in development.
+const HOST: &str = "vault.localhost";
+/// The vault that is there from the start.
+const DEMO: &str = "demo";
+/// Where systems keep their certificate authorities.
+const SYSTEM_BUNDLES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+/// Days a development server certificate is valid.
+const CERTIFICATE_DAYS: u16 = 397;
+
+pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    installation::prepare_directory(&args.data)?;
+    let data = std::fs::canonicalize(&args.data)
+        .with_context(|| format!("the data directory {} cannot be read", args.data.display()))?;
+    let listener = bind(args.listen)?;
+    let port = listener.local_addr()?.port();
+    let provider_address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.checked_add(1).context("the port is too high")?));
+    let provider_listener = bind(provider_address)?;
+
+    let opening = Opening {
+        data: &data,
+        database: None,
+        root_key: data.join("root.key"),
+        node: "node-1",
+        development: true,
+    };
+    let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
+    let certificates = Certificates::ensure(&data, clock.now_millis())?;
+    let tls = tls_config(&certificates.server, &certificates.key)?;
+
+    let base = format!("https://{HOST}:{port}");
+    let issuer = format!("https://{provider_address}");
+    let outside = Outside {
+        base: base.clone(),
+        trusted_roots: TrustedRoots::Only(std::fs::read(&certificates.ca)?),
+        issuers: Vec::new(),
+        providers: vec![ProviderConfig {
+            name: "dev".to_owned(),
+            label: "Development sign-in".to_owned(),
+            issuer: IssuerConfig {
+                groups_claim: Some("groups".to_owned()),
+                ..IssuerConfig::new(issuer.clone(), Vec::new())
+            },
+            client_id: CLIENT_ID.to_owned(),
+            client_secret: None,
+            scopes: vec!["profile".to_owned()],
+        }],
+    };
+    let node = wiring::wire(opened, outside, Arc::clone(&clock))?;
+    let env = set_up(&node, &*clock, &data, &base, &issuer, &certificates).await?;
+
+    // Made anew at every start: who is signed in stays signed in by the session.
+    let signer = TokenSigner::generate(&SystemEntropy)?;
+    let provider = DevProvider::new(&issuer, vec![format!("{base}/auth/callback")], &signer);
+    let beside = dev_listener::serve(provider, Arc::clone(&clock), &base, provider_listener, tls.clone())?;
+    print!("{}", banner(&env, &data));
+    run_node(node, listener, tls, &data, Some(beside)).await
+}
+
+/// Files of the private CA and of the certificate it issued.
+struct Certificates {
+    ca: PathBuf,
+    /// The private CA together with the system's: for clients that trust one file alone.
+    bundle: PathBuf,
+    server: PathBuf,
+    key: PathBuf,
+}
+
+impl Certificates {
+    /// Makes what is missing, and a new certificate when the old one is about to end.
+    fn ensure(data: &Path, now_millis: i64) -> anyhow::Result<Self> {
+        let paths = Self {
+            ca: data.join("ca.pem"),
+            bundle: data.join("ca-bundle.pem"),
+            server: data.join("server.pem"),
+            key: data.join("server.key"),
+        };
+        let ca_key = data.join("ca.key");
+        let now = OffsetDateTime::from_unix_timestamp(now_millis.div_euclid(1000))?;
+        let authority = if paths.ca.exists() && ca_key.exists() {
+            DevAuthority {
+                ca_cert_pem: std::fs::read_to_string(&paths.ca)?,
+                ca_key_pem: SecretText::new(std::fs::read_to_string(&ca_key)?),
+            }
+        } else {
+            let authority = DevAuthority::create("Strongroom development CA", now, &SystemEntropy)?;
+            write_private(&ca_key, authority.ca_key_pem.expose().as_bytes())?;
+            std::fs::write(&paths.ca, &authority.ca_cert_pem)?;
+            authority
+        };
+        let age = paths.server.metadata().and_then(|meta| meta.modified()).ok().and_then(|at| at.elapsed().ok());
+        let fresh = age.is_some_and(|age| age.as_secs() < u64::from(CERTIFICATE_DAYS - 30) * 86_400);
+        if !(fresh && paths.key.exists()) {
+            let names = [HOST.to_owned(), format!("{DEMO}.{HOST}"), format!("*.{HOST}"), "localhost".to_owned()];
+            let addresses = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(std::net::Ipv6Addr::LOCALHOST)];
+            let (certificate, key) =
+                authority.issue_server(&names, &addresses, now, CERTIFICATE_DAYS, &SystemEntropy)?;
+            write_private(&paths.key, key.expose().as_bytes())?;
+            std::fs::write(&paths.server, certificate)?;
+        }
+        let system = SYSTEM_BUNDLES.iter().find_map(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        std::fs::write(&paths.bundle, format!("{}{system}", authority.ca_cert_pem))?;
+        Ok(paths)
+    }
+}
+
+/// The vault, the sample workloads and the sample grants. What is there already stays.
+async fn set_up(
+    node: &Node,
+    clock: &dyn Clock,
+    data: &Path,
+    base: &str,
+    issuer: &str,
+    certificates: &Certificates,
+) -> anyhow::Result<DevEnv> {
+    let path = data.join("dev.env");
+    let demo = VaultName::parse(DEMO)?;
+    let (ca, bundle) = (certificates.ca.clone(), certificates.bundle.clone());
+    if let Some(env) = DevEnv::read(&path)
+        && env.base == base
+        && env.tenant == node.installation.to_string()
+    {
+        let env = DevEnv { ca, bundle, ..env };
+        write_private(&path, env.to_text().as_bytes())?;
+        return Ok(env);
+    }
+    let admin = &node.services.admin;
+    match admin.create_vault(&system_request(clock, "dev-setup")?, &demo, demo_settings()?).await {
+        Ok(_) | Err(AdminError::VaultExists) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let workload = async |name: &str| -> anyhow::Result<Pair> {
+        let (workload, secret) =
+            admin.create_workload(&system_request(clock, "dev-setup")?, name, Vec::new()).await?;
+        Ok(Pair { client_id: workload.client_id.to_string(), client_secret: secret })
+    };
+    let assign = async |grantee: Grantee, role: Role, scope: ScopeRequest| -> anyhow::Result<()> {
+        admin.add_assignment(&system_request(clock, "dev-setup")?, grantee, role, &scope).await?;
+        Ok(())
+    };
+    let own = |pair: &Pair| Grantee::Principal {
+        id: PrincipalId { issuer: node.own_issuer.clone(), subject: pair.client_id.clone() },
+    };
+    let env = DevEnv {
+        base: base.to_owned(),
+        vault_url: node.services.addresses.vault(&demo),
+        ca,
+        bundle,
+        tenant: node.installation.to_string(),
+        app: workload("sample-app").await?,
+        nobody: workload("nobody").await?,
+        operator: workload("operator").await?,
+    };
+    assign(own(&env.app), Role::Administrator, ScopeRequest::Vault(demo.clone())).await?;
+    assign(own(&env.operator), Role::Owner, ScopeRequest::Server).await?;
+    let admins = Grantee::Group { issuer: issuer.to_owned(), group: "vault-admins".to_owned() };
+    assign(admins, Role::Owner, ScopeRequest::Server).await?;
+    let team = Grantee::Group { issuer: issuer.to_owned(), group: "app-team".to_owned() };
+    assign(team, Role::SecretsUser, ScopeRequest::Vault(demo)).await?;
+    write_private(&path, env.to_text().as_bytes())?;
+    Ok(env)
+}
+
+/// One module on the vault, so that a newcomer sees one decide: names that begin with `forbidden-`.
+fn demo_settings() -> anyhow::Result<VaultSettings> {
+    let module = strongroom_policy_host::shipped()
+        .into_iter()
+        .find(|module| module.name == "naming-convention")
+        .context("the module naming-convention does not ship with this binary")?;
+    let attachment = PolicyAttachment {
+        name: module.name.to_owned(),
+        module: module.digest,
+        settings: r#"{"forbidden_names":["forbidden-*"]}"#.to_owned(),
+        state: AttachmentState::Enforce,
+    };
+    Ok(VaultSettings { policies: vec![attachment], ..VaultSettings::default() })
+}
+
+/// What is printed: addresses, and commands that work as they stand.
+fn banner(env: &DevEnv, data: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let shown = |path: &Path| path.strip_prefix(&here).unwrap_or(path).display().to_string();
+    let program = std::env::current_exe().map_or_else(|_| "strongroom".to_owned(), |path| shown(&path));
+    let host = env.vault_url.trim_start_matches("https://");
+    let host = host.split(':').next().unwrap_or(host);
+    let (base, ca, dev_env) = (&env.base, shown(&env.ca), shown(&data.join("dev.env")));
+    format!(
+        r#"
+Strongroom, development mode. Nothing here is for production.
+
+Dashboard  {base}  (sign in as Ada; trust the CA file in the browser, or accept its warning)
+Vault      {vault}
+CA file    {ca}
+
+# A first secret. In another shell, in this directory:
+. {dev_env}
+
+# By the CLI:
+printf 'hello' | {program} secret set first
+{program} secret get first
+
+# By curl:
+TOKEN=$(curl -s --cacert "$VAULT_CA" -d grant_type=client_credentials -d "client_id=$AZURE_CLIENT_ID" -d "client_secret=$AZURE_CLIENT_SECRET" -d "scope=$AZURE_AUTHORITY_HOST/.default" "$AZURE_AUTHORITY_HOST/$AZURE_TENANT_ID/oauth2/v2.0/token" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+curl -s --cacert "$VAULT_CA" -X PUT -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{"value":"hello"}}' "$VAULT_URL/secrets/second?api-version=7.6"
+curl -s --cacert "$VAULT_CA" -H "Authorization: Bearer $TOKEN" "$VAULT_URL/secrets/second?api-version=7.6"
+
+# By the Python SDK (the first line once, as root: glibc does not resolve names below localhost by itself):
+echo '127.0.0.1 {HOST} {host}' >> /etc/hosts
+python3 -m venv strongroom-venv && strongroom-venv/bin/pip install -q azure-identity azure-keyvault-secrets
+strongroom-venv/bin/python - <<'PY'
+import os
+from azure.identity import ClientSecretCredential
+from azure.keyvault.secrets import SecretClient
+credential = ClientSecretCredential(
+    os.environ["AZURE_TENANT_ID"], os.environ["AZURE_CLIENT_ID"], os.environ["AZURE_CLIENT_SECRET"],
+    authority=os.environ["AZURE_AUTHORITY_HOST"], disable_instance_discovery=True)
+client = SecretClient(os.environ["VAULT_URL"], credential)
+client.set_secret("third", "hello from Python")
+print(client.get_secret("third").value)
+PY
+
+"#,
+        vault = env.vault_url,
+    )
+}

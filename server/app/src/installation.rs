@@ -1,0 +1,124 @@
+//! Opening an installation: data directory, root key, database, signing keys. One clear line for
+//! each way in which that fails.
+
+use std::{
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+use strongroom_crypto::{AuditSigner, Entropy, RootKey, RootKeyError, TokenSigner};
+use strongroom_domain::{keyring::Keyring, names::InstallationId, time::uuid_v4};
+use strongroom_store::{Installation, Store, StoreOptions};
+
+const AUDIT_KEY: &str = "audit-signing-key-v1";
+const TOKEN_KEY: &str = "token-signing-key-v1";
+
+/// What an installation is opened with.
+pub(crate) struct Opening<'a> {
+    pub(crate) data: &'a Path,
+    pub(crate) database: Option<&'a str>,
+    pub(crate) root_key: PathBuf,
+    pub(crate) node: &'a str,
+    pub(crate) development: bool,
+}
+
+/// An opened installation.
+pub(crate) struct Opened {
+    pub(crate) installation: Installation,
+    pub(crate) store: Store,
+    pub(crate) keyring: Keyring,
+    pub(crate) auditor: AuditSigner,
+    pub(crate) tokens: TokenSigner,
+    /// Address of the database.
+    pub(crate) database: String,
+    /// Made just now.
+    pub(crate) fresh: bool,
+}
+
+/// Makes the data directory if need be, readable by its owner alone.
+pub(crate) fn prepare_directory(data: &Path) -> anyhow::Result<()> {
+    let cannot = || format!("the data directory {} cannot be written", data.display());
+    if !data.exists() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(cannot)?;
+    }
+    let probe = data.join(".write-test");
+    std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).with_context(cannot)
+}
+
+/// Address of the database in a data directory.
+pub(crate) fn embedded_database(data: &Path) -> String {
+    format!("sqlite://{}", data.join("strongroom.db").display())
+}
+
+pub(crate) async fn open(opening: &Opening<'_>, now: i64, entropy: &dyn Entropy) -> anyhow::Result<Opened> {
+    prepare_directory(opening.data)?;
+    let address = opening.database.map_or_else(|| embedded_database(opening.data), str::to_owned);
+    let options = StoreOptions { node: opening.node.to_owned(), ..StoreOptions::default() };
+    let store = Store::open(&address, options).await?;
+    let (installation, fresh) = match store.installation().await? {
+        Some(found) => (found, false),
+        None => (make(&store, opening, now, entropy).await?, true),
+    };
+    match (installation.development, opening.development) {
+        (true, false) => bail!(
+            "this installation was made by `strongroom dev` and stays a development installation for ever: `serve` needs another data directory and database"
+        ),
+        (false, true) => bail!("this installation was made by `strongroom serve`: `dev` needs another data directory"),
+        _ => {}
+    }
+    let root = RootKey::from_file(&opening.root_key)?;
+    let keyring = Keyring::new(root, installation.id);
+    let open_key = async |label| -> anyhow::Result<_> {
+        let sealed = store.sealed_blob(label).await?.with_context(|| format!("the database has no {label}"))?;
+        keyring.open_blob(label, &sealed).map_err(|_| {
+            anyhow::anyhow!("the root key {} is not the one of this database", opening.root_key.display())
+        })
+    };
+    let auditor = AuditSigner::from_pkcs8(open_key(AUDIT_KEY).await?.expose())?;
+    let tokens = TokenSigner::from_pkcs8(open_key(TOKEN_KEY).await?.expose())?;
+    publish_audit_key(opening.data, &auditor)?;
+    Ok(Opened { installation, store, keyring, auditor, tokens, database: address, fresh })
+}
+
+async fn make(store: &Store, opening: &Opening<'_>, now: i64, entropy: &dyn Entropy) -> anyhow::Result<Installation> {
+    let root = match RootKey::create_file(&opening.root_key, entropy) {
+        Ok(root) => root,
+        Err(RootKeyError::AlreadyExists { .. }) => RootKey::from_file(&opening.root_key)?,
+        Err(error) => return Err(error.into()),
+    };
+    let id = InstallationId(uuid_v4(entropy)?);
+    let keyring = Keyring::new(root, id);
+    let auditor = AuditSigner::generate(entropy)?.to_pkcs8();
+    let tokens = TokenSigner::generate(entropy)?.to_pkcs8();
+    let auditor = keyring.seal_blob(AUDIT_KEY, &auditor, entropy)?;
+    let tokens = keyring.seal_blob(TOKEN_KEY, &tokens, entropy)?;
+    let blobs = [(AUDIT_KEY, auditor.as_slice()), (TOKEN_KEY, tokens.as_slice())];
+    Ok(store.create_installation(id.0, now, opening.development, &blobs).await?)
+}
+
+/// Writes the public audit key beside the database, for verifying offline.
+fn publish_audit_key(data: &Path, auditor: &AuditSigner) -> anyhow::Result<()> {
+    let path = data.join("audit.pub");
+    let text = format!("{}\n", data_encoding::HEXLOWER.encode(&auditor.public_key()));
+    if std::fs::read_to_string(&path).is_ok_and(|found| found == text) {
+        return Ok(());
+    }
+    std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// Writes a file that only its owner may read, in one step.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let cannot = || format!("{} cannot be written", path.display());
+    let temporary = path.with_extension("new");
+    let write = || -> std::io::Result<()> {
+        use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    };
+    write().with_context(cannot)
+}

@@ -1,0 +1,175 @@
+//! Background jobs of a node: signed checkpoints of the audit chain, anchored outside the database;
+//! counts of anonymous floods; the periodic check of the chain that the dashboard shows.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use strongroom_crypto::{AuditSigner, CheckpointBody};
+use strongroom_domain::{
+    names::InstallationId,
+    ports::AuditLog as _,
+    record::{Checkpoint, Outcome, Record},
+};
+use strongroom_http::services::{ChainStatus, Services};
+use strongroom_store::Store;
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{audit_check, serve::system_request, wiring::Node};
+
+/// A record is covered by a signed checkpoint at most this long after it became durable.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
+/// Counted floods are recorded this often.
+const FLOOD_EVERY: Duration = Duration::from_secs(5);
+/// The chain is verified as a whole this often.
+const VERIFY_EVERY: Duration = Duration::from_secs(600);
+
+/// The running jobs.
+pub(crate) struct Jobs {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Jobs {
+    /// Lets every job do its work once more, then ends them.
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(true);
+        for task in self.tasks {
+            let _ = task.await;
+        }
+    }
+}
+
+pub(crate) fn start(node: &Node, anchors: PathBuf) -> Jobs {
+    let (stop, stopping) = watch::channel(false);
+    let checkpoints = Checkpoints {
+        store: Arc::clone(&node.store),
+        signer: Arc::clone(&node.auditor),
+        services: Arc::clone(&node.services),
+        installation: node.installation,
+        chain: Arc::clone(&node.chain),
+        anchors: anchors.clone(),
+    };
+    let verifier = Verifier {
+        database: node.database.clone(),
+        services: Arc::clone(&node.services),
+        public_key: node.auditor.public_key(),
+        chain: Arc::clone(&node.chain),
+        anchors,
+    };
+    let flood = Arc::clone(&node.services);
+    let tasks = vec![
+        every(CHECKPOINT_EVERY, stopping.clone(), move || {
+            let job = checkpoints.clone();
+            async move { job.run().await }
+        }),
+        every(FLOOD_EVERY, stopping.clone(), move || record_flood(Arc::clone(&flood))),
+        every(VERIFY_EVERY, stopping, move || verifier.clone().run()),
+    ];
+    Jobs { stop, tasks }
+}
+
+fn every<F: Future<Output = ()> + Send>(
+    pause: Duration,
+    mut stopping: watch::Receiver<bool>,
+    mut work: impl FnMut() -> F + Send + 'static,
+) -> JoinHandle<()>
+where
+    F: 'static,
+{
+    tokio::spawn(async move {
+        loop {
+            work().await;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = stopping.changed() => {
+                    work().await;
+                    return;
+                }
+            }
+        }
+    })
+}
+
+#[derive(Clone)]
+struct Checkpoints {
+    store: Arc<Store>,
+    signer: Arc<AuditSigner>,
+    services: Arc<Services>,
+    installation: InstallationId,
+    chain: Arc<ArcSwap<ChainStatus>>,
+    anchors: PathBuf,
+}
+
+impl Checkpoints {
+    async fn run(&self) {
+        if let Err(error) = self.checkpoint().await {
+            tracing::error!(%error, "the audit chain could not be checkpointed");
+        }
+    }
+
+    async fn checkpoint(&self) -> anyhow::Result<()> {
+        let Some((seq, head)) = self.store.chain_head().await? else {
+            return Ok(());
+        };
+        let shown = self.chain.load_full();
+        if shown.position == seq {
+            return Ok(());
+        }
+        let at = self.services.clock.now_millis();
+        let body = CheckpointBody {
+            installation: *self.installation.0.as_bytes(),
+            node: self.store.node().to_owned(),
+            seq,
+            head,
+            at_millis: at,
+        };
+        let signature = self.signer.sign(&body.to_signed_bytes()).to_vec();
+        let checkpoint =
+            Checkpoint { node: body.node.clone(), seq, head, at, key_id: self.signer.key_id(), signature };
+        self.store.put_checkpoint(&checkpoint).await?;
+        let anchors = self.anchors.clone();
+        tokio::task::spawn_blocking(move || strongroom_store::verify::append_anchor(&anchors, &checkpoint)).await??;
+        let head = data_encoding::HEXLOWER.encode(&head);
+        self.chain.rcu(|known| ChainStatus { position: seq, head: head.clone(), ..ChainStatus::clone(known) });
+        Ok(())
+    }
+}
+
+async fn record_flood(services: Arc<Services>) {
+    let count = services.flood.take();
+    if count == 0 {
+        return;
+    }
+    let Ok(ctx) = system_request(&*services.clock, "flood-counter") else { return };
+    let mut record = Record::of(&ctx, "AnonymousFailures");
+    record.outcome = Outcome::Unauthenticated;
+    "counted".clone_into(&mut record.reason);
+    record.count = Some(count);
+    if let Err(error) = services.recorder.note_event(record).await {
+        tracing::error!(%error, count, "counted anonymous failures could not be recorded");
+    }
+}
+
+#[derive(Clone)]
+struct Verifier {
+    database: String,
+    services: Arc<Services>,
+    public_key: [u8; 32],
+    chain: Arc<ArcSwap<ChainStatus>>,
+    anchors: PathBuf,
+}
+
+impl Verifier {
+    async fn run(self) {
+        let verdict = match audit_check::check(&self.database, self.public_key, &self.anchors).await {
+            Ok(checked) => checked.findings().into_iter().next().map_or(Ok(()), Err),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(finding) = &verdict {
+            tracing::error!(%finding, "the audit chain does not verify");
+        }
+        let at = self.services.clock.now_millis();
+        self.chain
+            .rcu(|known| ChainStatus { verified: Some((at, verdict.clone())), ..ChainStatus::clone(known) });
+    }
+}

@@ -1,0 +1,193 @@
+//! Running: listeners, background jobs, and a stop that finishes what was started.
+
+use std::{net::TcpListener, path::Path, sync::Arc};
+
+use anyhow::Context as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use strongroom_crypto::{SecretText, SystemEntropy};
+use strongroom_domain::{
+    context::RequestContext,
+    principal::{Grantee, Principal, PrincipalId},
+    role::Role,
+    time::{Clock, uuid_v7},
+};
+use strongroom_identity::{IssuerConfig, ProviderConfig, TrustedRoots};
+
+use crate::{
+    cli::ServeArgs,
+    clock::SystemClock,
+    config::{self, Administrator, Config, Provider},
+    installation::{self, Opening},
+    jobs,
+    wiring::{self, Node, Outside},
+};
+
+pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
+    let config = config::read(&args.config)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let listener = bind(config.listen)?;
+    let tls = tls_config(&config.tls.certificate, &config.tls.key)?;
+    let root_key = config.root_key.file.clone().unwrap_or_else(|| config.data.join("root.key"));
+    let opening = Opening {
+        data: &config.data,
+        database: config.database.as_deref(),
+        root_key,
+        node: &config.node,
+        development: false,
+    };
+    let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
+    let fresh = opened.fresh;
+    let data = config.data.clone();
+    let (outside, administrators) = outside(config)?;
+    let node = wiring::wire(opened, outside, Arc::clone(&clock))?;
+    if fresh {
+        println!("A new installation, {}. Its root key is {}: back it up.", node.installation, opening_key(&data));
+        appoint(&node, &*clock, administrators).await?;
+    }
+    println!("Strongroom serves {} on {}.", node.services.addresses.base(), listener.local_addr()?);
+    run_node(node, listener, tls, &data, None).await
+}
+
+fn opening_key(data: &Path) -> String {
+    data.join("root.key").display().to_string()
+}
+
+/// Takes the address, or says in one line why not.
+pub(crate) fn bind(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address)
+        .with_context(|| format!("the address {address} cannot be listened on; --listen or `listen` names another"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// TLS 1.2 and 1.3 with AWS-LC. Offers HTTP/1.1 alone (see `strongroom_http::server`).
+pub(crate) fn tls_config(certificate: &Path, key: &Path) -> anyhow::Result<rustls::ServerConfig> {
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| format!("the certificate {} cannot be read", certificate.display()))?;
+    let key_file = key;
+    let key = PrivateKeyDer::from_pem_file(key)
+        .with_context(|| format!("the certificate's key {} cannot be read", key_file.display()))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .with_context(|| format!("{} does not fit {}", key_file.display(), certificate.display()))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn outside(config: Config) -> anyhow::Result<(Outside, Vec<Administrator>)> {
+    let trusted_roots = match &config.trusted_ca {
+        Some(path) => {
+            TrustedRoots::SystemAnd(std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?)
+        }
+        None => TrustedRoots::System,
+    };
+    let base = config.base.trim_end_matches('/').to_owned();
+    let issuers = config.issuers.into_iter().map(|i| i.into_config(&base)).collect::<anyhow::Result<Vec<_>>>()?;
+    let providers = config.providers.into_iter().map(provider).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok((Outside { base, trusted_roots, issuers, providers }, config.administrators))
+}
+
+fn provider(provider: Provider) -> anyhow::Result<ProviderConfig> {
+    let client_secret = match &provider.client_secret_file {
+        Some(path) => {
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            Some(SecretText::new(text.trim_end().to_owned()))
+        }
+        None => None,
+    };
+    let issuer = IssuerConfig { groups_claim: provider.groups_claim, ..IssuerConfig::new(provider.issuer, Vec::new()) };
+    Ok(ProviderConfig {
+        name: provider.name,
+        label: provider.label,
+        issuer,
+        client_id: provider.client_id,
+        client_secret,
+        scopes: provider.scopes,
+    })
+}
+
+/// A request of Strongroom itself, for what a first start sets up.
+pub(crate) fn system_request(clock: &dyn Clock, job: &str) -> anyhow::Result<RequestContext> {
+    let now = clock.now_millis();
+    let id = uuid_v7(now, &SystemEntropy)?;
+    let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
+    Ok(RequestContext::new(id, Arc::new(Principal::system(job)), loopback, "local", now))
+}
+
+async fn appoint(node: &Node, clock: &dyn Clock, administrators: Vec<Administrator>) -> anyhow::Result<()> {
+    if administrators.is_empty() {
+        tracing::warn!("no [[administrators]] are configured: nobody can manage this installation");
+    }
+    for administrator in administrators {
+        let Administrator { issuer, subject, group } = administrator;
+        let grantee = match (subject, group) {
+            (Some(subject), None) => Grantee::Principal { id: PrincipalId { issuer, subject } },
+            (None, Some(group)) => Grantee::Group { issuer, group },
+            _ => anyhow::bail!("an administrator has an issuer and either a subject or a group"),
+        };
+        let ctx = system_request(clock, "first-start")?;
+        let everywhere = strongroom_domain::admin::ScopeRequest::Server;
+        node.services.admin.add_assignment(&ctx, grantee, Role::Owner, &everywhere).await?;
+    }
+    Ok(())
+}
+
+/// Serves until told to stop; then finishes what was started, and the audit log last.
+pub(crate) async fn run_node(
+    node: Node,
+    listener: TcpListener,
+    tls: rustls::ServerConfig,
+    data: &Path,
+    beside: Option<actix_web::dev::Server>,
+) -> anyhow::Result<()> {
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let server = strongroom_http::server::serve(Arc::clone(&node.services), listener, "main", tls, workers)?;
+    let handle = server.handle();
+    let beside_handle = beside.as_ref().map(actix_web::dev::Server::handle);
+    let beside = beside.map(tokio::spawn);
+    let jobs = jobs::start(&node, data.join("anchors.jsonl"));
+    let served = tokio::spawn(server);
+    tokio::select! {
+        () = stop_signal() => tracing::info!("stopping"),
+        ended = served => {
+            ended??;
+            anyhow::bail!("the server ended by itself");
+        }
+    }
+    handle.stop(true).await;
+    if let Some(beside) = beside_handle {
+        beside.stop(false).await;
+    }
+    if let Some(beside) = beside {
+        beside.await??;
+    }
+    jobs.stop().await;
+    let Node { services, committer, .. } = node;
+    drop(services);
+    // The committer ends when nobody can send to it any more, with an empty queue.
+    if tokio::time::timeout(std::time::Duration::from_secs(5), committer).await.is_err() {
+        tracing::warn!("the audit committer still had users when the server stopped");
+    }
+    Ok(())
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                terminate.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}

@@ -1,0 +1,138 @@
+//! Wiring: adapters behind ports, ports into use cases, use cases into services. No judgement, no
+//! state; the configuration is gone when this is done.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy};
+use strongroom_domain::{
+    admin::Administration,
+    entrance::Entrance,
+    gate::Gate,
+    names::InstallationId,
+    record::{Committer, FloodGate, Recorder, spawn},
+    secrets::Secrets,
+    time::Clock,
+};
+use strongroom_http::{
+    paths::Addresses,
+    services::{ChainStatus, Services},
+};
+use strongroom_identity::{
+    BearerValidator, FederationIssuers, HttpClient, IssuerConfig, Issuers, ProviderConfig, Providers, SignInService,
+    TrustedRoots, WorkloadCredentials,
+    token_endpoint::{TokenMinter, own_issuer},
+};
+use strongroom_policy_host::WasmPolicyEngine;
+use strongroom_store::Store;
+use tokio::task::JoinHandle;
+
+use crate::{installation::Opened, token_desk::Desk};
+
+/// What the outside says: who may ask, and who may sign in.
+pub(crate) struct Outside {
+    pub(crate) base: String,
+    pub(crate) trusted_roots: TrustedRoots,
+    pub(crate) issuers: Vec<IssuerConfig>,
+    pub(crate) providers: Vec<ProviderConfig>,
+}
+
+/// A wired node.
+pub(crate) struct Node {
+    pub(crate) services: Arc<Services>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) auditor: Arc<AuditSigner>,
+    pub(crate) installation: InstallationId,
+    pub(crate) chain: Arc<ArcSwap<ChainStatus>>,
+    pub(crate) committer: JoinHandle<()>,
+    pub(crate) own_issuer: String,
+    /// Address of the database, for checks that read it beside the node.
+    pub(crate) database: String,
+}
+
+pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> anyhow::Result<Node> {
+    let Opened { installation, store, keyring, auditor, tokens, database, .. } = opened;
+    let (id, development) = (installation.id, installation.development);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let keyring = Arc::new(keyring);
+    let store = Arc::new(store);
+    let policies = Arc::new(WasmPolicyEngine::with_shipped()?);
+    let (committer, committer_task): (Committer, _) = spawn(store.clone());
+    let recorder = Recorder::new(committer, Arc::clone(&clock));
+    let addresses = Addresses::new(&outside.base, &id.to_string())?;
+    let base = addresses.base().to_owned();
+    let own_issuer = own_issuer(&base, id.0);
+
+    let http = HttpClient::new(outside.trusted_roots, false)?;
+    let issuers = Arc::new(Issuers::new(
+        &own_issuer,
+        &base,
+        &[tokens.jwk()],
+        outside.issuers,
+        FederationIssuers::ConfiguredOnly,
+        http.clone(),
+        Arc::clone(&clock),
+    )?);
+    let providers = Providers::new(outside.providers, http, &clock)?;
+    let minter = TokenMinter::new(&base, id.0, &tokens);
+
+    let gate = Arc::new(Gate {
+        own_issuer: own_issuer.clone(),
+        vaults: store.clone(),
+        grants: store.clone(),
+        secrets: store.clone(),
+        identities: store.clone(),
+        policies: policies.clone(),
+        keyring: Arc::clone(&keyring),
+    });
+    let chain = Arc::new(ArcSwap::<ChainStatus>::default());
+    let shown = Arc::clone(&chain);
+    let services = Services {
+        development,
+        secrets: Secrets {
+            gate: Arc::clone(&gate),
+            store: store.clone(),
+            keyring: Arc::clone(&keyring),
+            recorder: recorder.clone(),
+            entropy: Arc::clone(&entropy),
+        },
+        admin: Administration {
+            gate: Arc::clone(&gate),
+            vaults: store.clone(),
+            grants: store.clone(),
+            audit: store.clone(),
+            policies,
+            keyring: Arc::clone(&keyring),
+            recorder: recorder.clone(),
+            entropy: Arc::clone(&entropy),
+        },
+        entrance: Entrance {
+            gate,
+            identities: store.clone(),
+            credentials: Arc::new(WorkloadCredentials::new(Arc::clone(&keyring), Arc::clone(&issuers), minter)),
+            keyring: Arc::clone(&keyring),
+            recorder: recorder.clone(),
+            entropy: Arc::clone(&entropy),
+        },
+        authenticator: Arc::new(BearerValidator::new(issuers, Arc::clone(&clock))),
+        sign_in: Arc::new(SignInService::new(providers, Arc::clone(&entropy))),
+        token_desk: Arc::new(Desk { base, installation: id.0, keys: vec![tokens.jwk()] }),
+        recorder,
+        flood: FloodGate::default(),
+        keyring,
+        clock,
+        entropy,
+        addresses,
+        chain: Arc::new(move || ChainStatus::clone(&shown.load())),
+    };
+    Ok(Node {
+        services: Arc::new(services),
+        store,
+        auditor: Arc::new(auditor),
+        installation: id,
+        chain,
+        committer: committer_task,
+        own_issuer,
+        database,
+    })
+}

@@ -1,0 +1,145 @@
+//! A permit pays for one sort of change, on one object, after one revision.
+
+use strongroom_domain::{
+    action::Action,
+    change::{Change, ChangeError},
+    grant::{Assignment, Scope},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
+    permit::ObjectRef,
+    principal::Grantee,
+    role::Role,
+    secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
+    test_support::{
+        permit, secret_ref, server_ref,
+        world::{demo, enabled, name, person},
+    },
+    vault::{Vault, VaultSettings},
+};
+use uuid::Uuid;
+
+const VAULT: VaultId = VaultId(Uuid::from_u128(1));
+const OTHER_VAULT: VaultId = VaultId(Uuid::from_u128(2));
+const DELETED: LifeState = LifeState::Deleted { deleted_at: 1, purge_at: 2 };
+
+fn version(last: u8) -> ObjectVersion {
+    ObjectVersion::from_bytes([last; 16])
+}
+
+fn row(secret: &str, life: LifeState, revision: i64) -> SecretMeta {
+    SecretMeta { name: name(secret).unwrap(), life, current: version(1), revision, tag: Vec::new() }
+}
+
+fn set(secret: &str, life: LifeState, revision: i64, sealed_as: u8) -> Change {
+    let meta = VersionMeta {
+        version: version(sealed_as),
+        attributes: enabled(),
+        created: 0,
+        updated: 0,
+        ordinal: 1,
+        data_key_id: [0; 16],
+        tag: Vec::new(),
+    };
+    let sealed = strongroom_crypto::SealedValue {
+        data_key_id: [0; 16],
+        wrapped_data_key: Vec::new(),
+        ciphertext: Vec::new(),
+        row_format: 1,
+    };
+    Change::SetSecret { secret: row(secret, life, revision), version: Box::new(SealedVersion { meta, sealed }) }
+}
+
+fn life(secret: &str, life: LifeState, revision: i64) -> Change {
+    Change::SetSecretLife { secret: row(secret, life, revision) }
+}
+
+fn grant(scope: Scope) -> Change {
+    let grantee = Grantee::Principal { id: person("ada").id.clone() };
+    let id = Uuid::from_u128(3);
+    Change::AddAssignment(Box::new(Assignment { id, grantee, role: Role::Reader, scope, created_at: 0, tag: Vec::new() }))
+}
+
+fn vault(name: &str) -> Change {
+    Change::PutVault(Box::new(Vault {
+        id: VAULT,
+        name: VaultName::parse(name).unwrap(),
+        settings: VaultSettings::default(),
+        revision: 1,
+        created_at: 0,
+        wrapped_key: Vec::new(),
+        tag: Vec::new(),
+    }))
+}
+
+fn spend(action: Action, object: ObjectRef, revision: Option<i64>, change: Change) -> Result<(), ChangeError> {
+    permit(Uuid::nil(), action, object, revision).apply(change, ()).map(|_| ())
+}
+
+fn db() -> ObjectRef {
+    secret_ref(VAULT, demo().unwrap(), Some(name("db").unwrap()))
+}
+
+fn object(vault: Option<VaultId>, kind: ObjectKind, text: Option<&str>) -> ObjectRef {
+    let name = text.map(|text| ObjectName::parse(text).unwrap());
+    ObjectRef { vault: vault.map(|id| (id, demo().unwrap())), kind, name }
+}
+
+#[test]
+fn a_change_on_the_permitted_object_fits() {
+    use Action::*;
+    let active = LifeState::Active;
+    let good = [
+        (SecretSet, db(), None, set("db", active, 77, 1)),
+        (SecretSet, db(), Some(4), set("DB", active, 5, 1)),
+        (SecretDelete, db(), Some(4), life("db", DELETED, 5)),
+        (SecretRecover, db(), Some(4), life("db", active, 5)),
+        (SecretPurge, db(), Some(4), Change::PurgeSecret),
+        (VaultCreate, object(None, ObjectKind::Vault, Some("payments")), None, vault("payments")),
+        (AssignmentAdd, server_ref(), None, grant(Scope::Server)),
+        (AssignmentAdd, object(Some(VAULT), ObjectKind::Vault, None), Some(1), grant(Scope::Vault { vault: VAULT })),
+        (
+            AssignmentAdd,
+            db(),
+            Some(1),
+            grant(Scope::Object { vault: VAULT, kind: ObjectKind::Secret, name: name("Db").unwrap() }),
+        ),
+        (SessionChange, server_ref(), None, Change::EndSession { id_hash: [0; 32] }),
+    ];
+    for (action, object, revision, change) in good {
+        let shown = format!("{action:?} {change:?}");
+        assert_eq!(spend(action, object, revision, change), Ok(()), "{shown}");
+    }
+}
+
+#[test]
+fn any_other_change_does_not_fit() {
+    use Action::*;
+    let active = LifeState::Active;
+    let in_other_vault =
+        || grant(Scope::Object { vault: OTHER_VAULT, kind: ObjectKind::Secret, name: name("db").unwrap() });
+    let bad = [
+        ("another name", SecretSet, db(), Some(4), set("other", active, 5, 1)),
+        ("another revision", SecretSet, db(), Some(4), set("db", active, 6, 1)),
+        ("another sort of action", SecretDelete, db(), Some(4), set("db", active, 5, 1)),
+        ("a read", SecretGet, db(), Some(4), set("db", active, 5, 1)),
+        ("a row that points elsewhere", SecretSet, db(), Some(4), set("db", active, 5, 2)),
+        ("a deletion dressed as a set", SecretSet, db(), Some(4), set("db", DELETED, 5, 1)),
+        ("a set on the collection", SecretSet, object(Some(VAULT), ObjectKind::Secret, None), None, set("db", active, 1, 1)),
+        ("a set without a vault", SecretSet, object(None, ObjectKind::Secret, Some("db")), None, set("db", active, 1, 1)),
+        ("a recovery by a deletion's permit", SecretDelete, db(), Some(4), life("db", active, 5)),
+        ("a deletion by a recovery's permit", SecretRecover, db(), Some(4), life("db", DELETED, 5)),
+        ("a deletion of what was not there", SecretDelete, db(), None, life("db", DELETED, 1)),
+        ("a purge of what was not there", SecretPurge, db(), None, Change::PurgeSecret),
+        ("a purge by a deletion's permit", SecretDelete, db(), Some(4), Change::PurgeSecret),
+        ("a purge of a vault", SecretPurge, object(Some(VAULT), ObjectKind::Vault, Some("db")), Some(4), Change::PurgeSecret),
+        ("another vault", VaultCreate, object(None, ObjectKind::Vault, Some("payments")), None, vault("other")),
+        ("a vault that is there", VaultCreate, object(Some(VAULT), ObjectKind::Vault, None), Some(1), vault("demo")),
+        ("a wider scope", AssignmentAdd, db(), Some(4), grant(Scope::Server)),
+        ("the whole vault", AssignmentAdd, db(), Some(4), grant(Scope::Vault { vault: VAULT })),
+        ("a secret of another vault", AssignmentAdd, db(), Some(4), in_other_vault()),
+        ("another vault's scope", AssignmentAdd, object(Some(VAULT), ObjectKind::Vault, None), Some(1), grant(Scope::Vault { vault: OTHER_VAULT })),
+        ("a session by a grant's permit", AssignmentAdd, server_ref(), None, Change::EndSession { id_hash: [0; 32] }),
+    ];
+    for (what, action, object, revision, change) in bad {
+        assert_eq!(spend(action, object, revision, change), Err(ChangeError), "{what}");
+    }
+}

@@ -1,0 +1,197 @@
+//! Addresses of the dashboard's own pages. Every link, form action and redirect is built here, and
+//! a [`ReturnTo`] is the only text from outside that a redirect may follow.
+
+use strongroom_domain::names::{ObjectName, ObjectVersion, VaultName};
+use url::form_urlencoded;
+
+use crate::{
+    message::Method,
+    paths,
+    routes::{self, Access, Found, Site},
+};
+
+/// The list of vaults: where everybody starts.
+pub(super) const VAULTS: &str = "/vaults";
+/// The audit list.
+pub(super) const AUDIT: &str = "/audit";
+/// The sign-in page.
+pub(super) const SIGN_IN: &str = "/sign-in";
+/// Where providers send the browser back to.
+pub(super) const CALLBACK: &str = "/auth/callback";
+/// Ends the session.
+pub(super) const SIGN_OUT: &str = "/sign-out";
+/// Says that the session has ended.
+pub(super) const SIGNED_OUT: &str = "/signed-out";
+
+/// Longest address to go on to after sign-in, in bytes: it travels in a sealed cookie.
+const MAX_RETURN_TO: usize = 1024;
+
+/// The secrets of a vault.
+pub(super) fn secrets(vault: &VaultName) -> String {
+    format!("{VAULTS}/{vault}/secrets")
+}
+
+/// One page of the secrets of a vault; `query` is empty for no search.
+pub(super) fn secrets_page(vault: &VaultName, query: &str, after: Option<&ObjectName>) -> String {
+    with_query(secrets(vault), &[("q", Some(query)), ("after", after.map(ObjectName::as_str))])
+}
+
+/// A secret, or one of its versions.
+pub(super) fn secret(vault: &VaultName, name: &ObjectName, version: Option<&ObjectVersion>) -> String {
+    match version {
+        Some(version) => format!("{}/{name}/{version}", secrets(vault)),
+        None => format!("{}/{name}", secrets(vault)),
+    }
+}
+
+/// Reveals a version.
+pub(super) fn reveal(vault: &VaultName, name: &ObjectName, version: &ObjectVersion) -> String {
+    format!("{}/reveal", secret(vault, name, Some(version)))
+}
+
+/// The audit list with a filter, from a record on.
+pub(super) fn audit(
+    outcome: Option<&str>,
+    principal: Option<&str>,
+    object: Option<&str>,
+    before: Option<&str>,
+) -> String {
+    let pairs = [("outcome", outcome), ("principal", principal), ("object", object), ("before", before)];
+    with_query(AUDIT.to_owned(), &pairs)
+}
+
+/// The sign-in page, leading back.
+pub(super) fn sign_in(return_to: &ReturnTo) -> String {
+    with_query(SIGN_IN.to_owned(), &[("return_to", return_to.unless_default())])
+}
+
+/// Begins a sign-in at a provider.
+pub(super) fn sign_in_start(provider: &str, return_to: &ReturnTo) -> String {
+    // In a path, `+` stands for itself.
+    let provider = form_urlencoded::byte_serialize(provider.as_bytes()).collect::<String>().replace('+', "%20");
+    with_query(format!("/auth/{provider}/start"), &[("return_to", return_to.unless_default())])
+}
+
+/// Appends the pairs that have a value.
+fn with_query(path: String, pairs: &[(&str, Option<&str>)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            query.append_pair(name, value);
+        }
+    }
+    let query = query.finish();
+    if query.is_empty() { path } else { format!("{path}?{query}") }
+}
+
+/// Where to go on after sign-in: a page of the dashboard that needs a session, and nothing else. It
+/// can lead neither to another host nor into another sign-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ReturnTo(String);
+
+impl Default for ReturnTo {
+    fn default() -> Self {
+        Self(VAULTS.to_owned())
+    }
+}
+
+impl ReturnTo {
+    /// Reads an address from outside.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (path, query) = text.split_once('?').unwrap_or((text, ""));
+        // No backslash, control or white space: browsers repair those into other addresses.
+        let plain = text.len() <= MAX_RETURN_TO
+            && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'#'))
+            && path.starts_with('/')
+            && !path.starts_with("//");
+        let segments = paths::segments(path).ok().filter(|_| plain)?;
+        paths::query(query).ok()?;
+        if segments.iter().any(|segment| matches!(segment.as_str(), "." | "..")) {
+            return None;
+        }
+        match routes::find(Site::Base, Method::Get, &segments) {
+            Found::Route(route, _) if route.access == Access::Session => Some(Self(text.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// The page that a request without a session asked for; for a form, the page it stands on.
+    pub(super) fn of(method: Method, path: &str, query: &str) -> Self {
+        let target = match method {
+            Method::Get if !query.is_empty() => format!("{path}?{query}"),
+            Method::Get => path.to_owned(),
+            _ => path.strip_suffix("/reveal").unwrap_or_default().to_owned(),
+        };
+        Self::parse(&target).unwrap_or_default()
+    }
+
+    /// The address.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn unless_default(&self) -> Option<&str> {
+        (self.0 != VAULTS).then_some(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn pages_are_returned_to() {
+        for good in ["/", "/vaults", "/vaults/demo/secrets?q=db&after=x", "/vaults/demo/secrets/db", "/audit?outcome=denied"]
+        {
+            assert_eq!(ReturnTo::parse(good).map(|r| r.0).as_deref(), Some(good));
+        }
+    }
+
+    #[test]
+    fn nothing_else_is() {
+        for bad in [
+            "", "vaults", "//evil.example", "/\\evil.example", "/\t/evil.example", "https://evil.example/vaults",
+            "/vaults\\..\\x", "/vaults#x", "/vaults\r\nset-cookie: a=b", "/sign-in", "/sign-in?return_to=/sign-in",
+            "/auth/dev/start", "/auth/callback", "/sign-out", "/signed-out", "/assets/app.js", "/api/v1/audit",
+            "/vaults/../auth/dev/start", "/vaults/%2e%2e/secrets/x", "/vaults/%zz/secrets", "/evil", "/vaults?a=%f",
+        ] {
+            assert_eq!(ReturnTo::parse(bad), None, "{bad}");
+        }
+        assert_eq!(ReturnTo::parse(&format!("/vaults?q={}", "x".repeat(MAX_RETURN_TO))), None);
+    }
+
+    #[test]
+    fn a_form_leads_back_to_its_page() {
+        let page = "/vaults/demo/secrets/db/0123456789abcdef0123456789abcdef";
+        assert_eq!(ReturnTo::of(Method::Post, &format!("{page}/reveal"), "").as_str(), page);
+        assert_eq!(ReturnTo::of(Method::Post, SIGN_OUT, "").as_str(), VAULTS);
+        assert_eq!(ReturnTo::of(Method::Get, AUDIT, "outcome=denied").as_str(), "/audit?outcome=denied");
+    }
+
+    #[test]
+    fn what_is_sent_is_read_back() {
+        let to = ReturnTo::parse("/vaults/demo/secrets?q=a%20b&after=c").unwrap();
+        let link = sign_in_start("my idp", &to);
+        let (path, query) = link.split_once('?').unwrap();
+        assert_eq!(paths::segments(path).unwrap(), ["auth", "my idp", "start"]);
+        assert_eq!(paths::query(query).unwrap(), [("return_to".to_owned(), to.0)]);
+        assert_eq!(sign_in(&ReturnTo::default()), SIGN_IN);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_accepted_stays_on_this_host(
+            text in prop_oneof!["\\PC{0,60}", "[/\\\\.%a-z0-9?#:@\t\n ]{0,40}", "/(vaults|audit|VAULTS)?[/\\\\.%a-z0-9?#:@ ]{0,40}"]
+        ) {
+            if let Some(to) = ReturnTo::parse(&text) {
+                let base = url::Url::parse("https://vault.localhost:8443/auth/callback").unwrap();
+                let joined = base.join(to.as_str()).unwrap();
+                prop_assert_eq!(joined.origin(), base.origin());
+                let first = joined.path().trim_start_matches('/').split('/').next().unwrap_or_default().to_ascii_lowercase();
+                prop_assert!(["", "vaults", "audit"].contains(&first.as_str()) || joined.path().contains('%'), "{}", joined);
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What went wrong, as pages: denied, not found, failed. Three different things that look different.
+//!
+//! A denial tells the stage, the reason and what to ask for; it must not tell whether what was asked
+//! for exists.
+
+use strongroom_domain::{
+    action::Action,
+    admin::AdminError,
+    context::RequestContext,
+    decision::{Denial, DenyReason},
+    entrance::EntranceError,
+    role::Role,
+    secrets::SecretError,
+};
+use strongroom_web::{Changed, DeniedPage, ErrorPage, NotFoundPage, Shell, Stage, StageState};
+
+use super::{
+    frame::{Place, Viewer},
+    links, rendered,
+};
+use crate::{
+    message::{Method, Response},
+    problem::Problem,
+    routes::Endpoint,
+};
+
+/// Why a page is not what was asked for.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The gate said no.
+    Denied(Denial),
+    /// Anything else.
+    Problem(Problem),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Denial> for Failure {
+    fn from(denial: Denial) -> Self {
+        match denial.reason {
+            // Not a judgement: what was to be judged could not be.
+            DenyReason::Tampered | DenyReason::Unavailable => Self::Problem(denial.into()),
+            _ => Self::Denied(denial),
+        }
+    }
+}
+
+impl From<SecretError> for Failure {
+    fn from(error: SecretError) -> Self {
+        match error {
+            SecretError::Denied(denial) => denial.into(),
+            other => Self::Problem(other.into()),
+        }
+    }
+}
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Denied(denial) => denial.into(),
+            other => Self::Problem(other.into()),
+        }
+    }
+}
+
+impl From<EntranceError> for Failure {
+    fn from(error: EntranceError) -> Self {
+        Self::Problem(error.into())
+    }
+}
+
+/// Answers a failure to somebody signed in.
+pub(super) async fn answer(viewer: &Viewer<'_>, failure: Failure) -> Response {
+    let place = Place::of(viewer.call);
+    match failure {
+        Failure::Denied(denial) => {
+            let shell = viewer.shell(&place).await;
+            let page = denied(&viewer.call.ctx, shell, &place, denial);
+            Response { reason: "denied", ..rendered(403, page.render()) }
+        }
+        Failure::Problem(problem) => {
+            let shell = viewer.shell(&place).await;
+            page(&viewer.call.ctx, &problem, Some((shell, &place, viewer.call.endpoint)))
+        }
+    }
+}
+
+/// A problem as a page, with the frame when somebody is signed in.
+pub(super) fn page(ctx: &RequestContext, problem: &Problem, around: Option<(Shell, &Place, Endpoint)>) -> Response {
+    let request_id = ctx.request_id.to_string();
+    let endpoint = around.as_ref().map(|(_, _, endpoint)| *endpoint);
+    let retry_href = around.as_ref().and_then(|(_, place, endpoint)| {
+        (problem.status >= 500 && method(*endpoint) == Method::Get).then(|| place.href())
+    });
+    let shell = around.map(|(shell, ..)| shell);
+    let page = if problem.status == 404 {
+        rendered(404, NotFoundPage { shell, home_href: links::VAULTS.to_owned(), request_id }.render())
+    } else {
+        let changed = match endpoint {
+            Some(Endpoint::SignOut) if problem.status >= 500 => Changed::Unknown,
+            _ => Changed::Nothing,
+        };
+        let cause = problem.message.lines().next().map(str::to_owned);
+        let failed = headline(problem.status).to_owned();
+        rendered(problem.status, ErrorPage { shell, failed, cause, changed, request_id, retry_href }.render())
+    };
+    let page = if problem.status == 503 { page.with("retry-after", "2".to_owned()) } else { page };
+    Response { reason: problem.reason, ..page }
+}
+
+fn method(endpoint: Endpoint) -> Method {
+    match endpoint {
+        Endpoint::SignOut | Endpoint::SecretReveal => Method::Post,
+        _ => Method::Get,
+    }
+}
+
+fn headline(status: u16) -> &'static str {
+    match status {
+        400 => "The request could not be understood",
+        403 => "The request was refused",
+        405 => "This address does not answer such a request",
+        408 => "The request took too long",
+        409 => "The request came between other changes",
+        413 | 414 => "The request is too long",
+        421 => "This host is not served here",
+        502 | 503 => "The service is temporarily unavailable",
+        _ => "Something failed",
+    }
+}
+
+fn denied(ctx: &RequestContext, shell: Shell, place: &Place, denial: Denial) -> DeniedPage {
+    let needs_role = denial.reason == DenyReason::NoRole;
+    let (headline, reason) = told(ctx, place, &denial);
+    DeniedPage {
+        shell,
+        object: place.title(),
+        refused: refused(denial.action).to_owned(),
+        headline: headline.to_owned(),
+        reason,
+        reason_code: denial.reason.code().to_owned(),
+        stages: stages(place, &denial.reason),
+        missing_role: needs_role.then(|| least_role(denial.action)).flatten().map(|role| role.name().to_owned()),
+        missing_scope: needs_role.then(|| place.scope()),
+        decision_id: denial.request_id.to_string(),
+        back_href: Some(match place {
+            Place::Secret(vault, name, Some(_)) if denial.action == Action::SecretGet => {
+                links::secret(vault, name, None)
+            }
+            Place::Secret(vault, ..) => links::secrets(vault),
+            _ => links::VAULTS.to_owned(),
+        }),
+    }
+}
+
+fn refused(action: Action) -> &'static str {
+    match action {
+        Action::SecretList => "You cannot list the secrets of this vault.",
+        Action::SecretShow | Action::SecretListVersions => "You cannot see this secret.",
+        Action::SecretGet => "You cannot read this secret's value.",
+        Action::AuditRead => "You cannot read audit records.",
+        _ => "You cannot do this.",
+    }
+}
+
+/// Headline and sentence of a reason.
+fn told(ctx: &RequestContext, place: &Place, denial: &Denial) -> (&'static str, String) {
+    match &denial.reason {
+        DenyReason::Network => (
+            "Your address is not allowed",
+            format!("The vault's network rules do not list the address you come from, {}.", ctx.client.to_canonical()),
+        ),
+        DenyReason::Identity => {
+            ("This identity does not count any more", "The identity you act as is disabled or gone.".to_owned())
+        }
+        DenyReason::NoRole => {
+            let where_ = match place {
+                Place::Secrets(_) => "this vault or the installation",
+                Place::Secret(..) => "this secret, its vault or the installation",
+                Place::Vaults | Place::Audit | Place::Elsewhere => "the installation",
+            };
+            ("No role of yours allows this", format!("It needs a role that contains it, on {where_}."))
+        }
+        DenyReason::Policy { sentence, .. } => ("A policy module refused", sentence.clone()),
+        DenyReason::PolicyFailed { .. } => (
+            "A policy module gave no answer",
+            "A policy that cannot be evaluated denies. Whoever administers the vault can see why in the audit log."
+                .to_owned(),
+        ),
+        DenyReason::Tampered | DenyReason::Unavailable => {
+            ("This could not be judged", "What was to be judged could not be read.".to_owned())
+        }
+    }
+}
+
+/// The stages of the gate up to the one that stopped the request, and those it did not reach. The
+/// same for a vault that does not exist.
+fn stages(place: &Place, reason: &DenyReason) -> Vec<Stage> {
+    let in_vault = matches!(place, Place::Secrets(_) | Place::Secret(..));
+    let names: &[&str] =
+        if in_vault { &["Network rules", "Identity", "Roles", "Policy modules"] } else { &["Identity", "Roles"] };
+    let (stopped, detail) = match reason {
+        DenyReason::Network => ("Network rules", "Address not listed".to_owned()),
+        DenyReason::Identity => ("Identity", "Disabled or gone".to_owned()),
+        DenyReason::NoRole => ("Roles", "No assignment".to_owned()),
+        DenyReason::Policy { attachment, .. } | DenyReason::PolicyFailed { attachment, .. } => {
+            ("Policy modules", attachment.clone())
+        }
+        DenyReason::Tampered | DenyReason::Unavailable => return Vec::new(),
+    };
+    let stop = names.iter().position(|name| *name == stopped);
+    let stage = |(index, name): (usize, &&str)| {
+        let (state, detail) = match stop {
+            Some(stop) if index < stop => (StageState::Passed, None),
+            Some(stop) if index == stop => (StageState::Stopped, Some(detail.clone())),
+            _ => (StageState::NotReached, Some("Not reached".to_owned())),
+        };
+        Stage { name: (*name).to_owned(), state, detail }
+    };
+    names.iter().enumerate().map(stage).collect()
+}
+
+/// The built-in role that allows an action and as little else as possible.
+pub(super) fn least_role(action: Action) -> Option<Role> {
+    let breadth = |role: &Role| Action::ALL.iter().filter(|other| role.allows(**other)).count();
+    Role::ALL.iter().copied().filter(|role| role.allows(action)).min_by_key(breadth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_role_to_ask_for_is_the_smallest() {
+        assert_eq!(least_role(Action::SecretGet), Some(Role::SecretsUser));
+        assert_eq!(least_role(Action::SecretList), Some(Role::Reader));
+        assert_eq!(least_role(Action::AuditRead), Some(Role::Auditor));
+        assert_eq!(least_role(Action::VaultCreate), Some(Role::Contributor));
+        assert_eq!(least_role(Action::TokenIssue), Some(Role::Owner));
+    }
+
+    #[test]
+    fn stages_end_where_the_request_did() {
+        let place = Place::Secrets(strongroom_domain::names::VaultName::parse("demo").unwrap());
+        let states = |reason| stages(&place, &reason).into_iter().map(|stage| stage.state).collect::<Vec<_>>();
+        use StageState::{NotReached, Passed, Stopped};
+        assert_eq!(states(DenyReason::Network), [Stopped, NotReached, NotReached, NotReached]);
+        assert_eq!(states(DenyReason::NoRole), [Passed, Passed, Stopped, NotReached]);
+        assert_eq!(stages(&Place::Audit, &DenyReason::NoRole).len(), 2, "the installation has no network rules");
+    }
+}

@@ -1,0 +1,259 @@
+//! One secret: its metadata and versions, and its value in the answer to a reveal and nowhere else.
+
+use strongroom_domain::{
+    action::Action,
+    gate::Ask,
+    names::{ObjectName, ObjectVersion, VaultName},
+    secret::{SecretItem, VaultFacts},
+    secrets::MAX_PAGE,
+};
+use strongroom_web::{ReasonField, RevealForm, Revealed, SecretPage, Snippet, VersionRow};
+use zeroize::Zeroizing;
+
+use super::{
+    Failure,
+    frame::{Place, Viewer},
+    links, problems, rendered, session, view,
+};
+use crate::{
+    api::wire::API_VERSIONS,
+    message::{Request, Response},
+    paths::Addresses,
+    problem::Problem,
+};
+
+/// For how many seconds a revealed value is shown.
+const SHOWN_SECONDS: u32 = 30;
+/// Pages of versions that are read for the list. They come in no order of time, so the newest are
+/// only known when all are read.
+const VERSION_PAGES: usize = 4;
+
+/// The secret that an address names. What cannot be a name is the name of nothing.
+struct Named {
+    vault: VaultName,
+    name: ObjectName,
+    version: Option<ObjectVersion>,
+}
+
+impl Named {
+    fn of(viewer: &Viewer<'_>) -> Result<Self, Problem> {
+        let call = viewer.call;
+        let version = match call.parameter(2) {
+            "" => None,
+            text => Some(ObjectVersion::parse(text).map_err(|_| Problem::no_route())?),
+        };
+        Ok(Self {
+            vault: VaultName::parse(call.parameter(0)).map_err(|_| Problem::no_route())?,
+            name: ObjectName::parse(call.parameter(1)).map_err(|_| Problem::no_route())?,
+            version,
+        })
+    }
+}
+
+/// GET /vaults/{vault}/secrets/{name}[/{version}]
+///
+/// # Errors
+/// The gate's denial, or why the secret cannot be shown.
+pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let Named { vault, name, version } = Named::of(viewer)?;
+    let (item, facts) = viewer.services.secrets.show(&viewer.call.ctx, &vault, &name, version.as_ref()).await?;
+    let place = Place::Secret(vault.clone(), item.secret.name.clone(), version);
+    let page = fill_in(viewer, &place, &vault, item, facts, None).await;
+    Ok(rendered(200, page.render()))
+}
+
+/// POST /vaults/{vault}/secrets/{name}/{version}/reveal
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why the value cannot be read.
+pub(super) async fn reveal(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    session::check_form(viewer, request)?;
+    let Named { vault, name, version } = Named::of(viewer)?;
+    let ctx = &viewer.call.ctx;
+    let opened = viewer.services.secrets.get(ctx, &vault, &name, version.as_ref()).await?;
+    let item = SecretItem { secret: opened.secret, version: opened.meta };
+    let shown = (item.secret.current != item.version.version).then(|| item.version.version.clone());
+    let place = Place::Secret(vault.clone(), item.secret.name.clone(), shown);
+    let hide_href = place.href();
+    let revealed = Revealed::new(
+        Zeroizing::new(opened.value.expose().to_owned()),
+        SHOWN_SECONDS,
+        ctx.request_id.to_string(),
+        view::moment_millis(ctx.now),
+        None,
+        hide_href.clone(),
+    );
+    drop(opened.value);
+    let page = fill_in(viewer, &place, &vault, item, opened.vault, Some(revealed)).await;
+    Ok(rendered(200, page.render()).with("refresh", format!("{SHOWN_SECONDS}; url={hide_href}")))
+}
+
+async fn fill_in(
+    viewer: &Viewer<'_>,
+    place: &Place,
+    vault: &VaultName,
+    item: SecretItem,
+    facts: VaultFacts,
+    revealed: Option<Revealed>,
+) -> SecretPage {
+    let (versions, versions_partial) = versions(viewer, vault, &item).await;
+    let no_reveal = if revealed.is_some() { None } else { no_reveal(viewer, vault, &item).await };
+    let SecretItem { secret, version: meta } = item;
+    let (name, current) = (&secret.name, secret.current == meta.version);
+    let addresses = &viewer.services.addresses;
+    SecretPage {
+        shell: viewer.shell(place).await,
+        name: name.to_string(),
+        vault: vault.to_string(),
+        version: meta.version.to_string(),
+        current,
+        current_href: (!current).then(|| links::secret(vault, name, None)),
+        state: view::state(&meta.attributes, viewer.now()),
+        content_type: meta.attributes.content_type.clone(),
+        identifier: addresses.secret(vault, name, Some(&meta.version)),
+        tags: view::tags(&meta.attributes.tags),
+        created: view::moment(meta.created),
+        updated: view::moment(meta.updated),
+        not_before: meta.attributes.not_before.map(view::moment),
+        expires: meta.attributes.expires.map(view::moment),
+        recovery: view::recovery(facts),
+        reveal: no_reveal.is_none().then(|| RevealForm {
+            action: links::reveal(vault, name, &meta.version),
+            csrf_token: viewer.form_token(),
+            reason: ReasonField::Absent,
+            error: None,
+            shown_for_seconds: SHOWN_SECONDS,
+        }),
+        no_reveal,
+        revealed,
+        versions,
+        versions_next_href: None,
+        versions_partial,
+        copy_as: copy_as(addresses, viewer.services.development, vault, name, (!current).then_some(&meta.version)),
+    }
+}
+
+/// Why there is nothing to reveal with, as far as it is known beforehand.
+async fn no_reveal(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Option<String> {
+    if !item.version.attributes.enabled {
+        return Some("This version is disabled, so nobody can read its value.".to_owned());
+    }
+    let version = Some(&item.version.version);
+    let ask = Ask { version, ..Ask::secret(Action::SecretGet, vault, &item.secret.name) };
+    if viewer.may(&ask).await {
+        return None;
+    }
+    let role = problems::least_role(Action::SecretGet)?.name();
+    Some(format!("You may not read the value now. It takes the role {role}, and that no policy of the vault objects."))
+}
+
+/// Versions, newest first, and what is missing from them. A list that is refused does not take the
+/// page with it.
+async fn versions(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem) -> (Vec<VersionRow>, Option<String>) {
+    let (mut items, partial) = match read_versions(viewer, vault, &shown.secret.name).await {
+        Ok((items, true)) => (items, None),
+        Ok((items, false)) => {
+            let words = format!("This secret has more than {} versions; not all of them are listed.", items.len());
+            (items, Some(words))
+        }
+        Err(Failure::Denied(denial)) => {
+            let words = format!("You may not list the versions: {}, decision {}.", denial.reason.code(), denial.request_id);
+            (Vec::new(), Some(words))
+        }
+        Err(Failure::Problem(_)) => (Vec::new(), Some("The other versions could not be read just now.".to_owned())),
+    };
+    if !items.iter().any(|item| item.version.version == shown.version.version) {
+        items.push(shown.clone());
+    }
+    items.sort_by_key(|item| std::cmp::Reverse(item.version.ordinal));
+    let row = |item: &SecretItem| VersionRow {
+        version: item.version.version.to_string(),
+        href: links::secret(vault, &shown.secret.name, Some(&item.version.version)),
+        current: item.version.version == item.secret.current,
+        shown: item.version.version == shown.version.version,
+        state: view::state(&item.version.attributes, viewer.now()),
+        created: view::moment(item.version.created),
+        expires: item.version.attributes.expires.map(view::moment),
+    };
+    (items.iter().map(row).collect(), partial)
+}
+
+/// Versions in order of their ids, and whether these are all.
+async fn read_versions(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    name: &ObjectName,
+) -> Result<(Vec<SecretItem>, bool), Failure> {
+    let mut items = Vec::new();
+    let mut after: Option<ObjectVersion> = None;
+    for _ in 0..VERSION_PAGES {
+        let ctx = viewer.further()?;
+        let (page, _) = viewer.services.secrets.versions(&ctx, vault, name, after.as_ref(), MAX_PAGE).await?;
+        items.extend(page.items);
+        after = page.next.and_then(|next| ObjectVersion::parse(&next).ok());
+        if after.is_none() {
+            return Ok((items, true));
+        }
+    }
+    Ok((items, false))
+}
+
+/// Commands that read the secret. A token stands in a variable, a value stands nowhere.
+fn copy_as(
+    addresses: &Addresses,
+    development: bool,
+    vault: &VaultName,
+    name: &ObjectName,
+    version: Option<&ObjectVersion>,
+) -> Vec<Snippet> {
+    let vault_url = addresses.vault(vault);
+    let identifier = addresses.secret(vault, name, version);
+    let api_version = API_VERSIONS.iter().rfind(|version| !version.contains("preview")).copied().unwrap_or("7.6");
+    // An installation of `dev` has a certificate authority of its own.
+    let authority = if development { " --cacert \"$VAULT_CA\"" } else { "" };
+    let cli_version = version.map(|version| format!(" --version {version}")).unwrap_or_default();
+    let python_version = version.map(|version| format!(", \"{version}\"")).unwrap_or_default();
+    let snippet = |label: &str, code: String| Snippet { label: label.to_owned(), code };
+    vec![
+        snippet(
+            "curl",
+            format!(
+                "curl{authority} -H \"Authorization: Bearer $TOKEN\" \\\n  \"{identifier}?api-version={api_version}\""
+            ),
+        ),
+        snippet("Command line", format!("strongroom secret get {name} --vault-url {vault_url}{cli_version}")),
+        snippet(
+            "Python",
+            format!(
+                "from azure.identity import EnvironmentCredential\n\
+                 from azure.keyvault.secrets import SecretClient\n\n\
+                 credential = EnvironmentCredential(disable_instance_discovery=True)\n\
+                 client = SecretClient(\"{vault_url}\", credential)\n\
+                 value = client.get_secret(\"{name}\"{python_version}).value"
+            ),
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snippets_name_the_version_only_when_it_is_an_older_one() {
+        let addresses = Addresses::new("https://vault.localhost:8443", "t").unwrap();
+        let (vault, name) = (VaultName::parse("demo").unwrap(), ObjectName::parse("Db-Password").unwrap());
+        let version = ObjectVersion::from_bytes([0xab; 16]);
+        let texts = |version| copy_as(&addresses, true, &vault, &name, version).into_iter().map(|s| s.code);
+        assert_eq!(
+            texts(None).next().as_deref(),
+            Some(
+                "curl --cacert \"$VAULT_CA\" -H \"Authorization: Bearer $TOKEN\" \\\n  \
+                 \"https://demo.vault.localhost:8443/secrets/Db-Password?api-version=2026-04-01\""
+            )
+        );
+        assert!(texts(None).all(|code| !code.contains(version.as_str())));
+        assert!(texts(Some(&version)).all(|code| code.contains(version.as_str())));
+        assert!(texts(None).all(|code| code.contains("https://demo.vault.localhost:8443")));
+    }
+}

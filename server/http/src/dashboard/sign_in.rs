@@ -1,0 +1,262 @@
+//! Sign-in at a provider, and the pages around it.
+//!
+//! What must be kept between the way out and the way back (state, nonce, code verifier, where to go
+//! on) is sealed into a cookie of ten minutes; nothing is stored here before somebody has proven who
+//! they are. A sign-in begins a new session and ends the one before it.
+
+use std::sync::Arc;
+
+use data_encoding::BASE64URL_NOPAD;
+use strongroom_crypto::Plaintext;
+use strongroom_domain::{
+    context::RequestContext,
+    principal::{Principal, PrincipalKind},
+    sign_in::SignInError,
+    time::uuid_v7,
+};
+use strongroom_web::{Provider, SignInPage, SignedOutPage};
+use zeroize::Zeroizing;
+
+use super::{
+    frame, links,
+    links::ReturnTo,
+    redirect, rendered,
+    session::{self, set_cookie},
+};
+use crate::{
+    edge::Call,
+    message::{Request, Response},
+    problem::Problem,
+    services::Services,
+};
+
+/// Name of the cookie of a sign-in under way.
+const COOKIE: &str = "__Host-sign-in";
+/// Under which it is sealed.
+const LABEL: &str = "sign-in";
+/// How long a sign-in may take, in seconds.
+const LIFETIME: u32 = 600;
+/// Most bytes of a cookie, name and value, that every browser keeps (RFC 6265, section 6.1).
+const MAX_COOKIE: usize = 4096;
+/// Longest display name, in characters.
+const MAX_NAME: usize = 128;
+
+/// GET /sign-in
+///
+/// # Errors
+/// None.
+pub(super) fn page(services: &Services, request: &Request) -> Result<Response, Problem> {
+    Ok(rendered(200, form(services, &return_to(request), None).render()))
+}
+
+/// GET /signed-out
+///
+/// # Errors
+/// None.
+pub(super) fn signed_out(services: &Services) -> Result<Response, Problem> {
+    let mut providers = services.sign_in.providers();
+    let only = if providers.len() == 1 { providers.pop().map(|provider| provider.name) } else { None };
+    let page = SignedOutPage {
+        host: frame::host(services).to_owned(),
+        development: services.development,
+        sign_in_href: links::SIGN_IN.to_owned(),
+        provider: only,
+    };
+    Ok(rendered(200, page.render()))
+}
+
+/// GET /auth/{provider}/start: to the provider, with a cookie to come back with.
+///
+/// # Errors
+/// None: a failure is the sign-in page with a sentence.
+pub(super) async fn start(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let return_to = return_to(request);
+    let redirect_uri = format!("{}{}", services.addresses.base(), links::CALLBACK);
+    match services.sign_in.begin(call.parameter(0), &redirect_uri, call.ctx.now).await {
+        Ok((location, kept)) => {
+            let value = UnderWay { created: call.ctx.now, return_to, kept }.seal(services)?;
+            Ok(redirect(location).with("set-cookie", set_cookie(COOKIE, &value, Some(LIFETIME))))
+        }
+        Err(SignInError::UnknownProvider) => Err(Problem { reason: "sign-in-unknown-provider", ..Problem::no_route() }),
+        Err(error @ SignInError::Unreachable) => Ok(refused(services, &return_to, &error)),
+        Err(error @ (SignInError::Refused | SignInError::Invalid(_))) => {
+            tracing::error!(%error, reason = error.reason(), "a sign-in could not be begun");
+            Err(Problem { reason: error.reason(), ..Problem::internal() })
+        }
+    }
+}
+
+/// GET /auth/callback: from the provider, into a session.
+///
+/// # Errors
+/// 503 when the session cannot be recorded; other failures are the sign-in page with a sentence.
+pub(super) async fn callback(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let now = call.ctx.now;
+    let under_way = request
+        .cookies
+        .as_deref()
+        .and_then(|cookies| session::cookie(cookies, COOKIE))
+        .and_then(|value| UnderWay::open(services, value, now));
+    let Some(UnderWay { return_to, kept, .. }) = under_way else {
+        return Ok(refused(services, &ReturnTo::default(), &SignInError::Invalid("sign-in-not-begun-here")));
+    };
+    let (principal, name) = match services.sign_in.finish(&kept, &request.query, now).await {
+        // People alone have sessions, whatever a provider says.
+        Ok((principal, _)) if principal.is_anonymous() || principal.kind != PrincipalKind::User => {
+            return Ok(refused(services, &return_to, &SignInError::Refused).with("set-cookie", done()));
+        }
+        Ok(signed_in) => signed_in,
+        // Says nothing about the sign-in under way, which may be another: its cookie stays.
+        Err(error @ SignInError::Invalid(_)) => return Ok(refused(services, &return_to, &error)),
+        Err(error) => return Ok(refused(services, &return_to, &error).with("set-cookie", done())),
+    };
+    end_session_before(services, call, request).await?;
+    let cookie = services.entrance.begin_session(&call.ctx, principal, shown_name(&name)).await?;
+    let response = redirect(return_to.as_str().to_owned()).with("set-cookie", done());
+    Ok(session::begun(response, &cookie))
+}
+
+/// Ends the session that this browser had until now, so that a new sign-in leaves no old way in.
+async fn end_session_before(services: &Services, call: &Call, request: &Request) -> Result<(), Problem> {
+    let ctx = &call.ctx;
+    let Some(before) = session::find(services, request.cookies.as_deref(), ctx.now).await? else { return Ok(()) };
+    let id = uuid_v7(ctx.now, &*services.entropy).map_err(|_| Problem::internal())?;
+    let whose: Arc<Principal> = Arc::new(before.principal.clone());
+    let ending = RequestContext::new(id, whose, ctx.client, ctx.listener, ctx.now);
+    Ok(services.entrance.end_session(&ending, before.id_hash).await?)
+}
+
+fn shown_name(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect()
+}
+
+fn return_to(request: &Request) -> ReturnTo {
+    request.query("return_to").and_then(ReturnTo::parse).unwrap_or_default()
+}
+
+/// Takes the cookie of a finished sign-in back.
+fn done() -> String {
+    set_cookie(COOKIE, "", Some(0))
+}
+
+fn form(services: &Services, return_to: &ReturnTo, error: Option<String>) -> SignInPage {
+    let provider = |provider: strongroom_domain::sign_in::SignInProvider| Provider {
+        href: links::sign_in_start(&provider.id, return_to),
+        name: provider.name,
+        detail: None,
+        last_used: false,
+    };
+    SignInPage {
+        host: frame::host(services).to_owned(),
+        development: services.development,
+        providers: services.sign_in.providers().into_iter().map(provider).collect(),
+        error,
+    }
+}
+
+/// The sign-in page with a sentence: a sign-in that did not lead to a session.
+fn refused(services: &Services, return_to: &ReturnTo, error: &SignInError) -> Response {
+    let (status, sentence) = match error {
+        SignInError::Unreachable => (502, "The sign-in provider does not answer. Try again in a moment."),
+        SignInError::Refused => (403, "The provider did not let this sign-in through, or it knows no account for you here."),
+        SignInError::UnknownProvider => (400, "This way to sign in is not offered any more. Start again."),
+        SignInError::Invalid(_) => {
+            (400, "This answer does not belong to a sign-in that was started here in the last ten minutes. Start again.")
+        }
+    };
+    let page = form(services, return_to, Some(sentence.to_owned()));
+    Response { reason: error.reason(), ..rendered(status, page.render()) }
+}
+
+/// A sign-in between the way out and the way back.
+struct UnderWay {
+    /// Unix milliseconds.
+    created: i64,
+    /// Where to go on.
+    return_to: ReturnTo,
+    /// What the provider's answer is checked against.
+    kept: Plaintext,
+}
+
+impl UnderWay {
+    /// The cookie's value.
+    fn seal(mut self, services: &Services) -> Result<String, Problem> {
+        loop {
+            let sealed = services.keyring.seal_blob(LABEL, &self.write(), &*services.entropy).map_err(|error| {
+                tracing::error!(%error, "a sign-in could not be sealed");
+                Problem::internal()
+            })?;
+            let value = BASE64URL_NOPAD.encode(&sealed);
+            if COOKIE.len() + 1 + value.len() <= MAX_COOKIE {
+                return Ok(value);
+            }
+            if self.return_to == ReturnTo::default() {
+                tracing::error!(bytes = value.len(), "what a sign-in keeps does not fit into a cookie");
+                return Err(Problem::internal());
+            }
+            // Better to land on the first page than nowhere.
+            self.return_to = ReturnTo::default();
+        }
+    }
+
+    /// Opens a cookie's value; none when it is not ours or too old.
+    fn open(services: &Services, value: &str, now: i64) -> Option<Self> {
+        if value.len() > MAX_COOKIE {
+            return None;
+        }
+        let sealed = BASE64URL_NOPAD.decode(value.as_bytes()).ok()?;
+        let opened = services.keyring.open_blob(LABEL, &sealed).ok()?;
+        let under_way = Self::read(opened.expose())?;
+        let age = now.checked_sub(under_way.created)?;
+        (0..i64::from(LIFETIME) * 1000).contains(&age).then_some(under_way)
+    }
+
+    /// `created (8 bytes) ‖ length of return_to (2) ‖ return_to ‖ kept`.
+    fn write(&self) -> Plaintext {
+        let to = self.return_to.as_str().as_bytes();
+        let length = u16::try_from(to.len()).unwrap_or(0);
+        let to = to.get(..usize::from(length)).unwrap_or_default();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(10 + to.len() + self.kept.len()));
+        bytes.extend_from_slice(&self.created.to_be_bytes());
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(to);
+        bytes.extend_from_slice(self.kept.expose());
+        Plaintext::new(std::mem::take(&mut *bytes))
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (created, rest) = bytes.split_first_chunk::<8>()?;
+        let (length, rest) = rest.split_first_chunk::<2>()?;
+        let (to, kept) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        let return_to = std::str::from_utf8(to).ok().and_then(ReturnTo::parse).unwrap_or_default();
+        Some(Self { created: i64::from_be_bytes(*created), return_to, kept: Plaintext::from_slice(kept) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let return_to = ReturnTo::parse("/audit?outcome=denied").unwrap();
+        let before = UnderWay { created: 7, return_to: return_to.clone(), kept: Plaintext::from_slice(b"kept") };
+        let after = UnderWay::read(before.write().expose()).unwrap();
+        assert_eq!((after.created, after.return_to, after.kept.expose()), (7, return_to, b"kept".as_slice()));
+    }
+
+    #[test]
+    fn names_are_cut_and_cleaned() {
+        assert_eq!(shown_name("Ada\u{0}\r\nLovelace"), "AdaLovelace");
+        assert_eq!(shown_name(&"x".repeat(1000)).len(), MAX_NAME);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_are_too_strange(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = UnderWay::read(&bytes);
+        }
+    }
+}

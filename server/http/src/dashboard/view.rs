@@ -1,0 +1,187 @@
+//! Putting times, states and figures into words. Knows no request and decides nothing but how near
+//! an expiry counts as near.
+
+use std::collections::BTreeMap;
+
+use strongroom_domain::secret::{SecretAttributes, VaultFacts};
+use strongroom_web::{Clock, ItemState, Moment, Tag};
+use time::{OffsetDateTime, format_description::StaticFormatDescription, macros::format_description};
+
+/// How long before its expiry an item counts as expiring, in seconds: 30 days.
+const NEAR: i64 = 30 * 86_400;
+
+const DAY: StaticFormatDescription = format_description!("[day padding:none] [month repr:short] [year]");
+const MINUTE: StaticFormatDescription = format_description!("[hour]:[minute]");
+const MILLISECOND: StaticFormatDescription = format_description!("[hour]:[minute]:[second].[subsecond digits:3]");
+const ISO: StaticFormatDescription = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+
+/// Words for a moment that no calendar here can hold.
+const BEYOND: &str = "an unknown time";
+
+fn at_millis(millis: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok()
+}
+
+fn words(at: Option<OffsetDateTime>, format: StaticFormatDescription) -> String {
+    at.and_then(|at| at.format(format).ok()).unwrap_or_else(|| BEYOND.to_owned())
+}
+
+/// A moment given in Unix seconds: `23 Nov 2026, 03:12 UTC`.
+pub(super) fn moment(seconds: i64) -> Moment {
+    moment_millis(seconds.saturating_mul(1000))
+}
+
+/// A moment given in Unix milliseconds.
+pub(super) fn moment_millis(millis: i64) -> Moment {
+    let at = at_millis(millis);
+    match at {
+        Some(_) => Moment { iso: words(at, ISO), text: format!("{}, {} UTC", words(at, DAY), words(at, MINUTE)) },
+        None => Moment { iso: String::new(), text: BEYOND.to_owned() },
+    }
+}
+
+/// The top bar's clock.
+pub(super) fn clock(millis: i64) -> Clock {
+    let at = at_millis(millis);
+    Clock { iso: words(at, ISO), hours_minutes: words(at, MINUTE) }
+}
+
+/// `03:11 UTC` on the day of `now`, with the date otherwise.
+pub(super) fn short_moment(millis: i64, now: i64) -> String {
+    let (at, today) = (at_millis(millis), at_millis(now));
+    if at.map(OffsetDateTime::date) == today.map(OffsetDateTime::date) {
+        format!("{} UTC", words(at, MINUTE))
+    } else {
+        moment_millis(millis).text
+    }
+}
+
+/// A time as audit rows show it.
+pub(super) struct AuditTime {
+    /// `23 Nov 2026`.
+    pub(super) date: String,
+    /// `03:12:07.904`.
+    pub(super) time: String,
+    /// `2026-11-23T03:12:07.904Z`.
+    pub(super) iso: String,
+}
+
+/// To the millisecond, from Unix milliseconds.
+pub(super) fn audit_time(millis: i64) -> AuditTime {
+    let at = at_millis(millis);
+    let time = words(at, MILLISECOND);
+    let day = words(at, format_description!("[year]-[month]-[day]"));
+    AuditTime { date: words(at, DAY), iso: format!("{day}T{time}Z"), time }
+}
+
+/// State of a version at a moment (Unix seconds).
+pub(super) fn state(attributes: &SecretAttributes, now: i64) -> ItemState {
+    match (attributes.not_before, attributes.expires) {
+        _ if !attributes.enabled => ItemState::Disabled,
+        (_, Some(expires)) if expires <= now => ItemState::Expired,
+        (Some(not_before), _) if not_before > now => ItemState::NotYetValid,
+        (_, Some(expires)) if expires - now <= NEAR => ItemState::Expiring,
+        _ => ItemState::Enabled,
+    }
+}
+
+/// Tags as the pages show them.
+pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+    tags.iter().map(|(name, value)| Tag { name: name.clone(), value: value.clone() }).collect()
+}
+
+/// What deletion means in a vault.
+pub(super) fn recovery(facts: VaultFacts) -> String {
+    let days = facts.recoverable_days;
+    if facts.recovery_level.contains("Purgeable") {
+        format!("Recoverable for {days} days")
+    } else {
+        format!("Recoverable for {days} days, purge protected")
+    }
+}
+
+/// A whole number with its thousands apart: `18,204,551`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-23T03:12:07.904Z
+    const NIGHT: i64 = 1_795_403_527_904;
+
+    #[test]
+    fn times_carry_their_zone() {
+        let moment = moment_millis(NIGHT);
+        assert_eq!(moment.text, "23 Nov 2026, 03:12 UTC");
+        assert_eq!(moment.iso, "2026-11-23T03:12:07Z");
+        assert_eq!(super::moment(0).text, "1 Jan 1970, 00:00 UTC");
+        assert_eq!(clock(NIGHT).hours_minutes, "03:12");
+    }
+
+    #[test]
+    fn audit_times_go_to_the_millisecond() {
+        let at = audit_time(NIGHT);
+        assert_eq!(
+            (at.date.as_str(), at.time.as_str(), at.iso.as_str()),
+            ("23 Nov 2026", "03:12:07.904", "2026-11-23T03:12:07.904Z")
+        );
+        assert_eq!(audit_time(NIGHT + 96).time, "03:12:08.000");
+    }
+
+    #[test]
+    fn a_moment_of_today_needs_no_date() {
+        assert_eq!(short_moment(NIGHT - 60_000, NIGHT), "03:11 UTC");
+        assert_eq!(short_moment(NIGHT - 4 * 3_600_000, NIGHT), "22 Nov 2026, 23:12 UTC");
+    }
+
+    #[test]
+    fn no_moment_is_too_far() {
+        for millis in [i64::MIN, i64::MAX] {
+            assert_eq!(moment(millis).text, BEYOND);
+            assert!(!audit_time(millis).time.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_state_is_what_the_attributes_say_now() {
+        let now = 1_000_000_000;
+        let of = |enabled, not_before, expires| {
+            let attributes = SecretAttributes { enabled, not_before, expires, content_type: None, tags: BTreeMap::new() };
+            state(&attributes, now)
+        };
+        assert_eq!(of(true, None, None), ItemState::Enabled);
+        assert_eq!(of(false, None, Some(now)), ItemState::Disabled);
+        assert_eq!(of(true, None, Some(now)), ItemState::Expired);
+        assert_eq!(of(true, Some(now + 1), Some(now + 2)), ItemState::NotYetValid);
+        assert_eq!(of(true, Some(now), Some(now + 1)), ItemState::Expiring);
+        assert_eq!(of(true, None, Some(now + NEAR)), ItemState::Expiring);
+        assert_eq!(of(true, None, Some(now + NEAR + 1)), ItemState::Enabled);
+        assert_eq!(of(true, Some(0), None), ItemState::Enabled);
+    }
+
+    #[test]
+    fn recovery_says_whether_a_purge_is_possible() {
+        let facts = |recovery_level| VaultFacts { recovery_level, recoverable_days: 90 };
+        assert_eq!(recovery(facts("Recoverable+Purgeable")), "Recoverable for 90 days");
+        assert_eq!(recovery(facts("Recoverable")), "Recoverable for 90 days, purge protected");
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (18_204_551, "18,204,551")];
+        for (number, text) in cases {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}

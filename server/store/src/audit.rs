@@ -1,0 +1,175 @@
+//! The audit log: the batch goes to the writer; questions go to the readers, but for the one whose
+//! answer must be certain.
+
+use async_trait::async_trait;
+use sea_orm::{
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect,
+    sea_query::{Expr, LikeExpr, OnConflict},
+};
+use strongroom_domain::{
+    permit::{Held, Permit},
+    ports::{AppendError, AuditLog, StoreError},
+    record::{Checkpoint, Entry, Record, RecordFilter, Settled},
+    secret::Page,
+};
+use uuid::Uuid;
+
+use crate::{
+    Store,
+    entity::{audit_fence, audit_record, checkpoint},
+    fault::unavailable,
+    reading, rows,
+};
+
+/// Most records of a page.
+const MAX_PAGE: usize = 1000;
+/// Most ids of one question.
+const IDS_PER_SELECT: usize = 1000;
+
+#[async_trait]
+impl AuditLog for Store {
+    async fn append(&self, batch: Vec<Entry>) -> Result<Vec<Settled>, AppendError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.writer.lock().await.append(self.caches(), &batch).await
+    }
+
+    async fn durable(&self, records: &[Uuid]) -> Result<Vec<bool>, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let transaction = writer.begin(self.caches()).await?;
+        raise_fence(&transaction, &self.node).await?;
+        let mut found = std::collections::HashSet::with_capacity(records.len());
+        for ids in records.chunks(IDS_PER_SELECT) {
+            let present: Vec<Uuid> = audit_record::Entity::find()
+                .select_only()
+                .column(audit_record::Column::Id)
+                .filter(audit_record::Column::Id.is_in(ids.iter().copied()))
+                .into_tuple()
+                .all(&transaction)
+                .await
+                .map_err(|e| unavailable(&e))?;
+            found.extend(present);
+        }
+        transaction.commit().await.map_err(|e| unavailable(&e))?;
+        if let Some(caches) = self.caches() {
+            caches.forget_all();
+        }
+        writer.settle();
+        Ok(records.iter().map(|id| found.contains(id)).collect())
+    }
+
+    async fn query(&self, permit: Permit, filter: RecordFilter) -> Held<Result<Page<Record>, StoreError>> {
+        let page = self.page(&filter).await;
+        permit.hold(page)
+    }
+
+    async fn chain_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError> {
+        reading::head_of(&self.reader, &self.node).await
+    }
+
+    async fn put_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        let row = rows::checkpoint_row(checkpoint)?;
+        let mut writer = self.writer.lock().await;
+        let transaction = writer.begin(self.caches()).await?;
+        // The same position again says nothing new.
+        let keep = OnConflict::columns([checkpoint::Column::Node, checkpoint::Column::Seq]).do_nothing().to_owned();
+        checkpoint::Entity::insert(row.into_active_model())
+            .on_conflict(keep)
+            .exec_without_returning(&transaction)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        transaction.commit().await.map_err(|e| unavailable(&e))?;
+        writer.settle();
+        Ok(())
+    }
+}
+
+impl Store {
+    /// The last checkpoint of this node's chain.
+    ///
+    /// # Errors
+    /// When the database cannot say.
+    pub async fn latest_checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
+        checkpoint::Entity::find()
+            .filter(checkpoint::Column::Node.eq(self.node.as_str()))
+            .order_by_desc(checkpoint::Column::Seq)
+            .one(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?
+            .map(rows::checkpoint)
+            .transpose()
+    }
+
+    async fn page(&self, filter: &RecordFilter) -> Result<Page<Record>, StoreError> {
+        use audit_record::Column;
+
+        let limit = filter.limit.clamp(1, MAX_PAGE);
+        let mut query = audit_record::Entity::find();
+        if let Some(outcome) = filter.outcome {
+            query = query.filter(Column::Outcome.eq(outcome.as_str()));
+        }
+        if let Some(vault) = &filter.vault {
+            query = query.filter(Column::Vault.eq(rows::filter_text(vault)));
+        }
+        if let Some(object) = &filter.object {
+            query = query.filter(contains(Column::Object, object));
+        }
+        if let Some(principal) = &filter.principal {
+            query = query.filter(contains(Column::Principal, principal));
+        }
+        if let Some(before) = filter.before {
+            let Some(mark) = audit_record::Entity::find_by_id(before).one(&self.reader).await.map_err(|e| unavailable(&e))?
+            else {
+                return Ok(Page { items: Vec::new(), next: None });
+            };
+            let earlier = Condition::any()
+                .add(Column::At.lt(mark.at))
+                .add(Column::At.eq(mark.at).and(Column::Id.lt(mark.id)));
+            query = query.filter(Column::At.lte(mark.at)).filter(earlier);
+        }
+        let wanted = u64::try_from(limit).unwrap_or(u64::MAX);
+        let found = query
+            .order_by_desc(Column::At)
+            .order_by_desc(Column::Id)
+            .limit(wanted.saturating_add(1))
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        let more = found.len() > limit;
+        let items = found.iter().take(limit).map(rows::record).collect::<Result<Vec<_>, _>>()?;
+        let next = if more { items.last().map(|last| last.id.to_string()) } else { None };
+        Ok(Page { items, next })
+    }
+}
+
+/// Whether the column contains the text, both folded to lower case (ASCII).
+fn contains(column: audit_record::Column, text: &str) -> Expr {
+    let folded = rows::filter_text(text);
+    let mut pattern = String::with_capacity(folded.len() + 2);
+    pattern.push('%');
+    for letter in folded.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    Expr::col(column).like(LikeExpr::new(pattern).escape('\\'))
+}
+
+/// Writes something, so that this transaction stands behind every earlier one also on the disk: if
+/// a failed commit left pages of its own in SQLite's log, they are overwritten now.
+async fn raise_fence(transaction: &DatabaseTransaction, node: &str) -> Result<(), StoreError> {
+    let row = audit_fence::Model { node: node.to_owned(), raised: 1 };
+    let again = OnConflict::column(audit_fence::Column::Node)
+        .value(audit_fence::Column::Raised, Expr::col((audit_fence::Entity, audit_fence::Column::Raised)).add(1))
+        .to_owned();
+    audit_fence::Entity::insert(row.into_active_model())
+        .on_conflict(again)
+        .exec_without_returning(transaction)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    Ok(())
+}

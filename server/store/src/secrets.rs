@@ -1,0 +1,240 @@
+//! Secrets: metadata for judging, sealed versions, listings.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sea_orm::{
+    ColumnTrait, Condition, DerivePartialModel, EntityTrait, ExprTrait, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, RelationDef, Select,
+    sea_query::{Expr, IntoCondition},
+};
+use strongroom_domain::{
+    names::{ObjectName, ObjectVersion, VaultId},
+    permit::{Held, Permit},
+    ports::{SecretStore, StoreError},
+    secret::{Page, SealedVersion, SecretFacts, SecretItem},
+};
+
+use crate::{
+    Store,
+    entity::{secret, secret_version},
+    fault::{damaged, unavailable},
+    rows::{self, VersionRow},
+};
+
+/// Most lines of a page.
+const MAX_PAGE: usize = 1000;
+
+/// Versions of a name; which of them the condition says.
+fn versions_where(condition: impl Fn() -> Condition + Send + Sync + 'static) -> RelationDef {
+    secret::Entity::belongs_to(secret_version::Entity)
+        .from((secret::Column::VaultId, secret::Column::Name))
+        .to((secret_version::Column::VaultId, secret_version::Column::Name))
+        .on_condition(move |_, _| condition())
+        .into()
+}
+
+fn current() -> RelationDef {
+    versions_where(|| {
+        Expr::col((secret_version::Entity, secret_version::Column::Version))
+            .eq(Expr::col((secret::Entity, secret::Column::Current)))
+            .into_condition()
+    })
+}
+
+fn exactly(version: &ObjectVersion) -> RelationDef {
+    let version = version.as_str().to_owned();
+    versions_where(move || {
+        Expr::col((secret_version::Entity, secret_version::Column::Version)).eq(version.as_str()).into_condition()
+    })
+}
+
+fn row_of(vault: VaultId, name: &ObjectName) -> Select<secret::Entity> {
+    secret::Entity::find_by_id((vault.0, name.as_str().to_owned()))
+}
+
+#[async_trait]
+impl SecretStore for Store {
+    async fn facts(
+        &self,
+        vault: VaultId,
+        name: &ObjectName,
+        version: Option<&ObjectVersion>,
+    ) -> Result<Option<Arc<SecretFacts>>, StoreError> {
+        let Some(caches) = self.caches() else {
+            return Ok(self.load_facts(vault, name, version).await?.map(Arc::new));
+        };
+        if let Some(facts) = caches.facts(vault, name, version) {
+            return Ok(Some(facts));
+        }
+        let ticket = caches.secret_ticket(vault, name);
+        let facts = self.load_facts(vault, name, version).await?.map(Arc::new);
+        if let Some(facts) = &facts {
+            caches.put_facts(vault, ticket, facts);
+        }
+        Ok(facts)
+    }
+
+    async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>> {
+        let sealed = self.sealed(&permit, version).await;
+        permit.hold(sealed)
+    }
+
+    async fn list(
+        &self,
+        permit: Permit,
+        deleted: bool,
+        after: Option<&ObjectName>,
+        limit: usize,
+    ) -> Held<Result<Page<SecretItem>, StoreError>> {
+        let page = self.names(&permit, deleted, after, limit).await;
+        permit.hold(page)
+    }
+
+    async fn versions(
+        &self,
+        permit: Permit,
+        after: Option<&ObjectVersion>,
+        limit: usize,
+    ) -> Held<Result<Page<SecretItem>, StoreError>> {
+        let page = self.versions_of(&permit, after, limit).await;
+        permit.hold(page)
+    }
+}
+
+/// A name with the metadata of one version.
+#[derive(DerivePartialModel)]
+struct NameWithVersion {
+    #[sea_orm(nested)]
+    name: secret::Model,
+    #[sea_orm(nested)]
+    version: Option<VersionRow>,
+}
+
+/// A name with one version, sealed value and all.
+#[derive(DerivePartialModel)]
+struct NameWithSealed {
+    #[sea_orm(nested)]
+    name: secret::Model,
+    #[sea_orm(nested)]
+    version: Option<secret_version::Model>,
+}
+
+fn item(row: NameWithVersion) -> Result<SecretItem, StoreError> {
+    let version = row.version.ok_or_else(|| damaged("secret", "it has no current version"))?;
+    Ok(SecretItem { secret: rows::secret_meta(&row.name)?, version: rows::version_meta(version)? })
+}
+
+/// Cuts off the one row too many that was asked for, and says where the next page begins.
+fn page(
+    rows: Vec<NameWithVersion>,
+    limit: usize,
+    key: impl Fn(&SecretItem) -> &str,
+) -> Result<Page<SecretItem>, StoreError> {
+    let more = rows.len() > limit;
+    let items = rows.into_iter().take(limit).map(item).collect::<Result<Vec<_>, _>>()?;
+    let next = if more { items.last().map(|last| key(last).to_owned()) } else { None };
+    Ok(Page { items, next })
+}
+
+fn one_more(limit: usize) -> u64 {
+    u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+impl Store {
+    async fn load_facts(
+        &self,
+        vault: VaultId,
+        name: &ObjectName,
+        version: Option<&ObjectVersion>,
+    ) -> Result<Option<SecretFacts>, StoreError> {
+        let found = row_of(vault, name)
+            .join(JoinType::LeftJoin, version.map_or_else(current, exactly))
+            .into_partial_model::<NameWithVersion>()
+            .one(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        let Some(row) = found else { return Ok(None) };
+        let secret = rows::secret_meta(&row.name)?;
+        Ok(Some(SecretFacts { secret, version: row.version.map(rows::version_meta).transpose()? }))
+    }
+
+    async fn sealed(&self, permit: &Permit, version: &ObjectVersion) -> Result<Arc<SealedVersion>, StoreError> {
+        let (Some((vault, _)), Some(name), Some(judged)) =
+            (&permit.object().vault, &permit.object().name, permit.revision())
+        else {
+            return Err(StoreError::Stale);
+        };
+        let ticket = self.caches().map(|caches| (caches, caches.secret_ticket(*vault, name)));
+        if let Some((caches, _)) = ticket
+            && let Some((revision, sealed)) = caches.sealed(*vault, name, version)
+        {
+            return if revision == judged { Ok(sealed) } else { Err(StoreError::Stale) };
+        }
+        // One statement, so revision and version are of the same moment.
+        let row = row_of(*vault, name)
+            .join(JoinType::LeftJoin, exactly(version))
+            .into_partial_model::<NameWithSealed>()
+            .one(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?
+            .filter(|row| row.name.revision == judged)
+            .ok_or(StoreError::Stale)?;
+        let version = row.version.ok_or_else(|| damaged("secret", "the version that was judged is not there"))?;
+        let sealed = Arc::new(rows::sealed_version(version)?);
+        if let Some((caches, ticket)) = ticket {
+            caches.put_sealed(*vault, ticket, rows::secret_meta(&row.name)?, &sealed);
+        }
+        Ok(sealed)
+    }
+
+    async fn names(
+        &self,
+        permit: &Permit,
+        deleted: bool,
+        after: Option<&ObjectName>,
+        limit: usize,
+    ) -> Result<Page<SecretItem>, StoreError> {
+        let Some((vault, _)) = &permit.object().vault else { return Err(StoreError::Stale) };
+        let limit = limit.clamp(1, MAX_PAGE);
+        let mut query = secret::Entity::find()
+            .filter(secret::Column::VaultId.eq(vault.0))
+            .filter(secret::Column::State.eq(if deleted { rows::DELETED } else { rows::ACTIVE }));
+        if let Some(after) = after {
+            query = query.filter(secret::Column::Name.gt(after.as_str()));
+        }
+        let found = query
+            .join(JoinType::LeftJoin, current())
+            .order_by_asc(secret::Column::Name)
+            .limit(one_more(limit))
+            .into_partial_model::<NameWithVersion>()
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        page(found, limit, |item| item.secret.name.as_str())
+    }
+
+    async fn versions_of(
+        &self,
+        permit: &Permit,
+        after: Option<&ObjectVersion>,
+        limit: usize,
+    ) -> Result<Page<SecretItem>, StoreError> {
+        let (Some((vault, _)), Some(name)) = (&permit.object().vault, &permit.object().name) else {
+            return Err(StoreError::Stale);
+        };
+        let limit = limit.clamp(1, MAX_PAGE);
+        let mut query = row_of(*vault, name).join(JoinType::InnerJoin, versions_where(Condition::all));
+        if let Some(after) = after {
+            query = query.filter(secret_version::Column::Version.gt(after.as_str()));
+        }
+        let found = query
+            .order_by_asc(secret_version::Column::Version)
+            .limit(one_more(limit))
+            .into_partial_model::<NameWithVersion>()
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        page(found, limit, |item| item.version.version.as_str())
+    }
+}

@@ -1,0 +1,109 @@
+//! Anchors: checkpoints kept outside the database, one JSON document per line.
+//!
+//! The file belongs on another machine or on a medium that can only be appended to. It holds public
+//! data only. A line that was torn by a crash spoils nothing but itself.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{BufRead, BufReader, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use strongroom_domain::record::Checkpoint;
+
+/// Longest line in bytes.
+const MAX_LINE: u64 = 16 * 1024;
+
+/// An anchor file cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("the anchor file {}: {source}", path.display())]
+pub struct AnchorError {
+    path: PathBuf,
+    #[source]
+    source: std::io::Error,
+}
+
+/// What an anchor file holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Anchors {
+    /// The checkpoints, in the order of the file. Not verified yet.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Numbers of the lines that are no checkpoints, from 1.
+    pub unreadable: Vec<usize>,
+}
+
+/// Reads an anchor file.
+///
+/// # Errors
+/// [`AnchorError`] when the file cannot be read. Lines that do not parse are told in the answer.
+pub fn read_anchors(path: &Path) -> Result<Anchors, AnchorError> {
+    let failed = |source| AnchorError { path: path.to_owned(), source };
+    let mut reader = BufReader::new(File::open(path).map_err(failed)?);
+    let mut anchors = Anchors::default();
+    for number in 1.. {
+        let mut line = Vec::new();
+        if reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).map_err(failed)? == 0 {
+            break;
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        match serde_json::from_slice(&line) {
+            Ok(checkpoint) => anchors.checkpoints.push(checkpoint),
+            Err(_) => anchors.unreadable.push(number),
+        }
+    }
+    Ok(anchors)
+}
+
+/// Appends a checkpoint and waits until it is on the disk.
+///
+/// # Errors
+/// [`AnchorError`].
+pub fn append_anchor(path: &Path, checkpoint: &Checkpoint) -> Result<(), AnchorError> {
+    let failed = |source| AnchorError { path: path.to_owned(), source };
+    let mut line = serde_json::to_vec(checkpoint).map_err(|e| failed(e.into()))?;
+    line.push(b'\n');
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
+    if !ends_a_line(&mut file).map_err(failed)? {
+        line.insert(0, b'\n');
+    }
+    file.write_all(&line).and_then(|()| file.sync_all()).map_err(failed)?;
+    // The file's name must survive as well.
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn ends_a_line(file: &mut File) -> std::io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0u8; 1];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint(seq: u64) -> Checkpoint {
+        Checkpoint { node: "n".into(), seq, head: [7; 32], at: 1, key_id: "k".into(), signature: vec![1; 64] }
+    }
+
+    #[test]
+    fn a_torn_line_spoils_only_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("anchors");
+        append_anchor(&path, &checkpoint(1)).unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"node\":\"n").unwrap();
+        append_anchor(&path, &checkpoint(2)).unwrap();
+        let anchors = read_anchors(&path).unwrap();
+        assert_eq!(anchors.checkpoints, [checkpoint(1), checkpoint(2)]);
+        assert_eq!(anchors.unreadable, [2]);
+        assert!(read_anchors(&folder.path().join("none")).is_err());
+    }
+}

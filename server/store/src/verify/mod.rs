@@ -1,0 +1,255 @@
+//! Checking the audit trail offline: a database, public keys, and checkpoints kept elsewhere.
+//!
+//! Needs no secret and changes nothing, so anybody who may read the database can do it, also while
+//! a server runs. What is found is named: which record, at which position, of which node.
+//!
+//! What it can prove: everything up to the last authentic checkpoint is as it was when that was
+//! signed. Behind it, the chain shows careless editing, but who can write the database can also
+//! rewrite its end. Checkpoints in the database can be deleted with the records; anchors, kept in a
+//! file on another machine, cannot.
+
+mod anchors;
+mod links;
+mod walk;
+
+use std::fmt;
+
+use sea_orm::DatabaseConnection;
+use strongroom_domain::ports::StoreError;
+use strongroom_migrations::Standing;
+use uuid::Uuid;
+
+pub use anchors::{AnchorError, Anchors, append_anchor, read_anchors};
+pub use walk::verify_chain;
+
+use crate::{
+    Store,
+    connect::{self},
+    installation::{self, Installation},
+    open::OpenError,
+};
+
+/// Most findings that are told one by one.
+pub const MAX_FINDINGS: usize = 1000;
+
+/// A database opened for reading only.
+pub struct AuditReader {
+    pub(crate) connection: DatabaseConnection,
+}
+
+impl Store {
+    /// Opens a database for [`verify_chain`]: beside a running server, or a copy of it. Writes
+    /// nothing, takes no lock, and needs no key.
+    ///
+    /// # Errors
+    /// [`OpenError`]; a database that is not there is not made.
+    pub async fn open_read_only(url: &str) -> Result<AuditReader, OpenError> {
+        let connection = connect::auditor(&connect::place(url)?).await?;
+        let standing = strongroom_migrations::standing(&connection).await;
+        match standing.map_err(|error| OpenError::Unusable(error.to_string()))? {
+            Standing::Current => Ok(AuditReader { connection }),
+            Standing::Behind => Err(OpenError::OlderSchema),
+            Standing::Newer { database, program } => Err(OpenError::NewerSchema { database, program }),
+        }
+    }
+}
+
+impl AuditReader {
+    /// The installation the database holds.
+    ///
+    /// # Errors
+    /// When the database cannot say.
+    pub async fn installation(&self) -> Result<Option<Installation>, StoreError> {
+        installation::load(&self.connection).await
+    }
+}
+
+/// Where a checkpoint was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// In the database itself.
+    Database,
+    /// Among the anchors.
+    Anchor,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Database => "the database",
+            Self::Anchor => "the anchors",
+        })
+    }
+}
+
+/// Something that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// A record's body was changed.
+    RecordEdited {
+        /// Whose chain.
+        node: String,
+        /// Position in it.
+        seq: u64,
+        /// Which record.
+        record: Uuid,
+    },
+    /// The columns by which a record is found contradict its body.
+    RecordHidden {
+        /// Whose chain.
+        node: String,
+        /// Position in it.
+        seq: u64,
+        /// Which record.
+        record: Uuid,
+    },
+    /// The chain has a record that is not there.
+    RecordMissing {
+        /// Whose chain.
+        node: String,
+        /// Position in it.
+        seq: u64,
+        /// Which record.
+        record: Uuid,
+    },
+    /// Positions are missing in the middle of the chain.
+    LinksMissing {
+        /// Whose chain.
+        node: String,
+        /// First missing position.
+        from: u64,
+        /// Last missing position.
+        to: u64,
+    },
+    /// Two positions were exchanged.
+    Reordered {
+        /// Whose chain.
+        node: String,
+        /// The one.
+        seq: u64,
+        /// The other.
+        other: u64,
+    },
+    /// What stands at this position is not what was chained here.
+    LinkBroken {
+        /// Whose chain.
+        node: String,
+        /// Position in it.
+        seq: u64,
+        /// The record that stands there now.
+        record: Uuid,
+    },
+    /// A record is in no chain.
+    Unchained {
+        /// Which record.
+        record: Uuid,
+    },
+    /// No key that was given has signed this checkpoint.
+    CheckpointForged {
+        /// Whose chain it claims to cover.
+        node: String,
+        /// Up to which position.
+        seq: u64,
+        /// Where it was found.
+        source: Source,
+    },
+    /// The chain ends before an authentic checkpoint.
+    Truncated {
+        /// Whose chain.
+        node: String,
+        /// Last position there is; 0 when there is none.
+        ends: u64,
+        /// Position of the checkpoint.
+        checkpoint: u64,
+        /// Where it was found.
+        source: Source,
+    },
+    /// The chain has another head than an authentic checkpoint says: it was rewritten.
+    Rewritten {
+        /// Whose chain.
+        node: String,
+        /// Position of the checkpoint.
+        seq: u64,
+        /// Where it was found.
+        source: Source,
+    },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RecordEdited { node, seq, record } => {
+                write!(f, "record {record} (node {node}, position {seq}) was edited")
+            }
+            Self::RecordHidden { node, seq, record } => {
+                write!(f, "record {record} (node {node}, position {seq}) was hidden: its columns contradict its body")
+            }
+            Self::RecordMissing { node, seq, record } => {
+                write!(f, "record {record} (node {node}, position {seq}) was deleted")
+            }
+            Self::LinksMissing { node, from, to } => {
+                write!(f, "positions {from} to {to} of node {node} are missing")
+            }
+            Self::Reordered { node, seq, other } => {
+                write!(f, "positions {seq} and {other} of node {node} were exchanged")
+            }
+            Self::LinkBroken { node, seq, record } => {
+                write!(f, "position {seq} of node {node} (now record {record}) is not what was chained there")
+            }
+            Self::Unchained { record } => write!(f, "record {record} is in no chain: it was inserted from outside"),
+            Self::CheckpointForged { node, seq, source } => {
+                write!(f, "a checkpoint of node {node} at position {seq} in {source} is not signed by any known key")
+            }
+            Self::Truncated { node, ends, checkpoint, source } => write!(
+                f,
+                "the chain of node {node} was cut: it ends at position {ends}, and a checkpoint in {source} covers position {checkpoint}"
+            ),
+            Self::Rewritten { node, seq, source } => {
+                write!(f, "the chain of node {node} was rewritten at or before position {seq}, by a checkpoint in {source}")
+            }
+        }
+    }
+}
+
+/// One node's chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeReport {
+    /// Which node.
+    pub node: String,
+    /// Records at all positions that are there.
+    pub records: u64,
+    /// Last position; 0 for none.
+    pub last: u64,
+    /// Head at the last position.
+    pub head: Option<[u8; 32]>,
+    /// Highest position that an authentic, agreeing checkpoint covers. What lies behind it is not
+    /// proven against somebody who can write the database.
+    pub covered: Option<u64>,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Every node that was seen, by name.
+    pub nodes: Vec<NodeReport>,
+    /// What is wrong; at most [`MAX_FINDINGS`].
+    pub findings: Vec<Finding>,
+    /// Findings that are not told one by one.
+    pub more_findings: u64,
+}
+
+impl VerifyReport {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        self.findings.is_empty() && self.more_findings == 0
+    }
+
+    fn add(&mut self, finding: Finding) {
+        if self.findings.len() < MAX_FINDINGS {
+            self.findings.push(finding);
+        } else {
+            self.more_findings = self.more_findings.saturating_add(1);
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Reading the trail in one consistent moment and comparing it with itself and with checkpoints.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::{
+    AccessMode, ColumnTrait, DatabaseTransaction, DbBackend, DbErr, DerivePartialModel, EntityTrait,
+    IsolationLevel, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationDef, TransactionOptions, TransactionTrait,
+};
+use strongroom_crypto::{CheckpointBody, chain, verify_audit_signature};
+use strongroom_domain::{ports::StoreError, record::Checkpoint};
+use uuid::Uuid;
+
+use super::{
+    AuditReader, Finding, NodeReport, Source, VerifyReport,
+    links::{Follower, Link},
+};
+use crate::{
+    entity::{audit_link, audit_record, checkpoint},
+    fault::{damaged, unavailable},
+    installation, rows,
+};
+
+/// Rows of one SELECT: bounds memory, whatever the length of the trail.
+const PAGE: u64 = 1000;
+
+#[derive(DerivePartialModel)]
+struct LinkWithRecord {
+    #[sea_orm(nested)]
+    link: audit_link::Model,
+    #[sea_orm(nested)]
+    record: Option<audit_record::Model>,
+}
+
+fn record_of_link() -> RelationDef {
+    audit_link::Entity::belongs_to(audit_record::Entity)
+        .from(audit_link::Column::RecordId)
+        .to(audit_record::Column::Id)
+        .into()
+}
+
+fn link_of_record() -> RelationDef {
+    audit_record::Entity::belongs_to(audit_link::Entity)
+        .from(audit_record::Column::Id)
+        .to(audit_link::Column::RecordId)
+        .into()
+}
+
+fn database(error: DbErr) -> StoreError {
+    unavailable(&error)
+}
+
+/// Verifies every node's chain, every record and every checkpoint.
+///
+/// `public_keys` are the Ed25519 keys that this installation has signed checkpoints with; a
+/// checkpoint by any other key counts as forged. `anchors` are checkpoints kept elsewhere, see
+/// [`super::read_anchors`]. Reads in one transaction: on SQLite the log file grows until it is done.
+///
+/// # Errors
+/// When the database cannot be read. What is wrong with the trail is in the report.
+pub async fn verify_chain(
+    reader: &AuditReader,
+    public_keys: &[[u8; 32]],
+    anchors: &[Checkpoint],
+) -> Result<VerifyReport, StoreError> {
+    let connection = &reader.connection;
+    let isolation = (connection.get_database_backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
+    let options = TransactionOptions {
+        isolation_level: isolation,
+        access_mode: isolation.map(|_| AccessMode::ReadOnly),
+        ..TransactionOptions::default()
+    };
+    let moment = connection.begin_with_options(options).await.map_err(database)?;
+    let installation = installation::load(&moment)
+        .await?
+        .ok_or_else(|| damaged("installation", "the database holds none"))?;
+    let mut walk = Walk {
+        moment: &moment,
+        installation: *installation.id.0.as_bytes(),
+        public_keys,
+        report: VerifyReport::default(),
+    };
+    for node in walk.nodes(anchors).await? {
+        walk.node(&node, anchors).await?;
+    }
+    walk.unchained().await?;
+    let report = walk.report;
+    moment.rollback().await.map_err(database)?;
+    Ok(report)
+}
+
+struct Walk<'a> {
+    moment: &'a DatabaseTransaction,
+    installation: [u8; 16],
+    public_keys: &'a [[u8; 32]],
+    report: VerifyReport,
+}
+
+impl Walk<'_> {
+    async fn nodes(&self, anchors: &[Checkpoint]) -> Result<BTreeSet<String>, StoreError> {
+        let mut nodes: BTreeSet<String> = anchors.iter().map(|anchor| anchor.node.clone()).collect();
+        let chained = audit_link::Entity::find().select_only().column(audit_link::Column::Node).distinct();
+        nodes.extend(chained.into_tuple::<String>().all(self.moment).await.map_err(database)?);
+        let signed = checkpoint::Entity::find().select_only().column(checkpoint::Column::Node).distinct();
+        nodes.extend(signed.into_tuple::<String>().all(self.moment).await.map_err(database)?);
+        Ok(nodes)
+    }
+
+    async fn node(&mut self, node: &str, anchors: &[Checkpoint]) -> Result<(), StoreError> {
+        let mut follower = Follower::new(node, chain::genesis(&self.installation, node));
+        let mut records: u64 = 0;
+        let mut after = i64::MIN;
+        loop {
+            let rows = audit_link::Entity::find()
+                .filter(audit_link::Column::Node.eq(node))
+                .filter(audit_link::Column::Seq.gt(after))
+                .join(JoinType::LeftJoin, record_of_link())
+                .order_by_asc(audit_link::Column::Seq)
+                .limit(PAGE)
+                .into_partial_model::<LinkWithRecord>()
+                .all(self.moment)
+                .await
+                .map_err(database)?;
+            let Some(last) = rows.last() else { break };
+            after = last.link.seq;
+            for LinkWithRecord { link, record } in rows {
+                let link = link_of(&link);
+                records = records.saturating_add(u64::from(record.is_some()));
+                if let Some(finding) = judge_record(node, &link, record.as_ref()) {
+                    self.report.add(finding);
+                }
+                if let Some(finding) = follower.follow(link) {
+                    self.report.add(finding);
+                }
+            }
+        }
+        let (last, head) = (follower.last, follower.head);
+        follower.finish().into_iter().for_each(|finding| self.report.add(finding));
+        let covered = self.checkpoints(node, last, anchors).await?;
+        let head = (last > 0).then_some(head);
+        self.report.nodes.push(NodeReport { node: node.to_owned(), records, last, head, covered });
+        Ok(())
+    }
+
+    /// Compares a chain with every checkpoint of it; gives the highest position that one covers.
+    async fn checkpoints(
+        &mut self,
+        node: &str,
+        last: u64,
+        anchors: &[Checkpoint],
+    ) -> Result<Option<u64>, StoreError> {
+        let mut compared = Compared::default();
+        for anchor in anchors.iter().filter(|anchor| anchor.node == node) {
+            self.checkpoint(anchor, Source::Anchor, last, &mut compared).await?;
+        }
+        let mut after = i64::MIN;
+        loop {
+            let rows = checkpoint::Entity::find()
+                .filter(checkpoint::Column::Node.eq(node))
+                .filter(checkpoint::Column::Seq.gt(after))
+                .order_by_asc(checkpoint::Column::Seq)
+                .limit(PAGE)
+                .all(self.moment)
+                .await
+                .map_err(database)?;
+            let Some(end) = rows.last() else { break };
+            after = end.seq;
+            for row in rows {
+                let seq = u64::try_from(row.seq).unwrap_or(0);
+                match rows::checkpoint(row) {
+                    Ok(checkpoint) => self.checkpoint(&checkpoint, Source::Database, last, &mut compared).await?,
+                    // Nobody signs what is no checkpoint.
+                    Err(_) => {
+                        let (node, source) = (node.to_owned(), Source::Database);
+                        self.report.add(Finding::CheckpointForged { node, seq, source });
+                    }
+                }
+            }
+        }
+        // One cut is one finding, by the checkpoint that shows most of it.
+        for (source, checkpoint) in compared.beyond {
+            self.report.add(Finding::Truncated { node: node.to_owned(), ends: last, checkpoint, source });
+        }
+        Ok(compared.covered)
+    }
+
+    async fn checkpoint(
+        &mut self,
+        checkpoint: &Checkpoint,
+        source: Source,
+        last: u64,
+        compared: &mut Compared,
+    ) -> Result<(), StoreError> {
+        let (node, seq) = (&checkpoint.node, checkpoint.seq);
+        if !self.is_authentic(checkpoint) {
+            self.report.add(Finding::CheckpointForged { node: node.clone(), seq, source });
+        } else if seq > last {
+            let beyond = compared.beyond.entry(source).or_insert(seq);
+            *beyond = seq.max(*beyond);
+        } else {
+            match self.head_at(node, seq).await? {
+                Some(head) if head == checkpoint.head => compared.covered = compared.covered.max(Some(seq)),
+                Some(_) => self.report.add(Finding::Rewritten { node: node.clone(), seq, source }),
+                // The position is missing, which was told already.
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn is_authentic(&self, checkpoint: &Checkpoint) -> bool {
+        let signed = CheckpointBody {
+            installation: self.installation,
+            node: checkpoint.node.clone(),
+            seq: checkpoint.seq,
+            head: checkpoint.head,
+            at_millis: checkpoint.at,
+        }
+        .to_signed_bytes();
+        self.public_keys.iter().any(|key| verify_audit_signature(key, &signed, &checkpoint.signature))
+    }
+
+    async fn head_at(&self, node: &str, seq: u64) -> Result<Option<[u8; 32]>, StoreError> {
+        let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
+        let link = audit_link::Entity::find_by_id((node.to_owned(), seq)).one(self.moment).await.map_err(database)?;
+        Ok(link.map(|link| link_of(&link).head))
+    }
+
+    async fn unchained(&mut self) -> Result<(), StoreError> {
+        let mut after: Option<Uuid> = None;
+        loop {
+            let mut query = audit_record::Entity::find()
+                .select_only()
+                .column(audit_record::Column::Id)
+                .join(JoinType::LeftJoin, link_of_record())
+                .filter(audit_link::Column::RecordId.is_null());
+            if let Some(after) = after {
+                query = query.filter(audit_record::Column::Id.gt(after));
+            }
+            let found: Vec<Uuid> = query
+                .order_by_asc(audit_record::Column::Id)
+                .limit(PAGE)
+                .into_tuple()
+                .all(self.moment)
+                .await
+                .map_err(database)?;
+            let Some(last) = found.last() else { return Ok(()) };
+            after = Some(*last);
+            found.into_iter().for_each(|record| self.report.add(Finding::Unchained { record }));
+        }
+    }
+}
+
+#[derive(Default)]
+struct Compared {
+    covered: Option<u64>,
+    /// By source, the highest authentic checkpoint behind the end of the chain.
+    beyond: BTreeMap<Source, u64>,
+}
+
+/// A link for comparing. What is not a position or not a hash becomes one that fits nowhere.
+fn link_of(row: &audit_link::Model) -> Link {
+    let hash = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).unwrap_or_default();
+    Link {
+        seq: u64::try_from(row.seq).unwrap_or(0),
+        record: row.record_id,
+        record_hash: hash(&row.record_hash),
+        head: hash(&row.head),
+    }
+}
+
+fn judge_record(node: &str, link: &Link, record: Option<&audit_record::Model>) -> Option<Finding> {
+    let (node, seq, id) = (node.to_owned(), link.seq, link.record);
+    let Some(row) = record else {
+        return Some(Finding::RecordMissing { node, seq, record: id });
+    };
+    if chain::record_hash(row.id.as_bytes(), row.body.as_bytes()) != link.record_hash {
+        return Some(Finding::RecordEdited { node, seq, record: id });
+    }
+    // The body is as it was written; what it is found by is not hashed, so it is made again.
+    let same = rows::record(row).and_then(|record| rows::record_row(&record)).is_ok_and(|again| {
+        (again.at, &again.outcome, &again.vault, &again.object, &again.principal)
+            == (row.at, &row.outcome, &row.vault, &row.object, &row.principal)
+    });
+    if same { None } else { Some(Finding::RecordHidden { node, seq, record: id }) }
+}

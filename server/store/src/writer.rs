@@ -1,0 +1,217 @@
+//! The one connection that writes, and the transaction of a batch.
+//!
+//! The writer is *sound* while every transaction it began has certainly ended. Before each
+//! transaction it stops being sound and becomes so again with a successful commit; whoever finds it
+//! unsound (an error, a panic, a caller that went away in the middle) replaces the connection,
+//! forgets the chain's head and empties the caches before doing anything else. So no half-finished
+//! transaction, no stale head and no stale cache can survive a failure.
+
+use std::time::Duration;
+
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    IntoActiveModel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+use strongroom_crypto::chain;
+use strongroom_domain::{
+    ports::{AppendError, StoreError},
+    record::{Entry, Settled},
+};
+
+use crate::{
+    apply::{Obstacle, apply},
+    caches::Caches,
+    connect::{self, Place},
+    entity::{audit_link, audit_record},
+    fault::{damaged, unavailable},
+    installation,
+    reading::head_of,
+    rows,
+};
+
+/// Most rows of one INSERT: times seven columns this stays far below the bind limits of SQLite
+/// (32,766) and PostgreSQL (65,535).
+const ROWS_PER_INSERT: usize = 500;
+/// How long to wait for a connection that failed to close.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// Position and head of a chain; position 0 is the empty chain.
+type Head = (u64, [u8; 32]);
+
+/// The writing connection with what it knows.
+pub(crate) struct Writer {
+    place: Place,
+    node: String,
+    connection: DatabaseConnection,
+    sound: bool,
+    head: Option<Head>,
+}
+
+impl Writer {
+    pub(crate) fn new(place: Place, node: String, connection: DatabaseConnection) -> Self {
+        Self { place, node, connection, sound: true, head: None }
+    }
+
+    /// Begins a transaction in which this node's chain belongs to it alone, on a sound connection.
+    /// The writer is unsound until [`Writer::settle`].
+    pub(crate) async fn begin(&mut self, caches: Option<&Caches>) -> Result<DatabaseTransaction, StoreError> {
+        if !self.sound {
+            self.renew(caches).await?;
+        }
+        self.sound = false;
+        let options = TransactionOptions {
+            access_mode: Some(AccessMode::ReadWrite),
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = self.connection.begin_with_options(options).await.map_err(|e| unavailable(&e))?;
+        if transaction.get_database_backend() == DbBackend::Postgres {
+            // Waits for a transaction of this node that another connection may have left behind:
+            // what happened to it is certain afterwards. SQLite has one writer at a time anyhow.
+            let lock = Statement::from_sql_and_values(
+                DbBackend::Postgres,
+                "SELECT pg_advisory_xact_lock($1)",
+                [lock_key(&self.node).into()],
+            );
+            transaction.execute_raw(lock).await.map_err(|e| unavailable(&e))?;
+        }
+        Ok(transaction)
+    }
+
+    /// To be called once a transaction has certainly been committed.
+    pub(crate) fn settle(&mut self) {
+        self.sound = true;
+    }
+
+    async fn renew(&mut self, caches: Option<&Caches>) -> Result<(), StoreError> {
+        let fresh = connect::writer(&self.place).await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        let failed = std::mem::replace(&mut self.connection, fresh);
+        if tokio::time::timeout(CLOSING, failed.close()).await.is_err() {
+            tracing::warn!("a failed writing connection did not close in time");
+        }
+        self.head = None;
+        if let Some(caches) = caches {
+            caches.forget_all();
+        }
+        self.sound = true;
+        Ok(())
+    }
+
+    /// See [`strongroom_domain::ports::AuditLog::append`].
+    pub(crate) async fn append(
+        &mut self,
+        caches: Option<&Caches>,
+        batch: &[Entry],
+    ) -> Result<Vec<Settled>, AppendError> {
+        let rolled_back = |why: StoreError| AppendError::RolledBack(why.to_string());
+        let transaction = self.begin(caches).await.map_err(rolled_back)?;
+        let (settled, head) = match self.write(&transaction, batch).await {
+            Ok(written) => written,
+            Err(why) => {
+                // COMMIT was never sent, so nothing can be in the database, whatever this says.
+                if let Err(error) = transaction.rollback().await {
+                    tracing::warn!(%error, "a failed batch could not be rolled back in order");
+                }
+                return Err(rolled_back(why));
+            }
+        };
+        let committed = transaction.commit().await;
+        // After the commit and before the answer; no await in between.
+        if let Some(caches) = caches {
+            batch.iter().filter_map(|entry| entry.change.as_ref()).for_each(|change| caches.forget(change));
+        }
+        committed.map_err(|error| AppendError::Ambiguous(error.to_string()))?;
+        self.head = Some(head);
+        self.settle();
+        Ok(settled)
+    }
+
+    async fn write(
+        &self,
+        transaction: &DatabaseTransaction,
+        batch: &[Entry],
+    ) -> Result<(Vec<Settled>, Head), StoreError> {
+        let database = |error: DbErr| unavailable(&error);
+        let mut settled = Vec::with_capacity(batch.len());
+        let mut records = Vec::with_capacity(batch.len());
+        for entry in batch {
+            if let Some(change) = &entry.change {
+                let member = transaction.begin().await.map_err(database)?;
+                match apply(&member, change).await {
+                    Ok(()) => member.commit().await.map_err(database)?,
+                    Err(Obstacle::Database(error)) => return Err(unavailable(&error)),
+                    Err(obstacle) => {
+                        if let Obstacle::Unwritable(error) = obstacle {
+                            tracing::error!(%error, "a change cannot be written");
+                        }
+                        member.rollback().await.map_err(database)?;
+                        settled.push(Settled::Conflict);
+                        continue;
+                    }
+                }
+            }
+            records.push(rows::record_row(&entry.record)?);
+            settled.push(Settled::Recorded);
+        }
+        let head = match self.head {
+            Some(head) => head,
+            None => self.read_head(transaction).await?,
+        };
+        let (links, head) = self.link(&records, head)?;
+        insert_all::<audit_record::Entity>(transaction, records).await.map_err(database)?;
+        insert_all::<audit_link::Entity>(transaction, links).await.map_err(database)?;
+        Ok((settled, head))
+    }
+
+    async fn read_head(&self, transaction: &DatabaseTransaction) -> Result<Head, StoreError> {
+        if let Some(head) = head_of(transaction, &self.node).await? {
+            return Ok(head);
+        }
+        let installation = installation::load(transaction)
+            .await?
+            .ok_or_else(|| StoreError::Unavailable("there is no installation yet".to_owned()))?;
+        Ok((0, chain::genesis(installation.id.0.as_bytes(), &self.node)))
+    }
+
+    /// The links of the batch's records, in order, and the head after them.
+    fn link(&self, records: &[audit_record::Model], head: Head) -> Result<(Vec<audit_link::Model>, Head), StoreError> {
+        let (mut seq, mut head) = head;
+        let mut links = Vec::with_capacity(records.len());
+        for record in records {
+            seq = seq.checked_add(1).ok_or_else(|| damaged("audit chain", "its last position is the highest"))?;
+            let record_hash = chain::record_hash(record.id.as_bytes(), record.body.as_bytes());
+            head = chain::extend(&head, seq, &record_hash);
+            links.push(audit_link::Model {
+                node: self.node.clone(),
+                seq: i64::try_from(seq).map_err(|e| damaged("audit chain", e))?,
+                record_id: record.id,
+                record_hash: record_hash.to_vec(),
+                head: head.to_vec(),
+            });
+        }
+        Ok((links, (seq, head)))
+    }
+}
+
+async fn insert_all<E>(transaction: &DatabaseTransaction, rows: Vec<E::Model>) -> Result<(), DbErr>
+where
+    E: EntityTrait,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: Send,
+{
+    let mut rows = rows.into_iter().map(IntoActiveModel::into_active_model).peekable();
+    while rows.peek().is_some() {
+        let chunk: Vec<E::ActiveModel> = rows.by_ref().take(ROWS_PER_INSERT).collect();
+        E::insert_many(chunk).exec_without_returning(transaction).await?;
+    }
+    Ok(())
+}
+
+/// A number for PostgreSQL's advisory locks: FNV-1a of the node's name. Two nodes that met by
+/// chance would only wait for each other.
+fn lock_key(node: &str) -> i64 {
+    let hash = b"strongroom-audit-chain/".iter().chain(node.as_bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    i64::from_be_bytes(hash.to_be_bytes())
+}

@@ -1,0 +1,195 @@
+//! The contract of `AuditLog`.
+
+use strongroom_crypto::chain;
+use strongroom_domain::{
+    action::Action,
+    ports::{AppendError, AuditLog},
+    principal::PrincipalId,
+    record::{Checkpoint, Entry, Outcome, Record, RecordFilter, Settled},
+    secret::Page,
+    test_support,
+};
+use uuid::Uuid;
+
+use crate::support::{Place, Started, id, note, on_both, permit, record, set, version};
+
+on_both!(
+    records_are_chained_in_order,
+    a_conflict_leaves_only_its_member_out,
+    a_record_id_twice_rolls_everything_back,
+    names_as_callers_write_them_are_recorded,
+    a_batch_of_any_size_is_one_batch,
+    filters_and_pages,
+    checkpoints_come_back,
+    the_chain_goes_on_after_a_restart,
+);
+
+async fn page(s: &Started, filter: RecordFilter) -> Page<Record> {
+    let permit = permit(Action::AuditRead, test_support::server_ref(), None);
+    test_support::open(s.store.query(permit, filter).await).unwrap()
+}
+
+fn at_most(limit: usize) -> RecordFilter {
+    RecordFilter { limit, ..RecordFilter::default() }
+}
+
+async fn records_are_chained_in_order(place: Place) {
+    let store = place.open().await;
+    assert!(matches!(store.append(vec![note("early")]).await, Err(AppendError::RolledBack(_))), "no installation");
+    let installation = id();
+    store.create_installation(installation, 1, false, &[]).await.unwrap();
+    assert_eq!(store.chain_head().await.unwrap(), None);
+    assert_eq!(store.append(Vec::new()).await.unwrap(), []);
+    let records = [record("a"), record("b"), record("c")];
+    let mut head = chain::genesis(installation.as_bytes(), store.node());
+    for (record, seq) in records.iter().zip(1..) {
+        let body = serde_json::to_vec(record).unwrap();
+        head = chain::extend(&head, seq, &chain::record_hash(record.id.as_bytes(), &body));
+    }
+    let [a, b, c] = records.map(|record| Entry { record, change: None });
+    assert_eq!(store.append(vec![a, b]).await.unwrap(), [Settled::Recorded; 2]);
+    assert_eq!(store.append(vec![c]).await.unwrap(), [Settled::Recorded]);
+    assert_eq!(store.chain_head().await.unwrap(), Some((3, head)));
+}
+
+async fn a_conflict_leaves_only_its_member_out(place: Place) {
+    let s = place.start().await;
+    let v = version();
+    let batch = vec![
+        set(s.secret("a"), None, &v, b"1"),
+        set(s.secret("a"), None, &version(), b"2"),
+        note("between"),
+        set(s.secret("b"), Some(4), &version(), b"3"),
+        set(s.secret("a"), Some(1), &v, b"the version is there already"),
+        set(s.secret("c"), None, &version(), b"4"),
+    ];
+    let ids: Vec<Uuid> = batch.iter().map(|e| e.record.id).collect();
+    use Settled::{Conflict, Recorded};
+    let settled = s.store.append(batch).await.unwrap();
+    assert_eq!(settled, [Recorded, Conflict, Recorded, Conflict, Conflict, Recorded]);
+    let expected: Vec<bool> = settled.iter().map(|s| *s == Recorded).collect();
+    assert_eq!(s.store.durable(&ids).await.unwrap(), expected);
+    assert_eq!((s.revision("a").await, s.revision("b").await, s.revision("c").await), (Some(1), None, Some(1)));
+    assert_eq!(s.read("a", &v, 1).await.unwrap().sealed.ciphertext, b"1");
+    assert_eq!(s.store.chain_head().await.unwrap().unwrap().0, 4);
+    assert_eq!(s.put(note("after")).await, Recorded);
+    assert_eq!(s.store.chain_head().await.unwrap().unwrap().0, 5);
+}
+
+async fn a_record_id_twice_rolls_everything_back(place: Place) {
+    let s = place.start().await;
+    let first = record("first");
+    s.put(Entry { record: first.clone(), change: None }).await;
+    let head = s.store.chain_head().await.unwrap();
+    let other = note("other");
+    let ids = [other.record.id, first.id];
+    let batch = vec![other, set(s.secret("a"), None, &version(), b"1"), Entry { record: first, change: None }];
+    assert!(matches!(s.store.append(batch).await, Err(AppendError::RolledBack(_))));
+    assert_eq!(s.store.durable(&ids).await.unwrap(), [false, true]);
+    assert_eq!(s.revision("a").await, None);
+    assert_eq!(s.store.chain_head().await.unwrap(), head);
+    assert_eq!(s.put(note("after")).await, Settled::Recorded);
+    assert_eq!(s.store.chain_head().await.unwrap().unwrap().0, head.unwrap().0 + 1);
+}
+
+async fn names_as_callers_write_them_are_recorded(place: Place) {
+    let s = place.start().await;
+    for text in ["\0", "%_\\", "' OR 1=1", &"é\u{1f512}".repeat(5000)] {
+        let mut entry = note("hostile");
+        entry.record.vault = Some(text.into());
+        entry.record.object = Some(text.into());
+        entry.record.principal = Some(PrincipalId { issuer: text.into(), subject: text.into() });
+        let written = entry.record.clone();
+        assert_eq!(s.put(entry).await, Settled::Recorded);
+        assert_eq!(page(&s, at_most(1)).await.items, [written.clone()]);
+        let by_name = RecordFilter { vault: Some(text.into()), object: Some(text.into()), ..at_most(9) };
+        assert_eq!(page(&s, by_name).await.items, [written]);
+    }
+}
+
+async fn a_batch_of_any_size_is_one_batch(place: Place) {
+    let s = place.start().await;
+    let batch: Vec<Entry> = (0..1201).map(|_| note("many")).collect();
+    let ids: Vec<Uuid> = batch.iter().map(|e| e.record.id).collect();
+    assert_eq!(s.store.append(batch).await.unwrap(), vec![Settled::Recorded; 1201]);
+    assert_eq!(s.store.durable(&ids).await.unwrap(), vec![true; 1201]);
+    assert_eq!(s.store.chain_head().await.unwrap().unwrap().0, 1202);
+    assert_eq!(page(&s, at_most(usize::MAX)).await.items.len(), 1000, "a page is bounded");
+    assert_eq!(page(&s, at_most(0)).await.items.len(), 1);
+}
+
+async fn filters_and_pages(place: Place) {
+    let s = place.start().await;
+    let mut written = Vec::new();
+    for n in 0..6_i64 {
+        let mut record = record("Op");
+        // Two at each moment: the id decides.
+        record.at = 1000 + n / 2;
+        record.outcome = if n % 2 == 0 { Outcome::Allowed } else { Outcome::Denied };
+        record.vault = Some(if n < 3 { "one" } else { "two" }.into());
+        record.object = Some(format!("Db-{n}_x"));
+        record.principal = Some(PrincipalId { issuer: "i".into(), subject: format!("Ada{n}") });
+        written.push(record.clone());
+        s.put(Entry { record, change: None }).await;
+    }
+    written.reverse();
+    let ids = |page: &Page<Record>| page.items.iter().map(|r| r.id).collect::<Vec<_>>();
+    let expect = |keep: &dyn Fn(&Record) -> bool| written.iter().filter(|r| keep(r)).map(|r| r.id).collect::<Vec<_>>();
+    let only = async |filter: RecordFilter| ids(&page(&s, filter).await);
+
+    let denied = RecordFilter { outcome: Some(Outcome::Denied), ..at_most(9) };
+    assert_eq!(only(denied).await, expect(&|r| r.outcome == Outcome::Denied));
+    let one = RecordFilter { vault: Some("one".into()), ..at_most(9) };
+    assert_eq!(only(one).await, expect(&|r| r.vault.as_deref() == Some("one")));
+    let object = RecordFilter { object: Some("B-4_".into()), ..at_most(9) };
+    assert_eq!(only(object).await, expect(&|r| r.object.as_deref() == Some("Db-4_x")));
+    let any = RecordFilter { object: Some("db%".into()), ..at_most(9) };
+    assert_eq!(only(any).await, [Uuid::nil(); 0], "a per cent sign is a per cent sign");
+    let principal = RecordFilter { principal: Some("da5".into()), vault: Some("two".into()), ..at_most(9) };
+    assert_eq!(only(principal).await, expect(&|r| r.principal.as_ref().unwrap().subject == "Ada5"));
+
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let page = page(&s, RecordFilter { before, ..at_most(2) }).await;
+        assert!(page.items.len() <= 2);
+        seen.extend(page.items);
+        before = page.next.map(|next| next.parse().unwrap());
+        if before.is_none() {
+            break;
+        }
+    }
+    seen.sort_by_key(|r| std::cmp::Reverse((r.at, r.id)));
+    assert_eq!(seen.len(), 7, "six and the vault's");
+    assert!(written.iter().all(|r| seen.contains(r)));
+    assert_eq!(page(&s, RecordFilter { before: Some(Uuid::nil()), ..at_most(2) }).await.items, []);
+}
+
+async fn checkpoints_come_back(place: Place) {
+    let s = place.start().await;
+    assert_eq!(s.store.latest_checkpoint().await.unwrap(), None);
+    let checkpoint = |seq, node: &str| Checkpoint {
+        node: node.into(),
+        seq,
+        head: [1; 32],
+        at: 5,
+        key_id: "k".into(),
+        signature: vec![2; 64],
+    };
+    for (seq, node) in [(3, s.store.node()), (9, "elsewhere"), (2, s.store.node())] {
+        s.store.put_checkpoint(&checkpoint(seq, node)).await.unwrap();
+    }
+    s.store.put_checkpoint(&Checkpoint { at: 6, ..checkpoint(3, s.store.node()) }).await.unwrap();
+    assert_eq!(s.store.latest_checkpoint().await.unwrap(), Some(checkpoint(3, s.store.node())));
+    assert!(s.store.put_checkpoint(&checkpoint(u64::MAX, "n")).await.is_err());
+}
+
+async fn the_chain_goes_on_after_a_restart(place: Place) {
+    let Started { store, .. } = place.start().await;
+    store.append(vec![note("before")]).await.unwrap();
+    let head = store.chain_head().await.unwrap();
+    drop(store);
+    let again = place.open().await;
+    assert_eq!(again.chain_head().await.unwrap(), head);
+    again.append(vec![note("after")]).await.unwrap();
+    assert_eq!(again.chain_head().await.unwrap().unwrap().0, 3);
+}

@@ -1,0 +1,177 @@
+//! The contracts of `VaultStore`, `GrantStore` and `IdentityStore`, and the installation.
+
+use std::collections::BTreeMap;
+
+use strongroom_domain::{
+    action::Action,
+    change::Change,
+    grant::{Assignment, Scope},
+    identity::{Session, Workload},
+    names::{ObjectKind, VaultName},
+    permit::ObjectRef,
+    ports::{GrantStore, IdentityStore, StoreError, VaultStore},
+    principal::{Grantee, Principal, PrincipalId, PrincipalKind},
+    record::{Entry, Settled},
+    role::Role,
+    test_support,
+};
+
+use crate::support::{Place, entry, id, on_both, permit, put_vault, vault};
+
+on_both!(
+    vaults_are_found_by_name,
+    a_vault_name_is_taken_once,
+    grants_are_found_by_principal_and_group,
+    a_grant_on_a_changed_vault_conflicts,
+    workloads_come_back,
+    sessions_begin_and_end,
+    there_is_one_installation,
+);
+
+async fn vaults_are_found_by_name(place: Place) {
+    let s = place.start().await;
+    let other = vault("another");
+    assert_eq!(s.put(put_vault(&other)).await, Settled::Recorded);
+    for _ in 0..2 {
+        let found = s.store.vault(&VaultName::parse("Another").unwrap()).await.unwrap().unwrap();
+        assert_eq!(*found, other);
+        assert_eq!(s.store.vault(&VaultName::parse("nowhere").unwrap()).await.unwrap(), None);
+    }
+    let all = s.store.vaults().await.unwrap();
+    assert_eq!(all.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["another", "demo"]);
+}
+
+async fn a_vault_name_is_taken_once(place: Place) {
+    let s = place.start().await;
+    assert_eq!(s.put(put_vault(&vault("demo"))).await, Settled::Conflict);
+    assert_eq!(s.store.vault(&VaultName::parse("demo").unwrap()).await.unwrap().unwrap().id, s.vault);
+}
+
+fn principal(issuer: &str, subject: &str, groups: &[&str]) -> Principal {
+    Principal {
+        id: PrincipalId { issuer: issuer.into(), subject: subject.into() },
+        kind: PrincipalKind::User,
+        groups: groups.iter().map(|g| (*g).to_owned()).collect(),
+        claims: BTreeMap::new(),
+    }
+}
+
+fn grant(grantee: Grantee) -> Assignment {
+    Assignment { id: id(), grantee, role: Role::Reader, scope: Scope::Server, created_at: 3, tag: vec![5; 32] }
+}
+
+fn add(assignment: &Assignment) -> Entry {
+    entry(
+        permit(Action::AssignmentAdd, test_support::server_ref(), None),
+        Change::AddAssignment(Box::new(assignment.clone())),
+    )
+}
+
+async fn grants_are_found_by_principal_and_group(place: Place) {
+    let s = place.start().await;
+    let ada = principal("https://idp", "ada", &["ops", "ops", "dev"]);
+    let found = async |p: &Principal| {
+        let found = s.store.assignments(p).await.unwrap();
+        assert_eq!(found, s.store.assignments(p).await.unwrap());
+        let mut found = found.to_vec();
+        found.sort_by_key(|a| a.id);
+        found
+    };
+    assert_eq!(found(&ada).await, []);
+    let own = grant(Grantee::Principal { id: ada.id.clone() });
+    let ops = grant(Grantee::Group { issuer: "https://idp".into(), group: "ops".into() });
+    let foreign = grant(Grantee::Group { issuer: "https://other".into(), group: "dev".into() });
+    for assignment in [&own, &ops, &foreign] {
+        assert_eq!(s.put(add(assignment)).await, Settled::Recorded);
+    }
+    assert_eq!(found(&ada).await, [own.clone(), ops.clone()], "also after nothing was found before");
+    assert_eq!(found(&principal("https://idp", "bob", &["ops"])).await, [ops]);
+    assert_eq!(found(&principal("https://other", "ada", &["dev"])).await, [foreign]);
+    assert_eq!(found(&principal("https://idp", "Ada", &[])).await, [], "subjects are compared byte by byte");
+    assert_eq!(found(&principal("https://idp", "a\0da", &["\0"])).await, []);
+    assert_eq!(s.put(add(&own)).await, Settled::Conflict, "the same assignment twice");
+}
+
+async fn a_grant_on_a_changed_vault_conflicts(place: Place) {
+    let s = place.start().await;
+    let object = || ObjectRef {
+        vault: Some((s.vault, VaultName::parse("demo").unwrap())),
+        kind: ObjectKind::Vault,
+        name: None,
+    };
+    let grant = || {
+        let grantee = Grantee::Group { issuer: "i".into(), group: "g".into() };
+        Box::new(Assignment { scope: Scope::Vault { vault: s.vault }, ..grant(grantee) })
+    };
+    for (revision, outcome) in [(2, Settled::Conflict), (1, Settled::Recorded)] {
+        let entry = entry(permit(Action::AssignmentAdd, object(), Some(revision)), Change::AddAssignment(grant()));
+        assert_eq!(s.put(entry).await, outcome);
+    }
+    assert_eq!(s.store.assignments(&principal("i", "x", &["g"])).await.unwrap().len(), 1);
+}
+
+async fn workloads_come_back(place: Place) {
+    let s = place.start().await;
+    let workload = Workload {
+        client_id: id(),
+        name: "payments".into(),
+        enabled: true,
+        secrets: Vec::new(),
+        federations: Vec::new(),
+        revision: 1,
+        tag: vec![4; 32],
+    };
+    let put = || {
+        entry(
+            permit(Action::WorkloadCreate, test_support::server_ref(), None),
+            Change::PutWorkload(Box::new(workload.clone())),
+        )
+    };
+    assert_eq!(s.store.workload(workload.client_id).await.unwrap(), None);
+    assert_eq!(s.put(put()).await, Settled::Recorded);
+    for _ in 0..2 {
+        assert_eq!(*s.store.workload(workload.client_id).await.unwrap().unwrap(), workload);
+    }
+    assert_eq!(s.put(put()).await, Settled::Conflict);
+}
+
+async fn sessions_begin_and_end(place: Place) {
+    let s = place.start().await;
+    let session = |byte: u8, created, expires| Session {
+        id_hash: [byte; 32],
+        principal: principal("https://idp", "ada", &["ops"]),
+        display_name: "Ada".into(),
+        created,
+        expires,
+        tag: vec![3; 32],
+    };
+    let change = |change| entry(permit(Action::SessionChange, test_support::server_ref(), None), change);
+    let (old, new) = (session(1, 10, 20), session(2, 30, 40));
+    assert_eq!(s.put(change(Change::BeginSession(Box::new(old.clone())))).await, Settled::Recorded);
+    assert_eq!(*s.store.session(&[1; 32]).await.unwrap().unwrap(), old);
+    assert_eq!(s.put(change(Change::EndSession { id_hash: [1; 32] })).await, Settled::Recorded);
+    assert_eq!(s.store.session(&[1; 32]).await.unwrap(), None, "an ended session is gone at once");
+    assert_eq!(s.put(change(Change::EndSession { id_hash: [1; 32] })).await, Settled::Recorded, "again is no error");
+    s.put(change(Change::BeginSession(Box::new(old.clone())))).await;
+    s.put(change(Change::BeginSession(Box::new(new.clone())))).await;
+    assert_eq!(s.store.session(&[1; 32]).await.unwrap(), None, "expired ones are cleared by the next one");
+    assert_eq!(*s.store.session(&[2; 32]).await.unwrap().unwrap(), new);
+    assert_eq!(s.put(change(Change::BeginSession(Box::new(new)))).await, Settled::Conflict);
+}
+
+async fn there_is_one_installation(place: Place) {
+    let store = place.open().await;
+    assert_eq!(store.installation().await.unwrap(), None);
+    let made = store.create_installation(id(), 77, true, &[("audit", b"sealed")]).await.unwrap();
+    assert!(made.development);
+    assert!(matches!(store.create_installation(id(), 78, false, &[("audit", b"other")]).await, Err(StoreError::Stale)));
+    assert_eq!(store.installation().await.unwrap(), Some(made), "the development mark stays");
+    assert_eq!(store.sealed_blob("audit").await.unwrap().as_deref(), Some(b"sealed".as_slice()));
+    store.put_sealed_blob("audit", b"rewrapped").await.unwrap();
+    assert_eq!(store.sealed_blob("audit").await.unwrap().as_deref(), Some(b"rewrapped".as_slice()));
+    assert_eq!(store.sealed_blob("token").await.unwrap(), None);
+    assert!(store.put_sealed_blob("big", &vec![0; 1 << 20]).await.is_err());
+    drop(store);
+    let again = place.open().await;
+    assert_eq!(again.installation().await.unwrap(), Some(made));
+}

@@ -1,0 +1,22 @@
+//! The contract of every store port, on SQLite and on PostgreSQL, and what happens when things fail.
+//!
+//! PostgreSQL is named by `STRONGROOM_TEST_POSTGRES` (a URL whose user may make databases). Without
+//! it the tests fail rather than pass quietly; `STRONGROOM_TEST_POSTGRES=skip` says that it is meant.
+
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod identities;
+#[cfg(test)]
+mod opening;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod staleness;
+#[cfg(test)]
+mod verify;

@@ -1,0 +1,155 @@
+//! The contract of `SecretStore`.
+
+use strongroom_domain::{
+    action::Action,
+    ports::{AuditLog, SecretStore, StoreError},
+    record::Settled,
+    secret::{LifeState, SecretItem},
+    test_support,
+};
+
+use crate::support::{Place, Started, life, name, on_both, permit, purge, set, version};
+
+on_both!(
+    a_version_comes_back_as_it_was_written,
+    a_change_over_another_revision_conflicts,
+    a_read_at_another_revision_is_stale,
+    a_name_is_deleted_recovered_and_purged,
+    names_are_listed_in_order_by_pages,
+    versions_are_listed_by_pages,
+);
+
+const DELETED: LifeState = LifeState::Deleted { deleted_at: 10, purge_at: 20 };
+
+async fn a_version_comes_back_as_it_was_written(place: Place) {
+    let s = place.start().await;
+    let (first, second) = (version(), version());
+    assert_eq!(s.store.facts(s.vault, &name("db"), None).await.unwrap(), None);
+    assert_eq!(s.put(set(s.secret("Db"), None, &first, b"one")).await, Settled::Recorded);
+    assert_eq!(s.put(set(s.secret("db"), Some(1), &second, b"two")).await, Settled::Recorded);
+    // Twice: from the database and, where there is one, from the cache.
+    for _ in 0..2 {
+        let facts = s.store.facts(s.vault, &name("DB"), None).await.unwrap().unwrap();
+        assert_eq!((facts.secret.revision, &facts.secret.current), (2, &second));
+        assert_eq!((facts.secret.name.as_str(), facts.secret.life), ("db", LifeState::Active));
+        let meta = facts.version.clone().unwrap();
+        let sealed = s.read("db", &second, 2).await.unwrap();
+        assert_eq!(sealed.meta, meta);
+        assert_eq!((sealed.sealed.ciphertext.as_slice(), sealed.sealed.row_format), (b"two".as_slice(), 1));
+        assert_eq!(sealed.meta.attributes.tags["owner"], "Zoë");
+        let older = s.store.facts(s.vault, &name("db"), Some(&first)).await.unwrap().unwrap();
+        assert_eq!(older.secret, facts.secret);
+        assert_eq!(older.version.clone().unwrap().version, first);
+        assert_eq!(s.read("db", &first, 2).await.unwrap().sealed.ciphertext, b"one");
+        let none = s.store.facts(s.vault, &name("db"), Some(&version())).await.unwrap().unwrap();
+        assert_eq!((none.secret.revision, &none.version), (2, &None));
+    }
+}
+
+async fn a_change_over_another_revision_conflicts(place: Place) {
+    let s = place.start().await;
+    let first = version();
+    assert_eq!(s.put(set(s.secret("a"), Some(1), &version(), b"x")).await, Settled::Conflict, "there is no row");
+    assert_eq!(s.revision("a").await, None);
+    assert_eq!(s.put(set(s.secret("a"), None, &first, b"x")).await, Settled::Recorded);
+    assert_eq!(s.put(set(s.secret("a"), None, &version(), b"y")).await, Settled::Conflict, "there is a row");
+    assert_eq!(s.put(set(s.secret("a"), Some(7), &version(), b"y")).await, Settled::Conflict, "another revision");
+    assert_eq!(s.put(life(s.secret("a"), 7, &first, DELETED)).await, Settled::Conflict);
+    assert_eq!(s.put(purge(s.secret("a"), 7)).await, Settled::Conflict);
+    assert_eq!(s.put(set(s.secret("a"), Some(1), &first, b"y")).await, Settled::Conflict, "the version exists");
+    assert_eq!(s.revision("a").await, Some(1));
+    assert_eq!(s.read("a", &first, 1).await.unwrap().sealed.ciphertext, b"x");
+}
+
+async fn a_read_at_another_revision_is_stale(place: Place) {
+    let s = place.start().await;
+    let v = version();
+    s.put(set(s.secret("a"), None, &v, b"x")).await;
+    for revision in [0, 2] {
+        assert!(matches!(s.read("a", &v, revision).await, Err(StoreError::Stale)));
+    }
+    s.read("a", &v, 1).await.unwrap();
+    assert!(matches!(s.read("a", &v, 2).await, Err(StoreError::Stale)), "also when it is cached");
+    s.put(life(s.secret("a"), 1, &v, DELETED)).await;
+    assert!(matches!(s.read("a", &v, 1).await, Err(StoreError::Stale)));
+    assert!(matches!(s.read("none", &v, 1).await, Err(StoreError::Stale)));
+    assert!(matches!(s.read("a", &version(), 2).await, Err(StoreError::Damaged(_))), "no such version");
+}
+
+async fn a_name_is_deleted_recovered_and_purged(place: Place) {
+    let s = place.start().await;
+    let (first, second) = (version(), version());
+    s.put(set(s.secret("a"), None, &first, b"1")).await;
+    s.put(set(s.secret("a"), Some(1), &second, b"2")).await;
+    assert_eq!(s.put(life(s.secret("a"), 2, &second, DELETED)).await, Settled::Recorded);
+    assert_eq!(names(&s, false, None, 9).await.0, [""; 0]);
+    assert_eq!(names(&s, true, None, 9).await.0, ["a"]);
+    let facts = s.store.facts(s.vault, &name("a"), None).await.unwrap().unwrap();
+    assert_eq!(facts.secret.life, DELETED);
+    assert_eq!(s.put(life(s.secret("a"), 3, &second, LifeState::Active)).await, Settled::Recorded);
+    assert_eq!(names(&s, false, None, 9).await.0, ["a"]);
+    s.put(life(s.secret("a"), 4, &second, DELETED)).await;
+    assert_eq!(s.put(purge(s.secret("a"), 5)).await, Settled::Recorded);
+    assert_eq!(s.revision("a").await, None);
+    assert_eq!(names(&s, true, None, 9).await.0, [""; 0]);
+    // The same version ids can be written again: nothing was left behind.
+    assert_eq!(s.put(set(s.secret("a"), None, &first, b"3")).await, Settled::Recorded);
+    assert_eq!(s.read("a", &first, 1).await.unwrap().sealed.ciphertext, b"3");
+}
+
+async fn names(s: &Started, deleted: bool, after: Option<&str>, limit: usize) -> (Vec<String>, Option<String>) {
+    let permit = permit(Action::SecretList, s.secret("any"), None);
+    let after = after.map(name);
+    let page = test_support::open(s.store.list(permit, deleted, after.as_ref(), limit).await).unwrap();
+    let name = |item: SecretItem| {
+        assert_eq!(item.secret.current, item.version.version);
+        item.secret.name.as_str().to_owned()
+    };
+    (page.items.into_iter().map(name).collect(), page.next)
+}
+
+async fn names_are_listed_in_order_by_pages(place: Place) {
+    let s = place.start().await;
+    // Byte order: a hyphen before digits before letters, whatever the locale of the database.
+    let order = ["a", "a-b", "a0", "a1", "aa", "b"];
+    let mut batch = Vec::new();
+    for text in ["b", "aa", "A1", "a", "a0", "A-b"] {
+        batch.push(set(s.secret(text), None, &version(), b"x"));
+    }
+    assert_eq!(s.store.append(batch).await.unwrap(), [Settled::Recorded; 6]);
+    assert_eq!(names(&s, false, None, 6).await, (order.map(str::to_owned).to_vec(), None));
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let (page, next) = names(&s, false, after.as_deref(), 2).await;
+        assert!(page.len() <= 2);
+        seen.extend(page);
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, order);
+}
+
+async fn versions_are_listed_by_pages(place: Place) {
+    let s = place.start().await;
+    let mut written = Vec::new();
+    for judged in 0..5 {
+        let v = version();
+        s.put(set(s.secret("a"), (judged > 0).then_some(judged), &v, b"x")).await;
+        written.push(v);
+    }
+    s.put(set(s.secret("b"), None, &version(), b"x")).await;
+    written.sort();
+    let page = async |after, limit| {
+        let permit = permit(Action::SecretListVersions, s.secret("a"), Some(5));
+        test_support::open(s.store.versions(permit, after, limit).await).unwrap()
+    };
+    let first = page(None, 3).await;
+    assert_eq!(first.next.as_deref(), Some(written[2].as_str()));
+    let rest = page(Some(&written[2]), 3).await;
+    assert_eq!(rest.next, None);
+    let seen: Vec<_> = first.items.into_iter().chain(rest.items).map(|item| item.version.version).collect();
+    assert_eq!(seen, written);
+}

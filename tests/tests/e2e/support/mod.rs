@@ -1,0 +1,27 @@
+//! What the stories are told with: a server, requests, the audit log, the world outside.
+
+mod audit;
+mod certificates;
+mod database;
+mod outside;
+mod programs;
+mod requests;
+mod server;
+mod vault;
+
+pub(crate) use audit::{Verification, verify};
+pub(crate) use certificates::Certificates;
+pub(crate) use database::Database;
+pub(crate) use outside::Outside;
+pub(crate) use programs::{Finished, Named, hosts_file, node_script, python, run, tests_folder};
+pub(crate) use requests::{Answer, Ask, client};
+pub(crate) use server::{binary, free_ports, run_to_end};
+pub(crate) use vault::{Credential, TestVault};
+
+/// Api-version of hand-made requests.
+pub(crate) const API_VERSION: &str = "7.6";
+
+/// A scratch folder inside the build directory; goes away with the value.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("e2e-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a scratch folder")
+}

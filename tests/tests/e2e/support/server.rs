@@ -1,0 +1,130 @@
+//! The built binary as a process: started, waited for, stopped, killed.
+
+use std::{
+    fs::File,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use reqwest::Client;
+
+/// How long a server may take until it answers; a debug build on a busy machine is slow.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How often is looked.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// The program under test: `STRONGROOM_BIN`, or the one built beside this test.
+pub(crate) fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("STRONGROOM_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().expect("the path of this test");
+    let path = test.ancestors().nth(2).expect("a target directory").join("strongroom");
+    assert!(path.is_file(), "{} is missing: build it first (`cargo build --workspace`)", path.display());
+    path
+}
+
+/// Two free ports in a row: one for the server, one for its development identity provider.
+pub(crate) fn free_ports() -> u16 {
+    for _ in 0..1000 {
+        let first = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = first.local_addr().expect("its address").port();
+        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no two free ports in a row");
+}
+
+/// Runs a command of the program to its end, which is to come soon.
+pub(crate) fn run_to_end(command: &mut Command) -> Output {
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let until = Instant::now() + READY_WITHIN;
+    while child.try_wait().expect("its state").is_none() {
+        if Instant::now() > until {
+            child.kill().expect("to end it");
+            panic!("{command:?} goes on although it was to end: {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    child.wait_with_output().expect("its output")
+}
+
+/// A running server.
+pub(crate) struct Server {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts a command whose output goes to a file.
+    pub(crate) fn spawn(command: &mut Command, log: &Path) -> Self {
+        let file = File::options().create(true).append(true).open(log).expect("a log file");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().expect("a second handle"))
+            .stderr(file)
+            .spawn()
+            .expect("the server starts");
+        Self { child, log: log.to_owned() }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until the server answers; gives its last words if it ends instead.
+    pub(crate) async fn ready(&mut self, client: &Client, url: &str) -> Result<(), String> {
+        let until = Instant::now() + READY_WITHIN;
+        while Instant::now() < until {
+            if let Some(status) = self.child.try_wait().expect("its state") {
+                return Err(format!("the server ended ({status}):\n{}", self.log()));
+            }
+            if client.get(url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Err(format!("the server does not answer at {url}:\n{}", self.log()))
+    }
+
+    /// Asks the server to end and waits for it.
+    pub(crate) fn stop(mut self) -> ExitStatus {
+        let asked = Command::new("kill").arg("-TERM").arg(self.id().to_string()).status().expect("kill(1)");
+        assert!(asked.success(), "the server is there to be stopped");
+        let until = Instant::now() + READY_WITHIN;
+        while Instant::now() < until {
+            if let Some(status) = self.child.try_wait().expect("its state") {
+                return status;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        panic!("the server does not stop:\n{}", self.log());
+    }
+
+    /// SIGKILL: no goodbye.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("SIGKILL");
+        self.child.wait().expect("its end");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Harmless when it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<&str> = log.lines().rev().take(40).collect();
+            eprintln!("--- the server's last lines\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        }
+    }
+}

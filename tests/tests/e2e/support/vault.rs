@@ -1,0 +1,240 @@
+//! A server with a data directory: started by `dev` or `serve`, asked by hand, looked into by stories.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+use super::{API_VERSION, Answer, Ask, binary, client, free_ports, scratch, server::Server};
+
+/// A workload's pair.
+#[derive(Clone, Debug)]
+pub(crate) struct Credential {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+}
+
+enum Mode {
+    Dev,
+    Serve(PathBuf),
+}
+
+/// A server of its own, with everything a story needs to talk to it.
+pub(crate) struct TestVault {
+    mode: Mode,
+    server: Option<Server>,
+    http: Client,
+    /// Where the server listens.
+    pub(crate) port: u16,
+    /// `https://vault.localhost:PORT`.
+    pub(crate) base: String,
+    /// What `dev.env` exports; empty for `serve`.
+    pub(crate) env: BTreeMap<String, String>,
+    folder: tempfile::TempDir,
+}
+
+impl TestVault {
+    /// `strongroom dev` on a fresh data directory.
+    pub(crate) async fn dev() -> Self {
+        let folder = scratch();
+        // Somebody else may take a port between looking and listening.
+        let mut last = String::new();
+        for _ in 0..5 {
+            let port = free_ports();
+            match Self::start_dev(&folder, port).await {
+                Ok((server, http, env)) => {
+                    let base = format!("https://vault.localhost:{port}");
+                    return Self { mode: Mode::Dev, server: Some(server), http, port, base, env, folder };
+                }
+                Err(why) if why.contains("cannot be listened on") => last = why,
+                Err(why) => panic!("{why}"),
+            }
+        }
+        panic!("no port: {last}");
+    }
+
+    async fn start_dev(
+        folder: &tempfile::TempDir,
+        port: u16,
+    ) -> Result<(Server, Client, BTreeMap<String, String>), String> {
+        let data = folder.path().join("data");
+        let mut server = Server::spawn(&mut dev_command(&data, port), &folder.path().join("server.log"));
+        // The CA comes into being while the server starts, and `ca.pem` is complete before it listens.
+        let insecure = Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().expect("a client");
+        server.ready(&insecure, &format!("https://127.0.0.1:{port}/healthz")).await?;
+        let env = exports(&data.join("dev.env"));
+        let http = client(&std::fs::read(&env["VAULT_CA"]).expect("the CA file"));
+        Ok((server, http, env))
+    }
+
+    /// `strongroom serve` by a configuration; `ca` is what its certificate is to be judged by.
+    pub(crate) async fn serve(folder: tempfile::TempDir, config: &Path, port: u16, ca: &[u8]) -> Self {
+        let http = client(ca);
+        let base = format!("https://vault.localhost:{port}");
+        let mode = Mode::Serve(config.to_owned());
+        let mut vault = Self { mode, server: None, http, port, base, env: BTreeMap::new(), folder };
+        vault.start().await.unwrap_or_else(|why| panic!("{why}"));
+        vault
+    }
+
+    /// Starts the server again on the same data. Gives its last words if it does not come up.
+    pub(crate) async fn start(&mut self) -> Result<(), String> {
+        assert!(self.server.is_none(), "the server runs");
+        let mut command = match &self.mode {
+            Mode::Dev => dev_command(&self.data(), self.port),
+            Mode::Serve(config) => {
+                let mut command = Command::new(binary());
+                command.arg("serve").arg("--config").arg(config);
+                command
+            }
+        };
+        let mut server = Server::spawn(&mut command, &self.folder.path().join("server.log"));
+        server.ready(&self.http, &format!("{}/healthz", self.base)).await?;
+        self.server = Some(server);
+        Ok(())
+    }
+
+    /// Stops the server in good order.
+    pub(crate) fn stop(&mut self) {
+        let status = self.server.take().expect("a running server").stop();
+        assert!(status.success(), "a server that is asked to stop does so without a fault: {status}");
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.server.take().expect("a running server").kill();
+    }
+
+    pub(crate) fn http(&self) -> &Client {
+        &self.http
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Everything the server has printed.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    }
+
+    pub(crate) fn tenant(&self) -> &str {
+        &self.env["AZURE_TENANT_ID"]
+    }
+
+    fn credential(&self, id: &str, secret: &str) -> Credential {
+        Credential { id: self.env[id].clone(), secret: self.env[secret].clone() }
+    }
+
+    /// The sample workload: Key Vault Administrator on `demo`.
+    pub(crate) fn app(&self) -> Credential {
+        self.credential("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
+    }
+
+    /// A workload without any grant.
+    pub(crate) fn nobody(&self) -> Credential {
+        self.credential("NOBODY_CLIENT_ID", "NOBODY_CLIENT_SECRET")
+    }
+
+    /// Owner of the installation.
+    pub(crate) fn operator(&self) -> Credential {
+        self.credential("OPERATOR_CLIENT_ID", "OPERATOR_CLIENT_SECRET")
+    }
+
+    /// A token from our own token endpoint.
+    pub(crate) async fn token(&self, who: &Credential) -> String {
+        let answer = self
+            .ask_base(Method::POST, &format!("/{}/oauth2/v2.0/token", self.tenant()))
+            .form(&[
+                ("grant_type", "client_credentials"),
+                ("client_id", &who.id),
+                ("client_secret", &who.secret),
+                ("scope", &format!("{}/.default", self.base)),
+            ])
+            .send()
+            .await
+            .expect(200);
+        answer.json()["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// `https://NAME.vault.localhost:PORT`.
+    pub(crate) fn vault_url(&self, vault: &str) -> String {
+        format!("https://{vault}.vault.localhost:{}", self.port)
+    }
+
+    /// A request to a vault's host. `path` is sent as it stands.
+    pub(crate) fn ask_vault(&self, vault: &str, method: Method, path: &str) -> Ask {
+        Ask::new(&self.http, method, &format!("{}{path}", self.vault_url(vault)))
+    }
+
+    /// The same with an api-version.
+    pub(crate) fn ask(&self, method: Method, path: &str) -> Ask {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        self.ask_vault("demo", method, &format!("{path}{separator}api-version={API_VERSION}"))
+    }
+
+    /// A request to the base host.
+    pub(crate) fn ask_base(&self, method: Method, path: &str) -> Ask {
+        Ask::new(&self.http, method, &format!("{}{path}", self.base))
+    }
+
+    /// Stores a value in `demo` and gives the bundle.
+    pub(crate) async fn set(&self, token: &str, name: &str, value: &str) -> Value {
+        self.ask(Method::PUT, &format!("/secrets/{name}"))
+            .bearer(token)
+            .json(&json!({ "value": value }))
+            .send()
+            .await
+            .expect(200)
+            .json()
+    }
+
+    /// Asks `demo` for the current value.
+    pub(crate) async fn get(&self, token: &str, name: &str) -> Answer {
+        self.ask(Method::GET, &format!("/secrets/{name}")).bearer(token).send().await
+    }
+
+    /// Makes a vault.
+    pub(crate) async fn create_vault(&self, operator: &str, settings: &Value) {
+        self.ask_base(Method::POST, "/api/v1/vaults").bearer(operator).json(settings).send().await.expect(201);
+    }
+
+    /// Gives a role.
+    pub(crate) async fn assign(&self, operator: &str, assignment: &Value) {
+        self.ask_base(Method::POST, "/api/v1/assignments").bearer(operator).json(assignment).send().await.expect(201);
+    }
+
+    /// A command of the program with the environment of `dev.env`, as this workload.
+    pub(crate) fn cli(&self, who: &Credential, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(arguments).envs(&self.env).current_dir(self.folder());
+        command.env("AZURE_CLIENT_ID", &who.id).env("AZURE_CLIENT_SECRET", &who.secret);
+        command
+    }
+}
+
+/// The command a newcomer gives.
+pub(crate) fn dev_command(data: &Path, port: u16) -> Command {
+    let mut command = Command::new(binary());
+    command.arg("dev").arg("--listen").arg(format!("127.0.0.1:{port}")).arg("--data").arg(data);
+    command
+}
+
+/// Reads `export NAME='VALUE'` lines, as a shell would; fails on anything else.
+fn exports(path: &Path) -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(path).expect("dev.env");
+    let line = |line: &str| {
+        let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+        let value = value.strip_prefix('\'')?.strip_suffix('\'')?;
+        Some((name.to_owned(), value.replace("'\\''", "'")))
+    };
+    text.lines().map(|l| line(l).unwrap_or_else(|| panic!("dev.env has the line {l:?}"))).collect()
+}
