@@ -23,11 +23,8 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new("development").boolean().not_null())
             .to_owned();
         manager.create_table(installation).await?;
-        let sealed = Table::create()
-            .table("sealed_blobs")
-            .col(text("label").primary_key())
-            .col(bytes("bytes"))
-            .to_owned();
+        let sealed =
+            Table::create().table("sealed_blobs").col(text("label").primary_key()).col(bytes("bytes")).to_owned();
         manager.create_table(sealed).await
     }
 

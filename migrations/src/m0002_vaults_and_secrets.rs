@@ -41,8 +41,13 @@ impl MigrationTrait for Migration {
             .foreign_key(ForeignKey::create().from("secrets", "vault_id").to("vaults", "id"))
             .to_owned();
         manager.create_table(secrets).await?;
-        let by_state =
-            Index::create().name("secrets_by_state").table("secrets").col("vault_id").col("state").col("name").to_owned();
+        let by_state = Index::create()
+            .name("secrets_by_state")
+            .table("secrets")
+            .col("vault_id")
+            .col("state")
+            .col("name")
+            .to_owned();
         manager.create_index(by_state).await?;
 
         let versions = Table::create()

@@ -28,6 +28,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let listener = bind(config.listen)?;
     let tls = tls_config(&config.tls.certificate, &config.tls.key)?;
     let root_key = config.root_key.file.clone().unwrap_or_else(|| config.data.join("root.key"));
+    let key_shown = root_key.display().to_string();
     let opening = Opening {
         data: &config.data,
         database: config.database.as_deref(),
@@ -41,15 +42,11 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let (outside, administrators) = outside(config)?;
     let node = wiring::wire(opened, outside, Arc::clone(&clock))?;
     if fresh {
-        println!("A new installation, {}. Its root key is {}: back it up.", node.installation, opening_key(&data));
+        println!("A new installation, {}. Its root key is {key_shown}: back it up.", node.installation);
         appoint(&node, &*clock, administrators).await?;
     }
     println!("Strongroom serves {} on {}.", node.services.addresses.base(), listener.local_addr()?);
     run_node(node, listener, tls, &data, None).await
-}
-
-fn opening_key(data: &Path) -> String {
-    data.join("root.key").display().to_string()
 }
 
 /// Takes the address, or says in one line why not.

@@ -11,7 +11,7 @@ use crate::{
     action::Action,
     change::Change,
     context::RequestContext,
-    decision::{DenyReason, Denial},
+    decision::{Denial, DenyReason},
     gate::{Ask, Case, Gate, Judgement},
     grant::{Assignment, Scope, Target},
     identity::{ClientSecretHash, Federation, Workload},

@@ -13,6 +13,7 @@ use crate::{
     action::Action,
     change::Change,
     context::RequestContext,
+    decision::{Stage, StageEffect},
     gate::{Case, Gate},
     identity::{Session, Workload},
     keyring::{Keyring, KeyringError},
@@ -146,8 +147,7 @@ impl Entrance {
             })?,
             None => None,
         };
-        let authentic =
-            workload.filter(|w| Some(w.client_id) == named && self.keyring.verify_workload(w).is_ok());
+        let authentic = workload.filter(|w| Some(w.client_id) == named && self.keyring.verify_workload(w).is_ok());
         let proven = self.credentials.check(authentic.as_deref(), client_id, proof, ctx.now).await;
         let Case { permit, mut record, .. } = self.gate.proven(ctx, Action::TokenIssue);
         record.object = named.map(|id| id.to_string());
@@ -156,7 +156,13 @@ impl Entrance {
                 let subject = workload.client_id.to_string();
                 record.principal = Some(PrincipalId { issuer: self.gate.own_issuer.clone(), subject });
                 "workload".clone_into(&mut record.principal_kind);
-                record.version = Some(credential);
+                record.trace.push(Stage {
+                    stage: "credential".to_owned(),
+                    effect: StageEffect::Allow,
+                    reason: "proven".to_owned(),
+                    detail: Some(credential),
+                    fuel: None,
+                });
                 self.credentials.mint(&workload, ctx.request_id, ctx.now)
             }
             (Ok(_), None) => Err(CredentialError::Invalid),

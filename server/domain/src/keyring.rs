@@ -55,8 +55,11 @@ pub struct Keyring {
     installation: InstallationId,
     control: MacKey,
     credentials: MacKey,
-    vaults: RwLock<HashMap<(VaultId, Vec<u8>), Arc<VaultKeys>>>,
+    vaults: RwLock<HashMap<WrappedVaultKey, Arc<VaultKeys>>>,
 }
+
+/// A vault and its key as wrapped: a key that was wrapped anew is unwrapped anew.
+type WrappedVaultKey = (VaultId, Vec<u8>);
 
 /// Most unwrapped vault keys kept; beyond, the cache starts anew.
 const MAX_VAULTS: usize = 1024;

@@ -275,11 +275,8 @@ async fn finish(
         }
         Err(problem) => {
             let reason = problem.reason;
-            let response = if page {
-                dashboard::problem_page(ctx, &problem)
-            } else {
-                problem.respond(&services.addresses)
-            };
+            let response =
+                if page { dashboard::problem_page(ctx, &problem) } else { problem.respond(&services.addresses) };
             (response, reason)
         }
     };
@@ -304,7 +301,11 @@ async fn finish(
         Err(no_record) => {
             tracing::error!(%no_record, "a request could not be recorded");
             // The refusal itself gives nothing away; everything else waits for its record.
-            if response.status == 401 { response } else { Problem::from(no_record).respond(&services.addresses) }
+            match (response.status, Problem::from(no_record)) {
+                (401, _) => response,
+                (_, problem) if page => dashboard::problem_page(ctx, &problem),
+                (_, problem) => problem.respond(&services.addresses),
+            }
         }
     }
 }

@@ -120,13 +120,13 @@ impl Store {
             query = query.filter(contains(Column::Principal, principal));
         }
         if let Some(before) = filter.before {
-            let Some(mark) = audit_record::Entity::find_by_id(before).one(&self.reader).await.map_err(|e| unavailable(&e))?
+            let Some(mark) =
+                audit_record::Entity::find_by_id(before).one(&self.reader).await.map_err(|e| unavailable(&e))?
             else {
                 return Ok(Page { items: Vec::new(), next: None });
             };
-            let earlier = Condition::any()
-                .add(Column::At.lt(mark.at))
-                .add(Column::At.eq(mark.at).and(Column::Id.lt(mark.id)));
+            let earlier =
+                Condition::any().add(Column::At.lt(mark.at)).add(Column::At.eq(mark.at).and(Column::Id.lt(mark.id)));
             query = query.filter(Column::At.lte(mark.at)).filter(earlier);
         }
         let wanted = u64::try_from(limit).unwrap_or(u64::MAX);

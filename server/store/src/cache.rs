@@ -58,8 +58,7 @@ pub(crate) struct ExactCache<K, V> {
 impl<K: Hash + Eq + Clone, V: Clone> ExactCache<K, V> {
     /// A cache that holds at most about `weight`.
     pub(crate) fn new(weight: usize) -> Self {
-        let shard =
-            || Mutex::new(Shard { generation: 0, young: HashMap::new(), old: HashMap::new(), young_weight: 0 });
+        let shard = || Mutex::new(Shard { generation: 0, young: HashMap::new(), old: HashMap::new(), young_weight: 0 });
         Self {
             shards: std::iter::repeat_with(shard).take(SHARDS).collect(),
             hasher: RandomState::new(),

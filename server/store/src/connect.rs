@@ -5,9 +5,7 @@
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxPostgresConnector, SqlxSqliteConnector,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxPostgresConnector, SqlxSqliteConnector};
 use sqlx::{
     ConnectOptions,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -104,9 +102,7 @@ pub(crate) async fn auditor(place: &Place) -> Result<DatabaseConnection, OpenErr
             match sqlite(file, options.clone(), 1).await {
                 Ok(connection) => Ok(connection),
                 // A copy on a medium that cannot be written: without a log beside it nothing can change it.
-                Err(_) if !wal_of(file).exists() => {
-                    sqlite(file, options.immutable(true), 1).await
-                }
+                Err(_) if !wal_of(file).exists() => sqlite(file, options.immutable(true), 1).await,
                 Err(error) => Err(error),
             }
         }
@@ -175,4 +171,31 @@ async fn postgres(options: PgConnectOptions, count: u32) -> Result<DatabaseConne
         .await
         .map_err(|error| unreachable(&error))?;
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sea_orm::Statement;
+
+    async fn pragma(database: &DatabaseConnection, name: &str) -> String {
+        let ask = Statement::from_string(DbBackend::Sqlite, format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"));
+        database.query_one_raw(ask).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+    }
+
+    /// What durability and purging rest on.
+    #[tokio::test]
+    async fn sqlite_is_set_up_to_keep_its_promises() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = place(&format!("sqlite://{}", folder.path().join("db").display())).unwrap();
+        let writer = writer(&place).await.unwrap();
+        for (name, value) in
+            [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("secure_delete", "1")]
+        {
+            assert_eq!(pragma(&writer, name).await, value, "{name}");
+        }
+        let readers = readers(&place, 1).await.unwrap();
+        assert_eq!(pragma(&readers, "query_only").await, "1");
+        assert!(readers.execute_unprepared("CREATE TABLE t (a)").await.is_err());
+    }
 }

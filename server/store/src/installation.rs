@@ -4,10 +4,7 @@
 //! change it afterwards, and there must never be one: it is what keeps `serve` away from databases
 //! whose keys were made for a demonstration.
 
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    sea_query::OnConflict,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::OnConflict};
 use strongroom_domain::{names::InstallationId, ports::StoreError};
 use uuid::Uuid;
 

@@ -39,14 +39,14 @@ mod vaults;
 pub mod verify;
 mod writer;
 
-
 use sea_orm::DatabaseConnection;
+use strongroom_domain::ports::StoreError;
 use tokio::sync::Mutex;
 
 pub use installation::Installation;
 pub use open::{OpenError, StoreOptions};
 
-use crate::{caches::Caches, lock::Ownership, writer::Writer};
+use crate::{caches::Caches, fault::unavailable, lock::Ownership, writer::Writer};
 
 /// An open database. Implements the store ports of the domain; share it in an `Arc`.
 pub struct Store {
@@ -61,6 +61,17 @@ pub struct Store {
 impl Store {
     fn caches(&self) -> Option<&Caches> {
         self.caches.as_ref()
+    }
+
+    /// Waits for the batch that is under way and closes every connection; whoever uses the store
+    /// afterwards gets an error. A SQLite database is free for another process when the store is
+    /// dropped.
+    ///
+    /// # Errors
+    /// When a connection cannot be closed in order; nothing that was answered is lost by that.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.writer.lock().await.close().await?;
+        self.reader.close_by_ref().await.map_err(|e| unavailable(&e))
     }
 
     /// Name of this node in the audit chain.

@@ -83,6 +83,11 @@ impl Writer {
         self.sound = true;
     }
 
+    /// Closes the connection. The next transaction fails.
+    pub(crate) async fn close(&self) -> Result<(), StoreError> {
+        self.connection.close_by_ref().await.map_err(|e| unavailable(&e))
+    }
+
     async fn renew(&mut self, caches: Option<&Caches>) -> Result<(), StoreError> {
         let fresh = connect::writer(&self.place).await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
         let failed = std::mem::replace(&mut self.connection, fresh);
@@ -210,8 +215,9 @@ where
 /// A number for PostgreSQL's advisory locks: FNV-1a of the node's name. Two nodes that met by
 /// chance would only wait for each other.
 fn lock_key(node: &str) -> i64 {
-    let hash = b"strongroom-audit-chain/".iter().chain(node.as_bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = b"strongroom-audit-chain/"
+        .iter()
+        .chain(node.as_bytes())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
     i64::from_be_bytes(hash.to_be_bytes())
 }

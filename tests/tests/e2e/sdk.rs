@@ -1,1 +1,84 @@
-//! x
+//! Azure's own packages, unmodified, through the whole life of a secret.
+
+use std::process::Command;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{FEDERATION_AUDIENCE, Named, Outside, TestVault, hosts_file, node_script, python, run, tests_folder};
+
+fn python_script(script: &str, argument: &str) -> Command {
+    let mut command = Command::new(python());
+    command.arg(tests_folder().join(script)).arg(argument);
+    command
+}
+
+/// Runs with the variables that `dev.env` exports and the one line that glibc needs.
+fn through(vault: &TestVault, command: &mut Command) {
+    let hosts = hosts_file(vault.folder(), "127.0.0.1 vault.localhost demo.vault.localhost");
+    let said = run(command, &Named::By(hosts)).expect_good();
+    assert!(said.ends_with("done\n"), "{said}");
+}
+
+#[tokio::test]
+async fn python_with_a_client_secret() {
+    let vault = TestVault::dev().await;
+    through(&vault, python_script("sdk/python/lifecycle.py", "secret").envs(&vault.env));
+}
+
+#[tokio::test]
+async fn python_told_nothing_but_the_environment() {
+    let vault = TestVault::dev().await;
+    for kind in ["environment", "default"] {
+        // For this tenant the library asks nobody else who the authority is.
+        through(&vault, python_script("sdk/python/lifecycle.py", kind).envs(&vault.env).env("AZURE_TENANT_ID", "adfs"));
+    }
+}
+
+#[tokio::test]
+async fn javascript_with_a_client_secret() {
+    let vault = TestVault::dev().await;
+    through(&vault, node_script("sdk/js/lifecycle.mjs").arg("secret").envs(&vault.env));
+}
+
+#[tokio::test]
+async fn javascript_told_nothing_but_the_environment() {
+    let vault = TestVault::dev().await;
+    through(&vault, node_script("sdk/js/lifecycle.mjs").arg("default").envs(&vault.env).env("AZURE_TENANT_ID", "adfs"));
+}
+
+/// A workload that proves itself by a token of the real provider, as in a cluster or a CI system.
+#[tokio::test]
+async fn both_with_a_federated_token() {
+    let outside = Outside::start().await;
+    let vault = &outside.vault;
+    let operator = outside.api_token("operator").await;
+    vault.create_vault(&operator, &json!({ "name": "demo" })).await;
+    let workload = outside.federated_workload(&operator, "payments-api").await;
+    vault
+        .assign(&operator, &json!({ "client_id": workload, "role": "Key Vault Administrator", "scope": "/vaults/demo" }))
+        .await;
+    let token = vault.folder().join("federated-token");
+    std::fs::write(&token, outside.token("payments-api", FEDERATION_AUDIENCE).await).unwrap();
+
+    let challenge = vault.ask(Method::GET, "/secrets").send().await.expect(401);
+    let tenant = challenge.header("www-authenticate").unwrap().split('"').nth(1).unwrap().rsplit('/').next().unwrap();
+    let environment = |command: &mut Command| {
+        command
+            .env("VAULT_URL", vault.vault_url("demo"))
+            .env("AZURE_AUTHORITY_HOST", &vault.base)
+            .env("AZURE_TENANT_ID", tenant)
+            .env("AZURE_CLIENT_ID", &workload)
+            .env("AZURE_FEDERATED_TOKEN_FILE", &token)
+            .env("REQUESTS_CA_BUNDLE", &outside.certificates.ca)
+            .env("NODE_EXTRA_CA_CERTS", &outside.certificates.ca);
+    };
+    for mut command in [python_script("sdk/python/lifecycle.py", "workload"), {
+        let mut command = node_script("sdk/js/lifecycle.mjs");
+        command.arg("workload");
+        command
+    }] {
+        environment(&mut command);
+        through(vault, &mut command);
+    }
+}

@@ -41,10 +41,9 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::TokenV1 | Endpoint::TokenV2 => "Authentication",
         Endpoint::SignInPage | Endpoint::SignInStart | Endpoint::SignInCallback => "SessionBegin",
         Endpoint::SignOut | Endpoint::SignedOut => "SessionEnd",
-        Endpoint::TenantDiscovery
-        | Endpoint::TenantDiscoveryV2
-        | Endpoint::TenantKeys
-        | Endpoint::TenantKeysV1 => "Discovery",
+        Endpoint::TenantDiscovery | Endpoint::TenantDiscoveryV2 | Endpoint::TenantKeys | Endpoint::TenantKeysV1 => {
+            "Discovery"
+        }
         Endpoint::Asset => "Asset",
         Endpoint::Health | Endpoint::Ready => "Probe",
     }
@@ -84,10 +83,7 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::AssignmentAdd => manage::add_assignment(services, call, &request).await,
         Endpoint::WorkloadCreate => manage::create_workload(services, call, &request).await,
         Endpoint::AuditQuery => manage::query_audit(services, call, &request).await,
-        Endpoint::TenantDiscovery
-        | Endpoint::TenantDiscoveryV2
-        | Endpoint::TenantKeys
-        | Endpoint::TenantKeysV1 => {
+        Endpoint::TenantDiscovery | Endpoint::TenantDiscoveryV2 | Endpoint::TenantKeys | Endpoint::TenantKeysV1 => {
             token::document(services, call)
         }
         Endpoint::TokenV1 | Endpoint::TokenV2 => token::issue(services, call, &request).await,

@@ -56,7 +56,11 @@ pub(crate) fn document(services: &Services, call: &Call) -> Result<Response, Pro
     let tenant = call.parameter(0);
     let v2 = call.endpoint == Endpoint::TenantDiscoveryV2;
     let known = services.token_desk.discovery(tenant, v2).ok_or_else(Problem::no_route)?;
-    let document = if matches!(call.endpoint, Endpoint::TenantKeys | Endpoint::TenantKeysV1) { services.token_desk.keys() } else { known };
+    let document = if matches!(call.endpoint, Endpoint::TenantKeys | Endpoint::TenantKeysV1) {
+        services.token_desk.keys()
+    } else {
+        known
+    };
     Ok(Response::json(200, &document))
 }
 

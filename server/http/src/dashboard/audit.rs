@@ -98,9 +98,7 @@ fn reason(record: &Record) -> Option<String> {
     let reason = Some(record.reason.as_str()).filter(|reason| !reason.is_empty() && *reason != "ok");
     match (reason, record.count) {
         (reason, None) => reason.map(str::to_owned),
-        (reason, Some(count)) => {
-            Some(format!("{}, {} times", reason.unwrap_or("counted"), view::grouped(count)))
-        }
+        (reason, Some(count)) => Some(format!("{}, {} times", reason.unwrap_or("counted"), view::grouped(count))),
     }
 }
 

@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn pages_are_returned_to() {
-        for good in ["/", "/vaults", "/vaults/demo/secrets?q=db&after=x", "/vaults/demo/secrets/db", "/audit?outcome=denied"]
+        for good in
+            ["/", "/vaults", "/vaults/demo/secrets?q=db&after=x", "/vaults/demo/secrets/db", "/audit?outcome=denied"]
         {
             assert_eq!(ReturnTo::parse(good).map(|r| r.0).as_deref(), Some(good));
         }
@@ -152,10 +153,28 @@ mod tests {
     #[test]
     fn nothing_else_is() {
         for bad in [
-            "", "vaults", "//evil.example", "/\\evil.example", "/\t/evil.example", "https://evil.example/vaults",
-            "/vaults\\..\\x", "/vaults#x", "/vaults\r\nset-cookie: a=b", "/sign-in", "/sign-in?return_to=/sign-in",
-            "/auth/dev/start", "/auth/callback", "/sign-out", "/signed-out", "/assets/app.js", "/api/v1/audit",
-            "/vaults/../auth/dev/start", "/vaults/%2e%2e/secrets/x", "/vaults/%zz/secrets", "/evil", "/vaults?a=%f",
+            "",
+            "vaults",
+            "//evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "https://evil.example/vaults",
+            "/vaults\\..\\x",
+            "/vaults#x",
+            "/vaults\r\nset-cookie: a=b",
+            "/sign-in",
+            "/sign-in?return_to=/sign-in",
+            "/auth/dev/start",
+            "/auth/callback",
+            "/sign-out",
+            "/signed-out",
+            "/assets/app.js",
+            "/api/v1/audit",
+            "/vaults/../auth/dev/start",
+            "/vaults/%2e%2e/secrets/x",
+            "/vaults/%zz/secrets",
+            "/evil",
+            "/vaults?a=%f",
         ] {
             assert_eq!(ReturnTo::parse(bad), None, "{bad}");
         }

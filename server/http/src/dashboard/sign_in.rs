@@ -158,11 +158,14 @@ fn form(services: &Services, return_to: &ReturnTo, error: Option<String>) -> Sig
 fn refused(services: &Services, return_to: &ReturnTo, error: &SignInError) -> Response {
     let (status, sentence) = match error {
         SignInError::Unreachable => (502, "The sign-in provider does not answer. Try again in a moment."),
-        SignInError::Refused => (403, "The provider did not let this sign-in through, or it knows no account for you here."),
-        SignInError::UnknownProvider => (400, "This way to sign in is not offered any more. Start again."),
-        SignInError::Invalid(_) => {
-            (400, "This answer does not belong to a sign-in that was started here in the last ten minutes. Start again.")
+        SignInError::Refused => {
+            (403, "The provider did not let this sign-in through, or it knows no account for you here.")
         }
+        SignInError::UnknownProvider => (400, "This way to sign in is not offered any more. Start again."),
+        SignInError::Invalid(_) => (
+            400,
+            "This answer does not belong to a sign-in that was started here in the last ten minutes. Start again.",
+        ),
     };
     let page = form(services, return_to, Some(sentence.to_owned()));
     Response { reason: error.reason(), ..rendered(status, page.render()) }

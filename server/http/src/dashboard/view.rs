@@ -157,7 +157,8 @@ mod tests {
     fn a_state_is_what_the_attributes_say_now() {
         let now = 1_000_000_000;
         let of = |enabled, not_before, expires| {
-            let attributes = SecretAttributes { enabled, not_before, expires, content_type: None, tags: BTreeMap::new() };
+            let attributes =
+                SecretAttributes { enabled, not_before, expires, content_type: None, tags: BTreeMap::new() };
             state(&attributes, now)
         };
         assert_eq!(of(true, None, None), ItemState::Enabled);

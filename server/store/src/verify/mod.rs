@@ -205,7 +205,10 @@ impl fmt::Display for Finding {
                 "the chain of node {node} was cut: it ends at position {ends}, and a checkpoint in {source} covers position {checkpoint}"
             ),
             Self::Rewritten { node, seq, source } => {
-                write!(f, "the chain of node {node} was rewritten at or before position {seq}, by a checkpoint in {source}")
+                write!(
+                    f,
+                    "the chain of node {node} was rewritten at or before position {seq}, by a checkpoint in {source}"
+                )
             }
         }
     }

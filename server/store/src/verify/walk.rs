@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{
-    AccessMode, ColumnTrait, DatabaseTransaction, DbBackend, DbErr, DerivePartialModel, EntityTrait,
-    IsolationLevel, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationDef, TransactionOptions, TransactionTrait,
+    AccessMode, ColumnTrait, DatabaseTransaction, DbBackend, DbErr, DerivePartialModel, EntityTrait, IsolationLevel,
+    JoinType, QueryFilter, QueryOrder, QuerySelect, RelationDef, TransactionOptions, TransactionTrait,
 };
 use strongroom_crypto::{CheckpointBody, chain, verify_audit_signature};
 use strongroom_domain::{ports::StoreError, record::Checkpoint};
@@ -63,16 +63,16 @@ pub async fn verify_chain(
     anchors: &[Checkpoint],
 ) -> Result<VerifyReport, StoreError> {
     let connection = &reader.connection;
-    let isolation = (connection.get_database_backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
+    let isolation =
+        (connection.get_database_backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
     let options = TransactionOptions {
         isolation_level: isolation,
         access_mode: isolation.map(|_| AccessMode::ReadOnly),
         ..TransactionOptions::default()
     };
     let moment = connection.begin_with_options(options).await.map_err(database)?;
-    let installation = installation::load(&moment)
-        .await?
-        .ok_or_else(|| damaged("installation", "the database holds none"))?;
+    let installation =
+        installation::load(&moment).await?.ok_or_else(|| damaged("installation", "the database holds none"))?;
     let mut walk = Walk {
         moment: &moment,
         installation: *installation.id.0.as_bytes(),
@@ -142,12 +142,7 @@ impl Walk<'_> {
     }
 
     /// Compares a chain with every checkpoint of it; gives the highest position that one covers.
-    async fn checkpoints(
-        &mut self,
-        node: &str,
-        last: u64,
-        anchors: &[Checkpoint],
-    ) -> Result<Option<u64>, StoreError> {
+    async fn checkpoints(&mut self, node: &str, last: u64, anchors: &[Checkpoint]) -> Result<Option<u64>, StoreError> {
         let mut compared = Compared::default();
         for anchor in anchors.iter().filter(|anchor| anchor.node == node) {
             self.checkpoint(anchor, Source::Anchor, last, &mut compared).await?;

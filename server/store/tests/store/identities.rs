@@ -94,11 +94,8 @@ async fn grants_are_found_by_principal_and_group(place: Place) {
 
 async fn a_grant_on_a_changed_vault_conflicts(place: Place) {
     let s = place.start().await;
-    let object = || ObjectRef {
-        vault: Some((s.vault, VaultName::parse("demo").unwrap())),
-        kind: ObjectKind::Vault,
-        name: None,
-    };
+    let object =
+        || ObjectRef { vault: Some((s.vault, VaultName::parse("demo").unwrap())), kind: ObjectKind::Vault, name: None };
     let grant = || {
         let grantee = Grantee::Group { issuer: "i".into(), group: "g".into() };
         Box::new(Assignment { scope: Scope::Vault { vault: s.vault }, ..grant(grantee) })

@@ -267,12 +267,7 @@ pub(crate) fn sealed(version: &ObjectVersion, ordinal: i64, value: &[u8]) -> Sea
             data_key_id,
             tag: vec![7; 32],
         },
-        sealed: SealedValue {
-            data_key_id,
-            wrapped_data_key: vec![3; 61],
-            ciphertext: value.to_vec(),
-            row_format: 1,
-        },
+        sealed: SealedValue { data_key_id, wrapped_data_key: vec![3; 61], ciphertext: value.to_vec(), row_format: 1 },
     }
 }
 

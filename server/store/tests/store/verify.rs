@@ -1,1 +1,289 @@
-//! wip
+//! Every way of falsifying the trail is found, and named.
+
+use sqlx::Connection;
+use strongroom_crypto::{AuditSigner, CheckpointBody, SeededEntropy, chain};
+use strongroom_domain::{
+    ports::AuditLog,
+    record::{Checkpoint, Entry},
+};
+use strongroom_store::{
+    Store,
+    verify::{Finding, Source, VerifyReport, append_anchor, read_anchors, verify_chain},
+};
+use uuid::Uuid;
+
+use crate::support::{Place, Started, id, note, on_both, record};
+
+on_both!(
+    an_untouched_trail_is_intact,
+    an_edited_record_is_named,
+    a_hidden_record_is_named,
+    a_deleted_record_is_named,
+    a_deleted_position_is_named,
+    exchanged_positions_are_named,
+    a_record_from_outside_is_named,
+    a_cut_chain_contradicts_its_anchor,
+    a_rewritten_chain_contradicts_its_anchor,
+    a_forged_checkpoint_is_named,
+    damaged_rows_are_findings_and_no_errors,
+);
+
+struct Trail {
+    place: Place,
+    s: Started,
+    signer: AuditSigner,
+    /// Record ids by position, from 1.
+    records: Vec<Uuid>,
+}
+
+/// A trail of ten records; the first is the vault's.
+async fn trail(place: Place) -> Trail {
+    let s = place.start().await;
+    let mut records = vec![Uuid::nil(), Uuid::nil()];
+    for n in 2..=10 {
+        let entry = Entry { record: record(&format!("Op{n}")), change: None };
+        records.push(entry.record.id);
+        s.put(entry).await;
+    }
+    let signer = AuditSigner::generate(&SeededEntropy::new(1)).ok().unwrap();
+    Trail { place, s, signer, records }
+}
+
+impl Trail {
+    fn sign(&self, signer: &AuditSigner, seq: u64, head: [u8; 32]) -> Checkpoint {
+        let node = self.s.store.node().to_owned();
+        let installation = *self.s.installation.as_bytes();
+        let body = CheckpointBody { installation, node: node.clone(), seq, head, at_millis: 4 };
+        let signature = signer.sign(&body.to_signed_bytes()).to_vec();
+        Checkpoint { node, seq, head, at: 4, key_id: signer.key_id(), signature }
+    }
+
+    async fn checkpoint(&self) -> Checkpoint {
+        let (seq, head) = self.s.store.chain_head().await.unwrap().unwrap();
+        self.sign(&self.signer, seq, head)
+    }
+
+    async fn verify(&self, anchors: &[Checkpoint]) -> VerifyReport {
+        let reader = Store::open_read_only(&self.place.url).await.unwrap();
+        verify_chain(&reader, &[self.signer.public_key()], anchors).await.unwrap()
+    }
+
+    fn node(&self) -> String {
+        self.s.store.node().to_owned()
+    }
+
+    /// An id as SQL.
+    fn sql(&self, id: Uuid) -> String {
+        if self.place.is_sqlite() { format!("x'{}'", id.simple()) } else { format!("'{id}'") }
+    }
+}
+
+async fn an_untouched_trail_is_intact(place: Place) {
+    let t = trail(place).await;
+    let report = t.verify(&[]).await;
+    assert!(report.is_intact(), "{:?}", report.findings);
+    assert_eq!((report.nodes[0].records, report.nodes[0].last, report.nodes[0].covered), (10, 10, None));
+    let checkpoint = t.checkpoint().await;
+    t.s.store.put_checkpoint(&checkpoint).await.unwrap();
+    t.s.put(note("behind the checkpoint")).await;
+    let report = t.verify(&[checkpoint]).await;
+    assert!(report.is_intact(), "{:?}", report.findings);
+    assert_eq!((report.nodes[0].last, report.nodes[0].covered), (11, Some(10)));
+}
+
+async fn an_edited_record_is_named(place: Place) {
+    let t = trail(place).await;
+    let edit = format!(
+        "UPDATE audit_records SET body = replace(body, '127.0.0.1', '127.0.0.2') WHERE id = {}",
+        t.sql(t.records[5])
+    );
+    t.place.tamper(&[&edit]).await;
+    let expected = Finding::RecordEdited { node: t.node(), seq: 5, record: t.records[5] };
+    let report = t.verify(&[]).await;
+    assert!(!report.is_intact());
+    assert!(expected.to_string().contains("position 5") && expected.to_string().contains("edited"));
+    assert_eq!(report.findings, [expected]);
+}
+
+async fn a_hidden_record_is_named(place: Place) {
+    let t = trail(place).await;
+    let hide = format!("UPDATE audit_records SET vault = 'elsewhere' WHERE id = {}", t.sql(t.records[5]));
+    t.place.tamper(&[&hide]).await;
+    let expected = Finding::RecordHidden { node: t.node(), seq: 5, record: t.records[5] };
+    assert_eq!(t.verify(&[]).await.findings, [expected]);
+}
+
+async fn a_deleted_record_is_named(place: Place) {
+    let t = trail(place).await;
+    t.place.tamper(&[&format!("DELETE FROM audit_records WHERE id = {}", t.sql(t.records[5]))]).await;
+    let expected = Finding::RecordMissing { node: t.node(), seq: 5, record: t.records[5] };
+    let report = t.verify(&[]).await;
+    assert_eq!(report.findings, [expected]);
+    assert_eq!((report.nodes[0].records, report.nodes[0].last), (9, 10));
+}
+
+async fn a_deleted_position_is_named(place: Place) {
+    let t = trail(place).await;
+    let record = format!("DELETE FROM audit_records WHERE id = {}", t.sql(t.records[5]));
+    t.place.tamper(&[&record, "DELETE FROM audit_chain WHERE seq = 5"]).await;
+    assert_eq!(t.verify(&[]).await.findings, [Finding::LinksMissing { node: t.node(), from: 5, to: 5 }]);
+    // Closing the gap does not help.
+    t.place.tamper(&["UPDATE audit_chain SET seq = seq - 1000 WHERE seq > 5"]).await;
+    t.place.tamper(&["UPDATE audit_chain SET seq = seq + 999 WHERE seq < 0"]).await;
+    let findings = t.verify(&[]).await.findings;
+    assert!(findings.contains(&Finding::LinkBroken { node: t.node(), seq: 5, record: t.records[6] }), "{findings:?}");
+}
+
+async fn exchanged_positions_are_named(place: Place) {
+    let t = trail(place).await;
+    let expected = [Finding::Reordered { node: t.node(), seq: 4, other: 7 }];
+    // The rows as wholes.
+    let swap = [
+        "UPDATE audit_chain SET seq = 1000 WHERE seq = 4",
+        "UPDATE audit_chain SET seq = 4 WHERE seq = 7",
+        "UPDATE audit_chain SET seq = 7 WHERE seq = 1000",
+    ];
+    t.place.tamper(&swap).await;
+    assert_eq!(t.verify(&[]).await.findings, expected);
+    t.place.tamper(&swap).await;
+    assert!(t.verify(&[]).await.is_intact());
+    // Only what they point to, the heads staying.
+    let hash = |seq: i32| format!("(SELECT record_hash FROM audit_chain_copy WHERE seq = {seq})");
+    let set = |seq: i32, id: Uuid, other: i32| {
+        format!("UPDATE audit_chain SET record_id = {}, record_hash = {} WHERE seq = {seq}", t.sql(id), hash(other))
+    };
+    let swap = [
+        "CREATE TABLE audit_chain_copy AS SELECT * FROM audit_chain".to_owned(),
+        set(4, Uuid::nil(), 4),
+        set(7, t.records[4], 4),
+        set(4, t.records[7], 7),
+    ];
+    t.place.tamper(&swap.each_ref().map(String::as_str)).await;
+    assert_eq!(t.verify(&[]).await.findings, expected);
+}
+
+async fn a_record_from_outside_is_named(place: Place) {
+    let t = trail(place).await;
+    let forged = id();
+    let insert =
+        format!("INSERT INTO audit_records (id, at, outcome, body) VALUES ({}, 1, 'allowed', '{{}}')", t.sql(forged));
+    t.place.tamper(&[&insert]).await;
+    assert_eq!(t.verify(&[]).await.findings, [Finding::Unchained { record: forged }]);
+}
+
+async fn a_cut_chain_contradicts_its_anchor(place: Place) {
+    let t = trail(place).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("anchors.jsonl");
+    let checkpoint = t.checkpoint().await;
+    append_anchor(&path, &t.sign(&t.signer, 3, head_at(&t, 3).await)).unwrap();
+    append_anchor(&path, &checkpoint).unwrap();
+    t.s.store.put_checkpoint(&checkpoint).await.unwrap();
+    let cut = "DELETE FROM audit_records WHERE id IN (SELECT record_id FROM audit_chain WHERE seq > 8)";
+    t.place.tamper(&[cut, "DELETE FROM audit_chain WHERE seq > 8"]).await;
+    let found = |source| Finding::Truncated { node: t.node(), ends: 8, checkpoint: 10, source };
+    assert_eq!(t.verify(&[]).await.findings, [found(Source::Database)]);
+    // A careful hand takes the checkpoint along. The anchor is out of its reach.
+    t.place.tamper(&["DELETE FROM checkpoints"]).await;
+    assert!(t.verify(&[]).await.is_intact(), "without an anchor there is nothing to see");
+    let anchors = read_anchors(&path).unwrap();
+    assert_eq!(anchors.unreadable, [0; 0]);
+    let report = t.verify(&anchors.checkpoints).await;
+    assert_eq!(report.findings, [found(Source::Anchor)]);
+    assert_eq!(report.nodes[0].covered, Some(3));
+    // Everything gone is found as well.
+    t.place.tamper(&["DELETE FROM audit_records", "DELETE FROM audit_chain"]).await;
+    let gone = Finding::Truncated { node: t.node(), ends: 0, checkpoint: 10, source: Source::Anchor };
+    assert_eq!(t.verify(&anchors.checkpoints).await.findings, [gone]);
+}
+
+async fn head_at(t: &Trail, seq: i64) -> [u8; 32] {
+    links(t).await.into_iter().find(|link| link.0 == seq).unwrap().2.try_into().unwrap()
+}
+
+/// Position, record hash and head of every link, read past the store.
+async fn links(t: &Trail) -> Vec<(i64, Vec<u8>, Vec<u8>)> {
+    let all = "SELECT seq, record_hash, head FROM audit_chain ORDER BY seq";
+    if t.place.is_sqlite() {
+        let mut connection = sqlx::SqliteConnection::connect(&t.place.url).await.unwrap();
+        sqlx::query_as(all).fetch_all(&mut connection).await.unwrap()
+    } else {
+        let mut connection = sqlx::PgConnection::connect(&t.place.url).await.unwrap();
+        sqlx::query_as(all).fetch_all(&mut connection).await.unwrap()
+    }
+}
+
+/// Somebody who knows how chains are made drops a record and makes everything after it anew.
+async fn a_rewritten_chain_contradicts_its_anchor(place: Place) {
+    let t = trail(place).await;
+    let anchor = t.checkpoint().await;
+    let blob = |bytes: &[u8]| {
+        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        if t.place.is_sqlite() { format!("x'{hex}'") } else { format!("'\\x{hex}'") }
+    };
+    let links = links(&t).await;
+    let mut head: [u8; 32] = links[3].2.clone().try_into().unwrap();
+    let delete = format!("DELETE FROM audit_records WHERE id = {}", t.sql(t.records[5]));
+    let mut statements = vec![delete, "DELETE FROM audit_chain WHERE seq = 5".to_owned()];
+    for (seq, hash, _) in &links[5..] {
+        let new = u64::try_from(seq - 1).unwrap();
+        head = chain::extend(&head, new, &hash.clone().try_into().unwrap());
+        statements.push(format!("UPDATE audit_chain SET seq = {new}, head = {} WHERE seq = {seq}", blob(&head)));
+    }
+    t.place.tamper(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert!(t.verify(&[]).await.is_intact(), "well made; only an anchor shows it");
+    t.s.store.latest_checkpoint().await.unwrap();
+    // The store of the test still knows the old head; a restarted one would go on from the new end.
+    let cut = Finding::Truncated { node: t.node(), ends: 9, checkpoint: 10, source: Source::Anchor };
+    assert_eq!(t.verify(std::slice::from_ref(&anchor)).await.findings, [cut]);
+    let (node, url) = (t.node(), t.place.url.clone());
+    let Trail { place, s, signer, .. } = t;
+    drop(s);
+    let store = place.open().await;
+    store.append(vec![note("fills the place")]).await.unwrap();
+    let report = verify_chain(&Store::open_read_only(&url).await.unwrap(), &[signer.public_key()], &[anchor]).await;
+    assert_eq!(report.unwrap().findings, [Finding::Rewritten { node, seq: 10, source: Source::Anchor }]);
+}
+
+async fn a_forged_checkpoint_is_named(place: Place) {
+    let t = trail(place).await;
+    let stranger = AuditSigner::generate(&SeededEntropy::new(2)).ok().unwrap();
+    let good = t.checkpoint().await;
+    let forged = [
+        t.sign(&stranger, 10, good.head),
+        Checkpoint { seq: 9, ..good.clone() },
+        Checkpoint { at: 5, ..good.clone() },
+        Checkpoint { signature: Vec::new(), ..good.clone() },
+    ];
+    for checkpoint in forged {
+        let finding = |source| Finding::CheckpointForged { node: t.node(), seq: checkpoint.seq, source };
+        let report = t.verify(std::slice::from_ref(&checkpoint)).await;
+        assert_eq!(report.findings, [finding(Source::Anchor)]);
+        assert_eq!(report.nodes[0].covered, None);
+    }
+    t.s.store.put_checkpoint(&t.sign(&stranger, 10, good.head)).await.unwrap();
+    let finding = Finding::CheckpointForged { node: t.node(), seq: 10, source: Source::Database };
+    assert_eq!(t.verify(&[good]).await.findings, [finding]);
+}
+
+async fn damaged_rows_are_findings_and_no_errors(place: Place) {
+    let t = trail(place).await;
+    t.s.store.put_checkpoint(&t.checkpoint().await).await.unwrap();
+    let short = if t.place.is_sqlite() { "x'00'" } else { "'\\x00'" };
+    t.place
+        .tamper(&[
+            &format!("UPDATE audit_chain SET head = {short} WHERE seq = 5"),
+            &format!("UPDATE checkpoints SET head = {short}"),
+            "UPDATE audit_chain SET seq = -3 WHERE seq = 10",
+        ])
+        .await;
+    let findings = t.verify(&[]).await.findings;
+    let broken = |seq, record| Finding::LinkBroken { node: t.node(), seq, record };
+    for expected in [
+        broken(0, t.records[10]),
+        broken(5, t.records[5]),
+        Finding::CheckpointForged { node: t.node(), seq: 10, source: Source::Database },
+    ] {
+        assert!(findings.contains(&expected), "{expected} is not among {findings:?}");
+    }
+}

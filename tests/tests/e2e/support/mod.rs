@@ -12,7 +12,7 @@ mod vault;
 pub(crate) use audit::{Verification, verify};
 pub(crate) use certificates::Certificates;
 pub(crate) use database::Database;
-pub(crate) use outside::Outside;
+pub(crate) use outside::{FEDERATION_AUDIENCE, Outside};
 pub(crate) use programs::{Finished, Named, hosts_file, node_script, python, run, tests_folder};
 pub(crate) use requests::{Answer, Ask, client};
 pub(crate) use server::{binary, free_ports, run_to_end};

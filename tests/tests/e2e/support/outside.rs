@@ -7,6 +7,7 @@ use std::{
 };
 
 use reqwest::Method;
+use serde_json::json;
 
 use super::{Ask, Certificates, TestVault, free_ports, node_script, scratch};
 
@@ -93,6 +94,14 @@ impl Outside {
     /// A token for the vault server.
     pub(crate) async fn api_token(&self, machine: &str) -> String {
         self.token(machine, &self.vault.base).await
+    }
+
+    /// Makes a workload of the vault server for which a machine's tokens stand; gives its client id.
+    pub(crate) async fn federated_workload(&self, operator: &str, machine: &str) -> String {
+        let federation = json!({ "issuer": self.issuer(), "subject": machine, "audience": FEDERATION_AUDIENCE });
+        let body = json!({ "name": machine, "federations": [federation] });
+        let ask = self.vault.ask_base(Method::POST, "/api/v1/workloads").bearer(operator).json(&body);
+        ask.send().await.expect(201).json()["client_id"].as_str().expect("a client id").to_owned()
     }
 
     /// New signing keys at the provider; with `drop`, the old ones are gone at once.

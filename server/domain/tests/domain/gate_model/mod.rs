@@ -1,10 +1,6 @@
 //! The gate against a reference that fits on a page, against rows that somebody edited, and against
 //! changes that a permit was not given for.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
-#[path = "../common/mod.rs"]
-mod common;
 mod against_the_reference;
 mod bound;
 mod edited_rows;

@@ -209,7 +209,8 @@ fn build(scene: &Scene) -> (World, Arc<Principal>) {
             Where::Secret(vault, secret) => Scope::Object {
                 vault: ids[vault],
                 kind: ObjectKind::Secret,
-                name: ObjectName::parse(&spelt(SECRETS[secret], scene.capitals.rotate_left(number as u32 * 7))).unwrap(),
+                name: ObjectName::parse(&spelt(SECRETS[secret], scene.capitals.rotate_left(number as u32 * 7)))
+                    .unwrap(),
             },
         };
         world.put_grant(grantee, *role, scope).unwrap();

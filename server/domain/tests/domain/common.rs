@@ -58,7 +58,12 @@ impl Demo {
         self.set_in(&self.request(), secret, value).await
     }
 
-    pub(crate) async fn set_in(&self, ctx: &RequestContext, secret: &str, value: &str) -> Result<OpenedSecret, SecretError> {
+    pub(crate) async fn set_in(
+        &self,
+        ctx: &RequestContext,
+        secret: &str,
+        value: &str,
+    ) -> Result<OpenedSecret, SecretError> {
         let value = SecretText::new(value.to_owned());
         self.world.secrets.set(ctx, &self.vault, &name(secret).unwrap(), &enabled(), value).await
     }

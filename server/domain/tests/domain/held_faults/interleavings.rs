@@ -69,9 +69,8 @@ fn asks() -> impl Strategy<Value = Vec<Ask>> {
         2 => Just(Wish::Recover),
         2 => Just(Wish::Purge),
     ];
-    let ask = (0u64..120, any::<bool>(), wish, 0u8..3, prop::option::weighted(0.15, 0u64..40)).prop_map(
-        |(at, second_node, wish, secret, gone_after)| Ask { at, second_node, wish, secret, gone_after },
-    );
+    let ask = (0u64..120, any::<bool>(), wish, 0u8..3, prop::option::weighted(0.15, 0u64..40))
+        .prop_map(|(at, second_node, wish, secret, gone_after)| Ask { at, second_node, wish, secret, gone_after });
     prop::collection::vec(ask, 1..40)
 }
 
@@ -215,7 +214,8 @@ fn check_told(image: &Image, told: &[Told]) {
                 assert_eq!(&record.version, version);
                 if let Some((given_version, value)) = given {
                     assert_eq!(version.as_ref(), Some(given_version));
-                    let set = image.happened.iter().find(|h| h.version.as_ref().is_some_and(|v| v.as_str() == given_version));
+                    let set =
+                        image.happened.iter().find(|h| h.version.as_ref().is_some_and(|v| v.as_str() == given_version));
                     assert_eq!(*value, value_of(set.unwrap().request));
                 }
                 assert!(matches!(told.wish, Wish::Get) || happened.contains_key(&told.id));
@@ -228,9 +228,7 @@ fn check_told(image: &Image, told: &[Told]) {
             (Err(SecretError::Denied(_)), Some((Outcome::Denied, _))) => assert_eq!(told.wish, Wish::GetOfNobody),
             (
                 Err(
-                    SecretError::NotFound(..)
-                    | SecretError::DeletedNotFound(_)
-                    | SecretError::DeletedButRecoverable(_),
+                    SecretError::NotFound(..) | SecretError::DeletedNotFound(_) | SecretError::DeletedButRecoverable(_),
                 ),
                 Some((Outcome::Failed, _)),
             ) => assert!(!happened.contains_key(&told.id)),

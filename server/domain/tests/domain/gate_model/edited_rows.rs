@@ -1,12 +1,12 @@
 //! The adversary who can write to the database: any field, any bit of a tag, any row in another's
 //! place. Fields are found through their JSON, so one that is added later is covered too.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use strongroom_crypto::SealedValue;
+use strongroom_crypto::{SealedValue, SecretText};
 use strongroom_domain::{
     action::Action,
     decision::DenyReason,
@@ -15,36 +15,45 @@ use strongroom_domain::{
     names::VaultName,
     principal::Grantee,
     role::Role,
-    secret::SealedVersion,
+    secret::{SealedVersion, SecretAttributes},
     secrets::SecretError,
-    test_support::{Image, NameRow, open, world::name},
+    test_support::{
+        Image, NameRow, open,
+        world::{enabled, name},
+    },
     vault::VaultSettings,
 };
 
 use crate::common::Demo;
 
 /// The `n`th change of one leaf of a row's JSON that gives another row; none when that is no row.
-fn edited<T: Serialize + DeserializeOwned + PartialEq>(row: &T, leaf: usize, how: u8) -> Option<T> {
+fn edited<T: Serialize + DeserializeOwned>(row: &T, leaf: usize, how: u8) -> Option<T> {
     let mut json = serde_json::to_value(row).unwrap();
     let count = leaves(&mut json, &mut |_| ());
     let mut at = 0;
     leaves(&mut json, &mut |value| {
         if at == leaf % count {
-            *value = match value {
+            *value = match &*value {
                 Value::Bool(b) => Value::Bool(!*b),
                 Value::Number(n) => {
                     let n = n.as_i64().unwrap();
                     Value::from(if how & 1 == 0 || n == 0 { n + 1 } else { n - 1 })
                 }
-                Value::String(s) => Value::String(swap_a_letter(s, usize::from(how))),
+                Value::String(s) => Value::String(match s.as_str() {
+                    "vault" => "server".to_owned(),
+                    role if Role::by_name(role).is_some() => {
+                        Role::ALL[usize::from(how) % Role::ALL.len()].name().into()
+                    }
+                    text => swap_a_letter(text, usize::from(how)),
+                }),
                 Value::Null if how & 1 == 0 => Value::from(1),
                 Value::Null => Value::from("x"),
-                other => other.take(),
+                other => other.clone(),
             };
         }
         at += 1;
     });
-    serde_json::from_value(json).ok()
+    (json != serde_json::to_value(row).unwrap()).then(|| serde_json::from_value(json).ok()).flatten()
 }
 
 fn leaves(json: &mut Value, visit: &mut impl FnMut(&mut Value)) -> usize {
@@ -129,7 +138,7 @@ proptest! {
             let demo = Demo::start();
             demo.set("db", "v").await.unwrap();
             assert_eq!(denial(&demo).await, None, "before");
-            demo.world.store.meddle(|image| {
+            let changed = demo.world.store.meddle(|image| {
                 let row = image.vaults.values_mut().next().unwrap();
                 let changed = match key_bit {
                     Some(bit) => {
@@ -140,9 +149,10 @@ proptest! {
                     None => edit_row!(**row, edit),
                 };
                 changed.map(|changed| *row = Arc::new(changed)).is_some()
-            })
-            .then_some(denial(&demo).await)
-            .map_or(Ok(()), |reason| { prop_assert_eq!(reason, Some(DenyReason::Tampered)); Ok(()) })
+            });
+            let reason = denial(&demo).await;
+            if changed { prop_assert_eq!(reason, Some(DenyReason::Tampered)); }
+            Ok(())
         })?;
     }
 
@@ -150,9 +160,13 @@ proptest! {
     fn an_edited_assignment_grants_nothing(edit in edits()) {
         block(async {
             let demo = Demo::start();
+            demo.world.store.meddle(|image| image.assignments.clear());
+            let scope = Scope::Vault { vault: demo.world.store.image().vaults["demo"].id };
+            demo.world.put_grant(Grantee::Principal { id: demo.ada.id.clone() }, Role::SecretsUser, scope).unwrap();
+            assert_eq!(denial(&demo).await, None, "before");
             let changed = demo.world.store.meddle(|image| {
                 let row = image.assignments.first_mut().unwrap();
-                edit_row!(row, edit).map(|changed| *row = changed).is_some()
+                edit_row!(*row, edit).map(|changed| *row = changed).is_some()
             });
             let reason = denial(&demo).await;
             if changed { prop_assert_eq!(reason, Some(DenyReason::NoRole)); }
@@ -182,7 +196,14 @@ proptest! {
     fn an_edited_name_or_version_is_not_judged_but_denied(edit in edits(), of_version in any::<bool>()) {
         block(async {
             let demo = Demo::start();
-            demo.set("db", "v").await.unwrap();
+            let attributes = SecretAttributes {
+                content_type: Some("text/plain".to_owned()),
+                expires: Some(2_000_000_000),
+                tags: BTreeMap::from([("owner".to_owned(), "ada".to_owned())]),
+                ..enabled()
+            };
+            let (db, value) = (name("db").unwrap(), SecretText::new("v".to_owned()));
+            demo.world.secrets.set(&demo.request(), &demo.vault, &db, &attributes, value).await.unwrap();
             let changed = demo.world.store.meddle(|image| {
                 let row = only_row(image);
                 if of_version {

@@ -55,7 +55,14 @@ fn life(secret: &str, life: LifeState, revision: i64) -> Change {
 fn grant(scope: Scope) -> Change {
     let grantee = Grantee::Principal { id: person("ada").id.clone() };
     let id = Uuid::from_u128(3);
-    Change::AddAssignment(Box::new(Assignment { id, grantee, role: Role::Reader, scope, created_at: 0, tag: Vec::new() }))
+    Change::AddAssignment(Box::new(Assignment {
+        id,
+        grantee,
+        role: Role::Reader,
+        scope,
+        created_at: 0,
+        tag: Vec::new(),
+    }))
 }
 
 fn vault(name: &str) -> Change {
@@ -123,20 +130,44 @@ fn any_other_change_does_not_fit() {
         ("a read", SecretGet, db(), Some(4), set("db", active, 5, 1)),
         ("a row that points elsewhere", SecretSet, db(), Some(4), set("db", active, 5, 2)),
         ("a deletion dressed as a set", SecretSet, db(), Some(4), set("db", DELETED, 5, 1)),
-        ("a set on the collection", SecretSet, object(Some(VAULT), ObjectKind::Secret, None), None, set("db", active, 1, 1)),
-        ("a set without a vault", SecretSet, object(None, ObjectKind::Secret, Some("db")), None, set("db", active, 1, 1)),
+        (
+            "a set on the collection",
+            SecretSet,
+            object(Some(VAULT), ObjectKind::Secret, None),
+            None,
+            set("db", active, 1, 1),
+        ),
+        (
+            "a set without a vault",
+            SecretSet,
+            object(None, ObjectKind::Secret, Some("db")),
+            None,
+            set("db", active, 1, 1),
+        ),
         ("a recovery by a deletion's permit", SecretDelete, db(), Some(4), life("db", active, 5)),
         ("a deletion by a recovery's permit", SecretRecover, db(), Some(4), life("db", DELETED, 5)),
         ("a deletion of what was not there", SecretDelete, db(), None, life("db", DELETED, 1)),
         ("a purge of what was not there", SecretPurge, db(), None, Change::PurgeSecret),
         ("a purge by a deletion's permit", SecretDelete, db(), Some(4), Change::PurgeSecret),
-        ("a purge of a vault", SecretPurge, object(Some(VAULT), ObjectKind::Vault, Some("db")), Some(4), Change::PurgeSecret),
+        (
+            "a purge of a vault",
+            SecretPurge,
+            object(Some(VAULT), ObjectKind::Vault, Some("db")),
+            Some(4),
+            Change::PurgeSecret,
+        ),
         ("another vault", VaultCreate, object(None, ObjectKind::Vault, Some("payments")), None, vault("other")),
         ("a vault that is there", VaultCreate, object(Some(VAULT), ObjectKind::Vault, None), Some(1), vault("demo")),
         ("a wider scope", AssignmentAdd, db(), Some(4), grant(Scope::Server)),
         ("the whole vault", AssignmentAdd, db(), Some(4), grant(Scope::Vault { vault: VAULT })),
         ("a secret of another vault", AssignmentAdd, db(), Some(4), in_other_vault()),
-        ("another vault's scope", AssignmentAdd, object(Some(VAULT), ObjectKind::Vault, None), Some(1), grant(Scope::Vault { vault: OTHER_VAULT })),
+        (
+            "another vault's scope",
+            AssignmentAdd,
+            object(Some(VAULT), ObjectKind::Vault, None),
+            Some(1),
+            grant(Scope::Vault { vault: OTHER_VAULT }),
+        ),
         ("a session by a grant's permit", AssignmentAdd, server_ref(), None, Change::EndSession { id_hash: [0; 32] }),
     ];
     for (what, action, object, revision, change) in bad {

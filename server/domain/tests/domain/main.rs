@@ -1,0 +1,8 @@
+//! The domain over ports in memory: one binary, three books.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+
+mod common;
+mod gate_model;
+mod held_faults;
+mod stories;

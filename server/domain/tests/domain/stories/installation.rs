@@ -1,0 +1,121 @@
+//! Vaults, grants, workloads and the log itself.
+
+use strongroom_domain::{
+    admin::{AdminError, ScopeRequest},
+    decision::DenyReason,
+    grant::Scope,
+    names::VaultName,
+    network::NetworkRules,
+    principal::Grantee,
+    record::{Outcome, RecordFilter},
+    role::Role,
+    test_support::world::{World, name, person},
+    vault::VaultSettings,
+};
+
+fn vault(text: &str) -> VaultName {
+    VaultName::parse(text).unwrap()
+}
+
+/// Olga owns the installation.
+fn owned() -> (World, std::sync::Arc<strongroom_domain::principal::Principal>) {
+    let (world, olga) = (World::start().unwrap(), person("olga"));
+    world.put_grant(Grantee::Principal { id: olga.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    (world, olga)
+}
+
+#[tokio::test]
+async fn a_vault_is_made_once() {
+    let (world, olga) = owned();
+    let ctx = world.request(&olga);
+    world.admin.create_vault(&ctx, &vault("Payments"), VaultSettings::default()).await.unwrap();
+    let again = world.admin.create_vault(&world.request(&olga), &vault("payments"), VaultSettings::default()).await;
+    assert!(matches!(again, Err(AdminError::VaultExists)));
+    // Two ways to the same name, judged before either exists.
+    let make = |text: &'static str| {
+        let (world, olga) = (&world, &olga);
+        async move { world.admin.create_vault(&world.request(olga), &vault(text), VaultSettings::default()).await }
+    };
+    let at_once = tokio::join!(make("race"), make("RACE"));
+    assert!(at_once.0.is_ok() != at_once.1.is_ok());
+    let image = world.store.image();
+    assert_eq!(image.vaults.len(), 2);
+    assert_eq!(image.record(ctx.request_id).unwrap().vault.as_deref(), Some("payments"));
+}
+
+#[tokio::test]
+async fn nobody_grants_what_they_do_not_hold() {
+    let (world, _) = owned();
+    let made = world.put_vault(&vault("demo"), VaultSettings::default()).unwrap();
+    let dan = person("dan");
+    let scope = Scope::Vault { vault: made.id };
+    let dan_is = |role| world.put_grant(Grantee::Principal { id: dan.id.clone() }, role, scope.clone()).unwrap();
+    dan_is(Role::DataAccessAdministrator);
+    dan_is(Role::SecretsUser);
+    let give = |role, to: ScopeRequest| {
+        let (world, dan) = (&world, &dan);
+        async move {
+            let grantee = Grantee::Principal { id: person("eve").id.clone() };
+            world.admin.add_assignment(&world.request(dan), grantee, role, &to).await
+        }
+    };
+    let here = || ScopeRequest::Vault(vault("demo"));
+    assert!(give(Role::SecretsUser, here()).await.is_ok());
+    assert!(give(Role::SecretsUser, ScopeRequest::Secret(vault("demo"), name("db").unwrap())).await.is_ok());
+    assert!(matches!(give(Role::SecretsOfficer, here()).await, Err(AdminError::GrantsMoreThanHeld(_))));
+    assert!(matches!(give(Role::Owner, here()).await, Err(AdminError::GrantsMoreThanHeld(_))));
+    assert!(matches!(give(Role::SecretsUser, ScopeRequest::Server).await, Err(AdminError::Denied(_))));
+    assert!(matches!(give(Role::SecretsUser, ScopeRequest::Vault(vault("other"))).await, Err(AdminError::Denied(_))));
+}
+
+#[tokio::test]
+async fn a_list_of_vaults_shows_what_the_gate_would_show_one_by_one() {
+    let (world, olga) = owned();
+    let near = VaultSettings {
+        network: NetworkRules { allow: vec!["10.0.0.0/8".parse().unwrap()] },
+        ..VaultSettings::default()
+    };
+    world.put_vault(&vault("near"), near).unwrap();
+    let open = world.put_vault(&vault("open"), VaultSettings::default()).unwrap();
+    world.put_vault(&vault("other"), VaultSettings::default()).unwrap();
+    let names = |vaults: Vec<std::sync::Arc<strongroom_domain::vault::Vault>>| {
+        vaults.iter().map(|v| v.name.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let all = world.admin.list_vaults(&world.request_from(&olga, "10.0.0.1".parse().unwrap())).await.unwrap();
+    assert_eq!(names(all), ["near", "open", "other"]);
+    let from_afar = world.admin.list_vaults(&world.request(&olga)).await.unwrap();
+    assert_eq!(names(from_afar), ["open", "other"], "network rules count here too");
+    let rita = person("rita");
+    world.put_grant(Grantee::Principal { id: rita.id.clone() }, Role::Reader, Scope::Vault { vault: open.id }).unwrap();
+    assert_eq!(names(world.admin.list_vaults(&world.request(&rita)).await.unwrap()), ["open"]);
+}
+
+#[tokio::test]
+async fn a_disabled_workload_may_not_even_list_vaults() {
+    let (world, _) = owned();
+    world.put_vault(&vault("demo"), VaultSettings::default()).unwrap();
+    let app = world.put_workload("app", false).unwrap();
+    world.put_grant(Grantee::Principal { id: app.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    let ctx = world.request(&app);
+    let listed = world.admin.list_vaults(&ctx).await;
+    assert!(matches!(listed, Err(AdminError::Denied(d)) if d.reason == DenyReason::Identity));
+    assert_eq!(world.store.image().record(ctx.request_id).unwrap().outcome, Outcome::Denied);
+}
+
+#[tokio::test]
+async fn reading_the_log_takes_a_role_and_is_on_the_log() {
+    let (world, olga) = owned();
+    let filter = || RecordFilter { limit: 2, ..RecordFilter::default() };
+    let denied = world.admin.query_audit(&world.request(&person("bob")), filter()).await;
+    assert!(matches!(denied, Err(AdminError::Denied(_))));
+    for _ in 0..3 {
+        world.admin.query_audit(&world.request(&olga), filter()).await.unwrap();
+    }
+    let page = world.admin.query_audit(&world.request(&olga), filter()).await.unwrap();
+    assert_eq!(page.items.len(), 2);
+    let before = page.next.unwrap().parse().ok();
+    let older = world.admin.query_audit(&world.request(&olga), RecordFilter { before, ..filter() }).await.unwrap();
+    let told: Vec<_> = older.items.iter().map(|r| (r.operation.as_str(), r.outcome)).collect();
+    assert_eq!(told, [("AuditRead", Outcome::Allowed), ("AuditRead", Outcome::Denied)]);
+    assert_eq!(older.next, None);
+}

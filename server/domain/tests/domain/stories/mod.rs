@@ -1,0 +1,5 @@
+//! The use cases as their users meet them, and what the log says of it.
+
+mod installation;
+mod no_value_in_sight;
+mod secrets;

@@ -1,0 +1,142 @@
+//! What every answer keeps: statuses, records, headers, escaping.
+
+use strongroom_crypto::SecretText;
+use strongroom_domain::{
+    grant::Scope,
+    principal::Grantee,
+    role::Role,
+    test_support::world::{enabled, name, person},
+};
+
+use super::{Story, VALUE};
+
+#[tokio::test]
+async fn bad_input_gets_a_status_and_a_record() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let long = "x".repeat(200);
+    for (target, status) in [
+        ("/vaults/x/secrets".to_owned(), 404),
+        ("/vaults/demo/secrets/a%2fb".to_owned(), 404),
+        ("/vaults/demo/secrets/a/b".to_owned(), 404),
+        ("/vaults/demo/secrets/none".to_owned(), 404),
+        ("/vaults/gone-vault/secrets".to_owned(), 404),
+        ("/vaults/demo/secrets?after=%2e%2e".to_owned(), 400),
+        (format!("/vaults/demo/secrets?q={long}"), 400),
+        ("/audit?outcome=maybe".to_owned(), 400),
+        ("/audit?outcome=unauthenticated".to_owned(), 400),
+        ("/audit?before=1".to_owned(), 400),
+        ("/vaults/demo/secrets?q=%zz".to_owned(), 400),
+        ("/vaults/demo/nothing".to_owned(), 404),
+        ("/assets/none.js".to_owned(), 404),
+    ] {
+        let before = story.log().len();
+        let page = story.get(&target, &cookie).await;
+        assert_eq!(page.status, status, "{target}");
+        assert!(page.text.starts_with("<!doctype html>"), "{target}");
+        assert_eq!(story.log().len(), before + 1, "{target}");
+        let request = page.header("x-ms-request-id").unwrap();
+        assert_eq!(story.last().id.to_string(), request, "{target}");
+        assert!(page.text.contains(request), "{target}: the page names its request");
+    }
+}
+
+#[tokio::test]
+async fn no_record_no_page() {
+    let story = Story::start();
+    let version = story.set("db-password", VALUE).await;
+    let cookie = story.sign_in("ada").await;
+    let token = story.get("/vaults", &cookie).await.form_token().to_owned();
+    story.world.store.set_disk_full(true);
+    for target in ["/vaults", "/vaults/demo/secrets", "/vaults/demo/secrets/db-password", "/audit", "/vaults/demo/x"] {
+        let page = story.get(target, &cookie).await;
+        assert_eq!(page.status, 503, "{target}");
+        assert!(page.text.starts_with("<!doctype html>") && !page.text.contains("db-password</a>"), "{target}");
+    }
+    let reveal = story.post(&format!("/vaults/demo/secrets/db-password/{version}/reveal"), &cookie, &token).await;
+    assert_eq!(reveal.status, 503);
+    assert!(!reveal.text.contains(VALUE));
+    assert_eq!(story.post("/sign-out", &cookie, &token).await.status, 503);
+    story.world.store.set_disk_full(false);
+    assert_eq!(story.get("/vaults", &cookie).await.status, 200, "and then it goes on");
+}
+
+#[tokio::test]
+async fn every_page_carries_its_headers() {
+    let story = Story::start();
+    story.set("db-password", VALUE).await;
+    let cookie = story.sign_in("ada").await;
+    for target in [
+        "/sign-in",
+        "/signed-out",
+        "/vaults",
+        "/vaults/demo/secrets",
+        "/vaults/demo/secrets/db-password",
+        "/audit",
+        "/vaults/demo/secrets/none",
+        "/VAULTS/demo/none",
+        "/auth/callback",
+        "/audit?outcome=x",
+    ] {
+        let page = story.get(target, &cookie).await;
+        for (name, value) in [
+            ("content-security-policy", strongroom_web::content_security_policy()),
+            ("content-type", "text/html; charset=utf-8"),
+            ("cache-control", "no-store"),
+            ("referrer-policy", "same-origin"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("x-frame-options", "DENY"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            let values: Vec<_> = page.headers.iter().filter(|(key, _)| *key == name).map(|(_, v)| v.as_str()).collect();
+            assert_eq!(values, [value], "{target} {name}");
+        }
+        assert!(page.header("permissions-policy").is_some());
+    }
+}
+
+#[tokio::test]
+async fn every_asset_is_served_and_kept_by_browsers() {
+    let story = Story::start();
+    let sign_in = story.get("/sign-in", "").await;
+    let mut immutable = 0;
+    for name in strongroom_web::asset_names() {
+        let asset = story.get(&format!("/assets/{name}"), "").await;
+        assert_eq!(asset.status, 200, "{name}");
+        assert!(!asset.text.is_empty() && asset.header("content-type").is_some());
+        immutable += usize::from(asset.header("cache-control").unwrap().contains("immutable"));
+    }
+    assert!(immutable > 2);
+    let script = sign_in.text.split("src=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(story.get(script, "").await.header("content-type"), Some("text/javascript; charset=utf-8"));
+}
+
+#[tokio::test]
+async fn what_others_wrote_is_text_and_nothing_else() {
+    let story = Story::start();
+    let mut attributes = enabled();
+    attributes.content_type = Some("<script>alert(1)</script>".into());
+    attributes.tags.insert("\"><img src=x>".into(), "'".into());
+    let request = story.world.request(&story.ada);
+    let value = SecretText::new("<b>".into());
+    let set = story.world.secrets.set(&request, &story.vault, &name("odd").unwrap(), &attributes, value).await.unwrap();
+    let cookie = story.sign_in("ada%3Cscript%3E").await;
+    story
+        .world
+        .put_grant(Grantee::Principal { id: person("ada<script>").id.clone() }, Role::Owner, Scope::Server)
+        .unwrap();
+    let page = story.get("/vaults/demo/secrets/odd", &cookie).await;
+    let shown =
+        story.post(&format!("/vaults/demo/secrets/odd/{}/reveal", set.meta.version), &cookie, page.form_token()).await;
+    let targets = ["/vaults/demo/secrets", "/audit?principal=%3Cscript%3E", "/vaults/demo/secrets?q=%3Cimg%3E"];
+    let mut pages = vec![page, shown];
+    for target in targets {
+        pages.push(story.get(target, &cookie).await);
+    }
+    for page in pages {
+        assert_eq!(page.status, 200);
+        for tag in ["<script>", "<img", "<b>&"] {
+            assert!(!page.text.contains(tag), "{tag}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The dashboard as a browser meets it: requests through the edge, over a store in memory.
+
+mod answers;
+mod reading;
+mod sign_in;
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use serde_json::Value;
+use strongroom_crypto::{Plaintext, SecretText};
+use strongroom_domain::{
+    admin::Administration,
+    entrance::{AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError},
+    grant::Scope,
+    identity::Workload,
+    names::VaultName,
+    principal::{Grantee, Principal},
+    record::{FloodGate, Record},
+    role::Role,
+    secrets::Secrets,
+    sign_in::{Authenticator, SignIn, SignInError, SignInProvider, TokenRejected},
+    test_support::world::{World, demo, enabled, name, person},
+    vault::VaultSettings,
+};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::{
+    api::token::{TokenDesk, TokenForm, TokenProblem},
+    edge::{RawRequest, answer},
+    message::Response,
+    paths::Addresses,
+    services::{ChainStatus, Services},
+};
+
+const BASE: &str = "https://vault.localhost:8443";
+/// Letters only: digits and symbols are marked up, and would not be found as they are.
+const VALUE: &str = "thevalueitself";
+
+/// A provider that lets in whoever the code names.
+struct Provider;
+
+#[async_trait]
+impl SignIn for Provider {
+    fn providers(&self) -> Vec<SignInProvider> {
+        vec![SignInProvider { id: "dev".into(), name: "Development sign-in".into() }]
+    }
+
+    async fn begin(&self, provider: &str, back: &str, _: i64) -> Result<(String, Plaintext), SignInError> {
+        match provider {
+            "dev" => Ok((format!("https://idp.example/authorize?redirect_uri={back}"), Plaintext::from_slice(b"s1"))),
+            "down" => Err(SignInError::Unreachable),
+            _ => Err(SignInError::UnknownProvider),
+        }
+    }
+
+    async fn finish(
+        &self,
+        kept: &Plaintext,
+        query: &[(String, String)],
+        _: i64,
+    ) -> Result<(Principal, String), SignInError> {
+        let get = |key: &str| query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+        match (get("state"), get("code")) {
+            (Some(state), _) if state.as_bytes() != kept.expose() => {
+                Err(SignInError::Invalid("sign-in-state-mismatch"))
+            }
+            (Some(_), Some("down")) => Err(SignInError::Unreachable),
+            (Some(_), Some("system")) => Ok((Principal::system("backup"), "System".into())),
+            (Some(_), Some(code)) => Ok(((*person(code)).clone(), format!("{code} Lovelace"))),
+            _ => Err(SignInError::Refused),
+        }
+    }
+}
+
+/// Nobody has a credential here but by signing in.
+struct Nobody;
+
+#[async_trait]
+impl Authenticator for Nobody {
+    async fn authenticate(&self, _: &str, _: i64) -> Result<Arc<Principal>, TokenRejected> {
+        Err(TokenRejected::Invalid("token-malformed"))
+    }
+}
+
+#[async_trait]
+impl Credentials for Nobody {
+    async fn check(&self, _: Option<&Workload>, _: &str, _: &ClientProof, _: i64) -> Result<String, CredentialError> {
+        Err(CredentialError::Invalid)
+    }
+
+    fn mint(&self, _: &Workload, _: Uuid, _: i64) -> Result<AccessToken, CredentialError> {
+        Err(CredentialError::SigningFailed)
+    }
+}
+
+impl TokenDesk for Nobody {
+    fn discovery(&self, _: &str, _: bool) -> Option<Value> {
+        None
+    }
+
+    fn keys(&self) -> Value {
+        Value::Null
+    }
+
+    fn read(&self, _: &str, _: &[u8], _: &str, _: i64) -> Result<TokenForm, TokenProblem> {
+        Err(TokenProblem { status: 400, body: Value::Null, reason: "invalid-request" })
+    }
+
+    fn granted(&self, _: AccessToken) -> Response {
+        Response::empty(500)
+    }
+
+    fn refused(&self, _: &EntranceError, _: &ClientProof, _: &str, _: i64) -> TokenProblem {
+        TokenProblem { status: 401, body: Value::Null, reason: "invalid-client" }
+    }
+}
+
+/// An installation with the vault `demo`, which Ada owns.
+struct Story {
+    world: World,
+    services: Arc<Services>,
+    vault: VaultName,
+    ada: Arc<Principal>,
+}
+
+/// An answer as a browser sees it.
+struct Page {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    text: String,
+}
+
+impl Page {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
+    }
+
+    fn cookie(&self, name: &str) -> Option<String> {
+        let set = self.headers.iter().filter(|(key, _)| *key == "set-cookie").map(|(_, value)| value.as_str());
+        let pairs = set.filter_map(|value| value.split(';').next()?.split_once('='));
+        pairs
+            .filter(|(key, value)| *key == name && !value.is_empty())
+            .map(|(key, value)| format!("{key}={value}"))
+            .next()
+    }
+
+    /// What the hidden field of the page's forms holds.
+    fn form_token(&self) -> &str {
+        self.text.split("name=\"csrf_token\" value=\"").nth(1).unwrap().split('"').next().unwrap()
+    }
+}
+
+impl Story {
+    fn start() -> Self {
+        let (world, vault, ada) = (World::start().unwrap(), demo().unwrap(), person("ada"));
+        world.put_vault(&vault, VaultSettings::default()).unwrap();
+        world.put_grant(Grantee::Principal { id: ada.id.clone() }, Role::Owner, Scope::Server).unwrap();
+        let ports = Arc::new(world.store.clone());
+        let services = Services {
+            addresses: Addresses::new(BASE, "11").unwrap(),
+            development: true,
+            secrets: Secrets {
+                gate: world.gate.clone(),
+                store: ports.clone(),
+                keyring: world.keyring.clone(),
+                recorder: world.recorder.clone(),
+                entropy: world.entropy.clone(),
+            },
+            admin: Administration {
+                gate: world.gate.clone(),
+                vaults: ports.clone(),
+                grants: ports.clone(),
+                audit: ports.clone(),
+                policies: world.policies.clone(),
+                keyring: world.keyring.clone(),
+                recorder: world.recorder.clone(),
+                entropy: world.entropy.clone(),
+            },
+            entrance: Entrance {
+                gate: world.gate.clone(),
+                identities: ports,
+                credentials: Arc::new(Nobody),
+                keyring: world.keyring.clone(),
+                recorder: world.recorder.clone(),
+                entropy: world.entropy.clone(),
+            },
+            authenticator: Arc::new(Nobody),
+            sign_in: Arc::new(Provider),
+            token_desk: Arc::new(Nobody),
+            recorder: world.recorder.clone(),
+            flood: FloodGate::default(),
+            keyring: world.keyring.clone(),
+            clock: world.clock.clone(),
+            entropy: world.entropy.clone(),
+            chain: Arc::new(ChainStatus::default),
+        };
+        Self { services: Arc::new(services), world, vault, ada }
+    }
+
+    async fn set(&self, secret: &str, value: &str) -> String {
+        let request = self.world.request(&self.ada);
+        let value = SecretText::new(value.into());
+        let set =
+            self.world.secrets.set(&request, &self.vault, &name(secret).unwrap(), &enabled(), value).await.unwrap();
+        set.meta.version.to_string()
+    }
+
+    async fn send(&self, method: &str, target: &str, cookies: &str, origin: Option<&str>, body: &str) -> Page {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let raw = RawRequest {
+            method: method.into(),
+            authority: "vault.localhost:8443".into(),
+            path: path.into(),
+            query: query.into(),
+            authorization: None,
+            cookies: (!cookies.is_empty()).then(|| cookies.into()),
+            origin: origin.map(Into::into),
+            content_type: (method == "POST").then(|| "application/x-www-form-urlencoded".into()),
+            client_request_id: None,
+            body: Ok(Zeroizing::new(body.as_bytes().to_vec())),
+            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            listener: "test",
+        };
+        let response = answer(self.services.clone(), raw).await;
+        let text = String::from_utf8_lossy(&response.body).into_owned();
+        Page { status: response.status, headers: response.headers, text }
+    }
+
+    async fn get(&self, target: &str, cookies: &str) -> Page {
+        self.send("GET", target, cookies, None, "").await
+    }
+
+    /// A form as our own page sends it.
+    async fn post(&self, target: &str, cookies: &str, token: &str) -> Page {
+        self.send("POST", target, cookies, Some(BASE), &format!("csrf_token={token}")).await
+    }
+
+    async fn sign_in(&self, who: &str) -> String {
+        let begun = self.get("/auth/dev/start", "").await.cookie("__Host-sign-in").unwrap();
+        let back = self.get(&format!("/auth/callback?state=s1&code={who}"), &begun).await;
+        assert_eq!((back.status, back.header("location")), (303, Some("/vaults")));
+        back.cookie("__Host-session").unwrap()
+    }
+
+    fn log(&self) -> Vec<Record> {
+        self.world.store.image().log.into_iter().map(|logged| logged.record).collect()
+    }
+
+    fn last(&self) -> Record {
+        self.log().pop().unwrap()
+    }
+}

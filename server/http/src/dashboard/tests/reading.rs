@@ -1,0 +1,129 @@
+//! Reading and being refused: lists, one secret, a reveal.
+
+use strongroom_domain::{
+    grant::Scope,
+    principal::Grantee,
+    record::{Outcome, Record},
+    role::Role,
+    test_support::world::person,
+};
+
+use super::{BASE, Story, VALUE};
+
+#[tokio::test]
+async fn a_value_is_in_the_answer_to_a_reveal_and_nowhere_else() {
+    let story = Story::start();
+    let old = story.set("db-password", VALUE).await;
+    story.set("db-password", "newer").await;
+    let cookie = story.sign_in("ada").await;
+    let address = format!("/vaults/demo/secrets/db-password/{old}");
+    for target in ["/vaults", "/vaults/demo/secrets", "/vaults/demo/secrets/db-password", &address, "/audit"] {
+        let page = story.get(target, &cookie).await;
+        assert_eq!(page.status, 200, "{target}");
+        assert!(!page.text.contains(VALUE) && !page.text.contains("newer"), "{target}");
+        assert!(page.header("refresh").is_none());
+    }
+    assert!(story.log().iter().all(|record| record.operation != "SecretGet"), "looking is not a read");
+
+    let page = story.get(&address, &cookie).await;
+    assert!(page.text.contains("Older version") && page.text.contains(&format!("action=\"{address}/reveal\"")));
+    let token = page.form_token().to_owned();
+    let shown = story.post(&format!("{address}/reveal"), &cookie, &token).await;
+    assert_eq!(shown.status, 200);
+    assert!(shown.text.contains(VALUE));
+    assert_eq!(shown.header("refresh"), Some(format!("30; url={address}").as_str()));
+    assert_eq!(shown.header("cache-control"), Some("no-store"));
+    let read = story.log().into_iter().find(|record| record.operation == "SecretGet").unwrap();
+    assert_eq!((read.outcome, read.version.as_deref()), (Outcome::Allowed, Some(old.as_str())));
+    assert!(shown.text.contains(&read.id.to_string()), "the page names its record");
+}
+
+#[tokio::test]
+async fn a_foreign_form_reveals_nothing() {
+    let story = Story::start();
+    let version = story.set("db-password", VALUE).await;
+    let (ada, bob) = (story.sign_in("ada").await, story.sign_in("bob").await);
+    let page = format!("/vaults/demo/secrets/db-password/{version}");
+    let token = story.get(&page, &ada).await.form_token().to_owned();
+    let foreign = story.get("/vaults", &bob).await.form_token().to_owned();
+    let reveal = format!("{page}/reveal");
+    for (origin, token) in [
+        (Some(BASE), ""),
+        (Some(BASE), foreign.as_str()),
+        (Some("https://demo.vault.localhost:8443"), &token),
+        (None, &token),
+    ] {
+        let answer = story.send("POST", &reveal, &ada, origin, &format!("csrf_token={token}")).await;
+        assert_eq!(answer.status, 403, "{origin:?}");
+        assert!(!answer.text.contains(VALUE));
+        assert_eq!(story.last().reason, "foreign-form");
+    }
+    assert_eq!(story.get(&reveal, &ada).await.status, 405, "a link reveals nothing");
+    let read = |record: &Record| record.operation == "SecretGet" && record.outcome == Outcome::Allowed;
+    assert!(!story.log().iter().any(read));
+}
+
+#[tokio::test]
+async fn a_denial_names_its_decision_and_hides_what_exists() {
+    let story = Story::start();
+    let version = story.set("db-password", VALUE).await;
+    let cookie = story.sign_in("bob").await;
+    let list = story.get("/vaults", &cookie).await;
+    assert_eq!(list.status, 200);
+    assert!(!list.text.contains("demo") && !list.text.contains("href=\"/audit\""));
+    let page = story.get("/vaults/demo/secrets", &cookie).await;
+    assert_eq!(page.status, 403);
+    let record = story.last();
+    assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Denied, "no-role"));
+    assert!(page.text.contains(&record.id.to_string()) && page.text.contains("Key Vault Reader"), "{}", page.text);
+
+    let mut seen = Vec::new();
+    for (vault, name) in [("demo", "db-password"), ("demo", "db-passwerd"), ("omed", "db-password")] {
+        let page = story.get(&format!("/vaults/{vault}/secrets/{name}/{version}"), &cookie).await;
+        assert_eq!(page.status, 403);
+        let decision = story.last().id.to_string();
+        let text = page.text.replace(vault, "V").replace(name, "N").replace(&decision, "D");
+        // The session's own token is the same each time; so is everything else.
+        seen.push(text);
+    }
+    seen.dedup();
+    assert_eq!(seen.len(), 1, "existence makes no difference");
+    assert_eq!(story.get("/audit", &cookie).await.status, 403);
+}
+
+#[tokio::test]
+async fn someone_who_may_look_but_not_read_is_told_so() {
+    let story = Story::start();
+    let version = story.set("db-password", VALUE).await;
+    story.world.put_grant(Grantee::Principal { id: person("bob").id.clone() }, Role::Reader, Scope::Server).unwrap();
+    let cookie = story.sign_in("bob").await;
+    let page = story.get("/vaults/demo/secrets/db-password", &cookie).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("Key Vault Secrets User") && !page.text.contains("/reveal"));
+    let denied =
+        story.post(&format!("/vaults/demo/secrets/db-password/{version}/reveal"), &cookie, page.form_token()).await;
+    assert_eq!(denied.status, 403);
+    assert_eq!((story.last().operation.as_str(), story.last().outcome), ("SecretGet", Outcome::Denied));
+}
+
+#[tokio::test]
+async fn lists_go_on_and_searches_say_how_far_they_came() {
+    let story = Story::start();
+    for index in 0..230 {
+        story.set(&format!("item-{index:03}"), "x").await;
+    }
+    let cookie = story.sign_in("ada").await;
+    let first = story.get("/vaults/demo/secrets", &cookie).await;
+    assert!(first.text.contains("item-024") && !first.text.contains("item-025"));
+    let next = story.get("/vaults/demo/secrets?after=item-024", &cookie).await;
+    assert!(first.text.contains("/vaults/demo/secrets?after=item-024"));
+    assert!(next.text.contains("item-049") && !next.text.contains("item-024"));
+
+    let found = story.get("/vaults/demo/secrets?q=M-19", &cookie).await;
+    assert!(found.text.contains("item-190") && found.text.contains("Only 200 names"), "{}", found.text);
+    assert!(found.text.contains("/vaults/demo/secrets?q=M-19&#38;after=item-199"), "{}", found.text);
+    let rest = story.get("/vaults/demo/secrets?q=M-22&after=item-199", &cookie).await;
+    assert!(rest.text.contains("item-229") && !rest.text.contains("have been searched"));
+    let records = story.log().iter().filter(|record| record.operation == "SecretList").count();
+    assert_eq!(records, 1 + 1 + 8 + 2, "every page of the list that was read is on record");
+}

@@ -1,0 +1,98 @@
+//! Signing in, signing out, and being nobody.
+
+use strongroom_domain::record::Outcome;
+
+use super::{BASE, Story, VALUE};
+use crate::routes::{Access, ROUTES, Site};
+
+#[tokio::test]
+async fn a_sign_in_leads_to_the_page_that_was_asked_for() {
+    let story = Story::start();
+    let led = story.get("/audit?outcome=denied", "").await;
+    assert_eq!((led.status, led.header("location")), (303, Some("/sign-in?return_to=%2Faudit%3Foutcome%3Ddenied")));
+    let page = story.get(led.header("location").unwrap(), "").await;
+    let link = "/auth/dev/start?return_to=%2Faudit%3Foutcome%3Ddenied";
+    assert!(page.text.contains(link), "{}", page.text);
+    let away = story.get(link, "").await;
+    let (to, cookie) = (away.header("location").unwrap(), away.cookie("__Host-sign-in").unwrap());
+    assert_eq!(to, "https://idp.example/authorize?redirect_uri=https://vault.localhost:8443/auth/callback");
+    assert!(!cookie.contains("audit"), "what is kept is sealed");
+    let back = story.get("/auth/callback?state=s1&code=ada", &cookie).await;
+    assert_eq!((back.status, back.header("location")), (303, Some("/audit?outcome=denied")));
+    let set: Vec<_> = back.headers.iter().filter(|(key, _)| *key == "set-cookie").map(|(_, value)| value).collect();
+    assert!(set.iter().all(|v| v.ends_with("Path=/; Secure; HttpOnly; SameSite=Lax")), "{set:?}");
+    assert!(set.iter().any(|v| v.starts_with("__Host-sign-in=; Max-Age=0;")), "{set:?}");
+    let record = story.last();
+    assert_eq!((record.operation.as_str(), record.outcome), ("SessionBegin", Outcome::Allowed));
+    assert_eq!(record.principal.unwrap().subject, "ada");
+    let page = story.get("/audit?outcome=denied", &back.cookie("__Host-session").unwrap()).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("ada Lovelace"));
+}
+
+#[tokio::test]
+async fn a_sign_in_that_fails_says_so_and_is_recorded() {
+    let story = Story::start();
+    let begun = story.get("/auth/dev/start", "").await.cookie("__Host-sign-in").unwrap();
+    let broken = format!("{}A", &begun[..begun.len() - 1]);
+    for (cookies, query, status, reason) in [
+        ("", "state=s1&code=ada", 400, "sign-in-not-begun-here"),
+        (broken.as_str(), "state=s1&code=ada", 400, "sign-in-not-begun-here"),
+        (begun.as_str(), "state=other&code=ada", 400, "sign-in-state-mismatch"),
+        (begun.as_str(), "state=s1&error=access_denied", 403, "sign-in-refused"),
+        (begun.as_str(), "state=s1&code=system", 403, "sign-in-refused"),
+        (begun.as_str(), "state=s1&code=down", 502, "sign-in-provider-unreachable"),
+    ] {
+        let page = story.get(&format!("/auth/callback?{query}"), cookies).await;
+        assert_eq!(page.status, status, "{query}");
+        assert!(page.text.contains("role=\"alert\""), "{query}");
+        assert!(page.cookie("__Host-session").is_none());
+        assert_eq!((story.last().reason.as_str(), story.last().status), (reason, Some(status)));
+    }
+    story.world.clock.advance(600_000);
+    assert_eq!(story.get("/auth/callback?state=s1&code=ada", &begun).await.status, 400, "too late");
+    assert_eq!(story.get("/auth/down/start", "").await.status, 502);
+    assert_eq!(story.get("/auth/none/start", "").await.status, 404);
+    assert!(story.world.store.image().sessions.is_empty());
+}
+
+#[tokio::test]
+async fn a_second_sign_in_ends_the_session_before_it() {
+    let story = Story::start();
+    let first = story.sign_in("ada").await;
+    let begun = story.get("/auth/dev/start", &first).await.cookie("__Host-sign-in").unwrap();
+    let back = story.get("/auth/callback?state=s1&code=ada", &format!("{first}; {begun}")).await;
+    let second = back.cookie("__Host-session").unwrap();
+    assert_ne!(first, second);
+    assert_eq!(story.get("/vaults", &first).await.status, 303);
+    assert_eq!(story.get("/vaults", &second).await.status, 200);
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_at_once() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let token = story.get("/vaults", &cookie).await.form_token().to_owned();
+    let out = story.post("/sign-out", &cookie, &token).await;
+    assert_eq!((out.status, out.header("location")), (303, Some("/signed-out")));
+    assert_eq!(story.last().operation, "SessionEnd");
+    assert_eq!(story.get("/vaults", &cookie).await.status, 303);
+    assert!(story.get("/signed-out", "").await.text.contains("Development sign-in"));
+}
+
+#[tokio::test]
+async fn without_a_session_every_page_leads_to_sign_in_and_tells_nothing() {
+    let story = Story::start();
+    let version = story.set("db-password", VALUE).await;
+    for route in ROUTES.iter().filter(|r| r.site == Site::Base && r.access == Access::Session) {
+        for (name, version) in [("db-password", version.as_str()), ("none", "0123456789abcdef0123456789abcdef")] {
+            let path = route.template.replace("{vault}", "demo").replace("{name}", name).replace("{version}", version);
+            for cookies in ["", "__Host-session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+                let page = story.send(route.method.as_str(), &path, cookies, Some(BASE), "").await;
+                assert_eq!(page.status, 303, "{path}");
+                assert!(page.header("location").unwrap().starts_with("/sign-in"), "{path}");
+                assert!(page.text.is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The Azure Key Vault wire, byte for byte where clients are naive.
+
+mod bad_input;
+mod challenge;
+mod lifecycle;
+mod listing;
+mod token_endpoint;
