@@ -25,11 +25,11 @@ impl Client {
     pub(crate) async fn connect(connection: &Connection, url: &Url) -> anyhow::Result<Self> {
         let http = http_client(connection.ca.as_deref(), url)?;
         let (authorization, resource) = challenge(&http, url).await?;
-        let client_id = connection
-            .client_id
-            .clone()
-            .context("no client id: set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (in development: . strongroom-data/dev.env)")?;
-        let secret = std::env::var("AZURE_CLIENT_SECRET").map(SecretText::new).context("AZURE_CLIENT_SECRET is not set")?;
+        let client_id = connection.client_id.clone().context(
+            "no client id: set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (in development: . strongroom-data/dev.env)",
+        )?;
+        let secret =
+            std::env::var("AZURE_CLIENT_SECRET").map(SecretText::new).context("AZURE_CLIENT_SECRET is not set")?;
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
             .append_pair("client_id", &client_id)

@@ -19,7 +19,10 @@ use strongroom_domain::{
     time::Clock,
     vault::VaultSettings,
 };
-use strongroom_identity::{IssuerConfig, ProviderConfig, TrustedRoots, dev_provider::{CLIENT_ID, DevProvider}};
+use strongroom_identity::{
+    IssuerConfig, ProviderConfig, TrustedRoots,
+    dev_provider::{CLIENT_ID, DevProvider},
+};
 use time::OffsetDateTime;
 
 use crate::{
@@ -49,16 +52,12 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
         .with_context(|| format!("the data directory {} cannot be read", args.data.display()))?;
     let listener = bind(args.listen)?;
     let port = listener.local_addr()?.port();
-    let provider_address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.checked_add(1).context("the port is too high")?));
+    let provider_address =
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port.checked_add(1).context("the port is too high")?));
     let provider_listener = bind(provider_address)?;
 
-    let opening = Opening {
-        data: &data,
-        database: None,
-        root_key: data.join("root.key"),
-        node: "node-1",
-        development: true,
-    };
+    let opening =
+        Opening { data: &data, database: None, root_key: data.join("root.key"), node: "node-1", development: true };
     let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
     let certificates = Certificates::ensure(&data, clock.now_millis())?;
     let tls = tls_config(&certificates.server, &certificates.key)?;
@@ -165,8 +164,7 @@ async fn set_up(
         Err(error) => return Err(error.into()),
     }
     let workload = async |name: &str| -> anyhow::Result<Pair> {
-        let (workload, secret) =
-            admin.create_workload(&system_request(clock, "dev-setup")?, name, Vec::new()).await?;
+        let (workload, secret) = admin.create_workload(&system_request(clock, "dev-setup")?, name, Vec::new()).await?;
         Ok(Pair { client_id: workload.client_id.to_string(), client_secret: secret })
     };
     let assign = async |grantee: Grantee, role: Role, scope: ScopeRequest| -> anyhow::Result<()> {

@@ -75,7 +75,10 @@ impl DevEnv {
             ca: take("VAULT_CA")?.into(),
             bundle: take("SSL_CERT_FILE")?.into(),
             tenant: take("AZURE_TENANT_ID")?,
-            app: Pair { client_id: take("AZURE_CLIENT_ID")?, client_secret: SecretText::new(take("AZURE_CLIENT_SECRET")?) },
+            app: Pair {
+                client_id: take("AZURE_CLIENT_ID")?,
+                client_secret: SecretText::new(take("AZURE_CLIENT_SECRET")?),
+            },
             nobody: Pair {
                 client_id: take("NOBODY_CLIENT_ID")?,
                 client_secret: SecretText::new(take("NOBODY_CLIENT_SECRET")?),

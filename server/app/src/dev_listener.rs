@@ -107,8 +107,8 @@ async fn token(desk: Data<Desk>, request: HttpRequest, form: Bytes) -> HttpRespo
             .content_type("application/json")
             .body(tokens.to_json().to_vec()),
         Err(error) => {
-            let status =
-                actix_web::http::StatusCode::from_u16(error.status()).unwrap_or(actix_web::http::StatusCode::BAD_REQUEST);
+            let status = actix_web::http::StatusCode::from_u16(error.status())
+                .unwrap_or(actix_web::http::StatusCode::BAD_REQUEST);
             HttpResponse::build(status).insert_header((header::CACHE_CONTROL, "no-store")).json(error.body())
         }
     }

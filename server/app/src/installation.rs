@@ -71,9 +71,9 @@ pub(crate) async fn open(opening: &Opening<'_>, now: i64, entropy: &dyn Entropy)
     let keyring = Keyring::new(root, installation.id);
     let open_key = async |label| -> anyhow::Result<_> {
         let sealed = store.sealed_blob(label).await?.with_context(|| format!("the database has no {label}"))?;
-        keyring.open_blob(label, &sealed).map_err(|_| {
-            anyhow::anyhow!("the root key {} is not the one of this database", opening.root_key.display())
-        })
+        keyring
+            .open_blob(label, &sealed)
+            .map_err(|_| anyhow::anyhow!("the root key {} is not the one of this database", opening.root_key.display()))
     };
     let auditor = AuditSigner::from_pkcs8(open_key(AUDIT_KEY).await?.expose())?;
     let tokens = TokenSigner::from_pkcs8(open_key(TOKEN_KEY).await?.expose())?;

@@ -10,7 +10,7 @@ use strongroom_domain::{
     ports::AuditLog as _,
     record::{Checkpoint, Outcome, Record},
 };
-use strongroom_http::services::{ChainStatus, Services};
+use strongroom_http::services::{ChainStatus, Reached, Services, Verified};
 use strongroom_store::Store;
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -51,6 +51,7 @@ pub(crate) fn start(node: &Node, anchors: PathBuf) -> Jobs {
     };
     let verifier = Verifier {
         database: node.database.clone(),
+        node: node.store.node().to_owned(),
         services: Arc::clone(&node.services),
         public_key: node.auditor.public_key(),
         chain: Arc::clone(&node.chain),
@@ -124,8 +125,7 @@ impl Checkpoints {
             at_millis: at,
         };
         let signature = self.signer.sign(&body.to_signed_bytes()).to_vec();
-        let checkpoint =
-            Checkpoint { node: body.node.clone(), seq, head, at, key_id: self.signer.key_id(), signature };
+        let checkpoint = Checkpoint { node: body.node.clone(), seq, head, at, key_id: self.signer.key_id(), signature };
         self.store.put_checkpoint(&checkpoint).await?;
         let anchors = self.anchors.clone();
         tokio::task::spawn_blocking(move || strongroom_store::verify::append_anchor(&anchors, &checkpoint)).await??;
@@ -153,6 +153,7 @@ async fn record_flood(services: Arc<Services>) {
 #[derive(Clone)]
 struct Verifier {
     database: String,
+    node: String,
     services: Arc<Services>,
     public_key: [u8; 32],
     chain: Arc<ArcSwap<ChainStatus>>,
@@ -160,16 +161,28 @@ struct Verifier {
 }
 
 impl Verifier {
+    /// How far this node's chain was checked.
+    fn reached(&self, checked: &audit_check::Checked) -> Reached {
+        let own = checked.report.nodes.iter().find(|node| node.node == self.node);
+        let head = own.and_then(|node| node.head).map(|head| data_encoding::HEXLOWER.encode(&head));
+        Reached { position: own.map_or(0, |node| node.last), head: head.unwrap_or_default() }
+    }
+
     async fn run(self) {
         let verdict = match audit_check::check(&self.database, self.public_key, &self.anchors).await {
-            Ok(checked) => checked.findings().into_iter().next().map_or(Ok(()), Err),
+            Ok(checked) => match checked.findings().into_iter().next() {
+                Some(finding) => Err(finding),
+                None => Ok(self.reached(&checked)),
+            },
             Err(error) => Err(error.to_string()),
         };
         if let Err(finding) = &verdict {
             tracing::error!(%finding, "the audit chain does not verify");
         }
         let at = self.services.clock.now_millis();
-        self.chain
-            .rcu(|known| ChainStatus { verified: Some((at, verdict.clone())), ..ChainStatus::clone(known) });
+        self.chain.rcu(|known| ChainStatus {
+            verified: Some(Verified { at, verdict: verdict.clone() }),
+            ..ChainStatus::clone(known)
+        });
     }
 }

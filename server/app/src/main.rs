@@ -30,7 +30,8 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
-            EnvFilter::try_from_env("STRONGROOM_LOG").unwrap_or_else(|_| EnvFilter::new("warn,strongroom=info,sea_orm=error")),
+            EnvFilter::try_from_env("STRONGROOM_LOG")
+                .unwrap_or_else(|_| EnvFilter::new("warn,strongroom=info,sea_orm=error")),
         )
         .init();
     let run = || -> anyhow::Result<()> {

@@ -91,8 +91,7 @@ fn outside(config: Config) -> anyhow::Result<(Outside, Vec<Administrator>)> {
 fn provider(provider: Provider) -> anyhow::Result<ProviderConfig> {
     let client_secret = match &provider.client_secret_file {
         Some(path) => {
-            let text =
-                std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
             Some(SecretText::new(text.trim_end().to_owned()))
         }
         None => None,

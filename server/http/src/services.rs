@@ -22,8 +22,26 @@ pub struct ChainStatus {
     pub position: u64,
     /// Head of the chain, hexadecimal.
     pub head: String,
-    /// When the chain was last verified (Unix milliseconds), and what was wrong, if anything was.
-    pub verified: Option<(i64, Result<(), String>)>,
+    /// What the last verification said, if there was one.
+    pub verified: Option<Verified>,
+}
+
+/// A verification of the audit chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// When, Unix milliseconds.
+    pub at: i64,
+    /// How far the chain is right, or what was wrong. Newer records are not verified yet.
+    pub verdict: Result<Reached, String>,
+}
+
+/// How far a chain was checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Position of the last record checked.
+    pub position: u64,
+    /// Head there, hexadecimal.
+    pub head: String,
 }
 
 /// The use cases and ports behind the routes.

@@ -30,7 +30,7 @@ pub(crate) struct FilePlace {
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     /// A SQLite file.
-    File(FilePlace),
+    File(Box<FilePlace>),
     /// A PostgreSQL server.
     Server(Box<PgConnectOptions>),
 }
@@ -56,7 +56,7 @@ pub(crate) fn place(url: &str) -> Result<Place, OpenError> {
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full)
         .disable_statement_logging();
-    Ok(Place::File(FilePlace { path: options.get_filename().to_owned(), options }))
+    Ok(Place::File(Box::new(FilePlace { path: options.get_filename().to_owned(), options })))
 }
 
 fn unreachable(error: &sqlx::Error) -> OpenError {

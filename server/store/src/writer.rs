@@ -44,17 +44,21 @@ pub(crate) struct Writer {
     node: String,
     connection: DatabaseConnection,
     sound: bool,
+    closed: bool,
     head: Option<Head>,
 }
 
 impl Writer {
     pub(crate) fn new(place: Place, node: String, connection: DatabaseConnection) -> Self {
-        Self { place, node, connection, sound: true, head: None }
+        Self { place, node, connection, sound: true, closed: false, head: None }
     }
 
     /// Begins a transaction in which this node's chain belongs to it alone, on a sound connection.
     /// The writer is unsound until [`Writer::settle`].
     pub(crate) async fn begin(&mut self, caches: Option<&Caches>) -> Result<DatabaseTransaction, StoreError> {
+        if self.closed {
+            return Err(StoreError::Unavailable("the store was closed".to_owned()));
+        }
         if !self.sound {
             self.renew(caches).await?;
         }
@@ -83,8 +87,9 @@ impl Writer {
         self.sound = true;
     }
 
-    /// Closes the connection. The next transaction fails.
-    pub(crate) async fn close(&self) -> Result<(), StoreError> {
+    /// Closes the connection, for good.
+    pub(crate) async fn close(&mut self) -> Result<(), StoreError> {
+        self.closed = true;
         self.connection.close_by_ref().await.map_err(|e| unavailable(&e))
     }
 

@@ -1,1 +1,58 @@
-//! x
+//! The dashboard in a real browser, with and without script, at both providers.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::support::{Named, Outside, TestVault, node_script, run};
+
+const SECRET: &str = "browser-story";
+/// With what a page could get wrong: mark-up, quotes, more than one line, letters of another script.
+const VALUE: &str = "hunter2 <b>&amp;</b> \"'\n  zażółć 🔐";
+
+/// Chromium resolves names below localhost by itself.
+fn told(command: &mut Command) {
+    let said = run(command, &Named::No).expect_good();
+    assert!(said.ends_with("done\n"), "{said}");
+}
+
+async fn walk(argument: Option<&str>) {
+    let vault = TestVault::dev().await;
+    let token = vault.token(&vault.app()).await;
+    vault.set(&token, SECRET, VALUE).await;
+    let mut command = node_script("browser/dashboard.mjs");
+    command.args(argument).env("BASE", &vault.base).env("VAULT", "demo").env("SECRET", SECRET).env("VALUE", VALUE);
+    told(&mut command);
+
+    // What the person did, as the API tells it.
+    let operator = vault.token(&vault.operator()).await;
+    let records = vault.records(&operator).await;
+    let count = |operation: &str, subject: &str, outcome: &str| {
+        let alike = |r: &&serde_json::Value| {
+            r["operation"] == operation && r["principal"]["subject"] == subject && r["outcome"] == outcome
+        };
+        records.iter().filter(alike).count()
+    };
+    assert_eq!(count("SecretGet", "ada", "allowed"), 1, "one reveal is one read");
+    assert_eq!(count("SecretGet", "edsger", "allowed"), 0);
+    assert!(count("SecretList", "edsger", "denied") >= 1);
+    assert_eq!((count("SessionBegin", "ada", "allowed"), count("SessionEnd", "ada", "allowed")), (1, 1));
+    assert!(!json!(records).to_string().contains("hunter2"), "no record holds a value");
+}
+
+#[tokio::test]
+async fn a_person_finds_reveals_and_leaves() {
+    walk(None).await;
+}
+
+#[tokio::test]
+async fn a_person_does_the_same_without_script() {
+    walk(Some("without-script")).await;
+}
+
+#[tokio::test]
+async fn people_sign_in_at_a_real_provider() {
+    let outside = Outside::start().await;
+    let mut command = node_script("browser/real_provider.mjs");
+    told(command.env("BASE", &outside.vault.base).env("PROVIDER", outside.issuer()));
+}

@@ -5,7 +5,9 @@ use std::process::Command;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{FEDERATION_AUDIENCE, Named, Outside, TestVault, hosts_file, node_script, python, run, tests_folder};
+use crate::support::{
+    FEDERATION_AUDIENCE, Named, Outside, TestVault, hosts_file, node_script, python, run, tests_folder,
+};
 
 fn python_script(script: &str, argument: &str) -> Command {
     let mut command = Command::new(python());
@@ -56,7 +58,10 @@ async fn both_with_a_federated_token() {
     vault.create_vault(&operator, &json!({ "name": "demo" })).await;
     let workload = outside.federated_workload(&operator, "payments-api").await;
     vault
-        .assign(&operator, &json!({ "client_id": workload, "role": "Key Vault Administrator", "scope": "/vaults/demo" }))
+        .assign(
+            &operator,
+            &json!({ "client_id": workload, "role": "Key Vault Administrator", "scope": "/vaults/demo" }),
+        )
         .await;
     let token = vault.folder().join("federated-token");
     std::fs::write(&token, outside.token("payments-api", FEDERATION_AUDIENCE).await).unwrap();

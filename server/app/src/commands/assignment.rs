@@ -26,8 +26,7 @@ pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
         body["issuer"] = issuer.into();
         body["group"] = group.into();
     } else {
-        body["client_id"] =
-            workload.context("say for whom: --principal, --group or --workload")?.into();
+        body["client_id"] = workload.context("say for whom: --principal, --group or --workload")?.into();
     }
     let base = base(&connection)?;
     let client = Client::connect(&connection, &base).await?;

@@ -27,7 +27,8 @@ fn text(value: &Value, pointer: &str) -> String {
 
 /// Unix seconds or milliseconds as a UTC time, to the unit given.
 fn utc(millis: i64) -> String {
-    let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:3]Z");
+    let format =
+        time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:3]Z");
     time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
         .ok()
         .and_then(|at| at.format(format).ok())

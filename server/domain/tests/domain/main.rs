@@ -1,6 +1,6 @@
 //! The domain over ports in memory: one binary, three books.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod common;
 mod gate_model;

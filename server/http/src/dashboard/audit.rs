@@ -16,7 +16,7 @@ use crate::{
     api::manage::audit_filter,
     message::{Request, Response},
     problem::Problem,
-    services::ChainStatus,
+    services::{ChainStatus, Reached, Verified},
 };
 
 /// Records on a page.
@@ -115,14 +115,17 @@ fn object(record: &Record) -> String {
 }
 
 fn chain(status: ChainStatus) -> ChainBadge {
-    let head_position = view::grouped(status.position);
-    let head_hash: String = status.head.chars().take(HASH_DIGITS).collect();
+    let short = |head: &str| head.chars().take(HASH_DIGITS).collect::<String>();
     match status.verified {
         None => ChainBadge::NotVerified {
-            head_position: (status.position > 0).then_some(head_position),
-            head_hash: (!head_hash.is_empty()).then_some(head_hash),
+            head_position: (status.position > 0).then(|| view::grouped(status.position)),
+            head_hash: (!status.head.is_empty()).then(|| short(&status.head)),
         },
-        Some((at, Ok(()))) => ChainBadge::Verified { head_position, head_hash, at: view::moment_millis(at) },
-        Some((at, Err(finding))) => ChainBadge::Broken { finding, at: view::moment_millis(at) },
+        Some(Verified { at, verdict: Ok(Reached { position, head }) }) => ChainBadge::Verified {
+            head_position: view::grouped(position),
+            head_hash: short(&head),
+            at: view::moment_millis(at),
+        },
+        Some(Verified { at, verdict: Err(finding) }) => ChainBadge::Broken { finding, at: view::moment_millis(at) },
     }
 }

@@ -15,7 +15,12 @@ use strongroom_domain::{
 use strongroom_web::{Account, Crumb, NavVault, PostForm, Section, Shell, Standing, StatusLine};
 
 use super::{links, view};
-use crate::{edge::Call, problem::Problem, routes::Endpoint, services::Services};
+use crate::{
+    edge::Call,
+    problem::Problem,
+    routes::Endpoint,
+    services::{Services, Verified},
+};
 
 /// A signed-in person who asks for a page.
 pub(super) struct Viewer<'a> {
@@ -208,11 +213,11 @@ pub(super) fn without_scheme(address: &str) -> &str {
 fn chain(services: &Services, now: i64) -> StatusLine {
     match (services.chain)().verified {
         None => StatusLine { standing: Standing::Unknown, text: "Audit chain not verified yet".to_owned() },
-        Some((at, Ok(()))) => StatusLine {
+        Some(Verified { at, verdict: Ok(_) }) => StatusLine {
             standing: Standing::Good,
             text: format!("Audit chain verified {}", view::short_moment(at, now)),
         },
-        Some((at, Err(_))) => StatusLine {
+        Some(Verified { at, verdict: Err(_) }) => StatusLine {
             standing: Standing::Bad,
             text: format!("Audit chain broken, found {}", view::short_moment(at, now)),
         },

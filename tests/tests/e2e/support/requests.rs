@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use reqwest::{
-    Certificate, Client, Method,
+    Certificate, Client, ClientBuilder, Method,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
@@ -19,17 +19,25 @@ impl Resolve for Loopback {
     }
 }
 
-/// A client that trusts this CA alone, follows no redirect and keeps no cookie.
-pub(crate) fn client(ca_pem: &[u8]) -> Client {
+fn plain() -> ClientBuilder {
+    let patience = std::time::Duration::from_secs(30);
     Client::builder()
         .no_proxy()
         .redirect(Policy::none())
         .http1_only()
-        .timeout(std::time::Duration::from_secs(30))
+        .timeout(patience)
         .dns_resolver(Arc::new(Loopback))
-        .tls_certs_only(Certificate::from_pem_bundle(ca_pem).expect("a CA in PEM"))
-        .build()
-        .expect("an HTTP client")
+}
+
+/// A client that trusts this CA alone, follows no redirect and keeps no cookie.
+pub(crate) fn client(ca_pem: &[u8]) -> Client {
+    let authority = Certificate::from_pem_bundle(ca_pem).expect("a CA in PEM");
+    plain().tls_certs_only(authority).build().expect("an HTTP client")
+}
+
+/// For looking whether a server is up before its CA can be read.
+pub(crate) fn trusting_anybody() -> Client {
+    plain().tls_danger_accept_invalid_certs(true).build().expect("an HTTP client")
 }
 
 /// A request in the making.

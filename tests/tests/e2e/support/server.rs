@@ -11,7 +11,7 @@ use std::{
 use reqwest::Client;
 
 /// How long a server may take until it answers; a debug build on a busy machine is slow.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_secs(30);
 /// How often is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 

@@ -9,7 +9,9 @@ use std::{
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
-use super::{API_VERSION, Answer, Ask, binary, client, free_ports, scratch, server::Server};
+use super::{
+    API_VERSION, Answer, Ask, binary, client, free_ports, requests::trusting_anybody, scratch, server::Server,
+};
 
 /// A workload's pair.
 #[derive(Clone, Debug)]
@@ -64,8 +66,7 @@ impl TestVault {
         let data = folder.path().join("data");
         let mut server = Server::spawn(&mut dev_command(&data, port), &folder.path().join("server.log"));
         // The CA comes into being while the server starts, and `ca.pem` is complete before it listens.
-        let insecure = Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().expect("a client");
-        server.ready(&insecure, &format!("https://127.0.0.1:{port}/healthz")).await?;
+        server.ready(&trusting_anybody(), &format!("https://vault.localhost:{port}/healthz")).await?;
         let env = exports(&data.join("dev.env"));
         let http = client(&std::fs::read(&env["VAULT_CA"]).expect("the CA file"));
         Ok((server, http, env))

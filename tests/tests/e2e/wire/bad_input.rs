@@ -71,7 +71,11 @@ async fn bad_input_is_refused_changes_nothing_and_is_on_record() {
         ("an end without end", put(&vault, b"{\"value\":\"x\",\"attributes\":{\"exp\":1e400}}".to_vec()), bad),
         ("enabled in words", put_json(&vault, &json!({ "value": "x", "attributes": { "enabled": "yes" } })), bad),
         ("a body of 300 KiB", put(&vault, vec![b' '; 300 * 1024]), "413 RequestEntityTooLarge"),
-        ("a method unknown here", vault.ask(Method::from_bytes(b"FROB").unwrap(), "/secrets/kept"), "405 MethodNotAllowed"),
+        (
+            "a method unknown here",
+            vault.ask(Method::from_bytes(b"FROB").unwrap(), "/secrets/kept"),
+            "405 MethodNotAllowed",
+        ),
         ("PUT on the list", vault.ask(Method::PUT, "/secrets/").json(&json!({ "value": "x" })), "405 MethodNotAllowed"),
         ("a path that is not there", vault.ask(Method::GET, "/keys/kept"), "404 NotFound"),
         ("a long path", vault.ask(Method::GET, &format!("/{}", "a/".repeat(3000))), "414 UriTooLong"),
@@ -107,7 +111,11 @@ async fn limits_are_reached_before_they_are_passed() {
         let answer = vault.ask(Method::PUT, &format!("/secrets/{name}")).bearer(&app).json(&body).send().await;
         answer.expect(200);
         let read = vault.get(&app, name).await.expect(200).json();
-        assert_eq!((&read["value"], &read["tags"]), (&body["value"], body.get("tags").unwrap_or(&Value::Null)), "{name}");
+        assert_eq!(
+            (&read["value"], &read["tags"]),
+            (&body["value"], body.get("tags").unwrap_or(&Value::Null)),
+            "{name}"
+        );
     }
     let name = "n".repeat(127);
     vault.set(&app, &name, "longest name").await;

@@ -8,7 +8,8 @@ use crate::support::{Answer, TestVault};
 /// What an answer says apart from when and to whom.
 fn essence(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
     let own = ["date", "x-ms-request-id"];
-    let mut headers: Vec<_> = answer.headers.iter().filter(|(name, _)| !own.contains(&name.as_str())).cloned().collect();
+    let mut headers: Vec<_> =
+        answer.headers.iter().filter(|(name, _)| !own.contains(&name.as_str())).cloned().collect();
     headers.sort();
     (answer.status, headers, answer.text())
 }
@@ -16,8 +17,7 @@ fn essence(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
 #[tokio::test]
 async fn the_challenge_has_the_exact_form_that_clients_parse() {
     let vault = TestVault::dev().await;
-    let expected =
-        format!("Bearer authorization=\"{}/{}\", resource=\"{}\"", vault.base, vault.tenant(), vault.base);
+    let expected = format!("Bearer authorization=\"{}/{}\", resource=\"{}\"", vault.base, vault.tenant(), vault.base);
 
     for ask in [
         vault.ask(Method::GET, "/secrets/x"),

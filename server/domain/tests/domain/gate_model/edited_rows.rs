@@ -12,13 +12,15 @@ use strongroom_domain::{
     decision::DenyReason,
     gate::{Ask, Judgement},
     grant::Scope,
-    names::VaultName,
+    names::{ObjectName, ObjectVersion, VaultId, VaultName},
+    permit::{Held, Permit},
+    ports::{SecretStore, StoreError},
     principal::Grantee,
     role::Role,
-    secret::{SealedVersion, SecretAttributes},
-    secrets::SecretError,
+    secret::{Page, SealedVersion, SecretAttributes, SecretFacts, SecretItem},
+    secrets::{SecretError, Secrets},
     test_support::{
-        Image, NameRow, open,
+        Image, MemoryStore, NameRow, open,
         world::{enabled, name},
     },
     vault::VaultSettings,
@@ -247,10 +249,13 @@ proptest! {
     }
 }
 
+type Meddling = Box<dyn Fn(&mut Image)>;
+
 /// Rows that are authentic, but somewhere else.
 #[tokio::test]
 async fn a_row_counts_only_where_it_was_written() {
     let demo = Demo::start();
+    demo.set("db", "older").await.unwrap();
     demo.set("db", "v").await.unwrap();
     demo.set("other", "w").await.unwrap();
     let other_vault = VaultName::parse("second").unwrap();
@@ -259,7 +264,15 @@ async fn a_row_counts_only_where_it_was_written() {
     let (db, other) = ((first.id, "db".to_owned()), (first.id, "other".to_owned()));
     let untouched = demo.world.store.image();
 
-    let edits: [(&str, Box<dyn Fn(&mut Image)>); 6] = [
+    let edits: [(&str, Meddling); 7] = [
+        ("an older version in the current one's place", {
+            let db = db.clone();
+            Box::new(move |image| {
+                let row = image.secrets.get_mut(&db).unwrap();
+                let older = row.versions.values().find(|v| v.meta.version != row.meta.current).unwrap().clone();
+                row.versions.insert(row.meta.current.clone(), older);
+            })
+        }),
         ("another name's row", {
             let (db, other) = (db.clone(), other.clone());
             Box::new(move |image| {
@@ -326,4 +339,60 @@ async fn a_row_counts_only_where_it_was_written() {
     let ctx = demo.request();
     let carried = demo.world.secrets.get(&ctx, &other_vault, &name("db").unwrap(), None).await;
     assert!(matches!(carried, Err(SecretError::Denied(d)) if d.reason == DenyReason::Tampered));
+}
+
+/// Shows the gate one row and gives out another.
+struct TwoFaced(MemoryStore);
+
+#[async_trait::async_trait]
+impl SecretStore for TwoFaced {
+    async fn facts(
+        &self,
+        vault: VaultId,
+        name: &ObjectName,
+        version: Option<&ObjectVersion>,
+    ) -> Result<Option<Arc<SecretFacts>>, StoreError> {
+        self.0.facts(vault, name, version).await
+    }
+
+    async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>> {
+        let row = self.0.image().secrets.values().next().unwrap().versions[version].clone();
+        let mut meta = row.meta.clone();
+        meta.attributes.enabled = !meta.attributes.enabled;
+        permit.hold(Ok(Arc::new(SealedVersion { meta, sealed: row.sealed.clone() })))
+    }
+
+    async fn list(
+        &self,
+        permit: Permit,
+        deleted: bool,
+        after: Option<&ObjectName>,
+        limit: usize,
+    ) -> Held<Result<Page<SecretItem>, StoreError>> {
+        self.0.list(permit, deleted, after, limit).await
+    }
+
+    async fn versions(
+        &self,
+        permit: Permit,
+        after: Option<&ObjectVersion>,
+        limit: usize,
+    ) -> Held<Result<Page<SecretItem>, StoreError>> {
+        self.0.versions(permit, after, limit).await
+    }
+}
+
+#[tokio::test]
+async fn what_is_opened_is_what_was_judged() {
+    let demo = Demo::start();
+    demo.set("db", "v").await.unwrap();
+    let secrets = Secrets {
+        gate: demo.world.gate.clone(),
+        store: Arc::new(TwoFaced(demo.world.store.clone())),
+        keyring: demo.world.keyring.clone(),
+        recorder: demo.world.recorder.clone(),
+        entropy: demo.world.entropy.clone(),
+    };
+    let got = secrets.get(&demo.request(), &demo.vault, &name("db").unwrap(), None).await;
+    assert!(matches!(got, Err(SecretError::Tampered)));
 }

@@ -271,6 +271,8 @@ async fn one_member_that_the_database_refuses_does_not_fail_the_others() {
     );
     let (refused, fine) = tokio::join!(demo.set_in(&same_id, "db", "w"), demo.set("other", "x"));
     assert_eq!(no_record(refused), Some(NoRecord::NotWritten));
+    let read = demo.get_in(&same_id, "db", None).await;
+    assert_eq!(no_record(read), Some(NoRecord::NotWritten), "a read has its own record or no answer");
     assert!(fine.is_ok());
     assert!(!demo.world.recorder.health().is_failing(), "the log works; one member was at fault");
     assert_eq!(demo.world.store.image().happened.len(), 2);

@@ -1,0 +1,88 @@
+// Chromium, and what every page must satisfy.
+
+import assert from 'node:assert/strict';
+import { AxeBuilder } from '@axe-core/playwright';
+import { chromium } from 'playwright-core';
+
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+];
+const NARROW = { width: 390, height: 844 };
+const WIDE = { width: 1280, height: 900 };
+
+/// Runs a story in a fresh profile and fails when the browser complained about anything.
+export async function story(options, tell) {
+  const executablePath = process.env.CHROMIUM || '/usr/bin/chromium';
+  const browser = await chromium.launch({ executablePath, headless: true, args: FLAGS });
+  try {
+    const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: WIDE, ...options });
+    context.setDefaultTimeout(20_000);
+    const complaints = [];
+    context.on('console', (message) => {
+      // Chromium reports a page that is refused with a status as an error of its own.
+      const refusedPage = /the server responded with a status of (401|403|404)/.test(message.text());
+      if (['error', 'warning'].includes(message.type()) && !refusedPage) complaints.push(message.text());
+    });
+    context.on('weberror', (error) => complaints.push(String(error.error())));
+    const foreign = [];
+    context.on('request', (request) => {
+      const { hostname } = new URL(request.url());
+      if (!hostname.endsWith('localhost') && hostname !== '127.0.0.1') foreign.push(request.url());
+    });
+    const page = await context.newPage();
+    await tell(page, context);
+    assert.deepEqual(complaints, [], 'the browser has nothing to complain about, the content security policy least');
+    assert.deepEqual(foreign, [], 'nothing is loaded from elsewhere');
+  } finally {
+    await browser.close();
+  }
+  console.log('done');
+}
+
+/// What holds on every page of ours: policy, accessibility in both colour schemes, no overflow.
+export async function check(page, what) {
+  const response = await page.request.get(page.url(), { maxRedirects: 0 });
+  const policy = response.headers()['content-security-policy'] ?? '';
+  for (const part of ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"]) {
+    assert.ok(policy.includes(part), `${what}: ${part} in ${policy}`);
+  }
+  assert.ok(!policy.includes('unsafe'), `${what}: ${policy}`);
+  assert.equal(await page.locator('h1').count(), 1, `${what} has one heading`);
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+    const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();
+    const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`);
+    assert.deepEqual(told, [], `${what}, ${colorScheme}`);
+  }
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
+  await overflow(page, what);
+}
+
+/// No page scrolls sideways on a phone.
+export async function overflow(page, what) {
+  await page.setViewportSize(NARROW);
+  const [needed, given] = await page.evaluate(() => [
+    document.documentElement.scrollWidth, document.documentElement.clientWidth,
+  ]);
+  assert.ok(needed <= given, `${what} is ${needed} pixels wide where ${given} are`);
+  await page.setViewportSize(WIDE);
+}
+
+/// Signs in at the development provider as one of its sample people.
+export async function signIn(page, base, name, checked) {
+  await page.goto(base);
+  assert.equal(new URL(page.url()).pathname, '/sign-in');
+  if (checked) await check(page, 'sign-in');
+  await page.getByRole('link', { name: /Development sign-in/ }).click();
+  await page.getByRole('button', { name }).click();
+  await page.waitForURL((url) => url.origin === base && !url.pathname.startsWith('/auth'));
+}
+
+/// Signs out by the menu, which works without script too.
+export async function signOut(page, base) {
+  await page.locator('details.account summary').click();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.waitForURL(`${base}/signed-out`);
+}
