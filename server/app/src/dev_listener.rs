@@ -55,14 +55,12 @@ pub(crate) fn serve(
 }
 
 /// Refuses what is not addressed to the provider itself or does not come from this machine.
-fn admit(desk: &Desk, request: &HttpRequest) -> Result<(), HttpResponse> {
+fn refused(desk: &Desk, request: &HttpRequest) -> Option<HttpResponse> {
     let local = request.peer_addr().is_some_and(|peer| peer.ip().is_loopback());
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    if local && host == Some(desk.authority.as_str()) {
-        Ok(())
-    } else {
-        Err(HttpResponse::Forbidden().body("The development identity provider answers this machine only.\n"))
-    }
+    let admitted = local && host == Some(desk.authority.as_str());
+    (!admitted)
+        .then(|| HttpResponse::Forbidden().body("The development identity provider answers this machine only.\n"))
 }
 
 fn pairs(text: &[u8]) -> Vec<(String, String)> {
@@ -70,35 +68,29 @@ fn pairs(text: &[u8]) -> Vec<(String, String)> {
 }
 
 async fn discovery(desk: Data<Desk>, request: HttpRequest) -> HttpResponse {
-    match admit(&desk, &request) {
-        Ok(()) => HttpResponse::Ok().json(desk.provider.discovery()),
-        Err(refused) => refused,
-    }
+    refused(&desk, &request).unwrap_or_else(|| HttpResponse::Ok().json(desk.provider.discovery()))
 }
 
 async fn jwks(desk: Data<Desk>, request: HttpRequest) -> HttpResponse {
-    match admit(&desk, &request) {
-        Ok(()) => HttpResponse::Ok().json(desk.provider.jwks()),
-        Err(refused) => refused,
-    }
+    refused(&desk, &request).unwrap_or_else(|| HttpResponse::Ok().json(desk.provider.jwks()))
 }
 
 async fn authorize(desk: Data<Desk>, request: HttpRequest) -> HttpResponse {
-    if let Err(refused) = admit(&desk, &request) {
+    if let Some(refused) = refused(&desk, &request) {
         return refused;
     }
     answer(&desk, desk.provider.authorize(pairs(request.query_string().as_bytes())))
 }
 
 async fn choose(desk: Data<Desk>, request: HttpRequest, form: Bytes) -> HttpResponse {
-    if let Err(refused) = admit(&desk, &request) {
+    if let Some(refused) = refused(&desk, &request) {
         return refused;
     }
     answer(&desk, desk.provider.choose(pairs(&form), desk.clock.now_millis(), &SystemEntropy))
 }
 
 async fn token(desk: Data<Desk>, request: HttpRequest, form: Bytes) -> HttpResponse {
-    if let Err(refused) = admit(&desk, &request) {
+    if let Some(refused) = refused(&desk, &request) {
         return refused;
     }
     match desk.provider.token(pairs(&form), desk.clock.now_millis(), &SystemEntropy) {

@@ -69,13 +69,13 @@ pub(crate) fn start(node: &Node, anchors: PathBuf) -> Jobs {
     Jobs { stop, tasks }
 }
 
-fn every<F: Future<Output = ()> + Send>(
+fn every<F>(
     pause: Duration,
     mut stopping: watch::Receiver<bool>,
     mut work: impl FnMut() -> F + Send + 'static,
 ) -> JoinHandle<()>
 where
-    F: 'static,
+    F: Future<Output = ()> + Send + 'static,
 {
     tokio::spawn(async move {
         loop {

@@ -16,7 +16,7 @@ use crate::{
     permit::{Held, ObjectRef, Permit},
     policy::{AttachmentState, Effect, PolicyConnection, PolicyEngine, PolicyObject, PolicyPrincipal, PolicyRequest},
     ports::{GrantStore, IdentityStore, SecretStore, VaultStore},
-    principal::PrincipalKind,
+    principal::{PrincipalKind, SYSTEM_ISSUER},
     record::Record,
     secret::{SecretAttributes, SecretFacts},
     vault::Vault,
@@ -368,6 +368,7 @@ impl Gate {
 /// and their grants. A system principal comes from `app` alone: no token and no session carries one.
 pub(crate) fn may_bootstrap(ctx: &RequestContext, action: Action) -> bool {
     ctx.principal.kind == PrincipalKind::System
+        && ctx.principal.id.issuer == SYSTEM_ISSUER
         && matches!(action, Action::VaultCreate | Action::WorkloadCreate | Action::AssignmentAdd)
 }
 

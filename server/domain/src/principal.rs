@@ -30,6 +30,9 @@ impl PrincipalKind {
     }
 }
 
+/// Issuer of Strongroom's own doings. No address, so no OIDC issuer can have it.
+pub const SYSTEM_ISSUER: &str = "strongroom";
+
 /// The identity of a principal: exact issuer, exact subject.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PrincipalId {
@@ -80,7 +83,7 @@ impl Principal {
     #[must_use]
     pub fn system(job: &str) -> Self {
         Self {
-            id: PrincipalId { issuer: "strongroom".into(), subject: job.into() },
+            id: PrincipalId { issuer: SYSTEM_ISSUER.into(), subject: job.into() },
             kind: PrincipalKind::System,
             groups: Vec::new(),
             claims: BTreeMap::new(),

@@ -1,1 +1,174 @@
-//! x
+//! SIGKILL under load: nothing that was acknowledged is lost, nothing is told that did not happen.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+use crate::support::{API_VERSION, Answer, Ask, TestVault, verify};
+
+const CYCLES: usize = 50;
+const SETTERS: usize = 4;
+const GETTERS: usize = 2;
+
+/// What the clients of one cycle know.
+#[derive(Default)]
+struct Known {
+    /// Request id and name of every acknowledged set.
+    set: Mutex<Vec<(String, String)>>,
+    /// Names of sets that were sent and never answered.
+    unanswered: Mutex<Vec<String>>,
+    /// Request id and name of every acknowledged read.
+    read: Mutex<Vec<(String, String)>>,
+    /// How many answers there were.
+    answers: AtomicUsize,
+}
+
+/// The value that belongs to a name; no two names share one.
+fn value_of(name: &str) -> String {
+    format!("the value of {name}")
+}
+
+#[derive(Clone)]
+struct Visitor {
+    http: Client,
+    vault_url: String,
+    token: String,
+    known: Arc<Known>,
+}
+
+impl Visitor {
+    async fn ask(&self, method: Method, name: &str, body: Option<Value>) -> Option<Answer> {
+        let url = format!("{}/secrets/{name}?api-version={API_VERSION}", self.vault_url);
+        let mut ask = Ask::new(&self.http, method, &url).bearer(&self.token);
+        if let Some(body) = body {
+            ask = ask.json(&body);
+        }
+        let answer = ask.try_send().await.ok()?;
+        self.known.answers.fetch_add(1, Ordering::Relaxed);
+        Some(answer)
+    }
+
+    /// Sets one secret after another until the server is gone.
+    async fn set(self, prefix: String) {
+        for number in 0.. {
+            let name = format!("{prefix}-{number}");
+            match self.ask(Method::PUT, &name, Some(json!({ "value": value_of(&name) }))).await {
+                Some(answer) => {
+                    assert_eq!(answer.status, 200, "{}", answer.text());
+                    self.known.set.lock().unwrap().push((answer.request_id().to_owned(), name));
+                }
+                None => return self.known.unanswered.lock().unwrap().push(name),
+            }
+        }
+    }
+
+    /// Reads what was acknowledged, again and again, until the server is gone.
+    async fn get(self) {
+        for number in 0usize.. {
+            let name = {
+                let set = self.known.set.lock().unwrap();
+                set.get(number % set.len().max(1)).map(|(_, name)| name.clone())
+            };
+            let Some(name) = name else {
+                tokio::task::yield_now().await;
+                continue;
+            };
+            let Some(answer) = self.ask(Method::GET, &name, None).await else { return };
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert_eq!(answer.json()["value"], value_of(&name));
+            self.known.read.lock().unwrap().push((answer.request_id().to_owned(), name));
+        }
+    }
+}
+
+/// Load, and a SIGKILL in the middle of it.
+async fn crash(vault: &mut TestVault, token: &str, cycle: usize) -> Arc<Known> {
+    let known = Arc::new(Known::default());
+    let visitor = Visitor {
+        http: vault.http().clone(),
+        vault_url: vault.vault_url("demo"),
+        token: token.to_owned(),
+        known: Arc::clone(&known),
+    };
+    let mut visitors = tokio::task::JoinSet::new();
+    for setter in 0..SETTERS {
+        visitors.spawn(visitor.clone().set(format!("cycle-{cycle}-{setter}")));
+    }
+    for _ in 0..GETTERS {
+        visitors.spawn(visitor.clone().get());
+    }
+    // At another moment of the load in every cycle.
+    let moment = 2 + (cycle * 17) % 61;
+    while known.answers.load(Ordering::Relaxed) < moment {
+        assert!(visitors.try_join_next().is_none(), "no visitor gives up while the server lives");
+        tokio::task::yield_now().await;
+    }
+    vault.kill();
+    while let Some(ended) = visitors.join_next().await {
+        ended.unwrap();
+    }
+    known
+}
+
+/// Compares what the clients know with what the server has kept.
+async fn compare(vault: &TestVault, app: &str, operator: &str, known: &Known, last: Option<&str>) -> Option<String> {
+    let records = vault.records_since(operator, last).await;
+    let by_id: HashMap<&str, &Value> = records.iter().map(|r| (r["id"].as_str().unwrap(), r)).collect();
+    let told = |id: &str, operation: &str, name: &str| {
+        let record =
+            by_id.get(id).unwrap_or_else(|| panic!("{operation} of {name} ({id}) was answered and is not on record"));
+        assert_eq!((&record["operation"], &record["outcome"]), (&json!(operation), &json!("allowed")), "{name}");
+        assert_eq!(record["object"], name);
+    };
+    for (id, name) in known.set.lock().unwrap().iter() {
+        told(id, "SecretSet", name);
+    }
+    for (id, name) in known.read.lock().unwrap().iter() {
+        told(id, "SecretGet", name);
+    }
+    let names: Vec<_> = known.set.lock().unwrap().iter().map(|(_, name)| name.clone()).collect();
+    for name in names {
+        assert_eq!(vault.get(app, &name).await.expect(200).json()["value"], value_of(&name), "{name}");
+    }
+    // What was cut off happened wholly, with its record, or not at all.
+    let unanswered = known.unanswered.lock().unwrap().clone();
+    assert_eq!(unanswered.len(), SETTERS, "every setter was cut off once");
+    for name in unanswered {
+        let on_record =
+            records.iter().any(|r| r["operation"] == "SecretSet" && r["object"] == name && r["outcome"] == "allowed");
+        let answer = vault.get(app, &name).await;
+        match answer.status {
+            200 => assert_eq!(answer.json()["value"], value_of(&name), "{name}"),
+            status => assert_eq!(status, 404, "{name}: {}", answer.text()),
+        }
+        assert_eq!(on_record, answer.status == 200, "{name}: on record if and only if it happened");
+    }
+    records.first().map(|record| record["id"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_kills_lose_nothing_that_was_acknowledged() {
+    let mut vault = TestVault::dev().await;
+    let (app, operator) = (vault.token(&vault.app()).await, vault.token(&vault.operator()).await);
+    let mut kept = Vec::new();
+    let mut last = None;
+    for cycle in 0..CYCLES {
+        let known = crash(&mut vault, &app, cycle).await;
+        vault.start().await.unwrap();
+        last = compare(&vault, &app, &operator, &known, last.as_deref()).await;
+        let verification = verify(&vault);
+        assert!(verification.good, "after kill {cycle}: {}", verification.said);
+        kept.extend(known.set.lock().unwrap().drain(..).map(|(_, name)| name));
+    }
+    assert!(kept.len() > CYCLES * 2, "there was load: {} sets", kept.len());
+    for name in &kept {
+        assert_eq!(vault.get(&app, name).await.expect(200).json()["value"], value_of(name), "{name}, at the end");
+    }
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod common;
+mod documents;
 mod gate_model;
 mod held_faults;
 mod stories;

@@ -18,25 +18,29 @@ impl Database {
     }
 
     /// Runs a statement that is to change this many rows.
-    #[track_caller]
-    pub(crate) fn change(&mut self, rows: u64, statement: &str) -> impl Future<Output = ()> {
-        let place = std::panic::Location::caller();
-        async move {
-            let done = sqlx::query(AssertSqlSafe(statement)).execute(&mut self.0).await;
-            let changed = done.unwrap_or_else(|error| panic!("{place}: {error}")).rows_affected();
-            assert_eq!(changed, rows, "{place}: {statement}");
-        }
+    pub(crate) async fn change(&mut self, rows: u64, statement: &str) {
+        assert_eq!(self.run(statement).await, rows, "{statement}");
     }
 
-    pub(crate) async fn rows(&mut self, query: &str) -> Vec<SqliteRow> {
+    /// Runs a statement; gives how many rows it changed.
+    pub(crate) async fn run(&mut self, statement: &str) -> u64 {
+        let done = sqlx::query(AssertSqlSafe(statement)).execute(&mut self.0).await;
+        done.unwrap_or_else(|error| panic!("{error}: {statement}")).rows_affected()
+    }
+
+    /// Flips one bit in the middle of a column of one row.
+    pub(crate) async fn flip(&mut self, table: &str, column: &str, condition: &str) {
+        let rows = self.rows(&format!("SELECT {column} FROM {table} WHERE {condition}")).await;
+        assert_eq!(rows.len(), 1, "{table} where {condition}");
+        let mut bytes: Vec<u8> = rows[0].get(0);
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.change(1, &format!("UPDATE {table} SET {column} = x'{hex}' WHERE {condition}")).await;
+    }
+
+    async fn rows(&mut self, query: &str) -> Vec<SqliteRow> {
         sqlx::query(AssertSqlSafe(query)).fetch_all(&mut self.0).await.expect("rows")
-    }
-
-    /// The first column of the only row.
-    pub(crate) async fn text(&mut self, query: &str) -> String {
-        let rows = self.rows(query).await;
-        assert_eq!(rows.len(), 1, "{query}");
-        rows[0].get(0)
     }
 
     pub(crate) async fn close(self) {

@@ -9,14 +9,14 @@ mod requests;
 mod server;
 mod vault;
 
-pub(crate) use audit::{Verification, verify};
+pub(crate) use audit::verify;
 pub(crate) use certificates::Certificates;
 pub(crate) use database::Database;
 pub(crate) use outside::{FEDERATION_AUDIENCE, Outside};
-pub(crate) use programs::{Finished, Named, hosts_file, node_script, python, run, tests_folder};
+pub(crate) use programs::{Named, hosts_file, node_script, python, run, shared_hosts, tests_folder};
 pub(crate) use requests::{Answer, Ask, client};
 pub(crate) use server::{binary, free_ports, run_to_end};
-pub(crate) use vault::{Credential, TestVault};
+pub(crate) use vault::{Credential, TestVault, dev_command};
 
 /// Api-version of hand-made requests.
 pub(crate) const API_VERSION: &str = "7.6";

@@ -42,6 +42,11 @@ pub(crate) fn hosts_file(folder: &Path, line: &str) -> PathBuf {
     path
 }
 
+/// Whether the line is in the real `/etc/hosts`, because this machine allows no mount namespace.
+pub(crate) fn shared_hosts() -> bool {
+    std::env::var("STRONGROOM_TEST_HOSTS").as_deref() == Ok("shared")
+}
+
 /// How a program ended.
 pub(crate) struct Finished {
     pub(crate) good: bool,
@@ -67,7 +72,7 @@ pub(crate) fn run(command: &Command, named: &Named) -> Finished {
     let mut outer = Command::new("timeout");
     outer.args(["--kill-after=5", "180"]);
     if let Named::By(hosts) = named
-        && std::env::var("STRONGROOM_TEST_HOSTS").as_deref() != Ok("shared")
+        && !shared_hosts()
     {
         outer.args(["unshare", "--map-root-user", "--mount", "sh", "-c"]);
         outer.arg(r#"mount --bind "$0" /etc/hosts && exec "$@""#).arg(hosts);

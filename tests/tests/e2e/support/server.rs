@@ -27,11 +27,14 @@ pub(crate) fn binary() -> PathBuf {
 }
 
 /// Two free ports in a row: one for the server, one for its development identity provider.
+///
+/// Below the range from which the system serves outgoing connections, so that a server can be started
+/// again on its port; drawn at random, because stories run side by side in several processes.
 pub(crate) fn free_ports() -> u16 {
     for _ in 0..1000 {
-        let first = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = first.local_addr().expect("its address").port();
-        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
+        let (random, _) = uuid::Uuid::new_v4().as_u64_pair();
+        let port = 10_000 + u16::try_from(random % 3000).expect("a small number") * 2;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
             return port;
         }
     }
@@ -72,11 +75,7 @@ impl Server {
         Self { child, log: log.to_owned() }
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    pub(crate) fn log(&self) -> String {
+    fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
@@ -97,7 +96,7 @@ impl Server {
 
     /// Asks the server to end and waits for it.
     pub(crate) fn stop(mut self) -> ExitStatus {
-        let asked = Command::new("kill").arg("-TERM").arg(self.id().to_string()).status().expect("kill(1)");
+        let asked = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().expect("kill(1)");
         assert!(asked.success(), "the server is there to be stopped");
         let until = Instant::now() + READY_WITHIN;
         while Instant::now() < until {
@@ -123,7 +122,7 @@ impl Drop for Server {
         let _ = self.child.wait();
         if std::thread::panicking() {
             let log = self.log();
-            let tail: Vec<&str> = log.lines().rev().take(40).collect();
+            let tail: Vec<&str> = log.lines().rev().take(15).collect();
             eprintln!("--- the server's last lines\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
         }
     }

@@ -64,7 +64,7 @@ impl TestVault {
         port: u16,
     ) -> Result<(Server, Client, BTreeMap<String, String>), String> {
         let data = folder.path().join("data");
-        let mut server = Server::spawn(&mut dev_command(&data, port), &folder.path().join("server.log"));
+        let mut server = Server::spawn(dev_command(&data, port).current_dir(folder), &folder.path().join("server.log"));
         // The CA comes into being while the server starts, and `ca.pem` is complete before it listens.
         server.ready(&trusting_anybody(), &format!("https://vault.localhost:{port}/healthz")).await?;
         let env = exports(&data.join("dev.env"));
@@ -93,7 +93,7 @@ impl TestVault {
                 command
             }
         };
-        let mut server = Server::spawn(&mut command, &self.folder.path().join("server.log"));
+        let mut server = Server::spawn(command.current_dir(&self.folder), &self.folder.path().join("server.log"));
         server.ready(&self.http, &format!("{}/healthz", self.base)).await?;
         self.server = Some(server);
         Ok(())

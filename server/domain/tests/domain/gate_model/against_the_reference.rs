@@ -287,3 +287,21 @@ async fn a_principal_of_the_own_issuer_is_a_workload_that_stands_or_nobody() {
     let judged = world.gate.judge(&world.request(&who), &Ask::secrets(Action::SecretList, &vault)).await;
     assert!(matches!(judged, Judgement::Denied(..)));
 }
+
+/// A first start has to begin somewhere; beyond that Strongroom itself may nothing.
+#[tokio::test]
+async fn strongroom_itself_may_set_up_and_nothing_else() {
+    let world = World::start().unwrap();
+    let vault = VaultName::parse("alpha").unwrap();
+    world.put_vault(&vault, VaultSettings::default()).unwrap();
+    let pretender = principal(PEOPLE, "first-start", PrincipalKind::System, &[]);
+    for action in Action::ALL {
+        for (who, itself) in [(Arc::new(Principal::system("first-start")), true), (pretender.clone(), false)] {
+            let sets_up = matches!(action, Action::VaultCreate | Action::AssignmentAdd | Action::WorkloadCreate);
+            for ask in [Ask::server(*action), Ask::vault(*action, &vault), Ask::secrets(*action, &vault)] {
+                let judged = world.gate.judge(&world.request(&who), &ask).await;
+                assert_eq!(matches!(judged, Judgement::Permitted(_)), itself && sets_up, "{action:?} {itself}");
+            }
+        }
+    }
+}

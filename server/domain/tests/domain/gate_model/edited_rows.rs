@@ -294,7 +294,8 @@ async fn a_row_counts_only_where_it_was_written() {
             let (db, other) = (db.clone(), other.clone());
             Box::new(move |image| {
                 let sealed = image.secrets[&other].versions.values().next().unwrap().sealed.clone();
-                let version = image.secrets.get_mut(&db).unwrap().versions.values_mut().next().unwrap();
+                let row = image.secrets.get_mut(&db).unwrap();
+                let version = row.versions.get_mut(&row.meta.current).unwrap();
                 *version = Arc::new(SealedVersion { meta: version.meta.clone(), sealed });
             })
         }),

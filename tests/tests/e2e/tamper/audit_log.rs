@@ -1,0 +1,121 @@
+//! The audit log under the hands of somebody who may write the database: `audit verify` finds it.
+
+use super::Pristine;
+use crate::support::{Database, TestVault, verify};
+
+/// Some thirty records, stopped in good order, so all of them are covered by a signed checkpoint.
+async fn with_records() -> Pristine {
+    let vault = TestVault::dev().await;
+    let app = vault.token(&vault.app()).await;
+    for number in 0..12 {
+        vault.set(&app, &format!("secret-{number}"), "x").await;
+        vault.get(&app, &format!("secret-{number}")).await.expect(200);
+    }
+    Pristine::of(vault)
+}
+
+/// A record in the middle of the chain: by its position.
+const MIDDLE: &str = "(SELECT max(seq) / 2 FROM audit_chain)";
+
+#[tokio::test]
+async fn an_untouched_log_verifies_stopped_and_running() {
+    let mut pristine = with_records().await;
+    let stopped = verify(&pristine.vault);
+    assert!(stopped.good, "{}", stopped.said);
+    pristine.vault.start().await.unwrap();
+    let running = verify(&pristine.vault);
+    assert!(running.good, "{}", running.said);
+}
+
+#[tokio::test]
+async fn every_edit_of_the_log_is_found() {
+    let pristine = with_records().await;
+    let middle = format!("(SELECT record_id FROM audit_chain WHERE seq = {MIDDLE})");
+    let next = format!("(SELECT record_id FROM audit_chain WHERE seq = {MIDDLE} + 1)");
+    let cut = "(SELECT max(seq) - 5 FROM audit_chain)";
+    let drop_tail = |cut: &str| {
+        vec![
+            (
+                None,
+                format!("DELETE FROM audit_records WHERE id IN (SELECT record_id FROM audit_chain WHERE seq > {cut})"),
+            ),
+            (None, format!("DELETE FROM checkpoints WHERE seq > {cut}")),
+            (Some(5), format!("DELETE FROM audit_chain WHERE seq > {cut}")),
+        ]
+    };
+    let one = |statement: String| vec![(Some(1), statement)];
+    let cases: Vec<(&str, Vec<(Option<u64>, String)>)> = vec![
+        (
+            "a record edited",
+            one(format!("UPDATE audit_records SET body = replace(body, 'allowed', 'denied ') WHERE id = {middle}")),
+        ),
+        ("a record blanked", one(format!("UPDATE audit_records SET body = '{{}}' WHERE id = {middle}"))),
+        ("a copied column changed", one(format!("UPDATE audit_records SET outcome = 'denied' WHERE id = {middle}"))),
+        ("a record moved in time", one(format!("UPDATE audit_records SET at = at - 1 WHERE id = {middle}"))),
+        ("a record dropped", one(format!("DELETE FROM audit_records WHERE id = {middle}"))),
+        (
+            "a record dropped with its link",
+            vec![
+                (Some(1), format!("DELETE FROM audit_records WHERE id = {middle}")),
+                (Some(1), format!("DELETE FROM audit_chain WHERE seq = {MIDDLE}")),
+            ],
+        ),
+        (
+            "a record added beside the chain",
+            one(format!(
+                "INSERT INTO audit_records (id, at, outcome, vault, object, principal, body)
+                 SELECT randomblob(16), at, outcome, vault, object, principal, body FROM audit_records WHERE id = {middle}"
+            )),
+        ),
+        (
+            "two records exchanged",
+            vec![
+                (None, format!("CREATE TABLE kept AS SELECT * FROM audit_records WHERE id IN ({middle}, {next})")),
+                (Some(1), format!("UPDATE audit_records SET body = (SELECT body FROM kept WHERE id = {next}) WHERE id = {middle}")),
+                (Some(1), format!("UPDATE audit_records SET body = (SELECT body FROM kept WHERE id = {middle}) WHERE id = {next}")),
+                (None, "DROP TABLE kept".to_owned()),
+            ],
+        ),
+        (
+            "two links exchanged",
+            vec![
+                (None, format!("CREATE TABLE kept AS SELECT {MIDDLE} AS seq")),
+                (Some(1), "UPDATE audit_chain SET seq = -1 WHERE seq = (SELECT seq FROM kept)".to_owned()),
+                (Some(1), "UPDATE audit_chain SET seq = seq - 1 WHERE seq = (SELECT seq + 1 FROM kept)".to_owned()),
+                (Some(1), "UPDATE audit_chain SET seq = (SELECT seq + 1 FROM kept) WHERE seq = -1".to_owned()),
+                (None, "DROP TABLE kept".to_owned()),
+            ],
+        ),
+        ("a link's hash changed", one(format!("UPDATE audit_chain SET head = zeroblob(32) WHERE seq = {MIDDLE}"))),
+        ("the end cut off, with its checkpoints", drop_tail(cut)),
+        (
+            "everything cut off",
+            vec![
+                (None, "DELETE FROM audit_records".to_owned()),
+                (None, "DELETE FROM audit_chain".to_owned()),
+                (None, "DELETE FROM checkpoints".to_owned()),
+            ],
+        ),
+        (
+            "a checkpoint signed by nobody",
+            vec![(None, "UPDATE checkpoints SET signature = zeroblob(64)".to_owned())],
+        ),
+        ("a checkpoint over another head", one("UPDATE checkpoints SET head = zeroblob(32) WHERE seq = (SELECT max(seq) FROM checkpoints)".to_owned())),
+    ];
+    for (what, statements) in cases {
+        pristine.restore();
+        let mut database = Database::open(&pristine.vault).await;
+        for (rows, statement) in statements {
+            match rows {
+                Some(rows) => database.change(rows, &statement).await,
+                None => drop(database.run(&statement).await),
+            }
+        }
+        database.close().await;
+        let verification = verify(&pristine.vault);
+        assert!(!verification.good, "{what} is found:\n{}", verification.said);
+        assert!(verification.said.contains("the audit log does not verify"), "{what}:\n{}", verification.said);
+    }
+    pristine.restore();
+    assert!(verify(&pristine.vault).good, "and put back, it verifies again");
+}

@@ -1,0 +1,356 @@
+//! Rows of secrets, vaults, assignments and workloads.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::Pristine;
+use crate::support::{Database, TestVault};
+
+const DEMO: &str = "vault_id = (SELECT id FROM vaults WHERE name = 'demo')";
+const OTHER: &str = "vault_id = (SELECT id FROM vaults WHERE name = 'other')";
+
+/// What to do to the database before the server starts again.
+enum Edit {
+    /// Statements, each with how many rows it changes; zero for those about tables.
+    Sql(Vec<(u64, String)>),
+    /// Flips one bit of a column (table, column, condition).
+    Flip(&'static str, &'static str, String),
+}
+
+impl Edit {
+    async fn apply(&self, vault: &TestVault) {
+        let mut database = Database::open(vault).await;
+        match self {
+            Self::Sql(statements) => {
+                for (rows, statement) in statements {
+                    match rows {
+                        0 => drop(database.run(statement).await),
+                        rows => database.change(*rows, statement).await,
+                    }
+                }
+            }
+            Self::Flip(table, column, condition) => database.flip(table, column, condition).await,
+        }
+        database.close().await;
+    }
+}
+
+fn sql(rows: u64, statement: String) -> Edit {
+    Edit::Sql(vec![(rows, statement)])
+}
+
+/// Exchanges columns between two rows of `secret_versions`; what stays in place is the key.
+fn swap(columns: &[&str], one: &str, other: &str) -> Edit {
+    let assign = |source: &str| columns.iter().map(|c| format!("{c} = (SELECT {c} FROM {source})")).collect::<Vec<_>>();
+    let take = |condition: &str| {
+        let from = format!("kept WHERE {condition}");
+        format!("UPDATE secret_versions SET {} WHERE ", assign(&from).join(", "))
+    };
+    Edit::Sql(vec![
+        (0, "CREATE TABLE kept AS SELECT * FROM secret_versions".to_owned()),
+        (1, take(other) + one),
+        (1, take(one) + other),
+        (0, "DROP TABLE kept".to_owned()),
+    ])
+}
+
+const SEALED: [&str; 3] = ["data_key_id", "wrapped_data_key", "ciphertext"];
+const WHOLE: [&str; 9] = [
+    "ordinal",
+    "attributes",
+    "created",
+    "updated",
+    "data_key_id",
+    "wrapped_data_key",
+    "ciphertext",
+    "row_format",
+    "tag",
+];
+
+fn version(vault: &str, name: &str, ordinal: u8) -> String {
+    format!(
+        "{vault} AND name = '{name}' AND ordinal = (SELECT min(ordinal) FROM secret_versions WHERE {vault} AND name = '{name}') + {ordinal}"
+    )
+}
+
+/// Two vaults with secrets of the same names, one of them disabled.
+async fn furnished() -> TestVault {
+    let vault = TestVault::dev().await;
+    let (app, operator) = (vault.token(&vault.app()).await, vault.token(&vault.operator()).await);
+    vault.create_vault(&operator, &json!({ "name": "other" })).await;
+    vault
+        .assign(
+            &operator,
+            &json!({ "client_id": vault.app().id, "role": "Key Vault Administrator", "scope": "/vaults/other" }),
+        )
+        .await;
+    vault.set(&app, "alpha", "alpha-1").await;
+    vault.set(&app, "alpha", "alpha-2").await;
+    vault.set(&app, "beta", "beta-1").await;
+    vault.set(&app, "control", "control").await;
+    let off = json!({ "value": "off-1", "attributes": { "enabled": false } });
+    vault.ask(Method::PUT, "/secrets/off").bearer(&app).json(&off).send().await.expect(200);
+    let body = json!({ "value": "other-alpha" });
+    let ask = vault.ask_vault("other", Method::PUT, "/secrets/alpha?api-version=7.6").bearer(&app).json(&body);
+    ask.send().await.expect(200);
+    vault
+}
+
+#[tokio::test]
+async fn a_touched_secret_is_found_and_never_read_wrongly() {
+    let mut pristine = Pristine::of(furnished().await);
+    let alpha = || format!("{DEMO} AND name = 'alpha'");
+    let beta = || version(DEMO, "beta", 0);
+    let state = |set: &str, name: &str| sql(1, format!("UPDATE secrets SET {set} WHERE {DEMO} AND name = '{name}'"));
+    let content =
+        |set: &str, name: &str| sql(1, format!("UPDATE secret_versions SET {set} WHERE {DEMO} AND name = '{name}'"));
+    let cases: Vec<(&str, Edit, &[&str])> = vec![
+        ("a bit of the ciphertext", Edit::Flip("secret_versions", "ciphertext", beta()), &["beta"]),
+        ("a bit of the wrapped key", Edit::Flip("secret_versions", "wrapped_data_key", beta()), &["beta"]),
+        ("a bit of the key's id", Edit::Flip("secret_versions", "data_key_id", beta()), &["beta"]),
+        ("a bit of a version's tag", Edit::Flip("secret_versions", "tag", beta()), &["beta"]),
+        ("a bit of a name's tag", Edit::Flip("secrets", "tag", alpha()), &["alpha"]),
+        ("a value cut short", content("ciphertext = substr(ciphertext, 1, length(ciphertext) - 1)", "beta"), &["beta"]),
+        ("no value", content("ciphertext = x''", "beta"), &["beta"]),
+        ("no tag", content("tag = x''", "beta"), &["beta"]),
+        ("another row format", content("row_format = row_format + 1", "beta"), &["beta"]),
+        ("another time of making", content("created = created - 1", "beta"), &["beta"]),
+        ("attributes that are no JSON", content("attributes = '{'", "beta"), &["beta"]),
+        (
+            "a disabled secret enabled",
+            content(r#"attributes = replace(attributes, '"enabled":false', '"enabled":true')"#, "off"),
+            &["off"],
+        ),
+        (
+            "values of two names swapped",
+            swap(&SEALED, &version(DEMO, "alpha", 1), &version(DEMO, "beta", 0)),
+            &["alpha", "beta"],
+        ),
+        (
+            "whole rows of two names swapped",
+            swap(&WHOLE, &version(DEMO, "alpha", 1), &version(DEMO, "beta", 0)),
+            &["alpha", "beta"],
+        ),
+        (
+            "values of two versions swapped",
+            swap(&SEALED, &version(DEMO, "alpha", 0), &version(DEMO, "alpha", 1)),
+            &["alpha"],
+        ),
+        (
+            "whole rows of two versions swapped",
+            swap(&WHOLE, &version(DEMO, "alpha", 0), &version(DEMO, "alpha", 1)),
+            &["alpha"],
+        ),
+        (
+            "whole rows of two vaults swapped",
+            swap(&WHOLE, &version(DEMO, "alpha", 1), &version(OTHER, "alpha", 0)),
+            &["alpha"],
+        ),
+        (
+            "an older version made the current one",
+            state(
+                &format!("current = (SELECT version FROM secret_versions WHERE {})", version(DEMO, "alpha", 0)),
+                "alpha",
+            ),
+            &["alpha"],
+        ),
+        ("an earlier revision", state("revision = revision - 1", "alpha"), &["alpha"]),
+        ("a name spelt otherwise", state("display = 'ALPHA'", "alpha"), &["alpha"]),
+        (
+            "the current version gone",
+            sql(1, format!("DELETE FROM secret_versions WHERE {}", version(DEMO, "alpha", 1))),
+            &["alpha"],
+        ),
+    ];
+    for (what, edit, touched) in cases {
+        pristine.restore();
+        edit.apply(&pristine.vault).await;
+        pristine.vault.start().await.unwrap();
+        let vault = &pristine.vault;
+        let (app, operator) = (vault.token(&vault.app()).await, vault.token(&vault.operator()).await);
+        for name in touched {
+            let answer = vault.get(&app, name).await;
+            assert_eq!(answer.problem(), "500 InternalError", "{what}: {name}");
+            let record = vault.record_of(&operator, &answer).await;
+            assert_eq!((&record["operation"], &record["object"]), (&json!("SecretGet"), &json!(name)), "{what}");
+            assert_ne!(record["outcome"], "allowed", "{what}: {record}");
+            assert_eq!(record["reason"], "tampered", "{what}: {record}");
+        }
+        assert_eq!(vault.get(&app, "control").await.expect(200).json()["value"], "control", "{what}: others go on");
+        pristine.vault.stop();
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_secret_is_not_brought_back_by_hand() {
+    let vault = furnished().await;
+    let app = vault.token(&vault.app()).await;
+    vault.ask(Method::DELETE, "/secrets/beta").bearer(&app).send().await.expect(200);
+    let mut pristine = Pristine::of(vault);
+    let back = format!(
+        "UPDATE secrets SET deleted_at = NULL, purge_at = NULL,
+         state = (SELECT state FROM secrets WHERE {DEMO} AND name = 'alpha') WHERE {DEMO} AND name = 'beta'"
+    );
+    sql(1, back).apply(&pristine.vault).await;
+    pristine.vault.start().await.unwrap();
+    let answer = pristine.vault.get(&app, "beta").await;
+    assert_eq!(answer.problem(), "500 InternalError");
+    assert!(!answer.text().contains("beta-1"));
+}
+
+#[tokio::test]
+async fn touched_vaults_let_nobody_in() {
+    let mut pristine = Pristine::of(furnished().await);
+    let cases: Vec<(&str, Edit)> = vec![
+        ("settings without the policy", sql(1, "UPDATE vaults SET settings = (SELECT settings FROM vaults WHERE name = 'other') WHERE name = 'demo'".into())),
+        ("a bit of the wrapped key", Edit::Flip("vaults", "wrapped_key", "name = 'demo'".into())),
+        ("a bit of the tag", Edit::Flip("vaults", "tag", "name = 'demo'".into())),
+        ("an earlier revision", sql(1, "UPDATE vaults SET revision = revision - 1 WHERE name = 'demo'".into())),
+        ("the key of another vault", sql(1, "UPDATE vaults SET wrapped_key = (SELECT wrapped_key FROM vaults WHERE name = 'other') WHERE name = 'demo'".into())),
+        (
+            "two vaults under each other's names",
+            Edit::Sql(vec![
+                (1, "UPDATE vaults SET name = 'swapping' WHERE name = 'demo'".into()),
+                (1, "UPDATE vaults SET name = 'demo' WHERE name = 'other'".into()),
+                (1, "UPDATE vaults SET name = 'other' WHERE name = 'swapping'".into()),
+            ]),
+        ),
+    ];
+    for (what, edit) in cases {
+        pristine.restore();
+        edit.apply(&pristine.vault).await;
+        pristine.vault.start().await.unwrap();
+        let vault = &pristine.vault;
+        let (app, operator) = (vault.token(&vault.app()).await, vault.token(&vault.operator()).await);
+        for (method, path) in
+            [(Method::GET, "/secrets/control"), (Method::GET, "/secrets"), (Method::DELETE, "/secrets/control")]
+        {
+            let answer = vault.ask(method, path).bearer(&app).send().await;
+            assert_eq!(answer.problem(), "500 InternalError", "{what}: {path}");
+            let record = vault.record_of(&operator, &answer).await;
+            assert_ne!(record["outcome"], "allowed", "{what}: {record}");
+        }
+        pristine.vault.stop();
+    }
+}
+
+#[tokio::test]
+async fn touched_assignments_grant_nothing() {
+    let mut pristine = Pristine::of(furnished().await);
+    let (app, nobody) = (pristine.vault.app().id, pristine.vault.nobody().id);
+    let of_app = format!("grantee_key LIKE '%{app}' AND body LIKE '%Key Vault Administrator%'");
+    let given = format!(
+        "replace(grantee_key, '{app}', '{nobody}') AS grantee_key, replace(body, '{app}', '{nobody}') AS body, tag
+         FROM assignments WHERE {of_app}"
+    );
+    let cases: Vec<(&str, Edit)> = vec![
+        (
+            "a copy for somebody else",
+            sql(2, format!("INSERT INTO assignments (id, grantee_key, body, tag) SELECT randomblob(16), {given}")),
+        ),
+        (
+            "a copy for somebody else under the same body",
+            sql(
+                2,
+                format!(
+                    "INSERT INTO assignments (id, grantee_key, body, tag)
+                     SELECT randomblob(16), replace(grantee_key, '{app}', '{nobody}'), body, tag FROM assignments WHERE {of_app}"
+                ),
+            ),
+        ),
+        (
+            "rows handed over",
+            sql(
+                2,
+                format!(
+                    "UPDATE assignments SET grantee_key = replace(grantee_key, '{app}', '{nobody}'),
+                     body = replace(body, '{app}', '{nobody}') WHERE {of_app}"
+                ),
+            ),
+        ),
+        (
+            "a wider role",
+            sql(2, format!("UPDATE assignments SET body = replace(body, 'Key Vault Administrator', 'Owner') WHERE {of_app}")),
+        ),
+        ("a body that is no JSON", sql(2, format!("UPDATE assignments SET body = '{{' WHERE {of_app}"))),
+        ("no tag", sql(2, format!("UPDATE assignments SET tag = x'' WHERE {of_app}"))),
+    ];
+    for (what, edit) in cases {
+        pristine.restore();
+        edit.apply(&pristine.vault).await;
+        pristine.vault.start().await.unwrap();
+        let vault = &pristine.vault;
+        let operator = vault.token(&vault.operator()).await;
+        let nobody = vault.token(&vault.nobody()).await;
+        let answer = vault.get(&nobody, "control").await;
+        assert!([403, 500, 503].contains(&answer.status), "{what}: {}", answer.text());
+        assert_ne!(vault.record_of(&operator, &answer).await["outcome"], "allowed", "{what}");
+        // The wider role lets nobody manage; what was granted in earnest may be lost with it, never widened.
+        let app = vault.token(&vault.app()).await;
+        let ask = vault.ask_base(Method::POST, "/api/v1/vaults").bearer(&app).json(&json!({ "name": "mine-now" }));
+        let answer = ask.send().await;
+        assert!([403, 500, 503].contains(&answer.status), "{what}: {}", answer.text());
+        pristine.vault.stop();
+    }
+}
+
+#[tokio::test]
+async fn touched_workloads_get_no_token() {
+    let mut pristine = Pristine::of(furnished().await);
+    let (app, nobody) = (pristine.vault.app(), pristine.vault.nobody());
+    let of = |who: &str| format!("lower(hex(client_id)) = replace('{who}', '-', '') OR client_id = '{who}'");
+    let body = |change: &str| sql(1, format!("UPDATE workloads SET body = {change} WHERE {}", of(&app.id)));
+    let cases: Vec<(&str, Edit)> = vec![
+        (
+            "the credentials of another workload",
+            body(&format!(
+                "(SELECT replace(body, '{}', '{}') FROM workloads WHERE {})",
+                nobody.id,
+                app.id,
+                of(&nobody.id)
+            )),
+        ),
+        ("another name", body(r#"replace(body, 'sample-app', 'simple-app')"#)),
+        ("no tag", sql(1, format!("UPDATE workloads SET tag = x'' WHERE {}", of(&app.id)))),
+    ];
+    for (what, edit) in cases {
+        pristine.restore();
+        edit.apply(&pristine.vault).await;
+        pristine.vault.start().await.unwrap();
+        let vault = &pristine.vault;
+        let operator = vault.token(&vault.operator()).await;
+        for secret in [&app.secret, &nobody.secret] {
+            let path = format!("/{}/oauth2/v2.0/token", vault.tenant());
+            let scope = format!("{}/.default", vault.base);
+            let form = [
+                ("grant_type", "client_credentials"),
+                ("client_id", app.id.as_str()),
+                ("client_secret", secret.as_str()),
+                ("scope", scope.as_str()),
+            ];
+            let answer = vault.ask_base(Method::POST, &path).form(&form).send().await;
+            assert!([401, 503].contains(&answer.status), "{what}: {}", answer.text());
+            assert_ne!(vault.record_of(&operator, &answer).await["outcome"], "allowed", "{what}");
+        }
+        pristine.vault.stop();
+    }
+}
+
+#[tokio::test]
+async fn touched_keys_keep_the_server_from_starting() {
+    let mut pristine = Pristine::of(furnished().await);
+    for label in ["audit-signing-key-v1", "token-signing-key-v1"] {
+        pristine.restore();
+        Edit::Flip("sealed_blobs", "bytes", format!("label = '{label}'")).apply(&pristine.vault).await;
+        let why = pristine.vault.start().await.unwrap_err();
+        assert!(why.contains("is not the one of this database"), "{label}: {why}");
+    }
+    pristine.restore();
+    let key = pristine.vault.data().join("root.key");
+    let mut bytes = std::fs::read(&key).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&key, bytes).unwrap();
+    let why = pristine.vault.start().await.unwrap_err();
+    assert!(why.contains("root key") || why.contains("root.key"), "{why}");
+}
