@@ -11,6 +11,9 @@ const FLAGS = [
 const NARROW = { width: 390, height: 844 };
 const WIDE = { width: 1280, height: 900 };
 
+/// For each page of a browser, the last answer to a navigation.
+const shown = new WeakMap();
+
 /// Runs a story in a fresh profile and fails when the browser complained about anything.
 export async function story(options, tell) {
   const executablePath = process.env.CHROMIUM || '/usr/bin/chromium';
@@ -31,6 +34,10 @@ export async function story(options, tell) {
       if (!hostname.endsWith('localhost') && hostname !== '127.0.0.1') foreign.push(request.url());
     });
     const page = await context.newPage();
+    // The answer that the page is made of; asking again would judge another one.
+    page.on('response', (response) => {
+      if (response.request().isNavigationRequest() && response.status() !== 303) shown.set(page, response);
+    });
     await tell(page, context);
     assert.deepEqual(complaints, [], 'the browser has nothing to complain about, the content security policy least');
     assert.deepEqual(foreign, [], 'nothing is loaded from elsewhere');
@@ -42,12 +49,13 @@ export async function story(options, tell) {
 
 /// What holds on every page of ours: policy, accessibility in both colour schemes, no overflow.
 export async function check(page, what) {
-  const response = await page.request.get(page.url(), { maxRedirects: 0 });
-  const policy = response.headers()['content-security-policy'] ?? '';
+  const headers = await shown.get(page).allHeaders();
+  const policy = headers['content-security-policy'] ?? '';
   for (const part of ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"]) {
     assert.ok(policy.includes(part), `${what}: ${part} in ${policy}`);
   }
   assert.ok(!policy.includes('unsafe'), `${what}: ${policy}`);
+  assert.ok(headers['cache-control']?.includes('no-store'), `${what}: ${headers['cache-control']}`);
   assert.equal(await page.locator('h1').count(), 1, `${what} has one heading`);
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });

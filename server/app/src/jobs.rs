@@ -1,5 +1,6 @@
 //! Background jobs of a node: signed checkpoints of the audit chain, anchored outside the database;
-//! counts of anonymous floods; the periodic check of the chain that the dashboard shows.
+//! counts of anonymous floods; the periodic check of the chain that the dashboard shows; the return of
+//! the audit log after a failure.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -27,12 +28,17 @@ const VERIFY_EVERY: Duration = Duration::from_secs(600);
 pub(crate) struct Jobs {
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
+    endless: Vec<JoinHandle<()>>,
 }
 
 impl Jobs {
-    /// Lets every job do its work once more, then ends them.
+    /// Lets counting and checkpoints do their work once more, then ends every job.
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(true);
+        for task in self.endless {
+            task.abort();
+            let _ = task.await;
+        }
         for task in self.tasks {
             let _ = task.await;
         }
@@ -63,10 +69,20 @@ pub(crate) fn start(node: &Node, anchors: PathBuf) -> Jobs {
             let job = checkpoints.clone();
             async move { job.run().await }
         }),
-        every(FLOOD_EVERY, stopping.clone(), move || record_flood(Arc::clone(&flood))),
-        every(VERIFY_EVERY, stopping, move || verifier.clone().run()),
+        every(FLOOD_EVERY, stopping, move || record_flood(Arc::clone(&flood))),
     ];
-    Jobs { stop, tasks }
+    // Not done once more at the end: one takes as long as the log is, the other never returns.
+    let (recorder, entropy) = (node.services.recorder.clone(), Arc::clone(&node.services.entropy));
+    let endless = vec![
+        tokio::spawn(async move {
+            loop {
+                verifier.clone().run().await;
+                tokio::time::sleep(VERIFY_EVERY).await;
+            }
+        }),
+        tokio::spawn(async move { recorder.resume_when_possible(&*entropy).await }),
+    ];
+    Jobs { stop, tasks, endless }
 }
 
 fn every<F>(

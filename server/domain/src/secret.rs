@@ -160,6 +160,9 @@ pub enum AttributeError {
     /// Outside 1970 to 9999.
     #[error("a time is outside 1970-01-01 to 9999-12-31")]
     TimeOutOfRange,
+    /// U+0000 in a text, which not every database can keep.
+    #[error("the content type or a tag contains a NUL character")]
+    Nul,
     /// `nbf` after `exp`.
     #[error("nbf is later than exp")]
     WindowEmpty,
@@ -183,6 +186,10 @@ impl SecretAttributes {
         }
         if self.content_type.as_ref().is_some_and(|c| c.chars().count() > MAX_CONTENT_TYPE) {
             return Err(AttributeError::ContentTypeTooLong);
+        }
+        let texts = self.tags.iter().flat_map(|(k, v)| [k, v]).chain(&self.content_type);
+        if texts.into_iter().any(|text| text.contains('\0')) {
+            return Err(AttributeError::Nul);
         }
         let outside = |t: Option<i64>| t.is_some_and(|t| !(0..=LAST_SECOND).contains(&t));
         if outside(self.not_before) || outside(self.expires) {
@@ -215,6 +222,7 @@ mod tests {
             SecretAttributes { content_type: Some("x".repeat(256)), ..plain() }.check(),
             Err(AttributeError::ContentTypeTooLong)
         );
+        assert_eq!(SecretAttributes { content_type: Some("a\0b".into()), ..plain() }.check(), Err(AttributeError::Nul));
         assert_eq!(
             SecretAttributes { expires: Some(-1), ..plain() }.check(),
             Err(AttributeError::TimeOutOfRange),

@@ -151,11 +151,14 @@ impl Writer {
                     Ok(()) => member.commit().await.map_err(database)?,
                     Err(Obstacle::Database(error)) => return Err(unavailable(&error)),
                     Err(obstacle) => {
-                        if let Obstacle::Unwritable(error) = obstacle {
-                            tracing::error!(%error, "a change cannot be written");
-                        }
                         member.rollback().await.map_err(database)?;
-                        settled.push(Settled::Conflict);
+                        settled.push(match obstacle {
+                            Obstacle::Unwritable(error) => {
+                                tracing::error!(%error, "a change cannot be written");
+                                Settled::Refused
+                            }
+                            _ => Settled::Conflict,
+                        });
                         continue;
                     }
                 }

@@ -17,6 +17,9 @@ async fn with_records() -> Pristine {
 /// A record in the middle of the chain: by its position.
 const MIDDLE: &str = "(SELECT max(seq) / 2 FROM audit_chain)";
 
+/// A statement, with how many rows it is to change where that is known.
+type Edit = (Option<u64>, String);
+
 #[tokio::test]
 async fn an_untouched_log_verifies_stopped_and_running() {
     let mut pristine = with_records().await;
@@ -44,7 +47,7 @@ async fn every_edit_of_the_log_is_found() {
         ]
     };
     let one = |statement: String| vec![(Some(1), statement)];
-    let cases: Vec<(&str, Vec<(Option<u64>, String)>)> = vec![
+    let cases: Vec<(&str, Vec<Edit>)> = vec![
         (
             "a record edited",
             one(format!("UPDATE audit_records SET body = replace(body, 'allowed', 'denied ') WHERE id = {middle}")),
