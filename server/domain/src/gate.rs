@@ -15,7 +15,7 @@ use crate::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     permit::{Held, ObjectRef, Permit},
     policy::{AttachmentState, Effect, PolicyConnection, PolicyEngine, PolicyObject, PolicyPrincipal, PolicyRequest},
-    ports::{GrantStore, IdentityStore, SecretStore, VaultStore},
+    ports::{GrantStore, IdentityStore, SecretStore, StoreError, VaultStore},
     principal::{PrincipalKind, SYSTEM_ISSUER},
     record::Record,
     secret::{SecretAttributes, SecretFacts},
@@ -213,7 +213,7 @@ impl Gate {
             Ok(None) => return Ok(None),
             Err(error) => {
                 tracing::error!(%error, "the gate could not read a vault");
-                return Err(trace.deny("vault", DenyReason::Unavailable, None));
+                return Err(trace.deny("vault", unreadable(&error), None));
             }
         };
         let keys = self
@@ -251,7 +251,7 @@ impl Gate {
             Ok(None) => Err(trace.deny("identity", DenyReason::Identity, None)),
             Err(error) => {
                 tracing::error!(%error, "the gate could not read a workload");
-                Err(trace.deny("identity", DenyReason::Unavailable, None))
+                Err(trace.deny("identity", unreadable(&error), None))
             }
         }
     }
@@ -272,7 +272,7 @@ impl Gate {
             Ok(assignments) => assignments,
             Err(error) => {
                 tracing::error!(%error, "the gate could not read assignments");
-                return Err(trace.deny("grants", DenyReason::Unavailable, None));
+                return Err(trace.deny("grants", unreadable(&error), None));
             }
         };
         for assignment in assignments.iter().filter(|a| a.allows(&ctx.principal, ask.action, target)) {
@@ -298,7 +298,7 @@ impl Gate {
             Ok(None) => return Ok(None),
             Err(error) => {
                 tracing::error!(%error, "the gate could not read an object");
-                return Err(trace.deny("object", DenyReason::Unavailable, None));
+                return Err(trace.deny("object", unreadable(&error), None));
             }
         };
         let mut authentic = self.keyring.verify_secret(keys, name, &facts.secret).is_ok();
@@ -370,6 +370,14 @@ pub(crate) fn may_bootstrap(ctx: &RequestContext, action: Action) -> bool {
     ctx.principal.kind == PrincipalKind::System
         && ctx.principal.id.issuer == SYSTEM_ISSUER
         && matches!(action, Action::VaultCreate | Action::WorkloadCreate | Action::AssignmentAdd)
+}
+
+/// A row that does not parse was not written by Strongroom; anything else may pass.
+fn unreadable(error: &StoreError) -> DenyReason {
+    match error {
+        StoreError::Damaged(_) => DenyReason::Tampered,
+        StoreError::Unavailable(_) | StoreError::Stale => DenyReason::Unavailable,
+    }
 }
 
 fn begin_record(ctx: &RequestContext, ask: &Ask<'_>) -> Record {

@@ -116,12 +116,16 @@ fn printable(id: &str) -> bool {
 }
 
 fn common_headers(response: &mut Response, request_id: Uuid, client_request_id: Option<String>, json: bool) {
+    // A handler may forbid every copy, as the token endpoint must (RFC 6749 section 5.1).
+    let stricter = response.headers.iter().any(|(name, _)| *name == "cache-control");
     let mut add = |name, value: &str| response.headers.push((name, value.to_owned()));
     add("strict-transport-security", "max-age=31536000;includeSubDomains");
     add("x-content-type-options", "nosniff");
     add("x-ms-request-id", &request_id.to_string());
     if json {
-        add("cache-control", "no-cache");
+        if !stricter {
+            add("cache-control", "no-cache");
+        }
         add("pragma", "no-cache");
         add("expires", "-1");
         add("x-ms-keyvault-service-version", concat!("strongroom/", env!("CARGO_PKG_VERSION")));

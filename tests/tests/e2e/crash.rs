@@ -2,14 +2,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
 };
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::support::{API_VERSION, Answer, Ask, TestVault, verify};
 
@@ -26,8 +24,8 @@ struct Known {
     unanswered: Mutex<Vec<String>>,
     /// Request id and name of every acknowledged read.
     read: Mutex<Vec<(String, String)>>,
-    /// How many answers there were.
-    answers: AtomicUsize,
+    /// How many secrets were set, and how many answers there were at all.
+    progress: watch::Sender<(usize, usize)>,
 }
 
 /// The value that belongs to a name; no two names share one.
@@ -51,7 +49,7 @@ impl Visitor {
             ask = ask.json(&body);
         }
         let answer = ask.try_send().await.ok()?;
-        self.known.answers.fetch_add(1, Ordering::Relaxed);
+        self.known.progress.send_modify(|(_, answers)| *answers += 1);
         Some(answer)
     }
 
@@ -63,6 +61,7 @@ impl Visitor {
                 Some(answer) => {
                     assert_eq!(answer.status, 200, "{}", answer.text());
                     self.known.set.lock().unwrap().push((answer.request_id().to_owned(), name));
+                    self.known.progress.send_modify(|(set, _)| *set += 1);
                 }
                 None => return self.known.unanswered.lock().unwrap().push(name),
             }
@@ -71,14 +70,11 @@ impl Visitor {
 
     /// Reads what was acknowledged, again and again, until the server is gone.
     async fn get(self) {
+        self.known.progress.subscribe().wait_for(|(set, _)| *set > 0).await.unwrap();
         for number in 0usize.. {
             let name = {
                 let set = self.known.set.lock().unwrap();
-                set.get(number % set.len().max(1)).map(|(_, name)| name.clone())
-            };
-            let Some(name) = name else {
-                tokio::task::yield_now().await;
-                continue;
+                set[number % set.len()].1.clone()
             };
             let Some(answer) = self.ask(Method::GET, &name, None).await else { return };
             assert_eq!(answer.status, 200, "{}", answer.text());
@@ -106,10 +102,12 @@ async fn crash(vault: &mut TestVault, token: &str, cycle: usize) -> Arc<Known> {
     }
     // At another moment of the load in every cycle.
     let moment = 2 + (cycle * 17) % 61;
-    while known.answers.load(Ordering::Relaxed) < moment {
-        assert!(visitors.try_join_next().is_none(), "no visitor gives up while the server lives");
-        tokio::task::yield_now().await;
+    let mut progress = known.progress.subscribe();
+    tokio::select! {
+        reached = progress.wait_for(|(_, answers)| *answers >= moment) => { reached.unwrap(); }
+        given_up = visitors.join_next() => panic!("a visitor gives up while the server lives: {given_up:?}"),
     }
+    drop(progress);
     vault.kill();
     while let Some(ended) = visitors.join_next().await {
         ended.unwrap();

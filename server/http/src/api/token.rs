@@ -29,9 +29,13 @@ pub struct TokenProblem {
     pub reason: &'static str,
 }
 
+fn no_store(response: Response) -> Response {
+    response.with("cache-control", "no-store".to_owned())
+}
+
 impl TokenProblem {
     fn respond(&self) -> Response {
-        Response { reason: self.reason, ..Response::json(self.status, &self.body) }
+        no_store(Response { reason: self.reason, ..Response::json(self.status, &self.body) })
     }
 }
 
@@ -72,7 +76,7 @@ pub(crate) async fn issue(services: &Services, call: &Call, request: &Request) -
         Err(problem) => return Ok(problem.respond()),
     };
     match services.entrance.issue_token(&call.ctx, &form.client_id, &form.proof).await {
-        Ok(token) => Ok(desk.granted(token)),
+        Ok(token) => Ok(no_store(desk.granted(token))),
         Err(EntranceError::NoRecord(no_record)) => Err(no_record.into()),
         Err(why) => Ok(desk.refused(&why, &form.proof, &id, now).respond()),
     }

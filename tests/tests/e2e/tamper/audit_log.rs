@@ -122,3 +122,23 @@ async fn every_edit_of_the_log_is_found() {
     pristine.restore();
     assert!(verify(&pristine.vault).good, "and put back, it verifies again");
 }
+
+/// A database put back as a whole is authentic in every row; the anchors beside it know better.
+#[tokio::test]
+async fn an_older_database_is_found_by_its_anchors() {
+    let mut pristine = with_records().await;
+    pristine.vault.start().await.unwrap();
+    let app = pristine.vault.token(&pristine.vault.app()).await;
+    pristine.vault.set(&app, "secret-0", "newer").await;
+    pristine.vault.stop();
+    for name in ["strongroom.db", "strongroom.db-wal", "strongroom.db-shm"] {
+        let (old, now) = (pristine.vault.folder().join("pristine").join(name), pristine.vault.data().join(name));
+        if old.exists() {
+            std::fs::copy(old, now).unwrap();
+        } else if now.exists() {
+            std::fs::remove_file(now).unwrap();
+        }
+    }
+    let verification = verify(&pristine.vault);
+    assert!(!verification.good, "{}", verification.said);
+}

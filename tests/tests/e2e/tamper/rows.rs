@@ -41,15 +41,16 @@ fn sql(rows: u64, statement: String) -> Edit {
 
 /// Exchanges columns between two rows of `secret_versions`; what stays in place is the key.
 fn swap(columns: &[&str], one: &str, other: &str) -> Edit {
-    let assign = |source: &str| columns.iter().map(|c| format!("{c} = (SELECT {c} FROM {source})")).collect::<Vec<_>>();
-    let take = |condition: &str| {
-        let from = format!("kept WHERE {condition}");
-        format!("UPDATE secret_versions SET {} WHERE ", assign(&from).join(", "))
+    // Rows are found by what they were, because they change on the way.
+    let [one, other] = [one, other].map(|condition| condition.replace("FROM secret_versions", "FROM kept"));
+    let take = |to: &str, from: &str| {
+        let assign = columns.iter().map(|column| format!("{column} = (SELECT {column} FROM kept WHERE {from})"));
+        format!("UPDATE secret_versions SET {} WHERE {to}", assign.collect::<Vec<_>>().join(", "))
     };
     Edit::Sql(vec![
         (0, "CREATE TABLE kept AS SELECT * FROM secret_versions".to_owned()),
-        (1, take(other) + one),
-        (1, take(one) + other),
+        (1, take(&one, &other)),
+        (1, take(&other, &one)),
         (0, "DROP TABLE kept".to_owned()),
     ])
 }
@@ -67,10 +68,10 @@ const WHOLE: [&str; 9] = [
     "tag",
 ];
 
-fn version(vault: &str, name: &str, ordinal: u8) -> String {
-    format!(
-        "{vault} AND name = '{name}' AND ordinal = (SELECT min(ordinal) FROM secret_versions WHERE {vault} AND name = '{name}') + {ordinal}"
-    )
+/// The row of a version, counted from the oldest.
+fn version(vault: &str, name: &str, number: u8) -> String {
+    let all = format!("SELECT version FROM secret_versions WHERE {vault} AND name = '{name}'");
+    format!("{vault} AND name = '{name}' AND version = ({all} ORDER BY ordinal LIMIT 1 OFFSET {number})")
 }
 
 /// Two vaults with secrets of the same names, one of them disabled.
