@@ -82,7 +82,12 @@ fn origin(url: &Url) -> String {
 
 /// Names below `localhost` are this machine (RFC 6761), whatever the system's resolver says.
 fn http_client(ca: Option<&Path>, url: &Url) -> anyhow::Result<reqwest::Client> {
-    let mut builder = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(30));
+    // No redirects and no plain HTTP: a vault that answers with another address gets nothing sent there.
+    let mut builder = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .https_only(true)
+        .timeout(std::time::Duration::from_secs(30));
     if let Some(path) = ca {
         let pem = std::fs::read(path).with_context(|| format!("the CA file {} cannot be read", path.display()))?;
         builder = builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(&pem)?);
@@ -121,8 +126,20 @@ async fn challenge(http: &reqwest::Client, url: &Url) -> anyhow::Result<(String,
     // The secret goes nowhere but to the server's own site.
     let authority = Url::parse(&authorization)?;
     let (ours, theirs) = (url.host_str().unwrap_or_default(), authority.host_str().unwrap_or_default());
-    if authority.scheme() != "https" || !(ours == theirs || ours.ends_with(&format!(".{theirs}"))) {
-        bail!("the server's challenge points to another site, {theirs}");
+    let same_port = authority.port_or_known_default() == url.port_or_known_default();
+    if authority.scheme() != "https" || !same_port || !(ours == theirs || ours.ends_with(&format!(".{theirs}"))) {
+        bail!("the server's challenge points to another site, {}", origin(&authority));
+    }
+    for name in ["STRONGROOM_URL", "AZURE_AUTHORITY_HOST"] {
+        if let Ok(configured) = std::env::var(name)
+            && Url::parse(&configured)?.origin() != authority.origin()
+        {
+            bail!(
+                "{} belongs to {}, and {name} says {configured}: the credential is not sent",
+                origin(url),
+                origin(&authority)
+            );
+        }
     }
     Ok((authorization, resource))
 }

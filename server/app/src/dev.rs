@@ -234,8 +234,8 @@ printf 'hello' | {program} secret set first
 
 # By curl:
 TOKEN=$(curl -s --cacert "$VAULT_CA" -d grant_type=client_credentials -d "client_id=$AZURE_CLIENT_ID" -d "client_secret=$AZURE_CLIENT_SECRET" -d "scope=$AZURE_AUTHORITY_HOST/.default" "$AZURE_AUTHORITY_HOST/$AZURE_TENANT_ID/oauth2/v2.0/token" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-curl -s --cacert "$VAULT_CA" -X PUT -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{"value":"hello"}}' "$VAULT_URL/secrets/second?api-version=7.6"
-curl -s --cacert "$VAULT_CA" -H "Authorization: Bearer $TOKEN" "$VAULT_URL/secrets/second?api-version=7.6"
+curl -s -w '\n' --cacert "$VAULT_CA" -X PUT -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{"value":"hello"}}' "$VAULT_URL/secrets/second?api-version=7.6"
+curl -s -w '\n' --cacert "$VAULT_CA" -H "Authorization: Bearer $TOKEN" "$VAULT_URL/secrets/second?api-version=7.6"
 
 # By the Python SDK (the first line once, as root: glibc does not resolve names below localhost by itself):
 echo '127.0.0.1 {HOST} {host}' >> /etc/hosts

@@ -11,8 +11,22 @@ use strongroom_crypto::{AuditSigner, Entropy, RootKey, RootKeyError, TokenSigner
 use strongroom_domain::{keyring::Keyring, names::InstallationId, time::uuid_v4};
 use strongroom_store::{Installation, Store, StoreOptions};
 
-const AUDIT_KEY: &str = "audit-signing-key-v1";
-const TOKEN_KEY: &str = "token-signing-key-v1";
+/// Labels of the sealed signing keys. The development mark is part of them, and a label is part of
+/// what the seal authenticates: whoever clears the mark in the database has no keys.
+struct Labels {
+    audit: &'static str,
+    token: &'static str,
+}
+
+impl Labels {
+    fn of(development: bool) -> Self {
+        if development {
+            Self { audit: "audit-signing-key-v1-development", token: "token-signing-key-v1-development" }
+        } else {
+            Self { audit: "audit-signing-key-v1", token: "token-signing-key-v1" }
+        }
+    }
+}
 
 /// What an installation is opened with.
 pub(crate) struct Opening<'a> {
@@ -42,8 +56,18 @@ pub(crate) fn prepare_directory(data: &Path) -> anyhow::Result<()> {
     if !data.exists() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(cannot)?;
     }
-    let probe = data.join(".write-test");
-    std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).with_context(cannot)
+    let mode = data.metadata().with_context(cannot)?.permissions().mode();
+    if mode & 0o022 != 0 {
+        bail!(
+            "the data directory {} can be written by others (mode {:03o}): chmod go-w it",
+            data.display(),
+            mode & 0o777
+        );
+    }
+    let probe = data.join(format!(".write-test-{}", std::process::id()));
+    // Made anew or not at all: a link that stands there is not followed.
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&probe);
+    made.and_then(|_| std::fs::remove_file(&probe)).with_context(cannot)
 }
 
 /// Address of the database in a data directory.
@@ -75,8 +99,9 @@ pub(crate) async fn open(opening: &Opening<'_>, now: i64, entropy: &dyn Entropy)
             .open_blob(label, &sealed)
             .map_err(|_| anyhow::anyhow!("the root key {} is not the one of this database", opening.root_key.display()))
     };
-    let auditor = AuditSigner::from_pkcs8(open_key(AUDIT_KEY).await?.expose())?;
-    let tokens = TokenSigner::from_pkcs8(open_key(TOKEN_KEY).await?.expose())?;
+    let labels = Labels::of(installation.development);
+    let auditor = AuditSigner::from_pkcs8(open_key(labels.audit).await?.expose())?;
+    let tokens = TokenSigner::from_pkcs8(open_key(labels.token).await?.expose())?;
     publish_audit_key(opening.data, &auditor)?;
     Ok(Opened { installation, store, keyring, auditor, tokens, database: address, fresh })
 }
@@ -91,9 +116,10 @@ async fn make(store: &Store, opening: &Opening<'_>, now: i64, entropy: &dyn Entr
     let keyring = Keyring::new(root, id);
     let auditor = AuditSigner::generate(entropy)?.to_pkcs8();
     let tokens = TokenSigner::generate(entropy)?.to_pkcs8();
-    let auditor = keyring.seal_blob(AUDIT_KEY, &auditor, entropy)?;
-    let tokens = keyring.seal_blob(TOKEN_KEY, &tokens, entropy)?;
-    let blobs = [(AUDIT_KEY, auditor.as_slice()), (TOKEN_KEY, tokens.as_slice())];
+    let labels = Labels::of(opening.development);
+    let auditor = keyring.seal_blob(labels.audit, &auditor, entropy)?;
+    let tokens = keyring.seal_blob(labels.token, &tokens, entropy)?;
+    let blobs = [(labels.audit, auditor.as_slice()), (labels.token, tokens.as_slice())];
     Ok(store.create_installation(id.0, now, opening.development, &blobs).await?)
 }
 
@@ -113,8 +139,12 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let temporary = path.with_extension("new");
     let write = || -> std::io::Result<()> {
         use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        // What an interrupted write left goes; what then stands there is nobody else's.
+        match std::fs::remove_file(&temporary) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
         file.write_all(bytes)?;
         file.sync_all()?;

@@ -113,6 +113,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> a
             keyring: Arc::clone(&keyring),
             recorder: recorder.clone(),
             entropy: Arc::clone(&entropy),
+            flood: FloodGate::default(),
         },
         authenticator: Arc::new(BearerValidator::new(issuers, Arc::clone(&clock))),
         sign_in: Arc::new(SignInService::new(providers, Arc::clone(&entropy))),

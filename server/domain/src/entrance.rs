@@ -19,7 +19,7 @@ use crate::{
     keyring::{Keyring, KeyringError},
     ports::IdentityStore,
     principal::{Principal, PrincipalId},
-    record::{HowItWent, NoRecord, Outcome, Recorder},
+    record::{FloodGate, HowItWent, NoRecord, Outcome, Recorder},
 };
 
 /// What a client shows to prove who it is.
@@ -125,6 +125,8 @@ pub struct Entrance {
     pub recorder: Recorder,
     /// Session ids.
     pub entropy: Arc<dyn Entropy>,
+    /// Bounds how many refused credentials of nobody in particular are recorded one by one.
+    pub flood: FloodGate,
 }
 
 impl Entrance {
@@ -168,6 +170,12 @@ impl Entrance {
             (Ok(_), None) => Err(CredentialError::Invalid),
             (Err(error), _) => Err(error),
         };
+        if let Err(CredentialError::Invalid) = outcome
+            && !self.flood.admit(ctx.now)
+        {
+            // One of a flood: nothing is given out, and the edge counts it instead of recording it.
+            return Err(CredentialError::Invalid.into());
+        }
         self.recorder.release(ctx, record, permit.hold(outcome.map_err(EntranceError::from))).await?
     }
 

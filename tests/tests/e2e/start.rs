@@ -121,6 +121,22 @@ async fn development_is_for_ever() {
 }
 
 #[tokio::test]
+async fn clearing_the_development_mark_in_the_database_opens_nothing() {
+    let mut vault = TestVault::dev().await;
+    vault.stop();
+    let mut database = Database::open(&vault).await;
+    database.change(1, "UPDATE installation SET development = 0").await;
+    database.close().await;
+    let line = one_line(&mut serve_command(vault.folder(), &vault.data(), ""));
+    assert!(line.contains("has no audit-signing-key-v1"), "{line}");
+    let mut database = Database::open(&vault).await;
+    database.run("UPDATE sealed_blobs SET label = replace(label, '-development', '')").await;
+    database.close().await;
+    let line = one_line(&mut serve_command(vault.folder(), &vault.data(), ""));
+    assert!(line.contains("root key"), "{line}");
+}
+
+#[tokio::test]
 async fn a_mistake_in_the_configuration_is_named() {
     let mut vault = TestVault::dev().await;
     vault.stop();

@@ -70,7 +70,10 @@ async fn verify_offline(
     let anchors = anchors.unwrap_or_else(|| data.join("anchors.jsonl"));
     let address = database.unwrap_or_else(|| embedded_database(data));
     let checked = audit_check::check(&address, key, &anchors).await?;
-    let findings = checked.findings();
+    let mut findings = checked.findings();
+    if checked.report.nodes.iter().all(|node| node.records == 0) {
+        findings.push("there is no record at all: an installation in use has some".to_owned());
+    }
     for finding in &findings {
         println!("{finding}");
     }

@@ -340,7 +340,7 @@ async fn touched_workloads_get_no_token() {
 #[tokio::test]
 async fn touched_keys_keep_the_server_from_starting() {
     let mut pristine = Pristine::of(furnished().await);
-    for label in ["audit-signing-key-v1", "token-signing-key-v1"] {
+    for label in ["audit-signing-key-v1-development", "token-signing-key-v1-development"] {
         pristine.restore();
         Edit::Flip("sealed_blobs", "bytes", format!("label = '{label}'")).apply(&pristine.vault).await;
         let why = pristine.vault.start().await.unwrap_err();

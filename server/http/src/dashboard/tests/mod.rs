@@ -188,6 +188,7 @@ impl Story {
                 keyring: world.keyring.clone(),
                 recorder: world.recorder.clone(),
                 entropy: world.entropy.clone(),
+                flood: FloodGate::default(),
             },
             authenticator: Arc::new(Nobody),
             sign_in: Arc::new(Provider),
