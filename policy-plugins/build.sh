@@ -23,6 +23,10 @@ cargo_home=${CARGO_HOME:-$HOME/.cargo}
 # this machine in the result.
 flags="-Clink-arg=-zstack-size=65536 -Clink-arg=--initial-memory=524288"
 flags="$flags --remap-path-prefix=$here=/policy --remap-path-prefix=$cargo_home=/cargo"
+# The folder of a package source is named after its host, which is nobody's business either.
+for folder in "$cargo_home"/registry/src/*/; do
+    flags="$flags --remap-path-prefix=${folder%/}=/crates"
+done
 
 sysroot=$(rustc --print sysroot)
 tools=$sysroot/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin
