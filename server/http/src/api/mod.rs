@@ -78,11 +78,11 @@ pub(crate) async fn vault_site(
 /// Routes of the base host.
 pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Request) -> Result<Response, Problem> {
     match call.endpoint {
-        Endpoint::VaultList => manage::list_vaults(services, call).await,
-        Endpoint::VaultCreate => manage::create_vault(services, call, &request).await,
-        Endpoint::AssignmentAdd => manage::add_assignment(services, call, &request).await,
-        Endpoint::WorkloadCreate => manage::create_workload(services, call, &request).await,
-        Endpoint::AuditQuery => manage::query_audit(services, call, &request).await,
+        Endpoint::VaultList => manage::vaults::list(services, call).await,
+        Endpoint::VaultCreate => manage::vaults::create(services, call, &request).await,
+        Endpoint::AssignmentAdd => manage::assignments::add(services, call, &request).await,
+        Endpoint::WorkloadCreate => manage::workloads::create(services, call, &request).await,
+        Endpoint::AuditQuery => manage::audit::query(services, call, &request).await,
         Endpoint::TenantDiscovery | Endpoint::TenantDiscoveryV2 | Endpoint::TenantKeys | Endpoint::TenantKeysV1 => {
             token::document(services, call)
         }

@@ -13,7 +13,7 @@ use super::{
     links, rendered, view,
 };
 use crate::{
-    api::manage::audit_filter,
+    api::manage::audit::audit_filter,
     message::{Request, Response},
     problem::Problem,
     services::{ChainStatus, Reached, Verified},

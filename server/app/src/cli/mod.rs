@@ -1,0 +1,114 @@
+//! The command line: what can be said, and which command does it. One file per noun.
+
+mod assignment;
+mod audit;
+mod secret;
+mod vault;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+pub(crate) use assignment::AssignmentCommand;
+pub(crate) use audit::AuditCommand;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use secret::SecretCommand;
+pub(crate) use vault::VaultCommand;
+
+use crate::{commands, dev, serve};
+
+/// A self-hosted vault whose rules its owners can program.
+#[derive(Parser)]
+#[command(name = "strongroom", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start a development server with sample people, a sample workload and a vault `demo`.
+    Dev(DevArgs),
+    /// Start the server by a configuration file.
+    Serve(ServeArgs),
+    /// Store, read, list and delete secrets.
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Make vaults.
+    #[command(subcommand)]
+    Vault(VaultCommand),
+    /// Give roles.
+    #[command(subcommand)]
+    Assignment(AssignmentCommand),
+    /// Show and verify audit records.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Print the route table.
+    #[command(hide = true)]
+    Routes,
+}
+
+/// Options of `strongroom dev`.
+#[derive(Args)]
+pub(crate) struct DevArgs {
+    /// Address to listen on; the development identity provider takes the next port, on loopback.
+    #[arg(long, default_value = "127.0.0.1:8443")]
+    pub(crate) listen: SocketAddr,
+    /// Data directory.
+    #[arg(long, default_value = "strongroom-data")]
+    pub(crate) data: PathBuf,
+}
+
+/// Options of `strongroom serve`.
+#[derive(Args)]
+pub(crate) struct ServeArgs {
+    /// Configuration file (TOML).
+    #[arg(long)]
+    pub(crate) config: PathBuf,
+}
+
+/// How a command reaches the server, and as whom.
+#[derive(Args)]
+pub(crate) struct Connection {
+    /// Base address of the server.
+    #[arg(long, env = "STRONGROOM_URL", hide_env_values = true)]
+    pub(crate) server: Option<String>,
+    /// Certificate authority to trust besides the system's (PEM file).
+    #[arg(long, env = "VAULT_CA", hide_env_values = true)]
+    pub(crate) ca: Option<PathBuf>,
+    /// Client id of the workload to act as.
+    #[arg(long, env = "AZURE_CLIENT_ID", hide_env_values = true)]
+    pub(crate) client_id: Option<String>,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// For machines.
+    Json,
+}
+
+/// Where a vault is.
+#[derive(Args)]
+pub(crate) struct VaultAt {
+    /// Address of the vault, for example https://demo.vault.localhost:8443.
+    #[arg(long, env = "VAULT_URL", hide_env_values = true)]
+    pub(crate) vault_url: String,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) output: Output,
+}
+
+pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Secret(command) => commands::secret::run(command).await,
+        Command::Vault(command) => commands::vault::run(command).await,
+        Command::Assignment(command) => commands::assignment::run(command).await,
+        Command::Audit(command) => commands::audit::run(command).await,
+        Command::Routes => commands::routes::run(),
+    }
+}

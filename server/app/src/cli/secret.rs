@@ -1,0 +1,50 @@
+//! `strongroom secret`: what can be said.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::VaultAt;
+
+/// `strongroom secret`
+#[derive(Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Store a new version. The value is read from standard input or a file, never from an argument.
+    Set {
+        /// Name of the secret.
+        name: String,
+        /// File with the value; `-` or nothing for standard input. One newline at the end is dropped.
+        #[arg(long)]
+        value_file: Option<PathBuf>,
+        /// Content type.
+        #[arg(long)]
+        content_type: Option<String>,
+        /// Tag, `NAME=VALUE`; may be given several times.
+        #[arg(long = "tag")]
+        tags: Vec<String>,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Print a value: the current version, or the one named.
+    Get {
+        /// Name of the secret.
+        name: String,
+        /// Version.
+        #[arg(long)]
+        version: Option<String>,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// List secrets, never their values.
+    List {
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Soft delete a secret with all its versions.
+    Delete {
+        /// Name of the secret.
+        name: String,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+}

@@ -1,0 +1,159 @@
+//! The use cases of the installation: vaults, assignments, workloads, audit records.
+//!
+//! Management is role-based alone, goes through the same gate as data, and nobody can grant what
+//! they do not hold. One file per aggregate; what they share is here.
+
+mod assignments;
+mod audit;
+mod vaults;
+mod workloads;
+
+use std::sync::Arc;
+
+pub use assignments::ScopeRequest;
+use strongroom_crypto::Entropy;
+
+use crate::{
+    change::Change,
+    context::RequestContext,
+    decision::Denial,
+    gate::{Ask, Case, Gate, Judgement},
+    keyring::{Keyring, KeyringError},
+    policy::PolicyEngine,
+    ports::{AuditLog, GrantStore, StoreError, VaultStore},
+    record::{HowItWent, NoRecord, Outcome, Recorder},
+    role::Role,
+};
+
+/// Most modules attached to a vault.
+pub const MAX_ATTACHMENTS: usize = 16;
+
+/// Why an operation on the installation did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The gate said no.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// The name is taken.
+    #[error("there is a vault of this name already")]
+    VaultExists,
+    /// There is no such vault.
+    #[error("there is no such vault")]
+    VaultNotFound,
+    /// The role has actions that the granting principal does not hold at the scope.
+    #[error("you cannot grant what you do not hold: {}", .0.name())]
+    GrantsMoreThanHeld(Role),
+    /// Settings outside the documented limits.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// A stored row is not what Strongroom wrote.
+    #[error("stored data fails its authentication")]
+    Tampered,
+    /// The store or a source of randomness is not available.
+    #[error("the store is unavailable")]
+    Unavailable,
+    /// The audit record could not be made durable.
+    #[error(transparent)]
+    NoRecord(#[from] NoRecord),
+}
+
+impl HowItWent for AdminError {
+    fn how(&self) -> (Outcome, &str) {
+        let reason = match self {
+            Self::Denied(denial) => return denial.how(),
+            Self::VaultExists => "vault-exists",
+            Self::VaultNotFound => "vault-not-found",
+            Self::GrantsMoreThanHeld(_) => "grants-more-than-held",
+            Self::Invalid(_) => "invalid",
+            Self::Tampered => "tampered",
+            Self::Unavailable => "unavailable",
+            Self::NoRecord(_) => "no-record",
+        };
+        (Outcome::Failed, reason)
+    }
+}
+
+impl From<KeyringError> for AdminError {
+    fn from(error: KeyringError) -> Self {
+        tracing::error!(%error, "the keyring refused");
+        match error {
+            KeyringError::Tampered => Self::Tampered,
+            KeyringError::Seal(_) | KeyringError::Entropy(_) | KeyringError::Canonical(_) => Self::Unavailable,
+        }
+    }
+}
+
+impl From<StoreError> for AdminError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store refused");
+        match error {
+            StoreError::Damaged(_) => Self::Tampered,
+            StoreError::Unavailable(_) | StoreError::Stale => Self::Unavailable,
+        }
+    }
+}
+
+/// The use cases with what they conduct.
+pub struct Administration {
+    /// The gate.
+    pub gate: Arc<Gate>,
+    /// Vaults.
+    pub vaults: Arc<dyn VaultStore>,
+    /// Assignments.
+    pub grants: Arc<dyn GrantStore>,
+    /// Records.
+    pub audit: Arc<dyn AuditLog>,
+    /// Policy modules, to check settings before they bite.
+    pub policies: Arc<dyn PolicyEngine>,
+    /// Wraps vault keys and tags rows.
+    pub keyring: Arc<Keyring>,
+    /// Writes records, releases answers.
+    pub recorder: Recorder,
+    /// Identities and keys.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Administration {
+    /// Whether the gate would allow something now, without a record: for showing or leaving out what
+    /// leads there. Whoever goes there is judged and recorded.
+    pub async fn may(&self, ctx: &RequestContext, ask: &Ask<'_>) -> bool {
+        matches!(self.gate.judge(ctx, ask).await, Judgement::Permitted(_))
+    }
+
+    async fn admit(&self, ctx: &RequestContext, ask: Ask<'_>) -> Result<Case, AdminError> {
+        match self.gate.judge(ctx, &ask).await {
+            Judgement::Permitted(case) => Ok(*case),
+            Judgement::Denied(record, denial) => Err(self
+                .recorder
+                .release(ctx, *record, denial)
+                .await
+                .map_or_else(AdminError::NoRecord, AdminError::Denied)),
+        }
+    }
+
+    async fn refuse(&self, ctx: &RequestContext, case: Case, why: AdminError) -> AdminError {
+        let held = case.permit.hold(Err::<(), _>(why));
+        match self.recorder.release(ctx, case.record, held).await {
+            Ok(Err(why)) => why,
+            // Unreachable by construction: what was held is an error.
+            Ok(Ok(())) => AdminError::Unavailable,
+            Err(no_record) => AdminError::NoRecord(no_record),
+        }
+    }
+
+    async fn change<T>(
+        &self,
+        ctx: &RequestContext,
+        mut case: Case,
+        revision: i64,
+        change: Change,
+        answer: T,
+    ) -> Result<Option<T>, AdminError> {
+        case.record.revision = Some(revision);
+        let (change, held) = case.permit.apply(change, answer).map_err(|error| {
+            tracing::error!(%error, "a change did not fit its permit");
+            AdminError::Unavailable
+        })?;
+        Ok(self.recorder.commit(ctx, case.record, change, held).await?)
+    }
+}
