@@ -50,6 +50,8 @@ actions! {
     SecretPurge = "Microsoft.KeyVault/vaults/secrets/purge/action", "SecretPurge";
     /// Make a vault.
     VaultCreate = "Microsoft.KeyVault/vaults/write", "VaultPut";
+    /// Change a vault's settings.
+    VaultUpdate = "Microsoft.KeyVault/vaults/write", "VaultPatch";
     /// See a vault's settings.
     VaultRead = "Microsoft.KeyVault/vaults/read", "VaultGet";
     /// Give somebody a role.

@@ -100,6 +100,11 @@ fn fits(permit: &Permit, change: &Change) -> bool {
                 && object.vault.is_none()
                 && object.name.as_ref().is_some_and(|name| name.as_str() == new.name.as_str())
         }
+        (Change::PutVault(new), Action::VaultUpdate) => {
+            object.kind == ObjectKind::Vault
+                && object.vault.as_ref().is_some_and(|(id, name)| *id == new.id && *name == new.name)
+                && permit.revision().is_some_and(|judged| judged.checked_add(1) == Some(new.revision))
+        }
         (Change::AddAssignment(new), Action::AssignmentAdd) => match &new.scope {
             Scope::Server => object.kind == ObjectKind::Server,
             Scope::Vault { vault: scope } => object.kind == ObjectKind::Vault && vault == Some(*scope),

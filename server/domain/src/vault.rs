@@ -1,15 +1,30 @@
 //! A vault and its settings.
 
+use std::{collections::BTreeMap, ops::RangeInclusive};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    names::{VaultId, VaultName},
-    network::NetworkRules,
-    policy::PolicyAttachment,
+    names::{ObjectName, VaultId, VaultName},
+    network::{MAX_NETWORK_RULES, NetworkRules},
+    policy::{MAX_SETTINGS_BYTES, PolicyAttachment},
 };
 
 /// Days a deleted object stays recoverable when nothing else is said.
 pub const DEFAULT_RETENTION_DAYS: u16 = 90;
+
+/// Days a deleted object may stay recoverable (Azure: 7 to 90).
+pub const RETENTION_DAYS: RangeInclusive<u16> = 7..=90;
+/// Most tags of a vault (Azure Resource Manager: 50).
+pub const MAX_TAGS: usize = 50;
+/// Longest name of a vault's tag in characters (Azure Resource Manager: 512).
+pub const MAX_TAG_NAME: usize = 512;
+/// Longest value of a vault's tag in characters (Azure Resource Manager: 256).
+pub const MAX_TAG_VALUE: usize = 256;
+/// Longest region label in characters.
+pub const MAX_REGION: usize = 64;
+/// Most modules attached to a vault.
+pub const MAX_ATTACHMENTS: usize = 16;
 
 /// Settings of a vault, authenticated as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +37,61 @@ pub struct VaultSettings {
     pub retention_days: u16,
     /// While on, nothing in the vault can be purged before its time, by anybody.
     pub purge_protection: bool,
+    /// Labels for people and their tools; nothing is judged by them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// Where the owner says that the vault is, for example `westeurope`; nothing is judged by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+/// Settings outside the documented limits. Says which, for the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingsError(pub &'static str);
+
+/// A change of settings: what is absent stays as it is. Every setting that may be changed has its
+/// field here and is put in place by [`VaultUpdate::apply`], and nowhere else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VaultUpdate {
+    /// Replaces the network rules.
+    pub network: Option<NetworkRules>,
+    /// Replaces the attachments, in order.
+    pub policies: Option<Vec<PolicyAttachment>>,
+    /// Fixed when the vault is made: only what it is already may be said.
+    pub retention_days: Option<u16>,
+    /// Can be turned on, never off.
+    pub purge_protection: Option<bool>,
+    /// Replaces all tags.
+    pub tags: Option<BTreeMap<String, String>>,
+    /// Replaces the region label; the empty text removes it.
+    pub region: Option<String>,
+}
+
+impl VaultUpdate {
+    /// The settings as they would be.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when one of them may not be changed so.
+    pub fn apply(self, before: &VaultSettings) -> Result<VaultSettings, SettingsError> {
+        if self.retention_days.is_some_and(|days| days != before.retention_days) {
+            return Err(SettingsError("soft-delete retention is fixed when a vault is made"));
+        }
+        if before.purge_protection && self.purge_protection == Some(false) {
+            return Err(SettingsError("purge protection cannot be turned off: enabling it is irreversible"));
+        }
+        let after = VaultSettings {
+            network: self.network.unwrap_or_else(|| before.network.clone()),
+            policies: self.policies.unwrap_or_else(|| before.policies.clone()),
+            retention_days: before.retention_days,
+            purge_protection: before.purge_protection || self.purge_protection == Some(true),
+            tags: self.tags.unwrap_or_else(|| before.tags.clone()),
+            region: self.region.or_else(|| before.region.clone()).filter(|region| !region.is_empty()),
+        };
+        after.check()?;
+        Ok(after)
+    }
 }
 
 impl Default for VaultSettings {
@@ -31,11 +101,47 @@ impl Default for VaultSettings {
             policies: Vec::new(),
             retention_days: DEFAULT_RETENTION_DAYS,
             purge_protection: false,
+            tags: BTreeMap::new(),
+            region: None,
         }
     }
 }
 
 impl VaultSettings {
+    /// Checks the limits.
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let refuse = |why| Err(SettingsError(why));
+        if !RETENTION_DAYS.contains(&self.retention_days) {
+            return refuse("soft-delete retention is 7 to 90 days");
+        }
+        if self.network.allow.len() > MAX_NETWORK_RULES {
+            return refuse("there are more than 1000 network rules");
+        }
+        check_attachments(&self.policies)?;
+        if self.tags.len() > MAX_TAGS {
+            return refuse("a vault has at most 50 tags");
+        }
+        let long = |(name, value): (&String, &String)| {
+            name.is_empty() || name.chars().count() > MAX_TAG_NAME || value.chars().count() > MAX_TAG_VALUE
+        };
+        if self.tags.iter().any(long) {
+            return refuse("a tag's name has 1 to 512 characters and its value at most 256");
+        }
+        let mut folded: Vec<String> = self.tags.keys().map(|name| name.to_lowercase()).collect();
+        folded.sort_unstable();
+        if folded.windows(2).any(|pair| pair.first() == pair.last()) {
+            return refuse("tag names that differ in case alone are the same name");
+        }
+        let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_. ".contains(c));
+        if self.region.as_deref().is_some_and(|region| region.len() > MAX_REGION || !plain(region)) {
+            return refuse("a region has at most 64 letters, digits, spaces, dots, hyphens and underscores");
+        }
+        Ok(())
+    }
+
     /// Azure's recovery level for objects of this vault.
     #[must_use]
     pub fn recovery_level(&self) -> &'static str {
@@ -46,6 +152,22 @@ impl VaultSettings {
             (false, true) => "CustomizedRecoverable",
         }
     }
+}
+
+fn check_attachments(policies: &[PolicyAttachment]) -> Result<(), SettingsError> {
+    if policies.len() > MAX_ATTACHMENTS {
+        return Err(SettingsError("there are more than 16 policy attachments"));
+    }
+    let mut names: Vec<&str> = policies.iter().map(|p| p.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() != policies.len() || names.iter().any(|name| ObjectName::parse(name).is_err()) {
+        return Err(SettingsError("policy attachments have distinct names of letters, digits and hyphens"));
+    }
+    if policies.iter().any(|p| p.settings.len() > MAX_SETTINGS_BYTES) {
+        return Err(SettingsError("a policy attachment's settings are longer than 16 KiB"));
+    }
+    Ok(())
 }
 
 /// A vault as stored.

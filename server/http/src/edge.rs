@@ -46,6 +46,8 @@ pub struct RawRequest {
     pub origin: Option<String>,
     /// `Content-Type`.
     pub content_type: Option<String>,
+    /// `If-Match`.
+    pub if_match: Option<String>,
     /// `x-ms-client-request-id`.
     pub client_request_id: Option<String>,
     /// The body, or why there is none.
@@ -207,6 +209,7 @@ async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, reques
         cookies: raw.cookies,
         origin: raw.origin,
         content_type: raw.content_type,
+        if_match: raw.if_match,
         client_request_id: raw.client_request_id,
         body,
         client: raw.client,

@@ -63,6 +63,8 @@ pub struct Request {
     pub origin: Option<String>,
     /// `Content-Type` header.
     pub content_type: Option<String>,
+    /// `If-Match` header.
+    pub if_match: Option<String>,
     /// `x-ms-client-request-id` header, echoed when it is short and printable.
     pub client_request_id: Option<String>,
     /// Body, wiped after use.

@@ -266,6 +266,15 @@ impl From<AdminError> for Problem {
                 Self::new(403, "Forbidden", "grants-more-than-held", message).inner("ForbiddenByRbac")
             }
             AdminError::Invalid(_) => Self::bad_parameter(message),
+            AdminError::OtherRevision => Self::new(
+                412,
+                "PreconditionFailed",
+                "other-revision",
+                "The vault is not at the revision that If-Match names. Read it again.",
+            ),
+            AdminError::Contended => {
+                Self::new(409, "Conflict", "contended", "The vault is being changed by others. Try again.")
+            }
             AdminError::Tampered => {
                 Self { reason: "tampered", message: "Stored data fails its authentication.".into(), ..Self::internal() }
             }

@@ -59,6 +59,8 @@ routes! {
     Base Get "/audit" Session AuditPage;
     Base Get "/api/v1/vaults" Bearer VaultList;
     Base Post "/api/v1/vaults" Bearer VaultCreate;
+    Base Get "/api/v1/vaults/{vault}" Bearer VaultGet;
+    Base Patch "/api/v1/vaults/{vault}" Bearer VaultUpdate;
     Base Post "/api/v1/assignments" Bearer AssignmentAdd;
     Base Post "/api/v1/workloads" Bearer WorkloadCreate;
     Base Get "/api/v1/audit" Bearer AuditQuery;

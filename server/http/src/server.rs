@@ -104,6 +104,7 @@ fn head(request: &HttpRequest, client: std::net::IpAddr, listener: &'static str)
         cookies: text(header::COOKIE.as_str()),
         origin: text(header::ORIGIN.as_str()),
         content_type: text(header::CONTENT_TYPE.as_str()),
+        if_match: text(header::IF_MATCH.as_str()),
         client_request_id: text("x-ms-client-request-id"),
         body: Ok(Zeroizing::default()),
         client,

@@ -47,12 +47,13 @@ impl Route {
             "base" => vault.ask_base(self.method.clone(), &path),
             other => panic!("{other} is not a host that this test knows"),
         };
-        if self.method == Method::PUT || self.method == Method::POST { ask.json(&self.body()) } else { ask }
+        if [Method::PUT, Method::POST, Method::PATCH].contains(&self.method) { ask.json(&self.body()) } else { ask }
     }
 
     fn body(&self) -> Value {
         match self.path.as_str() {
             "/api/v1/vaults" => json!({ "name": "walked" }),
+            "/api/v1/vaults/{vault}" => json!({ "tags": { "changed": "yes" } }),
             "/api/v1/assignments" => json!({ "issuer": "i", "subject": "s", "role": "Owner", "scope": "/" }),
             "/api/v1/workloads" => json!({ "name": "walked" }),
             _ => json!({ "value": "changed" }),

@@ -23,10 +23,8 @@ use crate::{
     ports::{AuditLog, GrantStore, StoreError, VaultStore},
     record::{HowItWent, NoRecord, Outcome, Recorder},
     role::Role,
+    vault::SettingsError,
 };
-
-/// Most modules attached to a vault.
-pub const MAX_ATTACHMENTS: usize = 16;
 
 /// Why an operation on the installation did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +44,12 @@ pub enum AdminError {
     /// Settings outside the documented limits.
     #[error("{0}")]
     Invalid(&'static str),
+    /// The caller asked for a change of another revision than there is.
+    #[error("the vault is at another revision")]
+    OtherRevision,
+    /// The vault keeps changing under the request.
+    #[error("the vault is being changed by others")]
+    Contended,
     /// A stored row is not what Strongroom wrote.
     #[error("stored data fails its authentication")]
     Tampered,
@@ -65,11 +69,19 @@ impl HowItWent for AdminError {
             Self::VaultNotFound => "vault-not-found",
             Self::GrantsMoreThanHeld(_) => "grants-more-than-held",
             Self::Invalid(_) => "invalid",
+            Self::OtherRevision => "other-revision",
+            Self::Contended => "contended",
             Self::Tampered => "tampered",
             Self::Unavailable => "unavailable",
             Self::NoRecord(_) => "no-record",
         };
         (Outcome::Failed, reason)
+    }
+}
+
+impl From<SettingsError> for AdminError {
+    fn from(SettingsError(why): SettingsError) -> Self {
+        Self::Invalid(why)
     }
 }
 

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use super::{AdminError, Administration, MAX_ATTACHMENTS};
+use super::{AdminError, Administration};
 use crate::{
     action::Action,
     change::Change,
     context::RequestContext,
     decision::DenyReason,
     gate::{Ask, Case, Judgement},
-    names::{ObjectKind, ObjectName, VaultId, VaultName},
-    network::MAX_NETWORK_RULES,
-    policy::MAX_SETTINGS_BYTES,
+    names::{ObjectKind, VaultId, VaultName},
+    policy::PolicyAttachment,
     time::uuid_v4,
-    vault::{Vault, VaultSettings},
+    vault::{Vault, VaultSettings, VaultUpdate},
 };
+
+/// How often a request is judged anew because its vault changed meanwhile.
+const ATTEMPTS: usize = 4;
 
 impl Administration {
     /// Makes a vault.
@@ -27,17 +29,13 @@ impl Administration {
         name: &VaultName,
         settings: VaultSettings,
     ) -> Result<Arc<Vault>, AdminError> {
-        check_settings(&settings)?;
+        settings.check()?;
         let case = self.admit(ctx, Ask { kind: ObjectKind::Vault, ..Ask::vault(Action::VaultCreate, name) }).await?;
         if case.vault.is_some() {
             return Err(self.refuse(ctx, case, AdminError::VaultExists).await);
         }
-        for attachment in &settings.policies {
-            if let Err(failure) = self.policies.check(attachment).await {
-                tracing::warn!(%failure, attachment = %attachment.name, "a vault's attachment is refused");
-                let why = AdminError::Invalid("a policy attachment names no loaded module or has settings it refuses");
-                return Err(self.refuse(ctx, case, why).await);
-            }
+        if let Err(why) = self.loaded(&settings.policies).await {
+            return Err(self.refuse(ctx, case, why).await);
         }
         let id = VaultId(uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?);
         let wrapped_key = self.keyring.new_vault_key(id, &*self.entropy)?;
@@ -48,6 +46,73 @@ impl Administration {
         self.change(ctx, case, 1, Change::PutVault(Box::new((*vault).clone())), vault)
             .await?
             .ok_or(AdminError::VaultExists)
+    }
+
+    /// The settings of one vault.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn show_vault(&self, ctx: &RequestContext, name: &VaultName) -> Result<Arc<Vault>, AdminError> {
+        let Case { permit, record, vault, .. } = self.admit(ctx, Ask::vault(Action::VaultRead, name)).await?;
+        let held = permit.hold(vault.map(|(vault, _)| vault).ok_or(AdminError::VaultNotFound));
+        self.recorder.release(ctx, record, held).await?
+    }
+
+    /// Changes settings. With `expected`, only if the vault is at that revision.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn update_vault(
+        &self,
+        ctx: &RequestContext,
+        name: &VaultName,
+        expected: Option<i64>,
+        update: &VaultUpdate,
+    ) -> Result<Arc<Vault>, AdminError> {
+        for _ in 0..ATTEMPTS {
+            let case = self.admit(ctx, Ask::vault(Action::VaultUpdate, name)).await?;
+            let Some((before, _)) = case.vault.clone() else {
+                return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
+            };
+            if expected.is_some_and(|expected| expected != before.revision) {
+                return Err(self.refuse(ctx, case, AdminError::OtherRevision).await);
+            }
+            let settings = match update.clone().apply(&before.settings) {
+                Ok(settings) => settings,
+                Err(why) => return Err(self.refuse(ctx, case, why.into()).await),
+            };
+            if let Err(why) = self.loaded(update.policies.as_deref().unwrap_or_default()).await {
+                return Err(self.refuse(ctx, case, why).await);
+            }
+            let after = self.next(&before, |vault| vault.settings = settings)?;
+            let change = Change::PutVault(Box::new((*after).clone()));
+            if let Some(vault) = self.change(ctx, case, after.revision, change, after).await? {
+                return Ok(vault);
+            }
+        }
+        Err(AdminError::Contended)
+    }
+
+    /// The row that follows: changed, one revision on, authenticated.
+    fn next(&self, before: &Vault, change: impl FnOnce(&mut Vault)) -> Result<Arc<Vault>, AdminError> {
+        let mut after = before.clone();
+        change(&mut after);
+        after.revision = before.revision.checked_add(1).ok_or(AdminError::Tampered)?;
+        after.tag = self.keyring.tag_vault(&after)?;
+        Ok(Arc::new(after))
+    }
+
+    /// Whether every module is there and takes its settings.
+    async fn loaded(&self, policies: &[PolicyAttachment]) -> Result<(), AdminError> {
+        for attachment in policies {
+            if let Err(failure) = self.policies.check(attachment).await {
+                tracing::warn!(%failure, attachment = %attachment.name, "a vault's attachment is refused");
+                return Err(AdminError::Invalid(
+                    "a policy attachment names no loaded module or has settings it refuses",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The vaults that the caller may see the settings of. Judged vault by vault; one record for all.
@@ -88,27 +153,4 @@ impl Administration {
         }
         Ok(seen)
     }
-}
-
-fn check_settings(settings: &VaultSettings) -> Result<(), AdminError> {
-    if !(7..=90).contains(&settings.retention_days) {
-        return Err(AdminError::Invalid("soft-delete retention is 7 to 90 days"));
-    }
-    if settings.network.allow.len() > MAX_NETWORK_RULES {
-        return Err(AdminError::Invalid("there are more than 1000 network rules"));
-    }
-    if settings.policies.len() > MAX_ATTACHMENTS {
-        return Err(AdminError::Invalid("there are more than 16 policy attachments"));
-    }
-    let mut names: Vec<&str> = settings.policies.iter().map(|p| p.name.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let well_named = |name: &str| ObjectName::parse(name).is_ok();
-    if names.len() != settings.policies.len() || !names.iter().all(|n| well_named(n)) {
-        return Err(AdminError::Invalid("policy attachments have distinct names of letters, digits and hyphens"));
-    }
-    if settings.policies.iter().any(|p| p.settings.len() > MAX_SETTINGS_BYTES) {
-        return Err(AdminError::Invalid("a policy attachment's settings are longer than 16 KiB"));
-    }
-    Ok(())
 }

@@ -35,6 +35,8 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::SecretPage | Endpoint::SecretVersionPage => "SecretShow",
         Endpoint::VaultList | Endpoint::VaultsPage | Endpoint::Home => "VaultList",
         Endpoint::VaultCreate => "VaultPut",
+        Endpoint::VaultGet => "VaultGet",
+        Endpoint::VaultUpdate => "VaultPatch",
         Endpoint::AssignmentAdd => "RoleAssignmentCreate",
         Endpoint::WorkloadCreate => "WorkloadCreate",
         Endpoint::AuditQuery | Endpoint::AuditPage => "AuditRead",
@@ -80,6 +82,8 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
     match call.endpoint {
         Endpoint::VaultList => manage::vaults::list(services, call).await,
         Endpoint::VaultCreate => manage::vaults::create(services, call, &request).await,
+        Endpoint::VaultGet => manage::vaults::show(services, call).await,
+        Endpoint::VaultUpdate => manage::vaults::update(services, call, &request).await,
         Endpoint::AssignmentAdd => manage::assignments::add(services, call, &request).await,
         Endpoint::WorkloadCreate => manage::workloads::create(services, call, &request).await,
         Endpoint::AuditQuery => manage::audit::query(services, call, &request).await,

@@ -126,6 +126,7 @@ mod tests {
             cookies: None,
             origin: Some(BASE.into()),
             content_type: Some("application/x-www-form-urlencoded".into()),
+            if_match: None,
             client_request_id: None,
             body: Zeroizing::new(body.as_bytes().to_vec()),
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),

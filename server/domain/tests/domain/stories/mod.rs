@@ -3,3 +3,4 @@
 mod installation;
 mod no_value_in_sight;
 mod secrets;
+mod vaults;

@@ -1,10 +1,12 @@
 //! `/api/v1/vaults`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
     network::NetworkRules,
     policy::PolicyAttachment,
-    vault::{DEFAULT_RETENTION_DAYS, Vault, VaultSettings},
+    vault::{DEFAULT_RETENTION_DAYS, Vault, VaultSettings, VaultUpdate},
 };
 
 use super::{List, vault_name};
@@ -24,6 +26,7 @@ struct VaultView<'a> {
     settings: &'a VaultSettings,
     recovery_level: &'static str,
     created_at: i64,
+    revision: i64,
 }
 
 impl<'a> VaultView<'a> {
@@ -35,8 +38,14 @@ impl<'a> VaultView<'a> {
             settings: &vault.settings,
             recovery_level: vault.settings.recovery_level(),
             created_at: vault.created_at,
+            revision: vault.revision,
         }
     }
+}
+
+/// One vault, with its revision as the entity tag that `If-Match` takes.
+fn one(services: &Services, status: u16, vault: &Vault) -> Response {
+    Response::json(status, &VaultView::of(services, vault)).with("etag", format!("\"{}\"", vault.revision))
 }
 
 /// GET /api/v1/vaults
@@ -58,6 +67,10 @@ struct CreateVault {
     retention_days: u16,
     #[serde(default)]
     purge_protection: bool,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    #[serde(default)]
+    region: Option<String>,
 }
 
 fn default_retention() -> u16 {
@@ -73,7 +86,32 @@ pub(crate) async fn create(services: &Services, call: &Call, request: &Request) 
         policies: body.policies,
         retention_days: body.retention_days,
         purge_protection: body.purge_protection,
+        tags: body.tags,
+        region: body.region.filter(|region| !region.is_empty()),
     };
     let vault = services.admin.create_vault(&call.ctx, &name, settings).await?;
-    Ok(Response::json(201, &VaultView::of(services, &vault)))
+    Ok(one(services, 201, &vault))
+}
+
+/// GET /api/v1/vaults/{vault}
+pub(crate) async fn show(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let name = vault_name(call.parameter(0))?;
+    let vault = services.admin.show_vault(&call.ctx, &name).await?;
+    Ok(one(services, 200, &vault))
+}
+
+/// PATCH /api/v1/vaults/{vault}: settings that are absent stay as they are.
+pub(crate) async fn update(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let name = vault_name(call.parameter(0))?;
+    let update: VaultUpdate = wire::body(request)?;
+    let expected = expected_revision(request)?;
+    let vault = services.admin.update_vault(&call.ctx, &name, expected, &update).await?;
+    Ok(one(services, 200, &vault))
+}
+
+/// The revision that `If-Match` names; none without the header and for `*`, which means "if it exists".
+fn expected_revision(request: &Request) -> Result<Option<i64>, Problem> {
+    let Some(text) = request.if_match.as_deref().map(str::trim).filter(|text| *text != "*") else { return Ok(None) };
+    let tag = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+    tag.parse().map(Some).map_err(|_| Problem::bad_parameter("If-Match is a vault's revision, for example \"3\"."))
 }

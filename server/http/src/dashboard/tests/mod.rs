@@ -221,6 +221,7 @@ impl Story {
             authorization: None,
             cookies: (!cookies.is_empty()).then(|| cookies.into()),
             origin: origin.map(Into::into),
+            if_match: None,
             content_type: (method == "POST").then(|| "application/x-www-form-urlencoded".into()),
             client_request_id: None,
             body: Ok(Zeroizing::new(body.as_bytes().to_vec())),
