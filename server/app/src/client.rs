@@ -168,3 +168,6 @@ pub(crate) fn at(base: &Url, segments: &[&str], query: &[(&str, &str)]) -> anyho
     }
     Ok(url)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //! each way in which that fails.
 
 use std::{
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -56,7 +56,12 @@ pub(crate) fn prepare_directory(data: &Path) -> anyhow::Result<()> {
     if !data.exists() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(cannot)?;
     }
-    let mode = data.metadata().with_context(cannot)?.permissions().mode();
+    let metadata = data.metadata().with_context(cannot)?;
+    let (mode, owner) = (metadata.permissions().mode(), metadata.uid());
+    let user = rustix::process::geteuid().as_raw();
+    if owner != user && owner != 0 {
+        bail!("the data directory {} belongs to user {owner}, not to the user {user} that runs this", data.display());
+    }
     if mode & 0o022 != 0 {
         bail!(
             "the data directory {} can be written by others (mode {:03o}): chmod go-w it",
@@ -151,4 +156,45 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         std::fs::rename(&temporary, path)
     };
     write().with_context(cannot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(mode: u32) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        directory
+    }
+
+    #[test]
+    fn a_data_directory_that_others_can_write_is_refused() {
+        for mode in [0o770, 0o720, 0o702, 0o777, 0o1777] {
+            let error = prepare_directory(directory(mode).path()).unwrap_err().to_string();
+            assert!(error.contains("can be written by others") && !error.contains('\n'), "{mode:o}: {error}");
+        }
+        for mode in [0o700, 0o750, 0o755] {
+            prepare_directory(directory(mode).path()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_new_data_directory_is_for_its_owner_alone() {
+        let parent = directory(0o700);
+        let data = parent.path().join("a/b");
+        prepare_directory(&data).unwrap();
+        assert_eq!(data.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    /// Only root can give a directory away, so only root can try.
+    #[test]
+    fn a_data_directory_of_another_user_is_refused() {
+        let data = directory(0o700);
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(data.path(), Some(12_345), None).unwrap();
+            let error = prepare_directory(data.path()).unwrap_err().to_string();
+            assert!(error.contains("belongs to user 12345"), "{error}");
+        }
+    }
 }

@@ -9,7 +9,8 @@
 //! <first 16 hexadecimal digits of a SHA-256 over the two lines above>
 //! ```
 //!
-//! Must never replace or repair a file, nor accept one that others can read.
+//! Must never replace or repair a file, nor accept one that others can read, that somebody else owns,
+//! or that somebody else could have put there.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -48,6 +49,28 @@ pub enum RootKeyError {
     Permissions {
         /// The file.
         path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Somebody else owns the file: it was planted, or is not this installation's.
+    #[error("the root key file {path:?} belongs to user {owner}, not to the user {user} that runs this (chown it)")]
+    Owner {
+        /// The file.
+        path: PathBuf,
+        /// The user id that owns it.
+        owner: u32,
+        /// The effective user id of this process.
+        user: u32,
+    },
+    /// Others may put another file in its place.
+    #[error(
+        "the directory {path:?} of the root key is not safe (owner {owner}, mode {mode:04o}): it must belong to the user that runs this or to root, and nobody else may write it"
+    )]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The user id that owns it.
+        owner: u32,
         /// Its permission bits.
         mode: u32,
     },
@@ -100,6 +123,11 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<[u8; 32]>, RootKeyError> {
 
 /// Writes a new key file and makes it durable, directory entry included.
 pub(crate) fn create(path: &Path, key: &[u8; 32]) -> Result<(), RootKeyError> {
+    match check_directory(path) {
+        // What is wrong with the path itself is told by creating the file.
+        Ok(()) | Err(RootKeyError::Io { .. }) => {}
+        Err(error) => return Err(error),
+    }
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => RootKeyError::AlreadyExists(path.to_owned()),
@@ -132,6 +160,7 @@ fn open_private(path: &Path) -> Result<File, RootKeyError> {
         return Err(RootKeyError::NotAFile(path.to_owned()));
     }
     check_permissions(&named, path)?;
+    check_directory(path)?;
     let file = File::open(path).map_err(io_error("read", path))?;
     let opened = metadata(&file, path)?;
     // What was checked by name must be what was opened, not a link put in its place meanwhile.
@@ -143,8 +172,33 @@ fn open_private(path: &Path) -> Result<File, RootKeyError> {
 }
 
 fn check_permissions(metadata: &fs::Metadata, path: &Path) -> Result<(), RootKeyError> {
-    let mode = metadata.mode() & 0o7777;
+    let (mode, owner, user) = (metadata.mode() & 0o7777, metadata.uid(), effective_user());
+    if owner != user {
+        return Err(RootKeyError::Owner { path: path.to_owned(), owner, user });
+    }
     if mode & 0o077 == 0 { Ok(()) } else { Err(RootKeyError::Permissions { path: path.to_owned(), mode }) }
+}
+
+/// Whoever may write the directory can put a key of their own there before the first start.
+fn check_directory(path: &Path) -> Result<(), RootKeyError> {
+    let directory = directory_of(path);
+    let metadata = fs::metadata(directory).map_err(io_error("read", path))?;
+    let (mode, owner) = (metadata.mode() & 0o7777, metadata.uid());
+    if (owner == effective_user() || owner == 0) && mode & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(RootKeyError::Directory { path: directory.to_owned(), owner, mode })
+}
+
+fn effective_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 fn metadata(file: &File, path: &Path) -> Result<fs::Metadata, RootKeyError> {
@@ -156,11 +210,7 @@ fn io_error(action: &'static str, path: &Path) -> impl Fn(io::Error) -> RootKeyE
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    File::open(directory)?.sync_all()
+    File::open(directory_of(path))?.sync_all()
 }
 
 fn format(key: &[u8; 32]) -> Zeroizing<Vec<u8>> {

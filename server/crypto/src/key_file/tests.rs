@@ -206,3 +206,37 @@ proptest! {
         prop_assert!(matches!(error, RootKeyError::Damaged(_)));
     }
 }
+
+/// A file of somebody else, however private, was planted. Only root can make one, so only root can try.
+#[test]
+fn a_file_of_another_user_is_refused() {
+    let file = KeyFile::created();
+    if effective_user() != 0 {
+        return;
+    }
+    std::os::unix::fs::chown(&file.path, Some(12_345), None).unwrap();
+    let error = file.error();
+    assert!(matches!(error, RootKeyError::Owner { owner: 12_345, user: 0, .. }), "{error}");
+    std::os::unix::fs::chown(&file.path, Some(0), None).unwrap();
+    assert!(file.read().is_ok());
+}
+
+#[test]
+fn a_directory_that_others_can_write_holds_no_key() {
+    let file = KeyFile::created();
+    let set_mode = |mode| fs::set_permissions(file.directory.path(), fs::Permissions::from_mode(mode)).unwrap();
+    let beside = file.directory.path().join("another.key");
+    for mode in [0o770, 0o707, 0o1777] {
+        set_mode(mode);
+        assert!(matches!(file.error(), RootKeyError::Directory { .. }), "{mode:o}");
+        let error = RootKey::create_file(&beside, &SeededEntropy::new(2)).err().unwrap();
+        assert!(matches!(error, RootKeyError::Directory { .. }), "{mode:o}: {error}");
+        assert!(!beside.exists());
+    }
+    set_mode(0o755);
+    assert!(file.read().is_ok());
+    if effective_user() == 0 {
+        std::os::unix::fs::chown(file.directory.path(), Some(12_345), None).unwrap();
+        assert!(matches!(file.error(), RootKeyError::Directory { owner: 12_345, .. }));
+    }
+}
