@@ -13,6 +13,7 @@ mod config;
 mod dev;
 mod dev_env;
 mod dev_listener;
+mod exit;
 mod installation;
 mod jobs;
 mod serve;
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("strongroom: {error:#}");
-            ExitCode::FAILURE
+            error.downcast_ref::<exit::Exit>().map_or(ExitCode::FAILURE, |exit| exit.code())
         }
     }
 }

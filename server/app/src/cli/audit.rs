@@ -23,7 +23,11 @@ pub(crate) enum AuditCommand {
         #[command(flatten)]
         connection: Connection,
     },
-    /// Verify the audit chain offline, with public keys alone.
+    /// Verify the audit log and compare every row with it, offline, with public keys alone.
+    ///
+    /// Ends with 0 when everything fits and was compared with checkpoints kept outside the database, 3 when
+    /// something does not fit, 4 when everything fits but no such checkpoint was there to compare with, and
+    /// 1 when it could not be checked.
     Verify {
         /// Data directory.
         #[arg(long, default_value = "strongroom-data")]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ use crate::{
     audit_check,
     cli::{AuditCommand, Connection, Output},
     client::{Client, at, base},
+    exit::Exit,
     installation::embedded_database,
 };
 
@@ -77,16 +78,22 @@ async fn verify_offline(
     for finding in &findings {
         println!("{finding}");
     }
-    for node in &checked.report.nodes {
+    let report = &checked.report;
+    for node in &report.nodes {
         println!("node {}: {} records, the last at position {}", node.node, node.records, node.last);
     }
-    if checked.anchors == 0 {
-        println!("no anchors were compared: records cut off at the end would not be missed");
-    } else {
+    println!("{} rows are as the log says", report.rows);
+    if report.untracked > 0 {
+        println!("{} rows are older than what the log tells of rows, and were not compared", report.untracked);
+    }
+    if checked.anchors > 0 {
         println!("compared with {} checkpoints kept outside the database", checked.anchors);
     }
     if !findings.is_empty() {
-        bail!("the audit log does not verify");
+        return Err(Exit::Findings.into());
+    }
+    if checked.anchors == 0 {
+        return Err(Exit::Unanchored.into());
     }
     println!("the audit log verifies");
     Ok(())

@@ -3,6 +3,7 @@
 //! A record holds identifiers and reasons: enough to show, to prove and to judge again. It must
 //! never hold a value, nor a person's display name.
 
+mod changed;
 mod committer;
 mod flood;
 mod recorder;
@@ -10,6 +11,7 @@ mod recorder;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use changed::{ChangedRow, RowKind, tag_digest};
 pub use committer::{Committer, CommitterHealth, NoRecord, spawn};
 pub use flood::FloodGate;
 pub use recorder::{HowItWent, Recorder};
@@ -79,9 +81,12 @@ pub struct Record {
     /// Version that was read or written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Revision of the object's row after the operation: what rollback detection compares.
+    /// Revision of the object's row after the operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<i64>,
+    /// The rows that the change wrote, as they are afterwards: what rows are compared with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<ChangedRow>,
     /// How it ended.
     pub outcome: Outcome,
     /// Machine-readable reason; `ok` when done.

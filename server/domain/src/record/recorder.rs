@@ -123,6 +123,7 @@ impl Recorder {
     ) -> Result<Option<T>, NoRecord> {
         record.outcome = Outcome::Allowed;
         "ok".clone_into(&mut record.reason);
+        record.changed = change.rows();
         of_one_request(ctx, &record, &[held.request_id(), change.permit().request_id()])?;
         match self.write(ctx, record, Some(change)).await? {
             Settled::Recorded => Ok(Some(held.open())),
@@ -203,6 +204,7 @@ impl Record {
             object: None,
             version: None,
             revision: None,
+            changed: Vec::new(),
             outcome: Outcome::Failed,
             reason: String::new(),
             status: None,

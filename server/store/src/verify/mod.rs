@@ -7,19 +7,25 @@
 //! signed. Behind it, the chain shows careless editing, but who can write the database can also
 //! rewrite its end. Checkpoints in the database can be deleted with the records; anchors, kept in a
 //! file on another machine, cannot.
+//!
+//! Rows are compared with what the log says of them: a row put back to an older state is authentic,
+//! and only the log knows better. That needs no key either.
 
 mod anchors;
+mod compare;
+mod expected;
 mod links;
 mod walk;
 
 use std::fmt;
 
 use sea_orm::DatabaseConnection;
-use strongroom_domain::ports::StoreError;
+use strongroom_domain::{ports::StoreError, record::RowKind};
 use strongroom_migrations::Standing;
 use uuid::Uuid;
 
 pub use anchors::{AnchorError, Anchors, append_anchor, read_anchors};
+pub use expected::RowFault;
 pub use walk::verify_chain;
 
 use crate::{
@@ -173,6 +179,15 @@ pub enum Finding {
         /// Where it was found.
         source: Source,
     },
+    /// A row is not as the log says it was written last.
+    Row {
+        /// Of which table.
+        row: RowKind,
+        /// Its identity; for a version of a secret, the name's with the version.
+        id: String,
+        /// What is wrong.
+        fault: RowFault,
+    },
 }
 
 impl fmt::Display for Finding {
@@ -210,6 +225,21 @@ impl fmt::Display for Finding {
                     "the chain of node {node} was rewritten at or before position {seq}, by a checkpoint in {source}"
                 )
             }
+            Self::Row { row, id, fault } => {
+                write!(f, "{} {id} ", row.as_str())?;
+                match fault {
+                    RowFault::Older { found, recorded } => {
+                        write!(f, "was put back: it has revision {found}, and revision {recorded} is on record")
+                    }
+                    RowFault::Ahead { found, recorded } => {
+                        write!(f, "has revision {found}, and the last one on record is {recorded}: records are missing")
+                    }
+                    RowFault::NotLast => f.write_str("was put back: it is not as it was written last"),
+                    RowFault::Back => f.write_str("was put back: it was taken away, by the log"),
+                    RowFault::Missing => f.write_str("was deleted: it is there, by the log"),
+                    RowFault::Unrecorded => f.write_str("is in no record: it was inserted from outside"),
+                }
+            }
         }
     }
 }
@@ -235,6 +265,10 @@ pub struct NodeReport {
 pub struct VerifyReport {
     /// Every node that was seen, by name.
     pub nodes: Vec<NodeReport>,
+    /// Rows that are as the log says.
+    pub rows: u64,
+    /// Rows that no record tells of, in an installation older than such records: not judged.
+    pub untracked: u64,
     /// What is wrong; at most [`MAX_FINDINGS`].
     pub findings: Vec<Finding>,
     /// Findings that are not told one by one.

@@ -7,11 +7,16 @@ use sea_orm::{
     JoinType, QueryFilter, QueryOrder, QuerySelect, RelationDef, TransactionOptions, TransactionTrait,
 };
 use strongroom_crypto::{CheckpointBody, chain, verify_audit_signature};
-use strongroom_domain::{ports::StoreError, record::Checkpoint};
+use strongroom_domain::{
+    ports::StoreError,
+    record::{Checkpoint, Record},
+};
 use uuid::Uuid;
 
 use super::{
     AuditReader, Finding, NodeReport, Source, VerifyReport,
+    compare::compare,
+    expected::Expected,
     links::{Follower, Link},
 };
 use crate::{
@@ -21,7 +26,7 @@ use crate::{
 };
 
 /// Rows of one SELECT: bounds memory, whatever the length of the trail.
-const PAGE: u64 = 1000;
+pub(super) const PAGE: u64 = 1000;
 
 #[derive(DerivePartialModel)]
 struct LinkWithRecord {
@@ -77,13 +82,16 @@ pub async fn verify_chain(
         moment: &moment,
         installation: *installation.id.0.as_bytes(),
         public_keys,
+        expected: Expected::default(),
         report: VerifyReport::default(),
     };
-    for node in walk.nodes(anchors).await? {
-        walk.node(&node, anchors).await?;
+    let nodes: Vec<String> = walk.nodes(anchors).await?.into_iter().collect();
+    for (index, node) in nodes.iter().enumerate() {
+        walk.node(index, node, anchors).await?;
     }
     walk.unchained().await?;
-    let report = walk.report;
+    let Walk { mut expected, mut report, .. } = walk;
+    compare(&moment, &mut expected, &nodes, &mut report).await?;
     moment.rollback().await.map_err(database)?;
     Ok(report)
 }
@@ -92,6 +100,7 @@ struct Walk<'a> {
     moment: &'a DatabaseTransaction,
     installation: [u8; 16],
     public_keys: &'a [[u8; 32]],
+    expected: Expected,
     report: VerifyReport,
 }
 
@@ -105,7 +114,8 @@ impl Walk<'_> {
         Ok(nodes)
     }
 
-    async fn node(&mut self, node: &str, anchors: &[Checkpoint]) -> Result<(), StoreError> {
+    async fn node(&mut self, index: usize, node: &str, anchors: &[Checkpoint]) -> Result<(), StoreError> {
+        let index = u16::try_from(index).unwrap_or(u16::MAX);
         let mut follower = Follower::new(node, chain::genesis(&self.installation, node));
         let mut records: u64 = 0;
         let mut after = i64::MIN;
@@ -125,8 +135,9 @@ impl Walk<'_> {
             for LinkWithRecord { link, record } in rows {
                 let link = link_of(&link);
                 records = records.saturating_add(u64::from(record.is_some()));
-                if let Some(finding) = judge_record(node, &link, record.as_ref()) {
-                    self.report.add(finding);
+                match judge_record(node, &link, record.as_ref()) {
+                    Ok(record) => self.expected.learn((index, link.seq), &record),
+                    Err(finding) => self.report.add(finding),
                 }
                 if let Some(finding) = follower.follow(link) {
                     self.report.add(finding);
@@ -263,18 +274,23 @@ fn link_of(row: &audit_link::Model) -> Link {
     }
 }
 
-fn judge_record(node: &str, link: &Link, record: Option<&audit_record::Model>) -> Option<Finding> {
+fn judge_record(node: &str, link: &Link, record: Option<&audit_record::Model>) -> Result<Record, Finding> {
     let (node, seq, id) = (node.to_owned(), link.seq, link.record);
     let Some(row) = record else {
-        return Some(Finding::RecordMissing { node, seq, record: id });
+        return Err(Finding::RecordMissing { node, seq, record: id });
     };
     if chain::record_hash(row.id.as_bytes(), row.body.as_bytes()) != link.record_hash {
-        return Some(Finding::RecordEdited { node, seq, record: id });
+        return Err(Finding::RecordEdited { node, seq, record: id });
     }
     // The body is as it was written; what it is found by is not hashed, so it is made again.
-    let same = rows::record(row).and_then(|record| rows::record_row(&record)).is_ok_and(|again| {
-        (again.at, &again.outcome, &again.vault, &again.object, &again.principal)
-            == (row.at, &row.outcome, &row.vault, &row.object, &row.principal)
-    });
-    if same { None } else { Some(Finding::RecordHidden { node, seq, record: id }) }
+    let again = rows::record(row).and_then(|record| Ok((rows::record_row(&record)?, record)));
+    match again {
+        Ok((again, record))
+            if (again.at, &again.outcome, &again.vault, &again.object, &again.principal)
+                == (row.at, &row.outcome, &row.vault, &row.object, &row.principal) =>
+        {
+            Ok(record)
+        }
+        _ => Err(Finding::RecordHidden { node, seq, record: id }),
+    }
 }

@@ -15,6 +15,8 @@ mod identities;
 #[cfg(test)]
 mod opening;
 #[cfg(test)]
+mod rollback;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod staleness;

@@ -209,6 +209,7 @@ pub(crate) fn record(operation: &str) -> Record {
         object: None,
         version: None,
         revision: None,
+        changed: Vec::new(),
         outcome: Outcome::Allowed,
         reason: "ok".into(),
         status: None,
@@ -228,7 +229,8 @@ pub(crate) fn note(operation: &str) -> Entry {
 /// A change with its record.
 pub(crate) fn entry(permit: Permit, change: Change) -> Entry {
     let (change, _) = permit.apply(change, ()).unwrap();
-    Entry { record: record("Change"), change: Some(change) }
+    let record = Record { changed: change.rows(), ..record("Change") };
+    Entry { record, change: Some(change) }
 }
 
 pub(crate) fn vault(text: &str) -> Vault {

@@ -47,6 +47,7 @@ impl TestVault {
 #[derive(Debug)]
 pub(crate) struct Verification {
     pub(crate) good: bool,
+    pub(crate) code: Option<i32>,
     pub(crate) said: String,
 }
 
@@ -54,5 +55,5 @@ pub(crate) struct Verification {
 pub(crate) fn verify(vault: &TestVault) -> Verification {
     let output = run_to_end(Command::new(binary()).args(["audit", "verify", "--data"]).arg(vault.data()));
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    Verification { good: output.status.success(), said }
+    Verification { good: output.status.success(), code: output.status.code(), said }
 }

@@ -1,5 +1,7 @@
 //! The audit log under the hands of somebody who may write the database: `audit verify` finds it.
 
+use reqwest::Method;
+
 use super::Pristine;
 use crate::support::{Database, TestVault, verify};
 
@@ -116,7 +118,7 @@ async fn every_edit_of_the_log_is_found() {
         }
         database.close().await;
         let verification = verify(&pristine.vault);
-        assert!(!verification.good, "{what} is found:\n{}", verification.said);
+        assert_eq!(verification.code, Some(3), "{what} is found:\n{}", verification.said);
         assert!(verification.said.contains("the audit log does not verify"), "{what}:\n{}", verification.said);
     }
     pristine.restore();
@@ -141,4 +143,78 @@ async fn an_older_database_is_found_by_its_anchors() {
     }
     let verification = verify(&pristine.vault);
     assert!(!verification.good, "{}", verification.said);
+}
+
+/// Nothing is wrong, and nothing proves it: that is said, and scripts can tell.
+#[tokio::test]
+async fn without_anchors_the_verdict_is_another() {
+    let pristine = with_records().await;
+    std::fs::remove_file(pristine.vault.data().join("anchors.jsonl")).unwrap();
+    let verification = verify(&pristine.vault);
+    assert_eq!(verification.code, Some(4), "{}", verification.said);
+    assert!(
+        verification.said.contains("no checkpoint kept outside the database was compared"),
+        "{}",
+        verification.said
+    );
+    assert!(!verification.said.contains("the audit log verifies"), "{}", verification.said);
+}
+
+#[tokio::test]
+async fn an_empty_log_is_a_finding() {
+    let pristine = with_records().await;
+    let mut database = Database::open(&pristine.vault).await;
+    // Rows too, so that nothing but the empty log is left to find.
+    for table in [
+        "secret_versions",
+        "secrets",
+        "vaults",
+        "assignments",
+        "workloads",
+        "sessions",
+        "audit_records",
+        "audit_chain",
+        "checkpoints",
+    ] {
+        database.run(&format!("DELETE FROM {table}")).await;
+    }
+    database.close().await;
+    std::fs::remove_file(pristine.vault.data().join("anchors.jsonl")).unwrap();
+    let verification = verify(&pristine.vault);
+    assert_eq!(verification.code, Some(3), "{}", verification.said);
+    assert!(verification.said.contains("there is no record at all"), "{}", verification.said);
+}
+
+/// Each row was authentic once; the log knows that it is not the last one.
+#[tokio::test]
+async fn single_rows_put_back_are_found_by_the_log() {
+    let mut vault = TestVault::dev().await;
+    let app = vault.token(&vault.app()).await;
+    vault.set(&app, "rotated", "leaked").await;
+    vault.set(&app, "purged", "leaked").await;
+    vault.stop();
+    let mut database = Database::open(&vault).await;
+    for table in ["secrets", "secret_versions"] {
+        database.run(&format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}")).await;
+    }
+    database.close().await;
+    vault.start().await.unwrap();
+    vault.set(&app, "rotated", "new").await;
+    vault.ask(Method::DELETE, "/secrets/purged").bearer(&app).send().await.expect(200);
+    vault.ask(Method::DELETE, "/deletedsecrets/purged").bearer(&app).send().await.expect(204);
+    vault.stop();
+    assert_eq!(verify(&vault).code, Some(0));
+
+    let mut database = Database::open(&vault).await;
+    database.change(1, "DELETE FROM secrets WHERE name = 'rotated'").await;
+    database.change(1, "INSERT INTO secrets SELECT * FROM kept_secrets WHERE name = 'rotated'").await;
+    database.change(1, "INSERT INTO secrets SELECT * FROM kept_secrets WHERE name = 'purged'").await;
+    database.change(1, "INSERT INTO secret_versions SELECT * FROM kept_secret_versions WHERE name = 'purged'").await;
+    database.close().await;
+    let verification = verify(&vault);
+    assert_eq!(verification.code, Some(3), "{}", verification.said);
+    for (row, what) in [("/rotated was put back", "is on record"), ("/purged was put back", "taken away, by the log")] {
+        let found = verification.said.lines().any(|line| line.contains(row) && line.contains(what));
+        assert!(found, "{row}: {}", verification.said);
+    }
 }

@@ -1,0 +1,169 @@
+//! What a record says about the rows its change wrote: enough to tell later whether a row is the one
+//! that was written last.
+//!
+//! Written from the change itself, in one place, so that no operation can forget it. Names rows by
+//! their identity, never by what people call them, and holds no value.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    change::{Change, PermittedChange},
+    names::{ObjectName, ObjectVersion, VaultId},
+};
+
+/// Bytes of a digest: enough to tell the few states one row ever had from each other.
+const DIGEST_BYTES: usize = 8;
+
+/// Which table a row is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowKind {
+    /// A vault; its id.
+    Vault,
+    /// The name of a secret; vault id and canonical name.
+    Secret,
+    /// An assignment; its id.
+    Assignment,
+    /// A workload; its client id.
+    Workload,
+    /// A dashboard session; a digest of its hash.
+    Session,
+}
+
+impl RowKind {
+    /// The word for people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Vault => "vault",
+            Self::Secret => "secret",
+            Self::Assignment => "assignment",
+            Self::Workload => "workload",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// One row as a change left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedRow {
+    /// Which table.
+    pub row: RowKind,
+    /// Identity of the row, see [`RowKind`].
+    pub id: String,
+    /// Revision of the row after the change; one more than the last one when it is gone.
+    pub revision: i64,
+    /// The row is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+    /// Digest of the row's tag, where the row has no revision of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Versions of the name that were written, with digests of their tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, String>,
+}
+
+impl ChangedRow {
+    /// A row that was written.
+    #[must_use]
+    pub fn written(row: RowKind, id: String, revision: i64) -> Self {
+        Self { row, id, revision, gone: false, digest: None, versions: BTreeMap::new() }
+    }
+
+    /// A row that was taken away.
+    #[must_use]
+    pub fn gone(row: RowKind, id: String, revision: i64) -> Self {
+        Self { gone: true, ..Self::written(row, id, revision) }
+    }
+
+    /// Adds a version of the name.
+    #[must_use]
+    pub fn with_version(mut self, version: &ObjectVersion, tag: &[u8]) -> Self {
+        self.versions.insert(version.as_str().to_owned(), tag_digest(tag));
+        self
+    }
+
+    /// Identity of a name's row.
+    #[must_use]
+    pub fn secret_id(vault: VaultId, name: &ObjectName) -> String {
+        format!("{}/{}", vault.0, name.as_str())
+    }
+
+    /// Identity of a session's row: not the hash that the database finds it by.
+    #[must_use]
+    pub fn session_id(id_hash: &[u8; 32]) -> String {
+        tag_digest(id_hash)
+    }
+}
+
+/// A digest that tells authentication tags of one row apart, hexadecimal.
+#[must_use]
+pub fn tag_digest(tag: &[u8]) -> String {
+    let digest = strongroom_crypto::sha256(tag);
+    digest.iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl PermittedChange {
+    /// The rows this change writes, as they are afterwards.
+    #[must_use]
+    pub fn rows(&self) -> Vec<ChangedRow> {
+        let permit = self.permit();
+        let vault = permit.object().vault.as_ref().map(|(id, _)| *id);
+        let next = permit.revision().map_or(0, |revision| revision.saturating_add(1));
+        let row = match (self.change(), vault) {
+            (Change::SetSecret { secret, version }, Some(vault)) => {
+                let id = ChangedRow::secret_id(vault, &secret.name);
+                ChangedRow::written(RowKind::Secret, id, secret.revision)
+                    .with_version(&version.meta.version, &version.meta.tag)
+            }
+            (Change::SetSecretLife { secret }, Some(vault)) => {
+                ChangedRow::written(RowKind::Secret, ChangedRow::secret_id(vault, &secret.name), secret.revision)
+            }
+            (Change::PurgeSecret, Some(vault)) => match &permit.object().name {
+                Some(name) => ChangedRow::gone(RowKind::Secret, ChangedRow::secret_id(vault, name), next),
+                None => return Vec::new(),
+            },
+            (Change::SetSecret { .. } | Change::SetSecretLife { .. } | Change::PurgeSecret, None) => return Vec::new(),
+            (Change::PutVault(vault), _) => ChangedRow::written(RowKind::Vault, vault.id.0.to_string(), vault.revision),
+            (Change::AddAssignment(new), _) => ChangedRow {
+                digest: Some(tag_digest(&new.tag)),
+                ..ChangedRow::written(RowKind::Assignment, new.id.to_string(), 1)
+            },
+            (Change::PutWorkload(workload), _) => {
+                ChangedRow::written(RowKind::Workload, workload.client_id.to_string(), workload.revision)
+            }
+            (Change::BeginSession(session), _) => {
+                ChangedRow::written(RowKind::Session, ChangedRow::session_id(&session.id_hash), 1)
+            }
+            (Change::EndSession { id_hash }, _) => {
+                ChangedRow::gone(RowKind::Session, ChangedRow::session_id(id_hash), 2)
+            }
+        };
+        vec![row]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pins the form: records are hashed as written and read for as long as they are kept.
+    #[test]
+    fn a_changed_row_keeps_its_form() {
+        let version = ObjectVersion::from_bytes([7; 16]);
+        let row = ChangedRow::written(RowKind::Secret, "v/n".to_owned(), 3).with_version(&version, b"tag");
+        let digest = tag_digest(b"tag");
+        assert_eq!(digest.len(), 16);
+        let text = serde_json::to_string(&row).unwrap();
+        let expected = format!(
+            r#"{{"row":"secret","id":"v/n","revision":3,"versions":{{"07070707070707070707070707070707":"{digest}"}}}}"#
+        );
+        assert_eq!(text, expected);
+        assert_eq!(serde_json::from_str::<ChangedRow>(&text).unwrap(), row);
+        let gone = ChangedRow::gone(RowKind::Session, "s".to_owned(), 2);
+        assert_eq!(serde_json::to_string(&gone).unwrap(), r#"{"row":"session","id":"s","revision":2,"gone":true}"#);
+    }
+}

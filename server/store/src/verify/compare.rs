@@ -1,0 +1,231 @@
+//! Every row that is there against what the log says of it, in the moment in which the log was read.
+
+use sea_orm::{
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait as _},
+};
+use strongroom_domain::{
+    ports::StoreError,
+    record::{ChangedRow, RowKind, tag_digest},
+};
+use uuid::Uuid;
+
+use super::{
+    Finding, VerifyReport,
+    expected::{Absent, Expected, RowFault},
+    walk::PAGE,
+};
+use crate::{
+    entity::{assignment, audit_link, audit_record, secret, secret_version, session, vault, workload},
+    fault::unavailable,
+    rows,
+};
+
+/// Most absent rows that are looked up by name.
+const MAX_NAMED: usize = 200;
+
+/// Compares all rows; what is wrong goes into the report.
+pub(super) async fn compare(
+    moment: &DatabaseTransaction,
+    expected: &mut Expected,
+    nodes: &[String],
+    report: &mut VerifyReport,
+) -> Result<(), StoreError> {
+    let mut comparing = Comparing { moment, expected, report };
+    comparing.by_id().await?;
+    comparing.secrets().await?;
+    comparing.versions().await?;
+    comparing.sessions().await?;
+    comparing.absent(nodes).await
+}
+
+struct Comparing<'a> {
+    moment: &'a DatabaseTransaction,
+    expected: &'a mut Expected,
+    report: &'a mut VerifyReport,
+}
+
+impl Comparing<'_> {
+    fn judge(&mut self, kind: RowKind, id: &str, revision: Option<i64>, tag: &[u8]) {
+        let fault = self.expected.judge(kind, id, revision, &tag_digest(tag));
+        self.tell(kind, id.to_owned(), fault);
+    }
+
+    fn tell(&mut self, kind: RowKind, id: String, fault: Option<RowFault>) {
+        match fault {
+            None => self.report.rows = self.report.rows.saturating_add(1),
+            // Written before records told of rows.
+            Some(RowFault::Unrecorded) if self.expected.untracked => {
+                self.report.untracked = self.report.untracked.saturating_add(1);
+            }
+            Some(fault) => self.report.add(Finding::Row { row: kind, id, fault }),
+        }
+    }
+
+    /// Tables whose rows have an id: vaults, workloads, assignments.
+    async fn by_id(&mut self) -> Result<(), StoreError> {
+        let mut after = Uuid::nil();
+        loop {
+            let page: Vec<(Uuid, i64)> = vault::Entity::find()
+                .select_only()
+                .columns([vault::Column::Id, vault::Column::Revision])
+                .filter(vault::Column::Id.gt(after))
+                .order_by_asc(vault::Column::Id)
+                .limit(PAGE)
+                .into_tuple()
+                .all(self.moment)
+                .await
+                .map_err(|e| unavailable(&e))?;
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            for (id, revision) in page {
+                self.judge(RowKind::Vault, &id.to_string(), Some(revision), &[]);
+            }
+        }
+        after = Uuid::nil();
+        loop {
+            let page: Vec<(Uuid, i64)> = workload::Entity::find()
+                .select_only()
+                .columns([workload::Column::ClientId, workload::Column::Revision])
+                .filter(workload::Column::ClientId.gt(after))
+                .order_by_asc(workload::Column::ClientId)
+                .limit(PAGE)
+                .into_tuple()
+                .all(self.moment)
+                .await
+                .map_err(|e| unavailable(&e))?;
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            for (id, revision) in page {
+                self.judge(RowKind::Workload, &id.to_string(), Some(revision), &[]);
+            }
+        }
+        after = Uuid::nil();
+        loop {
+            let page: Vec<(Uuid, Vec<u8>)> = assignment::Entity::find()
+                .select_only()
+                .columns([assignment::Column::Id, assignment::Column::Tag])
+                .filter(assignment::Column::Id.gt(after))
+                .order_by_asc(assignment::Column::Id)
+                .limit(PAGE)
+                .into_tuple()
+                .all(self.moment)
+                .await
+                .map_err(|e| unavailable(&e))?;
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            for (id, tag) in page {
+                self.judge(RowKind::Assignment, &id.to_string(), None, &tag);
+            }
+        }
+        Ok(())
+    }
+
+    async fn secrets(&mut self) -> Result<(), StoreError> {
+        let mut after = (Uuid::nil(), String::new());
+        loop {
+            let page: Vec<(Uuid, String, i64)> = secret::Entity::find()
+                .select_only()
+                .columns([secret::Column::VaultId, secret::Column::Name, secret::Column::Revision])
+                .filter(
+                    Condition::any().add(secret::Column::VaultId.gt(after.0)).add(
+                        Condition::all()
+                            .add(secret::Column::VaultId.eq(after.0))
+                            .add(secret::Column::Name.gt(after.1.as_str())),
+                    ),
+                )
+                .order_by_asc(secret::Column::VaultId)
+                .order_by_asc(secret::Column::Name)
+                .limit(PAGE)
+                .into_tuple()
+                .all(self.moment)
+                .await
+                .map_err(|e| unavailable(&e))?;
+            let Some((vault, name, _)) = page.last() else { return Ok(()) };
+            after = (*vault, name.clone());
+            for (vault, name, revision) in page {
+                self.judge(RowKind::Secret, &format!("{vault}/{name}"), Some(revision), &[]);
+            }
+        }
+    }
+
+    async fn versions(&mut self) -> Result<(), StoreError> {
+        use secret_version::Column::{Name, Tag, VaultId, Version};
+        let mut after = (Uuid::nil(), String::new(), String::new());
+        loop {
+            let (vault, name, version) = &after;
+            let key = Expr::tuple([Expr::col(VaultId), Expr::col(Name), Expr::col(Version)]);
+            let begin = Expr::tuple([Expr::val(*vault), Expr::val(name.as_str()), Expr::val(version.as_str())]);
+            let page: Vec<(Uuid, String, String, Vec<u8>)> = secret_version::Entity::find()
+                .select_only()
+                .columns([VaultId, Name, Version, Tag])
+                .filter(key.gt(begin))
+                .order_by_asc(VaultId)
+                .order_by_asc(Name)
+                .order_by_asc(Version)
+                .limit(PAGE)
+                .into_tuple()
+                .all(self.moment)
+                .await
+                .map_err(|e| unavailable(&e))?;
+            let Some((vault, name, version, _)) = page.last() else { return Ok(()) };
+            after = (*vault, name.clone(), version.clone());
+            for (vault, name, version, tag) in page {
+                let id = format!("{vault}/{name}");
+                let fault = self.expected.judge_version(&id, &version, &tag_digest(&tag));
+                self.tell(RowKind::Secret, format!("{id}/{version}"), fault);
+            }
+        }
+    }
+
+    async fn sessions(&mut self) -> Result<(), StoreError> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let mut query = session::Entity::find().select_only().column(session::Column::IdHash);
+            if let Some(after) = &after {
+                query = query.filter(session::Column::IdHash.gt(after.clone()));
+            }
+            let page: Vec<Vec<u8>> = query
+                .order_by_asc(session::Column::IdHash)
+                .limit(PAGE)
+                .into_tuple()
+                .all(self.moment)
+                .await
+                .map_err(|e| unavailable(&e))?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.clone());
+            for hash in page {
+                let id = <[u8; 32]>::try_from(hash.as_slice())
+                    .map_or_else(|_| "of a wrong length".to_owned(), |hash| ChangedRow::session_id(&hash));
+                self.judge(RowKind::Session, &id, None, &[]);
+            }
+        }
+    }
+
+    /// What should be there and is not, named by the record that wrote it last.
+    async fn absent(&mut self, nodes: &[String]) -> Result<(), StoreError> {
+        let absent = self.expected.absent();
+        let unnamed = absent.len().saturating_sub(MAX_NAMED);
+        self.report.more_findings = self.report.more_findings.saturating_add(unnamed as u64);
+        for Absent { at: (node, seq), version } in absent.into_iter().take(MAX_NAMED) {
+            let Some(node) = nodes.get(usize::from(node)) else { continue };
+            let Ok(position) = i64::try_from(seq) else { continue };
+            let link = audit_link::Entity::find_by_id((node.clone(), position)).one(self.moment).await;
+            let Some(link) = link.map_err(|e| unavailable(&e))? else { continue };
+            let row = audit_record::Entity::find_by_id(link.record_id).one(self.moment).await;
+            let Some(Ok(record)) = row.map_err(|e| unavailable(&e))?.as_ref().map(rows::record) else { continue };
+            for changed in record.changed.iter().filter(|changed| !changed.gone) {
+                let whole = changed.id.clone();
+                let ids = if version {
+                    changed.versions.keys().map(|version| format!("{whole}/{version}")).collect()
+                } else {
+                    vec![whole]
+                };
+                for id in ids {
+                    self.report.add(Finding::Row { row: changed.row, id, fault: RowFault::Missing });
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! Rows put back to an older, authentic state, or put back after their end, are found by the log.
+
+use strongroom_crypto::{AuditSigner, SeededEntropy};
+use strongroom_domain::{
+    action::Action,
+    change::Change,
+    identity::Session,
+    names::ObjectKind,
+    permit::ObjectRef,
+    principal::Principal,
+    record::{Entry, RowKind},
+    secret::{LifeState, SecretMeta},
+};
+use strongroom_store::{
+    Store,
+    verify::{Finding, RowFault, VerifyReport, verify_chain},
+};
+
+use crate::support::{Place, Started, entry, life, on_both, permit, purge, record, sealed, set, version};
+
+on_both!(
+    untouched_rows_agree_with_the_log,
+    a_secret_put_back_to_an_older_row_is_found,
+    a_version_put_back_alone_is_found,
+    a_purged_secret_that_is_back_is_found,
+    deleted_rows_are_missed,
+    a_vault_put_back_or_inserted_is_found,
+    an_ended_session_that_is_back_is_found,
+    rows_from_before_are_counted_and_not_accused,
+);
+
+const KEEP: [&str; 3] = [
+    "CREATE TABLE kept_secrets AS SELECT * FROM secrets",
+    "CREATE TABLE kept_versions AS SELECT * FROM secret_versions",
+    "CREATE TABLE kept_vaults AS SELECT * FROM vaults",
+];
+
+async fn verified(place: &Place) -> VerifyReport {
+    let signer = AuditSigner::generate(&SeededEntropy::new(1)).ok().unwrap();
+    let reader = Store::open_read_only(&place.url).await.unwrap();
+    verify_chain(&reader, &[signer.public_key()], &[]).await.unwrap()
+}
+
+fn faults(report: &VerifyReport) -> Vec<(RowKind, RowFault)> {
+    let fault = |finding: &Finding| match finding {
+        Finding::Row { row, fault, .. } => (*row, *fault),
+        other => panic!("{other}"),
+    };
+    report.findings.iter().map(fault).collect()
+}
+
+/// Two secrets, the first of them with two versions.
+async fn furnished(s: &Started) {
+    let first = version();
+    s.put(set(s.secret("alpha"), None, &first, b"one")).await;
+    s.put(set(s.secret("beta"), None, &version(), b"one")).await;
+}
+
+/// A name made anew begins at another revision than its predecessor.
+fn made_again(s: &Started, object: &str, revision: i64) -> Entry {
+    let (object, version) = (s.secret(object), version());
+    let secret = SecretMeta {
+        name: object.name.clone().unwrap(),
+        life: LifeState::Active,
+        current: version.clone(),
+        revision,
+        tag: vec![8; 32],
+    };
+    let version = Box::new(sealed(&version, 1, b"again"));
+    entry(permit(Action::SecretSet, object, None), Change::SetSecret { secret, version })
+}
+
+async fn untouched_rows_agree_with_the_log(place: Place) {
+    let s = place.start().await;
+    furnished(&s).await;
+    let current = version();
+    s.put(set(s.secret("alpha"), Some(1), &current, b"two")).await;
+    let deleted = LifeState::Deleted { deleted_at: 1, purge_at: 2 };
+    s.put(life(s.secret("alpha"), 2, &current, deleted)).await;
+    s.put(purge(s.secret("alpha"), 3)).await;
+    s.put(made_again(&s, "alpha", 900)).await;
+    let report = verified(&place).await;
+    assert!(report.is_intact(), "{:?}", report.findings);
+    assert_eq!((report.rows, report.untracked), (5, 0), "vault, two names, two versions");
+}
+
+async fn a_secret_put_back_to_an_older_row_is_found(place: Place) {
+    let s = place.start().await;
+    furnished(&s).await;
+    place.tamper(&KEEP).await;
+    s.put(set(s.secret("alpha"), Some(1), &version(), b"two")).await;
+    place
+        .tamper(&[
+            "DELETE FROM secrets WHERE name = 'alpha'",
+            "INSERT INTO secrets SELECT * FROM kept_secrets WHERE name = 'alpha'",
+            "INSERT INTO secret_versions SELECT v.* FROM kept_versions v LEFT JOIN secret_versions n \
+             ON n.version = v.version WHERE n.version IS NULL",
+        ])
+        .await;
+    let found = faults(&verified(&place).await);
+    assert!(found.contains(&(RowKind::Secret, RowFault::Older { found: 1, recorded: 2 })), "{found:?}");
+}
+
+async fn a_version_put_back_alone_is_found(place: Place) {
+    let s = place.start().await;
+    furnished(&s).await;
+    place.tamper(&["UPDATE secret_versions SET tag = ordinal_tag.tag FROM (SELECT secrets.tag AS tag FROM secrets WHERE name = 'alpha') AS ordinal_tag WHERE name = 'beta'"]).await;
+    assert_eq!(faults(&verified(&place).await), [(RowKind::Secret, RowFault::NotLast)]);
+}
+
+async fn a_purged_secret_that_is_back_is_found(place: Place) {
+    let s = place.start().await;
+    furnished(&s).await;
+    let current = version();
+    s.put(set(s.secret("alpha"), Some(1), &current, b"two")).await;
+    s.put(life(s.secret("alpha"), 2, &current, LifeState::Deleted { deleted_at: 1, purge_at: 2 })).await;
+    place.tamper(&KEEP).await;
+    s.put(purge(s.secret("alpha"), 3)).await;
+    assert!(verified(&place).await.is_intact());
+    place
+        .tamper(&[
+            "INSERT INTO secrets SELECT * FROM kept_secrets WHERE name = 'alpha'",
+            "INSERT INTO secret_versions SELECT * FROM kept_versions WHERE name = 'alpha'",
+        ])
+        .await;
+    assert!(faults(&verified(&place).await).contains(&(RowKind::Secret, RowFault::Back)));
+}
+
+async fn deleted_rows_are_missed(place: Place) {
+    let s = place.start().await;
+    furnished(&s).await;
+    s.put(set(s.secret("alpha"), Some(1), &version(), b"two")).await;
+    place.tamper(&["DELETE FROM secret_versions WHERE name = 'alpha' AND ordinal = 1"]).await;
+    let report = verified(&place).await;
+    assert_eq!(faults(&report), [(RowKind::Secret, RowFault::Missing)]);
+    assert!(report.findings[0].to_string().contains("/alpha/"), "{}", report.findings[0]);
+    place.tamper(&["DELETE FROM secret_versions WHERE name = 'beta'", "DELETE FROM secrets WHERE name = 'beta'"]).await;
+    let report = verified(&place).await;
+    assert!(report.findings.iter().any(|f| f.to_string().ends_with("/beta was deleted: it is there, by the log")));
+}
+
+async fn a_vault_put_back_or_inserted_is_found(place: Place) {
+    let s = place.start().await;
+    place.tamper(&["UPDATE vaults SET revision = 0"]).await;
+    let older = RowFault::Older { found: 0, recorded: 1 };
+    assert_eq!(faults(&verified(&place).await), [(RowKind::Vault, older)]);
+    place.tamper(&["UPDATE vaults SET revision = 2"]).await;
+    let ahead = RowFault::Ahead { found: 2, recorded: 1 };
+    assert_eq!(faults(&verified(&place).await), [(RowKind::Vault, ahead)]);
+    let other = uuid::Uuid::from_u128(0xffff_0000_0000);
+    let other = if place.is_sqlite() { format!("x'{}'", other.simple()) } else { format!("'{other}'") };
+    let insert = format!(
+        "INSERT INTO vaults (id, name, settings, revision, created_at, wrapped_key, tag) \
+         SELECT {other}, 'other', settings, revision, created_at, wrapped_key, tag FROM vaults"
+    );
+    place.tamper(&["UPDATE vaults SET revision = 1", &insert]).await;
+    assert_eq!(faults(&verified(&place).await), [(RowKind::Vault, RowFault::Unrecorded)]);
+    drop(s);
+}
+
+async fn an_ended_session_that_is_back_is_found(place: Place) {
+    let s = place.start().await;
+    let object = || ObjectRef { vault: None, kind: ObjectKind::Server, name: None };
+    let change = |change| entry(permit(Action::SessionChange, object(), None), change);
+    let session = Session {
+        id_hash: [1; 32],
+        principal: Principal::system("test"),
+        display_name: "Ada".into(),
+        created: 5,
+        expires: 100,
+        tag: vec![1; 32],
+    };
+    s.put(change(Change::BeginSession(Box::new(session)))).await;
+    assert!(verified(&place).await.is_intact());
+    place.tamper(&["CREATE TABLE kept_sessions AS SELECT * FROM sessions"]).await;
+    s.put(change(Change::EndSession { id_hash: [1; 32] })).await;
+    assert!(verified(&place).await.is_intact());
+    place.tamper(&["INSERT INTO sessions SELECT * FROM kept_sessions"]).await;
+    assert_eq!(faults(&verified(&place).await), [(RowKind::Session, RowFault::Back)]);
+}
+
+/// A database that was written before records told of rows.
+async fn rows_from_before_are_counted_and_not_accused(place: Place) {
+    let s = place.start().await;
+    let mut early = set(s.secret("early"), None, &version(), b"one");
+    early.record.changed.clear();
+    "SecretSet".clone_into(&mut early.record.operation);
+    early.record.revision = Some(1);
+    s.put(early).await;
+    let report = verified(&place).await;
+    assert!(report.is_intact(), "{:?}", report.findings);
+    assert_eq!((report.rows, report.untracked), (1, 2), "the vault; a name and its version");
+    s.put(Entry { record: record("Nothing"), change: None }).await;
+    s.put(set(s.secret("early"), Some(1), &version(), b"two")).await;
+    place.tamper(&["UPDATE secrets SET revision = 1"]).await;
+    let found = faults(&verified(&place).await);
+    assert_eq!(found, [(RowKind::Secret, RowFault::Older { found: 1, recorded: 2 })], "what changed since is judged");
+}
