@@ -32,6 +32,8 @@ actions! {
     SecretSet = "Microsoft.KeyVault/vaults/secrets/setSecret/action", "SecretSet";
     /// GET /secrets/{name}/{version}
     SecretGet = "Microsoft.KeyVault/vaults/secrets/getSecret/action", "SecretGet";
+    /// PATCH /secrets/{name}/{version}
+    SecretUpdate = "Microsoft.KeyVault/vaults/secrets/update/action", "SecretUpdate";
     /// GET /secrets
     SecretList = "Microsoft.KeyVault/vaults/secrets/readMetadata/action", "SecretList";
     /// GET /secrets/{name}/versions

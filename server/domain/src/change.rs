@@ -7,7 +7,7 @@ use crate::{
     identity::{Session, Workload},
     names::ObjectKind,
     permit::Permit,
-    secret::{LifeState, SealedVersion, SecretMeta},
+    secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
     vault::Vault,
 };
 
@@ -25,6 +25,13 @@ pub enum Change {
     SetSecretLife {
         /// The name's row after the change.
         secret: SecretMeta,
+    },
+    /// Other attributes of a version; its value stays.
+    UpdateSecret {
+        /// The name's row after the change.
+        secret: SecretMeta,
+        /// The version's metadata after the change.
+        version: Box<VersionMeta>,
     },
     /// The name and all its versions, gone for good.
     PurgeSecret,
@@ -87,6 +94,9 @@ fn fits(permit: &Permit, change: &Change) -> bool {
     match (change, permit.action()) {
         (Change::SetSecret { secret, version }, Action::SecretSet) => {
             next(secret) && secret.life == LifeState::Active && secret.current == version.meta.version
+        }
+        (Change::UpdateSecret { secret, .. }, Action::SecretUpdate) => {
+            next(secret) && permit.revision().is_some() && secret.life == LifeState::Active
         }
         (Change::SetSecretLife { secret }, Action::SecretDelete) => {
             next(secret) && permit.revision().is_some() && secret.life != LifeState::Active

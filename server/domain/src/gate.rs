@@ -18,7 +18,7 @@ use crate::{
     ports::{GrantStore, IdentityStore, SecretStore, StoreError, VaultStore},
     principal::{PrincipalKind, SYSTEM_ISSUER},
     record::Record,
-    secret::{SecretAttributes, SecretFacts},
+    secret::{AttributePatch, SecretAttributes, SecretFacts},
     vault::Vault,
 };
 
@@ -36,7 +36,25 @@ pub struct Ask<'a> {
     /// The version, if one was named.
     pub version: Option<&'a ObjectVersion>,
     /// On a write: the attributes as they would be.
-    pub proposed: Option<&'a SecretAttributes>,
+    pub proposed: Option<Proposed<'a>>,
+}
+
+/// What a write would make of a version's attributes.
+#[derive(Clone, Copy, Debug)]
+pub enum Proposed<'a> {
+    /// These.
+    Whole(&'a SecretAttributes),
+    /// The stored ones with these changes.
+    Patch(&'a AttributePatch),
+}
+
+impl Proposed<'_> {
+    fn over(self, stored: Option<&SecretAttributes>) -> Option<SecretAttributes> {
+        match self {
+            Self::Whole(attributes) => Some(attributes.clone()),
+            Self::Patch(patch) => stored.map(|stored| patch.over(stored)),
+        }
+    }
 }
 
 impl<'a> Ask<'a> {
@@ -392,7 +410,8 @@ fn begin_record(ctx: &RequestContext, ask: &Ask<'_>) -> Record {
 /// What modules see: on a write the attributes as they would be, otherwise as they are.
 fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, vault: &Vault, facts: Option<&SecretFacts>) -> PolicyRequest {
     let stored = facts.and_then(|f| f.version.as_ref()).map(|v| &v.attributes);
-    let attributes = ask.proposed.or(stored);
+    let proposed = ask.proposed.and_then(|proposed| proposed.over(stored));
+    let attributes = proposed.as_ref().or(stored);
     let principal = &ctx.principal;
     PolicyRequest {
         principal: PolicyPrincipal {

@@ -195,10 +195,64 @@ impl SecretAttributes {
         if outside(self.not_before) || outside(self.expires) {
             return Err(AttributeError::TimeOutOfRange);
         }
+        self.check_window()
+    }
+
+    /// Checks that the version begins before it ends.
+    ///
+    /// # Errors
+    /// [`AttributeError::WindowEmpty`].
+    pub fn check_window(&self) -> Result<(), AttributeError> {
         match (self.not_before, self.expires) {
             (Some(nbf), Some(exp)) if nbf > exp => Err(AttributeError::WindowEmpty),
             _ => Ok(()),
         }
+    }
+}
+
+/// What of a version's attributes a caller wants changed (Azure: PATCH). What is not given stays;
+/// tags are replaced as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AttributePatch {
+    /// See [`SecretAttributes::enabled`].
+    pub enabled: Option<bool>,
+    /// See [`SecretAttributes::not_before`]. Cannot be taken away, as in Azure.
+    pub not_before: Option<i64>,
+    /// See [`SecretAttributes::expires`]. Cannot be taken away, as in Azure.
+    pub expires: Option<i64>,
+    /// See [`SecretAttributes::content_type`].
+    pub content_type: Option<String>,
+    /// See [`SecretAttributes::tags`].
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+impl AttributePatch {
+    /// The attributes as they would be.
+    #[must_use]
+    pub fn over(&self, stored: &SecretAttributes) -> SecretAttributes {
+        SecretAttributes {
+            enabled: self.enabled.unwrap_or(stored.enabled),
+            not_before: self.not_before.or(stored.not_before),
+            expires: self.expires.or(stored.expires),
+            content_type: self.content_type.as_ref().or(stored.content_type.as_ref()).cloned(),
+            tags: self.tags.as_ref().unwrap_or(&stored.tags).clone(),
+        }
+    }
+
+    /// Checks the documented limits of what is given. What was stored earlier is not held against
+    /// the caller; the window of both together is [`SecretAttributes::check_window`]'s.
+    ///
+    /// # Errors
+    /// The first [`AttributeError`] that applies.
+    pub fn check(&self) -> Result<(), AttributeError> {
+        let nothing = SecretAttributes {
+            enabled: true,
+            not_before: None,
+            expires: None,
+            content_type: None,
+            tags: BTreeMap::new(),
+        };
+        self.over(&nothing).check()
     }
 }
 

@@ -73,6 +73,8 @@ routes! {
     Vault Get "/secrets" Bearer SecretList;
     Vault Put "/secrets/{name}" Bearer SecretSet;
     Vault Get "/secrets/{name}" Bearer SecretGet;
+    Vault Patch "/secrets/{name}" Bearer SecretUpdate;
+    Vault Patch "/secrets/{name}/{version}" Bearer SecretUpdateVersion;
     Vault Delete "/secrets/{name}" Bearer SecretDelete;
     Vault Get "/secrets/{name}/versions" Bearer SecretVersions;
     Vault Get "/secrets/{name}/{version}" Bearer SecretGetVersion;

@@ -63,6 +63,17 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             let row = rows::version_row(vault, &secret.name, version)?;
             insert(db, secret_version::Entity::insert(row.into_active_model())).await
         }
+        Change::UpdateSecret { secret, version } => {
+            let vault = vault_of(permit)?;
+            put_name(db, vault, secret, permit.revision()).await?;
+            let update = secret_version::Entity::update_many()
+                .set(rows::updated_version(version)?)
+                .filter(secret_version::Column::VaultId.eq(vault.0))
+                .filter(secret_version::Column::Name.eq(secret.name.as_str()))
+                .filter(secret_version::Column::Version.eq(version.version.as_str()))
+                .filter(secret_version::Column::DataKeyId.eq(version.data_key_id.to_vec()));
+            exactly_one(update.exec(db).await?.rows_affected)
+        }
         Change::SetSecretLife { secret } => match permit.revision() {
             Some(revision) => put_name(db, vault_of(permit)?, secret, Some(revision)).await,
             None => Err(Obstacle::Conflict),

@@ -67,7 +67,10 @@ impl Caches {
     /// Drops what a change touches.
     pub(crate) fn forget(&self, change: &PermittedChange) {
         match change.change() {
-            Change::SetSecret { .. } | Change::SetSecretLife { .. } | Change::PurgeSecret => {
+            Change::SetSecret { .. }
+            | Change::UpdateSecret { .. }
+            | Change::SetSecretLife { .. }
+            | Change::PurgeSecret => {
                 self.forget_secret(change.permit().object());
             }
             Change::PutVault(vault) => self.vaults.invalidate(&vault.name),

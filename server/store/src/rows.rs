@@ -1,6 +1,6 @@
 //! Rows to domain types and back. A row that does not parse is damaged, never guessed at.
 
-use sea_orm::DerivePartialModel;
+use sea_orm::{ActiveValue::Set, DerivePartialModel};
 use strongroom_crypto::SealedValue;
 use strongroom_domain::{
     grant::Assignment,
@@ -123,6 +123,17 @@ pub(crate) fn version_row(
         ciphertext: sealed.ciphertext.clone(),
         row_format: i64::from(sealed.row_format),
         tag: meta.tag.clone(),
+    })
+}
+
+/// What of a version's row an update of its attributes writes: all but its place, its origin and its
+/// value.
+pub(crate) fn updated_version(meta: &VersionMeta) -> Result<secret_version::ActiveModel, StoreError> {
+    Ok(secret_version::ActiveModel {
+        attributes: Set(json(&meta.attributes)?),
+        updated: Set(meta.updated),
+        tag: Set(meta.tag.clone()),
+        ..Default::default()
     })
 }
 

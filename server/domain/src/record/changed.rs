@@ -119,6 +119,10 @@ impl PermittedChange {
                 ChangedRow::written(RowKind::Secret, id, secret.revision)
                     .with_version(&version.meta.version, &version.meta.tag)
             }
+            (Change::UpdateSecret { secret, version }, Some(vault)) => {
+                let id = ChangedRow::secret_id(vault, &secret.name);
+                ChangedRow::written(RowKind::Secret, id, secret.revision).with_version(&version.version, &version.tag)
+            }
             (Change::SetSecretLife { secret }, Some(vault)) => {
                 ChangedRow::written(RowKind::Secret, ChangedRow::secret_id(vault, &secret.name), secret.revision)
             }
@@ -126,7 +130,13 @@ impl PermittedChange {
                 Some(name) => ChangedRow::gone(RowKind::Secret, ChangedRow::secret_id(vault, name), next),
                 None => return Vec::new(),
             },
-            (Change::SetSecret { .. } | Change::SetSecretLife { .. } | Change::PurgeSecret, None) => return Vec::new(),
+            (
+                Change::SetSecret { .. }
+                | Change::UpdateSecret { .. }
+                | Change::SetSecretLife { .. }
+                | Change::PurgeSecret,
+                None,
+            ) => return Vec::new(),
             (Change::PutVault(vault), _) => ChangedRow::written(RowKind::Vault, vault.id.0.to_string(), vault.revision),
             (Change::AddAssignment(new), _) => ChangedRow {
                 digest: Some(tag_digest(&new.tag)),

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What may be read of a name: it is active and the version exists.
-fn active(facts: Option<&SecretFacts>) -> Option<SecretItem> {
+pub(super) fn active(facts: Option<&SecretFacts>) -> Option<SecretItem> {
     let facts = facts.filter(|f| f.secret.life == LifeState::Active)?;
     let version = facts.version.clone()?;
     Some(SecretItem { secret: facts.secret.clone(), version })

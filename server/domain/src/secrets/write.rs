@@ -2,17 +2,20 @@
 
 use strongroom_crypto::{Plaintext, SecretText};
 
-use super::{ATTEMPTS, InVault, SecretError, Secrets, read::deleted};
+use super::{
+    ATTEMPTS, InVault, SecretError, Secrets,
+    read::{active, deleted},
+};
 use crate::{
     action::Action,
     change::Change,
     context::RequestContext,
-    gate::{Ask, Case},
+    gate::{Ask, Case, Proposed},
     keyring::VaultKeys,
     names::{ObjectName, ObjectVersion, VaultName},
     secret::{
-        AttributeError, LifeState, MAX_VALUE_BYTES, OpenedSecret, SealedVersion, SecretAttributes, SecretFacts,
-        SecretItem, SecretMeta, VaultFacts, VersionMeta,
+        AttributeError, AttributePatch, LifeState, MAX_VALUE_BYTES, OpenedSecret, SealedVersion, SecretAttributes,
+        SecretFacts, SecretItem, SecretMeta, VaultFacts, VersionMeta,
     },
 };
 
@@ -36,7 +39,8 @@ impl Secrets {
             return Err(AttributeError::ValueTooLong.into());
         }
         for _ in 0..ATTEMPTS {
-            let ask = Ask { proposed: Some(attributes), ..Ask::secret(Action::SecretSet, vault, name) };
+            let ask =
+                Ask { proposed: Some(Proposed::Whole(attributes)), ..Ask::secret(Action::SecretSet, vault, name) };
             let InVault { mut case, vault, keys } = self.admit(ctx, ask).await?;
             let before = case.facts.clone();
             if before.as_ref().is_some_and(|f| f.secret.life != LifeState::Active) {
@@ -47,6 +51,46 @@ impl Secrets {
             if let Some(item) = self.change(ctx, case, change, item).await? {
                 let vault = VaultFacts::from(&*vault);
                 return Ok(OpenedSecret { secret: item.secret, meta: item.version, vault, value });
+            }
+        }
+        Err(SecretError::Contended)
+    }
+
+    /// PATCH /secrets/{name}/{version}: other attributes for a version, or for the current one. The
+    /// value is neither changed nor given out.
+    ///
+    /// # Errors
+    /// [`SecretError`].
+    pub async fn update(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+        version: Option<&ObjectVersion>,
+        patch: &AttributePatch,
+    ) -> Result<(SecretItem, VaultFacts), SecretError> {
+        patch.check()?;
+        for _ in 0..ATTEMPTS {
+            let proposed = Some(Proposed::Patch(patch));
+            let ask = Ask { version, proposed, ..Ask::secret(Action::SecretUpdate, vault, name) };
+            let InVault { mut case, vault, keys } = self.admit(ctx, ask).await?;
+            let Some(item) = active(case.facts.as_deref()) else {
+                return Err(self.refuse(ctx, case, SecretError::NotFound(name.clone(), version.cloned())).await);
+            };
+            let attributes = patch.over(&item.version.attributes);
+            if let Err(error) = attributes.check_window() {
+                return Err(self.refuse(ctx, case, error.into()).await);
+            }
+            case.record.version = Some(item.version.version.as_str().to_owned());
+            let revision = item.secret.revision + 1;
+            let mut meta = VersionMeta { attributes, updated: ctx.seconds(), tag: Vec::new(), ..item.version };
+            meta.tag = self.keyring.tag_version(&keys, name, &meta)?;
+            let mut secret = SecretMeta { revision, tag: Vec::new(), ..item.secret };
+            secret.tag = self.keyring.tag_secret(&keys, &secret)?;
+            let after = SecretItem { secret: secret.clone(), version: meta.clone() };
+            let change = Change::UpdateSecret { secret, version: Box::new(meta) };
+            if let Some(after) = self.change(ctx, case, change, after).await? {
+                return Ok((after, VaultFacts::from(&*vault)));
             }
         }
         Err(SecretError::Contended)
@@ -184,7 +228,9 @@ impl Secrets {
         answer: T,
     ) -> Result<Option<T>, SecretError> {
         case.record.revision = Some(match &change {
-            Change::SetSecret { secret, .. } | Change::SetSecretLife { secret } => secret.revision,
+            Change::SetSecret { secret, .. }
+            | Change::UpdateSecret { secret, .. }
+            | Change::SetSecretLife { secret } => secret.revision,
             _ => case.permit.revision().map_or(0, |r| r + 1),
         });
         let (change, held) = case.permit.apply(change, answer).map_err(|error| {

@@ -184,6 +184,13 @@ impl Image {
                 row.versions.insert(version.meta.version.clone(), Arc::new((**version).clone()));
                 (done.version, done.revision) = (Some(version.meta.version.clone()), Some(secret.revision));
             }
+            (Change::UpdateSecret { secret, version }, Some(slot)) => {
+                let Some(row) = self.secrets.get_mut(&slot) else { return Settled::Conflict };
+                let Some(sealed) = row.versions.get_mut(&version.version) else { return Settled::Conflict };
+                *sealed = Arc::new(SealedVersion { meta: (**version).clone(), sealed: sealed.sealed.clone() });
+                row.meta = secret.clone();
+                (done.version, done.revision) = (Some(version.version.clone()), Some(secret.revision));
+            }
             (Change::SetSecretLife { secret }, Some(slot)) => {
                 let Some(row) = self.secrets.get_mut(&slot) else { return Settled::Conflict };
                 row.meta = secret.clone();
@@ -208,9 +215,13 @@ impl Image {
             (Change::EndSession { id_hash }, _) => {
                 self.sessions.remove(id_hash);
             }
-            (Change::SetSecret { .. } | Change::SetSecretLife { .. } | Change::PurgeSecret, None) => {
-                return Settled::Refused;
-            }
+            (
+                Change::SetSecret { .. }
+                | Change::UpdateSecret { .. }
+                | Change::SetSecretLife { .. }
+                | Change::PurgeSecret,
+                None,
+            ) => return Settled::Refused,
         }
         self.happened.push(done);
         Settled::Recorded

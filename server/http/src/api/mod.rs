@@ -25,6 +25,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::SecretList => "SecretList",
         Endpoint::SecretSet => "SecretSet",
         Endpoint::SecretGet | Endpoint::SecretGetVersion | Endpoint::SecretReveal => "SecretGet",
+        Endpoint::SecretUpdate | Endpoint::SecretUpdateVersion => "SecretUpdate",
         Endpoint::SecretDelete => "SecretDelete",
         Endpoint::SecretVersions => "SecretListVersions",
         Endpoint::DeletedList => "SecretListDeleted",
@@ -66,6 +67,9 @@ pub(crate) async fn vault_site(
     match call.endpoint {
         Endpoint::SecretSet => secrets::set(services, call, &vault, request).await,
         Endpoint::SecretGet | Endpoint::SecretGetVersion => secrets::get(services, call, &vault).await,
+        Endpoint::SecretUpdate | Endpoint::SecretUpdateVersion => {
+            secrets::update(services, call, &vault, &request).await
+        }
         Endpoint::SecretList => secrets::list(services, call, &vault, &request, false).await,
         Endpoint::SecretVersions => secrets::versions(services, call, &vault, &request).await,
         Endpoint::SecretDelete => secrets::delete(services, call, &vault).await,

@@ -73,6 +73,19 @@ pub(crate) async fn get(services: &Services, call: &Call, vault: &VaultName) -> 
     Ok(opened(services, vault, &secret))
 }
 
+/// PATCH /secrets/{name}/{version}; without a version, or with an empty one, the current one is meant.
+pub(crate) async fn update(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let (name, version) = (name(call)?, version(call)?);
+    let patch = wire::body::<wire::UpdateSecret>(request)?.patch();
+    let item = services.secrets.update(&call.ctx, vault, &name, version.as_ref(), &patch).await?;
+    Ok(described(services, vault, &item))
+}
+
 /// GET /secrets and GET /deletedsecrets
 pub(crate) async fn list(
     services: &Services,

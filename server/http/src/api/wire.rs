@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use strongroom_crypto::SecretText;
 use strongroom_domain::{
     names::{ObjectName, VaultName},
-    secret::{LifeState, SecretAttributes, SecretItem, VaultFacts, VersionMeta},
+    secret::{AttributePatch, LifeState, SecretAttributes, SecretItem, VaultFacts, VersionMeta},
 };
 
 use crate::{message::Request, paths::Addresses, problem::Problem};
@@ -82,6 +82,30 @@ pub(crate) struct SetAttributes {
     nbf: Option<i64>,
     #[serde(default)]
     exp: Option<i64>,
+}
+
+/// Body of PATCH /secrets/{name}/{version}. What is absent or null stays as it is.
+#[derive(Deserialize)]
+pub(crate) struct UpdateSecret {
+    #[serde(default, rename = "contentType")]
+    content_type: Option<String>,
+    #[serde(default)]
+    attributes: Option<SetAttributes>,
+    #[serde(default)]
+    tags: Option<BTreeMap<String, String>>,
+}
+
+impl UpdateSecret {
+    pub(crate) fn patch(self) -> AttributePatch {
+        let given = self.attributes.unwrap_or_default();
+        AttributePatch {
+            enabled: given.enabled,
+            not_before: given.nbf,
+            expires: given.exp,
+            content_type: self.content_type,
+            tags: self.tags,
+        }
+    }
 }
 
 impl SetSecret {

@@ -23,7 +23,7 @@ async fn a_newer_schema_is_refused(place: Place) {
     place.tamper(&["INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 0)"]).await;
     for error in [refused(&place.url).await, Store::open_read_only(&place.url).await.err().unwrap()] {
         assert!(matches!(&error, OpenError::NewerSchema { database, program }
-            if database == "m9999_future" && program == "m0004_audit"));
+            if database == "m9999_future" && program.starts_with("m0")));
         assert!(told(&error).contains("m9999_future"));
     }
     place.tamper(&["DELETE FROM seaql_migrations WHERE version = 'm9999_future'"]).await;

@@ -4,15 +4,16 @@ use strongroom_domain::{
     action::Action,
     ports::{AuditLog, SecretStore, StoreError},
     record::Settled,
-    secret::{LifeState, SecretItem},
+    secret::{LifeState, SecretItem, VersionMeta},
     test_support,
 };
 
-use crate::support::{Place, Started, life, name, on_both, permit, purge, set, version};
+use crate::support::{Place, Started, life, name, on_both, permit, purge, set, update, version};
 
 on_both!(
     a_version_comes_back_as_it_was_written,
     a_change_over_another_revision_conflicts,
+    an_update_changes_the_attributes_of_one_version_alone,
     a_read_at_another_revision_is_stale,
     a_name_is_deleted_recovered_and_purged,
     names_are_listed_in_order_by_pages,
@@ -59,6 +60,31 @@ async fn a_change_over_another_revision_conflicts(place: Place) {
     assert_eq!(s.put(set(s.secret("a"), Some(1), &first, b"y")).await, Settled::Conflict, "the version exists");
     assert_eq!(s.revision("a").await, Some(1));
     assert_eq!(s.read("a", &first, 1).await.unwrap().sealed.ciphertext, b"x");
+}
+
+async fn an_update_changes_the_attributes_of_one_version_alone(place: Place) {
+    let s = place.start().await;
+    let (first, second) = (version(), version());
+    s.put(set(s.secret("a"), None, &first, b"1")).await;
+    s.put(set(s.secret("a"), Some(1), &second, b"2")).await;
+    let stored = s.read("a", &first, 2).await.unwrap();
+    assert_eq!(s.put(update(s.secret("a"), 1, &second, &stored.meta)).await, Settled::Conflict, "another revision");
+    let unknown = VersionMeta { version: version(), ..stored.meta.clone() };
+    assert_eq!(s.put(update(s.secret("a"), 2, &second, &unknown)).await, Settled::Conflict, "no such version");
+    let foreign = VersionMeta { data_key_id: [9; 16], ..stored.meta.clone() };
+    assert_eq!(s.put(update(s.secret("a"), 2, &second, &foreign)).await, Settled::Conflict, "not of this value");
+    assert_eq!(s.revision("a").await, Some(2), "a conflict leaves the name's row too");
+    let untouched = s.read("a", &second, 2).await.unwrap();
+
+    assert_eq!(s.put(update(s.secret("a"), 2, &second, &stored.meta)).await, Settled::Recorded);
+    let after = s.read("a", &first, 3).await.unwrap();
+    assert_eq!(after.sealed, stored.sealed, "the value is as it was");
+    assert!(!after.meta.attributes.enabled);
+    assert_eq!((after.meta.updated, after.meta.created), (7, stored.meta.created));
+    assert_eq!((after.meta.ordinal, &after.meta.tag), (1, &vec![4; 32]));
+    assert_eq!(s.read("a", &second, 3).await.unwrap().meta, untouched.meta);
+    let facts = s.store.facts(s.vault, &name("a"), Some(&first)).await.unwrap().unwrap();
+    assert_eq!(facts.version.as_ref(), Some(&after.meta), "also when it was cached before");
 }
 
 async fn a_read_at_another_revision_is_stale(place: Place) {

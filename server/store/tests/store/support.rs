@@ -287,6 +287,20 @@ pub(crate) fn set(object: ObjectRef, judged: Option<i64>, version: &ObjectVersio
     entry(permit(Action::SecretSet, object, judged), Change::SetSecret { secret, version })
 }
 
+/// Other attributes of a version, over the judged revision.
+pub(crate) fn update(object: ObjectRef, judged: i64, current: &ObjectVersion, stored: &VersionMeta) -> Entry {
+    let secret = SecretMeta {
+        name: object.name.clone().unwrap(),
+        life: LifeState::Active,
+        current: current.clone(),
+        revision: judged + 1,
+        tag: vec![5; 32],
+    };
+    let attributes = SecretAttributes { enabled: false, ..stored.attributes.clone() };
+    let meta = VersionMeta { attributes, updated: 7, tag: vec![4; 32], ..stored.clone() };
+    entry(permit(Action::SecretUpdate, object, Some(judged)), Change::UpdateSecret { secret, version: Box::new(meta) })
+}
+
 /// A soft delete or a recovery of a secret.
 pub(crate) fn life(object: ObjectRef, judged: i64, current: &ObjectVersion, life: LifeState) -> Entry {
     let secret = SecretMeta {

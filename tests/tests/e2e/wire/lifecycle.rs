@@ -138,6 +138,57 @@ async fn a_secret_lives_and_dies_as_azure_says() {
 }
 
 #[tokio::test]
+async fn an_update_changes_what_it_names_and_shows_no_value() {
+    let story = Story::begin().await;
+    let full = json!({
+        "value": "stays", "contentType": "text/plain", "tags": { "team": "payments", "env": "prod" },
+        "attributes": { "nbf": 1_700_000_000, "exp": 4_000_000_000_i64 },
+    });
+    let set = story.on_record(Method::PUT, "/secrets/Edit", Some(full), "SecretSet").await.expect(200).json();
+    let version = version_of(&set);
+    let at = |version: &str| format!("/secrets/edit/{version}");
+    let update = async |path: &str, body: Value| {
+        let bundle = story.on_record(Method::PATCH, path, Some(body), "SecretUpdate").await.expect(200).json();
+        assert!(bundle["value"].is_null(), "who may update may not read");
+        assert_eq!(bundle["id"], set["id"], "no version is made");
+        bundle
+    };
+    let tagged = update(&at(&version), json!({ "tags": { "owner": "ada" } })).await;
+    assert_eq!(tagged["tags"], json!({ "owner": "ada" }), "tags are replaced as a whole");
+    assert_eq!(tagged["contentType"], "text/plain");
+    assert_eq!(tagged["attributes"]["exp"], 4_000_000_000_i64);
+    assert_eq!(tagged["attributes"]["created"], set["attributes"]["created"]);
+    // Every way to say "the current version".
+    for path in ["/secrets/edit", "/secrets/Edit/", "/SECRETS/edit//"] {
+        let off = update(path, json!({ "attributes": { "enabled": false }, "contentType": null })).await;
+        assert_eq!((&off["attributes"]["enabled"], &off["contentType"]), (&json!(false), &json!("text/plain")));
+        assert_eq!(story.vault.get(&story.app, "edit").await.problem(), "403 Forbidden/SecretDisabled");
+        update(path, json!({ "attributes": { "enabled": true } })).await;
+    }
+    let same = update(&at(&version.to_uppercase()), json!({})).await;
+    assert_eq!(same["tags"], tagged["tags"]);
+    let read = story.vault.get(&story.app, "edit").await.expect(200).json();
+    assert_eq!((&read["value"], &read["tags"]), (&json!("stays"), &tagged["tags"]));
+
+    let missing = story.on_record(Method::PATCH, &at(&"0".repeat(32)), Some(json!({})), "SecretUpdate").await;
+    assert_eq!(missing.problem(), "404 SecretNotFound");
+    let ends = json!({ "attributes": { "exp": 1_600_000_000 } });
+    let early = story.on_record(Method::PATCH, &at(""), Some(ends), "SecretUpdate").await;
+    assert_eq!(early.problem(), "400 BadParameter", "before the stored nbf");
+}
+
+/// For secrets the window is information for their readers (Azure: only keys are held to it).
+#[tokio::test]
+async fn a_secret_outside_its_window_is_still_read() {
+    let story = Story::begin().await;
+    for (name, attributes) in [("past", json!({ "exp": 1 })), ("future", json!({ "nbf": 4_000_000_000_i64 }))] {
+        let body = json!({ "value": name, "attributes": attributes });
+        story.on_record(Method::PUT, &format!("/secrets/{name}"), Some(body), "SecretSet").await.expect(200);
+        assert_eq!(story.vault.get(&story.app, name).await.expect(200).json()["value"], name);
+    }
+}
+
+#[tokio::test]
 async fn a_disabled_secret_is_not_read_and_can_be_followed_by_an_enabled_one() {
     let story = Story::begin().await;
     let off = json!({ "value": "hidden", "attributes": { "enabled": false } });
@@ -190,6 +241,7 @@ async fn a_workload_without_a_role_is_refused_everything_and_learns_nothing() {
         (Method::GET, "/secrets/NAME"),
         (Method::GET, "/secrets/NAME/VERSION"),
         (Method::GET, "/secrets/NAME/versions"),
+        (Method::PATCH, "/secrets/NAME/VERSION"),
         (Method::DELETE, "/secrets/NAME"),
         (Method::GET, "/deletedsecrets/NAME"),
         (Method::POST, "/deletedsecrets/NAME/recover"),
@@ -202,6 +254,9 @@ async fn a_workload_without_a_role_is_refused_everything_and_learns_nothing() {
             let mut ask = story.vault.ask(method.clone(), &path.replace("NAME", name).replace("VERSION", &version));
             if method == Method::PUT {
                 ask = ask.json(&json!({ "value": "x" }));
+            }
+            if method == Method::PATCH {
+                ask = ask.json(&json!({ "tags": {} }));
             }
             said.push(refused(ask).await.replace(name, "NAME"));
         }

@@ -71,9 +71,11 @@ fn role_may(role: Role, action: Action) -> bool {
     use Action::*;
     match role {
         Role::Administrator | Role::SecretsOfficer | Role::Owner => true,
-        Role::SecretsUser => !matches!(action, SecretSet | SecretDelete | SecretRecover | SecretPurge),
-        Role::Reader => !matches!(action, SecretSet | SecretGet | SecretDelete | SecretRecover | SecretPurge),
-        Role::PurgeOperator => !matches!(action, SecretSet | SecretGet | SecretDelete | SecretRecover),
+        Role::SecretsUser => !matches!(action, SecretSet | SecretUpdate | SecretDelete | SecretRecover | SecretPurge),
+        Role::Reader => {
+            !matches!(action, SecretSet | SecretUpdate | SecretGet | SecretDelete | SecretRecover | SecretPurge)
+        }
+        Role::PurgeOperator => !matches!(action, SecretSet | SecretUpdate | SecretGet | SecretDelete | SecretRecover),
         Role::DataAccessAdministrator | Role::Contributor | Role::Auditor => false,
     }
 }

@@ -48,6 +48,11 @@ fn set(secret: &str, life: LifeState, revision: i64, sealed_as: u8) -> Change {
     Change::SetSecret { secret: row(secret, life, revision), version: Box::new(SealedVersion { meta, sealed }) }
 }
 
+fn update(secret: &str, revision: i64) -> Change {
+    let Change::SetSecret { secret, version } = set(secret, LifeState::Active, revision, 1) else { unreachable!() };
+    Change::UpdateSecret { secret, version: Box::new(version.meta) }
+}
+
 fn life(secret: &str, life: LifeState, revision: i64) -> Change {
     Change::SetSecretLife { secret: row(secret, life, revision) }
 }
@@ -97,6 +102,7 @@ fn a_change_on_the_permitted_object_fits() {
     let good = [
         (SecretSet, db(), None, set("db", active, 77, 1)),
         (SecretSet, db(), Some(4), set("DB", active, 5, 1)),
+        (SecretUpdate, db(), Some(4), update("Db", 5)),
         (SecretDelete, db(), Some(4), life("db", DELETED, 5)),
         (SecretRecover, db(), Some(4), life("db", active, 5)),
         (SecretPurge, db(), Some(4), Change::PurgeSecret),
@@ -144,6 +150,11 @@ fn any_other_change_does_not_fit() {
             None,
             set("db", active, 1, 1),
         ),
+        ("an update of what was not there", SecretUpdate, db(), None, update("db", 5)),
+        ("an update of another name", SecretUpdate, db(), Some(4), update("other", 5)),
+        ("an update after another revision", SecretUpdate, db(), Some(4), update("db", 6)),
+        ("an update by a set's permit", SecretSet, db(), Some(4), update("db", 5)),
+        ("a set by an update's permit", SecretUpdate, db(), Some(4), set("db", active, 5, 1)),
         ("a recovery by a deletion's permit", SecretDelete, db(), Some(4), life("db", active, 5)),
         ("a deletion by a recovery's permit", SecretRecover, db(), Some(4), life("db", DELETED, 5)),
         ("a deletion of what was not there", SecretDelete, db(), None, life("db", DELETED, 1)),

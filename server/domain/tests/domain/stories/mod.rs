@@ -3,4 +3,5 @@
 mod installation;
 mod no_value_in_sight;
 mod secrets;
+mod updates;
 mod vaults;
