@@ -9,7 +9,7 @@ use strongroom_crypto::{AuditSigner, CheckpointBody};
 use strongroom_domain::{
     names::InstallationId,
     ports::AuditLog as _,
-    record::{Checkpoint, Outcome, Record},
+    record::{Checkpoint, Counted, Outcome, Record},
 };
 use strongroom_http::services::{ChainStatus, Reached, Services, Verified};
 use strongroom_store::Store;
@@ -152,18 +152,29 @@ impl Checkpoints {
 }
 
 async fn record_flood(services: Arc<Services>) {
-    let count = services.flood.take();
-    if count == 0 {
-        return;
+    let Counted { failures, reads } = services.flood.take();
+    let none = Counted::default();
+    for (operation, outcome, count, back) in [
+        ("AnonymousFailures", Outcome::Unauthenticated, failures, Counted { failures, ..none }),
+        ("PublicReads", Outcome::Allowed, reads, Counted { reads, ..none }),
+    ] {
+        if count == 0 {
+            continue;
+        }
+        if let Err(error) = record_count(&services, operation, outcome, count).await {
+            tracing::error!(%error, count, operation, "counted anonymous requests could not be recorded yet");
+            services.flood.put_back(back);
+        }
     }
-    let Ok(ctx) = system_request(&*services.clock, "flood-counter") else { return };
-    let mut record = Record::of(&ctx, "AnonymousFailures");
-    record.outcome = Outcome::Unauthenticated;
+}
+
+async fn record_count(services: &Services, operation: &str, outcome: Outcome, count: u64) -> anyhow::Result<()> {
+    let ctx = system_request(&*services.clock, "flood-counter")?;
+    let mut record = Record::of(&ctx, operation);
+    record.outcome = outcome;
     "counted".clone_into(&mut record.reason);
     record.count = Some(count);
-    if let Err(error) = services.recorder.note_event(record).await {
-        tracing::error!(%error, count, "counted anonymous failures could not be recorded");
-    }
+    Ok(services.recorder.note_event(record).await?)
 }
 
 #[derive(Clone)]

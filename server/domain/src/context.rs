@@ -3,14 +3,30 @@
 use std::{
     net::IpAddr,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
     },
 };
 
 use uuid::Uuid;
 
-use crate::principal::Principal;
+use crate::{
+    principal::Principal,
+    record::{MAX_STATED_REASON, Outcome},
+};
+
+/// With which status an outcome will be answered: the record is written before the answer, and only
+/// the edge knows its answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Answers {
+    /// Status when all went well.
+    pub success: u16,
+    /// Status of any other outcome by its reason; none when it is not known beforehand.
+    pub otherwise: fn(Outcome, &str) -> Option<u16>,
+}
+
+/// The record was not written yet.
+const OPEN: u32 = u32::MAX;
 
 /// One request, from the moment it is authenticated.
 #[derive(Debug)]
@@ -25,14 +41,57 @@ pub struct RequestContext {
     pub listener: &'static str,
     /// When the request arrived, Unix milliseconds. Fixed for the whole request.
     pub now: i64,
-    recorded: AtomicBool,
+    /// [`OPEN`], or the status that was recorded (0 for none).
+    recorded: AtomicU32,
+    answers: Option<Answers>,
+    stated_reason: OnceLock<String>,
 }
 
 impl RequestContext {
     /// Begins a request.
     #[must_use]
     pub fn new(request_id: Uuid, principal: Arc<Principal>, client: IpAddr, listener: &'static str, now: i64) -> Self {
-        Self { request_id, principal, client, listener, now, recorded: AtomicBool::new(false) }
+        Self {
+            request_id,
+            principal,
+            client,
+            listener,
+            now,
+            recorded: AtomicU32::new(OPEN),
+            answers: None,
+            stated_reason: OnceLock::new(),
+        }
+    }
+
+    /// The same request, with what is known of its answers.
+    #[must_use]
+    pub fn answered(self, answers: Answers) -> Self {
+        Self { answers: Some(answers), ..self }
+    }
+
+    /// Takes note of why a person asks; the record will say it. Only the first statement counts.
+    ///
+    /// # Errors
+    /// A reason longer than [`MAX_STATED_REASON`] characters, or with control characters.
+    pub fn state_reason(&self, reason: &str) -> Result<(), UnfitReason> {
+        if reason.chars().count() > MAX_STATED_REASON || reason.chars().any(char::is_control) {
+            return Err(UnfitReason);
+        }
+        if !reason.is_empty() {
+            self.stated_reason.get_or_init(|| reason.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Why a person asks, if they said it.
+    #[must_use]
+    pub fn stated_reason(&self) -> Option<&str> {
+        self.stated_reason.get().map(String::as_str)
+    }
+
+    pub(crate) fn status_of(&self, outcome: Outcome, reason: &str) -> Option<u16> {
+        let answers = self.answers?;
+        if outcome == Outcome::Allowed { Some(answers.success) } else { (answers.otherwise)(outcome, reason) }
     }
 
     /// Arrival in Unix seconds.
@@ -46,10 +105,21 @@ impl RequestContext {
     /// reaches its answer without.
     #[must_use]
     pub fn is_recorded(&self) -> bool {
-        self.recorded.load(Ordering::Acquire)
+        self.recorded.load(Ordering::Acquire) != OPEN
     }
 
-    pub(crate) fn mark_recorded(&self) {
-        self.recorded.store(true, Ordering::Release);
+    /// The status that the record says, if there is a record that says one.
+    #[must_use]
+    pub fn recorded_status(&self) -> Option<u16> {
+        u16::try_from(self.recorded.load(Ordering::Acquire)).ok().filter(|status| *status != 0)
+    }
+
+    pub(crate) fn mark_recorded(&self, status: Option<u16>) {
+        self.recorded.store(status.map_or(0, u32::from), Ordering::Release);
     }
 }
+
+/// A stated reason that cannot be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a reason has at most {MAX_STATED_REASON} characters on one line")]
+pub struct UnfitReason;

@@ -6,7 +6,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use strongroom_domain::{
-    context::RequestContext,
+    context::{Answers, RequestContext},
     identity::Session,
     principal::Principal,
     record::{Outcome, Record},
@@ -19,7 +19,7 @@ use crate::{
     api, dashboard,
     message::{Method, Request, Response},
     paths::{self, Host},
-    problem::Problem,
+    problem::{self, Problem},
     routes::{self, Access, Endpoint, Found, Site},
     services::Services,
 };
@@ -165,6 +165,13 @@ async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, reques
         return api::health::answer(services, route.endpoint);
     }
     let page = access == Access::Session || (access == Access::Public && dashboard::is_page(&raw.path));
+    let answers = Answers {
+        success: match &found {
+            Found::Route(route, _) => api::success_status(route.endpoint),
+            _ => 200,
+        },
+        otherwise: problem::status_of,
+    };
     let mut session = None;
     let ctx = match access {
         Access::Public => arrival.anonymous(),
@@ -214,7 +221,7 @@ async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, reques
         body,
         client: raw.client,
     };
-    let call = Call { ctx, parameters, session, endpoint: route.endpoint };
+    let call = Call { ctx: ctx.answered(answers), parameters, session, endpoint: route.endpoint };
     let result = match (route.site, route.access) {
         (Site::Vault, _) => {
             let vault = if let Host::Vault(vault) = host { vault.clone() } else { None };
@@ -287,11 +294,18 @@ async fn finish(
             (response, reason)
         }
     };
-    let public_success = ctx.principal.is_anonymous() && response.status < 400;
-    if ctx.is_recorded() || public_success {
+    if ctx.is_recorded() {
+        if ctx.recorded_status().is_some_and(|recorded| recorded != response.status) {
+            tracing::error!(request = %ctx.request_id, status = response.status, "the record has another status");
+        }
         return response;
     }
-    if ctx.principal.is_anonymous() && !services.flood.admit(ctx.now) {
+    let single = match response.status {
+        _ if !ctx.principal.is_anonymous() => true,
+        ..400 => services.flood.admit_read(ctx.now),
+        _ => services.flood.admit(ctx.now),
+    };
+    if !single {
         return response;
     }
     let mut record = Record::of(ctx, operation);

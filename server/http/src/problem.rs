@@ -8,7 +8,7 @@ use strongroom_domain::{
     admin::AdminError,
     decision::{Denial, DenyReason},
     entrance::EntranceError,
-    record::NoRecord,
+    record::{NoRecord, Outcome},
     secrets::SecretError,
     sign_in::TokenRejected,
 };
@@ -140,6 +140,23 @@ impl Problem {
             _ => response,
         }
     }
+}
+
+/// The status with which an outcome will be answered, for its record. None for reasons that are not
+/// listed here: better no status than a wrong one. The edge compares it with the answer it sends.
+pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
+    Some(match (outcome, reason) {
+        (_, "tampered") => 500,
+        (_, "unavailable" | "no-record" | "issuer-unavailable" | "signing-failed") => 503,
+        (Outcome::Allowed, _) => return None,
+        (Outcome::Unauthenticated, _) => 401,
+        (Outcome::Denied, _) => 403,
+        (Outcome::Failed, "disabled" | "purge-protected" | "grants-more-than-held") => 403,
+        (Outcome::Failed, "not-found" | "deleted-not-found" | "vault-not-found") => 404,
+        (Outcome::Failed, "deleted-but-recoverable" | "vault-exists" | "contended") => 409,
+        (Outcome::Failed, "invalid") => 400,
+        (Outcome::Failed, _) => return None,
+    })
 }
 
 impl From<TargetError> for Problem {

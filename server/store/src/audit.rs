@@ -3,9 +3,9 @@
 
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
-    sea_query::{Expr, LikeExpr, OnConflict},
+    ColumnTrait, Condition, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
+    sea_query::{Expr, Func, LikeExpr, OnConflict},
 };
 use strongroom_domain::{
     permit::{Held, Permit},
@@ -119,6 +119,23 @@ impl Store {
         if let Some(principal) = &filter.principal {
             query = query.filter(contains(Column::Principal, principal));
         }
+        if let Some(operation) = &filter.operation {
+            let found = match self.reader.get_database_backend() {
+                DbBackend::Postgres => Func::cust("strpos"),
+                _ => Func::cust("instr"),
+            };
+            let place = found.arg(Expr::col(Column::Body)).arg(operation_in_body(operation)?);
+            query = query.filter(Expr::from(place).gt(0));
+        }
+        if let Some(id) = filter.id {
+            query = query.filter(Column::Id.eq(id));
+        }
+        if let Some(from) = filter.from {
+            query = query.filter(Column::At.gte(from));
+        }
+        if let Some(until) = filter.until {
+            query = query.filter(Column::At.lt(until));
+        }
         if let Some(before) = filter.before {
             let Some(mark) =
                 audit_record::Entity::find_by_id(before).one(&self.reader).await.map_err(|e| unavailable(&e))?
@@ -146,17 +163,28 @@ impl Store {
 
 /// Whether the column contains the text, both folded to lower case (ASCII).
 fn contains(column: audit_record::Column, text: &str) -> Expr {
-    let folded = rows::filter_text(text);
-    let mut pattern = String::with_capacity(folded.len() + 2);
+    Expr::col(column).like(escaped(&rows::filter_text(text)))
+}
+
+/// How an operation stands in a body. Inside a text of a body every quotation mark is escaped, so
+/// nothing that a caller wrote can look like this.
+fn operation_in_body(operation: &str) -> Result<String, StoreError> {
+    let text = serde_json::to_string(operation).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+    Ok(format!("\"operation\":{text},"))
+}
+
+/// A pattern for texts that contain this one.
+fn escaped(text: &str) -> LikeExpr {
+    let mut pattern = String::with_capacity(text.len() + 2);
     pattern.push('%');
-    for letter in folded.chars() {
+    for letter in text.chars() {
         if matches!(letter, '%' | '_' | '\\') {
             pattern.push('\\');
         }
         pattern.push(letter);
     }
     pattern.push('%');
-    Expr::col(column).like(LikeExpr::new(pattern).escape('\\'))
+    LikeExpr::new(pattern).escape('\\')
 }
 
 /// Writes something, so that this transaction stands behind every earlier one also on the disk: if

@@ -8,15 +8,20 @@ mod committer;
 mod flood;
 mod recorder;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use changed::{ChangedRow, RowKind, tag_digest};
 pub use committer::{Committer, CommitterHealth, NoRecord, spawn};
-pub use flood::FloodGate;
+pub use flood::{Counted, FloodGate};
 pub use recorder::{HowItWent, Recorder};
 
 use crate::{change::PermittedChange, decision::Stage, policy::PolicyRequest, principal::PrincipalId};
+
+/// Longest reason that a person may state, in characters.
+pub const MAX_STATED_REASON: usize = 200;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -63,6 +68,13 @@ pub struct Record {
     pub principal: Option<PrincipalId>,
     /// `user`, `workload`, `system` or `anonymous`.
     pub principal_kind: String,
+    /// The claims of the credential that the issuer's mapping selects and judging may use; nothing
+    /// else of a token is kept, and no name or address of a person is mapped.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, String>,
+    /// Groups of the principal that a grant rested on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     /// Client address.
     pub client: String,
     /// Listener that took the connection.
@@ -91,7 +103,12 @@ pub struct Record {
     pub outcome: Outcome,
     /// Machine-readable reason; `ok` when done.
     pub reason: String,
-    /// HTTP status, where the edge wrote the record.
+    /// Why, in the words of the person who asked for a value. Free text: at most
+    /// [`MAX_STATED_REASON`] characters, without control characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated_reason: Option<String>,
+    /// HTTP status of the answer. None for what is not answered by itself: jobs, and the further
+    /// reads of one page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// How many alike this record stands for, when floods are counted.
@@ -102,6 +119,10 @@ pub struct Record {
     /// What each stage of the gate said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trace: Vec<Stage>,
+    /// SHA-256 of the trace as it stands here (its JSON), hexadecimal: the name by which a
+    /// decision's course can be compared with another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_digest: Option<String>,
     /// Revision of the vault's settings that were in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings_revision: Option<i64>,
@@ -142,6 +163,14 @@ pub struct RecordFilter {
     pub object: Option<String>,
     /// Only principals whose subject contains this.
     pub principal: Option<String>,
+    /// Only this operation, exactly.
+    pub operation: Option<String>,
+    /// Only the record of this decision.
+    pub id: Option<Uuid>,
+    /// Only requests that arrived at this moment or later, Unix milliseconds.
+    pub from: Option<i64>,
+    /// Only requests that arrived before this moment, Unix milliseconds.
+    pub until: Option<i64>,
     /// Only records before this one (exclusive), for the next page.
     pub before: Option<Uuid>,
     /// At most this many, 1 to 1,000.
@@ -163,4 +192,22 @@ pub struct Checkpoint {
     pub key_id: String,
     /// Ed25519 signature over the canonical body (`strongroom_crypto::CheckpointBody`).
     pub signature: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an earlier release wrote: it must be read, and be written again byte for byte, because
+    /// the chain is over these bytes.
+    #[test]
+    fn records_of_earlier_releases_stay_as_they_were_written() {
+        for body in [
+            r#"{"id":"01900000-0000-7000-8000-000000000001","at":1,"principal_kind":"anonymous","client":"127.0.0.1","listener":"main","operation":"SecretGet","outcome":"unauthenticated","reason":"token-missing","status":401,"duration_micros":0}"#,
+            r#"{"id":"01900000-0000-7000-8000-000000000002","at":2,"principal":{"issuer":"i","subject":"s"},"principal_kind":"workload","client":"::1","listener":"main","operation":"SecretSet","vault":"demo","kind":"secret","object":"db","version":"00","revision":7,"outcome":"allowed","reason":"ok","duration_micros":1000,"trace":[{"stage":"grants","effect":"allow","reason":"Owner","detail":"01900000-0000-7000-8000-000000000003"}],"settings_revision":3}"#,
+        ] {
+            let record: Record = serde_json::from_str(body).unwrap();
+            assert_eq!(serde_json::to_string(&record).unwrap(), body);
+        }
+    }
 }

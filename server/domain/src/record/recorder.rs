@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::{
     change::PermittedChange,
     context::RequestContext,
+    decision::Stage,
     permit::Held,
     principal::Principal,
     record::{Committer, Entry, NoRecord, Outcome, Record, Settled},
@@ -167,10 +168,13 @@ impl Recorder {
         }
         let elapsed = self.clock.now_millis().saturating_sub(ctx.now).max(0);
         record.duration_micros = elapsed.unsigned_abs().saturating_mul(1000);
+        record.status = record.status.or_else(|| ctx.status_of(record.outcome, &record.reason));
+        record.trace_digest = digest(&record.trace);
+        let status = record.status;
         let fate = self.committer.submit(Entry { record, change }).await;
         // With an unknown fate too: a second record of this id could be taken for the first.
         if matches!(fate, Ok(Settled::Recorded) | Err(NoRecord::Unknown)) {
-            ctx.mark_recorded();
+            ctx.mark_recorded(status);
         }
         fate
     }
@@ -186,6 +190,14 @@ fn of_one_request(ctx: &RequestContext, record: &Record, held: &[Uuid]) -> Resul
     }
 }
 
+fn digest(trace: &[Stage]) -> Option<String> {
+    if trace.is_empty() {
+        return None;
+    }
+    let json = serde_json::to_vec(trace).ok()?;
+    Some(data_encoding::HEXLOWER.encode(&strongroom_crypto::sha256(&json)))
+}
+
 impl Record {
     /// The part of a record that every request has.
     #[must_use]
@@ -196,6 +208,8 @@ impl Record {
             at: ctx.now,
             principal: (!anonymous).then(|| ctx.principal.id.clone()),
             principal_kind: if anonymous { "anonymous" } else { ctx.principal.kind.as_str() }.to_owned(),
+            claims: ctx.principal.claims.clone(),
+            groups: Vec::new(),
             client: ctx.client.to_canonical().to_string(),
             listener: ctx.listener.to_owned(),
             operation: operation.to_owned(),
@@ -207,10 +221,12 @@ impl Record {
             changed: Vec::new(),
             outcome: Outcome::Failed,
             reason: String::new(),
+            stated_reason: ctx.stated_reason().map(str::to_owned),
             status: None,
             count: None,
             duration_micros: 0,
             trace: Vec::new(),
+            trace_digest: None,
             settings_revision: None,
             input: None,
         }

@@ -294,6 +294,10 @@ fn matches(filter: &RecordFilter, record: &Record) -> bool {
     };
     filter.outcome.is_none_or(|outcome| outcome == record.outcome)
         && filter.vault.as_ref().is_none_or(|vault| record.vault.as_ref() == Some(vault))
+        && filter.operation.as_ref().is_none_or(|operation| record.operation == *operation)
+        && filter.id.is_none_or(|id| record.id == id)
+        && filter.from.is_none_or(|from| record.at >= from)
+        && filter.until.is_none_or(|until| record.at < until)
         && contains(&filter.object, record.object.as_deref())
         && contains(&filter.principal, record.principal.as_ref().map(|p| p.subject.as_str()))
 }

@@ -52,6 +52,16 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
     }
 }
 
+/// The status of a route's answer when all went well, for records: they are written before it.
+pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
+    match endpoint {
+        Endpoint::VaultCreate | Endpoint::AssignmentAdd | Endpoint::WorkloadCreate => 201,
+        Endpoint::DeletedPurge => 204,
+        Endpoint::SignInCallback | Endpoint::SignOut => 303,
+        _ => 200,
+    }
+}
+
 /// Routes of a vault's host.
 pub(crate) async fn vault_site(
     services: &Services,

@@ -2,7 +2,7 @@
 
 use strongroom_domain::{
     names::ObjectKind,
-    record::{Outcome as Ended, Record},
+    record::{Outcome as Ended, Record, RecordFilter},
     secret::Page,
 };
 use strongroom_web::{AuditFilter, AuditPage, AuditRow, ChainBadge, Outcome, PrincipalKind};
@@ -36,7 +36,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         ),
     };
     // The page has no field for a vault: a filter that cannot be seen must not be in force.
-    let filter = strongroom_domain::record::RecordFilter { vault: None, ..filter };
+    let filter = RecordFilter { vault: None, operation: None, id: None, from: None, until: None, ..filter };
     let (principal, object) = (filter.principal.clone(), filter.object.clone());
     let address = |before: Option<&str>| {
         links::audit(outcome.map(Outcome::as_query), principal.as_deref(), object.as_deref(), before)
@@ -96,6 +96,9 @@ fn row(record: &Record, own_issuer: &str) -> AuditRow {
 
 fn reason(record: &Record) -> Option<String> {
     let reason = Some(record.reason.as_str()).filter(|reason| !reason.is_empty() && *reason != "ok");
+    if let Some(stated) = &record.stated_reason {
+        return Some(reason.map_or_else(|| format!("“{stated}”"), |reason| format!("{reason}, “{stated}”")));
+    }
     match (reason, record.count) {
         (reason, None) => reason.map(str::to_owned),
         (reason, Some(count)) => Some(format!("{}, {} times", reason.unwrap_or("counted"), view::grouped(count))),

@@ -70,6 +70,8 @@ pub(super) async fn reveal(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     session::check_form(viewer, request)?;
     let Named { vault, name, version } = Named::of(viewer)?;
     let ctx = &viewer.call.ctx;
+    let reason = session::field(request, RevealForm::REASON_FIELD).unwrap_or_default();
+    ctx.state_reason(reason.trim()).map_err(|unfit| Problem::bad_parameter(format!("{unfit}.")))?;
     let opened = viewer.services.secrets.get(ctx, &vault, &name, version.as_ref()).await?;
     let item = SecretItem { secret: opened.secret, version: opened.meta };
     let shown = (item.secret.current != item.version.version).then(|| item.version.version.clone());
@@ -80,7 +82,7 @@ pub(super) async fn reveal(viewer: &Viewer<'_>, request: &Request) -> Result<Res
         SHOWN_SECONDS,
         ctx.request_id.to_string(),
         view::moment_millis(ctx.now),
-        None,
+        ctx.stated_reason().map(str::to_owned),
         hide_href.clone(),
     );
     drop(opened.value);
@@ -120,7 +122,7 @@ async fn fill_in(
         reveal: no_reveal.is_none().then(|| RevealForm {
             action: links::reveal(vault, name, &meta.version),
             csrf_token: viewer.form_token(),
-            reason: ReasonField::Absent,
+            reason: ReasonField::Optional,
             error: None,
             shown_for_seconds: SHOWN_SECONDS,
         }),

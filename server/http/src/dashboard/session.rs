@@ -85,6 +85,16 @@ pub(super) fn check_form(viewer: &Viewer<'_>, request: &Request) -> Result<(), P
     accept_form(request, viewer.services.addresses.base(), &token)
 }
 
+/// A text field of a form that was accepted; none when it is absent or given twice.
+pub(super) fn field(request: &Request, name: &str) -> Option<String> {
+    let fields = paths::query(std::str::from_utf8(&request.body).ok()?).ok()?;
+    let mut sent = fields.into_iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+    match (sent.next(), sent.next()) {
+        (Some(value), None) => Some(value),
+        _ => None,
+    }
+}
+
 fn accept_form(request: &Request, base: &str, token: &str) -> Result<(), Problem> {
     if request.origin.as_deref() != Some(base) {
         return Err(Problem::foreign_form());

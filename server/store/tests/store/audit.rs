@@ -148,6 +148,21 @@ async fn filters_and_pages(place: Place) {
     let principal = RecordFilter { principal: Some("da5".into()), vault: Some("two".into()), ..at_most(9) };
     assert_eq!(only(principal).await, expect(&|r| r.principal.as_ref().unwrap().subject == "Ada5"));
 
+    let window = RecordFilter { from: Some(1001), until: Some(1002), ..at_most(9) };
+    assert_eq!(only(window).await, expect(&|r| r.at == 1001));
+    let decision = RecordFilter { id: Some(written[2].id), ..at_most(9) };
+    assert_eq!(only(decision).await, [written[2].id]);
+    let mut hostile = record("Other");
+    hostile.at = 0;
+    hostile.stated_reason = Some(r#"","operation":"Op","vault":""#.into());
+    s.put(Entry { record: hostile.clone(), change: None }).await;
+    let operation = |name: &str| RecordFilter { operation: Some(name.into()), ..at_most(9) };
+    assert_eq!(only(operation("Op")).await, expect(&|_| true), "text of a caller is no operation");
+    assert_eq!(only(operation("Other")).await, [hostile.id]);
+    assert_eq!(only(operation("op")).await, Vec::<Uuid>::new(), "exactly");
+    assert_eq!(only(operation("O%")).await, Vec::<Uuid>::new());
+    assert_eq!(only(operation("op\"")).await, Vec::<Uuid>::new());
+
     let (mut seen, mut before) = (Vec::new(), None);
     loop {
         let page = page(&s, RecordFilter { before, ..at_most(2) }).await;
@@ -159,7 +174,7 @@ async fn filters_and_pages(place: Place) {
         }
     }
     seen.sort_by_key(|r| std::cmp::Reverse((r.at, r.id)));
-    assert_eq!(seen.len(), 7, "six and the vault's");
+    assert_eq!(seen.len(), 8, "six, the vault's and the hostile one");
     assert!(written.iter().all(|r| seen.contains(r)));
     assert_eq!(page(&s, RecordFilter { before: Some(Uuid::nil()), ..at_most(2) }).await.items, []);
 }

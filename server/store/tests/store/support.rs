@@ -201,6 +201,9 @@ pub(crate) fn record(operation: &str) -> Record {
         at: i64::try_from(id.as_u128() & 0xffff_ffff).unwrap(),
         principal: None,
         principal_kind: "system".into(),
+        claims: BTreeMap::new(),
+        groups: Vec::new(),
+        stated_reason: None,
         client: "127.0.0.1".into(),
         listener: "main".into(),
         operation: operation.into(),
@@ -216,6 +219,7 @@ pub(crate) fn record(operation: &str) -> Record {
         count: None,
         duration_micros: 1,
         trace: Vec::new(),
+        trace_digest: None,
         settings_revision: None,
         input: None,
     }

@@ -5,6 +5,7 @@ use strongroom_domain::{
     record::{Outcome, Record, RecordFilter},
     secret::Page,
 };
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use crate::{
@@ -43,9 +44,18 @@ pub(crate) fn audit_filter(request: &Request, (default, most): (usize, usize)) -
         ),
         None => None,
     };
-    let before = match given("before") {
-        Some(text) => Some(Uuid::try_parse(text).map_err(|_| Problem::bad_parameter("before is a record's id."))?),
-        None => None,
+    let id = |name| match given(name) {
+        Some(text) => {
+            Uuid::try_parse(text).map(Some).map_err(|_| Problem::bad_parameter(format!("{name} is a record's id.")))
+        }
+        None => Ok(None),
+    };
+    let moment = |name| match given(name) {
+        Some(text) => moment(text).map(Some).ok_or_else(|| {
+            let forms = "a moment: 2026-01-31T12:00:00Z (RFC 3339) or Unix milliseconds";
+            Problem::bad_parameter(format!("{name} is {forms}."))
+        }),
+        None => Ok(None),
     };
     let limit = match given("limit") {
         Some(text) => text
@@ -60,7 +70,34 @@ pub(crate) fn audit_filter(request: &Request, (default, most): (usize, usize)) -
         vault: bounded("vault")?,
         object: bounded("object")?.map(|o| o.to_ascii_lowercase()),
         principal: bounded("principal")?,
-        before,
+        operation: bounded("operation")?,
+        id: id("id")?,
+        from: moment("from")?,
+        until: moment("until")?,
+        before: id("before")?,
         limit,
     })
+}
+
+/// Unix milliseconds.
+fn moment(text: &str) -> Option<i64> {
+    if let Ok(millis) = text.parse() {
+        return Some(millis);
+    }
+    let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moment;
+
+    #[test]
+    fn moments_are_read_in_both_forms() {
+        assert_eq!(moment("1700000000123"), Some(1_700_000_000_123));
+        assert_eq!(moment("2023-11-14T22:13:20.123Z"), Some(1_700_000_000_123));
+        assert_eq!(moment("2023-11-14T23:13:20+01:00"), Some(1_700_000_000_000));
+        assert_eq!(moment("yesterday"), None);
+        assert_eq!(moment("99999999999999999999"), None);
+    }
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod reading;
 mod sign_in;
+mod walk;
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -77,13 +78,13 @@ impl SignIn for Provider {
     }
 }
 
-/// Nobody has a credential here but by signing in.
+/// Nobody has a client credential here; the token of a person is `person-` and their name.
 struct Nobody;
 
 #[async_trait]
 impl Authenticator for Nobody {
-    async fn authenticate(&self, _: &str, _: i64) -> Result<Arc<Principal>, TokenRejected> {
-        Err(TokenRejected::Invalid("token-malformed"))
+    async fn authenticate(&self, token: &str, _: i64) -> Result<Arc<Principal>, TokenRejected> {
+        token.strip_prefix("person-").map(person).ok_or(TokenRejected::Invalid("token-malformed"))
     }
 }
 
@@ -99,8 +100,8 @@ impl Credentials for Nobody {
 }
 
 impl TokenDesk for Nobody {
-    fn discovery(&self, _: &str, _: bool) -> Option<Value> {
-        None
+    fn discovery(&self, tenant: &str, _: bool) -> Option<Value> {
+        (tenant == "11").then_some(Value::Null)
     }
 
     fn keys(&self) -> Value {
