@@ -30,6 +30,7 @@ pub mod credential;
 pub mod entropy;
 pub mod envelope;
 pub mod mac;
+pub mod merkle;
 pub mod root;
 pub mod secret;
 pub mod sign;
