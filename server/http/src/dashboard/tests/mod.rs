@@ -156,6 +156,26 @@ impl Page {
     }
 }
 
+/// A request to the base host with nothing to show.
+fn raw(method: &str, target: &str) -> RawRequest {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    RawRequest {
+        method: method.into(),
+        authority: "vault.localhost:8443".into(),
+        path: path.into(),
+        query: query.into(),
+        authorization: None,
+        cookies: None,
+        origin: None,
+        content_type: (method == "POST").then(|| "application/x-www-form-urlencoded".into()),
+        client_request_id: None,
+        if_match: None,
+        body: Ok(Zeroizing::default()),
+        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        listener: "test",
+    }
+}
+
 impl Story {
     fn start() -> Self {
         let (world, vault, ada) = (World::start().unwrap(), demo().unwrap(), person("ada"));
@@ -213,21 +233,11 @@ impl Story {
     }
 
     async fn send(&self, method: &str, target: &str, cookies: &str, origin: Option<&str>, body: &str) -> Page {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let raw = RawRequest {
-            method: method.into(),
-            authority: "vault.localhost:8443".into(),
-            path: path.into(),
-            query: query.into(),
-            authorization: None,
             cookies: (!cookies.is_empty()).then(|| cookies.into()),
             origin: origin.map(Into::into),
-            if_match: None,
-            content_type: (method == "POST").then(|| "application/x-www-form-urlencoded".into()),
-            client_request_id: None,
             body: Ok(Zeroizing::new(body.as_bytes().to_vec())),
-            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            listener: "test",
+            ..raw(method, target)
         };
         let response = answer(self.services.clone(), raw).await;
         let text = String::from_utf8_lossy(&response.body).into_owned();

@@ -2,8 +2,6 @@
 //! as a stranger, and so is what is no request to any route. The record is the answer's own and
 //! tells the answer's own status.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use strongroom_domain::record::{Outcome, Record};
 use zeroize::Zeroizing;
 
@@ -14,23 +12,8 @@ use crate::{
     routes::{Access, Endpoint, ROUTES, Route, Site},
 };
 
-/// A request with everything about it to be chosen.
 fn raw(method: &str, authority: &str, target: &str) -> RawRequest {
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    RawRequest {
-        method: method.into(),
-        authority: authority.into(),
-        path: path.into(),
-        query: query.into(),
-        authorization: None,
-        cookies: None,
-        origin: None,
-        content_type: None,
-        client_request_id: None,
-        body: Ok(Zeroizing::new(Vec::new())),
-        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        listener: "test",
-    }
+    RawRequest { authority: authority.into(), content_type: None, ..super::raw(method, target) }
 }
 
 fn of_route(route: &Route, version: &str) -> RawRequest {
