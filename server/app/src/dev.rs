@@ -168,7 +168,7 @@ async fn set_up(
         Ok(Pair { client_id: workload.client_id.to_string(), client_secret: secret })
     };
     let assign = async |grantee: Grantee, role: Role, scope: ScopeRequest| -> anyhow::Result<()> {
-        admin.add_assignment(&system_request(clock, "dev-setup")?, grantee, role, &scope).await?;
+        admin.add_assignment(&system_request(clock, "dev-setup")?, (grantee, role), &scope).await?;
         Ok(())
     };
     let own = |pair: &Pair| Grantee::Principal {

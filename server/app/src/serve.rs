@@ -128,7 +128,7 @@ async fn appoint(node: &Node, clock: &dyn Clock, administrators: Vec<Administrat
         };
         let ctx = system_request(clock, "first-start")?;
         let everywhere = strongroom_domain::admin::ScopeRequest::Server;
-        node.services.admin.add_assignment(&ctx, grantee, Role::Owner, &everywhere).await?;
+        node.services.admin.add_assignment(&ctx, (grantee, Role::Owner), &everywhere).await?;
     }
     Ok(())
 }

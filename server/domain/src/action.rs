@@ -12,7 +12,7 @@ macro_rules! actions {
             /// Every action, for matrices and tests.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The data action that a role definition must contain (Azure role-based access control).
+            /// The action or data action that a role definition must contain (Azure role-based access control).
             #[must_use]
             pub fn data_action(self) -> &'static str {
                 match self { $(Self::$variant => $data_action,)* }
@@ -58,6 +58,10 @@ actions! {
     VaultRead = "Microsoft.KeyVault/vaults/read", "VaultGet";
     /// Give somebody a role.
     AssignmentAdd = "Microsoft.Authorization/roleAssignments/write", "RoleAssignmentCreate";
+    /// See who holds which role.
+    AssignmentRead = "Microsoft.Authorization/roleAssignments/read", "RoleAssignmentRead";
+    /// Take a role away.
+    AssignmentRemove = "Microsoft.Authorization/roleAssignments/delete", "RoleAssignmentDelete";
     /// Make a workload identity.
     WorkloadCreate = "Strongroom/workloads/write", "WorkloadCreate";
     /// Read audit records.
@@ -66,4 +70,15 @@ actions! {
     TokenIssue = "Strongroom/token/issue", "Authentication";
     /// Begin or end a dashboard session.
     SessionChange = "Strongroom/session/write", "Session";
+}
+
+impl Action {
+    /// Whether it is an action on what is in a vault (Azure: data action), not on the vault or the
+    /// installation. Only data actions follow a vault's access mode; management is role-based alone.
+    #[must_use]
+    pub fn is_data(self) -> bool {
+        const IN_A_VAULT: [&str; 3] = ["secrets/", "keys/", "certificates/"];
+        let inside = self.data_action().strip_prefix("Microsoft.KeyVault/vaults/");
+        inside.is_some_and(|rest| IN_A_VAULT.iter().any(|kind| rest.starts_with(kind)))
+    }
 }

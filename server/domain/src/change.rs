@@ -1,12 +1,14 @@
 //! Changes: everything that can be written, as data, so that one transaction can carry a change
 //! together with its audit record. A change without a permit cannot be built.
 
+use uuid::Uuid;
+
 use crate::{
     action::Action,
     grant::{Assignment, Scope},
     identity::{Session, Workload},
     names::ObjectKind,
-    permit::Permit,
+    permit::{ObjectRef, Permit},
     secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
     vault::Vault,
 };
@@ -39,6 +41,13 @@ pub enum Change {
     PutVault(Box<Vault>),
     /// A grant.
     AddAssignment(Box<Assignment>),
+    /// A grant is taken away.
+    RemoveAssignment {
+        /// The grant.
+        assignment: Box<Assignment>,
+        /// Another grant that must still be there: the last way in is never taken away.
+        remaining: Option<Uuid>,
+    },
     /// A workload, new or changed.
     PutWorkload(Box<Workload>),
     /// A dashboard session begins.
@@ -115,17 +124,24 @@ fn fits(permit: &Permit, change: &Change) -> bool {
                 && object.vault.as_ref().is_some_and(|(id, name)| *id == new.id && *name == new.name)
                 && permit.revision().is_some_and(|judged| judged.checked_add(1) == Some(new.revision))
         }
-        (Change::AddAssignment(new), Action::AssignmentAdd) => match &new.scope {
-            Scope::Server => object.kind == ObjectKind::Server,
-            Scope::Vault { vault: scope } => object.kind == ObjectKind::Vault && vault == Some(*scope),
-            Scope::Object { vault: scope, kind, name } => {
-                object.kind == *kind && vault == Some(*scope) && object.name.as_ref() == Some(name)
-            }
-        },
+        (Change::AddAssignment(new), Action::AssignmentAdd) => is_of(object, &new.scope),
+        (Change::RemoveAssignment { assignment, .. }, Action::AssignmentRemove) => is_of(object, &assignment.scope),
         (Change::PutWorkload(_), Action::WorkloadCreate)
         | (Change::BeginSession(_) | Change::EndSession { .. }, Action::SessionChange) => {
             object.kind == ObjectKind::Server
         }
         _ => false,
+    }
+}
+
+/// Whether a scope is exactly the permitted object.
+fn is_of(object: &ObjectRef, scope: &Scope) -> bool {
+    let vault = object.vault.as_ref().map(|(id, _)| *id);
+    match scope {
+        Scope::Server => object.kind == ObjectKind::Server,
+        Scope::Vault { vault: scope } => object.kind == ObjectKind::Vault && vault == Some(*scope),
+        Scope::Object { vault: scope, kind, name } => {
+            object.kind == *kind && vault == Some(*scope) && object.name.as_ref() == Some(name)
+        }
     }
 }

@@ -293,7 +293,8 @@ impl Gate {
                 return Err(trace.deny("grants", unreadable(&error), None));
             }
         };
-        for assignment in assignments.iter().filter(|a| a.allows(&ctx.principal, ask.action, target)) {
+        let allowing = assignments.iter().filter(|a| a.role.allows(ask.action));
+        for assignment in allowing.filter(|a| a.concerns(&ctx.principal, target, ctx.now)) {
             if self.keyring.verify_assignment(assignment).is_ok() {
                 trace.allow("grants", assignment.role.name(), Some(assignment.id.to_string()));
                 return Ok(());

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    action::Action,
     names::{ObjectKind, ObjectName, VaultId},
     principal::{Grantee, Principal},
     role::Role,
@@ -55,6 +54,35 @@ impl Scope {
             }
         }
     }
+
+    /// The target that stands for everything at this scope.
+    #[must_use]
+    pub fn target(&self) -> Target<'_> {
+        match self {
+            Self::Server => Target { vault: None, kind: ObjectKind::Server, name: None },
+            Self::Vault { vault } => Target { vault: Some(*vault), kind: ObjectKind::Vault, name: None },
+            Self::Object { vault, kind, name } => Target { vault: Some(*vault), kind: *kind, name: Some(name) },
+        }
+    }
+
+    /// Whether `other` is this scope or lies below it.
+    #[must_use]
+    pub fn contains(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Server, _) => true,
+            (_, Self::Server) => false,
+            (wide, narrow) => wide.covers(narrow.target()),
+        }
+    }
+
+    /// The vault it is in, if it is in one.
+    #[must_use]
+    pub fn vault(&self) -> Option<VaultId> {
+        match self {
+            Self::Server => None,
+            Self::Vault { vault } | Self::Object { vault, .. } => Some(*vault),
+        }
+    }
 }
 
 /// One grant. Authenticated by `tag`, so a hand-made row grants nothing.
@@ -70,6 +98,9 @@ pub struct Assignment {
     pub scope: Scope,
     /// Since when, Unix milliseconds.
     pub created_at: i64,
+    /// When it ends, Unix milliseconds: from then on it grants nothing. None for no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<i64>,
     /// HMAC-SHA256 over everything above, under a key of the installation.
     #[serde(skip)]
     pub tag: Vec<u8>,
@@ -81,12 +112,55 @@ impl Assignment {
     /// # Errors
     /// None in practice: the fields are plain data. Kept as a result so that nothing can panic.
     pub fn authenticated(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(&(&self.id, &self.grantee, &self.role, &self.scope, self.created_at))
+        match self.ends_at {
+            // Rows from before there were ends have this form.
+            None => serde_json::to_vec(&(&self.id, &self.grantee, &self.role, &self.scope, self.created_at)),
+            Some(ends_at) => {
+                serde_json::to_vec(&(&self.id, &self.grantee, &self.role, &self.scope, self.created_at, ends_at))
+            }
+        }
     }
 
-    /// Whether this assignment allows the principal to do `action` to `target`.
+    /// Whether it still counts at this moment (Unix milliseconds).
     #[must_use]
-    pub fn allows(&self, principal: &Principal, action: Action, target: Target<'_>) -> bool {
-        self.role.allows(action) && self.scope.covers(target) && self.grantee.covers(principal)
+    pub fn counts_at(&self, now: i64) -> bool {
+        self.ends_at.is_none_or(|end| now < end)
+    }
+
+    /// Whether it counts at least as long as something that ends then.
+    #[must_use]
+    pub fn lasts_until(&self, end: Option<i64>) -> bool {
+        match (self.ends_at, end) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(own), Some(other)) => own >= other,
+        }
+    }
+
+    /// Whether this assignment concerns the principal and the target at this moment.
+    #[must_use]
+    pub fn concerns(&self, principal: &Principal, target: Target<'_>, now: i64) -> bool {
+        self.counts_at(now) && self.scope.covers(target) && self.grantee.covers(principal)
+    }
+}
+
+/// Which assignments to list. Everything that is said must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AssignmentFilter {
+    /// Only at this scope or below it.
+    pub within: Option<Scope>,
+    /// Only at one of these scopes, unless empty.
+    pub at: Vec<Scope>,
+    /// Only for this grantee.
+    pub grantee: Option<Grantee>,
+}
+
+impl AssignmentFilter {
+    /// Whether it is one of them.
+    #[must_use]
+    pub fn matches(&self, assignment: &Assignment) -> bool {
+        self.within.as_ref().is_none_or(|scope| scope.contains(&assignment.scope))
+            && (self.at.is_empty() || self.at.contains(&assignment.scope))
+            && self.grantee.as_ref().is_none_or(|grantee| *grantee == assignment.grantee)
     }
 }

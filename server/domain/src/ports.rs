@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
-    grant::Assignment,
+    grant::{Assignment, AssignmentFilter},
     identity::{Session, Workload},
     names::{ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{Held, Permit},
@@ -107,6 +107,27 @@ pub trait GrantStore: Send + Sync {
     /// # Errors
     /// When the store cannot say.
     async fn assignments(&self, principal: &Principal) -> Result<Arc<Vec<Assignment>>, StoreError>;
+
+    /// One assignment by its id, for judging what is to be done with it.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn assignment(&self, id: Uuid) -> Result<Option<Assignment>, StoreError>;
+
+    /// The assignments on the installation itself, for judging whether one may go.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn installation_assignments(&self) -> Result<Vec<Assignment>, StoreError>;
+
+    /// Assignments in order of their ids, after `after` (exclusive).
+    async fn list_assignments(
+        &self,
+        permit: Permit,
+        filter: &AssignmentFilter,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Held<Result<Page<Assignment>, StoreError>>;
 }
 
 /// Secrets.

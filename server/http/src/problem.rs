@@ -282,6 +282,13 @@ impl From<AdminError> for Problem {
             AdminError::GrantsMoreThanHeld(_) => {
                 Self::new(403, "Forbidden", "grants-more-than-held", message).inner("ForbiddenByRbac")
             }
+            AdminError::AssignmentNotFound => {
+                Self::new(404, "RoleAssignmentNotFound", "assignment-not-found", "There is no such role assignment.")
+            }
+            AdminError::AssignmentExists => {
+                Self::new(409, "Conflict", "assignment-exists", message).inner("RoleAssignmentExists")
+            }
+            AdminError::LastOwner => Self::new(409, "Conflict", "last-owner", message).inner("LastOwner"),
             AdminError::Invalid(_) => Self::bad_parameter(message),
             AdminError::OtherRevision => Self::new(
                 412,

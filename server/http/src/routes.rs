@@ -61,7 +61,10 @@ routes! {
     Base Post "/api/v1/vaults" Bearer VaultCreate;
     Base Get "/api/v1/vaults/{vault}" Bearer VaultGet;
     Base Patch "/api/v1/vaults/{vault}" Bearer VaultUpdate;
+    Base Get "/api/v1/assignments" Bearer AssignmentList;
     Base Post "/api/v1/assignments" Bearer AssignmentAdd;
+    Base Get "/api/v1/assignments/{id}" Bearer AssignmentShow;
+    Base Delete "/api/v1/assignments/{id}" Bearer AssignmentRemove;
     Base Post "/api/v1/workloads" Bearer WorkloadCreate;
     Base Get "/api/v1/audit" Bearer AuditQuery;
     Base Get "/{tenant}/v2.0/.well-known/openid-configuration" Public TenantDiscoveryV2;

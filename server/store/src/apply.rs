@@ -14,6 +14,7 @@ use strongroom_domain::{
     ports::StoreError,
     secret::SecretMeta,
 };
+use uuid::Uuid;
 
 use crate::{
     entity::{assignment, secret, secret_version, session, vault, workload},
@@ -96,6 +97,16 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
         Change::AddAssignment(new) => {
             unchanged(db, permit).await?;
             insert(db, assignment::Entity::insert(rows::assignment_row(new)?.into_active_model())).await
+        }
+        Change::RemoveAssignment { assignment, remaining } => {
+            // Locked in this order by everybody: two who take each other's away wait for one another,
+            // and the database lets only one of them go on.
+            if let Some(remaining) = remaining {
+                let row = assignment::Entity::find_by_id(*remaining).select_only().column(assignment::Column::Id);
+                let found: Option<Uuid> = row.lock_shared().into_tuple().one(db).await?;
+                exactly_one(u64::from(found.is_some()))?;
+            }
+            exactly_one(assignment::Entity::delete_by_id(assignment.id).exec(db).await?.rows_affected)
         }
         Change::PutWorkload(new) => {
             let row = rows::workload_row(new)?;

@@ -74,7 +74,7 @@ impl Caches {
                 self.forget_secret(change.permit().object());
             }
             Change::PutVault(vault) => self.vaults.invalidate(&vault.name),
-            Change::AddAssignment(_) => self.assignments.clear(),
+            Change::AddAssignment(_) | Change::RemoveAssignment { .. } => self.assignments.clear(),
             Change::PutWorkload(workload) => self.workloads.invalidate(&workload.client_id),
             Change::BeginSession(session) => self.sessions.invalidate(&session.id_hash),
             Change::EndSession { id_hash } => self.sessions.invalidate(id_hash),

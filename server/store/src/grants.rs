@@ -3,17 +3,30 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use strongroom_domain::{
-    grant::Assignment,
+    action::Action,
+    grant::{Assignment, AssignmentFilter, Scope},
+    permit::{Held, Permit},
     ports::{GrantStore, StoreError},
     principal::{Grantee, Principal},
+    secret::Page,
 };
+use uuid::Uuid;
 
-use crate::{Store, entity::assignment, fault::unavailable, rows};
+use crate::{
+    Store,
+    entity::assignment,
+    fault::{damaged, unavailable},
+    rows,
+};
 
 /// Most keys in one statement: far below every bind limit.
 const KEYS_PER_SELECT: usize = 1000;
+/// Rows that a listing reads at once.
+const ROWS_PER_SELECT: u64 = 500;
+/// Most lines of a page.
+const MAX_PAGE: usize = 1000;
 
 #[async_trait]
 impl GrantStore for Store {
@@ -44,5 +57,72 @@ impl GrantStore for Store {
             caches.put_assignments(&keys, ticket, &found);
         }
         Ok(found)
+    }
+
+    async fn assignment(&self, id: Uuid) -> Result<Option<Assignment>, StoreError> {
+        let row = assignment::Entity::find_by_id(id).one(&self.reader).await.map_err(|e| unavailable(&e))?;
+        row.map(rows::assignment).transpose()
+    }
+
+    async fn installation_assignments(&self) -> Result<Vec<Assignment>, StoreError> {
+        let filter = AssignmentFilter { at: vec![Scope::Server], ..AssignmentFilter::default() };
+        Ok(self.find_assignments(&filter, None, usize::MAX).await?.items)
+    }
+
+    async fn list_assignments(
+        &self,
+        permit: Permit,
+        filter: &AssignmentFilter,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Held<Result<Page<Assignment>, StoreError>> {
+        if permit.action() != Action::AssignmentRead {
+            return permit.hold(Err(damaged("permit", "it is for something else")));
+        }
+        let found = self.find_assignments(filter, after, limit.clamp(1, MAX_PAGE)).await;
+        permit.hold(found)
+    }
+}
+
+impl Store {
+    /// Scopes are part of the authenticated body and have no column: rows are read in order until a
+    /// page is full. Listing is rare; judging goes by grantee.
+    async fn find_assignments(
+        &self,
+        filter: &AssignmentFilter,
+        mut after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Page<Assignment>, StoreError> {
+        let key = filter.grantee.as_ref().map(Grantee::key);
+        if key.as_ref().is_some_and(|key| key.contains('\0')) {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
+        let mut items: Vec<Assignment> = Vec::new();
+        loop {
+            let mut rows = assignment::Entity::find().order_by_asc(assignment::Column::Id).limit(ROWS_PER_SELECT);
+            if let Some(key) = &key {
+                rows = rows.filter(assignment::Column::GranteeKey.eq(key));
+            }
+            if let Some(after) = after {
+                rows = rows.filter(assignment::Column::Id.gt(after));
+            }
+            let rows = rows.all(&self.reader).await.map_err(|e| unavailable(&e))?;
+            let last = rows.last().map(|row| row.id);
+            for row in rows {
+                let found = rows::assignment(row)?;
+                if !filter.matches(&found) {
+                    continue;
+                }
+                if items.len() == limit {
+                    let next = items.last().map(|item| item.id.to_string());
+                    return Ok(Page { items, next });
+                }
+                items.push(found);
+            }
+            match last {
+                Some(last) => after = Some(last),
+                None => return Ok(Page { items, next: None }),
+            }
+        }
     }
 }

@@ -15,6 +15,7 @@
 
 mod browser;
 mod crash;
+mod grants;
 mod provider;
 mod routes;
 mod sdk;

@@ -7,7 +7,7 @@ mod vault;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-pub(crate) use assignment::AssignmentCommand;
+pub(crate) use assignment::{AssignmentCommand, Whom};
 pub(crate) use audit::AuditCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use secret::SecretCommand;
@@ -35,7 +35,7 @@ enum Command {
     /// Make vaults.
     #[command(subcommand)]
     Vault(VaultCommand),
-    /// Give roles.
+    /// Give, list and take away roles.
     #[command(subcommand)]
     Assignment(AssignmentCommand),
     /// Show and verify audit records.

@@ -2,36 +2,133 @@
 
 use anyhow::{Context as _, bail};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::text;
+use super::{table, text, utc};
 use crate::{
-    cli::AssignmentCommand,
+    cli::{AssignmentCommand, Connection, Output, Whom},
     client::{Client, at, base},
 };
 
+const PATH: [&str; 3] = ["api", "v1", "assignments"];
+
 pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
-    let AssignmentCommand::Add { role, scope, principal, group, workload, connection } = command;
-    let split = |text: &str| -> anyhow::Result<(String, String)> {
-        let (issuer, name) = text.rsplit_once('#').with_context(|| format!("{text} is not ISSUER#NAME"))?;
-        Ok((issuer.to_owned(), name.to_owned()))
-    };
-    let grantee = match (principal, group, workload) {
-        (Some(principal), ..) => {
-            let (issuer, subject) = split(&principal)?;
-            json!({ "role": role, "scope": scope, "issuer": issuer, "subject": subject })
+    match command {
+        AssignmentCommand::Add { role, scope, until, whom, connection } => {
+            add(&role, &scope, until.as_deref(), &whom, &connection).await
         }
-        (None, Some(group), _) => {
-            let (issuer, group) = split(&group)?;
-            json!({ "role": role, "scope": scope, "issuer": issuer, "group": group })
+        AssignmentCommand::List { scope, whom, output, connection } => list(&scope, &whom, output, &connection).await,
+        AssignmentCommand::Show { id, output, connection } => {
+            let base = base(&connection)?;
+            let client = Client::connect(&connection, &base).await?;
+            let found = client.send(Method::GET, at(&base, &[&PATH[..], &[&id]].concat(), &[])?, None).await?;
+            print(&[found], output);
+            Ok(())
         }
-        (None, None, Some(workload)) => json!({ "role": role, "scope": scope, "client_id": workload }),
-        (None, None, None) => bail!("say for whom: --principal, --group or --workload"),
-    };
-    let base = base(&connection)?;
-    let client = Client::connect(&connection, &base).await?;
-    let url = at(&base, &["api", "v1", "assignments"], &[])?;
-    let answer = client.send(Method::POST, url, Some(serde_json::to_vec(&grantee)?)).await?;
+        AssignmentCommand::Remove { id, connection } => {
+            let base = base(&connection)?;
+            let client = Client::connect(&connection, &base).await?;
+            client.send(Method::DELETE, at(&base, &[&PATH[..], &[&id]].concat(), &[])?, None).await?;
+            Ok(())
+        }
+    }
+}
+
+impl Whom {
+    /// As the API names a grantee; nothing when nobody was named.
+    pub(crate) fn fields(&self) -> anyhow::Result<Map<String, Value>> {
+        let split = |text: &str| -> anyhow::Result<(String, String)> {
+            let (issuer, name) = text.rsplit_once('#').with_context(|| format!("{text} is not ISSUER#NAME"))?;
+            Ok((issuer.to_owned(), name.to_owned()))
+        };
+        let mut fields = Map::new();
+        if let Some(principal) = &self.principal {
+            let (issuer, subject) = split(principal)?;
+            fields.insert("issuer".to_owned(), issuer.into());
+            fields.insert("subject".to_owned(), subject.into());
+        }
+        if let Some(group) = &self.group {
+            let (issuer, group) = split(group)?;
+            fields.insert("issuer".to_owned(), issuer.into());
+            fields.insert("group".to_owned(), group.into());
+        }
+        if let Some(workload) = &self.workload {
+            fields.insert("client_id".to_owned(), workload.clone().into());
+        }
+        Ok(fields)
+    }
+
+    /// As the API names a grantee.
+    pub(crate) fn required(&self) -> anyhow::Result<Map<String, Value>> {
+        let fields = self.fields()?;
+        if fields.is_empty() {
+            bail!("say for whom: --principal, --group or --workload");
+        }
+        Ok(fields)
+    }
+}
+
+/// A grantee of an answer, as it can be given to the command line again.
+pub(crate) fn grantee(of: &Value) -> String {
+    let part = |pointer| text(of, pointer);
+    match of.pointer("/type").and_then(Value::as_str) {
+        Some("group") => format!("group {}#{}", part("/issuer"), part("/group")),
+        _ => format!("{}#{}", part("/id/issuer"), part("/id/subject")),
+    }
+}
+
+async fn add(role: &str, scope: &str, until: Option<&str>, whom: &Whom, connection: &Connection) -> anyhow::Result<()> {
+    let mut body = whom.required()?;
+    body.insert("role".to_owned(), json!(role));
+    body.insert("scope".to_owned(), json!(scope));
+    if let Some(until) = until {
+        let end = OffsetDateTime::parse(until, &Rfc3339)
+            .with_context(|| format!("{until} is not a time like 2027-01-31T00:00:00Z"))?;
+        body.insert("ends_at".to_owned(), json!(end.unix_timestamp().saturating_mul(1000)));
+    }
+    let base = base(connection)?;
+    let client = Client::connect(connection, &base).await?;
+    let answer = client.send(Method::POST, at(&base, &PATH, &[])?, Some(serde_json::to_vec(&body)?)).await?;
     println!("{}", text(&answer, "/id"));
     Ok(())
+}
+
+async fn list(scope: &str, whom: &Whom, output: Output, connection: &Connection) -> anyhow::Result<()> {
+    let base = base(connection)?;
+    let client = Client::connect(connection, &base).await?;
+    let whom = whom.fields()?;
+    let mut found = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let mut query = vec![("scope", scope), ("limit", "1000")];
+        query.extend(whom.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))));
+        query.extend(after.as_deref().map(|after| ("after", after)));
+        let page = client.send(Method::GET, at(&base, &PATH, &query)?, None).await?;
+        found.extend(page.get("value").and_then(Value::as_array).cloned().unwrap_or_default());
+        match page.get("next").and_then(Value::as_str) {
+            Some(next) => after = Some(next.to_owned()),
+            None => break,
+        }
+    }
+    print(&found, output);
+    Ok(())
+}
+
+fn print(assignments: &[Value], output: Output) {
+    if output == Output::Json {
+        println!("{}", Value::Array(assignments.to_vec()));
+        return;
+    }
+    let mut table = table(&["ID", "ROLE", "SCOPE", "GRANTEE", "UNTIL"]);
+    for assignment in assignments {
+        table.add_row([
+            text(assignment, "/id"),
+            text(assignment, "/role"),
+            text(assignment, "/scope"),
+            assignment.get("grantee").map(grantee).unwrap_or_default(),
+            assignment.get("ends_at").and_then(Value::as_i64).map_or_else(String::new, utc),
+        ]);
+    }
+    println!("{table}");
 }

@@ -1,19 +1,25 @@
-//! Use cases of role assignments. Nobody can grant what they do not hold.
+//! Use cases of role assignments. Nobody can grant what they do not hold, nor for longer than they
+//! hold it; the last Owner of the installation stays.
+
+use std::{collections::HashMap, fmt};
+
+use uuid::Uuid;
 
 use super::{AdminError, Administration};
 use crate::{
     action::Action,
     change::Change,
     context::RequestContext,
-    gate::Ask,
-    grant::{Assignment, Scope, Target},
-    names::{ObjectKind, ObjectName, VaultName},
+    gate::{Ask, Case},
+    grant::{Assignment, AssignmentFilter, Scope, Target},
+    names::{ObjectKind, ObjectName, VaultId, VaultName},
     principal::Grantee,
-    role::Role,
+    role::{Permissions, Role},
+    secret::Page,
     time::uuid_v4,
 };
 
-/// Where an assignment is to apply, in names.
+/// Where an assignment applies, in names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScopeRequest {
     /// The whole installation.
@@ -24,56 +30,252 @@ pub enum ScopeRequest {
     Secret(VaultName, ObjectName),
 }
 
+impl fmt::Display for ScopeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server => f.write_str("/"),
+            Self::Vault(vault) => write!(f, "/vaults/{vault}"),
+            Self::Secret(vault, name) => write!(f, "/vaults/{vault}/secrets/{name}"),
+        }
+    }
+}
+
+impl ScopeRequest {
+    /// An action on what is at this scope.
+    pub(super) fn ask(&self, action: Action) -> Ask<'_> {
+        match self {
+            Self::Server => Ask::server(action),
+            Self::Vault(vault) => Ask::vault(action, vault),
+            Self::Secret(vault, name) => Ask::secret(action, vault, name),
+        }
+    }
+
+    /// The scope that a permitted case is about; none when the vault does not exist.
+    pub(super) fn resolve(&self, case: &Case) -> Option<Scope> {
+        let vault = case.vault.as_ref().map(|(vault, _)| vault.id);
+        Some(match self {
+            Self::Server => Scope::Server,
+            Self::Vault(_) => Scope::Vault { vault: vault? },
+            Self::Secret(_, name) => Scope::Object { vault: vault?, kind: ObjectKind::Secret, name: name.clone() },
+        })
+    }
+}
+
+/// What is to be granted.
+#[derive(Clone, Debug)]
+pub struct NewAssignment {
+    /// Identity, if the caller chooses it.
+    pub id: Option<Uuid>,
+    /// For whom.
+    pub grantee: Grantee,
+    /// Which role definition.
+    pub role: Role,
+    /// When it ends, Unix milliseconds.
+    pub ends_at: Option<i64>,
+}
+
+impl From<(Grantee, Role)> for NewAssignment {
+    fn from((grantee, role): (Grantee, Role)) -> Self {
+        Self { id: None, grantee, role, ends_at: None }
+    }
+}
+
+/// An assignment with its scope in names; a vault that is gone has its id in the name's place.
+#[derive(Clone, Debug)]
+pub struct AssignmentShown {
+    /// The assignment.
+    pub assignment: Assignment,
+    /// Its scope.
+    pub scope: String,
+}
+
 impl Administration {
-    /// Gives a role to somebody. The granting principal must hold every action of it at the scope.
+    /// Gives a role to somebody. The granting principal must hold everything in it at the scope, and
+    /// at least until the new assignment ends.
     ///
     /// # Errors
     /// [`AdminError`].
     pub async fn add_assignment(
         &self,
         ctx: &RequestContext,
-        grantee: Grantee,
-        role: Role,
+        new: impl Into<NewAssignment>,
         scope: &ScopeRequest,
-    ) -> Result<Assignment, AdminError> {
-        let ask = match scope {
-            ScopeRequest::Server => Ask::server(Action::AssignmentAdd),
-            ScopeRequest::Vault(vault) => Ask::vault(Action::AssignmentAdd, vault),
-            ScopeRequest::Secret(vault, name) => Ask::secret(Action::AssignmentAdd, vault, name),
-        };
-        let case = self.admit(ctx, ask).await?;
-        let vault = case.vault.as_ref().map(|(vault, _)| vault.id);
-        let (resolved, target) = match (scope, vault) {
-            (ScopeRequest::Server, _) => (Scope::Server, Target { vault: None, kind: ObjectKind::Server, name: None }),
-            (ScopeRequest::Vault(_), Some(vault)) => {
-                (Scope::Vault { vault }, Target { vault: Some(vault), kind: ObjectKind::Vault, name: None })
-            }
-            (ScopeRequest::Secret(_, name), Some(vault)) => (
-                Scope::Object { vault, kind: ObjectKind::Secret, name: name.clone() },
-                Target { vault: Some(vault), kind: ObjectKind::Secret, name: Some(name) },
-            ),
-            (_, None) => return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await),
+    ) -> Result<AssignmentShown, AdminError> {
+        let NewAssignment { id, grantee, role, ends_at } = new.into();
+        if ends_at.is_some_and(|end| end <= ctx.now) {
+            return Err(AdminError::Invalid("the end of an assignment lies in the future"));
+        }
+        let case = self.admit(ctx, scope.ask(Action::AssignmentAdd)).await?;
+        let Some(resolved) = scope.resolve(&case) else {
+            return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
         };
         let bootstrap = crate::gate::may_bootstrap(ctx, Action::AssignmentAdd);
-        if !bootstrap && !self.holds(ctx, role, target).await? {
+        if !bootstrap && !self.holds(ctx, role.permissions(), resolved.target(), ends_at).await? {
             return Err(self.refuse(ctx, case, AdminError::GrantsMoreThanHeld(role)).await);
         }
-        let id = uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?;
-        let mut assignment = Assignment { id, grantee, role, scope: resolved, created_at: ctx.now, tag: Vec::new() };
+        let id = match id {
+            Some(id) if self.grants.assignment(id).await?.is_some() => {
+                return Err(self.refuse(ctx, case, AdminError::AssignmentExists).await);
+            }
+            Some(id) => id,
+            None => uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?,
+        };
+        let mut assignment =
+            Assignment { id, grantee, role, scope: resolved, created_at: ctx.now, ends_at, tag: Vec::new() };
         assignment.tag = self.keyring.tag_assignment(&assignment)?;
         let change = Change::AddAssignment(Box::new(assignment.clone()));
-        self.change(ctx, case, 1, change, assignment).await?.ok_or(AdminError::Unavailable)
+        let shown = AssignmentShown { assignment, scope: scope.to_string() };
+        self.change(ctx, case, 1, change, shown).await?.ok_or(AdminError::Unavailable)
     }
 
-    /// Whether the principal holds everything in `role` at the target, by grants that are authentic.
-    async fn holds(&self, ctx: &RequestContext, role: Role, target: Target<'_>) -> Result<bool, AdminError> {
-        let assignments = self.grants.assignments(&ctx.principal).await?;
-        let held: Vec<Role> = assignments
-            .iter()
-            .filter(|a| a.grantee.covers(&ctx.principal) && a.scope.covers(target))
-            .filter(|a| self.keyring.verify_assignment(a).is_ok())
-            .map(|a| a.role)
-            .collect();
-        Ok(role.data_actions().iter().all(|wanted| held.iter().any(|role| role.covers(wanted))))
+    /// Assignments at a scope and below it, in order of their ids, after `after` (exclusive).
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn list_assignments(
+        &self,
+        ctx: &RequestContext,
+        scope: &ScopeRequest,
+        grantee: Option<Grantee>,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Page<AssignmentShown>, AdminError> {
+        let case = self.admit(ctx, scope.ask(Action::AssignmentRead)).await?;
+        let Some(within) = scope.resolve(&case) else {
+            return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
+        };
+        let names = self.vault_names().await?;
+        let filter = AssignmentFilter { within: Some(within), grantee, ..AssignmentFilter::default() };
+        let held = self.grants.list_assignments(case.permit, &filter, after, limit).await;
+        let held = held.map(|page| {
+            let Page { items, next } = page?;
+            // A line that Strongroom did not write grants nothing, and is not shown as if it did.
+            if items.iter().any(|assignment| self.keyring.verify_assignment(assignment).is_err()) {
+                return Err(AdminError::Tampered);
+            }
+            let items = items.into_iter().map(|assignment| shown(assignment, &names)).collect();
+            Ok(Page { items, next })
+        });
+        self.recorder.release(ctx, case.record, held).await?
     }
+
+    /// One assignment.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn show_assignment(&self, ctx: &RequestContext, id: Uuid) -> Result<AssignmentShown, AdminError> {
+        let (case, found) = self.admit_on_assignment(ctx, Action::AssignmentRead, id).await?;
+        let held = case.permit.hold(found.ok_or(AdminError::AssignmentNotFound));
+        self.recorder.release(ctx, case.record, held).await?
+    }
+
+    /// Takes a role away. Whoever holds an Owner role on the installation loses it only while somebody
+    /// else is left with one that has no end.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn remove_assignment(&self, ctx: &RequestContext, id: Uuid) -> Result<AssignmentShown, AdminError> {
+        let (case, found) = self.admit_on_assignment(ctx, Action::AssignmentRemove, id).await?;
+        let Some(found) = found else {
+            return Err(self.refuse(ctx, case, AdminError::AssignmentNotFound).await);
+        };
+        let assignment = &found.assignment;
+        let mut remaining = None;
+        if assignment.role == Role::Owner && assignment.scope == Scope::Server {
+            remaining = self.another_owner(assignment.id).await?;
+            if remaining.is_none() {
+                return Err(self.refuse(ctx, case, AdminError::LastOwner).await);
+            }
+        }
+        let change = Change::RemoveAssignment { assignment: Box::new(assignment.clone()), remaining };
+        self.change(ctx, case, 1, change, found).await?.ok_or(AdminError::AssignmentNotFound)
+    }
+
+    /// Admits an action on an assignment where it applies. One that does not exist is asked about at
+    /// the installation, so that only those learn of its absence who may see all.
+    async fn admit_on_assignment(
+        &self,
+        ctx: &RequestContext,
+        action: Action,
+        id: Uuid,
+    ) -> Result<(Case, Option<AssignmentShown>), AdminError> {
+        let found = self.grants.assignment(id).await?;
+        let Some(assignment) = found.filter(|a| self.keyring.verify_assignment(a).is_ok()) else {
+            return Ok((self.admit(ctx, Ask::server(action)).await?, None));
+        };
+        let names = self.vault_names().await?;
+        let vault = assignment.scope.vault().map(|id| names.get(&id).cloned());
+        let scope = match (&assignment.scope, vault) {
+            (Scope::Vault { .. }, Some(Some(vault))) => ScopeRequest::Vault(vault),
+            (Scope::Object { name, .. }, Some(Some(vault))) => ScopeRequest::Secret(vault, name.clone()),
+            (Scope::Server, _) => ScopeRequest::Server,
+            // Its vault is gone, and with it everything that it granted.
+            _ => return Ok((self.admit(ctx, Ask::server(action)).await?, None)),
+        };
+        let case = self.admit(ctx, scope.ask(action)).await?;
+        // Its vault may have been purged and made again in between.
+        let same = scope.resolve(&case).as_ref() == Some(&assignment.scope);
+        Ok((case, same.then(|| shown(assignment, &names))))
+    }
+
+    /// Names of all vaults by id.
+    async fn vault_names(&self) -> Result<HashMap<VaultId, VaultName>, AdminError> {
+        Ok(self.vaults.vaults().await?.iter().map(|vault| (vault.id, vault.name.clone())).collect())
+    }
+
+    /// Another authentic Owner of the installation, without an end. A group counts, because who is in
+    /// it is known elsewhere; a workload that is disabled or gone does not.
+    async fn another_owner(&self, except: Uuid) -> Result<Option<Uuid>, AdminError> {
+        for other in self.grants.installation_assignments().await? {
+            if other.id != except
+                && other.role == Role::Owner
+                && other.ends_at.is_none()
+                && self.keyring.verify_assignment(&other).is_ok()
+                && self.may_come(&other.grantee).await?
+            {
+                return Ok(Some(other.id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a grantee can be anybody at all.
+    async fn may_come(&self, grantee: &Grantee) -> Result<bool, AdminError> {
+        let Grantee::Principal { id } = grantee else { return Ok(true) };
+        if id.issuer != self.gate.own_issuer {
+            return Ok(true);
+        }
+        let Ok(client_id) = id.subject.parse() else { return Ok(false) };
+        let workload = self.gate.identities.workload(client_id).await?;
+        Ok(workload.is_some_and(|w| w.enabled && self.keyring.verify_workload(&w).is_ok()))
+    }
+
+    /// Whether the principal holds all of this at the target, by authentic grants that last until
+    /// `end` at least.
+    pub(super) async fn holds(
+        &self,
+        ctx: &RequestContext,
+        wanted: Permissions<'_>,
+        target: Target<'_>,
+        end: Option<i64>,
+    ) -> Result<bool, AdminError> {
+        let assignments = self.grants.assignments(&ctx.principal).await?;
+        let held: Vec<Permissions<'_>> = assignments
+            .iter()
+            .filter(|a| a.concerns(&ctx.principal, target, ctx.now) && a.lasts_until(end))
+            .filter(|a| self.keyring.verify_assignment(a).is_ok())
+            .map(|a| a.role.permissions())
+            .collect();
+        Ok(wanted.within(&held))
+    }
+}
+
+fn shown(assignment: Assignment, names: &HashMap<VaultId, VaultName>) -> AssignmentShown {
+    let vault = |id: &VaultId| names.get(id).map_or_else(|| id.to_string(), |name| name.as_str().to_owned());
+    let scope = match &assignment.scope {
+        Scope::Server => "/".to_owned(),
+        Scope::Vault { vault: id } => format!("/vaults/{}", vault(id)),
+        Scope::Object { vault: id, kind, name } => format!("/vaults/{}/{}s/{name}", vault(id), kind.as_str()),
+    };
+    AssignmentShown { assignment, scope }
 }

@@ -10,7 +10,7 @@ mod workloads;
 
 use std::sync::Arc;
 
-pub use assignments::ScopeRequest;
+pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest};
 use strongroom_crypto::Entropy;
 
 use crate::{
@@ -39,8 +39,17 @@ pub enum AdminError {
     #[error("there is no such vault")]
     VaultNotFound,
     /// The role has actions that the granting principal does not hold at the scope.
-    #[error("you cannot grant what you do not hold: {}", .0.name())]
+    #[error("you cannot grant what you do not hold yourself, at this scope and for as long: {}", .0.name())]
     GrantsMoreThanHeld(Role),
+    /// There is no such assignment.
+    #[error("there is no such assignment")]
+    AssignmentNotFound,
+    /// There is an assignment of this id already.
+    #[error("there is an assignment of this id already")]
+    AssignmentExists,
+    /// The last Owner of the installation without an end cannot be taken away.
+    #[error("this is the last Owner of the installation: make somebody else Owner, without an end, first")]
+    LastOwner,
     /// Settings outside the documented limits.
     #[error("{0}")]
     Invalid(&'static str),
@@ -68,6 +77,9 @@ impl HowItWent for AdminError {
             Self::VaultExists => "vault-exists",
             Self::VaultNotFound => "vault-not-found",
             Self::GrantsMoreThanHeld(_) => "grants-more-than-held",
+            Self::AssignmentNotFound => "assignment-not-found",
+            Self::AssignmentExists => "assignment-exists",
+            Self::LastOwner => "last-owner",
             Self::Invalid(_) => "invalid",
             Self::OtherRevision => "other-revision",
             Self::Contended => "contended",

@@ -140,8 +140,13 @@ impl PermittedChange {
             (Change::PutVault(vault), _) => ChangedRow::written(RowKind::Vault, vault.id.0.to_string(), vault.revision),
             (Change::AddAssignment(new), _) => ChangedRow {
                 digest: Some(tag_digest(&new.tag)),
-                ..ChangedRow::written(RowKind::Assignment, new.id.to_string(), 1)
+                ..ChangedRow::written(RowKind::Assignment, new.id.to_string(), new.created_at)
             },
+            // An id may be chosen by the caller and so come again: its next life begins later.
+            (Change::RemoveAssignment { assignment, .. }, _) => {
+                let after = assignment.created_at.saturating_add(1);
+                ChangedRow::gone(RowKind::Assignment, assignment.id.to_string(), after)
+            }
             (Change::PutWorkload(workload), _) => {
                 ChangedRow::written(RowKind::Workload, workload.client_id.to_string(), workload.revision)
             }

@@ -206,6 +206,13 @@ impl Image {
                 done.revision = Some(vault.revision);
             }
             (Change::AddAssignment(assignment), _) => self.assignments.push((**assignment).clone()),
+            (Change::RemoveAssignment { assignment, remaining }, _) => {
+                let there = |id: &Uuid| self.assignments.iter().any(|a| a.id == *id);
+                if !there(&assignment.id) || !remaining.as_ref().is_none_or(there) {
+                    return Settled::Conflict;
+                }
+                self.assignments.retain(|a| a.id != assignment.id);
+            }
             (Change::PutWorkload(workload), _) => {
                 self.workloads.insert(workload.client_id, Arc::new((**workload).clone()));
             }

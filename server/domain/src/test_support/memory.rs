@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::image::{Image, NameRow};
 use crate::{
     action::Action,
-    grant::Assignment,
+    grant::{Assignment, AssignmentFilter, Scope},
     identity::{Session, Workload},
     names::{InstallationId, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{Held, Permit},
@@ -322,6 +322,33 @@ impl GrantStore for MemoryStore {
         let all = self.durable().assignments.clone();
         Ok(Arc::new(all.into_iter().filter(|a| a.grantee.covers(principal)).collect()))
     }
+
+    async fn assignment(&self, id: Uuid) -> Result<Option<Assignment>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().assignments.iter().find(|a| a.id == id).cloned())
+    }
+
+    async fn installation_assignments(&self) -> Result<Vec<Assignment>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().assignments.iter().filter(|a| a.scope == Scope::Server).cloned().collect())
+    }
+
+    async fn list_assignments(
+        &self,
+        permit: Permit,
+        filter: &AssignmentFilter,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Held<Result<Page<Assignment>, StoreError>> {
+        self.pause().await;
+        if permit.action() != Action::AssignmentRead {
+            return permit.hold(Err(StoreError::Damaged("a permit for something else".to_owned())));
+        }
+        let mut all = self.durable().assignments.clone();
+        all.sort_by_key(|a| a.id);
+        let found = all.into_iter().filter(|a| after.is_none_or(|after| a.id > after) && filter.matches(a));
+        permit.hold(Ok(page(found, limit, |a| a.id.to_string())))
+    }
 }
 
 #[async_trait]
@@ -415,12 +442,8 @@ impl MemoryStore {
     }
 }
 
-fn page(
-    items: impl Iterator<Item = SecretItem>,
-    limit: usize,
-    key: impl Fn(&SecretItem) -> String,
-) -> Page<SecretItem> {
-    let mut items: Vec<SecretItem> = items.take(limit + 1).collect();
+fn page<T>(items: impl Iterator<Item = T>, limit: usize, key: impl Fn(&T) -> String) -> Page<T> {
+    let mut items: Vec<T> = items.take(limit + 1).collect();
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(key);

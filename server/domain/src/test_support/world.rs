@@ -138,7 +138,7 @@ impl World {
     /// When the row has no canonical form.
     pub fn put_grant(&self, grantee: Grantee, role: Role, scope: Scope) -> Result<Assignment, KeyringError> {
         let id = Uuid::from_u128(u128::from(REQUESTS.fetch_add(1, Ordering::Relaxed)));
-        let mut assignment = Assignment { id, grantee, role, scope, created_at: BEGIN, tag: Vec::new() };
+        let mut assignment = Assignment { id, grantee, role, scope, created_at: BEGIN, ends_at: None, tag: Vec::new() };
         assignment.tag = self.keyring.tag_assignment(&assignment)?;
         self.store.meddle(|image| image.assignments.push(assignment.clone()));
         Ok(assignment)

@@ -39,6 +39,8 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::VaultGet => "VaultGet",
         Endpoint::VaultUpdate => "VaultPatch",
         Endpoint::AssignmentAdd => "RoleAssignmentCreate",
+        Endpoint::AssignmentList | Endpoint::AssignmentShow => "RoleAssignmentRead",
+        Endpoint::AssignmentRemove => "RoleAssignmentDelete",
         Endpoint::WorkloadCreate => "WorkloadCreate",
         Endpoint::AuditQuery | Endpoint::AuditPage => "AuditRead",
         Endpoint::TokenV1 | Endpoint::TokenV2 => "Authentication",
@@ -99,6 +101,9 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::VaultGet => manage::vaults::show(services, call).await,
         Endpoint::VaultUpdate => manage::vaults::update(services, call, &request).await,
         Endpoint::AssignmentAdd => manage::assignments::add(services, call, &request).await,
+        Endpoint::AssignmentList => manage::assignments::list(services, call, &request).await,
+        Endpoint::AssignmentShow => manage::assignments::show(services, call).await,
+        Endpoint::AssignmentRemove => manage::assignments::remove(services, call).await,
         Endpoint::WorkloadCreate => manage::workloads::create(services, call, &request).await,
         Endpoint::AuditQuery => manage::audit::query(services, call, &request).await,
         Endpoint::TenantDiscovery | Endpoint::TenantDiscoveryV2 | Endpoint::TenantKeys | Endpoint::TenantKeysV1 => {

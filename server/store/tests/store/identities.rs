@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use strongroom_domain::{
     action::Action,
     change::Change,
-    grant::{Assignment, Scope},
+    grant::{Assignment, AssignmentFilter, Scope},
     identity::{Session, Workload},
     names::{ObjectKind, VaultName},
     permit::ObjectRef,
@@ -23,6 +23,7 @@ on_both!(
     a_vault_name_is_taken_once,
     grants_are_found_by_principal_and_group,
     a_grant_on_a_changed_vault_conflicts,
+    grants_are_listed_in_pages_and_taken_away,
     workloads_come_back,
     sessions_begin_and_end,
     there_is_one_installation,
@@ -57,7 +58,15 @@ fn principal(issuer: &str, subject: &str, groups: &[&str]) -> Principal {
 }
 
 fn grant(grantee: Grantee) -> Assignment {
-    Assignment { id: id(), grantee, role: Role::Reader, scope: Scope::Server, created_at: 3, tag: vec![5; 32] }
+    Assignment {
+        id: id(),
+        grantee,
+        role: Role::Reader,
+        scope: Scope::Server,
+        created_at: 3,
+        ends_at: None,
+        tag: vec![5; 32],
+    }
 }
 
 fn add(assignment: &Assignment) -> Entry {
@@ -105,6 +114,59 @@ async fn a_grant_on_a_changed_vault_conflicts(place: Place) {
         assert_eq!(s.put(entry).await, outcome);
     }
     assert_eq!(s.store.assignments(&principal("i", "x", &["g"])).await.unwrap().len(), 1);
+}
+
+async fn grants_are_listed_in_pages_and_taken_away(place: Place) {
+    let s = place.start().await;
+    let (ada, bob) = (principal("https://idp", "ada", &[]), principal("https://idp", "bob", &[]));
+    let mut all = Vec::new();
+    for (n, who) in [&ada, &bob, &ada, &ada].into_iter().enumerate() {
+        let scope = if n == 3 { Scope::Vault { vault: s.vault } } else { Scope::Server };
+        let given =
+            Assignment { scope, ends_at: (n == 2).then_some(9), ..grant(Grantee::Principal { id: who.id.clone() }) };
+        let row = if n == 3 {
+            let vault = Some((s.vault, VaultName::parse("demo").unwrap()));
+            let object = ObjectRef { vault, kind: ObjectKind::Vault, name: None };
+            entry(permit(Action::AssignmentAdd, object, Some(1)), Change::AddAssignment(Box::new(given.clone())))
+        } else {
+            add(&given)
+        };
+        assert_eq!(s.put(row).await, Settled::Recorded);
+        all.push(given);
+    }
+    let listed = async |filter: AssignmentFilter, after, limit| {
+        let permit = permit(Action::AssignmentRead, test_support::server_ref(), None);
+        test_support::open(s.store.list_assignments(permit, &filter, after, limit).await).unwrap()
+    };
+    let everything = listed(AssignmentFilter::default(), None, 10).await;
+    let mut sorted = all.clone();
+    sorted.sort_by_key(|a| a.id);
+    assert_eq!((everything.items, everything.next), (sorted.clone(), None));
+    let first = listed(AssignmentFilter::default(), None, 3).await;
+    assert_eq!((first.items.as_slice(), first.next.clone()), (&sorted[..3], Some(sorted[2].id.to_string())));
+    assert_eq!(listed(AssignmentFilter::default(), Some(sorted[2].id), 3).await.items, sorted[3..]);
+    let of_bob = AssignmentFilter { grantee: Some(all[1].grantee.clone()), ..AssignmentFilter::default() };
+    assert_eq!(listed(of_bob, None, 10).await.items, [all[1].clone()]);
+    let in_vault = AssignmentFilter { within: Some(all[3].scope.clone()), ..AssignmentFilter::default() };
+    assert_eq!(listed(in_vault, None, 10).await.items, [all[3].clone()]);
+    let mut on_all: Vec<_> = s.store.installation_assignments().await.unwrap().iter().map(|a| a.id).collect();
+    on_all.sort();
+    let mut expected: Vec<_> = all[..3].iter().map(|a| a.id).collect();
+    expected.sort();
+    assert_eq!(on_all, expected);
+
+    assert_eq!(s.store.assignment(all[2].id).await.unwrap().as_ref(), Some(&all[2]), "its end comes back too");
+    let remove = |which: &Assignment, remaining| {
+        let change = Change::RemoveAssignment { assignment: Box::new(which.clone()), remaining };
+        entry(permit(Action::AssignmentRemove, test_support::server_ref(), None), change)
+    };
+    assert_eq!(s.store.assignments(&ada).await.unwrap().len(), 3);
+    assert_eq!(s.put(remove(&all[0], Some(all[2].id))).await, Settled::Recorded);
+    assert_eq!(s.store.assignments(&ada).await.unwrap().len(), 2, "also when it was read before");
+    assert_eq!(s.store.assignment(all[0].id).await.unwrap(), None);
+    assert_eq!(s.put(remove(&all[0], None)).await, Settled::Conflict, "it is gone already");
+    assert_eq!(s.put(remove(&all[2], Some(all[0].id))).await, Settled::Conflict, "what must remain is gone");
+    assert_eq!(s.store.assignments(&ada).await.unwrap().len(), 2);
 }
 
 async fn workloads_come_back(place: Place) {

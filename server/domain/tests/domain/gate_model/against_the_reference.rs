@@ -71,12 +71,14 @@ fn role_may(role: Role, action: Action) -> bool {
     use Action::*;
     match role {
         Role::Administrator | Role::SecretsOfficer | Role::Owner => true,
-        Role::SecretsUser => !matches!(action, SecretSet | SecretUpdate | SecretDelete | SecretRecover | SecretPurge),
+        // A certificate's value is in its secret.
+        Role::SecretsUser | Role::CertificateUser => {
+            !matches!(action, SecretSet | SecretUpdate | SecretDelete | SecretRecover | SecretPurge)
+        }
         Role::Reader => {
             !matches!(action, SecretSet | SecretUpdate | SecretGet | SecretDelete | SecretRecover | SecretPurge)
         }
-        Role::PurgeOperator => !matches!(action, SecretSet | SecretUpdate | SecretGet | SecretDelete | SecretRecover),
-        Role::DataAccessAdministrator | Role::Contributor | Role::Auditor => false,
+        _ => false,
     }
 }
 

@@ -66,6 +66,7 @@ fn grant(scope: Scope) -> Change {
         role: Role::Reader,
         scope,
         created_at: 0,
+        ends_at: None,
         tag: Vec::new(),
     }))
 }

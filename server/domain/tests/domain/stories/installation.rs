@@ -56,7 +56,7 @@ async fn nobody_grants_what_they_do_not_hold() {
         let (world, dan) = (&world, &dan);
         async move {
             let grantee = Grantee::Principal { id: person("eve").id.clone() };
-            world.admin.add_assignment(&world.request(dan), grantee, role, &to).await
+            world.admin.add_assignment(&world.request(dan), (grantee, role), &to).await
         }
     };
     let here = || ScopeRequest::Vault(vault("demo"));

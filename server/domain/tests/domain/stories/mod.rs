@@ -1,5 +1,6 @@
 //! The use cases as their users meet them, and what the log says of it.
 
+mod grants;
 mod installation;
 mod no_value_in_sight;
 mod secrets;

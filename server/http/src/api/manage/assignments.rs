@@ -2,15 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
-    admin::ScopeRequest,
-    grant::{Assignment, Scope},
-    names::ObjectName,
-    principal::{Grantee, PrincipalId},
+    admin::{AssignmentShown, NewAssignment},
+    principal::Grantee,
     role::Role,
 };
 use uuid::Uuid;
 
-use super::vault_name;
+use super::{
+    Listing,
+    grantee::{Whom, scope},
+    id_parameter, page_limit,
+};
 use crate::{
     api::wire,
     edge::Call,
@@ -22,18 +24,19 @@ use crate::{
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AddAssignment {
-    /// Issuer and subject of a principal, or issuer and group.
     #[serde(default)]
     issuer: Option<String>,
     #[serde(default)]
     subject: Option<String>,
     #[serde(default)]
     group: Option<String>,
-    /// Instead: the client id of a workload kept here.
     #[serde(default)]
     client_id: Option<Uuid>,
     role: String,
     scope: String,
+    /// Unix milliseconds.
+    #[serde(default)]
+    ends_at: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -41,60 +44,70 @@ struct AssignmentView<'a> {
     id: Uuid,
     grantee: &'a Grantee,
     role: &'static str,
-    scope: &'a Scope,
+    role_id: Uuid,
+    scope: &'a str,
     created_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_at: Option<i64>,
+}
+
+impl<'a> AssignmentView<'a> {
+    fn of(shown: &'a AssignmentShown) -> Self {
+        let AssignmentShown { assignment, scope } = shown;
+        Self {
+            id: assignment.id,
+            grantee: &assignment.grantee,
+            role: assignment.role.name(),
+            role_id: assignment.role.id(),
+            scope,
+            created_at: assignment.created_at,
+            ends_at: assignment.ends_at,
+        }
+    }
 }
 
 /// POST /api/v1/assignments
 pub(crate) async fn add(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
-    let body: AddAssignment = wire::body(request)?;
-    let role = Role::by_name(&body.role).ok_or_else(|| {
+    let AddAssignment { issuer, subject, group, client_id, role, scope: at, ends_at } = wire::body(request)?;
+    let role = role_named(&role)?;
+    let at = scope(&at)?;
+    let grantee = Whom { issuer, subject, group, client_id }.grantee(services)?;
+    let new = NewAssignment { id: None, grantee, role, ends_at };
+    let added = services.admin.add_assignment(&call.ctx, new, &at).await?;
+    Ok(Response::json(201, &AssignmentView::of(&added)))
+}
+
+/// By name or by id.
+fn role_named(text: &str) -> Result<Role, Problem> {
+    let by_id = || Uuid::try_parse(text).ok().and_then(Role::by_id);
+    Role::by_name(text).or_else(by_id).ok_or_else(|| {
         let names: Vec<_> = Role::ALL.iter().map(|role| role.name()).collect();
         Problem::bad_parameter(format!("There is no role of this name. Roles: {}.", names.join(", ")))
-    })?;
-    let scope = scope(&body.scope)?;
-    let grantee = grantee(services, body)?;
-    let assignment = services.admin.add_assignment(&call.ctx, grantee, role, &scope).await?;
-    let Assignment { id, grantee, role, scope, created_at, .. } = &assignment;
-    let view = AssignmentView { id: *id, grantee, role: role.name(), scope, created_at: *created_at };
-    Ok(Response::json(201, &view))
+    })
 }
 
-fn grantee(services: &Services, body: AddAssignment) -> Result<Grantee, Problem> {
-    let bounded = |text: String| {
-        if (1..=256).contains(&text.len()) && !text.chars().any(char::is_control) {
-            Ok(text)
-        } else {
-            Err(Problem::bad_parameter("Issuer, subject and group have 1 to 256 printable characters."))
-        }
+/// GET /api/v1/assignments: at a scope and below, of everybody or of one grantee.
+pub(crate) async fn list(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let at = scope(request.query("scope").unwrap_or("/"))?;
+    let grantee = Whom::of_query(request)?.map(|whom| whom.grantee(services)).transpose()?;
+    let after = match request.query("after") {
+        Some(text) => Some(Uuid::try_parse(text).map_err(|_| Problem::bad_parameter("after is an assignment's id."))?),
+        None => None,
     };
-    match (body.client_id, body.issuer, body.subject, body.group) {
-        (Some(client_id), None, None, None) => {
-            let issuer = services.secrets.gate.own_issuer.clone();
-            Ok(Grantee::Principal { id: PrincipalId { issuer, subject: client_id.to_string() } })
-        }
-        (None, Some(issuer), Some(subject), None) => {
-            Ok(Grantee::Principal { id: PrincipalId { issuer: bounded(issuer)?, subject: bounded(subject)? } })
-        }
-        (None, Some(issuer), None, Some(group)) => {
-            Ok(Grantee::Group { issuer: bounded(issuer)?, group: bounded(group)? })
-        }
-        _ => {
-            Err(Problem::bad_parameter("Name the grantee by client_id, by issuer and subject, or by issuer and group."))
-        }
-    }
+    let limit = page_limit(request)?;
+    let page = services.admin.list_assignments(&call.ctx, &at, grantee, after, limit).await?;
+    let value = page.items.iter().map(AssignmentView::of).collect();
+    Ok(Response::json(200, &Listing { value, next: page.next }))
 }
 
-/// `/`, `/vaults/{vault}` or `/vaults/{vault}/secrets/{name}`.
-fn scope(text: &str) -> Result<ScopeRequest, Problem> {
-    let wrong = || Problem::bad_parameter("A scope is /, /vaults/{vault} or /vaults/{vault}/secrets/{name}.");
-    let parts: Vec<&str> = text.strip_prefix('/').ok_or_else(wrong)?.split('/').collect();
-    match parts.as_slice() {
-        [""] => Ok(ScopeRequest::Server),
-        ["vaults", vault] => Ok(ScopeRequest::Vault(vault_name(vault)?)),
-        ["vaults", vault, "secrets", name] => {
-            Ok(ScopeRequest::Secret(vault_name(vault)?, ObjectName::parse(name).map_err(|_| wrong())?))
-        }
-        _ => Err(wrong()),
-    }
+/// GET /api/v1/assignments/{id}
+pub(crate) async fn show(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let shown = services.admin.show_assignment(&call.ctx, id_parameter(call)?).await?;
+    Ok(Response::json(200, &AssignmentView::of(&shown)))
+}
+
+/// DELETE /api/v1/assignments/{id}
+pub(crate) async fn remove(services: &Services, call: &Call) -> Result<Response, Problem> {
+    services.admin.remove_assignment(&call.ctx, id_parameter(call)?).await?;
+    Ok(Response::empty(204))
 }

@@ -2,13 +2,16 @@
 
 pub(crate) mod assignments;
 pub(crate) mod audit;
+pub(crate) mod grantee;
 pub(crate) mod vaults;
 pub(crate) mod workloads;
 
 use serde::Serialize;
 use strongroom_domain::names::VaultName;
 
-use crate::problem::Problem;
+use uuid::Uuid;
+
+use crate::{edge::Call, message::Request, problem::Problem};
 
 /// A list of the management API.
 #[derive(Serialize)]
@@ -19,4 +22,26 @@ struct List<T> {
 /// A vault's name out of a body.
 fn vault_name(text: &str) -> Result<VaultName, Problem> {
     VaultName::parse(text).map_err(|error| Problem::bad_parameter(format!("{error}.")))
+}
+
+/// A page of a list, and where the next one begins: to be given back as `after`.
+#[derive(Serialize)]
+struct Listing<T> {
+    value: Vec<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// `limit`: 1 to 1,000, 100 when absent.
+fn page_limit(request: &Request) -> Result<usize, Problem> {
+    match request.query("limit").map(str::parse) {
+        None if !request.has_query("limit") => Ok(100),
+        Some(Ok(limit @ 1..=1000)) => Ok(limit),
+        _ => Err(Problem::bad_parameter("limit is a whole number from 1 to 1000.")),
+    }
+}
+
+/// The id in the path.
+fn id_parameter(call: &Call) -> Result<Uuid, Problem> {
+    Uuid::try_parse(call.parameter(0)).map_err(|_| Problem::bad_parameter("An id is a UUID."))
 }

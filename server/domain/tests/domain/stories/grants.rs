@@ -1,0 +1,180 @@
+//! Giving and taking roles: who may, for how long, and what is never taken away.
+
+use std::sync::Arc;
+
+use strongroom_domain::{
+    action::Action,
+    admin::{AdminError, NewAssignment, ScopeRequest},
+    decision::DenyReason,
+    gate::{Ask, Judgement},
+    grant::{Assignment, Scope},
+    names::VaultName,
+    principal::{Grantee, Principal},
+    role::Role,
+    test_support::{
+        open,
+        world::{BEGIN, World, name, person},
+    },
+    vault::VaultSettings,
+};
+use uuid::Uuid;
+
+const HOUR: i64 = 3_600_000;
+
+fn of(who: &Principal) -> Grantee {
+    Grantee::Principal { id: who.id.clone() }
+}
+
+fn demo() -> VaultName {
+    VaultName::parse("demo").unwrap()
+}
+
+fn here() -> ScopeRequest {
+    ScopeRequest::Vault(demo())
+}
+
+/// An installation that Olga owns, with a vault `demo`.
+fn owned() -> (World, Arc<Principal>, Assignment) {
+    let (world, olga) = (World::start().unwrap(), person("olga"));
+    world.put_vault(&demo(), VaultSettings::default()).unwrap();
+    let owner = world.put_grant(of(&olga), Role::Owner, Scope::Server).unwrap();
+    (world, olga, owner)
+}
+
+async fn may_read(world: &World, who: &Arc<Principal>) -> Result<(), DenyReason> {
+    let (vault, db) = (demo(), name("db").unwrap());
+    match world.gate.judge(&world.request(who), &Ask::secret(Action::SecretGet, &vault, &db)).await {
+        Judgement::Permitted(_) => Ok(()),
+        Judgement::Denied(_, denial) => Err(open(denial).reason),
+    }
+}
+
+fn until(grantee: Grantee, role: Role, ends_at: i64) -> NewAssignment {
+    NewAssignment { id: None, grantee, role, ends_at: Some(ends_at) }
+}
+
+#[tokio::test]
+async fn a_role_ends_at_its_end_and_not_before() {
+    let (world, olga, _) = owned();
+    let ada = person("ada");
+    let new = until(of(&ada), Role::SecretsUser, BEGIN + HOUR);
+    let given = world.admin.add_assignment(&world.request(&olga), new, &here()).await.unwrap();
+    assert_eq!(given.assignment.ends_at, Some(BEGIN + HOUR));
+    assert_eq!(may_read(&world, &ada).await, Ok(()));
+    world.clock.advance(HOUR - 1);
+    assert_eq!(may_read(&world, &ada).await, Ok(()));
+    world.clock.advance(1);
+    assert_eq!(may_read(&world, &ada).await, Err(DenyReason::NoRole));
+    let past = until(of(&ada), Role::SecretsUser, BEGIN + HOUR);
+    let refused = world.admin.add_assignment(&world.request(&olga), past, &here()).await;
+    assert!(matches!(refused, Err(AdminError::Invalid(_))));
+}
+
+#[tokio::test]
+async fn nobody_grants_for_longer_than_they_hold() {
+    let (world, olga, _) = owned();
+    let dan = person("dan");
+    for new in [
+        NewAssignment::from((of(&dan), Role::DataAccessAdministrator)),
+        until(of(&dan), Role::SecretsUser, BEGIN + HOUR),
+    ] {
+        world.admin.add_assignment(&world.request(&olga), new, &here()).await.unwrap();
+    }
+    let give = async |new| world.admin.add_assignment(&world.request(&dan), new, &here()).await;
+    // To himself too: an end is a restriction, and nobody lifts their own.
+    for whom in [&dan, &person("eve")] {
+        assert!(give(until(of(whom), Role::SecretsUser, BEGIN + HOUR)).await.is_ok());
+        for longer in [until(of(whom), Role::SecretsUser, BEGIN + HOUR + 1), (of(whom), Role::SecretsUser).into()] {
+            assert!(matches!(give(longer).await, Err(AdminError::GrantsMoreThanHeld(_))));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_role_is_taken_away_by_those_who_may_and_at_once() {
+    let (world, olga, _) = owned();
+    let (ada, bob) = (person("ada"), person("bob"));
+    let give = async |role| {
+        world.admin.add_assignment(&world.request(&olga), (of(&ada), role), &here()).await.unwrap().assignment.id
+    };
+    let id = give(Role::SecretsOfficer).await;
+    assert_eq!(may_read(&world, &ada).await, Ok(()));
+    for stranger in [&ada, &bob] {
+        let refused = world.admin.remove_assignment(&world.request(stranger), id).await;
+        assert!(matches!(refused, Err(AdminError::Denied(_))));
+    }
+    let shown = world.admin.show_assignment(&world.request(&ada), id).await.unwrap();
+    assert_eq!((shown.assignment.id, shown.scope.as_str()), (id, "/vaults/demo"), "an officer sees who has what");
+    assert!(matches!(world.admin.show_assignment(&world.request(&bob), id).await, Err(AdminError::Denied(_))));
+
+    let ctx = world.request(&olga);
+    world.admin.remove_assignment(&ctx, id).await.unwrap();
+    assert_eq!(world.store.image().record(ctx.request_id).unwrap().operation, "RoleAssignmentDelete");
+    assert_eq!(may_read(&world, &ada).await, Err(DenyReason::NoRole));
+    for _ in 0..2 {
+        let again = world.admin.remove_assignment(&world.request(&olga), id).await;
+        assert!(matches!(again, Err(AdminError::AssignmentNotFound)));
+        let shown = world.admin.show_assignment(&world.request(&olga), id).await;
+        assert!(matches!(shown, Err(AdminError::AssignmentNotFound)));
+        let unseen = world.admin.show_assignment(&world.request(&bob), Uuid::from_u128(404)).await;
+        assert!(matches!(unseen, Err(AdminError::Denied(_))), "whether there is one is not for everybody");
+    }
+}
+
+#[tokio::test]
+async fn the_list_shows_what_is_at_a_scope_and_below_it() {
+    let (world, olga, owner) = owned();
+    let other = VaultName::parse("other").unwrap();
+    world.put_vault(&other, VaultSettings::default()).unwrap();
+    let ada = person("ada");
+    let secret = ScopeRequest::Secret(demo(), name("Db").unwrap());
+    for scope in [here(), ScopeRequest::Vault(other.clone()), secret.clone()] {
+        world.admin.add_assignment(&world.request(&olga), (of(&ada), Role::SecretsOfficer), &scope).await.unwrap();
+    }
+    let list = async |who: &Arc<Principal>, scope: &ScopeRequest, grantee| {
+        let page = world.admin.list_assignments(&world.request(who), scope, grantee, None, 100).await?;
+        let mut scopes: Vec<String> = page.items.into_iter().map(|shown| shown.scope).collect();
+        scopes.sort();
+        Ok::<_, AdminError>(scopes)
+    };
+    let all = ["/", "/vaults/demo", "/vaults/demo/secrets/Db", "/vaults/other"];
+    assert_eq!(list(&olga, &ScopeRequest::Server, None).await.unwrap(), all);
+    assert_eq!(list(&olga, &ScopeRequest::Server, Some(of(&ada))).await.unwrap(), all[1..]);
+    assert_eq!(list(&olga, &here(), None).await.unwrap(), all[1..3]);
+    assert_eq!(list(&ada, &here(), None).await.unwrap(), all[1..3]);
+    assert_eq!(list(&olga, &secret, None).await.unwrap(), all[2..3]);
+    assert!(matches!(list(&ada, &ScopeRequest::Server, None).await, Err(AdminError::Denied(_))));
+    // A row made by hand is not passed off as a grant.
+    let forged = Assignment { id: Uuid::from_u128(1), tag: vec![0; 32], ..owner };
+    world.store.meddle(|image| image.assignments.push(forged));
+    assert!(matches!(list(&olga, &ScopeRequest::Server, None).await, Err(AdminError::Tampered)));
+}
+
+#[tokio::test]
+async fn the_last_owner_stays() {
+    let (world, olga, owner) = owned();
+    let remove = async |who: &Arc<Principal>, id| world.admin.remove_assignment(&world.request(who), id).await;
+    assert!(matches!(remove(&olga, owner.id).await, Err(AdminError::LastOwner)));
+    // None of these would be left: one that ends, one forged, one of a vault, a workload that is disabled.
+    let off = world.put_workload("off", false).unwrap();
+    world.put_grant(of(&off), Role::Owner, Scope::Server).unwrap();
+    let in_a_vault = Scope::Vault { vault: world.store.image().vaults["demo"].id };
+    world.put_grant(of(&person("vic")), Role::Owner, in_a_vault).unwrap();
+    let forged = world.put_grant(of(&person("eve")), Role::Reader, Scope::Server).unwrap();
+    world.store.meddle(|image| image.assignments.iter_mut().find(|a| a.id == forged.id).unwrap().role = Role::Owner);
+    let ending = until(of(&person("tim")), Role::Owner, BEGIN + HOUR);
+    let ending = world.admin.add_assignment(&world.request(&olga), ending, &ScopeRequest::Server).await.unwrap();
+    assert!(matches!(remove(&olga, owner.id).await, Err(AdminError::LastOwner)));
+    assert!(remove(&olga, ending.assignment.id).await.is_ok(), "an Owner that ends goes while one without end is left");
+    // A second one without an end: either may go, not both.
+    let group = Grantee::Group { issuer: "https://people.example".to_owned(), group: "owners".to_owned() };
+    let second = world.put_grant(group, Role::Owner, Scope::Server).unwrap();
+    assert!(remove(&olga, second.id).await.is_ok());
+    let otto = person("otto");
+    let third = world.put_grant(of(&otto), Role::Owner, Scope::Server).unwrap();
+    let (one, other) = tokio::join!(remove(&olga, third.id), remove(&otto, owner.id));
+    assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+    let image = world.store.image();
+    let left = image.assignments.iter().filter(|a| a.id == owner.id || a.id == third.id).count();
+    assert_eq!(left, 1);
+}

@@ -1,0 +1,87 @@
+//! Whom a grant is for, and where it applies, as the management API and the query say it.
+
+use serde::Deserialize;
+use strongroom_domain::{
+    admin::ScopeRequest,
+    names::ObjectName,
+    principal::{Grantee, PrincipalId},
+};
+use uuid::Uuid;
+
+use super::vault_name;
+use crate::{message::Request, problem::Problem, services::Services};
+
+/// A grantee as the caller names it.
+#[derive(Default, Deserialize)]
+pub(crate) struct Whom {
+    /// Issuer and subject of a principal, or issuer and group.
+    #[serde(default)]
+    pub(crate) issuer: Option<String>,
+    #[serde(default)]
+    pub(crate) subject: Option<String>,
+    #[serde(default)]
+    pub(crate) group: Option<String>,
+    /// Instead: the client id of a workload kept here.
+    #[serde(default)]
+    pub(crate) client_id: Option<Uuid>,
+}
+
+impl Whom {
+    /// Reads it from a query.
+    pub(crate) fn of_query(request: &Request) -> Result<Option<Self>, Problem> {
+        let given = |name| request.query(name).map(str::to_owned);
+        let client_id = match given("client_id") {
+            Some(text) => {
+                Some(Uuid::try_parse(&text).map_err(|_| Problem::bad_parameter("client_id is a workload's id."))?)
+            }
+            None => None,
+        };
+        let whom = Self { issuer: given("issuer"), subject: given("subject"), group: given("group"), client_id };
+        let nobody = whom.issuer.is_none() && whom.subject.is_none() && whom.group.is_none() && client_id.is_none();
+        Ok((!nobody).then_some(whom))
+    }
+
+    /// The grantee.
+    pub(crate) fn grantee(self, services: &Services) -> Result<Grantee, Problem> {
+        match (self.client_id, self.issuer, self.subject, self.group) {
+            (Some(client_id), None, None, None) => Ok(workload(services, client_id)),
+            (None, Some(issuer), Some(subject), None) => {
+                Ok(Grantee::Principal { id: PrincipalId { issuer: bounded(issuer)?, subject: bounded(subject)? } })
+            }
+            (None, Some(issuer), None, Some(group)) => {
+                Ok(Grantee::Group { issuer: bounded(issuer)?, group: bounded(group)? })
+            }
+            _ => Err(Problem::bad_parameter(
+                "Name the grantee by client_id, by issuer and subject, or by issuer and group.",
+            )),
+        }
+    }
+}
+
+/// A workload kept here, as a grantee.
+pub(crate) fn workload(services: &Services, client_id: Uuid) -> Grantee {
+    let issuer = services.secrets.gate.own_issuer.clone();
+    Grantee::Principal { id: PrincipalId { issuer, subject: client_id.to_string() } }
+}
+
+pub(crate) fn bounded(text: String) -> Result<String, Problem> {
+    if (1..=256).contains(&text.len()) && !text.chars().any(char::is_control) {
+        Ok(text)
+    } else {
+        Err(Problem::bad_parameter("Issuer, subject and group have 1 to 256 printable characters."))
+    }
+}
+
+/// `/`, `/vaults/{vault}` or `/vaults/{vault}/secrets/{name}`.
+pub(crate) fn scope(text: &str) -> Result<ScopeRequest, Problem> {
+    let wrong = || Problem::bad_parameter("A scope is /, /vaults/{vault} or /vaults/{vault}/secrets/{name}.");
+    let parts: Vec<&str> = text.strip_prefix('/').ok_or_else(wrong)?.split('/').collect();
+    match parts.as_slice() {
+        [""] => Ok(ScopeRequest::Server),
+        ["vaults", vault] => Ok(ScopeRequest::Vault(vault_name(vault)?)),
+        ["vaults", vault, "secrets", name] => {
+            Ok(ScopeRequest::Secret(vault_name(vault)?, ObjectName::parse(name).map_err(|_| wrong())?))
+        }
+        _ => Err(wrong()),
+    }
+}

@@ -1,0 +1,46 @@
+//! Who may do what, as it is said over the management API and the command line, and how soon it holds.
+
+use serde_json::Value;
+
+use crate::support::{Credential, TestVault, run_to_end};
+
+/// Runs a command of the program; gives what it printed.
+fn cli(vault: &TestVault, who: &Credential, arguments: &[&str]) -> Result<String, String> {
+    let output = run_to_end(&mut vault.cli(who, arguments));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+#[tokio::test]
+async fn a_role_is_given_listed_and_taken_away_by_the_command_line() {
+    let vault = TestVault::dev().await;
+    let (operator, app, nobody) = (vault.operator(), vault.app(), vault.nobody());
+    let (app_token, nobody_token) = (vault.token(&app).await, vault.token(&nobody).await);
+    vault.set(&app_token, "db", "v").await;
+    assert_eq!(vault.get(&nobody_token, "db").await.problem(), "403 Forbidden/ForbiddenByRbac");
+
+    let add = ["assignment", "add", "--role", "Key Vault Secrets User", "--scope", "/vaults/demo/secrets/db"];
+    let add = [&add[..], &["--workload", &nobody.id, "--until", "2099-01-01T00:00:00Z"]].concat();
+    assert!(
+        cli(&vault, &app, &add).unwrap_err().contains("ForbiddenByRbac"),
+        "an administrator of data gives no roles"
+    );
+    let id = cli(&vault, &operator, &add).unwrap();
+    assert_eq!(vault.get(&nobody_token, "db").await.expect(200).json()["value"], "v", "from the next request on");
+
+    let list = ["assignment", "list", "--scope", "/vaults/demo", "--output", "json"];
+    let listed: Value = serde_json::from_str(&cli(&vault, &operator, &list).unwrap()).unwrap();
+    let line = listed.as_array().unwrap().iter().find(|line| line["id"] == id.as_str()).unwrap();
+    assert_eq!(line["scope"], "/vaults/demo/secrets/db");
+    assert_eq!(line["role_id"], "4633458b-17de-408a-b874-0445c86b69e6", "Azure's own id");
+    assert_eq!(line["ends_at"], 4_070_908_800_000_i64);
+    let of_nobody = cli(&vault, &operator, &["assignment", "list", "--workload", &nobody.id]).unwrap();
+    assert_eq!(of_nobody.lines().filter(|line| line.contains("Key Vault Secrets User")).count(), 1, "{of_nobody}");
+    assert!(cli(&vault, &operator, &["assignment", "show", &id]).unwrap().contains("/vaults/demo/secrets/db"));
+
+    assert!(cli(&vault, &nobody, &["assignment", "remove", &id]).unwrap_err().contains("ForbiddenByRbac"));
+    cli(&vault, &operator, &["assignment", "remove", &id]).unwrap();
+    assert_eq!(vault.get(&nobody_token, "db").await.problem(), "403 Forbidden/ForbiddenByRbac");
+    let gone = cli(&vault, &operator, &["assignment", "remove", &id]).unwrap_err();
+    assert!(gone.contains("RoleAssignmentNotFound"), "{gone}");
+}
