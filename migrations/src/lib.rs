@@ -15,6 +15,7 @@ mod m0001_installation;
 mod m0002_vaults_and_secrets;
 mod m0003_identities;
 mod m0004_audit;
+mod m0010_audit_tree;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_vaults_and_secrets::Migration),
             Box::new(m0003_identities::Migration),
             Box::new(m0004_audit::Migration),
+            Box::new(m0010_audit_tree::Migration),
         ]
     }
 }

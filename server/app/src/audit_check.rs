@@ -4,7 +4,7 @@ use std::path::Path;
 
 use strongroom_store::{
     Store,
-    verify::{VerifyReport, read_anchors, verify_chain},
+    verify::{VerifyReport, read_anchors, verify_log},
 };
 
 /// What a check found, and how much it could know.
@@ -32,6 +32,6 @@ impl Checked {
 pub(crate) async fn check(address: &str, key: [u8; 32], anchors: &Path) -> anyhow::Result<Checked> {
     let anchors = if anchors.exists() { read_anchors(anchors)? } else { strongroom_store::verify::Anchors::default() };
     let reader = Store::open_read_only(address).await?;
-    let report = verify_chain(&reader, &[key], &anchors.checkpoints).await?;
-    Ok(Checked { report, anchors: anchors.checkpoints.len(), unreadable: anchors.unreadable })
+    let report = verify_log(&reader, &[key], &anchors).await?;
+    Ok(Checked { report, anchors: anchors.checkpoints.len() + anchors.trees.len(), unreadable: anchors.unreadable })
 }

@@ -1,21 +1,15 @@
-//! Background jobs of a node: signed checkpoints of the audit chain, anchored outside the database;
+//! Background jobs of a node: signed checkpoints of the audit log (see `checkpoints`);
 //! counts of anonymous floods; the periodic check of the chain that the dashboard shows; the return of
 //! the audit log after a failure.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use strongroom_crypto::{AuditSigner, CheckpointBody};
-use strongroom_domain::{
-    names::InstallationId,
-    ports::AuditLog as _,
-    record::{Checkpoint, Counted, Outcome, Record},
-};
+use strongroom_domain::record::{Counted, Outcome, Record};
 use strongroom_http::services::{ChainStatus, Reached, Services, Verified};
-use strongroom_store::Store;
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::{audit_check, serve::system_request, wiring::Node};
+use crate::{audit_check, checkpoints::Checkpoints, serve::system_request, wiring::Node};
 
 /// A record is covered by a signed checkpoint at most this long after it became durable.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
@@ -47,14 +41,7 @@ impl Jobs {
 
 pub(crate) fn start(node: &Node, anchors: PathBuf) -> Jobs {
     let (stop, stopping) = watch::channel(false);
-    let checkpoints = Checkpoints {
-        store: Arc::clone(&node.store),
-        signer: Arc::clone(&node.auditor),
-        services: Arc::clone(&node.services),
-        installation: node.installation,
-        chain: Arc::clone(&node.chain),
-        anchors: anchors.clone(),
-    };
+    let checkpoints = Arc::new(Checkpoints::new(node, anchors.clone()));
     let verifier = Verifier {
         database: node.database.clone(),
         node: node.store.node().to_owned(),
@@ -66,7 +53,7 @@ pub(crate) fn start(node: &Node, anchors: PathBuf) -> Jobs {
     let flood = Arc::clone(&node.services);
     let tasks = vec![
         every(CHECKPOINT_EVERY, stopping.clone(), move || {
-            let job = checkpoints.clone();
+            let job = Arc::clone(&checkpoints);
             async move { job.run().await }
         }),
         every(FLOOD_EVERY, stopping, move || record_flood(Arc::clone(&flood))),
@@ -105,50 +92,6 @@ where
             }
         }
     })
-}
-
-#[derive(Clone)]
-struct Checkpoints {
-    store: Arc<Store>,
-    signer: Arc<AuditSigner>,
-    services: Arc<Services>,
-    installation: InstallationId,
-    chain: Arc<ArcSwap<ChainStatus>>,
-    anchors: PathBuf,
-}
-
-impl Checkpoints {
-    async fn run(&self) {
-        if let Err(error) = self.checkpoint().await {
-            tracing::error!(%error, "the audit chain could not be checkpointed");
-        }
-    }
-
-    async fn checkpoint(&self) -> anyhow::Result<()> {
-        let Some((seq, head)) = self.store.chain_head().await? else {
-            return Ok(());
-        };
-        let shown = self.chain.load_full();
-        if shown.position == seq {
-            return Ok(());
-        }
-        let at = self.services.clock.now_millis();
-        let body = CheckpointBody {
-            installation: *self.installation.0.as_bytes(),
-            node: self.store.node().to_owned(),
-            seq,
-            head,
-            at_millis: at,
-        };
-        let signature = self.signer.sign(&body.to_signed_bytes()).to_vec();
-        let checkpoint = Checkpoint { node: body.node.clone(), seq, head, at, key_id: self.signer.key_id(), signature };
-        self.store.put_checkpoint(&checkpoint).await?;
-        let anchors = self.anchors.clone();
-        tokio::task::spawn_blocking(move || strongroom_store::verify::append_anchor(&anchors, &checkpoint)).await??;
-        let head = data_encoding::HEXLOWER.encode(&head);
-        self.chain.rcu(|known| ChainStatus { position: seq, head: head.clone(), ..ChainStatus::clone(known) });
-        Ok(())
-    }
 }
 
 async fn record_flood(services: Arc<Services>) {

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line speaks on the terminal")]
 
 mod audit_check;
+mod checkpoints;
 mod cli;
 mod client;
 mod clock;

@@ -35,6 +35,7 @@ pub mod root;
 pub mod secret;
 pub mod sign;
 pub mod tls;
+pub mod tree;
 
 mod canonical;
 mod derive;

@@ -15,7 +15,7 @@ use crate::{
     names::{ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{Held, Permit},
     principal::Principal,
-    record::{Checkpoint, Entry, Record, RecordFilter, Settled},
+    record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, TreeCheckpoint},
     secret::{Page, SealedVersion, SecretFacts, SecretItem},
     vault::Vault,
 };
@@ -45,6 +45,9 @@ pub enum AppendError {
     Ambiguous(String),
 }
 
+/// Most records of a page of a chain.
+pub const MAX_CHAIN_PAGE: usize = 500;
+
 /// The append-only audit log, and with it every change: one transaction carries both.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
@@ -69,6 +72,22 @@ pub trait AuditLog: Send + Sync {
 
     /// Records, newest first; `before` is a record id from an earlier page.
     async fn query(&self, permit: Permit, filter: RecordFilter) -> Held<Result<Page<Record>, StoreError>>;
+
+    /// Records of a node's chain as they are chained, after the position `after`, at most `limit`
+    /// (1 to [`MAX_CHAIN_PAGE`]).
+    async fn chain(
+        &self,
+        permit: Permit,
+        node: &str,
+        after: u64,
+        limit: usize,
+    ) -> Held<Result<Vec<ChainedRecord>, StoreError>>;
+
+    /// The newest checkpoint of the whole log, if there is one.
+    async fn checkpoint(&self, permit: Permit) -> Held<Result<Option<TreeCheckpoint>, StoreError>>;
+
+    /// The proof that a record is in the log.
+    async fn receipt(&self, permit: Permit, record: Uuid) -> Held<Result<Proof, StoreError>>;
 
     /// Position and head of this node's chain, if it has begun.
     ///

@@ -152,8 +152,8 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         (Outcome::Unauthenticated, _) => 401,
         (Outcome::Denied, _) => 403,
         (Outcome::Failed, "disabled" | "purge-protected" | "grants-more-than-held") => 403,
-        (Outcome::Failed, "not-found" | "deleted-not-found" | "vault-not-found") => 404,
-        (Outcome::Failed, "deleted-but-recoverable" | "vault-exists" | "contended") => 409,
+        (Outcome::Failed, "not-found" | "deleted-not-found" | "vault-not-found" | "record-not-found") => 404,
+        (Outcome::Failed, "deleted-but-recoverable" | "vault-exists" | "contended" | "not-covered-yet") => 409,
         (Outcome::Failed, "invalid") => 400,
         (Outcome::Failed, _) => return None,
     })
@@ -279,6 +279,8 @@ impl From<AdminError> for Problem {
             AdminError::Denied(denial) => denial.into(),
             AdminError::VaultExists => Self::new(409, "Conflict", "vault-exists", message),
             AdminError::VaultNotFound => Self::new(404, "VaultNotFound", "vault-not-found", "There is no such vault."),
+            AdminError::RecordNotFound => Self::new(404, "RecordNotFound", "record-not-found", message),
+            AdminError::NotCovered => Self::new(409, "Conflict", "not-covered-yet", message),
             AdminError::GrantsMoreThanHeld(_) => {
                 Self::new(403, "Forbidden", "grants-more-than-held", message).inner("ForbiddenByRbac")
             }

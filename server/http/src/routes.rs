@@ -67,6 +67,9 @@ routes! {
     Base Delete "/api/v1/assignments/{id}" Bearer AssignmentRemove;
     Base Post "/api/v1/workloads" Bearer WorkloadCreate;
     Base Get "/api/v1/audit" Bearer AuditQuery;
+    Base Get "/api/v1/audit/checkpoint" Bearer AuditCheckpoint;
+    Base Get "/api/v1/audit/chain/{node}" Bearer AuditChain;
+    Base Get "/api/v1/audit/{id}/receipt" Bearer AuditReceipt;
     Base Get "/{tenant}/v2.0/.well-known/openid-configuration" Public TenantDiscoveryV2;
     Base Get "/{tenant}/.well-known/openid-configuration" Public TenantDiscovery;
     Base Get "/{tenant}/discovery/v2.0/keys" Public TenantKeys;

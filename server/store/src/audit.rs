@@ -1,6 +1,8 @@
 //! The audit log: the batch goes to the writer; questions go to the readers, but for the one whose
 //! answer must be certain.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
@@ -9,16 +11,16 @@ use sea_orm::{
 };
 use strongroom_domain::{
     permit::{Held, Permit},
-    ports::{AppendError, AuditLog, StoreError},
-    record::{Checkpoint, Entry, Record, RecordFilter, Settled},
+    ports::{AppendError, AuditLog, MAX_CHAIN_PAGE, StoreError},
+    record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, TreeCheckpoint},
     secret::Page,
 };
 use uuid::Uuid;
 
 use crate::{
     Store,
-    entity::{audit_fence, audit_record, checkpoint},
-    fault::unavailable,
+    entity::{audit_fence, audit_link, audit_record, checkpoint},
+    fault::{damaged, unavailable},
     reading, rows,
 };
 
@@ -65,6 +67,27 @@ impl AuditLog for Store {
         permit.hold(page)
     }
 
+    async fn chain(
+        &self,
+        permit: Permit,
+        node: &str,
+        after: u64,
+        limit: usize,
+    ) -> Held<Result<Vec<ChainedRecord>, StoreError>> {
+        let page = self.chain_page(node, after, limit.clamp(1, MAX_CHAIN_PAGE)).await;
+        permit.hold(page)
+    }
+
+    async fn checkpoint(&self, permit: Permit) -> Held<Result<Option<TreeCheckpoint>, StoreError>> {
+        let found = self.latest_tree_checkpoint().await;
+        permit.hold(found)
+    }
+
+    async fn receipt(&self, permit: Permit, record: Uuid) -> Held<Result<Proof, StoreError>> {
+        let proof = self.proof(record).await;
+        permit.hold(proof)
+    }
+
     async fn chain_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError> {
         reading::head_of(&self.reader, &self.node).await
     }
@@ -100,6 +123,36 @@ impl Store {
             .map_err(|e| unavailable(&e))?
             .map(rows::checkpoint)
             .transpose()
+    }
+
+    async fn chain_page(&self, node: &str, after: u64, limit: usize) -> Result<Vec<ChainedRecord>, StoreError> {
+        use audit_link::Column;
+
+        let Ok(after) = i64::try_from(after) else { return Ok(Vec::new()) };
+        let links = audit_link::Entity::find()
+            .filter(Column::Node.eq(node))
+            .filter(Column::Seq.gt(after))
+            .order_by_asc(Column::Seq)
+            .limit(u64::try_from(limit).unwrap_or(u64::MAX))
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        let found: Vec<(Uuid, String)> = audit_record::Entity::find()
+            .select_only()
+            .columns([audit_record::Column::Id, audit_record::Column::Body])
+            .filter(audit_record::Column::Id.is_in(links.iter().map(|link| link.record_id)))
+            .into_tuple()
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        let mut records: HashMap<Uuid, String> = found.into_iter().collect();
+        let chained = |link: audit_link::Model| {
+            let (seq, head) = rows::position(link.seq, &link.head)?;
+            let record =
+                records.remove(&link.record_id).ok_or_else(|| damaged("audit chain", "a record is missing"))?;
+            Ok(ChainedRecord { seq, id: link.record_id, record, head })
+        };
+        links.into_iter().map(chained).collect()
     }
 
     async fn page(&self, filter: &RecordFilter) -> Result<Page<Record>, StoreError> {

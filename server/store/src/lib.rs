@@ -5,6 +5,7 @@
 //! | opening: ownership, schema, refusals | `open`, `connect`, `lock` |
 //! | the transaction of a batch: changes, records, hash chain | `writer`, `apply` |
 //! | the ports | `audit`, `secrets`, `vaults`, `grants`, `identities` |
+//! | the Merkle tree over all chains, and proofs out of it | `tree` |
 //! | exact caches | `cache` (how), `caches` (what) |
 //! | checking the audit trail without any key | [`verify`] |
 //!
@@ -35,6 +36,7 @@ mod open;
 mod reading;
 mod rows;
 mod secrets;
+mod tree;
 mod vaults;
 pub mod verify;
 mod writer;

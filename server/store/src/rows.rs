@@ -30,16 +30,16 @@ fn name_of(canonical: &str, display: &str) -> Result<ObjectName, StoreError> {
     if name.as_str() == canonical { Ok(name) } else { Err(damaged("secret", "its spelling is not its name's")) }
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|e| StoreError::Unavailable(e.to_string()))
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
+pub(crate) fn parsed<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
     // Where it went wrong, not what stands there.
     serde_json::from_str(text).map_err(|e| damaged(what, format_args!("column {}: {:?}", e.column(), e.classify())))
 }
 
-fn array<const N: usize>(what: &str, bytes: &[u8]) -> Result<[u8; N], StoreError> {
+pub(crate) fn array<const N: usize>(what: &str, bytes: &[u8]) -> Result<[u8; N], StoreError> {
     <[u8; N]>::try_from(bytes).map_err(|_| damaged(what, "a field has the wrong length"))
 }
 

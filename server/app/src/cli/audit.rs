@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::{Connection, Output};
 
@@ -11,17 +11,49 @@ use super::{Connection, Output};
 pub(crate) enum AuditCommand {
     /// Print the newest records, oldest first.
     Tail {
-        /// How many.
-        #[arg(long, short = 'n', default_value_t = 20)]
-        lines: usize,
-        /// Only this outcome: allowed, denied, failed, unauthenticated.
-        #[arg(long)]
-        outcome: Option<String>,
+        /// How many, 1 to 1,000.
+        #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        lines: u16,
+        /// Go on with new records until interrupted.
+        #[arg(long, short = 'f')]
+        follow: bool,
+        #[command(flatten)]
+        filter: Filter,
         /// How to print.
         #[arg(long, value_enum, default_value = "table")]
         output: Output,
         #[command(flatten)]
         connection: Connection,
+    },
+    /// Print records as JSON lines, newest first.
+    Query {
+        #[command(flatten)]
+        filter: Filter,
+        /// Stop after this many.
+        #[arg(long, default_value_t = 1000)]
+        limit: usize,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Print the whole log up to its newest checkpoint, as JSON lines that `verify --export` can check.
+    Export {
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Print the receipt of a record: its proof, to be checked anywhere.
+    Receipt {
+        /// The decision id.
+        id: uuid::Uuid,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Check a receipt offline, and print its record. Ends with 3 when it does not hold.
+    VerifyReceipt {
+        /// File with the receipt.
+        file: PathBuf,
+        /// File with the public audit key.
+        #[arg(long)]
+        public_key: PathBuf,
     },
     /// Verify the audit log and compare every row with it, offline, with public keys alone.
     ///
@@ -38,8 +70,40 @@ pub(crate) enum AuditCommand {
         /// Anchor file: checkpoints kept outside the database.
         #[arg(long)]
         anchors: Option<PathBuf>,
+        /// Instead of a database: a file of `audit export`.
+        #[arg(long, conflicts_with = "database")]
+        export: Option<PathBuf>,
         /// File with the public audit key; the data directory's `audit.pub` when absent.
         #[arg(long)]
         public_key: Option<PathBuf>,
     },
+}
+
+/// Which records.
+#[derive(Args, Clone)]
+pub(crate) struct Filter {
+    /// Only this outcome: allowed, denied, failed, unauthenticated.
+    #[arg(long)]
+    pub(crate) outcome: Option<String>,
+    /// Only this vault.
+    #[arg(long)]
+    pub(crate) vault: Option<String>,
+    /// Only objects whose name contains this.
+    #[arg(long)]
+    pub(crate) object: Option<String>,
+    /// Only principals whose subject contains this.
+    #[arg(long)]
+    pub(crate) principal: Option<String>,
+    /// Only this operation, for example SecretGet.
+    #[arg(long)]
+    pub(crate) operation: Option<String>,
+    /// Only the record of this decision.
+    #[arg(long)]
+    pub(crate) id: Option<uuid::Uuid>,
+    /// From this moment on (RFC 3339, or Unix milliseconds).
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// Until this moment, not included.
+    #[arg(long)]
+    pub(crate) until: Option<String>,
 }

@@ -8,7 +8,7 @@ mod vault;
 use std::{net::SocketAddr, path::PathBuf};
 
 pub(crate) use assignment::{AssignmentCommand, Whom};
-pub(crate) use audit::AuditCommand;
+pub(crate) use audit::{AuditCommand, Filter as AuditFilter};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use secret::SecretCommand;
 pub(crate) use vault::VaultCommand;

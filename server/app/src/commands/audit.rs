@@ -1,45 +1,171 @@
 //! `strongroom audit`: records from the server, and the chain from the database, offline.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use reqwest::Method;
 use serde_json::Value;
+use strongroom_domain::record::{ChainedRecord, MAX_RECEIPT, Receipt, TreeCheckpoint};
+use strongroom_store::verify::{Anchors, ExportLine, read_anchors, verify_export};
+use url::Url;
 
 use super::{table, text, utc};
 use crate::{
     audit_check,
-    cli::{AuditCommand, Connection, Output},
+    cli::{AuditCommand, AuditFilter as Filter, Connection, Output},
     client::{Client, at, base},
     exit::Exit,
     installation::embedded_database,
 };
 
+/// Records of a page of the API.
+const PAGE: usize = 1000;
+/// How often `tail --follow` asks.
+const FOLLOW: Duration = Duration::from_secs(1);
+
 pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
     match command {
-        AuditCommand::Tail { lines, outcome, output, connection } => {
-            tail(lines, outcome.as_deref(), output, &connection).await
+        AuditCommand::Tail { lines, follow, filter, output, connection } => {
+            tail(usize::from(lines), follow, &filter, output, &connection).await
         }
-        AuditCommand::Verify { data, database, anchors, public_key } => {
+        AuditCommand::Query { filter, limit, connection } => {
+            let server = Server::connect(&connection).await?;
+            server
+                .query(&filter, limit, None, |record| {
+                    println!("{record}");
+                    true
+                })
+                .await
+        }
+        AuditCommand::Export { connection } => export(&connection).await,
+        AuditCommand::Receipt { id, connection } => {
+            let server = Server::connect(&connection).await?;
+            println!("{}", server.get(&["api", "v1", "audit", &id.to_string(), "receipt"], &[]).await?);
+            Ok(())
+        }
+        AuditCommand::VerifyReceipt { file, public_key } => verify_receipt(&file, &public_key),
+        AuditCommand::Verify { export: Some(file), data, anchors, public_key, .. } => {
+            verify_exported(&file, &data, anchors, public_key)
+        }
+        AuditCommand::Verify { data, database, anchors, public_key, .. } => {
             verify_offline(&data, database, anchors, public_key).await
         }
     }
 }
 
-async fn tail(lines: usize, outcome: Option<&str>, output: Output, connection: &Connection) -> anyhow::Result<()> {
-    let base = base(connection)?;
-    let client = Client::connect(connection, &base).await?;
-    let limit = lines.to_string();
-    let mut query = vec![("limit", limit.as_str())];
-    query.extend(outcome.map(|outcome| ("outcome", outcome)));
-    let answer = client.send(Method::GET, at(&base, &["api", "v1", "audit"], &query)?, None).await?;
-    let records = answer.get("value").and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut table = table(&["TIME", "OUTCOME", "PRINCIPAL", "OPERATION", "VAULT", "OBJECT", "REASON", "DECISION"]);
-    for record in records.iter().rev() {
-        if output == Output::Json {
-            println!("{record}");
-            continue;
+/// The server, as the workload of the environment.
+struct Server {
+    base: Url,
+    client: Client,
+}
+
+impl Server {
+    async fn connect(connection: &Connection) -> anyhow::Result<Self> {
+        let base = base(connection)?;
+        Ok(Self { client: Client::connect(connection, &base).await?, base })
+    }
+
+    async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> anyhow::Result<Value> {
+        self.client.send(Method::GET, at(&self.base, path, query)?, None).await
+    }
+
+    /// Gives records, newest first, until there are no more, `limit` is reached, the record `until` is
+    /// met, or `take` wants no more.
+    async fn query(
+        &self,
+        filter: &Filter,
+        limit: usize,
+        until: Option<&str>,
+        mut take: impl FnMut(&Value) -> bool,
+    ) -> anyhow::Result<()> {
+        let id = filter.id.map(|id| id.to_string());
+        let given = [
+            ("outcome", &filter.outcome),
+            ("vault", &filter.vault),
+            ("object", &filter.object),
+            ("principal", &filter.principal),
+            ("operation", &filter.operation),
+            ("id", &id),
+            ("from", &filter.from),
+            ("until", &filter.until),
+        ];
+        let (mut before, mut left) = (None::<String>, limit);
+        while left > 0 {
+            let page = left.min(PAGE).to_string();
+            let mut query = vec![("limit", page.as_str())];
+            query.extend(given.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))));
+            query.extend(before.as_deref().map(|before| ("before", before)));
+            let answer = self.get(&["api", "v1", "audit"], &query).await?;
+            for record in answer.get("value").and_then(Value::as_array).into_iter().flatten() {
+                let known = until.is_some() && record.get("id").and_then(Value::as_str) == until;
+                if known || !take(record) {
+                    return Ok(());
+                }
+                left = left.saturating_sub(1);
+            }
+            match answer.get("next").and_then(Value::as_str) {
+                Some(next) => before = Some(next.to_owned()),
+                None => return Ok(()),
+            }
         }
+        Ok(())
+    }
+}
+
+async fn tail(
+    lines: usize,
+    follow: bool,
+    filter: &Filter,
+    output: Output,
+    connection: &Connection,
+) -> anyhow::Result<()> {
+    let server = Server::connect(connection).await?;
+    let mut records = Vec::new();
+    server.query(filter, lines, None, |record| keep(&mut records, record)).await?;
+    records.reverse();
+    show(&records, output, true);
+    let mut last = records.last().and_then(|record| record.get("id")?.as_str().map(str::to_owned));
+    if !follow {
+        return Ok(());
+    }
+    loop {
+        tokio::time::sleep(FOLLOW).await;
+        let mut records = Vec::new();
+        server
+            .query(filter, PAGE, last.as_deref(), |record| {
+                // Asking is on record too, and would be shown for ever.
+                own(record) || keep(&mut records, record)
+            })
+            .await?;
+        records.reverse();
+        show(&records, output, false);
+        if let Some(newest) = records.last().and_then(|record| record.get("id")?.as_str()) {
+            last = Some(newest.to_owned());
+        }
+    }
+}
+
+fn keep(records: &mut Vec<Value>, record: &Value) -> bool {
+    records.push(record.clone());
+    true
+}
+
+fn own(record: &Value) -> bool {
+    ["AuditRead", "Authentication"].iter().any(|name| record.get("operation").and_then(Value::as_str) == Some(name))
+        && record.get("outcome").and_then(Value::as_str) == Some("allowed")
+}
+
+fn show(records: &[Value], output: Output, header: bool) {
+    if output == Output::Json {
+        records.iter().for_each(|record| println!("{record}"));
+        return;
+    }
+    let names = ["TIME", "OUTCOME", "PRINCIPAL", "OPERATION", "VAULT", "OBJECT", "REASON", "DECISION"];
+    let mut table = table(if header { &names } else { &[] });
+    for record in records {
         let at = record.get("at").and_then(Value::as_i64).unwrap_or_default();
         let mut row = vec![utc(at)];
         row.extend(
@@ -48,8 +174,99 @@ async fn tail(lines: usize, outcome: Option<&str>, output: Output, connection: &
         );
         table.add_row(row);
     }
-    if output == Output::Table {
+    if header || !records.is_empty() {
         println!("{table}");
+    }
+}
+
+/// Every node's chain up to the newest checkpoint, page by page, and the checkpoint last.
+async fn export(connection: &Connection) -> anyhow::Result<()> {
+    let server = Server::connect(connection).await?;
+    let newest = server.get(&["api", "v1", "audit", "checkpoint"], &[]).await?;
+    let installation = serde_json::from_value(newest.get("installation").cloned().unwrap_or_default())?;
+    let checkpoint: TreeCheckpoint = serde_json::from_value(newest.get("checkpoint").cloned().unwrap_or_default())
+        .context("there is no checkpoint yet: ask again in some seconds")?;
+    let print = |line: &ExportLine| -> anyhow::Result<()> {
+        println!("{}", serde_json::to_string(line)?);
+        Ok(())
+    };
+    print(&ExportLine::Export { version: 1, installation })?;
+    for head in &checkpoint.heads {
+        let mut after = 0;
+        while after < head.seq {
+            let from = after.to_string();
+            let page = server.get(&["api", "v1", "audit", "chain", &head.node], &[("after", &from)]).await?;
+            let page: Vec<ChainedRecord> = serde_json::from_value(page.get("value").cloned().unwrap_or_default())?;
+            let Some(last) = page.last() else {
+                anyhow::bail!(
+                    "the chain of node {} ends at {after}, and its checkpoint covers {}",
+                    head.node,
+                    head.seq
+                );
+            };
+            after = last.seq;
+            for chained in page.into_iter().filter(|chained| chained.seq <= head.seq) {
+                print(&ExportLine::Record { node: head.node.clone(), chained })?;
+            }
+        }
+    }
+    print(&ExportLine::Checkpoint(checkpoint))
+}
+
+fn read_key(file: &Path) -> anyhow::Result<[u8; 32]> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("the public audit key {} cannot be read", file.display()))?;
+    data_encoding::HEXLOWER_PERMISSIVE
+        .decode(text.trim().as_bytes())
+        .ok()
+        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
+        .with_context(|| format!("{} is not a public audit key", file.display()))
+}
+
+fn verify_receipt(file: &Path, public_key: &Path) -> anyhow::Result<()> {
+    let key = read_key(public_key)?;
+    let unreadable = || format!("the receipt {} cannot be read", file.display());
+    let length = std::fs::metadata(file).with_context(unreadable)?.len();
+    anyhow::ensure!(length <= MAX_RECEIPT as u64, "{} is too long for a receipt", file.display());
+    let receipt: Receipt = serde_json::from_slice(&std::fs::read(file).with_context(unreadable)?)
+        .with_context(|| format!("{} is not a receipt", file.display()))?;
+    if let Err(why) = receipt.verify(&[key]) {
+        println!("{why}");
+        return Err(Exit::Findings.into());
+    }
+    println!("{}", receipt.record);
+    let TreeCheckpoint { at, key_id, .. } = &receipt.checkpoint;
+    eprintln!(
+        "the receipt holds: position {} of node {}, covered at {} by key {key_id}",
+        receipt.seq,
+        receipt.segment.node,
+        utc(*at)
+    );
+    Ok(())
+}
+
+fn verify_exported(
+    file: &Path,
+    data: &Path,
+    anchors: Option<PathBuf>,
+    public_key: Option<PathBuf>,
+) -> anyhow::Result<()> {
+    let key = read_key(&public_key.unwrap_or_else(|| data.join("audit.pub")))?;
+    let kept = match &anchors {
+        Some(anchors) => read_anchors(anchors)?,
+        None => Anchors::default(),
+    };
+    let read = std::fs::File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let report = verify_export(std::io::BufReader::new(read), &[key], &kept)?;
+    report.findings.iter().for_each(|finding| println!("{finding}"));
+    for node in &report.nodes {
+        println!("node {}: {} records, the last at position {}", node.node, node.records, node.last);
+    }
+    if !report.is_intact() {
+        return Err(Exit::Findings.into());
+    }
+    if anchors.is_none() {
+        println!("the exported log is what its own checkpoint covers; --anchors compares it with others");
     }
     Ok(())
 }
@@ -60,14 +277,7 @@ async fn verify_offline(
     anchors: Option<PathBuf>,
     public_key: Option<PathBuf>,
 ) -> anyhow::Result<()> {
-    let key_file = public_key.unwrap_or_else(|| data.join("audit.pub"));
-    let text = std::fs::read_to_string(&key_file)
-        .with_context(|| format!("the public audit key {} cannot be read", key_file.display()))?;
-    let key = data_encoding::HEXLOWER_PERMISSIVE
-        .decode(text.trim().as_bytes())
-        .ok()
-        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
-        .with_context(|| format!("{} is not a public audit key", key_file.display()))?;
+    let key = read_key(&public_key.unwrap_or_else(|| data.join("audit.pub")))?;
     let anchors = anchors.unwrap_or_else(|| data.join("anchors.jsonl"));
     let address = database.unwrap_or_else(|| embedded_database(data));
     let checked = audit_check::check(&address, key, &anchors).await?;

@@ -1,11 +1,14 @@
 //! Use cases of the audit log: reading it.
 
+use uuid::Uuid;
+
 use super::{AdminError, Administration};
 use crate::{
     action::Action,
     context::RequestContext,
     gate::Ask,
-    record::{Record, RecordFilter},
+    ports::MAX_CHAIN_PAGE,
+    record::{ChainedRecord, Proof, Receipt, Record, RecordFilter, TreeCheckpoint},
     secret::Page,
 };
 
@@ -17,6 +20,48 @@ impl Administration {
     pub async fn query_audit(&self, ctx: &RequestContext, filter: RecordFilter) -> Result<Page<Record>, AdminError> {
         let case = self.admit(ctx, Ask::server(Action::AuditRead)).await?;
         let held = self.audit.query(case.permit, filter).await.map(|page| page.map_err(AdminError::from));
+        self.recorder.release(ctx, case.record, held).await?
+    }
+
+    /// Records of a node's chain as they are chained, for keeping and for checking elsewhere.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn read_chain(
+        &self,
+        ctx: &RequestContext,
+        node: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<ChainedRecord>, AdminError> {
+        let case = self.admit(ctx, Ask::server(Action::AuditRead)).await?;
+        let limit = limit.clamp(1, MAX_CHAIN_PAGE);
+        let held = self.audit.chain(case.permit, node, after, limit).await.map(|page| page.map_err(AdminError::from));
+        self.recorder.release(ctx, case.record, held).await?
+    }
+
+    /// The newest signed checkpoint of the whole log, if there is one.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn audit_checkpoint(&self, ctx: &RequestContext) -> Result<Option<TreeCheckpoint>, AdminError> {
+        let case = self.admit(ctx, Ask::server(Action::AuditRead)).await?;
+        let held = self.audit.checkpoint(case.permit).await.map(|found| found.map_err(AdminError::from));
+        self.recorder.release(ctx, case.record, held).await?
+    }
+
+    /// The receipt of a record.
+    ///
+    /// # Errors
+    /// [`AdminError`]; [`AdminError::NotCovered`] for a moment after the record was written.
+    pub async fn receipt(&self, ctx: &RequestContext, record: Uuid) -> Result<Receipt, AdminError> {
+        let mut case = self.admit(ctx, Ask::server(Action::AuditRead)).await?;
+        case.record.object = Some(record.to_string());
+        let held = self.audit.receipt(case.permit, record).await.map(|proof| match proof? {
+            Proof::Covered(receipt) => Ok(*receipt),
+            Proof::NotYet => Err(AdminError::NotCovered),
+            Proof::NoRecord => Err(AdminError::RecordNotFound),
+        });
         self.recorder.release(ctx, case.record, held).await?
     }
 }

@@ -38,6 +38,12 @@ pub enum AdminError {
     /// There is no such vault.
     #[error("there is no such vault")]
     VaultNotFound,
+    /// There is no such audit record.
+    #[error("there is no such audit record")]
+    RecordNotFound,
+    /// No checkpoint covers the record yet.
+    #[error("no checkpoint covers the record yet; the next one will, within seconds")]
+    NotCovered,
     /// The role has actions that the granting principal does not hold at the scope.
     #[error("you cannot grant what you do not hold yourself, at this scope and for as long: {}", .0.name())]
     GrantsMoreThanHeld(Role),
@@ -76,6 +82,8 @@ impl HowItWent for AdminError {
             Self::Denied(denial) => return denial.how(),
             Self::VaultExists => "vault-exists",
             Self::VaultNotFound => "vault-not-found",
+            Self::RecordNotFound => "record-not-found",
+            Self::NotCovered => "not-covered-yet",
             Self::GrantsMoreThanHeld(_) => "grants-more-than-held",
             Self::AssignmentNotFound => "assignment-not-found",
             Self::AssignmentExists => "assignment-exists",

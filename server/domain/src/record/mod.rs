@@ -6,7 +6,9 @@
 mod changed;
 mod committer;
 mod flood;
+mod receipt;
 mod recorder;
+mod tree;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +18,9 @@ use uuid::Uuid;
 pub use changed::{ChangedRow, RowKind, tag_digest};
 pub use committer::{Committer, CommitterHealth, NoRecord, spawn};
 pub use flood::{Counted, FloodGate};
+pub use receipt::{MAX_RECEIPT, Receipt, ReceiptError};
 pub use recorder::{HowItWent, Recorder};
+pub use tree::{Growth, NodeHead, Segment, TreeCheckpoint, TwoPasts};
 
 use crate::{change::PermittedChange, decision::Stage, policy::PolicyRequest, principal::PrincipalId};
 
@@ -177,7 +181,32 @@ pub struct RecordFilter {
     pub limit: usize,
 }
 
-/// A signed statement of how far a node's chain had come.
+/// A record as it is chained: with these, and nothing else, a chain can be followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainedRecord {
+    /// Position in its node's chain, from 1.
+    pub seq: u64,
+    /// The record's id.
+    pub id: Uuid,
+    /// The record as it was written, byte for byte.
+    pub record: String,
+    /// Head of the chain after it.
+    #[serde(with = "tree::hex")]
+    pub head: [u8; 32],
+}
+
+/// What is known of a record's proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// There is one.
+    Covered(Box<Receipt>),
+    /// The record is there, and the next checkpoint will cover it.
+    NotYet,
+    /// There is no such record.
+    NoRecord,
+}
+
+/// A signed statement of how far one node's chain had come, as earlier releases made them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// Which chain.

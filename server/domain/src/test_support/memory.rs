@@ -25,7 +25,7 @@ use crate::{
     permit::{Held, Permit},
     ports::{AppendError, AuditLog, GrantStore, IdentityStore, SecretStore, StoreError, VaultStore},
     principal::Principal,
-    record::{Checkpoint, Entry, Record, RecordFilter, Settled},
+    record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, TreeCheckpoint},
     secret::{Page, SealedVersion, SecretFacts, SecretItem},
     vault::Vault,
 };
@@ -276,6 +276,34 @@ impl AuditLog for MemoryStore {
         items.truncate(limit);
         let next = items.last().filter(|_| more).map(|r| r.id.to_string());
         permit.hold(Ok(Page { items, next }))
+    }
+
+    async fn chain(
+        &self,
+        permit: Permit,
+        node: &str,
+        after: u64,
+        limit: usize,
+    ) -> Held<Result<Vec<ChainedRecord>, StoreError>> {
+        self.pause().await;
+        let durable = self.durable();
+        let of_node = durable.log.iter().filter(|logged| logged.node == node && logged.seq > after);
+        let chained = of_node.map(|logged| ChainedRecord {
+            seq: logged.seq,
+            id: logged.id,
+            record: String::from_utf8_lossy(&logged.body).into_owned(),
+            head: logged.head,
+        });
+        permit.hold(Ok(chained.take(limit).collect()))
+    }
+
+    async fn checkpoint(&self, permit: Permit) -> Held<Result<Option<TreeCheckpoint>, StoreError>> {
+        permit.hold(Ok(None))
+    }
+
+    async fn receipt(&self, permit: Permit, record: Uuid) -> Held<Result<Proof, StoreError>> {
+        let known = self.durable().record(record).is_some();
+        permit.hold(Ok(if known { Proof::NotYet } else { Proof::NoRecord }))
     }
 
     async fn chain_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError> {

@@ -42,7 +42,11 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::AssignmentList | Endpoint::AssignmentShow => "RoleAssignmentRead",
         Endpoint::AssignmentRemove => "RoleAssignmentDelete",
         Endpoint::WorkloadCreate => "WorkloadCreate",
-        Endpoint::AuditQuery | Endpoint::AuditPage => "AuditRead",
+        Endpoint::AuditQuery
+        | Endpoint::AuditPage
+        | Endpoint::AuditCheckpoint
+        | Endpoint::AuditChain
+        | Endpoint::AuditReceipt => "AuditRead",
         Endpoint::TokenV1 | Endpoint::TokenV2 => "Authentication",
         Endpoint::SignInPage | Endpoint::SignInStart | Endpoint::SignInCallback => "SessionBegin",
         Endpoint::SignOut | Endpoint::SignedOut => "SessionEnd",
@@ -106,6 +110,9 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::AssignmentRemove => manage::assignments::remove(services, call).await,
         Endpoint::WorkloadCreate => manage::workloads::create(services, call, &request).await,
         Endpoint::AuditQuery => manage::audit::query(services, call, &request).await,
+        Endpoint::AuditCheckpoint => manage::audit::checkpoint(services, call).await,
+        Endpoint::AuditChain => manage::audit::chain(services, call, &request).await,
+        Endpoint::AuditReceipt => manage::audit::receipt(services, call).await,
         Endpoint::TenantDiscovery | Endpoint::TenantDiscoveryV2 | Endpoint::TenantKeys | Endpoint::TenantKeysV1 => {
             token::document(services, call)
         }

@@ -1,9 +1,12 @@
 //! The tables as sea-orm entities: shapes only, no meaning. Nothing outside this crate sees them.
 
 pub(crate) mod assignment;
+pub(crate) mod audit_checkpoint;
 pub(crate) mod audit_fence;
 pub(crate) mod audit_link;
 pub(crate) mod audit_record;
+pub(crate) mod audit_segment;
+pub(crate) mod audit_tree;
 pub(crate) mod checkpoint;
 pub(crate) mod installation;
 pub(crate) mod sealed_blob;

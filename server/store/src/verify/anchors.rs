@@ -9,10 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use strongroom_domain::record::Checkpoint;
+use serde::Deserialize;
+use strongroom_domain::record::{Checkpoint, TreeCheckpoint};
 
 /// Longest line in bytes.
-const MAX_LINE: u64 = 16 * 1024;
+const MAX_LINE: u64 = 256 * 1024;
 
 /// An anchor file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -26,10 +27,20 @@ pub struct AnchorError {
 /// What an anchor file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Anchors {
-    /// The checkpoints, in the order of the file. Not verified yet.
+    /// Checkpoints of single nodes, as earlier releases made them, in the order of the file. Not verified yet.
     pub checkpoints: Vec<Checkpoint>,
+    /// Checkpoints of the whole log, in the order of the file. Not verified yet.
+    pub trees: Vec<TreeCheckpoint>,
     /// Numbers of the lines that are no checkpoints, from 1.
     pub unreadable: Vec<usize>,
+}
+
+/// The two forms of a line; they share no required field but `at`, `key_id` and `signature`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Tree(TreeCheckpoint),
+    Node(Checkpoint),
 }
 
 /// Reads an anchor file.
@@ -49,18 +60,31 @@ pub fn read_anchors(path: &Path) -> Result<Anchors, AnchorError> {
             continue;
         }
         match serde_json::from_slice(&line) {
-            Ok(checkpoint) => anchors.checkpoints.push(checkpoint),
+            Ok(Line::Tree(checkpoint)) => anchors.trees.push(checkpoint),
+            Ok(Line::Node(checkpoint)) => anchors.checkpoints.push(checkpoint),
             Err(_) => anchors.unreadable.push(number),
         }
     }
     Ok(anchors)
 }
 
-/// Appends a checkpoint and waits until it is on the disk.
+/// Appends a checkpoint of one node and waits until it is on the disk.
 ///
 /// # Errors
 /// [`AnchorError`].
 pub fn append_anchor(path: &Path, checkpoint: &Checkpoint) -> Result<(), AnchorError> {
+    append(path, checkpoint)
+}
+
+/// Appends a checkpoint of the whole log and waits until it is on the disk.
+///
+/// # Errors
+/// [`AnchorError`].
+pub fn append_tree(path: &Path, checkpoint: &TreeCheckpoint) -> Result<(), AnchorError> {
+    append(path, checkpoint)
+}
+
+fn append(path: &Path, checkpoint: &impl serde::Serialize) -> Result<(), AnchorError> {
     let failed = |source| AnchorError { path: path.to_owned(), source };
     let mut line = serde_json::to_vec(checkpoint).map_err(|e| failed(e.into()))?;
     line.push(b'\n');
@@ -88,6 +112,8 @@ fn ends_a_line(file: &mut File) -> std::io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use strongroom_domain::record::NodeHead;
+
     use super::*;
 
     fn checkpoint(seq: u64) -> Checkpoint {
@@ -101,8 +127,18 @@ mod tests {
         append_anchor(&path, &checkpoint(1)).unwrap();
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"node\":\"n").unwrap();
         append_anchor(&path, &checkpoint(2)).unwrap();
+        let tree = TreeCheckpoint {
+            size: 3,
+            root: [1; 32],
+            heads: vec![NodeHead { node: "n".into(), seq: 9, head: [2; 32] }],
+            at: 1,
+            key_id: "k".into(),
+            signature: vec![1; 64],
+        };
+        append_tree(&path, &tree).unwrap();
         let anchors = read_anchors(&path).unwrap();
         assert_eq!(anchors.checkpoints, [checkpoint(1), checkpoint(2)]);
+        assert_eq!(anchors.trees, [tree]);
         assert_eq!(anchors.unreadable, [2]);
         assert!(read_anchors(&folder.path().join("none")).is_err());
     }

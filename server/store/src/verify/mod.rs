@@ -14,7 +14,9 @@
 mod anchors;
 mod compare;
 mod expected;
+mod export;
 mod links;
+mod trees;
 mod walk;
 
 use std::fmt;
@@ -24,9 +26,10 @@ use strongroom_domain::{ports::StoreError, record::RowKind};
 use strongroom_migrations::Standing;
 use uuid::Uuid;
 
-pub use anchors::{AnchorError, Anchors, append_anchor, read_anchors};
+pub use anchors::{AnchorError, Anchors, append_anchor, append_tree, read_anchors};
 pub use expected::RowFault;
-pub use walk::verify_chain;
+pub use export::{ExportError, ExportLine, verify_export};
+pub use walk::{verify_chain, verify_log};
 
 use crate::{
     Store,
@@ -179,6 +182,47 @@ pub enum Finding {
         /// Where it was found.
         source: Source,
     },
+    /// Two authentic checkpoints exclude each other: the chain was continued from an older state.
+    Forked {
+        /// Whose chain.
+        node: String,
+        /// Position of the checkpoint that the chain contradicts.
+        seq: u64,
+        /// Where it was found.
+        source: Source,
+    },
+    /// No key that was given has signed this checkpoint of the whole log.
+    TreeForged {
+        /// How many segments it claims to cover.
+        size: u64,
+        /// Where it was found.
+        source: Source,
+    },
+    /// The Merkle tree is not the one that an authentic checkpoint covers, while the chains are.
+    TreeChanged {
+        /// How many segments the checkpoint covers.
+        size: u64,
+        /// Where it was found.
+        source: Source,
+    },
+    /// The Merkle tree ends before an authentic checkpoint, while the chains do not.
+    TreeCut {
+        /// How many segments there are.
+        ends: u64,
+        /// How many segments the checkpoint covers.
+        size: u64,
+        /// Where it was found.
+        source: Source,
+    },
+    /// A segment of the Merkle tree is not over the positions that it names.
+    SegmentChanged {
+        /// Whose chain.
+        node: String,
+        /// First position.
+        first: u64,
+        /// Last position.
+        last: u64,
+    },
     /// A row is not as the log says it was written last.
     Row {
         /// Of which table.
@@ -188,6 +232,31 @@ pub enum Finding {
         /// What is wrong.
         fault: RowFault,
     },
+}
+
+impl Finding {
+    /// The node whose chain is meant, if it is one.
+    #[must_use]
+    pub fn node(&self) -> Option<&str> {
+        match self {
+            Self::RecordEdited { node, .. }
+            | Self::RecordHidden { node, .. }
+            | Self::RecordMissing { node, .. }
+            | Self::LinksMissing { node, .. }
+            | Self::Reordered { node, .. }
+            | Self::LinkBroken { node, .. }
+            | Self::CheckpointForged { node, .. }
+            | Self::Truncated { node, .. }
+            | Self::Rewritten { node, .. }
+            | Self::Forked { node, .. }
+            | Self::SegmentChanged { node, .. } => Some(node),
+            Self::Unchained { .. }
+            | Self::TreeForged { .. }
+            | Self::TreeChanged { .. }
+            | Self::TreeCut { .. }
+            | Self::Row { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Finding {
@@ -224,6 +293,25 @@ impl fmt::Display for Finding {
                     f,
                     "the chain of node {node} was rewritten at or before position {seq}, by a checkpoint in {source}"
                 )
+            }
+            Self::Forked { node, seq, source } => write!(
+                f,
+                "the chain of node {node} was forked: at or before position {seq} it went on differently, by a checkpoint in {source} and one in the database, both signed"
+            ),
+            Self::TreeForged { size, source } => {
+                write!(f, "a checkpoint of the log at {size} segments in {source} is not signed by any known key")
+            }
+            Self::TreeChanged { size, source } => {
+                write!(
+                    f,
+                    "the Merkle tree was changed: its first {size} segments are not those of a checkpoint in {source}"
+                )
+            }
+            Self::TreeCut { ends, size, source } => {
+                write!(f, "the Merkle tree was cut: it has {ends} segments, and a checkpoint in {source} covers {size}")
+            }
+            Self::SegmentChanged { node, first, last } => {
+                write!(f, "the Merkle tree is not over positions {first} to {last} of node {node} as they are")
             }
             Self::Row { row, id, fault } => {
                 write!(f, "{} {id} ", row.as_str())?;

@@ -14,13 +14,13 @@ use strongroom_domain::{
 use uuid::Uuid;
 
 use super::{
-    AuditReader, Finding, NodeReport, Source, VerifyReport,
+    Anchors, AuditReader, Finding, NodeReport, Source, VerifyReport,
     compare::compare,
     expected::Expected,
     links::{Follower, Link},
 };
 use crate::{
-    entity::{audit_link, audit_record, checkpoint},
+    entity::{audit_link, audit_record, audit_segment, checkpoint},
     fault::{damaged, unavailable},
     installation, rows,
 };
@@ -50,7 +50,7 @@ fn link_of_record() -> RelationDef {
         .into()
 }
 
-fn database(error: DbErr) -> StoreError {
+pub(super) fn database(error: DbErr) -> StoreError {
     unavailable(&error)
 }
 
@@ -66,6 +66,19 @@ pub async fn verify_chain(
     reader: &AuditReader,
     public_keys: &[[u8; 32]],
     anchors: &[Checkpoint],
+) -> Result<VerifyReport, StoreError> {
+    let anchors = Anchors { checkpoints: anchors.to_vec(), ..Anchors::default() };
+    verify_log(reader, public_keys, &anchors).await
+}
+
+/// The same with all that an anchor file holds.
+///
+/// # Errors
+/// As [`verify_chain`].
+pub async fn verify_log(
+    reader: &AuditReader,
+    public_keys: &[[u8; 32]],
+    anchors: &Anchors,
 ) -> Result<VerifyReport, StoreError> {
     let connection = &reader.connection;
     let isolation =
@@ -84,11 +97,20 @@ pub async fn verify_chain(
         public_keys,
         expected: Expected::default(),
         report: VerifyReport::default(),
+        ends: BTreeMap::new(),
+        covered: BTreeMap::new(),
+        beyond: BTreeMap::new(),
+        contradicted: BTreeMap::new(),
     };
     let nodes: Vec<String> = walk.nodes(anchors).await?.into_iter().collect();
     for (index, node) in nodes.iter().enumerate() {
-        walk.node(index, node, anchors).await?;
+        walk.node(index, node).await?;
     }
+    for node in &nodes {
+        walk.checkpoints(node, &anchors.checkpoints).await?;
+    }
+    walk.trees(&anchors.trees).await?;
+    walk.conclude();
     walk.unchained().await?;
     let Walk { mut expected, mut report, .. } = walk;
     compare(&moment, &mut expected, &nodes, &mut report).await?;
@@ -96,25 +118,36 @@ pub async fn verify_chain(
     Ok(report)
 }
 
-struct Walk<'a> {
-    moment: &'a DatabaseTransaction,
-    installation: [u8; 16],
-    public_keys: &'a [[u8; 32]],
+pub(super) struct Walk<'a> {
+    pub(super) moment: &'a DatabaseTransaction,
+    pub(super) installation: [u8; 16],
+    pub(super) public_keys: &'a [[u8; 32]],
     expected: Expected,
-    report: VerifyReport,
+    pub(super) report: VerifyReport,
+    /// Last position of every node's chain.
+    ends: BTreeMap<String, u64>,
+    /// By node and source, the highest position at which an authentic checkpoint and the chain agree.
+    covered: BTreeMap<(String, Source), u64>,
+    /// The highest authentic checkpoint behind the end of the chain.
+    beyond: BTreeMap<(String, Source), u64>,
+    /// The lowest authentic checkpoint that the chain contradicts.
+    contradicted: BTreeMap<(String, Source), u64>,
 }
 
 impl Walk<'_> {
-    async fn nodes(&self, anchors: &[Checkpoint]) -> Result<BTreeSet<String>, StoreError> {
-        let mut nodes: BTreeSet<String> = anchors.iter().map(|anchor| anchor.node.clone()).collect();
+    async fn nodes(&self, anchors: &Anchors) -> Result<BTreeSet<String>, StoreError> {
+        let mut nodes: BTreeSet<String> = anchors.checkpoints.iter().map(|anchor| anchor.node.clone()).collect();
+        nodes.extend(anchors.trees.iter().flat_map(|tree| &tree.heads).map(|head| head.node.clone()));
         let chained = audit_link::Entity::find().select_only().column(audit_link::Column::Node).distinct();
         nodes.extend(chained.into_tuple::<String>().all(self.moment).await.map_err(database)?);
         let signed = checkpoint::Entity::find().select_only().column(checkpoint::Column::Node).distinct();
         nodes.extend(signed.into_tuple::<String>().all(self.moment).await.map_err(database)?);
+        let covered = audit_segment::Entity::find().select_only().column(audit_segment::Column::Node).distinct();
+        nodes.extend(covered.into_tuple::<String>().all(self.moment).await.map_err(database)?);
         Ok(nodes)
     }
 
-    async fn node(&mut self, index: usize, node: &str, anchors: &[Checkpoint]) -> Result<(), StoreError> {
+    async fn node(&mut self, index: usize, node: &str) -> Result<(), StoreError> {
         let index = u16::try_from(index).unwrap_or(u16::MAX);
         let mut follower = Follower::new(node, chain::genesis(&self.installation, node));
         let mut records: u64 = 0;
@@ -146,17 +179,16 @@ impl Walk<'_> {
         }
         let (last, head) = (follower.last, follower.head);
         follower.finish().into_iter().for_each(|finding| self.report.add(finding));
-        let covered = self.checkpoints(node, last, anchors).await?;
+        self.ends.insert(node.to_owned(), last);
         let head = (last > 0).then_some(head);
-        self.report.nodes.push(NodeReport { node: node.to_owned(), records, last, head, covered });
+        self.report.nodes.push(NodeReport { node: node.to_owned(), records, last, head, covered: None });
         Ok(())
     }
 
-    /// Compares a chain with every checkpoint of it; gives the highest position that one covers.
-    async fn checkpoints(&mut self, node: &str, last: u64, anchors: &[Checkpoint]) -> Result<Option<u64>, StoreError> {
-        let mut compared = Compared::default();
+    /// Compares a chain with every checkpoint of it alone.
+    async fn checkpoints(&mut self, node: &str, anchors: &[Checkpoint]) -> Result<(), StoreError> {
         for anchor in anchors.iter().filter(|anchor| anchor.node == node) {
-            self.checkpoint(anchor, Source::Anchor, last, &mut compared).await?;
+            self.checkpoint(anchor, Source::Anchor).await?;
         }
         let mut after = i64::MIN;
         loop {
@@ -168,12 +200,12 @@ impl Walk<'_> {
                 .all(self.moment)
                 .await
                 .map_err(database)?;
-            let Some(end) = rows.last() else { break };
+            let Some(end) = rows.last() else { return Ok(()) };
             after = end.seq;
             for row in rows {
                 let seq = u64::try_from(row.seq).unwrap_or(0);
                 match rows::checkpoint(row) {
-                    Ok(checkpoint) => self.checkpoint(&checkpoint, Source::Database, last, &mut compared).await?,
+                    Ok(checkpoint) => self.checkpoint(&checkpoint, Source::Database).await?,
                     // Nobody signs what is no checkpoint.
                     Err(_) => {
                         let (node, source) = (node.to_owned(), Source::Database);
@@ -182,35 +214,85 @@ impl Walk<'_> {
                 }
             }
         }
-        // One cut is one finding, by the checkpoint that shows most of it.
-        for (source, checkpoint) in compared.beyond {
-            self.report.add(Finding::Truncated { node: node.to_owned(), ends: last, checkpoint, source });
-        }
-        Ok(compared.covered)
     }
 
-    async fn checkpoint(
-        &mut self,
-        checkpoint: &Checkpoint,
-        source: Source,
-        last: u64,
-        compared: &mut Compared,
-    ) -> Result<(), StoreError> {
+    async fn checkpoint(&mut self, checkpoint: &Checkpoint, source: Source) -> Result<(), StoreError> {
         let (node, seq) = (&checkpoint.node, checkpoint.seq);
-        if !self.is_authentic(checkpoint) {
-            self.report.add(Finding::CheckpointForged { node: node.clone(), seq, source });
-        } else if seq > last {
-            let beyond = compared.beyond.entry(source).or_insert(seq);
+        if self.is_authentic(checkpoint) {
+            return self.compare_head(node, seq, &checkpoint.head, source).await;
+        }
+        self.report.add(Finding::CheckpointForged { node: node.clone(), seq, source });
+        Ok(())
+    }
+
+    /// Compares a chain with what an authentic checkpoint says of it.
+    pub(super) async fn compare_head(
+        &mut self,
+        node: &str,
+        seq: u64,
+        head: &[u8; 32],
+        source: Source,
+    ) -> Result<(), StoreError> {
+        let key = (node.to_owned(), source);
+        if seq > self.end_of(node) {
+            let beyond = self.beyond.entry(key).or_insert(seq);
             *beyond = seq.max(*beyond);
-        } else {
-            match self.head_at(node, seq).await? {
-                Some(head) if head == checkpoint.head => compared.covered = compared.covered.max(Some(seq)),
-                Some(_) => self.report.add(Finding::Rewritten { node: node.clone(), seq, source }),
-                // The position is missing, which was told already.
-                None => {}
+            return Ok(());
+        }
+        match self.head_at(node, seq).await? {
+            Some(found) if found == *head => {
+                let covered = self.covered.entry(key).or_insert(seq);
+                *covered = seq.max(*covered);
             }
+            Some(_) => {
+                let contradicted = self.contradicted.entry(key).or_insert(seq);
+                *contradicted = seq.min(*contradicted);
+            }
+            // The position is missing, which was told already.
+            None => {}
         }
         Ok(())
+    }
+
+    /// Last position of a node's chain; 0 when it has none.
+    pub(super) fn end_of(&self, node: &str) -> u64 {
+        self.ends.get(node).copied().unwrap_or(0)
+    }
+
+    /// Whether a chain was found to contradict what this source says.
+    pub(super) fn is_told(&self, by: Source) -> bool {
+        self.beyond.keys().chain(self.contradicted.keys()).any(|(_, source)| *source == by)
+    }
+
+    /// Whether something was found wrong with this node's chain.
+    pub(super) fn is_named(&self, node: &str) -> bool {
+        let named = |(found, _): &(String, Source)| found == node;
+        self.beyond.keys().chain(self.contradicted.keys()).any(named)
+            || self.report.findings.iter().any(|finding| finding.node() == Some(node))
+    }
+
+    /// What the comparisons with checkpoints come to. One cut is one finding, by the checkpoint that
+    /// shows most of it; one rewriting is one, by the checkpoint that shows where it began.
+    fn conclude(&mut self) {
+        for ((node, source), checkpoint) in std::mem::take(&mut self.beyond) {
+            let ends = self.end_of(&node);
+            self.report.add(Finding::Truncated { node, ends, checkpoint, source });
+        }
+        for ((node, source), seq) in std::mem::take(&mut self.contradicted) {
+            let own = self.covered.get(&(node.clone(), Source::Database));
+            // Two statements of ours that exclude each other: the log went on from an older state.
+            let forked = source == Source::Anchor && own.is_some_and(|covered| *covered >= seq);
+            self.report.add(if forked {
+                Finding::Forked { node, seq, source }
+            } else {
+                Finding::Rewritten { node, seq, source }
+            });
+        }
+        for report in &mut self.report.nodes {
+            let sources = [Source::Database, Source::Anchor];
+            report.covered =
+                sources.into_iter().filter_map(|s| self.covered.get(&(report.node.clone(), s)).copied()).max();
+        }
     }
 
     fn is_authentic(&self, checkpoint: &Checkpoint) -> bool {
@@ -254,13 +336,6 @@ impl Walk<'_> {
             found.into_iter().for_each(|record| self.report.add(Finding::Unchained { record }));
         }
     }
-}
-
-#[derive(Default)]
-struct Compared {
-    covered: Option<u64>,
-    /// By source, the highest authentic checkpoint behind the end of the chain.
-    beyond: BTreeMap<Source, u64>,
 }
 
 /// A link for comparing. What is not a position or not a hash becomes one that fits nowhere.

@@ -21,4 +21,6 @@ mod secrets;
 #[cfg(test)]
 mod staleness;
 #[cfg(test)]
+mod tree;
+#[cfg(test)]
 mod verify;

@@ -44,7 +44,9 @@ async fn every_edit_of_the_log_is_found() {
                 None,
                 format!("DELETE FROM audit_records WHERE id IN (SELECT record_id FROM audit_chain WHERE seq > {cut})"),
             ),
-            (None, format!("DELETE FROM checkpoints WHERE seq > {cut}")),
+            (None, "DELETE FROM audit_checkpoints".to_owned()),
+            (None, "DELETE FROM audit_segments".to_owned()),
+            (None, "DELETE FROM audit_tree".to_owned()),
             (Some(5), format!("DELETE FROM audit_chain WHERE seq > {cut}")),
         ]
     };
@@ -98,14 +100,14 @@ async fn every_edit_of_the_log_is_found() {
             vec![
                 (None, "DELETE FROM audit_records".to_owned()),
                 (None, "DELETE FROM audit_chain".to_owned()),
-                (None, "DELETE FROM checkpoints".to_owned()),
+                (None, "DELETE FROM audit_checkpoints".to_owned()),
             ],
         ),
         (
             "a checkpoint signed by nobody",
-            vec![(None, "UPDATE checkpoints SET signature = zeroblob(64)".to_owned())],
+            vec![(None, "UPDATE audit_checkpoints SET signature = zeroblob(64)".to_owned())],
         ),
-        ("a checkpoint over another head", one("UPDATE checkpoints SET head = zeroblob(32) WHERE seq = (SELECT max(seq) FROM checkpoints)".to_owned())),
+        ("a checkpoint over another tree", one("UPDATE audit_checkpoints SET root = zeroblob(32) WHERE size = (SELECT max(size) FROM audit_checkpoints)".to_owned())),
     ];
     for (what, statements) in cases {
         pristine.restore();
@@ -120,9 +122,64 @@ async fn every_edit_of_the_log_is_found() {
         let verification = verify(&pristine.vault);
         assert_eq!(verification.code, Some(3), "{what} is found:\n{}", verification.said);
         assert!(verification.said.contains("the audit log does not verify"), "{what}:\n{}", verification.said);
+        assert!(verification.said.contains(named(what)), "{what} is named:\n{}", verification.said);
     }
     pristine.restore();
     assert!(verify(&pristine.vault).good, "and put back, it verifies again");
+}
+
+/// The words by which a falsification is told from every other.
+fn named(what: &str) -> &'static str {
+    match what {
+        "a record edited" | "a record blanked" | "two records exchanged" => "was edited",
+        "a copied column changed" | "a record moved in time" => "was hidden",
+        "a record dropped" => "was deleted",
+        "a record dropped with its link" => "are missing",
+        "a record added beside the chain" => "inserted from outside",
+        "two links exchanged" => "were exchanged",
+        "a link's hash changed" => "is not what was chained there",
+        "the end cut off, with its checkpoints" | "everything cut off" => "was cut",
+        "a checkpoint signed by nobody" | "a checkpoint over another tree" => "is not signed by any known key",
+        other => panic!("{other} has no words"),
+    }
+}
+
+/// A log that went on from an older state is refused by the node that knows better; where it is signed
+/// all the same, the checkpoint kept elsewhere shows both pasts.
+#[tokio::test]
+async fn a_forked_log_is_named_and_not_signed_where_it_is_known() {
+    let mut pristine = with_records().await;
+    let vault = &mut pristine.vault;
+    vault.start().await.unwrap();
+    let app = vault.token(&vault.app()).await;
+    vault.set(&app, "secret-0", "one past").await;
+    vault.stop();
+    let anchors = vault.data().join("anchors.jsonl");
+    let kept = std::fs::read(&anchors).unwrap();
+    pristine.restore();
+    let vault = &mut pristine.vault;
+    for (known, words) in [(true, "was cut"), (false, "was forked")] {
+        if known {
+            std::fs::write(&anchors, &kept).unwrap();
+        } else {
+            std::fs::remove_file(&anchors).unwrap();
+        }
+        vault.start().await.unwrap();
+        if !known {
+            // At least as far as the other past went.
+            for number in 0..8 {
+                vault.set(&app, &format!("secret-{number}"), "another past").await;
+            }
+        }
+        vault.stop();
+        std::fs::write(&anchors, &kept).unwrap();
+        let verification = verify(vault);
+        assert_eq!(verification.code, Some(3), "{words}: {}", verification.said);
+        assert!(verification.said.contains(words), "{words}: {}", verification.said);
+        if known {
+            assert!(vault.log().contains("forked"), "the server says so: {}", vault.log());
+        }
+    }
 }
 
 /// A database put back as a whole is authentic in every row; the anchors beside it know better.
@@ -174,7 +231,9 @@ async fn an_empty_log_is_a_finding() {
         "sessions",
         "audit_records",
         "audit_chain",
-        "checkpoints",
+        "audit_checkpoints",
+        "audit_segments",
+        "audit_tree",
     ] {
         database.run(&format!("DELETE FROM {table}")).await;
     }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use strongroom_domain::{
-    record::{Outcome, Record, RecordFilter},
+    ports::MAX_CHAIN_PAGE,
+    record::{ChainedRecord, Outcome, Record, RecordFilter, TreeCheckpoint},
     secret::Page,
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -30,8 +31,62 @@ pub(crate) async fn query(services: &Services, call: &Call, request: &Request) -
     Ok(Response::json(200, &AuditList { value: &items, next: next.as_deref() }))
 }
 
+/// GET /api/v1/audit/checkpoint: the newest signed statement about the whole log.
+pub(crate) async fn checkpoint(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let checkpoint = services.admin.audit_checkpoint(&call.ctx).await?;
+    Ok(Response::json(200, &Newest { installation: services.addresses.tenant(), checkpoint }))
+}
+
+#[derive(Serialize)]
+struct Newest<'a> {
+    installation: &'a str,
+    /// None in the first seconds of an installation's life.
+    checkpoint: Option<TreeCheckpoint>,
+}
+
+#[derive(Serialize)]
+struct ChainPage<'a> {
+    value: &'a [ChainedRecord],
+    /// Position to go on after; none when the chain has ended.
+    next: Option<u64>,
+}
+
+/// GET /api/v1/audit/chain/{node}?after=&limit=: records as they were written, in the order of the
+/// node's chain, with all that it takes to follow it.
+pub(crate) async fn chain(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let after = match request.query("after").filter(|text| !text.is_empty()) {
+        Some(text) => text.parse().map_err(|_| Problem::bad_parameter("after is a position."))?,
+        None => 0,
+    };
+    let node = call.parameter(0);
+    if node.len() > 256 {
+        return Err(Problem::bad_parameter("A node's name has at most 256 bytes."));
+    }
+    let limit = limit(request, (MAX_CHAIN_PAGE, MAX_CHAIN_PAGE))?;
+    let page = services.admin.read_chain(&call.ctx, node, after, limit).await?;
+    let next = page.last().filter(|_| page.len() == limit).map(|last| last.seq);
+    Ok(Response::json(200, &ChainPage { value: &page, next }))
+}
+
+/// GET /api/v1/audit/{id}/receipt: one record with its proof.
+pub(crate) async fn receipt(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let id = Uuid::try_parse(call.parameter(0)).map_err(|_| Problem::bad_parameter("The id of a record is a UUID."))?;
+    Ok(Response::json(200, &services.admin.receipt(&call.ctx, id).await?))
+}
+
+fn limit(request: &Request, (default, most): (usize, usize)) -> Result<usize, Problem> {
+    match request.query("limit").filter(|text| !text.is_empty()) {
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=most).contains(limit))
+            .ok_or_else(|| Problem::bad_parameter(format!("limit is a whole number from 1 to {most}."))),
+        None => Ok(default),
+    }
+}
+
 /// Reads the filters of the audit list, for the API and the dashboard alike.
-pub(crate) fn audit_filter(request: &Request, (default, most): (usize, usize)) -> Result<RecordFilter, Problem> {
+pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<RecordFilter, Problem> {
     let given = |name| request.query(name).filter(|text| !text.is_empty());
     let bounded = |name| match given(name) {
         Some(text) if text.len() > 256 => Err(Problem::bad_parameter(format!("{name} is longer than 256 bytes."))),
@@ -57,14 +112,6 @@ pub(crate) fn audit_filter(request: &Request, (default, most): (usize, usize)) -
         }),
         None => Ok(None),
     };
-    let limit = match given("limit") {
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=most).contains(limit))
-            .ok_or_else(|| Problem::bad_parameter(format!("limit is a whole number from 1 to {most}.")))?,
-        None => default,
-    };
     Ok(RecordFilter {
         outcome,
         vault: bounded("vault")?,
@@ -75,7 +122,7 @@ pub(crate) fn audit_filter(request: &Request, (default, most): (usize, usize)) -
         from: moment("from")?,
         until: moment("until")?,
         before: id("before")?,
-        limit,
+        limit: limit(request, page)?,
     })
 }
 

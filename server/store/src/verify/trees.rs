@@ -1,0 +1,193 @@
+//! The whole log's Merkle tree against the chains, and chains and tree against every checkpoint,
+//! wherever it is kept. Reads the segments once, in order, and keeps only the tree's right edge.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use strongroom_crypto::{
+    merkle::{self, Frontier, Hash},
+    tree::position_leaf,
+};
+use strongroom_domain::{
+    names::InstallationId,
+    ports::StoreError,
+    record::{Segment, TreeCheckpoint},
+};
+use uuid::Uuid;
+
+use super::{
+    Finding, Source,
+    walk::{PAGE, Walk, database},
+};
+use crate::{
+    entity::{audit_checkpoint, audit_segment},
+    tree::{MAX_SEGMENT, checkpoint_of, links, segment_of},
+};
+
+/// What the tree must be at some sizes, by one source.
+struct Roots {
+    source: Source,
+    wanted: BTreeMap<u64, Hash>,
+    /// The first size at which it is not.
+    wrong: Option<u64>,
+}
+
+impl Roots {
+    fn reached(&mut self, tree: &Frontier) {
+        if let Some(root) = self.wanted.remove(&tree.size())
+            && root != tree.root()
+        {
+            self.wrong = self.wrong.or(Some(tree.size()));
+        }
+    }
+}
+
+impl Walk<'_> {
+    /// Compares the tree, after the chains were walked.
+    pub(super) async fn trees(&mut self, anchors: &[TreeCheckpoint]) -> Result<(), StoreError> {
+        let mut kept = Roots { source: Source::Anchor, wanted: BTreeMap::new(), wrong: None };
+        for anchor in anchors {
+            self.tree_checkpoint(anchor, &mut kept).await?;
+        }
+        let mut own = Roots { source: Source::Database, wanted: BTreeMap::new(), wrong: None };
+        let mut tree = Frontier::default();
+        // The first one of each node, to be told if nothing else tells of that node.
+        let mut changed: Vec<Segment> = Vec::new();
+        let (mut checkpoints, mut more) = (VecDeque::<audit_checkpoint::Model>::new(), true);
+        let mut after = i64::MIN;
+        let mut place = i64::MIN;
+        'segments: loop {
+            let rows = audit_segment::Entity::find()
+                .filter(audit_segment::Column::Place.gt(place))
+                .order_by_asc(audit_segment::Column::Place)
+                .limit(PAGE)
+                .all(self.moment)
+                .await
+                .map_err(database)?;
+            let Some(last) = rows.last() else { break };
+            place = last.place;
+            for row in rows {
+                let Some((_, segment)) = segment_of(row).ok().filter(|(at, _)| *at == tree.size()) else {
+                    break 'segments;
+                };
+                let same = self.is_as_covered(&segment).await?;
+                if !same && changed.iter().all(|other| other.node != segment.node) {
+                    changed.push(segment.clone());
+                }
+                tree.push(segment.leaf(), |_, _| {});
+                kept.reached(&tree);
+                // Checkpoints of the database come in pages as well, as far as the tree has come.
+                while more
+                    && checkpoints.back().is_none_or(|last| u64::try_from(last.size).is_ok_and(|s| s <= tree.size()))
+                {
+                    let page = audit_checkpoint::Entity::find()
+                        .filter(audit_checkpoint::Column::Size.gt(after))
+                        .order_by_asc(audit_checkpoint::Column::Size)
+                        .limit(PAGE)
+                        .all(self.moment)
+                        .await
+                        .map_err(database)?;
+                    more = !page.is_empty();
+                    after = page.last().map_or(after, |last| last.size);
+                    checkpoints.extend(page);
+                }
+                while checkpoints.front().is_some_and(|c| u64::try_from(c.size).map_or(true, |s| s <= tree.size())) {
+                    if let Some(row) = checkpoints.pop_front() {
+                        self.own_checkpoint(row, &mut own).await?;
+                    }
+                }
+                own.reached(&tree);
+            }
+        }
+        // What lies behind the end of the tree.
+        for row in std::mem::take(&mut checkpoints) {
+            self.own_checkpoint(row, &mut own).await?;
+        }
+        while more {
+            let page = audit_checkpoint::Entity::find()
+                .filter(audit_checkpoint::Column::Size.gt(after))
+                .order_by_asc(audit_checkpoint::Column::Size)
+                .limit(PAGE)
+                .all(self.moment)
+                .await
+                .map_err(database)?;
+            more = !page.is_empty();
+            after = page.last().map_or(after, |last| last.size);
+            for row in page {
+                self.own_checkpoint(row, &mut own).await?;
+            }
+        }
+        for roots in [own, kept] {
+            self.judge_roots(&roots, &tree);
+        }
+        for Segment { node, first, last, .. } in changed {
+            if !self.is_named(&node) {
+                self.report.add(Finding::SegmentChanged { node, first, last });
+            }
+        }
+        Ok(())
+    }
+
+    /// A tree that is not what a checkpoint says is told only where no chain tells it better.
+    fn judge_roots(&mut self, roots: &Roots, tree: &Frontier) {
+        let source = roots.source;
+        if self.is_told(source) {
+            return;
+        }
+        if let Some(size) = roots.wrong {
+            self.report.add(Finding::TreeChanged { size, source });
+        } else if let Some((size, _)) = roots.wanted.last_key_value() {
+            self.report.add(Finding::TreeCut { ends: tree.size(), size: *size, source });
+        }
+    }
+
+    async fn own_checkpoint(&mut self, row: audit_checkpoint::Model, own: &mut Roots) -> Result<(), StoreError> {
+        let size = u64::try_from(row.size).unwrap_or(0);
+        match checkpoint_of(row) {
+            Ok(checkpoint) => self.tree_checkpoint(&checkpoint, own).await,
+            // Nobody signs what is no checkpoint.
+            Err(_) => {
+                self.report.add(Finding::TreeForged { size, source: Source::Database });
+                Ok(())
+            }
+        }
+    }
+
+    async fn tree_checkpoint(&mut self, checkpoint: &TreeCheckpoint, roots: &mut Roots) -> Result<(), StoreError> {
+        let (size, source) = (checkpoint.size, roots.source);
+        let installation = InstallationId(Uuid::from_bytes(self.installation));
+        if !checkpoint.is_authentic(installation, self.public_keys) {
+            self.report.add(Finding::TreeForged { size, source });
+            return Ok(());
+        }
+        // Two of one size can only contradict each other in their roots; the first one counts here.
+        let known = *roots.wanted.entry(size).or_insert(checkpoint.root);
+        if known != checkpoint.root {
+            roots.wrong = roots.wrong.or(Some(size));
+        }
+        for head in &checkpoint.heads {
+            self.compare_head(&head.node, head.seq, &head.head, source).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the chain has what a segment covers. Behind the chain's end, the checkpoints tell.
+    async fn is_as_covered(&self, segment: &Segment) -> Result<bool, StoreError> {
+        let Segment { node, first, last, head, root } = segment;
+        if *last > self.end_of(node) {
+            return Ok(true);
+        }
+        let length = last.saturating_sub(*first).saturating_add(1);
+        if *first == 0 || last < first || length > MAX_SEGMENT {
+            return Ok(false);
+        }
+        let found = match links(self.moment, node, first.saturating_sub(1), length).await {
+            Ok(found) => found,
+            // What does not read as a position was told when the chain was walked.
+            Err(StoreError::Damaged(_)) => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        let leaves: Vec<Hash> = found.iter().map(|l| position_leaf(l.seq, &l.record_hash, &l.head)).collect();
+        Ok(found.last().is_some_and(|end| end.seq == *last && end.head == *head) && merkle::root(&leaves) == *root)
+    }
+}

@@ -1,0 +1,154 @@
+//! `strongroom audit`: records are found, followed, exported and proven; what was taken out of the
+//! server is checked without it.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use crate::support::{Credential, TestVault, binary, run_to_end};
+
+fn ask(vault: &TestVault, who: &Credential, arguments: &[&str]) -> String {
+    let output = run_to_end(&mut vault.cli(who, arguments));
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+/// Waits until a checkpoint covers the record.
+async fn receipt(vault: &TestVault, operator: &Credential, id: &str) -> String {
+    for _ in 0..100 {
+        let output = run_to_end(&mut vault.cli(operator, &["audit", "receipt", id]));
+        if output.status.success() {
+            return String::from_utf8(output.stdout).unwrap();
+        }
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("no checkpoint covers the record yet"), "{said}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("no checkpoint covers {id}");
+}
+
+#[tokio::test]
+async fn records_are_found_by_what_they_say() {
+    let vault = TestVault::dev().await;
+    let (app, operator) = (vault.token(&vault.app()).await, vault.operator());
+    for name in ["found-one", "found-two", "other"] {
+        vault.set(&app, name, "walked-value").await;
+    }
+    let got = vault.get(&app, "found-one").await.expect(200);
+    vault.get(&app, "found-none").await.expect(404);
+    let query = |arguments: &[&str]| {
+        let all = [&["audit", "query"][..], arguments].concat();
+        let text = ask(&vault, &operator, &all);
+        assert!(!text.contains("walked-value"));
+        lines(&text)
+    };
+    let objects = |records: &[Value]| {
+        records.iter().map(|r| r["object"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(objects(&query(&["--operation", "SecretSet", "--object", "found"])), ["found-two", "found-one"]);
+    assert_eq!(objects(&query(&["--operation", "SecretSet", "--limit", "1"])), ["other"]);
+    assert_eq!(objects(&query(&["--vault", "demo", "--outcome", "failed"])), ["found-none"]);
+    let by_id = query(&["--id", got.request_id()]);
+    assert_eq!((by_id.len(), &by_id[0]["status"], &by_id[0]["operation"]), (1, &Value::from(200), &"SecretGet".into()));
+    assert_eq!(by_id[0]["principal"]["subject"], vault.app().id);
+    assert!(by_id[0]["trace_digest"].as_str().unwrap().len() == 64 && by_id[0]["trace"].is_array());
+    let at = by_id[0]["at"].as_i64().unwrap();
+    assert!(query(&["--until", &at.to_string(), "--id", got.request_id()]).is_empty());
+    assert_eq!(
+        query(&["--from", &at.to_string(), "--until", &(at + 1).to_string(), "--id", got.request_id()]).len(),
+        1
+    );
+    assert!(query(&["--principal", "nobody-like-that"]).is_empty());
+    assert!(query(&["--from", "2100-01-01T00:00:00Z"]).is_empty());
+    let refused = run_to_end(&mut vault.cli(&operator, &["audit", "query", "--from", "yesterday"]));
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("from is a moment"));
+    let denied = run_to_end(&mut vault.cli(&vault.nobody(), &["audit", "export"]));
+    assert!(!denied.status.success() && denied.stdout.is_empty());
+}
+
+#[tokio::test]
+async fn new_records_are_followed() {
+    let vault = TestVault::dev().await;
+    let app = vault.token(&vault.app()).await;
+    vault.set(&app, "before", "x").await;
+    let mut tail = vault.cli(&vault.operator(), &["audit", "tail", "--follow", "--output", "json", "--vault", "demo"]);
+    let mut tail = tail.stdout(Stdio::piped()).spawn().unwrap();
+    let mut seen = BufReader::new(tail.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let next = tokio::task::spawn_blocking(move || {
+        let object = |line: Option<String>| {
+            let record: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            record["object"].as_str().unwrap_or_default().to_owned()
+        };
+        let mut objects = Vec::new();
+        while objects.last().map(String::as_str) != Some("after-2") {
+            objects.push(object(seen.next()));
+        }
+        objects
+    });
+    vault.set(&app, "after-1", "x").await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    vault.set(&app, "after-2", "x").await;
+    let objects = tokio::time::timeout(Duration::from_secs(60), next).await.expect("it follows").unwrap();
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    for name in ["before", "after-1", "after-2"] {
+        assert_eq!(objects.iter().filter(|object| *object == name).count(), 1, "{name}: {objects:?}");
+    }
+}
+
+#[tokio::test]
+async fn receipts_and_exports_are_checked_without_the_server() {
+    let mut vault = TestVault::dev().await;
+    let (app, operator) = (vault.token(&vault.app()).await, vault.operator());
+    for number in 0..5 {
+        vault.set(&app, &format!("secret-{number}"), "walked-value").await;
+    }
+    let got = vault.get(&app, "secret-3").await.expect(200);
+    let receipt = receipt(&vault, &operator, got.request_id()).await;
+    let exported = ask(&vault, &operator, &["audit", "export"]);
+    assert!(!receipt.contains("walked-value") && !exported.contains("walked-value"));
+    assert!(exported.contains(got.request_id()), "what is covered is in the export");
+    vault.stop();
+    let key = vault.data().join("audit.pub");
+    let check = |name: &str, text: &str| {
+        let file = vault.folder().join(name);
+        std::fs::write(&file, text).unwrap();
+        let mut command = Command::new(binary());
+        match name {
+            "receipt" => command.args(["audit", "verify-receipt"]).arg(&file),
+            _ => command
+                .args(["audit", "verify", "--export"])
+                .arg(&file)
+                .arg("--anchors")
+                .arg(vault.data().join("anchors.jsonl")),
+        };
+        let output = run_to_end(command.arg("--public-key").arg(&key).current_dir(vault.folder()));
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, record) = check("receipt", &receipt);
+    assert_eq!(code, Some(0), "{record}");
+    assert_eq!(lines(&record)[0]["id"], got.request_id());
+    let other = receipt.replace("SecretGet", "SecretSet");
+    assert_eq!(check("receipt", &other).0, Some(3));
+    assert_eq!(check("receipt", "{}").0, Some(1));
+
+    let (code, said) = check("export", &exported);
+    assert_eq!(code, Some(0), "{said}");
+    let place = exported.lines().position(|line| line.contains(got.request_id())).unwrap();
+    let without = |skip: usize| -> String {
+        exported.lines().enumerate().filter(|(at, _)| *at != skip).map(|(_, line)| format!("{line}\n")).collect()
+    };
+    let (code, said) = check("export", &without(place));
+    assert!(code == Some(3) && said.contains("are missing"), "{said}");
+    let (code, said) = check("export", &exported.replace("secret-3", "secret-4"));
+    assert!(code == Some(3) && said.contains("is not what was chained there"), "{said}");
+    assert_eq!(check("export", &without(exported.lines().count() - 1)).0, Some(1), "cut off");
+}
