@@ -15,6 +15,7 @@ mod m0001_installation;
 mod m0002_vaults_and_secrets;
 mod m0003_identities;
 mod m0004_audit;
+mod m0007_used_assertions;
 mod m0010_audit_tree;
 
 use sea_orm_migration::{
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_vaults_and_secrets::Migration),
             Box::new(m0003_identities::Migration),
             Box::new(m0004_audit::Migration),
+            Box::new(m0007_used_assertions::Migration),
             Box::new(m0010_audit_tree::Migration),
         ]
     }

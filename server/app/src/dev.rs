@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use strongroom_crypto::{DevAuthority, SecretText, SystemEntropy, TokenSigner};
 use strongroom_domain::{
-    admin::{AdminError, ScopeRequest},
+    admin::{AdminError, Administration, ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, ScopeRequest, WorkloadEdit},
     names::VaultName,
     policy::{AttachmentState, PolicyAttachment},
     principal::{Grantee, PrincipalId},
@@ -164,8 +164,11 @@ async fn set_up(
         Err(error) => return Err(error.into()),
     }
     let workload = async |name: &str| -> anyhow::Result<Pair> {
-        let (workload, secret) = admin.create_workload(&system_request(clock, "dev-setup")?, name, Vec::new()).await?;
-        Ok(Pair { client_id: workload.client_id.to_string(), client_secret: secret })
+        let made = sample(admin, clock, name).await?;
+        Ok(Pair {
+            client_id: made.workload.client_id.to_string(),
+            client_secret: made.secret.context("a sample workload has a client secret")?,
+        })
     };
     let assign = async |grantee: Grantee, role: Role, scope: ScopeRequest| -> anyhow::Result<()> {
         admin.add_assignment(&system_request(clock, "dev-setup")?, (grantee, role), &scope).await?;
@@ -192,6 +195,25 @@ async fn set_up(
     assign(team, Role::SecretsUser, ScopeRequest::Vault(demo)).await?;
     write_private(&path, env.to_text().as_bytes())?;
     Ok(env)
+}
+
+/// A sample workload with a new client secret: the one of this name that is there already, so that a
+/// lost `dev.env` leaves no forgotten twin with a valid secret behind, or a new one.
+async fn sample(admin: &Administration, clock: &dyn Clock, name: &str) -> anyhow::Result<ChangedWorkload> {
+    let mut after = None;
+    loop {
+        let page = admin.list_workloads(&system_request(clock, "dev-setup")?, after, MAX_WORKLOAD_PAGE).await?;
+        if let Some(found) = page.items.iter().find(|workload| workload.name == name) {
+            let edit = WorkloadEdit::ReplaceSecrets(NewSecret::default());
+            return Ok(admin.change_workload(&system_request(clock, "dev-setup")?, found.client_id, &edit).await?);
+        }
+        match page.next {
+            Some(next) => after = Some(next.parse()?),
+            None => break,
+        }
+    }
+    let secret = Some(NewSecret::default());
+    Ok(admin.create_workload(&system_request(clock, "dev-setup")?, name, Vec::new(), secret).await?)
 }
 
 /// One module on the vault, so that a newcomer sees one decide: names that begin with `forbidden-`.

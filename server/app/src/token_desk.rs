@@ -22,7 +22,15 @@ pub(crate) struct Desk {
 fn problem(error: &TokenEndpointError, request_id: &str, now_millis: i64) -> TokenProblem {
     let id = Uuid::try_parse(request_id).unwrap_or_default();
     let body = serde_json::to_value(error.body(id, id, now_millis)).unwrap_or_default();
-    TokenProblem { status: error.status(), body, reason: error.code() }
+    TokenProblem { status: error.status(), body, reason: reason(error), retry_after: None }
+}
+
+/// What the record says: more than RFC 6749's few codes, never more than the caller is told.
+fn reason(error: &TokenEndpointError) -> &'static str {
+    match error {
+        TokenEndpointError::TooManyRequests => "too-many-requests",
+        other => other.code(),
+    }
 }
 
 impl TokenDesk for Desk {
@@ -63,8 +71,18 @@ impl TokenDesk for Desk {
             (EntranceError::Credential(CredentialError::Invalid), ClientProof::Assertion(_)) => {
                 TokenEndpointError::InvalidClientAssertion
             }
+            (EntranceError::Credential(CredentialError::OutOfTime), _) => TokenEndpointError::AssertionOutOfTime,
+            (EntranceError::Credential(CredentialError::WrongAudience), _) => {
+                TokenEndpointError::AssertionWrongAudience
+            }
+            (EntranceError::TooMany(_), _) => TokenEndpointError::TooManyRequests,
             _ => TokenEndpointError::Unavailable,
         };
-        problem(&error, request_id, now_millis)
+        let retry_after = match why {
+            EntranceError::TooMany(too_many) => Some(too_many.retry_after),
+            _ if error == TokenEndpointError::Unavailable => Some(2),
+            _ => None,
+        };
+        TokenProblem { retry_after, ..problem(&error, request_id, now_millis) }
     }
 }

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy};
 use strongroom_domain::{
     admin::Administration,
-    entrance::Entrance,
+    entrance::{Entrance, TokenRates},
     gate::Gate,
     names::InstallationId,
     record::{Committer, FloodGate, Recorder, spawn},
@@ -21,7 +21,7 @@ use strongroom_http::{
 use strongroom_identity::{
     BearerValidator, FederationIssuers, HttpClient, IssuerConfig, Issuers, ProviderConfig, Providers, SignInService,
     TrustedRoots, WorkloadCredentials,
-    token_endpoint::{TokenMinter, own_issuer},
+    token_endpoint::{TokenMinter, own_issuer, token_endpoints},
 };
 use strongroom_policy_host::WasmPolicyEngine;
 use strongroom_store::Store;
@@ -109,11 +109,17 @@ pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> a
         entrance: Entrance {
             gate,
             identities: store.clone(),
-            credentials: Arc::new(WorkloadCredentials::new(Arc::clone(&keyring), Arc::clone(&issuers), minter)),
+            credentials: Arc::new(WorkloadCredentials::new(
+                Arc::clone(&keyring),
+                Arc::clone(&issuers),
+                token_endpoints(&base, id.0),
+                minter,
+            )),
             keyring: Arc::clone(&keyring),
             recorder: recorder.clone(),
             entropy: Arc::clone(&entropy),
             flood: FloodGate::default(),
+            rates: TokenRates::default(),
         },
         authenticator: Arc::new(BearerValidator::new(issuers, Arc::clone(&clock))),
         sign_in: Arc::new(SignInService::new(providers, Arc::clone(&entropy))),

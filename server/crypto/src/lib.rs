@@ -25,6 +25,7 @@
 //! - No secret in a type that can be printed, serialized, compared or cloned by accident.
 //! - No reason for a failed opening: whatever was changed, the answer is [`OpenError::Tampered`].
 
+pub mod certificate;
 pub mod chain;
 pub mod credential;
 pub mod entropy;
@@ -45,6 +46,7 @@ mod key_file;
 mod known_answers;
 
 pub use canonical::sha256;
+pub use certificate::{CertificateError, ClientCertificate};
 pub use chain::CheckpointBody;
 pub use credential::{hash_client_secret, new_client_secret, verify_client_secret};
 #[cfg(any(test, feature = "test-support"))]

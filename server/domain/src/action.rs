@@ -64,8 +64,18 @@ actions! {
     AssignmentRemove = "Microsoft.Authorization/roleAssignments/delete", "RoleAssignmentDelete";
     /// Make a workload identity.
     WorkloadCreate = "Strongroom/workloads/write", "WorkloadCreate";
+    /// See workload identities; never a client secret.
+    WorkloadRead = "Strongroom/workloads/read", "WorkloadGet";
+    /// Rename, disable or enable a workload identity.
+    WorkloadUpdate = "Strongroom/workloads/write", "WorkloadUpdate";
+    /// Give a workload identity a credential or take one away.
+    WorkloadCredential = "Strongroom/workloads/credentials/write", "WorkloadCredential";
+    /// Delete a workload identity.
+    WorkloadDelete = "Strongroom/workloads/delete", "WorkloadDelete";
     /// Read audit records.
     AuditRead = "Strongroom/audit/read", "AuditRead";
+    /// Have a token explained.
+    TokenExplain = "Strongroom/tokens/explain/action", "TokenExplain";
     /// Exchange a credential for an access token.
     TokenIssue = "Strongroom/token/issue", "Authentication";
     /// Begin or end a dashboard session.

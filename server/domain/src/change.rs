@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     action::Action,
     grant::{Assignment, Scope},
-    identity::{Session, Workload},
+    identity::{Session, UsedAssertion, Workload},
     names::ObjectKind,
     permit::{ObjectRef, Permit},
     secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
@@ -50,6 +50,10 @@ pub enum Change {
     },
     /// A workload, new or changed.
     PutWorkload(Box<Workload>),
+    /// The permitted workload, gone for good.
+    DeleteWorkload,
+    /// A client's own assertion is exchanged for a token.
+    UseAssertion(UsedAssertion),
     /// A dashboard session begins.
     BeginSession(Box<Session>),
     /// A dashboard session ends.
@@ -126,7 +130,16 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         }
         (Change::AddAssignment(new), Action::AssignmentAdd) => is_of(object, &new.scope),
         (Change::RemoveAssignment { assignment, .. }, Action::AssignmentRemove) => is_of(object, &assignment.scope),
+        (Change::PutWorkload(new), Action::WorkloadUpdate | Action::WorkloadCredential) => {
+            object.kind == ObjectKind::Workload
+                && object.name.as_ref().is_some_and(|name| name.as_str() == new.client_id.to_string())
+                && permit.revision().and_then(|judged| judged.checked_add(1)) == Some(new.revision)
+        }
+        (Change::DeleteWorkload, Action::WorkloadDelete) => {
+            object.kind == ObjectKind::Workload && object.name.is_some() && permit.revision().is_some()
+        }
         (Change::PutWorkload(_), Action::WorkloadCreate)
+        | (Change::UseAssertion(_), Action::TokenIssue)
         | (Change::BeginSession(_) | Change::EndSession { .. }, Action::SessionChange) => {
             object.kind == ObjectKind::Server
         }

@@ -3,7 +3,7 @@
 //! Whether a credential is right is the business of `identity`, behind the port [`Credentials`].
 //! Here it is decided what follows, and nothing is given out before it is on record.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 use strongroom_crypto::{Entropy, SecretText};
@@ -15,11 +15,12 @@ use crate::{
     context::RequestContext,
     decision::{Stage, StageEffect},
     gate::{Case, Gate},
-    identity::{Session, Workload},
+    identity::{Session, UsedAssertion, Workload},
     keyring::{Keyring, KeyringError},
     ports::IdentityStore,
     principal::{Principal, PrincipalId},
-    record::{FloodGate, HowItWent, NoRecord, Outcome, Recorder},
+    record::{FloodGate, HowItWent, NoRecord, Outcome, Record, Recorder},
+    throttle::{Rate, Throttle, TooMany, network_of},
 };
 
 /// What a client shows to prove who it is.
@@ -36,12 +37,38 @@ pub enum CredentialError {
     /// Unknown client, wrong or expired credential, disabled workload.
     #[error("the client's credential is not valid")]
     Invalid,
+    /// An assertion that is signed as it should be, before or after its time. Only its signer learns.
+    #[error("the client's assertion is not within its time")]
+    OutOfTime,
+    /// An assertion that is signed as it should be, for somebody else. Only its signer learns.
+    #[error("the client's assertion is for another audience")]
+    WrongAudience,
     /// The federated issuer's keys cannot be had.
     #[error("the issuer of the assertion is not reachable")]
     IssuerUnavailable,
     /// Tokens cannot be signed.
     #[error("tokens cannot be signed")]
     SigningFailed,
+}
+
+impl CredentialError {
+    /// Whether the client is to blame, as opposed to us or to an issuer.
+    #[must_use]
+    pub fn is_refusal(self) -> bool {
+        match self {
+            Self::Invalid | Self::OutOfTime | Self::WrongAudience => true,
+            Self::IssuerUnavailable | Self::SigningFailed => false,
+        }
+    }
+}
+
+/// What a credential proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// The credential used, for the record.
+    pub credential: String,
+    /// The workload's own assertion, which counts once.
+    pub assertion: Option<UsedAssertion>,
 }
 
 /// An access token.
@@ -56,7 +83,6 @@ pub struct AccessToken {
 #[async_trait]
 pub trait Credentials: Send + Sync {
     /// Checks a proof against a workload, doing comparable work when there is none.
-    /// Gives the id of the credential used, for the record.
     ///
     /// # Errors
     /// [`CredentialError`].
@@ -66,7 +92,7 @@ pub trait Credentials: Send + Sync {
         client_id: &str,
         proof: &ClientProof,
         now_millis: i64,
-    ) -> Result<String, CredentialError>;
+    ) -> Result<Proven, CredentialError>;
 
     /// Signs an access token for a workload. `id` becomes the token's `jti`.
     ///
@@ -81,6 +107,9 @@ pub enum EntranceError {
     /// The credential is not good enough.
     #[error(transparent)]
     Credential(#[from] CredentialError),
+    /// Too many refusals from there, or too many tokens for this client.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// The store or a source of randomness is not available.
     #[error("the store is unavailable")]
     Unavailable,
@@ -93,6 +122,9 @@ impl HowItWent for EntranceError {
     fn how(&self) -> (Outcome, &str) {
         match self {
             Self::Credential(CredentialError::Invalid) => (Outcome::Unauthenticated, "invalid-credential"),
+            Self::Credential(CredentialError::OutOfTime) => (Outcome::Unauthenticated, "assertion-out-of-time"),
+            Self::Credential(CredentialError::WrongAudience) => (Outcome::Unauthenticated, "assertion-wrong-audience"),
+            Self::TooMany(_) => (Outcome::Failed, "too-many-requests"),
             Self::Credential(CredentialError::IssuerUnavailable) => (Outcome::Failed, "issuer-unavailable"),
             Self::Credential(CredentialError::SigningFailed) => (Outcome::Failed, "signing-failed"),
             Self::Unavailable => (Outcome::Failed, "unavailable"),
@@ -107,6 +139,33 @@ impl From<KeyringError> for EntranceError {
         Self::Unavailable
     }
 }
+
+/// The token endpoint's own rates. Refusals are counted against who causes them, tokens against the
+/// client that proved itself: nobody can use up what another one needs.
+#[derive(Debug)]
+pub struct TokenRates {
+    refused_address: Throttle<IpAddr>,
+    refused_client: Throttle<(IpAddr, [u8; 32])>,
+    granted_client: Throttle<Uuid>,
+}
+
+impl Default for TokenRates {
+    fn default() -> Self {
+        Self {
+            refused_address: Throttle::new(REFUSED_BY_ADDRESS),
+            refused_client: Throttle::new(REFUSED_BY_CLIENT),
+            granted_client: Throttle::new(GRANTED_BY_CLIENT),
+        }
+    }
+}
+
+/// Refused credentials from one address (IPv6: one /64): 60 at once, then 10 a second. Beyond, nothing
+/// from there is looked at.
+pub const REFUSED_BY_ADDRESS: Rate = Rate { burst: 60, every_millis: 100 };
+/// Refused credentials for one client id from one address: 20 at once, then 1 a second.
+pub const REFUSED_BY_CLIENT: Rate = Rate { burst: 20, every_millis: 1000 };
+/// Tokens for one client: 200 at once, then 20 a second.
+pub const GRANTED_BY_CLIENT: Rate = Rate { burst: 200, every_millis: 50 };
 
 /// How long a dashboard session lasts at most, in seconds.
 pub const SESSION_SECONDS: i64 = 8 * 3600;
@@ -127,6 +186,8 @@ pub struct Entrance {
     pub entropy: Arc<dyn Entropy>,
     /// Bounds how many refused credentials of nobody in particular are recorded one by one.
     pub flood: FloodGate,
+    /// Bounds how often the token endpoint is asked in vain, and how many tokens a client gets.
+    pub rates: TokenRates,
 }
 
 impl Entrance {
@@ -140,6 +201,10 @@ impl Entrance {
         client_id: &str,
         proof: &ClientProof,
     ) -> Result<AccessToken, EntranceError> {
+        let from = network_of(ctx.client);
+        let refusals = (from, strongroom_crypto::sha256(client_id.as_bytes()));
+        self.rates.refused_address.check(&from, ctx.now)?;
+        self.rates.refused_client.check(&refusals, ctx.now)?;
         // Text that is no id is not recorded: clients mix up their fields, and it may be the secret.
         let named = Uuid::try_parse(client_id).ok();
         let workload = match named {
@@ -153,8 +218,11 @@ impl Entrance {
         let proven = self.credentials.check(authentic.as_deref(), client_id, proof, ctx.now).await;
         let Case { permit, mut record, .. } = self.gate.proven(ctx, Action::TokenIssue);
         record.object = named.map(|id| id.to_string());
+        let mut assertion = None;
         let outcome = match (proven, authentic) {
-            (Ok(credential), Some(workload)) => {
+            (Ok(Proven { credential, assertion: used }), Some(workload)) => {
+                self.rates.granted_client.count(&workload.client_id, ctx.now)?;
+                assertion = used;
                 let subject = workload.client_id.to_string();
                 record.principal = Some(PrincipalId { issuer: self.gate.own_issuer.clone(), subject });
                 "workload".clone_into(&mut record.principal_kind);
@@ -170,13 +238,49 @@ impl Entrance {
             (Ok(_), None) => Err(CredentialError::Invalid),
             (Err(error), _) => Err(error),
         };
-        if let Err(CredentialError::Invalid) = outcome
-            && !self.flood.admit(ctx.now)
+        let outcome = match (outcome, assertion) {
+            (Ok(token), Some(assertion)) => {
+                return self.exchange_once(ctx, permit, record, assertion, token).await;
+            }
+            (outcome, _) => outcome,
+        };
+        if let Err(error) = outcome.as_ref().map(drop)
+            && error.is_refusal()
         {
-            // One of a flood: nothing is given out, and the edge counts it instead of recording it.
-            return Err(CredentialError::Invalid.into());
+            // Within the rate or not: the answer to this one is the same.
+            let _ = self.rates.refused_address.count(&from, ctx.now);
+            let _ = self.rates.refused_client.count(&refusals, ctx.now);
+            if !self.flood.admit(ctx.now) {
+                // One of a flood: nothing is given out, and the edge counts it instead of recording it.
+                return Err((*error).into());
+            }
         }
         self.recorder.release(ctx, record, permit.hold(outcome.map_err(EntranceError::from))).await?
+    }
+
+    /// Gives a token out and remembers the assertion it was given for, in one transaction.
+    async fn exchange_once(
+        &self,
+        ctx: &RequestContext,
+        permit: crate::permit::Permit,
+        record: Record,
+        assertion: UsedAssertion,
+        token: AccessToken,
+    ) -> Result<AccessToken, EntranceError> {
+        let change = Change::UseAssertion(assertion);
+        let (change, held) = permit.apply(change, token).map_err(|error| {
+            tracing::error!(%error, "a change did not fit its permit");
+            EntranceError::Unavailable
+        })?;
+        let client = record.principal.clone();
+        match self.recorder.commit(ctx, record, change, held).await? {
+            Some(token) => Ok(token),
+            None => {
+                // Nothing happened and nothing is recorded yet: the edge records the refusal.
+                tracing::warn!(?client, "an assertion that was exchanged before is refused");
+                Err(CredentialError::Invalid.into())
+            }
+        }
     }
 
     /// Begins a dashboard session; gives the cookie's value, which is stored nowhere.
@@ -243,7 +347,7 @@ impl Entrance {
         &self,
         ctx: &RequestContext,
         permit: crate::permit::Permit,
-        record: crate::record::Record,
+        record: Record,
         change: Change,
         answer: T,
     ) -> Result<T, EntranceError> {

@@ -6,11 +6,14 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::{
     action::Action,
     context::RequestContext,
     decision::{Denial, DenyReason, Stage, StageEffect},
     grant::Target,
+    identity::Workload,
     keyring::{Keyring, VaultKeys},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     permit::{Held, ObjectRef, Permit},
@@ -76,6 +79,12 @@ impl<'a> Ask<'a> {
         Self { action, vault: Some(vault), kind: ObjectKind::Secret, name: None, version: None, proposed: None }
     }
 
+    /// An action on one workload identity, named by its client id.
+    #[must_use]
+    pub fn workload(action: Action, client_id: &'a ObjectName) -> Self {
+        Self { kind: ObjectKind::Workload, name: Some(client_id), ..Self::server(action) }
+    }
+
     /// An action on one secret.
     #[must_use]
     pub fn secret(action: Action, vault: &'a VaultName, name: &'a ObjectName) -> Self {
@@ -93,6 +102,8 @@ pub struct Case {
     pub vault: Option<(Arc<Vault>, Arc<VaultKeys>)>,
     /// The object, if there is one.
     pub facts: Option<Arc<SecretFacts>>,
+    /// The workload that was asked about, if there is one.
+    pub workload: Option<Arc<Workload>>,
 }
 
 /// What the gate concluded. A denial is held like everything else until it is on record.
@@ -143,6 +154,7 @@ impl Trace {
 struct Judged {
     vault: Option<(Arc<Vault>, Arc<VaultKeys>)>,
     facts: Option<Arc<SecretFacts>>,
+    workload: Option<Arc<Workload>>,
     input: Option<Box<PolicyRequest>>,
 }
 
@@ -171,10 +183,12 @@ impl Gate {
                 let revision = match ask.kind {
                     ObjectKind::Secret => judged.facts.as_ref().map(|f| f.secret.revision),
                     ObjectKind::Vault => judged.vault.as_ref().map(|(vault, _)| vault.revision),
+                    ObjectKind::Workload => judged.workload.as_ref().map(|workload| workload.revision),
                     ObjectKind::Server => None,
                 };
                 let permit = Permit::grant(ctx.request_id, ask.action, object, revision);
-                Judgement::Permitted(Box::new(Case { permit, record, vault: judged.vault, facts: judged.facts }))
+                let Judged { vault, facts, workload, .. } = judged;
+                Judgement::Permitted(Box::new(Case { permit, record, vault, facts, workload }))
             }
             Err(reason) => {
                 let denial = Denial { request_id: ctx.request_id, action: ask.action, reason };
@@ -189,7 +203,7 @@ impl Gate {
         let ask = Ask::server(action);
         let object = ObjectRef { vault: None, kind: ask.kind, name: None };
         let permit = Permit::grant(ctx.request_id, action, object, None);
-        Case { permit, record: begin_record(ctx, &ask), vault: None, facts: None }
+        Case { permit, record: begin_record(ctx, &ask), vault: None, facts: None, workload: None }
     }
 
     async fn stages(
@@ -210,6 +224,9 @@ impl Gate {
         }
         self.judge_identity(ctx, trace).await?;
         self.judge_grants(ctx, ask, judged, trace).await?;
+        if let (ObjectKind::Workload, Some(name)) = (ask.kind, ask.name) {
+            judged.workload = self.find_workload(name, trace).await?;
+        }
         if let (Some((vault, keys)), Some(name)) = (&judged.vault, ask.name) {
             judged.facts = self.find_object(vault, keys, name, ask, trace).await?;
         }
@@ -304,6 +321,21 @@ impl Gate {
         Err(trace.deny("grants", DenyReason::NoRole, None))
     }
 
+    async fn find_workload(&self, name: &ObjectName, trace: &mut Trace) -> Result<Option<Arc<Workload>>, DenyReason> {
+        let Ok(client_id) = Uuid::try_parse(name.as_str()) else { return Ok(None) };
+        match self.identities.workload(client_id).await {
+            Ok(Some(found)) if self.keyring.verify_workload(&found).is_ok() && found.client_id == client_id => {
+                Ok(Some(found))
+            }
+            Ok(Some(_)) => Err(trace.deny("object", DenyReason::Tampered, None)),
+            Ok(None) => Ok(None),
+            Err(error) => {
+                tracing::error!(%error, "the gate could not read a workload");
+                Err(trace.deny("object", unreadable(&error), None))
+            }
+        }
+    }
+
     async fn find_object(
         &self,
         vault: &Vault,
@@ -388,7 +420,14 @@ impl Gate {
 pub(crate) fn may_bootstrap(ctx: &RequestContext, action: Action) -> bool {
     ctx.principal.kind == PrincipalKind::System
         && ctx.principal.id.issuer == SYSTEM_ISSUER
-        && matches!(action, Action::VaultCreate | Action::WorkloadCreate | Action::AssignmentAdd)
+        && matches!(
+            action,
+            Action::VaultCreate
+                | Action::WorkloadCreate
+                | Action::WorkloadRead
+                | Action::WorkloadCredential
+                | Action::AssignmentAdd
+        )
 }
 
 /// A row that does not parse was not written by Strongroom; anything else may pass.

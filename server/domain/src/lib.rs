@@ -28,5 +28,6 @@ pub mod secrets;
 pub mod sign_in;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
+pub mod throttle;
 pub mod time;
 pub mod vault;

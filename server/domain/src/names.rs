@@ -169,6 +169,8 @@ pub enum ObjectKind {
     Vault,
     /// The installation: vaults, identities, assignments, audit.
     Server,
+    /// A workload identity, named by its client id.
+    Workload,
 }
 
 impl ObjectKind {
@@ -179,6 +181,7 @@ impl ObjectKind {
             Self::Secret => "secret",
             Self::Vault => "vault",
             Self::Server => "server",
+            Self::Workload => "workload",
         }
     }
 }

@@ -195,6 +195,14 @@ pub trait IdentityStore: Send + Sync {
     /// When the store cannot say.
     async fn workload(&self, client_id: Uuid) -> Result<Option<Arc<Workload>>, StoreError>;
 
+    /// Workloads in order of client id, after `after` (exclusive).
+    async fn workloads(
+        &self,
+        permit: Permit,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Held<Result<Page<Arc<Workload>>, StoreError>>;
+
     /// One session by the hash of its cookie; expired ones may be given too.
     ///
     /// # Errors

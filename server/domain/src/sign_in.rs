@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::Serialize;
 use strongroom_crypto::Plaintext;
 
 use crate::principal::Principal;
@@ -44,6 +45,47 @@ impl TokenRejected {
     }
 }
 
+/// How one check of a token went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckState {
+    /// As it should be.
+    Passed,
+    /// Not as it should be.
+    Failed,
+    /// Something before it failed, so that there was nothing to look at.
+    NotReached,
+}
+
+/// One check of a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TokenCheck {
+    /// What is checked: a claim, a header, the signature.
+    pub check: &'static str,
+    /// How it went.
+    pub state: CheckState,
+    /// Whether what was looked at is covered by a signature that holds. Claims are looked at without,
+    /// when the signature is what fails.
+    pub verified: bool,
+    /// What the token says, shortened.
+    pub found: String,
+    /// What it should say.
+    pub expected: String,
+    /// What to change, when it failed.
+    pub advice: Option<&'static str>,
+}
+
+/// What became of a token, check by check. Holds nothing that the token could be made of again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TokenExplanation {
+    /// Who the bearer is; none when the token is not accepted.
+    pub principal: Option<Principal>,
+    /// Machine-readable reason when it is not accepted.
+    pub reason: Option<&'static str>,
+    /// Every check, in order.
+    pub checks: Vec<TokenCheck>,
+}
+
 /// Turns a bearer token into a principal.
 #[async_trait]
 pub trait Authenticator: Send + Sync {
@@ -52,6 +94,10 @@ pub trait Authenticator: Send + Sync {
     /// # Errors
     /// [`TokenRejected`].
     async fn authenticate(&self, token: &str, now_millis: i64) -> Result<Arc<Principal>, TokenRejected>;
+
+    /// Validates a token in the same way and tells how every check went. For administrators alone:
+    /// it tells what this installation accepts.
+    async fn explain(&self, token: &str, now_millis: i64) -> TokenExplanation;
 }
 
 /// A provider that people may sign in with.

@@ -31,6 +31,8 @@ pub struct Problem {
     pub message: String,
     /// Machine-readable reason for the audit record.
     pub reason: &'static str,
+    /// Seconds after which to try again, where it is known.
+    pub retry_after: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -53,7 +55,7 @@ struct Inner<'a> {
 
 impl Problem {
     fn new(status: u16, code: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, inner: None, message: message.into(), reason }
+        Self { status, code, inner: None, message: message.into(), reason, retry_after: None }
     }
 
     fn inner(self, inner: &'static str) -> Self {
@@ -137,7 +139,10 @@ impl Problem {
                 format!("Bearer authorization=\"{}\", resource=\"{}\"", addresses.authorization(), addresses.base()),
             ),
             503 => response.with("retry-after", "2".to_owned()),
-            _ => response,
+            _ => match self.retry_after {
+                Some(seconds) => response.with("retry-after", seconds.to_string()),
+                None => response,
+            },
         }
     }
 }
@@ -281,6 +286,12 @@ impl From<AdminError> for Problem {
             AdminError::VaultNotFound => Self::new(404, "VaultNotFound", "vault-not-found", "There is no such vault."),
             AdminError::RecordNotFound => Self::new(404, "RecordNotFound", "record-not-found", message),
             AdminError::NotCovered => Self::new(409, "Conflict", "not-covered-yet", message),
+            AdminError::WorkloadNotFound => {
+                Self::new(404, "NotFound", "workload-not-found", "There is no such workload identity.")
+            }
+            AdminError::CredentialNotFound => {
+                Self::new(404, "NotFound", "credential-not-found", "The workload identity has no such credential.")
+            }
             AdminError::GrantsMoreThanHeld(_) => {
                 Self::new(403, "Forbidden", "grants-more-than-held", message).inner("ForbiddenByRbac")
             }
@@ -299,7 +310,7 @@ impl From<AdminError> for Problem {
                 "The vault is not at the revision that If-Match names. Read it again.",
             ),
             AdminError::Contended => {
-                Self::new(409, "Conflict", "contended", "The vault is being changed by others. Try again.")
+                Self::new(409, "Conflict", "contended", "It is being changed by others. Try again.")
             }
             AdminError::Tampered => {
                 Self { reason: "tampered", message: "Stored data fails its authentication.".into(), ..Self::internal() }
@@ -314,6 +325,15 @@ impl From<EntranceError> for Problem {
     fn from(error: EntranceError) -> Self {
         match error {
             EntranceError::Credential(_) => Self::missing_token(),
+            EntranceError::TooMany(too_many) => Self {
+                retry_after: Some(too_many.retry_after),
+                ..Self::new(
+                    429,
+                    "TooManyRequests",
+                    "too-many-requests",
+                    "There are too many requests. Try again later.",
+                )
+            },
             EntranceError::Unavailable => Self::unavailable("unavailable"),
             EntranceError::NoRecord(no_record) => no_record.into(),
         }

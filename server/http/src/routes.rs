@@ -65,7 +65,18 @@ routes! {
     Base Post "/api/v1/assignments" Bearer AssignmentAdd;
     Base Get "/api/v1/assignments/{id}" Bearer AssignmentShow;
     Base Delete "/api/v1/assignments/{id}" Bearer AssignmentRemove;
+    Base Get "/api/v1/workloads" Bearer WorkloadList;
     Base Post "/api/v1/workloads" Bearer WorkloadCreate;
+    Base Get "/api/v1/workloads/{client_id}" Bearer WorkloadShow;
+    Base Patch "/api/v1/workloads/{client_id}" Bearer WorkloadUpdate;
+    Base Delete "/api/v1/workloads/{client_id}" Bearer WorkloadDelete;
+    Base Post "/api/v1/workloads/{client_id}/secrets" Bearer WorkloadSecretAdd;
+    Base Delete "/api/v1/workloads/{client_id}/secrets/{credential}" Bearer WorkloadSecretRemove;
+    Base Post "/api/v1/workloads/{client_id}/certificates" Bearer WorkloadCertificateAdd;
+    Base Delete "/api/v1/workloads/{client_id}/certificates/{credential}" Bearer WorkloadCertificateRemove;
+    Base Post "/api/v1/workloads/{client_id}/federations" Bearer WorkloadFederationAdd;
+    Base Delete "/api/v1/workloads/{client_id}/federations/{credential}" Bearer WorkloadFederationRemove;
+    Base Post "/api/v1/token/explain" Bearer TokenExplain;
     Base Get "/api/v1/audit" Bearer AuditQuery;
     Base Get "/api/v1/audit/checkpoint" Bearer AuditCheckpoint;
     Base Get "/api/v1/audit/chain/{node}" Bearer AuditChain;

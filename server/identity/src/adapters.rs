@@ -7,11 +7,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use strongroom_crypto::{Entropy, Plaintext};
 use strongroom_domain::{
-    entrance::{AccessToken, ClientProof, CredentialError as Refused, Credentials},
+    entrance::{AccessToken, ClientProof, CredentialError as Refused, Credentials, Proven},
     identity::Workload,
     keyring::Keyring,
     principal::Principal,
-    sign_in::{Authenticator, SignIn, SignInError as SignInRefused, SignInProvider, TokenRejected},
+    sign_in::{Authenticator, SignIn, SignInError as SignInRefused, SignInProvider, TokenExplanation, TokenRejected},
 };
 use uuid::Uuid;
 
@@ -34,20 +34,26 @@ impl Authenticator for BearerValidator {
             other => TokenRejected::Invalid(other.code()),
         })
     }
+
+    async fn explain(&self, token: &str, now_millis: i64) -> TokenExplanation {
+        Self::explain(self, token, now_millis).await
+    }
 }
 
 /// Checks the credentials of workloads and mints their tokens.
 pub struct WorkloadCredentials {
     keyring: Arc<Keyring>,
     issuers: Arc<Issuers>,
+    endpoints: Vec<String>,
     minter: TokenMinter,
 }
 
 impl WorkloadCredentials {
-    /// Client secrets are hashed under the keyring's key, assertions are checked against `issuers`.
+    /// Client secrets are hashed under the keyring's key, assertions are checked against `issuers`, or
+    /// for `endpoints` (the addresses of this token endpoint) when the workload signs them itself.
     #[must_use]
-    pub fn new(keyring: Arc<Keyring>, issuers: Arc<Issuers>, minter: TokenMinter) -> Self {
-        Self { keyring, issuers, minter }
+    pub fn new(keyring: Arc<Keyring>, issuers: Arc<Issuers>, endpoints: Vec<String>, minter: TokenMinter) -> Self {
+        Self { keyring, issuers, endpoints, minter }
     }
 }
 
@@ -59,20 +65,23 @@ impl Credentials for WorkloadCredentials {
         client_id: &str,
         proof: &ClientProof,
         now_millis: i64,
-    ) -> Result<String, Refused> {
+    ) -> Result<Proven, Refused> {
         let now = now_millis.div_euclid(1000);
         let checked = match proof {
-            ClientProof::Secret(secret) => {
-                check_secret(workload, self.keyring.credentials(), client_id, secret, now).map(|id| id.to_string())
+            ClientProof::Secret(secret) => check_secret(workload, self.keyring.credentials(), client_id, secret, now)
+                .map(|id| Proven { credential: id.to_string(), assertion: None }),
+            ClientProof::Assertion(assertion) => {
+                check_assertion(&self.issuers, &self.endpoints, workload, assertion, now)
+                    .await
+                    .map(|proof| Proven { credential: proof.credential, assertion: proof.once })
             }
-            ClientProof::Assertion(assertion) => check_assertion(&self.issuers, workload, assertion, now)
-                .await
-                .map(|proof| format!("{}#{}", proof.issuer, proof.subject)),
         };
         checked.map_err(|error| {
             let client = workload.map(|workload| workload.client_id);
             tracing::debug!(?client, reason = error.code(), "a client's credential is refused");
             match error {
+                CredentialError::OutOfTime => Refused::OutOfTime,
+                CredentialError::WrongAudience => Refused::WrongAudience,
                 CredentialError::Assertion(TokenError::IssuerUnavailable) => Refused::IssuerUnavailable,
                 _ => Refused::Invalid,
             }

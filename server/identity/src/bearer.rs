@@ -8,12 +8,14 @@ use std::{sync::Arc, time::Duration};
 
 use moka::sync::Cache;
 use strongroom_crypto::sha256;
-use strongroom_domain::{principal::Principal, time::Clock};
+use strongroom_domain::{principal::Principal, sign_in::TokenExplanation, time::Clock};
 
 use crate::{
+    explain,
     issuer::{Issuer, Issuers},
-    jwt::{MAX_TOKEN_LEN, TokenError, TokenUse, Unverified},
+    jwt::{Claims, MAX_TOKEN_LEN, TokenError, TokenUse, Unverified, shown},
     mapping,
+    trace::{Check, Notes, Silent, Trace},
 };
 
 /// Longest time for which a verified token is remembered: the bound on how long a withdrawn key may
@@ -22,6 +24,25 @@ pub const REMEMBERED_SECONDS: u64 = 60;
 
 /// Most tokens that are remembered.
 const REMEMBERED_TOKENS: u64 = 10_000;
+
+/// Judges the claims of a token by the configuration of its issuer; gives `exp` and the principal.
+/// Takes every step, so that notes are complete; the first one that failed is the verdict.
+fn judge_claims(
+    issuer: &Issuer,
+    claims: Claims<'_>,
+    now: i64,
+    trace: &mut impl Trace,
+) -> Result<(i64, Principal), TokenError> {
+    let found = |name: &'static str| move || shown(claims.get(name));
+    let expires = trace.note(Check::Expires, found("exp"), claims.check_expiry(now));
+    let begun = trace.note(Check::NotBefore, found("nbf"), claims.check_begun("nbf", now));
+    let issued = trace.note(Check::IssuedAt, found("iat"), claims.check_begun("iat", now));
+    let audience = trace.note(Check::Audience, found("aud"), claims.check_audience(&issuer.config.audience));
+    let principal = trace.note(Check::Mapping, found("sub"), mapping::principal(&issuer.config, claims));
+    let expires = expires?;
+    begun.and(issued).and(audience)?;
+    Ok((expires, principal?))
+}
 
 #[derive(Clone)]
 struct Remembered {
@@ -76,17 +97,42 @@ impl BearerValidator {
     }
 
     async fn verify(&self, token: &str, now: i64) -> Result<Remembered, TokenError> {
-        let unverified = Unverified::read(token, TokenUse::Access)?;
-        let issuer = self.issuers.bearer(&unverified.issuer).ok_or(TokenError::UnknownIssuer)?;
+        self.examine(token, now, &mut Silent).await
+    }
+
+    /// Judges a token, with every step noted. The only way in which a bearer token is judged.
+    async fn examine(&self, token: &str, now: i64, trace: &mut impl Trace) -> Result<Remembered, TokenError> {
+        let unverified = Unverified::read_noting(token, TokenUse::Access, trace)?;
+        let issuer = self.issuers.bearer(&unverified.issuer).ok_or(TokenError::UnknownIssuer);
+        let issuer = trace.note(Check::KnownIssuer, || unverified.issuer.clone(), issuer)?;
+        let algorithm = || format!("{:?}", unverified.algorithm);
+        trace.note(Check::AllowedAlgorithm, algorithm, issuer.permits(unverified.algorithm))?;
         // Before the key is looked up: a change of the key set in between is noticed next time.
         let generation = issuer.generation();
-        let key = issuer.key(unverified.key_id.as_deref(), unverified.algorithm).await?;
-        let claims = unverified.verify(&key)?;
-        let expires = claims.view().check_times(now)?;
-        claims.view().check_audience(&issuer.config.audience)?;
-        let principal = Arc::new(mapping::principal(&issuer.config, claims.view())?);
+        let key = issuer.key(unverified.key_id.as_deref(), unverified.algorithm).await;
+        let key = trace.note(Check::Key, || unverified.key_id.clone().unwrap_or("absent".to_owned()), key)?;
+        let claims = trace.note(Check::Signature, String::new, unverified.verify(&key))?;
+        let (expires, principal) = judge_claims(issuer, claims.view(), now, trace)?;
         let verified_at = self.clock.ticks_micros();
+        let principal = Arc::new(principal);
         Ok(Remembered { principal, issuer: Arc::clone(issuer), generation, expires, verified_at })
+    }
+
+    /// Judges a token and tells how every step went. When the claims were not reached they are looked
+    /// at all the same, unverified, because what is wrong with them should be known too.
+    pub(crate) async fn explain(&self, token: &str, now_millis: i64) -> TokenExplanation {
+        let now = now_millis.div_euclid(1000);
+        let mut notes = Notes::default();
+        let verdict = self.examine(token, now, &mut notes).await;
+        let verified = notes.0.len();
+        if !notes.0.iter().any(|step| step.check == Check::Expires)
+            && let Ok(unverified) = Unverified::read(token, TokenUse::Access)
+            && let Some(issuer) = self.issuers.bearer(&unverified.issuer)
+        {
+            // Only for the notes: the verdict stands.
+            let _ = judge_claims(issuer, unverified.peek(), now, &mut notes);
+        }
+        explain::explanation(&self.issuers, verdict.map(|known| known.principal), &notes, verified, now)
     }
 
     fn still_counts(&self, known: &Remembered, now: i64) -> bool {

@@ -171,11 +171,14 @@ impl Issuer {
         }
     }
 
+    /// Whether the issuer may use the algorithm.
+    pub(crate) fn permits(&self, algorithm: Algorithm) -> Result<(), TokenError> {
+        if self.algorithms.contains(&algorithm) { Ok(()) } else { Err(TokenError::ForbiddenAlgorithm) }
+    }
+
     /// The key a token means, if the issuer may use the algorithm at all.
     pub(crate) async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<Arc<VerificationKey>, TokenError> {
-        if !self.algorithms.contains(&algorithm) {
-            return Err(TokenError::ForbiddenAlgorithm);
-        }
+        self.permits(algorithm)?;
         match &self.keys {
             Keys::Local(local) => local.keys.load().find(id, algorithm).ok_or(TokenError::UnknownKey),
             Keys::Remote(remote) => remote.key(id, algorithm).await,
@@ -252,6 +255,18 @@ impl Issuers {
             local.generation.fetch_add(1, Ordering::AcqRel);
         }
         Ok(())
+    }
+
+    /// Names of the issuers whose bearer tokens may be accepted, the installation's own first.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let mut configured: Vec<&str> = self
+            .configured
+            .values()
+            .filter(|i| !i.config.audience.is_empty())
+            .map(|i| i.config.issuer.as_str())
+            .collect();
+        configured.sort_unstable();
+        std::iter::once(self.own.config.issuer.as_str()).chain(configured).collect()
     }
 
     /// The issuer whose bearer tokens may be accepted.

@@ -75,6 +75,11 @@ impl VerificationKey {
         by_kind && self.algorithm.is_none_or(|own| own == algorithm)
     }
 
+    /// The RSA key of a registered certificate (PKCS#1 DER).
+    pub(crate) fn registered_rsa(public_key: &[u8]) -> Self {
+        Self { id: None, algorithm: None, kind: KeyKind::Rsa, decoding: DecodingKey::from_rsa_der(public_key) }
+    }
+
     pub(crate) fn decoding(&self) -> &DecodingKey {
         &self.decoding
     }

@@ -9,7 +9,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
-use crate::{jwks::VerificationKey, strict_json};
+use crate::{
+    jwks::VerificationKey,
+    strict_json,
+    trace::{Check, Silent, Trace},
+};
 
 /// Longest token that is looked at, in bytes.
 pub(crate) const MAX_TOKEN_LEN: usize = 16 * 1024;
@@ -113,6 +117,8 @@ pub(crate) struct Unverified<'a> {
     pub(crate) algorithm: Algorithm,
     pub(crate) key_id: Option<String>,
     pub(crate) issuer: String,
+    /// Names of a registered certificate; empty when there are none.
+    pub(crate) thumbprints: Thumbprints,
     claims: Map<String, Value>,
     signed: &'a str,
     signature: &'a str,
@@ -121,36 +127,53 @@ pub(crate) struct Unverified<'a> {
 impl<'a> Unverified<'a> {
     /// Takes a token apart.
     pub(crate) fn read(token: &'a str, token_use: TokenUse) -> Result<Self, TokenError> {
-        if token.is_empty() {
-            return Err(TokenError::Missing);
-        }
-        if token.len() > MAX_TOKEN_LEN {
-            return Err(TokenError::TooLarge);
-        }
-        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
-        let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
+        Self::read_noting(token, token_use, &mut Silent)
+    }
+
+    /// Takes a token apart, with every step noted.
+    pub(crate) fn read_noting(token: &'a str, token_use: TokenUse, trace: &mut impl Trace) -> Result<Self, TokenError> {
+        let length = match token.len() {
+            0 => Err(TokenError::Missing),
+            1..=MAX_TOKEN_LEN => Ok(()),
+            _ => Err(TokenError::TooLarge),
+        };
+        trace.note(Check::Length, || format!("{} bytes", token.len()), length)?;
+        let shape = token
+            .rsplit_once('.')
+            .and_then(|(signed, signature)| Some((signed, signed.split_once('.')?, signature)))
+            .ok_or(TokenError::Malformed);
+        let parts = || format!("{} parts", token.split('.').count());
+        let (signed, (header, claims), signature) = trace.note(Check::Shape, parts, shape)?;
         // A dot left in `claims` is not base64url and ends here, so JWE's five parts do too.
-        let header = part(header)?;
-        let algorithm = algorithm(&header)?;
-        if ["crit", "enc", "zip", "b64"].iter().any(|name| header.contains_key(*name)) {
-            return Err(TokenError::Malformed);
-        }
-        match header.get("typ") {
-            None => {}
-            Some(Value::String(typ)) if token_use.permits(typ) => {}
-            Some(_) => return Err(TokenError::WrongType),
-        }
+        let header = trace.note(Check::Header, String::new, part(header))?;
+        let named = |name: &str| header.get(name).map_or_else(|| "absent".to_owned(), Value::to_string);
+        let algorithm = trace.note(Check::Algorithm, || named("alg"), algorithm(&header))?;
+        let extension = ["crit", "enc", "zip", "b64"].into_iter().find(|name| header.contains_key(*name));
+        let extended = if extension.is_some() { Err(TokenError::Malformed) } else { Ok(()) };
+        trace.note(Check::Extensions, || extension.unwrap_or("none").to_owned(), extended)?;
+        let typ = match header.get("typ") {
+            None => Ok(()),
+            Some(Value::String(typ)) if token_use.permits(typ) => Ok(()),
+            Some(_) => Err(TokenError::WrongType),
+        };
+        trace.note(Check::Type, || named("typ"), typ)?;
         let key_id = match header.get("kid") {
-            None => None,
-            Some(Value::String(kid)) if kid.len() <= 256 => Some(kid.clone()),
-            Some(_) => return Err(TokenError::Malformed),
+            None => Ok(None),
+            Some(Value::String(kid)) if kid.len() <= 256 => Ok(Some(kid.clone())),
+            Some(_) => Err(TokenError::Malformed),
         };
-        let claims = part(claims)?;
+        let key_id = trace.note(Check::KeyId, || named("kid"), key_id)?;
+        let thumbprints = match token_use {
+            TokenUse::Assertion => Thumbprints::of(&header)?,
+            TokenUse::Access | TokenUse::Identity => Thumbprints::default(),
+        };
+        let claims = trace.note(Check::Payload, String::new, part(claims))?;
         let issuer = match claims.get("iss") {
-            Some(Value::String(issuer)) => issuer.clone(),
-            _ => return Err(TokenError::Malformed),
+            Some(Value::String(issuer)) => Ok(issuer.clone()),
+            _ => Err(TokenError::Malformed),
         };
-        Ok(Self { algorithm, key_id, issuer, claims, signed, signature })
+        let issuer = trace.note(Check::Issuer, || shown(claims.get("iss")), issuer)?;
+        Ok(Self { algorithm, key_id, issuer, thumbprints, claims, signed, signature })
     }
 
     /// What the token claims for itself, to choose what to compare it with. Not to be believed.
@@ -168,6 +191,36 @@ impl<'a> Unverified<'a> {
             Ok(false) | Err(_) => Err(TokenError::BadSignature),
         }
     }
+}
+
+/// Fingerprints of a certificate in a header (RFC 7515 sections 4.1.7 and 4.1.8). They name a
+/// certificate that was registered before; none is taken from the token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Thumbprints {
+    pub(crate) sha1: Option<Vec<u8>>,
+    pub(crate) sha256: Option<Vec<u8>>,
+}
+
+impl Thumbprints {
+    fn of(header: &Map<String, Value>) -> Result<Self, TokenError> {
+        let read = |name: &str, len: usize| match header.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => URL_SAFE_NO_PAD
+                // Clients of Entra pad it, against the standard.
+                .decode(text.trim_end_matches('='))
+                .ok()
+                .filter(|bytes| bytes.len() == len)
+                .map(Some)
+                .ok_or(TokenError::Malformed),
+            Some(_) => Err(TokenError::Malformed),
+        };
+        Ok(Self { sha1: read("x5t", 20)?, sha256: read("x5t#S256", 32)? })
+    }
+}
+
+/// A claim as somebody who puts a token right wants to see it.
+pub(crate) fn shown(claim: Option<&Value>) -> String {
+    claim.map_or_else(|| "absent".to_owned(), Value::to_string)
 }
 
 fn part(encoded: &str) -> Result<Map<String, Value>, TokenError> {
@@ -219,16 +272,24 @@ impl<'a> Claims<'a> {
 
     /// Checks `exp` (required), `nbf` and `iat` against `now` (Unix seconds); gives `exp`.
     pub(crate) fn check_times(self, now: i64) -> Result<i64, TokenError> {
-        let expires = self.time("exp")?.ok_or(TokenError::Malformed)?;
-        if now >= expires {
-            return Err(TokenError::Expired);
-        }
-        for name in ["nbf", "iat"] {
-            if self.time(name)?.is_some_and(|time| time > now.saturating_add(CLOCK_SKEW)) {
-                return Err(TokenError::NotYetValid);
-            }
-        }
+        let expires = self.check_expiry(now)?;
+        self.check_begun("nbf", now)?;
+        self.check_begun("iat", now)?;
         Ok(expires)
+    }
+
+    /// Checks `exp`, which is required; gives it.
+    pub(crate) fn check_expiry(self, now: i64) -> Result<i64, TokenError> {
+        let expires = self.time("exp")?.ok_or(TokenError::Malformed)?;
+        if now >= expires { Err(TokenError::Expired) } else { Ok(expires) }
+    }
+
+    /// Checks `nbf` or `iat`, which may be absent.
+    pub(crate) fn check_begun(self, name: &str, now: i64) -> Result<(), TokenError> {
+        match self.time(name)? {
+            Some(time) if time > now.saturating_add(CLOCK_SKEW) => Err(TokenError::NotYetValid),
+            _ => Ok(()),
+        }
     }
 
     /// Whether one of the token's audiences is, byte by byte, one of ours.

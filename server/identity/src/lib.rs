@@ -21,6 +21,7 @@
 pub mod adapters;
 pub mod bearer;
 pub mod dev_provider;
+mod explain;
 pub mod http_client;
 pub mod issuer;
 pub mod jwks;
@@ -31,6 +32,7 @@ mod form;
 mod jwt;
 mod mapping;
 mod strict_json;
+mod trace;
 
 #[cfg(test)]
 mod test_support;

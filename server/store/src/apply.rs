@@ -9,6 +9,7 @@ use sea_orm::{
 };
 use strongroom_domain::{
     change::{Change, PermittedChange},
+    identity::{ASSERTION_RETRY_SECONDS, UsedAssertion},
     names::{ObjectKind, VaultId},
     permit::Permit,
     ports::StoreError,
@@ -17,7 +18,7 @@ use strongroom_domain::{
 use uuid::Uuid;
 
 use crate::{
-    entity::{assignment, secret, secret_version, session, vault, workload},
+    entity::{assignment, secret, secret_version, session, used_assertion, vault, workload},
     fault::is_refusal,
     rows,
 };
@@ -122,6 +123,8 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
                 .filter(workload::Column::Revision.eq(revision));
             exactly_one(update.exec(db).await?.rows_affected)
         }
+        Change::DeleteWorkload => delete_workload(db, permit).await,
+        Change::UseAssertion(used) => use_assertion(db, used).await,
         Change::BeginSession(new) => {
             // Sessions that ended by themselves go when the next one begins, so the table is bounded
             // by who is signed in.
@@ -133,6 +136,32 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             session::Entity::delete_by_id(id_hash.to_vec()).exec(db).await?;
             Ok(())
         }
+    }
+}
+
+async fn delete_workload(db: &DatabaseTransaction, permit: &Permit) -> Result<(), Obstacle> {
+    let id = permit.object().name.as_ref().and_then(|name| uuid::Uuid::try_parse(name.as_str()).ok());
+    let (Some(id), Some(revision)) = (id, permit.revision()) else { return Err(Obstacle::Conflict) };
+    let delete = workload::Entity::delete_many()
+        .filter(workload::Column::ClientId.eq(id))
+        .filter(workload::Column::Revision.eq(revision));
+    exactly_one(delete.exec(db).await?.rows_affected)
+}
+
+/// Remembers an assertion until it has expired; a conflict when it was used too long ago to be the
+/// client's own repetition. Those that have expired go with the next one, so the table is bounded by
+/// how many are exchanged in an hour.
+async fn use_assertion(db: &DatabaseTransaction, new: &UsedAssertion) -> Result<(), Obstacle> {
+    used_assertion::Entity::delete_many().filter(used_assertion::Column::Expires.lt(new.used)).exec(db).await?;
+    let row = used_assertion::Model { id_hash: new.id_hash.to_vec(), used: new.used, expires: new.expires };
+    match insert(db, used_assertion::Entity::insert(row.into_active_model())).await {
+        Err(Obstacle::Conflict) => {}
+        outcome => return outcome,
+    }
+    let known = used_assertion::Entity::find_by_id(new.id_hash.to_vec()).one(db).await?;
+    match known {
+        Some(known) if new.used.saturating_sub(known.used) <= ASSERTION_RETRY_SECONDS => Ok(()),
+        _ => Err(Obstacle::Conflict),
     }
 }
 

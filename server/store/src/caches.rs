@@ -76,6 +76,13 @@ impl Caches {
             Change::PutVault(vault) => self.vaults.invalidate(&vault.name),
             Change::AddAssignment(_) | Change::RemoveAssignment { .. } => self.assignments.clear(),
             Change::PutWorkload(workload) => self.workloads.invalidate(&workload.client_id),
+            Change::DeleteWorkload => match change.permit().object().name.as_ref().map(|n| Uuid::try_parse(n.as_str()))
+            {
+                Some(Ok(client_id)) => self.workloads.invalidate(&client_id),
+                _ => self.workloads.clear(),
+            },
+            // Never kept: asked for within its own transaction alone.
+            Change::UseAssertion(_) => {}
             Change::BeginSession(session) => self.sessions.invalidate(&session.id_hash),
             Change::EndSession { id_hash } => self.sessions.invalidate(id_hash),
         }
@@ -136,7 +143,9 @@ impl Caches {
     pub(crate) fn put_workload(&self, ticket: Ticket, workload: &Arc<Workload>) {
         let federations: usize =
             workload.federations.iter().map(|f| 72 + f.issuer.len() + f.subject.len() + f.audience.len()).sum();
-        let weight = size_of::<Workload>() + workload.name.len() + federations + 128 * workload.secrets.len();
+        let certificates: usize = workload.certificates.iter().map(|c| 256 + c.name.len() + c.public_key.len()).sum();
+        let secrets = 192 * workload.secrets.len();
+        let weight = size_of::<Workload>() + workload.name.len() + federations + certificates + secrets;
         self.workloads.put(&workload.client_id, ticket, Arc::clone(workload), weight);
     }
 

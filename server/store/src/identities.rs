@@ -3,19 +3,41 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::EntityTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use strongroom_domain::{
+    action::Action,
     identity::{Session, Workload},
+    permit::{Held, Permit},
     ports::{IdentityStore, StoreError},
+    secret::Page,
 };
 use uuid::Uuid;
 
 use crate::{
     Store,
     entity::{session, workload},
-    fault::unavailable,
+    fault::{damaged, unavailable},
     rows,
 };
+
+impl Store {
+    async fn page_of_workloads(&self, after: Option<Uuid>, limit: usize) -> Result<Page<Arc<Workload>>, StoreError> {
+        let wanted = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        let mut query = workload::Entity::find().order_by_asc(workload::Column::ClientId).limit(wanted);
+        if let Some(after) = after {
+            query = query.filter(workload::Column::ClientId.gt(after));
+        }
+        let found = query.all(&self.reader).await.map_err(|e| unavailable(&e))?;
+        let more = found.len() > limit;
+        let items = found
+            .into_iter()
+            .take(limit)
+            .map(|row| rows::workload(row).map(Arc::new))
+            .collect::<Result<Vec<_>, _>>()?;
+        let next = items.last().filter(|_| more).map(|workload| workload.client_id.to_string());
+        Ok(Page { items, next })
+    }
+}
 
 #[async_trait]
 impl IdentityStore for Store {
@@ -30,6 +52,19 @@ impl IdentityStore for Store {
             caches.put_workload(ticket, workload);
         }
         Ok(found)
+    }
+
+    async fn workloads(
+        &self,
+        permit: Permit,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Held<Result<Page<Arc<Workload>>, StoreError>> {
+        if permit.action() != Action::WorkloadRead {
+            return permit.hold(Err(damaged("permit", "it is for something else")));
+        }
+        let page = self.page_of_workloads(after, limit).await;
+        permit.hold(page)
     }
 
     async fn session(&self, id_hash: &[u8; 32]) -> Result<Option<Arc<Session>>, StoreError> {

@@ -5,6 +5,8 @@ Usage: lifecycle.py CREDENTIAL, where CREDENTIAL says how to prove who we are:
   environment  EnvironmentCredential, told nothing but the environment
   default      DefaultAzureCredential, told nothing but the environment
   workload     WorkloadIdentityCredential, told nothing but the environment
+  certificate  CertificateCredential with the file CLIENT_CERTIFICATE (certificate and key), told its authority;
+               what follows "certificate" is part of the names only
 Everything else comes from the environment: VAULT_URL, AZURE_*, REQUESTS_CA_BUNDLE.
 """
 
@@ -15,6 +17,7 @@ from datetime import datetime, timezone
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.identity import (
+    CertificateCredential,
     ClientSecretCredential,
     DefaultAzureCredential,
     EnvironmentCredential,
@@ -33,6 +36,11 @@ def client_secret(client_id, secret):
 def credential(kind):
     if kind == "secret":
         return client_secret(os.environ["AZURE_CLIENT_ID"], os.environ["AZURE_CLIENT_SECRET"])
+    if kind.startswith("certificate"):
+        return CertificateCredential(
+            os.environ["AZURE_TENANT_ID"], os.environ["AZURE_CLIENT_ID"], os.environ["CLIENT_CERTIFICATE"],
+            authority=os.environ["AZURE_AUTHORITY_HOST"], disable_instance_discovery=True,
+        )
     kinds = {
         "environment": EnvironmentCredential,
         "default": DefaultAzureCredential,

@@ -24,3 +24,4 @@ mod start;
 mod support;
 mod tamper;
 mod wire;
+mod workloads;

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, process::Command};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, TestVault, binary, run_to_end};
+use crate::support::{Answer, Ask, TestVault, binary, client_certificate, run_to_end};
 
 /// What anybody may ask without showing anything. This list may only shrink; whoever makes it longer
 /// explains in the change why nobody learns or does anything by it.
@@ -42,6 +42,10 @@ impl Route {
     fn ask(&self, vault: &TestVault, version: &str) -> Ask {
         let path = self.path.replace("{vault}", "demo").replace("{name}", "walked").replace("{version}", version);
         let path = path.replace("{id}", "00000000-0000-4000-8000-000000000001");
+        let path = path
+            .replace("{node}", "node-1")
+            .replace("{client_id}", &vault.app().id)
+            .replace("{credential}", &vault.app().id);
         assert!(!path.contains('{'), "{path}: a new parameter needs a value here");
         let ask = match self.site.as_str() {
             "vault" => vault.ask(self.method.clone(), &path),
@@ -57,6 +61,13 @@ impl Route {
             "/api/v1/vaults/{vault}" => json!({ "tags": { "changed": "yes" } }),
             "/api/v1/assignments" => json!({ "issuer": "i", "subject": "s", "role": "Owner", "scope": "/" }),
             "/api/v1/workloads" => json!({ "name": "walked" }),
+            "/api/v1/token/explain" => json!({ "token": "a.b.c" }),
+            "/api/v1/workloads/{client_id}" => json!({ "enabled": false }),
+            "/api/v1/workloads/{client_id}/secrets" => json!({}),
+            "/api/v1/workloads/{client_id}/certificates" => json!({ "certificate": client_certificate().0 }),
+            "/api/v1/workloads/{client_id}/federations" => {
+                json!({ "issuer": "https://ci.example", "subject": "s", "audience": "a" })
+            }
             _ => json!({ "value": "changed" }),
         }
     }

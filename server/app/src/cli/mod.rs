@@ -2,7 +2,9 @@
 
 mod assignment;
 mod audit;
+mod identity;
 mod secret;
+mod token;
 mod vault;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -10,7 +12,11 @@ use std::{net::SocketAddr, path::PathBuf};
 pub(crate) use assignment::{AssignmentCommand, Whom};
 pub(crate) use audit::{AuditCommand, Filter as AuditFilter};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use identity::{
+    CertificateCommand, CredentialOf, FederationCommand, IdentityAt, IdentityCommand, IdentitySecretCommand,
+};
 pub(crate) use secret::SecretCommand;
+pub(crate) use token::TokenCommand;
 pub(crate) use vault::VaultCommand;
 
 use crate::{commands, dev, serve};
@@ -38,6 +44,12 @@ enum Command {
     /// Give, list and take away roles.
     #[command(subcommand)]
     Assignment(AssignmentCommand),
+    /// Workload identities and their credentials.
+    #[command(subcommand)]
+    Identity(IdentityCommand),
+    /// Tokens: what is wrong with one.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Show and verify audit records.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -108,6 +120,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Secret(command) => commands::secret::run(command).await,
         Command::Vault(command) => commands::vault::run(command).await,
         Command::Assignment(command) => commands::assignment::run(command).await,
+        Command::Token(command) => commands::token::run(command).await,
+        Command::Identity(command) => commands::identity::run(command).await,
         Command::Audit(command) => commands::audit::run(command).await,
         Command::Routes => commands::routes::run(),
     }

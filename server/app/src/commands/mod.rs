@@ -2,8 +2,10 @@
 
 pub(crate) mod assignment;
 pub(crate) mod audit;
+pub(crate) mod identity;
 pub(crate) mod routes;
 pub(crate) mod secret;
+pub(crate) mod token;
 pub(crate) mod vault;
 
 use comfy_table::{Table, presets::NOTHING};

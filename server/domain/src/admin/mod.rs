@@ -5,6 +5,7 @@
 
 mod assignments;
 mod audit;
+mod tokens;
 mod vaults;
 mod workloads;
 
@@ -12,12 +13,14 @@ use std::sync::Arc;
 
 pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest};
 use strongroom_crypto::Entropy;
+pub use workloads::{ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit};
 
 use crate::{
     change::Change,
     context::RequestContext,
     decision::Denial,
     gate::{Ask, Case, Gate, Judgement},
+    identity::FederationError,
     keyring::{Keyring, KeyringError},
     policy::PolicyEngine,
     ports::{AuditLog, GrantStore, StoreError, VaultStore},
@@ -44,6 +47,12 @@ pub enum AdminError {
     /// No checkpoint covers the record yet.
     #[error("no checkpoint covers the record yet; the next one will, within seconds")]
     NotCovered,
+    /// There is no such workload identity.
+    #[error("there is no such workload identity")]
+    WorkloadNotFound,
+    /// The workload identity has no such credential.
+    #[error("the workload identity has no such credential")]
+    CredentialNotFound,
     /// The role has actions that the granting principal does not hold at the scope.
     #[error("you cannot grant what you do not hold yourself, at this scope and for as long: {}", .0.name())]
     GrantsMoreThanHeld(Role),
@@ -62,8 +71,8 @@ pub enum AdminError {
     /// The caller asked for a change of another revision than there is.
     #[error("the vault is at another revision")]
     OtherRevision,
-    /// The vault keeps changing under the request.
-    #[error("the vault is being changed by others")]
+    /// The vault or workload keeps changing under the request.
+    #[error("it is being changed by others")]
     Contended,
     /// A stored row is not what Strongroom wrote.
     #[error("stored data fails its authentication")]
@@ -84,6 +93,8 @@ impl HowItWent for AdminError {
             Self::VaultNotFound => "vault-not-found",
             Self::RecordNotFound => "record-not-found",
             Self::NotCovered => "not-covered-yet",
+            Self::WorkloadNotFound => "workload-not-found",
+            Self::CredentialNotFound => "credential-not-found",
             Self::GrantsMoreThanHeld(_) => "grants-more-than-held",
             Self::AssignmentNotFound => "assignment-not-found",
             Self::AssignmentExists => "assignment-exists",
@@ -111,6 +122,19 @@ impl From<KeyringError> for AdminError {
         match error {
             KeyringError::Tampered => Self::Tampered,
             KeyringError::Seal(_) | KeyringError::Entropy(_) | KeyringError::Canonical(_) => Self::Unavailable,
+        }
+    }
+}
+
+impl From<FederationError> for AdminError {
+    fn from(error: FederationError) -> Self {
+        match error {
+            FederationError::Text => {
+                Self::Invalid("a federation's issuer, subject and audience have 1 to 256 printable characters")
+            }
+            FederationError::Pattern => Self::Invalid(
+                "a subject pattern begins with 8 characters that are no asterisk and has at most 4 asterisks",
+            ),
         }
     }
 }

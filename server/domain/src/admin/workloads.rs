@@ -1,6 +1,12 @@
-//! Use cases of workload identities. A client secret is told once and never again.
+//! Use cases of workload identities and their credentials.
+//!
+//! A client secret is told once and never again. Whoever gives a workload a credential can act as it,
+//! so that takes everything the workload holds: nobody grants what they do not hold.
 
-use strongroom_crypto::SecretText;
+use std::sync::Arc;
+
+use strongroom_crypto::{ClientCertificate, SecretText};
+use uuid::Uuid;
 
 use super::{AdminError, Administration};
 use crate::{
@@ -8,12 +14,97 @@ use crate::{
     change::Change,
     context::RequestContext,
     gate::Ask,
-    identity::{ClientSecretHash, Federation, Workload},
+    identity::{CertificateCredential, ClientSecretHash, Federation, MAX_CREDENTIALS, Workload},
+    names::ObjectName,
+    principal::{Principal, PrincipalId, PrincipalKind},
+    secret::Page,
     time::uuid_v4,
 };
 
+/// How often a request is judged anew because its workload changed meanwhile.
+const ATTEMPTS: usize = 4;
+/// Most workloads on a page.
+pub const MAX_WORKLOAD_PAGE: usize = 100;
+/// Longest life of a client secret, in seconds: two years, as Azure's portal has it.
+const MAX_SECRET_SECONDS: i64 = 730 * 86_400;
+
+/// A client secret to be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewSecret {
+    /// What people call it.
+    pub name: Option<String>,
+    /// Unix seconds from which it no longer counts.
+    pub expires: Option<i64>,
+}
+
+/// One change of a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkloadEdit {
+    /// Another name; disabled, or enabled again.
+    Update {
+        /// The name, if it is to change.
+        name: Option<String>,
+        /// Whether it is enabled, if that is to change.
+        enabled: Option<bool>,
+    },
+    /// One more client secret.
+    AddSecret(NewSecret),
+    /// A new client secret in place of all others.
+    ReplaceSecrets(NewSecret),
+    /// One client secret less.
+    RemoveSecret(Uuid),
+    /// One more certificate, with what people call it.
+    AddCertificate(Box<ClientCertificate>, Option<String>),
+    /// One certificate less.
+    RemoveCertificate(Uuid),
+    /// One more federation.
+    AddFederation(Federation),
+    /// One federation less.
+    RemoveFederation(Uuid),
+}
+
+impl WorkloadEdit {
+    fn action(&self) -> Action {
+        match self {
+            Self::Update { .. } => Action::WorkloadUpdate,
+            _ => Action::WorkloadCredential,
+        }
+    }
+
+    /// Whether it gives anybody a way to become the workload.
+    fn gives(&self) -> bool {
+        matches!(self, Self::AddSecret(_) | Self::ReplaceSecrets(_) | Self::AddCertificate(..) | Self::AddFederation(_))
+    }
+
+    /// The operation name of audit records.
+    fn operation(&self) -> &'static str {
+        match self {
+            Self::Update { enabled: Some(true), .. } => "WorkloadEnable",
+            Self::Update { enabled: Some(false), .. } => "WorkloadDisable",
+            Self::Update { .. } => "WorkloadUpdate",
+            Self::AddSecret(_) => "WorkloadSecretAdd",
+            Self::ReplaceSecrets(_) => "WorkloadSecretReplace",
+            Self::RemoveSecret(_) => "WorkloadSecretRemove",
+            Self::AddCertificate(..) => "WorkloadCertificateAdd",
+            Self::RemoveCertificate(_) => "WorkloadCertificateRemove",
+            Self::AddFederation(_) => "WorkloadFederationAdd",
+            Self::RemoveFederation(_) => "WorkloadFederationRemove",
+        }
+    }
+}
+
+/// A changed workload. A client secret that was made is in here once and nowhere else.
+pub struct ChangedWorkload {
+    /// The workload after the change.
+    pub workload: Workload,
+    /// The credential that was made.
+    pub credential: Option<Uuid>,
+    /// The client secret that was made.
+    pub secret: Option<SecretText>,
+}
+
 impl Administration {
-    /// Makes a workload with one client secret, which is told this once and never again.
+    /// Makes a workload, with one client secret when asked for.
     ///
     /// # Errors
     /// [`AdminError`].
@@ -22,30 +113,247 @@ impl Administration {
         ctx: &RequestContext,
         name: &str,
         federations: Vec<Federation>,
-    ) -> Result<(Workload, SecretText), AdminError> {
-        if name.is_empty() || name.chars().count() > 128 || name.chars().any(char::is_control) {
-            return Err(AdminError::Invalid("a workload's name has 1 to 128 printable characters"));
-        }
-        if federations.len() > 20 {
-            return Err(AdminError::Invalid("a workload has at most 20 federations"));
-        }
+        secret: Option<NewSecret>,
+    ) -> Result<ChangedWorkload, AdminError> {
         let case = self.admit(ctx, Ask::server(Action::WorkloadCreate)).await?;
         let client_id = uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?;
+        let edits = federations.into_iter().map(WorkloadEdit::AddFederation);
+        let edits = std::iter::once(WorkloadEdit::Update { name: Some(name.to_owned()), enabled: None })
+            .chain(edits)
+            .chain(secret.map(WorkloadEdit::AddSecret));
+        let workload = Workload { created: Some(ctx.seconds()), ..Workload::new(client_id, "") };
+        let mut made = ChangedWorkload { workload, credential: None, secret: None };
+        for edit in edits {
+            if let Err(why) = self.edit(&mut made, &edit, ctx.seconds()) {
+                return Err(self.refuse(ctx, case, why).await);
+            }
+        }
+        let mut case = case;
+        case.record.object = Some(client_id.to_string());
+        made.workload.tag = self.keyring.tag_workload(&made.workload)?;
+        let change = Change::PutWorkload(Box::new(made.workload.clone()));
+        self.change(ctx, case, 1, change, made).await?.ok_or(AdminError::Unavailable)
+    }
+
+    /// One workload.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn show_workload(&self, ctx: &RequestContext, client_id: Uuid) -> Result<Arc<Workload>, AdminError> {
+        let name = name_of(client_id)?;
+        let case = self.admit(ctx, Ask::workload(Action::WorkloadRead, &name)).await?;
+        let found = case.workload.ok_or(AdminError::WorkloadNotFound);
+        self.recorder.release(ctx, case.record, case.permit.hold(found)).await?
+    }
+
+    /// Workloads in order of client id, after `after` (exclusive), at most [`MAX_WORKLOAD_PAGE`].
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn list_workloads(
+        &self,
+        ctx: &RequestContext,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Page<Arc<Workload>>, AdminError> {
+        let mut case = self.admit(ctx, Ask::server(Action::WorkloadRead)).await?;
+        "WorkloadList".clone_into(&mut case.record.operation);
+        let held = self.gate.identities.workloads(case.permit, after, limit.clamp(1, MAX_WORKLOAD_PAGE)).await;
+        let held = held.map(|page| {
+            let page = page.map_err(AdminError::from)?;
+            match page.items.iter().all(|workload| self.keyring.verify_workload(workload).is_ok()) {
+                true => Ok(page),
+                false => Err(AdminError::Tampered),
+            }
+        });
+        self.recorder.release(ctx, case.record, held).await?
+    }
+
+    /// Changes a workload. Holds on the next request.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn change_workload(
+        &self,
+        ctx: &RequestContext,
+        client_id: Uuid,
+        edit: &WorkloadEdit,
+    ) -> Result<ChangedWorkload, AdminError> {
+        let name = name_of(client_id)?;
+        for _ in 0..ATTEMPTS {
+            let mut case = self.admit(ctx, Ask::workload(edit.action(), &name)).await?;
+            edit.operation().clone_into(&mut case.record.operation);
+            let Some(found) = case.workload.clone() else {
+                return Err(self.refuse(ctx, case, AdminError::WorkloadNotFound).await);
+            };
+            if edit.gives()
+                && let Err(why) = self.may_become(ctx, client_id).await
+            {
+                return Err(self.refuse(ctx, case, why).await);
+            }
+            let mut changed = ChangedWorkload { workload: (*found).clone(), credential: None, secret: None };
+            if let Err(why) = self.edit(&mut changed, edit, ctx.seconds()) {
+                return Err(self.refuse(ctx, case, why).await);
+            }
+            changed.workload.revision = changed.workload.revision.saturating_add(1);
+            changed.workload.tag = self.keyring.tag_workload(&changed.workload)?;
+            case.record.version = changed.credential.map(|id| id.to_string());
+            let revision = changed.workload.revision;
+            let change = Change::PutWorkload(Box::new(changed.workload.clone()));
+            if let Some(done) = self.change(ctx, case, revision, change, changed).await? {
+                return Ok(done);
+            }
+        }
+        Err(AdminError::Contended)
+    }
+
+    /// Deletes a workload with its credentials: its tokens count for nothing from the next request on.
+    /// Its client id is never given to another.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn delete_workload(&self, ctx: &RequestContext, client_id: Uuid) -> Result<(), AdminError> {
+        let name = name_of(client_id)?;
+        for _ in 0..ATTEMPTS {
+            let case = self.admit(ctx, Ask::workload(Action::WorkloadDelete, &name)).await?;
+            let Some(revision) = case.workload.as_ref().map(|found| found.revision) else {
+                return Err(self.refuse(ctx, case, AdminError::WorkloadNotFound).await);
+            };
+            if self.change(ctx, case, revision, Change::DeleteWorkload, ()).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(AdminError::Contended)
+    }
+
+    /// Whether the caller holds everything that the workload holds, so that becoming it gains nothing.
+    async fn may_become(&self, ctx: &RequestContext, client_id: Uuid) -> Result<(), AdminError> {
+        let id = PrincipalId { issuer: self.gate.own_issuer.clone(), subject: client_id.to_string() };
+        if ctx.principal.id == id || crate::gate::may_bootstrap(ctx, Action::WorkloadCredential) {
+            return Ok(());
+        }
+        let workload = Principal { id, kind: PrincipalKind::Workload, ..Principal::anonymous() };
+        for assignment in self.grants.assignments(&workload).await?.iter() {
+            let (wanted, target) = (assignment.role.permissions(), assignment.scope.target());
+            if !self.holds(ctx, wanted, target, assignment.ends_at).await? {
+                return Err(AdminError::GrantsMoreThanHeld(assignment.role));
+            }
+        }
+        Ok(())
+    }
+
+    fn edit(&self, to: &mut ChangedWorkload, edit: &WorkloadEdit, now: i64) -> Result<(), AdminError> {
+        let workload = &mut to.workload;
+        match edit {
+            WorkloadEdit::Update { name, enabled } => {
+                if let Some(name) = name {
+                    named(name)?.clone_into(&mut workload.name);
+                }
+                workload.enabled = enabled.unwrap_or(workload.enabled);
+            }
+            WorkloadEdit::AddSecret(new) => {
+                let (stored, secret) = self.new_secret(workload.client_id, new, now)?;
+                to.credential = Some(stored.id);
+                to.secret = Some(secret);
+                add(&mut workload.secrets, stored)?;
+            }
+            WorkloadEdit::ReplaceSecrets(new) => {
+                let (stored, secret) = self.new_secret(workload.client_id, new, now)?;
+                to.credential = Some(stored.id);
+                to.secret = Some(secret);
+                workload.secrets = vec![stored];
+            }
+            WorkloadEdit::RemoveSecret(id) => to.credential = remove(&mut workload.secrets, |known| known.id, *id)?,
+            WorkloadEdit::AddCertificate(certificate, name) => {
+                if workload.certificates.iter().any(|known| known.sha256 == certificate.sha256) {
+                    return Err(AdminError::Invalid("the certificate is registered already"));
+                }
+                if certificate.not_after <= now {
+                    return Err(AdminError::Invalid("the certificate has expired"));
+                }
+                let subject: String = certificate.subject.chars().filter(|c| !c.is_control()).take(128).collect();
+                let name = match name {
+                    Some(name) => named(name)?.to_owned(),
+                    None => subject,
+                };
+                let id = uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?;
+                to.credential = Some(id);
+                let stored = CertificateCredential {
+                    id,
+                    name,
+                    sha1: certificate.sha1.to_vec(),
+                    sha256: certificate.sha256.to_vec(),
+                    public_key: certificate.public_key.clone(),
+                    not_before: certificate.not_before,
+                    expires: certificate.not_after,
+                    created: now,
+                };
+                add(&mut workload.certificates, stored)?;
+            }
+            WorkloadEdit::RemoveCertificate(id) => {
+                to.credential = remove(&mut workload.certificates, |known| known.id, *id)?;
+            }
+            WorkloadEdit::AddFederation(federation) => {
+                federation.check()?;
+                if federation.issuer == self.gate.own_issuer {
+                    return Err(AdminError::Invalid("a workload cannot be federated with this installation itself"));
+                }
+                if workload.federations.iter().any(|known| known.id() == federation.id()) {
+                    return Err(AdminError::Invalid("the federation is registered already"));
+                }
+                to.credential = Some(federation.id());
+                add(&mut workload.federations, federation.clone())?;
+            }
+            WorkloadEdit::RemoveFederation(id) => {
+                to.credential = remove(&mut workload.federations, Federation::id, *id)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn new_secret(
+        &self,
+        client_id: Uuid,
+        new: &NewSecret,
+        now: i64,
+    ) -> Result<(ClientSecretHash, SecretText), AdminError> {
+        if new.expires.is_some_and(|expires| expires <= now || expires > now.saturating_add(MAX_SECRET_SECONDS)) {
+            return Err(AdminError::Invalid("a client secret expires in the future, at most two years ahead"));
+        }
+        let name = match &new.name {
+            Some(name) => Some(named(name)?.to_owned()),
+            None => None,
+        };
+        let id = uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?;
         let secret = strongroom_crypto::new_client_secret(&*self.entropy).map_err(|_| AdminError::Unavailable)?;
         let hash =
             strongroom_crypto::hash_client_secret(self.keyring.credentials(), &client_id.to_string(), secret.expose());
-        let id = uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?;
-        let mut workload = Workload {
-            client_id,
-            name: name.to_owned(),
-            enabled: true,
-            secrets: vec![ClientSecretHash { id, hash: hash.to_vec(), expires: None }],
-            federations,
-            revision: 1,
-            tag: Vec::new(),
-        };
-        workload.tag = self.keyring.tag_workload(&workload)?;
-        let change = Change::PutWorkload(Box::new(workload.clone()));
-        self.change(ctx, case, 1, change, (workload, secret)).await?.ok_or(AdminError::Unavailable)
+        Ok((ClientSecretHash { id, hash: hash.to_vec(), expires: new.expires, name, created: Some(now) }, secret))
     }
+}
+
+/// The client id as the name of an object.
+fn name_of(client_id: Uuid) -> Result<ObjectName, AdminError> {
+    ObjectName::parse(&client_id.to_string()).map_err(|_| AdminError::WorkloadNotFound)
+}
+
+fn named(name: &str) -> Result<&str, AdminError> {
+    if name.is_empty() || name.chars().count() > 128 || name.chars().any(char::is_control) {
+        return Err(AdminError::Invalid("names of workloads and credentials have 1 to 128 printable characters"));
+    }
+    Ok(name)
+}
+
+fn add<T>(to: &mut Vec<T>, new: T) -> Result<(), AdminError> {
+    if to.len() >= MAX_CREDENTIALS {
+        return Err(AdminError::Invalid("a workload has at most 20 credentials of each sort"));
+    }
+    to.push(new);
+    Ok(())
+}
+
+fn remove<T>(from: &mut Vec<T>, id_of: impl Fn(&T) -> Uuid, id: Uuid) -> Result<Option<Uuid>, AdminError> {
+    let before = from.len();
+    from.retain(|known| id_of(known) != id);
+    if from.len() == before { Err(AdminError::CredentialNotFound) } else { Ok(Some(id)) }
 }

@@ -150,6 +150,12 @@ impl PermittedChange {
             (Change::PutWorkload(workload), _) => {
                 ChangedRow::written(RowKind::Workload, workload.client_id.to_string(), workload.revision)
             }
+            (Change::DeleteWorkload, _) => match &permit.object().name {
+                Some(client_id) => ChangedRow::gone(RowKind::Workload, client_id.as_str().to_owned(), next),
+                None => return Vec::new(),
+            },
+            // Forgotten by itself within the hour: nothing that a later check could compare.
+            (Change::UseAssertion(_), _) => return Vec::new(),
             (Change::BeginSession(session), _) => {
                 ChangedRow::written(RowKind::Session, ChangedRow::session_id(&session.id_hash), 1)
             }

@@ -14,7 +14,7 @@ use crate::{
     action::Action,
     change::{Change, PermittedChange},
     grant::Assignment,
-    identity::{Session, Workload},
+    identity::{ASSERTION_RETRY_SECONDS, Session, UsedAssertion, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::Permit,
     record::{Checkpoint, Entry, Record, Settled},
@@ -74,6 +74,8 @@ pub struct Image {
     pub workloads: HashMap<Uuid, Arc<Workload>>,
     /// Sessions by the hash of their cookie.
     pub sessions: HashMap<[u8; 32], Arc<Session>>,
+    /// Assertions that were exchanged, by their hash.
+    pub used_assertions: HashMap<[u8; 32], UsedAssertion>,
     /// Secrets by vault and canonical name.
     pub secrets: BTreeMap<(VaultId, String), NameRow>,
     /// The log, in the order of commits.
@@ -156,6 +158,9 @@ impl Image {
                 self.secrets.get(&(*vault, name.as_str().to_owned())).map(|row| row.meta.revision)
             }
             (ObjectKind::Vault, Some((_, name)), _) => self.vaults.get(name.as_str()).map(|v| v.revision),
+            (ObjectKind::Workload, _, Some(name)) => {
+                Uuid::try_parse(name.as_str()).ok().and_then(|id| self.workloads.get(&id)).map(|w| w.revision)
+            }
             (ObjectKind::Vault, None, Some(name)) => self.vaults.get(name.as_str()).map(|v| v.revision),
             _ => return true,
         };
@@ -215,6 +220,19 @@ impl Image {
             }
             (Change::PutWorkload(workload), _) => {
                 self.workloads.insert(workload.client_id, Arc::new((**workload).clone()));
+            }
+            (Change::DeleteWorkload, _) => {
+                let id = name.and_then(|name| Uuid::try_parse(name).ok());
+                if id.and_then(|id| self.workloads.remove(&id)).is_none() {
+                    return Settled::Conflict;
+                }
+            }
+            (Change::UseAssertion(used), _) => {
+                self.used_assertions.retain(|_, known| known.expires >= used.used);
+                let known = *self.used_assertions.entry(used.id_hash).or_insert(*used);
+                if used.used - known.used > ASSERTION_RETRY_SECONDS {
+                    return Settled::Conflict;
+                }
             }
             (Change::BeginSession(session), _) => {
                 self.sessions.insert(session.id_hash, Arc::new((**session).clone()));

@@ -386,6 +386,25 @@ impl IdentityStore for MemoryStore {
         Ok(self.durable().workloads.get(&client_id).cloned())
     }
 
+    async fn workloads(
+        &self,
+        permit: Permit,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Held<Result<Page<Arc<Workload>>, StoreError>> {
+        self.pause().await;
+        if permit.action() != Action::WorkloadRead {
+            return permit.hold(Err(StoreError::Damaged("a permit for something else".to_owned())));
+        }
+        let mut items: Vec<_> = self.durable().workloads.values().cloned().collect();
+        items.sort_by_key(|workload| workload.client_id);
+        items.retain(|workload| after.is_none_or(|after| workload.client_id > after));
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|workload| workload.client_id.to_string());
+        permit.hold(Ok(Page { items, next }))
+    }
+
     async fn session(&self, id_hash: &[u8; 32]) -> Result<Option<Arc<Session>>, StoreError> {
         self.pause().await;
         Ok(self.durable().sessions.get(id_hash).cloned())

@@ -150,15 +150,7 @@ impl World {
     /// When the row has no canonical form.
     pub fn put_workload(&self, name: &str, enabled: bool) -> Result<Arc<Principal>, KeyringError> {
         let client_id = Uuid::from_u128(u128::from(REQUESTS.fetch_add(1, Ordering::Relaxed)) << 32);
-        let mut workload = Workload {
-            client_id,
-            name: name.to_owned(),
-            enabled,
-            secrets: Vec::new(),
-            federations: Vec::new(),
-            revision: 1,
-            tag: Vec::new(),
-        };
+        let mut workload = Workload { enabled, ..Workload::new(client_id, name) };
         workload.tag = self.keyring.tag_workload(&workload)?;
         self.store.meddle(|image| image.workloads.insert(client_id, Arc::new(workload)));
         Ok(principal(OWN_ISSUER, &client_id.to_string(), PrincipalKind::Workload, &[]))

@@ -47,6 +47,17 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::AuditCheckpoint
         | Endpoint::AuditChain
         | Endpoint::AuditReceipt => "AuditRead",
+        Endpoint::TokenExplain => "TokenExplain",
+        Endpoint::WorkloadList => "WorkloadList",
+        Endpoint::WorkloadShow => "WorkloadGet",
+        Endpoint::WorkloadUpdate => "WorkloadUpdate",
+        Endpoint::WorkloadDelete => "WorkloadDelete",
+        Endpoint::WorkloadSecretAdd => "WorkloadSecretAdd",
+        Endpoint::WorkloadSecretRemove => "WorkloadSecretRemove",
+        Endpoint::WorkloadCertificateAdd => "WorkloadCertificateAdd",
+        Endpoint::WorkloadCertificateRemove => "WorkloadCertificateRemove",
+        Endpoint::WorkloadFederationAdd => "WorkloadFederationAdd",
+        Endpoint::WorkloadFederationRemove => "WorkloadFederationRemove",
         Endpoint::TokenV1 | Endpoint::TokenV2 => "Authentication",
         Endpoint::SignInPage | Endpoint::SignInStart | Endpoint::SignInCallback => "SessionBegin",
         Endpoint::SignOut | Endpoint::SignedOut => "SessionEnd",
@@ -108,7 +119,18 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::AssignmentList => manage::assignments::list(services, call, &request).await,
         Endpoint::AssignmentShow => manage::assignments::show(services, call).await,
         Endpoint::AssignmentRemove => manage::assignments::remove(services, call).await,
+        Endpoint::TokenExplain => manage::tokens::explain(services, call, &request).await,
+        Endpoint::WorkloadList => manage::workloads::list(services, call, &request).await,
         Endpoint::WorkloadCreate => manage::workloads::create(services, call, &request).await,
+        Endpoint::WorkloadShow => manage::workloads::show(services, call).await,
+        Endpoint::WorkloadUpdate => manage::workloads::update(services, call, &request).await,
+        Endpoint::WorkloadDelete => manage::workloads::delete(services, call).await,
+        Endpoint::WorkloadSecretAdd => manage::workloads::add_secret(services, call, &request).await,
+        Endpoint::WorkloadCertificateAdd => manage::workloads::add_certificate(services, call, &request).await,
+        Endpoint::WorkloadFederationAdd => manage::workloads::add_federation(services, call, &request).await,
+        Endpoint::WorkloadSecretRemove | Endpoint::WorkloadCertificateRemove | Endpoint::WorkloadFederationRemove => {
+            manage::workloads::remove(services, call).await
+        }
         Endpoint::AuditQuery => manage::audit::query(services, call, &request).await,
         Endpoint::AuditCheckpoint => manage::audit::checkpoint(services, call).await,
         Endpoint::AuditChain => manage::audit::chain(services, call, &request).await,

@@ -27,6 +27,8 @@ pub struct TokenProblem {
     pub body: Value,
     /// Machine-readable reason for the record.
     pub reason: &'static str,
+    /// Seconds after which to try again.
+    pub retry_after: Option<u32>,
 }
 
 fn no_store(response: Response) -> Response {
@@ -35,7 +37,11 @@ fn no_store(response: Response) -> Response {
 
 impl TokenProblem {
     fn respond(&self) -> Response {
-        no_store(Response { reason: self.reason, ..Response::json(self.status, &self.body) })
+        let response = no_store(Response { reason: self.reason, ..Response::json(self.status, &self.body) });
+        match self.retry_after {
+            Some(seconds) => response.with("retry-after", seconds.to_string()),
+            None => response,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strongroom_crypto::{Plaintext, RootKey, SecretText, SeededEntropy, hash_client_secret, new_client_secret};
 use strongroom_domain::{
-    entrance::{ClientProof, CredentialError, Credentials},
+    entrance::{ClientProof, CredentialError, Credentials, Proven},
     identity::{ClientSecretHash, Federation, Workload},
     keyring::Keyring,
     names::InstallationId,
@@ -30,15 +30,8 @@ fn keyring() -> Arc<Keyring> {
 
 fn workload(keyring: &Keyring, secret: &SecretText, federations: Vec<Federation>) -> Workload {
     let hash = hash_client_secret(keyring.credentials(), &CLIENT.to_string(), secret.expose()).to_vec();
-    Workload {
-        client_id: CLIENT,
-        name: "app".into(),
-        enabled: true,
-        secrets: vec![ClientSecretHash { id: Uuid::from_u128(1), hash, expires: None }],
-        federations,
-        revision: 1,
-        tag: Vec::new(),
-    }
+    let stored = ClientSecretHash { id: Uuid::from_u128(1), hash, expires: None, name: None, created: None };
+    Workload { secrets: vec![stored], federations, ..Workload::new(CLIENT, "app") }
 }
 
 #[tokio::test]
@@ -46,14 +39,14 @@ async fn a_client_secret_becomes_a_token_that_is_accepted() {
     let gate = Gatekeeper::new(Vec::new());
     let keyring = keyring();
     let minter = TokenMinter::new(BASE, INSTALLATION, &signer(1));
-    let credentials = WorkloadCredentials::new(keyring.clone(), gate.issuers.clone(), minter);
+    let credentials = WorkloadCredentials::new(keyring.clone(), gate.issuers.clone(), Vec::new(), minter);
     let secret = new_client_secret(&SeededEntropy::new(1)).unwrap();
     let workload = workload(&keyring, &secret, Vec::new());
     let client_id = CLIENT.to_string();
     let wrong = ClientProof::Secret(SecretText::new("srs_".into()));
     let proof = ClientProof::Secret(secret);
     let used = credentials.check(Some(&workload), &client_id, &proof, NOW_MILLIS).await;
-    assert_eq!(used, Ok(Uuid::from_u128(1).to_string()));
+    assert_eq!(used, Ok(Proven { credential: Uuid::from_u128(1).to_string(), assertion: None }));
     for (workload, proof) in [(None, &proof), (Some(&workload), &wrong)] {
         let refused = credentials.check(workload, &client_id, proof, NOW_MILLIS).await;
         assert_eq!(refused, Err(CredentialError::Invalid));
@@ -71,8 +64,8 @@ async fn an_unreachable_issuer_is_told_apart() {
     let gate = Gatekeeper::with(Vec::new(), FederationIssuers::AsRegistered);
     let keyring = keyring();
     let minter = TokenMinter::new(BASE, INSTALLATION, &signer(1));
-    let credentials = WorkloadCredentials::new(keyring.clone(), gate.issuers.clone(), minter);
-    let federation = Federation { issuer: issuer.name(), subject: "s".into(), audience: "a".into() };
+    let credentials = WorkloadCredentials::new(keyring.clone(), gate.issuers.clone(), Vec::new(), minter);
+    let federation = Federation { issuer: issuer.name(), subject: "s".into(), audience: "a".into(), pattern: false };
     let secret = new_client_secret(&SeededEntropy::new(1)).unwrap();
     let workload = workload(&keyring, &secret, vec![federation]);
     let forge = Forge::new(&issuer.name(), &signer(2)).claim("sub", "s").claim("aud", "a");
@@ -84,7 +77,7 @@ async fn an_unreachable_issuer_is_told_apart() {
     issuer.answer_with(200);
     gate.clock.advance(1);
     let answer = credentials.check(Some(&workload), &client_id, &proof, NOW_MILLIS).await;
-    assert_eq!(answer, Ok(format!("{}#s", issuer.name())));
+    assert_eq!(answer, Ok(Proven { credential: format!("{}#s", issuer.name()), assertion: None }));
 }
 
 #[tokio::test]

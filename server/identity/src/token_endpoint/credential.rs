@@ -2,17 +2,14 @@
 //!
 //! The reasons are for the audit record; all of one kind of credential become the same answer
 //! (`From<CredentialError> for TokenEndpointError`). Must never compare in variable time, nor skip
-//! the hashing for a client that does not exist.
+//! the hashing for a client that does not exist. Assertions: `assertion.rs`.
 
 use strongroom_crypto::{MacKey, SecretText, verify_client_secret};
 use strongroom_domain::identity::Workload;
 use uuid::Uuid;
 
 use super::error::TokenEndpointError;
-use crate::{
-    issuer::Issuers,
-    jwt::{TokenError, TokenUse, Unverified},
-};
+use crate::jwt::TokenError;
 
 /// Why a credential does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +35,16 @@ pub enum CredentialError {
     /// No federation of the workload has this issuer, subject and audience.
     #[error("no federation of the workload matches the assertion")]
     NoFederation,
+    /// The workload has no valid certificate of this fingerprint.
+    #[error("no certificate of the workload matches the assertion")]
+    NoCertificate,
+    /// The assertion is signed as it should be, but it is not within its time, or lives for longer
+    /// than an hour.
+    #[error("the assertion is not within its time")]
+    OutOfTime,
+    /// The assertion is signed as it should be, for another audience than this token endpoint.
+    #[error("the assertion is for another audience")]
+    WrongAudience,
     /// The assertion does not verify.
     #[error("the assertion is refused: {0}")]
     Assertion(TokenError),
@@ -53,6 +60,9 @@ impl CredentialError {
             Self::WrongSecret => "client-secret-wrong",
             Self::ExpiredSecret => "client-secret-expired",
             Self::NoFederation => "client-federation-none",
+            Self::NoCertificate => "client-certificate-none",
+            Self::OutOfTime => "assertion-out-of-time",
+            Self::WrongAudience => "assertion-wrong-audience",
             Self::Assertion(error) => error.code(),
         }
     }
@@ -67,9 +77,12 @@ impl From<CredentialError> for TokenEndpointError {
             | CredentialError::ExpiredSecret => Self::InvalidClientSecret,
             // Only somebody who names a registered federation exactly gets as far as this.
             CredentialError::Assertion(TokenError::IssuerUnavailable) => Self::Unavailable,
+            CredentialError::OutOfTime => Self::AssertionOutOfTime,
+            CredentialError::WrongAudience => Self::AssertionWrongAudience,
             CredentialError::UnknownFederatedClient
             | CredentialError::DisabledFederated
             | CredentialError::NoFederation
+            | CredentialError::NoCertificate
             | CredentialError::Assertion(_) => Self::InvalidClientAssertion,
         }
     }
@@ -106,60 +119,4 @@ pub fn check_secret(
         return Err(CredentialError::Disabled);
     }
     Ok(matched.id)
-}
-
-/// What an assertion proved, for the record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AssertionProof {
-    /// Its issuer.
-    pub issuer: String,
-    /// Its subject.
-    pub subject: String,
-    /// Its `jti`, if it has one.
-    pub jti: Option<String>,
-    /// When it expires, Unix seconds.
-    pub expires: i64,
-}
-
-/// Checks a client assertion (RFC 7523): a JWT whose issuer, subject and audience are, byte by
-/// byte, those of a federation of the workload, signed with a key of that issuer.
-///
-/// Keys are fetched only when the claims match a registered federation, so nobody can make this
-/// server ask a host of their choice.
-///
-/// # Errors
-/// [`CredentialError`], for the record; turn it into [`TokenEndpointError`] for the answer.
-pub async fn check_assertion(
-    issuers: &Issuers,
-    workload: Option<&Workload>,
-    assertion: &SecretText,
-    now_seconds: i64,
-) -> Result<AssertionProof, CredentialError> {
-    let unverified = Unverified::read(assertion.expose(), TokenUse::Assertion).map_err(CredentialError::Assertion)?;
-    let workload = workload.ok_or(CredentialError::UnknownFederatedClient)?;
-    if !workload.enabled {
-        return Err(CredentialError::DisabledFederated);
-    }
-    let claimed = unverified.peek();
-    let subject = claimed.subject().map_err(CredentialError::Assertion)?;
-    let federation = workload
-        .federations
-        .iter()
-        .find(|federation| {
-            federation.issuer == unverified.issuer
-                && federation.subject == subject
-                && claimed.check_audience(std::slice::from_ref(&federation.audience)).is_ok()
-        })
-        .ok_or(CredentialError::NoFederation)?;
-    let issuer = issuers.federation(&federation.issuer).ok_or(CredentialError::Assertion(TokenError::UnknownIssuer))?;
-    let key =
-        issuer.key(unverified.key_id.as_deref(), unverified.algorithm).await.map_err(CredentialError::Assertion)?;
-    let claims = unverified.verify(&key).map_err(CredentialError::Assertion)?;
-    let expires = claims.view().check_times(now_seconds).map_err(CredentialError::Assertion)?;
-    Ok(AssertionProof {
-        issuer: federation.issuer.clone(),
-        subject: federation.subject.clone(),
-        jti: claims.view().text("jti").map(|jti| jti.chars().take(256).collect()),
-        expires,
-    })
 }

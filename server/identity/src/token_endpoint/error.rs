@@ -44,6 +44,19 @@ pub enum TokenEndpointError {
         "No matching federated identity record found for presented assertion, or the assertion is not valid. Check issuer, subject, audience and expiry of the assertion."
     )]
     InvalidClientAssertion,
+    /// The assertion is signed as it should be, and not within its time. AADSTS700024.
+    #[error(
+        "Client assertion is not within its valid time range. It must be valid now, and expire within an hour from now when the client signs it itself."
+    )]
+    AssertionOutOfTime,
+    /// The assertion is signed as it should be, for another audience. AADSTS700023.
+    #[error(
+        "Client assertion audience claim does not match Realm issuer. It must be the address of the token endpoint."
+    )]
+    AssertionWrongAudience,
+    /// Too many requests from there or for this client. AADSTS90055.
+    #[error("There are too many incoming requests. Try again later.")]
+    TooManyRequests,
     /// Something that is needed (the database, the issuer of the assertion) is not there just now.
     /// AADSTS90033.
     #[error("A transient error has occurred. Please try again.")]
@@ -65,7 +78,12 @@ impl TokenEndpointError {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::MissingCredential | Self::InvalidClientSecret | Self::InvalidClientAssertion => 401,
+            Self::MissingCredential
+            | Self::InvalidClientSecret
+            | Self::InvalidClientAssertion
+            | Self::AssertionOutOfTime
+            | Self::AssertionWrongAudience => 401,
+            Self::TooManyRequests => 429,
             Self::Unavailable => 503,
             _ => 400,
         }
@@ -80,8 +98,12 @@ impl TokenEndpointError {
             }
             Self::UnsupportedGrantType(_) => "unsupported_grant_type",
             Self::InvalidScope(_) => "invalid_scope",
-            Self::MissingCredential | Self::InvalidClientSecret | Self::InvalidClientAssertion => "invalid_client",
-            Self::Unavailable => "temporarily_unavailable",
+            Self::MissingCredential
+            | Self::InvalidClientSecret
+            | Self::InvalidClientAssertion
+            | Self::AssertionOutOfTime
+            | Self::AssertionWrongAudience => "invalid_client",
+            Self::TooManyRequests | Self::Unavailable => "temporarily_unavailable",
         }
     }
 
@@ -98,6 +120,9 @@ impl TokenEndpointError {
             Self::MissingCredential => 7_000_216,
             Self::InvalidClientSecret => 7_000_215,
             Self::InvalidClientAssertion => 70_021,
+            Self::AssertionOutOfTime => 700_024,
+            Self::AssertionWrongAudience => 700_023,
+            Self::TooManyRequests => 90_055,
             Self::Unavailable => 90_033,
         }
     }

@@ -8,13 +8,15 @@
 //! Must never let an answer tell an unknown client from a wrong secret, an expired one or a
 //! disabled workload.
 
+mod assertion;
 mod credential;
 mod description;
 mod error;
 mod mint;
 mod request;
 
-pub use credential::{AssertionProof, CredentialError, check_assertion, check_secret};
+pub use assertion::{AssertionProof, MAX_ASSERTION_SECONDS, check_assertion};
+pub use credential::{CredentialError, check_secret};
 pub use description::{Discovery, JwksDocument, Protocol, discovery, jwks};
 pub use error::{ErrorBody, TokenEndpointError};
 pub use mint::{MintError, TOKEN_LIFETIME_SECONDS, TokenMinter, TokenResponse};
@@ -27,4 +29,13 @@ use uuid::Uuid;
 #[must_use]
 pub fn own_issuer(base: &str, installation: Uuid) -> String {
     format!("{base}/{installation}/v2.0")
+}
+
+/// Every address of this installation's token endpoint: the audiences of a workload's own assertions.
+#[must_use]
+pub fn token_endpoints(base: &str, installation: Uuid) -> Vec<String> {
+    [Tenant::Installation(installation), Tenant::Adfs]
+        .into_iter()
+        .flat_map(|tenant| ["oauth2/v2.0/token", "oauth2/token"].map(|path| format!("{base}/{tenant}/{path}")))
+        .collect()
 }

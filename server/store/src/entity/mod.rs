@@ -13,5 +13,6 @@ pub(crate) mod sealed_blob;
 pub(crate) mod secret;
 pub(crate) mod secret_version;
 pub(crate) mod session;
+pub(crate) mod used_assertion;
 pub(crate) mod vault;
 pub(crate) mod workload;

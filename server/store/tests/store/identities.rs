@@ -6,8 +6,8 @@ use strongroom_domain::{
     action::Action,
     change::Change,
     grant::{Assignment, AssignmentFilter, Scope},
-    identity::{Session, Workload},
-    names::{ObjectKind, VaultName},
+    identity::{Session, UsedAssertion, Workload},
+    names::{ObjectKind, ObjectName, VaultName},
     permit::ObjectRef,
     ports::{GrantStore, IdentityStore, StoreError, VaultStore},
     principal::{Grantee, Principal, PrincipalId, PrincipalKind},
@@ -25,6 +25,9 @@ on_both!(
     a_grant_on_a_changed_vault_conflicts,
     grants_are_listed_in_pages_and_taken_away,
     workloads_come_back,
+    workloads_change_and_go,
+    workloads_are_listed_in_pages,
+    an_assertion_counts_once,
     sessions_begin_and_end,
     there_is_one_installation,
 );
@@ -171,27 +174,94 @@ async fn grants_are_listed_in_pages_and_taken_away(place: Place) {
 
 async fn workloads_come_back(place: Place) {
     let s = place.start().await;
-    let workload = Workload {
-        client_id: id(),
-        name: "payments".into(),
-        enabled: true,
-        secrets: Vec::new(),
-        federations: Vec::new(),
-        revision: 1,
-        tag: vec![4; 32],
-    };
-    let put = || {
-        entry(
-            permit(Action::WorkloadCreate, test_support::server_ref(), None),
-            Change::PutWorkload(Box::new(workload.clone())),
-        )
-    };
+    let workload = workload("payments");
+    let put = || make(&workload);
     assert_eq!(s.store.workload(workload.client_id).await.unwrap(), None);
     assert_eq!(s.put(put()).await, Settled::Recorded);
     for _ in 0..2 {
         assert_eq!(*s.store.workload(workload.client_id).await.unwrap().unwrap(), workload);
     }
     assert_eq!(s.put(put()).await, Settled::Conflict);
+}
+
+fn workload(name: &str) -> Workload {
+    Workload { tag: vec![4; 32], ..Workload::new(id(), name) }
+}
+
+fn make(workload: &Workload) -> Entry {
+    entry(
+        permit(Action::WorkloadCreate, test_support::server_ref(), None),
+        Change::PutWorkload(Box::new(workload.clone())),
+    )
+}
+
+fn workload_ref(workload: &Workload) -> ObjectRef {
+    let name = ObjectName::parse(&workload.client_id.to_string()).ok();
+    ObjectRef { vault: None, kind: ObjectKind::Workload, name }
+}
+
+async fn workloads_change_and_go(place: Place) {
+    let s = place.start().await;
+    let old = workload("payments");
+    assert_eq!(s.put(make(&old)).await, Settled::Recorded);
+    assert_eq!(*s.store.workload(old.client_id).await.unwrap().unwrap(), old);
+    let new = Workload { enabled: false, revision: 2, tag: vec![5; 32], ..old.clone() };
+    let change = |revision: i64, to: &Workload| {
+        let permit = permit(Action::WorkloadUpdate, workload_ref(&old), Some(revision));
+        entry(permit, Change::PutWorkload(Box::new(to.clone())))
+    };
+    assert_eq!(s.put(change(1, &new)).await, Settled::Recorded);
+    assert_eq!(*s.store.workload(old.client_id).await.unwrap().unwrap(), new, "on the next read");
+    assert_eq!(s.put(change(1, &new)).await, Settled::Conflict, "it is not as it was judged");
+    let delete =
+        |revision| entry(permit(Action::WorkloadDelete, workload_ref(&old), Some(revision)), Change::DeleteWorkload);
+    assert_eq!(s.put(delete(1)).await, Settled::Conflict);
+    assert!(s.store.workload(old.client_id).await.unwrap().is_some());
+    assert_eq!(s.put(delete(2)).await, Settled::Recorded);
+    assert_eq!(s.store.workload(old.client_id).await.unwrap(), None, "on the next read");
+    assert_eq!(s.put(delete(2)).await, Settled::Conflict);
+    assert_eq!(s.put(change(2, &Workload { revision: 3, ..new })).await, Settled::Conflict, "what is gone stays gone");
+}
+
+async fn workloads_are_listed_in_pages(place: Place) {
+    let s = place.start().await;
+    let mut all: Vec<_> = (0..5).map(|n| workload(&format!("w{n}"))).collect();
+    for one in &all {
+        assert_eq!(s.put(make(one)).await, Settled::Recorded);
+    }
+    all.sort_by_key(|one| one.client_id);
+    let list = async |after, limit| {
+        let permit = permit(Action::WorkloadRead, test_support::server_ref(), None);
+        test_support::open(s.store.workloads(permit, after, limit).await).unwrap()
+    };
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = list(after, 2).await;
+        assert!(page.items.len() <= 2);
+        seen.extend(page.items.iter().map(|one| (**one).clone()));
+        let Some(next) = page.next else { break };
+        after = Some(next.parse().unwrap());
+    }
+    assert_eq!(seen, all);
+    assert_eq!(list(None, 5).await.next, None, "a full last page has no next one");
+    let wrong = permit(Action::WorkloadCreate, test_support::server_ref(), None);
+    assert!(test_support::open(s.store.workloads(wrong, None, 5).await).is_err(), "another permit lists nothing");
+}
+
+async fn an_assertion_counts_once(place: Place) {
+    let s = place.start().await;
+    let exchange = async |byte: u8, used: i64, expires: i64| {
+        let used = UsedAssertion { id_hash: [byte; 32], used, expires };
+        let permit = permit(Action::TokenIssue, test_support::server_ref(), None);
+        s.put(entry(permit, Change::UseAssertion(used))).await
+    };
+    assert_eq!(exchange(1, 1000, 1600).await, Settled::Recorded);
+    assert_eq!(exchange(1, 1030, 1600).await, Settled::Recorded, "the client's own repetition");
+    assert_eq!(exchange(1, 1031, 1600).await, Settled::Conflict);
+    assert_eq!(exchange(2, 1031, 1600).await, Settled::Recorded, "another one");
+    assert_eq!(exchange(1, 1600, 1600).await, Settled::Conflict, "to its last second");
+    assert_eq!(exchange(3, 1601, 1700).await, Settled::Recorded);
+    assert_eq!(exchange(1, 1601, 1700).await, Settled::Recorded, "forgotten once it has expired");
 }
 
 async fn sessions_begin_and_end(place: Place) {

@@ -45,3 +45,11 @@ impl Certificates {
         std::fs::read(&self.ca).expect("the CA file")
     }
 }
+
+/// A self-signed RSA certificate as a client registers it, and its private key, both PEM.
+pub(crate) fn client_certificate() -> (String, String) {
+    let mut params = CertificateParams::new(Vec::new()).expect("no names");
+    params.distinguished_name.push(rcgen::DnType::CommonName, "payments");
+    let key = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).expect("an RSA key");
+    (params.self_signed(&key).expect("a certificate").pem(), key.serialize_pem())
+}

@@ -10,7 +10,7 @@ mod server;
 mod vault;
 
 pub(crate) use audit::verify;
-pub(crate) use certificates::Certificates;
+pub(crate) use certificates::{Certificates, client_certificate};
 pub(crate) use database::Database;
 pub(crate) use outside::{FEDERATION_AUDIENCE, Outside};
 pub(crate) use programs::{Named, hosts_file, node_script, python, run, shared_hosts, tests_folder};

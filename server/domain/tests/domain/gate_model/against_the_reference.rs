@@ -301,7 +301,14 @@ async fn strongroom_itself_may_set_up_and_nothing_else() {
     let pretender = principal(PEOPLE, "first-start", PrincipalKind::System, &[]);
     for action in Action::ALL {
         for (who, itself) in [(Arc::new(Principal::system("first-start")), true), (pretender.clone(), false)] {
-            let sets_up = matches!(action, Action::VaultCreate | Action::AssignmentAdd | Action::WorkloadCreate);
+            let sets_up = matches!(
+                action,
+                Action::VaultCreate
+                    | Action::AssignmentAdd
+                    | Action::WorkloadCreate
+                    | Action::WorkloadRead
+                    | Action::WorkloadCredential
+            );
             for ask in [Ask::server(*action), Ask::vault(*action, &vault), Ask::secrets(*action, &vault)] {
                 let judged = world.gate.judge(&world.request(&who), &ask).await;
                 assert_eq!(matches!(judged, Judgement::Permitted(_)), itself && sets_up, "{action:?} {itself}");

@@ -1,8 +1,10 @@
 //! The use cases as their users meet them, and what the log says of it.
 
+mod entrance;
 mod grants;
 mod installation;
 mod no_value_in_sight;
 mod secrets;
 mod updates;
 mod vaults;
+mod workloads;

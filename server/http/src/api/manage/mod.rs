@@ -3,6 +3,7 @@
 pub(crate) mod assignments;
 pub(crate) mod audit;
 pub(crate) mod grantee;
+pub(crate) mod tokens;
 pub(crate) mod vaults;
 pub(crate) mod workloads;
 

@@ -1,7 +1,12 @@
-//! `/api/v1/workloads`.
+//! `/api/v1/workloads`: workload identities and their credentials. Times are Unix seconds. A client
+//! secret is in the answer to the request that made it, and in no other.
 
 use serde::{Deserialize, Serialize};
-use strongroom_domain::identity::Federation;
+use strongroom_crypto::ClientCertificate;
+use strongroom_domain::{
+    admin::{ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit},
+    identity::{Federation, Workload},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -9,33 +14,269 @@ use crate::{
     edge::Call,
     message::{Request, Response},
     problem::Problem,
+    routes::Endpoint,
     services::Services,
 };
+
+#[derive(Serialize)]
+struct SecretView<'a> {
+    id: Uuid,
+    name: Option<&'a str>,
+    created: Option<i64>,
+    expires: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct CertificateView<'a> {
+    id: Uuid,
+    name: &'a str,
+    /// Fingerprints in hexadecimal, as other tools show them.
+    sha1: String,
+    sha256: String,
+    not_before: i64,
+    expires: i64,
+    created: i64,
+}
+
+#[derive(Serialize)]
+struct FederationView<'a> {
+    id: Uuid,
+    issuer: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject_pattern: Option<&'a str>,
+    audience: &'a str,
+}
+
+#[derive(Serialize)]
+struct WorkloadView<'a> {
+    client_id: Uuid,
+    name: &'a str,
+    enabled: bool,
+    created: Option<i64>,
+    secrets: Vec<SecretView<'a>>,
+    certificates: Vec<CertificateView<'a>>,
+    federations: Vec<FederationView<'a>>,
+    /// The credential that was added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<Uuid>,
+    /// Told this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<&'a str>,
+}
+
+impl<'a> WorkloadView<'a> {
+    fn of(workload: &'a Workload) -> Self {
+        let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+        let secrets = workload.secrets.iter().map(|secret| SecretView {
+            id: secret.id,
+            name: secret.name.as_deref(),
+            created: secret.created,
+            expires: secret.expires,
+        });
+        let certificates = workload.certificates.iter().map(|certificate| CertificateView {
+            id: certificate.id,
+            name: &certificate.name,
+            sha1: hex(&certificate.sha1),
+            sha256: hex(&certificate.sha256),
+            not_before: certificate.not_before,
+            expires: certificate.expires,
+            created: certificate.created,
+        });
+        let federations = workload.federations.iter().map(|federation| FederationView {
+            id: federation.id(),
+            issuer: &federation.issuer,
+            subject: (!federation.pattern).then_some(&federation.subject),
+            subject_pattern: federation.pattern.then_some(&federation.subject),
+            audience: &federation.audience,
+        });
+        Self {
+            client_id: workload.client_id,
+            name: &workload.name,
+            enabled: workload.enabled,
+            created: workload.created,
+            secrets: secrets.collect(),
+            certificates: certificates.collect(),
+            federations: federations.collect(),
+            credential: None,
+            client_secret: None,
+        }
+    }
+}
+
+fn changed(status: u16, changed: &ChangedWorkload) -> Response {
+    let view = WorkloadView {
+        credential: changed.credential,
+        client_secret: changed.secret.as_ref().map(strongroom_crypto::SecretText::expose),
+        ..WorkloadView::of(&changed.workload)
+    };
+    // Holds a client secret: no copy anywhere.
+    Response::json(status, &view).with("cache-control", "no-store".to_owned())
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    value: Vec<WorkloadView<'a>>,
+    /// What to give as `after` for the next page.
+    next: Option<&'a str>,
+}
+
+/// GET /api/v1/workloads
+pub(crate) async fn list(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let after = match request.query("after") {
+        Some(text) => Some(Uuid::try_parse(text).map_err(|_| Problem::bad_parameter("after is a client id."))?),
+        None => None,
+    };
+    let limit = match request.query("limit") {
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=MAX_WORKLOAD_PAGE).contains(limit))
+            .ok_or_else(|| Problem::bad_parameter("limit is a whole number from 1 to 100."))?,
+        None => MAX_WORKLOAD_PAGE,
+    };
+    let page = services.admin.list_workloads(&call.ctx, after, limit).await?;
+    let value = page.items.iter().map(|workload| WorkloadView::of(workload)).collect();
+    Ok(Response::json(200, &Page { value, next: page.next.as_deref() }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddFederation {
+    issuer: String,
+    /// Exact subject; or a pattern, not both.
+    #[serde(default)]
+    subject: Option<String>,
+    #[serde(default)]
+    subject_pattern: Option<String>,
+    audience: String,
+}
+
+impl AddFederation {
+    fn read(self) -> Result<Federation, Problem> {
+        let (subject, pattern) = match (self.subject, self.subject_pattern) {
+            (Some(subject), None) => (subject, false),
+            (None, Some(pattern)) => (pattern, true),
+            _ => return Err(Problem::bad_parameter("A federation has either a subject or a subject_pattern.")),
+        };
+        Ok(Federation { issuer: self.issuer, subject, audience: self.audience, pattern })
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CreateWorkload {
     name: String,
     #[serde(default)]
-    federations: Vec<Federation>,
+    federations: Vec<AddFederation>,
+    /// Whether to make a first client secret.
+    #[serde(default = "yes")]
+    secret: bool,
 }
 
-#[derive(Serialize)]
-struct NewWorkload<'a> {
-    client_id: Uuid,
-    name: &'a str,
-    /// Told this once.
-    client_secret: &'a str,
+fn yes() -> bool {
+    true
 }
 
 /// POST /api/v1/workloads
 pub(crate) async fn create(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let body: CreateWorkload = wire::body(request)?;
-    let long = |f: &Federation| [&f.issuer, &f.subject, &f.audience].into_iter().any(|t| t.is_empty() || t.len() > 256);
-    if body.federations.iter().any(long) {
-        return Err(Problem::bad_parameter("A federation's issuer, subject and audience have 1 to 256 characters."));
-    }
-    let (workload, secret) = services.admin.create_workload(&call.ctx, &body.name, body.federations).await?;
-    let view = NewWorkload { client_id: workload.client_id, name: &workload.name, client_secret: secret.expose() };
-    Ok(Response::json(201, &view))
+    let federations = body.federations.into_iter().map(AddFederation::read).collect::<Result<Vec<_>, _>>()?;
+    let secret = body.secret.then(NewSecret::default);
+    let made = services.admin.create_workload(&call.ctx, &body.name, federations, secret).await?;
+    Ok(changed(201, &made))
+}
+
+/// GET /api/v1/workloads/{client_id}
+pub(crate) async fn show(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let workload = services.admin.show_workload(&call.ctx, client_id(call)?).await?;
+    Ok(Response::json(200, &WorkloadView::of(&workload)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UpdateWorkload {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    enabled: Option<bool>,
+}
+
+/// PATCH /api/v1/workloads/{client_id}
+pub(crate) async fn update(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let body: UpdateWorkload = wire::body(request)?;
+    edit(services, call, 200, &WorkloadEdit::Update { name: body.name, enabled: body.enabled }).await
+}
+
+/// DELETE /api/v1/workloads/{client_id}
+pub(crate) async fn delete(services: &Services, call: &Call) -> Result<Response, Problem> {
+    services.admin.delete_workload(&call.ctx, client_id(call)?).await?;
+    Ok(Response::empty(204))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddSecret {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    expires: Option<i64>,
+    /// In place of all others.
+    #[serde(default)]
+    replace: bool,
+}
+
+/// POST /api/v1/workloads/{client_id}/secrets
+pub(crate) async fn add_secret(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let AddSecret { name, expires, replace } = wire::body(request)?;
+    let new = NewSecret { name, expires };
+    let change = if replace { WorkloadEdit::ReplaceSecrets(new) } else { WorkloadEdit::AddSecret(new) };
+    edit(services, call, 201, &change).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddCertificate {
+    /// PEM.
+    certificate: String,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+/// POST /api/v1/workloads/{client_id}/certificates
+pub(crate) async fn add_certificate(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let body: AddCertificate = wire::body(request)?;
+    let pem = zeroize::Zeroizing::new(body.certificate);
+    let certificate = ClientCertificate::from_pem(pem.as_bytes())
+        .map_err(|error| Problem::bad_parameter(format!("The certificate is refused: {error}.")))?;
+    edit(services, call, 201, &WorkloadEdit::AddCertificate(Box::new(certificate), body.name)).await
+}
+
+/// POST /api/v1/workloads/{client_id}/federations
+pub(crate) async fn add_federation(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let body: AddFederation = wire::body(request)?;
+    edit(services, call, 201, &WorkloadEdit::AddFederation(body.read()?)).await
+}
+
+/// DELETE /api/v1/workloads/{client_id}/{secrets|certificates|federations}/{credential}
+pub(crate) async fn remove(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let credential = Uuid::try_parse(call.parameter(1)).map_err(|_| Problem::no_route())?;
+    let change = match call.endpoint {
+        Endpoint::WorkloadSecretRemove => WorkloadEdit::RemoveSecret(credential),
+        Endpoint::WorkloadCertificateRemove => WorkloadEdit::RemoveCertificate(credential),
+        _ => WorkloadEdit::RemoveFederation(credential),
+    };
+    services.admin.change_workload(&call.ctx, client_id(call)?, &change).await?;
+    Ok(Response::empty(204))
+}
+
+async fn edit(services: &Services, call: &Call, status: u16, edit: &WorkloadEdit) -> Result<Response, Problem> {
+    let done = services.admin.change_workload(&call.ctx, client_id(call)?, edit).await?;
+    Ok(changed(status, &done))
+}
+
+/// Text that is no client id names no workload; whoever may see workloads learns nothing else.
+fn client_id(call: &Call) -> Result<Uuid, Problem> {
+    Uuid::try_parse(call.parameter(0)).map_err(|_| Problem::no_route())
 }

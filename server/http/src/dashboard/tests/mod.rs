@@ -15,7 +15,7 @@ use serde_json::Value;
 use strongroom_crypto::{Plaintext, SecretText};
 use strongroom_domain::{
     admin::Administration,
-    entrance::{AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError},
+    entrance::{AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError, Proven, TokenRates},
     grant::Scope,
     identity::Workload,
     names::VaultName,
@@ -23,7 +23,7 @@ use strongroom_domain::{
     record::{FloodGate, Record},
     role::Role,
     secrets::Secrets,
-    sign_in::{Authenticator, SignIn, SignInError, SignInProvider, TokenRejected},
+    sign_in::{Authenticator, SignIn, SignInError, SignInProvider, TokenExplanation, TokenRejected},
     test_support::world::{World, demo, enabled, name, person},
     vault::VaultSettings,
 };
@@ -86,11 +86,15 @@ impl Authenticator for Nobody {
     async fn authenticate(&self, token: &str, _: i64) -> Result<Arc<Principal>, TokenRejected> {
         token.strip_prefix("person-").map(person).ok_or(TokenRejected::Invalid("token-malformed"))
     }
+
+    async fn explain(&self, _: &str, _: i64) -> TokenExplanation {
+        TokenExplanation { principal: None, reason: Some("token-malformed"), checks: Vec::new() }
+    }
 }
 
 #[async_trait]
 impl Credentials for Nobody {
-    async fn check(&self, _: Option<&Workload>, _: &str, _: &ClientProof, _: i64) -> Result<String, CredentialError> {
+    async fn check(&self, _: Option<&Workload>, _: &str, _: &ClientProof, _: i64) -> Result<Proven, CredentialError> {
         Err(CredentialError::Invalid)
     }
 
@@ -109,7 +113,7 @@ impl TokenDesk for Nobody {
     }
 
     fn read(&self, _: &str, _: &[u8], _: &str, _: i64) -> Result<TokenForm, TokenProblem> {
-        Err(TokenProblem { status: 400, body: Value::Null, reason: "invalid-request" })
+        Err(TokenProblem { status: 400, body: Value::Null, reason: "invalid-request", retry_after: None })
     }
 
     fn granted(&self, _: AccessToken) -> Response {
@@ -117,7 +121,7 @@ impl TokenDesk for Nobody {
     }
 
     fn refused(&self, _: &EntranceError, _: &ClientProof, _: &str, _: i64) -> TokenProblem {
-        TokenProblem { status: 401, body: Value::Null, reason: "invalid-client" }
+        TokenProblem { status: 401, body: Value::Null, reason: "invalid-client", retry_after: None }
     }
 }
 
@@ -210,6 +214,7 @@ impl Story {
                 recorder: world.recorder.clone(),
                 entropy: world.entropy.clone(),
                 flood: FloodGate::default(),
+                rates: TokenRates::default(),
             },
             authenticator: Arc::new(Nobody),
             sign_in: Arc::new(Provider),

@@ -1,0 +1,163 @@
+//! What can be said about workload identities.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use uuid::Uuid;
+
+use super::{Connection, Output};
+
+/// `strongroom identity`
+#[derive(Subcommand)]
+pub(crate) enum IdentityCommand {
+    /// List workload identities.
+    List {
+        #[command(flatten)]
+        at: IdentityAt,
+    },
+    /// Show one with its credentials, never a client secret.
+    Show {
+        /// Client id.
+        #[arg(value_name = "CLIENT_ID")]
+        workload: Uuid,
+        #[command(flatten)]
+        at: IdentityAt,
+    },
+    /// Make one; prints its first client secret, this once, unless told to make none.
+    Create {
+        /// Name shown to people.
+        name: String,
+        /// Make no client secret: for those that use a certificate or a federation.
+        #[arg(long)]
+        no_secret: bool,
+        #[command(flatten)]
+        at: IdentityAt,
+    },
+    /// Rename, disable or enable one. Holds on the next request.
+    Update {
+        /// Client id.
+        #[arg(value_name = "CLIENT_ID")]
+        workload: Uuid,
+        /// New name.
+        #[arg(long)]
+        name: Option<String>,
+        /// It gets no token any more, and its tokens count for nothing.
+        #[arg(long, conflicts_with = "enable")]
+        disable: bool,
+        /// It counts again.
+        #[arg(long)]
+        enable: bool,
+        #[command(flatten)]
+        at: IdentityAt,
+    },
+    /// Delete one with its credentials. Holds on the next request; cannot be undone.
+    Delete {
+        /// Client id.
+        #[arg(value_name = "CLIENT_ID")]
+        workload: Uuid,
+        #[command(flatten)]
+        at: IdentityAt,
+    },
+    /// Client secrets.
+    #[command(subcommand)]
+    Secret(IdentitySecretCommand),
+    /// Certificates, with whose key it signs its own assertions.
+    #[command(subcommand)]
+    Certificate(CertificateCommand),
+    /// Federations: tokens of another issuer that stand for it.
+    #[command(subcommand)]
+    Federation(FederationCommand),
+}
+
+/// `strongroom identity secret`
+#[derive(Subcommand)]
+pub(crate) enum IdentitySecretCommand {
+    /// Make a client secret and print it, this once.
+    Add {
+        /// Client id.
+        #[arg(value_name = "CLIENT_ID")]
+        workload: Uuid,
+        /// What people call it.
+        #[arg(long)]
+        name: Option<String>,
+        /// Days until it expires, at most 730; it does not expire when absent.
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=730))]
+        days: Option<u16>,
+        /// In place of all other client secrets, which count no more.
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        at: IdentityAt,
+    },
+    /// Take a client secret away. Holds on the next request for a token.
+    Remove(CredentialOf),
+}
+
+/// `strongroom identity certificate`
+#[derive(Subcommand)]
+pub(crate) enum CertificateCommand {
+    /// Register a certificate (RSA). The private key stays with the client.
+    Add {
+        /// Client id.
+        #[arg(value_name = "CLIENT_ID")]
+        workload: Uuid,
+        /// PEM file with the certificate alone; `-` for standard input.
+        file: PathBuf,
+        /// What people call it; its subject when absent.
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        at: IdentityAt,
+    },
+    /// Take a certificate away.
+    Remove(CredentialOf),
+}
+
+/// `strongroom identity federation`
+#[derive(Subcommand)]
+pub(crate) enum FederationCommand {
+    /// Let tokens of an issuer stand for the workload. The issuer must be configured.
+    Add {
+        /// Client id.
+        #[arg(value_name = "CLIENT_ID")]
+        workload: Uuid,
+        /// Exact issuer of the tokens.
+        #[arg(long)]
+        issuer: String,
+        /// Exact subject of the tokens.
+        #[arg(long, group = "whose")]
+        subject: Option<String>,
+        /// Subject in which `*` stands for any characters but `:`.
+        #[arg(long, group = "whose")]
+        subject_pattern: Option<String>,
+        /// Exact audience of the tokens.
+        #[arg(long, default_value = "api://AzureADTokenExchange")]
+        audience: String,
+        #[command(flatten)]
+        at: IdentityAt,
+    },
+    /// Take a federation away.
+    Remove(CredentialOf),
+}
+
+/// A credential of a workload.
+#[derive(Args)]
+pub(crate) struct CredentialOf {
+    /// Client id.
+    #[arg(value_name = "CLIENT_ID")]
+    pub(crate) workload: Uuid,
+    /// Id of the credential, as `identity show` prints it.
+    pub(crate) credential: Uuid,
+    #[command(flatten)]
+    pub(crate) at: IdentityAt,
+}
+
+/// Where, and how to print.
+#[derive(Args)]
+pub(crate) struct IdentityAt {
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) output: Output,
+}

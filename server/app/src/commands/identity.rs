@@ -1,0 +1,235 @@
+//! `strongroom identity`: workload identities. A client secret is printed where it is made, once.
+
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use strongroom_domain::time::Clock as _;
+use url::Url;
+use uuid::Uuid;
+
+use super::{table, text, utc};
+use crate::{
+    cli::{
+        CertificateCommand, CredentialOf, FederationCommand, IdentityAt, IdentityCommand, IdentitySecretCommand, Output,
+    },
+    client::{Client, at, base},
+    clock::SystemClock,
+};
+
+/// More than any certificate has; reading stops there.
+const MAX_READ: u64 = 64 * 1024;
+
+pub(crate) async fn run(command: IdentityCommand) -> anyhow::Result<()> {
+    match command {
+        IdentityCommand::List { at } => list(&at).await,
+        IdentityCommand::Show { workload, at } => {
+            let answer = Server::connect(&at).await?.send(Method::GET, &[&workload.to_string()], None).await?;
+            print(&answer, at.output)
+        }
+        IdentityCommand::Create { name, no_secret, at } => {
+            let body = json!({ "name": name, "secret": !no_secret });
+            let answer = Server::connect(&at).await?.send(Method::POST, &[], Some(&body)).await?;
+            print(&answer, at.output)
+        }
+        IdentityCommand::Update { workload, name, disable, enable, at } => {
+            update(workload, name, disable, enable, &at).await
+        }
+        IdentityCommand::Delete { workload, at } => {
+            Server::connect(&at).await?.send(Method::DELETE, &[&workload.to_string()], None).await?;
+            Ok(())
+        }
+        IdentityCommand::Secret(IdentitySecretCommand::Add { workload, name, days, replace, at }) => {
+            let expires = days
+                .map(|days| SystemClock::new().now_millis().div_euclid(1000).saturating_add(i64::from(days) * 86_400));
+            let body = without_nulls(&json!({ "name": name, "expires": expires, "replace": replace }));
+            add(workload, "secrets", &body, &at).await
+        }
+        IdentityCommand::Certificate(CertificateCommand::Add { workload, file, name, at }) => {
+            let body = without_nulls(&json!({ "certificate": read(&file)?, "name": name }));
+            add(workload, "certificates", &body, &at).await
+        }
+        IdentityCommand::Federation(FederationCommand::Add {
+            workload,
+            issuer,
+            subject,
+            subject_pattern,
+            audience,
+            at,
+        }) => {
+            if subject.is_none() && subject_pattern.is_none() {
+                bail!("say whose tokens: --subject or --subject-pattern");
+            }
+            let body = without_nulls(&json!({
+                "issuer": issuer, "subject": subject, "subject_pattern": subject_pattern, "audience": audience
+            }));
+            add(workload, "federations", &body, &at).await
+        }
+        IdentityCommand::Secret(IdentitySecretCommand::Remove(of)) => remove("secrets", &of).await,
+        IdentityCommand::Certificate(CertificateCommand::Remove(of)) => remove("certificates", &of).await,
+        IdentityCommand::Federation(FederationCommand::Remove(of)) => remove("federations", &of).await,
+    }
+}
+
+/// The server's workload identities.
+struct Server {
+    base: Url,
+    client: Client,
+}
+
+impl Server {
+    async fn connect(to: &IdentityAt) -> anyhow::Result<Self> {
+        let base = base(&to.connection)?;
+        let client = Client::connect(&to.connection, &base).await?;
+        Ok(Self { base, client })
+    }
+
+    async fn send(&self, method: Method, below: &[&str], body: Option<&Value>) -> anyhow::Result<Value> {
+        let segments: Vec<&str> = ["api", "v1", "workloads"].into_iter().chain(below.iter().copied()).collect();
+        let body = body.map(serde_json::to_vec).transpose()?;
+        self.client.send(method, at(&self.base, &segments, &[])?, body).await
+    }
+}
+
+async fn list(to: &IdentityAt) -> anyhow::Result<()> {
+    let server = Server::connect(to).await?;
+    let (mut items, mut after) = (Vec::new(), String::new());
+    loop {
+        let query: &[(&str, &str)] = if after.is_empty() { &[] } else { &[("after", &after)] };
+        let url = at(&server.base, &["api", "v1", "workloads"], query)?;
+        let page = server.client.send(Method::GET, url, None).await?;
+        items.extend(page.get("value").and_then(Value::as_array).cloned().unwrap_or_default());
+        match page.get("next").and_then(Value::as_str) {
+            Some(next) if next > after.as_str() => next.clone_into(&mut after),
+            _ => break,
+        }
+    }
+    if to.output == Output::Json {
+        println!("{}", Value::Array(items));
+        return Ok(());
+    }
+    let mut table = table(&["CLIENT ID", "NAME", "ENABLED", "SECRETS", "CERTIFICATES", "FEDERATIONS"]);
+    for item in &items {
+        let count = |name: &str| item.get(name).and_then(Value::as_array).map_or(0, Vec::len).to_string();
+        table.add_row([
+            text(item, "/client_id"),
+            text(item, "/name"),
+            text(item, "/enabled"),
+            count("secrets"),
+            count("certificates"),
+            count("federations"),
+        ]);
+    }
+    println!("{table}");
+    Ok(())
+}
+
+async fn update(
+    workload: Uuid,
+    name: Option<String>,
+    disable: bool,
+    enable: bool,
+    to: &IdentityAt,
+) -> anyhow::Result<()> {
+    let enabled = match (disable, enable) {
+        (false, false) => None,
+        (disable, _) => Some(!disable),
+    };
+    if name.is_none() && enabled.is_none() {
+        bail!("say what to change: --name, --disable or --enable");
+    }
+    let body = without_nulls(&json!({ "name": name, "enabled": enabled }));
+    let answer = Server::connect(to).await?.send(Method::PATCH, &[&workload.to_string()], Some(&body)).await?;
+    print(&answer, to.output)
+}
+
+async fn add(workload: Uuid, sort: &str, body: &Value, to: &IdentityAt) -> anyhow::Result<()> {
+    let below = [workload.to_string(), sort.to_owned()];
+    let below: Vec<&str> = below.iter().map(String::as_str).collect();
+    let answer = Server::connect(to).await?.send(Method::POST, &below, Some(body)).await?;
+    match to.output {
+        Output::Json => println!("{answer}"),
+        Output::Table => {
+            println!("{}", text(&answer, "/credential"));
+            print_secret(&answer);
+        }
+    }
+    Ok(())
+}
+
+async fn remove(sort: &str, of: &CredentialOf) -> anyhow::Result<()> {
+    let below = [of.workload.to_string(), sort.to_owned(), of.credential.to_string()];
+    let below: Vec<&str> = below.iter().map(String::as_str).collect();
+    Server::connect(&of.at).await?.send(Method::DELETE, &below, None).await?;
+    Ok(())
+}
+
+fn print(answer: &Value, output: Output) -> anyhow::Result<()> {
+    if output == Output::Json {
+        println!("{answer}");
+        return Ok(());
+    }
+    println!("client id  {}", text(answer, "/client_id"));
+    println!("name       {}", text(answer, "/name"));
+    println!("enabled    {}", text(answer, "/enabled"));
+    let time = |value: &Value, pointer| {
+        value.pointer(pointer).and_then(Value::as_i64).map_or("never".to_owned(), |at| utc(at.saturating_mul(1000)))
+    };
+    let all = |name: &str| answer.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut credentials = table(&["CREDENTIAL", "SORT", "NAME", "EXPIRES"]);
+    for secret in all("secrets") {
+        let row = [text(&secret, "/id"), "secret".to_owned(), text(&secret, "/name"), time(&secret, "/expires")];
+        credentials.add_row(row);
+    }
+    for certificate in all("certificates") {
+        credentials.add_row([
+            text(&certificate, "/id"),
+            "certificate".to_owned(),
+            format!("{} (SHA-1 {})", text(&certificate, "/name"), text(&certificate, "/sha1")),
+            time(&certificate, "/expires"),
+        ]);
+    }
+    for federation in all("federations") {
+        let subject = text(&federation, "/subject") + &text(&federation, "/subject_pattern");
+        let name = format!("{}#{subject} for {}", text(&federation, "/issuer"), text(&federation, "/audience"));
+        credentials.add_row([text(&federation, "/id"), "federation".to_owned(), name, "never".to_owned()]);
+    }
+    if !credentials.is_empty() {
+        println!("{credentials}");
+    }
+    print_secret(answer);
+    Ok(())
+}
+
+/// The one time that a client secret is shown.
+fn print_secret(answer: &Value) {
+    if let Some(secret) = answer.get("client_secret").and_then(Value::as_str) {
+        eprintln!("The client secret, which is shown this once:");
+        println!("{secret}");
+    }
+}
+
+fn without_nulls(object: &Value) -> Value {
+    let members = object.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    Value::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>())
+}
+
+fn read(file: &PathBuf) -> anyhow::Result<String> {
+    let mut pem = String::new();
+    let read = if file.as_path() == Path::new("-") {
+        std::io::stdin().lock().take(MAX_READ).read_to_string(&mut pem)
+    } else {
+        let opened = std::fs::File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        opened.take(MAX_READ).read_to_string(&mut pem)
+    };
+    read.context("the certificate is not PEM text")?;
+    // Refused by the server too; it should not even travel.
+    if pem.contains("PRIVATE KEY-----") {
+        bail!("{} holds a private key: give the certificate alone", file.display());
+    }
+    Ok(pem)
+}

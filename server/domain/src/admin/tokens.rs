@@ -1,0 +1,58 @@
+//! Use case: what is wrong with a token. The token itself is used for nothing and kept nowhere.
+
+use strongroom_crypto::SecretText;
+use uuid::Uuid;
+
+use super::{AdminError, Administration};
+use crate::{
+    action::Action,
+    context::RequestContext,
+    gate::Ask,
+    principal::Principal,
+    sign_in::{Authenticator, CheckState, TokenCheck, TokenExplanation},
+};
+
+impl Administration {
+    /// Judges a token as a request with it would be, and tells how every check went. For those who
+    /// may: it tells what this installation accepts.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn explain_token(
+        &self,
+        ctx: &RequestContext,
+        authenticator: &dyn Authenticator,
+        token: &SecretText,
+    ) -> Result<TokenExplanation, AdminError> {
+        let case = self.admit(ctx, Ask::server(Action::TokenExplain)).await?;
+        let mut explanation = authenticator.explain(token.expose(), ctx.now).await;
+        if let Some(principal) = &explanation.principal
+            && principal.id.issuer == self.gate.own_issuer
+        {
+            let (state, found) = self.state_of(principal).await?;
+            explanation.checks.push(TokenCheck {
+                check: "workload",
+                state,
+                verified: true,
+                found: found.to_owned(),
+                expected: "enabled".to_owned(),
+                advice: (state == CheckState::Failed)
+                    .then_some("The token is good, and every request with it is denied: enable the workload identity, or use another."),
+            });
+        }
+        self.recorder.release(ctx, case.record, case.permit.hold(Ok(explanation))).await?
+    }
+
+    /// What the gate would say of a workload's state.
+    async fn state_of(&self, principal: &Principal) -> Result<(CheckState, &'static str), AdminError> {
+        let Ok(client_id) = Uuid::try_parse(&principal.id.subject) else {
+            return Ok((CheckState::Failed, "no client id"));
+        };
+        Ok(match self.gate.identities.workload(client_id).await? {
+            None => (CheckState::Failed, "deleted"),
+            Some(workload) if self.keyring.verify_workload(&workload).is_err() => (CheckState::Failed, "tampered with"),
+            Some(workload) if !workload.enabled => (CheckState::Failed, "disabled"),
+            Some(_) => (CheckState::Passed, "enabled"),
+        })
+    }
+}

@@ -1,0 +1,224 @@
+//! The token endpoint: what is given out, how often, and what a flood leaves behind.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use strongroom_crypto::SecretText;
+use strongroom_domain::{
+    context::RequestContext,
+    entrance::{
+        AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError, Proven, REFUSED_BY_ADDRESS,
+        REFUSED_BY_CLIENT, TokenRates,
+    },
+    identity::{UsedAssertion, Workload},
+    principal::Principal,
+    record::{FloodGate, Outcome},
+    test_support::world::World,
+    throttle::TooMany,
+};
+use uuid::Uuid;
+
+/// Right is the secret `right`, and an assertion whose text is `jti <number>`.
+#[derive(Default)]
+struct Checker(AtomicUsize);
+
+#[async_trait]
+impl Credentials for Checker {
+    async fn check(
+        &self,
+        workload: Option<&Workload>,
+        _: &str,
+        proof: &ClientProof,
+        now_millis: i64,
+    ) -> Result<Proven, CredentialError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        workload.ok_or(CredentialError::Invalid)?;
+        let used = now_millis / 1000;
+        match proof {
+            ClientProof::Secret(secret) if secret.expose() == "right" => {
+                Ok(Proven { credential: "secret".into(), assertion: None })
+            }
+            ClientProof::Assertion(text) => {
+                let id_hash = [text.expose().strip_prefix("jti ").unwrap().parse().unwrap(); 32];
+                let assertion = Some(UsedAssertion { id_hash, used, expires: used + 600 });
+                Ok(Proven { credential: "certificate".into(), assertion })
+            }
+            ClientProof::Secret(_) => Err(CredentialError::Invalid),
+        }
+    }
+
+    fn mint(&self, _: &Workload, _: Uuid, _: i64) -> Result<AccessToken, CredentialError> {
+        Ok(AccessToken { token: SecretText::new("token".into()), expires_in: 3600 })
+    }
+}
+
+struct Door {
+    world: World,
+    entrance: Entrance,
+    checker: Arc<Checker>,
+    app: String,
+}
+
+impl Door {
+    fn new() -> Self {
+        let world = World::start().unwrap();
+        let app = world.put_workload("app", true).unwrap().id.subject.clone();
+        let checker = Arc::new(Checker::default());
+        let entrance = Entrance {
+            gate: world.gate.clone(),
+            identities: Arc::new(world.store.clone()),
+            credentials: checker.clone(),
+            keyring: world.keyring.clone(),
+            recorder: world.recorder.clone(),
+            entropy: world.entropy.clone(),
+            flood: FloodGate::default(),
+            rates: TokenRates::default(),
+        };
+        Self { world, entrance, checker, app }
+    }
+
+    fn from(&self, address: &str) -> RequestContext {
+        let client: IpAddr = address.parse().unwrap();
+        self.world.request_from(&Arc::new(Principal::anonymous()), client)
+    }
+
+    async fn ask(&self, address: &str, client: &str, secret: &str) -> Result<(), EntranceError> {
+        let proof = ClientProof::Secret(SecretText::new(secret.into()));
+        self.entrance.issue_token(&self.from(address), client, &proof).await.map(drop)
+    }
+
+    fn records(&self) -> usize {
+        self.world.store.image().log.len()
+    }
+}
+
+fn refused(answer: &Result<(), EntranceError>) -> bool {
+    matches!(answer, Err(EntranceError::Credential(CredentialError::Invalid)))
+}
+
+fn too_many(answer: &Result<(), EntranceError>) -> Option<u32> {
+    match answer {
+        Err(EntranceError::TooMany(TooMany { retry_after })) => Some(*retry_after),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_refused_secrets_is_recorded_in_part_and_counted_in_whole() {
+    let door = Door::new();
+    // Each from an address of its own, so that no rate but the log's own bound holds them.
+    let flood = async |from: u32, to: u32| {
+        for n in from..to {
+            let address = IpAddr::from((0x0a00_0000 + n).to_be_bytes()).to_string();
+            assert!(refused(&door.ask(&address, &door.app, "wrong").await), "every one has the same answer");
+        }
+    };
+    flood(0, 500).await;
+    assert_eq!(door.records(), 20, "twenty at once have a record of their own");
+    assert_eq!(door.entrance.flood.take().failures, 480);
+    door.world.clock.advance(2_000);
+    flood(500, 600).await;
+    assert_eq!(door.records(), 30, "and five a second after that");
+    assert_eq!(door.entrance.flood.take().failures, 90);
+    assert!(door.world.store.image().log.iter().all(|l| l.record.outcome == Outcome::Unauthenticated));
+    // Who is right is recorded, whatever flood there is.
+    door.ask("192.0.2.1", &door.app, "right").await.unwrap();
+    assert_eq!(door.records(), 31);
+}
+
+#[tokio::test]
+async fn an_address_that_is_refused_too_often_is_not_looked_at() {
+    let door = Door::new();
+    let mut looked_at = 0;
+    for n in 0..200 {
+        // Other clients every time, and another address of the same network.
+        let answer = door.ask(&format!("2001:db8::{n:x}"), &Uuid::from_u128(n).to_string(), "wrong").await;
+        looked_at += u32::from(refused(&answer));
+        assert!(refused(&answer) || too_many(&answer) == Some(1));
+    }
+    assert_eq!(looked_at, REFUSED_BY_ADDRESS.burst);
+    assert_eq!(door.checker.0.load(Ordering::SeqCst), 60, "the others cost no look at a credential");
+    let records = door.records();
+    assert!(too_many(&door.ask("2001:db8::1", &door.app, "right").await).is_some());
+    assert_eq!(door.records(), records);
+    assert!(door.ask("2001:db8:0:1::1", &door.app, "right").await.is_ok(), "a neighbour has nothing to do with it");
+    door.world.clock.advance(REFUSED_BY_ADDRESS.every_millis);
+    assert!(door.ask("2001:db8::1", &door.app, "right").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_client_that_is_refused_too_often_waits_and_nobody_else_does() {
+    let door = Door::new();
+    let answers: Vec<_> = {
+        let mut answers = Vec::new();
+        for _ in 0..30 {
+            answers.push(door.ask("10.0.0.1", &door.app, "wrong").await);
+        }
+        answers
+    };
+    assert_eq!(answers.iter().filter(|a| refused(a)).count(), REFUSED_BY_CLIENT.burst as usize);
+    assert_eq!(too_many(&answers[29]), Some(1));
+    let other = door.world.put_workload("other", true).unwrap().id.subject.clone();
+    assert!(door.ask("10.0.0.1", &other, "right").await.is_ok(), "another client at the same address");
+    assert!(door.ask("10.0.0.2", &door.app, "right").await.is_ok(), "nobody can lock the client itself out");
+    door.world.clock.advance(1_000);
+    assert!(door.ask("10.0.0.1", &door.app, "right").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_client_gets_no_more_tokens_than_its_rate() {
+    let door = Door::new();
+    let mut granted = 0;
+    for n in 0..250u32 {
+        let address = IpAddr::from((0x0a00_0000 + n).to_be_bytes()).to_string();
+        match door.ask(&address, &door.app, "right").await {
+            Ok(()) => granted += 1,
+            answer => assert_eq!(too_many(&answer), Some(1)),
+        }
+    }
+    assert_eq!(granted, 200);
+    let other = door.world.put_workload("other", true).unwrap().id.subject.clone();
+    assert!(door.ask("10.0.0.1", &other, "right").await.is_ok());
+    door.world.clock.advance(50);
+    assert!(door.ask("10.0.0.1", &door.app, "right").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_workloads_own_assertion_is_exchanged_once() {
+    let door = Door::new();
+    let exchange = async |entrance: &Entrance, jti: u8| {
+        let proof = ClientProof::Assertion(SecretText::new(format!("jti {jti}")));
+        let ctx = door.from("10.0.0.1");
+        (entrance.issue_token(&ctx, &door.app, &proof).await.map(drop), ctx.request_id)
+    };
+    let (first, request) = exchange(&door.entrance, 1).await;
+    first.unwrap();
+    let record = door.world.store.image().record(request).unwrap().clone();
+    assert_eq!((record.outcome, record.trace[0].detail.as_deref()), (Outcome::Allowed, Some("certificate")));
+    door.world.clock.advance(30_000);
+    exchange(&door.entrance, 1).await.0.unwrap();
+    door.world.clock.advance(1_000);
+    let (again, request) = exchange(&door.entrance, 1).await;
+    assert!(refused(&again));
+    assert!(door.world.store.image().record(request).is_none(), "the edge records it");
+    exchange(&door.entrance, 2).await.0.unwrap();
+    // Another node knows it too.
+    let elsewhere = World::on(door.world.store.node("node-2")).unwrap();
+    let entrance = Entrance {
+        gate: elsewhere.gate.clone(),
+        identities: Arc::new(elsewhere.store.clone()),
+        credentials: door.checker.clone(),
+        keyring: elsewhere.keyring.clone(),
+        recorder: elsewhere.recorder.clone(),
+        entropy: elsewhere.entropy.clone(),
+        flood: FloodGate::default(),
+        rates: TokenRates::default(),
+    };
+    assert!(refused(&exchange(&entrance, 1).await.0));
+}
