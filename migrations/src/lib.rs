@@ -16,6 +16,7 @@ mod m0002_vaults_and_secrets;
 mod m0003_identities;
 mod m0004_audit;
 mod m0007_used_assertions;
+mod m0008_access_policies;
 mod m0010_audit_tree;
 
 use sea_orm_migration::{
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_identities::Migration),
             Box::new(m0004_audit::Migration),
             Box::new(m0007_used_assertions::Migration),
+            Box::new(m0008_access_policies::Migration),
             Box::new(m0010_audit_tree::Migration),
         ]
     }

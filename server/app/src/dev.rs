@@ -227,6 +227,7 @@ fn demo_settings() -> anyhow::Result<VaultSettings> {
         module: module.digest,
         settings: r#"{"forbidden_names":["forbidden-*"]}"#.to_owned(),
         state: AttachmentState::Enforce,
+        authority: false,
     };
     Ok(VaultSettings { policies: vec![attachment], ..VaultSettings::default() })
 }

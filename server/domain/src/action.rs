@@ -62,6 +62,10 @@ actions! {
     AssignmentRead = "Microsoft.Authorization/roleAssignments/read", "RoleAssignmentRead";
     /// Take a role away.
     AssignmentRemove = "Microsoft.Authorization/roleAssignments/delete", "RoleAssignmentDelete";
+    /// See a vault's access policies.
+    AccessPolicyRead = "Microsoft.KeyVault/vaults/accessPolicies/read", "AccessPolicyRead";
+    /// Change a vault's access policies.
+    AccessPolicyWrite = "Microsoft.KeyVault/vaults/accessPolicies/write", "AccessPolicyWrite";
     /// Make a workload identity.
     WorkloadCreate = "Strongroom/workloads/write", "WorkloadCreate";
     /// See workload identities; never a client secret.

@@ -4,6 +4,7 @@
 use uuid::Uuid;
 
 use crate::{
+    access_policy::AccessPolicy,
     action::Action,
     grant::{Assignment, Scope},
     identity::{Session, UsedAssertion, Workload},
@@ -48,6 +49,15 @@ pub enum Change {
         /// Another grant that must still be there: the last way in is never taken away.
         remaining: Option<Uuid>,
     },
+    /// An access policy, new or in place of the one of this revision.
+    PutAccessPolicy {
+        /// The policy.
+        policy: Box<AccessPolicy>,
+        /// Revision of the one it replaces.
+        replaces: Option<i64>,
+    },
+    /// An access policy is taken away.
+    RemoveAccessPolicy(Box<AccessPolicy>),
     /// A workload, new or changed.
     PutWorkload(Box<Workload>),
     /// The permitted workload, gone for good.
@@ -137,6 +147,9 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         }
         (Change::DeleteWorkload, Action::WorkloadDelete) => {
             object.kind == ObjectKind::Workload && object.name.is_some() && permit.revision().is_some()
+        }
+        (Change::PutAccessPolicy { policy, .. } | Change::RemoveAccessPolicy(policy), Action::AccessPolicyWrite) => {
+            object.kind == ObjectKind::Vault && vault == Some(policy.vault)
         }
         (Change::PutWorkload(_), Action::WorkloadCreate)
         | (Change::UseAssertion(_), Action::TokenIssue)

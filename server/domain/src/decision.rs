@@ -18,7 +18,7 @@ pub enum StageEffect {
 /// One stage of a decision's trace, in the order in which they were judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
-    /// `vault`, `network`, `identity`, `grants`, `object` or `policy:<attachment>`.
+    /// `vault`, `network`, `identity`, `grants`, `access-policy`, `object`, `policy:<attachment>` or `modules`.
     pub stage: String,
     /// What it said.
     pub effect: StageEffect,
@@ -41,6 +41,10 @@ pub enum DenyReason {
     Identity,
     /// No assignment allows the action here.
     NoRole,
+    /// No access policy allows the action here.
+    NoAccessPolicy,
+    /// No policy module with authority allows the action here.
+    NoAuthority,
     /// A policy module said no.
     Policy {
         /// Name of the attachment.
@@ -71,6 +75,8 @@ impl DenyReason {
             Self::Network => "network-not-allowed",
             Self::Identity => "identity-disabled",
             Self::NoRole => "no-role",
+            Self::NoAccessPolicy => "no-access-policy",
+            Self::NoAuthority => "no-authority",
             Self::Policy { code, .. } => code,
             Self::PolicyFailed { failure, .. } => failure.reason_code(),
             Self::Tampered => "tampered",

@@ -12,6 +12,7 @@ use strongroom_crypto::{
 };
 
 use crate::{
+    access_policy::AccessPolicy,
     grant::Assignment,
     identity::{Session, Workload},
     names::{InstallationId, ObjectKind, ObjectName, ObjectVersion, VaultId},
@@ -170,6 +171,22 @@ impl Keyring {
     /// [`KeyringError::Tampered`].
     pub fn verify_assignment(&self, assignment: &Assignment) -> Result<(), KeyringError> {
         self.check_control(b"assignment", &assignment.authenticated()?, &assignment.tag)
+    }
+
+    /// Tag of an access policy.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn tag_access_policy(&self, policy: &AccessPolicy) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.control.tag(&[b"access-policy", &policy.authenticated()?]).to_vec())
+    }
+
+    /// Checks an access policy.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_access_policy(&self, policy: &AccessPolicy) -> Result<(), KeyringError> {
+        self.check_control(b"access-policy", &policy.authenticated()?, &policy.tag)
     }
 
     /// Tag of a workload.

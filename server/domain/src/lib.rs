@@ -5,6 +5,7 @@
 //! the gate gives a [`permit::Permit`], the operation consumes it and gives [`permit::Held`], the
 //! recorder opens that once the audit record is durable.
 
+pub mod access_policy;
 pub mod action;
 pub mod admin;
 pub mod change;

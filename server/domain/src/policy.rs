@@ -49,7 +49,8 @@ pub enum AttachmentState {
     Enforce,
 }
 
-/// One module attached to a vault as a guard: it can only narrow what grants allow.
+/// One module attached to a vault. A guard can only narrow what grants allow; in the access mode
+/// `modules` one with authority grants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyAttachment {
     /// Name shown to people; unique within the vault.
@@ -60,6 +61,9 @@ pub struct PolicyAttachment {
     pub settings: String,
     /// Asked or not.
     pub state: AttachmentState,
+    /// Whether its `allow` grants in the access mode `modules`. Elsewhere it is a guard like any other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub authority: bool,
 }
 
 /// Longest settings document of an attachment, in bytes.

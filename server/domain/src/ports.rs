@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
+    access_policy::AccessPolicy,
     grant::{Assignment, AssignmentFilter},
     identity::{Session, Workload},
     names::{ObjectName, ObjectVersion, VaultId, VaultName},
@@ -126,6 +127,22 @@ pub trait GrantStore: Send + Sync {
     /// # Errors
     /// When the store cannot say.
     async fn assignments(&self, principal: &Principal) -> Result<Arc<Vec<Assignment>>, StoreError>;
+
+    /// The access policies of a vault that may cover this principal.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn access_policies(
+        &self,
+        vault: VaultId,
+        principal: &Principal,
+    ) -> Result<Arc<Vec<AccessPolicy>>, StoreError>;
+
+    /// All access policies of a vault, in a stable order, for judging changes of them.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn all_access_policies(&self, vault: VaultId) -> Result<Vec<AccessPolicy>, StoreError>;
 
     /// One assignment by its id, for judging what is to be done with it.
     ///

@@ -121,6 +121,15 @@ impl Grantee {
         }
     }
 
+    /// What sort of grantee it is: `principal` or `group`.
+    #[must_use]
+    pub fn sort(&self) -> &'static str {
+        match self {
+            Self::Principal { .. } => "principal",
+            Self::Group { .. } => "group",
+        }
+    }
+
     /// The key by which stores look assignments up: unambiguous and stable.
     #[must_use]
     pub fn key(&self) -> String {

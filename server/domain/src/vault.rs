@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access_policy::AccessMode,
     names::{ObjectName, VaultId, VaultName},
     network::{MAX_NETWORK_RULES, NetworkRules},
-    policy::{MAX_SETTINGS_BYTES, PolicyAttachment},
+    policy::{AttachmentState, MAX_SETTINGS_BYTES, PolicyAttachment},
 };
 
 /// Days a deleted object stays recoverable when nothing else is said.
@@ -43,6 +44,9 @@ pub struct VaultSettings {
     /// Where the owner says that the vault is, for example `westeurope`; nothing is judged by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// What grants requests for its contents.
+    #[serde(default, skip_serializing_if = "AccessMode::is_usual")]
+    pub access_mode: AccessMode,
 }
 
 /// Settings outside the documented limits. Says which, for the caller.
@@ -67,6 +71,8 @@ pub struct VaultUpdate {
     pub tags: Option<BTreeMap<String, String>>,
     /// Replaces the region label; the empty text removes it.
     pub region: Option<String>,
+    /// What grants requests for its contents.
+    pub access_mode: Option<AccessMode>,
 }
 
 impl VaultUpdate {
@@ -88,6 +94,7 @@ impl VaultUpdate {
             purge_protection: before.purge_protection || self.purge_protection == Some(true),
             tags: self.tags.unwrap_or_else(|| before.tags.clone()),
             region: self.region.or_else(|| before.region.clone()).filter(|region| !region.is_empty()),
+            access_mode: self.access_mode.unwrap_or(before.access_mode),
         };
         after.check()?;
         Ok(after)
@@ -103,6 +110,7 @@ impl Default for VaultSettings {
             purge_protection: false,
             tags: BTreeMap::new(),
             region: None,
+            access_mode: AccessMode::Rbac,
         }
     }
 }
@@ -140,6 +148,11 @@ impl VaultSettings {
             return refuse("a region has at most 64 letters, digits, spaces, dots, hyphens and underscores");
         }
         Ok(())
+    }
+
+    /// The attachments that grant in the access mode `modules`.
+    pub fn authorities(&self) -> impl Iterator<Item = &PolicyAttachment> {
+        self.policies.iter().filter(|a| a.authority && a.state == AttachmentState::Enforce)
     }
 
     /// Azure's recovery level for objects of this vault.

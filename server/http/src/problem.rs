@@ -208,6 +208,20 @@ impl From<Denial> for Problem {
                     denial.action.data_action()
                 ),
             ),
+            DenyReason::NoAccessPolicy => forbidden(
+                "ForbiddenByPolicy",
+                format!(
+                    "The caller does not have the permission for this action by an access policy of the vault.\r\nAction: '{}'\r\nDecision: {id}",
+                    denial.action.data_action()
+                ),
+            ),
+            DenyReason::NoAuthority => forbidden(
+                "ForbiddenByPolicy",
+                format!(
+                    "No policy module with authority allows this action.\r\nAction: '{}'\r\nDecision: {id}",
+                    denial.action.data_action()
+                ),
+            ),
             DenyReason::Policy { attachment, code, sentence } => forbidden(
                 "ForbiddenByPolicy",
                 format!("{sentence}\r\nPolicy: {attachment}\r\nReason: {code}\r\nDecision: {id}"),
@@ -302,6 +316,24 @@ impl From<AdminError> for Problem {
                 Self::new(409, "Conflict", "assignment-exists", message).inner("RoleAssignmentExists")
             }
             AdminError::LastOwner => Self::new(409, "Conflict", "last-owner", message).inner("LastOwner"),
+            AdminError::PermitsMoreThanHeld => {
+                Self::new(403, "Forbidden", "permits-more-than-held", message).inner("ForbiddenByRbac")
+            }
+            AdminError::AuthorityNotHeld => {
+                Self::new(403, "Forbidden", "authority-not-held", message).inner("ForbiddenByRbac")
+            }
+            AdminError::LiftsOwnRestriction => {
+                Self::new(403, "Forbidden", "lifts-own-restriction", message).inner("ForbiddenByPolicy")
+            }
+            AdminError::LocksEverybodyOut => {
+                Self::new(409, "Conflict", "locks-everybody-out", message).inner("LocksEverybodyOut")
+            }
+            AdminError::AccessPolicyNotFound => {
+                Self::new(404, "AccessPolicyNotFound", "access-policy-not-found", message)
+            }
+            AdminError::TooManyAccessPolicies => {
+                Self::new(409, "Conflict", "too-many-access-policies", message).inner("TooManyAccessPolicies")
+            }
             AdminError::Invalid(_) => Self::bad_parameter(message),
             AdminError::OtherRevision => Self::new(
                 412,

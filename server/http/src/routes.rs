@@ -61,6 +61,9 @@ routes! {
     Base Post "/api/v1/vaults" Bearer VaultCreate;
     Base Get "/api/v1/vaults/{vault}" Bearer VaultGet;
     Base Patch "/api/v1/vaults/{vault}" Bearer VaultUpdate;
+    Base Get "/api/v1/vaults/{vault}/access-policies" Bearer AccessPolicyList;
+    Base Put "/api/v1/vaults/{vault}/access-policies" Bearer AccessPolicyPut;
+    Base Delete "/api/v1/vaults/{vault}/access-policies" Bearer AccessPolicyRemove;
     Base Get "/api/v1/assignments" Bearer AssignmentList;
     Base Post "/api/v1/assignments" Bearer AssignmentAdd;
     Base Get "/api/v1/assignments/{id}" Bearer AssignmentShow;

@@ -30,6 +30,7 @@ async fn main() {
             module: module.digest,
             settings: settings.to_owned(),
             state: AttachmentState::Enforce,
+            authority: false,
         };
         let requests = [request()];
         let mut took = Vec::with_capacity(ROUNDS);

@@ -18,7 +18,7 @@ use strongroom_domain::{
 use uuid::Uuid;
 
 use crate::{
-    entity::{assignment, secret, secret_version, session, used_assertion, vault, workload},
+    entity::{access_policy, assignment, secret, secret_version, session, used_assertion, vault, workload},
     fault::is_refusal,
     rows,
 };
@@ -108,6 +108,29 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
                 exactly_one(u64::from(found.is_some()))?;
             }
             exactly_one(assignment::Entity::delete_by_id(assignment.id).exec(db).await?.rows_affected)
+        }
+        Change::PutAccessPolicy { policy, replaces } => {
+            unchanged(db, permit).await?;
+            let row = rows::access_policy_row(policy)?;
+            let Some(revision) = replaces else {
+                return insert(db, access_policy::Entity::insert(row.into_active_model())).await;
+            };
+            let (vault, key) = (row.vault_id, row.grantee_key.clone());
+            let mut row = row.into_active_model().reset_all();
+            (row.vault_id, row.grantee_key) = (NotSet, NotSet);
+            let update = access_policy::Entity::update_many()
+                .set(row)
+                .filter(access_policy::Column::VaultId.eq(vault))
+                .filter(access_policy::Column::GranteeKey.eq(key))
+                .filter(access_policy::Column::Revision.eq(*revision));
+            exactly_one(update.exec(db).await?.rows_affected)
+        }
+        Change::RemoveAccessPolicy(policy) => {
+            let delete = access_policy::Entity::delete_many()
+                .filter(access_policy::Column::VaultId.eq(policy.vault.0))
+                .filter(access_policy::Column::GranteeKey.eq(policy.grantee.key()))
+                .filter(access_policy::Column::Revision.eq(policy.revision));
+            exactly_one(delete.exec(db).await?.rows_affected)
         }
         Change::PutWorkload(new) => {
             let row = rows::workload_row(new)?;

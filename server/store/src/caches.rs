@@ -11,6 +11,7 @@
 use std::{mem::size_of, sync::Arc};
 
 use strongroom_domain::{
+    access_policy::AccessPolicy,
     change::{Change, PermittedChange},
     grant::Assignment,
     identity::{Session, Workload},
@@ -48,6 +49,8 @@ pub(crate) struct Caches {
     vaults: ExactCache<VaultName, Arc<Vault>>,
     /// By all keys of a principal; any grant drops all, because grants are rare.
     assignments: ExactCache<Vec<String>, Arc<Vec<Assignment>>>,
+    /// By vault and all keys of a principal; any change drops all.
+    access_policies: ExactCache<(VaultId, Vec<String>), Arc<Vec<AccessPolicy>>>,
     workloads: ExactCache<Uuid, Arc<Workload>>,
     sessions: ExactCache<[u8; 32], Arc<Session>>,
 }
@@ -59,6 +62,7 @@ impl Caches {
             secrets: ExactCache::new(bytes / 2),
             vaults: ExactCache::new(bytes / 8),
             assignments: ExactCache::new(bytes / 8),
+            access_policies: ExactCache::new(bytes / 8),
             workloads: ExactCache::new(bytes / 8),
             sessions: ExactCache::new(bytes / 8),
         }
@@ -75,6 +79,7 @@ impl Caches {
             }
             Change::PutVault(vault) => self.vaults.invalidate(&vault.name),
             Change::AddAssignment(_) | Change::RemoveAssignment { .. } => self.assignments.clear(),
+            Change::PutAccessPolicy { .. } | Change::RemoveAccessPolicy(_) => self.access_policies.clear(),
             Change::PutWorkload(workload) => self.workloads.invalidate(&workload.client_id),
             Change::DeleteWorkload => match change.permit().object().name.as_ref().map(|n| Uuid::try_parse(n.as_str()))
             {
@@ -100,6 +105,7 @@ impl Caches {
         self.secrets.clear();
         self.vaults.clear();
         self.assignments.clear();
+        self.access_policies.clear();
         self.workloads.clear();
         self.sessions.clear();
     }
@@ -130,6 +136,24 @@ impl Caches {
     pub(crate) fn put_assignments(&self, keys: &Vec<String>, ticket: Ticket, found: &Arc<Vec<Assignment>>) {
         let weight = keys.iter().map(String::len).sum::<usize>() + (size_of::<Assignment>() + 256) * (found.len() + 1);
         self.assignments.put(keys, ticket, Arc::clone(found), weight);
+    }
+
+    pub(crate) fn access_policies(&self, key: &(VaultId, Vec<String>)) -> Option<Arc<Vec<AccessPolicy>>> {
+        self.access_policies.get(key)
+    }
+
+    pub(crate) fn access_policies_ticket(&self, key: &(VaultId, Vec<String>)) -> Ticket {
+        self.access_policies.ticket(key)
+    }
+
+    pub(crate) fn put_access_policies(
+        &self,
+        key: &(VaultId, Vec<String>),
+        ticket: Ticket,
+        found: &Arc<Vec<AccessPolicy>>,
+    ) {
+        let weight = key.1.iter().map(String::len).sum::<usize>() + 512 * (found.len() + 1);
+        self.access_policies.put(key, ticket, Arc::clone(found), weight);
     }
 
     pub(crate) fn workload(&self, id: &Uuid) -> Option<Arc<Workload>> {

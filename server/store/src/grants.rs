@@ -5,8 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use strongroom_domain::{
+    access_policy::AccessPolicy,
     action::Action,
     grant::{Assignment, AssignmentFilter, Scope},
+    names::VaultId,
     permit::{Held, Permit},
     ports::{GrantStore, StoreError},
     principal::{Grantee, Principal},
@@ -16,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     Store,
-    entity::assignment,
+    entity::{access_policy, assignment},
     fault::{damaged, unavailable},
     rows,
 };
@@ -57,6 +59,50 @@ impl GrantStore for Store {
             caches.put_assignments(&keys, ticket, &found);
         }
         Ok(found)
+    }
+
+    async fn access_policies(
+        &self,
+        vault: VaultId,
+        principal: &Principal,
+    ) -> Result<Arc<Vec<AccessPolicy>>, StoreError> {
+        let mut keys = Grantee::keys_of(principal);
+        keys.sort_unstable();
+        keys.dedup();
+        let key = (vault, keys);
+        if let Some(found) = self.caches().and_then(|caches| caches.access_policies(&key)) {
+            return Ok(found);
+        }
+        let ticket = self.caches().map(|caches| (caches, caches.access_policies_ticket(&key)));
+        let mut found = Vec::new();
+        for some in key.1.chunks(KEYS_PER_SELECT) {
+            let some = some.iter().filter(|key| !key.contains('\0'));
+            let rows = access_policy::Entity::find()
+                .filter(access_policy::Column::VaultId.eq(vault.0))
+                .filter(access_policy::Column::GranteeKey.is_in(some))
+                .order_by_asc(access_policy::Column::GranteeKey)
+                .all(&self.reader)
+                .await
+                .map_err(|e| unavailable(&e))?;
+            for row in rows {
+                found.push(rows::access_policy(row)?);
+            }
+        }
+        let found = Arc::new(found);
+        if let Some((caches, ticket)) = ticket {
+            caches.put_access_policies(&key, ticket, &found);
+        }
+        Ok(found)
+    }
+
+    async fn all_access_policies(&self, vault: VaultId) -> Result<Vec<AccessPolicy>, StoreError> {
+        let rows = access_policy::Entity::find()
+            .filter(access_policy::Column::VaultId.eq(vault.0))
+            .order_by_asc(access_policy::Column::GranteeKey)
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        rows.into_iter().map(rows::access_policy).collect()
     }
 
     async fn assignment(&self, id: Uuid) -> Result<Option<Assignment>, StoreError> {

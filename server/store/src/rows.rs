@@ -3,6 +3,7 @@
 use sea_orm::{ActiveValue::Set, DerivePartialModel};
 use strongroom_crypto::SealedValue;
 use strongroom_domain::{
+    access_policy::AccessPolicy,
     grant::Assignment,
     identity::{Session, Workload},
     names::{ObjectName, ObjectVersion, VaultId, VaultName},
@@ -13,7 +14,7 @@ use strongroom_domain::{
 };
 
 use crate::{
-    entity::{assignment, audit_record, checkpoint, secret, secret_version, session, vault, workload},
+    entity::{access_policy, assignment, audit_record, checkpoint, secret, secret_version, session, vault, workload},
     fault::damaged,
 };
 
@@ -196,6 +197,24 @@ pub(crate) fn assignment(row: assignment::Model) -> Result<Assignment, StoreErro
         return Err(damaged("assignment", "its columns contradict its body"));
     }
     Ok(Assignment { tag: row.tag, ..found })
+}
+
+pub(crate) fn access_policy_row(policy: &AccessPolicy) -> Result<access_policy::Model, StoreError> {
+    Ok(access_policy::Model {
+        vault_id: policy.vault.0,
+        grantee_key: policy.grantee.key(),
+        body: json(policy)?,
+        revision: policy.revision,
+        tag: policy.tag.clone(),
+    })
+}
+
+pub(crate) fn access_policy(row: access_policy::Model) -> Result<AccessPolicy, StoreError> {
+    let found: AccessPolicy = parsed("access policy", &row.body)?;
+    if found.vault.0 != row.vault_id || found.grantee.key() != row.grantee_key || found.revision != row.revision {
+        return Err(damaged("access policy", "its columns contradict its body"));
+    }
+    Ok(AccessPolicy { tag: row.tag, ..found })
 }
 
 pub(crate) fn workload_row(workload: &Workload) -> Result<workload::Model, StoreError> {

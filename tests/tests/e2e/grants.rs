@@ -1,6 +1,7 @@
 //! Who may do what, as it is said over the management API and the command line, and how soon it holds.
 
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::support::{Credential, TestVault, run_to_end};
 
@@ -43,4 +44,31 @@ async fn a_role_is_given_listed_and_taken_away_by_the_command_line() {
     assert_eq!(vault.get(&nobody_token, "db").await.problem(), "403 Forbidden/ForbiddenByRbac");
     let gone = cli(&vault, &operator, &["assignment", "remove", &id]).unwrap_err();
     assert!(gone.contains("RoleAssignmentNotFound"), "{gone}");
+}
+
+#[tokio::test]
+async fn access_policies_grant_what_they_say_in_the_modes_that_ask_them() {
+    let vault = TestVault::dev().await;
+    let (operator, nobody) = (vault.operator(), vault.nobody());
+    let (app_token, nobody_token) = (vault.token(&vault.app()).await, vault.token(&nobody).await);
+    let operator_token = vault.token(&operator).await;
+    vault.set(&app_token, "db", "v").await;
+    let switch = async |mode: &str| {
+        let ask = vault.ask_base(Method::PATCH, "/api/v1/vaults/demo").bearer(&operator_token);
+        ask.json(&json!({ "access_mode": mode })).send().await
+    };
+    assert_eq!(switch("access-policy").await.problem(), "409 Conflict/LocksEverybodyOut");
+    let set = ["access-policy", "set", "demo", "--workload", &nobody.id, "--secret-permissions", "get,list"];
+    cli(&vault, &operator, &set).unwrap();
+    assert_eq!(vault.get(&nobody_token, "db").await.problem(), "403 Forbidden/ForbiddenByRbac", "not in this mode");
+    assert_eq!(switch("access-policy").await.expect(200).json()["settings"]["access_mode"], "access-policy");
+    assert_eq!(vault.get(&nobody_token, "db").await.expect(200).json()["value"], "v");
+    assert_eq!(vault.get(&app_token, "db").await.problem(), "403 Forbidden/ForbiddenByPolicy", "roles do not count");
+    assert_eq!(switch("rbac").await.problem(), "403 Forbidden/ForbiddenByPolicy", "it would let its author in");
+    let listed = cli(&vault, &operator, &["access-policy", "list", "demo"]).unwrap();
+    assert!(listed.contains(&nobody.id) && listed.contains("get, list"), "{listed}");
+    cli(&vault, &operator, &["access-policy", "remove", "demo", "--workload", &nobody.id]).unwrap();
+    let denied = vault.get(&nobody_token, "db").await;
+    assert_eq!(denied.problem(), "403 Forbidden/ForbiddenByPolicy");
+    assert_eq!(vault.record_of(&operator_token, &denied).await["reason"], "no-access-policy");
 }

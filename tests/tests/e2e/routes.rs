@@ -46,6 +46,9 @@ impl Route {
             .replace("{node}", "node-1")
             .replace("{client_id}", &vault.app().id)
             .replace("{credential}", &vault.app().id);
+        // Whom a deletion is about stands in the query.
+        let whom = self.method == Method::DELETE && path.ends_with("/access-policies");
+        let path = if whom { format!("{path}?issuer=i&subject=s") } else { path };
         assert!(!path.contains('{'), "{path}: a new parameter needs a value here");
         let ask = match self.site.as_str() {
             "vault" => vault.ask(self.method.clone(), &path),
@@ -67,6 +70,9 @@ impl Route {
             "/api/v1/workloads/{client_id}/certificates" => json!({ "certificate": client_certificate().0 }),
             "/api/v1/workloads/{client_id}/federations" => {
                 json!({ "issuer": "https://ci.example", "subject": "s", "audience": "a" })
+            }
+            "/api/v1/vaults/{vault}/access-policies" => {
+                json!({ "issuer": "i", "subject": "s", "permissions": { "secrets": ["get"] } })
             }
             _ => json!({ "value": "changed" }),
         }

@@ -1,5 +1,6 @@
 //! The command line: what can be said, and which command does it. One file per noun.
 
+mod access_policy;
 mod assignment;
 mod audit;
 mod identity;
@@ -9,6 +10,7 @@ mod vault;
 
 use std::{net::SocketAddr, path::PathBuf};
 
+pub(crate) use access_policy::AccessPolicyCommand;
 pub(crate) use assignment::{AssignmentCommand, Whom};
 pub(crate) use audit::{AuditCommand, Filter as AuditFilter};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -50,6 +52,9 @@ enum Command {
     /// Tokens: what is wrong with one.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Say who may do what in a vault whose access mode asks access policies.
+    #[command(subcommand)]
+    AccessPolicy(AccessPolicyCommand),
     /// Show and verify audit records.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -119,6 +124,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(args).await,
         Command::Secret(command) => commands::secret::run(command).await,
         Command::Vault(command) => commands::vault::run(command).await,
+        Command::AccessPolicy(command) => commands::access_policy::run(command).await,
         Command::Assignment(command) => commands::assignment::run(command).await,
         Command::Token(command) => commands::token::run(command).await,
         Command::Identity(command) => commands::identity::run(command).await,

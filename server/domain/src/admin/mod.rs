@@ -3,6 +3,7 @@
 //! Management is role-based alone, goes through the same gate as data, and nobody can grant what
 //! they do not hold. One file per aggregate; what they share is here.
 
+mod access;
 mod assignments;
 mod audit;
 mod tokens;
@@ -56,6 +57,28 @@ pub enum AdminError {
     /// The role has actions that the granting principal does not hold at the scope.
     #[error("you cannot grant what you do not hold yourself, at this scope and for as long: {}", .0.name())]
     GrantsMoreThanHeld(Role),
+    /// The access policy has permissions that its author does not hold by role on the vault, without an end.
+    #[error("you cannot give permissions that you do not hold yourself by a role on the vault, without an end")]
+    PermitsMoreThanHeld,
+    /// Only who holds every data action of the vault by role decides which module grants.
+    #[error(
+        "only who holds every data action of the vault by a role, without an end, can let a policy module grant access to it"
+    )]
+    AuthorityNotHeld,
+    /// The change would allow its author more in the vault than before.
+    #[error("nobody lifts their own restriction: the change would allow you more in this vault than you may now")]
+    LiftsOwnRestriction,
+    /// In the new access mode nobody could be granted anything.
+    #[error(
+        "in this access mode nobody would have access: give somebody an access policy, or attach an enforced module with authority, first"
+    )]
+    LocksEverybodyOut,
+    /// There is no such access policy.
+    #[error("there is no access policy for this grantee")]
+    AccessPolicyNotFound,
+    /// The vault has as many access policies as it may.
+    #[error("a vault has at most 1024 access policies")]
+    TooManyAccessPolicies,
     /// There is no such assignment.
     #[error("there is no such assignment")]
     AssignmentNotFound,
@@ -99,6 +122,12 @@ impl HowItWent for AdminError {
             Self::AssignmentNotFound => "assignment-not-found",
             Self::AssignmentExists => "assignment-exists",
             Self::LastOwner => "last-owner",
+            Self::PermitsMoreThanHeld => "permits-more-than-held",
+            Self::AuthorityNotHeld => "authority-not-held",
+            Self::LiftsOwnRestriction => "lifts-own-restriction",
+            Self::LocksEverybodyOut => "locks-everybody-out",
+            Self::AccessPolicyNotFound => "access-policy-not-found",
+            Self::TooManyAccessPolicies => "too-many-access-policies",
             Self::Invalid(_) => "invalid",
             Self::OtherRevision => "other-revision",
             Self::Contended => "contended",

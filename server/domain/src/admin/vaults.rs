@@ -37,6 +37,9 @@ impl Administration {
         if let Err(why) = self.loaded(&settings.policies).await {
             return Err(self.refuse(ctx, case, why).await);
         }
+        if let Err(why) = self.may_begin_with(ctx, &settings).await {
+            return Err(self.refuse(ctx, case, why).await);
+        }
         let id = VaultId(uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?);
         let wrapped_key = self.keyring.new_vault_key(id, &*self.entropy)?;
         let mut vault =
@@ -82,6 +85,9 @@ impl Administration {
                 Err(why) => return Err(self.refuse(ctx, case, why.into()).await),
             };
             if let Err(why) = self.loaded(update.policies.as_deref().unwrap_or_default()).await {
+                return Err(self.refuse(ctx, case, why).await);
+            }
+            if let Err(why) = self.may_change_access(ctx, &before, &settings).await {
                 return Err(self.refuse(ctx, case, why).await);
             }
             let after = self.next(&before, |vault| vault.settings = settings)?;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access_policy::AccessPolicy,
     change::{Change, PermittedChange},
     names::{ObjectName, ObjectVersion, VaultId},
 };
@@ -26,6 +27,8 @@ pub enum RowKind {
     Secret,
     /// An assignment; its id.
     Assignment,
+    /// An access policy; vault id and a digest of whom it is for.
+    AccessPolicy,
     /// A workload; its client id.
     Workload,
     /// A dashboard session; a digest of its hash.
@@ -40,6 +43,7 @@ impl RowKind {
             Self::Vault => "vault",
             Self::Secret => "secret",
             Self::Assignment => "assignment",
+            Self::AccessPolicy => "access policy",
             Self::Workload => "workload",
             Self::Session => "session",
         }
@@ -90,6 +94,18 @@ impl ChangedRow {
     #[must_use]
     pub fn secret_id(vault: VaultId, name: &ObjectName) -> String {
         format!("{}/{}", vault.0, name.as_str())
+    }
+
+    /// Identity of an access policy's row: names nobody.
+    #[must_use]
+    pub fn access_policy_id(policy: &AccessPolicy) -> String {
+        Self::access_policy_id_of(policy.vault, &policy.grantee.key())
+    }
+
+    /// The same, from the columns of a row.
+    #[must_use]
+    pub fn access_policy_id_of(vault: VaultId, grantee_key: &str) -> String {
+        format!("{}/{}", vault.0, tag_digest(grantee_key.as_bytes()))
     }
 
     /// Identity of a session's row: not the hash that the database finds it by.
@@ -146,6 +162,13 @@ impl PermittedChange {
             (Change::RemoveAssignment { assignment, .. }, _) => {
                 let after = assignment.created_at.saturating_add(1);
                 ChangedRow::gone(RowKind::Assignment, assignment.id.to_string(), after)
+            }
+            (Change::PutAccessPolicy { policy, .. }, _) => {
+                ChangedRow::written(RowKind::AccessPolicy, ChangedRow::access_policy_id(policy), policy.revision)
+            }
+            (Change::RemoveAccessPolicy(policy), _) => {
+                let after = policy.revision.saturating_add(1);
+                ChangedRow::gone(RowKind::AccessPolicy, ChangedRow::access_policy_id(policy), after)
             }
             (Change::PutWorkload(workload), _) => {
                 ChangedRow::written(RowKind::Workload, workload.client_id.to_string(), workload.revision)

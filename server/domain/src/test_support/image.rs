@@ -11,6 +11,7 @@ use strongroom_crypto::chain;
 use uuid::Uuid;
 
 use crate::{
+    access_policy::AccessPolicy,
     action::Action,
     change::{Change, PermittedChange},
     grant::Assignment,
@@ -70,6 +71,8 @@ pub struct Image {
     pub vaults: BTreeMap<String, Arc<Vault>>,
     /// Grants.
     pub assignments: Vec<Assignment>,
+    /// Access policies by vault and key of the grantee.
+    pub access_policies: BTreeMap<(VaultId, String), AccessPolicy>,
     /// Workloads by client id.
     pub workloads: HashMap<Uuid, Arc<Workload>>,
     /// Sessions by the hash of their cookie.
@@ -217,6 +220,20 @@ impl Image {
                     return Settled::Conflict;
                 }
                 self.assignments.retain(|a| a.id != assignment.id);
+            }
+            (Change::PutAccessPolicy { policy, replaces }, _) => {
+                let slot = (policy.vault, policy.grantee.key());
+                if self.access_policies.get(&slot).map(|before| before.revision) != *replaces {
+                    return Settled::Conflict;
+                }
+                self.access_policies.insert(slot, (**policy).clone());
+            }
+            (Change::RemoveAccessPolicy(policy), _) => {
+                let slot = (policy.vault, policy.grantee.key());
+                if self.access_policies.get(&slot).map(|before| before.revision) != Some(policy.revision) {
+                    return Settled::Conflict;
+                }
+                self.access_policies.remove(&slot);
             }
             (Change::PutWorkload(workload), _) => {
                 self.workloads.insert(workload.client_id, Arc::new((**workload).clone()));

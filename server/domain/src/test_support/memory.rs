@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::image::{Image, NameRow};
 use crate::{
+    access_policy::AccessPolicy,
     action::Action,
     grant::{Assignment, AssignmentFilter, Scope},
     identity::{Session, Workload},
@@ -349,6 +350,21 @@ impl GrantStore for MemoryStore {
         self.pause().await;
         let all = self.durable().assignments.clone();
         Ok(Arc::new(all.into_iter().filter(|a| a.grantee.covers(principal)).collect()))
+    }
+
+    async fn access_policies(
+        &self,
+        vault: VaultId,
+        principal: &Principal,
+    ) -> Result<Arc<Vec<AccessPolicy>>, StoreError> {
+        let all = self.all_access_policies(vault).await?;
+        Ok(Arc::new(all.into_iter().filter(|p| p.grantee.covers(principal)).collect()))
+    }
+
+    async fn all_access_policies(&self, vault: VaultId) -> Result<Vec<AccessPolicy>, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        Ok(durable.access_policies.iter().filter(|((v, _), _)| *v == vault).map(|(_, p)| p.clone()).collect())
     }
 
     async fn assignment(&self, id: Uuid) -> Result<Option<Assignment>, StoreError> {

@@ -185,6 +185,14 @@ fn told(ctx: &RequestContext, place: &Place, denial: &Denial) -> (&'static str, 
             };
             ("No role of yours allows this", format!("It needs a role that contains it, on {where_}."))
         }
+        DenyReason::NoAccessPolicy => (
+            "No access policy allows this",
+            "It needs an access policy of the vault that contains the permission.".to_owned(),
+        ),
+        DenyReason::NoAuthority => (
+            "No policy module allows this",
+            "In this vault a policy module with authority must allow a request, and none did.".to_owned(),
+        ),
         DenyReason::Policy { sentence, .. } => ("A policy module refused", sentence.clone()),
         DenyReason::PolicyFailed { .. } => (
             "A policy module gave no answer",
@@ -207,6 +215,8 @@ fn stages(place: &Place, reason: &DenyReason) -> Vec<Stage> {
         DenyReason::Network => ("Network rules", "Address not listed".to_owned()),
         DenyReason::Identity => ("Identity", "Disabled or gone".to_owned()),
         DenyReason::NoRole => ("Roles", "No assignment".to_owned()),
+        DenyReason::NoAccessPolicy => ("Roles", "No access policy".to_owned()),
+        DenyReason::NoAuthority => ("Policy modules", "None with authority".to_owned()),
         DenyReason::Policy { attachment, .. } | DenyReason::PolicyFailed { attachment, .. } => {
             ("Policy modules", attachment.clone())
         }

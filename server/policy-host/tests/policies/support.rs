@@ -21,6 +21,7 @@ pub(crate) fn attach(module: ModuleDigest, settings: &str) -> PolicyAttachment {
         module,
         settings: settings.to_owned(),
         state: AttachmentState::Enforce,
+        authority: false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tables as sea-orm entities: shapes only, no meaning. Nothing outside this crate sees them.
 
+pub(crate) mod access_policy;
 pub(crate) mod assignment;
 pub(crate) mod audit_checkpoint;
 pub(crate) mod audit_fence;

@@ -16,7 +16,7 @@ use super::{
     walk::PAGE,
 };
 use crate::{
-    entity::{assignment, audit_link, audit_record, secret, secret_version, session, vault, workload},
+    entity::{access_policy, assignment, audit_link, audit_record, secret, secret_version, session, vault, workload},
     fault::unavailable,
     rows,
 };
@@ -100,6 +100,7 @@ impl Comparing<'_> {
                 self.judge(RowKind::Workload, &id.to_string(), Some(revision), &[]);
             }
         }
+        self.access_policies().await?;
         after = Uuid::nil();
         loop {
             let page: Vec<(Uuid, Vec<u8>)> = assignment::Entity::find()
@@ -119,6 +120,32 @@ impl Comparing<'_> {
             }
         }
         Ok(())
+    }
+
+    async fn access_policies(&mut self) -> Result<(), StoreError> {
+        use access_policy::Column::{GranteeKey, Revision, VaultId};
+        let mut after = (Uuid::nil(), String::new());
+        loop {
+            let key = Expr::tuple([Expr::col(VaultId), Expr::col(GranteeKey)]);
+            let begin = Expr::tuple([Expr::val(after.0), Expr::val(after.1.as_str())]);
+            let page: Vec<(Uuid, String, i64)> = access_policy::Entity::find()
+                .select_only()
+                .columns([VaultId, GranteeKey, Revision])
+                .filter(key.gt(begin))
+                .order_by_asc(VaultId)
+                .order_by_asc(GranteeKey)
+                .limit(PAGE)
+                .into_tuple()
+                .all(self.moment)
+                .await
+                .map_err(|e| unavailable(&e))?;
+            let Some((vault, key, _)) = page.last() else { return Ok(()) };
+            after = (*vault, key.clone());
+            for (vault, key, revision) in page {
+                let id = ChangedRow::access_policy_id_of(strongroom_domain::names::VaultId(vault), &key);
+                self.judge(RowKind::AccessPolicy, &id, Some(revision), &[]);
+            }
+        }
     }
 
     async fn secrets(&mut self) -> Result<(), StoreError> {

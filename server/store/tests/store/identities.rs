@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use strongroom_domain::{
+    access_policy::{AccessPolicy, SecretPermission},
     action::Action,
     change::Change,
     grant::{Assignment, AssignmentFilter, Scope},
     identity::{Session, UsedAssertion, Workload},
-    names::{ObjectKind, ObjectName, VaultName},
+    names::{ObjectKind, ObjectName, VaultId, VaultName},
     permit::ObjectRef,
     ports::{GrantStore, IdentityStore, StoreError, VaultStore},
     principal::{Grantee, Principal, PrincipalId, PrincipalKind},
@@ -24,6 +25,7 @@ on_both!(
     grants_are_found_by_principal_and_group,
     a_grant_on_a_changed_vault_conflicts,
     grants_are_listed_in_pages_and_taken_away,
+    access_policies_come_back_by_vault_and_grantee,
     workloads_come_back,
     workloads_change_and_go,
     workloads_are_listed_in_pages,
@@ -170,6 +172,46 @@ async fn grants_are_listed_in_pages_and_taken_away(place: Place) {
     assert_eq!(s.put(remove(&all[0], None)).await, Settled::Conflict, "it is gone already");
     assert_eq!(s.put(remove(&all[2], Some(all[0].id))).await, Settled::Conflict, "what must remain is gone");
     assert_eq!(s.store.assignments(&ada).await.unwrap().len(), 2);
+}
+
+async fn access_policies_come_back_by_vault_and_grantee(place: Place) {
+    let s = place.start().await;
+    let ada = principal("https://idp", "ada", &["ops"]);
+    let own = Grantee::Principal { id: ada.id.clone() };
+    let group = Grantee::Group { issuer: "https://idp".into(), group: "ops".into() };
+    let policy = |grantee: &Grantee, revision| AccessPolicy {
+        vault: s.vault,
+        grantee: grantee.clone(),
+        secrets: [SecretPermission::Get, SecretPermission::List].into(),
+        revision,
+        tag: vec![6; 32],
+    };
+    let on_vault = |change| {
+        let vault = Some((s.vault, VaultName::parse("demo").unwrap()));
+        entry(
+            permit(Action::AccessPolicyWrite, ObjectRef { vault, kind: ObjectKind::Vault, name: None }, Some(1)),
+            change,
+        )
+    };
+    let put = |policy: AccessPolicy, replaces| on_vault(Change::PutAccessPolicy { policy: Box::new(policy), replaces });
+    assert_eq!(s.store.access_policies(s.vault, &ada).await.unwrap().len(), 0);
+    assert_eq!(s.put(put(policy(&own, 5), None)).await, Settled::Recorded);
+    assert_eq!(s.put(put(policy(&group, 5), None)).await, Settled::Recorded);
+    assert_eq!(s.put(put(policy(&own, 6), None)).await, Settled::Conflict, "there is one already");
+    assert_eq!(s.store.access_policies(s.vault, &ada).await.unwrap().len(), 2);
+    assert_eq!(s.put(put(policy(&own, 6), Some(4))).await, Settled::Conflict, "it has another revision");
+    assert_eq!(s.put(put(policy(&own, 6), Some(5))).await, Settled::Recorded);
+    let found = s.store.access_policies(s.vault, &ada).await.unwrap();
+    assert!(found.contains(&policy(&own, 6)) && found.contains(&policy(&group, 5)), "{found:?}");
+    let other = VaultId(id());
+    assert_eq!(s.store.access_policies(other, &ada).await.unwrap().len(), 0, "another vault");
+    let bob = principal("https://idp", "bob", &[]);
+    assert_eq!(s.store.access_policies(s.vault, &bob).await.unwrap().len(), 0, "another principal");
+    assert_eq!(s.store.all_access_policies(s.vault).await.unwrap().len(), 2);
+    let remove = |policy| on_vault(Change::RemoveAccessPolicy(Box::new(policy)));
+    assert_eq!(s.put(remove(policy(&own, 5))).await, Settled::Conflict, "it has moved on");
+    assert_eq!(s.put(remove(policy(&own, 6))).await, Settled::Recorded);
+    assert_eq!(*s.store.access_policies(s.vault, &ada).await.unwrap(), [policy(&group, 5)], "gone at once");
 }
 
 async fn workloads_come_back(place: Place) {

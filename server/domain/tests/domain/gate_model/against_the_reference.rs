@@ -189,7 +189,13 @@ fn build(scene: &Scene) -> (World, Arc<Principal>) {
             let name = format!("{name}-{number}");
             world.policies.answer(&name, *verdict);
             let state = if *enforced { AttachmentState::Enforce } else { AttachmentState::Off };
-            policies.push(PolicyAttachment { name, module: ModuleDigest([7; 32]), settings: "{}".into(), state });
+            policies.push(PolicyAttachment {
+                name,
+                module: ModuleDigest([7; 32]),
+                settings: "{}".into(),
+                state,
+                authority: false,
+            });
         }
         let settings =
             VaultSettings { network: NetworkRules { allow: allow.collect() }, policies, ..VaultSettings::default() };

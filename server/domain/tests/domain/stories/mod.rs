@@ -1,5 +1,6 @@
 //! The use cases as their users meet them, and what the log says of it.
 
+mod access;
 mod entrance;
 mod grants;
 mod installation;

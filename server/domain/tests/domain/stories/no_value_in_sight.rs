@@ -47,6 +47,7 @@ async fn everything_that_is_said(value: &str) -> Vec<String> {
         module: ModuleDigest([7; 32]),
         settings: "{}".to_owned(),
         state: AttachmentState::Enforce,
+        authority: false,
     };
     let demo = Demo::with(VaultSettings {
         network: NetworkRules { allow: vec!["127.0.0.0/8".parse().unwrap()] },

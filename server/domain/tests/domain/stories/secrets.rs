@@ -185,6 +185,7 @@ async fn a_record_says_who_what_where_why_and_by_which_grant() {
         module: ModuleDigest([7; 32]),
         settings: "{}".to_owned(),
         state: AttachmentState::Enforce,
+        authority: false,
     };
     let demo = Demo::with(VaultSettings {
         network: NetworkRules { allow: vec!["127.0.0.0/8".parse().unwrap()] },

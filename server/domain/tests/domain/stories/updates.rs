@@ -124,6 +124,7 @@ async fn a_module_judges_the_attributes_as_they_would_be() {
         module: ModuleDigest([7; 32]),
         settings: "{}".to_owned(),
         state: AttachmentState::Enforce,
+        authority: false,
     };
     let demo = Demo::with(VaultSettings { policies: vec![attachment], ..VaultSettings::default() });
     demo.world.policies.answer("naming", Verdict::Says(Effect::Allow));

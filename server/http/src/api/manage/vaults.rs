@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
+    access_policy::AccessMode,
     network::NetworkRules,
     policy::PolicyAttachment,
     vault::{DEFAULT_RETENTION_DAYS, Vault, VaultSettings, VaultUpdate},
@@ -71,6 +72,8 @@ struct CreateVault {
     tags: BTreeMap<String, String>,
     #[serde(default)]
     region: Option<String>,
+    #[serde(default)]
+    access_mode: AccessMode,
 }
 
 fn default_retention() -> u16 {
@@ -88,6 +91,7 @@ pub(crate) async fn create(services: &Services, call: &Call, request: &Request) 
         purge_protection: body.purge_protection,
         tags: body.tags,
         region: body.region.filter(|region| !region.is_empty()),
+        access_mode: body.access_mode,
     };
     let vault = services.admin.create_vault(&call.ctx, &name, settings).await?;
     Ok(one(services, 201, &vault))

@@ -4,6 +4,9 @@
 //! metadata, policy modules. Default deny, any deny wins, an error denies. Reads metadata, never a
 //! value. A `yes` is a [`Permit`], bound to what was judged.
 
+mod grants;
+mod modules;
+
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -12,12 +15,11 @@ use crate::{
     action::Action,
     context::RequestContext,
     decision::{Denial, DenyReason, Stage, StageEffect},
-    grant::Target,
     identity::Workload,
     keyring::{Keyring, VaultKeys},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     permit::{Held, ObjectRef, Permit},
-    policy::{AttachmentState, Effect, PolicyConnection, PolicyEngine, PolicyObject, PolicyPrincipal, PolicyRequest},
+    policy::{PolicyEngine, PolicyRequest},
     ports::{GrantStore, IdentityStore, SecretStore, StoreError, VaultStore},
     principal::{PrincipalKind, SYSTEM_ISSUER},
     record::Record,
@@ -231,7 +233,7 @@ impl Gate {
             judged.facts = self.find_object(vault, keys, name, ask, trace).await?;
         }
         if let Some((vault, _)) = judged.vault.clone() {
-            self.judge_policies(ctx, ask, &vault, judged, trace).await?;
+            self.judge_modules(ctx, ask, &vault, judged, trace).await?;
         }
         Ok(())
     }
@@ -291,36 +293,6 @@ impl Gate {
         }
     }
 
-    async fn judge_grants(
-        &self,
-        ctx: &RequestContext,
-        ask: &Ask<'_>,
-        judged: &Judged,
-        trace: &mut Trace,
-    ) -> Result<(), DenyReason> {
-        if may_bootstrap(ctx, ask.action) {
-            trace.allow("grants", "system", None);
-            return Ok(());
-        }
-        let target = Target { vault: judged.vault.as_ref().map(|(vault, _)| vault.id), kind: ask.kind, name: ask.name };
-        let assignments = match self.grants.assignments(&ctx.principal).await {
-            Ok(assignments) => assignments,
-            Err(error) => {
-                tracing::error!(%error, "the gate could not read assignments");
-                return Err(trace.deny("grants", unreadable(&error), None));
-            }
-        };
-        let allowing = assignments.iter().filter(|a| a.role.allows(ask.action));
-        for assignment in allowing.filter(|a| a.concerns(&ctx.principal, target, ctx.now)) {
-            if self.keyring.verify_assignment(assignment).is_ok() {
-                trace.allow("grants", assignment.role.name(), Some(assignment.id.to_string()));
-                return Ok(());
-            }
-            tracing::error!(assignment = %assignment.id, "an assignment fails its authentication and is ignored");
-        }
-        Err(trace.deny("grants", DenyReason::NoRole, None))
-    }
-
     async fn find_workload(&self, name: &ObjectName, trace: &mut Trace) -> Result<Option<Arc<Workload>>, DenyReason> {
         let Ok(client_id) = Uuid::try_parse(name.as_str()) else { return Ok(None) };
         match self.identities.workload(client_id).await {
@@ -362,57 +334,6 @@ impl Gate {
         }
         if authentic { Ok(Some(facts)) } else { Err(trace.deny("object", DenyReason::Tampered, None)) }
     }
-
-    async fn judge_policies(
-        &self,
-        ctx: &RequestContext,
-        ask: &Ask<'_>,
-        vault: &Vault,
-        judged: &mut Judged,
-        trace: &mut Trace,
-    ) -> Result<(), DenyReason> {
-        let attached: Vec<_> = vault.settings.policies.iter().filter(|a| a.state == AttachmentState::Enforce).collect();
-        if attached.is_empty() {
-            return Ok(());
-        }
-        let request = policy_request(ctx, ask, vault, judged.facts.as_deref());
-        let mut verdict = Ok(());
-        for attachment in attached {
-            let stage = format!("policy:{}", attachment.name);
-            let answer = self
-                .policies
-                .decide(attachment, std::slice::from_ref(&request))
-                .await
-                .and_then(|answers| answers.into_iter().next().ok_or(crate::policy::PolicyFailure::BadAnswer));
-            match answer {
-                Ok(answer) => {
-                    let denies = answer.effect == Effect::Deny;
-                    trace.0.push(Stage {
-                        stage,
-                        effect: if denies { StageEffect::Deny } else { StageEffect::Allow },
-                        reason: answer.reason_code.clone(),
-                        detail: Some(format!("{} {}", attachment.module, answer.sentence)),
-                        fuel: Some(answer.fuel),
-                    });
-                    if denies {
-                        verdict = Err(DenyReason::Policy {
-                            attachment: attachment.name.clone(),
-                            code: answer.reason_code,
-                            sentence: answer.sentence,
-                        });
-                        break;
-                    }
-                }
-                Err(failure) => {
-                    let reason = DenyReason::PolicyFailed { attachment: attachment.name.clone(), failure };
-                    verdict = Err(trace.deny(&stage, reason, Some(attachment.module.to_string())));
-                    break;
-                }
-            }
-        }
-        judged.input = Some(Box::new(request));
-        verdict
-    }
 }
 
 /// What Strongroom itself does at a first start, before anybody holds a role: a vault, identities
@@ -445,37 +366,4 @@ fn begin_record(ctx: &RequestContext, ask: &Ask<'_>) -> Record {
     record.object = ask.name.map(|n| n.as_str().to_owned());
     record.version = ask.version.map(|v| v.as_str().to_owned());
     record
-}
-
-/// What modules see: on a write the attributes as they would be, otherwise as they are.
-fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, vault: &Vault, facts: Option<&SecretFacts>) -> PolicyRequest {
-    let stored = facts.and_then(|f| f.version.as_ref()).map(|v| &v.attributes);
-    let proposed = ask.proposed.and_then(|proposed| proposed.over(stored));
-    let attributes = proposed.as_ref().or(stored);
-    let principal = &ctx.principal;
-    PolicyRequest {
-        principal: PolicyPrincipal {
-            issuer: principal.id.issuer.clone(),
-            subject: principal.id.subject.clone(),
-            kind: principal.kind.as_str().to_owned(),
-            groups: principal.groups.clone(),
-            claims: principal.claims.clone(),
-        },
-        connection: PolicyConnection {
-            client_address: ctx.client.to_canonical().to_string(),
-            listener: ctx.listener.to_owned(),
-        },
-        action: ask.action.data_action().to_owned(),
-        object: PolicyObject {
-            vault: vault.name.as_str().to_owned(),
-            kind: ask.kind.as_str().to_owned(),
-            name: ask.name.map(|n| n.as_str().to_owned()).unwrap_or_default(),
-            version: ask.version.map(|v| v.as_str().to_owned()),
-            tags: attributes.map(|a| a.tags.clone()).unwrap_or_default(),
-            enabled: attributes.map(|a| a.enabled),
-            not_before: attributes.and_then(|a| a.not_before),
-            expires: attributes.and_then(|a| a.expires),
-        },
-        time: ctx.seconds(),
-    }
 }

@@ -1,0 +1,55 @@
+//! `strongroom access-policy`.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{assignment::grantee, table};
+use crate::{
+    cli::{AccessPolicyCommand, Output},
+    client::{Client, at, base},
+};
+
+fn path(vault: &str) -> [&str; 5] {
+    ["api", "v1", "vaults", vault, "access-policies"]
+}
+
+pub(crate) async fn run(command: AccessPolicyCommand) -> anyhow::Result<()> {
+    match command {
+        AccessPolicyCommand::Set { vault, whom, secrets, connection } => {
+            let mut body = whom.required()?;
+            body.insert("permissions".to_owned(), json!({ "secrets": secrets }));
+            let base = base(&connection)?;
+            let client = Client::connect(&connection, &base).await?;
+            client.send(Method::PUT, at(&base, &path(&vault), &[])?, Some(serde_json::to_vec(&body)?)).await?;
+        }
+        AccessPolicyCommand::List { vault, output, connection } => {
+            let base = base(&connection)?;
+            let client = Client::connect(&connection, &base).await?;
+            let answer = client.send(Method::GET, at(&base, &path(&vault), &[])?, None).await?;
+            let policies = answer.get("value").and_then(Value::as_array).cloned().unwrap_or_default();
+            print(&policies, output);
+        }
+        AccessPolicyCommand::Remove { vault, whom, connection } => {
+            let whom = whom.required()?;
+            let query: Vec<_> = whom.iter().filter_map(|(name, text)| Some((name.as_str(), text.as_str()?))).collect();
+            let base = base(&connection)?;
+            let client = Client::connect(&connection, &base).await?;
+            client.send(Method::DELETE, at(&base, &path(&vault), &query)?, None).await?;
+        }
+    }
+    Ok(())
+}
+
+fn print(policies: &[Value], output: Output) {
+    if output == Output::Json {
+        println!("{}", Value::Array(policies.to_vec()));
+        return;
+    }
+    let mut table = table(&["GRANTEE", "SECRETS"]);
+    for policy in policies {
+        let secrets = policy.pointer("/permissions/secrets").and_then(Value::as_array);
+        let words: Vec<&str> = secrets.into_iter().flatten().filter_map(Value::as_str).collect();
+        table.add_row([policy.get("grantee").map(grantee).unwrap_or_default(), words.join(", ")]);
+    }
+    println!("{table}");
+}

@@ -1,0 +1,214 @@
+//! Use cases of access modes and access policies.
+//!
+//! Whoever changes what grants access to a vault gains nothing by it: nobody gives what they do not
+//! hold by role, nobody lifts their own restriction, and no change of mode leaves a vault in which
+//! nobody can be granted anything. Taking away is never refused; management stays with roles, so it
+//! can always be mended.
+
+use std::collections::BTreeSet;
+
+use super::{AdminError, Administration};
+use crate::{
+    access_policy::{AccessMode, AccessPolicy, MAX_ACCESS_POLICIES, SecretPermission, all_of_a_vault},
+    action::Action,
+    change::Change,
+    context::RequestContext,
+    decision::DenyReason,
+    gate::Ask,
+    grant::{Scope, Target},
+    names::{ObjectKind, VaultName},
+    policy::PolicyAttachment,
+    principal::Grantee,
+    vault::{Vault, VaultSettings},
+};
+
+/// How often a request is judged anew because its object changed meanwhile.
+const ATTEMPTS: usize = 4;
+
+impl Administration {
+    /// All access policies of a vault.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn list_access_policies(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+    ) -> Result<Vec<AccessPolicy>, AdminError> {
+        let case = self.admit(ctx, Ask::vault(Action::AccessPolicyRead, vault)).await?;
+        let Some(id) = case.vault.as_ref().map(|(vault, _)| vault.id) else {
+            return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
+        };
+        let found = self.grants.all_access_policies(id).await.map_err(AdminError::from).and_then(|all| {
+            let forged = |policy: &AccessPolicy| self.keyring.verify_access_policy(policy).is_err();
+            if all.iter().any(forged) { Err(AdminError::Tampered) } else { Ok(all) }
+        });
+        self.recorder.release(ctx, case.record, case.permit.hold(found)).await?
+    }
+
+    /// Gives somebody an access policy, in place of the one they have.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn put_access_policy(
+        &self,
+        ctx: &RequestContext,
+        name: &VaultName,
+        grantee: &Grantee,
+        secrets: &BTreeSet<SecretPermission>,
+    ) -> Result<AccessPolicy, AdminError> {
+        for _ in 0..ATTEMPTS {
+            let case = self.admit(ctx, Ask::vault(Action::AccessPolicyWrite, name)).await?;
+            let Some((vault, _)) = case.vault.clone() else {
+                return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
+            };
+            let all = self.grants.all_access_policies(vault.id).await?;
+            let before = all.iter().find(|policy| policy.grantee == *grantee);
+            if before.is_none() && all.len() >= MAX_ACCESS_POLICIES {
+                return Err(self.refuse(ctx, case, AdminError::TooManyAccessPolicies).await);
+            }
+            if let Err(why) = self.may_permit(ctx, &vault, grantee, secrets, before).await {
+                return Err(self.refuse(ctx, case, why).await);
+            }
+            let replaces = before.map(|policy| policy.revision);
+            let mut policy = AccessPolicy {
+                vault: vault.id,
+                grantee: grantee.clone(),
+                secrets: secrets.clone(),
+                revision: replaces.map_or(ctx.now, |revision| revision.saturating_add(1)),
+                tag: Vec::new(),
+            };
+            policy.tag = self.keyring.tag_access_policy(&policy)?;
+            let change = Change::PutAccessPolicy { policy: Box::new(policy.clone()), replaces };
+            if let Some(policy) = self.change(ctx, case, policy.revision, change, policy).await? {
+                return Ok(policy);
+            }
+        }
+        Err(AdminError::Contended)
+    }
+
+    /// Takes an access policy away.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn remove_access_policy(
+        &self,
+        ctx: &RequestContext,
+        name: &VaultName,
+        grantee: &Grantee,
+    ) -> Result<(), AdminError> {
+        for _ in 0..ATTEMPTS {
+            let case = self.admit(ctx, Ask::vault(Action::AccessPolicyWrite, name)).await?;
+            let Some((vault, _)) = case.vault.clone() else {
+                return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
+            };
+            let all = self.grants.all_access_policies(vault.id).await?;
+            let Some(policy) = all.into_iter().find(|policy| policy.grantee == *grantee) else {
+                return Err(self.refuse(ctx, case, AdminError::AccessPolicyNotFound).await);
+            };
+            let after = policy.revision.saturating_add(1);
+            let change = Change::RemoveAccessPolicy(Box::new(policy));
+            if let Some(done) = self.change(ctx, case, after, change, ()).await? {
+                return Ok(done);
+            }
+        }
+        Err(AdminError::Contended)
+    }
+
+    async fn may_permit(
+        &self,
+        ctx: &RequestContext,
+        vault: &Vault,
+        grantee: &Grantee,
+        secrets: &BTreeSet<SecretPermission>,
+        before: Option<&AccessPolicy>,
+    ) -> Result<(), AdminError> {
+        let scope = Scope::Vault { vault: vault.id };
+        let had = |permission: &SecretPermission| {
+            before.is_some_and(|b| b.secrets.contains(permission) && self.keyring.verify_access_policy(b).is_ok())
+        };
+        for permission in secrets.iter().filter(|permission| !had(permission)) {
+            if !self.holds(ctx, permission.as_permissions(), scope.target(), None).await? {
+                return Err(AdminError::PermitsMoreThanHeld);
+            }
+            if vault.settings.access_mode.asks_access_policies() && grantee.covers(&ctx.principal) {
+                return Err(AdminError::LiftsOwnRestriction);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a new vault may have these settings: its maker must hold what modules could grant.
+    pub(super) async fn may_begin_with(&self, ctx: &RequestContext, after: &VaultSettings) -> Result<(), AdminError> {
+        let bootstrap = crate::gate::may_bootstrap(ctx, Action::VaultCreate);
+        if after.access_mode == AccessMode::Modules
+            && !bootstrap
+            && !self.holds(ctx, all_of_a_vault(), Scope::Server.target(), None).await?
+        {
+            return Err(AdminError::AuthorityNotHeld);
+        }
+        Ok(())
+    }
+
+    /// Whether a vault's settings may change so, as far as they say what grants access to it.
+    pub(super) async fn may_change_access(
+        &self,
+        ctx: &RequestContext,
+        vault: &Vault,
+        after: &VaultSettings,
+    ) -> Result<(), AdminError> {
+        let before = &vault.settings;
+        let authorities =
+            |settings: &VaultSettings| -> Vec<PolicyAttachment> { settings.authorities().cloned().collect() };
+        let same_mode = before.access_mode == after.access_mode;
+        if after.access_mode == AccessMode::Modules && !(same_mode && authorities(before) == authorities(after)) {
+            let scope = Scope::Vault { vault: vault.id };
+            if !self.holds(ctx, all_of_a_vault(), scope.target(), None).await? {
+                return Err(AdminError::AuthorityNotHeld);
+            }
+        }
+        if same_mode {
+            return Ok(());
+        }
+        let nobody = match after.access_mode {
+            AccessMode::Rbac => false,
+            AccessMode::Modules => after.authorities().next().is_none(),
+            AccessMode::AccessPolicy | AccessMode::Layered => {
+                self.grants.all_access_policies(vault.id).await?.iter().all(|policy| policy.secrets.is_empty())
+            }
+        };
+        if nobody {
+            return Err(AdminError::LocksEverybodyOut);
+        }
+        self.gains_nothing(ctx, vault, after.access_mode).await
+    }
+
+    /// Whether the caller may do no more with what is in the vault once it has another access mode.
+    /// What modules would say is not known beforehand, so leaving `modules` gains whatever is granted.
+    async fn gains_nothing(&self, ctx: &RequestContext, vault: &Vault, mode: AccessMode) -> Result<(), AdminError> {
+        if mode == AccessMode::Modules {
+            return Ok(());
+        }
+        let assignments = self.grants.assignments(&ctx.principal).await?;
+        let own_objects = assignments.iter().filter_map(|assignment| match &assignment.scope {
+            Scope::Object { vault: id, kind, name } if *id == vault.id => {
+                Some(Target { vault: Some(*id), kind: *kind, name: Some(name) })
+            }
+            _ => None,
+        });
+        let everything = Target { vault: Some(vault.id), kind: ObjectKind::Secret, name: None };
+        let denied = |reason: DenyReason| match reason {
+            DenyReason::Tampered => AdminError::Tampered,
+            _ => AdminError::Unavailable,
+        };
+        for target in std::iter::once(everything).chain(own_objects) {
+            for action in Action::ALL.iter().copied().filter(|action| action.is_data()) {
+                let would = async |mode| self.gate.grants_would_allow(ctx, action, target, vault, mode).await;
+                if would(mode).await.map_err(denied)? && !would(vault.settings.access_mode).await.map_err(denied)? {
+                    return Err(AdminError::LiftsOwnRestriction);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! The grants stage: role assignments and access policies, by the vault's access mode.
+
+use super::{Ask, Gate, Judged, Trace, may_bootstrap, unreadable};
+use crate::{
+    access_policy::AccessMode, action::Action, context::RequestContext, decision::DenyReason, grant::Target,
+    vault::Vault,
+};
+
+impl Gate {
+    pub(super) async fn judge_grants(
+        &self,
+        ctx: &RequestContext,
+        ask: &Ask<'_>,
+        judged: &Judged,
+        trace: &mut Trace,
+    ) -> Result<(), DenyReason> {
+        if may_bootstrap(ctx, ask.action) {
+            trace.allow("grants", "system", None);
+            return Ok(());
+        }
+        let vault = judged.vault.as_ref().map(|(vault, _)| &**vault);
+        let target = Target { vault: vault.map(|vault| vault.id), kind: ask.kind, name: ask.name };
+        let mode = mode_for(ask.action, vault);
+        if mode.asks_roles() {
+            self.judge_roles(ctx, ask.action, target, trace).await?;
+        }
+        if let Some(vault) = vault.filter(|_| mode.asks_access_policies()) {
+            self.judge_access_policies(ctx, ask.action, vault, trace).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether grants alone would allow an action in a vault if it had this access mode. In `modules`
+    /// nothing is granted before a module says so.
+    pub(crate) async fn grants_would_allow(
+        &self,
+        ctx: &RequestContext,
+        action: Action,
+        target: Target<'_>,
+        vault: &Vault,
+        mode: AccessMode,
+    ) -> Result<bool, DenyReason> {
+        let mut unused = Trace(Vec::new());
+        let mut allowed = mode != AccessMode::Modules;
+        if allowed && mode.asks_roles() {
+            allowed &= granted(self.judge_roles(ctx, action, target, &mut unused).await)?;
+        }
+        if allowed && mode.asks_access_policies() {
+            allowed &= granted(self.judge_access_policies(ctx, action, vault, &mut unused).await)?;
+        }
+        Ok(allowed)
+    }
+
+    async fn judge_roles(
+        &self,
+        ctx: &RequestContext,
+        action: Action,
+        target: Target<'_>,
+        trace: &mut Trace,
+    ) -> Result<(), DenyReason> {
+        let assignments = match self.grants.assignments(&ctx.principal).await {
+            Ok(assignments) => assignments,
+            Err(error) => {
+                tracing::error!(%error, "the gate could not read assignments");
+                return Err(trace.deny("grants", unreadable(&error), None));
+            }
+        };
+        let allowing = assignments.iter().filter(|a| a.role.allows(action));
+        for assignment in allowing.filter(|a| a.concerns(&ctx.principal, target, ctx.now)) {
+            if self.keyring.verify_assignment(assignment).is_ok() {
+                trace.allow("grants", assignment.role.name(), Some(assignment.id.to_string()));
+                return Ok(());
+            }
+            tracing::error!(assignment = %assignment.id, "an assignment fails its authentication and is ignored");
+        }
+        Err(trace.deny("grants", DenyReason::NoRole, None))
+    }
+
+    async fn judge_access_policies(
+        &self,
+        ctx: &RequestContext,
+        action: Action,
+        vault: &Vault,
+        trace: &mut Trace,
+    ) -> Result<(), DenyReason> {
+        const STAGE: &str = "access-policy";
+        let policies = match self.grants.access_policies(vault.id, &ctx.principal).await {
+            Ok(policies) => policies,
+            Err(error) => {
+                tracing::error!(%error, "the gate could not read access policies");
+                return Err(trace.deny(STAGE, unreadable(&error), None));
+            }
+        };
+        let concerns = |p: &&crate::access_policy::AccessPolicy| {
+            p.vault == vault.id && p.grantee.covers(&ctx.principal) && p.allows(action)
+        };
+        for policy in policies.iter().filter(concerns) {
+            if self.keyring.verify_access_policy(policy).is_ok() {
+                trace.allow(STAGE, policy.grantee.sort(), Some(format!("revision {}", policy.revision)));
+                return Ok(());
+            }
+            tracing::error!(vault = %vault.name, "an access policy fails its authentication and is ignored");
+        }
+        Err(trace.deny(STAGE, DenyReason::NoAccessPolicy, None))
+    }
+}
+
+/// Only what is in a vault follows the vault's access mode; management is by roles alone.
+pub(super) fn mode_for(action: Action, vault: Option<&Vault>) -> AccessMode {
+    vault.filter(|_| action.is_data()).map_or(AccessMode::Rbac, |vault| vault.settings.access_mode)
+}
+
+/// A missing grant is an answer; anything else that denies is a failure to find out.
+fn granted(verdict: Result<(), DenyReason>) -> Result<bool, DenyReason> {
+    match verdict {
+        Ok(()) => Ok(true),
+        Err(DenyReason::NoRole | DenyReason::NoAccessPolicy) => Ok(false),
+        Err(other) => Err(other),
+    }
+}

@@ -1,0 +1,250 @@
+//! What grants access to a vault: its access mode, its access policies, its modules with authority,
+//! and that nobody gains by changing them.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use strongroom_domain::{
+    access_policy::{AccessMode, SecretPermission},
+    action::Action,
+    admin::AdminError,
+    decision::DenyReason,
+    gate::{Ask, Judgement},
+    grant::Scope,
+    names::VaultName,
+    policy::{AttachmentState, Effect, ModuleDigest, PolicyAttachment},
+    principal::{Grantee, Principal},
+    role::Role,
+    test_support::{
+        Verdict, open,
+        world::{PEOPLE, World, name, person, principal},
+    },
+    vault::{Vault, VaultSettings, VaultUpdate},
+};
+
+fn of(who: &Principal) -> Grantee {
+    Grantee::Principal { id: who.id.clone() }
+}
+
+fn demo() -> VaultName {
+    VaultName::parse("demo").unwrap()
+}
+
+fn only(permissions: &[SecretPermission]) -> BTreeSet<SecretPermission> {
+    permissions.iter().copied().collect()
+}
+
+fn authority() -> PolicyAttachment {
+    PolicyAttachment {
+        name: "decider".to_owned(),
+        module: ModuleDigest([7; 32]),
+        settings: "{}".to_owned(),
+        state: AttachmentState::Enforce,
+        authority: true,
+    }
+}
+
+/// Olga owns the installation; Connie configures vaults and sees nothing of what is in them.
+struct Scene {
+    world: World,
+    olga: Arc<Principal>,
+    connie: Arc<Principal>,
+    vault: Arc<Vault>,
+}
+
+fn scene(mode: AccessMode) -> Scene {
+    let (world, olga, connie) = (World::start().unwrap(), person("olga"), person("connie"));
+    let settings = VaultSettings { access_mode: mode, policies: vec![authority()], ..VaultSettings::default() };
+    let vault = world.put_vault(&demo(), settings).unwrap();
+    world.put_grant(of(&olga), Role::Owner, Scope::Server).unwrap();
+    world.put_grant(of(&connie), Role::Contributor, Scope::Server).unwrap();
+    world.policies.answer("decider", Verdict::Says(Effect::Abstain));
+    Scene { world, olga, connie, vault }
+}
+
+impl Scene {
+    async fn may(&self, who: &Arc<Principal>, action: Action) -> Result<(), DenyReason> {
+        let (vault, db) = (demo(), name("db").unwrap());
+        match self.world.gate.judge(&self.world.request(who), &Ask::secret(action, &vault, &db)).await {
+            Judgement::Permitted(_) => Ok(()),
+            Judgement::Denied(_, denial) => Err(open(denial).reason),
+        }
+    }
+
+    async fn give(&self, by: &Arc<Principal>, to: &Grantee, secrets: &[SecretPermission]) -> Result<(), AdminError> {
+        let given = self.world.admin.put_access_policy(&self.world.request(by), &demo(), to, &only(secrets)).await;
+        given.map(|_| ())
+    }
+
+    async fn switch(&self, by: &Arc<Principal>, mode: AccessMode) -> Result<(), AdminError> {
+        let update = VaultUpdate { access_mode: Some(mode), ..VaultUpdate::default() };
+        self.world.admin.update_vault(&self.world.request(by), &demo(), None, &update).await.map(|_| ())
+    }
+}
+
+#[tokio::test]
+async fn each_mode_asks_what_it_says() {
+    use DenyReason::{NoAccessPolicy, NoAuthority, NoRole};
+    for mode in AccessMode::ALL {
+        let s = scene(mode);
+        let in_vault = Scope::Vault { vault: s.vault.id };
+        let (neither, role, policy, both) = (person("neither"), person("role"), person("policy"), person("both"));
+        for who in [&role, &both] {
+            s.world.put_grant(of(who), Role::SecretsUser, in_vault.clone()).unwrap();
+        }
+        for who in [&policy, &both] {
+            s.give(&s.olga, &of(who), &[SecretPermission::Get]).await.unwrap();
+        }
+        let asked = [
+            s.may(&neither, Action::SecretGet).await,
+            s.may(&role, Action::SecretGet).await,
+            s.may(&policy, Action::SecretGet).await,
+            s.may(&both, Action::SecretGet).await,
+            s.may(&both, Action::SecretDelete).await,
+        ];
+        let expected = match mode {
+            AccessMode::Rbac => [Err(NoRole), Ok(()), Err(NoRole), Ok(()), Err(NoRole)],
+            AccessMode::AccessPolicy => [Err(NoAccessPolicy), Err(NoAccessPolicy), Ok(()), Ok(()), Err(NoAccessPolicy)],
+            AccessMode::Layered => [Err(NoRole), Err(NoAccessPolicy), Err(NoRole), Ok(()), Err(NoRole)],
+            AccessMode::Modules => [NoAuthority, NoAuthority, NoAuthority, NoAuthority, NoAuthority].map(Err),
+        };
+        assert_eq!(asked, expected, "{mode:?}");
+        // Management is by roles in every mode.
+        assert_eq!(s.may(&s.connie, Action::AccessPolicyWrite).await, Ok(()), "{mode:?}");
+        assert_eq!(s.may(&policy, Action::VaultRead).await, Err(NoRole), "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn in_modules_one_with_authority_must_allow_and_none_may_deny() {
+    let guard = |name: &str, authority| PolicyAttachment { name: name.to_owned(), authority, ..self::authority() };
+    let (yes, no, none) = (Verdict::Says(Effect::Allow), Verdict::Says(Effect::Deny), Verdict::Says(Effect::Abstain));
+    for (decider, advisor, allowed) in [
+        (yes, none, true),
+        (yes, yes, true),
+        (yes, no, false),
+        (none, yes, false),
+        (none, none, false),
+        (no, yes, false),
+        (Verdict::SaysNothing, yes, false),
+    ] {
+        let s = scene(AccessMode::Modules);
+        let policies = vec![guard("decider", true), guard("advisor", false)];
+        let settings = VaultSettings { policies, ..s.vault.settings.clone() };
+        s.world.put_vault(&demo(), settings).unwrap();
+        s.world.policies.answer("decider", decider);
+        s.world.policies.answer("advisor", advisor);
+        let judged = s.may(&person("anybody"), Action::SecretGet).await;
+        assert_eq!(judged.is_ok(), allowed, "{decider:?} {advisor:?} {judged:?}");
+    }
+    let s = scene(AccessMode::Modules);
+    let off = PolicyAttachment { state: AttachmentState::Off, ..authority() };
+    let settings = VaultSettings { policies: vec![off], ..s.vault.settings.clone() };
+    s.world.put_vault(&demo(), settings).unwrap();
+    s.world.policies.answer("decider", yes);
+    assert_eq!(s.may(&s.olga, Action::SecretGet).await, Err(DenyReason::NoAuthority), "off is off");
+}
+
+#[tokio::test]
+async fn an_access_policy_counts_for_its_group_in_its_vault_while_it_is_there() {
+    let s = scene(AccessMode::AccessPolicy);
+    let ops = Grantee::Group { issuer: PEOPLE.to_owned(), group: "ops".to_owned() };
+    let member = principal(PEOPLE, "ada", s.olga.kind, &["ops"]);
+    s.give(&s.olga, &ops, &[SecretPermission::Get, SecretPermission::List]).await.unwrap();
+    assert_eq!(s.may(&member, Action::SecretGet).await, Ok(()));
+    assert_eq!(s.may(&person("ada"), Action::SecretGet).await, Err(DenyReason::NoAccessPolicy));
+    assert_eq!(s.world.admin.list_access_policies(&s.world.request(&s.connie), &demo()).await.unwrap().len(), 1);
+    s.give(&s.olga, &ops, &[SecretPermission::List]).await.unwrap();
+    assert_eq!(s.may(&member, Action::SecretGet).await, Err(DenyReason::NoAccessPolicy), "the new one replaces");
+    assert_eq!(s.may(&member, Action::SecretListVersions).await, Ok(()));
+    // Carried into another vault, or edited, it counts for nothing.
+    let untouched = s.world.store.image();
+    s.world.store.meddle(|image| {
+        image.access_policies.values_mut().for_each(|policy| policy.secrets = only(&SecretPermission::ALL));
+    });
+    assert_eq!(s.may(&member, Action::SecretListVersions).await, Err(DenyReason::NoAccessPolicy));
+    s.world.store.meddle(|image| *image = untouched);
+    s.world.admin.remove_access_policy(&s.world.request(&s.connie), &demo(), &ops).await.unwrap();
+    assert_eq!(s.may(&member, Action::SecretListVersions).await, Err(DenyReason::NoAccessPolicy));
+    let gone = s.world.admin.remove_access_policy(&s.world.request(&s.connie), &demo(), &ops).await;
+    assert!(matches!(gone, Err(AdminError::AccessPolicyNotFound)));
+}
+
+#[tokio::test]
+async fn nobody_gives_permissions_that_they_do_not_hold_by_role() {
+    let s = scene(AccessMode::Rbac);
+    let eve = of(&person("eve"));
+    assert!(matches!(s.give(&s.connie, &eve, &[SecretPermission::Get]).await, Err(AdminError::PermitsMoreThanHeld)));
+    assert!(s.give(&s.connie, &eve, &[]).await.is_ok(), "an empty one gives nothing");
+    s.give(&s.olga, &eve, &[SecretPermission::Get]).await.unwrap();
+    assert!(s.give(&s.connie, &eve, &[SecretPermission::Get]).await.is_ok(), "what is there already may stay");
+    let more = [SecretPermission::Get, SecretPermission::Purge];
+    assert!(matches!(s.give(&s.connie, &eve, &more).await, Err(AdminError::PermitsMoreThanHeld)));
+    assert!(matches!(s.give(&person("eve"), &eve, &more).await, Err(AdminError::Denied(_))));
+}
+
+#[tokio::test]
+async fn nobody_lifts_their_own_restriction() {
+    // Olga holds every role, and is bound by the access policies all the same.
+    for mode in [AccessMode::Layered, AccessMode::AccessPolicy] {
+        let s = scene(mode);
+        s.give(&s.olga, &of(&person("ada")), &[SecretPermission::Get]).await.unwrap();
+        assert!(matches!(s.switch(&s.olga, AccessMode::Rbac).await, Err(AdminError::LiftsOwnRestriction)));
+        let own = s.give(&s.olga, &of(&s.olga), &[SecretPermission::Get]).await;
+        assert!(matches!(own, Err(AdminError::LiftsOwnRestriction)));
+        // Somebody whom it gives nothing may.
+        assert!(s.switch(&s.connie, AccessMode::Rbac).await.is_ok());
+        assert_eq!(s.may(&s.olga, Action::SecretGet).await, Ok(()));
+    }
+    // What modules would say is not known, so leaving them gains whatever is granted.
+    let s = scene(AccessMode::Modules);
+    assert!(matches!(s.switch(&s.olga, AccessMode::Rbac).await, Err(AdminError::LiftsOwnRestriction)));
+    assert!(s.switch(&s.connie, AccessMode::Rbac).await.is_ok());
+    // An access policy that slept wakes with the mode.
+    let s = scene(AccessMode::Rbac);
+    s.give(&s.olga, &of(&s.connie), &[SecretPermission::Get]).await.unwrap();
+    assert!(matches!(s.switch(&s.connie, AccessMode::AccessPolicy).await, Err(AdminError::LiftsOwnRestriction)));
+    assert!(s.switch(&s.connie, AccessMode::Layered).await.is_ok(), "she has no role for it");
+}
+
+#[tokio::test]
+async fn no_change_of_mode_locks_everybody_out() {
+    let s = scene(AccessMode::Rbac);
+    for mode in [AccessMode::AccessPolicy, AccessMode::Layered] {
+        assert!(matches!(s.switch(&s.olga, mode).await, Err(AdminError::LocksEverybodyOut)), "{mode:?}");
+    }
+    s.give(&s.olga, &of(&person("ada")), &[SecretPermission::Get]).await.unwrap();
+    assert!(s.switch(&s.olga, AccessMode::Layered).await.is_ok());
+    let s = scene(AccessMode::Rbac);
+    let guard = PolicyAttachment { authority: false, ..authority() };
+    let update = VaultUpdate { policies: Some(vec![guard]), ..VaultUpdate::default() };
+    s.world.admin.update_vault(&s.world.request(&s.olga), &demo(), None, &update).await.unwrap();
+    assert!(matches!(s.switch(&s.olga, AccessMode::Modules).await, Err(AdminError::LocksEverybodyOut)));
+}
+
+#[tokio::test]
+async fn who_does_not_hold_everything_in_a_vault_does_not_let_modules_grant() {
+    let s = scene(AccessMode::Rbac);
+    assert!(matches!(s.switch(&s.connie, AccessMode::Modules).await, Err(AdminError::AuthorityNotHeld)));
+    assert!(s.switch(&s.olga, AccessMode::Modules).await.is_ok());
+    // Nor change the settings by which one grants, nor begin a vault so.
+    let other = PolicyAttachment { settings: r#"{"a":1}"#.to_owned(), ..authority() };
+    let update = VaultUpdate { policies: Some(vec![other]), ..VaultUpdate::default() };
+    let by = |who: &Arc<Principal>| s.world.request(who);
+    let changed = s.world.admin.update_vault(&by(&s.connie), &demo(), None, &update).await;
+    assert!(matches!(changed, Err(AdminError::AuthorityNotHeld)));
+    let settings =
+        VaultSettings { access_mode: AccessMode::Modules, policies: vec![authority()], ..Default::default() };
+    let second = VaultName::parse("second").unwrap();
+    let made = s.world.admin.create_vault(&by(&s.connie), &second, settings.clone()).await;
+    assert!(matches!(made, Err(AdminError::AuthorityNotHeld)));
+    assert!(s.world.admin.create_vault(&by(&s.olga), &second, settings).await.is_ok());
+}
+
+/// Rows written before there were access modes and authorities keep their form, and so their tag.
+#[test]
+fn usual_settings_look_as_before() {
+    let text = serde_json::to_string(&VaultSettings::default()).unwrap();
+    assert!(!text.contains("access_mode"), "{text}");
+    let guard = PolicyAttachment { authority: false, ..authority() };
+    assert!(!serde_json::to_string(&guard).unwrap().contains("authority"));
+}

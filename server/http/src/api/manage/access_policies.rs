@@ -1,0 +1,101 @@
+//! `/api/v1/vaults/{vault}/access-policies`: one for each grantee, who is named in body or query.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use strongroom_domain::{
+    access_policy::{AccessPolicy, SecretPermission},
+    principal::Grantee,
+};
+use uuid::Uuid;
+
+use super::{List, grantee::Whom, vault_name};
+use crate::{
+    api::wire,
+    edge::Call,
+    message::{Request, Response},
+    problem::Problem,
+    services::Services,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PutAccessPolicy {
+    #[serde(default)]
+    issuer: Option<String>,
+    #[serde(default)]
+    subject: Option<String>,
+    #[serde(default)]
+    group: Option<String>,
+    #[serde(default)]
+    client_id: Option<Uuid>,
+    permissions: Given,
+}
+
+/// Permissions by kind of object, in Azure's words; `all` stands for every one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    secrets: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    secrets: &'a BTreeSet<SecretPermission>,
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    grantee: &'a Grantee,
+    permissions: Shown<'a>,
+}
+
+impl<'a> View<'a> {
+    fn of(policy: &'a AccessPolicy) -> Self {
+        Self { grantee: &policy.grantee, permissions: Shown { secrets: &policy.secrets } }
+    }
+}
+
+fn permissions(given: &[String]) -> Result<BTreeSet<SecretPermission>, Problem> {
+    let mut permissions = BTreeSet::new();
+    for text in given {
+        let text = text.to_ascii_lowercase();
+        if text == "all" {
+            permissions.extend(SecretPermission::ALL);
+            continue;
+        }
+        let named =
+            SecretPermission::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(&text));
+        permissions.insert(named.map_err(|_| {
+            Problem::bad_parameter(
+                "A permission on secrets is get, list, set, delete, recover, backup, restore, purge or all.",
+            )
+        })?);
+    }
+    Ok(permissions)
+}
+
+/// GET: all of a vault.
+pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let vault = vault_name(call.parameter(0))?;
+    let policies = services.admin.list_access_policies(&call.ctx, &vault).await?;
+    Ok(Response::json(200, &List { value: policies.iter().map(View::of).collect() }))
+}
+
+/// PUT: in place of the one that the grantee has.
+pub(crate) async fn put(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let vault = vault_name(call.parameter(0))?;
+    let PutAccessPolicy { issuer, subject, group, client_id, permissions: given } = wire::body(request)?;
+    let grantee = Whom { issuer, subject, group, client_id }.grantee(services)?;
+    let secrets = permissions(&given.secrets)?;
+    let policy = services.admin.put_access_policy(&call.ctx, &vault, &grantee, &secrets).await?;
+    Ok(Response::json(200, &View::of(&policy)))
+}
+
+/// DELETE: the one of the grantee in the query.
+pub(crate) async fn remove(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let vault = vault_name(call.parameter(0))?;
+    let grantee = Whom::of_query(request)?.unwrap_or_default().grantee(services)?;
+    services.admin.remove_access_policy(&call.ctx, &vault, &grantee).await?;
+    Ok(Response::empty(204))
+}
