@@ -109,7 +109,24 @@ pub enum RootKeyError {
     /// No key could be drawn.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// What a credential or the environment gives is not a key.
+    #[error(
+        "the {0} holds no root key: neither the text of a key file nor 32 bytes in base64 (`strongroom seal generate` makes one)"
+    )]
+    NotAKey(&'static str),
+    /// The passphrase is too short to be guessed with effort.
+    #[error("the passphrase has {0} characters; at least {MIN_PASSPHRASE} are needed")]
+    WeakPassphrase(usize),
+    /// What is stored for deriving a key from the passphrase cannot be used.
+    #[error("the parameters for deriving the root key from the passphrase are not usable: {0}")]
+    Parameters(&'static str),
+    /// Deriving failed, for want of memory.
+    #[error("the root key cannot be derived from the passphrase: {0}")]
+    Derivation(String),
 }
+
+/// Shortest passphrase, in characters.
+pub(crate) const MIN_PASSPHRASE: usize = 16;
 
 /// Reads and checks a key file.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<[u8; 32]>, RootKeyError> {
@@ -119,6 +136,36 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<[u8; 32]>, RootKeyError> {
     let mut text = Zeroizing::new(Vec::with_capacity(READ_LIMIT as usize + 64));
     (&mut file).take(READ_LIMIT).read_to_end(&mut text).map_err(io_error("read", path))?;
     parse(&text, length, path)
+}
+
+/// Reads a credential that the service manager put there: private to a user that is this one or root. The
+/// group bits may show a mask of access control, so they are not judged.
+pub(crate) fn read_credential(path: &Path) -> Result<Zeroizing<Vec<u8>>, RootKeyError> {
+    let named = look(path)?;
+    let (mode, owner, user) = (named.mode() & 0o7777, named.uid(), effective_user());
+    if owner != user && owner != 0 {
+        return Err(RootKeyError::Owner { path: path.to_owned(), owner, user });
+    }
+    if mode & 0o027 != 0 {
+        return Err(RootKeyError::Permissions { path: path.to_owned(), mode });
+    }
+    let mut file = same(File::open(path).map_err(io_error("read", path))?, &named, path)?;
+    let mut text = Zeroizing::new(Vec::with_capacity(READ_LIMIT as usize + 64));
+    (&mut file).take(READ_LIMIT).read_to_end(&mut text).map_err(io_error("read", path))?;
+    Ok(text)
+}
+
+/// Reads a key that is given as text: the content of a key file, or its second line alone.
+pub(crate) fn from_text(text: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+    let text = text.trim_ascii();
+    if let Some(body) = text.strip_prefix(HEADER.as_bytes()) {
+        let mut lines = Zeroizing::new(Vec::with_capacity(FILE_LEN));
+        lines.extend_from_slice(body.trim_ascii_start());
+        lines.push(b'\n');
+        return decode(&lines);
+    }
+    let mut key = Zeroizing::new([0u8; 32]);
+    (text.len() == ENCODED_LEN && matches!(STANDARD.decode_slice(text, key.as_mut_slice()), Ok(32))).then_some(key)
 }
 
 /// Writes a new key file and makes it durable, directory entry included.
@@ -148,6 +195,17 @@ pub(crate) fn create(path: &Path, key: &[u8; 32]) -> Result<(), RootKeyError> {
 }
 
 fn open_private(path: &Path) -> Result<File, RootKeyError> {
+    let named = look(path)?;
+    check_permissions(&named, path)?;
+    check_directory(path)?;
+    let file = same(File::open(path).map_err(io_error("read", path))?, &named, path)?;
+    check_permissions(&metadata(&file, path)?, path)?;
+    Ok(file)
+}
+
+/// What stands at the path itself: a regular file, or an error. Before opening, because opening a pipe would
+/// wait for a writer.
+fn look(path: &Path) -> Result<fs::Metadata, RootKeyError> {
     let named = fs::symlink_metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => RootKeyError::NotFound(path.to_owned()),
         _ => io_error("read", path)(error),
@@ -155,20 +213,17 @@ fn open_private(path: &Path) -> Result<File, RootKeyError> {
     if named.is_symlink() {
         return Err(RootKeyError::SymbolicLink(path.to_owned()));
     }
-    // Before opening: opening a pipe would wait for a writer.
-    if !named.is_file() {
-        return Err(RootKeyError::NotAFile(path.to_owned()));
-    }
-    check_permissions(&named, path)?;
-    check_directory(path)?;
-    let file = File::open(path).map_err(io_error("read", path))?;
+    if named.is_file() { Ok(named) } else { Err(RootKeyError::NotAFile(path.to_owned())) }
+}
+
+/// What was checked by name must be what was opened, not a link put in its place meanwhile.
+fn same(file: File, named: &fs::Metadata, path: &Path) -> Result<File, RootKeyError> {
     let opened = metadata(&file, path)?;
-    // What was checked by name must be what was opened, not a link put in its place meanwhile.
-    if (opened.dev(), opened.ino()) != (named.dev(), named.ino()) {
-        return Err(RootKeyError::Exchanged(path.to_owned()));
+    if (opened.dev(), opened.ino()) == (named.dev(), named.ino()) {
+        Ok(file)
+    } else {
+        Err(RootKeyError::Exchanged(path.to_owned()))
     }
-    check_permissions(&opened, path)?;
-    Ok(file)
 }
 
 fn check_permissions(metadata: &fs::Metadata, path: &Path) -> Result<(), RootKeyError> {

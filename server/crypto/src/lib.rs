@@ -3,13 +3,12 @@
 //! # The key hierarchy
 //!
 //! ```text
-//! root key (a file; 32 bytes)
+//! root key (32 bytes, from a provider: file, passphrase, credential, environment)
 //!   ├─ vault key            one per vault, stored wrapped by a key derived from the root key
 //!   │    ├─ data key        one per stored version, stored wrapped by a key derived from the vault key
 //!   │    │    └─ value      AES-256-GCM
 //!   │    └─ MAC keys        HKDF, one per purpose: metadata that is judged
-//!   ├─ blobs                signing keys at rest
-//!   └─ MAC keys             HKDF, one per purpose: control rows, client secrets
+//!   └─ blobs                signing keys and the installation's MAC keys (control rows, client secrets)
 //! ```
 //!
 //! Every ciphertext names its place (installation, vault, kind, name, version, data-key id, row
@@ -18,7 +17,7 @@
 //!
 //! # What this crate never does
 //!
-//! - No input or output, except reading and creating the root key file.
+//! - No input or output, except reading and creating the root key file and reading a credential.
 //! - No clock: every moment is an argument. No hidden randomness where the caller can supply it:
 //!   keys and nonces come from [`Entropy`] (only the per-signature nonce of ECDSA is drawn by AWS-LC).
 //! - No knowledge of HTTP, SQL, principals or permissions.
@@ -32,6 +31,7 @@ pub mod entropy;
 pub mod envelope;
 pub mod mac;
 pub mod merkle;
+pub mod provider;
 pub mod root;
 pub mod secret;
 pub mod sign;
@@ -56,6 +56,7 @@ pub use envelope::{
     MAX_PLAINTEXT_LEN, OpenError, Place, PlaceParts, ROW_FORMAT, SealError, SealedValue, VaultKey, WrappedKey,
 };
 pub use mac::MacKey;
+pub use provider::{FileProvider, GivenProvider, PassphraseProvider, RootKeyProvider};
 pub use root::{RootKey, RootKeyError};
 pub use secret::{NotUtf8, Plaintext, SecretText};
 pub use sign::{AuditSigner, PublicJwk, SignerError, TokenSigner, verify_audit_signature};

@@ -7,11 +7,36 @@ use aws_lc_rs::hmac;
 use subtle::ConstantTimeEq;
 
 use crate::canonical::length_prefix;
+use crate::entropy::{Entropy, EntropyError};
+use crate::envelope::OpenError;
+use crate::secret::Plaintext;
 
 /// A key for one purpose, made by [`crate::RootKey::mac_key`] or [`crate::VaultKey::mac_key`].
 pub struct MacKey(hmac::Key);
 
+/// Bytes of the secret of a MAC key.
+const SECRET_LEN: usize = 32;
+
 impl MacKey {
+    /// Draws the secret of a new key, to be sealed and kept.
+    ///
+    /// # Errors
+    /// [`EntropyError`] when no randomness is available.
+    pub fn generate_secret(entropy: &dyn Entropy) -> Result<Plaintext, EntropyError> {
+        let mut secret = vec![0u8; SECRET_LEN];
+        entropy.fill(&mut secret)?;
+        Ok(Plaintext::new(secret))
+    }
+
+    /// The key of a secret that was kept.
+    ///
+    /// # Errors
+    /// [`OpenError::Tampered`] when it has another length.
+    pub fn from_kept(secret: &Plaintext) -> Result<Self, OpenError> {
+        let secret = <&[u8; SECRET_LEN]>::try_from(secret.expose()).map_err(|_| OpenError::Tampered)?;
+        Ok(Self::from_secret(secret))
+    }
+
     pub(crate) fn from_secret(secret: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }

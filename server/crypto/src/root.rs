@@ -1,6 +1,7 @@
 //! The root key: the one secret that is not in the database.
 //!
-//! Everything it protects is protected by a key derived from it for that use. Must never be stored
+//! Comes from a [`crate::RootKeyProvider`]. Everything it protects is protected by a key derived from it
+//! for that use. Must never be stored
 //! beside what it protects, printed, or used directly as an encryption key.
 
 use std::path::Path;
@@ -98,6 +99,18 @@ impl RootKey {
     #[must_use]
     pub fn mac_key(&self, purpose: &'static str, installation: &[u8; 16]) -> MacKey {
         MacKey::from_secret(&self.derive("strongroom/v1/root-key/mac", &[purpose.as_bytes(), installation]))
+    }
+
+    /// The secret of [`RootKey::mac_key`], to be kept as a key of its own: what an installation from
+    /// the time when its keys were derived needs once, before its root key can change.
+    #[must_use]
+    pub fn mac_secret(&self, purpose: &'static str, installation: &[u8; 16]) -> Plaintext {
+        let secret = self.derive("strongroom/v1/root-key/mac", &[purpose.as_bytes(), installation]);
+        Plaintext::from_slice(secret.as_slice())
+    }
+
+    pub(crate) fn from_zeroizing(secret: Zeroizing<[u8; 32]>) -> Self {
+        Self(secret)
     }
 
     #[cfg(test)]
