@@ -17,6 +17,7 @@ mod m0003_identities;
 mod m0004_audit;
 mod m0007_used_assertions;
 mod m0008_access_policies;
+mod m0009_root_keys;
 mod m0010_audit_tree;
 
 use sea_orm_migration::{
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_audit::Migration),
             Box::new(m0007_used_assertions::Migration),
             Box::new(m0008_access_policies::Migration),
+            Box::new(m0009_root_keys::Migration),
             Box::new(m0010_audit_tree::Migration),
         ]
     }

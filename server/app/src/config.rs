@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::seal::Seal;
 use anyhow::Context as _;
 use serde::Deserialize;
 use strongroom_domain::principal::PrincipalKind;
@@ -31,7 +32,10 @@ pub(crate) struct Config {
     pub(crate) tls: Tls,
     /// Root key.
     #[serde(default)]
-    pub(crate) root_key: RootKeyFile,
+    seal: Option<Seal>,
+    /// The root key's file, in configurations from before there were other providers.
+    #[serde(default)]
+    root_key: Option<RootKeyFile>,
     /// Certificate authority to trust besides the system's when talking to issuers (PEM file).
     #[serde(default)]
     pub(crate) trusted_ca: Option<PathBuf>,
@@ -67,10 +71,21 @@ pub(crate) struct Tls {
 /// `[root_key]`
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RootKeyFile {
-    /// Key file, mode 0600; `root.key` in the data directory when absent. Made at the first start.
+struct RootKeyFile {
     #[serde(default)]
-    pub(crate) file: Option<PathBuf>,
+    file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Where the root key comes from.
+    pub(crate) fn seal(&self) -> anyhow::Result<Seal> {
+        match (&self.seal, &self.root_key) {
+            (Some(_), Some(_)) => anyhow::bail!("[seal] and [root_key] say the same: keep [seal]"),
+            (Some(seal), None) => Ok(seal.clone()),
+            (None, Some(root_key)) => Ok(Seal { file: root_key.file.clone(), ..Seal::default() }),
+            (None, None) => Ok(Seal::default()),
+        }
+    }
 }
 
 /// `[[issuers]]`

@@ -29,8 +29,9 @@ use crate::{
     cli::DevArgs,
     clock::SystemClock,
     dev_env::{DevEnv, Pair},
-    dev_listener,
+    dev_listener, harden,
     installation::{self, Opening, write_private},
+    seal::Seal,
     serve::{bind, run_node, system_request, tls_config},
     wiring::{self, Node, Outside},
 };
@@ -56,9 +57,10 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
         SocketAddr::from((Ipv4Addr::LOCALHOST, port.checked_add(1).context("the port is too high")?));
     let provider_listener = bind(provider_address)?;
 
-    let opening =
-        Opening { data: &data, database: None, root_key: data.join("root.key"), node: "node-1", development: true };
+    let source = Seal::default().source(&data)?;
+    let opening = Opening { data: &data, database: None, source: &source, node: "node-1", development: Some(true) };
     let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
+    harden::lock_memory();
     let certificates = Certificates::ensure(&data, clock.now_millis())?;
     let tls = tls_config(&certificates.server, &certificates.key)?;
 

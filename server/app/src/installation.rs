@@ -3,13 +3,20 @@
 
 use std::{
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use anyhow::{Context as _, bail};
-use strongroom_crypto::{AuditSigner, Entropy, RootKey, RootKeyError, TokenSigner};
-use strongroom_domain::{keyring::Keyring, names::InstallationId, time::uuid_v4};
+use strongroom_crypto::{AuditSigner, Entropy, TokenSigner};
+use strongroom_domain::{
+    keyring::Keyring,
+    names::InstallationId,
+    seal::{CONTROL_KEY, CREDENTIALS_KEY, MacSecrets, RootKeyFact},
+    time::uuid_v4,
+};
 use strongroom_store::{Installation, Store, StoreOptions};
+
+use crate::seal::Source;
 
 /// Labels of the sealed signing keys. The development mark is part of them, and a label is part of
 /// what the seal authenticates: whoever clears the mark in the database has no keys.
@@ -32,9 +39,10 @@ impl Labels {
 pub(crate) struct Opening<'a> {
     pub(crate) data: &'a Path,
     pub(crate) database: Option<&'a str>,
-    pub(crate) root_key: PathBuf,
+    pub(crate) source: &'a Source,
     pub(crate) node: &'a str,
-    pub(crate) development: bool,
+    /// What it must be; none for whoever only looks after its keys.
+    pub(crate) development: Option<bool>,
 }
 
 /// An opened installation.
@@ -90,19 +98,21 @@ pub(crate) async fn open(opening: &Opening<'_>, now: i64, entropy: &dyn Entropy)
         None => (make(&store, opening, now, entropy).await?, true),
     };
     match (installation.development, opening.development) {
-        (true, false) => bail!(
+        (true, Some(false)) => bail!(
             "this installation was made by `strongroom dev` and stays a development installation for ever: `serve` needs another data directory and database"
         ),
-        (false, true) => bail!("this installation was made by `strongroom serve`: `dev` needs another data directory"),
+        (false, Some(true)) => {
+            bail!("this installation was made by `strongroom serve`: `dev` needs another data directory")
+        }
         _ => {}
     }
-    let root = RootKey::from_file(&opening.root_key)?;
-    let keyring = Keyring::new(root, installation.id);
+    let keyring = match store.root_key().await? {
+        Some(fact) => known_keyring(&store, &installation, opening.source, &fact).await?,
+        None => adopted_keyring(&store, &installation, opening.source, now, entropy).await?,
+    };
     let open_key = async |label| -> anyhow::Result<_> {
         let sealed = store.sealed_blob(label).await?.with_context(|| format!("the database has no {label}"))?;
-        keyring
-            .open_blob(label, &sealed)
-            .map_err(|_| anyhow::anyhow!("the root key {} is not the one of this database", opening.root_key.display()))
+        keyring.open_blob(label, &sealed).map_err(|_| foreign(opening.source))
     };
     let labels = Labels::of(installation.development);
     let auditor = AuditSigner::from_pkcs8(open_key(labels.audit).await?.expose())?;
@@ -111,21 +121,79 @@ pub(crate) async fn open(opening: &Opening<'_>, now: i64, entropy: &dyn Entropy)
     Ok(Opened { installation, store, keyring, auditor, tokens, database: address, fresh })
 }
 
-async fn make(store: &Store, opening: &Opening<'_>, now: i64, entropy: &dyn Entropy) -> anyhow::Result<Installation> {
-    let root = match RootKey::create_file(&opening.root_key, entropy) {
-        Ok(root) => root,
-        Err(RootKeyError::AlreadyExists { .. }) => RootKey::from_file(&opening.root_key)?,
-        Err(error) => return Err(error.into()),
+fn foreign(source: &Source) -> anyhow::Error {
+    anyhow::anyhow!("the root key {} is not the one of this database", source.shown())
+}
+
+/// The keyring of an installation that knows which root key it is sealed under.
+async fn known_keyring(
+    store: &Store,
+    installation: &Installation,
+    source: &Source,
+    fact: &RootKeyFact,
+) -> anyhow::Result<Keyring> {
+    let root = source.open(fact)?;
+    let sealed = async |label| -> anyhow::Result<_> {
+        store.sealed_blob(label).await?.with_context(|| format!("the database has no {label}"))
     };
+    let (control, credentials) = (sealed(CONTROL_KEY).await?, sealed(CREDENTIALS_KEY).await?);
+    let secrets = MacSecrets::open(&root, installation.id, &control, &credentials).map_err(|_| {
+        anyhow::anyhow!("the installation's own keys are not as they were sealed under the root key {}", fact.key_id)
+    })?;
+    let keyring = Keyring::with_secrets(root, installation.id, &secrets)?;
+    keyring
+        .verify_root_key(fact)
+        .map_err(|_| anyhow::anyhow!("what the database says of the root key {} was changed by hand", fact.key_id))?;
+    Ok(keyring)
+}
+
+/// The keyring of an installation from the time when its MAC keys were derived from its root key: they become
+/// keys of their own, so that the root key can change.
+async fn adopted_keyring(
+    store: &Store,
+    installation: &Installation,
+    source: &Source,
+    now: i64,
+    entropy: &dyn Entropy,
+) -> anyhow::Result<Keyring> {
+    let root = source.open_unknown()?;
+    let secrets = MacSecrets::derived(&root, installation.id);
+    let keyring = Keyring::with_secrets(root, installation.id, &secrets)?;
+    let audit = Labels::of(installation.development).audit;
+    let known = store.sealed_blob(audit).await?.with_context(|| format!("the database has no {audit}"))?;
+    keyring.open_blob(audit, &known).map_err(|_| foreign(source))?;
+    let control = keyring.seal_blob(CONTROL_KEY, &secrets.control, entropy)?;
+    let credentials = keyring.seal_blob(CREDENTIALS_KEY, &secrets.credentials, entropy)?;
+    let fact = fact(&keyring, source, String::new(), now)?;
+    store.adopt_root_key(&fact, &[(CONTROL_KEY, &control), (CREDENTIALS_KEY, &credentials)]).await?;
+    Ok(keyring)
+}
+
+fn fact(keyring: &Keyring, source: &Source, parameters: String, now: i64) -> anyhow::Result<RootKeyFact> {
+    let provider = source.name().to_owned();
+    let mut fact = RootKeyFact { key_id: keyring.root_key_id(), provider, parameters, since: now, tag: Vec::new() };
+    fact.tag = keyring.tag_root_key(&fact)?;
+    Ok(fact)
+}
+
+async fn make(store: &Store, opening: &Opening<'_>, now: i64, entropy: &dyn Entropy) -> anyhow::Result<Installation> {
+    let Some(development) = opening.development else { bail!("the database holds no installation") };
+    let (root, parameters) = opening.source.create(entropy)?;
     let id = InstallationId(uuid_v4(entropy)?);
-    let keyring = Keyring::new(root, id);
-    let auditor = AuditSigner::generate(entropy)?.to_pkcs8();
-    let tokens = TokenSigner::generate(entropy)?.to_pkcs8();
-    let labels = Labels::of(opening.development);
-    let auditor = keyring.seal_blob(labels.audit, &auditor, entropy)?;
-    let tokens = keyring.seal_blob(labels.token, &tokens, entropy)?;
-    let blobs = [(labels.audit, auditor.as_slice()), (labels.token, tokens.as_slice())];
-    Ok(store.create_installation(id.0, now, opening.development, &blobs).await?)
+    let secrets = MacSecrets::generate(entropy)?;
+    let keyring = Keyring::with_secrets(root, id, &secrets)?;
+    let labels = Labels::of(development);
+    let keys = [
+        (labels.audit, &AuditSigner::generate(entropy)?.to_pkcs8()),
+        (labels.token, &TokenSigner::generate(entropy)?.to_pkcs8()),
+        (CONTROL_KEY, &secrets.control),
+        (CREDENTIALS_KEY, &secrets.credentials),
+    ];
+    let sealed = keys.map(|(label, key)| keyring.seal_blob(label, key, entropy).map(|sealed| (label, sealed)));
+    let sealed = sealed.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let blobs: Vec<(&str, &[u8])> = sealed.iter().map(|(label, bytes)| (*label, bytes.as_slice())).collect();
+    let fact = fact(&keyring, opening.source, parameters, now)?;
+    Ok(store.create_installation_sealed(id.0, now, development, &blobs, Some(&fact)).await?)
 }
 
 /// Writes the public audit key beside the database, for verifying offline.
@@ -177,6 +245,58 @@ mod tests {
         for mode in [0o700, 0o750, 0o755] {
             prepare_directory(directory(mode).path()).unwrap();
         }
+    }
+
+    /// An installation from the time when MAC keys were derived from the root key: what was tagged then
+    /// still counts, also after the root key changed.
+    #[tokio::test]
+    async fn an_older_installation_is_taken_over_as_it_is() {
+        use strongroom_crypto::{RootKey, SystemEntropy};
+        use strongroom_domain::{identity::Session, ports::SealStore as _, principal::Principal};
+
+        let data = directory(0o700);
+        let source = Source::file(data.path().join("root.key"));
+        let root = RootKey::create_file(&data.path().join("root.key"), &SystemEntropy).unwrap();
+        let id = InstallationId(uuid_v4(&SystemEntropy).unwrap());
+        let old = Keyring::new(root, id);
+        let labels = Labels::of(false);
+        let audit = AuditSigner::generate(&SystemEntropy).unwrap().to_pkcs8();
+        let token = TokenSigner::generate(&SystemEntropy).unwrap().to_pkcs8();
+        let audit = old.seal_blob(labels.audit, &audit, &SystemEntropy).unwrap();
+        let token = old.seal_blob(labels.token, &token, &SystemEntropy).unwrap();
+        let store = Store::open(&embedded_database(data.path()), StoreOptions::default()).await.unwrap();
+        store.create_installation(id.0, 1, false, &[(labels.audit, &audit), (labels.token, &token)]).await.unwrap();
+        store.close().await.unwrap();
+        drop(store);
+        let mut session = Session {
+            id_hash: [1; 32],
+            principal: Principal::system("test"),
+            display_name: String::new(),
+            created: 1,
+            expires: 2,
+            tag: Vec::new(),
+        };
+        session.tag = old.tag_session(&session).unwrap();
+        let form = old.form_token(&[1; 32]);
+
+        for _ in 0..2 {
+            let opening =
+                Opening { data: data.path(), database: None, source: &source, node: "n", development: Some(false) };
+            let opened = open(&opening, 5, &SystemEntropy).await.unwrap();
+            opened.keyring.verify_session(&session).unwrap();
+            assert_eq!(opened.keyring.form_token(&[1; 32]), form);
+            let sealed = opened.store.sealed_keys().await.unwrap();
+            assert_eq!(sealed.root_key.unwrap().key_id, old.root_key_id());
+            assert_eq!(sealed.blobs.len(), 4);
+            opened.store.close().await.unwrap();
+        }
+        let foreign = directory(0o700);
+        let foreign = Source::file(foreign.path().join("root.key"));
+        foreign.create(&SystemEntropy).unwrap();
+        let opening =
+            Opening { data: data.path(), database: None, source: &foreign, node: "n", development: Some(false) };
+        let error = open(&opening, 5, &SystemEntropy).await.err().unwrap().to_string();
+        assert!(error.contains("not the root key of this database"), "{error}");
     }
 
     #[test]

@@ -15,8 +15,10 @@ mod dev;
 mod dev_env;
 mod dev_listener;
 mod exit;
+mod harden;
 mod installation;
 mod jobs;
+mod seal;
 mod serve;
 mod token_desk;
 mod wiring;
@@ -27,6 +29,15 @@ use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
+    // Before anything else, and before any thread.
+    if let Err(error) = harden::keep_to_oneself() {
+        eprintln!("strongroom: the process cannot be kept from leaving core dumps: {error}");
+        return ExitCode::FAILURE;
+    }
+    if let Err(error) = seal::environment::take() {
+        eprintln!("strongroom: {error:#}");
+        return ExitCode::FAILURE;
+    }
     let cli = cli::Cli::parse();
     // Logs go to standard error, so that standard output is the command's own.
     tracing_subscriber::fmt()

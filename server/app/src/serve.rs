@@ -17,6 +17,7 @@ use crate::{
     cli::ServeArgs,
     clock::SystemClock,
     config::{self, Administrator, Config, Provider},
+    harden,
     installation::{self, Opening},
     jobs,
     wiring::{self, Node, Outside},
@@ -27,22 +28,22 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let listener = bind(config.listen)?;
     let tls = tls_config(&config.tls.certificate, &config.tls.key)?;
-    let root_key = config.root_key.file.clone().unwrap_or_else(|| config.data.join("root.key"));
-    let key_shown = root_key.display().to_string();
+    let source = config.seal()?.source(&config.data)?;
     let opening = Opening {
         data: &config.data,
         database: config.database.as_deref(),
-        root_key,
+        source: &source,
         node: &config.node,
-        development: false,
+        development: Some(false),
     };
     let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
     let fresh = opened.fresh;
+    harden::lock_memory();
     let data = config.data.clone();
     let (outside, administrators) = outside(config)?;
     let node = wiring::wire(opened, outside, Arc::clone(&clock))?;
     if fresh {
-        println!("A new installation, {}. Its root key is {key_shown}: back it up.", node.installation);
+        println!("A new installation, {}. Its root key is {}: back it up.", node.installation, source.shown());
         appoint(&node, &*clock, administrators).await?;
     }
     println!("Strongroom serves {} on {}.", node.services.addresses.base(), listener.local_addr()?);

@@ -80,6 +80,8 @@ actions! {
     AuditRead = "Strongroom/audit/read", "AuditRead";
     /// Have a token explained.
     TokenExplain = "Strongroom/tokens/explain/action", "TokenExplain";
+    /// Seal everything under a new root key.
+    SealRotate = "Strongroom/seal/rotate/action", "SealRotate";
     /// Exchange a credential for an access token.
     TokenIssue = "Strongroom/token/issue", "Authentication";
     /// Begin or end a dashboard session.

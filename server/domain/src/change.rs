@@ -10,6 +10,7 @@ use crate::{
     identity::{Session, UsedAssertion, Workload},
     names::ObjectKind,
     permit::{ObjectRef, Permit},
+    seal::Reseal,
     secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
     vault::Vault,
 };
@@ -64,6 +65,8 @@ pub enum Change {
     DeleteWorkload,
     /// A client's own assertion is exchanged for a token.
     UseAssertion(UsedAssertion),
+    /// Every key below the root key, wrapped by a new one.
+    Reseal(Box<Reseal>),
     /// A dashboard session begins.
     BeginSession(Box<Session>),
     /// A dashboard session ends.
@@ -151,7 +154,8 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         (Change::PutAccessPolicy { policy, .. } | Change::RemoveAccessPolicy(policy), Action::AccessPolicyWrite) => {
             object.kind == ObjectKind::Vault && vault == Some(policy.vault)
         }
-        (Change::PutWorkload(_), Action::WorkloadCreate)
+        (Change::Reseal(_), Action::SealRotate)
+        | (Change::PutWorkload(_), Action::WorkloadCreate)
         | (Change::UseAssertion(_), Action::TokenIssue)
         | (Change::BeginSession(_) | Change::EndSession { .. }, Action::SessionChange) => {
             object.kind == ObjectKind::Server

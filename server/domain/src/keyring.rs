@@ -16,6 +16,7 @@ use crate::{
     grant::Assignment,
     identity::{Session, Workload},
     names::{InstallationId, ObjectKind, ObjectName, ObjectVersion, VaultId},
+    seal::{MacSecrets, RootKeyFact},
     secret::{SecretMeta, VersionMeta},
     vault::Vault,
 };
@@ -66,13 +67,84 @@ type WrappedVaultKey = (VaultId, Vec<u8>);
 const MAX_VAULTS: usize = 1024;
 
 impl Keyring {
-    /// A keyring under this root key.
+    /// A keyring under this root key, with the MAC keys that were derived from it: an installation from
+    /// before they were keys of their own, and tests.
     #[must_use]
     pub fn new(root: RootKey, installation: InstallationId) -> Self {
         let id = installation.0.as_bytes();
         let control = root.mac_key("control-rows-v1", id);
         let credentials = root.mac_key("client-secrets-v1", id);
         Self { root, installation, control, credentials, vaults: RwLock::default() }
+    }
+
+    /// A keyring under this root key with the installation's own MAC keys.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`] when a secret has another length.
+    pub fn with_secrets(
+        root: RootKey,
+        installation: InstallationId,
+        secrets: &MacSecrets,
+    ) -> Result<Self, KeyringError> {
+        let control = MacKey::from_kept(&secrets.control)?;
+        let credentials = MacKey::from_kept(&secrets.credentials)?;
+        Ok(Self { root, installation, control, credentials, vaults: RwLock::default() })
+    }
+
+    /// Fingerprint of the root key.
+    #[must_use]
+    pub fn root_key_id(&self) -> String {
+        self.root.id()
+    }
+
+    /// Seals what a blob holds under another root key.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`] when it does not open.
+    pub(crate) fn reseal_blob(
+        &self,
+        label: &str,
+        sealed: &[u8],
+        new: &RootKey,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, KeyringError> {
+        let opened = self.open_blob(label, sealed)?;
+        Ok(new.seal_blob(label, self.installation.0.as_bytes(), &opened, entropy)?)
+    }
+
+    /// The vault's row with its key wrapped by another root key. The row is verified first.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`] when the row or its key is not what was written.
+    pub(crate) fn rewrap_vault(
+        &self,
+        vault: &Vault,
+        new: &RootKey,
+        entropy: &dyn Entropy,
+    ) -> Result<Vault, KeyringError> {
+        self.verify_vault(vault)?;
+        let (installation, id) = (self.installation.0.as_bytes(), vault.id.0.as_bytes());
+        let key = VaultKey::unwrap(&WrappedKey(vault.wrapped_key.clone()), &self.root, installation, id)?;
+        let wrapped_key = key.wrap(new, installation, id, entropy)?.0;
+        let mut rewrapped = Vault { wrapped_key, tag: Vec::new(), ..vault.clone() };
+        rewrapped.tag = self.tag_vault(&rewrapped)?;
+        Ok(rewrapped)
+    }
+
+    /// Tag of what is known of a root key.
+    ///
+    /// # Errors
+    /// When it has no canonical form.
+    pub fn tag_root_key(&self, fact: &RootKeyFact) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.control.tag(&[b"root-key", &fact.authenticated()?]).to_vec())
+    }
+
+    /// Checks what is known of a root key.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_root_key(&self, fact: &RootKeyFact) -> Result<(), KeyringError> {
+        self.check_control(b"root-key", &fact.authenticated()?, &fact.tag)
     }
 
     /// The installation.

@@ -24,6 +24,7 @@ pub mod ports;
 pub mod principal;
 pub mod record;
 pub mod role;
+pub mod seal;
 pub mod secret;
 pub mod secrets;
 pub mod sign_in;

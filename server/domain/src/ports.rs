@@ -17,6 +17,7 @@ use crate::{
     permit::{Held, Permit},
     principal::Principal,
     record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, TreeCheckpoint},
+    seal::SealedKeys,
     secret::{Page, SealedVersion, SecretFacts, SecretItem},
     vault::Vault,
 };
@@ -101,6 +102,16 @@ pub trait AuditLog: Send + Sync {
     /// # Errors
     /// When the database refuses.
     async fn put_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StoreError>;
+}
+
+/// What the root key wraps.
+#[async_trait]
+pub trait SealStore: Send + Sync {
+    /// All of it, as it is stored.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn sealed_keys(&self) -> Result<SealedKeys, StoreError>;
 }
 
 /// Vaults.

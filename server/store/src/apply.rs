@@ -51,7 +51,7 @@ impl From<StoreError> for Obstacle {
     }
 }
 
-fn exactly_one(rows: u64) -> Result<(), Obstacle> {
+pub(crate) fn exactly_one(rows: u64) -> Result<(), Obstacle> {
     if rows == 1 { Ok(()) } else { Err(Obstacle::Conflict) }
 }
 
@@ -92,6 +92,8 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             let update = vault::Entity::update_many()
                 .set(row)
                 .filter(vault::Column::Id.eq(id))
+                // Its key was wrapped anew meanwhile: the old wrapping must not come back.
+                .filter(vault::Column::WrappedKey.eq(new.wrapped_key.clone()))
                 .filter(vault::Column::Revision.eq(revision));
             exactly_one(update.exec(db).await?.rows_affected)
         }
@@ -148,6 +150,7 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
         }
         Change::DeleteWorkload => delete_workload(db, permit).await,
         Change::UseAssertion(used) => use_assertion(db, used).await,
+        Change::Reseal(reseal) => crate::seal::reseal(db, reseal).await,
         Change::BeginSession(new) => {
             // Sessions that ended by themselves go when the next one begins, so the table is bounded
             // by who is signed in.

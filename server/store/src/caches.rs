@@ -88,6 +88,7 @@ impl Caches {
             },
             // Never kept: asked for within its own transaction alone.
             Change::UseAssertion(_) => {}
+            Change::Reseal(_) => self.vaults.clear(),
             Change::BeginSession(session) => self.sessions.invalidate(&session.id_hash),
             Change::EndSession { id_hash } => self.sessions.invalidate(id_hash),
         }

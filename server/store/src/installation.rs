@@ -5,7 +5,7 @@
 //! whose keys were made for a demonstration.
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::OnConflict};
-use strongroom_domain::{names::InstallationId, ports::StoreError};
+use strongroom_domain::{names::InstallationId, ports::StoreError, seal::RootKeyFact};
 use uuid::Uuid;
 
 use crate::{
@@ -62,6 +62,21 @@ impl Store {
         development: bool,
         blobs: &[(&str, &[u8])],
     ) -> Result<Installation, StoreError> {
+        self.create_installation_sealed(id, created_at, development, blobs, None).await
+    }
+
+    /// The same, with what is known of the root key that the blobs are sealed under.
+    ///
+    /// # Errors
+    /// As [`Store::create_installation`].
+    pub async fn create_installation_sealed(
+        &self,
+        id: Uuid,
+        created_at: i64,
+        development: bool,
+        blobs: &[(&str, &[u8])],
+        root_key: Option<&RootKeyFact>,
+    ) -> Result<Installation, StoreError> {
         let mut writer = self.writer.lock().await;
         let transaction = writer.begin(self.caches()).await?;
         let row = installation::Model { slot: SLOT, id, created_at, development };
@@ -75,6 +90,9 @@ impl Store {
         }
         for (label, bytes) in blobs {
             put(&transaction, label, bytes).await?;
+        }
+        if let Some(fact) = root_key {
+            crate::seal::put_fact(&transaction, fact).await?;
         }
         transaction.commit().await.map_err(|e| unavailable(&e))?;
         writer.settle();
@@ -104,7 +122,7 @@ impl Store {
     }
 }
 
-async fn put(database: &impl ConnectionTrait, label: &str, bytes: &[u8]) -> Result<(), StoreError> {
+pub(crate) async fn put(database: &impl ConnectionTrait, label: &str, bytes: &[u8]) -> Result<(), StoreError> {
     if label.is_empty() || label.len() > MAX_LABEL || bytes.len() > MAX_BLOB {
         return Err(damaged("sealed blob", "its label or its bytes are too long"));
     }

@@ -7,6 +7,7 @@
 //! | the ports | `audit`, `secrets`, `vaults`, `grants`, `identities` |
 //! | the Merkle tree over all chains, and proofs out of it | `tree` |
 //! | exact caches | `cache` (how), `caches` (what) |
+//! | what the root key wraps | `seal` |
 //! | checking the audit trail without any key | [`verify`] |
 //!
 //! # What is promised
@@ -35,6 +36,7 @@ mod lock;
 mod open;
 mod reading;
 mod rows;
+mod seal;
 mod secrets;
 mod tree;
 mod vaults;

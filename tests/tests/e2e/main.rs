@@ -20,6 +20,7 @@ mod grants;
 mod provider;
 mod routes;
 mod sdk;
+mod seal;
 mod start;
 mod support;
 mod tamper;

@@ -4,6 +4,7 @@ mod access_policy;
 mod assignment;
 mod audit;
 mod identity;
+mod seal;
 mod secret;
 mod token;
 mod vault;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use identity::{
     CertificateCommand, CredentialOf, FederationCommand, IdentityAt, IdentityCommand, IdentitySecretCommand,
 };
+pub(crate) use seal::{At as SealAt, SealCommand};
 pub(crate) use secret::SecretCommand;
 pub(crate) use token::TokenCommand;
 pub(crate) use vault::VaultCommand;
@@ -58,6 +60,9 @@ enum Command {
     /// Show and verify audit records.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Show and change the root key.
+    #[command(subcommand)]
+    Seal(SealCommand),
     /// Print the route table.
     #[command(hide = true)]
     Routes,
@@ -129,6 +134,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Token(command) => commands::token::run(command).await,
         Command::Identity(command) => commands::identity::run(command).await,
         Command::Audit(command) => commands::audit::run(command).await,
+        Command::Seal(command) => commands::seal::run(command).await,
         Command::Routes => commands::routes::run(),
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod assignment;
 pub(crate) mod audit;
 pub(crate) mod identity;
 pub(crate) mod routes;
+pub(crate) mod seal;
 pub(crate) mod secret;
 pub(crate) mod token;
 pub(crate) mod vault;

@@ -134,6 +134,15 @@ pub struct Gate {
     pub keyring: Arc<Keyring>,
 }
 
+/// A permit that rests on holding the root key in use: whoever does can open everything as it is. For the
+/// process that has opened an installation with it, never for a request.
+pub(crate) fn holder_of_root_key(ctx: &RequestContext, action: Action) -> Case {
+    let ask = Ask::server(action);
+    let object = ObjectRef { vault: None, kind: ask.kind, name: None };
+    let permit = Permit::grant(ctx.request_id, action, object, None);
+    Case { permit, record: begin_record(ctx, &ask), vault: None, facts: None, workload: None }
+}
+
 /// A judgement in progress: the trace so far.
 struct Trace(Vec<Stage>);
 

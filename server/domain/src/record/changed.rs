@@ -179,6 +179,8 @@ impl PermittedChange {
             },
             // Forgotten by itself within the hour: nothing that a later check could compare.
             (Change::UseAssertion(_), _) => return Vec::new(),
+            // No revision changes; a vault put back to before is wrapped by a key that is not in use.
+            (Change::Reseal(_), _) => return Vec::new(),
             (Change::BeginSession(session), _) => {
                 ChangedRow::written(RowKind::Session, ChangedRow::session_id(&session.id_hash), 1)
             }

@@ -251,6 +251,11 @@ impl Image {
                     return Settled::Conflict;
                 }
             }
+            (Change::Reseal(reseal), _) => {
+                for vault in &reseal.vaults {
+                    self.vaults.insert(vault.after.name.as_str().to_owned(), Arc::new(vault.after.clone()));
+                }
+            }
             (Change::BeginSession(session), _) => {
                 self.sessions.insert(session.id_hash, Arc::new((**session).clone()));
             }

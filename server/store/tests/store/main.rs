@@ -17,6 +17,8 @@ mod opening;
 #[cfg(test)]
 mod rollback;
 #[cfg(test)]
+mod seal;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod staleness;

@@ -39,6 +39,11 @@ impl Database {
         self.change(1, &format!("UPDATE {table} SET {column} = x'{hex}' WHERE {condition}")).await;
     }
 
+    /// The texts of the first column, in order.
+    pub(crate) async fn texts(&mut self, query: &str) -> Vec<String> {
+        self.rows(query).await.iter().map(|row| row.get(0)).collect()
+    }
+
     async fn rows(&mut self, query: &str) -> Vec<SqliteRow> {
         sqlx::query(AssertSqlSafe(query)).fetch_all(&mut self.0).await.expect("rows")
     }

@@ -1,0 +1,233 @@
+//! The root key at a start: which provider the configuration names, and whether what it gives is the key
+//! that the database is sealed under.
+
+pub(crate) mod environment;
+mod passphrase;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use strongroom_crypto::{Entropy, FileProvider, GivenProvider, PassphraseProvider, RootKey, RootKeyProvider};
+use strongroom_domain::seal::RootKeyFact;
+
+/// Name of the key file in the data directory.
+const FILE: &str = "root.key";
+
+/// `[seal]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Seal {
+    /// Where the root key comes from.
+    #[serde(default)]
+    pub(crate) provider: Provider,
+    /// For `file`: the key file; `root.key` in the data directory when absent. Made at the first start.
+    #[serde(default)]
+    pub(crate) file: Option<PathBuf>,
+    /// For `credential`: its name in `$CREDENTIALS_DIRECTORY`.
+    #[serde(default)]
+    pub(crate) credential: Option<String>,
+    /// For `passphrase`: `prompt`, `credential:NAME` or `fd:NUMBER`.
+    #[serde(default)]
+    pub(crate) passphrase_from: Option<String>,
+}
+
+/// A provider by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Provider {
+    /// A key file of mode 0600.
+    #[default]
+    File,
+    /// Argon2id over a passphrase.
+    Passphrase,
+    /// A systemd credential.
+    Credential,
+    /// The variable STRONGROOM_ROOT_KEY.
+    Environment,
+}
+
+/// A provider that was set up.
+pub(crate) struct Source {
+    provider: Box<dyn RootKeyProvider>,
+    /// The key file, where it is one.
+    file: Option<PathBuf>,
+}
+
+impl Seal {
+    /// Sets the provider up: asks for a passphrase, reads a credential.
+    pub(crate) fn source(&self, data: &Path) -> anyhow::Result<Source> {
+        let given = [
+            ("file", Provider::File, self.file.is_some()),
+            ("credential", Provider::Credential, self.credential.is_some()),
+            ("passphrase_from", Provider::Passphrase, self.passphrase_from.is_some()),
+        ];
+        if let Some((name, ..)) = given.iter().find(|(_, of, given)| *given && *of != self.provider) {
+            bail!("`{name}` says nothing to the root key provider that is named");
+        }
+        let provider: Box<dyn RootKeyProvider> = match self.provider {
+            Provider::File => return Ok(Source::file(self.file.clone().unwrap_or_else(|| data.join(FILE)))),
+            Provider::Passphrase => {
+                let from = self.passphrase_from.as_deref().unwrap_or("prompt");
+                Box::new(PassphraseProvider::new(passphrase::read(from)?)?)
+            }
+            Provider::Credential => {
+                let name = self.credential.as_deref().unwrap_or("strongroom-root-key");
+                Box::new(GivenProvider::credential(&credential_path(name)?)?)
+            }
+            Provider::Environment => {
+                let text = environment::taken().with_context(|| {
+                    format!("the root key is to come from the variable {}, which is not set", environment::VARIABLE)
+                })?;
+                Box::new(GivenProvider::environment(text))
+            }
+        };
+        Ok(Source { provider, file: None })
+    }
+}
+
+/// Where the service manager puts a credential.
+fn credential_path(name: &str) -> anyhow::Result<PathBuf> {
+    if name.is_empty() || name.contains('/') || name.starts_with('.') {
+        bail!("{name:?} is not the name of a credential");
+    }
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY")
+        .context("CREDENTIALS_DIRECTORY is not set: the service manager gives credentials to services only")?;
+    Ok(PathBuf::from(folder).join(name))
+}
+
+impl Source {
+    /// A key file.
+    pub(crate) fn file(path: PathBuf) -> Self {
+        Self { provider: Box::new(FileProvider(path.clone())), file: Some(path) }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.provider.name()
+    }
+
+    /// Where to find the key, for people.
+    pub(crate) fn shown(&self) -> String {
+        self.file.as_ref().map_or_else(|| self.name().to_owned(), |path| path.display().to_string())
+    }
+
+    /// The key for a new installation or a rotation, with what to store beside what it wraps.
+    pub(crate) fn create(&self, entropy: &dyn Entropy) -> anyhow::Result<(RootKey, String)> {
+        Ok(self.provider.create(entropy)?)
+    }
+
+    /// The key of an installation in which it is not written down which one it is.
+    pub(crate) fn open_unknown(&self) -> anyhow::Result<RootKey> {
+        Ok(self.provider.open("")?)
+    }
+
+    /// The key that the database is sealed under; anything else is one clear line.
+    pub(crate) fn open(&self, fact: &RootKeyFact) -> anyhow::Result<RootKey> {
+        let given = self.provider.open(&fact.parameters);
+        if let Ok(key) = &given
+            && key.id() == fact.key_id
+        {
+            return Ok(given?);
+        }
+        if let Some(key) = self.finish_rotation(fact)? {
+            return Ok(key);
+        }
+        let given = given?;
+        bail!(
+            "the root key {} has the id {}, and this database is sealed under {} (provider {}): it is not the root key of this database",
+            self.shown(),
+            given.id(),
+            fact.key_id,
+            fact.provider
+        )
+    }
+
+    /// The file that waits beside the key file during a rotation in place.
+    pub(crate) fn next(&self) -> Option<Self> {
+        self.file.as_deref().map(|path| Self::file(beside(path, "new")))
+    }
+
+    /// Puts the file that waits in the place of the key file, if its key is the one that counts. What was
+    /// interrupted before that is finished here at the next start. The old key stays beside, for old backups.
+    pub(crate) fn finish_rotation(&self, fact: &RootKeyFact) -> anyhow::Result<Option<RootKey>> {
+        let Some(path) = &self.file else { return Ok(None) };
+        let next = beside(path, "new");
+        let Ok(key) = RootKey::from_file(&next) else { return Ok(None) };
+        if key.id() != fact.key_id {
+            return Ok(None);
+        }
+        let cannot = || format!("{} cannot be put in its place", next.display());
+        if let Ok(old) = RootKey::from_file(path) {
+            match std::fs::hard_link(path, beside(path, &old.id())) {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(error).with_context(cannot);
+                }
+                _ => {}
+            }
+        }
+        std::fs::rename(&next, path).with_context(cannot)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).with_context(cannot)?;
+        Ok(Some(key))
+    }
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_crypto::SystemEntropy;
+
+    use super::*;
+
+    fn fact(key: &RootKey) -> RootKeyFact {
+        let provider = "file".to_owned();
+        RootKeyFact { key_id: key.id(), provider, parameters: String::new(), since: 1, tag: Vec::new() }
+    }
+
+    #[test]
+    fn another_key_is_one_clear_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Source::file(folder.path().join("root.key"));
+        source.create(&SystemEntropy).unwrap();
+        let other = RootKey::generate(&SystemEntropy).unwrap();
+        let error = source.open(&fact(&other)).err().unwrap().to_string();
+        assert!(error.contains(&other.id()) && error.contains("root.key") && !error.contains('\n'), "{error}");
+    }
+
+    /// Whatever step the machine stopped at, the key that counts is found, and the old one is kept.
+    #[test]
+    fn a_rotation_in_place_is_finished_at_the_next_start() {
+        for linked in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("root.key");
+            let source = Source::file(path.clone());
+            let (old, _) = source.create(&SystemEntropy).unwrap();
+            let (new, _) = source.next().unwrap().create(&SystemEntropy).unwrap();
+            assert_eq!(source.open(&fact(&old)).unwrap().id(), old.id(), "before the database was told");
+            if linked {
+                std::fs::hard_link(&path, beside(&path, &old.id())).unwrap();
+            }
+            for _ in 0..2 {
+                assert_eq!(source.open(&fact(&new)).unwrap().id(), new.id());
+            }
+            assert_eq!(RootKey::from_file(&path).unwrap().id(), new.id());
+            assert_eq!(RootKey::from_file(&beside(&path, &old.id())).unwrap().id(), old.id());
+            assert!(!beside(&path, "new").exists());
+        }
+    }
+
+    #[test]
+    fn settings_of_another_provider_are_a_mistake() {
+        let seal = Seal { credential: Some("x".to_owned()), ..Seal::default() };
+        assert!(seal.source(Path::new(".")).err().unwrap().to_string().contains("`credential`"));
+        for name in ["", "../x", ".hidden"] {
+            assert!(credential_path(name).is_err());
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Wrapping everything anew: wholly or not at all.
+
+use strongroom_domain::{
+    action::Action,
+    change::Change,
+    names::ObjectKind,
+    permit::ObjectRef,
+    ports::{SealStore, StoreError, VaultStore},
+    record::{Entry, Settled},
+    seal::{Reseal, Rewrapped, RootKeyFact},
+    test_support,
+    vault::Vault,
+};
+
+use crate::support::{Place, Started, entry, on_both, permit, put_vault, vault};
+
+on_both!(
+    everything_is_wrapped_anew_at_once,
+    anything_that_came_or_changed_meanwhile_stops_all_of_it,
+    an_old_wrapping_does_not_come_back,
+    a_root_key_is_taken_up_once,
+);
+
+fn fact(key_id: &str, since: i64) -> RootKeyFact {
+    let provider = "file".to_owned();
+    RootKeyFact { key_id: key_id.to_owned(), provider, parameters: String::new(), since, tag: vec![1; 32] }
+}
+
+/// Two vaults and a blob under the root key `one`.
+async fn sealed(place: &Place) -> Started {
+    let s = place.start().await;
+    s.put(put_vault(&vault("other"))).await;
+    s.store.adopt_root_key(&fact("one", 1), &[("audit", b"old")]).await.unwrap();
+    s
+}
+
+async fn reseal(s: &Started) -> Reseal {
+    let sealed = s.store.sealed_keys().await.unwrap();
+    let rewrap = |vault: Vault| Rewrapped {
+        before: vault.wrapped_key.clone(),
+        after: Vault { wrapped_key: vec![9, 9], tag: vec![2; 32], ..vault },
+    };
+    Reseal {
+        blobs: sealed.blobs.into_iter().map(|(l, before)| (l, Rewrapped { before, after: b"new".to_vec() })).collect(),
+        vaults: sealed.vaults.into_iter().map(rewrap).collect(),
+        root_key: fact("two", 2),
+        retired: "one".to_owned(),
+    }
+}
+
+fn change(reseal: Reseal) -> Entry {
+    entry(permit(Action::SealRotate, test_support::server_ref(), None), Change::Reseal(Box::new(reseal)))
+}
+
+async fn everything_is_wrapped_anew_at_once(place: Place) {
+    let s = sealed(&place).await;
+    let name = vault("demo").name;
+    let before = s.store.vault(&name).await.unwrap().unwrap();
+    assert_eq!(s.put(change(reseal(&s).await)).await, Settled::Recorded);
+    let after = s.store.sealed_keys().await.unwrap();
+    assert_eq!(after.root_key.unwrap().key_id, "two");
+    assert_eq!(after.blobs, [("audit".to_owned(), b"new".to_vec())]);
+    assert!(after.vaults.iter().all(|vault| vault.wrapped_key == [9, 9]) && after.vaults.len() == 2);
+    let read = s.store.vault(&name).await.unwrap().unwrap();
+    assert_eq!((&read.wrapped_key, read.revision), (&vec![9, 9], before.revision), "no cache has the old one");
+    // And back to a key that was in use before.
+    let back = Reseal { root_key: fact("one", 3), retired: "two".to_owned(), ..reseal(&s).await };
+    assert_eq!(s.put(change(back)).await, Settled::Recorded);
+    assert_eq!(s.store.root_key().await.unwrap().unwrap(), fact("one", 3));
+}
+
+async fn anything_that_came_or_changed_meanwhile_stops_all_of_it(place: Place) {
+    let s = sealed(&place).await;
+    let untouched = reseal(&s).await;
+    let mut changed = untouched.clone();
+    changed.vaults[1].before = vec![7];
+    let mut blob = untouched.clone();
+    blob.blobs[0].1.before = vec![7];
+    let other_key = Reseal { retired: "three".to_owned(), ..untouched.clone() };
+    let mut fewer = untouched.clone();
+    fewer.vaults.pop();
+    for reseal in [changed, blob, other_key, fewer] {
+        assert_eq!(s.put(change(reseal)).await, Settled::Conflict);
+    }
+    s.put(put_vault(&vault("late"))).await;
+    assert_eq!(s.put(change(untouched)).await, Settled::Conflict, "a vault came");
+    s.store.put_sealed_blob("another", b"x").await.unwrap();
+    let kept = s.store.sealed_keys().await.unwrap();
+    assert_eq!(kept.root_key.unwrap().key_id, "one");
+    assert_eq!(kept.blobs[1], ("audit".to_owned(), b"old".to_vec()));
+    assert!(kept.vaults.iter().all(|vault| vault.wrapped_key == [1, 2, 3]));
+}
+
+/// Settings that were judged before the rotation must not bring the old wrapping along.
+async fn an_old_wrapping_does_not_come_back(place: Place) {
+    let s = sealed(&place).await;
+    let before = s.store.vault(&vault("demo").name).await.unwrap().unwrap();
+    s.put(change(reseal(&s).await)).await;
+    let object = ObjectRef { vault: Some((before.id, before.name.clone())), kind: ObjectKind::Vault, name: None };
+    let late = Vault { revision: 2, ..(*before).clone() };
+    let put =
+        |vault: Vault| entry(permit(Action::VaultUpdate, object.clone(), Some(1)), Change::PutVault(Box::new(vault)));
+    assert_eq!(s.put(put(late.clone())).await, Settled::Conflict);
+    assert_eq!(s.put(put(Vault { wrapped_key: vec![9, 9], ..late })).await, Settled::Recorded);
+}
+
+async fn a_root_key_is_taken_up_once(place: Place) {
+    let s = sealed(&place).await;
+    let again = s.store.adopt_root_key(&fact("two", 2), &[("audit", b"other")]).await;
+    assert!(matches!(again, Err(StoreError::Stale)));
+    assert_eq!(s.store.sealed_blob("audit").await.unwrap().unwrap(), b"old");
+}
