@@ -234,9 +234,13 @@ fn stages(place: &Place, reason: &DenyReason) -> Vec<Stage> {
     names.iter().enumerate().map(stage).collect()
 }
 
-/// The built-in role that allows an action and as little else as possible.
+/// The built-in role that allows an action and does as little harm as possible: what it can do beyond
+/// reading metadata counts first, for a role that sees much is smaller than one that reads a value.
 pub(super) fn least_role(action: Action) -> Option<Role> {
-    let breadth = |role: &Role| Action::ALL.iter().filter(|other| role.allows(**other)).count();
+    let allowed = |role: &Role| Action::ALL.iter().filter(|other| role.allows(**other)).count();
+    let beyond =
+        |role: &Role| Action::ALL.iter().filter(|other| role.allows(**other) && !Role::Reader.allows(**other)).count();
+    let breadth = |role: &Role| (beyond(role), allowed(role));
     Role::ALL.iter().copied().filter(|role| role.allows(action)).min_by_key(breadth)
 }
 
