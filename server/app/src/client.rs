@@ -11,12 +11,11 @@ use url::Url;
 
 use crate::cli::Connection;
 
-/// The api-version that the command line speaks.
-pub(crate) const API_VERSION: &str = "7.6";
-
 /// A server, as a workload.
 pub(crate) struct Client {
     http: reqwest::Client,
+    /// The server's own address, of which the vaults' are below.
+    base: String,
     token: SecretText,
 }
 
@@ -43,7 +42,7 @@ impl Client {
             .body(form)
             .send()
             .await
-            .with_context(|| format!("the token endpoint {endpoint} does not answer"))?;
+            .map_err(|error| trouble::no_answer(error, url))?;
         let status = response.status();
         let answer: Value = response.json().await.context("the token endpoint's answer is not JSON")?;
         if !status.is_success() {
@@ -51,16 +50,19 @@ impl Client {
             bail!("no token for {client_id}: {why}");
         }
         let token = answer.get("access_token").and_then(Value::as_str).context("the answer has no access_token")?;
-        Ok(Self { http, token: SecretText::new(token.to_owned()) })
+        Ok(Self { http, base: resource, token: SecretText::new(token.to_owned()) })
     }
 
     /// Sends a request; gives the JSON answer, or the server's own words for what is wrong.
     pub(crate) async fn send(&self, method: Method, url: Url, body: Option<Vec<u8>>) -> anyhow::Result<Value> {
+        if trouble::names_no_vault(&url, &self.base) {
+            bail!("{} names no vault: a vault's address is {}", self.base, self.base.replacen("://", "://NAME.", 1));
+        }
         let mut request = self.http.request(method, url.clone()).bearer_auth(self.token.expose());
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
-        let response = request.send().await.with_context(|| format!("{} does not answer", origin(&url)))?;
+        let response = request.send().await.map_err(|error| trouble::no_answer(error, &url))?;
         let status = response.status();
         if status == StatusCode::NO_CONTENT {
             return Ok(Value::Null);
@@ -71,8 +73,12 @@ impl Client {
         }
         let part = |pointer| answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let (code, inner) = (part("/error/code"), part("/error/innererror/code"));
+        let message = part("/error/message");
+        let help = trouble::after_denial(inner, message).map_or_else(String::new, |help| format!("; {help}"));
         let inner = if inner.is_empty() { String::new() } else { format!("/{inner}") };
-        bail!("{} ({status}, {code}{inner})", part("/error/message").replace("\r\n", "; "))
+        // One line, whatever the server says.
+        let message: String = message.replace("\r\n", "; ").chars().filter(|c| !c.is_control()).collect();
+        bail!("{message} ({status}, {code}{inner}){help}")
     }
 }
 
@@ -111,7 +117,7 @@ async fn challenge(http: &reqwest::Client, url: &Url) -> anyhow::Result<(String,
     // Any protected route answers with the same challenge.
     probe.set_path("/api/v1/vaults");
     probe.set_query(None);
-    let response = http.get(probe).send().await.with_context(|| format!("{} does not answer", origin(url)))?;
+    let response = http.get(probe).send().await.map_err(|error| trouble::no_answer(error, url))?;
     let header = response
         .headers()
         .get("www-authenticate")
@@ -171,3 +177,4 @@ pub(crate) fn at(base: &Url, segments: &[&str], query: &[(&str, &str)]) -> anyho
 
 #[cfg(test)]
 mod tests;
+mod trouble;

@@ -19,6 +19,7 @@ use strongroom_domain::{
     time::Clock,
     vault::VaultSettings,
 };
+use strongroom_http::api::wire::API_VERSION;
 use strongroom_identity::{
     IssuerConfig, ProviderConfig, TrustedRoots,
     dev_provider::{CLIENT_ID, DevProvider},
@@ -29,7 +30,7 @@ use crate::{
     cli::DevArgs,
     clock::SystemClock,
     dev_env::{DevEnv, Pair},
-    dev_listener, harden,
+    dev_listener, harden, hosts,
     installation::{self, Opening, write_private},
     seal::Seal,
     serve::{bind, run_node, system_request, tls_config},
@@ -47,15 +48,22 @@ const SYSTEM_BUNDLES: [&str; 3] =
 const CERTIFICATE_DAYS: u16 = 397;
 
 pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
+    if !args.listen.ip().is_loopback() && !args.expose {
+        anyhow::bail!(
+            "other machines may reach {}, and nobody has a password in development: listen on 127.0.0.1, or give --expose too",
+            args.listen
+        );
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    installation::prepare_directory(&args.data)?;
-    let data = std::fs::canonicalize(&args.data)
-        .with_context(|| format!("the data directory {} cannot be read", args.data.display()))?;
     let listener = bind(args.listen)?;
     let port = listener.local_addr()?.port();
     let provider_address =
         SocketAddr::from((Ipv4Addr::LOCALHOST, port.checked_add(1).context("the port is too high")?));
     let provider_listener = bind(provider_address)?;
+    // After the ports: a start that fails there leaves nothing behind.
+    installation::prepare_directory(&args.data)?;
+    let data = std::fs::canonicalize(&args.data)
+        .with_context(|| format!("the data directory {} cannot be read", args.data.display()))?;
 
     let source = Seal::default().source(&data)?;
     let opening = Opening { data: &data, database: None, source: &source, node: "node-1", development: Some(true) };
@@ -90,6 +98,12 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     let provider = DevProvider::new(&issuer, vec![format!("{base}/auth/callback")], &signer);
     let beside = dev_listener::serve(provider, Arc::clone(&clock), &base, provider_listener, tls.clone())?;
     print!("{}", banner(&env, &data));
+    if !args.listen.ip().is_loopback() {
+        tracing::warn!(
+            "other machines may reach this development server on {}, where nobody has a password",
+            args.listen
+        );
+    }
     run_node(node, listener, tls, &data, Some(beside)).await
 }
 
@@ -154,7 +168,7 @@ async fn set_up(
     let (ca, bundle) = (certificates.ca.clone(), certificates.bundle.clone());
     if let Some(env) = DevEnv::read(&path)
         && env.base == base
-        && env.tenant == node.installation.to_string()
+        && env.installation == node.installation.to_string()
     {
         let env = DevEnv { ca, bundle, ..env };
         write_private(&path, env.to_text().as_bytes())?;
@@ -184,7 +198,7 @@ async fn set_up(
         vault_url: node.services.addresses.vault(&demo),
         ca,
         bundle,
-        tenant: node.installation.to_string(),
+        installation: node.installation.to_string(),
         app: workload("sample-app").await?,
         nobody: workload("nobody").await?,
         operator: workload("operator").await?,
@@ -242,6 +256,13 @@ fn banner(env: &DevEnv, data: &Path) -> String {
     let host = env.vault_url.trim_start_matches("https://");
     let host = host.split(':').next().unwrap_or(host);
     let (base, ca, dev_env) = (&env.base, shown(&env.ca), shown(&data.join("dev.env")));
+    // A name without a slash would be looked for elsewhere.
+    let program = if program.contains('/') { program } else { format!("./{program}") };
+    let hosts = hosts::missing(&[HOST, host]).map_or_else(String::new, |command| {
+        format!(
+            "# (Once: glibc, which Python and Node use, does not resolve names below localhost by itself.)\n{command}\n"
+        )
+    });
     format!(
         r#"
 Strongroom, development mode. Nothing here is for production.
@@ -257,22 +278,21 @@ CA file    {ca}
 printf 'hello' | {program} secret set first
 {program} secret get first
 
+# As the operator, who may make vaults and give roles (`as_operator` comes with dev.env):
+as_operator {program} audit tail
+
 # By curl:
 TOKEN=$(curl -s --cacert "$VAULT_CA" -d grant_type=client_credentials -d "client_id=$AZURE_CLIENT_ID" -d "client_secret=$AZURE_CLIENT_SECRET" -d "scope=$AZURE_AUTHORITY_HOST/.default" "$AZURE_AUTHORITY_HOST/$AZURE_TENANT_ID/oauth2/v2.0/token" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-curl -s -w '\n' --cacert "$VAULT_CA" -X PUT -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{"value":"hello"}}' "$VAULT_URL/secrets/second?api-version=7.6"
-curl -s -w '\n' --cacert "$VAULT_CA" -H "Authorization: Bearer $TOKEN" "$VAULT_URL/secrets/second?api-version=7.6"
+curl -s -w '\n' --cacert "$VAULT_CA" -X PUT -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{"value":"hello"}}' "$VAULT_URL/secrets/second?api-version={API_VERSION}"
+curl -s -w '\n' --cacert "$VAULT_CA" -H "Authorization: Bearer $TOKEN" "$VAULT_URL/secrets/second?api-version={API_VERSION}"
 
-# By the Python SDK (the first line once, as root: glibc does not resolve names below localhost by itself):
-echo '127.0.0.1 {HOST} {host}' >> /etc/hosts
-python3 -m venv strongroom-venv && strongroom-venv/bin/pip install -q azure-identity azure-keyvault-secrets
+# By the Python SDK:
+{hosts}python3 -m venv strongroom-venv && strongroom-venv/bin/pip install -q azure-identity azure-keyvault-secrets
 strongroom-venv/bin/python - <<'PY'
 import os
-from azure.identity import ClientSecretCredential
+from azure.identity import DefaultAzureCredential
 from azure.keyvault.secrets import SecretClient
-credential = ClientSecretCredential(
-    os.environ["AZURE_TENANT_ID"], os.environ["AZURE_CLIENT_ID"], os.environ["AZURE_CLIENT_SECRET"],
-    authority=os.environ["AZURE_AUTHORITY_HOST"], disable_instance_discovery=True)
-client = SecretClient(os.environ["VAULT_URL"], credential)
+client = SecretClient(os.environ["VAULT_URL"], DefaultAzureCredential())
 client.set_secret("third", "hello from Python")
 print(client.get_secret("third").value)
 PY

@@ -8,6 +8,16 @@ use std::{
 
 use strongroom_crypto::SecretText;
 
+/// What Azure's packages are told as their tenant: the only name for which they do not ask Microsoft who
+/// the authority is, whatever else the program that uses them says. The token endpoint answers it as it
+/// answers the installation's id.
+const SDK_TENANT: &str = "adfs";
+
+/// A shell function for commands that the sample app may not do.
+const AS_OPERATOR: &str = r#"# Runs one command as the operator: as_operator strongroom audit tail
+as_operator() { AZURE_CLIENT_ID="$OPERATOR_CLIENT_ID" AZURE_CLIENT_SECRET="$OPERATOR_CLIENT_SECRET" "$@"; }
+"#;
+
 /// One workload's credential.
 pub(crate) struct Pair {
     pub(crate) client_id: String,
@@ -22,7 +32,8 @@ pub(crate) struct DevEnv {
     pub(crate) ca: PathBuf,
     /// The private CA together with the system's.
     pub(crate) bundle: PathBuf,
-    pub(crate) tenant: String,
+    /// Id of the installation.
+    pub(crate) installation: String,
     /// The sample workload: Key Vault Administrator on `demo`.
     pub(crate) app: Pair,
     /// A workload without any grant.
@@ -35,26 +46,54 @@ impl DevEnv {
     /// The file's text: one `export` a line, single quotes.
     pub(crate) fn to_text(&self) -> zeroize::Zeroizing<String> {
         let ca = self.ca.display().to_string();
-        let mut text = zeroize::Zeroizing::new(String::with_capacity(2048));
-        let mut line = |name: &str, value: &str| {
+        let bundle = self.bundle.display().to_string();
+        let mut text = zeroize::Zeroizing::new(String::with_capacity(4096));
+        let mut block = |comment: &str, lines: &[(&str, &str)]| {
             // Writing into a string does not fail.
-            let _ = writeln!(text, "export {name}='{}'", value.replace('\'', r"'\''"));
+            let _ = writeln!(text, "# {comment}");
+            for (name, value) in lines {
+                let _ = writeln!(text, "export {name}='{}'", value.replace('\'', r"'\''"));
+            }
         };
-        line("STRONGROOM_URL", &self.base);
-        line("VAULT_URL", &self.vault_url);
-        line("VAULT_CA", &ca);
-        line("AZURE_AUTHORITY_HOST", &self.base);
-        line("AZURE_TENANT_ID", &self.tenant);
-        line("AZURE_CLIENT_ID", &self.app.client_id);
-        line("AZURE_CLIENT_SECRET", self.app.client_secret.expose());
-        line("NOBODY_CLIENT_ID", &self.nobody.client_id);
-        line("NOBODY_CLIENT_SECRET", self.nobody.client_secret.expose());
-        line("OPERATOR_CLIENT_ID", &self.operator.client_id);
-        line("OPERATOR_CLIENT_SECRET", self.operator.client_secret.expose());
-        // Python and OpenSSL trust the named file alone, Node adds it to what it trusts already.
-        line("REQUESTS_CA_BUNDLE", &self.bundle.display().to_string());
-        line("SSL_CERT_FILE", &self.bundle.display().to_string());
-        line("NODE_EXTRA_CA_CERTS", &ca);
+        block(
+            "Where the server is, its sample vault, its certificate authority, and its id.",
+            &[
+                ("STRONGROOM_URL", &self.base),
+                ("VAULT_URL", &self.vault_url),
+                ("VAULT_CA", &ca),
+                ("INSTALLATION_ID", &self.installation),
+            ],
+        );
+        block(
+            "Azure's packages: tokens come from this server. For the tenant adfs they ask nobody else whether it may be trusted.",
+            &[("AZURE_AUTHORITY_HOST", &self.base), ("AZURE_TENANT_ID", SDK_TENANT)],
+        );
+        let mut pair = |id, secret, of: &Pair, comment| {
+            block(comment, &[(id, &of.client_id), (secret, of.client_secret.expose())]);
+        };
+        pair(
+            "AZURE_CLIENT_ID",
+            "AZURE_CLIENT_SECRET",
+            &self.app,
+            "The sample app: Key Vault Administrator on the vault demo.",
+        );
+        pair(
+            "NOBODY_CLIENT_ID",
+            "NOBODY_CLIENT_SECRET",
+            &self.nobody,
+            "A workload without any role, to be refused as.",
+        );
+        pair(
+            "OPERATOR_CLIENT_ID",
+            "OPERATOR_CLIENT_SECRET",
+            &self.operator,
+            "The operator: Owner of the installation.",
+        );
+        block(
+            "Whom to trust: Python and OpenSSL the named file alone, Node the file besides its own.",
+            &[("REQUESTS_CA_BUNDLE", &bundle), ("SSL_CERT_FILE", &bundle), ("NODE_EXTRA_CA_CERTS", &ca)],
+        );
+        text.push_str(AS_OPERATOR);
         text
     }
 
@@ -74,7 +113,8 @@ impl DevEnv {
             vault_url: take("VAULT_URL")?,
             ca: take("VAULT_CA")?.into(),
             bundle: take("SSL_CERT_FILE")?.into(),
-            tenant: take("AZURE_TENANT_ID")?,
+            // Earlier files had the id as the tenant.
+            installation: take("INSTALLATION_ID").or_else(|| take("AZURE_TENANT_ID"))?,
             app: Pair {
                 client_id: take("AZURE_CLIENT_ID")?,
                 client_secret: SecretText::new(take("AZURE_CLIENT_SECRET")?),
@@ -103,7 +143,7 @@ mod tests {
             vault_url: "https://demo.vault.localhost:8443".into(),
             ca: "/tmp/it's/ca.pem".into(),
             bundle: "/tmp/it's/ca-bundle.pem".into(),
-            tenant: "t".into(),
+            installation: "t".into(),
             app: pair("app"),
             nobody: pair("nobody"),
             operator: pair("operator"),

@@ -16,16 +16,17 @@ mod dev_env;
 mod dev_listener;
 mod exit;
 mod harden;
+mod hosts;
 mod installation;
 mod jobs;
 mod seal;
 mod serve;
+mod terminal;
 mod token_desk;
 mod wiring;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, process::ExitCode};
 
-use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -38,14 +39,14 @@ fn main() -> ExitCode {
         eprintln!("strongroom: {error:#}");
         return ExitCode::FAILURE;
     }
-    let cli = cli::Cli::parse();
+    let cli = cli::Cli::read();
+    // A command says by itself what went wrong; what libraries log beside it is for who asks for it.
+    let usual = if cli.is_server() { "warn,strongroom=info,sea_orm=error" } else { "off" };
     // Logs go to standard error, so that standard output is the command's own.
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_env_filter(
-            EnvFilter::try_from_env("STRONGROOM_LOG")
-                .unwrap_or_else(|_| EnvFilter::new("warn,strongroom=info,sea_orm=error")),
-        )
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_env_filter(EnvFilter::try_from_env("STRONGROOM_LOG").unwrap_or_else(|_| EnvFilter::new(usual)))
         .init();
     let run = || -> anyhow::Result<()> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(cli::run(cli))

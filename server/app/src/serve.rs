@@ -24,7 +24,11 @@ use crate::{
 };
 
 pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
-    let config = config::read(&args.config)?;
+    let path = args.config.context(
+        "no configuration: give --config FILE; server/docs/operations.md has an example and describes each key \
+         (to try things out, `strongroom dev` needs none)",
+    )?;
+    let config = config::read(&path)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let listener = bind(config.listen)?;
     let tls = tls_config(&config.tls.certificate, &config.tls.key)?;
@@ -150,27 +154,34 @@ pub(crate) async fn run_node(
     let jobs = jobs::start(&node, data.join("anchors.jsonl"));
     let served = tokio::spawn(server);
     tokio::select! {
-        () = stop_signal() => tracing::info!("stopping"),
+        () = stop_signal() => tracing::info!("stopping when the requests under way have ended; Ctrl-C again stops now"),
         ended = served => {
             ended??;
             anyhow::bail!("the server ended by itself");
         }
     }
-    handle.stop(true).await;
-    if let Some(beside) = beside_handle {
-        beside.stop(false).await;
+    let finish = async {
+        handle.stop(true).await;
+        if let Some(beside) = beside_handle {
+            beside.stop(false).await;
+        }
+        if let Some(beside) = beside {
+            beside.await??;
+        }
+        jobs.stop().await;
+        let Node { services, committer, .. } = node;
+        drop(services);
+        // The committer ends when nobody can send to it any more, with an empty queue.
+        if tokio::time::timeout(std::time::Duration::from_secs(5), committer).await.is_err() {
+            tracing::warn!("the audit committer still had users when the server stopped");
+        }
+        Ok(())
+    };
+    tokio::select! {
+        finished = finish => finished,
+        // As good as a power cut, which loses nothing that was acknowledged.
+        () = stop_signal() => anyhow::bail!("stopped at once; requests under way got no answer"),
     }
-    if let Some(beside) = beside {
-        beside.await??;
-    }
-    jobs.stop().await;
-    let Node { services, committer, .. } = node;
-    drop(services);
-    // The committer ends when nobody can send to it any more, with an empty queue.
-    if tokio::time::timeout(std::time::Duration::from_secs(5), committer).await.is_err() {
-        tracing::warn!("the audit committer still had users when the server stopped");
-    }
-    Ok(())
 }
 
 async fn stop_signal() {

@@ -18,6 +18,12 @@ macro_rules! actions {
                 match self { $(Self::$variant => $data_action,)* }
             }
 
+            /// Whether it is asked of a vault that has to be there.
+            #[must_use]
+            pub fn is_in_vault(self) -> bool {
+                self != Self::VaultCreate && self.data_action().starts_with("Microsoft.KeyVault/vaults/")
+            }
+
             /// The operation name of audit records (Azure's AuditEvent names where they exist).
             #[must_use]
             pub fn operation(self) -> &'static str {

@@ -204,7 +204,9 @@ impl From<Denial> for Problem {
             DenyReason::NoRole => forbidden(
                 "ForbiddenByRbac",
                 format!(
-                    "Caller is not authorized to perform action on resource.\r\nAction: '{}'\r\nDecision: {id}",
+                    // The same words for a vault that does not exist as for one that is nobody's business.
+                    "Caller is not authorized to perform action on resource{}.\r\nAction: '{}'\r\nDecision: {id}",
+                    if denial.action.is_in_vault() { ", or there is no such vault" } else { "" },
                     denial.action.data_action()
                 ),
             ),

@@ -1,20 +1,24 @@
 // The life of a secret through Azure's own JavaScript packages, unmodified.
 //
-// Usage: node lifecycle.mjs CREDENTIAL, with CREDENTIAL one of secret, default, workload (as in
+// Usage: node lifecycle.mjs CREDENTIAL, with CREDENTIAL one of secret, plain, environment, default, workload (as in
 // ../python/lifecycle.py). Everything else comes from the environment: VAULT_URL, AZURE_*,
 // NODE_EXTRA_CA_CERTS.
 
 import assert from 'node:assert/strict';
-import { ClientSecretCredential, DefaultAzureCredential, WorkloadIdentityCredential } from '@azure/identity';
+import {
+  ClientSecretCredential, DefaultAzureCredential, EnvironmentCredential, WorkloadIdentityCredential,
+} from '@azure/identity';
 import { SecretClient } from '@azure/keyvault-secrets';
 
-const { VAULT_URL, AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_AUTHORITY_HOST } = process.env;
+const { INSTALLATION_ID, VAULT_URL, AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_AUTHORITY_HOST } = process.env;
 const options = { authorityHost: AZURE_AUTHORITY_HOST, disableInstanceDiscovery: true };
-const clientSecret = (id, secret) => new ClientSecretCredential(AZURE_TENANT_ID, id, secret, options);
+const clientSecret = (id, secret) => new ClientSecretCredential(INSTALLATION_ID, id, secret, options);
 const credentials = {
   secret: () => clientSecret(AZURE_CLIENT_ID, AZURE_CLIENT_SECRET),
+  plain: () => new ClientSecretCredential(AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET),
+  environment: () => new EnvironmentCredential(),
   default: () => new DefaultAzureCredential(),
-  workload: () => new WorkloadIdentityCredential({ disableInstanceDiscovery: true }),
+  workload: () => new WorkloadIdentityCredential(),
 };
 
 const kind = process.argv[2];

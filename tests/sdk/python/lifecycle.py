@@ -1,7 +1,8 @@
 """The life of a secret through Azure's own Python packages, unmodified.
 
 Usage: lifecycle.py CREDENTIAL, where CREDENTIAL says how to prove who we are:
-  secret       ClientSecretCredential, told its authority
+  secret       ClientSecretCredential, told its authority and the installation's id as its tenant
+  plain        ClientSecretCredential, told nothing but tenant, id and secret
   environment  EnvironmentCredential, told nothing but the environment
   default      DefaultAzureCredential, told nothing but the environment
   workload     WorkloadIdentityCredential, told nothing but the environment
@@ -28,7 +29,7 @@ from azure.keyvault.secrets import SecretClient
 
 def client_secret(client_id, secret):
     return ClientSecretCredential(
-        os.environ["AZURE_TENANT_ID"], client_id, secret,
+        os.environ["INSTALLATION_ID"], client_id, secret,
         authority=os.environ["AZURE_AUTHORITY_HOST"], disable_instance_discovery=True,
     )
 
@@ -41,6 +42,9 @@ def credential(kind):
             os.environ["AZURE_TENANT_ID"], os.environ["AZURE_CLIENT_ID"], os.environ["CLIENT_CERTIFICATE"],
             authority=os.environ["AZURE_AUTHORITY_HOST"], disable_instance_discovery=True,
         )
+    if kind == "plain":
+        names = ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"]
+        return ClientSecretCredential(*[os.environ[name] for name in names])
     kinds = {
         "environment": EnvironmentCredential,
         "default": DefaultAzureCredential,

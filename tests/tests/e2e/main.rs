@@ -15,6 +15,7 @@
 
 mod audit;
 mod browser;
+mod complaints;
 mod crash;
 mod grants;
 mod provider;
@@ -22,6 +23,7 @@ mod routes;
 mod sdk;
 mod seal;
 mod start;
+mod stop;
 mod support;
 mod tamper;
 mod wire;

@@ -26,7 +26,9 @@ fn a_taken_port_is_named() {
     for (offset, taken) in [(0, "server"), (1, "development identity provider")] {
         let port = free_ports();
         let _listener = TcpListener::bind(("127.0.0.1", port + offset)).unwrap();
-        let line = one_line(&mut dev_command(&folder.path().join("data"), port));
+        let data = folder.path().join("data");
+        let line = one_line(&mut dev_command(&data, port));
+        assert!(!data.exists(), "a start that fails here leaves nothing behind");
         assert!(line.contains(&format!("127.0.0.1:{}", port + offset)) && line.contains("in use"), "{taken}: {line}");
     }
 }
@@ -58,7 +60,7 @@ async fn a_newer_schema_is_left_alone() {
 async fn a_second_server_on_the_same_data_is_refused() {
     let vault = TestVault::dev().await;
     let line = one_line(&mut dev_command(&vault.data(), free_ports()));
-    assert!(line.contains("in use by another process"), "{line}");
+    assert!(line.contains("in use by another process") && line.contains("`strongroom dev`"), "{line}");
     let app = vault.token(&vault.app()).await;
     vault.set(&app, "still", "there").await;
 }
@@ -158,16 +160,16 @@ async fn every_printed_command_works_as_printed() {
     for shown in [&vault.base, &vault.vault_url("demo")] {
         assert!(greeting.contains(shown.as_str()), "{greeting}");
     }
-    let banner: Vec<&str> = commands.lines().take_while(|line| !line.starts_with('\u{1b}')).collect();
-    let script = format!("# {}\n", banner.join("\n"));
+    let (banner, logs) = commands.split_once("\nPY\n").expect("the end of the last command");
+    assert!(!logs.contains('\u{1b}'), "no colours where there is no terminal: {logs}");
+    let script = format!("# {banner}\nPY\n");
     // What the one line for glibc is to do was done by `tests/run` where this test may not do it.
     let skip = |line: &&str| !(shared_hosts() && line.contains("/etc/hosts"));
     let script: String = script.lines().filter(skip).map(|line| format!("{line}\n")).collect();
     let path = vault.folder().join("as-printed.sh");
     std::fs::write(&path, &script).unwrap();
 
-    let mut shell = Command::new("sh");
-    shell.arg("-e").arg(&path).current_dir(vault.folder());
+    let mut shell = as_printed(&path, vault.folder());
     // As on a machine that has never installed these packages.
     shell.env("PIP_NO_CACHE_DIR", "1").env_remove("PIP_FIND_LINKS");
     let said = run(&shell, &Named::By(hosts_file(vault.folder(), ""))).expect_good();
@@ -179,6 +181,55 @@ async fn every_printed_command_works_as_printed() {
     for name in ["first", "second", "third"] {
         vault.get(&app, name).await.expect(200);
     }
+}
+
+/// A shell for a script; `sudo` stands for what it does in the namespace of `Named::By`.
+fn as_printed(script: &Path, folder: &Path) -> Command {
+    use std::os::unix::fs::PermissionsExt as _;
+    let programs = folder.join("programs");
+    std::fs::create_dir_all(&programs).unwrap();
+    std::fs::write(programs.join("sudo"), "#!/bin/sh\nexec \"$@\"\n").unwrap();
+    std::fs::set_permissions(programs.join("sudo"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut path = vec![programs, binary().parent().unwrap().to_owned()];
+    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    let mut shell = Command::new("sh");
+    shell.arg("-e").arg(script).current_dir(folder).env("PATH", std::env::join_paths(path).unwrap());
+    shell
+}
+
+/// The README's commands, but for where the server is.
+#[tokio::test]
+async fn the_commands_of_the_readme_work_in_their_order() {
+    let vault = TestVault::dev().await;
+    let readme = std::fs::read_to_string(crate::support::tests_folder().join("../README.md")).unwrap();
+    let block = readme.split("```sh\n").find(|block| block.starts_with(". strongroom-data")).expect("the block");
+    let script = block.split("```").next().unwrap();
+    let script = script.replace("strongroom-data", "data").replace(":8443", &format!(":{}", vault.port));
+    let path = vault.folder().join("readme.sh");
+    std::fs::write(&path, script.replace("$PWD/target/debug:", "")).unwrap();
+    let said = run(&as_printed(&path, vault.folder()), &Named::No).expect_good();
+    for part in ["https://payments.vault.localhost", "/secrets/db-password/", "RoleAssignmentCreate"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn a_development_server_for_other_machines_has_to_be_asked_for() {
+    let folder = scratch();
+    let data = folder.path().join("data");
+    let dev = |listen: &str| {
+        let mut command = Command::new(binary());
+        command.args(["dev", "--listen", listen, "--data"]).arg(&data);
+        command
+    };
+    let line = one_line(&mut dev(&format!("0.0.0.0:{}", free_ports())));
+    assert!(line.contains("--expose") && line.contains("password"), "{line}");
+    assert!(!data.exists());
+    let wrong = run_to_end(&mut dev("8443"));
+    let said = String::from_utf8_lossy(&wrong.stderr);
+    assert!(!wrong.status.success() && said.contains("127.0.0.1:8443"), "{said}");
+    let line = one_line(Command::new(binary()).arg("serve"));
+    assert!(line.contains("--config") && line.contains("operations.md"), "{line}");
 }
 
 /// The same clients without the line in the hosts file: the CLI and curl do not need it.

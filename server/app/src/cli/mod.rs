@@ -14,7 +14,7 @@ use std::{net::SocketAddr, path::PathBuf};
 pub(crate) use access_policy::AccessPolicyCommand;
 pub(crate) use assignment::{AssignmentCommand, Whom};
 pub(crate) use audit::{AuditCommand, Filter as AuditFilter};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 pub(crate) use identity::{
     CertificateCommand, CredentialOf, FederationCommand, IdentityAt, IdentityCommand, IdentitySecretCommand,
 };
@@ -72,8 +72,11 @@ enum Command {
 #[derive(Args)]
 pub(crate) struct DevArgs {
     /// Address to listen on; the development identity provider takes the next port, on loopback.
-    #[arg(long, default_value = "127.0.0.1:8443")]
+    #[arg(long, default_value = "127.0.0.1:8443", value_parser = address)]
     pub(crate) listen: SocketAddr,
+    /// Listen on an address that other machines reach. Whoever reaches it is Ada: nobody has a password here.
+    #[arg(long)]
+    pub(crate) expose: bool,
     /// Data directory.
     #[arg(long, default_value = "strongroom-data")]
     pub(crate) data: PathBuf,
@@ -82,9 +85,9 @@ pub(crate) struct DevArgs {
 /// Options of `strongroom serve`.
 #[derive(Args)]
 pub(crate) struct ServeArgs {
-    /// Configuration file (TOML).
+    /// Configuration file (TOML), described in server/docs/operations.md.
     #[arg(long)]
-    pub(crate) config: PathBuf,
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// How a command reaches the server, and as whom.
@@ -121,6 +124,39 @@ pub(crate) struct VaultAt {
     /// How to print.
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) output: Output,
+}
+
+/// An address to listen on.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "it is ADDRESS:PORT, for example 127.0.0.1:8443")
+}
+
+impl Cli {
+    /// Reads the command line; ends the program with help or a complaint if it says nothing that can be done.
+    pub(crate) fn read() -> Self {
+        let mut command = Self::command();
+        command.build();
+        plain_usage(&mut command);
+        let matches = command.get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Whether the program serves, and does not just do one thing.
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self.command, Command::Dev(_) | Command::Serve(_))
+    }
+}
+
+/// Fixes each usage line to what the command itself says: left alone, a complaint's usage also shows
+/// every option that the environment gives, as if it had to be there.
+fn plain_usage(command: &mut clap::Command) {
+    let usage = command.render_usage().to_string();
+    *command = std::mem::take(command).override_usage(usage.trim_start_matches("Usage: ").to_owned()).mut_subcommands(
+        |mut below| {
+            plain_usage(&mut below);
+            below
+        },
+    );
 }
 
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {

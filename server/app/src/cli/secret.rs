@@ -9,10 +9,16 @@ use super::VaultAt;
 /// `strongroom secret`
 #[derive(Subcommand)]
 pub(crate) enum SecretCommand {
-    /// Store a new version. The value is read from standard input or a file, never from an argument.
+    /// Store a new version. The value is asked for, or read from a pipe or file, never from an argument.
     Set {
         /// Name of the secret.
         name: String,
+        /// What stands where no value belongs.
+        #[arg(hide = true)]
+        misplaced: Vec<String>,
+        /// Store an empty value, which is refused otherwise.
+        #[arg(long)]
+        allow_empty: bool,
         /// File with the value; `-` or nothing for standard input. One newline at the end is dropped.
         #[arg(long)]
         value_file: Option<PathBuf>,

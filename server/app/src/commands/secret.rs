@@ -8,13 +8,15 @@ use std::{
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
+use strongroom_http::api::wire::API_VERSION;
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::{table, text, utc};
 use crate::{
     cli::{Output, SecretCommand, VaultAt},
-    client::{API_VERSION, Client, at, parse},
+    client::{Client, at, parse},
+    terminal,
 };
 
 /// More than any secret may have; reading stops there.
@@ -22,8 +24,15 @@ const MAX_READ: u64 = 64 * 1024;
 
 pub(crate) async fn run(command: SecretCommand) -> anyhow::Result<()> {
     match command {
-        SecretCommand::Set { name, value_file, content_type, tags, at } => {
-            set(&name, value_file, content_type, &tags, &at).await
+        SecretCommand::Set { name, misplaced, allow_empty, value_file, content_type, tags, at } => {
+            if !misplaced.is_empty() {
+                // Neither repeated nor sent: it stands in the shell's history already.
+                bail!(
+                    "a value is never an argument, where other users and the shell's history see it; pipe it: \
+                     printf '%s' \"$VALUE\" | strongroom secret set {name} (or --value-file FILE)"
+                );
+            }
+            set(&name, value_file, allow_empty, content_type, &tags, &at).await
         }
         SecretCommand::Get { name, version, at } => get(&name, version.as_deref(), &at).await,
         SecretCommand::List { at } => list(&at).await,
@@ -40,11 +49,15 @@ fn secret_url(vault: &Url, name: &str, version: Option<&str>) -> anyhow::Result<
 async fn set(
     name: &str,
     value_file: Option<PathBuf>,
+    allow_empty: bool,
     content_type: Option<String>,
     tags: &[String],
     to: &VaultAt,
 ) -> anyhow::Result<()> {
     let value = read_value(value_file.as_deref())?;
+    if value.is_empty() && !allow_empty {
+        bail!("the value is empty; --allow-empty stores it all the same");
+    }
     let mut labels = serde_json::Map::new();
     for tag in tags {
         let (key, value) = tag.split_once('=').with_context(|| format!("the tag {tag} is not NAME=VALUE"))?;
@@ -72,6 +85,9 @@ async fn set(
 }
 
 fn read_value(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
+    if file.is_none() && terminal::is_present() {
+        return terminal::ask_unseen("Value: ", usize::try_from(MAX_READ)?);
+    }
     let mut value = Zeroizing::new(String::new());
     let read = match file.filter(|path| *path != Path::new("-")) {
         Some(path) => {

@@ -8,6 +8,7 @@ use super::text;
 use crate::{
     cli::VaultCommand,
     client::{Client, at, base},
+    hosts,
 };
 
 pub(crate) async fn run(command: VaultCommand) -> anyhow::Result<()> {
@@ -24,7 +25,13 @@ pub(crate) async fn run(command: VaultCommand) -> anyhow::Result<()> {
     let client = Client::connect(&connection, &base).await?;
     let url = at(&base, &["api", "v1", "vaults"], &[])?;
     let answer = client.send(Method::POST, url, Some(serde_json::to_vec(&body)?)).await?;
-    println!("{}", text(&answer, "/url"));
+    let address = text(&answer, "/url");
+    println!("{address}");
+    if let Some(host) = url::Url::parse(&address)?.host_str()
+        && let Some(command) = hosts::missing(&[host])
+    {
+        eprintln!("Once, for clients that use glibc, such as Python and Node:\n{command}");
+    }
     Ok(())
 }
 

@@ -209,6 +209,18 @@ impl Role {
         }
     }
 
+    /// The role that allows an action and does as little harm as possible: what it can do beyond reading
+    /// metadata counts first, for a role that sees much is smaller than one that reads a value.
+    #[must_use]
+    pub fn least_for(action: Action) -> Option<Self> {
+        let allowed = |role: &Self| Action::ALL.iter().filter(|other| role.allows(**other)).count();
+        let beyond = |role: &Self| {
+            Action::ALL.iter().filter(|other| role.allows(**other) && !Self::Reader.allows(**other)).count()
+        };
+        let breadth = |role: &Self| (beyond(role), allowed(role));
+        Self::ALL.iter().copied().filter(|role| role.allows(action)).min_by_key(breadth)
+    }
+
     /// Whether the role allows the action.
     #[must_use]
     pub fn allows(self, action: Action) -> bool {
@@ -253,6 +265,15 @@ mod tests {
                 assert!(patterns.iter().all(is_pattern), "{}", role.name());
             }
         }
+    }
+
+    #[test]
+    fn the_role_to_ask_for_is_the_smallest() {
+        assert_eq!(Role::least_for(Action::SecretGet), Some(Role::SecretsUser));
+        assert_eq!(Role::least_for(Action::SecretList), Some(Role::Reader));
+        assert_eq!(Role::least_for(Action::AuditRead), Some(Role::Auditor));
+        assert_eq!(Role::least_for(Action::VaultCreate), Some(Role::Contributor));
+        assert_eq!(Role::least_for(Action::TokenIssue), Some(Role::Owner));
     }
 
     #[test]

@@ -11,6 +11,9 @@ use strongroom_domain::{
 
 use crate::{message::Request, paths::Addresses, problem::Problem};
 
+/// The api-version of every request that we show or make ourselves.
+pub const API_VERSION: &str = "7.6";
+
 /// Every api-version that is answered; they differ in nothing that concerns secrets.
 pub const API_VERSIONS: &[&str] = &[
     "2015-06-01",

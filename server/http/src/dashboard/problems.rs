@@ -144,7 +144,7 @@ fn denied(ctx: &RequestContext, shell: Shell, place: &Place, denial: Denial) -> 
         reason,
         reason_code: denial.reason.code().to_owned(),
         stages: stages(place, &denial.reason),
-        missing_role: needs_role.then(|| least_role(denial.action)).flatten().map(|role| role.name().to_owned()),
+        missing_role: needs_role.then(|| Role::least_for(denial.action)).flatten().map(|role| role.name().to_owned()),
         missing_scope: needs_role.then(|| place.scope()),
         decision_id: denial.request_id.to_string(),
         back_href: Some(match place {
@@ -234,28 +234,9 @@ fn stages(place: &Place, reason: &DenyReason) -> Vec<Stage> {
     names.iter().enumerate().map(stage).collect()
 }
 
-/// The built-in role that allows an action and does as little harm as possible: what it can do beyond
-/// reading metadata counts first, for a role that sees much is smaller than one that reads a value.
-pub(super) fn least_role(action: Action) -> Option<Role> {
-    let allowed = |role: &Role| Action::ALL.iter().filter(|other| role.allows(**other)).count();
-    let beyond =
-        |role: &Role| Action::ALL.iter().filter(|other| role.allows(**other) && !Role::Reader.allows(**other)).count();
-    let breadth = |role: &Role| (beyond(role), allowed(role));
-    Role::ALL.iter().copied().filter(|role| role.allows(action)).min_by_key(breadth)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_role_to_ask_for_is_the_smallest() {
-        assert_eq!(least_role(Action::SecretGet), Some(Role::SecretsUser));
-        assert_eq!(least_role(Action::SecretList), Some(Role::Reader));
-        assert_eq!(least_role(Action::AuditRead), Some(Role::Auditor));
-        assert_eq!(least_role(Action::VaultCreate), Some(Role::Contributor));
-        assert_eq!(least_role(Action::TokenIssue), Some(Role::Owner));
-    }
 
     #[test]
     fn stages_end_where_the_request_did() {

@@ -4,6 +4,7 @@ use strongroom_domain::{
     action::Action,
     gate::Ask,
     names::{ObjectName, ObjectVersion, VaultName},
+    role::Role,
     secret::{SecretItem, VaultFacts},
     secrets::MAX_PAGE,
 };
@@ -13,10 +14,10 @@ use zeroize::Zeroizing;
 use super::{
     Failure,
     frame::{Place, Viewer},
-    links, problems, rendered, session, view,
+    links, rendered, session, view,
 };
 use crate::{
-    api::wire::API_VERSIONS,
+    api::wire::API_VERSION,
     message::{Request, Response},
     paths::Addresses,
     problem::Problem,
@@ -145,7 +146,7 @@ async fn no_reveal(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) ->
     if viewer.may(&ask).await {
         return None;
     }
-    let role = problems::least_role(Action::SecretGet)?.name();
+    let role = Role::least_for(Action::SecretGet)?.name();
     Some(format!("You may not read the value now. It takes the role {role}, and that no policy of the vault objects."))
 }
 
@@ -211,7 +212,6 @@ fn copy_as(
 ) -> Vec<Snippet> {
     let vault_url = addresses.vault(vault);
     let identifier = addresses.secret(vault, name, version);
-    let api_version = API_VERSIONS.iter().rfind(|version| !version.contains("preview")).copied().unwrap_or("7.6");
     // An installation of `dev` has a certificate authority of its own.
     let authority = if development { " --cacert \"$VAULT_CA\"" } else { "" };
     let cli_version = version.map(|version| format!(" --version {version}")).unwrap_or_default();
@@ -221,17 +221,16 @@ fn copy_as(
         snippet(
             "curl",
             format!(
-                "curl{authority} -H \"Authorization: Bearer $TOKEN\" \\\n  \"{identifier}?api-version={api_version}\""
+                "curl{authority} -H \"Authorization: Bearer $TOKEN\" \\\n  \"{identifier}?api-version={API_VERSION}\""
             ),
         ),
         snippet("Command line", format!("strongroom secret get {name} --vault-url {vault_url}{cli_version}")),
         snippet(
             "Python",
             format!(
-                "from azure.identity import EnvironmentCredential\n\
+                "from azure.identity import DefaultAzureCredential\n\
                  from azure.keyvault.secrets import SecretClient\n\n\
-                 credential = EnvironmentCredential(disable_instance_discovery=True)\n\
-                 client = SecretClient(\"{vault_url}\", credential)\n\
+                 client = SecretClient(\"{vault_url}\", DefaultAzureCredential())\n\
                  value = client.get_secret(\"{name}\"{python_version}).value"
             ),
         ),
@@ -252,7 +251,7 @@ mod tests {
             texts(None).next().as_deref(),
             Some(
                 "curl --cacert \"$VAULT_CA\" -H \"Authorization: Bearer $TOKEN\" \\\n  \
-                 \"https://demo.vault.localhost:8443/secrets/Db-Password?api-version=2026-04-01\""
+                 \"https://demo.vault.localhost:8443/secrets/Db-Password?api-version=7.6\""
             )
         );
         assert!(texts(None).all(|code| !code.contains(version.as_str())));

@@ -100,12 +100,22 @@ impl Server {
     }
 
     /// Asks the server to end and waits for it.
-    pub(crate) fn stop(mut self) -> ExitStatus {
+    pub(crate) fn stop(self) -> ExitStatus {
+        self.signal("TERM");
+        self.ended_within(READY_WITHIN)
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
         // The shell's own kill: a program of this name is not on every machine.
         let id = self.child.id().to_string();
-        let asked = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().expect("a shell");
-        assert!(asked.success(), "the server is there to be stopped");
-        let until = Instant::now() + READY_WITHIN;
+        let asked = Command::new("sh").args(["-c", "kill -s \"$1\" \"$0\"", &id, name]).status().expect("a shell");
+        assert!(asked.success(), "the server is there to be told");
+    }
+
+    /// Waits for the end.
+    pub(crate) fn ended_within(mut self, time: Duration) -> ExitStatus {
+        let until = Instant::now() + time;
         while Instant::now() < until {
             if let Some(status) = self.child.try_wait().expect("its state") {
                 return status;

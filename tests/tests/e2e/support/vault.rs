@@ -105,6 +105,27 @@ impl TestVault {
         assert!(status.success(), "a server that is asked to stop does so without a fault: {status}");
     }
 
+    /// Sends a signal and goes on.
+    pub(crate) fn signal(&self, name: &str) {
+        self.server.as_ref().expect("a running server").signal(name);
+    }
+
+    /// Waits until the server has printed something.
+    pub(crate) async fn log_says(&self, text: &str) {
+        for _ in 0..500 {
+            if self.log().contains(text) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("the server does not say {text:?}:\n{}", self.log());
+    }
+
+    /// Waits for the server's end.
+    pub(crate) async fn ended_within(&mut self, time: std::time::Duration) -> std::process::ExitStatus {
+        self.server.take().expect("a running server").ended_within(time)
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.server.take().expect("a running server").kill();
@@ -128,7 +149,7 @@ impl TestVault {
     }
 
     pub(crate) fn tenant(&self) -> &str {
-        &self.env["AZURE_TENANT_ID"]
+        &self.env["INSTALLATION_ID"]
     }
 
     fn credential(&self, id: &str, secret: &str) -> Credential {
@@ -237,5 +258,6 @@ fn exports(path: &Path) -> BTreeMap<String, String> {
         let value = value.strip_prefix('\'')?.strip_suffix('\'')?;
         Some((name.to_owned(), value.replace("'\\''", "'")))
     };
-    text.lines().map(|l| line(l).unwrap_or_else(|| panic!("dev.env has the line {l:?}"))).collect()
+    let said = text.lines().filter(|line| !line.starts_with('#') && !line.starts_with("as_operator()"));
+    said.map(|l| line(l).unwrap_or_else(|| panic!("dev.env has the line {l:?}"))).collect()
 }

@@ -1,0 +1,69 @@
+//! What to do about an answer that did not come, or a no: in the words of whoever has to do it.
+
+use std::error::Error as StdError;
+
+use rustls::CertificateError::{NotValidForName, NotValidForNameContext, UnknownIssuer};
+use strongroom_domain::{action::Action, role::Role};
+use url::Url;
+
+use super::origin;
+
+/// Why nothing was answered, and what to try.
+pub(super) fn no_answer(error: reqwest::Error, url: &Url) -> anyhow::Error {
+    let at = origin(url);
+    if refused(&error) {
+        return anyhow::anyhow!("{at} refuses the connection: is the server running?");
+    }
+    match certificate(&error) {
+        Some(rustls::Error::InvalidCertificate(UnknownIssuer)) => anyhow::anyhow!(
+            "the certificate of {at} is not trusted: name the file of its certificate authority with --ca or VAULT_CA \
+             (in development: . strongroom-data/dev.env)"
+        ),
+        Some(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
+            anyhow::anyhow!("the certificate of {at} is for another name: is the address right?")
+        }
+        Some(other) => anyhow::anyhow!("no trusted connection to {at}: {other}"),
+        None => anyhow::Error::new(error.without_url()).context(format!("{at} does not answer")),
+    }
+}
+
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        // An I/O error that wraps another skips it when asked for its source.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        wrapped.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source())
+    })
+}
+
+fn refused(error: &reqwest::Error) -> bool {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+}
+
+fn certificate(error: &reqwest::Error) -> Option<&rustls::Error> {
+    causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>())
+}
+
+/// What would help after a 403, as far as its message tells: which role contains the action that is
+/// missing. That is the same for everybody, and written in the documents.
+pub(super) fn after_denial(inner: &str, message: &str) -> Option<String> {
+    if inner != "ForbiddenByRbac" {
+        return None;
+    }
+    let named = message.split("Action: '").nth(1)?.split('\'').next()?;
+    let action = Action::ALL.iter().copied().find(|action| action.data_action() == named)?;
+    let role = Role::least_for(action)?;
+    // Set by `dev.env`, and by nobody else.
+    let development = std::env::var_os("OPERATOR_CLIENT_ID").is_some();
+    Some(format!(
+        "it needs the role \"{}\" or a wider one{}",
+        role.name(),
+        if development { "; in development, put as_operator in front of the command" } else { "" }
+    ))
+}
+
+/// Whether an address is the server's own and not that of a vault.
+pub(super) fn names_no_vault(url: &Url, base: &str) -> bool {
+    origin(url) == base && !url.path().starts_with("/api/")
+}
