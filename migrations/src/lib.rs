@@ -19,6 +19,7 @@ mod m0007_used_assertions;
 mod m0008_access_policies;
 mod m0009_root_keys;
 mod m0010_audit_tree;
+mod m0011_role_definitions;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_access_policies::Migration),
             Box::new(m0009_root_keys::Migration),
             Box::new(m0010_audit_tree::Migration),
+            Box::new(m0011_role_definitions::Migration),
         ]
     }
 }

@@ -68,6 +68,12 @@ actions! {
     AssignmentRead = "Microsoft.Authorization/roleAssignments/read", "RoleAssignmentRead";
     /// Take a role away.
     AssignmentRemove = "Microsoft.Authorization/roleAssignments/delete", "RoleAssignmentDelete";
+    /// See role definitions.
+    RoleRead = "Microsoft.Authorization/roleDefinitions/read", "RoleDefinitionRead";
+    /// Make or change a custom role definition.
+    RoleWrite = "Microsoft.Authorization/roleDefinitions/write", "RoleDefinitionWrite";
+    /// Delete a custom role definition.
+    RoleDelete = "Microsoft.Authorization/roleDefinitions/delete", "RoleDefinitionDelete";
     /// See a vault's access policies.
     AccessPolicyRead = "Microsoft.KeyVault/vaults/accessPolicies/read", "AccessPolicyRead";
     /// Change a vault's access policies.

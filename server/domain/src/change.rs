@@ -10,6 +10,7 @@ use crate::{
     identity::{Session, UsedAssertion, Workload},
     names::ObjectKind,
     permit::{ObjectRef, Permit},
+    role::RoleDefinition,
     seal::Reseal,
     secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
     vault::Vault,
@@ -50,6 +51,15 @@ pub enum Change {
         /// Another grant that must still be there: the last way in is never taken away.
         remaining: Option<Uuid>,
     },
+    /// A custom role definition, new or in place of the one of this revision.
+    PutRole {
+        /// The definition.
+        role: Box<RoleDefinition>,
+        /// Revision of the one it replaces.
+        replaces: Option<i64>,
+    },
+    /// A custom role definition that no assignment refers to is deleted.
+    DeleteRole(Box<RoleDefinition>),
     /// An access policy, new or in place of the one of this revision.
     PutAccessPolicy {
         /// The policy.
@@ -150,6 +160,16 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         }
         (Change::DeleteWorkload, Action::WorkloadDelete) => {
             object.kind == ObjectKind::Workload && object.name.is_some() && permit.revision().is_some()
+        }
+        (Change::PutRole { role, .. }, Action::RoleWrite) | (Change::DeleteRole(role), Action::RoleDelete) => {
+            // Where all its assignable scopes lie.
+            match object.kind {
+                ObjectKind::Server => true,
+                ObjectKind::Vault => {
+                    vault.is_some() && role.assignable_scopes.iter().all(|scope| scope.vault() == vault)
+                }
+                _ => false,
+            }
         }
         (Change::PutAccessPolicy { policy, .. } | Change::RemoveAccessPolicy(policy), Action::AccessPolicyWrite) => {
             object.kind == ObjectKind::Vault && vault == Some(policy.vault)

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     names::{ObjectKind, ObjectName, VaultId},
     principal::{Grantee, Principal},
-    role::Role,
+    role::RoleRef,
 };
 
 /// Where a role applies. A wider scope covers the narrower ones below it.
@@ -93,7 +93,7 @@ pub struct Assignment {
     /// For whom.
     pub grantee: Grantee,
     /// Which role definition.
-    pub role: Role,
+    pub role: RoleRef,
     /// Where.
     pub scope: Scope,
     /// Since when, Unix milliseconds.

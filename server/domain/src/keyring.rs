@@ -16,6 +16,7 @@ use crate::{
     grant::Assignment,
     identity::{Session, Workload},
     names::{InstallationId, ObjectKind, ObjectName, ObjectVersion, VaultId},
+    role::RoleDefinition,
     seal::{MacSecrets, RootKeyFact},
     secret::{SecretMeta, VersionMeta},
     vault::Vault,
@@ -243,6 +244,22 @@ impl Keyring {
     /// [`KeyringError::Tampered`].
     pub fn verify_assignment(&self, assignment: &Assignment) -> Result<(), KeyringError> {
         self.check_control(b"assignment", &assignment.authenticated()?, &assignment.tag)
+    }
+
+    /// Tag of a custom role definition.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn tag_role(&self, role: &RoleDefinition) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.control.tag(&[b"role-definition", &role.authenticated()?]).to_vec())
+    }
+
+    /// Checks a custom role definition.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_role(&self, role: &RoleDefinition) -> Result<(), KeyringError> {
+        self.check_control(b"role-definition", &role.authenticated()?, &role.tag)
     }
 
     /// Tag of an access policy.

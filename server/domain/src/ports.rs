@@ -17,6 +17,7 @@ use crate::{
     permit::{Held, Permit},
     principal::Principal,
     record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, TreeCheckpoint},
+    role::RoleDefinition,
     seal::SealedKeys,
     secret::{Page, SealedVersion, SecretFacts, SecretItem},
     vault::Vault,
@@ -138,6 +139,24 @@ pub trait GrantStore: Send + Sync {
     /// # Errors
     /// When the store cannot say.
     async fn assignments(&self, principal: &Principal) -> Result<Arc<Vec<Assignment>>, StoreError>;
+
+    /// One custom role definition.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn role_definition(&self, id: Uuid) -> Result<Option<Arc<RoleDefinition>>, StoreError>;
+
+    /// All custom role definitions, in order of their ids: at most some hundred.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn role_definitions(&self) -> Result<Vec<RoleDefinition>, StoreError>;
+
+    /// Whether an assignment refers to a custom role definition.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn role_in_use(&self, id: Uuid) -> Result<bool, StoreError>;
 
     /// The access policies of a vault that may cover this principal.
     ///

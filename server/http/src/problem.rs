@@ -318,6 +318,19 @@ impl From<AdminError> for Problem {
                 Self::new(409, "Conflict", "assignment-exists", message).inner("RoleAssignmentExists")
             }
             AdminError::LastOwner => Self::new(409, "Conflict", "last-owner", message).inner("LastOwner"),
+            AdminError::RoleNotFound => {
+                Self::new(404, "RoleDefinitionNotFound", "role-not-found", "There is no such role definition.")
+            }
+            AdminError::RoleExists => {
+                Self::new(409, "Conflict", "role-exists", message).inner("RoleDefinitionWithSameNameExists")
+            }
+            AdminError::RoleInUse => {
+                Self::new(409, "Conflict", "role-in-use", message).inner("RoleDefinitionHasAssignments")
+            }
+            AdminError::TooManyRoles => {
+                Self::new(409, "Conflict", "too-many-roles", message).inner("RoleDefinitionLimitExceeded")
+            }
+            AdminError::NotAssignableHere => Self { reason: "not-assignable-here", ..Self::bad_parameter(message) },
             AdminError::PermitsMoreThanHeld => {
                 Self::new(403, "Forbidden", "permits-more-than-held", message).inner("ForbiddenByRbac")
             }

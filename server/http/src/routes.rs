@@ -64,6 +64,11 @@ routes! {
     Base Get "/api/v1/vaults/{vault}/access-policies" Bearer AccessPolicyList;
     Base Put "/api/v1/vaults/{vault}/access-policies" Bearer AccessPolicyPut;
     Base Delete "/api/v1/vaults/{vault}/access-policies" Bearer AccessPolicyRemove;
+    Base Get "/api/v1/roles" Bearer RoleList;
+    Base Post "/api/v1/roles" Bearer RoleCreate;
+    Base Get "/api/v1/roles/{id}" Bearer RoleShow;
+    Base Put "/api/v1/roles/{id}" Bearer RolePut;
+    Base Delete "/api/v1/roles/{id}" Bearer RoleDelete;
     Base Get "/api/v1/assignments" Bearer AssignmentList;
     Base Post "/api/v1/assignments" Bearer AssignmentAdd;
     Base Get "/api/v1/assignments/{id}" Bearer AssignmentShow;

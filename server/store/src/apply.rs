@@ -5,7 +5,7 @@
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter, QuerySelect, sea_query::OnConflict,
+    IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
 };
 use strongroom_domain::{
     change::{Change, PermittedChange},
@@ -18,7 +18,9 @@ use strongroom_domain::{
 use uuid::Uuid;
 
 use crate::{
-    entity::{access_policy, assignment, secret, secret_version, session, used_assertion, vault, workload},
+    entity::{
+        access_policy, assignment, role_definition, secret, secret_version, session, used_assertion, vault, workload,
+    },
     fault::is_refusal,
     rows,
 };
@@ -99,7 +101,14 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
         }
         Change::AddAssignment(new) => {
             unchanged(db, permit).await?;
-            insert(db, assignment::Entity::insert(rows::assignment_row(new)?.into_active_model())).await
+            let row = rows::assignment_row(new)?;
+            if let Some(role) = row.role_id {
+                // Stays as long as the transaction lasts: who deletes it waits, and then finds it in use.
+                let role = role_definition::Entity::find_by_id(role).select_only().column(role_definition::Column::Id);
+                let found: Option<Uuid> = role.lock_shared().into_tuple().one(db).await?;
+                exactly_one(u64::from(found.is_some()))?;
+            }
+            insert(db, assignment::Entity::insert(row.into_active_model())).await
         }
         Change::RemoveAssignment { assignment, remaining } => {
             // Locked in this order by everybody: two who take each other's away wait for one another,
@@ -110,6 +119,28 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
                 exactly_one(u64::from(found.is_some()))?;
             }
             exactly_one(assignment::Entity::delete_by_id(assignment.id).exec(db).await?.rows_affected)
+        }
+        Change::PutRole { role, replaces } => {
+            let row = rows::role_row(role)?;
+            let Some(revision) = replaces else {
+                return insert(db, role_definition::Entity::insert(row.into_active_model())).await;
+            };
+            let id = row.id;
+            let mut row = row.into_active_model().reset_all();
+            row.id = NotSet;
+            let update = role_definition::Entity::update_many()
+                .set(row)
+                .filter(role_definition::Column::Id.eq(id))
+                .filter(role_definition::Column::Revision.eq(*revision));
+            exactly_one(update.exec(db).await?.rows_affected)
+        }
+        Change::DeleteRole(role) => {
+            let delete = role_definition::Entity::delete_many()
+                .filter(role_definition::Column::Id.eq(role.id))
+                .filter(role_definition::Column::Revision.eq(role.revision));
+            exactly_one(delete.exec(db).await?.rows_affected)?;
+            let used = assignment::Entity::find().filter(assignment::Column::RoleId.eq(role.id)).count(db).await?;
+            if used == 0 { Ok(()) } else { Err(Obstacle::Conflict) }
         }
         Change::PutAccessPolicy { policy, replaces } => {
             unchanged(db, permit).await?;

@@ -17,6 +17,7 @@ use strongroom_domain::{
     identity::{Session, Workload},
     names::{ObjectName, ObjectVersion, VaultId, VaultName},
     permit::ObjectRef,
+    role::RoleDefinition,
     secret::{SealedVersion, SecretFacts, SecretMeta, VersionMeta},
     vault::Vault,
 };
@@ -49,6 +50,7 @@ pub(crate) struct Caches {
     vaults: ExactCache<VaultName, Arc<Vault>>,
     /// By all keys of a principal; any grant drops all, because grants are rare.
     assignments: ExactCache<Vec<String>, Arc<Vec<Assignment>>>,
+    roles: ExactCache<Uuid, Arc<RoleDefinition>>,
     /// By vault and all keys of a principal; any change drops all.
     access_policies: ExactCache<(VaultId, Vec<String>), Arc<Vec<AccessPolicy>>>,
     workloads: ExactCache<Uuid, Arc<Workload>>,
@@ -62,6 +64,7 @@ impl Caches {
             secrets: ExactCache::new(bytes / 2),
             vaults: ExactCache::new(bytes / 8),
             assignments: ExactCache::new(bytes / 8),
+            roles: ExactCache::new(bytes / 16),
             access_policies: ExactCache::new(bytes / 8),
             workloads: ExactCache::new(bytes / 8),
             sessions: ExactCache::new(bytes / 8),
@@ -79,6 +82,7 @@ impl Caches {
             }
             Change::PutVault(vault) => self.vaults.invalidate(&vault.name),
             Change::AddAssignment(_) | Change::RemoveAssignment { .. } => self.assignments.clear(),
+            Change::PutRole { role, .. } | Change::DeleteRole(role) => self.roles.invalidate(&role.id),
             Change::PutAccessPolicy { .. } | Change::RemoveAccessPolicy(_) => self.access_policies.clear(),
             Change::PutWorkload(workload) => self.workloads.invalidate(&workload.client_id),
             Change::DeleteWorkload => match change.permit().object().name.as_ref().map(|n| Uuid::try_parse(n.as_str()))
@@ -106,6 +110,7 @@ impl Caches {
         self.secrets.clear();
         self.vaults.clear();
         self.assignments.clear();
+        self.roles.clear();
         self.access_policies.clear();
         self.workloads.clear();
         self.sessions.clear();
@@ -137,6 +142,21 @@ impl Caches {
     pub(crate) fn put_assignments(&self, keys: &Vec<String>, ticket: Ticket, found: &Arc<Vec<Assignment>>) {
         let weight = keys.iter().map(String::len).sum::<usize>() + (size_of::<Assignment>() + 256) * (found.len() + 1);
         self.assignments.put(keys, ticket, Arc::clone(found), weight);
+    }
+
+    pub(crate) fn role(&self, id: &Uuid) -> Option<Arc<RoleDefinition>> {
+        self.roles.get(id)
+    }
+
+    pub(crate) fn role_ticket(&self, id: &Uuid) -> Ticket {
+        self.roles.ticket(id)
+    }
+
+    pub(crate) fn put_role(&self, ticket: Ticket, role: &Arc<RoleDefinition>) {
+        let lists = [&role.actions, &role.not_actions, &role.data_actions, &role.not_data_actions];
+        let patterns: usize = lists.into_iter().flatten().map(|pattern| 24 + pattern.len()).sum();
+        let weight = size_of::<RoleDefinition>() + role.name.len() + role.description.len() + patterns;
+        self.roles.put(&role.id, ticket, Arc::clone(role), weight + 64 * role.assignable_scopes.len());
     }
 
     pub(crate) fn access_policies(&self, key: &(VaultId, Vec<String>)) -> Option<Arc<Vec<AccessPolicy>>> {

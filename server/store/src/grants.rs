@@ -12,13 +12,14 @@ use strongroom_domain::{
     permit::{Held, Permit},
     ports::{GrantStore, StoreError},
     principal::{Grantee, Principal},
+    role::RoleDefinition,
     secret::Page,
 };
 use uuid::Uuid;
 
 use crate::{
     Store,
-    entity::{access_policy, assignment},
+    entity::{access_policy, assignment, role_definition},
     fault::{damaged, unavailable},
     rows,
 };
@@ -59,6 +60,29 @@ impl GrantStore for Store {
             caches.put_assignments(&keys, ticket, &found);
         }
         Ok(found)
+    }
+
+    async fn role_definition(&self, id: Uuid) -> Result<Option<Arc<RoleDefinition>>, StoreError> {
+        if let Some(role) = self.caches().and_then(|caches| caches.role(&id)) {
+            return Ok(Some(role));
+        }
+        let ticket = self.caches().map(|caches| (caches, caches.role_ticket(&id)));
+        let row = role_definition::Entity::find_by_id(id).one(&self.reader).await.map_err(|e| unavailable(&e))?;
+        let found = row.map(rows::role).transpose()?.map(Arc::new);
+        if let (Some((caches, ticket)), Some(role)) = (ticket, &found) {
+            caches.put_role(ticket, role);
+        }
+        Ok(found)
+    }
+
+    async fn role_definitions(&self) -> Result<Vec<RoleDefinition>, StoreError> {
+        let rows = role_definition::Entity::find().order_by_asc(role_definition::Column::Id).all(&self.reader);
+        rows.await.map_err(|e| unavailable(&e))?.into_iter().map(rows::role).collect()
+    }
+
+    async fn role_in_use(&self, id: Uuid) -> Result<bool, StoreError> {
+        let used = assignment::Entity::find().filter(assignment::Column::RoleId.eq(id)).limit(1).one(&self.reader);
+        Ok(used.await.map_err(|e| unavailable(&e))?.is_some())
     }
 
     async fn access_policies(

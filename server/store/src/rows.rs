@@ -9,12 +9,18 @@ use strongroom_domain::{
     names::{ObjectName, ObjectVersion, VaultId, VaultName},
     ports::StoreError,
     record::{Checkpoint, Record},
+    role::{RoleDefinition, RoleRef},
     secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
     vault::Vault,
 };
 
+use uuid::Uuid;
+
 use crate::{
-    entity::{access_policy, assignment, audit_record, checkpoint, secret, secret_version, session, vault, workload},
+    entity::{
+        access_policy, assignment, audit_record, checkpoint, role_definition, secret, secret_version, session, vault,
+        workload,
+    },
     fault::damaged,
 };
 
@@ -188,15 +194,41 @@ pub(crate) fn assignment_row(assignment: &Assignment) -> Result<assignment::Mode
         grantee_key: assignment.grantee.key(),
         body: json(assignment)?,
         tag: assignment.tag.clone(),
+        role_id: custom_role(assignment),
     })
 }
 
 pub(crate) fn assignment(row: assignment::Model) -> Result<Assignment, StoreError> {
     let found: Assignment = parsed("assignment", &row.body)?;
-    if found.id != row.id || found.grantee.key() != row.grantee_key {
+    if found.id != row.id || found.grantee.key() != row.grantee_key || custom_role(&found) != row.role_id {
         return Err(damaged("assignment", "its columns contradict its body"));
     }
     Ok(Assignment { tag: row.tag, ..found })
+}
+
+fn custom_role(assignment: &Assignment) -> Option<Uuid> {
+    match assignment.role {
+        RoleRef::BuiltIn(_) => None,
+        RoleRef::Custom(id) => Some(id),
+    }
+}
+
+pub(crate) fn role_row(role: &RoleDefinition) -> Result<role_definition::Model, StoreError> {
+    Ok(role_definition::Model {
+        id: role.id,
+        name_key: role.name_key(),
+        body: json(role)?,
+        revision: role.revision,
+        tag: role.tag.clone(),
+    })
+}
+
+pub(crate) fn role(row: role_definition::Model) -> Result<RoleDefinition, StoreError> {
+    let found: RoleDefinition = parsed("role definition", &row.body)?;
+    if found.id != row.id || found.name_key() != row.name_key || found.revision != row.revision {
+        return Err(damaged("role definition", "its columns contradict its body"));
+    }
+    Ok(RoleDefinition { tag: row.tag, ..found })
 }
 
 pub(crate) fn access_policy_row(policy: &AccessPolicy) -> Result<access_policy::Model, StoreError> {

@@ -72,3 +72,32 @@ async fn access_policies_grant_what_they_say_in_the_modes_that_ask_them() {
     assert_eq!(denied.problem(), "403 Forbidden/ForbiddenByPolicy");
     assert_eq!(vault.record_of(&operator_token, &denied).await["reason"], "no-access-policy");
 }
+
+#[tokio::test]
+async fn a_custom_role_is_made_assigned_changed_and_deleted_by_the_command_line() {
+    let vault = TestVault::dev().await;
+    let (operator, nobody) = (vault.operator(), vault.nobody());
+    let (app_token, nobody_token) = (vault.token(&vault.app()).await, vault.token(&nobody).await);
+    vault.set(&app_token, "db", "v").await;
+    let file = vault.folder().join("role.json");
+    let write = |data_action: &str| {
+        let role = json!({ "name": "Peeker", "data_actions": [data_action], "assignable_scopes": ["/vaults/demo"] });
+        std::fs::write(&file, role.to_string()).unwrap();
+    };
+    let file_text = file.to_str().unwrap();
+    write("Microsoft.KeyVault/vaults/secrets/getSecret/action");
+    let id = cli(&vault, &operator, &["role", "create", "--file", file_text]).unwrap();
+    let add = ["assignment", "add", "--role", "peeker", "--scope", "/vaults/demo", "--workload", &nobody.id];
+    let assignment = cli(&vault, &operator, &add).unwrap();
+    assert_eq!(vault.get(&nobody_token, "db").await.expect(200).json()["value"], "v");
+    let listed = cli(&vault, &operator, &["assignment", "list", "--scope", "/vaults/demo"]).unwrap();
+    assert!(listed.contains("Peeker"), "{listed}");
+    write("Microsoft.KeyVault/vaults/secrets/readMetadata/action");
+    cli(&vault, &operator, &["role", "update", "Peeker", "--file", file_text]).unwrap();
+    assert_eq!(vault.get(&nobody_token, "db").await.problem(), "403 Forbidden/ForbiddenByRbac", "at once");
+    assert!(cli(&vault, &operator, &["role", "delete", &id]).unwrap_err().contains("RoleDefinitionHasAssignments"));
+    cli(&vault, &operator, &["assignment", "remove", &assignment]).unwrap();
+    cli(&vault, &operator, &["role", "delete", &id]).unwrap();
+    assert!(cli(&vault, &operator, &["role", "show", &id]).unwrap_err().contains("RoleDefinitionNotFound"));
+    assert!(cli(&vault, &operator, &["role", "list"]).unwrap().contains("Key Vault Crypto Service Release User"));
+}

@@ -71,6 +71,9 @@ impl Route {
             "/api/v1/workloads/{client_id}/federations" => {
                 json!({ "issuer": "https://ci.example", "subject": "s", "audience": "a" })
             }
+            "/api/v1/roles" | "/api/v1/roles/{id}" => {
+                json!({ "name": "walked", "data_actions": ["x"], "assignable_scopes": ["/"] })
+            }
             "/api/v1/vaults/{vault}/access-policies" => {
                 json!({ "issuer": "i", "subject": "s", "permissions": { "secrets": ["get"] } })
             }

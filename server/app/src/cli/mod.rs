@@ -4,6 +4,7 @@ mod access_policy;
 mod assignment;
 mod audit;
 mod identity;
+mod role;
 mod seal;
 mod secret;
 mod token;
@@ -18,6 +19,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 pub(crate) use identity::{
     CertificateCommand, CredentialOf, FederationCommand, IdentityAt, IdentityCommand, IdentitySecretCommand,
 };
+pub(crate) use role::RoleCommand;
 pub(crate) use seal::{At as SealAt, SealCommand};
 pub(crate) use secret::SecretCommand;
 pub(crate) use token::TokenCommand;
@@ -54,6 +56,9 @@ enum Command {
     /// Tokens: what is wrong with one.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Role definitions: list, make, change and delete.
+    #[command(subcommand)]
+    Role(RoleCommand),
     /// Say who may do what in a vault whose access mode asks access policies.
     #[command(subcommand)]
     AccessPolicy(AccessPolicyCommand),
@@ -165,6 +170,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(args).await,
         Command::Secret(command) => commands::secret::run(command).await,
         Command::Vault(command) => commands::vault::run(command).await,
+        Command::Role(command) => commands::role::run(command).await,
         Command::AccessPolicy(command) => commands::access_policy::run(command).await,
         Command::Assignment(command) => commands::assignment::run(command).await,
         Command::Token(command) => commands::token::run(command).await,

@@ -1,7 +1,7 @@
 //! Use cases of role assignments. Nobody can grant what they do not hold, nor for longer than they
 //! hold it; the last Owner of the installation stays.
 
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::{
     grant::{Assignment, AssignmentFilter, Scope, Target},
     names::{ObjectKind, ObjectName, VaultId, VaultName},
     principal::Grantee,
-    role::{Permissions, Role},
+    role::{Permissions, Role, RoleDefinition, RoleRef},
     secret::Page,
     time::uuid_v4,
 };
@@ -69,14 +69,14 @@ pub struct NewAssignment {
     /// For whom.
     pub grantee: Grantee,
     /// Which role definition.
-    pub role: Role,
+    pub role: RoleRef,
     /// When it ends, Unix milliseconds.
     pub ends_at: Option<i64>,
 }
 
 impl From<(Grantee, Role)> for NewAssignment {
     fn from((grantee, role): (Grantee, Role)) -> Self {
-        Self { id: None, grantee, role, ends_at: None }
+        Self { id: None, grantee, role: role.into(), ends_at: None }
     }
 }
 
@@ -85,6 +85,8 @@ impl From<(Grantee, Role)> for NewAssignment {
 pub struct AssignmentShown {
     /// The assignment.
     pub assignment: Assignment,
+    /// Name of its role; the id of one that is gone.
+    pub role: String,
     /// Its scope.
     pub scope: String,
 }
@@ -110,8 +112,21 @@ impl Administration {
             return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
         };
         let bootstrap = crate::gate::may_bootstrap(ctx, Action::AssignmentAdd);
-        if !bootstrap && !self.holds(ctx, role.permissions(), resolved.target(), ends_at).await? {
-            return Err(self.refuse(ctx, case, AdminError::GrantsMoreThanHeld(role)).await);
+        let custom = match role {
+            RoleRef::BuiltIn(_) => None,
+            RoleRef::Custom(id) => match self.custom_role(id).await? {
+                Some(custom) if custom.assignable_at(&resolved) => Some(custom),
+                Some(_) => return Err(self.refuse(ctx, case, AdminError::NotAssignableHere).await),
+                None => return Err(self.refuse(ctx, case, AdminError::RoleNotFound).await),
+            },
+        };
+        let (name, wanted) = match (role, &custom) {
+            (RoleRef::BuiltIn(role), _) => (role.name().to_owned(), role.permissions()),
+            (_, Some(custom)) => (custom.name.clone(), custom.permissions()),
+            (RoleRef::Custom(_), None) => return Err(AdminError::RoleNotFound),
+        };
+        if !bootstrap && !self.holds(ctx, wanted, resolved.target(), ends_at).await? {
+            return Err(self.refuse(ctx, case, AdminError::GrantsMoreThanHeld(name)).await);
         }
         let id = match id {
             Some(id) if self.grants.assignment(id).await?.is_some() => {
@@ -124,8 +139,9 @@ impl Administration {
             Assignment { id, grantee, role, scope: resolved, created_at: ctx.now, ends_at, tag: Vec::new() };
         assignment.tag = self.keyring.tag_assignment(&assignment)?;
         let change = Change::AddAssignment(Box::new(assignment.clone()));
-        let shown = AssignmentShown { assignment, scope: scope.to_string() };
-        self.change(ctx, case, 1, change, shown).await?.ok_or(AdminError::Unavailable)
+        let shown = AssignmentShown { assignment, role: name, scope: scope.to_string() };
+        // Its vault or its role definition changed meanwhile.
+        self.change(ctx, case, 1, change, shown).await?.ok_or(AdminError::Contended)
     }
 
     /// Assignments at a scope and below it, in order of their ids, after `after` (exclusive).
@@ -144,7 +160,7 @@ impl Administration {
         let Some(within) = scope.resolve(&case) else {
             return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
         };
-        let names = self.vault_names().await?;
+        let names = self.names().await?;
         let filter = AssignmentFilter { within: Some(within), grantee, ..AssignmentFilter::default() };
         let held = self.grants.list_assignments(case.permit, &filter, after, limit).await;
         let held = held.map(|page| {
@@ -203,8 +219,8 @@ impl Administration {
         let Some(assignment) = found.filter(|a| self.keyring.verify_assignment(a).is_ok()) else {
             return Ok((self.admit(ctx, Ask::server(action)).await?, None));
         };
-        let names = self.vault_names().await?;
-        let vault = assignment.scope.vault().map(|id| names.get(&id).cloned());
+        let names = self.names().await?;
+        let vault = assignment.scope.vault().map(|id| names.vaults.get(&id).cloned());
         let scope = match (&assignment.scope, vault) {
             (Scope::Vault { .. }, Some(Some(vault))) => ScopeRequest::Vault(vault),
             (Scope::Object { name, .. }, Some(Some(vault))) => ScopeRequest::Secret(vault, name.clone()),
@@ -218,9 +234,17 @@ impl Administration {
         Ok((case, same.then(|| shown(assignment, &names))))
     }
 
-    /// Names of all vaults by id.
-    async fn vault_names(&self) -> Result<HashMap<VaultId, VaultName>, AdminError> {
-        Ok(self.vaults.vaults().await?.iter().map(|vault| (vault.id, vault.name.clone())).collect())
+    /// Names of all vaults and of all custom role definitions, by id.
+    pub(super) async fn names(&self) -> Result<Names, AdminError> {
+        let vaults = self.vaults.vaults().await?.iter().map(|vault| (vault.id, vault.name.clone())).collect();
+        let roles = self.grants.role_definitions().await?.into_iter().map(|role| (role.id, role.name)).collect();
+        Ok(Names { vaults, roles })
+    }
+
+    /// A custom role definition that Strongroom wrote.
+    pub(super) async fn custom_role(&self, id: Uuid) -> Result<Option<Arc<RoleDefinition>>, AdminError> {
+        let found = self.grants.role_definition(id).await?;
+        Ok(found.filter(|role| role.id == id && self.keyring.verify_role(role).is_ok()))
     }
 
     /// Another authentic Owner of the installation, without an end. A group counts, because who is in
@@ -260,22 +284,44 @@ impl Administration {
         end: Option<i64>,
     ) -> Result<bool, AdminError> {
         let assignments = self.grants.assignments(&ctx.principal).await?;
-        let held: Vec<Permissions<'_>> = assignments
-            .iter()
-            .filter(|a| a.concerns(&ctx.principal, target, ctx.now) && a.lasts_until(end))
-            .filter(|a| self.keyring.verify_assignment(a).is_ok())
-            .map(|a| a.role.permissions())
-            .collect();
+        let (mut held, mut custom) = (Vec::new(), Vec::new());
+        let lasting = assignments.iter().filter(|a| a.concerns(&ctx.principal, target, ctx.now) && a.lasts_until(end));
+        for assignment in lasting.filter(|a| self.keyring.verify_assignment(a).is_ok()) {
+            match assignment.role {
+                RoleRef::BuiltIn(role) => held.push(role.permissions()),
+                RoleRef::Custom(id) => {
+                    custom.extend(self.custom_role(id).await?.filter(|role| role.assignable_at(&assignment.scope)));
+                }
+            }
+        }
+        held.extend(custom.iter().map(|role| role.permissions()));
         Ok(wanted.within(&held))
     }
 }
 
-fn shown(assignment: Assignment, names: &HashMap<VaultId, VaultName>) -> AssignmentShown {
-    let vault = |id: &VaultId| names.get(id).map_or_else(|| id.to_string(), |name| name.as_str().to_owned());
-    let scope = match &assignment.scope {
-        Scope::Server => "/".to_owned(),
-        Scope::Vault { vault: id } => format!("/vaults/{}", vault(id)),
-        Scope::Object { vault: id, kind, name } => format!("/vaults/{}/{}s/{name}", vault(id), kind.as_str()),
+fn shown(assignment: Assignment, names: &Names) -> AssignmentShown {
+    let role = match assignment.role {
+        RoleRef::BuiltIn(role) => role.name().to_owned(),
+        RoleRef::Custom(id) => names.roles.get(&id).cloned().unwrap_or_else(|| id.to_string()),
     };
-    AssignmentShown { assignment, scope }
+    let scope = names.scope(&assignment.scope);
+    AssignmentShown { assignment, role, scope }
+}
+
+/// What people call vaults and custom role definitions.
+pub(super) struct Names {
+    pub(super) vaults: HashMap<VaultId, VaultName>,
+    roles: HashMap<Uuid, String>,
+}
+
+impl Names {
+    /// A scope in names; a vault that is gone has its id in the name's place.
+    pub(super) fn scope(&self, scope: &Scope) -> String {
+        let vault = |id: &VaultId| self.vaults.get(id).map_or_else(|| id.to_string(), |name| name.as_str().to_owned());
+        match scope {
+            Scope::Server => "/".to_owned(),
+            Scope::Vault { vault: id } => format!("/vaults/{}", vault(id)),
+            Scope::Object { vault: id, kind, name } => format!("/vaults/{}/{}s/{name}", vault(id), kind.as_str()),
+        }
+    }
 }

@@ -6,6 +6,7 @@
 mod access;
 mod assignments;
 mod audit;
+mod roles;
 mod tokens;
 mod vaults;
 mod workloads;
@@ -13,6 +14,7 @@ mod workloads;
 use std::sync::Arc;
 
 pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest};
+pub use roles::{NewRole, RoleShown};
 use strongroom_crypto::Entropy;
 pub use workloads::{ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit};
 
@@ -26,7 +28,7 @@ use crate::{
     policy::PolicyEngine,
     ports::{AuditLog, GrantStore, StoreError, VaultStore},
     record::{HowItWent, NoRecord, Outcome, Recorder},
-    role::Role,
+    role::DefinitionError,
     vault::SettingsError,
 };
 
@@ -55,8 +57,23 @@ pub enum AdminError {
     #[error("the workload identity has no such credential")]
     CredentialNotFound,
     /// The role has actions that the granting principal does not hold at the scope.
-    #[error("you cannot grant what you do not hold yourself, at this scope and for as long: {}", .0.name())]
-    GrantsMoreThanHeld(Role),
+    #[error("you cannot grant what you do not hold yourself, at this scope and for as long: {0}")]
+    GrantsMoreThanHeld(String),
+    /// There is no such role definition.
+    #[error("there is no such role definition")]
+    RoleNotFound,
+    /// There is a role definition of this name or id.
+    #[error("there is a role definition of this name or id already")]
+    RoleExists,
+    /// Assignments refer to the role definition.
+    #[error("the role definition is in use: remove its assignments first")]
+    RoleInUse,
+    /// There are as many custom role definitions as there may be.
+    #[error("there are at most 500 custom role definitions")]
+    TooManyRoles,
+    /// The role definition's assignable scopes do not contain the scope.
+    #[error("the role definition is not assignable at this scope")]
+    NotAssignableHere,
     /// The access policy has permissions that its author does not hold by role on the vault, without an end.
     #[error("you cannot give permissions that you do not hold yourself by a role on the vault, without an end")]
     PermitsMoreThanHeld,
@@ -128,6 +145,11 @@ impl HowItWent for AdminError {
             Self::LocksEverybodyOut => "locks-everybody-out",
             Self::AccessPolicyNotFound => "access-policy-not-found",
             Self::TooManyAccessPolicies => "too-many-access-policies",
+            Self::RoleNotFound => "role-not-found",
+            Self::RoleExists => "role-exists",
+            Self::RoleInUse => "role-in-use",
+            Self::TooManyRoles => "too-many-roles",
+            Self::NotAssignableHere => "not-assignable-here",
             Self::Invalid(_) => "invalid",
             Self::OtherRevision => "other-revision",
             Self::Contended => "contended",
@@ -165,6 +187,12 @@ impl From<FederationError> for AdminError {
                 "a subject pattern begins with 8 characters that are no asterisk and has at most 4 asterisks",
             ),
         }
+    }
+}
+
+impl From<DefinitionError> for AdminError {
+    fn from(error: DefinitionError) -> Self {
+        Self::Invalid(error.0)
     }
 }
 

@@ -14,9 +14,11 @@ use crate::{
     change::Change,
     context::RequestContext,
     gate::Ask,
+    grant::Scope,
     identity::{CertificateCredential, ClientSecretHash, Federation, MAX_CREDENTIALS, Workload},
     names::ObjectName,
     principal::{Principal, PrincipalId, PrincipalKind},
+    role::RoleRef,
     secret::Page,
     time::uuid_v4,
 };
@@ -234,9 +236,27 @@ impl Administration {
         }
         let workload = Principal { id, kind: PrincipalKind::Workload, ..Principal::anonymous() };
         for assignment in self.grants.assignments(&workload).await?.iter() {
-            let (wanted, target) = (assignment.role.permissions(), assignment.scope.target());
-            if !self.holds(ctx, wanted, target, assignment.ends_at).await? {
-                return Err(AdminError::GrantsMoreThanHeld(assignment.role));
+            let custom = match assignment.role {
+                RoleRef::BuiltIn(_) => None,
+                RoleRef::Custom(id) => self.custom_role(id).await?,
+            };
+            let (name, wanted) = match (assignment.role, &custom) {
+                (RoleRef::BuiltIn(role), _) => (role.name(), role.permissions()),
+                (RoleRef::Custom(_), Some(role)) => (role.name.as_str(), role.permissions()),
+                // A definition that is gone permits nothing.
+                (RoleRef::Custom(_), None) => continue,
+            };
+            if !self.holds(ctx, wanted, assignment.scope.target(), assignment.ends_at).await? {
+                return Err(AdminError::GrantsMoreThanHeld(name.to_owned()));
+            }
+        }
+        for vault in self.vaults.vaults().await? {
+            let scope = Scope::Vault { vault: vault.id };
+            let policies = self.grants.access_policies(vault.id, &workload).await?;
+            for permission in policies.iter().flat_map(|policy| &policy.secrets) {
+                if !self.holds(ctx, permission.as_permissions(), scope.target(), None).await? {
+                    return Err(AdminError::PermitsMoreThanHeld);
+                }
             }
         }
         Ok(())

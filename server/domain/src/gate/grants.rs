@@ -1,8 +1,17 @@
 //! The grants stage: role assignments and access policies, by the vault's access mode.
 
+use std::sync::Arc;
+
+use uuid::Uuid;
+
 use super::{Ask, Gate, Judged, Trace, may_bootstrap, unreadable};
 use crate::{
-    access_policy::AccessMode, action::Action, context::RequestContext, decision::DenyReason, grant::Target,
+    access_policy::AccessMode,
+    action::Action,
+    context::RequestContext,
+    decision::DenyReason,
+    grant::Target,
+    role::{RoleDefinition, RoleRef},
     vault::Vault,
 };
 
@@ -65,15 +74,45 @@ impl Gate {
                 return Err(trace.deny("grants", unreadable(&error), None));
             }
         };
-        let allowing = assignments.iter().filter(|a| a.role.allows(action));
-        for assignment in allowing.filter(|a| a.concerns(&ctx.principal, target, ctx.now)) {
+        for assignment in assignments.iter() {
+            let custom = match assignment.role {
+                RoleRef::BuiltIn(role) if !role.allows(action) => continue,
+                _ if !assignment.concerns(&ctx.principal, target, ctx.now) => continue,
+                RoleRef::BuiltIn(_) => None,
+                RoleRef::Custom(id) => match self.custom_role(id, trace).await? {
+                    Some(role) if role.permissions().allows(action) && role.assignable_at(&assignment.scope) => {
+                        Some(role)
+                    }
+                    _ => continue,
+                },
+            };
             if self.keyring.verify_assignment(assignment).is_ok() {
-                trace.allow("grants", assignment.role.name(), Some(assignment.id.to_string()));
+                let role = match (assignment.role, &custom) {
+                    (RoleRef::BuiltIn(role), _) => role.name(),
+                    (RoleRef::Custom(_), custom) => custom.as_ref().map_or("", |role| role.name.as_str()),
+                };
+                trace.allow("grants", role, Some(assignment.id.to_string()));
                 return Ok(());
             }
             tracing::error!(assignment = %assignment.id, "an assignment fails its authentication and is ignored");
         }
         Err(trace.deny("grants", DenyReason::NoRole, None))
+    }
+
+    /// A custom role definition; one that Strongroom did not write permits nothing.
+    async fn custom_role(&self, id: Uuid, trace: &mut Trace) -> Result<Option<Arc<RoleDefinition>>, DenyReason> {
+        match self.grants.role_definition(id).await {
+            Ok(Some(role)) if role.id == id && self.keyring.verify_role(&role).is_ok() => Ok(Some(role)),
+            Ok(Some(_)) => {
+                tracing::error!(role = %id, "a role definition fails its authentication and is ignored");
+                Ok(None)
+            }
+            Ok(None) => Ok(None),
+            Err(error) => {
+                tracing::error!(%error, "the gate could not read a role definition");
+                Err(trace.deny("grants", unreadable(&error), None))
+            }
+        }
     }
 
     async fn judge_access_policies(

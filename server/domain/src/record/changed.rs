@@ -27,6 +27,8 @@ pub enum RowKind {
     Secret,
     /// An assignment; its id.
     Assignment,
+    /// A custom role definition; its id.
+    RoleDefinition,
     /// An access policy; vault id and a digest of whom it is for.
     AccessPolicy,
     /// A workload; its client id.
@@ -43,6 +45,7 @@ impl RowKind {
             Self::Vault => "vault",
             Self::Secret => "secret",
             Self::Assignment => "assignment",
+            Self::RoleDefinition => "role definition",
             Self::AccessPolicy => "access policy",
             Self::Workload => "workload",
             Self::Session => "session",
@@ -162,6 +165,12 @@ impl PermittedChange {
             (Change::RemoveAssignment { assignment, .. }, _) => {
                 let after = assignment.created_at.saturating_add(1);
                 ChangedRow::gone(RowKind::Assignment, assignment.id.to_string(), after)
+            }
+            (Change::PutRole { role, .. }, _) => {
+                ChangedRow::written(RowKind::RoleDefinition, role.id.to_string(), role.revision)
+            }
+            (Change::DeleteRole(role), _) => {
+                ChangedRow::gone(RowKind::RoleDefinition, role.id.to_string(), role.revision.saturating_add(1))
             }
             (Change::PutAccessPolicy { policy, .. }, _) => {
                 ChangedRow::written(RowKind::AccessPolicy, ChangedRow::access_policy_id(policy), policy.revision)

@@ -6,8 +6,13 @@
 //! on the subscription; and `Owner` has data actions too.
 
 mod built_in;
+mod definition;
 pub mod pattern;
 mod permissions;
 
 pub use built_in::Role;
+pub use definition::{
+    DefinitionError, MAX_ASSIGNABLE_SCOPES, MAX_PATTERNS, MAX_ROLE_DEFINITIONS, MAX_ROLE_DESCRIPTION, MAX_ROLE_NAME,
+    RoleDefinition, RoleRef,
+};
 pub use permissions::{Half, Patterns, Permissions};

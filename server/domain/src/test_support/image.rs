@@ -19,6 +19,7 @@ use crate::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::Permit,
     record::{Checkpoint, Entry, Record, Settled},
+    role::{RoleDefinition, RoleRef},
     secret::{SealedVersion, SecretMeta},
     vault::Vault,
 };
@@ -71,6 +72,8 @@ pub struct Image {
     pub vaults: BTreeMap<String, Arc<Vault>>,
     /// Grants.
     pub assignments: Vec<Assignment>,
+    /// Custom role definitions by id.
+    pub roles: BTreeMap<Uuid, RoleDefinition>,
     /// Access policies by vault and key of the grantee.
     pub access_policies: BTreeMap<(VaultId, String), AccessPolicy>,
     /// Workloads by client id.
@@ -213,6 +216,10 @@ impl Image {
                 self.vaults.insert(vault.name.as_str().to_owned(), Arc::new((**vault).clone()));
                 done.revision = Some(vault.revision);
             }
+            (Change::AddAssignment(assignment), _) if matches!(assignment.role, RoleRef::Custom(id) if !self.roles.contains_key(&id)) =>
+            {
+                return Settled::Conflict;
+            }
             (Change::AddAssignment(assignment), _) => self.assignments.push((**assignment).clone()),
             (Change::RemoveAssignment { assignment, remaining }, _) => {
                 let there = |id: &Uuid| self.assignments.iter().any(|a| a.id == *id);
@@ -220,6 +227,20 @@ impl Image {
                     return Settled::Conflict;
                 }
                 self.assignments.retain(|a| a.id != assignment.id);
+            }
+            (Change::PutRole { role, replaces }, _) => {
+                let named = self.roles.values().any(|other| other.id != role.id && other.name_key() == role.name_key());
+                if named || self.roles.get(&role.id).map(|before| before.revision) != *replaces {
+                    return Settled::Conflict;
+                }
+                self.roles.insert(role.id, (**role).clone());
+            }
+            (Change::DeleteRole(role), _) => {
+                let used = self.assignments.iter().any(|a| a.role == RoleRef::Custom(role.id));
+                if used || self.roles.get(&role.id).map(|before| before.revision) != Some(role.revision) {
+                    return Settled::Conflict;
+                }
+                self.roles.remove(&role.id);
             }
             (Change::PutAccessPolicy { policy, replaces }, _) => {
                 let slot = (policy.vault, policy.grantee.key());

@@ -27,6 +27,7 @@ use crate::{
     ports::{AppendError, AuditLog, GrantStore, IdentityStore, SecretStore, StoreError, VaultStore},
     principal::Principal,
     record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, TreeCheckpoint},
+    role::{RoleDefinition, RoleRef},
     secret::{Page, SealedVersion, SecretFacts, SecretItem},
     vault::Vault,
 };
@@ -350,6 +351,21 @@ impl GrantStore for MemoryStore {
         self.pause().await;
         let all = self.durable().assignments.clone();
         Ok(Arc::new(all.into_iter().filter(|a| a.grantee.covers(principal)).collect()))
+    }
+
+    async fn role_definition(&self, id: Uuid) -> Result<Option<Arc<RoleDefinition>>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().roles.get(&id).cloned().map(Arc::new))
+    }
+
+    async fn role_definitions(&self) -> Result<Vec<RoleDefinition>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().roles.values().cloned().collect())
+    }
+
+    async fn role_in_use(&self, id: Uuid) -> Result<bool, StoreError> {
+        self.pause().await;
+        Ok(self.durable().assignments.iter().any(|a| a.role == RoleRef::Custom(id)))
     }
 
     async fn access_policies(

@@ -23,7 +23,7 @@ use crate::{
     names::{InstallationId, NameError, ObjectName, VaultId, VaultName},
     principal::{Grantee, Principal, PrincipalId, PrincipalKind},
     record::{Recorder, spawn},
-    role::Role,
+    role::RoleRef,
     secret::SecretAttributes,
     secrets::Secrets,
     vault::{Vault, VaultSettings},
@@ -136,9 +136,15 @@ impl World {
     ///
     /// # Errors
     /// When the row has no canonical form.
-    pub fn put_grant(&self, grantee: Grantee, role: Role, scope: Scope) -> Result<Assignment, KeyringError> {
+    pub fn put_grant(
+        &self,
+        grantee: Grantee,
+        role: impl Into<RoleRef>,
+        scope: Scope,
+    ) -> Result<Assignment, KeyringError> {
         let id = Uuid::from_u128(u128::from(REQUESTS.fetch_add(1, Ordering::Relaxed)));
-        let mut assignment = Assignment { id, grantee, role, scope, created_at: BEGIN, ends_at: None, tag: Vec::new() };
+        let mut assignment =
+            Assignment { id, grantee, role: role.into(), scope, created_at: BEGIN, ends_at: None, tag: Vec::new() };
         assignment.tag = self.keyring.tag_assignment(&assignment)?;
         self.store.meddle(|image| image.assignments.push(assignment.clone()));
         Ok(assignment)

@@ -13,6 +13,8 @@ pub(crate) struct Model {
     pub(crate) body: String,
     #[sea_orm(column_type = "Blob")]
     pub(crate) tag: Vec<u8>,
+    /// The custom role definition that it refers to, if it does.
+    pub(crate) role_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -10,6 +10,7 @@ pub(crate) mod audit_segment;
 pub(crate) mod audit_tree;
 pub(crate) mod checkpoint;
 pub(crate) mod installation;
+pub(crate) mod role_definition;
 pub(crate) mod root_key;
 pub(crate) mod sealed_blob;
 pub(crate) mod secret;

@@ -16,7 +16,10 @@ use super::{
     walk::PAGE,
 };
 use crate::{
-    entity::{access_policy, assignment, audit_link, audit_record, secret, secret_version, session, vault, workload},
+    entity::{
+        access_policy, assignment, audit_link, audit_record, role_definition, secret, secret_version, session, vault,
+        workload,
+    },
     fault::unavailable,
     rows,
 };
@@ -101,6 +104,7 @@ impl Comparing<'_> {
             }
         }
         self.access_policies().await?;
+        self.roles().await?;
         after = Uuid::nil();
         loop {
             let page: Vec<(Uuid, Vec<u8>)> = assignment::Entity::find()
@@ -118,6 +122,23 @@ impl Comparing<'_> {
             for (id, tag) in page {
                 self.judge(RowKind::Assignment, &id.to_string(), None, &tag);
             }
+        }
+        Ok(())
+    }
+
+    async fn roles(&mut self) -> Result<(), StoreError> {
+        use role_definition::Column::{Id, Revision};
+        // At most some hundred.
+        let all: Vec<(Uuid, i64)> = role_definition::Entity::find()
+            .select_only()
+            .columns([Id, Revision])
+            .order_by_asc(Id)
+            .into_tuple()
+            .all(self.moment)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        for (id, revision) in all {
+            self.judge(RowKind::RoleDefinition, &id.to_string(), Some(revision), &[]);
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use strongroom_domain::{
     ports::{GrantStore, IdentityStore, StoreError, VaultStore},
     principal::{Grantee, Principal, PrincipalId, PrincipalKind},
     record::{Entry, Settled},
-    role::Role,
+    role::{Role, RoleDefinition, RoleRef},
     test_support,
 };
 
@@ -26,6 +26,7 @@ on_both!(
     a_grant_on_a_changed_vault_conflicts,
     grants_are_listed_in_pages_and_taken_away,
     access_policies_come_back_by_vault_and_grantee,
+    role_definitions_come_back_and_stay_while_in_use,
     workloads_come_back,
     workloads_change_and_go,
     workloads_are_listed_in_pages,
@@ -66,7 +67,7 @@ fn grant(grantee: Grantee) -> Assignment {
     Assignment {
         id: id(),
         grantee,
-        role: Role::Reader,
+        role: Role::Reader.into(),
         scope: Scope::Server,
         created_at: 3,
         ends_at: None,
@@ -172,6 +173,51 @@ async fn grants_are_listed_in_pages_and_taken_away(place: Place) {
     assert_eq!(s.put(remove(&all[0], None)).await, Settled::Conflict, "it is gone already");
     assert_eq!(s.put(remove(&all[2], Some(all[0].id))).await, Settled::Conflict, "what must remain is gone");
     assert_eq!(s.store.assignments(&ada).await.unwrap().len(), 2);
+}
+
+async fn role_definitions_come_back_and_stay_while_in_use(place: Place) {
+    let s = place.start().await;
+    let role = |id, name: &str, revision| RoleDefinition {
+        id,
+        name: name.into(),
+        description: "d".into(),
+        actions: Vec::new(),
+        not_actions: Vec::new(),
+        data_actions: vec!["a/*".into()],
+        not_data_actions: vec!["a/b".into()],
+        assignable_scopes: vec![Scope::Server],
+        revision,
+        tag: vec![8; 32],
+    };
+    let change = |action, change| entry(permit(action, test_support::server_ref(), None), change);
+    let put = |role, replaces| change(Action::RoleWrite, Change::PutRole { role: Box::new(role), replaces });
+    let delete = |role| change(Action::RoleDelete, Change::DeleteRole(Box::new(role)));
+    let one = id();
+    let refer = |role| Assignment {
+        role: RoleRef::Custom(role),
+        ..grant(Grantee::Group { issuer: "i".into(), group: "g".into() })
+    };
+    assert_eq!(s.put(add(&refer(one))).await, Settled::Conflict, "there is no such definition");
+    assert_eq!(s.store.role_definition(one).await.unwrap(), None);
+    assert_eq!(s.put(put(role(one, "One", 5), None)).await, Settled::Recorded);
+    for _ in 0..2 {
+        assert_eq!(*s.store.role_definition(one).await.unwrap().unwrap(), role(one, "One", 5));
+    }
+    assert_eq!(s.put(put(role(id(), "ONE", 5), None)).await, Settled::Conflict, "the name is taken");
+    assert_eq!(s.put(put(role(one, "One", 6), Some(4))).await, Settled::Conflict, "it has another revision");
+    assert_eq!(s.put(put(role(one, "Uno", 6), Some(5))).await, Settled::Recorded);
+    assert_eq!(s.store.role_definition(one).await.unwrap().unwrap().name, "Uno", "also when it was read before");
+    assert_eq!(s.store.role_definitions().await.unwrap(), [role(one, "Uno", 6)]);
+    let assigned = refer(one);
+    assert!(!s.store.role_in_use(one).await.unwrap());
+    assert_eq!(s.put(add(&assigned)).await, Settled::Recorded);
+    assert!(s.store.role_in_use(one).await.unwrap());
+    assert_eq!(s.store.assignment(assigned.id).await.unwrap(), Some(assigned.clone()));
+    assert_eq!(s.put(delete(role(one, "Uno", 6))).await, Settled::Conflict, "it is in use");
+    let remove = Change::RemoveAssignment { assignment: Box::new(assigned), remaining: None };
+    assert_eq!(s.put(change(Action::AssignmentRemove, remove)).await, Settled::Recorded);
+    assert_eq!(s.put(delete(role(one, "Uno", 6))).await, Settled::Recorded);
+    assert_eq!(s.store.role_definition(one).await.unwrap(), None);
 }
 
 async fn access_policies_come_back_by_vault_and_grantee(place: Place) {

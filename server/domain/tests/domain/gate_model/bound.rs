@@ -63,7 +63,7 @@ fn grant(scope: Scope) -> Change {
     Change::AddAssignment(Box::new(Assignment {
         id,
         grantee,
-        role: Role::Reader,
+        role: Role::Reader.into(),
         scope,
         created_at: 0,
         ends_at: None,

@@ -50,7 +50,7 @@ async fn may_read(world: &World, who: &Arc<Principal>) -> Result<(), DenyReason>
 }
 
 fn until(grantee: Grantee, role: Role, ends_at: i64) -> NewAssignment {
-    NewAssignment { id: None, grantee, role, ends_at: Some(ends_at) }
+    NewAssignment { id: None, grantee, role: role.into(), ends_at: Some(ends_at) }
 }
 
 #[tokio::test]
@@ -161,7 +161,9 @@ async fn the_last_owner_stays() {
     let in_a_vault = Scope::Vault { vault: world.store.image().vaults["demo"].id };
     world.put_grant(of(&person("vic")), Role::Owner, in_a_vault).unwrap();
     let forged = world.put_grant(of(&person("eve")), Role::Reader, Scope::Server).unwrap();
-    world.store.meddle(|image| image.assignments.iter_mut().find(|a| a.id == forged.id).unwrap().role = Role::Owner);
+    world
+        .store
+        .meddle(|image| image.assignments.iter_mut().find(|a| a.id == forged.id).unwrap().role = Role::Owner.into());
     let ending = until(of(&person("tim")), Role::Owner, BEGIN + HOUR);
     let ending = world.admin.add_assignment(&world.request(&olga), ending, &ScopeRequest::Server).await.unwrap();
     assert!(matches!(remove(&olga, owner.id).await, Err(AdminError::LastOwner)));

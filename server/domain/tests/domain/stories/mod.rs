@@ -5,6 +5,7 @@ mod entrance;
 mod grants;
 mod installation;
 mod no_value_in_sight;
+mod roles;
 mod secrets;
 mod updates;
 mod vaults;

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
-    admin::{AssignmentShown, NewAssignment},
+    admin::{AdminError, AssignmentShown, NewAssignment},
     principal::Grantee,
-    role::Role,
+    role::{Role, RoleRef},
 };
 use uuid::Uuid;
 
@@ -43,7 +43,7 @@ struct AddAssignment {
 struct AssignmentView<'a> {
     id: Uuid,
     grantee: &'a Grantee,
-    role: &'static str,
+    role: &'a str,
     role_id: Uuid,
     scope: &'a str,
     created_at: i64,
@@ -53,11 +53,11 @@ struct AssignmentView<'a> {
 
 impl<'a> AssignmentView<'a> {
     fn of(shown: &'a AssignmentShown) -> Self {
-        let AssignmentShown { assignment, scope } = shown;
+        let AssignmentShown { assignment, role, scope } = shown;
         Self {
             id: assignment.id,
             grantee: &assignment.grantee,
-            role: assignment.role.name(),
+            role,
             role_id: assignment.role.id(),
             scope,
             created_at: assignment.created_at,
@@ -69,7 +69,7 @@ impl<'a> AssignmentView<'a> {
 /// POST /api/v1/assignments
 pub(crate) async fn add(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let AddAssignment { issuer, subject, group, client_id, role, scope: at, ends_at } = wire::body(request)?;
-    let role = role_named(&role)?;
+    let role = role_named(services, &role).await?;
     let at = scope(&at)?;
     let grantee = Whom { issuer, subject, group, client_id }.grantee(services)?;
     let new = NewAssignment { id: None, grantee, role, ends_at };
@@ -77,13 +77,17 @@ pub(crate) async fn add(services: &Services, call: &Call, request: &Request) -> 
     Ok(Response::json(201, &AssignmentView::of(&added)))
 }
 
-/// By name or by id.
-fn role_named(text: &str) -> Result<Role, Problem> {
-    let by_id = || Uuid::try_parse(text).ok().and_then(Role::by_id);
-    Role::by_name(text).or_else(by_id).ok_or_else(|| {
-        let names: Vec<_> = Role::ALL.iter().map(|role| role.name()).collect();
-        Problem::bad_parameter(format!("There is no role of this name. Roles: {}.", names.join(", ")))
-    })
+/// By name or by id, built in or custom.
+async fn role_named(services: &Services, text: &str) -> Result<RoleRef, Problem> {
+    match services.admin.role_named(text).await {
+        Ok(role) => Ok(role),
+        Err(AdminError::RoleNotFound) => {
+            let names: Vec<_> = Role::ALL.iter().map(|role| role.name()).collect();
+            let names = names.join(", ");
+            Err(Problem::bad_parameter(format!("There is no role of this name. Built-in roles: {names}.")))
+        }
+        Err(other) => Err(other.into()),
+    }
 }
 
 /// GET /api/v1/assignments: at a scope and below, of everybody or of one grantee.

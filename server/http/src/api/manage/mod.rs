@@ -4,6 +4,7 @@ pub(crate) mod access_policies;
 pub(crate) mod assignments;
 pub(crate) mod audit;
 pub(crate) mod grantee;
+pub(crate) mod roles;
 pub(crate) mod tokens;
 pub(crate) mod vaults;
 pub(crate) mod workloads;

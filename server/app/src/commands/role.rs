@@ -1,0 +1,105 @@
+//! `strongroom role`.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use reqwest::Method;
+use serde_json::Value;
+use url::Url;
+
+use super::{table, text};
+use crate::{
+    cli::{Connection, Output, RoleCommand},
+    client::{Client, at, base},
+};
+
+const PATH: [&str; 3] = ["api", "v1", "roles"];
+/// More than any definition may have.
+const MAX_FILE: usize = 64 * 1024;
+
+pub(crate) async fn run(command: RoleCommand) -> anyhow::Result<()> {
+    match command {
+        RoleCommand::List { scope, output, connection } => {
+            let server = Server::connect(&connection).await?;
+            print(&server.list(&scope).await?, output);
+        }
+        RoleCommand::Show { role, connection } => {
+            let server = Server::connect(&connection).await?;
+            let id = server.id(&role).await?;
+            println!("{}", server.client.send(Method::GET, server.at(&id)?, None).await?);
+        }
+        RoleCommand::Create { file, connection } => {
+            let body = read(&file)?;
+            let server = Server::connect(&connection).await?;
+            let made = server.client.send(Method::POST, at(&server.base, &PATH, &[])?, Some(body)).await?;
+            println!("{}", text(&made, "/id"));
+        }
+        RoleCommand::Update { role, file, connection } => {
+            let body = read(&file)?;
+            let server = Server::connect(&connection).await?;
+            let id = server.id(&role).await?;
+            server.client.send(Method::PUT, server.at(&id)?, Some(body)).await?;
+        }
+        RoleCommand::Delete { role, connection } => {
+            let server = Server::connect(&connection).await?;
+            let id = server.id(&role).await?;
+            server.client.send(Method::DELETE, server.at(&id)?, None).await?;
+        }
+    }
+    Ok(())
+}
+
+struct Server {
+    base: Url,
+    client: Client,
+}
+
+impl Server {
+    async fn connect(connection: &Connection) -> anyhow::Result<Self> {
+        let base = base(connection)?;
+        let client = Client::connect(connection, &base).await?;
+        Ok(Self { base, client })
+    }
+
+    fn at(&self, id: &str) -> anyhow::Result<Url> {
+        at(&self.base, &[&PATH[..], &[id]].concat(), &[])
+    }
+
+    async fn list(&self, scope: &str) -> anyhow::Result<Vec<Value>> {
+        let answer = self.client.send(Method::GET, at(&self.base, &PATH, &[("scope", scope)])?, None).await?;
+        Ok(answer.get("value").and_then(Value::as_array).cloned().unwrap_or_default())
+    }
+
+    /// The id of a definition that is named by it or by its name.
+    async fn id(&self, role: &str) -> anyhow::Result<String> {
+        if uuid::Uuid::try_parse(role).is_ok() {
+            return Ok(role.to_owned());
+        }
+        let all = self.list("/").await?;
+        match all.iter().find(|one| text(one, "/name").eq_ignore_ascii_case(role)) {
+            Some(found) => Ok(text(found, "/id")),
+            None => bail!("there is no role definition {role}"),
+        }
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let body = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    if body.len() > MAX_FILE {
+        bail!("{} is too long for a role definition", file.display());
+    }
+    serde_json::from_slice::<Value>(&body).with_context(|| format!("{} is not JSON", file.display()))?;
+    Ok(body)
+}
+
+fn print(roles: &[Value], output: Output) {
+    if output == Output::Json {
+        println!("{}", Value::Array(roles.to_vec()));
+        return;
+    }
+    let mut table = table(&["ID", "NAME", "CUSTOM", "DESCRIPTION"]);
+    for role in roles {
+        table.add_row(["/id", "/name", "/custom", "/description"].map(|pointer| text(role, pointer)));
+    }
+    println!("{table}");
+}

@@ -1,0 +1,286 @@
+//! Use cases of role definitions. Nobody writes a definition with more in it than they hold where it
+//! could be assigned, so that nobody gains by it, whoever has it already.
+
+use uuid::Uuid;
+
+use super::{AdminError, Administration, ScopeRequest, assignments::Names};
+use crate::{
+    action::Action,
+    change::Change,
+    context::RequestContext,
+    gate::Case,
+    grant::Scope,
+    names::{ObjectKind, VaultName},
+    role::{MAX_ROLE_DEFINITIONS, Role, RoleDefinition, RoleRef},
+    time::uuid_v4,
+};
+
+/// A role definition as its author writes it.
+#[derive(Clone, Debug, Default)]
+pub struct NewRole {
+    /// Name.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// Patterns of actions.
+    pub actions: Vec<String>,
+    /// Exceptions.
+    pub not_actions: Vec<String>,
+    /// Patterns of data actions.
+    pub data_actions: Vec<String>,
+    /// Exceptions.
+    pub not_data_actions: Vec<String>,
+    /// Where it may be assigned.
+    pub assignable_scopes: Vec<ScopeRequest>,
+}
+
+/// A role definition for people: built in or custom, scopes in names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleShown {
+    /// Identity.
+    pub id: Uuid,
+    /// Name.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// Made by an owner, not built in.
+    pub custom: bool,
+    /// Patterns of actions.
+    pub actions: Vec<String>,
+    /// Exceptions.
+    pub not_actions: Vec<String>,
+    /// Patterns of data actions.
+    pub data_actions: Vec<String>,
+    /// Exceptions.
+    pub not_data_actions: Vec<String>,
+    /// Where it may be assigned.
+    pub assignable_scopes: Vec<String>,
+}
+
+impl RoleShown {
+    fn built_in(role: Role) -> Self {
+        let permissions = role.permissions();
+        let list = |patterns: crate::role::Patterns<'static>| patterns.iter().map(str::to_owned).collect();
+        Self {
+            id: role.id(),
+            name: role.name().to_owned(),
+            description: role.description().to_owned(),
+            custom: false,
+            actions: list(permissions.actions.granted),
+            not_actions: list(permissions.actions.excluded),
+            data_actions: list(permissions.data.granted),
+            not_data_actions: list(permissions.data.excluded),
+            assignable_scopes: vec!["/".to_owned()],
+        }
+    }
+
+    fn custom(role: &RoleDefinition, names: &Names) -> Self {
+        Self {
+            id: role.id,
+            name: role.name.clone(),
+            description: role.description.clone(),
+            custom: true,
+            actions: role.actions.clone(),
+            not_actions: role.not_actions.clone(),
+            data_actions: role.data_actions.clone(),
+            not_data_actions: role.not_data_actions.clone(),
+            assignable_scopes: role.assignable_scopes.iter().map(|scope| names.scope(scope)).collect(),
+        }
+    }
+}
+
+impl Administration {
+    /// The role definition of this name or id. Says nothing about anybody, so it is not judged: the
+    /// use case that it is for is.
+    ///
+    /// # Errors
+    /// [`AdminError::RoleNotFound`], or what the store ran into.
+    pub async fn role_named(&self, text: &str) -> Result<RoleRef, AdminError> {
+        if let Some(role) = Role::by_name(text) {
+            return Ok(role.into());
+        }
+        if let Ok(id) = Uuid::try_parse(text) {
+            return Ok(RoleRef::by_id(id));
+        }
+        let key = text.to_ascii_lowercase();
+        let all = self.grants.role_definitions().await?;
+        all.iter().find(|role| role.name_key() == key).map(|r| RoleRef::Custom(r.id)).ok_or(AdminError::RoleNotFound)
+    }
+
+    /// The built-in definitions, and the custom ones that may be assigned somewhere at or below a scope.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn list_roles(&self, ctx: &RequestContext, scope: &ScopeRequest) -> Result<Vec<RoleShown>, AdminError> {
+        let case = self.admit(ctx, scope.ask(Action::RoleRead)).await?;
+        let Some(within) = scope.resolve(&case) else {
+            return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
+        };
+        let names = self.names().await?;
+        let custom = self.grants.role_definitions().await?;
+        let touches = |role: &RoleDefinition| {
+            role.assignable_scopes.iter().any(|scope| scope.contains(&within) || within.contains(scope))
+        };
+        let found = if custom.iter().any(|role| self.keyring.verify_role(role).is_err()) {
+            Err(AdminError::Tampered)
+        } else {
+            let built_in = Role::ALL.iter().map(|role| RoleShown::built_in(*role));
+            let custom = custom.iter().filter(|role| touches(role)).map(|role| RoleShown::custom(role, &names));
+            Ok(built_in.chain(custom).collect())
+        };
+        self.recorder.release(ctx, case.record, case.permit.hold(found)).await?
+    }
+
+    /// One definition.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn show_role(&self, ctx: &RequestContext, id: Uuid) -> Result<RoleShown, AdminError> {
+        let names = self.names().await?;
+        let custom = self.custom_role(id).await?;
+        let home = custom.as_ref().map_or(ScopeRequest::Server, |role| home(&scopes_of(role, &names)));
+        let case = self.admit(ctx, home.ask(Action::RoleRead)).await?;
+        let built_in = Role::by_id(id).map(RoleShown::built_in);
+        let found = built_in.or_else(|| custom.map(|role| RoleShown::custom(&role, &names)));
+        let held = case.permit.hold(found.ok_or(AdminError::RoleNotFound));
+        self.recorder.release(ctx, case.record, held).await?
+    }
+
+    /// Makes a custom definition (`id` none, or one that is not there), or replaces one. Its author
+    /// holds everything in it, without an end, wherever it may be assigned.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn put_role(
+        &self,
+        ctx: &RequestContext,
+        id: Option<Uuid>,
+        new: &NewRole,
+    ) -> Result<RoleShown, AdminError> {
+        let id = match id {
+            Some(id) => id,
+            None => uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?,
+        };
+        let names = self.names().await?;
+        let before = self.custom_role(id).await?;
+        let mut scopes = new.assignable_scopes.clone();
+        scopes.extend(before.iter().flat_map(|role| scopes_of(role, &names)));
+        let case = self.admit(ctx, home(&scopes).ask(Action::RoleWrite)).await?;
+        let (role, replaces) = match self.definition(ctx, id, new, before.as_deref()).await {
+            Ok(role) => (role, before.as_ref().map(|before| before.revision)),
+            Err(why) => return Err(self.refuse(ctx, case, why).await),
+        };
+        if !in_home(&case, &role) {
+            return Err(self.refuse(ctx, case, AdminError::Contended).await);
+        }
+        let shown = RoleShown::custom(&role, &self.names().await?);
+        let change = Change::PutRole { role: Box::new(role.clone()), replaces };
+        self.change(ctx, case, role.revision, change, shown).await?.ok_or(AdminError::Contended)
+    }
+
+    /// Deletes a custom definition that nobody is assigned.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn delete_role(&self, ctx: &RequestContext, id: Uuid) -> Result<RoleShown, AdminError> {
+        let names = self.names().await?;
+        let found = self.custom_role(id).await?;
+        let home = found.as_ref().map_or(ScopeRequest::Server, |role| home(&scopes_of(role, &names)));
+        let case = self.admit(ctx, home.ask(Action::RoleDelete)).await?;
+        let Some(role) = found.filter(|role| in_home(&case, role)) else {
+            let built_in = Role::by_id(id).is_some();
+            let why = if built_in { AdminError::Invalid("built-in roles stay") } else { AdminError::RoleNotFound };
+            return Err(self.refuse(ctx, case, why).await);
+        };
+        if self.grants.role_in_use(id).await? {
+            return Err(self.refuse(ctx, case, AdminError::RoleInUse).await);
+        }
+        let shown = RoleShown::custom(&role, &names);
+        let change = Change::DeleteRole(Box::new((*role).clone()));
+        // Assigned, changed or deleted meanwhile.
+        self.change(ctx, case, role.revision.saturating_add(1), change, shown).await?.ok_or(AdminError::Contended)
+    }
+
+    async fn definition(
+        &self,
+        ctx: &RequestContext,
+        id: Uuid,
+        new: &NewRole,
+        before: Option<&RoleDefinition>,
+    ) -> Result<RoleDefinition, AdminError> {
+        let all = self.grants.role_definitions().await?;
+        let key = new.name.to_ascii_lowercase();
+        let foreign = before.is_none() && (Role::by_id(id).is_some() || all.iter().any(|role| role.id == id));
+        if foreign || all.iter().any(|role| role.id != id && role.name_key() == key) {
+            return Err(AdminError::RoleExists);
+        }
+        if before.is_none() && all.len() >= MAX_ROLE_DEFINITIONS {
+            return Err(AdminError::TooManyRoles);
+        }
+        let mut assignable_scopes = Vec::new();
+        for scope in &new.assignable_scopes {
+            assignable_scopes.push(self.scope_named(scope).await?);
+        }
+        let mut role = RoleDefinition {
+            id,
+            name: new.name.clone(),
+            description: new.description.clone(),
+            actions: new.actions.clone(),
+            not_actions: new.not_actions.clone(),
+            data_actions: new.data_actions.clone(),
+            not_data_actions: new.not_data_actions.clone(),
+            assignable_scopes,
+            revision: before.map_or(ctx.now, |before| before.revision.saturating_add(1)),
+            tag: Vec::new(),
+        };
+        role.check()?;
+        for scope in &role.assignable_scopes {
+            if !self.holds(ctx, role.permissions(), scope.target(), None).await? {
+                return Err(AdminError::GrantsMoreThanHeld(role.name));
+            }
+        }
+        role.tag = self.keyring.tag_role(&role)?;
+        Ok(role)
+    }
+
+    async fn scope_named(&self, scope: &ScopeRequest) -> Result<Scope, AdminError> {
+        let (ScopeRequest::Vault(vault) | ScopeRequest::Secret(vault, _)) = scope else { return Ok(Scope::Server) };
+        let vault = self.vaults.vault(vault).await?.ok_or(AdminError::VaultNotFound)?.id;
+        Ok(match scope {
+            ScopeRequest::Secret(_, name) => Scope::Object { vault, kind: ObjectKind::Secret, name: name.clone() },
+            _ => Scope::Vault { vault },
+        })
+    }
+}
+
+/// The assignable scopes in names; what lies in a vault that is gone counts as the installation's.
+fn scopes_of(role: &RoleDefinition, names: &Names) -> Vec<ScopeRequest> {
+    let named = |scope: &Scope| {
+        let vault = scope.vault().and_then(|id| names.vaults.get(&id).cloned());
+        vault.map_or(ScopeRequest::Server, ScopeRequest::Vault)
+    };
+    role.assignable_scopes.iter().map(named).collect()
+}
+
+/// Where one must be allowed to write a definition: in the vault in which all its scopes lie, or else
+/// on the installation.
+fn home(scopes: &[ScopeRequest]) -> ScopeRequest {
+    let vault = |scope: &ScopeRequest| -> Option<VaultName> {
+        match scope {
+            ScopeRequest::Server => None,
+            ScopeRequest::Vault(vault) | ScopeRequest::Secret(vault, _) => Some(vault.clone()),
+        }
+    };
+    match scopes.first().and_then(vault) {
+        Some(first) if scopes.iter().all(|scope| vault(scope).as_ref() == Some(&first)) => ScopeRequest::Vault(first),
+        _ => ScopeRequest::Server,
+    }
+}
+
+/// Whether the permitted place is that of the definition: a vault may have been made again meanwhile.
+fn in_home(case: &Case, role: &RoleDefinition) -> bool {
+    match &case.vault {
+        None => true,
+        Some((vault, _)) => role.assignable_scopes.iter().all(|scope| scope.vault() == Some(vault.id)),
+    }
+}

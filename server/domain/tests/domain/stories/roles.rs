@@ -1,0 +1,198 @@
+//! Custom role definitions: what they permit, who may write them, and how soon that holds.
+
+use std::sync::Arc;
+
+use strongroom_domain::{
+    action::Action,
+    admin::{AdminError, NewAssignment, NewRole, ScopeRequest},
+    decision::DenyReason,
+    gate::{Ask, Judgement},
+    grant::Scope,
+    names::VaultName,
+    principal::{Grantee, Principal},
+    role::{MAX_ROLE_DEFINITIONS, Role, RoleRef},
+    test_support::{
+        open,
+        world::{World, name, person},
+    },
+    vault::VaultSettings,
+};
+use uuid::Uuid;
+
+fn of(who: &Principal) -> Grantee {
+    Grantee::Principal { id: who.id.clone() }
+}
+
+fn vault(text: &str) -> VaultName {
+    VaultName::parse(text).unwrap()
+}
+
+fn here() -> ScopeRequest {
+    ScopeRequest::Vault(vault("demo"))
+}
+
+/// All secret actions but purge, in the vault `demo`.
+fn keeper() -> NewRole {
+    NewRole {
+        name: "Keeper".to_owned(),
+        data_actions: vec!["Microsoft.KeyVault/vaults/secrets/*".to_owned()],
+        not_data_actions: vec!["Microsoft.KeyVault/vaults/secrets/purge/action".to_owned()],
+        assignable_scopes: vec![here()],
+        ..NewRole::default()
+    }
+}
+
+fn owned() -> (World, Arc<Principal>) {
+    let (world, olga) = (World::start().unwrap(), person("olga"));
+    for name in ["demo", "other"] {
+        world.put_vault(&vault(name), VaultSettings::default()).unwrap();
+    }
+    world.put_grant(of(&olga), Role::Owner, Scope::Server).unwrap();
+    (world, olga)
+}
+
+async fn may(world: &World, who: &Arc<Principal>, action: Action) -> Result<(), DenyReason> {
+    let (vault, db) = (vault("demo"), name("db").unwrap());
+    match world.gate.judge(&world.request(who), &Ask::secret(action, &vault, &db)).await {
+        Judgement::Permitted(_) => Ok(()),
+        Judgement::Denied(_, denial) => Err(open(denial).reason),
+    }
+}
+
+async fn assign(
+    world: &World,
+    by: &Arc<Principal>,
+    to: &Principal,
+    role: Uuid,
+    at: &ScopeRequest,
+) -> Result<Uuid, AdminError> {
+    let new = NewAssignment { id: None, grantee: of(to), role: RoleRef::Custom(role), ends_at: None };
+    Ok(world.admin.add_assignment(&world.request(by), new, at).await?.assignment.id)
+}
+
+#[tokio::test]
+async fn a_custom_role_permits_what_it_says_less_its_exceptions_and_changes_at_once() {
+    let (world, olga) = owned();
+    let ada = person("ada");
+    let role = world.admin.put_role(&world.request(&olga), None, &keeper()).await.unwrap();
+    assert_eq!(role.assignable_scopes, ["/vaults/demo"]);
+    assign(&world, &olga, &ada, role.id, &here()).await.unwrap();
+    assert_eq!(may(&world, &ada, Action::SecretSet).await, Ok(()));
+    assert_eq!(may(&world, &ada, Action::SecretPurge).await, Err(DenyReason::NoRole));
+    // An exception is no denial: another role may permit it.
+    let officer = world.put_grant(of(&ada), Role::SecretsOfficer, Scope::Server).unwrap();
+    assert_eq!(may(&world, &ada, Action::SecretPurge).await, Ok(()));
+    world.store.meddle(|image| image.assignments.retain(|a| a.id != officer.id));
+
+    let less = NewRole { not_data_actions: vec!["*/action".to_owned()], ..keeper() };
+    world.admin.put_role(&world.request(&olga), Some(role.id), &less).await.unwrap();
+    assert_eq!(may(&world, &ada, Action::SecretSet).await, Err(DenyReason::NoRole));
+    assert_eq!(may(&world, &ada, Action::SecretDelete).await, Ok(()));
+    // Where it is no longer assignable, it permits nothing.
+    let elsewhere = NewRole { assignable_scopes: vec![ScopeRequest::Vault(vault("other"))], ..keeper() };
+    world.admin.put_role(&world.request(&olga), Some(role.id), &elsewhere).await.unwrap();
+    assert_eq!(may(&world, &ada, Action::SecretSet).await, Err(DenyReason::NoRole));
+    let again = assign(&world, &olga, &ada, role.id, &here()).await;
+    assert!(matches!(again, Err(AdminError::NotAssignableHere)));
+}
+
+#[tokio::test]
+async fn nobody_writes_more_into_a_definition_than_they_hold() {
+    let (world, olga) = owned();
+    let ron = person("ron");
+    let editor = NewRole {
+        name: "Role editor".to_owned(),
+        actions: vec!["Microsoft.Authorization/*".to_owned()],
+        assignable_scopes: vec![here()],
+        ..NewRole::default()
+    };
+    let editor = world.admin.put_role(&world.request(&olga), None, &editor).await.unwrap();
+    assign(&world, &olga, &ron, editor.id, &here()).await.unwrap();
+    world.admin.add_assignment(&world.request(&olga), (of(&ron), Role::SecretsUser), &here()).await.unwrap();
+    let write = async |id, new: NewRole| world.admin.put_role(&world.request(&ron), id, &new).await;
+    assert!(matches!(write(None, keeper()).await, Err(AdminError::GrantsMoreThanHeld(_))));
+    let reader = NewRole {
+        name: "Value reader".to_owned(),
+        data_actions: vec!["Microsoft.KeyVault/vaults/secrets/getSecret/action".to_owned()],
+        assignable_scopes: vec![here()],
+        ..NewRole::default()
+    };
+    assert!(write(None, reader.clone()).await.is_ok());
+    // Not elsewhere, and not by way of a role that he has.
+    for scope in [ScopeRequest::Server, ScopeRequest::Vault(vault("other"))] {
+        let wider = NewRole { name: "Wider".to_owned(), assignable_scopes: vec![here(), scope], ..reader.clone() };
+        assert!(matches!(write(None, wider).await, Err(AdminError::Denied(_))));
+    }
+    let more = NewRole { name: "Role editor".to_owned(), ..keeper() };
+    assert!(matches!(write(Some(editor.id), more).await, Err(AdminError::GrantsMoreThanHeld(_))));
+    // Exceptions of what is held bind: he holds all but purge, and grants all.
+    let kept = world.admin.put_role(&world.request(&olga), None, &keeper()).await.unwrap();
+    assign(&world, &olga, &ron, kept.id, &here()).await.unwrap();
+    let all = NewRole { name: "All".to_owned(), not_data_actions: Vec::new(), ..keeper() };
+    assert!(matches!(write(None, all).await, Err(AdminError::GrantsMoreThanHeld(_))));
+    assert!(write(None, NewRole { name: "As much".to_owned(), ..keeper() }).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_definition_in_use_stays_and_names_are_taken_once() {
+    let (world, olga) = owned();
+    let ada = person("ada");
+    let role = world.admin.put_role(&world.request(&olga), None, &keeper()).await.unwrap();
+    let assigned = assign(&world, &olga, &ada, role.id, &here()).await.unwrap();
+    let delete = async || world.admin.delete_role(&world.request(&olga), role.id).await;
+    assert!(matches!(delete().await, Err(AdminError::RoleInUse)));
+    for name in ["KEEPER", "owner"] {
+        let same = NewRole { name: name.to_owned(), ..keeper() };
+        let refused = world.admin.put_role(&world.request(&olga), None, &same).await;
+        assert!(matches!(refused, Err(AdminError::RoleExists | AdminError::Invalid(_))), "{name}");
+    }
+    let over = world.admin.put_role(&world.request(&olga), Some(Role::Reader.id()), &keeper()).await;
+    assert!(matches!(over, Err(AdminError::RoleExists)), "a built-in role stays as it is");
+    assert!(matches!(
+        world.admin.delete_role(&world.request(&olga), Role::Reader.id()).await,
+        Err(AdminError::Invalid(_))
+    ));
+    world.admin.remove_assignment(&world.request(&olga), assigned).await.unwrap();
+    // One assigns while the other deletes: never an assignment of a definition that is gone.
+    let place = here();
+    let (deleted, given) = tokio::join!(delete(), assign(&world, &olga, &ada, role.id, &place));
+    let image = world.store.image();
+    assert_eq!(deleted.is_ok(), !image.roles.contains_key(&role.id));
+    assert!(deleted.is_ok() != given.is_ok(), "{deleted:?} {given:?}");
+}
+
+#[tokio::test]
+async fn a_definition_that_was_edited_permits_nothing() {
+    let (world, olga) = owned();
+    let ada = person("ada");
+    let role = world.admin.put_role(&world.request(&olga), None, &keeper()).await.unwrap();
+    assign(&world, &olga, &ada, role.id, &here()).await.unwrap();
+    world.store.meddle(|image| image.roles.get_mut(&role.id).unwrap().not_data_actions.clear());
+    assert_eq!(may(&world, &ada, Action::SecretSet).await, Err(DenyReason::NoRole));
+    assert!(matches!(world.admin.list_roles(&world.request(&olga), &here()).await, Err(AdminError::Tampered)));
+}
+
+#[tokio::test]
+async fn definitions_are_listed_where_they_matter_and_are_not_without_number() {
+    let (world, olga) = owned();
+    world.admin.put_role(&world.request(&olga), None, &keeper()).await.unwrap();
+    let list = async |scope: ScopeRequest| world.admin.list_roles(&world.request(&olga), &scope).await.unwrap().len();
+    assert_eq!(list(here()).await, Role::ALL.len() + 1);
+    assert_eq!(list(ScopeRequest::Server).await, Role::ALL.len() + 1);
+    assert_eq!(list(ScopeRequest::Vault(vault("other"))).await, Role::ALL.len());
+    assert!(matches!(
+        world.admin.list_roles(&world.request(&person("eve")), &here()).await,
+        Err(AdminError::Denied(_))
+    ));
+    world.store.meddle(|image| {
+        let first = image.roles.values().next().unwrap().clone();
+        for n in 1..u128::try_from(MAX_ROLE_DEFINITIONS).unwrap() {
+            let mut other = first.clone();
+            (other.id, other.name) = (Uuid::from_u128(n), format!("copy {n}"));
+            image.roles.insert(other.id, other);
+        }
+    });
+    let one_more = NewRole { name: "One more".to_owned(), ..keeper() };
+    let refused = world.admin.put_role(&world.request(&olga), None, &one_more).await;
+    assert!(matches!(refused, Err(AdminError::TooManyRoles)));
+}

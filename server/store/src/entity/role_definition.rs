@@ -1,0 +1,22 @@
+//! Custom role definitions.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "role_definitions")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) id: Uuid,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) name_key: String,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) body: String,
+    pub(crate) revision: i64,
+    #[sea_orm(column_type = "Blob")]
+    pub(crate) tag: Vec<u8>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
