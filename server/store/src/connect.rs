@@ -16,6 +16,9 @@ use crate::open::OpenError;
 
 /// How long to wait for a connection, and SQLite for a lock.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for a connection to PostgreSQL: whoever asks while it is away is refused soon, and
+/// it is asked again with the next request.
+const REACHED_WITHIN: Duration = Duration::from_millis(1500);
 /// The session lock under which migrations run on PostgreSQL: "strongrm" as a number.
 const MIGRATION_LOCK: i64 = 0x7374_726f_6e67_726d;
 
@@ -166,7 +169,7 @@ async fn sqlite(file: &FilePlace, options: SqliteConnectOptions, count: u32) -> 
 async fn postgres(options: PgConnectOptions, count: u32) -> Result<DatabaseConnection, OpenError> {
     let pool = PgPoolOptions::new()
         .max_connections(count)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(REACHED_WITHIN)
         .connect_with(options)
         .await
         .map_err(|error| unreachable(&error))?;

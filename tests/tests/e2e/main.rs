@@ -18,6 +18,7 @@ mod browser;
 mod complaints;
 mod crash;
 mod grants;
+mod outage;
 mod provider;
 mod routes;
 mod sdk;

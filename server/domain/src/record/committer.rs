@@ -35,6 +35,8 @@ const SLOW_COMMIT: Duration = Duration::from_secs(2);
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// Longest time a single question about an unknown outcome may take.
 const ASKING: Duration = Duration::from_secs(2);
+/// Longest time that a log which works takes to say where it stands.
+const LOOKING: Duration = Duration::from_millis(900);
 /// How far apart an unknown outcome is asked for before giving up.
 const RESOLVE_PAUSES: [Duration; 5] = [
     Duration::from_millis(5),
@@ -97,6 +99,7 @@ struct Waiting {
 pub struct Committer {
     queue: mpsc::Sender<Waiting>,
     health: CommitterHealth,
+    log: Arc<dyn AuditLog>,
 }
 
 impl Committer {
@@ -120,6 +123,20 @@ impl Committer {
         }
     }
 
+    /// Asks the log for something small. One that does not answer makes the node not ready before the
+    /// first request finds out.
+    pub(super) async fn look(&self) {
+        match timeout(LOOKING, self.log.chain_head()).await {
+            Ok(Ok(_)) => {}
+            failed => {
+                let why =
+                    failed.map_or_else(|_| "no answer in time".to_owned(), |answer| format!("{:?}", answer.err()));
+                tracing::error!(%why, "the audit log does not answer");
+                self.health.set(true);
+            }
+        }
+    }
+
     /// Whether commits work.
     #[must_use]
     pub fn health(&self) -> &CommitterHealth {
@@ -132,8 +149,8 @@ impl Committer {
 pub fn spawn(log: Arc<dyn AuditLog>) -> (Committer, tokio::task::JoinHandle<()>) {
     let (queue, waiting) = mpsc::channel(MAX_WAITING);
     let health = CommitterHealth::default();
-    let task = tokio::spawn(run(log, waiting, Ended(health.clone())));
-    (Committer { queue, health }, task)
+    let task = tokio::spawn(run(Arc::clone(&log), waiting, Ended(health.clone())));
+    (Committer { queue, health, log }, task)
 }
 
 /// Without a committer nothing can be recorded, however it came to end.

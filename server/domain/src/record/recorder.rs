@@ -19,7 +19,7 @@ use crate::{
     time::{Clock, uuid_v7},
 };
 
-/// How often a failing committer is tried when nobody else does.
+/// How often the log is looked at, and a failing committer is tried when nobody else does.
 const RESUME_PAUSE: Duration = Duration::from_secs(1);
 
 /// Tells the recorder how an outcome went without giving it away.
@@ -70,6 +70,7 @@ impl Recorder {
         loop {
             tokio::time::sleep(RESUME_PAUSE).await;
             if !self.health().is_failing() {
+                self.committer.look().await;
                 continue;
             }
             let now = self.clock.now_millis();

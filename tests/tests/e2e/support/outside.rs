@@ -59,6 +59,11 @@ impl Outside {
     /// Starts both. `operator` of the provider owns the installation, and so does its group of
     /// people `vault-admins`.
     pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// The same with more lines at the top of the configuration.
+    pub(crate) async fn start_with(lines: &str) -> Self {
         let folder = scratch();
         let certificates = Certificates::make(folder.path());
         let port = free_ports();
@@ -67,7 +72,8 @@ impl Outside {
         let secret = folder.path().join("dashboard.secret");
         std::fs::write(&secret, "dashboard-secret-of-at-least-32-characters\n").expect("a file");
         let config = folder.path().join("strongroom.toml");
-        std::fs::write(&config, configuration(folder.path(), port, &certificates, &provider.issuer)).expect("a file");
+        let text = configuration(folder.path(), port, &certificates, &provider.issuer);
+        std::fs::write(&config, format!("{lines}\n{text}")).expect("a file");
         let vault = TestVault::serve(folder, &config, port, &certificates.ca_pem()).await;
         Self { provider, vault, certificates }
     }

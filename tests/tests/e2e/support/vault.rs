@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
+    time::{Duration, Instant},
 };
 
 use reqwest::{Client, Method};
@@ -59,12 +60,53 @@ impl TestVault {
         panic!("no port: {last}");
     }
 
+    /// The same on a disk of its own of so many MiB, which [`TestVault::fill_disk`] fills.
+    pub(crate) async fn dev_on_small_disk(size: usize) -> Self {
+        let folder = scratch();
+        let port = free_ports();
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).expect("a folder");
+        let mut command = on_small_disk(&dev_command(&data, port), folder.path(), size);
+        let (server, http, env) =
+            Self::start_by(&mut command, &folder, port).await.unwrap_or_else(|why| panic!("{why}"));
+        let base = format!("https://vault.localhost:{port}");
+        Self { mode: Mode::Dev, server: Some(server), http, port, base, env, folder }
+    }
+
+    /// Takes every byte that is left on the small disk.
+    pub(crate) fn fill_disk(&self) {
+        self.to_disk("fill");
+    }
+
+    /// Gives the bytes back.
+    pub(crate) fn free_disk(&self) {
+        self.to_disk("free");
+    }
+
+    fn to_disk(&self, what: &str) {
+        let wish = self.folder().join(what);
+        std::fs::write(&wish, "").expect("a wish");
+        let until = Instant::now() + Duration::from_secs(20);
+        while wish.exists() {
+            assert!(Instant::now() < until, "nobody does {what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     async fn start_dev(
         folder: &tempfile::TempDir,
         port: u16,
     ) -> Result<(Server, Client, BTreeMap<String, String>), String> {
+        Self::start_by(&mut dev_command(&folder.path().join("data"), port), folder, port).await
+    }
+
+    async fn start_by(
+        command: &mut Command,
+        folder: &tempfile::TempDir,
+        port: u16,
+    ) -> Result<(Server, Client, BTreeMap<String, String>), String> {
         let data = folder.path().join("data");
-        let mut server = Server::spawn(dev_command(&data, port).current_dir(folder), &folder.path().join("server.log"));
+        let mut server = Server::spawn(command.current_dir(folder), &folder.path().join("server.log"));
         // The CA comes into being while the server starts, and `ca.pem` is complete before it listens.
         server.ready(&trusting_anybody(), &format!("https://vault.localhost:{port}/healthz")).await?;
         let env = exports(&data.join("dev.env"));
@@ -241,6 +283,34 @@ impl TestVault {
         command.env("AZURE_CLIENT_ID", &who.id).env("AZURE_CLIENT_SECRET", &who.secret);
         command
     }
+}
+
+/// The command in a mount namespace of its own, where the data directory is a small disk. What a story
+/// reads of it (certificates, `dev.env`) is copied to where it sees it. Wishes are files beside it.
+fn on_small_disk(command: &Command, folder: &Path, size: usize) -> Command {
+    const SCRIPT: &str = r#"
+        set -e
+        mkdir outside && mount --bind data outside && mount -t tmpfs -o size="$0"m,mode=700 small data
+        (while [ -d outside ]; do
+            cp -u data/dev.env data/*.pem outside/ 2>/dev/null || true
+            if [ -e fill ]; then
+                dd if=/dev/zero of=data/ballast bs=64k 2>/dev/null || true
+                dd if=/dev/zero of=data/crumbs bs=512 2>/dev/null || true
+                rm fill
+            fi
+            if [ -e free ]; then rm -f data/ballast data/crumbs free; fi
+            sleep 0.02
+        done) </dev/null >/dev/null 2>&1 &
+        exec "$@"
+    "#;
+    let mut outer = Command::new("unshare");
+    outer.arg("--mount");
+    if !matches!(std::env::var("STRONGROOM_TEST_HOSTS").as_deref(), Ok("mount")) {
+        outer.arg("--map-root-user");
+    }
+    outer.args(["sh", "-c", SCRIPT]).arg(size.to_string()).arg(command.get_program()).args(command.get_args());
+    outer.current_dir(folder);
+    outer
 }
 
 /// The command a newcomer gives.

@@ -1,0 +1,181 @@
+//! Records cannot be written: 503, not ready within two seconds, nothing secret leaves; and service
+//! returns by itself when the cause goes.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{Outside, TestVault, binary, free_ports, run_to_end};
+
+/// How soon a node that cannot record says that it is not ready.
+const RED_WITHIN: Duration = Duration::from_secs(2);
+/// How soon it is ready again once the cause is gone.
+const BACK_WITHIN: Duration = Duration::from_secs(20);
+
+async fn is_ready(vault: &TestVault) -> bool {
+    vault.ask_base(Method::GET, "/readyz").send().await.status == 200
+}
+
+async fn until_ready(vault: &TestVault, wanted: bool, within: Duration) {
+    let begun = Instant::now();
+    while is_ready(vault).await != wanted {
+        assert!(begun.elapsed() < within, "ready={wanted} takes longer than {within:?}: {}", vault.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Reads and writes while records cannot be written.
+async fn refuses(vault: &TestVault, app: &str) {
+    let read = vault.get(app, "kept").await;
+    assert_eq!(read.status, 503, "{}", read.text());
+    assert!(!read.text().contains("walked-value"));
+    let set = vault.ask(Method::PUT, "/secrets/lost").bearer(app).json(&json!({ "value": "x".repeat(20_000) }));
+    assert_eq!(set.send().await.status, 503);
+    let list = vault.ask(Method::GET, "/secrets").bearer(app).send().await;
+    assert!(list.status == 503 && !list.text().contains("kept"), "{}", list.text());
+}
+
+async fn serves(vault: &TestVault, app: &str) {
+    assert_eq!(vault.get(app, "kept").await.expect(200).json()["value"], "walked-value");
+    vault.get(app, "lost").await.expect(404);
+    vault.set(app, "after", "walked-value").await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_survived() {
+    let mut vault = TestVault::dev_on_small_disk(12).await;
+    let (app, operator) = (vault.token(&vault.app()).await, vault.token(&vault.operator()).await);
+    vault.set(&app, "kept", "walked-value").await;
+    for _ in 0..2 {
+        vault.fill_disk();
+        // What room the log file has left is used up first.
+        let full = async {
+            loop {
+                let set = vault
+                    .ask(Method::PUT, "/secrets/filler")
+                    .bearer(&app)
+                    .json(&json!({ "value": "x".repeat(20_000) }));
+                if set.send().await.status == 503 {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), full).await.expect("the disk is full");
+        let found = Instant::now();
+        until_ready(&vault, false, RED_WITHIN).await;
+        assert!(found.elapsed() < RED_WITHIN);
+        let read = vault.get(&app, "kept").await;
+        assert!(read.status == 503 && !read.text().contains("walked-value"), "{}", read.text());
+        vault.free_disk();
+        until_ready(&vault, true, BACK_WITHIN).await;
+        serves(&vault, &app).await;
+    }
+    let records = vault.records(&operator).await;
+    assert!(records.iter().any(|record| record["operation"] == "AuditResume"), "the log says when it went on");
+    vault.stop();
+}
+
+/// A throwaway PostgreSQL that can be stopped.
+struct Cluster {
+    folder: tempfile::TempDir,
+    binaries: PathBuf,
+    port: u16,
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").expect("an installed PostgreSQL");
+        let newest = versions.map(|version| version.unwrap().path()).max().expect("a version");
+        let folder = tempfile::Builder::new().prefix("strongroom-pg-").tempdir().unwrap();
+        let cluster = Self { folder, binaries: newest.join("bin"), port: free_ports() };
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(cluster.folder.path()));
+        }
+        let data = cluster.data();
+        let arguments = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D"];
+        run(cluster.as_postgres("initdb").args(arguments).arg(&data));
+        cluster.resume();
+        cluster
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn as_postgres(&self, program: &str) -> Command {
+        let program = self.binaries.join(program);
+        if !is_root() {
+            return Command::new(program);
+        }
+        let mut command = Command::new("runuser");
+        command.args(["-u", "postgres", "--"]).arg(program);
+        command
+    }
+
+    fn resume(&self) {
+        let options = format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''", self.port);
+        let log = self.folder.path().join("log");
+        let mut command = self.as_postgres("pg_ctl");
+        run(command.arg("-D").arg(self.data()).args(["-s", "-w", "-o", &options, "start", "-l"]).arg(log));
+    }
+
+    fn stop(&self) {
+        run(self.as_postgres("pg_ctl").arg("-D").arg(self.data()).args(["-s", "-w", "-m", "immediate", "stop"]));
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let mut stop = self.as_postgres("pg_ctl");
+        let _ = stop.arg("-D").arg(self.data()).args(["-s", "-m", "immediate", "stop"]).current_dir("/").status();
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+fn run(command: &mut Command) {
+    let status = command.current_dir(Path::new("/")).stdout(std::process::Stdio::null()).status().expect("it starts");
+    assert!(status.success(), "{command:?}: {status}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_survived() {
+    let cluster = Cluster::start();
+    let mut outside = Outside::start_with(&format!("database = \"{}\"", cluster.url())).await;
+    let operator = outside.api_token("operator").await;
+    let vault = &outside.vault;
+    vault.create_vault(&operator, &json!({ "name": "demo" })).await;
+    vault
+        .assign(&operator, &json!({ "issuer": outside.issuer(), "subject": "operator", "role": "Key Vault Administrator", "scope": "/" }))
+        .await;
+    vault.set(&operator, "kept", "walked-value").await;
+    for _ in 0..2 {
+        cluster.stop();
+        // Nobody asks for anything, and still it says so.
+        until_ready(vault, false, RED_WITHIN).await;
+        refuses(vault, &operator).await;
+        cluster.resume();
+        until_ready(vault, true, BACK_WITHIN).await;
+        serves(vault, &operator).await;
+    }
+    let records = vault.records(&operator).await;
+    assert!(records.iter().any(|record| record["operation"] == "AuditResume"), "the log says when it went on");
+    outside.vault.stop();
+    let data = outside.vault.data();
+    let mut command = Command::new(binary());
+    command.args(["audit", "verify", "--database", &cluster.url(), "--data"]).arg(data);
+    let output = run_to_end(&mut command);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
