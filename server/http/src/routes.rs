@@ -30,7 +30,8 @@ macro_rules! routes {
         #[expect(missing_docs, reason = "the table below says what each is")]
         pub enum Endpoint { $($endpoint,)* }
 
-        /// Every route. A literal segment stands before a `{parameter}` in the same place.
+        /// Every route. A literal segment stands before a `{parameter}` in the same place; `{scope}`, at
+        /// the beginning alone, stands for any number of segments.
         pub const ROUTES: &[Route] = &[$(Route {
             site: Site::$site,
             method: Method::$method,
@@ -95,6 +96,14 @@ routes! {
     Base Get "/{tenant}/discovery/keys" Public TenantKeysV1;
     Base Post "/{tenant}/oauth2/v2.0/token" Public TokenV2;
     Base Post "/{tenant}/oauth2/token" Public TokenV1;
+    Vault Get "/{scope}/providers/Microsoft.Authorization/roleDefinitions" Bearer DefinitionList;
+    Vault Get "/{scope}/providers/Microsoft.Authorization/roleDefinitions/{id}" Bearer DefinitionGet;
+    Vault Put "/{scope}/providers/Microsoft.Authorization/roleDefinitions/{id}" Bearer DefinitionPut;
+    Vault Delete "/{scope}/providers/Microsoft.Authorization/roleDefinitions/{id}" Bearer DefinitionDelete;
+    Vault Get "/{scope}/providers/Microsoft.Authorization/roleAssignments" Bearer ScopedAssignmentList;
+    Vault Get "/{scope}/providers/Microsoft.Authorization/roleAssignments/{id}" Bearer ScopedAssignmentGet;
+    Vault Put "/{scope}/providers/Microsoft.Authorization/roleAssignments/{id}" Bearer ScopedAssignmentCreate;
+    Vault Delete "/{scope}/providers/Microsoft.Authorization/roleAssignments/{id}" Bearer ScopedAssignmentDelete;
     Vault Get "/secrets" Bearer SecretList;
     Vault Put "/secrets/{name}" Bearer SecretSet;
     Vault Get "/secrets/{name}" Bearer SecretGet;
@@ -138,8 +147,14 @@ pub enum Found {
 impl Route {
     fn parameters(&self, path: &[String]) -> Option<Vec<String>> {
         let mut parameters = Vec::new();
+        let (mut template, mut path) = (self.template, path);
+        if let Some(rest) = template.strip_prefix("/{scope}/") {
+            let (scope, after) = path.split_at_checked(path.len().checked_sub(rest.split('/').count())?)?;
+            parameters.push(scope.join("/"));
+            (template, path) = (rest, after);
+        }
         let mut parts = path.iter();
-        for wanted in self.template.trim_start_matches('/').split('/').filter(|t| !t.is_empty()) {
+        for wanted in template.trim_start_matches('/').split('/').filter(|t| !t.is_empty()) {
             let part = parts.next()?;
             if wanted.starts_with('{') {
                 parameters.push(part.clone());
@@ -188,6 +203,18 @@ mod tests {
         assert_eq!(endpoint(Vault, Get, "/secrets/db/0123"), "SecretGetVersion db,0123");
         assert_eq!(endpoint(Vault, Put, "/secrets/"), "405");
         assert_eq!(endpoint(Vault, Delete, "/deletedsecrets/db"), "DeletedPurge db");
+        let roles = "providers/Microsoft.Authorization/roleDefinitions";
+        for (scope, found) in
+            [("", ""), ("/", ""), ("//", ""), ("///", "/"), ("/secrets/db/", "secrets/db"), ("/a/b/c/", "a/b/c")]
+        {
+            assert_eq!(endpoint(Vault, Get, &format!("{scope}{roles}")), format!("DefinitionList {found}"), "{scope}");
+            assert_eq!(
+                endpoint(Vault, Put, &format!("{scope}{roles}/7")),
+                format!("DefinitionPut {found},7"),
+                "{scope}"
+            );
+        }
+        assert_eq!(endpoint(Site::Base, Get, &format!("/{roles}")), "404");
         assert_eq!(endpoint(Vault, Get, "/vaults"), "404", "the dashboard is not on a vault's host");
         assert_eq!(endpoint(Site::Base, Get, "/"), "Home ");
         assert_eq!(endpoint(Site::Base, Get, "/secrets"), "404");

@@ -35,6 +35,16 @@ async fn python_told_nothing_but_the_environment() {
     }
 }
 
+/// Roles of a vault, by the package that Azure has for its Managed HSM.
+#[tokio::test]
+async fn python_gives_roles_and_takes_them_away() {
+    let vault = TestVault::dev().await;
+    let operator = vault.operator();
+    let mut command = python_script("sdk/python/access_control.py", "");
+    command.envs(&vault.env).env("OWNER_CLIENT_ID", &operator.id).env("OWNER_CLIENT_SECRET", &operator.secret);
+    through(&vault, &mut command);
+}
+
 #[tokio::test]
 async fn javascript_with_a_client_secret() {
     let vault = TestVault::dev().await;

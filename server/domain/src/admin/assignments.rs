@@ -50,6 +50,15 @@ impl ScopeRequest {
         }
     }
 
+    /// Whether the other scope is this one or below it.
+    fn contains(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Server, _) => true,
+            (Self::Vault(vault), Self::Vault(other) | Self::Secret(other, _)) => vault == other,
+            _ => self == other,
+        }
+    }
+
     /// The scope that a permitted case is about; none when the vault does not exist.
     pub(super) fn resolve(&self, case: &Case) -> Option<Scope> {
         let vault = case.vault.as_ref().map(|(vault, _)| vault.id);
@@ -175,23 +184,33 @@ impl Administration {
         self.recorder.release(ctx, case.record, held).await?
     }
 
-    /// One assignment.
+    /// One assignment, at a scope or below it.
     ///
     /// # Errors
     /// [`AdminError`].
-    pub async fn show_assignment(&self, ctx: &RequestContext, id: Uuid) -> Result<AssignmentShown, AdminError> {
-        let (case, found) = self.admit_on_assignment(ctx, Action::AssignmentRead, id).await?;
+    pub async fn show_assignment(
+        &self,
+        ctx: &RequestContext,
+        id: Uuid,
+        within: &ScopeRequest,
+    ) -> Result<AssignmentShown, AdminError> {
+        let (case, found) = self.admit_on_assignment(ctx, Action::AssignmentRead, id, within).await?;
         let held = case.permit.hold(found.ok_or(AdminError::AssignmentNotFound));
         self.recorder.release(ctx, case.record, held).await?
     }
 
-    /// Takes a role away. Whoever holds an Owner role on the installation loses it only while somebody
+    /// Takes a role away that is assigned at a scope or below it. Whoever holds an Owner role on the installation loses it only while somebody
     /// else is left with one that has no end.
     ///
     /// # Errors
     /// [`AdminError`].
-    pub async fn remove_assignment(&self, ctx: &RequestContext, id: Uuid) -> Result<AssignmentShown, AdminError> {
-        let (case, found) = self.admit_on_assignment(ctx, Action::AssignmentRemove, id).await?;
+    pub async fn remove_assignment(
+        &self,
+        ctx: &RequestContext,
+        id: Uuid,
+        within: &ScopeRequest,
+    ) -> Result<AssignmentShown, AdminError> {
+        let (case, found) = self.admit_on_assignment(ctx, Action::AssignmentRemove, id, within).await?;
         let Some(found) = found else {
             return Err(self.refuse(ctx, case, AdminError::AssignmentNotFound).await);
         };
@@ -207,17 +226,18 @@ impl Administration {
         self.change(ctx, case, 1, change, found).await?.ok_or(AdminError::AssignmentNotFound)
     }
 
-    /// Admits an action on an assignment where it applies. One that does not exist is asked about at
-    /// the installation, so that only those learn of its absence who may see all.
+    /// Admits an action on an assignment where it applies. One that does not exist within the scope that
+    /// was asked about is judged there, so that only those learn of its absence who may see all.
     async fn admit_on_assignment(
         &self,
         ctx: &RequestContext,
         action: Action,
         id: Uuid,
+        within: &ScopeRequest,
     ) -> Result<(Case, Option<AssignmentShown>), AdminError> {
         let found = self.grants.assignment(id).await?;
         let Some(assignment) = found.filter(|a| self.keyring.verify_assignment(a).is_ok()) else {
-            return Ok((self.admit(ctx, Ask::server(action)).await?, None));
+            return Ok((self.admit(ctx, within.ask(action)).await?, None));
         };
         let names = self.names().await?;
         let vault = assignment.scope.vault().map(|id| names.vaults.get(&id).cloned());
@@ -226,8 +246,11 @@ impl Administration {
             (Scope::Object { name, .. }, Some(Some(vault))) => ScopeRequest::Secret(vault, name.clone()),
             (Scope::Server, _) => ScopeRequest::Server,
             // Its vault is gone, and with it everything that it granted.
-            _ => return Ok((self.admit(ctx, Ask::server(action)).await?, None)),
+            _ => return Ok((self.admit(ctx, within.ask(action)).await?, None)),
         };
+        if !within.contains(&scope) {
+            return Ok((self.admit(ctx, within.ask(action)).await?, None));
+        }
         let case = self.admit(ctx, scope.ask(action)).await?;
         // Its vault may have been purged and made again in between.
         let same = scope.resolve(&case).as_ref() == Some(&assignment.scope);

@@ -1,6 +1,8 @@
 //! Use cases of role definitions. Nobody writes a definition with more in it than they hold where it
 //! could be assigned, so that nobody gains by it, whoever has it already.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::{AdminError, Administration, ScopeRequest, assignments::Names};
@@ -118,28 +120,43 @@ impl Administration {
         };
         let names = self.names().await?;
         let custom = self.grants.role_definitions().await?;
-        let touches = |role: &RoleDefinition| {
-            role.assignable_scopes.iter().any(|scope| scope.contains(&within) || within.contains(scope))
-        };
         let found = if custom.iter().any(|role| self.keyring.verify_role(role).is_err()) {
             Err(AdminError::Tampered)
         } else {
             let built_in = Role::ALL.iter().map(|role| RoleShown::built_in(*role));
-            let custom = custom.iter().filter(|role| touches(role)).map(|role| RoleShown::custom(role, &names));
+            let custom =
+                custom.iter().filter(|role| touches(role, &within)).map(|role| RoleShown::custom(role, &names));
             Ok(built_in.chain(custom).collect())
         };
         self.recorder.release(ctx, case.record, case.permit.hold(found)).await?
     }
 
-    /// One definition.
+    /// One definition: one that may be assigned somewhere at or below the scope `at`, if that is given.
     ///
     /// # Errors
     /// [`AdminError`].
-    pub async fn show_role(&self, ctx: &RequestContext, id: Uuid) -> Result<RoleShown, AdminError> {
+    pub async fn show_role(
+        &self,
+        ctx: &RequestContext,
+        id: Uuid,
+        at: Option<&ScopeRequest>,
+    ) -> Result<RoleShown, AdminError> {
         let names = self.names().await?;
-        let custom = self.custom_role(id).await?;
-        let home = custom.as_ref().map_or(ScopeRequest::Server, |role| home(&scopes_of(role, &names)));
-        let case = self.admit(ctx, home.ask(Action::RoleRead)).await?;
+        let mut custom = self.custom_role(id).await?;
+        let case = match at {
+            Some(at) => {
+                let case = self.admit(ctx, at.ask(Action::RoleRead)).await?;
+                let Some(within) = at.resolve(&case) else {
+                    return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
+                };
+                custom = custom.filter(|role| touches(role, &within));
+                case
+            }
+            None => {
+                let home = custom.as_ref().map_or(ScopeRequest::Server, |role| home(&scopes_of(role, &names)));
+                self.admit(ctx, home.ask(Action::RoleRead)).await?
+            }
+        };
         let built_in = Role::by_id(id).map(RoleShown::built_in);
         let found = built_in.or_else(|| custom.map(|role| RoleShown::custom(&role, &names)));
         let held = case.permit.hold(found.ok_or(AdminError::RoleNotFound));
@@ -147,7 +164,8 @@ impl Administration {
     }
 
     /// Makes a custom definition (`id` none, or one that is not there), or replaces one. Its author
-    /// holds everything in it, without an end, wherever it may be assigned.
+    /// holds everything in it, without an end, wherever it may be assigned. With `at`, only one that is
+    /// at home there is replaced.
     ///
     /// # Errors
     /// [`AdminError`].
@@ -156,13 +174,15 @@ impl Administration {
         ctx: &RequestContext,
         id: Option<Uuid>,
         new: &NewRole,
+        at: Option<&ScopeRequest>,
     ) -> Result<RoleShown, AdminError> {
         let id = match id {
             Some(id) => id,
             None => uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?,
         };
         let names = self.names().await?;
-        let before = self.custom_role(id).await?;
+        let at_home = |role: &Arc<RoleDefinition>| at.is_none_or(|at| home(&scopes_of(role, &names)) == *at);
+        let before = self.custom_role(id).await?.filter(at_home);
         let mut scopes = new.assignable_scopes.clone();
         scopes.extend(before.iter().flat_map(|role| scopes_of(role, &names)));
         let case = self.admit(ctx, home(&scopes).ask(Action::RoleWrite)).await?;
@@ -178,25 +198,37 @@ impl Administration {
         self.change(ctx, case, role.revision, change, shown).await?.ok_or(AdminError::Contended)
     }
 
-    /// Deletes a custom definition that nobody is assigned.
+    /// Deletes a custom definition that nobody is assigned. With `at`, only one that is at home there.
     ///
     /// # Errors
     /// [`AdminError`].
-    pub async fn delete_role(&self, ctx: &RequestContext, id: Uuid) -> Result<RoleShown, AdminError> {
+    pub async fn delete_role(
+        &self,
+        ctx: &RequestContext,
+        id: Uuid,
+        at: Option<&ScopeRequest>,
+    ) -> Result<RoleShown, AdminError> {
         let names = self.names().await?;
         let found = self.custom_role(id).await?;
-        let home = found.as_ref().map_or(ScopeRequest::Server, |role| home(&scopes_of(role, &names)));
-        let case = self.admit(ctx, home.ask(Action::RoleDelete)).await?;
-        let Some(role) = found.filter(|role| in_home(&case, role)) else {
-            let built_in = Role::by_id(id).is_some();
-            let why = if built_in { AdminError::Invalid("built-in roles stay") } else { AdminError::RoleNotFound };
+        let its = found.as_ref().map_or(ScopeRequest::Server, |role| home(&scopes_of(role, &names)));
+        let case = self.admit(ctx, at.unwrap_or(&its).ask(Action::RoleDelete)).await?;
+        if at.is_some_and(|at| at.resolve(&case).is_none()) {
+            return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
+        }
+        let Some(role) = found.as_ref().filter(|role| in_home(&case, role)) else {
+            let wider = at.and_then(|at| at.resolve(&case)).zip(found).is_some_and(|(at, role)| touches(&role, &at));
+            let why = match Role::by_id(id) {
+                Some(_) => AdminError::Invalid("built-in roles stay"),
+                None if wider => AdminError::Invalid("the role definition may be assigned elsewhere too"),
+                None => AdminError::RoleNotFound,
+            };
             return Err(self.refuse(ctx, case, why).await);
         };
         if self.grants.role_in_use(id).await? {
             return Err(self.refuse(ctx, case, AdminError::RoleInUse).await);
         }
-        let shown = RoleShown::custom(&role, &names);
-        let change = Change::DeleteRole(Box::new((*role).clone()));
+        let shown = RoleShown::custom(role, &names);
+        let change = Change::DeleteRole(Box::new(RoleDefinition::clone(role)));
         // Assigned, changed or deleted meanwhile.
         self.change(ctx, case, role.revision.saturating_add(1), change, shown).await?.ok_or(AdminError::Contended)
     }
@@ -275,6 +307,11 @@ fn home(scopes: &[ScopeRequest]) -> ScopeRequest {
         Some(first) if scopes.iter().all(|scope| vault(scope).as_ref() == Some(&first)) => ScopeRequest::Vault(first),
         _ => ScopeRequest::Server,
     }
+}
+
+/// Whether a definition may be assigned somewhere at a scope, below it or above it.
+fn touches(role: &RoleDefinition, within: &Scope) -> bool {
+    role.assignable_scopes.iter().any(|scope| scope.contains(within) || within.contains(scope))
 }
 
 /// Whether the permitted place is that of the definition: a vault may have been made again meanwhile.

@@ -1,5 +1,6 @@
 //! The JSON routes: parse into domain types, call one use case, render. No judgement is made here.
 
+pub mod access_control;
 pub mod health;
 pub mod manage;
 pub mod secrets;
@@ -38,14 +39,19 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::VaultCreate => "VaultPut",
         Endpoint::VaultGet => "VaultGet",
         Endpoint::VaultUpdate => "VaultPatch",
-        Endpoint::RoleList | Endpoint::RoleShow => "RoleDefinitionRead",
-        Endpoint::RoleCreate | Endpoint::RolePut => "RoleDefinitionWrite",
-        Endpoint::RoleDelete => "RoleDefinitionDelete",
+        Endpoint::RoleList | Endpoint::RoleShow | Endpoint::DefinitionList | Endpoint::DefinitionGet => {
+            "RoleDefinitionRead"
+        }
+        Endpoint::RoleCreate | Endpoint::RolePut | Endpoint::DefinitionPut => "RoleDefinitionWrite",
+        Endpoint::RoleDelete | Endpoint::DefinitionDelete => "RoleDefinitionDelete",
         Endpoint::AccessPolicyList => "AccessPolicyRead",
         Endpoint::AccessPolicyPut | Endpoint::AccessPolicyRemove => "AccessPolicyWrite",
-        Endpoint::AssignmentAdd => "RoleAssignmentCreate",
-        Endpoint::AssignmentList | Endpoint::AssignmentShow => "RoleAssignmentRead",
-        Endpoint::AssignmentRemove => "RoleAssignmentDelete",
+        Endpoint::AssignmentAdd | Endpoint::ScopedAssignmentCreate => "RoleAssignmentCreate",
+        Endpoint::AssignmentList
+        | Endpoint::AssignmentShow
+        | Endpoint::ScopedAssignmentList
+        | Endpoint::ScopedAssignmentGet => "RoleAssignmentRead",
+        Endpoint::AssignmentRemove | Endpoint::ScopedAssignmentDelete => "RoleAssignmentDelete",
         Endpoint::WorkloadCreate => "WorkloadCreate",
         Endpoint::AuditQuery
         | Endpoint::AuditPage
@@ -77,8 +83,23 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
 /// The status of a route's answer when all went well, for records: they are written before it.
 pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
     match endpoint {
-        Endpoint::VaultCreate | Endpoint::AssignmentAdd | Endpoint::WorkloadCreate => 201,
-        Endpoint::DeletedPurge => 204,
+        Endpoint::VaultCreate
+        | Endpoint::RoleCreate
+        | Endpoint::DefinitionPut
+        | Endpoint::AssignmentAdd
+        | Endpoint::ScopedAssignmentCreate
+        | Endpoint::WorkloadCreate
+        | Endpoint::WorkloadSecretAdd
+        | Endpoint::WorkloadCertificateAdd
+        | Endpoint::WorkloadFederationAdd => 201,
+        Endpoint::DeletedPurge
+        | Endpoint::RoleDelete
+        | Endpoint::AssignmentRemove
+        | Endpoint::AccessPolicyRemove
+        | Endpoint::WorkloadDelete
+        | Endpoint::WorkloadSecretRemove
+        | Endpoint::WorkloadCertificateRemove
+        | Endpoint::WorkloadFederationRemove => 204,
         Endpoint::SignInCallback | Endpoint::SignOut => 303,
         _ => 200,
     }
@@ -109,6 +130,14 @@ pub(crate) async fn vault_site(
         Endpoint::DeletedGet => secrets::get_deleted(services, call, &vault).await,
         Endpoint::DeletedPurge => secrets::purge(services, call, &vault).await,
         Endpoint::DeletedRecover => secrets::recover(services, call, &vault).await,
+        Endpoint::DefinitionList => access_control::list_definitions(services, call, &vault, &request).await,
+        Endpoint::DefinitionGet => access_control::get_definition(services, call, &vault).await,
+        Endpoint::DefinitionPut => access_control::put_definition(services, call, &vault, &request).await,
+        Endpoint::DefinitionDelete => access_control::delete_definition(services, call, &vault).await,
+        Endpoint::ScopedAssignmentList => access_control::list_assignments(services, call, &vault, &request).await,
+        Endpoint::ScopedAssignmentGet => access_control::get_assignment(services, call, &vault).await,
+        Endpoint::ScopedAssignmentCreate => access_control::create_assignment(services, call, &vault, &request).await,
+        Endpoint::ScopedAssignmentDelete => access_control::delete_assignment(services, call, &vault).await,
         _ => Err(Problem::no_route()),
     }
 }

@@ -100,23 +100,27 @@ async fn a_role_is_taken_away_by_those_who_may_and_at_once() {
     let id = give(Role::SecretsOfficer).await;
     assert_eq!(may_read(&world, &ada).await, Ok(()));
     for stranger in [&ada, &bob] {
-        let refused = world.admin.remove_assignment(&world.request(stranger), id).await;
+        let refused = world.admin.remove_assignment(&world.request(stranger), id, &ScopeRequest::Server).await;
         assert!(matches!(refused, Err(AdminError::Denied(_))));
     }
-    let shown = world.admin.show_assignment(&world.request(&ada), id).await.unwrap();
+    let shown = world.admin.show_assignment(&world.request(&ada), id, &ScopeRequest::Server).await.unwrap();
     assert_eq!((shown.assignment.id, shown.scope.as_str()), (id, "/vaults/demo"), "an officer sees who has what");
-    assert!(matches!(world.admin.show_assignment(&world.request(&bob), id).await, Err(AdminError::Denied(_))));
+    assert!(matches!(
+        world.admin.show_assignment(&world.request(&bob), id, &ScopeRequest::Server).await,
+        Err(AdminError::Denied(_))
+    ));
 
     let ctx = world.request(&olga);
-    world.admin.remove_assignment(&ctx, id).await.unwrap();
+    world.admin.remove_assignment(&ctx, id, &ScopeRequest::Server).await.unwrap();
     assert_eq!(world.store.image().record(ctx.request_id).unwrap().operation, "RoleAssignmentDelete");
     assert_eq!(may_read(&world, &ada).await, Err(DenyReason::NoRole));
     for _ in 0..2 {
-        let again = world.admin.remove_assignment(&world.request(&olga), id).await;
+        let again = world.admin.remove_assignment(&world.request(&olga), id, &ScopeRequest::Server).await;
         assert!(matches!(again, Err(AdminError::AssignmentNotFound)));
-        let shown = world.admin.show_assignment(&world.request(&olga), id).await;
+        let shown = world.admin.show_assignment(&world.request(&olga), id, &ScopeRequest::Server).await;
         assert!(matches!(shown, Err(AdminError::AssignmentNotFound)));
-        let unseen = world.admin.show_assignment(&world.request(&bob), Uuid::from_u128(404)).await;
+        let unseen =
+            world.admin.show_assignment(&world.request(&bob), Uuid::from_u128(404), &ScopeRequest::Server).await;
         assert!(matches!(unseen, Err(AdminError::Denied(_))), "whether there is one is not for everybody");
     }
 }
@@ -153,7 +157,9 @@ async fn the_list_shows_what_is_at_a_scope_and_below_it() {
 #[tokio::test]
 async fn the_last_owner_stays() {
     let (world, olga, owner) = owned();
-    let remove = async |who: &Arc<Principal>, id| world.admin.remove_assignment(&world.request(who), id).await;
+    let remove = async |who: &Arc<Principal>, id| {
+        world.admin.remove_assignment(&world.request(who), id, &ScopeRequest::Server).await
+    };
     assert!(matches!(remove(&olga, owner.id).await, Err(AdminError::LastOwner)));
     // None of these would be left: one that ends, one forged, one of a vault, a workload that is disabled.
     let off = world.put_workload("off", false).unwrap();

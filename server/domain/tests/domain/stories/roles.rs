@@ -74,7 +74,7 @@ async fn assign(
 async fn a_custom_role_permits_what_it_says_less_its_exceptions_and_changes_at_once() {
     let (world, olga) = owned();
     let ada = person("ada");
-    let role = world.admin.put_role(&world.request(&olga), None, &keeper()).await.unwrap();
+    let role = world.admin.put_role(&world.request(&olga), None, &keeper(), None).await.unwrap();
     assert_eq!(role.assignable_scopes, ["/vaults/demo"]);
     assign(&world, &olga, &ada, role.id, &here()).await.unwrap();
     assert_eq!(may(&world, &ada, Action::SecretSet).await, Ok(()));
@@ -85,12 +85,12 @@ async fn a_custom_role_permits_what_it_says_less_its_exceptions_and_changes_at_o
     world.store.meddle(|image| image.assignments.retain(|a| a.id != officer.id));
 
     let less = NewRole { not_data_actions: vec!["*/action".to_owned()], ..keeper() };
-    world.admin.put_role(&world.request(&olga), Some(role.id), &less).await.unwrap();
+    world.admin.put_role(&world.request(&olga), Some(role.id), &less, None).await.unwrap();
     assert_eq!(may(&world, &ada, Action::SecretSet).await, Err(DenyReason::NoRole));
     assert_eq!(may(&world, &ada, Action::SecretDelete).await, Ok(()));
     // Where it is no longer assignable, it permits nothing.
     let elsewhere = NewRole { assignable_scopes: vec![ScopeRequest::Vault(vault("other"))], ..keeper() };
-    world.admin.put_role(&world.request(&olga), Some(role.id), &elsewhere).await.unwrap();
+    world.admin.put_role(&world.request(&olga), Some(role.id), &elsewhere, None).await.unwrap();
     assert_eq!(may(&world, &ada, Action::SecretSet).await, Err(DenyReason::NoRole));
     let again = assign(&world, &olga, &ada, role.id, &here()).await;
     assert!(matches!(again, Err(AdminError::NotAssignableHere)));
@@ -106,10 +106,10 @@ async fn nobody_writes_more_into_a_definition_than_they_hold() {
         assignable_scopes: vec![here()],
         ..NewRole::default()
     };
-    let editor = world.admin.put_role(&world.request(&olga), None, &editor).await.unwrap();
+    let editor = world.admin.put_role(&world.request(&olga), None, &editor, None).await.unwrap();
     assign(&world, &olga, &ron, editor.id, &here()).await.unwrap();
     world.admin.add_assignment(&world.request(&olga), (of(&ron), Role::SecretsUser), &here()).await.unwrap();
-    let write = async |id, new: NewRole| world.admin.put_role(&world.request(&ron), id, &new).await;
+    let write = async |id, new: NewRole| world.admin.put_role(&world.request(&ron), id, &new, None).await;
     assert!(matches!(write(None, keeper()).await, Err(AdminError::GrantsMoreThanHeld(_))));
     let reader = NewRole {
         name: "Value reader".to_owned(),
@@ -126,7 +126,7 @@ async fn nobody_writes_more_into_a_definition_than_they_hold() {
     let more = NewRole { name: "Role editor".to_owned(), ..keeper() };
     assert!(matches!(write(Some(editor.id), more).await, Err(AdminError::GrantsMoreThanHeld(_))));
     // Exceptions of what is held bind: he holds all but purge, and grants all.
-    let kept = world.admin.put_role(&world.request(&olga), None, &keeper()).await.unwrap();
+    let kept = world.admin.put_role(&world.request(&olga), None, &keeper(), None).await.unwrap();
     assign(&world, &olga, &ron, kept.id, &here()).await.unwrap();
     let all = NewRole { name: "All".to_owned(), not_data_actions: Vec::new(), ..keeper() };
     assert!(matches!(write(None, all).await, Err(AdminError::GrantsMoreThanHeld(_))));
@@ -137,22 +137,22 @@ async fn nobody_writes_more_into_a_definition_than_they_hold() {
 async fn a_definition_in_use_stays_and_names_are_taken_once() {
     let (world, olga) = owned();
     let ada = person("ada");
-    let role = world.admin.put_role(&world.request(&olga), None, &keeper()).await.unwrap();
+    let role = world.admin.put_role(&world.request(&olga), None, &keeper(), None).await.unwrap();
     let assigned = assign(&world, &olga, &ada, role.id, &here()).await.unwrap();
-    let delete = async || world.admin.delete_role(&world.request(&olga), role.id).await;
+    let delete = async || world.admin.delete_role(&world.request(&olga), role.id, None).await;
     assert!(matches!(delete().await, Err(AdminError::RoleInUse)));
     for name in ["KEEPER", "owner"] {
         let same = NewRole { name: name.to_owned(), ..keeper() };
-        let refused = world.admin.put_role(&world.request(&olga), None, &same).await;
+        let refused = world.admin.put_role(&world.request(&olga), None, &same, None).await;
         assert!(matches!(refused, Err(AdminError::RoleExists | AdminError::Invalid(_))), "{name}");
     }
-    let over = world.admin.put_role(&world.request(&olga), Some(Role::Reader.id()), &keeper()).await;
+    let over = world.admin.put_role(&world.request(&olga), Some(Role::Reader.id()), &keeper(), None).await;
     assert!(matches!(over, Err(AdminError::RoleExists)), "a built-in role stays as it is");
     assert!(matches!(
-        world.admin.delete_role(&world.request(&olga), Role::Reader.id()).await,
+        world.admin.delete_role(&world.request(&olga), Role::Reader.id(), None).await,
         Err(AdminError::Invalid(_))
     ));
-    world.admin.remove_assignment(&world.request(&olga), assigned).await.unwrap();
+    world.admin.remove_assignment(&world.request(&olga), assigned, &ScopeRequest::Server).await.unwrap();
     // One assigns while the other deletes: never an assignment of a definition that is gone.
     let place = here();
     let (deleted, given) = tokio::join!(delete(), assign(&world, &olga, &ada, role.id, &place));
@@ -165,7 +165,7 @@ async fn a_definition_in_use_stays_and_names_are_taken_once() {
 async fn a_definition_that_was_edited_permits_nothing() {
     let (world, olga) = owned();
     let ada = person("ada");
-    let role = world.admin.put_role(&world.request(&olga), None, &keeper()).await.unwrap();
+    let role = world.admin.put_role(&world.request(&olga), None, &keeper(), None).await.unwrap();
     assign(&world, &olga, &ada, role.id, &here()).await.unwrap();
     world.store.meddle(|image| image.roles.get_mut(&role.id).unwrap().not_data_actions.clear());
     assert_eq!(may(&world, &ada, Action::SecretSet).await, Err(DenyReason::NoRole));
@@ -175,7 +175,7 @@ async fn a_definition_that_was_edited_permits_nothing() {
 #[tokio::test]
 async fn definitions_are_listed_where_they_matter_and_are_not_without_number() {
     let (world, olga) = owned();
-    world.admin.put_role(&world.request(&olga), None, &keeper()).await.unwrap();
+    world.admin.put_role(&world.request(&olga), None, &keeper(), None).await.unwrap();
     let list = async |scope: ScopeRequest| world.admin.list_roles(&world.request(&olga), &scope).await.unwrap().len();
     assert_eq!(list(here()).await, Role::ALL.len() + 1);
     assert_eq!(list(ScopeRequest::Server).await, Role::ALL.len() + 1);
@@ -193,6 +193,47 @@ async fn definitions_are_listed_where_they_matter_and_are_not_without_number() {
         }
     });
     let one_more = NewRole { name: "One more".to_owned(), ..keeper() };
-    let refused = world.admin.put_role(&world.request(&olga), None, &one_more).await;
+    let refused = world.admin.put_role(&world.request(&olga), None, &one_more, None).await;
     assert!(matches!(refused, Err(AdminError::TooManyRoles)));
+}
+
+/// What is asked at a vault changes and tells nothing that reaches beyond it.
+#[tokio::test]
+async fn through_a_vault_only_what_is_at_home_there_is_written() {
+    let (world, olga) = owned();
+    let (ada, ron) = (person("ada"), person("ron"));
+    let request = || world.request(&ron);
+    world.put_grant(of(&ron), Role::Owner, Scope::Vault { vault: world.store.image().vaults["demo"].id }).unwrap();
+    let (demo, other) = (here(), ScopeRequest::Vault(vault("other")));
+    let wide = NewRole { name: "Wide".to_owned(), assignable_scopes: vec![ScopeRequest::Server], ..keeper() };
+    let wide = world.admin.put_role(&world.request(&olga), None, &wide, None).await.unwrap();
+    let foreign = NewRole { name: "Foreign".to_owned(), assignable_scopes: vec![other.clone()], ..keeper() };
+    let foreign = world.admin.put_role(&world.request(&olga), None, &foreign, None).await.unwrap();
+
+    assert!(world.admin.show_role(&request(), wide.id, Some(&demo)).await.is_ok(), "assignable here too");
+    let unseen = world.admin.show_role(&request(), foreign.id, Some(&demo)).await;
+    assert!(matches!(unseen, Err(AdminError::RoleNotFound)));
+    for id in [wide.id, foreign.id] {
+        let taken = world.admin.put_role(&request(), Some(id), &keeper(), Some(&demo)).await;
+        assert!(matches!(taken, Err(AdminError::RoleExists)));
+    }
+    let wider = world.admin.delete_role(&request(), wide.id, Some(&demo)).await;
+    assert!(matches!(wider, Err(AdminError::Invalid(_))), "{wider:?}");
+    let unseen = world.admin.delete_role(&request(), foreign.id, Some(&demo)).await;
+    assert!(matches!(unseen, Err(AdminError::RoleNotFound)));
+    let own = world.admin.put_role(&request(), Some(Uuid::from_u128(9)), &keeper(), Some(&demo)).await.unwrap();
+    let changed = NewRole { description: "changed".to_owned(), ..keeper() };
+    assert!(world.admin.put_role(&request(), Some(own.id), &changed, Some(&demo)).await.is_ok());
+    assert!(world.admin.delete_role(&request(), own.id, Some(&demo)).await.is_ok());
+
+    let everywhere = world.put_grant(of(&ada), Role::Reader, Scope::Server).unwrap();
+    for within in [&demo, &other] {
+        let ask = || if *within == demo { request() } else { world.request(&olga) };
+        let unseen = world.admin.show_assignment(&ask(), everywhere.id, within).await;
+        assert!(matches!(unseen, Err(AdminError::AssignmentNotFound)));
+        let kept = world.admin.remove_assignment(&ask(), everywhere.id, within).await;
+        assert!(matches!(kept, Err(AdminError::AssignmentNotFound)));
+    }
+    let absent = world.admin.show_assignment(&request(), Uuid::from_u128(404), &other).await;
+    assert!(matches!(absent, Err(AdminError::Denied(_))), "he learns nothing of another vault");
 }

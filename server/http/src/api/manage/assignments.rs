@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
-    admin::{AdminError, AssignmentShown, NewAssignment},
+    admin::{AdminError, AssignmentShown, NewAssignment, ScopeRequest},
     principal::Grantee,
     role::{Role, RoleRef},
 };
@@ -106,12 +106,12 @@ pub(crate) async fn list(services: &Services, call: &Call, request: &Request) ->
 
 /// GET /api/v1/assignments/{id}
 pub(crate) async fn show(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let shown = services.admin.show_assignment(&call.ctx, id_parameter(call)?).await?;
+    let shown = services.admin.show_assignment(&call.ctx, id_parameter(call)?, &ScopeRequest::Server).await?;
     Ok(Response::json(200, &AssignmentView::of(&shown)))
 }
 
 /// DELETE /api/v1/assignments/{id}
 pub(crate) async fn remove(services: &Services, call: &Call) -> Result<Response, Problem> {
-    services.admin.remove_assignment(&call.ctx, id_parameter(call)?).await?;
+    services.admin.remove_assignment(&call.ctx, id_parameter(call)?, &ScopeRequest::Server).await?;
     Ok(Response::empty(204))
 }

@@ -83,13 +83,13 @@ pub(crate) async fn list(services: &Services, call: &Call, request: &Request) ->
 /// POST /api/v1/roles
 pub(crate) async fn create(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let new = wire::body::<Body>(request)?.role()?;
-    let role = services.admin.put_role(&call.ctx, None, &new).await?;
+    let role = services.admin.put_role(&call.ctx, None, &new, None).await?;
     Ok(Response::json(201, &View::of(&role)))
 }
 
 /// GET /api/v1/roles/{id}
 pub(crate) async fn show(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let role = services.admin.show_role(&call.ctx, id_parameter(call)?).await?;
+    let role = services.admin.show_role(&call.ctx, id_parameter(call)?, None).await?;
     Ok(Response::json(200, &View::of(&role)))
 }
 
@@ -97,12 +97,12 @@ pub(crate) async fn show(services: &Services, call: &Call) -> Result<Response, P
 pub(crate) async fn put(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let id = id_parameter(call)?;
     let new = wire::body::<Body>(request)?.role()?;
-    let role = services.admin.put_role(&call.ctx, Some(id), &new).await?;
+    let role = services.admin.put_role(&call.ctx, Some(id), &new, None).await?;
     Ok(Response::json(200, &View::of(&role)))
 }
 
 /// DELETE /api/v1/roles/{id}
 pub(crate) async fn delete(services: &Services, call: &Call) -> Result<Response, Problem> {
-    services.admin.delete_role(&call.ctx, id_parameter(call)?).await?;
+    services.admin.delete_role(&call.ctx, id_parameter(call)?, None).await?;
     Ok(Response::empty(204))
 }
