@@ -17,9 +17,15 @@ use strongroom_identity::{IssuerConfig, WorkloadWhen};
 pub(crate) struct Config {
     /// Base address, `https://HOST[:PORT]`: dashboard, token endpoint, management. Vaults live below it.
     pub(crate) base: String,
-    /// Address to listen on.
-    #[serde(default = "default_listen")]
-    pub(crate) listen: SocketAddr,
+    /// Address of the only listener, `main`. Instead of `[[listeners]]`.
+    #[serde(default)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Listeners by name.
+    #[serde(default)]
+    pub(crate) listeners: Vec<Listener>,
+    /// What connections may cost.
+    #[serde(default)]
+    pub(crate) limits: Limits,
     /// Data directory: key file, embedded database, anchors.
     pub(crate) data: PathBuf,
     /// Database address; the embedded default when absent.
@@ -50,12 +56,65 @@ pub(crate) struct Config {
     pub(crate) administrators: Vec<Administrator>,
 }
 
-fn default_listen() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 8443))
-}
-
 fn default_node() -> String {
     "node-1".to_owned()
+}
+
+/// `[[listeners]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Listener {
+    /// Name in network rules and records.
+    pub(crate) name: String,
+    /// Address and port; or else `socket`.
+    #[serde(default)]
+    pub(crate) address: Option<SocketAddr>,
+    /// Path of a Unix socket.
+    #[serde(default)]
+    pub(crate) socket: Option<PathBuf>,
+    /// Permissions of the Unix socket's file, octal; 0600 when absent.
+    #[serde(default)]
+    pub(crate) mode: Option<String>,
+    /// Whether TLS is spoken; only a Unix socket may do without, and does when this is absent.
+    #[serde(default)]
+    pub(crate) tls: Option<bool>,
+    /// Networks of the proxies in front.
+    #[serde(default)]
+    pub(crate) proxies: Vec<String>,
+    /// Whether those proxies begin connections with a PROXY header.
+    #[serde(default)]
+    pub(crate) proxy_protocol: bool,
+    /// Header in which those proxies name the client.
+    #[serde(default)]
+    pub(crate) forwarded: Option<Forwarded>,
+}
+
+/// `forwarded` of a listener.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Forwarded {
+    XForwardedFor,
+    Forwarded,
+}
+
+/// `[limits]`; what is absent is as `strongroom_http::server::Limits` says. Times are in seconds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    #[serde(default)]
+    pub(crate) connections: Option<usize>,
+    #[serde(default)]
+    pub(crate) connections_per_client: Option<usize>,
+    #[serde(default)]
+    pub(crate) head_seconds: Option<u64>,
+    #[serde(default)]
+    pub(crate) body_seconds: Option<u64>,
+    #[serde(default)]
+    pub(crate) answer_seconds: Option<u64>,
+    #[serde(default)]
+    pub(crate) idle_seconds: Option<u64>,
+    #[serde(default)]
+    pub(crate) stop_seconds: Option<u64>,
 }
 
 /// `[tls]`

@@ -32,8 +32,9 @@ use crate::{
     dev_env::{DevEnv, Pair},
     dev_listener, harden, hosts,
     installation::{self, Opening, write_private},
+    listeners::{Bound, bind},
     seal::Seal,
-    serve::{bind, run_node, system_request, tls_config},
+    serve::{run_node, system_request},
     wiring::{self, Node, Outside},
 };
 
@@ -70,7 +71,8 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
     harden::lock_memory();
     let certificates = Certificates::ensure(&data, clock.now_millis())?;
-    let tls = tls_config(&certificates.server, &certificates.key)?;
+    let served = crate::certificates::Certificates::open(&certificates.server, &certificates.key)?;
+    let tls = served.server_config()?;
 
     let base = format!("https://{HOST}:{port}");
     let issuer = format!("https://{provider_address}");
@@ -96,7 +98,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     // Made anew at every start: who is signed in stays signed in by the session.
     let signer = TokenSigner::generate(&SystemEntropy)?;
     let provider = DevProvider::new(&issuer, vec![format!("{base}/auth/callback")], &signer);
-    let beside = dev_listener::serve(provider, Arc::clone(&clock), &base, provider_listener, tls.clone())?;
+    let beside = dev_listener::serve(provider, Arc::clone(&clock), &base, provider_listener, (*tls).clone())?;
     print!("{}", banner(&env, &data));
     if !args.listen.ip().is_loopback() {
         tracing::warn!(
@@ -104,7 +106,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
             args.listen
         );
     }
-    run_node(node, listener, tls, &data, Some(beside)).await
+    run_node(node, Bound::single(listener, &tls), served, &data, Some(beside)).await
 }
 
 /// Files of the private CA and of the certificate it issued.

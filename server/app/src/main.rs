@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line speaks on the terminal")]
 
 mod audit_check;
+mod certificates;
 mod checkpoints;
 mod cli;
 mod client;
@@ -19,6 +20,7 @@ mod harden;
 mod hosts;
 mod installation;
 mod jobs;
+mod listeners;
 mod seal;
 mod serve;
 mod terminal;
@@ -41,7 +43,7 @@ fn main() -> ExitCode {
     }
     let cli = cli::Cli::read();
     // A command says by itself what went wrong; what libraries log beside it is for who asks for it.
-    let usual = if cli.is_server() { "warn,strongroom=info,sea_orm=error" } else { "off" };
+    let usual = if cli.is_server() { "warn,strongroom=info,sea_orm=error,actix_http=off" } else { "off" };
     // Logs go to standard error, so that standard output is the command's own.
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

@@ -1,9 +1,8 @@
 //! Running: listeners, background jobs, and a stop that finishes what was started.
 
-use std::{net::TcpListener, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use strongroom_crypto::{SecretText, SystemEntropy};
 use strongroom_domain::{
     context::RequestContext,
@@ -14,12 +13,14 @@ use strongroom_domain::{
 use strongroom_identity::{IssuerConfig, ProviderConfig, TrustedRoots};
 
 use crate::{
+    certificates::Certificates,
     cli::ServeArgs,
     clock::SystemClock,
     config::{self, Administrator, Config, Provider},
     harden,
     installation::{self, Opening},
     jobs,
+    listeners::Bound,
     wiring::{self, Node, Outside},
 };
 
@@ -28,10 +29,11 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         "no configuration: give --config FILE; server/docs/operations.md has an example and describes each key \
          (to try things out, `strongroom dev` needs none)",
     )?;
-    let config = config::read(&path)?;
+    let mut config = config::read(&path)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let listener = bind(config.listen)?;
-    let tls = tls_config(&config.tls.certificate, &config.tls.key)?;
+    let certificates = Certificates::open(&config.tls.certificate, &config.tls.key)?;
+    let tls = certificates.server_config()?;
+    let bound = Bound::of(config.listen, std::mem::take(&mut config.listeners), &config.limits, &tls)?;
     let source = config.seal()?.source(&config.data)?;
     let opening = Opening {
         data: &config.data,
@@ -50,34 +52,8 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         println!("A new installation, {}. Its root key is {}: back it up.", node.installation, source.shown());
         appoint(&node, &*clock, administrators).await?;
     }
-    println!("Strongroom serves {} on {}.", node.services.addresses.base(), listener.local_addr()?);
-    run_node(node, listener, tls, &data, None).await
-}
-
-/// Takes the address, or says in one line why not.
-pub(crate) fn bind(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address)
-        .with_context(|| format!("the address {address} cannot be listened on; --listen or `listen` names another"))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-/// TLS 1.2 and 1.3 with AWS-LC. Offers HTTP/1.1 alone (see `strongroom_http::server`).
-pub(crate) fn tls_config(certificate: &Path, key: &Path) -> anyhow::Result<rustls::ServerConfig> {
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| format!("the certificate {} cannot be read", certificate.display()))?;
-    let key_file = key;
-    let key = PrivateKeyDer::from_pem_file(key)
-        .with_context(|| format!("the certificate's key {} cannot be read", key_file.display()))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .with_context(|| format!("{} does not fit {}", key_file.display(), certificate.display()))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    println!("Strongroom serves {} on {}.", node.services.addresses.base(), bound.shown);
+    run_node(node, bound, certificates, &data, None).await
 }
 
 fn outside(config: Config) -> anyhow::Result<(Outside, Vec<Administrator>)> {
@@ -141,13 +117,15 @@ async fn appoint(node: &Node, clock: &dyn Clock, administrators: Vec<Administrat
 /// Serves until told to stop; then finishes what was started, and the audit log last.
 pub(crate) async fn run_node(
     node: Node,
-    listener: TcpListener,
-    tls: rustls::ServerConfig,
+    bound: Bound,
+    certificates: Certificates,
     data: &Path,
     beside: Option<actix_web::dev::Server>,
 ) -> anyhow::Result<()> {
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    let server = strongroom_http::server::serve(Arc::clone(&node.services), listener, "main", tls, workers)?;
+    let Bound { listeners, limits, files, .. } = bound;
+    let server = strongroom_http::server::serve(&node.services, listeners, limits, workers)?;
+    let watch = tokio::spawn(certificates.watch());
     let handle = server.handle();
     let beside_handle = beside.as_ref().map(actix_web::dev::Server::handle);
     let beside = beside.map(tokio::spawn);
@@ -162,6 +140,10 @@ pub(crate) async fn run_node(
     }
     let finish = async {
         handle.stop(true).await;
+        watch.abort();
+        for file in files {
+            let _ = std::fs::remove_file(file);
+        }
         if let Some(beside) = beside_handle {
             beside.stop(false).await;
         }

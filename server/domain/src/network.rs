@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 /// Most rules a vault may have.
@@ -22,6 +22,23 @@ impl NetworkRules {
     pub fn admit(&self, client: IpAddr) -> bool {
         let client = client.to_canonical();
         self.allow.is_empty() || self.allow.iter().any(|net| net.contains(&client))
+    }
+}
+
+/// Reads a network (`10.0.0.0/8`, `2001:db8::/32`) or a single address. Bits beyond the prefix are
+/// dropped, and an IPv4 network in IPv6 clothes (`::ffff:10.0.0.0/104`) is the IPv4 network.
+#[must_use]
+pub fn parse_network(text: &str) -> Option<IpNet> {
+    let net = match text.parse::<IpNet>() {
+        Ok(net) => net,
+        Err(_) => IpNet::from(text.parse::<IpAddr>().ok()?),
+    };
+    match net.trunc() {
+        IpNet::V6(v6) if v6.prefix_len() >= 96 => match IpAddr::V6(v6.network()).to_canonical() {
+            IpAddr::V4(v4) => Ipv4Net::new(v4, v6.prefix_len() - 96).ok().map(IpNet::V4),
+            IpAddr::V6(_) => Some(IpNet::V6(v6)),
+        },
+        net => Some(net),
     }
 }
 

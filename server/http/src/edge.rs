@@ -50,31 +50,37 @@ pub struct RawRequest {
     pub if_match: Option<String>,
     /// `x-ms-client-request-id`.
     pub client_request_id: Option<String>,
-    /// The body, or why there is none.
-    pub body: Result<Zeroizing<Vec<u8>>, BodyError>,
+    /// The body, or why the request could not be read.
+    pub body: Result<Zeroizing<Vec<u8>>, Unreadable>,
     /// Address of the client.
     pub client: IpAddr,
     /// Name of the listener.
     pub listener: &'static str,
 }
 
-/// Why a body could not be read.
+/// Why a request could not be read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyError {
-    /// Longer than [`MAX_BODY`].
-    TooLarge,
-    /// Broken off or malformed.
+pub enum Unreadable {
+    /// The head is longer than any request needs.
+    HeadTooLarge,
+    /// A trusted proxy does not say who the client is.
+    Forwarded,
+    /// The body is longer than [`MAX_BODY`].
+    BodyTooLarge,
+    /// The body broke off or is malformed.
     Broken,
-    /// Too slow.
+    /// The body is too slow.
     Timeout,
 }
 
-impl From<BodyError> for Problem {
-    fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::TooLarge => Self::body_too_large(),
-            BodyError::Broken => Self::bad_parameter("The request body could not be read."),
-            BodyError::Timeout => Self::timeout(),
+impl From<Unreadable> for Problem {
+    fn from(why: Unreadable) -> Self {
+        match why {
+            Unreadable::HeadTooLarge => Self::head_too_large(),
+            Unreadable::Forwarded => Self::unknown_client(),
+            Unreadable::BodyTooLarge => Self::body_too_large(),
+            Unreadable::Broken => Self::bad_parameter("The request body could not be read."),
+            Unreadable::Timeout => Self::timeout(),
         }
     }
 }

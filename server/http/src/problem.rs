@@ -86,6 +86,23 @@ impl Problem {
         Self::new(413, "RequestEntityTooLarge", "body-too-large", "The request body is too large.")
     }
 
+    /// 431: the head is longer than any request needs.
+    #[must_use]
+    pub fn head_too_large() -> Self {
+        Self::new(431, "RequestHeaderFieldsTooLarge", "head-too-large", "The request head is too large.")
+    }
+
+    /// 400: a proxy in front does not say who the client is, so nothing can be judged.
+    #[must_use]
+    pub fn unknown_client() -> Self {
+        Self::new(
+            400,
+            "BadRequest",
+            "client-unknown",
+            "The proxy in front of this server does not say who the client is.",
+        )
+    }
+
     /// 421: the host is not one of this installation.
     #[must_use]
     pub fn misdirected() -> Self {

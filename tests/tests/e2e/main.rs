@@ -17,6 +17,7 @@ mod audit;
 mod browser;
 mod complaints;
 mod crash;
+mod edge;
 mod grants;
 mod outage;
 mod provider;

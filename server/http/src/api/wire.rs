@@ -42,8 +42,33 @@ pub(crate) fn check_api_version(request: &Request) -> Result<(), Problem> {
     }
 }
 
+/// Most levels of a JSON body.
+const MAX_DEPTH: usize = 64;
+
+/// Whether a JSON text stays within [`MAX_DEPTH`], also in parts that nobody reads.
+fn is_shallow(json: &[u8]) -> bool {
+    let (mut depth, mut quoted, mut escaped) = (0usize, false, false);
+    for byte in json {
+        match (quoted, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => quoted = !quoted,
+            (false, b'{' | b'[') => depth += 1,
+            (false, b'}' | b']') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return false;
+        }
+    }
+    true
+}
+
 /// Body of a JSON request.
 pub(crate) fn body<T: for<'de> Deserialize<'de>>(request: &Request) -> Result<T, Problem> {
+    if !is_shallow(&request.body) {
+        return Err(Problem::bad_parameter(format!("The request body has more than {MAX_DEPTH} levels.")));
+    }
     serde_json::from_slice(&request.body).map_err(|error| {
         // Where, never what: the text of a parse error may quote the value.
         let place = format!("line {} column {}", error.line(), error.column());
@@ -264,4 +289,18 @@ pub(crate) fn next_link(vault_url: &str, path: &str, request: &Request, next: &s
         link.append_pair("maxresults", count);
     }
     link.finish().replace("?&", "?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_brackets_outside_of_texts_count_as_levels() {
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(is_shallow(nested(MAX_DEPTH).as_bytes()));
+        assert!(!is_shallow(nested(MAX_DEPTH + 1).as_bytes()));
+        assert!(is_shallow(format!("[{}]", "{},".repeat(1000)).as_bytes()), "side by side");
+        assert!(is_shallow(format!(r#"{{"value":"\"{}"}}"#, "[".repeat(1000)).as_bytes()), "in a text");
+    }
 }

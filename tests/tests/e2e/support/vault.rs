@@ -173,6 +173,11 @@ impl TestVault {
         self.server.take().expect("a running server").kill();
     }
 
+    /// The server's process id.
+    pub(crate) fn process(&self) -> u32 {
+        self.server.as_ref().expect("a running server").id()
+    }
+
     pub(crate) fn http(&self) -> &Client {
         &self.http
     }

@@ -51,6 +51,11 @@ async fn bad_input_is_refused_changes_nothing_and_is_on_record() {
         ("no JSON", put(&vault, b"{\"value\":".to_vec()), bad),
         ("two documents", put(&vault, b"{\"value\":\"x\"}{}".to_vec()), bad),
         ("deep JSON", put(&vault, deep.into_bytes()), bad),
+        (
+            "deep JSON that nobody reads",
+            put(&vault, format!("{{\"value\":\"x\",\"y\":{}1{}}}", "[".repeat(64), "]".repeat(64)).into_bytes()),
+            bad,
+        ),
         ("bytes that are not UTF-8", put(&vault, b"{\"value\":\"\xff\xfe\"}".to_vec()), bad),
         ("half of a surrogate pair", put(&vault, b"{\"value\":\"\\ud800\"}".to_vec()), bad),
         ("a list", put_json(&vault, &json!([])), bad),
@@ -78,6 +83,11 @@ async fn bad_input_is_refused_changes_nothing_and_is_on_record() {
         ),
         ("PUT on the list", vault.ask(Method::PUT, "/secrets/").json(&json!({ "value": "x" })), "405 MethodNotAllowed"),
         ("a path that is not there", vault.ask(Method::GET, "/keys/kept"), "404 NotFound"),
+        (
+            "a head of 40 KiB",
+            vault.ask(Method::GET, "/secrets/kept").header("x-long", &"a".repeat(40_000)),
+            "431 RequestHeaderFieldsTooLarge",
+        ),
         ("a long path", vault.ask(Method::GET, &format!("/{}", "a/".repeat(3000))), "414 UriTooLong"),
     ];
     for (what, ask, expected) in asks {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{BASE, Page, Story, VALUE};
 use crate::{
-    edge::{BodyError, RawRequest, answer},
+    edge::{RawRequest, Unreadable, answer},
     message::Method,
     routes::{Access, Endpoint, ROUTES, Route, Site},
 };
@@ -136,9 +136,9 @@ async fn what_is_no_request_to_a_route_is_on_record_too() {
         ("a path that is none", 404, raw("GET", vault, "/secrets/a/b/c/d?api-version=7.6")),
         ("no api-version", 400, raw("GET", vault, "/secrets")),
         ("a body that is no JSON", 400, raw("PUT", vault, set)),
-        ("a body too large", 413, RawRequest { body: Err(BodyError::TooLarge), ..raw("PUT", vault, set) }),
-        ("a body broken off", 400, RawRequest { body: Err(BodyError::Broken), ..raw("PUT", vault, set) }),
-        ("a body too slow", 408, RawRequest { body: Err(BodyError::Timeout), ..raw("PUT", vault, set) }),
+        ("a body too large", 413, RawRequest { body: Err(Unreadable::BodyTooLarge), ..raw("PUT", vault, set) }),
+        ("a body broken off", 400, RawRequest { body: Err(Unreadable::Broken), ..raw("PUT", vault, set) }),
+        ("a body too slow", 408, RawRequest { body: Err(Unreadable::Timeout), ..raw("PUT", vault, set) }),
     ] {
         let (page, record) = story.recorded(what, ada(raw)).await;
         assert_eq!(page.status, status, "{what}");

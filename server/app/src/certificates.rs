@@ -1,0 +1,198 @@
+//! The server's certificate: read at the start, and again whenever its files change, without a
+//! restart and without a connection lost. Files that do not fit each other change nothing.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use rustls::{
+    ServerConfig,
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use tokio::signal::unix::{SignalKind, signal};
+use zeroize::Zeroizing;
+
+/// How often the files are looked at; SIGHUP makes it at once.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// The certificate that new connections get.
+#[derive(Debug)]
+struct Current(ArcSwap<CertifiedKey>);
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
+
+/// The files and what was made of them.
+pub(crate) struct Certificates {
+    certificate: PathBuf,
+    key: PathBuf,
+    current: Arc<Current>,
+    /// What was read last, whether it was any good or not.
+    read: Files,
+}
+
+type Files = (Vec<u8>, Zeroizing<Vec<u8>>);
+
+impl Certificates {
+    /// Reads the files.
+    pub(crate) fn open(certificate: &Path, key: &Path) -> anyhow::Result<Self> {
+        let read = read(certificate, key)?;
+        let certified = certified(&read).with_context(|| fault(certificate, key))?;
+        Ok(Self {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            current: Arc::new(Current(ArcSwap::from_pointee(certified))),
+            read,
+        })
+    }
+
+    /// TLS 1.2 and 1.3 with AWS-LC. Offers HTTP/1.1 alone (see `strongroom_http::server`).
+    pub(crate) fn server_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let resolver: Arc<dyn ResolvesServerCert> = self.current.clone();
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+            .with_no_client_auth()
+            .with_cert_resolver(resolver);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+
+    /// Looks at the files; takes what is new and good, and says once what is new and not.
+    fn look(&mut self) {
+        let read = match read(&self.certificate, &self.key) {
+            Ok(read) if read == self.read => return,
+            Ok(read) => read,
+            // Between the removal of a file and its successor, or for good: the old one goes on.
+            Err(error) => {
+                if !self.read.0.is_empty() {
+                    tracing::error!(error = format!("{error:#}"), "the certificate is kept as it was");
+                }
+                self.read = Files::default();
+                return;
+            }
+        };
+        match certified(&read) {
+            Ok(certified) => {
+                self.current.0.store(Arc::new(certified));
+                tracing::info!(certificate = %self.certificate.display(), "the certificate was read again");
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    files = fault(&self.certificate, &self.key),
+                    "the certificate is kept as it was"
+                );
+            }
+        }
+        self.read = read;
+    }
+
+    /// Keeps looking. Never returns.
+    pub(crate) async fn watch(mut self) {
+        let mut asked = signal(SignalKind::hangup()).ok();
+        loop {
+            let hangup = async {
+                match &mut asked {
+                    Some(signal) => signal.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                _ = hangup => {}
+            }
+            self.look();
+        }
+    }
+}
+
+fn fault(certificate: &Path, key: &Path) -> String {
+    format!("{} with {}", certificate.display(), key.display())
+}
+
+fn read(certificate: &Path, key: &Path) -> anyhow::Result<Files> {
+    let chain = std::fs::read(certificate)
+        .with_context(|| format!("the certificate {} cannot be read", certificate.display()))?;
+    let key = std::fs::read(key).with_context(|| format!("the certificate's key {} cannot be read", key.display()))?;
+    Ok((chain, Zeroizing::new(key)))
+}
+
+/// Parses both and holds them against each other.
+fn certified((chain, key): &Files) -> anyhow::Result<CertifiedKey> {
+    let chain =
+        CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>().context("the certificate is not PEM")?;
+    anyhow::ensure!(!chain.is_empty(), "there is no certificate in the file");
+    let key = PrivateKeyDer::from_pem_slice(key).context("the key is not PEM")?;
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let certified = CertifiedKey::from_der(chain, key, &provider).context("the certificate does not fit its key")?;
+    Ok(certified)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use strongroom_crypto::{DevAuthority, SystemEntropy};
+
+    fn write(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
+        let now = time::OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
+        let authority = DevAuthority::create("CA", now, &SystemEntropy).unwrap();
+        let (certificate, key) = authority.issue_server(&[name.to_owned()], &[], now, 30, &SystemEntropy).unwrap();
+        let paths = (folder.join("tls.pem"), folder.join("tls.key"));
+        std::fs::write(&paths.0, certificate).unwrap();
+        std::fs::write(&paths.1, key.expose()).unwrap();
+        paths
+    }
+
+    fn leaf(certificates: &Certificates) -> Vec<u8> {
+        certificates.current.0.load().cert[0].to_vec()
+    }
+
+    #[test]
+    fn new_files_count_and_broken_ones_change_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = write(folder.path(), "one.example.com");
+        let mut certificates = Certificates::open(&certificate, &key).unwrap();
+        let first = leaf(&certificates);
+        certificates.look();
+        assert_eq!(leaf(&certificates), first);
+
+        let good_key = std::fs::read(&key).unwrap();
+        for broken in [&b""[..], b"rubbish", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
+            std::fs::write(&key, broken).unwrap();
+            certificates.look();
+            assert_eq!(leaf(&certificates), first);
+        }
+        std::fs::remove_file(&key).unwrap();
+        certificates.look();
+        assert_eq!(leaf(&certificates), first, "no file");
+        write(folder.path(), "two.example.com");
+        let new_key = std::fs::read(&key).unwrap();
+        std::fs::write(&key, &good_key).unwrap();
+        certificates.look();
+        assert_eq!(leaf(&certificates), first, "a new certificate with the old key");
+        std::fs::write(&key, &new_key).unwrap();
+        certificates.look();
+        assert_ne!(leaf(&certificates), first, "both are there now");
+    }
+
+    #[test]
+    fn a_start_with_files_that_do_not_fit_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = write(folder.path(), "one.example.com");
+        let old = std::fs::read(&key).unwrap();
+        write(folder.path(), "two.example.com");
+        std::fs::write(&key, old).unwrap();
+        assert!(Certificates::open(&certificate, &key).is_err());
+        assert!(Certificates::open(&certificate, &folder.path().join("none")).is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! One request: what the library parsed, bounded and copied out of it, and the answer put back.
+
+use std::{convert::Infallible, net::IpAddr, sync::Arc};
+
+use actix_http::{HttpMessage as _, Payload, Request, Response, StatusCode, header};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use zeroize::Zeroizing;
+
+use super::{forwarded, guard::Caller};
+use crate::{
+    edge::{self, MAX_BODY, RawRequest, Unreadable},
+    message,
+    services::Services,
+};
+
+/// Longest request head in bytes: target, names and values together. The library itself gives up at
+/// 128 KiB or 96 headers.
+const MAX_HEAD: usize = 32 * 1024;
+
+pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Result<Response<Bytes>, Infallible> {
+    let Some(caller) = request.conn_data::<Caller>().cloned() else {
+        return Ok(Response::with_body(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()));
+    };
+    let payload = request.take_payload();
+    let announced = match payload {
+        Payload::None => 0,
+        _ => text(&request, header::CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(MAX_BODY),
+    };
+    let turn = caller.begin(announced.min(MAX_BODY));
+    let head_only = request.method() == actix_http::Method::HEAD;
+    let mut raw = head(&request, &caller);
+    if raw.body.is_ok() {
+        let arriving = read_body(payload);
+        raw.body = tokio::time::timeout(caller.door.limits.body, arriving).await.unwrap_or(Err(Unreadable::Timeout));
+    }
+    turn.body_is_complete();
+    let client = raw.client;
+    let answer = match tokio::spawn(edge::answer(services, raw)).await {
+        Ok(response) => render(response, head_only),
+        Err(error) => {
+            tracing::error!(%error, %client, "a request ended in a fault");
+            Response::with_body(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new())
+        }
+    };
+    Ok(answer)
+}
+
+/// The only value of a header; none when it is given twice or is no text.
+fn text(request: &Request, name: header::HeaderName) -> Option<&str> {
+    let mut values = request.headers().get_all(name);
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+fn head(request: &Request, caller: &Caller) -> RawRequest {
+    const CLIENT_REQUEST_ID: header::HeaderName = header::HeaderName::from_static("x-ms-client-request-id");
+    let door = &caller.door;
+    let uri = request.uri();
+    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let client = client(request, caller);
+    let body = match client {
+        _ if headers.saturating_add(target) > MAX_HEAD => Err(Unreadable::HeadTooLarge),
+        Err(_) => Err(Unreadable::Forwarded),
+        Ok(_) => Ok(Zeroizing::default()),
+    };
+    let owned = |name| text(request, name).map(str::to_owned);
+    RawRequest {
+        method: request.method().as_str().to_owned(),
+        authority: match uri.authority() {
+            Some(authority) => authority.as_str().to_owned(),
+            None => owned(header::HOST).unwrap_or_default(),
+        },
+        path: uri.path().to_owned(),
+        query: uri.query().unwrap_or_default().to_owned(),
+        authorization: owned(header::AUTHORIZATION).map(Zeroizing::new),
+        cookies: owned(header::COOKIE),
+        origin: owned(header::ORIGIN),
+        content_type: owned(header::CONTENT_TYPE),
+        if_match: owned(header::IF_MATCH),
+        client_request_id: owned(CLIENT_REQUEST_ID),
+        body,
+        client: client.unwrap_or(caller.client),
+        listener: door.name,
+    }
+}
+
+/// Who asks: who connected, or whom a trusted proxy names.
+fn client(request: &Request, caller: &Caller) -> Result<IpAddr, forwarded::Unreadable> {
+    let Some(header) = caller.door.forwarded.filter(|_| caller.trusted) else { return Ok(caller.client) };
+    let lines = request.headers().get_all(header.name()).map(|value| value.to_str().ok());
+    let named = header.client(lines, |address| caller.door.is_proxy(address))?;
+    Ok(named.unwrap_or(caller.client))
+}
+
+async fn read_body(mut payload: Payload) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+    let mut body = Zeroizing::new(Vec::new());
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Unreadable::Broken)?;
+        let wanted = body.len() + chunk.len();
+        if wanted > MAX_BODY {
+            return Err(Unreadable::BodyTooLarge);
+        }
+        if wanted > body.capacity() {
+            // Grows by copying into a new buffer, so that the old one is wiped.
+            let mut grown = Zeroizing::new(Vec::with_capacity(wanted.next_power_of_two()));
+            grown.extend_from_slice(&body);
+            body = grown;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn render(response: message::Response, head_only: bool) -> Response<Bytes> {
+    let message::Response { status, headers, body, .. } = response;
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    // The body is wiped when the library has copied it to the connection.
+    let body = if head_only { Bytes::new() } else { Bytes::from_owner(body) };
+    let mut rendered = Response::with_body(status, body);
+    for (name, value) in headers {
+        match header::HeaderValue::try_from(value) {
+            Ok(value) => rendered.headers_mut().append(header::HeaderName::from_static(name), value),
+            Err(_) => {
+                tracing::error!(name, "a header of an answer has no form");
+                return Response::with_body(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new());
+            }
+        }
+    }
+    rendered
+}

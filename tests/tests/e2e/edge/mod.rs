@@ -1,0 +1,120 @@
+//! The edge itself: clients that are slow, many or gone; listeners, proxies, certificates, the stop.
+
+mod limits;
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rustls::{ClientConfig, RootCertStore, pki_types::ServerName, pki_types::pem::PemObject as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use crate::support::{Certificates, TestVault, free_ports, scratch};
+
+/// A server by `serve` whose listeners and limits a story writes itself. Nobody administers it.
+pub(super) struct Edge {
+    pub(super) vault: TestVault,
+    pub(super) certificates: Certificates,
+}
+
+/// The usual single listener.
+pub(super) const LISTEN: &str = "listen = \"127.0.0.1:PORT\"\n";
+
+impl Edge {
+    /// `top` and `tables` are TOML: keys before the first table, and tables; `PORT` and `FOLDER` stand for
+    /// the server's port and folder.
+    pub(super) async fn start(top: &str, tables: &str) -> Self {
+        let folder = scratch();
+        let port = free_ports();
+        let certificates = Certificates::make(folder.path());
+        let config = folder.path().join("strongroom.toml");
+        std::fs::write(&config, configuration(folder.path(), port, &certificates, top, tables)).expect("a file");
+        let vault = TestVault::serve(folder, &config, port, &certificates.ca_pem()).await;
+        Self { vault, certificates }
+    }
+
+    /// A connection with TLS, spoken on by hand.
+    pub(super) async fn connect(&self) -> Wire {
+        let socket = TcpStream::connect(("127.0.0.1", self.vault.port)).await.expect("a connection");
+        self.secure(socket).await.expect("TLS")
+    }
+
+    /// TLS on a socket that is connected already.
+    pub(super) async fn secure(&self, socket: TcpStream) -> std::io::Result<Wire> {
+        let mut roots = RootCertStore::empty();
+        let ca = rustls::pki_types::CertificateDer::from_pem_slice(&self.certificates.ca_pem()).expect("a CA");
+        roots.add(ca).expect("a CA");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("vault.localhost").expect("a name");
+        Ok(Wire(TlsConnector::from(Arc::new(config)).connect(name, socket).await?))
+    }
+
+    pub(super) fn authority(&self) -> String {
+        format!("vault.localhost:{}", self.vault.port)
+    }
+}
+
+fn configuration(folder: &Path, port: u16, certificates: &Certificates, top: &str, tables: &str) -> String {
+    let text = format!(
+        r#"
+base = "https://vault.localhost:{port}"
+data = "{data}"
+{top}
+[tls]
+certificate = "{certificate}"
+key = "{key}"
+{tables}"#,
+        data = folder.join("data").display(),
+        certificate = certificates.certificate.display(),
+        key = certificates.key.display(),
+    );
+    text.replace("PORT", &port.to_string()).replace("FOLDER", &folder.display().to_string())
+}
+
+/// A connection on which every byte is chosen.
+pub(super) struct Wire(TlsStream<TcpStream>);
+
+impl Wire {
+    pub(super) async fn write(&mut self, text: &str) -> std::io::Result<()> {
+        self.0.write_all(text.as_bytes()).await?;
+        self.0.flush().await
+    }
+
+    /// Everything until the server closes, and how long that took.
+    pub(super) async fn read_to_end(&mut self) -> (String, Duration) {
+        let since = Instant::now();
+        let mut all = Vec::new();
+        // A reset is an end too.
+        let _ = tokio::time::timeout(Duration::from_secs(60), self.0.read_to_end(&mut all))
+            .await
+            .expect("the server closes the connection");
+        (String::from_utf8_lossy(&all).into_owned(), since.elapsed())
+    }
+
+    /// The head of one answer; its body, which must not be chunked, is read and dropped.
+    pub(super) async fn answer(&mut self) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.0.read_u8().await.expect("an answer"));
+        }
+        let head = String::from_utf8_lossy(&head).into_owned();
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            name.eq_ignore_ascii_case("content-length").then(|| value.parse::<usize>().expect("a length"))
+        });
+        let mut body = vec![0; length.unwrap_or(0)];
+        self.0.read_exact(&mut body).await.expect("a body");
+        head
+    }
+}
