@@ -15,6 +15,7 @@ mod m0001_installation;
 mod m0002_vaults_and_secrets;
 mod m0003_identities;
 mod m0004_audit;
+mod m0005_vault_life;
 mod m0007_used_assertions;
 mod m0008_access_policies;
 mod m0009_root_keys;
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_vaults_and_secrets::Migration),
             Box::new(m0003_identities::Migration),
             Box::new(m0004_audit::Migration),
+            Box::new(m0005_vault_life::Migration),
             Box::new(m0007_used_assertions::Migration),
             Box::new(m0008_access_policies::Migration),
             Box::new(m0009_root_keys::Migration),

@@ -1,12 +1,16 @@
 //! Background jobs of a node: signed checkpoints of the audit log (see `checkpoints`);
-//! counts of anonymous floods; the periodic check of the chain that the dashboard shows; the return of
+//! counts of anonymous floods; scheduled purges; the periodic check of the chain that the dashboard shows; the return of
 //! the audit log after a failure.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use strongroom_domain::record::{Counted, Outcome, Record};
+use strongroom_domain::{
+    purge::{Purged, Purger},
+    record::{Counted, Outcome, Record},
+};
 use strongroom_http::services::{ChainStatus, Reached, Services, Verified};
+use strongroom_store::Store;
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{audit_check, checkpoints::Checkpoints, serve::system_request, wiring::Node};
@@ -17,6 +21,9 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
 const FLOOD_EVERY: Duration = Duration::from_secs(5);
 /// The chain is verified as a whole this often.
 const VERIFY_EVERY: Duration = Duration::from_secs(600);
+
+/// What is past its purge date is purged this often.
+const PURGE_EVERY: Duration = Duration::from_secs(600);
 
 /// The running jobs.
 pub(crate) struct Jobs {
@@ -68,8 +75,29 @@ pub(crate) fn start(node: &Node, anchors: PathBuf) -> Jobs {
             }
         }),
         tokio::spawn(async move { recorder.resume_when_possible(&*entropy).await }),
+        tokio::spawn(purge(Arc::clone(&node.store), Arc::clone(&node.services))),
     ];
     Jobs { stop, tasks, endless }
+}
+
+/// Purges what is past its date, at the start and then every so often. A purge that was begun when
+/// the node stops has happened or not, like any other request.
+async fn purge(store: Arc<Store>, services: Arc<Services>) {
+    loop {
+        let purger = Purger {
+            schedule: &*store,
+            secrets: &services.secrets,
+            admin: &services.admin,
+            clock: &*services.clock,
+            entropy: &*services.entropy,
+        };
+        match purger.run().await {
+            Ok(Purged { secrets: 0, vaults: 0, failed: 0 }) => {}
+            Ok(done) => tracing::info!(done.secrets, done.vaults, done.failed, "purged what was past its date"),
+            Err(error) => tracing::error!(%error, "scheduled purges were broken off"),
+        }
+        tokio::time::sleep(PURGE_EVERY).await;
+    }
 }
 
 fn every<F>(

@@ -33,6 +33,35 @@ macro_rules! actions {
     };
 }
 
+/// Which vaults an action can be about: to all others it is as if the vault were not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Vaults in use.
+    Active,
+    /// Soft-deleted vaults.
+    Deleted,
+    /// Both: the name is what counts.
+    Any,
+}
+
+impl Action {
+    /// Which vaults the action can be about.
+    #[must_use]
+    pub fn reach(self) -> Reach {
+        match self {
+            Self::VaultCreate => Reach::Any,
+            Self::VaultGetDeleted | Self::VaultRecover | Self::VaultPurge => Reach::Deleted,
+            _ => Reach::Active,
+        }
+    }
+
+    /// Whether the action removes for good, so that a vault's row is not believed without the audit log.
+    #[must_use]
+    pub fn purges(self) -> bool {
+        matches!(self, Self::SecretPurge | Self::VaultPurge)
+    }
+}
+
 actions! {
     /// PUT /secrets/{name}
     SecretSet = "Microsoft.KeyVault/vaults/secrets/setSecret/action", "SecretSet";
@@ -62,6 +91,14 @@ actions! {
     VaultUpdate = "Microsoft.KeyVault/vaults/write", "VaultPatch";
     /// See a vault's settings.
     VaultRead = "Microsoft.KeyVault/vaults/read", "VaultGet";
+    /// Soft delete a vault.
+    VaultDelete = "Microsoft.KeyVault/vaults/delete", "VaultDelete";
+    /// See a soft-deleted vault.
+    VaultGetDeleted = "Microsoft.KeyVault/locations/deletedVaults/read", "VaultGetDeleted";
+    /// Take a soft-deleted vault back into use.
+    VaultRecover = "Microsoft.KeyVault/vaults/write", "VaultRecover";
+    /// Remove a soft-deleted vault for good.
+    VaultPurge = "Microsoft.KeyVault/locations/deletedVaults/purge/action", "VaultPurge";
     /// Give somebody a role.
     AssignmentAdd = "Microsoft.Authorization/roleAssignments/write", "RoleAssignmentCreate";
     /// See who holds which role.

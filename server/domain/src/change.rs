@@ -38,10 +38,18 @@ pub enum Change {
         /// The version's metadata after the change.
         version: Box<VersionMeta>,
     },
-    /// The name and all its versions, gone for good.
-    PurgeSecret,
+    /// The name, all its versions and every grant at exactly this object, gone for good.
+    PurgeSecret {
+        /// Revision of the vault's row that was judged: purge protection must not have been turned
+        /// on meanwhile.
+        vault_revision: i64,
+        /// The grants at exactly this object: all of them, so that the record can tell which went.
+        assignments: Vec<Assignment>,
+    },
     /// A vault, new or changed.
     PutVault(Box<Vault>),
+    /// A vault with its key, everything in it and every grant in it, gone for good.
+    PurgeVault,
     /// A grant.
     AddAssignment(Box<Assignment>),
     /// A grant is taken away.
@@ -116,6 +124,14 @@ impl PermittedChange {
     }
 }
 
+/// Whether a vault's row is of the permitted vault and one revision on.
+fn follows(permit: &Permit, new: &Vault) -> bool {
+    let object = permit.object();
+    object.kind == ObjectKind::Vault
+        && object.vault.as_ref().is_some_and(|(id, name)| *id == new.id && *name == new.name)
+        && permit.revision().is_some_and(|judged| judged.checked_add(1) == Some(new.revision))
+}
+
 /// Whether a change is on the permitted object, follows the permitted revision, and is of the
 /// permitted sort.
 fn fits(permit: &Permit, change: &Change) -> bool {
@@ -140,16 +156,20 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         (Change::SetSecretLife { secret }, Action::SecretRecover) => {
             next(secret) && permit.revision().is_some() && secret.life == LifeState::Active
         }
-        (Change::PurgeSecret, Action::SecretPurge) => in_vault && object.name.is_some() && permit.revision().is_some(),
+        (Change::PurgeSecret { .. }, Action::SecretPurge) => {
+            in_vault && object.name.is_some() && permit.revision().is_some()
+        }
         (Change::PutVault(new), Action::VaultCreate) => {
             object.kind == ObjectKind::Vault
                 && object.vault.is_none()
                 && object.name.as_ref().is_some_and(|name| name.as_str() == new.name.as_str())
         }
-        (Change::PutVault(new), Action::VaultUpdate) => {
-            object.kind == ObjectKind::Vault
-                && object.vault.as_ref().is_some_and(|(id, name)| *id == new.id && *name == new.name)
-                && permit.revision().is_some_and(|judged| judged.checked_add(1) == Some(new.revision))
+        (Change::PutVault(new), Action::VaultUpdate | Action::VaultRecover) => {
+            follows(permit, new) && new.life == LifeState::Active
+        }
+        (Change::PutVault(new), Action::VaultDelete) => follows(permit, new) && new.life != LifeState::Active,
+        (Change::PurgeVault, Action::VaultPurge) => {
+            object.kind == ObjectKind::Vault && vault.is_some() && permit.revision().is_some()
         }
         (Change::AddAssignment(new), Action::AssignmentAdd) => is_of(object, &new.scope),
         (Change::RemoveAssignment { assignment, .. }, Action::AssignmentRemove) => is_of(object, &assignment.scope),

@@ -43,6 +43,17 @@ pub struct Target<'a> {
 }
 
 impl Scope {
+    /// The key that a scope is stored and found under: `/`, `/vaults/ID` or `/vaults/ID/secrets/NAME`,
+    /// the name in its canonical form.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            Self::Server => "/".to_owned(),
+            Self::Vault { vault } => format!("/vaults/{vault}"),
+            Self::Object { vault, kind, name } => format!("/vaults/{vault}/{}s/{}", kind.as_str(), name.as_str()),
+        }
+    }
+
     /// Whether a role at this scope reaches the target.
     #[must_use]
     pub fn covers(&self, target: Target<'_>) -> bool {

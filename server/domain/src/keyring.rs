@@ -214,6 +214,13 @@ impl Keyring {
         Ok(keys)
     }
 
+    /// Drops a vault's keys from memory, once the vault is purged.
+    pub fn forget(&self, vault: VaultId) {
+        if let Ok(mut known) = self.vaults.write() {
+            known.retain(|(id, _), _| *id != vault);
+        }
+    }
+
     /// Tag of a vault's row.
     ///
     /// # Errors

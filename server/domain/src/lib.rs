@@ -22,6 +22,7 @@ pub mod permit;
 pub mod policy;
 pub mod ports;
 pub mod principal;
+pub mod purge;
 pub mod record;
 pub mod role;
 pub mod seal;

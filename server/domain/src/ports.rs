@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     access_policy::AccessPolicy,
-    grant::{Assignment, AssignmentFilter},
+    grant::{Assignment, AssignmentFilter, Scope},
     identity::{Session, Workload},
     names::{ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{Held, Permit},
@@ -20,7 +20,7 @@ use crate::{
     role::RoleDefinition,
     seal::SealedKeys,
     secret::{Page, SealedVersion, SecretFacts, SecretItem},
-    vault::Vault,
+    vault::{Vault, VaultEvidence},
 };
 
 /// A store could not do its work. Says what for the log; never shown to a caller.
@@ -124,11 +124,49 @@ pub trait VaultStore: Send + Sync {
     /// When the store cannot say.
     async fn vault(&self, name: &VaultName) -> Result<Option<Arc<Vault>>, StoreError>;
 
-    /// All vaults, by name. At most 1,000.
+    /// All vaults that are in use, or all that are soft deleted, by name. There are at most
+    /// [`crate::vault::MAX_VAULTS`].
     ///
     /// # Errors
     /// When the store cannot say.
-    async fn vaults(&self) -> Result<Vec<Arc<Vault>>, StoreError>;
+    async fn vaults(&self, deleted: bool) -> Result<Vec<Arc<Vault>>, StoreError>;
+
+    /// What the audit log says of a vault; none when it tells of no change of it. Must not answer
+    /// from the vault's row nor from a cache.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn evidence(&self, vault: VaultId) -> Result<Option<VaultEvidence>, StoreError>;
+}
+
+/// What is past its purge date. For the job that purges alone: names, and never part of an answer,
+/// so it takes no permit; what it names is judged before anything happens to it.
+#[async_trait]
+pub trait PurgeSchedule: Send + Sync {
+    /// Soft-deleted secrets of active vaults whose purge date is at or before `now` (Unix seconds),
+    /// in order of vault and name, after `after` (exclusive).
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn due_secrets(
+        &self,
+        now: i64,
+        after: Option<&(VaultName, ObjectName)>,
+        limit: usize,
+    ) -> Result<Vec<(VaultName, ObjectName)>, StoreError>;
+
+    /// Soft-deleted vaults whose purge date is at or before `now` (Unix seconds).
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn due_vaults(&self, now: i64) -> Result<Vec<VaultName>, StoreError>;
+
+    /// Removes at most `limit` names that were left behind by a purged vault: sealed under a key that
+    /// is gone. Gives whether there was anything left to remove.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    async fn sweep(&self, limit: usize) -> Result<bool, StoreError>;
 }
 
 /// Assignments.
@@ -194,6 +232,13 @@ pub trait GrantStore: Send + Sync {
         after: Option<Uuid>,
         limit: usize,
     ) -> Held<Result<Page<Assignment>, StoreError>>;
+
+    /// All assignments at exactly this scope, for taking them away together with what they
+    /// are about. Never from a cache.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn assignments_at(&self, scope: &Scope) -> Result<Vec<Assignment>, StoreError>;
 }
 
 /// Secrets.

@@ -9,11 +9,14 @@ use crate::{
     names::{ObjectName, VaultId, VaultName},
     network::{MAX_NETWORK_RULES, NetworkRules},
     policy::{AttachmentState, MAX_SETTINGS_BYTES, PolicyAttachment},
+    secret::LifeState,
 };
 
 /// Days a deleted object stays recoverable when nothing else is said.
 pub const DEFAULT_RETENTION_DAYS: u16 = 90;
 
+/// Most vaults of an installation, deleted ones included.
+pub const MAX_VAULTS: usize = 1000;
 /// Days a deleted object may stay recoverable (Azure: 7 to 90).
 pub const RETENTION_DAYS: RangeInclusive<u16> = 7..=90;
 /// Most tags of a vault (Azure Resource Manager: 50).
@@ -198,12 +201,56 @@ pub struct Vault {
     pub created_at: i64,
     /// The vault key, wrapped by the root key.
     pub wrapped_key: Vec<u8>,
+    /// In use, or soft deleted with everything in it.
+    #[serde(default = "active", skip_serializing_if = "is_active")]
+    pub life: LifeState,
     /// HMAC-SHA256 over everything above, under a key of the installation.
     #[serde(skip)]
     pub tag: Vec<u8>,
 }
 
+fn active() -> LifeState {
+    LifeState::Active
+}
+
+fn is_active(life: &LifeState) -> bool {
+    *life == LifeState::Active
+}
+
+/// What a change made of a vault, as the audit record of the change tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VaultChange {
+    /// Which vault: names can be used again, identities cannot.
+    pub vault: VaultId,
+    /// Whether it was protected against purging afterwards.
+    pub purge_protection: bool,
+}
+
+/// What the audit log says of a vault. The vault's own row can be exchanged for an older one that is
+/// just as authentic; the log cannot be without breaking its chain. Whoever purges asks it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VaultEvidence {
+    /// Revision after the last recorded change.
+    pub revision: i64,
+    /// Whether purge protection was ever on.
+    pub purge_protection: bool,
+}
+
+impl VaultEvidence {
+    /// Whether the row is the one that the log tells of.
+    #[must_use]
+    pub fn supports(self, vault: &Vault) -> bool {
+        self.revision == vault.revision && self.purge_protection == vault.settings.purge_protection
+    }
+}
+
 impl Vault {
+    /// What the record of a change that leads to this row tells.
+    #[must_use]
+    pub fn as_changed(&self) -> VaultChange {
+        VaultChange { vault: self.id, purge_protection: self.settings.purge_protection }
+    }
+
     /// The bytes that `tag` authenticates: the canonical JSON of all other fields.
     ///
     /// # Errors

@@ -175,7 +175,10 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         (Outcome::Denied, _) => 403,
         (Outcome::Failed, "disabled" | "purge-protected" | "grants-more-than-held") => 403,
         (Outcome::Failed, "not-found" | "deleted-not-found" | "vault-not-found" | "record-not-found") => 404,
+        (Outcome::Failed, "deleted-vault-not-found") => 404,
         (Outcome::Failed, "deleted-but-recoverable" | "vault-exists" | "contended" | "not-covered-yet") => 409,
+        (Outcome::Failed, "vault-deleted-but-recoverable" | "too-many-vaults") => 409,
+        (Outcome::Failed, "other-revision") => 412,
         (Outcome::Failed, "invalid") => 400,
         (Outcome::Failed, _) => return None,
     })
@@ -325,6 +328,21 @@ impl From<AdminError> for Problem {
             AdminError::CredentialNotFound => {
                 Self::new(404, "NotFound", "credential-not-found", "The workload identity has no such credential.")
             }
+            AdminError::VaultDeletedButRecoverable => {
+                Self::new(409, "Conflict", "vault-deleted-but-recoverable", message)
+                    .inner("VaultIsDeletedButRecoverable")
+            }
+            AdminError::DeletedVaultNotFound => {
+                Self::new(404, "VaultNotFound", "deleted-vault-not-found", "There is no such deleted vault.")
+            }
+            AdminError::PurgeProtected => Self::new(
+                403,
+                "Forbidden",
+                "purge-protected",
+                "Operation purge is not allowed because purge protection is enabled for this vault.",
+            )
+            .inner("ForbiddenByPolicy"),
+            AdminError::TooManyVaults => Self::new(409, "Conflict", "too-many-vaults", message),
             AdminError::GrantsMoreThanHeld(_) => {
                 Self::new(403, "Forbidden", "grants-more-than-held", message).inner("ForbiddenByRbac")
             }

@@ -71,6 +71,11 @@ routes! {
     Base Put "/api/v1/roles/{id}" Bearer RolePut;
     Base Delete "/api/v1/roles/{id}" Bearer RoleDelete;
     Base Get "/api/v1/assignments" Bearer AssignmentList;
+    Base Delete "/api/v1/vaults/{vault}" Bearer VaultDelete;
+    Base Get "/api/v1/deletedvaults" Bearer DeletedVaultList;
+    Base Get "/api/v1/deletedvaults/{vault}" Bearer DeletedVaultGet;
+    Base Post "/api/v1/deletedvaults/{vault}/recover" Bearer DeletedVaultRecover;
+    Base Delete "/api/v1/deletedvaults/{vault}" Bearer DeletedVaultPurge;
     Base Post "/api/v1/assignments" Bearer AssignmentAdd;
     Base Get "/api/v1/assignments/{id}" Bearer AssignmentShow;
     Base Delete "/api/v1/assignments/{id}" Bearer AssignmentRemove;

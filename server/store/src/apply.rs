@@ -4,11 +4,15 @@
 //! there was none, the very same revision otherwise. Nothing here commits.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QuerySelect,
+    sea_query::OnConflict,
 };
 use strongroom_domain::{
     change::{Change, PermittedChange},
+    grant::{Assignment, Scope},
     identity::{ASSERTION_RETRY_SECONDS, UsedAssertion},
     names::{ObjectKind, VaultId},
     permit::Permit,
@@ -82,7 +86,8 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             Some(revision) => put_name(db, vault_of(permit)?, secret, Some(revision)).await,
             None => Err(Obstacle::Conflict),
         },
-        Change::PurgeSecret => purge(db, permit).await,
+        Change::PurgeSecret { vault_revision, assignments } => purge(db, permit, *vault_revision, assignments).await,
+        Change::PurgeVault => purge_vault(db, permit).await,
         Change::PutVault(new) => {
             let row = rows::vault_row(new)?;
             let Some(revision) = permit.revision() else {
@@ -258,16 +263,75 @@ async fn put_name(
     exactly_one(update.exec(db).await?.rows_affected)
 }
 
-/// Deletes the name; the database takes its versions along.
-async fn purge(db: &DatabaseTransaction, permit: &Permit) -> Result<(), Obstacle> {
-    let (Some(name), Some(revision)) = (&permit.object().name, permit.revision()) else {
+/// Deletes the name and the grants at it; the database takes its versions along.
+async fn purge(
+    db: &DatabaseTransaction,
+    permit: &Permit,
+    vault_revision: i64,
+    assignments: &[Assignment],
+) -> Result<(), Obstacle> {
+    let (Some(name), Some(revision), vault) = (&permit.object().name, permit.revision(), vault_of(permit)?) else {
         return Err(Obstacle::Conflict);
     };
+    if revision_of_vault(db, vault).await? != Some(vault_revision) {
+        return Err(Obstacle::Conflict);
+    }
+    let scope = Scope::Object { vault, kind: ObjectKind::Secret, name: name.clone() };
+    let at_it = assignment::Column::ScopeKey.eq(scope.key());
+    let granted = assignment::Entity::find().select_only().column(assignment::Column::Id).filter(at_it.clone());
+    let mut granted: Vec<Uuid> = granted.into_tuple().all(db).await?;
+    let mut named: Vec<Uuid> = assignments.iter().map(|a| a.id).collect();
+    granted.sort_unstable();
+    named.sort_unstable();
+    if granted != named {
+        return Err(Obstacle::Conflict);
+    }
+    if !named.is_empty() {
+        assignment::Entity::delete_many().filter(at_it).exec(db).await?;
+    }
     let delete = secret::Entity::delete_many()
-        .filter(secret::Column::VaultId.eq(vault_of(permit)?.0))
+        .filter(secret::Column::VaultId.eq(vault.0))
         .filter(secret::Column::Name.eq(name.as_str()))
         .filter(secret::Column::Revision.eq(revision));
     exactly_one(delete.exec(db).await?.rows_affected)
+}
+
+/// Takes a vault's name, settings and key away, and every grant in it. What was sealed in it can be
+/// opened by nobody any more; its rows go in batches, see `purge`, because there may be millions.
+async fn purge_vault(db: &DatabaseTransaction, permit: &Permit) -> Result<(), Obstacle> {
+    let (Some(revision), vault) = (permit.revision(), vault_of(permit)?) else { return Err(Obstacle::Conflict) };
+    let blank = vault::ActiveModel {
+        // Not a name: nothing finds it, and the name is free.
+        name: Set(format!("~{vault}")),
+        settings: Set("{}".to_owned()),
+        wrapped_key: Set(Vec::new()),
+        tag: Set(Vec::new()),
+        state: Set(rows::PURGED.to_owned()),
+        deleted_at: Set(None),
+        purge_at: Set(None),
+        ..Default::default()
+    };
+    let update = vault::Entity::update_many()
+        .set(blank)
+        .filter(vault::Column::Id.eq(vault.0))
+        .filter(vault::Column::State.eq(rows::DELETED))
+        .filter(vault::Column::Revision.eq(revision));
+    exactly_one(update.exec(db).await?.rows_affected)?;
+    let whole = Scope::Vault { vault }.key();
+    let below = format!("{whole}/");
+    // Behind the slash comes the zero: the keys that begin with `below` lie between the two.
+    let after = format!("{whole}0");
+    let inside = assignment::Column::ScopeKey.gte(below).and(assignment::Column::ScopeKey.lt(after));
+    let grants = Condition::any().add(assignment::Column::ScopeKey.eq(whole)).add(inside);
+    assignment::Entity::delete_many().filter(grants).exec(db).await?;
+    access_policy::Entity::delete_many().filter(access_policy::Column::VaultId.eq(vault.0)).exec(db).await?;
+    Ok(())
+}
+
+/// Revision of a vault's row, which stays so until the transaction ends.
+async fn revision_of_vault(db: &DatabaseTransaction, vault: VaultId) -> Result<Option<i64>, Obstacle> {
+    let row = vault::Entity::find_by_id(vault.0).select_only().column(vault::Column::Revision);
+    Ok(row.lock_shared().into_tuple().one(db).await?)
 }
 
 /// Checks that the object a grant is about is still as it was judged, and keeps it so until the
@@ -275,10 +339,7 @@ async fn purge(db: &DatabaseTransaction, permit: &Permit) -> Result<(), Obstacle
 async fn unchanged(db: &DatabaseTransaction, permit: &Permit) -> Result<(), Obstacle> {
     let object = permit.object();
     let found: Option<i64> = match (object.kind, &object.vault, &object.name) {
-        (ObjectKind::Vault, Some((vault, _)), _) => {
-            let row = vault::Entity::find_by_id(vault.0).select_only().column(vault::Column::Revision);
-            row.lock_shared().into_tuple().one(db).await?
-        }
+        (ObjectKind::Vault, Some((vault, _)), _) => revision_of_vault(db, *vault).await?,
         (ObjectKind::Secret, Some((vault, _)), Some(name)) => {
             let row = secret::Entity::find_by_id((vault.0, name.as_str().to_owned()))
                 .select_only()

@@ -13,7 +13,7 @@ use std::{
 };
 
 /// Enough that two cores seldom meet.
-const SHARDS: usize = 16;
+pub(crate) const SHARDS: usize = 16;
 
 /// The state of a shard before a load.
 #[derive(Clone, Copy, Debug)]

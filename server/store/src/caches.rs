@@ -6,7 +6,8 @@
 //! when it becomes unknown and everything there is once it is known. On PostgreSQL, where other
 //! nodes write too, there are no caches.
 //!
-//! Holds metadata and sealed rows; never a plaintext, and nothing for names that do not exist.
+//! Holds metadata and sealed rows; never a plaintext. Vaults and workloads are held as whole tables,
+//! so that names that do not exist cost what others cost; of secrets nothing is held for those.
 
 use std::{mem::size_of, sync::Arc};
 
@@ -19,14 +20,20 @@ use strongroom_domain::{
     permit::ObjectRef,
     role::RoleDefinition,
     secret::{SealedVersion, SecretFacts, SecretMeta, VersionMeta},
-    vault::Vault,
+    vault::{MAX_VAULTS, Vault},
 };
 use uuid::Uuid;
 
-use crate::cache::{ExactCache, Ticket};
+use crate::{
+    cache::{ExactCache, Ticket},
+    directory::Directory,
+};
 
 /// Most versions of a name that are kept; reads of older ones go to the database.
 const MAX_VERSIONS: usize = 8;
+
+/// Most workloads that are kept as a whole; with more, each is asked for by itself.
+const MAX_WORKLOADS: usize = 4096;
 
 /// A name with the versions that were asked for lately, all of one revision.
 #[derive(Clone)]
@@ -47,13 +54,15 @@ type SecretKey = (VaultId, ObjectName);
 /// All caches.
 pub(crate) struct Caches {
     secrets: ExactCache<SecretKey, Arc<Known>>,
-    vaults: ExactCache<VaultName, Arc<Vault>>,
+    /// Whole, because the time of an answer must not tell which names there are.
+    pub(crate) vaults: Directory<VaultName, Vault>,
     /// By all keys of a principal; any grant drops all, because grants are rare.
     assignments: ExactCache<Vec<String>, Arc<Vec<Assignment>>>,
     roles: ExactCache<Uuid, Arc<RoleDefinition>>,
     /// By vault and all keys of a principal; any change drops all.
     access_policies: ExactCache<(VaultId, Vec<String>), Arc<Vec<AccessPolicy>>>,
-    workloads: ExactCache<Uuid, Arc<Workload>>,
+    /// Whole, for the same reason.
+    pub(crate) workloads: Directory<Uuid, Workload>,
     sessions: ExactCache<[u8; 32], Arc<Session>>,
 }
 
@@ -62,11 +71,11 @@ impl Caches {
     pub(crate) fn new(bytes: usize) -> Self {
         Self {
             secrets: ExactCache::new(bytes / 2),
-            vaults: ExactCache::new(bytes / 8),
+            vaults: Directory::new(bytes / 8, MAX_VAULTS),
             assignments: ExactCache::new(bytes / 8),
             roles: ExactCache::new(bytes / 16),
             access_policies: ExactCache::new(bytes / 8),
-            workloads: ExactCache::new(bytes / 8),
+            workloads: Directory::new(bytes / 8, MAX_WORKLOADS),
             sessions: ExactCache::new(bytes / 8),
         }
     }
@@ -74,22 +83,24 @@ impl Caches {
     /// Drops what a change touches.
     pub(crate) fn forget(&self, change: &PermittedChange) {
         match change.change() {
-            Change::SetSecret { .. }
-            | Change::UpdateSecret { .. }
-            | Change::SetSecretLife { .. }
-            | Change::PurgeSecret => {
+            Change::SetSecret { .. } | Change::UpdateSecret { .. } | Change::SetSecretLife { .. } => {
                 self.forget_secret(change.permit().object());
             }
-            Change::PutVault(vault) => self.vaults.invalidate(&vault.name),
+            Change::PurgeSecret { .. } => {
+                self.forget_secret(change.permit().object());
+                self.assignments.clear();
+            }
+            Change::PutVault(_) => self.vaults.clear(),
+            Change::PurgeVault => {
+                self.vaults.clear();
+                self.secrets.clear();
+                self.assignments.clear();
+                self.access_policies.clear();
+            }
             Change::AddAssignment(_) | Change::RemoveAssignment { .. } => self.assignments.clear(),
             Change::PutRole { role, .. } | Change::DeleteRole(role) => self.roles.invalidate(&role.id),
             Change::PutAccessPolicy { .. } | Change::RemoveAccessPolicy(_) => self.access_policies.clear(),
-            Change::PutWorkload(workload) => self.workloads.invalidate(&workload.client_id),
-            Change::DeleteWorkload => match change.permit().object().name.as_ref().map(|n| Uuid::try_parse(n.as_str()))
-            {
-                Some(Ok(client_id)) => self.workloads.invalidate(&client_id),
-                _ => self.workloads.clear(),
-            },
+            Change::PutWorkload(_) | Change::DeleteWorkload => self.workloads.clear(),
             // Never kept: asked for within its own transaction alone.
             Change::UseAssertion(_) => {}
             Change::Reseal(_) => self.vaults.clear(),
@@ -114,21 +125,6 @@ impl Caches {
         self.access_policies.clear();
         self.workloads.clear();
         self.sessions.clear();
-    }
-
-    pub(crate) fn vault(&self, name: &VaultName) -> Option<Arc<Vault>> {
-        self.vaults.get(name)
-    }
-
-    pub(crate) fn vault_ticket(&self, name: &VaultName) -> Ticket {
-        self.vaults.ticket(name)
-    }
-
-    pub(crate) fn put_vault(&self, ticket: Ticket, vault: &Arc<Vault>) {
-        let settings = &vault.settings;
-        let policies: usize = settings.policies.iter().map(|p| 128 + p.name.len() + p.settings.len()).sum();
-        let weight = size_of::<Vault>() + 32 * settings.network.allow.len() + policies + vault.wrapped_key.len();
-        self.vaults.put(&vault.name, ticket, Arc::clone(vault), weight);
     }
 
     pub(crate) fn assignments(&self, keys: &Vec<String>) -> Option<Arc<Vec<Assignment>>> {
@@ -175,23 +171,6 @@ impl Caches {
     ) {
         let weight = key.1.iter().map(String::len).sum::<usize>() + 512 * (found.len() + 1);
         self.access_policies.put(key, ticket, Arc::clone(found), weight);
-    }
-
-    pub(crate) fn workload(&self, id: &Uuid) -> Option<Arc<Workload>> {
-        self.workloads.get(id)
-    }
-
-    pub(crate) fn workload_ticket(&self, id: &Uuid) -> Ticket {
-        self.workloads.ticket(id)
-    }
-
-    pub(crate) fn put_workload(&self, ticket: Ticket, workload: &Arc<Workload>) {
-        let federations: usize =
-            workload.federations.iter().map(|f| 72 + f.issuer.len() + f.subject.len() + f.audience.len()).sum();
-        let certificates: usize = workload.certificates.iter().map(|c| 256 + c.name.len() + c.public_key.len()).sum();
-        let secrets = 192 * workload.secrets.len();
-        let weight = size_of::<Workload>() + workload.name.len() + federations + certificates + secrets;
-        self.workloads.put(&workload.client_id, ticket, Arc::clone(workload), weight);
     }
 
     pub(crate) fn session(&self, id_hash: &[u8; 32]) -> Option<Arc<Session>> {
@@ -286,6 +265,20 @@ impl KnownVersion {
         let sealed = self.sealed.as_ref().map_or(0, |s| weight_of(&s.meta) + 128 + s.sealed.ciphertext.len());
         128 + facts + sealed
     }
+}
+
+pub(crate) fn weight_of_vault(vault: &Vault) -> usize {
+    let settings = &vault.settings;
+    let policies: usize = settings.policies.iter().map(|p| 128 + p.name.len() + p.settings.len()).sum();
+    let tags: usize = settings.tags.iter().map(|(name, value)| 64 + name.len() + value.len()).sum();
+    size_of::<Vault>() + 32 * settings.network.allow.len() + policies + tags + vault.wrapped_key.len()
+}
+
+pub(crate) fn weight_of_workload(workload: &Workload) -> usize {
+    let federations: usize =
+        workload.federations.iter().map(|f| 72 + f.issuer.len() + f.subject.len() + f.audience.len()).sum();
+    let certificates: usize = workload.certificates.iter().map(|c| 256 + c.name.len() + c.public_key.len()).sum();
+    size_of::<Workload>() + workload.name.len() + federations + certificates + 192 * workload.secrets.len()
 }
 
 fn weight_of(meta: &VersionMeta) -> usize {

@@ -32,3 +32,11 @@ pub(crate) fn is_refusal(error: &DbErr) -> bool {
         _ => error.code().is_some_and(|code| code.len() == 5 && code.starts_with("22")),
     }
 }
+
+/// What is wrong with a row that does not parse, for keeping.
+pub(crate) fn why_damaged(error: StoreError) -> String {
+    match error {
+        StoreError::Damaged(why) => why,
+        other => other.to_string(),
+    }
+}

@@ -139,6 +139,12 @@ impl GrantStore for Store {
         Ok(self.find_assignments(&filter, None, usize::MAX).await?.items)
     }
 
+    async fn assignments_at(&self, scope: &Scope) -> Result<Vec<Assignment>, StoreError> {
+        let rows = assignment::Entity::find().filter(assignment::Column::ScopeKey.eq(scope.key()));
+        let rows = rows.all(&self.reader).await.map_err(|e| unavailable(&e))?;
+        rows.into_iter().map(rows::assignment).collect()
+    }
+
     async fn list_assignments(
         &self,
         permit: Permit,
@@ -155,8 +161,7 @@ impl GrantStore for Store {
 }
 
 impl Store {
-    /// Scopes are part of the authenticated body and have no column: rows are read in order until a
-    /// page is full. Listing is rare; judging goes by grantee.
+    /// Scopes are matched by the authenticated body: rows are read in order until a page is full. Listing is rare; judging goes by grantee.
     async fn find_assignments(
         &self,
         filter: &AssignmentFilter,

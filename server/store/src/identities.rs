@@ -15,8 +15,9 @@ use uuid::Uuid;
 
 use crate::{
     Store,
+    caches::weight_of_workload,
     entity::{session, workload},
-    fault::{damaged, unavailable},
+    fault::{damaged, unavailable, why_damaged},
     rows,
 };
 
@@ -42,16 +43,17 @@ impl Store {
 #[async_trait]
 impl IdentityStore for Store {
     async fn workload(&self, client_id: Uuid) -> Result<Option<Arc<Workload>>, StoreError> {
-        if let Some(workload) = self.caches().and_then(|caches| caches.workload(&client_id)) {
-            return Ok(Some(workload));
-        }
-        let ticket = self.caches().map(|caches| (caches, caches.workload_ticket(&client_id)));
-        let row = workload::Entity::find_by_id(client_id).one(&self.reader).await.map_err(|e| unavailable(&e))?;
-        let found = row.map(rows::workload).transpose()?.map(Arc::new);
-        if let (Some((caches, ticket)), Some(workload)) = (ticket, &found) {
-            caches.put_workload(ticket, workload);
-        }
-        Ok(found)
+        let one = async || {
+            let row = workload::Entity::find_by_id(client_id).one(&self.reader).await.map_err(|e| unavailable(&e))?;
+            row.map(rows::workload).transpose()
+        };
+        let Some(caches) = self.caches() else { return Ok(one().await?.map(Arc::new)) };
+        let all = async |limit| {
+            let rows = workload::Entity::find().limit(limit).all(&self.reader).await.map_err(|e| unavailable(&e))?;
+            let entry = |row: workload::Model| (row.client_id, rows::workload(row).map(Arc::new).map_err(why_damaged));
+            Ok(rows.into_iter().map(entry).collect())
+        };
+        caches.workloads.find(&client_id, all, one, weight_of_workload).await
     }
 
     async fn workloads(

@@ -6,8 +6,9 @@
 //! | the transaction of a batch: changes, records, hash chain | `writer`, `apply` |
 //! | the ports | `audit`, `secrets`, `vaults`, `grants`, `identities` |
 //! | the Merkle tree over all chains, and proofs out of it | `tree` |
-//! | exact caches | `cache` (how), `caches` (what) |
 //! | what the root key wraps | `seal` |
+//! | scheduled purges | `purge` |
+//! | exact caches | `cache` and `directory` (how), `caches` (what) |
 //! | checking the audit trail without any key | [`verify`] |
 //!
 //! # What is promised
@@ -27,6 +28,7 @@ mod audit;
 mod cache;
 mod caches;
 mod connect;
+mod directory;
 mod entity;
 mod fault;
 mod grants;
@@ -34,6 +36,7 @@ mod identities;
 mod installation;
 mod lock;
 mod open;
+mod purge;
 mod reading;
 mod rows;
 mod seal;

@@ -31,6 +31,9 @@ const MAX_FILTER_TEXT: usize = 512;
 pub(crate) const ACTIVE: &str = "active";
 /// How a state is written.
 pub(crate) const DELETED: &str = "deleted";
+/// The state of what is left of a purged vault until its secrets are swept away: a row without name
+/// and key, which nothing finds.
+pub(crate) const PURGED: &str = "purged";
 
 fn name_of(canonical: &str, display: &str) -> Result<ObjectName, StoreError> {
     let name = ObjectName::parse(display).map_err(|e| damaged("secret", e))?;
@@ -50,11 +53,23 @@ pub(crate) fn array<const N: usize>(what: &str, bytes: &[u8]) -> Result<[u8; N],
     <[u8; N]>::try_from(bytes).map_err(|_| damaged(what, "a field has the wrong length"))
 }
 
-pub(crate) fn secret_row(vault: VaultId, meta: &SecretMeta) -> secret::Model {
-    let (state, deleted_at, purge_at) = match meta.life {
+fn life_columns(life: LifeState) -> (&'static str, Option<i64>, Option<i64>) {
+    match life {
         LifeState::Active => (ACTIVE, None, None),
         LifeState::Deleted { deleted_at, purge_at } => (DELETED, Some(deleted_at), Some(purge_at)),
-    };
+    }
+}
+
+fn life_of(what: &str, columns: (&str, Option<i64>, Option<i64>)) -> Result<LifeState, StoreError> {
+    match columns {
+        (ACTIVE, None, None) => Ok(LifeState::Active),
+        (DELETED, Some(deleted_at), Some(purge_at)) => Ok(LifeState::Deleted { deleted_at, purge_at }),
+        _ => Err(damaged(what, "its state contradicts itself")),
+    }
+}
+
+pub(crate) fn secret_row(vault: VaultId, meta: &SecretMeta) -> secret::Model {
+    let (state, deleted_at, purge_at) = life_columns(meta.life);
     secret::Model {
         vault_id: vault.0,
         name: meta.name.as_str().to_owned(),
@@ -69,11 +84,7 @@ pub(crate) fn secret_row(vault: VaultId, meta: &SecretMeta) -> secret::Model {
 }
 
 pub(crate) fn secret_meta(row: &secret::Model) -> Result<SecretMeta, StoreError> {
-    let life = match (row.state.as_str(), row.deleted_at, row.purge_at) {
-        (ACTIVE, None, None) => LifeState::Active,
-        (DELETED, Some(deleted_at), Some(purge_at)) => LifeState::Deleted { deleted_at, purge_at },
-        _ => return Err(damaged("secret", "its state contradicts itself")),
-    };
+    let life = life_of("secret", (&row.state, row.deleted_at, row.purge_at))?;
     Ok(SecretMeta {
         name: name_of(&row.name, &row.display)?,
         life,
@@ -165,6 +176,7 @@ pub(crate) fn sealed_version(row: secret_version::Model) -> Result<SealedVersion
 }
 
 pub(crate) fn vault_row(vault: &Vault) -> Result<vault::Model, StoreError> {
+    let (state, deleted_at, purge_at) = life_columns(vault.life);
     Ok(vault::Model {
         id: vault.id.0,
         name: vault.name.as_str().to_owned(),
@@ -173,6 +185,9 @@ pub(crate) fn vault_row(vault: &Vault) -> Result<vault::Model, StoreError> {
         created_at: vault.created_at,
         wrapped_key: vault.wrapped_key.clone(),
         tag: vault.tag.clone(),
+        state: state.to_owned(),
+        deleted_at,
+        purge_at,
     })
 }
 
@@ -184,6 +199,7 @@ pub(crate) fn vault(row: vault::Model) -> Result<Vault, StoreError> {
         revision: row.revision,
         created_at: row.created_at,
         wrapped_key: row.wrapped_key,
+        life: life_of("vault", (&row.state, row.deleted_at, row.purge_at))?,
         tag: row.tag,
     })
 }
@@ -195,12 +211,17 @@ pub(crate) fn assignment_row(assignment: &Assignment) -> Result<assignment::Mode
         body: json(assignment)?,
         tag: assignment.tag.clone(),
         role_id: custom_role(assignment),
+        scope_key: assignment.scope.key(),
     })
 }
 
 pub(crate) fn assignment(row: assignment::Model) -> Result<Assignment, StoreError> {
     let found: Assignment = parsed("assignment", &row.body)?;
-    if found.id != row.id || found.grantee.key() != row.grantee_key || custom_role(&found) != row.role_id {
+    if found.id != row.id
+        || found.grantee.key() != row.grantee_key
+        || custom_role(&found) != row.role_id
+        || found.scope.key() != row.scope_key
+    {
         return Err(damaged("assignment", "its columns contradict its body"));
     }
     Ok(Assignment { tag: row.tag, ..found })
@@ -293,6 +314,7 @@ pub(crate) fn record_row(record: &Record) -> Result<audit_record::Model, StoreEr
         object: record.object.as_deref().map(filter_text),
         principal: record.principal.as_ref().map(|p| filter_text(&p.subject)),
         body: json(record)?,
+        vault_id: record.vault_change.map(|change| change.vault.0),
     })
 }
 

@@ -259,7 +259,9 @@ impl Administration {
 
     /// Names of all vaults and of all custom role definitions, by id.
     pub(super) async fn names(&self) -> Result<Names, AdminError> {
-        let vaults = self.vaults.vaults().await?.iter().map(|vault| (vault.id, vault.name.clone())).collect();
+        // Deleted ones too: their assignments wait with them.
+        let (active, deleted) = (self.vaults.vaults(false).await?, self.vaults.vaults(true).await?);
+        let vaults = active.iter().chain(&deleted).map(|vault| (vault.id, vault.name.clone())).collect();
         let roles = self.grants.role_definitions().await?.into_iter().map(|role| (role.id, role.name)).collect();
         Ok(Names { vaults, roles })
     }

@@ -8,6 +8,7 @@ mod assignments;
 mod audit;
 mod roles;
 mod tokens;
+mod vault_life;
 mod vaults;
 mod workloads;
 
@@ -41,6 +42,9 @@ pub enum AdminError {
     /// The name is taken.
     #[error("there is a vault of this name already")]
     VaultExists,
+    /// The name is taken by a soft-deleted vault.
+    #[error("there is a soft-deleted vault of this name; recover or purge it, or wait for its purge date")]
+    VaultDeletedButRecoverable,
     /// There is no such vault.
     #[error("there is no such vault")]
     VaultNotFound,
@@ -56,6 +60,15 @@ pub enum AdminError {
     /// The workload identity has no such credential.
     #[error("the workload identity has no such credential")]
     CredentialNotFound,
+    /// There is no such soft-deleted vault.
+    #[error("there is no such deleted vault")]
+    DeletedVaultNotFound,
+    /// The vault cannot be purged before its time.
+    #[error("the vault is protected against purging")]
+    PurgeProtected,
+    /// The installation has as many vaults as it may have.
+    #[error("there are 1000 vaults already, deleted ones included")]
+    TooManyVaults,
     /// The role has actions that the granting principal does not hold at the scope.
     #[error("you cannot grant what you do not hold yourself, at this scope and for as long: {0}")]
     GrantsMoreThanHeld(String),
@@ -130,11 +143,15 @@ impl HowItWent for AdminError {
         let reason = match self {
             Self::Denied(denial) => return denial.how(),
             Self::VaultExists => "vault-exists",
+            Self::VaultDeletedButRecoverable => "vault-deleted-but-recoverable",
             Self::VaultNotFound => "vault-not-found",
             Self::RecordNotFound => "record-not-found",
             Self::NotCovered => "not-covered-yet",
             Self::WorkloadNotFound => "workload-not-found",
             Self::CredentialNotFound => "credential-not-found",
+            Self::DeletedVaultNotFound => "deleted-vault-not-found",
+            Self::PurgeProtected => "purge-protected",
+            Self::TooManyVaults => "too-many-vaults",
             Self::GrantsMoreThanHeld(_) => "grants-more-than-held",
             Self::AssignmentNotFound => "assignment-not-found",
             Self::AssignmentExists => "assignment-exists",
@@ -263,6 +280,11 @@ impl Administration {
         answer: T,
     ) -> Result<Option<T>, AdminError> {
         case.record.revision = Some(revision);
+        case.record.vault_change = match (&change, &case.vault) {
+            (Change::PutVault(vault), _) => Some(vault.as_changed()),
+            (Change::PurgeVault, Some((vault, _))) => Some(vault.as_changed()),
+            _ => None,
+        };
         let (change, held) = case.permit.apply(change, answer).map_err(|error| {
             tracing::error!(%error, "a change did not fit its permit");
             AdminError::Unavailable

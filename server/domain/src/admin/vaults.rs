@@ -11,12 +11,13 @@ use crate::{
     gate::{Ask, Case, Judgement},
     names::{ObjectKind, VaultId, VaultName},
     policy::PolicyAttachment,
+    secret::LifeState,
     time::uuid_v4,
-    vault::{Vault, VaultSettings, VaultUpdate},
+    vault::{MAX_VAULTS, Vault, VaultSettings, VaultUpdate},
 };
 
 /// How often a request is judged anew because its vault changed meanwhile.
-const ATTEMPTS: usize = 4;
+pub(super) const ATTEMPTS: usize = 4;
 
 impl Administration {
     /// Makes a vault.
@@ -31,8 +32,15 @@ impl Administration {
     ) -> Result<Arc<Vault>, AdminError> {
         settings.check()?;
         let case = self.admit(ctx, Ask { kind: ObjectKind::Vault, ..Ask::vault(Action::VaultCreate, name) }).await?;
-        if case.vault.is_some() {
-            return Err(self.refuse(ctx, case, AdminError::VaultExists).await);
+        if let Some((taken, _)) = &case.vault {
+            let why = match taken.life {
+                LifeState::Active => AdminError::VaultExists,
+                LifeState::Deleted { .. } => AdminError::VaultDeletedButRecoverable,
+            };
+            return Err(self.refuse(ctx, case, why).await);
+        }
+        if self.vaults.vaults(false).await?.len() + self.vaults.vaults(true).await?.len() >= MAX_VAULTS {
+            return Err(self.refuse(ctx, case, AdminError::TooManyVaults).await);
         }
         if let Err(why) = self.loaded(&settings.policies).await {
             return Err(self.refuse(ctx, case, why).await);
@@ -42,8 +50,16 @@ impl Administration {
         }
         let id = VaultId(uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?);
         let wrapped_key = self.keyring.new_vault_key(id, &*self.entropy)?;
-        let mut vault =
-            Vault { id, name: name.clone(), settings, revision: 1, created_at: ctx.now, wrapped_key, tag: Vec::new() };
+        let mut vault = Vault {
+            id,
+            name: name.clone(),
+            settings,
+            revision: 1,
+            created_at: ctx.now,
+            wrapped_key,
+            life: LifeState::Active,
+            tag: Vec::new(),
+        };
         vault.tag = self.keyring.tag_vault(&vault)?;
         let vault = Arc::new(vault);
         self.change(ctx, case, 1, Change::PutVault(Box::new((*vault).clone())), vault)
@@ -99,15 +115,6 @@ impl Administration {
         Err(AdminError::Contended)
     }
 
-    /// The row that follows: changed, one revision on, authenticated.
-    fn next(&self, before: &Vault, change: impl FnOnce(&mut Vault)) -> Result<Arc<Vault>, AdminError> {
-        let mut after = before.clone();
-        change(&mut after);
-        after.revision = before.revision.checked_add(1).ok_or(AdminError::Tampered)?;
-        after.tag = self.keyring.tag_vault(&after)?;
-        Ok(Arc::new(after))
-    }
-
     /// Whether every module is there and takes its settings.
     async fn loaded(&self, policies: &[PolicyAttachment]) -> Result<(), AdminError> {
         for attachment in policies {
@@ -126,9 +133,21 @@ impl Administration {
     /// # Errors
     /// [`AdminError`].
     pub async fn list_vaults(&self, ctx: &RequestContext) -> Result<Vec<Arc<Vault>>, AdminError> {
+        self.list(ctx, Action::VaultRead, "VaultList").await
+    }
+
+    /// The soft-deleted vaults that the caller may see.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn list_deleted_vaults(&self, ctx: &RequestContext) -> Result<Vec<Arc<Vault>>, AdminError> {
+        self.list(ctx, Action::VaultGetDeleted, "VaultListDeleted").await
+    }
+
+    async fn list(&self, ctx: &RequestContext, action: Action, operation: &str) -> Result<Vec<Arc<Vault>>, AdminError> {
         let mut seen = Vec::new();
-        for vault in self.vaults.vaults().await? {
-            match self.gate.judge(ctx, &Ask::vault(Action::VaultRead, &vault.name)).await {
+        for vault in self.vaults.vaults(action == Action::VaultGetDeleted).await? {
+            match self.gate.judge(ctx, &Ask::vault(action, &vault.name)).await {
                 Judgement::Permitted(case) => seen.extend(case.vault.map(|(vault, _)| vault)),
                 Judgement::Denied(record, denial) => match denial.inspect(|d| d.reason.clone()) {
                     DenyReason::Unavailable => return Err(AdminError::Unavailable),
@@ -138,8 +157,8 @@ impl Administration {
                 },
             }
         }
-        let Case { permit, mut record, .. } = self.gate.proven(ctx, Action::VaultRead);
-        "VaultList".clone_into(&mut record.operation);
+        let Case { permit, mut record, .. } = self.gate.proven(ctx, action);
+        operation.clone_into(&mut record.operation);
         record.kind = Some(ObjectKind::Vault.as_str().to_owned());
         self.recorder.release(ctx, record, permit.hold(Ok(seen))).await?
     }
@@ -151,7 +170,7 @@ impl Administration {
     /// [`AdminError`].
     pub async fn visible_vaults(&self, ctx: &RequestContext) -> Result<Vec<Arc<Vault>>, AdminError> {
         let mut seen = Vec::new();
-        for vault in self.vaults.vaults().await? {
+        for vault in self.vaults.vaults(false).await? {
             let ask = Ask::vault(Action::VaultRead, &vault.name);
             if let Judgement::Permitted(case) = self.gate.judge(ctx, &ask).await {
                 seen.extend(case.vault.map(|(vault, _)| vault));

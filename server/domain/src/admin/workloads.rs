@@ -250,7 +250,9 @@ impl Administration {
                 return Err(AdminError::GrantsMoreThanHeld(name.to_owned()));
             }
         }
-        for vault in self.vaults.vaults().await? {
+        // Deleted ones too: they can be recovered, and their access policies with them.
+        let (active, deleted) = (self.vaults.vaults(false).await?, self.vaults.vaults(true).await?);
+        for vault in active.iter().chain(&deleted) {
             let scope = Scope::Vault { vault: vault.id };
             let policies = self.grants.access_policies(vault.id, &workload).await?;
             for permission in policies.iter().flat_map(|policy| &policy.secrets) {

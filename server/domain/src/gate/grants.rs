@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Ask, Gate, Judged, Trace, may_bootstrap, unreadable};
+use super::{Ask, Gate, Judged, Trace, by_schedule, may_bootstrap, unreadable};
 use crate::{
     access_policy::AccessMode,
     action::Action,
@@ -25,6 +25,10 @@ impl Gate {
     ) -> Result<(), DenyReason> {
         if may_bootstrap(ctx, ask.action) {
             trace.allow("grants", "system", None);
+            return Ok(());
+        }
+        if by_schedule(ctx, ask.action) {
+            trace.allow("grants", "schedule", None);
             return Ok(());
         }
         let vault = judged.vault.as_ref().map(|(vault, _)| &**vault);

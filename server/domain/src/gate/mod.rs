@@ -4,6 +4,7 @@
 //! metadata, policy modules. Default deny, any deny wins, an error denies. Reads metadata, never a
 //! value. A `yes` is a [`Permit`], bound to what was judged.
 
+mod find_vault;
 mod grants;
 mod modules;
 
@@ -225,9 +226,10 @@ impl Gate {
         judged: &mut Judged,
     ) -> Result<(), DenyReason> {
         if let Some(name) = ask.vault {
-            judged.vault = self.find_vault(name, trace).await?;
+            judged.vault = self.find_vault(name, ask.action, trace).await?;
         }
-        if let Some((vault, _)) = &judged.vault {
+        let own = by_schedule(ctx, ask.action);
+        if let Some((vault, _)) = judged.vault.as_ref().filter(|_| !own) {
             if !vault.settings.network.admit(ctx.client) {
                 return Err(trace.deny("network", DenyReason::Network, None));
             }
@@ -241,37 +243,11 @@ impl Gate {
         if let (Some((vault, keys)), Some(name)) = (&judged.vault, ask.name) {
             judged.facts = self.find_object(vault, keys, name, ask, trace).await?;
         }
-        if let Some((vault, _)) = judged.vault.clone() {
+        // What a schedule does was settled when the object was deleted, before the modules' eyes.
+        if let Some((vault, _)) = judged.vault.clone().filter(|_| !own) {
             self.judge_modules(ctx, ask, &vault, judged, trace).await?;
         }
         Ok(())
-    }
-
-    async fn find_vault(
-        &self,
-        name: &VaultName,
-        trace: &mut Trace,
-    ) -> Result<Option<(Arc<Vault>, Arc<VaultKeys>)>, DenyReason> {
-        let vault = match self.vaults.vault(name).await {
-            Ok(Some(vault)) => vault,
-            // Goes on without: who holds a role on the installation learns that it is missing,
-            // everybody else gets the answer of a vault without a grant.
-            Ok(None) => return Ok(None),
-            Err(error) => {
-                tracing::error!(%error, "the gate could not read a vault");
-                return Err(trace.deny("vault", unreadable(&error), None));
-            }
-        };
-        let keys = self
-            .keyring
-            .verify_vault(&vault)
-            .and_then(|()| self.keyring.vault_keys(&vault))
-            .ok()
-            .filter(|_| vault.name == *name);
-        match keys {
-            Some(keys) => Ok(Some((vault, keys))),
-            None => Err(trace.deny("vault", DenyReason::Tampered, None)),
-        }
     }
 
     async fn judge_identity(&self, ctx: &RequestContext, trace: &mut Trace) -> Result<(), DenyReason> {
@@ -358,6 +334,14 @@ pub(crate) fn may_bootstrap(ctx: &RequestContext, action: Action) -> bool {
                 | Action::WorkloadCredential
                 | Action::AssignmentAdd
         )
+}
+
+/// What Strongroom itself does when a purge date has come; the use case checks that it has.
+pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
+    let principal = &ctx.principal;
+    principal.kind == PrincipalKind::System
+        && (principal.id.issuer.as_str(), principal.id.subject.as_str()) == (SYSTEM_ISSUER, crate::purge::PRINCIPAL)
+        && action.purges()
 }
 
 /// A row that does not parse was not written by Strongroom; anything else may pass.

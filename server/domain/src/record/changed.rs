@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access_policy::AccessPolicy,
     change::{Change, PermittedChange},
+    grant::Assignment,
     names::{ObjectName, ObjectVersion, VaultId},
 };
 
@@ -62,6 +63,9 @@ pub struct ChangedRow {
     pub id: String,
     /// Revision of the row after the change; one more than the last one when it is gone.
     pub revision: i64,
+    /// The vault that the row goes with when it is purged, where its identity does not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
     /// The row is gone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
@@ -77,7 +81,7 @@ impl ChangedRow {
     /// A row that was written.
     #[must_use]
     pub fn written(row: RowKind, id: String, revision: i64) -> Self {
-        Self { row, id, revision, gone: false, digest: None, versions: BTreeMap::new() }
+        Self { row, id, revision, within: None, gone: false, digest: None, versions: BTreeMap::new() }
     }
 
     /// A row that was taken away.
@@ -132,6 +136,13 @@ impl PermittedChange {
         let permit = self.permit();
         let vault = permit.object().vault.as_ref().map(|(id, _)| *id);
         let next = permit.revision().map_or(0, |revision| revision.saturating_add(1));
+        if let (Change::PurgeSecret { assignments, .. }, Some(vault), Some(name)) =
+            (self.change(), vault, &permit.object().name)
+        {
+            let secret = ChangedRow::gone(RowKind::Secret, ChangedRow::secret_id(vault, name), next);
+            let grants = assignments.iter().map(assignment_gone);
+            return std::iter::once(secret).chain(grants).collect();
+        }
         let row = match (self.change(), vault) {
             (Change::SetSecret { secret, version }, Some(vault)) => {
                 let id = ChangedRow::secret_id(vault, &secret.name);
@@ -145,33 +156,30 @@ impl PermittedChange {
             (Change::SetSecretLife { secret }, Some(vault)) => {
                 ChangedRow::written(RowKind::Secret, ChangedRow::secret_id(vault, &secret.name), secret.revision)
             }
-            (Change::PurgeSecret, Some(vault)) => match &permit.object().name {
-                Some(name) => ChangedRow::gone(RowKind::Secret, ChangedRow::secret_id(vault, name), next),
-                None => return Vec::new(),
-            },
+            // A secret's purge came above; without a vault and a name there is none.
+            (Change::PurgeSecret { .. }, Some(_)) => return Vec::new(),
             (
                 Change::SetSecret { .. }
                 | Change::UpdateSecret { .. }
                 | Change::SetSecretLife { .. }
-                | Change::PurgeSecret,
+                | Change::PurgeSecret { .. }
+                | Change::PurgeVault,
                 None,
             ) => return Vec::new(),
+            (Change::PurgeVault, Some(vault)) => ChangedRow::gone(RowKind::Vault, vault.0.to_string(), next),
             (Change::PutVault(vault), _) => ChangedRow::written(RowKind::Vault, vault.id.0.to_string(), vault.revision),
             (Change::AddAssignment(new), _) => ChangedRow {
                 digest: Some(tag_digest(&new.tag)),
+                within: new.scope.vault().map(|vault| vault.0.to_string()),
                 ..ChangedRow::written(RowKind::Assignment, new.id.to_string(), new.created_at)
             },
-            // An id may be chosen by the caller and so come again: its next life begins later.
-            (Change::RemoveAssignment { assignment, .. }, _) => {
-                let after = assignment.created_at.saturating_add(1);
-                ChangedRow::gone(RowKind::Assignment, assignment.id.to_string(), after)
-            }
             (Change::PutRole { role, .. }, _) => {
                 ChangedRow::written(RowKind::RoleDefinition, role.id.to_string(), role.revision)
             }
             (Change::DeleteRole(role), _) => {
                 ChangedRow::gone(RowKind::RoleDefinition, role.id.to_string(), role.revision.saturating_add(1))
             }
+            (Change::RemoveAssignment { assignment, .. }, _) => assignment_gone(assignment),
             (Change::PutAccessPolicy { policy, .. }, _) => {
                 ChangedRow::written(RowKind::AccessPolicy, ChangedRow::access_policy_id(policy), policy.revision)
             }
@@ -199,6 +207,12 @@ impl PermittedChange {
         };
         vec![row]
     }
+}
+
+/// An id may be chosen by the caller and so come again: its next life begins later.
+fn assignment_gone(assignment: &Assignment) -> ChangedRow {
+    let after = assignment.created_at.saturating_add(1);
+    ChangedRow::gone(RowKind::Assignment, assignment.id.to_string(), after)
 }
 
 #[cfg(test)]

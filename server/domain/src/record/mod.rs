@@ -22,7 +22,9 @@ pub use receipt::{MAX_RECEIPT, Receipt, ReceiptError};
 pub use recorder::{HowItWent, Recorder};
 pub use tree::{Growth, NodeHead, Segment, TreeCheckpoint, TwoPasts};
 
-use crate::{change::PermittedChange, decision::Stage, policy::PolicyRequest, principal::PrincipalId};
+use crate::{
+    change::PermittedChange, decision::Stage, policy::PolicyRequest, principal::PrincipalId, vault::VaultChange,
+};
 
 /// Longest reason that a person may state, in characters.
 pub const MAX_STATED_REASON: usize = 200;
@@ -103,6 +105,9 @@ pub struct Record {
     /// The rows that the change wrote, as they are afterwards: what rows are compared with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<ChangedRow>,
+    /// On a change of a vault: what it made of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault_change: Option<VaultChange>,
     /// How it ended.
     pub outcome: Outcome,
     /// Machine-readable reason; `ok` when done.

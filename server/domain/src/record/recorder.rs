@@ -103,6 +103,7 @@ impl Recorder {
         });
         if record.outcome != Outcome::Allowed {
             record.revision = None;
+            record.vault_change = None;
         }
         of_one_request(ctx, &record, &[held.request_id()])?;
         match self.write(ctx, record, None).await? {
@@ -220,6 +221,7 @@ impl Record {
             version: None,
             revision: None,
             changed: Vec::new(),
+            vault_change: None,
             outcome: Outcome::Failed,
             reason: String::new(),
             stated_reason: ctx.stated_reason().map(str::to_owned),

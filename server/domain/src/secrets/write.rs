@@ -10,9 +10,10 @@ use crate::{
     action::Action,
     change::Change,
     context::RequestContext,
-    gate::{Ask, Case, Proposed},
+    gate::{Ask, Case, Proposed, by_schedule},
+    grant::Scope,
     keyring::VaultKeys,
-    names::{ObjectName, ObjectVersion, VaultName},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     secret::{
         AttributeError, AttributePatch, LifeState, MAX_VALUE_BYTES, OpenedSecret, SealedVersion, SecretAttributes,
         SecretFacts, SecretItem, SecretMeta, VaultFacts, VersionMeta,
@@ -144,20 +145,27 @@ impl Secrets {
         Err(SecretError::Contended)
     }
 
-    /// DELETE /deletedsecrets/{name}: gone for good.
+    /// DELETE /deletedsecrets/{name}: gone for good, with every grant at exactly this object, so that
+    /// none comes back to life for a later secret of the name. Before its purge date only where the
+    /// vault is not protected, and never by the schedule.
     ///
     /// # Errors
     /// [`SecretError`].
     pub async fn purge(&self, ctx: &RequestContext, vault: &VaultName, name: &ObjectName) -> Result<(), SecretError> {
         for _ in 0..ATTEMPTS {
             let InVault { case, vault, .. } = self.admit(ctx, Ask::secret(Action::SecretPurge, vault, name)).await?;
-            if deleted(case.facts.as_deref()).is_none() {
+            let Some(LifeState::Deleted { purge_at, .. }) = deleted(case.facts.as_deref()).map(|item| item.secret.life)
+            else {
                 return Err(self.refuse(ctx, case, SecretError::DeletedNotFound(name.clone())).await);
-            }
-            if vault.settings.purge_protection {
+            };
+            let early = ctx.seconds() < purge_at;
+            if early && (vault.settings.purge_protection || by_schedule(ctx, Action::SecretPurge)) {
                 return Err(self.refuse(ctx, case, SecretError::PurgeProtected).await);
             }
-            if self.change(ctx, case, Change::PurgeSecret, ()).await?.is_some() {
+            let scope = Scope::Object { vault: vault.id, kind: ObjectKind::Secret, name: name.clone() };
+            let assignments = self.gate.grants.assignments_at(&scope).await?;
+            let change = Change::PurgeSecret { vault_revision: vault.revision, assignments };
+            if self.change(ctx, case, change, ()).await?.is_some() {
                 return Ok(());
             }
         }

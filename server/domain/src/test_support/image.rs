@@ -14,7 +14,7 @@ use crate::{
     access_policy::AccessPolicy,
     action::Action,
     change::{Change, PermittedChange},
-    grant::Assignment,
+    grant::{Assignment, Scope},
     identity::{ASSERTION_RETRY_SECONDS, Session, UsedAssertion, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::Permit,
@@ -207,10 +207,23 @@ impl Image {
                 row.meta = secret.clone();
                 done.revision = Some(secret.revision);
             }
-            (Change::PurgeSecret, Some(slot)) => {
-                if self.secrets.remove(&slot).is_none() {
+            (Change::PurgeSecret { vault_revision, assignments }, Some(slot)) => {
+                let here = |a: &&Assignment| matches!(&a.scope, Scope::Object { vault, name, .. } if *vault == slot.0 && name.as_str() == slot.1);
+                let granted: Vec<Assignment> = self.assignments.iter().filter(here).cloned().collect();
+                if self.vaults.values().any(|v| v.id == slot.0 && v.revision != *vault_revision)
+                    || granted != *assignments
+                    || self.secrets.remove(&slot).is_none()
+                {
                     return Settled::Conflict;
                 }
+                self.assignments.retain(|a| !granted.contains(a));
+            }
+            (Change::PurgeVault, _) => {
+                let Some((id, name)) = &object.vault else { return Settled::Refused };
+                self.vaults.remove(name.as_str());
+                self.secrets.retain(|(vault, _), _| vault != id);
+                self.assignments.retain(|a| a.scope.vault() != Some(*id));
+                self.access_policies.retain(|(vault, _), _| vault != id);
             }
             (Change::PutVault(vault), _) => {
                 self.vaults.insert(vault.name.as_str().to_owned(), Arc::new((**vault).clone()));
@@ -287,7 +300,7 @@ impl Image {
                 Change::SetSecret { .. }
                 | Change::UpdateSecret { .. }
                 | Change::SetSecretLife { .. }
-                | Change::PurgeSecret,
+                | Change::PurgeSecret { .. },
                 None,
             ) => return Settled::Refused,
         }

@@ -24,12 +24,12 @@ use crate::{
     identity::{Session, Workload},
     names::{InstallationId, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{Held, Permit},
-    ports::{AppendError, AuditLog, GrantStore, IdentityStore, SecretStore, StoreError, VaultStore},
+    ports::{AppendError, AuditLog, GrantStore, IdentityStore, PurgeSchedule, SecretStore, StoreError, VaultStore},
     principal::Principal,
     record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, TreeCheckpoint},
     role::{RoleDefinition, RoleRef},
-    secret::{Page, SealedVersion, SecretFacts, SecretItem},
-    vault::Vault,
+    secret::{LifeState, Page, SealedVersion, SecretFacts, SecretItem},
+    vault::{Vault, VaultEvidence},
 };
 
 /// What befalls one append.
@@ -339,10 +339,60 @@ impl VaultStore for MemoryStore {
         Ok(self.durable().vaults.get(name.as_str()).cloned())
     }
 
-    async fn vaults(&self) -> Result<Vec<Arc<Vault>>, StoreError> {
+    async fn vaults(&self, deleted: bool) -> Result<Vec<Arc<Vault>>, StoreError> {
         self.pause().await;
-        Ok(self.durable().vaults.values().take(1000).cloned().collect())
+        let is_deleted = |vault: &&Arc<Vault>| vault.life != LifeState::Active;
+        Ok(self.durable().vaults.values().filter(|vault| is_deleted(vault) == deleted).cloned().collect())
     }
+
+    async fn evidence(&self, vault: VaultId) -> Result<Option<VaultEvidence>, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        let told = durable.log.iter().filter_map(|l| l.record.revision.zip(l.record.vault_change));
+        let told: Vec<_> = told.filter(|(_, change)| change.vault == vault).collect();
+        Ok(told.iter().map(|(revision, _)| *revision).max().map(|revision| VaultEvidence {
+            revision,
+            purge_protection: told.iter().any(|(_, change)| change.purge_protection),
+        }))
+    }
+}
+
+#[async_trait]
+impl PurgeSchedule for MemoryStore {
+    async fn due_secrets(
+        &self,
+        now: i64,
+        after: Option<&(VaultName, ObjectName)>,
+        limit: usize,
+    ) -> Result<Vec<(VaultName, ObjectName)>, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        let active = durable.vaults.values().filter(|vault| vault.life == LifeState::Active);
+        let mut due: Vec<_> = active
+            .flat_map(|vault| {
+                let rows =
+                    durable.secrets.iter().filter(|((id, _), row)| *id == vault.id && is_due(row.meta.life, now));
+                rows.map(|(_, row)| (vault.name.clone(), row.meta.name.clone()))
+            })
+            .collect();
+        let key = |(vault, name): &(VaultName, ObjectName)| (vault.clone(), name.as_str().to_owned());
+        due.sort_by_key(key);
+        Ok(due.into_iter().filter(|d| after.is_none_or(|after| key(after) < key(d))).take(limit).collect())
+    }
+
+    async fn due_vaults(&self, now: i64) -> Result<Vec<VaultName>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().vaults.values().filter(|v| is_due(v.life, now)).map(|v| v.name.clone()).collect())
+    }
+
+    async fn sweep(&self, _: usize) -> Result<bool, StoreError> {
+        // A purge leaves nothing behind here.
+        Ok(false)
+    }
+}
+
+fn is_due(life: LifeState, now: i64) -> bool {
+    matches!(life, LifeState::Deleted { purge_at, .. } if purge_at <= now)
 }
 
 #[async_trait]
@@ -391,6 +441,11 @@ impl GrantStore for MemoryStore {
     async fn installation_assignments(&self) -> Result<Vec<Assignment>, StoreError> {
         self.pause().await;
         Ok(self.durable().assignments.iter().filter(|a| a.scope == Scope::Server).cloned().collect())
+    }
+
+    async fn assignments_at(&self, scope: &Scope) -> Result<Vec<Assignment>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().assignments.iter().filter(|a| a.scope == *scope).cloned().collect())
     }
 
     async fn list_assignments(

@@ -24,7 +24,7 @@ use crate::{
     principal::{Grantee, Principal, PrincipalId, PrincipalKind},
     record::{Recorder, spawn},
     role::RoleRef,
-    secret::SecretAttributes,
+    secret::{LifeState, SecretAttributes},
     secrets::Secrets,
     vault::{Vault, VaultSettings},
 };
@@ -124,8 +124,16 @@ impl World {
     pub fn put_vault(&self, name: &VaultName, settings: VaultSettings) -> Result<Arc<Vault>, KeyringError> {
         let id = VaultId(Uuid::from_u128(u128::from(REQUESTS.fetch_add(1, Ordering::Relaxed)) << 64));
         let wrapped_key = self.keyring.new_vault_key(id, &*self.entropy)?;
-        let mut vault =
-            Vault { id, name: name.clone(), settings, revision: 1, created_at: BEGIN, wrapped_key, tag: Vec::new() };
+        let mut vault = Vault {
+            id,
+            name: name.clone(),
+            settings,
+            revision: 1,
+            created_at: BEGIN,
+            wrapped_key,
+            life: LifeState::Active,
+            tag: Vec::new(),
+        };
         vault.tag = self.keyring.tag_vault(&vault)?;
         let vault = Arc::new(vault);
         self.store.meddle(|image| image.vaults.insert(name.as_str().to_owned(), vault.clone()));

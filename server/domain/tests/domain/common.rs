@@ -31,8 +31,14 @@ impl Demo {
     }
 
     pub(crate) fn with(settings: VaultSettings) -> Self {
+        let demo = Self::start_empty();
+        demo.world.put_vault(&demo.vault, settings).unwrap();
+        demo
+    }
+
+    /// Ada administers secrets, but there is no vault yet.
+    pub(crate) fn start_empty() -> Self {
         let (world, ada, vault) = (World::start().unwrap(), person("ada"), demo().unwrap());
-        world.put_vault(&vault, settings).unwrap();
         let grantee = Grantee::Principal { id: ada.id.clone() };
         world.put_grant(grantee, Role::Administrator, Scope::Server).unwrap();
         Self { world, ada, vault }

@@ -52,6 +52,11 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::ScopedAssignmentList
         | Endpoint::ScopedAssignmentGet => "RoleAssignmentRead",
         Endpoint::AssignmentRemove | Endpoint::ScopedAssignmentDelete => "RoleAssignmentDelete",
+        Endpoint::VaultDelete => "VaultDelete",
+        Endpoint::DeletedVaultList => "VaultListDeleted",
+        Endpoint::DeletedVaultGet => "VaultGetDeleted",
+        Endpoint::DeletedVaultRecover => "VaultRecover",
+        Endpoint::DeletedVaultPurge => "VaultPurge",
         Endpoint::WorkloadCreate => "WorkloadCreate",
         Endpoint::AuditQuery
         | Endpoint::AuditPage
@@ -93,6 +98,7 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::WorkloadCertificateAdd
         | Endpoint::WorkloadFederationAdd => 201,
         Endpoint::DeletedPurge
+        | Endpoint::DeletedVaultPurge
         | Endpoint::RoleDelete
         | Endpoint::AssignmentRemove
         | Endpoint::AccessPolicyRemove
@@ -157,6 +163,11 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::AccessPolicyList => manage::access_policies::list(services, call).await,
         Endpoint::AccessPolicyPut => manage::access_policies::put(services, call, &request).await,
         Endpoint::AccessPolicyRemove => manage::access_policies::remove(services, call, &request).await,
+        Endpoint::VaultDelete => manage::vaults::delete(services, call).await,
+        Endpoint::DeletedVaultList => manage::vaults::list_deleted(services, call).await,
+        Endpoint::DeletedVaultGet => manage::vaults::show_deleted(services, call).await,
+        Endpoint::DeletedVaultRecover => manage::vaults::recover(services, call).await,
+        Endpoint::DeletedVaultPurge => manage::vaults::purge(services, call).await,
         Endpoint::AssignmentAdd => manage::assignments::add(services, call, &request).await,
         Endpoint::AssignmentList => manage::assignments::list(services, call, &request).await,
         Endpoint::AssignmentShow => manage::assignments::show(services, call).await,

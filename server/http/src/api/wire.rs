@@ -64,10 +64,13 @@ fn is_shallow(json: &[u8]) -> bool {
     true
 }
 
-/// Body of a JSON request.
+/// Body of a JSON request, an object. An array would be taken for the properties in their order.
 pub(crate) fn body<T: for<'de> Deserialize<'de>>(request: &Request) -> Result<T, Problem> {
     if !is_shallow(&request.body) {
         return Err(Problem::bad_parameter(format!("The request body has more than {MAX_DEPTH} levels.")));
+    }
+    if request.body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::bad_parameter("The request body is not a JSON object."));
     }
     serde_json::from_slice(&request.body).map_err(|error| {
         // Where, never what: the text of a parse error may quote the value.

@@ -15,6 +15,8 @@ pub(crate) struct Model {
     pub(crate) tag: Vec<u8>,
     /// The custom role definition that it refers to, if it does.
     pub(crate) role_id: Option<Uuid>,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) scope_key: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

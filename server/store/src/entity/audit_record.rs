@@ -18,6 +18,7 @@ pub(crate) struct Model {
     pub(crate) principal: Option<String>,
     #[sea_orm(column_type = "Text")]
     pub(crate) body: String,
+    pub(crate) vault_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -17,6 +17,10 @@ pub(crate) struct Model {
     pub(crate) wrapped_key: Vec<u8>,
     #[sea_orm(column_type = "Blob")]
     pub(crate) tag: Vec<u8>,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) state: String,
+    pub(crate) deleted_at: Option<i64>,
+    pub(crate) purge_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -21,6 +21,7 @@ use crate::{
         workload,
     },
     fault::unavailable,
+    purge::remains,
     rows,
 };
 
@@ -73,6 +74,8 @@ impl Comparing<'_> {
                 .select_only()
                 .columns([vault::Column::Id, vault::Column::Revision])
                 .filter(vault::Column::Id.gt(after))
+                // What is left of a purged vault is on its way out; see `purge`.
+                .filter(remains().not())
                 .order_by_asc(vault::Column::Id)
                 .limit(PAGE)
                 .into_tuple()

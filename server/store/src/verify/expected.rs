@@ -125,7 +125,7 @@ impl Expected {
         let parent = match changed.row {
             RowKind::Secret | RowKind::AccessPolicy => changed.id.split_once('/').map(|(vault, _)| self.vault(vault)),
             RowKind::Vault => Some(self.vault(&changed.id)),
-            _ => None,
+            _ => changed.within.as_deref().map(|vault| self.vault(vault)),
         };
         let name = key(changed.row, &changed.id);
         let row = self.rows.entry(name).or_insert_with(|| Row {

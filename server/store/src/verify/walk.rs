@@ -361,8 +361,8 @@ fn judge_record(node: &str, link: &Link, record: Option<&audit_record::Model>) -
     let again = rows::record(row).and_then(|record| Ok((rows::record_row(&record)?, record)));
     match again {
         Ok((again, record))
-            if (again.at, &again.outcome, &again.vault, &again.object, &again.principal)
-                == (row.at, &row.outcome, &row.vault, &row.object, &row.principal) =>
+            if (again.at, &again.outcome, &again.vault, &again.object, &again.principal, again.vault_id)
+                == (row.at, &row.outcome, &row.vault, &row.object, &row.principal, row.vault_id) =>
         {
             Ok(record)
         }

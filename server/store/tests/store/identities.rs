@@ -44,7 +44,7 @@ async fn vaults_are_found_by_name(place: Place) {
         assert_eq!(*found, other);
         assert_eq!(s.store.vault(&VaultName::parse("nowhere").unwrap()).await.unwrap(), None);
     }
-    let all = s.store.vaults().await.unwrap();
+    let all = s.store.vaults(false).await.unwrap();
     assert_eq!(all.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["another", "demo"]);
 }
 

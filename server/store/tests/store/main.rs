@@ -25,4 +25,6 @@ mod staleness;
 #[cfg(test)]
 mod tree;
 #[cfg(test)]
+mod vault_life;
+#[cfg(test)]
 mod verify;

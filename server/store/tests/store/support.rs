@@ -213,6 +213,7 @@ pub(crate) fn record(operation: &str) -> Record {
         version: None,
         revision: None,
         changed: Vec::new(),
+        vault_change: None,
         outcome: Outcome::Allowed,
         reason: "ok".into(),
         status: None,
@@ -245,6 +246,7 @@ pub(crate) fn vault(text: &str) -> Vault {
         revision: 1,
         created_at: 1,
         wrapped_key: vec![1, 2, 3],
+        life: LifeState::Active,
         tag: vec![9; 32],
     }
 }
@@ -319,5 +321,8 @@ pub(crate) fn life(object: ObjectRef, judged: i64, current: &ObjectVersion, life
 }
 
 pub(crate) fn purge(object: ObjectRef, judged: i64) -> Entry {
-    entry(permit(Action::SecretPurge, object, Some(judged)), Change::PurgeSecret)
+    entry(
+        permit(Action::SecretPurge, object, Some(judged)),
+        Change::PurgeSecret { vault_revision: 1, assignments: Vec::new() },
+    )
 }

@@ -226,7 +226,7 @@ async fn answers_carry_the_headers_that_clients_and_caches_need() {
 #[tokio::test]
 async fn a_workload_without_a_role_is_refused_everything_and_learns_nothing() {
     let story = Story::begin().await;
-    let version = version_of(&story.vault.set(&story.app, "there", "x").await);
+    let version = version_of(&story.vault.set(&story.app, "kept-one", "x").await);
     let nobody = story.vault.token(&story.vault.nobody()).await;
     let refused = async |ask: crate::support::Ask| {
         let answer = ask.bearer(&nobody).send().await;
@@ -250,7 +250,7 @@ async fn a_workload_without_a_role_is_refused_everything_and_learns_nothing() {
         (Method::GET, "/deletedsecrets"),
     ] {
         let mut said = Vec::new();
-        for name in ["there", "nowhere"] {
+        for name in ["kept-one", "lost-one"] {
             let mut ask = story.vault.ask(method.clone(), &path.replace("NAME", name).replace("VERSION", &version));
             if method == Method::PUT {
                 ask = ask.json(&json!({ "value": "x" }));
@@ -263,7 +263,7 @@ async fn a_workload_without_a_role_is_refused_everything_and_learns_nothing() {
         assert_eq!(said[0], said[1], "{method} {path}: what is there and what is not look alike");
     }
     for vault in ["demo", "no-such-vault"] {
-        let ask = story.vault.ask_vault(vault, Method::GET, "/secrets/there?api-version=7.6");
+        let ask = story.vault.ask_vault(vault, Method::GET, "/secrets/kept-one?api-version=7.6");
         refused(ask).await;
     }
 }

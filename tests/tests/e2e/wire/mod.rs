@@ -5,3 +5,4 @@ mod challenge;
 mod lifecycle;
 mod listing;
 mod token_endpoint;
+mod vaults;

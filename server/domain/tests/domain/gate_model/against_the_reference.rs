@@ -320,5 +320,12 @@ async fn strongroom_itself_may_set_up_and_nothing_else() {
                 assert_eq!(matches!(judged, Judgement::Permitted(_)), itself && sets_up, "{action:?} {itself}");
             }
         }
+        // The schedule may purge besides, wherever it is; the use cases hold it to the dates.
+        let schedule = Arc::new(Principal::system(strongroom_domain::purge::PRINCIPAL));
+        let judged = world.gate.judge(&world.request(&schedule), &Ask::vault(*action, &vault)).await;
+        let first_start = Arc::new(Principal::system("first-start"));
+        let without = world.gate.judge(&world.request(&first_start), &Ask::vault(*action, &vault)).await;
+        let (may, anyway) = (matches!(judged, Judgement::Permitted(_)), matches!(without, Judgement::Permitted(_)));
+        assert_eq!(may, anyway || action.purges(), "{action:?} by schedule");
     }
 }

@@ -79,8 +79,19 @@ fn vault(name: &str) -> Change {
         revision: 1,
         created_at: 0,
         wrapped_key: Vec::new(),
+        life: LifeState::Active,
         tag: Vec::new(),
     }))
+}
+
+/// The vault `demo` at a revision.
+fn vault_at(revision: i64, life: LifeState) -> Change {
+    let Change::PutVault(vault) = vault("demo") else { unreachable!() };
+    Change::PutVault(Box::new(Vault { revision, life, ..*vault }))
+}
+
+fn demo_vault() -> ObjectRef {
+    object(Some(VAULT), ObjectKind::Vault, None)
 }
 
 fn spend(action: Action, object: ObjectRef, revision: Option<i64>, change: Change) -> Result<(), ChangeError> {
@@ -106,8 +117,12 @@ fn a_change_on_the_permitted_object_fits() {
         (SecretUpdate, db(), Some(4), update("Db", 5)),
         (SecretDelete, db(), Some(4), life("db", DELETED, 5)),
         (SecretRecover, db(), Some(4), life("db", active, 5)),
-        (SecretPurge, db(), Some(4), Change::PurgeSecret),
+        (SecretPurge, db(), Some(4), Change::PurgeSecret { vault_revision: 1, assignments: Vec::new() }),
         (VaultCreate, object(None, ObjectKind::Vault, Some("payments")), None, vault("payments")),
+        (VaultUpdate, object(Some(VAULT), ObjectKind::Vault, None), Some(4), vault_at(5, active)),
+        (VaultDelete, object(Some(VAULT), ObjectKind::Vault, None), Some(4), vault_at(5, DELETED)),
+        (VaultRecover, object(Some(VAULT), ObjectKind::Vault, None), Some(4), vault_at(5, active)),
+        (VaultPurge, object(Some(VAULT), ObjectKind::Vault, None), Some(4), Change::PurgeVault),
         (AssignmentAdd, server_ref(), None, grant(Scope::Server)),
         (AssignmentAdd, object(Some(VAULT), ObjectKind::Vault, None), Some(1), grant(Scope::Vault { vault: VAULT })),
         (
@@ -159,17 +174,45 @@ fn any_other_change_does_not_fit() {
         ("a recovery by a deletion's permit", SecretDelete, db(), Some(4), life("db", active, 5)),
         ("a deletion by a recovery's permit", SecretRecover, db(), Some(4), life("db", DELETED, 5)),
         ("a deletion of what was not there", SecretDelete, db(), None, life("db", DELETED, 1)),
-        ("a purge of what was not there", SecretPurge, db(), None, Change::PurgeSecret),
-        ("a purge by a deletion's permit", SecretDelete, db(), Some(4), Change::PurgeSecret),
+        (
+            "a purge of what was not there",
+            SecretPurge,
+            db(),
+            None,
+            Change::PurgeSecret { vault_revision: 1, assignments: Vec::new() },
+        ),
+        (
+            "a purge by a deletion's permit",
+            SecretDelete,
+            db(),
+            Some(4),
+            Change::PurgeSecret { vault_revision: 1, assignments: Vec::new() },
+        ),
         (
             "a purge of a vault",
             SecretPurge,
             object(Some(VAULT), ObjectKind::Vault, Some("db")),
             Some(4),
-            Change::PurgeSecret,
+            Change::PurgeSecret { vault_revision: 1, assignments: Vec::new() },
         ),
         ("another vault", VaultCreate, object(None, ObjectKind::Vault, Some("payments")), None, vault("other")),
         ("a vault that is there", VaultCreate, object(Some(VAULT), ObjectKind::Vault, None), Some(1), vault("demo")),
+        ("an update that deletes", VaultUpdate, demo_vault(), Some(4), vault_at(5, DELETED)),
+        ("an update that skips", VaultUpdate, demo_vault(), Some(4), vault_at(6, active)),
+        ("an update of what was not there", VaultUpdate, demo_vault(), None, vault_at(1, active)),
+        ("an update of another vault", VaultUpdate, demo_vault(), Some(0), vault("payments")),
+        ("a deletion that keeps", VaultDelete, demo_vault(), Some(4), vault_at(5, active)),
+        ("a recovery that deletes", VaultRecover, demo_vault(), Some(4), vault_at(5, DELETED)),
+        ("a recovery by an update's sort of row", VaultCreate, demo_vault(), Some(4), vault_at(5, active)),
+        ("a vault's purge by a deletion's permit", VaultDelete, demo_vault(), Some(4), Change::PurgeVault),
+        ("a vault's purge by a secret's", SecretPurge, db(), Some(4), Change::PurgeVault),
+        (
+            "a secret's purge by a vault's",
+            VaultPurge,
+            demo_vault(),
+            Some(4),
+            Change::PurgeSecret { vault_revision: 4, assignments: Vec::new() },
+        ),
         ("a wider scope", AssignmentAdd, db(), Some(4), grant(Scope::Server)),
         ("the whole vault", AssignmentAdd, db(), Some(4), grant(Scope::Vault { vault: VAULT })),
         ("a secret of another vault", AssignmentAdd, db(), Some(4), in_other_vault()),

@@ -8,5 +8,6 @@ mod no_value_in_sight;
 mod roles;
 mod secrets;
 mod updates;
+mod vault_life;
 mod vaults;
 mod workloads;

@@ -7,6 +7,7 @@ use strongroom_domain::{
     access_policy::AccessMode,
     network::NetworkRules,
     policy::PolicyAttachment,
+    secret::LifeState,
     vault::{DEFAULT_RETENTION_DAYS, Vault, VaultSettings, VaultUpdate},
 };
 
@@ -28,10 +29,18 @@ struct VaultView<'a> {
     recovery_level: &'static str,
     created_at: i64,
     revision: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheduled_purge_at: Option<i64>,
 }
 
 impl<'a> VaultView<'a> {
     fn of(services: &Services, vault: &'a Vault) -> Self {
+        let (deleted_at, scheduled_purge_at) = match vault.life {
+            LifeState::Active => (None, None),
+            LifeState::Deleted { deleted_at, purge_at } => (Some(deleted_at), Some(purge_at)),
+        };
         Self {
             name: vault.name.as_str(),
             url: services.addresses.vault(&vault.name),
@@ -40,6 +49,8 @@ impl<'a> VaultView<'a> {
             recovery_level: vault.settings.recovery_level(),
             created_at: vault.created_at,
             revision: vault.revision,
+            deleted_at,
+            scheduled_purge_at,
         }
     }
 }
@@ -111,6 +122,41 @@ pub(crate) async fn update(services: &Services, call: &Call, request: &Request) 
     let expected = expected_revision(request)?;
     let vault = services.admin.update_vault(&call.ctx, &name, expected, &update).await?;
     Ok(one(services, 200, &vault))
+}
+
+/// DELETE /api/v1/vaults/{vault}: soft delete.
+pub(crate) async fn delete(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let name = vault_name(call.parameter(0))?;
+    let vault = services.admin.delete_vault(&call.ctx, &name).await?;
+    Ok(one(services, 200, &vault))
+}
+
+/// GET /api/v1/deletedvaults
+pub(crate) async fn list_deleted(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let vaults = services.admin.list_deleted_vaults(&call.ctx).await?;
+    let value = vaults.iter().map(|vault| VaultView::of(services, vault)).collect();
+    Ok(Response::json(200, &List { value }))
+}
+
+/// GET /api/v1/deletedvaults/{vault}
+pub(crate) async fn show_deleted(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let name = vault_name(call.parameter(0))?;
+    let vault = services.admin.show_deleted_vault(&call.ctx, &name).await?;
+    Ok(one(services, 200, &vault))
+}
+
+/// POST /api/v1/deletedvaults/{vault}/recover
+pub(crate) async fn recover(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let name = vault_name(call.parameter(0))?;
+    let vault = services.admin.recover_vault(&call.ctx, &name).await?;
+    Ok(one(services, 200, &vault))
+}
+
+/// DELETE /api/v1/deletedvaults/{vault}: gone for good.
+pub(crate) async fn purge(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let name = vault_name(call.parameter(0))?;
+    services.admin.purge_vault(&call.ctx, &name).await?;
+    Ok(Response::empty(204))
 }
 
 /// The revision that `If-Match` names; none without the header and for `*`, which means "if it exists".

@@ -16,7 +16,7 @@ fn record(changed: Vec<ChangedRow>) -> Record {
 fn secret(revision: i64, gone: bool, versions: &[(&str, &str)]) -> ChangedRow {
     let versions: BTreeMap<_, _> =
         versions.iter().map(|(version, tag)| ((*version).to_owned(), (*tag).to_owned())).collect();
-    ChangedRow { row: RowKind::Secret, id: "v/n".to_owned(), revision, gone, digest: None, versions }
+    ChangedRow { row: RowKind::Secret, id: "v/n".to_owned(), revision, within: None, gone, digest: None, versions }
 }
 
 fn learned(changes: &[ChangedRow]) -> Expected {

@@ -1,0 +1,108 @@
+//! Scheduled purges: what was deleted long enough ago goes, by the same use cases and the same gate
+//! as everybody's purges, with a record each. Many nodes may do it at once: a purge is bound to the
+//! revision that was judged, so each happens once.
+
+use std::{net::IpAddr, net::Ipv4Addr, sync::Arc};
+
+use strongroom_crypto::Entropy;
+
+use crate::{
+    admin::{AdminError, Administration},
+    context::RequestContext,
+    ports::{PurgeSchedule, StoreError},
+    principal::Principal,
+    secrets::{SecretError, Secrets},
+    time::{Clock, uuid_v7},
+};
+
+/// Name of the system principal in records.
+pub const PRINCIPAL: &str = "purge-schedule";
+/// Secrets of one look at the schedule.
+const BATCH: usize = 100;
+/// Names left behind by purged vaults that are removed in one transaction.
+const SWEEP: usize = 500;
+/// Most looks in one run; the next run goes on.
+const LOOKS: usize = 1000;
+/// A run that met this many failures gives up until the next one: each is on record.
+const FAILURES: usize = 10;
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Secrets that are gone.
+    pub secrets: usize,
+    /// Vaults that are gone.
+    pub vaults: usize,
+    /// What should be gone and is not: the records say why.
+    pub failed: usize,
+}
+
+/// What a run needs.
+pub struct Purger<'a> {
+    /// What is due.
+    pub schedule: &'a dyn PurgeSchedule,
+    /// Purges secrets.
+    pub secrets: &'a Secrets,
+    /// Purges vaults.
+    pub admin: &'a Administration,
+    /// When it is.
+    pub clock: &'a dyn Clock,
+    /// Ids of the records.
+    pub entropy: &'a dyn Entropy,
+}
+
+impl Purger<'_> {
+    /// Purges what is past its date: vaults first, because everything in them goes along.
+    ///
+    /// # Errors
+    /// When the store cannot say what is due, or records cannot be written; the next run goes on.
+    pub async fn run(&self) -> Result<Purged, StoreError> {
+        let mut done = Purged::default();
+        let now = self.clock.now_millis().div_euclid(1000);
+        for vault in self.schedule.due_vaults(now).await? {
+            match self.admin.purge_vault(&self.request()?, &vault).await {
+                Ok(()) => done.vaults += 1,
+                // Another node was faster, or somebody recovered it.
+                Err(AdminError::DeletedVaultNotFound | AdminError::VaultNotFound) => {}
+                Err(error) => done.failed(&error)?,
+            }
+        }
+        let mut after = None;
+        for _ in 0..LOOKS {
+            let due = self.schedule.due_secrets(now, after.as_ref(), BATCH).await?;
+            for (vault, name) in &due {
+                match self.secrets.purge(&self.request()?, vault, name).await {
+                    Ok(()) => done.secrets += 1,
+                    Err(SecretError::DeletedNotFound(_) | SecretError::VaultNotFound) => {}
+                    Err(error) => done.failed(&error)?,
+                }
+            }
+            let full = due.len() == BATCH;
+            after = due.into_iter().next_back();
+            if !full {
+                break;
+            }
+        }
+        for _ in 0..LOOKS {
+            if !self.schedule.sweep(SWEEP).await? {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    fn request(&self) -> Result<RequestContext, StoreError> {
+        let now = self.clock.now_millis();
+        let id = uuid_v7(now, self.entropy).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let principal = Arc::new(Principal::system(PRINCIPAL));
+        Ok(RequestContext::new(id, principal, IpAddr::V4(Ipv4Addr::LOCALHOST), "internal", now))
+    }
+}
+
+impl Purged {
+    fn failed(&mut self, error: &dyn std::error::Error) -> Result<(), StoreError> {
+        tracing::error!(%error, "something past its purge date could not be purged");
+        self.failed += 1;
+        if self.failed < FAILURES { Ok(()) } else { Err(StoreError::Unavailable("too many purges failed".to_owned())) }
+    }
+}

@@ -1,0 +1,117 @@
+//! What is past its purge date, and the remains of purged vaults.
+
+use async_trait::async_trait;
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, ExprTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    RelationDef,
+};
+use strongroom_domain::{
+    names::{ObjectName, VaultName},
+    ports::{PurgeSchedule, StoreError},
+};
+
+use crate::{
+    Store,
+    entity::{secret, vault},
+    fault::{damaged, unavailable},
+    rows,
+};
+
+/// Most names of one look.
+const MAX_DUE: u64 = 1000;
+
+fn at_most(limit: usize) -> u64 {
+    u64::try_from(limit).map_or(MAX_DUE, |limit| Ord::min(limit, MAX_DUE))
+}
+
+/// What is left of purged vaults. The key is gone from such a row; one that has it was only called
+/// purged, by somebody else, and is left alone.
+pub(crate) fn remains() -> Condition {
+    Condition::all().add(vault::Column::State.eq(rows::PURGED)).add(vault::Column::WrappedKey.eq(Vec::<u8>::new()))
+}
+
+fn vault_of_secret() -> RelationDef {
+    secret::Entity::belongs_to(vault::Entity).from(secret::Column::VaultId).to(vault::Column::Id).into()
+}
+
+#[async_trait]
+impl PurgeSchedule for Store {
+    async fn due_secrets(
+        &self,
+        now: i64,
+        after: Option<&(VaultName, ObjectName)>,
+        limit: usize,
+    ) -> Result<Vec<(VaultName, ObjectName)>, StoreError> {
+        let mut query = secret::Entity::find()
+            .select_only()
+            .column(vault::Column::Name)
+            .column(secret::Column::Display)
+            .join(JoinType::InnerJoin, vault_of_secret())
+            .filter(secret::Column::PurgeAt.lte(now))
+            .filter(vault::Column::State.eq(rows::ACTIVE));
+        if let Some((vault, name)) = after {
+            let later = vault::Column::Name.eq(vault.as_str()).and(secret::Column::Name.gt(name.as_str()));
+            query = query.filter(Condition::any().add(vault::Column::Name.gt(vault.as_str())).add(later));
+        }
+        let found: Vec<(String, String)> = query
+            .order_by_asc(vault::Column::Name)
+            .order_by_asc(secret::Column::Name)
+            .limit(at_most(limit))
+            .into_tuple()
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        let parse = |(vault, name): (String, String)| {
+            let vault = VaultName::parse(&vault).map_err(|e| damaged("vault", e))?;
+            Ok((vault, ObjectName::parse(&name).map_err(|e| damaged("secret", e))?))
+        };
+        found.into_iter().map(parse).collect()
+    }
+
+    async fn due_vaults(&self, now: i64) -> Result<Vec<VaultName>, StoreError> {
+        let found: Vec<String> = vault::Entity::find()
+            .select_only()
+            .column(vault::Column::Name)
+            .filter(vault::Column::State.eq(rows::DELETED))
+            .filter(vault::Column::PurgeAt.lte(now))
+            .order_by_asc(vault::Column::Name)
+            .limit(MAX_DUE)
+            .into_tuple()
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        found.iter().map(|name| VaultName::parse(name).map_err(|e| damaged("vault", e))).collect()
+    }
+
+    async fn sweep(&self, limit: usize) -> Result<bool, StoreError> {
+        let purged = vault::Entity::find().select_only().column(vault::Column::Id);
+        let purged = purged.filter(remains()).into_tuple::<uuid::Uuid>();
+        let Some(id) = purged.one(&self.reader).await.map_err(|e| unavailable(&e))? else { return Ok(false) };
+        let mut writer = self.writer.lock().await;
+        let transaction = writer.begin(self.caches()).await?;
+        let some = secret::Entity::find()
+            .select_only()
+            .column(secret::Column::Name)
+            .filter(secret::Column::VaultId.eq(id))
+            .limit(at_most(limit))
+            .into_query();
+        let gone = secret::Entity::delete_many()
+            .filter(secret::Column::VaultId.eq(id))
+            .filter(secret::Column::Name.in_subquery(some))
+            .exec(&transaction)
+            .await
+            .map_err(|e| unavailable(&e))?
+            .rows_affected;
+        if gone == 0 {
+            vault::Entity::delete_many()
+                .filter(vault::Column::Id.eq(id))
+                .filter(remains())
+                .exec(&transaction)
+                .await
+                .map_err(|e| unavailable(&e))?;
+        }
+        transaction.commit().await.map_err(|e| unavailable(&e))?;
+        writer.settle();
+        Ok(true)
+    }
+}

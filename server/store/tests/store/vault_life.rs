@@ -1,0 +1,300 @@
+//! Deleted and purged vaults, what the log says of them, and what is past its purge date.
+
+use sqlx::{Connection, Executor};
+use strongroom_domain::{
+    action::Action,
+    change::Change,
+    grant::{Assignment, Scope},
+    identity::Workload,
+    names::{ObjectKind, VaultId, VaultName},
+    permit::ObjectRef,
+    ports::{GrantStore, IdentityStore, PurgeSchedule, SecretStore, StoreError, VaultStore},
+    principal::{Grantee, Principal, PrincipalId, PrincipalKind},
+    record::{Entry, Settled},
+    role::Role,
+    secret::LifeState,
+    test_support,
+    vault::{Vault, VaultEvidence},
+};
+use uuid::Uuid;
+
+use crate::support::{Place, Started, entry, id, life, name, on_both, permit, purge, put_vault, set, vault, version};
+
+on_both!(
+    a_deleted_vault_is_kept_apart,
+    a_purge_takes_key_grants_and_secrets,
+    a_purge_of_a_secret_takes_its_grants_and_minds_the_vault,
+    the_log_tells_of_every_change,
+    what_is_due_is_named_in_order,
+);
+
+fn of(vault: &Vault) -> ObjectRef {
+    ObjectRef { vault: Some((vault.id, vault.name.clone())), kind: ObjectKind::Vault, name: None }
+}
+
+/// The same vault, deleted, one revision on.
+fn deleted(vault: &Vault, purge_at: i64) -> Vault {
+    Vault { life: LifeState::Deleted { deleted_at: 1, purge_at }, revision: vault.revision + 1, ..vault.clone() }
+}
+
+/// A change of a vault with a record that tells of it.
+fn put(action: Action, after: &Vault) -> Entry {
+    let permit = permit(action, of(after), Some(after.revision - 1));
+    let mut entry = entry(permit, Change::PutVault(Box::new(after.clone())));
+    entry.record.revision = Some(after.revision);
+    entry.record.vault_change = Some(after.as_changed());
+    entry
+}
+
+async fn gone(s: &Started, vault: &Vault) -> Settled {
+    s.put(entry(permit(Action::VaultPurge, of(vault), Some(vault.revision)), Change::PurgeVault)).await
+}
+
+async fn found(s: &Started, text: &str) -> Option<Vault> {
+    s.store.vault(&VaultName::parse(text).unwrap()).await.unwrap().map(|v| (*v).clone())
+}
+
+async fn a_deleted_vault_is_kept_apart(place: Place) {
+    let s = place.start().await;
+    let vault = found(&s, "demo").await.unwrap();
+    let deleted = deleted(&vault, 50);
+    assert_eq!(s.put(put(Action::VaultDelete, &deleted)).await, Settled::Recorded);
+    assert_eq!(s.put(put(Action::VaultDelete, &deleted)).await, Settled::Conflict);
+    assert_eq!(found(&s, "demo").await, Some(deleted.clone()));
+    assert_eq!(s.store.vaults(false).await.unwrap().len(), 0);
+    assert_eq!(*s.store.vaults(true).await.unwrap()[0], deleted);
+    assert_eq!(s.put(put_vault(&crate::support::vault("demo"))).await, Settled::Conflict, "the name is taken");
+    let back = Vault { life: LifeState::Active, revision: 3, ..deleted };
+    assert_eq!(s.put(put(Action::VaultRecover, &back)).await, Settled::Recorded);
+    assert_eq!(found(&s, "demo").await, Some(back));
+    assert_eq!(s.store.vaults(true).await.unwrap().len(), 0);
+}
+
+fn grant(scope: Scope) -> Assignment {
+    let grantee = Grantee::Group { issuer: "i".into(), group: "g".into() };
+    Assignment { id: id(), grantee, role: Role::Reader.into(), scope, created_at: 3, ends_at: None, tag: vec![5; 32] }
+}
+
+fn object(vault: VaultId, text: &str) -> Scope {
+    Scope::Object { vault, kind: ObjectKind::Secret, name: name(text) }
+}
+
+/// Grants of every scope in the vault, in another one and on everything.
+async fn put_grants(s: &Started, other: &Vault) {
+    let whole = |vault: VaultId, text: &str| ObjectRef {
+        vault: Some((vault, VaultName::parse(text).unwrap())),
+        kind: ObjectKind::Vault,
+        name: None,
+    };
+    let in_other = test_support::secret_ref(other.id, other.name.clone(), Some(name("a")));
+    for (on, revision, scope) in [
+        (test_support::server_ref(), None, Scope::Server),
+        (whole(s.vault, "demo"), Some(1), Scope::Vault { vault: s.vault }),
+        (whole(other.id, "other"), Some(1), Scope::Vault { vault: other.id }),
+        (s.secret("a"), s.revision("a").await, object(s.vault, "A")),
+        (s.secret("ab"), None, object(s.vault, "ab")),
+        (in_other, None, object(other.id, "a")),
+    ] {
+        let change = Change::AddAssignment(Box::new(grant(scope)));
+        assert_eq!(s.put(entry(permit(Action::AssignmentAdd, on, revision), change)).await, Settled::Recorded);
+    }
+}
+
+async fn scopes(s: &Started) -> Vec<Scope> {
+    let anybody = Principal {
+        id: PrincipalId { issuer: "i".into(), subject: "x".into() },
+        kind: PrincipalKind::User,
+        groups: vec!["g".into()],
+        claims: std::collections::BTreeMap::new(),
+    };
+    s.store.assignments(&anybody).await.unwrap().iter().map(|a| a.scope.clone()).collect()
+}
+
+async fn a_purge_takes_key_grants_and_secrets(place: Place) {
+    let s = place.start().await;
+    let other = vault("other");
+    s.put(put_vault(&other)).await;
+    for n in 0..7 {
+        s.put(set(s.secret(&format!("s{n}")), None, &version(), b"x")).await;
+    }
+    put_grants(&s, &other).await;
+    assert_eq!(scopes(&s).await.len(), 6);
+    let demo = found(&s, "demo").await.unwrap();
+    assert_eq!(gone(&s, &demo).await, Settled::Conflict, "only what is deleted is purged");
+    let demo = deleted(&demo, 50);
+    s.put(put(Action::VaultDelete, &demo)).await;
+    assert_eq!(gone(&s, &demo).await, Settled::Recorded);
+    assert_eq!(gone(&s, &demo).await, Settled::Conflict, "once");
+    assert_eq!(scopes(&s).await, [Scope::Server, Scope::Vault { vault: other.id }, object(other.id, "a")]);
+    assert_eq!(found(&s, "demo").await, None);
+    assert_eq!(s.store.vaults(true).await.unwrap().len(), 0);
+    // The name is free at once, whatever is still to be swept.
+    let again = vault("demo");
+    assert_eq!(s.put(put_vault(&again)).await, Settled::Recorded);
+    assert!(verified(&place).await, "what is to be swept is not taken for a vault that came back");
+    let mut sweeps = 0;
+    while s.store.sweep(3).await.unwrap() {
+        sweeps += 1;
+    }
+    assert_eq!(sweeps, 4, "3 and 3 and 1 names, then the vault itself");
+    assert_eq!(s.store.facts(s.vault, &name("s0"), None).await.unwrap(), None);
+    assert_eq!(found(&s, "demo").await, Some(again));
+    assert_eq!(found(&s, "other").await, Some(other));
+    assert!(verified(&place).await, "what went with the vault is not missed");
+}
+
+/// Whether log and rows agree.
+async fn verified(place: &Place) -> bool {
+    let reader = strongroom_store::Store::open_read_only(&place.url).await.unwrap();
+    let report = strongroom_store::verify::verify_chain(&reader, &[], &[]).await.unwrap();
+    report.findings.iter().for_each(|finding| println!("{finding}"));
+    report.is_intact()
+}
+
+async fn a_purge_of_a_secret_takes_its_grants_and_minds_the_vault(place: Place) {
+    let s = place.start().await;
+    let other = vault("other");
+    s.put(put_vault(&other)).await;
+    let v = version();
+    s.put(set(s.secret("a"), None, &v, b"x")).await;
+    put_grants(&s, &other).await;
+    s.put(life(s.secret("a"), 1, &v, LifeState::Deleted { deleted_at: 1, purge_at: 2 })).await;
+    // The vault is another one than was judged: protected, for all we know.
+    let changed = Vault { revision: 2, ..found(&s, "demo").await.unwrap() };
+    s.put(put(Action::VaultUpdate, &changed)).await;
+    assert_eq!(s.put(purge(s.secret("a"), 2)).await, Settled::Conflict);
+    assert_eq!(scopes(&s).await.len(), 6, "a conflict takes nothing");
+    let assignments = s.store.assignments_at(&object(s.vault, "A")).await.unwrap();
+    assert_eq!(assignments.len(), 1);
+    for (assignments, settled) in [(Vec::new(), Settled::Conflict), (assignments, Settled::Recorded)] {
+        let judged = permit(Action::SecretPurge, s.secret("a"), Some(2));
+        let change = Change::PurgeSecret { vault_revision: 2, assignments };
+        assert_eq!(s.put(entry(judged, change)).await, settled, "all grants at it are named");
+    }
+    let left = scopes(&s).await;
+    assert_eq!(left.len(), 5);
+    assert!(!left.contains(&object(s.vault, "a")) && left.contains(&object(s.vault, "ab")));
+    assert!(verified(&place).await, "the record names the grants that went");
+}
+
+async fn the_log_tells_of_every_change(place: Place) {
+    let s = place.start().await;
+    assert_eq!(s.store.evidence(s.vault).await.unwrap(), None, "made before records told");
+    let mut demo = found(&s, "demo").await.unwrap();
+    for protection in [false, true, true] {
+        demo.revision += 1;
+        demo.settings.purge_protection = protection;
+        assert_eq!(s.put(put(Action::VaultUpdate, &demo)).await, Settled::Recorded);
+        let told = s.store.evidence(s.vault).await.unwrap();
+        assert_eq!(told, Some(VaultEvidence { revision: demo.revision, purge_protection: protection }));
+        assert!(told.unwrap().supports(&demo));
+    }
+    assert_eq!(s.store.evidence(VaultId(id())).await.unwrap(), None);
+    // Hidden from its column, the log verifies no more.
+    assert!(verified(&place).await);
+    place.tamper(&["UPDATE audit_records SET vault_id = NULL"]).await;
+    assert!(!verified(&place).await);
+}
+
+async fn what_is_due_is_named_in_order(place: Place) {
+    let s = place.start().await;
+    let away = vault("away");
+    s.put(put_vault(&away)).await;
+    for (n, purge_at) in [(0, Some(10)), (1, Some(20)), (2, None), (3, Some(5)), (4, Some(10))] {
+        let (text, v) = (format!("S{n}"), version());
+        s.put(set(s.secret(&text), None, &v, b"x")).await;
+        if let Some(purge_at) = purge_at {
+            s.put(life(s.secret(&text), 1, &v, LifeState::Deleted { deleted_at: 1, purge_at })).await;
+        }
+    }
+    let due = async |now, after: Option<&(VaultName, strongroom_domain::names::ObjectName)>, limit| {
+        let due = s.store.due_secrets(now, after, limit).await.unwrap();
+        due.iter().map(|(vault, name)| format!("{vault}/{name}")).collect::<Vec<_>>()
+    };
+    assert_eq!(due(10, None, 10).await, ["demo/S0", "demo/S3", "demo/S4"]);
+    assert_eq!(due(10, None, 2).await, ["demo/S0", "demo/S3"]);
+    let after = (VaultName::parse("demo").unwrap(), name("s3"));
+    assert_eq!(due(10, Some(&after), 2).await, ["demo/S4"]);
+    assert_eq!(due(4, None, 10).await, Vec::<String>::new());
+    s.put(put(Action::VaultDelete, &deleted(&away, 7))).await;
+    let demo = found(&s, "demo").await.unwrap();
+    s.put(put(Action::VaultDelete, &deleted(&demo, 8))).await;
+    assert_eq!(due(10, None, 10).await, Vec::<String>::new(), "what is in a deleted vault goes with it");
+    for (now, names) in [(6, vec![]), (7, vec!["away"]), (8, vec!["away", "demo"])] {
+        let due = s.store.due_vaults(now).await.unwrap();
+        assert_eq!(due.iter().map(VaultName::as_str).collect::<Vec<_>>(), names);
+    }
+}
+
+/// With the tables gone, whatever is answered cost no read: names and ids that exist, and those that
+/// do not, asked for the first time.
+#[tokio::test]
+async fn a_name_that_is_not_there_costs_what_one_that_is_costs() {
+    let place = Place::sqlite();
+    let s = place.start().await;
+    let app = Workload {
+        client_id: id(),
+        name: "app".into(),
+        enabled: true,
+        secrets: Vec::new(),
+        certificates: Vec::new(),
+        federations: Vec::new(),
+        created: Some(1),
+        revision: 1,
+        tag: vec![4; 32],
+    };
+    let made = permit(Action::WorkloadCreate, test_support::server_ref(), None);
+    s.put(entry(made, Change::PutWorkload(Box::new(app.clone())))).await;
+    assert_eq!(found(&s, "whatever").await, None);
+    assert_eq!(s.store.workload(Uuid::nil()).await.unwrap(), None);
+    place.tamper(&["ALTER TABLE vaults RENAME TO v", "ALTER TABLE workloads RENAME TO w"]).await;
+    assert!(found(&s, "demo").await.is_some());
+    assert_eq!(s.store.workload(app.client_id).await.unwrap().as_deref(), Some(&app));
+    for n in 0..50 {
+        assert_eq!(found(&s, &format!("unknown-{n}")).await, None);
+        assert_eq!(s.store.workload(id()).await.unwrap(), None);
+    }
+}
+
+/// One row that is damaged hides no other, and is not taken for missing.
+#[tokio::test]
+async fn a_damaged_row_is_damaged_alone() {
+    let place = Place::sqlite();
+    let s = place.start().await;
+    s.put(put_vault(&vault("other"))).await;
+    let mut database = sqlx::SqliteConnection::connect(&place.url).await.unwrap();
+    database.execute("UPDATE vaults SET settings = '{' WHERE name = 'other'").await.unwrap();
+    assert!(found(&s, "demo").await.is_some());
+    let damaged = s.store.vault(&VaultName::parse("other").unwrap()).await;
+    assert!(matches!(damaged, Err(StoreError::Damaged(_))));
+}
+
+/// A database as the first release left it: the keys of scopes are filled in.
+#[tokio::test]
+async fn grants_of_an_older_schema_get_their_scope() {
+    for place in [Some(Place::sqlite()), Place::postgres().await].into_iter().flatten() {
+        let s = place.start().await;
+        let other = vault("other");
+        s.put(put_vault(&other)).await;
+        put_grants(&s, &other).await;
+        let before = scopes(&s).await;
+        s.store.close().await.unwrap();
+        drop(s);
+        place
+            .tamper(&[
+                "DROP INDEX audit_records_by_vault_id",
+                "DROP INDEX secrets_by_purge",
+                "DROP INDEX assignments_by_scope",
+                "ALTER TABLE assignments DROP COLUMN scope_key",
+                "ALTER TABLE audit_records DROP COLUMN vault_id",
+                "ALTER TABLE vaults DROP COLUMN purge_at",
+                "ALTER TABLE vaults DROP COLUMN deleted_at",
+                "ALTER TABLE vaults DROP COLUMN state",
+                "DELETE FROM seaql_migrations WHERE version = 'm0005_vault_life'",
+            ])
+            .await;
+        let started = Started { store: place.open().await, vault: other.id, installation: Uuid::nil() };
+        assert_eq!(scopes(&started).await, before, "and every key fits its body, or the row would be damaged");
+        assert_eq!(found(&started, "demo").await.unwrap().life, LifeState::Active);
+    }
+}
