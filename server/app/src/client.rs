@@ -55,12 +55,26 @@ impl Client {
 
     /// Sends a request; gives the JSON answer, or the server's own words for what is wrong.
     pub(crate) async fn send(&self, method: Method, url: Url, body: Option<Vec<u8>>) -> anyhow::Result<Value> {
+        self.send_if(method, url, body, None).await
+    }
+
+    /// The same, only if what is changed is at this revision.
+    pub(crate) async fn send_if(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<Vec<u8>>,
+        revision: Option<&str>,
+    ) -> anyhow::Result<Value> {
         if trouble::names_no_vault(&url, &self.base) {
             bail!("{} names no vault: a vault's address is {}", self.base, self.base.replacen("://", "://NAME.", 1));
         }
         let mut request = self.http.request(method, url.clone()).bearer_auth(self.token.expose());
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
+        }
+        if let Some(revision) = revision {
+            request = request.header("if-match", format!("\"{revision}\""));
         }
         let response = request.send().await.map_err(|error| trouble::no_answer(error, &url))?;
         let status = response.status();

@@ -96,9 +96,8 @@ fn open(
     files: &mut Vec<PathBuf>,
 ) -> anyhow::Result<(Listener, String)> {
     let config::Listener { name, address, socket, mode, tls: wants_tls, proxies, proxy_protocol, forwarded } = listener;
-    let well_named = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     ensure!(
-        (1..=32).contains(&name.len()) && well_named && !RESERVED.contains(&name.as_str()),
+        strongroom_domain::network::is_listener_name(&name) && !RESERVED.contains(&name.as_str()),
         "a listener's name has 1 to 32 lower-case letters, digits and hyphens, and is not `local` or `internal`"
     );
     let network = |text: &String| {

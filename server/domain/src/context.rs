@@ -44,6 +44,8 @@ pub struct RequestContext {
     /// [`OPEN`], or the status that was recorded (0 for none).
     recorded: AtomicU32,
     answers: Option<Answers>,
+    /// When it began by [`crate::time::Clock::ticks_micros`], if that is known.
+    pub(crate) began: Option<u64>,
     stated_reason: OnceLock<String>,
 }
 
@@ -59,6 +61,7 @@ impl RequestContext {
             now,
             recorded: AtomicU32::new(OPEN),
             answers: None,
+            began: None,
             stated_reason: OnceLock::new(),
         }
     }
@@ -67,6 +70,13 @@ impl RequestContext {
     #[must_use]
     pub fn answered(self, answers: Answers) -> Self {
         Self { answers: Some(answers), ..self }
+    }
+
+    /// The same request, with the moment it began by [`crate::time::Clock::ticks_micros`]: without it, its
+    /// duration is known to the millisecond only.
+    #[must_use]
+    pub fn begun(self, ticks_micros: u64) -> Self {
+        Self { began: Some(ticks_micros), ..self }
     }
 
     /// Takes note of why a person asks; the record will say it. Only the first statement counts.

@@ -35,7 +35,7 @@ pub struct Stage {
 /// Why a request was denied. Says what a person can act on and nothing that helps to guess.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DenyReason {
-    /// The vault's network rules do not list the client's address.
+    /// The vault's network rules do not let the client's address or listener in.
     Network,
     /// The workload is disabled or gone.
     Identity,

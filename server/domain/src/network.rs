@@ -1,28 +1,187 @@
 //! Network rules of a vault: from where it may be reached at all.
+//!
+//! An ordered list, of which the first rule that fits decides; when none fits, the default action.
+//! Knows addresses and names of listeners as the edge established them, and must never take a
+//! client's own word for either.
 
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Most rules a vault may have.
 pub const MAX_NETWORK_RULES: usize = 1000;
+/// Longest name of a listener, in bytes.
+pub const MAX_LISTENER_NAME: usize = 32;
 
-/// One CIDR list. Empty means that the vault is reachable from everywhere.
+/// What is done with a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkAction {
+    /// It goes on to the next stage of the gate.
+    #[default]
+    Allow,
+    /// It is denied, whoever asks.
+    Deny,
+}
+
+/// One rule. Fits when everything that it names fits; names a network, a listener or both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkRule {
+    /// What is done when it fits.
+    pub action: NetworkAction,
+    /// The client's address is in this network.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "network")]
+    pub network: Option<IpNet>,
+    /// The connection came over the listener of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener: Option<String>,
+    /// From when on it fits nothing any more, Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<i64>,
+}
+
+impl NetworkRule {
+    /// A rule about a network, without an end.
+    #[must_use]
+    pub fn of(action: NetworkAction, network: IpNet) -> Self {
+        Self { action, network: Some(network), listener: None, ends_at: None }
+    }
+
+    fn fits(&self, client: &IpAddr, listener: &str, now: i64) -> bool {
+        self.ends_at.is_none_or(|end| now < end)
+            && self.network.is_none_or(|network| network.contains(client))
+            && self.listener.as_deref().is_none_or(|name| name == listener)
+    }
+}
+
+/// The rules of a vault. Without any, it is reachable from everywhere.
+///
+/// As JSON it is `{"default_action", "rules"}`, or in short `{"allow": [network, ...]}`: these networks
+/// and no others, or no restriction if there are none. What can be said in short is stored so: rows from
+/// before there was more keep their form, which is authenticated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Form", into = "Form")]
 pub struct NetworkRules {
-    /// Networks whose clients may reach the vault; empty for no restriction.
-    pub allow: Vec<IpNet>,
+    /// What is done when no rule fits.
+    pub default_action: NetworkAction,
+    /// The rules, in order.
+    pub rules: Vec<NetworkRule>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    allow: Option<Vec<IpNet>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    default_action: Option<NetworkAction>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rules: Option<Vec<NetworkRule>>,
+}
+
+impl TryFrom<Form> for NetworkRules {
+    type Error = &'static str;
+
+    fn try_from(form: Form) -> Result<Self, Self::Error> {
+        match (form.allow, form.default_action, form.rules) {
+            (Some(networks), None, None) => Ok(Self::only(networks)),
+            (None, Some(default_action), rules) => Ok(Self { default_action, rules: rules.unwrap_or_default() }),
+            _ => Err("network rules are `default_action` and `rules`, or `allow` alone"),
+        }
+    }
+}
+
+impl From<NetworkRules> for Form {
+    fn from(rules: NetworkRules) -> Self {
+        match rules.in_short() {
+            Some(networks) => Self { allow: Some(networks), default_action: None, rules: None },
+            None => Self { allow: None, default_action: Some(rules.default_action), rules: Some(rules.rules) },
+        }
+    }
+}
+
+/// What the rules say of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetworkVerdict {
+    /// Allowed or denied.
+    pub action: NetworkAction,
+    /// Place of the rule that decided, from 0; none for the default action.
+    pub rule: Option<usize>,
 }
 
 impl NetworkRules {
-    /// Whether a client at this address may reach the vault. An IPv4 client that arrives over an
-    /// IPv6 socket is judged by its IPv4 address.
+    /// Reachable from these networks and no others; from everywhere if there are none.
     #[must_use]
-    pub fn admit(&self, client: IpAddr) -> bool {
-        let client = client.to_canonical();
-        self.allow.is_empty() || self.allow.iter().any(|net| net.contains(&client))
+    pub fn only(networks: Vec<IpNet>) -> Self {
+        let default_action = if networks.is_empty() { NetworkAction::Allow } else { NetworkAction::Deny };
+        Self {
+            default_action,
+            rules: networks.into_iter().map(|network| NetworkRule::of(NetworkAction::Allow, network)).collect(),
+        }
     }
+
+    fn in_short(&self) -> Option<Vec<IpNet>> {
+        let plain = |rule: &NetworkRule| match rule {
+            NetworkRule { action: NetworkAction::Allow, network, listener: None, ends_at: None } => *network,
+            _ => None,
+        };
+        match (self.default_action, self.rules.is_empty()) {
+            (NetworkAction::Allow, true) => Some(Vec::new()),
+            (NetworkAction::Deny, false) => self.rules.iter().map(plain).collect(),
+            _ => None,
+        }
+    }
+
+    /// Judges a client at this address that came over this listener, at this moment (Unix
+    /// milliseconds). An IPv4 client that arrives over an IPv6 socket is judged by its IPv4 address.
+    #[must_use]
+    pub fn judge(&self, client: IpAddr, listener: &str, now: i64) -> NetworkVerdict {
+        let client = client.to_canonical();
+        match self.rules.iter().enumerate().find(|(_, rule)| rule.fits(&client, listener, now)) {
+            Some((place, rule)) => NetworkVerdict { action: rule.action, rule: Some(place) },
+            None => NetworkVerdict { action: self.default_action, rule: None },
+        }
+    }
+
+    /// Checks the limits.
+    ///
+    /// # Errors
+    /// Which one is not kept.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if self.rules.len() > MAX_NETWORK_RULES {
+            return Err("there are more than 1000 network rules");
+        }
+        if self.rules.iter().any(|rule| rule.network.is_none() && rule.listener.is_none()) {
+            return Err("a network rule names a network, a listener or both");
+        }
+        if self.rules.iter().filter_map(|rule| rule.listener.as_deref()).any(|name| !is_listener_name(name)) {
+            return Err("a listener's name has 1 to 32 lower-case letters, digits and hyphens");
+        }
+        Ok(())
+    }
+}
+
+impl NetworkVerdict {
+    /// Whether the request may go on.
+    #[must_use]
+    pub fn admits(self) -> bool {
+        self.action == NetworkAction::Allow
+    }
+
+    /// What decided, for the trace of a decision. Rules are counted from 1, as people do.
+    #[must_use]
+    pub fn ground(self) -> String {
+        self.rule.map_or_else(|| "default action".to_owned(), |place| format!("rule {}", place.saturating_add(1)))
+    }
+}
+
+/// Whether a text can be a listener's name.
+#[must_use]
+pub fn is_listener_name(name: &str) -> bool {
+    (1..=MAX_LISTENER_NAME).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// Reads a network (`10.0.0.0/8`, `2001:db8::/32`) or a single address. Bits beyond the prefix are
@@ -42,26 +201,103 @@ pub fn parse_network(text: &str) -> Option<IpNet> {
     }
 }
 
+fn network<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IpNet>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
+    parse_network(&text).map(Some).ok_or_else(|| serde::de::Error::custom("not a network such as 10.0.0.0/8"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn rules(nets: &[&str]) -> NetworkRules {
-        NetworkRules { allow: nets.iter().map(|n| n.parse().unwrap()).collect() }
+    fn only(nets: &[&str]) -> NetworkRules {
+        NetworkRules::only(nets.iter().map(|n| n.parse().unwrap()).collect())
+    }
+
+    fn admits(rules: &NetworkRules, client: &str) -> bool {
+        rules.judge(client.parse().unwrap(), "main", 0).admits()
     }
 
     #[test]
     fn a_listed_network_is_the_only_way_in() {
-        let rules = rules(&["10.1.0.0/16", "2001:db8::/32"]);
-        assert!(rules.admit("10.1.2.3".parse().unwrap()));
-        assert!(rules.admit("::ffff:10.1.2.3".parse().unwrap()), "mapped IPv4 is IPv4");
-        assert!(rules.admit("2001:db8::1".parse().unwrap()));
-        assert!(!rules.admit("10.2.0.1".parse().unwrap()));
-        assert!(!rules.admit("::1".parse().unwrap()));
+        let rules = only(&["10.1.0.0/16", "2001:db8::/32"]);
+        assert!(admits(&rules, "10.1.2.3"));
+        assert!(admits(&rules, "::ffff:10.1.2.3"), "mapped IPv4 is IPv4");
+        assert!(admits(&rules, "2001:db8::1"));
+        assert!(!admits(&rules, "10.2.0.1"));
+        assert!(!admits(&rules, "::1"));
     }
 
     #[test]
     fn no_rules_means_no_restriction() {
-        assert!(NetworkRules::default().admit("192.0.2.1".parse().unwrap()));
+        assert!(admits(&NetworkRules::default(), "192.0.2.1"));
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_decides_and_an_ended_one_fits_nothing() {
+        let rules: NetworkRules = serde_json::from_str(
+            r#"{"default_action":"deny","rules":[
+                {"action":"deny","network":"10.0.0.66"},
+                {"action":"allow","network":"10.0.0.7/8","listener":"private"},
+                {"action":"allow","network":"::ffff:192.0.2.0/120","ends_at":1000},
+                {"action":"deny","listener":"public"}]}"#,
+        )
+        .unwrap();
+        rules.check().unwrap();
+        let judge = |client: &str, listener, now| rules.judge(client.parse().unwrap(), listener, now).ground();
+        assert_eq!(judge("10.0.0.66", "private", 0), "rule 1");
+        assert_eq!(judge("10.0.0.67", "private", 0), "rule 2");
+        assert_eq!(judge("10.0.0.67", "main", 0), "default action");
+        assert_eq!(judge("192.0.2.9", "public", 999), "rule 3");
+        assert_eq!(judge("192.0.2.9", "public", 1000), "rule 4");
+        assert_eq!(judge("::1", "private", 0), "default action");
+    }
+
+    /// The form is authenticated with the vault's settings: rows must be written as they were read.
+    #[test]
+    fn rows_of_earlier_releases_keep_their_form() {
+        for (form, rules) in
+            [(r#"{"allow":[]}"#, 0), (r#"{"allow":["10.0.0.1/8","2001:db8::/32","::ffff:10.0.0.0/104"]}"#, 3)]
+        {
+            let read: NetworkRules = serde_json::from_str(form).unwrap();
+            assert_eq!(read.rules.len(), rules);
+            assert_eq!(serde_json::to_string(&read).unwrap(), form);
+        }
+    }
+
+    #[test]
+    fn what_says_two_things_or_nothing_is_refused() {
+        let read = |form: &str| serde_json::from_str::<NetworkRules>(form).map_err(|error| error.to_string());
+        for form in [
+            "{}",
+            r#"{"rules":[]}"#,
+            r#"{"allow":[],"default_action":"deny"}"#,
+            r#"{"allow":[],"other":1}"#,
+            r#"{"default_action":"maybe"}"#,
+            r#"{"default_action":"deny","rules":[{"action":"allow","network":"10.0.0.0/33"}]}"#,
+            r#"{"default_action":"deny","rules":[{"network":"10.0.0.0/8"}]}"#,
+            r#"{"default_action":"deny","rules":[{"action":"allow","network":"10.0.0.0/8","port":1}]}"#,
+        ] {
+            assert!(read(form).is_err(), "{form}");
+        }
+        let rule = |listener: &str| NetworkRules {
+            rules: vec![NetworkRule {
+                action: NetworkAction::Allow,
+                network: None,
+                listener: Some(listener.to_owned()),
+                ends_at: None,
+            }],
+            ..NetworkRules::default()
+        };
+        assert!(rule("private-2").check().is_ok());
+        assert!(
+            rule("").check().is_err() && rule("Private").check().is_err() && rule(&"a".repeat(33)).check().is_err()
+        );
+        let mut about_nothing = rule("a");
+        about_nothing.rules[0].listener = None;
+        assert!(about_nothing.check().is_err());
+        let everywhere = NetworkRule::of(NetworkAction::Deny, "0.0.0.0/0".parse().unwrap());
+        let many = NetworkRules { rules: vec![everywhere; MAX_NETWORK_RULES + 1], ..NetworkRules::default() };
+        assert!(many.check().is_err());
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access_policy::AccessMode,
     names::{ObjectName, VaultId, VaultName},
-    network::{MAX_NETWORK_RULES, NetworkRules},
+    network::NetworkRules,
     policy::{AttachmentState, MAX_SETTINGS_BYTES, PolicyAttachment},
     secret::LifeState,
 };
@@ -76,6 +76,8 @@ pub struct VaultUpdate {
     pub region: Option<String>,
     /// What grants requests for its contents.
     pub access_mode: Option<AccessMode>,
+    /// Change the network rules even if the caller could not reach the vault any more. The record says so.
+    pub force: bool,
 }
 
 impl VaultUpdate {
@@ -128,9 +130,7 @@ impl VaultSettings {
         if !RETENTION_DAYS.contains(&self.retention_days) {
             return refuse("soft-delete retention is 7 to 90 days");
         }
-        if self.network.allow.len() > MAX_NETWORK_RULES {
-            return refuse("there are more than 1000 network rules");
-        }
+        self.network.check().map_err(SettingsError)?;
         check_attachments(&self.policies)?;
         if self.tags.len() > MAX_TAGS {
             return refuse("a vault has at most 50 tags");

@@ -8,6 +8,7 @@ use std::{net::IpAddr, sync::Arc};
 use strongroom_domain::{
     context::{Answers, RequestContext},
     identity::Session,
+    names::VaultName,
     principal::Principal,
     record::{Outcome, Record},
     time::uuid_v7,
@@ -146,12 +147,14 @@ fn common_headers(response: &mut Response, request_id: Uuid, client_request_id: 
 async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, request_id: Uuid, now: i64) -> Response {
     let method = Method::parse(&raw.method);
     let parsed = parse(&raw);
-    let arrival = Arrival { request_id, client: raw.client, listener: raw.listener, now };
+    let vault = if let Host::Vault(vault) = host { vault.as_ref() } else { None };
+    let began = services.clock.ticks_micros();
+    let arrival = Arrival { request_id, client: raw.client, listener: raw.listener, now, began };
     let site = match host {
         Host::Base => Site::Base,
         Host::Vault(_) => Site::Vault,
         Host::Foreign => {
-            return finish(services, &arrival.anonymous(), "Request", Err(Problem::misdirected()), false).await;
+            return finish(services, &arrival.anonymous(), vault, "Request", Err(Problem::misdirected()), false).await;
         }
     };
     let found = match &parsed {
@@ -183,7 +186,7 @@ async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, reques
         Access::Public => arrival.anonymous(),
         Access::Bearer => match authenticate(services, raw.authorization.as_ref(), now).await {
             Ok(principal) => arrival.of(principal),
-            Err(problem) => return finish(services, &arrival.anonymous(), operation, Err(problem), false).await,
+            Err(problem) => return finish(services, &arrival.anonymous(), vault, operation, Err(problem), false).await,
         },
         Access::Session => match dashboard::session(services, raw.cookies.as_deref(), now).await {
             Ok(Some(found)) => {
@@ -193,26 +196,33 @@ async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, reques
             }
             Ok(None) => {
                 let leads = dashboard::to_sign_in(method, &raw.path, &raw.query);
-                return finish(services, &arrival.anonymous(), operation, Ok(leads), true).await;
+                return finish(services, &arrival.anonymous(), vault, operation, Ok(leads), true).await;
             }
-            Err(problem) => return finish(services, &arrival.anonymous(), operation, Err(problem), true).await,
+            Err(problem) => return finish(services, &arrival.anonymous(), vault, operation, Err(problem), true).await,
         },
     };
     let (path, query) = match parsed {
         Ok(parsed) => parsed,
-        Err(problem) => return finish(services, &ctx, operation, Err(problem), page).await,
+        Err(problem) => return finish(services, &ctx, vault, operation, Err(problem), page).await,
     };
     let (route, parameters) = match found {
         Found::Route(route, parameters) => (route, parameters),
         Found::OtherMethod => {
-            return finish(services, &ctx, operation, Err(Problem::method_not_allowed(&shown(&raw.method))), page)
-                .await;
+            return finish(
+                services,
+                &ctx,
+                vault,
+                operation,
+                Err(Problem::method_not_allowed(&shown(&raw.method))),
+                page,
+            )
+            .await;
         }
-        Found::Nothing => return finish(services, &ctx, operation, Err(Problem::no_route()), page).await,
+        Found::Nothing => return finish(services, &ctx, vault, operation, Err(Problem::no_route()), page).await,
     };
     let body = match raw.body {
         Ok(body) => body,
-        Err(error) => return finish(services, &ctx, operation, Err(error.into()), page).await,
+        Err(error) => return finish(services, &ctx, vault, operation, Err(error.into()), page).await,
     };
     let request = Request {
         method,
@@ -229,13 +239,10 @@ async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, reques
     };
     let call = Call { ctx: ctx.answered(answers), parameters, session, endpoint: route.endpoint };
     let result = match (route.site, route.access) {
-        (Site::Vault, _) => {
-            let vault = if let Host::Vault(vault) = host { vault.clone() } else { None };
-            api::vault_site(services, &call, vault, request).await
-        }
+        (Site::Vault, _) => api::vault_site(services, &call, vault.cloned(), request).await,
         (Site::Base, _) => api::base_site(services, &call, request).await,
     };
-    finish(services, &call.ctx, operation, result, page).await
+    finish(services, &call.ctx, vault, operation, result, page).await
 }
 
 /// What is known of a request before it is known who asks.
@@ -245,11 +252,12 @@ struct Arrival {
     client: IpAddr,
     listener: &'static str,
     now: i64,
+    began: u64,
 }
 
 impl Arrival {
     fn of(self, principal: Arc<Principal>) -> RequestContext {
-        RequestContext::new(self.request_id, principal, self.client, self.listener, self.now)
+        RequestContext::new(self.request_id, principal, self.client, self.listener, self.now).begun(self.began)
     }
 
     fn anonymous(self) -> RequestContext {
@@ -284,6 +292,7 @@ async fn authenticate(
 async fn finish(
     services: &Services,
     ctx: &RequestContext,
+    vault: Option<&VaultName>,
     operation: &str,
     result: Result<Response, Problem>,
     page: bool,
@@ -316,6 +325,8 @@ async fn finish(
     }
     let mut record = Record::of(ctx, operation);
     record.status = Some(response.status);
+    // As the host names it: whether there is such a vault was not looked at.
+    record.vault = vault.map(|vault| vault.as_str().to_owned());
     reason.clone_into(&mut record.reason);
     record.outcome = match response.status {
         401 => Outcome::Unauthenticated,

@@ -378,6 +378,9 @@ impl From<AdminError> for Problem {
             AdminError::LocksEverybodyOut => {
                 Self::new(409, "Conflict", "locks-everybody-out", message).inner("LocksEverybodyOut")
             }
+            AdminError::LocksAuthorOut => {
+                Self::new(409, "Conflict", "locks-author-out", message).inner("LocksAuthorOut")
+            }
             AdminError::AccessPolicyNotFound => {
                 Self::new(404, "AccessPolicyNotFound", "access-policy-not-found", message)
             }

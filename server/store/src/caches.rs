@@ -271,7 +271,7 @@ pub(crate) fn weight_of_vault(vault: &Vault) -> usize {
     let settings = &vault.settings;
     let policies: usize = settings.policies.iter().map(|p| 128 + p.name.len() + p.settings.len()).sum();
     let tags: usize = settings.tags.iter().map(|(name, value)| 64 + name.len() + value.len()).sum();
-    size_of::<Vault>() + 32 * settings.network.allow.len() + policies + tags + vault.wrapped_key.len()
+    size_of::<Vault>() + 96 * settings.network.rules.len() + policies + tags + vault.wrapped_key.len()
 }
 
 pub(crate) fn weight_of_workload(workload: &Workload) -> usize {

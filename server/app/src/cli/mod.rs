@@ -4,6 +4,7 @@ mod access_policy;
 mod assignment;
 mod audit;
 mod identity;
+mod network;
 mod role;
 mod seal;
 mod secret;
@@ -19,6 +20,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 pub(crate) use identity::{
     CertificateCommand, CredentialOf, FederationCommand, IdentityAt, IdentityCommand, IdentitySecretCommand,
 };
+pub(crate) use network::{NetworkChange, NetworkCommand, NetworkWord};
 pub(crate) use role::RoleCommand;
 pub(crate) use seal::{At as SealAt, SealCommand};
 pub(crate) use secret::SecretCommand;
@@ -62,6 +64,9 @@ enum Command {
     /// Say who may do what in a vault whose access mode asks access policies.
     #[command(subcommand)]
     AccessPolicy(AccessPolicyCommand),
+    /// Say from where a vault can be reached.
+    #[command(subcommand)]
+    Network(NetworkCommand),
     /// Show and verify audit records.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -175,6 +180,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Assignment(command) => commands::assignment::run(command).await,
         Command::Token(command) => commands::token::run(command).await,
         Command::Identity(command) => commands::identity::run(command).await,
+        Command::Network(command) => commands::network::run(command).await,
         Command::Audit(command) => commands::audit::run(command).await,
         Command::Seal(command) => commands::seal::run(command).await,
         Command::Routes => commands::routes::run(),

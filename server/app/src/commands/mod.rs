@@ -4,6 +4,7 @@ pub(crate) mod access_policy;
 pub(crate) mod assignment;
 pub(crate) mod audit;
 pub(crate) mod identity;
+pub(crate) mod network;
 pub(crate) mod role;
 pub(crate) mod routes;
 pub(crate) mod seal;

@@ -103,6 +103,11 @@ pub enum AdminError {
         "in this access mode nobody would have access: give somebody an access policy, or attach an enforced module with authority, first"
     )]
     LocksEverybodyOut,
+    /// After the change its author could not reach the vault from where they ask.
+    #[error(
+        "from where you ask now, this change would lock you out of the vault: allow your address or listener too, or force it (\"force\": true, --force)"
+    )]
+    LocksAuthorOut,
     /// There is no such access policy.
     #[error("there is no access policy for this grantee")]
     AccessPolicyNotFound,
@@ -160,6 +165,7 @@ impl HowItWent for AdminError {
             Self::AuthorityNotHeld => "authority-not-held",
             Self::LiftsOwnRestriction => "lifts-own-restriction",
             Self::LocksEverybodyOut => "locks-everybody-out",
+            Self::LocksAuthorOut => "locks-author-out",
             Self::AccessPolicyNotFound => "access-policy-not-found",
             Self::TooManyAccessPolicies => "too-many-access-policies",
             Self::RoleNotFound => "role-not-found",

@@ -7,7 +7,7 @@ use crate::{
     action::Action,
     change::Change,
     context::RequestContext,
-    decision::DenyReason,
+    decision::{DenyReason, Stage, StageEffect},
     gate::{Ask, Case, Judgement},
     names::{ObjectKind, VaultId, VaultName},
     policy::PolicyAttachment,
@@ -18,6 +18,8 @@ use crate::{
 
 /// How often a request is judged anew because its vault changed meanwhile.
 pub(super) const ATTEMPTS: usize = 4;
+/// What the record of a change says that was made although it locks its author out.
+const FORCED: &str = "lock-out-forced";
 
 impl Administration {
     /// Makes a vault.
@@ -89,7 +91,7 @@ impl Administration {
         update: &VaultUpdate,
     ) -> Result<Arc<Vault>, AdminError> {
         for _ in 0..ATTEMPTS {
-            let case = self.admit(ctx, Ask::vault(Action::VaultUpdate, name)).await?;
+            let mut case = self.admit(ctx, Ask::vault(Action::VaultUpdate, name)).await?;
             let Some((before, _)) = case.vault.clone() else {
                 return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
             };
@@ -105,6 +107,18 @@ impl Administration {
             }
             if let Err(why) = self.may_change_access(ctx, &before, &settings).await {
                 return Err(self.refuse(ctx, case, why).await);
+            }
+            if !settings.network.judge(ctx.client, ctx.listener, ctx.now).admits() {
+                if !update.force {
+                    return Err(self.refuse(ctx, case, AdminError::LocksAuthorOut).await);
+                }
+                case.record.trace.push(Stage {
+                    stage: "network".to_owned(),
+                    effect: StageEffect::Allow,
+                    reason: FORCED.to_owned(),
+                    detail: None,
+                    fuel: None,
+                });
             }
             let after = self.next(&before, |vault| vault.settings = settings)?;
             let change = Change::PutVault(Box::new((*after).clone()));

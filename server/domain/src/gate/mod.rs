@@ -230,10 +230,13 @@ impl Gate {
         }
         let own = by_schedule(ctx, ask.action);
         if let Some((vault, _)) = judged.vault.as_ref().filter(|_| !own) {
-            if !vault.settings.network.admit(ctx.client) {
-                return Err(trace.deny("network", DenyReason::Network, None));
+            let network = &vault.settings.network;
+            let verdict = network.judge(ctx.client, ctx.listener, ctx.now);
+            let ground = (!network.rules.is_empty()).then(|| verdict.ground());
+            if !verdict.admits() {
+                return Err(trace.deny("network", DenyReason::Network, ground));
             }
-            trace.allow("network", "admitted", None);
+            trace.allow("network", "admitted", ground);
         }
         self.judge_identity(ctx, trace).await?;
         self.judge_grants(ctx, ask, judged, trace).await?;

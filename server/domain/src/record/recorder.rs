@@ -168,8 +168,10 @@ impl Recorder {
             tracing::error!(request = %ctx.request_id, "a request asks for a second record");
             return Err(NoRecord::NotWritten);
         }
-        let elapsed = self.clock.now_millis().saturating_sub(ctx.now).max(0);
-        record.duration_micros = elapsed.unsigned_abs().saturating_mul(1000);
+        record.duration_micros = match ctx.began {
+            Some(began) => self.clock.ticks_micros().saturating_sub(began),
+            None => self.clock.now_millis().saturating_sub(ctx.now).max(0).unsigned_abs().saturating_mul(1000),
+        };
         record.status = record.status.or_else(|| ctx.status_of(record.outcome, &record.reason));
         record.trace_digest = digest(&record.trace);
         let status = record.status;

@@ -6,4 +6,5 @@ mod common;
 mod documents;
 mod gate_model;
 mod held_faults;
+mod network_model;
 mod stories;

@@ -172,7 +172,10 @@ fn told(ctx: &RequestContext, place: &Place, denial: &Denial) -> (&'static str, 
     match &denial.reason {
         DenyReason::Network => (
             "Your address is not allowed",
-            format!("The vault's network rules do not list the address you come from, {}.", ctx.client.to_canonical()),
+            format!(
+                "The vault's network rules do not let in the address you come from, {}.",
+                ctx.client.to_canonical()
+            ),
         ),
         DenyReason::Identity => {
             ("This identity does not count any more", "The identity you act as is disabled or gone.".to_owned())

@@ -1,6 +1,7 @@
 //! The edge itself: clients that are slow, many or gone; listeners, proxies, certificates, the stop.
 
 mod limits;
+mod network;
 
 use std::{
     path::Path,

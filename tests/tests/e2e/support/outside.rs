@@ -64,6 +64,20 @@ impl Outside {
 
     /// The same with more lines at the top of the configuration.
     pub(crate) async fn start_with(lines: &str) -> Self {
+        Self::start_by(|text, _| format!("{lines}\n{text}")).await
+    }
+
+    /// The same with two listeners, `public` and `private`, which is on the next port.
+    pub(crate) async fn start_on_two_listeners() -> Self {
+        Self::start_by(|text, port| {
+            let listener = |name, port| format!("[[listeners]]\nname = \"{name}\"\naddress = \"127.0.0.1:{port}\"\n");
+            let rest = text.replace(&format!("listen = \"127.0.0.1:{port}\""), "");
+            format!("{rest}\n{}{}", listener("public", port), listener("private", port + 1))
+        })
+        .await
+    }
+
+    async fn start_by(configured: impl FnOnce(&str, u16) -> String) -> Self {
         let folder = scratch();
         let certificates = Certificates::make(folder.path());
         let port = free_ports();
@@ -73,7 +87,7 @@ impl Outside {
         std::fs::write(&secret, "dashboard-secret-of-at-least-32-characters\n").expect("a file");
         let config = folder.path().join("strongroom.toml");
         let text = configuration(folder.path(), port, &certificates, &provider.issuer);
-        std::fs::write(&config, format!("{lines}\n{text}")).expect("a file");
+        std::fs::write(&config, configured(&text, port)).expect("a file");
         let vault = TestVault::serve(folder, &config, port, &certificates.ca_pem()).await;
         Self { provider, vault, certificates }
     }

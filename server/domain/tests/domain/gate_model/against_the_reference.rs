@@ -198,7 +198,7 @@ fn build(scene: &Scene) -> (World, Arc<Principal>) {
             });
         }
         let settings =
-            VaultSettings { network: NetworkRules { allow: allow.collect() }, policies, ..VaultSettings::default() };
+            VaultSettings { network: NetworkRules::only(allow.collect()), policies, ..VaultSettings::default() };
         ids.push(world.put_vault(&VaultName::parse(name).unwrap(), settings).unwrap().id);
     }
     let workload = world.put_workload("app", !matches!(scene.who, Who::Workload { enabled: false, .. })).unwrap();

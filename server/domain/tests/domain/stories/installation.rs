@@ -71,10 +71,8 @@ async fn nobody_grants_what_they_do_not_hold() {
 #[tokio::test]
 async fn a_list_of_vaults_shows_what_the_gate_would_show_one_by_one() {
     let (world, olga) = owned();
-    let near = VaultSettings {
-        network: NetworkRules { allow: vec!["10.0.0.0/8".parse().unwrap()] },
-        ..VaultSettings::default()
-    };
+    let near =
+        VaultSettings { network: NetworkRules::only(vec!["10.0.0.0/8".parse().unwrap()]), ..VaultSettings::default() };
     world.put_vault(&vault("near"), near).unwrap();
     let open = world.put_vault(&vault("open"), VaultSettings::default()).unwrap();
     world.put_vault(&vault("other"), VaultSettings::default()).unwrap();

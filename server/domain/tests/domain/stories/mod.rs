@@ -4,6 +4,7 @@ mod access;
 mod entrance;
 mod grants;
 mod installation;
+mod network;
 mod no_value_in_sight;
 mod roles;
 mod secrets;

@@ -50,7 +50,7 @@ async fn everything_that_is_said(value: &str) -> Vec<String> {
         authority: false,
     };
     let demo = Demo::with(VaultSettings {
-        network: NetworkRules { allow: vec!["127.0.0.0/8".parse().unwrap()] },
+        network: NetworkRules::only(vec!["127.0.0.0/8".parse().unwrap()]),
         policies: vec![attachment],
         ..VaultSettings::default()
     });

@@ -188,7 +188,7 @@ async fn a_record_says_who_what_where_why_and_by_which_grant() {
         authority: false,
     };
     let demo = Demo::with(VaultSettings {
-        network: NetworkRules { allow: vec!["127.0.0.0/8".parse().unwrap()] },
+        network: NetworkRules::only(vec!["127.0.0.0/8".parse().unwrap()]),
         policies: vec![attachment],
         ..VaultSettings::default()
     });

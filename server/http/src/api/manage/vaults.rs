@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::json;
 use strongroom_domain::{
     access_policy::AccessMode,
     network::NetworkRules,
@@ -25,7 +26,7 @@ struct VaultView<'a> {
     name: &'a str,
     url: String,
     id: String,
-    settings: &'a VaultSettings,
+    settings: SettingsView<'a>,
     recovery_level: &'static str,
     created_at: i64,
     revision: i64,
@@ -33,6 +34,20 @@ struct VaultView<'a> {
     deleted_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scheduled_purge_at: Option<i64>,
+}
+
+/// Settings, with network rules always in their long form.
+struct SettingsView<'a>(&'a VaultSettings);
+
+impl Serialize for SettingsView<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let NetworkRules { default_action, rules } = &self.0.network;
+        let mut shown = serde_json::to_value(self.0).map_err(serde::ser::Error::custom)?;
+        if let Some(settings) = shown.as_object_mut() {
+            settings.insert("network".to_owned(), json!({ "default_action": default_action, "rules": rules }));
+        }
+        shown.serialize(to)
+    }
 }
 
 impl<'a> VaultView<'a> {
@@ -45,7 +60,7 @@ impl<'a> VaultView<'a> {
             name: vault.name.as_str(),
             url: services.addresses.vault(&vault.name),
             id: vault.id.to_string(),
-            settings: &vault.settings,
+            settings: SettingsView(&vault.settings),
             recovery_level: vault.settings.recovery_level(),
             created_at: vault.created_at,
             revision: vault.revision,

@@ -1,0 +1,145 @@
+//! `strongroom network`.
+//!
+//! What is changed is what was read: every change names the revision of the vault that it is of, so
+//! that two people at once do not undo each other.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use url::Url;
+
+use super::{table, text, utc};
+use crate::{
+    cli::{Connection, NetworkChange, NetworkCommand, NetworkWord, Output},
+    client::{Client, at, base},
+};
+
+/// More than any rules may have.
+const MAX_FILE: usize = 256 * 1024;
+
+pub(crate) async fn run(command: NetworkCommand) -> anyhow::Result<()> {
+    match command {
+        NetworkCommand::List { vault, output, connection } => {
+            print(&Vault::find(&vault, &connection).await?.network, output);
+            Ok(())
+        }
+        NetworkCommand::Set { vault, file, change } => {
+            let network = read(&file)?;
+            let found = Vault::find(&vault, &change.connection).await?;
+            found.put(network, &change).await
+        }
+        NetworkCommand::Add { vault, action, network, listener, until, at, change } => {
+            let rule = rule(action, network, listener, until)?;
+            let mut found = Vault::find(&vault, &change.connection).await?;
+            let rules = found.rules()?;
+            match at {
+                None => rules.push(rule),
+                Some(place) if (1..=rules.len().saturating_add(1)).contains(&place) => rules.insert(place - 1, rule),
+                Some(place) => bail!("there are {} rules: nothing can be put in place {place}", rules.len()),
+            }
+            found.put_as_it_is(&change).await
+        }
+        NetworkCommand::Remove { vault, place, change } => {
+            let mut found = Vault::find(&vault, &change.connection).await?;
+            let rules = found.rules()?;
+            if !(1..=rules.len()).contains(&place) {
+                bail!("there is no rule {place}: the vault has {}", rules.len());
+            }
+            rules.remove(place - 1);
+            found.put_as_it_is(&change).await
+        }
+        NetworkCommand::Default { vault, action, change } => {
+            let mut found = Vault::find(&vault, &change.connection).await?;
+            if let Some(network) = found.network.as_object_mut() {
+                network.insert("default_action".to_owned(), json!(action.as_str()));
+            }
+            found.put_as_it_is(&change).await
+        }
+    }
+}
+
+/// A vault as it was read.
+struct Vault {
+    client: Client,
+    url: Url,
+    revision: String,
+    network: Value,
+}
+
+impl Vault {
+    async fn find(name: &str, connection: &Connection) -> anyhow::Result<Self> {
+        let base = base(connection)?;
+        let client = Client::connect(connection, &base).await?;
+        let url = at(&base, &["api", "v1", "vaults", name], &[])?;
+        let answer = client.send(Method::GET, url.clone(), None).await?;
+        let network = answer.pointer("/settings/network").cloned().context("the answer has no network rules")?;
+        Ok(Self { client, url, revision: text(&answer, "/revision"), network })
+    }
+
+    fn rules(&mut self) -> anyhow::Result<&mut Vec<Value>> {
+        let rules = self.network.pointer_mut("/rules").and_then(Value::as_array_mut);
+        rules.context("the answer has no network rules")
+    }
+
+    async fn put_as_it_is(self, change: &NetworkChange) -> anyhow::Result<()> {
+        let network = self.network.clone();
+        self.put(network, change).await
+    }
+
+    async fn put(self, network: Value, change: &NetworkChange) -> anyhow::Result<()> {
+        let body = serde_json::to_vec(&json!({ "network": network, "force": change.force }))?;
+        self.client.send_if(Method::PATCH, self.url, Some(body), Some(&self.revision)).await?;
+        Ok(())
+    }
+}
+
+fn rule(
+    action: NetworkWord,
+    network: Option<String>,
+    listener: Option<String>,
+    until: Option<String>,
+) -> anyhow::Result<Value> {
+    let mut rule = Map::new();
+    rule.insert("action".to_owned(), json!(action.as_str()));
+    if let Some(network) = network {
+        rule.insert("network".to_owned(), json!(network));
+    }
+    if let Some(listener) = listener {
+        rule.insert("listener".to_owned(), json!(listener));
+    }
+    if let Some(until) = until {
+        let end = OffsetDateTime::parse(&until, &Rfc3339)
+            .with_context(|| format!("{until} is not a time like 2027-01-31T00:00:00Z"))?;
+        rule.insert("ends_at".to_owned(), json!(end.unix_timestamp().saturating_mul(1000)));
+    }
+    Ok(Value::Object(rule))
+}
+
+fn read(file: &Path) -> anyhow::Result<Value> {
+    let body = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    if body.len() > MAX_FILE {
+        bail!("{} is too long for network rules", file.display());
+    }
+    serde_json::from_slice(&body).with_context(|| format!("{} is not JSON", file.display()))
+}
+
+fn print(network: &Value, output: Output) {
+    if output == Output::Json {
+        println!("{network}");
+        return;
+    }
+    let mut table = table(&["RULE", "ACTION", "NETWORK", "LISTENER", "UNTIL"]);
+    let any = |text: String| if text.is_empty() { "any".to_owned() } else { text };
+    let rules = network.pointer("/rules").and_then(Value::as_array);
+    for (place, rule) in rules.into_iter().flatten().enumerate() {
+        let until = rule.get("ends_at").and_then(Value::as_i64).map(utc).unwrap_or_default();
+        let (network, listener) = (any(text(rule, "/network")), any(text(rule, "/listener")));
+        table.add_row([place.saturating_add(1).to_string(), text(rule, "/action"), network, listener, until]);
+    }
+    let otherwise = text(network, "/default_action");
+    table.add_row(["default".to_owned(), otherwise, "any".to_owned(), "any".to_owned(), String::new()]);
+    println!("{table}");
+}

@@ -1,0 +1,79 @@
+//! From where a vault may be reached, and how nobody locks themselves out by mistake.
+
+use strongroom_domain::{
+    admin::AdminError,
+    decision::DenyReason,
+    grant::Scope,
+    names::VaultName,
+    network::NetworkRules,
+    principal::Grantee,
+    record::Outcome,
+    role::Role,
+    test_support::world::{World, person},
+    vault::{VaultSettings, VaultUpdate},
+};
+
+fn rules(text: &str) -> NetworkRules {
+    serde_json::from_str(text).unwrap()
+}
+
+/// Requests of these stories come from 127.0.0.1 over the listener `test`.
+#[tokio::test]
+async fn a_change_that_locks_its_author_out_is_refused_unless_forced_and_the_record_says_so() {
+    let (world, olga) = (World::start().unwrap(), person("olga"));
+    world.put_grant(Grantee::Principal { id: olga.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    let payments = VaultName::parse("payments").unwrap();
+    world.put_vault(&payments, VaultSettings::default()).unwrap();
+    let update = async |network: &str, force: bool| {
+        let ctx = world.request(&olga);
+        let update = VaultUpdate { network: Some(rules(network)), force, ..VaultUpdate::default() };
+        (world.admin.update_vault(&ctx, &payments, None, &update).await, ctx.request_id)
+    };
+    let outside = r#"{"default_action":"allow","rules":[{"action":"deny","listener":"test"}]}"#;
+    for network in [
+        outside,
+        r#"{"allow":["10.0.0.0/8"]}"#,
+        r#"{"default_action":"deny"}"#,
+        r#"{"default_action":"deny","rules":[{"action":"allow","network":"127.0.0.0/8","listener":"other"}]}"#,
+        r#"{"default_action":"deny","rules":[{"action":"allow","network":"127.0.0.0/8","ends_at":1}]}"#,
+    ] {
+        let (refused, id) = update(network, false).await;
+        assert!(matches!(refused, Err(AdminError::LocksAuthorOut)), "{network}");
+        let image = world.store.image();
+        let record = image.record(id).unwrap();
+        assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Failed, "locks-author-out"));
+        assert_eq!(image.vaults["payments"].revision, 1, "nothing has changed");
+    }
+    let inside = r#"{"default_action":"deny","rules":[{"action":"allow","network":"127.0.0.0/8","listener":"test"}]}"#;
+    let (changed, id) = update(inside, true).await;
+    assert_eq!(changed.unwrap().settings.network, rules(inside));
+    let forced = |id| world.store.image().record(id).unwrap().trace.iter().any(|s| s.reason == "lock-out-forced");
+    assert!(!forced(id), "there was nothing to force");
+    let (changed, id) = update(outside, true).await;
+    assert_eq!(changed.unwrap().revision, 3);
+    assert!(forced(id));
+    let (denied, id) = update(inside, true).await;
+    assert!(matches!(denied, Err(AdminError::Denied(denial)) if denial.reason == DenyReason::Network));
+    let image = world.store.image();
+    let stage = image.record(id).unwrap().trace[0].clone();
+    assert_eq!((stage.stage.as_str(), stage.detail.as_deref()), ("network", Some("rule 1")));
+}
+
+#[tokio::test]
+async fn a_rule_ends_when_it_says() {
+    let (world, olga) = (World::start().unwrap(), person("olga"));
+    world.put_grant(Grantee::Principal { id: olga.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    let payments = VaultName::parse("payments").unwrap();
+    let now = strongroom_domain::time::Clock::now_millis(&*world.clock);
+    let network = format!(
+        r#"{{"default_action":"deny","rules":[{{"action":"allow","network":"127.0.0.1","ends_at":{}}}]}}"#,
+        now + 60_000
+    );
+    let settings = VaultSettings { network: rules(&network), ..VaultSettings::default() };
+    world.put_vault(&payments, settings).unwrap();
+    world.clock.advance(59_999);
+    world.admin.show_vault(&world.request(&olga), &payments).await.unwrap();
+    world.clock.advance(1);
+    let denied = world.admin.show_vault(&world.request(&olga), &payments).await;
+    assert!(matches!(denied, Err(AdminError::Denied(denial)) if denial.reason == DenyReason::Network));
+}
