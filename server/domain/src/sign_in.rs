@@ -98,6 +98,9 @@ pub trait Authenticator: Send + Sync {
     /// Validates a token in the same way and tells how every check went. For administrators alone:
     /// it tells what this installation accepts.
     async fn explain(&self, token: &str, now_millis: i64) -> TokenExplanation;
+
+    /// Whether principals of this issuer may come at all, as the installation is configured now.
+    fn knows(&self, issuer: &str) -> bool;
 }
 
 /// A provider that people may sign in with.
@@ -144,6 +147,9 @@ impl SignInError {
 pub trait SignIn: Send + Sync {
     /// Who can be signed in with, in the order of the configuration.
     fn providers(&self) -> Vec<SignInProvider>;
+
+    /// Whether people of this issuer can be signed in.
+    fn knows(&self, issuer: &str) -> bool;
 
     /// Begins: gives the provider's address to go to, and what must be kept until the way back
     /// (state, nonce, code verifier), which the caller seals.

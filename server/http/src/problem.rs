@@ -353,6 +353,7 @@ impl From<AdminError> for Problem {
                 Self::new(409, "Conflict", "assignment-exists", message).inner("RoleAssignmentExists")
             }
             AdminError::LastOwner => Self::new(409, "Conflict", "last-owner", message).inner("LastOwner"),
+            AdminError::GranteeNotFound => Self::new(400, "PrincipalNotFound", "grantee-not-found", message),
             AdminError::RoleNotFound => {
                 Self::new(404, "RoleDefinitionNotFound", "role-not-found", "There is no such role definition.")
             }

@@ -38,6 +38,10 @@ impl Authenticator for BearerValidator {
     async fn explain(&self, token: &str, now_millis: i64) -> TokenExplanation {
         Self::explain(self, token, now_millis).await
     }
+
+    fn knows(&self, issuer: &str) -> bool {
+        Self::knows(self, issuer)
+    }
 }
 
 /// Checks the credentials of workloads and mints their tokens.
@@ -114,6 +118,10 @@ impl SignIn for SignInService {
     fn providers(&self) -> Vec<SignInProvider> {
         let named = |(id, name): (&str, &str)| SignInProvider { id: id.to_owned(), name: name.to_owned() };
         self.providers.list().map(named).collect()
+    }
+
+    fn knows(&self, issuer: &str) -> bool {
+        self.providers.knows(issuer)
     }
 
     async fn begin(

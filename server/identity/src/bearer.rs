@@ -61,6 +61,12 @@ pub struct BearerValidator {
 }
 
 impl BearerValidator {
+    /// Whether an issuer of this name is configured.
+    #[must_use]
+    pub fn knows(&self, issuer: &str) -> bool {
+        self.issuers.bearer(issuer).is_some()
+    }
+
     /// A validator for the tokens of these issuers.
     #[must_use]
     pub fn new(issuers: Arc<Issuers>, clock: Arc<dyn Clock>) -> Self {

@@ -35,6 +35,14 @@ async fn a_role_is_given_listed_and_taken_away_by_the_command_line() {
     assert_eq!(line["scope"], "/vaults/demo/secrets/db");
     assert_eq!(line["role_id"], "4633458b-17de-408a-b874-0445c86b69e6", "Azure's own id");
     assert_eq!(line["ends_at"], 4_070_908_800_000_i64);
+    assert!(cli(&vault, &operator, &add).unwrap_err().contains("RoleAssignmentExists"), "the same is not given twice");
+    let stranger = ["assignment", "add", "--role", "Key Vault Reader", "--scope", "/vaults/demo", "--workload"];
+    let stranger = [&stranger[..], &["00000000-0000-4000-8000-000000000404"]].concat();
+    assert!(cli(&vault, &operator, &stranger).unwrap_err().contains("PrincipalNotFound"));
+    let later = ["assignment", "add", "--role", "Key Vault Reader", "--scope", "/vaults/demo"];
+    let later = [&later[..], &["--group", "https://later.example#ops"]].concat();
+    let said = run_to_end(&mut vault.cli(&operator, &later));
+    assert!(said.status.success() && String::from_utf8_lossy(&said.stderr).contains("No issuer https://later.example"));
     let of_nobody = cli(&vault, &operator, &["assignment", "list", "--workload", &nobody.id]).unwrap();
     assert_eq!(of_nobody.lines().filter(|line| line.contains("Key Vault Secrets User")).count(), 1, "{of_nobody}");
     assert!(cli(&vault, &operator, &["assignment", "show", &id]).unwrap().contains("/vaults/demo/secrets/db"));
@@ -42,6 +50,13 @@ async fn a_role_is_given_listed_and_taken_away_by_the_command_line() {
     assert!(cli(&vault, &nobody, &["assignment", "remove", &id]).unwrap_err().contains("ForbiddenByRbac"));
     cli(&vault, &operator, &["assignment", "remove", &id]).unwrap();
     assert_eq!(vault.get(&nobody_token, "db").await.problem(), "403 Forbidden/ForbiddenByRbac");
+    let operator_token = vault.token(&operator).await;
+    let removed = vault
+        .records(&operator_token)
+        .await
+        .into_iter()
+        .find(|r| r["operation"] == "RoleAssignmentDelete" && r["outcome"] == "allowed");
+    assert_eq!(removed.unwrap()["status"], 204, "as answered");
     let gone = cli(&vault, &operator, &["assignment", "remove", &id]).unwrap_err();
     assert!(gone.contains("RoleAssignmentNotFound"), "{gone}");
 }

@@ -3,7 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{assignment::grantee, table};
+use super::{
+    assignment::{grantee, warn},
+    table,
+};
 use crate::{
     cli::{AccessPolicyCommand, Output},
     client::{Client, at, base},
@@ -20,7 +23,9 @@ pub(crate) async fn run(command: AccessPolicyCommand) -> anyhow::Result<()> {
             body.insert("permissions".to_owned(), json!({ "secrets": secrets }));
             let base = base(&connection)?;
             let client = Client::connect(&connection, &base).await?;
-            client.send(Method::PUT, at(&base, &path(&vault), &[])?, Some(serde_json::to_vec(&body)?)).await?;
+            let answer =
+                client.send(Method::PUT, at(&base, &path(&vault), &[])?, Some(serde_json::to_vec(&body)?)).await?;
+            warn(&answer);
         }
         AccessPolicyCommand::List { vault, output, connection } => {
             let base = base(&connection)?;

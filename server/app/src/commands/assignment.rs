@@ -69,6 +69,13 @@ impl Whom {
     }
 }
 
+/// Passes on what the server says about a grant that it made all the same.
+pub(crate) fn warn(answer: &Value) {
+    for warning in answer.pointer("/warnings").and_then(Value::as_array).into_iter().flatten() {
+        eprintln!("warning: {}", warning.as_str().unwrap_or_default());
+    }
+}
+
 /// A grantee of an answer, as it can be given to the command line again.
 pub(crate) fn grantee(of: &Value) -> String {
     let part = |pointer| text(of, pointer);
@@ -90,6 +97,7 @@ async fn add(role: &str, scope: &str, until: Option<&str>, whom: &Whom, connecti
     let base = base(connection)?;
     let client = Client::connect(connection, &base).await?;
     let answer = client.send(Method::POST, at(&base, &PATH, &[])?, Some(serde_json::to_vec(&body)?)).await?;
+    warn(&answer);
     println!("{}", text(&answer, "/id"));
     Ok(())
 }

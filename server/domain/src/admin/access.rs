@@ -67,6 +67,9 @@ impl Administration {
             if before.is_none() && all.len() >= MAX_ACCESS_POLICIES {
                 return Err(self.refuse(ctx, case, AdminError::TooManyAccessPolicies).await);
             }
+            if !self.can_be(grantee).await? {
+                return Err(self.refuse(ctx, case, AdminError::GranteeNotFound).await);
+            }
             if let Err(why) = self.may_permit(ctx, &vault, grantee, secrets, before).await {
                 return Err(self.refuse(ctx, case, why).await);
             }

@@ -13,7 +13,7 @@ use crate::{
     gate::{Ask, Case},
     grant::{Assignment, AssignmentFilter, Scope, Target},
     names::{ObjectKind, ObjectName, VaultId, VaultName},
-    principal::Grantee,
+    principal::{Grantee, Principal, PrincipalId, SYSTEM_ISSUER},
     role::{Permissions, Role, RoleDefinition, RoleRef},
     secret::Page,
     time::uuid_v4,
@@ -136,6 +136,12 @@ impl Administration {
         };
         if !bootstrap && !self.holds(ctx, wanted, resolved.target(), ends_at).await? {
             return Err(self.refuse(ctx, case, AdminError::GrantsMoreThanHeld(name)).await);
+        }
+        if !self.can_be(&grantee).await? {
+            return Err(self.refuse(ctx, case, AdminError::GranteeNotFound).await);
+        }
+        if self.has_twin(&grantee, role, &resolved, ends_at).await? {
+            return Err(self.refuse(ctx, case, AdminError::AssignmentExists).await);
         }
         let id = match id {
             Some(id) if self.grants.assignment(id).await?.is_some() => {
@@ -288,7 +294,45 @@ impl Administration {
         Ok(None)
     }
 
-    /// Whether a grantee can be anybody at all.
+    /// Whether the same is granted already, until the same end.
+    async fn has_twin(
+        &self,
+        grantee: &Grantee,
+        role: RoleRef,
+        scope: &Scope,
+        ends_at: Option<i64>,
+    ) -> Result<bool, AdminError> {
+        let (id, groups) = match grantee {
+            Grantee::Principal { id } => (id.clone(), Vec::new()),
+            Grantee::Group { issuer, group } => {
+                (PrincipalId { issuer: issuer.clone(), subject: String::new() }, vec![group.clone()])
+            }
+        };
+        let stands_for = Principal { id, groups, ..Principal::anonymous() };
+        Ok(self.grants.assignments(&stands_for).await?.iter().any(|other| {
+            (&other.grantee, other.role, &other.scope, other.ends_at) == (grantee, role, scope, ends_at)
+                && self.keyring.verify_assignment(other).is_ok()
+        }))
+    }
+
+    /// Whether there can be such a grantee: a workload kept here, or whoever another issuer says.
+    pub(super) async fn can_be(&self, grantee: &Grantee) -> Result<bool, AdminError> {
+        let (issuer, subject) = match grantee {
+            Grantee::Principal { id } => (&id.issuer, Some(&id.subject)),
+            Grantee::Group { issuer, .. } => (issuer, None),
+        };
+        if *issuer == SYSTEM_ISSUER {
+            return Ok(false);
+        }
+        if *issuer != self.gate.own_issuer {
+            return Ok(true);
+        }
+        let client_id = subject.and_then(|text| Uuid::try_parse(text).ok().filter(|id| id.to_string() == *text));
+        let Some(client_id) = client_id else { return Ok(false) };
+        Ok(self.gate.identities.workload(client_id).await?.is_some())
+    }
+
+    /// Whether a grantee can be anybody at all now.
     async fn may_come(&self, grantee: &Grantee) -> Result<bool, AdminError> {
         let Grantee::Principal { id } = grantee else { return Ok(true) };
         if id.issuer != self.gate.own_issuer {

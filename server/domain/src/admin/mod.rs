@@ -72,6 +72,9 @@ pub enum AdminError {
     /// The role has actions that the granting principal does not hold at the scope.
     #[error("you cannot grant what you do not hold yourself, at this scope and for as long: {0}")]
     GrantsMoreThanHeld(String),
+    /// Nobody can ever be this grantee: its issuer is this installation, which has no such identity.
+    #[error("there is no such identity in this installation")]
+    GranteeNotFound,
     /// There is no such role definition.
     #[error("there is no such role definition")]
     RoleNotFound,
@@ -168,6 +171,7 @@ impl HowItWent for AdminError {
             Self::LocksAuthorOut => "locks-author-out",
             Self::AccessPolicyNotFound => "access-policy-not-found",
             Self::TooManyAccessPolicies => "too-many-access-policies",
+            Self::GranteeNotFound => "grantee-not-found",
             Self::RoleNotFound => "role-not-found",
             Self::RoleExists => "role-exists",
             Self::RoleInUse => "role-in-use",

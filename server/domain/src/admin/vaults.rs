@@ -159,8 +159,15 @@ impl Administration {
     }
 
     async fn list(&self, ctx: &RequestContext, action: Action, operation: &str) -> Result<Vec<Arc<Vault>>, AdminError> {
-        let mut seen = Vec::new();
-        for vault in self.vaults.vaults(action == Action::VaultGetDeleted).await? {
+        let (permit, mut record) = match self.gate.identified(ctx, action).await {
+            Judgement::Permitted(case) => (case.permit, case.record),
+            Judgement::Denied(mut record, denial) => {
+                operation.clone_into(&mut record.operation);
+                return Err(self.recorder.release(ctx, *record, denial).await?.into());
+            }
+        };
+        let (all, mut seen) = (self.vaults.vaults(action == Action::VaultGetDeleted).await?, Vec::new());
+        for vault in &all {
             match self.gate.judge(ctx, &Ask::vault(action, &vault.name)).await {
                 Judgement::Permitted(case) => seen.extend(case.vault.map(|(vault, _)| vault)),
                 Judgement::Denied(record, denial) => match denial.inspect(|d| d.reason.clone()) {
@@ -171,7 +178,13 @@ impl Administration {
                 },
             }
         }
-        let Case { permit, mut record, .. } = self.gate.proven(ctx, action);
+        record.trace.push(Stage {
+            stage: "grants".to_owned(),
+            effect: StageEffect::Allow,
+            reason: "judged-one-by-one".to_owned(),
+            detail: Some(format!("{} of {}", seen.len(), all.len())),
+            fuel: None,
+        });
         operation.clone_into(&mut record.operation);
         record.kind = Some(ObjectKind::Vault.as_str().to_owned());
         self.recorder.release(ctx, record, permit.hold(Ok(seen))).await?

@@ -218,6 +218,21 @@ impl Gate {
         Case { permit, record: begin_record(ctx, &ask), vault: None, facts: None, workload: None }
     }
 
+    /// Judges the caller's identity alone: for lists of what one may see, whose entries are each judged.
+    pub(crate) async fn identified(&self, ctx: &RequestContext, action: Action) -> Judgement {
+        let mut trace = Trace(Vec::new());
+        let verdict = self.judge_identity(ctx, &mut trace).await;
+        let mut case = self.proven(ctx, action);
+        case.record.trace = trace.0;
+        match verdict {
+            Ok(()) => Judgement::Permitted(Box::new(case)),
+            Err(reason) => {
+                let denial = Denial { request_id: ctx.request_id, action, reason };
+                Judgement::Denied(Box::new(case.record), Held::without_permit(ctx.request_id, denial))
+            }
+        }
+    }
+
     async fn stages(
         &self,
         ctx: &RequestContext,

@@ -7,4 +7,5 @@ mod documents;
 mod gate_model;
 mod held_faults;
 mod network_model;
+mod nobody_gains;
 mod stories;

@@ -150,6 +150,12 @@ pub struct Providers {
 }
 
 impl Providers {
+    /// Whether one of them is this issuer.
+    #[must_use]
+    pub fn knows(&self, issuer: &str) -> bool {
+        self.providers.iter().any(|(_, provider)| provider.issuer.config.issuer == issuer)
+    }
+
     /// Checks the configuration. Nothing is fetched yet.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Giving and taking roles: who may, for how long, and what is never taken away.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use strongroom_domain::{
     action::Action,
@@ -9,11 +9,11 @@ use strongroom_domain::{
     gate::{Ask, Judgement},
     grant::{Assignment, Scope},
     names::VaultName,
-    principal::{Grantee, Principal},
+    principal::{Grantee, Principal, PrincipalId},
     role::Role,
     test_support::{
         open,
-        world::{BEGIN, World, name, person},
+        world::{BEGIN, OWN_ISSUER, World, name, person},
     },
     vault::VaultSettings,
 };
@@ -83,7 +83,7 @@ async fn nobody_grants_for_longer_than_they_hold() {
     let give = async |new| world.admin.add_assignment(&world.request(&dan), new, &here()).await;
     // To himself too: an end is a restriction, and nobody lifts their own.
     for whom in [&dan, &person("eve")] {
-        assert!(give(until(of(whom), Role::SecretsUser, BEGIN + HOUR)).await.is_ok());
+        assert!(give(until(of(whom), Role::SecretsUser, BEGIN + HOUR - 1)).await.is_ok());
         for longer in [until(of(whom), Role::SecretsUser, BEGIN + HOUR + 1), (of(whom), Role::SecretsUser).into()] {
             assert!(matches!(give(longer).await, Err(AdminError::GrantsMoreThanHeld(_))));
         }
@@ -185,4 +185,48 @@ async fn the_last_owner_stays() {
     let image = world.store.image();
     let left = image.assignments.iter().filter(|a| a.id == owner.id || a.id == third.id).count();
     assert_eq!(left, 1);
+}
+
+#[tokio::test]
+async fn the_same_is_not_granted_twice_and_nobody_who_cannot_be_is_granted_anything() {
+    let (world, olga, _) = owned();
+    let batch = world.put_workload("batch", false).unwrap();
+    let group = Grantee::Group { issuer: "https://people.example".to_owned(), group: "ops".to_owned() };
+    let give = async |new: NewAssignment| world.admin.add_assignment(&world.request(&olga), new, &here()).await;
+    for grantee in [of(&batch), group, of(&person("ada"))] {
+        assert!(give((grantee.clone(), Role::Reader).into()).await.is_ok(), "{grantee:?}");
+        let twice = give((grantee.clone(), Role::Reader).into()).await;
+        assert!(matches!(twice, Err(AdminError::AssignmentExists)), "{grantee:?}");
+        assert!(give(until(grantee.clone(), Role::Reader, BEGIN + HOUR)).await.is_ok(), "until another end");
+        assert!(give((grantee, Role::SecretsUser).into()).await.is_ok(), "another role");
+    }
+    let own = |subject: &str| PrincipalId { issuer: OWN_ISSUER.to_owned(), subject: subject.to_owned() };
+    for nobody in [
+        Grantee::Principal { id: own(&Uuid::from_u128(404).to_string()) },
+        Grantee::Principal { id: own(&batch.id.subject.to_ascii_uppercase().replace('-', "")) },
+        Grantee::Principal { id: own("batch") },
+        Grantee::Group { issuer: OWN_ISSUER.to_owned(), group: "ops".to_owned() },
+        of(&Principal::system("audit")),
+    ] {
+        let refused = give((nobody.clone(), Role::Reader).into()).await;
+        assert!(matches!(refused, Err(AdminError::GranteeNotFound)), "{nobody:?}");
+        let policy = world.admin.put_access_policy(&world.request(&olga), &demo(), &nobody, &BTreeSet::new()).await;
+        assert!(matches!(policy, Err(AdminError::GranteeNotFound)), "{nobody:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_workload_that_does_not_count_lists_nothing_not_even_no_vaults() {
+    let world = World::start().unwrap();
+    let (enabled, disabled) = (world.put_workload("on", true).unwrap(), world.put_workload("off", false).unwrap());
+    let ctx = world.request(&enabled);
+    assert_eq!(world.admin.list_vaults(&ctx).await.unwrap().len(), 0);
+    let trace = world.store.image().record(ctx.request_id).unwrap().trace.clone();
+    let stages: Vec<_> = trace.iter().map(|stage| (stage.stage.as_str(), stage.detail.as_deref())).collect();
+    assert_eq!(stages, [("identity", None), ("grants", Some("0 of 0"))]);
+    let ctx = world.request(&disabled);
+    let refused = world.admin.list_vaults(&ctx).await;
+    assert!(matches!(refused, Err(AdminError::Denied(_))));
+    let record = world.store.image().record(ctx.request_id).unwrap().clone();
+    assert_eq!((record.operation.as_str(), record.reason.as_str()), ("VaultList", "identity-disabled"));
 }

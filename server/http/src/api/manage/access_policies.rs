@@ -9,7 +9,11 @@ use strongroom_domain::{
 };
 use uuid::Uuid;
 
-use super::{List, grantee::Whom, vault_name};
+use super::{
+    List,
+    grantee::{Whom, warnings},
+    vault_name,
+};
 use crate::{
     api::wire,
     edge::Call,
@@ -48,11 +52,13 @@ struct Shown<'a> {
 struct View<'a> {
     grantee: &'a Grantee,
     permissions: Shown<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 impl<'a> View<'a> {
     fn of(policy: &'a AccessPolicy) -> Self {
-        Self { grantee: &policy.grantee, permissions: Shown { secrets: &policy.secrets } }
+        Self { grantee: &policy.grantee, permissions: Shown { secrets: &policy.secrets }, warnings: Vec::new() }
     }
 }
 
@@ -89,7 +95,8 @@ pub(crate) async fn put(services: &Services, call: &Call, request: &Request) -> 
     let grantee = Whom { issuer, subject, group, client_id }.grantee(services)?;
     let secrets = permissions(&given.secrets)?;
     let policy = services.admin.put_access_policy(&call.ctx, &vault, &grantee, &secrets).await?;
-    Ok(Response::json(200, &View::of(&policy)))
+    let warnings = warnings(services, &policy.grantee);
+    Ok(Response::json(200, &View { warnings, ..View::of(&policy) }))
 }
 
 /// DELETE: the one of the grantee in the query.

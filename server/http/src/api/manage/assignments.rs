@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Listing,
-    grantee::{Whom, scope},
+    grantee::{Whom, scope, warnings},
     id_parameter, page_limit,
 };
 use crate::{
@@ -49,6 +49,8 @@ struct AssignmentView<'a> {
     created_at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     ends_at: Option<i64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 impl<'a> AssignmentView<'a> {
@@ -62,6 +64,7 @@ impl<'a> AssignmentView<'a> {
             scope,
             created_at: assignment.created_at,
             ends_at: assignment.ends_at,
+            warnings: Vec::new(),
         }
     }
 }
@@ -74,7 +77,8 @@ pub(crate) async fn add(services: &Services, call: &Call, request: &Request) -> 
     let grantee = Whom { issuer, subject, group, client_id }.grantee(services)?;
     let new = NewAssignment { id: None, grantee, role, ends_at };
     let added = services.admin.add_assignment(&call.ctx, new, &at).await?;
-    Ok(Response::json(201, &AssignmentView::of(&added)))
+    let warnings = warnings(services, &added.assignment.grantee);
+    Ok(Response::json(201, &AssignmentView { warnings, ..AssignmentView::of(&added) }))
 }
 
 /// By name or by id, built in or custom.

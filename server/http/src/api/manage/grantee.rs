@@ -58,6 +58,15 @@ impl Whom {
     }
 }
 
+/// What to tell whoever has granted something to this grantee: it may be meant for later.
+pub(crate) fn warnings(services: &Services, grantee: &Grantee) -> Vec<String> {
+    let (Grantee::Principal { id: PrincipalId { issuer, .. } } | Grantee::Group { issuer, .. }) = grantee;
+    if services.authenticator.knows(issuer) || services.sign_in.knows(issuer) {
+        return Vec::new();
+    }
+    vec![format!("No issuer {issuer} is configured, so nobody can come as this grantee.")]
+}
+
 /// A workload kept here, as a grantee.
 pub(crate) fn workload(services: &Services, client_id: Uuid) -> Grantee {
     let issuer = services.secrets.gate.own_issuer.clone();

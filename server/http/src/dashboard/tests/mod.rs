@@ -51,6 +51,10 @@ impl SignIn for Provider {
         vec![SignInProvider { id: "dev".into(), name: "Development sign-in".into() }]
     }
 
+    fn knows(&self, _: &str) -> bool {
+        true
+    }
+
     async fn begin(&self, provider: &str, back: &str, _: i64) -> Result<(String, Plaintext), SignInError> {
         match provider {
             "dev" => Ok((format!("https://idp.example/authorize?redirect_uri={back}"), Plaintext::from_slice(b"s1"))),
@@ -89,6 +93,10 @@ impl Authenticator for Nobody {
 
     async fn explain(&self, _: &str, _: i64) -> TokenExplanation {
         TokenExplanation { principal: None, reason: Some("token-malformed"), checks: Vec::new() }
+    }
+
+    fn knows(&self, _: &str) -> bool {
+        true
     }
 }
 
