@@ -13,6 +13,7 @@ use strongroom_domain::{
     record::{Outcome, Record},
     time::uuid_v7,
 };
+use tokio::sync::oneshot;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -52,11 +53,32 @@ pub struct RawRequest {
     /// `x-ms-client-request-id`.
     pub client_request_id: Option<String>,
     /// The body, or why the request could not be read.
-    pub body: Result<Zeroizing<Vec<u8>>, Unreadable>,
+    pub body: Body,
     /// Address of the client.
     pub client: IpAddr,
     /// Name of the listener.
     pub listener: &'static str,
+}
+
+/// The body of a request.
+pub enum Body {
+    /// All of it.
+    Read(Zeroizing<Vec<u8>>),
+    /// It will not come.
+    Unreadable(Unreadable),
+    /// It is still on its way. Who does not need it answers without, and drops this.
+    Arriving(oneshot::Receiver<Result<Zeroizing<Vec<u8>>, Unreadable>>),
+}
+
+impl Body {
+    async fn complete(self) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+        match self {
+            Self::Read(body) => Ok(body),
+            Self::Unreadable(why) => Err(why),
+            // The client is gone when nobody reads from it any more.
+            Self::Arriving(body) => body.await.unwrap_or(Err(Unreadable::Broken)),
+        }
+    }
 }
 
 /// Why a request could not be read to its end.
@@ -220,7 +242,7 @@ async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, reques
         }
         Found::Nothing => return finish(services, &ctx, vault, operation, Err(Problem::no_route()), page).await,
     };
-    let body = match raw.body {
+    let body = match raw.body.complete().await {
         Ok(body) => body,
         Err(error) => return finish(services, &ctx, vault, operation, Err(error.into()), page).await,
     };

@@ -5,11 +5,12 @@ use std::{convert::Infallible, net::IpAddr, sync::Arc};
 use actix_http::{HttpMessage as _, Payload, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::{forwarded, guard::Caller};
 use crate::{
-    edge::{self, MAX_BODY, RawRequest, Unreadable},
+    edge::{self, Body, MAX_BODY, RawRequest, Unreadable},
     message,
     services::Services,
 };
@@ -30,13 +31,35 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
     let turn = caller.begin(announced.min(MAX_BODY));
     let head_only = request.method() == actix_http::Method::HEAD;
     let mut raw = head(&request, &caller);
-    if raw.body.is_ok() {
-        let arriving = read_body(payload);
-        raw.body = tokio::time::timeout(caller.door.limits.body, arriving).await.unwrap_or(Err(Unreadable::Timeout));
+    let client = raw.client;
+    let wanted = match (&raw.body, &payload) {
+        (Body::Read(_), Payload::None) | (Body::Unreadable(_) | Body::Arriving(_), _) => None,
+        (Body::Read(_), _) => {
+            let (wanted, body) = oneshot::channel();
+            raw.body = Body::Arriving(body);
+            Some(wanted)
+        }
+    };
+    let mut answering = tokio::spawn(edge::answer(services, raw));
+    let mut early = None;
+    if let Some(wanted) = wanted {
+        let arriving = tokio::time::timeout(caller.door.limits.body, read_body(payload));
+        // A refusal does not wait for what it does not look at.
+        tokio::select! {
+            biased;
+            body = arriving => {
+                // Nobody takes it when the answer has come meanwhile.
+                let _ = wanted.send(body.unwrap_or(Err(Unreadable::Timeout)));
+            }
+            answer = &mut answering => early = Some(answer),
+        }
     }
     turn.body_is_complete();
-    let client = raw.client;
-    let answer = match tokio::spawn(edge::answer(services, raw)).await {
+    let answered = match early {
+        Some(answer) => answer,
+        None => answering.await,
+    };
+    let answer = match answered {
         Ok(response) => render(response, head_only),
         Err(error) => {
             tracing::error!(%error, %client, "a request ended in a fault");
@@ -63,9 +86,9 @@ fn head(request: &Request, caller: &Caller) -> RawRequest {
     let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
     let client = client(request, caller);
     let body = match client {
-        _ if headers.saturating_add(target) > MAX_HEAD => Err(Unreadable::HeadTooLarge),
-        Err(_) => Err(Unreadable::Forwarded),
-        Ok(_) => Ok(Zeroizing::default()),
+        _ if headers.saturating_add(target) > MAX_HEAD => Body::Unreadable(Unreadable::HeadTooLarge),
+        Err(_) => Body::Unreadable(Unreadable::Forwarded),
+        Ok(_) => Body::Read(Zeroizing::default()),
     };
     let owned = |name| text(request, name).map(str::to_owned);
     RawRequest {

@@ -141,6 +141,29 @@ async fn a_body_that_does_not_arrive_or_end_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_refusal_does_not_wait_for_the_body() {
+    // Body and idle times are the usual ones, which are longer than this story may take.
+    let edge = Edge::start(LISTEN, "").await;
+    let head = |more: &str| {
+        let path = "/secrets/db?api-version=7.6";
+        format!("PUT {path} HTTP/1.1\r\nhost: demo.{}\r\n{more}\r\n\r\n", edge.authority())
+    };
+    for more in ["content-length: 200000", "transfer-encoding: chunked"] {
+        let mut wire = edge.connect().await;
+        let since = Instant::now();
+        wire.write(&head(more)).await.expect("to write");
+        let said = wire.answer().await;
+        assert!(said.starts_with("HTTP/1.1 401 ") && since.elapsed() < Duration::from_secs(5), "{more}: {said}");
+    }
+    // A body that has come with the head is no reason to close the connection.
+    let mut kept = edge.connect().await;
+    for _ in 0..3 {
+        kept.write(&format!("{}{{\"value\":\"v\"}}", head("content-length: 13"))).await.expect("to write");
+        assert!(kept.answer().await.starts_with("HTTP/1.1 401 "));
+    }
+}
+
+#[tokio::test]
 async fn a_head_longer_than_any_request_needs_is_refused() {
     let edge = hasty().await;
     for (length, status) in [(20_000, 200), (40_000, 431), (200_000, 431)] {

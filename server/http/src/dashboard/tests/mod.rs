@@ -32,7 +32,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     api::token::{TokenDesk, TokenForm, TokenProblem},
-    edge::{RawRequest, answer},
+    edge::{Body, RawRequest, answer},
     message::Response,
     paths::Addresses,
     services::{ChainStatus, Services},
@@ -182,7 +182,7 @@ fn raw(method: &str, target: &str) -> RawRequest {
         content_type: (method == "POST").then(|| "application/x-www-form-urlencoded".into()),
         client_request_id: None,
         if_match: None,
-        body: Ok(Zeroizing::default()),
+        body: Body::Read(Zeroizing::default()),
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         listener: "test",
     }
@@ -249,7 +249,7 @@ impl Story {
         let raw = RawRequest {
             cookies: (!cookies.is_empty()).then(|| cookies.into()),
             origin: origin.map(Into::into),
-            body: Ok(Zeroizing::new(body.as_bytes().to_vec())),
+            body: Body::Read(Zeroizing::new(body.as_bytes().to_vec())),
             ..raw(method, target)
         };
         let response = answer(self.services.clone(), raw).await;

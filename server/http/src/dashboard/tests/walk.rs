@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{BASE, Page, Story, VALUE};
 use crate::{
-    edge::{RawRequest, Unreadable, answer},
+    edge::{Body, RawRequest, Unreadable, answer},
     message::Method,
     routes::{Access, Endpoint, ROUTES, Route, Site},
 };
@@ -38,7 +38,7 @@ fn of_route(route: &Route, version: &str) -> RawRequest {
     let mut raw = raw(route.method.as_str(), authority, &format!("{}{query}", path.join("/")));
     if matches!(route.method, Method::Put | Method::Post | Method::Patch) && route.access == Access::Bearer {
         raw.content_type = Some("application/json".into());
-        raw.body = Ok(Zeroizing::new(br#"{"value":"a"}"#.to_vec()));
+        raw.body = Body::Read(Zeroizing::new(br#"{"value":"a"}"#.to_vec()));
     }
     raw
 }
@@ -90,7 +90,7 @@ async fn every_request_to_every_route_is_on_record() {
                             let token = story.get("/vaults", &cookie).await.form_token().to_owned();
                             raw.origin = Some(BASE.into());
                             raw.content_type = Some("application/x-www-form-urlencoded".into());
-                            raw.body = Ok(Zeroizing::new(format!("csrf_token={token}").into_bytes()));
+                            raw.body = Body::Read(Zeroizing::new(format!("csrf_token={token}").into_bytes()));
                         }
                         raw.cookies = Some(cookie);
                     }
@@ -136,9 +136,13 @@ async fn what_is_no_request_to_a_route_is_on_record_too() {
         ("a path that is none", 404, raw("GET", vault, "/secrets/a/b/c/d?api-version=7.6")),
         ("no api-version", 400, raw("GET", vault, "/secrets")),
         ("a body that is no JSON", 400, raw("PUT", vault, set)),
-        ("a body too large", 413, RawRequest { body: Err(Unreadable::BodyTooLarge), ..raw("PUT", vault, set) }),
-        ("a body broken off", 400, RawRequest { body: Err(Unreadable::Broken), ..raw("PUT", vault, set) }),
-        ("a body too slow", 408, RawRequest { body: Err(Unreadable::Timeout), ..raw("PUT", vault, set) }),
+        (
+            "a body too large",
+            413,
+            RawRequest { body: Body::Unreadable(Unreadable::BodyTooLarge), ..raw("PUT", vault, set) },
+        ),
+        ("a body broken off", 400, RawRequest { body: Body::Unreadable(Unreadable::Broken), ..raw("PUT", vault, set) }),
+        ("a body too slow", 408, RawRequest { body: Body::Unreadable(Unreadable::Timeout), ..raw("PUT", vault, set) }),
     ] {
         let (page, record) = story.recorded(what, ada(raw)).await;
         assert_eq!(page.status, status, "{what}");
