@@ -34,7 +34,19 @@ pub(crate) fn seal(
     plaintext: &[u8],
     entropy: &dyn Entropy,
 ) -> Result<Vec<u8>, SealError> {
-    if plaintext.len() > MAX_PLAINTEXT_LEN {
+    seal_up_to(MAX_PLAINTEXT_LEN, cipher, header, associated, plaintext, entropy)
+}
+
+/// The same for messages that may be of another length.
+pub(crate) fn seal_up_to(
+    limit: usize,
+    cipher: &Aes256Gcm,
+    header: &[u8],
+    associated: &[u8],
+    plaintext: &[u8],
+    entropy: &dyn Entropy,
+) -> Result<Vec<u8>, SealError> {
+    if plaintext.len() > limit {
         return Err(SealError::TooLong);
     }
     let nonce: [u8; NONCE_LEN] = draw(entropy)?;
@@ -52,7 +64,17 @@ pub(crate) fn seal(
 
 /// Opens `nonce ‖ ciphertext ‖ tag`.
 pub(crate) fn open(cipher: &Aes256Gcm, associated: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Forged> {
-    if sealed.len() > MAX_PLAINTEXT_LEN + OVERHEAD {
+    open_up_to(MAX_PLAINTEXT_LEN, cipher, associated, sealed)
+}
+
+/// The same for messages that may be of another length.
+pub(crate) fn open_up_to(
+    limit: usize,
+    cipher: &Aes256Gcm,
+    associated: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Forged> {
+    if sealed.len() > limit + OVERHEAD {
         return Err(Forged);
     }
     let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(Forged)?;

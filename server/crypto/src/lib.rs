@@ -53,7 +53,8 @@ pub use credential::{hash_client_secret, new_client_secret, verify_client_secret
 pub use entropy::SeededEntropy;
 pub use entropy::{Entropy, EntropyError, SystemEntropy};
 pub use envelope::{
-    MAX_PLAINTEXT_LEN, OpenError, Place, PlaceParts, ROW_FORMAT, SealError, SealedValue, VaultKey, WrappedKey,
+    MAX_BACKUP_LEN, MAX_PLAINTEXT_LEN, OpenError, Place, PlaceParts, ROW_FORMAT, SealError, SealedValue, VaultKey,
+    WrappedKey,
 };
 pub use mac::MacKey;
 pub use provider::{FileProvider, GivenProvider, PassphraseProvider, RootKeyProvider};

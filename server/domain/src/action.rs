@@ -83,6 +83,10 @@ actions! {
     SecretListDeleted = "Microsoft.KeyVault/vaults/secrets/readMetadata/action", "SecretListDeleted";
     /// POST /deletedsecrets/{name}/recover
     SecretRecover = "Microsoft.KeyVault/vaults/secrets/recover/action", "SecretRecover";
+    /// POST /secrets/{name}/backup
+    SecretBackup = "Microsoft.KeyVault/vaults/secrets/backup/action", "SecretBackup";
+    /// POST /secrets/restore
+    SecretRestore = "Microsoft.KeyVault/vaults/secrets/restore/action", "SecretRestore";
     /// DELETE /deletedsecrets/{name}
     SecretPurge = "Microsoft.KeyVault/vaults/secrets/purge/action", "SecretPurge";
     /// Make a vault.

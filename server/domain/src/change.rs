@@ -46,6 +46,13 @@ pub enum Change {
         /// The grants at exactly this object: all of them, so that the record can tell which went.
         assignments: Vec<Assignment>,
     },
+    /// A name made again with all its versions, from a backup.
+    RestoreSecret {
+        /// The name's row.
+        secret: SecretMeta,
+        /// The versions, the current one among them.
+        versions: Vec<SealedVersion>,
+    },
     /// A vault, new or changed.
     PutVault(Box<Vault>),
     /// A vault with its key, everything in it and every grant in it, gone for good.
@@ -149,6 +156,12 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         }
         (Change::UpdateSecret { secret, .. }, Action::SecretUpdate) => {
             next(secret) && permit.revision().is_some() && secret.life == LifeState::Active
+        }
+        (Change::RestoreSecret { secret, versions }, Action::SecretRestore) => {
+            next(secret)
+                && permit.revision().is_none()
+                && secret.life == LifeState::Active
+                && versions.iter().any(|version| version.meta.version == secret.current)
         }
         (Change::SetSecretLife { secret }, Action::SecretDelete) => {
             next(secret) && permit.revision().is_some() && secret.life != LifeState::Active

@@ -372,6 +372,27 @@ impl Keyring {
         Ok(vault.key.open(&place, sealed)?)
     }
 
+    /// Seals a backup of a secret of this vault.
+    ///
+    /// # Errors
+    /// When sealing fails.
+    pub fn seal_backup(
+        &self,
+        vault: &VaultKeys,
+        backup: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, KeyringError> {
+        Ok(vault.key.seal_backup(self.installation.0.as_bytes(), vault.id.0.as_bytes(), backup, entropy)?)
+    }
+
+    /// Opens a backup that was sealed for this vault.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn open_backup(&self, vault: &VaultKeys, blob: &[u8]) -> Result<Vec<u8>, KeyringError> {
+        Ok(vault.key.open_backup(self.installation.0.as_bytes(), vault.id.0.as_bytes(), blob)?)
+    }
+
     /// Tag of a name's row.
     ///
     /// # Errors

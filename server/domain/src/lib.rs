@@ -8,6 +8,7 @@
 pub mod access_policy;
 pub mod action;
 pub mod admin;
+pub mod backup;
 pub mod change;
 pub mod context;
 pub mod decision;

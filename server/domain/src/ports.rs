@@ -259,6 +259,10 @@ pub trait SecretStore: Send + Sync {
     /// ([`StoreError::Stale`] otherwise).
     async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>>;
 
+    /// The sealed versions of the permitted name, in the order they were made, at most `limit`, if the
+    /// name's row still has the permitted revision ([`StoreError::Stale`] otherwise).
+    async fn all_versions(&self, permit: Permit, limit: usize) -> Held<Result<Vec<SealedVersion>, StoreError>>;
+
     /// Names with their current version, in order of name, after `after` (exclusive, canonical).
     /// `deleted` chooses between active and soft-deleted names.
     async fn list(

@@ -88,7 +88,7 @@ pub enum Unreadable {
     HeadTooLarge,
     /// A trusted proxy does not say who the client is.
     Forwarded,
-    /// The body is longer than [`MAX_BODY`].
+    /// The body is longer than [`MAX_BODY`], or than a backup can be where one is restored.
     BodyTooLarge,
     /// The body broke off or is malformed.
     Broken,
@@ -297,7 +297,7 @@ fn shown(method: &str) -> String {
     method.chars().filter(char::is_ascii_alphabetic).take(16).collect()
 }
 
-async fn authenticate(
+pub(crate) async fn authenticate(
     services: &Services,
     authorization: Option<&Zeroizing<String>>,
     now: i64,

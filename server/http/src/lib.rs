@@ -4,6 +4,7 @@
 pub mod api;
 mod dashboard;
 pub mod edge;
+mod large_body;
 pub mod message;
 pub mod paths;
 pub mod problem;

@@ -177,9 +177,9 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         (Outcome::Failed, "not-found" | "deleted-not-found" | "vault-not-found" | "record-not-found") => 404,
         (Outcome::Failed, "deleted-vault-not-found") => 404,
         (Outcome::Failed, "deleted-but-recoverable" | "vault-exists" | "contended" | "not-covered-yet") => 409,
-        (Outcome::Failed, "vault-deleted-but-recoverable" | "too-many-vaults") => 409,
+        (Outcome::Failed, "vault-deleted-but-recoverable" | "too-many-vaults" | "exists") => 409,
         (Outcome::Failed, "other-revision") => 412,
-        (Outcome::Failed, "invalid") => 400,
+        (Outcome::Failed, "invalid" | "bad-backup" | "too-much-to-back-up") => 400,
         (Outcome::Failed, _) => return None,
     })
 }
@@ -304,6 +304,17 @@ impl From<SecretError> for Problem {
                 "Operation purge is not allowed because purge protection is enabled for this vault.",
             )
             .inner("ForbiddenByPolicy"),
+            SecretError::Exists(name) => Self::new(
+                409,
+                "Conflict",
+                "exists",
+                format!("A secret with name {name} already exists in this key vault; a backup is restored only under a name that is free."),
+            ),
+            SecretError::BadBackup => Self {
+                reason: "bad-backup",
+                ..Self::bad_parameter("Malformed backup blob: it is damaged, or of another vault or installation.")
+            },
+            SecretError::TooMuchToBackUp => Self { reason: "too-much-to-back-up", ..Self::bad_parameter(message) },
             SecretError::Invalid(_) => Self::bad_parameter(message),
             SecretError::Contended => Self::new(409, "Conflict", "contended", "The secret is being changed by others. Try again."),
             SecretError::Tampered => Self { reason: "tampered", message: "Stored data fails its authentication.".into(), ..Self::internal() },

@@ -117,6 +117,8 @@ routes! {
     Vault Delete "/secrets/{name}" Bearer SecretDelete;
     Vault Get "/secrets/{name}/versions" Bearer SecretVersions;
     Vault Get "/secrets/{name}/{version}" Bearer SecretGetVersion;
+    Vault Post "/secrets/restore" Bearer SecretRestore;
+    Vault Post "/secrets/{name}/backup" Bearer SecretBackup;
     Vault Get "/deletedsecrets" Bearer DeletedList;
     Vault Get "/deletedsecrets/{name}" Bearer DeletedGet;
     Vault Delete "/deletedsecrets/{name}" Bearer DeletedPurge;

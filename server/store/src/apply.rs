@@ -29,6 +29,9 @@ use crate::{
     rows,
 };
 
+/// Most versions in one INSERT: a megabyte or so.
+const VERSIONS_PER_INSERT: usize = 40;
+
 /// Why a change was not carried out.
 #[derive(Debug)]
 pub(crate) enum Obstacle {
@@ -81,6 +84,17 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
                 .filter(secret_version::Column::Version.eq(version.version.as_str()))
                 .filter(secret_version::Column::DataKeyId.eq(version.data_key_id.to_vec()));
             exactly_one(update.exec(db).await?.rows_affected)
+        }
+        Change::RestoreSecret { secret, versions } => {
+            let vault = vault_of(permit)?;
+            put_name(db, vault, secret, permit.revision()).await?;
+            for chunk in versions.chunks(VERSIONS_PER_INSERT) {
+                let rows = chunk.iter().map(|version| rows::version_row(vault, &secret.name, version));
+                let rows = rows.collect::<Result<Vec<_>, _>>()?;
+                let rows = rows.into_iter().map(IntoActiveModel::into_active_model);
+                secret_version::Entity::insert_many(rows).exec_without_returning(db).await?;
+            }
+            Ok(())
         }
         Change::SetSecretLife { secret } => match permit.revision() {
             Some(revision) => put_name(db, vault_of(permit)?, secret, Some(revision)).await,

@@ -83,7 +83,10 @@ impl Caches {
     /// Drops what a change touches.
     pub(crate) fn forget(&self, change: &PermittedChange) {
         match change.change() {
-            Change::SetSecret { .. } | Change::UpdateSecret { .. } | Change::SetSecretLife { .. } => {
+            Change::SetSecret { .. }
+            | Change::UpdateSecret { .. }
+            | Change::RestoreSecret { .. }
+            | Change::SetSecretLife { .. } => {
                 self.forget_secret(change.permit().object());
             }
             Change::PurgeSecret { .. } => {

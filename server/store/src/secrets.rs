@@ -80,6 +80,11 @@ impl SecretStore for Store {
         permit.hold(sealed)
     }
 
+    async fn all_versions(&self, permit: Permit, limit: usize) -> Held<Result<Vec<SealedVersion>, StoreError>> {
+        let versions = self.whole(&permit, limit).await;
+        permit.hold(versions)
+    }
+
     async fn list(
         &self,
         permit: Permit,
@@ -186,6 +191,27 @@ impl Store {
             caches.put_sealed(*vault, ticket, rows::secret_meta(&row.name)?, &sealed);
         }
         Ok(sealed)
+    }
+
+    async fn whole(&self, permit: &Permit, limit: usize) -> Result<Vec<SealedVersion>, StoreError> {
+        let (Some((vault, _)), Some(name), Some(judged)) =
+            (&permit.object().vault, &permit.object().name, permit.revision())
+        else {
+            return Err(StoreError::Stale);
+        };
+        let found = row_of(*vault, name)
+            .join(JoinType::InnerJoin, versions_where(Condition::all))
+            .filter(secret::Column::Revision.eq(judged))
+            .order_by_asc(secret_version::Column::Ordinal)
+            .limit(u64::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(1))
+            .into_partial_model::<NameWithSealed>()
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        if found.is_empty() {
+            return Err(StoreError::Stale);
+        }
+        found.into_iter().filter_map(|row| row.version).map(rows::sealed_version).collect()
     }
 
     async fn names(

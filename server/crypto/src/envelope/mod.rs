@@ -28,6 +28,10 @@ pub const ROW_FORMAT: u16 = 1;
 /// enough that one request cannot take the memory of others.
 pub const MAX_PLAINTEXT_LEN: usize = 1024 * 1024;
 
+/// The longest backup that can be sealed, in bytes: 500 versions of the longest secret and their
+/// attributes.
+pub const MAX_BACKUP_LEN: usize = 16 * 1024 * 1024;
+
 /// The first byte of every wrapped key and sealed blob.
 pub(crate) const WRAP_FORMAT: u8 = 1;
 
@@ -175,6 +179,38 @@ impl VaultKey {
         Ok(Plaintext::from_zeroizing(plaintext))
     }
 
+    /// Seals a backup of an object of this vault, as `format (1 byte) ‖ nonce (12) ‖ ciphertext ‖ tag
+    /// (16)`. The key is derived from the vault's own: a backup outlives a change of the root key, and
+    /// no other vault or installation can open it.
+    ///
+    /// # Errors
+    /// [`SealError`] when no randomness is available or the backup is longer than [`MAX_BACKUP_LEN`].
+    pub fn seal_backup(
+        &self,
+        installation: &[u8; 16],
+        vault: &[u8; 16],
+        backup: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, SealError> {
+        let place = backup_place(installation, vault);
+        gcm::seal_up_to(MAX_BACKUP_LEN, &self.backup_cipher(), &[WRAP_FORMAT], &place, backup, entropy)
+    }
+
+    /// Opens what [`VaultKey::seal_backup`] sealed for the same installation and vault.
+    ///
+    /// # Errors
+    /// [`OpenError`] when anything differs.
+    pub fn open_backup(&self, installation: &[u8; 16], vault: &[u8; 16], sealed: &[u8]) -> Result<Vec<u8>, OpenError> {
+        let place = backup_place(installation, vault);
+        let opened = gcm::open_up_to(MAX_BACKUP_LEN, &self.backup_cipher(), &place, strip_format(sealed)?)?;
+        // What is in it is sealed for itself.
+        Ok(opened.to_vec())
+    }
+
+    fn backup_cipher(&self) -> Aes256Gcm {
+        gcm::cipher(&derive_key(&self.secret, "strongroom/v1/vault-key/seals-backups", &[]))
+    }
+
     /// Derives the key that authenticates this vault's metadata for one purpose.
     #[must_use]
     pub fn mac_key(&self, purpose: &'static str, installation: &[u8; 16], vault: &[u8; 16]) -> MacKey {
@@ -192,6 +228,10 @@ fn vault_key_cipher(root: &RootKey) -> Aes256Gcm {
 
 fn vault_key_place(installation: &[u8; 16], vault: &[u8; 16]) -> Vec<u8> {
     Canonical::new("strongroom/v1/vault-key").u64(u64::from(WRAP_FORMAT)).field(installation).field(vault).into_bytes()
+}
+
+fn backup_place(installation: &[u8; 16], vault: &[u8; 16]) -> Vec<u8> {
+    Canonical::new("strongroom/v1/backup").u64(u64::from(WRAP_FORMAT)).field(installation).field(vault).into_bytes()
 }
 
 /// Takes the format byte off a wrapped key or sealed blob.

@@ -304,3 +304,26 @@ proptest! {
         prop_assert_eq!(open(&key), Err(OpenError::Tampered));
     }
 }
+
+#[test]
+fn a_backup_opens_in_its_vault_and_installation_alone_and_every_bit_counts() {
+    let (key, other) =
+        (VaultKey::generate(&SeededEntropy::new(1)).unwrap(), VaultKey::generate(&SeededEntropy::new(2)).unwrap());
+    let sealed = key.seal_backup(&[1; 16], &[2; 16], b"versions", &SeededEntropy::new(3)).unwrap();
+    assert_eq!(key.open_backup(&[1; 16], &[2; 16], &sealed).unwrap(), b"versions");
+    for refused in [
+        key.open_backup(&[9; 16], &[2; 16], &sealed),
+        key.open_backup(&[1; 16], &[9; 16], &sealed),
+        other.open_backup(&[1; 16], &[2; 16], &sealed),
+        key.open_backup(&[1; 16], &[2; 16], &sealed[..sealed.len() - 1]),
+    ] {
+        assert_eq!(refused.unwrap_err(), OpenError::Tampered);
+    }
+    for bit in 0..sealed.len() * 8 {
+        let mut changed = sealed.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        assert!(key.open_backup(&[1; 16], &[2; 16], &changed).is_err(), "bit {bit}");
+    }
+    let too_long = vec![0; MAX_BACKUP_LEN + 1];
+    assert_eq!(key.seal_backup(&[1; 16], &[2; 16], &too_long, &SeededEntropy::new(3)), Err(SealError::TooLong));
+}

@@ -153,6 +153,11 @@ impl PermittedChange {
                 let id = ChangedRow::secret_id(vault, &secret.name);
                 ChangedRow::written(RowKind::Secret, id, secret.revision).with_version(&version.version, &version.tag)
             }
+            (Change::RestoreSecret { secret, versions }, Some(vault)) => {
+                let id = ChangedRow::secret_id(vault, &secret.name);
+                let row = ChangedRow::written(RowKind::Secret, id, secret.revision);
+                versions.iter().fold(row, |row, version| row.with_version(&version.meta.version, &version.meta.tag))
+            }
             (Change::SetSecretLife { secret }, Some(vault)) => {
                 ChangedRow::written(RowKind::Secret, ChangedRow::secret_id(vault, &secret.name), secret.revision)
             }
@@ -161,6 +166,7 @@ impl PermittedChange {
             (
                 Change::SetSecret { .. }
                 | Change::UpdateSecret { .. }
+                | Change::RestoreSecret { .. }
                 | Change::SetSecretLife { .. }
                 | Change::PurgeSecret { .. }
                 | Change::PurgeVault,

@@ -3,6 +3,7 @@
 //! Nothing here may answer without a permit spent and a record written, and no error may tell more
 //! than the caller could find out anyway.
 
+mod copy;
 mod read;
 mod write;
 
@@ -51,6 +52,15 @@ pub enum SecretError {
     /// Nothing in this vault can be purged before its time.
     #[error("the vault is protected against purging")]
     PurgeProtected,
+    /// An active secret has the name already.
+    #[error("a secret {0} exists in this key vault already")]
+    Exists(ObjectName),
+    /// The blob is not a backup of this vault, or was changed.
+    #[error("the backup is malformed, was changed, or is of another vault or installation")]
+    BadBackup,
+    /// More versions than a backup holds.
+    #[error("the secret has more than 500 versions, or its versions are too long together, to be backed up")]
+    TooMuchToBackUp,
     /// Attributes outside the documented limits.
     #[error(transparent)]
     Invalid(#[from] AttributeError),
@@ -82,6 +92,9 @@ impl HowItWent for SecretError {
             Self::DeletedButRecoverable(_) => "deleted-but-recoverable",
             Self::Disabled => "disabled",
             Self::PurgeProtected => "purge-protected",
+            Self::Exists(_) => "exists",
+            Self::BadBackup => "bad-backup",
+            Self::TooMuchToBackUp => "too-much-to-back-up",
             Self::Invalid(_) => "invalid",
             Self::Contended => "contended",
             Self::Tampered => "tampered",

@@ -228,7 +228,7 @@ impl Secrets {
     }
 
     /// Commits a change with its record. `None`: judged anew, the object changed meanwhile.
-    async fn change<T>(
+    pub(super) async fn change<T>(
         &self,
         ctx: &RequestContext,
         mut case: Case,
@@ -238,6 +238,7 @@ impl Secrets {
         case.record.revision = Some(match &change {
             Change::SetSecret { secret, .. }
             | Change::UpdateSecret { secret, .. }
+            | Change::RestoreSecret { secret, .. }
             | Change::SetSecretLife { secret } => secret.revision,
             _ => case.permit.revision().map_or(0, |r| r + 1),
         });
@@ -251,7 +252,7 @@ impl Secrets {
 
 /// Where the revisions of a new name begin: anywhere. A name made again after a purge would otherwise
 /// come to revisions that its predecessor had, and a permit judged on the predecessor would fit it.
-fn first_revision(random: [u8; 16]) -> i64 {
+pub(super) fn first_revision(random: [u8; 16]) -> i64 {
     let [a, b, c, d, ..] = random;
     i64::from(u32::from_be_bytes([a, b, c, d])) + 1
 }

@@ -202,6 +202,12 @@ impl Image {
                 row.meta = secret.clone();
                 (done.version, done.revision) = (Some(version.version.clone()), Some(secret.revision));
             }
+            (Change::RestoreSecret { secret, versions }, Some(slot)) => {
+                let versions =
+                    versions.iter().map(|v| (v.meta.version.clone(), Arc::new(v.clone()))).collect::<BTreeMap<_, _>>();
+                self.secrets.insert(slot, NameRow { meta: secret.clone(), versions });
+                (done.version, done.revision) = (Some(secret.current.clone()), Some(secret.revision));
+            }
             (Change::SetSecretLife { secret }, Some(slot)) => {
                 let Some(row) = self.secrets.get_mut(&slot) else { return Settled::Conflict };
                 row.meta = secret.clone();
@@ -299,6 +305,7 @@ impl Image {
             (
                 Change::SetSecret { .. }
                 | Change::UpdateSecret { .. }
+                | Change::RestoreSecret { .. }
                 | Change::SetSecretLife { .. }
                 | Change::PurgeSecret { .. },
                 None,

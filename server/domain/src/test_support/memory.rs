@@ -522,6 +522,17 @@ impl SecretStore for MemoryStore {
         permit.hold(found)
     }
 
+    async fn all_versions(&self, permit: Permit, limit: usize) -> Held<Result<Vec<SealedVersion>, StoreError>> {
+        self.pause().await;
+        let found = self.permitted_row(&permit, Action::SecretBackup).map(|row| {
+            let mut versions: Vec<SealedVersion> = row.versions.values().map(|v| (**v).clone()).collect();
+            versions.sort_by_key(|version| version.meta.ordinal);
+            versions.truncate(limit);
+            versions
+        });
+        permit.hold(found)
+    }
+
     async fn list(
         &self,
         permit: Permit,

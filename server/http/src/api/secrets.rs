@@ -121,6 +121,25 @@ pub(crate) async fn delete(services: &Services, call: &Call, vault: &VaultName) 
     Ok(described(services, vault, &item))
 }
 
+/// POST /secrets/{name}/backup
+pub(crate) async fn backup(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+    let blob = services.secrets.backup(&call.ctx, vault, &name(call)?).await?;
+    Ok(Response::json(200, &wire::BackupBlob::of(&blob)))
+}
+
+/// POST /secrets/restore
+pub(crate) async fn restore(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: Request,
+) -> Result<Response, Problem> {
+    let blob = wire::body::<wire::BackupBlob>(&request)?.bytes();
+    drop(request);
+    let item = services.secrets.restore(&call.ctx, vault, &blob).await?;
+    Ok(described(services, vault, &item))
+}
+
 /// GET /deletedsecrets/{name}
 pub(crate) async fn get_deleted(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
     let item = services.secrets.get_deleted(&call.ctx, vault, &name(call)?).await?;

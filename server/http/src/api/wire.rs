@@ -153,6 +153,24 @@ impl SetSecret {
     }
 }
 
+/// A backup: answer of POST /secrets/{name}/backup, body of POST /secrets/restore.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct BackupBlob {
+    value: String,
+}
+
+impl BackupBlob {
+    pub(crate) fn of(blob: &[u8]) -> Self {
+        Self { value: data_encoding::BASE64URL_NOPAD.encode(blob) }
+    }
+
+    /// The blob; empty when it is not base64url, and nothing empty is a backup.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let text = self.value.trim_end_matches('=');
+        data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).unwrap_or_default()
+    }
+}
+
 /// Attributes on the wire.
 #[derive(Serialize)]
 pub(crate) struct Attributes {

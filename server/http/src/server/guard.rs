@@ -80,6 +80,12 @@ impl Caller {
 }
 
 impl Turn {
+    /// The body may have this many bytes more than was said when the request began.
+    pub(super) fn body_may_grow(&self, more: usize) {
+        self.0.body.set(self.0.body.get().saturating_add(more));
+        self.0.go_on();
+    }
+
     /// Its body has arrived, or is not wanted.
     pub(super) fn body_is_complete(&self) {
         self.0.body.set(0);

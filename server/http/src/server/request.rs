@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::{forwarded, guard::Caller};
 use crate::{
     edge::{self, Body, MAX_BODY, RawRequest, Unreadable},
+    large_body::Claim,
     message,
     services::Services,
 };
@@ -26,7 +27,8 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
     let payload = request.take_payload();
     let announced = match payload {
         Payload::None => 0,
-        _ => text(&request, header::CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(MAX_BODY),
+        // In pieces, of a length that is not said: as long as a body may be.
+        _ => text(&request, header::CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(usize::MAX),
     };
     let turn = caller.begin(announced.min(MAX_BODY));
     let head_only = request.method() == actix_http::Method::HEAD;
@@ -40,10 +42,25 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
             Some(wanted)
         }
     };
-    let mut answering = tokio::spawn(edge::answer(services, raw));
+    let claim = wanted.as_ref().and_then(|_| Claim::of(&services, &raw));
+    let mut answering = tokio::spawn(edge::answer(Arc::clone(&services), raw));
     let mut early = None;
+    // Kept until the answer is there.
+    let mut place = None;
     if let Some(wanted) = wanted {
-        let arriving = tokio::time::timeout(caller.door.limits.body, read_body(payload));
+        let arriving = async {
+            let limit = match claim {
+                Some(claim) => {
+                    let (limit, granted) = claim.judged(&services).await;
+                    place = granted;
+                    limit
+                }
+                None => MAX_BODY,
+            };
+            turn.body_may_grow(announced.min(limit).saturating_sub(MAX_BODY));
+            read_body(payload, limit).await
+        };
+        let arriving = tokio::time::timeout(caller.door.limits.body, arriving);
         // A refusal does not wait for what it does not look at.
         tokio::select! {
             biased;
@@ -59,6 +76,7 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
         Some(answer) => answer,
         None => answering.await,
     };
+    drop(place);
     let answer = match answered {
         Ok(response) => render(response, head_only),
         Err(error) => {
@@ -119,12 +137,12 @@ fn client(request: &Request, caller: &Caller) -> Result<IpAddr, forwarded::Unrea
     Ok(named.unwrap_or(caller.client))
 }
 
-async fn read_body(mut payload: Payload) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+async fn read_body(mut payload: Payload, limit: usize) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     let mut body = Zeroizing::new(Vec::new());
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Unreadable::Broken)?;
         let wanted = body.len() + chunk.len();
-        if wanted > MAX_BODY {
+        if wanted > limit {
             return Err(Unreadable::BodyTooLarge);
         }
         if wanted > body.capacity() {

@@ -4,11 +4,11 @@ use strongroom_domain::{
     action::Action,
     ports::{AuditLog, SecretStore, StoreError},
     record::Settled,
-    secret::{LifeState, SecretItem, VersionMeta},
+    secret::{LifeState, SealedVersion, SecretItem, VersionMeta},
     test_support,
 };
 
-use crate::support::{Place, Started, life, name, on_both, permit, purge, set, update, version};
+use crate::support::{Place, Started, life, name, on_both, permit, purge, restore, set, update, version};
 
 on_both!(
     a_version_comes_back_as_it_was_written,
@@ -16,6 +16,7 @@ on_both!(
     an_update_changes_the_attributes_of_one_version_alone,
     a_read_at_another_revision_is_stale,
     a_name_is_deleted_recovered_and_purged,
+    a_name_is_taken_out_whole_and_put_back,
     names_are_listed_in_order_by_pages,
     versions_are_listed_by_pages,
 );
@@ -121,6 +122,39 @@ async fn a_name_is_deleted_recovered_and_purged(place: Place) {
     // The same version ids can be written again: nothing was left behind.
     assert_eq!(s.put(set(s.secret("a"), None, &first, b"3")).await, Settled::Recorded);
     assert_eq!(s.read("a", &first, 1).await.unwrap().sealed.ciphertext, b"3");
+}
+
+async fn a_name_is_taken_out_whole_and_put_back(place: Place) {
+    let s = place.start().await;
+    let mut written = Vec::new();
+    for judged in 0..90 {
+        let v = version();
+        s.put(set(s.secret("Db"), (judged > 0).then_some(judged), &v, &judged.to_be_bytes())).await;
+        written.push(v);
+    }
+    let take = async |revision: i64, limit: usize| -> Result<Vec<SealedVersion>, StoreError> {
+        let permit = permit(Action::SecretBackup, s.secret("db"), Some(revision));
+        test_support::open(s.store.all_versions(permit, limit).await)
+    };
+    assert!(matches!(take(89, 500).await, Err(StoreError::Stale)));
+    assert_eq!(take(90, 10).await.unwrap().len(), 10);
+    let all = take(90, 500).await.unwrap();
+    assert_eq!(all.iter().map(|v| v.meta.version.clone()).collect::<Vec<_>>(), written, "in the order they were made");
+
+    assert_eq!(s.put(restore(s.secret("db"), all.clone())).await, Settled::Conflict, "the name is taken");
+    s.put(life(s.secret("db"), 90, written.last().unwrap(), DELETED)).await;
+    assert_eq!(s.put(restore(s.secret("db"), all.clone())).await, Settled::Conflict, "deleted is taken too");
+    s.put(purge(s.secret("db"), 91)).await;
+    let twice = vec![all[0].clone(), all[0].clone()];
+    assert_eq!(s.put(restore(s.secret("db"), twice)).await, Settled::Conflict);
+    assert_eq!(s.revision("db").await, None, "wholly or not at all");
+    assert_eq!(s.put(restore(s.secret("Db"), all.clone())).await, Settled::Recorded);
+    let back = take(900, 500).await.unwrap();
+    assert_eq!(back.len(), 90);
+    for (a, b) in back.iter().zip(&all) {
+        assert_eq!((&a.meta, &a.sealed), (&b.meta, &b.sealed));
+    }
+    assert_eq!(s.read("db", &written[3], 900).await.unwrap().sealed.ciphertext, 3i64.to_be_bytes());
 }
 
 async fn names(s: &Started, deleted: bool, after: Option<&str>, limit: usize) -> (Vec<String>, Option<String>) {

@@ -307,6 +307,18 @@ pub(crate) fn update(object: ObjectRef, judged: i64, current: &ObjectVersion, st
     entry(permit(Action::SecretUpdate, object, Some(judged)), Change::UpdateSecret { secret, version: Box::new(meta) })
 }
 
+/// A name made again with these versions, the last one current.
+pub(crate) fn restore(object: ObjectRef, versions: Vec<SealedVersion>) -> Entry {
+    let secret = SecretMeta {
+        name: object.name.clone().unwrap(),
+        life: LifeState::Active,
+        current: versions.last().unwrap().meta.version.clone(),
+        revision: 900,
+        tag: vec![3; 32],
+    };
+    entry(permit(Action::SecretRestore, object, None), Change::RestoreSecret { secret, versions })
+}
+
 /// A soft delete or a recovery of a secret.
 pub(crate) fn life(object: ObjectRef, judged: i64, current: &ObjectVersion, life: LifeState) -> Entry {
     let secret = SecretMeta {

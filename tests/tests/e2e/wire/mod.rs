@@ -1,5 +1,6 @@
 //! The Azure Key Vault wire, byte for byte where clients are naive.
 
+mod backup;
 mod bad_input;
 mod challenge;
 mod lifecycle;

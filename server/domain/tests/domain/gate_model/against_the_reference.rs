@@ -72,12 +72,21 @@ fn role_may(role: Role, action: Action) -> bool {
     match role {
         Role::Administrator | Role::SecretsOfficer | Role::Owner => true,
         // A certificate's value is in its secret.
-        Role::SecretsUser | Role::CertificateUser => {
-            !matches!(action, SecretSet | SecretUpdate | SecretDelete | SecretRecover | SecretPurge)
-        }
-        Role::Reader => {
-            !matches!(action, SecretSet | SecretUpdate | SecretGet | SecretDelete | SecretRecover | SecretPurge)
-        }
+        Role::SecretsUser | Role::CertificateUser => !matches!(
+            action,
+            SecretSet | SecretUpdate | SecretBackup | SecretRestore | SecretDelete | SecretRecover | SecretPurge
+        ),
+        Role::Reader => !matches!(
+            action,
+            SecretSet
+                | SecretUpdate
+                | SecretBackup
+                | SecretRestore
+                | SecretGet
+                | SecretDelete
+                | SecretRecover
+                | SecretPurge
+        ),
         _ => false,
     }
 }

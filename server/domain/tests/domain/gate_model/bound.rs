@@ -53,6 +53,14 @@ fn update(secret: &str, revision: i64) -> Change {
     Change::UpdateSecret { secret, version: Box::new(version.meta) }
 }
 
+fn restore(secret: &str, state: LifeState, versions: &[u8]) -> Change {
+    let sealed = |number| match set(secret, state, 1, number) {
+        Change::SetSecret { version, .. } => *version,
+        _ => unreachable!(),
+    };
+    Change::RestoreSecret { secret: row(secret, state, 77), versions: versions.iter().copied().map(sealed).collect() }
+}
+
 fn life(secret: &str, life: LifeState, revision: i64) -> Change {
     Change::SetSecretLife { secret: row(secret, life, revision) }
 }
@@ -115,6 +123,7 @@ fn a_change_on_the_permitted_object_fits() {
         (SecretSet, db(), None, set("db", active, 77, 1)),
         (SecretSet, db(), Some(4), set("DB", active, 5, 1)),
         (SecretUpdate, db(), Some(4), update("Db", 5)),
+        (SecretRestore, db(), None, restore("DB", active, &[2, 1])),
         (SecretDelete, db(), Some(4), life("db", DELETED, 5)),
         (SecretRecover, db(), Some(4), life("db", active, 5)),
         (SecretPurge, db(), Some(4), Change::PurgeSecret { vault_revision: 1, assignments: Vec::new() }),
@@ -166,6 +175,11 @@ fn any_other_change_does_not_fit() {
             None,
             set("db", active, 1, 1),
         ),
+        ("a restore over what is there", SecretRestore, db(), Some(76), restore("db", active, &[1])),
+        ("a restore of another name", SecretRestore, db(), None, restore("other", active, &[1])),
+        ("a restore without its current version", SecretRestore, db(), None, restore("db", active, &[2])),
+        ("a restore as deleted", SecretRestore, db(), None, restore("db", DELETED, &[1])),
+        ("a restore by a set's permit", SecretSet, db(), None, restore("db", active, &[1])),
         ("an update of what was not there", SecretUpdate, db(), None, update("db", 5)),
         ("an update of another name", SecretUpdate, db(), Some(4), update("other", 5)),
         ("an update after another revision", SecretUpdate, db(), Some(4), update("db", 6)),

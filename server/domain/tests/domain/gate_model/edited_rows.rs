@@ -363,6 +363,10 @@ impl SecretStore for TwoFaced {
         permit.hold(Ok(Arc::new(SealedVersion { meta, sealed: row.sealed.clone() })))
     }
 
+    async fn all_versions(&self, permit: Permit, limit: usize) -> Held<Result<Vec<SealedVersion>, StoreError>> {
+        self.0.all_versions(permit, limit).await
+    }
+
     async fn list(
         &self,
         permit: Permit,
