@@ -189,8 +189,11 @@ async fn set_up(
         })
     };
     let assign = async |grantee: Grantee, role: Role, scope: ScopeRequest| -> anyhow::Result<()> {
-        admin.add_assignment(&system_request(clock, "dev-setup")?, (grantee, role), &scope).await?;
-        Ok(())
+        match admin.add_assignment(&system_request(clock, "dev-setup")?, (grantee, role), &scope).await {
+            // From before `dev.env` was lost.
+            Ok(_) | Err(AdminError::AssignmentExists) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     };
     let own = |pair: &Pair| Grantee::Principal {
         id: PrincipalId { issuer: node.own_issuer.clone(), subject: pair.client_id.clone() },

@@ -109,6 +109,11 @@ impl TestVault {
         let mut server = Server::spawn(command.current_dir(folder), &folder.path().join("server.log"));
         // The CA comes into being while the server starts, and `ca.pem` is complete before it listens.
         server.ready(&trusting_anybody(), &format!("https://vault.localhost:{port}/healthz")).await?;
+        // On the small disk it is a copy, which follows.
+        let until = Instant::now() + Duration::from_secs(20);
+        while !data.join("dev.env").exists() && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         let env = exports(&data.join("dev.env"));
         let http = client(&std::fs::read(&env["VAULT_CA"]).expect("the CA file"));
         Ok((server, http, env))
@@ -297,7 +302,8 @@ fn on_small_disk(command: &Command, folder: &Path, size: usize) -> Command {
         set -e
         mkdir outside && mount --bind data outside && mount -t tmpfs -o size="$0"m,mode=700 small data
         (while [ -d outside ]; do
-            cp -u data/dev.env data/*.pem outside/ 2>/dev/null || true
+            cp -u data/*.pem outside/ 2>/dev/null || true
+            cp -u data/dev.env whole.env 2>/dev/null && mv whole.env outside/dev.env || true
             if [ -e fill ]; then
                 dd if=/dev/zero of=data/ballast bs=64k 2>/dev/null || true
                 dd if=/dev/zero of=data/crumbs bs=512 2>/dev/null || true
