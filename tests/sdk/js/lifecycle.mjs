@@ -64,6 +64,11 @@ await refused(() => client.getSecret('not-there'), 404, 'SecretNotFound');
 // After 2038 this SDK sends a negative number: refused, and nobody falls over it.
 await refused(() => client.setSecret(`${name}-2040`, 'x', { expiresOn: new Date('2040-01-01') }), 400, 'BadParameter');
 
+const changed = await client.updateSecretProperties(name, first.properties.version, { contentType: 'old', tags: { kept: 'yes' } });
+assert.deepEqual([changed.contentType, { ...changed.tags }], ['old', { kept: 'yes' }]);
+const backup = await client.backupSecret(name);
+await refused(() => client.restoreSecretBackup(backup), 409, 'Conflict');
+
 const deletion = await client.beginDeleteSecret(name);
 const deleted = await deletion.pollUntilDone();
 assert.ok(deleted.scheduledPurgeDate > deleted.deletedOn);
@@ -76,6 +81,10 @@ assert.equal((await client.getSecret(name)).value, value);
 await (await client.beginDeleteSecret(name)).pollUntilDone();
 await client.purgeDeletedSecret(name);
 await refused(() => client.getDeletedSecret(name), 404, 'SecretNotFound');
+const restored = await client.restoreSecretBackup(backup);
+assert.equal(restored.version, second.properties.version, 'the version ids are the old ones');
+assert.equal((await client.getSecret(name)).value, value);
+assert.deepEqual({ ...(await client.getSecret(name, { version: first.properties.version })).properties.tags }, { kept: 'yes' });
 
 if (kind === 'secret') {
   const nobody = clientSecret(process.env.NOBODY_CLIENT_ID, process.env.NOBODY_CLIENT_SECRET);

@@ -102,6 +102,14 @@ def main():
     missing = refused(ResourceNotFoundError, lambda: client.get_secret("not-there"))
     assert missing.error.code == "SecretNotFound", missing
 
+    changed = client.update_secret_properties(name, first.properties.version, content_type="old", tags={"kept": "yes"})
+    assert (changed.content_type, changed.tags, changed.version) == ("old", {"kept": "yes"}, first.properties.version)
+    assert client.get_secret(name, first.properties.version).value == "first"
+    backup = client.backup_secret(name)
+    assert isinstance(backup, bytes) and b"first" not in backup
+    refused(ResourceExistsError, lambda: client.restore_secret_backup(backup))
+    refused(HttpResponseError, lambda: client.restore_secret_backup(b"no backup"))
+
     deleted = client.begin_delete_secret(name).result()
     assert deleted.recovery_id and deleted.scheduled_purge_date > deleted.deleted_date
     refused(ResourceNotFoundError, lambda: client.get_secret(name))
@@ -116,6 +124,13 @@ def main():
     refused(ResourceNotFoundError, lambda: client.get_deleted_secret(name))
     client.set_secret(name, "a new life")
     assert len(list(client.list_properties_of_secret_versions(name))) == 1
+    client.begin_delete_secret(name).wait()
+    client.purge_deleted_secret(name)
+    restored = client.restore_secret_backup(backup)
+    assert restored.version == second.properties.version, "the version ids are the old ones"
+    assert {item.version for item in client.list_properties_of_secret_versions(name)} == versions
+    assert client.get_secret(name).value == value
+    assert client.get_secret(name, first.properties.version).properties.tags == {"kept": "yes"}
 
     if kind == "secret":
         denied(url)
