@@ -2,9 +2,11 @@
 
 use std::{
     fs::File,
+    io::Read,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -42,18 +44,35 @@ pub(crate) fn free_ports() -> u16 {
 }
 
 /// Runs a command of the program to its end, which is to come soon.
+///
+/// What it prints is read while it runs: a pipe holds 64 KiB, and a longer output would stop the program.
 pub(crate) fn run_to_end(command: &mut Command) -> Output {
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let stdout = read_aside(child.stdout.take().expect("a pipe"));
+    let stderr = read_aside(child.stderr.take().expect("a pipe"));
     let until = Instant::now() + READY_WITHIN;
-    while child.try_wait().expect("its state").is_none() {
-        if Instant::now() > until {
-            child.kill().expect("to end it");
-            panic!("{command:?} goes on although it was to end: {:?}", child.wait_with_output());
+    let (status, in_time) = loop {
+        match child.try_wait().expect("its state") {
+            Some(status) => break (status, true),
+            None if Instant::now() > until => {
+                child.kill().expect("to end it");
+                break (child.wait().expect("its end"), false);
+            }
+            None => std::thread::sleep(LOOK_EVERY),
         }
-        std::thread::sleep(LOOK_EVERY);
-    }
-    child.wait_with_output().expect("its output")
+    };
+    let [stdout, stderr] = [stdout, stderr].map(|reader| reader.join().expect("what it printed"));
+    assert!(in_time, "{:?} goes on although it was to end: {}", command.get_args(), String::from_utf8_lossy(&stderr));
+    Output { status, stdout, stderr }
+}
+
+fn read_aside(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut all = Vec::new();
+        pipe.read_to_end(&mut all).expect("to read what it prints");
+        all
+    })
 }
 
 /// A running server.
