@@ -25,7 +25,7 @@ impl Client {
         let http = http_client(connection.ca.as_deref(), url)?;
         let (authorization, resource) = challenge(&http, url).await?;
         let client_id = connection.client_id.clone().context(
-            "no client id: set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (in development: . strongroom-data/dev.env)",
+            "no client id: set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (in development: source the dev.env of the data directory)",
         )?;
         let secret =
             std::env::var("AZURE_CLIENT_SECRET").map(SecretText::new).context("AZURE_CLIENT_SECRET is not set")?;

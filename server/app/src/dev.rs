@@ -60,7 +60,8 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     let port = listener.local_addr()?.port();
     let provider_address =
         SocketAddr::from((Ipv4Addr::LOCALHOST, port.checked_add(1).context("the port is too high")?));
-    let provider_listener = bind(provider_address)?;
+    let provider_listener =
+        bind(provider_address).context("the development identity provider listens one port above the server")?;
     // After the ports: a start that fails there leaves nothing behind.
     installation::prepare_directory(&args.data)?;
     let data = std::fs::canonicalize(&args.data)
@@ -272,7 +273,7 @@ fn banner(env: &DevEnv, data: &Path) -> String {
         r#"
 Strongroom, development mode. Nothing here is for production.
 
-Dashboard  {base}  (sign in as Ada; trust the CA file in the browser, or accept its warning)
+Dashboard  {base}  (press "Development sign-in" and choose Ada; trust the CA file in the browser, or accept its warning)
 Vault      {vault}
 CA file    {ca}
 

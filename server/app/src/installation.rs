@@ -60,7 +60,7 @@ pub(crate) struct Opened {
 
 /// Makes the data directory if need be, readable by its owner alone.
 pub(crate) fn prepare_directory(data: &Path) -> anyhow::Result<()> {
-    let cannot = || format!("the data directory {} cannot be written", data.display());
+    let cannot = || format!("the data directory {} cannot be written; --data names another", data.display());
     if !data.exists() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(cannot)?;
     }

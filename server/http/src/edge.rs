@@ -351,6 +351,8 @@ async fn finish(
     record.vault = vault.map(|vault| vault.as_str().to_owned());
     reason.clone_into(&mut record.reason);
     record.outcome = match response.status {
+        // Led to sign-in: nothing was shown.
+        _ if reason == dashboard::SESSION_MISSING => Outcome::Unauthenticated,
         401 => Outcome::Unauthenticated,
         403 => Outcome::Denied,
         400.. => Outcome::Failed,

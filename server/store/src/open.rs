@@ -48,7 +48,7 @@ pub enum OpenError {
     #[error("there is no database at {}", .0.display())]
     Missing(PathBuf),
     /// Another process has it.
-    #[error("the database {} is in use by another process, most likely a `strongroom dev` or `serve` that still runs", .0.display())]
+    #[error("the database {} is in use by another process, most likely a `strongroom dev` or `serve` that still runs: stop it, or name another directory with --data", .0.display())]
     AlreadyInUse(PathBuf),
     /// A newer program has been here; this one might destroy what it does not know.
     #[error(

@@ -1,6 +1,7 @@
 //! `strongroom assignment`: what can be said.
 
 use clap::{Args, Subcommand};
+use uuid::Uuid;
 
 use super::{Connection, Output};
 
@@ -16,7 +17,7 @@ pub(crate) struct Whom {
     pub(crate) group: Option<String>,
     /// A workload of this server, by client id.
     #[arg(long)]
-    pub(crate) workload: Option<String>,
+    pub(crate) workload: Option<Uuid>,
 }
 
 /// `strongroom assignment`

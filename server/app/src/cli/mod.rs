@@ -126,7 +126,8 @@ pub(crate) enum Output {
 /// Where a vault is.
 #[derive(Args)]
 pub(crate) struct VaultAt {
-    /// Address of the vault, for example https://demo.vault.localhost:8443.
+    /// Address of the vault, for example https://demo.vault.localhost:8443. In development the file
+    /// dev.env of the data directory sets `VAULT_URL` and the rest: source it.
     #[arg(long, env = "VAULT_URL", hide_env_values = true)]
     pub(crate) vault_url: String,
     #[command(flatten)]

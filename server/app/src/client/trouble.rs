@@ -17,7 +17,7 @@ pub(super) fn no_answer(error: reqwest::Error, url: &Url) -> anyhow::Error {
     match certificate(&error) {
         Some(rustls::Error::InvalidCertificate(UnknownIssuer)) => anyhow::anyhow!(
             "the certificate of {at} is not trusted: name the file of its certificate authority with --ca or VAULT_CA \
-             (in development: . strongroom-data/dev.env)"
+             (in development: source the dev.env of the data directory)"
         ),
         Some(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
             anyhow::anyhow!("the certificate of {at} is for another name: is the address right?")

@@ -54,7 +54,7 @@ impl Whom {
             fields.insert("group".to_owned(), group.into());
         }
         if let Some(workload) = &self.workload {
-            fields.insert("client_id".to_owned(), workload.clone().into());
+            fields.insert("client_id".to_owned(), workload.to_string().into());
         }
         Ok(fields)
     }

@@ -214,8 +214,9 @@ async fn export(connection: &Connection) -> anyhow::Result<()> {
 }
 
 fn read_key(file: &Path) -> anyhow::Result<[u8; 32]> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("the public audit key {} cannot be read", file.display()))?;
+    let text = std::fs::read_to_string(file).with_context(|| {
+        format!("the public audit key {} cannot be read; --data or --public-key names another", file.display())
+    })?;
     data_encoding::HEXLOWER_PERMISSIVE
         .decode(text.trim().as_bytes())
         .ok()

@@ -34,6 +34,9 @@ use crate::{
 use frame::Viewer;
 use problems::Failure;
 
+/// Reason of a record: a page was asked for without a session, and the answer led to sign-in.
+pub(crate) const SESSION_MISSING: &str = "session-missing";
+
 /// Whether a path of the base host belongs to the dashboard, so that problems are shown as pages.
 pub(crate) fn is_page(path: &str) -> bool {
     const FIRST: [&str; 7] = ["vaults", "audit", "sign-in", "sign-out", "signed-out", "auth", "assets"];
@@ -58,7 +61,7 @@ pub(crate) async fn session(
 
 /// Where somebody without a session is led: to sign-in, which never leads anywhere by itself.
 pub(crate) fn to_sign_in(method: Method, path: &str, query: &str) -> Response {
-    redirect(links::sign_in(&links::ReturnTo::of(method, path, query)))
+    Response { reason: SESSION_MISSING, ..redirect(links::sign_in(&links::ReturnTo::of(method, path, query))) }
 }
 
 /// A problem as a page, for whoever it is.
