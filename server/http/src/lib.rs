@@ -6,6 +6,7 @@ mod dashboard;
 pub mod edge;
 mod large_body;
 pub mod message;
+pub mod openapi;
 pub mod paths;
 pub mod problem;
 pub mod routes;

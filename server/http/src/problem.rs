@@ -12,6 +12,7 @@ use strongroom_domain::{
     secrets::SecretError,
     sign_in::TokenRejected,
 };
+use utoipa::ToSchema;
 
 use crate::{
     message::Response,
@@ -35,12 +36,14 @@ pub struct Problem {
     pub retry_after: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct Envelope<'a> {
     error: Body<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErrorBody)]
 struct Body<'a> {
     code: &'a str,
     message: &'a str,
@@ -48,7 +51,8 @@ struct Body<'a> {
     innererror: Option<Inner<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = InnerError)]
 struct Inner<'a> {
     code: &'a str,
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod certificates;
 mod database;
+mod openapi;
 mod outside;
 mod programs;
 mod requests;

@@ -7,6 +7,7 @@ use strongroom_domain::{
     access_policy::{AccessPolicy, SecretPermission},
     principal::Grantee,
 };
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
@@ -18,13 +19,14 @@ use crate::{
     api::wire,
     edge::Call,
     message::{Request, Response},
+    openapi::shapes,
     problem::Problem,
     services::Services,
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct PutAccessPolicy {
+pub(crate) struct PutAccessPolicy {
     #[serde(default)]
     issuer: Option<String>,
     #[serde(default)]
@@ -37,19 +39,24 @@ struct PutAccessPolicy {
 }
 
 /// Permissions by kind of object, in Azure's words; `all` stands for every one.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = GivenPermissions)]
 struct Given {
     secrets: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Permissions)]
 struct Shown<'a> {
+    #[schema(value_type = Vec<shapes::SecretPermission>)]
     secrets: &'a BTreeSet<SecretPermission>,
 }
 
-#[derive(Serialize)]
-struct View<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccessPolicy)]
+pub(crate) struct View<'a> {
+    #[schema(value_type = shapes::Grantee)]
     grantee: &'a Grantee,
     permissions: Shown<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -6,6 +6,7 @@ use strongroom_domain::{
     principal::Grantee,
     role::{Role, RoleRef},
 };
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
@@ -17,13 +18,14 @@ use crate::{
     api::wire,
     edge::Call,
     message::{Request, Response},
+    openapi::shapes,
     problem::Problem,
     services::Services,
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct AddAssignment {
+pub(crate) struct AddAssignment {
     #[serde(default)]
     issuer: Option<String>,
     #[serde(default)]
@@ -32,16 +34,20 @@ struct AddAssignment {
     group: Option<String>,
     #[serde(default)]
     client_id: Option<Uuid>,
+    /// Name or id of a role definition.
     role: String,
+    /// `/`, `/vaults/{vault}` or `/vaults/{vault}/secrets/{name}`.
     scope: String,
     /// Unix milliseconds.
     #[serde(default)]
     ends_at: Option<i64>,
 }
 
-#[derive(Serialize)]
-struct AssignmentView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Assignment)]
+pub(crate) struct AssignmentView<'a> {
     id: Uuid,
+    #[schema(value_type = shapes::Grantee)]
     grantee: &'a Grantee,
     role: &'a str,
     role_id: Uuid,

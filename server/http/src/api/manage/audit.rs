@@ -7,19 +7,23 @@ use strongroom_domain::{
     secret::Page,
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
     edge::Call,
     message::{Request, Response},
+    openapi::shapes,
     problem::Problem,
     services::Services,
 };
 
 /// Records on a page of the audit API: default and most.
 const AUDIT_PAGE: (usize, usize) = (100, 1000);
-#[derive(Serialize)]
-struct AuditList<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecordPage)]
+pub(crate) struct AuditList<'a> {
+    #[schema(value_type = Vec<shapes::Record>)]
     value: &'a [Record],
     next: Option<&'a str>,
 }
@@ -37,15 +41,18 @@ pub(crate) async fn checkpoint(services: &Services, call: &Call) -> Result<Respo
     Ok(Response::json(200, &Newest { installation: services.addresses.tenant(), checkpoint }))
 }
 
-#[derive(Serialize)]
-struct Newest<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = NewestCheckpoint)]
+pub(crate) struct Newest<'a> {
     installation: &'a str,
     /// None in the first seconds of an installation's life.
+    #[schema(value_type = Option<shapes::TreeCheckpoint>)]
     checkpoint: Option<TreeCheckpoint>,
 }
 
-#[derive(Serialize)]
-struct ChainPage<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ChainPage<'a> {
+    #[schema(value_type = Vec<shapes::ChainedRecord>)]
     value: &'a [ChainedRecord],
     /// Position to go on after; none when the chain has ended.
     next: Option<u64>,

@@ -11,14 +11,15 @@ pub(crate) mod workloads;
 
 use serde::Serialize;
 use strongroom_domain::names::VaultName;
+use utoipa::ToSchema;
 
 use uuid::Uuid;
 
 use crate::{edge::Call, message::Request, problem::Problem};
 
 /// A list of the management API.
-#[derive(Serialize)]
-struct List<T> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct List<T: ToSchema> {
     value: Vec<T>,
 }
 
@@ -28,8 +29,8 @@ fn vault_name(text: &str) -> Result<VaultName, Problem> {
 }
 
 /// A page of a list, and where the next one begins: to be given back as `after`.
-#[derive(Serialize)]
-struct Listing<T> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Listing<T: ToSchema> {
     value: Vec<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::admin::{NewRole, RoleShown};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{List, grantee::scope, id_parameter};
@@ -13,9 +14,10 @@ use crate::{
     services::Services,
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Body {
+#[schema(as = PutRoleDefinition)]
+pub(crate) struct Body {
     name: String,
     #[serde(default)]
     description: String,
@@ -44,8 +46,9 @@ impl Body {
     }
 }
 
-#[derive(Serialize)]
-struct View<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = RoleDefinition)]
+pub(crate) struct View<'a> {
     id: Uuid,
     name: &'a str,
     description: &'a str,

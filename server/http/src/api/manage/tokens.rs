@@ -2,26 +2,31 @@
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::sign_in::{CheckState, TokenExplanation};
+use utoipa::ToSchema;
 
 use crate::{
     api::wire,
     edge::Call,
     message::{Request, Response},
+    openapi::shapes,
     problem::Problem,
     services::Services,
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ExplainToken {
+pub(crate) struct ExplainToken {
+    #[schema(value_type = String)]
     token: wire::Value,
 }
 
-#[derive(Serialize)]
-struct View<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = TokenExplanation)]
+pub(crate) struct View<'a> {
     /// Whether a request with this token would get as far as the question of permission.
     accepted: bool,
     #[serde(flatten)]
+    #[schema(value_type = shapes::TokenChecks)]
     explanation: &'a TokenExplanation,
 }
 

@@ -11,24 +11,31 @@ use strongroom_domain::{
     secret::LifeState,
     vault::{DEFAULT_RETENTION_DAYS, Vault, VaultSettings, VaultUpdate},
 };
+use utoipa::ToSchema;
 
 use super::{List, vault_name};
 use crate::{
     api::wire,
     edge::Call,
     message::{Request, Response},
+    openapi::shapes,
     problem::Problem,
     services::Services,
 };
 
-#[derive(Serialize)]
-struct VaultView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Vault)]
+pub(crate) struct VaultView<'a> {
     name: &'a str,
+    /// Address of its data plane.
     url: String,
     id: String,
+    #[schema(value_type = shapes::VaultSettings)]
     settings: SettingsView<'a>,
     recovery_level: &'static str,
+    /// Unix milliseconds, like every time below.
     created_at: i64,
+    /// Grows by one with every change; the entity tag.
     revision: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_at: Option<i64>,
@@ -82,15 +89,19 @@ pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, P
     Ok(Response::json(200, &List { value }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct CreateVault {
+pub(crate) struct CreateVault {
     name: String,
     #[serde(default)]
+    #[schema(value_type = shapes::NetworkRulesGiven)]
     network: NetworkRules,
     #[serde(default)]
+    #[schema(value_type = Vec<shapes::PolicyAttachment>)]
     policies: Vec<PolicyAttachment>,
+    /// Days a deleted object stays recoverable.
     #[serde(default = "default_retention")]
+    #[schema(minimum = 7, maximum = 90)]
     retention_days: u16,
     #[serde(default)]
     purge_protection: bool,
@@ -99,6 +110,7 @@ struct CreateVault {
     #[serde(default)]
     region: Option<String>,
     #[serde(default)]
+    #[schema(value_type = shapes::AccessMode)]
     access_mode: AccessMode,
 }
 

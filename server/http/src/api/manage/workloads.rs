@@ -7,6 +7,7 @@ use strongroom_domain::{
     admin::{ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit},
     identity::{Federation, Workload},
 };
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -18,7 +19,8 @@ use crate::{
     services::Services,
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WorkloadSecret)]
 struct SecretView<'a> {
     id: Uuid,
     name: Option<&'a str>,
@@ -26,7 +28,8 @@ struct SecretView<'a> {
     expires: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WorkloadCertificate)]
 struct CertificateView<'a> {
     id: Uuid,
     name: &'a str,
@@ -38,7 +41,8 @@ struct CertificateView<'a> {
     created: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Federation)]
 struct FederationView<'a> {
     id: Uuid,
     issuer: &'a str,
@@ -49,8 +53,9 @@ struct FederationView<'a> {
     audience: &'a str,
 }
 
-#[derive(Serialize)]
-struct WorkloadView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Workload)]
+pub(crate) struct WorkloadView<'a> {
     client_id: Uuid,
     name: &'a str,
     enabled: bool,
@@ -115,8 +120,9 @@ fn changed(status: u16, changed: &ChangedWorkload) -> Response {
     Response::json(status, &view).with("cache-control", "no-store".to_owned())
 }
 
-#[derive(Serialize)]
-struct Page<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = WorkloadPage)]
+pub(crate) struct Page<'a> {
     value: Vec<WorkloadView<'a>>,
     /// What to give as `after` for the next page.
     next: Option<&'a str>,
@@ -141,9 +147,9 @@ pub(crate) async fn list(services: &Services, call: &Call, request: &Request) ->
     Ok(Response::json(200, &Page { value, next: page.next.as_deref() }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct AddFederation {
+pub(crate) struct AddFederation {
     issuer: String,
     /// Exact subject; or a pattern, not both.
     #[serde(default)]
@@ -164,9 +170,9 @@ impl AddFederation {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct CreateWorkload {
+pub(crate) struct CreateWorkload {
     name: String,
     #[serde(default)]
     federations: Vec<AddFederation>,
@@ -194,9 +200,9 @@ pub(crate) async fn show(services: &Services, call: &Call) -> Result<Response, P
     Ok(Response::json(200, &WorkloadView::of(&workload)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct UpdateWorkload {
+pub(crate) struct UpdateWorkload {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
@@ -215,9 +221,9 @@ pub(crate) async fn delete(services: &Services, call: &Call) -> Result<Response,
     Ok(Response::empty(204))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct AddSecret {
+pub(crate) struct AddSecret {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
@@ -235,9 +241,9 @@ pub(crate) async fn add_secret(services: &Services, call: &Call, request: &Reque
     edit(services, call, 201, &change).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct AddCertificate {
+pub(crate) struct AddCertificate {
     /// PEM.
     certificate: String,
     #[serde(default)]

@@ -1,0 +1,168 @@
+//! What each operation of the management API takes, answers and is for.
+
+use super::{Body, Operation};
+use crate::{
+    api::manage::{List, Listing, access_policies, assignments, audit, roles, tokens, vaults, workloads},
+    openapi::shapes,
+    routes::Endpoint,
+};
+
+const WHOM: &[(&str, &str)] = &[
+    ("client_id", "A workload kept here; or else an issuer with a subject or a group."),
+    ("issuer", "Issuer of the subject or group."),
+    ("subject", "Subject of a principal at the issuer."),
+    ("group", "Name of a group at the issuer."),
+];
+const SCOPE: &[(&str, &str)] =
+    &[("scope", "`/` (when absent), `/vaults/{vault}` or `/vaults/{vault}/secrets/{name}`.")];
+const ASSIGNMENTS: &[(&str, &str)] = &[
+    ("scope", "At this scope and below; `/` when absent."),
+    ("client_id", "Of one workload."),
+    ("issuer", "Of a principal or group of this issuer, with `subject` or `group`."),
+    ("subject", "Subject at the issuer."),
+    ("group", "Group at the issuer."),
+    ("after", "The `next` of the page before."),
+    ("limit", "1 to 1000; 100 when absent."),
+];
+const WORKLOADS: &[(&str, &str)] =
+    &[("after", "The `next` of the page before."), ("limit", "1 to 100; 100 when absent.")];
+const RECORDS: &[(&str, &str)] = &[
+    ("outcome", "allowed, denied, failed or unauthenticated."),
+    ("vault", "Name of a vault, as asked for."),
+    ("object", "Name of an object."),
+    ("principal", "Subject of a principal."),
+    ("operation", "Name of an operation."),
+    ("id", "One record."),
+    ("from", "Not earlier: RFC 3339 or Unix milliseconds."),
+    ("until", "Earlier than: RFC 3339 or Unix milliseconds."),
+    ("before", "The `next` of the page before."),
+    ("limit", "1 to 1000; 100 when absent."),
+];
+const CHAIN: &[(&str, &str)] = &[("after", "A position; 0 when absent."), ("limit", "1 to 1000; 1000 when absent.")];
+
+/// The operation behind an endpoint; none for what is not of the management API.
+#[expect(clippy::too_many_lines, reason = "a table, one line or two an operation")]
+pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
+    let operation = |tag, summary| Operation { tag, summary, query: &[], body: None, answer: None };
+    let vaults = |summary| operation("vaults", summary);
+    let policies = |summary| operation("access policies", summary);
+    let roles = |summary| operation("role definitions", summary);
+    let assignments = |summary| operation("assignments", summary);
+    let workloads = |summary| operation("workloads", summary);
+    let audit = |summary| operation("audit", summary);
+    let vault = Some(Body::of::<vaults::VaultView<'_>>());
+    let vault_list = Some(Body::named::<List<vaults::VaultView<'_>>>(|| "VaultList".to_owned()));
+    let policy = Some(Body::of::<access_policies::View<'_>>());
+    let role = Some(Body::of::<roles::View<'_>>());
+    let assignment = Some(Body::of::<assignments::AssignmentView<'_>>());
+    let workload = Some(Body::of::<workloads::WorkloadView<'_>>());
+    let put_role = Some(Body::of::<roles::Body>());
+    Some(match endpoint {
+        Endpoint::VaultList => Operation { answer: vault_list, ..vaults("List the vaults that the caller may see") },
+        Endpoint::VaultCreate => {
+            Operation { body: Some(Body::of::<vaults::CreateVault>()), answer: vault, ..vaults("Make a vault") }
+        }
+        Endpoint::VaultGet => Operation { answer: vault, ..vaults("Show a vault") },
+        Endpoint::VaultUpdate => Operation {
+            body: Some(Body::of::<shapes::VaultUpdate>()),
+            answer: vault,
+            ..vaults("Change settings; what is absent stays. `If-Match` takes the revision")
+        },
+        Endpoint::VaultDelete => {
+            Operation { answer: vault, ..vaults("Soft delete a vault: recoverable until its purge date") }
+        }
+        Endpoint::DeletedVaultList => Operation { answer: vault_list, ..vaults("List soft-deleted vaults") },
+        Endpoint::DeletedVaultGet => Operation { answer: vault, ..vaults("Show a soft-deleted vault") },
+        Endpoint::DeletedVaultRecover => Operation { answer: vault, ..vaults("Recover a soft-deleted vault") },
+        Endpoint::DeletedVaultPurge => vaults("Purge a soft-deleted vault, with everything in it, for good"),
+        Endpoint::AccessPolicyList => Operation {
+            answer: Some(Body::named::<List<access_policies::View<'_>>>(|| "AccessPolicyList".to_owned())),
+            ..policies("List a vault's access policies")
+        },
+        Endpoint::AccessPolicyPut => Operation {
+            body: Some(Body::of::<access_policies::PutAccessPolicy>()),
+            answer: policy,
+            ..policies("Put a grantee's access policy in place of the one before")
+        },
+        Endpoint::AccessPolicyRemove => Operation { query: WHOM, ..policies("Remove a grantee's access policy") },
+        Endpoint::RoleList => Operation {
+            query: SCOPE,
+            answer: Some(Body::named::<List<roles::View<'_>>>(|| "RoleDefinitionList".to_owned())),
+            ..roles("List built-in and custom roles")
+        },
+        Endpoint::RoleCreate => Operation { body: put_role, answer: role, ..roles("Make a custom role") },
+        Endpoint::RoleShow => Operation { answer: role, ..roles("Show a role definition") },
+        Endpoint::RolePut => Operation { body: put_role, answer: role, ..roles("Make or replace a custom role") },
+        Endpoint::RoleDelete => roles("Delete a custom role that nobody has"),
+        Endpoint::AssignmentList => Operation {
+            query: ASSIGNMENTS,
+            answer: Some(Body::named::<Listing<assignments::AssignmentView<'_>>>(|| "AssignmentPage".to_owned())),
+            ..assignments("List assignments")
+        },
+        Endpoint::AssignmentAdd => Operation {
+            body: Some(Body::of::<assignments::AddAssignment>()),
+            answer: assignment,
+            ..assignments("Give a role to a principal or group at a scope")
+        },
+        Endpoint::AssignmentShow => Operation { answer: assignment, ..assignments("Show an assignment") },
+        Endpoint::AssignmentRemove => assignments("Remove an assignment"),
+        Endpoint::WorkloadList => Operation {
+            query: WORKLOADS,
+            answer: Some(Body::of::<workloads::Page<'_>>()),
+            ..workloads("List workload identities")
+        },
+        Endpoint::WorkloadCreate => Operation {
+            body: Some(Body::of::<workloads::CreateWorkload>()),
+            answer: workload,
+            ..workloads("Make a workload identity; a client secret is told here and never again")
+        },
+        Endpoint::WorkloadShow => Operation { answer: workload, ..workloads("Show a workload identity") },
+        Endpoint::WorkloadUpdate => Operation {
+            body: Some(Body::of::<workloads::UpdateWorkload>()),
+            answer: workload,
+            ..workloads("Rename, disable or enable")
+        },
+        Endpoint::WorkloadDelete => workloads("Delete a workload identity"),
+        Endpoint::WorkloadSecretAdd => Operation {
+            body: Some(Body::of::<workloads::AddSecret>()),
+            answer: workload,
+            ..workloads("Add a client secret, or put it in place of all others")
+        },
+        Endpoint::WorkloadSecretRemove => workloads("Remove a client secret"),
+        Endpoint::WorkloadCertificateAdd => Operation {
+            body: Some(Body::of::<workloads::AddCertificate>()),
+            answer: workload,
+            ..workloads("Register a client certificate")
+        },
+        Endpoint::WorkloadCertificateRemove => workloads("Remove a client certificate"),
+        Endpoint::WorkloadFederationAdd => Operation {
+            body: Some(Body::of::<workloads::AddFederation>()),
+            answer: workload,
+            ..workloads("Let tokens of a configured issuer stand for the workload")
+        },
+        Endpoint::WorkloadFederationRemove => workloads("Remove a federation"),
+        Endpoint::TokenExplain => Operation {
+            body: Some(Body::of::<tokens::ExplainToken>()),
+            answer: Some(Body::of::<tokens::View<'_>>()),
+            ..operation("tokens", "Tell check by check what is wrong with a token")
+        },
+        Endpoint::AuditQuery => Operation {
+            query: RECORDS,
+            answer: Some(Body::of::<audit::AuditList<'_>>()),
+            ..audit("List records, newest first")
+        },
+        Endpoint::AuditCheckpoint => Operation {
+            answer: Some(Body::of::<audit::Newest<'_>>()),
+            ..audit("The newest signed statement about the whole log")
+        },
+        Endpoint::AuditChain => Operation {
+            query: CHAIN,
+            answer: Some(Body::of::<audit::ChainPage<'_>>()),
+            ..audit("A node's chain of records, as they were written")
+        },
+        Endpoint::AuditReceipt => {
+            Operation { answer: Some(Body::of::<shapes::Receipt>()), ..audit("One record with its proof of inclusion") }
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,56 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{document, routes};
+
+const WRITTEN: &str = include_str!("../../../docs/openapi.json");
+const ANEW: &str = "cargo run -p strongroom-http --example openapi > server/docs/openapi.json";
+
+#[test]
+fn the_written_document_is_what_the_code_says() {
+    let generated = serde_json::to_value(document()).unwrap();
+    let written: Value = serde_json::from_str(WRITTEN).unwrap();
+    assert!(written == generated, "server/docs/openapi.json is out of date: {ANEW}");
+}
+
+#[test]
+fn every_route_has_an_operation_and_every_operation_a_route() {
+    let document = serde_json::to_value(document()).unwrap();
+    let described: BTreeSet<(String, String)> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, item)| item.as_object().unwrap().keys().map(|method| (path.clone(), method.clone())))
+        .collect();
+    let routed: BTreeSet<(String, String)> =
+        routes().map(|route| (route.template.to_owned(), format!("{:?}", route.method).to_lowercase())).collect();
+    assert_eq!(described, routed);
+    assert!(routed.len() > 30, "the table is read: {}", routed.len());
+}
+
+/// A name that two shapes share would show one of them for both.
+#[test]
+fn every_reference_leads_to_a_schema_and_every_schema_is_referred_to() {
+    let document = serde_json::to_value(document()).unwrap();
+    let mut wanted = BTreeMap::new();
+    references(&document, &mut wanted);
+    let kept: BTreeSet<String> = document["components"]["schemas"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(wanted.into_keys().collect::<BTreeSet<_>>(), kept);
+    for generic in ["List", "Listing"] {
+        assert!(!kept.contains(generic), "{generic} does not tell of what");
+    }
+}
+
+fn references(value: &Value, into: &mut BTreeMap<String, ()>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(name) = fields.get("$ref").and_then(Value::as_str) {
+                into.insert(name.rsplit('/').next().unwrap().to_owned(), ());
+            }
+            fields.values().for_each(|value| references(value, into));
+        }
+        Value::Array(values) => values.iter().for_each(|value| references(value, into)),
+        _ => {}
+    }
+}
