@@ -10,7 +10,7 @@ use strongroom_domain::{
     record::{Counted, Outcome, Record},
 };
 use strongroom_http::services::{ChainStatus, Reached, Services, Verified};
-use strongroom_store::Store;
+use strongroom_store::{LogVerdict, Store};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{audit_check, checkpoints::Checkpoints, serve::system_request, wiring::Node};
@@ -51,6 +51,7 @@ pub(crate) fn start(node: &Node, anchors: PathBuf) -> Jobs {
     let checkpoints = Arc::new(Checkpoints::new(node, anchors.clone()));
     let verifier = Verifier {
         database: node.database.clone(),
+        store: Arc::clone(&node.store),
         node: node.store.node().to_owned(),
         services: Arc::clone(&node.services),
         public_key: node.auditor.public_key(),
@@ -151,6 +152,7 @@ async fn record_count(services: &Services, operation: &str, outcome: Outcome, co
 #[derive(Clone)]
 struct Verifier {
     database: String,
+    store: Arc<Store>,
     node: String,
     services: Arc<Services>,
     public_key: [u8; 32],
@@ -168,10 +170,13 @@ impl Verifier {
 
     async fn run(self) {
         let verdict = match audit_check::check(&self.database, self.public_key, &self.anchors).await {
-            Ok(checked) => match checked.findings().into_iter().next() {
-                Some(finding) => Err(finding),
-                None => Ok(self.reached(&checked)),
-            },
+            Ok(checked) => {
+                let verdict = checked.findings().into_iter().next().map_or_else(|| Ok(self.reached(&checked)), Err);
+                // A check that could not be made says nothing: what the last one said holds.
+                let judged = if verdict.is_ok() { LogVerdict::Intact } else { LogVerdict::Contradicted };
+                self.store.judge_log(judged);
+                verdict
+            }
             Err(error) => Err(error.to_string()),
         };
         if let Err(finding) = &verdict {

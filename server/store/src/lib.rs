@@ -4,6 +4,7 @@
 //! |---|---|
 //! | opening: ownership, schema, refusals | `open`, `connect`, `lock` |
 //! | the transaction of a batch: changes, records, hash chain | `writer`, `apply` |
+//! | what the log tells of vaults, before a purge | `evidence` |
 //! | the ports | `audit`, `secrets`, `vaults`, `grants`, `identities` |
 //! | the Merkle tree over all chains, and proofs out of it | `tree` |
 //! | what the root key wraps | `seal` |
@@ -30,6 +31,7 @@ mod caches;
 mod connect;
 mod directory;
 mod entity;
+mod evidence;
 mod fault;
 mod grants;
 mod identities;
@@ -48,12 +50,13 @@ mod writer;
 
 use sea_orm::DatabaseConnection;
 use strongroom_domain::ports::StoreError;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
+pub use evidence::LogVerdict;
 pub use installation::Installation;
 pub use open::{OpenError, StoreOptions};
 
-use crate::{caches::Caches, fault::unavailable, lock::Ownership, writer::Writer};
+use crate::{caches::Caches, evidence::Told, fault::unavailable, lock::Ownership, writer::Writer};
 
 /// An open database. Implements the store ports of the domain; share it in an `Arc`.
 pub struct Store {
@@ -62,6 +65,8 @@ pub struct Store {
     reader: DatabaseConnection,
     caches: Option<Caches>,
     node: String,
+    verdict: watch::Sender<LogVerdict>,
+    told: Mutex<Told>,
     _ownership: Option<Ownership>,
 }
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use strongroom_migrations::Standing;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::{
-    Store,
+    LogVerdict, Store,
     caches::Caches,
     connect::{self, Place},
     lock::Ownership,
@@ -95,6 +95,8 @@ impl Store {
             reader,
             caches,
             node: options.node,
+            verdict: watch::Sender::new(LogVerdict::Pending),
+            told: Mutex::default(),
             _ownership: ownership,
         })
     }

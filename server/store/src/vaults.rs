@@ -1,4 +1,4 @@
-//! Vaults, and what the audit log says of them.
+//! Vaults.
 
 use std::sync::Arc;
 
@@ -13,14 +13,10 @@ use strongroom_domain::{
 use crate::{
     Store,
     caches::weight_of_vault,
-    entity::{audit_record, vault},
+    entity::vault,
     fault::{unavailable, why_damaged},
     rows,
 };
-
-/// Most records of changes that are looked at: the last one tells all, and those that came in
-/// together with it may stand before it.
-const CHANGES: u64 = 100;
 
 #[async_trait]
 impl VaultStore for Store {
@@ -52,26 +48,6 @@ impl VaultStore for Store {
     }
 
     async fn evidence(&self, vault: VaultId) -> Result<Option<VaultEvidence>, StoreError> {
-        let found = audit_record::Entity::find()
-            .filter(audit_record::Column::VaultId.eq(vault.0))
-            .order_by_desc(audit_record::Column::At)
-            .limit(CHANGES)
-            .all(&self.reader)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        let mut evidence: Option<VaultEvidence> = None;
-        for row in &found {
-            let record = rows::record(row)?;
-            // The column only leads here; what counts is the body, which the chain is over.
-            let Some((revision, change)) =
-                record.revision.zip(record.vault_change).filter(|(_, change)| change.vault == vault)
-            else {
-                continue;
-            };
-            let told = evidence.get_or_insert(VaultEvidence { revision, purge_protection: false });
-            told.revision = told.revision.max(revision);
-            told.purge_protection |= change.purge_protection;
-        }
-        Ok(evidence)
+        self.told_of(vault).await
     }
 }

@@ -17,6 +17,13 @@ pub(crate) struct Model {
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub(crate) enum Relation {}
+pub(crate) enum Relation {
+    #[sea_orm(
+        belongs_to = "super::audit_record::Entity",
+        from = "Column::RecordId",
+        to = "super::audit_record::Column::Id"
+    )]
+    Record,
+}
 
 impl ActiveModelBehavior for ActiveModel {}

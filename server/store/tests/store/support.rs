@@ -21,7 +21,7 @@ use strongroom_domain::{
     test_support,
     vault::{Vault, VaultSettings},
 };
-use strongroom_store::{Store, StoreOptions};
+use strongroom_store::{LogVerdict, Store, StoreOptions};
 use uuid::Uuid;
 
 /// Runs an `async fn(Place)` on both databases, as two tests.
@@ -103,6 +103,7 @@ impl Place {
         let vault = vault("demo");
         let entry = put_vault(&vault);
         assert_eq!(store.append(vec![entry]).await.unwrap(), [Settled::Recorded]);
+        store.judge_log(LogVerdict::Intact);
         Started { store, vault: vault.id, installation }
     }
 

@@ -16,6 +16,7 @@ use strongroom_domain::{
     test_support,
     vault::{Vault, VaultEvidence},
 };
+use strongroom_store::LogVerdict;
 use uuid::Uuid;
 
 use crate::support::{Place, Started, entry, id, life, name, on_both, permit, purge, put_vault, set, vault, version};
@@ -25,6 +26,10 @@ on_both!(
     a_purge_takes_key_grants_and_secrets,
     a_purge_of_a_secret_takes_its_grants_and_minds_the_vault,
     the_log_tells_of_every_change,
+    no_column_hides_a_change_of_a_vault,
+    an_edited_record_of_a_change_tells_nothing,
+    a_log_that_became_shorter_tells_nothing,
+    a_log_that_contradicts_itself_tells_nothing,
     what_is_due_is_named_in_order,
 );
 
@@ -194,6 +199,56 @@ async fn the_log_tells_of_every_change(place: Place) {
     assert!(verified(&place).await);
     place.tamper(&["UPDATE audit_records SET vault_id = NULL"]).await;
     assert!(!verified(&place).await);
+}
+
+/// Whoever can write the database can empty every column that is a copy, and make records look old.
+async fn no_column_hides_a_change_of_a_vault(place: Place) {
+    let s = place.start().await;
+    let mut demo = found(&s, "demo").await.unwrap();
+    for number in 0..120 {
+        demo.revision += 1;
+        demo.settings.purge_protection = number == 0;
+        assert_eq!(s.put(put(Action::VaultUpdate, &demo)).await, Settled::Recorded);
+    }
+    place.tamper(&["UPDATE audit_records SET vault_id = NULL, vault = NULL, object = NULL, at = 0"]).await;
+    let all = Some(VaultEvidence { revision: 121, purge_protection: true });
+    assert_eq!(s.store.evidence(s.vault).await.unwrap(), all, "the first of many changes counts as well");
+    demo.revision += 1;
+    assert_eq!(s.put(put(Action::VaultUpdate, &demo)).await, Settled::Recorded);
+    let all = Some(VaultEvidence { revision: 122, purge_protection: true });
+    assert_eq!(s.store.evidence(s.vault).await.unwrap(), all, "and so does what came since the last look");
+}
+
+async fn an_edited_record_of_a_change_tells_nothing(place: Place) {
+    let s = place.start().await;
+    let mut demo = found(&s, "demo").await.unwrap();
+    demo.revision += 1;
+    demo.settings.purge_protection = true;
+    assert_eq!(s.put(put(Action::VaultUpdate, &demo)).await, Settled::Recorded);
+    let edit = "UPDATE audit_records SET body = replace(body, \
+         '\"purge_protection\":true}', '\"purge_protection\":false}')";
+    place.tamper(&[edit]).await;
+    assert!(matches!(s.store.evidence(s.vault).await, Err(StoreError::Damaged(_))), "its link has another hash");
+}
+
+async fn a_log_that_became_shorter_tells_nothing(place: Place) {
+    let s = place.start().await;
+    assert!(s.store.evidence(s.vault).await.is_ok());
+    place.tamper(&["DELETE FROM audit_chain"]).await;
+    assert!(matches!(s.store.evidence(s.vault).await, Err(StoreError::Damaged(_))));
+}
+
+/// A record that is gone is found by the check of the whole log: nothing is purged without it.
+async fn a_log_that_contradicts_itself_tells_nothing(place: Place) {
+    let s = place.start().await;
+    let mut demo = found(&s, "demo").await.unwrap();
+    demo.revision += 1;
+    assert_eq!(s.put(put(Action::VaultUpdate, &demo)).await, Settled::Recorded);
+    s.store.judge_log(LogVerdict::Contradicted);
+    assert!(matches!(s.store.evidence(s.vault).await, Err(StoreError::Damaged(_))));
+    s.store.judge_log(LogVerdict::Pending);
+    let (told, ()) = tokio::join!(s.store.evidence(s.vault), async { s.store.judge_log(LogVerdict::Intact) });
+    assert_eq!(told.unwrap().map(|told| told.revision), Some(demo.revision), "it waits for the first check");
 }
 
 async fn what_is_due_is_named_in_order(place: Place) {
