@@ -16,7 +16,7 @@ use strongroom_domain::{
 };
 use strongroom_http::{
     paths::Addresses,
-    services::{ChainStatus, Services},
+    services::{ChainStatus, LongBodies, Services},
 };
 use strongroom_identity::{
     BearerValidator, FederationIssuers, HttpClient, IssuerConfig, Issuers, ProviderConfig, Providers, SignInService,
@@ -126,6 +126,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> a
         token_desk: Arc::new(Desk { base, installation: id.0, keys: vec![tokens.jwk()] }),
         recorder,
         flood: FloodGate::default(),
+        long_bodies: LongBodies::default(),
         keyring,
         clock,
         entropy,

@@ -94,6 +94,8 @@ pub enum Unreadable {
     Broken,
     /// The body is too slow.
     Timeout,
+    /// The caller sends another long one.
+    Crowded,
 }
 
 impl From<Unreadable> for Problem {
@@ -104,6 +106,7 @@ impl From<Unreadable> for Problem {
             Unreadable::BodyTooLarge => Self::body_too_large(),
             Unreadable::Broken => Self::bad_parameter("The request body could not be read."),
             Unreadable::Timeout => Self::timeout(),
+            Unreadable::Crowded => Self::throttled(1),
         }
     }
 }

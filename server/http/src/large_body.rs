@@ -1,15 +1,18 @@
 //! Who may send more than [`MAX_BODY`]: a caller with a valid token, to the one route that takes
-//! backups, two at a time. Everybody else is cut off early, so that nobody can fill the memory
-//! before it is known who they are.
+//! backups, one at a time. Everybody else is cut off early, so that nobody can fill the memory before
+//! it is known who they are, and nobody who is known can keep the others out.
 
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use strongroom_domain::backup::MAX_BACKUP_BYTES;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use strongroom_domain::{backup::MAX_BACKUP_BYTES, principal::PrincipalId};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::{
-    edge::{self, MAX_BODY, RawRequest},
+    edge::{self, MAX_BODY, RawRequest, Unreadable},
     message::Method,
     paths::{self, Host},
     routes::{self, Endpoint, Found, Site},
@@ -19,7 +22,47 @@ use crate::{
 /// Longest body of a restore: the longest backup in base64url, and the JSON around it.
 const MAX_RESTORE_BODY: usize = MAX_BACKUP_BYTES / 3 * 4 + 4096;
 /// How many such bodies are in memory at once.
-static PLACES: Semaphore = Semaphore::const_new(2);
+const PLACES: usize = 4;
+
+/// The places for long bodies.
+#[derive(Clone)]
+pub struct LongBodies {
+    places: Arc<Semaphore>,
+    /// Who has a place or waits for one.
+    occupants: Arc<Mutex<HashSet<PrincipalId>>>,
+}
+
+impl Default for LongBodies {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(PLACES)), occupants: Arc::default() }
+    }
+}
+
+impl LongBodies {
+    /// A place, as soon as there is one: none for a principal that has one already or waits.
+    async fn enter(&self, principal: &PrincipalId) -> Option<Place> {
+        let occupants = || self.occupants.lock().unwrap_or_else(PoisonError::into_inner);
+        if !occupants().insert(principal.clone()) {
+            return None;
+        }
+        let mut place = Place { bodies: self.clone(), principal: principal.clone(), _permit: None };
+        place._permit = Some(Arc::clone(&self.places).acquire_owned().await.ok()?);
+        Some(place)
+    }
+}
+
+/// A place among the long bodies; given back when dropped.
+pub(crate) struct Place {
+    bodies: LongBodies,
+    principal: PrincipalId,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.bodies.occupants.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.principal);
+    }
+}
 
 /// A request that may have a long body if its token is valid.
 pub(crate) struct Claim {
@@ -39,14 +82,50 @@ impl Claim {
     }
 
     /// How long a body the request may have, with its place among the long ones.
-    pub(crate) async fn judged(self, services: &Arc<Services>) -> (usize, Option<SemaphorePermit<'static>>) {
+    ///
+    /// # Errors
+    /// [`Unreadable::Crowded`] while the principal sends another one.
+    pub(crate) async fn judged(self, services: &Services) -> Result<(usize, Option<Place>), Unreadable> {
         let now = services.clock.now_millis();
-        if edge::authenticate(services, self.authorization.as_ref(), now).await.is_err() {
-            return (MAX_BODY, None);
+        match edge::authenticate(services, self.authorization.as_ref(), now).await {
+            Ok(principal) => {
+                let place = services.long_bodies.enter(&principal.id).await.ok_or(Unreadable::Crowded)?;
+                Ok((MAX_RESTORE_BODY, Some(place)))
+            }
+            Err(_) => Ok((MAX_BODY, None)),
         }
-        match PLACES.acquire().await {
-            Ok(place) => (MAX_RESTORE_BODY, Some(place)),
-            Err(_) => (MAX_BODY, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn principal(subject: &str) -> PrincipalId {
+        PrincipalId { issuer: "https://issuer.example".to_owned(), subject: subject.to_owned() }
+    }
+
+    #[tokio::test]
+    async fn a_principal_has_one_place_and_keeps_nobody_out() {
+        let bodies = LongBodies::default();
+        let own = bodies.enter(&principal("a")).await.unwrap();
+        assert!(bodies.enter(&principal("a")).await.is_none());
+        let _b = bodies.enter(&principal("b")).await.unwrap();
+        drop(own);
+        assert!(bodies.enter(&principal("a")).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_waiting_leaves_nothing_behind() {
+        let bodies = LongBodies::default();
+        let mut inside = Vec::new();
+        for number in 0..PLACES {
+            inside.push(bodies.enter(&principal(&number.to_string())).await.unwrap());
         }
+        assert!(bodies.enter(&principal("late")).now_or_never().is_none(), "all places are taken");
+        inside.pop();
+        assert!(bodies.enter(&principal("late")).await.is_some());
     }
 }

@@ -113,6 +113,20 @@ impl Problem {
         Self::new(421, "MisdirectedRequest", "foreign-host", "This host is not served here.")
     }
 
+    /// 429: the caller has as much under way as one may have; another time, after so many seconds.
+    pub(crate) fn throttled(retry_after: u32) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(
+                429,
+                "Throttled",
+                "throttled",
+                "You have as many requests of this kind under way as one caller may have. Try again later. \
+                 Reason: VaultRequestTypeLimitReached.",
+            )
+        }
+    }
+
     /// 408: the body did not arrive in time.
     #[must_use]
     pub fn timeout() -> Self {

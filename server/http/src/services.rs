@@ -15,6 +15,8 @@ use strongroom_domain::{
 
 use crate::{api::token::TokenDesk, paths::Addresses};
 
+pub use crate::large_body::LongBodies;
+
 /// How the audit chain stands, for the dashboard's badge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChainStatus {
@@ -66,6 +68,8 @@ pub struct Services {
     pub recorder: Recorder,
     /// Counts floods of anonymous failures.
     pub flood: FloodGate,
+    /// Places for long bodies.
+    pub long_bodies: LongBodies,
     /// Seals the cookie of a sign-in under way.
     pub keyring: Arc<Keyring>,
     /// Time.

@@ -42,7 +42,7 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
             Some(wanted)
         }
     };
-    let claim = wanted.as_ref().and_then(|_| Claim::of(&services, &raw));
+    let claim = wanted.as_ref().filter(|_| announced > MAX_BODY).and_then(|_| Claim::of(&services, &raw));
     let mut answering = tokio::spawn(edge::answer(Arc::clone(&services), raw));
     let mut early = None;
     // Kept until the answer is there.
@@ -51,7 +51,7 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
         let arriving = async {
             let limit = match claim {
                 Some(claim) => {
-                    let (limit, granted) = claim.judged(&services).await;
+                    let (limit, granted) = claim.judged(&services).await?;
                     place = granted;
                     limit
                 }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 
-use super::{Edge, LISTEN};
+use super::{Edge, LISTEN, Wire};
+use crate::support::TestVault;
 
 /// Times so short that a story can wait for them.
 const SHORT: &str = "[limits]\nhead_seconds = 2\nbody_seconds = 2\nanswer_seconds = 2\nidle_seconds = 3\n";
@@ -210,5 +211,44 @@ async fn nobody_takes_every_connection() {
         }
         assert!(Instant::now() < until, "seats are given back");
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Only what is longer than an ordinary body needs a place, of which everybody has one.
+#[tokio::test]
+async fn a_caller_sends_one_long_body_at_a_time_and_keeps_nobody_out() {
+    let vault = TestVault::dev().await;
+    let tokens = [vault.token(&vault.app()).await, vault.token(&vault.operator()).await];
+    let ca = std::fs::read(vault.data().join("ca.pem")).expect("the CA");
+    let begin = async |token: &str, length: usize| {
+        let socket = tokio::net::TcpStream::connect(("127.0.0.1", vault.port)).await.expect("a connection");
+        let mut wire = Wire::secure(socket, &ca, "demo.vault.localhost").await.expect("TLS");
+        let host = format!("demo.vault.localhost:{}", vault.port);
+        let head = format!(
+            "POST /secrets/restore?api-version=7.5 HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
+             authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{{"
+        );
+        wire.write(&head).await.expect("to write");
+        wire
+    };
+    let [app, operator] = &tokens;
+    let mut first = begin(app, 2_000_000).await;
+    // A place is taken when the head was read.
+    let refused = loop {
+        let mut second = begin(app, 2_000_000).await;
+        let answer = tokio::time::timeout(Duration::from_secs(1), second.answer()).await;
+        if let Ok(answer) = answer {
+            break answer;
+        }
+    };
+    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    assert!(refused.contains("retry-after: 1\r\n"), "{refused}");
+    let mut short = begin(app, 2).await;
+    short.write("}").await.expect("to write");
+    assert!(short.answer().await.starts_with("HTTP/1.1 400 "), "a short one needs no place");
+    let mut other = begin(operator, 2_000_000).await;
+    for wire in [&mut first, &mut other] {
+        wire.write(&"a".repeat(1_999_999)).await.expect("to write");
+        assert!(wire.answer().await.starts_with("HTTP/1.1 400 "), "read to its end and judged");
     }
 }

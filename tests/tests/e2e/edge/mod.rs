@@ -48,17 +48,7 @@ impl Edge {
 
     /// TLS on a socket that is connected already.
     pub(super) async fn secure(&self, socket: TcpStream) -> std::io::Result<Wire> {
-        let mut roots = RootCertStore::empty();
-        let ca = rustls::pki_types::CertificateDer::from_pem_slice(&self.certificates.ca_pem()).expect("a CA");
-        roots.add(ca).expect("a CA");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = ServerName::try_from("vault.localhost").expect("a name");
-        Ok(Wire(TlsConnector::from(Arc::new(config)).connect(name, socket).await?))
+        Wire::secure(socket, &self.certificates.ca_pem(), "vault.localhost").await
     }
 
     pub(super) fn authority(&self) -> String {
@@ -87,6 +77,21 @@ key = "{key}"
 pub(super) struct Wire(TlsStream<TcpStream>);
 
 impl Wire {
+    /// TLS with whoever this CA says to have the name.
+    pub(super) async fn secure(socket: TcpStream, ca_pem: &[u8], name: &'static str) -> std::io::Result<Self> {
+        let mut roots = RootCertStore::empty();
+        let ca = rustls::pki_types::CertificateDer::from_pem_slice(ca_pem).expect("a CA");
+        roots.add(ca).expect("a CA");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from(name).expect("a name");
+        Ok(Self(TlsConnector::from(Arc::new(config)).connect(name, socket).await?))
+    }
+
     pub(super) async fn write(&mut self, text: &str) -> std::io::Result<()> {
         self.0.write_all(text.as_bytes()).await?;
         self.0.flush().await

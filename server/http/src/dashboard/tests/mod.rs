@@ -35,7 +35,7 @@ use crate::{
     edge::{Body, RawRequest, answer},
     message::Response,
     paths::Addresses,
-    services::{ChainStatus, Services},
+    services::{ChainStatus, LongBodies, Services},
 };
 
 const BASE: &str = "https://vault.localhost:8443";
@@ -229,6 +229,7 @@ impl Story {
             token_desk: Arc::new(Nobody),
             recorder: world.recorder.clone(),
             flood: FloodGate::default(),
+            long_bodies: LongBodies::default(),
             keyring: world.keyring.clone(),
             clock: world.clock.clone(),
             entropy: world.entropy.clone(),
