@@ -1,5 +1,6 @@
 //! The edge itself: clients that are slow, many or gone; listeners, proxies, certificates, the stop.
 
+mod front;
 mod limits;
 mod network;
 
@@ -28,8 +29,8 @@ pub(super) struct Edge {
 pub(super) const LISTEN: &str = "listen = \"127.0.0.1:PORT\"\n";
 
 impl Edge {
-    /// `top` and `tables` are TOML: keys before the first table, and tables; `PORT` and `FOLDER` stand for
-    /// the server's port and folder.
+    /// `top` and `tables` are TOML: keys before the first table, and tables; `PORT`, `NEXT` and `FOLDER`
+    /// stand for the server's port, the one after it, and its folder.
     pub(super) async fn start(top: &str, tables: &str) -> Self {
         let folder = scratch();
         let port = free_ports();
@@ -70,7 +71,9 @@ key = "{key}"
         certificate = certificates.certificate.display(),
         key = certificates.key.display(),
     );
-    text.replace("PORT", &port.to_string()).replace("FOLDER", &folder.display().to_string())
+    text.replace("NEXT", &(port + 1).to_string())
+        .replace("PORT", &port.to_string())
+        .replace("FOLDER", &folder.display().to_string())
 }
 
 /// A connection on which every byte is chosen.

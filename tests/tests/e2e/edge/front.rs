@@ -1,0 +1,141 @@
+//! What stands in front of the server: proxies that name the client, sockets, new certificates.
+
+use reqwest::Method;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpStream, UnixStream},
+};
+
+use super::{Edge, LISTEN, Wire};
+use crate::support::{Ask, Certificates, Database, client};
+
+const LISTENERS: &str = r#"
+[[listeners]]
+name = "public"
+address = "127.0.0.1:PORT"
+[[listeners]]
+name = "balanced"
+address = "127.0.0.1:NEXT"
+proxies = ["127.0.0.1/32"]
+proxy_protocol = true
+[[listeners]]
+name = "proxy"
+socket = "FOLDER/http.sock"
+proxies = ["198.51.100.0/24"]
+forwarded = "x-forwarded-for"
+"#;
+
+/// Protected, so that every request of it is on record.
+const ASK: &str = "/api/v1/vaults";
+
+/// Which client and listener the record of each of these requests names, once the server has stopped.
+async fn told(edge: &mut Edge, ids: &[String]) -> Vec<(String, String)> {
+    edge.vault.stop();
+    let mut database = Database::open(&edge.vault).await;
+    let bodies = database.texts("SELECT body FROM audit_records").await;
+    database.close().await;
+    let records: Vec<Value> = bodies.iter().map(|body| serde_json::from_str(body).expect("a record")).collect();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    ids.iter()
+        .map(|id| {
+            let record = records.iter().find(|record| record["id"] == id.as_str()).expect("a record of the request");
+            (text(&record["client"]), text(&record["listener"]))
+        })
+        .collect()
+}
+
+fn request(edge: &Edge, path: &str, more: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: {}\r\n{more}\r\n", edge.authority())
+}
+
+/// The id in the head of a 401.
+fn id(head: &str) -> String {
+    assert!(head.starts_with("HTTP/1.1 401 "), "{head}");
+    let line = head.lines().find_map(|line| line.strip_prefix("x-ms-request-id: "));
+    line.unwrap_or_else(|| panic!("no request id: {head}")).to_owned()
+}
+
+async fn balanced(edge: &Edge, header: &[u8]) -> std::io::Result<Wire> {
+    let mut socket = TcpStream::connect(("127.0.0.1", edge.vault.port + 1)).await?;
+    socket.write_all(header).await?;
+    edge.secure(socket).await
+}
+
+/// Plain HTTP over the socket; the head of the answer.
+async fn over_the_socket(edge: &Edge, path: &str, more: &str) -> String {
+    let mut socket = UnixStream::connect(edge.vault.folder().join("http.sock")).await.expect("the socket");
+    socket.write_all(request(edge, path, &format!("{more}connection: close\r\n")).as_bytes()).await.expect("to write");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("an answer");
+    answer.split("\r\n\r\n").next().expect("a head").to_owned()
+}
+
+#[tokio::test]
+async fn the_record_names_the_client_that_a_configured_proxy_names() {
+    let mut edge = Edge::start("", LISTENERS).await;
+
+    let mut binary = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
+    binary.extend([203, 0, 113, 8, 127, 0, 0, 1, 0x15, 0xb3, 0x01, 0xbb]);
+    let mut ids = Vec::new();
+    for header in [b"PROXY TCP4 203.0.113.7 127.0.0.1 5555 443\r\n".to_vec(), binary] {
+        let mut wire = balanced(&edge, &header).await.expect("TLS behind the header");
+        // What a client writes itself counts for nothing here.
+        wire.write(&request(&edge, ASK, "x-forwarded-for: 192.0.2.1\r\n")).await.expect("to write");
+        ids.push(id(&wire.answer().await));
+    }
+    assert!(balanced(&edge, b"").await.is_err(), "without the header nothing is understood");
+    let mut lying = TcpStream::connect(("127.0.0.1", edge.vault.port)).await.expect("a connection");
+    lying.write_all(b"PROXY TCP4 203.0.113.7 127.0.0.1 5555 443\r\n").await.expect("to write");
+    assert!(edge.secure(lying).await.is_err(), "who is no proxy names nobody");
+    ids.push(id(&over_the_socket(&edge, ASK, "x-forwarded-for: 192.0.2.1, 203.0.113.9, 198.51.100.4\r\n").await));
+    ids.push(id(&over_the_socket(&edge, ASK, "").await));
+    let unreadable = over_the_socket(&edge, "/sign-in", "x-forwarded-for: somewhere\r\n").await;
+    assert!(unreadable.starts_with("HTTP/1.1 400 "), "{unreadable}");
+    let mut direct = edge.connect().await;
+    direct
+        .write(&request(&edge, ASK, "x-forwarded-for: 192.0.2.1\r\nforwarded: for=192.0.2.1\r\n"))
+        .await
+        .expect("to write");
+    ids.push(id(&direct.answer().await));
+
+    let socket = std::fs::metadata(edge.vault.folder().join("http.sock")).expect("the socket's file");
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&socket.permissions()) & 0o777, 0o600);
+    let expected = [
+        ("203.0.113.7", "balanced"),
+        ("203.0.113.8", "balanced"),
+        ("203.0.113.9", "proxy"),
+        ("127.0.0.1", "proxy"),
+        ("127.0.0.1", "public"),
+    ];
+    let told = told(&mut edge, &ids).await;
+    let told: Vec<_> = told.iter().map(|(client, listener)| (client.as_str(), listener.as_str())).collect();
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_taken_without_a_restart_and_a_bad_one_is_not() {
+    let edge = Edge::start(LISTEN, "").await;
+    let asks = async |ca: &[u8]| {
+        let url = format!("https://vault.localhost:{}/healthz", edge.vault.port);
+        Ask::new(&client(ca), Method::GET, &url).try_send().await.map(|answer| answer.status)
+    };
+    let first = edge.certificates.ca_pem();
+    let mut kept = edge.connect().await;
+    assert_eq!(asks(&first).await.expect("an answer"), 200);
+
+    let right = std::fs::read(&edge.certificates.key).expect("the key");
+    std::fs::write(&edge.certificates.key, "no key").expect("to write");
+    edge.vault.signal("HUP");
+    edge.vault.log_says("the certificate is kept as it was").await;
+    assert_eq!(asks(&first).await.expect("an answer"), 200);
+    std::fs::write(&edge.certificates.key, right).expect("to write");
+
+    let second = Certificates::make(edge.vault.folder()).ca_pem();
+    edge.vault.signal("HUP");
+    edge.vault.log_says("the certificate was read again").await;
+    assert_eq!(asks(&second).await.expect("an answer"), 200);
+    assert!(asks(&first).await.is_err(), "the old one is not shown any more");
+    kept.write(&format!("GET /healthz HTTP/1.1\r\nhost: {}\r\n\r\n", edge.authority())).await.expect("to write");
+    assert!(kept.answer().await.starts_with("HTTP/1.1 200 "), "connections that are there go on");
+}
