@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Answer, FEDERATION_AUDIENCE, Outside};
+use crate::support::{Answer, FEDERATION_AUDIENCE, Outside, TestVault, run_to_end};
 
 /// A vault `demo` in which the machine `payments-api` may read and write.
 async fn with_demo(outside: &Outside) -> String {
@@ -128,4 +128,72 @@ async fn a_federated_assertion_is_exchanged_for_a_token_of_ours() {
         let record = vault.record_of(&operator, &answer).await;
         assert_eq!(record["outcome"], "unauthenticated", "{what}");
     }
+}
+
+/// Which checks of a token fail, each with its advice, as the API says it to an administrator.
+async fn failing(outside: &Outside, operator: &str, token: &str) -> Vec<(String, String)> {
+    let ask = outside.vault.ask_base(Method::POST, "/api/v1/token/explain").bearer(operator);
+    let answer = ask.json(&json!({ "token": token })).send().await.expect(200);
+    let record = outside.vault.record_of(operator, &answer).await;
+    assert_eq!(record["operation"], "TokenExplain");
+    assert!(!record.to_string().contains(token), "the token is not in the record");
+    let explanation = answer.json();
+    let checks = explanation["checks"].as_array().expect("checks");
+    let failed: Vec<_> = checks.iter().filter(|check| check["state"] == "failed").collect();
+    assert_eq!(explanation["accepted"].as_bool(), Some(failed.is_empty()), "{explanation}");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    failed.iter().map(|check| (text(&check["check"]), text(&check["advice"]))).collect()
+}
+
+#[tokio::test]
+async fn a_token_is_explained_check_by_check_and_what_to_change() {
+    let outside = Outside::start().await;
+    let operator = with_demo(&outside).await;
+    let good = outside.api_token("payments-api").await;
+    assert_eq!(failing(&outside, &operator, &good).await, []);
+
+    let elsewhere = outside.token("payments-api", "https://other.example").await;
+    let (head, rest) = good.split_once('.').expect("a token");
+    let (claims, _) = rest.split_once('.').expect("a token");
+    let foreign_signature = elsewhere.rsplit('.').next().expect("a signature");
+    let mut claims_of_nobody: Value =
+        serde_json::from_slice(&data_encoding::BASE64URL_NOPAD.decode(claims.as_bytes()).unwrap()).unwrap();
+    claims_of_nobody["iss"] = json!("https://nobody.example");
+    let claims_of_nobody = data_encoding::BASE64URL_NOPAD.encode(claims_of_nobody.to_string().as_bytes());
+    let cases = [
+        (elsewhere.clone(), "aud"),
+        (format!("{head}.{claims}.{foreign_signature}"), "signature"),
+        (format!("{head}.{claims_of_nobody}.{foreign_signature}"), "issuer"),
+        ("no.token".to_owned(), "shape"),
+    ];
+    for (token, check) in &cases {
+        let failing = failing(&outside, &operator, token).await;
+        let (first, advice) = failing.first().unwrap_or_else(|| panic!("{check} fails"));
+        assert_eq!(first, check, "{failing:?}");
+        assert!(advice.len() > 20, "{check}: says what to change: {advice:?}");
+    }
+    let ask = outside.vault.ask_base(Method::POST, "/api/v1/token/explain").bearer(&good);
+    let denied = ask.json(&json!({ "token": good })).send().await;
+    assert_eq!(denied.status, 403, "only who administers may ask: {}", denied.text());
+}
+
+#[tokio::test]
+async fn the_command_line_explains_a_token_and_says_no_by_its_exit() {
+    let vault = TestVault::dev().await;
+    let (operator, file) = (vault.operator(), vault.folder().join("token"));
+    let explain = |token: &str| {
+        std::fs::write(&file, format!("Bearer {token}\n")).unwrap();
+        run_to_end(&mut vault.cli(&operator, &["token", "explain", "--file", file.to_str().unwrap()]))
+    };
+    let good = vault.token(&vault.app()).await;
+    let accepted = explain(&good);
+    assert!(accepted.status.success(), "{}", String::from_utf8_lossy(&accepted.stderr));
+    let (start, signature) = good.rsplit_once('.').unwrap();
+    let other: String = signature.chars().rev().collect();
+    let refused = explain(&format!("{start}.{other}"));
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stdout).into_owned();
+    let line = said.lines().find(|line| line.trim_start().starts_with("signature")).expect("the check");
+    assert!(line.contains("failed"), "{said}");
+    assert!(!said.contains(&other), "nothing of the token itself is repeated");
 }
