@@ -9,7 +9,7 @@ use serde_json::Value;
 use strongroom_crypto::SecretText;
 use url::Url;
 
-use crate::cli::Connection;
+use crate::{cli::Connection, plain::plain};
 
 /// A server, as a workload.
 pub(crate) struct Client {
@@ -47,7 +47,7 @@ impl Client {
         let answer: Value = response.json().await.context("the token endpoint's answer is not JSON")?;
         if !status.is_success() {
             let why = answer.get("error_description").and_then(Value::as_str).unwrap_or("no reason given");
-            bail!("no token for {client_id}: {why}");
+            bail!("no token for {client_id}: {}", plain(why));
         }
         let token = answer.get("access_token").and_then(Value::as_str).context("the answer has no access_token")?;
         Ok(Self { http, base: resource, token: SecretText::new(token.to_owned()) })
@@ -85,14 +85,7 @@ impl Client {
         if status.is_success() {
             return Ok(answer);
         }
-        let part = |pointer| answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let (code, inner) = (part("/error/code"), part("/error/innererror/code"));
-        let message = part("/error/message");
-        let help = trouble::after_denial(inner, message).map_or_else(String::new, |help| format!("; {help}"));
-        let inner = if inner.is_empty() { String::new() } else { format!("/{inner}") };
-        // One line, whatever the server says.
-        let message: String = message.replace("\r\n", "; ").chars().filter(|c| !c.is_control()).collect();
-        bail!("{message} ({status}, {code}{inner}){help}")
+        Err(Refused::of(status, &answer).into())
     }
 }
 
@@ -181,6 +174,10 @@ pub(crate) fn parse(text: &str) -> anyhow::Result<Url> {
 
 /// An address below another.
 pub(crate) fn at(base: &Url, segments: &[&str], query: &[(&str, &str)]) -> anyhow::Result<Url> {
+    // These two would be left out of the path, and the request be about something else.
+    if let Some(dots) = segments.iter().find(|segment| [".", ".."].contains(segment)) {
+        bail!("{dots} is not a name");
+    }
     let mut url = base.clone();
     url.path_segments_mut().map_err(|()| anyhow::anyhow!("{base} is not an address"))?.clear().extend(segments);
     if !query.is_empty() {
@@ -192,3 +189,7 @@ pub(crate) fn at(base: &Url, segments: &[&str], query: &[(&str, &str)]) -> anyho
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod vault;
+
+pub(crate) use trouble::Refused;
+pub(crate) use vault::VaultClient;

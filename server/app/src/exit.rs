@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+use reqwest::StatusCode;
+
+use crate::client::Refused;
+
 /// What a command found out, where a script may want to tell it from a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Exit {
@@ -21,5 +25,18 @@ impl Exit {
             Self::Findings => 3,
             Self::Unanchored => 4,
         })
+    }
+}
+
+/// The code that an error ends the program with.
+pub(crate) fn code(error: &anyhow::Error) -> ExitCode {
+    if let Some(exit) = error.downcast_ref::<Exit>() {
+        return exit.code();
+    }
+    match error.downcast_ref::<Refused>().map(|refused| refused.status) {
+        Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => ExitCode::from(5),
+        Some(StatusCode::NOT_FOUND) => ExitCode::from(6),
+        Some(StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED) => ExitCode::from(7),
+        _ => ExitCode::FAILURE,
     }
 }

@@ -21,6 +21,8 @@ mod hosts;
 mod installation;
 mod jobs;
 mod listeners;
+mod plain;
+mod private_file;
 mod seal;
 mod serve;
 mod terminal;
@@ -57,7 +59,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("strongroom: {error:#}");
-            error.downcast_ref::<exit::Exit>().map_or(ExitCode::FAILURE, |exit| exit.code())
+            exit::code(&error)
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Asking for a value on the terminal without showing it.
+//! Asking on the terminal: for a value, without showing it, and for a word before what cannot be undone.
 //!
 //! The terminal gives key by key, unechoed: no limit on a line's length, and nothing typed can end the
 //! program before the terminal is as it was. Must never write what was typed.
 
 use std::{
-    io::{IsTerminal as _, Write as _},
+    io::{BufRead as _, IsTerminal as _, Read as _, Write as _},
     os::fd::AsFd,
 };
 
@@ -55,6 +55,22 @@ pub(crate) fn ask_unseen(prompt: &str, most: usize) -> anyhow::Result<Zeroizing<
     let text = std::str::from_utf8(&line).context("the value is not text in UTF-8")?.to_owned();
     line.zeroize();
     Ok(Zeroizing::new(text))
+}
+
+/// Lets go on with what cannot be undone only who types the name of the thing.
+pub(crate) fn confirm(what: &str, name: &str) -> anyhow::Result<()> {
+    if !is_present() {
+        bail!("{what} cannot be undone: say so with --yes");
+    }
+    let mut said = std::io::stderr().lock();
+    write!(said, "{what} cannot be undone. Type {name} to go on: ")?;
+    said.flush()?;
+    let mut line = String::new();
+    std::io::stdin().lock().take(1024).read_line(&mut line)?;
+    if line.trim_end_matches(['\r', '\n']) != name {
+        bail!("that was not {name}: nothing was done");
+    }
+    Ok(())
 }
 
 /// The next key, or `None` when there is none to come.

@@ -15,6 +15,7 @@
 
 mod audit;
 mod browser;
+mod commands;
 mod complaints;
 mod crash;
 mod edge;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::{Connection, Output};
+use super::ServerAt;
 
 /// `strongroom identity`
 #[derive(Subcommand)]
@@ -13,7 +13,7 @@ pub(crate) enum IdentityCommand {
     /// List workload identities.
     List {
         #[command(flatten)]
-        at: IdentityAt,
+        at: ServerAt,
     },
     /// Show one with its credentials, never a client secret.
     Show {
@@ -21,7 +21,7 @@ pub(crate) enum IdentityCommand {
         #[arg(value_name = "CLIENT_ID")]
         workload: Uuid,
         #[command(flatten)]
-        at: IdentityAt,
+        at: ServerAt,
     },
     /// Make one; prints its first client secret, this once, unless told to make none.
     Create {
@@ -31,7 +31,7 @@ pub(crate) enum IdentityCommand {
         #[arg(long)]
         no_secret: bool,
         #[command(flatten)]
-        at: IdentityAt,
+        at: ServerAt,
     },
     /// Rename, disable or enable one. Holds on the next request.
     Update {
@@ -48,7 +48,7 @@ pub(crate) enum IdentityCommand {
         #[arg(long)]
         enable: bool,
         #[command(flatten)]
-        at: IdentityAt,
+        at: ServerAt,
     },
     /// Delete one with its credentials. Holds on the next request; cannot be undone.
     Delete {
@@ -56,7 +56,7 @@ pub(crate) enum IdentityCommand {
         #[arg(value_name = "CLIENT_ID")]
         workload: Uuid,
         #[command(flatten)]
-        at: IdentityAt,
+        at: ServerAt,
     },
     /// Client secrets.
     #[command(subcommand)]
@@ -87,7 +87,7 @@ pub(crate) enum IdentitySecretCommand {
         #[arg(long)]
         replace: bool,
         #[command(flatten)]
-        at: IdentityAt,
+        at: ServerAt,
     },
     /// Take a client secret away. Holds on the next request for a token.
     Remove(CredentialOf),
@@ -107,7 +107,7 @@ pub(crate) enum CertificateCommand {
         #[arg(long)]
         name: Option<String>,
         #[command(flatten)]
-        at: IdentityAt,
+        at: ServerAt,
     },
     /// Take a certificate away.
     Remove(CredentialOf),
@@ -134,7 +134,7 @@ pub(crate) enum FederationCommand {
         #[arg(long, default_value = "api://AzureADTokenExchange")]
         audience: String,
         #[command(flatten)]
-        at: IdentityAt,
+        at: ServerAt,
     },
     /// Take a federation away.
     Remove(CredentialOf),
@@ -149,15 +149,5 @@ pub(crate) struct CredentialOf {
     /// Id of the credential, as `identity show` prints it.
     pub(crate) credential: Uuid,
     #[command(flatten)]
-    pub(crate) at: IdentityAt,
-}
-
-/// Where, and how to print.
-#[derive(Args)]
-pub(crate) struct IdentityAt {
-    #[command(flatten)]
-    pub(crate) connection: Connection,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "table")]
-    pub(crate) output: Output,
+    pub(crate) at: ServerAt,
 }

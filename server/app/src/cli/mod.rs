@@ -18,14 +18,14 @@ pub(crate) use assignment::{AssignmentCommand, Whom};
 pub(crate) use audit::{AuditCommand, Filter as AuditFilter};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 pub(crate) use identity::{
-    CertificateCommand, CredentialOf, FederationCommand, IdentityAt, IdentityCommand, IdentitySecretCommand,
+    CertificateCommand, CredentialOf, FederationCommand, IdentityCommand, IdentitySecretCommand,
 };
 pub(crate) use network::{NetworkChange, NetworkCommand, NetworkWord};
 pub(crate) use role::RoleCommand;
 pub(crate) use seal::{At as SealAt, SealCommand};
 pub(crate) use secret::SecretCommand;
 pub(crate) use token::TokenCommand;
-pub(crate) use vault::VaultCommand;
+pub(crate) use vault::{VaultChange, VaultCommand, VaultGiven};
 
 use crate::{commands, dev, serve};
 
@@ -43,10 +43,10 @@ enum Command {
     Dev(DevArgs),
     /// Start the server by a configuration file.
     Serve(ServeArgs),
-    /// Store, read, list and delete secrets.
+    /// Store, read, list, delete, recover, back up and import secrets.
     #[command(subcommand)]
     Secret(SecretCommand),
-    /// Make vaults.
+    /// Make, list, change, delete and recover vaults.
     #[command(subcommand)]
     Vault(VaultCommand),
     /// Give, list and take away roles.
@@ -121,6 +121,16 @@ pub(crate) enum Output {
     Table,
     /// For machines.
     Json,
+}
+
+/// Which server, and how to print.
+#[derive(Args)]
+pub(crate) struct ServerAt {
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) output: Output,
 }
 
 /// Where a vault is.

@@ -43,6 +43,9 @@ pub(crate) enum SecretCommand {
     },
     /// List secrets, never their values.
     List {
+        /// Those that are deleted and not purged yet.
+        #[arg(long)]
+        deleted: bool,
         #[command(flatten)]
         at: VaultAt,
     },
@@ -50,6 +53,51 @@ pub(crate) enum SecretCommand {
     Delete {
         /// Name of the secret.
         name: String,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// List the versions of a secret, the newest first, never their values.
+    Versions {
+        /// Name of the secret.
+        name: String,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Bring a deleted secret back, with all its versions.
+    Recover {
+        /// Name of the secret.
+        name: String,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Remove a deleted secret for good. On a terminal its name is asked for.
+    Purge {
+        /// Name of the secret.
+        name: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Write a secret with all its versions, sealed, to a file that this vault alone can read.
+    Backup {
+        /// Name of the secret.
+        name: String,
+        /// File to write, for its owner alone.
+        #[arg(long)]
+        file: PathBuf,
+        /// Replace the file if it is there.
+        #[arg(long)]
+        overwrite: bool,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Bring a secret back from a backup file, under its name, which must be free.
+    Restore {
+        /// File that `secret backup` wrote.
+        #[arg(long)]
+        file: PathBuf,
         #[command(flatten)]
         at: VaultAt,
     },

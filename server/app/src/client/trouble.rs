@@ -2,11 +2,38 @@
 
 use std::error::Error as StdError;
 
+use reqwest::StatusCode;
 use rustls::CertificateError::{NotValidForName, NotValidForNameContext, UnknownIssuer};
+use serde_json::Value;
 use strongroom_domain::{action::Action, role::Role};
 use url::Url;
 
 use super::origin;
+use crate::plain::plain;
+
+/// A no of the server, in its own words, on one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{message} ({status}, {code}{inner}){help}")]
+pub(crate) struct Refused {
+    /// What the answer's status was.
+    pub(crate) status: StatusCode,
+    code: String,
+    /// With a slash in front, or nothing.
+    inner: String,
+    message: String,
+    help: String,
+}
+
+impl Refused {
+    pub(super) fn of(status: StatusCode, answer: &Value) -> Self {
+        let part = |pointer| plain(answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
+        let message = answer.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
+        let (code, inner) = (part("/error/code"), part("/error/innererror/code"));
+        let help = after_denial(&inner, message).map_or_else(String::new, |help| format!("; {help}"));
+        let inner = if inner.is_empty() { inner } else { format!("/{inner}") };
+        Self { status, code, inner, message: plain(&message.replace("\r\n", "; ")), help }
+    }
+}
 
 /// Why nothing was answered, and what to try.
 pub(super) fn no_answer(error: reqwest::Error, url: &Url) -> anyhow::Error {
@@ -47,7 +74,7 @@ fn certificate(error: &reqwest::Error) -> Option<&rustls::Error> {
 
 /// What would help after a 403, as far as its message tells: which role contains the action that is
 /// missing. That is the same for everybody, and written in the documents.
-pub(super) fn after_denial(inner: &str, message: &str) -> Option<String> {
+fn after_denial(inner: &str, message: &str) -> Option<String> {
     if inner != "ForbiddenByRbac" {
         return None;
     }

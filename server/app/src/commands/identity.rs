@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{table, text, utc};
 use crate::{
     cli::{
-        CertificateCommand, CredentialOf, FederationCommand, IdentityAt, IdentityCommand, IdentitySecretCommand, Output,
+        CertificateCommand, CredentialOf, FederationCommand, IdentityCommand, IdentitySecretCommand, Output, ServerAt,
     },
     client::{Client, at, base},
     clock::SystemClock,
@@ -82,7 +82,7 @@ struct Server {
 }
 
 impl Server {
-    async fn connect(to: &IdentityAt) -> anyhow::Result<Self> {
+    async fn connect(to: &ServerAt) -> anyhow::Result<Self> {
         let base = base(&to.connection)?;
         let client = Client::connect(&to.connection, &base).await?;
         Ok(Self { base, client })
@@ -95,7 +95,7 @@ impl Server {
     }
 }
 
-async fn list(to: &IdentityAt) -> anyhow::Result<()> {
+async fn list(to: &ServerAt) -> anyhow::Result<()> {
     let server = Server::connect(to).await?;
     let (mut items, mut after) = (Vec::new(), String::new());
     loop {
@@ -133,7 +133,7 @@ async fn update(
     name: Option<String>,
     disable: bool,
     enable: bool,
-    to: &IdentityAt,
+    to: &ServerAt,
 ) -> anyhow::Result<()> {
     let enabled = match (disable, enable) {
         (false, false) => None,
@@ -147,7 +147,7 @@ async fn update(
     print(&answer, to.output)
 }
 
-async fn add(workload: Uuid, sort: &str, body: &Value, to: &IdentityAt) -> anyhow::Result<()> {
+async fn add(workload: Uuid, sort: &str, body: &Value, to: &ServerAt) -> anyhow::Result<()> {
     let below = [workload.to_string(), sort.to_owned()];
     let below: Vec<&str> = below.iter().map(String::as_str).collect();
     let answer = Server::connect(to).await?.send(Method::POST, &below, Some(body)).await?;

@@ -12,8 +12,11 @@ pub(crate) mod secret;
 pub(crate) mod token;
 pub(crate) mod vault;
 
+use anyhow::Context as _;
 use comfy_table::{Table, presets::NOTHING};
 use serde_json::Value;
+
+use crate::plain::plain;
 
 /// A plain table, readable in any terminal.
 fn table(header: &[&str]) -> Table {
@@ -22,13 +25,27 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-/// Text at a place of a JSON answer, with control characters made visible.
+/// Text at a place of a JSON answer, as it may stand on a terminal.
 fn text(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {
-        Some(Value::String(text)) => text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
+        Some(Value::String(text)) => plain(text),
         Some(Value::Null) | None => String::new(),
-        Some(other) => other.to_string(),
+        Some(other) => plain(&other.to_string()),
     }
+}
+
+/// Unix seconds at a place of a JSON answer as a UTC time.
+fn seconds(value: &Value, pointer: &str) -> String {
+    value.pointer(pointer).and_then(Value::as_i64).map(|at| utc(at.saturating_mul(1000))).unwrap_or_default()
+}
+
+/// Tags of the command line, `NAME=VALUE` each.
+fn tags(given: &[String]) -> anyhow::Result<serde_json::Map<String, Value>> {
+    let split = |tag: &String| {
+        let (name, value) = tag.split_once('=').with_context(|| format!("the tag {tag} is not NAME=VALUE"))?;
+        Ok((name.to_owned(), value.into()))
+    };
+    given.iter().map(split).collect()
 }
 
 /// Unix seconds or milliseconds as a UTC time, to the unit given.

@@ -1,5 +1,7 @@
 //! `strongroom secret`: values come from files and pipes and go to standard output, nowhere else.
 
+mod backup;
+
 use std::{
     io::{Read as _, Write as _},
     path::{Path, PathBuf},
@@ -8,14 +10,13 @@ use std::{
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
-use strongroom_http::api::wire::API_VERSION;
-use url::Url;
 use zeroize::Zeroizing;
 
-use super::{table, text, utc};
+use super::{seconds, table, tags, text};
 use crate::{
     cli::{Output, SecretCommand, VaultAt},
-    client::{Client, at, parse},
+    client::VaultClient,
+    plain::plain,
     terminal,
 };
 
@@ -35,15 +36,18 @@ pub(crate) async fn run(command: SecretCommand) -> anyhow::Result<()> {
             set(&name, value_file, allow_empty, content_type, &tags, &at).await
         }
         SecretCommand::Get { name, version, at } => get(&name, version.as_deref(), &at).await,
-        SecretCommand::List { at } => list(&at).await,
+        SecretCommand::List { deleted, at } => list(deleted, &at).await,
+        SecretCommand::Versions { name, at } => versions(&name, &at).await,
         SecretCommand::Delete { name, at } => delete(&name, &at).await,
+        SecretCommand::Recover { name, at } => recover(&name, &at).await,
+        SecretCommand::Purge { name, yes, at } => purge(&name, yes, &at).await,
+        SecretCommand::Backup { name, file, overwrite, at } => backup::backup(&name, &file, overwrite, &at).await,
+        SecretCommand::Restore { file, at } => backup::restore(&file, &at).await,
     }
 }
 
-fn secret_url(vault: &Url, name: &str, version: Option<&str>) -> anyhow::Result<Url> {
-    let mut segments = vec!["secrets", name];
-    segments.extend(version);
-    at(vault, &segments, &[("api-version", API_VERSION)])
+async fn connect(at: &VaultAt) -> anyhow::Result<VaultClient> {
+    VaultClient::connect(&at.vault_url, &at.connection).await
 }
 
 async fn set(
@@ -51,25 +55,20 @@ async fn set(
     value_file: Option<PathBuf>,
     allow_empty: bool,
     content_type: Option<String>,
-    tags: &[String],
+    tags_given: &[String],
     to: &VaultAt,
 ) -> anyhow::Result<()> {
     let value = read_value(value_file.as_deref())?;
     if value.is_empty() && !allow_empty {
         bail!("the value is empty; --allow-empty stores it all the same");
     }
-    let mut labels = serde_json::Map::new();
-    for tag in tags {
-        let (key, value) = tag.split_once('=').with_context(|| format!("the tag {tag} is not NAME=VALUE"))?;
-        labels.insert(key.to_owned(), value.into());
-    }
-    let vault = parse(&to.vault_url)?;
-    let client = Client::connect(&to.connection, &vault).await?;
+    let labels = tags(tags_given)?;
+    let vault = connect(to).await?;
     let mut body = json!({ "value": value.as_str(), "tags": labels });
     if let (Some(object), Some(content_type)) = (body.as_object_mut(), content_type) {
         object.insert("contentType".to_owned(), content_type.into());
     }
-    let answer = client.send(Method::PUT, secret_url(&vault, name, None)?, Some(serde_json::to_vec(&body)?)).await?;
+    let answer = vault.send(Method::PUT, &["secrets", name], Some(serde_json::to_vec(&body)?)).await?;
     match to.output {
         Output::Json => {
             let mut answer = answer;
@@ -107,65 +106,104 @@ fn read_value(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
 }
 
 async fn get(name: &str, version: Option<&str>, from: &VaultAt) -> anyhow::Result<()> {
-    let vault = parse(&from.vault_url)?;
-    let client = Client::connect(&from.connection, &vault).await?;
-    let answer = client.send(Method::GET, secret_url(&vault, name, version)?, None).await?;
+    let vault = connect(from).await?;
     let mut out = std::io::stdout().lock();
     match from.output {
-        Output::Json => writeln!(out, "{answer}")?,
-        Output::Table => {
-            let value = answer.get("value").and_then(Value::as_str).context("the answer has no value")?;
-            writeln!(out, "{value}")?;
+        Output::Json => {
+            let mut path = vec!["secrets", name];
+            path.extend(version);
+            writeln!(out, "{}", vault.send(Method::GET, &path, None).await?)?;
         }
+        // The value as it is: what it is piped to gets every character.
+        Output::Table => writeln!(out, "{}", vault.value(name, version).await?.as_str())?,
     }
     Ok(())
 }
 
-async fn list(from: &VaultAt) -> anyhow::Result<()> {
-    let vault = parse(&from.vault_url)?;
-    let client = Client::connect(&from.connection, &vault).await?;
-    let mut next = Some(at(&vault, &["secrets"], &[("api-version", API_VERSION)])?);
-    let mut items = Vec::new();
-    while let Some(url) = next.take() {
-        let page = client.send(Method::GET, url, None).await?;
-        items.extend(page.get("value").and_then(Value::as_array).cloned().unwrap_or_default());
-        if let Some(link) = page.get("nextLink").and_then(Value::as_str) {
-            let link = Url::parse(link)?;
-            if link.origin() != vault.origin() {
-                bail!("the server's next page is on another site");
-            }
-            next = Some(link);
-        }
+/// What an identifier ends with: a name, or a version.
+fn last_part(item: &Value) -> String {
+    text(item, "/id").rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+async fn list(deleted: bool, from: &VaultAt) -> anyhow::Result<()> {
+    let vault = connect(from).await?;
+    let items = vault.all(&[if deleted { "deletedsecrets" } else { "secrets" }]).await?;
+    if from.output == Output::Json {
+        println!("{}", Value::Array(items));
+        return Ok(());
+    }
+    let mut shown = if deleted {
+        table(&["NAME", "DELETED", "RECOVERABLE UNTIL", "CONTENT TYPE"])
+    } else {
+        table(&["NAME", "ENABLED", "UPDATED", "CONTENT TYPE"])
+    };
+    for item in &items {
+        let (state, time) = if deleted {
+            (seconds(item, "/deletedDate"), seconds(item, "/scheduledPurgeDate"))
+        } else {
+            (text(item, "/attributes/enabled"), seconds(item, "/attributes/updated"))
+        };
+        shown.add_row([last_part(item), state, time, text(item, "/contentType")]);
+    }
+    println!("{shown}");
+    Ok(())
+}
+
+async fn versions(name: &str, from: &VaultAt) -> anyhow::Result<()> {
+    let vault = connect(from).await?;
+    let mut items = vault.all(&["secrets", name, "versions"]).await?;
+    if items.is_empty() {
+        // As Azure has it, a listing of versions does not tell whether there is such a secret.
+        eprintln!("there is no secret {}, or none that you may know of", plain(name));
     }
     if from.output == Output::Json {
         println!("{}", Value::Array(items));
         return Ok(());
     }
-    let mut table = table(&["NAME", "ENABLED", "UPDATED", "CONTENT TYPE"]);
+    items.sort_by_key(|item| std::cmp::Reverse(item.pointer("/attributes/created").and_then(Value::as_i64)));
+    let mut shown = table(&["VERSION", "ENABLED", "CREATED", "NOT BEFORE", "EXPIRES", "CONTENT TYPE"]);
     for item in &items {
-        let id = text(item, "/id");
-        let updated = item.pointer("/attributes/updated").and_then(Value::as_i64).unwrap_or_default();
-        table.add_row([
-            id.rsplit('/').next().unwrap_or_default().to_owned(),
-            text(item, "/attributes/enabled"),
-            utc(updated.saturating_mul(1000)),
-            text(item, "/contentType"),
-        ]);
+        let [created, begins, ends] =
+            ["created", "nbf", "exp"].map(|time| seconds(item, &format!("/attributes/{time}")));
+        let enabled = text(item, "/attributes/enabled");
+        shown.add_row([last_part(item), enabled, created, begins, ends, text(item, "/contentType")]);
     }
-    println!("{table}");
+    println!("{shown}");
     Ok(())
 }
 
 async fn delete(name: &str, from: &VaultAt) -> anyhow::Result<()> {
-    let vault = parse(&from.vault_url)?;
-    let client = Client::connect(&from.connection, &vault).await?;
-    let answer = client.send(Method::DELETE, secret_url(&vault, name, None)?, None).await?;
+    let answer = connect(from).await?.send(Method::DELETE, &["secrets", name], None).await?;
     match from.output {
         Output::Json => println!("{answer}"),
         Output::Table => {
-            let until = answer.get("scheduledPurgeDate").and_then(Value::as_i64).unwrap_or_default();
-            println!("{} is deleted and recoverable until {}", text(&answer, "/id"), utc(until.saturating_mul(1000)));
+            let until = seconds(&answer, "/scheduledPurgeDate");
+            println!("{} is deleted and recoverable until {until}", text(&answer, "/id"));
         }
     }
     Ok(())
+}
+
+async fn recover(name: &str, at: &VaultAt) -> anyhow::Result<()> {
+    let answer = connect(at).await?.send(Method::POST, &["deletedsecrets", name, "recover"], None).await?;
+    print_id(&answer, at.output);
+    Ok(())
+}
+
+async fn purge(name: &str, yes: bool, from: &VaultAt) -> anyhow::Result<()> {
+    if !yes {
+        terminal::confirm(&format!("Purging the secret {name}"), name)?;
+    }
+    connect(from).await?.send(Method::DELETE, &["deletedsecrets", name], None).await?;
+    if from.output == Output::Table {
+        println!("{name} is purged");
+    }
+    Ok(())
+}
+
+fn print_id(answer: &Value, output: Output) {
+    match output {
+        Output::Json => println!("{answer}"),
+        Output::Table => println!("{}", text(answer, "/id")),
+    }
 }

@@ -2,37 +2,204 @@
 
 use anyhow::{Context as _, bail};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use url::Url;
 
-use super::text;
+use super::{seconds, table, tags, text, utc};
 use crate::{
-    cli::VaultCommand,
+    cli::{Output, ServerAt, VaultChange, VaultCommand, VaultGiven},
     client::{Client, at, base},
-    hosts,
+    hosts, terminal,
 };
 
 pub(crate) async fn run(command: VaultCommand) -> anyhow::Result<()> {
-    let VaultCommand::Create { name, networks, retention_days, purge_protection, policies, connection } = command;
-    let attachments = policies.iter().map(|policy| attachment(policy)).collect::<anyhow::Result<Vec<_>>>()?;
+    match command {
+        VaultCommand::Create { name, given, at } => create(&name, given, &at).await,
+        VaultCommand::List { deleted, at } => list(deleted, &at).await,
+        VaultCommand::Show { name, deleted, at } => {
+            let kind = if deleted { DELETED } else { ACTIVE };
+            print(&Server::connect(&at).await?.send(Method::GET, &[kind, &name], None).await?, at.output);
+            Ok(())
+        }
+        VaultCommand::Update { name, change, at } => update(&name, change, &at).await,
+        VaultCommand::Delete { name, at } => {
+            let deleted = Server::connect(&at).await?.send(Method::DELETE, &[ACTIVE, &name], None).await?;
+            match at.output {
+                Output::Json => println!("{deleted}"),
+                Output::Table => {
+                    let until = seconds(&deleted, "/scheduled_purge_at");
+                    let until = if until.is_empty() { until } else { format!(" until {until}") };
+                    println!("{} is deleted and recoverable{until}", text(&deleted, "/name"));
+                }
+            }
+            Ok(())
+        }
+        VaultCommand::Recover { name, at } => {
+            let recovered = Server::connect(&at).await?.send(Method::POST, &[DELETED, &name, "recover"], None).await?;
+            print_address(&recovered, at.output);
+            Ok(())
+        }
+        VaultCommand::Purge { name, yes, at } => {
+            if !yes {
+                terminal::confirm(&format!("Purging the vault {name} and all that was in it"), &name)?;
+            }
+            Server::connect(&at).await?.send(Method::DELETE, &[DELETED, &name], None).await?;
+            if at.output == Output::Table {
+                println!("{name} is purged");
+            }
+            Ok(())
+        }
+    }
+}
+
+const ACTIVE: &str = "vaults";
+const DELETED: &str = "deletedvaults";
+
+struct Server {
+    base: Url,
+    client: Client,
+}
+
+impl Server {
+    async fn connect(to: &ServerAt) -> anyhow::Result<Self> {
+        let base = base(&to.connection)?;
+        let client = Client::connect(&to.connection, &base).await?;
+        Ok(Self { base, client })
+    }
+
+    fn at(&self, path: &[&str]) -> anyhow::Result<Url> {
+        at(&self.base, &[&["api", "v1"], path].concat(), &[])
+    }
+
+    async fn send(&self, method: Method, path: &[&str], body: Option<&Value>) -> anyhow::Result<Value> {
+        let body = body.map(serde_json::to_vec).transpose()?;
+        self.client.send(method, self.at(path)?, body).await
+    }
+}
+
+async fn create(name: &str, given: VaultGiven, to: &ServerAt) -> anyhow::Result<()> {
+    let attachments = given.policies.iter().map(|policy| attachment(policy)).collect::<anyhow::Result<Vec<_>>>()?;
     let body = json!({
         "name": name,
-        "network": { "allow": networks },
-        "retention_days": retention_days,
-        "purge_protection": purge_protection,
+        "network": { "allow": given.networks },
+        "retention_days": given.retention_days,
+        "purge_protection": given.purge_protection,
         "policies": attachments,
+        "tags": tags(&given.tags)?,
+        "region": given.region,
+        "access_mode": given.access_mode,
     });
-    let base = base(&connection)?;
-    let client = Client::connect(&connection, &base).await?;
-    let url = at(&base, &["api", "v1", "vaults"], &[])?;
-    let answer = client.send(Method::POST, url, Some(serde_json::to_vec(&body)?)).await?;
-    let address = text(&answer, "/url");
-    println!("{address}");
-    if let Some(host) = url::Url::parse(&address)?.host_str()
+    let made = Server::connect(to).await?.send(Method::POST, &[ACTIVE], Some(&body)).await?;
+    print_address(&made, to.output);
+    if let Some(host) = Url::parse(&text(&made, "/url"))?.host_str()
         && let Some(command) = hosts::missing(&[host])
     {
         eprintln!("Once, for clients that use glibc, such as Python and Node:\n{command}");
     }
     Ok(())
+}
+
+async fn list(deleted: bool, from: &ServerAt) -> anyhow::Result<()> {
+    let kind = if deleted { DELETED } else { ACTIVE };
+    let answer = Server::connect(from).await?.send(Method::GET, &[kind], None).await?;
+    let vaults = answer.get("value").cloned().context("the answer has no vaults")?;
+    if from.output == Output::Json {
+        println!("{vaults}");
+        return Ok(());
+    }
+    let mut shown = if deleted {
+        table(&["NAME", "DELETED", "RECOVERABLE UNTIL"])
+    } else {
+        table(&["NAME", "ACCESS MODE", "REGION", "URL"])
+    };
+    for vault in vaults.as_array().into_iter().flatten() {
+        if deleted {
+            let times = ["/deleted_at", "/scheduled_purge_at"].map(|pointer| seconds(vault, pointer));
+            shown.add_row([text(vault, "/name")].into_iter().chain(times));
+        } else {
+            shown.add_row([text(vault, "/name"), mode(vault), text(vault, "/settings/region"), text(vault, "/url")]);
+        }
+    }
+    println!("{shown}");
+    Ok(())
+}
+
+async fn update(name: &str, change: VaultChange, to: &ServerAt) -> anyhow::Result<()> {
+    let (added, removed) = (tags(&change.tags)?, change.removed_tags);
+    let server = Server::connect(to).await?;
+    let mut body = Map::new();
+    let mut revision = None;
+    if !added.is_empty() || !removed.is_empty() {
+        // Tags are replaced as a whole: what is sent is what was read, changed, if nobody was faster.
+        let read = server.send(Method::GET, &[ACTIVE, name], None).await?;
+        let mut all = read.pointer("/settings/tags").and_then(Value::as_object).cloned().unwrap_or_default();
+        if let Some(missing) = removed.iter().find(|tag| all.remove(tag.as_str()).is_none()) {
+            bail!("the vault has no tag {missing}");
+        }
+        all.extend(added);
+        body.insert("tags".to_owned(), all.into());
+        revision = Some(text(&read, "/revision"));
+    }
+    let plainly = [
+        ("purge_protection", change.purge_protection.then_some(Value::Bool(true))),
+        ("region", change.region.map(Value::from)),
+        ("access_mode", change.access_mode.map(Value::from)),
+    ];
+    body.extend(plainly.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    let (url, body) = (server.at(&[ACTIVE, name])?, serde_json::to_vec(&body)?);
+    print(&server.client.send_if(Method::PATCH, url, Some(body), revision.as_deref()).await?, to.output);
+    Ok(())
+}
+
+/// Unix milliseconds at a place of an answer as a UTC time.
+fn millis(vault: &Value, pointer: &str) -> String {
+    vault.pointer(pointer).and_then(Value::as_i64).map(utc).unwrap_or_default()
+}
+
+/// The access mode, which is not written where it is the usual one.
+fn mode(vault: &Value) -> String {
+    let mode = text(vault, "/settings/access_mode");
+    if mode.is_empty() { "rbac".to_owned() } else { mode }
+}
+
+fn print_address(vault: &Value, output: Output) {
+    match output {
+        Output::Json => println!("{vault}"),
+        Output::Table => println!("{}", text(vault, "/url")),
+    }
+}
+
+fn print(vault: &Value, output: Output) {
+    if output == Output::Json {
+        println!("{vault}");
+        return;
+    }
+    let mut shown = table(&[]);
+    let settings = |name: &str| text(vault, &format!("/settings/{name}"));
+    let tags = vault.pointer("/settings/tags").and_then(Value::as_object);
+    let tags = tags.into_iter().flatten().map(|(name, value)| {
+        let tag = json!(format!("{name}={}", value.as_str().unwrap_or_default()));
+        text(&tag, "")
+    });
+    let lines = [
+        ("name", text(vault, "/name")),
+        ("address", text(vault, "/url")),
+        ("id", text(vault, "/id")),
+        ("access mode", mode(vault)),
+        ("region", settings("region")),
+        ("tags", tags.collect::<Vec<_>>().join(", ")),
+        ("retention", format!("{} days", settings("retention_days"))),
+        ("purge protection", if settings("purge_protection") == "true" { "on" } else { "off" }.to_owned()),
+        ("recovery level", text(vault, "/recovery_level")),
+        ("created", millis(vault, "/created_at")),
+        ("deleted", seconds(vault, "/deleted_at")),
+        ("recoverable until", seconds(vault, "/scheduled_purge_at")),
+        ("revision", text(vault, "/revision")),
+    ];
+    for (name, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {
+        shown.add_row([name.to_owned(), value]);
+    }
+    println!("{shown}");
 }
 
 /// `NAME=SETTINGS`, where NAME is a module that ships with this program.

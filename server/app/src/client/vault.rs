@@ -1,0 +1,64 @@
+//! A vault's data plane, as the workload of the environment.
+
+use anyhow::{Context as _, bail};
+use reqwest::Method;
+use serde_json::Value;
+use strongroom_http::api::wire::API_VERSION;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::{Client, at, parse};
+use crate::cli::Connection;
+
+/// A vault that requests go to.
+pub(crate) struct VaultClient {
+    address: Url,
+    client: Client,
+}
+
+impl VaultClient {
+    /// Gets a token for the vault at an address.
+    pub(crate) async fn connect(address: &str, connection: &Connection) -> anyhow::Result<Self> {
+        let address = parse(address)?;
+        let client = Client::connect(connection, &address).await?;
+        Ok(Self { address, client })
+    }
+
+    /// Sends a request about what the path names.
+    pub(crate) async fn send(&self, method: Method, path: &[&str], body: Option<Vec<u8>>) -> anyhow::Result<Value> {
+        self.client.send(method, self.at(path)?, body).await
+    }
+
+    /// Everything that a listing names, page by page.
+    pub(crate) async fn all(&self, path: &[&str]) -> anyhow::Result<Vec<Value>> {
+        let mut next = Some(self.at(path)?);
+        let mut items = Vec::new();
+        while let Some(url) = next.take() {
+            let page = self.client.send(Method::GET, url, None).await?;
+            items.extend(page.get("value").and_then(Value::as_array).cloned().unwrap_or_default());
+            if let Some(link) = page.get("nextLink").and_then(Value::as_str) {
+                let link = Url::parse(link)?;
+                if link.origin() != self.address.origin() {
+                    bail!("the server's next page is on another site");
+                }
+                next = Some(link);
+            }
+        }
+        Ok(items)
+    }
+
+    /// A secret's value: of the current version, or of the one named.
+    pub(crate) async fn value(&self, name: &str, version: Option<&str>) -> anyhow::Result<Zeroizing<String>> {
+        let mut path = vec!["secrets", name];
+        path.extend(version);
+        let mut answer = self.send(Method::GET, &path, None).await?;
+        match answer.get_mut("value").map(Value::take) {
+            Some(Value::String(value)) => Ok(Zeroizing::new(value)),
+            _ => None.context("the answer has no value"),
+        }
+    }
+
+    fn at(&self, path: &[&str]) -> anyhow::Result<Url> {
+        at(&self.address, path, &[("api-version", API_VERSION)])
+    }
+}

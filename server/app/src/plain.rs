@@ -1,0 +1,46 @@
+//! Text of others, as it may stand on a terminal: nothing in it moves the cursor, changes colours, turns the
+//! direction of reading or hides. Must never be used on what is printed for machines.
+
+/// The text on one line, with each character that could deceive made visible as U+FFFD.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|c| if deceives(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Control characters, those that turn the direction of reading, line separators, and those without width.
+fn deceives(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_deceives_is_seen() {
+        assert_eq!(plain("a\u{1b}[2Jb\r\nc\u{7f}\u{9b}d"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}\u{fffd}d");
+        assert_eq!(plain("user\u{202e}nimda\u{2066}x\u{200f}y\u{61c}"), "user\u{fffd}nimda\u{fffd}x\u{fffd}y\u{fffd}");
+        assert_eq!(plain("pay\u{200b}ments\u{2028}\u{feff}"), "pay\u{fffd}ments\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn what_people_write_stays() {
+        for text in ["", "payments", "zażółć gęślą jaźń", "ключ", "مفتاح", "鍵 🔑", "نمی\u{200c}خواهم"]
+        {
+            assert_eq!(plain(text), text);
+        }
+    }
+}
