@@ -1,4 +1,5 @@
-//! Exit codes that mean something of their own. Everything else that goes wrong is 1; clap says 2.
+//! Exit codes that mean something of their own, as server/docs/cli.md lists them. Everything else that goes
+//! wrong is 1; clap says 2.
 
 use std::process::ExitCode;
 
@@ -17,6 +18,12 @@ pub(crate) enum Exit {
         "no checkpoint kept outside the database was compared: a log that was cut off or written anew would look the same"
     )]
     Unanchored,
+    /// 126: the program that `run` was to start is there and could not be started.
+    #[error("it cannot be run")]
+    NotRun,
+    /// 127: the program that `run` was to start is not there.
+    #[error("there is no such program")]
+    NoProgram,
 }
 
 impl Exit {
@@ -24,6 +31,8 @@ impl Exit {
         ExitCode::from(match self {
             Self::Findings => 3,
             Self::Unanchored => 4,
+            Self::NotRun => 126,
+            Self::NoProgram => 127,
         })
     }
 }

@@ -15,6 +15,7 @@ mod config;
 mod dev;
 mod dev_env;
 mod dev_listener;
+mod dotenv;
 mod exit;
 mod harden;
 mod hosts;

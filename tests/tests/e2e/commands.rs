@@ -134,3 +134,119 @@ fn on_a_terminal(vault: &TestVault, who: &Credential, arguments: &[&str], typed:
     command.current_dir(vault.folder());
     run(&command, &Named::No).expect_good()
 }
+
+#[tokio::test]
+async fn a_dotenv_file_is_looked_at_and_then_imported() {
+    let vault = TestVault::dev().await;
+    let (app, token) = (vault.app(), vault.token(&vault.app()).await);
+    let file = vault.folder().join("app.env");
+    let path = file.to_str().unwrap();
+    let import = ["secret", "import", path, "--prefix", "app-"];
+    let dry = [&import[..], &["--dry-run"]].concat();
+    std::fs::write(&file, "# comment\nexport DATABASE_URL=\"sql://u:p#1\"\nAPI_KEY='s3cr$t' # more\nPLAIN=abc\n")
+        .unwrap();
+    let said = good(&vault, &app, &dry);
+    assert!(said.contains("app-DATABASE-URL") && said.contains("created") && !said.contains("s3cr"), "{said}");
+    assert!(!good(&vault, &app, &["secret", "list"]).contains("app-"), "a dry run writes nothing");
+    let changes = |said: &Value| -> Vec<String> {
+        said.as_array().unwrap().iter().map(|line| line["change"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(changes(&json(&vault, &app, &import)), ["create", "create", "create"]);
+    assert_eq!(good(&vault, &app, &["secret", "get", "app-DATABASE-URL"]), "sql://u:p#1");
+    assert_eq!(good(&vault, &app, &["secret", "get", "app-API-KEY"]), "s3cr$t");
+
+    let tagged = serde_json::json!({ "value": "old", "tags": { "team": "pay" }, "contentType": "text/plain" });
+    let set = vault.ask(reqwest::Method::PUT, "/secrets/app-PLAIN").bearer(&token).json(&tagged);
+    set.send().await.expect(200);
+    assert_eq!(changes(&json(&vault, &app, &dry)), ["unchanged", "unchanged", "change"]);
+    assert_eq!(good(&vault, &app, &["secret", "get", "app-PLAIN"]), "old");
+    assert_eq!(changes(&json(&vault, &app, &import)), ["unchanged", "unchanged", "change"]);
+    let plain = vault.get(&token, "app-PLAIN").await.expect(200).json();
+    assert_eq!((&plain["value"], &plain["tags"]["team"]), (&"abc".into(), &"pay".into()));
+    assert_eq!(json(&vault, &app, &["secret", "versions", "app-API-KEY"]).as_array().unwrap().len(), 1);
+
+    good(&vault, &app, &["secret", "delete", "app-PLAIN"]);
+    std::fs::write(&file, "NEW=1\nPLAIN=abc\n").unwrap();
+    let (code, _, err) = cli(&vault, &app, &import);
+    assert!(code == 1 && err.contains("app-PLAIN") && err.contains("recover"), "{err}");
+    std::fs::write(&file, "NEW=1\nA_B=1\na.b=2\n").unwrap();
+    let (code, _, err) = cli(&vault, &app, &import);
+    assert!(code == 1 && err.contains("the same secret"), "{err}");
+    std::fs::write(&file, "NEW=1\nBAD='hush\n").unwrap();
+    let (code, _, err) = cli(&vault, &app, &import);
+    assert!(code == 1 && err.contains("line 2") && !err.contains("hush"), "{err}");
+    assert!(!good(&vault, &app, &["secret", "list"]).contains("app-NEW"), "nothing was written");
+    std::fs::write(&file, "NEW=1\n").unwrap();
+    assert_eq!(cli(&vault, &vault.nobody(), &import).0, 5);
+}
+
+#[tokio::test]
+async fn a_command_runs_with_secrets_in_its_environment() {
+    let vault = TestVault::dev().await;
+    let (app, token) = (vault.app(), vault.token(&vault.app()).await);
+    let first = vault.set(&token, "db", "first value").await;
+    let version = first["id"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    vault.set(&token, "db", "second\nvalue").await;
+    let pinned = format!("OLD=db@{version}");
+    let shown = r#"printf '%s|%s|%s' "$DB" "$OLD" "${AZURE_CLIENT_SECRET-gone}"; exit 7"#;
+    let (code, out, err) = cli(&vault, &app, &["run", "--env", "DB=db", "--env", &pinned, "--", "sh", "-c", shown]);
+    assert_eq!((code, out.as_str()), (7, "second\nvalue|first value|gone"), "{err}");
+    let keep = ["run", "--keep-credential", "--env", "DB=db", "--", "sh", "-c", "test -n \"$AZURE_CLIENT_SECRET\""];
+    assert_eq!(cli(&vault, &app, &keep).0, 0);
+    let started = vault.folder().join("started");
+    let touch = ["run", "--env", "DB=db", "--env", "NO=no-such", "--", "touch", started.to_str().unwrap()];
+    let (code, _, err) = cli(&vault, &app, &touch);
+    assert!(code == 6 && err.contains("NO: ") && !started.exists(), "{err}");
+    assert_eq!(cli(&vault, &vault.nobody(), &["run", "--env", "DB=db", "--", "true"]).0, 5);
+    assert_eq!(cli(&vault, &app, &["run", "--env", "DB=db", "--", "no-such-command"]).0, 127);
+    assert_eq!(cli(&vault, &app, &["run", "--env", "DB=db", "--", "/"]).0, 126);
+
+    // A signal to the program is one to the command.
+    let script = "trap 'exit 42' TERM; : > ready; while :; do sleep 0.05; done";
+    let mut child = vault.cli(&app, &["run", "--env", "DB=db", "--", "sh", "-c", script]).spawn().unwrap();
+    let ready = vault.folder().join("ready");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !ready.exists() && std::time::Instant::now() < until {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let told = std::process::Command::new("sh").args(["-c", "kill -s TERM \"$0\"", &child.id().to_string()]).status();
+    assert!(told.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(42));
+}
+
+#[tokio::test]
+async fn the_tail_fits_a_terminal_and_says_so_when_nothing_fits() {
+    let vault = TestVault::dev().await;
+    let (operator, token) = (vault.operator(), vault.token(&vault.app()).await);
+    let long = "n".repeat(127);
+    vault.set(&token, &long, "v").await;
+    let denied = vault.get(&vault.token(&vault.nobody()).await, &long).await;
+    assert_eq!(denied.problem(), "403 Forbidden/ForbiddenByRbac");
+    let tail = good(&vault, &operator, &["audit", "tail", "--vault", "demo"]);
+    assert!(tail.lines().count() >= 3 && tail.contains("denied"), "{tail}");
+    assert!(tail.lines().all(|line| line.chars().count() <= 120), "{tail}");
+    let (code, out, err) = cli(&vault, &operator, &["audit", "tail", "--principal", "nobody-at-all"]);
+    assert_eq!(code, 0);
+    assert!(
+        out.lines().count() <= 1 && err.contains("nobody-at-all") && err.contains("identity list"),
+        "{out} / {err}"
+    );
+}
+
+#[test]
+fn completions_are_there_for_the_usual_shells() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = run_to_end(std::process::Command::new(crate::support::binary()).args(["completions", shell]));
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            output.status.success() && script.contains("strongroom") && script.contains("access-policy"),
+            "{shell}"
+        );
+        if shell == "bash" {
+            let mut bash = std::process::Command::new("bash");
+            bash.args(["-c", "eval \"$(\"$0\" completions bash)\" && complete -p strongroom"])
+                .arg(crate::support::binary());
+            assert!(run_to_end(&mut bash).status.success());
+        }
+    }
+}

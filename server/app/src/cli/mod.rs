@@ -6,6 +6,7 @@ mod audit;
 mod identity;
 mod network;
 mod role;
+mod run;
 mod seal;
 mod secret;
 mod token;
@@ -22,8 +23,9 @@ pub(crate) use identity::{
 };
 pub(crate) use network::{NetworkChange, NetworkCommand, NetworkWord};
 pub(crate) use role::RoleCommand;
+pub(crate) use run::RunArgs;
 pub(crate) use seal::{At as SealAt, SealCommand};
-pub(crate) use secret::SecretCommand;
+pub(crate) use secret::{SecretCommand, SecretImport};
 pub(crate) use token::TokenCommand;
 pub(crate) use vault::{VaultChange, VaultCommand, VaultGiven};
 
@@ -46,6 +48,8 @@ enum Command {
     /// Store, read, list, delete, recover, back up and import secrets.
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// Run a command with secrets in its environment, and nowhere else.
+    Run(RunArgs),
     /// Make, list, change, delete and recover vaults.
     #[command(subcommand)]
     Vault(VaultCommand),
@@ -73,6 +77,12 @@ enum Command {
     /// Show and change the root key.
     #[command(subcommand)]
     Seal(SealCommand),
+    /// Print the completions of a shell.
+    Completions {
+        /// Which one.
+        #[arg(value_enum)]
+        shell: ShellName,
+    },
     /// Print the route table.
     #[command(hide = true)]
     Routes,
@@ -121,6 +131,17 @@ pub(crate) enum Output {
     Table,
     /// For machines.
     Json,
+}
+
+/// A shell that can complete commands.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ShellName {
+    /// GNU Bash.
+    Bash,
+    /// The Z shell.
+    Zsh,
+    /// The friendly interactive shell.
+    Fish,
 }
 
 /// Which server, and how to print.
@@ -185,6 +206,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Dev(args) => dev::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Secret(command) => commands::secret::run(command).await,
+        Command::Run(args) => commands::run::run(args).await,
+        Command::Completions { shell } => commands::completions::run(shell),
         Command::Vault(command) => commands::vault::run(command).await,
         Command::Role(command) => commands::role::run(command).await,
         Command::AccessPolicy(command) => commands::access_policy::run(command).await,
@@ -195,5 +218,34 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Audit(command) => commands::audit::run(command).await,
         Command::Seal(command) => commands::seal::run(command).await,
         Command::Routes => commands::routes::run(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaves(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+        let below: Vec<_> = command.get_subcommands().filter(|below| !below.is_hide_set()).collect();
+        if below.is_empty() {
+            found.push(path.to_owned());
+        }
+        for below in below {
+            leaves(below, &format!("{path} {}", below.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn every_command_is_in_the_documents() {
+        let mut found = Vec::new();
+        leaves(&Cli::command(), "strongroom", &mut found);
+        let documents = include_str!("../../../docs/cli.md");
+        found.retain(|path| !documents.contains(&format!("| `{path}`")) && !documents.contains(&format!("| `{path} ")));
+        assert!(found.is_empty(), "server/docs/cli.md does not say: {found:?}");
+    }
+
+    #[test]
+    fn the_command_line_does_not_contradict_itself() {
+        Cli::command().debug_assert();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::VaultAt;
 
@@ -101,4 +101,27 @@ pub(crate) enum SecretCommand {
         #[command(flatten)]
         at: VaultAt,
     },
+    /// Store what a `.env` file says: names that are new, and values that have changed.
+    Import {
+        #[command(flatten)]
+        import: SecretImport,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+}
+
+/// What is imported, and how.
+#[derive(Args)]
+pub(crate) struct SecretImport {
+    /// File of `NAME=VALUE` lines.
+    pub(crate) file: PathBuf,
+    /// Say what would be created and changed, and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Store empty values, which are refused otherwise.
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+    /// What the secrets' names begin with.
+    #[arg(long, default_value = "")]
+    pub(crate) prefix: String,
 }

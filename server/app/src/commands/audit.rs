@@ -1,5 +1,7 @@
 //! `strongroom audit`: records from the server, and the chain from the database, offline.
 
+mod lines;
+
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -12,7 +14,7 @@ use strongroom_domain::record::{ChainedRecord, MAX_RECEIPT, Receipt, TreeCheckpo
 use strongroom_store::verify::{Anchors, ExportLine, read_anchors, verify_export};
 use url::Url;
 
-use super::{table, text, utc};
+use super::utc;
 use crate::{
     audit_check,
     cli::{AuditCommand, AuditFilter as Filter, Connection, Output},
@@ -125,6 +127,9 @@ async fn tail(
     let server = Server::connect(connection).await?;
     let mut records = Vec::new();
     server.query(filter, lines, None, |record| keep(&mut records, record)).await?;
+    if records.is_empty() {
+        eprintln!("{}", nothing_fits(filter));
+    }
     records.reverse();
     show(&records, output, true);
     let mut last = records.last().and_then(|record| record.get("id")?.as_str().map(str::to_owned));
@@ -163,19 +168,17 @@ fn show(records: &[Value], output: Output, header: bool) {
         records.iter().for_each(|record| println!("{record}"));
         return;
     }
-    let names = ["TIME", "OUTCOME", "PRINCIPAL", "OPERATION", "VAULT", "OBJECT", "REASON", "DECISION"];
-    let mut table = table(if header { &names } else { &[] });
-    for record in records {
-        let at = record.get("at").and_then(Value::as_i64).unwrap_or_default();
-        let mut row = vec![utc(at)];
-        row.extend(
-            ["/outcome", "/principal/subject", "/operation", "/vault", "/object", "/reason", "/id"]
-                .map(|pointer| text(record, pointer)),
-        );
-        table.add_row(row);
-    }
-    if header || !records.is_empty() {
-        println!("{table}");
+    lines::lines(records, header).iter().for_each(|line| println!("{line}"));
+}
+
+/// Instead of silence.
+fn nothing_fits(filter: &Filter) -> String {
+    match &filter.principal {
+        Some(principal) => format!(
+            "no record is of a principal whose subject contains {principal}: the subject of a workload is its client id \
+             (identity list), that of a person is what the issuer says"
+        ),
+        None => "no record fits".to_owned(),
     }
 }
 

@@ -3,10 +3,12 @@
 pub(crate) mod access_policy;
 pub(crate) mod assignment;
 pub(crate) mod audit;
+pub(crate) mod completions;
 pub(crate) mod identity;
 pub(crate) mod network;
 pub(crate) mod role;
 pub(crate) mod routes;
+pub(crate) mod run;
 pub(crate) mod seal;
 pub(crate) mod secret;
 pub(crate) mod token;

@@ -1,6 +1,7 @@
 //! `strongroom secret`: values come from files and pipes and go to standard output, nowhere else.
 
 mod backup;
+mod import;
 
 use std::{
     io::{Read as _, Write as _},
@@ -42,6 +43,7 @@ pub(crate) async fn run(command: SecretCommand) -> anyhow::Result<()> {
         SecretCommand::Recover { name, at } => recover(&name, &at).await,
         SecretCommand::Purge { name, yes, at } => purge(&name, yes, &at).await,
         SecretCommand::Backup { name, file, overwrite, at } => backup::backup(&name, &file, overwrite, &at).await,
+        SecretCommand::Import { import: given, at } => import::import(given, &at).await,
         SecretCommand::Restore { file, at } => backup::restore(&file, &at).await,
     }
 }

@@ -1,0 +1,196 @@
+//! `strongroom secret import`: what a `.env` file says becomes secrets.
+//!
+//! Everything is looked at before anything is written. Must never print a value.
+
+use std::{collections::BTreeMap, fs::File, io::Read as _, path::Path};
+
+use anyhow::{Context as _, bail};
+use reqwest::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+use strongroom_domain::{names::ObjectName, secret::MAX_VALUE_BYTES};
+use zeroize::Zeroizing;
+
+use super::{connect, table};
+use crate::{
+    cli::{Output, SecretImport, VaultAt},
+    client::{Refused, VaultClient},
+    dotenv::{self, Entry},
+};
+
+/// A value and the secret that it becomes.
+struct Planned {
+    variable: String,
+    secret: String,
+    value: Zeroizing<String>,
+}
+
+/// What would be done about one.
+enum Step {
+    Create,
+    /// With what the new version keeps of the current one: content type and tags.
+    Change(Map<String, Value>),
+    Unchanged,
+    /// A deleted secret has the name.
+    Taken,
+}
+
+impl Step {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Change(_) => "change",
+            Self::Unchanged => "unchanged",
+            Self::Taken => "taken",
+        }
+    }
+}
+
+pub(super) async fn import(given: SecretImport, to: &VaultAt) -> anyhow::Result<()> {
+    let text = read(&given.file)?;
+    let entries = dotenv::parse(&text).with_context(|| given.file.display().to_string())?;
+    let planned = plan(entries, &given.prefix, given.allow_empty)?;
+    let vault = connect(to).await?;
+    let mut steps = Vec::with_capacity(planned.len());
+    for one in &planned {
+        steps.push(compare(&vault, one).await.with_context(|| one.secret.clone())?);
+    }
+    let taken = planned.iter().zip(&steps).filter(|(_, step)| matches!(step, Step::Taken));
+    let taken: Vec<_> = taken.map(|(one, _)| one.secret.as_str()).collect();
+    if !taken.is_empty() {
+        bail!("nothing was written: deleted secrets have the names {}; recover or purge them first", taken.join(", "));
+    }
+    if !given.dry_run {
+        write(&vault, &planned, &steps).await?;
+    }
+    print(&planned, &steps, given.dry_run, to.output);
+    Ok(())
+}
+
+fn read(file: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::with_capacity(dotenv::MAX_FILE.saturating_add(1)));
+    let opened = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let most = u64::try_from(dotenv::MAX_FILE)?.saturating_add(1);
+    let length = opened.take(most).read_to_string(&mut text).with_context(|| format!("{}", file.display()))?;
+    if length > dotenv::MAX_FILE {
+        bail!("{} is longer than {} bytes", file.display(), dotenv::MAX_FILE);
+    }
+    Ok(text)
+}
+
+/// The names that the entries get, all of them in order before anybody is asked.
+fn plan(entries: Vec<Entry>, prefix: &str, allow_empty: bool) -> anyhow::Result<Vec<Planned>> {
+    let mut seen = BTreeMap::new();
+    let mut planned = Vec::with_capacity(entries.len());
+    for Entry { line, name, value } in entries {
+        let secret = format!("{prefix}{name}").replace(['_', '.'], "-");
+        ObjectName::parse(&secret).with_context(|| format!("line {line}: {secret} cannot be a secret's name"))?;
+        // Names of secrets do not tell upper case from lower case.
+        if let Some(other) = seen.insert(secret.to_ascii_lowercase(), name.clone()) {
+            bail!("line {line}: {other} and {name} would be the same secret, {secret}: nothing was written");
+        }
+        if value.is_empty() && !allow_empty {
+            bail!("line {line}: {name} is empty; --allow-empty stores it all the same");
+        }
+        if value.len() > MAX_VALUE_BYTES {
+            bail!("line {line}: {name} is longer than the {MAX_VALUE_BYTES} bytes that a secret may have");
+        }
+        planned.push(Planned { variable: name, secret, value });
+    }
+    Ok(planned)
+}
+
+fn status(error: &anyhow::Error) -> Option<StatusCode> {
+    error.downcast_ref::<Refused>().map(|refused| refused.status)
+}
+
+async fn compare(vault: &VaultClient, one: &Planned) -> anyhow::Result<Step> {
+    match vault.send(Method::GET, &["secrets", &one.secret], None).await {
+        Ok(mut now) => {
+            if let Some(Value::String(value)) = now.get_mut("value").map(Value::take)
+                && *Zeroizing::new(value) == *one.value
+            {
+                return Ok(Step::Unchanged);
+            }
+            let kept =
+                ["contentType", "tags"].into_iter().filter_map(|part| Some((part.to_owned(), now.get(part)?.clone())));
+            Ok(Step::Change(kept.collect()))
+        }
+        Err(error) if status(&error) == Some(StatusCode::NOT_FOUND) => {
+            match vault.send(Method::GET, &["deletedsecrets", &one.secret], None).await {
+                Ok(_) => Ok(Step::Taken),
+                // Who may not know is told when it is written.
+                Err(error) if matches!(status(&error), Some(StatusCode::NOT_FOUND | StatusCode::FORBIDDEN)) => {
+                    Ok(Step::Create)
+                }
+                Err(error) => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn write(vault: &VaultClient, planned: &[Planned], steps: &[Step]) -> anyhow::Result<()> {
+    let todo: Vec<_> = planned.iter().zip(steps).filter(|(_, step)| !matches!(step, Step::Unchanged)).collect();
+    for (done, (one, step)) in todo.iter().enumerate() {
+        let mut body = if let Step::Change(kept) = step { kept.clone() } else { Map::new() };
+        body.insert("value".to_owned(), one.value.as_str().into());
+        let written = vault.send(Method::PUT, &["secrets", &one.secret], Some(serde_json::to_vec(&body)?)).await;
+        written.with_context(|| {
+            format!("{} was not written, after {done} of {} that were; give the command again", one.secret, todo.len())
+        })?;
+    }
+    Ok(())
+}
+
+fn print(planned: &[Planned], steps: &[Step], dry_run: bool, output: Output) {
+    let lines = planned.iter().zip(steps);
+    if output == Output::Json {
+        let line = |(one, step): (&Planned, &Step)| json!({ "name": one.variable, "secret": one.secret, "change": step.word() });
+        println!("{}", lines.map(line).collect::<Value>());
+        return;
+    }
+    let mut shown = table(&["NAME", "SECRET", if dry_run { "WOULD BE" } else { "IS" }]);
+    for (one, step) in lines {
+        let word = match step {
+            Step::Create => "created",
+            Step::Change(_) => "changed",
+            Step::Unchanged | Step::Taken => step.word(),
+        };
+        shown.add_row([one.variable.as_str(), &one.secret, word]);
+    }
+    println!("{shown}");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names(text: &str, prefix: &str) -> Result<Vec<String>, String> {
+        let planned = plan(dotenv::parse(text).unwrap(), prefix, false).map_err(|error| format!("{error:#}"))?;
+        Ok(planned.into_iter().map(|one| one.secret).collect())
+    }
+
+    #[test]
+    fn names_become_names_of_secrets() {
+        assert_eq!(names("DB_URL=x\na.b=y", "app-").unwrap(), ["app-DB-URL", "app-a-b"]);
+        assert!(names("A_B=x\na-b=y", "").unwrap_err().contains("A_B and a-b would be the same secret"));
+        assert!(names("A=x", "no space ").unwrap_err().contains("cannot be a secret's name"));
+        assert!(names(&format!("{}=x", "A".repeat(128)), "").is_err());
+        assert!(names("A=", "").unwrap_err().contains("--allow-empty"));
+        let long = names(&format!("A={}", "x".repeat(MAX_VALUE_BYTES + 1)), "").unwrap_err();
+        assert!(long.contains("longer") && !long.contains("xx"), "{long}");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_planned_has_a_name_that_a_vault_takes(name in "[A-Za-z_][A-Za-z0-9_.-]{0,140}", prefix in "[a-z_-]{0,3}") {
+            if let Ok(planned) = names(&format!("{name}=x"), &prefix) {
+                prop_assert!(planned.iter().all(|name| ObjectName::parse(name).is_ok()));
+            } else {
+                prop_assert!(prefix.len() + name.len() > 127);
+            }
+        }
+    }
+}
