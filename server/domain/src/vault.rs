@@ -52,6 +52,21 @@ pub struct VaultSettings {
     pub access_mode: AccessMode,
 }
 
+/// What a vault is made with.
+#[derive(Clone, Debug)]
+pub struct NewVault {
+    /// Its settings.
+    pub settings: VaultSettings,
+    /// Make it even if its author could not reach it. The record says so.
+    pub force: bool,
+}
+
+impl From<VaultSettings> for NewVault {
+    fn from(settings: VaultSettings) -> Self {
+        Self { settings, force: false }
+    }
+}
+
 /// Settings outside the documented limits. Says which, for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -96,6 +96,9 @@ pub(crate) struct VaultGiven {
     /// What must allow a request to its data.
     #[arg(long, value_parser = MODES, default_value = "rbac")]
     pub(crate) access_mode: String,
+    /// Make it even if you cannot reach it from where you are.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// What changes.

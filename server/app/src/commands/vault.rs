@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{seconds, table, tags, text, utc};
+use super::{table, tags, text, utc};
 use crate::{
     cli::{Output, ServerAt, VaultChange, VaultCommand, VaultGiven},
     client::{Client, at, base},
@@ -27,7 +27,7 @@ pub(crate) async fn run(command: VaultCommand) -> anyhow::Result<()> {
             match at.output {
                 Output::Json => println!("{deleted}"),
                 Output::Table => {
-                    let until = seconds(&deleted, "/scheduled_purge_at");
+                    let until = millis(&deleted, "/scheduled_purge_at");
                     let until = if until.is_empty() { until } else { format!(" until {until}") };
                     println!("{} is deleted and recoverable{until}", text(&deleted, "/name"));
                 }
@@ -88,6 +88,7 @@ async fn create(name: &str, given: VaultGiven, to: &ServerAt) -> anyhow::Result<
         "tags": tags(&given.tags)?,
         "region": given.region,
         "access_mode": given.access_mode,
+        "force": given.force,
     });
     let made = Server::connect(to).await?.send(Method::POST, &[ACTIVE], Some(&body)).await?;
     print_address(&made, to.output);
@@ -114,7 +115,7 @@ async fn list(deleted: bool, from: &ServerAt) -> anyhow::Result<()> {
     };
     for vault in vaults.as_array().into_iter().flatten() {
         if deleted {
-            let times = ["/deleted_at", "/scheduled_purge_at"].map(|pointer| seconds(vault, pointer));
+            let times = ["/deleted_at", "/scheduled_purge_at"].map(|pointer| millis(vault, pointer));
             shown.add_row([text(vault, "/name")].into_iter().chain(times));
         } else {
             shown.add_row([text(vault, "/name"), mode(vault), text(vault, "/settings/region"), text(vault, "/url")]);
@@ -192,8 +193,8 @@ fn print(vault: &Value, output: Output) {
         ("purge protection", if settings("purge_protection") == "true" { "on" } else { "off" }.to_owned()),
         ("recovery level", text(vault, "/recovery_level")),
         ("created", millis(vault, "/created_at")),
-        ("deleted", seconds(vault, "/deleted_at")),
-        ("recoverable until", seconds(vault, "/scheduled_purge_at")),
+        ("deleted", millis(vault, "/deleted_at")),
+        ("recoverable until", millis(vault, "/scheduled_purge_at")),
         ("revision", text(vault, "/revision")),
     ];
     for (name, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {

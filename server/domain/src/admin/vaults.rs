@@ -13,7 +13,7 @@ use crate::{
     policy::PolicyAttachment,
     secret::LifeState,
     time::uuid_v4,
-    vault::{MAX_VAULTS, Vault, VaultSettings, VaultUpdate},
+    vault::{MAX_VAULTS, NewVault, Vault, VaultSettings, VaultUpdate},
 };
 
 /// How often a request is judged anew because its vault changed meanwhile.
@@ -30,10 +30,12 @@ impl Administration {
         &self,
         ctx: &RequestContext,
         name: &VaultName,
-        settings: VaultSettings,
+        new: impl Into<NewVault>,
     ) -> Result<Arc<Vault>, AdminError> {
+        let NewVault { settings, force } = new.into();
         settings.check()?;
-        let case = self.admit(ctx, Ask { kind: ObjectKind::Vault, ..Ask::vault(Action::VaultCreate, name) }).await?;
+        let mut case =
+            self.admit(ctx, Ask { kind: ObjectKind::Vault, ..Ask::vault(Action::VaultCreate, name) }).await?;
         if let Some((taken, _)) = &case.vault {
             let why = match taken.life {
                 LifeState::Active => AdminError::VaultExists,
@@ -49,6 +51,9 @@ impl Administration {
         }
         if let Err(why) = self.may_begin_with(ctx, &settings).await {
             return Err(self.refuse(ctx, case, why).await);
+        }
+        if !lets_author_in(ctx, &mut case, &settings, force) {
+            return Err(self.refuse(ctx, case, AdminError::LocksAuthorOut).await);
         }
         let id = VaultId(uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?);
         let wrapped_key = self.keyring.new_vault_key(id, &*self.entropy)?;
@@ -108,17 +113,8 @@ impl Administration {
             if let Err(why) = self.may_change_access(ctx, &before, &settings).await {
                 return Err(self.refuse(ctx, case, why).await);
             }
-            if !settings.network.judge(ctx.client, ctx.listener, ctx.now).admits() {
-                if !update.force {
-                    return Err(self.refuse(ctx, case, AdminError::LocksAuthorOut).await);
-                }
-                case.record.trace.push(Stage {
-                    stage: "network".to_owned(),
-                    effect: StageEffect::Allow,
-                    reason: FORCED.to_owned(),
-                    detail: None,
-                    fuel: None,
-                });
+            if !lets_author_in(ctx, &mut case, &settings, update.force) {
+                return Err(self.refuse(ctx, case, AdminError::LocksAuthorOut).await);
             }
             let after = self.next(&before, |vault| vault.settings = settings)?;
             let change = Change::PutVault(Box::new((*after).clone()));
@@ -205,4 +201,20 @@ impl Administration {
         }
         Ok(seen)
     }
+}
+
+/// Whether network rules may be put in place: when the caller can reach the vault under them, or says
+/// that it shall be made so all the same, which the record then tells.
+fn lets_author_in(ctx: &RequestContext, case: &mut Case, settings: &VaultSettings, force: bool) -> bool {
+    let admitted = settings.network.judge(ctx.client, ctx.listener, ctx.now).admits();
+    if !admitted && force {
+        case.record.trace.push(Stage {
+            stage: "network".to_owned(),
+            effect: StageEffect::Allow,
+            reason: FORCED.to_owned(),
+            detail: None,
+            fuel: None,
+        });
+    }
+    admitted || force
 }

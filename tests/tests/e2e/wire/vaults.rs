@@ -79,7 +79,8 @@ async fn a_deleted_vault_keeps_its_name_comes_back_and_goes_for_good() {
     let story = Story::begin().await;
     let deleted = story.manage(Method::DELETE, "vaults/payments", None).await.expect(200).json();
     let days = deleted["scheduled_purge_at"].as_i64().unwrap() - deleted["deleted_at"].as_i64().unwrap();
-    assert_eq!(days, 7 * 86_400);
+    assert_eq!(days, 7 * 86_400_000);
+    assert!(deleted["deleted_at"].as_i64() > deleted["created_at"].as_i64().map(|made| made - 1_000), "{deleted}");
     // Its data plane answers as a vault that never was.
     let (gone, never) = (
         story.secret(Method::GET, "/secrets/db?api-version=7.6", None).await,

@@ -10,7 +10,7 @@ use strongroom_domain::{
     record::Outcome,
     role::Role,
     test_support::world::{World, person},
-    vault::{VaultSettings, VaultUpdate},
+    vault::{NewVault, VaultSettings, VaultUpdate},
 };
 
 fn rules(text: &str) -> NetworkRules {
@@ -57,6 +57,24 @@ async fn a_change_that_locks_its_author_out_is_refused_unless_forced_and_the_rec
     let image = world.store.image();
     let stage = image.record(id).unwrap().trace[0].clone();
     assert_eq!((stage.stage.as_str(), stage.detail.as_deref()), ("network", Some("rule 1")));
+}
+
+#[tokio::test]
+async fn a_vault_that_its_maker_could_not_reach_is_made_by_force_alone() {
+    let (world, olga) = (World::start().unwrap(), person("olga"));
+    world.put_grant(Grantee::Principal { id: olga.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    let payments = VaultName::parse("payments").unwrap();
+    let settings = || VaultSettings { network: rules(r#"{"allow":["10.0.0.0/8"]}"#), ..VaultSettings::default() };
+    let ctx = world.request(&olga);
+    let refused = world.admin.create_vault(&ctx, &payments, settings()).await;
+    assert!(matches!(refused, Err(AdminError::LocksAuthorOut)));
+    let image = world.store.image();
+    assert_eq!(image.record(ctx.request_id).unwrap().reason, "locks-author-out");
+    assert!(image.vaults.is_empty(), "nothing has changed");
+    let ctx = world.request(&olga);
+    world.admin.create_vault(&ctx, &payments, NewVault { settings: settings(), force: true }).await.unwrap();
+    let image = world.store.image();
+    assert!(image.record(ctx.request_id).unwrap().trace.iter().any(|stage| stage.reason == "lock-out-forced"));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use strongroom_domain::{
     network::NetworkRules,
     policy::PolicyAttachment,
     secret::LifeState,
-    vault::{DEFAULT_RETENTION_DAYS, Vault, VaultSettings, VaultUpdate},
+    vault::{DEFAULT_RETENTION_DAYS, NewVault, Vault, VaultSettings, VaultUpdate},
 };
 use utoipa::ToSchema;
 
@@ -61,7 +61,9 @@ impl<'a> VaultView<'a> {
     fn of(services: &Services, vault: &'a Vault) -> Self {
         let (deleted_at, scheduled_purge_at) = match vault.life {
             LifeState::Active => (None, None),
-            LifeState::Deleted { deleted_at, purge_at } => (Some(deleted_at), Some(purge_at)),
+            LifeState::Deleted { deleted_at, purge_at } => {
+                (Some(deleted_at.saturating_mul(1000)), Some(purge_at.saturating_mul(1000)))
+            }
         };
         Self {
             name: vault.name.as_str(),
@@ -112,6 +114,9 @@ pub(crate) struct CreateVault {
     #[serde(default)]
     #[schema(value_type = shapes::AccessMode)]
     access_mode: AccessMode,
+    /// Make it even if the network rules keep the caller out.
+    #[serde(default)]
+    force: bool,
 }
 
 fn default_retention() -> u16 {
@@ -131,7 +136,8 @@ pub(crate) async fn create(services: &Services, call: &Call, request: &Request) 
         region: body.region.filter(|region| !region.is_empty()),
         access_mode: body.access_mode,
     };
-    let vault = services.admin.create_vault(&call.ctx, &name, settings).await?;
+    let new = NewVault { settings, force: body.force };
+    let vault = services.admin.create_vault(&call.ctx, &name, new).await?;
     Ok(one(services, 201, &vault))
 }
 
