@@ -35,7 +35,7 @@ fn reason(error: &TokenEndpointError) -> &'static str {
 
 impl TokenDesk for Desk {
     fn discovery(&self, tenant: &str, v2: bool) -> Option<Value> {
-        let tenant = Tenant::parse(tenant, self.installation).ok()?;
+        let tenant = Tenant::described(tenant, self.installation).ok()?;
         let protocol = if v2 { Protocol::V2 } else { Protocol::V1 };
         serde_json::to_value(discovery(&self.base, self.installation, tenant, protocol)).ok()
     }

@@ -95,6 +95,9 @@ routes! {
     Base Get "/api/v1/audit/checkpoint" Bearer AuditCheckpoint;
     Base Get "/api/v1/audit/chain/{node}" Bearer AuditChain;
     Base Get "/api/v1/audit/{id}/receipt" Bearer AuditReceipt;
+    Base Get "/metadata/endpoints" Public CloudMetadata;
+    Base Get "/subscriptions" Bearer SubscriptionList;
+    Base Get "/tenants" Bearer TenantList;
     Base Get "/{tenant}/v2.0/.well-known/openid-configuration" Public TenantDiscoveryV2;
     Base Get "/{tenant}/.well-known/openid-configuration" Public TenantDiscovery;
     Base Get "/{tenant}/discovery/v2.0/keys" Public TenantKeys;

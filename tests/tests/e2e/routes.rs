@@ -10,11 +10,13 @@ use crate::support::{Answer, Ask, TestVault, binary, client_certificate, run_to_
 
 /// What anybody may ask without showing anything. This list may only shrink; whoever makes it longer
 /// explains in the change why nobody learns or does anything by it.
-const PUBLIC: [&str; 13] = [
+const PUBLIC: [&str; 14] = [
     "base GET /assets/{file}",
     "base GET /auth/callback",
     "base GET /auth/{provider}/start",
     "base GET /healthz",
+    // Only what every 401 says too: the base address and the tenant.
+    "base GET /metadata/endpoints",
     "base GET /readyz",
     "base GET /sign-in",
     "base GET /signed-out",
@@ -162,6 +164,10 @@ async fn a_token_that_was_granted_nothing_opens_nothing() {
         let answer = route.ask(&vault, &version).bearer(&nobody).send().await;
         if ["/api/v1/vaults", "/api/v1/deletedvaults"].contains(&route.path.as_str()) && route.method == Method::GET {
             assert_eq!(answer.json(), json!({ "value": [] }), "{name}: a list of what one may see");
+        } else if ["/subscriptions", "/tenants"].contains(&route.path.as_str()) {
+            // What every 401 says too: the installation's id. A disabled workload does not get that far.
+            assert_eq!(answer.json()["value"][0]["tenantId"], json!(vault.tenant()), "{name}");
+            assert_eq!(vault.record_of(&operator, &answer).await["outcome"], "allowed", "{name}");
         } else {
             assert_eq!(answer.problem(), "403 Forbidden/ForbiddenByRbac", "{name}");
             assert_eq!(vault.record_of(&operator, &answer).await["outcome"], "denied", "{name}");

@@ -5,12 +5,18 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::support::{
-    FEDERATION_AUDIENCE, Named, Outside, TestVault, hosts_file, node_script, python, run, tests_folder,
+    FEDERATION_AUDIENCE, Named, Outside, TestVault, az, hosts_file, node_script, python, run, tests_folder,
 };
 
 fn python_script(script: &str, argument: &str) -> Command {
     let mut command = Command::new(python());
     command.arg(tests_folder().join(script)).arg(argument);
+    command
+}
+
+fn az_script(sign_in: &str) -> Command {
+    let mut command = Command::new(tests_folder().join("sdk/az/lifecycle.sh"));
+    command.arg(sign_in).arg(az());
     command
 }
 
@@ -46,6 +52,12 @@ async fn python_gives_roles_and_takes_them_away() {
 }
 
 #[tokio::test]
+async fn az_with_a_client_secret() {
+    let vault = TestVault::dev().await;
+    through(&vault, az_script("secret").envs(&vault.env));
+}
+
+#[tokio::test]
 async fn javascript_with_a_client_secret() {
     let vault = TestVault::dev().await;
     through(&vault, node_script("sdk/js/lifecycle.mjs").arg("secret").envs(&vault.env));
@@ -61,7 +73,7 @@ async fn javascript_told_nothing_but_the_environment() {
 
 /// A workload that proves itself by a token of the real provider, as in a cluster or a CI system.
 #[tokio::test]
-async fn both_with_a_federated_token() {
+async fn all_with_a_federated_token() {
     let outside = Outside::start().await;
     let vault = &outside.vault;
     let operator = outside.api_token("operator").await;
@@ -86,11 +98,10 @@ async fn both_with_a_federated_token() {
             .env("REQUESTS_CA_BUNDLE", &outside.certificates.ca)
             .env("NODE_EXTRA_CA_CERTS", &outside.certificates.ca);
     };
-    for mut command in [python_script("sdk/python/lifecycle.py", "workload"), {
-        let mut command = node_script("sdk/js/lifecycle.mjs");
-        command.arg("workload");
-        command
-    }] {
+    let python = python_script("sdk/python/lifecycle.py", "workload");
+    let mut javascript = node_script("sdk/js/lifecycle.mjs");
+    javascript.arg("workload");
+    for mut command in [python, javascript, az_script("federated")] {
         environment(&mut command);
         through(vault, &mut command);
     }

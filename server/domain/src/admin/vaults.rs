@@ -11,6 +11,7 @@ use crate::{
     gate::{Ask, Case, Judgement},
     names::{ObjectKind, VaultId, VaultName},
     policy::PolicyAttachment,
+    record::Record,
     secret::LifeState,
     time::uuid_v4,
     vault::{MAX_VAULTS, NewVault, Vault, VaultSettings, VaultUpdate},
@@ -152,6 +153,23 @@ impl Administration {
     /// [`AdminError`].
     pub async fn list_deleted_vaults(&self, ctx: &RequestContext) -> Result<Vec<Arc<Vault>>, AdminError> {
         self.list(ctx, Action::VaultGetDeleted, "VaultListDeleted").await
+    }
+
+    /// Whether the caller counts as somebody, on record under the name of the operation: for answers
+    /// that say nothing of the installation's own.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn identified(&self, ctx: &RequestContext, operation: &str) -> Result<(), AdminError> {
+        let (record, held) = match self.gate.identified(ctx, Action::VaultRead).await {
+            Judgement::Permitted(case) => (case.record, case.permit.hold(Ok(()))),
+            Judgement::Denied(mut record, denial) => {
+                operation.clone_into(&mut record.operation);
+                return Err(self.recorder.release(ctx, *record, denial).await?.into());
+            }
+        };
+        let record = Record { operation: operation.to_owned(), ..record };
+        self.recorder.release(ctx, record, held).await?
     }
 
     async fn list(&self, ctx: &RequestContext, action: Action, operation: &str) -> Result<Vec<Arc<Vault>>, AdminError> {

@@ -1,6 +1,7 @@
 //! The JSON routes: parse into domain types, call one use case, render. No judgement is made here.
 
 pub mod access_control;
+pub mod arm;
 pub mod health;
 pub mod manage;
 pub mod secrets;
@@ -82,6 +83,9 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::TenantDiscovery | Endpoint::TenantDiscoveryV2 | Endpoint::TenantKeys | Endpoint::TenantKeysV1 => {
             "Discovery"
         }
+        Endpoint::CloudMetadata => "CloudMetadata",
+        Endpoint::SubscriptionList => "SubscriptionList",
+        Endpoint::TenantList => "TenantList",
         Endpoint::Asset => "Asset",
         Endpoint::Health | Endpoint::Ready => "Probe",
     }
@@ -195,6 +199,8 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::TenantDiscovery | Endpoint::TenantDiscoveryV2 | Endpoint::TenantKeys | Endpoint::TenantKeysV1 => {
             token::document(services, call)
         }
+        Endpoint::CloudMetadata => Ok(arm::metadata(services)),
+        Endpoint::SubscriptionList | Endpoint::TenantList => arm::one_of_a_kind(services, call).await,
         Endpoint::TokenV1 | Endpoint::TokenV2 => token::issue(services, call, &request).await,
         _ => dashboard::page(services, call, request).await,
     }

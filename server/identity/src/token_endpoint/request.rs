@@ -46,6 +46,19 @@ impl Tenant {
             _ => Err(TokenEndpointError::UnknownTenant),
         }
     }
+
+    /// Reads the first segment of the path of a discovery URL. `organizations`, Entra's name for the
+    /// tenant of whoever asks, is described as the only one there is: `az logout` looks it up. No token
+    /// is made there.
+    ///
+    /// # Errors
+    /// [`TokenEndpointError::UnknownTenant`].
+    pub fn described(segment: &str, installation: Uuid) -> Result<Self, TokenEndpointError> {
+        if segment.eq_ignore_ascii_case("organizations") {
+            return Ok(Self::Installation(installation));
+        }
+        Self::parse(segment, installation)
+    }
 }
 
 impl std::fmt::Display for Tenant {
@@ -238,6 +251,9 @@ mod tests {
         let installation = Uuid::from_u128(7);
         assert_eq!(Tenant::parse(&installation.to_string(), installation), Ok(Tenant::Installation(installation)));
         assert_eq!(Tenant::parse("ADFS", installation), Ok(Tenant::Adfs));
+        assert_eq!(Tenant::described("Organizations", installation), Ok(Tenant::Installation(installation)));
+        assert_eq!(Tenant::described("adfs", installation), Ok(Tenant::Adfs));
+        assert_eq!(Tenant::described("common", installation), Err(TokenEndpointError::UnknownTenant));
         for other in ["", "common", "organizations", "00000000-0000-0000-0000-000000000008"] {
             assert_eq!(Tenant::parse(other, installation), Err(TokenEndpointError::UnknownTenant));
         }

@@ -18,6 +18,13 @@ pub(crate) fn python() -> PathBuf {
     path
 }
 
+/// `az`, as `tests/run` installed it.
+pub(crate) fn az() -> PathBuf {
+    let path = tests_folder().join(".az/bin/az");
+    assert!(path.exists(), "{} is missing: tests/run makes it", path.display());
+    path
+}
+
 /// A command for a script of this folder.
 pub(crate) fn node_script(script: &str) -> Command {
     assert!(tests_folder().join("node_modules").exists(), "node_modules is missing: tests/run makes it");

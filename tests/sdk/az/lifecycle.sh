@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# `az`, unmodified, through the life of a secret: told where this cloud is, signed in, and used.
+#
+# lifecycle.sh secret|federated AZ, where AZ is the command.
+set -euo pipefail
+
+sign_in=$1
+az() { "$program" "$@"; }
+program=$2
+base=${AZURE_AUTHORITY_HOST%/}
+AZURE_CONFIG_DIR=$(mktemp -d)
+trap 'rm -rf "$AZURE_CONFIG_DIR"' EXIT
+# Otherwise Microsoft is asked whether this authority may be trusted.
+export AZURE_CONFIG_DIR AZURE_CORE_INSTANCE_DISCOVERY=false AZURE_CORE_COLLECT_TELEMETRY=false
+export AZURE_CORE_ONLY_SHOW_ERRORS=true
+
+expect() {
+    if [ "$2" != "$3" ]; then
+        printf '%s: expected "%s", found "%s"\n' "$1" "$3" "$2" >&2
+        exit 1
+    fi
+}
+
+az cloud register -n strongroom --endpoint-resource-manager "$base"
+az cloud set -n strongroom
+expect 'authority' "$(az cloud show --query endpoints.activeDirectory -o tsv)" "$base"
+expect 'suffix' "$(az cloud show --query suffixes.keyvaultDns -o tsv)" ".${base#https://}"
+
+case $sign_in in
+secret) proof=(-p "$AZURE_CLIENT_SECRET") ;;
+federated) proof=(--federated-token "$(cat "$AZURE_FEDERATED_TOKEN_FILE")") ;;
+esac
+az login --service-principal -u "$AZURE_CLIENT_ID" "${proof[@]}" --tenant "$AZURE_TENANT_ID" -o none
+expect 'accounts' "$(az account list --query '[].state' -o tsv)" 'Enabled'
+
+secret() { az keyvault secret "$1" --vault-name demo "${@:2}"; }
+secret set --name from-az --value 'first value' --tags kind=test -o none
+first=$(secret show --name from-az --query id -o tsv)
+secret set --name from-az --value 'second value' --content-type text/plain -o none
+expect 'current version' "$(secret show --name from-az --query value -o tsv)" 'second value'
+expect 'first version' "$(az keyvault secret show --id "$first" --query value -o tsv)" 'first value'
+expect 'versions' "$(secret list-versions --name from-az --query 'length(@)' -o tsv)" '2'
+expect 'list' "$(secret list --query "[?name=='from-az'].contentType" -o tsv)" 'text/plain'
+secret set-attributes --name from-az --enabled false -o none
+if secret show --name from-az -o none 2>"$AZURE_CONFIG_DIR/refused"; then
+    echo 'a disabled secret was shown' >&2
+    exit 1
+fi
+grep -q 'SecretDisabled\|disabled' "$AZURE_CONFIG_DIR/refused"
+secret set-attributes --name from-az --enabled true -o none
+secret backup --name from-az --file "$AZURE_CONFIG_DIR/backup" -o none
+secret delete --name from-az -o none
+expect 'deleted' "$(secret list-deleted --query '[].name' -o tsv)" 'from-az'
+secret recover --name from-az -o none
+expect 'recovered' "$(secret show --name from-az --query value -o tsv)" 'second value'
+secret delete --name from-az -o none
+secret purge --name from-az -o none
+secret restore --file "$AZURE_CONFIG_DIR/backup" -o none
+expect 'restored' "$(secret show --name from-az --query value -o tsv)" 'second value'
+secret delete --name from-az -o none
+secret purge --name from-az -o none
+az logout
+echo 'done'
