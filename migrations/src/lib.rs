@@ -21,6 +21,7 @@ mod m0008_access_policies;
 mod m0009_root_keys;
 mod m0010_audit_tree;
 mod m0011_role_definitions;
+mod m0012_token_keys;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_root_keys::Migration),
             Box::new(m0010_audit_tree::Migration),
             Box::new(m0011_role_definitions::Migration),
+            Box::new(m0012_token_keys::Migration),
         ]
     }
 }

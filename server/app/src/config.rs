@@ -45,6 +45,9 @@ pub(crate) struct Config {
     /// Certificate authority to trust besides the system's when talking to issuers (PEM file).
     #[serde(default)]
     pub(crate) trusted_ca: Option<PathBuf>,
+    /// Tokens of this installation's own.
+    #[serde(default)]
+    pub(crate) tokens: Tokens,
     /// Issuers of bearer tokens and of federated assertions.
     #[serde(default)]
     pub(crate) issuers: Vec<Issuer>,
@@ -125,6 +128,30 @@ pub(crate) struct Tls {
     pub(crate) certificate: PathBuf,
     /// PEM file (PKCS#8, PKCS#1 or SEC1).
     pub(crate) key: PathBuf,
+}
+
+/// `[tokens]`
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Tokens {
+    /// How many days a key signs tokens until another takes its place.
+    rotate_keys_after_days: u16,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self { rotate_keys_after_days: 90 }
+    }
+}
+
+impl Tokens {
+    /// How long a key signs, in milliseconds.
+    pub(crate) fn key_age(&self) -> anyhow::Result<i64> {
+        if !(1..=3650).contains(&self.rotate_keys_after_days) {
+            anyhow::bail!("rotate_keys_after_days is a number of days from 1 to 3650");
+        }
+        Ok(i64::from(self.rotate_keys_after_days) * 86_400_000)
+    }
 }
 
 /// `[root_key]`

@@ -29,6 +29,7 @@ use time::OffsetDateTime;
 use crate::{
     cli::DevArgs,
     clock::SystemClock,
+    config,
     dev_env::{DevEnv, Pair},
     dev_listener, harden, hosts,
     installation::{self, Opening, write_private},
@@ -92,6 +93,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
             client_secret: None,
             scopes: vec!["profile".to_owned()],
         }],
+        token_key_age: config::Tokens::default().key_age()?,
     };
     let node = wiring::wire(opened, outside, Arc::clone(&clock))?;
     let env = set_up(&node, &*clock, &data, &base, &issuer, &certificates).await?;

@@ -11,8 +11,10 @@ use strongroom_crypto::{AuditSigner, Entropy, TokenSigner};
 use strongroom_domain::{
     keyring::Keyring,
     names::InstallationId,
+    ports::SealStore as _,
     seal::{CONTROL_KEY, CREDENTIALS_KEY, MacSecrets, RootKeyFact},
     time::uuid_v4,
+    token_keys::TokenKeys,
 };
 use strongroom_store::{Installation, Store, StoreOptions};
 
@@ -51,7 +53,9 @@ pub(crate) struct Opened {
     pub(crate) store: Store,
     pub(crate) keyring: Keyring,
     pub(crate) auditor: AuditSigner,
-    pub(crate) tokens: TokenSigner,
+    /// The keys that sign tokens, and the label under which they are sealed.
+    pub(crate) tokens: TokenKeys,
+    pub(crate) token_label: &'static str,
     /// Address of the database.
     pub(crate) database: String,
     /// Made just now.
@@ -110,15 +114,17 @@ pub(crate) async fn open(opening: &Opening<'_>, now: i64, entropy: &dyn Entropy)
         Some(fact) => known_keyring(&store, &installation, opening.source, &fact).await?,
         None => adopted_keyring(&store, &installation, opening.source, now, entropy).await?,
     };
-    let open_key = async |label| -> anyhow::Result<_> {
-        let sealed = store.sealed_blob(label).await?.with_context(|| format!("the database has no {label}"))?;
-        keyring.open_blob(label, &sealed).map_err(|_| foreign(opening.source))
+    let sealed = async |label: &'static str| -> anyhow::Result<_> {
+        store.sealed_blob(label).await?.with_context(|| format!("the database has no {label}"))
     };
     let labels = Labels::of(installation.development);
-    let auditor = AuditSigner::from_pkcs8(open_key(labels.audit).await?.expose())?;
-    let tokens = TokenSigner::from_pkcs8(open_key(labels.token).await?.expose())?;
+    let audit = keyring.open_blob(labels.audit, &sealed(labels.audit).await?.bytes);
+    let auditor = AuditSigner::from_pkcs8(audit.map_err(|_| foreign(opening.source))?.expose())?;
+    let tokens = TokenKeys::open(&keyring, labels.token, &sealed(labels.token).await?, installation.created_at);
+    let tokens = tokens.map_err(|_| anyhow::anyhow!("the keys that sign tokens are not as they were sealed"))?;
     publish_audit_key(opening.data, &auditor)?;
-    Ok(Opened { installation, store, keyring, auditor, tokens, database: address, fresh })
+    let token_label = labels.token;
+    Ok(Opened { installation, store, keyring, auditor, tokens, token_label, database: address, fresh })
 }
 
 fn foreign(source: &Source) -> anyhow::Error {
@@ -134,7 +140,8 @@ async fn known_keyring(
 ) -> anyhow::Result<Keyring> {
     let root = source.open(fact)?;
     let sealed = async |label| -> anyhow::Result<_> {
-        store.sealed_blob(label).await?.with_context(|| format!("the database has no {label}"))
+        let sealed = store.sealed_blob(label).await?.with_context(|| format!("the database has no {label}"))?;
+        Ok(sealed.bytes)
     };
     let (control, credentials) = (sealed(CONTROL_KEY).await?, sealed(CREDENTIALS_KEY).await?);
     let secrets = MacSecrets::open(&root, installation.id, &control, &credentials).map_err(|_| {
@@ -161,7 +168,7 @@ async fn adopted_keyring(
     let keyring = Keyring::with_secrets(root, installation.id, &secrets)?;
     let audit = Labels::of(installation.development).audit;
     let known = store.sealed_blob(audit).await?.with_context(|| format!("the database has no {audit}"))?;
-    keyring.open_blob(audit, &known).map_err(|_| foreign(source))?;
+    keyring.open_blob(audit, &known.bytes).map_err(|_| foreign(source))?;
     let control = keyring.seal_blob(CONTROL_KEY, &secrets.control, entropy)?;
     let credentials = keyring.seal_blob(CREDENTIALS_KEY, &secrets.credentials, entropy)?;
     let fact = fact(&keyring, source, String::new(), now)?;
@@ -185,7 +192,7 @@ async fn make(store: &Store, opening: &Opening<'_>, now: i64, entropy: &dyn Entr
     let labels = Labels::of(development);
     let keys = [
         (labels.audit, &AuditSigner::generate(entropy)?.to_pkcs8()),
-        (labels.token, &TokenSigner::generate(entropy)?.to_pkcs8()),
+        (labels.token, &TokenKeys::first(TokenSigner::generate(entropy)?, now).to_document()?),
         (CONTROL_KEY, &secrets.control),
         (CREDENTIALS_KEY, &secrets.credentials),
     ];
@@ -252,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn an_older_installation_is_taken_over_as_it_is() {
         use strongroom_crypto::{RootKey, SystemEntropy};
-        use strongroom_domain::{identity::Session, ports::SealStore as _, principal::Principal};
+        use strongroom_domain::{identity::Session, principal::Principal};
 
         let data = directory(0o700);
         let source = Source::file(data.path().join("root.key"));

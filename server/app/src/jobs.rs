@@ -1,5 +1,5 @@
 //! Background jobs of a node: signed checkpoints of the audit log (see `checkpoints`);
-//! counts of anonymous floods; scheduled purges; the periodic check of the chain that the dashboard shows; the return of
+//! counts of anonymous floods; scheduled purges; the keys that sign tokens; the periodic check of the chain that the dashboard shows; the return of
 //! the audit log after a failure.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use strongroom_domain::{
     purge::{Purged, Purger},
     record::{Counted, Outcome, Record},
+    token_keys::{self, LOOK_MILLIS},
 };
 use strongroom_http::services::{ChainStatus, Reached, Services, Verified};
 use strongroom_store::{LogVerdict, Store};
@@ -77,6 +78,7 @@ pub(crate) fn start(node: &Node, anchors: PathBuf) -> Jobs {
         }),
         tokio::spawn(async move { recorder.resume_when_possible(&*entropy).await }),
         tokio::spawn(purge(Arc::clone(&node.store), Arc::clone(&node.services))),
+        tokio::spawn(keep_token_keys(Arc::clone(&node.services), node.token_key_age)),
     ];
     Jobs { stop, tasks, endless }
 }
@@ -98,6 +100,21 @@ async fn purge(store: Arc<Store>, services: Arc<Services>) {
             Err(error) => tracing::error!(%error, "scheduled purges were broken off"),
         }
         tokio::time::sleep(PURGE_EVERY).await;
+    }
+}
+
+/// Looks at the keys that sign tokens as they are stored, and does what is due. Every node does: the database lets
+/// one of them change them.
+async fn keep_token_keys(services: Arc<Services>, max_age: i64) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(LOOK_MILLIS)).await;
+        let kept = match system_request(&*services.clock, token_keys::PRINCIPAL) {
+            Ok(ctx) => services.admin.keep_token_keys(&ctx, max_age).await.map_err(anyhow::Error::from),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = kept {
+            tracing::error!(%error, "the keys that sign tokens could not be looked at");
+        }
     }
 }
 

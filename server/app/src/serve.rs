@@ -66,7 +66,8 @@ fn outside(config: Config) -> anyhow::Result<(Outside, Vec<Administrator>)> {
     let base = config.base.trim_end_matches('/').to_owned();
     let issuers = config.issuers.into_iter().map(|i| i.into_config(&base)).collect::<anyhow::Result<Vec<_>>>()?;
     let providers = config.providers.into_iter().map(provider).collect::<anyhow::Result<Vec<_>>>()?;
-    Ok((Outside { base, trusted_roots, issuers, providers }, config.administrators))
+    let token_key_age = config.tokens.key_age()?;
+    Ok((Outside { base, trusted_roots, issuers, providers, token_key_age }, config.administrators))
 }
 
 fn provider(provider: Provider) -> anyhow::Result<ProviderConfig> {

@@ -1,14 +1,15 @@
 //! The token endpoint's wire shapes, which `identity` knows, behind the port that `http` has for them.
 
+use std::sync::Arc;
+
 use serde_json::Value;
-use strongroom_crypto::PublicJwk;
 use strongroom_domain::entrance::{AccessToken, ClientProof, CredentialError, EntranceError};
 use strongroom_http::{
     api::token::{TokenDesk, TokenForm, TokenProblem},
     message::Response,
 };
 use strongroom_identity::token_endpoint::{
-    ClientCredential, Protocol, Tenant, TokenEndpointError, TokenRequest, TokenResponse, discovery, jwks,
+    ClientCredential, OwnKeys, Protocol, Tenant, TokenEndpointError, TokenRequest, TokenResponse, discovery, jwks,
 };
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ use uuid::Uuid;
 pub(crate) struct Desk {
     pub(crate) base: String,
     pub(crate) installation: Uuid,
-    pub(crate) keys: Vec<PublicJwk>,
+    pub(crate) keys: Arc<OwnKeys>,
 }
 
 fn problem(error: &TokenEndpointError, request_id: &str, now_millis: i64) -> TokenProblem {
@@ -41,7 +42,7 @@ impl TokenDesk for Desk {
     }
 
     fn keys(&self) -> Value {
-        serde_json::to_value(jwks(self.keys.clone())).unwrap_or_default()
+        serde_json::to_value(jwks(self.keys.published())).unwrap_or_default()
     }
 
     fn read(&self, tenant: &str, form: &[u8], request_id: &str, now_millis: i64) -> Result<TokenForm, TokenProblem> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy};
 use strongroom_domain::{
-    admin::Administration,
+    admin::{Administration, TokenKeyring},
     entrance::{Entrance, TokenRates},
     gate::Gate,
     names::InstallationId,
@@ -21,7 +21,7 @@ use strongroom_http::{
 use strongroom_identity::{
     BearerValidator, FederationIssuers, HttpClient, IssuerConfig, Issuers, ProviderConfig, Providers, SignInService,
     TrustedRoots, WorkloadCredentials,
-    token_endpoint::{TokenMinter, own_issuer, token_endpoints},
+    token_endpoint::{OwnKeys, own_issuer, token_endpoints},
 };
 use strongroom_policy_host::WasmPolicyEngine;
 use strongroom_store::Store;
@@ -35,6 +35,8 @@ pub(crate) struct Outside {
     pub(crate) trusted_roots: TrustedRoots,
     pub(crate) issuers: Vec<IssuerConfig>,
     pub(crate) providers: Vec<ProviderConfig>,
+    /// How long a key signs tokens, in milliseconds.
+    pub(crate) token_key_age: i64,
 }
 
 /// A wired node.
@@ -46,12 +48,14 @@ pub(crate) struct Node {
     pub(crate) chain: Arc<ArcSwap<ChainStatus>>,
     pub(crate) committer: JoinHandle<()>,
     pub(crate) own_issuer: String,
+    /// How long a key signs tokens, in milliseconds.
+    pub(crate) token_key_age: i64,
     /// Address of the database, for checks that read it beside the node.
     pub(crate) database: String,
 }
 
 pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> anyhow::Result<Node> {
-    let Opened { installation, store, keyring, auditor, tokens, database, .. } = opened;
+    let Opened { installation, store, keyring, auditor, tokens, token_label, database, .. } = opened;
     let (id, development) = (installation.id, installation.development);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let keyring = Arc::new(keyring);
@@ -63,18 +67,19 @@ pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> a
     let base = addresses.base().to_owned();
     let own_issuer = own_issuer(&base, id.0);
 
+    let now = clock.now_millis();
     let http = HttpClient::new(outside.trusted_roots, false)?;
     let issuers = Arc::new(Issuers::new(
         &own_issuer,
         &base,
-        &[tokens.jwk()],
+        &tokens.published(now),
         outside.issuers,
         FederationIssuers::ConfiguredOnly,
         http.clone(),
         Arc::clone(&clock),
     )?);
     let providers = Providers::new(outside.providers, http, &clock)?;
-    let minter = TokenMinter::new(&base, id.0, &tokens);
+    let own_keys = Arc::new(OwnKeys::new(&base, id.0, Arc::clone(&issuers), tokens, now));
 
     let gate = Arc::new(Gate {
         own_issuer: own_issuer.clone(),
@@ -102,6 +107,12 @@ pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> a
             grants: store.clone(),
             audit: store.clone(),
             policies,
+            token_keys: TokenKeyring {
+                store: store.clone(),
+                label: token_label,
+                made_at: installation.created_at,
+                holder: own_keys.clone(),
+            },
             keyring: Arc::clone(&keyring),
             recorder: recorder.clone(),
             entropy: Arc::clone(&entropy),
@@ -113,7 +124,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> a
                 Arc::clone(&keyring),
                 Arc::clone(&issuers),
                 token_endpoints(&base, id.0),
-                minter,
+                Arc::clone(&own_keys),
             )),
             keyring: Arc::clone(&keyring),
             recorder: recorder.clone(),
@@ -123,7 +134,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> a
         },
         authenticator: Arc::new(BearerValidator::new(issuers, Arc::clone(&clock))),
         sign_in: Arc::new(SignInService::new(providers, Arc::clone(&entropy))),
-        token_desk: Arc::new(Desk { base, installation: id.0, keys: vec![tokens.jwk()] }),
+        token_desk: Arc::new(Desk { base, installation: id.0, keys: own_keys }),
         recorder,
         flood: FloodGate::default(),
         long_bodies: LongBodies::default(),
@@ -141,6 +152,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> a
         chain,
         committer: committer_task,
         own_issuer,
+        token_key_age: outside.token_key_age,
         database,
     })
 }

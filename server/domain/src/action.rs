@@ -133,6 +133,14 @@ actions! {
     AuditRead = "Strongroom/audit/read", "AuditRead";
     /// Have a token explained.
     TokenExplain = "Strongroom/tokens/explain/action", "TokenExplain";
+    /// See which keys sign tokens.
+    TokenKeyRead = "Strongroom/tokenKeys/read", "TokenKeyRead";
+    /// Announce a new key that signs tokens.
+    TokenKeyRotate = "Strongroom/tokenKeys/rotate/action", "TokenKeyRotate";
+    /// Put a new key in the place of all that sign tokens, at once.
+    TokenKeyRevoke = "Strongroom/tokenKeys/rotate/action", "TokenKeyRevoke";
+    /// Destroy keys whose last token has expired.
+    TokenKeyRetire = "Strongroom/tokenKeys/rotate/action", "TokenKeyRetire";
     /// Seal everything under a new root key.
     SealRotate = "Strongroom/seal/rotate/action", "SealRotate";
     /// Exchange a credential for an access token.

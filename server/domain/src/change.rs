@@ -10,6 +10,7 @@ use crate::{
     identity::{Session, UsedAssertion, Workload},
     names::ObjectKind,
     permit::{ObjectRef, Permit},
+    ports::SealedBlob,
     role::RoleDefinition,
     seal::Reseal,
     secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
@@ -92,6 +93,8 @@ pub enum Change {
     UseAssertion(UsedAssertion),
     /// Every key below the root key, wrapped by a new one.
     Reseal(Box<Reseal>),
+    /// Other keys sign tokens.
+    PutTokenKeys(Box<PutTokenKeys>),
     /// A dashboard session begins.
     BeginSession(Box<Session>),
     /// A dashboard session ends.
@@ -99,6 +102,17 @@ pub enum Change {
         /// SHA-256 of the cookie's value.
         id_hash: [u8; 32],
     },
+}
+
+/// The keys that sign tokens, before and after.
+#[derive(Clone, Debug)]
+pub struct PutTokenKeys {
+    /// Label of the sealed document.
+    pub label: &'static str,
+    /// As it must still be stored, or nothing happens.
+    pub before: SealedBlob,
+    /// As it is stored afterwards.
+    pub after: SealedBlob,
 }
 
 /// A change does not fit the permit it was to spend. A mistake in this program, never of a caller.
@@ -206,6 +220,9 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         }
         (Change::PutAccessPolicy { policy, .. } | Change::RemoveAccessPolicy(policy), Action::AccessPolicyWrite) => {
             object.kind == ObjectKind::Vault && vault == Some(policy.vault)
+        }
+        (Change::PutTokenKeys(put), Action::TokenKeyRotate | Action::TokenKeyRevoke | Action::TokenKeyRetire) => {
+            object.kind == ObjectKind::Server && put.before.revision.checked_add(1) == Some(put.after.revision)
         }
         (Change::Reseal(_), Action::SealRotate)
         | (Change::PutWorkload(_), Action::WorkloadCreate)

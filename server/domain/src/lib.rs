@@ -34,4 +34,5 @@ pub mod sign_in;
 pub mod test_support;
 pub mod throttle;
 pub mod time;
+pub mod token_keys;
 pub mod vault;

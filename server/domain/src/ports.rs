@@ -105,6 +105,15 @@ pub trait AuditLog: Send + Sync {
     async fn put_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StoreError>;
 }
 
+/// Bytes that are sealed under the root key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedBlob {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Counts changes of what is sealed; a new root key changes nothing of it. 0 for what never changes.
+    pub revision: i64,
+}
+
 /// What the root key wraps.
 #[async_trait]
 pub trait SealStore: Send + Sync {
@@ -113,6 +122,12 @@ pub trait SealStore: Send + Sync {
     /// # Errors
     /// When the store cannot say.
     async fn sealed_keys(&self) -> Result<SealedKeys, StoreError>;
+
+    /// What is sealed under a label. Never from a cache.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn sealed_blob(&self, label: &str) -> Result<Option<SealedBlob>, StoreError>;
 }
 
 /// Vaults.

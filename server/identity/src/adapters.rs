@@ -20,7 +20,7 @@ use crate::{
     issuer::Issuers,
     jwt::TokenError,
     sign_in::{CallbackParams, PendingSignIn, Providers, SignInError},
-    token_endpoint::{CredentialError, TokenMinter, check_assertion, check_secret},
+    token_endpoint::{CredentialError, OwnKeys, check_assertion, check_secret},
 };
 
 #[async_trait]
@@ -49,15 +49,16 @@ pub struct WorkloadCredentials {
     keyring: Arc<Keyring>,
     issuers: Arc<Issuers>,
     endpoints: Vec<String>,
-    minter: TokenMinter,
+    keys: Arc<OwnKeys>,
 }
 
 impl WorkloadCredentials {
     /// Client secrets are hashed under the keyring's key, assertions are checked against `issuers`, or
-    /// for `endpoints` (the addresses of this token endpoint) when the workload signs them itself.
+    /// for `endpoints` (the addresses of this token endpoint) when the workload signs them itself. Tokens
+    /// are signed with `keys`.
     #[must_use]
-    pub fn new(keyring: Arc<Keyring>, issuers: Arc<Issuers>, endpoints: Vec<String>, minter: TokenMinter) -> Self {
-        Self { keyring, issuers, endpoints, minter }
+    pub fn new(keyring: Arc<Keyring>, issuers: Arc<Issuers>, endpoints: Vec<String>, keys: Arc<OwnKeys>) -> Self {
+        Self { keyring, issuers, endpoints, keys }
     }
 }
 
@@ -93,7 +94,7 @@ impl Credentials for WorkloadCredentials {
     }
 
     fn mint(&self, workload: &Workload, id: Uuid, now_millis: i64) -> Result<AccessToken, Refused> {
-        let minted = self.minter.mint(workload.client_id, id, now_millis).map_err(|_| Refused::SigningFailed)?;
+        let minted = self.keys.mint(workload.client_id, id, now_millis).map_err(|_| Refused::SigningFailed)?;
         let expires_in = u32::try_from(minted.expires_in).map_err(|_| Refused::SigningFailed)?;
         Ok(AccessToken { token: minted.access_token, expires_in })
     }

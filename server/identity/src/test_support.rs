@@ -10,13 +10,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 use strongroom_crypto::{DevAuthority, SeededEntropy, TokenSigner};
-use strongroom_domain::time::Clock;
+use strongroom_domain::{time::Clock, token_keys::TokenKeys};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
 use crate::{
-    BearerValidator, FederationIssuers, HttpClient, IssuerConfig, Issuers, TrustedRoots, token_endpoint::own_issuer,
+    BearerValidator, FederationIssuers, HttpClient, IssuerConfig, Issuers, TrustedRoots,
+    token_endpoint::{OwnKeys, own_issuer},
 };
 
 /// 2026-01-31 12:00:00Z.
@@ -195,6 +196,12 @@ impl Gatekeeper {
         let issuers = Arc::new(issuers);
         Self { validator: BearerValidator::new(Arc::clone(&issuers), shared), issuers, clock }
     }
+}
+
+/// Keys of which the first signs, seen now.
+pub(crate) fn own_keys(gate: &Gatekeeper, seed: u64) -> Arc<OwnKeys> {
+    let keys = TokenKeys::first(signer(seed), 0);
+    Arc::new(OwnKeys::new(BASE, INSTALLATION, gate.issuers.clone(), keys, gate.clock.now_millis()))
 }
 
 /// What one forged or honest token gives.

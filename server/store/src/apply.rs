@@ -127,6 +127,7 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
                 let found: Option<Uuid> = role.lock_shared().into_tuple().one(db).await?;
                 exactly_one(u64::from(found.is_some()))?;
             }
+            crate::grants::no_twin(db, new).await?;
             insert(db, assignment::Entity::insert(row.into_active_model())).await
         }
         Change::RemoveAssignment { assignment, remaining } => {
@@ -201,6 +202,7 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
         Change::DeleteWorkload => delete_workload(db, permit).await,
         Change::UseAssertion(used) => use_assertion(db, used).await,
         Change::Reseal(reseal) => crate::seal::reseal(db, reseal).await,
+        Change::PutTokenKeys(put) => crate::seal::put_token_keys(db, put).await,
         Change::BeginSession(new) => {
             // Sessions that ended by themselves go when the next one begins, so the table is bounded
             // by who is signed in.

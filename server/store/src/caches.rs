@@ -104,8 +104,8 @@ impl Caches {
             Change::PutRole { role, .. } | Change::DeleteRole(role) => self.roles.invalidate(&role.id),
             Change::PutAccessPolicy { .. } | Change::RemoveAccessPolicy(_) => self.access_policies.clear(),
             Change::PutWorkload(_) | Change::DeleteWorkload => self.workloads.clear(),
-            // Never kept: asked for within its own transaction alone.
-            Change::UseAssertion(_) => {}
+            // Never kept.
+            Change::UseAssertion(_) | Change::PutTokenKeys(_) => {}
             Change::Reseal(_) => self.vaults.clear(),
             Change::BeginSession(session) => self.sessions.invalidate(&session.id_hash),
             Change::EndSession { id_hash } => self.sessions.invalidate(id_hash),

@@ -4,7 +4,7 @@
 //! change it afterwards, and there must never be one: it is what keeps `serve` away from databases
 //! whose keys were made for a demonstration.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::OnConflict};
+use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, sea_query::OnConflict};
 use strongroom_domain::{names::InstallationId, ports::StoreError, seal::RootKeyFact};
 use uuid::Uuid;
 
@@ -111,22 +111,13 @@ impl Store {
         writer.settle();
         Ok(())
     }
-
-    /// The sealed bytes under a label.
-    ///
-    /// # Errors
-    /// When the database cannot say.
-    pub async fn sealed_blob(&self, label: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = sealed_blob::Entity::find().filter(sealed_blob::Column::Label.eq(label)).one(&self.reader);
-        Ok(row.await.map_err(|e| unavailable(&e))?.map(|row| row.bytes))
-    }
 }
 
 pub(crate) async fn put(database: &impl ConnectionTrait, label: &str, bytes: &[u8]) -> Result<(), StoreError> {
     if label.is_empty() || label.len() > MAX_LABEL || bytes.len() > MAX_BLOB {
         return Err(damaged("sealed blob", "its label or its bytes are too long"));
     }
-    let row = sealed_blob::Model { label: label.to_owned(), bytes: bytes.to_vec() };
+    let row = sealed_blob::Model { label: label.to_owned(), bytes: bytes.to_vec(), revision: 0 };
     let over = OnConflict::column(sealed_blob::Column::Label).update_column(sealed_blob::Column::Bytes).to_owned();
     sealed_blob::Entity::insert(row.into_active_model())
         .on_conflict(over)

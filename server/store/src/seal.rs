@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use strongroom_domain::{
-    ports::{SealStore, StoreError},
+    change::PutTokenKeys,
+    ports::{SealStore, SealedBlob, StoreError},
     seal::{Reseal, RootKeyFact, SealedKeys},
     vault::Vault,
 };
@@ -31,12 +31,20 @@ impl SealStore for Store {
     async fn sealed_keys(&self) -> Result<SealedKeys, StoreError> {
         sealed_keys(&self.reader).await
     }
+
+    async fn sealed_blob(&self, label: &str) -> Result<Option<SealedBlob>, StoreError> {
+        blob(&self.reader, label).await
+    }
 }
 
 #[async_trait]
 impl SealStore for AuditReader {
     async fn sealed_keys(&self) -> Result<SealedKeys, StoreError> {
         sealed_keys(&self.connection).await
+    }
+
+    async fn sealed_blob(&self, label: &str) -> Result<Option<SealedBlob>, StoreError> {
+        blob(&self.connection, label).await
     }
 }
 
@@ -105,6 +113,11 @@ async fn current(database: &impl ConnectionTrait) -> Result<Option<RootKeyFact>,
     }))
 }
 
+async fn blob(database: &impl ConnectionTrait, label: &str) -> Result<Option<SealedBlob>, StoreError> {
+    let row = sealed_blob::Entity::find_by_id(label.to_owned()).one(database).await.map_err(|e| unavailable(&e))?;
+    Ok(row.map(|row| SealedBlob { bytes: row.bytes, revision: row.revision }))
+}
+
 async fn sealed_keys(database: &impl ConnectionTrait) -> Result<SealedKeys, StoreError> {
     let blobs = sealed_blob::Entity::find().order_by_asc(sealed_blob::Column::Label).all(database);
     let blobs = blobs.await.map_err(|e| unavailable(&e))?.into_iter().map(|row| (row.label, row.bytes)).collect();
@@ -137,7 +150,7 @@ pub(crate) async fn reseal(db: &DatabaseTransaction, reseal: &Reseal) -> Result<
     all(vault::Entity::find().count(db).await?, reseal.vaults.len())?;
     for (label, blob) in &reseal.blobs {
         let update = sealed_blob::Entity::update_many()
-            .set(sealed_blob::ActiveModel { label: NotSet, bytes: Set(blob.after.clone()) })
+            .set(sealed_blob::ActiveModel { bytes: Set(blob.after.clone()), ..Default::default() })
             .filter(sealed_blob::Column::Label.eq(label.as_str()))
             .filter(sealed_blob::Column::Bytes.eq(blob.before.clone()));
         exactly_one(update.exec(db).await?.rows_affected)?;
@@ -167,4 +180,19 @@ pub(crate) async fn reseal(db: &DatabaseTransaction, reseal: &Reseal) -> Result<
         .await?;
     root_key::Entity::insert(row(&reseal.root_key).into_active_model()).exec_without_returning(db).await?;
     Ok(())
+}
+
+/// Writes other keys that sign tokens, if the stored ones are still those that were read.
+pub(crate) async fn put_token_keys(db: &DatabaseTransaction, put: &PutTokenKeys) -> Result<(), Obstacle> {
+    let after = sealed_blob::ActiveModel {
+        bytes: Set(put.after.bytes.clone()),
+        revision: Set(put.after.revision),
+        ..Default::default()
+    };
+    let update = sealed_blob::Entity::update_many()
+        .set(after)
+        .filter(sealed_blob::Column::Label.eq(put.label))
+        .filter(sealed_blob::Column::Revision.eq(put.before.revision))
+        .filter(sealed_blob::Column::Bytes.eq(put.before.bytes.clone()));
+    exactly_one(update.exec(db).await?.rows_affected)
 }

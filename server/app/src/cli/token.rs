@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{Connection, Output};
+use super::{Connection, Output, ServerAt};
 
 /// `strongroom token`
 #[derive(Subcommand)]
@@ -20,5 +20,33 @@ pub(crate) enum TokenCommand {
         output: Output,
         #[command(flatten)]
         connection: Connection,
+    },
+    /// The keys that sign the tokens of this server.
+    #[command(subcommand)]
+    Keys(TokenKeysCommand),
+}
+
+/// `strongroom token keys`
+#[derive(Subcommand)]
+pub(crate) enum TokenKeysCommand {
+    /// Which keys there are, in the order in which they sign.
+    List {
+        #[command(flatten)]
+        at: ServerAt,
+    },
+    /// Announce a new key: published now, it signs in ten minutes; the one before stays until its last token
+    /// has expired. Happens by itself too, by age.
+    Rotate {
+        #[command(flatten)]
+        at: ServerAt,
+    },
+    /// Put a new key in the place of all others at once, when one may be known to somebody else. No token
+    /// that was issued so far counts any more; clients get new ones by themselves.
+    Revoke {
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        at: ServerAt,
     },
 }

@@ -10,10 +10,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{table, text};
+use super::{table, text, utc};
 use crate::{
-    cli::{Connection, Output, TokenCommand},
-    client::{Client, at, base},
+    cli::{Connection, Output, ServerAt, TokenCommand, TokenKeysCommand},
+    client::{self, Client, at, base},
+    terminal::confirm,
 };
 
 /// More than any token may have; reading stops there.
@@ -22,7 +23,40 @@ const MAX_READ: u64 = 64 * 1024;
 pub(crate) async fn run(command: TokenCommand) -> anyhow::Result<()> {
     match command {
         TokenCommand::Explain { file, output, connection } => explain(file, output, &connection).await,
+        TokenCommand::Keys(TokenKeysCommand::List { at }) => keys(Method::GET, &[], &at).await,
+        TokenCommand::Keys(TokenKeysCommand::Rotate { at }) => keys(Method::POST, &["rotate"], &at).await,
+        TokenCommand::Keys(TokenKeysCommand::Revoke { yes, at }) => {
+            if !yes {
+                confirm("Revoking every token that was issued so far", "revoke")?;
+            }
+            keys(Method::POST, &["revoke"], &at).await
+        }
     }
+}
+
+/// Asks for the keys, or for a change of them; both are answered with all of them.
+async fn keys(method: Method, change: &[&str], at: &ServerAt) -> anyhow::Result<()> {
+    let base = base(&at.connection)?;
+    let client = Client::connect(&at.connection, &base).await?;
+    let path = [&["api", "v1", "token", "keys"], change].concat();
+    let answer = client.send(method, client::at(&base, &path, &[])?, None).await?;
+    if at.output == Output::Json {
+        println!("{answer}");
+        return Ok(());
+    }
+    let mut keys = table(&["KEY", "STATE", "PUBLISHED", "SIGNS FROM", "PUBLISHED UNTIL"]);
+    for key in answer.get("value").and_then(Value::as_array).into_iter().flatten() {
+        let time = |name: &str| key.get(name).and_then(Value::as_i64).map_or_else(String::new, utc);
+        keys.add_row([
+            text(key, "/key_id"),
+            text(key, "/state"),
+            time("announced_at"),
+            time("signs_from"),
+            time("published_until"),
+        ]);
+    }
+    println!("{keys}");
+    Ok(())
 }
 
 async fn explain(file: Option<PathBuf>, output: Output, connection: &Connection) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ mod access;
 mod assignments;
 mod audit;
 mod roles;
+mod token_keys;
 mod tokens;
 mod vault_life;
 mod vaults;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest};
 pub use roles::{NewRole, RoleShown};
 use strongroom_crypto::Entropy;
+pub use token_keys::TokenKeyring;
 pub use workloads::{ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit};
 
 use crate::{
@@ -126,6 +128,9 @@ pub enum AdminError {
     /// The last Owner of the installation without an end cannot be taken away.
     #[error("this is the last Owner of the installation: make somebody else Owner, without an end, first")]
     LastOwner,
+    /// A new key that signs tokens waits for its time already.
+    #[error("a new key is announced already and will sign within ten minutes; revoking takes effect at once")]
+    TokenKeyAnnounced,
     /// Settings outside the documented limits.
     #[error("{0}")]
     Invalid(&'static str),
@@ -177,6 +182,7 @@ impl HowItWent for AdminError {
             Self::RoleInUse => "role-in-use",
             Self::TooManyRoles => "too-many-roles",
             Self::NotAssignableHere => "not-assignable-here",
+            Self::TokenKeyAnnounced => "token-key-announced",
             Self::Invalid(_) => "invalid",
             Self::OtherRevision => "other-revision",
             Self::Contended => "contended",
@@ -245,6 +251,8 @@ pub struct Administration {
     pub audit: Arc<dyn AuditLog>,
     /// Policy modules, to check settings before they bite.
     pub policies: Arc<dyn PolicyEngine>,
+    /// The keys that sign tokens.
+    pub token_keys: TokenKeyring,
     /// Wraps vault keys and tags rows.
     pub keyring: Arc<Keyring>,
     /// Writes records, releases answers.

@@ -354,12 +354,17 @@ pub(crate) fn may_bootstrap(ctx: &RequestContext, action: Action) -> bool {
         )
 }
 
-/// What Strongroom itself does when a purge date has come; the use case checks that it has.
+/// What Strongroom itself does when its time has come: a purge date, or the age of a key that signs tokens.
+/// The use case checks that it has.
 pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
     let principal = &ctx.principal;
     principal.kind == PrincipalKind::System
-        && (principal.id.issuer.as_str(), principal.id.subject.as_str()) == (SYSTEM_ISSUER, crate::purge::PRINCIPAL)
-        && action.purges()
+        && principal.id.issuer == SYSTEM_ISSUER
+        && match principal.id.subject.as_str() {
+            crate::purge::PRINCIPAL => action.purges(),
+            crate::token_keys::PRINCIPAL => matches!(action, Action::TokenKeyRotate | Action::TokenKeyRetire),
+            _ => false,
+        }
 }
 
 /// A row that does not parse was not written by Strongroom; anything else may pass.

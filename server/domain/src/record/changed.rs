@@ -36,6 +36,8 @@ pub enum RowKind {
     Workload,
     /// A dashboard session; a digest of its hash.
     Session,
+    /// The keys that sign tokens; the label of the sealed document.
+    TokenKeys,
 }
 
 impl RowKind {
@@ -50,6 +52,7 @@ impl RowKind {
             Self::AccessPolicy => "access policy",
             Self::Workload => "workload",
             Self::Session => "session",
+            Self::TokenKeys => "token keys",
         }
     }
 }
@@ -200,6 +203,9 @@ impl PermittedChange {
                 Some(client_id) => ChangedRow::gone(RowKind::Workload, client_id.as_str().to_owned(), next),
                 None => return Vec::new(),
             },
+            (Change::PutTokenKeys(put), _) => {
+                ChangedRow::written(RowKind::TokenKeys, put.label.to_owned(), put.after.revision)
+            }
             // Forgotten by itself within the hour: nothing that a later check could compare.
             (Change::UseAssertion(_), _) => return Vec::new(),
             // No revision changes; a vault put back to before is wrapped by a key that is not in use.

@@ -18,6 +18,7 @@ use crate::{
     identity::{ASSERTION_RETRY_SECONDS, Session, UsedAssertion, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::Permit,
+    ports::SealedBlob,
     record::{Checkpoint, Entry, Record, Settled},
     role::{RoleDefinition, RoleRef},
     secret::{SealedVersion, SecretMeta},
@@ -82,6 +83,8 @@ pub struct Image {
     pub sessions: HashMap<[u8; 32], Arc<Session>>,
     /// Assertions that were exchanged, by their hash.
     pub used_assertions: HashMap<[u8; 32], UsedAssertion>,
+    /// What is sealed under the root key, by label.
+    pub blobs: BTreeMap<String, SealedBlob>,
     /// Secrets by vault and canonical name.
     pub secrets: BTreeMap<(VaultId, String), NameRow>,
     /// The log, in the order of commits.
@@ -239,7 +242,16 @@ impl Image {
             {
                 return Settled::Conflict;
             }
-            (Change::AddAssignment(assignment), _) => self.assignments.push((**assignment).clone()),
+            (Change::AddAssignment(new), _) => {
+                let alike = |other: &Assignment| {
+                    (&other.grantee, other.role, &other.scope, other.ends_at)
+                        == (&new.grantee, new.role, &new.scope, new.ends_at)
+                };
+                if self.assignments.iter().any(alike) {
+                    return Settled::Conflict;
+                }
+                self.assignments.push((**new).clone());
+            }
             (Change::RemoveAssignment { assignment, remaining }, _) => {
                 let there = |id: &Uuid| self.assignments.iter().any(|a| a.id == *id);
                 if !there(&assignment.id) || !remaining.as_ref().is_none_or(there) {
@@ -292,11 +304,26 @@ impl Image {
                 }
             }
             (Change::Reseal(reseal), _) => {
+                for (label, blob) in &reseal.blobs {
+                    match self.blobs.get_mut(label) {
+                        Some(kept) if kept.bytes == blob.before => kept.bytes.clone_from(&blob.after),
+                        _ => return Settled::Conflict,
+                    }
+                }
                 for vault in &reseal.vaults {
                     self.vaults.insert(vault.after.name.as_str().to_owned(), Arc::new(vault.after.clone()));
                 }
             }
+            (Change::PutTokenKeys(put), _) => {
+                if self.blobs.get(put.label) != Some(&put.before) {
+                    return Settled::Conflict;
+                }
+                self.blobs.insert(put.label.to_owned(), put.after.clone());
+            }
             (Change::BeginSession(session), _) => {
+                if self.sessions.contains_key(&session.id_hash) {
+                    return Settled::Conflict;
+                }
                 self.sessions.insert(session.id_hash, Arc::new((**session).clone()));
             }
             (Change::EndSession { id_hash }, _) => {

@@ -24,10 +24,14 @@ use crate::{
     identity::{Session, Workload},
     names::{InstallationId, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{Held, Permit},
-    ports::{AppendError, AuditLog, GrantStore, IdentityStore, PurgeSchedule, SecretStore, StoreError, VaultStore},
+    ports::{
+        AppendError, AuditLog, GrantStore, IdentityStore, PurgeSchedule, SealStore, SealedBlob, SecretStore,
+        StoreError, VaultStore,
+    },
     principal::Principal,
     record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, TreeCheckpoint},
     role::{RoleDefinition, RoleRef},
+    seal::SealedKeys,
     secret::{LifeState, Page, SealedVersion, SecretFacts, SecretItem},
     vault::{Vault, VaultEvidence},
 };
@@ -463,6 +467,21 @@ impl GrantStore for MemoryStore {
         all.sort_by_key(|a| a.id);
         let found = all.into_iter().filter(|a| after.is_none_or(|after| a.id > after) && filter.matches(a));
         permit.hold(Ok(page(found, limit, |a| a.id.to_string())))
+    }
+}
+
+#[async_trait]
+impl SealStore for MemoryStore {
+    async fn sealed_keys(&self) -> Result<SealedKeys, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        let blobs = durable.blobs.iter().map(|(label, blob)| (label.clone(), blob.bytes.clone())).collect();
+        Ok(SealedKeys { root_key: None, blobs, vaults: durable.vaults.values().map(|v| (**v).clone()).collect() })
+    }
+
+    async fn sealed_blob(&self, label: &str) -> Result<Option<SealedBlob>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().blobs.get(label).cloned())
     }
 }
 

@@ -4,28 +4,30 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use strongroom_crypto::{Entropy, RootKey, SeededEntropy};
+use strongroom_crypto::{Entropy, RootKey, SeededEntropy, TokenSigner};
 use uuid::Uuid;
 
 use super::{Image, ManualClock, MemoryStore, policies::FakePolicies};
 use crate::{
-    admin::Administration,
+    admin::{Administration, TokenKeyring},
     context::RequestContext,
     gate::Gate,
     grant::{Assignment, Scope},
     identity::Workload,
     keyring::{Keyring, KeyringError},
     names::{InstallationId, NameError, ObjectName, VaultId, VaultName},
+    ports::SealedBlob,
     principal::{Grantee, Principal, PrincipalId, PrincipalKind},
     record::{Recorder, spawn},
     role::RoleRef,
     secret::{LifeState, SecretAttributes},
     secrets::Secrets,
+    token_keys::{TokenKeyHolder, TokenKeys},
     vault::{Vault, VaultSettings},
 };
 
@@ -38,8 +40,29 @@ pub const PEOPLE: &str = "https://people.example";
 /// When tests begin: 2026-01-01T00:00:00Z in milliseconds.
 pub const BEGIN: i64 = 1_767_225_600_000;
 
+/// Label of the keys that sign tokens.
+pub const TOKEN_KEYS: &str = "token-signing-key";
+
 static REQUESTS: AtomicU64 = AtomicU64::new(1);
 static STARTS: AtomicU64 = AtomicU64::new(1);
+
+/// Holds the keys that sign tokens, and does nothing with them.
+#[derive(Default)]
+pub struct HeldTokenKeys(Mutex<Option<TokenKeys>>);
+
+impl HeldTokenKeys {
+    /// What was given last.
+    #[must_use]
+    pub fn held(&self) -> Option<TokenKeys> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl TokenKeyHolder for HeldTokenKeys {
+    fn hold(&self, keys: TokenKeys, _now: i64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys);
+    }
+}
 
 /// One node with everything on it.
 pub struct World {
@@ -61,6 +84,8 @@ pub struct World {
     pub secrets: Arc<Secrets>,
     /// The use cases of the installation.
     pub admin: Arc<Administration>,
+    /// The keys that sign tokens, as this node holds them.
+    pub token_keys: Arc<HeldTokenKeys>,
     /// The committer's task, to be aborted by a test of crashes.
     pub committer: tokio::task::JoinHandle<()>,
 }
@@ -85,6 +110,14 @@ impl World {
         let keyring = Arc::new(Keyring::new(root, INSTALLATION));
         let clock = Arc::new(ManualClock::at(BEGIN));
         let policies = Arc::new(FakePolicies::default());
+        let document =
+            TokenKeys::first(TokenSigner::generate(&SeededEntropy::new(2)).map_err(|_| KeyringError::Tampered)?, BEGIN);
+        let bytes = keyring.seal_blob(TOKEN_KEYS, &document.to_document()?, &*entropy)?;
+        let made = SealedBlob { bytes, revision: document.revision() };
+        store.meddle(|image| {
+            image.blobs.entry(TOKEN_KEYS.to_owned()).or_insert(made);
+        });
+        let token_keys = Arc::new(HeldTokenKeys::default());
         let ports = Arc::new(store.clone());
         let (committer, task) = spawn(ports.clone());
         let recorder = Recorder::new(committer, clock.clone());
@@ -108,13 +141,26 @@ impl World {
             gate: gate.clone(),
             vaults: ports.clone(),
             grants: ports.clone(),
-            audit: ports,
+            audit: ports.clone(),
             policies: policies.clone(),
+            token_keys: TokenKeyring { store: ports, label: TOKEN_KEYS, made_at: BEGIN, holder: token_keys.clone() },
             keyring: keyring.clone(),
             recorder: recorder.clone(),
             entropy: entropy.clone(),
         });
-        Ok(Self { store, clock, policies, keyring, entropy, gate, recorder, secrets, admin, committer: task })
+        Ok(Self {
+            store,
+            clock,
+            policies,
+            keyring,
+            entropy,
+            gate,
+            recorder,
+            secrets,
+            admin,
+            token_keys,
+            committer: task,
+        })
     }
 
     /// Puts a vault in place, as if it had been made long ago.

@@ -18,6 +18,15 @@ pub(crate) enum AccessMode {
     Modules,
 }
 
+/// What a key that signs tokens does now.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+pub(crate) enum TokenKeyState {
+    Announced,
+    Signing,
+    Retired,
+}
+
 /// What a network rule does.
 #[derive(ToSchema)]
 #[schema(rename_all = "kebab-case")]

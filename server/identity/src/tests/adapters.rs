@@ -16,9 +16,10 @@ use uuid::Uuid;
 use crate::{
     FederationIssuers, IssuerConfig, ProviderConfig, Providers, SignInService, WorkloadCredentials,
     test_support::{
-        BASE, CLIENT, FakeIssuer, Forge, Gatekeeper, INSTALLATION, ManualClock, NOW, http_client, key_set, signer,
+        BASE, CLIENT, FakeIssuer, Forge, Gatekeeper, INSTALLATION, ManualClock, NOW, http_client, key_set, own_keys,
+        signer,
     },
-    token_endpoint::{TokenMinter, own_issuer},
+    token_endpoint::own_issuer,
 };
 
 const NOW_MILLIS: i64 = NOW * 1000;
@@ -38,8 +39,7 @@ fn workload(keyring: &Keyring, secret: &SecretText, federations: Vec<Federation>
 async fn a_client_secret_becomes_a_token_that_is_accepted() {
     let gate = Gatekeeper::new(Vec::new());
     let keyring = keyring();
-    let minter = TokenMinter::new(BASE, INSTALLATION, &signer(1));
-    let credentials = WorkloadCredentials::new(keyring.clone(), gate.issuers.clone(), Vec::new(), minter);
+    let credentials = WorkloadCredentials::new(keyring.clone(), gate.issuers.clone(), Vec::new(), own_keys(&gate, 1));
     let secret = new_client_secret(&SeededEntropy::new(1)).unwrap();
     let workload = workload(&keyring, &secret, Vec::new());
     let client_id = CLIENT.to_string();
@@ -63,8 +63,7 @@ async fn an_unreachable_issuer_is_told_apart() {
     let issuer = FakeIssuer::start(key_set(&[&signer(2)])).await;
     let gate = Gatekeeper::with(Vec::new(), FederationIssuers::AsRegistered);
     let keyring = keyring();
-    let minter = TokenMinter::new(BASE, INSTALLATION, &signer(1));
-    let credentials = WorkloadCredentials::new(keyring.clone(), gate.issuers.clone(), Vec::new(), minter);
+    let credentials = WorkloadCredentials::new(keyring.clone(), gate.issuers.clone(), Vec::new(), own_keys(&gate, 1));
     let federation = Federation { issuer: issuer.name(), subject: "s".into(), audience: "a".into(), pattern: false };
     let secret = new_client_secret(&SeededEntropy::new(1)).unwrap();
     let workload = workload(&keyring, &secret, vec![federation]);

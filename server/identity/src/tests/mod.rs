@@ -8,5 +8,6 @@ mod explain;
 mod forgery;
 mod forgery_across;
 mod keys;
+mod own_keys;
 mod sign_in;
 mod token_endpoint;

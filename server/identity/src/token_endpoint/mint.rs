@@ -10,8 +10,7 @@ use zeroize::Zeroizing;
 
 use super::own_issuer;
 
-/// How long a token counts, in seconds.
-pub const TOKEN_LIFETIME_SECONDS: i64 = 3600;
+pub use strongroom_domain::token_keys::TOKEN_SECONDS as TOKEN_LIFETIME_SECONDS;
 
 /// The signing key refused, or there was no randomness to sign with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

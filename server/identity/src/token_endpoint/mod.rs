@@ -13,6 +13,7 @@ mod credential;
 mod description;
 mod error;
 mod mint;
+mod own_keys;
 mod request;
 
 pub use assertion::{AssertionProof, MAX_ASSERTION_SECONDS, check_assertion};
@@ -20,6 +21,7 @@ pub use credential::{CredentialError, check_secret};
 pub use description::{Discovery, JwksDocument, Protocol, discovery, jwks};
 pub use error::{ErrorBody, TokenEndpointError};
 pub use mint::{MintError, TOKEN_LIFETIME_SECONDS, TokenMinter, TokenResponse};
+pub use own_keys::OwnKeys;
 pub use request::{ASSERTION_TYPE, ClientCredential, Tenant, TokenRequest};
 
 use uuid::Uuid;

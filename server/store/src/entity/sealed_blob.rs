@@ -9,6 +9,7 @@ pub(crate) struct Model {
     pub(crate) label: String,
     #[sea_orm(column_type = "Blob")]
     pub(crate) bytes: Vec<u8>,
+    pub(crate) revision: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     entity::{
-        access_policy, assignment, audit_link, audit_record, role_definition, secret, secret_version, session, vault,
-        workload,
+        access_policy, assignment, audit_link, audit_record, role_definition, sealed_blob, secret, secret_version,
+        session, vault, workload,
     },
     fault::unavailable,
     purge::remains,
@@ -40,6 +40,7 @@ pub(super) async fn compare(
     comparing.secrets().await?;
     comparing.versions().await?;
     comparing.sessions().await?;
+    comparing.token_keys().await?;
     comparing.absent(nodes).await
 }
 
@@ -251,6 +252,27 @@ impl Comparing<'_> {
                 self.judge(RowKind::Session, &id, None, &[]);
             }
         }
+    }
+
+    /// What is sealed under the root key and changes. What never changed has no record.
+    async fn token_keys(&mut self) -> Result<(), StoreError> {
+        use sealed_blob::Column::{Label, Revision};
+        // A handful.
+        let all: Vec<(String, i64)> = sealed_blob::Entity::find()
+            .select_only()
+            .columns([Label, Revision])
+            .order_by_asc(Label)
+            .into_tuple()
+            .all(self.moment)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        for (label, revision) in all {
+            let fault = self.expected.judge(RowKind::TokenKeys, &label, Some(revision), "");
+            if revision > 0 || fault != Some(RowFault::Unrecorded) {
+                self.tell(RowKind::TokenKeys, label, fault);
+            }
+        }
+        Ok(())
     }
 
     /// What should be there and is not, named by the record that wrote it last.

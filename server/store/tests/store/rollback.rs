@@ -16,7 +16,10 @@ use strongroom_store::{
     verify::{Finding, RowFault, VerifyReport, verify_chain},
 };
 
-use crate::support::{Place, Started, entry, life, on_both, permit, purge, record, sealed, set, version};
+use crate::{
+    seal::{blob, token_keys},
+    support::{Place, Started, entry, life, on_both, permit, purge, record, sealed, set, version},
+};
 
 on_both!(
     untouched_rows_agree_with_the_log,
@@ -26,6 +29,7 @@ on_both!(
     deleted_rows_are_missed,
     a_vault_put_back_or_inserted_is_found,
     an_ended_session_that_is_back_is_found,
+    token_keys_that_were_put_back_are_found,
     rows_from_before_are_counted_and_not_accused,
 );
 
@@ -195,4 +199,20 @@ async fn rows_from_before_are_counted_and_not_accused(place: Place) {
     place.tamper(&["UPDATE secrets SET revision = 1"]).await;
     let found = faults(&verified(&place).await);
     assert_eq!(found, [(RowKind::Secret, RowFault::Older { found: 1, recorded: 2 })], "what changed since is judged");
+}
+
+/// Whoever knows a key that was revoked, and may write the database, would bring it back.
+async fn token_keys_that_were_put_back_are_found(place: Place) {
+    let s = place.start().await;
+    s.store.put_sealed_blob("tokens", b"one").await.unwrap();
+    s.put(token_keys(blob(b"one", 0), blob(b"two", 1))).await;
+    s.put(token_keys(blob(b"two", 1), blob(b"three", 2))).await;
+    assert_eq!(faults(&verified(&place).await), []);
+    for revision in [0, 1] {
+        place.tamper(&[&format!("UPDATE sealed_blobs SET revision = {revision} WHERE label = 'tokens'")]).await;
+        let older = RowFault::Older { found: revision, recorded: 2 };
+        assert_eq!(faults(&verified(&place).await), [(RowKind::TokenKeys, older)]);
+    }
+    place.tamper(&["DELETE FROM sealed_blobs WHERE label = 'tokens'"]).await;
+    assert_eq!(faults(&verified(&place).await), [(RowKind::TokenKeys, RowFault::Missing)]);
 }

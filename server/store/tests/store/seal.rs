@@ -2,10 +2,10 @@
 
 use strongroom_domain::{
     action::Action,
-    change::Change,
+    change::{Change, PutTokenKeys},
     names::ObjectKind,
     permit::ObjectRef,
-    ports::{SealStore, StoreError, VaultStore},
+    ports::{AuditLog, SealStore, SealedBlob, StoreError, VaultStore},
     record::{Entry, Settled},
     seal::{Reseal, Rewrapped, RootKeyFact},
     test_support,
@@ -19,6 +19,7 @@ on_both!(
     anything_that_came_or_changed_meanwhile_stops_all_of_it,
     an_old_wrapping_does_not_come_back,
     a_root_key_is_taken_up_once,
+    of_two_changes_of_the_token_keys_one_happens,
 );
 
 fn fact(key_id: &str, since: i64) -> RootKeyFact {
@@ -108,5 +109,38 @@ async fn a_root_key_is_taken_up_once(place: Place) {
     let s = sealed(&place).await;
     let again = s.store.adopt_root_key(&fact("two", 2), &[("audit", b"other")]).await;
     assert!(matches!(again, Err(StoreError::Stale)));
-    assert_eq!(s.store.sealed_blob("audit").await.unwrap().unwrap(), b"old");
+    assert_eq!(s.store.sealed_blob("audit").await.unwrap().unwrap().bytes, b"old");
+}
+
+pub(crate) fn blob(bytes: &[u8], revision: i64) -> SealedBlob {
+    SealedBlob { bytes: bytes.to_vec(), revision }
+}
+
+pub(crate) fn token_keys(before: SealedBlob, after: SealedBlob) -> Entry {
+    let put = PutTokenKeys { label: "tokens", before, after };
+    let permit = permit(Action::TokenKeyRotate, test_support::server_ref(), None);
+    entry(permit, Change::PutTokenKeys(Box::new(put)))
+}
+
+/// Two nodes announce a key at the same moment; and a root key does not undo either.
+async fn of_two_changes_of_the_token_keys_one_happens(place: Place) {
+    let s = sealed(&place).await;
+    s.store.put_sealed_blob("tokens", b"one").await.unwrap();
+    let stored = async || s.store.sealed_blob("tokens").await.unwrap().unwrap();
+    assert_eq!(stored().await, blob(b"one", 0));
+    let late = reseal(&s).await;
+    let both = vec![
+        token_keys(blob(b"one", 0), blob(b"two", 1)),
+        token_keys(blob(b"one", 0), blob(b"other", 1)),
+        token_keys(blob(b"two", 0), blob(b"three", 1)),
+        token_keys(blob(b"two", 1), blob(b"three", 2)),
+    ];
+    let settled = s.store.append(both).await.unwrap();
+    assert_eq!(settled, [Settled::Recorded, Settled::Conflict, Settled::Conflict, Settled::Recorded]);
+    assert_eq!(stored().await, blob(b"three", 2));
+    assert_eq!(s.put(change(late)).await, Settled::Conflict, "the new key would be lost");
+    assert_eq!(s.put(change(reseal(&s).await)).await, Settled::Recorded);
+    assert_eq!(stored().await, blob(b"new", 2), "wrapped anew, and the same keys");
+    let stale = token_keys(blob(b"three", 2), blob(b"four", 3));
+    assert_eq!(s.put(stale).await, Settled::Conflict, "sealed under the old root key");
 }

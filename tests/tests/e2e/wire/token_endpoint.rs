@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::support::{Answer, Credential, TestVault};
+use crate::support::{Answer, Credential, TestVault, binary, run_to_end};
 
 async fn exchange(vault: &TestVault, path: &str, who: &Credential, scope: &str) -> Answer {
     let form = [
@@ -132,4 +132,59 @@ async fn a_malformed_token_request_says_what_is_wrong_and_is_recorded() {
     let answer = vault.ask_base(Method::POST, &path).bytes("application/x-www-form-urlencoded", huge).send().await;
     assert_eq!(answer.status, 413, "a form without end");
     vault.record_of(&operator, &answer).await;
+}
+
+fn key_of(token: &str) -> String {
+    let head = data_encoding::BASE64URL_NOPAD.decode(token.split('.').next().unwrap().as_bytes()).unwrap();
+    serde_json::from_slice::<Value>(&head).unwrap()["kid"].as_str().unwrap().to_owned()
+}
+
+async fn published(vault: &TestVault) -> Vec<String> {
+    let path = format!("/{}/discovery/v2.0/keys", vault.tenant());
+    let keys = vault.ask_base(Method::GET, &path).send().await.expect(200).json();
+    keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A key is announced, survives a restart and a new root key, and then all are revoked by the command line.
+#[tokio::test]
+async fn signing_keys_are_published_before_they_sign_and_revoked_at_once() {
+    let mut vault = TestVault::dev().await;
+    let (app, operator) = (vault.token(&vault.app()).await, vault.token(&vault.operator()).await);
+    let first = published(&vault).await;
+    assert_eq!(first, [key_of(&app)]);
+    let rotate = vault.ask_base(Method::POST, "/api/v1/token/keys/rotate").bearer(&operator).send().await.expect(200);
+    let states: Vec<_> = rotate.json()["value"].as_array().unwrap().iter().map(|key| key["state"].clone()).collect();
+    assert_eq!(states, ["signing", "announced"]);
+    let record = vault.record_of(&operator, &rotate).await;
+    assert_eq!((&record["operation"], &record["outcome"]), (&"TokenKeyRotate".into(), &"allowed".into()));
+    let both = published(&vault).await;
+    assert_eq!((both.len(), &both[0]), (2, &first[0]));
+    assert_eq!(record["object"], both[1].as_str());
+    assert_eq!(key_of(&vault.token(&vault.app()).await), first[0], "the new one waits for its time");
+    let again = vault.ask_base(Method::POST, "/api/v1/token/keys/rotate").bearer(&operator).send().await;
+    assert_eq!(again.problem(), "409 Conflict/TokenKeyAnnounced");
+
+    vault.stop();
+    let rotated = run_to_end(std::process::Command::new(binary()).args(["seal", "rotate", "--data"]).arg(vault.data()));
+    assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
+    vault.start().await.unwrap();
+    assert_eq!(published(&vault).await, both);
+    vault.ask(Method::GET, "/secrets").bearer(&app).send().await.expect(200);
+
+    let refused = run_to_end(&mut vault.cli(&vault.app(), &["token", "keys", "revoke", "--yes"]));
+    assert_eq!(refused.status.code(), Some(5));
+    let revoked = run_to_end(&mut vault.cli(&vault.operator(), &["token", "keys", "revoke", "--yes"]));
+    assert!(revoked.status.success(), "{}", String::from_utf8_lossy(&revoked.stderr));
+    let left = published(&vault).await;
+    assert_eq!(left.len(), 1);
+    assert!(!both.contains(&left[0]));
+    for token in [&app, &operator] {
+        assert_eq!(vault.ask(Method::GET, "/secrets").bearer(token).send().await.status, 401, "issued before");
+    }
+    let app = vault.token(&vault.app()).await;
+    assert_eq!(key_of(&app), left[0]);
+    vault.ask(Method::GET, "/secrets").bearer(&app).send().await.expect(200);
+    let listed = run_to_end(&mut vault.cli(&vault.operator(), &["token", "keys", "list", "--output", "json"]));
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed["value"][0]["key_id"], left[0].as_str());
 }

@@ -336,5 +336,12 @@ async fn strongroom_itself_may_set_up_and_nothing_else() {
         let without = world.gate.judge(&world.request(&first_start), &Ask::vault(*action, &vault)).await;
         let (may, anyway) = (matches!(judged, Judgement::Permitted(_)), matches!(without, Judgement::Permitted(_)));
         assert_eq!(may, anyway || action.purges(), "{action:?} by schedule");
+        // What rotates the keys of tokens by age does that, and revokes none.
+        let schedule = Arc::new(Principal::system(strongroom_domain::token_keys::PRINCIPAL));
+        let judged = world.gate.judge(&world.request(&schedule), &Ask::server(*action)).await;
+        let without = world.gate.judge(&world.request(&first_start), &Ask::server(*action)).await;
+        let (may, anyway) = (matches!(judged, Judgement::Permitted(_)), matches!(without, Judgement::Permitted(_)));
+        let rotates = matches!(action, Action::TokenKeyRotate | Action::TokenKeyRetire);
+        assert_eq!(may, anyway || rotates, "{action:?} by age");
     }
 }

@@ -2,10 +2,11 @@
 
 use strongroom_domain::{
     action::Action,
-    change::{Change, ChangeError},
+    change::{Change, ChangeError, PutTokenKeys},
     grant::{Assignment, Scope},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::ObjectRef,
+    ports::SealedBlob,
     principal::Grantee,
     role::Role,
     secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
@@ -102,6 +103,11 @@ fn demo_vault() -> ObjectRef {
     object(Some(VAULT), ObjectKind::Vault, None)
 }
 
+fn token_keys(before: i64, after: i64) -> Change {
+    let blob = |revision| SealedBlob { bytes: vec![1], revision };
+    Change::PutTokenKeys(Box::new(PutTokenKeys { label: "tokens", before: blob(before), after: blob(after) }))
+}
+
 fn spend(action: Action, object: ObjectRef, revision: Option<i64>, change: Change) -> Result<(), ChangeError> {
     permit(Uuid::nil(), action, object, revision).apply(change, ()).map(|_| ())
 }
@@ -141,6 +147,9 @@ fn a_change_on_the_permitted_object_fits() {
             grant(Scope::Object { vault: VAULT, kind: ObjectKind::Secret, name: name("Db").unwrap() }),
         ),
         (SessionChange, server_ref(), None, Change::EndSession { id_hash: [0; 32] }),
+        (TokenKeyRotate, server_ref(), None, token_keys(4, 5)),
+        (TokenKeyRevoke, server_ref(), None, token_keys(4, 5)),
+        (TokenKeyRetire, server_ref(), None, token_keys(4, 5)),
     ];
     for (action, object, revision, change) in good {
         let shown = format!("{action:?} {change:?}");
@@ -237,6 +246,11 @@ fn any_other_change_does_not_fit() {
             Some(1),
             grant(Scope::Vault { vault: OTHER_VAULT }),
         ),
+        ("token keys that skip a revision", TokenKeyRotate, server_ref(), None, token_keys(4, 6)),
+        ("token keys that go back", TokenKeyRotate, server_ref(), None, token_keys(4, 4)),
+        ("token keys by a look at them", TokenKeyRead, server_ref(), None, token_keys(4, 5)),
+        ("token keys by a root key's permit", SealRotate, server_ref(), None, token_keys(4, 5)),
+        ("token keys of a vault", TokenKeyRotate, demo_vault(), Some(4), token_keys(4, 5)),
         ("a session by a grant's permit", AssignmentAdd, server_ref(), None, Change::EndSession { id_hash: [0; 32] }),
     ];
     for (what, action, object, revision, change) in bad {
