@@ -5,7 +5,8 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::support::{
-    FEDERATION_AUDIENCE, Named, Outside, TestVault, az, hosts_file, node_script, python, run, tests_folder,
+    FEDERATION_AUDIENCE, Named, Outside, TestVault, az, hosts_file, node_script, python, run, rust_program,
+    tests_folder,
 };
 
 fn python_script(script: &str, argument: &str) -> Command {
@@ -71,6 +72,12 @@ async fn javascript_told_nothing_but_the_environment() {
     }
 }
 
+#[tokio::test]
+async fn rust_with_a_client_secret() {
+    let vault = TestVault::dev().await;
+    through(&vault, rust_program().arg("secret").envs(&vault.env));
+}
+
 /// A workload that proves itself by a token of the real provider, as in a cluster or a CI system.
 #[tokio::test]
 async fn all_with_a_federated_token() {
@@ -96,12 +103,15 @@ async fn all_with_a_federated_token() {
             .env("AZURE_CLIENT_ID", &workload)
             .env("AZURE_FEDERATED_TOKEN_FILE", &token)
             .env("REQUESTS_CA_BUNDLE", &outside.certificates.ca)
+            .env("SSL_CERT_FILE", &outside.certificates.ca)
             .env("NODE_EXTRA_CA_CERTS", &outside.certificates.ca);
     };
     let python = python_script("sdk/python/lifecycle.py", "workload");
     let mut javascript = node_script("sdk/js/lifecycle.mjs");
     javascript.arg("workload");
-    for mut command in [python, javascript, az_script("federated")] {
+    let mut rust = rust_program();
+    rust.arg("workload");
+    for mut command in [python, javascript, rust, az_script("federated")] {
         environment(&mut command);
         through(vault, &mut command);
     }

@@ -139,3 +139,26 @@ async fn a_new_certificate_is_taken_without_a_restart_and_a_bad_one_is_not() {
     kept.write(&format!("GET /healthz HTTP/1.1\r\nhost: {}\r\n\r\n", edge.authority())).await.expect("to write");
     assert!(kept.answer().await.starts_with("HTTP/1.1 200 "), "connections that are there go on");
 }
+
+/// See decision 0014: no frame of HTTP/2 is ever parsed, whichever way a client begins it.
+#[tokio::test]
+async fn only_http_1_1_is_offered() {
+    let edge = Edge::start(LISTEN, "").await;
+    let ca = edge.certificates.ca_pem();
+    let connect = async |protocols: &[&str]| {
+        let socket = TcpStream::connect(("127.0.0.1", edge.vault.port)).await.expect("a connection");
+        Wire::offering(socket, &ca, "vault.localhost", protocols).await
+    };
+    let both = connect(&["h2", "http/1.1"]).await.expect("TLS");
+    assert_eq!(both.protocol(), Some(b"http/1.1".as_slice()));
+    assert!(connect(&["h2"]).await.is_err(), "nothing else is spoken");
+    let authority = edge.authority();
+    let mut upgrade = connect(&[]).await.expect("TLS");
+    let settings = "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n";
+    upgrade.write(&format!("GET /healthz HTTP/1.1\r\nhost: {authority}\r\n{settings}\r\n")).await.expect("written");
+    assert!(upgrade.answer().await.starts_with("HTTP/1.1 200"), "an upgrade is not followed");
+    let mut preface = connect(&[]).await.expect("TLS");
+    preface.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("written");
+    let (answer, _) = preface.read_to_end().await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "prior knowledge helps nobody: {answer}");
+}

@@ -82,17 +82,33 @@ pub(super) struct Wire(TlsStream<TcpStream>);
 impl Wire {
     /// TLS with whoever this CA says to have the name.
     pub(super) async fn secure(socket: TcpStream, ca_pem: &[u8], name: &'static str) -> std::io::Result<Self> {
+        Self::offering(socket, ca_pem, name, &[]).await
+    }
+
+    /// The same, offering these protocols (ALPN).
+    pub(super) async fn offering(
+        socket: TcpStream,
+        ca_pem: &[u8],
+        name: &'static str,
+        protocols: &[&str],
+    ) -> std::io::Result<Self> {
         let mut roots = RootCertStore::empty();
         let ca = rustls::pki_types::CertificateDer::from_pem_slice(ca_pem).expect("a CA");
         roots.add(ca).expect("a CA");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         let name = ServerName::try_from(name).expect("a name");
         Ok(Self(TlsConnector::from(Arc::new(config)).connect(name, socket).await?))
+    }
+
+    /// What was agreed on (ALPN).
+    pub(super) fn protocol(&self) -> Option<&[u8]> {
+        self.0.get_ref().1.alpn_protocol()
     }
 
     pub(super) async fn write(&mut self, text: &str) -> std::io::Result<()> {

@@ -14,7 +14,9 @@ pub(crate) use audit::verify;
 pub(crate) use certificates::{Certificates, client_certificate};
 pub(crate) use database::Database;
 pub(crate) use outside::{FEDERATION_AUDIENCE, Outside};
-pub(crate) use programs::{Finished, Named, az, hosts_file, node_script, python, run, shared_hosts, tests_folder};
+pub(crate) use programs::{
+    Finished, Named, az, hosts_file, node_script, python, run, rust_program, shared_hosts, tests_folder,
+};
 pub(crate) use requests::{Answer, Ask, client};
 pub(crate) use server::{Server, binary, free_ports, run_to_end};
 pub(crate) use vault::{Credential, TestVault, dev_command};

@@ -25,6 +25,13 @@ pub(crate) fn az() -> PathBuf {
     path
 }
 
+/// The program with Azure's Rust packages, as `tests/run` built it.
+pub(crate) fn rust_program() -> Command {
+    let path = tests_folder().join("sdk/rust/target/debug/strongroom-test-sdk");
+    assert!(path.exists(), "{} is missing: tests/run builds it", path.display());
+    Command::new(path)
+}
+
 /// A command for a script of this folder.
 pub(crate) fn node_script(script: &str) -> Command {
     assert!(tests_folder().join("node_modules").exists(), "node_modules is missing: tests/run makes it");
