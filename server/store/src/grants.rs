@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Statement,
+};
 use strongroom_domain::{
     access_policy::AccessPolicy,
     action::Action,
@@ -19,6 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     Store,
+    apply::Obstacle,
     entity::{access_policy, assignment, role_definition},
     fault::{damaged, unavailable},
     rows,
@@ -200,4 +204,23 @@ impl Store {
             }
         }
     }
+}
+
+/// Whoever adds an assignment on PostgreSQL takes this lock until the end of the transaction.
+const ADDING: i64 = 0x5352_4153_5347_4e01;
+
+/// Checks that the same role is not given to the same grantee at the same scope until the same end already. Two
+/// that are added at the same moment wait for one another; SQLite has one writer anyhow.
+pub(crate) async fn no_twin(db: &DatabaseTransaction, new: &Assignment) -> Result<(), Obstacle> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        let lock = "SELECT pg_advisory_xact_lock($1)";
+        db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, lock, [ADDING.into()])).await?;
+    }
+    let alike = assignment::Entity::find()
+        .filter(assignment::Column::GranteeKey.eq(new.grantee.key()))
+        .filter(assignment::Column::ScopeKey.eq(new.scope.key()))
+        .all(db)
+        .await?;
+    let twin = |row| rows::assignment(row).is_ok_and(|other| (other.role, other.ends_at) == (new.role, new.ends_at));
+    if alike.into_iter().any(twin) { Err(Obstacle::Conflict) } else { Ok(()) }
 }

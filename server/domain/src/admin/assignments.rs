@@ -154,9 +154,16 @@ impl Administration {
             Assignment { id, grantee, role, scope: resolved, created_at: ctx.now, ends_at, tag: Vec::new() };
         assignment.tag = self.keyring.tag_assignment(&assignment)?;
         let change = Change::AddAssignment(Box::new(assignment.clone()));
-        let shown = AssignmentShown { assignment, role: name, scope: scope.to_string() };
+        let shown = AssignmentShown { assignment: assignment.clone(), role: name, scope: scope.to_string() };
+        if let Some(shown) = self.change(ctx, case, 1, change, shown).await? {
+            return Ok(shown);
+        }
+        let Assignment { grantee, scope, .. } = &assignment;
+        if self.has_twin(grantee, role, scope, ends_at).await? {
+            return Err(AdminError::AssignmentExists);
+        }
         // Its vault or its role definition changed meanwhile.
-        self.change(ctx, case, 1, change, shown).await?.ok_or(AdminError::Contended)
+        Err(AdminError::Contended)
     }
 
     /// Assignments at a scope and below it, in order of their ids, after `after` (exclusive).

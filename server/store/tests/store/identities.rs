@@ -10,19 +10,21 @@ use strongroom_domain::{
     identity::{Session, UsedAssertion, Workload},
     names::{ObjectKind, ObjectName, VaultId, VaultName},
     permit::ObjectRef,
-    ports::{GrantStore, IdentityStore, StoreError, VaultStore},
+    ports::{AuditLog, GrantStore, IdentityStore, SealStore, StoreError, VaultStore},
     principal::{Grantee, Principal, PrincipalId, PrincipalKind},
     record::{Entry, Settled},
     role::{Role, RoleDefinition, RoleRef},
     test_support,
 };
+use strongroom_store::{Store, StoreOptions};
 
-use crate::support::{Place, entry, id, on_both, permit, put_vault, vault};
+use crate::support::{Place, entry, id, on_both, options, permit, put_vault, vault};
 
 on_both!(
     vaults_are_found_by_name,
     a_vault_name_is_taken_once,
     grants_are_found_by_principal_and_group,
+    of_two_equal_grants_one_is_stored,
     a_grant_on_a_changed_vault_conflicts,
     grants_are_listed_in_pages_and_taken_away,
     access_policies_come_back_by_vault_and_grantee,
@@ -105,6 +107,29 @@ async fn grants_are_found_by_principal_and_group(place: Place) {
     assert_eq!(found(&principal("https://idp", "Ada", &[])).await, [], "subjects are compared byte by byte");
     assert_eq!(found(&principal("https://idp", "a\0da", &["\0"])).await, []);
     assert_eq!(s.put(add(&own)).await, Settled::Conflict, "the same assignment twice");
+}
+
+/// The same role twice for the same grantee, under two ids: one after the other, and from two nodes at once.
+async fn of_two_equal_grants_one_is_stored(place: Place) {
+    let s = place.start().await;
+    let given = |subject: &str| grant(Grantee::Principal { id: principal("https://idp", subject, &[]).id });
+    assert_eq!(s.put(add(&given("ada"))).await, Settled::Recorded);
+    assert_eq!(s.put(add(&given("ada"))).await, Settled::Conflict);
+    assert_eq!(s.put(add(&Assignment { ends_at: Some(9), ..given("ada") })).await, Settled::Recorded, "another end");
+    if !place.is_sqlite() {
+        let options = StoreOptions { node: "other".to_owned(), ..options() };
+        let other = Store::open(&place.url, options).await.unwrap();
+        for round in 0..20 {
+            let subject = format!("subject-{round}");
+            let (here, there) = (vec![add(&given(&subject))], vec![add(&given(&subject))]);
+            let (here, there) = tokio::join!(s.store.append(here), other.append(there));
+            let mut settled = [here.unwrap()[0], there.unwrap()[0]];
+            settled.sort_by_key(|settled| *settled == Settled::Recorded);
+            assert_eq!(settled, [Settled::Conflict, Settled::Recorded]);
+        }
+    }
+    let all = s.store.assignments(&principal("https://idp", "ada", &[])).await.unwrap();
+    assert_eq!(all.len(), 2);
 }
 
 async fn a_grant_on_a_changed_vault_conflicts(place: Place) {
@@ -383,9 +408,9 @@ async fn there_is_one_installation(place: Place) {
     assert!(made.development);
     assert!(matches!(store.create_installation(id(), 78, false, &[("audit", b"other")]).await, Err(StoreError::Stale)));
     assert_eq!(store.installation().await.unwrap(), Some(made), "the development mark stays");
-    assert_eq!(store.sealed_blob("audit").await.unwrap().as_deref(), Some(b"sealed".as_slice()));
+    assert_eq!(store.sealed_blob("audit").await.unwrap().unwrap().bytes, b"sealed");
     store.put_sealed_blob("audit", b"rewrapped").await.unwrap();
-    assert_eq!(store.sealed_blob("audit").await.unwrap().as_deref(), Some(b"rewrapped".as_slice()));
+    assert_eq!(store.sealed_blob("audit").await.unwrap().unwrap().bytes, b"rewrapped");
     assert_eq!(store.sealed_blob("token").await.unwrap(), None);
     assert!(store.put_sealed_blob("big", &vec![0; 1 << 20]).await.is_err());
     drop(store);

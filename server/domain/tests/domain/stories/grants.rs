@@ -198,7 +198,12 @@ async fn the_same_is_not_granted_twice_and_nobody_who_cannot_be_is_granted_anyth
         let twice = give((grantee.clone(), Role::Reader).into()).await;
         assert!(matches!(twice, Err(AdminError::AssignmentExists)), "{grantee:?}");
         assert!(give(until(grantee.clone(), Role::Reader, BEGIN + HOUR)).await.is_ok(), "until another end");
-        assert!(give((grantee, Role::SecretsUser).into()).await.is_ok(), "another role");
+        assert!(give((grantee.clone(), Role::SecretsUser).into()).await.is_ok(), "another role");
+        // Both are judged before either is stored.
+        let role = || (grantee.clone(), Role::SecretsOfficer).into();
+        let (one, other) = tokio::join!(give(role()), give(role()));
+        assert!(one.is_ok() != other.is_ok());
+        assert!(matches!(one.and(other), Err(AdminError::AssignmentExists)), "{grantee:?}");
     }
     let own = |subject: &str| PrincipalId { issuer: OWN_ISSUER.to_owned(), subject: subject.to_owned() };
     for nobody in [
