@@ -9,8 +9,14 @@
 #[must_use]
 pub fn content_security_policy() -> &'static str {
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
-     form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types 'none'"
+     base-uri 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'; form-action 'self'"
+}
+
+/// The same for a page whose form's answer redirects to one other origin, which the caller has checked.
+#[must_use]
+pub fn content_security_policy_leading_to(origin: &str) -> String {
+    format!("{} {origin}", content_security_policy())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod samples;
 mod shell;
 
 pub use asset::{ASSET_PREFIX, Asset, asset, asset_names};
-pub use csp::content_security_policy;
+pub use csp::{content_security_policy, content_security_policy_leading_to};
 pub use pages::*;
 pub use parts::{CSRF_FIELD, ItemState, Moment, PostForm, Standing, StatusLine, Tag};
 pub use render::RenderError;

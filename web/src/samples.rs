@@ -4,8 +4,9 @@
 use zeroize::Zeroizing;
 
 use crate::{
-    Account, AuditPage, Clock, Crumb, DeniedPage, ErrorPage, Moment, NavVault, NotFoundPage, PostForm, RenderError,
-    SecretPage, SecretsPage, Section, Shell, SignInPage, SignedOutPage, Standing, StatusLine, Tag, VaultsPage,
+    Account, AuditPage, Clock, CommandLinePage, Crumb, DeniedPage, ErrorPage, Moment, NavVault, NotFoundPage, PostForm,
+    RenderError, SecretPage, SecretsPage, Section, Shell, SignInPage, SignedOutPage, Standing, StatusLine, Tag,
+    VaultsPage,
 };
 
 pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
@@ -62,6 +63,7 @@ pub fn sample_pages() -> impl Iterator<Item = (&'static str, Result<Zeroizing<St
     rendered!(
         SignInPage,
         SignedOutPage,
+        CommandLinePage,
         VaultsPage,
         SecretsPage,
         SecretPage,

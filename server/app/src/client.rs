@@ -1,5 +1,6 @@
-//! The command line's way to a server: a token for the workload in the environment, and requests
-//! with it. Finds the token endpoint by the server's own challenge, as the SDKs do.
+//! The command line's way to a server: a token, and requests with it. The token is one for the workload in the
+//! environment, or the one that `strongroom login` kept. Finds the token endpoint by the server's own challenge,
+//! as the SDKs do.
 
 use std::{net::SocketAddr, path::Path};
 
@@ -7,11 +8,12 @@ use anyhow::{Context as _, bail};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use strongroom_crypto::SecretText;
+use strongroom_domain::time::Clock as _;
 use url::Url;
 
-use crate::{cli::Connection, plain::plain};
+use crate::{cli::Connection, clock::SystemClock, kept_login::KeptLogin, plain::plain};
 
-/// A server, as a workload.
+/// A server, as somebody.
 pub(crate) struct Client {
     http: reqwest::Client,
     /// The server's own address, of which the vaults' are below.
@@ -20,37 +22,21 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Gets a token for the workload of the environment at the server that `url` belongs to.
+    /// Gets a token for the server that `url` belongs to.
     pub(crate) async fn connect(connection: &Connection, url: &Url) -> anyhow::Result<Self> {
         let http = http_client(connection.ca.as_deref(), url)?;
         let (authorization, resource) = challenge(&http, url).await?;
-        let client_id = connection.client_id.clone().context(
-            "no client id: set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (in development: source the dev.env of the data directory)",
-        )?;
-        let secret =
-            std::env::var("AZURE_CLIENT_SECRET").map(SecretText::new).context("AZURE_CLIENT_SECRET is not set")?;
-        let form = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", "client_credentials")
-            .append_pair("client_id", &client_id)
-            .append_pair("client_secret", secret.expose())
-            .append_pair("scope", &format!("{resource}/.default"))
-            .finish();
-        let endpoint = format!("{authorization}/oauth2/v2.0/token");
-        let response = http
-            .post(&endpoint)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form)
-            .send()
-            .await
-            .map_err(|error| trouble::no_answer(error, url))?;
-        let status = response.status();
-        let answer: Value = response.json().await.context("the token endpoint's answer is not JSON")?;
-        if !status.is_success() {
-            let why = answer.get("error_description").and_then(Value::as_str).unwrap_or("no reason given");
-            bail!("no token for {client_id}: {}", plain(why));
-        }
-        let token = answer.get("access_token").and_then(Value::as_str).context("the answer has no access_token")?;
-        Ok(Self { http, base: resource, token: SecretText::new(token.to_owned()) })
+        let token = match std::env::var("AZURE_CLIENT_SECRET") {
+            // What the environment says by itself counts before what was kept.
+            Ok(secret) => {
+                let client_id = connection.client_id.as_deref();
+                let client_id =
+                    client_id.context("AZURE_CLIENT_SECRET is set and no client id: set AZURE_CLIENT_ID")?;
+                exchange(&http, url, (&authorization, &resource), client_id, &SecretText::new(secret)).await?.0
+            }
+            Err(_) => kept(&authorization)?,
+        };
+        Ok(Self { http, base: resource, token })
     }
 
     /// Sends a request; gives the JSON answer, or the server's own words for what is wrong.
@@ -76,16 +62,7 @@ impl Client {
         if let Some(revision) = revision {
             request = request.header("if-match", format!("\"{revision}\""));
         }
-        let response = request.send().await.map_err(|error| trouble::no_answer(error, &url))?;
-        let status = response.status();
-        if status == StatusCode::NO_CONTENT {
-            return Ok(Value::Null);
-        }
-        let answer: Value = response.json().await.with_context(|| format!("the answer ({status}) is not JSON"))?;
-        if status.is_success() {
-            return Ok(answer);
-        }
-        Err(Refused::of(status, &answer).into())
+        answered(request, &url).await
     }
 }
 
@@ -155,6 +132,104 @@ async fn challenge(http: &reqwest::Client, url: &Url) -> anyhow::Result<(String,
         }
     }
     Ok((authorization, resource))
+}
+
+/// The token that was kept for this server, if it still counts.
+fn kept(authorization: &str) -> anyhow::Result<SecretText> {
+    let authority = Url::parse(authorization)?;
+    let login = format!("strongroom login --server {}", origin(&authority));
+    match KeptLogin::find(&authority)? {
+        Some(kept) if kept.expires_at > SystemClock::new().now_millis() => Ok(kept.token),
+        Some(kept) => bail!("the login of {} has ended: {login}", plain(&kept.name)),
+        None => bail!(
+            "no client id and no login: {login}, or set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (in development: source \
+             the dev.env of the data directory)"
+        ),
+    }
+}
+
+/// Exchanges a client secret for a token; gives the seconds that it counts too.
+async fn exchange(
+    http: &reqwest::Client,
+    url: &Url,
+    (authorization, resource): (&str, &str),
+    client_id: &str,
+    secret: &SecretText,
+) -> anyhow::Result<(SecretText, i64)> {
+    let form = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("grant_type", "client_credentials")
+        .append_pair("client_id", client_id)
+        .append_pair("client_secret", secret.expose())
+        .append_pair("scope", &format!("{resource}/.default"))
+        .finish();
+    let response = http
+        .post(format!("{authorization}/oauth2/v2.0/token"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form)
+        .send()
+        .await
+        .map_err(|error| trouble::no_answer(error, url))?;
+    let status = response.status();
+    let answer: Value = response.json().await.context("the token endpoint's answer is not JSON")?;
+    if !status.is_success() {
+        let why = answer.get("error_description").and_then(Value::as_str).unwrap_or("no reason given");
+        bail!("no token for {client_id}: {}", plain(why));
+    }
+    let token = answer.get("access_token").and_then(Value::as_str).context("the answer has no access_token")?;
+    let seconds = answer.get("expires_in").and_then(Value::as_i64).unwrap_or_default();
+    Ok((SecretText::new(token.to_owned()), seconds))
+}
+
+/// A server that nobody has a token for yet.
+pub(crate) struct Door {
+    http: reqwest::Client,
+    /// The tenant's address.
+    authorization: String,
+    /// The server's own address.
+    pub(crate) base: Url,
+}
+
+impl Door {
+    /// Finds the server that `url` belongs to.
+    pub(crate) async fn find(connection: &Connection, url: &Url) -> anyhow::Result<Self> {
+        let http = http_client(connection.ca.as_deref(), url)?;
+        let (authorization, resource) = challenge(&http, url).await?;
+        let base = parse(&resource)?;
+        // What is kept is kept under the authority's name, which was checked.
+        if base.origin() != Url::parse(&authorization)?.origin() {
+            bail!("the server's challenge names two addresses: {} and {authorization}", origin(&base));
+        }
+        Ok(Self { http, authorization, base })
+    }
+
+    /// A token for a workload's secret, and the seconds that it counts.
+    pub(crate) async fn exchange(&self, client_id: &str, secret: &SecretText) -> anyhow::Result<(SecretText, i64)> {
+        let resource = origin(&self.base);
+        exchange(&self.http, &self.base, (&self.authorization, &resource), client_id, secret).await
+    }
+
+    /// The same server, with a token.
+    pub(crate) fn with(self, token: SecretText) -> Client {
+        Client { http: self.http, base: origin(&self.base), token }
+    }
+
+    /// Sends a request that needs no token.
+    pub(crate) async fn post(&self, path: &[&str], body: Vec<u8>) -> anyhow::Result<Value> {
+        let url = at(&self.base, path, &[])?;
+        let request = self.http.post(url.clone()).header("content-type", "application/json").body(body);
+        answered(request, &url).await
+    }
+}
+
+/// The JSON answer, or the server's own words for what is wrong.
+async fn answered(request: reqwest::RequestBuilder, url: &Url) -> anyhow::Result<Value> {
+    let response = request.send().await.map_err(|error| trouble::no_answer(error, url))?;
+    let status = response.status();
+    if status == StatusCode::NO_CONTENT {
+        return Ok(Value::Null);
+    }
+    let answer: Value = response.json().await.with_context(|| format!("the answer ({status}) is not JSON"))?;
+    if status.is_success() { Ok(answer) } else { Err(Refused::of(status, &answer).into()) }
 }
 
 /// The base address for management commands.

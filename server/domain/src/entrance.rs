@@ -3,6 +3,8 @@
 //! Whether a credential is right is the business of `identity`, behind the port [`Credentials`].
 //! Here it is decided what follows, and nothing is given out before it is on record.
 
+pub mod command_line;
+
 use std::{net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
@@ -328,13 +330,16 @@ impl Entrance {
     /// # Errors
     /// [`EntranceError::Unavailable`].
     pub async fn session(&self, cookie: &str, now_millis: i64) -> Result<Option<Arc<Session>>, EntranceError> {
-        let id_hash = strongroom_crypto::sha256(cookie.as_bytes());
-        let found = self.identities.session(&id_hash).await.map_err(|error| {
+        self.find_session(&strongroom_crypto::sha256(cookie.as_bytes()), now_millis).await
+    }
+
+    async fn find_session(&self, id_hash: &[u8; 32], now_millis: i64) -> Result<Option<Arc<Session>>, EntranceError> {
+        let found = self.identities.session(id_hash).await.map_err(|error| {
             tracing::error!(%error, "a session could not be read");
             EntranceError::Unavailable
         })?;
         let now = now_millis.div_euclid(1000);
-        Ok(found.filter(|s| s.id_hash == id_hash && s.expires > now && self.keyring.verify_session(s).is_ok()))
+        Ok(found.filter(|s| s.id_hash == *id_hash && s.expires > now && self.keyring.verify_session(s).is_ok()))
     }
 
     /// What a form of the dashboard must send back: bound to the session, useless elsewhere.

@@ -323,6 +323,12 @@ impl Keyring {
         self.control.tag(&[b"form-token", session])
     }
 
+    /// The secret of a session of the command line, out of its seed: only this installation can have made it.
+    #[must_use]
+    pub fn command_line_token(&self, seed: &[u8; 32]) -> [u8; 32] {
+        self.control.tag(&[b"command-line-token", seed])
+    }
+
     fn check_control(&self, label: &[u8], body: &[u8], tag: &[u8]) -> Result<(), KeyringError> {
         if self.control.verify(&[label, body], tag) { Ok(()) } else { Err(KeyringError::Tampered) }
     }

@@ -7,13 +7,16 @@ use std::{net::IpAddr, sync::Arc};
 
 use strongroom_domain::{
     context::{Answers, RequestContext},
+    entrance::command_line::TOKEN_PREFIX,
     identity::Session,
     names::VaultName,
     principal::Principal,
     record::{Outcome, Record},
+    sign_in::TokenRejected,
     time::uuid_v7,
 };
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -140,9 +143,26 @@ pub async fn answer(services: Arc<Services>, raw: RawRequest) -> Response {
     let client_request_id = raw.client_request_id.clone().filter(|id| printable(id));
     let host = services.addresses.classify(&raw.authority);
     let json = matches!(host, Host::Vault(_)) || !dashboard::is_page(&raw.path);
-    let mut response = dispatch(&services, raw, &host, request_id, now).await;
+    let client = raw.client;
+    // Whatever is logged on the way carries the id under which the request is on record, and what was asked for
+    // by kind: never a path, a name or a value.
+    let span = tracing::info_span!("request", id = %request_id, operation = tracing::field::Empty);
+    let mut response = dispatch(&services, raw, &host, request_id, now).instrument(span).await;
     common_headers(&mut response, request_id, client_request_id, json);
+    if matches!(host, Host::Vault(_)) {
+        response.headers.push(("x-ms-keyvault-network-info", network_info(client)));
+    }
     response
+}
+
+/// Where a vault sees its caller come from, in Azure's form: what network rules judge, told to the caller alone.
+fn network_info(client: IpAddr) -> String {
+    let client = client.to_canonical();
+    let (connection, family) = match client {
+        IpAddr::V4(_) => ("Ipv4", "InterNetwork"),
+        IpAddr::V6(_) => ("Ipv6", "InterNetworkV6"),
+    };
+    format!("conn_type={connection};addr={client};act_addr_fam={family};")
 }
 
 fn printable(id: &str) -> bool {
@@ -192,6 +212,7 @@ async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, reques
         _ if site == Site::Vault || raw.path.starts_with("/api/") => (Access::Bearer, "Request"),
         _ => (Access::Public, "Request"),
     };
+    tracing::Span::current().record("operation", operation);
     if let Found::Route(route, _) = &found
         && matches!(route.endpoint, Endpoint::Health | Endpoint::Ready)
     {
@@ -305,12 +326,31 @@ pub(crate) async fn authenticate(
     authorization: Option<&Zeroizing<String>>,
     now: i64,
 ) -> Result<Arc<Principal>, Problem> {
-    let header = authorization.ok_or_else(Problem::missing_token)?;
-    let token = match header.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        _ => return Err(Problem::missing_token()),
-    };
+    let token = bearer(authorization).ok_or_else(Problem::missing_token)?;
+    if token.starts_with(TOKEN_PREFIX) {
+        let session = command_line_session(services, authorization, now).await?;
+        return session
+            .map(|s| Arc::new(s.principal.clone()))
+            .ok_or(TokenRejected::Invalid("token-session-over").into());
+    }
     Ok(services.authenticator.authenticate(token, now).await?)
+}
+
+/// The session of the command line behind a bearer token, if it is of one.
+pub(crate) async fn command_line_session(
+    services: &Services,
+    authorization: Option<&Zeroizing<String>>,
+    now: i64,
+) -> Result<Option<Arc<Session>>, Problem> {
+    match bearer(authorization) {
+        Some(token) => Ok(services.entrance.command_line_session(token, now).await?),
+        None => Ok(None),
+    }
+}
+
+fn bearer(authorization: Option<&Zeroizing<String>>) -> Option<&str> {
+    let (scheme, token) = authorization?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// Turns a result into an answer, and makes sure that there is a record of it.

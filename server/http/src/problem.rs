@@ -58,6 +58,11 @@ struct Inner<'a> {
 }
 
 impl Problem {
+    /// 401 for a code of the command line that is not good, without a hint why.
+    pub(crate) fn invalid_code() -> Self {
+        Self::new(401, "Unauthorized", "invalid-credential", "The code or its verifier is not valid any more.")
+    }
+
     fn new(status: u16, code: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, inner: None, message: message.into(), reason, retry_after: None }
     }
@@ -194,7 +199,10 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         (Outcome::Failed, "disabled" | "purge-protected" | "grants-more-than-held") => 403,
         (Outcome::Failed, "not-found" | "deleted-not-found" | "vault-not-found" | "record-not-found") => 404,
         (Outcome::Failed, "deleted-vault-not-found") => 404,
-        (Outcome::Failed, "deleted-but-recoverable" | "vault-exists" | "contended" | "not-covered-yet") => 409,
+        (
+            Outcome::Failed,
+            "deleted-but-recoverable" | "vault-exists" | "contended" | "not-covered-yet" | "token-key-announced",
+        ) => 409,
         (Outcome::Failed, "vault-deleted-but-recoverable" | "too-many-vaults" | "exists") => 409,
         (Outcome::Failed, "other-revision") => 412,
         (Outcome::Failed, "invalid" | "bad-backup" | "too-much-to-back-up") => 400,
@@ -416,6 +424,9 @@ impl From<AdminError> for Problem {
             }
             AdminError::TooManyAccessPolicies => {
                 Self::new(409, "Conflict", "too-many-access-policies", message).inner("TooManyAccessPolicies")
+            }
+            AdminError::TokenKeyAnnounced => {
+                Self::new(409, "Conflict", "token-key-announced", message).inner("TokenKeyAnnounced")
             }
             AdminError::Invalid(_) => Self::bad_parameter(message),
             AdminError::OtherRevision => Self::new(

@@ -58,6 +58,8 @@ routes! {
     Base Get "/vaults/{vault}/secrets/{name}/{version}" Session SecretVersionPage;
     Base Post "/vaults/{vault}/secrets/{name}/{version}/reveal" Session SecretReveal;
     Base Get "/audit" Session AuditPage;
+    Base Get "/command-line" Session CommandLinePage;
+    Base Post "/command-line" Session CommandLineAllow;
     Base Get "/api/v1/vaults" Bearer VaultList;
     Base Post "/api/v1/vaults" Bearer VaultCreate;
     Base Get "/api/v1/vaults/{vault}" Bearer VaultGet;
@@ -90,7 +92,13 @@ routes! {
     Base Delete "/api/v1/workloads/{client_id}/certificates/{credential}" Bearer WorkloadCertificateRemove;
     Base Post "/api/v1/workloads/{client_id}/federations" Bearer WorkloadFederationAdd;
     Base Delete "/api/v1/workloads/{client_id}/federations/{credential}" Bearer WorkloadFederationRemove;
+    Base Post "/api/v1/session" Public SessionBegin;
+    Base Get "/api/v1/session" Bearer SessionShow;
+    Base Delete "/api/v1/session" Bearer SessionEnd;
     Base Post "/api/v1/token/explain" Bearer TokenExplain;
+    Base Get "/api/v1/token/keys" Bearer TokenKeyList;
+    Base Post "/api/v1/token/keys/rotate" Bearer TokenKeyRotate;
+    Base Post "/api/v1/token/keys/revoke" Bearer TokenKeyRevoke;
     Base Get "/api/v1/audit" Bearer AuditQuery;
     Base Get "/api/v1/audit/checkpoint" Bearer AuditCheckpoint;
     Base Get "/api/v1/audit/chain/{node}" Bearer AuditChain;

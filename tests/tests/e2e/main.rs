@@ -20,6 +20,7 @@ mod complaints;
 mod crash;
 mod edge;
 mod grants;
+mod login;
 mod outage;
 mod provider;
 mod routes;

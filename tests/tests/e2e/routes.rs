@@ -10,7 +10,7 @@ use crate::support::{Answer, Ask, TestVault, binary, client_certificate, run_to_
 
 /// What anybody may ask without showing anything. This list may only shrink; whoever makes it longer
 /// explains in the change why nobody learns or does anything by it.
-const PUBLIC: [&str; 14] = [
+const PUBLIC: [&str; 15] = [
     "base GET /assets/{file}",
     "base GET /auth/callback",
     "base GET /auth/{provider}/start",
@@ -24,6 +24,8 @@ const PUBLIC: [&str; 14] = [
     "base GET /{tenant}/discovery/keys",
     "base GET /{tenant}/discovery/v2.0/keys",
     "base GET /{tenant}/v2.0/.well-known/openid-configuration",
+    // Like the token endpoint: whoever has a code that a person allowed a minute ago, and the verifier behind it.
+    "base POST /api/v1/session",
     "base POST /{tenant}/oauth2/token",
     "base POST /{tenant}/oauth2/v2.0/token",
 ];
@@ -68,6 +70,7 @@ impl Route {
             "/api/v1/assignments" => json!({ "issuer": "i", "subject": "s", "role": "Owner", "scope": "/" }),
             "/api/v1/workloads" => json!({ "name": "walked" }),
             "/api/v1/token/explain" => json!({ "token": "a.b.c" }),
+            "/api/v1/session" => json!({ "code": "x", "code_verifier": "x", "redirect_uri": "x" }),
             "/api/v1/workloads/{client_id}" => json!({ "enabled": false }),
             "/api/v1/workloads/{client_id}/secrets" => json!({}),
             "/api/v1/workloads/{client_id}/certificates" => json!({ "certificate": client_certificate().0 }),
@@ -164,6 +167,10 @@ async fn a_token_that_was_granted_nothing_opens_nothing() {
         let answer = route.ask(&vault, &version).bearer(&nobody).send().await;
         if ["/api/v1/vaults", "/api/v1/deletedvaults"].contains(&route.path.as_str()) && route.method == Method::GET {
             assert_eq!(answer.json(), json!({ "value": [] }), "{name}: a list of what one may see");
+        } else if route.path == "/api/v1/session" && route.method == Method::GET {
+            assert_eq!(answer.json()["subject"], json!(vault.nobody().id), "{name}: who one is oneself");
+        } else if route.path == "/api/v1/session" {
+            assert_eq!(answer.problem(), "400 BadParameter", "{name}: a token of no session");
         } else if ["/subscriptions", "/tenants"].contains(&route.path.as_str()) {
             // What every 401 says too: the installation's id. A disabled workload does not get that far.
             assert_eq!(answer.json()["value"][0]["tenantId"], json!(vault.tenant()), "{name}");

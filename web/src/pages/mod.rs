@@ -2,6 +2,7 @@
 
 mod audit;
 mod audit_samples;
+mod command_line;
 mod denied;
 mod error;
 mod not_found;
@@ -13,6 +14,7 @@ mod signed_out;
 mod vaults;
 
 pub use audit::{AuditFilter, AuditPage, AuditRow, ChainBadge, Outcome, PrincipalKind};
+pub use command_line::CommandLinePage;
 pub use denied::{DeniedPage, Stage, StageState};
 pub use error::{Changed, ErrorPage};
 pub use not_found::NotFoundPage;

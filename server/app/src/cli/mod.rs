@@ -26,7 +26,7 @@ pub(crate) use role::RoleCommand;
 pub(crate) use run::RunArgs;
 pub(crate) use seal::{At as SealAt, SealCommand};
 pub(crate) use secret::{SecretCommand, SecretImport};
-pub(crate) use token::TokenCommand;
+pub(crate) use token::{TokenCommand, TokenKeysCommand};
 pub(crate) use vault::{VaultChange, VaultCommand, VaultGiven};
 
 use crate::{commands, dev, serve};
@@ -45,6 +45,18 @@ enum Command {
     Dev(DevArgs),
     /// Start the server by a configuration file.
     Serve(ServeArgs),
+    /// Sign in for later commands: in the browser, or with the client credentials of the environment.
+    Login(LoginArgs),
+    /// End the login.
+    Logout {
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Show whom the server takes this command line for.
+    Whoami {
+        #[command(flatten)]
+        at: ServerAt,
+    },
     /// Store, read, list, delete, recover, back up and import secrets.
     #[command(subcommand)]
     Secret(SecretCommand),
@@ -59,7 +71,7 @@ enum Command {
     /// Workload identities and their credentials.
     #[command(subcommand)]
     Identity(IdentityCommand),
-    /// Tokens: what is wrong with one.
+    /// Tokens: what is wrong with one, and the keys that sign them.
     #[command(subcommand)]
     Token(TokenCommand),
     /// Role definitions: list, make, change and delete.
@@ -122,6 +134,19 @@ pub(crate) struct Connection {
     /// Client id of the workload to act as.
     #[arg(long, env = "AZURE_CLIENT_ID", hide_env_values = true)]
     pub(crate) client_id: Option<String>,
+}
+
+/// Options of `strongroom login`.
+#[derive(Args)]
+pub(crate) struct LoginArgs {
+    /// Exchange AZURE_CLIENT_ID and AZURE_CLIENT_SECRET now, so that later commands need no secret.
+    #[arg(long)]
+    pub(crate) client_credentials: bool,
+    /// Only print the address to open; open no browser.
+    #[arg(long, conflicts_with = "client_credentials")]
+    pub(crate) no_browser: bool,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 /// How a result is printed.
@@ -205,6 +230,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Dev(args) => dev::run(args).await,
         Command::Serve(args) => serve::run(args).await,
+        Command::Login(args) => commands::login::login(args).await,
+        Command::Logout { connection } => commands::login::logout(&connection).await,
+        Command::Whoami { at } => commands::login::whoami(&at).await,
         Command::Secret(command) => commands::secret::run(command).await,
         Command::Run(args) => commands::run::run(args).await,
         Command::Completions { shell } => commands::completions::run(shell),

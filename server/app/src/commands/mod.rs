@@ -5,6 +5,7 @@ pub(crate) mod assignment;
 pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod identity;
+pub(crate) mod login;
 pub(crate) mod network;
 pub(crate) mod role;
 pub(crate) mod routes;

@@ -67,6 +67,9 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::AuditChain
         | Endpoint::AuditReceipt => "AuditRead",
         Endpoint::TokenExplain => "TokenExplain",
+        Endpoint::TokenKeyList => "TokenKeyRead",
+        Endpoint::TokenKeyRotate => "TokenKeyRotate",
+        Endpoint::TokenKeyRevoke => "TokenKeyRevoke",
         Endpoint::WorkloadList => "WorkloadList",
         Endpoint::WorkloadShow => "WorkloadGet",
         Endpoint::WorkloadUpdate => "WorkloadUpdate",
@@ -80,6 +83,11 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::TokenV1 | Endpoint::TokenV2 => "Authentication",
         Endpoint::SignInPage | Endpoint::SignInStart | Endpoint::SignInCallback => "SessionBegin",
         Endpoint::SignOut | Endpoint::SignedOut => "SessionEnd",
+        Endpoint::CommandLinePage => "CommandLineAsk",
+        Endpoint::CommandLineAllow => "CommandLineAllow",
+        Endpoint::SessionBegin => "CommandLineSignIn",
+        Endpoint::SessionShow => "SessionShow",
+        Endpoint::SessionEnd => "CommandLineSignOut",
         Endpoint::TenantDiscovery | Endpoint::TenantDiscoveryV2 | Endpoint::TenantKeys | Endpoint::TenantKeysV1 => {
             "Discovery"
         }
@@ -111,8 +119,9 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::WorkloadDelete
         | Endpoint::WorkloadSecretRemove
         | Endpoint::WorkloadCertificateRemove
-        | Endpoint::WorkloadFederationRemove => 204,
-        Endpoint::SignInCallback | Endpoint::SignOut => 303,
+        | Endpoint::WorkloadFederationRemove
+        | Endpoint::SessionEnd => 204,
+        Endpoint::SignInCallback | Endpoint::SignOut | Endpoint::CommandLineAllow => 303,
         _ => 200,
     }
 }
@@ -181,6 +190,12 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::AssignmentShow => manage::assignments::show(services, call).await,
         Endpoint::AssignmentRemove => manage::assignments::remove(services, call).await,
         Endpoint::TokenExplain => manage::tokens::explain(services, call, &request).await,
+        Endpoint::SessionBegin => manage::session::begin(services, call, &request).await,
+        Endpoint::SessionShow => manage::session::show(services, call, &request).await,
+        Endpoint::SessionEnd => manage::session::end(services, call, &request).await,
+        Endpoint::TokenKeyList => manage::token_keys::list(services, call).await,
+        Endpoint::TokenKeyRotate => manage::token_keys::rotate(services, call, false).await,
+        Endpoint::TokenKeyRevoke => manage::token_keys::rotate(services, call, true).await,
         Endpoint::WorkloadList => manage::workloads::list(services, call, &request).await,
         Endpoint::WorkloadCreate => manage::workloads::create(services, call, &request).await,
         Endpoint::WorkloadShow => manage::workloads::show(services, call).await,

@@ -190,7 +190,7 @@ impl Viewer<'_> {
         }
     }
 
-    fn account(&self) -> Account {
+    pub(super) fn account(&self) -> Account {
         let id = &self.session.principal.id;
         let name = match self.session.display_name.trim() {
             "" => id.subject.as_str(),

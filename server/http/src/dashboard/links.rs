@@ -14,6 +14,8 @@ use crate::{
 pub(super) const VAULTS: &str = "/vaults";
 /// The audit list.
 pub(super) const AUDIT: &str = "/audit";
+/// Asks whether a program of the command line may act as the person.
+pub(super) const COMMAND_LINE: &str = "/command-line";
 /// The sign-in page.
 pub(super) const SIGN_IN: &str = "/sign-in";
 /// Where providers send the browser back to.
@@ -209,7 +211,7 @@ mod tests {
                 let joined = base.join(to.as_str()).unwrap();
                 prop_assert_eq!(joined.origin(), base.origin());
                 let first = joined.path().trim_start_matches('/').split('/').next().unwrap_or_default().to_ascii_lowercase();
-                prop_assert!(["", "vaults", "audit"].contains(&first.as_str()) || joined.path().contains('%'), "{}", joined);
+                prop_assert!(["", "vaults", "audit", "command-line"].contains(&first.as_str()) || joined.path().contains('%'), "{}", joined);
             }
         }
     }

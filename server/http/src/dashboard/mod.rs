@@ -5,6 +5,7 @@
 //! No page holds a secret's value but the answer to a reveal, and no page is ever cached.
 
 mod audit;
+mod command_line;
 mod frame;
 mod links;
 mod problems;
@@ -39,7 +40,7 @@ pub(crate) const SESSION_MISSING: &str = "session-missing";
 
 /// Whether a path of the base host belongs to the dashboard, so that problems are shown as pages.
 pub(crate) fn is_page(path: &str) -> bool {
-    const FIRST: [&str; 7] = ["vaults", "audit", "sign-in", "sign-out", "signed-out", "auth", "assets"];
+    const FIRST: [&str; 8] = ["vaults", "audit", "command-line", "sign-in", "sign-out", "signed-out", "auth", "assets"];
     match paths::segments(path).as_deref() {
         Ok([]) => true,
         Ok([first, ..]) => FIRST.iter().any(|page| first.eq_ignore_ascii_case(page)),
@@ -91,6 +92,8 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::SecretPage | Endpoint::SecretVersionPage => secret::show(&viewer).await,
         Endpoint::SecretReveal => secret::reveal(&viewer, &request).await,
         Endpoint::AuditPage => audit::list(&viewer, &request).await,
+        Endpoint::CommandLinePage => command_line::page(&viewer, &request),
+        Endpoint::CommandLineAllow => command_line::allow(&viewer, &request).await,
         Endpoint::SignOut => session::sign_out(&viewer, &request).await,
         _ => Err(Problem::no_route().into()),
     };

@@ -28,7 +28,7 @@ use crate::{
     api::success_status,
     message::Method,
     problem::Envelope,
-    routes::{ROUTES, Route},
+    routes::{Access, ROUTES, Route},
 };
 
 /// Statuses of refusals that any operation of the management API may answer, and what they say.
@@ -150,6 +150,10 @@ fn describe(
         .summary(Some(operation.summary))
         .operation_id(Some(format!("{:?}", route.endpoint)))
         .response(success_status(route.endpoint).to_string(), success.build());
+    if route.access == Access::Public {
+        // None at all, where the document asks for a token everywhere.
+        building = building.securities(Some(Vec::new()));
+    }
     if !parameters.is_empty() {
         building = building.parameters(Some(parameters));
     }

@@ -2,7 +2,9 @@
 
 use super::{Body, Operation};
 use crate::{
-    api::manage::{List, Listing, access_policies, assignments, audit, roles, tokens, vaults, workloads},
+    api::manage::{
+        List, Listing, access_policies, assignments, audit, roles, session, token_keys, tokens, vaults, workloads,
+    },
     openapi::shapes,
     routes::Endpoint,
 };
@@ -56,6 +58,7 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
     let role = Some(Body::of::<roles::View<'_>>());
     let assignment = Some(Body::of::<assignments::AssignmentView<'_>>());
     let workload = Some(Body::of::<workloads::WorkloadView<'_>>());
+    let token_keys = Some(Body::named::<List<token_keys::View>>(|| "TokenKeyList".to_owned()));
     let put_role = Some(Body::of::<roles::Body>());
     Some(match endpoint {
         Endpoint::VaultList => Operation { answer: vault_list, ..vaults("List the vaults that the caller may see") },
@@ -141,10 +144,31 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
             ..workloads("Let tokens of a configured issuer stand for the workload")
         },
         Endpoint::WorkloadFederationRemove => workloads("Remove a federation"),
+        Endpoint::SessionBegin => Operation {
+            body: Some(Body::of::<session::BeginSession>()),
+            answer: Some(Body::of::<session::SessionBegun<'_>>()),
+            ..operation("session", "Exchange a code that a person allowed for a token of the command line")
+        },
+        Endpoint::SessionShow => Operation {
+            answer: Some(Body::of::<session::WhoAmI<'_>>()),
+            ..operation("session", "Show whom a request with this token is of")
+        },
+        Endpoint::SessionEnd => operation("session", "End the session of this token, at once"),
         Endpoint::TokenExplain => Operation {
             body: Some(Body::of::<tokens::ExplainToken>()),
             answer: Some(Body::of::<tokens::View<'_>>()),
             ..operation("tokens", "Tell check by check what is wrong with a token")
+        },
+        Endpoint::TokenKeyList => {
+            Operation { answer: token_keys, ..operation("tokens", "List the keys that sign tokens, in their order") }
+        }
+        Endpoint::TokenKeyRotate => Operation {
+            answer: token_keys,
+            ..operation("tokens", "Announce a new key: published now, it signs in ten minutes")
+        },
+        Endpoint::TokenKeyRevoke => Operation {
+            answer: token_keys,
+            ..operation("tokens", "Put a new key in the place of all others: no token issued so far counts any more")
         },
         Endpoint::AuditQuery => Operation {
             query: RECORDS,

@@ -2,6 +2,7 @@
 
 mod access;
 mod backups;
+mod command_line;
 mod entrance;
 mod grants;
 mod installation;
@@ -9,6 +10,7 @@ mod network;
 mod no_value_in_sight;
 mod roles;
 mod secrets;
+mod token_keys;
 mod updates;
 mod vault_life;
 mod vaults;

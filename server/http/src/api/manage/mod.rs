@@ -5,6 +5,8 @@ pub(crate) mod assignments;
 pub(crate) mod audit;
 pub(crate) mod grantee;
 pub(crate) mod roles;
+pub(crate) mod session;
+pub(crate) mod token_keys;
 pub(crate) mod tokens;
 pub(crate) mod vaults;
 pub(crate) mod workloads;

@@ -1,8 +1,10 @@
 //! The dashboard as a browser meets it: requests through the edge, over a store in memory.
 
 mod answers;
+mod command_line;
 mod reading;
 mod sign_in;
+mod spans;
 mod walk;
 
 use std::{
@@ -14,7 +16,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use strongroom_crypto::{Plaintext, SecretText};
 use strongroom_domain::{
-    admin::Administration,
+    admin::{Administration, TokenKeyring},
     entrance::{AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError, Proven, TokenRates},
     grant::Scope,
     identity::Workload,
@@ -24,7 +26,7 @@ use strongroom_domain::{
     role::Role,
     secrets::Secrets,
     sign_in::{Authenticator, SignIn, SignInError, SignInProvider, TokenExplanation, TokenRejected},
-    test_support::world::{World, demo, enabled, name, person},
+    test_support::world::{TOKEN_KEYS, World, demo, enabled, name, person},
     vault::VaultSettings,
 };
 use uuid::Uuid;
@@ -210,6 +212,12 @@ impl Story {
                 grants: ports.clone(),
                 audit: ports.clone(),
                 policies: world.policies.clone(),
+                token_keys: TokenKeyring {
+                    store: ports.clone(),
+                    label: TOKEN_KEYS,
+                    made_at: 0,
+                    holder: world.token_keys.clone(),
+                },
                 keyring: world.keyring.clone(),
                 recorder: world.recorder.clone(),
                 entropy: world.entropy.clone(),

@@ -1,0 +1,151 @@
+//! `strongroom login`, `logout` and `whoami`.
+//!
+//! A person signs in at the server in the browser, at whichever provider the server has, and lets this command line
+//! act as them for an hour (RFC 8252, RFC 7636). The token is kept for later commands; the person's password and the
+//! provider's tokens never come here.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use data_encoding::BASE64URL_NOPAD;
+use reqwest::Method;
+use serde_json::{Value, json};
+use strongroom_crypto::{Entropy as _, SecretText, SystemEntropy, sha256};
+use strongroom_domain::{entrance::command_line::comparison, time::Clock as _};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::{table, text, utc};
+use crate::{
+    cli::{Connection, LoginArgs, Output, ServerAt},
+    client::{self, Client, Door, base},
+    clock::SystemClock,
+    kept_login::KeptLogin,
+    loopback::Loopback,
+    plain::plain,
+};
+
+pub(crate) async fn login(args: LoginArgs) -> anyhow::Result<()> {
+    let door = Door::find(&args.connection, &base(&args.connection)?).await?;
+    let server = door.base.clone();
+    let kept = if args.client_credentials {
+        by_client_credentials(&door, &args.connection).await?
+    } else {
+        in_the_browser(&door, !args.no_browser).await?
+    };
+    let path = kept.keep(&server)?;
+    println!("Signed in as {} until {}.", plain(&kept.name), utc(kept.expires_at));
+    println!("Kept in {}; strongroom logout ends it.", path.display());
+    if std::env::var_os("AZURE_CLIENT_SECRET").is_some() && !args.client_credentials {
+        println!("AZURE_CLIENT_SECRET is set: commands go on as that workload until it is unset.");
+    }
+    Ok(())
+}
+
+async fn by_client_credentials(door: &Door, connection: &Connection) -> anyhow::Result<KeptLogin> {
+    let client_id = connection.client_id.as_deref().context("no client id: set AZURE_CLIENT_ID")?;
+    let secret = std::env::var("AZURE_CLIENT_SECRET").map(SecretText::new).context("AZURE_CLIENT_SECRET is not set")?;
+    let now = SystemClock::new().now_millis();
+    let (token, seconds) = door.exchange(client_id, &secret).await?;
+    let expires_at = now.saturating_add(seconds.saturating_mul(1000));
+    Ok(KeptLogin { token, name: client_id.to_owned(), expires_at })
+}
+
+async fn in_the_browser(door: &Door, open: bool) -> anyhow::Result<KeptLogin> {
+    let loopback = Loopback::open()?;
+    let redirect_uri = loopback.redirect_uri.clone();
+    let (state, verifier) = (random()?, random()?);
+    let challenge = BASE64URL_NOPAD.encode(&sha256(verifier.as_bytes()));
+    let query = [("redirect_uri", redirect_uri.as_str()), ("state", &state), ("code_challenge", &challenge)];
+    let address = client::at(&door.base, &["command-line"], &query)?;
+    eprintln!("Sign in in your browser: {address}");
+    eprintln!("Allow it there if the page shows {}", comparison(&challenge));
+    if open && !opens(&address) {
+        eprintln!("No browser could be opened: open the address yourself, on this machine.");
+    }
+    let code = loopback.code(&state, &door.base.origin().ascii_serialization()).await?;
+    let body = json!({ "code": code.expose(), "code_verifier": verifier.as_str(), "redirect_uri": redirect_uri });
+    let mut answer = door.post(&["api", "v1", "session"], serde_json::to_vec(&body)?).await?;
+    let token = match answer.get_mut("access_token").map(Value::take) {
+        Some(Value::String(token)) => SecretText::new(token),
+        _ => bail!("the answer has no access_token"),
+    };
+    let expires_at =
+        answer.get("expires_at").and_then(Value::as_i64).context("the answer does not say when it ends")?;
+    let name = match text(&answer, "/name") {
+        name if name.trim().is_empty() => text(&answer, "/subject"),
+        name => name,
+    };
+    Ok(KeptLogin { token, name, expires_at })
+}
+
+/// 32 random bytes in base64url.
+fn random() -> anyhow::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new([0u8; 32]);
+    SystemEntropy.fill(bytes.as_mut_slice())?;
+    Ok(Zeroizing::new(BASE64URL_NOPAD.encode(bytes.as_slice())))
+}
+
+/// Whether a program was found that opens the address: `$BROWSER`, or what the desktop has.
+fn opens(address: &Url) -> bool {
+    let own = std::env::var("BROWSER").ok().filter(|browser| !browser.is_empty());
+    let programs = own.iter().map(String::as_str).chain(["xdg-open", "open", "wslview"]);
+    // Of the secrets in this environment a browser needs none.
+    let start = |program: &str| {
+        Command::new(program)
+            .arg(address.as_str())
+            .env_remove("AZURE_CLIENT_SECRET")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .is_ok()
+    };
+    programs.into_iter().any(start)
+}
+
+pub(crate) async fn logout(connection: &Connection) -> anyhow::Result<()> {
+    let door = Door::find(connection, &base(connection)?).await;
+    // Without an answer from the server what is kept goes all the same.
+    let server = match &door {
+        Ok(door) => door.base.clone(),
+        Err(_) => base(connection)?,
+    };
+    let Some(kept) = KeptLogin::find(&server)? else {
+        println!("Nobody is signed in at {}.", server.origin().ascii_serialization());
+        return Ok(());
+    };
+    KeptLogin::forget(&server)?;
+    let client = door.context("the login is forgotten here, and the server could not be told")?.with(kept.token);
+    // A workload's token is of no session and ends by itself; so does one that has ended already.
+    match client.send(Method::DELETE, client::at(&server, &["api", "v1", "session"], &[])?, None).await {
+        Ok(_) => {}
+        Err(error) => match error.downcast_ref::<client::Refused>().map(|refused| refused.status.as_u16()) {
+            Some(400 | 401) => {}
+            _ => return Err(error.context("the login is forgotten here, and the server did not end it")),
+        },
+    }
+    println!("{} is signed out.", plain(&kept.name));
+    Ok(())
+}
+
+pub(crate) async fn whoami(at: &ServerAt) -> anyhow::Result<()> {
+    let base = base(&at.connection)?;
+    let client = Client::connect(&at.connection, &base).await?;
+    let answer = client.send(Method::GET, client::at(&base, &["api", "v1", "session"], &[])?, None).await?;
+    if at.output == Output::Json {
+        println!("{answer}");
+        return Ok(());
+    }
+    let groups: Vec<&str> =
+        answer.get("groups").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut facts = table(&["WHAT", ""]);
+    facts.add_row(["name".to_owned(), text(&answer, "/name")]);
+    facts.add_row(["issuer".to_owned(), text(&answer, "/issuer")]);
+    facts.add_row(["subject".to_owned(), text(&answer, "/subject")]);
+    facts.add_row(["kind".to_owned(), text(&answer, "/kind")]);
+    facts.add_row(["groups".to_owned(), plain(&groups.join(", "))]);
+    facts.add_row(["until".to_owned(), answer.get("expires_at").and_then(Value::as_i64).map_or_else(String::new, utc)]);
+    println!("{facts}");
+    Ok(())
+}
