@@ -4,7 +4,7 @@
 //! Certificates are left alone on writes: theirs is in the certificate, not in the request.
 
 use serde::Deserialize;
-use strongroom_policy_sdk::{About, Answer, Facts, Policy, Request, export_policy};
+use strongroom_policy_sdk::{About, Answer, Policy, Request, export_policy};
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 /// A hundred years: enough for every use, and far from overflow.
@@ -34,23 +34,22 @@ pub struct EnforceExpiry;
 impl Policy for EnforceExpiry {
     type Settings = Settings;
 
-    const ABOUT: About = About {
-        name: "enforce-expiry",
-        version: env!("CARGO_PKG_VERSION"),
-        summary: "Secrets and keys must expire within a number of days.",
-        actions: &[
-            "Microsoft.KeyVault/vaults/secrets/setSecret/action",
-            "Microsoft.KeyVault/vaults/secrets/update/action",
-            "Microsoft.KeyVault/vaults/keys/create/action",
-            "Microsoft.KeyVault/vaults/keys/import/action",
-            "Microsoft.KeyVault/vaults/keys/update/action",
-            GET_SECRET,
-            READ_KEY,
-            READ_CERTIFICATE,
-        ],
-        wants: Facts::empty(),
-        settings_schema: include_str!("../settings.schema.json"),
-    };
+    const ABOUT: About = About::new(
+        "enforce-expiry",
+        env!("CARGO_PKG_VERSION"),
+        "Secrets and keys must expire within a number of days.",
+    )
+    .actions(&[
+        "Microsoft.KeyVault/vaults/secrets/setSecret/action",
+        "Microsoft.KeyVault/vaults/secrets/update/action",
+        "Microsoft.KeyVault/vaults/keys/create/action",
+        "Microsoft.KeyVault/vaults/keys/import/action",
+        "Microsoft.KeyVault/vaults/keys/update/action",
+        GET_SECRET,
+        READ_KEY,
+        READ_CERTIFICATE,
+    ])
+    .settings_schema(include_str!("../settings.schema.json"));
 
     fn decide(request: &Request, settings: &Settings) -> Answer {
         if READS.contains(&request.action.as_str()) {

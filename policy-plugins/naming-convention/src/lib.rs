@@ -4,7 +4,7 @@
 //! stays readable and can be deleted, whatever it is called.
 
 use serde::Deserialize;
-use strongroom_policy_sdk::{About, Answer, Facts, Policy, Request, export_policy, matches};
+use strongroom_policy_sdk::{About, Answer, Policy, Request, export_policy, facts, matches};
 
 /// Most patterns or tags in one setting, and longest of them in bytes.
 const MAX_ENTRIES: usize = 64;
@@ -29,20 +29,20 @@ pub struct NamingConvention;
 impl Policy for NamingConvention {
     type Settings = Settings;
 
-    const ABOUT: About = About {
-        name: "naming-convention",
-        version: env!("CARGO_PKG_VERSION"),
-        summary: "New secrets, keys and certificates must be named and tagged as agreed.",
-        actions: &[
-            "Microsoft.KeyVault/vaults/secrets/setSecret/action",
-            "Microsoft.KeyVault/vaults/keys/create/action",
-            "Microsoft.KeyVault/vaults/keys/import/action",
-            "Microsoft.KeyVault/vaults/certificates/create/action",
-            "Microsoft.KeyVault/vaults/certificates/import/action",
-        ],
-        wants: Facts::TAGS,
-        settings_schema: include_str!("../settings.schema.json"),
-    };
+    const ABOUT: About = About::new(
+        "naming-convention",
+        env!("CARGO_PKG_VERSION"),
+        "New secrets, keys and certificates must be named and tagged as agreed.",
+    )
+    .actions(&[
+        "Microsoft.KeyVault/vaults/secrets/setSecret/action",
+        "Microsoft.KeyVault/vaults/keys/create/action",
+        "Microsoft.KeyVault/vaults/keys/import/action",
+        "Microsoft.KeyVault/vaults/certificates/create/action",
+        "Microsoft.KeyVault/vaults/certificates/import/action",
+    ])
+    .facts(&[facts::TAGS])
+    .settings_schema(include_str!("../settings.schema.json"));
 
     fn decide(request: &Request, settings: &Settings) -> Answer {
         let object = &request.object;

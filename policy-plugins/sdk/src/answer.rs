@@ -1,6 +1,8 @@
 //! The answer of a module, built from left to right.
 
-use crate::contract::exports::strongroom::policy::guard::{Decision, Effect};
+use crate::contract::exports::strongroom::policy::guard::{
+    Alert, ApprovalWanted, Decision, Effect, Obligation, Severity, StepUp,
+};
 
 /// What a module says of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +13,7 @@ pub struct Answer {
     sentence: String,
     relied_on: Vec<String>,
     messages: Vec<String>,
+    obligations: Vec<Obligation>,
 }
 
 impl Answer {
@@ -37,6 +40,7 @@ impl Answer {
             sentence: sentence.into(),
             relied_on: Vec::new(),
             messages: Vec::new(),
+            obligations: Vec::new(),
         }
     }
 
@@ -49,6 +53,32 @@ impl Answer {
     /// Adds a line for the log.
     pub fn message(mut self, line: impl Into<String>) -> Self {
         self.messages.push(line.into());
+        self
+    }
+
+    /// Says how the caller would have to sign in. With a denial only.
+    pub fn step_up(self, step_up: StepUp) -> Self {
+        self.obliging(Obligation::StepUp(step_up))
+    }
+
+    /// Says how many other people would have to approve, and for how many seconds that counts. With a denial
+    /// only.
+    pub fn require_approval(self, approvers: u32, valid_for: u32) -> Self {
+        self.obliging(Obligation::RequireApproval(ApprovalWanted { approvers, valid_for }))
+    }
+
+    /// Lets the answer be kept for so many seconds at most. Not with a denial.
+    pub fn shorten_lifetime(self, seconds: u32) -> Self {
+        self.obliging(Obligation::ShortenLifetime(seconds))
+    }
+
+    /// Tells whoever is on duty.
+    pub fn alert(self, severity: Severity, sentence: impl Into<String>) -> Self {
+        self.obliging(Obligation::Alert(Alert { severity, sentence: sentence.into() }))
+    }
+
+    fn obliging(mut self, obligation: Obligation) -> Self {
+        self.obligations.push(obligation);
         self
     }
 
@@ -79,6 +109,7 @@ impl From<Answer> for Decision {
             sentence: answer.sentence,
             relied_on: answer.relied_on,
             messages: answer.messages,
+            obligations: answer.obligations,
         }
     }
 }

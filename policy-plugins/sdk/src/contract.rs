@@ -7,19 +7,19 @@ wit_bindgen::generate!({
     world: "policy",
     pub_export_macro: true,
     default_bindings_module: "strongroom_policy_sdk::contract",
-    additional_derives: [PartialEq],
+    additional_derives: [PartialEq, Eq],
 });
 
 use exports::strongroom::policy::guard::{Object, Principal};
 
 impl Principal {
-    /// The claim of this name. Declare `Facts::CLAIMS` to be given any.
+    /// The claim of this name. Ask for `facts::CLAIMS` to be given any.
     #[must_use]
     pub fn claim(&self, name: &str) -> Option<&str> {
         find(&self.claims, name)
     }
 
-    /// Whether the principal is in this group. Declare `Facts::GROUPS` to be given any.
+    /// Whether the principal is in this group. Ask for `facts::GROUPS` to be given any.
     #[must_use]
     pub fn is_in_group(&self, group: &str) -> bool {
         self.groups.iter().any(|one| one == group)
@@ -27,7 +27,7 @@ impl Principal {
 }
 
 impl Object {
-    /// The value of the tag of this name. Declare `Facts::TAGS` to be given any.
+    /// The value of the tag of this name. Ask for `facts::TAGS` to be given any.
     #[must_use]
     pub fn tag(&self, name: &str) -> Option<&str> {
         find(&self.tags, name)

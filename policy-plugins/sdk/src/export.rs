@@ -13,13 +13,16 @@ pub struct Exported<P>(PhantomData<P>);
 
 impl<P: Policy> Guest for Exported<P> {
     fn describe() -> Description {
-        let About { name, version, summary, actions, wants, settings_schema } = P::ABOUT;
+        let About { name, version, summary, stage, actions, objects, facts, settings_schema } = P::ABOUT;
+        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
         Description {
             name: name.to_owned(),
             version: version.to_owned(),
             summary: summary.to_owned(),
-            actions: actions.iter().map(|&action| action.to_owned()).collect(),
-            wants,
+            stage,
+            actions: owned(actions),
+            objects: owned(objects),
+            facts: owned(facts),
             settings_schema: settings_schema.to_owned(),
         }
     }

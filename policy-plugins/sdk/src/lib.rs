@@ -5,7 +5,7 @@
 //! contract in `policy.wit` and imports nothing.
 //!
 //! ```
-//! use strongroom_policy_sdk::{About, Answer, Facts, NoSettings, Policy, Request, export_policy};
+//! use strongroom_policy_sdk::{About, Answer, NoSettings, Policy, Request, export_policy};
 //!
 //! /// Production secrets are for workloads.
 //! struct WorkloadsOnly;
@@ -13,19 +13,12 @@
 //! impl Policy for WorkloadsOnly {
 //!     type Settings = NoSettings;
 //!
-//!     const ABOUT: About = About {
-//!         name: "workloads-only",
-//!         version: "0.1.0",
-//!         summary: "Only workloads read secrets whose name begins with prod-.",
-//!         actions: &["Microsoft.KeyVault/vaults/secrets/getSecret/action"],
-//!         wants: Facts::empty(),
-//!         settings_schema: NoSettings::SCHEMA,
-//!     };
+//!     const ABOUT: About = About::new("workloads-only", "0.1.0", "Only workloads read production secrets.")
+//!         .actions(&["Microsoft.KeyVault/vaults/secrets/getSecret/action"])
+//!         .objects(&["secret/prod-*"])
+//!         .settings_schema(NoSettings::SCHEMA);
 //!
 //!     fn decide(request: &Request, _settings: &NoSettings) -> Answer {
-//!         if !request.object.name.starts_with("prod-") {
-//!             return Answer::abstain("not-production");
-//!         }
 //!         if request.principal.kind == "workload" {
 //!             return Answer::allow("workload").relied_on("principal.kind");
 //!         }
@@ -41,9 +34,12 @@
 //! never offer a clock, randomness, input or output; a module that had them could not be
 //! evaluated again in next year's audit.
 
+mod about;
 mod answer;
+mod cidr;
 pub mod contract;
 mod export;
+pub mod facts;
 mod pattern;
 
 #[cfg(target_arch = "wasm32")]
@@ -51,9 +47,12 @@ mod alloc;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
+pub use about::About;
 pub use answer::Answer;
+pub use cidr::Network;
 pub use contract::exports::strongroom::policy::guard::{
-    Connection, Effect, Facts, Object, PolicyRequest as Request, Principal,
+    Approval, CertificateRequest, ClientCertificate, Connection, Effect, KeyOperation, Object, ObjectState,
+    PolicyRequest as Request, Principal, Severity, Stage, StepUp, Tls,
 };
 #[doc(hidden)]
 pub use export::Exported;
@@ -61,23 +60,6 @@ pub use pattern::matches;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-
-/// What a module says about itself; the bounds are those of `policy.wit`.
-#[derive(Clone, Copy, Debug)]
-pub struct About {
-    /// `[a-z0-9-]`, 1 to 64 characters.
-    pub name: &'static str,
-    /// Version of the module; `env!("CARGO_PKG_VERSION")` is a good one.
-    pub version: &'static str,
-    /// One sentence for a person, at most 256 characters.
-    pub summary: &'static str,
-    /// Actions it wants to see, 1 to 64 patterns in which `*` stands for any text.
-    pub actions: &'static [&'static str],
-    /// Facts it wants to see. The others arrive as empty lists, so say [`Facts::all`] when in doubt.
-    pub wants: Facts,
-    /// JSON Schema of the settings, at most 16 KiB.
-    pub settings_schema: &'static str,
-}
 
 /// A policy module. Its functions must be pure: same arguments, same answer.
 pub trait Policy {
@@ -88,7 +70,7 @@ pub trait Policy {
     /// What the module is.
     const ABOUT: About;
 
-    /// Judges one request that [`About::actions`] asked for.
+    /// Judges one request of those that [`About::actions`] and [`About::objects`] ask for.
     fn decide(request: &Request, settings: &Self::Settings) -> Answer;
 
     /// Refuses settings that have the right shape and make no sense.

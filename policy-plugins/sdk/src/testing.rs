@@ -1,14 +1,13 @@
 //! A test kit that runs a module natively, along the way that the server takes: the module is
-//! asked only about actions it wants to see, and is given only facts it wants to see.
+//! asked only about requests it wants to see, and is given only facts it wants to see.
 //!
 //! ```
 //! use strongroom_policy_sdk::testing::{self, Expect};
-//! # use strongroom_policy_sdk::{About, Answer, Facts, NoSettings, Policy, Request};
+//! # use strongroom_policy_sdk::{About, Answer, NoSettings, Policy, Request};
 //! # struct Nobody;
 //! # impl Policy for Nobody {
 //! #     type Settings = NoSettings;
-//! #     const ABOUT: About = About { name: "nobody", version: "0.1.0", summary: "", actions: &["*"],
-//! #         wants: Facts::empty(), settings_schema: NoSettings::SCHEMA };
+//! #     const ABOUT: About = About::new("nobody", "0.1.0", "");
 //! #     fn decide(_: &Request, _: &NoSettings) -> Answer { Answer::deny("closed", "Come back tomorrow.") }
 //! # }
 //! let request = testing::request("Microsoft.KeyVault/vaults/secrets/getSecret/action")
@@ -25,8 +24,10 @@ mod golden;
 
 pub use golden::golden;
 
-use crate::contract::exports::strongroom::policy::guard::{Decision, Guest};
-use crate::{Connection, Effect, Exported, Facts, Object, Policy, Principal, Request, matches};
+use crate::contract::exports::strongroom::policy::guard::{Decision, Fact, FactValue, Guest};
+use crate::{
+    Answer, Connection, Effect, Exported, Object, ObjectState, Policy, Principal, Request, Stage, facts, matches,
+};
 
 /// A request by the user `ada` for the secret `example` of the vault `demo`, at one fixed moment.
 pub fn request(action: &str) -> RequestBuilder {
@@ -38,19 +39,34 @@ pub fn request(action: &str) -> RequestBuilder {
             groups: Vec::new(),
             claims: Vec::new(),
         },
-        connection: Connection { client_address: "192.0.2.1".to_owned(), listener: "https".to_owned() },
+        connection: Connection {
+            client_address: "192.0.2.1".to_owned(),
+            listener: "https".to_owned(),
+            proxies: Vec::new(),
+            tls: None,
+            client_certificate: None,
+        },
         action: action.to_owned(),
         object: Object {
             vault: "demo".to_owned(),
             kind: "secret".to_owned(),
             name: "example".to_owned(),
             version: None,
+            state: ObjectState::Active,
             tags: Vec::new(),
             enabled: Some(true),
             not_before: None,
             expires: None,
+            created: None,
+            updated: None,
+            deleted: None,
+            purge: None,
         },
+        key_operation: None,
+        certificate_request: None,
         time: NOON,
+        facts: Vec::new(),
+        approvals: Vec::new(),
     })
 }
 
@@ -87,6 +103,18 @@ impl RequestBuilder {
         self
     }
 
+    /// Adds a claim of the principal.
+    pub fn claim(mut self, name: &str, value: &str) -> Self {
+        self.0.principal.claims.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds a fact that is a number.
+    pub fn number(mut self, fact: &str, value: i64) -> Self {
+        self.0.facts.push(Fact { name: fact.to_owned(), value: FactValue::Number(value) });
+        self
+    }
+
     /// Sets when the object expires, in Unix seconds.
     pub fn expires(mut self, seconds: i64) -> Self {
         self.0.object.expires = Some(seconds);
@@ -112,28 +140,55 @@ impl RequestBuilder {
 /// When the module refuses the settings.
 #[must_use]
 pub fn ask<P: Policy>(settings: &str, request: &RequestBuilder) -> Decision {
-    let mut request = request.0.clone();
-    if !P::ABOUT.actions.iter().any(|action| matches(action, &request.action)) {
-        return Decision {
-            effect: Effect::Abstain,
-            reason_code: "action-not-wanted".to_owned(),
-            sentence: String::new(),
-            relied_on: Vec::new(),
-            messages: Vec::new(),
-        };
+    let request = &request.0;
+    let one_matches = |patterns: &[&str], text: &str| patterns.iter().any(|pattern| matches(pattern, text));
+    let object = format!("{}/{}", request.object.kind, request.object.name);
+    let not_wanted = |reason_code: &str| Answer::abstain(reason_code).into();
+    if !one_matches(P::ABOUT.actions, &request.action) {
+        return not_wanted("action-not-wanted");
     }
-    let wants = P::ABOUT.wants;
-    if !wants.contains(Facts::GROUPS) {
-        request.principal.groups.clear();
+    if !one_matches(P::ABOUT.objects, &object) {
+        return not_wanted("object-not-wanted");
     }
-    if !wants.contains(Facts::CLAIMS) {
-        request.principal.claims.clear();
-    }
-    if !wants.contains(Facts::TAGS) {
-        request.object.tags.clear();
-    }
+    let request = handed_over(request, P::ABOUT.stage, P::ABOUT.facts);
     let mut decisions = Exported::<P>::decide(vec![request], settings.to_owned()).expect("settings refused");
     decisions.remove(0)
+}
+
+/// What of a request a module is given that is asked at this stage and wants these facts.
+fn handed_over(request: &Request, stage: Stage, wanted: &[&str]) -> Request {
+    let mut given = request.clone();
+    if stage == Stage::Network {
+        given = self::request("").object("vault", "").build();
+        given.principal = Principal {
+            issuer: String::new(),
+            subject: String::new(),
+            kind: String::new(),
+            groups: Vec::new(),
+            claims: Vec::new(),
+        };
+        given.connection.clone_from(&request.connection);
+        given.object.vault.clone_from(&request.object.vault);
+        given.object.state = ObjectState::Absent;
+        given.object.enabled = None;
+        given.time = request.time;
+        return given;
+    }
+    let wants = |fact: &str| wanted.contains(&fact);
+    if !wants(facts::GROUPS) {
+        given.principal.groups.clear();
+    }
+    if !wants(facts::CLAIMS) {
+        given.principal.claims.clear();
+    }
+    if !wants(facts::TAGS) {
+        given.object.tags.clear();
+    }
+    if !wants(facts::APPROVALS) {
+        given.approvals.clear();
+    }
+    given.facts.retain(|fact| wants(&fact.name));
+    given
 }
 
 /// Whether a module takes these settings.

@@ -18,6 +18,9 @@ pub(crate) enum Exit {
         "no checkpoint kept outside the database was compared: a log that was cut off or written anew would look the same"
     )]
     Unanchored,
+    /// 3: a module is not what somebody signed.
+    #[error("the signature does not hold: the module is another one, or the key is")]
+    NotSigned,
     /// 126: the program that `run` was to start is there and could not be started.
     #[error("it cannot be run")]
     NotRun,
@@ -29,7 +32,7 @@ pub(crate) enum Exit {
 impl Exit {
     pub(crate) fn code(self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Findings => 3,
+            Self::Findings | Self::NotSigned => 3,
             Self::Unanchored => 4,
             Self::NotRun => 126,
             Self::NoProgram => 127,

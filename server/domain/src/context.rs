@@ -11,6 +11,7 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
+    policy::{PolicyCertificate, PolicyTls},
     principal::Principal,
     record::{MAX_STATED_REASON, Outcome},
 };
@@ -23,6 +24,17 @@ pub struct Answers {
     pub success: u16,
     /// Status of any other outcome by its reason; none when it is not known beforehand.
     pub otherwise: fn(Outcome, &str) -> Option<u16>,
+}
+
+/// What is known of a connection besides the client's address and the listener.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wire {
+    /// The trusted proxies that passed the request on, the one that connected to this server last.
+    pub proxies: Vec<IpAddr>,
+    /// How it is encrypted; none when the encryption ends before this server.
+    pub tls: Option<PolicyTls>,
+    /// The certificate that the client proved to hold.
+    pub client_certificate: Option<PolicyCertificate>,
 }
 
 /// The record was not written yet.
@@ -39,6 +51,8 @@ pub struct RequestContext {
     pub client: IpAddr,
     /// Name of the listener that took the connection.
     pub listener: &'static str,
+    /// What else is known of the connection.
+    pub wire: Arc<Wire>,
     /// When the request arrived, Unix milliseconds. Fixed for the whole request.
     pub now: i64,
     /// [`OPEN`], or the status that was recorded (0 for none).
@@ -58,6 +72,7 @@ impl RequestContext {
             principal,
             client,
             listener,
+            wire: Arc::default(),
             now,
             recorded: AtomicU32::new(OPEN),
             answers: None,
@@ -70,6 +85,12 @@ impl RequestContext {
     #[must_use]
     pub fn answered(self, answers: Answers) -> Self {
         Self { answers: Some(answers), ..self }
+    }
+
+    /// The same request, with what else is known of its connection.
+    #[must_use]
+    pub fn over(self, wire: Arc<Wire>) -> Self {
+        Self { wire, ..self }
     }
 
     /// The same request, with the moment it began by [`crate::time::Clock::ticks_micros`]: without it, its

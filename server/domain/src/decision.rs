@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{action::Action, policy::PolicyFailure};
+use crate::{
+    action::Action,
+    policy::{Obligation, PolicyFailure},
+};
 
 /// What one stage of the gate said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +33,9 @@ pub struct Stage {
     /// Fuel burnt by a policy module.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fuel: Option<u64>,
+    /// What a policy module wanted done besides, and what therefore was done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub obligations: Vec<Obligation>,
 }
 
 /// Why a request was denied. Says what a person can act on and nothing that helps to guess.
@@ -53,6 +59,8 @@ pub enum DenyReason {
         code: String,
         /// The module's public sentence.
         sentence: String,
+        /// How the caller would have to sign in for another answer, if the module says that this would do.
+        step_up: Option<Box<StepUp>>,
     },
     /// A policy module gave no usable answer.
     PolicyFailed {
@@ -65,6 +73,27 @@ pub enum DenyReason {
     Tampered,
     /// The facts could not be read.
     Unavailable,
+}
+
+/// How a caller would have to sign in: by one of each list that is not empty, and so long ago at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepUp {
+    /// Authentication context classes.
+    pub acr: Vec<String>,
+    /// Authentication methods.
+    pub amr: Vec<String>,
+    /// Seconds.
+    pub max_age: Option<u32>,
+}
+
+/// For [`crate::context::Answers::otherwise`]: in place of the reason of a denial that another sign-in could
+/// lift. No reason code of a module has a colon.
+pub const STEP_UP: &str = "policy:step-up";
+
+/// Whether a trace ends in a denial that another sign-in could lift.
+pub(crate) fn asks_for_step_up(trace: &[Stage]) -> bool {
+    let wants = |obligation: &Obligation| matches!(obligation, Obligation::StepUp { .. });
+    trace.last().is_some_and(|last| last.effect == StageEffect::Deny && last.obligations.iter().any(wants))
 }
 
 impl DenyReason {

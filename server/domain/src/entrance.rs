@@ -234,6 +234,7 @@ impl Entrance {
                     reason: "proven".to_owned(),
                     detail: Some(credential),
                     fuel: None,
+                    obligations: Vec::new(),
                 });
                 self.credentials.mint(&workload, ctx.request_id, ctx.now)
             }

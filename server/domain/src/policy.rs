@@ -4,10 +4,19 @@
 //! value, so no type here can carry one. Whatever goes wrong behind the port is a
 //! [`PolicyFailure`], and the gate turns every failure into a denial.
 
-use std::collections::BTreeMap;
+mod answer;
+mod request;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+
+pub use answer::{AlertSeverity, Effect, Obligation, PolicyAnswer};
+pub use request::{
+    FactValue, ObjectState, PolicyApproval, PolicyCertificate, PolicyCertificateRequest, PolicyConnection,
+    PolicyKeyOperation, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyTls, RECORDED_FOR_1_0,
+};
 
 /// SHA-256 of a module's bytes. Attachments pin modules by it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,95 +78,6 @@ pub struct PolicyAttachment {
 /// Longest settings document of an attachment, in bytes.
 pub const MAX_SETTINGS_BYTES: usize = 16 * 1024;
 
-/// Who asks, as a module sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PolicyPrincipal {
-    /// Issuer of the token or sign-in.
-    pub issuer: String,
-    /// Subject within the issuer.
-    pub subject: String,
-    /// `user` or `workload`.
-    pub kind: String,
-    /// Groups, as the issuer's configured mapping gives them.
-    pub groups: Vec<String>,
-    /// Selected claims as text (`acr`, `amr`, ...).
-    pub claims: BTreeMap<String, String>,
-}
-
-/// From where the request came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PolicyConnection {
-    /// Client address without port.
-    pub client_address: String,
-    /// Name of the listener that took the connection.
-    pub listener: String,
-}
-
-/// What is asked for. Metadata only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PolicyObject {
-    /// Vault name, canonical.
-    pub vault: String,
-    /// `secret`, `key`, `certificate` or `vault`.
-    pub kind: String,
-    /// Object name, canonical; empty for operations on the whole collection.
-    pub name: String,
-    /// Version when one was named.
-    pub version: Option<String>,
-    /// Tags: on a write the ones asked for, otherwise the stored ones.
-    pub tags: BTreeMap<String, String>,
-    /// Enabled: on a write as asked for, otherwise as stored.
-    pub enabled: Option<bool>,
-    /// Not before, Unix seconds.
-    pub not_before: Option<i64>,
-    /// Expires, Unix seconds.
-    pub expires: Option<i64>,
-}
-
-/// One request as a module judges it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PolicyRequest {
-    /// Who.
-    pub principal: PolicyPrincipal,
-    /// From where.
-    pub connection: PolicyConnection,
-    /// Azure data action, for example `Microsoft.KeyVault/vaults/secrets/getSecret/action`.
-    pub action: String,
-    /// What.
-    pub object: PolicyObject,
-    /// When, Unix seconds. Modules have no clock of their own.
-    pub time: i64,
-}
-
-/// What a module says of one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Effect {
-    /// Nothing against it.
-    Allow,
-    /// The request must not go through.
-    Deny,
-    /// The module has no opinion on such requests.
-    Abstain,
-}
-
-/// A module's answer to one request. Texts are capped by the host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PolicyAnswer {
-    /// The verdict.
-    pub effect: Effect,
-    /// Machine-readable reason, `[a-z0-9-]{1,64}`.
-    pub reason_code: String,
-    /// One sentence for a person, at most 256 characters.
-    pub sentence: String,
-    /// Attributes the answer rests on, for example `object.tags.owner`.
-    pub relied_on: Vec<String>,
-    /// Lines for the log, at most 8 of 256 characters.
-    pub messages: Vec<String>,
-    /// Fuel the decision burnt (the whole batch's).
-    pub fuel: u64,
-}
-
 /// Why a module gave no usable answer. Each one denies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
@@ -183,6 +103,12 @@ pub enum PolicyFailure {
     /// It refuses its settings.
     #[error("the module refuses its settings")]
     BadSettings,
+    /// It wants a fact that could not be gathered.
+    #[error("a fact that the module wants could not be gathered")]
+    FactUnavailable,
+    /// It answers with an obligation that this server does not carry out.
+    #[error("the module wants something done that this server does not do")]
+    UnknownObligation,
     /// The host itself could not evaluate (pool exhausted, engine gone).
     #[error("the policy host is not available")]
     Unavailable,
@@ -200,14 +126,39 @@ impl PolicyFailure {
             Self::MemoryLimit => "policy-memory-limit",
             Self::BadAnswer => "policy-bad-answer",
             Self::BadSettings => "policy-bad-settings",
+            Self::FactUnavailable => "policy-fact-unavailable",
+            Self::UnknownObligation => "policy-obligation-unsupported",
             Self::Unavailable => "policy-unavailable",
         }
     }
 }
 
+/// When a module is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyStage {
+    /// With the network rules: it judges the connection alone.
+    Network,
+    /// Last, when everything else has let the request through.
+    #[default]
+    Request,
+}
+
+/// What the gate has to know of a module before it can ask it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyNeeds {
+    /// When it is asked.
+    pub stage: PolicyStage,
+    /// Names of the facts that it wants to see, as `policy.wit` lists them.
+    pub facts: Vec<String>,
+}
+
 /// Evaluates attached modules. Implementations are pure functions of their arguments.
 #[async_trait]
 pub trait PolicyEngine: Send + Sync {
+    /// What the module with this digest needs; none when it cannot be had.
+    async fn needs(&self, module: &ModuleDigest) -> Option<Arc<PolicyNeeds>>;
+
     /// Asks one attached module about a batch of requests; answers are in the same order and number.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use strongroom_domain::{
-    context::{Answers, RequestContext},
+    context::{Answers, RequestContext, Wire},
     entrance::command_line::TOKEN_PREFIX,
     identity::Session,
     names::VaultName,
@@ -61,6 +61,8 @@ pub struct RawRequest {
     pub client: IpAddr,
     /// Name of the listener.
     pub listener: &'static str,
+    /// What else is known of the connection.
+    pub wire: Arc<Wire>,
 }
 
 /// The body of a request.
@@ -194,7 +196,8 @@ async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, reques
     let parsed = parse(&raw);
     let vault = if let Host::Vault(vault) = host { vault.as_ref() } else { None };
     let began = services.clock.ticks_micros();
-    let arrival = Arrival { request_id, client: raw.client, listener: raw.listener, now, began };
+    let wire = Arc::clone(&raw.wire);
+    let arrival = Arrival { request_id, client: raw.client, listener: raw.listener, wire, now, began };
     let site = match host {
         Host::Base => Site::Base,
         Host::Vault(_) => Site::Vault,
@@ -225,7 +228,7 @@ async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, reques
             Found::Route(route, _) => api::success_status(route.endpoint),
             _ => 200,
         },
-        otherwise: problem::status_of,
+        otherwise: if page { problem::status_of_page } else { problem::status_of },
     };
     let mut session = None;
     let ctx = match access {
@@ -292,21 +295,24 @@ async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, reques
 }
 
 /// What is known of a request before it is known who asks.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Arrival {
     request_id: Uuid,
     client: IpAddr,
     listener: &'static str,
+    wire: Arc<Wire>,
     now: i64,
     began: u64,
 }
 
 impl Arrival {
-    fn of(self, principal: Arc<Principal>) -> RequestContext {
-        RequestContext::new(self.request_id, principal, self.client, self.listener, self.now).begun(self.began)
+    fn of(&self, principal: Arc<Principal>) -> RequestContext {
+        RequestContext::new(self.request_id, principal, self.client, self.listener, self.now)
+            .over(Arc::clone(&self.wire))
+            .begun(self.began)
     }
 
-    fn anonymous(self) -> RequestContext {
+    fn anonymous(&self) -> RequestContext {
         self.of(Arc::new(Principal::anonymous()))
     }
 }

@@ -4,9 +4,10 @@
 //! what the caller can act on; it never repeats a stored value, a file name or a database error.
 
 use serde::Serialize;
+use serde_json::json;
 use strongroom_domain::{
     admin::AdminError,
-    decision::{Denial, DenyReason},
+    decision::{Denial, DenyReason, STEP_UP, StepUp},
     entrance::EntranceError,
     record::{NoRecord, Outcome},
     secrets::SecretError,
@@ -34,6 +35,8 @@ pub struct Problem {
     pub reason: &'static str,
     /// Seconds after which to try again, where it is known.
     pub retry_after: Option<u32>,
+    /// On a 401: how the caller would have to sign in.
+    pub step_up: Option<Box<StepUp>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -64,7 +67,7 @@ impl Problem {
     }
 
     fn new(status: u16, code: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, inner: None, message: message.into(), reason, retry_after: None }
+        Self { status, code, inner: None, message: message.into(), reason, retry_after: None, step_up: None }
     }
 
     fn inner(self, inner: &'static str) -> Self {
@@ -176,7 +179,12 @@ impl Problem {
         match self.status {
             401 => response.with(
                 "www-authenticate",
-                format!("Bearer authorization=\"{}\", resource=\"{}\"", addresses.authorization(), addresses.base()),
+                format!(
+                    "Bearer authorization=\"{}\", resource=\"{}\"{}",
+                    addresses.authorization(),
+                    addresses.base(),
+                    self.step_up.as_deref().map(claims_challenge).unwrap_or_default()
+                ),
             ),
             503 => response.with("retry-after", "2".to_owned()),
             _ => match self.retry_after {
@@ -191,6 +199,7 @@ impl Problem {
 /// listed here: better no status than a wrong one. The edge compares it with the answer it sends.
 pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
     Some(match (outcome, reason) {
+        (Outcome::Denied, STEP_UP) => 401,
         (_, "tampered") => 500,
         (_, "unavailable" | "no-record" | "issuer-unavailable" | "signing-failed") => 503,
         (Outcome::Allowed, _) => return None,
@@ -208,6 +217,37 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         (Outcome::Failed, "invalid" | "bad-backup" | "too-much-to-back-up") => 400,
         (Outcome::Failed, _) => return None,
     })
+}
+
+/// The same for answers that are pages: a browser is told what to do, and not challenged.
+pub(crate) fn status_of_page(outcome: Outcome, reason: &str) -> Option<u16> {
+    status_of(outcome, if reason == STEP_UP { "denied" } else { reason })
+}
+
+/// The part of a challenge that asks for another sign-in: a claims challenge as Azure's SDKs know it (they
+/// ask for a new token with these claims and try once more), and the parameters of RFC 9470 beside it.
+/// The host lets no quotes or blanks into what a module asks for.
+fn claims_challenge(step_up: &StepUp) -> String {
+    let StepUp { acr, amr, max_age } = step_up;
+    let mut wanted = serde_json::Map::new();
+    for (name, values) in [("acr", acr), ("amr", amr)] {
+        if !values.is_empty() {
+            wanted.insert(name.to_owned(), json!({ "essential": true, "values": values }));
+        }
+    }
+    if max_age.is_some() {
+        wanted.insert("auth_time".to_owned(), json!({ "essential": true }));
+    }
+    let claims = json!({ "access_token": wanted }).to_string();
+    let mut challenge =
+        format!(", error=\"insufficient_claims\", claims=\"{}\"", data_encoding::BASE64.encode(claims.as_bytes()));
+    if !acr.is_empty() {
+        challenge.push_str(&format!(", acr_values=\"{}\"", acr.join(" ")));
+    }
+    if let Some(max_age) = max_age {
+        challenge.push_str(&format!(", max_age=\"{max_age}\""));
+    }
+    challenge
 }
 
 impl From<TargetError> for Problem {
@@ -270,10 +310,15 @@ impl From<Denial> for Problem {
                     denial.action.data_action()
                 ),
             ),
-            DenyReason::Policy { attachment, code, sentence } => forbidden(
-                "ForbiddenByPolicy",
-                format!("{sentence}\r\nPolicy: {attachment}\r\nReason: {code}\r\nDecision: {id}"),
-            ),
+            DenyReason::Policy { attachment, code, sentence, step_up } => {
+                let message = format!("{sentence}\r\nPolicy: {attachment}\r\nReason: {code}\r\nDecision: {id}");
+                match step_up {
+                    None => forbidden("ForbiddenByPolicy", message),
+                    Some(step_up) => {
+                        Self { step_up: Some(step_up), ..Self::new(401, "Unauthorized", "denied", message) }
+                    }
+                }
+            }
             DenyReason::PolicyFailed { attachment, failure } => forbidden(
                 "ForbiddenByPolicy",
                 format!(

@@ -70,18 +70,22 @@ fn request() -> PolicyRequest {
             groups: (0..8).map(|group| format!("group-{group}")).collect(),
             claims: BTreeMap::from([("acr".to_owned(), "1".to_owned())]),
         },
-        connection: PolicyConnection { client_address: "192.0.2.1".to_owned(), listener: "https".to_owned() },
+        connection: PolicyConnection {
+            client_address: "192.0.2.1".to_owned(),
+            listener: "https".to_owned(),
+            ..PolicyConnection::default()
+        },
         action: "Microsoft.KeyVault/vaults/secrets/setSecret/action".to_owned(),
         object: PolicyObject {
             vault: "demo".to_owned(),
             kind: "secret".to_owned(),
             name: "db-password".to_owned(),
-            version: None,
             tags: BTreeMap::from([("owner".to_owned(), "payments".to_owned())]),
             enabled: Some(true),
-            not_before: None,
             expires: Some(1_780_401_600),
+            ..PolicyObject::default()
         },
         time: 1_780_315_200,
+        ..PolicyRequest::default()
     }
 }

@@ -7,7 +7,8 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use aws_lc_rs::digest;
 use strongroom_domain::policy::{
-    MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyRequest,
+    MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
+    PolicyRequest,
 };
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
@@ -65,13 +66,14 @@ impl WasmPolicyEngine {
         Ok(Self { engine, modules: ArcSwap::default(), running: Semaphore::new(limits::MAX_CONCURRENT), _clock: clock })
     }
 
-    /// A host with the modules that ship with the product.
+    /// A host with the modules that ship with the product, and those that earlier releases shipped:
+    /// attachments name them by their digests.
     ///
     /// # Errors
     /// As [`Self::new`], and [`HostError::Shipped`].
     pub fn with_shipped() -> Result<Self, HostError> {
         let host = Self::new()?;
-        for module in shipped::shipped() {
+        for module in shipped::shipped().into_iter().chain(shipped::released()) {
             host.load(module.bytes).map_err(|source| HostError::Shipped { name: module.name, source })?;
         }
         Ok(host)
@@ -121,6 +123,16 @@ impl WasmPolicyEngine {
         modules.iter().map(|(digest, module)| (*digest, module.description.clone())).collect()
     }
 
+    /// The module's sentence against these settings, if it refuses them.
+    ///
+    /// # Errors
+    /// What evaluating ran into.
+    pub async fn refusal(&self, attachment: &PolicyAttachment) -> Result<Option<String>, PolicyFailure> {
+        let module = self.find(attachment)?;
+        let _running = self.running.acquire().await.map_err(|_| PolicyFailure::Unavailable)?;
+        Ok(module.check(&attachment.settings)?.err())
+    }
+
     fn find(&self, attachment: &PolicyAttachment) -> Result<Arc<Module>, PolicyFailure> {
         if attachment.settings.len() > MAX_SETTINGS_BYTES {
             return Err(PolicyFailure::BadSettings);
@@ -132,6 +144,10 @@ impl WasmPolicyEngine {
 
 #[async_trait]
 impl PolicyEngine for WasmPolicyEngine {
+    async fn needs(&self, module: &ModuleDigest) -> Option<Arc<PolicyNeeds>> {
+        self.modules.load().get(module).map(|module| Arc::clone(&module.needs))
+    }
+
     async fn decide(
         &self,
         attachment: &PolicyAttachment,
@@ -143,9 +159,7 @@ impl PolicyEngine for WasmPolicyEngine {
     }
 
     async fn check(&self, attachment: &PolicyAttachment) -> Result<(), PolicyFailure> {
-        let module = self.find(attachment)?;
-        let _running = self.running.acquire().await.map_err(|_| PolicyFailure::Unavailable)?;
-        module.check(&attachment.settings)
+        if self.refusal(attachment).await?.is_some() { Err(PolicyFailure::BadSettings) } else { Ok(()) }
     }
 }
 

@@ -11,18 +11,24 @@
 //! never reuse an instance.
 
 mod answer;
+mod author;
 mod contract;
 mod description;
 mod engine;
+mod facts;
 mod failure;
+mod golden;
 pub mod limits;
 mod module;
 mod pattern;
-mod request;
 mod runtime;
 mod shipped;
+pub mod signature;
 
+pub use author::{CONTRACT, component_of};
+pub use contract::VERSIONS as CONTRACT_VERSIONS;
 pub use description::ModuleDescription;
 pub use engine::{HostError, WasmPolicyEngine};
+pub use golden::{GoldenFile, GoldenRun};
 pub use module::LoadError;
-pub use shipped::{ShippedModule, shipped};
+pub use shipped::{ShippedModule, released, shipped};

@@ -47,9 +47,17 @@ pub const MAX_MESSAGES: usize = 8;
 pub const MAX_RELIED_ON: usize = 32;
 /// Longest name of an attribute, in characters; longer ones are cut.
 pub const MAX_ATTRIBUTE: usize = 128;
-/// Most action patterns of a module.
+/// Most obligations of one answer, and most entries of a list in one; more deny.
+pub const MAX_OBLIGATIONS: usize = 8;
+/// Most people whose approval an answer may want.
+pub const MAX_APPROVERS: u32 = 8;
+/// For how long an approval may count, in seconds.
+pub const APPROVAL_SECONDS: std::ops::RangeInclusive<u32> = 60..=604_800;
+/// Most facts that a module may want.
+pub const MAX_FACTS: usize = 32;
+/// Most action patterns of a module, and most object patterns.
 pub const MAX_ACTIONS: usize = 64;
-/// Longest action pattern, in bytes.
+/// Longest action or object pattern, in bytes.
 pub const MAX_ACTION: usize = 256;
 /// Longest version of a module, in characters.
 pub const MAX_VERSION: usize = 32;

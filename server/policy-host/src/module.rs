@@ -1,14 +1,15 @@
 //! One loaded module: how it gets in, and how it is asked.
 
-use strongroom_domain::policy::{PolicyAnswer, PolicyFailure, PolicyRequest};
+use std::sync::Arc;
+
+use strongroom_domain::policy::{PolicyAnswer, PolicyFailure, PolicyNeeds, PolicyRequest, PolicyStage};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 
-use crate::contract::exports::strongroom::policy::guard as wire;
-use crate::contract::{INTERFACE, Policy, PolicyPre, VERSIONS};
-use crate::description::ModuleDescription;
+use crate::contract::{INTERFACE, Instance, Pre, VERSIONS};
+use crate::description::{ModuleDescription, connection_alone};
+use crate::facts::{self, Known};
 use crate::failure::classify;
-use crate::request::Lists;
 use crate::runtime::Limiter;
 use crate::{answer, limits};
 
@@ -36,14 +37,20 @@ pub enum LoadError {
     /// What it says about itself breaks the contract.
     #[error("the module breaks the contract: {0}")]
     BadDescription(&'static str),
+    /// It wants a fact that the contract does not have.
+    #[error("the module wants the fact {0:?}, and there is no such fact")]
+    UnknownFact(String),
+    /// It wants a fact that the contract has and this server does not give.
+    #[error("the module wants the fact {0}, which this server does not give")]
+    FactNotGiven(String),
 }
 
 /// A module that is ready to be asked.
 pub(crate) struct Module {
     engine: Engine,
-    pre: PolicyPre<Limiter>,
+    pre: Pre,
     pub(crate) description: ModuleDescription,
-    wants: wire::Facts,
+    pub(crate) needs: Arc<PolicyNeeds>,
 }
 
 impl Module {
@@ -60,35 +67,36 @@ impl Module {
             return Err(LoadError::Imports(answer::cut(name, limits::MAX_TEXT)));
         }
         let spoken = shape.exports(engine).filter_map(|(name, _)| name.strip_prefix(INTERFACE)).collect::<Vec<_>>();
-        if !spoken.iter().any(|version| VERSIONS.contains(version)) {
+        // The newest that both speak.
+        let Some(version) = VERSIONS.iter().rev().find(|version| spoken.contains(version)) else {
             let found = if spoken.is_empty() { "nothing of the kind".to_owned() } else { spoken.join(", ") };
             let known = VERSIONS.join(", ");
             let sentence = format!("{INTERFACE} is wanted in version {known}, exported is {found}");
             return Err(LoadError::WrongContract(answer::cut(&sentence, limits::MAX_TEXT)));
-        }
+        };
         // The linker stays empty: there is nothing to import.
         let pre = Linker::new(engine)
             .instantiate_pre(&component)
-            .and_then(PolicyPre::new)
+            .and_then(|pre| Pre::new(version, pre))
             .map_err(|error| LoadError::WrongContract(sentence(&error)))?;
         let (mut store, instance) = start(engine, &pre).map_err(LoadError::NoDescription)?;
-        let told = instance
-            .strongroom_policy_guard()
-            .call_describe(&mut store)
-            .map_err(|error| classify(&error, store.data(), PolicyFailure::BadAnswer))
-            .map_err(LoadError::NoDescription)?;
-        let description = ModuleDescription::from_wire(&told).map_err(LoadError::BadDescription)?;
-        Ok(Self { engine: engine.clone(), pre, description, wants: told.wants })
+        let description = instance.describe(&mut store)?;
+        for fact in &description.facts {
+            match facts::known(fact) {
+                Known::Given => {}
+                Known::NotGiven => return Err(LoadError::FactNotGiven(fact.clone())),
+                Known::Unknown => return Err(LoadError::UnknownFact(answer::cut(fact, limits::MAX_ATTRIBUTE))),
+            }
+        }
+        let needs = description.needs();
+        Ok(Self { engine: engine.clone(), pre, description, needs })
     }
 
-    /// Asks a fresh instance whether it takes these settings.
-    pub(crate) fn check(&self, settings: &str) -> Result<(), PolicyFailure> {
+    /// Asks a fresh instance whether it takes these settings; the inner error is its sentence against them.
+    pub(crate) fn check(&self, settings: &str) -> Result<Result<(), String>, PolicyFailure> {
         let (mut store, instance) = start(&self.engine, &self.pre)?;
-        instance
-            .strongroom_policy_guard()
-            .call_validate_settings(&mut store, settings)
-            .map_err(|error| classify(&error, store.data(), PolicyFailure::BadAnswer))?
-            .map_err(|_sentence| PolicyFailure::BadSettings)
+        let checked = instance.validate_settings(&mut store, settings)?;
+        Ok(checked.map_err(|sentence| answer::cut(&sentence, limits::MAX_TEXT)))
     }
 
     /// Answers a batch: asks about the requests that the module wants to see, at most
@@ -98,20 +106,37 @@ impl Module {
         requests: &[PolicyRequest],
         settings: &str,
     ) -> Result<Vec<PolicyAnswer>, PolicyFailure> {
-        let wanted = requests.iter().filter(|request| self.description.wants(&request.action)).collect::<Vec<_>>();
+        if self.description.stage == PolicyStage::Network {
+            let bare: Vec<_> = requests.iter().map(connection_alone).collect();
+            return self.decide_wanted(&bare, settings);
+        }
+        self.decide_wanted(requests, settings)
+    }
+
+    fn decide_wanted(&self, requests: &[PolicyRequest], settings: &str) -> Result<Vec<PolicyAnswer>, PolicyFailure> {
+        let unwanted: Vec<_> = requests.iter().map(|request| self.description.unwanted(request)).collect();
+        let wanted: Vec<_> = requests
+            .iter()
+            .zip(&unwanted)
+            .filter(|(_, unwanted)| unwanted.is_none())
+            .map(|(request, _)| request)
+            .collect();
+        let gathered = |request: &&PolicyRequest| self.description.facts.iter().all(|fact| request.holds(fact));
+        if !wanted.iter().all(gathered) {
+            return Err(PolicyFailure::FactUnavailable);
+        }
         let mut judged = Vec::with_capacity(wanted.len());
         let mut fuel = 0_u64;
         for batch in wanted.chunks(limits::MAX_BATCH) {
             fuel = fuel.saturating_add(self.judge(batch, settings, &mut judged)?);
         }
         let mut judged = judged.into_iter();
-        requests
-            .iter()
-            .map(|request| {
-                let mut answer = if self.description.wants(&request.action) {
-                    judged.next().ok_or(PolicyFailure::BadAnswer)?
-                } else {
-                    answer::not_wanted()
+        unwanted
+            .into_iter()
+            .map(|unwanted| {
+                let mut answer = match unwanted {
+                    Some(reason_code) => answer::not_wanted(reason_code),
+                    None => judged.next().ok_or(PolicyFailure::BadAnswer)?,
                 };
                 answer.fuel = fuel;
                 Ok(answer)
@@ -126,27 +151,21 @@ impl Module {
         settings: &str,
         answers: &mut Vec<PolicyAnswer>,
     ) -> Result<u64, PolicyFailure> {
-        let lists = requests.iter().map(|request| Lists::of(request, self.wants)).collect::<Vec<_>>();
-        let wire_requests = lists.iter().map(Lists::as_wire).collect::<Vec<_>>();
         let (mut store, instance) = start(&self.engine, &self.pre)?;
-        let decisions = instance
-            .strongroom_policy_guard()
-            .call_decide(&mut store, &wire_requests, settings)
-            .map_err(|error| classify(&error, store.data(), PolicyFailure::BadAnswer))?
+        let decided = instance
+            .decide(&mut store, &self.description, requests, settings)?
             .map_err(|_sentence| PolicyFailure::BadSettings)?;
-        if decisions.len() != requests.len() {
+        if decided.len() != requests.len() {
             return Err(PolicyFailure::BadAnswer);
         }
-        for decision in decisions {
-            answers.push(answer::from_wire(decision)?);
-        }
+        answers.extend(decided);
         let left = store.get_fuel().map_err(|_| PolicyFailure::Unavailable)?;
         Ok(limits::FUEL.saturating_sub(left))
     }
 }
 
 /// Makes a fresh instance within its limits.
-fn start(engine: &Engine, pre: &PolicyPre<Limiter>) -> Result<(Store<Limiter>, Policy), PolicyFailure> {
+fn start(engine: &Engine, pre: &Pre) -> Result<(Store<Limiter>, Instance), PolicyFailure> {
     let mut store = Store::new(engine, Limiter::default());
     store.limiter(|limiter| limiter);
     store.set_epoch_deadline(limits::TICKS);

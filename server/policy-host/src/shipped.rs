@@ -25,6 +25,24 @@ pub fn shipped() -> Vec<ShippedModule> {
             "naming-convention",
             include_bytes!("../../../policy-plugins/naming-convention/naming-convention.wasm").as_slice(),
         ),
+        ("network-zone", include_bytes!("../../../policy-plugins/network-zone/network-zone.wasm").as_slice()),
+        ("office-hours", include_bytes!("../../../policy-plugins/office-hours/office-hours.wasm").as_slice()),
+        ("require-mfa", include_bytes!("../../../policy-plugins/require-mfa/require-mfa.wasm").as_slice()),
+    ]
+    .map(|(name, bytes)| ShippedModule { name, digest: digest_of(bytes), bytes })
+    .to_vec()
+}
+
+/// Every module that an earlier release shipped and this one does not, so that what is attached by its
+/// digest keeps working after an upgrade.
+#[must_use]
+pub fn released() -> Vec<ShippedModule> {
+    [
+        ("enforce-expiry", include_bytes!("../../../policy-plugins/released/0.1.0/enforce-expiry.wasm").as_slice()),
+        (
+            "naming-convention",
+            include_bytes!("../../../policy-plugins/released/0.1.0/naming-convention.wasm").as_slice(),
+        ),
     ]
     .map(|(name, bytes)| ShippedModule { name, digest: digest_of(bytes), bytes })
     .to_vec()

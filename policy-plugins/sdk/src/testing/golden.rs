@@ -7,14 +7,19 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{RequestBuilder, ask, check_settings};
-use crate::{Connection, Effect, Object, Policy, Principal, Request};
+use crate::contract::exports::strongroom::policy::guard::{Fact, FactValue, Obligation};
+use crate::{
+    Approval, CertificateRequest, ClientCertificate, Connection, Effect, KeyOperation, Object, ObjectState, Policy,
+    Principal, Request, Tls,
+};
 
 /// Runs a file of golden cases against a module, natively. The server's tests run the same file
 /// against the compiled module, so both must agree.
 ///
 /// The file holds `base`, a whole request in the server's JSON form; `cases`, each with a `name`,
-/// `settings`, changes to the base request (`with`, an RFC 7396 merge patch) and the `effect` and
-/// `reason_code` to expect; and `refused_settings`, settings that the module must not take.
+/// `settings`, changes to the base request (`with`, an RFC 7396 merge patch), the `effect` and
+/// `reason_code` to expect and, where the answer has some, the names of its `obligations`; and
+/// `refused_settings`, settings that the module must not take.
 ///
 /// # Panics
 /// When the file cannot be read, or the module answers otherwise.
@@ -29,6 +34,8 @@ pub fn golden<P: Policy>(file: impl AsRef<Path>) {
         let decision = ask::<P>(&case.settings.to_string(), &request.into());
         let found = (word(decision.effect), decision.reason_code.as_str());
         assert_eq!(found, (case.effect.as_str(), case.reason_code.as_str()), "{}", case.name);
+        let obligations: Vec<_> = decision.obligations.iter().map(name_of).collect();
+        assert_eq!(obligations, case.obligations, "{}", case.name);
     }
     for settings in &file.refused_settings {
         if check_settings::<P>(&settings.to_string()).is_ok() {
@@ -42,6 +49,15 @@ fn word(effect: Effect) -> &'static str {
         Effect::Allow => "allow",
         Effect::Deny => "deny",
         Effect::Abstain => "abstain",
+    }
+}
+
+fn name_of(obligation: &Obligation) -> &'static str {
+    match obligation {
+        Obligation::StepUp(_) => "step-up",
+        Obligation::RequireApproval(_) => "require-approval",
+        Obligation::ShortenLifetime(_) => "shorten-lifetime",
+        Obligation::Alert(_) => "alert",
     }
 }
 
@@ -79,10 +95,18 @@ struct GoldenFile {
 #[serde(deny_unknown_fields)]
 struct GoldenCase {
     name: String,
+    #[serde(default = "nothing")]
     settings: Value,
+    #[serde(default = "nothing")]
     with: Value,
     effect: String,
     reason_code: String,
+    #[serde(default)]
+    obligations: Vec<String>,
+}
+
+fn nothing() -> Value {
+    Value::Object(serde_json::Map::new())
 }
 
 /// A request in the server's JSON form.
@@ -92,7 +116,15 @@ struct GoldenRequest {
     connection: GoldenConnection,
     action: String,
     object: GoldenObject,
+    #[serde(default)]
+    key_operation: Option<GoldenKeyOperation>,
+    #[serde(default)]
+    certificate_request: Option<GoldenCertificateRequest>,
     time: i64,
+    #[serde(default)]
+    facts: BTreeMap<String, Option<GoldenFact>>,
+    #[serde(default)]
+    approvals: Option<Vec<GoldenApproval>>,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +140,38 @@ struct GoldenPrincipal {
 struct GoldenConnection {
     client_address: String,
     listener: String,
+    #[serde(default)]
+    proxies: Vec<String>,
+    #[serde(default)]
+    tls: Option<GoldenTls>,
+    #[serde(default)]
+    client_certificate: Option<GoldenCertificate>,
+}
+
+#[derive(Deserialize)]
+struct GoldenTls {
+    version: String,
+    cipher_suite: String,
+}
+
+#[derive(Deserialize)]
+struct GoldenCertificate {
+    subject: String,
+    issuer: String,
+    serial_number: String,
+    sha256: String,
+    #[serde(default)]
+    names: Vec<String>,
+    not_after: i64,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+enum GoldenState {
+    #[default]
+    Absent,
+    Active,
+    Deleted,
 }
 
 #[derive(Deserialize)]
@@ -116,15 +180,72 @@ struct GoldenObject {
     kind: String,
     name: String,
     version: Option<String>,
+    #[serde(default)]
+    state: GoldenState,
     tags: BTreeMap<String, String>,
     enabled: Option<bool>,
     not_before: Option<i64>,
     expires: Option<i64>,
+    #[serde(default)]
+    created: Option<i64>,
+    #[serde(default)]
+    updated: Option<i64>,
+    #[serde(default)]
+    deleted: Option<i64>,
+    #[serde(default)]
+    purge: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct GoldenKeyOperation {
+    #[serde(default)]
+    algorithm: Option<String>,
+    key_type: String,
+    #[serde(default)]
+    key_size: Option<u32>,
+    #[serde(default)]
+    curve: Option<String>,
+    #[serde(default)]
+    key_ops: Vec<String>,
+    #[serde(default)]
+    exportable: bool,
+}
+
+#[derive(Deserialize)]
+struct GoldenCertificateRequest {
+    subject: String,
+    #[serde(default)]
+    names: Vec<String>,
+    issuer: String,
+    #[serde(default)]
+    validity_days: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum GoldenFact {
+    Number(i64),
+    Text(String),
+}
+
+#[derive(Deserialize)]
+struct GoldenApproval {
+    issuer: String,
+    subject: String,
+    granted: i64,
+    until: i64,
 }
 
 impl From<GoldenRequest> for RequestBuilder {
     fn from(golden: GoldenRequest) -> Self {
-        let GoldenRequest { principal, connection, action, object, time } = golden;
+        let GoldenRequest { principal, connection, action, object, time, .. } = golden;
+        let fact = |(name, value): (String, Option<GoldenFact>)| {
+            let value = match value? {
+                GoldenFact::Number(number) => FactValue::Number(number),
+                GoldenFact::Text(text) => FactValue::Text(text),
+            };
+            Some(Fact { name, value })
+        };
         Self(Request {
             principal: Principal {
                 issuer: principal.issuer,
@@ -133,19 +254,67 @@ impl From<GoldenRequest> for RequestBuilder {
                 groups: principal.groups,
                 claims: principal.claims.into_iter().collect(),
             },
-            connection: Connection { client_address: connection.client_address, listener: connection.listener },
+            connection: Connection {
+                client_address: connection.client_address,
+                listener: connection.listener,
+                proxies: connection.proxies,
+                tls: connection.tls.map(|tls| Tls { version: tls.version, cipher_suite: tls.cipher_suite }),
+                client_certificate: connection.client_certificate.map(|shown| ClientCertificate {
+                    subject: shown.subject,
+                    issuer: shown.issuer,
+                    serial_number: shown.serial_number,
+                    sha256: shown.sha256,
+                    names: shown.names,
+                    not_after: shown.not_after,
+                }),
+            },
             action,
             object: Object {
                 vault: object.vault,
                 kind: object.kind,
                 name: object.name,
                 version: object.version,
+                state: match object.state {
+                    GoldenState::Absent => ObjectState::Absent,
+                    GoldenState::Active => ObjectState::Active,
+                    GoldenState::Deleted => ObjectState::Deleted,
+                },
                 tags: object.tags.into_iter().collect(),
                 enabled: object.enabled,
                 not_before: object.not_before,
                 expires: object.expires,
+                created: object.created,
+                updated: object.updated,
+                deleted: object.deleted,
+                purge: object.purge,
             },
+            key_operation: golden.key_operation.map(|key| KeyOperation {
+                algorithm: key.algorithm,
+                key_type: key.key_type,
+                key_size: key.key_size,
+                curve: key.curve,
+                key_ops: key.key_ops,
+                exportable: key.exportable,
+            }),
+            certificate_request: golden.certificate_request.map(|asked| CertificateRequest {
+                subject: asked.subject,
+                names: asked.names,
+                issuer: asked.issuer,
+                validity_days: asked.validity_days,
+            }),
             time,
+            facts: golden.facts.into_iter().filter_map(fact).collect(),
+            approvals: golden
+                .approvals
+                .into_iter()
+                .flatten()
+                .map(|one| Approval {
+                    issuer: one.issuer,
+                    subject: one.subject,
+                    granted: one.granted,
+                    until: one.until,
+                })
+                .collect(),
         })
     }
 }

@@ -5,6 +5,7 @@ mod assignment;
 mod audit;
 mod identity;
 mod network;
+mod policy;
 mod role;
 mod run;
 mod seal;
@@ -22,6 +23,7 @@ pub(crate) use identity::{
     CertificateCommand, CredentialOf, FederationCommand, IdentityCommand, IdentitySecretCommand,
 };
 pub(crate) use network::{NetworkChange, NetworkCommand, NetworkWord};
+pub(crate) use policy::{Language, PolicyCommand, Question};
 pub(crate) use role::RoleCommand;
 pub(crate) use run::RunArgs;
 pub(crate) use seal::{At as SealAt, SealCommand};
@@ -83,6 +85,9 @@ enum Command {
     /// Say from where a vault can be reached.
     #[command(subcommand)]
     Network(NetworkCommand),
+    /// Write, build, test, try and sign policy modules.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Show and verify audit records.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -243,6 +248,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Token(command) => commands::token::run(command).await,
         Command::Identity(command) => commands::identity::run(command).await,
         Command::Network(command) => commands::network::run(command).await,
+        Command::Policy(command) => commands::policy::run(command).await,
         Command::Audit(command) => commands::audit::run(command).await,
         Command::Seal(command) => commands::seal::run(command).await,
         Command::Routes => commands::routes::run(),

@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod identity;
 pub(crate) mod login;
 pub(crate) mod network;
+pub(crate) mod policy;
 pub(crate) mod role;
 pub(crate) mod routes;
 pub(crate) mod run;

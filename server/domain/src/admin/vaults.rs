@@ -198,6 +198,7 @@ impl Administration {
             reason: "judged-one-by-one".to_owned(),
             detail: Some(format!("{} of {}", seen.len(), all.len())),
             fuel: None,
+            obligations: Vec::new(),
         });
         operation.clone_into(&mut record.operation);
         record.kind = Some(ObjectKind::Vault.as_str().to_owned());
@@ -232,6 +233,7 @@ fn lets_author_in(ctx: &RequestContext, case: &mut Case, settings: &VaultSetting
             reason: FORCED.to_owned(),
             detail: None,
             fuel: None,
+            obligations: Vec::new(),
         });
     }
     admitted || force

@@ -1,7 +1,7 @@
 //! The gate: the only place that says yes.
 //!
-//! Judged in this order: the vault, network rules, the identity's state, grants, the object's
-//! metadata, policy modules. Default deny, any deny wins, an error denies. Reads metadata, never a
+//! Judged in this order: the vault, network rules, modules that judge connections, the identity's state,
+//! grants, the object's metadata, policy modules. Default deny, any deny wins, an error denies. Reads metadata, never a
 //! value. A `yes` is a [`Permit`], bound to what was judged.
 
 mod find_vault;
@@ -158,7 +158,14 @@ impl Trace {
     }
 
     fn push(&mut self, stage: &str, effect: StageEffect, reason: &str, detail: Option<String>) {
-        self.0.push(Stage { stage: stage.to_owned(), effect, reason: reason.to_owned(), detail, fuel: None });
+        self.0.push(Stage {
+            stage: stage.to_owned(),
+            effect,
+            reason: reason.to_owned(),
+            detail,
+            fuel: None,
+            obligations: Vec::new(),
+        });
     }
 }
 
@@ -252,6 +259,9 @@ impl Gate {
                 return Err(trace.deny("network", DenyReason::Network, ground));
             }
             trace.allow("network", "admitted", ground);
+        }
+        if let Some((vault, _)) = judged.vault.clone().filter(|_| !own) {
+            self.judge_connection(ctx, &vault, judged, trace).await?;
         }
         self.judge_identity(ctx, trace).await?;
         self.judge_grants(ctx, ask, judged, trace).await?;

@@ -1,17 +1,60 @@
-//! The last stage: attached policy modules. Every one can deny; in the access mode `modules` one with
-//! authority must allow.
+//! Attached policy modules, at their stage: with the network rules, or last. Every one can deny; in the
+//! access mode `modules` one with authority must allow.
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Ask, Gate, Judged, Trace, grants::mode_for};
 use crate::{
     access_policy::AccessMode,
     context::RequestContext,
-    decision::{DenyReason, Stage, StageEffect},
-    policy::{AttachmentState, Effect, PolicyConnection, PolicyObject, PolicyPrincipal, PolicyRequest},
-    secret::SecretFacts,
+    decision::{DenyReason, Stage, StageEffect, StepUp},
+    policy::{
+        AttachmentState, Effect, FactValue, ObjectState, Obligation, PolicyAnswer, PolicyAttachment, PolicyConnection,
+        PolicyFailure, PolicyNeeds, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyStage, RECORDED_FOR_1_0,
+    },
+    secret::{LifeState, SecretFacts},
     vault::Vault,
 };
 
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+/// The fact that tells the age of the current version.
+const ROTATION: &str = "days-since-rotation";
+
 impl Gate {
+    /// Asks the modules that judge connections alone. What one of them denies is denied by the network.
+    pub(super) async fn judge_connection(
+        &self,
+        ctx: &RequestContext,
+        vault: &Vault,
+        judged: &mut Judged,
+        trace: &mut Trace,
+    ) -> Result<(), DenyReason> {
+        let attached = self.enforced(vault, PolicyStage::Network).await;
+        if attached.is_empty() {
+            return Ok(());
+        }
+        let request = PolicyRequest {
+            recorded_for: RECORDED_FOR_1_0,
+            connection: connection(ctx),
+            object: PolicyObject { vault: vault.name.as_str().to_owned(), kind: "vault".into(), ..Default::default() },
+            time: ctx.seconds(),
+            ..PolicyRequest::default()
+        };
+        let mut verdict = Ok(());
+        for (attachment, _) in attached {
+            if let Err(reason) = self.ask_module(ctx, attachment, &request, trace).await {
+                verdict = Err(match reason {
+                    DenyReason::Policy { .. } => DenyReason::Network,
+                    failure => failure,
+                });
+                break;
+            }
+        }
+        judged.input = Some(Box::new(request));
+        verdict
+    }
+
     pub(super) async fn judge_modules(
         &self,
         ctx: &RequestContext,
@@ -20,61 +63,150 @@ impl Gate {
         judged: &mut Judged,
         trace: &mut Trace,
     ) -> Result<(), DenyReason> {
-        let attached: Vec<_> = vault.settings.policies.iter().filter(|a| a.state == AttachmentState::Enforce).collect();
+        let attached = self.enforced(vault, PolicyStage::Request).await;
         // In the mode `modules` nothing is granted until a module with authority allows it.
         let mut granted = mode_for(ask.action, Some(vault)) != AccessMode::Modules;
         if attached.is_empty() {
             return if granted { Ok(()) } else { Err(trace.deny("modules", DenyReason::NoAuthority, None)) };
         }
-        let request = policy_request(ctx, ask, vault, judged.facts.as_deref());
+        let mut request = policy_request(ctx, ask, vault, judged.facts.as_deref());
+        let wanted = attached.iter().any(|(_, needs)| needs.facts.iter().any(|fact| fact == ROTATION));
+        if wanted && !request.holds(ROTATION) {
+            let newest = self.newest(vault, ask, judged, trace).await?;
+            request.facts.insert(ROTATION.to_owned(), newest.as_deref().and_then(|facts| age(ctx, facts)));
+        }
         let mut verdict = Ok(());
-        for attachment in attached {
-            let stage = format!("policy:{}", attachment.name);
-            let answer = self
-                .policies
-                .decide(attachment, std::slice::from_ref(&request))
-                .await
-                .and_then(|answers| answers.into_iter().next().ok_or(crate::policy::PolicyFailure::BadAnswer));
-            match answer {
-                Ok(answer) => {
-                    let denies = answer.effect == Effect::Deny;
-                    granted |= attachment.authority && answer.effect == Effect::Allow;
-                    trace.0.push(Stage {
-                        stage,
-                        effect: if denies { StageEffect::Deny } else { StageEffect::Allow },
-                        reason: answer.reason_code.clone(),
-                        detail: Some(format!("{} {}", attachment.module, answer.sentence)),
-                        fuel: Some(answer.fuel),
-                    });
-                    if denies {
-                        verdict = Err(DenyReason::Policy {
-                            attachment: attachment.name.clone(),
-                            code: answer.reason_code,
-                            sentence: answer.sentence,
-                        });
-                        break;
-                    }
-                }
-                Err(failure) => {
-                    let reason = DenyReason::PolicyFailed { attachment: attachment.name.clone(), failure };
-                    verdict = Err(trace.deny(&stage, reason, Some(attachment.module.to_string())));
+        for (attachment, _) in attached {
+            match self.ask_module(ctx, attachment, &request, trace).await {
+                Ok(effect) => granted |= attachment.authority && effect == Effect::Allow,
+                Err(reason) => {
+                    verdict = Err(reason);
                     break;
                 }
             }
         }
+        // It holds what the modules of the connection were asked, too.
         judged.input = Some(Box::new(request));
         verdict?;
         if granted { Ok(()) } else { Err(trace.deny("modules", DenyReason::NoAuthority, None)) }
+    }
+
+    /// What is enforced at a stage, in order, with what each module needs. A module that cannot be had fails
+    /// at the last one.
+    async fn enforced<'a>(
+        &self,
+        vault: &'a Vault,
+        stage: PolicyStage,
+    ) -> Vec<(&'a PolicyAttachment, Arc<PolicyNeeds>)> {
+        let mut enforced = Vec::new();
+        for attachment in vault.settings.policies.iter().filter(|a| a.state == AttachmentState::Enforce) {
+            let needs = self.policies.needs(&attachment.module).await.unwrap_or_default();
+            if needs.stage == stage {
+                enforced.push((attachment, needs));
+            }
+        }
+        enforced
+    }
+
+    /// The object with its current version, when an older one is asked for.
+    async fn newest(
+        &self,
+        vault: &Vault,
+        ask: &Ask<'_>,
+        judged: &Judged,
+        trace: &mut Trace,
+    ) -> Result<Option<Arc<SecretFacts>>, DenyReason> {
+        let (Some((_, keys)), Some(name)) = (&judged.vault, ask.name) else { return Ok(None) };
+        self.find_object(vault, keys, name, &Ask { version: None, ..ask.clone() }, trace).await
+    }
+
+    /// Asks one module and puts its answer into the trace; a denial and every failure is an error.
+    async fn ask_module(
+        &self,
+        ctx: &RequestContext,
+        attachment: &PolicyAttachment,
+        request: &PolicyRequest,
+        trace: &mut Trace,
+    ) -> Result<Effect, DenyReason> {
+        let stage = format!("policy:{}", attachment.name);
+        let answer = self
+            .policies
+            .decide(attachment, std::slice::from_ref(request))
+            .await
+            .and_then(|answers| answers.into_iter().next().ok_or(PolicyFailure::BadAnswer))
+            .and_then(carried_out);
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => {
+                let reason = DenyReason::PolicyFailed { attachment: attachment.name.clone(), failure };
+                return Err(trace.deny(&stage, reason, Some(attachment.module.to_string())));
+            }
+        };
+        let denies = answer.effect == Effect::Deny;
+        for obligation in &answer.obligations {
+            // The sentence may repeat what a caller chose, so it is in the record alone.
+            if let Obligation::Alert { severity, .. } = obligation {
+                let (policy, vault, code) = (&attachment.name, &request.object.vault, &answer.reason_code);
+                let severity = severity.as_str();
+                tracing::warn!(decision = %ctx.request_id, severity, %policy, %vault, %code, "a policy module alerts");
+            }
+        }
+        let step_up = answer.obligations.iter().find_map(|obligation| match obligation {
+            Obligation::StepUp { acr, amr, max_age } => {
+                Some(Box::new(StepUp { acr: acr.clone(), amr: amr.clone(), max_age: *max_age }))
+            }
+            _ => None,
+        });
+        trace.0.push(Stage {
+            stage,
+            effect: if denies { StageEffect::Deny } else { StageEffect::Allow },
+            reason: answer.reason_code.clone(),
+            detail: Some(format!("{} {}", attachment.module, answer.sentence)),
+            fuel: Some(answer.fuel),
+            obligations: answer.obligations,
+        });
+        if denies {
+            return Err(DenyReason::Policy {
+                attachment: attachment.name.clone(),
+                code: answer.reason_code,
+                sentence: answer.sentence,
+                step_up,
+            });
+        }
+        Ok(answer.effect)
+    }
+}
+
+/// The answer, if this server carries out all that it wants done.
+fn carried_out(answer: PolicyAnswer) -> Result<PolicyAnswer, PolicyFailure> {
+    let known = |obligation: &Obligation| matches!(obligation, Obligation::Alert { .. } | Obligation::StepUp { .. });
+    if answer.obligations.iter().all(known) { Ok(answer) } else { Err(PolicyFailure::UnknownObligation) }
+}
+
+fn connection(ctx: &RequestContext) -> PolicyConnection {
+    PolicyConnection {
+        client_address: ctx.client.to_canonical().to_string(),
+        listener: ctx.listener.to_owned(),
+        proxies: ctx.wire.proxies.iter().map(|proxy| proxy.to_canonical().to_string()).collect(),
+        tls: ctx.wire.tls.clone(),
+        client_certificate: ctx.wire.client_certificate.clone(),
     }
 }
 
 /// What modules see: on a write the attributes as they would be, otherwise as they are.
 fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, vault: &Vault, facts: Option<&SecretFacts>) -> PolicyRequest {
-    let stored = facts.and_then(|f| f.version.as_ref()).map(|v| &v.attributes);
+    let version = facts.and_then(|f| f.version.as_ref());
+    let stored = version.map(|v| &v.attributes);
     let proposed = ask.proposed.and_then(|proposed| proposed.over(stored));
     let attributes = proposed.as_ref().or(stored);
+    let (state, deleted, purge) = match facts.map(|f| f.secret.life) {
+        None => (ObjectState::Absent, None, None),
+        Some(LifeState::Active) => (ObjectState::Active, None, None),
+        Some(LifeState::Deleted { deleted_at, purge_at }) => (ObjectState::Deleted, Some(deleted_at), Some(purge_at)),
+    };
     let principal = &ctx.principal;
     PolicyRequest {
+        recorded_for: RECORDED_FOR_1_0,
         principal: PolicyPrincipal {
             issuer: principal.id.issuer.clone(),
             subject: principal.id.subject.clone(),
@@ -82,21 +214,47 @@ fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, vault: &Vault, facts: Opt
             groups: principal.groups.clone(),
             claims: principal.claims.clone(),
         },
-        connection: PolicyConnection {
-            client_address: ctx.client.to_canonical().to_string(),
-            listener: ctx.listener.to_owned(),
-        },
+        connection: connection(ctx),
         action: ask.action.data_action().to_owned(),
         object: PolicyObject {
             vault: vault.name.as_str().to_owned(),
             kind: ask.kind.as_str().to_owned(),
             name: ask.name.map(|n| n.as_str().to_owned()).unwrap_or_default(),
             version: ask.version.map(|v| v.as_str().to_owned()),
+            state,
             tags: attributes.map(|a| a.tags.clone()).unwrap_or_default(),
             enabled: attributes.map(|a| a.enabled),
             not_before: attributes.and_then(|a| a.not_before),
             expires: attributes.and_then(|a| a.expires),
+            created: version.map(|v| v.created),
+            updated: version.map(|v| v.updated),
+            deleted,
+            purge,
         },
+        key_operation: None,
+        certificate_request: None,
         time: ctx.seconds(),
+        facts: gathered(ctx, facts),
+        approvals: None,
     }
+}
+
+/// The facts that cost nothing: they are gathered and recorded whoever asks for them, so that any module
+/// can be asked again with them.
+fn gathered(ctx: &RequestContext, facts: Option<&SecretFacts>) -> BTreeMap<String, Option<FactValue>> {
+    match facts {
+        // Where there is nothing, nothing was rotated.
+        None => BTreeMap::from([(ROTATION.to_owned(), None)]),
+        Some(facts) => match age(ctx, facts) {
+            Some(age) => BTreeMap::from([(ROTATION.to_owned(), Some(age))]),
+            // An older version was looked at: nothing is said of the current one.
+            None => BTreeMap::new(),
+        },
+    }
+}
+
+/// Whole days since the current version was made, if it is the one at hand.
+fn age(ctx: &RequestContext, facts: &SecretFacts) -> Option<FactValue> {
+    let version = facts.version.as_ref().filter(|version| version.version == facts.secret.current)?;
+    Some(FactValue::Number(ctx.seconds().saturating_sub(version.created).div_euclid(DAY)))
 }

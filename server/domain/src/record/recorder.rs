@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     change::PermittedChange,
     context::RequestContext,
-    decision::Stage,
+    decision::{STEP_UP, Stage, asks_for_step_up},
     permit::Held,
     principal::Principal,
     record::{Committer, Entry, NoRecord, Outcome, Record, Settled},
@@ -172,7 +172,9 @@ impl Recorder {
             Some(began) => self.clock.ticks_micros().saturating_sub(began),
             None => self.clock.now_millis().saturating_sub(ctx.now).max(0).unsigned_abs().saturating_mul(1000),
         };
-        record.status = record.status.or_else(|| ctx.status_of(record.outcome, &record.reason));
+        let lifted_by_sign_in = record.outcome == Outcome::Denied && asks_for_step_up(&record.trace);
+        let reason = if lifted_by_sign_in { STEP_UP } else { &record.reason };
+        record.status = record.status.or_else(|| ctx.status_of(record.outcome, reason));
         record.trace_digest = digest(&record.trace);
         let status = record.status;
         let fate = self.committer.submit(Entry { record, change }).await;

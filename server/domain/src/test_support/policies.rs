@@ -2,12 +2,15 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
 
-use crate::policy::{Effect, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyRequest};
+use crate::policy::{
+    Effect, ModuleDigest, Obligation, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
+    PolicyRequest, PolicyStage,
+};
 
 /// What an attachment answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub enum Verdict {
 #[derive(Debug, Default)]
 pub struct FakePolicies {
     verdicts: Mutex<HashMap<String, Verdict>>,
+    obligations: Mutex<HashMap<String, Vec<Obligation>>>,
+    needs: Mutex<HashMap<ModuleDigest, PolicyNeeds>>,
     asked: Mutex<Vec<PolicyRequest>>,
 }
 
@@ -31,6 +36,23 @@ impl FakePolicies {
     /// Makes an attachment answer so from now on.
     pub fn answer(&self, attachment: &str, verdict: Verdict) {
         self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).insert(attachment.to_owned(), verdict);
+    }
+
+    /// Makes an attachment want this done besides from now on.
+    pub fn oblige(&self, attachment: &str, obligations: Vec<Obligation>) {
+        self.obligations.lock().unwrap_or_else(PoisonError::into_inner).insert(attachment.to_owned(), obligations);
+    }
+
+    /// Makes a module judge connections.
+    pub fn judges_connections(&self, module: ModuleDigest) {
+        let mut needs = self.needs.lock().unwrap_or_else(PoisonError::into_inner);
+        needs.entry(module).or_default().stage = PolicyStage::Network;
+    }
+
+    /// Makes a module want these facts.
+    pub fn wants(&self, module: ModuleDigest, facts: &[&str]) {
+        let mut needs = self.needs.lock().unwrap_or_else(PoisonError::into_inner);
+        needs.entry(module).or_default().facts = facts.iter().map(|&fact| fact.to_owned()).collect();
     }
 
     /// Everything that was asked so far.
@@ -46,12 +68,19 @@ impl FakePolicies {
 
 #[async_trait]
 impl PolicyEngine for FakePolicies {
+    async fn needs(&self, module: &ModuleDigest) -> Option<Arc<PolicyNeeds>> {
+        let needs = self.needs.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::new(needs.get(module).cloned().unwrap_or_default()))
+    }
+
     async fn decide(
         &self,
         attachment: &PolicyAttachment,
         requests: &[PolicyRequest],
     ) -> Result<Vec<PolicyAnswer>, PolicyFailure> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(requests);
+        let obligations = self.obligations.lock().unwrap_or_else(PoisonError::into_inner);
+        let obligations = obligations.get(&attachment.name).cloned().unwrap_or_default();
         match self.verdict(attachment).ok_or(PolicyFailure::Missing)? {
             Verdict::Fails(failure) => Err(failure),
             Verdict::SaysNothing => Ok(Vec::new()),
@@ -63,6 +92,7 @@ impl PolicyEngine for FakePolicies {
                     sentence: "The test said so.".to_owned(),
                     relied_on: Vec::new(),
                     messages: Vec::new(),
+                    obligations: obligations.clone(),
                     fuel: 1,
                 })
                 .collect()),

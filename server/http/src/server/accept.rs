@@ -71,5 +71,6 @@ async fn prepare(door: Arc<Door>, mut socket: Transport) -> io::Result<Guarded> 
         Some(tls) => Stream::Tls(Box::new(tls.accept(socket).await?)),
         None => Stream::Plain(socket),
     };
-    Ok(Guarded::new(stream, door, client, trusted, seat))
+    let passed_on = announced.and(peer);
+    Ok(Guarded::new(stream, door, client, trusted, passed_on, seat))
 }

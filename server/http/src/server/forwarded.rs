@@ -35,13 +35,14 @@ impl ForwardedHeader {
         }
     }
 
-    /// The client behind trusted proxies: the rightmost address that is not a proxy's, or the
-    /// leftmost if all are. `None` when the header is not there: the proxy speaks for itself.
-    pub(super) fn client<'a>(
+    /// The client behind trusted proxies, and the proxies that passed its request on, in this order:
+    /// the client is the rightmost address that is not a proxy's, or the leftmost if all are. `None` when
+    /// the header is not there: the proxy speaks for itself.
+    pub(super) fn chain<'a>(
         self,
         lines: impl Iterator<Item = Option<&'a str>>,
         is_proxy: impl Fn(IpAddr) -> bool,
-    ) -> Result<Option<IpAddr>, Unreadable> {
+    ) -> Result<Option<Vec<IpAddr>>, Unreadable> {
         let mut text = String::new();
         let mut given = false;
         for line in lines {
@@ -65,15 +66,16 @@ impl ForwardedHeader {
         if hops.len() > MOST_HOPS {
             return Err(Unreadable);
         }
-        let mut last = None;
+        let mut chain = Vec::new();
         for hop in hops.iter().rev() {
             let address = node(hop).ok_or(Unreadable)?;
-            last = Some(address);
+            chain.push(address);
             if !is_proxy(address) {
                 break;
             }
         }
-        Ok(last)
+        chain.reverse();
+        Ok(Some(chain))
     }
 }
 
@@ -170,9 +172,13 @@ mod tests {
         matches!(address, IpAddr::V4(v4) if v4.octets()[0] == 10)
     }
 
+    fn chain(header: ForwardedHeader, lines: &[&str]) -> Result<Option<Vec<String>>, Unreadable> {
+        let found = header.chain(lines.iter().map(|line| Some(*line)), is_proxy)?;
+        Ok(found.map(|chain| chain.iter().map(ToString::to_string).collect()))
+    }
+
     fn client(header: ForwardedHeader, lines: &[&str]) -> Result<Option<String>, Unreadable> {
-        let found = header.client(lines.iter().map(|line| Some(*line)), is_proxy)?;
-        Ok(found.map(|address| address.to_string()))
+        Ok(chain(header, lines)?.map(|chain| chain[0].clone()))
     }
 
     fn x(lines: &[&str]) -> Result<Option<String>, Unreadable> {
@@ -206,6 +212,14 @@ mod tests {
     }
 
     #[test]
+    fn the_proxies_that_passed_a_request_on_come_after_the_client() {
+        let x = |lines: &[&str]| chain(ForwardedHeader::XForwardedFor, lines).unwrap().unwrap();
+        assert_eq!(x(&["203.0.113.9, 192.0.2.1, 10.0.0.2, 10.0.0.3"]), ["192.0.2.1", "10.0.0.2", "10.0.0.3"]);
+        assert_eq!(x(&["10.0.0.1, 10.0.0.2"]), ["10.0.0.1", "10.0.0.2"]);
+        assert_eq!(x(&["192.0.2.1"]), ["192.0.2.1"]);
+    }
+
+    #[test]
     fn a_proxy_that_does_not_say_who_is_not_understood() {
         for lines in ["unknown", "_hidden", "", "192.0.2.1, ", "localhost", "192.0.2.1:99999", "[192.0.2.1]"] {
             assert_eq!(x(&[lines]), Err(Unreadable), "{lines}");
@@ -215,7 +229,7 @@ mod tests {
         }
         assert_eq!(x(&[&"1.1.1.1,".repeat(1000)]), Err(Unreadable), "too long");
         assert_eq!(x(&[&["10.0.0.1"; 33].join(",")]), Err(Unreadable), "too many");
-        let not_text = ForwardedHeader::XForwardedFor.client([None].into_iter(), is_proxy);
+        let not_text = ForwardedHeader::XForwardedFor.chain([None].into_iter(), is_proxy);
         assert_eq!(not_text, Err(Unreadable));
     }
 

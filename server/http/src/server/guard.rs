@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use strongroom_domain::context::Wire;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep_until},
@@ -39,6 +40,8 @@ pub(super) struct Caller {
     pub(super) client: IpAddr,
     /// Whether headers of this connection may say who the client is.
     pub(super) trusted: bool,
+    /// What else is known of the connection.
+    pub(super) wire: Arc<Wire>,
     pulse: Rc<Pulse>,
 }
 
@@ -115,8 +118,17 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
-    pub(super) fn new(stream: Stream, door: Arc<Door>, client: IpAddr, trusted: bool, seat: Option<Seat>) -> Self {
-        let caller = Caller { door, client, trusted, pulse: Rc::default() };
+    /// `passed_on` is the proxy that connected in the client's name, if one did.
+    pub(super) fn new(
+        stream: Stream,
+        door: Arc<Door>,
+        client: IpAddr,
+        trusted: bool,
+        passed_on: Option<IpAddr>,
+        seat: Option<Seat>,
+    ) -> Self {
+        let wire = Wire { proxies: passed_on.into_iter().collect(), tls: stream.tls(), client_certificate: None };
+        let caller = Caller { door, client, trusted, wire: Arc::new(wire), pulse: Rc::default() };
         let timer = Box::pin(sleep_until(Instant::now()));
         Self { stream, caller, stuck: None, timer, full: false, alarm: None, _seat: seat }
     }

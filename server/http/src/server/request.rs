@@ -5,6 +5,7 @@ use std::{convert::Infallible, net::IpAddr, sync::Arc};
 use actix_http::{HttpMessage as _, Payload, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use strongroom_domain::context::Wire;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
@@ -102,12 +103,13 @@ fn head(request: &Request, caller: &Caller) -> RawRequest {
     let uri = request.uri();
     let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
-    let client = client(request, caller);
-    let body = match client {
+    let origin = origin(request, caller);
+    let body = match origin {
         _ if headers.saturating_add(target) > MAX_HEAD => Body::Unreadable(Unreadable::HeadTooLarge),
         Err(_) => Body::Unreadable(Unreadable::Forwarded),
         Ok(_) => Body::Read(Zeroizing::default()),
     };
+    let (client, wire) = origin.unwrap_or_else(|_| (caller.client, Arc::clone(&caller.wire)));
     let owned = |name| text(request, name).map(str::to_owned);
     RawRequest {
         method: request.method().as_str().to_owned(),
@@ -124,17 +126,23 @@ fn head(request: &Request, caller: &Caller) -> RawRequest {
         if_match: owned(header::IF_MATCH),
         client_request_id: owned(CLIENT_REQUEST_ID),
         body,
-        client: client.unwrap_or(caller.client),
+        client,
         listener: door.name,
+        wire,
     }
 }
 
-/// Who asks: who connected, or whom a trusted proxy names.
-fn client(request: &Request, caller: &Caller) -> Result<IpAddr, forwarded::Unreadable> {
-    let Some(header) = caller.door.forwarded.filter(|_| caller.trusted) else { return Ok(caller.client) };
+/// Who asks, and by which way: who connected, or whom a trusted proxy names.
+fn origin(request: &Request, caller: &Caller) -> Result<(IpAddr, Arc<Wire>), forwarded::Unreadable> {
+    let connected = || (caller.client, Arc::clone(&caller.wire));
+    let Some(header) = caller.door.forwarded.filter(|_| caller.trusted) else { return Ok(connected()) };
     let lines = request.headers().get_all(header.name()).map(|value| value.to_str().ok());
-    let named = header.client(lines, |address| caller.door.is_proxy(address))?;
-    Ok(named.unwrap_or(caller.client))
+    let Some(chain) = header.chain(lines, |address| caller.door.is_proxy(address))? else { return Ok(connected()) };
+    let mut hops = chain.into_iter();
+    let Some(client) = hops.next() else { return Ok(connected()) };
+    let mut wire = Wire::clone(&caller.wire);
+    wire.proxies = hops.chain([caller.client]).chain(caller.wire.proxies.iter().copied()).collect();
+    Ok((client, Arc::new(wire)))
 }
 
 async fn read_body(mut payload: Payload, limit: usize) -> Result<Zeroizing<Vec<u8>>, Unreadable> {

@@ -7,6 +7,8 @@ use std::{
     task::{Context, Poll},
 };
 
+use rustls::ProtocolVersion;
+use strongroom_domain::policy::PolicyTls;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, UnixStream},
@@ -64,6 +66,20 @@ pub(super) enum Stream {
 }
 
 impl Stream {
+    /// How it is encrypted, in IANA's words.
+    pub(super) fn tls(&self) -> Option<PolicyTls> {
+        let Self::Tls(stream) = self else { return None };
+        let session = stream.get_ref().1;
+        let version = match session.protocol_version()? {
+            ProtocolVersion::TLSv1_2 => "1.2",
+            ProtocolVersion::TLSv1_3 => "1.3",
+            _ => return None,
+        };
+        // rustls writes TLS13_ where IANA writes TLS_.
+        let suite = session.negotiated_cipher_suite()?.suite().as_str()?.replace("TLS13_", "TLS_");
+        Some(PolicyTls { version: version.to_owned(), cipher_suite: suite })
+    }
+
     pub(super) fn forget_unsent(&self) {
         match self {
             Self::Plain(socket) => socket.forget_unsent(),

@@ -3,7 +3,7 @@
 
 use strongroom_domain::{
     action::Action,
-    decision::{Denial, DenyReason},
+    decision::{Denial, DenyReason, StepUp},
     policy::PolicyFailure,
 };
 use strongroom_http::{paths::Addresses, problem::Problem};
@@ -21,6 +21,7 @@ fn reasons() -> Vec<DenyReason> {
             attachment: "naming".to_owned(),
             code: "name-forbidden".to_owned(),
             sentence: "The name is not allowed.".to_owned(),
+            step_up: None,
         },
         DenyReason::PolicyFailed { attachment: "naming".to_owned(), failure: PolicyFailure::OutOfFuel },
         DenyReason::Tampered,
@@ -55,4 +56,29 @@ fn denials() {
         shown.push_str(&format!("{code}: {} {body}\n", response.status));
     }
     insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn a_denial_that_another_sign_in_could_lift_is_a_claims_challenge() {
+    let addresses = Addresses::new("https://vault.example.com", "t").unwrap();
+    let step_up = StepUp { acr: vec!["c2".to_owned(), "c3".to_owned()], amr: Vec::new(), max_age: Some(300) };
+    let reason = DenyReason::Policy {
+        attachment: "mfa".to_owned(),
+        code: "acr-too-weak".to_owned(),
+        sentence: "Sign in with a stronger method to do this.".to_owned(),
+        step_up: Some(Box::new(step_up)),
+    };
+    let denial = Denial { request_id: Uuid::nil(), action: Action::SecretGet, reason };
+    let response = Problem::from(denial).respond(&addresses);
+    assert_eq!(response.status, 401);
+    let header = response.headers.iter().find(|(name, _)| *name == "www-authenticate").unwrap();
+    let (before, claims) = header.1.split_once(", error=\"insufficient_claims\", claims=\"").unwrap();
+    assert!(before.starts_with("Bearer authorization=\"https://vault.example.com/"), "{before}");
+    let (claims, after) = claims.split_once('"').unwrap();
+    assert_eq!(after, ", acr_values=\"c2 c3\", max_age=\"300\"");
+    let claims = data_encoding::BASE64.decode(claims.as_bytes()).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    let acr = serde_json::json!({ "essential": true, "values": ["c2", "c3"] });
+    let auth_time = serde_json::json!({ "essential": true });
+    assert_eq!(claims, serde_json::json!({ "access_token": { "acr": acr, "auth_time": auth_time } }));
 }

@@ -1,75 +1,36 @@
-//! Runs each module's golden cases against the bytes that ship and, where
-//! `policy-plugins/build.sh --check` says so, against bytes built a moment ago.
+//! Runs each module's golden cases against the bytes that ship, against those that earlier releases shipped
+//! and, where `policy-plugins/build.sh --check` says so, against bytes built a moment ago.
 
-use serde::Deserialize;
-use serde_json::Value;
-use strongroom_domain::policy::{Effect, PolicyEngine, PolicyFailure, PolicyRequest};
-use strongroom_policy_host::{WasmPolicyEngine, shipped};
+use strongroom_domain::policy::{Effect, ModuleDigest};
+use strongroom_policy_host::{GoldenFile, WasmPolicyEngine, released, shipped};
 
-use crate::support::{attach, guests};
+use crate::support::guests;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GoldenFile {
-    base: Value,
-    cases: Vec<Case>,
-    refused_settings: Vec<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    name: String,
-    settings: Value,
-    with: Value,
-    effect: Effect,
-    reason_code: String,
-}
-
-async fn run(name: &str, bytes: &[u8]) {
-    let path = guests().join(name).join("golden.json");
-    let text = std::fs::read_to_string(path).expect("a golden file for each module");
-    let file: GoldenFile = serde_json::from_str(&text).expect("its shape");
+async fn run(name: &str, bytes: &[u8], cases: &str) {
+    let text = std::fs::read_to_string(guests().join(cases)).expect("a golden file for each module");
+    let file = GoldenFile::parse(&text).expect("its shape");
     let engine = WasmPolicyEngine::new().expect("a host");
-    let digest = engine.load(bytes).expect("the module loads");
+    let digest: ModuleDigest = engine.load(bytes).expect("the module loads");
     assert_eq!(engine.description(&digest).expect("loaded").name, name);
-
-    assert!(!file.cases.is_empty());
-    for case in &file.cases {
-        let mut json = file.base.clone();
-        merge(&mut json, &case.with);
-        let request: PolicyRequest = serde_json::from_value(json).expect(&case.name);
-        let attachment = attach(digest, &case.settings.to_string());
-        engine.check(&attachment).await.expect(&case.name);
-        let answers = engine.decide(&attachment, std::slice::from_ref(&request)).await.expect(&case.name);
-        let found = answers.iter().map(|answer| (answer.effect, answer.reason_code.as_str())).collect::<Vec<_>>();
-        assert_eq!(found, [(case.effect, case.reason_code.as_str())], "{}", case.name);
-    }
-    for settings in &file.refused_settings {
-        let attachment = attach(digest, &settings.to_string());
-        assert_eq!(engine.check(&attachment).await, Err(PolicyFailure::BadSettings), "{settings}");
-    }
-}
-
-/// RFC 7396: objects are merged, null removes, anything else replaces.
-fn merge(target: &mut Value, patch: &Value) {
-    let (Some(members), Value::Object(changes)) = (target.as_object_mut(), patch) else {
-        *target = patch.clone();
-        return;
-    };
-    for (name, change) in changes {
-        if change.is_null() {
-            members.remove(name);
-        } else {
-            merge(members.entry(name).or_insert(Value::Null), change);
-        }
-    }
+    let run = file.run(&engine, digest).await;
+    assert_eq!(run.failed, Vec::<String>::new(), "{name}");
+    assert!(run.passed > 0);
+    // Not every module abstains; each allows and denies.
+    let missing = run.effects_not_covered.iter().filter(|effect| **effect != Effect::Abstain);
+    assert_eq!(missing.count(), 0, "{name}");
 }
 
 #[tokio::test]
 async fn golden_cases_of_the_shipped_modules() {
     for module in shipped() {
-        run(module.name, module.bytes).await;
+        run(module.name, module.bytes, &format!("{}/golden.json", module.name)).await;
+    }
+}
+
+#[tokio::test]
+async fn golden_cases_of_what_earlier_releases_shipped() {
+    for module in released() {
+        run(module.name, module.bytes, &format!("released/0.1.0/{}.golden.json", module.name)).await;
     }
 }
 
@@ -80,6 +41,7 @@ async fn golden_cases_of_rebuilt_modules() {
     };
     for module in shipped() {
         let file = std::path::Path::new(&folder).join(format!("{}.wasm", module.name));
-        run(module.name, &std::fs::read(file).expect("it was rebuilt")).await;
+        let bytes = std::fs::read(file).expect("it was rebuilt");
+        run(module.name, &bytes, &format!("{}/golden.json", module.name)).await;
     }
 }

@@ -4,6 +4,8 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking, in their helpers as well")]
 
 mod contract;
+mod corpus;
+mod differential;
 mod golden;
 mod hostile;
 mod sources;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use strongroom_domain::policy::{
-    AttachmentState, ModuleDigest, PolicyAttachment, PolicyConnection, PolicyObject, PolicyPrincipal, PolicyRequest,
+    AttachmentState, FactValue, ModuleDigest, ObjectState, PolicyAttachment, PolicyConnection, PolicyObject,
+    PolicyPrincipal, PolicyRequest, RECORDED_FOR_1_0,
 };
-use strongroom_policy_host::shipped;
+use strongroom_policy_host::{component_of, shipped};
 
 pub(crate) const SET_SECRET: &str = "Microsoft.KeyVault/vaults/secrets/setSecret/action";
 
@@ -32,6 +33,7 @@ pub(crate) fn shipped_digest(name: &str) -> ModuleDigest {
 /// A write of the secret `db-password` by `ada`, owned by `payments`.
 pub(crate) fn request() -> PolicyRequest {
     PolicyRequest {
+        recorded_for: RECORDED_FOR_1_0,
         principal: PolicyPrincipal {
             issuer: "https://issuer.example".to_owned(),
             subject: "ada".to_owned(),
@@ -39,18 +41,49 @@ pub(crate) fn request() -> PolicyRequest {
             groups: (0..8).map(|group| format!("group-{group}")).collect(),
             claims: BTreeMap::from([("acr".to_owned(), "1".to_owned())]),
         },
-        connection: PolicyConnection { client_address: "192.0.2.1".to_owned(), listener: "https".to_owned() },
+        connection: PolicyConnection {
+            client_address: "192.0.2.1".to_owned(),
+            listener: "https".to_owned(),
+            ..PolicyConnection::default()
+        },
         action: SET_SECRET.to_owned(),
         object: PolicyObject {
             vault: "demo".to_owned(),
             kind: "secret".to_owned(),
             name: "db-password".to_owned(),
-            version: None,
+            state: ObjectState::Active,
             tags: BTreeMap::from([("owner".to_owned(), "payments".to_owned())]),
             enabled: Some(true),
-            not_before: None,
-            expires: None,
+            ..PolicyObject::default()
         },
         time: 1_780_315_200,
+        facts: BTreeMap::from([("days-since-rotation".to_owned(), Some(FactValue::Number(40)))]),
+        ..PolicyRequest::default()
     }
+}
+
+/// The text of a fixture.
+pub(crate) fn fixture(name: &str) -> String {
+    std::fs::read_to_string(guests().join("fixtures").join(format!("{name}.wat"))).expect("a fixture of this name")
+}
+
+/// A fixture's fields in the frame, as text: the frame brings the exports that the fixture does not.
+pub(crate) fn framed_text(fields: &str) -> String {
+    let frame = fixture("frame");
+    let (before, exports) = frame.split_once(";; FIELDS").expect("a place for the fields");
+    let (exports, after) = exports.split_once(";; END").expect("the end of the exports");
+    let brought = exports.split(";; EXPORT ").skip(1).filter_map(|export| {
+        let (name, text) = export.split_once('\n')?;
+        (!fields.contains(&format!("(export \"{}\")", name.trim()))).then_some(text)
+    });
+    format!("{before}{fields}{}{after}", brought.collect::<String>())
+}
+
+/// A hostile module: the named fixture in the frame, as a component.
+pub(crate) fn framed(name: &str) -> Vec<u8> {
+    let text = fixture(name);
+    let start = text.find("(module").expect("a core module") + "(module".len();
+    let end = text.rfind(')').expect("its end");
+    let core = wat::parse_str(framed_text(&text[start..end])).expect(name);
+    component_of(&core).expect(name)
 }

@@ -140,6 +140,8 @@ fn verdict() -> impl Strategy<Value = Verdict> {
             PolicyFailure::BadAnswer,
             PolicyFailure::BadSettings,
             PolicyFailure::Unavailable,
+            PolicyFailure::FactUnavailable,
+            PolicyFailure::UnknownObligation,
         ]).prop_map(Verdict::Fails),
     ]
 }

@@ -6,6 +6,7 @@ mod command_line;
 mod entrance;
 mod grants;
 mod installation;
+mod modules;
 mod network;
 mod no_value_in_sight;
 mod roles;

@@ -187,6 +187,7 @@ fn raw(method: &str, target: &str) -> RawRequest {
         body: Body::Read(Zeroizing::default()),
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         listener: "test",
+        wire: Arc::default(),
     }
 }
 

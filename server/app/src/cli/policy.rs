@@ -1,0 +1,134 @@
+//! `strongroom policy`: what can be said.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::Output;
+
+/// `strongroom policy`
+#[derive(Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Begin a module in a new folder: a template with settings, cases and all it is built from.
+    New {
+        /// Name of the module and of the folder: a-z, 0-9 and -.
+        name: String,
+        /// In which language.
+        #[arg(long, value_enum, default_value = "rust")]
+        lang: Language,
+    },
+    /// Build the module of a folder to NAME.wasm in it.
+    Build {
+        /// The folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Load a module as the server would, and say what it is.
+    Inspect {
+        #[command(flatten)]
+        module: ModuleArg,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
+    },
+    /// Run golden cases against a module. Builds the folder's first.
+    Test {
+        /// The folder, with `golden.json` in it.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// Test this module as it is, and build nothing: a file or the name of one that ships.
+        #[arg(long)]
+        module: Option<String>,
+        /// File with the cases, when it is not the folder's `golden.json`.
+        #[arg(long)]
+        cases: Option<PathBuf>,
+    },
+    /// Ask a module about one request and show everything there is to see.
+    Explain {
+        #[command(flatten)]
+        module: ModuleArg,
+        #[command(flatten)]
+        question: Question,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
+    },
+    /// Measure what one decision costs on this machine.
+    Bench {
+        #[command(flatten)]
+        module: ModuleArg,
+        #[command(flatten)]
+        question: Question,
+        /// How many decisions.
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+        rounds: u32,
+    },
+    /// Ask a module about decisions that were recorded, and say what it would change.
+    Replay {
+        #[command(flatten)]
+        module: ModuleArg,
+        /// Recorded decisions: the lines of `audit export` or `audit query`.
+        records: PathBuf,
+        /// The settings to try.
+        #[arg(long, default_value = "{}")]
+        settings: String,
+        /// Name of the attachment whose answers are compared; the module's own name when absent.
+        #[arg(long)]
+        attachment: Option<String>,
+        /// Only decisions on this vault.
+        #[arg(long)]
+        vault: Option<String>,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
+    },
+    /// Sign a module with an Ed25519 key, into FILE.sig.
+    Sign {
+        /// The module.
+        file: PathBuf,
+        /// Private key (PKCS#8 PEM, as `openssl genpkey -algorithm ed25519` makes it).
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Check the signature of a module, FILE.sig. Ends with 3 when it does not hold.
+    Verify {
+        /// The module.
+        file: PathBuf,
+        /// Public key (PEM, as `openssl pkey -pubout` makes it).
+        #[arg(long)]
+        public_key: PathBuf,
+    },
+}
+
+/// A language that modules are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// Rust, with the SDK.
+    Rust,
+    /// C, with a header of the contract.
+    C,
+}
+
+/// Which module.
+#[derive(Args)]
+pub(crate) struct ModuleArg {
+    /// The module: a file, a folder with one built in it, or the name of one that ships.
+    pub(crate) module: String,
+}
+
+/// What a module is asked.
+#[derive(Args)]
+pub(crate) struct Question {
+    /// File with a request, as an audit record has it under `input`.
+    #[arg(long, required_unless_present = "case", conflicts_with = "case")]
+    pub(crate) request: Option<PathBuf>,
+    /// Settings of the attachment.
+    #[arg(long, default_value = "{}", conflicts_with = "case")]
+    pub(crate) settings: String,
+    /// A golden case, by its name, with its settings.
+    #[arg(long)]
+    pub(crate) case: Option<String>,
+    /// File with the cases.
+    #[arg(long, default_value = "golden.json")]
+    pub(crate) cases: PathBuf,
+}

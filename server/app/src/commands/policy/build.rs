@@ -1,0 +1,159 @@
+//! `strongroom policy build`: from a folder's sources to a component.
+//!
+//! Rust is compiled by the toolchain at hand where it has the WebAssembly target, otherwise by Debian's
+//! compiler with its library source; C by clang. Linkers give core modules, and the component is made of
+//! them in here, so no other tool is needed.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+use strongroom_policy_host::component_of;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// 64 KiB of stack, and half a mebibyte of memory from the start: growing is dear.
+const LINK: [&str; 2] = ["-zstack-size=65536", "--initial-memory=524288"];
+
+/// Name of the module of a folder.
+fn name(folder: &Path) -> anyhow::Result<String> {
+    let absolute = folder.canonicalize().with_context(|| format!("{} is no folder", folder.display()))?;
+    Ok(absolute.file_name().context("the folder has no name")?.to_string_lossy().into_owned())
+}
+
+/// The module that was built in a folder.
+pub(super) fn product(folder: &Path) -> anyhow::Result<PathBuf> {
+    let path = folder.join(format!("{}.wasm", name(folder)?));
+    if !path.exists() {
+        bail!("{} is not there; build it: strongroom policy build {}", path.display(), folder.display());
+    }
+    Ok(path)
+}
+
+pub(super) fn run(folder: &Path) -> anyhow::Result<()> {
+    let path = build(folder)?;
+    println!("{} {} bytes", path.display(), std::fs::metadata(&path)?.len());
+    Ok(())
+}
+
+/// Builds a folder's module and says where it is.
+pub(super) fn build(folder: &Path) -> anyhow::Result<PathBuf> {
+    let core = match (folder.join("Cargo.toml").exists(), folder.join("policy.c").exists()) {
+        (true, _) => rust(folder)?,
+        (_, true) => c(folder)?,
+        _ => bail!("{} has neither a Cargo.toml nor a policy.c", folder.display()),
+    };
+    let bytes = std::fs::read(&core).with_context(|| format!("{} cannot be read", core.display()))?;
+    let component = component_of(&bytes).map_err(|error| anyhow::anyhow!("no component can be made of it: {error}"))?;
+    let path = folder.join(format!("{}.wasm", name(folder)?));
+    std::fs::write(&path, component).with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(path)
+}
+
+/// A compiler for the target.
+struct Toolchain {
+    rustc: &'static str,
+    cargo: &'static str,
+    /// Its library is compiled as well.
+    std: bool,
+}
+
+fn rust(folder: &Path) -> anyhow::Result<PathBuf> {
+    let toolchain = toolchain()?;
+    let linker = linker(toolchain.rustc)?;
+    let flags: Vec<String> = LINK.iter().map(|flag| format!("-Clink-arg={flag}")).collect();
+    let mut command = Command::new(toolchain.cargo);
+    command.current_dir(folder).args([
+        "build",
+        "--quiet",
+        "--release",
+        "--target",
+        TARGET,
+        "--message-format=json-render-diagnostics",
+    ]);
+    if toolchain.std {
+        command.arg("-Zbuild-std=std,panic_abort");
+    }
+    command
+        .env("RUSTC", toolchain.rustc)
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags.join(" "))
+        .stderr(std::process::Stdio::inherit());
+    let done = command.output().with_context(|| format!("{} cannot be started", toolchain.cargo))?;
+    if !done.status.success() {
+        bail!("the module does not compile");
+    }
+    // Cargo says on standard output what it made, the folder's own package last.
+    let made = String::from_utf8_lossy(&done.stdout);
+    let mut products = made.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).flat_map(|said| {
+        let files = said.get("filenames").and_then(Value::as_array).cloned().unwrap_or_default();
+        files.into_iter().filter_map(|file| file.as_str().map(PathBuf::from))
+    });
+    products
+        .rfind(|path| path.extension().is_some_and(|ending| ending == "wasm"))
+        .context("the compiler made no WebAssembly: crate-type must be cdylib")
+}
+
+fn toolchain() -> anyhow::Result<Toolchain> {
+    let usual = Toolchain { rustc: "rustc", cargo: "cargo", std: false };
+    if printed("rustc", &["--print", "target-libdir", "--target", TARGET])
+        .is_some_and(|folder| Path::new(&folder).is_dir())
+    {
+        return Ok(usual);
+    }
+    let debian = Toolchain { rustc: "/usr/bin/rustc", cargo: "/usr/bin/cargo", std: true };
+    let library = printed(debian.rustc, &["--print", "sysroot"])
+        .map(|root| Path::new(&root).join("lib/rustlib/src/rust/library"));
+    if library.is_some_and(|library| library.is_dir()) {
+        return Ok(debian);
+    }
+    bail!(
+        "there is no compiler for {TARGET}: 'rustup target add {TARGET}', or on Debian \
+         'apt-get install --no-install-recommends rustc-web cargo-web rust-web-src lld'"
+    )
+}
+
+/// A linker for WebAssembly: the one that comes with Rust, or LLVM's.
+fn linker(rustc: &str) -> anyhow::Result<PathBuf> {
+    for rustc in [rustc, "rustc"] {
+        let root = printed(rustc, &["--print", "sysroot"]);
+        let host = printed(rustc, &["-vV"])
+            .and_then(|said| said.lines().find_map(|line| line.strip_prefix("host: ").map(str::to_owned)));
+        if let (Some(root), Some(host)) = (root, host) {
+            let tool = Path::new(&root).join("lib/rustlib").join(host).join("bin/rust-lld");
+            if tool.exists() {
+                return Ok(tool);
+            }
+        }
+    }
+    let ends = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&ends)
+        .map(|folder| folder.join("wasm-ld"))
+        .find(|tool| tool.exists())
+        .context("there is no linker for WebAssembly: on Debian 'apt-get install --no-install-recommends lld'")
+}
+
+/// What a program prints, without the end of the line; none when it fails or is not there.
+fn printed(program: &str, arguments: &[&str]) -> Option<String> {
+    let done = Command::new(program).args(arguments).output().ok().filter(|done| done.status.success())?;
+    Some(String::from_utf8_lossy(&done.stdout).trim_end().to_owned())
+}
+
+fn c(folder: &Path) -> anyhow::Result<PathBuf> {
+    let made = folder.join("policy.core.wasm");
+    let mut command = Command::new("clang");
+    command.arg("--target=wasm32-unknown-unknown").args(["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror"]);
+    command.args(["-ffreestanding", "-nostdlib", "-Wl,--no-entry", "-Wl,--strip-all"]);
+    command.args(LINK.map(|flag| format!("-Wl,{flag}")));
+    command.arg("-o").arg(&made).arg(folder.join("policy.c"));
+    let done = command
+        .status()
+        .context("clang cannot be started; on Debian: 'apt-get install --no-install-recommends clang lld'")?;
+    if !done.success() {
+        bail!("the module does not compile");
+    }
+    Ok(made)
+}

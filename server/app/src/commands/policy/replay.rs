@@ -1,0 +1,235 @@
+//! `strongroom policy replay`: recorded decisions, asked again of a candidate.
+//!
+//! A record holds what modules were asked. Where it does not hold all that the candidate wants to see, the
+//! answer is `indeterminate` and never a guess.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead as _, BufReader, Read as _},
+    path::Path,
+};
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use serde_json::json;
+use strongroom_domain::{
+    decision::{Stage, StageEffect},
+    policy::{Effect, PolicyAttachment, PolicyEngine as _, PolicyFailure, PolicyStage},
+    record::{Outcome, Record},
+};
+
+use super::Loaded;
+use crate::{cli::Output, commands::table, plain::plain};
+
+/// Longest line that is read, in bytes.
+const LONGEST_LINE: u64 = 1024 * 1024;
+/// Decisions that are named for each group.
+const SAMPLES: usize = 3;
+
+/// What is to be replayed.
+pub(super) struct Wanted {
+    pub(super) settings: String,
+    pub(super) attachment: Option<String>,
+    pub(super) vault: Option<String>,
+}
+
+/// A line of `audit export`: the record as it was written.
+#[derive(Deserialize)]
+struct Exported {
+    record: String,
+}
+
+/// What would become of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Change {
+    NewlyDenied,
+    NewlyAllowed,
+    OtherReason,
+    Indeterminate,
+    Same,
+}
+
+impl Change {
+    fn word(self) -> &'static str {
+        match self {
+            Self::NewlyDenied => "newly denied",
+            Self::NewlyAllowed => "no longer denied here",
+            Self::OtherReason => "other reason",
+            Self::Indeterminate => "indeterminate",
+            Self::Same => "same",
+        }
+    }
+}
+
+/// Decisions that would change alike.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Group {
+    change: Change,
+    principal: String,
+    operation: String,
+    object: String,
+    before: String,
+    after: String,
+}
+
+#[derive(Default)]
+struct Seen {
+    count: u64,
+    samples: Vec<String>,
+}
+
+pub(super) async fn run(module: &str, records: &Path, wanted: Wanted, output: Output) -> anyhow::Result<()> {
+    let loaded = Loaded::find(module)?;
+    let attachment = loaded.attach(&wanted.settings).await?;
+    let name = wanted.attachment.unwrap_or_else(|| loaded.description.name.clone());
+    let file = std::fs::File::open(records).with_context(|| format!("{} cannot be read", records.display()))?;
+    let mut lines = BufReader::new(file);
+    let (mut groups, mut number, mut others) = (BTreeMap::<Group, Seen>::new(), 0_u64, 0_u64);
+    loop {
+        let mut line = String::new();
+        if (&mut lines).take(LONGEST_LINE).read_line(&mut line)? == 0 {
+            break;
+        }
+        number += 1;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let Some(record) = parse(&line).with_context(|| format!("line {number} of {}", records.display()))? else {
+            continue;
+        };
+        // What was not decided on a vault's object was not for modules to judge.
+        if record.trace.is_empty() || wanted.vault.as_ref().is_some_and(|vault| record.vault.as_ref() != Some(vault)) {
+            others += 1;
+            continue;
+        }
+        let group = judge(&loaded, &attachment, &name, &record).await?;
+        let seen = groups.entry(group).or_default();
+        seen.count += 1;
+        if seen.samples.len() < SAMPLES {
+            seen.samples.push(record.id.to_string());
+        }
+    }
+    print(&groups, others, output)
+}
+
+/// The record of a line; none for lines of an export that are no records.
+fn parse(line: &str) -> anyhow::Result<Option<Record>> {
+    if let Ok(exported) = serde_json::from_str::<Exported>(line) {
+        return Ok(Some(serde_json::from_str(&exported.record)?));
+    }
+    let value: serde_json::Value = serde_json::from_str(line)?;
+    if value.get("operation").is_none() { Ok(None) } else { Ok(Some(serde_json::from_value(value)?)) }
+}
+
+async fn judge(loaded: &Loaded, attachment: &PolicyAttachment, name: &str, record: &Record) -> anyhow::Result<Group> {
+    let stage = format!("policy:{name}");
+    let before = record.trace.iter().find(|one| one.stage == stage);
+    let principal = record.principal.as_ref().map_or_else(|| record.principal_kind.clone(), ToString::to_string);
+    let object =
+        [record.vault.as_deref(), record.object.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("/");
+    let (change, after) = match again(loaded, attachment, record).await? {
+        Again::Indeterminate(why) => (Change::Indeterminate, why),
+        Again::Denied(reason) => (changed(before, record, true, &reason), format!("deny {reason}")),
+        Again::NotDenied(reason) => (changed(before, record, false, &reason), format!("allow {reason}")),
+    };
+    let before = match before {
+        Some(one) if one.effect == StageEffect::Deny => format!("deny {}", one.reason),
+        Some(one) => format!("allow {}", one.reason),
+        None => "not asked".to_owned(),
+    };
+    Ok(Group { change, principal, operation: record.operation.clone(), object, before, after })
+}
+
+/// What the candidate says of a recorded decision.
+enum Again {
+    Denied(String),
+    NotDenied(String),
+    Indeterminate(String),
+}
+
+async fn again(loaded: &Loaded, attachment: &PolicyAttachment, record: &Record) -> anyhow::Result<Again> {
+    let Some(input) = record.input.as_deref() else {
+        return Ok(Again::Indeterminate("no module was asked, so its input was not recorded".to_owned()));
+    };
+    let major =
+        loaded.description.contract.split('.').next().and_then(|major| major.parse::<u32>().ok()).unwrap_or(u32::MAX);
+    if input.recorded_for < major {
+        return Ok(Again::Indeterminate(format!(
+            "recorded before contract {major} told modules what it tells them now"
+        )));
+    }
+    if loaded.description.stage == PolicyStage::Request && input.action.is_empty() {
+        return Ok(Again::Indeterminate("modules of connections alone were asked".to_owned()));
+    }
+    if let Some(fact) = loaded.description.facts.iter().find(|fact| !input.holds(fact)) {
+        return Ok(Again::Indeterminate(format!("the fact {fact} was not recorded")));
+    }
+    match loaded.engine.decide(attachment, std::slice::from_ref(input)).await {
+        Ok(answers) => {
+            let answer = answers.into_iter().next().context("the module gave no answer")?;
+            let denied = answer.effect == Effect::Deny;
+            Ok(if denied { Again::Denied(answer.reason_code) } else { Again::NotDenied(answer.reason_code) })
+        }
+        // A clock's verdict is another one each time.
+        Err(PolicyFailure::TimedOut | PolicyFailure::Unavailable) => {
+            Ok(Again::Indeterminate("the machine was too slow to ask".to_owned()))
+        }
+        Err(failure) => Ok(Again::Denied(failure.reason_code().to_owned())),
+    }
+}
+
+fn changed(before: Option<&Stage>, record: &Record, denies: bool, reason: &str) -> Change {
+    let denied_before = before.is_some_and(|one| one.effect == StageEffect::Deny);
+    match (before, denies) {
+        (_, true) if !denied_before && record.outcome != Outcome::Denied => Change::NewlyDenied,
+        (Some(_), false) if denied_before => Change::NewlyAllowed,
+        (Some(one), _) if one.reason != reason => Change::OtherReason,
+        _ => Change::Same,
+    }
+}
+
+fn print(groups: &BTreeMap<Group, Seen>, others: u64, output: Output) -> anyhow::Result<()> {
+    let mut totals = BTreeMap::<Change, u64>::new();
+    for (group, seen) in groups {
+        *totals.entry(group.change).or_default() += seen.count;
+    }
+    if output == Output::Json {
+        let shown: Vec<_> = groups
+            .iter()
+            .map(|(group, seen)| {
+                json!({
+                    "change": group.change.word(), "principal": group.principal, "operation": group.operation,
+                    "object": group.object, "before": group.before, "after": group.after,
+                    "count": seen.count, "samples": seen.samples,
+                })
+            })
+            .collect();
+        let totals: BTreeMap<_, _> = totals.iter().map(|(change, count)| (change.word(), count)).collect();
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&json!({ "totals": totals, "not_judged": others, "groups": shown }))?
+        );
+        return Ok(());
+    }
+    let mut shown = table(&["change", "count", "principal", "operation", "object", "before", "after", "for example"]);
+    for (group, seen) in groups.iter().filter(|(group, _)| group.change != Change::Same) {
+        shown.add_row([
+            group.change.word().to_owned(),
+            seen.count.to_string(),
+            plain(&group.principal),
+            plain(&group.operation),
+            plain(&group.object),
+            plain(&group.before),
+            plain(&group.after),
+            seen.samples.first().cloned().unwrap_or_default(),
+        ]);
+    }
+    if totals.keys().any(|change| *change != Change::Same) {
+        println!("{shown}");
+    }
+    let all = [Change::NewlyDenied, Change::NewlyAllowed, Change::OtherReason, Change::Indeterminate, Change::Same];
+    let said: Vec<_> =
+        all.iter().map(|change| format!("{} {}", totals.get(change).unwrap_or(&0), change.word())).collect();
+    println!("{}; {others} records are not decisions on a vault", said.join(", "));
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! What policy modules are asked, when, and what is done with their answers.
+
+use strongroom_domain::{
+    context::Answers,
+    decision::{DenyReason, STEP_UP, StepUp},
+    policy::{
+        AlertSeverity, AttachmentState, Effect, FactValue, ModuleDigest, ObjectState, Obligation, PolicyAttachment,
+        PolicyFailure,
+    },
+    secrets::SecretError,
+    test_support::Verdict,
+    vault::VaultSettings,
+};
+
+use crate::common::Demo;
+
+const GUARD: ModuleDigest = ModuleDigest([7; 32]);
+const DAY: i64 = 86_400_000;
+
+fn guarded() -> Demo {
+    let guard = PolicyAttachment {
+        name: "guard".to_owned(),
+        module: GUARD,
+        settings: "{}".to_owned(),
+        state: AttachmentState::Enforce,
+        authority: false,
+    };
+    let demo = Demo::with(VaultSettings { policies: vec![guard], ..VaultSettings::default() });
+    demo.world.policies.answer("guard", Verdict::Says(Effect::Allow));
+    demo
+}
+
+fn denial(answer: Result<impl Sized, SecretError>) -> DenyReason {
+    match answer {
+        Err(SecretError::Denied(denial)) => denial.reason,
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it was allowed"),
+    }
+}
+
+#[tokio::test]
+async fn a_module_sees_the_life_of_an_object_and_the_age_of_its_current_version() {
+    let demo = guarded();
+    let first = demo.set("db", "one").await.unwrap();
+    demo.world.clock.advance(3 * DAY);
+    let second = demo.set("db", "two").await.unwrap();
+    demo.world.clock.advance(2 * DAY + DAY / 2);
+    demo.get("db", None).await.unwrap();
+    demo.get("db", Some(&first.meta.version)).await.unwrap();
+    demo.delete_in(&demo.request(), "db").await.unwrap();
+    demo.recover_in(&demo.request(), "db").await.unwrap();
+
+    let asked = demo.world.policies.asked();
+    let states: Vec<_> = asked.iter().map(|request| request.object.state).collect();
+    let (absent, active, deleted) = (ObjectState::Absent, ObjectState::Active, ObjectState::Deleted);
+    assert_eq!(states, [absent, active, active, active, active, deleted]);
+    let ages: Vec<_> = asked.iter().map(|request| request.facts.get("days-since-rotation").cloned()).collect();
+    let days = |days| Some(Some(FactValue::Number(days)));
+    // Nothing is said of the current version where an older one was looked at and nobody asked.
+    assert_eq!(ages, [Some(None), days(3), days(2), None, days(2), days(2)]);
+    assert_eq!(asked[2].object.created, Some(second.meta.created));
+    assert_eq!(asked[3].object.created, Some(first.meta.created));
+    assert!(asked[5].object.deleted.is_some() && asked[5].object.purge > asked[5].object.deleted);
+
+    demo.world.policies.wants(GUARD, &["days-since-rotation"]);
+    demo.get("db", Some(&first.meta.version)).await.unwrap();
+    let asked = demo.world.policies.asked();
+    assert_eq!(asked[6].facts.get("days-since-rotation").cloned(), days(2), "of the current version");
+}
+
+#[tokio::test]
+async fn an_alert_is_on_record_and_what_this_server_does_not_carry_out_denies() {
+    let demo = guarded();
+    demo.set("db", "one").await.unwrap();
+    let alert = Obligation::Alert { severity: AlertSeverity::High, sentence: "Look.".to_owned() };
+    demo.world.policies.oblige("guard", vec![alert.clone()]);
+    demo.get("db", None).await.unwrap();
+    let newest = demo.world.store.image().log.last().unwrap().record.clone();
+    assert_eq!(newest.trace.last().unwrap().obligations, vec![alert.clone()]);
+
+    let unknown = Obligation::RequireApproval { approvers: 1, valid_for: 3600 };
+    demo.world.policies.oblige("guard", vec![alert, unknown]);
+    for effect in [Effect::Allow, Effect::Deny] {
+        demo.world.policies.answer("guard", Verdict::Says(effect));
+        let attachment = "guard".to_owned();
+        let failure = PolicyFailure::UnknownObligation;
+        assert_eq!(denial(demo.get("db", None).await), DenyReason::PolicyFailed { attachment, failure });
+    }
+}
+
+#[tokio::test]
+async fn a_module_of_connections_sees_nothing_else_and_denies_as_the_network_does() {
+    let demo = guarded();
+    demo.set("db", "one").await.unwrap();
+    demo.world.policies.judges_connections(GUARD);
+    demo.get("db", None).await.unwrap();
+    let asked = demo.world.policies.asked().pop().unwrap();
+    assert_eq!((asked.principal.subject.as_str(), asked.action.as_str(), asked.object.name.as_str()), ("", "", ""));
+    assert_eq!(asked.object.vault, "demo");
+    assert!(!asked.connection.client_address.is_empty());
+
+    demo.world.policies.answer("guard", Verdict::Says(Effect::Deny));
+    assert_eq!(denial(demo.get("db", None).await), DenyReason::Network);
+    // Before it is looked at what the caller may do: a stranger hears the same.
+    let stranger = strongroom_domain::test_support::world::person("stranger");
+    let answer = demo.get_in(&demo.world.request(&stranger), "db", None).await;
+    assert_eq!(denial(answer), DenyReason::Network);
+    let newest = demo.world.store.image().log.last().unwrap().record.clone();
+    let last = newest.trace.last().map(|stage| stage.stage.as_str());
+    assert_eq!((newest.reason.as_str(), last), ("network-not-allowed", Some("policy:guard")));
+}
+
+#[tokio::test]
+async fn a_denial_says_which_sign_in_would_lift_it_and_is_recorded_as_it_is_answered() {
+    let demo = guarded();
+    demo.set("db", "one").await.unwrap();
+    let (acr, amr) = (vec!["c2".to_owned()], Vec::new());
+    let wanted = Obligation::StepUp { acr: acr.clone(), amr: amr.clone(), max_age: None };
+    demo.world.policies.oblige("guard", vec![wanted]);
+    demo.world.policies.answer("guard", Verdict::Says(Effect::Deny));
+    let answers = Answers { success: 200, otherwise: |_, reason| Some(if reason == STEP_UP { 401 } else { 403 }) };
+    let reason = denial(demo.get_in(&demo.request().answered(answers), "db", None).await);
+    let DenyReason::Policy { step_up, .. } = reason else { panic!("{reason:?}") };
+    assert_eq!(step_up, Some(Box::new(StepUp { acr, amr, max_age: None })));
+    let newest = demo.world.store.image().log.last().unwrap().record.clone();
+    assert_eq!((newest.reason.as_str(), newest.status), ("as-told", Some(401)));
+}

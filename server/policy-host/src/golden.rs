@@ -1,0 +1,185 @@
+//! Golden cases: a file that says what a module answers to which requests. Its author runs it, and the
+//! server's tests run those of the modules that ship.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde_json::Value;
+use strongroom_domain::policy::{
+    AttachmentState, Effect, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyRequest,
+};
+
+use crate::WasmPolicyEngine;
+
+/// A file of golden cases.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoldenFile {
+    /// A whole request.
+    base: Value,
+    cases: Vec<Case>,
+    /// Settings that the module must not take.
+    #[serde(default)]
+    refused_settings: Vec<Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    #[serde(default = "nothing")]
+    settings: Value,
+    /// Changes to the base request, an RFC 7396 merge patch.
+    #[serde(default = "nothing")]
+    with: Value,
+    effect: Effect,
+    reason_code: String,
+    /// Names of the obligations of the answer, in order.
+    #[serde(default)]
+    obligations: Vec<String>,
+}
+
+fn nothing() -> Value {
+    Value::Object(serde_json::Map::new())
+}
+
+/// How a run of golden cases went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GoldenRun {
+    /// Cases, refused settings included, that were as they should be.
+    pub passed: usize,
+    /// Sentences about those that were not.
+    pub failed: Vec<String>,
+    /// How often each outcome was seen.
+    pub outcomes: BTreeMap<(Effect, String), usize>,
+    /// Effects that no case expects.
+    pub effects_not_covered: Vec<Effect>,
+}
+
+impl GoldenFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// A sentence about what is not as it should be.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let file: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if file.cases.is_empty() {
+            return Err("there are no cases, which proves nothing".to_owned());
+        }
+        let mut names = BTreeSet::new();
+        for case in &file.cases {
+            if !names.insert(&case.name) {
+                return Err(format!("there are two cases named {:?}", case.name));
+            }
+        }
+        Ok(file)
+    }
+
+    /// The request and the settings of a case, to be asked by itself.
+    ///
+    /// # Errors
+    /// When there is no such case, or its request is none.
+    pub fn case(&self, name: &str) -> Result<(PolicyRequest, String), String> {
+        let case = self.cases.iter().find(|case| case.name == name).ok_or_else(|| {
+            let names: Vec<_> = self.cases.iter().map(|case| case.name.as_str()).collect();
+            format!("there is no case {name:?}; those are {}", names.join(", "))
+        })?;
+        Ok((self.request(case)?, case.settings.to_string()))
+    }
+
+    /// Names of the cases.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.cases.iter().map(|case| case.name.as_str())
+    }
+
+    /// Runs all of it.
+    pub async fn run(&self, engine: &WasmPolicyEngine, module: ModuleDigest) -> GoldenRun {
+        let mut run = GoldenRun::default();
+        for case in &self.cases {
+            match self.ask(engine, module, case).await {
+                Ok(answer) => {
+                    let names: Vec<_> = answer.obligations.iter().map(|one| one.name()).collect();
+                    let found = outcome(answer.effect, &answer.reason_code, &names);
+                    let wanted = outcome(case.effect, &case.reason_code, &case.obligations);
+                    if found == wanted {
+                        run.passed += 1;
+                    } else {
+                        run.failed.push(format!("{}: it says {found}, and {wanted} is expected", case.name));
+                    }
+                    *run.outcomes.entry((answer.effect, answer.reason_code)).or_default() += 1;
+                }
+                Err(error) => run.failed.push(format!("{}: {error}", case.name)),
+            }
+        }
+        for settings in &self.refused_settings {
+            match engine.check(&attachment(module, settings.to_string())).await {
+                Err(PolicyFailure::BadSettings) => run.passed += 1,
+                Ok(()) => run.failed.push(format!("the settings {settings} are taken, and should be refused")),
+                Err(failure) => run.failed.push(format!("the settings {settings} should be refused: {failure}")),
+            }
+        }
+        let seen = |effect: &Effect| self.cases.iter().any(|case| case.effect == *effect);
+        let all = [Effect::Allow, Effect::Deny, Effect::Abstain];
+        run.effects_not_covered = all.into_iter().filter(|effect| !seen(effect)).collect();
+        run
+    }
+
+    async fn ask(&self, engine: &WasmPolicyEngine, module: ModuleDigest, case: &Case) -> Result<PolicyAnswer, String> {
+        let request = self.request(case)?;
+        let needs = engine.needs(&module).await.unwrap_or_default();
+        if let Some(fact) = needs.facts.iter().find(|fact| !request.holds(fact)) {
+            return Err(format!("the module wants the fact {fact}, and the case does not give it (null for none)"));
+        }
+        let attachment = attachment(module, case.settings.to_string());
+        if let Some(sentence) = engine.refusal(&attachment).await.map_err(|failure| failure.to_string())? {
+            return Err(format!("the settings are refused: {sentence}"));
+        }
+        let answers = engine.decide(&attachment, std::slice::from_ref(&request)).await;
+        let answers = answers.map_err(|failure| failure.to_string())?;
+        answers.into_iter().next().ok_or_else(|| "there is no answer".to_owned())
+    }
+
+    fn request(&self, case: &Case) -> Result<PolicyRequest, String> {
+        let mut json = self.base.clone();
+        merge(&mut json, &case.with);
+        serde_json::from_value(json).map_err(|error| format!("the request is not one: {error}"))
+    }
+}
+
+fn attachment(module: ModuleDigest, settings: String) -> PolicyAttachment {
+    let state = AttachmentState::Enforce;
+    PolicyAttachment { name: "golden".to_owned(), module, settings, state, authority: false }
+}
+
+fn outcome(effect: Effect, reason_code: &str, obligations: &[impl AsRef<str>]) -> String {
+    let mut text = format!("{} {reason_code}", effect.as_str());
+    for obligation in obligations {
+        text.push_str(" +");
+        text.push_str(obligation.as_ref());
+    }
+    text
+}
+
+/// RFC 7396: objects are merged, null removes, anything else replaces.
+///
+/// One thing is different: a fact of null stays, because it says that there is none.
+fn merge(target: &mut Value, patch: &Value) {
+    let (Some(members), Value::Object(changes)) = (target.as_object_mut(), patch) else {
+        *target = patch.clone();
+        return;
+    };
+    for (name, change) in changes {
+        if name == "facts" {
+            let facts = members.entry(name).or_insert_with(nothing);
+            if let (Some(facts), Value::Object(changes)) = (facts.as_object_mut(), change) {
+                facts.extend(changes.clone());
+                continue;
+            }
+        }
+        if change.is_null() {
+            members.remove(name);
+        } else {
+            merge(members.entry(name).or_insert(Value::Null), change);
+        }
+    }
+}
