@@ -22,6 +22,7 @@ mod m0009_root_keys;
 mod m0010_audit_tree;
 mod m0011_role_definitions;
 mod m0012_token_keys;
+mod m0013_one_row_per_record;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_audit_tree::Migration),
             Box::new(m0011_role_definitions::Migration),
             Box::new(m0012_token_keys::Migration),
+            Box::new(m0013_one_row_per_record::Migration),
         ]
     }
 }

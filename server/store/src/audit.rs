@@ -1,8 +1,6 @@
 //! The audit log: the batch goes to the writer; questions go to the readers, but for the one whose
 //! answer must be certain.
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
@@ -12,15 +10,15 @@ use sea_orm::{
 use strongroom_domain::{
     permit::{Held, Permit},
     ports::{AppendError, AuditLog, MAX_CHAIN_PAGE, StoreError},
-    record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, TreeCheckpoint},
+    record::{ChainedRecord, Checkpoint, Entry, Outcome, Proof, Record, RecordFilter, Settled, TreeCheckpoint},
     secret::Page,
 };
 use uuid::Uuid;
 
 use crate::{
     Store,
-    entity::{audit_fence, audit_link, audit_record, checkpoint},
-    fault::{damaged, unavailable},
+    entity::{audit_fence, audit_record, checkpoint},
+    fault::unavailable,
     reading, rows,
 };
 
@@ -126,33 +124,25 @@ impl Store {
     }
 
     async fn chain_page(&self, node: &str, after: u64, limit: usize) -> Result<Vec<ChainedRecord>, StoreError> {
-        use audit_link::Column;
+        use audit_record::Column;
 
         let Ok(after) = i64::try_from(after) else { return Ok(Vec::new()) };
-        let links = audit_link::Entity::find()
+        let found: Vec<(Option<i64>, Uuid, String, Option<Vec<u8>>)> = audit_record::Entity::find()
+            .select_only()
+            .columns([Column::Seq, Column::Id, Column::Body, Column::Head])
             .filter(Column::Node.eq(node))
             .filter(Column::Seq.gt(after))
             .order_by_asc(Column::Seq)
             .limit(u64::try_from(limit).unwrap_or(u64::MAX))
-            .all(&self.reader)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        let found: Vec<(Uuid, String)> = audit_record::Entity::find()
-            .select_only()
-            .columns([audit_record::Column::Id, audit_record::Column::Body])
-            .filter(audit_record::Column::Id.is_in(links.iter().map(|link| link.record_id)))
             .into_tuple()
             .all(&self.reader)
             .await
             .map_err(|e| unavailable(&e))?;
-        let mut records: HashMap<Uuid, String> = found.into_iter().collect();
-        let chained = |link: audit_link::Model| {
-            let (seq, head) = rows::position(link.seq, &link.head)?;
-            let record =
-                records.remove(&link.record_id).ok_or_else(|| damaged("audit chain", "a record is missing"))?;
-            Ok(ChainedRecord { seq, id: link.record_id, record, head })
+        let chained = |(seq, id, record, head): (Option<i64>, Uuid, String, Option<Vec<u8>>)| {
+            let (seq, head) = rows::position(seq, head.as_deref())?;
+            Ok(ChainedRecord { seq, id, record, head })
         };
-        links.into_iter().map(chained).collect()
+        found.into_iter().map(chained).collect()
     }
 
     async fn page(&self, filter: &RecordFilter) -> Result<Page<Record>, StoreError> {
@@ -162,6 +152,10 @@ impl Store {
         let mut query = audit_record::Entity::find();
         if let Some(outcome) = filter.outcome {
             query = query.filter(Column::Outcome.eq(outcome.as_str()));
+            if outcome != Outcome::Allowed {
+                // In the words of the index, so that it is used: it is over these records alone.
+                query = query.filter(Expr::cust("outcome <> 'allowed'"));
+            }
         }
         if let Some(vault) = &filter.vault {
             query = query.filter(Column::Vault.eq(rows::filter_text(vault)));

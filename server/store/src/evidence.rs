@@ -7,14 +7,14 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait as _};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use strongroom_crypto::chain;
 use strongroom_domain::{names::VaultId, ports::StoreError, record::Record, vault::VaultEvidence};
 use uuid::Uuid;
 
 use crate::{
     Store,
-    entity::{audit_link, audit_record},
+    entity::audit_record,
     fault::{damaged, unavailable},
 };
 
@@ -64,11 +64,15 @@ impl Store {
     }
 
     async fn read_on(&self, told: &mut Told) -> Result<(), StoreError> {
-        let heads: Vec<(String, i64)> = audit_link::Entity::find()
+        use audit_record::Column;
+
+        let heads: Vec<(String, i64)> = audit_record::Entity::find()
             .select_only()
-            .column(audit_link::Column::Node)
-            .column_as(audit_link::Column::Seq.max(), "last")
-            .group_by(audit_link::Column::Node)
+            .column(Column::Node)
+            .column_as(Column::Seq.max(), "last")
+            .filter(Column::Node.is_not_null())
+            .filter(Column::Seq.is_not_null())
+            .group_by(Column::Node)
             .into_tuple()
             .all(&self.reader)
             .await
@@ -95,22 +99,22 @@ impl Store {
         up_to: i64,
         into: &mut HashMap<VaultId, VaultEvidence>,
     ) -> Result<(), StoreError> {
-        let found: Vec<(Uuid, Vec<u8>, String)> = audit_link::Entity::find()
+        use audit_record::Column;
+
+        let found: Vec<(Uuid, Option<Vec<u8>>, String)> = audit_record::Entity::find()
             .select_only()
-            .columns([audit_link::Column::RecordId, audit_link::Column::RecordHash])
-            .column(audit_record::Column::Body)
-            .join(JoinType::InnerJoin, audit_link::Relation::Record.def())
-            .filter(audit_link::Column::Node.eq(node))
-            .filter(audit_link::Column::Seq.gt(after))
-            .filter(audit_link::Column::Seq.lte(up_to))
-            .filter(audit_record::Column::Body.like(CHANGE))
-            .order_by_asc(audit_link::Column::Seq)
+            .columns([Column::Id, Column::RecordHash, Column::Body])
+            .filter(Column::Node.eq(node))
+            .filter(Column::Seq.gt(after))
+            .filter(Column::Seq.lte(up_to))
+            .filter(Column::Body.like(CHANGE))
+            .order_by_asc(Column::Seq)
             .into_tuple()
             .all(&self.reader)
             .await
             .map_err(|e| unavailable(&e))?;
         for (id, hash, body) in found {
-            if chain::record_hash(id.as_bytes(), body.as_bytes()).as_slice() != hash {
+            if chain::record_hash(id.as_bytes(), body.as_bytes()).as_slice() != hash.unwrap_or_default() {
                 return Err(damaged("audit record", "its link has another hash"));
             }
             let record: Record = serde_json::from_str(&body).map_err(|_| damaged("audit record", "it is not one"))?;

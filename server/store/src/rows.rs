@@ -304,7 +304,7 @@ pub(crate) fn session(row: session::Model) -> Result<Session, StoreError> {
     Ok(Session { tag: row.tag, ..found })
 }
 
-/// The row of a record. The body is written once, here, and hashed as written.
+/// The row of a record, without its place in the chain. The body is written once, here, and hashed as written.
 pub(crate) fn record_row(record: &Record) -> Result<audit_record::Model, StoreError> {
     Ok(audit_record::Model {
         id: record.id,
@@ -315,6 +315,10 @@ pub(crate) fn record_row(record: &Record) -> Result<audit_record::Model, StoreEr
         principal: record.principal.as_ref().map(|p| filter_text(&p.subject)),
         body: json(record)?,
         vault_id: record.vault_change.map(|change| change.vault.0),
+        node: None,
+        seq: None,
+        record_hash: None,
+        head: None,
     })
 }
 
@@ -354,6 +358,8 @@ pub(crate) fn checkpoint(row: checkpoint::Model) -> Result<Checkpoint, StoreErro
 }
 
 /// Position and head of a chain.
-pub(crate) fn position(seq: i64, head: &[u8]) -> Result<(u64, [u8; 32]), StoreError> {
-    Ok((u64::try_from(seq).map_err(|e| damaged("audit chain", e))?, array("audit chain", head)?))
+pub(crate) fn position(seq: Option<i64>, head: Option<&[u8]>) -> Result<(u64, [u8; 32]), StoreError> {
+    let seq =
+        seq.and_then(|seq| u64::try_from(seq).ok()).ok_or_else(|| damaged("audit chain", "a position is none"))?;
+    Ok((seq, array("audit chain", head.unwrap_or_default())?))
 }

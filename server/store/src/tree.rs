@@ -21,9 +21,11 @@ use uuid::Uuid;
 
 use crate::{
     Store,
-    entity::{audit_checkpoint, audit_link, audit_record, audit_segment, audit_tree},
+    entity::{audit_checkpoint, audit_record, audit_segment, audit_tree},
     fault::{damaged, unavailable},
-    installation, rows,
+    installation,
+    reading::{LinkRow, links_after},
+    rows,
 };
 
 /// Most positions of one segment: bounds what is read for a receipt.
@@ -167,16 +169,13 @@ impl Store {
     pub(crate) async fn proof(&self, record: Uuid) -> Result<Proof, StoreError> {
         let failed = |e| unavailable(&e);
         let found = audit_record::Entity::find_by_id(record).one(&self.reader).await.map_err(failed)?;
-        let link = audit_link::Entity::find()
-            .filter(audit_link::Column::RecordId.eq(record))
-            .one(&self.reader)
-            .await
-            .map_err(failed)?;
-        let (Some(found), Some(link)) = (found, link) else { return Ok(Proof::NoRecord) };
-        let (seq, head) = rows::position(link.seq, &link.head)?;
+        let Some(found) = found else { return Ok(Proof::NoRecord) };
+        // A record that no node wrote has no place in any chain, and nothing is proven of it.
+        let (Some(node), Some(place)) = (&found.node, found.seq) else { return Ok(Proof::NoRecord) };
+        let (seq, head) = rows::position(found.seq, found.head.as_deref())?;
         let segment = audit_segment::Entity::find()
-            .filter(audit_segment::Column::Node.eq(link.node.as_str()))
-            .filter(audit_segment::Column::Last.gte(link.seq))
+            .filter(audit_segment::Column::Node.eq(node.as_str()))
+            .filter(audit_segment::Column::Last.gte(place))
             .order_by_asc(audit_segment::Column::Last)
             .one(&self.reader)
             .await
@@ -226,19 +225,12 @@ pub(crate) async fn links(
     after: u64,
     limit: u64,
 ) -> Result<Vec<Position>, StoreError> {
-    let rows = audit_link::Entity::find()
-        .filter(audit_link::Column::Node.eq(node))
-        .filter(audit_link::Column::Seq.gt(number(after)?))
-        .order_by_asc(audit_link::Column::Seq)
-        .limit(limit)
-        .all(database)
-        .await
-        .map_err(|e| unavailable(&e))?;
-    let position = |row: audit_link::Model| {
-        let (seq, head) = rows::position(row.seq, &row.head)?;
-        Ok(Position { seq, record_hash: rows::array("audit chain", &row.record_hash)?, head })
+    let position = |row: LinkRow| {
+        let (seq, head) = rows::position(row.seq, row.head.as_deref())?;
+        let record_hash = rows::array("audit chain", &row.record_hash.unwrap_or_default())?;
+        Ok(Position { seq, record_hash, head })
     };
-    rows.into_iter().map(position).collect()
+    links_after(database, node, number(after)?, limit).await?.into_iter().map(position).collect()
 }
 
 fn path_in(leaves: &[Hash], index: u64) -> Option<Vec<Hash>> {
@@ -301,15 +293,19 @@ async fn subtree(database: &impl ConnectionTrait, at: Subtree) -> Result<Hash, S
 
 /// The names of all nodes that have a chain. One step into the index each, however long the chains.
 async fn nodes(database: &impl ConnectionTrait) -> Result<Vec<String>, StoreError> {
+    use audit_record::Column;
+
     let mut nodes: Vec<String> = Vec::new();
     loop {
-        let mut query = audit_link::Entity::find().select_only().column(audit_link::Column::Node);
-        if let Some(last) = nodes.last() {
-            query = query.filter(audit_link::Column::Node.gt(last.as_str()));
-        }
+        let mut query = audit_record::Entity::find().select_only().column(Column::Node);
+        query = match nodes.last() {
+            Some(last) => query.filter(Column::Node.gt(last.as_str())),
+            None => query.filter(Column::Node.is_not_null()),
+        };
         let next: Option<String> = query
-            .order_by_asc(audit_link::Column::Node)
-            .order_by_asc(audit_link::Column::Seq)
+            .order_by_asc(Column::Node)
+            .order_by_asc(Column::Seq)
+            .limit(1)
             .into_tuple()
             .one(database)
             .await

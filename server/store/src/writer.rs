@@ -22,16 +22,16 @@ use crate::{
     apply::{Obstacle, apply},
     caches::Caches,
     connect::{self, Place},
-    entity::{audit_link, audit_record},
+    entity::audit_record,
     fault::{damaged, unavailable},
     installation,
     reading::head_of,
     rows,
 };
 
-/// Most rows of one INSERT: times seven columns this stays far below the bind limits of SQLite
+/// Most rows of one INSERT: times twelve columns this stays far below the bind limits of SQLite
 /// (32,766) and PostgreSQL (65,535).
-const ROWS_PER_INSERT: usize = 500;
+const ROWS_PER_INSERT: usize = 64;
 /// How long to wait for a connection that failed to close.
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -170,9 +170,8 @@ impl Writer {
             Some(head) => head,
             None => self.read_head(transaction).await?,
         };
-        let (links, head) = self.link(&records, head)?;
-        insert_all::<audit_record::Entity>(transaction, records).await.map_err(database)?;
-        insert_all::<audit_link::Entity>(transaction, links).await.map_err(database)?;
+        let head = self.link(&mut records, head)?;
+        insert_all(transaction, records).await.map_err(database)?;
         Ok((settled, head))
     }
 
@@ -186,36 +185,31 @@ impl Writer {
         Ok((0, chain::genesis(installation.id.0.as_bytes(), &self.node)))
     }
 
-    /// The links of the batch's records, in order, and the head after them.
-    fn link(&self, records: &[audit_record::Model], head: Head) -> Result<(Vec<audit_link::Model>, Head), StoreError> {
+    /// Gives the batch's records their places in the chain, in order; the head after them.
+    fn link(&self, records: &mut [audit_record::Model], head: Head) -> Result<Head, StoreError> {
         let (mut seq, mut head) = head;
-        let mut links = Vec::with_capacity(records.len());
         for record in records {
             seq = seq.checked_add(1).ok_or_else(|| damaged("audit chain", "its last position is the highest"))?;
             let record_hash = chain::record_hash(record.id.as_bytes(), record.body.as_bytes());
             head = chain::extend(&head, seq, &record_hash);
-            links.push(audit_link::Model {
-                node: self.node.clone(),
-                seq: i64::try_from(seq).map_err(|e| damaged("audit chain", e))?,
-                record_id: record.id,
-                record_hash: record_hash.to_vec(),
-                head: head.to_vec(),
-            });
+            record.node = Some(self.node.clone());
+            record.seq = Some(i64::try_from(seq).map_err(|e| damaged("audit chain", e))?);
+            record.record_hash = Some(record_hash.to_vec());
+            record.head = Some(head.to_vec());
         }
-        Ok((links, (seq, head)))
+        Ok((seq, head))
     }
 }
 
-async fn insert_all<E>(transaction: &DatabaseTransaction, rows: Vec<E::Model>) -> Result<(), DbErr>
-where
-    E: EntityTrait,
-    E::Model: IntoActiveModel<E::ActiveModel>,
-    E::ActiveModel: Send,
-{
-    let mut rows = rows.into_iter().map(IntoActiveModel::into_active_model).peekable();
-    while rows.peek().is_some() {
-        let chunk: Vec<E::ActiveModel> = rows.by_ref().take(ROWS_PER_INSERT).collect();
-        E::insert_many(chunk).exec_without_returning(transaction).await?;
+/// Writes the batch's records. Batches have every length, statements only powers of two: those few are
+/// prepared once and found again.
+async fn insert_all(transaction: &DatabaseTransaction, mut rows: Vec<audit_record::Model>) -> Result<(), DbErr> {
+    while let Some(power) = rows.len().checked_ilog2() {
+        let rest = rows.split_off(ROWS_PER_INSERT.min(1 << power));
+        let chunk = std::mem::replace(&mut rows, rest);
+        audit_record::Entity::insert_many(chunk.into_iter().map(IntoActiveModel::into_active_model))
+            .exec_without_returning(transaction)
+            .await?;
     }
     Ok(())
 }

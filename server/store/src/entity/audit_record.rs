@@ -1,4 +1,6 @@
-//! One audit record: its body as it is hashed, and copies for filters.
+//! One audit record: its body as it is hashed, copies for filters, and its place in its node's hash chain.
+//!
+//! A record without a place was not written by a node; see `verify`.
 
 use sea_orm::entity::prelude::*;
 
@@ -19,6 +21,13 @@ pub(crate) struct Model {
     #[sea_orm(column_type = "Text")]
     pub(crate) body: String,
     pub(crate) vault_id: Option<Uuid>,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) node: Option<String>,
+    pub(crate) seq: Option<i64>,
+    #[sea_orm(column_type = "Blob")]
+    pub(crate) record_hash: Option<Vec<u8>>,
+    #[sea_orm(column_type = "Blob")]
+    pub(crate) head: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -4,7 +4,6 @@ pub(crate) mod access_policy;
 pub(crate) mod assignment;
 pub(crate) mod audit_checkpoint;
 pub(crate) mod audit_fence;
-pub(crate) mod audit_link;
 pub(crate) mod audit_record;
 pub(crate) mod audit_segment;
 pub(crate) mod audit_tree;

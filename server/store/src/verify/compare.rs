@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     entity::{
-        access_policy, assignment, audit_link, audit_record, role_definition, sealed_blob, secret, secret_version,
-        session, vault, workload,
+        access_policy, assignment, audit_record, role_definition, sealed_blob, secret, secret_version, session, vault,
+        workload,
     },
     fault::unavailable,
     purge::remains,
@@ -283,9 +283,11 @@ impl Comparing<'_> {
         for Absent { at: (node, seq), version } in absent.into_iter().take(MAX_NAMED) {
             let Some(node) = nodes.get(usize::from(node)) else { continue };
             let Ok(position) = i64::try_from(seq) else { continue };
-            let link = audit_link::Entity::find_by_id((node.clone(), position)).one(self.moment).await;
-            let Some(link) = link.map_err(|e| unavailable(&e))? else { continue };
-            let row = audit_record::Entity::find_by_id(link.record_id).one(self.moment).await;
+            let row = audit_record::Entity::find()
+                .filter(audit_record::Column::Node.eq(node.as_str()))
+                .filter(audit_record::Column::Seq.eq(position))
+                .one(self.moment)
+                .await;
             let Some(Ok(record)) = row.map_err(|e| unavailable(&e))?.as_ref().map(rows::record) else { continue };
             for changed in record.changed.iter().filter(|changed| !changed.gone) {
                 let whole = changed.id.clone();

@@ -112,16 +112,7 @@ pub enum Finding {
         /// Which record.
         record: Uuid,
     },
-    /// The chain has a record that is not there.
-    RecordMissing {
-        /// Whose chain.
-        node: String,
-        /// Position in it.
-        seq: u64,
-        /// Which record.
-        record: Uuid,
-    },
-    /// Positions are missing in the middle of the chain.
+    /// Records are missing in the middle of the chain.
     LinksMissing {
         /// Whose chain.
         node: String,
@@ -241,7 +232,6 @@ impl Finding {
         match self {
             Self::RecordEdited { node, .. }
             | Self::RecordHidden { node, .. }
-            | Self::RecordMissing { node, .. }
             | Self::LinksMissing { node, .. }
             | Self::Reordered { node, .. }
             | Self::LinkBroken { node, .. }
@@ -268,11 +258,8 @@ impl fmt::Display for Finding {
             Self::RecordHidden { node, seq, record } => {
                 write!(f, "record {record} (node {node}, position {seq}) was hidden: its columns contradict its body")
             }
-            Self::RecordMissing { node, seq, record } => {
-                write!(f, "record {record} (node {node}, position {seq}) was deleted")
-            }
             Self::LinksMissing { node, from, to } => {
-                write!(f, "positions {from} to {to} of node {node} are missing")
+                write!(f, "records were dropped: positions {from} to {to} of node {node} are missing")
             }
             Self::Reordered { node, seq, other } => {
                 write!(f, "positions {seq} and {other} of node {node} were exchanged")

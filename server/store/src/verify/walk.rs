@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{
-    AccessMode, ColumnTrait, DatabaseTransaction, DbBackend, DbErr, DerivePartialModel, EntityTrait, IsolationLevel,
-    JoinType, QueryFilter, QueryOrder, QuerySelect, RelationDef, TransactionOptions, TransactionTrait,
+    AccessMode, ColumnTrait, Condition, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel,
+    QueryFilter, QueryOrder, QuerySelect, TransactionOptions, TransactionTrait,
 };
 use strongroom_crypto::{CheckpointBody, chain, verify_audit_signature};
 use strongroom_domain::{
@@ -20,35 +20,15 @@ use super::{
     links::{Follower, Link},
 };
 use crate::{
-    entity::{audit_link, audit_record, audit_segment, checkpoint},
+    entity::{audit_record, audit_segment, checkpoint},
     fault::{damaged, unavailable},
-    installation, rows,
+    installation,
+    reading::links_after,
+    rows,
 };
 
 /// Rows of one SELECT: bounds memory, whatever the length of the trail.
 pub(super) const PAGE: u64 = 1000;
-
-#[derive(DerivePartialModel)]
-struct LinkWithRecord {
-    #[sea_orm(nested)]
-    link: audit_link::Model,
-    #[sea_orm(nested)]
-    record: Option<audit_record::Model>,
-}
-
-fn record_of_link() -> RelationDef {
-    audit_link::Entity::belongs_to(audit_record::Entity)
-        .from(audit_link::Column::RecordId)
-        .to(audit_record::Column::Id)
-        .into()
-}
-
-fn link_of_record() -> RelationDef {
-    audit_record::Entity::belongs_to(audit_link::Entity)
-        .from(audit_record::Column::Id)
-        .to(audit_link::Column::RecordId)
-        .into()
-}
 
 pub(super) fn database(error: DbErr) -> StoreError {
     unavailable(&error)
@@ -138,7 +118,11 @@ impl Walk<'_> {
     async fn nodes(&self, anchors: &Anchors) -> Result<BTreeSet<String>, StoreError> {
         let mut nodes: BTreeSet<String> = anchors.checkpoints.iter().map(|anchor| anchor.node.clone()).collect();
         nodes.extend(anchors.trees.iter().flat_map(|tree| &tree.heads).map(|head| head.node.clone()));
-        let chained = audit_link::Entity::find().select_only().column(audit_link::Column::Node).distinct();
+        let chained = audit_record::Entity::find()
+            .select_only()
+            .column(audit_record::Column::Node)
+            .filter(audit_record::Column::Node.is_not_null())
+            .distinct();
         nodes.extend(chained.into_tuple::<String>().all(self.moment).await.map_err(database)?);
         let signed = checkpoint::Entity::find().select_only().column(checkpoint::Column::Node).distinct();
         nodes.extend(signed.into_tuple::<String>().all(self.moment).await.map_err(database)?);
@@ -153,22 +137,20 @@ impl Walk<'_> {
         let mut records: u64 = 0;
         let mut after = i64::MIN;
         loop {
-            let rows = audit_link::Entity::find()
-                .filter(audit_link::Column::Node.eq(node))
-                .filter(audit_link::Column::Seq.gt(after))
-                .join(JoinType::LeftJoin, record_of_link())
-                .order_by_asc(audit_link::Column::Seq)
+            let rows = audit_record::Entity::find()
+                .filter(audit_record::Column::Node.eq(node))
+                .filter(audit_record::Column::Seq.gt(after))
+                .order_by_asc(audit_record::Column::Seq)
                 .limit(PAGE)
-                .into_partial_model::<LinkWithRecord>()
                 .all(self.moment)
                 .await
                 .map_err(database)?;
-            let Some(last) = rows.last() else { break };
-            after = last.link.seq;
-            for LinkWithRecord { link, record } in rows {
-                let link = link_of(&link);
-                records = records.saturating_add(u64::from(record.is_some()));
-                match judge_record(node, &link, record.as_ref()) {
+            let Some(last) = rows.last().and_then(|last| last.seq) else { break };
+            after = last;
+            for row in rows {
+                let link = link_of(&row);
+                records = records.saturating_add(1);
+                match judge_record(node, &link, &row) {
                     Ok(record) => self.expected.learn((index, link.seq), &record),
                     Err(finding) => self.report.add(finding),
                 }
@@ -308,19 +290,18 @@ impl Walk<'_> {
     }
 
     async fn head_at(&self, node: &str, seq: u64) -> Result<Option<[u8; 32]>, StoreError> {
-        let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
-        let link = audit_link::Entity::find_by_id((node.to_owned(), seq)).one(self.moment).await.map_err(database)?;
-        Ok(link.map(|link| link_of(&link).head))
+        let Some(before) = i64::try_from(seq).ok().and_then(|seq| seq.checked_sub(1)) else { return Ok(None) };
+        let links = links_after(self.moment, node, before, 1).await?;
+        let here = links.first().filter(|link| link.seq == Some(before.saturating_add(1)));
+        Ok(here.map(|link| hash(link.head.as_deref())))
     }
 
     async fn unchained(&mut self) -> Result<(), StoreError> {
         let mut after: Option<Uuid> = None;
         loop {
-            let mut query = audit_record::Entity::find()
-                .select_only()
-                .column(audit_record::Column::Id)
-                .join(JoinType::LeftJoin, link_of_record())
-                .filter(audit_link::Column::RecordId.is_null());
+            let nowhere =
+                Condition::any().add(audit_record::Column::Node.is_null()).add(audit_record::Column::Seq.is_null());
+            let mut query = audit_record::Entity::find().select_only().column(audit_record::Column::Id).filter(nowhere);
             if let Some(after) = after {
                 query = query.filter(audit_record::Column::Id.gt(after));
             }
@@ -338,22 +319,23 @@ impl Walk<'_> {
     }
 }
 
-/// A link for comparing. What is not a position or not a hash becomes one that fits nowhere.
-fn link_of(row: &audit_link::Model) -> Link {
-    let hash = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).unwrap_or_default();
+/// What is not a hash fits nowhere.
+fn hash(bytes: Option<&[u8]>) -> [u8; 32] {
+    bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()).unwrap_or_default()
+}
+
+/// A link for comparing. What is not a position becomes one that fits nowhere.
+fn link_of(row: &audit_record::Model) -> Link {
     Link {
-        seq: u64::try_from(row.seq).unwrap_or(0),
-        record: row.record_id,
-        record_hash: hash(&row.record_hash),
-        head: hash(&row.head),
+        seq: row.seq.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0),
+        record: row.id,
+        record_hash: hash(row.record_hash.as_deref()),
+        head: hash(row.head.as_deref()),
     }
 }
 
-fn judge_record(node: &str, link: &Link, record: Option<&audit_record::Model>) -> Result<Record, Finding> {
+fn judge_record(node: &str, link: &Link, row: &audit_record::Model) -> Result<Record, Finding> {
     let (node, seq, id) = (node.to_owned(), link.seq, link.record);
-    let Some(row) = record else {
-        return Err(Finding::RecordMissing { node, seq, record: id });
-    };
     if chain::record_hash(row.id.as_bytes(), row.body.as_bytes()) != link.record_hash {
         return Err(Finding::RecordEdited { node, seq, record: id });
     }

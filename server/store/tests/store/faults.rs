@@ -69,7 +69,7 @@ async fn breaks_on(place: Place, table: &str) {
 }
 
 async fn a_failure_before_the_commit_is_rolled_back(place: Place) {
-    breaks_on(place, "audit_chain").await;
+    breaks_on(place, "audit_records").await;
 }
 
 async fn a_failure_in_a_member_rolls_the_batch_back(place: Place) {
@@ -83,12 +83,12 @@ async fn a_failed_commit_is_ambiguous_until_asked(place: Place) {
         &[
             "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
             "CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)",
-            "CREATE TRIGGER broken AFTER INSERT ON audit_chain BEGIN INSERT INTO child VALUES (1); END",
+            "CREATE TRIGGER broken AFTER INSERT ON audit_records BEGIN INSERT INTO child VALUES (1); END",
         ]
     } else {
         &[
             "CREATE FUNCTION broken() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no'; END $$ LANGUAGE plpgsql",
-            "CREATE CONSTRAINT TRIGGER broken AFTER INSERT ON audit_chain DEFERRABLE INITIALLY DEFERRED \
+            "CREATE CONSTRAINT TRIGGER broken AFTER INSERT ON audit_records DEFERRABLE INITIALLY DEFERRED \
              FOR EACH ROW EXECUTE FUNCTION broken()",
         ]
     };
@@ -98,7 +98,7 @@ async fn a_failed_commit_is_ambiguous_until_asked(place: Place) {
     assert!(matches!(s.store.append(vec![entry]).await, Err(AppendError::Ambiguous(_))));
     assert_eq!(s.store.durable(&[id]).await.unwrap(), [false]);
     assert_eq!(s.revision("a").await, Some(1));
-    place.tamper(&[&repaired(&place, "audit_chain")]).await;
+    place.tamper(&[&repaired(&place, "audit_records")]).await;
     healthy(&place, &s, 2).await;
 }
 
@@ -114,7 +114,7 @@ async fn a_caller_that_goes_away_leaves_nothing_half_done(place: Place) {
         other.execute("ROLLBACK").await.unwrap();
     } else {
         let mut other = sqlx::PgConnection::connect(&place.url).await.unwrap();
-        run(&mut other, "BEGIN; LOCK TABLE audit_chain IN ACCESS EXCLUSIVE MODE").await;
+        run(&mut other, "BEGIN; LOCK TABLE audit_records IN ACCESS EXCLUSIVE MODE").await;
         assert!(tokio::time::timeout(Duration::from_millis(200), append).await.is_err());
         run(&mut other, "ROLLBACK").await;
     }
@@ -129,7 +129,7 @@ async fn a_killed_connection_is_rolled_back() {
     let Some(place) = Place::postgres().await else { return };
     let s = place.start().await;
     let mut other = sqlx::PgConnection::connect(&place.url).await.unwrap();
-    run(&mut other, "BEGIN; LOCK TABLE audit_chain IN ACCESS EXCLUSIVE MODE").await;
+    run(&mut other, "BEGIN; LOCK TABLE audit_records IN ACCESS EXCLUSIVE MODE").await;
     let store = s.store.clone();
     let batch = vec![set(s.secret("a"), None, &version(), b"1"), note("last")];
     let ids: Vec<_> = batch.iter().map(|e| e.record.id).collect();

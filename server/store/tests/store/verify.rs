@@ -18,14 +18,14 @@ on_both!(
     an_untouched_trail_is_intact,
     an_edited_record_is_named,
     a_hidden_record_is_named,
-    a_deleted_record_is_named,
-    a_deleted_position_is_named,
+    a_dropped_record_is_named,
     exchanged_positions_are_named,
     a_record_from_outside_is_named,
     a_cut_chain_contradicts_its_anchor,
     a_rewritten_chain_contradicts_its_anchor,
     a_forged_checkpoint_is_named,
     damaged_rows_are_findings_and_no_errors,
+    records_of_the_layout_with_two_rows_stay_verifiable,
 );
 
 struct Trail {
@@ -113,23 +113,17 @@ async fn a_hidden_record_is_named(place: Place) {
     assert_eq!(t.verify(&[]).await.findings, [expected]);
 }
 
-async fn a_deleted_record_is_named(place: Place) {
+async fn a_dropped_record_is_named(place: Place) {
     let t = trail(place).await;
     t.place.tamper(&[&format!("DELETE FROM audit_records WHERE id = {}", t.sql(t.records[5]))]).await;
-    let expected = Finding::RecordMissing { node: t.node(), seq: 5, record: t.records[5] };
     let report = t.verify(&[]).await;
-    assert_eq!(report.findings, [expected]);
+    let dropped = Finding::LinksMissing { node: t.node(), from: 5, to: 5 };
+    assert!(dropped.to_string().contains("dropped"));
+    assert_eq!(report.findings, [dropped]);
     assert_eq!((report.nodes[0].records, report.nodes[0].last), (9, 10));
-}
-
-async fn a_deleted_position_is_named(place: Place) {
-    let t = trail(place).await;
-    let record = format!("DELETE FROM audit_records WHERE id = {}", t.sql(t.records[5]));
-    t.place.tamper(&[&record, "DELETE FROM audit_chain WHERE seq = 5"]).await;
-    assert_eq!(t.verify(&[]).await.findings, [Finding::LinksMissing { node: t.node(), from: 5, to: 5 }]);
     // Closing the gap does not help.
-    t.place.tamper(&["UPDATE audit_chain SET seq = seq - 1000 WHERE seq > 5"]).await;
-    t.place.tamper(&["UPDATE audit_chain SET seq = seq + 999 WHERE seq < 0"]).await;
+    t.place.tamper(&["UPDATE audit_records SET seq = seq - 1000 WHERE seq > 5"]).await;
+    t.place.tamper(&["UPDATE audit_records SET seq = seq + 999 WHERE seq < 0"]).await;
     let findings = t.verify(&[]).await.findings;
     assert!(findings.contains(&Finding::LinkBroken { node: t.node(), seq: 5, record: t.records[6] }), "{findings:?}");
 }
@@ -139,24 +133,27 @@ async fn exchanged_positions_are_named(place: Place) {
     let expected = [Finding::Reordered { node: t.node(), seq: 4, other: 7 }];
     // The rows as wholes.
     let swap = [
-        "UPDATE audit_chain SET seq = 1000 WHERE seq = 4",
-        "UPDATE audit_chain SET seq = 4 WHERE seq = 7",
-        "UPDATE audit_chain SET seq = 7 WHERE seq = 1000",
+        "UPDATE audit_records SET seq = 1000 WHERE seq = 4",
+        "UPDATE audit_records SET seq = 4 WHERE seq = 7",
+        "UPDATE audit_records SET seq = 7 WHERE seq = 1000",
     ];
     t.place.tamper(&swap).await;
     assert_eq!(t.verify(&[]).await.findings, expected);
     t.place.tamper(&swap).await;
     assert!(t.verify(&[]).await.is_intact());
-    // Only what they point to, the heads staying.
-    let hash = |seq: i32| format!("(SELECT record_hash FROM audit_chain_copy WHERE seq = {seq})");
+    // Only the records, the heads staying.
     let set = |seq: i32, id: Uuid, other: i32| {
-        format!("UPDATE audit_chain SET record_id = {}, record_hash = {} WHERE seq = {seq}", t.sql(id), hash(other))
+        format!(
+            "UPDATE audit_records SET seq = {seq}, head = (SELECT head FROM audit_kept AS kept WHERE kept.seq = {other}) \
+             WHERE id = {}",
+            t.sql(id)
+        )
     };
     let swap = [
-        "CREATE TABLE audit_chain_copy AS SELECT * FROM audit_chain".to_owned(),
-        set(4, Uuid::nil(), 4),
-        set(7, t.records[4], 4),
-        set(4, t.records[7], 7),
+        "CREATE TABLE audit_kept AS SELECT * FROM audit_records".to_owned(),
+        set(1000, t.records[4], 7),
+        set(4, t.records[7], 4),
+        set(7, t.records[4], 7),
     ];
     t.place.tamper(&swap.each_ref().map(String::as_str)).await;
     assert_eq!(t.verify(&[]).await.findings, expected);
@@ -179,8 +176,7 @@ async fn a_cut_chain_contradicts_its_anchor(place: Place) {
     append_anchor(&path, &t.sign(&t.signer, 3, head_at(&t, 3).await)).unwrap();
     append_anchor(&path, &checkpoint).unwrap();
     t.s.store.put_checkpoint(&checkpoint).await.unwrap();
-    let cut = "DELETE FROM audit_records WHERE id IN (SELECT record_id FROM audit_chain WHERE seq > 8)";
-    t.place.tamper(&[cut, "DELETE FROM audit_chain WHERE seq > 8"]).await;
+    t.place.tamper(&["DELETE FROM audit_records WHERE seq > 8"]).await;
     let found = |source| Finding::Truncated { node: t.node(), ends: 8, checkpoint: 10, source };
     assert_eq!(t.verify(&[]).await.findings, [found(Source::Database)]);
     // A careful hand takes the checkpoint along. The anchor is out of its reach.
@@ -192,7 +188,7 @@ async fn a_cut_chain_contradicts_its_anchor(place: Place) {
     assert_eq!(report.findings, [found(Source::Anchor)]);
     assert_eq!(report.nodes[0].covered, Some(3));
     // Everything gone is found as well.
-    t.place.tamper(&["DELETE FROM audit_records", "DELETE FROM audit_chain"]).await;
+    t.place.tamper(&["DELETE FROM audit_records"]).await;
     let gone = Finding::Truncated { node: t.node(), ends: 0, checkpoint: 10, source: Source::Anchor };
     let unrecorded = |finding: &Finding| matches!(finding, Finding::Row { fault: RowFault::Unrecorded, .. });
     let (rows, chain): (Vec<_>, Vec<_>) =
@@ -207,7 +203,7 @@ async fn head_at(t: &Trail, seq: i64) -> [u8; 32] {
 
 /// Position, record hash and head of every link, read past the store.
 async fn links(t: &Trail) -> Vec<(i64, Vec<u8>, Vec<u8>)> {
-    let all = "SELECT seq, record_hash, head FROM audit_chain ORDER BY seq";
+    let all = "SELECT seq, record_hash, head FROM audit_records ORDER BY seq";
     if t.place.is_sqlite() {
         let mut connection = sqlx::SqliteConnection::connect(&t.place.url).await.unwrap();
         sqlx::query_as(all).fetch_all(&mut connection).await.unwrap()
@@ -227,12 +223,11 @@ async fn a_rewritten_chain_contradicts_its_anchor(place: Place) {
     };
     let links = links(&t).await;
     let mut head: [u8; 32] = links[3].2.clone().try_into().unwrap();
-    let delete = format!("DELETE FROM audit_records WHERE id = {}", t.sql(t.records[5]));
-    let mut statements = vec![delete, "DELETE FROM audit_chain WHERE seq = 5".to_owned()];
+    let mut statements = vec![format!("DELETE FROM audit_records WHERE id = {}", t.sql(t.records[5]))];
     for (seq, hash, _) in &links[5..] {
         let new = u64::try_from(seq - 1).unwrap();
         head = chain::extend(&head, new, &hash.clone().try_into().unwrap());
-        statements.push(format!("UPDATE audit_chain SET seq = {new}, head = {} WHERE seq = {seq}", blob(&head)));
+        statements.push(format!("UPDATE audit_records SET seq = {new}, head = {} WHERE seq = {seq}", blob(&head)));
     }
     t.place.tamper(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await;
     assert!(t.verify(&[]).await.is_intact(), "well made; only an anchor shows it");
@@ -276,9 +271,9 @@ async fn damaged_rows_are_findings_and_no_errors(place: Place) {
     let short = if t.place.is_sqlite() { "x'00'" } else { "'\\x00'" };
     t.place
         .tamper(&[
-            &format!("UPDATE audit_chain SET head = {short} WHERE seq = 5"),
+            &format!("UPDATE audit_records SET head = {short} WHERE seq = 5"),
             &format!("UPDATE checkpoints SET head = {short}"),
-            "UPDATE audit_chain SET seq = -3 WHERE seq = 10",
+            "UPDATE audit_records SET seq = -3 WHERE seq = 10",
         ])
         .await;
     let findings = t.verify(&[]).await.findings;
@@ -290,4 +285,55 @@ async fn damaged_rows_are_findings_and_no_errors(place: Place) {
     ] {
         assert!(findings.contains(&expected), "{expected} is not among {findings:?}");
     }
+}
+
+/// The log as releases before kept it: a table of records and one of their positions.
+async fn records_of_the_layout_with_two_rows_stay_verifiable(place: Place) {
+    let t = trail(place).await;
+    let anchor = t.checkpoint().await;
+    let node = t.node();
+    t.s.store.close().await.unwrap();
+    let Trail { place, s, signer, records } = t;
+    drop(s);
+    let (uuid, bytes) = if place.is_sqlite() { ("blob", "blob") } else { ("uuid", "bytea") };
+    let two_rows = [
+        &format!(
+            "CREATE TABLE audit_chain (node text NOT NULL, seq bigint NOT NULL, record_id {uuid} NOT NULL UNIQUE, \
+             record_hash {bytes} NOT NULL, head {bytes} NOT NULL, PRIMARY KEY (node, seq))"
+        ),
+        "INSERT INTO audit_chain (node, seq, record_id, record_hash, head) \
+         SELECT node, seq, id, record_hash, head FROM audit_records",
+        "DROP INDEX audit_records_by_position",
+        "DROP INDEX audit_records_by_outcome",
+        "CREATE INDEX audit_records_by_outcome ON audit_records (outcome, at, id)",
+        "ALTER TABLE audit_records DROP COLUMN node",
+        "ALTER TABLE audit_records DROP COLUMN seq",
+        "ALTER TABLE audit_records DROP COLUMN record_hash",
+        "ALTER TABLE audit_records DROP COLUMN head",
+        "DELETE FROM seaql_migrations WHERE version = 'm0013_one_row_per_record'",
+    ];
+    let verify = async |place: &Place| {
+        let reader = Store::open_read_only(&place.url).await.unwrap();
+        verify_chain(&reader, &[signer.public_key()], std::slice::from_ref(&anchor)).await.unwrap()
+    };
+    place.tamper(&two_rows).await;
+    let store = place.open().await;
+    assert_eq!(store.chain_head().await.unwrap(), Some((anchor.seq, anchor.head)));
+    store.append(vec![note("in one row")]).await.unwrap();
+    let report = verify(&place).await;
+    assert!(report.is_intact(), "{:?}", report.findings);
+    assert_eq!((report.nodes[0].records, report.nodes[0].covered), (11, Some(10)));
+    store.close().await.unwrap();
+    drop(store);
+
+    // What was wrong with it before stays visible: a record dropped, and one from outside.
+    place.tamper(&two_rows).await;
+    let id = |id: Uuid| if place.is_sqlite() { format!("x'{}'", id.simple()) } else { format!("'{id}'") };
+    let drop_one = format!("DELETE FROM audit_records WHERE id = {}", id(records[5]));
+    let outside =
+        format!("INSERT INTO audit_records (id, at, outcome, body) VALUES ({}, 1, 'failed', '{{}}')", id(Uuid::max()));
+    place.tamper(&[&drop_one, &outside]).await;
+    drop(place.open().await);
+    let expected = [Finding::LinksMissing { node, from: 5, to: 5 }, Finding::Unchained { record: Uuid::max() }];
+    assert_eq!(verify(&place).await.findings, expected);
 }

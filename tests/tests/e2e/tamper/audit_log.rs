@@ -17,7 +17,7 @@ async fn with_records() -> Pristine {
 }
 
 /// A record in the middle of the chain: by its position.
-const MIDDLE: &str = "(SELECT max(seq) / 2 FROM audit_chain)";
+const MIDDLE: &str = "(SELECT max(seq) / 2 FROM audit_records)";
 
 /// A statement, with how many rows it is to change where that is known.
 type Edit = (Option<u64>, String);
@@ -35,19 +35,15 @@ async fn an_untouched_log_verifies_stopped_and_running() {
 #[tokio::test]
 async fn every_edit_of_the_log_is_found() {
     let pristine = with_records().await;
-    let middle = format!("(SELECT record_id FROM audit_chain WHERE seq = {MIDDLE})");
-    let next = format!("(SELECT record_id FROM audit_chain WHERE seq = {MIDDLE} + 1)");
-    let cut = "(SELECT max(seq) - 5 FROM audit_chain)";
+    let middle = format!("(SELECT id FROM audit_records WHERE seq = {MIDDLE})");
+    let next = format!("(SELECT id FROM audit_records WHERE seq = {MIDDLE} + 1)");
+    let cut = "(SELECT max(seq) - 5 FROM audit_records)";
     let drop_tail = |cut: &str| {
         vec![
-            (
-                None,
-                format!("DELETE FROM audit_records WHERE id IN (SELECT record_id FROM audit_chain WHERE seq > {cut})"),
-            ),
             (None, "DELETE FROM audit_checkpoints".to_owned()),
             (None, "DELETE FROM audit_segments".to_owned()),
             (None, "DELETE FROM audit_tree".to_owned()),
-            (Some(5), format!("DELETE FROM audit_chain WHERE seq > {cut}")),
+            (Some(5), format!("DELETE FROM audit_records WHERE seq > {cut}")),
         ]
     };
     let one = |statement: String| vec![(Some(1), statement)];
@@ -60,13 +56,6 @@ async fn every_edit_of_the_log_is_found() {
         ("a copied column changed", one(format!("UPDATE audit_records SET outcome = 'denied' WHERE id = {middle}"))),
         ("a record moved in time", one(format!("UPDATE audit_records SET at = at - 1 WHERE id = {middle}"))),
         ("a record dropped", one(format!("DELETE FROM audit_records WHERE id = {middle}"))),
-        (
-            "a record dropped with its link",
-            vec![
-                (Some(1), format!("DELETE FROM audit_records WHERE id = {middle}")),
-                (Some(1), format!("DELETE FROM audit_chain WHERE seq = {MIDDLE}")),
-            ],
-        ),
         (
             "a record added beside the chain",
             one(format!(
@@ -84,22 +73,21 @@ async fn every_edit_of_the_log_is_found() {
             ],
         ),
         (
-            "two links exchanged",
+            "two positions exchanged",
             vec![
                 (None, format!("CREATE TABLE kept AS SELECT {MIDDLE} AS seq")),
-                (Some(1), "UPDATE audit_chain SET seq = -1 WHERE seq = (SELECT seq FROM kept)".to_owned()),
-                (Some(1), "UPDATE audit_chain SET seq = seq - 1 WHERE seq = (SELECT seq + 1 FROM kept)".to_owned()),
-                (Some(1), "UPDATE audit_chain SET seq = (SELECT seq + 1 FROM kept) WHERE seq = -1".to_owned()),
+                (Some(1), "UPDATE audit_records SET seq = -1 WHERE seq = (SELECT seq FROM kept)".to_owned()),
+                (Some(1), "UPDATE audit_records SET seq = seq - 1 WHERE seq = (SELECT seq + 1 FROM kept)".to_owned()),
+                (Some(1), "UPDATE audit_records SET seq = (SELECT seq + 1 FROM kept) WHERE seq = -1".to_owned()),
                 (None, "DROP TABLE kept".to_owned()),
             ],
         ),
-        ("a link's hash changed", one(format!("UPDATE audit_chain SET head = zeroblob(32) WHERE seq = {MIDDLE}"))),
+        ("a link's hash changed", one(format!("UPDATE audit_records SET head = zeroblob(32) WHERE seq = {MIDDLE}"))),
         ("the end cut off, with its checkpoints", drop_tail(cut)),
         (
             "everything cut off",
             vec![
                 (None, "DELETE FROM audit_records".to_owned()),
-                (None, "DELETE FROM audit_chain".to_owned()),
                 (None, "DELETE FROM audit_checkpoints".to_owned()),
             ],
         ),
@@ -133,10 +121,9 @@ fn named(what: &str) -> &'static str {
     match what {
         "a record edited" | "a record blanked" | "two records exchanged" => "was edited",
         "a copied column changed" | "a record moved in time" => "was hidden",
-        "a record dropped" => "was deleted",
-        "a record dropped with its link" => "are missing",
+        "a record dropped" => "records were dropped",
         "a record added beside the chain" => "inserted from outside",
-        "two links exchanged" => "were exchanged",
+        "two positions exchanged" => "were exchanged",
         "a link's hash changed" => "is not what was chained there",
         "the end cut off, with its checkpoints" | "everything cut off" => "was cut",
         "a checkpoint signed by nobody" | "a checkpoint over another tree" => "is not signed by any known key",
@@ -230,7 +217,6 @@ async fn an_empty_log_is_a_finding() {
         "workloads",
         "sessions",
         "audit_records",
-        "audit_chain",
         "audit_checkpoints",
         "audit_segments",
         "audit_tree",
