@@ -51,10 +51,22 @@ measure() {
 
 # each KIND FROM TO CONNECTIONS URL [VARIABLE=VALUE...]: sends every number from FROM to before TO once; prints the rate.
 each() {
-    local kind=$1 from=$2 to=$3 connections=$4 url=$5 requests duration p50 p99 bad
+    local kind=$1 from=$2 to=$3 connections=$4 url=$5 requests duration p50 p99 bad load told=$work/each
     shift 5
-    local load=(env "KIND=$kind" "FROM=$from" "TO=$to" THREADS=2 "$@" wrk -t 2 -c "$connections" -d 4h --timeout 30s -s "$lua")
-    read -r requests duration p50 p99 bad <<<"$("${load[@]}" "$url" | sed -n 's/^RESULT //p')"
+    rm -f "$told.done"
+    env "KIND=$kind" "FROM=$from" "TO=$to" THREADS=2 "DONE=$told.done" "$@" \
+        wrk -t 2 -c "$connections" -d 4h --timeout 30s -s "$lua" "$url" >"$told" &
+    load=$!
+    until [ "$(stat -c %s "$told.done" 2>/dev/null)" = 2 ]; do
+        if ! kill -0 "$load" 2>/dev/null; then
+            cat "$told" >&2
+            exit 1
+        fi
+        sleep 0.05
+    done
+    kill -INT "$load"
+    wait "$load" || true
+    read -r requests duration p50 p99 bad <<<"$(sed -n 's/^RESULT //p' "$told")"
     if [ "$bad" != 0 ]; then
         echo "$kind: $bad of $requests answers were no success" >&2
         exit 1

@@ -22,6 +22,9 @@ use crate::{
     reading, rows,
 };
 
+/// Position, id, body and head of a record.
+type ChainRow = (Option<i64>, Uuid, String, Option<Vec<u8>>);
+
 /// Most records of a page.
 const MAX_PAGE: usize = 1000;
 /// Most ids of one question.
@@ -127,7 +130,7 @@ impl Store {
         use audit_record::Column;
 
         let Ok(after) = i64::try_from(after) else { return Ok(Vec::new()) };
-        let found: Vec<(Option<i64>, Uuid, String, Option<Vec<u8>>)> = audit_record::Entity::find()
+        let found: Vec<ChainRow> = audit_record::Entity::find()
             .select_only()
             .columns([Column::Seq, Column::Id, Column::Body, Column::Head])
             .filter(Column::Node.eq(node))
@@ -138,7 +141,7 @@ impl Store {
             .all(&self.reader)
             .await
             .map_err(|e| unavailable(&e))?;
-        let chained = |(seq, id, record, head): (Option<i64>, Uuid, String, Option<Vec<u8>>)| {
+        let chained = |(seq, id, record, head): ChainRow| {
             let (seq, head) = rows::position(seq, head.as_deref())?;
             Ok(ChainedRecord { seq, id, record, head })
         };
