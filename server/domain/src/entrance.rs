@@ -343,6 +343,28 @@ impl Entrance {
         Ok(found.filter(|s| s.id_hash == *id_hash && s.expires > now && self.keyring.verify_session(s).is_ok()))
     }
 
+    /// The sessions of a principal that are not over, the newest first: for that principal to see.
+    ///
+    /// # Errors
+    /// [`EntranceError::Unavailable`].
+    pub async fn sessions_of(
+        &self,
+        principal: &PrincipalId,
+        now_millis: i64,
+    ) -> Result<Vec<Arc<Session>>, EntranceError> {
+        let found = self.identities.sessions(principal).await.map_err(|error| {
+            tracing::error!(%error, "sessions could not be read");
+            EntranceError::Unavailable
+        })?;
+        let now = now_millis.div_euclid(1000);
+        let good = |s: &Arc<Session>| {
+            s.principal.id == *principal && s.expires > now && self.keyring.verify_session(s).is_ok()
+        };
+        let mut sessions: Vec<Arc<Session>> = found.into_iter().filter(good).collect();
+        sessions.sort_by_key(|session| (std::cmp::Reverse(session.created), session.id_hash));
+        Ok(sessions)
+    }
+
     /// What a form of the dashboard must send back: bound to the session, useless elsewhere.
     #[must_use]
     pub fn form_token(&self, session: &Session) -> String {

@@ -15,8 +15,8 @@ use crate::{
     identity::{Session, Workload},
     names::{ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{Held, Permit},
-    principal::Principal,
-    record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, TreeCheckpoint},
+    principal::{Principal, PrincipalId},
+    record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
     role::RoleDefinition,
     seal::SealedKeys,
     secret::{Page, SealedVersion, SecretFacts, SecretItem},
@@ -75,6 +75,10 @@ pub trait AuditLog: Send + Sync {
 
     /// Records, newest first; `before` is a record id from an earlier page.
     async fn query(&self, permit: Permit, filter: RecordFilter) -> Held<Result<Page<Record>, StoreError>>;
+
+    /// How many records the filter takes (its page aside), by outcome and by stretches of so many
+    /// milliseconds, in order of time.
+    async fn tally(&self, permit: Permit, filter: RecordFilter, stretch: i64) -> Held<Result<Vec<Tally>, StoreError>>;
 
     /// Records of a node's chain as they are chained, after the position `after`, at most `limit`
     /// (1 to [`MAX_CHAIN_PAGE`]).
@@ -313,6 +317,12 @@ pub trait IdentityStore: Send + Sync {
         after: Option<Uuid>,
         limit: usize,
     ) -> Held<Result<Page<Arc<Workload>>, StoreError>>;
+
+    /// The sessions of a principal, in no order; expired ones may be given too.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn sessions(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError>;
 
     /// One session by the hash of its cookie; expired ones may be given too.
     ///

@@ -10,7 +10,7 @@ use sea_orm::{
 use strongroom_domain::{
     permit::{Held, Permit},
     ports::{AppendError, AuditLog, MAX_CHAIN_PAGE, StoreError},
-    record::{ChainedRecord, Checkpoint, Entry, Outcome, Proof, Record, RecordFilter, Settled, TreeCheckpoint},
+    record::{ChainedRecord, Checkpoint, Entry, Outcome, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
     secret::Page,
 };
 use uuid::Uuid;
@@ -66,6 +66,11 @@ impl AuditLog for Store {
     async fn query(&self, permit: Permit, filter: RecordFilter) -> Held<Result<Page<Record>, StoreError>> {
         let page = self.page(&filter).await;
         permit.hold(page)
+    }
+
+    async fn tally(&self, permit: Permit, filter: RecordFilter, stretch: i64) -> Held<Result<Vec<Tally>, StoreError>> {
+        let tally = self.tallied(&filter, stretch).await;
+        permit.hold(tally)
     }
 
     async fn chain(
@@ -148,44 +153,87 @@ impl Store {
         found.into_iter().map(chained).collect()
     }
 
+    /// What a filter takes, its page aside.
+    fn conditions(&self, filter: &RecordFilter) -> Result<Condition, StoreError> {
+        use audit_record::Column;
+
+        let mut all = Condition::all();
+        if let Some(outcome) = filter.outcome {
+            all = all.add(Column::Outcome.eq(outcome.as_str()));
+            if outcome != Outcome::Allowed {
+                // In the words of the index, so that it is used: it is over these records alone.
+                all = all.add(Expr::cust("outcome <> 'allowed'"));
+            }
+        }
+        if let Some(vault) = &filter.vault {
+            all = all.add(Column::Vault.eq(rows::filter_text(vault)));
+        }
+        if let Some(object) = &filter.object {
+            all = all.add(contains(Column::Object, object));
+        }
+        if let Some(principal) = &filter.principal {
+            all = all.add(contains(Column::Principal, principal));
+        }
+        if let Some(operation) = &filter.operation {
+            all = all.add(self.place_of(operation)?.gt(0));
+        }
+        for operation in &filter.except {
+            all = all.add(self.place_of(operation)?.eq(0));
+        }
+        if let Some(id) = filter.id {
+            all = all.add(Column::Id.eq(id));
+        }
+        if let Some(from) = filter.from {
+            all = all.add(Column::At.gte(from));
+        }
+        if let Some(until) = filter.until {
+            all = all.add(Column::At.lt(until));
+        }
+        Ok(all)
+    }
+
+    /// Where an operation stands in a body; 0 for nowhere.
+    fn place_of(&self, operation: &str) -> Result<Expr, StoreError> {
+        let found = match self.reader.get_database_backend() {
+            DbBackend::Postgres => Func::cust("strpos"),
+            _ => Func::cust("instr"),
+        };
+        let place = found.arg(Expr::col(audit_record::Column::Body)).arg(operation_in_body(operation)?);
+        Ok(Expr::from(place))
+    }
+
+    async fn tallied(&self, filter: &RecordFilter, stretch: i64) -> Result<Vec<Tally>, StoreError> {
+        use audit_record::Column;
+
+        let stretch = Ord::max(stretch, 1);
+        // A number of ours, written out: PostgreSQL would take two parameters for two expressions.
+        let place = Expr::cust(format!("at / {stretch}"));
+        let found: Vec<(i64, String, i64)> = audit_record::Entity::find()
+            .filter(self.conditions(filter)?)
+            .select_only()
+            .column_as(place.clone(), "place")
+            .column(Column::Outcome)
+            .column_as(Column::Id.count(), "records")
+            .group_by(place.clone())
+            .group_by(Column::Outcome)
+            .order_by_asc(place)
+            .order_by_asc(Column::Outcome)
+            .into_tuple()
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        let tally = |(place, outcome, records): (i64, String, i64)| {
+            let outcome = Outcome::parse(&outcome).ok_or_else(|| damaged("audit log", "an outcome is unknown"))?;
+            Ok(Tally { from: place.saturating_mul(stretch), outcome, records: u64::try_from(records).unwrap_or(0) })
+        };
+        found.into_iter().map(tally).collect()
+    }
+
     async fn page(&self, filter: &RecordFilter) -> Result<Page<Record>, StoreError> {
         use audit_record::Column;
 
         let limit = filter.limit.clamp(1, MAX_PAGE);
-        let mut query = audit_record::Entity::find();
-        if let Some(outcome) = filter.outcome {
-            query = query.filter(Column::Outcome.eq(outcome.as_str()));
-            if outcome != Outcome::Allowed {
-                // In the words of the index, so that it is used: it is over these records alone.
-                query = query.filter(Expr::cust("outcome <> 'allowed'"));
-            }
-        }
-        if let Some(vault) = &filter.vault {
-            query = query.filter(Column::Vault.eq(rows::filter_text(vault)));
-        }
-        if let Some(object) = &filter.object {
-            query = query.filter(contains(Column::Object, object));
-        }
-        if let Some(principal) = &filter.principal {
-            query = query.filter(contains(Column::Principal, principal));
-        }
-        if let Some(operation) = &filter.operation {
-            let found = match self.reader.get_database_backend() {
-                DbBackend::Postgres => Func::cust("strpos"),
-                _ => Func::cust("instr"),
-            };
-            let place = found.arg(Expr::col(Column::Body)).arg(operation_in_body(operation)?);
-            query = query.filter(Expr::from(place).gt(0));
-        }
-        if let Some(id) = filter.id {
-            query = query.filter(Column::Id.eq(id));
-        }
-        if let Some(from) = filter.from {
-            query = query.filter(Column::At.gte(from));
-        }
-        if let Some(until) = filter.until {
-            query = query.filter(Column::At.lt(until));
-        }
+        let mut query = audit_record::Entity::find().filter(self.conditions(filter)?);
         if let Some(before) = filter.before {
             let Some(mark) =
                 audit_record::Entity::find_by_id(before).one(&self.reader).await.map_err(|e| unavailable(&e))?

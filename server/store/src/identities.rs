@@ -9,6 +9,7 @@ use strongroom_domain::{
     identity::{Session, Workload},
     permit::{Held, Permit},
     ports::{IdentityStore, StoreError},
+    principal::PrincipalId,
     secret::Page,
 };
 use uuid::Uuid;
@@ -67,6 +68,16 @@ impl IdentityStore for Store {
         }
         let page = self.page_of_workloads(after, limit).await;
         permit.hold(page)
+    }
+
+    async fn sessions(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError> {
+        let key = rows::principal_key(principal);
+        let found = session::Entity::find()
+            .filter(session::Column::Principal.eq(key))
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        found.into_iter().map(|row| rows::session(row).map(Arc::new)).collect()
     }
 
     async fn session(&self, id_hash: &[u8; 32]) -> Result<Option<Arc<Session>>, StoreError> {

@@ -8,6 +8,7 @@ use strongroom_domain::{
     identity::{Session, Workload},
     names::{ObjectName, ObjectVersion, VaultId, VaultName},
     ports::StoreError,
+    principal::{Grantee, PrincipalId},
     record::{Checkpoint, Record},
     role::{RoleDefinition, RoleRef},
     secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
@@ -287,12 +288,18 @@ pub(crate) fn workload(row: workload::Model) -> Result<Workload, StoreError> {
     Ok(Workload { tag: row.tag, ..found })
 }
 
+/// By what the sessions of a principal are found.
+pub(crate) fn principal_key(id: &PrincipalId) -> String {
+    Grantee::Principal { id: id.clone() }.key()
+}
+
 pub(crate) fn session_row(session: &Session) -> Result<session::Model, StoreError> {
     Ok(session::Model {
         id_hash: session.id_hash.to_vec(),
         body: json(session)?,
         expires: session.expires,
         tag: session.tag.clone(),
+        principal: Some(principal_key(&session.principal.id)),
     })
 }
 

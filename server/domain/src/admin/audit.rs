@@ -8,9 +8,12 @@ use crate::{
     context::RequestContext,
     gate::Ask,
     ports::MAX_CHAIN_PAGE,
-    record::{ChainedRecord, Proof, Receipt, Record, RecordFilter, TreeCheckpoint},
+    record::{ChainedRecord, Proof, Receipt, Record, RecordFilter, Tally, TreeCheckpoint},
     secret::Page,
 };
+
+/// Most stretches of time of a tally.
+pub const MAX_STRETCHES: i64 = 1000;
 
 impl Administration {
     /// Audit records, newest first.
@@ -20,6 +23,29 @@ impl Administration {
     pub async fn query_audit(&self, ctx: &RequestContext, filter: RecordFilter) -> Result<Page<Record>, AdminError> {
         let case = self.admit(ctx, Ask::server(Action::AuditRead)).await?;
         let held = self.audit.query(case.permit, filter).await.map(|page| page.map_err(AdminError::from));
+        self.recorder.release(ctx, case.record, held).await?
+    }
+
+    /// How many records a filter takes, by outcome and by stretches of so many milliseconds. The filter
+    /// says from when until when, and these are at most [`MAX_STRETCHES`] stretches.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn tally_audit(
+        &self,
+        ctx: &RequestContext,
+        filter: RecordFilter,
+        stretch: i64,
+    ) -> Result<Vec<Tally>, AdminError> {
+        let bounded = filter
+            .from
+            .zip(filter.until)
+            .is_some_and(|(from, until)| stretch > 0 && until.saturating_sub(from) / stretch <= MAX_STRETCHES);
+        if !bounded {
+            return Err(AdminError::Invalid("a tally is of a bounded time, in at most 1000 stretches"));
+        }
+        let case = self.admit(ctx, Ask::server(Action::AuditRead)).await?;
+        let held = self.audit.tally(case.permit, filter, stretch).await.map(|tally| tally.map_err(AdminError::from));
         self.recorder.release(ctx, case.record, held).await?
     }
 

@@ -16,6 +16,7 @@ mod workloads;
 use std::sync::Arc;
 
 pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest};
+pub use audit::MAX_STRETCHES;
 pub use roles::{NewRole, RoleShown};
 use strongroom_crypto::Entropy;
 pub use token_keys::TokenKeyring;
@@ -25,7 +26,7 @@ use crate::{
     change::Change,
     context::RequestContext,
     decision::Denial,
-    gate::{Ask, Case, Gate, Judgement},
+    gate::{Ask, Case, Gate, Judgement, POLICY_STAGE},
     identity::FederationError,
     keyring::{Keyring, KeyringError},
     policy::PolicyEngine,
@@ -266,6 +267,18 @@ impl Administration {
     /// leads there. Whoever goes there is judged and recorded.
     pub async fn may(&self, ctx: &RequestContext, ask: &Ask<'_>) -> bool {
         matches!(self.gate.judge(ctx, ask).await, Judgement::Permitted(_))
+    }
+
+    /// Why the gate would not let something come as far as the policy modules now, without a record; none
+    /// when it would. Modules judge what is sent, which nobody knows before it is filled in.
+    pub async fn obstacle(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Option<String> {
+        match self.gate.judge(ctx, ask).await {
+            Judgement::Permitted(_) => None,
+            Judgement::Denied(record, _) => {
+                let last = record.trace.into_iter().next_back()?;
+                (!last.stage.starts_with(POLICY_STAGE)).then_some(last.reason)
+            }
+        }
     }
 
     async fn admit(&self, ctx: &RequestContext, ask: Ask<'_>) -> Result<Case, AdminError> {

@@ -3,7 +3,10 @@
 //! A client secret is told once and never again. Whoever gives a workload a credential can act as it,
 //! so that takes everything the workload holds: nobody grants what they do not hold.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use strongroom_crypto::{ClientCertificate, SecretText};
 use uuid::Uuid;
@@ -146,6 +149,27 @@ impl Administration {
         let case = self.admit(ctx, Ask::workload(Action::WorkloadRead, &name)).await?;
         let found = case.workload.ok_or(AdminError::WorkloadNotFound);
         self.recorder.release(ctx, case.record, case.permit.hold(found)).await?
+    }
+
+    /// What people call these workloads, for who may see workloads; without a record: for the labels of a
+    /// page that has its own, never an answer by itself. One that is gone has no name.
+    pub async fn workload_names(
+        &self,
+        ctx: &RequestContext,
+        client_ids: impl IntoIterator<Item = Uuid>,
+    ) -> BTreeMap<Uuid, String> {
+        let mut names = BTreeMap::new();
+        if !self.may(ctx, &Ask::server(Action::WorkloadRead)).await {
+            return names;
+        }
+        for client_id in client_ids.into_iter().collect::<BTreeSet<_>>() {
+            if let Ok(Some(workload)) = self.gate.identities.workload(client_id).await
+                && self.keyring.verify_workload(&workload).is_ok()
+            {
+                names.insert(client_id, workload.name.clone());
+            }
+        }
+        names
     }
 
     /// Workloads in order of client id, after `after` (exclusive), at most [`MAX_WORKLOAD_PAGE`].

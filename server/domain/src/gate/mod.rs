@@ -8,6 +8,8 @@ mod find_vault;
 mod grants;
 mod modules;
 
+pub(crate) use modules::POLICY_STAGE;
+
 use std::sync::Arc;
 
 use uuid::Uuid;

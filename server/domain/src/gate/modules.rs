@@ -20,6 +20,8 @@ use crate::{
 const DAY: i64 = 86_400;
 /// The fact that tells the age of the current version.
 const ROTATION: &str = "days-since-rotation";
+/// How the stage of an attached module begins in a trace; its attachment's name follows.
+pub(crate) const POLICY_STAGE: &str = "policy:";
 
 impl Gate {
     /// Asks the modules that judge connections alone. What one of them denies is denied by the network.
@@ -128,7 +130,7 @@ impl Gate {
         request: &PolicyRequest,
         trace: &mut Trace,
     ) -> Result<Effect, DenyReason> {
-        let stage = format!("policy:{}", attachment.name);
+        let stage = format!("{POLICY_STAGE}{}", attachment.name);
         let answer = self
             .policies
             .decide(attachment, std::slice::from_ref(request))

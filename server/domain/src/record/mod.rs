@@ -174,6 +174,8 @@ pub struct RecordFilter {
     pub principal: Option<String>,
     /// Only this operation, exactly.
     pub operation: Option<String>,
+    /// None of these operations.
+    pub except: Vec<String>,
     /// Only the record of this decision.
     pub id: Option<Uuid>,
     /// Only requests that arrived at this moment or later, Unix milliseconds.
@@ -184,6 +186,17 @@ pub struct RecordFilter {
     pub before: Option<Uuid>,
     /// At most this many, 1 to 1,000.
     pub limit: usize,
+}
+
+/// How many records there are of one outcome in one stretch of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// When the stretch begins, Unix milliseconds.
+    pub from: i64,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// How many.
+    pub records: u64,
 }
 
 /// A record as it is chained: with these, and nothing else, a chain can be followed.

@@ -217,7 +217,9 @@ impl Role {
         let beyond = |role: &Self| {
             Action::ALL.iter().filter(|other| role.allows(**other) && !Self::Reader.allows(**other)).count()
         };
-        let breadth = |role: &Self| (beyond(role), allowed(role));
+        // Of two that can do the same today, the one that is part of the other.
+        let included = |role: &Self| Self::ALL.iter().filter(|other| role.includes(**other)).count();
+        let breadth = |role: &Self| (beyond(role), allowed(role), included(role));
         Self::ALL.iter().copied().filter(|role| role.allows(action)).min_by_key(breadth)
     }
 
@@ -270,6 +272,7 @@ mod tests {
     #[test]
     fn the_role_to_ask_for_is_the_smallest() {
         assert_eq!(Role::least_for(Action::SecretGet), Some(Role::SecretsUser));
+        assert_eq!(Role::least_for(Action::SecretSet), Some(Role::SecretsOfficer));
         assert_eq!(Role::least_for(Action::SecretList), Some(Role::Reader));
         assert_eq!(Role::least_for(Action::AuditRead), Some(Role::Auditor));
         assert_eq!(Role::least_for(Action::VaultCreate), Some(Role::Contributor));

@@ -4,7 +4,7 @@
 //! is the commit. What a fault does happens before or after it, as in a real database.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     ops::Bound,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -28,8 +28,8 @@ use crate::{
         AppendError, AuditLog, GrantStore, IdentityStore, PurgeSchedule, SealStore, SealedBlob, SecretStore,
         StoreError, VaultStore,
     },
-    principal::Principal,
-    record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, TreeCheckpoint},
+    principal::{Principal, PrincipalId},
+    record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
     role::{RoleDefinition, RoleRef},
     seal::SealedKeys,
     secret::{LifeState, Page, SealedVersion, SecretFacts, SecretItem},
@@ -284,6 +284,21 @@ impl AuditLog for MemoryStore {
         permit.hold(Ok(Page { items, next }))
     }
 
+    async fn tally(&self, permit: Permit, filter: RecordFilter, stretch: i64) -> Held<Result<Vec<Tally>, StoreError>> {
+        self.pause().await;
+        if permit.action() != Action::AuditRead {
+            return permit.hold(Err(StoreError::Damaged("a permit for something else".to_owned())));
+        }
+        let mut counts: BTreeMap<(i64, &str), Tally> = BTreeMap::new();
+        let durable = self.durable();
+        for record in durable.log.iter().map(|logged| &logged.record).filter(|record| matches(&filter, record)) {
+            let from = record.at.div_euclid(stretch.max(1)) * stretch.max(1);
+            let outcome = record.outcome;
+            counts.entry((from, outcome.as_str())).or_insert(Tally { from, outcome, records: 0 }).records += 1;
+        }
+        permit.hold(Ok(counts.into_values().collect()))
+    }
+
     async fn chain(
         &self,
         permit: Permit,
@@ -329,6 +344,7 @@ fn matches(filter: &RecordFilter, record: &Record) -> bool {
     filter.outcome.is_none_or(|outcome| outcome == record.outcome)
         && filter.vault.as_ref().is_none_or(|vault| record.vault.as_ref() == Some(vault))
         && filter.operation.as_ref().is_none_or(|operation| record.operation == *operation)
+        && !filter.except.contains(&record.operation)
         && filter.id.is_none_or(|id| record.id == id)
         && filter.from.is_none_or(|from| record.at >= from)
         && filter.until.is_none_or(|until| record.at < until)
@@ -509,6 +525,12 @@ impl IdentityStore for MemoryStore {
         items.truncate(limit);
         let next = items.last().filter(|_| more).map(|workload| workload.client_id.to_string());
         permit.hold(Ok(Page { items, next }))
+    }
+
+    async fn sessions(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        Ok(durable.sessions.values().filter(|session| session.principal.id == *principal).cloned().collect())
     }
 
     async fn session(&self, id_hash: &[u8; 32]) -> Result<Option<Arc<Session>>, StoreError> {

@@ -12,6 +12,8 @@ pub(crate) struct Model {
     pub(crate) expires: i64,
     #[sea_orm(column_type = "Blob")]
     pub(crate) tag: Vec<u8>,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) principal: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -163,6 +163,22 @@ async fn filters_and_pages(place: Place) {
     assert_eq!(only(operation("O%")).await, Vec::<Uuid>::new());
     assert_eq!(only(operation("op\"")).await, Vec::<Uuid>::new());
 
+    let except = RecordFilter { except: vec!["Op".into(), "None".into()], ..at_most(9) };
+    assert_eq!(only(except).await, [hostile.id], "text of a caller excepts nothing either");
+
+    let tally = async |filter: RecordFilter, stretch: i64| {
+        let permit = permit(Action::AuditRead, test_support::server_ref(), None);
+        let told = test_support::open(s.store.tally(permit, filter, stretch).await).unwrap();
+        told.into_iter().map(|t| (t.from, t.outcome, t.records)).collect::<Vec<_>>()
+    };
+    let six = RecordFilter { from: Some(1000), until: Some(1003), ..at_most(1) };
+    let (allowed, denied) = (Outcome::Allowed, Outcome::Denied);
+    assert_eq!(tally(six.clone(), 1000).await, [(1000, allowed, 3), (1000, denied, 3)]);
+    let one = RecordFilter { vault: Some("one".into()), ..six };
+    assert_eq!(tally(one, 2).await, [(1000, allowed, 2), (1000, denied, 1)]);
+    let window = RecordFilter { from: Some(1001), until: Some(1003), ..at_most(1) };
+    assert_eq!(tally(window, 1).await, [(1001, allowed, 1), (1001, denied, 1), (1002, allowed, 1), (1002, denied, 1)]);
+
     let (mut seen, mut before) = (Vec::new(), None);
     loop {
         let page = page(&s, RecordFilter { before, ..at_most(2) }).await;
