@@ -20,6 +20,8 @@ await story({ javaScriptEnabled }, async (page, context) => {
   await looked(page, 'vaults');
 
   await page.getByRole('main').getByRole('link', { name: VAULT, exact: true }).click();
+  await page.waitForURL(`${BASE}/vaults/${VAULT}`);
+  await page.getByRole('main').getByRole('link', { name: 'Secrets', exact: true }).click();
   await page.waitForURL(`${BASE}/vaults/${VAULT}/secrets`);
   await looked(page, 'secrets');
   await holdsNoValue(page, 'the list');

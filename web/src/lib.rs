@@ -1,18 +1,24 @@
 #![doc = include_str!("../README.md")]
 
 mod asset;
+mod chart;
 mod csp;
 mod dial;
 mod pages;
+mod panels;
 mod parts;
 mod render;
 mod samples;
 mod shell;
 
 pub use asset::{ASSET_PREFIX, Asset, asset, asset_names};
+pub use chart::{Bar, Chart};
 pub use csp::{content_security_policy, content_security_policy_leading_to};
 pub use pages::*;
+pub use panels::{
+    Act, Body, Cell, Choice, Fact, Field, FieldKind, Form, Icon, Paging, Panel, Row, Snippet, Table, Tone,
+};
 pub use parts::{CSRF_FIELD, ItemState, Moment, PostForm, Standing, StatusLine, Tag};
 pub use render::RenderError;
 pub use samples::sample_pages;
-pub use shell::{Account, Clock, Crumb, NavVault, Section, Shell};
+pub use shell::{Account, Clock, Crumb, Look, NavPage, NavVault, Section, Shell, Theme};

@@ -4,9 +4,9 @@
 use zeroize::Zeroizing;
 
 use crate::{
-    Account, AuditPage, Clock, CommandLinePage, Crumb, DeniedPage, ErrorPage, Moment, NavVault, NotFoundPage, PostForm,
-    RenderError, SecretPage, SecretsPage, Section, Shell, SignInPage, SignedOutPage, Standing, StatusLine, Tag,
-    VaultsPage,
+    Account, AuditPage, Clock, CommandLinePage, CredentialPage, Crumb, DeniedPage, ErrorPage, Look, Moment, NavPage,
+    NavVault, NotFoundPage, PanelsPage, PostForm, RenderError, SecretPage, SecretsPage, Section, Shell, SignInPage,
+    SignedOutPage, Standing, StatusLine, Tag,
 };
 
 pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
@@ -15,8 +15,10 @@ pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
         installation: "vault.kestrelpay.example".into(),
         development: matches!(section, Section::Vaults),
         section,
+        overview_href: "/overview".into(),
         vaults_href: "/vaults".into(),
         vaults: vec![],
+        access_href: Some("/access".into()),
         audit_href: Some("/audit".into()),
         crumbs: crumbs
             .iter()
@@ -28,6 +30,9 @@ pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
             .collect(),
         clock: Clock { iso: "2026-11-23T03:12:08Z".into(), hours_minutes: "03:12".into() },
         account: Account { name: "Ines Okafor".into(), detail: Some("Kestrel SSO".into()) },
+        search_href: "/search".into(),
+        me_href: "/me".into(),
+        look: Look::default(),
         sign_out: PostForm { action: "/sign-out".into(), csrf_token: "sample-token".into() },
         seal: StatusLine { standing: Standing::Good, text: "Unsealed".into() },
         chain: StatusLine { standing: Standing::Good, text: "Audit chain verified 03:11 UTC".into() },
@@ -38,9 +43,18 @@ pub(crate) fn nav(names: &[&str], open: Option<&str>) -> Vec<NavVault> {
     let vault = |name: &&str| NavVault {
         name: (*name).into(),
         href: format!("/vaults/{name}/secrets"),
-        secrets_href: (open == Some(*name)).then(|| format!("/vaults/{name}/secrets")),
+        pages: if open == Some(*name) { pages(name) } else { Vec::new() },
     };
     names.iter().map(vault).collect()
+}
+
+fn pages(vault: &str) -> Vec<NavPage> {
+    let page = |label: &str, path: &str| NavPage {
+        label: label.into(),
+        href: format!("/vaults/{vault}/{path}"),
+        current: path == "secrets",
+    };
+    vec![page("Secrets", "secrets"), page("Deleted", "deleted")]
 }
 
 /// From `2026-11-23T03:12:08Z`, in words good enough for a sample.
@@ -64,10 +78,11 @@ pub fn sample_pages() -> impl Iterator<Item = (&'static str, Result<Zeroizing<St
         SignInPage,
         SignedOutPage,
         CommandLinePage,
-        VaultsPage,
         SecretsPage,
         SecretPage,
+        PanelsPage,
         AuditPage,
+        CredentialPage,
         DeniedPage,
         NotFoundPage,
         ErrorPage

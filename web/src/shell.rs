@@ -12,10 +12,14 @@ pub struct Shell {
     pub development: bool,
     /// Which entry of the navigation is open.
     pub section: Section,
-    /// The list of vaults; also where the brand leads.
+    /// What needs somebody now; also where the brand leads.
+    pub overview_href: String,
+    /// The list of vaults.
     pub vaults_href: String,
     /// Vaults shown under `Vaults`, all of them, in this order.
     pub vaults: Vec<NavVault>,
+    /// Who may do what; `None` when this person can see nothing of it, and the entry is then absent.
+    pub access_href: Option<String>,
     /// The audit list; `None` when this person can never see it, and the entry is then absent.
     pub audit_href: Option<String>,
     /// From the root to this page; the last is this page.
@@ -24,6 +28,12 @@ pub struct Shell {
     pub clock: Clock,
     /// Whose session this is.
     pub account: Account,
+    /// Where the search of the top bar leads (GET, field `q`).
+    pub search_href: String,
+    /// What belongs to this person: sessions, appearance.
+    pub me_href: String,
+    /// How pages look to them.
+    pub look: Look,
     /// Ends the session.
     pub sign_out: PostForm,
     /// Seal state: `Unsealed`.
@@ -49,16 +59,54 @@ impl Shell {
     }
 }
 
+/// How pages look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Look {
+    /// Light or dark.
+    pub theme: Theme,
+    /// Lower rows.
+    pub compact: bool,
+}
+
+/// Light or dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Theme {
+    /// As the system says.
+    #[default]
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+impl Look {
+    pub(crate) fn classes(self) -> &'static str {
+        match (self.theme, self.compact) {
+            (Theme::System, false) => "",
+            (Theme::System, true) => " compact",
+            (Theme::Light, false) => " light",
+            (Theme::Light, true) => " light compact",
+            (Theme::Dark, false) => " dark",
+            (Theme::Dark, true) => " dark compact",
+        }
+    }
+}
+
 /// An entry of the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Section {
     /// No entry is marked.
     #[default]
     None,
+    /// What needs somebody now.
+    Overview,
     /// The list of vaults.
     Vaults,
-    /// The secrets of the vault that is open (see [`NavVault::secrets_href`]).
-    Secrets,
+    /// A page of the vault that is open (see [`NavVault::pages`]).
+    InVault,
+    /// Who may do what.
+    Access,
     /// The audit list.
     Audit,
 }
@@ -70,8 +118,19 @@ pub struct NavVault {
     pub name: String,
     /// Where the name leads.
     pub href: String,
-    /// `Some` for the open vault: it expands to its `Secrets` entry, which leads here.
-    pub secrets_href: Option<String>,
+    /// What the vault expands to while it is open.
+    pub pages: Vec<NavPage>,
+}
+
+/// A page of a vault, in the sidebar.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NavPage {
+    /// What is shown: `Secrets`.
+    pub label: String,
+    /// Where it leads.
+    pub href: String,
+    /// Whether it is open.
+    pub current: bool,
 }
 
 /// One step of the breadcrumbs.

@@ -129,6 +129,12 @@ pub struct Call {
 }
 
 impl Call {
+    /// Whether the route's path begins with this segment.
+    pub(crate) fn path_begins(&self, segment: &str) -> bool {
+        let route = routes::ROUTES.iter().find(|route| route.endpoint == self.endpoint);
+        route.is_some_and(|route| route.template.split('/').nth(1) == Some(segment))
+    }
+
     /// A parameter of the path; empty when the route has none at this place.
     #[must_use]
     pub fn parameter(&self, index: usize) -> &str {

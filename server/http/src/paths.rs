@@ -5,11 +5,14 @@
 
 use strongroom_domain::names::{ObjectName, ObjectVersion, VaultName};
 use url::Url;
+use zeroize::Zeroizing;
 
 /// Longest path and query in bytes.
 pub const MAX_TARGET: usize = 8 * 1024;
 /// Most path segments and most query pairs.
 const MAX_PARTS: usize = 32;
+/// Most fields of a form.
+const MAX_FIELDS: usize = 128;
 
 /// What a host stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,6 +176,24 @@ pub fn query(query: &str) -> Result<Vec<(String, String)>, TargetError> {
             Ok((decode(key, true)?, decode(value, true)?))
         })
         .collect()
+}
+
+/// The fields of a form (`application/x-www-form-urlencoded`), decoded once. A field may be a secret, so
+/// values are wiped when dropped; [`decode`] makes no other copy.
+///
+/// # Errors
+/// [`TargetError`].
+pub(crate) fn form(body: &[u8]) -> Result<Vec<(String, Zeroizing<String>)>, TargetError> {
+    let text = std::str::from_utf8(body).map_err(|_| TargetError::Encoding)?;
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    if pairs.clone().count() > MAX_FIELDS {
+        return Err(TargetError::TooLong);
+    }
+    let pair = |pair: &str| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Ok((decode(key, true)?, Zeroizing::new(decode(value, true)?)))
+    };
+    pairs.map(pair).collect()
 }
 
 fn decode(text: &str, plus_is_space: bool) -> Result<String, TargetError> {

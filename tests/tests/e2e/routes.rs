@@ -50,7 +50,8 @@ impl Route {
         let path = path
             .replace("{node}", "node-1")
             .replace("{client_id}", &vault.app().id)
-            .replace("{credential}", &vault.app().id);
+            .replace("{credential}", &vault.app().id)
+            .replace("{session}", "0011223344556677");
         // Whom a deletion is about stands in the query.
         let whom = self.method == Method::DELETE && path.ends_with("/access-policies");
         let path = if whom { format!("{path}?issuer=i&subject=s") } else { path };

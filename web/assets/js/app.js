@@ -4,8 +4,10 @@ import '@github/relative-time-element';
 import { startClock, addLocalTimes } from './time.js';
 import { confirmCopies } from './copy.js';
 import { guardRevealedValue } from './reveal.js';
+import { listenToKeys } from './keys.js';
 
 startClock(document.querySelector('.clock'));
 addLocalTimes(document.querySelectorAll('time[datetime]'));
 confirmCopies(document.getElementById('announce'));
+listenToKeys(document.querySelector('[data-palette]'), document.querySelector('dialog.keys'));
 guardRevealedValue(document.querySelector('[data-hide-href]'));

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::{Moment, RenderError, Shell, render};
+use crate::{Act, Chart, Form, Moment, RenderError, Shell, Snippet, render};
 
 /// One page of audit records.
 #[derive(Debug, Clone, Template)]
@@ -12,8 +12,18 @@ pub struct AuditPage {
     pub shell: Shell,
     /// Records, newest first.
     pub rows: Vec<AuditRow>,
-    /// The filter in force.
-    pub filter: AuditFilter,
+    /// The filter (GET), filled in with what is in force.
+    pub filter: Form,
+    /// The filter in words, `outcome denied and who “ada”`; empty for none.
+    pub words: String,
+    /// What is listed, as an adjective of the headline: `denied`; empty for everything.
+    pub kind: String,
+    /// How often, over time.
+    pub chart: Option<Chart>,
+    /// Other stretches of time and the export.
+    pub acts: Vec<Act>,
+    /// Commands that ask the same.
+    pub copy_as: Vec<Snippet>,
     /// Older records; `None` on the last page.
     pub next_href: Option<String>,
     /// The newest records; `None` when this is that page.
@@ -22,20 +32,6 @@ pub struct AuditPage {
     pub chain: ChainBadge,
     /// What is missing from the list and why, as one sentence.
     pub partial: Option<String>,
-}
-
-/// The filter form (GET). Its fields are `outcome` (`allowed`, `denied`, `failed`, or empty),
-/// `principal` and `object`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AuditFilter {
-    /// Where the form leads; also the address without a filter.
-    pub action: String,
-    /// Only this outcome.
-    pub outcome: Option<Outcome>,
-    /// Text the principal must match; empty for any.
-    pub principal: String,
-    /// Text the object must match; empty for any.
-    pub object: String,
 }
 
 /// How a request ended.
@@ -47,27 +43,6 @@ pub enum Outcome {
     Denied,
     /// Allowed, or not judged, and not done.
     Failed,
-}
-
-impl Outcome {
-    /// All, in the order of the filter's list.
-    pub const ALL: [Self; 3] = [Self::Allowed, Self::Denied, Self::Failed];
-
-    /// The value of the filter's `outcome` field.
-    #[must_use]
-    pub fn as_query(self) -> &'static str {
-        match self {
-            Self::Allowed => "allowed",
-            Self::Denied => "denied",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// The reverse of [`Outcome::as_query`]; `None` for anything else, the empty text included.
-    #[must_use]
-    pub fn from_query(value: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.as_query() == value)
-    }
 }
 
 /// What kind of principal acted; picks the icon.
@@ -110,6 +85,8 @@ pub struct AuditRow {
     pub address: Option<String>,
     /// The decision's id.
     pub decision_id: String,
+    /// The page of the whole record.
+    pub href: String,
 }
 
 /// What is known about the audit chain.
@@ -153,19 +130,14 @@ impl AuditPage {
         Some(&self.shell)
     }
 
-    fn selects(&self, outcome: &Outcome) -> bool {
-        self.filter.outcome == Some(*outcome)
+    fn snippets(&self) -> impl Iterator<Item = (String, &Snippet)> {
+        self.copy_as.iter().enumerate().map(|(index, snippet)| (format!("snippet-{index}"), snippet))
     }
 
     /// Says what the list holds; it counts the page, because the log has no cheap total.
     fn headline(&self) -> String {
         let count = self.rows.len();
-        let kind = match self.filter.outcome {
-            None => "",
-            Some(Outcome::Allowed) => "allowed ",
-            Some(Outcome::Denied) => "denied ",
-            Some(Outcome::Failed) => "failed ",
-        };
+        let kind = if self.kind.is_empty() { String::new() } else { format!("{} ", self.kind) };
         let noun = if count == 1 { "record" } else { "records" };
         match (count, self.next_href.is_some(), self.first_href.is_some()) {
             (0, ..) => format!("No {kind}records"),
@@ -173,21 +145,6 @@ impl AuditPage {
             (_, _, false) => format!("Newest {count} {kind}{noun}"),
             (_, _, true) => format!("{count} older {kind}{noun}"),
         }
-    }
-}
-
-impl AuditFilter {
-    fn is_set(&self) -> bool {
-        self.outcome.is_some() || !self.principal.is_empty() || !self.object.is_empty()
-    }
-
-    /// The filter in words, for the page that found nothing.
-    fn words(&self) -> String {
-        let outcome = self.outcome.map(|outcome| format!("outcome {}", outcome.as_query()));
-        let principal = (!self.principal.is_empty()).then(|| format!("who “{}”", self.principal));
-        let object = (!self.object.is_empty()).then(|| format!("object “{}”", self.object));
-        let set: Vec<_> = [outcome, principal, object].into_iter().flatten().collect();
-        set.join(" and ")
     }
 }
 
@@ -234,19 +191,5 @@ impl PrincipalKind {
             Self::System => "server",
             Self::Unknown => "circle-help",
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn outcomes_survive_the_query() {
-        for outcome in Outcome::ALL {
-            assert_eq!(Outcome::from_query(outcome.as_query()), Some(outcome));
-        }
-        assert_eq!(Outcome::from_query(""), None);
-        assert_eq!(Outcome::from_query("Denied"), None);
     }
 }

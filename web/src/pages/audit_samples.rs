@@ -1,18 +1,12 @@
 //! Samples of the audit list.
 
-use super::audit::{AuditFilter, AuditPage, AuditRow, ChainBadge, Outcome, PrincipalKind};
-use crate::{Section, Shell, samples};
+use super::audit::{AuditPage, AuditRow, ChainBadge, Outcome, PrincipalKind};
+use crate::{Act, Bar, Chart, Field, FieldKind, Form, Icon, Section, Shell, Snippet, samples};
 
 impl AuditPage {
     /// Every state of the page, by name.
     #[must_use]
     pub fn samples() -> Vec<(&'static str, Self)> {
-        let denied = AuditFilter {
-            outcome: Some(Outcome::Denied),
-            principal: "ledger".into(),
-            object: "db-pass".into(),
-            ..filter()
-        };
         vec![
             ("audit", Self { next_href: Some("/audit?before=18204546".into()), ..page(rows()) }),
             ("audit-whole", Self { chain: not_verified(), ..page(rows()) }),
@@ -27,11 +21,12 @@ impl AuditPage {
             (
                 "audit-filtered",
                 Self {
-                    filter: denied.clone(),
+                    words: WORDS.into(),
+                    kind: "denied".into(),
                     ..page(rows().into_iter().filter(|row| row.outcome == Outcome::Denied).take(1).collect())
                 },
             ),
-            ("audit-no-match", Self { filter: denied, ..page(vec![]) }),
+            ("audit-no-match", Self { words: WORDS.into(), kind: "denied".into(), ..page(vec![]) }),
             (
                 "audit-empty",
                 Self { chain: ChainBadge::NotVerified { head_position: None, head_hash: None }, ..page(vec![]) },
@@ -58,6 +53,14 @@ fn page(rows: Vec<AuditRow>) -> AuditPage {
         },
         rows,
         filter: filter(),
+        words: String::new(),
+        kind: String::new(),
+        chart: Some(chart()),
+        acts: vec![
+            Act::link("Last hour", "/audit?range=1h", Icon::Hourglass),
+            Act::link("Export as JSON lines", "/audit/export", Icon::Download),
+        ],
+        copy_as: vec![Snippet::new("Command line", "strongroom audit query")],
         next_href: None,
         first_href: None,
         chain: ChainBadge::Verified {
@@ -69,8 +72,37 @@ fn page(rows: Vec<AuditRow>) -> AuditPage {
     }
 }
 
-fn filter() -> AuditFilter {
-    AuditFilter { action: "/audit".into(), ..AuditFilter::default() }
+const WORDS: &str = "outcome denied and object “db-pass”";
+
+fn filter() -> Form {
+    Form {
+        action: "/audit".into(),
+        fields: vec![
+            Field::choice("outcome", "Outcome", &[("", "Any"), ("denied", "Denied")], "denied"),
+            Field::line("principal", "Who", "", 256).hint("any principal"),
+            Field::line("object", "Object", "db-pass", 256).hint("any object"),
+            Field::new("from", "From, UTC", FieldKind::Moment { value: "2026-11-23T02:13".into() }),
+        ],
+        submit: "Filter".into(),
+        cancel_href: Some("/audit".into()),
+        ..Form::default()
+    }
+}
+
+fn chart() -> Chart {
+    let bar = |hour: u64| Bar {
+        label: format!("23 Nov 2026, {hour:02}:00 UTC"),
+        allowed: 900 + hour * 7,
+        denied: if hour == 2 { 1126 } else { hour % 3 },
+        failed: hour % 2,
+        href: format!("/audit?from={hour}"),
+    };
+    Chart {
+        title: "Decisions in 24 h, by 1 h".into(),
+        summary: "23,000 allowed, 1,157 denied and 12 failed in 24 h; most at 02:00 UTC.".into(),
+        bars: (0..24).map(bar).collect(),
+        ends: ("22 Nov 2026, 03:12 UTC".into(), "23 Nov 2026, 03:12 UTC".into()),
+    }
 }
 
 fn not_verified() -> ChainBadge {
@@ -101,6 +133,7 @@ fn rows() -> Vec<AuditRow> {
         status,
         address: address.map(Into::into),
         decision_id: format!("019ab2f4-6c1e-7d30-8f52-{:0>12}", time.replace([':', '.'], "")),
+        href: format!("/audit/019ab2f4-6c1e-7d30-8f52-{:0>12}", time.replace([':', '.'], "")),
     };
     vec![
         row(

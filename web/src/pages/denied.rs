@@ -29,6 +29,8 @@ pub struct DeniedPage {
     pub missing_scope: Option<String>,
     /// The decision's id, to be quoted.
     pub decision_id: String,
+    /// The decision's record, for who may read it.
+    pub decision_href: Option<String>,
     /// A page this person can see, to go on from.
     pub back_href: Option<String>,
 }
@@ -75,7 +77,7 @@ impl DeniedPage {
         let secret = Self {
             shell: Shell {
                 vaults: samples::nav(&["identity-prod", "payments-prod"], Some("payments-prod")),
-                ..samples::shell(Section::Secrets, &["Vaults", "payments-prod", "Secrets", "paylane-restricted-key"])
+                ..samples::shell(Section::InVault, &["Vaults", "payments-prod", "Secrets", "paylane-restricted-key"])
             },
             object: "paylane-restricted-key".into(),
             refused: "You can see that this secret exists. You cannot read its value.".into(),
@@ -93,6 +95,7 @@ impl DeniedPage {
             missing_role: Some("Key Vault Secrets User".into()),
             missing_scope: Some("/vaults/payments-prod/secrets/paylane-restricted-key".into()),
             decision_id: "019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into(),
+            decision_href: Some("/audit/019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into()),
             back_href: Some("/vaults/payments-prod/secrets".into()),
         };
         let audit = Self {
@@ -106,6 +109,7 @@ impl DeniedPage {
             missing_role: None,
             missing_scope: None,
             decision_id: "019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e60".into(),
+            decision_href: None,
             back_href: None,
         };
         vec![("denied", secret), ("denied-stages-hidden", audit)]

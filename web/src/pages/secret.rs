@@ -3,7 +3,7 @@
 use askama::Template;
 use zeroize::Zeroizing;
 
-use crate::{ItemState, Moment, RenderError, Shell, Tag, render};
+use crate::{Act, ItemState, Moment, RenderError, Shell, Snippet, Tag, render};
 
 /// One version of one secret. Holds no value unless [`SecretPage::revealed`] is set, and has no
 /// `Debug` and no `Clone` for that case.
@@ -22,6 +22,10 @@ pub struct SecretPage {
     pub current: bool,
     /// Page of the current version, when another one is shown.
     pub current_href: Option<String>,
+    /// What one can do with it.
+    pub acts: Vec<Act>,
+    /// What one may not do and which role is missing, as sentences.
+    pub cannot: Vec<String>,
     /// State of the version shown.
     pub state: ItemState,
     /// Content type, if set.
@@ -138,15 +142,8 @@ pub struct VersionRow {
     pub created: Moment,
     /// When it expires, if it does.
     pub expires: Option<Moment>,
-}
-
-/// A command or a piece of code to copy.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Snippet {
-    /// What it is for: `curl`, `Command line`, `Python`.
-    pub label: String,
-    /// The text, as it is to be pasted.
-    pub code: String,
+    /// What one can do with it.
+    pub acts: Vec<Act>,
 }
 
 impl SecretPage {
@@ -166,6 +163,10 @@ impl SecretPage {
 
     fn snippets(&self) -> impl Iterator<Item = (String, &Snippet)> {
         self.copy_as.iter().enumerate().map(|(index, snippet)| (format!("snippet-{index}"), snippet))
+    }
+
+    fn any_version_acts(&self) -> bool {
+        self.versions.iter().any(|row| !row.acts.is_empty())
     }
 
     fn any_version_expires(&self) -> bool {

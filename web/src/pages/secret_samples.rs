@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use super::secret::{ReasonField, RevealForm, Revealed, SecretPage, Snippet, VersionRow};
-use crate::{ItemState, Section, Shell, samples};
+use super::secret::{ReasonField, RevealForm, Revealed, SecretPage, VersionRow};
+use crate::{Act, Icon, ItemState, Section, Shell, Snippet, samples};
 
 const NOW: &str = "5f0c3f1de9a94a71b51e0f4a8a2c6d07";
 const BEFORE: &str = "c2b7aa20d2f64b0d9d5c74a0e6f3b918";
@@ -29,6 +29,8 @@ impl SecretPage {
                     no_reveal: Some(
                         "Revealing needs the role Key Vault Secrets User on this secret or above it.".into(),
                     ),
+                    acts: vec![],
+                    cannot: vec!["New version, Disable and Delete need the role Key Vault Secrets Officer on this secret or above it.".into()],
                     copy_as: vec![],
                     ..page()
                 },
@@ -74,13 +76,25 @@ fn page() -> SecretPage {
     SecretPage {
         shell: Shell {
             vaults: samples::nav(&["identity-prod", "payments-prod", "platform-prod"], Some("payments-prod")),
-            ..samples::shell(Section::Secrets, &["Vaults", "payments-prod", "Secrets", "ledger-db-password"])
+            ..samples::shell(Section::InVault, &["Vaults", "payments-prod", "Secrets", "ledger-db-password"])
         },
         name: "ledger-db-password".into(),
         vault: "payments-prod".into(),
         version: NOW.into(),
         current: true,
         current_href: None,
+        acts: vec![
+            Act::primary("New version", "/vaults/payments-prod/secrets/ledger-db-password/new-version", Icon::Plus),
+            Act::post(
+                "Disable",
+                "",
+                "/vaults/payments-prod/secrets/ledger-db-password/x/disable",
+                "sample-token",
+                Icon::Off,
+            ),
+            Act::link("Delete", "/vaults/payments-prod/secrets/ledger-db-password/delete", Icon::Trash),
+        ],
+        cannot: vec![],
         state: ItemState::Enabled,
         content_type: Some("text/plain".into()),
         identifier: format!("https://payments-prod.vault.kestrelpay.example/secrets/ledger-db-password/{NOW}"),
@@ -130,6 +144,11 @@ fn versions(shown: &str) -> Vec<VersionRow> {
         state,
         created: samples::moment(created),
         expires: expires.map(samples::moment),
+        acts: if current {
+            vec![]
+        } else {
+            vec![Act::post("Roll back", version, "/x/roll-back", "sample-token", Icon::Undo)]
+        },
     };
     vec![
         row(NOW, true, ItemState::Enabled, "2026-11-12T09:14:00Z", None),

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::{ItemState, Moment, RenderError, Section, Shell, Tag, render, samples};
+use crate::{Act, Choice, Icon, ItemState, Moment, RenderError, Section, Shell, Snippet, Tag, render, samples};
 
 /// The list of secrets of a vault, one page of it.
 #[derive(Debug, Clone, Template)]
@@ -12,10 +12,14 @@ pub struct SecretsPage {
     pub shell: Shell,
     /// The vault's name.
     pub vault: String,
-    /// Where the search form (GET, field `q`) leads; also the address without a search.
+    /// Where the search form (GET) leads; also the address without a filter.
     pub search_action: String,
-    /// The search in force; empty for none.
-    pub query: String,
+    /// The filter in force.
+    pub filter: SecretFilter,
+    /// What one can do here.
+    pub acts: Vec<Act>,
+    /// What one may not do and which role is missing, as sentences.
+    pub cannot: Vec<String>,
     /// One page of secrets, in order.
     pub rows: Vec<SecretRow>,
     /// The next page; `None` on the last.
@@ -26,6 +30,23 @@ pub struct SecretsPage {
     pub partial: Option<String>,
     /// Command that sets a first secret, shown when the vault is empty.
     pub create_command: Option<String>,
+    /// Commands that list the same.
+    pub copy_as: Vec<Snippet>,
+}
+
+/// The filter form (GET): fields `q`, `tag`, `state` and `expires`.
+#[derive(Debug, Clone, Default)]
+pub struct SecretFilter {
+    /// Part of a name; empty for any.
+    pub query: String,
+    /// A tag's name, or `name=value`; empty for any.
+    pub tag: String,
+    /// States to choose from.
+    pub states: Vec<Choice>,
+    /// Times within which a secret expires, to choose from.
+    pub expiries: Vec<Choice>,
+    /// The filter in words, `with “ledger”, tagged “team”`; empty for none.
+    pub words: String,
 }
 
 /// One secret of the list.
@@ -70,7 +91,11 @@ impl SecretsPage {
 
     /// Whether there is anything to search: an empty vault needs no search field.
     fn searchable(&self) -> bool {
-        !self.rows.is_empty() || !self.query.is_empty() || self.first_href.is_some()
+        !self.rows.is_empty() || !self.filter.words.is_empty() || self.first_href.is_some()
+    }
+
+    fn snippets(&self) -> impl Iterator<Item = (String, &Snippet)> {
+        self.copy_as.iter().enumerate().map(|(index, snippet)| (format!("snippet-{index}"), snippet))
     }
 
     /// Counts only what is known to be all.
@@ -78,11 +103,11 @@ impl SecretsPage {
         let vault = &self.vault;
         let whole = self.next_href.is_none() && self.first_href.is_none() && self.partial.is_none();
         let count = self.rows.len();
-        match (whole, self.query.is_empty()) {
-            (true, true) => format!("{} in {vault}", counted(count)),
-            (true, false) => format!("{} in {vault} with “{}”", counted(count), self.query),
-            (false, true) => format!("Secrets in {vault}"),
-            (false, false) => format!("Secrets in {vault} with “{}”", self.query),
+        match (whole, self.filter.words.as_str()) {
+            (true, "") => format!("{} in {vault}", counted(count)),
+            (true, words) => format!("{} in {vault} {words}", counted(count)),
+            (false, "") => format!("Secrets in {vault}"),
+            (false, words) => format!("Secrets in {vault} {words}"),
         }
     }
 
@@ -92,16 +117,22 @@ impl SecretsPage {
         let page = |rows: Vec<SecretRow>| Self {
             shell: Shell {
                 vaults: samples::nav(&["identity-prod", "payments-prod", "platform-prod"], Some("payments-prod")),
-                ..samples::shell(Section::Secrets, &["Vaults", "payments-prod", "Secrets"])
+                ..samples::shell(Section::InVault, &["Vaults", "payments-prod", "Secrets"])
             },
             vault: "payments-prod".into(),
             search_action: "/vaults/payments-prod/secrets".into(),
-            query: String::new(),
+            filter: filter("", "", ""),
+            acts: vec![Act::primary("New secret", "/vaults/payments-prod/new-secret", Icon::Plus)],
+            cannot: vec![],
             rows,
             next_href: None,
             first_href: None,
             partial: None,
             create_command: None,
+            copy_as: vec![Snippet::new(
+                "Command line",
+                "strongroom secret list --vault-url https://payments-prod.vault.kestrelpay.example",
+            )],
         };
         vec![
             ("secrets", page(sample_rows())),
@@ -130,16 +161,46 @@ impl SecretsPage {
                     ..page(sample_rows())
                 },
             ),
-            ("secrets-match", Self { query: "ledger".into(), ..page(sample_rows().into_iter().take(1).collect()) }),
-            ("secrets-no-match", Self { query: "<ledgr> & \"co\"".into(), ..page(vec![]) }),
+            (
+                "secrets-match",
+                Self {
+                    filter: filter("ledger", "team", "with “ledger” in their name, tagged “team”"),
+                    ..page(sample_rows().into_iter().take(1).collect())
+                },
+            ),
+            (
+                "secrets-no-match",
+                Self {
+                    filter: filter("<ledgr> & \"co\"", "", "with “<ledgr> & \"co\"” in their name"),
+                    ..page(vec![])
+                },
+            ),
             (
                 "secrets-empty",
                 Self {
-                    create_command: Some("strongroom secret set --vault payments-prod --name first-secret".into()),
+                    create_command: Some(
+                        "strongroom secret set first-secret --vault-url https://payments-prod.vault.kestrelpay.example"
+                            .into(),
+                    ),
+                    acts: vec![],
+                    cannot: vec![
+                        "New secret needs the role Key Vault Secrets Officer on this vault or above it.".into(),
+                    ],
                     ..page(vec![])
                 },
             ),
         ]
+    }
+}
+
+fn filter(query: &str, tag: &str, words: &str) -> SecretFilter {
+    let choice = |label: &str| Choice { value: label.to_lowercase(), label: label.into(), chosen: label == "Any" };
+    SecretFilter {
+        query: query.into(),
+        tag: tag.into(),
+        states: vec![choice("Any"), choice("Disabled")],
+        expiries: vec![choice("Any"), choice("Within 30 days")],
+        words: words.into(),
     }
 }
 

@@ -25,44 +25,91 @@ use crate::{
 pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::SecretList => "SecretList",
-        Endpoint::SecretSet => "SecretSet",
+        Endpoint::SecretSet | Endpoint::NewSecretForm | Endpoint::NewVersionForm | Endpoint::RollBackForm => {
+            "SecretSet"
+        }
         Endpoint::SecretGet | Endpoint::SecretGetVersion | Endpoint::SecretReveal => "SecretGet",
-        Endpoint::SecretUpdate | Endpoint::SecretUpdateVersion => "SecretUpdate",
-        Endpoint::SecretDelete => "SecretDelete",
+        Endpoint::SecretUpdate
+        | Endpoint::SecretUpdateVersion
+        | Endpoint::VersionEditForm
+        | Endpoint::VersionEnableForm
+        | Endpoint::VersionDisableForm => "SecretUpdate",
+        Endpoint::SecretDelete | Endpoint::SecretDeleteForm => "SecretDelete",
         Endpoint::SecretVersions => "SecretListVersions",
         Endpoint::SecretBackup => "SecretBackup",
         Endpoint::SecretRestore => "SecretRestore",
-        Endpoint::DeletedList => "SecretListDeleted",
-        Endpoint::DeletedGet => "SecretGetDeleted",
-        Endpoint::DeletedPurge => "SecretPurge",
-        Endpoint::DeletedRecover => "SecretRecover",
+        Endpoint::DeletedList | Endpoint::DeletedPage => "SecretListDeleted",
+        Endpoint::DeletedGet | Endpoint::PurgePage => "SecretGetDeleted",
+        Endpoint::DeletedPurge | Endpoint::PurgeForm => "SecretPurge",
+        Endpoint::DeletedRecover | Endpoint::RecoverForm => "SecretRecover",
         Endpoint::SecretsPage => "SecretList",
-        Endpoint::SecretPage | Endpoint::SecretVersionPage => "SecretShow",
-        Endpoint::VaultList | Endpoint::VaultsPage | Endpoint::Home => "VaultList",
-        Endpoint::VaultCreate => "VaultPut",
-        Endpoint::VaultGet => "VaultGet",
-        Endpoint::VaultUpdate => "VaultPatch",
-        Endpoint::RoleList | Endpoint::RoleShow | Endpoint::DefinitionList | Endpoint::DefinitionGet => {
-            "RoleDefinitionRead"
+        Endpoint::SecretPage
+        | Endpoint::SecretVersionPage
+        | Endpoint::NewVersionPage
+        | Endpoint::VersionEditPage
+        | Endpoint::SecretDeletePage => "SecretShow",
+        // A form to fill in: nothing of the vault is on it.
+        Endpoint::NewSecretPage
+        | Endpoint::LookForm
+        | Endpoint::NewVaultPage
+        | Endpoint::NewAssignmentPage
+        | Endpoint::NewRolePage
+        | Endpoint::NewWorkloadPage => "Page",
+        Endpoint::VaultList | Endpoint::VaultsPage | Endpoint::OverviewPage | Endpoint::SearchPage | Endpoint::Home => {
+            "VaultList"
         }
-        Endpoint::RoleCreate | Endpoint::RolePut | Endpoint::DefinitionPut => "RoleDefinitionWrite",
-        Endpoint::RoleDelete | Endpoint::DefinitionDelete => "RoleDefinitionDelete",
-        Endpoint::AccessPolicyList => "AccessPolicyRead",
-        Endpoint::AccessPolicyPut | Endpoint::AccessPolicyRemove => "AccessPolicyWrite",
-        Endpoint::AssignmentAdd | Endpoint::ScopedAssignmentCreate => "RoleAssignmentCreate",
+        Endpoint::VaultCreate | Endpoint::NewVaultForm => "VaultPut",
+        Endpoint::VaultGet
+        | Endpoint::VaultPage
+        | Endpoint::VaultSettingsPage
+        | Endpoint::VaultProtectPage
+        | Endpoint::NetworkPage
+        | Endpoint::VaultDeletePage => "VaultGet",
+        Endpoint::VaultUpdate | Endpoint::VaultSettingsForm | Endpoint::VaultProtectForm | Endpoint::NetworkForm => {
+            "VaultPatch"
+        }
+        Endpoint::RoleList
+        | Endpoint::RoleShow
+        | Endpoint::DefinitionList
+        | Endpoint::DefinitionGet
+        | Endpoint::RolesPage
+        | Endpoint::RolePage
+        | Endpoint::RoleEditPage
+        | Endpoint::RoleDeletePage => "RoleDefinitionRead",
+        Endpoint::RoleCreate
+        | Endpoint::RolePut
+        | Endpoint::DefinitionPut
+        | Endpoint::NewRoleForm
+        | Endpoint::RoleEditForm => "RoleDefinitionWrite",
+        Endpoint::RoleDelete | Endpoint::DefinitionDelete | Endpoint::RoleDeleteForm => "RoleDefinitionDelete",
+        Endpoint::AccessPolicyList | Endpoint::AccessPolicyPage => "AccessPolicyRead",
+        Endpoint::AccessPolicyPut
+        | Endpoint::AccessPolicyRemove
+        | Endpoint::AccessPolicyForm
+        | Endpoint::AccessPolicyRemoveForm => "AccessPolicyWrite",
+        Endpoint::AssignmentAdd | Endpoint::ScopedAssignmentCreate | Endpoint::NewAssignmentForm => {
+            "RoleAssignmentCreate"
+        }
         Endpoint::AssignmentList
         | Endpoint::AssignmentShow
         | Endpoint::ScopedAssignmentList
-        | Endpoint::ScopedAssignmentGet => "RoleAssignmentRead",
-        Endpoint::AssignmentRemove | Endpoint::ScopedAssignmentDelete => "RoleAssignmentDelete",
-        Endpoint::VaultDelete => "VaultDelete",
-        Endpoint::DeletedVaultList => "VaultListDeleted",
-        Endpoint::DeletedVaultGet => "VaultGetDeleted",
-        Endpoint::DeletedVaultRecover => "VaultRecover",
-        Endpoint::DeletedVaultPurge => "VaultPurge",
-        Endpoint::WorkloadCreate => "WorkloadCreate",
+        | Endpoint::ScopedAssignmentGet
+        | Endpoint::AccessPage
+        | Endpoint::VaultAccessPage
+        | Endpoint::AssignmentRemovePage => "RoleAssignmentRead",
+        Endpoint::AssignmentRemove | Endpoint::ScopedAssignmentDelete | Endpoint::AssignmentRemoveForm => {
+            "RoleAssignmentDelete"
+        }
+        Endpoint::VaultDelete | Endpoint::VaultDeleteForm => "VaultDelete",
+        Endpoint::DeletedVaultList | Endpoint::DeletedVaultsPage => "VaultListDeleted",
+        Endpoint::DeletedVaultGet | Endpoint::VaultPurgePage => "VaultGetDeleted",
+        Endpoint::DeletedVaultRecover | Endpoint::VaultRecoverForm => "VaultRecover",
+        Endpoint::DeletedVaultPurge | Endpoint::VaultPurgeForm => "VaultPurge",
+        Endpoint::WorkloadCreate | Endpoint::NewWorkloadForm => "WorkloadCreate",
         Endpoint::AuditQuery
         | Endpoint::AuditPage
+        | Endpoint::AuditEntryPage
+        | Endpoint::AuditExportPage
         | Endpoint::AuditCheckpoint
         | Endpoint::AuditChain
         | Endpoint::AuditReceipt => "AuditRead",
@@ -70,19 +117,23 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::TokenKeyList => "TokenKeyRead",
         Endpoint::TokenKeyRotate => "TokenKeyRotate",
         Endpoint::TokenKeyRevoke => "TokenKeyRevoke",
-        Endpoint::WorkloadList => "WorkloadList",
-        Endpoint::WorkloadShow => "WorkloadGet",
-        Endpoint::WorkloadUpdate => "WorkloadUpdate",
-        Endpoint::WorkloadDelete => "WorkloadDelete",
-        Endpoint::WorkloadSecretAdd => "WorkloadSecretAdd",
-        Endpoint::WorkloadSecretRemove => "WorkloadSecretRemove",
-        Endpoint::WorkloadCertificateAdd => "WorkloadCertificateAdd",
-        Endpoint::WorkloadCertificateRemove => "WorkloadCertificateRemove",
-        Endpoint::WorkloadFederationAdd => "WorkloadFederationAdd",
-        Endpoint::WorkloadFederationRemove => "WorkloadFederationRemove",
+        Endpoint::WorkloadList | Endpoint::WorkloadsPage => "WorkloadList",
+        Endpoint::WorkloadShow | Endpoint::WorkloadPage | Endpoint::WorkloadDeletePage => "WorkloadGet",
+        Endpoint::WorkloadUpdate
+        | Endpoint::WorkloadRenameForm
+        | Endpoint::WorkloadEnableForm
+        | Endpoint::WorkloadDisableForm => "WorkloadUpdate",
+        Endpoint::WorkloadDelete | Endpoint::WorkloadDeleteForm => "WorkloadDelete",
+        Endpoint::WorkloadSecretAdd | Endpoint::NewClientSecretForm => "WorkloadSecretAdd",
+        Endpoint::WorkloadSecretRemove | Endpoint::ClientSecretRemoveForm => "WorkloadSecretRemove",
+        Endpoint::WorkloadCertificateAdd | Endpoint::NewCertificateForm => "WorkloadCertificateAdd",
+        Endpoint::WorkloadCertificateRemove | Endpoint::CertificateRemoveForm => "WorkloadCertificateRemove",
+        Endpoint::WorkloadFederationAdd | Endpoint::NewFederationForm => "WorkloadFederationAdd",
+        Endpoint::WorkloadFederationRemove | Endpoint::FederationRemoveForm => "WorkloadFederationRemove",
         Endpoint::TokenV1 | Endpoint::TokenV2 => "Authentication",
         Endpoint::SignInPage | Endpoint::SignInStart | Endpoint::SignInCallback => "SessionBegin",
-        Endpoint::SignOut | Endpoint::SignedOut => "SessionEnd",
+        Endpoint::SignOut | Endpoint::SignedOut | Endpoint::SessionEndForm | Endpoint::EndOthersForm => "SessionEnd",
+        Endpoint::MePage => "SessionList",
         Endpoint::CommandLinePage => "CommandLineAsk",
         Endpoint::CommandLineAllow => "CommandLineAllow",
         Endpoint::SessionBegin => "CommandLineSignIn",
@@ -121,7 +172,43 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::WorkloadCertificateRemove
         | Endpoint::WorkloadFederationRemove
         | Endpoint::SessionEnd => 204,
-        Endpoint::SignInCallback | Endpoint::SignOut | Endpoint::CommandLineAllow => 303,
+        Endpoint::SignInCallback
+        | Endpoint::SignOut
+        | Endpoint::CommandLineAllow
+        | Endpoint::SessionEndForm
+        | Endpoint::NewSecretForm
+        | Endpoint::NewVersionForm
+        | Endpoint::SecretDeleteForm
+        | Endpoint::VersionEditForm
+        | Endpoint::VersionEnableForm
+        | Endpoint::VersionDisableForm
+        | Endpoint::RollBackForm
+        | Endpoint::RecoverForm
+        | Endpoint::PurgeForm
+        | Endpoint::NewVaultForm
+        | Endpoint::VaultSettingsForm
+        | Endpoint::VaultProtectForm
+        | Endpoint::NetworkForm
+        | Endpoint::VaultDeleteForm
+        | Endpoint::VaultRecoverForm
+        | Endpoint::VaultPurgeForm
+        | Endpoint::AccessPolicyForm
+        | Endpoint::AccessPolicyRemoveForm
+        | Endpoint::NewAssignmentForm
+        | Endpoint::AssignmentRemoveForm
+        | Endpoint::NewRoleForm
+        | Endpoint::RoleEditForm
+        | Endpoint::RoleDeleteForm
+        | Endpoint::NewWorkloadForm
+        | Endpoint::WorkloadRenameForm
+        | Endpoint::WorkloadEnableForm
+        | Endpoint::WorkloadDisableForm
+        | Endpoint::WorkloadDeleteForm
+        | Endpoint::NewCertificateForm
+        | Endpoint::NewFederationForm
+        | Endpoint::ClientSecretRemoveForm
+        | Endpoint::CertificateRemoveForm
+        | Endpoint::FederationRemoveForm => 303,
         _ => 200,
     }
 }

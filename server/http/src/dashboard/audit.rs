@@ -1,19 +1,25 @@
-//! GET /audit: what was decided, newest first.
+//! The audit log: what was decided, newest first, over time, and as a file.
+
+use std::collections::BTreeMap;
 
 use strongroom_domain::{
     names::ObjectKind,
     record::{Outcome as Ended, Record, RecordFilter},
     secret::Page,
 };
-use strongroom_web::{AuditFilter, AuditPage, AuditRow, ChainBadge, Outcome, PrincipalKind};
+use strongroom_web::{Act, AuditPage, AuditRow, Bar, Cell, ChainBadge, Chart, Icon, Outcome, PrincipalKind};
+use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::{
     Failure,
+    audit_filter::{Asked, RANGES},
     frame::{Place, Viewer, without_scheme},
-    links, rendered, view,
+    links, rendered,
+    snippets::Commands,
+    view,
 };
 use crate::{
-    api::manage::audit::audit_filter,
     message::{Request, Response},
     problem::Problem,
     services::{ChainStatus, Reached, Verified},
@@ -24,45 +30,144 @@ const PAGE: usize = 50;
 /// Digits of a hash that are shown.
 const HASH_DIGITS: usize = 8;
 
+/// Most records of an export; the command line exports all.
+const EXPORTED: usize = 10_000;
+/// Records that an export reads at once.
+const EXPORT_PAGE: usize = 1000;
+
 /// # Errors
 /// The gate's denial, or why the records cannot be read.
 pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
-    let filter = audit_filter(request, (PAGE, PAGE))?;
-    let outcome = match filter.outcome {
-        None => None,
-        Some(outcome) => Some(
-            Outcome::from_query(outcome.as_str())
-                .ok_or_else(|| Problem::bad_parameter("outcome is allowed, denied or failed."))?,
-        ),
-    };
-    // The page has no field for a vault: a filter that cannot be seen must not be in force.
-    let filter = RecordFilter { vault: None, operation: None, id: None, from: None, until: None, ..filter };
-    let (principal, object) = (filter.principal.clone(), filter.object.clone());
-    let address = |before: Option<&str>| {
-        links::audit(outcome.map(Outcome::as_query), principal.as_deref(), object.as_deref(), before)
-    };
-    let first_href = filter.before.map(|_| address(None));
-    let Page { items, next } = viewer.services.admin.query_audit(&viewer.call.ctx, filter).await?;
+    let now = viewer.call.ctx.now;
+    let asked = Asked::of(request, now, PAGE)?;
+    let first_href = asked.filter.before.map(|_| asked.address(links::AUDIT, &[]));
+    let Page { items, next } = viewer.services.admin.query_audit(&viewer.call.ctx, asked.filter.clone()).await?;
     let own_issuer = &viewer.services.secrets.gate.own_issuer;
+    let names = names(viewer, items.iter()).await;
+    let commands = Commands::of_installation(viewer.services);
+    let chart = if asked.filter.before.is_none() { chart(viewer, &asked).await } else { None };
+    let ranges = RANGES.iter().map(|(range, length, _)| {
+        let label = format!("Last {}", Asked::length_words(*length));
+        Act::link(
+            &label,
+            asked.address(links::AUDIT, &[("range", Some(*range)), ("from", None), ("until", None)]),
+            Icon::Hourglass,
+        )
+    });
+    let export = Act::link("Export as JSON lines", asked.address(links::AUDIT_EXPORT, &[]), Icon::Download);
     let page = AuditPage {
         shell: viewer.shell(&Place::Audit).await,
-        rows: items.iter().map(|record| row(record, own_issuer)).collect(),
-        next_href: next.as_deref().map(|next| address(Some(next))),
+        rows: items.iter().map(|record| row(record, own_issuer, &names)).collect(),
+        next_href: next.as_deref().map(|next| asked.address(links::AUDIT, &[("before", Some(next))])),
         first_href,
         chain: chain((viewer.services.chain)()),
-        partial: (outcome == Some(Outcome::Failed))
-            .then(|| "Requests without a valid credential are listed without an outcome filter only.".to_owned()),
-        filter: AuditFilter {
-            action: links::AUDIT.to_owned(),
-            outcome,
-            principal: principal.unwrap_or_default(),
-            object: object.unwrap_or_default(),
-        },
+        partial: (asked.filter.outcome == Some(Ended::Failed))
+            .then(|| "Requests without a valid credential have an outcome of their own: unauthenticated.".to_owned()),
+        filter: asked.form(),
+        words: asked.words(),
+        kind: asked.kind().to_owned(),
+        chart,
+        acts: ranges.chain([export]).collect(),
+        copy_as: vec![
+            commands.server("audit query"),
+            commands.curl_server("GET", &asked.address("/api/v1/audit", &[("range", None), ("own", None)]), None),
+        ],
     };
     Ok(rendered(200, page.render()))
 }
 
-fn row(record: &Record, own_issuer: &str) -> AuditRow {
+/// How many of each sort there were in the time that is looked at; none when that cannot be told.
+async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Option<Chart> {
+    let (from, until, stretch) = asked.window(viewer.call.ctx.now);
+    // Whole stretches, so that the first and the last are as long as the others.
+    let from = from.div_euclid(stretch) * stretch;
+    let filter = RecordFilter { from: Some(from), until: Some(until), before: None, ..asked.filter.clone() };
+    let ctx = viewer.further().ok()?;
+    let tallies = viewer.services.admin.tally_audit(&ctx, filter, stretch).await.ok()?;
+    let mut bars: BTreeMap<i64, Bar> = BTreeMap::new();
+    let mut at = from;
+    while at < until {
+        let (begin, end) = (Asked::moment(at), Asked::moment(at + stretch));
+        let others = [("from", Some(begin.as_str())), ("until", Some(end.as_str())), ("range", None)];
+        let href = asked.address(links::AUDIT, &others);
+        bars.insert(at, Bar { label: view::moment_millis(at).text, href, ..Bar::default() });
+        at += stretch;
+    }
+    for tally in tallies {
+        if let Some(bar) = bars.get_mut(&tally.from) {
+            match tally.outcome {
+                Ended::Allowed => bar.allowed += tally.records,
+                Ended::Denied => bar.denied += tally.records,
+                Ended::Failed | Ended::Unauthenticated => bar.failed += tally.records,
+            }
+        }
+    }
+    let bars: Vec<Bar> = bars.into_values().collect();
+    let sum = |of: fn(&Bar) -> u64| view::grouped(bars.iter().map(of).sum());
+    let (length, wide) = (Asked::length_words(until - from), Asked::length_words(stretch));
+    let counts = format!("{} allowed, {} denied, {} failed", sum(|b| b.allowed), sum(|b| b.denied), sum(|b| b.failed));
+    let most = bars.iter().max_by_key(|bar| bar.denied).filter(|bar| bar.denied > 0);
+    let most =
+        most.map(|bar| format!("; most denials from {}, {}", bar.label, view::grouped(bar.denied))).unwrap_or_default();
+    Some(Chart {
+        title: format!("{length} by {wide}: {counts}"),
+        summary: format!("In {length}: {counts}{most}."),
+        bars,
+        ends: (view::moment_millis(from).text, view::moment_millis(until).text),
+    })
+}
+
+/// GET /audit/export: what the filter takes, newest first, one record a line.
+///
+/// # Errors
+/// The gate's denial, or why the records cannot be read.
+pub(super) async fn export(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let asked = Asked::of(request, viewer.call.ctx.now, EXPORT_PAGE)?;
+    let mut filter = asked.filter;
+    let mut lines = Vec::new();
+    let mut exported = 0;
+    let admin = &viewer.services.admin;
+    let mut page = admin.query_audit(&viewer.call.ctx, filter.clone()).await?;
+    loop {
+        for record in &page.items {
+            serde_json::to_writer(&mut lines, record).map_err(|_| Problem::internal())?;
+            lines.push(b'\n');
+        }
+        exported += page.items.len();
+        let Some(next) = page.next.as_deref().and_then(|next| Uuid::try_parse(next).ok()) else { break };
+        if exported >= EXPORTED {
+            break;
+        }
+        filter.before = Some(next);
+        page = admin.query_audit(&viewer.further()?, filter.clone()).await?;
+    }
+    let name = view::audit_time(viewer.call.ctx.now).iso.replace([':', '.'], "-");
+    Ok(Response { body: Zeroizing::new(lines), ..Response::empty(200) }
+        .with("content-type", "application/x-ndjson; charset=utf-8".to_owned())
+        .with("content-disposition", format!("attachment; filename=\"audit-{name}.jsonl\""))
+        .with("cache-control", "no-store".to_owned()))
+}
+
+/// Names of the workloads among those who asked.
+pub(super) async fn names<'a>(
+    viewer: &Viewer<'_>,
+    records: impl Iterator<Item = &'a Record>,
+) -> BTreeMap<Uuid, String> {
+    let own = &viewer.services.secrets.gate.own_issuer;
+    let ids: Vec<Uuid> = records
+        .filter_map(|record| record.principal.as_ref())
+        .filter(|id| id.issuer == *own)
+        .filter_map(|id| Uuid::try_parse(&id.subject).ok())
+        .collect();
+    viewer.services.admin.workload_names(&viewer.call.ctx, ids).await
+}
+
+/// What a subject is called, if it is a workload of ours with a name.
+pub(super) fn called<'a>(subject: &str, names: &'a BTreeMap<Uuid, String>) -> Option<&'a String> {
+    Uuid::try_parse(subject).ok().and_then(|id| names.get(&id))
+}
+
+fn row(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> AuditRow {
     let view::AuditTime { date, time, iso } = view::audit_time(record.at);
     AuditRow {
         date,
@@ -82,6 +187,10 @@ fn row(record: &Record, own_issuer: &str) -> AuditRow {
         },
         principal: match &record.principal {
             None => "not known".to_owned(),
+            Some(id) if id.issuer == own_issuer && called(&id.subject, names).is_some() => {
+                let name = called(&id.subject, names).map_or("", String::as_str);
+                format!("{name} ({})", id.subject)
+            }
             Some(id) if id.issuer == own_issuer || record.principal_kind == "system" => id.subject.clone(),
             // A subject means something at its issuer only.
             Some(id) => format!("{} at {}", id.subject, without_scheme(&id.issuer)),
@@ -90,6 +199,7 @@ fn row(record: &Record, own_issuer: &str) -> AuditRow {
         object: object(record),
         status: record.status,
         address: (!record.client.is_empty()).then(|| record.client.clone()),
+        href: links::entry(record.id),
         decision_id: record.id.to_string(),
     }
 }
@@ -105,8 +215,21 @@ fn reason(record: &Record) -> Option<String> {
     }
 }
 
+/// Who asked, as a cell.
+pub(super) fn who(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> Cell {
+    let (name, small) = match &record.principal {
+        None => ("not known".to_owned(), None),
+        Some(id) if id.issuer == own_issuer && called(&id.subject, names).is_some() => {
+            (called(&id.subject, names).cloned().unwrap_or_default(), Some(id.subject.clone()))
+        }
+        Some(id) if id.issuer == own_issuer || record.principal_kind == "system" => (id.subject.clone(), None),
+        Some(id) => (id.subject.clone(), Some(without_scheme(&id.issuer).to_owned())),
+    };
+    view::who(&record.principal_kind, name, small)
+}
+
 /// `demo/secrets/db-password`, `demo`, or what of the installation it was.
-fn object(record: &Record) -> String {
+pub(super) fn object(record: &Record) -> String {
     let secret = record.kind.as_deref() == Some(ObjectKind::Secret.as_str());
     match (record.vault.as_deref(), record.object.as_deref()) {
         (Some(vault), Some(name)) if secret => format!("{vault}/secrets/{name}"),

@@ -7,7 +7,13 @@ use strongroom_domain::entrance::command_line::{CommandLineRequest, LOOPBACK_PAT
 use strongroom_web::{CommandLinePage, PostForm, content_security_policy_leading_to};
 use url::form_urlencoded;
 
-use super::{Failure, frame, frame::Viewer, html, links, redirect, session};
+use super::{
+    Failure,
+    form::{SHORT, Sent},
+    frame,
+    frame::Viewer,
+    html, links, redirect,
+};
 use crate::{
     message::{Request, Response},
     problem::Problem,
@@ -52,8 +58,8 @@ pub(super) fn page(viewer: &Viewer<'_>, request: &Request) -> Result<Response, F
 /// # Errors
 /// 403 for a form that is not ours, 400 for one of another shape, 503 when it cannot be recorded.
 pub(super) async fn allow(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
-    session::check_form(viewer, request)?;
-    let asked = read(|name| session::field(request, name))?;
+    let sent = Sent::accept(viewer, request, SHORT)?;
+    let asked = read(|name| sent.given(name))?;
     let entrance = &viewer.services.entrance;
     let code = entrance.allow_command_line(&viewer.call.ctx, viewer.session, &asked).await?;
     Ok(redirect(back(viewer, &asked, ("code", code.expose()))))

@@ -1,24 +1,18 @@
 //! The frame around every page: who looks, where they are, and what the sidebar offers. What it
 //! offers is judged but not recorded, so it promises nothing and must never be an answer by itself.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use strongroom_domain::{
-    action::Action,
-    context::RequestContext,
-    gate::Ask,
-    identity::Session,
-    names::{ObjectName, ObjectVersion, VaultName},
-    time::uuid_v7,
-    vault::Vault,
+    action::Action, context::RequestContext, gate::Ask, identity::Session, time::uuid_v7, vault::Vault,
 };
-use strongroom_web::{Account, Crumb, NavVault, PostForm, Section, Shell, Standing, StatusLine};
+use strongroom_web::{Account, Look, NavVault, PostForm, Shell, Standing, StatusLine};
 
+pub(super) use super::place::Place;
 use super::{links, view};
 use crate::{
     edge::Call,
     problem::Problem,
-    routes::Endpoint,
     services::{Services, Verified},
 };
 
@@ -27,111 +21,18 @@ pub(super) struct Viewer<'a> {
     pub(super) services: &'a Services,
     pub(super) call: &'a Call,
     pub(super) session: &'a Session,
-}
-
-/// Where a page stands.
-#[derive(Clone, Debug)]
-pub(super) enum Place {
-    /// The list of vaults.
-    Vaults,
-    /// The secrets of a vault.
-    Secrets(VaultName),
-    /// A secret or one of its versions.
-    Secret(VaultName, ObjectName, Option<ObjectVersion>),
-    /// The audit list.
-    Audit,
-    /// Nowhere in particular.
-    Elsewhere,
-}
-
-impl Place {
-    /// The place a request is about, if its address names one.
-    pub(super) fn of(call: &Call) -> Self {
-        let vault = VaultName::parse(call.parameter(0));
-        let name = ObjectName::parse(call.parameter(1));
-        match (call.endpoint, vault, name) {
-            (Endpoint::VaultsPage | Endpoint::Home, ..) => Self::Vaults,
-            (Endpoint::AuditPage, ..) => Self::Audit,
-            (Endpoint::SecretsPage, Ok(vault), _) => Self::Secrets(vault),
-            (Endpoint::SecretPage | Endpoint::SecretVersionPage | Endpoint::SecretReveal, Ok(vault), Ok(name)) => {
-                Self::Secret(vault, name, ObjectVersion::parse(call.parameter(2)).ok())
-            }
-            _ => Self::Elsewhere,
-        }
-    }
-
-    /// What the page is about, as a title.
-    pub(super) fn title(&self) -> String {
-        match self {
-            Self::Vaults => "Vaults".to_owned(),
-            Self::Secrets(vault) => format!("Secrets of {vault}"),
-            Self::Secret(_, name, _) => name.to_string(),
-            Self::Audit => "Audit".to_owned(),
-            Self::Elsewhere => "Strongroom".to_owned(),
-        }
-    }
-
-    /// Its address.
-    pub(super) fn href(&self) -> String {
-        match self {
-            Self::Vaults | Self::Elsewhere => links::VAULTS.to_owned(),
-            Self::Secrets(vault) => links::secrets(vault),
-            Self::Secret(vault, name, version) => links::secret(vault, name, version.as_ref()),
-            Self::Audit => links::AUDIT.to_owned(),
-        }
-    }
-
-    /// The scope that grants for it are given at.
-    pub(super) fn scope(&self) -> String {
-        match self {
-            Self::Secrets(vault) => format!("/vaults/{vault}"),
-            Self::Secret(vault, name, _) => format!("/vaults/{vault}/secrets/{name}"),
-            Self::Vaults | Self::Audit | Self::Elsewhere => "/".to_owned(),
-        }
-    }
-
-    fn section(&self) -> Section {
-        match self {
-            Self::Vaults => Section::Vaults,
-            Self::Secrets(_) | Self::Secret(..) => Section::Secrets,
-            Self::Audit => Section::Audit,
-            Self::Elsewhere => Section::None,
-        }
-    }
-
-    fn vault(&self) -> Option<&VaultName> {
-        match self {
-            Self::Secrets(vault) | Self::Secret(vault, ..) => Some(vault),
-            Self::Vaults | Self::Audit | Self::Elsewhere => None,
-        }
-    }
-
-    fn crumbs(&self) -> Vec<Crumb> {
-        let step = |label: &str, href: Option<String>| Crumb { label: label.to_owned(), href };
-        let vaults = || step("Vaults", Some(links::VAULTS.to_owned()));
-        let within = |vault: &VaultName| step(vault.as_str(), Some(links::secrets(vault)));
-        match self {
-            Self::Vaults => vec![step("Vaults", None)],
-            Self::Secrets(vault) => vec![vaults(), within(vault), step("Secrets", None)],
-            Self::Secret(vault, name, None) => {
-                let list = step("Secrets", Some(links::secrets(vault)));
-                vec![vaults(), within(vault), list, step(name.display(), None)]
-            }
-            Self::Secret(vault, name, Some(version)) => {
-                let list = step("Secrets", Some(links::secrets(vault)));
-                let current = step(name.display(), Some(links::secret(vault, name, None)));
-                vec![vaults(), within(vault), list, current, step(version.as_str(), None)]
-            }
-            Self::Audit => vec![step("Audit", None)],
-            Self::Elsewhere => vec![vaults()],
-        }
-    }
+    pub(super) look: Look,
 }
 
 impl Viewer<'_> {
     /// When the request arrived, Unix seconds.
     pub(super) fn now(&self) -> i64 {
         self.call.ctx.seconds()
+    }
+
+    /// The address that the request came from.
+    pub(super) fn address(&self) -> IpAddr {
+        self.call.ctx.client.to_canonical()
     }
 
     /// One more request to the gate for the same page: it gets a record of its own.
@@ -170,20 +71,26 @@ impl Viewer<'_> {
         let now = self.call.ctx.now;
         let entry = |vault: &Arc<Vault>| NavVault {
             name: vault.name.to_string(),
-            href: links::secrets(&vault.name),
-            secrets_href: (place.vault() == Some(&vault.name)).then(|| links::secrets(&vault.name)),
+            href: links::vault(&vault.name),
+            pages: if place.vault() == Some(&vault.name) { place.pages() } else { Vec::new() },
         };
         let audit = self.may(&Ask::server(Action::AuditRead)).await;
+        let access = self.may(&Ask::server(Action::AssignmentRead)).await;
         Shell {
             installation: host(self.services).to_owned(),
             development: self.services.development,
             section: place.section(),
+            overview_href: links::OVERVIEW.to_owned(),
             vaults_href: links::VAULTS.to_owned(),
             vaults: vaults.iter().map(entry).collect(),
+            access_href: access.then(|| links::ACCESS.to_owned()),
             audit_href: audit.then(|| links::AUDIT.to_owned()),
             crumbs: place.crumbs(),
             clock: view::clock(now),
             account: self.account(),
+            search_href: links::SEARCH.to_owned(),
+            me_href: links::ME.to_owned(),
+            look: self.look,
             sign_out: PostForm { action: links::SIGN_OUT.to_owned(), csrf_token: self.form_token() },
             seal: StatusLine { standing: Standing::Good, text: "Unsealed".to_owned() },
             chain: chain(self.services, now),

@@ -3,6 +3,7 @@
 
 use strongroom_domain::names::{ObjectName, ObjectVersion, VaultName};
 use url::form_urlencoded;
+use uuid::Uuid;
 
 use crate::{
     message::Method,
@@ -10,12 +11,24 @@ use crate::{
     routes::{self, Access, Found, Site},
 };
 
+/// One search over everything.
+pub(super) const SEARCH: &str = "/search";
+/// What needs somebody now.
+pub(super) const OVERVIEW: &str = "/overview";
 /// The list of vaults: where everybody starts.
 pub(super) const VAULTS: &str = "/vaults";
 /// The audit list.
 pub(super) const AUDIT: &str = "/audit";
 /// Asks whether a program of the command line may act as the person.
 pub(super) const COMMAND_LINE: &str = "/command-line";
+/// The audit list as a file.
+pub(super) const AUDIT_EXPORT: &str = "/audit/export";
+/// What belongs to whoever is signed in.
+pub(super) const ME: &str = "/me";
+/// Ends all other sessions.
+pub(super) const END_OTHERS: &str = "/me/end-others";
+/// Says how pages look.
+pub(super) const LOOK: &str = "/me/look";
 /// The sign-in page.
 pub(super) const SIGN_IN: &str = "/sign-in";
 /// Where providers send the browser back to.
@@ -28,14 +41,87 @@ pub(super) const SIGNED_OUT: &str = "/signed-out";
 /// Longest address to go on to after sign-in, in bytes: it travels in a sealed cookie.
 const MAX_RETURN_TO: usize = 1024;
 
+/// The form that makes a vault.
+pub(super) const NEW_VAULT: &str = "/new-vault";
+/// The soft-deleted vaults.
+pub(super) const DELETED_VAULTS: &str = "/deleted-vaults";
+
+/// A vault's own page.
+pub(super) fn vault(vault: &VaultName) -> String {
+    format!("{VAULTS}/{vault}")
+}
+
+/// Something that is done with a soft-deleted vault.
+pub(super) fn deleted_vault_act(vault: &VaultName, act: &str) -> String {
+    format!("{DELETED_VAULTS}/{vault}/{act}")
+}
+
 /// The secrets of a vault.
 pub(super) fn secrets(vault: &VaultName) -> String {
     format!("{VAULTS}/{vault}/secrets")
 }
 
-/// One page of the secrets of a vault; `query` is empty for no search.
-pub(super) fn secrets_page(vault: &VaultName, query: &str, after: Option<&ObjectName>) -> String {
-    with_query(secrets(vault), &[("q", Some(query)), ("after", after.map(ObjectName::as_str))])
+/// A page of a vault by the last part of its address, with a query.
+pub(super) fn in_vault(vault: &VaultName, page: &str, query: &[(&str, Option<&str>)]) -> String {
+    with_query(format!("{VAULTS}/{vault}/{page}"), query)
+}
+
+/// The form that makes a secret.
+pub(super) fn new_secret(vault: &VaultName) -> String {
+    format!("{VAULTS}/{vault}/new-secret")
+}
+
+/// Something that is done with a secret, or with one of its versions: a form, or the page of one.
+pub(super) fn secret_act(vault: &VaultName, name: &ObjectName, version: Option<&ObjectVersion>, act: &str) -> String {
+    format!("{}/{act}", secret(vault, name, version))
+}
+
+/// The soft-deleted secrets of a vault.
+pub(super) fn deleted(vault: &VaultName) -> String {
+    format!("{VAULTS}/{vault}/deleted")
+}
+
+/// Something that is done with a soft-deleted secret.
+pub(super) fn deleted_act(vault: &VaultName, name: &ObjectName, act: &str) -> String {
+    format!("{}/{name}/{act}", deleted(vault))
+}
+
+/// Who may do what.
+pub(super) const ACCESS: &str = "/access";
+/// The form that gives a role.
+pub(super) const NEW_ASSIGNMENT: &str = "/access/new-assignment";
+/// The role definitions.
+pub(super) const ROLES: &str = "/access/roles";
+/// The form that makes a role definition.
+pub(super) const NEW_ROLE: &str = "/access/new-role";
+/// The workload identities.
+pub(super) const WORKLOADS: &str = "/access/workloads";
+/// The form that makes a workload identity.
+pub(super) const NEW_WORKLOAD: &str = "/access/new-workload";
+
+/// A path with a query; what has no value is left out.
+pub(super) fn asked(path: &str, query: &[(&str, Option<&str>)]) -> String {
+    with_query(path.to_owned(), query)
+}
+
+/// Takes an assignment away.
+pub(super) fn remove_assignment(id: Uuid) -> String {
+    format!("{ACCESS}/assignments/{id}/remove")
+}
+
+/// A role definition.
+pub(super) fn role(id: Uuid) -> String {
+    format!("{ROLES}/{id}")
+}
+
+/// A workload identity.
+pub(super) fn workload(client_id: Uuid) -> String {
+    format!("{WORKLOADS}/{client_id}")
+}
+
+/// One audit record.
+pub(super) fn entry(id: Uuid) -> String {
+    format!("{AUDIT}/{id}")
 }
 
 /// A secret, or one of its versions.
@@ -44,11 +130,6 @@ pub(super) fn secret(vault: &VaultName, name: &ObjectName, version: Option<&Obje
         Some(version) => format!("{}/{name}/{version}", secrets(vault)),
         None => format!("{}/{name}", secrets(vault)),
     }
-}
-
-/// Reveals a version.
-pub(super) fn reveal(vault: &VaultName, name: &ObjectName, version: &ObjectVersion) -> String {
-    format!("{}/reveal", secret(vault, name, Some(version)))
 }
 
 /// The audit list with a filter, from a record on.
@@ -122,7 +203,12 @@ impl ReturnTo {
         let target = match method {
             Method::Get if !query.is_empty() => format!("{path}?{query}"),
             Method::Get => path.to_owned(),
-            _ => path.strip_suffix("/reveal").unwrap_or_default().to_owned(),
+            // A form stands at its own address, or on the page one or two steps above.
+            _ => {
+                let above = |path: &str| path.rsplit_once('/').map_or(String::new(), |(above, _)| above.to_owned());
+                let steps = [path.to_owned(), above(path), above(&above(path))];
+                return steps.iter().find_map(|step| Self::parse(step)).unwrap_or_default();
+            }
         };
         Self::parse(&target).unwrap_or_default()
     }
@@ -187,6 +273,9 @@ mod tests {
     fn a_form_leads_back_to_its_page() {
         let page = "/vaults/demo/secrets/db/0123456789abcdef0123456789abcdef";
         assert_eq!(ReturnTo::of(Method::Post, &format!("{page}/reveal"), "").as_str(), page);
+        let form = "/vaults/demo/secrets/db/new-version";
+        assert_eq!(ReturnTo::of(Method::Post, form, "").as_str(), form);
+        assert_eq!(ReturnTo::of(Method::Post, "/vaults/demo/deleted/db/recover", "").as_str(), "/vaults/demo/deleted");
         assert_eq!(ReturnTo::of(Method::Post, SIGN_OUT, "").as_str(), VAULTS);
         assert_eq!(ReturnTo::of(Method::Get, AUDIT, "outcome=denied").as_str(), "/audit?outcome=denied");
     }
@@ -211,7 +300,7 @@ mod tests {
                 let joined = base.join(to.as_str()).unwrap();
                 prop_assert_eq!(joined.origin(), base.origin());
                 let first = joined.path().trim_start_matches('/').split('/').next().unwrap_or_default().to_ascii_lowercase();
-                prop_assert!(["", "vaults", "audit", "command-line"].contains(&first.as_str()) || joined.path().contains('%'), "{}", joined);
+                prop_assert!(["", "vaults", "new-vault", "deleted-vaults", "access", "me", "overview", "search", "audit", "command-line"].contains(&first.as_str()) || joined.path().contains('%'), "{}", joined);
             }
         }
     }

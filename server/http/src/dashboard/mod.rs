@@ -4,21 +4,39 @@
 //! page that needs several reads is several requests to the gate, each with a record of its own.
 //! No page holds a secret's value but the answer to a reveal, and no page is ever cached.
 
+mod access;
 mod audit;
+mod audit_filter;
 mod command_line;
+mod deleted;
+mod entry;
+mod form;
 mod frame;
 mod links;
+mod me;
+mod network;
+mod offers;
+mod overview;
+mod place;
 mod problems;
+mod readers;
+mod refusal;
+mod search;
 mod secret;
+mod secret_filter;
+mod secret_forms;
 mod secrets;
 mod session;
 mod sign_in;
+mod snippets;
 #[cfg(test)]
 mod tests;
+mod vault_forms;
+mod vault_life;
 mod vaults;
 mod view;
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use strongroom_domain::{context::RequestContext, identity::Session};
 use strongroom_web::{asset, content_security_policy};
@@ -40,7 +58,22 @@ pub(crate) const SESSION_MISSING: &str = "session-missing";
 
 /// Whether a path of the base host belongs to the dashboard, so that problems are shown as pages.
 pub(crate) fn is_page(path: &str) -> bool {
-    const FIRST: [&str; 8] = ["vaults", "audit", "command-line", "sign-in", "sign-out", "signed-out", "auth", "assets"];
+    const FIRST: [&str; 14] = [
+        "overview",
+        "search",
+        "vaults",
+        "new-vault",
+        "deleted-vaults",
+        "access",
+        "me",
+        "audit",
+        "command-line",
+        "sign-in",
+        "sign-out",
+        "signed-out",
+        "auth",
+        "assets",
+    ];
     match paths::segments(path).as_deref() {
         Ok([]) => true,
         Ok([first, ..]) => FIRST.iter().any(|page| first.eq_ignore_ascii_case(page)),
@@ -84,23 +117,100 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         _ => {}
     }
     let Some(session) = call.session.as_deref() else { return Err(Problem::no_route()) };
-    let viewer = Viewer { services, call, session };
+    let viewer = Viewer { services, call, session, look: me::look(request.cookies.as_deref()) };
     let answer = match call.endpoint {
-        Endpoint::Home => Ok(redirect(links::VAULTS.to_owned())),
-        Endpoint::VaultsPage => vaults::list(&viewer).await,
-        Endpoint::SecretsPage => secrets::list(&viewer, &request).await,
-        Endpoint::SecretPage | Endpoint::SecretVersionPage => secret::show(&viewer).await,
-        Endpoint::SecretReveal => secret::reveal(&viewer, &request).await,
-        Endpoint::AuditPage => audit::list(&viewer, &request).await,
-        Endpoint::CommandLinePage => command_line::page(&viewer, &request),
-        Endpoint::CommandLineAllow => command_line::allow(&viewer, &request).await,
-        Endpoint::SignOut => session::sign_out(&viewer, &request).await,
-        _ => Err(Problem::no_route().into()),
+        Endpoint::Home => boxed(|| async { Ok(redirect(links::OVERVIEW.to_owned())) }),
+        Endpoint::SearchPage => boxed(|| search::show(&viewer, &request)),
+        Endpoint::OverviewPage => boxed(|| overview::show(&viewer)),
+        Endpoint::VaultsPage => boxed(|| vaults::list(&viewer)),
+        Endpoint::SecretsPage => boxed(|| secrets::list(&viewer, &request)),
+        Endpoint::SecretPage | Endpoint::SecretVersionPage => boxed(|| secret::show(&viewer)),
+        Endpoint::SecretReveal => boxed(|| secret::reveal(&viewer, &request)),
+        Endpoint::NewSecretPage => boxed(|| secret_forms::new_secret(&viewer)),
+        Endpoint::NewSecretForm => boxed(|| secret_forms::create(&viewer, &request)),
+        Endpoint::NewVersionPage => boxed(|| secret_forms::new_version(&viewer)),
+        Endpoint::NewVersionForm => boxed(|| secret_forms::add_version(&viewer, &request)),
+        Endpoint::VersionEditPage => boxed(|| secret_forms::edit(&viewer)),
+        Endpoint::VersionEditForm => boxed(|| secret_forms::change(&viewer, &request)),
+        Endpoint::VersionEnableForm => boxed(|| secret_forms::switch(&viewer, &request, true)),
+        Endpoint::VersionDisableForm => boxed(|| secret_forms::switch(&viewer, &request, false)),
+        Endpoint::RollBackForm => boxed(|| secret_forms::roll_back(&viewer, &request)),
+        Endpoint::SecretDeletePage => boxed(|| secret_forms::ask_delete(&viewer)),
+        Endpoint::SecretDeleteForm => boxed(|| secret_forms::delete(&viewer, &request)),
+        Endpoint::DeletedPage => boxed(|| deleted::list(&viewer, &request)),
+        Endpoint::RecoverForm => boxed(|| deleted::recover(&viewer, &request)),
+        Endpoint::PurgePage => boxed(|| deleted::ask_purge(&viewer)),
+        Endpoint::PurgeForm => boxed(|| deleted::purge(&viewer, &request)),
+        Endpoint::NewVaultPage => boxed(|| vault_forms::new_vault(&viewer)),
+        Endpoint::NewVaultForm => boxed(|| vault_forms::create(&viewer, &request)),
+        Endpoint::VaultPage => boxed(|| vaults::home(&viewer)),
+        Endpoint::VaultSettingsPage => boxed(|| vault_forms::settings(&viewer)),
+        Endpoint::VaultSettingsForm => boxed(|| vault_forms::change(&viewer, &request)),
+        Endpoint::VaultProtectPage => boxed(|| vault_forms::ask_protect(&viewer)),
+        Endpoint::VaultProtectForm => boxed(|| vault_forms::protect(&viewer, &request)),
+        Endpoint::NetworkPage => boxed(|| network::show(&viewer, &request)),
+        Endpoint::NetworkForm => boxed(|| network::change(&viewer, &request)),
+        Endpoint::VaultDeletePage => boxed(|| vault_life::ask_delete(&viewer)),
+        Endpoint::VaultDeleteForm => boxed(|| vault_life::delete(&viewer, &request)),
+        Endpoint::DeletedVaultsPage => boxed(|| vault_life::list_deleted(&viewer)),
+        Endpoint::VaultRecoverForm => boxed(|| vault_life::recover(&viewer, &request)),
+        Endpoint::VaultPurgePage => boxed(|| vault_life::ask_purge(&viewer)),
+        Endpoint::VaultPurgeForm => boxed(|| vault_life::purge(&viewer, &request)),
+        Endpoint::VaultAccessPage => boxed(|| access::in_vault::show(&viewer)),
+        Endpoint::AccessPolicyPage => boxed(|| access::policies::edit(&viewer, &request)),
+        Endpoint::AccessPolicyForm => boxed(|| access::policies::put(&viewer, &request)),
+        Endpoint::AccessPolicyRemoveForm => boxed(|| access::policies::remove(&viewer, &request)),
+        Endpoint::AccessPage => boxed(|| access::assignments::list(&viewer, &request)),
+        Endpoint::NewAssignmentPage => boxed(|| access::assignments::new(&viewer, &request)),
+        Endpoint::NewAssignmentForm => boxed(|| access::assignments::add(&viewer, &request)),
+        Endpoint::AssignmentRemovePage => boxed(|| access::assignments::ask_remove(&viewer)),
+        Endpoint::AssignmentRemoveForm => boxed(|| access::assignments::remove(&viewer, &request)),
+        Endpoint::RolesPage => boxed(|| access::roles::list(&viewer)),
+        Endpoint::RolePage => boxed(|| access::roles::show(&viewer)),
+        Endpoint::NewRolePage => boxed(|| access::roles::new(&viewer)),
+        Endpoint::RoleEditPage => boxed(|| access::roles::edit(&viewer)),
+        Endpoint::NewRoleForm | Endpoint::RoleEditForm => boxed(|| access::roles::put(&viewer, &request)),
+        Endpoint::RoleDeletePage => boxed(|| access::roles::ask_delete(&viewer)),
+        Endpoint::RoleDeleteForm => boxed(|| access::roles::delete(&viewer, &request)),
+        Endpoint::WorkloadsPage => boxed(|| access::workloads::list(&viewer, &request)),
+        Endpoint::WorkloadPage => boxed(|| access::workloads::show(&viewer)),
+        Endpoint::NewWorkloadPage => boxed(|| access::workloads::new(&viewer)),
+        Endpoint::NewWorkloadForm => boxed(|| access::workloads::create(&viewer, &request)),
+        Endpoint::WorkloadDeletePage => boxed(|| access::workloads::ask_delete(&viewer)),
+        Endpoint::WorkloadDeleteForm => boxed(|| access::workloads::delete(&viewer, &request)),
+        Endpoint::WorkloadRenameForm
+        | Endpoint::WorkloadEnableForm
+        | Endpoint::WorkloadDisableForm
+        | Endpoint::NewClientSecretForm
+        | Endpoint::NewCertificateForm
+        | Endpoint::NewFederationForm
+        | Endpoint::ClientSecretRemoveForm
+        | Endpoint::CertificateRemoveForm
+        | Endpoint::FederationRemoveForm => boxed(|| access::credentials::change(&viewer, &request)),
+        Endpoint::AuditEntryPage => boxed(|| entry::show(&viewer)),
+        Endpoint::MePage => boxed(|| me::show(&viewer)),
+        Endpoint::LookForm => boxed(|| me::put_look(&viewer, &request)),
+        Endpoint::EndOthersForm => boxed(|| me::end_others(&viewer, &request)),
+        Endpoint::SessionEndForm => boxed(|| me::end(&viewer, &request)),
+        Endpoint::AuditExportPage => boxed(|| audit::export(&viewer, &request)),
+        Endpoint::AuditPage => boxed(|| audit::list(&viewer, &request)),
+        Endpoint::SignOut => boxed(|| session::sign_out(&viewer, &request)),
+        Endpoint::CommandLinePage => boxed(|| async { command_line::page(&viewer, &request) }),
+        Endpoint::CommandLineAllow => boxed(|| command_line::allow(&viewer, &request)),
+        _ => boxed(|| async { Err(Problem::no_route().into()) }),
     };
-    Ok(match answer {
+    Ok(match answer.await {
         Ok(response) => response,
         Err(failure) => problems::answer(&viewer, failure).await,
     })
+}
+
+/// A handler's work, made in a frame of its own: all of them together would not fit on a thread's stack.
+fn boxed<'a, F>(begin: impl FnOnce() -> F) -> Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send + 'a>>
+where
+    F: Future<Output = Result<Response, Failure>> + Send + 'a,
+{
+    Box::pin(begin())
 }
 
 /// GET /assets/{file}: what was bundled and embedded, and nothing else.

@@ -9,6 +9,7 @@ use strongroom_domain::{
     context::RequestContext,
     decision::{Denial, DenyReason},
     entrance::EntranceError,
+    gate::Ask,
     role::Role,
     secrets::SecretError,
 };
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     message::{Method, Response},
     problem::Problem,
-    routes::Endpoint,
+    routes::{Endpoint, ROUTES},
 };
 
 /// Why a page is not what was asked for.
@@ -79,7 +80,9 @@ pub(super) async fn answer(viewer: &Viewer<'_>, failure: Failure) -> Response {
     match failure {
         Failure::Denied(denial) => {
             let shell = viewer.shell(&place).await;
-            let page = denied(&viewer.call.ctx, shell, &place, denial);
+            let readable = viewer.may(&Ask::server(Action::AuditRead)).await;
+            let record = readable.then(|| links::entry(denial.request_id));
+            let page = denied(&viewer.call.ctx, shell, &place, denial, record);
             Response { reason: "denied", ..rendered(403, page.render()) }
         }
         Failure::Problem(problem) => {
@@ -94,14 +97,14 @@ pub(super) fn page(ctx: &RequestContext, problem: &Problem, around: Option<(Shel
     let request_id = ctx.request_id.to_string();
     let endpoint = around.as_ref().map(|(_, _, endpoint)| *endpoint);
     let retry_href = around.as_ref().and_then(|(_, place, endpoint)| {
-        (problem.status >= 500 && method(*endpoint) == Method::Get).then(|| place.href())
+        (problem.status >= 500 && method(*endpoint) == Some(Method::Get)).then(|| place.href())
     });
     let shell = around.map(|(shell, ..)| shell);
     let page = if problem.status == 404 {
         rendered(404, NotFoundPage { shell, home_href: links::VAULTS.to_owned(), request_id }.render())
     } else {
         let changed = match endpoint {
-            Some(Endpoint::SignOut) if problem.status >= 500 => Changed::Unknown,
+            Some(endpoint) if problem.status >= 500 && changes(endpoint) => Changed::Unknown,
             _ => Changed::Nothing,
         };
         let cause = problem.message.lines().next().map(str::to_owned);
@@ -112,11 +115,13 @@ pub(super) fn page(ctx: &RequestContext, problem: &Problem, around: Option<(Shel
     Response { reason: problem.reason, ..page }
 }
 
-fn method(endpoint: Endpoint) -> Method {
-    match endpoint {
-        Endpoint::SignOut | Endpoint::SecretReveal => Method::Post,
-        _ => Method::Get,
-    }
+fn method(endpoint: Endpoint) -> Option<Method> {
+    ROUTES.iter().find(|route| route.endpoint == endpoint).map(|route| route.method)
+}
+
+/// Whether a request may have changed something although it failed. A reveal only reads.
+fn changes(endpoint: Endpoint) -> bool {
+    endpoint != Endpoint::SecretReveal && method(endpoint) == Some(Method::Post)
 }
 
 fn headline(status: u16) -> &'static str {
@@ -133,7 +138,13 @@ fn headline(status: u16) -> &'static str {
     }
 }
 
-fn denied(ctx: &RequestContext, shell: Shell, place: &Place, denial: Denial) -> DeniedPage {
+fn denied(
+    ctx: &RequestContext,
+    shell: Shell,
+    place: &Place,
+    denial: Denial,
+    decision_href: Option<String>,
+) -> DeniedPage {
     let needs_role = denial.reason == DenyReason::NoRole;
     let (headline, reason) = told(ctx, place, &denial);
     DeniedPage {
@@ -147,6 +158,7 @@ fn denied(ctx: &RequestContext, shell: Shell, place: &Place, denial: Denial) -> 
         missing_role: needs_role.then(|| Role::least_for(denial.action)).flatten().map(|role| role.name().to_owned()),
         missing_scope: needs_role.then(|| place.scope()),
         decision_id: denial.request_id.to_string(),
+        decision_href,
         back_href: Some(match place {
             Place::Secret(vault, name, Some(_)) if denial.action == Action::SecretGet => {
                 links::secret(vault, name, None)
@@ -162,7 +174,32 @@ fn refused(action: Action) -> &'static str {
         Action::SecretList => "You cannot list the secrets of this vault.",
         Action::SecretShow | Action::SecretListVersions => "You cannot see this secret.",
         Action::SecretGet => "You cannot read this secret's value.",
+        Action::SecretSet => "You cannot set this secret.",
+        Action::SecretUpdate => "You cannot change this secret's attributes.",
+        Action::SecretDelete => "You cannot delete this secret.",
+        Action::SecretListDeleted | Action::SecretGetDeleted => "You cannot see the deleted secrets of this vault.",
+        Action::SecretRecover => "You cannot recover this secret.",
+        Action::SecretPurge => "You cannot purge this secret.",
         Action::AuditRead => "You cannot read audit records.",
+        Action::AssignmentRead => "You cannot see who may do what here.",
+        Action::AssignmentAdd => "You cannot give this role here.",
+        Action::AssignmentRemove => "You cannot take this role away.",
+        Action::RoleRead => "You cannot see role definitions.",
+        Action::RoleWrite => "You cannot write role definitions.",
+        Action::RoleDelete => "You cannot delete role definitions.",
+        Action::AccessPolicyRead => "You cannot see the access policies of this vault.",
+        Action::AccessPolicyWrite => "You cannot change the access policies of this vault.",
+        Action::WorkloadRead => "You cannot see workload identities.",
+        Action::WorkloadCreate => "You cannot make workload identities.",
+        Action::WorkloadUpdate => "You cannot change workload identities.",
+        Action::WorkloadDelete => "You cannot delete workload identities.",
+        Action::VaultCreate => "You cannot make a vault.",
+        Action::VaultRead => "You cannot see this vault's settings.",
+        Action::VaultUpdate => "You cannot change this vault's settings.",
+        Action::VaultDelete => "You cannot delete this vault.",
+        Action::VaultGetDeleted => "You cannot see this deleted vault.",
+        Action::VaultRecover => "You cannot recover this vault.",
+        Action::VaultPurge => "You cannot purge this vault.",
         _ => "You cannot do this.",
     }
 }
@@ -181,12 +218,7 @@ fn told(ctx: &RequestContext, place: &Place, denial: &Denial) -> (&'static str, 
             ("This identity does not count any more", "The identity you act as is disabled or gone.".to_owned())
         }
         DenyReason::NoRole => {
-            let where_ = match place {
-                Place::Secrets(_) => "this vault or the installation",
-                Place::Secret(..) => "this secret, its vault or the installation",
-                Place::Vaults | Place::Audit | Place::Elsewhere => "the installation",
-            };
-            ("No role of yours allows this", format!("It needs a role that contains it, on {where_}."))
+            ("No role of yours allows this", format!("It needs a role that contains it, {}.", place.scope_words()))
         }
         DenyReason::NoAccessPolicy => (
             "No access policy allows this",
@@ -211,7 +243,7 @@ fn told(ctx: &RequestContext, place: &Place, denial: &Denial) -> (&'static str, 
 /// The stages of the gate up to the one that stopped the request, and those it did not reach. The
 /// same for a vault that does not exist.
 fn stages(place: &Place, reason: &DenyReason) -> Vec<Stage> {
-    let in_vault = matches!(place, Place::Secrets(_) | Place::Secret(..));
+    let in_vault = place.vault().is_some();
     let names: &[&str] =
         if in_vault { &["Network rules", "Identity", "Roles", "Policy modules"] } else { &["Identity", "Roles"] };
     let (stopped, detail) = match reason {

@@ -8,13 +8,16 @@ use strongroom_domain::{
     secret::{SecretItem, VaultFacts},
     secrets::MAX_PAGE,
 };
-use strongroom_web::{ReasonField, RevealForm, Revealed, SecretPage, Snippet, VersionRow};
+use strongroom_web::{Act, Icon, ReasonField, RevealForm, Revealed, SecretPage, Snippet, VersionRow};
 use zeroize::Zeroizing;
 
 use super::{
     Failure,
+    form::{SHORT, Sent},
     frame::{Place, Viewer},
-    links, rendered, session, view,
+    links,
+    offers::Offers,
+    rendered, view,
 };
 use crate::{
     api::wire::API_VERSION,
@@ -30,14 +33,14 @@ const SHOWN_SECONDS: u32 = 30;
 const VERSION_PAGES: usize = 4;
 
 /// The secret that an address names. What cannot be a name is the name of nothing.
-struct Named {
-    vault: VaultName,
-    name: ObjectName,
-    version: Option<ObjectVersion>,
+pub(super) struct Named {
+    pub(super) vault: VaultName,
+    pub(super) name: ObjectName,
+    pub(super) version: Option<ObjectVersion>,
 }
 
 impl Named {
-    fn of(viewer: &Viewer<'_>) -> Result<Self, Problem> {
+    pub(super) fn of(viewer: &Viewer<'_>) -> Result<Self, Problem> {
         let call = viewer.call;
         let version = match call.parameter(2) {
             "" => None,
@@ -68,11 +71,11 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
 /// # Errors
 /// 403 for a form that is not ours, the gate's denial, or why the value cannot be read.
 pub(super) async fn reveal(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
-    session::check_form(viewer, request)?;
+    let sent = Sent::accept(viewer, request, SHORT)?;
     let Named { vault, name, version } = Named::of(viewer)?;
     let ctx = &viewer.call.ctx;
-    let reason = session::field(request, RevealForm::REASON_FIELD).unwrap_or_default();
-    ctx.state_reason(reason.trim()).map_err(|unfit| Problem::bad_parameter(format!("{unfit}.")))?;
+    ctx.state_reason(sent.text(RevealForm::REASON_FIELD))
+        .map_err(|unfit| Problem::bad_parameter(format!("{unfit}.")))?;
     let opened = viewer.services.secrets.get(ctx, &vault, &name, version.as_ref()).await?;
     let item = SecretItem { secret: opened.secret, version: opened.meta };
     let shown = (item.secret.current != item.version.version).then(|| item.version.version.clone());
@@ -99,7 +102,9 @@ async fn fill_in(
     facts: VaultFacts,
     revealed: Option<Revealed>,
 ) -> SecretPage {
-    let (versions, versions_partial) = versions(viewer, vault, &item).await;
+    let offers = Offers::new(viewer, place);
+    let (acts, cannot, roll_back) = acts(viewer, offers, vault, &item).await;
+    let (versions, versions_partial) = versions(viewer, vault, &item, roll_back).await;
     let no_reveal = if revealed.is_some() { None } else { no_reveal(viewer, vault, &item).await };
     let SecretItem { secret, version: meta } = item;
     let (name, current) = (&secret.name, secret.current == meta.version);
@@ -111,8 +116,10 @@ async fn fill_in(
         version: meta.version.to_string(),
         current,
         current_href: (!current).then(|| links::secret(vault, name, None)),
+        acts,
+        cannot,
         state: view::state(&meta.attributes, viewer.now()),
-        content_type: meta.attributes.content_type.clone(),
+        content_type: meta.attributes.content_type.clone().filter(|text| !text.is_empty()),
         identifier: addresses.secret(vault, name, Some(&meta.version)),
         tags: view::tags(&meta.attributes.tags),
         created: view::moment(meta.created),
@@ -121,7 +128,7 @@ async fn fill_in(
         expires: meta.attributes.expires.map(view::moment),
         recovery: view::recovery(facts),
         reveal: no_reveal.is_none().then(|| RevealForm {
-            action: links::reveal(vault, name, &meta.version),
+            action: links::secret_act(vault, name, Some(&meta.version), "reveal"),
             csrf_token: viewer.form_token(),
             reason: ReasonField::Optional,
             error: None,
@@ -134,6 +141,32 @@ async fn fill_in(
         versions_partial,
         copy_as: copy_as(addresses, viewer.services.development, vault, name, (!current).then_some(&meta.version)),
     }
+}
+
+/// What one can do with a secret and the version shown, what one cannot, and whether earlier versions can
+/// be rolled back to.
+async fn acts(
+    viewer: &Viewer<'_>,
+    mut offers: Offers<'_>,
+    vault: &VaultName,
+    item: &SecretItem,
+) -> (Vec<Act>, Vec<String>, bool) {
+    let (name, version) = (&item.secret.name, Some(&item.version.version));
+    let at = |act: &str, version| links::secret_act(vault, name, version, act);
+    let ask = |action| Ask { version, ..Ask::secret(action, vault, name) };
+    offers.offer(&ask(Action::SecretSet), Act::primary("New version", at("new-version", None), Icon::Plus)).await;
+    offers.offer(&ask(Action::SecretUpdate), Act::link("Edit", at("edit", version), Icon::Pencil)).await;
+    let (label, act, icon) = match item.version.attributes.enabled {
+        true => ("Disable", "disable", Icon::Off),
+        false => ("Enable", "enable", Icon::Check),
+    };
+    let switch = Act::post(label, "", at(act, version), &viewer.form_token(), icon);
+    offers.offer(&ask(Action::SecretUpdate), switch).await;
+    offers.offer(&ask(Action::SecretDelete), Act::link("Delete", at("delete", None), Icon::Trash)).await;
+    let (acts, cannot) = offers.told();
+    let settable = acts.iter().any(|act| matches!(act, Act::Link { label, .. } if label == "New version"));
+    let roll_back = settable && viewer.may(&ask(Action::SecretGet)).await;
+    (acts, cannot, roll_back)
 }
 
 /// Why there is nothing to reveal with, as far as it is known beforehand.
@@ -152,7 +185,12 @@ async fn no_reveal(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) ->
 
 /// Versions, newest first, and what is missing from them. A list that is refused does not take the
 /// page with it.
-async fn versions(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem) -> (Vec<VersionRow>, Option<String>) {
+async fn versions(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    shown: &SecretItem,
+    roll_back: bool,
+) -> (Vec<VersionRow>, Option<String>) {
     let (mut items, partial) = match read_versions(viewer, vault, &shown.secret.name).await {
         Ok((items, true)) => (items, None),
         Ok((items, false)) => {
@@ -178,6 +216,13 @@ async fn versions(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem) ->
         state: view::state(&item.version.attributes, viewer.now()),
         created: view::moment(item.version.created),
         expires: item.version.attributes.expires.map(view::moment),
+        acts: if roll_back && item.version.version != item.secret.current && item.version.attributes.enabled {
+            let action = links::secret_act(vault, &shown.secret.name, Some(&item.version.version), "roll-back");
+            let of = format!("to {}", item.version.version);
+            vec![Act::post("Roll back", &of, action, &viewer.form_token(), Icon::Undo)]
+        } else {
+            Vec::new()
+        },
     };
     (items.iter().map(row).collect(), partial)
 }

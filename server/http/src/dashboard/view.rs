@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_domain::secret::{SecretAttributes, VaultFacts};
-use strongroom_web::{Clock, ItemState, Moment, Tag};
+use strongroom_domain::{
+    record::Outcome,
+    secret::{SecretAttributes, VaultFacts},
+};
+use strongroom_web::{Cell, Clock, Icon, ItemState, Moment, Tag, Tone};
 use time::{OffsetDateTime, format_description::StaticFormatDescription, macros::format_description};
 
 /// How long before its expiry an item counts as expiring, in seconds: 30 days.
@@ -38,6 +41,12 @@ pub(super) fn moment_millis(millis: i64) -> Moment {
         Some(_) => Moment { iso: words(at, ISO), text: format!("{}, {} UTC", words(at, DAY), words(at, MINUTE)) },
         None => Moment { iso: String::new(), text: BEYOND.to_owned() },
     }
+}
+
+/// A moment (Unix seconds) as a field of a form holds it.
+pub(super) fn for_field(seconds: i64) -> String {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]");
+    at_millis(seconds.saturating_mul(1000)).and_then(|at| at.format(format).ok()).unwrap_or_default()
 }
 
 /// The top bar's clock.
@@ -97,6 +106,36 @@ pub(super) fn recovery(facts: VaultFacts) -> String {
         format!("Recoverable for {days} days")
     } else {
         format!("Recoverable for {days} days, purge protected")
+    }
+}
+
+/// Whether anything goes before its purge date, as the end of a sentence.
+pub(super) fn purge_words(facts: VaultFacts) -> &'static str {
+    if facts.recovery_level.contains("Purgeable") {
+        "until then it can also be purged for good."
+    } else {
+        "nothing in this vault is purged before its date."
+    }
+}
+
+/// Somebody, by the words of records: `user`, `workload`, `system`.
+pub(super) fn who(kind: &str, name: String, small: Option<String>) -> Cell {
+    let (icon, kind) = match kind {
+        "user" => (Icon::Person, "Person"),
+        "workload" => (Icon::Workload, "Workload"),
+        "system" => (Icon::Server, "Installation"),
+        _ => (Icon::Unknown, "Unknown"),
+    };
+    Cell::Who { icon, kind: kind.to_owned(), name, small }
+}
+
+/// How a request ended, as a badge.
+pub(super) fn outcome(outcome: Outcome) -> (Tone, Icon, &'static str) {
+    match outcome {
+        Outcome::Allowed => (Tone::Good, Icon::Check, "Allowed"),
+        Outcome::Denied => (Tone::Bad, Icon::Ban, "Denied"),
+        Outcome::Failed => (Tone::Warn, Icon::Failed, "Failed"),
+        Outcome::Unauthenticated => (Tone::Warn, Icon::Failed, "Unauthenticated"),
     }
 }
 

@@ -125,6 +125,7 @@ pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<Re
         object: bounded("object")?.map(|o| o.to_ascii_lowercase()),
         principal: bounded("principal")?,
         operation: bounded("operation")?,
+        except: Vec::new(),
         id: id("id")?,
         from: moment("from")?,
         until: moment("until")?,
@@ -133,12 +134,15 @@ pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<Re
     })
 }
 
-/// Unix milliseconds.
-fn moment(text: &str) -> Option<i64> {
+/// Unix milliseconds, of a moment by RFC 3339 or in milliseconds.
+pub(crate) fn moment(text: &str) -> Option<i64> {
     if let Ok(millis) = text.parse() {
         return Some(millis);
     }
-    let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    let moment = OffsetDateTime::parse(text, &Rfc3339)
+        // As a field of a browser's form has it: to the minute, here in UTC.
+        .or_else(|_| OffsetDateTime::parse(&format!("{text}:00Z"), &Rfc3339))
+        .ok()?;
     i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
 }
 
@@ -151,6 +155,7 @@ mod tests {
         assert_eq!(moment("1700000000123"), Some(1_700_000_000_123));
         assert_eq!(moment("2023-11-14T22:13:20.123Z"), Some(1_700_000_000_123));
         assert_eq!(moment("2023-11-14T23:13:20+01:00"), Some(1_700_000_000_000));
+        assert_eq!(moment("2023-11-14T22:13"), Some(1_699_999_980_000));
         assert_eq!(moment("yesterday"), None);
         assert_eq!(moment("99999999999999999999"), None);
     }

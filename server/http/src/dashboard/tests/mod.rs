@@ -1,7 +1,10 @@
 //! The dashboard as a browser meets it: requests through the edge, over a store in memory.
 
 mod answers;
+mod changing;
 mod command_line;
+mod forms;
+mod managing;
 mod reading;
 mod sign_in;
 mod spans;

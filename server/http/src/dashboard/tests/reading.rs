@@ -127,3 +127,22 @@ async fn lists_go_on_and_searches_say_how_far_they_came() {
     let records = story.log().iter().filter(|record| record.operation == "SecretList").count();
     assert_eq!(records, 1 + 1 + 8 + 2, "every page of the list that was read is on record");
 }
+
+#[tokio::test]
+async fn one_search_finds_what_one_may_list_and_nothing_else() {
+    let story = Story::start();
+    for name in ["ledger-db", "other"] {
+        story.set(name, VALUE).await;
+    }
+    let ada = story.sign_in("ada").await;
+    let page = story.get("/search?q=LEDGER", &ada).await;
+    assert!(page.text.contains("One thing with “LEDGER”") && page.text.contains("demo/ledger-db"), "{}", page.text);
+    assert!(story.get("/search?q=demo", &ada).await.text.contains("href=\"/vaults/demo\">demo</a>"));
+    assert!(story.get("/search?q=audit", &ada).await.text.contains("href=\"/audit\">Audit</a>"));
+    assert!(story.get("/search?q=%3Cscript%3E", &ada).await.text.contains("Nothing with “&#60;script&#62;”"));
+    assert!(story.get("/search", &ada).await.text.contains("never values"));
+    assert!(!story.get("/search?q=thevalue", &ada).await.text.contains("demo/"), "values are not searched");
+    let bob = story.sign_in("bob").await;
+    let page = story.get("/search?q=ledger", &bob).await;
+    assert!(page.text.contains("Nothing with") && !page.text.contains("demo"), "{}", page.text);
+}

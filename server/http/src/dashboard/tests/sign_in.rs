@@ -96,3 +96,52 @@ async fn without_a_session_every_page_leads_to_sign_in_and_tells_nothing() {
         }
     }
 }
+
+#[tokio::test]
+async fn people_see_and_end_their_own_sessions_and_no_others() {
+    let story = Story::start();
+    let first = story.sign_in("ada").await;
+    story.world.clock.advance(60_000);
+    let second = story.sign_in("ada").await;
+    let bob = story.sign_in("bob").await;
+    let page = story.get("/me", &second).await;
+    assert!(page.text.contains("You have two sessions") && page.text.matches("/end\"").count() == 2, "{}", page.text);
+    assert!(story.get("/me", &bob).await.text.contains("You have this session alone"));
+
+    // The other one, by somebody else: as if it were not there.
+    let ends: Vec<&str> =
+        page.text.split("action=\"/me/sessions/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let (own, other) = (ends[0], ends[1]);
+    for end in [own, other] {
+        let refused = story.submit(&format!("/me/sessions/{end}"), &bob, "").await;
+        assert_eq!(refused.status, 404);
+    }
+    let ended = story.submit(&format!("/me/sessions/{other}"), &second, "").await;
+    assert_eq!((ended.status, ended.header("location")), (303, Some("/me")));
+    assert_eq!(story.get("/vaults", &first).await.header("location"), Some("/sign-in"), "at once");
+    assert_eq!(story.get("/vaults", &second).await.status, 200);
+
+    story.sign_in("ada").await;
+    story.sign_in("ada").await;
+    let ended = story.submit("/me/end-others", &second, "").await;
+    assert_eq!(ended.status, 303);
+    assert!(story.get("/me", &second).await.text.contains("You have this session alone"));
+    assert_eq!(story.log().iter().filter(|record| record.operation == "SessionEnd").count(), 6, "each is on record");
+    let last = story.submit(&format!("/me/sessions/{own}"), &second, "").await;
+    assert_eq!(last.header("location"), Some("/signed-out"));
+    assert_eq!(story.get("/vaults", &second).await.header("location"), Some("/sign-in"));
+    assert_eq!(story.get("/vaults", &bob).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_look_is_kept_in_the_browser_and_is_one_of_a_few() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let saved = story.submit("/me/look", &cookie, "theme=dark&compact=yes").await;
+    let look = saved.cookie("__Host-look").unwrap();
+    assert_eq!(look, "__Host-look=dark.compact");
+    let page = story.get("/vaults", &format!("{cookie}; {look}")).await;
+    assert!(page.text.contains("<div class=\"shell dark compact\">"));
+    assert!(story.get("/vaults", &cookie).await.text.contains("<div class=\"shell\">"));
+    assert_eq!(story.submit("/me/look", &cookie, "theme=%22%3E").await.status, 400);
+}

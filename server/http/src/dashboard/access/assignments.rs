@@ -1,0 +1,327 @@
+//! Assignments: who holds which role where and until when; giving one, taking one away.
+
+use strongroom_domain::{
+    action::Action,
+    admin::{AdminError, AssignmentShown, NewAssignment, ScopeRequest},
+    gate::Ask,
+};
+use strongroom_web::{
+    Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Paging, Panel, PanelsPage, Row, Table, Tone,
+};
+use uuid::Uuid;
+
+use super::{tabs, whom};
+use crate::{
+    api::manage::grantee::scope,
+    dashboard::{
+        Failure,
+        form::{SHORT, Sent},
+        frame::{Place, Viewer},
+        links,
+        offers::Offers,
+        redirect,
+        refusal::{self, Refusal},
+        rendered,
+        snippets::{self, Commands, quoted},
+        view,
+    },
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// Assignments on a page.
+const PAGE: usize = 50;
+
+/// GET /access[?scope=&after=]
+///
+/// # Errors
+/// The gate's denial, or why the assignments cannot be read.
+pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let text = request.query("scope").map(str::trim).filter(|text| !text.is_empty());
+    let at = scope(text.unwrap_or("/"))?;
+    let after = match request.query("after") {
+        Some(text) => Some(Uuid::try_parse(text).map_err(|_| Problem::bad_parameter("after is an assignment's id."))?),
+        None => None,
+    };
+    let page = viewer.services.admin.list_assignments(&viewer.call.ctx, &at, None, after, PAGE).await?;
+    let place = Place::Access;
+    let mut offers = Offers::new(viewer, &place);
+    let new = links::asked(links::NEW_ASSIGNMENT, &[("scope", text)]);
+    offers.offer(&Ask::server(Action::AssignmentAdd), Act::primary("Give a role", new, Icon::Plus)).await;
+    let removable = offers.open(&Ask::server(Action::AssignmentRemove), "Remove").await;
+    let (acts, cannot) = offers.told();
+    let mut table = table(viewer, &page.items, removable).await;
+    let address = |after: Option<&str>| links::asked(links::ACCESS, &[("scope", text), ("after", after)]);
+    table.paging = Paging {
+        words: format!("{} on this page", table.rows.len()),
+        first_href: after.map(|_| address(None)),
+        next_href: page.next.as_deref().map(|next| address(Some(next))),
+    };
+    let whole = page.next.is_none() && after.is_none();
+    let at_words = if at == ScopeRequest::Server { String::new() } else { format!(" at {at} and below") };
+    let headline = match (table.rows.len(), whole) {
+        (0, true) => format!("No assignments{at_words}"),
+        (1, true) => format!("One assignment{at_words}"),
+        (count, true) => format!("{count} assignments{at_words}"),
+        (_, false) => format!("Assignments{at_words}"),
+    };
+    let body = if table.rows.is_empty() {
+        Body::Empty {
+            headline: "Nobody holds a role here.".to_owned(),
+            text: "Only roles that are given at this scope or below it are listed, not those of a wider one."
+                .to_owned(),
+            command: None,
+        }
+    } else {
+        Body::Table(table)
+    };
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        lead: Some(
+            "A role at / reaches everything, one at a vault everything in it. Nobody can give what they do not hold."
+                .to_owned(),
+        ),
+        acts,
+        cannot,
+        tabs: tabs(links::ACCESS),
+        filter: Some(Form {
+            action: links::ACCESS.to_owned(),
+            fields: vec![
+                Field::line("scope", "At a scope and below", text.unwrap_or_default(), 200)
+                    .hint("/vaults/NAME or /vaults/NAME/secrets/NAME"),
+            ],
+            submit: "Show".to_owned(),
+            cancel_href: text.map(|_| links::ACCESS.to_owned()),
+            ..Form::default()
+        }),
+        main: vec![
+            Panel::new("Assignments", body),
+            snippets::panel(vec![
+                commands.server("assignment list"),
+                commands.curl_server("GET", &format!("/api/v1/assignments?scope={at}"), None),
+            ]),
+        ],
+        ..PanelsPage::new(viewer.shell(&place).await, headline)
+    };
+    Ok(rendered(200, page.render()))
+}
+
+/// Assignments as a table.
+pub(super) async fn table(viewer: &Viewer<'_>, items: &[AssignmentShown], removable: bool) -> Table {
+    let names = whom::names(viewer, items.iter().map(|shown| &shown.assignment.grantee)).await;
+    let rows = items.iter().map(|AssignmentShown { assignment, role, scope }| {
+        let acts = if removable {
+            let of = format!("Remove {role} of {}", whom::words(&assignment.grantee, &names));
+            vec![Act::link(&of, links::remove_assignment(assignment.id), Icon::Trash)]
+        } else {
+            Vec::new()
+        };
+        let remove = acts.into_iter().map(short).collect();
+        Row::new(vec![
+            whom::cell(viewer, &assignment.grantee, &names),
+            Cell::link(role.clone(), links::role(assignment.role.id())),
+            Cell::Code(scope.clone()),
+            end(assignment.ends_at, viewer.call.ctx.now),
+            Cell::Acts(remove),
+        ])
+    });
+    Table::new(&["Who", "Role", "Where", "Until", ""], rows.collect())
+}
+
+/// The act with the word that a row has room for; who it is about stands in the row.
+fn short(act: Act) -> Act {
+    match act {
+        Act::Link { href, icon, primary, .. } => Act::Link { label: "Remove".to_owned(), href, icon, primary },
+        other => other,
+    }
+}
+
+/// When something ends: never, then, or it is over.
+pub(super) fn end(ends_at: Option<i64>, now: i64) -> Cell {
+    match ends_at {
+        None => Cell::None("No end".to_owned()),
+        Some(end) if end <= now => {
+            let small = Some(view::moment_millis(end).text);
+            Cell::Badge { tone: Tone::Warn, icon: Icon::Over, text: "Over".to_owned(), small }
+        }
+        Some(end) => Cell::Moment(view::moment_millis(end)),
+    }
+}
+
+/// GET /access/new-assignment[?scope=&role=&issuer=&subject=&group=&client_id=]
+///
+/// # Errors
+/// None: what is asked for is judged when it is sent.
+pub(crate) async fn new(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let filled = |name: &str| request.query(name).unwrap_or_default().to_owned();
+    Ok(new_page(viewer, filled, None).await)
+}
+
+/// POST /access/new-assignment
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(crate) async fn add(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, SHORT)?;
+    let add = async {
+        let at = scope(sent.text("scope"))?;
+        let grantee = whom::read(viewer, &sent)?;
+        let role = match viewer.services.admin.role_named(sent.text("role")).await {
+            Ok(role) => role,
+            Err(AdminError::RoleNotFound) => {
+                return Err(Problem::bad_parameter("There is no role of this name.").into());
+            }
+            Err(other) => return Err(other.into()),
+        };
+        let ends_at = sent.moment("ends_at", "The end")?.map(|end| end.saturating_mul(1000));
+        let new = NewAssignment { id: None, grantee, role, ends_at };
+        viewer.services.admin.add_assignment(&viewer.call.ctx, new, &at).await?;
+        Ok::<_, Failure>(match at {
+            ScopeRequest::Server => links::ACCESS.to_owned(),
+            ScopeRequest::Vault(vault) | ScopeRequest::Secret(vault, _) => links::in_vault(&vault, "access", &[]),
+        })
+    };
+    match add.await {
+        Ok(href) => Ok(redirect(href)),
+        Err(failure) => {
+            let refusal = Refusal::of(failure)?;
+            Ok(new_page(viewer, |name: &str| sent.text(name).to_owned(), Some(&refusal)).await)
+        }
+    }
+}
+
+async fn new_page(viewer: &Viewer<'_>, filled: impl Fn(&str) -> String, refusal: Option<&Refusal>) -> Response {
+    let roles = match viewer.further() {
+        Ok(ctx) => viewer.services.admin.list_roles(&ctx, &ScopeRequest::Server).await.unwrap_or_default(),
+        Err(_) => Vec::new(),
+    };
+    let role = filled("role");
+    let role_field = if roles.is_empty() {
+        Field::line("role", "Role", role, 128).required().hint("Its name or its id.")
+    } else {
+        let options: Vec<(&str, &str)> = roles.iter().map(|role| (role.name.as_str(), role.name.as_str())).collect();
+        Field::choice("role", "Role", &options, if role.is_empty() { "Key Vault Secrets User" } else { &role })
+            .hint("What each contains is listed under Roles.")
+    };
+    let mut fields = whom::fields(&filled);
+    fields.push(role_field);
+    let at = Some(filled("scope")).filter(|text| !text.is_empty()).unwrap_or_else(|| "/vaults/".to_owned());
+    fields.push(
+        Field::line("scope", "Where", at, 200)
+            .required()
+            .hint("/ for the installation, /vaults/NAME for a vault, /vaults/NAME/secrets/NAME for one secret."),
+    );
+    fields.push(Field::new("ends_at", "Until, UTC", FieldKind::Moment { value: filled("ends_at") }).hint(
+        "It ends by itself then. Without: it does not end. Nobody can give a role for longer than they hold it.",
+    ));
+    let form = Form {
+        action: links::NEW_ASSIGNMENT.to_owned(),
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: "Give the role".to_owned(),
+        cancel_href: Some(links::ACCESS.to_owned()),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let commands = Commands::of_installation(viewer.services);
+    let body = r#"{"client_id":"ID","role":"Key Vault Secrets User","scope":"/vaults/NAME"}"#;
+    let page = PanelsPage {
+        main: vec![Panel::new("Assignment", Body::Form(form))],
+        aside: vec![snippets::panel(vec![
+            commands.server("assignment add --role \"Key Vault Secrets User\" --workload ID --scope /vaults/NAME"),
+            commands.curl_server("POST", "/api/v1/assignments", Some(body)),
+        ])],
+        ..PanelsPage::new(viewer.shell(&Place::Access.below("Give a role")).await, "Give a role")
+    };
+    refusal::answer(&page, refusal)
+}
+
+fn id(viewer: &Viewer<'_>) -> Result<Uuid, Problem> {
+    Uuid::try_parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())
+}
+
+/// GET /access/assignments/{id}/remove
+///
+/// # Errors
+/// The gate's denial, or why the assignment cannot be shown.
+pub(crate) async fn ask_remove(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let id = id(viewer)?;
+    let shown = viewer.services.admin.show_assignment(&viewer.call.ctx, id, &ScopeRequest::Server).await?;
+    Ok(remove_page(viewer, &shown, None).await)
+}
+
+/// POST /access/assignments/{id}/remove
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be removed.
+pub(crate) async fn remove(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    let id = id(viewer)?;
+    match viewer.services.admin.remove_assignment(&viewer.call.ctx, id, &ScopeRequest::Server).await {
+        Ok(removed) => Ok(redirect(match removed.scope.strip_prefix("/vaults/") {
+            Some(_) => links::asked(links::ACCESS, &[("scope", Some(&removed.scope))]),
+            None => links::ACCESS.to_owned(),
+        })),
+        Err(error) => {
+            let refusal = Refusal::of(error.into())?;
+            let ctx = viewer.further()?;
+            let shown = viewer.services.admin.show_assignment(&ctx, id, &ScopeRequest::Server).await?;
+            Ok(remove_page(viewer, &shown, Some(&refusal)).await)
+        }
+    }
+}
+
+async fn remove_page(viewer: &Viewer<'_>, shown: &AssignmentShown, refusal: Option<&Refusal>) -> Response {
+    let AssignmentShown { assignment, role, scope } = shown;
+    let names = whom::names(viewer, std::iter::once(&assignment.grantee)).await;
+    let who = whom::words(&assignment.grantee, &names);
+    let form = Form {
+        action: links::remove_assignment(assignment.id),
+        csrf_token: Some(viewer.form_token()),
+        submit: "Remove, from the next request on".to_owned(),
+        danger: true,
+        cancel_href: Some(links::ACCESS.to_owned()),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let facts = vec![
+        Fact { name: "Who".to_owned(), value: whom::cell(viewer, &assignment.grantee, &names) },
+        Fact::text("Role", role.clone()),
+        Fact::code("Where", scope.clone()),
+        Fact { name: "Until".to_owned(), value: end(assignment.ends_at, viewer.call.ctx.now) },
+        Fact::moment("Given", Some(view::moment_millis(assignment.created_at)), ""),
+        Fact::code("Identity", assignment.id.to_string()),
+    ];
+    // Before and after: what is left to them there.
+    let mut main = vec![Panel::new("Assignment", Body::Facts(facts))];
+    if let Ok(ctx) = viewer.further() {
+        let others = viewer
+            .services
+            .admin
+            .list_assignments(&ctx, &ScopeRequest::Server, Some(assignment.grantee.clone()), None, PAGE)
+            .await;
+        if let Ok(others) = others {
+            let left: Vec<_> = others.items.into_iter().filter(|other| other.assignment.id != assignment.id).collect();
+            let body = if left.is_empty() {
+                Body::Text(vec!["Nothing: this is the only role given to exactly this grantee.".to_owned()])
+            } else {
+                Body::Table(table(viewer, &left, false).await)
+            };
+            main.push(Panel::new("What is left afterwards", body).note("groups aside"));
+        }
+    }
+    main.push(Panel::new("Confirm", Body::Form(form)));
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        main,
+        aside: vec![snippets::panel(vec![
+            commands.server(&format!("assignment remove {}", quoted(&assignment.id.to_string()))),
+            commands.curl_server("DELETE", &format!("/api/v1/assignments/{}", assignment.id), None),
+        ])],
+        ..PanelsPage::new(
+            viewer.shell(&Place::Access.below("Remove")).await,
+            format!("Take {role} at {scope} from {who}?"),
+        )
+    };
+    refusal::answer(&page, refusal)
+}

@@ -1,0 +1,208 @@
+//! Credentials of a workload: client secrets, certificates, federations. A client secret is told once, on
+//! a page of its own, and never again.
+
+use strongroom_crypto::ClientCertificate;
+use strongroom_domain::{
+    admin::{ChangedWorkload, NewSecret, WorkloadEdit},
+    identity::{Federation, Workload},
+};
+use strongroom_web::{Act, Body, Cell, CredentialPage, Field, FieldKind, Form, Icon, Panel, Row, Snippet, Table};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::workloads::{self, client_id, end};
+use crate::{
+    dashboard::{
+        Failure,
+        form::{LONG, Sent},
+        frame::{Place, Viewer},
+        links, redirect,
+        refusal::{self, Refusal},
+        rendered, view,
+    },
+    message::{Request, Response},
+    problem::Problem,
+    routes::Endpoint,
+};
+
+/// POST to one of a workload's forms: its name, its state, its credentials.
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let client_id = client_id(viewer)?;
+    let change = async {
+        let edit = edit(viewer.call.endpoint, viewer.call.parameter(1), &sent)?;
+        Ok::<_, Failure>(viewer.services.admin.change_workload(&viewer.call.ctx, client_id, &edit).await?)
+    };
+    match change.await {
+        Ok(ChangedWorkload { workload, secret: Some(secret), .. }) => {
+            let place = Place::Access.below(workload.name.clone());
+            let page = CredentialPage::new(
+                viewer.shell(&place).await,
+                format!("New client secret of {}", workload.name),
+                client_id.to_string(),
+                Zeroizing::new(secret.expose().to_owned()),
+                viewer.call.ctx.request_id.to_string(),
+                links::workload(client_id),
+                vec![environment(viewer, client_id)],
+            );
+            drop(secret);
+            Ok(rendered(200, page.render()))
+        }
+        Ok(_) => Ok(redirect(links::workload(client_id))),
+        Err(failure) => {
+            let refusal = Refusal::of(failure)?;
+            let workload = viewer.services.admin.show_workload(&viewer.further()?, client_id).await?;
+            Ok(workloads::page(viewer, &workload, Some(&refusal)).await)
+        }
+    }
+}
+
+/// What an app sets; the secret's place stays empty.
+fn environment(viewer: &Viewer<'_>, client_id: Uuid) -> Snippet {
+    let base = viewer.services.addresses.base();
+    Snippet::new(
+        "Environment of the app",
+        format!(
+            "export AZURE_AUTHORITY_HOST={base}\nexport AZURE_TENANT_ID=adfs\nexport AZURE_CLIENT_ID={client_id}\n\
+             read -rs AZURE_CLIENT_SECRET && export AZURE_CLIENT_SECRET"
+        ),
+    )
+}
+
+fn edit(endpoint: Endpoint, credential: &str, sent: &Sent) -> Result<WorkloadEdit, Problem> {
+    let credential = || Uuid::try_parse(credential).map_err(|_| Problem::no_route());
+    Ok(match endpoint {
+        Endpoint::WorkloadRenameForm => {
+            WorkloadEdit::Update { name: Some(sent.text("workload-name").to_owned()), enabled: None }
+        }
+        Endpoint::WorkloadEnableForm => WorkloadEdit::Update { name: None, enabled: Some(true) },
+        Endpoint::WorkloadDisableForm => WorkloadEdit::Update { name: None, enabled: Some(false) },
+        Endpoint::NewClientSecretForm => {
+            let new = NewSecret { name: sent.given("secret-name"), expires: sent.moment("secret-expires", "The end")? };
+            if sent.ticked("replace") { WorkloadEdit::ReplaceSecrets(new) } else { WorkloadEdit::AddSecret(new) }
+        }
+        Endpoint::NewCertificateForm => {
+            let pem = sent.secret("certificate");
+            let certificate = ClientCertificate::from_pem(pem.expose().as_bytes())
+                .map_err(|error| Problem::bad_parameter(format!("The certificate is refused: {error}.")))?;
+            WorkloadEdit::AddCertificate(Box::new(certificate), sent.given("certificate-name"))
+        }
+        Endpoint::NewFederationForm => WorkloadEdit::AddFederation(Federation {
+            issuer: sent.text("issuer").to_owned(),
+            subject: sent.text("subject").to_owned(),
+            audience: sent.text("audience").to_owned(),
+            pattern: sent.ticked("pattern"),
+        }),
+        Endpoint::ClientSecretRemoveForm => WorkloadEdit::RemoveSecret(credential()?),
+        Endpoint::CertificateRemoveForm => WorkloadEdit::RemoveCertificate(credential()?),
+        Endpoint::FederationRemoveForm => WorkloadEdit::RemoveFederation(credential()?),
+        _ => return Err(Problem::no_route()),
+    })
+}
+
+/// The panels of a workload's credentials, with forms when this person may change them. A form that was
+/// refused says why.
+pub(super) async fn panels(
+    viewer: &Viewer<'_>,
+    workload: &Workload,
+    open: bool,
+    refusal: Option<&Refusal>,
+) -> Vec<Panel> {
+    let at = links::workload(workload.client_id);
+    let token = viewer.form_token();
+    let now = viewer.now();
+    let remove = |sort: &str, id: Uuid, of: &str| {
+        let action = format!("{at}/{sort}/{id}/remove");
+        Cell::Acts(if open { vec![Act::post("Remove", of, action, &token, Icon::Trash)] } else { Vec::new() })
+    };
+    let moment = |seconds: Option<i64>| {
+        seconds.map_or_else(|| Cell::None("Not known".into()), |s| Cell::Moment(view::moment(s)))
+    };
+
+    let secrets = workload.secrets.iter().map(|secret| {
+        let name = secret.name.clone().unwrap_or_else(|| "Client secret".to_owned());
+        let of = format!("client secret {name}");
+        Row::new(vec![
+            Cell::Text { text: name, small: Some(secret.id.to_string()) },
+            moment(secret.created),
+            end(secret.expires, now),
+            remove("secrets", secret.id, &of),
+        ])
+    });
+    let certificates = workload.certificates.iter().map(|certificate| {
+        let thumbprint = data_encoding::HEXLOWER.encode(&certificate.sha256);
+        Row::new(vec![
+            Cell::Text { text: certificate.name.clone(), small: Some(format!("SHA-256 {thumbprint}")) },
+            Cell::Moment(view::moment(certificate.created)),
+            end(Some(certificate.expires), now),
+            remove("certificates", certificate.id, &format!("certificate {}", certificate.name)),
+        ])
+    });
+    let federations = workload.federations.iter().map(|federation| {
+        let small = if federation.pattern { "subject pattern" } else { "exact subject" };
+        Row::new(vec![
+            Cell::Text { text: federation.subject.clone(), small: Some(small.to_owned()) },
+            Cell::text(federation.issuer.clone()),
+            Cell::text(federation.audience.clone()),
+            remove("federations", federation.id(), &format!("federation {}", federation.subject)),
+        ])
+    });
+    let listed = |title: &str, columns: &[&str], rows: Vec<Row>, none: &str| {
+        let body =
+            if rows.is_empty() { Body::Text(vec![none.to_owned()]) } else { Body::Table(Table::new(columns, rows)) };
+        Panel::new(title, body)
+    };
+    let mut panels = vec![
+        listed(
+            "Federations",
+            &["Subject", "Issuer", "Audience", ""],
+            federations.collect(),
+            "None: no foreign token stands for this workload.",
+        ),
+        listed("Certificates", &["Name", "Registered", "Ends", ""], certificates.collect(), "None."),
+        listed("Client secrets", &["Name", "Made", "Ends", ""], secrets.collect(), "None."),
+    ];
+    if open {
+        let form = |act: &str, fields, submit: &str| Form {
+            action: format!("{at}/{act}"),
+            csrf_token: Some(token.clone()),
+            fields,
+            submit: submit.to_owned(),
+            ..Form::default()
+        };
+        let refused = |endpoint| refusal.filter(|_| viewer.call.endpoint == endpoint);
+        let federation = vec![
+            Field::line("issuer", "Issuer", "", 256).required().hint("The exact issuer of the foreign tokens."),
+            Field::line("subject", "Subject", "", 256)
+                .required()
+                .hint("For example repo:owner/name:ref:refs/heads/main."),
+            Field::check("pattern", "The subject is a pattern", false)
+                .hint("* stands for any characters but a colon; the first 8 characters are fixed."),
+            Field::line("audience", "Audience", "", 256).required().hint("For example api://AzureADTokenExchange."),
+        ];
+        let certificate = vec![
+            Field::lines("certificate", "Certificate, PEM", "", 6)
+                .required()
+                .hint("The certificate alone, without its private key."),
+            Field::line("certificate-name", "Name", "", 128),
+        ];
+        let secret = vec![
+            Field::line("secret-name", "Name", "", 128).hint("Where it is used."),
+            Field::new("secret-expires", "Ends, UTC", FieldKind::Moment { value: String::new() })
+                .hint("At most 730 days from now."),
+            Field::check("replace", "In place of all other client secrets", false).hint("They stop counting at once."),
+        ];
+        for (title, endpoint, act, fields, submit) in [
+            ("Add a federation", Endpoint::NewFederationForm, "new-federation", federation, "Add federation"),
+            ("Add a certificate", Endpoint::NewCertificateForm, "new-certificate", certificate, "Add certificate"),
+            ("Add a client secret", Endpoint::NewClientSecretForm, "new-secret", secret, "Make a client secret"),
+        ] {
+            let form = refusal::form(viewer, form(act, fields, submit), refused(endpoint)).await;
+            panels.push(Panel::new(title, Body::Form(form)));
+        }
+    }
+    panels
+}

@@ -1,0 +1,142 @@
+//! GET /vaults/{vault}/access: everything that grants something in a vault, in one place: its own
+//! assignments, those of the installation that reach it, its access policies. What the access mode does
+//! not ask is shown as not in use.
+
+use strongroom_domain::{
+    access_policy::AccessPolicy, action::Action, admin::ScopeRequest, gate::Ask, grant::Scope, names::VaultName,
+};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table};
+
+use super::{assignments, policies, whom};
+use crate::{
+    dashboard::{
+        Failure,
+        frame::{Place, Viewer},
+        links,
+        offers::Offers,
+        rendered,
+        snippets::{self, Commands},
+        vaults::mode_words,
+    },
+    message::Response,
+    problem::Problem,
+};
+
+/// Most assignments that are shown here; the list under Access pages through all.
+const MOST: usize = 200;
+
+/// # Errors
+/// The gate's denial, or why the assignments cannot be read.
+pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let vault = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
+    let admin = &viewer.services.admin;
+    let at = ScopeRequest::Vault(vault.clone());
+    let own = admin.list_assignments(&viewer.call.ctx, &at, None, None, MOST).await?;
+    let place = Place::VaultAccess(vault.clone());
+    let mut notices = Vec::new();
+    if own.next.is_some() {
+        notices.push(format!("Only the first {MOST} assignments are shown; the list under Access has all."));
+    }
+    let mode = match admin.show_vault(&viewer.further()?, &vault).await {
+        Ok(vault) => vault.settings.access_mode,
+        Err(_) => {
+            notices.push("The vault's access mode could not be read, so nothing is marked as not in use.".to_owned());
+            Default::default()
+        }
+    };
+    let mut offers = Offers::new(viewer, &place);
+    let new = links::asked(links::NEW_ASSIGNMENT, &[("scope", Some(&format!("/vaults/{vault}")))]);
+    offers.offer(&Ask::vault(Action::AssignmentAdd, &vault), Act::primary("Give a role", new, Icon::Plus)).await;
+    let put = links::in_vault(&vault, "access-policy", &[]);
+    offers.offer(&Ask::vault(Action::AccessPolicyWrite, &vault), Act::link("Set access policy", put, Icon::Plus)).await;
+    let removable = offers.open(&Ask::vault(Action::AssignmentRemove, &vault), "Remove").await;
+    let (acts, cannot) = offers.told();
+    let writable = acts.iter().any(|act| matches!(act, Act::Link { label, .. } if label == "Set access policy"));
+
+    let unused = |asked: bool| (!asked).then_some("not in use here for what is in the vault, only for managing it");
+    let mut main = Vec::new();
+    let panel =
+        Panel::new("Roles at this vault and below", body(assignments::table(viewer, &own.items, removable).await));
+    main.push(noted(panel, unused(mode.asks_roles())));
+    match admin.list_assignments(&viewer.further()?, &ScopeRequest::Server, None, None, MOST).await {
+        Ok(all) => {
+            let inherited: Vec<_> = all.items.into_iter().filter(|a| a.assignment.scope == Scope::Server).collect();
+            let table = assignments::table(viewer, &inherited, false).await;
+            main.push(noted(Panel::new("Roles at the installation", body(table)), unused(mode.asks_roles())));
+        }
+        Err(_) => notices.push(
+            "Roles given at the installation are hidden: seeing them needs the role Key Vault Reader on the installation."
+                .to_owned(),
+        ),
+    }
+    match admin.list_access_policies(&viewer.further()?, &vault).await {
+        Ok(policies) => {
+            let table = policy_table(viewer, &vault, &policies, writable).await;
+            let note = (!mode.asks_access_policies()).then_some("not in use here: the access mode does not ask them");
+            main.push(noted(Panel::new("Access policies", body(table)), note));
+        }
+        Err(_) => notices.push("The access policies of this vault are hidden from you.".to_owned()),
+    }
+    let commands = Commands::of_installation(viewer.services);
+    main.push(snippets::panel(vec![
+        commands.server(&format!("assignment list --scope /vaults/{vault}")),
+        commands.server(&format!("access-policy list {vault}")),
+        commands.curl_server("GET", &format!("/api/v1/assignments?scope=/vaults/{vault}"), None),
+    ]));
+    let page = PanelsPage {
+        lead: Some(format!(
+            "Access by {}. Network rules and policy modules can only narrow it.",
+            mode_words(mode).to_lowercase()
+        )),
+        acts,
+        cannot,
+        notices,
+        main,
+        ..PanelsPage::new(viewer.shell(&place).await, format!("Access to {vault}"))
+    };
+    Ok(rendered(200, page.render()))
+}
+
+fn body(table: Table) -> Body {
+    if table.rows.is_empty() { Body::Text(vec!["None.".to_owned()]) } else { Body::Table(table) }
+}
+
+fn noted(panel: Panel, note: Option<&str>) -> Panel {
+    match note {
+        Some(note) => panel.note(note),
+        None => panel,
+    }
+}
+
+async fn policy_table(viewer: &Viewer<'_>, vault: &VaultName, all: &[AccessPolicy], writable: bool) -> Table {
+    let names = whom::names(viewer, all.iter().map(|policy| &policy.grantee)).await;
+    let token = viewer.form_token();
+    let rows = all.iter().map(|policy| {
+        let mut acts = Vec::new();
+        if writable {
+            let parts = whom::parts(viewer, &policy.grantee);
+            let query: Vec<(&str, Option<&str>)> =
+                parts.iter().map(|(name, value)| (*name, Some(value.as_str()))).collect();
+            acts.push(Act::link("Change", links::in_vault(vault, "access-policy", &query), Icon::Pencil));
+            acts.push(Act::Post {
+                label: "Remove".to_owned(),
+                of: format!("access policy of {}", whom::words(&policy.grantee, &names)),
+                action: links::in_vault(vault, "access-policy/remove", &[]),
+                csrf_token: token.clone(),
+                icon: Some(Icon::Trash),
+                fields: parts
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .filter(|(_, v)| !v.is_empty())
+                    .collect(),
+            });
+        }
+        let permissions: Vec<&str> = policy.secrets.iter().map(|permission| policies::word(*permission)).collect();
+        Row::new(vec![
+            whom::cell(viewer, &policy.grantee, &names),
+            if permissions.is_empty() { Cell::None("None".into()) } else { Cell::text(permissions.join(", ")) },
+            Cell::Acts(acts),
+        ])
+    });
+    Table::new(&["Who", "Permissions on secrets", ""], rows.collect())
+}

@@ -1,0 +1,29 @@
+//! Who may do what: assignments, role definitions, access policies, workload identities.
+
+pub(super) mod assignments;
+pub(super) mod credentials;
+pub(super) mod in_vault;
+pub(super) mod policies;
+pub(super) mod roles;
+mod whom;
+pub(super) mod workloads;
+
+use strongroom_web::Tab;
+
+use super::{frame::Viewer, links};
+
+/// The views of the installation's access.
+fn tabs(open: &str) -> Vec<Tab> {
+    let tab = |label: &str, href: &str| Tab { label: label.to_owned(), href: href.to_owned(), current: href == open };
+    vec![tab("Assignments", links::ACCESS), tab("Roles", links::ROLES), tab("Workloads", links::WORKLOADS)]
+}
+
+/// One entry a line, without the empty ones.
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// The issuer of workloads that are kept here.
+fn own_issuer<'a>(viewer: &Viewer<'a>) -> &'a str {
+    &viewer.services.secrets.gate.own_issuer
+}

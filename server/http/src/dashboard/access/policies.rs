@@ -1,0 +1,133 @@
+//! The access policy of one grantee in a vault: what they may do with what is in it.
+
+use std::collections::BTreeSet;
+
+use strongroom_domain::{access_policy::SecretPermission, names::VaultName};
+use strongroom_web::{Body, Field, Form, Panel, PanelsPage};
+
+use super::whom;
+use crate::{
+    dashboard::{
+        Failure,
+        form::{SHORT, Sent},
+        frame::{Place, Viewer},
+        links, redirect,
+        refusal::{self, Refusal},
+        snippets::{self, Commands},
+    },
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// A permission as Azure writes it.
+pub(super) fn word(permission: SecretPermission) -> &'static str {
+    match permission {
+        SecretPermission::Get => "get",
+        SecretPermission::List => "list",
+        SecretPermission::Set => "set",
+        SecretPermission::Delete => "delete",
+        SecretPermission::Recover => "recover",
+        SecretPermission::Backup => "backup",
+        SecretPermission::Restore => "restore",
+        SecretPermission::Purge => "purge",
+    }
+}
+
+fn vault(viewer: &Viewer<'_>) -> Result<VaultName, Problem> {
+    VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())
+}
+
+/// GET /vaults/{vault}/access-policy[?issuer=&subject=&group=&client_id=]
+///
+/// # Errors
+/// The gate's denial, or why the access policies cannot be read.
+pub(crate) async fn edit(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let vault = vault(viewer)?;
+    let all = viewer.services.admin.list_access_policies(&viewer.call.ctx, &vault).await?;
+    let filled = |name: &str| request.query(name).unwrap_or_default().to_owned();
+    let alike = |parts: &[(&str, String); 4]| parts.iter().all(|(name, value)| filled(name) == *value);
+    let held = all.iter().find(|policy| alike(&whom::parts(viewer, &policy.grantee)));
+    let held = held.map(|policy| policy.secrets.clone()).unwrap_or_default();
+    Ok(page(viewer, &vault, filled, &held, None).await)
+}
+
+/// POST /vaults/{vault}/access-policy: in place of the one that the grantee has.
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, SHORT)?;
+    let vault = vault(viewer)?;
+    let ticked = |permission: &SecretPermission| sent.ticked(word(*permission));
+    let permissions: BTreeSet<_> = SecretPermission::ALL.into_iter().filter(ticked).collect();
+    let put = async {
+        let grantee = whom::read(viewer, &sent)?;
+        viewer.services.admin.put_access_policy(&viewer.call.ctx, &vault, &grantee, &permissions).await?;
+        Ok::<_, Failure>(links::in_vault(&vault, "access", &[]))
+    };
+    match put.await {
+        Ok(href) => Ok(redirect(href)),
+        Err(failure) => {
+            let refusal = Refusal::of(failure)?;
+            Ok(page(viewer, &vault, |name: &str| sent.text(name).to_owned(), &permissions, Some(&refusal)).await)
+        }
+    }
+}
+
+/// POST /vaults/{vault}/access-policy/remove
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be removed.
+pub(crate) async fn remove(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, SHORT)?;
+    let vault = vault(viewer)?;
+    let grantee = whom::read(viewer, &sent)?;
+    viewer.services.admin.remove_access_policy(&viewer.call.ctx, &vault, &grantee).await?;
+    Ok(redirect(links::in_vault(&vault, "access", &[])))
+}
+
+async fn page(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    filled: impl Fn(&str) -> String,
+    held: &BTreeSet<SecretPermission>,
+    refusal: Option<&Refusal>,
+) -> Response {
+    let mut fields = whom::fields(&filled);
+    fields.extend(SecretPermission::ALL.map(|permission| {
+        let says = match permission {
+            SecretPermission::Get => "read values",
+            SecretPermission::List => "list names and metadata",
+            SecretPermission::Set => "add versions and change attributes",
+            SecretPermission::Delete => "delete, recoverable",
+            SecretPermission::Recover => "recover what is deleted",
+            SecretPermission::Backup => "back up, sealed",
+            SecretPermission::Restore => "restore a backup",
+            SecretPermission::Purge => "purge for good",
+        };
+        let name = word(permission);
+        Field::check(name, &format!("{name}: {says}"), held.contains(&permission))
+    }));
+    let form = Form {
+        action: links::in_vault(vault, "access-policy", &[]),
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: "Set the access policy".to_owned(),
+        cancel_href: Some(links::in_vault(vault, "access", &[])),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let commands = Commands::of_installation(viewer.services);
+    let body = r#"{"client_id":"ID","permissions":{"secrets":["get","list"]}}"#;
+    let place = Place::VaultAccess(vault.clone()).below("Access policy");
+    let page = PanelsPage {
+        lead: Some("It replaces the one that the grantee has. It counts only where the vault's access mode asks access policies.".to_owned()),
+        main: vec![Panel::new("Access policy", Body::Form(form))],
+        aside: vec![snippets::panel(vec![
+            commands.server(&format!("access-policy set {vault} --workload ID --secret-permissions get,list")),
+            commands.curl_server("PUT", &format!("/api/v1/vaults/{vault}/access-policies"), Some(body)),
+        ])],
+        ..PanelsPage::new(viewer.shell(&place).await, format!("Access policy in {vault}"))
+    };
+    refusal::answer(&page, refusal)
+}

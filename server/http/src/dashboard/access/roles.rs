@@ -1,0 +1,320 @@
+//! Role definitions: the built-in ones, and custom ones to make, change and delete.
+
+use strongroom_domain::{
+    action::Action,
+    admin::{NewRole, RoleShown, ScopeRequest},
+    gate::Ask,
+};
+use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Row, Table, Tone};
+use uuid::Uuid;
+
+use super::{lines, tabs};
+use crate::{
+    api::manage::grantee::scope,
+    dashboard::{
+        Failure,
+        form::{LONG, SHORT, Sent},
+        frame::{Place, Viewer},
+        links,
+        offers::Offers,
+        redirect,
+        refusal::{self, Refusal},
+        rendered,
+        snippets::{self, Commands},
+    },
+    message::{Request, Response},
+    problem::Problem,
+    routes::Endpoint,
+};
+
+/// GET /access/roles
+///
+/// # Errors
+/// The gate's denial, or why the roles cannot be read.
+pub(crate) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let roles = viewer.services.admin.list_roles(&viewer.call.ctx, &ScopeRequest::Server).await?;
+    let place = Place::Access.below("Roles");
+    let mut offers = Offers::new(viewer, &place);
+    offers.offer(&Ask::server(Action::RoleWrite), Act::primary("New role", links::NEW_ROLE, Icon::Plus)).await;
+    let (acts, cannot) = offers.told();
+    let rows = roles.iter().map(|role| {
+        Row::new(vec![
+            Cell::Link { text: role.name.clone(), href: links::role(role.id), small: Some(role.description.clone()) },
+            if role.custom { Cell::badge(Tone::Plain, Icon::Pencil, "Custom") } else { Cell::text("Built in") },
+            Cell::text(role.assignable_scopes.join(", ")),
+        ])
+    });
+    let custom = roles.iter().filter(|role| role.custom).count();
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        lead: Some("A role is a list of actions; an assignment gives it to somebody at a scope.".to_owned()),
+        acts,
+        cannot,
+        tabs: tabs(links::ROLES),
+        main: vec![
+            Panel::new("Roles", Body::Table(Table::new(&["Name", "Kind", "Assignable at"], rows.collect()))),
+            snippets::panel(vec![commands.server("role list"), commands.curl_server("GET", "/api/v1/roles", None)]),
+        ],
+        ..PanelsPage::new(
+            viewer.shell(&place).await,
+            format!(
+                "{} roles, {}",
+                roles.len(),
+                if custom == 1 { "one custom".into() } else { format!("{custom} custom") }
+            ),
+        )
+    };
+    Ok(rendered(200, page.render()))
+}
+
+fn id(viewer: &Viewer<'_>) -> Result<Uuid, Problem> {
+    Uuid::try_parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())
+}
+
+/// GET /access/roles/{id}
+///
+/// # Errors
+/// The gate's denial, or why the role cannot be shown.
+pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let role = viewer.services.admin.show_role(&viewer.call.ctx, id(viewer)?, None).await?;
+    let place = Place::Access.below(role.name.clone());
+    let mut offers = Offers::new(viewer, &place);
+    let give = links::asked(links::NEW_ASSIGNMENT, &[("role", Some(&role.name))]);
+    offers.offer(&Ask::server(Action::AssignmentAdd), Act::link("Give it to somebody", give, Icon::Plus)).await;
+    if role.custom {
+        let at = links::role(role.id);
+        offers.offer(&Ask::server(Action::RoleWrite), Act::link("Change", format!("{at}/edit"), Icon::Pencil)).await;
+        offers.offer(&Ask::server(Action::RoleDelete), Act::link("Delete", format!("{at}/delete"), Icon::Trash)).await;
+    }
+    let (acts, cannot) = offers.told();
+    let patterns = |title: &str, allowed: &[String], excepted: &[String]| {
+        let rows = allowed.iter().map(|pattern| {
+            Row::new(vec![Cell::badge(Tone::Good, Icon::Check, "Contains"), Cell::Code(pattern.clone())])
+        });
+        let rows =
+            rows.chain(excepted.iter().map(|pattern| {
+                Row::new(vec![Cell::badge(Tone::Warn, Icon::Off, "Except"), Cell::Code(pattern.clone())])
+            }));
+        let rows: Vec<Row> = rows.collect();
+        let body = if rows.is_empty() {
+            Body::Text(vec!["None.".into()])
+        } else {
+            Body::Table(Table::new(&["", "Pattern"], rows))
+        };
+        Panel::new(title, body)
+    };
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        badges: if role.custom { vec![(Tone::Plain, Icon::Pencil, "Custom".into())] } else { Vec::new() },
+        lead: Some(role.description.clone()).filter(|text| !text.is_empty()),
+        acts,
+        cannot,
+        main: vec![
+            patterns("Actions on vaults and the installation", &role.actions, &role.not_actions),
+            patterns("Actions on what is in vaults", &role.data_actions, &role.not_data_actions),
+        ],
+        aside: vec![
+            Panel::new(
+                "Details",
+                Body::Facts(vec![
+                    Fact::code("Identity", role.id.to_string()),
+                    Fact::text("Assignable at", role.assignable_scopes.join(", ")),
+                ]),
+            ),
+            snippets::panel(vec![
+                commands.server(&format!("role show {}", role.id)),
+                commands.curl_server("GET", &format!("/api/v1/roles/{}", role.id), None),
+            ]),
+        ],
+        ..PanelsPage::new(viewer.shell(&place).await, role.name)
+    };
+    Ok(rendered(200, page.render()))
+}
+
+/// What the fields of a definition hold.
+#[derive(Default)]
+struct Draft {
+    name: String,
+    description: String,
+    actions: String,
+    not_actions: String,
+    data_actions: String,
+    not_data_actions: String,
+    scopes: String,
+}
+
+impl Draft {
+    fn of(role: &RoleShown) -> Self {
+        Self {
+            name: role.name.clone(),
+            description: role.description.clone(),
+            actions: role.actions.join("\n"),
+            not_actions: role.not_actions.join("\n"),
+            data_actions: role.data_actions.join("\n"),
+            not_data_actions: role.not_data_actions.join("\n"),
+            scopes: role.assignable_scopes.join("\n"),
+        }
+    }
+
+    fn of_sent(sent: &Sent) -> Self {
+        let text = |name: &str| sent.text(name).to_owned();
+        Self {
+            name: text("name"),
+            description: text("description"),
+            actions: text("actions"),
+            not_actions: text("not_actions"),
+            data_actions: text("data_actions"),
+            not_data_actions: text("not_data_actions"),
+            scopes: text("scopes"),
+        }
+    }
+
+    fn role(&self) -> Result<NewRole, Problem> {
+        Ok(NewRole {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            actions: lines(&self.actions),
+            not_actions: lines(&self.not_actions),
+            data_actions: lines(&self.data_actions),
+            not_data_actions: lines(&self.not_data_actions),
+            assignable_scopes: lines(&self.scopes).iter().map(|text| scope(text)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// GET /access/new-role
+///
+/// # Errors
+/// None.
+pub(crate) async fn new(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let draft = Draft { scopes: "/".to_owned(), ..Draft::default() };
+    Ok(form_page(viewer, None, draft, None).await)
+}
+
+/// GET /access/roles/{id}/edit
+///
+/// # Errors
+/// The gate's denial, or why the role cannot be shown.
+pub(crate) async fn edit(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let role = viewer.services.admin.show_role(&viewer.call.ctx, id(viewer)?, None).await?;
+    Ok(form_page(viewer, Some(role.id), Draft::of(&role), None).await)
+}
+
+/// POST /access/new-role and /access/roles/{id}/edit
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let id = if viewer.call.endpoint == Endpoint::NewRoleForm { None } else { Some(id(viewer)?) };
+    let draft = Draft::of_sent(&sent);
+    let put = async {
+        let role = viewer.services.admin.put_role(&viewer.call.ctx, id, &draft.role()?, None).await?;
+        Ok::<_, Failure>(links::role(role.id))
+    };
+    match put.await {
+        Ok(href) => Ok(redirect(href)),
+        Err(failure) => {
+            let refusal = Refusal::of(failure)?;
+            Ok(form_page(viewer, id, draft, Some(&refusal)).await)
+        }
+    }
+}
+
+async fn form_page(viewer: &Viewer<'_>, id: Option<Uuid>, draft: Draft, refusal: Option<&Refusal>) -> Response {
+    let title = if id.is_some() { format!("Change {}", draft.name) } else { "New role".to_owned() };
+    let one_a_line = "One pattern a line; * stands for any text.";
+    let fields = vec![
+        Field::line("name", "Name", draft.name, 128).required(),
+        Field::line("description", "Description", draft.description, 512).hint("For whoever gives it."),
+        Field::lines("data_actions", "Actions on what is in vaults", draft.data_actions, 5)
+            .hint(format!("{one_a_line} For example Microsoft.KeyVault/vaults/secrets/getSecret/action.")),
+        Field::lines("not_data_actions", "Except these", draft.not_data_actions, 2).hint(one_a_line),
+        Field::lines("actions", "Actions on vaults and the installation", draft.actions, 4)
+            .hint(format!("{one_a_line} For example Microsoft.KeyVault/vaults/read.")),
+        Field::lines("not_actions", "Except these, of vaults and the installation", draft.not_actions, 2)
+            .hint(one_a_line),
+        Field::lines("scopes", "Assignable at", draft.scopes, 2)
+            .required()
+            .hint("One scope a line: / or /vaults/NAME. You must hold everything in it there, without an end."),
+    ];
+    let form = Form {
+        action: id.map_or_else(|| links::NEW_ROLE.to_owned(), |id| format!("{}/edit", links::role(id))),
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: if id.is_some() { "Save, from the next request on" } else { "Create role" }.to_owned(),
+        cancel_href: Some(id.map_or_else(|| links::ROLES.to_owned(), links::role)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let actions: Vec<String> = {
+        let mut all: Vec<&str> = Action::ALL.iter().map(|action| action.data_action()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all.into_iter().map(str::to_owned).collect()
+    };
+    let rows = actions.into_iter().map(|action| Row::new(vec![Cell::Code(action)])).collect();
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        main: vec![Panel::new("Role", Body::Form(form))],
+        aside: vec![
+            Panel::new("Actions that mean something here", Body::Table(Table::new(&["Action"], rows))),
+            snippets::panel(vec![commands.server("role create --file role.json")]),
+        ],
+        ..PanelsPage::new(viewer.shell(&Place::Access.below(title.clone())).await, title)
+    };
+    refusal::answer(&page, refusal)
+}
+
+/// GET /access/roles/{id}/delete
+///
+/// # Errors
+/// The gate's denial, or why the role cannot be shown.
+pub(crate) async fn ask_delete(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let role = viewer.services.admin.show_role(&viewer.call.ctx, id(viewer)?, None).await?;
+    Ok(delete_page(viewer, &role, None).await)
+}
+
+/// POST /access/roles/{id}/delete
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be removed.
+pub(crate) async fn delete(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    let id = id(viewer)?;
+    match viewer.services.admin.delete_role(&viewer.call.ctx, id, None).await {
+        Ok(_) => Ok(redirect(links::ROLES.to_owned())),
+        Err(error) => {
+            let refusal = Refusal::of(error.into())?;
+            let role = viewer.services.admin.show_role(&viewer.further()?, id, None).await?;
+            Ok(delete_page(viewer, &role, Some(&refusal)).await)
+        }
+    }
+}
+
+async fn delete_page(viewer: &Viewer<'_>, role: &RoleShown, refusal: Option<&Refusal>) -> Response {
+    let form = Form {
+        action: format!("{}/delete", links::role(role.id)),
+        csrf_token: Some(viewer.form_token()),
+        submit: "Delete for good".to_owned(),
+        danger: true,
+        cancel_href: Some(links::role(role.id)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let commands = Commands::of_installation(viewer.services);
+    let title = format!("Delete {}?", role.name);
+    let page = PanelsPage {
+        lead: Some(
+            "Only a role that nobody is assigned can be deleted. It can be written again, under another identity."
+                .to_owned(),
+        ),
+        main: vec![Panel::new("Confirm", Body::Form(form))],
+        aside: vec![snippets::panel(vec![
+            commands.server(&format!("role delete {}", role.id)),
+            commands.curl_server("DELETE", &format!("/api/v1/roles/{}", role.id), None),
+        ])],
+        ..PanelsPage::new(viewer.shell(&Place::Access.below(title.clone())).await, title)
+    };
+    refusal::answer(&page, refusal)
+}

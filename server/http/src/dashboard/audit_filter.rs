@@ -1,0 +1,175 @@
+//! The filter of the audit pages, as it stands in the address: the API's own, and what the dashboard
+//! leaves out by default.
+
+use strongroom_domain::record::{Outcome, RecordFilter};
+use strongroom_web::{Field, FieldKind, Form};
+
+use super::{links, view};
+use crate::{api::manage::audit::audit_filter, message::Request, problem::Problem};
+
+/// What the dashboard itself asks for: files of its pages, and forms to fill in. No decision is in them.
+const OWN: [&str; 2] = ["Asset", "Page"];
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// Stretches of time before now: as they stand in the address, as they are shown, and how wide a bar of
+/// their chart is.
+pub(super) const RANGES: [(&str, i64, i64); 4] =
+    [("1h", HOUR, MINUTE), ("24h", DAY, 15 * MINUTE), ("7d", 7 * DAY, 2 * HOUR), ("30d", 30 * DAY, 8 * HOUR)];
+
+/// A filter as it was asked for.
+pub(super) struct Asked {
+    /// What the log is asked.
+    pub(super) filter: RecordFilter,
+    /// Text of each field, by its name in the address.
+    texts: Vec<(&'static str, String)>,
+}
+
+impl Asked {
+    /// Reads it; moments may be written as browsers write them.
+    ///
+    /// # Errors
+    /// 400 for what the form would not send.
+    pub(super) fn of(request: &Request, now: i64, page: usize) -> Result<Self, Problem> {
+        let mut filter = audit_filter(request, (page, page))?;
+        // The id has a page of its own, and a filter that cannot be seen must not be in force.
+        filter.id = None;
+        let text = |name: &'static str| (name, request.query(name).unwrap_or_default().trim().to_owned());
+        let mut texts = vec![
+            text("outcome"),
+            text("principal"),
+            text("vault"),
+            text("object"),
+            text("operation"),
+            text("range"),
+            text("from"),
+            text("until"),
+            text("own"),
+        ];
+        if let Some((_, range)) = texts.iter_mut().find(|(name, _)| *name == "range") {
+            match RANGES.iter().find(|(known, ..)| *known == range.as_str()) {
+                Some((_, length, _)) => {
+                    filter.from = Some(filter.from.map_or(now - length, |from| from.max(now - length)))
+                }
+                None if range.is_empty() => {}
+                None => return Err(Problem::bad_parameter("There is no such range.")),
+            }
+        }
+        if request.query("own").unwrap_or_default().is_empty() && filter.operation.is_none() {
+            filter.except = OWN.map(str::to_owned).to_vec();
+        }
+        Ok(Self { filter, texts })
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.texts.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text)
+    }
+
+    /// An address with this filter and something else in it.
+    pub(super) fn address(&self, path: &str, others: &[(&'static str, Option<&str>)]) -> String {
+        let kept = self.texts.iter().filter(|(name, _)| others.iter().all(|(other, _)| other != name));
+        let kept = kept.map(|(name, text)| (*name, Some(text.as_str())));
+        links::asked(path, &kept.chain(others.iter().copied()).collect::<Vec<_>>())
+    }
+
+    /// The form, filled in.
+    pub(super) fn form(&self) -> Form {
+        let moment = |name: &str, label: &str| {
+            let value = self.text(name);
+            // A moment in another form than the field's is kept as it is in the address, not shown.
+            let value = if value.len() == 16 { value.to_owned() } else { String::new() };
+            Field::new(name, label, FieldKind::Moment { value })
+        };
+        let outcomes = [
+            ("", "Any"),
+            ("allowed", "Allowed"),
+            ("denied", "Denied"),
+            ("failed", "Failed"),
+            ("unauthenticated", "Unauthenticated"),
+        ];
+        let ranges = [
+            ("", "Any time"),
+            ("1h", "Last hour"),
+            ("24h", "Last 24 h"),
+            ("7d", "Last 7 days"),
+            ("30d", "Last 30 days"),
+        ];
+        Form {
+            action: links::AUDIT.to_owned(),
+            fields: vec![
+                Field::choice("outcome", "Outcome", &outcomes, self.text("outcome")),
+                Field::line("principal", "Who", self.text("principal"), 256).hint("part of a subject"),
+                Field::line("vault", "Vault", self.text("vault"), 24).hint("any vault"),
+                Field::line("object", "Object", self.text("object"), 127).hint("part of a name"),
+                Field::line("operation", "Operation", self.text("operation"), 64).hint("SecretGet"),
+                Field::choice("range", "Time", &ranges, self.text("range")),
+                moment("from", "From, UTC"),
+                moment("until", "Until, UTC"),
+                Field::choice("own", "The dashboard's files", &[("", "Hidden"), ("yes", "Shown")], self.text("own")),
+            ],
+            submit: "Filter".to_owned(),
+            cancel_href: (!self.words().is_empty()).then(|| links::AUDIT.to_owned()),
+            ..Form::default()
+        }
+    }
+
+    /// The filter in words; empty for none.
+    pub(super) fn words(&self) -> String {
+        let names = [
+            ("outcome", "outcome"),
+            ("principal", "who"),
+            ("vault", "vault"),
+            ("object", "object"),
+            ("operation", "operation"),
+            ("range", "the last"),
+            ("from", "from"),
+            ("until", "until"),
+        ];
+        let parts = names.iter().filter(|(name, _)| !self.text(name).is_empty());
+        parts.map(|(name, word)| format!("{word} “{}”", self.text(name))).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// What is listed, as an adjective.
+    pub(super) fn kind(&self) -> &'static str {
+        self.filter.outcome.map_or("", Outcome::as_str)
+    }
+
+    /// From when until when the chart goes, and how wide its bars are, in milliseconds.
+    pub(super) fn window(&self, now: i64) -> (i64, i64, i64) {
+        let until = self.filter.until.unwrap_or(now + 1).min(now + 1);
+        let from = self.filter.from.unwrap_or(until - DAY).min(until - MINUTE);
+        let length = until - from;
+        // The stretch of the first range that holds it; beyond the last, a hundredth of it.
+        let stretch = RANGES.iter().find(|(_, range, _)| length <= range + MINUTE).map(|(.., stretch)| *stretch);
+        (from, until, stretch.unwrap_or(length / 100))
+    }
+
+    /// How long a stretch is, in words.
+    pub(super) fn length_words(millis: i64) -> String {
+        let (hours, minutes) = (millis / HOUR, millis / MINUTE);
+        match (millis / DAY, hours, minutes) {
+            (days, ..) if days > 0 && millis % DAY < HOUR => format!("{days} d"),
+            (_, hours, _) if hours > 0 && hours * HOUR + MINUTE >= millis => format!("{hours} h"),
+            (_, hours, _) if hours >= 48 => format!("{} d", hours / 24),
+            (.., minutes) => format!("{minutes} min"),
+        }
+    }
+
+    /// A moment as the address holds it.
+    pub(super) fn moment(millis: i64) -> String {
+        view::audit_time(millis).iso
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_are_told_in_the_unit_that_fits() {
+        let told = [MINUTE, 15 * MINUTE, HOUR, 8 * HOUR, DAY, DAY + 1, 30 * DAY].map(Asked::length_words);
+        assert_eq!(told, ["1 min", "15 min", "1 h", "8 h", "1 d", "1 d", "30 d"]);
+    }
+}

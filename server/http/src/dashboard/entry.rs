@@ -1,0 +1,168 @@
+//! GET /audit/{id}: one record with everything it says.
+
+use std::collections::BTreeMap;
+
+use strongroom_domain::{
+    admin::AdminError,
+    decision::StageEffect,
+    record::{Record, RecordFilter},
+};
+use strongroom_web::{Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Table, Tone};
+use uuid::Uuid;
+
+use super::{
+    Failure, audit,
+    frame::{Place, Viewer},
+    links, rendered,
+    snippets::{self, Commands},
+    view,
+};
+use crate::{message::Response, problem::Problem};
+
+/// Digits of a chain's head that are shown.
+const HEAD_DIGITS: usize = 16;
+
+/// # Errors
+/// The gate's denial, or why the record cannot be shown.
+pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let id = Uuid::try_parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
+    let filter = RecordFilter { id: Some(id), limit: 1, ..RecordFilter::default() };
+    let page = viewer.services.admin.query_audit(&viewer.call.ctx, filter).await?;
+    let Some(record) = page.items.into_iter().next() else {
+        // The look itself went well and is on record as such.
+        let shell = viewer.shell(&Place::Audit.below("Not found")).await;
+        let message = "There is no record of this decision, or it was counted together with others like it.";
+        let page = PanelsPage {
+            lead: Some(message.to_owned()),
+            ..PanelsPage::new(shell, AdminError::RecordNotFound.to_string())
+        };
+        return Ok(rendered(200, page.render()));
+    };
+    let shell = viewer.shell(&Place::Audit.below(id.to_string())).await;
+    let (tone, icon, word) = view::outcome(record.outcome);
+    let names = audit::names(viewer, std::iter::once(&record)).await;
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        badges: vec![(tone, icon, word.to_owned())],
+        lead: Some(format!("{} on {}", record.operation, audit::object(&record))),
+        main: vec![trace(&record), chain(viewer, id).await],
+        aside: vec![
+            Panel::new("Record", Body::Facts(facts(viewer, &record, &names))),
+            snippets::panel(vec![
+                commands.server(&format!("audit receipt {id}")),
+                commands.curl_server("GET", &format!("/api/v1/audit?id={id}"), None),
+            ]),
+        ],
+        ..PanelsPage::new(shell, format!("Record of {}", view::moment_millis(record.at).text))
+    };
+    Ok(rendered(200, page.render()))
+}
+
+fn trace(record: &Record) -> Panel {
+    if record.trace.is_empty() {
+        return Panel::new(
+            "Stages",
+            Body::Text(vec!["The gate was not asked: the request did not get that far.".into()]),
+        );
+    }
+    let rows = record.trace.iter().map(|stage| {
+        let (tone, icon, word) = match stage.effect {
+            StageEffect::Allow => (Tone::Good, Icon::Check, "Passed"),
+            StageEffect::Deny => (Tone::Bad, Icon::Ban, "Stopped"),
+        };
+        let fuel = stage.fuel.map_or_else(|| Cell::None("None".to_owned()), |fuel| Cell::text(view::grouped(fuel)));
+        let detail = stage.detail.clone().map_or_else(|| Cell::None("None".to_owned()), Cell::text);
+        Row::new(vec![
+            Cell::text(stage.stage.clone()),
+            Cell::badge(tone, icon, word),
+            Cell::Code(stage.reason.clone()),
+            detail,
+            fuel,
+        ])
+    });
+    let table = Table::new(&["Stage", "Said", "Reason", "Detail", "Fuel"], rows.collect());
+    Panel::new("Stages", Body::Table(table)).note("in the order in which they were judged")
+}
+
+/// Where the record stands in its node's chain, with its neighbours; every link is computed anew.
+async fn chain(viewer: &Viewer<'_>, id: Uuid) -> Panel {
+    let told = |words: &str| Panel::new("Chain", Body::Text(vec![words.to_owned()]));
+    let admin = &viewer.services.admin;
+    let Ok(ctx) = viewer.further() else { return told("The chain could not be read.") };
+    let receipt = match admin.receipt(&ctx, id).await {
+        Ok(receipt) => receipt,
+        Err(AdminError::NotCovered) => {
+            return told("No checkpoint covers this record yet; the next one will, within seconds.");
+        }
+        Err(_) => return told("The chain could not be read just now."),
+    };
+    let (node, seq) = (&receipt.segment.node, receipt.seq);
+    let Ok(ctx) = viewer.further() else { return told("The chain could not be read.") };
+    // Two before, so that the first neighbour's link can be computed too.
+    let Ok(links_) = admin.read_chain(&ctx, node, seq.saturating_sub(3), 4).await else {
+        return told("The chain could not be read just now.");
+    };
+    let mut rows = Vec::new();
+    let mut sound = true;
+    for (index, link) in links_.iter().enumerate() {
+        let before = index.checked_sub(1).and_then(|before| links_.get(before));
+        let holds = before.map(|before| {
+            let hash = strongroom_crypto::chain::record_hash(link.id.as_bytes(), link.record.as_bytes());
+            strongroom_crypto::chain::extend(&before.head, link.seq, &hash) == link.head
+        });
+        sound &= holds != Some(false);
+        if link.seq.abs_diff(seq) > 1 {
+            continue;
+        }
+        let state = match holds {
+            Some(true) => Cell::badge(Tone::Good, Icon::Check, "Fits"),
+            Some(false) => Cell::badge(Tone::Bad, Icon::Ban, "Broken"),
+            None => Cell::None("First of what was read".to_owned()),
+        };
+        let head = data_encoding::HEXLOWER.encode(&link.head);
+        rows.push(Row {
+            cells: vec![
+                Cell::Link {
+                    text: view::grouped(link.seq),
+                    href: links::entry(link.id),
+                    small: (link.seq == seq).then(|| "this record".to_owned()),
+                },
+                Cell::Code(head.chars().take(HEAD_DIGITS).collect()),
+                state,
+            ],
+            marked: link.seq == seq,
+        });
+    }
+    let covered = view::moment_millis(receipt.checkpoint.at).text;
+    let words = match sound {
+        true => format!(
+            "Each link covers the one before it; computed just now. Covered by the signed checkpoint of {covered}."
+        ),
+        false => "A link does not fit the one before it: verify the whole log (strongroom audit verify).".to_owned(),
+    };
+    let title = format!("Chain of {node}");
+    Panel::new(&title, Body::Table(Table::new(&["Position", "Head", "Link"], rows))).foot(words)
+}
+
+fn facts(viewer: &Viewer<'_>, record: &Record, names: &BTreeMap<Uuid, String>) -> Vec<Fact> {
+    let view::AuditTime { date, time, .. } = view::audit_time(record.at);
+    let mut facts = vec![
+        Fact::text("When", format!("{date}, {time} UTC")),
+        Fact { name: "Who".to_owned(), value: audit::who(record, &viewer.services.secrets.gate.own_issuer, names) },
+        Fact::text("Operation", record.operation.clone()),
+        Fact::text("Object", audit::object(record)),
+        Fact::code("Reason", record.reason.clone()),
+    ];
+    let given = [
+        ("Stated reason", record.stated_reason.clone()),
+        ("Version", record.version.clone()),
+        ("From", Some(record.client.clone()).filter(|client| !client.is_empty())),
+        ("Listener", Some(record.listener.clone()).filter(|listener| !listener.is_empty())),
+        ("Answered", record.status.map(|status| status.to_string())),
+        ("Stands for", record.count.map(|count| format!("{} alike", view::grouped(count)))),
+    ];
+    facts.extend(given.into_iter().filter_map(|(name, value)| Some(Fact::text(name, value?))));
+    facts.push(Fact::text("Took", format!("{} µs until it was recorded", view::grouped(record.duration_micros))));
+    facts.push(Fact::code("Decision", record.id.to_string()));
+    facts
+}

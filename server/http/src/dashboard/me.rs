@@ -1,0 +1,182 @@
+//! What belongs to whoever is signed in: their sessions, and how pages look to them.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use strongroom_domain::identity::Session;
+use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Look, Panel, PanelsPage, Row, Table, Theme, Tone};
+
+use super::{
+    Failure,
+    form::{SHORT, Sent},
+    frame::{Place, Viewer, without_scheme},
+    links, redirect, rendered,
+    session::{self, set_cookie},
+    view,
+};
+use crate::{
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// Name of the cookie that says how pages look. Holds nothing but two words.
+const LOOK_COOKIE: &str = "__Host-look";
+/// How long a browser keeps it, in seconds: a year.
+const LOOK_SECONDS: u32 = 365 * 86_400;
+
+const THEMES: [(&str, &str, Theme); 3] =
+    [("system", "As the system", Theme::System), ("light", "Light", Theme::Light), ("dark", "Dark", Theme::Dark)];
+
+/// How pages look to this browser.
+pub(super) fn look(cookies: Option<&str>) -> Look {
+    let value = cookies.and_then(|cookies| session::cookie(cookies, LOOK_COOKIE)).unwrap_or_default();
+    let (theme, density) = value.split_once('.').unwrap_or_default();
+    let theme = THEMES.iter().find(|(word, ..)| *word == theme).map_or(Theme::System, |(.., theme)| *theme);
+    Look { theme, compact: density == "compact" }
+}
+
+/// GET /me
+///
+/// # Errors
+/// 503 when the sessions cannot be read.
+pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let sessions = own(viewer).await?;
+    let principal = &viewer.session.principal;
+    let token = viewer.form_token();
+    let rows = sessions.iter().map(|session| {
+        let this = session.id_hash == viewer.session.id_hash;
+        let began = view::moment(session.created).text;
+        Row {
+            cells: vec![
+                Cell::Moment(view::moment(session.created)),
+                Cell::Moment(view::moment(session.expires)),
+                if this {
+                    Cell::badge(Tone::Good, Icon::Check, "This one")
+                } else {
+                    Cell::text("Another browser, or the command line")
+                },
+                Cell::Acts(vec![Act::post(
+                    "End",
+                    &format!("session of {began}"),
+                    end_href(session),
+                    &token,
+                    Icon::SignOut,
+                )]),
+            ],
+            marked: this,
+        }
+    });
+    let others = sessions.len().saturating_sub(1);
+    let mut sessions_panel =
+        Panel::new("Sessions", Body::Table(Table::new(&["Began", "Ends", "Where", ""], rows.collect())))
+            .foot("What is ended here counts for nothing from its next request on.");
+    if others > 0 {
+        sessions_panel =
+            sessions_panel.acts(vec![Act::post("End all others", "", links::END_OTHERS, &token, Icon::SignOut)]);
+    }
+    let groups = if principal.groups.is_empty() { "None".to_owned() } else { principal.groups.join(", ") };
+    let facts = vec![
+        Fact::text("Name", viewer.session.display_name.clone()),
+        Fact::code("Subject", principal.id.subject.clone()),
+        Fact::code("Issuer", principal.id.issuer.clone()),
+        Fact::text("Groups", groups),
+    ];
+    let theme = THEMES.iter().find(|(.., theme)| *theme == viewer.look.theme).map_or("system", |(word, ..)| word);
+    let themes = THEMES.map(|(word, label, _)| (word, label));
+    let look = Form {
+        action: links::LOOK.to_owned(),
+        csrf_token: Some(token.clone()),
+        fields: vec![
+            Field::choice("theme", "Theme", &themes, theme),
+            Field::check("compact", "Compact rows", viewer.look.compact),
+        ],
+        submit: "Save".to_owned(),
+        ..Form::default()
+    };
+    let headline = match others {
+        0 => "You have this session alone".to_owned(),
+        1 => "You have two sessions".to_owned(),
+        _ => format!("You have {} sessions", others + 1),
+    };
+    let page = PanelsPage {
+        lead: Some(format!("Signed in at {}.", without_scheme(&principal.id.issuer))),
+        main: vec![sessions_panel],
+        aside: vec![Panel::new("You", Body::Facts(facts)), Panel::new("Appearance", Body::Form(look))],
+        ..PanelsPage::new(viewer.shell(&Place::Me).await, headline)
+    };
+    Ok(rendered(200, page.render()))
+}
+
+/// Everything that this person is signed in with, the newest first.
+async fn own(viewer: &Viewer<'_>) -> Result<Vec<Arc<Session>>, Problem> {
+    let entrance = &viewer.services.entrance;
+    Ok(entrance.sessions_of(&viewer.session.principal.id, viewer.call.ctx.now).await?)
+}
+
+/// What a session is called in an address: the beginning of its hash, which opens nothing.
+fn called(session: &Session) -> String {
+    session.id_hash.iter().take(8).fold(String::new(), |mut text, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn end_href(session: &Session) -> String {
+    format!("{}/sessions/{}/end", links::ME, called(session))
+}
+
+/// POST /me/sessions/{session}/end
+///
+/// # Errors
+/// 403 for a form that is not ours; 404 for a session that is not one's own; 503 when its end cannot be
+/// recorded.
+pub(super) async fn end(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    let sessions = own(viewer).await?;
+    let found = sessions.iter().find(|session| called(session) == viewer.call.parameter(0));
+    let session = found.ok_or_else(Problem::no_route)?;
+    viewer.services.entrance.end_session(&viewer.call.ctx, session.id_hash).await?;
+    if session.id_hash == viewer.session.id_hash {
+        return Ok(session::taken_back(redirect(links::SIGNED_OUT.to_owned())));
+    }
+    Ok(redirect(links::ME.to_owned()))
+}
+
+/// POST /me/end-others: each end is a record of its own.
+///
+/// # Errors
+/// 403 for a form that is not ours; 503 when an end cannot be recorded.
+pub(super) async fn end_others(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    for session in own(viewer).await?.iter().filter(|session| session.id_hash != viewer.session.id_hash) {
+        viewer.services.entrance.end_session(&viewer.further()?, session.id_hash).await?;
+    }
+    Ok(redirect(links::ME.to_owned()))
+}
+
+/// POST /me/look: how pages look in this browser.
+///
+/// # Errors
+/// 403 for a form that is not ours; 400 for a theme that there is not.
+pub(super) async fn put_look(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, SHORT)?;
+    let theme = THEMES.iter().map(|(word, ..)| *word).find(|word| *word == sent.text("theme"));
+    let theme = theme.ok_or_else(|| Problem::bad_parameter("There is no such theme."))?;
+    let density = if sent.ticked("compact") { "compact" } else { "usual" };
+    let cookie = set_cookie(LOOK_COOKIE, &format!("{theme}.{density}"), Some(LOOK_SECONDS));
+    Ok(redirect(links::ME.to_owned()).with("set-cookie", cookie))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_is_two_words_and_anything_else_is_the_usual_one() {
+        assert_eq!(look(Some("__Host-look=dark.compact")), Look { theme: Theme::Dark, compact: true });
+        assert_eq!(look(Some("__Host-look=light.usual; a=b")), Look { theme: Theme::Light, compact: false });
+        for other in [None, Some(""), Some("__Host-look=\"><script>"), Some("__Host-look=dark")] {
+            assert_eq!(look(other), Look::default(), "{other:?}");
+        }
+    }
+}

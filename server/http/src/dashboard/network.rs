@@ -1,0 +1,293 @@
+//! The network rules of a vault: what they are, what they say of an address, and a form that replaces
+//! them. Written one rule a line, so that they can be read, compared and pasted.
+
+use std::net::IpAddr;
+
+use strongroom_domain::{
+    names::VaultName,
+    network::{NetworkAction, NetworkRule, NetworkRules},
+    vault::{Vault, VaultUpdate},
+};
+use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table, Tone};
+
+use super::{
+    Failure,
+    form::{LONG, Sent},
+    frame::{Place, Viewer},
+    links, redirect,
+    refusal::{self, Refusal},
+    snippets::{self, Commands},
+    vault_forms::force_field,
+    view,
+};
+use crate::{
+    api::manage::audit::moment,
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// GET /vaults/{vault}/network[?address=&listener=]
+///
+/// # Errors
+/// The gate's denial, or why the vault cannot be shown.
+pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let name = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
+    let tried = match request.query("address").map(str::trim).filter(|text| !text.is_empty()) {
+        None => None,
+        Some(text) => {
+            let address: IpAddr = text
+                .parse()
+                .map_err(|_| Problem::bad_parameter("An address to test is one address, for example 10.0.0.1."))?;
+            let listener = request.query("listener").map(str::trim).filter(|name| !name.is_empty());
+            Some((address.to_canonical(), listener.unwrap_or(viewer.call.ctx.listener).to_owned()))
+        }
+    };
+    let vault = viewer.services.admin.show_vault(&viewer.call.ctx, &name).await?;
+    Ok(page(viewer, &vault, tried.as_ref(), None, None).await)
+}
+
+/// POST /vaults/{vault}/network
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let name = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
+    let change = async {
+        let default_action = action(sent.text("default"))
+            .ok_or_else(|| Problem::bad_parameter("What no rule fits is allowed or denied."))?;
+        let rules = NetworkRules { default_action, rules: read_rules(sent.text("rules"))? };
+        let update = VaultUpdate { network: Some(rules), force: sent.ticked("force"), ..VaultUpdate::default() };
+        let revision = sent.number("revision", "The revision")?;
+        viewer.services.admin.update_vault(&viewer.call.ctx, &name, Some(revision), &update).await?;
+        Ok::<_, Failure>(links::in_vault(&name, "network", &[]))
+    };
+    match change.await {
+        Ok(href) => Ok(redirect(href)),
+        Err(failure) => {
+            let refusal = Refusal::of(failure)?;
+            let vault = viewer.services.admin.show_vault(&viewer.further()?, &name).await?;
+            Ok(page(viewer, &vault, None, Some(&sent), Some(&refusal)).await)
+        }
+    }
+}
+
+async fn page(
+    viewer: &Viewer<'_>,
+    vault: &Vault,
+    tried: Option<&(IpAddr, String)>,
+    sent: Option<&Sent>,
+    refusal: Option<&Refusal>,
+) -> Response {
+    let (name, rules) = (&vault.name, &vault.settings.network);
+    let now = viewer.call.ctx.now;
+    let (address, listener) = (viewer.call.ctx.client.to_canonical(), viewer.call.ctx.listener);
+    let mut main = vec![listed(rules, now), tester(rules, name, tried, (address, listener), now)];
+    let written = sent.map_or_else(
+        || rules.rules.iter().map(write_rule).collect::<Vec<_>>().join("\n"),
+        |sent| sent.text("rules").to_owned(),
+    );
+    let default = sent.map_or(word(rules.default_action), |sent| sent.text("default"));
+    let mut fields = vec![
+        Field::lines("rules", "Rules, the first that fits decides", written, 8).hint(
+            "One a line: allow or deny, then a network, listener NAME or both, then until MOMENT if it ends. \
+             For example: allow 10.0.0.0/8 listener main until 2027-01-31T00:00:00Z",
+        ),
+        Field::choice("default", "What no rule fits is", &[("allow", "Allowed"), ("deny", "Denied")], default),
+        Field::hidden("revision", vault.revision.to_string()),
+    ];
+    fields.extend(force_field(refusal));
+    let form = Form {
+        action: links::in_vault(name, "network", &[]),
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: "Replace the rules".to_owned(),
+        cancel_href: Some(links::vault(name)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    main.insert(usize::from(refusal.is_none()) * 2, Panel::new("Change", Body::Form(form)));
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        lead: Some(format!("You come from {address} over the listener {listener}.")),
+        main,
+        aside: vec![snippets::panel(vec![
+            commands.server(&format!("network list {name}")),
+            commands.server(&format!("network add {name} allow 10.0.0.0/8")),
+            commands.curl_server(
+                "PATCH",
+                &format!("/api/v1/vaults/{name}"),
+                Some(r#"{"network":{"default_action":"deny","rules":[{"action":"allow","network":"10.0.0.0/8"}]}}"#),
+            ),
+        ])],
+        ..PanelsPage::new(viewer.shell(&Place::Network(name.clone())).await, headline(name, rules))
+    };
+    refusal::answer(&page, refusal)
+}
+
+fn headline(name: &VaultName, rules: &NetworkRules) -> String {
+    match (rules.rules.len(), rules.default_action) {
+        (0, NetworkAction::Allow) => format!("{name} is reachable from everywhere"),
+        (0, NetworkAction::Deny) => format!("{name} is reachable from nowhere"),
+        (1, _) => format!("One network rule for {name}"),
+        (count, _) => format!("{count} network rules for {name}"),
+    }
+}
+
+fn listed(rules: &NetworkRules, now: i64) -> Panel {
+    let badge = |action| match action {
+        NetworkAction::Allow => Cell::badge(Tone::Good, Icon::Check, "Allow"),
+        NetworkAction::Deny => Cell::badge(Tone::Bad, Icon::Ban, "Deny"),
+    };
+    let row = |(index, rule): (usize, &NetworkRule)| {
+        let over = rule.ends_at.is_some_and(|end| end <= now);
+        Row::new(vec![
+            Cell::text((index + 1).to_string()),
+            badge(rule.action),
+            rule.network.map_or_else(|| Cell::None("Any".into()), |network| Cell::Code(network.to_string())),
+            rule.listener.clone().map_or_else(|| Cell::None("Any".into()), Cell::text),
+            match rule.ends_at {
+                None => Cell::None("Never".into()),
+                Some(end) if over => {
+                    let text = view::moment_millis(end).text;
+                    Cell::Badge { tone: Tone::Warn, icon: Icon::Over, text: "Over".into(), small: Some(text) }
+                }
+                Some(end) => Cell::Moment(view::moment_millis(end)),
+            },
+        ])
+    };
+    let default = format!("What no rule fits is {}.", word_past(rules.default_action));
+    if rules.rules.is_empty() {
+        return Panel::new("Rules", Body::Text(vec!["There is no rule.".to_owned(), default]));
+    }
+    let rows = rules.rules.iter().enumerate().map(row).collect();
+    Panel::new("Rules", Body::Table(Table::new(&["Place", "Does", "Network", "Listener", "Ends"], rows))).foot(default)
+}
+
+fn tester(
+    rules: &NetworkRules,
+    name: &VaultName,
+    tried: Option<&(IpAddr, String)>,
+    own: (IpAddr, &str),
+    now: i64,
+) -> Panel {
+    let (address, listener) = tried.map_or((own.0, own.1), |(address, listener)| (*address, listener.as_str()));
+    let form = Form {
+        action: links::in_vault(name, "network", &[]),
+        fields: vec![
+            Field::line("address", "Address", address.to_string(), 64),
+            Field::line("listener", "Listener", listener, 32),
+        ],
+        submit: "Test".to_owned(),
+        ..Form::default()
+    };
+    let panel = Panel::new("Test an address", Body::Form(form));
+    match tried {
+        None => panel,
+        Some((address, listener)) => {
+            let verdict = rules.judge(*address, listener, now);
+            let by = verdict.rule.map_or_else(|| "the default".to_owned(), |place| format!("rule {}", place + 1));
+            panel.foot(format!("{address} over {listener}: {} by {by}.", word_past(verdict.action)))
+        }
+    }
+}
+
+fn word(action: NetworkAction) -> &'static str {
+    match action {
+        NetworkAction::Allow => "allow",
+        NetworkAction::Deny => "deny",
+    }
+}
+
+fn word_past(action: NetworkAction) -> &'static str {
+    match action {
+        NetworkAction::Allow => "allowed",
+        NetworkAction::Deny => "denied",
+    }
+}
+
+fn action(text: &str) -> Option<NetworkAction> {
+    [NetworkAction::Allow, NetworkAction::Deny].into_iter().find(|action| word(*action).eq_ignore_ascii_case(text))
+}
+
+/// A rule as a line.
+fn write_rule(rule: &NetworkRule) -> String {
+    let mut line = word(rule.action).to_owned();
+    if let Some(network) = rule.network {
+        line.push_str(&format!(" {network}"));
+    }
+    if let Some(listener) = &rule.listener {
+        line.push_str(&format!(" listener {listener}"));
+    }
+    if let Some(end) = rule.ends_at {
+        line.push_str(&format!(" until {}", view::audit_time(end).iso));
+    }
+    line
+}
+
+fn read_rules(text: &str) -> Result<Vec<NetworkRule>, Problem> {
+    let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
+    lines
+        .map(|(index, line)| {
+            read_rule(line).ok_or_else(|| {
+                Problem::bad_parameter(format!(
+                    "Line {} is no rule: “{line}”. For example: allow 10.0.0.0/8 listener main.",
+                    index + 1
+                ))
+            })
+        })
+        .collect()
+}
+
+fn read_rule(line: &str) -> Option<NetworkRule> {
+    let mut words = line.split_whitespace();
+    let mut rule = NetworkRule { action: action(words.next()?)?, network: None, listener: None, ends_at: None };
+    while let Some(word) = words.next() {
+        match word {
+            "listener" if rule.listener.is_none() => rule.listener = Some(words.next()?.to_owned()),
+            "until" if rule.ends_at.is_none() => rule.ends_at = Some(moment(words.next()?)?),
+            // Read as the API reads it: an address stands for itself alone.
+            network if rule.network.is_none() => {
+                let json = serde_json::json!({ "action": "allow", "network": network });
+                rule.network = serde_json::from_value::<NetworkRule>(json).ok()?.network;
+            }
+            _ => return None,
+        }
+    }
+    Some(rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn rules_are_read_as_they_are_written() {
+        for line in [
+            "allow 10.0.0.0/8",
+            "deny 2001:db8::/32 listener main",
+            "allow listener admin until 2027-01-31T00:00:00.000Z",
+            "deny 192.0.2.1/32 until 2027-01-31T00:00:00.123Z",
+        ] {
+            assert_eq!(write_rule(&read_rule(line).unwrap()), line);
+        }
+        assert_eq!(write_rule(&read_rule("ALLOW 192.0.2.1").unwrap()), "allow 192.0.2.1/32");
+        for bad in
+            ["", "permit 10.0.0.0/8", "allow 10.0.0.0/8 10.1.0.0/8", "allow until", "allow x", "deny until never"]
+        {
+            assert!(read_rule(bad).is_none(), "{bad}");
+        }
+        assert!(read_rules("allow 10.0.0.0/8\n\n what?").unwrap_err().message.starts_with("Line 3"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_too_strange(line in "(allow|deny)?[ a-z0-9.:/-]{0,40}") {
+            if let Some(rule) = read_rule(&line) {
+                prop_assert_eq!(read_rule(&write_rule(&rule)), Some(rule));
+            }
+        }
+    }
+}

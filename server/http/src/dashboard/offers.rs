@@ -1,0 +1,98 @@
+//! What a page offers to do, and what it does not: an act that grants would not let through is named
+//! with the role that is missing. Judged but not recorded, so it promises nothing.
+
+use strongroom_domain::{decision::DenyReason, gate::Ask, role::Role};
+use strongroom_web::Act;
+
+use super::frame::{Place, Viewer};
+
+/// Acts that are open and acts that are not.
+pub(super) struct Offers<'a> {
+    viewer: &'a Viewer<'a>,
+    scope: &'static str,
+    acts: Vec<Act>,
+    closed: Vec<Closed>,
+}
+
+/// An act that is not open.
+struct Closed {
+    label: String,
+    why: Why,
+}
+
+#[derive(PartialEq, Eq)]
+enum Why {
+    Role(&'static str),
+    AccessPolicy,
+    Other(String),
+}
+
+impl<'a> Offers<'a> {
+    pub(super) fn new(viewer: &'a Viewer<'a>, place: &Place) -> Self {
+        Self { viewer, scope: place.scope_words(), acts: Vec::new(), closed: Vec::new() }
+    }
+
+    /// Offers an act if what it asks is open.
+    pub(super) async fn offer(&mut self, ask: &Ask<'_>, act: Act) {
+        let label = match &act {
+            Act::Link { label, .. } | Act::Post { label, .. } => label.clone(),
+        };
+        if self.open(ask, &label).await {
+            self.acts.push(act);
+        }
+    }
+
+    /// Whether something is open; if not, its name is told with what is missing.
+    pub(super) async fn open(&mut self, ask: &Ask<'_>, label: &str) -> bool {
+        let Some(reason) = self.viewer.services.admin.obstacle(&self.viewer.call.ctx, ask).await else { return true };
+        let why = match (reason.as_str(), Role::least_for(ask.action)) {
+            (code, Some(role)) if code == DenyReason::NoRole.code() => Why::Role(role.name()),
+            (code, _) if code == DenyReason::NoAccessPolicy.code() => Why::AccessPolicy,
+            _ => Why::Other(reason),
+        };
+        self.closed.push(Closed { label: label.to_owned(), why });
+        false
+    }
+
+    /// The acts, and a sentence for each reason why others are not there.
+    pub(super) fn told(self) -> (Vec<Act>, Vec<String>) {
+        let mut reasons: Vec<(&Why, Vec<&str>)> = Vec::new();
+        for Closed { label, why } in &self.closed {
+            match reasons.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, labels)) => labels.push(label),
+                None => reasons.push((why, vec![label])),
+            }
+        }
+        let sentences = reasons.iter().map(|(why, labels)| {
+            let verb = if labels.len() == 1 { "needs" } else { "need" };
+            let labels = listed(labels);
+            match why {
+                Why::Role(role) => format!("{labels} {verb} the role {role} {}.", self.scope),
+                Why::AccessPolicy => format!("{labels} {verb} an access policy of the vault with that permission."),
+                Why::Other(code) => format!("{labels}: not open to you now ({code})."),
+            }
+        });
+        let sentences = sentences.collect();
+        (self.acts, sentences)
+    }
+}
+
+/// `a, b and c`.
+pub(super) fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn lists_read_as_sentences() {
+        assert_eq!(listed(&["a"]), "a");
+        assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
+    }
+}

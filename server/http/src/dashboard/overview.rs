@@ -1,0 +1,252 @@
+//! GET /overview: what needs somebody now. The headline is the answer; what this person may not see is
+//! left out, and the page says so.
+
+use std::collections::BTreeMap;
+
+use strongroom_domain::{
+    action::Action,
+    admin::{MAX_WORKLOAD_PAGE, ScopeRequest},
+    gate::Ask,
+    record::{Outcome, Record, RecordFilter},
+};
+use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Table, Tone};
+
+use super::{
+    Failure, audit,
+    frame::{Place, Viewer},
+    links, rendered,
+    snippets::{self, Commands},
+    view,
+};
+use crate::{message::Response, services::Verified};
+
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+/// How near the end of a role is near, in milliseconds.
+const ROLE_ENDS: i64 = DAY;
+/// How near the end of a credential is near, in seconds: 14 days.
+const CREDENTIAL_ENDS: i64 = 14 * 86_400;
+/// Most records, assignments that are looked through.
+const MOST: usize = 1000;
+/// How many denials of one sort need a look.
+const DENIALS: u64 = 5;
+/// Changes that are listed.
+const CHANGES: usize = 8;
+
+/// Something that needs somebody.
+struct Attention {
+    tone: Tone,
+    icon: Icon,
+    what: String,
+    detail: String,
+    act: Act,
+}
+
+/// # Errors
+/// 503 when the record cannot be written.
+pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let vaults = viewer.services.admin.list_vaults(&viewer.call.ctx).await?;
+    let now = viewer.call.ctx.now;
+    let mut attention = Vec::new();
+    let mut hidden = Vec::new();
+    let chain = (viewer.services.chain)();
+    if let Some(Verified { at, verdict: Err(finding) }) = &chain.verified {
+        attention.push(Attention {
+            tone: Tone::Bad,
+            icon: Icon::Ban,
+            what: "The audit chain is broken".to_owned(),
+            detail: format!("{finding} Found {}.", view::moment_millis(*at).text),
+            act: Act::link("Open", links::AUDIT, Icon::Records),
+        });
+    }
+    let mut main = Vec::new();
+    let reads_audit = viewer.may(&Ask::server(Action::AuditRead)).await;
+    let mut changes = None;
+    if reads_audit {
+        attention.extend(denials(viewer, now).await);
+        changes = changes_panel(viewer, now).await;
+    } else {
+        hidden.push(
+            "Denials and changes are hidden: seeing them needs the role Strongroom Auditor on the installation."
+                .to_owned(),
+        );
+    }
+    if viewer.may(&Ask::server(Action::AssignmentRead)).await {
+        attention.extend(roles(viewer, now).await);
+    } else {
+        hidden.push(
+            "Roles that end soon are hidden: seeing them needs the role Key Vault Reader on the installation."
+                .to_owned(),
+        );
+    }
+    if viewer.may(&Ask::server(Action::WorkloadRead)).await {
+        attention.extend(credentials(viewer).await);
+    } else {
+        hidden.push(
+            "Credentials that end soon are hidden: seeing them needs a role with Strongroom/workloads/read.".to_owned(),
+        );
+    }
+    let headline = match attention.len() {
+        0 => "Nothing needs you".to_owned(),
+        1 => "One thing needs attention".to_owned(),
+        count => format!("{count} things need attention"),
+    };
+    let rows = attention.into_iter().map(|Attention { tone, icon, what, detail, act }| {
+        let word = match tone {
+            Tone::Bad => "Now",
+            _ => "Soon",
+        };
+        Row::new(vec![
+            Cell::Text { text: what, small: Some(detail) },
+            Cell::badge(tone, icon, word),
+            Cell::Acts(vec![act]),
+        ])
+    });
+    let rows: Vec<Row> = rows.collect();
+    main.push(Panel::new(
+        "Needs attention",
+        if rows.is_empty() {
+            Body::Text(vec![
+                "Nothing that you may see is due, broken or refused more often than now and then.".to_owned(),
+            ])
+        } else {
+            Body::Table(Table::new(&["What", "When", ""], rows))
+        },
+    ));
+    main.extend(changes);
+    let verified = match &chain.verified {
+        None => Cell::text("Not verified yet"),
+        Some(Verified { at, verdict: Ok(reached) }) => Cell::Badge {
+            tone: Tone::Good,
+            icon: Icon::Check,
+            text: format!("Verified to {}", view::grouped(reached.position)),
+            small: Some(view::moment_millis(*at).text),
+        },
+        Some(Verified { verdict: Err(_), .. }) => Cell::badge(Tone::Bad, Icon::Ban, "Broken"),
+    };
+    let fact = |name: &str, value| Fact { name: name.to_owned(), value };
+    let health = vec![
+        fact("Seal", Cell::badge(Tone::Good, Icon::Check, "Unsealed")),
+        fact("Audit chain", verified),
+        Fact::text("Records", view::grouped(chain.position)),
+        fact("Vaults you may list", Cell::link(vaults.len().to_string(), links::VAULTS)),
+    ];
+    let commands = Commands::of_installation(viewer.services);
+    let mut copy = vec![commands.server("vault list")];
+    if reads_audit {
+        copy.push(commands.server("audit query --outcome denied"));
+    }
+    let page = PanelsPage {
+        notices: Vec::new(),
+        cannot: hidden,
+        main,
+        aside: vec![Panel::new("Health", Body::Facts(health)), snippets::panel(copy)],
+        ..PanelsPage::new(viewer.shell_with(&Place::Overview, &vaults).await, headline)
+    };
+    Ok(rendered(200, page.render()))
+}
+
+/// Whoever was denied again and again in the last day, by reason.
+async fn denials(viewer: &Viewer<'_>, now: i64) -> Vec<Attention> {
+    let filter =
+        RecordFilter { outcome: Some(Outcome::Denied), from: Some(now - DAY), limit: MOST, ..RecordFilter::default() };
+    let Ok(ctx) = viewer.further() else { return Vec::new() };
+    let Ok(page) = viewer.services.admin.query_audit(&ctx, filter).await else { return Vec::new() };
+    let names = audit::names(viewer, page.items.iter()).await;
+    let mut alike: BTreeMap<(String, String), (u64, &Record)> = BTreeMap::new();
+    for record in &page.items {
+        let who = record.principal.as_ref().map_or_else(|| "nobody known".to_owned(), |id| id.subject.clone());
+        // Newest first: the last one seen is when it began.
+        let (count, first) = alike.entry((who, record.reason.clone())).or_insert((0, record));
+        *count += record.count.unwrap_or(1);
+        *first = record;
+    }
+    let mut alike: Vec<_> = alike.into_iter().filter(|(_, (count, _))| *count >= DENIALS).collect();
+    alike.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+    let told = alike.into_iter().take(4).map(|((who, reason), (count, first))| {
+        let name = audit::called(&who, &names).cloned().unwrap_or_else(|| who.clone());
+        let principal = first.principal.as_ref().map(|_| who.as_str());
+        Attention {
+            tone: Tone::Bad,
+            icon: Icon::Ban,
+            what: format!("{name} was denied {} times", view::grouped(count)),
+            detail: format!("{reason}, since {}", view::moment_millis(first.at).text),
+            act: Act::link("Open", links::audit(Some("denied"), principal, None, None), Icon::Records),
+        }
+    });
+    told.collect()
+}
+
+/// Roles that end within a day.
+async fn roles(viewer: &Viewer<'_>, now: i64) -> Vec<Attention> {
+    let Ok(ctx) = viewer.further() else { return Vec::new() };
+    let Ok(page) = viewer.services.admin.list_assignments(&ctx, &ScopeRequest::Server, None, None, MOST).await else {
+        return Vec::new();
+    };
+    let near = page
+        .items
+        .iter()
+        .filter(|shown| shown.assignment.ends_at.is_some_and(|end| (now..now + ROLE_ENDS).contains(&end)));
+    let told = near.map(|shown| Attention {
+        tone: Tone::Warn,
+        icon: Icon::Hourglass,
+        what: format!("{} at {} ends", shown.role, shown.scope),
+        detail: shown.assignment.ends_at.map(|end| view::moment_millis(end).text).unwrap_or_default(),
+        act: Act::link("Review", links::asked(links::ACCESS, &[("scope", Some(&shown.scope))]), Icon::Person),
+    });
+    told.collect()
+}
+
+/// Credentials of workloads that end within two weeks.
+async fn credentials(viewer: &Viewer<'_>) -> Vec<Attention> {
+    let now = viewer.now();
+    let Ok(ctx) = viewer.further() else { return Vec::new() };
+    let Ok(page) = viewer.services.admin.list_workloads(&ctx, None, MAX_WORKLOAD_PAGE).await else {
+        return Vec::new();
+    };
+    let told = page.items.iter().filter(|workload| workload.enabled).filter_map(|workload| {
+        let secrets = workload.secrets.iter().filter_map(|secret| secret.expires);
+        let ends = secrets.chain(workload.certificates.iter().map(|certificate| certificate.expires));
+        let next = ends.filter(|end| *end - now <= CREDENTIAL_ENDS).min()?;
+        let over = next <= now;
+        Some(Attention {
+            tone: if over { Tone::Bad } else { Tone::Warn },
+            icon: Icon::Key,
+            what: format!("A credential of {} {}", workload.name, if over { "is over" } else { "ends" }),
+            detail: view::moment(next).text,
+            act: Act::link("Open", links::workload(workload.client_id), Icon::Workload),
+        })
+    });
+    told.collect()
+}
+
+/// What people changed in the last day, the newest first.
+async fn changes_panel(viewer: &Viewer<'_>, now: i64) -> Option<Panel> {
+    let filter =
+        RecordFilter { outcome: Some(Outcome::Allowed), from: Some(now - DAY), limit: MOST, ..RecordFilter::default() };
+    let page = viewer.services.admin.query_audit(&viewer.further().ok()?, filter).await.ok()?;
+    let own_issuer = &viewer.services.secrets.gate.own_issuer;
+    let by_people = page.items.iter().filter(|record| {
+        record.principal_kind == "user" && record.revision.is_some() && !record.operation.starts_with("Session")
+    });
+    let rows = by_people.take(CHANGES).map(|record| {
+        Row::new(vec![
+            Cell::Moment(view::moment_millis(record.at)),
+            audit::who(record, own_issuer, &BTreeMap::new()),
+            Cell::link(record.operation.clone(), links::entry(record.id)),
+            Cell::text(audit::object(record)),
+        ])
+    });
+    let rows: Vec<Row> = rows.collect();
+    let body = if rows.is_empty() {
+        Body::Text(vec!["Nobody changed anything.".to_owned()])
+    } else {
+        Body::Table(Table::new(&["When", "Who", "Change", "Where"], rows))
+    };
+    let panel = Panel::new("Changes by people", body).note("last 24 h").acts(vec![Act::link(
+        "Open in Audit",
+        links::asked(links::AUDIT, &[("range", Some("24h"))]),
+        Icon::Records,
+    )]);
+    Some(if page.next.is_some() { panel.foot(format!("Among the last {MOST} records.")) } else { panel })
+}

@@ -1,0 +1,300 @@
+//! Where a page stands: its title, its address, what grants for it are given at, and the way back up.
+
+use strongroom_domain::names::{ObjectName, ObjectVersion, VaultName};
+use strongroom_web::{Crumb, NavPage, Section};
+
+use super::links;
+use crate::{edge::Call, routes::Endpoint};
+
+/// Where a page stands.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// What needs somebody now.
+    Overview,
+    /// The list of vaults.
+    Vaults,
+    /// The secrets of a vault.
+    Secrets(VaultName),
+    /// A secret or one of its versions.
+    Secret(VaultName, ObjectName, Option<ObjectVersion>),
+    /// The soft-deleted secrets of a vault.
+    Deleted(VaultName),
+    /// A vault's own page.
+    Vault(VaultName),
+    /// The network rules of a vault.
+    Network(VaultName),
+    /// The settings of a vault.
+    Settings(VaultName),
+    /// Who may do what in a vault.
+    VaultAccess(VaultName),
+    /// The soft-deleted vaults.
+    DeletedVaults,
+    /// Who may do what.
+    Access,
+    /// What belongs to whoever is signed in.
+    Me,
+    /// The audit list.
+    Audit,
+    /// A page below another, by its title: a form, an entry.
+    Below(Box<Place>, String),
+    /// Nowhere in particular.
+    Elsewhere,
+}
+
+impl Place {
+    /// The place a request is about, if its address names one.
+    pub(super) fn of(call: &Call) -> Self {
+        let vault = VaultName::parse(call.parameter(0));
+        let name = ObjectName::parse(call.parameter(1));
+        match (call.endpoint, vault, name) {
+            (Endpoint::OverviewPage, ..) => Self::Overview,
+            (Endpoint::VaultsPage | Endpoint::Home | Endpoint::NewVaultPage | Endpoint::NewVaultForm, ..) => {
+                Self::Vaults
+            }
+            (
+                Endpoint::DeletedVaultsPage
+                | Endpoint::VaultRecoverForm
+                | Endpoint::VaultPurgePage
+                | Endpoint::VaultPurgeForm,
+                ..,
+            ) => Self::DeletedVaults,
+            (Endpoint::VaultPage | Endpoint::VaultDeletePage | Endpoint::VaultDeleteForm, Ok(vault), _) => {
+                Self::Vault(vault)
+            }
+            (Endpoint::NetworkPage | Endpoint::NetworkForm, Ok(vault), _) => Self::Network(vault),
+            (
+                Endpoint::VaultAccessPage
+                | Endpoint::AccessPolicyPage
+                | Endpoint::AccessPolicyForm
+                | Endpoint::AccessPolicyRemoveForm,
+                Ok(vault),
+                _,
+            ) => Self::VaultAccess(vault),
+            _ if call.path_begins("access") => Self::Access,
+            _ if call.path_begins("me") => Self::Me,
+            (
+                Endpoint::VaultSettingsPage
+                | Endpoint::VaultSettingsForm
+                | Endpoint::VaultProtectPage
+                | Endpoint::VaultProtectForm,
+                Ok(vault),
+                _,
+            ) => Self::Settings(vault),
+            (Endpoint::AuditPage | Endpoint::AuditEntryPage | Endpoint::AuditExportPage, ..) => Self::Audit,
+            (Endpoint::SecretsPage | Endpoint::NewSecretPage | Endpoint::NewSecretForm, Ok(vault), _) => {
+                Self::Secrets(vault)
+            }
+            (
+                Endpoint::DeletedPage | Endpoint::RecoverForm | Endpoint::PurgePage | Endpoint::PurgeForm,
+                Ok(vault),
+                _,
+            ) => Self::Deleted(vault),
+            (
+                Endpoint::SecretPage
+                | Endpoint::SecretVersionPage
+                | Endpoint::SecretReveal
+                | Endpoint::NewVersionPage
+                | Endpoint::NewVersionForm
+                | Endpoint::SecretDeletePage
+                | Endpoint::SecretDeleteForm
+                | Endpoint::VersionEditPage
+                | Endpoint::VersionEditForm
+                | Endpoint::VersionEnableForm
+                | Endpoint::VersionDisableForm
+                | Endpoint::RollBackForm,
+                Ok(vault),
+                Ok(name),
+            ) => Self::Secret(vault, name, ObjectVersion::parse(call.parameter(2)).ok()),
+            _ => Self::Elsewhere,
+        }
+    }
+
+    /// A page below this one.
+    pub(super) fn below(self, title: impl Into<String>) -> Self {
+        Self::Below(Box::new(self), title.into())
+    }
+
+    /// What the page is about, as a title.
+    pub(super) fn title(&self) -> String {
+        match self {
+            Self::Overview => "Overview".to_owned(),
+            Self::Vaults => "Vaults".to_owned(),
+            Self::Secrets(vault) => format!("Secrets of {vault}"),
+            Self::Secret(_, name, _) => name.to_string(),
+            Self::Deleted(vault) => format!("Deleted secrets of {vault}"),
+            Self::Vault(vault) => vault.to_string(),
+            Self::Network(vault) => format!("Network rules of {vault}"),
+            Self::Settings(vault) => format!("Settings of {vault}"),
+            Self::VaultAccess(vault) => format!("Access to {vault}"),
+            Self::DeletedVaults => "Deleted vaults".to_owned(),
+            Self::Access => "Access".to_owned(),
+            Self::Me => "You".to_owned(),
+            Self::Audit => "Audit".to_owned(),
+            Self::Below(_, title) => title.clone(),
+            Self::Elsewhere => "Strongroom".to_owned(),
+        }
+    }
+
+    /// Its address; that of the page above for a page below.
+    pub(super) fn href(&self) -> String {
+        match self {
+            Self::Overview => links::OVERVIEW.to_owned(),
+            Self::Vaults | Self::Elsewhere => links::VAULTS.to_owned(),
+            Self::Secrets(vault) => links::secrets(vault),
+            Self::Secret(vault, name, version) => links::secret(vault, name, version.as_ref()),
+            Self::Deleted(vault) => links::deleted(vault),
+            Self::Vault(vault) => links::vault(vault),
+            Self::Network(vault) => links::in_vault(vault, "network", &[]),
+            Self::Settings(vault) => links::in_vault(vault, "settings", &[]),
+            Self::VaultAccess(vault) => links::in_vault(vault, "access", &[]),
+            Self::DeletedVaults => links::DELETED_VAULTS.to_owned(),
+            Self::Access => links::ACCESS.to_owned(),
+            Self::Me => links::ME.to_owned(),
+            Self::Audit => links::AUDIT.to_owned(),
+            Self::Below(above, _) => above.href(),
+        }
+    }
+
+    /// The scope that grants for it are given at.
+    pub(super) fn scope(&self) -> String {
+        match self {
+            Self::Secrets(vault)
+            | Self::Deleted(vault)
+            | Self::Vault(vault)
+            | Self::Network(vault)
+            | Self::VaultAccess(vault)
+            | Self::Settings(vault) => format!("/vaults/{vault}"),
+            Self::Secret(vault, name, _) => format!("/vaults/{vault}/secrets/{name}"),
+            Self::Below(above, _) => above.scope(),
+            Self::Overview
+            | Self::Vaults
+            | Self::DeletedVaults
+            | Self::Access
+            | Self::Me
+            | Self::Audit
+            | Self::Elsewhere => "/".to_owned(),
+        }
+    }
+
+    /// The scope in words, with those above it.
+    pub(super) fn scope_words(&self) -> &'static str {
+        match self {
+            Self::Secrets(_)
+            | Self::Deleted(_)
+            | Self::Vault(_)
+            | Self::Network(_)
+            | Self::VaultAccess(_)
+            | Self::Settings(_) => "on this vault or the installation",
+            Self::Secret(..) => "on this secret, its vault or the installation",
+            Self::Below(above, _) => above.scope_words(),
+            Self::Overview
+            | Self::Vaults
+            | Self::DeletedVaults
+            | Self::Access
+            | Self::Me
+            | Self::Audit
+            | Self::Elsewhere => "on the installation",
+        }
+    }
+
+    /// The entry of the sidebar that it is under.
+    pub(super) fn section(&self) -> Section {
+        match self {
+            Self::Overview => Section::Overview,
+            Self::Vaults | Self::DeletedVaults => Section::Vaults,
+            Self::Secrets(_)
+            | Self::Secret(..)
+            | Self::Deleted(_)
+            | Self::Vault(_)
+            | Self::Network(_)
+            | Self::VaultAccess(_)
+            | Self::Settings(_) => Section::InVault,
+            Self::Access => Section::Access,
+            Self::Audit => Section::Audit,
+            Self::Below(above, _) => above.section(),
+            Self::Me | Self::Elsewhere => Section::None,
+        }
+    }
+
+    /// The vault that the page is in.
+    pub(super) fn vault(&self) -> Option<&VaultName> {
+        match self {
+            Self::Secrets(vault)
+            | Self::Secret(vault, ..)
+            | Self::Deleted(vault)
+            | Self::Vault(vault)
+            | Self::Network(vault)
+            | Self::VaultAccess(vault)
+            | Self::Settings(vault) => Some(vault),
+            Self::Below(above, _) => above.vault(),
+            Self::Overview
+            | Self::Vaults
+            | Self::DeletedVaults
+            | Self::Access
+            | Self::Me
+            | Self::Audit
+            | Self::Elsewhere => None,
+        }
+    }
+
+    /// What the open vault expands to.
+    pub(super) fn pages(&self) -> Vec<NavPage> {
+        let Some(vault) = self.vault() else { return Vec::new() };
+        let open = self.bottom();
+        let page = |label: &str, href: String, current: bool| NavPage { label: label.to_owned(), href, current };
+        vec![
+            page("Secrets", links::secrets(vault), matches!(open, Self::Secrets(_) | Self::Secret(..))),
+            page("Deleted", links::deleted(vault), matches!(open, Self::Deleted(_))),
+            page("Access", links::in_vault(vault, "access", &[]), matches!(open, Self::VaultAccess(_))),
+            page("Network rules", links::in_vault(vault, "network", &[]), matches!(open, Self::Network(_))),
+            page("Settings", links::in_vault(vault, "settings", &[]), matches!(open, Self::Settings(_))),
+        ]
+    }
+
+    /// The place itself, without pages below it.
+    fn bottom(&self) -> &Self {
+        match self {
+            Self::Below(above, _) => above.bottom(),
+            place => place,
+        }
+    }
+
+    /// The way from the top to here.
+    pub(super) fn crumbs(&self) -> Vec<Crumb> {
+        let step = |label: &str, href: Option<String>| Crumb { label: label.to_owned(), href };
+        let vaults = || step("Vaults", Some(links::VAULTS.to_owned()));
+        let within = |vault: &VaultName| step(vault.as_str(), Some(links::vault(vault)));
+        match self {
+            Self::Overview => vec![step("Overview", None)],
+            Self::Vaults => vec![step("Vaults", None)],
+            Self::Secrets(vault) => vec![vaults(), within(vault), step("Secrets", None)],
+            Self::Deleted(vault) => vec![vaults(), within(vault), step("Deleted", None)],
+            Self::Vault(vault) => vec![vaults(), step(vault.as_str(), None)],
+            Self::Network(vault) => vec![vaults(), within(vault), step("Network rules", None)],
+            Self::Settings(vault) => vec![vaults(), within(vault), step("Settings", None)],
+            Self::VaultAccess(vault) => vec![vaults(), within(vault), step("Access", None)],
+            Self::DeletedVaults => vec![vaults(), step("Deleted vaults", None)],
+            Self::Access => vec![step("Access", None)],
+            Self::Me => vec![step("You", None)],
+            Self::Secret(vault, name, None) => {
+                let list = step("Secrets", Some(links::secrets(vault)));
+                vec![vaults(), within(vault), list, step(name.display(), None)]
+            }
+            Self::Secret(vault, name, Some(version)) => {
+                let list = step("Secrets", Some(links::secrets(vault)));
+                let current = step(name.display(), Some(links::secret(vault, name, None)));
+                vec![vaults(), within(vault), list, current, step(version.as_str(), None)]
+            }
+            Self::Audit => vec![step("Audit", None)],
+            Self::Below(above, title) => {
+                let mut crumbs = above.crumbs();
+                if let Some(last) = crumbs.last_mut() {
+                    last.href = Some(above.href());
+                }
+                crumbs.push(step(title, None));
+                crumbs
+            }
+            Self::Elsewhere => vec![vaults()],
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Who read a secret lately: what a deletion would break.
+
+use std::collections::BTreeMap;
+
+use strongroom_domain::{
+    action::Action,
+    gate::Ask,
+    names::{ObjectName, VaultName},
+    record::{Outcome, RecordFilter},
+};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Table};
+
+use super::{audit, frame::Viewer, links, view};
+
+const MILLIS_A_DAY: i64 = 86_400_000;
+/// Most records that are read to name who read a secret.
+const READERS_FROM: usize = 1000;
+
+/// Who read the secret in the last 24 hours, for who may know it.
+pub(super) async fn panel(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> Panel {
+    let title = "Read in the last 24 hours";
+    let told = |words: &str| Panel::new(title, Body::Text(vec![words.to_owned()]));
+    if !viewer.may(&Ask::server(Action::AuditRead)).await {
+        return told("Readers are hidden: seeing them needs the role Strongroom Auditor on the installation.");
+    }
+    let filter = RecordFilter {
+        outcome: Some(Outcome::Allowed),
+        vault: Some(vault.to_string()),
+        object: Some(name.as_str().to_owned()),
+        operation: Some(Action::SecretGet.operation().to_owned()),
+        from: Some(viewer.call.ctx.now - MILLIS_A_DAY),
+        limit: READERS_FROM,
+        ..RecordFilter::default()
+    };
+    let Ok(ctx) = viewer.further() else { return told("The readers could not be looked up.") };
+    let Ok(records) = viewer.services.admin.query_audit(&ctx, filter).await else {
+        return told("The readers could not be looked up just now.");
+    };
+    let names = audit::names(viewer, records.items.iter()).await;
+    let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for record in records.items.iter().filter(|r| r.object.as_deref() == Some(name.as_str())) {
+        let subject = record.principal.as_ref().map_or("not known", |id| id.subject.as_str());
+        let who = audit::called(subject, &names).cloned().unwrap_or_else(|| subject.to_owned());
+        *counts.entry((record.principal_kind.clone(), who)).or_default() += record.count.unwrap_or(1);
+    }
+    if counts.is_empty() {
+        return told("Nobody read it.");
+    }
+    let rows = counts
+        .into_iter()
+        .map(|((kind, who), count)| Row::new(vec![view::who(&kind, who, None), Cell::text(view::grouped(count))]));
+    let table = Table::new(&["Who", "Reads"], rows.collect());
+    let panel = Panel::new(title, Body::Table(table)).acts(vec![Act::link(
+        "Open in Audit",
+        links::audit(None, None, Some(name.as_str()), None),
+        Icon::Records,
+    )]);
+    if records.next.is_some() { panel.foot(format!("Only the last {READERS_FROM} reads were counted.")) } else { panel }
+}

@@ -1,0 +1,121 @@
+//! A form that was refused for what is in it comes back with the reason, so that it can be corrected.
+//! Secrets in it are not sent back.
+
+use strongroom_domain::{
+    action::Action,
+    decision::{Denial, DenyReason},
+    gate::Ask,
+};
+use strongroom_web::{Field, Form, PanelsPage};
+use uuid::Uuid;
+
+use super::{Failure, frame::Viewer, links, rendered};
+use crate::{message::Response, problem::Problem};
+
+/// The reason of a change that would lock its author out.
+const LOCKED_OUT: &str = "locks-author-out";
+
+/// Why a form comes back.
+pub(super) struct Refusal {
+    status: u16,
+    reason: &'static str,
+    sentence: String,
+    record: Option<Uuid>,
+}
+
+impl Refusal {
+    /// # Errors
+    /// The failure itself, when nothing in the form could change it.
+    pub(super) fn of(failure: Failure) -> Result<Self, Failure> {
+        match failure {
+            Failure::Problem(Problem { status, reason: reason @ LOCKED_OUT, .. }) => {
+                let words = "From where you ask now, this change would lock you out of the vault: let your address or \
+                             listener in too, or confirm below.";
+                Ok(Self { status, reason, sentence: words.to_owned(), record: None })
+            }
+            Failure::Problem(Problem { status: status @ (400 | 409 | 412), reason, message, .. }) => {
+                Ok(Self { status, reason, sentence: sentence(&message), record: None })
+            }
+            Failure::Problem(Problem { status: 403, reason, message, .. })
+                if reason != "foreign-form" && reason != "denied" =>
+            {
+                Ok(Self { status: 403, reason, sentence: sentence(&message), record: None })
+            }
+            Failure::Denied(Denial {
+                request_id,
+                reason: DenyReason::Policy { attachment, code, sentence, .. },
+                ..
+            }) => {
+                let sentence = format!("{sentence} (policy {attachment}, {code})");
+                Ok(Self { status: 403, reason: "denied", sentence, record: Some(request_id) })
+            }
+            other => Err(other),
+        }
+    }
+
+    /// Whether the change would have locked its author out.
+    pub(super) fn locks_out(&self) -> bool {
+        self.reason == LOCKED_OUT
+    }
+
+    /// What was wrong.
+    pub(super) fn sentence(&self) -> &str {
+        &self.sentence
+    }
+
+    /// The form with what was wrong.
+    async fn put_on(&self, viewer: &Viewer<'_>, form: Form) -> Form {
+        let readable = self.record.is_some() && viewer.may(&Ask::server(Action::AuditRead)).await;
+        Form {
+            error: Some(self.sentence.clone()),
+            error_href: self.record.filter(|_| readable).map(links::entry),
+            ..form
+        }
+    }
+}
+
+/// A form, with what was wrong when it was refused.
+pub(super) async fn form(viewer: &Viewer<'_>, form: Form, refusal: Option<&Refusal>) -> Form {
+    match refusal {
+        Some(refusal) => refusal.put_on(viewer, form).await,
+        None => form,
+    }
+}
+
+/// The field that takes the name of what is about to be done for good.
+pub(super) fn confirm_field(name: &str) -> Field {
+    Field::line("confirm", "Type the name to confirm", "", 127).required().hint(name)
+}
+
+/// 400: the name was not typed.
+pub(super) fn unconfirmed(done: &str, name: &str) -> Problem {
+    Problem::bad_parameter(format!("Nothing was {done}: type the name {name} to confirm."))
+}
+
+/// A page with a form; refused, with the status of the refusal.
+pub(super) fn answer(page: &PanelsPage, refusal: Option<&Refusal>) -> Response {
+    match refusal {
+        None => rendered(200, page.render()),
+        Some(refusal) => Response { reason: refusal.reason, ..rendered(refusal.status, page.render()) },
+    }
+}
+
+/// A message of the API as a sentence.
+fn sentence(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let mut letters = line.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let end = if line.ends_with(['.', '!', '?', ')']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+
+    #[test]
+    fn messages_become_sentences() {
+        assert_eq!(sentence("there are more than 15 tags"), "There are more than 15 tags.");
+        assert_eq!(sentence("Done.\r\nMore"), "Done.");
+    }
+}

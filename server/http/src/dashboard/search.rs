@@ -1,0 +1,140 @@
+//! GET /search: one search over the names and tags of everything that this person may list. The same
+//! lists as everywhere, judged and recorded page by page; it says how far it came.
+
+use strongroom_domain::{action::Action, admin::MAX_WORKLOAD_PAGE, gate::Ask, names::ObjectName, secrets::MAX_PAGE};
+use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table};
+
+use super::{
+    Failure,
+    frame::{Place, Viewer},
+    links, rendered, view,
+};
+use crate::{
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// Longest text to search for, in characters.
+const MAX_QUERY: usize = 127;
+/// Pages of secrets that one search reads, over all vaults.
+const PAGES: usize = 24;
+/// Most lines of a result.
+const MOST: usize = 50;
+
+/// Pages to go to by their names.
+const GO_TO: [(&str, &str); 9] = [
+    ("Overview", links::OVERVIEW),
+    ("Vaults", links::VAULTS),
+    ("New vault", links::NEW_VAULT),
+    ("Deleted vaults", links::DELETED_VAULTS),
+    ("Access: assignments", links::ACCESS),
+    ("Roles", links::ROLES),
+    ("Workloads", links::WORKLOADS),
+    ("Audit", links::AUDIT),
+    ("Your sessions and appearance", links::ME),
+];
+
+/// # Errors
+/// 400 for a text too long; 503 when the vaults cannot be read.
+pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let query = request.query("q").unwrap_or_default().trim().to_owned();
+    if query.chars().count() > MAX_QUERY {
+        return Err(Problem::bad_parameter(format!("A search has at most {MAX_QUERY} characters.")).into());
+    }
+    let vaults = viewer.services.admin.list_vaults(&viewer.call.ctx).await?;
+    let wanted = query.to_lowercase();
+    let has = |text: &str| text.to_lowercase().contains(&wanted);
+    let mut rows = Vec::new();
+    let mut notices = Vec::new();
+    if !query.is_empty() {
+        for (name, href) in GO_TO.iter().filter(|(name, _)| has(name)) {
+            rows.push(line(Icon::Records, "Page", name, href, Cell::None("None".into())));
+        }
+        for vault in vaults.iter() {
+            let tags = &vault.settings.tags;
+            if has(vault.name.as_str()) || tags.iter().any(|(name, value)| has(name) || has(value)) {
+                let shown = if tags.is_empty() { Cell::None("None".into()) } else { Cell::Tags(view::tags(tags)) };
+                rows.push(line(Icon::Lock, "Vault", vault.name.as_str(), &links::vault(&vault.name), shown));
+            }
+        }
+        let (mut pages, mut searched, mut whole) = (0, 0, true);
+        for vault in vaults.iter() {
+            if !viewer.may(&Ask::secrets(Action::SecretList, &vault.name)).await {
+                continue;
+            }
+            let mut after: Option<ObjectName> = None;
+            loop {
+                if pages >= PAGES || rows.len() >= MOST {
+                    whole = false;
+                    break;
+                }
+                pages += 1;
+                let ctx = viewer.further()?;
+                let list = viewer.services.secrets.list(&ctx, &vault.name, false, after.as_ref(), MAX_PAGE).await;
+                let Ok((page, _)) = list else {
+                    notices.push(format!("The secrets of {} could not be searched.", vault.name));
+                    break;
+                };
+                searched += page.items.len();
+                for item in &page.items {
+                    let (name, tags) = (&item.secret.name, &item.version.attributes.tags);
+                    if has(name.as_str()) || tags.iter().any(|(name, value)| has(name) || has(value)) {
+                        let shown =
+                            if tags.is_empty() { Cell::None("None".into()) } else { Cell::Tags(view::tags(tags)) };
+                        let text = format!("{}/{name}", vault.name);
+                        rows.push(line(Icon::Key, "Secret", &text, &links::secret(&vault.name, name, None), shown));
+                    }
+                }
+                after = page.next.as_deref().and_then(|next| ObjectName::parse(next).ok());
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        if !whole {
+            notices.push(format!("Only {searched} names were searched: open a vault to search on in it."));
+        }
+        if viewer.may(&Ask::server(Action::WorkloadRead)).await
+            && let Ok(page) = viewer.services.admin.list_workloads(&viewer.further()?, None, MAX_WORKLOAD_PAGE).await
+        {
+            for workload in page.items.iter().filter(|w| has(&w.name) || w.client_id.to_string().contains(&wanted)) {
+                let small = Cell::Code(workload.client_id.to_string());
+                rows.push(line(
+                    Icon::Workload,
+                    "Workload",
+                    &workload.name,
+                    &links::workload(workload.client_id),
+                    small,
+                ));
+            }
+        }
+    }
+    let headline = match (query.as_str(), rows.len()) {
+        ("", _) => "Search".to_owned(),
+        (query, 0) => format!("Nothing with “{query}”"),
+        (query, 1) => format!("One thing with “{query}”"),
+        (query, count) => format!("{count} things with “{query}”"),
+    };
+    let body = if rows.is_empty() {
+        Body::Text(vec!["Names and tags are searched, never values, and only what you may list.".to_owned()])
+    } else {
+        Body::Table(Table::new(&["Name", "Kind", "Tags"], rows))
+    };
+    let page = PanelsPage {
+        notices,
+        filter: Some(Form {
+            action: links::SEARCH.to_owned(),
+            fields: vec![Field::line("q", "Names and tags", query, 127).hint("part of a name or a tag")],
+            submit: "Search".to_owned(),
+            ..Form::default()
+        }),
+        main: vec![Panel::new("Found", body)],
+        ..PanelsPage::new(viewer.shell_with(&Place::Elsewhere, &vaults).await, headline)
+    };
+    Ok(rendered(200, page.render()))
+}
+
+fn line(icon: Icon, kind: &str, name: &str, href: &str, tags: Cell) -> Row {
+    let kind = Cell::Who { icon, kind: String::new(), name: kind.to_owned(), small: None };
+    Row::new(vec![Cell::link(name, href), kind, tags])
+}

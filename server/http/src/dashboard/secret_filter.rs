@@ -1,0 +1,133 @@
+//! The filter of the list of secrets, as it stands in the address.
+
+use strongroom_domain::{
+    names::{ObjectName, VaultName},
+    secret::SecretItem,
+};
+use strongroom_web::{Choice, ItemState, SecretFilter};
+
+use super::{links, view};
+use crate::{message::Request, problem::Problem};
+
+/// Longest text to search for, in characters: no name is longer.
+const MAX_QUERY: usize = 127;
+/// Longest tag to look for: a name, `=` and a value.
+const MAX_TAG: usize = 513;
+const DAY: i64 = 86_400;
+
+const STATES: [(&str, &str, Option<ItemState>); 6] = [
+    ("", "Any", None),
+    ("enabled", "Enabled", Some(ItemState::Enabled)),
+    ("disabled", "Disabled", Some(ItemState::Disabled)),
+    ("expired", "Expired", Some(ItemState::Expired)),
+    ("expiring", "Expiring", Some(ItemState::Expiring)),
+    ("not-yet-valid", "Not yet valid", Some(ItemState::NotYetValid)),
+];
+
+/// Expiry as it is sent, as it is shown, and in words.
+const EXPIRIES: [(&str, &str, &str); 5] = [
+    ("", "Any time or never", ""),
+    ("7", "Within 7 days", "that expire within 7 days"),
+    ("30", "Within 30 days", "that expire within 30 days"),
+    ("90", "Within 90 days", "that expire within 90 days"),
+    ("never", "Never", "that never expire"),
+];
+
+/// What the list is to hold.
+#[derive(Default)]
+pub(super) struct Filter {
+    query: String,
+    tag: String,
+    state: &'static str,
+    expires: &'static str,
+}
+
+impl Filter {
+    /// Reads it from the address.
+    ///
+    /// # Errors
+    /// 400 for what the form would not send.
+    pub(super) fn of(request: &Request) -> Result<Self, Problem> {
+        let text = |name, most: usize| {
+            let text = request.query(name).unwrap_or_default().trim();
+            if text.chars().count() > most {
+                return Err(Problem::bad_parameter(format!("A search has at most {most} characters.")));
+            }
+            Ok(text.to_owned())
+        };
+        let state = request.query("state").unwrap_or_default();
+        let state = STATES.iter().find(|(sent, ..)| *sent == state).map(|(sent, ..)| *sent);
+        let expires = request.query("expires").unwrap_or_default();
+        let expires = EXPIRIES.iter().find(|(sent, ..)| *sent == expires).map(|(sent, ..)| *sent);
+        Ok(Self {
+            query: text("q", MAX_QUERY)?,
+            tag: text("tag", MAX_TAG)?,
+            state: state.ok_or_else(|| Problem::bad_parameter("There is no such state to filter by."))?,
+            expires: expires.ok_or_else(|| Problem::bad_parameter("There is no such expiry to filter by."))?,
+        })
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        !(self.query.is_empty() && self.tag.is_empty() && self.state.is_empty() && self.expires.is_empty())
+    }
+
+    /// The address of the list with this filter.
+    pub(super) fn address(&self, vault: &VaultName, after: Option<&ObjectName>) -> String {
+        let query = [
+            ("q", Some(self.query.as_str())),
+            ("tag", Some(&self.tag)),
+            ("state", Some(self.state)),
+            ("expires", Some(self.expires)),
+            ("after", after.map(ObjectName::as_str)),
+        ];
+        links::in_vault(vault, "secrets", &query)
+    }
+
+    /// Whether a secret belongs to the list at a moment (Unix seconds).
+    pub(super) fn takes(&self, item: &SecretItem, now: i64) -> bool {
+        let attributes = &item.version.attributes;
+        let named = item.secret.name.as_str().contains(&self.query.to_ascii_lowercase());
+        let tagged = match self.tag.split_once('=') {
+            _ if self.tag.is_empty() => true,
+            Some((name, value)) => attributes.tags.get(name.trim()).is_some_and(|held| held == value.trim()),
+            None => attributes.tags.contains_key(&self.tag),
+        };
+        let wanted = STATES.iter().find(|(sent, ..)| *sent == self.state).and_then(|(.., state)| *state);
+        let in_state = wanted.is_none_or(|wanted| view::state(attributes, now) == wanted);
+        let in_time = match (self.expires, attributes.expires) {
+            ("", _) => true,
+            ("never", expires) => expires.is_none(),
+            (days, Some(expires)) => days.parse().is_ok_and(|days: i64| (now..=now + days * DAY).contains(&expires)),
+            (_, None) => false,
+        };
+        named && tagged && in_state && in_time
+    }
+
+    /// As the page shows it.
+    pub(super) fn shown(self) -> SecretFilter {
+        let choice = |sent: &str, label: &str, chosen: &str| Choice {
+            value: sent.to_owned(),
+            label: label.to_owned(),
+            chosen: sent == chosen,
+        };
+        SecretFilter {
+            states: STATES.iter().map(|(sent, label, _)| choice(sent, label, self.state)).collect(),
+            expiries: EXPIRIES.iter().map(|(sent, label, _)| choice(sent, label, self.expires)).collect(),
+            words: self.words(),
+            query: self.query,
+            tag: self.tag,
+        }
+    }
+
+    fn words(&self) -> String {
+        let state = STATES.iter().find(|(sent, ..)| *sent == self.state).map_or("", |(_, label, _)| label);
+        let expiry = EXPIRIES.iter().find(|(sent, ..)| *sent == self.expires).map_or("", |(.., words)| words);
+        let parts = [
+            (!self.query.is_empty()).then(|| format!("with “{}” in their name", self.query)),
+            (!self.tag.is_empty()).then(|| format!("tagged “{}”", self.tag)),
+            (!self.state.is_empty()).then(|| format!("in state {}", state.to_lowercase())),
+            (!expiry.is_empty()).then(|| expiry.to_owned()),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}

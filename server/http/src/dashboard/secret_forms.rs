@@ -1,0 +1,420 @@
+//! Forms that change secrets: a new secret, a new version, attributes, roll back, delete. A value goes
+//! in by a form and never comes back by one.
+
+use strongroom_domain::{
+    names::{ObjectName, VaultName},
+    secret::{AttributePatch, MAX_TAGS, SecretAttributes, SecretItem, VaultFacts},
+};
+use strongroom_web::{Body, Field, FieldKind, Form, Panel, PanelsPage};
+
+use super::{
+    Failure,
+    form::{LONG, SHORT, Sent},
+    frame::{Place, Viewer},
+    links, readers, redirect,
+    refusal::{self, Refusal},
+    rendered,
+    secret::Named,
+    snippets::{self, Commands},
+    view,
+};
+use crate::{
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// Rows for tags that a form has beyond those in use.
+const SPARE_TAGS: usize = 3;
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// What the fields of a version's attributes hold.
+#[derive(Default)]
+struct Draft {
+    name: String,
+    content_type: String,
+    enabled: bool,
+    not_before: String,
+    expires: String,
+    tags: Vec<(String, String)>,
+    /// Whether the version has a content type.
+    typed: bool,
+}
+
+impl Draft {
+    fn empty() -> Self {
+        Self { enabled: true, ..Self::default() }
+    }
+
+    fn of(attributes: &SecretAttributes) -> Self {
+        Self {
+            name: String::new(),
+            content_type: attributes.content_type.clone().unwrap_or_default(),
+            enabled: attributes.enabled,
+            not_before: attributes.not_before.map(view::for_field).unwrap_or_default(),
+            expires: attributes.expires.map(view::for_field).unwrap_or_default(),
+            tags: attributes.tags.clone().into_iter().collect(),
+            typed: attributes.content_type.is_some(),
+        }
+    }
+
+    fn of_sent(sent: &Sent) -> Self {
+        let tag = |index: usize| {
+            let part = |part: &str| sent.text(&format!("tag-{part}-{index}")).to_owned();
+            (part("name"), part("value"))
+        };
+        let tags = (1..=MAX_TAGS + SPARE_TAGS).map(tag).filter(|(name, value)| !name.is_empty() || !value.is_empty());
+        Self {
+            name: sent.text("name").to_owned(),
+            content_type: sent.text("content_type").to_owned(),
+            enabled: sent.ticked("enabled"),
+            not_before: sent.text("not_before").to_owned(),
+            expires: sent.text("expires").to_owned(),
+            tags: tags.collect(),
+            typed: sent.given("content-type-set").is_some(),
+        }
+    }
+
+    fn fields(self) -> Vec<Field> {
+        let mut fields = vec![
+            Field::line("content_type", "Content type", self.content_type, 255)
+                .hint("Free text for whoever reads the secret, for example application/json."),
+            Field::new("not_before", "Not before, UTC", FieldKind::Moment { value: self.not_before }),
+            Field::new("expires", "Expires, UTC", FieldKind::Moment { value: self.expires })
+                .hint("An expiry warns and is judged by policies; by itself it does not stop reads, as in Azure."),
+            Field::check("enabled", "Enabled", self.enabled).hint("Nobody can read the value of a disabled version."),
+        ];
+        // A field of one line cannot hold every tag; what it would change is left alone.
+        if self.tags.iter().all(|(name, value)| !name.chars().chain(value.chars()).any(char::is_control)) {
+            let mut tags = self.tags;
+            let rows = (tags.len() + SPARE_TAGS).min(MAX_TAGS.max(tags.len()));
+            tags.resize(rows, (String::new(), String::new()));
+            fields.push(Field::new("tag", "Tags", FieldKind::Pairs(tags)).hint("Policies and filters go by tags."));
+        }
+        fields
+    }
+}
+
+/// The attributes that a form gives.
+fn attributes(sent: &Sent) -> Result<SecretAttributes, Problem> {
+    let (not_before, expires) = (sent.moment("not_before", "Not before")?, sent.moment("expires", "The expiry")?);
+    if not_before.zip(expires).is_some_and(|(begins, ends)| begins > ends) {
+        return Err(Problem::bad_parameter("Not before is later than the expiry."));
+    }
+    Ok(SecretAttributes {
+        enabled: sent.ticked("enabled"),
+        not_before,
+        expires,
+        content_type: sent.given("content_type"),
+        tags: sent.pairs("tag", MAX_TAGS)?,
+    })
+}
+
+fn value_field() -> Field {
+    let hint = "Up to 25,600 bytes, kept exactly as typed. If this form is refused, the value is not sent back.";
+    Field::new("value", "Value", FieldKind::Secret).required().hint(hint)
+}
+
+fn vault(viewer: &Viewer<'_>) -> Result<VaultName, Problem> {
+    VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())
+}
+
+/// GET /vaults/{vault}/new-secret
+///
+/// # Errors
+/// 404 for what is no vault's name.
+pub(super) async fn new_secret(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let vault = vault(viewer)?;
+    Ok(new_secret_page(viewer, &vault, Draft::empty(), None).await)
+}
+
+/// POST /vaults/{vault}/new-secret
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(super) async fn create(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let vault = vault(viewer)?;
+    match try_create(viewer, &vault, &sent).await {
+        Ok(name) => Ok(redirect(links::secret(&vault, &name, None))),
+        Err(failure) => {
+            let refusal = Refusal::of(failure)?;
+            Ok(new_secret_page(viewer, &vault, Draft::of_sent(&sent), Some(&refusal)).await)
+        }
+    }
+}
+
+async fn try_create(viewer: &Viewer<'_>, vault: &VaultName, sent: &Sent) -> Result<ObjectName, Failure> {
+    let name = ObjectName::parse(sent.text("name")).map_err(|error| Problem::bad_parameter(format!("{error}.")))?;
+    let attributes = attributes(sent)?;
+    // A form says "new": what is there already is not changed by it.
+    let known = viewer.further()?;
+    if viewer.services.secrets.show(&known, vault, &name, None).await.is_ok() {
+        let words = format!("There is a secret {name} already; open it to add a version.");
+        return Err(Problem { status: 409, reason: "exists", ..Problem::bad_parameter(words) }.into());
+    }
+    let set = viewer.services.secrets.set(&viewer.call.ctx, vault, &name, &attributes, sent.secret("value")).await?;
+    Ok(set.secret.name)
+}
+
+async fn new_secret_page(viewer: &Viewer<'_>, vault: &VaultName, draft: Draft, refusal: Option<&Refusal>) -> Response {
+    let place = Place::Secrets(vault.clone()).below("New secret");
+    let mut fields = vec![
+        Field::line("name", "Name", draft.name.clone(), 127)
+            .required()
+            .hint("1 to 127 letters, digits and hyphens. Names stay: a secret cannot be renamed."),
+        value_field(),
+    ];
+    fields.extend(draft.fields());
+    let form = Form {
+        action: links::new_secret(vault),
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: "Create secret".to_owned(),
+        cancel_href: Some(links::secrets(vault)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let commands = Commands::of_vault(viewer.services, vault);
+    let aside = vec![snippets::panel(vec![
+        commands.vault("secret set NAME --value-file FILE"),
+        commands.curl_vault("PUT", "/secrets/NAME", Some("@secret.json")),
+    ])];
+    let page = PanelsPage {
+        main: vec![Panel::new("Secret", Body::Form(form))],
+        aside,
+        ..PanelsPage::new(viewer.shell(&place).await, format!("New secret in {vault}"))
+    };
+    refusal::answer(&page, refusal)
+}
+
+/// GET /vaults/{vault}/secrets/{name}/new-version
+///
+/// # Errors
+/// The gate's denial, or why the secret cannot be shown.
+pub(super) async fn new_version(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let Named { vault, name, .. } = Named::of(viewer)?;
+    let (item, _) = viewer.services.secrets.show(&viewer.call.ctx, &vault, &name, None).await?;
+    // A new version begins like the current one, but not with its end.
+    let draft = Draft {
+        enabled: true,
+        not_before: String::new(),
+        expires: String::new(),
+        ..Draft::of(&item.version.attributes)
+    };
+    Ok(new_version_page(viewer, &vault, &item.secret.name, draft, None).await)
+}
+
+/// POST /vaults/{vault}/secrets/{name}/new-version
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(super) async fn add_version(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let Named { vault, name, .. } = Named::of(viewer)?;
+    let add = async {
+        let attributes = attributes(&sent)?;
+        let value = sent.secret("value");
+        let set = viewer.services.secrets.set(&viewer.call.ctx, &vault, &name, &attributes, value).await?;
+        Ok::<_, Failure>(links::secret(&vault, &set.secret.name, None))
+    };
+    match add.await {
+        Ok(href) => Ok(redirect(href)),
+        Err(failure) => {
+            let refusal = Refusal::of(failure)?;
+            Ok(new_version_page(viewer, &vault, &name, Draft::of_sent(&sent), Some(&refusal)).await)
+        }
+    }
+}
+
+async fn new_version_page(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    name: &ObjectName,
+    draft: Draft,
+    refusal: Option<&Refusal>,
+) -> Response {
+    let place = Place::Secret(vault.clone(), name.clone(), None).below("New version");
+    let mut fields = vec![value_field()];
+    fields.extend(draft.fields());
+    let form = Form {
+        action: links::secret_act(vault, name, None, "new-version"),
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: "Add version".to_owned(),
+        cancel_href: Some(links::secret(vault, name, None)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let commands = Commands::of_vault(viewer.services, vault);
+    let page = PanelsPage {
+        lead: Some(
+            "It becomes the current version at once. Earlier versions stay and can be rolled back to.".to_owned(),
+        ),
+        main: vec![Panel::new("Version", Body::Form(form))],
+        aside: vec![snippets::panel(vec![
+            commands.vault(&format!("secret set {name} --value-file FILE")),
+            commands.curl_vault("PUT", &format!("/secrets/{name}"), Some("@secret.json")),
+        ])],
+        ..PanelsPage::new(viewer.shell(&place).await, format!("New version of {name}"))
+    };
+    refusal::answer(&page, refusal)
+}
+
+/// GET /vaults/{vault}/secrets/{name}/{version}/edit
+///
+/// # Errors
+/// The gate's denial, or why the version cannot be shown.
+pub(super) async fn edit(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let Named { vault, name, version } = Named::of(viewer)?;
+    let (item, _) = viewer.services.secrets.show(&viewer.call.ctx, &vault, &name, version.as_ref()).await?;
+    let draft = Draft::of(&item.version.attributes);
+    Ok(edit_page(viewer, &Named { vault, name: item.secret.name, version }, draft, None).await)
+}
+
+/// POST /vaults/{vault}/secrets/{name}/{version}/edit
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, SHORT)?;
+    let named = Named::of(viewer)?;
+    let change = async {
+        let SecretAttributes { enabled, not_before, expires, tags, .. } = attributes(&sent)?;
+        // Without its fields a form says nothing about tags.
+        let tags = sent.given("tags-shown").map(|_| tags);
+        // Emptied by hand; what was never set is not set to nothing.
+        let emptied = sent.given("content-type-set").map(|_| String::new());
+        let content_type = sent.given("content_type").or(emptied);
+        let patch = AttributePatch { enabled: Some(enabled), not_before, expires, content_type, tags };
+        update(viewer, &named, &patch).await
+    };
+    match change.await {
+        Ok(href) => Ok(redirect(href)),
+        Err(failure) => {
+            let refusal = Refusal::of(failure)?;
+            Ok(edit_page(viewer, &named, Draft::of_sent(&sent), Some(&refusal)).await)
+        }
+    }
+}
+
+/// POST /vaults/{vault}/secrets/{name}/{version}/enable and /disable
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(super) async fn switch(viewer: &Viewer<'_>, request: &Request, enabled: bool) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    let named = Named::of(viewer)?;
+    let patch = AttributePatch { enabled: Some(enabled), ..AttributePatch::default() };
+    Ok(redirect(update(viewer, &named, &patch).await?))
+}
+
+async fn update(viewer: &Viewer<'_>, named: &Named, patch: &AttributePatch) -> Result<String, Failure> {
+    let Named { vault, name, version } = named;
+    let ctx = &viewer.call.ctx;
+    let (item, _) = viewer.services.secrets.update(ctx, vault, name, version.as_ref(), patch).await?;
+    let shown = (item.secret.current != item.version.version).then_some(&item.version.version);
+    Ok(links::secret(vault, &item.secret.name, shown))
+}
+
+async fn edit_page(viewer: &Viewer<'_>, named: &Named, draft: Draft, refusal: Option<&Refusal>) -> Response {
+    let Named { vault, name, version } = named;
+    let place = Place::Secret(vault.clone(), name.clone(), version.clone()).below("Edit");
+    let typed = draft.typed;
+    let mut fields = draft.fields();
+    if fields.iter().any(|field| matches!(field.kind, FieldKind::Pairs(_))) {
+        fields.push(Field::hidden("tags-shown", "yes"));
+    }
+    if typed {
+        fields.push(Field::hidden("content-type-set", "yes"));
+    }
+    let form = Form {
+        action: links::secret_act(vault, name, version.as_ref(), "edit"),
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: "Save attributes".to_owned(),
+        cancel_href: Some(links::secret(vault, name, version.as_ref())),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let commands = Commands::of_vault(viewer.services, vault);
+    let path = version.as_ref().map_or_else(|| format!("/secrets/{name}"), |v| format!("/secrets/{name}/{v}"));
+    let body = r#"{"attributes":{"enabled":true},"tags":{}}"#;
+    let page = PanelsPage {
+        lead: Some(
+            "The value stays as it is. A date that is set can be moved and not taken away, as in Azure: an empty \
+             field changes nothing."
+                .to_owned(),
+        ),
+        main: vec![Panel::new("Attributes", Body::Form(form))],
+        aside: vec![snippets::panel(vec![commands.curl_vault("PATCH", &path, Some(body))])],
+        ..PanelsPage::new(viewer.shell(&place).await, format!("Attributes of {name}"))
+    };
+    refusal::answer(&page, refusal)
+}
+
+/// POST /vaults/{vault}/secrets/{name}/{version}/roll-back: the value of an earlier version becomes a
+/// new one, with its content type and tags, and with its expiry if that lies ahead. The earlier version
+/// is read for it, which is a read like any other.
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial of either, or why nothing can be written.
+pub(super) async fn roll_back(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    let Named { vault, name, version } = Named::of(viewer)?;
+    let secrets = &viewer.services.secrets;
+    let read = viewer.further()?;
+    read.state_reason("Rolled back to this version").map_err(|_| Problem::internal())?;
+    let old = secrets.get(&read, &vault, &name, version.as_ref()).await?;
+    let before = old.meta.attributes;
+    let expires = before.expires.filter(|expires| *expires > viewer.now());
+    let attributes = SecretAttributes { enabled: true, not_before: None, expires, ..before };
+    let set = secrets.set(&viewer.call.ctx, &vault, &name, &attributes, old.value).await?;
+    Ok(redirect(links::secret(&vault, &set.secret.name, None)))
+}
+
+/// GET /vaults/{vault}/secrets/{name}/delete: what a deletion means here, and who would miss the secret.
+///
+/// # Errors
+/// The gate's denial, or why the secret cannot be shown.
+pub(super) async fn ask_delete(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let Named { vault, name, .. } = Named::of(viewer)?;
+    let (item, facts) = viewer.services.secrets.show(&viewer.call.ctx, &vault, &name, None).await?;
+    let SecretItem { secret, .. } = item;
+    let name = secret.name;
+    let VaultFacts { recoverable_days, .. } = facts;
+    let until = view::moment(viewer.now() + i64::from(recoverable_days) * SECONDS_A_DAY).text;
+    let place = Place::Secret(vault.clone(), name.clone(), None).below("Delete");
+    let form = Form {
+        action: links::secret_act(&vault, &name, None, "delete"),
+        csrf_token: Some(viewer.form_token()),
+        submit: format!("Delete, recoverable until {until}"),
+        danger: true,
+        cancel_href: Some(links::secret(&vault, &name, None)),
+        ..Form::default()
+    };
+    let commands = Commands::of_vault(viewer.services, &vault);
+    let page = PanelsPage {
+        lead: Some(format!(
+            "All its versions go with it, and every read fails from then on. It can be recovered until {until}; {}",
+            view::purge_words(facts)
+        )),
+        main: vec![readers::panel(viewer, &vault, &name).await, Panel::new("Confirm", Body::Form(form))],
+        aside: vec![snippets::panel(vec![
+            commands.vault(&format!("secret delete {name}")),
+            commands.curl_vault("DELETE", &format!("/secrets/{name}"), None),
+        ])],
+        ..PanelsPage::new(viewer.shell(&place).await, format!("Delete {name}?"))
+    };
+    Ok(rendered(200, page.render()))
+}
+
+/// POST /vaults/{vault}/secrets/{name}/delete
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(super) async fn delete(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    let Named { vault, name, .. } = Named::of(viewer)?;
+    viewer.services.secrets.delete(&viewer.call.ctx, &vault, &name).await?;
+    Ok(redirect(links::deleted(&vault)))
+}

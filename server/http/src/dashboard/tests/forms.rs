@@ -1,0 +1,118 @@
+//! Every form of every page: it carries the session's token, and without it nothing happens.
+
+use std::collections::BTreeSet;
+
+use super::{BASE, Story, VALUE};
+use crate::{
+    message::Method,
+    paths::segments,
+    routes::{Access, Found, ROUTES, Site, find},
+};
+
+fn between<'a>(text: &'a str, start: &'a str, end: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(start).skip(1).filter_map(move |rest| rest.split(end).next())
+}
+
+/// Pages to begin from; the walk follows their links.
+const START: [&str; 4] = ["/overview", "/vaults", "/audit", "/access"];
+
+#[tokio::test]
+async fn every_form_proves_where_it_comes_from() {
+    let story = Story::start();
+    for value in [VALUE, "newer"] {
+        story.set("db-password", value).await;
+    }
+    story.set("gone", "x").await;
+    // A workload with a credential of each sort, an access policy, a custom role, a deleted vault.
+    story.sign_in("ada").await;
+    let ada = story.sign_in("ada").await;
+    let foreign = story.get("/vaults", &story.sign_in("bob").await).await.form_token().to_owned();
+    let token = story.get("/vaults", &ada).await.form_token().to_owned();
+    story.post("/vaults/demo/secrets/gone/delete", &ada, &token).await;
+    let made = story.submit("/access/new-workload", &ada, "name=worker").await;
+    let workload = made.header("location").unwrap().to_owned();
+    for (act, fields) in [
+        ("new-secret", "secret-name=first"),
+        ("new-federation", "issuer=https%3A%2F%2Fci.example&subject=repo%3Aledger&audience=a"),
+        ("new-certificate", "certificate=none"),
+    ] {
+        story.submit(&format!("{workload}/{act}"), &ada, fields).await;
+    }
+    story.submit("/vaults/demo/access-policy", &ada, "issuer=https%3A%2F%2Fi.example&group=g&get=yes").await;
+    story
+        .submit(
+            "/access/new-role",
+            &ada,
+            "name=Custom&data_actions=Microsoft.KeyVault%2Fvaults%2Fsecrets%2F*&scopes=%2F",
+        )
+        .await;
+    story.submit("/new-vault", &ada, "name=old&access_mode=rbac&retention_days=7").await;
+    story.submit("/vaults/old/delete", &ada, "confirm=old").await;
+
+    let mut to_see: Vec<String> = START.iter().map(|page| (*page).to_owned()).collect();
+    let (mut seen, mut forms) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(target) = to_see.pop() {
+        // Records are alike; a few of them are enough.
+        let record = target.starts_with("/audit/");
+        if !seen.insert(target.clone())
+            || (record && seen.iter().filter(|page| page.starts_with("/audit/")).count() > 3)
+        {
+            continue;
+        }
+        let page = story.get(&target, &ada).await;
+        assert!(matches!(page.status, 200 | 303), "{target}: {}", page.status);
+        assert!(!page.text.contains(VALUE), "{target} holds no value");
+        for form in between(&page.text, "<form", "</form>").filter(|form| form.contains("method=\"post\"")) {
+            assert_eq!(form.matches(&format!("name=\"csrf_token\" value=\"{token}\"")).count(), 1, "{target}: {form}");
+            forms.insert(between(form, "action=\"", "\"").next().unwrap().to_owned());
+        }
+        let links = between(&page.text, "href=\"", "\"").map(|link| link.replace("&#38;", "&"));
+        to_see.extend(links.filter(|link| {
+            link.starts_with('/')
+                && !link.starts_with("/assets/")
+                && !link.starts_with("/audit/export")
+                && !link.starts_with("/audit?")
+                && !link.starts_with("/search?")
+                && !link.contains("after=")
+        }));
+    }
+
+    let (log, image) = (story.log().len(), story.world.store.image());
+    let rows = |image: &strongroom_domain::test_support::Image| format!("{:?} {:?}", image.secrets.len(), image.vaults);
+    let before = rows(&image);
+    for action in &forms {
+        for (origin, token) in
+            [(Some(BASE), ""), (Some(BASE), foreign.as_str()), (Some("https://evil.example"), &token), (None, &token)]
+        {
+            let answer = story.send("POST", action, &ada, origin, &format!("csrf_token={token}")).await;
+            assert_eq!(answer.status, 403, "{action} {origin:?}");
+            assert_eq!(story.last().reason, "foreign-form", "{action} {origin:?}");
+        }
+        assert!(matches!(story.get(action, &ada).await.status, 200 | 405), "{action}: a link changes nothing");
+    }
+    assert!(story.log().len() > log);
+    assert_eq!(rows(&story.world.store.image()), before, "nothing changed");
+
+    // Every route that takes a form of a session was met on some page.
+    let met: BTreeSet<&str> = forms
+        .iter()
+        .filter_map(|action| match find(Site::Base, Method::Post, &segments(action).unwrap()) {
+            Found::Route(route, _) => Some(route.template),
+            _ => None,
+        })
+        .collect();
+    let all: BTreeSet<&str> = ROUTES
+        .iter()
+        .filter(|route| route.access == Access::Session && route.method == Method::Post)
+        .map(|route| route.template)
+        .collect();
+    let missing: Vec<_> = all
+        .difference(&met)
+        .filter(|template| {
+            // What is off has this form, what is on the other; a certificate takes a real one to be there, and a
+            // program of the command line has its own stories.
+            !template.ends_with("/enable") && **template != "/command-line" && !template.contains("/certificates/")
+        })
+        .collect();
+    assert!(missing.is_empty(), "no page leads to {missing:?}");
+}

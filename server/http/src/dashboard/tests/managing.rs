@@ -1,0 +1,305 @@
+//! Vaults, network rules, roles, access policies and workloads, managed by forms.
+
+use std::sync::Arc;
+
+use strongroom_domain::{
+    grant::Scope,
+    principal::{Grantee, Principal, PrincipalId, PrincipalKind},
+    record::Outcome,
+    role::Role,
+    test_support::world::{name, person},
+    time::Clock as _,
+};
+
+use super::{Page, Story};
+
+fn location(page: &Page) -> &str {
+    assert_eq!(page.status, 303, "{}", page.text);
+    page.header("location").unwrap()
+}
+
+#[tokio::test]
+async fn a_vault_is_made_configured_deleted_recovered_and_purged() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let form = story.get("/new-vault", &cookie).await;
+    assert!(form.text.contains("Irreversible: it can never be switched off again") && form.text.contains("127.0.0.1"));
+    for (fields, words) in [
+        ("name=a--b&access_mode=rbac&retention_days=90", "a vault name has 3 to 24"),
+        ("name=fine&access_mode=rbac&retention_days=6", "7 to 90 days"),
+        ("name=fine&access_mode=none&retention_days=90", "no such access mode"),
+        ("name=fine&access_mode=rbac&retention_days=90&networks=nowhere", "A network is an address or a range"),
+    ] {
+        let page = story.submit("/new-vault", &cookie, fields).await;
+        let text = page.text.to_lowercase();
+        assert!(page.status == 400 && text.contains(&words.to_lowercase()), "{words}: {}", page.text);
+    }
+    let fields = "name=Payments&access_mode=layered&retention_days=7&tag-name-1=team&tag-value-1=ledger&region=west";
+    assert_eq!(location(&story.submit("/new-vault", &cookie, fields).await), "/vaults/payments");
+    let home = story.get("/vaults/payments", &cookie).await;
+    for text in
+        ["Access by roles and access policies", "team: ledger", "Recoverable for 7 days", "Reachable from everywhere"]
+    {
+        assert!(home.text.contains(text), "{text}: {}", home.text);
+    }
+    let again = story.submit("/new-vault", &cookie, "name=payments&access_mode=rbac&retention_days=90").await;
+    assert!(again.status == 409 && again.text.contains("There is a vault of this name already"));
+
+    // Settings; whoever comes late with an older page does not undo what was done meanwhile.
+    let settings = "/vaults/payments/settings";
+    let change = "access_mode=layered&region=east&tags-shown=yes&tag-name-1=tier&tag-value-1=0&revision=1";
+    assert_eq!(location(&story.submit(settings, &cookie, change).await), settings);
+    let late = story.submit(settings, &cookie, change).await;
+    assert_eq!(late.status, 412, "{}", late.text);
+    let page = story.get(settings, &cookie).await;
+    assert!(
+        page.text.contains("value=\"east\"") && page.text.contains("value=\"tier\"") && !page.text.contains("ledger")
+    );
+
+    // Purge protection is asked twice about, and stays.
+    let unconfirmed = story.submit("/vaults/payments/protect", &cookie, "confirm=demo").await;
+    assert!(unconfirmed.status == 400 && unconfirmed.text.contains("Nothing was switched on"));
+    location(&story.submit("/vaults/payments/protect", &cookie, "confirm=payments").await);
+    assert!(story.get(settings, &cookie).await.text.contains("On, for good"));
+
+    let unconfirmed = story.submit("/vaults/demo/delete", &cookie, "").await;
+    assert!(unconfirmed.status == 400 && unconfirmed.text.contains("Nothing was deleted"));
+    location(&story.submit("/vaults/demo/delete", &cookie, "confirm=demo").await);
+    assert_eq!(story.get("/vaults/demo/secrets", &cookie).await.status, 404);
+    let list = story.get("/deleted-vaults", &cookie).await;
+    assert!(list.text.contains("One deleted vault") && list.text.contains("/deleted-vaults/demo/purge"));
+    location(&story.submit("/deleted-vaults/demo/recover", &cookie, "").await);
+    location(&story.submit("/vaults/demo/delete", &cookie, "confirm=demo").await);
+    let unconfirmed = story.submit("/deleted-vaults/demo/purge", &cookie, "confirm=dem").await;
+    assert!(unconfirmed.status == 400 && unconfirmed.text.contains("Nothing was purged"));
+    location(&story.submit("/deleted-vaults/demo/purge", &cookie, "confirm=demo").await);
+    assert!(!story.world.store.image().vaults.contains_key("demo"));
+}
+
+#[tokio::test]
+async fn network_rules_are_tested_and_a_lock_out_is_asked_about() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let at = "/vaults/demo/network";
+    let rules = "rules=deny+192.0.2.0%2F24%0D%0Aallow+10.0.0.0%2F8+listener+main&default=allow&revision=1";
+    assert_eq!(location(&story.submit(at, &cookie, rules).await), at);
+    let page = story.get(&format!("{at}?address=192.0.2.7&listener=main"), &cookie).await;
+    assert!(page.text.contains("192.0.2.7 over main: denied by rule 1."), "{}", page.text);
+    let page = story.get(&format!("{at}?address=::1"), &cookie).await;
+    assert!(page.text.contains("allowed by the default"));
+
+    let bad = story.submit(at, &cookie, "rules=permit+all&default=deny&revision=2").await;
+    assert!(bad.status == 400 && bad.text.contains("Line 1 is no rule"), "{}", bad.text);
+
+    let locked = "rules=allow+10.0.0.0%2F8&default=deny&revision=2";
+    let asked = story.submit(at, &cookie, locked).await;
+    assert_eq!(asked.status, 409);
+    assert!(asked.text.contains("would lock you out") && asked.text.contains("name=\"force\""), "{}", asked.text);
+    assert!(asked.text.contains("allow 10.0.0.0/8"), "what was typed is still there");
+    assert_eq!(location(&story.submit(at, &cookie, &format!("{locked}&force=yes")).await), at);
+    assert!(story.last().trace.iter().any(|stage| stage.reason == "lock-out-forced"));
+}
+
+#[tokio::test]
+async fn roles_are_given_with_an_end_and_taken_away() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let grantee = "issuer=https%3A%2F%2Fi.example&group=%3Cb%3Eoncall";
+    let fields = format!("{grantee}&role=Key+Vault+Secrets+User&scope=%2Fvaults%2Fdemo&ends_at=2099-01-31T12:00");
+    assert_eq!(location(&story.submit("/access/new-assignment", &cookie, &fields).await), "/vaults/demo/access");
+    let page = story.get("/vaults/demo/access", &cookie).await;
+    assert!(page.text.contains("&#60;b&#62;oncall") && page.text.contains("31 Jan 2099, 12:00 UTC"), "{}", page.text);
+    assert!(page.text.contains("Roles at the installation") && page.text.contains("not in use here"));
+    for (fields, status, words) in [
+        (fields.as_str(), 409, "already"),
+        ("role=Owner&scope=%2F", 400, "Name the grantee"),
+        ("client_id=x&role=Owner&scope=%2F", 400, "A client id is a UUID"),
+        ("issuer=i&subject=s&role=Nobody&scope=%2F", 400, "There is no role of this name"),
+        ("issuer=i&subject=s&role=Owner&scope=demo", 400, "A scope is /"),
+        ("issuer=i&subject=s&role=Owner&scope=%2F&ends_at=2001-01-01T00:00", 400, "lies in the future"),
+    ] {
+        let page = story.submit("/access/new-assignment", &cookie, fields).await;
+        assert_eq!(page.status, status, "{fields}: {}", page.text);
+        assert!(page.text.contains(words) && page.text.contains("role=\"alert\""), "{words}: {}", page.text);
+    }
+    let list = story.get("/access?scope=/vaults/demo", &cookie).await;
+    let remove = list.text.split("href=\"/access/assignments/").nth(1).unwrap().split('"').next().unwrap();
+    let remove = format!("/access/assignments/{remove}");
+    let ask = story.get(&remove, &cookie).await;
+    assert!(ask.text.contains("What is left afterwards") && ask.text.contains("Nothing: this is the only role"));
+    location(&story.submit(&remove, &cookie, "").await);
+    assert!(story.get("/access?scope=/vaults/demo", &cookie).await.text.contains("No assignments at /vaults/demo"));
+
+    // The last owner stays.
+    let list = story.get("/access", &cookie).await;
+    let remove = list.text.split("href=\"/access/assignments/").nth(1).unwrap().split('"').next().unwrap();
+    let refused = story.submit(&format!("/access/assignments/{remove}"), &cookie, "").await;
+    assert!(refused.status == 409 && refused.text.contains("This is the last Owner"), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn custom_roles_and_access_policies_are_written_and_removed() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let fields = "name=Lister&description=%3Ci%3E&data_actions=Microsoft.KeyVault%2Fvaults%2Fsecrets%2FreadMetadata%2Faction&scopes=%2Fvaults%2Fdemo";
+    let at = location(&story.submit("/access/new-role", &cookie, fields).await).to_owned();
+    let page = story.get(&at, &cookie).await;
+    assert!(page.text.contains("Lister") && page.text.contains("&#60;i&#62;") && page.text.contains("/vaults/demo"));
+    let changed = fields.replace("name=Lister", "name=Looker");
+    assert_eq!(location(&story.submit(&format!("{at}/edit"), &cookie, &changed).await), at);
+    assert!(story.get("/access/roles", &cookie).await.text.contains("Looker"));
+    let nothing = story.submit("/access/new-role", &cookie, "name=Empty&scopes=%2F").await;
+    assert_eq!(nothing.status, 400, "{}", nothing.text);
+    location(&story.submit(&format!("{at}/delete"), &cookie, "").await);
+    assert_eq!(story.get(&at, &cookie).await.status, 404);
+
+    let put = "issuer=https%3A%2F%2Fi.example&subject=eve&get=yes&list=yes";
+    location(&story.submit("/vaults/demo/access-policy", &cookie, put).await);
+    let page = story.get("/vaults/demo/access", &cookie).await;
+    assert!(
+        page.text.contains("get, list") && page.text.contains("the access mode does not ask them"),
+        "{}",
+        page.text
+    );
+    let edit = story.get("/vaults/demo/access-policy?issuer=https://i.example&subject=eve", &cookie).await;
+    assert!(
+        edit.text.contains("name=\"get\" value=\"yes\" checked")
+            && !edit.text.contains("name=\"purge\" value=\"yes\" checked")
+    );
+    let whom = "issuer=https%3A%2F%2Fi.example&subject=eve";
+    location(&story.submit("/vaults/demo/access-policy/remove", &cookie, whom).await);
+    assert!(!story.get("/vaults/demo/access", &cookie).await.text.contains("get, list"));
+}
+
+#[tokio::test]
+async fn a_client_secret_is_told_once() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let made = story.submit("/access/new-workload", &cookie, "name=%3Cledger%3E").await;
+    let at = location(&made).to_owned();
+    assert!(story.get("/access/workloads", &cookie).await.text.contains("&#60;ledger&#62;"));
+    let ends = crate::dashboard::view::for_field(story.world.clock.now_millis() / 1000 + 30 * 86_400);
+    let fields = format!("secret-name=laptop&secret-expires={ends}");
+    let told = story.submit(&format!("{at}/new-secret"), &cookie, &fields).await;
+    assert_eq!((told.status, told.header("cache-control")), (200, Some("no-store")));
+    let secret = told.text.split("data-value").nth(1).unwrap().split('>').nth(1).unwrap().split('<').next().unwrap();
+    assert!(secret.len() > 30, "{secret}");
+    assert!(told.text.contains(&story.last().id.to_string()), "the page names its record");
+    let page = story.get(&at, &cookie).await;
+    assert!(page.text.contains("laptop") && !page.text.contains(secret));
+    assert!(!story.log().iter().any(|record| serde_json::to_string(record).unwrap().contains(secret)));
+
+    let fields = "issuer=https%3A%2F%2Fci.example&subject=repo%3Aa&audience=aud";
+    assert_eq!(location(&story.submit(&format!("{at}/new-federation"), &cookie, fields).await), at);
+    let bad = story.submit(&format!("{at}/new-certificate"), &cookie, "certificate=nothing").await;
+    assert!(bad.status == 400 && bad.text.contains("The certificate is refused"), "{}", bad.text);
+    let page = story.get(&at, &cookie).await;
+    for sort in ["secrets", "federations"] {
+        let remove = page.text.split(&format!("action=\"{at}/{sort}/")).nth(1).unwrap().split('"').next().unwrap();
+        location(&story.submit(&format!("{at}/{sort}/{remove}"), &cookie, "").await);
+    }
+    location(&story.submit(&format!("{at}/disable"), &cookie, "").await);
+    assert!(story.get(&at, &cookie).await.text.contains("/enable\""));
+    location(&story.submit(&format!("{at}/rename"), &cookie, "workload-name=worker").await);
+    let unconfirmed = story.submit(&format!("{at}/delete"), &cookie, "confirm=other").await;
+    assert_eq!(unconfirmed.status, 400);
+    location(&story.submit(&format!("{at}/delete"), &cookie, "confirm=worker").await);
+    assert_eq!(story.get(&at, &cookie).await.status, 404);
+}
+
+#[tokio::test]
+async fn who_may_nothing_of_it_is_told_which_role_is_missing() {
+    let story = Story::start();
+    let made = story.submit("/access/new-workload", &story.sign_in("ada").await, "name=worker").await;
+    let workload = location(&made).to_owned();
+    story.world.put_grant(Grantee::Principal { id: person("bob").id.clone() }, Role::Reader, Scope::Server).unwrap();
+    let cookie = story.sign_in("bob").await;
+    let vaults = story.get("/vaults", &cookie).await;
+    assert!(
+        vaults.text.contains("New vault needs the role Key Vault Contributor on the installation."),
+        "{}",
+        vaults.text
+    );
+    let id = "00000000-0000-4000-8000-000000000001";
+    for target in [
+        "/new-vault".to_owned(),
+        "/vaults/demo/settings".to_owned(),
+        "/vaults/demo/protect".to_owned(),
+        "/vaults/demo/network".to_owned(),
+        "/vaults/demo/delete".to_owned(),
+        "/vaults/demo/access-policy".to_owned(),
+        "/access/new-assignment".to_owned(),
+        format!("/access/assignments/{id}/remove"),
+        "/access/new-role".to_owned(),
+        format!("/access/roles/{id}/delete"),
+        "/access/new-workload".to_owned(),
+        format!("{workload}/new-secret"),
+        format!("{workload}/disable"),
+    ] {
+        let fields = "name=new&access_mode=rbac&retention_days=90&revision=1&default=allow&confirm=demo\
+                      &issuer=i&subject=s&role=Owner&scope=%2F&get=yes&scopes=%2F&data_actions=*";
+        let page = story.submit(&target, &cookie, fields).await;
+        assert_eq!(page.status, 403, "{target}: {}", page.text);
+        assert_eq!(story.last().outcome, Outcome::Denied, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn the_audit_page_hides_its_own_requests_and_names_workloads() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let made = story.submit("/access/new-workload", &cookie, "name=ledger-worker").await;
+    let client_id = location(&made).rsplit('/').next().unwrap().to_owned();
+    let own_issuer = story.world.gate.own_issuer.clone();
+    let id = PrincipalId { issuer: own_issuer, subject: client_id.clone() };
+    let worker = Arc::new(Principal { id, kind: PrincipalKind::Workload, ..(*person("worker")).clone() });
+    let request = story.world.request(&worker);
+    assert!(story.world.secrets.get(&request, &story.vault, &name("db").unwrap(), None).await.is_err());
+    let asset = strongroom_web::asset_names().next().unwrap();
+    story.get(&format!("/assets/{asset}"), &cookie).await;
+    let page = story.get("/audit", &cookie).await;
+    assert!(!page.text.contains(">Asset<") && page.text.contains("WorkloadCreate"), "{}", page.text);
+    assert!(story.get("/audit?own=yes", &cookie).await.text.contains("Asset"));
+    assert!(page.text.contains("<rect class=\"f-bar\"") && page.text.contains("The same as a table"), "the chart");
+    for query in
+        ["range=1h", "from=2001-01-01T00:00&until=2002-01-01T00:00", "outcome=denied&vault=demo&operation=SecretGet"]
+    {
+        let page = story.get(&format!("/audit?{query}"), &cookie).await;
+        assert_eq!(page.status, 200, "{query}");
+    }
+    let export = story.get("/audit/export?operation=WorkloadCreate", &cookie).await;
+    assert_eq!(export.header("content-type"), Some("application/x-ndjson; charset=utf-8"));
+    assert!(export.header("content-disposition").unwrap().starts_with("attachment; filename=\"audit-"));
+    let lines: Vec<serde_json::Value> = export.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["operation"], "WorkloadCreate");
+    let page = story.get("/audit?outcome=denied", &cookie).await;
+    assert!(page.text.contains(&format!("ledger-worker ({client_id})")), "{}", page.text);
+    assert!(page.text.contains("1 denied record"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn the_overview_says_what_needs_somebody() {
+    let story = Story::start();
+    story.set("db", "x").await;
+    let cookie = story.sign_in("ada").await;
+    let quiet = story.get("/overview", &cookie).await;
+    assert!(quiet.status == 200 && quiet.text.contains("<h1>Nothing needs you</h1>"), "{}", quiet.text);
+    let eve = story.sign_in("eve").await;
+    for _ in 0..6 {
+        story.get("/vaults/demo/secrets/db", &eve).await;
+    }
+    story.world.clock.advance(1000);
+    let fields = "issuer=i&subject=s&role=Key+Vault+Reader&scope=%2Fvaults%2Fdemo";
+    let ends = crate::dashboard::view::for_field(story.world.clock.now_millis() / 1000 + 7200);
+    location(&story.submit("/access/new-assignment", &cookie, &format!("{fields}&ends_at={ends}")).await);
+    let page = story.get("/overview", &cookie).await;
+    assert!(page.text.contains("<h1>2 things need attention</h1>"), "{}", page.text);
+    assert!(
+        page.text.contains("eve was denied 6 times") && page.text.contains("Key Vault Reader at /vaults/demo ends")
+    );
+    assert!(page.text.contains("RoleAssignmentCreate"), "changes by people");
+    let other = story.get("/overview", &eve).await;
+    assert!(other.text.contains("Denials and changes are hidden") && !other.text.contains("denied 6 times"));
+    assert_eq!(story.get("/", &cookie).await.header("location"), Some("/overview"));
+}

@@ -1,0 +1,322 @@
+//! Forms about a vault's settings: a new vault, labels and access mode, purge protection.
+
+use std::collections::BTreeMap;
+
+use strongroom_domain::{
+    access_policy::AccessMode,
+    names::VaultName,
+    network::{NetworkAction, NetworkRule, NetworkRules},
+    vault::{DEFAULT_RETENTION_DAYS, MAX_TAGS, NewVault, Vault, VaultSettings, VaultUpdate},
+};
+use strongroom_web::{Act, Body, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage};
+
+use super::{
+    Failure,
+    form::{LONG, SHORT, Sent},
+    frame::{Place, Viewer},
+    links, redirect,
+    refusal::{self, Refusal},
+    snippets::{self, Commands},
+    vaults::mode_words,
+    view,
+};
+use crate::{
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// Rows for tags that a form has beyond those in use.
+const SPARE_TAGS: usize = 3;
+
+/// Access modes as they are sent.
+const MODES: [(&str, AccessMode); 4] = [
+    ("rbac", AccessMode::Rbac),
+    ("access-policy", AccessMode::AccessPolicy),
+    ("layered", AccessMode::Layered),
+    ("modules", AccessMode::Modules),
+];
+
+fn mode_field(chosen: AccessMode) -> Field {
+    let options = MODES.map(|(sent, mode)| (sent, mode_words(mode)));
+    let chosen = MODES.iter().find(|(_, mode)| *mode == chosen).map_or("", |(sent, _)| sent);
+    Field::choice("access_mode", "Access by", &options, chosen)
+        .hint("What must allow a request for the vault's contents. Management goes by roles in every mode.")
+}
+
+fn mode(sent: &Sent) -> Result<AccessMode, Problem> {
+    let word = sent.text("access_mode");
+    let found = MODES.iter().find(|(known, _)| *known == word).map(|(_, mode)| *mode);
+    found.ok_or_else(|| Problem::bad_parameter("There is no such access mode."))
+}
+
+fn label_fields(region: &str, tags: &BTreeMap<String, String>) -> Vec<Field> {
+    let mut fields =
+        vec![Field::line("region", "Region", region, 64).hint("A label; it says nothing about where data is kept.")];
+    if tags.iter().all(|(name, value)| !name.chars().chain(value.chars()).any(char::is_control)) {
+        let mut rows: Vec<(String, String)> = tags.clone().into_iter().collect();
+        let most = (rows.len() + SPARE_TAGS).min(MAX_TAGS.max(rows.len()));
+        rows.resize(most, (String::new(), String::new()));
+        fields.push(Field::new("tag", "Tags", FieldKind::Pairs(rows)).hint("For people and their tools."));
+        fields.push(Field::hidden("tags-shown", "yes"));
+    }
+    fields
+}
+
+/// Networks, one a line.
+pub(super) fn networks(text: &str) -> Result<NetworkRules, Problem> {
+    let words = text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
+    // Read as the API reads a rule: an address stands for itself alone.
+    let rule = |word| serde_json::from_value(serde_json::json!({ "action": "allow", "network": word }));
+    let rules = words
+        .map(rule)
+        .collect::<Result<Vec<NetworkRule>, _>>()
+        .map_err(|_| Problem::bad_parameter("A network is an address or a range, for example 10.0.0.0/8."))?;
+    let default_action = if rules.is_empty() { NetworkAction::Allow } else { NetworkAction::Deny };
+    Ok(NetworkRules { default_action, rules })
+}
+
+/// GET /new-vault
+///
+/// # Errors
+/// None.
+pub(super) async fn new_vault(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    Ok(new_page(viewer, None, None).await)
+}
+
+/// POST /new-vault
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(super) async fn create(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let create = async {
+        let name = VaultName::parse(sent.text("name")).map_err(|e| Problem::bad_parameter(format!("{e}.")))?;
+        let settings = VaultSettings {
+            network: networks(sent.text("networks"))?,
+            policies: Vec::new(),
+            retention_days: sent.number("retention_days", "The number of days")?,
+            purge_protection: sent.ticked("purge_protection"),
+            tags: sent.pairs("tag", MAX_TAGS)?,
+            region: sent.given("region"),
+            access_mode: mode(&sent)?,
+        };
+        let new = NewVault { settings, force: sent.ticked("force") };
+        viewer.services.admin.create_vault(&viewer.call.ctx, &name, new).await?;
+        Ok::<_, Failure>(links::vault(&name))
+    };
+    match create.await {
+        Ok(href) => Ok(redirect(href)),
+        Err(failure) => Ok(new_page(viewer, Some(&sent), Some(&Refusal::of(failure)?)).await),
+    }
+}
+
+async fn new_page(viewer: &Viewer<'_>, sent: Option<&Sent>, refusal: Option<&Refusal>) -> Response {
+    let text = |name: &str| sent.map(|sent| sent.text(name).to_owned()).unwrap_or_default();
+    let days = sent.map_or_else(|| DEFAULT_RETENTION_DAYS.to_string(), |_| text("retention_days"));
+    let tags = sent.and_then(|sent| sent.pairs("tag", MAX_TAGS).ok()).unwrap_or_default();
+    let chosen = sent.and_then(|sent| mode(sent).ok()).unwrap_or_default();
+    let ticked = |name: &str| sent.is_some_and(|sent| sent.ticked(name));
+    let mut fields = vec![
+        Field::line("name", "Name", text("name"), 24)
+            .required()
+            .hint("3 to 24 letters, digits and single hyphens; the first part of its address. It cannot be renamed."),
+        mode_field(chosen),
+        Field::new(
+            "retention_days",
+            "Days that deleted items stay recoverable",
+            FieldKind::Number { value: days, min: 7, max: 90 },
+        )
+        .required()
+        .hint("7 to 90. Fixed when the vault is made."),
+        Field::check("purge_protection", "Purge protection", ticked("purge_protection"))
+            .hint("Nothing is purged before its date, by anybody. Irreversible: it can never be switched off again."),
+        Field::lines("networks", "Networks that may reach it", text("networks"), 3)
+            .hint(format!("One address or range a line; none means everywhere. You come from {}.", viewer.address())),
+    ];
+    fields.extend(label_fields(&text("region"), &tags));
+    fields.extend(force_field(refusal));
+    let form = Form {
+        action: links::NEW_VAULT.to_owned(),
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: "Create vault".to_owned(),
+        cancel_href: Some(links::VAULTS.to_owned()),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        lead: Some(
+            "Policy modules are attached by the command line or the API, when the vault is made or later.".to_owned(),
+        ),
+        main: vec![Panel::new("Vault", Body::Form(form))],
+        aside: vec![snippets::panel(vec![
+            commands.server("vault create NAME --retention-days 90"),
+            commands.curl_server("POST", "/api/v1/vaults", Some(r#"{"name":"NAME","retention_days":90}"#)),
+        ])],
+        ..PanelsPage::new(viewer.shell(&Place::Vaults.below("New vault")).await, "New vault")
+    };
+    refusal::answer(&page, refusal)
+}
+
+/// The box that confirms a lock-out: only there when the change was refused for one.
+pub(super) fn force_field(refusal: Option<&Refusal>) -> Option<Field> {
+    refusal.filter(|refusal| refusal.locks_out()).map(|_| {
+        Field::check("force", "Go on although I cannot reach the vault from here any more", false)
+            .hint("The record will say that the lock-out was confirmed.")
+    })
+}
+
+fn vault_name(viewer: &Viewer<'_>) -> Result<VaultName, Problem> {
+    VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())
+}
+
+/// GET /vaults/{vault}/settings
+///
+/// # Errors
+/// The gate's denial, or why the vault cannot be shown.
+pub(super) async fn settings(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let name = vault_name(viewer)?;
+    let vault = viewer.services.admin.show_vault(&viewer.call.ctx, &name).await?;
+    Ok(settings_page(viewer, &vault, None).await)
+}
+
+/// POST /vaults/{vault}/settings
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let name = vault_name(viewer)?;
+    let change = async {
+        let tags = sent.pairs("tag", MAX_TAGS)?;
+        let update = VaultUpdate {
+            tags: sent.given("tags-shown").map(|_| tags),
+            region: Some(sent.text("region").to_owned()),
+            access_mode: Some(mode(&sent)?),
+            ..VaultUpdate::default()
+        };
+        let revision = sent.number("revision", "The revision")?;
+        viewer.services.admin.update_vault(&viewer.call.ctx, &name, Some(revision), &update).await?;
+        Ok::<_, Failure>(links::in_vault(&name, "settings", &[]))
+    };
+    match change.await {
+        Ok(href) => Ok(redirect(href)),
+        Err(failure) => {
+            let refusal = Refusal::of(failure)?;
+            let vault = viewer.services.admin.show_vault(&viewer.further()?, &name).await?;
+            Ok(settings_page(viewer, &vault, Some(&refusal)).await)
+        }
+    }
+}
+
+async fn settings_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refusal>) -> Response {
+    let (name, settings) = (&vault.name, &vault.settings);
+    let mut fields = vec![mode_field(settings.access_mode)];
+    fields.extend(label_fields(settings.region.as_deref().unwrap_or_default(), &settings.tags));
+    // Two people who change the same settings must not undo each other's work.
+    fields.push(Field::hidden("revision", vault.revision.to_string()));
+    let form = Form {
+        action: links::in_vault(name, "settings", &[]),
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: "Save settings".to_owned(),
+        cancel_href: Some(links::vault(name)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let protection = if settings.purge_protection {
+        let words = "On, for good: nothing in this vault is purged before its date, by anybody.";
+        Panel::new("Purge protection", Body::Text(vec![words.to_owned()]))
+    } else {
+        let words =
+            "Off: whoever may purge can remove deleted items before their date. Switching it on is irreversible.";
+        Panel::new("Purge protection", Body::Text(vec![words.to_owned()])).acts(vec![Act::link(
+            "Switch on",
+            links::in_vault(name, "protect", &[]),
+            Icon::Lock,
+        )])
+    };
+    let retention = format!("{} days, fixed when the vault was made", settings.retention_days);
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        lead: Some(
+            "Who may do what is decided by roles, access policies and modules; these settings say which of them count."
+                .to_owned(),
+        ),
+        tags: view::tags(&settings.tags),
+        main: vec![Panel::new("Settings", Body::Form(form)).note(format!("revision {}", vault.revision)), protection],
+        aside: vec![
+            Panel::new(
+                "Fixed",
+                Body::Facts(vec![
+                    Fact::text("Deleted items stay", retention),
+                    Fact::code("Identity", vault.id.to_string()),
+                ]),
+            ),
+            snippets::panel(vec![
+                commands.server(&format!("vault update {name} --tag NAME=VALUE")),
+                commands.curl_server("PATCH", &format!("/api/v1/vaults/{name}"), Some(r#"{"tags":{}}"#)),
+            ]),
+        ],
+        ..PanelsPage::new(viewer.shell(&Place::Settings(name.clone())).await, format!("Settings of {name}"))
+    };
+    refusal::answer(&page, refusal)
+}
+
+/// GET /vaults/{vault}/protect
+///
+/// # Errors
+/// The gate's denial, or why the vault cannot be shown.
+pub(super) async fn ask_protect(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let name = vault_name(viewer)?;
+    let vault = viewer.services.admin.show_vault(&viewer.call.ctx, &name).await?;
+    Ok(protect_page(viewer, &vault, None).await)
+}
+
+/// POST /vaults/{vault}/protect: purge protection for good, once the vault's name was typed.
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(super) async fn protect(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, SHORT)?;
+    let name = vault_name(viewer)?;
+    if VaultName::parse(sent.text("confirm")).ok().as_ref() != Some(&name) {
+        let refusal = Refusal::of(refusal::unconfirmed("switched on", name.as_str()).into())?;
+        let vault = viewer.services.admin.show_vault(&viewer.further()?, &name).await?;
+        return Ok(protect_page(viewer, &vault, Some(&refusal)).await);
+    }
+    let update = VaultUpdate { purge_protection: Some(true), ..VaultUpdate::default() };
+    viewer.services.admin.update_vault(&viewer.call.ctx, &name, None, &update).await?;
+    Ok(redirect(links::in_vault(&name, "settings", &[])))
+}
+
+async fn protect_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refusal>) -> Response {
+    let name = &vault.name;
+    let place = Place::Settings(name.clone()).below("Purge protection");
+    let form = Form {
+        action: links::in_vault(name, "protect", &[]),
+        csrf_token: Some(viewer.form_token()),
+        fields: vec![refusal::confirm_field(name.as_str())],
+        submit: "Switch on for good".to_owned(),
+        danger: true,
+        cancel_href: Some(links::in_vault(name, "settings", &[])),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        lead: Some(format!(
+            "From then on nothing in {name} is purged before its date, {} days after it was deleted: not by an owner, \
+             not to free a name. This is irreversible.",
+            vault.settings.retention_days
+        )),
+        main: vec![Panel::new("Confirm", Body::Form(form))],
+        aside: vec![snippets::panel(vec![
+            commands.server(&format!("vault update {name} --purge-protection")),
+            commands.curl_server("PATCH", &format!("/api/v1/vaults/{name}"), Some(r#"{"purge_protection":true}"#)),
+        ])],
+        ..PanelsPage::new(viewer.shell(&place).await, format!("Protect {name} against purging?"))
+    };
+    refusal::answer(&page, refusal)
+}

@@ -1,0 +1,216 @@
+//! The life of a vault: delete, recover, purge.
+
+use strongroom_domain::{action::Action, gate::Ask, names::VaultName, secret::LifeState, vault::Vault};
+use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Panel, PanelsPage, Row, Table};
+
+use super::{
+    Failure,
+    form::{SHORT, Sent},
+    frame::{Place, Viewer},
+    links, redirect,
+    refusal::{self, Refusal},
+    rendered,
+    snippets::{self, Commands},
+    view,
+};
+use crate::{
+    message::{Request, Response},
+    problem::Problem,
+};
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+fn vault_name(viewer: &Viewer<'_>) -> Result<VaultName, Problem> {
+    VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())
+}
+
+/// GET /vaults/{vault}/delete
+///
+/// # Errors
+/// The gate's denial, or why the vault cannot be shown.
+pub(super) async fn ask_delete(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let name = vault_name(viewer)?;
+    let vault = viewer.services.admin.show_vault(&viewer.call.ctx, &name).await?;
+    Ok(delete_page(viewer, &vault, None).await)
+}
+
+/// POST /vaults/{vault}/delete: soft delete, once its name was typed: it takes everything in it along.
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(super) async fn delete(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, SHORT)?;
+    let name = vault_name(viewer)?;
+    if VaultName::parse(sent.text("confirm")).ok().as_ref() != Some(&name) {
+        let refusal = Refusal::of(refusal::unconfirmed("deleted", name.as_str()).into())?;
+        let vault = viewer.services.admin.show_vault(&viewer.further()?, &name).await?;
+        return Ok(delete_page(viewer, &vault, Some(&refusal)).await);
+    }
+    viewer.services.admin.delete_vault(&viewer.call.ctx, &name).await?;
+    Ok(redirect(links::DELETED_VAULTS.to_owned()))
+}
+
+async fn delete_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refusal>) -> Response {
+    let name = &vault.name;
+    let days = i64::from(vault.settings.retention_days);
+    let until = view::moment(viewer.now() + days * SECONDS_A_DAY).text;
+    let form = Form {
+        action: links::in_vault(name, "delete", &[]),
+        csrf_token: Some(viewer.form_token()),
+        fields: vec![refusal::confirm_field(name.as_str())],
+        submit: format!("Delete, recoverable until {until}"),
+        danger: true,
+        cancel_href: Some(links::vault(name)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        lead: Some(format!(
+            "Every read of everything in it fails from then on. Until {until} it can be recovered with all that is in \
+             it; its name stays taken."
+        )),
+        main: vec![Panel::new("Confirm", Body::Form(form))],
+        aside: vec![snippets::panel(vec![
+            commands.server(&format!("vault delete {name}")),
+            commands.curl_server("DELETE", &format!("/api/v1/vaults/{name}"), None),
+        ])],
+        ..PanelsPage::new(viewer.shell(&Place::Vault(name.clone()).below("Delete")).await, format!("Delete {name}?"))
+    };
+    refusal::answer(&page, refusal)
+}
+
+/// GET /deleted-vaults
+///
+/// # Errors
+/// 503 when the vaults cannot be read or the record cannot be written.
+pub(super) async fn list_deleted(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let vaults = viewer.services.admin.list_deleted_vaults(&viewer.call.ctx).await?;
+    let token = viewer.form_token();
+    let mut rows = Vec::new();
+    for vault in &vaults {
+        let name = &vault.name;
+        let (deleted, purged) = dates(vault);
+        let mut acts = Vec::new();
+        if viewer.may(&Ask::vault(Action::VaultRecover, name)).await {
+            let action = links::deleted_vault_act(name, "recover");
+            acts.push(Act::post("Recover", name.as_str(), action, &token, Icon::Undo));
+        }
+        if !vault.settings.purge_protection && viewer.may(&Ask::vault(Action::VaultPurge, name)).await {
+            acts.push(Act::link(&format!("Purge {name}"), links::deleted_vault_act(name, "purge"), Icon::Trash));
+        }
+        rows.push(Row::new(vec![Cell::text(name.to_string()), deleted, purged, Cell::Acts(acts)]));
+    }
+    let headline = match rows.len() {
+        0 => "No deleted vaults".to_owned(),
+        1 => "One deleted vault".to_owned(),
+        count => format!("{count} deleted vaults"),
+    };
+    let body = if rows.is_empty() {
+        Body::Empty {
+            headline: "Nothing is deleted that you may see.".to_owned(),
+            text: "A deleted vault stays here until its purge date and can be recovered with all that is in it."
+                .to_owned(),
+            command: None,
+        }
+    } else {
+        Body::Table(Table::new(&["Name", "Deleted", "Purged", ""], rows))
+    };
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        main: vec![
+            Panel::new("Deleted vaults", body),
+            snippets::panel(vec![
+                commands.server("vault list --deleted"),
+                commands.curl_server("GET", "/api/v1/deletedvaults", None),
+            ]),
+        ],
+        ..PanelsPage::new(viewer.shell(&Place::DeletedVaults).await, headline)
+    };
+    Ok(rendered(200, page.render()))
+}
+
+fn dates(vault: &Vault) -> (Cell, Cell) {
+    match vault.life {
+        LifeState::Active => (Cell::None("Not deleted".to_owned()), Cell::None("Never".to_owned())),
+        LifeState::Deleted { deleted_at, purge_at } => {
+            (Cell::Moment(view::moment(deleted_at)), Cell::Moment(view::moment(purge_at)))
+        }
+    }
+}
+
+/// POST /deleted-vaults/{vault}/recover
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(super) async fn recover(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    let name = vault_name(viewer)?;
+    viewer.services.admin.recover_vault(&viewer.call.ctx, &name).await?;
+    Ok(redirect(links::vault(&name)))
+}
+
+/// GET /deleted-vaults/{vault}/purge
+///
+/// # Errors
+/// The gate's denial, or why the vault cannot be shown.
+pub(super) async fn ask_purge(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let name = vault_name(viewer)?;
+    let vault = viewer.services.admin.show_deleted_vault(&viewer.call.ctx, &name).await?;
+    Ok(purge_page(viewer, &vault, None).await)
+}
+
+/// POST /deleted-vaults/{vault}/purge: gone for good, once its name was typed.
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be removed.
+pub(super) async fn purge(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, SHORT)?;
+    let name = vault_name(viewer)?;
+    if VaultName::parse(sent.text("confirm")).ok().as_ref() != Some(&name) {
+        let refusal = Refusal::of(refusal::unconfirmed("purged", name.as_str()).into())?;
+        let vault = viewer.services.admin.show_deleted_vault(&viewer.further()?, &name).await?;
+        return Ok(purge_page(viewer, &vault, Some(&refusal)).await);
+    }
+    viewer.services.admin.purge_vault(&viewer.call.ctx, &name).await?;
+    Ok(redirect(links::DELETED_VAULTS.to_owned()))
+}
+
+async fn purge_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refusal>) -> Response {
+    let name = &vault.name;
+    let (deleted, purged) = dates(vault);
+    let fact = |name: &str, value| Fact { name: name.to_owned(), value };
+    let facts =
+        Body::Facts(vec![Fact::text("Name", name.to_string()), fact("Deleted", deleted), fact("Purged", purged)]);
+    let form = Form {
+        action: links::deleted_vault_act(name, "purge"),
+        csrf_token: Some(viewer.form_token()),
+        fields: vec![refusal::confirm_field(name.as_str())],
+        submit: "Purge for good".to_owned(),
+        danger: true,
+        cancel_href: Some(links::DELETED_VAULTS.to_owned()),
+        ..Form::default()
+    };
+    let confirm = if vault.settings.purge_protection {
+        Body::Text(vec!["This vault is purge protected: it is not purged before its date.".to_owned()])
+    } else {
+        Body::Form(refusal::form(viewer, form, refusal).await)
+    };
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        lead: Some(
+            "Its key goes first: everything in it, every version and every grant are gone. Nothing brings them back."
+                .to_owned(),
+        ),
+        main: vec![Panel::new("Deleted vault", facts), Panel::new("Confirm", confirm)],
+        aside: vec![snippets::panel(vec![
+            commands.server(&format!("vault purge {name}")),
+            commands.curl_server("DELETE", &format!("/api/v1/deletedvaults/{name}"), None),
+        ])],
+        ..PanelsPage::new(
+            viewer.shell(&Place::DeletedVaults.below(format!("Purge {name}"))).await,
+            format!("Purge {name} for good?"),
+        )
+    };
+    refusal::answer(&page, refusal)
+}

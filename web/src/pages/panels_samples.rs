@@ -1,0 +1,164 @@
+//! Samples of pages made of panels: every block once, in the states it has.
+
+use super::panels::{PanelsPage, Tab};
+use crate::{
+    Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Look, NavVault, Paging, Panel, Row, Section, Shell, Snippet,
+    Table, Theme, Tone, samples,
+};
+
+impl PanelsPage {
+    /// Every block, by name of the page.
+    #[must_use]
+    pub fn samples() -> Vec<(&'static str, Self)> {
+        vec![("panels-list", list()), ("panels-form", form()), ("panels-icons", icons()), ("panels-empty", empty())]
+    }
+}
+
+fn shell(crumbs: &[&str]) -> Shell {
+    let vaults: Vec<NavVault> = samples::nav(&["identity-prod", "payments-prod"], Some("payments-prod"));
+    Shell { vaults, ..samples::shell(Section::InVault, crumbs) }
+}
+
+fn list() -> PanelsPage {
+    let purge = Act::link("Purge", "/vaults/payments-prod/deleted/etl-token/purge", Icon::Trash);
+    let recover =
+        Act::post("Recover", "etl-token", "/vaults/payments-prod/deleted/etl-token/recover", TOKEN, Icon::Undo);
+    let row = Row::new(vec![
+        Cell::Link { text: "etl-token".into(), href: "/x".into(), small: Some("text/plain".into()) },
+        Cell::Badge { tone: Tone::Bad, icon: Icon::Over, text: "Purged soon".into(), small: Some("scheduled".into()) },
+        Cell::Moment(samples::moment("2026-11-23T03:11:52Z")),
+        Cell::Tags(samples::tags(&[("team", "ledger")])),
+        Cell::Who {
+            icon: Icon::Workload,
+            kind: "Workload".into(),
+            name: "ledger-worker".into(),
+            small: Some("5f0c3f1d-e9a9-4a71-b51e-0f4a8a2c6d07".into()),
+        },
+        Cell::Acts(vec![recover, purge]),
+    ]);
+    let bare = Row {
+        cells: vec![
+            Cell::Text { text: "plain words".into(), small: Some("smaller ones".into()) },
+            Cell::badge(Tone::Planned, Icon::Hourglass, "Planned"),
+            Cell::None("Never".into()),
+            Cell::None("None".into()),
+            Cell::Code("019ab2f4-6c1e-7d30".into()),
+            Cell::Acts(vec![]),
+        ],
+        marked: true,
+    };
+    let mut table = Table::new(&["Name", "State", "Deleted", "Tags", "By", ""], vec![row, bare]);
+    table.paging =
+        Paging { words: "2 on this page".into(), first_href: Some("/first".into()), next_href: Some("/next".into()) };
+    let facts = vec![
+        Fact::text("Mode", "rbac"),
+        Fact::code("Identifier", "https://payments-prod.vault.kestrelpay.example"),
+        Fact::moment("Expires", None, "Never"),
+        Fact::moment("Created", Some(samples::moment("2026-11-23T03:11:52Z")), ""),
+    ];
+    let snippets =
+        vec![Snippet::new("curl", "curl https://example"), Snippet::new("Command line", "strongroom secret list")];
+    PanelsPage {
+        badges: vec![(Tone::Warn, Icon::Lock, "Purge protected".into())],
+        lead: Some("Deleted secrets can be recovered until their purge date.".into()),
+        tags: samples::tags(&[("tier", "0")]),
+        acts: vec![Act::primary("New secret", "/new", Icon::Plus)],
+        cannot: vec!["Purge needs the role Key Vault Purge Operator on this vault or above it.".into()],
+        notices: vec!["One record could not be read and is left out.".into()],
+        tabs: vec![
+            Tab { label: "Assignments".into(), href: "/a".into(), current: true },
+            Tab { label: "Roles".into(), href: "/b".into(), current: false },
+        ],
+        filter: Some(Form {
+            action: "/list".into(),
+            fields: vec![
+                Field::line("scope", "At", "/vaults/<b>", 256).hint("/vaults/NAME"),
+                Field::choice("kind", "Kind", &[("", "Any"), ("group", "Groups")], "group"),
+                Field::hidden("tab", "all"),
+            ],
+            submit: "Filter".into(),
+            cancel_href: Some("/list".into()),
+            ..Form::default()
+        }),
+        main: vec![
+            Panel::new("Deleted secrets", Body::Table(table)).note("newest first"),
+            Panel::new("Words", Body::Text(vec!["One sentence.".into(), "Another.".into()])).foot("At the foot."),
+        ],
+        aside: vec![
+            Panel::new("Details", Body::Facts(facts)).acts(vec![Act::link("Change", "/change", Icon::Pencil)]),
+            Panel::copy_as(snippets),
+        ],
+        ..PanelsPage::new(shell(&["Vaults", "payments-prod", "Deleted"]), "Two deleted secrets")
+    }
+}
+
+const TOKEN: &str = "sample-token";
+
+fn form() -> PanelsPage {
+    let fields = vec![
+        Field::line("name", "Name", "<db> & \"password\"", 127).required().hint("Letters, digits and hyphens."),
+        Field::new("value", "Value", FieldKind::Secret).required().hint("It is not sent back to this page."),
+        Field::lines("text", "Certificate, PEM", "two\nlines", 6),
+        Field::new("days", "Days", FieldKind::Number { value: "90".into(), min: 7, max: 90 }),
+        Field::new("expires", "Expires, UTC", FieldKind::Moment { value: "2026-11-28T00:00".into() }),
+        Field::choice("mode", "Access mode", &[("rbac", "Roles"), ("layered", "Roles and policies")], "layered"),
+        Field::check("enabled", "Enabled", true).hint("A disabled version cannot be read."),
+        Field::new("tag", "Tags", FieldKind::Pairs(vec![("team".into(), "ledger".into()), Default::default()])),
+        Field::hidden("revision", "3"),
+    ];
+    let change = Form {
+        action: "/vaults/payments-prod/new-secret".into(),
+        csrf_token: Some(TOKEN.into()),
+        fields,
+        submit: "Create secret".into(),
+        danger: false,
+        cancel_href: Some("/vaults/payments-prod/secrets".into()),
+        error: Some("A name has 1 to 127 letters, digits and hyphens.".into()),
+        error_href: Some("/audit/019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into()),
+    };
+    let purge = Form {
+        action: "/purge".into(),
+        csrf_token: Some(TOKEN.into()),
+        fields: vec![Field::line("confirm", "Type the name to purge it", "", 127).required()],
+        submit: "Purge for good".into(),
+        danger: true,
+        cancel_href: Some("/back".into()),
+        error: None,
+        error_href: None,
+    };
+    let ask = Form {
+        action: "/try".into(),
+        fields: vec![Field::line("address", "Address", "10.0.0.1", 64)],
+        submit: "Test".into(),
+        ..Form::default()
+    };
+    PanelsPage {
+        main: vec![
+            Panel::new("New secret", Body::Form(change)),
+            Panel::new("Purge", Body::Form(purge)),
+            Panel::new("Test an address", Body::Form(ask)),
+        ],
+        ..PanelsPage::new(shell(&["Vaults", "payments-prod", "New secret"]), "New secret in payments-prod")
+    }
+}
+
+/// Whatever icon a page may choose stands here once.
+fn icons() -> PanelsPage {
+    let row = |icon: &Icon| Row::new(vec![Cell::badge(Tone::Good, *icon, icon.name())]);
+    let table = Table::new(&["Icon"], Icon::ALL.iter().map(row).collect());
+    let shell = Shell { look: Look { theme: Theme::Dark, compact: true }, ..shell(&["Icons"]) };
+    PanelsPage { main: vec![Panel::new("Icons", Body::Table(table))], ..PanelsPage::new(shell, "Icons") }
+}
+
+fn empty() -> PanelsPage {
+    let body = Body::Empty {
+        headline: "No deleted secrets.".into(),
+        text: "What is deleted stays here for 90 days.".into(),
+        command: Some(Snippet::new("Command that lists them", "strongroom secret list --deleted")),
+    };
+    PanelsPage {
+        main: vec![Panel::new("Deleted secrets", body)],
+        aside: vec![Panel::copy_as(vec![Snippet::new("curl", "curl https://example")])],
+        ..PanelsPage::new(shell(&["Vaults"]), "No deleted secrets")
+    }
+}

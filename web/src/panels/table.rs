@@ -1,0 +1,135 @@
+//! Tables: rows of cells. Below 760 pixels a row becomes a block, and each cell says its column.
+
+use super::{Act, Icon, Tone};
+use crate::{Moment, Tag};
+
+/// Rows under headings.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    /// Headings; as many as each row has cells. An empty one is for acts.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// Where the list goes on.
+    pub paging: Paging,
+}
+
+/// One row.
+#[derive(Debug, Clone, Default)]
+pub struct Row {
+    /// Its cells.
+    pub cells: Vec<Cell>,
+    /// Whether it is the one that the page is about.
+    pub marked: bool,
+}
+
+/// Where a list goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Paging {
+    /// What is on this page: `25 on this page`.
+    pub words: String,
+    /// The first page, when this is another.
+    pub first_href: Option<String>,
+    /// The next page.
+    pub next_href: Option<String>,
+}
+
+/// What is in one place of a table, or beside one fact's name.
+#[derive(Debug, Clone)]
+pub enum Cell {
+    /// Words, with smaller ones below.
+    Text {
+        /// The words.
+        text: String,
+        /// Smaller ones.
+        small: Option<String>,
+    },
+    /// A link, with smaller words below.
+    Link {
+        /// The words.
+        text: String,
+        /// Where it leads.
+        href: String,
+        /// Smaller ones.
+        small: Option<String>,
+    },
+    /// An identifier.
+    Code(String),
+    /// A state: a picture and a word.
+    Badge {
+        /// What the colour means.
+        tone: Tone,
+        /// The picture.
+        icon: Icon,
+        /// The word.
+        text: String,
+        /// Smaller words below.
+        small: Option<String>,
+    },
+    /// A moment.
+    Moment(Moment),
+    /// Tags.
+    Tags(Vec<Tag>),
+    /// Somebody: what kind, and how they are called.
+    Who {
+        /// The kind's picture.
+        icon: Icon,
+        /// The kind, for those who do not see the picture.
+        kind: String,
+        /// The name.
+        name: String,
+        /// Smaller words below: an id, an issuer.
+        small: Option<String>,
+    },
+    /// What one can do.
+    Acts(Vec<Act>),
+    /// Nothing, in a word.
+    None(String),
+}
+
+impl Cell {
+    /// Words.
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text { text: text.into(), small: None }
+    }
+
+    /// A link.
+    #[must_use]
+    pub fn link(text: impl Into<String>, href: impl Into<String>) -> Self {
+        Self::Link { text: text.into(), href: href.into(), small: None }
+    }
+
+    /// A state.
+    #[must_use]
+    pub fn badge(tone: Tone, icon: Icon, text: &str) -> Self {
+        Self::Badge { tone, icon, text: text.to_owned(), small: None }
+    }
+}
+
+impl Row {
+    /// A row.
+    #[must_use]
+    pub fn new(cells: Vec<Cell>) -> Self {
+        Self { cells, marked: false }
+    }
+}
+
+impl Table {
+    /// A table without a second page.
+    #[must_use]
+    pub fn new(columns: &[&str], rows: Vec<Row>) -> Self {
+        Self { columns: columns.iter().map(|column| (*column).to_owned()).collect(), rows, paging: Paging::default() }
+    }
+
+    /// The cells of a row with their headings.
+    pub(crate) fn cells<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = (&'a str, &'a Cell)> {
+        self.columns.iter().map(String::as_str).zip(&row.cells)
+    }
+}
+
+impl Paging {
+    pub(crate) fn any(&self) -> bool {
+        self.first_href.is_some() || self.next_href.is_some()
+    }
+}
