@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::{
     Store,
     entity::{audit_fence, audit_record, checkpoint},
-    fault::unavailable,
+    fault::{damaged, unavailable},
     reading, rows,
 };
 
