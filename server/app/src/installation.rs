@@ -11,7 +11,7 @@ use strongroom_crypto::{AuditSigner, Entropy, TokenSigner};
 use strongroom_domain::{
     keyring::Keyring,
     names::InstallationId,
-    ports::SealStore as _,
+    ports::{SealStore as _, StoreError},
     seal::{CONTROL_KEY, CREDENTIALS_KEY, MacSecrets, RootKeyFact},
     time::uuid_v4,
     token_keys::TokenKeys,
@@ -163,6 +163,14 @@ async fn adopted_keyring(
     now: i64,
     entropy: &dyn Entropy,
 ) -> anyhow::Result<Keyring> {
+    for label in [CONTROL_KEY, CREDENTIALS_KEY] {
+        if store.sealed_blob(label).await?.is_some() {
+            // Never to be taken for an installation from before: its own keys would be lost.
+            bail!(
+                "the database does not say which root key is in use, but has a {label}: its table root_keys was changed by hand; restore it from a backup"
+            );
+        }
+    }
     let root = source.open_unknown()?;
     let secrets = MacSecrets::derived(&root, installation.id);
     let keyring = Keyring::with_secrets(root, installation.id, &secrets)?;
@@ -200,7 +208,13 @@ async fn make(store: &Store, opening: &Opening<'_>, now: i64, entropy: &dyn Entr
     let sealed = sealed.into_iter().collect::<Result<Vec<_>, _>>()?;
     let blobs: Vec<(&str, &[u8])> = sealed.iter().map(|(label, bytes)| (*label, bytes.as_slice())).collect();
     let fact = fact(&keyring, opening.source, parameters, now)?;
-    Ok(store.create_installation_sealed(id.0, now, development, &blobs, Some(&fact)).await?)
+    let made = store.create_installation_sealed(id.0, now, development, &blobs, Some(&fact)).await;
+    made.map_err(|error| match error {
+        StoreError::Stale => anyhow::anyhow!(
+            "the database was given an installation by another process just now (start again), or holds the keys of one whose row was deleted by hand (restore it from a backup)"
+        ),
+        other => other.into(),
+    })
 }
 
 /// Writes the public audit key beside the database, for verifying offline.

@@ -12,6 +12,7 @@ use strongroom_domain::{
     names::InstallationId,
     record::{Committer, FloodGate, Recorder, spawn},
     secrets::Secrets,
+    sign_in::SignIn,
     time::Clock,
 };
 use strongroom_http::{
@@ -92,6 +93,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> a
     });
     let chain = Arc::new(ArcSwap::<ChainStatus>::default());
     let shown = Arc::clone(&chain);
+    let sign_in: Arc<dyn SignIn> = Arc::new(SignInService::new(providers, Arc::clone(&entropy)));
     let services = Services {
         development,
         secrets: Secrets {
@@ -119,6 +121,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> a
         },
         entrance: Entrance {
             gate,
+            sign_in: Arc::clone(&sign_in),
             identities: store.clone(),
             credentials: Arc::new(WorkloadCredentials::new(
                 Arc::clone(&keyring),
@@ -133,7 +136,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> a
             rates: TokenRates::default(),
         },
         authenticator: Arc::new(BearerValidator::new(issuers, Arc::clone(&clock))),
-        sign_in: Arc::new(SignInService::new(providers, Arc::clone(&entropy))),
+        sign_in,
         token_desk: Arc::new(Desk { base, installation: id.0, keys: own_keys }),
         recorder,
         flood: FloodGate::default(),

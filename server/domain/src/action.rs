@@ -145,6 +145,8 @@ actions! {
     SealRotate = "Strongroom/seal/rotate/action", "SealRotate";
     /// Exchange a credential for an access token.
     TokenIssue = "Strongroom/token/issue", "Authentication";
+    /// End the dashboard sessions of somebody else.
+    SessionRevoke = "Strongroom/sessions/delete", "SessionRevoke";
     /// Begin or end a dashboard session.
     SessionChange = "Strongroom/session/write", "Session";
 }

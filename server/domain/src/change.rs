@@ -17,6 +17,16 @@ use crate::{
     vault::Vault,
 };
 
+/// An Owner of the installation that must still be there, as it was found: the last way in is never taken
+/// away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remaining {
+    /// The Owner's assignment.
+    pub assignment: Uuid,
+    /// When a workload of ours is the Owner: its client id, and the revision at which it could come.
+    pub workload: Option<(Uuid, i64)>,
+}
+
 /// What to write. The permit it is bound to says on which object.
 #[derive(Debug)]
 pub enum Change {
@@ -64,8 +74,8 @@ pub enum Change {
     RemoveAssignment {
         /// The grant.
         assignment: Box<Assignment>,
-        /// Another grant that must still be there: the last way in is never taken away.
-        remaining: Option<Uuid>,
+        /// The Owner that must remain, if an Owner is taken away.
+        remaining: Option<Remaining>,
     },
     /// A custom role definition, new or in place of the one of this revision.
     PutRole {
@@ -86,9 +96,17 @@ pub enum Change {
     /// An access policy is taken away.
     RemoveAccessPolicy(Box<AccessPolicy>),
     /// A workload, new or changed.
-    PutWorkload(Box<Workload>),
+    PutWorkload {
+        /// The workload.
+        workload: Box<Workload>,
+        /// The Owner that must remain, if this one is an Owner who can no longer come.
+        remaining: Option<Remaining>,
+    },
     /// The permitted workload, gone for good.
-    DeleteWorkload,
+    DeleteWorkload {
+        /// The Owner that must remain, if this one is an Owner.
+        remaining: Option<Remaining>,
+    },
     /// A client's own assertion is exchanged for a token.
     UseAssertion(UsedAssertion),
     /// Every key below the root key, wrapped by a new one.
@@ -102,6 +120,8 @@ pub enum Change {
         /// SHA-256 of the cookie's value.
         id_hash: [u8; 32],
     },
+    /// Dashboard sessions end, by their hashes.
+    EndSessions(Vec<[u8; 32]>),
 }
 
 /// The keys that sign tokens, before and after.
@@ -200,12 +220,12 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         }
         (Change::AddAssignment(new), Action::AssignmentAdd) => is_of(object, &new.scope),
         (Change::RemoveAssignment { assignment, .. }, Action::AssignmentRemove) => is_of(object, &assignment.scope),
-        (Change::PutWorkload(new), Action::WorkloadUpdate | Action::WorkloadCredential) => {
+        (Change::PutWorkload { workload: new, .. }, Action::WorkloadUpdate | Action::WorkloadCredential) => {
             object.kind == ObjectKind::Workload
                 && object.name.as_ref().is_some_and(|name| name.as_str() == new.client_id.to_string())
                 && permit.revision().and_then(|judged| judged.checked_add(1)) == Some(new.revision)
         }
-        (Change::DeleteWorkload, Action::WorkloadDelete) => {
+        (Change::DeleteWorkload { .. }, Action::WorkloadDelete) => {
             object.kind == ObjectKind::Workload && object.name.is_some() && permit.revision().is_some()
         }
         (Change::PutRole { role, .. }, Action::RoleWrite) | (Change::DeleteRole(role), Action::RoleDelete) => {
@@ -225,8 +245,9 @@ fn fits(permit: &Permit, change: &Change) -> bool {
             object.kind == ObjectKind::Server && put.before.revision.checked_add(1) == Some(put.after.revision)
         }
         (Change::Reseal(_), Action::SealRotate)
-        | (Change::PutWorkload(_), Action::WorkloadCreate)
+        | (Change::PutWorkload { .. }, Action::WorkloadCreate)
         | (Change::UseAssertion(_), Action::TokenIssue)
+        | (Change::EndSessions(_), Action::SessionRevoke)
         | (Change::BeginSession(_) | Change::EndSession { .. }, Action::SessionChange) => {
             object.kind == ObjectKind::Server
         }

@@ -22,6 +22,7 @@ use crate::{
     ports::IdentityStore,
     principal::{Principal, PrincipalId},
     record::{FloodGate, HowItWent, NoRecord, Outcome, Record, Recorder},
+    sign_in::SignIn,
     throttle::{Rate, Throttle, TooMany, network_of},
 };
 
@@ -69,6 +70,8 @@ impl CredentialError {
 pub struct Proven {
     /// The credential used, for the record.
     pub credential: String,
+    /// Its id, by which tokens name it.
+    pub id: Uuid,
     /// The workload's own assertion, which counts once.
     pub assertion: Option<UsedAssertion>,
 }
@@ -96,11 +99,18 @@ pub trait Credentials: Send + Sync {
         now_millis: i64,
     ) -> Result<Proven, CredentialError>;
 
-    /// Signs an access token for a workload. `id` becomes the token's `jti`.
+    /// Signs an access token for a workload that proved itself by this credential. `id` becomes the
+    /// token's `jti`.
     ///
     /// # Errors
     /// [`CredentialError::SigningFailed`].
-    fn mint(&self, workload: &Workload, id: Uuid, now_millis: i64) -> Result<AccessToken, CredentialError>;
+    fn mint(
+        &self,
+        workload: &Workload,
+        credential: Uuid,
+        id: Uuid,
+        now_millis: i64,
+    ) -> Result<AccessToken, CredentialError>;
 }
 
 /// Why there is no token or session.
@@ -161,8 +171,8 @@ impl Default for TokenRates {
     }
 }
 
-/// Refused credentials from one address (IPv6: one /64): 60 at once, then 10 a second. Beyond, nothing
-/// from there is looked at.
+/// Refused credentials from one address (IPv6: one /64): 60 at once, then 10 a second. Beyond, a refusal
+/// has no record of its own; a credential that is right is accepted all the same.
 pub const REFUSED_BY_ADDRESS: Rate = Rate { burst: 60, every_millis: 100 };
 /// Refused credentials for one client id from one address: 20 at once, then 1 a second.
 pub const REFUSED_BY_CLIENT: Rate = Rate { burst: 20, every_millis: 1000 };
@@ -176,6 +186,8 @@ pub const SESSION_SECONDS: i64 = 8 * 3600;
 pub struct Entrance {
     /// Makes the permits: a proven credential is what they rest on.
     pub gate: Arc<Gate>,
+    /// Whose sign-ins count, as the installation is configured now.
+    pub sign_in: Arc<dyn SignIn>,
     /// Workloads and sessions.
     pub identities: Arc<dyn IdentityStore>,
     /// Checks credentials, mints tokens.
@@ -205,8 +217,6 @@ impl Entrance {
     ) -> Result<AccessToken, EntranceError> {
         let from = network_of(ctx.client);
         let refusals = (from, strongroom_crypto::sha256(client_id.as_bytes()));
-        self.rates.refused_address.check(&from, ctx.now)?;
-        self.rates.refused_client.check(&refusals, ctx.now)?;
         // Text that is no id is not recorded: clients mix up their fields, and it may be the secret.
         let named = Uuid::try_parse(client_id).ok();
         let workload = match named {
@@ -222,7 +232,7 @@ impl Entrance {
         record.object = named.map(|id| id.to_string());
         let mut assertion = None;
         let outcome = match (proven, authentic) {
-            (Ok(Proven { credential, assertion: used }), Some(workload)) => {
+            (Ok(Proven { credential, id, assertion: used }), Some(workload)) => {
                 self.rates.granted_client.count(&workload.client_id, ctx.now)?;
                 assertion = used;
                 let subject = workload.client_id.to_string();
@@ -236,7 +246,7 @@ impl Entrance {
                     fuel: None,
                     obligations: Vec::new(),
                 });
-                self.credentials.mint(&workload, ctx.request_id, ctx.now)
+                self.credentials.mint(&workload, id, ctx.request_id, ctx.now)
             }
             (Ok(_), None) => Err(CredentialError::Invalid),
             (Err(error), _) => Err(error),
@@ -250,7 +260,10 @@ impl Entrance {
         if let Err(error) = outcome.as_ref().map(drop)
             && error.is_refusal()
         {
-            // Within the rate or not: the answer to this one is the same.
+            // Only who is refused is held to the rates: otherwise one program with an old secret would
+            // keep out all others behind its address. A look at a credential is cheap.
+            self.rates.refused_address.check(&from, ctx.now)?;
+            self.rates.refused_client.check(&refusals, ctx.now)?;
             let _ = self.rates.refused_address.count(&from, ctx.now);
             let _ = self.rates.refused_client.count(&refusals, ctx.now);
             if !self.flood.admit(ctx.now) {
@@ -326,7 +339,8 @@ impl Entrance {
         self.change(ctx, permit, record, Change::EndSession { id_hash }, ()).await
     }
 
-    /// The session behind a cookie, if it is one of ours and not over.
+    /// The session behind a cookie, if it is one of ours and not over. One that began at a provider which is
+    /// not configured any more is over.
     ///
     /// # Errors
     /// [`EntranceError::Unavailable`].
@@ -340,7 +354,12 @@ impl Entrance {
             EntranceError::Unavailable
         })?;
         let now = now_millis.div_euclid(1000);
-        Ok(found.filter(|s| s.id_hash == *id_hash && s.expires > now && self.keyring.verify_session(s).is_ok()))
+        Ok(found.filter(|s| {
+            s.id_hash == *id_hash
+                && s.expires > now
+                && self.keyring.verify_session(s).is_ok()
+                && self.sign_in.knows(&s.principal.id.issuer)
+        }))
     }
 
     /// The sessions of a principal that are not over, the newest first: for that principal to see.

@@ -86,6 +86,12 @@ impl Scope {
         }
     }
 
+    /// Whether one of the two is the other or lies below it.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        self.contains(other) || other.contains(self)
+    }
+
     /// The vault it is in, if it is in one.
     #[must_use]
     pub fn vault(&self) -> Option<VaultId> {

@@ -2,10 +2,12 @@
 //!
 //! Credentials are stored as keyed hashes only; a session is stored as the hash of its cookie.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::principal::Principal;
+use crate::principal::{Principal, TokenOrigin};
 
 /// Most client secrets, certificates and federations of a workload, of each sort (Azure: 20 federations).
 pub const MAX_CREDENTIALS: usize = 20;
@@ -147,6 +149,13 @@ pub struct Workload {
     /// Since when it exists, Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<i64>,
+    /// How often it was disabled: tokens of an earlier time count for nothing, also once it is enabled again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub generation: i64,
+    /// A random id for each federation by its own id, made when it is registered: the same one registered
+    /// again is another credential. Federations from before have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub registered: BTreeMap<Uuid, Uuid>,
     /// Counts changes; authenticated.
     pub revision: i64,
     /// HMAC-SHA256 over everything above, under a key of the installation.
@@ -154,7 +163,38 @@ pub struct Workload {
     pub tag: Vec<u8>,
 }
 
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
 impl Workload {
+    /// The credential that a federation is, as tokens name it.
+    #[must_use]
+    pub fn credential_of(&self, federation: &Federation) -> Uuid {
+        let id = federation.id();
+        self.registered.get(&id).copied().unwrap_or(id)
+    }
+
+    /// Whether a token still counts that was made from this: its credential is there, and the workload was
+    /// not disabled since. The end of a client secret or certificate ends no token.
+    #[must_use]
+    pub fn stands_behind(&self, token: TokenOrigin) -> bool {
+        let id = token.credential;
+        token.generation == self.generation
+            && (self.secrets.iter().any(|known| known.id == id)
+                || self.certificates.iter().any(|known| known.id == id)
+                || self.federations.iter().any(|known| self.credential_of(known) == id))
+    }
+
+    /// Whether it could get a token at this moment (Unix seconds), as far as is known here.
+    #[must_use]
+    pub fn can_come(&self, now: i64) -> bool {
+        self.enabled
+            && (self.secrets.iter().any(|secret| secret.expires.is_none_or(|expires| now < expires))
+                || self.certificates.iter().any(|certificate| now < certificate.expires)
+                || !self.federations.is_empty())
+    }
+
     /// An enabled workload without credentials, not tagged yet.
     #[must_use]
     pub fn new(client_id: Uuid, name: &str) -> Self {
@@ -166,6 +206,8 @@ impl Workload {
             federations: Vec::new(),
             certificates: Vec::new(),
             created: None,
+            generation: 0,
+            registered: BTreeMap::new(),
             revision: 1,
             tag: Vec::new(),
         }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// What sort of principal it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,6 +49,16 @@ impl std::fmt::Display for PrincipalId {
     }
 }
 
+/// What a token of this installation was made from. It counts only as long as its workload says so, see
+/// [`crate::identity::Workload::stands_behind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenOrigin {
+    /// The credential that was exchanged for it.
+    pub credential: Uuid,
+    /// The workload's [`generation`](crate::identity::Workload::generation) at that time.
+    pub generation: i64,
+}
+
 /// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Principal {
@@ -59,6 +70,9 @@ pub struct Principal {
     pub groups: Vec<String>,
     /// Selected claims as text: what policies may rely on.
     pub claims: BTreeMap<String, String>,
+    /// What its token was made from, when this installation made it. Of one request: stored nowhere.
+    #[serde(skip)]
+    pub token: Option<TokenOrigin>,
 }
 
 impl Principal {
@@ -70,6 +84,7 @@ impl Principal {
             kind: PrincipalKind::User,
             groups: Vec::new(),
             claims: BTreeMap::new(),
+            token: None,
         }
     }
 
@@ -87,6 +102,7 @@ impl Principal {
             kind: PrincipalKind::System,
             groups: Vec::new(),
             claims: BTreeMap::new(),
+            token: None,
         }
     }
 }

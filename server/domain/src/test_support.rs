@@ -5,12 +5,14 @@ mod clock;
 mod image;
 mod memory;
 mod policies;
+mod sign_in;
 pub mod world;
 
 pub use clock::ManualClock;
 pub use image::{BrokenChain, Happened, Image, Logged, NameRow};
 pub use memory::{Fault, MemoryStore};
 pub use policies::{FakePolicies, Verdict};
+pub use sign_in::FakeSignIn;
 
 use uuid::Uuid;
 

@@ -96,6 +96,12 @@ pub struct VaultUpdate {
 }
 
 impl VaultUpdate {
+    /// Whether it says which modules are attached, and nothing else.
+    #[must_use]
+    pub fn changes_modules_alone(&self) -> bool {
+        self.policies.is_some() && *self == Self { policies: self.policies.clone(), ..Self::default() }
+    }
+
     /// The settings as they would be.
     ///
     /// # Errors

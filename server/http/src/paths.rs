@@ -109,6 +109,10 @@ impl Addresses {
     #[must_use]
     pub fn classify(&self, authority: &str) -> Host {
         let (host, port) = match authority.rsplit_once(':') {
+            // Digits alone (RFC 3986), without a leading zero: one port has one spelling.
+            Some((_, port)) if !port.bytes().all(|b| b.is_ascii_digit()) || port.starts_with('0') => {
+                return Host::Foreign;
+            }
             Some((host, port)) => match port.parse::<u16>() {
                 Ok(port) => (host, port),
                 Err(_) => return Host::Foreign,
@@ -229,9 +233,18 @@ mod tests {
         assert_eq!(dev().classify("VAULT.localhost:8443"), Host::Base);
         assert_eq!(dev().classify("Demo.vault.localhost:8443"), vault("demo"));
         assert_eq!(dev().classify("x.vault.localhost:8443"), Host::Vault(None), "no vault can have this name");
-        for foreign in
-            ["vault.localhost", "vault.localhost:443", "a.b.vault.localhost:8443", "evilvault.localhost:8443", "", ":"]
-        {
+        for foreign in [
+            "vault.localhost",
+            "vault.localhost:443",
+            "a.b.vault.localhost:8443",
+            "evilvault.localhost:8443",
+            "",
+            ":",
+            "vault.localhost:+8443",
+            "vault.localhost:08443",
+            "vault.localhost: 8443",
+            "vault.localhost:8443:8443",
+        ] {
             assert_eq!(dev().classify(foreign), Host::Foreign, "{foreign}");
         }
         let standard = Addresses::new("https://vault.example.com", "t").unwrap();

@@ -10,6 +10,7 @@ use strongroom_domain::{
     decision::{Denial, DenyReason, STEP_UP, StepUp},
     entrance::EntranceError,
     record::{NoRecord, Outcome},
+    role::Role,
     secrets::SecretError,
     sign_in::TokenRejected,
 };
@@ -214,7 +215,7 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         ) => 409,
         (Outcome::Failed, "vault-deleted-but-recoverable" | "too-many-vaults" | "exists") => 409,
         (Outcome::Failed, "other-revision") => 412,
-        (Outcome::Failed, "invalid" | "bad-backup" | "too-much-to-back-up") => 400,
+        (Outcome::Failed, "invalid" | "bad-backup" | "too-much-to-back-up" | "no-such-role-name") => 400,
         (Outcome::Failed, _) => return None,
     })
 }
@@ -436,6 +437,14 @@ impl From<AdminError> for Problem {
             }
             AdminError::LastOwner => Self::new(409, "Conflict", "last-owner", message).inner("LastOwner"),
             AdminError::GranteeNotFound => Self::new(400, "PrincipalNotFound", "grantee-not-found", message),
+            AdminError::NoSuchRoleName => {
+                let names: Vec<_> = Role::ALL.iter().map(|role| role.name()).collect();
+                let names = names.join(", ");
+                Self {
+                    reason: "no-such-role-name",
+                    ..Self::bad_parameter(format!("There is no role of this name. Built-in roles: {names}."))
+                }
+            }
             AdminError::RoleNotFound => {
                 Self::new(404, "RoleDefinitionNotFound", "role-not-found", "There is no such role definition.")
             }

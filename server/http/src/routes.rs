@@ -169,6 +169,7 @@ routes! {
     Base Get "/api/v1/token/keys" Bearer TokenKeyList;
     Base Post "/api/v1/token/keys/rotate" Bearer TokenKeyRotate;
     Base Post "/api/v1/token/keys/revoke" Bearer TokenKeyRevoke;
+    Base Post "/api/v1/sessions/end" Bearer SessionsEnd;
     Base Get "/api/v1/audit" Bearer AuditQuery;
     Base Get "/api/v1/audit/checkpoint" Bearer AuditCheckpoint;
     Base Get "/api/v1/audit/chain/{node}" Bearer AuditChain;

@@ -10,7 +10,7 @@ use strongroom_domain::{
     entrance::{AccessToken, ClientProof, CredentialError as Refused, Credentials, Proven},
     identity::Workload,
     keyring::Keyring,
-    principal::Principal,
+    principal::{Principal, TokenOrigin},
     sign_in::{Authenticator, SignIn, SignInError as SignInRefused, SignInProvider, TokenExplanation, TokenRejected},
 };
 use uuid::Uuid;
@@ -74,11 +74,13 @@ impl Credentials for WorkloadCredentials {
         let now = now_millis.div_euclid(1000);
         let checked = match proof {
             ClientProof::Secret(secret) => check_secret(workload, self.keyring.credentials(), client_id, secret, now)
-                .map(|id| Proven { credential: id.to_string(), assertion: None }),
+                .map(|id| Proven { credential: id.to_string(), id, assertion: None }),
             ClientProof::Assertion(assertion) => {
-                check_assertion(&self.issuers, &self.endpoints, workload, assertion, now)
-                    .await
-                    .map(|proof| Proven { credential: proof.credential, assertion: proof.once })
+                check_assertion(&self.issuers, &self.endpoints, workload, assertion, now).await.map(|proof| Proven {
+                    credential: proof.credential,
+                    id: proof.id,
+                    assertion: proof.once,
+                })
             }
         };
         checked.map_err(|error| {
@@ -93,8 +95,9 @@ impl Credentials for WorkloadCredentials {
         })
     }
 
-    fn mint(&self, workload: &Workload, id: Uuid, now_millis: i64) -> Result<AccessToken, Refused> {
-        let minted = self.keys.mint(workload.client_id, id, now_millis).map_err(|_| Refused::SigningFailed)?;
+    fn mint(&self, workload: &Workload, credential: Uuid, id: Uuid, now_millis: i64) -> Result<AccessToken, Refused> {
+        let from = TokenOrigin { credential, generation: workload.generation };
+        let minted = self.keys.mint(workload.client_id, from, id, now_millis).map_err(|_| Refused::SigningFailed)?;
         let expires_in = u32::try_from(minted.expires_in).map_err(|_| Refused::SigningFailed)?;
         Ok(AccessToken { token: minted.access_token, expires_in })
     }

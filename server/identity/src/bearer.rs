@@ -41,7 +41,8 @@ fn judge_claims(
     let principal = trace.note(Check::Mapping, found("sub"), mapping::principal(&issuer.config, claims));
     let expires = expires?;
     begun.and(issued).and(audience)?;
-    Ok((expires, principal?))
+    let token = if issuer.is_own() { mapping::origin(claims) } else { None };
+    Ok((expires, Principal { token, ..principal? }))
 }
 
 #[derive(Clone)]

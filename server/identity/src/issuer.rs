@@ -163,6 +163,11 @@ impl Issuer {
         Ok(Self { config, algorithms: vec![Algorithm::ES256], keys: Keys::Local(keys) })
     }
 
+    /// Whether this installation itself is the issuer.
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(self.keys, Keys::Local(_))
+    }
+
     /// Counts changes of the key set.
     pub(crate) fn generation(&self) -> u64 {
         match &self.keys {

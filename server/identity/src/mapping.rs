@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use strongroom_domain::principal::{Principal, PrincipalId, PrincipalKind};
+use strongroom_domain::principal::{Principal, PrincipalId, PrincipalKind, TokenOrigin};
+use uuid::Uuid;
 
 use crate::{
     issuer::IssuerConfig,
@@ -49,7 +50,14 @@ pub(crate) fn principal(config: &IssuerConfig, claims: Claims<'_>) -> Result<Pri
     let is_workload = config.kind == PrincipalKind::Workload
         || config.workload_when.as_ref().is_some_and(|when| claims.text(&when.claim) == Some(when.value.as_str()));
     let kind = if is_workload { PrincipalKind::Workload } else { PrincipalKind::User };
-    Ok(Principal { id, kind, groups, claims: selected })
+    Ok(Principal { id, kind, groups, claims: selected, token: None })
+}
+
+/// What a token of this installation was made from; none in one that says nothing of it, which then counts
+/// for nothing. Must only be asked about tokens of the installation's own issuer.
+pub(crate) fn origin(claims: Claims<'_>) -> Option<TokenOrigin> {
+    let credential = claims.text("credential").and_then(|text| Uuid::try_parse(text).ok())?;
+    Some(TokenOrigin { credential, generation: claims.get("generation").and_then(Value::as_i64)? })
 }
 
 fn groups(claim: Option<&Value>) -> Result<Vec<String>, TokenError> {

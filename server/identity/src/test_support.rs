@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 use strongroom_crypto::{DevAuthority, SeededEntropy, TokenSigner};
-use strongroom_domain::{time::Clock, token_keys::TokenKeys};
+use strongroom_domain::{principal::TokenOrigin, time::Clock, token_keys::TokenKeys};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
@@ -28,6 +28,8 @@ pub(crate) const BASE: &str = "https://vault.localhost:8443";
 pub(crate) const INSTALLATION: Uuid = Uuid::from_u128(0x0197_a1b2_c3d4_7000_8000_0000_0000_0001);
 
 pub(crate) const CLIENT: Uuid = Uuid::from_u128(0x0197_a1b2_c3d4_7000_8000_0000_0000_00aa);
+/// What a token of that client was made from.
+pub(crate) const ORIGIN: TokenOrigin = TokenOrigin { credential: Uuid::from_u128(0xc1), generation: 2 };
 
 pub(crate) struct ManualClock(AtomicI64);
 

@@ -11,7 +11,7 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 use strongroom_domain::{
-    change::{Change, PermittedChange},
+    change::{Change, PermittedChange, Remaining},
     grant::{Assignment, Scope},
     identity::{ASSERTION_RETRY_SECONDS, UsedAssertion},
     names::{ObjectKind, VaultId},
@@ -131,13 +131,7 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             insert(db, assignment::Entity::insert(row.into_active_model())).await
         }
         Change::RemoveAssignment { assignment, remaining } => {
-            // Locked in this order by everybody: two who take each other's away wait for one another,
-            // and the database lets only one of them go on.
-            if let Some(remaining) = remaining {
-                let row = assignment::Entity::find_by_id(*remaining).select_only().column(assignment::Column::Id);
-                let found: Option<Uuid> = row.lock_shared().into_tuple().one(db).await?;
-                exactly_one(u64::from(found.is_some()))?;
-            }
+            remains(db, remaining.as_ref()).await?;
             exactly_one(assignment::Entity::delete_by_id(assignment.id).exec(db).await?.rows_affected)
         }
         Change::PutRole { role, replaces } => {
@@ -185,7 +179,8 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
                 .filter(access_policy::Column::Revision.eq(policy.revision));
             exactly_one(delete.exec(db).await?.rows_affected)
         }
-        Change::PutWorkload(new) => {
+        Change::PutWorkload { workload: new, remaining } => {
+            remains(db, remaining.as_ref()).await?;
             let row = rows::workload_row(new)?;
             let Some(revision) = permit.revision() else {
                 return insert(db, workload::Entity::insert(row.into_active_model())).await;
@@ -199,7 +194,10 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
                 .filter(workload::Column::Revision.eq(revision));
             exactly_one(update.exec(db).await?.rows_affected)
         }
-        Change::DeleteWorkload => delete_workload(db, permit).await,
+        Change::DeleteWorkload { remaining } => {
+            remains(db, remaining.as_ref()).await?;
+            delete_workload(db, permit).await
+        }
         Change::UseAssertion(used) => use_assertion(db, used).await,
         Change::Reseal(reseal) => crate::seal::reseal(db, reseal).await,
         Change::PutTokenKeys(put) => crate::seal::put_token_keys(db, put).await,
@@ -214,7 +212,27 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             session::Entity::delete_by_id(id_hash.to_vec()).exec(db).await?;
             Ok(())
         }
+        Change::EndSessions(sessions) => {
+            let these = session::Column::IdHash.is_in(sessions.iter().map(|id_hash| id_hash.to_vec()));
+            session::Entity::delete_many().filter(these).exec(db).await?;
+            Ok(())
+        }
     }
+}
+
+/// Makes sure that the Owner that was found is still there, and stays until the commit. Everybody locks what
+/// must remain before they write: two who take each other's away wait for one another, and the database
+/// lets only one of them go on.
+async fn remains(db: &DatabaseTransaction, remaining: Option<&Remaining>) -> Result<(), Obstacle> {
+    let Some(Remaining { assignment, workload }) = remaining else { return Ok(()) };
+    let row = assignment::Entity::find_by_id(*assignment).select_only().column(assignment::Column::Id);
+    let found: Option<Uuid> = row.lock_shared().into_tuple().one(db).await?;
+    exactly_one(u64::from(found.is_some()))?;
+    let Some((client_id, revision)) = workload else { return Ok(()) };
+    let row = workload::Entity::find_by_id(*client_id).select_only().column(workload::Column::ClientId);
+    let row = row.filter(workload::Column::Revision.eq(*revision));
+    let found: Option<Uuid> = row.lock_shared().into_tuple().one(db).await?;
+    exactly_one(u64::from(found.is_some()))
 }
 
 async fn delete_workload(db: &DatabaseTransaction, permit: &Permit) -> Result<(), Obstacle> {

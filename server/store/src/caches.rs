@@ -103,12 +103,13 @@ impl Caches {
             Change::AddAssignment(_) | Change::RemoveAssignment { .. } => self.assignments.clear(),
             Change::PutRole { role, .. } | Change::DeleteRole(role) => self.roles.invalidate(&role.id),
             Change::PutAccessPolicy { .. } | Change::RemoveAccessPolicy(_) => self.access_policies.clear(),
-            Change::PutWorkload(_) | Change::DeleteWorkload => self.workloads.clear(),
+            Change::PutWorkload { .. } | Change::DeleteWorkload { .. } => self.workloads.clear(),
             // Never kept.
             Change::UseAssertion(_) | Change::PutTokenKeys(_) => {}
             Change::Reseal(_) => self.vaults.clear(),
             Change::BeginSession(session) => self.sessions.invalidate(&session.id_hash),
             Change::EndSession { id_hash } => self.sessions.invalidate(id_hash),
+            Change::EndSessions(sessions) => sessions.iter().for_each(|id_hash| self.sessions.invalidate(id_hash)),
         }
     }
 

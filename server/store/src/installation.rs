@@ -4,7 +4,7 @@
 //! change it afterwards, and there must never be one: it is what keeps `serve` away from databases
 //! whose keys were made for a demonstration.
 
-use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, sea_query::OnConflict};
+use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, sea_query::OnConflict};
 use strongroom_domain::{names::InstallationId, ports::StoreError, seal::RootKeyFact};
 use uuid::Uuid;
 
@@ -54,7 +54,8 @@ impl Store {
     /// the development mark are final.
     ///
     /// # Errors
-    /// [`StoreError::Stale`] when there is an installation already; otherwise when the database refuses.
+    /// [`StoreError::Stale`] when there is an installation already, or keys of one whose row is gone: those are
+    /// never written over. Otherwise when the database refuses.
     pub async fn create_installation(
         &self,
         id: Uuid,
@@ -83,7 +84,8 @@ impl Store {
         let mut insert = sea_orm::QueryTrait::into_query(installation::Entity::insert(row.into_active_model()));
         insert.on_conflict(OnConflict::new().do_nothing().to_owned());
         let made = transaction.execute(&insert).await.map_err(|e| unavailable(&e))?.rows_affected();
-        if made == 0 {
+        let left = sealed_blob::Entity::find().count(&transaction).await.map_err(|e| unavailable(&e))?;
+        if made == 0 || left > 0 {
             transaction.rollback().await.map_err(|e| unavailable(&e))?;
             writer.settle();
             return Err(StoreError::Stale);

@@ -61,11 +61,15 @@ impl Store {
     /// installation in which it is not written down yet.
     ///
     /// # Errors
-    /// [`StoreError::Stale`] when it is; otherwise when the database refuses.
+    /// [`StoreError::Stale`] when it is, or when a blob of one of these labels is there; otherwise when the
+    /// database refuses.
     pub async fn adopt_root_key(&self, fact: &RootKeyFact, blobs: &[(&str, &[u8])]) -> Result<(), StoreError> {
         let mut writer = self.writer.lock().await;
         let transaction = writer.begin(self.caches()).await?;
-        if current(&transaction).await?.is_some() {
+        let labels = blobs.iter().map(|(label, _)| *label);
+        let there = sealed_blob::Entity::find().filter(sealed_blob::Column::Label.is_in(labels));
+        let there = there.count(&transaction).await.map_err(|e| unavailable(&e))?;
+        if there > 0 || current(&transaction).await?.is_some() {
             transaction.rollback().await.map_err(|e| unavailable(&e))?;
             writer.settle();
             return Err(StoreError::Stale);

@@ -116,3 +116,26 @@ async fn a_custom_role_is_made_assigned_changed_and_deleted_by_the_command_line(
     assert!(cli(&vault, &operator, &["role", "show", &id]).unwrap_err().contains("RoleDefinitionNotFound"));
     assert!(cli(&vault, &operator, &["role", "list"]).unwrap().contains("Key Vault Crypto Service Release User"));
 }
+
+/// A name is looked up for those alone who may grant: to all others one answer looks like another.
+#[tokio::test]
+async fn nobody_else_learns_which_roles_there_are() {
+    let vault = TestVault::dev().await;
+    let (operator, nobody) = (vault.token(&vault.operator()).await, vault.token(&vault.nobody()).await);
+    let body = json!({
+        "name": "Merger Reader", "assignable_scopes": ["/vaults/demo"],
+        "data_actions": ["Microsoft.KeyVault/vaults/secrets/readMetadata/action"],
+    });
+    vault.ask_base(Method::POST, "/api/v1/roles").bearer(&operator).json(&body).send().await.expect(201);
+    let ask = async |token: &str, role: &str| {
+        let body = json!({ "role": role, "scope": "/vaults/demo", "group": "g", "issuer": "https://later.example" });
+        vault.ask_base(Method::POST, "/api/v1/assignments").bearer(token).json(&body).send().await
+    };
+    for role in ["Merger Reader", "Nothing", "Owner"] {
+        assert_eq!(ask(&nobody, role).await.problem(), "403 Forbidden/ForbiddenByRbac", "{role}");
+    }
+    let missing = ask(&operator, "Nothing").await;
+    assert_eq!(missing.problem(), "400 BadParameter");
+    assert!(missing.text().contains("Built-in roles"), "{}", missing.text());
+    ask(&operator, "merger reader").await.expect(201);
+}

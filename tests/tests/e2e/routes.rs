@@ -70,6 +70,7 @@ impl Route {
             "/api/v1/vaults/{vault}" => json!({ "tags": { "changed": "yes" } }),
             "/api/v1/assignments" => json!({ "issuer": "i", "subject": "s", "role": "Owner", "scope": "/" }),
             "/api/v1/workloads" => json!({ "name": "walked" }),
+            "/api/v1/sessions/end" => json!({ "issuer": "i", "subject": "s" }),
             "/api/v1/token/explain" => json!({ "token": "a.b.c" }),
             "/api/v1/session" => json!({ "code": "x", "code_verifier": "x", "redirect_uri": "x" }),
             "/api/v1/workloads/{client_id}" => json!({ "enabled": false }),

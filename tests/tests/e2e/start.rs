@@ -138,6 +138,32 @@ async fn clearing_the_development_mark_in_the_database_opens_nothing() {
     assert!(line.contains("root key"), "{line}");
 }
 
+/// An installation that has keys of its own is never taken for one from before it had any.
+#[tokio::test]
+async fn a_database_without_its_root_keys_row_is_refused_and_left_as_it_is() {
+    let mut vault = TestVault::dev().await;
+    let app = vault.token(&vault.app()).await;
+    vault.set(&app, "kept", "kept").await;
+    vault.stop();
+    let sealed = "SELECT hex(bytes) FROM sealed_blobs ORDER BY label";
+    let mut database = Database::open(&vault).await;
+    let before = database.texts(sealed).await;
+    database.run("CREATE TABLE kept_root_keys AS SELECT * FROM root_keys").await;
+    database.change(1, "DELETE FROM root_keys").await;
+    database.close().await;
+    for _ in 0..2 {
+        let refused = vault.start().await.unwrap_err();
+        assert!(refused.contains("root_keys was changed by hand"), "{refused}");
+    }
+    let mut database = Database::open(&vault).await;
+    assert_eq!(database.texts(sealed).await, before);
+    database.run("INSERT INTO root_keys SELECT * FROM kept_root_keys").await;
+    database.run("DROP TABLE kept_root_keys").await;
+    database.close().await;
+    vault.start().await.unwrap();
+    assert_eq!(vault.get(&app, "kept").await.expect(200).json()["value"], "kept");
+}
+
 #[tokio::test]
 async fn a_mistake_in_the_configuration_is_named() {
     let mut vault = TestVault::dev().await;

@@ -10,6 +10,7 @@ mod role;
 mod run;
 mod seal;
 mod secret;
+mod session;
 mod token;
 mod vault;
 
@@ -28,6 +29,7 @@ pub(crate) use role::RoleCommand;
 pub(crate) use run::RunArgs;
 pub(crate) use seal::{At as SealAt, SealCommand};
 pub(crate) use secret::{SecretCommand, SecretImport};
+pub(crate) use session::SessionCommand;
 pub(crate) use token::{TokenCommand, TokenKeysCommand};
 pub(crate) use vault::{VaultChange, VaultCommand, VaultGiven};
 
@@ -73,6 +75,9 @@ enum Command {
     /// Workload identities and their credentials.
     #[command(subcommand)]
     Identity(IdentityCommand),
+    /// Dashboard sessions: end those of somebody.
+    #[command(subcommand)]
+    Session(SessionCommand),
     /// Tokens: what is wrong with one, and the keys that sign them.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -245,6 +250,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Role(command) => commands::role::run(command).await,
         Command::AccessPolicy(command) => commands::access_policy::run(command).await,
         Command::Assignment(command) => commands::assignment::run(command).await,
+        Command::Session(command) => commands::session::run(command).await,
         Command::Token(command) => commands::token::run(command).await,
         Command::Identity(command) => commands::identity::run(command).await,
         Command::Network(command) => commands::network::run(command).await,

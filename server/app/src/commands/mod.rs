@@ -13,6 +13,7 @@ pub(crate) mod routes;
 pub(crate) mod run;
 pub(crate) mod seal;
 pub(crate) mod secret;
+pub(crate) mod session;
 pub(crate) mod token;
 pub(crate) mod vault;
 

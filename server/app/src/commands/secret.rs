@@ -4,7 +4,7 @@ mod backup;
 mod import;
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{IsTerminal as _, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -17,7 +17,7 @@ use super::{seconds, table, tags, text};
 use crate::{
     cli::{Output, SecretCommand, VaultAt},
     client::VaultClient,
-    plain::plain,
+    plain::{plain, plain_lines},
     terminal,
 };
 
@@ -109,15 +109,24 @@ fn read_value(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
 
 async fn get(name: &str, version: Option<&str>, from: &VaultAt) -> anyhow::Result<()> {
     let vault = connect(from).await?;
-    let mut out = std::io::stdout().lock();
-    match from.output {
+    let shown = match from.output {
         Output::Json => {
             let mut path = vec!["secrets", name];
             path.extend(version);
-            writeln!(out, "{}", vault.send(Method::GET, &path, None).await?)?;
+            Zeroizing::new(vault.send(Method::GET, &path, None).await?.to_string())
         }
-        // The value as it is: what it is piped to gets every character.
-        Output::Table => writeln!(out, "{}", vault.value(name, version).await?.as_str())?,
+        Output::Table => vault.value(name, version).await?,
+    };
+    let mut out = std::io::stdout().lock();
+    // What it is piped to gets every character; a terminal would do what some of them say.
+    match plain_lines(&shown).filter(|_| out.is_terminal()).map(Zeroizing::new) {
+        Some(replaced) => {
+            writeln!(out, "{}", replaced.as_str())?;
+            eprintln!(
+                "characters that a terminal would act on are shown as \u{fffd}; pipe the value to get it as it is"
+            );
+        }
+        None => writeln!(out, "{}", shown.as_str())?,
     }
     Ok(())
 }

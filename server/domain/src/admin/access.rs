@@ -13,17 +13,19 @@ use crate::{
     action::Action,
     change::Change,
     context::RequestContext,
-    decision::DenyReason,
-    gate::Ask,
+    decision::{DenyReason, Stage, StageEffect},
+    gate::{Ask, Case},
     grant::{Scope, Target},
-    names::{ObjectKind, VaultName},
-    policy::PolicyAttachment,
+    names::{ObjectKind, ObjectName, VaultName},
+    policy::{AttachmentState, PolicyAttachment},
     principal::Grantee,
     vault::{Vault, VaultSettings},
 };
 
 /// How often a request is judged anew because its object changed meanwhile.
 const ATTEMPTS: usize = 4;
+/// What the record says when an Owner of the installation takes a guard away or changes it.
+const GUARD_LIFTED: &str = "guard-changed-by-owner";
 
 impl Administration {
     /// All access policies of a vault.
@@ -186,32 +188,101 @@ impl Administration {
         self.gains_nothing(ctx, vault, after.access_mode).await
     }
 
+    /// Whether the guards of a vault may change so: whoever may do something with its contents is restricted
+    /// by them, and lifts none. An Owner of the installation may, because they could have it done by somebody
+    /// they appoint; their record says it.
+    pub(super) async fn may_change_guards(
+        &self,
+        ctx: &RequestContext,
+        case: &mut Case,
+        vault: &Vault,
+        after: &VaultSettings,
+    ) -> Result<(), AdminError> {
+        let before = &vault.settings;
+        let kept = |guard: &PolicyAttachment| {
+            after
+                .policies
+                .iter()
+                .any(|a| (&a.module, &a.settings, a.state) == (&guard.module, &guard.settings, guard.state))
+        };
+        // In `modules` those with authority are what grants, and there is a rule of their own for them.
+        let is_guard = |a: &&PolicyAttachment| {
+            a.state == AttachmentState::Enforce && !(a.authority && before.access_mode == AccessMode::Modules)
+        };
+        if before.policies.iter().filter(is_guard).all(kept) {
+            return Ok(());
+        }
+        if self.gate.owns_installation(ctx).await? {
+            case.record.trace.push(Stage {
+                stage: "modules".to_owned(),
+                effect: StageEffect::Allow,
+                reason: GUARD_LIFTED.to_owned(),
+                detail: None,
+                fuel: None,
+            });
+            return Ok(());
+        }
+        // What modules would grant is not known beforehand.
+        if [before.access_mode, after.access_mode].contains(&AccessMode::Modules) {
+            return Err(AdminError::LiftsOwnRestriction);
+        }
+        for place in self.places(ctx, vault).await? {
+            for action in Action::ALL.iter().copied().filter(|action| action.is_data()) {
+                if self.would(ctx, action, place.as_target(vault), vault, after.access_mode).await? {
+                    return Err(AdminError::LiftsOwnRestriction);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where in a vault the caller may hold something: all of it, and the objects they have roles on.
+    async fn places(&self, ctx: &RequestContext, vault: &Vault) -> Result<Vec<Place>, AdminError> {
+        let assignments = self.grants.assignments(&ctx.principal).await?;
+        let own = assignments.iter().filter_map(|assignment| match &assignment.scope {
+            Scope::Object { vault: id, kind, name } if *id == vault.id => Some(Place(*kind, Some(name.clone()))),
+            _ => None,
+        });
+        Ok(std::iter::once(Place(ObjectKind::Secret, None)).chain(own).collect())
+    }
+
+    async fn would(
+        &self,
+        ctx: &RequestContext,
+        action: Action,
+        target: Target<'_>,
+        vault: &Vault,
+        mode: AccessMode,
+    ) -> Result<bool, AdminError> {
+        self.gate.grants_would_allow(ctx, action, target, vault, mode).await.map_err(|reason| match reason {
+            DenyReason::Tampered => AdminError::Tampered,
+            _ => AdminError::Unavailable,
+        })
+    }
+
     /// Whether the caller may do no more with what is in the vault once it has another access mode.
     /// What modules would say is not known beforehand, so leaving `modules` gains whatever is granted.
     async fn gains_nothing(&self, ctx: &RequestContext, vault: &Vault, mode: AccessMode) -> Result<(), AdminError> {
         if mode == AccessMode::Modules {
             return Ok(());
         }
-        let assignments = self.grants.assignments(&ctx.principal).await?;
-        let own_objects = assignments.iter().filter_map(|assignment| match &assignment.scope {
-            Scope::Object { vault: id, kind, name } if *id == vault.id => {
-                Some(Target { vault: Some(*id), kind: *kind, name: Some(name) })
-            }
-            _ => None,
-        });
-        let everything = Target { vault: Some(vault.id), kind: ObjectKind::Secret, name: None };
-        let denied = |reason: DenyReason| match reason {
-            DenyReason::Tampered => AdminError::Tampered,
-            _ => AdminError::Unavailable,
-        };
-        for target in std::iter::once(everything).chain(own_objects) {
+        for place in self.places(ctx, vault).await? {
             for action in Action::ALL.iter().copied().filter(|action| action.is_data()) {
-                let would = async |mode| self.gate.grants_would_allow(ctx, action, target, vault, mode).await;
-                if would(mode).await.map_err(denied)? && !would(vault.settings.access_mode).await.map_err(denied)? {
+                let would = async |mode| self.would(ctx, action, place.as_target(vault), vault, mode).await;
+                if would(mode).await? && !would(vault.settings.access_mode).await? {
                     return Err(AdminError::LiftsOwnRestriction);
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// A kind of objects in a vault, or one object.
+struct Place(ObjectKind, Option<ObjectName>);
+
+impl Place {
+    fn as_target(&self, vault: &Vault) -> Target<'_> {
+        Target { vault: Some(vault.id), kind: self.0, name: self.1.as_ref() }
     }
 }

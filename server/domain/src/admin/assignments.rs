@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use uuid::Uuid;
 
-use super::{AdminError, Administration};
+use super::{AdminError, Administration, vaults::ATTEMPTS};
 use crate::{
     action::Action,
     change::Change,
@@ -70,6 +70,28 @@ impl ScopeRequest {
     }
 }
 
+/// A role as the caller names it. A name is looked up only once the caller may grant at the scope, so that
+/// nobody else learns which there are.
+#[derive(Clone, Debug)]
+pub enum WantedRole {
+    /// This one.
+    Known(RoleRef),
+    /// The one of this name or id, built in or custom.
+    Named(String),
+}
+
+impl From<RoleRef> for WantedRole {
+    fn from(role: RoleRef) -> Self {
+        Self::Known(role)
+    }
+}
+
+impl From<Role> for WantedRole {
+    fn from(role: Role) -> Self {
+        Self::Known(role.into())
+    }
+}
+
 /// What is to be granted.
 #[derive(Clone, Debug)]
 pub struct NewAssignment {
@@ -78,7 +100,7 @@ pub struct NewAssignment {
     /// For whom.
     pub grantee: Grantee,
     /// Which role definition.
-    pub role: RoleRef,
+    pub role: WantedRole,
     /// When it ends, Unix milliseconds.
     pub ends_at: Option<i64>,
 }
@@ -121,13 +143,9 @@ impl Administration {
             return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
         };
         let bootstrap = crate::gate::may_bootstrap(ctx, Action::AssignmentAdd);
-        let custom = match role {
-            RoleRef::BuiltIn(_) => None,
-            RoleRef::Custom(id) => match self.custom_role(id).await? {
-                Some(custom) if custom.assignable_at(&resolved) => Some(custom),
-                Some(_) => return Err(self.refuse(ctx, case, AdminError::NotAssignableHere).await),
-                None => return Err(self.refuse(ctx, case, AdminError::RoleNotFound).await),
-            },
+        let (role, custom) = match self.wanted_role(ctx, &role, &resolved).await {
+            Ok(found) => found,
+            Err(why) => return Err(self.refuse(ctx, case, why).await),
         };
         let (name, wanted) = match (role, &custom) {
             (RoleRef::BuiltIn(role), _) => (role.name().to_owned(), role.permissions()),
@@ -223,20 +241,26 @@ impl Administration {
         id: Uuid,
         within: &ScopeRequest,
     ) -> Result<AssignmentShown, AdminError> {
-        let (case, found) = self.admit_on_assignment(ctx, Action::AssignmentRemove, id, within).await?;
-        let Some(found) = found else {
-            return Err(self.refuse(ctx, case, AdminError::AssignmentNotFound).await);
-        };
-        let assignment = &found.assignment;
-        let mut remaining = None;
-        if assignment.role == Role::Owner && assignment.scope == Scope::Server {
-            remaining = self.another_owner(assignment.id).await?;
-            if remaining.is_none() {
-                return Err(self.refuse(ctx, case, AdminError::LastOwner).await);
+        for _ in 0..ATTEMPTS {
+            let (case, found) = self.admit_on_assignment(ctx, Action::AssignmentRemove, id, within).await?;
+            let Some(found) = found else {
+                return Err(self.refuse(ctx, case, AdminError::AssignmentNotFound).await);
+            };
+            let assignment = &found.assignment;
+            let mut remaining = None;
+            if assignment.role == Role::Owner && assignment.scope == Scope::Server {
+                remaining = match self.another_owner(ctx, |other| other.id == assignment.id).await {
+                    Ok(other) => Some(other),
+                    Err(why) => return Err(self.refuse(ctx, case, why).await),
+                };
+            }
+            let change = Change::RemoveAssignment { assignment: Box::new(assignment.clone()), remaining };
+            // Gone meanwhile, or who was to remain is.
+            if let Some(done) = self.change(ctx, case, 1, change, found).await? {
+                return Ok(done);
             }
         }
-        let change = Change::RemoveAssignment { assignment: Box::new(assignment.clone()), remaining };
-        self.change(ctx, case, 1, change, found).await?.ok_or(AdminError::AssignmentNotFound)
+        Err(AdminError::Contended)
     }
 
     /// Admits an action on an assignment where it applies. One that does not exist within the scope that
@@ -279,26 +303,35 @@ impl Administration {
         Ok(Names { vaults, roles })
     }
 
+    /// The role that is wanted at a scope, with its definition if it is a custom one. One that has nothing
+    /// to do with the scope is as if it were not there to those who may not read all definitions.
+    async fn wanted_role(
+        &self,
+        ctx: &RequestContext,
+        wanted: &WantedRole,
+        at: &Scope,
+    ) -> Result<(RoleRef, Option<Arc<RoleDefinition>>), AdminError> {
+        let (role, missing) = match wanted {
+            WantedRole::Known(role) => (Some(*role), AdminError::RoleNotFound),
+            WantedRole::Named(text) => (self.role_named(text).await?, AdminError::NoSuchRoleName),
+        };
+        match role {
+            None => Err(missing),
+            Some(role @ RoleRef::BuiltIn(_)) => Ok((role, None)),
+            Some(role @ RoleRef::Custom(id)) => match self.custom_role(id).await? {
+                Some(custom) if custom.assignable_at(at) => Ok((role, Some(custom))),
+                Some(custom) if custom.touches(at) || self.may(ctx, &Ask::server(Action::RoleRead)).await => {
+                    Err(AdminError::NotAssignableHere)
+                }
+                _ => Err(missing),
+            },
+        }
+    }
+
     /// A custom role definition that Strongroom wrote.
     pub(super) async fn custom_role(&self, id: Uuid) -> Result<Option<Arc<RoleDefinition>>, AdminError> {
         let found = self.grants.role_definition(id).await?;
         Ok(found.filter(|role| role.id == id && self.keyring.verify_role(role).is_ok()))
-    }
-
-    /// Another authentic Owner of the installation, without an end. A group counts, because who is in
-    /// it is known elsewhere; a workload that is disabled or gone does not.
-    async fn another_owner(&self, except: Uuid) -> Result<Option<Uuid>, AdminError> {
-        for other in self.grants.installation_assignments().await? {
-            if other.id != except
-                && other.role == Role::Owner
-                && other.ends_at.is_none()
-                && self.keyring.verify_assignment(&other).is_ok()
-                && self.may_come(&other.grantee).await?
-            {
-                return Ok(Some(other.id));
-            }
-        }
-        Ok(None)
     }
 
     /// Whether the same is granted already, until the same end.
@@ -337,17 +370,6 @@ impl Administration {
         let client_id = subject.and_then(|text| Uuid::try_parse(text).ok().filter(|id| id.to_string() == *text));
         let Some(client_id) = client_id else { return Ok(false) };
         Ok(self.gate.identities.workload(client_id).await?.is_some())
-    }
-
-    /// Whether a grantee can be anybody at all now.
-    async fn may_come(&self, grantee: &Grantee) -> Result<bool, AdminError> {
-        let Grantee::Principal { id } = grantee else { return Ok(true) };
-        if id.issuer != self.gate.own_issuer {
-            return Ok(true);
-        }
-        let Ok(client_id) = id.subject.parse() else { return Ok(false) };
-        let workload = self.gate.identities.workload(client_id).await?;
-        Ok(workload.is_some_and(|w| w.enabled && self.keyring.verify_workload(&w).is_ok()))
     }
 
     /// Whether the principal holds all of this at the target, by authentic grants that last until

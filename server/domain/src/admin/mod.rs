@@ -6,7 +6,9 @@
 mod access;
 mod assignments;
 mod audit;
+mod owners;
 mod roles;
+mod sessions;
 mod token_keys;
 mod tokens;
 mod vault_life;
@@ -15,9 +17,10 @@ mod workloads;
 
 use std::sync::Arc;
 
-pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest};
+pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole};
 pub use audit::MAX_STRETCHES;
 pub use roles::{NewRole, RoleShown};
+pub use sessions::{EndedSessions, MAX_ENDED_SESSIONS};
 use strongroom_crypto::Entropy;
 pub use token_keys::TokenKeyring;
 pub use workloads::{ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit};
@@ -78,6 +81,9 @@ pub enum AdminError {
     /// Nobody can ever be this grantee: its issuer is this installation, which has no such identity.
     #[error("there is no such identity in this installation")]
     GranteeNotFound,
+    /// There is no role of the name that an assignment asks for.
+    #[error("there is no role of this name")]
+    NoSuchRoleName,
     /// There is no such role definition.
     #[error("there is no such role definition")]
     RoleNotFound,
@@ -178,6 +184,7 @@ impl HowItWent for AdminError {
             Self::AccessPolicyNotFound => "access-policy-not-found",
             Self::TooManyAccessPolicies => "too-many-access-policies",
             Self::GranteeNotFound => "grantee-not-found",
+            Self::NoSuchRoleName => "no-such-role-name",
             Self::RoleNotFound => "role-not-found",
             Self::RoleExists => "role-exists",
             Self::RoleInUse => "role-in-use",

@@ -76,7 +76,9 @@ impl RoleShown {
         }
     }
 
-    fn custom(role: &RoleDefinition, names: &Names) -> Self {
+    /// As it is seen at a scope: where else it may be assigned is not for those who look there.
+    fn custom(role: &RoleDefinition, names: &Names, within: &Scope) -> Self {
+        let seen = role.assignable_scopes.iter().filter(|scope| scope.meets(within));
         Self {
             id: role.id,
             name: role.name.clone(),
@@ -86,27 +88,24 @@ impl RoleShown {
             not_actions: role.not_actions.clone(),
             data_actions: role.data_actions.clone(),
             not_data_actions: role.not_data_actions.clone(),
-            assignable_scopes: role.assignable_scopes.iter().map(|scope| names.scope(scope)).collect(),
+            assignable_scopes: seen.map(|scope| names.scope(scope)).collect(),
         }
     }
 }
 
 impl Administration {
-    /// The role definition of this name or id. Says nothing about anybody, so it is not judged: the
-    /// use case that it is for is.
-    ///
-    /// # Errors
-    /// [`AdminError::RoleNotFound`], or what the store ran into.
-    pub async fn role_named(&self, text: &str) -> Result<RoleRef, AdminError> {
+    /// The role definition of this name or id, if there is one. Only for use cases that have been permitted:
+    /// which roles there are is not for everybody.
+    pub(super) async fn role_named(&self, text: &str) -> Result<Option<RoleRef>, AdminError> {
         if let Some(role) = Role::by_name(text) {
-            return Ok(role.into());
+            return Ok(Some(role.into()));
         }
         if let Ok(id) = Uuid::try_parse(text) {
-            return Ok(RoleRef::by_id(id));
+            return Ok(Some(RoleRef::by_id(id)));
         }
         let key = text.to_ascii_lowercase();
         let all = self.grants.role_definitions().await?;
-        all.iter().find(|role| role.name_key() == key).map(|r| RoleRef::Custom(r.id)).ok_or(AdminError::RoleNotFound)
+        Ok(all.iter().find(|role| role.name_key() == key).map(|role| RoleRef::Custom(role.id)))
     }
 
     /// The built-in definitions, and the custom ones that may be assigned somewhere at or below a scope.
@@ -125,7 +124,7 @@ impl Administration {
         } else {
             let built_in = Role::ALL.iter().map(|role| RoleShown::built_in(*role));
             let custom =
-                custom.iter().filter(|role| touches(role, &within)).map(|role| RoleShown::custom(role, &names));
+                custom.iter().filter(|role| role.touches(&within)).map(|role| RoleShown::custom(role, &names, &within));
             Ok(built_in.chain(custom).collect())
         };
         self.recorder.release(ctx, case.record, case.permit.hold(found)).await?
@@ -143,22 +142,26 @@ impl Administration {
     ) -> Result<RoleShown, AdminError> {
         let names = self.names().await?;
         let mut custom = self.custom_role(id).await?;
-        let case = match at {
+        let (case, within) = match at {
             Some(at) => {
                 let case = self.admit(ctx, at.ask(Action::RoleRead)).await?;
                 let Some(within) = at.resolve(&case) else {
                     return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
                 };
-                custom = custom.filter(|role| touches(role, &within));
-                case
+                custom = custom.filter(|role| role.touches(&within));
+                (case, within)
             }
             None => {
                 let home = custom.as_ref().map_or(ScopeRequest::Server, |role| home(&scopes_of(role, &names)));
-                self.admit(ctx, home.ask(Action::RoleRead)).await?
+                let case = self.admit(ctx, home.ask(Action::RoleRead)).await?;
+                let Some(within) = home.resolve(&case) else {
+                    return Err(self.refuse(ctx, case, AdminError::RoleNotFound).await);
+                };
+                (case, within)
             }
         };
         let built_in = Role::by_id(id).map(RoleShown::built_in);
-        let found = built_in.or_else(|| custom.map(|role| RoleShown::custom(&role, &names)));
+        let found = built_in.or_else(|| custom.map(|role| RoleShown::custom(&role, &names, &within)));
         let held = case.permit.hold(found.ok_or(AdminError::RoleNotFound));
         self.recorder.release(ctx, case.record, held).await?
     }
@@ -193,7 +196,8 @@ impl Administration {
         if !in_home(&case, &role) {
             return Err(self.refuse(ctx, case, AdminError::Contended).await);
         }
-        let shown = RoleShown::custom(&role, &self.names().await?);
+        // Whoever writes it named each of these places.
+        let shown = RoleShown::custom(&role, &self.names().await?, &Scope::Server);
         let change = Change::PutRole { role: Box::new(role.clone()), replaces };
         self.change(ctx, case, role.revision, change, shown).await?.ok_or(AdminError::Contended)
     }
@@ -216,7 +220,7 @@ impl Administration {
             return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
         }
         let Some(role) = found.as_ref().filter(|role| in_home(&case, role)) else {
-            let wider = at.and_then(|at| at.resolve(&case)).zip(found).is_some_and(|(at, role)| touches(&role, &at));
+            let wider = at.and_then(|at| at.resolve(&case)).zip(found).is_some_and(|(at, role)| role.touches(&at));
             let why = match Role::by_id(id) {
                 Some(_) => AdminError::Invalid("built-in roles stay"),
                 None if wider => AdminError::Invalid("the role definition may be assigned elsewhere too"),
@@ -227,7 +231,7 @@ impl Administration {
         if self.grants.role_in_use(id).await? {
             return Err(self.refuse(ctx, case, AdminError::RoleInUse).await);
         }
-        let shown = RoleShown::custom(role, &names);
+        let shown = RoleShown::custom(role, &names, &Scope::Server);
         let change = Change::DeleteRole(Box::new(RoleDefinition::clone(role)));
         // Assigned, changed or deleted meanwhile.
         self.change(ctx, case, role.revision.saturating_add(1), change, shown).await?.ok_or(AdminError::Contended)
@@ -307,11 +311,6 @@ fn home(scopes: &[ScopeRequest]) -> ScopeRequest {
         Some(first) if scopes.iter().all(|scope| vault(scope).as_ref() == Some(&first)) => ScopeRequest::Vault(first),
         _ => ScopeRequest::Server,
     }
-}
-
-/// Whether a definition may be assigned somewhere at a scope, below it or above it.
-fn touches(role: &RoleDefinition, within: &Scope) -> bool {
-    role.assignable_scopes.iter().any(|scope| scope.contains(within) || within.contains(scope))
 }
 
 /// Whether the permitted place is that of the definition: a vault may have been made again meanwhile.

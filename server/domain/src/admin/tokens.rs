@@ -37,7 +37,7 @@ impl Administration {
                 found: found.to_owned(),
                 expected: "enabled".to_owned(),
                 advice: (state == CheckState::Failed)
-                    .then_some("The token is good, and every request with it is denied: enable the workload identity, or use another."),
+                    .then_some("The token is good, and every request with it is denied: enable the workload identity and take a new token, or use another."),
             });
         }
         self.recorder.release(ctx, case.record, case.permit.hold(Ok(explanation))).await?
@@ -52,6 +52,9 @@ impl Administration {
             None => (CheckState::Failed, "deleted"),
             Some(workload) if self.keyring.verify_workload(&workload).is_err() => (CheckState::Failed, "tampered with"),
             Some(workload) if !workload.enabled => (CheckState::Failed, "disabled"),
+            Some(workload) if !principal.token.is_some_and(|token| workload.stands_behind(token)) => {
+                (CheckState::Failed, "made from a credential that was removed, or before it was disabled")
+            }
             Some(_) => (CheckState::Passed, "enabled"),
         })
     }

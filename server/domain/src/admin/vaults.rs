@@ -97,7 +97,8 @@ impl Administration {
         update: &VaultUpdate,
     ) -> Result<Arc<Vault>, AdminError> {
         for _ in 0..ATTEMPTS {
-            let mut case = self.admit(ctx, Ask::vault(Action::VaultUpdate, name)).await?;
+            let ask = Ask { mends_modules: update.changes_modules_alone(), ..Ask::vault(Action::VaultUpdate, name) };
+            let mut case = self.admit(ctx, ask).await?;
             let Some((before, _)) = case.vault.clone() else {
                 return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
             };
@@ -112,6 +113,9 @@ impl Administration {
                 return Err(self.refuse(ctx, case, why).await);
             }
             if let Err(why) = self.may_change_access(ctx, &before, &settings).await {
+                return Err(self.refuse(ctx, case, why).await);
+            }
+            if let Err(why) = self.may_change_guards(ctx, &mut case, &before, &settings).await {
                 return Err(self.refuse(ctx, case, why).await);
             }
             if !lets_author_in(ctx, &mut case, &settings, update.force) {

@@ -1,7 +1,8 @@
 //! Use cases of workload identities and their credentials.
 //!
 //! A client secret is told once and never again. Whoever gives a workload a credential can act as it,
-//! so that takes everything the workload holds: nobody grants what they do not hold.
+//! so that takes everything the workload holds: nobody grants what they do not hold. Nor does anybody take
+//! the last way in away by taking it from the workload that is it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -76,9 +77,14 @@ impl WorkloadEdit {
         }
     }
 
-    /// Whether it gives anybody a way to become the workload.
-    fn gives(&self) -> bool {
-        matches!(self, Self::AddSecret(_) | Self::ReplaceSecrets(_) | Self::AddCertificate(..) | Self::AddFederation(_))
+    /// Whether it gives anybody a way to become the workload: a credential, or the use of those that a
+    /// disabled one has.
+    fn gives(&self, before: &Workload) -> bool {
+        match self {
+            Self::Update { enabled, .. } => *enabled == Some(true) && !before.enabled,
+            Self::AddSecret(_) | Self::ReplaceSecrets(_) | Self::AddCertificate(..) | Self::AddFederation(_) => true,
+            Self::RemoveSecret(_) | Self::RemoveCertificate(_) | Self::RemoveFederation(_) => false,
+        }
     }
 
     /// The operation name of audit records.
@@ -136,7 +142,7 @@ impl Administration {
         let mut case = case;
         case.record.object = Some(client_id.to_string());
         made.workload.tag = self.keyring.tag_workload(&made.workload)?;
-        let change = Change::PutWorkload(Box::new(made.workload.clone()));
+        let change = Change::PutWorkload { workload: Box::new(made.workload.clone()), remaining: None };
         self.change(ctx, case, 1, change, made).await?.ok_or(AdminError::Unavailable)
     }
 
@@ -212,7 +218,7 @@ impl Administration {
             let Some(found) = case.workload.clone() else {
                 return Err(self.refuse(ctx, case, AdminError::WorkloadNotFound).await);
             };
-            if edit.gives()
+            if edit.gives(&found)
                 && let Err(why) = self.may_become(ctx, client_id).await
             {
                 return Err(self.refuse(ctx, case, why).await);
@@ -221,11 +227,15 @@ impl Administration {
             if let Err(why) = self.edit(&mut changed, edit, ctx.seconds()) {
                 return Err(self.refuse(ctx, case, why).await);
             }
+            let remaining = match self.remaining_without(ctx, &found, Some(&changed.workload)).await {
+                Ok(remaining) => remaining,
+                Err(why) => return Err(self.refuse(ctx, case, why).await),
+            };
             changed.workload.revision = changed.workload.revision.saturating_add(1);
             changed.workload.tag = self.keyring.tag_workload(&changed.workload)?;
             case.record.version = changed.credential.map(|id| id.to_string());
             let revision = changed.workload.revision;
-            let change = Change::PutWorkload(Box::new(changed.workload.clone()));
+            let change = Change::PutWorkload { workload: Box::new(changed.workload.clone()), remaining };
             if let Some(done) = self.change(ctx, case, revision, change, changed).await? {
                 return Ok(done);
             }
@@ -242,10 +252,15 @@ impl Administration {
         let name = name_of(client_id)?;
         for _ in 0..ATTEMPTS {
             let case = self.admit(ctx, Ask::workload(Action::WorkloadDelete, &name)).await?;
-            let Some(revision) = case.workload.as_ref().map(|found| found.revision) else {
+            let Some(found) = case.workload.clone() else {
                 return Err(self.refuse(ctx, case, AdminError::WorkloadNotFound).await);
             };
-            if self.change(ctx, case, revision, Change::DeleteWorkload, ()).await?.is_some() {
+            let remaining = match self.remaining_without(ctx, &found, None).await {
+                Ok(remaining) => remaining,
+                Err(why) => return Err(self.refuse(ctx, case, why).await),
+            };
+            let change = Change::DeleteWorkload { remaining };
+            if self.change(ctx, case, found.revision, change, ()).await?.is_some() {
                 return Ok(());
             }
         }
@@ -294,6 +309,9 @@ impl Administration {
             WorkloadEdit::Update { name, enabled } => {
                 if let Some(name) = name {
                     named(name)?.clone_into(&mut workload.name);
+                }
+                if workload.enabled && *enabled == Some(false) {
+                    workload.generation = workload.generation.saturating_add(1);
                 }
                 workload.enabled = enabled.unwrap_or(workload.enabled);
             }
@@ -349,9 +367,12 @@ impl Administration {
                 }
                 to.credential = Some(federation.id());
                 add(&mut workload.federations, federation.clone())?;
+                let registered = uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?;
+                workload.registered.insert(federation.id(), registered);
             }
             WorkloadEdit::RemoveFederation(id) => {
                 to.credential = remove(&mut workload.federations, Federation::id, *id)?;
+                workload.registered.remove(id);
             }
         }
         Ok(())

@@ -179,11 +179,11 @@ impl Entrance {
         verifier: &str,
         redirect_uri: &str,
     ) -> Result<CommandLineSession, EntranceError> {
-        let from = network_of(ctx.client);
-        self.rates.refused_address.check(&from, ctx.now)?;
         let Case { permit, mut record, .. } = self.gate.proven(ctx, Action::SessionChange);
         "CommandLineSignIn".clone_into(&mut record.operation);
         let Some(code) = self.open_code(code, verifier, redirect_uri, ctx.now) else {
+            // Only who is refused is held to the rate, as at the token endpoint.
+            self.rates.refused_address.check(&network_of(ctx.client), ctx.now)?;
             return Err(self.refuse_code(ctx, record, permit).await);
         };
         let token = BASE64URL_NOPAD.encode(&self.keyring.command_line_token(&code.seed));

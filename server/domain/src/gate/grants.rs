@@ -10,8 +10,9 @@ use crate::{
     action::Action,
     context::RequestContext,
     decision::DenyReason,
-    grant::Target,
-    role::{RoleDefinition, RoleRef},
+    grant::{Scope, Target},
+    ports::StoreError,
+    role::{Role, RoleDefinition, RoleRef},
     vault::Vault,
 };
 
@@ -41,6 +42,17 @@ impl Gate {
             self.judge_access_policies(ctx, ask.action, vault, trace).await?;
         }
         Ok(())
+    }
+
+    /// Whether the caller is an Owner of the installation now.
+    pub(crate) async fn owns_installation(&self, ctx: &RequestContext) -> Result<bool, StoreError> {
+        let assignments = self.grants.assignments(&ctx.principal).await?;
+        Ok(assignments.iter().any(|assignment| {
+            assignment.role == Role::Owner
+                && assignment.scope == Scope::Server
+                && assignment.concerns(&ctx.principal, Scope::Server.target(), ctx.now)
+                && self.keyring.verify_assignment(assignment).is_ok()
+        }))
     }
 
     /// Whether grants alone would allow an action in a vault if it had this access mode. In `modules`

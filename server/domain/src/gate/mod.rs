@@ -45,6 +45,8 @@ pub struct Ask<'a> {
     pub version: Option<&'a ObjectVersion>,
     /// On a write: the attributes as they would be.
     pub proposed: Option<Proposed<'a>>,
+    /// Whether it does nothing but change which modules are attached to the vault.
+    pub mends_modules: bool,
 }
 
 /// What a write would make of a version's attributes.
@@ -69,19 +71,27 @@ impl<'a> Ask<'a> {
     /// An action on the installation.
     #[must_use]
     pub fn server(action: Action) -> Self {
-        Self { action, vault: None, kind: ObjectKind::Server, name: None, version: None, proposed: None }
+        Self {
+            action,
+            vault: None,
+            kind: ObjectKind::Server,
+            name: None,
+            version: None,
+            proposed: None,
+            mends_modules: false,
+        }
     }
 
     /// An action on a vault itself.
     #[must_use]
     pub fn vault(action: Action, vault: &'a VaultName) -> Self {
-        Self { action, vault: Some(vault), kind: ObjectKind::Vault, name: None, version: None, proposed: None }
+        Self { vault: Some(vault), kind: ObjectKind::Vault, ..Self::server(action) }
     }
 
     /// An action on the secrets of a vault.
     #[must_use]
     pub fn secrets(action: Action, vault: &'a VaultName) -> Self {
-        Self { action, vault: Some(vault), kind: ObjectKind::Secret, name: None, version: None, proposed: None }
+        Self { vault: Some(vault), kind: ObjectKind::Secret, ..Self::server(action) }
     }
 
     /// An action on one workload identity, named by its client id.
@@ -275,7 +285,13 @@ impl Gate {
         }
         // What a schedule does was settled when the object was deleted, before the modules' eyes.
         if let Some((vault, _)) = judged.vault.clone().filter(|_| !own) {
-            self.judge_modules(ctx, ask, &vault, judged, trace).await?;
+            if let Err(reason) = self.judge_modules(ctx, ask, &vault, judged, trace).await {
+                // A module that is broken, or denies its own removal, must not keep the owners out for ever.
+                if !(ask.mends_modules && self.owns_installation(ctx).await.map_err(|error| unreadable(&error))?) {
+                    return Err(reason);
+                }
+                trace.allow("modules", OWNER_OVERRULES, None);
+            }
         }
         Ok(())
     }
@@ -296,6 +312,11 @@ impl Gate {
                 }
                 if !workload.enabled {
                     return Err(trace.deny("identity", DenyReason::Identity, None));
+                }
+                // A token outlives neither the credential it was made from nor a time of being disabled.
+                if !principal.token.is_some_and(|token| workload.stands_behind(token)) {
+                    let detail = Some("what the token was made from is gone".to_owned());
+                    return Err(trace.deny("identity", DenyReason::Identity, detail));
                 }
                 trace.allow("identity", "enabled", None);
                 Ok(())
@@ -378,6 +399,9 @@ pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
             _ => false,
         }
 }
+
+/// What the record says when an Owner of the installation changes the modules of a vault against them.
+pub(crate) const OWNER_OVERRULES: &str = "overruled-by-owner";
 
 /// A row that does not parse was not written by Strongroom; anything else may pass.
 fn unreadable(error: &StoreError) -> DenyReason {

@@ -196,10 +196,10 @@ impl PermittedChange {
                 let after = policy.revision.saturating_add(1);
                 ChangedRow::gone(RowKind::AccessPolicy, ChangedRow::access_policy_id(policy), after)
             }
-            (Change::PutWorkload(workload), _) => {
+            (Change::PutWorkload { workload, .. }, _) => {
                 ChangedRow::written(RowKind::Workload, workload.client_id.to_string(), workload.revision)
             }
-            (Change::DeleteWorkload, _) => match &permit.object().name {
+            (Change::DeleteWorkload { .. }, _) => match &permit.object().name {
                 Some(client_id) => ChangedRow::gone(RowKind::Workload, client_id.as_str().to_owned(), next),
                 None => return Vec::new(),
             },
@@ -213,12 +213,15 @@ impl PermittedChange {
             (Change::BeginSession(session), _) => {
                 ChangedRow::written(RowKind::Session, ChangedRow::session_id(&session.id_hash), 1)
             }
-            (Change::EndSession { id_hash }, _) => {
-                ChangedRow::gone(RowKind::Session, ChangedRow::session_id(id_hash), 2)
-            }
+            (Change::EndSession { id_hash }, _) => session_gone(id_hash),
+            (Change::EndSessions(sessions), _) => return sessions.iter().map(session_gone).collect(),
         };
         vec![row]
     }
+}
+
+fn session_gone(id_hash: &[u8; 32]) -> ChangedRow {
+    ChangedRow::gone(RowKind::Session, ChangedRow::session_id(id_hash), 2)
 }
 
 /// An id may be chosen by the caller and so come again: its next life begins later.

@@ -134,6 +134,12 @@ impl RoleDefinition {
         self.assignable_scopes.iter().any(|assignable| assignable.contains(scope))
     }
 
+    /// Whether it may be assigned somewhere at a scope, below it or above it.
+    #[must_use]
+    pub fn touches(&self, scope: &Scope) -> bool {
+        self.assignable_scopes.iter().any(|assignable| assignable.meets(scope))
+    }
+
     /// The name as it is compared.
     #[must_use]
     pub fn name_key(&self) -> String {
@@ -147,8 +153,10 @@ impl RoleDefinition {
     pub fn check(&self) -> Result<(), DefinitionError> {
         let refuse = |why| Err(DefinitionError(why));
         let printable = |text: &str, most: usize| text.chars().count() <= most && !text.chars().any(char::is_control);
-        if self.name.trim().is_empty() || !printable(&self.name, MAX_ROLE_NAME) {
-            return refuse("a role definition's name has 1 to 128 printable characters");
+        if !is_name(&self.name) {
+            return refuse(
+                "a role definition's name has 1 to 128 printable ASCII characters, with single spaces between",
+            );
         }
         if Role::by_name(&self.name).is_some() || Uuid::try_parse(&self.name).is_ok() {
             return refuse("a role definition has no built-in role's name, and no id for a name");
@@ -172,6 +180,14 @@ impl RoleDefinition {
         }
         Ok(())
     }
+}
+
+/// Names are compared by people, so no two may look alike: no letters of other alphabets, no spaces that
+/// cannot be seen.
+fn is_name(name: &str) -> bool {
+    (1..=MAX_ROLE_NAME).contains(&name.len())
+        && name.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        && name.split(' ').all(|word| !word.is_empty())
 }
 
 #[cfg(test)]
@@ -225,6 +241,17 @@ mod tests {
             &|d| d.data_actions = Vec::new(),
             &|d| d.assignable_scopes = Vec::new(),
         ];
+        for lookalike in [
+            "Owner ",
+            " Owner",
+            "Key  Vault Reader",
+            "Owner\u{200b}",
+            "\u{41e}wner",
+            "Key\u{a0}Vault Reader",
+            "own\u{e9}r",
+        ] {
+            assert!(with(&|d| d.name = lookalike.to_owned()).is_err(), "{lookalike:?}");
+        }
         for (n, change) in bad.into_iter().enumerate() {
             assert!(with(change).is_err(), "{n}");
         }

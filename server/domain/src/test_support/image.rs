@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     access_policy::AccessPolicy,
     action::Action,
-    change::{Change, PermittedChange},
+    change::{Change, PermittedChange, Remaining},
     grant::{Assignment, Scope},
     identity::{ASSERTION_RETRY_SECONDS, Session, UsedAssertion, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
@@ -176,6 +176,16 @@ impl Image {
         now == permit.revision()
     }
 
+    /// Whether the Owner that must remain is still there, as it was found.
+    fn remains(&self, remaining: Option<&Remaining>) -> bool {
+        remaining.is_none_or(|Remaining { assignment, workload }| {
+            self.assignments.iter().any(|a| a.id == *assignment)
+                && workload.is_none_or(|(id, revision)| {
+                    self.workloads.get(&id).is_some_and(|workload| workload.revision == revision)
+                })
+        })
+    }
+
     fn apply_change(&mut self, change: &PermittedChange) -> Settled {
         let permit = change.permit();
         let object = permit.object();
@@ -253,8 +263,7 @@ impl Image {
                 self.assignments.push((**new).clone());
             }
             (Change::RemoveAssignment { assignment, remaining }, _) => {
-                let there = |id: &Uuid| self.assignments.iter().any(|a| a.id == *id);
-                if !there(&assignment.id) || !remaining.as_ref().is_none_or(there) {
+                if !self.assignments.iter().any(|a| a.id == assignment.id) || !self.remains(remaining.as_ref()) {
                     return Settled::Conflict;
                 }
                 self.assignments.retain(|a| a.id != assignment.id);
@@ -287,10 +296,15 @@ impl Image {
                 }
                 self.access_policies.remove(&slot);
             }
-            (Change::PutWorkload(workload), _) => {
+            (Change::PutWorkload { remaining, .. } | Change::DeleteWorkload { remaining }, _)
+                if !self.remains(remaining.as_ref()) =>
+            {
+                return Settled::Conflict;
+            }
+            (Change::PutWorkload { workload, .. }, _) => {
                 self.workloads.insert(workload.client_id, Arc::new((**workload).clone()));
             }
-            (Change::DeleteWorkload, _) => {
+            (Change::DeleteWorkload { .. }, _) => {
                 let id = name.and_then(|name| Uuid::try_parse(name).ok());
                 if id.and_then(|id| self.workloads.remove(&id)).is_none() {
                     return Settled::Conflict;
@@ -329,6 +343,7 @@ impl Image {
             (Change::EndSession { id_hash }, _) => {
                 self.sessions.remove(id_hash);
             }
+            (Change::EndSessions(sessions), _) => self.sessions.retain(|id_hash, _| !sessions.contains(id_hash)),
             (
                 Change::SetSecret { .. }
                 | Change::UpdateSecret { .. }

@@ -18,11 +18,11 @@ use crate::{
     context::RequestContext,
     gate::Gate,
     grant::{Assignment, Scope},
-    identity::Workload,
+    identity::{ClientSecretHash, Workload},
     keyring::{Keyring, KeyringError},
     names::{InstallationId, NameError, ObjectName, VaultId, VaultName},
     ports::SealedBlob,
-    principal::{Grantee, Principal, PrincipalId, PrincipalKind},
+    principal::{Grantee, Principal, PrincipalId, PrincipalKind, TokenOrigin},
     record::{Recorder, spawn},
     role::RoleRef,
     secret::{LifeState, SecretAttributes},
@@ -204,16 +204,17 @@ impl World {
         Ok(assignment)
     }
 
-    /// Puts a workload in place and gives the principal of its tokens.
+    /// Puts a workload with one client secret in place and gives the principal of its tokens.
     ///
     /// # Errors
     /// When the row has no canonical form.
     pub fn put_workload(&self, name: &str, enabled: bool) -> Result<Arc<Principal>, KeyringError> {
         let client_id = Uuid::from_u128(u128::from(REQUESTS.fetch_add(1, Ordering::Relaxed)) << 32);
-        let mut workload = Workload { enabled, ..Workload::new(client_id, name) };
+        let secret = ClientSecretHash { id: client_id, hash: vec![0; 32], expires: None, name: None, created: None };
+        let mut workload = Workload { enabled, secrets: vec![secret], ..Workload::new(client_id, name) };
         workload.tag = self.keyring.tag_workload(&workload)?;
         self.store.meddle(|image| image.workloads.insert(client_id, Arc::new(workload)));
-        Ok(principal(OWN_ISSUER, &client_id.to_string(), PrincipalKind::Workload, &[]))
+        Ok(bearer(client_id, client_id, 0))
     }
 
     /// A request of this principal from the same machine.
@@ -239,7 +240,15 @@ pub fn principal(issuer: &str, subject: &str, kind: PrincipalKind, groups: &[&st
         kind,
         groups: groups.iter().map(|g| (*g).to_owned()).collect(),
         claims: BTreeMap::new(),
+        token: None,
     })
+}
+
+/// A workload by a token that was made from this credential, when it had been disabled so often.
+#[must_use]
+pub fn bearer(client_id: Uuid, credential: Uuid, generation: i64) -> Arc<Principal> {
+    let workload = principal(OWN_ISSUER, &client_id.to_string(), PrincipalKind::Workload, &[]);
+    Arc::new(Principal { token: Some(TokenOrigin { credential, generation }), ..(*workload).clone() })
 }
 
 /// A person.

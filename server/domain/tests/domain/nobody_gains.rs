@@ -214,7 +214,8 @@ impl Scene {
         let said = |error: strongroom_domain::admin::AdminError| error.to_string();
         match step {
             Step::Assign { to, role: which, at, ends } => {
-                let new = NewAssignment { id: None, grantee: self.grantee(*to), role: role(*which), ends_at: *ends };
+                let new =
+                    NewAssignment { id: None, grantee: self.grantee(*to), role: role(*which).into(), ends_at: *ends };
                 admin.add_assignment(ctx, new, &place(*at)).await.map(drop).map_err(said)
             }
             Step::Unassign(number) => {

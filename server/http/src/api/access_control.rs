@@ -254,7 +254,7 @@ pub(crate) async fn create_assignment(
     let new = NewAssignment {
         id: Some(id),
         grantee: principal(services, &principal_id)?,
-        role: RoleRef::by_id(role),
+        role: RoleRef::by_id(role).into(),
         ends_at: None,
     };
     let added = services.admin.add_assignment(&call.ctx, new, &at).await?;

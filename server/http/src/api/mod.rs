@@ -117,6 +117,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::TokenKeyList => "TokenKeyRead",
         Endpoint::TokenKeyRotate => "TokenKeyRotate",
         Endpoint::TokenKeyRevoke => "TokenKeyRevoke",
+        Endpoint::SessionsEnd => "SessionRevoke",
         Endpoint::WorkloadList | Endpoint::WorkloadsPage => "WorkloadList",
         Endpoint::WorkloadShow | Endpoint::WorkloadPage | Endpoint::WorkloadDeletePage => "WorkloadGet",
         Endpoint::WorkloadUpdate
@@ -283,6 +284,7 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::TokenKeyList => manage::token_keys::list(services, call).await,
         Endpoint::TokenKeyRotate => manage::token_keys::rotate(services, call, false).await,
         Endpoint::TokenKeyRevoke => manage::token_keys::rotate(services, call, true).await,
+        Endpoint::SessionsEnd => manage::sessions::end(services, call, &request).await,
         Endpoint::WorkloadList => manage::workloads::list(services, call, &request).await,
         Endpoint::WorkloadCreate => manage::workloads::create(services, call, &request).await,
         Endpoint::WorkloadShow => manage::workloads::show(services, call).await,

@@ -3,7 +3,8 @@
 use super::{Body, Operation};
 use crate::{
     api::manage::{
-        List, Listing, access_policies, assignments, audit, roles, session, token_keys, tokens, vaults, workloads,
+        List, Listing, access_policies, assignments, audit, roles, session, sessions, token_keys, tokens, vaults,
+        workloads,
     },
     openapi::shapes,
     routes::Endpoint,
@@ -169,6 +170,11 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
         Endpoint::TokenKeyRevoke => Operation {
             answer: token_keys,
             ..operation("tokens", "Put a new key in the place of all others: no token issued so far counts any more")
+        },
+        Endpoint::SessionsEnd => Operation {
+            body: Some(Body::of::<sessions::EndSessions>()),
+            answer: Some(Body::of::<sessions::View>()),
+            ..operation("sessions", "End the dashboard sessions of somebody, at most 100 at once")
         },
         Endpoint::AuditQuery => Operation {
             query: RECORDS,

@@ -46,12 +46,15 @@ async fn a_client_secret_becomes_a_token_that_is_accepted() {
     let wrong = ClientProof::Secret(SecretText::new("srs_".into()));
     let proof = ClientProof::Secret(secret);
     let used = credentials.check(Some(&workload), &client_id, &proof, NOW_MILLIS).await;
-    assert_eq!(used, Ok(Proven { credential: Uuid::from_u128(1).to_string(), assertion: None }));
+    assert_eq!(
+        used,
+        Ok(Proven { credential: Uuid::from_u128(1).to_string(), id: Uuid::from_u128(1), assertion: None })
+    );
     for (workload, proof) in [(None, &proof), (Some(&workload), &wrong)] {
         let refused = credentials.check(workload, &client_id, proof, NOW_MILLIS).await;
         assert_eq!(refused, Err(CredentialError::Invalid));
     }
-    let token = credentials.mint(&workload, Uuid::from_u128(2), NOW_MILLIS).ok().unwrap();
+    let token = credentials.mint(&workload, Uuid::from_u128(1), Uuid::from_u128(2), NOW_MILLIS).ok().unwrap();
     assert_eq!(token.expires_in, 3600);
     let port: &dyn Authenticator = &gate.validator;
     let principal = port.authenticate(token.token.expose(), NOW_MILLIS).await.unwrap();
@@ -76,7 +79,10 @@ async fn an_unreachable_issuer_is_told_apart() {
     issuer.answer_with(200);
     gate.clock.advance(1);
     let answer = credentials.check(Some(&workload), &client_id, &proof, NOW_MILLIS).await;
-    assert_eq!(answer, Ok(Proven { credential: format!("{}#s", issuer.name()), assertion: None }));
+    assert_eq!(
+        answer,
+        Ok(Proven { credential: format!("{}#s", issuer.name()), id: workload.federations[0].id(), assertion: None })
+    );
 }
 
 #[tokio::test]

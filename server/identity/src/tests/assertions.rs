@@ -48,7 +48,10 @@ async fn an_assertion_counts_for_the_workload_that_names_it_exactly() {
     };
     let known = federated(&name);
     let proof = check(Some(&known), assertion(&name), 2).await.unwrap();
-    assert_eq!(proof, AssertionProof { credential: format!("{name}#repo:1"), once: None });
+    assert_eq!(
+        proof,
+        AssertionProof { credential: format!("{name}#repo:1"), id: known.federations[0].id(), once: None }
+    );
     let typed = assertion(&name).header("typ", "client-authentication+jwt");
     assert!(check(Some(&known), typed, 2).await.is_ok());
 

@@ -6,7 +6,7 @@ use strongroom_domain::principal::PrincipalKind;
 use crate::{
     IssuerConfig, TokenError, WorkloadWhen,
     bearer::REMEMBERED_SECONDS,
-    test_support::{BASE, CLIENT, FakeIssuer, Forge, Gatekeeper, INSTALLATION, NOW, key_set, signer},
+    test_support::{BASE, CLIENT, FakeIssuer, Forge, Gatekeeper, INSTALLATION, NOW, ORIGIN, key_set, signer},
     token_endpoint::{TokenMinter, own_issuer},
 };
 
@@ -20,13 +20,14 @@ async fn issuer() -> (FakeIssuer, IssuerConfig) {
 async fn a_token_of_this_installation_is_a_workload() {
     let gate = Gatekeeper::new(Vec::new());
     let minter = TokenMinter::new(BASE, INSTALLATION, &signer(1));
-    let minted = minter.mint(CLIENT, uuid::Uuid::from_u128(9), NOW * 1000).unwrap();
+    let minted = minter.mint(CLIENT, ORIGIN, uuid::Uuid::from_u128(9), NOW * 1000).unwrap();
     let principal = gate.ask(minted.access_token.expose()).await.unwrap();
     assert_eq!(principal.kind, PrincipalKind::Workload);
     assert_eq!(principal.id.issuer, own_issuer(BASE, INSTALLATION));
     assert_eq!(principal.id.subject, CLIENT.to_string());
     assert_eq!(principal.claims.get("appid"), Some(&CLIENT.to_string()));
     assert!(principal.groups.is_empty());
+    assert_eq!(principal.token, Some(ORIGIN), "what it was made from");
     gate.clock.advance(3599);
     assert!(gate.ask(minted.access_token.expose()).await.is_ok());
     gate.clock.advance(1);
@@ -51,8 +52,10 @@ async fn claims_and_groups_follow_the_configuration() {
     assert_eq!(principal.kind, PrincipalKind::User);
     assert_eq!(principal.groups, ["a", "b"]);
     assert_eq!(serde_json::to_value(&principal.claims).unwrap(), json!({ "acr": "2", "amr": "pwd otp", "level": "3" }));
+    let forge = forge.claim("credential", CLIENT.to_string()).claim("generation", 0);
     let app = gate.ask(&forge.claim("idtyp", "app").sign(&signer(2))).await.unwrap();
     assert_eq!(app.kind, PrincipalKind::Workload);
+    assert_eq!(app.token, None, "only our own tokens say what they were made from");
 }
 
 #[tokio::test]

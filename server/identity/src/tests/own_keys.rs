@@ -9,12 +9,13 @@ use uuid::Uuid;
 
 use crate::{
     TokenError,
-    test_support::{BASE, CLIENT, Gatekeeper, INSTALLATION, own_keys, signer},
+    test_support::{BASE, CLIENT, Gatekeeper, INSTALLATION, ORIGIN, own_keys, signer},
     token_endpoint::{MintError, OwnKeys},
 };
 
 fn mint(keys: &OwnKeys, gate: &Gatekeeper) -> Result<String, MintError> {
-    keys.mint(CLIENT, Uuid::from_u128(1), gate.clock.now_millis()).map(|token| token.access_token.expose().to_owned())
+    keys.mint(CLIENT, ORIGIN, Uuid::from_u128(1), gate.clock.now_millis())
+        .map(|token| token.access_token.expose().to_owned())
 }
 
 fn key_of(token: &str) -> String {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     TokenError,
-    test_support::{BASE, CLIENT, INSTALLATION, NOW, signer},
+    test_support::{BASE, CLIENT, INSTALLATION, NOW, ORIGIN, signer},
     token_endpoint::{
         CredentialError, Protocol, Tenant, TokenEndpointError, TokenMinter, check_secret, discovery, jwks,
     },
@@ -73,7 +73,7 @@ fn decoded(part: &str) -> Value {
 #[test]
 fn a_token_has_the_claims_of_entra() {
     let minter = TokenMinter::new(BASE, INSTALLATION, &signer(1));
-    let minted = minter.mint(CLIENT, Uuid::from_u128(9), NOW * 1000 + 999).unwrap();
+    let minted = minter.mint(CLIENT, ORIGIN, Uuid::from_u128(9), NOW * 1000 + 999).unwrap();
     let mut parts = minted.access_token.expose().split('.');
     let header = decoded(parts.next().unwrap());
     assert_eq!(header, json!({ "alg": "ES256", "typ": "JWT", "kid": signer(1).key_id() }));

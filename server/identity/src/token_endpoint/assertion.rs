@@ -7,6 +7,7 @@
 use jsonwebtoken::Algorithm;
 use strongroom_crypto::{SecretText, sha256};
 use strongroom_domain::identity::{CertificateCredential, UsedAssertion, Workload};
+use uuid::Uuid;
 
 use super::credential::CredentialError;
 use crate::{
@@ -27,6 +28,8 @@ const MAX_JTI: usize = 256;
 pub struct AssertionProof {
     /// The federation's issuer and subject, or the certificate's id.
     pub credential: String,
+    /// Id of the credential, by which tokens name it.
+    pub id: Uuid,
     /// The workload's own assertion, which counts once. A token of a foreign issuer counts until it
     /// expires: platforms write it to a file from which it is read again and again.
     pub once: Option<UsedAssertion>,
@@ -82,7 +85,7 @@ async fn federated(
         issuer.key(unverified.key_id.as_deref(), unverified.algorithm).await.map_err(CredentialError::Assertion)?;
     let claims = unverified.verify(&key).map_err(CredentialError::Assertion)?;
     claims.view().check_times(now).map_err(out_of_time)?;
-    Ok(AssertionProof { credential, once: None })
+    Ok(AssertionProof { credential, id: workload.credential_of(federation), once: None })
 }
 
 /// A workload's own assertion, as Entra specifies it: issuer and subject are the client id, the
@@ -120,7 +123,7 @@ fn own(
         .ok_or(CredentialError::Assertion(TokenError::Malformed))?;
     let id_hash = sha256(format!("{}\n{jti}", workload.client_id).as_bytes());
     let once = Some(UsedAssertion { id_hash, used: now, expires });
-    Ok(AssertionProof { credential: certificate.id.to_string(), once })
+    Ok(AssertionProof { credential: certificate.id.to_string(), id: certificate.id, once })
 }
 
 /// Every fingerprint that is given must fit, and at least one must be given.

@@ -5,6 +5,7 @@
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 use strongroom_crypto::{SecretText, TokenSigner};
+use strongroom_domain::principal::TokenOrigin;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -69,6 +70,8 @@ struct AccessClaims<'a> {
     jti: Uuid,
     idtyp: &'static str,
     ver: &'static str,
+    credential: Uuid,
+    generation: i64,
 }
 
 /// Makes tokens.
@@ -99,12 +102,18 @@ impl TokenMinter {
         &self.issuer
     }
 
-    /// Makes a token for a workload whose credential has been checked. `token_id` becomes its `jti`
-    /// and should be that of the record.
+    /// Makes a token for a workload whose credential has been checked; `from` says which one. `token_id`
+    /// becomes its `jti` and should be that of the record.
     ///
     /// # Errors
     /// [`MintError`].
-    pub fn mint(&self, client_id: Uuid, token_id: Uuid, now_millis: i64) -> Result<TokenResponse, MintError> {
+    pub fn mint(
+        &self,
+        client_id: Uuid,
+        from: TokenOrigin,
+        token_id: Uuid,
+        now_millis: i64,
+    ) -> Result<TokenResponse, MintError> {
         let now = now_millis.div_euclid(1000);
         let claims = AccessClaims {
             iss: &self.issuer,
@@ -120,6 +129,8 @@ impl TokenMinter {
             jti: token_id,
             idtyp: "app",
             ver: "2.0",
+            credential: from.credential,
+            generation: from.generation,
         };
         let mut header = Header::new(Algorithm::ES256);
         header.kid = Some(self.key_id.clone());

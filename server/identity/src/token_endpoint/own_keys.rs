@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use strongroom_crypto::PublicJwk;
-use strongroom_domain::token_keys::{STALE_MILLIS, TokenKeyHolder, TokenKeys};
+use strongroom_domain::{
+    principal::TokenOrigin,
+    token_keys::{STALE_MILLIS, TokenKeyHolder, TokenKeys},
+};
 use uuid::Uuid;
 
 use super::{MintError, TokenMinter, TokenResponse};
@@ -52,13 +55,19 @@ impl OwnKeys {
     ///
     /// # Errors
     /// [`MintError`], also when the stored keys have not been seen for a while.
-    pub fn mint(&self, client_id: Uuid, token_id: Uuid, now_millis: i64) -> Result<TokenResponse, MintError> {
+    pub fn mint(
+        &self,
+        client_id: Uuid,
+        from: TokenOrigin,
+        token_id: Uuid,
+        now_millis: i64,
+    ) -> Result<TokenResponse, MintError> {
         let held = self.held.load();
         if now_millis.saturating_sub(held.seen_at) > STALE_MILLIS {
             tracing::error!("no token is signed: the stored keys have not been seen for minutes");
             return Err(MintError);
         }
-        held.minters.get(held.keys.signing(now_millis)).ok_or(MintError)?.mint(client_id, token_id, now_millis)
+        held.minters.get(held.keys.signing(now_millis)).ok_or(MintError)?.mint(client_id, from, token_id, now_millis)
     }
 
     fn publish(&self, held: &Held) {

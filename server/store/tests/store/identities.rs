@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use strongroom_domain::{
     access_policy::{AccessPolicy, SecretPermission},
     action::Action,
-    change::Change,
+    change::{Change, Remaining},
     grant::{Assignment, AssignmentFilter, Scope},
     identity::{Session, UsedAssertion, Workload},
     names::{ObjectKind, ObjectName, VaultId, VaultName},
@@ -17,6 +17,8 @@ use strongroom_domain::{
     test_support,
 };
 use strongroom_store::{Store, StoreOptions};
+
+use uuid::Uuid;
 
 use crate::support::{Place, entry, id, on_both, options, permit, put_vault, vault};
 
@@ -31,6 +33,7 @@ on_both!(
     role_definitions_come_back_and_stay_while_in_use,
     workloads_come_back,
     workloads_change_and_go,
+    an_owner_that_must_remain_is_there_as_it_was_found,
     workloads_are_listed_in_pages,
     an_assertion_counts_once,
     sessions_begin_and_end,
@@ -62,6 +65,7 @@ fn principal(issuer: &str, subject: &str, groups: &[&str]) -> Principal {
         kind: PrincipalKind::User,
         groups: groups.iter().map(|g| (*g).to_owned()).collect(),
         claims: BTreeMap::new(),
+        token: None,
     }
 }
 
@@ -187,7 +191,8 @@ async fn grants_are_listed_in_pages_and_taken_away(place: Place) {
     assert_eq!(on_all, expected);
 
     assert_eq!(s.store.assignment(all[2].id).await.unwrap().as_ref(), Some(&all[2]), "its end comes back too");
-    let remove = |which: &Assignment, remaining| {
+    let remove = |which: &Assignment, remaining: Option<Uuid>| {
+        let remaining = remaining.map(|assignment| Remaining { assignment, workload: None });
         let change = Change::RemoveAssignment { assignment: Box::new(which.clone()), remaining };
         entry(permit(Action::AssignmentRemove, test_support::server_ref(), None), change)
     };
@@ -304,7 +309,7 @@ fn workload(name: &str) -> Workload {
 fn make(workload: &Workload) -> Entry {
     entry(
         permit(Action::WorkloadCreate, test_support::server_ref(), None),
-        Change::PutWorkload(Box::new(workload.clone())),
+        Change::PutWorkload { workload: Box::new(workload.clone()), remaining: None },
     )
 }
 
@@ -321,19 +326,47 @@ async fn workloads_change_and_go(place: Place) {
     let new = Workload { enabled: false, revision: 2, tag: vec![5; 32], ..old.clone() };
     let change = |revision: i64, to: &Workload| {
         let permit = permit(Action::WorkloadUpdate, workload_ref(&old), Some(revision));
-        entry(permit, Change::PutWorkload(Box::new(to.clone())))
+        entry(permit, Change::PutWorkload { workload: Box::new(to.clone()), remaining: None })
     };
     assert_eq!(s.put(change(1, &new)).await, Settled::Recorded);
     assert_eq!(*s.store.workload(old.client_id).await.unwrap().unwrap(), new, "on the next read");
     assert_eq!(s.put(change(1, &new)).await, Settled::Conflict, "it is not as it was judged");
-    let delete =
-        |revision| entry(permit(Action::WorkloadDelete, workload_ref(&old), Some(revision)), Change::DeleteWorkload);
+    let delete = |revision| {
+        let permit = permit(Action::WorkloadDelete, workload_ref(&old), Some(revision));
+        entry(permit, Change::DeleteWorkload { remaining: None })
+    };
     assert_eq!(s.put(delete(1)).await, Settled::Conflict);
     assert!(s.store.workload(old.client_id).await.unwrap().is_some());
     assert_eq!(s.put(delete(2)).await, Settled::Recorded);
     assert_eq!(s.store.workload(old.client_id).await.unwrap(), None, "on the next read");
     assert_eq!(s.put(delete(2)).await, Settled::Conflict);
     assert_eq!(s.put(change(2, &Workload { revision: 3, ..new })).await, Settled::Conflict, "what is gone stays gone");
+}
+
+async fn an_owner_that_must_remain_is_there_as_it_was_found(place: Place) {
+    let s = place.start().await;
+    let (going, staying) = (workload("going"), workload("staying"));
+    let owner = grant(Grantee::Principal { id: principal("i", "staying", &[]).id });
+    for entry in [make(&going), make(&staying), add(&owner)] {
+        assert_eq!(s.put(entry).await, Settled::Recorded);
+    }
+    let remaining =
+        |assignment, revision| Some(Remaining { assignment, workload: Some((staying.client_id, revision)) });
+    let of = |action| permit(action, workload_ref(&going), Some(1));
+    let disabled = Workload { enabled: false, revision: 2, ..going.clone() };
+    for (assignment, revision) in [(id(), 1), (owner.id, 2)] {
+        let remaining = remaining(assignment, revision);
+        let change = Change::PutWorkload { workload: Box::new(disabled.clone()), remaining };
+        assert_eq!(s.put(entry(of(Action::WorkloadUpdate), change)).await, Settled::Conflict);
+        let change = Change::DeleteWorkload { remaining };
+        assert_eq!(s.put(entry(of(Action::WorkloadDelete), change)).await, Settled::Conflict);
+        let change = Change::RemoveAssignment { assignment: Box::new(owner.clone()), remaining };
+        let removal = permit(Action::AssignmentRemove, test_support::server_ref(), None);
+        assert_eq!(s.put(entry(removal, change)).await, Settled::Conflict);
+    }
+    assert_eq!(*s.store.workload(going.client_id).await.unwrap().unwrap(), going);
+    let change = Change::DeleteWorkload { remaining: remaining(owner.id, 1) };
+    assert_eq!(s.put(entry(of(Action::WorkloadDelete), change)).await, Settled::Recorded);
 }
 
 async fn workloads_are_listed_in_pages(place: Place) {
@@ -399,6 +432,26 @@ async fn sessions_begin_and_end(place: Place) {
     assert_eq!(s.store.session(&[1; 32]).await.unwrap(), None, "expired ones are cleared by the next one");
     assert_eq!(*s.store.session(&[2; 32]).await.unwrap().unwrap(), new);
     assert_eq!(s.put(change(Change::BeginSession(Box::new(new)))).await, Settled::Conflict);
+    let own = |byte: u8, subject: &str| {
+        let mut session = session(byte, 50, 90);
+        session.principal.id.subject = subject.to_owned();
+        change(Change::BeginSession(Box::new(session)))
+    };
+    for (byte, subject) in [(3, "ada"), (4, "bob"), (5, "ada")] {
+        assert_eq!(s.put(own(byte, subject)).await, Settled::Recorded);
+    }
+    let ada = principal("https://idp", "ada", &[]).id;
+    let mut found: Vec<_> = s.store.sessions(&ada).await.unwrap().iter().map(|session| session.id_hash).collect();
+    found.sort_unstable();
+    assert_eq!(found, [[3; 32], [5; 32]]);
+    for byte in [3, 4, 5] {
+        assert!(s.store.session(&[byte; 32]).await.unwrap().is_some());
+    }
+    let permit = permit(Action::SessionRevoke, test_support::server_ref(), None);
+    assert_eq!(s.put(entry(permit, Change::EndSessions(vec![[3; 32], [5; 32]]))).await, Settled::Recorded);
+    for (byte, left) in [(3, false), (4, true), (5, false)] {
+        assert_eq!(s.store.session(&[byte; 32]).await.unwrap().is_some(), left, "also when it was read before");
+    }
 }
 
 async fn there_is_one_installation(place: Place) {
@@ -416,4 +469,8 @@ async fn there_is_one_installation(place: Place) {
     drop(store);
     let again = place.open().await;
     assert_eq!(again.installation().await.unwrap(), Some(made));
+    // Not even when its row is taken away: what its keys protect would be lost.
+    place.tamper(&["DELETE FROM installation"]).await;
+    assert!(matches!(again.create_installation(id(), 79, false, &[("audit", b"other")]).await, Err(StoreError::Stale)));
+    assert_eq!(again.sealed_blob("audit").await.unwrap().unwrap().bytes, b"rewrapped");
 }

@@ -110,6 +110,12 @@ async fn a_root_key_is_taken_up_once(place: Place) {
     let again = s.store.adopt_root_key(&fact("two", 2), &[("audit", b"other")]).await;
     assert!(matches!(again, Err(StoreError::Stale)));
     assert_eq!(s.store.sealed_blob("audit").await.unwrap().unwrap().bytes, b"old");
+    // Nor when the row that says so was taken away: what is sealed under it is never written over.
+    place.tamper(&["DELETE FROM root_keys"]).await;
+    let again = s.store.adopt_root_key(&fact("two", 2), &[("audit", b"other"), ("more", b"new")]).await;
+    assert!(matches!(again, Err(StoreError::Stale)));
+    assert_eq!(s.store.sealed_blob("audit").await.unwrap().unwrap().bytes, b"old");
+    assert_eq!(s.store.sealed_blob("more").await.unwrap(), None);
 }
 
 pub(crate) fn blob(bytes: &[u8], revision: i64) -> SealedBlob {

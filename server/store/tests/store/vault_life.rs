@@ -111,6 +111,7 @@ async fn scopes(s: &Started) -> Vec<Scope> {
         kind: PrincipalKind::User,
         groups: vec!["g".into()],
         claims: std::collections::BTreeMap::new(),
+        token: None,
     };
     s.store.assignments(&anybody).await.unwrap().iter().map(|a| a.scope.clone()).collect()
 }
@@ -295,11 +296,13 @@ async fn a_name_that_is_not_there_costs_what_one_that_is_costs() {
         certificates: Vec::new(),
         federations: Vec::new(),
         created: Some(1),
+        generation: 0,
+        registered: std::collections::BTreeMap::new(),
         revision: 1,
         tag: vec![4; 32],
     };
     let made = permit(Action::WorkloadCreate, test_support::server_ref(), None);
-    s.put(entry(made, Change::PutWorkload(Box::new(app.clone())))).await;
+    s.put(entry(made, Change::PutWorkload { workload: Box::new(app.clone()), remaining: None })).await;
     assert_eq!(found(&s, "whatever").await, None);
     assert_eq!(s.store.workload(Uuid::nil()).await.unwrap(), None);
     place.tamper(&["ALTER TABLE vaults RENAME TO v", "ALTER TABLE workloads RENAME TO w"]).await;

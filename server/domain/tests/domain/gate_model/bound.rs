@@ -150,6 +150,7 @@ fn a_change_on_the_permitted_object_fits() {
         (TokenKeyRotate, server_ref(), None, token_keys(4, 5)),
         (TokenKeyRevoke, server_ref(), None, token_keys(4, 5)),
         (TokenKeyRetire, server_ref(), None, token_keys(4, 5)),
+        (SessionRevoke, server_ref(), None, Change::EndSessions(vec![[0; 32]])),
     ];
     for (action, object, revision, change) in good {
         let shown = format!("{action:?} {change:?}");
@@ -251,6 +252,13 @@ fn any_other_change_does_not_fit() {
         ("token keys by a look at them", TokenKeyRead, server_ref(), None, token_keys(4, 5)),
         ("token keys by a root key's permit", SealRotate, server_ref(), None, token_keys(4, 5)),
         ("token keys of a vault", TokenKeyRotate, demo_vault(), Some(4), token_keys(4, 5)),
+        (
+            "sessions of others by the permit for one's own",
+            SessionChange,
+            server_ref(),
+            None,
+            Change::EndSessions(vec![]),
+        ),
         ("a session by a grant's permit", AssignmentAdd, server_ref(), None, Change::EndSession { id_hash: [0; 32] }),
     ];
     for (what, action, object, revision, change) in bad {

@@ -10,7 +10,7 @@ use strongroom_domain::{
     decision::DenyReason,
     gate::{Ask, Judgement},
     grant::Scope,
-    names::VaultName,
+    names::{ObjectKind, VaultName},
     policy::{AttachmentState, Effect, ModuleDigest, PolicyAttachment},
     principal::{Grantee, Principal},
     role::Role,
@@ -204,6 +204,75 @@ async fn nobody_lifts_their_own_restriction() {
     s.give(&s.olga, &of(&s.connie), &[SecretPermission::Get]).await.unwrap();
     assert!(matches!(s.switch(&s.connie, AccessMode::AccessPolicy).await, Err(AdminError::LiftsOwnRestriction)));
     assert!(s.switch(&s.connie, AccessMode::Layered).await.is_ok(), "she has no role for it");
+}
+
+#[tokio::test]
+async fn nobody_lifts_a_guard_that_binds_them_but_an_owner_on_record() {
+    let guard = PolicyAttachment { authority: false, ..authority() };
+    let off = PolicyAttachment { state: AttachmentState::Off, ..guard.clone() };
+    let looser = PolicyAttachment { settings: r#"{"a":1}"#.to_owned(), ..guard.clone() };
+    let other = PolicyAttachment { module: ModuleDigest([8; 32]), ..guard.clone() };
+    let renamed = PolicyAttachment { name: "renamed".to_owned(), ..guard.clone() };
+    let more = vec![guard.clone(), PolicyAttachment { name: "more".to_owned(), ..other.clone() }];
+    let s = scene(AccessMode::Rbac);
+    s.world.policies.answer("more", Verdict::Says(Effect::Abstain));
+    s.world.policies.answer("renamed", Verdict::Says(Effect::Abstain));
+    let settings = VaultSettings { policies: vec![guard.clone()], ..VaultSettings::default() };
+    let vault = s.world.put_vault(&demo(), settings).unwrap().id;
+    let change = async |who: &Arc<Principal>, policies: &[PolicyAttachment]| {
+        let update = VaultUpdate { policies: Some(policies.to_vec()), ..VaultUpdate::default() };
+        let ctx = s.world.request(who);
+        let done = s.world.admin.update_vault(&ctx, &demo(), None, &update).await.map(drop);
+        (done, s.world.store.image().record(ctx.request_id).unwrap().trace.clone())
+    };
+    // Victor configures the vault and reads its secrets, or one of them, by this role or that.
+    let (victor, wanda) = (person("victor"), person("wanda"));
+    for who in [&victor, &wanda] {
+        s.world.put_grant(of(who), Role::Contributor, Scope::Server).unwrap();
+    }
+    s.world.put_grant(of(&victor), Role::SecretsUser, Scope::Vault { vault }).unwrap();
+    let db = Scope::Object { vault, kind: ObjectKind::Secret, name: name("db").unwrap() };
+    s.world.put_grant(of(&wanda), Role::SecretsUser, db).unwrap();
+    for who in [&victor, &wanda] {
+        for weaker in [vec![], vec![off.clone()], vec![looser.clone()], vec![other.clone()]] {
+            let (done, _) = change(who, &weaker).await;
+            assert!(matches!(done, Err(AdminError::LiftsOwnRestriction)), "{weaker:?} {done:?}");
+        }
+        assert!(change(who, &more).await.0.is_ok(), "one more narrows");
+        assert!(change(who, &[renamed.clone(), more[1].clone()]).await.0.is_ok(), "a name decides nothing");
+        assert!(change(&s.olga, &[guard.clone()]).await.0.is_ok());
+    }
+    // Whoever sees nothing of what is in the vault may, and so may an Owner, on record.
+    assert!(change(&s.connie, &[]).await.0.is_ok());
+    assert!(change(&victor, &[guard.clone()]).await.0.is_ok());
+    let (done, trace) = change(&s.olga, &[off.clone()]).await;
+    assert!(done.is_ok(), "{done:?}");
+    assert!(trace.iter().any(|stage| stage.reason == "guard-changed-by-owner"), "{trace:?}");
+    let (done, trace) = change(&s.olga, &[off.clone(), renamed.clone()]).await;
+    assert!(done.is_ok() && trace.iter().all(|stage| stage.reason != "guard-changed-by-owner"), "nothing was lifted");
+}
+
+#[tokio::test]
+async fn a_broken_guard_is_taken_away_by_an_owner_and_by_nobody_else() {
+    let s = scene(AccessMode::Rbac);
+    for verdict in [Verdict::SaysNothing, Verdict::Says(Effect::Deny)] {
+        let guard = PolicyAttachment { authority: false, ..authority() };
+        s.world.put_vault(&demo(), VaultSettings { policies: vec![guard], ..VaultSettings::default() }).unwrap();
+        s.world.policies.answer("decider", verdict);
+        let change = async |who: &Arc<Principal>, update: VaultUpdate| {
+            let ctx = s.world.request(who);
+            let done = s.world.admin.update_vault(&ctx, &demo(), None, &update).await.map(drop);
+            (done, s.world.store.image().record(ctx.request_id).unwrap().trace.clone())
+        };
+        let detach = || VaultUpdate { policies: Some(Vec::new()), ..VaultUpdate::default() };
+        assert!(matches!(change(&s.connie, detach()).await.0, Err(AdminError::Denied(_))));
+        assert!(s.may(&s.olga, Action::SecretGet).await.is_err(), "to read, it binds the owner too");
+        let more = VaultUpdate { region: Some("eu".to_owned()), ..detach() };
+        assert!(matches!(change(&s.olga, more).await.0, Err(AdminError::Denied(_))), "only that, and nothing with it");
+        let (done, trace) = change(&s.olga, detach()).await;
+        assert!(done.is_ok(), "{done:?}");
+        assert!(trace.iter().any(|stage| stage.reason == "overruled-by-owner"), "{trace:?}");
+    }
 }
 
 #[tokio::test]

@@ -14,7 +14,10 @@ use strongroom_domain::{
     identity::{Session, Workload},
     principal::Principal,
     record::{FloodGate, Outcome},
-    test_support::world::{World, person},
+    test_support::{
+        FakeSignIn,
+        world::{PEOPLE, World, person},
+    },
 };
 use uuid::Uuid;
 
@@ -26,7 +29,7 @@ impl Credentials for Nobody {
         Err(CredentialError::Invalid)
     }
 
-    fn mint(&self, _: &Workload, _: Uuid, _: i64) -> Result<AccessToken, CredentialError> {
+    fn mint(&self, _: &Workload, _: Uuid, _: Uuid, _: i64) -> Result<AccessToken, CredentialError> {
         Err(CredentialError::SigningFailed)
     }
 }
@@ -47,6 +50,7 @@ impl Story {
         let world = World::start().unwrap();
         let entrance = Entrance {
             gate: world.gate.clone(),
+            sign_in: Arc::new(FakeSignIn(vec![PEOPLE.to_owned()])),
             identities: Arc::new(world.store.clone()),
             credentials: Arc::new(Nobody),
             keyring: world.keyring.clone(),

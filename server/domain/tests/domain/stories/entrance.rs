@@ -11,15 +11,21 @@ use std::{
 use async_trait::async_trait;
 use strongroom_crypto::SecretText;
 use strongroom_domain::{
+    admin::{AdminError, EndedSessions, MAX_ENDED_SESSIONS},
     context::RequestContext,
     entrance::{
         AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError, Proven, REFUSED_BY_ADDRESS,
         REFUSED_BY_CLIENT, TokenRates,
     },
+    grant::Scope,
     identity::{UsedAssertion, Workload},
-    principal::Principal,
+    principal::{Grantee, Principal},
     record::{FloodGate, Outcome},
-    test_support::world::World,
+    role::Role,
+    test_support::{
+        FakeSignIn,
+        world::{PEOPLE, World, person},
+    },
     throttle::TooMany,
 };
 use uuid::Uuid;
@@ -38,22 +44,22 @@ impl Credentials for Checker {
         now_millis: i64,
     ) -> Result<Proven, CredentialError> {
         self.0.fetch_add(1, Ordering::SeqCst);
-        workload.ok_or(CredentialError::Invalid)?;
+        let id = workload.ok_or(CredentialError::Invalid)?.client_id;
         let used = now_millis / 1000;
         match proof {
             ClientProof::Secret(secret) if secret.expose() == "right" => {
-                Ok(Proven { credential: "secret".into(), assertion: None })
+                Ok(Proven { credential: "secret".into(), id, assertion: None })
             }
             ClientProof::Assertion(text) => {
                 let id_hash = [text.expose().strip_prefix("jti ").unwrap().parse().unwrap(); 32];
                 let assertion = Some(UsedAssertion { id_hash, used, expires: used + 600 });
-                Ok(Proven { credential: "certificate".into(), assertion })
+                Ok(Proven { credential: "certificate".into(), id, assertion })
             }
             ClientProof::Secret(_) => Err(CredentialError::Invalid),
         }
     }
 
-    fn mint(&self, _: &Workload, _: Uuid, _: i64) -> Result<AccessToken, CredentialError> {
+    fn mint(&self, _: &Workload, _: Uuid, _: Uuid, _: i64) -> Result<AccessToken, CredentialError> {
         Ok(AccessToken { token: SecretText::new("token".into()), expires_in: 3600 })
     }
 }
@@ -72,6 +78,7 @@ impl Door {
         let checker = Arc::new(Checker::default());
         let entrance = Entrance {
             gate: world.gate.clone(),
+            sign_in: Arc::new(FakeSignIn(vec![PEOPLE.to_owned()])),
             identities: Arc::new(world.store.clone()),
             credentials: checker.clone(),
             keyring: world.keyring.clone(),
@@ -133,42 +140,54 @@ async fn a_flood_of_refused_secrets_is_recorded_in_part_and_counted_in_whole() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_refused_too_often_is_not_looked_at() {
+async fn an_address_that_is_refused_too_often_is_told_to_wait_and_keeps_nobody_out() {
     let door = Door::new();
-    let mut looked_at = 0;
+    let mut told = 0;
     for n in 0..200 {
         // Other clients every time, and another address of the same network.
         let answer = door.ask(&format!("2001:db8::{n:x}"), &Uuid::from_u128(n).to_string(), "wrong").await;
-        looked_at += u32::from(refused(&answer));
+        told += u32::from(refused(&answer));
         assert!(refused(&answer) || too_many(&answer) == Some(1));
     }
-    assert_eq!(looked_at, REFUSED_BY_ADDRESS.burst);
-    assert_eq!(door.checker.0.load(Ordering::SeqCst), 60, "the others cost no look at a credential");
+    assert_eq!(told, REFUSED_BY_ADDRESS.burst);
     let records = door.records();
-    assert!(too_many(&door.ask("2001:db8::1", &door.app, "right").await).is_some());
-    assert_eq!(door.records(), records);
+    assert!(too_many(&door.ask("2001:db8::1", &door.app, "wrong").await).is_some());
+    assert_eq!(door.records(), records, "those have no record of their own");
+    assert!(door.ask("2001:db8::1", &door.app, "right").await.is_ok(), "who is right is not the one who floods");
     assert!(door.ask("2001:db8:0:1::1", &door.app, "right").await.is_ok(), "a neighbour has nothing to do with it");
     door.world.clock.advance(REFUSED_BY_ADDRESS.every_millis);
-    assert!(door.ask("2001:db8::1", &door.app, "right").await.is_ok());
+    assert!(refused(&door.ask("2001:db8::1", &door.app, "wrong").await));
 }
 
 #[tokio::test]
 async fn a_client_that_is_refused_too_often_waits_and_nobody_else_does() {
     let door = Door::new();
-    let answers: Vec<_> = {
-        let mut answers = Vec::new();
-        for _ in 0..30 {
-            answers.push(door.ask("10.0.0.1", &door.app, "wrong").await);
-        }
-        answers
-    };
+    let mut answers = Vec::new();
+    for _ in 0..30 {
+        answers.push(door.ask("10.0.0.1", &door.app, "wrong").await);
+    }
     assert_eq!(answers.iter().filter(|a| refused(a)).count(), REFUSED_BY_CLIENT.burst as usize);
     assert_eq!(too_many(&answers[29]), Some(1));
     let other = door.world.put_workload("other", true).unwrap().id.subject.clone();
-    assert!(door.ask("10.0.0.1", &other, "right").await.is_ok(), "another client at the same address");
-    assert!(door.ask("10.0.0.2", &door.app, "right").await.is_ok(), "nobody can lock the client itself out");
+    assert!(refused(&door.ask("10.0.0.1", &other, "wrong").await), "another client is counted apart");
+    for address in ["10.0.0.1", "10.0.0.2"] {
+        assert!(door.ask(address, &door.app, "right").await.is_ok(), "nobody can lock the client itself out");
+    }
     door.world.clock.advance(1_000);
-    assert!(door.ask("10.0.0.1", &door.app, "right").await.is_ok());
+    assert!(refused(&door.ask("10.0.0.1", &door.app, "wrong").await));
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_provider() {
+    let mut door = Door::new();
+    let ada = person("ada");
+    let begun = door.entrance.begin_session(&door.from("10.0.0.1"), (*ada).clone(), "Ada".into()).await.unwrap();
+    let now = door.from("10.0.0.1").now;
+    let found = door.entrance.session(begun.expose(), now).await.unwrap();
+    assert_eq!(found.unwrap().principal, *ada);
+    // The provider was taken out of the configuration, and the server started again.
+    door.entrance.sign_in = Arc::new(FakeSignIn(vec!["https://others.example".to_owned()]));
+    assert!(door.entrance.session(begun.expose(), now).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -212,6 +231,7 @@ async fn a_workloads_own_assertion_is_exchanged_once() {
     let elsewhere = World::on(door.world.store.node("node-2")).unwrap();
     let entrance = Entrance {
         gate: elsewhere.gate.clone(),
+        sign_in: Arc::new(FakeSignIn::default()),
         identities: Arc::new(elsewhere.store.clone()),
         credentials: door.checker.clone(),
         keyring: elsewhere.keyring.clone(),
@@ -221,4 +241,36 @@ async fn a_workloads_own_assertion_is_exchanged_once() {
         rates: TokenRates::default(),
     };
     assert!(refused(&exchange(&entrance, 1).await.0));
+}
+
+#[tokio::test]
+async fn an_administrator_ends_the_sessions_of_somebody_and_of_nobody_else() {
+    let mut door = Door::new();
+    door.entrance.sign_in = Arc::new(FakeSignIn(vec![PEOPLE.to_owned()]));
+    let (ada, bob, olga) = (person("ada"), person("bob"), person("olga"));
+    let owner = Grantee::Principal { id: olga.id.clone() };
+    door.world.put_grant(owner, Role::Owner, Scope::Server).unwrap();
+    let begin = async |who: &Principal| {
+        door.entrance.begin_session(&door.from("10.0.0.1"), who.clone(), String::new()).await.unwrap()
+    };
+    let now = door.from("10.0.0.1").now;
+    let stands = async |cookie: &SecretText| door.entrance.session(cookie.expose(), now).await.unwrap().is_some();
+    let cookies = [begin(&ada).await, begin(&ada).await, begin(&bob).await];
+    let refused = door.world.admin.end_sessions(&door.world.request(&bob), &ada.id).await;
+    assert!(matches!(refused, Err(AdminError::Denied(_))));
+    let ctx = door.world.request(&olga);
+    let ended = door.world.admin.end_sessions(&ctx, &ada.id).await.unwrap();
+    assert_eq!(ended, EndedSessions { ended: 2, more: false });
+    let record = door.world.store.image().record(ctx.request_id).unwrap().clone();
+    assert_eq!((record.operation.as_str(), record.object), ("SessionRevoke", Some(ada.id.to_string())));
+    assert_eq!(record.changed.len(), 2, "the record names the rows, so that none comes back unseen");
+    for (cookie, left) in cookies.iter().zip([false, false, true]) {
+        assert_eq!(stands(cookie).await, left);
+    }
+    for _ in 0..=MAX_ENDED_SESSIONS {
+        begin(&ada).await;
+    }
+    let end = async || door.world.admin.end_sessions(&door.world.request(&olga), &ada.id).await.unwrap();
+    assert_eq!(end().await, EndedSessions { ended: MAX_ENDED_SESSIONS, more: true });
+    assert_eq!(end().await, EndedSessions { ended: 1, more: false });
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strongroom_domain::{
     action::Action,
-    admin::{AdminError, NewAssignment, NewRole, ScopeRequest},
+    admin::{AdminError, NewAssignment, NewRole, ScopeRequest, WantedRole},
     decision::DenyReason,
     gate::{Ask, Judgement},
     grant::Scope,
@@ -66,7 +66,7 @@ async fn assign(
     role: Uuid,
     at: &ScopeRequest,
 ) -> Result<Uuid, AdminError> {
-    let new = NewAssignment { id: None, grantee: of(to), role: RoleRef::Custom(role), ends_at: None };
+    let new = NewAssignment { id: None, grantee: of(to), role: RoleRef::Custom(role).into(), ends_at: None };
     Ok(world.admin.add_assignment(&world.request(by), new, at).await?.assignment.id)
 }
 
@@ -236,4 +236,49 @@ async fn through_a_vault_only_what_is_at_home_there_is_written() {
     }
     let absent = world.admin.show_assignment(&request(), Uuid::from_u128(404), &other).await;
     assert!(matches!(absent, Err(AdminError::Denied(_))), "he learns nothing of another vault");
+}
+
+#[tokio::test]
+async fn a_role_shows_at_a_scope_only_where_it_may_be_assigned_there() {
+    let (world, olga) = owned();
+    let ron = person("ron");
+    world.put_grant(of(&ron), Role::Owner, Scope::Vault { vault: world.store.image().vaults["demo"].id }).unwrap();
+    let (other, secret) =
+        (ScopeRequest::Vault(vault("other")), ScopeRequest::Secret(vault("demo"), name("db").unwrap()));
+    let hidden = ScopeRequest::Secret(vault("other"), name("merger-plan").unwrap());
+    let spanning = NewRole { assignable_scopes: vec![here(), other, secret, hidden], ..keeper() };
+    let spanning = world.admin.put_role(&world.request(&olga), None, &spanning, None).await.unwrap();
+    assert_eq!(spanning.assignable_scopes.len(), 4, "who wrote it sees it whole");
+    let seen = ["/vaults/demo", "/vaults/demo/secrets/db"];
+    let listed = world.admin.list_roles(&world.request(&ron), &here()).await.unwrap();
+    assert_eq!(listed.iter().find(|role| role.id == spanning.id).unwrap().assignable_scopes, seen);
+    let shown = world.admin.show_role(&world.request(&ron), spanning.id, Some(&here())).await.unwrap();
+    assert_eq!(shown.assignable_scopes, seen);
+    assert!(matches!(world.admin.show_role(&world.request(&ron), spanning.id, None).await, Err(AdminError::Denied(_))));
+    let all = world.admin.list_roles(&world.request(&olga), &ScopeRequest::Server).await.unwrap();
+    assert_eq!(all.iter().find(|role| role.id == spanning.id).unwrap().assignable_scopes.len(), 4);
+}
+
+#[tokio::test]
+async fn which_roles_there_are_is_learnt_by_nobody_who_may_not_grant() {
+    let (world, olga) = owned();
+    let (ron, eve) = (person("ron"), person("eve"));
+    world.put_grant(of(&ron), Role::Owner, Scope::Vault { vault: world.store.image().vaults["demo"].id }).unwrap();
+    let elsewhere =
+        NewRole { name: "Merger".to_owned(), assignable_scopes: vec![ScopeRequest::Vault(vault("other"))], ..keeper() };
+    world.admin.put_role(&world.request(&olga), None, &elsewhere, None).await.unwrap();
+    world.admin.put_role(&world.request(&olga), None, &keeper(), None).await.unwrap();
+    let ask = async |who: &Arc<Principal>, text: &str| {
+        let role = WantedRole::Named(text.to_owned());
+        let new = NewAssignment { id: None, grantee: of(&person("ada")), role, ends_at: None };
+        world.admin.add_assignment(&world.request(who), new, &here()).await.map(|shown| shown.role)
+    };
+    for text in ["Merger", "Keeper", "Nothing", "Owner"] {
+        assert!(matches!(ask(&eve, text).await, Err(AdminError::Denied(_))), "{text}");
+    }
+    assert_eq!(ask(&ron, "KEEPER").await.unwrap(), "Keeper");
+    assert_eq!(ask(&ron, "key vault reader").await.unwrap(), "Key Vault Reader");
+    for text in ["Merger", "Nothing"] {
+        assert!(matches!(ask(&ron, text).await, Err(AdminError::NoSuchRoleName)), "{text}: of no concern here");
+    }
 }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use strongroom_crypto::ClientCertificate;
 use strongroom_domain::{
-    admin::{AdminError, NewSecret, WorkloadEdit},
+    admin::{AdminError, NewRole, NewSecret, ScopeRequest, WorkloadEdit},
     decision::DenyReason,
     grant::Scope,
-    identity::{Federation, MAX_CREDENTIALS},
+    identity::{Federation, MAX_CREDENTIALS, Workload},
     names::VaultName,
-    principal::{Grantee, Principal, PrincipalId, PrincipalKind},
+    principal::{Grantee, Principal, PrincipalId},
     record::Outcome,
-    role::Role,
-    test_support::world::{OWN_ISSUER, World, person, principal},
+    role::{Role, RoleRef},
+    test_support::world::{OWN_ISSUER, World, bearer, person},
     vault::VaultSettings,
 };
 use uuid::Uuid;
@@ -21,6 +21,21 @@ fn owned() -> (World, Arc<Principal>) {
     let (world, olga) = (World::start().unwrap(), person("olga"));
     world.put_grant(Grantee::Principal { id: olga.id.clone() }, Role::Owner, Scope::Server).unwrap();
     (world, olga)
+}
+
+/// Somebody who may manage workloads, and holds nothing else.
+async fn manager(world: &World, olga: &Arc<Principal>) -> Arc<Principal> {
+    let role = NewRole {
+        name: "Identity Manager".to_owned(),
+        actions: vec!["Strongroom/workloads/*".to_owned()],
+        assignable_scopes: vec![ScopeRequest::Server],
+        ..NewRole::default()
+    };
+    let role = world.admin.put_role(&world.request(olga), None, &role, None).await.unwrap();
+    let keeper = person("keeper");
+    let grantee = Grantee::Principal { id: keeper.id.clone() };
+    world.put_grant(grantee, RoleRef::Custom(role.id), Scope::Server).unwrap();
+    keeper
 }
 
 fn federation(subject: &str) -> Federation {
@@ -98,11 +113,13 @@ async fn a_workload_lives_and_every_step_is_on_record() {
 async fn disabled_and_deleted_hold_on_the_next_request() {
     let (world, olga) = owned();
     world.put_vault(&VaultName::parse("demo").unwrap(), VaultSettings::default()).unwrap();
-    let made = world.admin.create_workload(&world.request(&olga), "app", Vec::new(), None).await.unwrap();
+    let secret = Some(NewSecret::default());
+    let made = world.admin.create_workload(&world.request(&olga), "app", Vec::new(), secret).await.unwrap();
     let id = made.workload.client_id;
-    let app = principal(OWN_ISSUER, &id.to_string(), PrincipalKind::Workload, &[]);
+    let token = |generation| bearer(id, made.credential.unwrap(), generation);
+    let app = token(0);
     world.put_grant(Grantee::Principal { id: app.id.clone() }, Role::Owner, Scope::Server).unwrap();
-    let answer = async || match world.admin.list_vaults(&world.request(&app)).await {
+    let answer = async |token: &Arc<Principal>| match world.admin.list_vaults(&world.request(token)).await {
         Ok(_) => None,
         Err(AdminError::Denied(denial)) => Some(denial.reason),
         Err(other) => panic!("{other}"),
@@ -111,13 +128,110 @@ async fn disabled_and_deleted_hold_on_the_next_request() {
         let edit = WorkloadEdit::Update { name: None, enabled: Some(enabled) };
         world.admin.change_workload(&world.request(&olga), id, &edit).await.unwrap();
     };
-    assert_eq!(answer().await, None);
+    assert_eq!(answer(&app).await, None);
     enable(false).await;
-    assert_eq!(answer().await, Some(DenyReason::Identity));
+    enable(false).await;
+    assert_eq!(answer(&app).await, Some(DenyReason::Identity));
     enable(true).await;
-    assert_eq!(answer().await, None);
+    assert_eq!(answer(&app).await, Some(DenyReason::Identity), "a token from before stays worthless");
+    assert_eq!(answer(&token(1)).await, None, "a new one counts");
     world.admin.delete_workload(&world.request(&olga), id).await.unwrap();
-    assert_eq!(answer().await, Some(DenyReason::Identity));
+    assert_eq!(answer(&token(1)).await, Some(DenyReason::Identity));
+}
+
+#[tokio::test]
+async fn a_token_ends_with_the_credential_it_was_made_from_and_with_no_other() {
+    let (world, olga) = owned();
+    let made = world.admin.create_workload(&world.request(&olga), "app", Vec::new(), None).await.unwrap();
+    let id = made.workload.client_id;
+    let change =
+        async |edit: WorkloadEdit| world.admin.change_workload(&world.request(&olga), id, &edit).await.unwrap();
+    let stands = async |credential: Uuid| {
+        let ctx = world.request(&bearer(id, credential, 0));
+        let stands = world.admin.list_vaults(&ctx).await.is_ok();
+        let reason = world.store.image().record(ctx.request_id).unwrap().reason.clone();
+        assert_eq!(reason == "identity-disabled", !stands);
+        stands
+    };
+    let credential_of = |changed: &Workload| changed.credential_of(&changed.federations[0]);
+    let secret = change(WorkloadEdit::AddSecret(NewSecret::default())).await.credential.unwrap();
+    let other = change(WorkloadEdit::AddSecret(NewSecret::default())).await.credential.unwrap();
+    let certificate = change(WorkloadEdit::AddCertificate(certificate(1), None)).await.credential.unwrap();
+    let federated = change(WorkloadEdit::AddFederation(federation("s"))).await;
+    let federated = credential_of(&federated.workload);
+    for credential in [secret, other, certificate, federated] {
+        assert!(stands(credential).await);
+    }
+    assert!(!stands(Uuid::from_u128(404)).await, "one that never was");
+    let without = Principal { token: None, ..(*bearer(id, secret, 0)).clone() };
+    assert!(world.admin.list_vaults(&world.request(&Arc::new(without))).await.is_err(), "one that says nothing of it");
+
+    change(WorkloadEdit::RemoveSecret(secret)).await;
+    assert_eq!((stands(secret).await, stands(other).await), (false, true));
+    let new = change(WorkloadEdit::ReplaceSecrets(NewSecret::default())).await.credential.unwrap();
+    assert_eq!((stands(other).await, stands(new).await), (false, true));
+    change(WorkloadEdit::RemoveCertificate(certificate)).await;
+    assert_eq!((stands(certificate).await, stands(federated).await), (false, true));
+    change(WorkloadEdit::RemoveFederation(federation("s").id())).await;
+    assert!(!stands(federated).await);
+    let again = change(WorkloadEdit::AddFederation(federation("s"))).await;
+    assert!(!stands(federated).await, "registered again it is another one");
+    assert_eq!((stands(credential_of(&again.workload)).await, stands(new).await), (true, true));
+}
+
+#[tokio::test]
+async fn the_last_owner_stays_also_when_it_is_a_workload() {
+    let (world, olga) = owned();
+    let keeper = manager(&world, &olga).await;
+    let app = world.put_workload("app", true).unwrap();
+    let id: Uuid = app.id.subject.parse().unwrap();
+    world.put_grant(Grantee::Principal { id: app.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    world.store.meddle(|image| image.assignments.retain(|a| !a.grantee.covers(&olga)));
+    let by = || world.request(&keeper);
+    let disable = WorkloadEdit::Update { name: None, enabled: Some(false) };
+    let edits = [disable.clone(), WorkloadEdit::RemoveSecret(id)];
+    for edit in &edits {
+        let kept = world.admin.change_workload(&by(), id, edit).await;
+        assert!(matches!(kept, Err(AdminError::LastOwner)), "{edit:?}");
+    }
+    assert!(matches!(world.admin.delete_workload(&by(), id).await, Err(AdminError::LastOwner)));
+    let renamed = WorkloadEdit::Update { name: Some("api".into()), enabled: None };
+    assert!(world.admin.change_workload(&by(), id, &renamed).await.is_ok());
+
+    // Another workload that could get no token is nobody; one that could is enough, until it goes itself.
+    let other = world.put_workload("other", true).unwrap();
+    let other_id: Uuid = other.id.subject.parse().unwrap();
+    let second = world.put_grant(Grantee::Principal { id: other.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    let at = world.request(&app);
+    world.admin.change_workload(&at, other_id, &WorkloadEdit::RemoveSecret(other_id)).await.unwrap();
+    assert!(matches!(world.admin.delete_workload(&by(), id).await, Err(AdminError::LastOwner)));
+    let new = world.admin.change_workload(&at, other_id, &WorkloadEdit::AddSecret(NewSecret::default())).await.unwrap();
+    // Two who go at once, by whatever way, do not both go.
+    let took = new.credential.unwrap();
+    let (one, two) = tokio::join!(async { world.admin.change_workload(&by(), id, &disable).await.map(drop) }, async {
+        world.admin.change_workload(&by(), other_id, &WorkloadEdit::RemoveSecret(took)).await.map(drop)
+    },);
+    assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+    assert!(world.store.image().assignments.iter().any(|a| a.id == second.id));
+}
+
+#[tokio::test]
+async fn enabling_a_workload_takes_what_it_holds() {
+    let (world, olga) = owned();
+    let keeper = manager(&world, &olga).await;
+    let app = world.put_workload("app", false).unwrap();
+    let id: Uuid = app.id.subject.parse().unwrap();
+    let enable = async |who: &Arc<Principal>, enabled| {
+        let edit = WorkloadEdit::Update { name: None, enabled: Some(enabled) };
+        world.admin.change_workload(&world.request(who), id, &edit).await.map(drop)
+    };
+    enable(&keeper, true).await.unwrap();
+    enable(&keeper, false).await.unwrap();
+    world.put_grant(Grantee::Principal { id: app.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    assert!(matches!(enable(&keeper, true).await, Err(AdminError::GrantsMoreThanHeld(_))));
+    enable(&keeper, false).await.unwrap();
+    enable(&olga, true).await.unwrap();
+    enable(&keeper, true).await.unwrap();
 }
 
 #[tokio::test]

@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
-    admin::{AdminError, AssignmentShown, NewAssignment, ScopeRequest},
+    admin::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole},
     principal::Grantee,
-    role::{Role, RoleRef},
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -78,26 +77,12 @@ impl<'a> AssignmentView<'a> {
 /// POST /api/v1/assignments
 pub(crate) async fn add(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let AddAssignment { issuer, subject, group, client_id, role, scope: at, ends_at } = wire::body(request)?;
-    let role = role_named(services, &role).await?;
     let at = scope(&at)?;
     let grantee = Whom { issuer, subject, group, client_id }.grantee(services)?;
-    let new = NewAssignment { id: None, grantee, role, ends_at };
+    let new = NewAssignment { id: None, grantee, role: WantedRole::Named(role), ends_at };
     let added = services.admin.add_assignment(&call.ctx, new, &at).await?;
     let warnings = warnings(services, &added.assignment.grantee);
     Ok(Response::json(201, &AssignmentView { warnings, ..AssignmentView::of(&added) }))
-}
-
-/// By name or by id, built in or custom.
-async fn role_named(services: &Services, text: &str) -> Result<RoleRef, Problem> {
-    match services.admin.role_named(text).await {
-        Ok(role) => Ok(role),
-        Err(AdminError::RoleNotFound) => {
-            let names: Vec<_> = Role::ALL.iter().map(|role| role.name()).collect();
-            let names = names.join(", ");
-            Err(Problem::bad_parameter(format!("There is no role of this name. Built-in roles: {names}.")))
-        }
-        Err(other) => Err(other.into()),
-    }
 }
 
 /// GET /api/v1/assignments: at a scope and below, of everybody or of one grantee.

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod grantee;
 pub(crate) mod roles;
 pub(crate) mod session;
+pub(crate) mod sessions;
 pub(crate) mod token_keys;
 pub(crate) mod tokens;
 pub(crate) mod vaults;

@@ -2,7 +2,7 @@
 
 use strongroom_domain::{
     action::Action,
-    admin::{AdminError, AssignmentShown, NewAssignment, ScopeRequest},
+    admin::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole},
     gate::Ask,
 };
 use strongroom_web::{
@@ -166,13 +166,7 @@ pub(crate) async fn add(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     let add = async {
         let at = scope(sent.text("scope"))?;
         let grantee = whom::read(viewer, &sent)?;
-        let role = match viewer.services.admin.role_named(sent.text("role")).await {
-            Ok(role) => role,
-            Err(AdminError::RoleNotFound) => {
-                return Err(Problem::bad_parameter("There is no role of this name.").into());
-            }
-            Err(other) => return Err(other.into()),
-        };
+        let role = WantedRole::Named(sent.text("role").to_owned());
         let ends_at = sent.moment("ends_at", "The end")?.map(|end| end.saturating_mul(1000));
         let new = NewAssignment { id: None, grantee, role, ends_at };
         viewer.services.admin.add_assignment(&viewer.call.ctx, new, &at).await?;

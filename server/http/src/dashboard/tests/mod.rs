@@ -111,7 +111,7 @@ impl Credentials for Nobody {
         Err(CredentialError::Invalid)
     }
 
-    fn mint(&self, _: &Workload, _: Uuid, _: i64) -> Result<AccessToken, CredentialError> {
+    fn mint(&self, _: &Workload, _: Uuid, _: Uuid, _: i64) -> Result<AccessToken, CredentialError> {
         Err(CredentialError::SigningFailed)
     }
 }
@@ -228,6 +228,7 @@ impl Story {
             },
             entrance: Entrance {
                 gate: world.gate.clone(),
+                sign_in: Arc::new(Provider),
                 identities: ports,
                 credentials: Arc::new(Nobody),
                 keyring: world.keyring.clone(),
