@@ -6,6 +6,7 @@
 //! for another server than it was kept for.
 
 use std::{
+    borrow::Cow,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
@@ -35,8 +36,10 @@ pub(crate) struct KeptLogin {
 struct Line<'a> {
     /// Origin of the server.
     server: &'a str,
-    name: &'a str,
+    /// May hold what JSON writes with a backslash.
+    name: Cow<'a, str>,
     expires_at: i64,
+    /// Borrowed, so that no copy stays behind.
     token: &'a str,
 }
 
@@ -64,7 +67,7 @@ impl KeptLogin {
             bail!("{} is of another server: remove it and log in again", path.display());
         }
         let token = SecretText::new(line.token.to_owned());
-        Ok(Some(Self { token, name: line.name.to_owned(), expires_at: line.expires_at }))
+        Ok(Some(Self { token, name: line.name.into_owned(), expires_at: line.expires_at }))
     }
 
     /// Keeps it for the server of this origin, in place of what was kept; gives the file.
@@ -81,8 +84,12 @@ impl KeptLogin {
             bail!("{} is not a directory of yours that nobody else can write", folder.display());
         }
         let server_origin = origin(server);
-        let line =
-            Line { server: &server_origin, name: &self.name, expires_at: self.expires_at, token: self.token.expose() };
+        let line = Line {
+            server: &server_origin,
+            name: Cow::Borrowed(self.name.as_str()),
+            expires_at: self.expires_at,
+            token: self.token.expose(),
+        };
         // All of it at once: a buffer that grows leaves copies behind.
         let mut text = Zeroizing::new(Vec::with_capacity(4096 + self.token.len() + self.name.len() * 6));
         serde_json::to_writer(&mut *text, &line)?;

@@ -155,7 +155,7 @@ pub async fn answer(services: Arc<Services>, raw: RawRequest) -> Response {
     // Whatever is logged on the way carries the id under which the request is on record, and what was asked for
     // by kind: never a path, a name or a value.
     let span = tracing::info_span!("request", id = %request_id, operation = tracing::field::Empty);
-    let mut response = dispatch(&services, raw, &host, request_id, now).instrument(span).await;
+    let mut response = dispatch(&services, raw, &host, (request_id, now), &span).instrument(span.clone()).await;
     common_headers(&mut response, request_id, client_request_id, json);
     if matches!(host, Host::Vault(_)) {
         response.headers.push(("x-ms-keyvault-network-info", network_info(client)));
@@ -197,7 +197,13 @@ fn common_headers(response: &mut Response, request_id: Uuid, client_request_id: 
     }
 }
 
-async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, request_id: Uuid, now: i64) -> Response {
+async fn dispatch(
+    services: &Arc<Services>,
+    raw: RawRequest,
+    host: &Host,
+    (request_id, now): (Uuid, i64),
+    span: &tracing::Span,
+) -> Response {
     let method = Method::parse(&raw.method);
     let parsed = parse(&raw);
     let vault = if let Host::Vault(vault) = host { vault.as_ref() } else { None };
@@ -221,7 +227,7 @@ async fn dispatch(services: &Arc<Services>, raw: RawRequest, host: &Host, reques
         _ if site == Site::Vault || raw.path.starts_with("/api/") => (Access::Bearer, "Request"),
         _ => (Access::Public, "Request"),
     };
-    tracing::Span::current().record("operation", operation);
+    span.record("operation", operation);
     if let Found::Route(route, _) = &found
         && matches!(route.endpoint, Endpoint::Health | Endpoint::Ready)
     {

@@ -59,7 +59,7 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
     let role = Some(Body::of::<roles::View<'_>>());
     let assignment = Some(Body::of::<assignments::AssignmentView<'_>>());
     let workload = Some(Body::of::<workloads::WorkloadView<'_>>());
-    let token_keys = Some(Body::named::<List<token_keys::View>>(|| "TokenKeyList".to_owned()));
+    let token_keys = Some(Body::of::<token_keys::Keys>());
     let put_role = Some(Body::of::<roles::Body>());
     Some(match endpoint {
         Endpoint::VaultList => Operation { answer: vault_list, ..vaults("List the vaults that the caller may see") },

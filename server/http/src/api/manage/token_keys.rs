@@ -4,7 +4,6 @@ use serde::Serialize;
 use strongroom_domain::token_keys::{TokenKeyFacts, TokenKeyState};
 use utoipa::ToSchema;
 
-use super::List;
 use crate::{edge::Call, message::Response, openapi::shapes, problem::Problem, services::Services};
 
 #[derive(Serialize, ToSchema)]
@@ -23,6 +22,13 @@ pub(crate) struct View {
     published_until: Option<i64>,
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = TokenKeyList)]
+pub(crate) struct Keys {
+    /// In the order in which they sign.
+    value: Vec<View>,
+}
+
 fn answer(facts: Vec<TokenKeyFacts>) -> Response {
     let view = |facts: TokenKeyFacts| View {
         key_id: facts.key_id,
@@ -31,7 +37,7 @@ fn answer(facts: Vec<TokenKeyFacts>) -> Response {
         signs_from: facts.signs_from,
         published_until: facts.published_until,
     };
-    Response::json(200, &List { value: facts.into_iter().map(view).collect() })
+    Response::json(200, &Keys { value: facts.into_iter().map(view).collect() })
 }
 
 /// GET /api/v1/token/keys
