@@ -22,6 +22,7 @@ mod edge;
 mod grants;
 mod login;
 mod outage;
+mod policy;
 mod provider;
 mod routes;
 mod sdk;
