@@ -219,6 +219,7 @@ impl Administration {
                 reason: GUARD_LIFTED.to_owned(),
                 detail: None,
                 fuel: None,
+                obligations: Vec::new(),
             });
             return Ok(());
         }
