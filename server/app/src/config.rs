@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::seal::Seal;
+use crate::{policy_process::PolicyIsolation, seal::Seal};
 use anyhow::Context as _;
 use serde::Deserialize;
 use strongroom_domain::principal::PrincipalKind;
@@ -36,6 +36,9 @@ pub(crate) struct Config {
     pub(crate) node: String,
     /// Certificate and key.
     pub(crate) tls: Tls,
+    /// Where policy modules run; `--policy-isolation` goes before it.
+    #[serde(default)]
+    pub(crate) policy_isolation: PolicyIsolation,
     /// Root key.
     #[serde(default)]
     seal: Option<Seal>,

@@ -94,8 +94,9 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
             scopes: vec!["profile".to_owned()],
         }],
         token_key_age: config::Tokens::default().key_age()?,
+        policy_isolation: args.policy_isolation.unwrap_or_default(),
     };
-    let node = wiring::wire(opened, outside, Arc::clone(&clock))?;
+    let node = wiring::wire(opened, outside, &data, Arc::clone(&clock))?;
     let env = set_up(&node, &*clock, &data, &base, &issuer, &certificates).await?;
 
     // Made anew at every start: who is signed in stays signed in by the session.

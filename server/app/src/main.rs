@@ -25,6 +25,7 @@ mod kept_login;
 mod listeners;
 mod loopback;
 mod plain;
+mod policy_process;
 mod private_file;
 mod seal;
 mod serve;
@@ -45,6 +46,9 @@ fn main() -> ExitCode {
     if let Err(error) = harden::keep_to_oneself() {
         eprintln!("strongroom: the process cannot be kept from leaving core dumps: {error}");
         return ExitCode::FAILURE;
+    }
+    if let Some(ended) = policy_process::run() {
+        return ended;
     }
     if let Err(error) = seal::environment::take() {
         eprintln!("strongroom: {error:#}");

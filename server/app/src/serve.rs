@@ -21,6 +21,7 @@ use crate::{
     installation::{self, Opening},
     jobs,
     listeners::Bound,
+    policy_process,
     wiring::{self, Node, Outside},
 };
 
@@ -46,8 +47,11 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let fresh = opened.fresh;
     harden::lock_memory();
     let data = config.data.clone();
-    let (outside, administrators) = outside(config)?;
-    let node = wiring::wire(opened, outside, Arc::clone(&clock))?;
+    let (mut outside, administrators) = outside(config)?;
+    if let Some(isolation) = args.policy_isolation {
+        outside.policy_isolation = isolation;
+    }
+    let node = wiring::wire(opened, outside, &data, Arc::clone(&clock))?;
     if fresh {
         println!("A new installation, {}. Its root key is {}: back it up.", node.installation, source.shown());
         appoint(&node, &*clock, administrators).await?;
@@ -67,7 +71,9 @@ fn outside(config: Config) -> anyhow::Result<(Outside, Vec<Administrator>)> {
     let issuers = config.issuers.into_iter().map(|i| i.into_config(&base)).collect::<anyhow::Result<Vec<_>>>()?;
     let providers = config.providers.into_iter().map(provider).collect::<anyhow::Result<Vec<_>>>()?;
     let token_key_age = config.tokens.key_age()?;
-    Ok((Outside { base, trusted_roots, issuers, providers, token_key_age }, config.administrators))
+    let policy_isolation = config.policy_isolation;
+    let outside = Outside { base, trusted_roots, issuers, providers, token_key_age, policy_isolation };
+    Ok((outside, config.administrators))
 }
 
 fn provider(provider: Provider) -> anyhow::Result<ProviderConfig> {
@@ -127,6 +133,8 @@ pub(crate) async fn run_node(
     let Bound { listeners, limits, files, .. } = bound;
     let server = strongroom_http::server::serve(&node.services, listeners, limits, workers)?;
     let watch = tokio::spawn(certificates.watch());
+    // Beside serving: a request that needs a module waits for it.
+    let warming = tokio::spawn(policy_process::warm(Arc::clone(&node.policies), node.store.clone()));
     let handle = server.handle();
     let beside_handle = beside.as_ref().map(actix_web::dev::Server::handle);
     let beside = beside.map(tokio::spawn);
@@ -142,6 +150,7 @@ pub(crate) async fn run_node(
     let finish = async {
         handle.stop(true).await;
         watch.abort();
+        warming.abort();
         for file in files {
             let _ = std::fs::remove_file(file);
         }

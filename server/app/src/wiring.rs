@@ -1,7 +1,7 @@
 //! Wiring: adapters behind ports, ports into use cases, use cases into services. No judgement, no
 //! state; the configuration is gone when this is done.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use arc_swap::ArcSwap;
 use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy};
@@ -24,11 +24,15 @@ use strongroom_identity::{
     TrustedRoots, WorkloadCredentials,
     token_endpoint::{OwnKeys, own_issuer, token_endpoints},
 };
-use strongroom_policy_host::WasmPolicyEngine;
+use strongroom_policy_host::PolicyHost;
 use strongroom_store::Store;
 use tokio::task::JoinHandle;
 
-use crate::{installation::Opened, token_desk::Desk};
+use crate::{
+    installation::Opened,
+    policy_process::{self, PolicyIsolation},
+    token_desk::Desk,
+};
 
 /// What the outside says: who may ask, and who may sign in.
 pub(crate) struct Outside {
@@ -38,6 +42,8 @@ pub(crate) struct Outside {
     pub(crate) providers: Vec<ProviderConfig>,
     /// How long a key signs tokens, in milliseconds.
     pub(crate) token_key_age: i64,
+    /// Where policy modules run.
+    pub(crate) policy_isolation: PolicyIsolation,
 }
 
 /// A wired node.
@@ -48,6 +54,7 @@ pub(crate) struct Node {
     pub(crate) installation: InstallationId,
     pub(crate) chain: Arc<ArcSwap<ChainStatus>>,
     pub(crate) committer: JoinHandle<()>,
+    pub(crate) policies: Arc<PolicyHost>,
     pub(crate) own_issuer: String,
     /// How long a key signs tokens, in milliseconds.
     pub(crate) token_key_age: i64,
@@ -55,13 +62,13 @@ pub(crate) struct Node {
     pub(crate) database: String,
 }
 
-pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> anyhow::Result<Node> {
+pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Node> {
     let Opened { installation, store, keyring, auditor, tokens, token_label, database, .. } = opened;
     let (id, development) = (installation.id, installation.development);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let keyring = Arc::new(keyring);
     let store = Arc::new(store);
-    let policies = Arc::new(WasmPolicyEngine::with_shipped()?);
+    let policies = Arc::new(policy_process::start(outside.policy_isolation, data, &keyring)?);
     let (committer, committer_task): (Committer, _) = spawn(store.clone());
     let recorder = Recorder::new(committer, Arc::clone(&clock));
     let addresses = Addresses::new(&outside.base, &id.to_string())?;
@@ -108,7 +115,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> a
             vaults: store.clone(),
             grants: store.clone(),
             audit: store.clone(),
-            policies,
+            policies: policies.clone(),
             token_keys: TokenKeyring {
                 store: store.clone(),
                 label: token_label,
@@ -154,6 +161,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, clock: Arc<dyn Clock>) -> a
         installation: id,
         chain,
         committer: committer_task,
+        policies,
         own_issuer,
         token_key_age: outside.token_key_age,
         database,

@@ -317,6 +317,18 @@ impl Keyring {
         self.check_control(b"session", &session.authenticated()?, &session.tag)
     }
 
+    /// Tag of a compiled policy module, which the policy host keeps so that it need not compile it again.
+    #[must_use]
+    pub fn tag_policy_artefact(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.control.tag(&[&[b"policy-artefact".as_slice()], parts].concat())
+    }
+
+    /// Whether a compiled policy module is one that was tagged here.
+    #[must_use]
+    pub fn verify_policy_artefact(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
+        self.control.verify(&[&[b"policy-artefact".as_slice()], parts].concat(), tag)
+    }
+
     /// A short-lived token that only this installation can have made, for forms of the dashboard.
     #[must_use]
     pub fn form_token(&self, session: &[u8; 32]) -> [u8; 32] {

@@ -169,7 +169,29 @@ pub trait PolicyEngine: Send + Sync {
         requests: &[PolicyRequest],
     ) -> Result<Vec<PolicyAnswer>, PolicyFailure>;
 
-    /// Whether a module with this digest is loaded and accepts these settings.
+    /// Asks several attached modules about one request, in order, up to and including the first one that
+    /// denies or gives no usable answer. There is one answer for each module that was asked.
+    async fn judge(
+        &self,
+        attachments: &[&PolicyAttachment],
+        request: &PolicyRequest,
+    ) -> Vec<Result<PolicyAnswer, PolicyFailure>> {
+        let mut judged = Vec::with_capacity(attachments.len());
+        for attachment in attachments {
+            let answer = self
+                .decide(attachment, std::slice::from_ref(request))
+                .await
+                .and_then(|answers| answers.into_iter().next().ok_or(PolicyFailure::BadAnswer));
+            let last = answer.as_ref().map_or(true, |answer| answer.effect == Effect::Deny);
+            judged.push(answer);
+            if last {
+                break;
+            }
+        }
+        judged
+    }
+
+    /// Whether a module with this digest can be had and accepts these settings.
     ///
     /// # Errors
     /// [`PolicyFailure::Missing`], [`PolicyFailure::BadSettings`], or what evaluating ran into.

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use strongroom_domain::policy::{ObjectState, PolicyNeeds, PolicyRequest, PolicyStage};
 
 use crate::answer::{cut, is_code};
 use crate::{limits, pattern};
 
 /// What a module says about itself. Nothing here is to be believed, only shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleDescription {
     /// Version of the contract that it keeps.
     pub contract: String,

@@ -1,19 +1,22 @@
 //! The `PolicyEngine` port: the loaded modules, and how many of them run at once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use aws_lc_rs::digest;
 use strongroom_domain::policy::{
-    MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
+    Effect, MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
     PolicyRequest,
 };
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
+use crate::artefact::{Artefact, engine_version};
 use crate::description::ModuleDescription;
+use crate::isolated::{Confinement, length};
 use crate::module::{LoadError, Module};
 use crate::runtime::{Ticker, new_engine};
 use crate::{limits, shipped};
@@ -27,6 +30,15 @@ pub enum HostError {
     /// The thread that ticks could not be started.
     #[error("the clock of the policy host does not start")]
     Clock(#[source] std::io::Error),
+    /// The child that runs modules could not be started.
+    #[error("the process of policy modules does not start")]
+    Child(#[source] std::io::Error),
+    /// The kernel does not hold the child as it has to be held.
+    #[error("the process of policy modules is not confined: {0}")]
+    NotConfined(Confinement),
+    /// The directory of compiled modules cannot be used.
+    #[error("the directory {} of compiled modules cannot be used", .0.display())]
+    Cache(PathBuf, #[source] std::io::Error),
     /// A module that ships with the product does not load.
     #[error("the module {name} that ships with the product does not load")]
     Shipped {
@@ -46,7 +58,7 @@ pub struct WasmPolicyEngine {
     engine: Engine,
     modules: ArcSwap<BTreeMap<ModuleDigest, Arc<Module>>>,
     running: Semaphore,
-    _clock: Ticker,
+    clock: Mutex<Option<Ticker>>,
 }
 
 impl std::fmt::Debug for WasmPolicyEngine {
@@ -61,9 +73,33 @@ impl WasmPolicyEngine {
     /// # Errors
     /// [`HostError`] when the machine does not give it memory or a thread.
     pub fn new() -> Result<Self, HostError> {
+        let host = Self::bare()?;
+        host.start_clock()?;
+        Ok(host)
+    }
+
+    /// A host whose clock does not run yet, for who has to start threads in an order.
+    pub(crate) fn bare() -> Result<Self, HostError> {
         let engine = new_engine().map_err(|error| HostError::Engine(format!("{error:#}")))?;
-        let clock = Ticker::start(&engine).map_err(HostError::Clock)?;
-        Ok(Self { engine, modules: ArcSwap::default(), running: Semaphore::new(limits::MAX_CONCURRENT), _clock: clock })
+        let running = Semaphore::new(limits::MAX_CONCURRENT);
+        Ok(Self { engine, modules: ArcSwap::default(), running, clock: Mutex::default() })
+    }
+
+    /// Starts the clock of the backstop.
+    pub(crate) fn start_clock(&self) -> Result<(), HostError> {
+        let clock = Ticker::start(&self.engine).map_err(HostError::Clock)?;
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock);
+        Ok(())
+    }
+
+    /// Has the calling thread ready to run modules.
+    pub(crate) fn prepare_thread() {
+        Engine::tls_eager_initialize();
+    }
+
+    /// Names the engine's version and configuration.
+    pub(crate) fn version(&self) -> String {
+        engine_version(&self.engine)
     }
 
     /// A host with the modules that ship with the product, and those that earlier releases shipped:
@@ -100,13 +136,41 @@ impl WasmPolicyEngine {
             return Err(LoadError::TooMany);
         }
         drop(loaded);
-        let module = Arc::new(Module::load(&self.engine, bytes)?);
+        self.keep(digest, Module::load(&self.engine, bytes)?);
+        Ok(digest)
+    }
+
+    /// Has a module ready that was compiled before, and gives what it says about itself.
+    pub(crate) fn load_artefact(
+        &self,
+        digest: ModuleDigest,
+        artefact: &Artefact,
+    ) -> Result<ModuleDescription, LoadError> {
+        if self.modules.load().len() >= limits::MAX_MODULES {
+            return Err(LoadError::TooMany);
+        }
+        let module = Module::revive(&self.engine, artefact)?;
+        let description = module.description.clone();
+        self.keep(digest, module);
+        Ok(description)
+    }
+
+    /// Forgets a module; decisions under way end with it.
+    pub(crate) fn forget(&self, digest: &ModuleDigest) {
+        self.modules.rcu(|modules| {
+            let mut modules = BTreeMap::clone(modules);
+            modules.remove(digest);
+            modules
+        });
+    }
+
+    fn keep(&self, digest: ModuleDigest, module: Module) {
+        let module = Arc::new(module);
         self.modules.rcu(|modules| {
             let mut modules = BTreeMap::clone(modules);
             modules.insert(digest, Arc::clone(&module));
             modules
         });
-        Ok(digest)
     }
 
     /// What a loaded module says about itself.
@@ -128,17 +192,35 @@ impl WasmPolicyEngine {
     /// # Errors
     /// What evaluating ran into.
     pub async fn refusal(&self, attachment: &PolicyAttachment) -> Result<Option<String>, PolicyFailure> {
-        let module = self.find(attachment)?;
         let _running = self.running.acquire().await.map_err(|_| PolicyFailure::Unavailable)?;
-        Ok(module.check(&attachment.settings)?.err())
+        Ok(self.find(&attachment.module, &attachment.settings)?.check(&attachment.settings)?.err())
     }
 
-    fn find(&self, attachment: &PolicyAttachment) -> Result<Arc<Module>, PolicyFailure> {
-        if attachment.settings.len() > MAX_SETTINGS_BYTES {
+    /// Judges on the calling thread.
+    pub(crate) fn decide_now(
+        &self,
+        module: &ModuleDigest,
+        settings: &str,
+        requests: &[PolicyRequest],
+    ) -> Result<Vec<PolicyAnswer>, PolicyFailure> {
+        let module = self.find(module, settings)?;
+        let mut answers = Vec::with_capacity(requests.len());
+        for batch in batches(requests) {
+            answers.extend(module.decide(batch, settings)?);
+        }
+        Ok(answers)
+    }
+
+    /// Has a module look at settings, on the calling thread.
+    pub(crate) fn check_now(&self, module: &ModuleDigest, settings: &str) -> Result<(), PolicyFailure> {
+        self.find(module, settings)?.check(settings)?.map_err(|_sentence| PolicyFailure::BadSettings)
+    }
+
+    fn find(&self, module: &ModuleDigest, settings: &str) -> Result<Arc<Module>, PolicyFailure> {
+        if settings.len() > MAX_SETTINGS_BYTES {
             return Err(PolicyFailure::BadSettings);
         }
-        let modules = self.modules.load();
-        modules.get(&attachment.module).map(Arc::clone).ok_or(PolicyFailure::Missing)
+        self.modules.load().get(module).map(Arc::clone).ok_or(PolicyFailure::Missing)
     }
 }
 
@@ -153,14 +235,37 @@ impl PolicyEngine for WasmPolicyEngine {
         attachment: &PolicyAttachment,
         requests: &[PolicyRequest],
     ) -> Result<Vec<PolicyAnswer>, PolicyFailure> {
-        let module = self.find(attachment)?;
         let _running = self.running.acquire().await.map_err(|_| PolicyFailure::Unavailable)?;
-        module.decide(requests, &attachment.settings)
+        self.decide_now(&attachment.module, &attachment.settings, requests)
     }
 
     async fn check(&self, attachment: &PolicyAttachment) -> Result<(), PolicyFailure> {
-        if self.refusal(attachment).await?.is_some() { Err(PolicyFailure::BadSettings) } else { Ok(()) }
+        let _running = self.running.acquire().await.map_err(|_| PolicyFailure::Unavailable)?;
+        self.check_now(&attachment.module, &attachment.settings)
     }
+}
+
+/// Whether no further module need be asked: this one denies something, or says nothing.
+pub(crate) fn ends(judged: &Result<Vec<PolicyAnswer>, PolicyFailure>) -> bool {
+    judged.as_ref().map_or(true, |answers| answers.iter().any(|answer| answer.effect == Effect::Deny))
+}
+
+/// Cuts requests into the batches that one instance judges. Always the same way, wherever modules run,
+/// so that the same requests burn the same fuel.
+pub(crate) fn batches(requests: &[PolicyRequest]) -> Vec<&[PolicyRequest]> {
+    let (mut batches, mut rest) = (Vec::new(), requests);
+    while !rest.is_empty() {
+        let mut bytes = 0_usize;
+        let fits = |request: &&PolicyRequest| {
+            bytes = bytes.saturating_add(if requests.len() == 1 { 0 } else { length(*request) });
+            bytes <= limits::MAX_BATCH_BYTES
+        };
+        let count = rest.iter().take(limits::MAX_BATCH).take_while(fits).count().max(1);
+        let (batch, others) = rest.split_at(count);
+        batches.push(batch);
+        rest = others;
+    }
+    batches
 }
 
 /// SHA-256 of a module's bytes.

@@ -6,18 +6,26 @@
 //! memory it may take is limited; what it answers is checked and cut. Whatever goes wrong is a
 //! [`PolicyFailure`](strongroom_domain::policy::PolicyFailure), and those deny.
 //!
+//! A server runs modules through [`PolicyHost`]: in a child process that holds nothing, by default, with
+//! compiling in another one. [`WasmPolicyEngine`] runs them in the calling process: for the command line,
+//! and inside the child.
+//!
 //! This crate must never see a key, a secret value or the database: it is made to run in a process
 //! that holds none of them. It must never offer a module an import, a clock or randomness, and
 //! never reuse an instance.
 
 mod answer;
+mod artefact;
 mod author;
+mod cache;
 mod contract;
 mod description;
 mod engine;
 mod facts;
 mod failure;
 mod golden;
+mod host;
+mod isolated;
 pub mod limits;
 mod module;
 mod pattern;
@@ -26,9 +34,14 @@ mod shipped;
 pub mod signature;
 
 pub use author::{CONTRACT, component_of};
+pub use cache::ArtefactSeal;
 pub use contract::VERSIONS as CONTRACT_VERSIONS;
 pub use description::ModuleDescription;
 pub use engine::{HostError, WasmPolicyEngine};
 pub use golden::{GoldenFile, GoldenRun};
+pub use host::{HostOptions, Isolation, ModuleError, ModuleSource, PolicyHost};
+#[doc(hidden)]
+pub use isolated::confine_this_process;
+pub use isolated::{ChildProgram, Confinement, run_child};
 pub use module::LoadError;
 pub use shipped::{ShippedModule, released, shipped};

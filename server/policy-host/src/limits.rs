@@ -28,6 +28,8 @@ pub const TICKS: u64 = 6;
 
 /// Instances that run at the same time; further decisions wait for one to end.
 pub const MAX_CONCURRENT: usize = 48;
+/// Most threads of the policy child.
+pub(crate) const MAX_DECIDERS: usize = 16;
 /// Instances the pool has room for: more than may run, so that it is never the pool that says no.
 pub(crate) const POOL_INSTANCES: u32 = 64;
 /// Core instances in one component.
@@ -63,3 +65,15 @@ pub const MAX_ACTION: usize = 256;
 pub const MAX_VERSION: usize = 32;
 /// Longest settings schema, in bytes.
 pub const MAX_SCHEMA_BYTES: usize = 16 * 1024;
+
+/// Longest message between the server and its policy child, in bytes: what fits into the socket's
+/// buffer at its usual size.
+pub(crate) const MAX_FRAME: usize = 256 * 1024;
+/// Most of a batch that goes into one message, in bytes; a longer batch is cut into several.
+pub(crate) const MAX_BATCH_BYTES: usize = 128 * 1024;
+/// Longest message on the control socket, in bytes.
+pub(crate) const MAX_CONTROL: usize = MAX_ARTEFACT_BYTES;
+/// Largest compiled module, in bytes.
+pub(crate) const MAX_ARTEFACT_BYTES: usize = 64 * 1024 * 1024;
+/// Most compiled modules that are kept on disk.
+pub(crate) const MAX_CACHED: usize = 2 * MAX_MODULES;

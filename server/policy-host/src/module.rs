@@ -6,6 +6,7 @@ use strongroom_domain::policy::{PolicyAnswer, PolicyFailure, PolicyNeeds, Policy
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 
+use crate::artefact::Artefact;
 use crate::contract::{INTERFACE, Instance, Pre, VERSIONS};
 use crate::description::{ModuleDescription, connection_alone};
 use crate::facts::{self, Known};
@@ -62,6 +63,16 @@ impl Module {
         }
         let component =
             Component::from_binary(engine, bytes).map_err(|error| LoadError::NotAComponent(sentence(&error)))?;
+        Self::of(engine, &component)
+    }
+
+    /// Checks a module that was compiled before.
+    pub(crate) fn revive(engine: &Engine, artefact: &Artefact) -> Result<Self, LoadError> {
+        let component = artefact.revive(engine).map_err(|error| LoadError::NotAComponent(sentence(&error)))?;
+        Self::of(engine, &component)
+    }
+
+    fn of(engine: &Engine, component: &Component) -> Result<Self, LoadError> {
         let shape = component.component_type();
         if let Some((name, _)) = shape.imports(engine).next() {
             return Err(LoadError::Imports(answer::cut(name, limits::MAX_TEXT)));
@@ -76,7 +87,7 @@ impl Module {
         };
         // The linker stays empty: there is nothing to import.
         let pre = Linker::new(engine)
-            .instantiate_pre(&component)
+            .instantiate_pre(component)
             .and_then(|pre| Pre::new(version, pre))
             .map_err(|error| LoadError::WrongContract(sentence(&error)))?;
         let (mut store, instance) = start(engine, &pre).map_err(LoadError::NoDescription)?;
@@ -178,6 +189,6 @@ fn start(engine: &Engine, pre: &Pre) -> Result<(Store<Limiter>, Instance), Polic
 }
 
 /// An engine's error on one line.
-fn sentence(error: &wasmtime::Error) -> String {
+pub(crate) fn sentence(error: &wasmtime::Error) -> String {
     answer::cut(&format!("{error:#}"), limits::MAX_TEXT)
 }

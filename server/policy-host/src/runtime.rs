@@ -7,8 +7,14 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 
 use crate::limits;
 
-/// An engine that runs nothing but deterministic code: no threads, no relaxed SIMD, one NaN.
+/// An engine that runs nothing but deterministic code.
 pub(crate) fn new_engine() -> wasmtime::Result<Engine> {
+    Engine::new(&config())
+}
+
+/// The one configuration: no threads, no relaxed SIMD, one NaN. Compiled modules are of use only to an
+/// engine that has it.
+pub(crate) fn config() -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(limits::POOL_INSTANCES)
         .total_core_instances(limits::POOL_INSTANCES * limits::CORE_INSTANCES_PER_COMPONENT)
@@ -37,7 +43,7 @@ pub(crate) fn new_engine() -> wasmtime::Result<Engine> {
         .wasm_shared_everything_threads(false)
         .shared_memory(false)
         .wasm_backtrace_max_frames(None);
-    Engine::new(&config)
+    config
 }
 
 /// Advances the epoch of an engine until it is dropped.

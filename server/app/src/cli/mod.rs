@@ -33,7 +33,7 @@ pub(crate) use session::SessionCommand;
 pub(crate) use token::{TokenCommand, TokenKeysCommand};
 pub(crate) use vault::{VaultChange, VaultCommand, VaultGiven};
 
-use crate::{commands, dev, serve};
+use crate::{commands, dev, policy_process::PolicyIsolation, serve};
 
 /// A self-hosted vault whose rules its owners can program.
 #[derive(Parser)]
@@ -122,6 +122,9 @@ pub(crate) struct DevArgs {
     /// Data directory.
     #[arg(long, default_value = "strongroom-data")]
     pub(crate) data: PathBuf,
+    /// Where policy modules run. By default in a process of their own that seccomp and Landlock hold.
+    #[arg(long, value_enum)]
+    pub(crate) policy_isolation: Option<PolicyIsolation>,
 }
 
 /// Options of `strongroom serve`.
@@ -130,6 +133,9 @@ pub(crate) struct ServeArgs {
     /// Configuration file (TOML), described in server/docs/operations.md.
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
+    /// Where policy modules run. Goes before `policy_isolation` in the configuration.
+    #[arg(long, value_enum)]
+    pub(crate) policy_isolation: Option<PolicyIsolation>,
 }
 
 /// How a command reaches the server, and as whom.

@@ -44,8 +44,9 @@ impl Gate {
             ..PolicyRequest::default()
         };
         let mut verdict = Ok(());
-        for (attachment, _) in attached {
-            if let Err(reason) = self.ask_module(ctx, attachment, &request, trace).await {
+        let (attached, answers) = self.ask_modules(&attached, &request).await;
+        for (attachment, answer) in attached.into_iter().zip(answers) {
+            if let Err(reason) = conclude(ctx, attachment, answer, &request, trace) {
                 verdict = Err(match reason {
                     DenyReason::Policy { .. } => DenyReason::Network,
                     failure => failure,
@@ -78,8 +79,9 @@ impl Gate {
             request.facts.insert(ROTATION.to_owned(), newest.as_deref().and_then(|facts| age(ctx, facts)));
         }
         let mut verdict = Ok(());
-        for (attachment, _) in attached {
-            match self.ask_module(ctx, attachment, &request, trace).await {
+        let (attached, answers) = self.ask_modules(&attached, &request).await;
+        for (attachment, answer) in attached.into_iter().zip(answers) {
+            match conclude(ctx, attachment, answer, &request, trace) {
                 Ok(effect) => granted |= attachment.authority && effect == Effect::Allow,
                 Err(reason) => {
                     verdict = Err(reason);
@@ -122,61 +124,68 @@ impl Gate {
         self.find_object(vault, keys, name, &Ask { version: None, ..ask.clone() }, trace).await
     }
 
-    /// Asks one module and puts its answer into the trace; a denial and every failure is an error.
-    async fn ask_module(
+    /// Asks modules in order, up to and including the first that denies or fails. Behind the answers stands a
+    /// failure: an engine that leaves a module out without saying why has not judged.
+    async fn ask_modules<'a>(
         &self,
-        ctx: &RequestContext,
-        attachment: &PolicyAttachment,
+        attached: &[(&'a PolicyAttachment, Arc<PolicyNeeds>)],
         request: &PolicyRequest,
-        trace: &mut Trace,
-    ) -> Result<Effect, DenyReason> {
-        let stage = format!("{POLICY_STAGE}{}", attachment.name);
-        let answer = self
-            .policies
-            .decide(attachment, std::slice::from_ref(request))
-            .await
-            .and_then(|answers| answers.into_iter().next().ok_or(PolicyFailure::BadAnswer))
-            .and_then(carried_out);
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(failure) => {
-                let reason = DenyReason::PolicyFailed { attachment: attachment.name.clone(), failure };
-                return Err(trace.deny(&stage, reason, Some(attachment.module.to_string())));
-            }
-        };
-        let denies = answer.effect == Effect::Deny;
-        for obligation in &answer.obligations {
-            // The sentence may repeat what a caller chose, so it is in the record alone.
-            if let Obligation::Alert { severity, .. } = obligation {
-                let (policy, vault, code) = (&attachment.name, &request.object.vault, &answer.reason_code);
-                let severity = severity.as_str();
-                tracing::warn!(decision = %ctx.request_id, severity, %policy, %vault, %code, "a policy module alerts");
-            }
-        }
-        let step_up = answer.obligations.iter().find_map(|obligation| match obligation {
-            Obligation::StepUp { acr, amr, max_age } => {
-                Some(Box::new(StepUp { acr: acr.clone(), amr: amr.clone(), max_age: *max_age }))
-            }
-            _ => None,
-        });
-        trace.0.push(Stage {
-            stage,
-            effect: if denies { StageEffect::Deny } else { StageEffect::Allow },
-            reason: answer.reason_code.clone(),
-            detail: Some(format!("{} {}", attachment.module, answer.sentence)),
-            fuel: Some(answer.fuel),
-            obligations: answer.obligations,
-        });
-        if denies {
-            return Err(DenyReason::Policy {
-                attachment: attachment.name.clone(),
-                code: answer.reason_code,
-                sentence: answer.sentence,
-                step_up,
-            });
-        }
-        Ok(answer.effect)
+    ) -> (Vec<&'a PolicyAttachment>, Vec<Result<PolicyAnswer, PolicyFailure>>) {
+        let attachments: Vec<_> = attached.iter().map(|(attachment, _)| *attachment).collect();
+        let mut answers = self.policies.judge(&attachments, request).await;
+        answers.push(Err(PolicyFailure::BadAnswer));
+        (attachments, answers)
     }
+}
+
+/// Puts the answer of one module into the trace; a denial and every failure is an error.
+fn conclude(
+    ctx: &RequestContext,
+    attachment: &PolicyAttachment,
+    answer: Result<PolicyAnswer, PolicyFailure>,
+    request: &PolicyRequest,
+    trace: &mut Trace,
+) -> Result<Effect, DenyReason> {
+    let stage = format!("{POLICY_STAGE}{}", attachment.name);
+    let answer = match answer.and_then(carried_out) {
+        Ok(answer) => answer,
+        Err(failure) => {
+            let reason = DenyReason::PolicyFailed { attachment: attachment.name.clone(), failure };
+            return Err(trace.deny(&stage, reason, Some(attachment.module.to_string())));
+        }
+    };
+    let denies = answer.effect == Effect::Deny;
+    for obligation in &answer.obligations {
+        // The sentence may repeat what a caller chose, so it is in the record alone.
+        if let Obligation::Alert { severity, .. } = obligation {
+            let (policy, vault, code) = (&attachment.name, &request.object.vault, &answer.reason_code);
+            let severity = severity.as_str();
+            tracing::warn!(decision = %ctx.request_id, severity, %policy, %vault, %code, "a policy module alerts");
+        }
+    }
+    let step_up = answer.obligations.iter().find_map(|obligation| match obligation {
+        Obligation::StepUp { acr, amr, max_age } => {
+            Some(Box::new(StepUp { acr: acr.clone(), amr: amr.clone(), max_age: *max_age }))
+        }
+        _ => None,
+    });
+    trace.0.push(Stage {
+        stage,
+        effect: if denies { StageEffect::Deny } else { StageEffect::Allow },
+        reason: answer.reason_code.clone(),
+        detail: Some(format!("{} {}", attachment.module, answer.sentence)),
+        fuel: Some(answer.fuel),
+        obligations: answer.obligations,
+    });
+    if denies {
+        return Err(DenyReason::Policy {
+            attachment: attachment.name.clone(),
+            code: answer.reason_code,
+            sentence: answer.sentence,
+            step_up,
+        });
+    }
+    Ok(answer.effect)
 }
 
 /// The answer, if this server carries out all that it wants done.

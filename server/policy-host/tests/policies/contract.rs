@@ -1,9 +1,11 @@
 //! What every implementation of the `PolicyEngine` port has to do, whatever process it runs in.
 
-use strongroom_domain::policy::{Effect, MAX_SETTINGS_BYTES, ModuleDigest, PolicyEngine, PolicyFailure};
-use strongroom_policy_host::{WasmPolicyEngine, limits};
+use strongroom_domain::policy::{
+    Effect, MAX_SETTINGS_BYTES, ModuleDigest, PolicyAttachment, PolicyEngine, PolicyFailure,
+};
+use strongroom_policy_host::{Isolation, PolicyHost, WasmPolicyEngine, limits};
 
-use crate::support::{attach, request, shipped_digest};
+use crate::support::{attach, host, request, shipped_digest};
 
 /// The suite. The engine has the modules that ship.
 async fn policy_engine_contract(engine: &dyn PolicyEngine) {
@@ -63,9 +65,57 @@ async fn the_wasm_engine_keeps_the_contract_of_the_port() {
     policy_engine_contract(&engine).await;
 }
 
+#[tokio::test]
+async fn the_host_keeps_the_contract_of_the_port_wherever_modules_run() {
+    for isolation in [Isolation::Full, Isolation::Process, Isolation::None] {
+        policy_engine_contract(&host(isolation, &[], None)).await;
+    }
+}
+
+/// Where modules run changes neither an answer nor the fuel it took.
+#[tokio::test]
+async fn long_batches_are_judged_alike_in_a_child_and_here() {
+    let (child, here) = (host(Isolation::Full, &[], None), WasmPolicyEngine::with_shipped().expect("a host"));
+    let mut requests = Vec::new();
+    for index in 0..150_usize {
+        let mut request = request();
+        request.principal.groups = (0..index).map(|group| format!("{group}-{}", "g".repeat(index * 4))).collect();
+        requests.push(request);
+    }
+    let attachment = attach(shipped_digest("naming-convention"), r#"{"required_tags":["owner"]}"#);
+    let answers = child.decide(&attachment, &requests).await.expect("answers");
+    assert_eq!(answers.len(), requests.len());
+    assert_eq!(Ok(answers), here.decide(&attachment, &requests).await);
+}
+
+/// Several modules about one request: in order, up to the first that denies or fails.
+#[tokio::test]
+async fn modules_are_asked_in_order_until_one_denies() {
+    let (naming, expiry) = (shipped_digest("naming-convention"), shipped_digest("enforce-expiry"));
+    let (fine, denies) = (attach(naming, "{}"), attach(expiry, r#"{"max_days":90}"#));
+    let missing = attach(ModuleDigest([7; 32]), "{}");
+    for isolation in [Isolation::Full, Isolation::None] {
+        let host = host(isolation, &[], None);
+        let effects = async |attachments: &[&PolicyAttachment]| {
+            let judged = host.judge(attachments, &request()).await;
+            judged.into_iter().map(|answer| answer.map(|answer| answer.effect)).collect::<Vec<_>>()
+        };
+        assert_eq!(effects(&[]).await, []);
+        assert_eq!(effects(&[&fine, &fine]).await, [Ok(Effect::Allow), Ok(Effect::Allow)]);
+        assert_eq!(effects(&[&fine, &denies, &fine]).await, [Ok(Effect::Allow), Ok(Effect::Deny)]);
+        assert_eq!(effects(&[&fine, &missing, &fine]).await, [Ok(Effect::Allow), Err(PolicyFailure::Missing)]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_decisions_at_once_neither_fail_nor_differ() {
-    let engine = std::sync::Arc::new(WasmPolicyEngine::with_shipped().expect("a host"));
+    for isolation in [Isolation::Full, Isolation::None] {
+        many_at_once(host(isolation, &[], None)).await;
+    }
+}
+
+async fn many_at_once(engine: PolicyHost) {
+    let engine = std::sync::Arc::new(engine);
     let attachment = attach(shipped_digest("enforce-expiry"), r#"{"max_days":90}"#);
     let expected = engine.decide(&attachment, &[request()]).await;
     assert!(expected.is_ok());

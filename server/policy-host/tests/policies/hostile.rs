@@ -8,10 +8,26 @@ use strongroom_policy_host::{LoadError, WasmPolicyEngine, limits};
 
 use crate::support::{attach, fixture, framed, request, shipped_digest};
 
+/// What each fixture ends with.
+pub(crate) const MISBEHAVIOUR: [(&str, PolicyFailure); 12] = [
+    ("spin", PolicyFailure::OutOfFuel),
+    ("memory-bomb", PolicyFailure::MemoryLimit),
+    ("table-bomb", PolicyFailure::MemoryLimit),
+    ("recursion", PolicyFailure::MemoryLimit),
+    ("trap", PolicyFailure::Trap),
+    ("huge-answer", PolicyFailure::BadAnswer),
+    ("many-answers", PolicyFailure::BadAnswer),
+    ("no-answer", PolicyFailure::BadAnswer),
+    ("bad-utf8", PolicyFailure::BadAnswer),
+    ("bad-reason", PolicyFailure::BadAnswer),
+    ("bad-effect", PolicyFailure::BadAnswer),
+    ("wild-pointer", PolicyFailure::BadAnswer),
+];
+
 /// No module may hold a thread for longer: the backstop, and slack for a loaded machine.
 const WORST: Duration = Duration::from_secs(2);
 
-async fn healthy(engine: &WasmPolicyEngine) {
+pub(crate) async fn healthy(engine: &dyn PolicyEngine) {
     let attachment = attach(shipped_digest("naming-convention"), "{}");
     let answers = engine.decide(&attachment, &[request()]).await.expect("still serving");
     assert_eq!(answers[0].effect, Effect::Allow);
@@ -20,20 +36,7 @@ async fn healthy(engine: &WasmPolicyEngine) {
 #[tokio::test]
 async fn misbehaviour_is_a_failure_with_a_name() {
     let engine = WasmPolicyEngine::with_shipped().expect("a host");
-    for (name, failure) in [
-        ("spin", PolicyFailure::OutOfFuel),
-        ("memory-bomb", PolicyFailure::MemoryLimit),
-        ("table-bomb", PolicyFailure::MemoryLimit),
-        ("recursion", PolicyFailure::MemoryLimit),
-        ("trap", PolicyFailure::Trap),
-        ("huge-answer", PolicyFailure::BadAnswer),
-        ("many-answers", PolicyFailure::BadAnswer),
-        ("no-answer", PolicyFailure::BadAnswer),
-        ("bad-utf8", PolicyFailure::BadAnswer),
-        ("bad-reason", PolicyFailure::BadAnswer),
-        ("bad-effect", PolicyFailure::BadAnswer),
-        ("wild-pointer", PolicyFailure::BadAnswer),
-    ] {
+    for (name, failure) in MISBEHAVIOUR {
         let digest = engine.load(&framed(name)).expect(name);
         let attachment = attach(digest, "{}");
         // More often than the pool has room for: a stopped instance must give its place back.

@@ -8,5 +8,6 @@ mod corpus;
 mod differential;
 mod golden;
 mod hostile;
+mod isolated;
 mod sources;
 mod support;

@@ -1,13 +1,16 @@
 //! What the tests share.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use strongroom_domain::policy::{
     AttachmentState, FactValue, ModuleDigest, ObjectState, PolicyAttachment, PolicyConnection, PolicyObject,
     PolicyPrincipal, PolicyRequest, RECORDED_FOR_1_0,
 };
-use strongroom_policy_host::{component_of, shipped};
+use strongroom_policy_host::{
+    ArtefactSeal, ChildProgram, HostOptions, Isolation, ModuleSource, PolicyHost, component_of, shipped,
+};
 
 pub(crate) const SET_SECRET: &str = "Microsoft.KeyVault/vaults/secrets/setSecret/action";
 
@@ -59,6 +62,50 @@ pub(crate) fn request() -> PolicyRequest {
         time: 1_780_315_200,
         facts: BTreeMap::from([("days-since-rotation".to_owned(), Some(FactValue::Number(40)))]),
         ..PolicyRequest::default()
+    }
+}
+
+/// The program of the children, as the tests have it.
+pub(crate) fn child() -> ChildProgram {
+    ChildProgram { path: env!("CARGO_BIN_EXE_strongroom-policy-child").into(), arguments: Vec::new() }
+}
+
+/// A host with modules besides those that ship, and what it compiled kept in a directory.
+pub(crate) fn host(isolation: Isolation, modules: &[Vec<u8>], cache: Option<&Path>) -> PolicyHost {
+    let modules = modules.iter().map(|bytes| (digest_of(bytes), Arc::from(bytes.as_slice()))).collect();
+    let options = HostOptions {
+        isolation,
+        program: child(),
+        cache: cache.map(Path::to_owned),
+        seal: Arc::new(Seal),
+        source: Arc::new(Uploaded(modules)),
+    };
+    PolicyHost::start(options).expect("a host")
+}
+
+pub(crate) fn digest_of(bytes: &[u8]) -> ModuleDigest {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    ModuleDigest(digest.as_ref().try_into().expect("32 bytes"))
+}
+
+struct Uploaded(HashMap<ModuleDigest, Arc<[u8]>>);
+
+#[async_trait::async_trait]
+impl ModuleSource for Uploaded {
+    async fn bytes(&self, digest: &ModuleDigest) -> Result<Option<Arc<[u8]>>, String> {
+        Ok(self.0.get(digest).cloned())
+    }
+}
+
+struct Seal;
+
+impl ArtefactSeal for Seal {
+    fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
+        digest_of(&parts.concat()).0
+    }
+
+    fn verify(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
+        self.tag(parts) == tag
     }
 }
 

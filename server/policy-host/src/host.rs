@@ -1,0 +1,415 @@
+//! The policy host of a server: modules come in on demand, are compiled once, and run where the
+//! configuration says: in a child that holds nothing, or here.
+//!
+//! A module is known by its digest. The first decision that needs one finds its bytes (shipped with the
+//! product, or from where uploads are kept), has them compiled in a child that can be killed, keeps the
+//! result under the installation's MAC, and loads it. What cannot be found or does not compile denies.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use strongroom_domain::policy::{
+    MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
+    PolicyRequest,
+};
+
+use crate::cache::{ArtefactSeal, Cache};
+use crate::description::ModuleDescription;
+use crate::engine::{self, WasmPolicyEngine};
+use crate::isolated::{
+    Answer, Asked, ChildProgram, CompileError, Confinement, Judged, Question, Refused, Supervisor, compile,
+};
+use crate::{HostError, answer, limits, shipped};
+
+/// How long a module that could not be loaded is not tried again.
+const HOLD_OFF: Duration = Duration::from_secs(10);
+
+/// Where modules run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// In a child that seccomp and Landlock hold; without them there is no policy host.
+    #[default]
+    Full,
+    /// In a child, held by whatever of seccomp and Landlock the kernel has.
+    Process,
+    /// In this process.
+    None,
+}
+
+/// Where bytes of modules are found that do not ship with the product.
+#[async_trait]
+pub trait ModuleSource: Send + Sync {
+    /// The authentic bytes of the module with this digest, if there is one.
+    ///
+    /// # Errors
+    /// A sentence for the log when that cannot be said.
+    async fn bytes(&self, digest: &ModuleDigest) -> Result<Option<Arc<[u8]>>, String>;
+}
+
+/// What a host is made with.
+pub struct HostOptions {
+    /// Where modules run.
+    pub isolation: Isolation,
+    /// What children are.
+    pub program: ChildProgram,
+    /// Directory for compiled modules, which only the server can write; none keeps nothing.
+    pub cache: Option<PathBuf>,
+    /// Authenticates what is kept there.
+    pub seal: Arc<dyn ArtefactSeal>,
+    /// Modules besides those that ship.
+    pub source: Arc<dyn ModuleSource>,
+}
+
+/// Why a module is not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum ModuleError {
+    /// No module has this digest.
+    #[error("there is no such module")]
+    Missing,
+    /// What is wrong with it.
+    #[error("{0}")]
+    Refused(String),
+    /// The host cannot look at it now.
+    #[error("the policy host is not available: {0}")]
+    Unavailable(String),
+}
+
+enum Runner {
+    Child(Supervisor),
+    Here(WasmPolicyEngine),
+}
+
+/// Evaluates the attached modules of a server.
+pub struct PolicyHost(Arc<Inner>);
+
+struct Inner {
+    runner: Runner,
+    isolation: Isolation,
+    program: ChildProgram,
+    engine: String,
+    cache: Option<Cache>,
+    source: Arc<dyn ModuleSource>,
+    loaded: Mutex<HashMap<ModuleDigest, ModuleDescription>>,
+    failed: Mutex<HashMap<ModuleDigest, Instant>>,
+    /// One module is looked for, compiled and loaded at a time.
+    loading: tokio::sync::Mutex<()>,
+}
+
+impl PolicyHost {
+    /// Starts a host. Blocks for some milliseconds: call it before serving.
+    ///
+    /// # Errors
+    /// [`HostError`] when children cannot be started or held, or the machine has no room for an engine.
+    pub fn start(options: HostOptions) -> Result<Self, HostError> {
+        let HostOptions { isolation, program, cache, seal, source } = options;
+        let (runner, engine) = if isolation == Isolation::None {
+            let here = WasmPolicyEngine::new()?;
+            let version = here.version();
+            (Runner::Here(here), version)
+        } else {
+            let child = Supervisor::start(program.clone()).map_err(HostError::Child)?;
+            let hello = child.hello();
+            if isolation == Isolation::Full && !hello.confinement.is_complete() {
+                return Err(HostError::NotConfined(hello.confinement.clone()));
+            }
+            let version = hello.engine.clone();
+            (Runner::Child(child), version)
+        };
+        let cache = match cache {
+            Some(directory) => Some(
+                Cache::open(&directory, engine.clone(), seal).map_err(|error| HostError::Cache(directory, error))?,
+            ),
+            None => None,
+        };
+        Ok(Self(Arc::new(Inner {
+            runner,
+            isolation,
+            program,
+            engine,
+            cache,
+            source,
+            loaded: Mutex::default(),
+            failed: Mutex::default(),
+            loading: tokio::sync::Mutex::new(()),
+        })))
+    }
+
+    /// What holds the child that runs modules; none when they run in this process.
+    #[must_use]
+    pub fn confinement(&self) -> Option<Confinement> {
+        match &self.0.runner {
+            Runner::Child(child) => Some(child.hello().confinement.clone()),
+            Runner::Here(_) => None,
+        }
+    }
+
+    /// Has a module ready, wherever it comes from, and gives what it says about itself.
+    ///
+    /// # Errors
+    /// [`ModuleError`].
+    pub async fn ready(&self, digest: &ModuleDigest) -> Result<ModuleDescription, ModuleError> {
+        if let Some(known) = self.0.known(digest) {
+            return Ok(known);
+        }
+        let _one = self.0.loading.lock().await;
+        if let Some(known) = self.0.known(digest) {
+            return Ok(known);
+        }
+        let ships = shipped::shipped().into_iter().chain(shipped::released()).find(|module| module.digest == *digest);
+        let bytes: Arc<[u8]> = match ships {
+            Some(module) => Arc::from(module.bytes),
+            None => {
+                let found = self.0.source.bytes(digest).await.map_err(ModuleError::Unavailable)?;
+                found.filter(|bytes| engine::digest_of(bytes) == *digest).ok_or(ModuleError::Missing)?
+            }
+        };
+        self.take_in(*digest, bytes).await
+    }
+
+    /// Compiles and loads a module that is being uploaded, so that it is known to be one.
+    ///
+    /// # Errors
+    /// [`ModuleError`].
+    pub async fn admit(&self, bytes: Arc<[u8]>) -> Result<(ModuleDigest, ModuleDescription), ModuleError> {
+        if bytes.len() > limits::MAX_MODULE_BYTES {
+            return Err(ModuleError::Refused(crate::LoadError::TooLarge.to_string()));
+        }
+        let digest = engine::digest_of(&bytes);
+        let _one = self.0.loading.lock().await;
+        if let Some(known) = self.0.known(&digest) {
+            return Ok((digest, known));
+        }
+        Ok((digest, self.take_in(digest, bytes).await?))
+    }
+
+    /// Forgets a module that nothing is attached to any more.
+    pub async fn forget(&self, digest: ModuleDigest) {
+        let inner = Arc::clone(&self.0);
+        let _one = self.0.loading.lock().await;
+        inner.lock_loaded().remove(&digest);
+        let work = tokio::task::spawn_blocking(move || match &inner.runner {
+            Runner::Child(child) => child.forget(digest),
+            Runner::Here(engine) => engine.forget(&digest),
+        });
+        let _ = work.await;
+    }
+
+    async fn take_in(&self, digest: ModuleDigest, bytes: Arc<[u8]>) -> Result<ModuleDescription, ModuleError> {
+        let inner = Arc::clone(&self.0);
+        let work = tokio::task::spawn_blocking(move || inner.load(digest, &bytes));
+        work.await.map_err(|error| ModuleError::Unavailable(error.to_string()))?
+    }
+
+    /// Whether a module that was missing is there now.
+    async fn find(&self, digest: &ModuleDigest) -> Result<(), PolicyFailure> {
+        let held_off = |at: &Instant| at.elapsed() < HOLD_OFF;
+        if self.0.failed.lock().unwrap_or_else(PoisonError::into_inner).get(digest).is_some_and(held_off) {
+            return Err(PolicyFailure::Missing);
+        }
+        match self.ready(digest).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::error!(%error, module = %digest, "an attached module cannot be loaded");
+                if let ModuleError::Refused(_) = error {
+                    let mut failed = self.0.failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    failed.retain(|_, at| held_off(at));
+                    failed.insert(*digest, Instant::now());
+                }
+                Err(match error {
+                    ModuleError::Unavailable(_) => PolicyFailure::Unavailable,
+                    ModuleError::Missing | ModuleError::Refused(_) => PolicyFailure::Missing,
+                })
+            }
+        }
+    }
+
+    /// Has each module judge the requests, in order; where a module is missing, once more when it is found.
+    async fn judge_all(
+        &self,
+        attachments: &[&PolicyAttachment],
+        requests: &[PolicyRequest],
+        until_denied: bool,
+    ) -> Result<Vec<Judged>, PolicyFailure> {
+        for attempt in 0..=attachments.len() {
+            let judged = self.0.judge(attachments, requests, until_denied).await?;
+            let missing = judged.iter().zip(attachments).find(|(answer, _)| **answer == Err(PolicyFailure::Missing));
+            let Some((_, attachment)) = missing else { return Ok(judged) };
+            if attempt == attachments.len() || self.find(&attachment.module).await.is_err() {
+                return Ok(judged);
+            }
+        }
+        Err(PolicyFailure::Unavailable)
+    }
+}
+
+impl Inner {
+    fn known(&self, digest: &ModuleDigest) -> Option<ModuleDescription> {
+        self.lock_loaded().get(digest).cloned()
+    }
+
+    fn lock_loaded(&self) -> std::sync::MutexGuard<'_, HashMap<ModuleDigest, ModuleDescription>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Compiles unless that was done before, and loads. Blocks.
+    fn load(&self, digest: ModuleDigest, bytes: &[u8]) -> Result<ModuleDescription, ModuleError> {
+        let kept = self.cache.as_ref().and_then(|cache| cache.get(&digest));
+        let artefact = match kept {
+            Some(artefact) => artefact,
+            None => {
+                let full = self.isolation != Isolation::Full;
+                let fits = |hello: &crate::isolated::Hello| {
+                    hello.engine == self.engine && (full || hello.confinement.is_complete())
+                };
+                let artefact = compile(&self.program, bytes, fits).map_err(|error| match error {
+                    CompileError::Unavailable(why) => ModuleError::Unavailable(why),
+                    refused => ModuleError::Refused(format!(
+                        "the module is not a WebAssembly component that runs here: {refused}"
+                    )),
+                })?;
+                if let Some(cache) = &self.cache {
+                    cache.put(&digest, &artefact);
+                }
+                artefact
+            }
+        };
+        let description = match &self.runner {
+            Runner::Child(child) => child.load(digest, &artefact).map_err(|refused| match refused {
+                Refused::Module(why) => ModuleError::Refused(answer::cut(&why, limits::MAX_TEXT)),
+                Refused::Unavailable => ModuleError::Unavailable("it is being started".to_owned()),
+            })?,
+            Runner::Here(engine) => {
+                engine.load_artefact(digest, &artefact).map_err(|error| ModuleError::Refused(error.to_string()))?
+            }
+        };
+        self.lock_loaded().insert(digest, description.clone());
+        Ok(description)
+    }
+
+    async fn judge(
+        &self,
+        attachments: &[&PolicyAttachment],
+        requests: &[PolicyRequest],
+        until_denied: bool,
+    ) -> Result<Vec<Judged>, PolicyFailure> {
+        let child = match &self.runner {
+            Runner::Here(engine) => {
+                let mut judged = Vec::with_capacity(attachments.len());
+                for attachment in attachments {
+                    judged.push(engine.decide(attachment, requests).await);
+                    if until_denied && judged.last().is_some_and(engine::ends) {
+                        break;
+                    }
+                }
+                return Ok(judged);
+            }
+            Runner::Child(child) => child,
+        };
+        let modules = attachments.iter().map(|attachment| asked(attachment)).collect::<Result<Vec<_>, _>>()?;
+        let question = Question::Judge { modules, requests: requests.to_vec(), until_denied };
+        match child.ask(&question).await? {
+            Answer::Judged(judged)
+                if judged.len() <= attachments.len()
+                    && (judged.len() == attachments.len()
+                        || (until_denied && judged.last().is_some_and(engine::ends))) =>
+            {
+                Ok(judged
+                    .into_iter()
+                    .map(|judged| judged.and_then(|answers| believed(answers, requests.len())))
+                    .collect())
+            }
+            _ => Err(PolicyFailure::BadAnswer),
+        }
+    }
+}
+
+fn asked(attachment: &PolicyAttachment) -> Result<Asked, PolicyFailure> {
+    if attachment.settings.len() > MAX_SETTINGS_BYTES {
+        return Err(PolicyFailure::BadSettings);
+    }
+    Ok(Asked { module: attachment.module, settings: attachment.settings.clone() })
+}
+
+/// What a child says is checked like what a module says: it may have been taken over by one.
+fn believed(answers: Vec<PolicyAnswer>, count: usize) -> Result<Vec<PolicyAnswer>, PolicyFailure> {
+    if answers.len() != count {
+        return Err(PolicyFailure::BadAnswer);
+    }
+    answers.into_iter().map(bounded).collect()
+}
+
+fn bounded(answer: PolicyAnswer) -> Result<PolicyAnswer, PolicyFailure> {
+    if !answer::is_code(&answer.reason_code)
+        || answer.relied_on.len() > limits::MAX_RELIED_ON
+        || answer.messages.len() > limits::MAX_MESSAGES
+        || !answer::are_fit(&answer.obligations, answer.effect)
+    {
+        return Err(PolicyFailure::BadAnswer);
+    }
+    let cut = |text: &String, length| answer::cut(text, length);
+    Ok(PolicyAnswer {
+        sentence: cut(&answer.sentence, limits::MAX_TEXT),
+        relied_on: answer.relied_on.iter().map(|name| cut(name, limits::MAX_ATTRIBUTE)).collect(),
+        messages: answer.messages.iter().map(|line| cut(line, limits::MAX_TEXT)).collect(),
+        obligations: answer::cleaned(answer.obligations),
+        ..answer
+    })
+}
+
+#[async_trait]
+impl PolicyEngine for PolicyHost {
+    async fn needs(&self, module: &ModuleDigest) -> Option<Arc<PolicyNeeds>> {
+        let known = || self.0.lock_loaded().get(module).map(ModuleDescription::needs);
+        if let Some(needs) = known() {
+            return Some(needs);
+        }
+        self.find(module).await.ok()?;
+        known()
+    }
+
+    async fn decide(
+        &self,
+        attachment: &PolicyAttachment,
+        requests: &[PolicyRequest],
+    ) -> Result<Vec<PolicyAnswer>, PolicyFailure> {
+        let mut answers = Vec::with_capacity(requests.len());
+        for batch in engine::batches(requests) {
+            let judged = self.judge_all(&[attachment], batch, false).await?;
+            answers.extend(judged.into_iter().next().unwrap_or(Err(PolicyFailure::BadAnswer))?);
+        }
+        // No request at all: the module and its settings are judged all the same.
+        if requests.is_empty() {
+            self.check(attachment).await?;
+        }
+        Ok(answers)
+    }
+
+    async fn judge(
+        &self,
+        attachments: &[&PolicyAttachment],
+        request: &PolicyRequest,
+    ) -> Vec<Result<PolicyAnswer, PolicyFailure>> {
+        let judged = self.judge_all(attachments, std::slice::from_ref(request), true).await;
+        match judged {
+            Ok(judged) => judged
+                .into_iter()
+                .map(|judged| judged.and_then(|answers| answers.into_iter().next().ok_or(PolicyFailure::BadAnswer)))
+                .collect(),
+            Err(failure) => vec![Err(failure)],
+        }
+    }
+
+    async fn check(&self, attachment: &PolicyAttachment) -> Result<(), PolicyFailure> {
+        self.find(&attachment.module).await?;
+        match &self.0.runner {
+            Runner::Here(engine) => engine.check(attachment).await,
+            Runner::Child(child) => match child.ask(&Question::Check { module: asked(attachment)? }).await? {
+                Answer::Checked(checked) => checked,
+                Answer::Judged(_) => Err(PolicyFailure::BadAnswer),
+            },
+        }
+    }
+}

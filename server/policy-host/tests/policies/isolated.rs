@@ -1,0 +1,226 @@
+//! The child processes: what holds them, what happens when one is killed, and that hostile modules end
+//! nothing but their own decision.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use strongroom_domain::policy::{Effect, PolicyEngine, PolicyFailure};
+use strongroom_policy_host::{Isolation, ModuleError, PolicyHost, limits};
+
+use crate::hostile::{MISBEHAVIOUR, healthy};
+use crate::support::{attach, child, digest_of, fixture, framed, host, request, shipped_digest};
+
+/// The children of this process that decide.
+fn deciders() -> Vec<Pid> {
+    let own = std::process::id();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").expect("processes").flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let read = |file: &str| std::fs::read_to_string(entry.path().join(file)).unwrap_or_default();
+        if read("cmdline").ends_with("\0decide\0") && read("status").contains(&format!("PPid:\t{own}\n")) {
+            found.extend(Pid::from_raw(pid));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_child_holds_nothing_and_says_what_holds_it() {
+    // A descriptor that is left open by accident, and by purpose across `exec`.
+    let left_open = std::fs::File::open("/etc/hostname").expect("a file");
+    rustix::io::fcntl_setfd(&left_open, rustix::io::FdFlags::empty()).expect("inheritable");
+    let host = host(Isolation::Full, &[], None);
+    let held = host.confinement().expect("a child");
+    assert!(held.is_complete(), "{held}");
+    assert!(held.closed >= 1, "{held:?}");
+    assert_eq!(held.to_string(), "seccomp in force, Landlock in force");
+    healthy(&host).await;
+
+    let pid = deciders().into_iter().next().expect("a child");
+    let folder = std::path::PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+    let status = std::fs::read_to_string(folder.join("status")).expect("its status");
+    for line in ["Seccomp:\t2", "NoNewPrivs:\t1"] {
+        assert!(status.contains(line), "{status}");
+    }
+    // It cannot be looked into, but by root: then there is nothing to see.
+    match std::fs::read(folder.join("environ")) {
+        Ok(environment) => assert!(environment.is_empty(), "{}", String::from_utf8_lossy(&environment)),
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied),
+    }
+    if let Ok(open) = std::fs::read_dir(folder.join("fd")) {
+        for entry in open.flatten() {
+            let target = std::fs::read_link(entry.path()).expect("a descriptor");
+            let target = target.to_string_lossy().into_owned();
+            let known = ["socket:", "/dev/null", "/memfd:", "pagemap"].iter().any(|known| target.contains(known));
+            assert!(known, "{target}");
+        }
+    }
+    drop(left_open);
+}
+
+/// By exit code: 13 is a refusal; a forbidden system call ends the process by SIGSYS.
+#[test]
+fn a_confined_process_can_compute_and_nothing_else() {
+    use std::os::unix::process::ExitStatusExt as _;
+    const SIGSYS: i32 = 31;
+    let attempt = |what: &str, how: &str| {
+        Command::new(child().path).env_clear().args(["try", what, how]).status().expect("it starts")
+    };
+    for how in ["files", "calls"] {
+        assert_eq!(attempt("nothing", how).code(), Some(0), "{how}");
+    }
+    for what in ["read", "write", "connect", "execute"] {
+        assert_eq!(attempt(what, "files").code(), Some(13), "{what}: Landlock refuses");
+        assert_eq!(attempt(what, "calls").signal(), Some(SIGSYS), "{what}: seccomp ends it");
+    }
+}
+
+#[tokio::test]
+async fn misbehaviour_is_the_same_failure_in_a_child() {
+    let modules = MISBEHAVIOUR.map(|(name, _)| framed(name));
+    let host = host(Isolation::Full, &modules, None);
+    healthy(&host).await;
+    let before = deciders();
+    for ((name, failure), bytes) in MISBEHAVIOUR.iter().zip(&modules) {
+        let attachment = attach(digest_of(bytes), "{}");
+        for _ in 0..limits::MAX_CONCURRENT {
+            let answer = host.decide(&attachment, &[request()]).await;
+            if answer != Err(PolicyFailure::TimedOut) {
+                assert_eq!(answer, Err(*failure), "{name}");
+            }
+        }
+        healthy(&host).await;
+    }
+    assert_eq!(deciders(), before, "no module ended the child");
+}
+
+#[tokio::test]
+async fn what_is_no_module_is_refused_with_a_sentence() {
+    let host = host(Isolation::Full, &[], None);
+    let refused = async |bytes: Vec<u8>| match host.admit(Arc::from(bytes)).await {
+        Err(ModuleError::Refused(sentence)) => sentence,
+        other => panic!("{other:?}"),
+    };
+    let read = |name: &str| wat::parse_str(fixture(name)).expect(name);
+    assert!(refused(read("imports-wasi")).await.contains("import nothing"));
+    assert!(refused(read("other-version")).await.contains("9.0.0"));
+    for name in ["wrong-contract", "empty-interface", "core-module"] {
+        assert!(!refused(read(name)).await.is_empty());
+    }
+    assert!(refused(framed("spin-at-start")).await.contains("fuel"));
+    assert!(refused(Vec::new()).await.contains("not a WebAssembly component"));
+    assert!(refused(vec![0; limits::MAX_MODULE_BYTES + 1]).await.contains("larger"));
+    healthy(&host).await;
+}
+
+#[tokio::test]
+async fn a_compiled_module_is_kept_and_not_believed_when_it_was_changed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let digest = shipped_digest("naming-convention");
+    let kept = || {
+        let files = std::fs::read_dir(directory.path()).expect("the cache").flatten();
+        files.map(|file| file.path()).collect::<Vec<_>>()
+    };
+    healthy(&host(Isolation::Full, &[], Some(directory.path()))).await;
+    let [file] = kept().try_into().expect("one module");
+    let written = std::fs::read(&file).expect("the file");
+    // In this process too it is the same machine code.
+    healthy(&host(Isolation::None, &[], Some(directory.path()))).await;
+    assert_eq!(std::fs::read(&file).expect("the file"), written);
+
+    let mut changed = written.clone();
+    let middle = changed.len() / 2;
+    changed[middle] ^= 1;
+    std::fs::write(&file, &changed).expect("changed");
+    healthy(&host(Isolation::Full, &[], Some(directory.path()))).await;
+    assert_eq!(std::fs::read(&file).expect("the file"), written, "{digest} was compiled again");
+}
+
+/// A child that is killed under load: nobody is allowed unjudged, and soon everybody is judged again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_killed_child_denies_or_makes_wait_and_is_back_within_half_a_second() {
+    let host = Arc::new(host(Isolation::Full, &[], None));
+    let denies = attach(shipped_digest("enforce-expiry"), r#"{"max_days":90}"#);
+    let expected = host.decide(&denies, &[request()]).await.expect("an answer");
+    assert_eq!(expected[0].effect, Effect::Deny);
+    let (stop, judged, failed) =
+        (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let load = (0..16).map(|_| {
+        let (host, denies, expected) = (Arc::clone(&host), denies.clone(), expected.clone());
+        let (stop, judged, failed) = (Arc::clone(&stop), Arc::clone(&judged), Arc::clone(&failed));
+        tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                match host.decide(&denies, &[request()]).await {
+                    Ok(answers) => {
+                        assert_eq!(answers, expected);
+                        judged.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Err(failure) => {
+                        assert_eq!(failure, PolicyFailure::Unavailable);
+                        failed.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            }
+        })
+    });
+    let load = load.collect::<Vec<_>>();
+    let mut slowest = Duration::ZERO;
+    for _ in 0..5 {
+        wait_until(|| judged.swap(0, Ordering::Relaxed) > 100).await;
+        // Old enough to be started again at once.
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        let [child] = deciders().try_into().expect("one child");
+        kill_process(child, Signal::KILL).expect("killed");
+        let killed = Instant::now();
+        recovered(&host).await;
+        slowest = slowest.max(killed.elapsed());
+        assert_ne!(deciders(), [child]);
+    }
+    stop.store(true, Ordering::Relaxed);
+    for task in load {
+        task.await.expect("no answer but the right one");
+    }
+    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+}
+
+async fn wait_until(mut condition: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < Duration::from_secs(20), "it does not come about");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+async fn recovered(host: &PolicyHost) {
+    let attachment = attach(shipped_digest("naming-convention"), "{}");
+    while host.decide(&attachment, &[request()]).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A child that does not answer is no child: it is ended, and the question is denied.
+#[tokio::test]
+async fn a_stopped_child_denies_and_is_replaced() {
+    let host = host(Isolation::Full, &[], None);
+    healthy(&host).await;
+    let [child] = deciders().try_into().expect("one child");
+    kill_process(child, Signal::STOP).expect("stopped");
+    let attachment = attach(shipped_digest("naming-convention"), "{}");
+    let began = Instant::now();
+    assert_eq!(host.decide(&attachment, &[request()]).await, Err(PolicyFailure::Unavailable));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    recovered(&host).await;
+    assert_ne!(deciders(), [child]);
+}
+
+/// Children end with their server.
+#[tokio::test]
+async fn no_child_is_left_behind() {
+    let host = host(Isolation::Full, &[], None);
+    assert_eq!(deciders().len(), 1);
+    drop(host);
+    assert!(deciders().is_empty());
+}
