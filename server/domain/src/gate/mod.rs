@@ -284,14 +284,14 @@ impl Gate {
             judged.facts = self.find_object(vault, keys, name, ask, trace).await?;
         }
         // What a schedule does was settled when the object was deleted, before the modules' eyes.
-        if let Some((vault, _)) = judged.vault.clone().filter(|_| !own) {
-            if let Err(reason) = self.judge_modules(ctx, ask, &vault, judged, trace).await {
-                // A module that is broken, or denies its own removal, must not keep the owners out for ever.
-                if !(ask.mends_modules && self.owns_installation(ctx).await.map_err(|error| unreadable(&error))?) {
-                    return Err(reason);
-                }
-                trace.allow("modules", OWNER_OVERRULES, None);
+        if let Some((vault, _)) = judged.vault.clone().filter(|_| !own)
+            && let Err(reason) = self.judge_modules(ctx, ask, &vault, judged, trace).await
+        {
+            // A module that is broken, or denies its own removal, must not keep the owners out for ever.
+            if !(ask.mends_modules && self.owns_installation(ctx).await.map_err(|error| unreadable(&error))?) {
+                return Err(reason);
             }
+            trace.allow("modules", OWNER_OVERRULES, None);
         }
         Ok(())
     }
