@@ -2,15 +2,18 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use strongroom_store::{
     Store,
-    verify::{VerifyReport, read_anchors, verify_log},
+    verify::{Anchors, VerifyReport, read_anchors, verify_log},
 };
+
+use crate::witness::Witness;
 
 /// What a check found, and how much it could know.
 pub(crate) struct Checked {
     pub(crate) report: VerifyReport,
-    /// Anchors that were compared; none means that a cut-off end cannot be told.
+    /// Anchors that were compared, those of a witness included; none means that a cut-off end cannot be told.
     pub(crate) anchors: usize,
     /// Lines of the anchor file that are no checkpoints.
     pub(crate) unreadable: Vec<usize>,
@@ -28,10 +31,23 @@ impl Checked {
     }
 }
 
-/// Walks every node's chain in the database at `address`.
-pub(crate) async fn check(address: &str, key: [u8; 32], anchors: &Path) -> anyhow::Result<Checked> {
-    let anchors = if anchors.exists() { read_anchors(anchors)? } else { strongroom_store::verify::Anchors::default() };
+/// Walks every node's chain in the database at `address`, and compares it with the anchors and with what a
+/// witness keeps.
+pub(crate) async fn check(
+    address: &str,
+    key: [u8; 32],
+    anchors: &Path,
+    witness: Option<&Witness>,
+) -> anyhow::Result<Checked> {
+    let mut anchors = if anchors.exists() { read_anchors(anchors)? } else { Anchors::default() };
     let reader = Store::open_read_only(address).await?;
+    if let Some(witness) = witness {
+        let installation = reader.installation().await?.context("the database holds no installation")?.id;
+        let kept = witness.keeps(installation).await?;
+        anchors.witnessed =
+            kept.context("the witness gives nothing back: ask whoever runs it for a file for --anchors")?;
+    }
     let report = verify_log(&reader, &[key], &anchors).await?;
-    Ok(Checked { report, anchors: anchors.checkpoints.len() + anchors.trees.len(), unreadable: anchors.unreadable })
+    let compared = anchors.checkpoints.len() + anchors.trees.len() + anchors.witnessed.len();
+    Ok(Checked { report, anchors: compared, unreadable: anchors.unreadable })
 }

@@ -21,7 +21,7 @@ use strongroom_store::{
     Store,
     verify::{append_tree, read_anchors},
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::wiring::Node;
 
@@ -45,10 +45,12 @@ pub(crate) struct Checkpoints {
     chain: Arc<ArcSwap<ChainStatus>>,
     anchors: PathBuf,
     kept: Mutex<Kept>,
+    /// What was kept last, for whoever tells it on.
+    newest: watch::Sender<Option<TreeCheckpoint>>,
 }
 
 impl Checkpoints {
-    pub(crate) fn new(node: &Node, anchors: PathBuf) -> Self {
+    pub(crate) fn new(node: &Node, anchors: PathBuf, newest: watch::Sender<Option<TreeCheckpoint>>) -> Self {
         Self {
             store: Arc::clone(&node.store),
             signer: Arc::clone(&node.auditor),
@@ -57,6 +59,7 @@ impl Checkpoints {
             chain: Arc::clone(&node.chain),
             anchors,
             kept: Mutex::new(Kept::Unread),
+            newest,
         }
     }
 
@@ -105,6 +108,9 @@ impl Checkpoints {
         }
         if let Kept::Tree(size, root) = self.read_kept(kept).await? {
             if (size, root) == (newest.size, newest.root) {
+                if self.newest.borrow().is_none() {
+                    self.newest.send_replace(Some(newest.clone()));
+                }
                 return Ok(());
             }
             let path = self.store.tree_consistency(size, newest.size).await?.unwrap_or_default();
@@ -115,6 +121,7 @@ impl Checkpoints {
         let (anchors, checkpoint) = (self.anchors.clone(), newest.clone());
         tokio::task::spawn_blocking(move || append_tree(&anchors, &checkpoint)).await??;
         *kept = Kept::Tree(newest.size, newest.root);
+        self.newest.send_replace(Some(newest.clone()));
         Ok(())
     }
 

@@ -60,6 +60,9 @@ pub(crate) struct Config {
     /// Principals that own the installation. Takes effect at the first start only.
     #[serde(default)]
     pub(crate) administrators: Vec<Administrator>,
+    /// Who is told the audit log's checkpoints.
+    #[serde(default)]
+    pub(crate) witness: Option<Witness>,
 }
 
 fn default_node() -> String {
@@ -248,6 +251,24 @@ pub(crate) struct Provider {
 
 fn default_scopes() -> Vec<String> {
     vec!["profile".to_owned()]
+}
+
+/// `[witness]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Witness {
+    /// Address to POST each checkpoint to, and to GET those that it keeps from.
+    pub(crate) url: String,
+    /// File with a bearer token for it.
+    #[serde(default)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// How far apart it is told, in seconds.
+    #[serde(default = "default_witness_seconds")]
+    pub(crate) every_seconds: u64,
+}
+
+fn default_witness_seconds() -> u64 {
+    10
 }
 
 /// `[[administrators]]`

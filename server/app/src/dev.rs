@@ -35,7 +35,7 @@ use crate::{
     installation::{self, Opening, write_private},
     listeners::{Bound, bind},
     seal::Seal,
-    serve::{run_node, system_request},
+    serve::{Beside, run_node, system_request},
     wiring::{self, Node, Outside},
 };
 
@@ -110,7 +110,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
             args.listen
         );
     }
-    run_node(node, Bound::single(listener, &tls), served, &data, Some(beside)).await
+    run_node(node, Bound::single(listener, &tls), served, &data, Beside { provider: Some(beside), witness: None }).await
 }
 
 /// Files of the private CA and of the certificate it issued.

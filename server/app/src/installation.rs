@@ -12,7 +12,7 @@ use strongroom_domain::{
     keyring::Keyring,
     names::InstallationId,
     ports::{SealStore as _, StoreError},
-    seal::{CONTROL_KEY, CREDENTIALS_KEY, MacSecrets, RootKeyFact},
+    seal::{CONTROL_KEY, CREDENTIALS_KEY, MacSecrets, RootKeyFact, SealedKeys},
     time::uuid_v4,
     token_keys::TokenKeys,
 };
@@ -131,6 +131,21 @@ fn foreign(source: &Source) -> anyhow::Error {
     anyhow::anyhow!("the root key {} is not the one of this database", source.shown())
 }
 
+/// The keyring of an installation whose sealed keys were read, for checking what it protects.
+pub(crate) fn keyring_of(
+    sealed: &SealedKeys,
+    installation: InstallationId,
+    source: &Source,
+) -> anyhow::Result<Keyring> {
+    let fact = sealed.root_key.as_ref();
+    let fact = fact.context("which root key is in use was never written down: start the server once")?;
+    let blob = |label| {
+        let found = sealed.blobs.iter().find(|(known, _)| known == label).map(|(_, blob)| blob.as_slice());
+        found.with_context(|| format!("the database has no {label}"))
+    };
+    opened_keyring(installation, source, fact, (blob(CONTROL_KEY)?, blob(CREDENTIALS_KEY)?))
+}
+
 /// The keyring of an installation that knows which root key it is sealed under.
 async fn known_keyring(
     store: &Store,
@@ -138,16 +153,25 @@ async fn known_keyring(
     source: &Source,
     fact: &RootKeyFact,
 ) -> anyhow::Result<Keyring> {
-    let root = source.open(fact)?;
     let sealed = async |label| -> anyhow::Result<_> {
         let sealed = store.sealed_blob(label).await?.with_context(|| format!("the database has no {label}"))?;
         Ok(sealed.bytes)
     };
     let (control, credentials) = (sealed(CONTROL_KEY).await?, sealed(CREDENTIALS_KEY).await?);
-    let secrets = MacSecrets::open(&root, installation.id, &control, &credentials).map_err(|_| {
+    opened_keyring(installation.id, source, fact, (&control, &credentials))
+}
+
+fn opened_keyring(
+    installation: InstallationId,
+    source: &Source,
+    fact: &RootKeyFact,
+    (control, credentials): (&[u8], &[u8]),
+) -> anyhow::Result<Keyring> {
+    let root = source.open(fact)?;
+    let secrets = MacSecrets::open(&root, installation, control, credentials).map_err(|_| {
         anyhow::anyhow!("the installation's own keys are not as they were sealed under the root key {}", fact.key_id)
     })?;
-    let keyring = Keyring::with_secrets(root, installation.id, &secrets)?;
+    let keyring = Keyring::with_secrets(root, installation, &secrets)?;
     keyring
         .verify_root_key(fact)
         .map_err(|_| anyhow::anyhow!("what the database says of the root key {} was changed by hand", fact.key_id))?;

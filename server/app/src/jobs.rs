@@ -1,8 +1,12 @@
-//! Background jobs of a node: signed checkpoints of the audit log (see `checkpoints`);
+//! Background jobs of a node: signed checkpoints of the audit log (see `checkpoints`), told to its witness (see `witness`);
 //! counts of anonymous floods; scheduled purges; the keys that sign tokens; the periodic check of the chain that the dashboard shows; the return of
 //! the audit log after a failure.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use strongroom_domain::{
@@ -10,11 +14,17 @@ use strongroom_domain::{
     record::{Counted, Outcome, Record},
     token_keys::{self, LOOK_MILLIS},
 };
-use strongroom_http::services::{ChainStatus, Reached, Services, Verified};
+use strongroom_http::services::{ChainStatus, Reached, Services, Verified, WitnessStanding};
 use strongroom_store::{LogVerdict, Store};
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::{audit_check, checkpoints::Checkpoints, serve::system_request, wiring::Node};
+use crate::{
+    audit_check,
+    checkpoints::Checkpoints,
+    serve::system_request,
+    wiring::Node,
+    witness::{Testimony, Witness},
+};
 
 /// A record is covered by a signed checkpoint at most this long after it became durable.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
@@ -47,9 +57,22 @@ impl Jobs {
     }
 }
 
-pub(crate) fn start(node: &Node, anchors: PathBuf) -> Jobs {
+pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration)>) -> Jobs {
     let (stop, stopping) = watch::channel(false);
-    let checkpoints = Arc::new(Checkpoints::new(node, anchors.clone()));
+    let anchors = data.join("anchors.jsonl");
+    let (newest, told) = watch::channel(None);
+    let checkpoints = Arc::new(Checkpoints::new(node, anchors.clone(), newest));
+    let testimony = witness.map(|(witness, every)| Testimony {
+        witness,
+        every,
+        answers: data.join("witness.jsonl"),
+        store: Arc::clone(&node.store),
+        installation: node.installation,
+        public_key: node.auditor.public_key(),
+        chain: Arc::clone(&node.chain),
+        clock: Arc::clone(&node.services.clock),
+        newest: told,
+    });
     let verifier = Verifier {
         database: node.database.clone(),
         store: Arc::clone(&node.store),
@@ -69,7 +92,7 @@ pub(crate) fn start(node: &Node, anchors: PathBuf) -> Jobs {
     ];
     // Not done once more at the end: one takes as long as the log is, the other never returns.
     let (recorder, entropy) = (node.services.recorder.clone(), Arc::clone(&node.services.entropy));
-    let endless = vec![
+    let mut endless = vec![
         tokio::spawn(async move {
             loop {
                 verifier.clone().run().await;
@@ -80,6 +103,7 @@ pub(crate) fn start(node: &Node, anchors: PathBuf) -> Jobs {
         tokio::spawn(purge(Arc::clone(&node.store), Arc::clone(&node.services))),
         tokio::spawn(keep_token_keys(Arc::clone(&node.services), node.token_key_age)),
     ];
+    endless.extend(testimony.map(|testimony| tokio::spawn(testimony.run())));
     Jobs { stop, tasks, endless }
 }
 
@@ -186,9 +210,12 @@ impl Verifier {
     }
 
     async fn run(self) {
-        let verdict = match audit_check::check(&self.database, self.public_key, &self.anchors).await {
+        let verdict = match audit_check::check(&self.database, self.public_key, &self.anchors, None).await {
             Ok(checked) => {
-                let verdict = checked.findings().into_iter().next().map_or_else(|| Ok(self.reached(&checked)), Err);
+                let mut verdict = checked.findings().into_iter().next().map_or_else(|| Ok(self.reached(&checked)), Err);
+                if let Some(WitnessStanding::Contradicts(why)) = &self.chain.load().witness {
+                    verdict = verdict.and_then(|_| Err(format!("it was forked: {why}")));
+                }
                 // A check that could not be made says nothing: what the last one said holds.
                 let judged = if verdict.is_ok() { LogVerdict::Intact } else { LogVerdict::Contradicted };
                 self.store.judge_log(judged);

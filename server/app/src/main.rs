@@ -32,6 +32,7 @@ mod serve;
 mod terminal;
 mod token_desk;
 mod wiring;
+mod witness;
 
 use std::{io::IsTerminal as _, process::ExitCode};
 

@@ -1,6 +1,6 @@
 //! Running: listeners, background jobs, and a stop that finishes what was started.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use strongroom_crypto::{SecretText, SystemEntropy};
@@ -23,6 +23,7 @@ use crate::{
     listeners::Bound,
     policy_process,
     wiring::{self, Node, Outside},
+    witness::Witness,
 };
 
 pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
@@ -47,6 +48,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let fresh = opened.fresh;
     harden::lock_memory();
     let data = config.data.clone();
+    let witness = config.witness.take().map(|witness| witness_of(witness, config.trusted_ca.as_deref())).transpose()?;
     let (mut outside, administrators) = outside(config)?;
     if let Some(isolation) = args.policy_isolation {
         outside.policy_isolation = isolation;
@@ -57,7 +59,29 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         appoint(&node, &*clock, administrators).await?;
     }
     println!("Strongroom serves {} on {}.", node.services.addresses.base(), bound.shown);
-    run_node(node, bound, certificates, &data, None).await
+    run_node(node, bound, certificates, &data, Beside { provider: None, witness }).await
+}
+
+/// The witness of the configuration, and how far apart it is told.
+fn witness_of(config: config::Witness, ca: Option<&Path>) -> anyhow::Result<(Witness, Duration)> {
+    let config::Witness { url, token_file, every_seconds } = config;
+    anyhow::ensure!((1..=3600).contains(&every_seconds), "every_seconds of [witness] is from 1 to 3600");
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()));
+    let token = token_file.map(|path| {
+        let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        anyhow::Ok(SecretText::new(text.trim().to_owned()))
+    });
+    let witness = Witness::new(&url, ca.map(read).transpose()?.as_deref(), token.transpose()?)?;
+    Ok((witness, Duration::from_secs(every_seconds)))
+}
+
+/// What runs beside a node's listeners.
+#[derive(Default)]
+pub(crate) struct Beside {
+    /// The development identity provider.
+    pub(crate) provider: Option<actix_web::dev::Server>,
+    /// The audit log's witness, and how far apart it is told.
+    pub(crate) witness: Option<(Witness, Duration)>,
 }
 
 fn outside(config: Config) -> anyhow::Result<(Outside, Vec<Administrator>)> {
@@ -127,8 +151,9 @@ pub(crate) async fn run_node(
     bound: Bound,
     certificates: Certificates,
     data: &Path,
-    beside: Option<actix_web::dev::Server>,
+    beside: Beside,
 ) -> anyhow::Result<()> {
+    let Beside { provider: beside, witness } = beside;
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let Bound { listeners, limits, files, .. } = bound;
     let server = strongroom_http::server::serve(&node.services, listeners, limits, workers)?;
@@ -138,7 +163,7 @@ pub(crate) async fn run_node(
     let handle = server.handle();
     let beside_handle = beside.as_ref().map(actix_web::dev::Server::handle);
     let beside = beside.map(tokio::spawn);
-    let jobs = jobs::start(&node, data.join("anchors.jsonl"));
+    let jobs = jobs::start(&node, data, witness);
     let served = tokio::spawn(server);
     tokio::select! {
         () = stop_signal() => tracing::info!("stopping when the requests under way have ended; Ctrl-C again stops now"),

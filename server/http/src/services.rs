@@ -26,6 +26,19 @@ pub struct ChainStatus {
     pub head: String,
     /// What the last verification said, if there was one.
     pub verified: Option<Verified>,
+    /// How the witness stands, if there is one that was told or tried.
+    pub witness: Option<WitnessStanding>,
+}
+
+/// How a witness of the audit log stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WitnessStanding {
+    /// It was told the newest checkpoint that there was.
+    Told,
+    /// It does not answer; why.
+    Behind(String),
+    /// It keeps another past than this log has; what.
+    Contradicts(String),
 }
 
 /// A verification of the audit chain.

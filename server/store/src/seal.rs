@@ -19,6 +19,7 @@ use crate::{
     entity::{root_key, sealed_blob, vault},
     fault::unavailable,
     installation::put,
+    purge::remains,
     rows,
     verify::AuditReader,
 };
@@ -130,6 +131,8 @@ async fn sealed_keys(database: &impl ConnectionTrait) -> Result<SealedKeys, Stor
     loop {
         let page = vault::Entity::find()
             .filter(vault::Column::Id.gt(after))
+            // What is left of a purged vault has no key any more.
+            .filter(remains().not())
             .order_by_asc(vault::Column::Id)
             .limit(PAGE)
             .all(database)
@@ -151,7 +154,7 @@ pub(crate) async fn reseal(db: &DatabaseTransaction, reseal: &Reseal) -> Result<
         if u64::try_from(written).is_ok_and(|written| written == counted) { Ok(()) } else { Err(Obstacle::Conflict) }
     };
     all(sealed_blob::Entity::find().count(db).await?, reseal.blobs.len())?;
-    all(vault::Entity::find().count(db).await?, reseal.vaults.len())?;
+    all(vault::Entity::find().filter(remains().not()).count(db).await?, reseal.vaults.len())?;
     for (label, blob) in &reseal.blobs {
         let update = sealed_blob::Entity::update_many()
             .set(sealed_blob::ActiveModel { bytes: Set(blob.after.clone()), ..Default::default() })

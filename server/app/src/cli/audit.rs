@@ -60,23 +60,43 @@ pub(crate) enum AuditCommand {
     /// Ends with 0 when everything fits and was compared with checkpoints kept outside the database, 3 when
     /// something does not fit, 4 when everything fits but no such checkpoint was there to compare with, and
     /// 1 when it could not be checked.
-    Verify {
-        /// Data directory.
-        #[arg(long, default_value = "strongroom-data")]
-        data: PathBuf,
-        /// Database address, when it is not in the data directory.
-        #[arg(long)]
-        database: Option<String>,
-        /// Anchor file: checkpoints kept outside the database.
-        #[arg(long)]
-        anchors: Option<PathBuf>,
-        /// Instead of a database: a file of `audit export`.
-        #[arg(long, conflicts_with = "database")]
-        export: Option<PathBuf>,
-        /// File with the public audit key; the data directory's `audit.pub` when absent.
-        #[arg(long)]
-        public_key: Option<PathBuf>,
-    },
+    Verify(VerifyArgs),
+}
+
+/// What is verified, and with what it is compared.
+#[derive(Args)]
+pub(crate) struct VerifyArgs {
+    /// Data directory.
+    #[arg(long, default_value = "strongroom-data")]
+    pub(crate) data: PathBuf,
+    /// Database address, when it is not in the data directory.
+    #[arg(long)]
+    pub(crate) database: Option<String>,
+    /// Instead of a database: a file of `audit export`.
+    #[arg(long, conflicts_with_all = ["database", "witness"])]
+    pub(crate) export: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) with: VerifyWith,
+}
+
+/// With what a log is compared.
+#[derive(Args)]
+pub(crate) struct VerifyWith {
+    /// Anchor file: checkpoints kept outside the database; the data directory's `anchors.jsonl` when absent.
+    #[arg(long)]
+    pub(crate) anchors: Option<PathBuf>,
+    /// File with the public audit key; the data directory's `audit.pub` when absent.
+    #[arg(long)]
+    pub(crate) public_key: Option<PathBuf>,
+    /// Address of a witness: what it keeps is compared too.
+    #[arg(long)]
+    pub(crate) witness: Option<String>,
+    /// File with a bearer token for the witness.
+    #[arg(long, requires = "witness")]
+    pub(crate) witness_token_file: Option<PathBuf>,
+    /// Certificate authority to trust besides the system's when the witness is asked (PEM file).
+    #[arg(long, requires = "witness")]
+    pub(crate) witness_ca: Option<PathBuf>,
 }
 
 /// Which records.

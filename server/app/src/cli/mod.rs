@@ -18,7 +18,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 pub(crate) use access_policy::AccessPolicyCommand;
 pub(crate) use assignment::{AssignmentCommand, Whom};
-pub(crate) use audit::{AuditCommand, Filter as AuditFilter};
+pub(crate) use audit::{AuditCommand, Filter as AuditFilter, VerifyWith};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 pub(crate) use identity::{
     CertificateCommand, CredentialOf, FederationCommand, IdentityCommand, IdentitySecretCommand,
@@ -96,6 +96,16 @@ enum Command {
     /// Show and verify audit records.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Verify everything that is stored, on demand: the log, every row against it, and with the root key that
+    /// each row is what was written and each value opens.
+    ///
+    /// Works beside a running server. Ends with 0, 1, 3 and 4 as `audit verify` does.
+    Verify {
+        #[command(flatten)]
+        at: SealAt,
+        #[command(flatten)]
+        with: VerifyWith,
+    },
     /// Show and change the root key.
     #[command(subcommand)]
     Seal(SealCommand),
@@ -262,6 +272,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Network(command) => commands::network::run(command).await,
         Command::Policy(command) => commands::policy::run(command).await,
         Command::Audit(command) => commands::audit::run(command).await,
+        Command::Verify { at, with } => commands::verify::run(at, with).await,
         Command::Seal(command) => commands::seal::run(command).await,
         Command::Routes => commands::routes::run(),
     }

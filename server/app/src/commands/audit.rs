@@ -10,6 +10,7 @@ use std::{
 use anyhow::Context as _;
 use reqwest::Method;
 use serde_json::Value;
+use strongroom_crypto::SecretText;
 use strongroom_domain::record::{ChainedRecord, MAX_RECEIPT, Receipt, TreeCheckpoint};
 use strongroom_store::verify::{Anchors, ExportLine, read_anchors, verify_export};
 use url::Url;
@@ -17,10 +18,11 @@ use url::Url;
 use super::utc;
 use crate::{
     audit_check,
-    cli::{AuditCommand, AuditFilter as Filter, Connection, Output},
+    cli::{AuditCommand, AuditFilter as Filter, Connection, Output, VerifyWith},
     client::{Client, at, base},
     exit::Exit,
     installation::embedded_database,
+    witness::Witness,
 };
 
 /// Records of a page of the API.
@@ -49,12 +51,10 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
             Ok(())
         }
         AuditCommand::VerifyReceipt { file, public_key } => verify_receipt(&file, &public_key),
-        AuditCommand::Verify { export: Some(file), data, anchors, public_key, .. } => {
-            verify_exported(&file, &data, anchors, public_key)
-        }
-        AuditCommand::Verify { data, database, anchors, public_key, .. } => {
-            verify_offline(&data, database, anchors, public_key).await
-        }
+        AuditCommand::Verify(args) => match args.export.clone() {
+            Some(file) => verify_exported(&file, &args.data, args.with.anchors, args.with.public_key),
+            None => verify_offline(&args.data, args.database, args.with).await,
+        },
     }
 }
 
@@ -275,16 +275,21 @@ fn verify_exported(
     Ok(())
 }
 
-async fn verify_offline(
-    data: &Path,
-    database: Option<String>,
-    anchors: Option<PathBuf>,
-    public_key: Option<PathBuf>,
-) -> anyhow::Result<()> {
+/// A witness of the command line.
+fn witness_at(address: &str, token: Option<PathBuf>, ca: Option<PathBuf>) -> anyhow::Result<Witness> {
+    let read = |path: PathBuf| std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()));
+    let token = token.map(read).transpose()?.map(String::from_utf8).transpose().context("the token is no text")?;
+    let token = token.map(|token| SecretText::new(token.trim().to_owned()));
+    Witness::new(address, ca.map(read).transpose()?.as_deref(), token)
+}
+
+pub(crate) async fn verify_offline(data: &Path, database: Option<String>, with: VerifyWith) -> anyhow::Result<()> {
+    let VerifyWith { anchors, public_key, witness, witness_token_file, witness_ca } = with;
+    let witness = witness.map(|address| witness_at(&address, witness_token_file, witness_ca)).transpose()?;
     let key = read_key(&public_key.unwrap_or_else(|| data.join("audit.pub")))?;
     let anchors = anchors.unwrap_or_else(|| data.join("anchors.jsonl"));
     let address = database.unwrap_or_else(|| embedded_database(data));
-    let checked = audit_check::check(&address, key, &anchors).await?;
+    let checked = audit_check::check(&address, key, &anchors, witness.as_ref()).await?;
     let mut findings = checked.findings();
     if checked.report.nodes.iter().all(|node| node.records == 0) {
         findings.push("there is no record at all: an installation in use has some".to_owned());

@@ -16,6 +16,7 @@ pub(crate) mod secret;
 pub(crate) mod session;
 pub(crate) mod token;
 pub(crate) mod vault;
+pub(crate) mod verify;
 
 use anyhow::Context as _;
 use comfy_table::{Table, presets::NOTHING};

@@ -1,15 +1,28 @@
-//! Probes: `/healthz` says that the process answers, `/readyz` that it can serve and can audit.
+//! Probes: `/healthz` says that the process answers, `/readyz` that it can serve and can audit, and how
+//! the audit log's witness stands, if it has one. Without a witness's answer requests go on all the same.
 
-use crate::{message::Response, routes::Endpoint, services::Services};
+use crate::{
+    message::Response,
+    routes::Endpoint,
+    services::{Services, WitnessStanding},
+};
 
 #[derive(serde::Serialize)]
 struct Health {
     status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witness: Option<&'static str>,
 }
 
 pub(crate) fn answer(services: &Services, endpoint: Endpoint) -> Response {
     if endpoint == Endpoint::Ready && services.recorder.health().is_failing() {
-        return Response::json(503, &Health { status: "the audit log cannot be written" });
+        return Response::json(503, &Health { status: "the audit log cannot be written", witness: None });
     }
-    Response::json(200, &Health { status: "ok" })
+    let witness = (endpoint == Endpoint::Ready).then(|| (services.chain)().witness).flatten();
+    let witness = witness.map(|standing| match standing {
+        WitnessStanding::Told => "told",
+        WitnessStanding::Behind(_) => "behind",
+        WitnessStanding::Contradicts(_) => "contradicts",
+    });
+    Response::json(200, &Health { status: "ok", witness })
 }

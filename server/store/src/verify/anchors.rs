@@ -2,6 +2,9 @@
 //!
 //! The file belongs on another machine or on a medium that can only be appended to. It holds public
 //! data only. A line that was torn by a crash spoils nothing but itself.
+//!
+//! A witness, a server that is told each checkpoint, gives them back in the same form, or as it was told
+//! them ([`Told`]).
 
 use std::{
     fs::{File, OpenOptions},
@@ -9,8 +12,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use strongroom_domain::record::{Checkpoint, TreeCheckpoint};
+use uuid::Uuid;
 
 /// Longest line in bytes.
 const MAX_LINE: u64 = 256 * 1024;
@@ -31,16 +35,32 @@ pub struct Anchors {
     pub checkpoints: Vec<Checkpoint>,
     /// Checkpoints of the whole log, in the order of the file. Not verified yet.
     pub trees: Vec<TreeCheckpoint>,
+    /// Checkpoints of the whole log that a witness gave back. Not verified yet.
+    pub witnessed: Vec<TreeCheckpoint>,
     /// Numbers of the lines that are no checkpoints, from 1.
     pub unreadable: Vec<usize>,
 }
 
-/// The two forms of a line; they share no required field but `at`, `key_id` and `signature`.
+/// A checkpoint of the whole log, as a witness is told it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Form of this document: 1.
+    pub witness: u32,
+    /// Whose log.
+    pub installation: Uuid,
+    /// The node that tells.
+    pub node: String,
+    /// What is told.
+    pub checkpoint: TreeCheckpoint,
+}
+
+/// The forms of a line; no two have their required fields in common.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Line {
     Tree(TreeCheckpoint),
     Node(Checkpoint),
+    Told(Told),
 }
 
 /// Reads an anchor file.
@@ -49,18 +69,25 @@ enum Line {
 /// [`AnchorError`] when the file cannot be read. Lines that do not parse are told in the answer.
 pub fn read_anchors(path: &Path) -> Result<Anchors, AnchorError> {
     let failed = |source| AnchorError { path: path.to_owned(), source };
-    let mut reader = BufReader::new(File::open(path).map_err(failed)?);
+    parse_anchors(BufReader::new(File::open(path).map_err(failed)?)).map_err(failed)
+}
+
+/// Reads what is in the form of an anchor file.
+///
+/// # Errors
+/// When it cannot be read. Lines that do not parse are told in the answer.
+pub fn parse_anchors(mut reader: impl BufRead) -> std::io::Result<Anchors> {
     let mut anchors = Anchors::default();
     for number in 1.. {
         let mut line = Vec::new();
-        if reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).map_err(failed)? == 0 {
+        if reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
             break;
         }
         if line.trim_ascii().is_empty() {
             continue;
         }
         match serde_json::from_slice(&line) {
-            Ok(Line::Tree(checkpoint)) => anchors.trees.push(checkpoint),
+            Ok(Line::Tree(checkpoint) | Line::Told(Told { checkpoint, .. })) => anchors.trees.push(checkpoint),
             Ok(Line::Node(checkpoint)) => anchors.checkpoints.push(checkpoint),
             Err(_) => anchors.unreadable.push(number),
         }
@@ -136,9 +163,11 @@ mod tests {
             signature: vec![1; 64],
         };
         append_tree(&path, &tree).unwrap();
+        let told = Told { witness: 1, installation: Uuid::nil(), node: "n".into(), checkpoint: tree.clone() };
+        append(&path, &told).unwrap();
         let anchors = read_anchors(&path).unwrap();
         assert_eq!(anchors.checkpoints, [checkpoint(1), checkpoint(2)]);
-        assert_eq!(anchors.trees, [tree]);
+        assert_eq!(anchors.trees, [tree.clone(), tree]);
         assert_eq!(anchors.unreadable, [2]);
         assert!(read_anchors(&folder.path().join("none")).is_err());
     }

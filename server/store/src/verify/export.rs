@@ -86,7 +86,8 @@ pub fn verify_export(
     let Some((_, ExportLine::Export { version: 1, installation })) = next(&mut file, 1)? else {
         return Err(ExportError::Form);
     };
-    let trees = anchors.trees.iter().flat_map(|tree| &tree.heads).map(|head| (head.node.as_str(), head.seq));
+    let trees = anchors.trees.iter().chain(&anchors.witnessed);
+    let trees = trees.flat_map(|tree| &tree.heads).map(|head| (head.node.as_str(), head.seq));
     let single = anchors.checkpoints.iter().map(|checkpoint| (checkpoint.node.as_str(), checkpoint.seq));
     let mut export = Export {
         installation: InstallationId(installation),
@@ -155,14 +156,15 @@ impl Export<'_> {
         if own {
             said.extend(checkpoint.heads.iter().map(|h| (h.node.as_str(), h.seq, h.head, Source::Database)));
         }
-        for tree in &anchors.trees {
+        let kept = anchors.trees.iter().map(|tree| (tree, Source::Anchor));
+        for (tree, source) in kept.chain(anchors.witnessed.iter().map(|tree| (tree, Source::Witness))) {
             if tree.is_authentic(self.installation, keys) {
                 // What was covered later than this file ends is not missing from it.
                 let older = tree.size <= checkpoint.size;
                 let heads = tree.heads.iter().filter(|_| older);
-                said.extend(heads.map(|h| (h.node.as_str(), h.seq, h.head, Source::Anchor)));
+                said.extend(heads.map(|h| (h.node.as_str(), h.seq, h.head, source)));
             } else {
-                self.report.add(Finding::TreeForged { size: tree.size, source: Source::Anchor });
+                self.report.add(Finding::TreeForged { size: tree.size, source });
             }
         }
         for single in &anchors.checkpoints {

@@ -16,6 +16,7 @@ mod compare;
 mod expected;
 mod export;
 mod links;
+mod stored;
 mod trees;
 mod walk;
 
@@ -26,9 +27,10 @@ use strongroom_domain::{ports::StoreError, record::RowKind};
 use strongroom_migrations::Standing;
 use uuid::Uuid;
 
-pub use anchors::{AnchorError, Anchors, append_anchor, append_tree, read_anchors};
+pub use anchors::{AnchorError, Anchors, Told, append_anchor, append_tree, parse_anchors, read_anchors};
 pub use expected::RowFault;
 pub use export::{ExportError, ExportLine, verify_export};
+pub use stored::{Found, StoredRow};
 pub use walk::{verify_chain, verify_log};
 
 use crate::{
@@ -80,6 +82,8 @@ pub enum Source {
     Database,
     /// Among the anchors.
     Anchor,
+    /// At the witness.
+    Witness,
 }
 
 impl fmt::Display for Source {
@@ -87,6 +91,7 @@ impl fmt::Display for Source {
         f.write_str(match self {
             Self::Database => "the database",
             Self::Anchor => "the anchors",
+            Self::Witness => "what the witness keeps",
         })
     }
 }

@@ -44,10 +44,18 @@ impl Roots {
 
 impl Walk<'_> {
     /// Compares the tree, after the chains were walked.
-    pub(super) async fn trees(&mut self, anchors: &[TreeCheckpoint]) -> Result<(), StoreError> {
+    pub(super) async fn trees(
+        &mut self,
+        anchors: &[TreeCheckpoint],
+        witnessed: &[TreeCheckpoint],
+    ) -> Result<(), StoreError> {
         let mut kept = Roots { source: Source::Anchor, wanted: BTreeMap::new(), wrong: None };
         for anchor in anchors {
             self.tree_checkpoint(anchor, &mut kept).await?;
+        }
+        let mut seen = Roots { source: Source::Witness, wanted: BTreeMap::new(), wrong: None };
+        for checkpoint in witnessed {
+            self.tree_checkpoint(checkpoint, &mut seen).await?;
         }
         let mut own = Roots { source: Source::Database, wanted: BTreeMap::new(), wrong: None };
         let mut tree = Frontier::default();
@@ -76,6 +84,7 @@ impl Walk<'_> {
                 }
                 tree.push(segment.leaf(), |_, _| {});
                 kept.reached(&tree);
+                seen.reached(&tree);
                 // Checkpoints of the database come in pages as well, as far as the tree has come.
                 while more
                     && checkpoints.back().is_none_or(|last| u64::try_from(last.size).is_ok_and(|s| s <= tree.size()))
@@ -117,7 +126,7 @@ impl Walk<'_> {
                 self.own_checkpoint(row, &mut own).await?;
             }
         }
-        for roots in [own, kept] {
+        for roots in [own, kept, seen] {
             self.judge_roots(&roots, &tree);
         }
         for Segment { node, first, last, .. } in changed {

@@ -89,7 +89,7 @@ pub async fn verify_log(
     for node in &nodes {
         walk.checkpoints(node, &anchors.checkpoints).await?;
     }
-    walk.trees(&anchors.trees).await?;
+    walk.trees(&anchors.trees, &anchors.witnessed).await?;
     walk.conclude();
     walk.unchained().await?;
     let Walk { mut expected, mut report, .. } = walk;
@@ -117,7 +117,8 @@ pub(super) struct Walk<'a> {
 impl Walk<'_> {
     async fn nodes(&self, anchors: &Anchors) -> Result<BTreeSet<String>, StoreError> {
         let mut nodes: BTreeSet<String> = anchors.checkpoints.iter().map(|anchor| anchor.node.clone()).collect();
-        nodes.extend(anchors.trees.iter().flat_map(|tree| &tree.heads).map(|head| head.node.clone()));
+        let outside = anchors.trees.iter().chain(&anchors.witnessed);
+        nodes.extend(outside.flat_map(|tree| &tree.heads).map(|head| head.node.clone()));
         let chained = audit_record::Entity::find()
             .select_only()
             .column(audit_record::Column::Node)
@@ -263,7 +264,7 @@ impl Walk<'_> {
         for ((node, source), seq) in std::mem::take(&mut self.contradicted) {
             let own = self.covered.get(&(node.clone(), Source::Database));
             // Two statements of ours that exclude each other: the log went on from an older state.
-            let forked = source == Source::Anchor && own.is_some_and(|covered| *covered >= seq);
+            let forked = source != Source::Database && own.is_some_and(|covered| *covered >= seq);
             self.report.add(if forked {
                 Finding::Forked { node, seq, source }
             } else {
@@ -271,7 +272,7 @@ impl Walk<'_> {
             });
         }
         for report in &mut self.report.nodes {
-            let sources = [Source::Database, Source::Anchor];
+            let sources = [Source::Database, Source::Anchor, Source::Witness];
             report.covered =
                 sources.into_iter().filter_map(|s| self.covered.get(&(report.node.clone(), s)).copied()).max();
         }

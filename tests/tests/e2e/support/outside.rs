@@ -64,12 +64,17 @@ impl Outside {
 
     /// The same with more lines at the top of the configuration.
     pub(crate) async fn start_with(lines: &str) -> Self {
-        Self::start_by(|text, _| format!("{lines}\n{text}")).await
+        Self::start_by(|text, _, _| format!("{lines}\n{text}")).await
+    }
+
+    /// The same with what becomes of the configuration and the folder that everything is in.
+    pub(crate) async fn start_configured(configured: impl FnOnce(&str, &Path) -> String) -> Self {
+        Self::start_by(|text, _, folder| configured(text, folder)).await
     }
 
     /// The same with two listeners, `public` and `private`, which is on the next port.
     pub(crate) async fn start_on_two_listeners() -> Self {
-        Self::start_by(|text, port| {
+        Self::start_by(|text, port, _| {
             let listener = |name, port| format!("[[listeners]]\nname = \"{name}\"\naddress = \"127.0.0.1:{port}\"\n");
             let rest = text.replace(&format!("listen = \"127.0.0.1:{port}\""), "");
             format!("{rest}\n{}{}", listener("public", port), listener("private", port + 1))
@@ -77,7 +82,7 @@ impl Outside {
         .await
     }
 
-    async fn start_by(configured: impl FnOnce(&str, u16) -> String) -> Self {
+    async fn start_by(configured: impl FnOnce(&str, u16, &Path) -> String) -> Self {
         let folder = scratch();
         let certificates = Certificates::make(folder.path());
         let port = free_ports();
@@ -87,7 +92,7 @@ impl Outside {
         std::fs::write(&secret, "dashboard-secret-of-at-least-32-characters\n").expect("a file");
         let config = folder.path().join("strongroom.toml");
         let text = configuration(folder.path(), port, &certificates, &provider.issuer);
-        std::fs::write(&config, configured(&text, port)).expect("a file");
+        std::fs::write(&config, configured(&text, port, folder.path())).expect("a file");
         let vault = TestVault::serve(folder, &config, port, &certificates.ca_pem()).await;
         Self { provider, vault, certificates }
     }

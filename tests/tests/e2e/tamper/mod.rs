@@ -2,7 +2,9 @@
 //! found, must never give a wrong value or a wider grant, and must leave a trace in the audit log.
 
 mod audit_log;
+mod on_demand;
 mod rows;
+mod witness;
 
 use std::path::Path;
 

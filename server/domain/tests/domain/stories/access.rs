@@ -240,12 +240,12 @@ async fn nobody_lifts_a_guard_that_binds_them_but_an_owner_on_record() {
         }
         assert!(change(who, &more).await.0.is_ok(), "one more narrows");
         assert!(change(who, &[renamed.clone(), more[1].clone()]).await.0.is_ok(), "a name decides nothing");
-        assert!(change(&s.olga, &[guard.clone()]).await.0.is_ok());
+        assert!(change(&s.olga, std::slice::from_ref(&guard)).await.0.is_ok());
     }
     // Whoever sees nothing of what is in the vault may, and so may an Owner, on record.
     assert!(change(&s.connie, &[]).await.0.is_ok());
-    assert!(change(&victor, &[guard.clone()]).await.0.is_ok());
-    let (done, trace) = change(&s.olga, &[off.clone()]).await;
+    assert!(change(&victor, std::slice::from_ref(&guard)).await.0.is_ok());
+    let (done, trace) = change(&s.olga, std::slice::from_ref(&off)).await;
     assert!(done.is_ok(), "{done:?}");
     assert!(trace.iter().any(|stage| stage.reason == "guard-changed-by-owner"), "{trace:?}");
     let (done, trace) = change(&s.olga, &[off.clone(), renamed.clone()]).await;

@@ -1,0 +1,120 @@
+//! `strongroom verify`: everything that is stored, on demand. The log and every row against it, as
+//! `audit verify` does with public keys; and with the root key, that each row is what was written and each
+//! value opens at its place. Opened values are dropped at once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use anyhow::Context as _;
+use strongroom_domain::{
+    keyring::{Keyring, KeyringError, VaultKeys},
+    names::VaultId,
+    ports::SealStore as _,
+};
+use strongroom_store::{
+    Store,
+    verify::{Found, StoredRow},
+};
+
+use super::{audit::verify_offline, seal::Place};
+use crate::{
+    cli::{SealAt, VerifyWith},
+    exit::Exit,
+    installation,
+};
+
+/// Most rows that are named.
+const MAX_NAMED: u64 = 1000;
+
+pub(crate) async fn run(at: SealAt, with: VerifyWith) -> anyhow::Result<()> {
+    let place = Place::of(at)?;
+    let log = match verify_offline(&place.data, Some(place.address()), with).await {
+        Ok(()) => None,
+        Err(error) => Some(error.downcast::<Exit>()?),
+    };
+    let seen = rows(&place).await?;
+    println!("{} rows are authentic, and {} values open at their places", seen.authentic, seen.opened);
+    match log {
+        _ if seen.wrong > 0 => Err(Exit::Findings.into()),
+        Some(exit) => Err(exit.into()),
+        None => Ok(()),
+    }
+}
+
+/// Checks every row with the root key.
+async fn rows(place: &Place) -> anyhow::Result<Seen> {
+    let reader = Store::open_read_only(&place.address()).await?;
+    let installation = reader.installation().await?.context("the database holds no installation")?;
+    let sealed = reader.sealed_keys().await?;
+    let source = place.seal.source(&place.data)?;
+    let keyring = installation::keyring_of(&sealed, installation.id, &source)?;
+    let mut seen = Seen { keyring, vaults: HashMap::new(), authentic: 0, opened: 0, wrong: 0 };
+    for (label, blob) in &sealed.blobs {
+        let opens = seen.keyring.open_blob(label, blob).is_ok();
+        seen.tell(opens, || format!("the installation's own {label}"));
+    }
+    reader.stored_rows(|found| seen.see(found)).await?;
+    if let Some(more) = seen.wrong.checked_sub(MAX_NAMED).filter(|more| *more > 0) {
+        println!("and {more} more");
+    }
+    Ok(seen)
+}
+
+struct Seen {
+    keyring: Keyring,
+    /// Names and keys of the vaults that are authentic.
+    vaults: HashMap<VaultId, (String, Arc<VaultKeys>)>,
+    authentic: u64,
+    opened: u64,
+    wrong: u64,
+}
+
+impl Seen {
+    fn see(&mut self, (kind, id, row): Found) {
+        let judged = row.is_ok_and(|row| self.is_authentic(row).is_ok());
+        let names = &self.vaults;
+        let shown = match id.split_once('/').and_then(|(vault, rest)| Some((vault.parse().ok()?, rest))) {
+            Some((vault, rest)) => {
+                names.get(&VaultId(vault)).map_or_else(|| id.clone(), |(name, _)| format!("{name}/{rest}"))
+            }
+            None => id,
+        };
+        self.tell(judged, || format!("{} {shown}", kind.as_str()));
+    }
+
+    fn tell(&mut self, authentic: bool, what: impl FnOnce() -> String) {
+        if authentic {
+            self.authentic = self.authentic.saturating_add(1);
+            return;
+        }
+        self.wrong = self.wrong.saturating_add(1);
+        if self.wrong <= MAX_NAMED {
+            println!("{} is not what was written there: it was edited, moved, or is damaged", what());
+        }
+    }
+
+    fn is_authentic(&mut self, row: StoredRow) -> Result<(), KeyringError> {
+        let keyring = &self.keyring;
+        let keys = |vault: &VaultId| self.vaults.get(vault).map(|(_, keys)| keys).ok_or(KeyringError::Tampered);
+        match row {
+            StoredRow::Vault(vault) => {
+                keyring.verify_vault(&vault)?;
+                let keys = keyring.vault_keys(&vault)?;
+                self.vaults.insert(vault.id, (vault.name.as_str().to_owned(), keys));
+                Ok(())
+            }
+            StoredRow::Workload(workload) => keyring.verify_workload(&workload),
+            StoredRow::Assignment(assignment) => keyring.verify_assignment(&assignment),
+            StoredRow::Role(role) => keyring.verify_role(&role),
+            StoredRow::AccessPolicy(policy) => keyring.verify_access_policy(&policy),
+            StoredRow::Session(session) => keyring.verify_session(&session),
+            StoredRow::Secret(vault, secret) => keyring.verify_secret(keys(&vault)?, &secret.name, &secret),
+            StoredRow::Version(vault, name, version) => {
+                let keys = keys(&vault)?;
+                keyring.verify_version(keys, &name, &version.meta)?;
+                keyring.open(keys, &name, &version.meta.version, &version.sealed)?;
+                self.opened = self.opened.saturating_add(1);
+                Ok(())
+            }
+        }
+    }
+}

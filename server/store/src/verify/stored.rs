@@ -1,0 +1,179 @@
+//! Every row that the root key protects, as it is stored, for whoever holds that key and checks them all:
+//! the log tells which row is the last, and only the key tells whether a row is what was written.
+//!
+//! Reads in pages and changes nothing. Each table is read as it is when its turn comes, not all in one
+//! moment: whether a row is authentic does not depend on the others.
+
+use sea_orm::{
+    DatabaseConnection, EntityTrait, FromQueryResult, IntoIdentity, QueryFilter as _, sea_query::IntoValueTuple,
+};
+use strongroom_domain::{
+    access_policy::AccessPolicy,
+    grant::Assignment,
+    identity::{Session, Workload},
+    names::{ObjectName, VaultId},
+    ports::StoreError,
+    record::{ChangedRow, RowKind},
+    role::RoleDefinition,
+    secret::{SealedVersion, SecretMeta},
+    vault::Vault,
+};
+
+use super::AuditReader;
+use crate::{
+    entity::{access_policy, assignment, role_definition, secret, secret_version, session, vault, workload},
+    fault::{damaged, unavailable},
+    purge::remains,
+    rows,
+};
+
+/// Rows of one SELECT.
+const PAGE: u64 = 500;
+
+/// One protected row.
+#[derive(Debug)]
+pub enum StoredRow {
+    /// A vault.
+    Vault(Vault),
+    /// A workload.
+    Workload(Workload),
+    /// An assignment.
+    Assignment(Assignment),
+    /// A custom role definition.
+    Role(RoleDefinition),
+    /// An access policy.
+    AccessPolicy(AccessPolicy),
+    /// A session.
+    Session(Session),
+    /// The name of a secret.
+    Secret(VaultId, SecretMeta),
+    /// A version of a secret, still sealed, and the name it is found under.
+    Version(VaultId, ObjectName, Box<SealedVersion>),
+}
+
+/// A row as it was found: of which table, its identity, and what stands there.
+pub type Found = (RowKind, String, Result<StoredRow, StoreError>);
+
+impl AuditReader {
+    /// Shows every row; vaults come before what is in them. A row that does not read is damaged.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn stored_rows(&self, mut see: impl FnMut(Found)) -> Result<(), StoreError> {
+        let database = &self.connection;
+        // What is left of a purged vault is on its way out, and under no key any more.
+        let vaults = vault::Entity::find().filter(remains().not());
+        each(
+            database,
+            vaults,
+            vault::Column::Id,
+            |row| row.id,
+            |row| {
+                see((RowKind::Vault, row.id.to_string(), rows::vault(row).map(StoredRow::Vault)));
+            },
+        )
+        .await?;
+        each(
+            database,
+            workload::Entity::find(),
+            workload::Column::ClientId,
+            |row| row.client_id,
+            |row| {
+                see((RowKind::Workload, row.client_id.to_string(), rows::workload(row).map(StoredRow::Workload)));
+            },
+        )
+        .await?;
+        each(
+            database,
+            assignment::Entity::find(),
+            assignment::Column::Id,
+            |row| row.id,
+            |row| {
+                see((RowKind::Assignment, row.id.to_string(), rows::assignment(row).map(StoredRow::Assignment)));
+            },
+        )
+        .await?;
+        each(
+            database,
+            role_definition::Entity::find(),
+            role_definition::Column::Id,
+            |row| row.id,
+            |row| {
+                see((RowKind::RoleDefinition, row.id.to_string(), rows::role(row).map(StoredRow::Role)));
+            },
+        )
+        .await?;
+        let key = (access_policy::Column::VaultId, access_policy::Column::GranteeKey);
+        each(
+            database,
+            access_policy::Entity::find(),
+            key,
+            |row| (row.vault_id, row.grantee_key.clone()),
+            |row| {
+                let id = ChangedRow::access_policy_id_of(VaultId(row.vault_id), &row.grantee_key);
+                see((RowKind::AccessPolicy, id, rows::access_policy(row).map(StoredRow::AccessPolicy)));
+            },
+        )
+        .await?;
+        each(
+            database,
+            session::Entity::find(),
+            session::Column::IdHash,
+            |row| row.id_hash.clone(),
+            |row| {
+                let id = <[u8; 32]>::try_from(row.id_hash.as_slice())
+                    .map_or_else(|_| "of a wrong length".to_owned(), |hash| ChangedRow::session_id(&hash));
+                see((RowKind::Session, id, rows::session(row).map(StoredRow::Session)));
+            },
+        )
+        .await?;
+        self.secrets(&mut see).await
+    }
+
+    async fn secrets(&self, see: &mut impl FnMut(Found)) -> Result<(), StoreError> {
+        let key = (secret::Column::VaultId, secret::Column::Name);
+        let of = |row: &secret::Model| (row.vault_id, row.name.clone());
+        each(&self.connection, secret::Entity::find(), key, of, |row| {
+            let (vault, id) = (VaultId(row.vault_id), format!("{}/{}", row.vault_id, row.name));
+            see((RowKind::Secret, id, rows::secret_meta(&row).map(|secret| StoredRow::Secret(vault, secret))));
+        })
+        .await?;
+        use secret_version::Column::{Name, VaultId as Vault, Version};
+        let of = |row: &secret_version::Model| (row.vault_id, row.name.clone(), row.version.clone());
+        each(&self.connection, secret_version::Entity::find(), (Vault, Name, Version), of, |row| {
+            let (vault, id) = (VaultId(row.vault_id), format!("{}/{}/{}", row.vault_id, row.name, row.version));
+            let name = ObjectName::parse(&row.name).map_err(|e| damaged("secret version", e));
+            let version =
+                name.and_then(|name| Ok(StoredRow::Version(vault, name, Box::new(rows::sealed_version(row)?))));
+            see((RowKind::Secret, id, version));
+        })
+        .await
+    }
+}
+
+/// Shows every row of a table in the order of its key.
+async fn each<E, C, K>(
+    database: &DatabaseConnection,
+    select: sea_orm::Select<E>,
+    columns: C,
+    key: impl Fn(&E::Model) -> K,
+    mut see: impl FnMut(E::Model),
+) -> Result<(), StoreError>
+where
+    E: EntityTrait,
+    E::Model: FromQueryResult + Send + Sync,
+    C: IntoIdentity + Clone,
+    K: IntoValueTuple,
+{
+    let mut after = None;
+    loop {
+        let mut cursor = select.clone().cursor_by(columns.clone());
+        if let Some(after) = after.take() {
+            cursor.after(after);
+        }
+        let page = cursor.first(PAGE).all(database).await.map_err(|e| unavailable(&e))?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(key(last));
+        page.into_iter().for_each(&mut see);
+    }
+}

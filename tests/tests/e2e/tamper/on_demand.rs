@@ -1,0 +1,65 @@
+//! `strongroom verify`: what nobody asks for is checked on demand, beside a running server too.
+
+use std::process::Command;
+
+use super::Pristine;
+use crate::support::{Database, TestVault, binary, run_to_end, verify};
+
+/// Exit code and what was printed.
+fn verify_all(vault: &TestVault) -> (Option<i32>, String) {
+    let output = run_to_end(Command::new(binary()).args(["verify", "--data"]).arg(vault.data()));
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!said.contains("walked-value"), "{said}");
+    (output.status.code(), said)
+}
+
+#[tokio::test]
+async fn what_is_not_what_was_written_is_named_on_demand() {
+    let vault = TestVault::dev().await;
+    let app = vault.token(&vault.app()).await;
+    for name in ["one", "two", "three"] {
+        vault.set(&app, name, "walked-value").await;
+    }
+    vault.set(&app, "one", "walked-value, again").await;
+    let pristine = {
+        let pristine = Pristine::of(vault);
+        let (code, said) = verify_all(&pristine.vault);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("4 values open at their places"), "{said}");
+        pristine
+    };
+    // The log knows revisions and tags of rows, so these are seen with the root key alone.
+    for (edit, named) in [
+        (
+            "UPDATE secret_versions SET ciphertext = CAST(substr(ciphertext, 1, length(ciphertext) - 1) AS BLOB) WHERE name = 'two'",
+            "secret demo/two/",
+        ),
+        (
+            "UPDATE secret_versions SET wrapped_data_key = (SELECT wrapped_data_key FROM secret_versions WHERE name = 'three') WHERE name = 'two'",
+            "secret demo/two/",
+        ),
+        ("UPDATE secret_versions SET attributes = '{' WHERE name = 'three'", "secret demo/three/"),
+        ("UPDATE secrets SET display = 'THREE' WHERE name = 'three'", "secret demo/three is"),
+        ("UPDATE vaults SET settings = replace(settings, '90', '91') WHERE name = 'demo'", "vault "),
+        (
+            "UPDATE workloads SET body = replace(body, 'sample-app', 'sample-apq') WHERE body LIKE '%sample-app%'",
+            "workload ",
+        ),
+    ] {
+        pristine.restore();
+        let mut database = Database::open(&pristine.vault).await;
+        database.change(1, edit).await;
+        database.close().await;
+        let by_log = verify(&pristine.vault);
+        assert_eq!(by_log.code, Some(0), "{edit}: {}", by_log.said);
+        let (code, said) = verify_all(&pristine.vault);
+        assert_eq!(code, Some(3), "{edit}: {said}");
+        let told = said.lines().any(|line| line.contains(named) && line.contains("is not what was written there"));
+        assert!(told, "{edit}: {said}");
+    }
+    pristine.restore();
+    let mut vault = pristine.vault;
+    vault.start().await.unwrap();
+    let (code, said) = verify_all(&vault);
+    assert_eq!(code, Some(0), "beside a running server: {said}");
+}
