@@ -57,7 +57,7 @@ pub(crate) struct Config {
     /// Providers that people sign in at.
     #[serde(default)]
     pub(crate) providers: Vec<Provider>,
-    /// Principals that own the installation. Takes effect at the first start only.
+    /// Principals that own the installation; appointed at a start that finds no Owner.
     #[serde(default)]
     pub(crate) administrators: Vec<Administrator>,
     /// Who is told the audit log's checkpoints.
@@ -184,7 +184,7 @@ impl Config {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Issuer {
-    issuer: String,
+    pub(crate) issuer: String,
     /// Audiences accepted for bearer tokens; the base when absent.
     #[serde(default)]
     audience: Option<Vec<String>>,

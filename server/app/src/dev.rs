@@ -103,7 +103,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     let signer = TokenSigner::generate(&SystemEntropy)?;
     let provider = DevProvider::new(&issuer, vec![format!("{base}/auth/callback")], &signer);
     let beside = dev_listener::serve(provider, Arc::clone(&clock), &base, provider_listener, (*tls).clone())?;
-    print!("{}", banner(&env, &data));
+    print!("{}", banner(&env, &issuer, &data));
     if !args.listen.ip().is_loopback() {
         tracing::warn!(
             "other machines may reach this development server on {}, where nobody has a password",
@@ -258,7 +258,7 @@ fn demo_settings() -> anyhow::Result<VaultSettings> {
 }
 
 /// What is printed: addresses, and commands that work as they stand.
-fn banner(env: &DevEnv, data: &Path) -> String {
+fn banner(env: &DevEnv, issuer: &str, data: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let shown = |path: &Path| path.strip_prefix(&here).unwrap_or(path).display().to_string();
     let program = std::env::current_exe().map_or_else(|_| "strongroom".to_owned(), |path| shown(&path));
@@ -276,7 +276,8 @@ fn banner(env: &DevEnv, data: &Path) -> String {
         r#"
 Strongroom, development mode. Nothing here is for production.
 
-Dashboard  {base}  (press "Development sign-in" and choose Ada; trust the CA file in the browser, or accept its warning)
+Dashboard  {base}  (press "Development sign-in" and choose Ada, who owns everything, or Grace, who reads {DEMO})
+Sign-in    {issuer}  (trust the CA file in the browser, or accept its warning for both addresses)
 Vault      {vault}
 CA file    {ca}
 

@@ -92,6 +92,17 @@ pub(crate) fn embedded_database(data: &Path) -> String {
     format!("sqlite://{}", data.join("strongroom.db").display())
 }
 
+/// Whether there is an installation to open already; makes none.
+pub(crate) async fn exists(opening: &Opening<'_>) -> anyhow::Result<bool> {
+    prepare_directory(opening.data)?;
+    let address = opening.database.map_or_else(|| embedded_database(opening.data), str::to_owned);
+    let options = StoreOptions { node: opening.node.to_owned(), ..StoreOptions::default() };
+    let store = Store::open(&address, options).await?;
+    let found = store.installation().await?.is_some();
+    store.close().await?;
+    Ok(found)
+}
+
 pub(crate) async fn open(opening: &Opening<'_>, now: i64, entropy: &dyn Entropy) -> anyhow::Result<Opened> {
     prepare_directory(opening.data)?;
     let address = opening.database.map_or_else(|| embedded_database(opening.data), str::to_owned);

@@ -4,6 +4,7 @@
 //! judge, seal or answer anything itself.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line speaks on the terminal")]
 
+mod administrators;
 mod audit_check;
 mod certificates;
 mod checkpoints;

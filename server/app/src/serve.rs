@@ -6,17 +6,17 @@ use anyhow::Context as _;
 use strongroom_crypto::{SecretText, SystemEntropy};
 use strongroom_domain::{
     context::RequestContext,
-    principal::{Grantee, Principal, PrincipalId},
-    role::Role,
+    principal::Principal,
     time::{Clock, uuid_v7},
 };
 use strongroom_identity::{IssuerConfig, ProviderConfig, TrustedRoots};
 
 use crate::{
+    administrators::Administrators,
     certificates::Certificates,
     cli::ServeArgs,
     clock::SystemClock,
-    config::{self, Administrator, Config, Provider},
+    config::{self, Config, Provider},
     harden,
     installation::{self, Opening},
     jobs,
@@ -44,19 +44,31 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         node: &config.node,
         development: Some(false),
     };
+    let administrators = Administrators::of(&config)?;
+    if let Some(why) = administrators.lacking()
+        && !installation::exists(&opening).await?
+    {
+        anyhow::bail!(
+            "no installation is made that nobody could manage: {why} (server/docs/operations.md, \"The first hour\")"
+        );
+    }
     let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
     let fresh = opened.fresh;
     harden::lock_memory();
     let data = config.data.clone();
     let witness = config.witness.take().map(|witness| witness_of(witness, config.trusted_ca.as_deref())).transpose()?;
-    let (mut outside, administrators) = outside(config)?;
+    let mut outside = outside(config)?;
     if let Some(isolation) = args.policy_isolation {
         outside.policy_isolation = isolation;
     }
     let node = wiring::wire(opened, outside, &data, Arc::clone(&clock))?;
     if fresh {
         println!("A new installation, {}. Its root key is {}: back it up.", node.installation, source.shown());
-        appoint(&node, &*clock, administrators).await?;
+    }
+    match administrators.appoint(&node.services.admin, &*clock).await? {
+        0 => {}
+        1 => println!("The configured administrator is Owner of the installation now."),
+        several => println!("The {several} configured administrators are Owners of the installation now."),
     }
     println!("Strongroom serves {} on {}.", node.services.addresses.base(), bound.shown);
     run_node(node, bound, certificates, &data, Beside { provider: None, witness }).await
@@ -84,7 +96,7 @@ pub(crate) struct Beside {
     pub(crate) witness: Option<(Witness, Duration)>,
 }
 
-fn outside(config: Config) -> anyhow::Result<(Outside, Vec<Administrator>)> {
+fn outside(config: Config) -> anyhow::Result<Outside> {
     let trusted_roots = match &config.trusted_ca {
         Some(path) => {
             TrustedRoots::SystemAnd(std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?)
@@ -96,8 +108,7 @@ fn outside(config: Config) -> anyhow::Result<(Outside, Vec<Administrator>)> {
     let providers = config.providers.into_iter().map(provider).collect::<anyhow::Result<Vec<_>>>()?;
     let token_key_age = config.tokens.key_age()?;
     let policy_isolation = config.policy_isolation;
-    let outside = Outside { base, trusted_roots, issuers, providers, token_key_age, policy_isolation };
-    Ok((outside, config.administrators))
+    Ok(Outside { base, trusted_roots, issuers, providers, token_key_age, policy_isolation })
 }
 
 fn provider(provider: Provider) -> anyhow::Result<ProviderConfig> {
@@ -125,24 +136,6 @@ pub(crate) fn system_request(clock: &dyn Clock, job: &str) -> anyhow::Result<Req
     let id = uuid_v7(now, &SystemEntropy)?;
     let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
     Ok(RequestContext::new(id, Arc::new(Principal::system(job)), loopback, "local", now))
-}
-
-async fn appoint(node: &Node, clock: &dyn Clock, administrators: Vec<Administrator>) -> anyhow::Result<()> {
-    if administrators.is_empty() {
-        tracing::warn!("no [[administrators]] are configured: nobody can manage this installation");
-    }
-    for administrator in administrators {
-        let Administrator { issuer, subject, group } = administrator;
-        let grantee = match (subject, group) {
-            (Some(subject), None) => Grantee::Principal { id: PrincipalId { issuer, subject } },
-            (None, Some(group)) => Grantee::Group { issuer, group },
-            _ => anyhow::bail!("an administrator has an issuer and either a subject or a group"),
-        };
-        let ctx = system_request(clock, "first-start")?;
-        let everywhere = strongroom_domain::admin::ScopeRequest::Server;
-        node.services.admin.add_assignment(&ctx, (grantee, Role::Owner), &everywhere).await?;
-    }
-    Ok(())
 }
 
 /// Serves until told to stop; then finishes what was started, and the audit log last.

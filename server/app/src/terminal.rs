@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// Puts the terminal back, and drops what was typed and not read: it must not reach the shell.
@@ -25,6 +25,13 @@ impl<F: AsFd> Drop for Restored<'_, F> {
 /// Whether somebody could be asked.
 pub(crate) fn is_present() -> bool {
     std::io::stdin().is_terminal()
+}
+
+/// How many columns the terminal has that output goes to, if it goes to one that knows.
+pub(crate) fn width() -> Option<usize> {
+    let out = std::io::stdout();
+    let columns = out.is_terminal().then(|| tcgetwinsize(&out).ok())??.ws_col;
+    (columns > 0).then(|| usize::from(columns))
 }
 
 /// Asks on the terminal for one line of at most `most` bytes.

@@ -234,7 +234,9 @@ async fn dispatch(
         // Probes are not recorded.
         return api::health::answer(services, route.endpoint);
     }
-    let page = access == Access::Session || (access == Access::Public && dashboard::is_page(&raw.path));
+    // A cookie comes from a browser alone: whoever mistyped an address is shown a page.
+    let browser = matches!(found, Found::Nothing) && method == Method::Get && raw.cookies.is_some();
+    let page = access == Access::Session || (access == Access::Public && (browser || dashboard::is_page(&raw.path)));
     let answers = Answers {
         success: match &found {
             Found::Route(route, _) => api::success_status(route.endpoint),

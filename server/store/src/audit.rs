@@ -171,6 +171,10 @@ impl Store {
         if let Some(object) = &filter.object {
             all = all.add(contains(Column::Object, object));
         }
+        if let Some(text) = &filter.concerns {
+            let vault = Column::Vault.eq(rows::filter_text(text));
+            all = all.add(Condition::any().add(vault).add(contains(Column::Object, text)));
+        }
         if let Some(principal) = &filter.principal {
             all = all.add(contains(Column::Principal, principal));
         }

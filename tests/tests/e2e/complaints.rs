@@ -85,6 +85,12 @@ async fn a_value_is_never_an_argument_and_never_empty_by_mistake() {
     let finished = run(&vault.cli(&app, &["secret", "set", "q"]), &Named::No);
     assert!(complaint(&finished).contains("--allow-empty"), "{}", finished.err);
     run(&vault.cli(&app, &["secret", "set", "q", "--allow-empty"]), &Named::No).expect_good();
+    let finished = run(&vault.cli(&app, &["secret", "get", "DATABASE_URL"]), &Named::No);
+    assert!(complaint(&finished).contains("is it DATABASE-URL?"), "{}", finished.err);
+    let mut nowhere = vault.cli(&app, &["secret", "get", "q"]);
+    nowhere.env_remove("VAULT_URL");
+    let finished = run(&nowhere, &Named::No);
+    assert!(complaint(&finished).contains("set VAULT_URL") && finished.err.contains("dev.env"), "{}", finished.err);
     // Without a name, the complaint does not list what the environment gives.
     let finished = run(&vault.cli(&app, &["secret", "get"]), &Named::No);
     assert!(

@@ -54,7 +54,7 @@ impl Route {
             .replace("{session}", "0011223344556677");
         // Whom a deletion is about stands in the query.
         let whom = self.method == Method::DELETE && path.ends_with("/access-policies");
-        let path = if whom { format!("{path}?issuer=i&subject=s") } else { path };
+        let path = if whom { format!("{path}?issuer=https://i.example&subject=s") } else { path };
         assert!(!path.contains('{'), "{path}: a new parameter needs a value here");
         let ask = match self.site.as_str() {
             "vault" => vault.ask(self.method.clone(), &path),
@@ -68,7 +68,9 @@ impl Route {
         match self.path.as_str() {
             "/api/v1/vaults" => json!({ "name": "walked" }),
             "/api/v1/vaults/{vault}" => json!({ "tags": { "changed": "yes" } }),
-            "/api/v1/assignments" => json!({ "issuer": "i", "subject": "s", "role": "Owner", "scope": "/" }),
+            "/api/v1/assignments" => {
+                json!({ "issuer": "https://i.example", "subject": "s", "role": "Owner", "scope": "/" })
+            }
             "/api/v1/workloads" => json!({ "name": "walked" }),
             "/api/v1/sessions/end" => json!({ "issuer": "i", "subject": "s" }),
             "/api/v1/token/explain" => json!({ "token": "a.b.c" }),
@@ -89,7 +91,7 @@ impl Route {
                 json!({ "name": "walked", "data_actions": ["x"], "assignable_scopes": ["/"] })
             }
             "/api/v1/vaults/{vault}/access-policies" => {
-                json!({ "issuer": "i", "subject": "s", "permissions": { "secrets": ["get"] } })
+                json!({ "issuer": "https://i.example", "subject": "s", "permissions": { "secrets": ["get"] } })
             }
             _ => json!({ "value": "changed" }),
         }

@@ -9,7 +9,9 @@ use std::{
 
 use serde_json::json;
 
-use crate::support::{Certificates, Database, Server, TestVault, binary, client, free_ports, run_to_end, scratch};
+use crate::support::{
+    Certificates, Database, MANAGED, Server, TestVault, binary, client, free_ports, run_to_end, scratch,
+};
 
 fn seal(vault: &TestVault, arguments: &[&str]) -> (bool, String) {
     let mut command = Command::new(binary());
@@ -131,7 +133,7 @@ impl Sealed {
         let folder = self.folder.path().display();
         let text = format!(
             "base = \"https://vault.localhost:{port}\"\nlisten = \"127.0.0.1:{port}\"\ndata = \"{folder}/data\"\n\
-             {seal}\n[tls]\ncertificate = \"{folder}/server.pem\"\nkey = \"{folder}/server.key\"\n",
+             {seal}\n[tls]\ncertificate = \"{folder}/server.pem\"\nkey = \"{folder}/server.key\"\n{MANAGED}",
             port = self.port,
         );
         std::fs::write(&self.config, text).unwrap();

@@ -5,7 +5,8 @@ use std::{net::TcpListener, path::Path, process::Command};
 use reqwest::Method;
 
 use crate::support::{
-    Database, Named, TestVault, binary, dev_command, free_ports, hosts_file, run, run_to_end, scratch, shared_hosts,
+    Database, MANAGED, Named, TestVault, binary, dev_command, free_ports, hosts_file, run, run_to_end, scratch,
+    shared_hosts,
 };
 
 /// The only line that a failed start says.
@@ -101,7 +102,7 @@ fn serve_command(folder: &Path, data: &Path, more: &str) -> Command {
     let port = free_ports();
     let text = format!(
         "base = \"https://vault.localhost:{port}\"\nlisten = \"127.0.0.1:{port}\"\ndata = \"{data}\"\n{more}\n\
-         [tls]\ncertificate = \"{dev}/server.pem\"\nkey = \"{dev}/server.key\"\n",
+         [tls]\ncertificate = \"{dev}/server.pem\"\nkey = \"{dev}/server.key\"\n{MANAGED}",
         data = data.display(),
         dev = folder.join("data").display(),
     );
@@ -173,6 +174,12 @@ async fn a_mistake_in_the_configuration_is_named() {
     assert!(line.contains("serve.toml") && line.contains("administrator"), "{line}");
     let line = one_line(Command::new(binary()).args(["serve", "--config", "/nowhere/strongroom.toml"]));
     assert!(line.contains("/nowhere/strongroom.toml"), "{line}");
+    let managed = serve_command(vault.folder(), &fresh, "");
+    let config = vault.folder().join("serve.toml");
+    let nobody = std::fs::read_to_string(&config).unwrap().replace(MANAGED, "");
+    std::fs::write(&config, nobody).unwrap();
+    let line = one_line(&mut { managed });
+    assert!(line.contains("[[administrators]]") && line.contains("The first hour"), "{line}");
     let line = one_line(&mut serve_command(vault.folder(), &fresh, "database = \"mysql://u:hunter2@h/d\""));
     assert!(line.contains("database address") && !line.contains("hunter2"), "no password in it: {line}");
 }

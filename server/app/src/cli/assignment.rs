@@ -1,7 +1,6 @@
 //! `strongroom assignment`: what can be said.
 
 use clap::{Args, Subcommand};
-use uuid::Uuid;
 
 use super::{Connection, Output};
 
@@ -15,9 +14,9 @@ pub(crate) struct Whom {
     /// A group, `ISSUER#GROUP`.
     #[arg(long)]
     pub(crate) group: Option<String>,
-    /// A workload of this server, by client id.
+    /// A workload of this server, by client id or name.
     #[arg(long)]
-    pub(crate) workload: Option<Uuid>,
+    pub(crate) workload: Option<String>,
 }
 
 /// `strongroom assignment`

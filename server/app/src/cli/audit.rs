@@ -12,11 +12,14 @@ pub(crate) enum AuditCommand {
     /// Print the newest records, oldest first.
     Tail {
         /// How many, 1 to 1,000.
-        #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        #[arg(long, short = 'n', visible_alias = "limit", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
         lines: u16,
         /// Go on with new records until interrupted.
         #[arg(long, short = 'f')]
         follow: bool,
+        /// Cut nothing, and show the whole decision id.
+        #[arg(long)]
+        wide: bool,
         #[command(flatten)]
         filter: Filter,
         /// How to print.
@@ -30,7 +33,7 @@ pub(crate) enum AuditCommand {
         #[command(flatten)]
         filter: Filter,
         /// Stop after this many.
-        #[arg(long, default_value_t = 1000)]
+        #[arg(long, short = 'n', visible_alias = "lines", default_value_t = 1000)]
         limit: usize,
         #[command(flatten)]
         connection: Connection,
@@ -108,12 +111,15 @@ pub(crate) struct Filter {
     /// Only this vault.
     #[arg(long)]
     pub(crate) vault: Option<String>,
-    /// Only objects whose name contains this.
+    /// Only what is about this: part of an object's name, a vault, VAULT/NAME or VAULT/KIND/NAME.
     #[arg(long)]
     pub(crate) object: Option<String>,
     /// Only principals whose subject contains this.
     #[arg(long)]
     pub(crate) principal: Option<String>,
+    /// Only this workload of the server, by client id or name.
+    #[arg(long, conflicts_with = "principal")]
+    pub(crate) workload: Option<String>,
     /// Only this operation, for example SecretGet.
     #[arg(long)]
     pub(crate) operation: Option<String>,

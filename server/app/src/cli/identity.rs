@@ -17,9 +17,8 @@ pub(crate) enum IdentityCommand {
     },
     /// Show one with its credentials, never a client secret.
     Show {
-        /// Client id.
-        #[arg(value_name = "CLIENT_ID")]
-        workload: Uuid,
+        /// Client id or name.
+        workload: String,
         #[command(flatten)]
         at: ServerAt,
     },
@@ -35,9 +34,8 @@ pub(crate) enum IdentityCommand {
     },
     /// Rename, disable or enable one. Holds on the next request.
     Update {
-        /// Client id.
-        #[arg(value_name = "CLIENT_ID")]
-        workload: Uuid,
+        /// Client id or name.
+        workload: String,
         /// New name.
         #[arg(long)]
         name: Option<String>,
@@ -52,9 +50,8 @@ pub(crate) enum IdentityCommand {
     },
     /// Delete one with its credentials. Holds on the next request; cannot be undone.
     Delete {
-        /// Client id.
-        #[arg(value_name = "CLIENT_ID")]
-        workload: Uuid,
+        /// Client id or name.
+        workload: String,
         #[command(flatten)]
         at: ServerAt,
     },
@@ -74,9 +71,8 @@ pub(crate) enum IdentityCommand {
 pub(crate) enum IdentitySecretCommand {
     /// Make a client secret and print it, this once.
     Add {
-        /// Client id.
-        #[arg(value_name = "CLIENT_ID")]
-        workload: Uuid,
+        /// Client id or name.
+        workload: String,
         /// What people call it.
         #[arg(long)]
         name: Option<String>,
@@ -98,9 +94,8 @@ pub(crate) enum IdentitySecretCommand {
 pub(crate) enum CertificateCommand {
     /// Register a certificate (RSA). The private key stays with the client.
     Add {
-        /// Client id.
-        #[arg(value_name = "CLIENT_ID")]
-        workload: Uuid,
+        /// Client id or name.
+        workload: String,
         /// PEM file with the certificate alone; `-` for standard input.
         file: PathBuf,
         /// What people call it; its subject when absent.
@@ -118,9 +113,8 @@ pub(crate) enum CertificateCommand {
 pub(crate) enum FederationCommand {
     /// Let tokens of an issuer stand for the workload. The issuer must be configured.
     Add {
-        /// Client id.
-        #[arg(value_name = "CLIENT_ID")]
-        workload: Uuid,
+        /// Client id or name.
+        workload: String,
         /// Exact issuer of the tokens.
         #[arg(long)]
         issuer: String,
@@ -143,9 +137,8 @@ pub(crate) enum FederationCommand {
 /// A credential of a workload.
 #[derive(Args)]
 pub(crate) struct CredentialOf {
-    /// Client id.
-    #[arg(value_name = "CLIENT_ID")]
-    pub(crate) workload: Uuid,
+    /// Client id or name of the workload.
+    pub(crate) workload: String,
     /// Id of the credential, as `identity show` prints it.
     pub(crate) credential: Uuid,
     #[command(flatten)]

@@ -210,7 +210,7 @@ pub(crate) struct ServerAt {
 pub(crate) struct VaultAt {
     /// Address of the vault, for example https://demo.vault.localhost:8443. In development the file
     /// dev.env of the data directory sets `VAULT_URL` and the rest: source it.
-    #[arg(long, env = "VAULT_URL", hide_env_values = true)]
+    #[arg(long, env = "VAULT_URL", hide_env_values = true, default_value = "", hide_default_value = true)]
     pub(crate) vault_url: String,
     #[command(flatten)]
     pub(crate) connection: Connection,

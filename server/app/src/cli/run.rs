@@ -16,7 +16,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) keep_credential: bool,
     /// Address of the vault, for example https://demo.vault.localhost:8443.
-    #[arg(long, env = "VAULT_URL", hide_env_values = true)]
+    #[arg(long, env = "VAULT_URL", hide_env_values = true, default_value = "", hide_default_value = true)]
     pub(crate) vault_url: String,
     #[command(flatten)]
     pub(crate) connection: Connection,

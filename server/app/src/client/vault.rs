@@ -1,13 +1,13 @@
 //! A vault's data plane, as the workload of the environment.
 
 use anyhow::{Context as _, bail};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use strongroom_http::api::wire::API_VERSION;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{Client, at, parse};
+use super::{Client, Refused, at, parse};
 use crate::cli::Connection;
 
 /// A vault that requests go to.
@@ -19,6 +19,11 @@ pub(crate) struct VaultClient {
 impl VaultClient {
     /// Gets a token for the vault at an address.
     pub(crate) async fn connect(address: &str, connection: &Connection) -> anyhow::Result<Self> {
+        if address.is_empty() {
+            bail!(
+                "no vault: give --vault-url or set VAULT_URL (in development: source the dev.env of the data directory)"
+            );
+        }
         let address = parse(address)?;
         let client = Client::connect(connection, &address).await?;
         Ok(Self { address, client })
@@ -26,7 +31,16 @@ impl VaultClient {
 
     /// Sends a request about what the path names.
     pub(crate) async fn send(&self, method: Method, path: &[&str], body: Option<Vec<u8>>) -> anyhow::Result<Value> {
-        self.client.send(method, self.at(path)?, body).await
+        let answer = self.client.send(method, self.at(path)?, body).await;
+        let refused = |error: &anyhow::Error| {
+            error.downcast_ref::<Refused>().is_some_and(|refused| refused.status == StatusCode::BAD_REQUEST)
+        };
+        match (answer, path.get(1).and_then(|name| possible(name))) {
+            (Err(error), Some(other)) if refused(&error) => {
+                Err(error.context(format!("names hold letters, digits and - alone; is it {other}?")))
+            }
+            (answer, _) => answer,
+        }
     }
 
     /// Everything that a listing names, page by page.
@@ -60,5 +74,21 @@ impl VaultClient {
 
     fn at(&self, path: &[&str]) -> anyhow::Result<Url> {
         at(&self.address, path, &[("api-version", API_VERSION)])
+    }
+}
+
+/// The name that `secret import` would give, for one that no vault can have.
+fn possible(name: &str) -> Option<String> {
+    name.contains(['_', '.']).then(|| name.replace(['_', '.'], "-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::possible;
+
+    #[test]
+    fn a_name_of_an_environment_variable_is_answered_with_that_of_the_secret() {
+        assert_eq!(possible("DATABASE_URL.old").as_deref(), Some("DATABASE-URL-old"));
+        assert_eq!(possible("DATABASE-URL"), None);
     }
 }

@@ -19,10 +19,10 @@ fn path(vault: &str) -> [&str; 5] {
 pub(crate) async fn run(command: AccessPolicyCommand) -> anyhow::Result<()> {
     match command {
         AccessPolicyCommand::Set { vault, whom, secrets, connection } => {
-            let mut body = whom.required()?;
-            body.insert("permissions".to_owned(), json!({ "secrets": secrets }));
             let base = base(&connection)?;
             let client = Client::connect(&connection, &base).await?;
+            let mut body = whom.required(&client, &base).await?;
+            body.insert("permissions".to_owned(), json!({ "secrets": secrets }));
             let answer =
                 client.send(Method::PUT, at(&base, &path(&vault), &[])?, Some(serde_json::to_vec(&body)?)).await?;
             warn(&answer);
@@ -35,10 +35,10 @@ pub(crate) async fn run(command: AccessPolicyCommand) -> anyhow::Result<()> {
             print(&policies, output);
         }
         AccessPolicyCommand::Remove { vault, whom, connection } => {
-            let whom = whom.required()?;
-            let query: Vec<_> = whom.iter().filter_map(|(name, text)| Some((name.as_str(), text.as_str()?))).collect();
             let base = base(&connection)?;
             let client = Client::connect(&connection, &base).await?;
+            let whom = whom.required(&client, &base).await?;
+            let query: Vec<_> = whom.iter().filter_map(|(name, text)| Some((name.as_str(), text.as_str()?))).collect();
             client.send(Method::DELETE, at(&base, &path(&vault), &query)?, None).await?;
         }
     }

@@ -4,8 +4,9 @@ use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use url::Url;
 
-use super::{table, text, utc};
+use super::{table, text, utc, workload};
 use crate::{
     cli::{AssignmentCommand, Connection, Output, Whom},
     client::{Client, at, base},
@@ -37,7 +38,7 @@ pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
 
 impl Whom {
     /// As the API names a grantee; nothing when nobody was named.
-    pub(crate) fn fields(&self) -> anyhow::Result<Map<String, Value>> {
+    pub(crate) async fn fields(&self, client: &Client, base: &Url) -> anyhow::Result<Map<String, Value>> {
         let split = |text: &str| -> anyhow::Result<(String, String)> {
             let (issuer, name) = text.rsplit_once('#').with_context(|| format!("{text} is not ISSUER#NAME"))?;
             Ok((issuer.to_owned(), name.to_owned()))
@@ -54,14 +55,14 @@ impl Whom {
             fields.insert("group".to_owned(), group.into());
         }
         if let Some(workload) = &self.workload {
-            fields.insert("client_id".to_owned(), workload.to_string().into());
+            fields.insert("client_id".to_owned(), workload::client_id(client, base, workload).await?.into());
         }
         Ok(fields)
     }
 
     /// As the API names a grantee.
-    pub(crate) fn required(&self) -> anyhow::Result<Map<String, Value>> {
-        let fields = self.fields()?;
+    pub(crate) async fn required(&self, client: &Client, base: &Url) -> anyhow::Result<Map<String, Value>> {
+        let fields = self.fields(client, base).await?;
         if fields.is_empty() {
             bail!("say for whom: --principal, --group or --workload");
         }
@@ -85,8 +86,19 @@ pub(crate) fn grantee(of: &Value) -> String {
     }
 }
 
+/// The grantee of an assignment; a workload whose name the server tells is named first.
+fn who(assignment: &Value) -> String {
+    let grantee = assignment.get("grantee").map(grantee).unwrap_or_default();
+    match text(assignment, "/grantee_name") {
+        name if name.is_empty() => grantee,
+        name => format!("{name} ({})", text(assignment, "/grantee/id/subject")),
+    }
+}
+
 async fn add(role: &str, scope: &str, until: Option<&str>, whom: &Whom, connection: &Connection) -> anyhow::Result<()> {
-    let mut body = whom.required()?;
+    let base = base(connection)?;
+    let client = Client::connect(connection, &base).await?;
+    let mut body = whom.required(&client, &base).await?;
     body.insert("role".to_owned(), json!(role));
     body.insert("scope".to_owned(), json!(scope));
     if let Some(until) = until {
@@ -94,8 +106,6 @@ async fn add(role: &str, scope: &str, until: Option<&str>, whom: &Whom, connecti
             .with_context(|| format!("{until} is not a time like 2027-01-31T00:00:00Z"))?;
         body.insert("ends_at".to_owned(), json!(end.unix_timestamp().saturating_mul(1000)));
     }
-    let base = base(connection)?;
-    let client = Client::connect(connection, &base).await?;
     let answer = client.send(Method::POST, at(&base, &PATH, &[])?, Some(serde_json::to_vec(&body)?)).await?;
     warn(&answer);
     println!("{}", text(&answer, "/id"));
@@ -105,7 +115,7 @@ async fn add(role: &str, scope: &str, until: Option<&str>, whom: &Whom, connecti
 async fn list(scope: &str, whom: &Whom, output: Output, connection: &Connection) -> anyhow::Result<()> {
     let base = base(connection)?;
     let client = Client::connect(connection, &base).await?;
-    let whom = whom.fields()?;
+    let whom = whom.fields(&client, &base).await?;
     let mut found = Vec::new();
     let mut after: Option<String> = None;
     loop {
@@ -134,7 +144,7 @@ fn print(assignments: &[Value], output: Output) {
             text(assignment, "/id"),
             text(assignment, "/role"),
             text(assignment, "/scope"),
-            assignment.get("grantee").map(grantee).unwrap_or_default(),
+            who(assignment),
             assignment.get("ends_at").and_then(Value::as_i64).map_or_else(String::new, utc),
         ]);
     }

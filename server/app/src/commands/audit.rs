@@ -12,16 +12,17 @@ use reqwest::Method;
 use serde_json::Value;
 use strongroom_crypto::SecretText;
 use strongroom_domain::record::{ChainedRecord, MAX_RECEIPT, Receipt, TreeCheckpoint};
-use strongroom_store::verify::{Anchors, ExportLine, read_anchors, verify_export};
+use strongroom_store::verify::{Anchors, ExportError, ExportLine, read_anchors, verify_export};
 use url::Url;
 
-use super::utc;
+use super::{utc, workload};
 use crate::{
     audit_check,
     cli::{AuditCommand, AuditFilter as Filter, Connection, Output, VerifyWith},
     client::{Client, at, base},
     exit::Exit,
     installation::embedded_database,
+    terminal,
     witness::Witness,
 };
 
@@ -32,17 +33,29 @@ const FOLLOW: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
     match command {
-        AuditCommand::Tail { lines, follow, filter, output, connection } => {
-            tail(usize::from(lines), follow, &filter, output, &connection).await
+        AuditCommand::Tail { lines, follow, wide, filter, output, connection } => {
+            let look = match output {
+                Output::Json => Look::Json,
+                Output::Table if wide => Look::Wide,
+                Output::Table => Look::Columns(terminal::width().unwrap_or(lines::USUAL_WIDTH)),
+            };
+            tail(usize::from(lines), follow, filter, look, &connection).await
         }
         AuditCommand::Query { filter, limit, connection } => {
             let server = Server::connect(&connection).await?;
+            let filter = server.known(filter).await?;
+            let mut none = true;
             server
-                .query(&filter, limit, None, |record| {
+                .query(&filter, limit, None, |record, _| {
+                    none = false;
                     println!("{record}");
                     true
                 })
-                .await
+                .await?;
+            if none {
+                eprintln!("{}", nothing_fits(&filter));
+            }
+            Ok(())
         }
         AuditCommand::Export { connection } => export(&connection).await,
         AuditCommand::Receipt { id, connection } => {
@@ -74,14 +87,22 @@ impl Server {
         self.client.send(Method::GET, at(&self.base, path, query)?, None).await
     }
 
-    /// Gives records, newest first, until there are no more, `limit` is reached, the record `until` is
+    /// The filter with the client id of the workload that it names.
+    async fn known(&self, mut filter: Filter) -> anyhow::Result<Filter> {
+        if let Some(workload) = filter.workload.take() {
+            filter.principal = Some(workload::client_id(&self.client, &self.base, &workload).await?);
+        }
+        Ok(filter)
+    }
+
+    /// Gives records with the name of who asked, if the server tells it, newest first, until there are no more, `limit` is reached, the record `until` is
     /// met, or `take` wants no more.
     async fn query(
         &self,
         filter: &Filter,
         limit: usize,
         until: Option<&str>,
-        mut take: impl FnMut(&Value) -> bool,
+        mut take: impl FnMut(&Value, Option<&str>) -> bool,
     ) -> anyhow::Result<()> {
         let id = filter.id.map(|id| id.to_string());
         let given = [
@@ -103,7 +124,9 @@ impl Server {
             let answer = self.get(&["api", "v1", "audit"], &query).await?;
             for record in answer.get("value").and_then(Value::as_array).into_iter().flatten() {
                 let known = until.is_some() && record.get("id").and_then(Value::as_str) == until;
-                if known || !take(record) {
+                let subject = record.pointer("/principal/subject").and_then(Value::as_str);
+                let name = subject.and_then(|subject| answer.get("names")?.get(subject)?.as_str());
+                if known || !take(record, name) {
                     return Ok(());
                 }
                 left = left.saturating_sub(1);
@@ -117,22 +140,27 @@ impl Server {
     }
 }
 
-async fn tail(
-    lines: usize,
-    follow: bool,
-    filter: &Filter,
-    output: Output,
-    connection: &Connection,
-) -> anyhow::Result<()> {
+/// How records are shown.
+#[derive(Clone, Copy)]
+enum Look {
+    Json,
+    /// A line each, with everything.
+    Wide,
+    /// A line each, of so many columns.
+    Columns(usize),
+}
+
+async fn tail(lines: usize, follow: bool, filter: Filter, look: Look, connection: &Connection) -> anyhow::Result<()> {
     let server = Server::connect(connection).await?;
+    let filter = server.known(filter).await?;
     let mut records = Vec::new();
-    server.query(filter, lines, None, |record| keep(&mut records, record)).await?;
+    server.query(&filter, lines, None, |record, name| keep(&mut records, record, name)).await?;
     if records.is_empty() {
-        eprintln!("{}", nothing_fits(filter));
+        eprintln!("{}", nothing_fits(&filter));
     }
     records.reverse();
-    show(&records, output, true);
-    let mut last = records.last().and_then(|record| record.get("id")?.as_str().map(str::to_owned));
+    show(&records, look, true);
+    let mut last = newest(&records);
     if !follow {
         return Ok(());
     }
@@ -140,21 +168,26 @@ async fn tail(
         tokio::time::sleep(FOLLOW).await;
         let mut records = Vec::new();
         server
-            .query(filter, PAGE, last.as_deref(), |record| {
+            .query(&filter, PAGE, last.as_deref(), |record, name| {
                 // Asking is on record too, and would be shown for ever.
-                own(record) || keep(&mut records, record)
+                own(record) || keep(&mut records, record, name)
             })
             .await?;
         records.reverse();
-        show(&records, output, false);
-        if let Some(newest) = records.last().and_then(|record| record.get("id")?.as_str()) {
-            last = Some(newest.to_owned());
-        }
+        show(&records, look, false);
+        last = newest(&records).or(last);
     }
 }
 
-fn keep(records: &mut Vec<Value>, record: &Value) -> bool {
-    records.push(record.clone());
+fn newest(records: &[Shown]) -> Option<String> {
+    records.last().and_then(|(record, _)| record.get("id")?.as_str().map(str::to_owned))
+}
+
+/// A record, and what people call who asked.
+type Shown = (Value, Option<String>);
+
+fn keep(records: &mut Vec<Shown>, record: &Value, name: Option<&str>) -> bool {
+    records.push((record.clone(), name.map(str::to_owned)));
     true
 }
 
@@ -163,12 +196,16 @@ fn own(record: &Value) -> bool {
         && record.get("outcome").and_then(Value::as_str) == Some("allowed")
 }
 
-fn show(records: &[Value], output: Output, header: bool) {
-    if output == Output::Json {
-        records.iter().for_each(|record| println!("{record}"));
-        return;
-    }
-    lines::lines(records, header).iter().for_each(|line| println!("{line}"));
+fn show(records: &[Shown], look: Look, header: bool) {
+    let width = match look {
+        Look::Json => {
+            records.iter().for_each(|(record, _)| println!("{record}"));
+            return;
+        }
+        Look::Wide => None,
+        Look::Columns(width) => Some(width),
+    };
+    lines::lines(records, header, width).iter().for_each(|line| println!("{line}"));
 }
 
 /// Instead of silence.
@@ -176,7 +213,7 @@ fn nothing_fits(filter: &Filter) -> String {
     match &filter.principal {
         Some(principal) => format!(
             "no record is of a principal whose subject contains {principal}: the subject of a workload is its client id \
-             (identity list), that of a person is what the issuer says"
+             (identity list), that of a person is what the issuer says; --workload takes a workload's name"
         ),
         None => "no record fits".to_owned(),
     }
@@ -261,7 +298,15 @@ fn verify_exported(
         None => Anchors::default(),
     };
     let read = std::fs::File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let report = verify_export(std::io::BufReader::new(read), &[key], &kept)?;
+    let report = match verify_export(std::io::BufReader::new(read), &[key], &kept) {
+        Ok(report) => report,
+        // It begins like an exported log: what is wrong with the rest is a finding.
+        Err(broken @ (ExportError::Cut | ExportError::Line(2..))) => {
+            println!("{broken}");
+            return Err(Exit::Findings.into());
+        }
+        Err(other) => return Err(other.into()),
+    };
     report.findings.iter().for_each(|finding| println!("{finding}"));
     for node in &report.nodes {
         println!("node {}: {} records, the last at position {}", node.node, node.records, node.last);
@@ -316,4 +361,26 @@ pub(crate) async fn verify_offline(data: &Path, database: Option<String>, with: 
     }
     println!("the audit log verifies");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_export_is_a_finding_and_another_file_is_a_mistake() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, key) = (folder.path().join("export"), folder.path().join("audit.pub"));
+        std::fs::write(&key, "00".repeat(32)).unwrap();
+        let begin = serde_json::to_string(&ExportLine::Export { version: 1, installation: uuid::Uuid::nil() }).unwrap();
+        let code = |text: String| {
+            std::fs::write(&file, text).unwrap();
+            let error = verify_exported(&file, folder.path(), None, Some(key.clone())).unwrap_err();
+            error.downcast_ref::<Exit>().copied()
+        };
+        assert_eq!(code(format!("{begin}\n")), Some(Exit::Findings), "cut off after a line");
+        assert_eq!(code(format!("{begin}\n{{\"reco")), Some(Exit::Findings), "cut off within a line");
+        assert_eq!(code("hello\n".to_owned()), None);
+        assert_eq!(code("{}".to_owned()), None);
+    }
 }

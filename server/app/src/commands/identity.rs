@@ -10,9 +10,8 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use strongroom_domain::time::Clock as _;
 use url::Url;
-use uuid::Uuid;
 
-use super::{table, text, utc};
+use super::{table, text, utc, workload};
 use crate::{
     cli::{
         CertificateCommand, CredentialOf, FederationCommand, IdentityCommand, IdentitySecretCommand, Output, ServerAt,
@@ -28,7 +27,9 @@ pub(crate) async fn run(command: IdentityCommand) -> anyhow::Result<()> {
     match command {
         IdentityCommand::List { at } => list(&at).await,
         IdentityCommand::Show { workload, at } => {
-            let answer = Server::connect(&at).await?.send(Method::GET, &[&workload.to_string()], None).await?;
+            let server = Server::connect(&at).await?;
+            let id = server.id(&workload).await?;
+            let answer = server.send(Method::GET, &[&id], None).await?;
             print(&answer, at.output)
         }
         IdentityCommand::Create { name, no_secret, at } => {
@@ -37,21 +38,23 @@ pub(crate) async fn run(command: IdentityCommand) -> anyhow::Result<()> {
             print(&answer, at.output)
         }
         IdentityCommand::Update { workload, name, disable, enable, at } => {
-            update(workload, name, disable, enable, &at).await
+            update(&workload, name, disable, enable, &at).await
         }
         IdentityCommand::Delete { workload, at } => {
-            Server::connect(&at).await?.send(Method::DELETE, &[&workload.to_string()], None).await?;
+            let server = Server::connect(&at).await?;
+            let id = server.id(&workload).await?;
+            server.send(Method::DELETE, &[&id], None).await?;
             Ok(())
         }
         IdentityCommand::Secret(IdentitySecretCommand::Add { workload, name, days, replace, at }) => {
             let expires = days
                 .map(|days| SystemClock::new().now_millis().div_euclid(1000).saturating_add(i64::from(days) * 86_400));
             let body = without_nulls(&json!({ "name": name, "expires": expires, "replace": replace }));
-            add(workload, "secrets", &body, &at).await
+            add(&workload, "secrets", &body, &at).await
         }
         IdentityCommand::Certificate(CertificateCommand::Add { workload, file, name, at }) => {
             let body = without_nulls(&json!({ "certificate": read(&file)?, "name": name }));
-            add(workload, "certificates", &body, &at).await
+            add(&workload, "certificates", &body, &at).await
         }
         IdentityCommand::Federation(FederationCommand::Add {
             workload,
@@ -67,7 +70,7 @@ pub(crate) async fn run(command: IdentityCommand) -> anyhow::Result<()> {
             let body = without_nulls(&json!({
                 "issuer": issuer, "subject": subject, "subject_pattern": subject_pattern, "audience": audience
             }));
-            add(workload, "federations", &body, &at).await
+            add(&workload, "federations", &body, &at).await
         }
         IdentityCommand::Secret(IdentitySecretCommand::Remove(of)) => remove("secrets", &of).await,
         IdentityCommand::Certificate(CertificateCommand::Remove(of)) => remove("certificates", &of).await,
@@ -88,6 +91,10 @@ impl Server {
         Ok(Self { base, client })
     }
 
+    async fn id(&self, workload: &str) -> anyhow::Result<String> {
+        workload::client_id(&self.client, &self.base, workload).await
+    }
+
     async fn send(&self, method: Method, below: &[&str], body: Option<&Value>) -> anyhow::Result<Value> {
         let segments: Vec<&str> = ["api", "v1", "workloads"].into_iter().chain(below.iter().copied()).collect();
         let body = body.map(serde_json::to_vec).transpose()?;
@@ -97,17 +104,7 @@ impl Server {
 
 async fn list(to: &ServerAt) -> anyhow::Result<()> {
     let server = Server::connect(to).await?;
-    let (mut items, mut after) = (Vec::new(), String::new());
-    loop {
-        let query: &[(&str, &str)] = if after.is_empty() { &[] } else { &[("after", &after)] };
-        let url = at(&server.base, &["api", "v1", "workloads"], query)?;
-        let page = server.client.send(Method::GET, url, None).await?;
-        items.extend(page.get("value").and_then(Value::as_array).cloned().unwrap_or_default());
-        match page.get("next").and_then(Value::as_str) {
-            Some(next) if next > after.as_str() => next.clone_into(&mut after),
-            _ => break,
-        }
-    }
+    let items = workload::all(&server.client, &server.base).await?;
     if to.output == Output::Json {
         println!("{}", Value::Array(items));
         return Ok(());
@@ -129,7 +126,7 @@ async fn list(to: &ServerAt) -> anyhow::Result<()> {
 }
 
 async fn update(
-    workload: Uuid,
+    workload: &str,
     name: Option<String>,
     disable: bool,
     enable: bool,
@@ -143,14 +140,16 @@ async fn update(
         bail!("say what to change: --name, --disable or --enable");
     }
     let body = without_nulls(&json!({ "name": name, "enabled": enabled }));
-    let answer = Server::connect(to).await?.send(Method::PATCH, &[&workload.to_string()], Some(&body)).await?;
+    let server = Server::connect(to).await?;
+    let id = server.id(workload).await?;
+    let answer = server.send(Method::PATCH, &[&id], Some(&body)).await?;
     print(&answer, to.output)
 }
 
-async fn add(workload: Uuid, sort: &str, body: &Value, to: &ServerAt) -> anyhow::Result<()> {
-    let below = [workload.to_string(), sort.to_owned()];
-    let below: Vec<&str> = below.iter().map(String::as_str).collect();
-    let answer = Server::connect(to).await?.send(Method::POST, &below, Some(body)).await?;
+async fn add(workload: &str, sort: &str, body: &Value, to: &ServerAt) -> anyhow::Result<()> {
+    let server = Server::connect(to).await?;
+    let id = server.id(workload).await?;
+    let answer = server.send(Method::POST, &[&id, sort], Some(body)).await?;
     match to.output {
         Output::Json => println!("{answer}"),
         Output::Table => {
@@ -162,9 +161,9 @@ async fn add(workload: Uuid, sort: &str, body: &Value, to: &ServerAt) -> anyhow:
 }
 
 async fn remove(sort: &str, of: &CredentialOf) -> anyhow::Result<()> {
-    let below = [of.workload.to_string(), sort.to_owned(), of.credential.to_string()];
-    let below: Vec<&str> = below.iter().map(String::as_str).collect();
-    Server::connect(&of.at).await?.send(Method::DELETE, &below, None).await?;
+    let server = Server::connect(&of.at).await?;
+    let id = server.id(&of.workload).await?;
+    server.send(Method::DELETE, &[&id, sort, &of.credential.to_string()], None).await?;
     Ok(())
 }
 

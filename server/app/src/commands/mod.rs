@@ -17,6 +17,7 @@ pub(crate) mod session;
 pub(crate) mod token;
 pub(crate) mod vault;
 pub(crate) mod verify;
+mod workload;
 
 use anyhow::Context as _;
 use comfy_table::{Table, presets::NOTHING};

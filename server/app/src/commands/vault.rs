@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{table, tags, text, utc};
+use super::{policy::accept, table, tags, text, utc};
 use crate::{
     cli::{Output, ServerAt, VaultChange, VaultCommand, VaultGiven},
     client::{Client, at, base},
@@ -78,7 +78,10 @@ impl Server {
 }
 
 async fn create(name: &str, given: VaultGiven, to: &ServerAt) -> anyhow::Result<()> {
-    let attachments = given.policies.iter().map(|policy| attachment(policy)).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut attachments = Vec::with_capacity(given.policies.len());
+    for policy in &given.policies {
+        attachments.push(attachment(policy).await?);
+    }
     let body = json!({
         "name": name,
         "network": { "allow": given.networks },
@@ -187,6 +190,8 @@ fn print(vault: &Value, output: Output) {
         ("address", text(vault, "/url")),
         ("id", text(vault, "/id")),
         ("access mode", mode(vault)),
+        ("policies", policies(vault)),
+        ("network", network(vault)),
         ("region", settings("region")),
         ("tags", tags.collect::<Vec<_>>().join(", ")),
         ("retention", format!("{} days", settings("retention_days"))),
@@ -204,14 +209,88 @@ fn print(vault: &Value, output: Output) {
 }
 
 /// `NAME=SETTINGS`, where NAME is a module that ships with this program.
-fn attachment(policy: &str) -> anyhow::Result<serde_json::Value> {
-    let (name, settings) = policy.split_once('=').unwrap_or((policy, "{}"));
+async fn attachment(policy: &str) -> anyhow::Result<Value> {
+    let (name, settings) = policy.split_once('=').map_or((policy, None), |(name, settings)| (name, Some(settings)));
     let shipped = strongroom_policy_host::shipped();
     let Some(module) = shipped.iter().find(|module| module.name == name) else {
         let names: Vec<_> = shipped.iter().map(|module| module.name).collect();
         bail!("{name} is not a module that ships; those are {}", names.join(", "));
     };
-    serde_json::from_str::<serde_json::Value>(settings)
-        .with_context(|| format!("the settings of {name} are not JSON"))?;
-    Ok(json!({ "name": name, "module": module.digest, "settings": settings, "state": "enforce" }))
+    let text = settings.unwrap_or("{}");
+    serde_json::from_str::<Value>(text).with_context(|| format!("the settings of {name} are not JSON"))?;
+    accept(module.bytes, text)
+        .await
+        .with_context(|| format!("{name} is not attached (strongroom policy inspect {name} describes its settings)"))?;
+    // A module that demands none keeps no rule by itself.
+    if settings.is_none() {
+        eprintln!(
+            "warning: {name} is attached without settings and denies nothing so: --policy '{name}={{...}}' says what it \
+             is to enforce (strongroom policy inspect {name})"
+        );
+    }
+    Ok(json!({ "name": name, "module": module.digest, "settings": text, "state": "enforce" }))
+}
+
+/// What is attached, one line each.
+fn policies(vault: &Value) -> String {
+    let all = vault.pointer("/settings/policies").and_then(Value::as_array);
+    let line = |one: &Value| {
+        let [name, state, settings] = ["/name", "/state", "/settings"].map(|pointer| text(one, pointer));
+        format!("{name} ({state}) {settings}")
+    };
+    all.into_iter().flatten().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What network rules there are; `network list` shows them.
+fn network(vault: &Value) -> String {
+    let rules = vault.pointer("/settings/network/rules").and_then(Value::as_array).map_or(0, Vec::len);
+    let otherwise = text(vault, "/settings/network/default_action");
+    match rules {
+        0 => format!("{otherwise} from everywhere"),
+        1 => format!("1 rule, otherwise {otherwise}"),
+        several => format!("{several} rules, otherwise {otherwise}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vault_is_shown_with_what_restricts_it() {
+        let vault = json!({ "settings": {
+            "policies": [
+                { "name": "hours\u{1b}", "state": "enforce", "settings": "{\"x\":1}" },
+                { "name": "names", "state": "shadow", "settings": "{}" },
+            ],
+            "network": { "default_action": "deny", "rules": [{}, {}] },
+        } });
+        assert_eq!(policies(&vault), "hours\u{fffd} (enforce) {\"x\":1}\nnames (shadow) {}");
+        assert_eq!(network(&vault), "2 rules, otherwise deny");
+        let open = json!({ "settings": { "network": { "default_action": "allow", "rules": [] } } });
+        assert_eq!((policies(&open), network(&open)), (String::new(), "allow from everywhere".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn settings_are_refused_in_the_words_of_the_module() {
+        let refused = async |policy: &str| format!("{:#}", attachment(policy).await.unwrap_err());
+        let words = refused(r#"naming-convention={"required_tag":["owner"]}"#).await;
+        assert!(words.contains("refuses these settings") && words.contains("required_tag"), "{words}");
+        assert!(refused("office-hours").await.contains("policy inspect office-hours"));
+        assert!(refused("no-such-module={}").await.contains("is not a module that ships"));
+        assert!(refused("naming-convention={").await.contains("not JSON"));
+        attachment(r#"naming-convention={"required_tags":["owner"]}"#).await.unwrap();
+    }
+
+    /// What the warning says holds: whatever ships and demands no settings has none that deny by themselves.
+    #[tokio::test]
+    async fn modules_that_deny_without_settings_demand_them() {
+        let mut free = Vec::new();
+        for module in strongroom_policy_host::shipped() {
+            if attachment(module.name).await.is_ok() {
+                free.push(module.name);
+            }
+        }
+        assert_eq!(free, ["naming-convention", "network-zone"], "with {{}} neither denies anything");
+    }
 }

@@ -129,8 +129,10 @@ pub enum AdminError {
     /// There is no such assignment.
     #[error("there is no such assignment")]
     AssignmentNotFound,
-    /// There is an assignment of this id already.
-    #[error("there is an assignment of this id already")]
+    /// There is such an assignment already: its twin, or one of its id.
+    #[error(
+        "this is assigned already: the same role at the same scope to the same grantee until the same end, or an assignment of this id"
+    )]
     AssignmentExists,
     /// The last Owner of the installation without an end cannot be taken away.
     #[error("this is the last Owner of the installation: make somebody else Owner, without an end, first")]

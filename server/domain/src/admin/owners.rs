@@ -26,6 +26,22 @@ enum Presence {
 }
 
 impl Administration {
+    /// The Owners of the installation by authentic assignments that have not ended at this moment (Unix
+    /// milliseconds). For a start of the server, which has to know before it appoints anybody.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    pub async fn owners(&self, now: i64) -> Result<Vec<Grantee>, AdminError> {
+        let assigned = self.grants.installation_assignments().await?;
+        let owns = assigned.into_iter().filter(|assignment| {
+            assignment.role == Role::Owner
+                && assignment.scope == Scope::Server
+                && assignment.ends_at.is_none_or(|end| end > now)
+                && self.keyring.verify_assignment(assignment).is_ok()
+        });
+        Ok(owns.map(|assignment| assignment.grantee).collect())
+    }
+
     /// Another authentic Owner of the installation than those whom `gone` names, without an end. A group
     /// counts, because who is in it is known elsewhere; a workload that could get no token does not.
     pub(super) async fn another_owner(

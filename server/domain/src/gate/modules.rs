@@ -173,7 +173,7 @@ fn conclude(
         stage,
         effect: if denies { StageEffect::Deny } else { StageEffect::Allow },
         reason: answer.reason_code.clone(),
-        detail: Some(format!("{} {}", attachment.module, answer.sentence)),
+        detail: Some(format!("{} {}", attachment.module, answer.sentence).trim_end().to_owned()),
         fuel: Some(answer.fuel),
         obligations: answer.obligations,
     });

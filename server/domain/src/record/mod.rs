@@ -170,6 +170,8 @@ pub struct RecordFilter {
     pub vault: Option<String>,
     /// Only objects whose name contains this, canonical.
     pub object: Option<String>,
+    /// Only what concerns the vault of this name, or objects whose name contains it, canonical.
+    pub concerns: Option<String>,
     /// Only principals whose subject contains this.
     pub principal: Option<String>,
     /// Only this operation, exactly.

@@ -349,6 +349,7 @@ fn matches(filter: &RecordFilter, record: &Record) -> bool {
         && filter.from.is_none_or(|from| record.at >= from)
         && filter.until.is_none_or(|until| record.at < until)
         && contains(&filter.object, record.object.as_deref())
+        && (contains(&filter.concerns, record.object.as_deref()) || record.vault == filter.concerns)
         && contains(&filter.principal, record.principal.as_ref().map(|p| p.subject.as_str()))
 }
 

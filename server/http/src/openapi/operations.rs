@@ -32,7 +32,7 @@ const WORKLOADS: &[(&str, &str)] =
 const RECORDS: &[(&str, &str)] = &[
     ("outcome", "allowed, denied, failed or unauthenticated."),
     ("vault", "Name of a vault, as asked for."),
-    ("object", "Name of an object."),
+    ("object", "Part of an object's name, the name of a vault, VAULT/NAME or VAULT/KIND/NAME."),
     ("principal", "Subject of a principal."),
     ("operation", "Name of an operation."),
     ("id", "One record."),

@@ -145,6 +145,10 @@ async fn filters_and_pages(place: Place) {
     assert_eq!(only(object).await, expect(&|r| r.object.as_deref() == Some("Db-4_x")));
     let any = RecordFilter { object: Some("db%".into()), ..at_most(9) };
     assert_eq!(only(any).await, Vec::<Uuid>::new(), "a per cent sign is a per cent sign");
+    let concerns = |text: &str| RecordFilter { concerns: Some(text.into()), ..at_most(9) };
+    assert_eq!(only(concerns("one")).await, expect(&|r| r.vault.as_deref() == Some("one")));
+    assert_eq!(only(concerns("b-4_")).await, expect(&|r| r.object.as_deref() == Some("Db-4_x")));
+    assert_eq!(only(concerns("tw")).await, Vec::<Uuid>::new(), "a vault's name is whole");
     let principal = RecordFilter { principal: Some("da5".into()), vault: Some("two".into()), ..at_most(9) };
     assert_eq!(only(principal).await, expect(&|r| r.principal.as_ref().unwrap().subject == "Ada5"));
 

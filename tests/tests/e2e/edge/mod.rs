@@ -17,9 +17,9 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::support::{Certificates, TestVault, free_ports, scratch};
+use crate::support::{Certificates, MANAGED, TestVault, free_ports, scratch};
 
-/// A server by `serve` whose listeners and limits a story writes itself. Nobody administers it.
+/// A server by `serve` whose listeners and limits a story writes itself. Nobody can come as its administrators.
 pub(super) struct Edge {
     pub(super) vault: TestVault,
     pub(super) certificates: Certificates,
@@ -66,7 +66,7 @@ data = "{data}"
 [tls]
 certificate = "{certificate}"
 key = "{key}"
-{tables}"#,
+{MANAGED}{tables}"#,
         data = folder.join("data").display(),
         certificate = certificates.certificate.display(),
         key = certificates.key.display(),

@@ -24,6 +24,17 @@ pub(crate) use vault::{Credential, TestVault, dev_command};
 /// Api-version of hand-made requests.
 pub(crate) const API_VERSION: &str = "7.6";
 
+/// Tables of a configuration of `serve`: somebody who could come, and owns the installation.
+pub(crate) const MANAGED: &str = r#"
+[[issuers]]
+issuer = "https://login.example"
+kind = "user"
+
+[[administrators]]
+issuer = "https://login.example"
+group = "ops"
+"#;
+
 /// A scratch folder inside the build directory; goes away with the value.
 pub(crate) fn scratch() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("e2e-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a scratch folder")

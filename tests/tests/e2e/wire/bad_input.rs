@@ -161,13 +161,22 @@ async fn management_refuses_bad_input_too() {
         ("/api/v1/vaults", json!({ "name": "good-name", "unknown": true }), bad),
         ("/api/v1/vaults", json!({ "name": "good-name", "network": { "allow": ["10.0.0.0/33"] } }), bad),
         ("/api/v1/vaults", json!({ "name": "demo" }), "409 Conflict"),
-        ("/api/v1/assignments", json!({ "role": "Emperor", "scope": "/", "issuer": "i", "subject": "s" }), bad),
-        ("/api/v1/assignments", json!({ "role": "Owner", "scope": "vaults", "issuer": "i", "subject": "s" }), bad),
-        ("/api/v1/assignments", json!({ "role": "Owner", "scope": "/", "issuer": "i" }), bad),
-        ("/api/v1/assignments", json!({ "role": "Owner", "scope": "/", "issuer": "", "subject": "s" }), bad),
         (
             "/api/v1/assignments",
-            json!({ "role": "Owner", "scope": "/vaults/nowhere", "issuer": "i", "subject": "s" }),
+            json!({ "role": "Emperor", "scope": "/", "issuer": "https://i.example", "subject": "s" }),
+            bad,
+        ),
+        (
+            "/api/v1/assignments",
+            json!({ "role": "Owner", "scope": "vaults", "issuer": "https://i.example", "subject": "s" }),
+            bad,
+        ),
+        ("/api/v1/assignments", json!({ "role": "Owner", "scope": "/", "issuer": "https://i.example" }), bad),
+        ("/api/v1/assignments", json!({ "role": "Owner", "scope": "/", "issuer": "", "subject": "s" }), bad),
+        ("/api/v1/assignments", json!({ "role": "Owner", "scope": "/", "issuer": "ISSUER", "group": "GROUP" }), bad),
+        (
+            "/api/v1/assignments",
+            json!({ "role": "Owner", "scope": "/vaults/nowhere", "issuer": "https://i.example", "subject": "s" }),
             "404 VaultNotFound",
         ),
         ("/api/v1/workloads", json!({ "name": "" }), bad),
@@ -180,7 +189,10 @@ async fn management_refuses_bad_input_too() {
     // Who may use a vault may not manage the installation.
     for (path, body) in [
         ("/api/v1/vaults", json!({ "name": "mine-now" })),
-        ("/api/v1/assignments", json!({ "role": "Owner", "scope": "/vaults/demo", "issuer": "i", "subject": "s" })),
+        (
+            "/api/v1/assignments",
+            json!({ "role": "Owner", "scope": "/vaults/demo", "issuer": "https://i.example", "subject": "s" }),
+        ),
         ("/api/v1/workloads", json!({ "name": "mine" })),
     ] {
         let answer = vault.ask_base(Method::POST, path).bearer(&app).json(&body).send().await;

@@ -95,6 +95,12 @@ impl Loaded {
     }
 }
 
+/// Asks a module whether it takes settings, before they are sent anywhere: a refusal is in its own words, which
+/// are for whoever wrote the settings.
+pub(super) async fn accept(module: &[u8], settings: &str) -> anyhow::Result<()> {
+    Loaded::bytes(module)?.attach(settings).await.map(drop)
+}
+
 /// Reads a module's file, not more of it than a module may have.
 fn read_module(path: &Path) -> anyhow::Result<Vec<u8>> {
     let length = std::fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?.len();

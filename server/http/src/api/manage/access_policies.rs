@@ -99,7 +99,7 @@ pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, P
 pub(crate) async fn put(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let vault = vault_name(call.parameter(0))?;
     let PutAccessPolicy { issuer, subject, group, client_id, permissions: given } = wire::body(request)?;
-    let grantee = Whom { issuer, subject, group, client_id }.grantee(services)?;
+    let grantee = Whom { issuer, subject, group, client_id }.grantee_to_be(services)?;
     let secrets = permissions(&given.secrets)?;
     let policy = services.admin.put_access_policy(&call.ctx, &vault, &grantee, &secrets).await?;
     let warnings = warnings(services, &policy.grantee);

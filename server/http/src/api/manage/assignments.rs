@@ -1,9 +1,11 @@
 //! `/api/v1/assignments`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
     admin::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole},
-    principal::Grantee,
+    principal::{Grantee, PrincipalId},
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -11,7 +13,7 @@ use uuid::Uuid;
 use super::{
     Listing,
     grantee::{Whom, scope, warnings},
-    id_parameter, page_limit,
+    id_parameter, page_limit, workload_names,
 };
 use crate::{
     api::wire,
@@ -48,6 +50,9 @@ pub(crate) struct AssignmentView<'a> {
     id: Uuid,
     #[schema(value_type = shapes::Grantee)]
     grantee: &'a Grantee,
+    /// Name of the workload that the grantee is; for who may see workloads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grantee_name: Option<&'a str>,
     role: &'a str,
     role_id: Uuid,
     scope: &'a str,
@@ -64,6 +69,7 @@ impl<'a> AssignmentView<'a> {
         Self {
             id: assignment.id,
             grantee: &assignment.grantee,
+            grantee_name: None,
             role,
             role_id: assignment.role.id(),
             scope,
@@ -72,13 +78,25 @@ impl<'a> AssignmentView<'a> {
             warnings: Vec::new(),
         }
     }
+
+    fn named(self, names: &'a BTreeMap<Uuid, String>) -> Self {
+        let id = principal(self.grantee).and_then(|id| Uuid::try_parse(&id.subject).ok());
+        Self { grantee_name: id.and_then(|id| names.get(&id)).map(String::as_str), ..self }
+    }
+}
+
+fn principal(grantee: &Grantee) -> Option<&PrincipalId> {
+    match grantee {
+        Grantee::Principal { id } => Some(id),
+        Grantee::Group { .. } => None,
+    }
 }
 
 /// POST /api/v1/assignments
 pub(crate) async fn add(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let AddAssignment { issuer, subject, group, client_id, role, scope: at, ends_at } = wire::body(request)?;
     let at = scope(&at)?;
-    let grantee = Whom { issuer, subject, group, client_id }.grantee(services)?;
+    let grantee = Whom { issuer, subject, group, client_id }.grantee_to_be(services)?;
     let new = NewAssignment { id: None, grantee, role: WantedRole::Named(role), ends_at };
     let added = services.admin.add_assignment(&call.ctx, new, &at).await?;
     let warnings = warnings(services, &added.assignment.grantee);
@@ -95,14 +113,17 @@ pub(crate) async fn list(services: &Services, call: &Call, request: &Request) ->
     };
     let limit = page_limit(request)?;
     let page = services.admin.list_assignments(&call.ctx, &at, grantee, after, limit).await?;
-    let value = page.items.iter().map(AssignmentView::of).collect();
+    let principals = page.items.iter().filter_map(|shown| principal(&shown.assignment.grantee));
+    let names = workload_names(services, call, principals).await;
+    let value = page.items.iter().map(|shown| AssignmentView::of(shown).named(&names)).collect();
     Ok(Response::json(200, &Listing { value, next: page.next }))
 }
 
 /// GET /api/v1/assignments/{id}
 pub(crate) async fn show(services: &Services, call: &Call) -> Result<Response, Problem> {
     let shown = services.admin.show_assignment(&call.ctx, id_parameter(call)?, &ScopeRequest::Server).await?;
-    Ok(Response::json(200, &AssignmentView::of(&shown)))
+    let names = workload_names(services, call, principal(&shown.assignment.grantee).into_iter()).await;
+    Ok(Response::json(200, &AssignmentView::of(&shown).named(&names)))
 }
 
 /// DELETE /api/v1/assignments/{id}

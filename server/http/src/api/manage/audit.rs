@@ -1,5 +1,7 @@
 //! `/api/v1/audit`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use strongroom_domain::{
     ports::MAX_CHAIN_PAGE,
@@ -10,6 +12,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::workload_names;
 use crate::{
     edge::Call,
     message::{Request, Response},
@@ -26,13 +29,17 @@ pub(crate) struct AuditList<'a> {
     #[schema(value_type = Vec<shapes::Record>)]
     value: &'a [Record],
     next: Option<&'a str>,
+    /// Names of workloads that asked, by client id; for who may see workloads.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    names: BTreeMap<Uuid, String>,
 }
 
 /// GET /api/v1/audit
 pub(crate) async fn query(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let filter = audit_filter(request, AUDIT_PAGE)?;
     let Page { items, next } = services.admin.query_audit(&call.ctx, filter).await?;
-    Ok(Response::json(200, &AuditList { value: &items, next: next.as_deref() }))
+    let names = workload_names(services, call, items.iter().filter_map(|record| record.principal.as_ref())).await;
+    Ok(Response::json(200, &AuditList { value: &items, next: next.as_deref(), names }))
 }
 
 /// GET /api/v1/audit/checkpoint: the newest signed statement about the whole log.
@@ -119,10 +126,13 @@ pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<Re
         }),
         None => Ok(None),
     };
+    let vault = bounded("vault")?.map(|vault| vault.to_ascii_lowercase());
+    let about = about(bounded("object")?.unwrap_or_default().as_str(), vault)?;
     Ok(RecordFilter {
         outcome,
-        vault: bounded("vault")?,
-        object: bounded("object")?.map(|o| o.to_ascii_lowercase()),
+        vault: about.vault,
+        object: about.object,
+        concerns: about.concerns,
         principal: bounded("principal")?,
         operation: bounded("operation")?,
         except: Vec::new(),
@@ -132,6 +142,42 @@ pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<Re
         before: id("before")?,
         limit: limit(request, page)?,
     })
+}
+
+/// What records are to be about.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct About {
+    vault: Option<String>,
+    object: Option<String>,
+    concerns: Option<String>,
+}
+
+/// Collections of objects, as they stand in paths.
+const COLLECTIONS: [&str; 3] = ["secrets", "keys", "certificates"];
+
+/// Takes apart what was asked for as the object: it may be written as records are shown, because an empty
+/// answer to that reads as if nobody had ever touched it. A bare name is an object's or a vault's, unless
+/// the vault is said besides.
+fn about(object: &str, vault: Option<String>) -> Result<About, Problem> {
+    let object = object.trim().to_ascii_lowercase();
+    let object = object.strip_prefix("/vaults/").unwrap_or(&object).trim_matches('/');
+    let (place, name) = match object.split('/').collect::<Vec<_>>().as_slice() {
+        [""] => return Ok(About { vault, ..About::default() }),
+        [name] if vault.is_some() => return Ok(About { vault, object: Some((*name).to_owned()), concerns: None }),
+        [name] => return Ok(About { concerns: Some((*name).to_owned()), ..About::default() }),
+        [place, kind] if COLLECTIONS.contains(kind) => ((*place).to_owned(), None),
+        [place, name] => ((*place).to_owned(), Some((*name).to_owned())),
+        [place, kind, name] if COLLECTIONS.contains(kind) => ((*place).to_owned(), Some((*name).to_owned())),
+        _ => {
+            return Err(Problem::bad_parameter(
+                "object is part of a name, the name of a vault, VAULT/NAME or VAULT/KIND/NAME (demo/secrets/db).",
+            ));
+        }
+    };
+    match vault {
+        Some(vault) if vault != place => Err(Problem::bad_parameter("object and vault name two vaults.")),
+        _ => Ok(About { vault: Some(place), object: name, concerns: None }),
+    }
 }
 
 /// Unix milliseconds, of a moment by RFC 3339 or in milliseconds.
@@ -148,7 +194,30 @@ pub(crate) fn moment(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::moment;
+    use super::{About, about, moment};
+
+    #[test]
+    fn an_object_may_be_written_as_it_is_shown() {
+        let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let asked = |object: &str, vault: &str| about(object, text(vault)).ok();
+        let found = |vault, object, concerns| {
+            Some(About { vault: text(vault), object: text(object), concerns: text(concerns) })
+        };
+        for whole in ["demo/secrets/Third", "demo/third", "/vaults/demo/secrets/third", " Demo/keys/third "] {
+            assert_eq!(asked(whole, ""), found("demo", "third", ""), "{whole}");
+            assert_eq!(asked(whole, "demo"), found("demo", "third", ""), "{whole}");
+            assert_eq!(asked(whole, "other"), None, "{whole}: of two vaults at once there is nothing");
+        }
+        assert_eq!(asked("demo/secrets", ""), found("demo", "", ""));
+        assert_eq!(asked("/vaults/demo", ""), found("", "", "demo"));
+        assert_eq!(asked("demo", ""), found("", "", "demo"), "a vault or an object");
+        assert_eq!(asked("third", "demo"), found("demo", "third", ""));
+        assert_eq!(asked("", "demo"), found("demo", "", ""));
+        assert_eq!(asked("", ""), found("", "", ""));
+        for wrong in ["demo/things/third", "demo/secrets/third/0123", "a/b/c/d/e"] {
+            assert_eq!(asked(wrong, ""), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn moments_are_read_in_both_forms() {

@@ -6,6 +6,7 @@ use strongroom_domain::{
     names::ObjectName,
     principal::{Grantee, PrincipalId},
 };
+use url::{Host, Url};
 use uuid::Uuid;
 
 use super::vault_name;
@@ -41,6 +42,12 @@ impl Whom {
         Ok((!nobody).then_some(whom))
     }
 
+    /// The grantee, for giving something: the form of an address is all that can be asked of an issuer that
+    /// may be configured later.
+    pub(crate) fn grantee_to_be(self, services: &Services) -> Result<Grantee, Problem> {
+        self.grantee(services).and_then(with_an_issuer)
+    }
+
     /// The grantee.
     pub(crate) fn grantee(self, services: &Services) -> Result<Grantee, Problem> {
         match (self.client_id, self.issuer, self.subject, self.group) {
@@ -56,6 +63,29 @@ impl Whom {
             )),
         }
     }
+}
+
+/// A grantee whose issuer could be one (OpenID Connect Core 1.0, section 2: an https URL without query and
+/// fragment). Anything else is a mistake that nobody would notice: the grant would stand and never count.
+pub(crate) fn with_an_issuer(grantee: Grantee) -> Result<Grantee, Problem> {
+    let (Grantee::Principal { id: PrincipalId { issuer, .. } } | Grantee::Group { issuer, .. }) = &grantee;
+    let is_address = Url::parse(issuer).is_ok_and(|url| {
+        let loopback = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        let scheme = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+        scheme && url.query().is_none() && url.fragment().is_none()
+    });
+    if is_address {
+        return Ok(grantee);
+    }
+    Err(Problem::bad_parameter(
+        "An issuer is an https address, exactly as its tokens say it: https://login.example.com#payments-team, for example, \
+         is the group or subject payments-team of the issuer https://login.example.com.",
+    ))
 }
 
 /// What to tell whoever has granted something to this grantee: it may be meant for later.
@@ -92,5 +122,23 @@ pub(crate) fn scope(text: &str) -> Result<ScopeRequest, Problem> {
             Ok(ScopeRequest::Secret(vault_name(vault)?, ObjectName::parse(name).map_err(|_| wrong())?))
         }
         _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_is_an_address() {
+        let group = |issuer: &str| Grantee::Group { issuer: issuer.to_owned(), group: "ops".to_owned() };
+        for issuer in ["https://login.example.com", "https://127.0.0.1:8444", "http://localhost:9000/realms/x"] {
+            assert_eq!(with_an_issuer(group(issuer)).unwrap(), group(issuer), "as it was written");
+        }
+        for issuer in
+            ["ISSUER", "i", "login.example.com", "http://login.example.com", "https://", "https://a.example?x"]
+        {
+            assert!(with_an_issuer(group(issuer)).is_err(), "{issuer}");
+        }
     }
 }

@@ -12,13 +12,15 @@ pub(crate) mod tokens;
 pub(crate) mod vaults;
 pub(crate) mod workloads;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use strongroom_domain::names::VaultName;
+use strongroom_domain::{names::VaultName, principal::PrincipalId};
 use utoipa::ToSchema;
 
 use uuid::Uuid;
 
-use crate::{edge::Call, message::Request, problem::Problem};
+use crate::{edge::Call, message::Request, problem::Problem, services::Services};
 
 /// A list of the management API.
 #[derive(Serialize, ToSchema)]
@@ -37,6 +39,19 @@ pub(crate) struct Listing<T: ToSchema> {
     value: Vec<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+}
+
+/// What people call those among principals that are workloads kept here, for who may see workloads: beside
+/// their ids in an answer that is on record by itself.
+async fn workload_names<'a>(
+    services: &Services,
+    call: &Call,
+    principals: impl Iterator<Item = &'a PrincipalId>,
+) -> BTreeMap<Uuid, String> {
+    let own = &services.secrets.gate.own_issuer;
+    let own = principals.filter(|id| id.issuer == *own);
+    let ids: Vec<Uuid> = own.filter_map(|id| Uuid::try_parse(&id.subject).ok()).collect();
+    services.admin.workload_names(&call.ctx, ids).await
 }
 
 /// `limit`: 1 to 1,000, 100 when absent.

@@ -94,5 +94,5 @@ pub(super) fn read(viewer: &Viewer<'_>, sent: &Sent) -> Result<Grantee, Problem>
     };
     let whom =
         Whom { issuer: sent.given("issuer"), subject: sent.given("subject"), group: sent.given("group"), client_id };
-    whom.grantee(viewer.services)
+    whom.grantee_to_be(viewer.services)
 }

@@ -34,6 +34,7 @@ async fn bad_input_gets_a_status_and_a_record() {
         ("/vaults/demo/secrets?q=%zz".to_owned(), 400),
         ("/vaults/demo/nothing".to_owned(), 404),
         ("/assets/none.js".to_owned(), 404),
+        ("/no-such-place".to_owned(), 404),
     ] {
         let before = story.log().len();
         let page = story.get(&target, &cookie).await;

@@ -10,8 +10,9 @@ use strongroom_domain::{
     test_support::world::{name, person},
     time::Clock as _,
 };
+use zeroize::Zeroizing;
 
-use super::{Page, Story};
+use super::{Page, RawRequest, Story, answer, raw};
 
 fn location(page: &Page) -> &str {
     assert_eq!(page.status, 303, "{}", page.text);
@@ -114,9 +115,14 @@ async fn roles_are_given_with_an_end_and_taken_away() {
         (fields.as_str(), 409, "already"),
         ("role=Owner&scope=%2F", 400, "Name the grantee"),
         ("client_id=x&role=Owner&scope=%2F", 400, "A client id is a UUID"),
-        ("issuer=i&subject=s&role=Nobody&scope=%2F", 400, "There is no role of this name"),
-        ("issuer=i&subject=s&role=Owner&scope=demo", 400, "A scope is /"),
-        ("issuer=i&subject=s&role=Owner&scope=%2F&ends_at=2001-01-01T00:00", 400, "lies in the future"),
+        ("issuer=ISSUER&group=GROUP&role=Owner&scope=%2F", 400, "An issuer is an https address"),
+        ("issuer=https%3A%2F%2Fi.example&subject=s&role=Nobody&scope=%2F", 400, "There is no role of this name"),
+        ("issuer=https%3A%2F%2Fi.example&subject=s&role=Owner&scope=demo", 400, "A scope is /"),
+        (
+            "issuer=https%3A%2F%2Fi.example&subject=s&role=Owner&scope=%2F&ends_at=2001-01-01T00:00",
+            400,
+            "lies in the future",
+        ),
     ] {
         let page = story.submit("/access/new-assignment", &cookie, fields).await;
         assert_eq!(page.status, status, "{fields}: {}", page.text);
@@ -237,7 +243,7 @@ async fn who_may_nothing_of_it_is_told_which_role_is_missing() {
         format!("{workload}/disable"),
     ] {
         let fields = "name=new&access_mode=rbac&retention_days=90&revision=1&default=allow&confirm=demo\
-                      &issuer=i&subject=s&role=Owner&scope=%2F&get=yes&scopes=%2F&data_actions=*";
+                      &issuer=https%3A%2F%2Fi.example&subject=s&role=Owner&scope=%2F&get=yes&scopes=%2F&data_actions=*";
         let page = story.submit(&target, &cookie, fields).await;
         assert_eq!(page.status, 403, "{target}: {}", page.text);
         assert_eq!(story.last().outcome, Outcome::Denied, "{target}");
@@ -261,6 +267,10 @@ async fn the_audit_page_hides_its_own_requests_and_names_workloads() {
     assert!(!page.text.contains(">Asset<") && page.text.contains("WorkloadCreate"), "{}", page.text);
     assert!(story.get("/audit?own=yes", &cookie).await.text.contains("Asset"));
     assert!(page.text.contains("<rect class=\"f-bar\"") && page.text.contains("The same as a table"), "the chart");
+    for (object, found) in [("demo/secrets/db", true), ("demo", true), ("db", true), ("demo/secrets/none", false)] {
+        let page = story.get(&format!("/audit?operation=SecretGet&object={object}"), &cookie).await;
+        assert_eq!(page.text.contains(&format!("ledger-worker ({client_id})")), found, "{object}: {}", page.text);
+    }
     for query in
         ["range=1h", "from=2001-01-01T00:00&until=2002-01-01T00:00", "outcome=denied&vault=demo&operation=SecretGet"]
     {
@@ -279,6 +289,32 @@ async fn the_audit_page_hides_its_own_requests_and_names_workloads() {
 }
 
 #[tokio::test]
+async fn the_api_names_workloads_beside_their_ids() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let made = story.submit("/access/new-workload", &cookie, "name=ledger-worker").await;
+    let client_id = location(&made).rsplit('/').next().unwrap().to_owned();
+    let id = PrincipalId { issuer: story.world.gate.own_issuer.clone(), subject: client_id.clone() };
+    let worker = Arc::new(Principal { id, kind: PrincipalKind::Workload, ..(*person("worker")).clone() });
+    let request = story.world.request(&worker);
+    assert!(story.world.secrets.get(&request, &story.vault, &name("db").unwrap(), None).await.is_err());
+    let fields = format!("client_id={client_id}&role=Key+Vault+Reader&scope=%2Fvaults%2Fdemo");
+    location(&story.submit("/access/new-assignment", &cookie, &fields).await);
+    let ask = async |target: &str| {
+        let authorization = Some(Zeroizing::new("Bearer person-ada".to_owned()));
+        let response = answer(story.services.clone(), RawRequest { authorization, ..raw("GET", target) }).await;
+        serde_json::from_slice::<serde_json::Value>(&response.body).unwrap()
+    };
+    let read = ask("/api/v1/audit?object=demo/secrets/db&operation=SecretGet").await;
+    assert_eq!(read["value"].as_array().unwrap().len(), 1, "{read}");
+    assert_eq!(read["names"], serde_json::json!({ client_id: "ledger-worker" }));
+    let wrong = ask("/api/v1/audit?object=demo/things/db").await;
+    assert!(wrong["error"]["message"].as_str().unwrap().contains("VAULT/KIND/NAME"), "never silence: {wrong}");
+    let assigned = ask("/api/v1/assignments?scope=/vaults/demo").await;
+    assert_eq!(assigned["value"][0]["grantee_name"], "ledger-worker", "{assigned}");
+}
+
+#[tokio::test]
 async fn the_overview_says_what_needs_somebody() {
     let story = Story::start();
     story.set("db", "x").await;
@@ -290,7 +326,7 @@ async fn the_overview_says_what_needs_somebody() {
         story.get("/vaults/demo/secrets/db", &eve).await;
     }
     story.world.clock.advance(1000);
-    let fields = "issuer=i&subject=s&role=Key+Vault+Reader&scope=%2Fvaults%2Fdemo";
+    let fields = "issuer=https%3A%2F%2Fi.example&subject=s&role=Key+Vault+Reader&scope=%2Fvaults%2Fdemo";
     let ends = crate::dashboard::view::for_field(story.world.clock.now_millis() / 1000 + 7200);
     location(&story.submit("/access/new-assignment", &cookie, &format!("{fields}&ends_at={ends}")).await);
     let page = story.get("/overview", &cookie).await;

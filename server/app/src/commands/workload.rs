@@ -1,0 +1,61 @@
+//! Workloads as people name them: by client id, or by name where only one has it.
+
+use anyhow::bail;
+use reqwest::Method;
+use serde_json::Value;
+use url::Url;
+use uuid::Uuid;
+
+use super::text;
+use crate::client::{Client, at};
+
+/// All workload identities, page by page.
+pub(super) async fn all(client: &Client, base: &Url) -> anyhow::Result<Vec<Value>> {
+    let (mut items, mut after) = (Vec::new(), String::new());
+    loop {
+        let query: &[(&str, &str)] = if after.is_empty() { &[] } else { &[("after", &after)] };
+        let page = client.send(Method::GET, at(base, &["api", "v1", "workloads"], query)?, None).await?;
+        items.extend(page.get("value").and_then(Value::as_array).cloned().unwrap_or_default());
+        match page.get("next").and_then(Value::as_str) {
+            Some(next) if next > after.as_str() => next.clone_into(&mut after),
+            _ => return Ok(items),
+        }
+    }
+}
+
+/// The client id of the workload that somebody named. A client id is taken as it is: it may be one that is gone.
+pub(super) async fn client_id(client: &Client, base: &Url, workload: &str) -> anyhow::Result<String> {
+    match Uuid::try_parse(workload) {
+        Ok(id) => Ok(id.to_string()),
+        Err(_) => among(&all(client, base).await?, workload),
+    }
+}
+
+fn among(workloads: &[Value], name: &str) -> anyhow::Result<String> {
+    let named = workloads.iter().filter(|one| one.get("name").and_then(Value::as_str) == Some(name));
+    let ids: Vec<String> = named.map(|one| text(one, "/client_id")).collect();
+    match ids.as_slice() {
+        [id] => Ok(id.clone()),
+        [] => bail!("there is no workload identity named {name} (strongroom identity list)"),
+        several => bail!("several workload identities are named {name}, so say which: {}", several.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_the_only_workload_that_has_it() {
+        let workloads = [("1", "app"), ("2", "twin"), ("3", "twin")];
+        let workloads = workloads.map(|(id, name)| json!({ "client_id": id, "name": name }));
+        assert_eq!(among(&workloads, "app").unwrap(), "1");
+        let several = among(&workloads, "twin").unwrap_err().to_string();
+        assert!(several.contains("several") && several.ends_with("2, 3"), "{several}");
+        for missing in ["ap", "App", ""] {
+            assert!(among(&workloads, missing).unwrap_err().to_string().contains("no workload"), "{missing}");
+        }
+    }
+}
