@@ -144,7 +144,12 @@ mod tests {
         let (database, node) = (None, "node-1");
         let opening = Opening { data: data.path(), database, source: &source, node, development: Some(false) };
         assert!(!installation::exists(&opening).await.unwrap());
+        let made = installation::open(&opening, clock.now_millis(), &SystemEntropy).await.unwrap();
+        made.store.close().await.unwrap();
+        drop(made);
+        assert!(installation::exists(&opening).await.unwrap());
         let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await.unwrap();
+        assert!(!opened.fresh, "without an Owner so far");
         let outside = Outside {
             base: "https://vault.example.com".to_owned(),
             trusted_roots: TrustedRoots::System,
@@ -162,7 +167,5 @@ mod tests {
         assert_eq!((start(&[OPS, ADA]).await, owners().await.len()), (0, 1), "there is an Owner");
         assert_eq!(start(&[]).await, 0);
         assert!(matches!(owners().await.as_slice(), [Grantee::Group { group, .. }] if group == "ops"));
-        node.store.close().await.unwrap();
-        assert!(installation::exists(&opening).await.unwrap());
     }
 }

@@ -95,8 +95,8 @@ impl Server {
         Ok(filter)
     }
 
-    /// Gives records with the name of who asked, if the server tells it, newest first, until there are no more, `limit` is reached, the record `until` is
-    /// met, or `take` wants no more.
+    /// Gives records, newest first, each with the name of who asked if the server tells it, until there are no
+    /// more, `limit` is reached, the record `until` is met, or `take` wants no more.
     async fn query(
         &self,
         filter: &Filter,

@@ -14,7 +14,7 @@ use strongroom_domain::{
 use uuid::Uuid;
 
 use super::{
-    manage::grantee::{bounded, workload},
+    manage::grantee::{bounded, with_an_issuer, workload},
     wire,
 };
 use crate::{
@@ -253,7 +253,7 @@ pub(crate) async fn create_assignment(
     let role = role.ok_or_else(|| Problem::bad_parameter("roleDefinitionId ends in a role definition's id."))?;
     let new = NewAssignment {
         id: Some(id),
-        grantee: principal(services, &principal_id)?,
+        grantee: with_an_issuer(principal(services, &principal_id)?)?,
         role: RoleRef::by_id(role).into(),
         ends_at: None,
     };

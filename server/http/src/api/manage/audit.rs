@@ -31,6 +31,7 @@ pub(crate) struct AuditList<'a> {
     next: Option<&'a str>,
     /// Names of workloads that asked, by client id; for who may see workloads.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, String>)]
     names: BTreeMap<Uuid, String>,
 }
 
