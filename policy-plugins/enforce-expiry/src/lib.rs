@@ -40,15 +40,15 @@ impl Policy for EnforceExpiry {
         "Secrets and keys must expire within a number of days.",
     )
     .actions(&[
-            "Microsoft.KeyVault/vaults/secrets/setSecret/action",
-            "Microsoft.KeyVault/vaults/secrets/update/action",
-            "Microsoft.KeyVault/vaults/keys/create/action",
-            "Microsoft.KeyVault/vaults/keys/import/action",
-            "Microsoft.KeyVault/vaults/keys/update/action",
-            GET_SECRET,
-            READ_KEY,
-            READ_CERTIFICATE,
-        ])
+        "Microsoft.KeyVault/vaults/secrets/setSecret/action",
+        "Microsoft.KeyVault/vaults/secrets/update/action",
+        "Microsoft.KeyVault/vaults/keys/create/action",
+        "Microsoft.KeyVault/vaults/keys/import/action",
+        "Microsoft.KeyVault/vaults/keys/update/action",
+        GET_SECRET,
+        READ_KEY,
+        READ_CERTIFICATE,
+    ])
     .settings_schema(include_str!("../settings.schema.json"));
 
     fn decide(request: &Request, settings: &Settings) -> Answer {

@@ -35,13 +35,13 @@ impl Policy for NamingConvention {
         "New secrets, keys and certificates must be named and tagged as agreed.",
     )
     .actions(&[
-            "Microsoft.KeyVault/vaults/secrets/setSecret/action",
-            "Microsoft.KeyVault/vaults/keys/create/action",
-            "Microsoft.KeyVault/vaults/keys/import/action",
-            "Microsoft.KeyVault/vaults/certificates/create/action",
-            "Microsoft.KeyVault/vaults/certificates/import/action",
-        ])
-        .facts(&[facts::TAGS])
+        "Microsoft.KeyVault/vaults/secrets/setSecret/action",
+        "Microsoft.KeyVault/vaults/keys/create/action",
+        "Microsoft.KeyVault/vaults/keys/import/action",
+        "Microsoft.KeyVault/vaults/certificates/create/action",
+        "Microsoft.KeyVault/vaults/certificates/import/action",
+    ])
+    .facts(&[facts::TAGS])
     .settings_schema(include_str!("../settings.schema.json"));
 
     fn decide(request: &Request, settings: &Settings) -> Answer {

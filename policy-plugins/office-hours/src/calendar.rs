@@ -93,7 +93,8 @@ fn digits(text: &str, count: usize) -> Option<i64> {
 impl<'de> Deserialize<'de> for Date {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text} is not a date, for example 2026-12-24")))
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom(format!("{text} is not a date, for example 2026-12-24")))
     }
 }
 
@@ -133,7 +134,9 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for text in ["2026-02-29", "2026-13-01", "2026-00-01", "2026-04-31", "26-04-01", "2026-4-1", "2026-04-01-01", ""] {
+        for text in
+            ["2026-02-29", "2026-13-01", "2026-00-01", "2026-04-31", "26-04-01", "2026-4-1", "2026-04-01-01", ""]
+        {
             assert_eq!(Date::parse(text), None, "{text}");
         }
         assert!(Date::parse("2028-02-29").is_some());

@@ -67,7 +67,8 @@ impl Policy for RequireMfa {
         if let Some(max_age) = settings.max_age {
             let at = principal.claim("auth_time").and_then(|text| text.parse::<i64>().ok());
             // A sign-in in the future is no sign-in.
-            let age = at.and_then(|at| request.time.checked_sub(at)).filter(|age| (-60..=i64::from(max_age)).contains(age));
+            let age =
+                at.and_then(|at| request.time.checked_sub(at)).filter(|age| (-60..=i64::from(max_age)).contains(age));
             if age.is_none() {
                 return refuse(settings, "sign-in-too-old", "Sign in again to do this.", "auth_time");
             }
@@ -101,9 +102,11 @@ impl Policy for RequireMfa {
 /// A denial that says how to sign in.
 fn refuse(settings: &Settings, code: &str, sentence: &str, claim: &str) -> Answer {
     let Settings { acr, amr, max_age, .. } = settings;
-    Answer::deny(code, sentence)
-        .relied_on(format!("principal.claims.{claim}"))
-        .step_up(StepUp { acr: acr.clone(), amr: amr.clone(), max_age: *max_age })
+    Answer::deny(code, sentence).relied_on(format!("principal.claims.{claim}")).step_up(StepUp {
+        acr: acr.clone(),
+        amr: amr.clone(),
+        max_age: *max_age,
+    })
 }
 
 export_policy!(RequireMfa);

@@ -101,7 +101,7 @@ macro_rules! export_policy {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Module = $crate::Exported<$policy>;
-            $crate::contract::export!(Module with_types_in $crate::contract);
+    $crate::contract::export!(Module with_types_in $crate::contract);
         };
     };
 }

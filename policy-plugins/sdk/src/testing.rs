@@ -25,7 +25,9 @@ mod golden;
 pub use golden::golden;
 
 use crate::contract::exports::strongroom::policy::guard::{Decision, Fact, FactValue, Guest};
-use crate::{Answer, Connection, Effect, Exported, Object, ObjectState, Policy, Principal, Request, Stage, facts, matches};
+use crate::{
+    Answer, Connection, Effect, Exported, Object, ObjectState, Policy, Principal, Request, Stage, facts, matches,
+};
 
 /// A request by the user `ada` for the secret `example` of the vault `demo`, at one fixed moment.
 pub fn request(action: &str) -> RequestBuilder {

@@ -102,7 +102,8 @@ pub(crate) fn take_system_calls() -> Result<(), String> {
 }
 
 fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
-    // What the allocator, the threads and the engine need of the system, and the two sockets.
+    // What the allocator, the threads and the engine need of the system, and the two sockets. A thread that was
+    // made before may begin after: it registers itself (`rseq`, robust list), asks for its stack and takes its name.
     let free = [
         libc::SYS_brk,
         libc::SYS_clock_gettime,
@@ -126,9 +127,11 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
         libc::SYS_read,
         libc::SYS_recvfrom,
         libc::SYS_restart_syscall,
+        libc::SYS_rseq,
         libc::SYS_rt_sigaction,
         libc::SYS_rt_sigprocmask,
         libc::SYS_rt_sigreturn,
+        libc::SYS_sched_getaffinity,
         libc::SYS_sched_yield,
         libc::SYS_sendto,
         libc::SYS_set_robust_list,
@@ -146,6 +149,8 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
     only(libc::SYS_process_madvise, 0, u64::from((-10_000_i32).cast_unsigned()))?;
     // Sealing the image of a module's memory (`F_ADD_SEALS`).
     only(libc::SYS_fcntl, 1, 1033)?;
+    // A thread's name (`PR_SET_NAME`).
+    only(libc::SYS_prctl, 0, 15)?;
     let arch = std::env::consts::ARCH.try_into()?;
     SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, arch)?.try_into()
 }

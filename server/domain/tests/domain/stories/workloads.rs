@@ -202,10 +202,12 @@ async fn the_last_owner_stays_also_when_it_is_a_workload() {
     let other = world.put_workload("other", true).unwrap();
     let other_id: Uuid = other.id.subject.parse().unwrap();
     let second = world.put_grant(Grantee::Principal { id: other.id.clone() }, Role::Owner, Scope::Server).unwrap();
-    let at = world.request(&app);
-    world.admin.change_workload(&at, other_id, &WorkloadEdit::RemoveSecret(other_id)).await.unwrap();
+    let without = world.request(&app);
+    world.admin.change_workload(&without, other_id, &WorkloadEdit::RemoveSecret(other_id)).await.unwrap();
     assert!(matches!(world.admin.delete_workload(&by(), id).await, Err(AdminError::LastOwner)));
-    let new = world.admin.change_workload(&at, other_id, &WorkloadEdit::AddSecret(NewSecret::default())).await.unwrap();
+    let with = world.request(&app);
+    let new =
+        world.admin.change_workload(&with, other_id, &WorkloadEdit::AddSecret(NewSecret::default())).await.unwrap();
     // Two who go at once, by whatever way, do not both go.
     let took = new.credential.unwrap();
     let (one, two) = tokio::join!(async { world.admin.change_workload(&by(), id, &disable).await.map(drop) }, async {
