@@ -23,6 +23,7 @@ mod m0010_audit_tree;
 mod m0011_role_definitions;
 mod m0012_token_keys;
 mod m0013_one_row_per_record;
+mod m0016_keys;
 mod m0017_sessions_by_principal;
 
 use sea_orm_migration::{
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_role_definitions::Migration),
             Box::new(m0012_token_keys::Migration),
             Box::new(m0013_one_row_per_record::Migration),
+            Box::new(m0016_keys::Migration),
             Box::new(m0017_sessions_by_principal::Migration),
         ]
     }

@@ -36,6 +36,9 @@ const VERIFY_EVERY: Duration = Duration::from_secs(600);
 /// What is past its purge date is purged this often.
 const PURGE_EVERY: Duration = Duration::from_secs(600);
 
+/// Opened keys that are past their lifetime are dropped this often.
+const FORGET_KEYS_EVERY: Duration = Duration::from_secs(30);
+
 /// The running jobs.
 pub(crate) struct Jobs {
     stop: watch::Sender<bool>,
@@ -102,9 +105,18 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
         tokio::spawn(async move { recorder.resume_when_possible(&*entropy).await }),
         tokio::spawn(purge(Arc::clone(&node.store), Arc::clone(&node.services))),
         tokio::spawn(keep_token_keys(Arc::clone(&node.services), node.token_key_age)),
+        tokio::spawn(forget_keys(Arc::clone(&node.services))),
     ];
     endless.extend(testimony.map(|testimony| tokio::spawn(testimony.run())));
     Jobs { stop, tasks, endless }
+}
+
+/// Takes opened keys out of memory whose time is over, also when nobody asks for them any more.
+async fn forget_keys(services: Arc<Services>) {
+    loop {
+        tokio::time::sleep(FORGET_KEYS_EVERY).await;
+        services.keys.sweep(services.clock.now_millis());
+    }
 }
 
 /// Purges what is past its date, at the start and then every so often. A purge that was begun when
@@ -113,14 +125,14 @@ async fn purge(store: Arc<Store>, services: Arc<Services>) {
     loop {
         let purger = Purger {
             schedule: &*store,
-            secrets: &services.secrets,
+            objects: &services.objects,
             admin: &services.admin,
             clock: &*services.clock,
             entropy: &*services.entropy,
         };
         match purger.run().await {
-            Ok(Purged { secrets: 0, vaults: 0, failed: 0 }) => {}
-            Ok(done) => tracing::info!(done.secrets, done.vaults, done.failed, "purged what was past its date"),
+            Ok(Purged { objects: 0, vaults: 0, failed: 0 }) => {}
+            Ok(done) => tracing::info!(done.objects, done.vaults, done.failed, "purged what was past its date"),
             Err(error) => tracing::error!(%error, "scheduled purges were broken off"),
         }
         tokio::time::sleep(PURGE_EVERY).await;

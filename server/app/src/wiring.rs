@@ -9,7 +9,9 @@ use strongroom_domain::{
     admin::{Administration, TokenKeyring},
     entrance::{Entrance, TokenRates},
     gate::Gate,
+    keys::Keys,
     names::InstallationId,
+    objects::Objects,
     record::{Committer, FloodGate, Recorder, spawn},
     secrets::Secrets,
     sign_in::SignIn,
@@ -93,23 +95,26 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         own_issuer: own_issuer.clone(),
         vaults: store.clone(),
         grants: store.clone(),
-        secrets: store.clone(),
+        objects: store.clone(),
         identities: store.clone(),
         policies: policies.clone(),
         keyring: Arc::clone(&keyring),
+    });
+    let objects = Arc::new(Objects {
+        gate: Arc::clone(&gate),
+        store: store.clone(),
+        keyring: Arc::clone(&keyring),
+        recorder: recorder.clone(),
+        entropy: Arc::clone(&entropy),
     });
     let chain = Arc::new(ArcSwap::<ChainStatus>::default());
     let shown = Arc::clone(&chain);
     let sign_in: Arc<dyn SignIn> = Arc::new(SignInService::new(providers, Arc::clone(&entropy)));
     let services = Services {
         development,
-        secrets: Secrets {
-            gate: Arc::clone(&gate),
-            store: store.clone(),
-            keyring: Arc::clone(&keyring),
-            recorder: recorder.clone(),
-            entropy: Arc::clone(&entropy),
-        },
+        secrets: Secrets { objects: Arc::clone(&objects) },
+        keys: Keys::new(Arc::clone(&objects)),
+        objects,
         admin: Administration {
             gate: Arc::clone(&gate),
             vaults: store.clone(),

@@ -6,7 +6,7 @@
 //! root key (32 bytes, from a provider: file, passphrase, credential, environment)
 //!   ├─ vault key            one per vault, stored wrapped by a key derived from the root key
 //!   │    ├─ data key        one per stored version, stored wrapped by a key derived from the vault key
-//!   │    │    └─ value      AES-256-GCM
+//!   │    │    └─ value      AES-256-GCM; of a key, its private part
 //!   │    └─ MAC keys        HKDF, one per purpose: metadata that is judged
 //!   └─ blobs                signing keys and the installation's MAC keys (control rows, client secrets)
 //! ```
@@ -29,6 +29,7 @@ pub mod chain;
 pub mod credential;
 pub mod entropy;
 pub mod envelope;
+pub mod key;
 pub mod mac;
 pub mod merkle;
 pub mod provider;

@@ -58,7 +58,7 @@ impl Action {
     /// Whether the action removes for good, so that a vault's row is not believed without the audit log.
     #[must_use]
     pub fn purges(self) -> bool {
-        matches!(self, Self::SecretPurge | Self::VaultPurge)
+        matches!(self, Self::SecretPurge | Self::KeyPurge | Self::VaultPurge)
     }
 }
 
@@ -89,6 +89,46 @@ actions! {
     SecretRestore = "Microsoft.KeyVault/vaults/secrets/restore/action", "SecretRestore";
     /// DELETE /deletedsecrets/{name}
     SecretPurge = "Microsoft.KeyVault/vaults/secrets/purge/action", "SecretPurge";
+    /// POST /keys/{name}/create
+    KeyCreate = "Microsoft.KeyVault/vaults/keys/create/action", "KeyCreate";
+    /// GET /keys/{name}/{version}
+    KeyGet = "Microsoft.KeyVault/vaults/keys/read", "KeyGet";
+    /// PATCH /keys/{name}/{version}
+    KeyUpdate = "Microsoft.KeyVault/vaults/keys/update/action", "KeyUpdate";
+    /// GET /keys
+    KeyList = "Microsoft.KeyVault/vaults/keys/read", "KeyList";
+    /// GET /keys/{name}/versions
+    KeyListVersions = "Microsoft.KeyVault/vaults/keys/read", "KeyListVersions";
+    /// DELETE /keys/{name}
+    KeyDelete = "Microsoft.KeyVault/vaults/keys/delete", "KeyDelete";
+    /// GET /deletedkeys/{name}
+    KeyGetDeleted = "Microsoft.KeyVault/vaults/keys/read", "KeyGetDeleted";
+    /// GET /deletedkeys
+    KeyListDeleted = "Microsoft.KeyVault/vaults/keys/read", "KeyListDeleted";
+    /// POST /deletedkeys/{name}/recover
+    KeyRecover = "Microsoft.KeyVault/vaults/keys/recover/action", "KeyRecover";
+    /// DELETE /deletedkeys/{name}
+    KeyPurge = "Microsoft.KeyVault/vaults/keys/purge/action", "KeyPurge";
+    /// POST /keys/{name}/backup
+    KeyBackup = "Microsoft.KeyVault/vaults/keys/backup/action", "KeyBackup";
+    /// POST /keys/restore
+    KeyRestore = "Microsoft.KeyVault/vaults/keys/restore/action", "KeyRestore";
+    /// PUT /keys/{name}
+    KeyImport = "Microsoft.KeyVault/vaults/keys/import/action", "KeyImport";
+    /// POST /keys/{name}/{version}/encrypt
+    KeyEncrypt = "Microsoft.KeyVault/vaults/keys/encrypt/action", "KeyEncrypt";
+    /// POST /keys/{name}/{version}/decrypt
+    KeyDecrypt = "Microsoft.KeyVault/vaults/keys/decrypt/action", "KeyDecrypt";
+    /// POST /keys/{name}/{version}/sign
+    KeySign = "Microsoft.KeyVault/vaults/keys/sign/action", "KeySign";
+    /// POST /keys/{name}/{version}/verify
+    KeyVerify = "Microsoft.KeyVault/vaults/keys/verify/action", "KeyVerify";
+    /// POST /keys/{name}/{version}/wrapkey
+    KeyWrap = "Microsoft.KeyVault/vaults/keys/wrap/action", "KeyWrap";
+    /// POST /keys/{name}/{version}/unwrapkey
+    KeyUnwrap = "Microsoft.KeyVault/vaults/keys/unwrap/action", "KeyUnwrap";
+    /// POST /rng. Azure has an action for it in its managed HSM alone.
+    RandomBytes = "Microsoft.KeyVault/vaults/keys/rng/action", "RandomBytes";
     /// Make a vault.
     VaultCreate = "Microsoft.KeyVault/vaults/write", "VaultPut";
     /// Change a vault's settings.
@@ -156,7 +196,7 @@ impl Action {
     /// installation. Only data actions follow a vault's access mode; management is role-based alone.
     #[must_use]
     pub fn is_data(self) -> bool {
-        const IN_A_VAULT: [&str; 3] = ["secrets/", "keys/", "certificates/"];
+        const IN_A_VAULT: [&str; 4] = ["secrets/", "keys/", "keyrotationpolicies/", "certificates/"];
         let inside = self.data_action().strip_prefix("Microsoft.KeyVault/vaults/");
         inside.is_some_and(|rest| IN_A_VAULT.iter().any(|kind| rest.starts_with(kind)))
     }

@@ -1,4 +1,4 @@
-//! Backups of one secret: everything under its name, as one sealed blob that only the vault it came
+//! Backups of one object: everything under its name, as one sealed blob that only the vault it came
 //! from can open.
 //!
 //! A blob holds the versions as they are stored, so values stay sealed on their way out and back: no
@@ -9,18 +9,20 @@ use serde::{Deserialize, Serialize};
 use strongroom_crypto::SealedValue;
 
 use crate::{
-    names::{ObjectName, ObjectVersion},
+    names::{ObjectKind, ObjectName, ObjectVersion},
     secret::{SealedVersion, VersionMeta},
 };
 
-/// Most versions of a secret that can be backed up (Azure: 500).
+/// Most versions of a name that can be backed up (Azure: 500).
 pub const MAX_BACKUP_VERSIONS: usize = 500;
 /// Longest blob in bytes: 500 versions of the longest value, and their attributes.
 pub const MAX_BACKUP_BYTES: usize = strongroom_crypto::MAX_BACKUP_LEN;
 
-/// A secret with all its versions, as stored.
+/// A name with all its versions, as stored.
 #[derive(Debug)]
 pub struct Backup {
+    /// Of what.
+    pub kind: ObjectKind,
     /// Name in the creator's spelling.
     pub name: ObjectName,
     /// The version that a read without version gets.
@@ -36,9 +38,20 @@ pub struct BackupError;
 
 #[derive(Serialize, Deserialize)]
 struct Manifest {
+    /// Not written of a secret: its backups are older than other kinds.
+    #[serde(default = "secret", skip_serializing_if = "is_secret")]
+    kind: ObjectKind,
     name: ObjectName,
     current: ObjectVersion,
     versions: Vec<Line>,
+}
+
+fn secret() -> ObjectKind {
+    ObjectKind::Secret
+}
+
+fn is_secret(kind: &ObjectKind) -> bool {
+    *kind == ObjectKind::Secret
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,7 +85,7 @@ impl Backup {
             value: version.sealed.ciphertext.len(),
         };
         let versions = self.versions.iter().map(line).collect();
-        let manifest = Manifest { name: self.name.clone(), current: self.current.clone(), versions };
+        let manifest = Manifest { kind: self.kind, name: self.name.clone(), current: self.current.clone(), versions };
         let manifest = serde_json::to_vec(&manifest).map_err(|_| BackupError)?;
         let mut bytes = u32::try_from(manifest.len()).map_err(|_| BackupError)?.to_be_bytes().to_vec();
         bytes.extend_from_slice(&manifest);
@@ -113,7 +126,7 @@ impl Backup {
             }
             versions.push(SealedVersion { meta: line.meta, sealed });
         }
-        let backup = Self { name: manifest.name, current: manifest.current, versions };
+        let backup = Self { kind: manifest.kind, name: manifest.name, current: manifest.current, versions };
         if rest.is_empty() && backup.current().is_some() { Ok(backup) } else { Err(BackupError) }
     }
 }
@@ -142,6 +155,7 @@ mod tests {
             updated: 6,
             ordinal: i64::from(number),
             data_key_id: [number; 16],
+            key: None,
             tag: Vec::new(),
         };
         let sealed = SealedValue {
@@ -156,7 +170,7 @@ mod tests {
     fn backup(values: &[Vec<u8>]) -> Backup {
         let versions: Vec<_> = (1..).zip(values).map(|(number, value)| version(number, value)).collect();
         let current = versions.last().unwrap().meta.version.clone();
-        Backup { name: ObjectName::parse("Db-Password").unwrap(), current, versions }
+        Backup { kind: ObjectKind::Secret, name: ObjectName::parse("Db-Password").unwrap(), current, versions }
     }
 
     #[test]

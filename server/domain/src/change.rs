@@ -27,7 +27,7 @@ pub struct Remaining {
     pub workload: Option<(Uuid, i64)>,
 }
 
-/// What to write. The permit it is bound to says on which object.
+/// What to write. The permit it is bound to says on which object, and whether a secret or a key.
 #[derive(Debug)]
 pub enum Change {
     /// A new version, and the name's row that points to it.
@@ -178,32 +178,46 @@ fn follows(permit: &Permit, new: &Vault) -> bool {
 fn fits(permit: &Permit, change: &Change) -> bool {
     let object = permit.object();
     let vault = object.vault.as_ref().map(|(id, _)| *id);
-    let in_vault = object.kind == ObjectKind::Secret && vault.is_some();
+    let in_vault = matches!(object.kind, ObjectKind::Secret | ObjectKind::Key) && vault.is_some();
+    // A permit for one kind of object never covers a row of another.
+    let of_kind = |secret: Action, key: &[Action]| match object.kind {
+        ObjectKind::Secret => permit.action() == secret,
+        ObjectKind::Key => key.contains(&permit.action()),
+        _ => false,
+    };
+    // A version of a key says what kind of key it is, and no other version does.
+    let shaped = |version: &VersionMeta| version.key.is_some() == (object.kind == ObjectKind::Key);
     let next = |secret: &SecretMeta| {
         in_vault
             && object.name.as_ref() == Some(&secret.name)
             && permit.revision().is_none_or(|judged| judged.checked_add(1) == Some(secret.revision))
     };
     match (change, permit.action()) {
-        (Change::SetSecret { secret, version }, Action::SecretSet) => {
-            next(secret) && secret.life == LifeState::Active && secret.current == version.meta.version
-        }
-        (Change::UpdateSecret { secret, .. }, Action::SecretUpdate) => {
-            next(secret) && permit.revision().is_some() && secret.life == LifeState::Active
-        }
-        (Change::RestoreSecret { secret, versions }, Action::SecretRestore) => {
+        (Change::SetSecret { secret, version }, _)
+            if of_kind(Action::SecretSet, &[Action::KeyCreate, Action::KeyImport]) =>
+        {
             next(secret)
+                && shaped(&version.meta)
+                && secret.life == LifeState::Active
+                && secret.current == version.meta.version
+        }
+        (Change::UpdateSecret { secret, version }, _) if of_kind(Action::SecretUpdate, &[Action::KeyUpdate]) => {
+            next(secret) && shaped(version) && permit.revision().is_some() && secret.life == LifeState::Active
+        }
+        (Change::RestoreSecret { secret, versions }, _) if of_kind(Action::SecretRestore, &[Action::KeyRestore]) => {
+            next(secret)
+                && versions.iter().all(|version| shaped(&version.meta))
                 && permit.revision().is_none()
                 && secret.life == LifeState::Active
                 && versions.iter().any(|version| version.meta.version == secret.current)
         }
-        (Change::SetSecretLife { secret }, Action::SecretDelete) => {
+        (Change::SetSecretLife { secret }, _) if of_kind(Action::SecretDelete, &[Action::KeyDelete]) => {
             next(secret) && permit.revision().is_some() && secret.life != LifeState::Active
         }
-        (Change::SetSecretLife { secret }, Action::SecretRecover) => {
+        (Change::SetSecretLife { secret }, _) if of_kind(Action::SecretRecover, &[Action::KeyRecover]) => {
             next(secret) && permit.revision().is_some() && secret.life == LifeState::Active
         }
-        (Change::PurgeSecret { .. }, Action::SecretPurge) => {
+        (Change::PurgeSecret { .. }, _) if of_kind(Action::SecretPurge, &[Action::KeyPurge]) => {
             in_vault && object.name.is_some() && permit.revision().is_some()
         }
         (Change::PutVault(new), Action::VaultCreate) => {

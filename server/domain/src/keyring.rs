@@ -352,6 +352,7 @@ impl Keyring {
     pub fn seal(
         &self,
         vault: &VaultKeys,
+        kind: ObjectKind,
         name: &ObjectName,
         version: &ObjectVersion,
         value: &Plaintext,
@@ -360,7 +361,7 @@ impl Keyring {
         let parts = PlaceParts {
             installation: self.installation.0.as_bytes(),
             vault: vault.id.0.as_bytes(),
-            kind: ObjectKind::Secret.as_str(),
+            kind: kind.as_str(),
             name: name.as_str(),
             version: version.as_str(),
         };
@@ -374,6 +375,7 @@ impl Keyring {
     pub fn open(
         &self,
         vault: &VaultKeys,
+        kind: ObjectKind,
         name: &ObjectName,
         version: &ObjectVersion,
         sealed: &SealedValue,
@@ -381,7 +383,7 @@ impl Keyring {
         let place = Place {
             installation: self.installation.0.as_bytes(),
             vault: vault.id.0.as_bytes(),
-            kind: ObjectKind::Secret.as_str(),
+            kind: kind.as_str(),
             name: name.as_str(),
             version: version.as_str(),
             data_key_id: &sealed.data_key_id,
@@ -415,9 +417,9 @@ impl Keyring {
     ///
     /// # Errors
     /// When the row has no canonical form.
-    pub fn tag_secret(&self, vault: &VaultKeys, secret: &SecretMeta) -> Result<Vec<u8>, KeyringError> {
+    pub fn tag_name(&self, vault: &VaultKeys, kind: ObjectKind, secret: &SecretMeta) -> Result<Vec<u8>, KeyringError> {
         let body = serde_json::to_vec(secret)?;
-        Ok(vault.mac.tag(&[b"secret", secret.name.as_str().as_bytes(), &body]).to_vec())
+        Ok(vault.mac.tag(&[name_label(kind), secret.name.as_str().as_bytes(), &body]).to_vec())
     }
 
     /// Tag of a version's row.
@@ -427,21 +429,28 @@ impl Keyring {
     pub fn tag_version(
         &self,
         vault: &VaultKeys,
+        kind: ObjectKind,
         name: &ObjectName,
         meta: &VersionMeta,
     ) -> Result<Vec<u8>, KeyringError> {
         let body = serde_json::to_vec(meta)?;
-        Ok(vault.mac.tag(&[b"version", name.as_str().as_bytes(), &body]).to_vec())
+        Ok(vault.mac.tag(&[version_label(kind), name.as_str().as_bytes(), &body]).to_vec())
     }
 
     /// Checks a name's row, found under `name`.
     ///
     /// # Errors
     /// [`KeyringError::Tampered`].
-    pub fn verify_secret(&self, vault: &VaultKeys, name: &ObjectName, secret: &SecretMeta) -> Result<(), KeyringError> {
+    pub fn verify_name(
+        &self,
+        vault: &VaultKeys,
+        kind: ObjectKind,
+        name: &ObjectName,
+        secret: &SecretMeta,
+    ) -> Result<(), KeyringError> {
         let body = serde_json::to_vec(secret)?;
         let found_here = secret.name == *name;
-        if found_here && vault.mac.verify(&[b"secret", name.as_str().as_bytes(), &body], &secret.tag) {
+        if found_here && vault.mac.verify(&[name_label(kind), name.as_str().as_bytes(), &body], &secret.tag) {
             Ok(())
         } else {
             Err(KeyringError::Tampered)
@@ -452,12 +461,32 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyringError::Tampered`].
-    pub fn verify_version(&self, vault: &VaultKeys, name: &ObjectName, meta: &VersionMeta) -> Result<(), KeyringError> {
+    pub fn verify_version(
+        &self,
+        vault: &VaultKeys,
+        kind: ObjectKind,
+        name: &ObjectName,
+        meta: &VersionMeta,
+    ) -> Result<(), KeyringError> {
         let body = serde_json::to_vec(meta)?;
-        if vault.mac.verify(&[b"version", name.as_str().as_bytes(), &body], &meta.tag) {
+        if vault.mac.verify(&[version_label(kind), name.as_str().as_bytes(), &body], &meta.tag) {
             Ok(())
         } else {
             Err(KeyringError::Tampered)
         }
+    }
+}
+
+/// What the tag of a name's row begins with. Frozen: rows of different kinds must never pass for each other.
+fn name_label(kind: ObjectKind) -> &'static [u8] {
+    kind.as_str().as_bytes()
+}
+
+/// What the tag of a version's row begins with. Frozen; secrets were there first.
+fn version_label(kind: ObjectKind) -> &'static [u8] {
+    match kind {
+        ObjectKind::Secret => b"version",
+        ObjectKind::Key => b"key-version",
+        ObjectKind::Vault | ObjectKind::Server | ObjectKind::Workload => b"no-version",
     }
 }

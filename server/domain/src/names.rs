@@ -165,6 +165,8 @@ text_name!(ObjectVersion, as_str);
 pub enum ObjectKind {
     /// A secret.
     Secret,
+    /// A key.
+    Key,
     /// The vault itself, and what is configured on it.
     Vault,
     /// The installation: vaults, identities, assignments, audit.
@@ -179,9 +181,20 @@ impl ObjectKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Secret => "secret",
+            Self::Key => "key",
             Self::Vault => "vault",
             Self::Server => "server",
             Self::Workload => "workload",
+        }
+    }
+
+    /// The name of an object among all objects of its vault. A secret's is its own, because secrets were
+    /// there first; no name has a slash in it, so no other kind's can be taken for one. Frozen.
+    #[must_use]
+    pub fn qualify(self, name: &ObjectName) -> String {
+        match self {
+            Self::Secret => name.as_str().to_owned(),
+            kind => format!("{}/{}", kind.as_str(), name.as_str()),
         }
     }
 }

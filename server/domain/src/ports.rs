@@ -13,7 +13,7 @@ use crate::{
     access_policy::AccessPolicy,
     grant::{Assignment, AssignmentFilter, Scope},
     identity::{Session, Workload},
-    names::{ObjectName, ObjectVersion, VaultId, VaultName},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{Held, Permit},
     principal::{Principal, PrincipalId},
     record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
@@ -158,21 +158,32 @@ pub trait VaultStore: Send + Sync {
     async fn evidence(&self, vault: VaultId) -> Result<Option<VaultEvidence>, StoreError>;
 }
 
+/// A soft-deleted object whose purge date has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueObject {
+    /// Where.
+    pub vault: VaultName,
+    /// What.
+    pub kind: ObjectKind,
+    /// Its name.
+    pub name: ObjectName,
+}
+
 /// What is past its purge date. For the job that purges alone: names, and never part of an answer,
 /// so it takes no permit; what it names is judged before anything happens to it.
 #[async_trait]
 pub trait PurgeSchedule: Send + Sync {
-    /// Soft-deleted secrets of active vaults whose purge date is at or before `now` (Unix seconds),
-    /// in order of vault and name, after `after` (exclusive).
+    /// Soft-deleted secrets and keys of active vaults whose purge date is at or before `now` (Unix
+    /// seconds), in an order of vault, kind and name, after `after` (exclusive).
     ///
     /// # Errors
     /// When the store cannot say.
-    async fn due_secrets(
+    async fn due_objects(
         &self,
         now: i64,
-        after: Option<&(VaultName, ObjectName)>,
+        after: Option<&DueObject>,
         limit: usize,
-    ) -> Result<Vec<(VaultName, ObjectName)>, StoreError>;
+    ) -> Result<Vec<DueObject>, StoreError>;
 
     /// Soft-deleted vaults whose purge date is at or before `now` (Unix seconds).
     ///
@@ -260,9 +271,9 @@ pub trait GrantStore: Send + Sync {
     async fn assignments_at(&self, scope: &Scope) -> Result<Vec<Assignment>, StoreError>;
 }
 
-/// Secrets.
+/// Secrets and keys. Of which kind the permitted object is, the permit says.
 #[async_trait]
-pub trait SecretStore: Send + Sync {
+pub trait ObjectStore: Send + Sync {
     /// Metadata for judging: the name, and the version asked for or the current one.
     ///
     /// # Errors
@@ -270,6 +281,7 @@ pub trait SecretStore: Send + Sync {
     async fn facts(
         &self,
         vault: VaultId,
+        kind: ObjectKind,
         name: &ObjectName,
         version: Option<&ObjectVersion>,
     ) -> Result<Option<Arc<SecretFacts>>, StoreError>;

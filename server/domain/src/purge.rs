@@ -9,15 +9,16 @@ use strongroom_crypto::Entropy;
 use crate::{
     admin::{AdminError, Administration},
     context::RequestContext,
-    ports::{PurgeSchedule, StoreError},
+    names::ObjectKind,
+    objects::{ObjectError, Objects, Verbs},
+    ports::{DueObject, PurgeSchedule, StoreError},
     principal::Principal,
-    secrets::{SecretError, Secrets},
     time::{Clock, uuid_v7},
 };
 
 /// Name of the system principal in records.
 pub const PRINCIPAL: &str = "purge-schedule";
-/// Secrets of one look at the schedule.
+/// Objects of one look at the schedule.
 const BATCH: usize = 100;
 /// Names left behind by purged vaults that are removed in one transaction.
 const SWEEP: usize = 500;
@@ -29,8 +30,8 @@ const FAILURES: usize = 10;
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Purged {
-    /// Secrets that are gone.
-    pub secrets: usize,
+    /// Secrets and keys that are gone.
+    pub objects: usize,
     /// Vaults that are gone.
     pub vaults: usize,
     /// What should be gone and is not: the records say why.
@@ -41,8 +42,8 @@ pub struct Purged {
 pub struct Purger<'a> {
     /// What is due.
     pub schedule: &'a dyn PurgeSchedule,
-    /// Purges secrets.
-    pub secrets: &'a Secrets,
+    /// Purges secrets and keys.
+    pub objects: &'a Objects,
     /// Purges vaults.
     pub admin: &'a Administration,
     /// When it is.
@@ -69,13 +70,9 @@ impl Purger<'_> {
         }
         let mut after = None;
         for _ in 0..LOOKS {
-            let due = self.schedule.due_secrets(now, after.as_ref(), BATCH).await?;
-            for (vault, name) in &due {
-                match self.secrets.purge(&self.request()?, vault, name).await {
-                    Ok(()) => done.secrets += 1,
-                    Err(SecretError::DeletedNotFound(_) | SecretError::VaultNotFound) => {}
-                    Err(error) => done.failed(&error)?,
-                }
+            let due = self.schedule.due_objects(now, after.as_ref(), BATCH).await?;
+            for object in &due {
+                self.purge(object, &mut done).await?;
             }
             let full = due.len() == BATCH;
             after = due.into_iter().next_back();
@@ -89,6 +86,16 @@ impl Purger<'_> {
             }
         }
         Ok(done)
+    }
+
+    async fn purge(&self, due: &DueObject, done: &mut Purged) -> Result<(), StoreError> {
+        let verbs = if due.kind == ObjectKind::Key { Verbs::KEYS } else { Verbs::SECRETS };
+        match self.objects.purge(verbs, &self.request()?, &due.vault, &due.name).await {
+            Ok(()) => done.objects += 1,
+            Err(ObjectError::DeletedNotFound(_) | ObjectError::VaultNotFound) => {}
+            Err(error) => done.failed(&error)?,
+        }
+        Ok(())
     }
 
     fn request(&self) -> Result<RequestContext, StoreError> {

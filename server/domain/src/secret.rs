@@ -1,4 +1,5 @@
-//! Secrets as data: attributes, versions, and the life of a name.
+//! Secrets as data: attributes, versions, and the life of a name. Keys are kept in the same shape: what
+//! is a key alone stands in [`VersionMeta::key`], and its private part is sealed where a secret has its value.
 //!
 //! Metadata only, and sealed rows; an opened value appears nowhere in this module but in
 //! [`OpenedSecret`], whose plaintext has neither `Debug` nor `Serialize`.
@@ -8,7 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::{SealedValue, SecretText};
 
-use crate::names::{ObjectName, ObjectVersion};
+use crate::{
+    key::KeyProperties,
+    names::{ObjectName, ObjectVersion},
+};
 
 /// Longest value in bytes (Azure: 25 kB).
 pub const MAX_VALUE_BYTES: usize = 25_600;
@@ -49,6 +53,9 @@ pub struct VersionMeta {
     pub ordinal: i64,
     /// Identity of the data key that seals the value: binds metadata and value together.
     pub data_key_id: [u8; 16],
+    /// Of a version of a key: what kind of key it is and what it may be used for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Box<KeyProperties>>,
     /// HMAC-SHA256 over place and everything above, under a key of the vault.
     #[serde(skip)]
     pub tag: Vec<u8>,
@@ -69,7 +76,7 @@ pub enum LifeState {
     },
 }
 
-/// A name with all its versions, as one row. Judged by the gate, so authenticated by `tag`.
+/// A name of a secret or a key with all its versions, as one row. Judged by the gate, so authenticated by `tag`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretMeta {
     /// Name in the creator's spelling.

@@ -1,4 +1,4 @@
-//! Who may send more than [`MAX_BODY`]: a caller with a valid token, to the one route that takes
+//! Who may send more than [`MAX_BODY`]: a caller with a valid token, to a route that takes
 //! backups, one at a time. Everybody else is cut off early, so that nobody can fill the memory before
 //! it is known who they are, and nobody who is known can keep the others out.
 
@@ -75,7 +75,7 @@ impl Claim {
         let to_a_vault = matches!(services.addresses.classify(&raw.authority), Host::Vault(Some(_)));
         let path = paths::segments(&raw.path).ok()?;
         let restores = match routes::find(Site::Vault, Method::parse(&raw.method), &path) {
-            Found::Route(route, _) => route.endpoint == Endpoint::SecretRestore,
+            Found::Route(route, _) => matches!(route.endpoint, Endpoint::SecretRestore | Endpoint::KeyRestore),
             _ => false,
         };
         (to_a_vault && restores).then(|| Self { authorization: raw.authorization.clone() })

@@ -90,19 +90,31 @@ impl Addresses {
         format!("https://{vault}.{}", self.authority)
     }
 
-    /// Identifier of a secret or of one of its versions.
+    /// Identifier of an object of a collection (`secrets`, `keys`), or of one of its versions.
     #[must_use]
-    pub fn secret(&self, vault: &VaultName, name: &ObjectName, version: Option<&ObjectVersion>) -> String {
+    pub fn object(
+        &self,
+        collection: &str,
+        vault: &VaultName,
+        name: &ObjectName,
+        version: Option<&ObjectVersion>,
+    ) -> String {
         match version {
-            Some(version) => format!("{}/secrets/{name}/{version}", self.vault(vault)),
-            None => format!("{}/secrets/{name}", self.vault(vault)),
+            Some(version) => format!("{}/{collection}/{name}/{version}", self.vault(vault)),
+            None => format!("{}/{collection}/{name}", self.vault(vault)),
         }
     }
 
-    /// Recovery identifier of a soft-deleted secret.
+    /// Identifier of a secret or of one of its versions.
     #[must_use]
-    pub fn deleted_secret(&self, vault: &VaultName, name: &ObjectName) -> String {
-        format!("{}/deletedsecrets/{name}", self.vault(vault))
+    pub fn secret(&self, vault: &VaultName, name: &ObjectName, version: Option<&ObjectVersion>) -> String {
+        self.object("secrets", vault, name, version)
+    }
+
+    /// Recovery identifier of a soft-deleted object of a collection.
+    #[must_use]
+    pub fn deleted_object(&self, collection: &str, vault: &VaultName, name: &ObjectName) -> String {
+        format!("{}/deleted{collection}/{name}", self.vault(vault))
     }
 
     /// What a `Host` header (or the authority of an absolute target) stands for.

@@ -5,10 +5,13 @@
 
 use serde::Serialize;
 use serde_json::json;
+use strongroom_crypto::key::{KeyRejected, OperationError};
 use strongroom_domain::{
     admin::AdminError,
     decision::{Denial, DenyReason, STEP_UP, StepUp},
     entrance::EntranceError,
+    keys::KeyError,
+    objects::ObjectError,
     record::{NoRecord, Outcome},
     role::Role,
     secrets::SecretError,
@@ -207,6 +210,7 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         (Outcome::Unauthenticated, _) => 401,
         (Outcome::Denied, _) => 403,
         (Outcome::Failed, "disabled" | "purge-protected" | "grants-more-than-held") => 403,
+        (Outcome::Failed, "key-disabled" | "outside-window" | "operation-not-permitted") => 403,
         (Outcome::Failed, "not-found" | "deleted-not-found" | "vault-not-found" | "record-not-found") => 404,
         (Outcome::Failed, "deleted-vault-not-found") => 404,
         (
@@ -215,7 +219,11 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         ) => 409,
         (Outcome::Failed, "vault-deleted-but-recoverable" | "too-many-vaults" | "exists") => 409,
         (Outcome::Failed, "other-revision") => 412,
-        (Outcome::Failed, "invalid" | "bad-backup" | "too-much-to-back-up" | "no-such-role-name") => 400,
+        (
+            Outcome::Failed,
+            "invalid" | "bad-backup" | "too-much-to-back-up" | "no-such-role-name" | "no-hardware" | "operation-failed",
+        ) => 400,
+        (Outcome::Failed, "throttled") => 429,
         (Outcome::Failed, _) => return None,
     })
 }
@@ -346,52 +354,113 @@ impl From<NoRecord> for Problem {
 
 impl From<SecretError> for Problem {
     fn from(error: SecretError) -> Self {
+        Self::of_object(&SECRET, error)
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        let message = sentence(&error);
+        match error {
+            KeyError::Object(error) => Self::of_object(&KEY, error),
+            KeyError::NoHardware => Self { reason: "no-hardware", ..Self::bad_parameter(message) },
+            KeyError::Rejected(KeyRejected::Generation) => Self::unavailable("unavailable"),
+            KeyError::Disabled(_) => Self::new(403, "Forbidden", "key-disabled", message).inner("KeyDisabled"),
+            KeyError::OutsideWindow(_) => Self::new(403, "Forbidden", "outside-window", message),
+            KeyError::NotPermitted(_) => {
+                Self::new(403, "Forbidden", "operation-not-permitted", message).inner("KeyOperationForbidden")
+            }
+            KeyError::Operation(OperationError::Failed) => {
+                Self { reason: "operation-failed", ..Self::bad_parameter(message) }
+            }
+            KeyError::Operation(_) => Self { reason: "invalid", ..Self::bad_parameter(message) },
+            // Refused before anybody was judged.
+            KeyError::RandomCount => Self::bad_parameter(message),
+            KeyError::Rejected(_) => Self { reason: "invalid", ..Self::bad_parameter(message) },
+            KeyError::Busy { retry_after } => Self::throttled(retry_after),
+        }
+    }
+}
+
+/// What one kind of object is called in errors.
+struct Noun {
+    word: &'static str,
+    title: &'static str,
+    not_found: &'static str,
+    disabled: &'static str,
+}
+
+const SECRET: Noun = Noun { word: "secret", title: "Secret", not_found: "SecretNotFound", disabled: "SecretDisabled" };
+const KEY: Noun = Noun { word: "key", title: "Key", not_found: "KeyNotFound", disabled: "KeyDisabled" };
+
+/// An error as a sentence.
+fn sentence(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str())).unwrap_or_default()
+}
+
+impl Problem {
+    fn of_object(noun: &Noun, error: ObjectError) -> Self {
+        let Noun { word, title, .. } = noun;
         let message = error.to_string();
         match error {
-            SecretError::Denied(denial) => denial.into(),
-            SecretError::VaultNotFound => Self::new(404, "VaultNotFound", "vault-not-found", "There is no such vault."),
-            SecretError::NotFound(name, version) => {
+            ObjectError::Denied(denial) => denial.into(),
+            ObjectError::VaultNotFound => Self::new(404, "VaultNotFound", "vault-not-found", "There is no such vault."),
+            ObjectError::NotFound(name, version) => {
                 let id = version.map_or_else(|| name.to_string(), |version| format!("{name}/{version}"));
-                let message = format!("A secret with (name/id) {id} was not found in this key vault. If you recently deleted this secret you may be able to recover it using the correct recovery command.");
-                Self::new(404, "SecretNotFound", "not-found", message)
+                let message = format!("A {word} with (name/id) {id} was not found in this key vault. If you recently deleted this {word} you may be able to recover it using the correct recovery command.");
+                Self::new(404, noun.not_found, "not-found", message)
             }
-            SecretError::DeletedNotFound(name) => {
-                Self::new(404, "SecretNotFound", "deleted-not-found", format!("Deleted Secret not found: {name}"))
+            ObjectError::DeletedNotFound(name) => {
+                Self::new(404, noun.not_found, "deleted-not-found", format!("Deleted {title} not found: {name}"))
             }
-            SecretError::DeletedButRecoverable(name) => Self::new(
+            ObjectError::DeletedButRecoverable(name) => Self::new(
                 409,
                 "Conflict",
                 "deleted-but-recoverable",
-                format!("Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged."),
+                format!("{title} {name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the {word} can only be recovered or purged."),
             )
             .inner("ObjectIsDeletedButRecoverable"),
-            SecretError::Disabled => {
-                Self::new(403, "Forbidden", "disabled", "Operation get is not allowed on a disabled secret.")
-                    .inner("SecretDisabled")
+            ObjectError::Disabled => {
+                Self::new(403, "Forbidden", "disabled", format!("Operation get is not allowed on a disabled {word}."))
+                    .inner(noun.disabled)
             }
-            SecretError::PurgeProtected => Self::new(
+            ObjectError::PurgeProtected => Self::new(
                 403,
                 "Forbidden",
                 "purge-protected",
                 "Operation purge is not allowed because purge protection is enabled for this vault.",
             )
             .inner("ForbiddenByPolicy"),
-            SecretError::Exists(name) => Self::new(
+            ObjectError::Exists(name) => Self::new(
                 409,
                 "Conflict",
                 "exists",
-                format!("A secret with name {name} already exists in this key vault; a backup is restored only under a name that is free."),
+                format!("A {word} with name {name} already exists in this key vault; a backup is restored only under a name that is free."),
             ),
-            SecretError::BadBackup => Self {
+            ObjectError::BadBackup => Self {
                 reason: "bad-backup",
                 ..Self::bad_parameter("Malformed backup blob: it is damaged, or of another vault or installation.")
             },
-            SecretError::TooMuchToBackUp => Self { reason: "too-much-to-back-up", ..Self::bad_parameter(message) },
-            SecretError::Invalid(_) => Self::bad_parameter(message),
-            SecretError::Contended => Self::new(409, "Conflict", "contended", "The secret is being changed by others. Try again."),
-            SecretError::Tampered => Self { reason: "tampered", message: "Stored data fails its authentication.".into(), ..Self::internal() },
-            SecretError::Unavailable => Self::unavailable("unavailable"),
-            SecretError::NoRecord(no_record) => no_record.into(),
+            ObjectError::TooMuchToBackUp => Self {
+                reason: "too-much-to-back-up",
+                ..Self::bad_parameter(format!(
+                    "the {word} has more than 500 versions, or its versions are too long together, to be backed up"
+                ))
+            },
+            ObjectError::Invalid(_) => Self::bad_parameter(message),
+            ObjectError::Impossible(_) => Self { reason: "invalid", ..Self::bad_parameter(message) },
+            ObjectError::Contended => {
+                Self::new(409, "Conflict", "contended", format!("The {word} is being changed by others. Try again."))
+            }
+            ObjectError::Tampered => Self {
+                reason: "tampered",
+                message: "Stored data fails its authentication.".into(),
+                ..Self::internal()
+            },
+            ObjectError::Unavailable => Self::unavailable("unavailable"),
+            ObjectError::NoRecord(no_record) => no_record.into(),
         }
     }
 }

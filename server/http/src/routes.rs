@@ -205,6 +205,28 @@ routes! {
     Vault Get "/deletedsecrets/{name}" Bearer DeletedGet;
     Vault Delete "/deletedsecrets/{name}" Bearer DeletedPurge;
     Vault Post "/deletedsecrets/{name}/recover" Bearer DeletedRecover;
+    Vault Get "/keys" Bearer KeyList;
+    Vault Post "/keys/restore" Bearer KeyRestore;
+    Vault Put "/keys/{name}" Bearer KeyImport;
+    Vault Get "/keys/{name}" Bearer KeyGet;
+    Vault Patch "/keys/{name}" Bearer KeyUpdate;
+    Vault Delete "/keys/{name}" Bearer KeyDelete;
+    Vault Post "/keys/{name}/create" Bearer KeyCreate;
+    Vault Get "/keys/{name}/versions" Bearer KeyVersions;
+    Vault Post "/keys/{name}/backup" Bearer KeyBackup;
+    Vault Get "/keys/{name}/{version}" Bearer KeyGetVersion;
+    Vault Patch "/keys/{name}/{version}" Bearer KeyUpdateVersion;
+    Vault Post "/keys/{name}/{version}/encrypt" Bearer KeyEncrypt;
+    Vault Post "/keys/{name}/{version}/decrypt" Bearer KeyDecrypt;
+    Vault Post "/keys/{name}/{version}/sign" Bearer KeySign;
+    Vault Post "/keys/{name}/{version}/verify" Bearer KeyVerify;
+    Vault Post "/keys/{name}/{version}/wrapkey" Bearer KeyWrap;
+    Vault Post "/keys/{name}/{version}/unwrapkey" Bearer KeyUnwrap;
+    Vault Post "/rng" Bearer RandomBytes;
+    Vault Get "/deletedkeys" Bearer DeletedKeyList;
+    Vault Get "/deletedkeys/{name}" Bearer DeletedKeyGet;
+    Vault Delete "/deletedkeys/{name}" Bearer DeletedKeyPurge;
+    Vault Post "/deletedkeys/{name}/recover" Bearer DeletedKeyRecover;
 }
 
 /// One route.

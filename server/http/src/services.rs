@@ -7,6 +7,8 @@ use strongroom_domain::{
     admin::Administration,
     entrance::Entrance,
     keyring::Keyring,
+    keys::Keys,
+    objects::Objects,
     record::{FloodGate, Recorder},
     secrets::Secrets,
     sign_in::{Authenticator, SignIn},
@@ -67,6 +69,10 @@ pub struct Services {
     pub development: bool,
     /// Secrets.
     pub secrets: Secrets,
+    /// Keys.
+    pub keys: Keys,
+    /// What is common to both.
+    pub objects: Arc<Objects>,
     /// Vaults, assignments, workloads, records.
     pub admin: Administration,
     /// Tokens and sessions.

@@ -67,29 +67,30 @@ pub(crate) fn exactly_one(rows: u64) -> Result<(), Obstacle> {
 /// Writes the change.
 pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) -> Result<(), Obstacle> {
     let permit = change.permit();
+    let kind = permit.object().kind;
     match change.change() {
         Change::SetSecret { secret, version } => {
             let vault = vault_of(permit)?;
-            put_name(db, vault, secret, permit.revision()).await?;
-            let row = rows::version_row(vault, &secret.name, version)?;
+            put_name(db, (vault, kind), secret, permit.revision()).await?;
+            let row = rows::version_row(vault, kind, &secret.name, version)?;
             insert(db, secret_version::Entity::insert(row.into_active_model())).await
         }
         Change::UpdateSecret { secret, version } => {
             let vault = vault_of(permit)?;
-            put_name(db, vault, secret, permit.revision()).await?;
+            put_name(db, (vault, kind), secret, permit.revision()).await?;
             let update = secret_version::Entity::update_many()
                 .set(rows::updated_version(version)?)
                 .filter(secret_version::Column::VaultId.eq(vault.0))
-                .filter(secret_version::Column::Name.eq(secret.name.as_str()))
+                .filter(secret_version::Column::Name.eq(kind.qualify(&secret.name)))
                 .filter(secret_version::Column::Version.eq(version.version.as_str()))
                 .filter(secret_version::Column::DataKeyId.eq(version.data_key_id.to_vec()));
             exactly_one(update.exec(db).await?.rows_affected)
         }
         Change::RestoreSecret { secret, versions } => {
             let vault = vault_of(permit)?;
-            put_name(db, vault, secret, permit.revision()).await?;
+            put_name(db, (vault, kind), secret, permit.revision()).await?;
             for chunk in versions.chunks(VERSIONS_PER_INSERT) {
-                let rows = chunk.iter().map(|version| rows::version_row(vault, &secret.name, version));
+                let rows = chunk.iter().map(|version| rows::version_row(vault, kind, &secret.name, version));
                 let rows = rows.collect::<Result<Vec<_>, _>>()?;
                 let rows = rows.into_iter().map(IntoActiveModel::into_active_model);
                 secret_version::Entity::insert_many(rows).exec_without_returning(db).await?;
@@ -97,7 +98,7 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             Ok(())
         }
         Change::SetSecretLife { secret } => match permit.revision() {
-            Some(revision) => put_name(db, vault_of(permit)?, secret, Some(revision)).await,
+            Some(revision) => put_name(db, (vault_of(permit)?, kind), secret, Some(revision)).await,
             None => Err(Obstacle::Conflict),
         },
         Change::PurgeSecret { vault_revision, assignments } => purge(db, permit, *vault_revision, assignments).await,
@@ -278,11 +279,11 @@ where
 /// Writes the row of a name: a new one, or over the permitted revision.
 async fn put_name(
     db: &DatabaseTransaction,
-    vault: VaultId,
+    (vault, kind): (VaultId, ObjectKind),
     meta: &SecretMeta,
     revision: Option<i64>,
 ) -> Result<(), Obstacle> {
-    let row = rows::secret_row(vault, meta);
+    let row = rows::secret_row(vault, kind, meta);
     let Some(revision) = revision else {
         return insert(db, secret::Entity::insert(row.into_active_model())).await;
     };
@@ -310,7 +311,8 @@ async fn purge(
     if revision_of_vault(db, vault).await? != Some(vault_revision) {
         return Err(Obstacle::Conflict);
     }
-    let scope = Scope::Object { vault, kind: ObjectKind::Secret, name: name.clone() };
+    let kind = permit.object().kind;
+    let scope = Scope::Object { vault, kind, name: name.clone() };
     let at_it = assignment::Column::ScopeKey.eq(scope.key());
     let granted = assignment::Entity::find().select_only().column(assignment::Column::Id).filter(at_it.clone());
     let mut granted: Vec<Uuid> = granted.into_tuple().all(db).await?;
@@ -325,7 +327,7 @@ async fn purge(
     }
     let delete = secret::Entity::delete_many()
         .filter(secret::Column::VaultId.eq(vault.0))
-        .filter(secret::Column::Name.eq(name.as_str()))
+        .filter(secret::Column::Name.eq(kind.qualify(name)))
         .filter(secret::Column::Revision.eq(revision));
     exactly_one(delete.exec(db).await?.rows_affected)
 }
@@ -374,8 +376,8 @@ async fn unchanged(db: &DatabaseTransaction, permit: &Permit) -> Result<(), Obst
     let object = permit.object();
     let found: Option<i64> = match (object.kind, &object.vault, &object.name) {
         (ObjectKind::Vault, Some((vault, _)), _) => revision_of_vault(db, *vault).await?,
-        (ObjectKind::Secret, Some((vault, _)), Some(name)) => {
-            let row = secret::Entity::find_by_id((vault.0, name.as_str().to_owned()))
+        (ObjectKind::Secret | ObjectKind::Key, Some((vault, _)), Some(name)) => {
+            let row = secret::Entity::find_by_id((vault.0, object.kind.qualify(name)))
                 .select_only()
                 .column(secret::Column::Revision);
             row.lock_shared().into_tuple().one(db).await?

@@ -7,7 +7,7 @@
 //! nodes write too, there are no caches.
 //!
 //! Holds metadata and sealed rows; never a plaintext. Vaults and workloads are held as whole tables,
-//! so that names that do not exist cost what others cost; of secrets nothing is held for those.
+//! so that names that do not exist cost what others cost; of secrets and keys nothing is held for those.
 
 use std::{mem::size_of, sync::Arc};
 
@@ -16,7 +16,7 @@ use strongroom_domain::{
     change::{Change, PermittedChange},
     grant::Assignment,
     identity::{Session, Workload},
-    names::{ObjectName, ObjectVersion, VaultId, VaultName},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::ObjectRef,
     role::RoleDefinition,
     secret::{SealedVersion, SecretFacts, SecretMeta, VersionMeta},
@@ -49,11 +49,11 @@ struct KnownVersion {
     sealed: Option<Arc<SealedVersion>>,
 }
 
-type SecretKey = (VaultId, ObjectName);
+type ObjectKey = (VaultId, ObjectKind, ObjectName);
 
 /// All caches.
 pub(crate) struct Caches {
-    secrets: ExactCache<SecretKey, Arc<Known>>,
+    objects: ExactCache<ObjectKey, Arc<Known>>,
     /// Whole, because the time of an answer must not tell which names there are.
     pub(crate) vaults: Directory<VaultName, Vault>,
     /// By all keys of a principal; any grant drops all, because grants are rare.
@@ -67,10 +67,10 @@ pub(crate) struct Caches {
 }
 
 impl Caches {
-    /// Caches that hold at most about `bytes`, most of it for secrets.
+    /// Caches that hold at most about `bytes`, most of it for secrets and keys.
     pub(crate) fn new(bytes: usize) -> Self {
         Self {
-            secrets: ExactCache::new(bytes / 2),
+            objects: ExactCache::new(bytes / 2),
             vaults: Directory::new(bytes / 8, MAX_VAULTS),
             assignments: ExactCache::new(bytes / 8),
             roles: ExactCache::new(bytes / 16),
@@ -87,16 +87,16 @@ impl Caches {
             | Change::UpdateSecret { .. }
             | Change::RestoreSecret { .. }
             | Change::SetSecretLife { .. } => {
-                self.forget_secret(change.permit().object());
+                self.forget_object(change.permit().object());
             }
             Change::PurgeSecret { .. } => {
-                self.forget_secret(change.permit().object());
+                self.forget_object(change.permit().object());
                 self.assignments.clear();
             }
             Change::PutVault(_) => self.vaults.clear(),
             Change::PurgeVault => {
                 self.vaults.clear();
-                self.secrets.clear();
+                self.objects.clear();
                 self.assignments.clear();
                 self.access_policies.clear();
             }
@@ -113,16 +113,16 @@ impl Caches {
         }
     }
 
-    fn forget_secret(&self, object: &ObjectRef) {
+    fn forget_object(&self, object: &ObjectRef) {
         match (&object.vault, &object.name) {
-            (Some((vault, _)), Some(name)) => self.secrets.invalidate(&(*vault, name.clone())),
-            _ => self.secrets.clear(),
+            (Some((vault, _)), Some(name)) => self.objects.invalidate(&(*vault, object.kind, name.clone())),
+            _ => self.objects.clear(),
         }
     }
 
     /// Drops everything.
     pub(crate) fn forget_all(&self) {
-        self.secrets.clear();
+        self.objects.clear();
         self.vaults.clear();
         self.assignments.clear();
         self.roles.clear();
@@ -191,17 +191,18 @@ impl Caches {
         self.sessions.put(&session.id_hash, ticket, Arc::clone(session), size_of::<Session>() + groups + claims + 256);
     }
 
-    pub(crate) fn secret_ticket(&self, vault: VaultId, name: &ObjectName) -> Ticket {
-        self.secrets.ticket(&(vault, name.clone()))
+    pub(crate) fn object_ticket(&self, vault: VaultId, kind: ObjectKind, name: &ObjectName) -> Ticket {
+        self.objects.ticket(&(vault, kind, name.clone()))
     }
 
     pub(crate) fn facts(
         &self,
         vault: VaultId,
+        kind: ObjectKind,
         name: &ObjectName,
         version: Option<&ObjectVersion>,
     ) -> Option<Arc<SecretFacts>> {
-        let known = self.secrets.get(&(vault, name.clone()))?;
+        let known = self.objects.get(&(vault, kind, name.clone()))?;
         let version = version.unwrap_or(&known.secret.current);
         known.versions.iter().find(|k| k.version == *version)?.facts.clone()
     }
@@ -210,37 +211,44 @@ impl Caches {
     pub(crate) fn sealed(
         &self,
         vault: VaultId,
+        kind: ObjectKind,
         name: &ObjectName,
         version: &ObjectVersion,
     ) -> Option<(i64, Arc<SealedVersion>)> {
-        let known = self.secrets.get(&(vault, name.clone()))?;
+        let known = self.objects.get(&(vault, kind, name.clone()))?;
         let sealed = known.versions.iter().find(|k| k.version == *version)?.sealed.clone()?;
         Some((known.secret.revision, sealed))
     }
 
     /// Keeps facts of a version that exists.
-    pub(crate) fn put_facts(&self, vault: VaultId, ticket: Ticket, facts: &Arc<SecretFacts>) {
+    pub(crate) fn put_facts(&self, of: (VaultId, ObjectKind), ticket: Ticket, facts: &Arc<SecretFacts>) {
         let Some(meta) = &facts.version else { return };
         let (secret, version) = (facts.secret.clone(), meta.version.clone());
-        self.put_version(vault, secret, ticket, version, |known| known.facts = Some(Arc::clone(facts)));
+        self.put_version(of, secret, ticket, version, |known| known.facts = Some(Arc::clone(facts)));
     }
 
     /// Keeps a sealed version.
-    pub(crate) fn put_sealed(&self, vault: VaultId, ticket: Ticket, secret: SecretMeta, sealed: &Arc<SealedVersion>) {
+    pub(crate) fn put_sealed(
+        &self,
+        of: (VaultId, ObjectKind),
+        ticket: Ticket,
+        secret: SecretMeta,
+        sealed: &Arc<SealedVersion>,
+    ) {
         let version = sealed.meta.version.clone();
-        self.put_version(vault, secret, ticket, version, |known| known.sealed = Some(Arc::clone(sealed)));
+        self.put_version(of, secret, ticket, version, |known| known.sealed = Some(Arc::clone(sealed)));
     }
 
     fn put_version(
         &self,
-        vault: VaultId,
+        (vault, kind): (VaultId, ObjectKind),
         secret: SecretMeta,
         ticket: Ticket,
         version: ObjectVersion,
         fill: impl FnOnce(&mut KnownVersion),
     ) {
-        let key = (vault, secret.name.clone());
-        self.secrets.put_with(&key, ticket, |present| {
+        let key = (vault, kind, secret.name.clone());
+        self.objects.put_with(&key, ticket, |present| {
             // The ticket says that nothing changed, so what is there has the same revision; compared
             // all the same, because it costs nothing.
             let mut known = match present {
@@ -287,5 +295,7 @@ pub(crate) fn weight_of_workload(workload: &Workload) -> usize {
 
 fn weight_of(meta: &VersionMeta) -> usize {
     let tags: usize = meta.attributes.tags.iter().map(|(k, v)| 64 + k.len() + v.len()).sum();
-    size_of::<VersionMeta>() + tags + meta.attributes.content_type.as_ref().map_or(0, String::len)
+    // A public RSA key of 4096 bits and what surrounds it.
+    let key = meta.key.as_ref().map_or(0, |_| 768);
+    size_of::<VersionMeta>() + tags + key + meta.attributes.content_type.as_ref().map_or(0, String::len)
 }

@@ -6,8 +6,8 @@ use sea_orm::{
     RelationDef,
 };
 use strongroom_domain::{
-    names::{ObjectName, VaultName},
-    ports::{PurgeSchedule, StoreError},
+    names::VaultName,
+    ports::{DueObject, PurgeSchedule, StoreError},
 };
 
 use crate::{
@@ -36,24 +36,25 @@ fn vault_of_secret() -> RelationDef {
 
 #[async_trait]
 impl PurgeSchedule for Store {
-    async fn due_secrets(
+    async fn due_objects(
         &self,
         now: i64,
-        after: Option<&(VaultName, ObjectName)>,
+        after: Option<&DueObject>,
         limit: usize,
-    ) -> Result<Vec<(VaultName, ObjectName)>, StoreError> {
+    ) -> Result<Vec<DueObject>, StoreError> {
         let mut query = secret::Entity::find()
             .select_only()
             .column(vault::Column::Name)
-            .column(secret::Column::Display)
+            .columns([secret::Column::Kind, secret::Column::Name, secret::Column::Display])
             .join(JoinType::InnerJoin, vault_of_secret())
             .filter(secret::Column::PurgeAt.lte(now))
             .filter(vault::Column::State.eq(rows::ACTIVE));
-        if let Some((vault, name)) = after {
-            let later = vault::Column::Name.eq(vault.as_str()).and(secret::Column::Name.gt(name.as_str()));
-            query = query.filter(Condition::any().add(vault::Column::Name.gt(vault.as_str())).add(later));
+        if let Some(after) = after {
+            let (vault, name) = (after.vault.as_str(), after.kind.qualify(&after.name));
+            let later = vault::Column::Name.eq(vault).and(secret::Column::Name.gt(name));
+            query = query.filter(Condition::any().add(vault::Column::Name.gt(vault)).add(later));
         }
-        let found: Vec<(String, String)> = query
+        let found: Vec<(String, String, String, String)> = query
             .order_by_asc(vault::Column::Name)
             .order_by_asc(secret::Column::Name)
             .limit(at_most(limit))
@@ -61,9 +62,10 @@ impl PurgeSchedule for Store {
             .all(&self.reader)
             .await
             .map_err(|e| unavailable(&e))?;
-        let parse = |(vault, name): (String, String)| {
+        let parse = |(vault, kind, qualified, display): (String, String, String, String)| {
             let vault = VaultName::parse(&vault).map_err(|e| damaged("vault", e))?;
-            Ok((vault, ObjectName::parse(&name).map_err(|e| damaged("secret", e))?))
+            let (kind, name) = rows::name_of(&kind, &qualified, &display)?;
+            Ok(DueObject { vault, kind, name })
         };
         found.into_iter().map(parse).collect()
     }

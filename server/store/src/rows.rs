@@ -6,7 +6,7 @@ use strongroom_domain::{
     access_policy::AccessPolicy,
     grant::Assignment,
     identity::{Session, Workload},
-    names::{ObjectName, ObjectVersion, VaultId, VaultName},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     ports::StoreError,
     principal::{Grantee, PrincipalId},
     record::{Checkpoint, Record},
@@ -36,9 +36,19 @@ pub(crate) const DELETED: &str = "deleted";
 /// and key, which nothing finds.
 pub(crate) const PURGED: &str = "purged";
 
-fn name_of(canonical: &str, display: &str) -> Result<ObjectName, StoreError> {
-    let name = ObjectName::parse(display).map_err(|e| damaged("secret", e))?;
-    if name.as_str() == canonical { Ok(name) } else { Err(damaged("secret", "its spelling is not its name's")) }
+/// Name and kind of an object, from the columns of its row.
+pub(crate) fn name_of(kind: &str, qualified: &str, display: &str) -> Result<(ObjectKind, ObjectName), StoreError> {
+    let kind = match kind {
+        "secret" => ObjectKind::Secret,
+        "key" => ObjectKind::Key,
+        _ => return Err(damaged("object", "it is of no kind")),
+    };
+    let name = ObjectName::parse(display).map_err(|e| damaged("object", e))?;
+    if kind.qualify(&name) == qualified {
+        Ok((kind, name))
+    } else {
+        Err(damaged("object", "its spelling is not its name's"))
+    }
 }
 
 pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
@@ -69,11 +79,12 @@ fn life_of(what: &str, columns: (&str, Option<i64>, Option<i64>)) -> Result<Life
     }
 }
 
-pub(crate) fn secret_row(vault: VaultId, meta: &SecretMeta) -> secret::Model {
+pub(crate) fn secret_row(vault: VaultId, kind: ObjectKind, meta: &SecretMeta) -> secret::Model {
     let (state, deleted_at, purge_at) = life_columns(meta.life);
     secret::Model {
         vault_id: vault.0,
-        name: meta.name.as_str().to_owned(),
+        name: kind.qualify(&meta.name),
+        kind: kind.as_str().to_owned(),
         display: meta.name.display().to_owned(),
         state: state.to_owned(),
         deleted_at,
@@ -87,7 +98,7 @@ pub(crate) fn secret_row(vault: VaultId, meta: &SecretMeta) -> secret::Model {
 pub(crate) fn secret_meta(row: &secret::Model) -> Result<SecretMeta, StoreError> {
     let life = life_of("secret", (&row.state, row.deleted_at, row.purge_at))?;
     Ok(SecretMeta {
-        name: name_of(&row.name, &row.display)?,
+        name: name_of(&row.kind, &row.name, &row.display)?.1,
         life,
         current: ObjectVersion::parse(&row.current).map_err(|e| damaged("secret", e))?,
         revision: row.revision,
@@ -105,6 +116,7 @@ pub(crate) struct VersionRow {
     created: i64,
     updated: i64,
     data_key_id: Vec<u8>,
+    key: Option<String>,
     tag: Vec<u8>,
 }
 
@@ -116,12 +128,14 @@ pub(crate) fn version_meta(row: VersionRow) -> Result<VersionMeta, StoreError> {
         updated: row.updated,
         ordinal: row.ordinal,
         data_key_id: array("secret version", &row.data_key_id)?,
+        key: row.key.map(|key| parsed("key version", &key)).transpose()?,
         tag: row.tag,
     })
 }
 
 pub(crate) fn version_row(
     vault: VaultId,
+    kind: ObjectKind,
     name: &ObjectName,
     version: &SealedVersion,
 ) -> Result<secret_version::Model, StoreError> {
@@ -131,7 +145,7 @@ pub(crate) fn version_row(
     }
     Ok(secret_version::Model {
         vault_id: vault.0,
-        name: name.as_str().to_owned(),
+        name: kind.qualify(name),
         version: meta.version.as_str().to_owned(),
         ordinal: meta.ordinal,
         attributes: json(&meta.attributes)?,
@@ -141,6 +155,7 @@ pub(crate) fn version_row(
         wrapped_data_key: sealed.wrapped_data_key.clone(),
         ciphertext: sealed.ciphertext.clone(),
         row_format: i64::from(sealed.row_format),
+        key: meta.key.as_ref().map(json).transpose()?,
         tag: meta.tag.clone(),
     })
 }
@@ -150,6 +165,7 @@ pub(crate) fn version_row(
 pub(crate) fn updated_version(meta: &VersionMeta) -> Result<secret_version::ActiveModel, StoreError> {
     Ok(secret_version::ActiveModel {
         attributes: Set(json(&meta.attributes)?),
+        key: Set(meta.key.as_ref().map(json).transpose()?),
         updated: Set(meta.updated),
         tag: Set(meta.tag.clone()),
         ..Default::default()
@@ -171,6 +187,7 @@ pub(crate) fn sealed_version(row: secret_version::Model) -> Result<SealedVersion
         created: row.created,
         updated: row.updated,
         data_key_id: row.data_key_id,
+        key: row.key,
         tag: row.tag,
     })?;
     Ok(SealedVersion { meta, sealed })

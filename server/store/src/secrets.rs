@@ -1,4 +1,4 @@
-//! Secrets: metadata for judging, sealed versions, listings.
+//! Secrets and keys: metadata for judging, sealed versions, listings.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use sea_orm::{
     sea_query::{Expr, IntoCondition},
 };
 use strongroom_domain::{
-    names::{ObjectName, ObjectVersion, VaultId},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::{Held, Permit},
-    ports::{SecretStore, StoreError},
+    ports::{ObjectStore, StoreError},
     secret::{Page, SealedVersion, SecretFacts, SecretItem},
 };
 
@@ -49,28 +49,29 @@ fn exactly(version: &ObjectVersion) -> RelationDef {
     })
 }
 
-fn row_of(vault: VaultId, name: &ObjectName) -> Select<secret::Entity> {
-    secret::Entity::find_by_id((vault.0, name.as_str().to_owned()))
+fn row_of(vault: VaultId, kind: ObjectKind, name: &ObjectName) -> Select<secret::Entity> {
+    secret::Entity::find_by_id((vault.0, kind.qualify(name)))
 }
 
 #[async_trait]
-impl SecretStore for Store {
+impl ObjectStore for Store {
     async fn facts(
         &self,
         vault: VaultId,
+        kind: ObjectKind,
         name: &ObjectName,
         version: Option<&ObjectVersion>,
     ) -> Result<Option<Arc<SecretFacts>>, StoreError> {
         let Some(caches) = self.caches() else {
-            return Ok(self.load_facts(vault, name, version).await?.map(Arc::new));
+            return Ok(self.load_facts(vault, kind, name, version).await?.map(Arc::new));
         };
-        if let Some(facts) = caches.facts(vault, name, version) {
+        if let Some(facts) = caches.facts(vault, kind, name, version) {
             return Ok(Some(facts));
         }
-        let ticket = caches.secret_ticket(vault, name);
-        let facts = self.load_facts(vault, name, version).await?.map(Arc::new);
+        let ticket = caches.object_ticket(vault, kind, name);
+        let facts = self.load_facts(vault, kind, name, version).await?.map(Arc::new);
         if let Some(facts) = &facts {
-            caches.put_facts(vault, ticket, facts);
+            caches.put_facts((vault, kind), ticket, facts);
         }
         Ok(facts)
     }
@@ -150,10 +151,11 @@ impl Store {
     async fn load_facts(
         &self,
         vault: VaultId,
+        kind: ObjectKind,
         name: &ObjectName,
         version: Option<&ObjectVersion>,
     ) -> Result<Option<SecretFacts>, StoreError> {
-        let found = row_of(vault, name)
+        let found = row_of(vault, kind, name)
             .join(JoinType::LeftJoin, version.map_or_else(current, exactly))
             .into_partial_model::<NameWithVersion>()
             .one(&self.reader)
@@ -170,14 +172,15 @@ impl Store {
         else {
             return Err(StoreError::Stale);
         };
-        let ticket = self.caches().map(|caches| (caches, caches.secret_ticket(*vault, name)));
+        let kind = permit.object().kind;
+        let ticket = self.caches().map(|caches| (caches, caches.object_ticket(*vault, kind, name)));
         if let Some((caches, _)) = ticket
-            && let Some((revision, sealed)) = caches.sealed(*vault, name, version)
+            && let Some((revision, sealed)) = caches.sealed(*vault, kind, name, version)
         {
             return if revision == judged { Ok(sealed) } else { Err(StoreError::Stale) };
         }
         // One statement, so revision and version are of the same moment.
-        let row = row_of(*vault, name)
+        let row = row_of(*vault, kind, name)
             .join(JoinType::LeftJoin, exactly(version))
             .into_partial_model::<NameWithSealed>()
             .one(&self.reader)
@@ -188,7 +191,7 @@ impl Store {
         let version = row.version.ok_or_else(|| damaged("secret", "the version that was judged is not there"))?;
         let sealed = Arc::new(rows::sealed_version(version)?);
         if let Some((caches, ticket)) = ticket {
-            caches.put_sealed(*vault, ticket, rows::secret_meta(&row.name)?, &sealed);
+            caches.put_sealed((*vault, kind), ticket, rows::secret_meta(&row.name)?, &sealed);
         }
         Ok(sealed)
     }
@@ -199,7 +202,8 @@ impl Store {
         else {
             return Err(StoreError::Stale);
         };
-        let found = row_of(*vault, name)
+        let kind = permit.object().kind;
+        let found = row_of(*vault, kind, name)
             .join(JoinType::InnerJoin, versions_where(Condition::all))
             .filter(secret::Column::Revision.eq(judged))
             .order_by_asc(secret_version::Column::Ordinal)
@@ -222,12 +226,14 @@ impl Store {
         limit: usize,
     ) -> Result<Page<SecretItem>, StoreError> {
         let Some((vault, _)) = &permit.object().vault else { return Err(StoreError::Stale) };
+        let kind = permit.object().kind;
         let limit = limit.clamp(1, MAX_PAGE);
         let mut query = secret::Entity::find()
             .filter(secret::Column::VaultId.eq(vault.0))
+            .filter(secret::Column::Kind.eq(kind.as_str()))
             .filter(secret::Column::State.eq(if deleted { rows::DELETED } else { rows::ACTIVE }));
         if let Some(after) = after {
-            query = query.filter(secret::Column::Name.gt(after.as_str()));
+            query = query.filter(secret::Column::Name.gt(kind.qualify(after)));
         }
         let found = query
             .join(JoinType::LeftJoin, current())
@@ -249,8 +255,8 @@ impl Store {
         let (Some((vault, _)), Some(name)) = (&permit.object().vault, &permit.object().name) else {
             return Err(StoreError::Stale);
         };
-        let limit = limit.clamp(1, MAX_PAGE);
-        let mut query = row_of(*vault, name).join(JoinType::InnerJoin, versions_where(Condition::all));
+        let (kind, limit) = (permit.object().kind, limit.clamp(1, MAX_PAGE));
+        let mut query = row_of(*vault, kind, name).join(JoinType::InnerJoin, versions_where(Condition::all));
         if let Some(after) = after {
             query = query.filter(secret_version::Column::Version.gt(after.as_str()));
         }

@@ -20,6 +20,7 @@ mod complaints;
 mod crash;
 mod edge;
 mod grants;
+mod key_commands;
 mod login;
 mod outage;
 mod policy;

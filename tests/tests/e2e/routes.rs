@@ -93,6 +93,15 @@ impl Route {
             "/api/v1/vaults/{vault}/access-policies" => {
                 json!({ "issuer": "https://i.example", "subject": "s", "permissions": { "secrets": ["get"] } })
             }
+            "/keys/{name}/create" => json!({ "kty": "EC" }),
+            "/keys/{name}" if self.method == Method::PUT => {
+                json!({ "key": { "kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAA" } })
+            }
+            "/rng" => json!({ "count": 8 }),
+            path if path.starts_with("/keys/{name}/{version}/") => {
+                let alg = if path.ends_with("/sign") || path.ends_with("/verify") { "ES256" } else { "RSA-OAEP" };
+                json!({ "alg": alg, "value": "AAAA", "digest": "AAAA" })
+            }
             _ => json!({ "value": "changed" }),
         }
     }

@@ -1,4 +1,4 @@
-//! Azure's own packages, unmodified, through the whole life of a secret.
+//! Azure's own packages, unmodified, through the whole life of secrets and keys.
 
 use std::process::Command;
 
@@ -40,6 +40,20 @@ async fn python_told_nothing_but_the_environment() {
     for kind in ["plain", "environment", "default"] {
         through(&vault, python_script("sdk/python/lifecycle.py", kind).envs(&vault.env));
     }
+}
+
+/// Keys of every type by every algorithm, checked with Python's cryptography in both directions.
+#[tokio::test]
+async fn python_with_keys() {
+    let vault = TestVault::dev().await;
+    through(&vault, python_script("sdk/python/keys.py", "").envs(&vault.env));
+}
+
+/// The same with Node's OpenSSL.
+#[tokio::test]
+async fn javascript_with_keys() {
+    let vault = TestVault::dev().await;
+    through(&vault, node_script("sdk/js/keys.mjs").envs(&vault.env));
 }
 
 /// Roles of a vault, by the package that Azure has for its Managed HSM.

@@ -4,6 +4,8 @@ mod access_policy;
 mod assignment;
 mod audit;
 mod identity;
+mod key;
+mod life;
 mod network;
 mod policy;
 mod role;
@@ -23,6 +25,8 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 pub(crate) use identity::{
     CertificateCommand, CredentialOf, FederationCommand, IdentityCommand, IdentitySecretCommand,
 };
+pub(crate) use key::{DataArgs, KeyChange, KeyCommand, KeyGiven, KeyNamed, PublicForm, Through};
+pub(crate) use life::LifeCommand;
 pub(crate) use network::{NetworkChange, NetworkCommand, NetworkWord};
 pub(crate) use policy::{Language, PolicyCommand, Question};
 pub(crate) use role::RoleCommand;
@@ -64,6 +68,9 @@ enum Command {
     /// Store, read, list, delete, recover, back up and import secrets.
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// Make, import, use, list, delete, recover and back up keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Run a command with secrets in its environment, and nowhere else.
     Run(RunArgs),
     /// Make, list, change, delete and recover vaults.
@@ -260,6 +267,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Logout { connection } => commands::login::logout(&connection).await,
         Command::Whoami { at } => commands::login::whoami(&at).await,
         Command::Secret(command) => commands::secret::run(command).await,
+        Command::Key(command) => commands::key::run(command).await,
         Command::Run(args) => commands::run::run(args).await,
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Vault(command) => commands::vault::run(command).await,

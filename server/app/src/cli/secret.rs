@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::VaultAt;
+use super::{LifeCommand, VaultAt};
 
 /// `strongroom secret`
 #[derive(Subcommand)]
 pub(crate) enum SecretCommand {
+    #[command(flatten)]
+    Life(LifeCommand),
     /// Store a new version. The value is asked for, or read from a pipe or file, never from an argument.
     Set {
         /// Name of the secret.
@@ -38,66 +40,6 @@ pub(crate) enum SecretCommand {
         /// Version.
         #[arg(long)]
         version: Option<String>,
-        #[command(flatten)]
-        at: VaultAt,
-    },
-    /// List secrets, never their values.
-    List {
-        /// Those that are deleted and not purged yet.
-        #[arg(long)]
-        deleted: bool,
-        #[command(flatten)]
-        at: VaultAt,
-    },
-    /// Soft delete a secret with all its versions.
-    Delete {
-        /// Name of the secret.
-        name: String,
-        #[command(flatten)]
-        at: VaultAt,
-    },
-    /// List the versions of a secret, the newest first, never their values.
-    Versions {
-        /// Name of the secret.
-        name: String,
-        #[command(flatten)]
-        at: VaultAt,
-    },
-    /// Bring a deleted secret back, with all its versions.
-    Recover {
-        /// Name of the secret.
-        name: String,
-        #[command(flatten)]
-        at: VaultAt,
-    },
-    /// Remove a deleted secret for good. On a terminal its name is asked for.
-    Purge {
-        /// Name of the secret.
-        name: String,
-        /// Do not ask.
-        #[arg(long)]
-        yes: bool,
-        #[command(flatten)]
-        at: VaultAt,
-    },
-    /// Write a secret with all its versions, sealed, to a file that this vault alone can read.
-    Backup {
-        /// Name of the secret.
-        name: String,
-        /// File to write, for its owner alone.
-        #[arg(long)]
-        file: PathBuf,
-        /// Replace the file if it is there.
-        #[arg(long)]
-        overwrite: bool,
-        #[command(flatten)]
-        at: VaultAt,
-    },
-    /// Bring a secret back from a backup file, under its name, which must be free.
-    Restore {
-        /// File that `secret backup` wrote.
-        #[arg(long)]
-        file: PathBuf,
         #[command(flatten)]
         at: VaultAt,
     },

@@ -3,10 +3,13 @@
 pub(crate) mod access_policy;
 pub(crate) mod assignment;
 pub(crate) mod audit;
+mod backup;
 pub(crate) mod completions;
 pub(crate) mod identity;
+pub(crate) mod key;
 pub(crate) mod login;
 pub(crate) mod network;
+mod object;
 pub(crate) mod policy;
 pub(crate) mod role;
 pub(crate) mod routes;

@@ -1,6 +1,5 @@
 //! `strongroom secret`: values come from files and pipes and go to standard output, nowhere else.
 
-mod backup;
 mod import;
 
 use std::{
@@ -10,14 +9,16 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{seconds, table, tags, text};
+use super::{
+    object::{Collection, connect},
+    tags, text,
+};
 use crate::{
     cli::{Output, SecretCommand, VaultAt},
-    client::VaultClient,
-    plain::{plain, plain_lines},
+    plain::plain_lines,
     terminal,
 };
 
@@ -26,6 +27,7 @@ const MAX_READ: u64 = 64 * 1024;
 
 pub(crate) async fn run(command: SecretCommand) -> anyhow::Result<()> {
     match command {
+        SecretCommand::Life(step) => SECRETS.run(step).await,
         SecretCommand::Set { name, misplaced, allow_empty, value_file, content_type, tags, at } => {
             if !misplaced.is_empty() {
                 // Neither repeated nor sent: it stands in the shell's history already.
@@ -37,20 +39,19 @@ pub(crate) async fn run(command: SecretCommand) -> anyhow::Result<()> {
             set(&name, value_file, allow_empty, content_type, &tags, &at).await
         }
         SecretCommand::Get { name, version, at } => get(&name, version.as_deref(), &at).await,
-        SecretCommand::List { deleted, at } => list(deleted, &at).await,
-        SecretCommand::Versions { name, at } => versions(&name, &at).await,
-        SecretCommand::Delete { name, at } => delete(&name, &at).await,
-        SecretCommand::Recover { name, at } => recover(&name, &at).await,
-        SecretCommand::Purge { name, yes, at } => purge(&name, yes, &at).await,
-        SecretCommand::Backup { name, file, overwrite, at } => backup::backup(&name, &file, overwrite, &at).await,
         SecretCommand::Import { import: given, at } => import::import(given, &at).await,
-        SecretCommand::Restore { file, at } => backup::restore(&file, &at).await,
     }
 }
 
-async fn connect(at: &VaultAt) -> anyhow::Result<VaultClient> {
-    VaultClient::connect(&at.vault_url, &at.connection).await
-}
+/// Secrets, as a collection.
+const SECRETS: Collection = Collection {
+    word: "secret",
+    path: "secrets",
+    deleted: "deletedsecrets",
+    line_id: "/id",
+    id: "/id",
+    column: Some(("CONTENT TYPE", "/contentType")),
+};
 
 async fn set(
     name: &str,
@@ -129,92 +130,4 @@ async fn get(name: &str, version: Option<&str>, from: &VaultAt) -> anyhow::Resul
         None => writeln!(out, "{}", shown.as_str())?,
     }
     Ok(())
-}
-
-/// What an identifier ends with: a name, or a version.
-fn last_part(item: &Value) -> String {
-    text(item, "/id").rsplit('/').next().unwrap_or_default().to_owned()
-}
-
-async fn list(deleted: bool, from: &VaultAt) -> anyhow::Result<()> {
-    let vault = connect(from).await?;
-    let items = vault.all(&[if deleted { "deletedsecrets" } else { "secrets" }]).await?;
-    if from.output == Output::Json {
-        println!("{}", Value::Array(items));
-        return Ok(());
-    }
-    let mut shown = if deleted {
-        table(&["NAME", "DELETED", "RECOVERABLE UNTIL", "CONTENT TYPE"])
-    } else {
-        table(&["NAME", "ENABLED", "UPDATED", "CONTENT TYPE"])
-    };
-    for item in &items {
-        let (state, time) = if deleted {
-            (seconds(item, "/deletedDate"), seconds(item, "/scheduledPurgeDate"))
-        } else {
-            (text(item, "/attributes/enabled"), seconds(item, "/attributes/updated"))
-        };
-        shown.add_row([last_part(item), state, time, text(item, "/contentType")]);
-    }
-    println!("{shown}");
-    Ok(())
-}
-
-async fn versions(name: &str, from: &VaultAt) -> anyhow::Result<()> {
-    let vault = connect(from).await?;
-    let mut items = vault.all(&["secrets", name, "versions"]).await?;
-    if items.is_empty() {
-        // As Azure has it, a listing of versions does not tell whether there is such a secret.
-        eprintln!("there is no secret {}, or none that you may know of", plain(name));
-    }
-    if from.output == Output::Json {
-        println!("{}", Value::Array(items));
-        return Ok(());
-    }
-    items.sort_by_key(|item| std::cmp::Reverse(item.pointer("/attributes/created").and_then(Value::as_i64)));
-    let mut shown = table(&["VERSION", "ENABLED", "CREATED", "NOT BEFORE", "EXPIRES", "CONTENT TYPE"]);
-    for item in &items {
-        let [created, begins, ends] =
-            ["created", "nbf", "exp"].map(|time| seconds(item, &format!("/attributes/{time}")));
-        let enabled = text(item, "/attributes/enabled");
-        shown.add_row([last_part(item), enabled, created, begins, ends, text(item, "/contentType")]);
-    }
-    println!("{shown}");
-    Ok(())
-}
-
-async fn delete(name: &str, from: &VaultAt) -> anyhow::Result<()> {
-    let answer = connect(from).await?.send(Method::DELETE, &["secrets", name], None).await?;
-    match from.output {
-        Output::Json => println!("{answer}"),
-        Output::Table => {
-            let until = seconds(&answer, "/scheduledPurgeDate");
-            println!("{} is deleted and recoverable until {until}", text(&answer, "/id"));
-        }
-    }
-    Ok(())
-}
-
-async fn recover(name: &str, at: &VaultAt) -> anyhow::Result<()> {
-    let answer = connect(at).await?.send(Method::POST, &["deletedsecrets", name, "recover"], None).await?;
-    print_id(&answer, at.output);
-    Ok(())
-}
-
-async fn purge(name: &str, yes: bool, from: &VaultAt) -> anyhow::Result<()> {
-    if !yes {
-        terminal::confirm(&format!("Purging the secret {name}"), name)?;
-    }
-    connect(from).await?.send(Method::DELETE, &["deletedsecrets", name], None).await?;
-    if from.output == Output::Table {
-        println!("{name} is purged");
-    }
-    Ok(())
-}
-
-fn print_id(answer: &Value, output: Output) {
-    match output {
-        Output::Json => println!("{answer}"),
-        Output::Table => println!("{}", text(answer, "/id")),
-    }
 }

@@ -28,6 +28,8 @@ pub enum ScopeRequest {
     Vault(VaultName),
     /// A secret of a vault.
     Secret(VaultName, ObjectName),
+    /// A key of a vault.
+    Key(VaultName, ObjectName),
 }
 
 impl fmt::Display for ScopeRequest {
@@ -36,6 +38,7 @@ impl fmt::Display for ScopeRequest {
             Self::Server => f.write_str("/"),
             Self::Vault(vault) => write!(f, "/vaults/{vault}"),
             Self::Secret(vault, name) => write!(f, "/vaults/{vault}/secrets/{name}"),
+            Self::Key(vault, name) => write!(f, "/vaults/{vault}/keys/{name}"),
         }
     }
 }
@@ -47,6 +50,7 @@ impl ScopeRequest {
             Self::Server => Ask::server(action),
             Self::Vault(vault) => Ask::vault(action, vault),
             Self::Secret(vault, name) => Ask::secret(action, vault, name),
+            Self::Key(vault, name) => Ask::object(ObjectKind::Key, action, vault, name),
         }
     }
 
@@ -54,7 +58,7 @@ impl ScopeRequest {
     fn contains(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Server, _) => true,
-            (Self::Vault(vault), Self::Vault(other) | Self::Secret(other, _)) => vault == other,
+            (Self::Vault(vault), Self::Vault(other) | Self::Secret(other, _) | Self::Key(other, _)) => vault == other,
             _ => self == other,
         }
     }
@@ -66,6 +70,7 @@ impl ScopeRequest {
             Self::Server => Scope::Server,
             Self::Vault(_) => Scope::Vault { vault: vault? },
             Self::Secret(_, name) => Scope::Object { vault: vault?, kind: ObjectKind::Secret, name: name.clone() },
+            Self::Key(_, name) => Scope::Object { vault: vault?, kind: ObjectKind::Key, name: name.clone() },
         })
     }
 }
@@ -280,6 +285,9 @@ impl Administration {
         let vault = assignment.scope.vault().map(|id| names.vaults.get(&id).cloned());
         let scope = match (&assignment.scope, vault) {
             (Scope::Vault { .. }, Some(Some(vault))) => ScopeRequest::Vault(vault),
+            (Scope::Object { kind: ObjectKind::Key, name, .. }, Some(Some(vault))) => {
+                ScopeRequest::Key(vault, name.clone())
+            }
             (Scope::Object { name, .. }, Some(Some(vault))) => ScopeRequest::Secret(vault, name.clone()),
             (Scope::Server, _) => ScopeRequest::Server,
             // Its vault is gone, and with it everything that it granted.

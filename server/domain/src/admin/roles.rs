@@ -280,10 +280,13 @@ impl Administration {
     }
 
     async fn scope_named(&self, scope: &ScopeRequest) -> Result<Scope, AdminError> {
-        let (ScopeRequest::Vault(vault) | ScopeRequest::Secret(vault, _)) = scope else { return Ok(Scope::Server) };
+        let (ScopeRequest::Vault(vault) | ScopeRequest::Secret(vault, _) | ScopeRequest::Key(vault, _)) = scope else {
+            return Ok(Scope::Server);
+        };
         let vault = self.vaults.vault(vault).await?.ok_or(AdminError::VaultNotFound)?.id;
         Ok(match scope {
             ScopeRequest::Secret(_, name) => Scope::Object { vault, kind: ObjectKind::Secret, name: name.clone() },
+            ScopeRequest::Key(_, name) => Scope::Object { vault, kind: ObjectKind::Key, name: name.clone() },
             _ => Scope::Vault { vault },
         })
     }
@@ -304,7 +307,9 @@ fn home(scopes: &[ScopeRequest]) -> ScopeRequest {
     let vault = |scope: &ScopeRequest| -> Option<VaultName> {
         match scope {
             ScopeRequest::Server => None,
-            ScopeRequest::Vault(vault) | ScopeRequest::Secret(vault, _) => Some(vault.clone()),
+            ScopeRequest::Vault(vault) | ScopeRequest::Secret(vault, _) | ScopeRequest::Key(vault, _) => {
+                Some(vault.clone())
+            }
         }
     };
     match scopes.first().and_then(vault) {

@@ -19,11 +19,12 @@ use crate::{
     context::RequestContext,
     decision::{Denial, DenyReason, Stage, StageEffect},
     identity::Workload,
+    key::KeyProperties,
     keyring::{Keyring, VaultKeys},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     permit::{Held, ObjectRef, Permit},
     policy::{PolicyEngine, PolicyRequest},
-    ports::{GrantStore, IdentityStore, SecretStore, StoreError, VaultStore},
+    ports::{GrantStore, IdentityStore, ObjectStore, StoreError, VaultStore},
     principal::{PrincipalKind, SYSTEM_ISSUER},
     record::Record,
     secret::{AttributePatch, SecretAttributes, SecretFacts},
@@ -47,6 +48,10 @@ pub struct Ask<'a> {
     pub proposed: Option<Proposed<'a>>,
     /// Whether it does nothing but change which modules are attached to the vault.
     pub mends_modules: bool,
+    /// Of an operation with a key: by which algorithm.
+    pub algorithm: Option<&'static str>,
+    /// On the making of a key: what it would be. Its public half is not there yet.
+    pub key: Option<&'a KeyProperties>,
 }
 
 /// What a write would make of a version's attributes.
@@ -79,6 +84,8 @@ impl<'a> Ask<'a> {
             version: None,
             proposed: None,
             mends_modules: false,
+            algorithm: None,
+            key: None,
         }
     }
 
@@ -88,10 +95,22 @@ impl<'a> Ask<'a> {
         Self { vault: Some(vault), kind: ObjectKind::Vault, ..Self::server(action) }
     }
 
+    /// An action on all objects of a kind in a vault.
+    #[must_use]
+    pub fn objects(kind: ObjectKind, action: Action, vault: &'a VaultName) -> Self {
+        Self { kind, ..Self::vault(action, vault) }
+    }
+
+    /// An action on one object.
+    #[must_use]
+    pub fn object(kind: ObjectKind, action: Action, vault: &'a VaultName, name: &'a ObjectName) -> Self {
+        Self { name: Some(name), ..Self::objects(kind, action, vault) }
+    }
+
     /// An action on the secrets of a vault.
     #[must_use]
     pub fn secrets(action: Action, vault: &'a VaultName) -> Self {
-        Self { vault: Some(vault), kind: ObjectKind::Secret, ..Self::server(action) }
+        Self::objects(ObjectKind::Secret, action, vault)
     }
 
     /// An action on one workload identity, named by its client id.
@@ -137,8 +156,8 @@ pub struct Gate {
     pub vaults: Arc<dyn VaultStore>,
     /// Assignments.
     pub grants: Arc<dyn GrantStore>,
-    /// Secrets' metadata.
-    pub secrets: Arc<dyn SecretStore>,
+    /// Metadata of secrets and keys.
+    pub objects: Arc<dyn ObjectStore>,
     /// Workloads' state.
     pub identities: Arc<dyn IdentityStore>,
     /// Policy modules.
@@ -212,7 +231,7 @@ impl Gate {
                     },
                 };
                 let revision = match ask.kind {
-                    ObjectKind::Secret => judged.facts.as_ref().map(|f| f.secret.revision),
+                    ObjectKind::Secret | ObjectKind::Key => judged.facts.as_ref().map(|f| f.secret.revision),
                     ObjectKind::Vault => judged.vault.as_ref().map(|(vault, _)| vault.revision),
                     ObjectKind::Workload => judged.workload.as_ref().map(|workload| workload.revision),
                     ObjectKind::Server => None,
@@ -352,7 +371,7 @@ impl Gate {
         ask: &Ask<'_>,
         trace: &mut Trace,
     ) -> Result<Option<Arc<SecretFacts>>, DenyReason> {
-        let facts = match self.secrets.facts(vault.id, name, ask.version).await {
+        let facts = match self.objects.facts(vault.id, ask.kind, name, ask.version).await {
             Ok(Some(facts)) => facts,
             Ok(None) => return Ok(None),
             Err(error) => {
@@ -360,10 +379,11 @@ impl Gate {
                 return Err(trace.deny("object", unreadable(&error), None));
             }
         };
-        let mut authentic = self.keyring.verify_secret(keys, name, &facts.secret).is_ok();
+        let mut authentic = self.keyring.verify_name(keys, ask.kind, name, &facts.secret).is_ok();
         if let Some(version) = &facts.version {
             let wanted = ask.version.unwrap_or(&facts.secret.current);
-            authentic &= version.version == *wanted && self.keyring.verify_version(keys, name, version).is_ok();
+            authentic &=
+                version.version == *wanted && self.keyring.verify_version(keys, ask.kind, name, version).is_ok();
         } else {
             // The row that `current` points to can only be missing if somebody took it away.
             authentic &= ask.version.is_some_and(|wanted| *wanted != facts.secret.current);
@@ -417,5 +437,6 @@ fn begin_record(ctx: &RequestContext, ask: &Ask<'_>) -> Record {
     record.kind = Some(ask.kind.as_str().to_owned());
     record.object = ask.name.map(|n| n.as_str().to_owned());
     record.version = ask.version.map(|v| v.as_str().to_owned());
+    record.algorithm = ask.algorithm.map(str::to_owned);
     record
 }

@@ -3,14 +3,18 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use strongroom_crypto::key::KeySpec;
+
 use super::{Ask, Gate, Judged, Trace, grants::mode_for};
 use crate::{
     access_policy::AccessMode,
     context::RequestContext,
     decision::{DenyReason, Stage, StageEffect, StepUp},
+    key::KeyProperties,
     policy::{
         AttachmentState, Effect, FactValue, ObjectState, Obligation, PolicyAnswer, PolicyAttachment, PolicyConnection,
-        PolicyFailure, PolicyNeeds, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyStage, RECORDED_FOR_1_0,
+        PolicyFailure, PolicyKeyOperation, PolicyNeeds, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyStage,
+        RECORDED_FOR_1_0,
     },
     secret::{LifeState, SecretFacts},
     vault::Vault,
@@ -204,6 +208,23 @@ fn connection(ctx: &RequestContext) -> PolicyConnection {
     }
 }
 
+/// The key of an operation on a key. Neither a digest nor a text that goes through it.
+fn key_operation(ask: &Ask<'_>, key: &KeyProperties) -> PolicyKeyOperation {
+    let (key_type, key_size, curve) = match key.spec {
+        KeySpec::Rsa { bits } => ("RSA", Some(u32::from(bits)), None),
+        KeySpec::Ec { crv } => ("EC", None, Some(crv.as_str().to_owned())),
+        KeySpec::Oct { bits } => ("oct", Some(u32::from(bits)), None),
+    };
+    PolicyKeyOperation {
+        algorithm: ask.algorithm.map(str::to_owned),
+        key_type: key_type.to_owned(),
+        key_size,
+        curve,
+        key_ops: key.operations.iter().map(|operation| operation.as_str().to_owned()).collect(),
+        exportable: key.exportable,
+    }
+}
+
 /// What modules see: on a write the attributes as they would be, otherwise as they are.
 fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, vault: &Vault, facts: Option<&SecretFacts>) -> PolicyRequest {
     let version = facts.and_then(|f| f.version.as_ref());
@@ -242,7 +263,7 @@ fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, vault: &Vault, facts: Opt
             deleted,
             purge,
         },
-        key_operation: None,
+        key_operation: ask.key.or_else(|| version?.key.as_deref()).map(|key| key_operation(ask, key)),
         certificate_request: None,
         time: ctx.seconds(),
         facts: gathered(ctx, facts),

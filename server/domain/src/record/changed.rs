@@ -12,7 +12,7 @@ use crate::{
     access_policy::AccessPolicy,
     change::{Change, PermittedChange},
     grant::Assignment,
-    names::{ObjectName, ObjectVersion, VaultId},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
 };
 
 /// Bytes of a digest: enough to tell the few states one row ever had from each other.
@@ -26,6 +26,8 @@ pub enum RowKind {
     Vault,
     /// The name of a secret; vault id and canonical name.
     Secret,
+    /// The name of a key; vault id, `key` and canonical name.
+    Key,
     /// An assignment; its id.
     Assignment,
     /// A custom role definition; its id.
@@ -47,6 +49,7 @@ impl RowKind {
         match self {
             Self::Vault => "vault",
             Self::Secret => "secret",
+            Self::Key => "key",
             Self::Assignment => "assignment",
             Self::RoleDefinition => "role definition",
             Self::AccessPolicy => "access policy",
@@ -102,8 +105,8 @@ impl ChangedRow {
 
     /// Identity of a name's row.
     #[must_use]
-    pub fn secret_id(vault: VaultId, name: &ObjectName) -> String {
-        format!("{}/{}", vault.0, name.as_str())
+    pub fn object_id(vault: VaultId, kind: ObjectKind, name: &ObjectName) -> String {
+        format!("{}/{}", vault.0, kind.qualify(name))
     }
 
     /// Identity of an access policy's row: names nobody.
@@ -138,31 +141,32 @@ impl PermittedChange {
     pub fn rows(&self) -> Vec<ChangedRow> {
         let permit = self.permit();
         let vault = permit.object().vault.as_ref().map(|(id, _)| *id);
+        let of = permit.object().kind;
+        let kind = if of == ObjectKind::Key { RowKind::Key } else { RowKind::Secret };
         let next = permit.revision().map_or(0, |revision| revision.saturating_add(1));
         if let (Change::PurgeSecret { assignments, .. }, Some(vault), Some(name)) =
             (self.change(), vault, &permit.object().name)
         {
-            let secret = ChangedRow::gone(RowKind::Secret, ChangedRow::secret_id(vault, name), next);
+            let secret = ChangedRow::gone(kind, ChangedRow::object_id(vault, of, name), next);
             let grants = assignments.iter().map(assignment_gone);
             return std::iter::once(secret).chain(grants).collect();
         }
         let row = match (self.change(), vault) {
             (Change::SetSecret { secret, version }, Some(vault)) => {
-                let id = ChangedRow::secret_id(vault, &secret.name);
-                ChangedRow::written(RowKind::Secret, id, secret.revision)
-                    .with_version(&version.meta.version, &version.meta.tag)
+                let id = ChangedRow::object_id(vault, of, &secret.name);
+                ChangedRow::written(kind, id, secret.revision).with_version(&version.meta.version, &version.meta.tag)
             }
             (Change::UpdateSecret { secret, version }, Some(vault)) => {
-                let id = ChangedRow::secret_id(vault, &secret.name);
-                ChangedRow::written(RowKind::Secret, id, secret.revision).with_version(&version.version, &version.tag)
+                let id = ChangedRow::object_id(vault, of, &secret.name);
+                ChangedRow::written(kind, id, secret.revision).with_version(&version.version, &version.tag)
             }
             (Change::RestoreSecret { secret, versions }, Some(vault)) => {
-                let id = ChangedRow::secret_id(vault, &secret.name);
-                let row = ChangedRow::written(RowKind::Secret, id, secret.revision);
+                let id = ChangedRow::object_id(vault, of, &secret.name);
+                let row = ChangedRow::written(kind, id, secret.revision);
                 versions.iter().fold(row, |row, version| row.with_version(&version.meta.version, &version.meta.tag))
             }
             (Change::SetSecretLife { secret }, Some(vault)) => {
-                ChangedRow::written(RowKind::Secret, ChangedRow::secret_id(vault, &secret.name), secret.revision)
+                ChangedRow::written(kind, ChangedRow::object_id(vault, of, &secret.name), secret.revision)
             }
             // A secret's purge came above; without a vault and a name there is none.
             (Change::PurgeSecret { .. }, Some(_)) => return Vec::new(),

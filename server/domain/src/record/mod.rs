@@ -99,6 +99,9 @@ pub struct Record {
     /// Version that was read or written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// Of an operation with a key: by which algorithm (JSON Web Algorithms' names).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
     /// Revision of the object's row after the operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<i64>,

@@ -223,6 +223,7 @@ impl Record {
             kind: None,
             object: None,
             version: None,
+            algorithm: None,
             revision: None,
             changed: Vec::new(),
             vault_change: None,

@@ -85,8 +85,8 @@ pub struct Image {
     pub used_assertions: HashMap<[u8; 32], UsedAssertion>,
     /// What is sealed under the root key, by label.
     pub blobs: BTreeMap<String, SealedBlob>,
-    /// Secrets by vault and canonical name.
-    pub secrets: BTreeMap<(VaultId, String), NameRow>,
+    /// Secrets and keys by vault, kind and canonical name.
+    pub objects: BTreeMap<(VaultId, ObjectKind, String), NameRow>,
     /// The log, in the order of commits.
     pub log: Vec<Logged>,
     /// Checkpoints.
@@ -163,8 +163,8 @@ impl Image {
     fn stands(&self, permit: &Permit) -> bool {
         let object = permit.object();
         let now = match (object.kind, &object.vault, &object.name) {
-            (ObjectKind::Secret, Some((vault, _)), Some(name)) => {
-                self.secrets.get(&(*vault, name.as_str().to_owned())).map(|row| row.meta.revision)
+            (ObjectKind::Secret | ObjectKind::Key, Some((vault, _)), Some(name)) => {
+                self.objects.get(&(*vault, object.kind, name.as_str().to_owned())).map(|row| row.meta.revision)
             }
             (ObjectKind::Vault, Some((_, name)), _) => self.vaults.get(name.as_str()).map(|v| v.revision),
             (ObjectKind::Workload, _, Some(name)) => {
@@ -190,7 +190,7 @@ impl Image {
         let permit = change.permit();
         let object = permit.object();
         let name = object.name.as_ref().map(ObjectName::as_str);
-        let slot = object.vault.as_ref().zip(name).map(|((vault, _), name)| (*vault, name.to_owned()));
+        let slot = object.vault.as_ref().zip(name).map(|((vault, _), name)| (*vault, object.kind, name.to_owned()));
         let mut done = Happened {
             request: permit.request_id(),
             action: permit.action(),
@@ -201,7 +201,7 @@ impl Image {
         match (change.change(), slot) {
             (Change::SetSecret { secret, version }, Some(slot)) => {
                 let row = self
-                    .secrets
+                    .objects
                     .entry(slot)
                     .or_insert_with(|| NameRow { meta: secret.clone(), versions: BTreeMap::new() });
                 row.meta = secret.clone();
@@ -209,7 +209,7 @@ impl Image {
                 (done.version, done.revision) = (Some(version.meta.version.clone()), Some(secret.revision));
             }
             (Change::UpdateSecret { secret, version }, Some(slot)) => {
-                let Some(row) = self.secrets.get_mut(&slot) else { return Settled::Conflict };
+                let Some(row) = self.objects.get_mut(&slot) else { return Settled::Conflict };
                 let Some(sealed) = row.versions.get_mut(&version.version) else { return Settled::Conflict };
                 *sealed = Arc::new(SealedVersion { meta: (**version).clone(), sealed: sealed.sealed.clone() });
                 row.meta = secret.clone();
@@ -218,20 +218,20 @@ impl Image {
             (Change::RestoreSecret { secret, versions }, Some(slot)) => {
                 let versions =
                     versions.iter().map(|v| (v.meta.version.clone(), Arc::new(v.clone()))).collect::<BTreeMap<_, _>>();
-                self.secrets.insert(slot, NameRow { meta: secret.clone(), versions });
+                self.objects.insert(slot, NameRow { meta: secret.clone(), versions });
                 (done.version, done.revision) = (Some(secret.current.clone()), Some(secret.revision));
             }
             (Change::SetSecretLife { secret }, Some(slot)) => {
-                let Some(row) = self.secrets.get_mut(&slot) else { return Settled::Conflict };
+                let Some(row) = self.objects.get_mut(&slot) else { return Settled::Conflict };
                 row.meta = secret.clone();
                 done.revision = Some(secret.revision);
             }
             (Change::PurgeSecret { vault_revision, assignments }, Some(slot)) => {
-                let here = |a: &&Assignment| matches!(&a.scope, Scope::Object { vault, name, .. } if *vault == slot.0 && name.as_str() == slot.1);
+                let here = |a: &&Assignment| matches!(&a.scope, Scope::Object { vault, kind, name } if (*vault, *kind, name.as_str()) == (slot.0, slot.1, &*slot.2));
                 let granted: Vec<Assignment> = self.assignments.iter().filter(here).cloned().collect();
                 if self.vaults.values().any(|v| v.id == slot.0 && v.revision != *vault_revision)
                     || granted != *assignments
-                    || self.secrets.remove(&slot).is_none()
+                    || self.objects.remove(&slot).is_none()
                 {
                     return Settled::Conflict;
                 }
@@ -240,7 +240,7 @@ impl Image {
             (Change::PurgeVault, _) => {
                 let Some((id, name)) = &object.vault else { return Settled::Refused };
                 self.vaults.remove(name.as_str());
-                self.secrets.retain(|(vault, _), _| vault != id);
+                self.objects.retain(|(vault, ..), _| vault != id);
                 self.assignments.retain(|a| a.scope.vault() != Some(*id));
                 self.access_policies.retain(|(vault, _), _| vault != id);
             }

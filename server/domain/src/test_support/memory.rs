@@ -22,10 +22,10 @@ use crate::{
     action::Action,
     grant::{Assignment, AssignmentFilter, Scope},
     identity::{Session, Workload},
-    names::{InstallationId, ObjectName, ObjectVersion, VaultId, VaultName},
+    names::{InstallationId, ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{Held, Permit},
     ports::{
-        AppendError, AuditLog, GrantStore, IdentityStore, PurgeSchedule, SealStore, SealedBlob, SecretStore,
+        AppendError, AuditLog, DueObject, GrantStore, IdentityStore, ObjectStore, PurgeSchedule, SealStore, SealedBlob,
         StoreError, VaultStore,
     },
     principal::{Principal, PrincipalId},
@@ -380,23 +380,27 @@ impl VaultStore for MemoryStore {
 
 #[async_trait]
 impl PurgeSchedule for MemoryStore {
-    async fn due_secrets(
+    async fn due_objects(
         &self,
         now: i64,
-        after: Option<&(VaultName, ObjectName)>,
+        after: Option<&DueObject>,
         limit: usize,
-    ) -> Result<Vec<(VaultName, ObjectName)>, StoreError> {
+    ) -> Result<Vec<DueObject>, StoreError> {
         self.pause().await;
         let durable = self.durable();
         let active = durable.vaults.values().filter(|vault| vault.life == LifeState::Active);
         let mut due: Vec<_> = active
             .flat_map(|vault| {
                 let rows =
-                    durable.secrets.iter().filter(|((id, _), row)| *id == vault.id && is_due(row.meta.life, now));
-                rows.map(|(_, row)| (vault.name.clone(), row.meta.name.clone()))
+                    durable.objects.iter().filter(|((id, ..), row)| *id == vault.id && is_due(row.meta.life, now));
+                rows.map(|((_, kind, _), row)| DueObject {
+                    vault: vault.name.clone(),
+                    kind: *kind,
+                    name: row.meta.name.clone(),
+                })
             })
             .collect();
-        let key = |(vault, name): &(VaultName, ObjectName)| (vault.clone(), name.as_str().to_owned());
+        let key = |due: &DueObject| (due.vault.clone(), due.kind, due.name.as_str().to_owned());
         due.sort_by_key(key);
         Ok(due.into_iter().filter(|d| after.is_none_or(|after| key(after) < key(d))).take(limit).collect())
     }
@@ -410,6 +414,12 @@ impl PurgeSchedule for MemoryStore {
         // A purge leaves nothing behind here.
         Ok(false)
     }
+}
+
+/// Whether an action opens what is sealed in a version.
+fn opens(action: Action) -> bool {
+    use Action::{KeyDecrypt, KeyEncrypt, KeySign, KeyUnwrap, KeyVerify, KeyWrap, SecretGet};
+    matches!(action, SecretGet | KeySign | KeyVerify | KeyEncrypt | KeyDecrypt | KeyWrap | KeyUnwrap)
 }
 
 fn is_due(life: LifeState, now: i64) -> bool {
@@ -541,16 +551,17 @@ impl IdentityStore for MemoryStore {
 }
 
 #[async_trait]
-impl SecretStore for MemoryStore {
+impl ObjectStore for MemoryStore {
     async fn facts(
         &self,
         vault: VaultId,
+        kind: ObjectKind,
         name: &ObjectName,
         version: Option<&ObjectVersion>,
     ) -> Result<Option<Arc<SecretFacts>>, StoreError> {
         self.pause().await;
         let durable = self.durable();
-        Ok(durable.secrets.get(&(vault, name.as_str().to_owned())).map(|row| {
+        Ok(durable.objects.get(&(vault, kind, name.as_str().to_owned())).map(|row| {
             let version = row.versions.get(version.unwrap_or(&row.meta.current)).map(|v| v.meta.clone());
             Arc::new(SecretFacts { secret: row.meta.clone(), version })
         }))
@@ -558,7 +569,7 @@ impl SecretStore for MemoryStore {
 
     async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>> {
         self.pause().await;
-        let found = self.permitted_row(&permit, Action::SecretGet).and_then(|row| {
+        let found = self.permitted_row(&permit, opens).and_then(|row| {
             row.versions.get(version).cloned().ok_or_else(|| StoreError::Damaged("a version's row is gone".to_owned()))
         });
         permit.hold(found)
@@ -566,12 +577,14 @@ impl SecretStore for MemoryStore {
 
     async fn all_versions(&self, permit: Permit, limit: usize) -> Held<Result<Vec<SealedVersion>, StoreError>> {
         self.pause().await;
-        let found = self.permitted_row(&permit, Action::SecretBackup).map(|row| {
-            let mut versions: Vec<SealedVersion> = row.versions.values().map(|v| (**v).clone()).collect();
-            versions.sort_by_key(|version| version.meta.ordinal);
-            versions.truncate(limit);
-            versions
-        });
+        let found = self
+            .permitted_row(&permit, |action| matches!(action, Action::SecretBackup | Action::KeyBackup))
+            .map(|row| {
+                let mut versions: Vec<SealedVersion> = row.versions.values().map(|v| (**v).clone()).collect();
+                versions.sort_by_key(|version| version.meta.ordinal);
+                versions.truncate(limit);
+                versions
+            });
         permit.hold(found)
     }
 
@@ -583,14 +596,22 @@ impl SecretStore for MemoryStore {
         limit: usize,
     ) -> Held<Result<Page<SecretItem>, StoreError>> {
         self.pause().await;
-        let wanted = if deleted { Action::SecretListDeleted } else { Action::SecretList };
+        let kind = permit.object().kind;
+        let wanted = match (kind, deleted) {
+            (ObjectKind::Key, false) => Action::KeyList,
+            (ObjectKind::Key, true) => Action::KeyListDeleted,
+            (_, false) => Action::SecretList,
+            (_, true) => Action::SecretListDeleted,
+        };
         let Some((vault, _)) = permit.object().vault.clone().filter(|_| permit.action() == wanted) else {
             return permit.hold(Err(StoreError::Damaged("a permit for something else".to_owned())));
         };
-        let begin = after
-            .map_or(Bound::Included((vault, String::new())), |name| Bound::Excluded((vault, name.as_str().to_owned())));
+        let begin = after.map_or(Bound::Included((vault, kind, String::new())), |name| {
+            Bound::Excluded((vault, kind, name.as_str().to_owned()))
+        });
         let durable = self.durable();
-        let rows = durable.secrets.range((begin, Bound::Unbounded)).take_while(|((v, _), _)| *v == vault);
+        let rows =
+            durable.objects.range((begin, Bound::Unbounded)).take_while(|((v, k, _), _)| (*v, *k) == (vault, kind));
         let wanted = rows.filter(|(_, row)| (row.meta.life != crate::secret::LifeState::Active) == deleted);
         let items = wanted.filter_map(|(_, row)| {
             let version = row.versions.get(&row.meta.current)?.meta.clone();
@@ -606,25 +627,27 @@ impl SecretStore for MemoryStore {
         limit: usize,
     ) -> Held<Result<Page<SecretItem>, StoreError>> {
         self.pause().await;
-        let found = self.permitted_row(&permit, Action::SecretListVersions).map(|row| {
-            let begin = after.map_or(Bound::Unbounded, |version| Bound::Excluded(version.clone()));
-            let items = row
-                .versions
-                .range((begin, Bound::Unbounded))
-                .map(|(_, v)| SecretItem { secret: row.meta.clone(), version: v.meta.clone() });
-            page(items, limit, |item| item.version.version.as_str().to_owned())
-        });
+        let found = self
+            .permitted_row(&permit, |action| matches!(action, Action::SecretListVersions | Action::KeyListVersions))
+            .map(|row| {
+                let begin = after.map_or(Bound::Unbounded, |version| Bound::Excluded(version.clone()));
+                let items = row
+                    .versions
+                    .range((begin, Bound::Unbounded))
+                    .map(|(_, v)| SecretItem { secret: row.meta.clone(), version: v.meta.clone() });
+                page(items, limit, |item| item.version.version.as_str().to_owned())
+            });
         permit.hold(found)
     }
 }
 
 impl MemoryStore {
-    fn permitted_row(&self, permit: &Permit, action: Action) -> Result<NameRow, StoreError> {
+    fn permitted_row(&self, permit: &Permit, covers: fn(Action) -> bool) -> Result<NameRow, StoreError> {
         let object = permit.object();
-        let (Some((vault, _)), Some(name), true) = (&object.vault, &object.name, permit.action() == action) else {
+        let (Some((vault, _)), Some(name), true) = (&object.vault, &object.name, covers(permit.action())) else {
             return Err(StoreError::Damaged("a permit for something else".to_owned()));
         };
-        let row = self.durable().secrets.get(&(*vault, name.as_str().to_owned())).cloned();
+        let row = self.durable().objects.get(&(*vault, object.kind, name.as_str().to_owned())).cloned();
         row.filter(|row| Some(row.meta.revision) == permit.revision()).ok_or(StoreError::Stale)
     }
 }

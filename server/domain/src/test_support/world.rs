@@ -20,7 +20,9 @@ use crate::{
     grant::{Assignment, Scope},
     identity::{ClientSecretHash, Workload},
     keyring::{Keyring, KeyringError},
+    keys::Keys,
     names::{InstallationId, NameError, ObjectName, VaultId, VaultName},
+    objects::Objects,
     ports::SealedBlob,
     principal::{Grantee, Principal, PrincipalId, PrincipalKind, TokenOrigin},
     record::{Recorder, spawn},
@@ -80,8 +82,12 @@ pub struct World {
     pub gate: Arc<Gate>,
     /// The recorder.
     pub recorder: Recorder,
+    /// The use cases of all objects.
+    pub objects: Arc<Objects>,
     /// The use cases of secrets.
     pub secrets: Arc<Secrets>,
+    /// The use cases of keys.
+    pub keys: Arc<Keys>,
     /// The use cases of the installation.
     pub admin: Arc<Administration>,
     /// The keys that sign tokens, as this node holds them.
@@ -125,18 +131,20 @@ impl World {
             own_issuer: OWN_ISSUER.to_owned(),
             vaults: ports.clone(),
             grants: ports.clone(),
-            secrets: ports.clone(),
+            objects: ports.clone(),
             identities: ports.clone(),
             policies: policies.clone(),
             keyring: keyring.clone(),
         });
-        let secrets = Arc::new(Secrets {
+        let objects = Arc::new(Objects {
             gate: gate.clone(),
             store: ports.clone(),
             keyring: keyring.clone(),
             recorder: recorder.clone(),
             entropy: entropy.clone(),
         });
+        let secrets = Arc::new(Secrets { objects: objects.clone() });
+        let keys = Arc::new(Keys::new(objects.clone()));
         let admin = Arc::new(Administration {
             gate: gate.clone(),
             vaults: ports.clone(),
@@ -156,7 +164,9 @@ impl World {
             entropy,
             gate,
             recorder,
+            objects,
             secrets,
+            keys,
             admin,
             token_keys,
             committer: task,

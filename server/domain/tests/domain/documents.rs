@@ -55,28 +55,31 @@ fn every_cited_test_exists() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// Every operation of secrets has its row with a test in azure-compatibility.md, every api-version its mention.
+/// Every operation of secrets and keys has its row with a test in azure-compatibility.md, every api-version its mention.
 #[test]
-fn every_route_of_secrets_and_every_api_version_is_documented() {
+fn every_route_of_secrets_and_keys_and_every_api_version_is_documented() {
     let server = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let read = |path: &str| fs::read_to_string(server.join(path)).unwrap();
     let document = read("docs/azure-compatibility.md");
     let rows: Vec<&str> = document.lines().filter(|line| line.starts_with('|') && line.contains("`e2e::")).collect();
     let routes = read("http/src/routes.rs");
-    let secrets = routes.lines().filter_map(|line| {
+    let objects = routes.lines().filter_map(|line| {
         let (method, rest) = line.trim().strip_prefix("Vault ")?.split_once(" \"")?;
         let (template, _) = rest.split_once('"')?;
-        let of_secrets = template.starts_with("/secrets") || template.starts_with("/deletedsecrets");
-        of_secrets.then(|| format!("`{} {template}`", method.to_uppercase()))
+        let of_objects = ["/secrets", "/deletedsecrets", "/keys", "/deletedkeys", "/rng"];
+        of_objects
+            .iter()
+            .any(|path| template.starts_with(path))
+            .then(|| format!("`{} {template}`", method.to_uppercase()))
     });
     let wire = read("http/src/api/wire.rs");
     let (_, versions) = wire.split_once("API_VERSIONS: &[&str] = &[").unwrap();
     let (versions, _) = versions.split_once(']').unwrap();
     let versions: Vec<String> = versions.split('"').skip(1).step_by(2).map(|version| format!("`{version}`")).collect();
-    let secrets: Vec<String> = secrets.collect();
-    assert!(secrets.len() >= 12 && versions.len() > 10, "the tables are where they were");
+    let objects: Vec<String> = objects.collect();
+    assert!(objects.len() >= 32 && versions.len() > 10, "the tables are where they were");
     let mut missing: Vec<String> =
-        secrets.into_iter().filter(|route| !rows.iter().any(|r| r.contains(route))).collect();
+        objects.into_iter().filter(|route| !rows.iter().any(|r| r.contains(route))).collect();
     missing.extend(versions.into_iter().filter(|version| !document.contains(version.as_str())));
     assert!(missing.is_empty(), "{missing:#?}");
 }

@@ -159,6 +159,7 @@ impl Scene {
             ScopeRequest::Secret(name, object) => {
                 Scope::Object { vault: id(&name), kind: ObjectKind::Secret, name: object }
             }
+            ScopeRequest::Key(name, object) => Scope::Object { vault: id(&name), kind: ObjectKind::Key, name: object },
         }
     }
 
@@ -270,7 +271,9 @@ impl Scene {
                     let (vault, object) = match &scope {
                         ScopeRequest::Server => (None, None),
                         ScopeRequest::Vault(vault) => (Some(vault), None),
-                        ScopeRequest::Secret(vault, object) => (Some(vault), Some(object)),
+                        ScopeRequest::Secret(vault, object) | ScopeRequest::Key(vault, object) => {
+                            (Some(vault), Some(object))
+                        }
                     };
                     let ask = match (vault, object) {
                         (None, _) => Ask::server(*action),

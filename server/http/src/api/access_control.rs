@@ -1,7 +1,7 @@
 //! Role definitions and assignments on a vault's host, as Azure's administration packages ask for
 //! them (Key Vault REST 7.4 and later, RBAC; Azure has it for Managed HSM alone).
 //!
-//! The scope `/` is the vault, `/secrets/{name}` one secret. What is given here applies in this vault
+//! The scope `/` is the vault, `/secrets/{name}` one secret, `/keys/{name}` one key. What is given here applies in this vault
 //! and nowhere else; whatever applies to the installation is managed at the base.
 
 use serde::{Deserialize, Serialize};
@@ -104,12 +104,15 @@ struct NewDefinitionProperties {
 
 /// A scope of this API, in the installation's terms.
 fn scope(vault: &VaultName, text: &str) -> Result<ScopeRequest, Problem> {
-    let wrong = || Problem::bad_parameter("A scope is / for the vault, or /secrets/{name}.");
+    let wrong = || Problem::bad_parameter("A scope is / for the vault, /secrets/{name} or /keys/{name}.");
     let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
     match parts.as_slice() {
         [] => Ok(ScopeRequest::Vault(vault.clone())),
         [kind, name] if kind.eq_ignore_ascii_case("secrets") => {
             Ok(ScopeRequest::Secret(vault.clone(), ObjectName::parse(name).map_err(|_| wrong())?))
+        }
+        [kind, name] if kind.eq_ignore_ascii_case("keys") => {
+            Ok(ScopeRequest::Key(vault.clone(), ObjectName::parse(name).map_err(|_| wrong())?))
         }
         _ => Err(wrong()),
     }
@@ -169,7 +172,7 @@ fn principal_id(services: &Services, grantee: &Grantee) -> String {
 }
 
 fn workload_id(services: &Services, id: &PrincipalId) -> Option<Uuid> {
-    (id.issuer == services.secrets.gate.own_issuer).then(|| Uuid::try_parse(&id.subject).ok()).flatten()
+    (id.issuer == services.objects.gate.own_issuer).then(|| Uuid::try_parse(&id.subject).ok()).flatten()
 }
 
 fn assignment(services: &Services, vault: &VaultName, shown: &AssignmentShown) -> Resource<AssignmentProperties> {
@@ -351,13 +354,18 @@ mod tests {
     #[test]
     fn scopes_are_the_vaults_own_and_come_back() {
         let vault = VaultName::parse("demo").unwrap();
-        for (text, means) in [("", "/vaults/demo"), ("/", "/vaults/demo"), ("secrets/db", "/vaults/demo/secrets/db")] {
+        for (text, means) in [
+            ("", "/vaults/demo"),
+            ("/", "/vaults/demo"),
+            ("secrets/db", "/vaults/demo/secrets/db"),
+            ("keys/db", "/vaults/demo/keys/db"),
+        ] {
             let scope = scope(&vault, text).unwrap();
             assert_eq!(scope.to_string(), means);
             assert_eq!(local(&vault, means).unwrap().trim_start_matches('/'), text.trim_start_matches('/'));
         }
         for wrong in
-            ["/keys", "/secrets", "/keys/k", "/secrets/a/b", "/vaults/other", "subscriptions/1", "/secrets/a_b"]
+            ["/keys", "/secrets", "/keys/k/v", "/secrets/a/b", "/vaults/other", "subscriptions/1", "/secrets/a_b"]
         {
             assert!(scope(&vault, wrong).is_err(), "{wrong}");
         }

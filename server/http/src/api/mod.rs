@@ -3,6 +3,8 @@
 pub mod access_control;
 pub mod arm;
 pub mod health;
+pub mod key_operations;
+pub mod keys;
 pub mod manage;
 pub mod secrets;
 pub mod token;
@@ -10,7 +12,7 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use strongroom_domain::names::VaultName;
+use strongroom_domain::{keys::Sealing, names::VaultName};
 
 use crate::{
     dashboard,
@@ -42,6 +44,26 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::DeletedGet | Endpoint::PurgePage => "SecretGetDeleted",
         Endpoint::DeletedPurge | Endpoint::PurgeForm => "SecretPurge",
         Endpoint::DeletedRecover | Endpoint::RecoverForm => "SecretRecover",
+        Endpoint::KeyEncrypt => "KeyEncrypt",
+        Endpoint::KeyDecrypt => "KeyDecrypt",
+        Endpoint::KeySign => "KeySign",
+        Endpoint::KeyVerify => "KeyVerify",
+        Endpoint::KeyWrap => "KeyWrap",
+        Endpoint::KeyUnwrap => "KeyUnwrap",
+        Endpoint::RandomBytes => "RandomBytes",
+        Endpoint::KeyList => "KeyList",
+        Endpoint::KeyCreate => "KeyCreate",
+        Endpoint::KeyImport => "KeyImport",
+        Endpoint::KeyGet | Endpoint::KeyGetVersion => "KeyGet",
+        Endpoint::KeyUpdate | Endpoint::KeyUpdateVersion => "KeyUpdate",
+        Endpoint::KeyDelete => "KeyDelete",
+        Endpoint::KeyVersions => "KeyListVersions",
+        Endpoint::KeyBackup => "KeyBackup",
+        Endpoint::KeyRestore => "KeyRestore",
+        Endpoint::DeletedKeyList => "KeyListDeleted",
+        Endpoint::DeletedKeyGet => "KeyGetDeleted",
+        Endpoint::DeletedKeyPurge => "KeyPurge",
+        Endpoint::DeletedKeyRecover => "KeyRecover",
         Endpoint::SecretsPage => "SecretList",
         Endpoint::SecretPage
         | Endpoint::SecretVersionPage
@@ -164,6 +186,7 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::WorkloadCertificateAdd
         | Endpoint::WorkloadFederationAdd => 201,
         Endpoint::DeletedPurge
+        | Endpoint::DeletedKeyPurge
         | Endpoint::DeletedVaultPurge
         | Endpoint::RoleDelete
         | Endpoint::AssignmentRemove
@@ -241,6 +264,26 @@ pub(crate) async fn vault_site(
         Endpoint::DeletedGet => secrets::get_deleted(services, call, &vault).await,
         Endpoint::DeletedPurge => secrets::purge(services, call, &vault).await,
         Endpoint::DeletedRecover => secrets::recover(services, call, &vault).await,
+        Endpoint::KeyCreate => keys::create(services, call, &vault, &request).await,
+        Endpoint::KeyImport => keys::import(services, call, &vault, request).await,
+        Endpoint::KeyGet | Endpoint::KeyGetVersion => keys::get(services, call, &vault).await,
+        Endpoint::KeyUpdate | Endpoint::KeyUpdateVersion => keys::update(services, call, &vault, &request).await,
+        Endpoint::KeyList => keys::list(services, call, &vault, &request, false).await,
+        Endpoint::KeyVersions => keys::versions(services, call, &vault, &request).await,
+        Endpoint::KeyDelete => keys::delete(services, call, &vault).await,
+        Endpoint::KeyBackup => keys::backup(services, call, &vault).await,
+        Endpoint::KeyRestore => keys::restore(services, call, &vault, request).await,
+        Endpoint::DeletedKeyList => keys::list(services, call, &vault, &request, true).await,
+        Endpoint::DeletedKeyGet => keys::get_deleted(services, call, &vault).await,
+        Endpoint::DeletedKeyPurge => keys::purge(services, call, &vault).await,
+        Endpoint::DeletedKeyRecover => keys::recover(services, call, &vault).await,
+        Endpoint::KeyEncrypt => key_operations::encrypt(services, call, &vault, request, Sealing::Data).await,
+        Endpoint::KeyWrap => key_operations::encrypt(services, call, &vault, request, Sealing::Key).await,
+        Endpoint::KeyDecrypt => key_operations::decrypt(services, call, &vault, &request, Sealing::Data).await,
+        Endpoint::KeyUnwrap => key_operations::decrypt(services, call, &vault, &request, Sealing::Key).await,
+        Endpoint::KeySign => key_operations::sign(services, call, &vault, &request).await,
+        Endpoint::KeyVerify => key_operations::verify(services, call, &vault, &request).await,
+        Endpoint::RandomBytes => key_operations::random_bytes(services, call, &vault, &request).await,
         Endpoint::DefinitionList => access_control::list_definitions(services, call, &vault, &request).await,
         Endpoint::DefinitionGet => access_control::get_definition(services, call, &vault).await,
         Endpoint::DefinitionPut => access_control::put_definition(services, call, &vault, &request).await,

@@ -6,27 +6,13 @@ use strongroom_domain::{
     secrets::SecretPage,
 };
 
-use super::wire::{self, Bundle, IdForm, Listing};
+use super::wire::{self, Bundle, IdForm, Listing, name, version};
 use crate::{
     edge::Call,
     message::{Request, Response},
     problem::Problem,
     services::Services,
 };
-
-fn name(call: &Call) -> Result<ObjectName, Problem> {
-    ObjectName::parse(call.parameter(0))
-        .map_err(|error| Problem::bad_parameter(format!("The request URI contains an invalid name: {error}.")))
-}
-
-fn version(call: &Call) -> Result<Option<ObjectVersion>, Problem> {
-    match call.parameter(1) {
-        "" => Ok(None),
-        text => ObjectVersion::parse(text)
-            .map(Some)
-            .map_err(|error| Problem::bad_parameter(format!("The request URI contains an invalid version: {error}."))),
-    }
-}
 
 fn opened(services: &Services, vault: &VaultName, secret: &OpenedSecret) -> Response {
     let item = (&secret.secret.name, &secret.meta, &secret.secret.life);
@@ -47,8 +33,7 @@ fn listed(
     (page, facts): &SecretPage,
 ) -> Response {
     let bundle = |item| Bundle::of_item(&services.addresses, vault, item, *facts, form);
-    let vault_url = services.addresses.vault(vault);
-    let next_link = page.next.as_deref().map(|next| wire::next_link(&vault_url, path, request, next));
+    let next_link = wire::next_page(&services.addresses, vault, path, request, page.next.as_deref());
     Response::json(200, &Listing { value: page.items.iter().map(bundle).collect(), next_link })
 }
 

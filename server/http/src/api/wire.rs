@@ -1,15 +1,18 @@
 //! Shapes of the Key Vault data plane: what is read, what is written (Azure Key Vault REST, secrets).
 
+pub(crate) mod key_operations;
+pub(crate) mod keys;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::SecretText;
 use strongroom_domain::{
-    names::{ObjectName, VaultName},
+    names::{ObjectName, ObjectVersion, VaultName},
     secret::{AttributePatch, LifeState, SecretAttributes, SecretItem, VaultFacts, VersionMeta},
 };
 
-use crate::{message::Request, paths::Addresses, problem::Problem};
+use crate::{edge::Call, message::Request, paths::Addresses, problem::Problem};
 
 /// The api-version of every request that we show or make ourselves.
 pub const API_VERSION: &str = "7.6";
@@ -108,11 +111,11 @@ impl<'de> Deserialize<'de> for Value {
 #[derive(Default, Deserialize)]
 pub(crate) struct SetAttributes {
     #[serde(default)]
-    enabled: Option<bool>,
+    pub(crate) enabled: Option<bool>,
     #[serde(default)]
-    nbf: Option<i64>,
+    pub(crate) nbf: Option<i64>,
     #[serde(default)]
-    exp: Option<i64>,
+    pub(crate) exp: Option<i64>,
 }
 
 /// Body of PATCH /secrets/{name}/{version}. What is absent or null stays as it is.
@@ -188,7 +191,7 @@ pub(crate) struct Attributes {
 }
 
 impl Attributes {
-    fn of(meta: &VersionMeta, vault: VaultFacts) -> Self {
+    pub(crate) fn of(meta: &VersionMeta, vault: VaultFacts) -> Self {
         Self {
             enabled: meta.attributes.enabled,
             nbf: meta.attributes.not_before,
@@ -212,12 +215,28 @@ pub(crate) struct Bundle<'a> {
     attributes: Attributes,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: &'a BTreeMap<String, String>,
-    #[serde(rename = "recoveryId", skip_serializing_if = "Option::is_none")]
-    recovery_id: Option<String>,
-    #[serde(rename = "deletedDate", skip_serializing_if = "Option::is_none")]
-    deleted_date: Option<i64>,
-    #[serde(rename = "scheduledPurgeDate", skip_serializing_if = "Option::is_none")]
-    scheduled_purge_date: Option<i64>,
+    #[serde(flatten)]
+    deletion: Option<Deletion>,
+}
+
+/// What a soft-deleted object shows besides.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Deletion {
+    recovery_id: String,
+    deleted_date: i64,
+    scheduled_purge_date: i64,
+}
+
+impl Deletion {
+    pub(crate) fn of(life: &LifeState, recovery_id: impl FnOnce() -> String) -> Option<Self> {
+        match life {
+            LifeState::Active => None,
+            LifeState::Deleted { deleted_at, purge_at } => {
+                Some(Self { recovery_id: recovery_id(), deleted_date: *deleted_at, scheduled_purge_date: *purge_at })
+            }
+        }
+    }
 }
 
 /// Which identifier a bundle carries.
@@ -240,19 +259,14 @@ impl<'a> Bundle<'a> {
     ) -> Self {
         let (name, meta, life) = item;
         let version = (form == IdForm::Versioned).then_some(&meta.version);
-        let (deleted_date, scheduled_purge_date) = match life {
-            LifeState::Active => (None, None),
-            LifeState::Deleted { deleted_at, purge_at } => (Some(*deleted_at), Some(*purge_at)),
-        };
+        let deletion = Deletion::of(life, || addresses.deleted_object("secrets", vault, name));
         Self {
             value,
             id: addresses.secret(vault, name, version),
             content_type: meta.attributes.content_type.as_deref(),
             attributes: Attributes::of(meta, facts),
             tags: &meta.attributes.tags,
-            recovery_id: deleted_date.map(|_| addresses.deleted_secret(vault, name)),
-            deleted_date,
-            scheduled_purge_date,
+            deletion,
         }
     }
 
@@ -269,10 +283,26 @@ impl<'a> Bundle<'a> {
 
 /// A page of a listing.
 #[derive(Serialize)]
-pub(crate) struct Listing<'a> {
-    pub(crate) value: Vec<Bundle<'a>>,
+pub(crate) struct Listing<T> {
+    pub(crate) value: Vec<T>,
     #[serde(rename = "nextLink")]
     pub(crate) next_link: Option<String>,
+}
+
+/// The name in the path.
+pub(crate) fn name(call: &Call) -> Result<ObjectName, Problem> {
+    ObjectName::parse(call.parameter(0))
+        .map_err(|error| Problem::bad_parameter(format!("The request URI contains an invalid name: {error}.")))
+}
+
+/// The version in the path, if there is one that is not empty.
+pub(crate) fn version(call: &Call) -> Result<Option<ObjectVersion>, Problem> {
+    match call.parameter(1) {
+        "" => Ok(None),
+        text => ObjectVersion::parse(text)
+            .map(Some)
+            .map_err(|error| Problem::bad_parameter(format!("The request URI contains an invalid version: {error}."))),
+    }
 }
 
 /// `maxresults`: 1 to 25, 25 when absent.
@@ -299,6 +329,17 @@ pub(crate) fn skip_token<T>(request: &Request, parse: impl Fn(&str) -> Option<T>
         .and_then(|text| parse(&text))
         .map(Some)
         .ok_or_else(|| Problem::bad_parameter("The $skiptoken is not one of this listing."))
+}
+
+/// The absolute link to the next page of a vault's listing, if there is one.
+pub(crate) fn next_page(
+    addresses: &Addresses,
+    vault: &VaultName,
+    path: &str,
+    request: &Request,
+    next: Option<&str>,
+) -> Option<String> {
+    next.map(|next| next_link(&addresses.vault(vault), path, request, next))
 }
 
 /// The absolute link to the next page: same host, same api-version, same page size.

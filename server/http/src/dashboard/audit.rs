@@ -42,7 +42,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let asked = Asked::of(request, now, PAGE)?;
     let first_href = asked.filter.before.map(|_| asked.address(links::AUDIT, &[]));
     let Page { items, next } = viewer.services.admin.query_audit(&viewer.call.ctx, asked.filter.clone()).await?;
-    let own_issuer = &viewer.services.secrets.gate.own_issuer;
+    let own_issuer = &viewer.services.objects.gate.own_issuer;
     let names = names(viewer, items.iter()).await;
     let commands = Commands::of_installation(viewer.services);
     let chart = if asked.filter.before.is_none() { chart(viewer, &asked).await } else { None };
@@ -153,7 +153,7 @@ pub(super) async fn names<'a>(
     viewer: &Viewer<'_>,
     records: impl Iterator<Item = &'a Record>,
 ) -> BTreeMap<Uuid, String> {
-    let own = &viewer.services.secrets.gate.own_issuer;
+    let own = &viewer.services.objects.gate.own_issuer;
     let ids: Vec<Uuid> = records
         .filter_map(|record| record.principal.as_ref())
         .filter(|id| id.issuer == *own)

@@ -148,7 +148,7 @@ fn facts(viewer: &Viewer<'_>, record: &Record, names: &BTreeMap<Uuid, String>) -
     let view::AuditTime { date, time, .. } = view::audit_time(record.at);
     let mut facts = vec![
         Fact::text("When", format!("{date}, {time} UTC")),
-        Fact { name: "Who".to_owned(), value: audit::who(record, &viewer.services.secrets.gate.own_issuer, names) },
+        Fact { name: "Who".to_owned(), value: audit::who(record, &viewer.services.objects.gate.own_issuer, names) },
         Fact::text("Operation", record.operation.clone()),
         Fact::text("Object", audit::object(record)),
         Fact::code("Reason", record.reason.clone()),

@@ -225,7 +225,7 @@ async fn changes_panel(viewer: &Viewer<'_>, now: i64) -> Option<Panel> {
     let filter =
         RecordFilter { outcome: Some(Outcome::Allowed), from: Some(now - DAY), limit: MOST, ..RecordFilter::default() };
     let page = viewer.services.admin.query_audit(&viewer.further().ok()?, filter).await.ok()?;
-    let own_issuer = &viewer.services.secrets.gate.own_issuer;
+    let own_issuer = &viewer.services.objects.gate.own_issuer;
     let by_people = page.items.iter().filter(|record| {
         record.principal_kind == "user" && record.revision.is_some() && !record.operation.starts_with("Session")
     });

@@ -16,8 +16,10 @@ const WHOM: &[(&str, &str)] = &[
     ("subject", "Subject of a principal at the issuer."),
     ("group", "Name of a group at the issuer."),
 ];
-const SCOPE: &[(&str, &str)] =
-    &[("scope", "`/` (when absent), `/vaults/{vault}` or `/vaults/{vault}/secrets/{name}`.")];
+const SCOPE: &[(&str, &str)] = &[(
+    "scope",
+    "`/` (when absent), `/vaults/{vault}`, `/vaults/{vault}/secrets/{name}` or `/vaults/{vault}/keys/{name}`.",
+)];
 const ASSIGNMENTS: &[(&str, &str)] = &[
     ("scope", "At this scope and below; `/` when absent."),
     ("client_id", "Of one workload."),

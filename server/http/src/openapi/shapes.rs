@@ -208,6 +208,8 @@ pub(crate) struct Record {
     kind: Option<String>,
     object: Option<String>,
     version: Option<String>,
+    /// Of an operation with a key: by which algorithm.
+    algorithm: Option<String>,
     revision: Option<i64>,
     /// The rows that the change wrote.
     #[schema(required = false)]

@@ -1,4 +1,4 @@
-//! The name of a secret, with its life and its current version.
+//! The name of a secret or a key, with its life and its current version.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,6 +9,8 @@ pub(crate) struct Model {
     pub(crate) vault_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
     pub(crate) name: String,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) kind: String,
     #[sea_orm(column_type = "Text")]
     pub(crate) display: String,
     #[sea_orm(column_type = "Text")]

@@ -1,4 +1,4 @@
-//! One version of a secret, sealed.
+//! One version of a secret or a key, sealed.
 
 use sea_orm::entity::prelude::*;
 
@@ -23,6 +23,8 @@ pub(crate) struct Model {
     #[sea_orm(column_type = "Blob")]
     pub(crate) ciphertext: Vec<u8>,
     pub(crate) row_format: i64,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub(crate) key: Option<String>,
     #[sea_orm(column_type = "Blob")]
     pub(crate) tag: Vec<u8>,
 }

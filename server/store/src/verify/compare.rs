@@ -44,6 +44,11 @@ pub(super) async fn compare(
     comparing.absent(nodes).await
 }
 
+/// Of which kind a name is: only a secret's is not qualified.
+fn kind_of(qualified: &str) -> RowKind {
+    if qualified.starts_with("key/") { RowKind::Key } else { RowKind::Secret }
+}
+
 struct Comparing<'a> {
     moment: &'a DatabaseTransaction,
     expected: &'a mut Expected,
@@ -196,7 +201,7 @@ impl Comparing<'_> {
             let Some((vault, name, _)) = page.last() else { return Ok(()) };
             after = (*vault, name.clone());
             for (vault, name, revision) in page {
-                self.judge(RowKind::Secret, &format!("{vault}/{name}"), Some(revision), &[]);
+                self.judge(kind_of(&name), &format!("{vault}/{name}"), Some(revision), &[]);
             }
         }
     }
@@ -224,8 +229,8 @@ impl Comparing<'_> {
             after = (*vault, name.clone(), version.clone());
             for (vault, name, version, tag) in page {
                 let id = format!("{vault}/{name}");
-                let fault = self.expected.judge_version(&id, &version, &tag_digest(&tag));
-                self.tell(RowKind::Secret, format!("{id}/{version}"), fault);
+                let fault = self.expected.judge_version(kind_of(&name), &id, &version, &tag_digest(&tag));
+                self.tell(kind_of(&name), format!("{id}/{version}"), fault);
             }
         }
     }

@@ -123,7 +123,9 @@ impl Expected {
 
     fn row(&mut self, at: At, changed: &ChangedRow) {
         let parent = match changed.row {
-            RowKind::Secret | RowKind::AccessPolicy => changed.id.split_once('/').map(|(vault, _)| self.vault(vault)),
+            RowKind::Secret | RowKind::Key | RowKind::AccessPolicy => {
+                changed.id.split_once('/').map(|(vault, _)| self.vault(vault))
+            }
             RowKind::Vault => Some(self.vault(&changed.id)),
             _ => changed.within.as_deref().map(|vault| self.vault(vault)),
         };
@@ -182,8 +184,8 @@ impl Expected {
     }
 
     /// Judges a version that is there, of a name that is there.
-    pub(super) fn judge_version(&mut self, id: &str, version: &str, tag: &str) -> Option<RowFault> {
-        let name = key(RowKind::Secret, id);
+    pub(super) fn judge_version(&mut self, kind: RowKind, id: &str, version: &str, tag: &str) -> Option<RowFault> {
+        let name = key(kind, id);
         let Some(row) = self.rows.get(&name) else { return Some(RowFault::Unrecorded) };
         let Some(run) = row.living() else { return Some(RowFault::Back) };
         let Some(known) = self.versions.get_mut(&version_key(id, version)) else { return Some(RowFault::Unrecorded) };

@@ -223,7 +223,7 @@ pub enum Finding {
     Row {
         /// Of which table.
         row: RowKind,
-        /// Its identity; for a version of a secret, the name's with the version.
+        /// Its identity; for a version of a secret or a key, the name's with the version.
         id: String,
         /// What is wrong.
         fault: RowFault,

@@ -13,6 +13,8 @@ mod faults;
 #[cfg(test)]
 mod identities;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod opening;
 #[cfg(test)]
 mod rollback;

@@ -30,6 +30,7 @@ on_both!(
     a_vault_put_back_or_inserted_is_found,
     an_ended_session_that_is_back_is_found,
     token_keys_that_were_put_back_are_found,
+    a_key_put_back_alone_or_inserted_is_found,
     rows_from_before_are_counted_and_not_accused,
 );
 
@@ -128,6 +129,25 @@ async fn a_purged_secret_that_is_back_is_found(place: Place) {
         ])
         .await;
     assert!(faults(&verified(&place).await).contains(&(RowKind::Secret, RowFault::Back)));
+}
+
+async fn a_key_put_back_alone_or_inserted_is_found(place: Place) {
+    let s = place.start().await;
+    furnished(&s).await;
+    s.put(set(s.key("alpha"), None, &version(), b"one")).await;
+    assert!(verified(&place).await.is_intact(), "a secret and a key of one name are two rows");
+    place.tamper(&["UPDATE secret_versions SET tag = other.tag FROM (SELECT tag FROM secrets WHERE name = 'alpha') AS other WHERE name = 'key/alpha'"]).await;
+    assert_eq!(faults(&verified(&place).await), [(RowKind::Key, RowFault::NotLast)]);
+    place
+        .tamper(&[
+            "DELETE FROM secrets WHERE name = 'key/alpha'",
+            "INSERT INTO secrets SELECT vault_id, 'key/beta', display, state, deleted_at, purge_at, current, revision, \
+             tag, 'key' FROM secrets WHERE name = 'beta'",
+        ])
+        .await;
+    let found = faults(&verified(&place).await);
+    assert!(found.contains(&(RowKind::Key, RowFault::Missing)), "{found:?}");
+    assert!(found.contains(&(RowKind::Key, RowFault::Unrecorded)), "{found:?}");
 }
 
 async fn deleted_rows_are_missed(place: Place) {

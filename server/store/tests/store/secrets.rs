@@ -1,8 +1,9 @@
-//! The contract of `SecretStore`.
+//! The contract of `ObjectStore`.
 
 use strongroom_domain::{
     action::Action,
-    ports::{AuditLog, SecretStore, StoreError},
+    names::ObjectKind,
+    ports::{AuditLog, ObjectStore, StoreError},
     record::Settled,
     secret::{LifeState, SealedVersion, SecretItem, VersionMeta},
     test_support,
@@ -26,12 +27,12 @@ const DELETED: LifeState = LifeState::Deleted { deleted_at: 10, purge_at: 20 };
 async fn a_version_comes_back_as_it_was_written(place: Place) {
     let s = place.start().await;
     let (first, second) = (version(), version());
-    assert_eq!(s.store.facts(s.vault, &name("db"), None).await.unwrap(), None);
+    assert_eq!(s.store.facts(s.vault, ObjectKind::Secret, &name("db"), None).await.unwrap(), None);
     assert_eq!(s.put(set(s.secret("Db"), None, &first, b"one")).await, Settled::Recorded);
     assert_eq!(s.put(set(s.secret("db"), Some(1), &second, b"two")).await, Settled::Recorded);
     // Twice: from the database and, where there is one, from the cache.
     for _ in 0..2 {
-        let facts = s.store.facts(s.vault, &name("DB"), None).await.unwrap().unwrap();
+        let facts = s.store.facts(s.vault, ObjectKind::Secret, &name("DB"), None).await.unwrap().unwrap();
         assert_eq!((facts.secret.revision, &facts.secret.current), (2, &second));
         assert_eq!((facts.secret.name.as_str(), facts.secret.life), ("db", LifeState::Active));
         let meta = facts.version.clone().unwrap();
@@ -39,11 +40,11 @@ async fn a_version_comes_back_as_it_was_written(place: Place) {
         assert_eq!(sealed.meta, meta);
         assert_eq!((sealed.sealed.ciphertext.as_slice(), sealed.sealed.row_format), (b"two".as_slice(), 1));
         assert_eq!(sealed.meta.attributes.tags["owner"], "Zoë");
-        let older = s.store.facts(s.vault, &name("db"), Some(&first)).await.unwrap().unwrap();
+        let older = s.store.facts(s.vault, ObjectKind::Secret, &name("db"), Some(&first)).await.unwrap().unwrap();
         assert_eq!(older.secret, facts.secret);
         assert_eq!(older.version.clone().unwrap().version, first);
         assert_eq!(s.read("db", &first, 2).await.unwrap().sealed.ciphertext, b"one");
-        let none = s.store.facts(s.vault, &name("db"), Some(&version())).await.unwrap().unwrap();
+        let none = s.store.facts(s.vault, ObjectKind::Secret, &name("db"), Some(&version())).await.unwrap().unwrap();
         assert_eq!((none.secret.revision, &none.version), (2, &None));
     }
 }
@@ -84,7 +85,7 @@ async fn an_update_changes_the_attributes_of_one_version_alone(place: Place) {
     assert_eq!((after.meta.updated, after.meta.created), (7, stored.meta.created));
     assert_eq!((after.meta.ordinal, &after.meta.tag), (1, &vec![4; 32]));
     assert_eq!(s.read("a", &second, 3).await.unwrap().meta, untouched.meta);
-    let facts = s.store.facts(s.vault, &name("a"), Some(&first)).await.unwrap().unwrap();
+    let facts = s.store.facts(s.vault, ObjectKind::Secret, &name("a"), Some(&first)).await.unwrap().unwrap();
     assert_eq!(facts.version.as_ref(), Some(&after.meta), "also when it was cached before");
 }
 
@@ -111,7 +112,7 @@ async fn a_name_is_deleted_recovered_and_purged(place: Place) {
     assert_eq!(s.put(life(s.secret("a"), 2, &second, DELETED)).await, Settled::Recorded);
     assert_eq!(names(&s, false, None, 9).await.0, [""; 0]);
     assert_eq!(names(&s, true, None, 9).await.0, ["a"]);
-    let facts = s.store.facts(s.vault, &name("a"), None).await.unwrap().unwrap();
+    let facts = s.store.facts(s.vault, ObjectKind::Secret, &name("a"), None).await.unwrap().unwrap();
     assert_eq!(facts.secret.life, DELETED);
     assert_eq!(s.put(life(s.secret("a"), 3, &second, LifeState::Active)).await, Settled::Recorded);
     assert_eq!(names(&s, false, None, 9).await.0, ["a"]);

@@ -9,7 +9,8 @@ use std::{
 };
 
 use strongroom_domain::{
-    ports::{AuditLog, SecretStore, StoreError},
+    names::ObjectKind,
+    ports::{AuditLog, ObjectStore, StoreError},
     record::{Settled, spawn},
 };
 
@@ -29,7 +30,7 @@ async fn no_reader_sees_less_than_what_was_acknowledged(place: Place) {
                 let (mut reads, mut stale) = (0_u64, 0_u64);
                 while !over.load(Ordering::Acquire) {
                     let before = acknowledged.load(Ordering::Acquire);
-                    let facts = s.store.facts(s.vault, &name("a"), None).await.unwrap().unwrap();
+                    let facts = s.store.facts(s.vault, ObjectKind::Secret, &name("a"), None).await.unwrap().unwrap();
                     let revision = facts.secret.revision;
                     assert!(revision >= before, "{revision} was answered after {before} was acknowledged");
                     match s.read("a", &facts.secret.current, revision).await {
@@ -94,7 +95,7 @@ async fn rate_of_durable_changes() {
         let alone = 200.0 / began.elapsed().as_secs_f64();
         let began = Instant::now();
         for _ in 0..20_000 {
-            s.store.facts(s.vault, &name("s1"), None).await.unwrap().unwrap();
+            s.store.facts(s.vault, ObjectKind::Secret, &name("s1"), None).await.unwrap().unwrap();
         }
         let facts = 20_000.0 / began.elapsed().as_secs_f64();
         let database = if place.is_sqlite() { "SQLite" } else { "PostgreSQL" };

@@ -1,7 +1,7 @@
 //! A store of one's own for every test, on either database, and material to put in.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -9,13 +9,17 @@ use std::{
 };
 
 use sqlx::{Connection, Executor};
-use strongroom_crypto::SealedValue;
+use strongroom_crypto::{
+    SealedValue,
+    key::{Curve, KeySpec, PublicKey},
+};
 use strongroom_domain::{
     action::Action,
     change::Change,
+    key::{KeyOperation, KeyProperties},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{ObjectRef, Permit},
-    ports::{AuditLog, SecretStore},
+    ports::{AuditLog, ObjectStore},
     record::{Entry, Outcome, Record, Settled},
     secret::{LifeState, SealedVersion, SecretAttributes, SecretMeta, VersionMeta},
     test_support,
@@ -159,13 +163,21 @@ impl Started {
         secret(self.vault, name)
     }
 
+    pub(crate) fn key(&self, name: &str) -> ObjectRef {
+        ObjectRef { kind: ObjectKind::Key, ..self.secret(name) }
+    }
+
     /// Appends one entry.
     pub(crate) async fn put(&self, entry: Entry) -> Settled {
         self.store.append(vec![entry]).await.unwrap()[0]
     }
 
     pub(crate) async fn revision(&self, object: &str) -> Option<i64> {
-        self.store.facts(self.vault, &name(object), None).await.unwrap().map(|facts| facts.secret.revision)
+        self.store
+            .facts(self.vault, ObjectKind::Secret, &name(object), None)
+            .await
+            .unwrap()
+            .map(|facts| facts.secret.revision)
     }
 
     pub(crate) async fn read(
@@ -212,6 +224,7 @@ pub(crate) fn record(operation: &str) -> Record {
         kind: None,
         object: None,
         version: None,
+        algorithm: None,
         revision: None,
         changed: Vec::new(),
         vault_change: None,
@@ -274,13 +287,25 @@ pub(crate) fn sealed(version: &ObjectVersion, ordinal: i64, value: &[u8]) -> Sea
             updated: 6,
             ordinal,
             data_key_id,
+            key: None,
             tag: vec![7; 32],
         },
         sealed: SealedValue { data_key_id, wrapped_data_key: vec![3; 61], ciphertext: value.to_vec(), row_format: 1 },
     }
 }
 
-/// A new version of a secret, over the judged revision.
+/// Properties of a key.
+pub(crate) fn properties() -> KeyProperties {
+    let public = PublicKey::Ec { crv: Curve::P256, x: vec![1; 32], y: vec![2; 32] };
+    KeyProperties {
+        spec: KeySpec::Ec { crv: Curve::P256 },
+        operations: BTreeSet::from([KeyOperation::Sign]),
+        exportable: false,
+        public: Some(public),
+    }
+}
+
+/// A new version of a secret or a key, over the judged revision.
 pub(crate) fn set(object: ObjectRef, judged: Option<i64>, version: &ObjectVersion, value: &[u8]) -> Entry {
     let revision = judged.unwrap_or(0) + 1;
     let secret = SecretMeta {
@@ -290,8 +315,11 @@ pub(crate) fn set(object: ObjectRef, judged: Option<i64>, version: &ObjectVersio
         revision,
         tag: vec![8; 32],
     };
-    let version = Box::new(sealed(version, revision, value));
-    entry(permit(Action::SecretSet, object, judged), Change::SetSecret { secret, version })
+    let mut version = Box::new(sealed(version, revision, value));
+    let of_a_key = object.kind == ObjectKind::Key;
+    version.meta.key = of_a_key.then(|| Box::new(properties()));
+    let action = if of_a_key { Action::KeyCreate } else { Action::SecretSet };
+    entry(permit(action, object, judged), Change::SetSecret { secret, version })
 }
 
 /// Other attributes of a version, over the judged revision.
@@ -320,7 +348,7 @@ pub(crate) fn restore(object: ObjectRef, versions: Vec<SealedVersion>) -> Entry 
     entry(permit(Action::SecretRestore, object, None), Change::RestoreSecret { secret, versions })
 }
 
-/// A soft delete or a recovery of a secret.
+/// A soft delete or a recovery of a secret or a key.
 pub(crate) fn life(object: ObjectRef, judged: i64, current: &ObjectVersion, life: LifeState) -> Entry {
     let secret = SecretMeta {
         name: object.name.clone().unwrap(),
@@ -329,13 +357,16 @@ pub(crate) fn life(object: ObjectRef, judged: i64, current: &ObjectVersion, life
         revision: judged + 1,
         tag: vec![6; 32],
     };
-    let action = if life == LifeState::Active { Action::SecretRecover } else { Action::SecretDelete };
+    let action = match (object.kind, life) {
+        (ObjectKind::Key, LifeState::Active) => Action::KeyRecover,
+        (ObjectKind::Key, LifeState::Deleted { .. }) => Action::KeyDelete,
+        (_, LifeState::Active) => Action::SecretRecover,
+        (_, LifeState::Deleted { .. }) => Action::SecretDelete,
+    };
     entry(permit(action, object, Some(judged)), Change::SetSecretLife { secret })
 }
 
 pub(crate) fn purge(object: ObjectRef, judged: i64) -> Entry {
-    entry(
-        permit(Action::SecretPurge, object, Some(judged)),
-        Change::PurgeSecret { vault_revision: 1, assignments: Vec::new() },
-    )
+    let action = if object.kind == ObjectKind::Key { Action::KeyPurge } else { Action::SecretPurge };
+    entry(permit(action, object, Some(judged)), Change::PurgeSecret { vault_revision: 1, assignments: Vec::new() })
 }

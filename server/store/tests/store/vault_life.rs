@@ -8,7 +8,7 @@ use strongroom_domain::{
     identity::Workload,
     names::{ObjectKind, VaultId, VaultName},
     permit::ObjectRef,
-    ports::{GrantStore, IdentityStore, PurgeSchedule, SecretStore, StoreError, VaultStore},
+    ports::{DueObject, GrantStore, IdentityStore, ObjectStore, PurgeSchedule, StoreError, VaultStore},
     principal::{Grantee, Principal, PrincipalId, PrincipalKind},
     record::{Entry, Settled},
     role::Role,
@@ -143,7 +143,7 @@ async fn a_purge_takes_key_grants_and_secrets(place: Place) {
         sweeps += 1;
     }
     assert_eq!(sweeps, 4, "3 and 3 and 1 names, then the vault itself");
-    assert_eq!(s.store.facts(s.vault, &name("s0"), None).await.unwrap(), None);
+    assert_eq!(s.store.facts(s.vault, ObjectKind::Secret, &name("s0"), None).await.unwrap(), None);
     assert_eq!(found(&s, "demo").await, Some(again));
     assert_eq!(found(&s, "other").await, Some(other));
     assert!(verified(&place).await, "what went with the vault is not missed");
@@ -263,14 +263,19 @@ async fn what_is_due_is_named_in_order(place: Place) {
             s.put(life(s.secret(&text), 1, &v, LifeState::Deleted { deleted_at: 1, purge_at })).await;
         }
     }
-    let due = async |now, after: Option<&(VaultName, strongroom_domain::names::ObjectName)>, limit| {
-        let due = s.store.due_secrets(now, after, limit).await.unwrap();
-        due.iter().map(|(vault, name)| format!("{vault}/{name}")).collect::<Vec<_>>()
+    let v = version();
+    s.put(set(s.key("S3"), None, &v, b"x")).await;
+    s.put(life(s.key("S3"), 1, &v, LifeState::Deleted { deleted_at: 1, purge_at: 10 })).await;
+    let due = async |now, after: Option<&DueObject>, limit| {
+        let due = s.store.due_objects(now, after, limit).await.unwrap();
+        due.iter().map(|d| format!("{} {}/{}", d.kind.as_str(), d.vault, d.name)).collect::<Vec<_>>()
     };
-    assert_eq!(due(10, None, 10).await, ["demo/S0", "demo/S3", "demo/S4"]);
-    assert_eq!(due(10, None, 2).await, ["demo/S0", "demo/S3"]);
-    let after = (VaultName::parse("demo").unwrap(), name("s3"));
-    assert_eq!(due(10, Some(&after), 2).await, ["demo/S4"]);
+    assert_eq!(due(10, None, 10).await, ["key demo/S3", "secret demo/S0", "secret demo/S3", "secret demo/S4"]);
+    assert_eq!(due(10, None, 2).await, ["key demo/S3", "secret demo/S0"]);
+    let after = DueObject { vault: VaultName::parse("demo").unwrap(), kind: ObjectKind::Secret, name: name("s3") };
+    assert_eq!(due(10, Some(&after), 2).await, ["secret demo/S4"]);
+    let after = DueObject { kind: ObjectKind::Key, ..after };
+    assert_eq!(due(10, Some(&after), 2).await, ["secret demo/S0", "secret demo/S3"]);
     assert_eq!(due(4, None, 10).await, Vec::<String>::new());
     s.put(put(Action::VaultDelete, &deleted(&away, 7))).await;
     let demo = found(&s, "demo").await.unwrap();

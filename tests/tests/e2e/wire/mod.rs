@@ -3,6 +3,7 @@
 mod backup;
 mod bad_input;
 mod challenge;
+mod keys;
 mod lifecycle;
 mod listing;
 mod token_endpoint;

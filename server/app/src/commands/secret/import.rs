@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use strongroom_domain::{names::ObjectName, secret::MAX_VALUE_BYTES};
 use zeroize::Zeroizing;
 
-use super::{connect, table};
+use super::{super::table, connect};
 use crate::{
     cli::{Output, SecretImport, VaultAt},
     client::{Refused, VaultClient},

@@ -38,6 +38,7 @@ fn set(secret: &str, life: LifeState, revision: i64, sealed_as: u8) -> Change {
         updated: 0,
         ordinal: 1,
         data_key_id: [0; 16],
+        key: None,
         tag: Vec::new(),
     };
     let sealed = strongroom_crypto::SealedValue {

@@ -12,9 +12,10 @@ use strongroom_domain::{
     decision::DenyReason,
     gate::{Ask, Judgement},
     grant::Scope,
-    names::{ObjectName, ObjectVersion, VaultId, VaultName},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
+    objects::Objects,
     permit::{Held, Permit},
-    ports::{SecretStore, StoreError},
+    ports::{ObjectStore, StoreError},
     principal::Grantee,
     role::Role,
     secret::{Page, SealedVersion, SecretAttributes, SecretFacts, SecretItem},
@@ -116,7 +117,7 @@ macro_rules! edit_row {
 }
 
 fn only_row(image: &mut Image) -> &mut NameRow {
-    image.secrets.values_mut().next().unwrap()
+    image.objects.values_mut().next().unwrap()
 }
 
 fn block<T>(work: impl Future<Output = T>) -> T {
@@ -261,14 +262,15 @@ async fn a_row_counts_only_where_it_was_written() {
     let other_vault = VaultName::parse("second").unwrap();
     let second = demo.world.put_vault(&other_vault, VaultSettings::default()).unwrap();
     let first = demo.world.store.image().vaults["demo"].clone();
-    let (db, other) = ((first.id, "db".to_owned()), (first.id, "other".to_owned()));
+    let (db, other) =
+        ((first.id, ObjectKind::Secret, "db".to_owned()), (first.id, ObjectKind::Secret, "other".to_owned()));
     let untouched = demo.world.store.image();
 
     let edits: [(&str, Meddling); 7] = [
         ("an older version in the current one's place", {
             let db = db.clone();
             Box::new(move |image| {
-                let row = image.secrets.get_mut(&db).unwrap();
+                let row = image.objects.get_mut(&db).unwrap();
                 let older = row.versions.values().find(|v| v.meta.version != row.meta.current).unwrap().clone();
                 row.versions.insert(row.meta.current.clone(), older);
             })
@@ -276,16 +278,16 @@ async fn a_row_counts_only_where_it_was_written() {
         ("another name's row", {
             let (db, other) = (db.clone(), other.clone());
             Box::new(move |image| {
-                let row = image.secrets[&other].clone();
-                image.secrets.insert(db.clone(), row);
+                let row = image.objects[&other].clone();
+                image.objects.insert(db.clone(), row);
             })
         }),
         ("another name's version", {
             let (db, other) = (db.clone(), other.clone());
             Box::new(move |image| {
-                let (version, row) = image.secrets[&other].versions.first_key_value().unwrap();
+                let (version, row) = image.objects[&other].versions.first_key_value().unwrap();
                 let (version, row) = (version.clone(), row.clone());
-                let target = image.secrets.get_mut(&db).unwrap();
+                let target = image.objects.get_mut(&db).unwrap();
                 target.meta.current = version.clone();
                 target.versions.insert(version, row);
             })
@@ -293,15 +295,15 @@ async fn a_row_counts_only_where_it_was_written() {
         ("another name's sealed value", {
             let (db, other) = (db.clone(), other.clone());
             Box::new(move |image| {
-                let sealed = image.secrets[&other].versions.values().next().unwrap().sealed.clone();
-                let row = image.secrets.get_mut(&db).unwrap();
+                let sealed = image.objects[&other].versions.values().next().unwrap().sealed.clone();
+                let row = image.objects.get_mut(&db).unwrap();
                 let version = row.versions.get_mut(&row.meta.current).unwrap();
                 *version = Arc::new(SealedVersion { meta: version.meta.clone(), sealed });
             })
         }),
         ("no current version", {
             let db = db.clone();
-            Box::new(move |image| image.secrets.get_mut(&db).unwrap().versions.clear())
+            Box::new(move |image| image.objects.get_mut(&db).unwrap().versions.clear())
         }),
         ("another vault's row", {
             let second = second.clone();
@@ -334,8 +336,8 @@ async fn a_row_counts_only_where_it_was_written() {
     // And a secret carried into another vault.
     demo.world.store.meddle(|image| {
         *image = untouched.clone();
-        let row = image.secrets[&db].clone();
-        image.secrets.insert((second.id, "db".to_owned()), row);
+        let row = image.objects[&db].clone();
+        image.objects.insert((second.id, ObjectKind::Secret, "db".to_owned()), row);
     });
     let ctx = demo.request();
     let carried = demo.world.secrets.get(&ctx, &other_vault, &name("db").unwrap(), None).await;
@@ -346,18 +348,19 @@ async fn a_row_counts_only_where_it_was_written() {
 struct TwoFaced(MemoryStore);
 
 #[async_trait::async_trait]
-impl SecretStore for TwoFaced {
+impl ObjectStore for TwoFaced {
     async fn facts(
         &self,
         vault: VaultId,
+        kind: ObjectKind,
         name: &ObjectName,
         version: Option<&ObjectVersion>,
     ) -> Result<Option<Arc<SecretFacts>>, StoreError> {
-        self.0.facts(vault, name, version).await
+        self.0.facts(vault, kind, name, version).await
     }
 
     async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>> {
-        let row = self.0.image().secrets.values().next().unwrap().versions[version].clone();
+        let row = self.0.image().objects.values().next().unwrap().versions[version].clone();
         let mut meta = row.meta.clone();
         meta.attributes.enabled = !meta.attributes.enabled;
         permit.hold(Ok(Arc::new(SealedVersion { meta, sealed: row.sealed.clone() })))
@@ -391,13 +394,14 @@ impl SecretStore for TwoFaced {
 async fn what_is_opened_is_what_was_judged() {
     let demo = Demo::start();
     demo.set("db", "v").await.unwrap();
-    let secrets = Secrets {
+    let objects = Objects {
         gate: demo.world.gate.clone(),
         store: Arc::new(TwoFaced(demo.world.store.clone())),
         keyring: demo.world.keyring.clone(),
         recorder: demo.world.recorder.clone(),
         entropy: demo.world.entropy.clone(),
     };
+    let secrets = Secrets { objects: Arc::new(objects) };
     let got = secrets.get(&demo.request(), &demo.vault, &name("db").unwrap(), None).await;
     assert!(matches!(got, Err(SecretError::Tampered)));
 }

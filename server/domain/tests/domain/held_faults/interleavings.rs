@@ -194,7 +194,7 @@ async fn run(plan: &Plan) -> (Image, Vec<Told>, bool) {
 /// Everything that survived opens to exactly what was put in.
 async fn check_values(demo: &Demo, image: &Image) {
     let survivors = demo.on(strongroom_domain::test_support::MemoryStore::new(INSTALLATION, image.clone()));
-    for row in image.secrets.values().filter(|row| row.meta.life == LifeState::Active) {
+    for row in image.objects.values().filter(|row| row.meta.life == LifeState::Active) {
         for version in row.versions.keys() {
             let request = image.happened.iter().find(|h| h.version.as_ref() == Some(version)).unwrap().request;
             let opened = survivors.get(row.meta.name.as_str(), Some(version)).await.unwrap();

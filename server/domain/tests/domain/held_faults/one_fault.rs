@@ -22,7 +22,7 @@ fn no_record<T>(outcome: Result<T, SecretError>) -> Option<NoRecord> {
 fn assert_untouched(demo: &Demo) {
     let image = demo.world.store.image();
     assert!(image.log.is_empty(), "nothing is recorded");
-    assert!(image.secrets.is_empty() && image.happened.is_empty(), "nothing happened");
+    assert!(image.objects.is_empty() && image.happened.is_empty(), "nothing happened");
 }
 
 const AT_ONCE: Duration = Duration::ZERO;
@@ -351,7 +351,7 @@ async fn a_permit_for_a_purged_name_does_not_fit_the_name_made_again() {
     use strongroom_domain::{
         action::Action,
         gate::{Ask, Judgement},
-        ports::{SecretStore, StoreError},
+        ports::{ObjectStore, StoreError},
         test_support::{open, world::name},
     };
     let demo = Demo::start();

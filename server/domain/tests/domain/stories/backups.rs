@@ -50,7 +50,7 @@ async fn everything_comes_back_as_it_was() {
     let new = demo.world.secrets.set(&demo.request(), &demo.vault, &db, &attributes, value).await.unwrap();
     let off = AttributePatch { enabled: Some(false), ..Default::default() };
     demo.world.secrets.update(&demo.request(), &demo.vault, &db, Some(&old.meta.version), &off).await.unwrap();
-    let before = demo.world.store.image().secrets.values().next().unwrap().clone();
+    let before = demo.world.store.image().objects.values().next().unwrap().clone();
     let blob = backup(&demo, "DB-password").await;
     for value in ["old value", "new value", "Db-Password", "owner"] {
         assert!(!blob.windows(value.len()).any(|w| w == value.as_bytes()), "{value} is sealed");
@@ -61,7 +61,7 @@ async fn everything_comes_back_as_it_was() {
     let (item, _) = demo.world.secrets.restore(&ctx, &demo.vault, &blob).await.unwrap();
     assert_eq!((item.secret.name.display(), &item.version.version), ("Db-Password", &new.meta.version));
     let image = demo.world.store.image();
-    let after = image.secrets.values().next().unwrap();
+    let after = image.objects.values().next().unwrap();
     assert_ne!(after.meta.revision, before.meta.revision, "a permit for the purged name does not fit");
     let plain = |row: &strongroom_domain::test_support::NameRow| -> Vec<_> {
         row.versions.values().map(|v| (v.meta.clone(), v.sealed.clone())).collect()
@@ -147,7 +147,7 @@ async fn a_damaged_secret_is_not_backed_up() {
     demo.set("db", "v").await.unwrap();
     demo.set("db", "w").await.unwrap();
     demo.world.store.meddle(|image| {
-        let row = image.secrets.values_mut().next().unwrap();
+        let row = image.objects.values_mut().next().unwrap();
         let older = row.versions.values_mut().find(|v| v.meta.version != row.meta.current).unwrap();
         std::sync::Arc::make_mut(older).sealed.ciphertext[15] ^= 1;
     });

@@ -6,6 +6,8 @@ mod command_line;
 mod entrance;
 mod grants;
 mod installation;
+mod key_operations;
+mod keys;
 mod modules;
 mod network;
 mod no_value_in_sight;

@@ -80,7 +80,7 @@ async fn everything_that_is_said(value: &str) -> Vec<String> {
     keep(&mut said, demo.set("db", value).await);
     demo.recover_in(&demo.request(), "db").await.unwrap();
     demo.world.store.meddle(|image| {
-        let row = image.secrets.values_mut().next().unwrap().versions.values_mut().next().unwrap();
+        let row = image.objects.values_mut().next().unwrap().versions.values_mut().next().unwrap();
         let mut sealed = row.sealed.clone();
         sealed.ciphertext[20] ^= 1;
         *row = Arc::new(SealedVersion { meta: row.meta.clone(), sealed });

@@ -79,7 +79,7 @@ async fn deleted_is_recoverable_and_blocks_its_name_until_it_is_purged() {
 
     demo.delete_in(&demo.request(), "db").await.unwrap();
     demo.purge_in(&demo.request(), "db").await.unwrap();
-    assert!(demo.world.store.image().secrets.is_empty());
+    assert!(demo.world.store.image().objects.is_empty());
     let gone = demo.world.secrets.get_deleted(&demo.request(), &demo.vault, &db).await;
     assert!(matches!(gone, Err(SecretError::DeletedNotFound(_))));
     assert_eq!(demo.set("db", "again").await.unwrap().meta.ordinal, 1);
@@ -139,7 +139,7 @@ async fn a_listing_with_one_edited_row_tells_nothing() {
     let demo = Demo::start();
     demo.set("a", "v").await.unwrap();
     demo.set("b", "v").await.unwrap();
-    demo.world.store.meddle(|image| image.secrets.values_mut().next().unwrap().meta.tag[0] ^= 1);
+    demo.world.store.meddle(|image| image.objects.values_mut().next().unwrap().meta.tag[0] ^= 1);
     let listed = demo.world.secrets.list(&demo.request(), &demo.vault, false, None, 25).await;
     assert!(matches!(listed, Err(SecretError::Tampered)));
     assert_eq!(demo.world.store.image().log.last().unwrap().record.outcome, Outcome::Failed);

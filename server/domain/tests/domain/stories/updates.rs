@@ -166,7 +166,7 @@ async fn the_record_names_the_versions_row_as_it_was_left() {
     let ctx = demo.request();
     demo.world.secrets.update(&ctx, &demo.vault, &name("db").unwrap(), None, &off).await.unwrap();
     let image = demo.world.store.image();
-    let left = &image.secrets.values().next().unwrap().versions[&set.meta.version].meta.tag;
+    let left = &image.objects.values().next().unwrap().versions[&set.meta.version].meta.tag;
     assert_ne!(left, &set.meta.tag);
     let changed = &image.record(ctx.request_id).unwrap().changed[0];
     assert_eq!(changed.versions[set.meta.version.as_str()], tag_digest(left));

@@ -76,7 +76,7 @@ impl Story {
         let world = self.world();
         let purger = Purger {
             schedule: &world.store,
-            secrets: &world.secrets,
+            objects: &world.objects,
             admin: &world.admin,
             clock: &*world.clock,
             entropy: &*world.entropy,
@@ -143,7 +143,7 @@ async fn a_purged_vault_takes_everything_in_it_along() {
     story.delete().await;
     story.purge().await.unwrap();
     let image = story.world().store.image();
-    assert!(image.vaults.is_empty() && image.secrets.is_empty());
+    assert!(image.vaults.is_empty() && image.objects.is_empty());
     assert!(image.assignments.iter().all(|a| a.scope == Scope::Server), "grants in it went along");
     // The name is free, and nothing of the old vault comes with it.
     let admin = &story.world().admin;
@@ -208,8 +208,8 @@ async fn no_row_takes_purge_protection_away() {
     assert!(matches!(story.purge().await, Err(AdminError::Denied(d)) if is_tampered(&d.reason)));
     story.world().clock.advance(91 * DAY);
     let late = story.run_schedule().await;
-    assert_eq!((late.vaults, late.secrets, late.failed), (0, 0, 1), "not even after its date, and it is reported");
-    assert!(!story.world().store.image().secrets.is_empty());
+    assert_eq!((late.vaults, late.objects, late.failed), (0, 0, 1), "not even after its date, and it is reported");
+    assert!(!story.world().store.image().objects.is_empty());
 
     // An edited row is no row at all.
     let mut edited = (*unprotected).clone();
@@ -238,17 +238,17 @@ async fn the_schedule_purges_what_is_due_once_and_on_record() {
     world.clock.advance(7 * DAY);
     let other = Purger {
         schedule: &world.store,
-        secrets: &world.secrets,
+        objects: &world.objects,
         admin: &world.admin,
         clock: &*world.clock,
         entropy: &*world.entropy,
     };
     let (one, two) = tokio::join!(story.run_schedule(), other.run());
     let two = two.unwrap();
-    assert_eq!((one.secrets + two.secrets, one.failed + two.failed), (115, 0));
+    assert_eq!((one.objects + two.objects, one.failed + two.failed), (115, 0));
     let image = story.world().store.image();
-    assert_eq!(image.secrets.len(), 230 - 115 + 1);
-    assert_eq!(image.secrets.values().filter(|row| row.meta.life != LifeState::Active).count(), 1, "s1 is not due");
+    assert_eq!(image.objects.len(), 230 - 115 + 1);
+    assert_eq!(image.objects.values().filter(|row| row.meta.life != LifeState::Active).count(), 1, "s1 is not due");
     let purges = image.log.iter().filter(|l| l.record.operation == "SecretPurge");
     let purges: Vec<_> = purges.filter(|l| l.record.outcome == Outcome::Allowed).collect();
     assert_eq!(purges.len(), 115);

@@ -99,7 +99,7 @@ pub(crate) fn warnings(services: &Services, grantee: &Grantee) -> Vec<String> {
 
 /// A workload kept here, as a grantee.
 pub(crate) fn workload(services: &Services, client_id: Uuid) -> Grantee {
-    let issuer = services.secrets.gate.own_issuer.clone();
+    let issuer = services.objects.gate.own_issuer.clone();
     Grantee::Principal { id: PrincipalId { issuer, subject: client_id.to_string() } }
 }
 
@@ -111,15 +111,22 @@ pub(crate) fn bounded(text: String) -> Result<String, Problem> {
     }
 }
 
-/// `/`, `/vaults/{vault}` or `/vaults/{vault}/secrets/{name}`.
+/// `/`, `/vaults/{vault}`, `/vaults/{vault}/secrets/{name}` or `/vaults/{vault}/keys/{name}`.
 pub(crate) fn scope(text: &str) -> Result<ScopeRequest, Problem> {
-    let wrong = || Problem::bad_parameter("A scope is /, /vaults/{vault} or /vaults/{vault}/secrets/{name}.");
+    let wrong = || {
+        Problem::bad_parameter(
+            "A scope is /, /vaults/{vault}, /vaults/{vault}/secrets/{name} or /vaults/{vault}/keys/{name}.",
+        )
+    };
     let parts: Vec<&str> = text.strip_prefix('/').ok_or_else(wrong)?.split('/').collect();
     match parts.as_slice() {
         [""] => Ok(ScopeRequest::Server),
         ["vaults", vault] => Ok(ScopeRequest::Vault(vault_name(vault)?)),
         ["vaults", vault, "secrets", name] => {
             Ok(ScopeRequest::Secret(vault_name(vault)?, ObjectName::parse(name).map_err(|_| wrong())?))
+        }
+        ["vaults", vault, "keys", name] => {
+            Ok(ScopeRequest::Key(vault_name(vault)?, ObjectName::parse(name).map_err(|_| wrong())?))
         }
         _ => Err(wrong()),
     }

@@ -48,7 +48,7 @@ async fn workload_names<'a>(
     call: &Call,
     principals: impl Iterator<Item = &'a PrincipalId>,
 ) -> BTreeMap<Uuid, String> {
-    let own = &services.secrets.gate.own_issuer;
+    let own = &services.objects.gate.own_issuer;
     let own = principals.filter(|id| id.issuer == *own);
     let ids: Vec<Uuid> = own.filter_map(|id| Uuid::try_parse(&id.subject).ok()).collect();
     services.admin.workload_names(&call.ctx, ids).await

@@ -172,7 +172,9 @@ pub(crate) async fn add(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
         viewer.services.admin.add_assignment(&viewer.call.ctx, new, &at).await?;
         Ok::<_, Failure>(match at {
             ScopeRequest::Server => links::ACCESS.to_owned(),
-            ScopeRequest::Vault(vault) | ScopeRequest::Secret(vault, _) => links::in_vault(&vault, "access", &[]),
+            ScopeRequest::Vault(vault) | ScopeRequest::Secret(vault, _) | ScopeRequest::Key(vault, _) => {
+                links::in_vault(&vault, "access", &[])
+            }
         })
     };
     match add.await {

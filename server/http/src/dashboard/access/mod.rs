@@ -25,5 +25,5 @@ fn lines(text: &str) -> Vec<String> {
 
 /// The issuer of workloads that are kept here.
 fn own_issuer<'a>(viewer: &Viewer<'a>) -> &'a str {
-    &viewer.services.secrets.gate.own_issuer
+    &viewer.services.objects.gate.own_issuer
 }

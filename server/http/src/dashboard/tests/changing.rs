@@ -28,7 +28,7 @@ impl Story {
 
     fn current(&self, secret: &str) -> String {
         let image = self.world.store.image();
-        let stored = image.secrets.values().find(|stored| stored.meta.name == name(secret).unwrap()).unwrap();
+        let stored = image.objects.values().find(|stored| stored.meta.name == name(secret).unwrap()).unwrap();
         stored.meta.current.to_string()
     }
 }
@@ -131,7 +131,7 @@ async fn a_refused_form_comes_back_without_the_value() {
         assert!(!page.text.contains(VALUE), "{words}");
         assert_eq!(story.last().outcome, Outcome::Failed);
     }
-    assert!(story.world.store.image().secrets.is_empty(), "nothing was changed");
+    assert!(story.world.store.image().objects.is_empty(), "nothing was changed");
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn who_may_look_is_told_which_role_is_missing() {
         assert_eq!(page.status, 403, "{target}");
         assert!(page.text.contains("Missing role"), "{target}: {}", page.text);
     }
-    assert_eq!(story.world.store.image().secrets.len(), 1);
+    assert_eq!(story.world.store.image().objects.len(), 1);
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ async fn every_form_proves_where_it_comes_from() {
     }
 
     let (log, image) = (story.log().len(), story.world.store.image());
-    let rows = |image: &strongroom_domain::test_support::Image| format!("{:?} {:?}", image.secrets.len(), image.vaults);
+    let rows = |image: &strongroom_domain::test_support::Image| format!("{:?} {:?}", image.objects.len(), image.vaults);
     let before = rows(&image);
     for action in &forms {
         for (origin, token) in

@@ -23,6 +23,7 @@ use strongroom_domain::{
     entrance::{AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError, Proven, TokenRates},
     grant::Scope,
     identity::Workload,
+    keys::Keys,
     names::VaultName,
     principal::{Grantee, Principal},
     record::{FloodGate, Record},
@@ -203,13 +204,9 @@ impl Story {
         let services = Services {
             addresses: Addresses::new(BASE, "11").unwrap(),
             development: true,
-            secrets: Secrets {
-                gate: world.gate.clone(),
-                store: ports.clone(),
-                keyring: world.keyring.clone(),
-                recorder: world.recorder.clone(),
-                entropy: world.entropy.clone(),
-            },
+            secrets: Secrets { objects: world.objects.clone() },
+            keys: Keys::new(world.objects.clone()),
+            objects: world.objects.clone(),
             admin: Administration {
                 gate: world.gate.clone(),
                 vaults: ports.clone(),

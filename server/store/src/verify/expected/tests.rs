@@ -59,16 +59,16 @@ fn a_version_is_what_was_written_last_in_this_life_of_the_name() {
     let changes = [secret(10, false, &[("a", T1)]), secret(11, false, &[("b", T1)]), secret(12, false, &[("a", T2)])];
     let mut expected = learned(&changes);
     assert_eq!(judged(&mut expected, 12), None);
-    assert_eq!(expected.judge_version("v/n", "a", T2), None);
-    assert_eq!(expected.judge_version("v/n", "a", T1), Some(RowFault::NotLast));
-    assert_eq!(expected.judge_version("v/n", "c", T1), Some(RowFault::Unrecorded));
+    assert_eq!(expected.judge_version(RowKind::Secret, "v/n", "a", T2), None);
+    assert_eq!(expected.judge_version(RowKind::Secret, "v/n", "a", T1), Some(RowFault::NotLast));
+    assert_eq!(expected.judge_version(RowKind::Secret, "v/n", "c", T1), Some(RowFault::Unrecorded));
     assert_eq!(expected.absent().iter().filter(|absent| absent.version).count(), 1, "b was not seen");
 
     let again = [&changes[..], &[secret(13, true, &[]), secret(900, false, &[("a", T1)])]].concat();
     let mut expected = learned(&again);
     assert_eq!(judged(&mut expected, 900), None);
-    assert_eq!(expected.judge_version("v/n", "a", T1), None, "restored as it was");
-    assert_eq!(expected.judge_version("v/n", "b", T1), Some(RowFault::Back));
+    assert_eq!(expected.judge_version(RowKind::Secret, "v/n", "a", T1), None, "restored as it was");
+    assert_eq!(expected.judge_version(RowKind::Secret, "v/n", "b", T1), Some(RowFault::Back));
     assert!(expected.absent().is_empty());
 }
 

@@ -1,4 +1,4 @@
-//! Backup files: the bytes that the vault sealed, as `az keyvault secret backup` writes them too.
+//! Backup files: the bytes that the vault sealed, as `az keyvault secret backup` and `key backup` write them too.
 
 use std::{fs::File, io::Read as _, path::Path};
 
@@ -7,7 +7,7 @@ use data_encoding::BASE64URL_NOPAD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{connect, print_id};
+use super::object::{Collection, connect};
 use crate::{
     cli::{Output, VaultAt},
     private_file,
@@ -16,12 +16,18 @@ use crate::{
 /// More than any backup has; reading stops there.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 
-pub(super) async fn backup(name: &str, file: &Path, overwrite: bool, from: &VaultAt) -> anyhow::Result<()> {
+pub(super) async fn backup(
+    of: &Collection,
+    name: &str,
+    file: &Path,
+    overwrite: bool,
+    from: &VaultAt,
+) -> anyhow::Result<()> {
     // Before anything is asked for: a backup that could not be kept would be on record all the same.
     if !overwrite && file.symlink_metadata().is_ok() {
         bail!("{} is there already; --overwrite replaces it", file.display());
     }
-    let answer = connect(from).await?.send(Method::POST, &["secrets", name, "backup"], None).await?;
+    let answer = connect(from).await?.send(Method::POST, &[of.path, name, "backup"], None).await?;
     let blob = answer.get("value").and_then(Value::as_str).context("the answer has no backup")?;
     let blob =
         BASE64URL_NOPAD.decode(blob.trim_end_matches('=').as_bytes()).context("the answer's backup is damaged")?;
@@ -33,7 +39,7 @@ pub(super) async fn backup(name: &str, file: &Path, overwrite: bool, from: &Vaul
     Ok(())
 }
 
-pub(super) async fn restore(file: &Path, to: &VaultAt) -> anyhow::Result<()> {
+pub(super) async fn restore(of: &Collection, file: &Path, to: &VaultAt) -> anyhow::Result<()> {
     let mut blob = Vec::new();
     let opened = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
     opened.take(MAX_FILE.saturating_add(1)).read_to_end(&mut blob)?;
@@ -41,7 +47,7 @@ pub(super) async fn restore(file: &Path, to: &VaultAt) -> anyhow::Result<()> {
         bail!("{} is too long for a backup", file.display());
     }
     let body = serde_json::to_vec(&json!({ "value": BASE64URL_NOPAD.encode(&blob) }))?;
-    let answer = connect(to).await?.send(Method::POST, &["secrets", "restore"], Some(body)).await?;
-    print_id(&answer, to.output);
+    let answer = connect(to).await?.send(Method::POST, &[of.path, "restore"], Some(body)).await?;
+    of.print_id(&answer, to.output);
     Ok(())
 }

@@ -1,0 +1,181 @@
+//! `strongroom key`: what can be said.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{LifeCommand, VaultAt};
+
+/// `strongroom key`
+#[derive(Subcommand)]
+pub(crate) enum KeyCommand {
+    #[command(flatten)]
+    Life(LifeCommand),
+    /// Make a key, or a new version of one.
+    Create {
+        /// Name of the key.
+        name: String,
+        #[command(flatten)]
+        key: KeyGiven,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Take in a private key from a PEM or DER file (PKCS#8, PKCS#1, SEC 1) or a JSON Web Key.
+    Import {
+        /// Name of the key.
+        name: String,
+        /// File with the key; `-` for standard input.
+        #[arg(long)]
+        file: PathBuf,
+        /// What it may be used for; may be given several times. What its type can do when absent.
+        #[arg(long = "op")]
+        operations: Vec<String>,
+        /// Tag, `NAME=VALUE`; may be given several times.
+        #[arg(long = "tag")]
+        tags: Vec<String>,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Show what is known of a key, as JSON.
+    Get {
+        #[command(flatten)]
+        key: KeyNamed,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Change what a key may be used for, disable or enable it, or replace its tags.
+    Update {
+        #[command(flatten)]
+        key: KeyNamed,
+        #[command(flatten)]
+        change: KeyChange,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Sign a file: the signature goes to standard output or to a file. Hashed here; the file is not sent.
+    Sign {
+        #[command(flatten)]
+        key: KeyNamed,
+        /// Algorithm, for example ES256 or PS256.
+        #[arg(long)]
+        algorithm: String,
+        #[command(flatten)]
+        through: Through,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Verify a signature over a file; ends with 1 when it is not the key's.
+    Verify {
+        #[command(flatten)]
+        key: KeyNamed,
+        /// Algorithm, for example ES256 or PS256.
+        #[arg(long)]
+        algorithm: String,
+        /// File with the signature, as `key sign` wrote it.
+        #[arg(long)]
+        signature: PathBuf,
+        /// File that was signed; `-` or nothing for standard input.
+        #[arg(long)]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Encrypt a short file, with an RSA or a symmetric key.
+    Encrypt(DataArgs),
+    /// Decrypt what `key encrypt` wrote.
+    Decrypt(DataArgs),
+    /// Wrap another key, with an RSA or a symmetric key.
+    Wrap(DataArgs),
+    /// Unwrap what `key wrap` wrote.
+    Unwrap(DataArgs),
+    /// Write the public half of a key.
+    Export {
+        #[command(flatten)]
+        key: KeyNamed,
+        /// In which form.
+        #[arg(long, value_enum, default_value = "pem")]
+        format: PublicForm,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+}
+
+/// A key that is to be made.
+#[derive(Args)]
+pub(crate) struct KeyGiven {
+    /// Type: RSA, EC or oct.
+    #[arg(long = "type", default_value = "EC")]
+    pub(crate) kty: String,
+    /// Bits, of RSA (2048, 3072, 4096) or oct (128, 192, 256).
+    #[arg(long)]
+    pub(crate) size: Option<u64>,
+    /// Curve, of EC: P-256, P-256K, P-384 or P-521.
+    #[arg(long)]
+    pub(crate) curve: Option<String>,
+    /// What it may be used for; may be given several times. What is usual for its type when absent.
+    #[arg(long = "op")]
+    pub(crate) operations: Vec<String>,
+    /// Tag, `NAME=VALUE`; may be given several times.
+    #[arg(long = "tag")]
+    pub(crate) tags: Vec<String>,
+}
+
+/// Which key.
+#[derive(Args)]
+pub(crate) struct KeyNamed {
+    /// Name of the key.
+    pub(crate) name: String,
+    /// Version; the current one when absent.
+    #[arg(long)]
+    pub(crate) version: Option<String>,
+}
+
+/// What is to be changed.
+#[derive(Args)]
+pub(crate) struct KeyChange {
+    /// Let it be used, or not.
+    #[arg(long)]
+    pub(crate) enabled: Option<bool>,
+    /// What it may be used for from now on; may be given several times.
+    #[arg(long = "op")]
+    pub(crate) operations: Vec<String>,
+    /// Tags in place of all there are, `NAME=VALUE`; may be given several times.
+    #[arg(long = "tag")]
+    pub(crate) tags: Vec<String>,
+}
+
+/// Where bytes come from and where they go.
+#[derive(Args)]
+pub(crate) struct Through {
+    /// File to read; `-` or nothing for standard input.
+    #[arg(long)]
+    pub(crate) file: Option<PathBuf>,
+    /// File to write, which must not be there; standard output when absent.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// An operation on data.
+#[derive(Args)]
+pub(crate) struct DataArgs {
+    #[command(flatten)]
+    pub(crate) key: KeyNamed,
+    /// Algorithm, for example RSA-OAEP-256, A256GCM or A256KW.
+    #[arg(long)]
+    pub(crate) algorithm: String,
+    #[command(flatten)]
+    pub(crate) through: Through,
+    #[command(flatten)]
+    pub(crate) at: VaultAt,
+}
+
+/// A form of a public key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PublicForm {
+    /// `SubjectPublicKeyInfo` in PEM, for OpenSSL and the rest.
+    Pem,
+    /// JSON Web Key.
+    Jwk,
+    /// A line of `authorized_keys`.
+    Ssh,
+}

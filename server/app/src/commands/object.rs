@@ -1,0 +1,143 @@
+//! What the commands of secrets and of keys have in common: listing, deleting, recovering, purging.
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::{backup, seconds, table, text};
+use crate::{
+    cli::{LifeCommand, Output, VaultAt},
+    client::VaultClient,
+    plain::plain,
+    terminal,
+};
+
+/// A collection of a vault.
+pub(super) struct Collection {
+    /// What one of it is called.
+    pub(super) word: &'static str,
+    /// Where it is.
+    pub(super) path: &'static str,
+    /// Where what was deleted of it is.
+    pub(super) deleted: &'static str,
+    /// Where a line of a listing has its identifier.
+    pub(super) line_id: &'static str,
+    /// Where a whole one has it.
+    pub(super) id: &'static str,
+    /// One more column, and where it is.
+    pub(super) column: Option<(&'static str, &'static str)>,
+}
+
+pub(super) async fn connect(at: &VaultAt) -> anyhow::Result<VaultClient> {
+    VaultClient::connect(&at.vault_url, &at.connection).await
+}
+
+impl Collection {
+    pub(super) async fn run(&self, step: LifeCommand) -> anyhow::Result<()> {
+        match step {
+            LifeCommand::List { deleted, at } => self.list(deleted, &at).await,
+            LifeCommand::Versions { name, at } => self.versions(&name, &at).await,
+            LifeCommand::Delete { name, at } => self.delete(&name, &at).await,
+            LifeCommand::Recover { name, at } => self.recover(&name, &at).await,
+            LifeCommand::Purge { name, yes, at } => self.purge(&name, yes, &at).await,
+            LifeCommand::Backup { name, file, overwrite, at } => {
+                backup::backup(self, &name, &file, overwrite, &at).await
+            }
+            LifeCommand::Restore { file, at } => backup::restore(self, &file, &at).await,
+        }
+    }
+
+    /// What a line's identifier ends with: a name, or a version.
+    fn last_part(&self, item: &Value) -> String {
+        text(item, self.line_id).rsplit('/').next().unwrap_or_default().to_owned()
+    }
+
+    fn table(&self, header: &[&str]) -> comfy_table::Table {
+        let column = self.column.map(|(title, _)| title);
+        table(&header.iter().copied().chain(column).collect::<Vec<_>>())
+    }
+
+    fn row(&self, item: &Value, cells: Vec<String>) -> Vec<String> {
+        cells.into_iter().chain(self.column.map(|(_, pointer)| text(item, pointer))).collect()
+    }
+
+    async fn list(&self, deleted: bool, from: &VaultAt) -> anyhow::Result<()> {
+        let items = connect(from).await?.all(&[if deleted { self.deleted } else { self.path }]).await?;
+        if from.output == Output::Json {
+            println!("{}", Value::Array(items));
+            return Ok(());
+        }
+        let mut shown = if deleted {
+            self.table(&["NAME", "DELETED", "RECOVERABLE UNTIL"])
+        } else {
+            self.table(&["NAME", "ENABLED", "UPDATED"])
+        };
+        for item in &items {
+            let (state, time) = if deleted {
+                (seconds(item, "/deletedDate"), seconds(item, "/scheduledPurgeDate"))
+            } else {
+                (text(item, "/attributes/enabled"), seconds(item, "/attributes/updated"))
+            };
+            shown.add_row(self.row(item, vec![self.last_part(item), state, time]));
+        }
+        println!("{shown}");
+        Ok(())
+    }
+
+    async fn versions(&self, name: &str, from: &VaultAt) -> anyhow::Result<()> {
+        let mut items = connect(from).await?.all(&[self.path, name, "versions"]).await?;
+        if items.is_empty() {
+            // As Azure has it, a listing of versions does not tell whether there is such a name.
+            eprintln!("there is no {} {}, or none that you may know of", self.word, plain(name));
+        }
+        if from.output == Output::Json {
+            println!("{}", Value::Array(items));
+            return Ok(());
+        }
+        items.sort_by_key(|item| std::cmp::Reverse(item.pointer("/attributes/created").and_then(Value::as_i64)));
+        let mut shown = self.table(&["VERSION", "ENABLED", "CREATED", "NOT BEFORE", "EXPIRES"]);
+        for item in &items {
+            let [created, begins, ends] =
+                ["created", "nbf", "exp"].map(|time| seconds(item, &format!("/attributes/{time}")));
+            let enabled = text(item, "/attributes/enabled");
+            shown.add_row(self.row(item, vec![self.last_part(item), enabled, created, begins, ends]));
+        }
+        println!("{shown}");
+        Ok(())
+    }
+
+    async fn delete(&self, name: &str, from: &VaultAt) -> anyhow::Result<()> {
+        let answer = connect(from).await?.send(Method::DELETE, &[self.path, name], None).await?;
+        match from.output {
+            Output::Json => println!("{answer}"),
+            Output::Table => {
+                let until = seconds(&answer, "/scheduledPurgeDate");
+                println!("{} is deleted and recoverable until {until}", text(&answer, self.id));
+            }
+        }
+        Ok(())
+    }
+
+    async fn recover(&self, name: &str, at: &VaultAt) -> anyhow::Result<()> {
+        let answer = connect(at).await?.send(Method::POST, &[self.deleted, name, "recover"], None).await?;
+        self.print_id(&answer, at.output);
+        Ok(())
+    }
+
+    async fn purge(&self, name: &str, yes: bool, from: &VaultAt) -> anyhow::Result<()> {
+        if !yes {
+            terminal::confirm(&format!("Purging the {} {name}", self.word), name)?;
+        }
+        connect(from).await?.send(Method::DELETE, &[self.deleted, name], None).await?;
+        if from.output == Output::Table {
+            println!("{name} is purged");
+        }
+        Ok(())
+    }
+
+    pub(super) fn print_id(&self, answer: &Value, output: Output) {
+        match output {
+            Output::Json => println!("{answer}"),
+            Output::Table => println!("{}", text(answer, self.id)),
+        }
+    }
+}

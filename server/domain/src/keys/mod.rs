@@ -1,0 +1,227 @@
+//! The use cases of keys. What they share with every other kind of object is in [`crate::objects`]; here
+//! is how keys come to be and how they are used. A private part leaves by none of them.
+
+mod forge;
+mod opened;
+mod operate;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use strongroom_crypto::key::{KeyRejected, KeySpec, NewKey, OperationError};
+use tokio::sync::Semaphore;
+
+pub use crate::objects::ObjectPage as KeyPage;
+use crate::{
+    action::Action,
+    context::RequestContext,
+    gate::{Ask, Proposed},
+    key::{KeyOperation, KeyProperties, check_operations},
+    keys::{
+        forge::{Busy, Forge},
+        opened::OpenedKeys,
+    },
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
+    objects::{ATTEMPTS, InVault, NewVersion, ObjectError, ObjectPage, Objects, Verbs, VersionPatch, common_life},
+    record::{HowItWent, Outcome},
+    secret::{AttributePatch, LifeState, SecretAttributes, SecretItem, VaultFacts},
+};
+pub use opened::{LIFETIME_MILLIS, MAX_KEYS};
+pub use operate::{Ciphertext, Cleartext, KeyAt, MAX_RANDOM_BYTES, Sealing};
+
+/// Why an operation on keys did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// For a reason that other objects have too.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// A key in hardware was asked for, and no hardware is configured.
+    #[error("no hardware provider is configured: keys of the types with -HSM cannot be made here")]
+    NoHardware,
+    /// The key is not one that can be made or kept.
+    #[error(transparent)]
+    Rejected(#[from] KeyRejected),
+    /// The version is disabled.
+    #[error("operation {} is not allowed on a disabled key", .0.as_str())]
+    Disabled(KeyOperation),
+    /// The key is not valid yet or has expired.
+    #[error("operation {} is not allowed on a key that is not valid yet or has expired", .0.as_str())]
+    OutsideWindow(KeyOperation),
+    /// The key may not be used for that.
+    #[error("operation {} is not permitted on this key", .0.as_str())]
+    NotPermitted(KeyOperation),
+    /// The operation was not done.
+    #[error(transparent)]
+    Operation(#[from] OperationError),
+    /// More or fewer random bytes than are given.
+    #[error("count must be a whole number from 1 to 128")]
+    RandomCount,
+    /// As many keys are being made as may be at a time.
+    #[error("too many keys are being made: try again in {retry_after} s")]
+    Busy {
+        /// Seconds after which to try again.
+        retry_after: u32,
+    },
+}
+
+impl HowItWent for KeyError {
+    fn how(&self) -> (Outcome, &str) {
+        let reason = match self {
+            Self::Object(error) => return error.how(),
+            Self::NoHardware => "no-hardware",
+            Self::Rejected(KeyRejected::Generation) => "unavailable",
+            Self::Disabled(_) => "key-disabled",
+            Self::OutsideWindow(_) => "outside-window",
+            Self::NotPermitted(_) => "operation-not-permitted",
+            Self::Operation(OperationError::Failed) => "operation-failed",
+            Self::Rejected(_) | Self::Operation(_) | Self::RandomCount => "invalid",
+            Self::Busy { .. } => "throttled",
+        };
+        (Outcome::Failed, reason)
+    }
+}
+
+impl From<Busy> for KeyError {
+    fn from(busy: Busy) -> Self {
+        Self::Busy { retry_after: busy.retry_after }
+    }
+}
+
+/// What a new key shall be, besides its attributes.
+#[derive(Clone, Debug)]
+pub struct KeyRequest {
+    /// Type and size.
+    pub spec: KeySpec,
+    /// In hardware.
+    pub hardware: bool,
+    /// What it may be used for; none for what is usual for its type.
+    pub operations: Option<BTreeSet<KeyOperation>>,
+}
+
+/// The use cases with what they conduct.
+pub struct Keys {
+    objects: Arc<Objects>,
+    forge: Forge,
+    opened: Arc<OpenedKeys>,
+    cores: Arc<Semaphore>,
+}
+
+common_life!(Keys, Verbs::KEYS, KeyError);
+
+impl Keys {
+    /// Over what all kinds of objects share.
+    #[must_use]
+    pub fn new(objects: Arc<Objects>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { objects, forge: Forge::default(), opened: Arc::default(), cores: Arc::new(Semaphore::new(cores)) }
+    }
+
+    /// Drops opened keys that are past their lifetime (Unix milliseconds); gives how many are kept on.
+    pub fn sweep(&self, now: i64) -> usize {
+        self.opened.sweep(now)
+    }
+
+    /// POST /keys/{name}/create: a new version, the current one from now on.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn create(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+        request: &KeyRequest,
+        attributes: &SecretAttributes,
+    ) -> Result<(SecretItem, VaultFacts), KeyError> {
+        if request.hardware {
+            return Err(KeyError::NoHardware);
+        }
+        self.put(ctx, (vault, name), Action::KeyCreate, Source::Make(request.spec), request, attributes).await
+    }
+
+    /// PUT /keys/{name}: a key that was made elsewhere, as a new version.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn import(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+        key: NewKey,
+        request: &KeyRequest,
+        attributes: &SecretAttributes,
+    ) -> Result<(SecretItem, VaultFacts), KeyError> {
+        if request.hardware {
+            return Err(KeyError::NoHardware);
+        }
+        self.put(ctx, (vault, name), Action::KeyImport, Source::Given(key), request, attributes).await
+    }
+
+    /// PATCH /keys/{name}/{version}: other attributes or operations for a version, or for the current one.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn update(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+        version: Option<&ObjectVersion>,
+        patch: &AttributePatch,
+        operations: Option<&BTreeSet<KeyOperation>>,
+    ) -> Result<(SecretItem, VaultFacts), KeyError> {
+        let patch = VersionPatch { attributes: patch, operations };
+        Ok(self.objects.update(Verbs::KEYS, ctx, vault, (name, version), patch).await?)
+    }
+
+    async fn put(
+        &self,
+        ctx: &RequestContext,
+        (vault, name): (&VaultName, &ObjectName),
+        action: Action,
+        mut source: Source,
+        request: &KeyRequest,
+        attributes: &SecretAttributes,
+    ) -> Result<(SecretItem, VaultFacts), KeyError> {
+        attributes.check().map_err(ObjectError::from)?;
+        let usual = || KeyOperation::default_for(request.spec);
+        let operations = request.operations.clone().unwrap_or_else(usual);
+        check_operations(request.spec, &operations).map_err(ObjectError::from)?;
+        let would_be = KeyProperties { spec: request.spec, operations, exportable: false, public: None };
+        for _ in 0..ATTEMPTS {
+            let proposed = Some(Proposed::Whole(attributes));
+            let ask = Ask { proposed, key: Some(&would_be), ..Ask::object(ObjectKind::Key, action, vault, name) };
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            if case.facts.as_ref().is_some_and(|f| f.secret.life != LifeState::Active) {
+                let taken = ObjectError::DeletedButRecoverable(name.clone());
+                return Err(self.objects.refuse(ctx, case, taken.into()).await);
+            }
+            // Made only for who may have it, and only once however often it is judged.
+            let key = match source {
+                Source::Given(key) => key,
+                Source::Make(spec) => {
+                    match self.forge.make(spec, &ctx.principal.id, Arc::clone(&self.objects.entropy)).await {
+                        Ok(key) => key,
+                        Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
+                    }
+                }
+            };
+            let properties = KeyProperties { spec: key.spec, public: key.public.clone(), ..would_be.clone() };
+            let new = NewVersion { attributes, key: Some(properties), value: &key.private };
+            let facts = case.facts.clone();
+            let (item, change) = self.objects.new_version(Verbs::KEYS, ctx, &keys, name, new, facts.as_deref())?;
+            source = Source::Given(key);
+            case.record.version = Some(item.version.version.as_str().to_owned());
+            if let Some(item) = self.objects.change(ctx, case, change, item).await? {
+                return Ok((item, VaultFacts::from(&*vault)));
+            }
+        }
+        Err(ObjectError::Contended.into())
+    }
+}
+
+/// Where the material of a new version comes from.
+enum Source {
+    Make(KeySpec),
+    Given(NewKey),
+}

@@ -1,0 +1,346 @@
+//! Using a key: sign, verify, encrypt, decrypt, wrap, unwrap. The private part is opened behind the permit,
+//! and nobody sees what came of it before the record is durable.
+
+use std::sync::Arc;
+
+use strongroom_crypto::{
+    Plaintext,
+    key::{DataAlgorithm, Family, OperationError, PrivateKey, Sealed, SignAlgorithm},
+};
+
+use super::{KeyError, Keys, opened::Place};
+use crate::{
+    action::Action,
+    context::RequestContext,
+    gate::Ask,
+    key::{KeyOperation, KeyProperties},
+    keyring::{Keyring, VaultKeys},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
+    objects::{ATTEMPTS, InVault, ObjectError, active},
+    permit::Held,
+    ports::StoreError,
+    secret::{SealedVersion, SecretAttributes, SecretItem},
+};
+
+/// Most random bytes of one request (Azure: 128).
+pub const MAX_RANDOM_BYTES: usize = 128;
+
+/// Which key, and which version of it; the current one when none is named.
+#[derive(Clone, Copy)]
+pub struct KeyAt<'a> {
+    /// Where.
+    pub vault: &'a VaultName,
+    /// What.
+    pub name: &'a ObjectName,
+    /// Which.
+    pub version: Option<&'a ObjectVersion>,
+}
+
+/// What goes into decrypting besides the algorithm.
+#[derive(Clone, Debug, Default)]
+pub struct Ciphertext {
+    /// The ciphertext.
+    pub value: Vec<u8>,
+    /// Initialization vector.
+    pub iv: Option<Vec<u8>>,
+    /// Additional authenticated data.
+    pub aad: Option<Vec<u8>>,
+    /// Tag.
+    pub tag: Option<Vec<u8>>,
+}
+
+/// What is to be encrypted or wrapped.
+pub struct Cleartext {
+    /// The data, or the key to wrap.
+    pub value: Plaintext,
+    /// Initialization vector, where the algorithm takes one.
+    pub iv: Option<Vec<u8>>,
+    /// Additional authenticated data.
+    pub aad: Option<Vec<u8>>,
+}
+
+impl Keys {
+    /// POST …/sign: a signature over a digest.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn sign(
+        &self,
+        ctx: &RequestContext,
+        at: KeyAt<'_>,
+        algorithm: SignAlgorithm,
+        digest: Vec<u8>,
+    ) -> Result<(SecretItem, Vec<u8>), KeyError> {
+        let digest = Arc::new(digest);
+        let work = move |_: &KeyProperties, key: Option<&PrivateKey>| opened(key)?.sign(algorithm, &digest);
+        self.operate(ctx, at, KeyOperation::Sign, algorithm.as_str(), true, work).await
+    }
+
+    /// POST …/verify: whether a signature over a digest is the key's.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn verify(
+        &self,
+        ctx: &RequestContext,
+        at: KeyAt<'_>,
+        algorithm: SignAlgorithm,
+        digest: Vec<u8>,
+        signature: Vec<u8>,
+    ) -> Result<(SecretItem, bool), KeyError> {
+        let given = Arc::new((digest, signature));
+        let private = algorithm.family() == Family::Oct;
+        let work = move |properties: &KeyProperties, key: Option<&PrivateKey>| match &properties.public {
+            Some(public) => public.verify(algorithm, &given.0, &given.1),
+            None => opened(key)?.verify(algorithm, &given.0, &given.1),
+        };
+        self.operate(ctx, at, KeyOperation::Verify, algorithm.as_str(), private, work).await
+    }
+
+    /// POST …/encrypt and …/wrapkey.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn encrypt(
+        &self,
+        ctx: &RequestContext,
+        at: KeyAt<'_>,
+        operation: Sealing,
+        algorithm: DataAlgorithm,
+        text: Cleartext,
+    ) -> Result<(SecretItem, Sealed), KeyError> {
+        let (text, entropy) = (Arc::new(text), Arc::clone(&self.objects.entropy));
+        let private = !algorithm.is_rsa();
+        let work = move |properties: &KeyProperties, key: Option<&PrivateKey>| {
+            operation.check(algorithm)?;
+            let Cleartext { value, iv, aad } = &*text;
+            match &properties.public {
+                Some(_) if iv.is_some() || aad.is_some() => Err(OperationError::Parameter),
+                Some(public) => {
+                    let value = public.encrypt(algorithm, value.expose())?;
+                    Ok(Sealed { value, iv: None, tag: None })
+                }
+                None => opened(key)?.encrypt(algorithm, value.expose(), iv.as_deref(), aad.as_deref(), &*entropy),
+            }
+        };
+        self.operate(ctx, at, operation.forwards(), algorithm.as_str(), private, work).await
+    }
+
+    /// POST …/decrypt and …/unwrapkey.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn decrypt(
+        &self,
+        ctx: &RequestContext,
+        at: KeyAt<'_>,
+        operation: Sealing,
+        algorithm: DataAlgorithm,
+        sealed: Ciphertext,
+    ) -> Result<(SecretItem, Plaintext), KeyError> {
+        let sealed = Arc::new(sealed);
+        let work = move |_: &KeyProperties, key: Option<&PrivateKey>| {
+            operation.check(algorithm)?;
+            let Ciphertext { value, iv, aad, tag } = &*sealed;
+            opened(key)?.decrypt(algorithm, value, iv.as_deref(), aad.as_deref(), tag.as_deref())
+        };
+        self.operate(ctx, at, operation.backwards(), algorithm.as_str(), true, work).await
+    }
+
+    /// POST /rng: random bytes.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn random_bytes(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        count: usize,
+    ) -> Result<Plaintext, KeyError> {
+        if !(1..=MAX_RANDOM_BYTES).contains(&count) {
+            return Err(KeyError::RandomCount);
+        }
+        let ask = Ask::objects(ObjectKind::Key, Action::RandomBytes, vault);
+        let InVault { case, .. } = self.objects.admit(ctx, ask).await?;
+        let mut bytes = vec![0; count];
+        let drawn = self.objects.entropy.fill(&mut bytes).map_err(|_| ObjectError::Unavailable);
+        let held = case.permit.hold(drawn.map(|()| Plaintext::new(bytes)));
+        Ok(self.objects.recorder.release(ctx, case.record, held).await.map_err(ObjectError::from)??)
+    }
+
+    async fn operate<T: Send + 'static>(
+        &self,
+        ctx: &RequestContext,
+        at: KeyAt<'_>,
+        operation: KeyOperation,
+        algorithm: &'static str,
+        private: bool,
+        work: impl Fn(&KeyProperties, Option<&PrivateKey>) -> Result<T, OperationError> + Clone + Send + 'static,
+    ) -> Result<(SecretItem, T), KeyError> {
+        for _ in 0..ATTEMPTS {
+            let ask = Ask {
+                version: at.version,
+                algorithm: Some(algorithm),
+                ..Ask::object(ObjectKind::Key, action_of(operation), at.vault, at.name)
+            };
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let Some(item) = active(case.facts.as_deref()) else {
+                let missing = ObjectError::NotFound(at.name.clone(), at.version.cloned());
+                return Err(self.objects.refuse(ctx, case, missing.into()).await);
+            };
+            let Some(properties) = item.version.key.clone() else {
+                return Err(self.objects.refuse(ctx, case, ObjectError::Tampered.into()).await);
+            };
+            case.record.version = Some(item.version.version.as_str().to_owned());
+            if let Err(why) = usable(&item.version.attributes, &properties, operation, ctx.seconds()) {
+                return Err(self.objects.refuse(ctx, case, why).await);
+            }
+            let place: Place = (vault.id, item.secret.name.clone(), item.version.version.clone());
+            let revision = item.secret.revision;
+            let kept = if private { self.opened.get(&place, revision, ctx.now) } else { None };
+            let held = if private && kept.is_none() {
+                let read = self.objects.store.read(case.permit, &item.version.version).await;
+                if read.inspect(|read| matches!(read, Err(StoreError::Stale))) {
+                    continue;
+                }
+                read.map(|read| -> Result<Option<Source>, ObjectError> { Ok(Some(Source::Row(read?))) })
+            } else {
+                case.permit.hold(Ok(kept.map(Source::Kept)))
+            };
+            let opening = Opening { keyring: Arc::clone(&self.objects.keyring), keys, item: item.clone() };
+            let (cache, now, work) = (Arc::clone(&self.opened), ctx.now, work.clone());
+            let slow = private && properties.spec.family() == Family::Rsa;
+            let held = self
+                .on_a_core(slow, held, move |source: Result<Option<Source>, ObjectError>| {
+                    let key = match source? {
+                        Some(Source::Row(row)) => {
+                            let key = Arc::new(opening.open(&row, &properties)?);
+                            cache.put(place, revision, now, &key);
+                            Some(key)
+                        }
+                        Some(Source::Kept(key)) => Some(key),
+                        None => None,
+                    };
+                    Ok(work(&properties, key.as_deref())?)
+                })
+                .await?;
+            let done = self.objects.recorder.release(ctx, case.record, held).await;
+            return Ok((item, done.map_err(ObjectError::from)??));
+        }
+        Err(ObjectError::Contended.into())
+    }
+
+    /// Works on what is held; what takes long, on a thread of its own, as many at a time as there are cores.
+    async fn on_a_core<S: Send + 'static, T: Send + 'static>(
+        &self,
+        slow: bool,
+        held: Held<S>,
+        work: impl FnOnce(S) -> Result<T, KeyError> + Send + 'static,
+    ) -> Result<Held<Result<T, KeyError>>, KeyError> {
+        if !slow {
+            return Ok(held.map(work));
+        }
+        let core = Arc::clone(&self.cores).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
+        let worked = tokio::task::spawn_blocking(move || {
+            let _core = core;
+            held.map(work)
+        });
+        Ok(worked.await.map_err(|_| ObjectError::Unavailable)?)
+    }
+}
+
+/// Encrypting data or wrapping keys: the same work under different permissions and with different algorithms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sealing {
+    /// Data.
+    Data,
+    /// Keys.
+    Key,
+}
+
+impl Sealing {
+    fn check(self, algorithm: DataAlgorithm) -> Result<(), OperationError> {
+        let fits = match self {
+            Self::Data => algorithm.encrypts(),
+            Self::Key => algorithm.wraps(),
+        };
+        if fits { Ok(()) } else { Err(OperationError::Algorithm) }
+    }
+
+    fn forwards(self) -> KeyOperation {
+        match self {
+            Self::Data => KeyOperation::Encrypt,
+            Self::Key => KeyOperation::WrapKey,
+        }
+    }
+
+    fn backwards(self) -> KeyOperation {
+        match self {
+            Self::Data => KeyOperation::Decrypt,
+            Self::Key => KeyOperation::UnwrapKey,
+        }
+    }
+}
+
+enum Source {
+    Row(Arc<SealedVersion>),
+    Kept(Arc<PrivateKey>),
+}
+
+/// What opening a row takes.
+struct Opening {
+    keyring: Arc<Keyring>,
+    keys: Arc<VaultKeys>,
+    item: SecretItem,
+}
+
+impl Opening {
+    fn open(&self, row: &SealedVersion, properties: &KeyProperties) -> Result<PrivateKey, ObjectError> {
+        let version = &self.item.version;
+        // Metadata was judged from one row and the key comes from another read of it.
+        if row.meta != *version || row.sealed.data_key_id != version.data_key_id {
+            return Err(ObjectError::Tampered);
+        }
+        let name = &self.item.secret.name;
+        let private = self.keyring.open(&self.keys, ObjectKind::Key, name, &version.version, &row.sealed)?;
+        PrivateKey::open(properties.spec, &private).map_err(|_| ObjectError::Tampered)
+    }
+}
+
+fn opened(key: Option<&PrivateKey>) -> Result<&PrivateKey, OperationError> {
+    // Not opened: the algorithm is for another type of key than this one.
+    key.ok_or(OperationError::Algorithm)
+}
+
+/// Whether a key may be used so now (Azure: outside of nbf and exp only decrypt, unwrap and verify).
+fn usable(
+    attributes: &SecretAttributes,
+    properties: &KeyProperties,
+    operation: KeyOperation,
+    now: i64,
+) -> Result<(), KeyError> {
+    use KeyOperation::{Decrypt, UnwrapKey, Verify};
+    if !attributes.enabled {
+        return Err(KeyError::Disabled(operation));
+    }
+    let early = attributes.not_before.is_some_and(|begin| now < begin);
+    let late = attributes.expires.is_some_and(|end| now >= end);
+    if (early || late) && !matches!(operation, Decrypt | UnwrapKey | Verify) {
+        return Err(KeyError::OutsideWindow(operation));
+    }
+    if !properties.operations.contains(&operation) {
+        return Err(KeyError::NotPermitted(operation));
+    }
+    Ok(())
+}
+
+fn action_of(operation: KeyOperation) -> Action {
+    match operation {
+        KeyOperation::Encrypt => Action::KeyEncrypt,
+        KeyOperation::Decrypt => Action::KeyDecrypt,
+        KeyOperation::Sign => Action::KeySign,
+        KeyOperation::Verify => Action::KeyVerify,
+        KeyOperation::WrapKey => Action::KeyWrap,
+        KeyOperation::UnwrapKey => Action::KeyUnwrap,
+    }
+}

@@ -1,0 +1,333 @@
+//! What can be done with every named object of a vault, whatever its kind: read what is known of it,
+//! list, soft delete, recover, purge, back up, restore. Secrets and keys add what is theirs.
+//!
+//! Each use case conducts one operation: gate, store, keyring, record. Nothing here may answer without a
+//! permit spent and a record written, and no error may tell more than the caller could find out anyway.
+
+mod copy;
+mod life;
+mod read;
+mod verbs;
+mod write;
+
+use std::sync::Arc;
+
+use strongroom_crypto::Entropy;
+
+pub(crate) use read::{active, deleted};
+pub use verbs::Verbs;
+pub(crate) use write::{NewVersion, VersionPatch};
+
+use crate::{
+    context::RequestContext,
+    decision::Denial,
+    gate::{Ask, Case, Gate, Judgement},
+    key::ImpossibleOperations,
+    keyring::{Keyring, KeyringError, VaultKeys},
+    names::{ObjectName, ObjectVersion},
+    ports::{ObjectStore, StoreError},
+    record::{HowItWent, NoRecord, Outcome, Recorder},
+    secret::{AttributeError, Page, SecretItem, VaultFacts},
+    vault::Vault,
+};
+
+/// How often a request is judged anew because its object changed meanwhile.
+pub(crate) const ATTEMPTS: usize = 4;
+/// Most lines of a page (Azure: 25).
+pub const MAX_PAGE: usize = 25;
+
+/// Why an operation on an object did not happen. The wire says which kind of object it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// The gate said no.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// There is no such vault. Told only to those who may see all vaults.
+    #[error("there is no such vault")]
+    VaultNotFound,
+    /// There is no active object of the name, or no such version of it.
+    #[error("{} was not found", id(.0, .1.as_ref()))]
+    NotFound(ObjectName, Option<ObjectVersion>),
+    /// There is no soft-deleted object of the name.
+    #[error("deleted {0} was not found")]
+    DeletedNotFound(ObjectName),
+    /// The name is soft deleted and cannot be used again before it is purged.
+    #[error("{0} is deleted but recoverable")]
+    DeletedButRecoverable(ObjectName),
+    /// The version is disabled.
+    #[error("the version is disabled")]
+    Disabled,
+    /// Nothing in this vault can be purged before its time.
+    #[error("the vault is protected against purging")]
+    PurgeProtected,
+    /// An active object has the name already.
+    #[error("{0} exists already")]
+    Exists(ObjectName),
+    /// The blob is not a backup of this vault, or was changed.
+    #[error("the backup is malformed, was changed, or is of another vault or installation")]
+    BadBackup,
+    /// More versions than a backup holds.
+    #[error("there are more than 500 versions, or they are too long together, to be backed up")]
+    TooMuchToBackUp,
+    /// Attributes outside the documented limits.
+    #[error(transparent)]
+    Invalid(#[from] AttributeError),
+    /// Of a key: it cannot do what it should be used for.
+    #[error(transparent)]
+    Impossible(#[from] ImpossibleOperations),
+    /// The object keeps changing under the request.
+    #[error("it is being changed by others")]
+    Contended,
+    /// A stored row is not what Strongroom wrote, or stands where it was not written.
+    #[error("stored data fails its authentication")]
+    Tampered,
+    /// The store or a source of randomness is not available.
+    #[error("the store is unavailable")]
+    Unavailable,
+    /// The audit record could not be made durable.
+    #[error(transparent)]
+    NoRecord(#[from] NoRecord),
+}
+
+fn id(name: &ObjectName, version: Option<&ObjectVersion>) -> String {
+    version.map_or_else(|| name.to_string(), |version| format!("{name}/{version}"))
+}
+
+impl HowItWent for ObjectError {
+    fn how(&self) -> (Outcome, &str) {
+        let reason = match self {
+            Self::Denied(denial) => return denial.how(),
+            Self::VaultNotFound => "vault-not-found",
+            Self::NotFound(..) => "not-found",
+            Self::DeletedNotFound(_) => "deleted-not-found",
+            Self::DeletedButRecoverable(_) => "deleted-but-recoverable",
+            Self::Disabled => "disabled",
+            Self::PurgeProtected => "purge-protected",
+            Self::Exists(_) => "exists",
+            Self::BadBackup => "bad-backup",
+            Self::TooMuchToBackUp => "too-much-to-back-up",
+            Self::Invalid(_) | Self::Impossible(_) => "invalid",
+            Self::Contended => "contended",
+            Self::Tampered => "tampered",
+            Self::Unavailable => "unavailable",
+            Self::NoRecord(_) => "no-record",
+        };
+        (Outcome::Failed, reason)
+    }
+}
+
+impl From<KeyringError> for ObjectError {
+    fn from(error: KeyringError) -> Self {
+        tracing::error!(%error, "the keyring refused");
+        match error {
+            KeyringError::Tampered => Self::Tampered,
+            KeyringError::Seal(_) | KeyringError::Entropy(_) | KeyringError::Canonical(_) => Self::Unavailable,
+        }
+    }
+}
+
+impl From<StoreError> for ObjectError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store refused");
+        match error {
+            StoreError::Damaged(_) => Self::Tampered,
+            StoreError::Unavailable(_) | StoreError::Stale => Self::Unavailable,
+        }
+    }
+}
+
+/// A listing as the caller gets it.
+pub type ObjectPage = (Page<SecretItem>, VaultFacts);
+
+/// The use cases with what they conduct.
+pub struct Objects {
+    /// The gate.
+    pub gate: Arc<Gate>,
+    /// Sealed rows.
+    pub store: Arc<dyn ObjectStore>,
+    /// Seals and opens.
+    pub keyring: Arc<Keyring>,
+    /// Writes records, releases answers.
+    pub recorder: Recorder,
+    /// Versions and nonces.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// A permitted case in a vault that exists.
+pub(crate) struct InVault {
+    pub(crate) case: Case,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) keys: Arc<VaultKeys>,
+}
+
+impl Objects {
+    /// Asks the gate; a denial is recorded before it is told.
+    pub(crate) async fn admit(&self, ctx: &RequestContext, ask: Ask<'_>) -> Result<InVault, ObjectError> {
+        match self.gate.judge(ctx, &ask).await {
+            Judgement::Permitted(mut case) => match case.vault.take() {
+                Some((vault, keys)) => Ok(InVault { case: *case, vault, keys }),
+                None => Err(self.refuse(ctx, *case, ObjectError::VaultNotFound).await),
+            },
+            Judgement::Denied(record, denial) => Err(self
+                .recorder
+                .release(ctx, *record, denial)
+                .await
+                .map_or_else(ObjectError::NoRecord, ObjectError::Denied)),
+        }
+    }
+
+    /// Records that a permitted operation cannot be done, then says why.
+    pub(crate) async fn refuse<E>(&self, ctx: &RequestContext, case: Case, why: E) -> E
+    where
+        E: HowItWent + From<ObjectError>,
+    {
+        let held = case.permit.hold(Err::<(), _>(why));
+        match self.recorder.release(ctx, case.record, held).await {
+            Ok(Err(why)) => why,
+            // Unreachable by construction: what was held is an error.
+            Ok(Ok(())) => ObjectError::Unavailable.into(),
+            Err(no_record) => ObjectError::NoRecord(no_record).into(),
+        }
+    }
+}
+
+impl From<&Vault> for VaultFacts {
+    fn from(vault: &Vault) -> Self {
+        Self { recovery_level: vault.settings.recovery_level(), recoverable_days: vault.settings.retention_days }
+    }
+}
+
+/// An outcome in the words of a kind's own errors.
+pub(crate) fn in_its_words<T, E: From<ObjectError>>(outcome: Result<T, ObjectError>) -> Result<T, E> {
+    outcome.map_err(E::from)
+}
+
+/// Gives a kind's use cases the steps of life that all kinds share.
+macro_rules! common_life {
+    ($type:ty, $verbs:expr, $error:ty) => {
+        impl $type {
+            /// What is known of a version, or of the current one, without what is sealed.
+            ///
+            /// # Errors
+            #[doc = concat!("[`", stringify!($error), "`].")]
+            pub async fn show(
+                &self,
+                ctx: &RequestContext,
+                vault: &VaultName,
+                name: &ObjectName,
+                version: Option<&ObjectVersion>,
+            ) -> Result<(SecretItem, VaultFacts), $error> {
+                $crate::objects::in_its_words(self.objects.show($verbs, ctx, vault, name, version).await)
+            }
+
+            /// A soft-deleted name.
+            ///
+            /// # Errors
+            #[doc = concat!("[`", stringify!($error), "`].")]
+            pub async fn get_deleted(
+                &self,
+                ctx: &RequestContext,
+                vault: &VaultName,
+                name: &ObjectName,
+            ) -> Result<(SecretItem, VaultFacts), $error> {
+                $crate::objects::in_its_words(self.objects.get_deleted($verbs, ctx, vault, name).await)
+            }
+
+            /// Active or soft-deleted names in order, after `after`.
+            ///
+            /// # Errors
+            #[doc = concat!("[`", stringify!($error), "`].")]
+            pub async fn list(
+                &self,
+                ctx: &RequestContext,
+                vault: &VaultName,
+                deleted: bool,
+                after: Option<&ObjectName>,
+                limit: usize,
+            ) -> Result<ObjectPage, $error> {
+                $crate::objects::in_its_words(self.objects.list($verbs, ctx, vault, deleted, after, limit).await)
+            }
+
+            /// The versions of a name. A name that does not exist has none, as in Azure.
+            ///
+            /// # Errors
+            #[doc = concat!("[`", stringify!($error), "`].")]
+            pub async fn versions(
+                &self,
+                ctx: &RequestContext,
+                vault: &VaultName,
+                name: &ObjectName,
+                after: Option<&ObjectVersion>,
+                limit: usize,
+            ) -> Result<ObjectPage, $error> {
+                $crate::objects::in_its_words(self.objects.versions($verbs, ctx, vault, name, after, limit).await)
+            }
+
+            /// Soft delete of the name with all its versions.
+            ///
+            /// # Errors
+            #[doc = concat!("[`", stringify!($error), "`].")]
+            pub async fn delete(
+                &self,
+                ctx: &RequestContext,
+                vault: &VaultName,
+                name: &ObjectName,
+            ) -> Result<(SecretItem, VaultFacts), $error> {
+                $crate::objects::in_its_words(self.objects.delete($verbs, ctx, vault, name).await)
+            }
+
+            /// Takes a soft-deleted name back into use.
+            ///
+            /// # Errors
+            #[doc = concat!("[`", stringify!($error), "`].")]
+            pub async fn recover(
+                &self,
+                ctx: &RequestContext,
+                vault: &VaultName,
+                name: &ObjectName,
+            ) -> Result<(SecretItem, VaultFacts), $error> {
+                $crate::objects::in_its_words(self.objects.recover($verbs, ctx, vault, name).await)
+            }
+
+            /// Removes a soft-deleted name for good.
+            ///
+            /// # Errors
+            #[doc = concat!("[`", stringify!($error), "`].")]
+            pub async fn purge(
+                &self,
+                ctx: &RequestContext,
+                vault: &VaultName,
+                name: &ObjectName,
+            ) -> Result<(), $error> {
+                $crate::objects::in_its_words(self.objects.purge($verbs, ctx, vault, name).await)
+            }
+
+            /// A sealed blob with all versions.
+            ///
+            /// # Errors
+            #[doc = concat!("[`", stringify!($error), "`].")]
+            pub async fn backup(
+                &self,
+                ctx: &RequestContext,
+                vault: &VaultName,
+                name: &ObjectName,
+            ) -> Result<Vec<u8>, $error> {
+                $crate::objects::in_its_words(self.objects.backup($verbs, ctx, vault, name).await)
+            }
+
+            /// Makes a name again from a backup, with all its versions as they were.
+            ///
+            /// # Errors
+            #[doc = concat!("[`", stringify!($error), "`].")]
+            pub async fn restore(
+                &self,
+                ctx: &RequestContext,
+                vault: &VaultName,
+                blob: &[u8],
+            ) -> Result<(SecretItem, VaultFacts), $error> {
+                $crate::objects::in_its_words(self.objects.restore($verbs, ctx, vault, blob).await)
+            }
+        }
+    };
+}
+pub(crate) use common_life;

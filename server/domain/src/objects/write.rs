@@ -1,0 +1,153 @@
+//! Writing versions: a new one, or other attributes for one that is there.
+
+use strongroom_crypto::Plaintext;
+
+use super::{ATTEMPTS, InVault, ObjectError, Objects, Verbs, active};
+use crate::{
+    change::Change,
+    context::RequestContext,
+    gate::{Ask, Case, Proposed},
+    key::{KeyOperation, KeyProperties},
+    keyring::VaultKeys,
+    names::{ObjectName, ObjectVersion, VaultName},
+    secret::{
+        AttributePatch, LifeState, SealedVersion, SecretAttributes, SecretFacts, SecretItem, SecretMeta, VaultFacts,
+        VersionMeta,
+    },
+};
+
+/// What a new version is made of.
+pub(crate) struct NewVersion<'a> {
+    /// What its maker says of it.
+    pub(crate) attributes: &'a SecretAttributes,
+    /// Of a key: what kind.
+    pub(crate) key: Option<KeyProperties>,
+    /// What is sealed.
+    pub(crate) value: &'a Plaintext,
+}
+
+/// What of a version is to be changed.
+#[derive(Clone, Copy)]
+pub(crate) struct VersionPatch<'a> {
+    /// Attributes.
+    pub(crate) attributes: &'a AttributePatch,
+    /// Of a key: what it may be used for from now on.
+    pub(crate) operations: Option<&'a std::collections::BTreeSet<KeyOperation>>,
+}
+
+impl Objects {
+    /// Other attributes for a version, or for the current one. What is sealed is neither changed nor given
+    /// out.
+    ///
+    /// # Errors
+    /// [`ObjectError`].
+    pub(crate) async fn update(
+        &self,
+        verbs: &Verbs,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        (name, version): (&ObjectName, Option<&ObjectVersion>),
+        patch: VersionPatch<'_>,
+    ) -> Result<(SecretItem, VaultFacts), ObjectError> {
+        patch.attributes.check()?;
+        for _ in 0..ATTEMPTS {
+            let proposed = Some(Proposed::Patch(patch.attributes));
+            let ask = Ask { version, proposed, ..Ask::object(verbs.kind, verbs.update, vault, name) };
+            let InVault { mut case, vault, keys } = self.admit(ctx, ask).await?;
+            let Some(item) = active(case.facts.as_deref()) else {
+                return Err(self.refuse(ctx, case, ObjectError::NotFound(name.clone(), version.cloned())).await);
+            };
+            let attributes = patch.attributes.over(&item.version.attributes);
+            if let Err(error) = attributes.check_window() {
+                return Err(self.refuse(ctx, case, error.into()).await);
+            }
+            let mut key = item.version.key.clone();
+            if let (Some(key), Some(operations)) = (&mut key, patch.operations) {
+                if let Err(error) = crate::key::check_operations(key.spec, operations) {
+                    return Err(self.refuse(ctx, case, error.into()).await);
+                }
+                key.operations.clone_from(operations);
+            }
+            case.record.version = Some(item.version.version.as_str().to_owned());
+            let revision = item.secret.revision + 1;
+            let mut meta = VersionMeta { attributes, key, updated: ctx.seconds(), tag: Vec::new(), ..item.version };
+            meta.tag = self.keyring.tag_version(&keys, verbs.kind, name, &meta)?;
+            let mut secret = SecretMeta { revision, tag: Vec::new(), ..item.secret };
+            secret.tag = self.keyring.tag_name(&keys, verbs.kind, &secret)?;
+            let after = SecretItem { secret: secret.clone(), version: meta.clone() };
+            let change = Change::UpdateSecret { secret, version: Box::new(meta) };
+            if let Some(after) = self.change(ctx, case, change, after).await? {
+                return Ok((after, VaultFacts::from(&*vault)));
+            }
+        }
+        Err(ObjectError::Contended)
+    }
+
+    /// Seals something as the next version of a name.
+    pub(crate) fn new_version(
+        &self,
+        verbs: &Verbs,
+        ctx: &RequestContext,
+        keys: &VaultKeys,
+        name: &ObjectName,
+        new: NewVersion<'_>,
+        before: Option<&SecretFacts>,
+    ) -> Result<(SecretItem, Change), ObjectError> {
+        let mut random = [0u8; 16];
+        self.entropy.fill(&mut random).map_err(|_| ObjectError::Unavailable)?;
+        let version = ObjectVersion::from_bytes(random);
+        let sealed = self.keyring.seal(keys, verbs.kind, name, &version, new.value, &*self.entropy)?;
+        let ordinal = before.and_then(|f| f.version.as_ref()).map_or(1, |v| v.ordinal + 1);
+        let mut meta = VersionMeta {
+            version: version.clone(),
+            attributes: new.attributes.clone(),
+            created: ctx.seconds(),
+            updated: ctx.seconds(),
+            ordinal,
+            data_key_id: sealed.data_key_id,
+            key: new.key.map(Box::new),
+            tag: Vec::new(),
+        };
+        meta.tag = self.keyring.tag_version(keys, verbs.kind, name, &meta)?;
+        let mut secret = SecretMeta {
+            // The first spelling stays: ids of earlier versions were given out with it.
+            name: before.map_or_else(|| name.clone(), |f| f.secret.name.clone()),
+            life: LifeState::Active,
+            current: version,
+            revision: before.map_or_else(|| first_revision(random), |f| f.secret.revision + 1),
+            tag: Vec::new(),
+        };
+        secret.tag = self.keyring.tag_name(keys, verbs.kind, &secret)?;
+        let item = SecretItem { secret: secret.clone(), version: meta.clone() };
+        Ok((item, Change::SetSecret { secret, version: Box::new(SealedVersion { meta, sealed }) }))
+    }
+
+    /// Commits a change with its record. `None`: judged anew, the object changed meanwhile.
+    pub(crate) async fn change<T>(
+        &self,
+        ctx: &RequestContext,
+        mut case: Case,
+        change: Change,
+        answer: T,
+    ) -> Result<Option<T>, ObjectError> {
+        case.record.revision = Some(match &change {
+            Change::SetSecret { secret, .. }
+            | Change::UpdateSecret { secret, .. }
+            | Change::RestoreSecret { secret, .. }
+            | Change::SetSecretLife { secret } => secret.revision,
+            _ => case.permit.revision().map_or(0, |r| r + 1),
+        });
+        let (change, held) = case.permit.apply(change, answer).map_err(|error| {
+            tracing::error!(%error, "a change did not fit its permit");
+            ObjectError::Unavailable
+        })?;
+        Ok(self.recorder.commit(ctx, case.record, change, held).await?)
+    }
+}
+
+/// Where the revisions of a new name begin: anywhere. A name made again after a purge would otherwise
+/// come to revisions that its predecessor had, and a permit judged on the predecessor would fit it.
+pub(super) fn first_revision(random: [u8; 16]) -> i64 {
+    let [a, b, c, d, ..] = random;
+    i64::from(u32::from_be_bytes([a, b, c, d])) + 1
+}

@@ -1,0 +1,364 @@
+//! Shapes of the keys of the Key Vault data plane (Azure Key Vault REST, keys). Bytes are base64url.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use strongroom_crypto::key::{Curve, EcComponents, KeyRejected, KeySpec, NewKey, PublicKey, RsaComponents};
+use strongroom_domain::{
+    key::{KeyOperation, KeyProperties},
+    keys::{KeyError, KeyRequest},
+    names::{ObjectName, VaultName},
+    secret::{AttributePatch, LifeState, SecretAttributes, SecretItem, VaultFacts},
+};
+use zeroize::Zeroizing;
+
+use super::{Attributes, Deletion, IdForm, SetAttributes};
+use crate::{paths::Addresses, problem::Problem};
+
+/// Longest number of a key in bytes: the modulus of the biggest RSA key, and some.
+const MAX_NUMBER: usize = 1024;
+
+#[derive(Default, Deserialize)]
+struct KeyAttributes {
+    #[serde(flatten)]
+    common: SetAttributes,
+    #[serde(default)]
+    exportable: Option<bool>,
+}
+
+impl KeyAttributes {
+    /// No private part leaves this server, so nobody is let believe that one could.
+    fn refuse_export(&self, release_policy: bool) -> Result<(), Problem> {
+        if self.exportable == Some(true) || release_policy {
+            return Err(Problem::bad_parameter(
+                "Exportable keys and release policies are not offered: no private key leaves this vault.",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn attributes(given: &SetAttributes, tags: Option<BTreeMap<String, String>>) -> SecretAttributes {
+    SecretAttributes {
+        enabled: given.enabled.unwrap_or(true),
+        not_before: given.nbf,
+        expires: given.exp,
+        content_type: None,
+        tags: tags.unwrap_or_default(),
+    }
+}
+
+fn operations(names: Option<Vec<String>>) -> Result<Option<BTreeSet<KeyOperation>>, Problem> {
+    let parse = |name: &String| {
+        KeyOperation::parse(name).ok_or_else(|| {
+            Problem::bad_parameter("key_ops may hold encrypt, decrypt, sign, verify, wrapKey and unwrapKey.")
+        })
+    };
+    names.map(|names| names.iter().map(parse).collect()).transpose()
+}
+
+/// A type of key and whether it is to live in hardware.
+fn kind(kty: &str) -> Option<(&str, bool)> {
+    match kty {
+        "RSA" | "EC" | "oct" => Some((kty, false)),
+        "RSA-HSM" | "EC-HSM" | "oct-HSM" => kty.strip_suffix("-HSM").map(|kty| (kty, true)),
+        _ => None,
+    }
+}
+
+fn curve(crv: Option<&str>) -> Result<Curve, Problem> {
+    let named = crv.unwrap_or("P-256");
+    Curve::ALL
+        .into_iter()
+        .find(|curve| curve.as_str() == named)
+        .ok_or_else(|| Problem::bad_parameter("crv must be P-256, P-256K, P-384 or P-521."))
+}
+
+/// Body of POST /keys/{name}/create.
+#[derive(Deserialize)]
+pub(crate) struct CreateKey {
+    kty: String,
+    #[serde(default)]
+    key_size: Option<u64>,
+    #[serde(default)]
+    public_exponent: Option<u64>,
+    #[serde(default)]
+    crv: Option<String>,
+    #[serde(default)]
+    key_ops: Option<Vec<String>>,
+    #[serde(default)]
+    attributes: Option<KeyAttributes>,
+    #[serde(default)]
+    tags: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    release_policy: Option<serde::de::IgnoredAny>,
+}
+
+impl CreateKey {
+    pub(crate) fn split(self) -> Result<(KeyRequest, SecretAttributes), Problem> {
+        let given = self.attributes.unwrap_or_default();
+        given.refuse_export(self.release_policy.is_some())?;
+        let size = || KeyError::from(KeyRejected::Size);
+        let (kty, hardware) = kind(&self.kty)
+            .ok_or_else(|| Problem::bad_parameter("kty must be RSA, EC or oct, or one of them with -HSM."))?;
+        let spec = match kty {
+            "RSA" => {
+                if self.public_exponent.is_some_and(|exponent| exponent != 65_537) {
+                    return Err(Problem::bad_parameter("public_exponent must be 65537."));
+                }
+                KeySpec::rsa(self.key_size.unwrap_or(2048)).ok_or_else(size)?
+            }
+            "EC" => KeySpec::Ec { crv: curve(self.crv.as_deref())? },
+            _ => KeySpec::oct(self.key_size.unwrap_or(256)).ok_or_else(size)?,
+        };
+        let request = KeyRequest { spec, hardware, operations: operations(self.key_ops)? };
+        Ok((request, attributes(&given.common, self.tags)))
+    }
+}
+
+/// Body of PATCH /keys/{name}/{version}. What is absent or null stays as it is.
+#[derive(Deserialize)]
+pub(crate) struct UpdateKey {
+    #[serde(default)]
+    key_ops: Option<Vec<String>>,
+    #[serde(default)]
+    attributes: Option<KeyAttributes>,
+    #[serde(default)]
+    tags: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    release_policy: Option<serde::de::IgnoredAny>,
+}
+
+impl UpdateKey {
+    pub(crate) fn split(self) -> Result<(AttributePatch, Option<BTreeSet<KeyOperation>>), Problem> {
+        let given = self.attributes.unwrap_or_default();
+        given.refuse_export(self.release_policy.is_some())?;
+        let given = given.common;
+        let patch = AttributePatch {
+            enabled: given.enabled,
+            not_before: given.nbf,
+            expires: given.exp,
+            content_type: None,
+            tags: self.tags,
+        };
+        Ok((patch, operations(self.key_ops)?))
+    }
+}
+
+/// Bytes in base64url, cleared when dropped.
+pub(crate) struct Bytes(pub(crate) Zeroizing<Vec<u8>>);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Zeroizing::new(String::deserialize(deserializer)?);
+        let text = text.trim_end_matches('=');
+        data_encoding::BASE64URL_NOPAD
+            .decode(text.as_bytes())
+            .map(|bytes| Self(Zeroizing::new(bytes)))
+            .map_err(|_| serde::de::Error::custom("not base64url"))
+    }
+}
+
+/// Body of PUT /keys/{name}.
+#[derive(Deserialize)]
+pub(crate) struct ImportKey {
+    key: PrivateJwk,
+    #[serde(default, rename = "Hsm", alias = "hsm")]
+    hsm: Option<bool>,
+    #[serde(default)]
+    attributes: Option<KeyAttributes>,
+    #[serde(default)]
+    tags: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    release_policy: Option<serde::de::IgnoredAny>,
+}
+
+/// A private JSON Web Key (RFC 7518, section 6).
+#[derive(Deserialize)]
+struct PrivateJwk {
+    kty: String,
+    #[serde(default)]
+    key_ops: Option<Vec<String>>,
+    #[serde(default)]
+    crv: Option<String>,
+    #[serde(default)]
+    n: Option<Bytes>,
+    #[serde(default)]
+    e: Option<Bytes>,
+    #[serde(default)]
+    d: Option<Bytes>,
+    #[serde(default)]
+    p: Option<Bytes>,
+    #[serde(default)]
+    q: Option<Bytes>,
+    #[serde(default)]
+    dp: Option<Bytes>,
+    #[serde(default)]
+    dq: Option<Bytes>,
+    #[serde(default)]
+    qi: Option<Bytes>,
+    #[serde(default)]
+    x: Option<Bytes>,
+    #[serde(default)]
+    y: Option<Bytes>,
+    #[serde(default)]
+    k: Option<Bytes>,
+}
+
+fn part(part: Option<Bytes>) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let bytes = part.map(|bytes| bytes.0).filter(|bytes| !bytes.is_empty() && bytes.len() <= MAX_NUMBER);
+    Ok(bytes.ok_or(KeyRejected::Inconsistent)?)
+}
+
+impl PrivateJwk {
+    fn into_key(self, kty: &str) -> Result<NewKey, Problem> {
+        let key = match kty {
+            "RSA" => NewKey::from_rsa(&RsaComponents {
+                n: part(self.n)?.to_vec(),
+                e: part(self.e)?.to_vec(),
+                d: part(self.d)?,
+                p: part(self.p)?,
+                q: part(self.q)?,
+                dp: part(self.dp)?,
+                dq: part(self.dq)?,
+                qi: part(self.qi)?,
+            }),
+            "EC" => NewKey::from_ec(&EcComponents {
+                curve: curve(self.crv.as_deref().or(Some("")))?,
+                x: part(self.x)?.to_vec(),
+                y: part(self.y)?.to_vec(),
+                d: part(self.d)?,
+            }),
+            _ => NewKey::from_oct(part(self.k)?),
+        };
+        Ok(key.map_err(KeyError::from)?)
+    }
+}
+
+impl ImportKey {
+    pub(crate) fn split(mut self) -> Result<(NewKey, KeyRequest, SecretAttributes), Problem> {
+        let given = self.attributes.unwrap_or_default();
+        given.refuse_export(self.release_policy.is_some())?;
+        let kty = self.key.kty.clone();
+        let (kty, hardware) = kind(&kty)
+            .ok_or_else(|| Problem::bad_parameter("kty must be RSA, EC or oct, or one of them with -HSM."))?;
+        let operations = operations(self.key.key_ops.take())?;
+        let key = self.key.into_key(kty)?;
+        let request = KeyRequest { spec: key.spec, hardware: hardware || self.hsm == Some(true), operations };
+        Ok((key, request, attributes(&given.common, self.tags)))
+    }
+}
+
+/// The public part of a key on the wire.
+#[derive(Serialize)]
+struct Jwk<'a> {
+    kid: String,
+    kty: &'static str,
+    key_ops: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    e: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crv: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    y: Option<String>,
+}
+
+impl Jwk<'_> {
+    fn of(kid: String, key: &KeyProperties) -> Self {
+        let text = |bytes: &[u8]| Some(data_encoding::BASE64URL_NOPAD.encode(bytes));
+        let kty = match key.spec {
+            KeySpec::Rsa { .. } => "RSA",
+            KeySpec::Ec { .. } => "EC",
+            KeySpec::Oct { .. } => "oct",
+        };
+        let key_ops = key.operations.iter().map(|operation| operation.as_str()).collect();
+        let none = Self { kid, kty, key_ops, n: None, e: None, crv: None, x: None, y: None };
+        match &key.public {
+            Some(PublicKey::Rsa { n, e }) => Self { n: text(n), e: text(e), ..none },
+            Some(PublicKey::Ec { crv, x, y }) => Self { crv: Some(crv.as_str()), x: text(x), y: text(y), ..none },
+            None => none,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ShownAttributes {
+    #[serde(flatten)]
+    common: Attributes,
+    exportable: bool,
+    #[serde(rename = "hsmPlatform")]
+    hsm_platform: &'static str,
+}
+
+impl ShownAttributes {
+    fn of(item: &SecretItem, facts: VaultFacts) -> Self {
+        let exportable = item.version.key.as_ref().is_some_and(|key| key.exportable);
+        Self { common: Attributes::of(&item.version, facts), exportable, hsm_platform: "0" }
+    }
+}
+
+/// A key, or a deleted key.
+#[derive(Serialize)]
+pub(crate) struct KeyBundle<'a> {
+    key: Jwk<'a>,
+    attributes: ShownAttributes,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: &'a BTreeMap<String, String>,
+    #[serde(flatten)]
+    deletion: Option<Deletion>,
+}
+
+/// A line of a listing: no part of the key.
+#[derive(Serialize)]
+pub(crate) struct KeyLine<'a> {
+    kid: String,
+    attributes: ShownAttributes,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: &'a BTreeMap<String, String>,
+    #[serde(flatten)]
+    deletion: Option<Deletion>,
+}
+
+fn deletion(addresses: &Addresses, vault: &VaultName, name: &ObjectName, life: &LifeState) -> Option<Deletion> {
+    Deletion::of(life, || addresses.deleted_object("keys", vault, name))
+}
+
+/// The bundle of a key; an item without properties is no key.
+pub(crate) fn bundle<'a>(
+    addresses: &Addresses,
+    vault: &VaultName,
+    item: &'a SecretItem,
+    facts: VaultFacts,
+) -> Result<KeyBundle<'a>, Problem> {
+    let name = &item.secret.name;
+    let properties = item.version.key.as_ref().ok_or_else(Problem::internal)?;
+    let kid = addresses.object("keys", vault, name, Some(&item.version.version));
+    Ok(KeyBundle {
+        key: Jwk::of(kid, properties),
+        attributes: ShownAttributes::of(item, facts),
+        tags: &item.version.attributes.tags,
+        deletion: deletion(addresses, vault, name, &item.secret.life),
+    })
+}
+
+/// One line.
+pub(crate) fn line<'a>(
+    addresses: &Addresses,
+    vault: &VaultName,
+    item: &'a SecretItem,
+    facts: VaultFacts,
+    form: IdForm,
+) -> KeyLine<'a> {
+    let name = &item.secret.name;
+    let version = (form == IdForm::Versioned).then_some(&item.version.version);
+    KeyLine {
+        kid: addresses.object("keys", vault, name, version),
+        attributes: ShownAttributes::of(item, facts),
+        tags: &item.version.attributes.tags,
+        deletion: deletion(addresses, vault, name, &item.secret.life),
+    }
+}

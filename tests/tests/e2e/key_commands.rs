@@ -1,0 +1,159 @@
+//! The commands of keys, against OpenSSL and ssh-keygen in both directions.
+
+use std::{path::Path, process::Command};
+
+use crate::support::{TestVault, run_to_end};
+
+struct Story {
+    vault: TestVault,
+}
+
+impl Story {
+    async fn begin() -> Self {
+        Self { vault: TestVault::dev().await }
+    }
+
+    fn folder(&self) -> &Path {
+        self.vault.folder()
+    }
+
+    fn cli(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = run_to_end(&mut self.vault.cli(&self.vault.app(), arguments));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    }
+
+    #[track_caller]
+    fn good(&self, line: &str) -> String {
+        let (code, out, err) = self.cli(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!(code, 0, "{line}: {err}");
+        out
+    }
+
+    #[track_caller]
+    fn other(&self, line: &str) -> String {
+        let mut words = line.split(' ');
+        let mut command = Command::new(words.next().unwrap());
+        let output = run_to_end(command.args(words).current_dir(self.folder()));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{line}: {}{}", text(&output.stdout), text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.folder().join(name), bytes).unwrap();
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.folder().join(name)).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_signed_here_and_verified_by_openssl_and_back() {
+    let story = Story::begin().await;
+    let text = b"a release\n".repeat(100_000);
+    story.file("release", &text);
+    story.good("key create signer --type RSA --size 2048 --tag team=pay");
+    story.good("key sign signer --algorithm RS256 --file release --out release.sig");
+    story.file("signer.pem", story.good("key export signer").as_bytes());
+    let said = story.other("openssl dgst -sha256 -verify signer.pem -signature release.sig release");
+    assert!(said.contains("Verified OK"), "{said}");
+    story.good("key verify signer --algorithm RS256 --signature release.sig --file release");
+    story.file("release", b"another");
+    let (code, _, err) = story.cli(&[
+        "key",
+        "verify",
+        "signer",
+        "--algorithm",
+        "RS256",
+        "--signature",
+        "release.sig",
+        "--file",
+        "release",
+    ]);
+    assert!(code == 1 && err.contains("not this key's"), "{err}");
+    let (code, _, err) =
+        story.cli(&["key", "sign", "signer", "--algorithm", "RS256", "--file", "release", "--out", "release.sig"]);
+    assert!(code == 1 && !err.is_empty(), "a file that is there is not replaced");
+
+    story.other("openssl genrsa -traditional -out own.pem 3072");
+    story.good("key import own --file own.pem");
+    story.other("openssl dgst -sha512 -sign own.pem -out own.sig release");
+    story.good("key verify own --algorithm RS512 --signature own.sig --file release");
+    let jwk = story.good("key export own --format jwk");
+    assert!(jwk.contains("\"kty\":\"RSA\"") && !jwk.contains("\"d\""), "{jwk}");
+}
+
+#[tokio::test]
+async fn what_openssl_encrypts_to_a_key_it_decrypts_and_files_come_back() {
+    let story = Story::begin().await;
+    story.file("data", b"four and twenty");
+    story.good("key create box --type RSA");
+    story.file("box.pem", story.good("key export box").as_bytes());
+    story.other("openssl pkeyutl -encrypt -pubin -inkey box.pem -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256 -in data -out theirs");
+    let sealed = serde_json::json!({ "value": data_encoding::BASE64URL_NOPAD.encode(&story.bytes("theirs")) });
+    story.file("theirs.json", sealed.to_string().as_bytes());
+    story.good("key decrypt box --algorithm RSA-OAEP-256 --file theirs.json --out opened");
+    assert_eq!(story.bytes("opened"), b"four and twenty");
+
+    story.good("key create shared --type oct --size 256");
+    story.good("key encrypt shared --algorithm A256GCM --file data --out sealed.json");
+    story.good("key create shared --type oct --size 256");
+    assert_eq!(
+        story.good("key decrypt shared --algorithm A256GCM --file sealed.json"),
+        "four and twenty",
+        "by its version"
+    );
+    story.file("dek", &[7; 32]);
+    story.good("key wrap shared --algorithm A256KW --file dek --out wrapped.json");
+    story.good("key unwrap shared --algorithm A256KW --file wrapped.json --out unwrapped");
+    assert_eq!(story.bytes("unwrapped"), [7; 32]);
+}
+
+#[tokio::test]
+async fn keys_of_every_form_come_in_and_their_public_halves_go_out() {
+    let story = Story::begin().await;
+    story.file("data", b"data");
+    for (name, make) in [
+        ("sec1", "openssl ecparam -name prime256v1 -genkey -noout -out sec1"),
+        ("pkcs8", "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out pkcs8"),
+        ("der", "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 -outform DER -out der"),
+    ] {
+        story.other(make);
+        story.good(&format!("key import {name} --file {name}"));
+        story.file(&format!("{name}.pub"), story.good(&format!("key export {name} --format ssh")).as_bytes());
+        let fingerprint = story.other(&format!("ssh-keygen -lf {name}.pub"));
+        assert!(fingerprint.contains("(ECDSA)"), "{fingerprint}");
+        let form = if name == "der" { "-inform DER " } else { "" };
+        let theirs = story.other(&format!("openssl pkey {form}-in {name} -pubout"));
+        assert_eq!(story.good(&format!("key export {name}")), theirs.trim());
+    }
+    story.other("openssl genpkey -algorithm RSA -aes256 -pass pass:secret -out locked");
+    let (code, _, err) = story.cli(&["key", "import", "locked", "--file", "locked"]);
+    assert!(code == 1 && err.contains("encrypted"), "{err}");
+    story.other("openssl genrsa -out small 1024");
+    let (code, _, err) = story.cli(&["key", "import", "small", "--file", "small"]);
+    assert!(code != 0 && err.contains("size"), "{err}");
+}
+
+#[tokio::test]
+async fn a_key_lives_and_is_purged_by_the_command_line() {
+    let story = Story::begin().await;
+    assert!(story.good("key create k --curve P-384").contains("/keys/k/"));
+    story.good("key update k --enabled false --op verify");
+    assert!(story.good("key get k").contains(r#""key_ops":["verify"]"#));
+    assert_eq!(story.cli(&["key", "update", "k"]).0, 1, "a change says what changes");
+    assert!(story.good("key list").contains("false"));
+    assert_eq!(story.good("key versions k").lines().count(), 2);
+    story.good("key backup k --file k.backup");
+    assert!(story.good("key delete k").contains("recoverable until"));
+    assert!(story.good("key list --deleted").contains('k'));
+    story.good("key recover k");
+    story.good("key delete k");
+    story.good("key purge k --yes");
+    assert_eq!(story.cli(&["key", "get", "k"]).0, 6, "not found");
+    assert!(story.good("key restore --file k.backup").contains("/keys/k/"));
+    let (code, _, err) = story.cli(&["key", "create", "hard", "--type", "RSA-HSM"]);
+    assert!(code != 0 && err.contains("hardware"), "{err}");
+}
