@@ -107,11 +107,11 @@ impl Seen {
             StoredRow::Role(role) => keyring.verify_role(&role),
             StoredRow::AccessPolicy(policy) => keyring.verify_access_policy(&policy),
             StoredRow::Session(session) => keyring.verify_session(&session),
-            StoredRow::Secret(vault, secret) => keyring.verify_secret(keys(&vault)?, &secret.name, &secret),
-            StoredRow::Version(vault, name, version) => {
+            StoredRow::Name(vault, kind, meta) => keyring.verify_name(keys(&vault)?, kind, &meta.name, &meta),
+            StoredRow::Version(vault, kind, name, version) => {
                 let keys = keys(&vault)?;
-                keyring.verify_version(keys, &name, &version.meta)?;
-                keyring.open(keys, &name, &version.meta.version, &version.sealed)?;
+                keyring.verify_version(keys, kind, &name, &version.meta)?;
+                keyring.open(keys, kind, &name, &version.meta.version, &version.sealed)?;
                 self.opened = self.opened.saturating_add(1);
                 Ok(())
             }

@@ -45,7 +45,7 @@ pub(super) async fn compare(
 }
 
 /// Of which kind a name is: only a secret's is not qualified.
-fn kind_of(qualified: &str) -> RowKind {
+pub(super) fn kind_of(qualified: &str) -> RowKind {
     if qualified.starts_with("key/") { RowKind::Key } else { RowKind::Secret }
 }
 

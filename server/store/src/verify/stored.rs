@@ -11,7 +11,7 @@ use strongroom_domain::{
     access_policy::AccessPolicy,
     grant::Assignment,
     identity::{Session, Workload},
-    names::{ObjectName, VaultId},
+    names::{ObjectKind, ObjectName, VaultId},
     ports::StoreError,
     record::{ChangedRow, RowKind},
     role::RoleDefinition,
@@ -19,10 +19,10 @@ use strongroom_domain::{
     vault::Vault,
 };
 
-use super::AuditReader;
+use super::{AuditReader, compare::kind_of};
 use crate::{
     entity::{access_policy, assignment, role_definition, secret, secret_version, session, vault, workload},
-    fault::{damaged, unavailable},
+    fault::unavailable,
     purge::remains,
     rows,
 };
@@ -45,10 +45,10 @@ pub enum StoredRow {
     AccessPolicy(AccessPolicy),
     /// A session.
     Session(Session),
-    /// The name of a secret.
-    Secret(VaultId, SecretMeta),
-    /// A version of a secret, still sealed, and the name it is found under.
-    Version(VaultId, ObjectName, Box<SealedVersion>),
+    /// The name of a secret or a key.
+    Name(VaultId, ObjectKind, SecretMeta),
+    /// A version of one, still sealed, and the name it is found under.
+    Version(VaultId, ObjectKind, ObjectName, Box<SealedVersion>),
 }
 
 /// A row as it was found: of which table, its identity, and what stands there.
@@ -135,17 +135,24 @@ impl AuditReader {
         let of = |row: &secret::Model| (row.vault_id, row.name.clone());
         each(&self.connection, secret::Entity::find(), key, of, |row| {
             let (vault, id) = (VaultId(row.vault_id), format!("{}/{}", row.vault_id, row.name));
-            see((RowKind::Secret, id, rows::secret_meta(&row).map(|secret| StoredRow::Secret(vault, secret))));
+            let found = rows::name_of(&row.kind, &row.name, &row.display)
+                .and_then(|(kind, _)| Ok(StoredRow::Name(vault, kind, rows::secret_meta(&row)?)));
+            see((kind_of(&row.name), id, found));
         })
         .await?;
         use secret_version::Column::{Name, VaultId as Vault, Version};
         let of = |row: &secret_version::Model| (row.vault_id, row.name.clone(), row.version.clone());
         each(&self.connection, secret_version::Entity::find(), (Vault, Name, Version), of, |row| {
             let (vault, id) = (VaultId(row.vault_id), format!("{}/{}/{}", row.vault_id, row.name, row.version));
-            let name = ObjectName::parse(&row.name).map_err(|e| damaged("secret version", e));
-            let version =
-                name.and_then(|name| Ok(StoredRow::Version(vault, name, Box::new(rows::sealed_version(row)?))));
-            see((RowKind::Secret, id, version));
+            let word = kind_of(&row.name);
+            let (kind, name) = match row.name.split_once('/') {
+                Some((kind, name)) => (kind, name),
+                None => (ObjectKind::Secret.as_str(), row.name.as_str()),
+            };
+            let version = rows::name_of(kind, &row.name, name).and_then(|(kind, name)| {
+                Ok(StoredRow::Version(vault, kind, name, Box::new(rows::sealed_version(row)?)))
+            });
+            see((word, id, version));
         })
         .await
     }
