@@ -97,14 +97,41 @@ pub(crate) fn take_files_and_network() -> Result<(), String> {
 
 /// Last step, on all threads: only these system calls from now on.
 pub(crate) fn take_system_calls() -> Result<(), String> {
-    let program = filter().map_err(|error| format!("seccomp: {error}"))?;
-    seccompiler::apply_filter_all_threads(&program).map_err(|error| format!("seccomp: {error}"))
+    // The last one forbids to set another.
+    for program in [refused(), allowed()] {
+        let program = program.map_err(|error| format!("seccomp: {error}"))?;
+        seccompiler::apply_filter_all_threads(&program).map_err(|error| format!("seccomp: {error}"))?;
+    }
+    Ok(())
 }
 
-fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
+/// Whether a file is there, as the C library of this machine asks.
+#[cfg(target_arch = "x86_64")]
+const ACCESS: libc::c_long = libc::SYS_access;
+#[cfg(not(target_arch = "x86_64"))]
+const ACCESS: libc::c_long = libc::SYS_faccessat;
+/// Waiting for a signal, likewise.
+#[cfg(target_arch = "x86_64")]
+const PAUSE: libc::c_long = libc::SYS_pause;
+#[cfg(not(target_arch = "x86_64"))]
+const PAUSE: libc::c_long = libc::SYS_ppoll;
+
+/// Calls that are answered "no" where others end the process: the allocator asks for the machine's memory nodes when
+/// it first grows, and goes on without.
+fn refused() -> Result<BpfProgram, seccompiler::BackendError> {
+    let rules = [(ACCESS, Vec::new())].into_iter().collect();
+    let arch = std::env::consts::ARCH.try_into()?;
+    let no = SeccompAction::Errno(libc::EACCES.cast_unsigned());
+    SeccompFilter::new(rules, SeccompAction::Allow, no, arch)?.try_into()
+}
+
+/// All calls that do not end the process.
+fn allowed() -> Result<BpfProgram, seccompiler::BackendError> {
     // What the allocator, the threads and the engine need of the system, and the two sockets. A thread that was
     // made before may begin after: it registers itself (`rseq`, robust list), asks for its stack and takes its name.
     let free = [
+        // Only to be refused.
+        ACCESS,
         libc::SYS_brk,
         libc::SYS_clock_gettime,
         libc::SYS_clock_nanosleep,
@@ -113,6 +140,7 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
         libc::SYS_exit_group,
         libc::SYS_ftruncate,
         libc::SYS_futex,
+        libc::SYS_getcpu,
         libc::SYS_getpid,
         libc::SYS_getrandom,
         libc::SYS_gettid,
@@ -124,6 +152,8 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
         libc::SYS_mremap,
         libc::SYS_munmap,
         libc::SYS_nanosleep,
+        // Where the standard library lets a second thread wait that ends the process at the same time.
+        PAUSE,
         libc::SYS_read,
         libc::SYS_recvfrom,
         libc::SYS_restart_syscall,
@@ -147,10 +177,13 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
     // Which pages a module dirtied (`PAGEMAP_SCAN`), and giving them back (`PIDFD_SELF`).
     only(libc::SYS_ioctl, 1, 0xc060_6610)?;
     only(libc::SYS_process_madvise, 0, u64::from((-10_000_i32).cast_unsigned()))?;
-    // Sealing the image of a module's memory (`F_ADD_SEALS`).
+    // Sealing the image of a module's memory (`F_ADD_SEALS`), and looking whether a descriptor is open before it is
+    // closed, as builds with assertions do (`F_GETFD`).
     only(libc::SYS_fcntl, 1, 1033)?;
-    // A thread's name (`PR_SET_NAME`).
+    only(libc::SYS_fcntl, 1, 1)?;
+    // A thread's name (`PR_SET_NAME`), and the allocator's name for its memory (`PR_SET_VMA`).
     only(libc::SYS_prctl, 0, 15)?;
+    only(libc::SYS_prctl, 0, 0x5356_4d41)?;
     let arch = std::env::consts::ARCH.try_into()?;
     SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, arch)?.try_into()
 }

@@ -169,7 +169,8 @@ async fn a_killed_child_denies_or_makes_wait_and_is_back_within_half_a_second() 
     let load = load.collect::<Vec<_>>();
     let mut slowest = Duration::ZERO;
     for _ in 0..5 {
-        wait_until(|| judged.swap(0, Ordering::Relaxed) > 100).await;
+        judged.store(0, Ordering::Relaxed);
+        wait_until(|| judged.load(Ordering::Relaxed) > 100).await;
         // Old enough to be started again at once.
         tokio::time::sleep(Duration::from_millis(1100)).await;
         let [child] = deciders().try_into().expect("one child");
