@@ -51,24 +51,6 @@ async fn a_person_does_the_same_without_script() {
 }
 
 #[tokio::test]
-async fn every_page_is_accessible_at_every_width() {
-    let vault = TestVault::dev().await;
-    told(node_script("browser/pages.mjs").env("BASE", &vault.base));
-}
-
-#[tokio::test]
-async fn vaults_secrets_and_access_are_managed_by_pages() {
-    let vault = TestVault::dev().await;
-    told(node_script("browser/tasks.mjs").env("BASE", &vault.base));
-}
-
-#[tokio::test]
-async fn the_same_is_done_without_script() {
-    let vault = TestVault::dev().await;
-    told(node_script("browser/tasks.mjs").arg("without-script").env("BASE", &vault.base));
-}
-
-#[tokio::test]
 async fn people_sign_in_at_a_real_provider() {
     let outside = Outside::start().await;
     let mut command = node_script("browser/real_provider.mjs");
