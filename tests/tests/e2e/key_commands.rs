@@ -88,17 +88,17 @@ async fn a_file_is_signed_here_and_verified_by_openssl_and_back() {
 #[tokio::test]
 async fn what_openssl_encrypts_to_a_key_it_decrypts_and_files_come_back() {
     let story = Story::begin().await;
-    story.file("data", b"four and twenty");
+    story.file("plain", b"four and twenty");
     story.good("key create box --type RSA");
     story.file("box.pem", story.good("key export box").as_bytes());
-    story.other("openssl pkeyutl -encrypt -pubin -inkey box.pem -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256 -in data -out theirs");
+    story.other("openssl pkeyutl -encrypt -pubin -inkey box.pem -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256 -in plain -out theirs");
     let sealed = serde_json::json!({ "value": data_encoding::BASE64URL_NOPAD.encode(&story.bytes("theirs")) });
     story.file("theirs.json", sealed.to_string().as_bytes());
     story.good("key decrypt box --algorithm RSA-OAEP-256 --file theirs.json --out opened");
     assert_eq!(story.bytes("opened"), b"four and twenty");
 
     story.good("key create shared --type oct --size 256");
-    story.good("key encrypt shared --algorithm A256GCM --file data --out sealed.json");
+    story.good("key encrypt shared --algorithm A256GCM --file plain --out sealed.json");
     story.good("key create shared --type oct --size 256");
     assert_eq!(
         story.good("key decrypt shared --algorithm A256GCM --file sealed.json"),
@@ -114,7 +114,7 @@ async fn what_openssl_encrypts_to_a_key_it_decrypts_and_files_come_back() {
 #[tokio::test]
 async fn keys_of_every_form_come_in_and_their_public_halves_go_out() {
     let story = Story::begin().await;
-    story.file("data", b"data");
+    story.file("plain", b"data");
     for (name, make) in [
         ("sec1", "openssl ecparam -name prime256v1 -genkey -noout -out sec1"),
         ("pkcs8", "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out pkcs8"),
