@@ -145,7 +145,8 @@ async fn lives(kind: &str) -> Done {
 
     if kind == "secret" {
         let nobody = SecretClient::new(&url, client_secret("NOBODY_CLIENT_ID", "NOBODY_CLIENT_SECRET")?, None)?;
-        refused(nobody.get_secret("any", None).await, StatusCode::Forbidden, "Forbidden")?;
+        // Azure's messages of this kind have line breaks, which this package does not read: it gives the status.
+        refused(nobody.get_secret("any", None).await, StatusCode::Forbidden, "403")?;
         let wrong = SecretClient::new(&url, client_secret("AZURE_CLIENT_ID", "NOBODY_CLIENT_SECRET")?, None)?;
         let error = wrong.get_secret("any", None).await.err().ok_or("a wrong secret is refused")?;
         assert!(format!("{error:?}").contains("AADSTS7000215"), "{error:?}");
