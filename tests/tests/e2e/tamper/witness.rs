@@ -100,7 +100,8 @@ fn verify_with(vault: &TestVault, address: &str) -> (Option<i32>, String) {
     (output.status.code(), said)
 }
 
-#[tokio::test]
+// Several threads: the witness answers while a command is waited for.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_witness_knows_better_when_database_and_anchors_are_put_back_together() {
     let shelf = Arc::new(Shelf::default());
     let address = witness(Arc::clone(&shelf)).await;

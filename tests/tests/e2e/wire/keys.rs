@@ -89,7 +89,7 @@ async fn a_key_lives_and_dies_as_azure_says() {
     assert!(deleted["scheduledPurgeDate"].as_i64() > deleted["deletedDate"].as_i64());
     assert_eq!(story.ask(Method::GET, "/keys/signing").await.problem(), "404 KeyNotFound");
     let again = story.send(Method::POST, "/keys/signing/create", &json!({ "kty": "EC" })).await;
-    assert_eq!(again.problem(), "409 Conflict");
+    assert_eq!(again.problem(), "409 Conflict/ObjectIsDeletedButRecoverable");
     assert_eq!(again.json()["error"]["innererror"]["code"], "ObjectIsDeletedButRecoverable");
     assert_eq!(story.ask(Method::GET, "/deletedkeys/signing").await.expect(200).json(), deleted);
     assert_eq!(story.ask(Method::GET, "/deletedkeys").await.expect(200).json()["value"].as_array().unwrap().len(), 1);
@@ -155,8 +155,15 @@ async fn what_keys_cannot_do_is_refused_and_on_record() {
     let new = |name: &str| format!("/keys/{name}/create");
     let before = story.ask(Method::GET, "/keys").await.expect(200).json();
     for (what, method, path, body, problem, inner) in [
-        ("an operation it lacks", Method::POST, sign(&ec), es256.clone(), "403 Forbidden", "KeyOperationForbidden"),
-        ("disabled", Method::POST, sign(&off), es256.clone(), "403 Forbidden", "KeyDisabled"),
+        (
+            "an operation it lacks",
+            Method::POST,
+            sign(&ec),
+            es256.clone(),
+            "403 Forbidden/KeyOperationForbidden",
+            "KeyOperationForbidden",
+        ),
+        ("disabled", Method::POST, sign(&off), es256.clone(), "403 Forbidden/KeyDisabled", "KeyDisabled"),
         ("expired", Method::POST, sign(&late), es256.clone(), "403 Forbidden", ""),
         ("no such key", Method::POST, "/keys/none//sign".into(), es256.clone(), "404 KeyNotFound", ""),
         (
