@@ -200,13 +200,14 @@ async fn a_lost_development_file_leaves_no_forgotten_secret() {
     vault.start().await.unwrap();
     exchange(&vault, &app).await.expect(401);
     api(&vault, &operator, Method::GET, "", None).await.expect(403);
-    let operator = vault.token(&vault.operator()).await;
-    assert_eq!(names(&vault, &operator).await, before, "the same workloads");
     let text = std::fs::read_to_string(vault.data().join("dev.env")).unwrap();
     let part = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(&format!("export {name}='"))).unwrap();
         line.trim_end_matches('\'').to_owned()
     };
+    let operator = Credential { id: part("OPERATOR_CLIENT_ID"), secret: part("OPERATOR_CLIENT_SECRET") };
+    let operator = vault.token(&operator).await;
+    assert_eq!(names(&vault, &operator).await, before, "the same workloads");
     let fresh = Credential { id: part("AZURE_CLIENT_ID"), secret: part("AZURE_CLIENT_SECRET") };
     assert_eq!(fresh.id, app.id);
     let token = vault.token(&fresh).await;
