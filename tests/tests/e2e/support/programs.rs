@@ -27,7 +27,7 @@ pub(crate) fn az() -> PathBuf {
 
 /// The program with Azure's Rust packages, as `tests/run` built it.
 pub(crate) fn rust_program() -> Command {
-    let path = tests_folder().join("sdk/rust/target/debug/strongroom-test-sdk");
+    let path = tests_folder().join("../target/debug/strongroom-test-sdk");
     assert!(path.exists(), "{} is missing: tests/run builds it", path.display());
     Command::new(path)
 }
