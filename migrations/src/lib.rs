@@ -25,6 +25,7 @@ mod m0012_token_keys;
 mod m0013_one_row_per_record;
 mod m0016_keys;
 mod m0017_sessions_by_principal;
+mod m0018_policy_modules;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_one_row_per_record::Migration),
             Box::new(m0016_keys::Migration),
             Box::new(m0017_sessions_by_principal::Migration),
+            Box::new(m0018_policy_modules::Migration),
         ]
     }
 }

@@ -157,6 +157,7 @@ mod tests {
             providers: Vec::new(),
             token_key_age: crate::config::Tokens::default().key_age().unwrap(),
             policy_isolation: crate::policy_process::PolicyIsolation::None,
+            policy_signers: Vec::new(),
         };
         let node = wiring::wire(opened, outside, data.path(), Arc::clone(&clock)).unwrap();
         let admin = &node.services.admin;

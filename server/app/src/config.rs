@@ -39,6 +39,9 @@ pub(crate) struct Config {
     /// Where policy modules run; `--policy-isolation` goes before it.
     #[serde(default)]
     pub(crate) policy_isolation: PolicyIsolation,
+    /// Public keys (PEM files), one of which has to have signed every policy module that does not ship.
+    #[serde(default)]
+    pub(crate) policy_signers: Vec<PathBuf>,
     /// Root key.
     #[serde(default)]
     seal: Option<Seal>,

@@ -95,6 +95,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
         }],
         token_key_age: config::Tokens::default().key_age()?,
         policy_isolation: args.policy_isolation.unwrap_or_default(),
+        policy_signers: Vec::new(),
     };
     let node = wiring::wire(opened, outside, &data, Arc::clone(&clock))?;
     let env = set_up(&node, &*clock, &data, &base, &issuer, &certificates).await?;
@@ -253,6 +254,7 @@ fn demo_settings() -> anyhow::Result<VaultSettings> {
         settings: r#"{"forbidden_names":["forbidden-*"]}"#.to_owned(),
         state: AttachmentState::Enforce,
         authority: false,
+        previous: None,
     };
     Ok(VaultSettings { policies: vec![attachment], ..VaultSettings::default() })
 }

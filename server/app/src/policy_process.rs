@@ -3,18 +3,27 @@
 //! The program is its own child: `strongroom policy-process decide|compile`, which only a server starts. That is
 //! looked at before anything else happens, so that a child never reads configuration, environment or keys.
 
-use std::{collections::BTreeSet, path::Path, process::ExitCode, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
+use anyhow::Context as _;
 use async_trait::async_trait;
 use clap::ValueEnum;
+use data_encoding::BASE64URL_NOPAD;
+use rustls_pki_types::{SubjectPublicKeyInfoDer, pem::PemObject as _};
 use serde::Deserialize;
 use strongroom_domain::{
     keyring::Keyring,
     policy::{AttachmentState, ModuleDigest},
-    ports::VaultStore,
+    ports::{PolicyStore, VaultStore},
 };
 use strongroom_policy_host::{
-    ArtefactSeal, ChildProgram, HostError, HostOptions, Isolation, ModuleSource, PolicyHost, run_child,
+    ArtefactSeal, ChildProgram, HostError, HostOptions, Isolation, ModuleSource, PolicyHost, SourceModule, run_child,
+    signature::Signer,
 };
 
 /// First argument of a child.
@@ -57,13 +66,21 @@ pub(crate) fn run() -> Option<ExitCode> {
 }
 
 /// Starts the policy host and says what is in force.
-pub(crate) fn start(isolation: PolicyIsolation, data: &Path, keyring: &Arc<Keyring>) -> anyhow::Result<PolicyHost> {
+pub(crate) fn start(
+    isolation: PolicyIsolation,
+    data: &Path,
+    keyring: &Arc<Keyring>,
+    modules: Arc<dyn PolicyStore>,
+    signers: Vec<Signer>,
+) -> anyhow::Result<PolicyHost> {
+    let demanded = signers.len();
     let host = PolicyHost::start(HostOptions {
         isolation: isolation.into(),
         program: ChildProgram::this_one(&[WORD]),
         cache: Some(data.join(CACHE)),
         seal: Arc::new(Seal(Arc::clone(keyring))),
-        source: Arc::new(ShippedOnly),
+        source: Arc::new(Uploaded { modules, keyring: Arc::clone(keyring) }),
+        signers,
     });
     let host = host.map_err(|error| {
         let unconfined = matches!(error, HostError::NotConfined(_));
@@ -81,16 +98,32 @@ pub(crate) fn start(isolation: PolicyIsolation, data: &Path, keyring: &Arc<Keyri
         Some(held) => tracing::info!("policy modules run in a process of their own: {held}"),
         None => tracing::warn!("policy modules run in the server's own process, beside its keys"),
     }
+    if demanded > 0 {
+        tracing::info!("policy modules that do not ship need a signature by one of {demanded} keys");
+    }
     Ok(host)
 }
 
-/// Has the modules ready that are attached somewhere, so that no request is the first to need one.
-pub(crate) async fn warm(host: Arc<PolicyHost>, vaults: Arc<dyn VaultStore>) {
-    let vaults = match vaults.vaults(false).await {
-        Ok(vaults) => vaults,
-        Err(error) => return tracing::warn!(%error, "which modules are attached could not be read at start"),
+/// Whose signatures count, by their public keys in PEM files.
+pub(crate) fn signers(files: &[PathBuf]) -> anyhow::Result<Vec<Signer>> {
+    let signer = |file: &PathBuf| {
+        let pem = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        let key = SubjectPublicKeyInfoDer::from_pem_slice(&pem)
+            .with_context(|| format!("{} holds no public key in PEM", file.display()))?;
+        Signer::of(&key).with_context(|| format!("{} is not an Ed25519 key", file.display()))
     };
-    let attached = vaults.iter().flat_map(|vault| &vault.settings.policies);
+    files.iter().map(signer).collect()
+}
+
+/// Has the modules ready that are attached somewhere, so that no request is the first to need one.
+pub(crate) async fn warm(host: Arc<PolicyHost>, vaults: Arc<dyn VaultStore>, modules: Arc<dyn PolicyStore>) {
+    let (vaults, everywhere) = match (vaults.vaults(false).await, modules.installation_policies().await) {
+        (Ok(vaults), Ok(everywhere)) => (vaults, everywhere),
+        (Err(error), _) | (_, Err(error)) => {
+            return tracing::warn!(%error, "which modules are attached could not be read at start");
+        }
+    };
+    let attached = vaults.iter().flat_map(|vault| &vault.settings.policies).chain(&everywhere.policies);
     let on = attached.filter(|attachment| attachment.state != AttachmentState::Off);
     for module in on.map(|attachment| attachment.module).collect::<BTreeSet<_>>() {
         if let Err(error) = host.ready(&module).await {
@@ -111,12 +144,22 @@ impl ArtefactSeal for Seal {
     }
 }
 
-/// No modules but those that ship.
-struct ShippedOnly;
+/// Modules that were uploaded, if what is known of them is authentic.
+struct Uploaded {
+    modules: Arc<dyn PolicyStore>,
+    keyring: Arc<Keyring>,
+}
 
 #[async_trait]
-impl ModuleSource for ShippedOnly {
-    async fn bytes(&self, _digest: &ModuleDigest) -> Result<Option<Arc<[u8]>>, String> {
-        Ok(None)
+impl ModuleSource for Uploaded {
+    async fn bytes(&self, digest: &ModuleDigest) -> Result<Option<SourceModule>, String> {
+        let found = self.modules.policy_module(digest).await.map_err(|error| error.to_string())?;
+        let Some((module, bytes)) = found else { return Ok(None) };
+        self.keyring.verify_policy_module(&module).map_err(|error| error.to_string())?;
+        if module.digest != *digest {
+            return Err("an uploaded module is stored in the place of another one".to_owned());
+        }
+        let signature = module.signature.and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok());
+        Ok(Some(SourceModule { bytes: bytes.into(), signature }))
     }
 }

@@ -108,7 +108,8 @@ fn outside(config: Config) -> anyhow::Result<Outside> {
     let providers = config.providers.into_iter().map(provider).collect::<anyhow::Result<Vec<_>>>()?;
     let token_key_age = config.tokens.key_age()?;
     let policy_isolation = config.policy_isolation;
-    Ok(Outside { base, trusted_roots, issuers, providers, token_key_age, policy_isolation })
+    let policy_signers = policy_process::signers(&config.policy_signers)?;
+    Ok(Outside { base, trusted_roots, issuers, providers, token_key_age, policy_isolation, policy_signers })
 }
 
 fn provider(provider: Provider) -> anyhow::Result<ProviderConfig> {
@@ -152,7 +153,8 @@ pub(crate) async fn run_node(
     let server = strongroom_http::server::serve(&node.services, listeners, limits, workers)?;
     let watch = tokio::spawn(certificates.watch());
     // Beside serving: a request that needs a module waits for it.
-    let warming = tokio::spawn(policy_process::warm(Arc::clone(&node.policies), node.store.clone()));
+    let warming =
+        tokio::spawn(policy_process::warm(Arc::clone(&node.policies), node.store.clone(), node.store.clone()));
     let handle = server.handle();
     let beside_handle = beside.as_ref().map(actix_web::dev::Server::handle);
     let beside = beside.map(tokio::spawn);

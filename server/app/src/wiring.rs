@@ -8,7 +8,7 @@ use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy};
 use strongroom_domain::{
     admin::{Administration, TokenKeyring},
     entrance::{Entrance, TokenRates},
-    gate::Gate,
+    gate::{Gate, ShadowCounts},
     keys::Keys,
     names::InstallationId,
     objects::Objects,
@@ -26,7 +26,7 @@ use strongroom_identity::{
     TrustedRoots, WorkloadCredentials,
     token_endpoint::{OwnKeys, own_issuer, token_endpoints},
 };
-use strongroom_policy_host::PolicyHost;
+use strongroom_policy_host::{PolicyHost, signature::Signer};
 use strongroom_store::Store;
 use tokio::task::JoinHandle;
 
@@ -46,6 +46,8 @@ pub(crate) struct Outside {
     pub(crate) token_key_age: i64,
     /// Where policy modules run.
     pub(crate) policy_isolation: PolicyIsolation,
+    /// Whose signatures policy modules need; empty for none.
+    pub(crate) policy_signers: Vec<Signer>,
 }
 
 /// A wired node.
@@ -70,7 +72,13 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let keyring = Arc::new(keyring);
     let store = Arc::new(store);
-    let policies = Arc::new(policy_process::start(outside.policy_isolation, data, &keyring)?);
+    let policies = Arc::new(policy_process::start(
+        outside.policy_isolation,
+        data,
+        &keyring,
+        store.clone(),
+        outside.policy_signers,
+    )?);
     let (committer, committer_task): (Committer, _) = spawn(store.clone());
     let recorder = Recorder::new(committer, Arc::clone(&clock));
     let addresses = Addresses::new(&outside.base, &id.to_string())?;
@@ -98,6 +106,8 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         objects: store.clone(),
         identities: store.clone(),
         policies: policies.clone(),
+        attached: store.clone(),
+        shadows: ShadowCounts::default(),
         keyring: Arc::clone(&keyring),
     });
     let objects = Arc::new(Objects {
@@ -127,6 +137,8 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
                 made_at: installation.created_at,
                 holder: own_keys.clone(),
             },
+            library: policies.clone(),
+            modules: store.clone(),
             keyring: Arc::clone(&keyring),
             recorder: recorder.clone(),
             entropy: Arc::clone(&entropy),

@@ -169,6 +169,18 @@ actions! {
     WorkloadCredential = "Strongroom/workloads/credentials/write", "WorkloadCredential";
     /// Delete a workload identity.
     WorkloadDelete = "Strongroom/workloads/delete", "WorkloadDelete";
+    /// Upload a policy module.
+    PolicyModuleWrite = "Strongroom/policyModules/write", "PolicyModulePush";
+    /// See policy modules: what they say about themselves, who uploaded them.
+    PolicyModuleRead = "Strongroom/policyModules/read", "PolicyModuleRead";
+    /// Remove an uploaded policy module that is attached nowhere.
+    PolicyModuleDelete = "Strongroom/policyModules/delete", "PolicyModuleDelete";
+    /// See which modules are attached to every vault.
+    PolicyRead = "Strongroom/policies/read", "PolicyRead";
+    /// Attach modules to every vault.
+    PolicyWrite = "Strongroom/policies/write", "PolicyWrite";
+    /// Turn off all modules of a vault, or of all, on the machine itself.
+    PolicyRecover = "Strongroom/policies/recover/action", "PolicyRecover";
     /// Read audit records.
     AuditRead = "Strongroom/audit/read", "AuditRead";
     /// Have a token explained.

@@ -1,6 +1,8 @@
 //! Changes: everything that can be written, as data, so that one transaction can carry a change
 //! together with its audit record. A change without a permit cannot be built.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use crate::{
@@ -10,6 +12,7 @@ use crate::{
     identity::{Session, UsedAssertion, Workload},
     names::ObjectKind,
     permit::{ObjectRef, Permit},
+    policy_module::{InstallationPolicies, PolicyModule},
     ports::SealedBlob,
     role::RoleDefinition,
     seal::Reseal,
@@ -95,6 +98,17 @@ pub enum Change {
     },
     /// An access policy is taken away.
     RemoveAccessPolicy(Box<AccessPolicy>),
+    /// A policy module that was uploaded.
+    PutPolicyModule {
+        /// What is known of it.
+        module: Box<PolicyModule>,
+        /// Its bytes.
+        bytes: Arc<[u8]>,
+    },
+    /// An uploaded policy module that is attached nowhere is removed.
+    DeletePolicyModule(Box<PolicyModule>),
+    /// The modules attached to every vault, one revision on.
+    PutInstallationPolicies(Box<InstallationPolicies>),
     /// A workload, new or changed.
     PutWorkload {
         /// The workload.
@@ -225,7 +239,7 @@ fn fits(permit: &Permit, change: &Change) -> bool {
                 && object.vault.is_none()
                 && object.name.as_ref().is_some_and(|name| name.as_str() == new.name.as_str())
         }
-        (Change::PutVault(new), Action::VaultUpdate | Action::VaultRecover) => {
+        (Change::PutVault(new), Action::VaultUpdate | Action::VaultRecover | Action::PolicyRecover) => {
             follows(permit, new) && new.life == LifeState::Active
         }
         (Change::PutVault(new), Action::VaultDelete) => follows(permit, new) && new.life != LifeState::Active,
@@ -258,7 +272,10 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         (Change::PutTokenKeys(put), Action::TokenKeyRotate | Action::TokenKeyRevoke | Action::TokenKeyRetire) => {
             object.kind == ObjectKind::Server && put.before.revision.checked_add(1) == Some(put.after.revision)
         }
-        (Change::Reseal(_), Action::SealRotate)
+        (Change::PutPolicyModule { .. }, Action::PolicyModuleWrite)
+        | (Change::DeletePolicyModule(_), Action::PolicyModuleDelete)
+        | (Change::PutInstallationPolicies(_), Action::PolicyWrite | Action::PolicyRecover)
+        | (Change::Reseal(_), Action::SealRotate)
         | (Change::PutWorkload { .. }, Action::WorkloadCreate)
         | (Change::UseAssertion(_), Action::TokenIssue)
         | (Change::EndSessions(_), Action::SessionRevoke)

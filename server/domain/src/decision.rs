@@ -16,12 +16,17 @@ pub enum StageEffect {
     Allow,
     /// The request must not go through.
     Deny,
+    /// A module in shadow has nothing against the request.
+    WouldAllow,
+    /// A module in shadow would have denied the request, or given no answer.
+    WouldDeny,
 }
 
 /// One stage of a decision's trace, in the order in which they were judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
-    /// `vault`, `network`, `identity`, `grants`, `access-policy`, `object`, `policy:<attachment>` or `modules`.
+    /// `vault`, `network`, `identity`, `grants`, `access-policy`, `object`, `policy:<attachment>`, `modules`
+    /// or `shadow:<attachment>`; an attachment to all vaults is `everywhere/<attachment>`.
     pub stage: String,
     /// What it said.
     pub effect: StageEffect,
@@ -36,6 +41,24 @@ pub struct Stage {
     /// What a policy module wanted done besides, and what therefore was done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub obligations: Vec<Obligation>,
+    /// What a policy module said for the log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<String>,
+}
+
+impl Stage {
+    /// A stage without more to say.
+    #[must_use]
+    pub fn new(stage: impl Into<String>, effect: StageEffect, reason: impl Into<String>) -> Self {
+        let (stage, reason) = (stage.into(), reason.into());
+        Self { stage, effect, reason, detail: None, fuel: None, messages: Vec::new(), obligations: Vec::new() }
+    }
+
+    /// The same, with a sentence or the evidence.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<Option<String>>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
 }
 
 /// Why a request was denied. Says what a person can act on and nothing that helps to guess.
@@ -93,7 +116,9 @@ pub const STEP_UP: &str = "policy:step-up";
 /// Whether a trace ends in a denial that another sign-in could lift.
 pub(crate) fn asks_for_step_up(trace: &[Stage]) -> bool {
     let wants = |obligation: &Obligation| matches!(obligation, Obligation::StepUp { .. });
-    trace.last().is_some_and(|last| last.effect == StageEffect::Deny && last.obligations.iter().any(wants))
+    // Behind it may stand what modules in shadow would have said.
+    let judged = trace.iter().rfind(|stage| matches!(stage.effect, StageEffect::Allow | StageEffect::Deny));
+    judged.is_some_and(|last| last.effect == StageEffect::Deny && last.obligations.iter().any(wants))
 }
 
 impl DenyReason {

@@ -238,14 +238,8 @@ impl Entrance {
                 let subject = workload.client_id.to_string();
                 record.principal = Some(PrincipalId { issuer: self.gate.own_issuer.clone(), subject });
                 "workload".clone_into(&mut record.principal_kind);
-                record.trace.push(Stage {
-                    stage: "credential".to_owned(),
-                    effect: StageEffect::Allow,
-                    reason: "proven".to_owned(),
-                    detail: Some(credential),
-                    fuel: None,
-                    obligations: Vec::new(),
-                });
+                let proven = Stage::new("credential", StageEffect::Allow, "proven");
+                record.trace.push(proven.with_detail(credential));
                 self.credentials.mint(&workload, id, ctx.request_id, ctx.now)
             }
             (Ok(_), None) => Err(CredentialError::Invalid),

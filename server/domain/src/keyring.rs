@@ -16,6 +16,7 @@ use crate::{
     grant::Assignment,
     identity::{Session, Workload},
     names::{InstallationId, ObjectKind, ObjectName, ObjectVersion, VaultId},
+    policy_module::{InstallationPolicies, PolicyModule},
     role::RoleDefinition,
     seal::{MacSecrets, RootKeyFact},
     secret::{SecretMeta, VersionMeta},
@@ -283,6 +284,42 @@ impl Keyring {
     /// [`KeyringError::Tampered`].
     pub fn verify_access_policy(&self, policy: &AccessPolicy) -> Result<(), KeyringError> {
         self.check_control(b"access-policy", &policy.authenticated()?, &policy.tag)
+    }
+
+    /// Tag of what is known of an uploaded policy module.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn tag_policy_module(&self, module: &PolicyModule) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.control.tag(&[b"policy-module", &module.authenticated()?]).to_vec())
+    }
+
+    /// Checks what is known of an uploaded policy module.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_policy_module(&self, module: &PolicyModule) -> Result<(), KeyringError> {
+        self.check_control(b"policy-module", &module.authenticated()?, &module.tag)
+    }
+
+    /// Tag of the modules that are attached to every vault.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn tag_installation_policies(&self, policies: &InstallationPolicies) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.control.tag(&[b"installation-policies", &policies.authenticated()?]).to_vec())
+    }
+
+    /// Checks the modules that are attached to every vault. Before the first change there is no row, and
+    /// nothing to check.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_installation_policies(&self, policies: &InstallationPolicies) -> Result<(), KeyringError> {
+        if policies.revision == 0 && policies.policies.is_empty() && policies.tag.is_empty() {
+            return Ok(());
+        }
+        self.check_control(b"installation-policies", &policies.authenticated()?, &policies.tag)
     }
 
     /// Tag of a workload.

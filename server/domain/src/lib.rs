@@ -24,6 +24,7 @@ pub mod network;
 pub mod objects;
 pub mod permit;
 pub mod policy;
+pub mod policy_module;
 pub mod ports;
 pub mod principal;
 pub mod purge;

@@ -18,6 +18,8 @@ pub use request::{
     PolicyKeyOperation, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyTls, RECORDED_FOR_1_0,
 };
 
+use crate::vault::SettingsError;
+
 /// SHA-256 of a module's bytes. Attachments pin modules by it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModuleDigest(pub [u8; 32]);
@@ -27,6 +29,20 @@ impl std::fmt::Display for ModuleDigest {
         f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
     }
 }
+
+impl std::str::FromStr for ModuleDigest {
+    type Err = NotADigest;
+
+    fn from_str(text: &str) -> Result<Self, NotADigest> {
+        let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map_err(|_| NotADigest)?;
+        <[u8; 32]>::try_from(bytes).map(Self).map_err(|_| NotADigest)
+    }
+}
+
+/// A text is not a module's digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a module digest is 32 bytes, in hexadecimal")]
+pub struct NotADigest;
 
 impl std::fmt::Debug for ModuleDigest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -54,6 +70,8 @@ impl<'de> Deserialize<'de> for ModuleDigest {
 pub enum AttachmentState {
     /// The module is not asked.
     Off,
+    /// The module is asked after the decision is made; what it would have said is counted and on record.
+    Shadow,
     /// A denial by the module denies the request.
     Enforce,
 }
@@ -73,6 +91,59 @@ pub struct PolicyAttachment {
     /// Whether its `allow` grants in the access mode `modules`. Elsewhere it is a guard like any other.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub authority: bool,
+    /// What was attached under this name before, for a rollback. Kept by the server: what a caller says here
+    /// does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<AttachedBefore>,
+}
+
+/// A module that another version, or another setting, was put in the place of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachedBefore {
+    /// The module.
+    pub module: ModuleDigest,
+    /// Its settings.
+    pub settings: String,
+    /// Whether it was asked.
+    pub state: AttachmentState,
+}
+
+impl PolicyAttachment {
+    /// The attachments as they follow on others: each remembers what stood in its place.
+    #[must_use]
+    pub fn following(mut new: Vec<Self>, before: &[Self]) -> Vec<Self> {
+        for attachment in &mut new {
+            let old = before.iter().find(|old| old.name == attachment.name);
+            attachment.previous = old.and_then(|old| {
+                if (old.module, &old.settings) == (attachment.module, &attachment.settings) {
+                    old.previous.clone()
+                } else {
+                    Some(old.version())
+                }
+            });
+        }
+        new
+    }
+
+    /// The attachments with the one of this name as it was before: module, settings and state.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when there is none, or nothing stood in its place.
+    pub fn rolled_back(attachments: &[Self], name: &str) -> Result<Vec<Self>, SettingsError> {
+        let mut attachments = attachments.to_vec();
+        let attachment = attachments.iter_mut().find(|attachment| attachment.name == name);
+        let attachment = attachment.ok_or(SettingsError("no policy module is attached under this name"))?;
+        let now = attachment.version();
+        let before = attachment.previous.replace(now);
+        let before =
+            before.ok_or(SettingsError("nothing was attached under this name before: there is no way back"))?;
+        (attachment.module, attachment.settings, attachment.state) = (before.module, before.settings, before.state);
+        Ok(attachments)
+    }
+
+    fn version(&self) -> AttachedBefore {
+        AttachedBefore { module: self.module, settings: self.settings.clone(), state: self.state }
+    }
 }
 
 /// Longest settings document of an attachment, in bytes.

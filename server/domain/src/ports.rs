@@ -15,6 +15,8 @@ use crate::{
     identity::{Session, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{Held, Permit},
+    policy::ModuleDigest,
+    policy_module::{InstallationPolicies, PolicyModule},
     principal::{Principal, PrincipalId},
     record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
     role::RoleDefinition,
@@ -269,6 +271,29 @@ pub trait GrantStore: Send + Sync {
     /// # Errors
     /// When the store cannot say.
     async fn assignments_at(&self, scope: &Scope) -> Result<Vec<Assignment>, StoreError>;
+}
+
+/// Policy modules that were uploaded, and those that are attached to every vault.
+#[async_trait]
+pub trait PolicyStore: Send + Sync {
+    /// The modules that are attached to every vault; the default before the first change.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn installation_policies(&self) -> Result<Arc<InstallationPolicies>, StoreError>;
+
+    /// What is known of every uploaded module, in order of digest: at most
+    /// [`crate::policy_module::MAX_MODULES`].
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn policy_modules(&self) -> Result<Vec<PolicyModule>, StoreError>;
+
+    /// One uploaded module with its bytes, for running it. Neither is verified here.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn policy_module(&self, digest: &ModuleDigest) -> Result<Option<(PolicyModule, Vec<u8>)>, StoreError>;
 }
 
 /// Secrets and keys. Of which kind the permitted object is, the permit says.

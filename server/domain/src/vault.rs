@@ -81,6 +81,9 @@ pub struct VaultUpdate {
     pub network: Option<NetworkRules>,
     /// Replaces the attachments, in order.
     pub policies: Option<Vec<PolicyAttachment>>,
+    /// Puts the module that was attached under this name before in its place again. Not together with
+    /// `policies`.
+    pub roll_back: Option<String>,
     /// Fixed when the vault is made: only what it is already may be said.
     pub retention_days: Option<u16>,
     /// Can be turned on, never off.
@@ -99,7 +102,8 @@ impl VaultUpdate {
     /// Whether it says which modules are attached, and nothing else.
     #[must_use]
     pub fn changes_modules_alone(&self) -> bool {
-        self.policies.is_some() && *self == Self { policies: self.policies.clone(), ..Self::default() }
+        let (policies, roll_back) = (self.policies.clone(), self.roll_back.clone());
+        (policies.is_some() || roll_back.is_some()) && *self == Self { policies, roll_back, ..Self::default() }
     }
 
     /// The settings as they would be.
@@ -115,7 +119,12 @@ impl VaultUpdate {
         }
         let after = VaultSettings {
             network: self.network.unwrap_or_else(|| before.network.clone()),
-            policies: self.policies.unwrap_or_else(|| before.policies.clone()),
+            policies: match (self.policies, self.roll_back) {
+                (Some(_), Some(_)) => return Err(SettingsError("policies are replaced or rolled back, not both")),
+                (Some(new), None) => PolicyAttachment::following(new, &before.policies),
+                (None, Some(name)) => PolicyAttachment::rolled_back(&before.policies, &name)?,
+                (None, None) => before.policies.clone(),
+            },
             retention_days: before.retention_days,
             purge_protection: before.purge_protection || self.purge_protection == Some(true),
             tags: self.tags.unwrap_or_else(|| before.tags.clone()),
@@ -191,7 +200,7 @@ impl VaultSettings {
     }
 }
 
-fn check_attachments(policies: &[PolicyAttachment]) -> Result<(), SettingsError> {
+pub(crate) fn check_attachments(policies: &[PolicyAttachment]) -> Result<(), SettingsError> {
     if policies.len() > MAX_ATTACHMENTS {
         return Err(SettingsError("there are more than 16 policy attachments"));
     }

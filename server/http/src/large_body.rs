@@ -1,5 +1,5 @@
-//! Who may send more than [`MAX_BODY`]: a caller with a valid token, to a route that takes
-//! backups, one at a time. Everybody else is cut off early, so that nobody can fill the memory before
+//! Who may send more than [`MAX_BODY`]: a caller with a valid token, to a route that takes backups or
+//! policy modules, one at a time. Everybody else is cut off early, so that nobody can fill the memory before
 //! it is known who they are, and nobody who is known can keep the others out.
 
 use std::{
@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use strongroom_domain::{backup::MAX_BACKUP_BYTES, principal::PrincipalId};
+use strongroom_domain::{backup::MAX_BACKUP_BYTES, policy_module::MAX_MODULE_BYTES, principal::PrincipalId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
@@ -67,18 +67,25 @@ impl Drop for Place {
 /// A request that may have a long body if its token is valid.
 pub(crate) struct Claim {
     authorization: Option<Zeroizing<String>>,
+    limit: usize,
 }
 
 impl Claim {
     /// What a request claims by its head alone: none if its route takes no long body.
     pub(crate) fn of(services: &Services, raw: &RawRequest) -> Option<Self> {
-        let to_a_vault = matches!(services.addresses.classify(&raw.authority), Host::Vault(Some(_)));
-        let path = paths::segments(&raw.path).ok()?;
-        let restores = match routes::find(Site::Vault, Method::parse(&raw.method), &path) {
-            Found::Route(route, _) => matches!(route.endpoint, Endpoint::SecretRestore | Endpoint::KeyRestore),
-            _ => false,
+        let site = match services.addresses.classify(&raw.authority) {
+            Host::Vault(Some(_)) => Site::Vault,
+            Host::Base => Site::Base,
+            Host::Vault(None) | Host::Foreign => return None,
         };
-        (to_a_vault && restores).then(|| Self { authorization: raw.authorization.clone() })
+        let path = paths::segments(&raw.path).ok()?;
+        let Found::Route(route, _) = routes::find(site, Method::parse(&raw.method), &path) else { return None };
+        let limit = match route.endpoint {
+            Endpoint::SecretRestore | Endpoint::KeyRestore => MAX_RESTORE_BODY,
+            Endpoint::PolicyModulePush => MAX_MODULE_BYTES,
+            _ => return None,
+        };
+        Some(Self { authorization: raw.authorization.clone(), limit })
     }
 
     /// How long a body the request may have, with its place among the long ones.
@@ -90,7 +97,7 @@ impl Claim {
         match edge::authenticate(services, self.authorization.as_ref(), now).await {
             Ok(principal) => {
                 let place = services.long_bodies.enter(&principal.id).await.ok_or(Unreadable::Crowded)?;
-                Ok((MAX_RESTORE_BODY, Some(place)))
+                Ok((self.limit, Some(place)))
             }
             Err(_) => Ok((MAX_BODY, None)),
         }

@@ -526,6 +526,15 @@ impl From<AdminError> for Problem {
             AdminError::TooManyRoles => {
                 Self::new(409, "Conflict", "too-many-roles", message).inner("RoleDefinitionLimitExceeded")
             }
+            AdminError::AttachmentRefused { .. } => {
+                Self { reason: "attachment-refused", ..Self::bad_parameter(message) }
+            }
+            AdminError::ModuleRefused(_) => Self { reason: "module-refused", ..Self::bad_parameter(message) },
+            AdminError::ModuleNotSigned => Self { reason: "module-not-signed", ..Self::bad_parameter(message) },
+            AdminError::ModuleNotFound => Self::new(404, "PolicyModuleNotFound", "module-not-found", message),
+            AdminError::ModuleShips => Self::new(409, "Conflict", "module-ships", message),
+            AdminError::ModuleInUse => Self::new(409, "Conflict", "module-in-use", message),
+            AdminError::TooManyModules => Self::new(409, "Conflict", "too-many-modules", message),
             AdminError::NotAssignableHere => Self { reason: "not-assignable-here", ..Self::bad_parameter(message) },
             AdminError::PermitsMoreThanHeld => {
                 Self::new(403, "Forbidden", "permits-more-than-held", message).inner("ForbiddenByRbac")
@@ -556,7 +565,7 @@ impl From<AdminError> for Problem {
                 412,
                 "PreconditionFailed",
                 "other-revision",
-                "The vault is not at the revision that If-Match names. Read it again.",
+                "What is to be changed is not at the revision that If-Match names. Read it again.",
             ),
             AdminError::Contended => {
                 Self::new(409, "Conflict", "contended", "It is being changed by others. Try again.")

@@ -137,6 +137,14 @@ routes! {
     Base Get "/api/v1/vaults/{vault}/access-policies" Bearer AccessPolicyList;
     Base Put "/api/v1/vaults/{vault}/access-policies" Bearer AccessPolicyPut;
     Base Delete "/api/v1/vaults/{vault}/access-policies" Bearer AccessPolicyRemove;
+    Base Get "/api/v1/vaults/{vault}/policies" Bearer PolicyList;
+    Base Get "/api/v1/policies" Bearer PolicyListEverywhere;
+    Base Put "/api/v1/policies" Bearer PolicyPutEverywhere;
+    Base Post "/api/v1/policies/{attachment}/rollback" Bearer PolicyRollBackEverywhere;
+    Base Get "/api/v1/policy-modules" Bearer PolicyModuleList;
+    Base Post "/api/v1/policy-modules" Bearer PolicyModulePush;
+    Base Get "/api/v1/policy-modules/{digest}" Bearer PolicyModuleShow;
+    Base Delete "/api/v1/policy-modules/{digest}" Bearer PolicyModuleRemove;
     Base Get "/api/v1/roles" Bearer RoleList;
     Base Post "/api/v1/roles" Bearer RoleCreate;
     Base Get "/api/v1/roles/{id}" Bearer RoleShow;

@@ -3,7 +3,7 @@
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program that prints figures, for whoever runs it")]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use strongroom_domain::policy::{
     PolicyRequest,
 };
 use strongroom_policy_host::{
-    ArtefactSeal, ChildProgram, HostOptions, Isolation, ModuleSource, PolicyHost, run_child, shipped,
+    ArtefactSeal, ChildProgram, HostOptions, Isolation, ModuleSource, PolicyHost, SourceModule, run_child, shipped,
 };
 
 const WARM_UP: usize = 1_000;
@@ -117,7 +117,8 @@ fn options(isolation: Isolation) -> HostOptions {
         program: ChildProgram::this_one(&[]),
         cache: None,
         seal: Arc::new(NoSeal),
-        source: Arc::new(NoUploads(HashMap::new())),
+        source: Arc::new(NoUploads),
+        signers: Vec::new(),
     }
 }
 
@@ -134,12 +135,12 @@ impl ArtefactSeal for NoSeal {
     }
 }
 
-struct NoUploads(HashMap<ModuleDigest, Arc<[u8]>>);
+struct NoUploads;
 
 #[async_trait::async_trait]
 impl ModuleSource for NoUploads {
-    async fn bytes(&self, digest: &ModuleDigest) -> Result<Option<Arc<[u8]>>, String> {
-        Ok(self.0.get(digest).cloned())
+    async fn bytes(&self, _digest: &ModuleDigest) -> Result<Option<SourceModule>, String> {
+        Ok(None)
     }
 }
 
@@ -156,6 +157,7 @@ fn attachment(name: &str, module: ModuleDigest) -> PolicyAttachment {
         settings: settings.to_owned(),
         state: AttachmentState::Enforce,
         authority: false,
+        previous: None,
     }
 }
 

@@ -148,7 +148,7 @@ impl GoldenFile {
 
 fn attachment(module: ModuleDigest, settings: String) -> PolicyAttachment {
     let state = AttachmentState::Enforce;
-    PolicyAttachment { name: "golden".to_owned(), module, settings, state, authority: false }
+    PolicyAttachment { name: "golden".to_owned(), module, settings, state, authority: false, previous: None }
 }
 
 fn outcome(effect: Effect, reason_code: &str, obligations: &[impl AsRef<str>]) -> String {

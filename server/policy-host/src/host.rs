@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use strongroom_domain::policy::{
     MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
-    PolicyRequest,
+    PolicyRequest, RECORDED_FOR_1_0,
 };
+
+use strongroom_domain::policy_module::{LibraryError, ModuleFacts, ModuleLibrary};
 
 use crate::cache::{ArtefactSeal, Cache};
 use crate::description::ModuleDescription;
@@ -22,6 +24,7 @@ use crate::engine::{self, WasmPolicyEngine};
 use crate::isolated::{
     Answer, Asked, ChildProgram, CompileError, Confinement, Judged, Question, Refused, Supervisor, compile,
 };
+use crate::signature::Signer;
 use crate::{HostError, answer, limits, shipped};
 
 /// How long a module that could not be loaded is not tried again.
@@ -46,7 +49,15 @@ pub trait ModuleSource: Send + Sync {
     ///
     /// # Errors
     /// A sentence for the log when that cannot be said.
-    async fn bytes(&self, digest: &ModuleDigest) -> Result<Option<Arc<[u8]>>, String>;
+    async fn bytes(&self, digest: &ModuleDigest) -> Result<Option<SourceModule>, String>;
+}
+
+/// A module as it is kept.
+pub struct SourceModule {
+    /// Its bytes.
+    pub bytes: Arc<[u8]>,
+    /// The signature that came with them.
+    pub signature: Option<Vec<u8>>,
 }
 
 /// What a host is made with.
@@ -61,6 +72,8 @@ pub struct HostOptions {
     pub seal: Arc<dyn ArtefactSeal>,
     /// Modules besides those that ship.
     pub source: Arc<dyn ModuleSource>,
+    /// One of these has to have signed every module that does not ship; empty demands no signature.
+    pub signers: Vec<Signer>,
 }
 
 /// Why a module is not taken in.
@@ -72,6 +85,9 @@ pub enum ModuleError {
     /// What is wrong with it.
     #[error("{0}")]
     Refused(String),
+    /// It lacks a signature that is demanded, or has one that does not hold.
+    #[error("it is not signed by a key that this server's configuration lists")]
+    NotSigned,
     /// The host cannot look at it now.
     #[error("the policy host is not available: {0}")]
     Unavailable(String),
@@ -92,6 +108,7 @@ struct Inner {
     engine: String,
     cache: Option<Cache>,
     source: Arc<dyn ModuleSource>,
+    signers: Vec<Signer>,
     loaded: Mutex<HashMap<ModuleDigest, ModuleDescription>>,
     failed: Mutex<HashMap<ModuleDigest, Instant>>,
     /// One module is looked for, compiled and loaded at a time.
@@ -104,7 +121,7 @@ impl PolicyHost {
     /// # Errors
     /// [`HostError`] when children cannot be started or held, or the machine has no room for an engine.
     pub fn start(options: HostOptions) -> Result<Self, HostError> {
-        let HostOptions { isolation, program, cache, seal, source } = options;
+        let HostOptions { isolation, program, cache, seal, source, signers } = options;
         let (runner, engine) = if isolation == Isolation::None {
             let here = WasmPolicyEngine::new()?;
             let version = here.version();
@@ -131,6 +148,7 @@ impl PolicyHost {
             engine,
             cache,
             source,
+            signers,
             loaded: Mutex::default(),
             failed: Mutex::default(),
             loading: tokio::sync::Mutex::new(()),
@@ -154,29 +172,44 @@ impl PolicyHost {
         if let Some(known) = self.0.known(digest) {
             return Ok(known);
         }
+        // A task of its own: who asks may stop waiting, and the next one is to find the work done.
+        let (host, digest) = (Self(Arc::clone(&self.0)), *digest);
+        let work = tokio::spawn(async move { host.find_and_load(digest).await });
+        work.await.map_err(|error| ModuleError::Unavailable(error.to_string()))?
+    }
+
+    async fn find_and_load(&self, digest: ModuleDigest) -> Result<ModuleDescription, ModuleError> {
         let _one = self.0.loading.lock().await;
-        if let Some(known) = self.0.known(digest) {
+        if let Some(known) = self.0.known(&digest) {
             return Ok(known);
         }
-        let ships = shipped::shipped().into_iter().chain(shipped::released()).find(|module| module.digest == *digest);
+        let ships = shipped::shipped().into_iter().chain(shipped::released()).find(|module| module.digest == digest);
         let bytes: Arc<[u8]> = match ships {
             Some(module) => Arc::from(module.bytes),
             None => {
-                let found = self.0.source.bytes(digest).await.map_err(ModuleError::Unavailable)?;
-                found.filter(|bytes| engine::digest_of(bytes) == *digest).ok_or(ModuleError::Missing)?
+                let found = self.0.source.bytes(&digest).await.map_err(ModuleError::Unavailable)?;
+                let found = found.filter(|found| engine::digest_of(&found.bytes) == digest);
+                let SourceModule { bytes, signature } = found.ok_or(ModuleError::Missing)?;
+                self.0.signed(&bytes, signature.as_deref())?;
+                bytes
             }
         };
-        self.take_in(*digest, bytes).await
+        self.take_in(digest, bytes).await
     }
 
     /// Compiles and loads a module that is being uploaded, so that it is known to be one.
     ///
     /// # Errors
     /// [`ModuleError`].
-    pub async fn admit(&self, bytes: Arc<[u8]>) -> Result<(ModuleDigest, ModuleDescription), ModuleError> {
+    pub async fn admit(
+        &self,
+        bytes: Arc<[u8]>,
+        signature: Option<&[u8]>,
+    ) -> Result<(ModuleDigest, ModuleDescription), ModuleError> {
         if bytes.len() > limits::MAX_MODULE_BYTES {
             return Err(ModuleError::Refused(crate::LoadError::TooLarge.to_string()));
         }
+        self.0.signed(&bytes, signature)?;
         let digest = engine::digest_of(&bytes);
         let _one = self.0.loading.lock().await;
         if let Some(known) = self.0.known(&digest) {
@@ -213,14 +246,14 @@ impl PolicyHost {
             Ok(_) => Ok(()),
             Err(error) => {
                 tracing::error!(%error, module = %digest, "an attached module cannot be loaded");
-                if let ModuleError::Refused(_) = error {
+                if let ModuleError::Refused(_) | ModuleError::NotSigned = error {
                     let mut failed = self.0.failed.lock().unwrap_or_else(PoisonError::into_inner);
                     failed.retain(|_, at| held_off(at));
                     failed.insert(*digest, Instant::now());
                 }
                 Err(match error {
                     ModuleError::Unavailable(_) => PolicyFailure::Unavailable,
-                    ModuleError::Missing | ModuleError::Refused(_) => PolicyFailure::Missing,
+                    ModuleError::Missing | ModuleError::Refused(_) | ModuleError::NotSigned => PolicyFailure::Missing,
                 })
             }
         }
@@ -246,6 +279,12 @@ impl PolicyHost {
 }
 
 impl Inner {
+    /// Whether a module may be loaded, by who signed it.
+    fn signed(&self, module: &[u8], signature: Option<&[u8]>) -> Result<(), ModuleError> {
+        let by = |signer: &Signer| signature.is_some_and(|signature| signer.verify(module, signature).is_ok());
+        if self.signers.is_empty() || self.signers.iter().any(by) { Ok(()) } else { Err(ModuleError::NotSigned) }
+    }
+
     fn known(&self, digest: &ModuleDigest) -> Option<ModuleDescription> {
         self.lock_loaded().get(digest).cloned()
     }
@@ -326,6 +365,42 @@ impl Inner {
     }
 }
 
+#[async_trait]
+impl ModuleLibrary for PolicyHost {
+    async fn admit(&self, bytes: Arc<[u8]>, signature: Option<&[u8]>) -> Result<ModuleFacts, LibraryError> {
+        let (digest, description) = Self::admit(self, bytes, signature).await?;
+        Ok(facts(digest, description))
+    }
+
+    async fn facts(&self, module: &ModuleDigest) -> Result<ModuleFacts, LibraryError> {
+        Ok(facts(*module, self.ready(module).await?))
+    }
+
+    async fn forget(&self, module: &ModuleDigest) {
+        Self::forget(self, *module).await;
+    }
+
+    fn shipped(&self) -> Vec<(ModuleDigest, u64)> {
+        shipped::shipped().into_iter().map(|module| (module.digest, module.bytes.len() as u64)).collect()
+    }
+}
+
+impl From<ModuleError> for LibraryError {
+    fn from(error: ModuleError) -> Self {
+        match error {
+            ModuleError::Missing => Self::Missing,
+            ModuleError::Refused(why) => Self::Refused(why),
+            ModuleError::NotSigned => Self::NotSigned,
+            ModuleError::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+fn facts(digest: ModuleDigest, description: ModuleDescription) -> ModuleFacts {
+    let ModuleDescription { name, version, summary, settings_schema, actions, .. } = description;
+    ModuleFacts { digest, name, version, summary, settings_schema, actions }
+}
+
 fn asked(attachment: &PolicyAttachment) -> Result<Asked, PolicyFailure> {
     if attachment.settings.len() > MAX_SETTINGS_BYTES {
         return Err(PolicyFailure::BadSettings);
@@ -339,6 +414,19 @@ fn believed(answers: Vec<PolicyAnswer>, count: usize) -> Result<Vec<PolicyAnswer
         return Err(PolicyFailure::BadAnswer);
     }
     answers.into_iter().map(bounded).collect()
+}
+
+/// A request that nobody makes: by nobody, of nothing, at the beginning of time, with every fact that is
+/// wanted and nothing in it.
+fn trial(facts: &[String]) -> PolicyRequest {
+    let mut request = PolicyRequest { recorded_for: RECORDED_FOR_1_0, ..PolicyRequest::default() };
+    request.principal.kind = "user".to_owned();
+    request.connection.client_address = "192.0.2.1".to_owned();
+    request.action = "Microsoft.KeyVault/vaults/secrets/getSecret/action".to_owned();
+    (request.object.kind, request.object.name) = ("secret".to_owned(), "trial".to_owned());
+    request.facts = facts.iter().map(|fact| (fact.clone(), None)).collect();
+    request.approvals = Some(Vec::new());
+    request
 }
 
 fn bounded(answer: PolicyAnswer) -> Result<PolicyAnswer, PolicyFailure> {
@@ -410,6 +498,11 @@ impl PolicyEngine for PolicyHost {
                 Answer::Checked(checked) => checked,
                 Answer::Judged(_) => Err(PolicyFailure::BadAnswer),
             },
-        }
+        }?;
+        // A module that takes its settings and then fails would deny everything: better now than then. What
+        // it says does not matter.
+        let needs = self.needs(&attachment.module).await.ok_or(PolicyFailure::Missing)?;
+        let judged = self.judge_all(&[attachment], std::slice::from_ref(&trial(&needs.facts)), false).await?;
+        judged.into_iter().next().unwrap_or(Err(PolicyFailure::BadAnswer)).map(|_| ())
     }
 }

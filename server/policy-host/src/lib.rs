@@ -39,7 +39,7 @@ pub use contract::VERSIONS as CONTRACT_VERSIONS;
 pub use description::ModuleDescription;
 pub use engine::{HostError, WasmPolicyEngine};
 pub use golden::{GoldenFile, GoldenRun};
-pub use host::{HostOptions, Isolation, ModuleError, ModuleSource, PolicyHost};
+pub use host::{HostOptions, Isolation, ModuleError, ModuleSource, PolicyHost, SourceModule};
 #[doc(hidden)]
 pub use isolated::confine_this_process;
 pub use isolated::{ChildProgram, Confinement, run_child};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Largest module that is loaded, in bytes.
-pub const MAX_MODULE_BYTES: usize = 4 * 1024 * 1024;
+pub const MAX_MODULE_BYTES: usize = strongroom_domain::policy_module::MAX_MODULE_BYTES;
 /// Most modules that are loaded at once.
 pub const MAX_MODULES: usize = 256;
 /// Most requests that one instance judges; a longer batch is cut into several.

@@ -26,13 +26,35 @@ pub fn sign(module: &[u8], pkcs8: &[u8]) -> Result<[u8; 64], SignatureError> {
     pair.sign(module).as_ref().try_into().map_err(|_| SignatureError::Key)
 }
 
+/// Somebody whose signature counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signer([u8; 32]);
+
+impl Signer {
+    /// The holder of a key, by its public half (`SubjectPublicKeyInfo`, DER).
+    ///
+    /// # Errors
+    /// [`SignatureError::Key`].
+    pub fn of(spki: &[u8]) -> Result<Self, SignatureError> {
+        let key = spki.strip_prefix(&SPKI).ok_or(SignatureError::Key)?;
+        key.try_into().map(Self).map_err(|_| SignatureError::Key)
+    }
+
+    /// Checks a signature.
+    ///
+    /// # Errors
+    /// [`SignatureError::Forged`].
+    pub fn verify(&self, module: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+        UnparsedPublicKey::new(&ED25519, self.0).verify(module, signature).map_err(|_| SignatureError::Forged)
+    }
+}
+
 /// Checks a signature against a public key (`SubjectPublicKeyInfo`, DER).
 ///
 /// # Errors
 /// [`SignatureError`].
 pub fn verify(module: &[u8], signature: &[u8], spki: &[u8]) -> Result<(), SignatureError> {
-    let key = spki.strip_prefix(&SPKI).filter(|key| key.len() == 32).ok_or(SignatureError::Key)?;
-    UnparsedPublicKey::new(&ED25519, key).verify(module, signature).map_err(|_| SignatureError::Forged)
+    Signer::of(spki)?.verify(module, signature)
 }
 
 #[cfg(test)]

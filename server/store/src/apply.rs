@@ -23,7 +23,8 @@ use uuid::Uuid;
 
 use crate::{
     entity::{
-        access_policy, assignment, role_definition, secret, secret_version, session, used_assertion, vault, workload,
+        access_policy, assignment, installation_policies, policy_module, role_definition, secret, secret_version,
+        session, used_assertion, vault, workload,
     },
     fault::is_refusal,
     rows,
@@ -179,6 +180,38 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
                 .filter(access_policy::Column::GranteeKey.eq(policy.grantee.key()))
                 .filter(access_policy::Column::Revision.eq(policy.revision));
             exactly_one(delete.exec(db).await?.rows_affected)
+        }
+        Change::PutPolicyModule { module, bytes } => {
+            let row = rows::policy_module_row(module, bytes)?;
+            insert(db, policy_module::Entity::insert(row.into_active_model())).await
+        }
+        Change::DeletePolicyModule(module) => {
+            let digest = module.digest.to_string();
+            let delete = policy_module::Entity::delete_many()
+                .filter(policy_module::Column::Digest.eq(digest.clone()))
+                .filter(policy_module::Column::Revision.eq(module.uploaded_at));
+            exactly_one(delete.exec(db).await?.rows_affected)?;
+            // Settings name modules by digest, and nothing else in them looks like one.
+            let vaults = vault::Entity::find().filter(vault::Column::Settings.contains(&digest)).count(db).await?;
+            let everywhere = installation_policies::Entity::find()
+                .filter(installation_policies::Column::Body.contains(&digest))
+                .count(db)
+                .await?;
+            if vaults + everywhere == 0 { Ok(()) } else { Err(Obstacle::Conflict) }
+        }
+        Change::PutInstallationPolicies(policies) => {
+            let row = rows::installation_policies_row(policies)?;
+            if policies.revision == 1 {
+                return insert(db, installation_policies::Entity::insert(row.into_active_model())).await;
+            }
+            let id = row.id.clone();
+            let mut row = row.into_active_model().reset_all();
+            row.id = NotSet;
+            let update = installation_policies::Entity::update_many()
+                .set(row)
+                .filter(installation_policies::Column::Id.eq(id))
+                .filter(installation_policies::Column::Revision.eq(policies.revision.saturating_sub(1)));
+            exactly_one(update.exec(db).await?.rows_affected)
         }
         Change::PutWorkload { workload: new, remaining } => {
             remains(db, remaining.as_ref()).await?;

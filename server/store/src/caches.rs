@@ -18,6 +18,8 @@ use strongroom_domain::{
     identity::{Session, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::ObjectRef,
+    policy::PolicyAttachment,
+    policy_module::InstallationPolicies,
     role::RoleDefinition,
     secret::{SealedVersion, SecretFacts, SecretMeta, VersionMeta},
     vault::{MAX_VAULTS, Vault},
@@ -59,6 +61,8 @@ pub(crate) struct Caches {
     /// By all keys of a principal; any grant drops all, because grants are rare.
     assignments: ExactCache<Vec<String>, Arc<Vec<Assignment>>>,
     roles: ExactCache<Uuid, Arc<RoleDefinition>>,
+    /// The modules of all vaults: one entry.
+    policies: ExactCache<(), Arc<InstallationPolicies>>,
     /// By vault and all keys of a principal; any change drops all.
     access_policies: ExactCache<(VaultId, Vec<String>), Arc<Vec<AccessPolicy>>>,
     /// Whole, for the same reason.
@@ -74,6 +78,8 @@ impl Caches {
             vaults: Directory::new(bytes / 8, MAX_VAULTS),
             assignments: ExactCache::new(bytes / 8),
             roles: ExactCache::new(bytes / 16),
+            // One entry, in one of the shards: as long as attachments may be.
+            policies: ExactCache::new(bytes / 8),
             access_policies: ExactCache::new(bytes / 8),
             workloads: Directory::new(bytes / 8, MAX_WORKLOADS),
             sessions: ExactCache::new(bytes / 8),
@@ -103,6 +109,9 @@ impl Caches {
             Change::AddAssignment(_) | Change::RemoveAssignment { .. } => self.assignments.clear(),
             Change::PutRole { role, .. } | Change::DeleteRole(role) => self.roles.invalidate(&role.id),
             Change::PutAccessPolicy { .. } | Change::RemoveAccessPolicy(_) => self.access_policies.clear(),
+            // Asked for when it is loaded, and then kept by the policy host.
+            Change::PutPolicyModule { .. } | Change::DeletePolicyModule(_) => {}
+            Change::PutInstallationPolicies(_) => self.policies.clear(),
             Change::PutWorkload { .. } | Change::DeleteWorkload { .. } => self.workloads.clear(),
             // Never kept.
             Change::UseAssertion(_) | Change::PutTokenKeys(_) => {}
@@ -126,6 +135,7 @@ impl Caches {
         self.vaults.clear();
         self.assignments.clear();
         self.roles.clear();
+        self.policies.clear();
         self.access_policies.clear();
         self.workloads.clear();
         self.sessions.clear();
@@ -157,6 +167,19 @@ impl Caches {
         let patterns: usize = lists.into_iter().flatten().map(|pattern| 24 + pattern.len()).sum();
         let weight = size_of::<RoleDefinition>() + role.name.len() + role.description.len() + patterns;
         self.roles.put(&role.id, ticket, Arc::clone(role), weight + 64 * role.assignable_scopes.len());
+    }
+
+    pub(crate) fn policies(&self) -> Option<Arc<InstallationPolicies>> {
+        self.policies.get(&())
+    }
+
+    pub(crate) fn policies_ticket(&self) -> Ticket {
+        self.policies.ticket(&())
+    }
+
+    pub(crate) fn put_policies(&self, ticket: Ticket, found: &Arc<InstallationPolicies>) {
+        let weight = 256 + found.policies.iter().map(weight_of_attachment).sum::<usize>();
+        self.policies.put(&(), ticket, Arc::clone(found), weight);
     }
 
     pub(crate) fn access_policies(&self, key: &(VaultId, Vec<String>)) -> Option<Arc<Vec<AccessPolicy>>> {
@@ -281,9 +304,14 @@ impl KnownVersion {
 
 pub(crate) fn weight_of_vault(vault: &Vault) -> usize {
     let settings = &vault.settings;
-    let policies: usize = settings.policies.iter().map(|p| 128 + p.name.len() + p.settings.len()).sum();
+    let policies: usize = settings.policies.iter().map(weight_of_attachment).sum();
     let tags: usize = settings.tags.iter().map(|(name, value)| 64 + name.len() + value.len()).sum();
     size_of::<Vault>() + 96 * settings.network.rules.len() + policies + tags + vault.wrapped_key.len()
+}
+
+fn weight_of_attachment(attachment: &PolicyAttachment) -> usize {
+    let before = attachment.previous.as_ref().map_or(0, |before| 64 + before.settings.len());
+    128 + attachment.name.len() + attachment.settings.len() + before
 }
 
 pub(crate) fn weight_of_workload(workload: &Workload) -> usize {

@@ -5,7 +5,7 @@
 //! | opening: ownership, schema, refusals | `open`, `connect`, `lock` |
 //! | the transaction of a batch: changes, records, hash chain | `writer`, `apply` |
 //! | what the log tells of vaults, before a purge | `evidence` |
-//! | the ports | `audit`, `secrets`, `vaults`, `grants`, `identities` |
+//! | the ports | `audit`, `secrets`, `vaults`, `grants`, `policies`, `identities` |
 //! | the Merkle tree over all chains, and proofs out of it | `tree` |
 //! | what the root key wraps | `seal` |
 //! | scheduled purges | `purge` |
@@ -38,6 +38,7 @@ mod identities;
 mod installation;
 mod lock;
 mod open;
+mod policies;
 mod purge;
 mod reading;
 mod rows;

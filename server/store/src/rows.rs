@@ -7,9 +7,10 @@ use strongroom_domain::{
     grant::Assignment,
     identity::{Session, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
+    policy_module::{InstallationPolicies, PolicyModule},
     ports::StoreError,
     principal::{Grantee, PrincipalId},
-    record::{Checkpoint, Record},
+    record::{Checkpoint, INSTALLATION, Record},
     role::{RoleDefinition, RoleRef},
     secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
     vault::Vault,
@@ -19,8 +20,8 @@ use uuid::Uuid;
 
 use crate::{
     entity::{
-        access_policy, assignment, audit_record, checkpoint, role_definition, secret, secret_version, session, vault,
-        workload,
+        access_policy, assignment, audit_record, checkpoint, installation_policies, policy_module, role_definition,
+        secret, secret_version, session, vault, workload,
     },
     fault::damaged,
 };
@@ -268,6 +269,40 @@ pub(crate) fn role(row: role_definition::Model) -> Result<RoleDefinition, StoreE
         return Err(damaged("role definition", "its columns contradict its body"));
     }
     Ok(RoleDefinition { tag: row.tag, ..found })
+}
+
+pub(crate) fn policy_module_row(module: &PolicyModule, bytes: &[u8]) -> Result<policy_module::Model, StoreError> {
+    Ok(policy_module::Model {
+        digest: module.digest.to_string(),
+        body: json(module)?,
+        revision: module.uploaded_at,
+        tag: module.tag.clone(),
+        module: bytes.to_vec(),
+    })
+}
+
+/// What is known of a module, from its columns but the bytes.
+pub(crate) fn policy_module(digest: &str, body: &str, revision: i64, tag: Vec<u8>) -> Result<PolicyModule, StoreError> {
+    let found: PolicyModule = parsed("policy module", body)?;
+    if found.digest.to_string() != digest || found.uploaded_at != revision {
+        return Err(damaged("policy module", "its columns contradict its body"));
+    }
+    Ok(PolicyModule { tag, ..found })
+}
+
+pub(crate) fn installation_policies_row(
+    policies: &InstallationPolicies,
+) -> Result<installation_policies::Model, StoreError> {
+    let (body, tag) = (json(policies)?, policies.tag.clone());
+    Ok(installation_policies::Model { id: INSTALLATION.to_owned(), body, revision: policies.revision, tag })
+}
+
+pub(crate) fn installation_policies(row: installation_policies::Model) -> Result<InstallationPolicies, StoreError> {
+    let found: InstallationPolicies = parsed("policies of all vaults", &row.body)?;
+    if found.revision != row.revision {
+        return Err(damaged("policies of all vaults", "its columns contradict its body"));
+    }
+    Ok(InstallationPolicies { tag: row.tag, ..found })
 }
 
 pub(crate) fn access_policy_row(policy: &AccessPolicy) -> Result<access_policy::Model, StoreError> {

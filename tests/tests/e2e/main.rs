@@ -23,6 +23,7 @@ mod grants;
 mod key_commands;
 mod login;
 mod outage;
+mod policies;
 mod policy;
 mod provider;
 mod routes;

@@ -51,6 +51,8 @@ impl Route {
             .replace("{node}", "node-1")
             .replace("{client_id}", &vault.app().id)
             .replace("{credential}", &vault.app().id)
+            .replace("{attachment}", "walked")
+            .replace("{digest}", &"00".repeat(32))
             .replace("{session}", "0011223344556677");
         // Whom a deletion is about stands in the query.
         let whom = self.method == Method::DELETE && path.ends_with("/access-policies");
@@ -72,6 +74,7 @@ impl Route {
                 json!({ "issuer": "https://i.example", "subject": "s", "role": "Owner", "scope": "/" })
             }
             "/api/v1/workloads" => json!({ "name": "walked" }),
+            "/api/v1/policies" => json!({ "policies": [] }),
             "/api/v1/sessions/end" => json!({ "issuer": "i", "subject": "s" }),
             "/api/v1/token/explain" => json!({ "token": "a.b.c" }),
             "/api/v1/session" => json!({ "code": "x", "code_verifier": "x", "redirect_uri": "x" }),

@@ -2,6 +2,7 @@
 
 mod access_policy;
 mod assignment;
+mod attachment;
 mod audit;
 mod identity;
 mod key;
@@ -20,6 +21,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 pub(crate) use access_policy::AccessPolicyCommand;
 pub(crate) use assignment::{AssignmentCommand, Whom};
+pub(crate) use attachment::{AttachmentAt, AttachmentCommand, StateWord, Which};
 pub(crate) use audit::{AuditCommand, Filter as AuditFilter, VerifyWith};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 pub(crate) use identity::{
@@ -97,7 +99,7 @@ enum Command {
     /// Say from where a vault can be reached.
     #[command(subcommand)]
     Network(NetworkCommand),
-    /// Write, build, test, try and sign policy modules.
+    /// Policy modules: write, test and sign them; upload, attach, try in shadow, enforce and roll back.
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Show and verify audit records.

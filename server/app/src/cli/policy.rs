@@ -4,11 +4,23 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::Output;
+use super::{AttachmentCommand, Connection, Output};
 
 /// `strongroom policy`
 #[derive(Subcommand)]
 pub(crate) enum PolicyCommand {
+    #[command(flatten)]
+    Operate(AttachmentCommand),
+    /// Say why a request was answered as it was: every stage and every module, from its record.
+    Why {
+        /// The decision id: a denial names it, and so does the audit log.
+        id: uuid::Uuid,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Begin a module in a new folder: a template with settings, cases and all it is built from.
     New {
         /// Name of the module and of the folder: a-z, 0-9 and -.

@@ -2,6 +2,7 @@
 
 pub(crate) mod access_policy;
 pub(crate) mod assignment;
+pub(crate) mod attachment;
 pub(crate) mod audit;
 mod backup;
 pub(crate) mod completions;

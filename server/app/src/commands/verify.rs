@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use strongroom_domain::{
     keyring::{Keyring, KeyringError, VaultKeys},
     names::VaultId,
+    policy::ModuleDigest,
     ports::SealStore as _,
 };
 use strongroom_store::{
@@ -106,6 +107,12 @@ impl Seen {
             StoredRow::Assignment(assignment) => keyring.verify_assignment(&assignment),
             StoredRow::Role(role) => keyring.verify_role(&role),
             StoredRow::AccessPolicy(policy) => keyring.verify_access_policy(&policy),
+            StoredRow::PolicyModule(module, bytes) => {
+                keyring.verify_policy_module(&module)?;
+                let digest = ModuleDigest(strongroom_crypto::sha256(&bytes));
+                if digest == module.digest { Ok(()) } else { Err(KeyringError::Tampered) }
+            }
+            StoredRow::InstallationPolicies(policies) => keyring.verify_installation_policies(&policies),
             StoredRow::Session(session) => keyring.verify_session(&session),
             StoredRow::Name(vault, kind, meta) => keyring.verify_name(keys(&vault)?, kind, &meta.name, &meta),
             StoredRow::Version(vault, kind, name, version) => {

@@ -213,14 +213,7 @@ impl Administration {
             return Ok(());
         }
         if self.gate.owns_installation(ctx).await? {
-            case.record.trace.push(Stage {
-                stage: "modules".to_owned(),
-                effect: StageEffect::Allow,
-                reason: GUARD_LIFTED.to_owned(),
-                detail: None,
-                fuel: None,
-                obligations: Vec::new(),
-            });
+            case.record.trace.push(Stage::new("modules", StageEffect::Allow, GUARD_LIFTED));
             return Ok(());
         }
         // What modules would grant is not known beforehand.

@@ -7,6 +7,7 @@ mod access;
 mod assignments;
 mod audit;
 mod owners;
+mod policies;
 mod roles;
 mod sessions;
 mod token_keys;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole};
 pub use audit::MAX_STRETCHES;
+pub use policies::{AttachmentShown, ModuleShown, PoliciesShown, Recovered, recover_policies};
 pub use roles::{NewRole, RoleShown};
 pub use sessions::{EndedSessions, MAX_ENDED_SESSIONS};
 use strongroom_crypto::Entropy;
@@ -28,12 +30,13 @@ pub use workloads::{ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit}
 use crate::{
     change::Change,
     context::RequestContext,
-    decision::Denial,
+    decision::{Denial, StageEffect},
     gate::{Ask, Case, Gate, Judgement, POLICY_STAGE},
     identity::FederationError,
     keyring::{Keyring, KeyringError},
-    policy::PolicyEngine,
-    ports::{AuditLog, GrantStore, StoreError, VaultStore},
+    policy::{PolicyEngine, PolicyFailure},
+    policy_module::ModuleLibrary,
+    ports::{AuditLog, GrantStore, PolicyStore, StoreError, VaultStore},
     record::{HowItWent, NoRecord, Outcome, Recorder},
     role::DefinitionError,
     vault::SettingsError,
@@ -126,6 +129,36 @@ pub enum AdminError {
     /// The vault has as many access policies as it may.
     #[error("a vault has at most 1024 access policies")]
     TooManyAccessPolicies,
+    /// A module is missing, refuses its settings, or gives no usable answer when it is tried.
+    #[error("the policy attachment {name} is refused: {failure}")]
+    AttachmentRefused {
+        /// Name of the attachment.
+        name: String,
+        /// What went wrong.
+        failure: PolicyFailure,
+    },
+    /// There is no such policy module.
+    #[error("there is no such policy module")]
+    ModuleNotFound,
+    /// The module ships with the product.
+    #[error("this module ships with the product, so it is always there")]
+    ModuleShips,
+    /// Attachments refer to the module.
+    #[error(
+        "the policy module is attached somewhere, or was before: detach it there, and let go of what a rollback would need"
+    )]
+    ModuleInUse,
+    /// What was uploaded is no policy module.
+    #[error("{0}")]
+    ModuleRefused(String),
+    /// The server's configuration demands a signature that the module does not have.
+    #[error("the policy module is not signed by a key that this server's configuration lists")]
+    ModuleNotSigned,
+    /// There are as many policy modules as there may be.
+    #[error(
+        "there are at most 200 uploaded policy modules, of 256 MiB together: remove some that are attached nowhere"
+    )]
+    TooManyModules,
     /// There is no such assignment.
     #[error("there is no such assignment")]
     AssignmentNotFound,
@@ -175,6 +208,13 @@ impl HowItWent for AdminError {
             Self::PurgeProtected => "purge-protected",
             Self::TooManyVaults => "too-many-vaults",
             Self::GrantsMoreThanHeld(_) => "grants-more-than-held",
+            Self::AttachmentRefused { .. } => "attachment-refused",
+            Self::ModuleNotFound => "module-not-found",
+            Self::ModuleShips => "module-ships",
+            Self::ModuleInUse => "module-in-use",
+            Self::ModuleRefused(_) => "module-refused",
+            Self::ModuleNotSigned => "module-not-signed",
+            Self::TooManyModules => "too-many-modules",
             Self::AssignmentNotFound => "assignment-not-found",
             Self::AssignmentExists => "assignment-exists",
             Self::LastOwner => "last-owner",
@@ -263,6 +303,10 @@ pub struct Administration {
     pub policies: Arc<dyn PolicyEngine>,
     /// The keys that sign tokens.
     pub token_keys: TokenKeyring,
+    /// Compiles policy modules and knows what they say about themselves.
+    pub library: Arc<dyn ModuleLibrary>,
+    /// Uploaded policy modules.
+    pub modules: Arc<dyn PolicyStore>,
     /// Wraps vault keys and tags rows.
     pub keyring: Arc<Keyring>,
     /// Writes records, releases answers.
@@ -284,7 +328,8 @@ impl Administration {
         match self.gate.judge(ctx, ask).await {
             Judgement::Permitted(_) => None,
             Judgement::Denied(record, _) => {
-                let last = record.trace.into_iter().next_back()?;
+                // Behind it may stand what modules in shadow would have said.
+                let last = record.trace.into_iter().rfind(|stage| stage.effect == StageEffect::Deny)?;
                 (!last.stage.starts_with(POLICY_STAGE)).then_some(last.reason)
             }
         }

@@ -33,7 +33,8 @@ impl Administration {
         name: &VaultName,
         new: impl Into<NewVault>,
     ) -> Result<Arc<Vault>, AdminError> {
-        let NewVault { settings, force } = new.into();
+        let NewVault { mut settings, force } = new.into();
+        settings.policies = PolicyAttachment::following(settings.policies, &[]);
         settings.check()?;
         let mut case =
             self.admit(ctx, Ask { kind: ObjectKind::Vault, ..Ask::vault(Action::VaultCreate, name) }).await?;
@@ -109,7 +110,9 @@ impl Administration {
                 Ok(settings) => settings,
                 Err(why) => return Err(self.refuse(ctx, case, why.into()).await),
             };
-            if let Err(why) = self.loaded(update.policies.as_deref().unwrap_or_default()).await {
+            if (update.policies.is_some() || update.roll_back.is_some())
+                && let Err(why) = self.loaded(&settings.policies).await
+            {
                 return Err(self.refuse(ctx, case, why).await);
             }
             if let Err(why) = self.may_change_access(ctx, &before, &settings).await {
@@ -130,14 +133,12 @@ impl Administration {
         Err(AdminError::Contended)
     }
 
-    /// Whether every module is there and takes its settings.
-    async fn loaded(&self, policies: &[PolicyAttachment]) -> Result<(), AdminError> {
+    /// Whether every module is there, takes its settings, and answers when it is asked.
+    pub(super) async fn loaded(&self, policies: &[PolicyAttachment]) -> Result<(), AdminError> {
         for attachment in policies {
             if let Err(failure) = self.policies.check(attachment).await {
-                tracing::warn!(%failure, attachment = %attachment.name, "a vault's attachment is refused");
-                return Err(AdminError::Invalid(
-                    "a policy attachment names no loaded module or has settings it refuses",
-                ));
+                tracing::warn!(%failure, attachment = %attachment.name, "a policy attachment is refused");
+                return Err(AdminError::AttachmentRefused { name: attachment.name.clone(), failure });
             }
         }
         Ok(())
@@ -196,14 +197,8 @@ impl Administration {
                 },
             }
         }
-        record.trace.push(Stage {
-            stage: "grants".to_owned(),
-            effect: StageEffect::Allow,
-            reason: "judged-one-by-one".to_owned(),
-            detail: Some(format!("{} of {}", seen.len(), all.len())),
-            fuel: None,
-            obligations: Vec::new(),
-        });
+        let judged = Stage::new("grants", StageEffect::Allow, "judged-one-by-one");
+        record.trace.push(judged.with_detail(format!("{} of {}", seen.len(), all.len())));
         operation.clone_into(&mut record.operation);
         record.kind = Some(ObjectKind::Vault.as_str().to_owned());
         self.recorder.release(ctx, record, permit.hold(Ok(seen))).await?
@@ -231,14 +226,7 @@ impl Administration {
 fn lets_author_in(ctx: &RequestContext, case: &mut Case, settings: &VaultSettings, force: bool) -> bool {
     let admitted = settings.network.judge(ctx.client, ctx.listener, ctx.now).admits();
     if !admitted && force {
-        case.record.trace.push(Stage {
-            stage: "network".to_owned(),
-            effect: StageEffect::Allow,
-            reason: FORCED.to_owned(),
-            detail: None,
-            fuel: None,
-            obligations: Vec::new(),
-        });
+        case.record.trace.push(Stage::new("network", StageEffect::Allow, FORCED));
     }
     admitted || force
 }

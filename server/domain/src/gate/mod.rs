@@ -7,11 +7,13 @@
 mod find_vault;
 mod grants;
 mod modules;
+mod shadow;
 
 pub(crate) use modules::POLICY_STAGE;
 
 use std::sync::Arc;
 
+pub use shadow::{SHADOW_BUDGET, SHADOW_SAMPLES, ShadowCount, ShadowCounts, ShadowSample, ShadowSeen};
 use uuid::Uuid;
 
 use crate::{
@@ -24,7 +26,7 @@ use crate::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     permit::{Held, ObjectRef, Permit},
     policy::{PolicyEngine, PolicyRequest},
-    ports::{GrantStore, IdentityStore, ObjectStore, StoreError, VaultStore},
+    ports::{GrantStore, IdentityStore, ObjectStore, PolicyStore, StoreError, VaultStore},
     principal::{PrincipalKind, SYSTEM_ISSUER},
     record::Record,
     secret::{AttributePatch, SecretAttributes, SecretFacts},
@@ -162,6 +164,10 @@ pub struct Gate {
     pub identities: Arc<dyn IdentityStore>,
     /// Policy modules.
     pub policies: Arc<dyn PolicyEngine>,
+    /// Which of them are attached to every vault.
+    pub attached: Arc<dyn PolicyStore>,
+    /// What modules in shadow would have said.
+    pub shadows: ShadowCounts,
     /// Authenticates what is judged.
     pub keyring: Arc<Keyring>,
 }
@@ -189,14 +195,7 @@ impl Trace {
     }
 
     fn push(&mut self, stage: &str, effect: StageEffect, reason: &str, detail: Option<String>) {
-        self.0.push(Stage {
-            stage: stage.to_owned(),
-            effect,
-            reason: reason.to_owned(),
-            detail,
-            fuel: None,
-            obligations: Vec::new(),
-        });
+        self.0.push(Stage::new(stage, effect, reason).with_detail(detail));
     }
 }
 
@@ -206,6 +205,8 @@ struct Judged {
     facts: Option<Arc<SecretFacts>>,
     workload: Option<Arc<Workload>>,
     input: Option<Box<PolicyRequest>>,
+    /// What modules in shadow may still take of the request's time.
+    shadows: shadow::ShadowBudget,
 }
 
 impl Gate {
@@ -291,8 +292,12 @@ impl Gate {
             }
             trace.allow("network", "admitted", ground);
         }
-        if let Some((vault, _)) = judged.vault.clone().filter(|_| !own) {
-            self.judge_connection(ctx, &vault, judged, trace).await?;
+        let vault = judged.vault.as_ref().map(|(vault, _)| Arc::clone(vault));
+        let makes_one = ask.action == Action::VaultCreate && !may_bootstrap(ctx, ask.action);
+        // What a schedule does was settled when the object was deleted, before the modules' eyes.
+        let guards = if !own && (vault.is_some() || makes_one) { Some(self.guards(vault, trace).await?) } else { None };
+        if let Some(guards) = &guards {
+            self.judge_connection(ctx, ask, guards, judged, trace).await?;
         }
         self.judge_identity(ctx, trace).await?;
         self.judge_grants(ctx, ask, judged, trace).await?;
@@ -302,9 +307,8 @@ impl Gate {
         if let (Some((vault, keys)), Some(name)) = (&judged.vault, ask.name) {
             judged.facts = self.find_object(vault, keys, name, ask, trace).await?;
         }
-        // What a schedule does was settled when the object was deleted, before the modules' eyes.
-        if let Some((vault, _)) = judged.vault.clone().filter(|_| !own)
-            && let Err(reason) = self.judge_modules(ctx, ask, &vault, judged, trace).await
+        if let Some(guards) = &guards
+            && let Err(reason) = self.judge_modules(ctx, ask, guards, judged, trace).await
         {
             // A module that is broken, or denies its own removal, must not keep the owners out for ever.
             if !(ask.mends_modules && self.owns_installation(ctx).await.map_err(|error| unreadable(&error))?) {

@@ -1,21 +1,22 @@
-//! Attached policy modules, at their stage: with the network rules, or last. Every one can deny; in the
-//! access mode `modules` one with authority must allow.
+//! Attached policy modules, at their stage: with the network rules, or last; those of all vaults first. Every
+//! enforced one can deny; in the access mode `modules` one of the vault's own with authority must allow.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use strongroom_crypto::key::KeySpec;
 
-use super::{Ask, Gate, Judged, Trace, grants::mode_for};
+use super::{Ask, Gate, Judged, Trace, grants::mode_for, unreadable};
 use crate::{
     access_policy::AccessMode,
     context::RequestContext,
     decision::{DenyReason, Stage, StageEffect, StepUp},
     key::KeyProperties,
+    names::VaultId,
     policy::{
         AttachmentState, Effect, FactValue, ObjectState, Obligation, PolicyAnswer, PolicyAttachment, PolicyConnection,
-        PolicyFailure, PolicyKeyOperation, PolicyNeeds, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyStage,
-        RECORDED_FOR_1_0,
+        PolicyFailure, PolicyKeyOperation, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyStage, RECORDED_FOR_1_0,
     },
+    policy_module::InstallationPolicies,
     secret::{LifeState, SecretFacts},
     vault::Vault,
 };
@@ -27,30 +28,89 @@ const ROTATION: &str = "days-since-rotation";
 /// How the stage of an attached module begins in a trace; its attachment's name follows.
 pub(crate) const POLICY_STAGE: &str = "policy:";
 
+/// What is attached where a request goes: to all vaults, and to the vault itself, if there is one.
+pub(super) struct Guards {
+    pub(super) everywhere: Arc<InstallationPolicies>,
+    pub(super) vault: Option<Arc<Vault>>,
+}
+
+/// A module and where it is attached.
+#[derive(Clone, Copy)]
+pub(super) struct Attached<'a> {
+    pub(super) attachment: &'a PolicyAttachment,
+    /// The vault; none when it is attached to all of them.
+    pub(super) vault: Option<VaultId>,
+}
+
+impl Attached<'_> {
+    /// Its name in records and denials.
+    pub(super) fn shown(&self) -> String {
+        let name = &self.attachment.name;
+        if self.vault.is_some() { name.clone() } else { format!("everywhere/{name}") }
+    }
+}
+
+impl Guards {
+    /// In the order in which they are asked.
+    fn all(&self) -> impl Iterator<Item = Attached<'_>> {
+        let of_all = self.everywhere.policies.iter().map(|attachment| Attached { attachment, vault: None });
+        let own = self.vault.iter().flat_map(|vault| {
+            let id = Some(vault.id);
+            vault.settings.policies.iter().map(move |attachment| Attached { attachment, vault: id })
+        });
+        of_all.chain(own)
+    }
+}
+
+/// What is asked at a stage, in order.
+struct OfStage<'a> {
+    enforced: Vec<Attached<'a>>,
+    shadows: Vec<Attached<'a>>,
+    /// Whether an enforced one wants to see the age of the current version.
+    rotation: bool,
+    /// Whether one in shadow does.
+    shadow_rotation: bool,
+}
+
 impl Gate {
+    /// What is attached to all vaults and to this one.
+    pub(super) async fn guards(&self, vault: Option<Arc<Vault>>, trace: &mut Trace) -> Result<Guards, DenyReason> {
+        match self.attached.installation_policies().await {
+            Ok(everywhere) if self.keyring.verify_installation_policies(&everywhere).is_ok() => {
+                Ok(Guards { everywhere, vault })
+            }
+            Ok(_) => Err(trace.deny("modules", DenyReason::Tampered, None)),
+            Err(error) => {
+                tracing::error!(%error, "the gate could not read the modules of all vaults");
+                Err(trace.deny("modules", unreadable(&error), None))
+            }
+        }
+    }
+
     /// Asks the modules that judge connections alone. What one of them denies is denied by the network.
     pub(super) async fn judge_connection(
         &self,
         ctx: &RequestContext,
-        vault: &Vault,
+        ask: &Ask<'_>,
+        guards: &Guards,
         judged: &mut Judged,
         trace: &mut Trace,
     ) -> Result<(), DenyReason> {
-        let attached = self.enforced(vault, PolicyStage::Network).await;
-        if attached.is_empty() {
+        let asked = self.of_stage(guards, PolicyStage::Network, judged).await;
+        if asked.enforced.is_empty() && asked.shadows.is_empty() {
             return Ok(());
         }
         let request = PolicyRequest {
             recorded_for: RECORDED_FOR_1_0,
             connection: connection(ctx),
-            object: PolicyObject { vault: vault.name.as_str().to_owned(), kind: "vault".into(), ..Default::default() },
+            object: PolicyObject { vault: vault_of(ask), kind: "vault".into(), ..Default::default() },
             time: ctx.seconds(),
             ..PolicyRequest::default()
         };
         let mut verdict = Ok(());
-        let (attached, answers) = self.ask_modules(&attached, &request).await;
-        for (attachment, answer) in attached.into_iter().zip(answers) {
-            if let Err(reason) = conclude(ctx, attachment, answer, &request, trace) {
+        let answers = self.ask_modules(&asked.enforced, &request).await;
+        for (attached, answer) in asked.enforced.iter().zip(answers) {
+            if let Err(reason) = conclude(ctx, *attached, answer, &request, trace) {
                 verdict = Err(match reason {
                     DenyReason::Policy { .. } => DenyReason::Network,
                     failure => failure,
@@ -58,103 +118,123 @@ impl Gate {
                 break;
             }
         }
+        self.ask_shadows(ctx, &asked.shadows, &request, &mut judged.shadows, trace).await;
         judged.input = Some(Box::new(request));
         verdict
     }
 
+    /// Asks the modules of all vaults, then the vault's own. Without a vault (it is to be made) the former.
     pub(super) async fn judge_modules(
         &self,
         ctx: &RequestContext,
         ask: &Ask<'_>,
-        vault: &Vault,
+        guards: &Guards,
         judged: &mut Judged,
         trace: &mut Trace,
     ) -> Result<(), DenyReason> {
-        let attached = self.enforced(vault, PolicyStage::Request).await;
+        let asked = self.of_stage(guards, PolicyStage::Request, judged).await;
         // In the mode `modules` nothing is granted until a module with authority allows it.
-        let mut granted = mode_for(ask.action, Some(vault)) != AccessMode::Modules;
-        if attached.is_empty() {
+        let mut granted = mode_for(ask.action, guards.vault.as_deref()) != AccessMode::Modules;
+        if asked.enforced.is_empty() && asked.shadows.is_empty() {
             return if granted { Ok(()) } else { Err(trace.deny("modules", DenyReason::NoAuthority, None)) };
         }
-        let mut request = policy_request(ctx, ask, vault, judged.facts.as_deref());
-        let wanted = attached.iter().any(|(_, needs)| needs.facts.iter().any(|fact| fact == ROTATION));
-        if wanted && !request.holds(ROTATION) {
-            let newest = self.newest(vault, ask, judged, trace).await?;
+        let mut request = policy_request(ctx, ask, judged.facts.as_deref());
+        if asked.rotation && !request.holds(ROTATION) {
+            let newest = self.newest(ask, judged, trace).await?;
             request.facts.insert(ROTATION.to_owned(), newest.as_deref().and_then(|facts| age(ctx, facts)));
+        } else if asked.shadow_rotation && !request.holds(ROTATION) {
+            // What a module in shadow would like to see neither denies nor takes long.
+            let mut budget = std::mem::take(&mut judged.shadows);
+            let newest = budget.within(self.newest(ask, judged, &mut Trace(Vec::new()))).await;
+            judged.shadows = budget;
+            let age = newest.and_then(Result::ok).flatten().as_deref().and_then(|facts| age(ctx, facts));
+            request.facts.insert(ROTATION.to_owned(), age);
         }
         let mut verdict = Ok(());
-        let (attached, answers) = self.ask_modules(&attached, &request).await;
-        for (attachment, answer) in attached.into_iter().zip(answers) {
-            match conclude(ctx, attachment, answer, &request, trace) {
-                Ok(effect) => granted |= attachment.authority && effect == Effect::Allow,
+        let answers = self.ask_modules(&asked.enforced, &request).await;
+        for (attached, answer) in asked.enforced.iter().zip(answers) {
+            match conclude(ctx, *attached, answer, &request, trace) {
+                // Only the owners of a vault give a module the say in it.
+                Ok(effect) => {
+                    granted |= attached.attachment.authority && attached.vault.is_some() && effect == Effect::Allow;
+                }
                 Err(reason) => {
                     verdict = Err(reason);
                     break;
                 }
             }
         }
+        self.ask_shadows(ctx, &asked.shadows, &request, &mut judged.shadows, trace).await;
         // It holds what the modules of the connection were asked, too.
         judged.input = Some(Box::new(request));
         verdict?;
         if granted { Ok(()) } else { Err(trace.deny("modules", DenyReason::NoAuthority, None)) }
     }
 
-    /// What is enforced at a stage, in order, with what each module needs. A module that cannot be had fails
-    /// at the last one.
-    async fn enforced<'a>(
-        &self,
-        vault: &'a Vault,
-        stage: PolicyStage,
-    ) -> Vec<(&'a PolicyAttachment, Arc<PolicyNeeds>)> {
-        let mut enforced = Vec::new();
-        for attachment in vault.settings.policies.iter().filter(|a| a.state == AttachmentState::Enforce) {
-            let needs = self.policies.needs(&attachment.module).await.unwrap_or_default();
+    /// What is asked at a stage. A module that cannot be had fails at the last one; one in shadow that is not
+    /// there in time is not waited for.
+    async fn of_stage<'a>(&self, guards: &'a Guards, stage: PolicyStage, judged: &mut Judged) -> OfStage<'a> {
+        let mut asked = OfStage { enforced: Vec::new(), shadows: Vec::new(), rotation: false, shadow_rotation: false };
+        for attached in guards.all() {
+            let needs = self.policies.needs(&attached.attachment.module);
+            let (needs, list, rotation) = match attached.attachment.state {
+                AttachmentState::Off => continue,
+                AttachmentState::Shadow => {
+                    (judged.shadows.within(needs).await.flatten(), &mut asked.shadows, &mut asked.shadow_rotation)
+                }
+                AttachmentState::Enforce => (needs.await, &mut asked.enforced, &mut asked.rotation),
+            };
+            let needs = needs.unwrap_or_default();
             if needs.stage == stage {
-                enforced.push((attachment, needs));
+                list.push(attached);
+                *rotation |= needs.facts.iter().any(|fact| fact == ROTATION);
             }
         }
-        enforced
+        asked
     }
 
     /// The object with its current version, when an older one is asked for.
     async fn newest(
         &self,
-        vault: &Vault,
         ask: &Ask<'_>,
         judged: &Judged,
         trace: &mut Trace,
     ) -> Result<Option<Arc<SecretFacts>>, DenyReason> {
-        let (Some((_, keys)), Some(name)) = (&judged.vault, ask.name) else { return Ok(None) };
+        let (Some((vault, keys)), Some(name)) = (&judged.vault, ask.name) else { return Ok(None) };
         self.find_object(vault, keys, name, &Ask { version: None, ..ask.clone() }, trace).await
     }
 
     /// Asks modules in order, up to and including the first that denies or fails. Behind the answers stands a
     /// failure: an engine that leaves a module out without saying why has not judged.
-    async fn ask_modules<'a>(
+    async fn ask_modules(
         &self,
-        attached: &[(&'a PolicyAttachment, Arc<PolicyNeeds>)],
+        attached: &[Attached<'_>],
         request: &PolicyRequest,
-    ) -> (Vec<&'a PolicyAttachment>, Vec<Result<PolicyAnswer, PolicyFailure>>) {
-        let attachments: Vec<_> = attached.iter().map(|(attachment, _)| *attachment).collect();
+    ) -> Vec<Result<PolicyAnswer, PolicyFailure>> {
+        let attachments: Vec<_> = attached.iter().map(|attached| attached.attachment).collect();
+        if attachments.is_empty() {
+            return Vec::new();
+        }
         let mut answers = self.policies.judge(&attachments, request).await;
         answers.push(Err(PolicyFailure::BadAnswer));
-        (attachments, answers)
+        answers
     }
 }
 
 /// Puts the answer of one module into the trace; a denial and every failure is an error.
 fn conclude(
     ctx: &RequestContext,
-    attachment: &PolicyAttachment,
+    attached: Attached<'_>,
     answer: Result<PolicyAnswer, PolicyFailure>,
     request: &PolicyRequest,
     trace: &mut Trace,
 ) -> Result<Effect, DenyReason> {
-    let stage = format!("{POLICY_STAGE}{}", attachment.name);
+    let (attachment, name) = (attached.attachment, attached.shown());
+    let stage = format!("{POLICY_STAGE}{name}");
     let answer = match answer.and_then(carried_out) {
         Ok(answer) => answer,
         Err(failure) => {
-            let reason = DenyReason::PolicyFailed { attachment: attachment.name.clone(), failure };
+            let reason = DenyReason::PolicyFailed { attachment: name, failure };
             return Err(trace.deny(&stage, reason, Some(attachment.module.to_string())));
         }
     };
@@ -162,7 +242,7 @@ fn conclude(
     for obligation in &answer.obligations {
         // The sentence may repeat what a caller chose, so it is in the record alone.
         if let Obligation::Alert { severity, .. } = obligation {
-            let (policy, vault, code) = (&attachment.name, &request.object.vault, &answer.reason_code);
+            let (policy, vault, code) = (&name, &request.object.vault, &answer.reason_code);
             let severity = severity.as_str();
             tracing::warn!(decision = %ctx.request_id, severity, %policy, %vault, %code, "a policy module alerts");
         }
@@ -173,17 +253,14 @@ fn conclude(
         }
         _ => None,
     });
-    trace.0.push(Stage {
-        stage,
-        effect: if denies { StageEffect::Deny } else { StageEffect::Allow },
-        reason: answer.reason_code.clone(),
-        detail: Some(format!("{} {}", attachment.module, answer.sentence).trim_end().to_owned()),
-        fuel: Some(answer.fuel),
-        obligations: answer.obligations,
-    });
+    let effect = if denies { StageEffect::Deny } else { StageEffect::Allow };
+    let detail = format!("{} {}", attachment.module, answer.sentence).trim_end().to_owned();
+    let stage = Stage::new(stage, effect, answer.reason_code.clone()).with_detail(detail);
+    let (fuel, messages, obligations) = (Some(answer.fuel), answer.messages, answer.obligations);
+    trace.0.push(Stage { fuel, messages, obligations, ..stage });
     if denies {
         return Err(DenyReason::Policy {
-            attachment: attachment.name.clone(),
+            attachment: name,
             code: answer.reason_code,
             sentence: answer.sentence,
             step_up,
@@ -193,9 +270,13 @@ fn conclude(
 }
 
 /// The answer, if this server carries out all that it wants done.
-fn carried_out(answer: PolicyAnswer) -> Result<PolicyAnswer, PolicyFailure> {
+pub(super) fn carried_out(answer: PolicyAnswer) -> Result<PolicyAnswer, PolicyFailure> {
     let known = |obligation: &Obligation| matches!(obligation, Obligation::Alert { .. } | Obligation::StepUp { .. });
     if answer.obligations.iter().all(known) { Ok(answer) } else { Err(PolicyFailure::UnknownObligation) }
+}
+
+fn vault_of(ask: &Ask<'_>) -> String {
+    ask.vault.map(|vault| vault.as_str().to_owned()).unwrap_or_default()
 }
 
 fn connection(ctx: &RequestContext) -> PolicyConnection {
@@ -226,7 +307,7 @@ fn key_operation(ask: &Ask<'_>, key: &KeyProperties) -> PolicyKeyOperation {
 }
 
 /// What modules see: on a write the attributes as they would be, otherwise as they are.
-fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, vault: &Vault, facts: Option<&SecretFacts>) -> PolicyRequest {
+fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, facts: Option<&SecretFacts>) -> PolicyRequest {
     let version = facts.and_then(|f| f.version.as_ref());
     let stored = version.map(|v| &v.attributes);
     let proposed = ask.proposed.and_then(|proposed| proposed.over(stored));
@@ -249,7 +330,7 @@ fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, vault: &Vault, facts: Opt
         connection: connection(ctx),
         action: ask.action.data_action().to_owned(),
         object: PolicyObject {
-            vault: vault.name.as_str().to_owned(),
+            vault: vault_of(ask),
             kind: ask.kind.as_str().to_owned(),
             name: ask.name.map(|n| n.as_str().to_owned()).unwrap_or_default(),
             version: ask.version.map(|v| v.as_str().to_owned()),

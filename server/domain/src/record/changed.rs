@@ -17,6 +17,8 @@ use crate::{
 
 /// Bytes of a digest: enough to tell the few states one row ever had from each other.
 const DIGEST_BYTES: usize = 8;
+/// Identity of the one row that there is of its kind.
+pub const INSTALLATION: &str = "installation";
 
 /// Which table a row is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +36,10 @@ pub enum RowKind {
     RoleDefinition,
     /// An access policy; vault id and a digest of whom it is for.
     AccessPolicy,
+    /// An uploaded policy module; its digest.
+    PolicyModule,
+    /// The modules attached to every vault; `installation`.
+    InstallationPolicies,
     /// A workload; its client id.
     Workload,
     /// A dashboard session; a digest of its hash.
@@ -53,6 +59,8 @@ impl RowKind {
             Self::Assignment => "assignment",
             Self::RoleDefinition => "role definition",
             Self::AccessPolicy => "access policy",
+            Self::PolicyModule => "policy module",
+            Self::InstallationPolicies => "policies of all vaults",
             Self::Workload => "workload",
             Self::Session => "session",
             Self::TokenKeys => "token keys",
@@ -199,6 +207,16 @@ impl PermittedChange {
             (Change::RemoveAccessPolicy(policy), _) => {
                 let after = policy.revision.saturating_add(1);
                 ChangedRow::gone(RowKind::AccessPolicy, ChangedRow::access_policy_id(policy), after)
+            }
+            (Change::PutPolicyModule { module, .. }, _) => {
+                ChangedRow::written(RowKind::PolicyModule, module.digest.to_string(), module.uploaded_at)
+            }
+            (Change::DeletePolicyModule(module), _) => {
+                let after = module.uploaded_at.saturating_add(1);
+                ChangedRow::gone(RowKind::PolicyModule, module.digest.to_string(), after)
+            }
+            (Change::PutInstallationPolicies(policies), _) => {
+                ChangedRow::written(RowKind::InstallationPolicies, INSTALLATION.to_owned(), policies.revision)
             }
             (Change::PutWorkload { workload, .. }, _) => {
                 ChangedRow::written(RowKind::Workload, workload.client_id.to_string(), workload.revision)

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use changed::{ChangedRow, RowKind, tag_digest};
+pub use changed::{ChangedRow, INSTALLATION, RowKind, tag_digest};
 pub use committer::{Committer, CommitterHealth, NoRecord, spawn};
 pub use flood::{Counted, FloodGate};
 pub use receipt::{MAX_RECEIPT, Receipt, ReceiptError};

@@ -18,6 +18,8 @@ use crate::{
     identity::{ASSERTION_RETRY_SECONDS, Session, UsedAssertion, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::Permit,
+    policy::{ModuleDigest, PolicyAttachment},
+    policy_module::{InstallationPolicies, PolicyModule},
     ports::SealedBlob,
     record::{Checkpoint, Entry, Record, Settled},
     role::{RoleDefinition, RoleRef},
@@ -75,6 +77,10 @@ pub struct Image {
     pub assignments: Vec<Assignment>,
     /// Custom role definitions by id.
     pub roles: BTreeMap<Uuid, RoleDefinition>,
+    /// Uploaded policy modules with their bytes.
+    pub policy_modules: BTreeMap<ModuleDigest, (PolicyModule, Vec<u8>)>,
+    /// Modules that are attached to every vault.
+    pub installation_policies: Arc<InstallationPolicies>,
     /// Access policies by vault and key of the grantee.
     pub access_policies: BTreeMap<(VaultId, String), AccessPolicy>,
     /// Workloads by client id.
@@ -295,6 +301,29 @@ impl Image {
                     return Settled::Conflict;
                 }
                 self.access_policies.remove(&slot);
+            }
+            (Change::PutPolicyModule { module, bytes }, _) => {
+                if self.policy_modules.contains_key(&module.digest) {
+                    return Settled::Conflict;
+                }
+                self.policy_modules.insert(module.digest, ((**module).clone(), bytes.to_vec()));
+            }
+            (Change::DeletePolicyModule(module), _) => {
+                let of_it = |a: &PolicyAttachment| {
+                    a.module == module.digest || a.previous.as_ref().is_some_and(|p| p.module == module.digest)
+                };
+                let attached = self.vaults.values().flat_map(|vault| &vault.settings.policies);
+                if attached.chain(&self.installation_policies.policies).any(of_it)
+                    || self.policy_modules.remove(&module.digest).is_none()
+                {
+                    return Settled::Conflict;
+                }
+            }
+            (Change::PutInstallationPolicies(policies), _) => {
+                if self.installation_policies.revision.saturating_add(1) != policies.revision {
+                    return Settled::Conflict;
+                }
+                self.installation_policies = Arc::new((**policies).clone());
             }
             (Change::PutWorkload { remaining, .. } | Change::DeleteWorkload { remaining }, _)
                 if !self.remains(remaining.as_ref()) =>

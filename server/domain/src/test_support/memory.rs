@@ -24,9 +24,11 @@ use crate::{
     identity::{Session, Workload},
     names::{InstallationId, ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{Held, Permit},
+    policy::ModuleDigest,
+    policy_module::{InstallationPolicies, PolicyModule},
     ports::{
-        AppendError, AuditLog, DueObject, GrantStore, IdentityStore, ObjectStore, PurgeSchedule, SealStore, SealedBlob,
-        StoreError, VaultStore,
+        AppendError, AuditLog, DueObject, GrantStore, IdentityStore, ObjectStore, PolicyStore, PurgeSchedule,
+        SealStore, SealedBlob, StoreError, VaultStore,
     },
     principal::{Principal, PrincipalId},
     record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
@@ -509,6 +511,24 @@ impl SealStore for MemoryStore {
     async fn sealed_blob(&self, label: &str) -> Result<Option<SealedBlob>, StoreError> {
         self.pause().await;
         Ok(self.durable().blobs.get(label).cloned())
+    }
+}
+
+#[async_trait]
+impl PolicyStore for MemoryStore {
+    async fn installation_policies(&self) -> Result<Arc<InstallationPolicies>, StoreError> {
+        self.pause().await;
+        Ok(Arc::clone(&self.durable().installation_policies))
+    }
+
+    async fn policy_modules(&self) -> Result<Vec<PolicyModule>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().policy_modules.values().map(|(module, _)| module.clone()).collect())
+    }
+
+    async fn policy_module(&self, digest: &ModuleDigest) -> Result<Option<(PolicyModule, Vec<u8>)>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().policy_modules.get(digest).cloned())
     }
 }
 

@@ -1,15 +1,18 @@
 //! A policy engine that answers as it is told, and remembers what it was asked.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
 
-use crate::policy::{
-    Effect, ModuleDigest, Obligation, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
-    PolicyRequest, PolicyStage,
+use crate::{
+    policy::{
+        Effect, ModuleDigest, Obligation, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
+        PolicyRequest, PolicyStage,
+    },
+    policy_module::{LibraryError, ModuleFacts, ModuleLibrary},
 };
 
 /// What an attachment answers.
@@ -17,6 +20,8 @@ use crate::policy::{
 pub enum Verdict {
     /// An answer with this effect.
     Says(Effect),
+    /// No answer, ever.
+    Hangs,
     /// No usable answer.
     Fails(PolicyFailure),
     /// An answer to no request at all.
@@ -30,6 +35,8 @@ pub struct FakePolicies {
     obligations: Mutex<HashMap<String, Vec<Obligation>>>,
     needs: Mutex<HashMap<ModuleDigest, PolicyNeeds>>,
     asked: Mutex<Vec<PolicyRequest>>,
+    loading: Mutex<HashSet<ModuleDigest>>,
+    known: Mutex<HashSet<ModuleDigest>>,
 }
 
 impl FakePolicies {
@@ -55,6 +62,11 @@ impl FakePolicies {
         needs.entry(module).or_default().facts = facts.iter().map(|&fact| fact.to_owned()).collect();
     }
 
+    /// Lets a module be loaded for ever.
+    pub fn keeps_loading(&self, module: ModuleDigest) {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner).insert(module);
+    }
+
     /// Everything that was asked so far.
     #[must_use]
     pub fn asked(&self) -> Vec<PolicyRequest> {
@@ -66,9 +78,50 @@ impl FakePolicies {
     }
 }
 
+/// A library in which every text but the empty one is a module, and its own signature.
+#[async_trait]
+impl ModuleLibrary for FakePolicies {
+    async fn admit(&self, bytes: Arc<[u8]>, signature: Option<&[u8]>) -> Result<ModuleFacts, LibraryError> {
+        if bytes.is_empty() {
+            return Err(LibraryError::Refused("it is no module".to_owned()));
+        }
+        if signature.is_some_and(|signature| signature != bytes.as_ref()) {
+            return Err(LibraryError::NotSigned);
+        }
+        let digest = ModuleDigest(strongroom_crypto::sha256(&bytes));
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
+        self.facts(&digest).await
+    }
+
+    async fn facts(&self, module: &ModuleDigest) -> Result<ModuleFacts, LibraryError> {
+        if !self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(module) {
+            return Err(LibraryError::Missing);
+        }
+        Ok(ModuleFacts {
+            digest: *module,
+            name: "fake".to_owned(),
+            version: "1".to_owned(),
+            summary: "A module of a test.".to_owned(),
+            settings_schema: "{}".to_owned(),
+            actions: vec!["*".to_owned()],
+        })
+    }
+
+    async fn forget(&self, module: &ModuleDigest) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(module);
+    }
+
+    fn shipped(&self) -> Vec<(ModuleDigest, u64)> {
+        Vec::new()
+    }
+}
+
 #[async_trait]
 impl PolicyEngine for FakePolicies {
     async fn needs(&self, module: &ModuleDigest) -> Option<Arc<PolicyNeeds>> {
+        if self.loading.lock().unwrap_or_else(PoisonError::into_inner).contains(module) {
+            return std::future::pending().await;
+        }
         let needs = self.needs.lock().unwrap_or_else(PoisonError::into_inner);
         Some(Arc::new(needs.get(module).cloned().unwrap_or_default()))
     }
@@ -79,11 +132,14 @@ impl PolicyEngine for FakePolicies {
         requests: &[PolicyRequest],
     ) -> Result<Vec<PolicyAnswer>, PolicyFailure> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(requests);
-        let obligations = self.obligations.lock().unwrap_or_else(PoisonError::into_inner);
-        let obligations = obligations.get(&attachment.name).cloned().unwrap_or_default();
+        let obligations = {
+            let wanted = self.obligations.lock().unwrap_or_else(PoisonError::into_inner);
+            wanted.get(&attachment.name).cloned().unwrap_or_default()
+        };
         match self.verdict(attachment).ok_or(PolicyFailure::Missing)? {
             Verdict::Fails(failure) => Err(failure),
             Verdict::SaysNothing => Ok(Vec::new()),
+            Verdict::Hangs => std::future::pending().await,
             Verdict::Says(effect) => Ok(requests
                 .iter()
                 .map(|_| PolicyAnswer {

@@ -16,7 +16,7 @@ use super::{Image, ManualClock, MemoryStore, policies::FakePolicies};
 use crate::{
     admin::{Administration, TokenKeyring},
     context::RequestContext,
-    gate::Gate,
+    gate::{Gate, ShadowCounts},
     grant::{Assignment, Scope},
     identity::{ClientSecretHash, Workload},
     keyring::{Keyring, KeyringError},
@@ -134,6 +134,8 @@ impl World {
             objects: ports.clone(),
             identities: ports.clone(),
             policies: policies.clone(),
+            attached: ports.clone(),
+            shadows: ShadowCounts::default(),
             keyring: keyring.clone(),
         });
         let objects = Arc::new(Objects {
@@ -151,6 +153,8 @@ impl World {
             grants: ports.clone(),
             audit: ports.clone(),
             policies: policies.clone(),
+            library: policies.clone(),
+            modules: ports.clone(),
             token_keys: TokenKeyring { store: ports, label: TOKEN_KEYS, made_at: BEGIN, holder: token_keys.clone() },
             keyring: keyring.clone(),
             recorder: recorder.clone(),

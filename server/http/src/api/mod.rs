@@ -104,6 +104,12 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::NewRoleForm
         | Endpoint::RoleEditForm => "RoleDefinitionWrite",
         Endpoint::RoleDelete | Endpoint::DefinitionDelete | Endpoint::RoleDeleteForm => "RoleDefinitionDelete",
+        Endpoint::PolicyList => "VaultGet",
+        Endpoint::PolicyListEverywhere => "PolicyRead",
+        Endpoint::PolicyPutEverywhere | Endpoint::PolicyRollBackEverywhere => "PolicyWrite",
+        Endpoint::PolicyModuleList | Endpoint::PolicyModuleShow => "PolicyModuleRead",
+        Endpoint::PolicyModulePush => "PolicyModulePush",
+        Endpoint::PolicyModuleRemove => "PolicyModuleDelete",
         Endpoint::AccessPolicyList | Endpoint::AccessPolicyPage => "AccessPolicyRead",
         Endpoint::AccessPolicyPut
         | Endpoint::AccessPolicyRemove
@@ -178,6 +184,7 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
     match endpoint {
         Endpoint::VaultCreate
         | Endpoint::RoleCreate
+        | Endpoint::PolicyModulePush
         | Endpoint::DefinitionPut
         | Endpoint::AssignmentAdd
         | Endpoint::ScopedAssignmentCreate
@@ -189,6 +196,7 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::DeletedKeyPurge
         | Endpoint::DeletedVaultPurge
         | Endpoint::RoleDelete
+        | Endpoint::PolicyModuleRemove
         | Endpoint::AssignmentRemove
         | Endpoint::AccessPolicyRemove
         | Endpoint::WorkloadDelete
@@ -308,6 +316,13 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::RoleShow => manage::roles::show(services, call).await,
         Endpoint::RolePut => manage::roles::put(services, call, &request).await,
         Endpoint::RoleDelete => manage::roles::delete(services, call).await,
+        Endpoint::PolicyList | Endpoint::PolicyListEverywhere => manage::policies::list(services, call).await,
+        Endpoint::PolicyPutEverywhere => manage::policies::put(services, call, &request).await,
+        Endpoint::PolicyRollBackEverywhere => manage::policies::roll_back(services, call).await,
+        Endpoint::PolicyModuleList => manage::policy_modules::list(services, call).await,
+        Endpoint::PolicyModulePush => manage::policy_modules::push(services, call, request).await,
+        Endpoint::PolicyModuleShow => manage::policy_modules::show(services, call).await,
+        Endpoint::PolicyModuleRemove => manage::policy_modules::remove(services, call).await,
         Endpoint::AccessPolicyList => manage::access_policies::list(services, call).await,
         Endpoint::AccessPolicyPut => manage::access_policies::put(services, call, &request).await,
         Endpoint::AccessPolicyRemove => manage::access_policies::remove(services, call, &request).await,

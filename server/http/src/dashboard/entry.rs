@@ -69,6 +69,8 @@ fn trace(record: &Record) -> Panel {
         let (tone, icon, word) = match stage.effect {
             StageEffect::Allow => (Tone::Good, Icon::Check, "Passed"),
             StageEffect::Deny => (Tone::Bad, Icon::Ban, "Stopped"),
+            StageEffect::WouldAllow => (Tone::Planned, Icon::Hourglass, "Would pass"),
+            StageEffect::WouldDeny => (Tone::Planned, Icon::Hourglass, "Would stop"),
         };
         let fuel = stage.fuel.map_or_else(|| Cell::None("None".to_owned()), |fuel| Cell::text(view::grouped(fuel)));
         let detail = stage.detail.clone().map_or_else(|| Cell::None("None".to_owned()), Cell::text);

@@ -81,6 +81,8 @@ pub(super) struct Operation {
     /// Parameters of the query: name, meaning.
     pub(super) query: &'static [(&'static str, &'static str)],
     pub(super) body: Option<Body>,
+    /// Media type of a body that is not JSON.
+    pub(super) media: Option<&'static str>,
     /// None when the answer has no body.
     pub(super) answer: Option<Body>,
 }
@@ -162,6 +164,11 @@ fn describe(
             .content("application/json", body.content(schemas))
             .required(Some(Required::True))
             .build();
+        building = building.request_body(Some(body));
+    }
+    if let Some(media) = operation.media {
+        // Of what is not JSON, OpenAPI 3.1 says the media type alone.
+        let body = RequestBodyBuilder::new().content(media, Content::default()).required(Some(Required::True)).build();
         building = building.request_body(Some(body));
     }
     for (status, meaning) in REFUSALS {

@@ -3,8 +3,8 @@
 use super::{Body, Operation};
 use crate::{
     api::manage::{
-        List, Listing, access_policies, assignments, audit, roles, session, sessions, token_keys, tokens, vaults,
-        workloads,
+        List, Listing, access_policies, assignments, audit, policies, policy_modules, roles, session, sessions,
+        token_keys, tokens, vaults, workloads,
     },
     openapi::shapes,
     routes::Endpoint,
@@ -43,14 +43,17 @@ const RECORDS: &[(&str, &str)] = &[
     ("before", "The `next` of the page before."),
     ("limit", "1 to 1000; 100 when absent."),
 ];
+const SIGNATURE: &[(&str, &str)] =
+    &[("signature", "Ed25519 signature of the module, base64url without padding; servers may demand one.")];
 const CHAIN: &[(&str, &str)] = &[("after", "A position; 0 when absent."), ("limit", "1 to 1000; 1000 when absent.")];
 
 /// The operation behind an endpoint; none for what is not of the management API.
 #[expect(clippy::too_many_lines, reason = "a table, one line or two an operation")]
 pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
-    let operation = |tag, summary| Operation { tag, summary, query: &[], body: None, answer: None };
+    let operation = |tag, summary| Operation { tag, summary, query: &[], body: None, media: None, answer: None };
     let vaults = |summary| operation("vaults", summary);
-    let policies = |summary| operation("access policies", summary);
+    let access = |summary| operation("access policies", summary);
+    let modules = |summary| operation("policy modules", summary);
     let roles = |summary| operation("role definitions", summary);
     let assignments = |summary| operation("assignments", summary);
     let workloads = |summary| operation("workloads", summary);
@@ -58,6 +61,8 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
     let vault = Some(Body::of::<vaults::VaultView<'_>>());
     let vault_list = Some(Body::named::<List<vaults::VaultView<'_>>>(|| "VaultList".to_owned()));
     let policy = Some(Body::of::<access_policies::View<'_>>());
+    let module = Some(Body::of::<policy_modules::View<'_>>());
+    let attached = Some(Body::of::<policies::View<'_>>());
     let role = Some(Body::of::<roles::View<'_>>());
     let assignment = Some(Body::of::<assignments::AssignmentView<'_>>());
     let workload = Some(Body::of::<workloads::WorkloadView<'_>>());
@@ -81,16 +86,41 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
         Endpoint::DeletedVaultGet => Operation { answer: vault, ..vaults("Show a soft-deleted vault") },
         Endpoint::DeletedVaultRecover => Operation { answer: vault, ..vaults("Recover a soft-deleted vault") },
         Endpoint::DeletedVaultPurge => vaults("Purge a soft-deleted vault, with everything in it, for good"),
+        Endpoint::PolicyList => Operation { answer: attached, ..modules("List what is attached to a vault") },
+        Endpoint::PolicyListEverywhere => {
+            Operation { answer: attached, ..modules("List what is attached to every vault") }
+        }
+        Endpoint::PolicyPutEverywhere => Operation {
+            body: Some(Body::of::<policies::Body>()),
+            answer: attached,
+            ..modules("Attach modules to every vault, in place of those that are. `If-Match` takes the revision")
+        },
+        Endpoint::PolicyRollBackEverywhere => Operation {
+            answer: attached,
+            ..modules("Put what was attached to every vault under a name before in its place again")
+        },
+        Endpoint::PolicyModuleList => Operation {
+            answer: Some(Body::named::<List<policy_modules::View<'_>>>(|| "PolicyModuleList".to_owned())),
+            ..modules("List modules, those that ship and those that were uploaded")
+        },
+        Endpoint::PolicyModulePush => Operation {
+            query: SIGNATURE,
+            media: Some("application/wasm"),
+            answer: module,
+            ..modules("Upload a module: the body is the WebAssembly component, at most 4 MiB")
+        },
+        Endpoint::PolicyModuleShow => Operation { answer: module, ..modules("Show a module") },
+        Endpoint::PolicyModuleRemove => modules("Remove an uploaded module that is attached nowhere"),
         Endpoint::AccessPolicyList => Operation {
             answer: Some(Body::named::<List<access_policies::View<'_>>>(|| "AccessPolicyList".to_owned())),
-            ..policies("List a vault's access policies")
+            ..access("List a vault's access policies")
         },
         Endpoint::AccessPolicyPut => Operation {
             body: Some(Body::of::<access_policies::PutAccessPolicy>()),
             answer: policy,
-            ..policies("Put a grantee's access policy in place of the one before")
+            ..access("Put a grantee's access policy in place of the one before")
         },
-        Endpoint::AccessPolicyRemove => Operation { query: WHOM, ..policies("Remove a grantee's access policy") },
+        Endpoint::AccessPolicyRemove => Operation { query: WHOM, ..access("Remove a grantee's access policy") },
         Endpoint::RoleList => Operation {
             query: SCOPE,
             answer: Some(Body::named::<List<roles::View<'_>>>(|| "RoleDefinitionList".to_owned())),

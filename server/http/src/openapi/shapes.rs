@@ -68,6 +68,8 @@ pub(crate) struct NetworkRulesGiven {
 #[schema(rename_all = "kebab-case")]
 pub(crate) enum AttachmentState {
     Off,
+    /// Asked after the decision, without a say in it.
+    Shadow,
     Enforce,
 }
 
@@ -84,6 +86,17 @@ pub(crate) struct PolicyAttachment {
     /// Whether its `allow` grants in the access mode `modules`; absent when not.
     #[schema(required = false)]
     authority: bool,
+    /// What stood in its place before, for a rollback. Kept by the server.
+    #[schema(required = false, read_only)]
+    previous: Option<AttachedBefore>,
+}
+
+/// A module that another version, or another setting, was put in the place of.
+#[derive(ToSchema)]
+pub(crate) struct AttachedBefore {
+    module: String,
+    settings: String,
+    state: AttachmentState,
 }
 
 /// Settings of a vault.
@@ -108,6 +121,8 @@ pub(crate) struct VaultSettings {
 pub(crate) struct VaultUpdate {
     network: Option<NetworkRulesGiven>,
     policies: Option<Vec<PolicyAttachment>>,
+    /// Puts the module that was attached under this name before in its place again.
+    roll_back: Option<String>,
     /// Fixed when the vault is made: only what it is already may be said.
     retention_days: Option<u16>,
     /// Can be turned on, never off.

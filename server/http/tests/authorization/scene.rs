@@ -164,6 +164,7 @@ impl Scene {
                     settings: "{}".to_owned(),
                     state: if module.enforced { AttachmentState::Enforce } else { AttachmentState::Off },
                     authority: module.authority,
+                    previous: None,
                 }
             };
             let settings = VaultSettings {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use rustix::process::{Pid, Signal, kill_process};
 use strongroom_domain::policy::{Effect, PolicyEngine, PolicyFailure};
-use strongroom_policy_host::{Isolation, ModuleError, PolicyHost, limits};
+use strongroom_policy_host::signature::{self, Signer};
+use strongroom_policy_host::{Isolation, ModuleError, PolicyHost, limits, shipped};
 
 use crate::hostile::{MISBEHAVIOUR, healthy};
-use crate::support::{attach, child, digest_of, fixture, framed, host, request, shipped_digest};
+use crate::support::{attach, child, digest_of, fixture, framed, host, host_with, request, shipped_digest};
 
 /// The children of this process that decide.
 fn deciders() -> Vec<Pid> {
@@ -100,7 +102,7 @@ async fn misbehaviour_is_the_same_failure_in_a_child() {
 #[tokio::test]
 async fn what_is_no_module_is_refused_with_a_sentence() {
     let host = host(Isolation::Full, &[], None);
-    let refused = async |bytes: Vec<u8>| match host.admit(Arc::from(bytes)).await {
+    let refused = async |bytes: Vec<u8>| match host.admit(Arc::from(bytes), None).await {
         Err(ModuleError::Refused(sentence)) => sentence,
         other => panic!("{other:?}"),
     };
@@ -114,6 +116,60 @@ async fn what_is_no_module_is_refused_with_a_sentence() {
     assert!(refused(Vec::new()).await.contains("not a WebAssembly component"));
     assert!(refused(vec![0; limits::MAX_MODULE_BYTES + 1]).await.contains("larger"));
     healthy(&host).await;
+}
+
+/// A module that ships, with bytes of its own: one more custom section is another module that does the same.
+fn uploaded() -> Vec<u8> {
+    let ships = shipped().into_iter().find(|module| module.name == "naming-convention").expect("it ships");
+    [ships.bytes, b"\x00\x05\x04mine".as_slice()].concat()
+}
+
+/// Where signatures are demanded, they are at every load, not at the upload alone.
+#[tokio::test]
+async fn only_what_a_listed_key_signed_is_loaded_where_signatures_are_demanded() {
+    let module = uploaded();
+    // A seed in PKCS#8 (RFC 8410); the public half is what signing with it says.
+    let key = |seed: u8| {
+        let mut pkcs8 =
+            vec![0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+        pkcs8.extend_from_slice(&[seed; 32]);
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8).expect("a key");
+        let spki =
+            [&[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00], pair.public_key().as_ref()];
+        (signature::sign(&module, &pkcs8).expect("a signature").to_vec(), Signer::of(&spki.concat()).expect("a signer"))
+    };
+    let ((good, listed), (other, _)) = (key(1), key(2));
+    let attachment = attach(digest_of(&module), "{}");
+    for (kept, loads) in [(Some(good.clone()), true), (Some(other.clone()), false), (None, false)] {
+        let host = host_with(Isolation::Full, &[(module.clone(), kept)], None, vec![listed]);
+        let answer = host.decide(&attachment, &[request()]).await;
+        assert_eq!(answer.is_ok(), loads, "{answer:?}");
+        healthy(&host).await;
+    }
+    let host = host_with(Isolation::Full, &[], None, vec![listed]);
+    let pushed = async |signature: Option<&[u8]>| host.admit(Arc::from(module.as_slice()), signature).await;
+    assert!(matches!(pushed(None).await, Err(ModuleError::NotSigned)));
+    assert!(matches!(pushed(Some(&other)).await, Err(ModuleError::NotSigned)));
+    pushed(Some(&good)).await.expect("it is signed");
+    assert!(matches!(pushed(None).await, Err(ModuleError::NotSigned)), "known and loaded is not signed");
+}
+
+/// Who stops waiting for a module to be compiled leaves it to the next one.
+#[tokio::test]
+async fn a_module_that_nobody_waits_for_is_loaded_all_the_same() {
+    let module = uploaded();
+    let host = host(Isolation::Full, &[module.clone()], None);
+    let digest = digest_of(&module);
+    let hasty = tokio::time::timeout(Duration::from_millis(1), host.needs(&digest)).await;
+    assert!(hasty.is_err(), "compiling takes longer");
+    for _ in 0..400 {
+        if tokio::time::timeout(Duration::from_millis(1), host.needs(&digest)).await.is_ok_and(|needs| needs.is_some())
+        {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("never loaded");
 }
 
 #[tokio::test]

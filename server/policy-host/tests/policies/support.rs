@@ -9,7 +9,8 @@ use strongroom_domain::policy::{
     PolicyPrincipal, PolicyRequest, RECORDED_FOR_1_0,
 };
 use strongroom_policy_host::{
-    ArtefactSeal, ChildProgram, HostOptions, Isolation, ModuleSource, PolicyHost, component_of, shipped,
+    ArtefactSeal, ChildProgram, HostOptions, Isolation, ModuleSource, PolicyHost, SourceModule, component_of, shipped,
+    signature::Signer,
 };
 
 pub(crate) const SET_SECRET: &str = "Microsoft.KeyVault/vaults/secrets/setSecret/action";
@@ -26,6 +27,7 @@ pub(crate) fn attach(module: ModuleDigest, settings: &str) -> PolicyAttachment {
         settings: settings.to_owned(),
         state: AttachmentState::Enforce,
         authority: false,
+        previous: None,
     }
 }
 
@@ -72,13 +74,25 @@ pub(crate) fn child() -> ChildProgram {
 
 /// A host with modules besides those that ship, and what it compiled kept in a directory.
 pub(crate) fn host(isolation: Isolation, modules: &[Vec<u8>], cache: Option<&Path>) -> PolicyHost {
-    let modules = modules.iter().map(|bytes| (digest_of(bytes), Arc::from(bytes.as_slice()))).collect();
+    let unsigned: Vec<_> = modules.iter().map(|bytes| (bytes.clone(), None)).collect();
+    host_with(isolation, &unsigned, cache, Vec::new())
+}
+
+/// The same, with the signatures that modules have, and those whose signatures count.
+pub(crate) fn host_with(
+    isolation: Isolation,
+    modules: &[(Vec<u8>, Option<Vec<u8>>)],
+    cache: Option<&Path>,
+    signers: Vec<Signer>,
+) -> PolicyHost {
+    let modules = modules.iter().map(|(bytes, signature)| (digest_of(bytes), (bytes.clone(), signature.clone())));
     let options = HostOptions {
         isolation,
         program: child(),
         cache: cache.map(Path::to_owned),
         seal: Arc::new(Seal),
-        source: Arc::new(Uploaded(modules)),
+        source: Arc::new(Uploaded(modules.collect())),
+        signers,
     };
     PolicyHost::start(options).expect("a host")
 }
@@ -88,12 +102,13 @@ pub(crate) fn digest_of(bytes: &[u8]) -> ModuleDigest {
     ModuleDigest(digest.as_ref().try_into().expect("32 bytes"))
 }
 
-struct Uploaded(HashMap<ModuleDigest, Arc<[u8]>>);
+struct Uploaded(HashMap<ModuleDigest, (Vec<u8>, Option<Vec<u8>>)>);
 
 #[async_trait::async_trait]
 impl ModuleSource for Uploaded {
-    async fn bytes(&self, digest: &ModuleDigest) -> Result<Option<Arc<[u8]>>, String> {
-        Ok(self.0.get(digest).cloned())
+    async fn bytes(&self, digest: &ModuleDigest) -> Result<Option<SourceModule>, String> {
+        let found = self.0.get(digest).cloned();
+        Ok(found.map(|(bytes, signature)| SourceModule { bytes: bytes.into(), signature }))
     }
 }
 

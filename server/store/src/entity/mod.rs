@@ -9,6 +9,8 @@ pub(crate) mod audit_segment;
 pub(crate) mod audit_tree;
 pub(crate) mod checkpoint;
 pub(crate) mod installation;
+pub(crate) mod installation_policies;
+pub(crate) mod policy_module;
 pub(crate) mod role_definition;
 pub(crate) mod root_key;
 pub(crate) mod sealed_blob;

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     entity::{
-        access_policy, assignment, audit_record, role_definition, sealed_blob, secret, secret_version, session, vault,
-        workload,
+        access_policy, assignment, audit_record, installation_policies, policy_module, role_definition, sealed_blob,
+        secret, secret_version, session, vault, workload,
     },
     fault::unavailable,
     purge::remains,
@@ -114,6 +114,7 @@ impl Comparing<'_> {
         }
         self.access_policies().await?;
         self.roles().await?;
+        self.policies().await?;
         after = Uuid::nil();
         loop {
             let page: Vec<(Uuid, Vec<u8>)> = assignment::Entity::find()
@@ -148,6 +149,33 @@ impl Comparing<'_> {
             .map_err(|e| unavailable(&e))?;
         for (id, revision) in all {
             self.judge(RowKind::RoleDefinition, &id.to_string(), Some(revision), &[]);
+        }
+        Ok(())
+    }
+
+    /// Uploaded modules, a few hundred at most, and those of all vaults, which is one row.
+    async fn policies(&mut self) -> Result<(), StoreError> {
+        use installation_policies::Column as Attached;
+        use policy_module::Column as Uploaded;
+        let modules: Vec<(String, i64)> = policy_module::Entity::find()
+            .select_only()
+            .columns([Uploaded::Digest, Uploaded::Revision])
+            .into_tuple()
+            .all(self.moment)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        for (digest, revision) in modules {
+            self.judge(RowKind::PolicyModule, &digest, Some(revision), &[]);
+        }
+        let attached: Vec<(String, i64)> = installation_policies::Entity::find()
+            .select_only()
+            .columns([Attached::Id, Attached::Revision])
+            .into_tuple()
+            .all(self.moment)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        for (id, revision) in attached {
+            self.judge(RowKind::InstallationPolicies, &id, Some(revision), &[]);
         }
         Ok(())
     }

@@ -5,13 +5,15 @@
 //! moment: whether a row is authentic does not depend on the others.
 
 use sea_orm::{
-    DatabaseConnection, EntityTrait, FromQueryResult, IntoIdentity, QueryFilter as _, sea_query::IntoValueTuple,
+    DatabaseConnection, EntityTrait, FromQueryResult, IntoIdentity, QueryFilter as _, QuerySelect as _,
+    sea_query::IntoValueTuple,
 };
 use strongroom_domain::{
     access_policy::AccessPolicy,
     grant::Assignment,
     identity::{Session, Workload},
     names::{ObjectKind, ObjectName, VaultId},
+    policy_module::{InstallationPolicies, PolicyModule},
     ports::StoreError,
     record::{ChangedRow, RowKind},
     role::RoleDefinition,
@@ -21,7 +23,10 @@ use strongroom_domain::{
 
 use super::{AuditReader, compare::kind_of};
 use crate::{
-    entity::{access_policy, assignment, role_definition, secret, secret_version, session, vault, workload},
+    entity::{
+        access_policy, assignment, installation_policies, policy_module, role_definition, secret, secret_version,
+        session, vault, workload,
+    },
     fault::unavailable,
     purge::remains,
     rows,
@@ -43,6 +48,10 @@ pub enum StoredRow {
     Role(RoleDefinition),
     /// An access policy.
     AccessPolicy(AccessPolicy),
+    /// An uploaded policy module with its bytes.
+    PolicyModule(PolicyModule, Vec<u8>),
+    /// The modules that are attached to every vault.
+    InstallationPolicies(InstallationPolicies),
     /// A session.
     Session(Session),
     /// The name of a secret or a key.
@@ -127,7 +136,28 @@ impl AuditReader {
             },
         )
         .await?;
+        self.policies(&mut see).await?;
         self.secrets(&mut see).await
+    }
+
+    async fn policies(&self, see: &mut impl FnMut(Found)) -> Result<(), StoreError> {
+        let database = &self.connection;
+        let all = policy_module::Entity::find().select_only().column(policy_module::Column::Digest);
+        let all: Vec<String> = all.into_tuple().all(database).await.map_err(|e| unavailable(&e))?;
+        // One at a time: each may be megabytes long.
+        for digest in all {
+            let row = policy_module::Entity::find_by_id(digest).one(database).await.map_err(|e| unavailable(&e))?;
+            let Some(row) = row else { continue };
+            let found = rows::policy_module(&row.digest, &row.body, row.revision, row.tag);
+            let found = found.map(|module| StoredRow::PolicyModule(module, row.module));
+            see((RowKind::PolicyModule, row.digest, found));
+        }
+        for row in installation_policies::Entity::find().all(database).await.map_err(|e| unavailable(&e))? {
+            let id = row.id.clone();
+            let found = rows::installation_policies(row).map(StoredRow::InstallationPolicies);
+            see((RowKind::InstallationPolicies, id, found));
+        }
+        Ok(())
     }
 
     async fn secrets(&self, see: &mut impl FnMut(Found)) -> Result<(), StoreError> {

@@ -17,6 +17,8 @@ mod keys;
 #[cfg(test)]
 mod opening;
 #[cfg(test)]
+mod policies;
+#[cfg(test)]
 mod rollback;
 #[cfg(test)]
 mod seal;

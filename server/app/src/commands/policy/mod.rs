@@ -7,6 +7,9 @@ mod new;
 mod replay;
 mod sign;
 mod test;
+mod why;
+
+pub(super) use sign::beside as signature_beside;
 
 use std::path::Path;
 
@@ -15,7 +18,7 @@ use serde_json::json;
 use strongroom_domain::policy::{AttachmentState, ModuleDigest, PolicyAttachment};
 use strongroom_policy_host::{ModuleDescription, WasmPolicyEngine, limits, shipped};
 
-use super::table;
+use super::{attachment, table};
 use crate::{
     cli::{Output, PolicyCommand},
     plain::plain,
@@ -23,6 +26,8 @@ use crate::{
 
 pub(crate) async fn run(command: PolicyCommand) -> anyhow::Result<()> {
     match command {
+        PolicyCommand::Operate(command) => attachment::run(command).await,
+        PolicyCommand::Why { id, output, connection } => why::run(id, output, &connection).await,
         PolicyCommand::New { name, lang } => new::run(&name, lang),
         PolicyCommand::Build { folder } => build::run(&folder),
         PolicyCommand::Inspect { module, output } => inspect(&module.module, output),
@@ -82,6 +87,7 @@ impl Loaded {
             settings: settings.to_owned(),
             state: AttachmentState::Enforce,
             authority: false,
+            previous: None,
         }
     }
 

@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 use super::{Loaded, read_module};
 use crate::exit::Exit;
 
-fn beside(file: &Path) -> PathBuf {
+/// Where the signature of a file is.
+pub(crate) fn beside(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".sig");
     name.into()

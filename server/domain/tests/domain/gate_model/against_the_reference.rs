@@ -206,6 +206,7 @@ fn build(scene: &Scene) -> (World, Arc<Principal>) {
                 settings: "{}".into(),
                 state,
                 authority: false,
+                previous: None,
             });
         }
         let settings =

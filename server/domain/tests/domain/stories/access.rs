@@ -40,6 +40,7 @@ fn authority() -> PolicyAttachment {
         settings: "{}".to_owned(),
         state: AttachmentState::Enforce,
         authority: true,
+        previous: None,
     }
 }
 

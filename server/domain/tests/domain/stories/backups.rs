@@ -163,6 +163,7 @@ async fn restoring_takes_its_own_permission_and_modules_see_what_comes() {
         settings: "{}".to_owned(),
         state: AttachmentState::Enforce,
         authority: false,
+        previous: None,
     };
     let demo = Demo::with(VaultSettings { policies: vec![attachment], ..VaultSettings::default() });
     demo.world.policies.answer("naming", Verdict::Says(Effect::Allow));

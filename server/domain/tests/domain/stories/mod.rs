@@ -11,6 +11,7 @@ mod keys;
 mod modules;
 mod network;
 mod no_value_in_sight;
+mod policies;
 mod roles;
 mod secrets;
 mod token_keys;

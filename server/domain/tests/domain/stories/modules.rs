@@ -24,6 +24,7 @@ fn guarded() -> Demo {
         settings: "{}".to_owned(),
         state: AttachmentState::Enforce,
         authority: false,
+        previous: None,
     };
     let demo = Demo::with(VaultSettings { policies: vec![guard], ..VaultSettings::default() });
     demo.world.policies.answer("guard", Verdict::Says(Effect::Allow));

@@ -48,6 +48,7 @@ async fn everything_that_is_said(value: &str) -> Vec<String> {
         settings: "{}".to_owned(),
         state: AttachmentState::Enforce,
         authority: false,
+        previous: None,
     };
     let demo = Demo::with(VaultSettings {
         network: NetworkRules::only(vec!["127.0.0.0/8".parse().unwrap()]),

@@ -186,6 +186,7 @@ async fn a_record_says_who_what_where_why_and_by_which_grant() {
         settings: "{}".to_owned(),
         state: AttachmentState::Enforce,
         authority: false,
+        previous: None,
     };
     let demo = Demo::with(VaultSettings {
         network: NetworkRules::only(vec!["127.0.0.0/8".parse().unwrap()]),

@@ -125,6 +125,7 @@ async fn a_module_judges_the_attributes_as_they_would_be() {
         settings: "{}".to_owned(),
         state: AttachmentState::Enforce,
         authority: false,
+        previous: None,
     };
     let demo = Demo::with(VaultSettings { policies: vec![attachment], ..VaultSettings::default() });
     demo.world.policies.answer("naming", Verdict::Says(Effect::Allow));

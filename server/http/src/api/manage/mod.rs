@@ -4,6 +4,8 @@ pub(crate) mod access_policies;
 pub(crate) mod assignments;
 pub(crate) mod audit;
 pub(crate) mod grantee;
+pub(crate) mod policies;
+pub(crate) mod policy_modules;
 pub(crate) mod roles;
 pub(crate) mod session;
 pub(crate) mod sessions;

@@ -193,8 +193,8 @@ pub(crate) async fn purge(services: &Services, call: &Call) -> Result<Response, 
 }
 
 /// The revision that `If-Match` names; none without the header and for `*`, which means "if it exists".
-fn expected_revision(request: &Request) -> Result<Option<i64>, Problem> {
+pub(super) fn expected_revision(request: &Request) -> Result<Option<i64>, Problem> {
     let Some(text) = request.if_match.as_deref().map(str::trim).filter(|text| *text != "*") else { return Ok(None) };
     let tag = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-    tag.parse().map(Some).map_err(|_| Problem::bad_parameter("If-Match is a vault's revision, for example \"3\"."))
+    tag.parse().map(Some).map_err(|_| Problem::bad_parameter("If-Match is a revision, for example \"3\"."))
 }

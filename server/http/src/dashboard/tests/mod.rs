@@ -219,6 +219,8 @@ impl Story {
                     made_at: 0,
                     holder: world.token_keys.clone(),
                 },
+                library: world.policies.clone(),
+                modules: ports.clone(),
                 keyring: world.keyring.clone(),
                 recorder: world.recorder.clone(),
                 entropy: world.entropy.clone(),

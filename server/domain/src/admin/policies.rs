@@ -1,0 +1,366 @@
+//! Use cases of policy modules: uploading and removing them, attaching them to all vaults, going back.
+//! What is attached to one vault is part of its settings: see `vaults`.
+
+use std::sync::Arc;
+
+use data_encoding::BASE64URL_NOPAD;
+
+use super::{AdminError, Administration, vaults::ATTEMPTS};
+use crate::{
+    action::Action,
+    change::Change,
+    context::RequestContext,
+    gate::{self, Ask, Case, ShadowSeen},
+    keyring::Keyring,
+    names::{ObjectKind, VaultName},
+    permit::{ObjectRef, Permit},
+    policy::{ModuleDigest, PolicyAttachment},
+    policy_module::{
+        InstallationPolicies, LibraryError, MAX_ALL_MODULES_BYTES, MAX_MODULES, ModuleFacts, PolicyModule, all_off,
+    },
+    ports::{PolicyStore, VaultStore},
+    principal::PrincipalId,
+    record::Recorder,
+};
+
+/// A module for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleShown {
+    /// What it says about itself.
+    pub facts: ModuleFacts,
+    /// How long it is, in bytes.
+    pub size: u64,
+    /// Who uploaded it and when (Unix milliseconds); none for a module that ships.
+    pub uploaded: Option<(PrincipalId, i64)>,
+}
+
+/// An attachment with what it would have said in shadow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttachmentShown {
+    /// The attachment.
+    pub attachment: PolicyAttachment,
+    /// Seen by this node since it started.
+    pub shadow: ShadowSeen,
+}
+
+/// The attachments of a vault, or of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoliciesShown {
+    /// In the order in which they are asked.
+    pub policies: Vec<AttachmentShown>,
+    /// Revision of the vault, or of the attachments of all vaults.
+    pub revision: i64,
+}
+
+impl From<LibraryError> for AdminError {
+    fn from(error: LibraryError) -> Self {
+        match error {
+            LibraryError::Missing => Self::ModuleNotFound,
+            LibraryError::Refused(why) => Self::ModuleRefused(why),
+            LibraryError::NotSigned => Self::ModuleNotSigned,
+            LibraryError::Unavailable(why) => {
+                tracing::error!(why, "the policy host did not look at a module");
+                Self::Unavailable
+            }
+        }
+    }
+}
+
+impl Administration {
+    /// Takes a module in, once it is known to be one. The same bytes again change nothing.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn push_module(
+        &self,
+        ctx: &RequestContext,
+        bytes: Arc<[u8]>,
+        signature: Option<&[u8]>,
+    ) -> Result<ModuleShown, AdminError> {
+        let mut case = self.admit(ctx, Ask::server(Action::PolicyModuleWrite)).await?;
+        let size = bytes.len() as u64;
+        let all = self.modules.policy_modules().await?;
+        let (all_len, all_bytes) = (all.len(), all.iter().map(|module| module.size).sum::<u64>());
+        let facts = match self.library.admit(Arc::clone(&bytes), signature).await {
+            Ok(facts) => facts,
+            Err(why) => return Err(self.refuse(ctx, case, why.into()).await),
+        };
+        if self.library.shipped().iter().any(|(digest, _)| *digest == facts.digest) {
+            return Err(self.refuse(ctx, case, AdminError::ModuleShips).await);
+        }
+        if let Some(known) = all.into_iter().find(|known| known.digest == facts.digest) {
+            let shown = self.shown(known, facts);
+            return self.recorder.release(ctx, case.record, case.permit.hold(shown)).await?;
+        }
+        if all_len >= MAX_MODULES || all_bytes.saturating_add(size) > MAX_ALL_MODULES_BYTES {
+            return Err(self.refuse(ctx, case, AdminError::TooManyModules).await);
+        }
+        let mut module = PolicyModule {
+            digest: facts.digest,
+            size,
+            name: facts.name.clone(),
+            version: facts.version.clone(),
+            summary: facts.summary.clone(),
+            uploaded_by: ctx.principal.id.clone(),
+            uploaded_at: ctx.now,
+            signature: signature.map(|signature| BASE64URL_NOPAD.encode(signature)),
+            tag: Vec::new(),
+        };
+        module.tag = self.keyring.tag_policy_module(&module)?;
+        let shown = ModuleShown { facts, size, uploaded: Some((module.uploaded_by.clone(), module.uploaded_at)) };
+        case.record.object = Some(module.digest.to_string());
+        let revision = module.uploaded_at;
+        let change = Change::PutPolicyModule { module: Box::new(module), bytes };
+        self.change(ctx, case, revision, change, shown).await?.ok_or(AdminError::Contended)
+    }
+
+    /// Every module: those that ship, then those that were uploaded.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn list_modules(&self, ctx: &RequestContext) -> Result<Vec<ModuleShown>, AdminError> {
+        let Case { permit, record, .. } = self.admit(ctx, Ask::server(Action::PolicyModuleRead)).await?;
+        let found = self.all_modules().await;
+        self.recorder.release(ctx, record, permit.hold(found)).await?
+    }
+
+    async fn all_modules(&self) -> Result<Vec<ModuleShown>, AdminError> {
+        let mut found = Vec::new();
+        for (digest, size) in self.library.shipped() {
+            found.push(ModuleShown { facts: self.library.facts(&digest).await?, size, uploaded: None });
+        }
+        for module in self.modules.policy_modules().await? {
+            // Not loaded for a list: what it says about itself was kept, but for the settings and the actions.
+            let PolicyModule { digest, name, version, summary, .. } = module.clone();
+            let facts =
+                ModuleFacts { digest, name, version, summary, settings_schema: String::new(), actions: Vec::new() };
+            found.push(self.shown(module, facts)?);
+        }
+        Ok(found)
+    }
+
+    /// One module, with all that it says about itself.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn show_module(&self, ctx: &RequestContext, digest: ModuleDigest) -> Result<ModuleShown, AdminError> {
+        let Case { permit, mut record, .. } = self.admit(ctx, Ask::server(Action::PolicyModuleRead)).await?;
+        record.object = Some(digest.to_string());
+        let found = async {
+            let facts = self.library.facts(&digest).await?;
+            if let Some((_, size)) = self.library.shipped().into_iter().find(|(shipped, _)| *shipped == digest) {
+                return Ok(ModuleShown { facts, size, uploaded: None });
+            }
+            let (module, _) = self.modules.policy_module(&digest).await?.ok_or(AdminError::ModuleNotFound)?;
+            self.shown(module, facts)
+        };
+        let found = found.await;
+        self.recorder.release(ctx, record, permit.hold(found)).await?
+    }
+
+    fn shown(&self, module: PolicyModule, facts: ModuleFacts) -> Result<ModuleShown, AdminError> {
+        self.keyring.verify_policy_module(&module)?;
+        Ok(ModuleShown { facts, size: module.size, uploaded: Some((module.uploaded_by, module.uploaded_at)) })
+    }
+
+    /// Removes an uploaded module that no attachment refers to, not even for going back.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn remove_module(&self, ctx: &RequestContext, digest: ModuleDigest) -> Result<(), AdminError> {
+        let mut case = self.admit(ctx, Ask::server(Action::PolicyModuleDelete)).await?;
+        case.record.object = Some(digest.to_string());
+        if self.library.shipped().iter().any(|(shipped, _)| *shipped == digest) {
+            return Err(self.refuse(ctx, case, AdminError::ModuleShips).await);
+        }
+        let all = self.modules.policy_modules().await?;
+        let Some(module) = all.into_iter().find(|module| module.digest == digest) else {
+            return Err(self.refuse(ctx, case, AdminError::ModuleNotFound).await);
+        };
+        if self.is_attached(digest).await? {
+            return Err(self.refuse(ctx, case, AdminError::ModuleInUse).await);
+        }
+        let revision = module.uploaded_at.saturating_add(1);
+        let change = Change::DeletePolicyModule(Box::new(module));
+        // Attached or removed meanwhile.
+        self.change(ctx, case, revision, change, ()).await?.ok_or(AdminError::Contended)?;
+        self.library.forget(&digest).await;
+        Ok(())
+    }
+
+    async fn is_attached(&self, digest: ModuleDigest) -> Result<bool, AdminError> {
+        let of_it = |attachment: &PolicyAttachment| {
+            attachment.module == digest || attachment.previous.as_ref().is_some_and(|old| old.module == digest)
+        };
+        let mut attached = self.modules.installation_policies().await?.policies.iter().any(of_it);
+        for deleted in [false, true] {
+            let vaults = self.vaults.vaults(deleted).await?;
+            attached |= vaults.iter().any(|vault| vault.settings.policies.iter().any(of_it));
+        }
+        Ok(attached)
+    }
+
+    /// What is attached to a vault, or to all of them.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn show_policies(
+        &self,
+        ctx: &RequestContext,
+        vault: Option<&VaultName>,
+    ) -> Result<PoliciesShown, AdminError> {
+        let Some(name) = vault else {
+            let Case { permit, record, .. } = self.admit(ctx, Ask::server(Action::PolicyRead)).await?;
+            let found = self.everywhere().await.map(|all| PoliciesShown {
+                policies: all.policies.iter().map(|attachment| self.counted(None, attachment)).collect(),
+                revision: all.revision,
+            });
+            return self.recorder.release(ctx, record, permit.hold(found)).await?;
+        };
+        let vault = self.show_vault(ctx, name).await?;
+        let policies = vault.settings.policies.iter().map(|attachment| self.counted(Some(&vault), attachment));
+        Ok(PoliciesShown { policies: policies.collect(), revision: vault.revision })
+    }
+
+    fn counted(&self, vault: Option<&crate::vault::Vault>, attachment: &PolicyAttachment) -> AttachmentShown {
+        let shadow = self.gate.shadows.of(vault.map(|vault| vault.id), &attachment.name, attachment.module);
+        AttachmentShown { attachment: attachment.clone(), shadow }
+    }
+
+    async fn everywhere(&self) -> Result<Arc<InstallationPolicies>, AdminError> {
+        let found = self.modules.installation_policies().await?;
+        self.keyring.verify_installation_policies(&found)?;
+        Ok(found)
+    }
+
+    /// Attaches modules to all vaults, in place of those that are. With `expected`, only at that revision.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn put_policies_everywhere(
+        &self,
+        ctx: &RequestContext,
+        expected: Option<i64>,
+        policies: &[PolicyAttachment],
+    ) -> Result<PoliciesShown, AdminError> {
+        self.change_everywhere(ctx, expected, |before| {
+            Ok(PolicyAttachment::following(policies.to_vec(), &before.policies))
+        })
+        .await
+    }
+
+    async fn change_everywhere(
+        &self,
+        ctx: &RequestContext,
+        expected: Option<i64>,
+        change: impl Fn(&InstallationPolicies) -> Result<Vec<PolicyAttachment>, AdminError>,
+    ) -> Result<PoliciesShown, AdminError> {
+        for _ in 0..ATTEMPTS {
+            let case = self.admit(ctx, Ask::server(Action::PolicyWrite)).await?;
+            let before = match self.everywhere().await {
+                Ok(before) if expected.is_some_and(|expected| expected != before.revision) => {
+                    return Err(self.refuse(ctx, case, AdminError::OtherRevision).await);
+                }
+                Ok(before) => before,
+                Err(why) => return Err(self.refuse(ctx, case, why).await),
+            };
+            let after = async {
+                let policies = change(&before)?;
+                let after = next_everywhere(&self.keyring, &before, policies)?;
+                self.loaded(&after.policies).await?;
+                Ok(after)
+            };
+            let after = match after.await {
+                Ok(after) => after,
+                Err(why) => return Err(self.refuse(ctx, case, why).await),
+            };
+            let policies = after.policies.iter().map(|attachment| self.counted(None, attachment)).collect();
+            let shown = PoliciesShown { policies, revision: after.revision };
+            let revision = after.revision;
+            let change = Change::PutInstallationPolicies(Box::new(after));
+            if let Some(shown) = self.change(ctx, case, revision, change, shown).await? {
+                return Ok(shown);
+            }
+        }
+        Err(AdminError::Contended)
+    }
+
+    /// Puts what was attached to all vaults under a name before in its place again: module, settings, state.
+    /// For one vault, [`crate::vault::VaultUpdate::roll_back`] does.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn roll_back_everywhere(
+        &self,
+        ctx: &RequestContext,
+        attachment: &str,
+    ) -> Result<PoliciesShown, AdminError> {
+        self.change_everywhere(ctx, None, |before| Ok(PolicyAttachment::rolled_back(&before.policies, attachment)?))
+            .await
+    }
+}
+
+fn next_everywhere(
+    keyring: &Keyring,
+    before: &InstallationPolicies,
+    policies: Vec<PolicyAttachment>,
+) -> Result<InstallationPolicies, AdminError> {
+    let revision = before.revision.checked_add(1).ok_or(AdminError::Tampered)?;
+    let mut after = InstallationPolicies { policies, revision, tag: Vec::new() };
+    after.check()?;
+    after.tag = keyring.tag_installation_policies(&after)?;
+    Ok(after)
+}
+
+/// Which modules a recovery turned off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// Names of the attachments.
+    pub attachments: Vec<String>,
+}
+
+/// Turns off all modules of a vault, or of all vaults together: for policies that lock everybody out.
+///
+/// Whoever calls holds the root key in use, which is the proof that this rests on. Nothing is detached, so
+/// that owners can see what locked them out and put it right.
+///
+/// # Errors
+/// [`AdminError`].
+pub async fn recover_policies(
+    ctx: &RequestContext,
+    keyring: &Keyring,
+    (vaults, modules): (&dyn VaultStore, &dyn PolicyStore),
+    recorder: &Recorder,
+    vault: Option<&VaultName>,
+) -> Result<Recovered, AdminError> {
+    let on = |policies: &[PolicyAttachment]| {
+        let on = policies.iter().filter(|a| a.state != crate::policy::AttachmentState::Off);
+        Recovered { attachments: on.map(|attachment| attachment.name.clone()).collect() }
+    };
+    let mut case = gate::holder_of_root_key(ctx, Action::PolicyRecover);
+    let (recovered, revision, change) = match vault {
+        None => {
+            let before = modules.installation_policies().await?;
+            keyring.verify_installation_policies(&before)?;
+            let after = next_everywhere(keyring, &before, all_off(&before.policies))?;
+            (on(&before.policies), after.revision, Change::PutInstallationPolicies(Box::new(after)))
+        }
+        Some(name) => {
+            let before = vaults.vault(name).await?.ok_or(AdminError::VaultNotFound)?;
+            keyring.verify_vault(&before)?;
+            let mut after = (*before).clone();
+            after.settings.policies = all_off(&before.settings.policies);
+            after.revision = before.revision.checked_add(1).ok_or(AdminError::Tampered)?;
+            after.tag = keyring.tag_vault(&after)?;
+            let object = ObjectRef { vault: Some((before.id, name.clone())), kind: ObjectKind::Vault, name: None };
+            case.permit = Permit::grant(ctx.request_id, Action::PolicyRecover, object, Some(before.revision));
+            case.record.vault = Some(name.as_str().to_owned());
+            case.record.kind = Some(ObjectKind::Vault.as_str().to_owned());
+            case.record.vault_change = Some(after.as_changed());
+            (on(&before.settings.policies), after.revision, Change::PutVault(Box::new(after)))
+        }
+    };
+    case.record.revision = Some(revision);
+    let (change, held) = case.permit.apply(change, recovered).map_err(|_| AdminError::Contended)?;
+    recorder.commit(ctx, case.record, change, held).await?.ok_or(AdminError::Contended)
+}

@@ -1,0 +1,175 @@
+//! Modules in shadow: asked when the decision is made, and without a say in it.
+//!
+//! What each would have said goes on record, is counted, and the newest denials are kept as samples. They have a
+//! budget of time together, finding and loading them included; who is not heard within it is counted too, and
+//! slows nobody down. A module that runs in the server's own process cannot be interrupted, so there the budget
+//! may be exceeded by what one module's fuel takes.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
+
+use super::{
+    Gate, Trace,
+    modules::{Attached, carried_out},
+};
+use crate::{
+    context::RequestContext,
+    decision::{Stage, StageEffect},
+    names::VaultId,
+    policy::{Effect, ModuleDigest, PolicyFailure, PolicyRequest},
+};
+
+/// What all modules in shadow may add to one answer.
+pub const SHADOW_BUDGET: Duration = Duration::from_millis(5);
+/// How many of the newest denials in shadow are kept of an attachment.
+pub const SHADOW_SAMPLES: usize = 10;
+/// Most attachments that are counted; beyond, counting starts anew.
+const MAX_COUNTED: usize = 4096;
+/// Reason of a module that was not asked within the budget.
+const OVER_BUDGET: &str = "over-budget";
+/// How the stage of a module in shadow begins in a trace; its attachment's name follows.
+pub(crate) const SHADOW_STAGE: &str = "shadow:";
+
+/// How often one module in shadow would have said what since the node started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShadowCount {
+    /// Nothing against the request.
+    pub would_allow: u64,
+    /// The request would have been denied.
+    pub would_deny: u64,
+    /// There was no usable answer, so the request would have been denied.
+    pub would_fail: u64,
+    /// It was not asked, or did not answer, within the budget.
+    pub over_budget: u64,
+}
+
+/// A request that a module in shadow would have denied. The rest is in its record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowSample {
+    /// The decision, as it is on record.
+    pub decision: Uuid,
+    /// When, Unix milliseconds.
+    pub at: i64,
+    /// Why it would have been denied.
+    pub reason: String,
+}
+
+/// What is known of one module in shadow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShadowSeen {
+    /// How often it would have said what.
+    pub count: ShadowCount,
+    /// What it would have denied last, the newest first: at most [`SHADOW_SAMPLES`].
+    pub samples: VecDeque<ShadowSample>,
+}
+
+type Key = (Option<VaultId>, String, ModuleDigest);
+
+/// What this node saw since it started: of the vault, or of all vaults, by attachment and module.
+#[derive(Debug, Default)]
+pub struct ShadowCounts(Mutex<HashMap<Key, ShadowSeen>>);
+
+impl ShadowCounts {
+    /// What was seen of an attachment.
+    #[must_use]
+    pub fn of(&self, vault: Option<VaultId>, attachment: &str, module: ModuleDigest) -> ShadowSeen {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(&(vault, attachment.to_owned(), module)).cloned().unwrap_or_default()
+    }
+
+    fn note(&self, attached: &Attached<'_>, what: impl FnOnce(&mut ShadowSeen)) {
+        let key = (attached.vault, attached.attachment.name.clone(), attached.attachment.module);
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= MAX_COUNTED && !seen.contains_key(&key) {
+            seen.clear();
+        }
+        what(seen.entry(key).or_default());
+    }
+}
+
+impl ShadowSeen {
+    fn sample(&mut self, ctx: &RequestContext, reason: &str) {
+        self.samples.truncate(SHADOW_SAMPLES - 1);
+        self.samples.push_front(ShadowSample { decision: ctx.request_id, at: ctx.now, reason: reason.to_owned() });
+    }
+}
+
+/// What is left of the time that modules in shadow have for one request.
+pub(super) struct ShadowBudget(Duration);
+
+impl Default for ShadowBudget {
+    fn default() -> Self {
+        Self(SHADOW_BUDGET)
+    }
+}
+
+impl ShadowBudget {
+    /// What comes of some work, if it is done in time.
+    pub(super) async fn within<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        if self.0.is_zero() {
+            return None;
+        }
+        let began = Instant::now();
+        let done = timeout(self.0, work).await.ok();
+        self.0 = self.0.saturating_sub(began.elapsed());
+        done
+    }
+}
+
+impl Gate {
+    pub(super) async fn ask_shadows(
+        &self,
+        ctx: &RequestContext,
+        shadows: &[Attached<'_>],
+        request: &PolicyRequest,
+        budget: &mut ShadowBudget,
+        trace: &mut Trace,
+    ) {
+        for attached in shadows {
+            let attachment = attached.attachment;
+            let asked = async {
+                let answers = self.policies.decide(attachment, std::slice::from_ref(request)).await?;
+                answers.into_iter().next().ok_or(PolicyFailure::BadAnswer).and_then(carried_out)
+            };
+            let answer = budget.within(asked).await;
+            let stage =
+                |effect, reason: &str| Stage::new(format!("{SHADOW_STAGE}{}", attached.shown()), effect, reason);
+            let module = attachment.module.to_string();
+            trace.0.push(match answer {
+                Some(Ok(answer)) => {
+                    let denies = answer.effect == Effect::Deny;
+                    self.shadows.note(attached, |seen| {
+                        if denies {
+                            seen.count.would_deny += 1;
+                            seen.sample(ctx, &answer.reason_code);
+                        } else {
+                            seen.count.would_allow += 1;
+                        }
+                    });
+                    let effect = if denies { StageEffect::WouldDeny } else { StageEffect::WouldAllow };
+                    let detail = format!("{module} {}", answer.sentence).trim_end().to_owned();
+                    let stage = stage(effect, &answer.reason_code).with_detail(detail);
+                    let (fuel, messages, obligations) = (Some(answer.fuel), answer.messages, answer.obligations);
+                    Stage { fuel, messages, obligations, ..stage }
+                }
+                Some(Err(failure)) => {
+                    self.shadows.note(attached, |seen| {
+                        seen.count.would_fail += 1;
+                        seen.sample(ctx, failure.reason_code());
+                    });
+                    stage(StageEffect::WouldDeny, failure.reason_code()).with_detail(module)
+                }
+                None => {
+                    self.shadows.note(attached, |seen| seen.count.over_budget += 1);
+                    stage(StageEffect::WouldAllow, OVER_BUDGET).with_detail(module)
+                }
+            });
+        }
+    }
+}

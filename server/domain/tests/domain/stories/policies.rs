@@ -1,0 +1,292 @@
+//! Policy modules as their owners meet them: uploaded, tried in shadow, enforced, rolled back, attached to
+//! all vaults, and turned off on the machine itself when they lock everybody out.
+
+use std::sync::Arc;
+
+use strongroom_domain::{
+    admin::{AdminError, recover_policies},
+    decision::{DenyReason, StageEffect},
+    gate::SHADOW_SAMPLES,
+    grant::Scope,
+    policy::{AttachedBefore, AttachmentState, Effect, ModuleDigest, PolicyAttachment, PolicyFailure},
+    principal::{Grantee, Principal},
+    role::Role,
+    secrets::SecretError,
+    test_support::{
+        Verdict,
+        world::{demo as demo_name, person},
+    },
+    vault::{VaultSettings, VaultUpdate},
+};
+
+use crate::common::Demo;
+
+fn attachment(name: &str, module: u8, state: AttachmentState) -> PolicyAttachment {
+    PolicyAttachment {
+        name: name.to_owned(),
+        module: ModuleDigest([module; 32]),
+        settings: "{}".to_owned(),
+        state,
+        authority: false,
+        previous: None,
+    }
+}
+
+/// Ada administers the secrets of `demo`; Olga owns the installation.
+fn scene(policies: Vec<PolicyAttachment>) -> (Demo, Arc<Principal>) {
+    let demo = Demo::with(VaultSettings { policies, ..VaultSettings::default() });
+    let olga = person("olga");
+    demo.world.put_grant(Grantee::Principal { id: olga.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    (demo, olga)
+}
+
+fn why(error: &SecretError) -> String {
+    match error {
+        SecretError::Denied(denial) => denial.reason.code().to_owned(),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_module_in_shadow_is_on_record_and_has_no_say() {
+    let (demo, olga) = scene(vec![
+        attachment("denies", 1, AttachmentState::Shadow),
+        attachment("fails", 2, AttachmentState::Shadow),
+        attachment("allows", 3, AttachmentState::Shadow),
+        attachment("off", 4, AttachmentState::Off),
+    ]);
+    let policies = &demo.world.policies;
+    policies.answer("denies", Verdict::Says(Effect::Deny));
+    policies.answer("fails", Verdict::Fails(PolicyFailure::OutOfFuel));
+    policies.answer("allows", Verdict::Says(Effect::Allow));
+    let ctx = demo.request();
+    demo.set_in(&ctx, "db", "v").await.unwrap();
+    demo.get("db", None).await.unwrap();
+
+    let record = demo.world.store.image().record(ctx.request_id).unwrap().clone();
+    let shadows: Vec<(String, StageEffect, String)> = record
+        .trace
+        .iter()
+        .filter(|stage| stage.stage.starts_with("shadow:"))
+        .map(|stage| (stage.stage.clone(), stage.effect, stage.reason.clone()))
+        .collect();
+    assert_eq!(
+        shadows,
+        [
+            ("shadow:denies".to_owned(), StageEffect::WouldDeny, "as-told".to_owned()),
+            ("shadow:fails".to_owned(), StageEffect::WouldDeny, "policy-out-of-fuel".to_owned()),
+            ("shadow:allows".to_owned(), StageEffect::WouldAllow, "as-told".to_owned()),
+        ]
+    );
+    assert!(record.input.is_some(), "so that it can be asked again");
+    let shown = demo.world.admin.show_policies(&demo.world.request(&olga), Some(&demo.vault)).await.unwrap();
+    let counted: Vec<[u64; 4]> = shown
+        .policies
+        .iter()
+        .map(|one| {
+            let shadow = one.shadow.count;
+            [shadow.would_allow, shadow.would_deny, shadow.would_fail, shadow.over_budget]
+        })
+        .collect();
+    // The write, the read, and looking at the vault's own settings.
+    assert_eq!(counted, [[0, 3, 0, 0], [0, 0, 3, 0], [3, 0, 0, 0], [0, 0, 0, 0]]);
+    let oldest = shown.policies[0].shadow.samples.back().unwrap();
+    assert_eq!((oldest.decision, oldest.reason.as_str()), (ctx.request_id, "as-told"));
+    assert!(shown.policies[2].shadow.samples.is_empty());
+    for _ in 0..20 {
+        demo.get("db", None).await.unwrap();
+    }
+    let shown = demo.world.admin.show_policies(&demo.world.request(&olga), Some(&demo.vault)).await.unwrap();
+    assert_eq!(shown.policies[0].shadow.samples.len(), SHADOW_SAMPLES);
+}
+
+/// Whatever the modules in shadow do, the answer comes within their budget.
+#[tokio::test(start_paused = true)]
+async fn modules_in_shadow_slow_nobody_down_beyond_their_budget() {
+    let slow: Vec<_> = (1..=5).map(|n| attachment(&format!("slow-{n}"), n, AttachmentState::Shadow)).collect();
+    let (demo, _) = scene(slow.clone());
+    for attachment in &slow {
+        demo.world.policies.answer(&attachment.name, Verdict::Hangs);
+    }
+    let ctx = demo.request();
+    let began = tokio::time::Instant::now();
+    demo.set_in(&ctx, "db", "v").await.unwrap();
+    assert!(began.elapsed() < strongroom_domain::gate::SHADOW_BUDGET * 2, "{:?}", began.elapsed());
+    let record = demo.world.store.image().record(ctx.request_id).unwrap().clone();
+    let unheard = record.trace.iter().filter(|stage| stage.reason == "over-budget").count();
+    assert_eq!(unheard, 5);
+}
+
+/// A node that has not loaded a module in shadow yet, and one that wants to see what takes a look-up, does
+/// not let a request wait for it either.
+#[tokio::test(start_paused = true)]
+async fn modules_in_shadow_are_not_waited_for_while_they_are_loaded() {
+    let (demo, _) =
+        scene(vec![attachment("new", 1, AttachmentState::Shadow), attachment("there", 2, AttachmentState::Shadow)]);
+    demo.world.policies.answer("there", Verdict::Says(Effect::Deny));
+    demo.world.policies.keeps_loading(ModuleDigest([1; 32]));
+    let ctx = demo.request();
+    let began = tokio::time::Instant::now();
+    demo.set_in(&ctx, "db", "v").await.unwrap();
+    assert!(began.elapsed() < strongroom_domain::gate::SHADOW_BUDGET * 2, "{:?}", began.elapsed());
+    let record = demo.world.store.image().record(ctx.request_id).unwrap().clone();
+    let shadows: Vec<_> = record.trace.iter().filter(|stage| stage.stage.starts_with("shadow:")).collect();
+    assert!(shadows.iter().all(|stage| stage.reason == "over-budget"), "{shadows:?}");
+    assert_eq!(shadows.len(), 2);
+}
+
+#[tokio::test]
+async fn a_rollback_brings_module_settings_and_state_back() {
+    let (demo, olga) = scene(Vec::new());
+    let admin = &demo.world.admin;
+    for name in ["rule", "other"] {
+        demo.world.policies.answer(name, Verdict::Says(Effect::Allow));
+    }
+    let put = async |policies: Vec<PolicyAttachment>| {
+        let update = VaultUpdate { policies: Some(policies), ..VaultUpdate::default() };
+        admin.update_vault(&demo.world.request(&olga), &demo.vault, None, &update).await
+    };
+    let back = async || {
+        let update = VaultUpdate { roll_back: Some("rule".to_owned()), ..VaultUpdate::default() };
+        admin.update_vault(&demo.world.request(&olga), &demo.vault, None, &update).await
+    };
+    assert!(matches!(back().await, Err(AdminError::Invalid(why)) if why.contains("no policy module")));
+    let first = attachment("rule", 1, AttachmentState::Enforce);
+    // What a caller says stood there before does not count.
+    let nine = AttachedBefore { module: ModuleDigest([9; 32]), settings: "{}".to_owned(), state: AttachmentState::Off };
+    let forged = PolicyAttachment { previous: Some(nine), ..first.clone() };
+    put(vec![forged, attachment("other", 5, AttachmentState::Enforce)]).await.unwrap();
+    assert!(matches!(back().await, Err(AdminError::Invalid(why)) if why.contains("no way back")));
+
+    let second =
+        PolicyAttachment { settings: r#"{"a":1}"#.to_owned(), ..attachment("rule", 2, AttachmentState::Shadow) };
+    put(vec![attachment("other", 5, AttachmentState::Enforce), second.clone()]).await.unwrap();
+    // Enforcing it is no other version: the way back stays.
+    put(vec![
+        attachment("other", 5, AttachmentState::Enforce),
+        PolicyAttachment { state: AttachmentState::Enforce, ..second },
+    ])
+    .await
+    .unwrap();
+    let after = back().await.unwrap();
+    let rule = &after.settings.policies[1];
+    assert_eq!((rule.module, rule.settings.as_str(), rule.state), (first.module, "{}", AttachmentState::Enforce));
+    assert_eq!(after.settings.policies[0].name, "other", "the order stays");
+    let forth = back().await.unwrap();
+    assert_eq!(forth.settings.policies[1].module, ModuleDigest([2; 32]), "and back again");
+}
+
+#[tokio::test]
+async fn modules_of_all_vaults_narrow_every_one_and_making_one() {
+    let (demo, olga) = scene(Vec::new());
+    let admin = &demo.world.admin;
+    let put = async |who: &Arc<Principal>, expected, policies: Vec<PolicyAttachment>| {
+        admin.put_policies_everywhere(&demo.world.request(who), expected, &policies).await
+    };
+    demo.set("db", "v").await.unwrap();
+    let rule = attachment("rule", 1, AttachmentState::Enforce);
+    assert!(matches!(put(&demo.ada, None, vec![rule.clone()]).await, Err(AdminError::Denied(_))));
+    let missing = put(&olga, None, vec![rule.clone()]).await;
+    assert!(matches!(missing, Err(AdminError::AttachmentRefused { failure: PolicyFailure::Missing, .. })));
+    demo.world.policies.answer("rule", Verdict::Says(Effect::Deny));
+    let grants = PolicyAttachment { authority: true, ..rule.clone() };
+    assert!(matches!(put(&olga, None, vec![grants]).await, Err(AdminError::Invalid(_))));
+    assert_eq!(put(&olga, Some(0), vec![rule.clone()]).await.unwrap().revision, 1);
+    assert!(matches!(put(&olga, Some(0), vec![]).await, Err(AdminError::OtherRevision)));
+
+    assert_eq!(why(&demo.get("db", None).await.err().unwrap()), "as-told");
+    let new = strongroom_domain::names::VaultName::parse("another").unwrap();
+    let made = admin.create_vault(&demo.world.request(&olga), &new, VaultSettings::default()).await;
+    assert!(
+        matches!(made, Err(AdminError::Denied(denial)) if matches!(&denial.reason, DenyReason::Policy { attachment, .. } if attachment == "everywhere/rule"))
+    );
+    // They are asked about vaults, so those who attached them can always take them away.
+    put(&olga, Some(1), vec![PolicyAttachment { state: AttachmentState::Off, ..rule }]).await.unwrap();
+    demo.get("db", None).await.unwrap();
+
+    // Edited behind the product's back, everything is denied.
+    demo.world.store.meddle(|image| {
+        let mut forged = (*image.installation_policies).clone();
+        forged.policies.clear();
+        image.installation_policies = Arc::new(forged);
+    });
+    assert_eq!(why(&demo.get("db", None).await.err().unwrap()), "tampered");
+}
+
+#[tokio::test]
+async fn a_module_is_uploaded_once_shown_and_removed_when_it_is_attached_nowhere() {
+    let (demo, olga) = scene(Vec::new());
+    let admin = &demo.world.admin;
+    let push = async |who: &Arc<Principal>, bytes: &[u8]| {
+        admin.push_module(&demo.world.request(who), Arc::from(bytes), None).await
+    };
+    assert!(matches!(push(&demo.ada, b"module").await, Err(AdminError::Denied(_))));
+    assert!(matches!(push(&olga, b"").await, Err(AdminError::ModuleRefused(_))));
+    let forged = admin.push_module(&demo.world.request(&olga), Arc::from(b"module".as_slice()), Some(b"other")).await;
+    assert!(matches!(forged, Err(AdminError::ModuleNotSigned)));
+    let made = push(&olga, b"module").await.unwrap();
+    let again = push(&olga, b"module").await.unwrap();
+    assert_eq!((made.facts.digest, made.size), (again.facts.digest, 6));
+    let listed = admin.list_modules(&demo.world.request(&olga)).await.unwrap();
+    assert_eq!(listed.iter().map(|module| module.facts.digest).collect::<Vec<_>>(), [made.facts.digest]);
+    let digest = made.facts.digest;
+    assert_eq!(admin.show_module(&demo.world.request(&olga), digest).await.unwrap().uploaded.unwrap().0, olga.id);
+
+    demo.world.policies.answer("rule", Verdict::Says(Effect::Allow));
+    let put = async |policies: Vec<PolicyAttachment>| {
+        let update = VaultUpdate { policies: Some(policies), ..VaultUpdate::default() };
+        admin.update_vault(&demo.world.request(&olga), &demo.vault, None, &update).await.unwrap()
+    };
+    let remove = async || admin.remove_module(&demo.world.request(&olga), digest).await;
+    let attached = PolicyAttachment { module: digest, ..attachment("rule", 0, AttachmentState::Off) };
+    put(vec![attached]).await;
+    assert!(matches!(remove().await, Err(AdminError::ModuleInUse)));
+    put(vec![attachment("rule", 1, AttachmentState::Off)]).await;
+    assert!(matches!(remove().await, Err(AdminError::ModuleInUse)), "there is a way back to it");
+    put(vec![]).await;
+    remove().await.unwrap();
+    assert!(matches!(remove().await, Err(AdminError::ModuleNotFound)));
+    assert!(matches!(admin.show_module(&demo.world.request(&olga), digest).await, Err(AdminError::ModuleNotFound)));
+    // What is known of a module counts only as it was written.
+    push(&olga, b"module").await.unwrap();
+    demo.world.store.meddle(|image| {
+        for (module, _) in image.policy_modules.values_mut() {
+            module.name = "harmless".to_owned();
+        }
+    });
+    assert!(matches!(admin.list_modules(&demo.world.request(&olga)).await, Err(AdminError::Tampered)));
+}
+
+#[tokio::test]
+async fn a_lock_out_is_undone_on_the_machine_itself_and_is_on_record() {
+    let (demo, olga) = scene(vec![attachment("rule", 1, AttachmentState::Enforce)]);
+    let admin = &demo.world.admin;
+    demo.world.policies.answer("rule", Verdict::Says(Effect::Deny));
+    demo.world.policies.answer("all", Verdict::Says(Effect::Allow));
+    let everywhere = vec![attachment("all", 2, AttachmentState::Enforce)];
+    admin.put_policies_everywhere(&demo.world.request(&olga), None, &everywhere).await.unwrap();
+    demo.world.policies.answer("all", Verdict::Says(Effect::Deny));
+    let settings = admin.show_vault(&demo.world.request(&olga), &demo.vault).await;
+    assert!(matches!(settings, Err(AdminError::Denied(_))), "the owner too");
+
+    let name = demo_name().unwrap();
+    for (vault, turned_off) in [(None, "all"), (Some(&name), "rule")] {
+        let ctx = demo.world.request(&Arc::new(Principal::system("policy-recover")));
+        let recovered = recover_policies(
+            &ctx,
+            &demo.world.keyring,
+            (&demo.world.store, &demo.world.store),
+            &demo.world.recorder,
+            vault,
+        )
+        .await
+        .unwrap();
+        assert_eq!(recovered.attachments, [turned_off]);
+        let record = demo.world.store.image().record(ctx.request_id).unwrap().clone();
+        assert_eq!((record.operation.as_str(), record.changed.len()), ("PolicyRecover", 1));
+    }
+    demo.set("db", "v").await.unwrap();
+    let after = admin.show_vault(&demo.world.request(&olga), &name).await.unwrap();
+    let [rule] = after.settings.policies.as_slice() else { panic!("nothing is detached") };
+    assert_eq!(rule.state, AttachmentState::Off);
+}

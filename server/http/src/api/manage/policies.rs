@@ -1,0 +1,119 @@
+//! `/api/v1/policies` and `/api/v1/vaults/{vault}/policies`: which modules are attached, and what those in
+//! shadow would have said. Attaching to one vault is a change of its settings.
+
+use serde::{Deserialize, Serialize};
+use strongroom_domain::{
+    admin::{AttachmentShown, PoliciesShown},
+    gate::ShadowSample,
+    policy::PolicyAttachment,
+};
+use utoipa::ToSchema;
+
+use super::{vault_name, vaults::expected_revision};
+use crate::{
+    api::wire,
+    edge::Call,
+    message::{Request, Response},
+    openapi::shapes,
+    problem::Problem,
+    routes::Endpoint,
+    services::Services,
+};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PutPolicies)]
+pub(crate) struct Body {
+    #[schema(value_type = Vec<shapes::PolicyAttachment>)]
+    policies: Vec<PolicyAttachment>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Policies)]
+pub(crate) struct View<'a> {
+    /// In the order in which they are asked.
+    policies: Vec<AttachmentView<'a>>,
+    /// Grows by one with every change; the entity tag.
+    revision: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = AttachedPolicy)]
+pub(crate) struct AttachmentView<'a> {
+    #[schema(value_type = shapes::PolicyAttachment)]
+    attachment: &'a PolicyAttachment,
+    shadow: ShadowView<'a>,
+}
+
+/// What the module would have said in shadow: seen by the node that answers, since it started.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ShadowSeen)]
+pub(crate) struct ShadowView<'a> {
+    would_allow: u64,
+    would_deny: u64,
+    /// It gave no usable answer, which would have denied.
+    would_fail: u64,
+    /// It was not asked, or not heard, within the 5 ms that all modules in shadow have together.
+    over_budget: u64,
+    /// What it would have denied last, the newest first; at most 10.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    samples: Vec<SampleView<'a>>,
+}
+
+/// A request that a module in shadow would have denied.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ShadowSample)]
+pub(crate) struct SampleView<'a> {
+    /// Id of the decision, as it is on record.
+    decision: String,
+    /// Unix milliseconds.
+    at: i64,
+    reason: &'a str,
+}
+
+impl<'a> SampleView<'a> {
+    fn of(sample: &'a ShadowSample) -> Self {
+        Self { decision: sample.decision.to_string(), at: sample.at, reason: &sample.reason }
+    }
+}
+
+impl<'a> View<'a> {
+    fn of(shown: &'a PoliciesShown) -> Self {
+        let one = |AttachmentShown { attachment, shadow }: &'a AttachmentShown| AttachmentView {
+            attachment,
+            shadow: ShadowView {
+                would_allow: shadow.count.would_allow,
+                would_deny: shadow.count.would_deny,
+                would_fail: shadow.count.would_fail,
+                over_budget: shadow.count.over_budget,
+                samples: shadow.samples.iter().map(SampleView::of).collect(),
+            },
+        };
+        Self { policies: shown.policies.iter().map(one).collect(), revision: shown.revision }
+    }
+}
+
+fn answer(shown: &PoliciesShown) -> Response {
+    Response::json(200, &View::of(shown)).with("etag", format!("\"{}\"", shown.revision))
+}
+
+/// GET /api/v1/policies and GET /api/v1/vaults/{vault}/policies
+pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let vault = match call.endpoint {
+        Endpoint::PolicyList => Some(vault_name(call.parameter(0))?),
+        _ => None,
+    };
+    Ok(answer(&services.admin.show_policies(&call.ctx, vault.as_ref()).await?))
+}
+
+/// PUT /api/v1/policies: in place of all that are attached to every vault. `If-Match` takes the revision.
+pub(crate) async fn put(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let body: Body = wire::body(request)?;
+    let expected = expected_revision(request)?;
+    Ok(answer(&services.admin.put_policies_everywhere(&call.ctx, expected, &body.policies).await?))
+}
+
+/// POST /api/v1/policies/{attachment}/rollback
+pub(crate) async fn roll_back(services: &Services, call: &Call) -> Result<Response, Problem> {
+    Ok(answer(&services.admin.roll_back_everywhere(&call.ctx, call.parameter(0)).await?))
+}

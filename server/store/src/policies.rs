@@ -1,0 +1,58 @@
+//! Policy modules that were uploaded, and those that are attached to every vault.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sea_orm::{EntityTrait, QueryOrder, QuerySelect};
+use strongroom_domain::{
+    policy::ModuleDigest,
+    policy_module::{InstallationPolicies, PolicyModule},
+    ports::{PolicyStore, StoreError},
+    record::INSTALLATION,
+};
+
+use crate::{
+    Store,
+    entity::{installation_policies, policy_module},
+    fault::unavailable,
+    rows,
+};
+
+#[async_trait]
+impl PolicyStore for Store {
+    async fn installation_policies(&self) -> Result<Arc<InstallationPolicies>, StoreError> {
+        if let Some(found) = self.caches().and_then(|caches| caches.policies()) {
+            return Ok(found);
+        }
+        let ticket = self.caches().map(|caches| (caches, caches.policies_ticket()));
+        let row = installation_policies::Entity::find_by_id(INSTALLATION).one(&self.reader);
+        let found = row.await.map_err(|e| unavailable(&e))?.map(rows::installation_policies).transpose()?;
+        let found = Arc::new(found.unwrap_or_default());
+        if let Some((caches, ticket)) = ticket {
+            caches.put_policies(ticket, &found);
+        }
+        Ok(found)
+    }
+
+    async fn policy_modules(&self) -> Result<Vec<PolicyModule>, StoreError> {
+        use policy_module::Column::{Body, Digest, Revision, Tag};
+        let all: Vec<(String, String, i64, Vec<u8>)> = policy_module::Entity::find()
+            .select_only()
+            .columns([Digest, Body, Revision, Tag])
+            .order_by_asc(Digest)
+            .into_tuple()
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        all.into_iter()
+            .map(|(digest, body, revision, tag)| rows::policy_module(&digest, &body, revision, tag))
+            .collect()
+    }
+
+    async fn policy_module(&self, digest: &ModuleDigest) -> Result<Option<(PolicyModule, Vec<u8>)>, StoreError> {
+        let row = policy_module::Entity::find_by_id(digest.to_string()).one(&self.reader);
+        let Some(row) = row.await.map_err(|e| unavailable(&e))? else { return Ok(None) };
+        let module = rows::policy_module(&row.digest, &row.body, row.revision, row.tag)?;
+        Ok(Some((module, row.module)))
+    }
+}
