@@ -1,0 +1,122 @@
+//! Secrets and keys, given out against permits.
+
+use std::{ops::Bound, sync::Arc};
+
+use async_trait::async_trait;
+
+use super::{super::image::NameRow, MemoryStore, page};
+use crate::{
+    action::Action,
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
+    permit::{Held, Permit},
+    ports::{ObjectStore, StoreError},
+    secret::{LifeState, Page, SealedVersion, SecretFacts, SecretItem},
+};
+
+/// Whether an action opens what is sealed in a version.
+fn opens(action: Action) -> bool {
+    use Action::{KeyDecrypt, KeyEncrypt, KeySign, KeyUnwrap, KeyVerify, KeyWrap, SecretGet};
+    matches!(action, SecretGet | KeySign | KeyVerify | KeyEncrypt | KeyDecrypt | KeyWrap | KeyUnwrap)
+}
+
+#[async_trait]
+impl ObjectStore for MemoryStore {
+    async fn facts(
+        &self,
+        vault: VaultId,
+        kind: ObjectKind,
+        name: &ObjectName,
+        version: Option<&ObjectVersion>,
+    ) -> Result<Option<Arc<SecretFacts>>, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        Ok(durable.objects.get(&(vault, kind, name.as_str().to_owned())).map(|row| {
+            let version = row.versions.get(version.unwrap_or(&row.meta.current)).map(|v| v.meta.clone());
+            Arc::new(SecretFacts { secret: row.meta.clone(), version })
+        }))
+    }
+
+    async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>> {
+        self.pause().await;
+        let found = self.permitted_row(&permit, opens).and_then(|row| {
+            row.versions.get(version).cloned().ok_or_else(|| StoreError::Damaged("a version's row is gone".to_owned()))
+        });
+        permit.hold(found)
+    }
+
+    async fn all_versions(&self, permit: Permit, limit: usize) -> Held<Result<Vec<SealedVersion>, StoreError>> {
+        self.pause().await;
+        let found = self
+            .permitted_row(&permit, |action| matches!(action, Action::SecretBackup | Action::KeyBackup))
+            .map(|row| {
+                let mut versions: Vec<SealedVersion> = row.versions.values().map(|v| (**v).clone()).collect();
+                versions.sort_by_key(|version| version.meta.ordinal);
+                versions.truncate(limit);
+                versions
+            });
+        permit.hold(found)
+    }
+
+    async fn list(
+        &self,
+        permit: Permit,
+        deleted: bool,
+        after: Option<&ObjectName>,
+        limit: usize,
+    ) -> Held<Result<Page<SecretItem>, StoreError>> {
+        self.pause().await;
+        let kind = permit.object().kind;
+        let wanted = match (kind, deleted) {
+            (ObjectKind::Key, false) => Action::KeyList,
+            (ObjectKind::Key, true) => Action::KeyListDeleted,
+            (_, false) => Action::SecretList,
+            (_, true) => Action::SecretListDeleted,
+        };
+        let Some((vault, _)) = permit.object().vault.clone().filter(|_| permit.action() == wanted) else {
+            return permit.hold(Err(StoreError::Damaged("a permit for something else".to_owned())));
+        };
+        let begin = after.map_or(Bound::Included((vault, kind, String::new())), |name| {
+            Bound::Excluded((vault, kind, name.as_str().to_owned()))
+        });
+        let durable = self.durable();
+        let rows =
+            durable.objects.range((begin, Bound::Unbounded)).take_while(|((v, k, _), _)| (*v, *k) == (vault, kind));
+        let wanted = rows.filter(|(_, row)| (row.meta.life != LifeState::Active) == deleted);
+        let items = wanted.filter_map(|(_, row)| {
+            let version = row.versions.get(&row.meta.current)?.meta.clone();
+            Some(SecretItem { secret: row.meta.clone(), version })
+        });
+        permit.hold(Ok(page(items, limit, |item| item.secret.name.as_str().to_owned())))
+    }
+
+    async fn versions(
+        &self,
+        permit: Permit,
+        after: Option<&ObjectVersion>,
+        limit: usize,
+    ) -> Held<Result<Page<SecretItem>, StoreError>> {
+        self.pause().await;
+        let found = self
+            .permitted_row(&permit, |action| matches!(action, Action::SecretListVersions | Action::KeyListVersions))
+            .map(|row| {
+                let begin = after.map_or(Bound::Unbounded, |version| Bound::Excluded(version.clone()));
+                let items = row
+                    .versions
+                    .range((begin, Bound::Unbounded))
+                    .map(|(_, v)| SecretItem { secret: row.meta.clone(), version: v.meta.clone() });
+                page(items, limit, |item| item.version.version.as_str().to_owned())
+            });
+        permit.hold(found)
+    }
+}
+
+impl MemoryStore {
+    fn permitted_row(&self, permit: &Permit, covers: fn(Action) -> bool) -> Result<NameRow, StoreError> {
+        let object = permit.object();
+        let (Some((vault, _)), Some(name), true) = (&object.vault, &object.name, covers(permit.action())) else {
+            return Err(StoreError::Damaged("a permit for something else".to_owned()));
+        };
+        let row = self.durable().objects.get(&(*vault, object.kind, name.as_str().to_owned())).cloned();
+        row.filter(|row| Some(row.meta.revision) == permit.revision()).ok_or(StoreError::Stale)
+    }
+}

@@ -1,0 +1,235 @@
+//! Vaults, grants, workloads, sessions, modules, sealed keys and what is due, as the image has them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{MemoryStore, page};
+use crate::{
+    access_policy::AccessPolicy,
+    action::Action,
+    grant::{Assignment, AssignmentFilter, Scope},
+    identity::{Session, Workload},
+    names::{VaultId, VaultName},
+    permit::{Held, Permit},
+    policy::ModuleDigest,
+    policy_module::{InstallationPolicies, PolicyModule},
+    ports::{
+        DueObject, GrantStore, IdentityStore, PolicyStore, PurgeSchedule, SealStore, SealedBlob, StoreError, VaultStore,
+    },
+    principal::{Principal, PrincipalId},
+    role::{RoleDefinition, RoleRef},
+    seal::SealedKeys,
+    secret::{LifeState, Page},
+    vault::{Vault, VaultEvidence},
+};
+
+#[async_trait]
+impl VaultStore for MemoryStore {
+    async fn vault(&self, name: &VaultName) -> Result<Option<Arc<Vault>>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().vaults.get(name.as_str()).cloned())
+    }
+
+    async fn vaults(&self, deleted: bool) -> Result<Vec<Arc<Vault>>, StoreError> {
+        self.pause().await;
+        let is_deleted = |vault: &&Arc<Vault>| vault.life != LifeState::Active;
+        Ok(self.durable().vaults.values().filter(|vault| is_deleted(vault) == deleted).cloned().collect())
+    }
+
+    async fn evidence(&self, vault: VaultId) -> Result<Option<VaultEvidence>, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        let told = durable.log.iter().filter_map(|l| l.record.revision.zip(l.record.vault_change));
+        let told: Vec<_> = told.filter(|(_, change)| change.vault == vault).collect();
+        Ok(told.iter().map(|(revision, _)| *revision).max().map(|revision| VaultEvidence {
+            revision,
+            purge_protection: told.iter().any(|(_, change)| change.purge_protection),
+        }))
+    }
+}
+
+#[async_trait]
+impl PurgeSchedule for MemoryStore {
+    async fn due_objects(
+        &self,
+        now: i64,
+        after: Option<&DueObject>,
+        limit: usize,
+    ) -> Result<Vec<DueObject>, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        let active = durable.vaults.values().filter(|vault| vault.life == LifeState::Active);
+        let mut due: Vec<_> = active
+            .flat_map(|vault| {
+                let rows =
+                    durable.objects.iter().filter(|((id, ..), row)| *id == vault.id && is_due(row.meta.life, now));
+                rows.map(|((_, kind, _), row)| DueObject {
+                    vault: vault.name.clone(),
+                    kind: *kind,
+                    name: row.meta.name.clone(),
+                })
+            })
+            .collect();
+        let key = |due: &DueObject| (due.vault.clone(), due.kind, due.name.as_str().to_owned());
+        due.sort_by_key(key);
+        Ok(due.into_iter().filter(|d| after.is_none_or(|after| key(after) < key(d))).take(limit).collect())
+    }
+
+    async fn due_vaults(&self, now: i64) -> Result<Vec<VaultName>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().vaults.values().filter(|v| is_due(v.life, now)).map(|v| v.name.clone()).collect())
+    }
+
+    async fn sweep(&self, _: usize) -> Result<bool, StoreError> {
+        // A purge leaves nothing behind here.
+        Ok(false)
+    }
+}
+
+fn is_due(life: LifeState, now: i64) -> bool {
+    matches!(life, LifeState::Deleted { purge_at, .. } if purge_at <= now)
+}
+
+#[async_trait]
+impl GrantStore for MemoryStore {
+    async fn assignments(&self, principal: &Principal) -> Result<Arc<Vec<Assignment>>, StoreError> {
+        self.pause().await;
+        let all = self.durable().assignments.clone();
+        Ok(Arc::new(all.into_iter().filter(|a| a.grantee.covers(principal)).collect()))
+    }
+
+    async fn role_definition(&self, id: Uuid) -> Result<Option<Arc<RoleDefinition>>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().roles.get(&id).cloned().map(Arc::new))
+    }
+
+    async fn role_definitions(&self) -> Result<Vec<RoleDefinition>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().roles.values().cloned().collect())
+    }
+
+    async fn role_in_use(&self, id: Uuid) -> Result<bool, StoreError> {
+        self.pause().await;
+        Ok(self.durable().assignments.iter().any(|a| a.role == RoleRef::Custom(id)))
+    }
+
+    async fn access_policies(
+        &self,
+        vault: VaultId,
+        principal: &Principal,
+    ) -> Result<Arc<Vec<AccessPolicy>>, StoreError> {
+        let all = self.all_access_policies(vault).await?;
+        Ok(Arc::new(all.into_iter().filter(|p| p.grantee.covers(principal)).collect()))
+    }
+
+    async fn all_access_policies(&self, vault: VaultId) -> Result<Vec<AccessPolicy>, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        Ok(durable.access_policies.iter().filter(|((v, _), _)| *v == vault).map(|(_, p)| p.clone()).collect())
+    }
+
+    async fn assignment(&self, id: Uuid) -> Result<Option<Assignment>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().assignments.iter().find(|a| a.id == id).cloned())
+    }
+
+    async fn installation_assignments(&self) -> Result<Vec<Assignment>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().assignments.iter().filter(|a| a.scope == Scope::Server).cloned().collect())
+    }
+
+    async fn assignments_at(&self, scope: &Scope) -> Result<Vec<Assignment>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().assignments.iter().filter(|a| a.scope == *scope).cloned().collect())
+    }
+
+    async fn list_assignments(
+        &self,
+        permit: Permit,
+        filter: &AssignmentFilter,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Held<Result<Page<Assignment>, StoreError>> {
+        self.pause().await;
+        if permit.action() != Action::AssignmentRead {
+            return permit.hold(Err(StoreError::Damaged("a permit for something else".to_owned())));
+        }
+        let mut all = self.durable().assignments.clone();
+        all.sort_by_key(|a| a.id);
+        let found = all.into_iter().filter(|a| after.is_none_or(|after| a.id > after) && filter.matches(a));
+        permit.hold(Ok(page(found, limit, |a| a.id.to_string())))
+    }
+}
+
+#[async_trait]
+impl SealStore for MemoryStore {
+    async fn sealed_keys(&self) -> Result<SealedKeys, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        let blobs = durable.blobs.iter().map(|(label, blob)| (label.clone(), blob.bytes.clone())).collect();
+        Ok(SealedKeys { root_key: None, blobs, vaults: durable.vaults.values().map(|v| (**v).clone()).collect() })
+    }
+
+    async fn sealed_blob(&self, label: &str) -> Result<Option<SealedBlob>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().blobs.get(label).cloned())
+    }
+}
+
+#[async_trait]
+impl PolicyStore for MemoryStore {
+    async fn installation_policies(&self) -> Result<Arc<InstallationPolicies>, StoreError> {
+        self.pause().await;
+        Ok(Arc::clone(&self.durable().installation_policies))
+    }
+
+    async fn policy_modules(&self) -> Result<Vec<PolicyModule>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().policy_modules.values().map(|(module, _)| module.clone()).collect())
+    }
+
+    async fn policy_module(&self, digest: &ModuleDigest) -> Result<Option<(PolicyModule, Vec<u8>)>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().policy_modules.get(digest).cloned())
+    }
+}
+
+#[async_trait]
+impl IdentityStore for MemoryStore {
+    async fn workload(&self, client_id: Uuid) -> Result<Option<Arc<Workload>>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().workloads.get(&client_id).cloned())
+    }
+
+    async fn workloads(
+        &self,
+        permit: Permit,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Held<Result<Page<Arc<Workload>>, StoreError>> {
+        self.pause().await;
+        if permit.action() != Action::WorkloadRead {
+            return permit.hold(Err(StoreError::Damaged("a permit for something else".to_owned())));
+        }
+        let mut items: Vec<_> = self.durable().workloads.values().cloned().collect();
+        items.sort_by_key(|workload| workload.client_id);
+        items.retain(|workload| after.is_none_or(|after| workload.client_id > after));
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|workload| workload.client_id.to_string());
+        permit.hold(Ok(Page { items, next }))
+    }
+
+    async fn sessions(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        Ok(durable.sessions.values().filter(|session| session.principal.id == *principal).cloned().collect())
+    }
+
+    async fn session(&self, id_hash: &[u8; 32]) -> Result<Option<Arc<Session>>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().sessions.get(id_hash).cloned())
+    }
+}
