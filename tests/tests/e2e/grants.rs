@@ -81,7 +81,7 @@ async fn access_policies_grant_what_they_say_in_the_modes_that_ask_them() {
     assert_eq!(vault.get(&app_token, "db").await.problem(), "403 Forbidden/ForbiddenByPolicy", "roles do not count");
     assert_eq!(switch("rbac").await.problem(), "403 Forbidden/ForbiddenByPolicy", "it would let its author in");
     let listed = cli(&vault, &operator, &["access-policy", "list", "demo"]).unwrap();
-    assert!(listed.contains(&nobody.id) && listed.contains("get, list"), "{listed}");
+    assert!(listed.contains(&format!("nobody ({})", nobody.id)) && listed.contains("get, list"), "{listed}");
     cli(&vault, &operator, &["access-policy", "remove", "demo", "--workload", &nobody.id]).unwrap();
     let denied = vault.get(&nobody_token, "db").await;
     assert_eq!(denied.problem(), "403 Forbidden/ForbiddenByPolicy");

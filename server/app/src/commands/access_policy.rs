@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    assignment::{grantee, warn},
+    assignment::{warn, who},
     table,
 };
 use crate::{
@@ -54,7 +54,7 @@ fn print(policies: &[Value], output: Output) {
     for policy in policies {
         let secrets = policy.pointer("/permissions/secrets").and_then(Value::as_array);
         let words: Vec<&str> = secrets.into_iter().flatten().filter_map(Value::as_str).collect();
-        table.add_row([policy.get("grantee").map(grantee).unwrap_or_default(), words.join(", ")]);
+        table.add_row([who(policy), words.join(", ")]);
     }
     println!("{table}");
 }

@@ -78,7 +78,7 @@ pub(crate) fn warn(answer: &Value) {
 }
 
 /// A grantee of an answer, as it can be given to the command line again.
-pub(crate) fn grantee(of: &Value) -> String {
+fn grantee(of: &Value) -> String {
     let part = |pointer| text(of, pointer);
     match of.pointer("/type").and_then(Value::as_str) {
         Some("group") => format!("group {}#{}", part("/issuer"), part("/group")),
@@ -86,12 +86,11 @@ pub(crate) fn grantee(of: &Value) -> String {
     }
 }
 
-/// The grantee of an assignment; a workload whose name the server tells is named first.
-fn who(assignment: &Value) -> String {
-    let grantee = assignment.get("grantee").map(grantee).unwrap_or_default();
-    match text(assignment, "/grantee_name") {
-        name if name.is_empty() => grantee,
-        name => format!("{name} ({})", text(assignment, "/grantee/id/subject")),
+/// The grantee of an assignment or an access policy; a workload whose name the server tells is named first.
+pub(crate) fn who(grant: &Value) -> String {
+    match text(grant, "/grantee_name") {
+        name if name.is_empty() => grant.get("grantee").map(grantee).unwrap_or_default(),
+        name => format!("{name} ({})", text(grant, "/grantee/id/subject")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/api/v1/vaults/{vault}/access-policies`: one for each grantee, who is named in body or query.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::{
     List,
-    grantee::{Whom, warnings},
-    vault_name,
+    grantee::{Whom, name_of, principal, warnings},
+    vault_name, workload_names,
 };
 use crate::{
     api::wire,
@@ -58,6 +58,9 @@ struct Shown<'a> {
 pub(crate) struct View<'a> {
     #[schema(value_type = shapes::Grantee)]
     grantee: &'a Grantee,
+    /// Name of the workload that the grantee is; for who may see workloads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grantee_name: Option<&'a str>,
     permissions: Shown<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
@@ -65,7 +68,12 @@ pub(crate) struct View<'a> {
 
 impl<'a> View<'a> {
     fn of(policy: &'a AccessPolicy) -> Self {
-        Self { grantee: &policy.grantee, permissions: Shown { secrets: &policy.secrets }, warnings: Vec::new() }
+        let permissions = Shown { secrets: &policy.secrets };
+        Self { grantee: &policy.grantee, grantee_name: None, permissions, warnings: Vec::new() }
+    }
+
+    fn named(self, names: &'a BTreeMap<Uuid, String>) -> Self {
+        Self { grantee_name: name_of(self.grantee, names), ..self }
     }
 }
 
@@ -92,7 +100,8 @@ fn permissions(given: &[String]) -> Result<BTreeSet<SecretPermission>, Problem> 
 pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, Problem> {
     let vault = vault_name(call.parameter(0))?;
     let policies = services.admin.list_access_policies(&call.ctx, &vault).await?;
-    Ok(Response::json(200, &List { value: policies.iter().map(View::of).collect() }))
+    let names = workload_names(services, call, policies.iter().filter_map(|policy| principal(&policy.grantee))).await;
+    Ok(Response::json(200, &List { value: policies.iter().map(|policy| View::of(policy).named(&names)).collect() }))
 }
 
 /// PUT: in place of the one that the grantee has.

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
     admin::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole},
-    principal::{Grantee, PrincipalId},
+    principal::Grantee,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
     Listing,
-    grantee::{Whom, scope, warnings},
+    grantee::{Whom, name_of, principal, scope, warnings},
     id_parameter, page_limit, workload_names,
 };
 use crate::{
@@ -80,15 +80,7 @@ impl<'a> AssignmentView<'a> {
     }
 
     fn named(self, names: &'a BTreeMap<Uuid, String>) -> Self {
-        let id = principal(self.grantee).and_then(|id| Uuid::try_parse(&id.subject).ok());
-        Self { grantee_name: id.and_then(|id| names.get(&id)).map(String::as_str), ..self }
-    }
-}
-
-fn principal(grantee: &Grantee) -> Option<&PrincipalId> {
-    match grantee {
-        Grantee::Principal { id } => Some(id),
-        Grantee::Group { .. } => None,
+        Self { grantee_name: name_of(self.grantee, names), ..self }
     }
 }
 

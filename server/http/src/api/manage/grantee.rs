@@ -1,5 +1,7 @@
 //! Whom a grant is for, and where it applies, as the management API and the query say it.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use strongroom_domain::{
     admin::ScopeRequest,
@@ -95,6 +97,20 @@ pub(crate) fn warnings(services: &Services, grantee: &Grantee) -> Vec<String> {
         return Vec::new();
     }
     vec![format!("No issuer {issuer} is configured, so nobody can come as this grantee.")]
+}
+
+/// The principal that a grantee is; none is a group.
+pub(crate) fn principal(grantee: &Grantee) -> Option<&PrincipalId> {
+    match grantee {
+        Grantee::Principal { id } => Some(id),
+        Grantee::Group { .. } => None,
+    }
+}
+
+/// What people call a grantee that is a workload kept here.
+pub(crate) fn name_of<'a>(grantee: &Grantee, names: &'a BTreeMap<Uuid, String>) -> Option<&'a str> {
+    let id = Uuid::try_parse(&principal(grantee)?.subject).ok()?;
+    names.get(&id).map(String::as_str)
 }
 
 /// A workload kept here, as a grantee.
