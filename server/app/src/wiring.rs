@@ -19,7 +19,7 @@ use strongroom_domain::{
 };
 use strongroom_http::{
     paths::Addresses,
-    services::{ChainStatus, LongBodies, Services},
+    services::{ChainStatus, LongAnswers, LongBodies, Services},
 };
 use strongroom_identity::{
     BearerValidator, FederationIssuers, HttpClient, IssuerConfig, Issuers, ProviderConfig, Providers, SignInService,
@@ -165,6 +165,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         recorder,
         flood: FloodGate::default(),
         long_bodies: LongBodies::default(),
+        long_answers: LongAnswers::default(),
         keyring,
         clock,
         entropy,

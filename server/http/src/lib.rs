@@ -5,6 +5,7 @@ pub mod api;
 mod dashboard;
 pub mod edge;
 mod large_body;
+mod long_answer;
 pub mod message;
 pub mod openapi;
 pub mod paths;

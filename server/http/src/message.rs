@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use zeroize::Zeroizing;
 
+use crate::long_answer::Place;
+
 /// An HTTP method that some route answers; everything else is 405.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -113,13 +115,15 @@ pub struct Response {
     pub body: Zeroizing<Vec<u8>>,
     /// Machine-readable reason for the record, when the handler answers an error in a shape of its own.
     pub reason: &'static str,
+    /// Of a long answer: kept until the client has taken it.
+    pub place: Option<Place>,
 }
 
 impl Response {
     /// An answer without body.
     #[must_use]
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Zeroizing::default(), reason: "ok" }
+        Self { status, headers: Vec::new(), body: Zeroizing::default(), reason: "ok", place: None }
     }
 
     /// A JSON answer.
@@ -132,6 +136,7 @@ impl Response {
                 headers: vec![("content-type", "application/json; charset=utf-8".to_owned())],
                 body: bytes,
                 reason: "ok",
+                place: None,
             },
             Err(error) => {
                 tracing::error!(%error, "an answer could not be written as JSON");
@@ -145,13 +150,25 @@ impl Response {
     pub fn html(status: u16, page: Zeroizing<String>) -> Self {
         let mut page = page;
         let body = Zeroizing::new(std::mem::take(&mut *page).into_bytes());
-        Self { status, headers: vec![("content-type", "text/html; charset=utf-8".to_owned())], body, reason: "ok" }
+        Self {
+            status,
+            headers: vec![("content-type", "text/html; charset=utf-8".to_owned())],
+            body,
+            reason: "ok",
+            place: None,
+        }
     }
 
     /// A redirect that turns every method into GET.
     #[must_use]
     pub fn see_other(location: String) -> Self {
-        Self { status: 303, headers: vec![("location", location)], body: Zeroizing::default(), reason: "ok" }
+        Self {
+            status: 303,
+            headers: vec![("location", location)],
+            body: Zeroizing::default(),
+            reason: "ok",
+            place: None,
+        }
     }
 
     /// The same with one more header.

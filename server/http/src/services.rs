@@ -17,7 +17,7 @@ use strongroom_domain::{
 
 use crate::{api::token::TokenDesk, paths::Addresses};
 
-pub use crate::large_body::LongBodies;
+pub use crate::{large_body::LongBodies, long_answer::LongAnswers};
 
 /// How the audit chain stands, for the dashboard's badge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,6 +89,8 @@ pub struct Services {
     pub flood: FloodGate,
     /// Places for long bodies.
     pub long_bodies: LongBodies,
+    /// Places for long answers.
+    pub long_answers: LongAnswers,
     /// Seals the cookie of a sign-in under way.
     pub keyring: Arc<Keyring>,
     /// Time.

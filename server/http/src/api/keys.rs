@@ -110,8 +110,10 @@ pub(crate) async fn delete(services: &Services, call: &Call, vault: &VaultName) 
 
 /// POST /keys/{name}/backup
 pub(crate) async fn backup(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    let blob = services.keys.backup(&call.ctx, vault, &name(call)?).await?;
-    Ok(Response::json(200, &wire::BackupBlob::of(&blob)))
+    let name = name(call)?;
+    let place = services.long_answers.enter(&call.ctx.principal.id).await?;
+    let blob = services.keys.backup(&call.ctx, vault, &name).await?;
+    Ok(Response::json(200, &wire::BackupBlob::of(&blob)).in_place(place))
 }
 
 /// POST /keys/restore

@@ -26,6 +26,7 @@ use tokio::{
 };
 
 use super::{accept::Door, seats::Seat, stream::Stream};
+use crate::long_answer::Place;
 
 /// Bytes a second that a client must take of an answer, after its first [`super::Limits::answer`].
 const SLOWEST: u64 = 16 * 1024;
@@ -58,6 +59,8 @@ struct Pulse {
     head_since: Cell<Option<Instant>>,
     /// Who waits for reading to go on.
     held: RefCell<Option<Waker>>,
+    /// The place of an answer that the client has not taken yet.
+    place: RefCell<Option<Place>>,
 }
 
 impl Pulse {
@@ -79,6 +82,11 @@ impl Caller {
         self.pulse.ahead.set(0);
         self.pulse.head_since.set(None);
         Turn(Rc::clone(&self.pulse))
+    }
+
+    /// Keeps the place of an answer until the client has taken all of it, or is gone.
+    pub(super) fn keep(&self, place: Option<Place>) {
+        self.pulse.place.replace(place);
     }
 }
 
@@ -229,6 +237,7 @@ impl AsyncWrite for Guarded {
         match Pin::new(&mut this.stream).poll_flush(cx) {
             Poll::Pending => this.wait_for_taking(cx),
             Poll::Ready(done) => {
+                this.caller.pulse.place.take();
                 if this.stuck.take().is_some() {
                     this.caller.pulse.go_on();
                 }

@@ -79,7 +79,10 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
     };
     drop(place);
     let answer = match answered {
-        Ok(response) => render(response, head_only),
+        Ok(mut response) => {
+            caller.keep(response.place.take());
+            render(response, head_only)
+        }
         Err(error) => {
             tracing::error!(%error, %client, "a request ended in a fault");
             Response::with_body(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new())

@@ -249,3 +249,36 @@ async fn a_caller_sends_one_long_body_at_a_time_and_keeps_nobody_out() {
         assert!(wire.answer().await.starts_with("HTTP/1.1 400 "), "read to its end and judged");
     }
 }
+
+/// A long answer that nobody takes stays in memory: one for each caller, and the others go on.
+#[tokio::test]
+async fn a_caller_takes_one_long_backup_at_a_time_and_keeps_nobody_out() {
+    let vault = TestVault::dev().await;
+    let (app, operator) = (vault.token(&vault.app()).await, vault.token(&vault.operator()).await);
+    // Longer than what the system keeps on its way.
+    let value = "x".repeat(25_600);
+    for _ in 0..200 {
+        vault.set(&app, "long", &value).await;
+    }
+    let backup = |token: &str| vault.ask(Method::POST, "/secrets/long/backup").bearer(token).send();
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(16 * 1024).expect("a small buffer");
+    let socket = socket.connect(([127, 0, 0, 1], vault.port).into()).await.expect("a connection");
+    let ca = std::fs::read(vault.data().join("ca.pem")).expect("the CA");
+    let mut slow = Wire::secure(socket, &ca, "demo.vault.localhost").await.expect("TLS");
+    let host = format!("demo.vault.localhost:{}", vault.port);
+    let head = format!(
+        "POST /secrets/long/backup?api-version=7.5 HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {app}\r\n\
+         content-length: 0\r\n\r\n"
+    );
+    slow.write(&head).await.expect("to write");
+    let is_backup = |record: &serde_json::Value| record["operation"] == "SecretBackup";
+    while !vault.records(&operator).await.iter().any(is_backup) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut next = Box::pin(backup(&app));
+    assert!(tokio::time::timeout(Duration::from_secs(1), &mut next).await.is_err(), "it waits for its turn");
+    backup(&operator).await.expect(200);
+    drop(slow);
+    assert!(next.await.expect(200).body.len() > 6_000_000, "whoever is gone gives the place back");
+}

@@ -41,7 +41,7 @@ use crate::{
     edge::{Body, RawRequest, answer},
     message::Response,
     paths::Addresses,
-    services::{ChainStatus, LongBodies, Services},
+    services::{ChainStatus, LongAnswers, LongBodies, Services},
 };
 
 const BASE: &str = "https://vault.localhost:8443";
@@ -242,6 +242,7 @@ impl Story {
             recorder: world.recorder.clone(),
             flood: FloodGate::default(),
             long_bodies: LongBodies::default(),
+            long_answers: LongAnswers::default(),
             keyring: world.keyring.clone(),
             clock: world.clock.clone(),
             entropy: world.entropy.clone(),
