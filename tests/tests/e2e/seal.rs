@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use reqwest::Method;
 use serde_json::json;
 
 use crate::support::{
@@ -26,12 +27,21 @@ fn key_id(status: &str) -> String {
     line.trim().to_owned()
 }
 
-/// Two vaults, with something in them.
+/// Two vaults, with something in them, and what is left of a purged one.
 async fn furnished() -> (TestVault, String) {
     let vault = TestVault::dev().await;
     let (app, operator) = (vault.token(&vault.app()).await, vault.token(&vault.operator()).await);
-    vault.create_vault(&operator, &json!({ "name": "other" })).await;
+    for name in ["other", "purged"] {
+        vault.create_vault(&operator, &json!({ "name": name })).await;
+    }
     vault.set(&app, "kept", "kept").await;
+    // Its secret stays as a row without a key until it is swept, minutes later.
+    let left = vault.ask_vault("purged", Method::PUT, "/secrets/left?api-version=7.6").bearer(&operator);
+    left.json(&json!({ "value": "left" })).send().await.expect(200);
+    for (path, status) in [("vaults", 200), ("deletedvaults", 204)] {
+        let purge = vault.ask_base(Method::DELETE, &format!("/api/v1/{path}/purged")).bearer(&operator);
+        purge.send().await.expect(status);
+    }
     (vault, app)
 }
 
@@ -65,6 +75,9 @@ async fn a_rotation_changes_the_root_key_and_nothing_else() {
     let rotated = records.iter().find(|record| record["operation"] == "SealRotate").expect("it is on record");
     assert_eq!((&rotated["outcome"], &rotated["object"]), (&json!("allowed"), &json!(key_id(&after))));
     vault.stop();
+
+    let whole = run_to_end(Command::new(binary()).args(["verify", "--data"]).arg(vault.data()));
+    assert!(whole.status.success(), "{}", String::from_utf8_lossy(&whole.stdout));
 
     // The old key is kept, and opens nothing any more.
     let kept = vault.data().join(format!("root.key.{}", key_id(&before)));

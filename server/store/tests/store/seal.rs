@@ -5,19 +5,21 @@ use strongroom_domain::{
     change::{Change, PutTokenKeys},
     names::ObjectKind,
     permit::ObjectRef,
-    ports::{AuditLog, SealStore, SealedBlob, StoreError, VaultStore},
+    ports::{AuditLog, PurgeSchedule, SealStore, SealedBlob, StoreError, VaultStore},
     record::{Entry, Settled},
     seal::{Reseal, Rewrapped, RootKeyFact},
+    secret::LifeState,
     test_support,
     vault::Vault,
 };
 
-use crate::support::{Place, Started, entry, on_both, permit, put_vault, vault};
+use crate::support::{Place, Started, entry, on_both, permit, put_vault, set, vault, version};
 
 on_both!(
     everything_is_wrapped_anew_at_once,
     anything_that_came_or_changed_meanwhile_stops_all_of_it,
     an_old_wrapping_does_not_come_back,
+    what_is_left_of_a_purged_vault_is_not_wrapped,
     a_root_key_is_taken_up_once,
     of_two_changes_of_the_token_keys_one_happens,
 );
@@ -103,6 +105,32 @@ async fn an_old_wrapping_does_not_come_back(place: Place) {
         |vault: Vault| entry(permit(Action::VaultUpdate, object.clone(), Some(1)), Change::PutVault(Box::new(vault)));
     assert_eq!(s.put(put(late.clone())).await, Settled::Conflict);
     assert_eq!(s.put(put(Vault { wrapped_key: vec![9, 9], ..late })).await, Settled::Recorded);
+}
+
+/// A purged vault has no key any more, and its secrets wait to be swept: neither stops a rotation, before
+/// the sweep or after it.
+async fn what_is_left_of_a_purged_vault_is_not_wrapped(place: Place) {
+    let s = sealed(&place).await;
+    s.put(set(s.secret("left"), None, &version(), b"x")).await;
+    let demo = s.store.vault(&vault("demo").name).await.unwrap().unwrap();
+    let of = ObjectRef { vault: Some((demo.id, demo.name.clone())), kind: ObjectKind::Vault, name: None };
+    let life = LifeState::Deleted { deleted_at: 1, purge_at: 50 };
+    let deleted = Change::PutVault(Box::new(Vault { life, revision: 2, ..(*demo).clone() }));
+    assert_eq!(s.put(entry(permit(Action::VaultDelete, of.clone(), Some(1)), deleted)).await, Settled::Recorded);
+    let judged_before = reseal(&s).await;
+    let purge = entry(permit(Action::VaultPurge, of, Some(2)), Change::PurgeVault);
+    assert_eq!(s.put(purge).await, Settled::Recorded);
+    let names = async || {
+        let sealed = s.store.sealed_keys().await.unwrap();
+        sealed.vaults.iter().map(|vault| vault.name.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, ["other"]);
+    assert_eq!(s.put(change(judged_before)).await, Settled::Conflict, "a vault went");
+    assert_eq!(s.put(change(reseal(&s).await)).await, Settled::Recorded);
+    while s.store.sweep(500).await.unwrap() {}
+    assert_eq!(names().await, ["other"]);
+    let again = Reseal { root_key: fact("three", 3), retired: "two".to_owned(), ..reseal(&s).await };
+    assert_eq!(s.put(change(again)).await, Settled::Recorded);
 }
 
 async fn a_root_key_is_taken_up_once(place: Place) {

@@ -1,20 +1,17 @@
 //! The caches are exact: whoever asks after a change was acknowledged sees it.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicI64, Ordering},
-    },
-    time::Instant,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use strongroom_domain::{
     names::ObjectKind,
-    ports::{AuditLog, ObjectStore, StoreError},
-    record::{Settled, spawn},
+    ports::{ObjectStore, StoreError},
+    record::Settled,
 };
 
-use crate::support::{Place, name, note, on_both, set, version};
+use crate::support::{Place, name, on_both, set, version};
 
 on_both!(no_reader_sees_less_than_what_was_acknowledged);
 
@@ -61,47 +58,5 @@ async fn no_reader_sees_less_than_what_was_acknowledged(place: Place) {
     for reader in readers {
         let (reads, stale) = reader.await.unwrap();
         assert!(reads > stale, "{reads} reads, {stale} of them stale");
-    }
-}
-
-/// Not a test but a measurement: `cargo test -p strongroom-store rate -- --ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "measures, asserts little"]
-async fn rate_of_durable_changes() {
-    for place in [Some(Place::sqlite()), Place::postgres().await].into_iter().flatten() {
-        let s = Arc::new(place.start().await);
-        let log: Arc<dyn AuditLog> = s.store.clone();
-        let (committer, task) = spawn(log);
-        let began = Instant::now();
-        let workers: Vec<_> = (0..64)
-            .map(|worker| {
-                let (s, committer) = (Arc::clone(&s), committer.clone());
-                tokio::spawn(async move {
-                    for n in 0..50_i64 {
-                        let entry = set(s.secret(&format!("s{worker}")), (n > 0).then_some(n), &version(), &[7; 1024]);
-                        assert_eq!(committer.submit(entry).await, Ok(Settled::Recorded));
-                    }
-                })
-            })
-            .collect();
-        for worker in workers {
-            worker.await.unwrap();
-        }
-        let sets = 64.0 * 50.0 / began.elapsed().as_secs_f64();
-        let began = Instant::now();
-        for _ in 0..200 {
-            committer.submit(note("alone")).await.unwrap();
-        }
-        let alone = 200.0 / began.elapsed().as_secs_f64();
-        let began = Instant::now();
-        for _ in 0..20_000 {
-            s.store.facts(s.vault, ObjectKind::Secret, &name("s1"), None).await.unwrap().unwrap();
-        }
-        let facts = 20_000.0 / began.elapsed().as_secs_f64();
-        let database = if place.is_sqlite() { "SQLite" } else { "PostgreSQL" };
-        println!("{database}: {sets:.0} sets/s by 64, {alone:.0} records/s by one, {facts:.0} facts/s");
-        assert!(sets > 100.0);
-        drop(committer);
-        task.await.unwrap();
     }
 }
