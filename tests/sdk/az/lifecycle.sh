@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `az`, unmodified, through the life of a secret: told where this cloud is, signed in, and used.
+# `az`, unmodified, through the life of a secret and a key: told where this cloud is, signed in, and used.
 #
 # lifecycle.sh secret|federated AZ, where AZ is the command.
 set -euo pipefail
@@ -59,5 +59,26 @@ secret restore --file "$AZURE_CONFIG_DIR/backup" -o none
 expect 'restored' "$(secret show --name from-az --query value -o tsv)" 'second value'
 secret delete --name from-az -o none
 secret purge --name from-az -o none
+
+# Keys know nothing of how somebody signed in, so once is enough.
+if [ "$sign_in" = secret ]; then
+    key() { az keyvault key "$1" --vault-name demo "${@:2}"; }
+    key create --name from-az --kty EC --curve P-256 --ops sign verify -o none
+    expect 'key' "$(key show --name from-az --query key.kty -o tsv)" 'EC'
+    expect 'keys' "$(key list --query "[?name=='from-az'] | length(@)" -o tsv)" '1'
+    digest=$(printf 'signed by az' | "$(dirname "$program")/python" -c 'import base64, hashlib, sys; print(base64.b64encode(hashlib.sha256(sys.stdin.buffer.read()).digest()).decode())')
+    signature=$(key sign --name from-az --algorithm ES256 --digest "$digest" --query signature -o tsv)
+    expect 'signature' "$(key verify --name from-az --algorithm ES256 --digest "$digest" --signature "$signature" --query isValid -o tsv)" 'true'
+    key set-attributes --name from-az --enabled false -o none
+    if key sign --name from-az --algorithm ES256 --digest "$digest" -o none 2>"$AZURE_CONFIG_DIR/refused"; then
+        echo 'a disabled key signed' >&2
+        exit 1
+    fi
+    grep -q 'KeyDisabled\|disabled' "$AZURE_CONFIG_DIR/refused"
+    key download --name from-az --file "$AZURE_CONFIG_DIR/public.pem"
+    grep -q 'BEGIN PUBLIC KEY' "$AZURE_CONFIG_DIR/public.pem"
+    key delete --name from-az -o none
+    key purge --name from-az -o none
+fi
 az logout
 echo 'done'

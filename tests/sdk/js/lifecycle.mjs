@@ -1,7 +1,7 @@
 // The life of a secret through Azure's own JavaScript packages, unmodified.
 //
-// Usage: node lifecycle.mjs CREDENTIAL, with CREDENTIAL one of secret, plain, environment, default, workload (as in
-// ../python/lifecycle.py). Everything else comes from the environment: VAULT_URL, AZURE_*,
+// Usage: node lifecycle.mjs CREDENTIAL, with CREDENTIAL one of secret, plain, environment, default, workload, token (as
+// in ../python/lifecycle.py). Everything else comes from the environment: VAULT_URL, AZURE_*,
 // NODE_EXTRA_CA_CERTS.
 
 import assert from 'node:assert/strict';
@@ -19,6 +19,9 @@ const credentials = {
   environment: () => new EnvironmentCredential(),
   default: () => new DefaultAzureCredential(),
   workload: () => new WorkloadIdentityCredential(),
+  token: () => ({
+    getToken: async () => ({ token: process.env.ACCESS_TOKEN, expiresOnTimestamp: Date.now() + 600_000 }),
+  }),
 };
 
 const kind = process.argv[2];

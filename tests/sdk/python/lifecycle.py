@@ -8,13 +8,16 @@ Usage: lifecycle.py CREDENTIAL, where CREDENTIAL says how to prove who we are:
   workload     WorkloadIdentityCredential, told nothing but the environment
   certificate  CertificateCredential with the file CLIENT_CERTIFICATE (certificate and key), told its authority;
                what follows "certificate" is part of the names only
+  token        a credential of one's own that has a token of an OIDC issuer already, in ACCESS_TOKEN
 Everything else comes from the environment: VAULT_URL, AZURE_*, REQUESTS_CA_BUNDLE.
 """
 
 import os
 import sys
+import time
 from datetime import datetime, timezone
 
+from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.identity import (
@@ -34,6 +37,11 @@ def client_secret(client_id, secret):
     )
 
 
+class OwnToken:
+    def get_token(self, *scopes, **options):
+        return AccessToken(os.environ["ACCESS_TOKEN"], int(time.time()) + 600)
+
+
 def credential(kind):
     if kind == "secret":
         return client_secret(os.environ["AZURE_CLIENT_ID"], os.environ["AZURE_CLIENT_SECRET"])
@@ -49,6 +57,7 @@ def credential(kind):
         "environment": EnvironmentCredential,
         "default": DefaultAzureCredential,
         "workload": WorkloadIdentityCredential,
+        "token": OwnToken,
     }
     return kinds[kind]()
 

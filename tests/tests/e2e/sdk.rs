@@ -92,7 +92,8 @@ async fn rust_with_a_client_secret() {
     through(&vault, rust_program().arg("secret").envs(&vault.env));
 }
 
-/// A workload that proves itself by a token of the real provider, as in a cluster or a CI system.
+/// A workload that proves itself by a token of the real provider, as in a cluster or a CI system: exchanged for one
+/// of ours, or as it is.
 #[tokio::test]
 async fn all_with_a_federated_token() {
     let outside = Outside::start().await;
@@ -127,6 +128,16 @@ async fn all_with_a_federated_token() {
     rust.arg("workload");
     for mut command in [python, javascript, rust, az_script("federated")] {
         environment(&mut command);
+        through(vault, &mut command);
+    }
+
+    let itself = json!({ "issuer": outside.issuer(), "subject": "payments-api", "role": "Key Vault Administrator", "scope": "/vaults/demo" });
+    vault.assign(&operator, &itself).await;
+    let mut javascript = node_script("sdk/js/lifecycle.mjs");
+    javascript.arg("token");
+    for mut command in [python_script("sdk/python/lifecycle.py", "token"), javascript] {
+        environment(&mut command);
+        command.env("ACCESS_TOKEN", outside.api_token("payments-api").await);
         through(vault, &mut command);
     }
 }
