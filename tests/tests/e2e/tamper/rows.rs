@@ -85,101 +85,141 @@ async fn furnished() -> TestVault {
             &json!({ "client_id": vault.app().id, "role": "Key Vault Administrator", "scope": "/vaults/other" }),
         )
         .await;
-    vault.set(&app, "alpha", "alpha-1").await;
-    vault.set(&app, "alpha", "alpha-2").await;
-    vault.set(&app, "beta", "beta-1").await;
+    pair(&vault, &app, "").await;
     vault.set(&app, "control", "control").await;
     let off = json!({ "value": "off-1", "attributes": { "enabled": false } });
     vault.ask(Method::PUT, "/secrets/off").bearer(&app).json(&off).send().await.expect(200);
-    let body = json!({ "value": "other-alpha" });
-    let ask = vault.ask_vault("other", Method::PUT, "/secrets/alpha?api-version=7.6").bearer(&app).json(&body);
-    ask.send().await.expect(200);
     vault
 }
 
+/// A secret with two versions, one with one, and a namesake of the first in the other vault.
+async fn pair(vault: &TestVault, app: &str, number: &str) {
+    let (alpha, beta) = (format!("alpha{number}"), format!("beta{number}"));
+    vault.set(app, &alpha, "alpha-1").await;
+    vault.set(app, &alpha, "alpha-2").await;
+    vault.set(app, &beta, "beta-1").await;
+    let body = json!({ "value": "other-alpha" });
+    let path = format!("/secrets/{alpha}?api-version=7.6");
+    vault.ask_vault("other", Method::PUT, &path).bearer(app).json(&body).send().await.expect(200);
+}
+
+/// Changes the row of a name in `demo`.
+fn state(set: &str, name: &str) -> Edit {
+    sql(1, format!("UPDATE secrets SET {set} WHERE {DEMO} AND name = '{name}'"))
+}
+
+/// Changes the row of the only version of a name in `demo`.
+fn content(set: &str, name: &str) -> Edit {
+    sql(1, format!("UPDATE secret_versions SET {set} WHERE {DEMO} AND name = '{name}'"))
+}
+
+fn flip(column: &'static str, name: &str) -> Edit {
+    Edit::Flip("secret_versions", column, version(DEMO, name, 0))
+}
+
+/// What is done to a pair of secrets of its own, and which of the two it touches.
+type Touch = (&'static str, fn(&str, &str) -> Edit, &'static [&'static str]);
+
+const TOUCHES: [Touch; 20] = [
+    ("a bit of the ciphertext", |_, beta| flip("ciphertext", beta), &["beta"]),
+    ("a bit of the wrapped key", |_, beta| flip("wrapped_data_key", beta), &["beta"]),
+    ("a bit of the key's id", |_, beta| flip("data_key_id", beta), &["beta"]),
+    ("a bit of a version's tag", |_, beta| flip("tag", beta), &["beta"]),
+    (
+        "a bit of a name's tag",
+        |alpha, _| Edit::Flip("secrets", "tag", format!("{DEMO} AND name = '{alpha}'")),
+        &["alpha"],
+    ),
+    (
+        "a value cut short",
+        |_, beta| content("ciphertext = substr(ciphertext, 1, length(ciphertext) - 1)", beta),
+        &["beta"],
+    ),
+    ("no value", |_, beta| content("ciphertext = x''", beta), &["beta"]),
+    ("no tag", |_, beta| content("tag = x''", beta), &["beta"]),
+    ("another row format", |_, beta| content("row_format = row_format + 1", beta), &["beta"]),
+    ("another time of making", |_, beta| content("created = created - 1", beta), &["beta"]),
+    ("attributes that are no JSON", |_, beta| content("attributes = '{'", beta), &["beta"]),
+    (
+        "values of two names swapped",
+        |alpha, beta| swap(&SEALED, &version(DEMO, alpha, 1), &version(DEMO, beta, 0)),
+        &["alpha", "beta"],
+    ),
+    (
+        "whole rows of two names swapped",
+        |alpha, beta| swap(&WHOLE, &version(DEMO, alpha, 1), &version(DEMO, beta, 0)),
+        &["alpha", "beta"],
+    ),
+    (
+        "values of two versions swapped",
+        |alpha, _| swap(&SEALED, &version(DEMO, alpha, 0), &version(DEMO, alpha, 1)),
+        &["alpha"],
+    ),
+    (
+        "whole rows of two versions swapped",
+        |alpha, _| swap(&WHOLE, &version(DEMO, alpha, 0), &version(DEMO, alpha, 1)),
+        &["alpha"],
+    ),
+    (
+        "whole rows of two vaults swapped",
+        |alpha, _| swap(&WHOLE, &version(DEMO, alpha, 1), &version(OTHER, alpha, 0)),
+        &["alpha"],
+    ),
+    (
+        "an older version made the current one",
+        |alpha, _| {
+            let older = format!("SELECT version FROM secret_versions WHERE {}", version(DEMO, alpha, 0));
+            state(&format!("current = ({older})"), alpha)
+        },
+        &["alpha"],
+    ),
+    ("an earlier revision", |alpha, _| state("revision = revision - 1", alpha), &["alpha"]),
+    ("a name spelt otherwise", |alpha, _| state("display = upper(display)", alpha), &["alpha"]),
+    (
+        "the current version gone",
+        |alpha, _| sql(1, format!("DELETE FROM secret_versions WHERE {}", version(DEMO, alpha, 1))),
+        &["alpha"],
+    ),
+];
+
+/// Every touch has a pair of secrets of its own, so that one start shows all of them.
 #[tokio::test]
 async fn a_touched_secret_is_found_and_never_read_wrongly() {
-    let mut pristine = Pristine::of(furnished().await);
-    let alpha = || format!("{DEMO} AND name = 'alpha'");
-    let beta = || version(DEMO, "beta", 0);
-    let state = |set: &str, name: &str| sql(1, format!("UPDATE secrets SET {set} WHERE {DEMO} AND name = '{name}'"));
-    let content =
-        |set: &str, name: &str| sql(1, format!("UPDATE secret_versions SET {set} WHERE {DEMO} AND name = '{name}'"));
-    let cases: Vec<(&str, Edit, &[&str])> = vec![
-        ("a bit of the ciphertext", Edit::Flip("secret_versions", "ciphertext", beta()), &["beta"]),
-        ("a bit of the wrapped key", Edit::Flip("secret_versions", "wrapped_data_key", beta()), &["beta"]),
-        ("a bit of the key's id", Edit::Flip("secret_versions", "data_key_id", beta()), &["beta"]),
-        ("a bit of a version's tag", Edit::Flip("secret_versions", "tag", beta()), &["beta"]),
-        ("a bit of a name's tag", Edit::Flip("secrets", "tag", alpha()), &["alpha"]),
-        ("a value cut short", content("ciphertext = substr(ciphertext, 1, length(ciphertext) - 1)", "beta"), &["beta"]),
-        ("no value", content("ciphertext = x''", "beta"), &["beta"]),
-        ("no tag", content("tag = x''", "beta"), &["beta"]),
-        ("another row format", content("row_format = row_format + 1", "beta"), &["beta"]),
-        ("another time of making", content("created = created - 1", "beta"), &["beta"]),
-        ("attributes that are no JSON", content("attributes = '{'", "beta"), &["beta"]),
-        (
-            "a disabled secret enabled",
-            content(r#"attributes = replace(attributes, '"enabled":false', '"enabled":true')"#, "off"),
-            &["off"],
-        ),
-        (
-            "values of two names swapped",
-            swap(&SEALED, &version(DEMO, "alpha", 1), &version(DEMO, "beta", 0)),
-            &["alpha", "beta"],
-        ),
-        (
-            "whole rows of two names swapped",
-            swap(&WHOLE, &version(DEMO, "alpha", 1), &version(DEMO, "beta", 0)),
-            &["alpha", "beta"],
-        ),
-        (
-            "values of two versions swapped",
-            swap(&SEALED, &version(DEMO, "alpha", 0), &version(DEMO, "alpha", 1)),
-            &["alpha"],
-        ),
-        (
-            "whole rows of two versions swapped",
-            swap(&WHOLE, &version(DEMO, "alpha", 0), &version(DEMO, "alpha", 1)),
-            &["alpha"],
-        ),
-        (
-            "whole rows of two vaults swapped",
-            swap(&WHOLE, &version(DEMO, "alpha", 1), &version(OTHER, "alpha", 0)),
-            &["alpha"],
-        ),
-        (
-            "an older version made the current one",
-            state(
-                &format!("current = (SELECT version FROM secret_versions WHERE {})", version(DEMO, "alpha", 0)),
-                "alpha",
-            ),
-            &["alpha"],
-        ),
-        ("an earlier revision", state("revision = revision - 1", "alpha"), &["alpha"]),
-        ("a name spelt otherwise", state("display = 'ALPHA'", "alpha"), &["alpha"]),
-        (
-            "the current version gone",
-            sql(1, format!("DELETE FROM secret_versions WHERE {}", version(DEMO, "alpha", 1))),
-            &["alpha"],
-        ),
-    ];
-    for (what, edit, touched) in cases {
-        pristine.restore();
-        edit.apply(&pristine.vault).await;
-        pristine.vault.start().await.unwrap();
-        let vault = &pristine.vault;
-        let (app, operator) = (vault.token(&vault.app()).await, vault.token(&vault.operator()).await);
-        for name in touched {
-            let answer = vault.get(&app, name).await;
-            assert_eq!(answer.problem(), "500 InternalError", "{what}: {name}");
-            let record = vault.record_of(&operator, &answer).await;
-            assert_eq!((&record["operation"], &record["object"]), (&json!("SecretGet"), &json!(name)), "{what}");
-            assert_ne!(record["outcome"], "allowed", "{what}: {record}");
-            assert_eq!(record["reason"], "tampered", "{what}: {record}");
-        }
-        assert_eq!(vault.get(&app, "control").await.expect(200).json()["value"], "control", "{what}: others go on");
-        pristine.vault.stop();
+    let mut vault = furnished().await;
+    let (app, operator) = (vault.token(&vault.app()).await, vault.token(&vault.operator()).await);
+    for number in 0..TOUCHES.len() {
+        pair(&vault, &app, &number.to_string()).await;
     }
+    vault.stop();
+    for (number, (_, edit, _)) in TOUCHES.iter().enumerate() {
+        edit(&format!("alpha{number}"), &format!("beta{number}")).apply(&vault).await;
+    }
+    let enabled = r#"attributes = replace(attributes, '"enabled":false', '"enabled":true')"#;
+    content(enabled, "off").apply(&vault).await;
+    vault.start().await.unwrap();
+
+    let mut refused = vec![("a disabled secret enabled", vault.get(&app, "off").await, "off".to_owned())];
+    for (number, (what, _, touched)) in TOUCHES.into_iter().enumerate() {
+        for (one, value) in [("alpha", "alpha-2"), ("beta", "beta-1")] {
+            let name = format!("{one}{number}");
+            let answer = vault.get(&app, &name).await;
+            if touched.contains(&one) {
+                refused.push((what, answer, name));
+            } else {
+                assert_eq!(answer.expect(200).json()["value"], value, "{what}: others go on");
+            }
+        }
+    }
+    assert_eq!(vault.get(&app, "control").await.expect(200).json()["value"], "control");
+    let records = vault.records(&operator).await;
+    for (what, answer, name) in &refused {
+        assert_eq!(answer.problem(), "500 InternalError", "{what}: {name}");
+        let record = records.iter().find(|record| record["id"] == answer.request_id()).expect("a record");
+        assert_eq!((&record["operation"], &record["object"]), (&json!("SecretGet"), &json!(name)), "{what}");
+        assert_ne!(record["outcome"], "allowed", "{what}: {record}");
+        assert_eq!(record["reason"], "tampered", "{what}: {record}");
+    }
+    assert_eq!(refused.len(), TOUCHES.len() + 3);
 }
 
 #[tokio::test]
@@ -199,39 +239,71 @@ async fn a_deleted_secret_is_not_brought_back_by_hand() {
     assert!(!answer.text().contains("beta-1"));
 }
 
+/// What is done to a vault of its own, beside an untouched one.
+type VaultTouch = (&'static str, fn(&str, &str) -> Edit);
+
+const VAULT_TOUCHES: [VaultTouch; 6] = [
+    ("settings without the policy", |one, other| {
+        vault_row(one, &format!("settings = {}", of_vault("settings", other)))
+    }),
+    ("a bit of the wrapped key", |one, _| Edit::Flip("vaults", "wrapped_key", format!("name = '{one}'"))),
+    ("a bit of the tag", |one, _| Edit::Flip("vaults", "tag", format!("name = '{one}'"))),
+    ("an earlier revision", |one, _| vault_row(one, "revision = revision - 1")),
+    ("the key of another vault", |one, other| {
+        vault_row(one, &format!("wrapped_key = {}", of_vault("wrapped_key", other)))
+    }),
+    ("two vaults under each other's names", |one, other| {
+        let rename = |from: &str, to: &str| (1, format!("UPDATE vaults SET name = '{to}' WHERE name = '{from}'"));
+        Edit::Sql(vec![rename(one, "swapping"), rename(other, one), rename("swapping", other)])
+    }),
+];
+
+fn vault_row(name: &str, set: &str) -> Edit {
+    sql(1, format!("UPDATE vaults SET {set} WHERE name = '{name}'"))
+}
+
+fn of_vault(column: &str, name: &str) -> String {
+    format!("(SELECT {column} FROM vaults WHERE name = '{name}')")
+}
+
 #[tokio::test]
 async fn touched_vaults_let_nobody_in() {
-    let mut pristine = Pristine::of(furnished().await);
-    let cases: Vec<(&str, Edit)> = vec![
-        ("settings without the policy", sql(1, "UPDATE vaults SET settings = (SELECT settings FROM vaults WHERE name = 'other') WHERE name = 'demo'".into())),
-        ("a bit of the wrapped key", Edit::Flip("vaults", "wrapped_key", "name = 'demo'".into())),
-        ("a bit of the tag", Edit::Flip("vaults", "tag", "name = 'demo'".into())),
-        ("an earlier revision", sql(1, "UPDATE vaults SET revision = revision - 1 WHERE name = 'demo'".into())),
-        ("the key of another vault", sql(1, "UPDATE vaults SET wrapped_key = (SELECT wrapped_key FROM vaults WHERE name = 'other') WHERE name = 'demo'".into())),
-        (
-            "two vaults under each other's names",
-            Edit::Sql(vec![
-                (1, "UPDATE vaults SET name = 'swapping' WHERE name = 'demo'".into()),
-                (1, "UPDATE vaults SET name = 'demo' WHERE name = 'other'".into()),
-                (1, "UPDATE vaults SET name = 'other' WHERE name = 'swapping'".into()),
-            ]),
-        ),
-    ];
-    for (what, edit) in cases {
-        pristine.restore();
-        edit.apply(&pristine.vault).await;
-        pristine.vault.start().await.unwrap();
-        let vault = &pristine.vault;
-        let (app, operator) = (vault.token(&vault.app()).await, vault.token(&vault.operator()).await);
+    let mut vault = TestVault::dev().await;
+    let operator = vault.token(&vault.operator()).await;
+    let demo = vault.ask_base(Method::GET, "/api/v1/vaults/demo").bearer(&operator).send().await.expect(200).json();
+    let module = &demo["settings"]["policies"];
+    assert!(module[0].is_object(), "the demo vault has a module: {demo}");
+    for number in 0..VAULT_TOUCHES.len() {
+        for (name, policies) in [(format!("vault-{number}"), module), (format!("other-{number}"), &json!([]))] {
+            vault.create_vault(&operator, &json!({ "name": name, "policies": policies })).await;
+            let body = json!({ "value": "control" });
+            let path = "/secrets/control?api-version=7.6";
+            vault.ask_vault(&name, Method::PUT, path).bearer(&operator).json(&body).send().await.expect(200);
+        }
+    }
+    vault.stop();
+    for (number, (_, edit)) in VAULT_TOUCHES.iter().enumerate() {
+        edit(&format!("vault-{number}"), &format!("other-{number}")).apply(&vault).await;
+    }
+    vault.start().await.unwrap();
+    let mut answers = Vec::new();
+    for (number, (what, _)) in VAULT_TOUCHES.into_iter().enumerate() {
         for (method, path) in
             [(Method::GET, "/secrets/control"), (Method::GET, "/secrets"), (Method::DELETE, "/secrets/control")]
         {
-            let answer = vault.ask(method, path).bearer(&app).send().await;
-            assert_eq!(answer.problem(), "500 InternalError", "{what}: {path}");
-            let record = vault.record_of(&operator, &answer).await;
-            assert_ne!(record["outcome"], "allowed", "{what}: {record}");
+            let path = format!("{path}?api-version=7.6");
+            let ask = vault.ask_vault(&format!("vault-{number}"), method, &path).bearer(&operator);
+            answers.push((what, path, ask.send().await));
         }
-        pristine.vault.stop();
+        let untouched = vault.ask_vault(&format!("other-{number}"), Method::GET, "/secrets/control?api-version=7.6");
+        let status = untouched.bearer(&operator).send().await.status;
+        assert_eq!(status, if what.contains("each other") { 500 } else { 200 }, "{what}: others go on");
+    }
+    let records = vault.records(&operator).await;
+    for (what, path, answer) in &answers {
+        assert_eq!(answer.problem(), "500 InternalError", "{what}: {path}");
+        let record = records.iter().find(|record| record["id"] == answer.request_id()).expect("a record");
+        assert_ne!(record["outcome"], "allowed", "{what}: {record}");
     }
 }
 
