@@ -23,10 +23,23 @@ install_peers() {
 # field NAME: a text of a JSON answer.
 field() { sed "s/.*\"$1\":\[\{0,1\}\"\([^\"]*\)\".*/\1/"; }
 
-# until_unsealed URL: initialises and unseals; leaves the root token in $root.
+# answers LOG CURL_ARGUMENTS...: waits until a peer answers so; a peer that ended instead ends the run with its last words.
+answers() {
+    local log=$1
+    shift
+    until curl -sk -o /dev/null "$@"; do
+        if ! kill -0 "$peer" 2>/dev/null; then
+            tail -n 20 "$log" >&2
+            exit 1
+        fi
+        sleep 0.1
+    done
+}
+
+# unseal URL LOG: initialises and unseals; leaves the root token in $root.
 unseal() {
     local url=$1 answer
-    until curl -sk -o /dev/null "$url/v1/sys/seal-status"; do sleep 0.1; done
+    answers "$2" "$url/v1/sys/seal-status"
     answer=$(curl -sk -X PUT "$url/v1/sys/init" -d '{"secret_shares":1,"secret_threshold":1}' | tr -d '\n ')
     root=$(field root_token <<<"$answer")
     curl -sk -o /dev/null -X PUT "$url/v1/sys/unseal" -d "{\"key\":\"$(field keys <<<"$answer")\"}"
@@ -73,7 +86,7 @@ C
     url=https://127.0.0.1:$port
     RUST_LOG=error "$peers/rv/bin/rvault" server --config "$directory/rv.hcl" >"$directory/rv.log" 2>&1 &
     peer=$!
-    unseal "$url"
+    unseal "$url" "$directory/rv.log"
     curl -sk --fail -o /dev/null -X POST -H "Cookie: token=$root" -H "X-RustyVault-Token: $root" "$url/v1/secret/a" -d '{"k":"a value of thirty-two characters"}'
     load_peer RustyVault /v1/secret/a '{"k":"a value of thirty-two characters"}' "Cookie token=$root"
     kill "$peer" && wait "$peer" 2>/dev/null || true
@@ -106,10 +119,11 @@ C
         if [ -z "$audited" ]; then sed -i '/^audit/,$d' "$directory/bao-run.hcl"; fi
         HOME=$directory "$bao" server -config="$directory/bao-run.hcl" >"$directory/bao.log" 2>&1 &
         peer=$!
-        unseal "$url"
-        until curl -sk --fail -o /dev/null "$url/v1/sys/health"; do sleep 0.2; done
+        unseal "$url" "$directory/bao.log"
+        answers "$directory/bao.log" --fail "$url/v1/sys/health"
         curl -sk --fail -o /dev/null -H "X-Vault-Token: $root" -X POST "$url/v1/sys/mounts/secret" -d '{"type":"kv","options":{"version":"2"}}'
-        until curl -sk --fail -o /dev/null -H "X-Vault-Token: $root" -X POST "$url/v1/secret/data/a" -d '{"data":{"k":"a value of thirty-two characters"}}'; do sleep 0.2; done
+        answers "$directory/bao.log" --fail -H "X-Vault-Token: $root" -X POST "$url/v1/secret/data/a" \
+            -d '{"data":{"k":"a value of thirty-two characters"}}'
         load_peer "OpenBao raft$audited" /v1/secret/data/a '{"data":{"k":"a value of thirty-two characters"}}' "X-Vault-Token $root"
         kill "$peer" && wait "$peer" 2>/dev/null || true
         peer_ratios "OpenBao raft$audited"
