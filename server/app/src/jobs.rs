@@ -86,6 +86,7 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
         anchors,
     };
     let flood = Arc::clone(&node.services);
+    let first = Arc::clone(&checkpoints);
     let tasks = vec![
         every(CHECKPOINT_EVERY, stopping.clone(), move || {
             let job = Arc::clone(&checkpoints);
@@ -97,6 +98,8 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
     let (recorder, entropy) = (node.services.recorder.clone(), Arc::clone(&node.services.entropy));
     let mut endless = vec![
         tokio::spawn(async move {
+            // What a process that was killed left uncovered is no finding.
+            first.run().await;
             loop {
                 verifier.clone().run().await;
                 tokio::time::sleep(VERIFY_EVERY).await;

@@ -2,8 +2,9 @@
 //!
 //! | part | file |
 //! |---|---|
-//! | opening: ownership, schema, refusals | `open`, `connect`, `lock` |
+//! | opening: ownership, schema, refusals | `open`, `connect`, `lock`, `foreign` |
 //! | the transaction of a batch: changes, records, hash chain | `writer`, `apply` |
+//! | what this process knows of its chain, whatever the database says | `heads` |
 //! | what the log tells of vaults, before a purge | `evidence` |
 //! | the ports | `audit`, `secrets`, `vaults`, `grants`, `policies`, `identities` |
 //! | the Merkle tree over all chains, and proofs out of it | `tree` |
@@ -33,7 +34,9 @@ mod directory;
 mod entity;
 mod evidence;
 mod fault;
+mod foreign;
 mod grants;
+mod heads;
 mod identities;
 mod installation;
 mod lock;
@@ -49,6 +52,8 @@ mod vaults;
 pub mod verify;
 mod writer;
 
+use std::sync::Arc;
+
 use sea_orm::DatabaseConnection;
 use strongroom_domain::ports::StoreError;
 use tokio::sync::{Mutex, watch};
@@ -57,7 +62,7 @@ pub use evidence::LogVerdict;
 pub use installation::Installation;
 pub use open::{OpenError, StoreOptions};
 
-use crate::{caches::Caches, evidence::Told, fault::unavailable, lock::Ownership, writer::Writer};
+use crate::{caches::Caches, evidence::Told, fault::unavailable, heads::KnownHeads, lock::Ownership, writer::Writer};
 
 /// An open database. Implements the store ports of the domain; share it in an `Arc`.
 pub struct Store {
@@ -66,6 +71,7 @@ pub struct Store {
     reader: DatabaseConnection,
     caches: Option<Caches>,
     node: String,
+    heads: Arc<KnownHeads>,
     verdict: watch::Sender<LogVerdict>,
     told: Mutex<Told>,
     _ownership: Option<Ownership>,
@@ -85,6 +91,18 @@ impl Store {
     pub async fn close(&self) -> Result<(), StoreError> {
         self.writer.lock().await.close().await?;
         self.reader.close_by_ref().await.map_err(|e| unavailable(&e))
+    }
+
+    /// Position and head of this node's chain after the last batch that this process certainly wrote.
+    #[must_use]
+    pub fn written_head(&self) -> Option<(u64, [u8; 32])> {
+        self.heads.written()
+    }
+
+    /// Takes note of a head that this node testified to before it was started: a chain that does not go
+    /// through it is neither continued after a failure nor covered by a checkpoint.
+    pub fn testified_head(&self, seq: u64, head: [u8; 32]) {
+        self.heads.testify((seq, head));
     }
 
     /// Name of this node in the audit chain.

@@ -1,6 +1,6 @@
 //! Opening the store: who may, and what must be true before anybody reads or writes.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use strongroom_migrations::Standing;
 use tokio::sync::{Mutex, watch};
@@ -9,6 +9,8 @@ use crate::{
     LogVerdict, Store,
     caches::Caches,
     connect::{self, Place},
+    foreign::foreign_objects,
+    heads::KnownHeads,
     lock::Ownership,
     writer::Writer,
 };
@@ -63,6 +65,9 @@ pub enum OpenError {
     /// An older program made it, and this opener may not change it.
     #[error("the database has an older schema: start the server once to bring it up to date")]
     OlderSchema,
+    /// Somebody put something there that acts on what is written or read.
+    #[error("the database has what no release of this program makes: {}: find out who made it, and drop it", .0.join(", "))]
+    Foreign(Vec<String>),
     /// The server does not answer, or refuses the credentials.
     #[error("the database server cannot be reached: {0}")]
     Unreachable(String),
@@ -90,11 +95,13 @@ impl Store {
         let reader = connect::readers(&place, options.readers.max(1)).await?;
         let exclusive = ownership.is_some();
         let caches = (exclusive && options.cache_bytes > 0).then(|| Caches::new(options.cache_bytes));
+        let heads = Arc::new(KnownHeads::default());
         Ok(Self {
-            writer: Mutex::new(Writer::new(place, options.node.clone(), writer)),
+            writer: Mutex::new(Writer::new(place, options.node.clone(), writer, Arc::clone(&heads))),
             reader,
             caches,
             node: options.node,
+            heads,
             verdict: watch::Sender::new(LogVerdict::Pending),
             told: Mutex::default(),
             _ownership: ownership,
@@ -117,7 +124,12 @@ async fn prepare(place: &Place) -> Result<(), OpenError> {
             strongroom_migrations::migrate(&database).await.map_err(unusable)
         }
     };
+    let foreign = foreign_objects(&database).await.map_err(unusable);
     // The lock of a session ends with it.
     database.close().await.map_err(unusable)?;
-    outcome
+    outcome?;
+    match foreign? {
+        none if none.is_empty() => Ok(()),
+        foreign => Err(OpenError::Foreign(foreign)),
+    }
 }

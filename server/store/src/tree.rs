@@ -23,6 +23,7 @@ use crate::{
     Store,
     entity::{audit_checkpoint, audit_record, audit_segment, audit_tree},
     fault::{damaged, unavailable},
+    heads::{Head, lost},
     installation,
     reading::{LinkRow, links_after},
     rows,
@@ -45,29 +46,37 @@ impl Store {
     /// What no checkpoint covers yet.
     ///
     /// # Errors
-    /// When the database cannot say, or a chain does not follow from what is covered.
+    /// When the database cannot say, a chain does not follow from what is covered, or this node's chain
+    /// does not go through what this node wrote.
     pub async fn tree_growth(&self) -> Result<Growth, StoreError> {
+        // Before anything is read: what is written meanwhile only lies behind it.
+        let mut known = self.heads.all();
         let last = self.latest_tree_checkpoint().await?;
         // As large as it was then: what others add meanwhile changes nothing of what is full.
         let size = last.as_ref().map_or(0, |last| last.size);
         let frontier = frontier(&self.reader, size).await?;
         let mut growth = Growth { frontier, last, segments: Vec::new(), more: false };
         for node in nodes(&self.reader).await? {
-            self.grow(&node, &mut growth).await?;
+            let known = if node == self.node { std::mem::take(&mut known) } else { Vec::new() };
+            self.grow(&node, known, &mut growth).await?;
         }
-        Ok(growth)
+        // A chain of which nothing is left.
+        known.first().map_or(Ok(growth), |(seq, _)| Err(lost(*seq)))
     }
 
-    async fn grow(&self, node: &str, growth: &mut Growth) -> Result<(), StoreError> {
+    /// Adds what a node's chain has grown by; it must go through `known`.
+    async fn grow(&self, node: &str, mut known: Vec<Head>, growth: &mut Growth) -> Result<(), StoreError> {
         let covered = growth.last.iter().flat_map(|last| &last.heads).find(|head| head.node == node);
         let (mut seq, mut head) = match covered {
             Some(covered) => (covered.seq, covered.head),
             None => (0, self.genesis(node).await?),
         };
+        // What lies before a checkpoint was looked at when that was made.
+        known.retain(|at| at.0 >= seq && *at != (seq, head));
         loop {
             let links = links(&self.reader, node, seq, MAX_SEGMENT).await?;
             if links.is_empty() {
-                return Ok(());
+                return known.first().map_or(Ok(()), |(seq, _)| Err(lost(*seq)));
             }
             if growth.segments.len() == MAX_SEGMENTS {
                 growth.more = true;
@@ -81,6 +90,7 @@ impl Store {
                     return Err(damaged("audit chain", format_args!("position {expected} of node {node}")));
                 }
                 (seq, head) = (link.seq, link.head);
+                known.retain(|at| *at != (seq, head));
                 leaves.push(position_leaf(link.seq, &link.record_hash, &link.head));
             }
             let segment = Segment { node: node.to_owned(), first, last: seq, head, root: merkle::root(&leaves) };

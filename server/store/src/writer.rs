@@ -5,8 +5,11 @@
 //! unsound (an error, a panic, a caller that went away in the middle) replaces the connection,
 //! forgets the chain's head and empties the caches before doing anything else. So no half-finished
 //! transaction, no stale head and no stale cache can survive a failure.
+//!
+//! The database is not taken at its word: before COMMIT the batch is read back, and a head that is read
+//! anew must lie behind what this process wrote.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
@@ -24,6 +27,7 @@ use crate::{
     connect::{self, Place},
     entity::audit_record,
     fault::{damaged, unavailable},
+    heads::{Head, KnownHeads},
     installation,
     reading::head_of,
     rows,
@@ -35,9 +39,6 @@ const ROWS_PER_INSERT: usize = 64;
 /// How long to wait for a connection that failed to close.
 const CLOSING: Duration = Duration::from_secs(2);
 
-/// Position and head of a chain; position 0 is the empty chain.
-type Head = (u64, [u8; 32]);
-
 /// The writing connection with what it knows.
 pub(crate) struct Writer {
     place: Place,
@@ -46,11 +47,12 @@ pub(crate) struct Writer {
     sound: bool,
     closed: bool,
     head: Option<Head>,
+    known: Arc<KnownHeads>,
 }
 
 impl Writer {
-    pub(crate) fn new(place: Place, node: String, connection: DatabaseConnection) -> Self {
-        Self { place, node, connection, sound: true, closed: false, head: None }
+    pub(crate) fn new(place: Place, node: String, connection: DatabaseConnection, known: Arc<KnownHeads>) -> Self {
+        Self { place, node, connection, sound: true, closed: false, head: None, known }
     }
 
     /// Begins a transaction in which this node's chain belongs to it alone, on a sound connection.
@@ -132,6 +134,7 @@ impl Writer {
         }
         committed.map_err(|error| AppendError::Ambiguous(error.to_string()))?;
         self.head = Some(head);
+        self.known.write(head);
         self.settle();
         Ok(settled)
     }
@@ -170,12 +173,37 @@ impl Writer {
             Some(head) => head,
             None => self.read_head(transaction).await?,
         };
-        let head = self.link(&mut records, head)?;
-        insert_all(transaction, records).await.map_err(database)?;
-        Ok((settled, head))
+        let after = self.link(&mut records, head)?;
+        if !records.is_empty() {
+            insert_all(transaction, records).await.map_err(database)?;
+            self.read_back(transaction, head.0, after).await?;
+        }
+        Ok((settled, after))
+    }
+
+    /// Whether the batch is in the database, as far as this transaction sees it: what stands there may drop
+    /// or change what is inserted, and say nothing.
+    async fn read_back(&self, transaction: &DatabaseTransaction, before: u64, after: Head) -> Result<(), StoreError> {
+        let (last, head) = after;
+        let number = |seq: u64| i64::try_from(seq).map_err(|e| damaged("audit chain", e));
+        let ask = Statement::from_sql_and_values(
+            transaction.get_database_backend(),
+            "SELECT count(*) AS records, (SELECT head FROM audit_records WHERE node = $1 AND seq = $2) AS head \
+             FROM audit_records WHERE node = $1 AND seq > $3",
+            [self.node.as_str().into(), number(last)?.into(), number(before)?.into()],
+        );
+        let found = transaction.query_one_raw(ask).await.map_err(|e| unavailable(&e))?;
+        let found = found.ok_or_else(|| damaged("audit chain", "the database counts nothing"))?;
+        let records: i64 = found.try_get("", "records").map_err(|e| unavailable(&e))?;
+        let there: Option<Vec<u8>> = found.try_get("", "head").map_err(|e| unavailable(&e))?;
+        if u64::try_from(records).ok() == last.checked_sub(before) && there.as_deref() == Some(head.as_slice()) {
+            return Ok(());
+        }
+        Err(damaged("audit chain", "the database does not keep the records that it was given"))
     }
 
     async fn read_head(&self, transaction: &DatabaseTransaction) -> Result<Head, StoreError> {
+        self.known.hold_in(transaction, &self.node).await?;
         if let Some(head) = head_of(transaction, &self.node).await? {
             return Ok(head);
         }

@@ -350,6 +350,9 @@ pub(crate) async fn verify_offline(data: &Path, database: Option<String>, with: 
     if report.untracked > 0 {
         println!("{} rows are older than what the log tells of rows, and were not compared", report.untracked);
     }
+    if report.uncovered > 0 {
+        println!("{} records are not covered by a checkpoint yet: their end can still be rewritten", report.uncovered);
+    }
     if checked.anchors > 0 {
         println!("compared with {} checkpoints kept outside the database", checked.anchors);
     }

@@ -62,7 +62,13 @@ pub enum NoRecord {
 
 /// Whether commits work: what readiness shows.
 #[derive(Clone, Debug, Default)]
-pub struct CommitterHealth(Arc<AtomicBool>);
+pub struct CommitterHealth(Arc<Health>);
+
+#[derive(Debug, Default)]
+struct Health {
+    failing: AtomicBool,
+    uncovered: AtomicBool,
+}
 
 impl CommitterHealth {
     /// True when the last commit failed, when the one under way takes too long, and when the
@@ -70,11 +76,27 @@ impl CommitterHealth {
     /// even when nobody asks for anything, see [`super::Recorder::resume_when_possible`].
     #[must_use]
     pub fn is_failing(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.failing.load(Ordering::Acquire) || self.is_uncovered()
+    }
+
+    /// True while records cannot be covered by a checkpoint. A record that no signature covers can be
+    /// taken away by whoever writes the database, so it is worth as little as none: nobody is answered.
+    #[must_use]
+    pub fn is_uncovered(&self) -> bool {
+        self.0.uncovered.load(Ordering::Acquire)
+    }
+
+    /// To be told by the job that makes checkpoints.
+    pub fn set_uncovered(&self, uncovered: bool) {
+        if !uncovered && self.is_uncovered() {
+            // So that a record says when the log went on.
+            self.set(true);
+        }
+        self.0.uncovered.store(uncovered, Ordering::Release);
     }
 
     fn set(&self, failing: bool) {
-        self.0.store(failing, Ordering::Release);
+        self.0.failing.store(failing, Ordering::Release);
     }
 }
 
@@ -109,6 +131,9 @@ impl Committer {
     /// # Errors
     /// [`NoRecord`]: nothing may be released on the strength of this entry.
     pub async fn submit(&self, entry: Entry) -> Result<Settled, NoRecord> {
+        if self.health.is_uncovered() {
+            return Err(NoRecord::NotWritten);
+        }
         let (answer, fate) = oneshot::channel();
         let claim = Claim::default();
         let waiting = Waiting { entry, claim: claim.clone(), answer };

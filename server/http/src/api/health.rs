@@ -15,8 +15,13 @@ struct Health {
 }
 
 pub(crate) fn answer(services: &Services, endpoint: Endpoint) -> Response {
-    if endpoint == Endpoint::Ready && services.recorder.health().is_failing() {
-        return Response::json(503, &Health { status: "the audit log cannot be written", witness: None });
+    let health = services.recorder.health();
+    if endpoint == Endpoint::Ready && health.is_failing() {
+        let status = match health.is_uncovered() {
+            true => "the audit log cannot be covered by a checkpoint",
+            false => "the audit log cannot be written",
+        };
+        return Response::json(503, &Health { status, witness: None });
     }
     let witness = (endpoint == Endpoint::Ready).then(|| (services.chain)().witness).flatten();
     let witness = witness.map(|standing| match standing {

@@ -5,7 +5,8 @@
 //!
 //! What it can prove: everything up to the last authentic checkpoint is as it was when that was
 //! signed. Behind it, the chain shows careless editing, but who can write the database can also
-//! rewrite its end. Checkpoints in the database can be deleted with the records; anchors, kept in a
+//! rewrite its end: a tail that was written over more than a minute is a finding, because a server does
+//! not go on so long without a checkpoint. Checkpoints in the database can be deleted with the records; anchors, kept in a
 //! file on another machine, cannot.
 //!
 //! Rows are compared with what the log says of them: a row put back to an older state is authentic,
@@ -219,6 +220,28 @@ pub enum Finding {
         /// Last position.
         last: u64,
     },
+    /// Stored nodes of the Merkle tree are not what its segments give.
+    TreeNodes {
+        /// How many are wrong, missing or too many.
+        wrong: u64,
+    },
+    /// A node went on without checkpoints: nothing proves these records against somebody who can write the
+    /// database.
+    Uncovered {
+        /// Whose chain.
+        node: String,
+        /// First position that no checkpoint covers.
+        from: u64,
+        /// Last position.
+        to: u64,
+        /// Between the times of the first and the last of them, in milliseconds.
+        millis: i64,
+    },
+    /// The database holds a trigger, a view, a rule or a row policy, and no migration makes any.
+    Foreign {
+        /// Which.
+        what: String,
+    },
     /// A row is not as the log says it was written last.
     Row {
         /// Of which table.
@@ -244,11 +267,14 @@ impl Finding {
             | Self::Truncated { node, .. }
             | Self::Rewritten { node, .. }
             | Self::Forked { node, .. }
+            | Self::Uncovered { node, .. }
             | Self::SegmentChanged { node, .. } => Some(node),
             Self::Unchained { .. }
             | Self::TreeForged { .. }
             | Self::TreeChanged { .. }
             | Self::TreeCut { .. }
+            | Self::TreeNodes { .. }
+            | Self::Foreign { .. }
             | Self::Row { .. } => None,
         }
     }
@@ -305,6 +331,20 @@ impl fmt::Display for Finding {
             Self::SegmentChanged { node, first, last } => {
                 write!(f, "the Merkle tree is not over positions {first} to {last} of node {node} as they are")
             }
+            Self::TreeNodes { wrong } => {
+                write!(f, "{wrong} stored nodes of the Merkle tree are not what its segments give")
+            }
+            Self::Uncovered { node, from, to, millis } => write!(
+                f,
+                "positions {from} to {to} of node {node} are covered by no checkpoint, though it went on for {} seconds after the first of them",
+                millis / 1000
+            ),
+            Self::Foreign { what } => {
+                write!(
+                    f,
+                    "the database has a {what}, which no release of this program makes: it can drop or change what is written"
+                )
+            }
             Self::Row { row, id, fault } => {
                 write!(f, "{} {id} ", row.as_str())?;
                 match fault {
@@ -345,6 +385,8 @@ pub struct NodeReport {
 pub struct VerifyReport {
     /// Every node that was seen, by name.
     pub nodes: Vec<NodeReport>,
+    /// Records that no authentic, agreeing checkpoint covers.
+    pub uncovered: u64,
     /// Rows that are as the log says.
     pub rows: u64,
     /// Rows that no record tells of, in an installation older than such records: not judged.

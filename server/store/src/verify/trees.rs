@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+};
 use strongroom_crypto::{
-    merkle::{self, Frontier, Hash},
+    merkle::{self, Frontier, Hash, Subtree},
     tree::position_leaf,
 };
 use strongroom_domain::{
@@ -20,7 +23,7 @@ use super::{
     walk::{PAGE, Walk, database},
 };
 use crate::{
-    entity::{audit_checkpoint, audit_segment},
+    entity::{audit_checkpoint, audit_segment, audit_tree},
     tree::{MAX_SEGMENT, checkpoint_of, links, segment_of},
 };
 
@@ -39,6 +42,49 @@ impl Roots {
         {
             self.wrong = self.wrong.or(Some(tree.size()));
         }
+    }
+}
+
+/// The stored nodes of the tree beside those that the segments give, page by page.
+#[derive(Default)]
+struct Nodes {
+    /// By the segments, not compared yet.
+    page: Vec<(Subtree, Hash)>,
+    /// How many were given and how many of them are stored as they are.
+    given: u64,
+    right: u64,
+}
+
+impl Nodes {
+    async fn compare(&mut self, moment: &DatabaseTransaction) -> Result<(), StoreError> {
+        let mut levels: BTreeMap<u8, BTreeMap<i64, Hash>> = BTreeMap::new();
+        for (at, root) in self.page.drain(..) {
+            self.given = self.given.saturating_add(1);
+            // Nodes of a level come one after the other.
+            if let Ok(place) = i64::try_from(at.position) {
+                levels.entry(at.level).or_default().insert(place, root);
+            }
+        }
+        for (level, given) in levels {
+            let (Some((first, _)), Some((last, _))) = (given.first_key_value(), given.last_key_value()) else {
+                continue;
+            };
+            let stored = audit_tree::Entity::find()
+                .filter(audit_tree::Column::Level.eq(i64::from(level)))
+                .filter(audit_tree::Column::Place.between(*first, *last))
+                .all(moment)
+                .await
+                .map_err(database)?;
+            let right = stored.iter().filter(|row| given.get(&row.place).is_some_and(|root| row.root == root)).count();
+            self.right = self.right.saturating_add(u64::try_from(right).unwrap_or(0));
+        }
+        Ok(())
+    }
+
+    /// How many are wrong, missing or too many.
+    async fn wrong(&self, moment: &DatabaseTransaction) -> Result<u64, StoreError> {
+        let stored = audit_tree::Entity::find().count(moment).await.map_err(database)?;
+        Ok(self.given.max(stored).saturating_sub(self.right))
     }
 }
 
@@ -61,6 +107,7 @@ impl Walk<'_> {
         let mut tree = Frontier::default();
         // The first one of each node, to be told if nothing else tells of that node.
         let mut changed: Vec<Segment> = Vec::new();
+        let mut nodes = Nodes::default();
         let (mut checkpoints, mut more) = (VecDeque::<audit_checkpoint::Model>::new(), true);
         let mut after = i64::MIN;
         let mut place = i64::MIN;
@@ -82,7 +129,7 @@ impl Walk<'_> {
                 if !same && changed.iter().all(|other| other.node != segment.node) {
                     changed.push(segment.clone());
                 }
-                tree.push(segment.leaf(), |_, _| {});
+                tree.push(segment.leaf(), |at, root| nodes.page.push((at, root)));
                 kept.reached(&tree);
                 seen.reached(&tree);
                 // Checkpoints of the database come in pages as well, as far as the tree has come.
@@ -107,7 +154,9 @@ impl Walk<'_> {
                 }
                 own.reached(&tree);
             }
+            nodes.compare(self.moment).await?;
         }
+        nodes.compare(self.moment).await?;
         // What lies behind the end of the tree.
         for row in std::mem::take(&mut checkpoints) {
             self.own_checkpoint(row, &mut own).await?;
@@ -126,8 +175,14 @@ impl Walk<'_> {
                 self.own_checkpoint(row, &mut own).await?;
             }
         }
+        let findings = self.report.findings.len();
         for roots in [own, kept, seen] {
             self.judge_roots(&roots, &tree);
+        }
+        let wrong = nodes.wrong(self.moment).await?;
+        // Of a tree over other segments than those that were signed, nothing more is to be said.
+        if wrong > 0 && self.report.findings.len() == findings && changed.is_empty() {
+            self.report.add(Finding::TreeNodes { wrong });
         }
         for Segment { node, first, last, .. } in changed {
             if !self.is_named(&node) {

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     entity::{audit_record, audit_segment, checkpoint},
     fault::{damaged, unavailable},
+    foreign::foreign_objects,
     installation,
     reading::links_after,
     rows,
@@ -29,6 +30,12 @@ use crate::{
 
 /// Rows of one SELECT: bounds memory, whatever the length of the trail.
 pub(super) const PAGE: u64 = 1000;
+
+/// Longest stretch of time, in milliseconds, over which records may lie behind the newest checkpoint of
+/// their chain. Between the first and the last of them, not until now: a server that was killed left what
+/// it had written in its last seconds, however late that is looked at. One that runs covers what it writes
+/// every two seconds, and answers nobody after ten without.
+const MAX_UNCOVERED: i64 = 60_000;
 
 pub(super) fn database(error: DbErr) -> StoreError {
     unavailable(&error)
@@ -91,7 +98,11 @@ pub async fn verify_log(
     }
     walk.trees(&anchors.trees, &anchors.witnessed).await?;
     walk.conclude();
+    walk.uncovered().await?;
     walk.unchained().await?;
+    for what in foreign_objects(&moment).await.map_err(database)? {
+        walk.report.add(Finding::Foreign { what });
+    }
     let Walk { mut expected, mut report, .. } = walk;
     compare(&moment, &mut expected, &nodes, &mut report).await?;
     moment.rollback().await.map_err(database)?;
@@ -276,6 +287,40 @@ impl Walk<'_> {
             report.covered =
                 sources.into_iter().filter_map(|s| self.covered.get(&(report.node.clone(), s)).copied()).max();
         }
+    }
+
+    /// What lies behind the newest checkpoints.
+    async fn uncovered(&mut self) -> Result<(), StoreError> {
+        for (node, covered, last) in
+            self.report.nodes.iter().map(|n| (n.node.clone(), n.covered.unwrap_or(0), n.last)).collect::<Vec<_>>()
+        {
+            let Some(behind) = last.checked_sub(covered).filter(|behind| *behind > 0) else { continue };
+            self.report.uncovered = self.report.uncovered.saturating_add(behind);
+            let from = covered.saturating_add(1);
+            let (Some(first), Some(end)) = (self.time_at(&node, from).await?, self.time_at(&node, last).await?) else {
+                // A position that is missing was told.
+                continue;
+            };
+            let millis = end.saturating_sub(first);
+            if millis > MAX_UNCOVERED && !self.is_named(&node) {
+                self.report.add(Finding::Uncovered { node, from, to: last, millis });
+            }
+        }
+        Ok(())
+    }
+
+    /// When the record of a position was made.
+    async fn time_at(&self, node: &str, seq: u64) -> Result<Option<i64>, StoreError> {
+        let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
+        audit_record::Entity::find()
+            .select_only()
+            .column(audit_record::Column::At)
+            .filter(audit_record::Column::Node.eq(node))
+            .filter(audit_record::Column::Seq.eq(seq))
+            .into_tuple()
+            .one(self.moment)
+            .await
+            .map_err(database)
     }
 
     fn is_authentic(&self, checkpoint: &Checkpoint) -> bool {

@@ -8,7 +8,10 @@ use strongroom_domain::{
     ports::{AppendError, AuditLog},
     record::Settled,
 };
-use strongroom_store::{Store, verify::verify_chain};
+use strongroom_store::{
+    Store,
+    verify::{Finding, verify_chain},
+};
 
 use crate::support::{Place, Started, note, on_both, run, set, version};
 
@@ -17,6 +20,8 @@ on_both!(
     a_failure_in_a_member_rolls_the_batch_back,
     a_failed_commit_is_ambiguous_until_asked,
     a_caller_that_goes_away_leaves_nothing_half_done,
+    records_that_are_dropped_on_their_way_are_not_taken_for_written,
+    what_acts_on_what_is_written_is_refused_and_named,
 );
 
 /// Statements that make inserting into a table fail, in the way that hurts most: SQLite ends the
@@ -123,6 +128,76 @@ async fn a_caller_that_goes_away_leaves_nothing_half_done(place: Place) {
     healthy(&place, &s, 1).await;
 }
 
+/// Statements that drop every record, and say nothing.
+fn dropping_records(place: &Place) -> Vec<Vec<String>> {
+    if place.is_sqlite() {
+        return [
+            "CREATE TRIGGER broken AFTER INSERT ON audit_records BEGIN DELETE FROM audit_records WHERE id = NEW.id; END",
+            "CREATE TRIGGER broken BEFORE INSERT ON audit_records BEGIN SELECT RAISE(IGNORE); END",
+        ]
+        .map(|one| vec![one.to_owned()])
+        .into();
+    }
+    vec![
+        vec![
+            "CREATE OR REPLACE FUNCTION broken() RETURNS trigger AS $$ BEGIN RETURN NULL; END $$ LANGUAGE plpgsql"
+                .to_owned(),
+            "CREATE TRIGGER broken BEFORE INSERT ON audit_records FOR EACH ROW EXECUTE FUNCTION broken()".to_owned(),
+        ],
+        vec!["CREATE RULE broken AS ON INSERT TO audit_records DO INSTEAD NOTHING".to_owned()],
+    ]
+}
+
+async fn records_that_are_dropped_on_their_way_are_not_taken_for_written(place: Place) {
+    let s = place.start().await;
+    for statements in dropping_records(&place) {
+        place.tamper(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        for batch in [vec![note("one")], vec![note("one"), set(s.secret("a"), None, &version(), b"1"), note("two")]] {
+            let appended = s.store.append(batch).await;
+            assert!(
+                matches!(&appended, Err(AppendError::RolledBack(why)) if why.contains("does not keep the records")),
+                "{statements:?}: {appended:?}"
+            );
+        }
+        assert_eq!(s.revision("a").await, None);
+        place.tamper(&[&undone(&place, &statements)]).await;
+    }
+    healthy(&place, &s, 1).await;
+}
+
+fn undone(place: &Place, statements: &[String]) -> String {
+    if statements.iter().any(|statement| statement.contains("RULE")) {
+        return "DROP RULE broken ON audit_records".to_owned();
+    }
+    repaired(place, "audit_records")
+}
+
+async fn what_acts_on_what_is_written_is_refused_and_named(place: Place) {
+    let s = place.start().await;
+    s.store.close().await.unwrap();
+    drop(s);
+    let mut cases = dropping_records(&place);
+    cases.push(vec!["CREATE VIEW broken AS SELECT * FROM audit_records".to_owned()]);
+    for statements in cases {
+        place.tamper(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let refused = Store::open(&place.url, crate::support::options()).await.err().unwrap().to_string();
+        assert!(refused.contains("\"broken\"") && refused.contains("no release"), "{refused}");
+        let reader = Store::open_read_only(&place.url).await.unwrap();
+        let report = verify_chain(&reader, &[], &[]).await.unwrap();
+        assert!(
+            matches!(report.findings.as_slice(), [Finding::Foreign { what }] if what.contains("broken")),
+            "{:?}",
+            report.findings
+        );
+        let undo = match statements.first().is_some_and(|first| first.contains("VIEW")) {
+            true => "DROP VIEW broken".to_owned(),
+            false => undone(&place, &statements),
+        };
+        place.tamper(&[&undo]).await;
+    }
+    place.open().await;
+}
+
 /// The server's process for our connection dies while the batch waits for a lock.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_connection_is_rolled_back() {
@@ -156,6 +231,7 @@ async fn kill_waiting(admin: &mut sqlx::PgConnection) {
     panic!("nobody waited for a lock");
 }
 
+const COMMIT_WAITS_NO_MORE: &str = "DROP TRIGGER slow ON audit_records";
 const COMMIT_WAITS: [&str; 2] = [
     "CREATE FUNCTION slow() RETURNS trigger AS $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END $$ LANGUAGE plpgsql",
     "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON audit_records DEFERRABLE INITIALLY DEFERRED \
@@ -180,6 +256,7 @@ async fn asking_waits_for_a_commit_that_still_happens() {
     run(&mut other, "ROLLBACK").await;
     assert_eq!(asking.await.unwrap().unwrap(), [true]);
     assert_eq!(s.revision("a").await, Some(1));
+    place.tamper(&[COMMIT_WAITS_NO_MORE]).await;
     healthy(&place, &s, 2).await;
 }
 
@@ -199,6 +276,7 @@ async fn a_connection_killed_in_commit_is_ambiguous() {
     assert!(matches!(appending.await.unwrap(), Err(AppendError::Ambiguous(_))));
     assert_eq!(s.store.durable(&[id]).await.unwrap(), [false]);
     run(&mut other, "ROLLBACK").await;
+    place.tamper(&[COMMIT_WAITS_NO_MORE]).await;
     healthy(&place, &s, 1).await;
 }
 

@@ -7,7 +7,7 @@ use strongroom_crypto::{AuditSigner, SeededEntropy, merkle::verify_consistency};
 use strongroom_domain::{
     action::Action,
     names::InstallationId,
-    ports::AuditLog,
+    ports::{AppendError, AuditLog},
     record::{Proof, Receipt, ReceiptError, TreeCheckpoint, TwoPasts},
     test_support,
 };
@@ -27,6 +27,9 @@ on_both!(
     a_log_that_went_on_from_an_older_state_is_forked,
     a_changed_tree_is_named_and_never_signed_again,
     a_chain_that_does_not_follow_is_not_covered,
+    a_log_that_lost_what_this_process_wrote_is_not_covered,
+    a_head_that_was_testified_to_binds_the_next_start,
+    records_that_went_on_without_checkpoints_are_named,
     an_exported_log_is_checked_without_a_database,
 );
 
@@ -217,6 +220,8 @@ async fn a_changed_tree_is_named_and_never_signed_again(place: Place) {
     place.tamper(&["CREATE TABLE kept_tree AS SELECT * FROM audit_tree"]).await;
     place.tamper(&[&format!("UPDATE audit_tree SET root = {zeros}")]).await;
     assert_eq!(refused().await, TwoPasts::Changed);
+    // Two segments, and the one over both.
+    assert_eq!(verify(&place, &[]).await.findings, [Finding::TreeNodes { wrong: 3 }]);
     place.tamper(&["DELETE FROM audit_tree", "INSERT INTO audit_tree SELECT * FROM kept_tree"]).await;
     place.tamper(&[&format!("UPDATE audit_checkpoints SET at = 77 WHERE size = {}", second.size)]).await;
     assert_eq!(refused().await, TwoPasts::Forged);
@@ -243,6 +248,65 @@ async fn a_chain_that_does_not_follow_is_not_covered(place: Place) {
     write(&store, 4).await;
     place.tamper(&["UPDATE audit_records SET record_hash = head WHERE seq = 3"]).await;
     assert!(store.tree_growth().await.is_err());
+}
+
+/// Somebody takes the newest records away before they are covered, on a database that goes on.
+async fn a_log_that_lost_what_this_process_wrote_is_not_covered(place: Place) {
+    let Started { store, installation, .. } = place.start().await;
+    write(&store, 3).await;
+    cover(&store, installation).await;
+    write(&store, 2).await;
+    let keep = "CREATE TABLE kept AS SELECT * FROM audit_records WHERE seq = 6";
+    place.tamper(&[keep, "DELETE FROM audit_records WHERE seq = 6"]).await;
+    let error = store.tree_growth().await.unwrap_err().to_string();
+    assert!(error.contains("does not have position 6 as this node wrote it"), "{error}");
+    // A failure, after which the head is read anew, makes it forget nothing.
+    place.tamper(&["ALTER TABLE audit_fence RENAME TO away"]).await;
+    assert!(store.durable(&[Uuid::nil()]).await.is_err());
+    place.tamper(&["ALTER TABLE away RENAME TO audit_fence"]).await;
+    let refused = store.append(vec![note("after")]).await;
+    assert!(matches!(&refused, Err(AppendError::RolledBack(why)) if why.contains("position 6")), "{refused:?}");
+    place.tamper(&["INSERT INTO audit_records SELECT * FROM kept", "DROP TABLE kept"]).await;
+    store.append(vec![note("after")]).await.unwrap();
+    cover(&store, installation).await;
+    assert_eq!(verify(&place, &[]).await.nodes[0].covered, Some(7), "once it is back, all goes on");
+}
+
+async fn a_head_that_was_testified_to_binds_the_next_start(place: Place) {
+    let Started { store, installation, .. } = place.start().await;
+    write(&store, 3).await;
+    cover(&store, installation).await;
+    write(&store, 2).await;
+    let (seq, head) = store.written_head().unwrap();
+    assert_eq!(seq, 6);
+    store.close().await.unwrap();
+    drop(store);
+    place.tamper(&["DELETE FROM audit_records WHERE seq = 6"]).await;
+    let store = place.open().await;
+    store.testified_head(seq, head);
+    assert!(store.tree_growth().await.is_err());
+    assert!(matches!(store.append(vec![note("on")]).await, Err(AppendError::RolledBack(_))));
+}
+
+/// A server covers what it writes within seconds, and answers nobody when it cannot.
+async fn records_that_went_on_without_checkpoints_are_named(place: Place) {
+    let Started { store, installation, .. } = place.start().await;
+    cover(&store, installation).await;
+    let at = async |times: &[i64]| {
+        let mut batch: Vec<_> = times.iter().map(|_| note("Op")).collect();
+        batch.iter_mut().zip(times).for_each(|(entry, at)| entry.record.at = *at);
+        store.append(batch).await.unwrap();
+    };
+    at(&[1_000_000, 1_055_000]).await;
+    let report = verify(&place, &[]).await;
+    assert_eq!((report.uncovered, report.findings), (2, vec![]), "as a killed server leaves it");
+    at(&[1_061_000]).await;
+    let node = store.node().to_owned();
+    let uncovered = Finding::Uncovered { node, from: 2, to: 4, millis: 61_000 };
+    assert_eq!(verify(&place, &[]).await.findings, [uncovered]);
+    cover(&store, installation).await;
+    let report = verify(&place, &[]).await;
+    assert_eq!((report.uncovered, report.findings), (0, vec![]));
 }
 
 /// Nodes of one database have one tree, whoever signs.

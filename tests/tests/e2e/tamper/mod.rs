@@ -1,7 +1,8 @@
-//! Somebody edits the database while the server is stopped: a moved, swapped or changed row must be
+//! Somebody edits the database while the server is stopped (or runs, in `live`): a moved, swapped or changed row must be
 //! found, must never give a wrong value or a wider grant, and must leave a trace in the audit log.
 
 mod audit_log;
+mod live;
 mod on_demand;
 mod rows;
 mod witness;

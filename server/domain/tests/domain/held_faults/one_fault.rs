@@ -304,6 +304,32 @@ async fn a_full_disk_answers_nobody_and_the_node_comes_back_without_a_request() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_no_checkpoint_can_cover_answers_nobody_until_it_can() {
+    let demo = Arc::new(Demo::start());
+    demo.set("db", "v").await.unwrap();
+    let resuming = tokio::spawn({
+        let demo = demo.clone();
+        async move { demo.world.recorder.resume_when_possible(&SeededEntropy::new(99)).await }
+    });
+    let health = demo.world.recorder.health();
+    health.set_uncovered(true);
+    assert_eq!(no_record(demo.get("db", None).await), Some(NoRecord::NotWritten));
+    assert_eq!(no_record(demo.set("db", "w").await), Some(NoRecord::NotWritten));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(health.is_failing());
+    assert_eq!(demo.world.store.image().log.len(), 1, "nothing is written while nothing can be covered");
+
+    health.set_uncovered(false);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!health.is_failing());
+    demo.get("db", None).await.unwrap();
+    let image = demo.world.store.image();
+    let operations: Vec<_> = image.log.iter().map(|l| l.record.operation.as_str()).collect();
+    assert_eq!(operations, ["SecretSet", "AuditResume", "SecretGet"]);
+    resuming.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_without_its_committer_is_not_ready_and_answers_nothing() {
     let demo = Demo::start();
     demo.world.committer.abort();
