@@ -158,7 +158,7 @@ async fn only_what_a_listed_key_signed_is_loaded_where_signatures_are_demanded()
 #[tokio::test]
 async fn a_module_that_nobody_waits_for_is_loaded_all_the_same() {
     let module = uploaded();
-    let host = host(Isolation::Full, &[module.clone()], None);
+    let host = host(Isolation::Full, std::slice::from_ref(&module), None);
     let digest = digest_of(&module);
     let hasty = tokio::time::timeout(Duration::from_millis(1), host.needs(&digest)).await;
     assert!(hasty.is_err(), "compiling takes longer");
