@@ -63,16 +63,24 @@ async fn a_module_goes_from_its_file_to_a_denial_and_back() {
     let refused = cli(&vault, &operator, &[&attach[..], &[r#"{"no":"such"}"#]].concat()).unwrap_err();
     assert!(refused.contains("names is refused"), "{refused}");
     cli(&vault, &operator, &[&attach[..], &[settings]].concat()).unwrap();
-    vault.set(&token, "db", "v").await;
     let attached = ["policy", "attached", "--vault", "demo", "--output", "json"];
-    let shown: Value = serde_json::from_str(&cli(&vault, &operator, &attached).unwrap()).unwrap();
-    let names = shown["policies"].as_array().unwrap().iter().find(|one| one["attachment"]["name"] == "names").unwrap();
-    assert_eq!(names["shadow"]["would_deny"], 1, "{shown}");
-    assert_eq!(names["shadow"]["samples"][0]["reason"], "name-not-allowed", "{shown}");
+    let mut shadow = Value::Null;
+    // A machine under load may take more than the budget: then it is not heard, and asked again.
+    for _ in 0..20 {
+        vault.set(&token, "db", "v").await;
+        let shown: Value = serde_json::from_str(&cli(&vault, &operator, &attached).unwrap()).unwrap();
+        let all = shown["policies"].as_array().unwrap();
+        shadow = all.iter().find(|one| one["attachment"]["name"] == "names").unwrap()["shadow"].clone();
+        if shadow["would_deny"] == 1 {
+            break;
+        }
+    }
+    assert_eq!(shadow["would_deny"], 1, "{shadow}");
+    assert_eq!(shadow["samples"][0]["reason"], "name-not-allowed", "{shadow}");
     let records = vault.records(&operator_token).await;
-    let set = records.iter().find(|record| record["operation"] == "SecretSet").unwrap();
-    let shadow = set["trace"].as_array().unwrap().iter().find(|stage| stage["stage"] == "shadow:names").unwrap();
-    assert_eq!((&shadow["effect"], &shadow["reason"]), (&"would-deny".into(), &"name-not-allowed".into()));
+    let decision = records.iter().find(|record| record["id"] == shadow["samples"][0]["decision"]).unwrap();
+    let stage = decision["trace"].as_array().unwrap().iter().find(|stage| stage["stage"] == "shadow:names").unwrap();
+    assert_eq!((&stage["effect"], &stage["reason"]), (&"would-deny".into(), &"name-not-allowed".into()));
 
     // Enforced: from the next request on.
     let at = ["names", "--vault", "demo"];

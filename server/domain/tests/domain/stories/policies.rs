@@ -47,7 +47,8 @@ fn why(error: &SecretError) -> String {
     }
 }
 
-#[tokio::test]
+/// The clock stands, so that a machine under load takes none of the budget.
+#[tokio::test(start_paused = true)]
 async fn a_module_in_shadow_is_on_record_and_has_no_say() {
     let (demo, olga) = scene(vec![
         attachment("denies", 1, AttachmentState::Shadow),
