@@ -1,6 +1,7 @@
 //! Keys made, opened and used; keys from elsewhere; what is refused.
 
 mod imports;
+mod timing;
 mod vectors;
 
 use aws_lc_rs::digest;
