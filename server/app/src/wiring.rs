@@ -107,6 +107,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         identities: store.clone(),
         policies: policies.clone(),
         attached: store.clone(),
+        counts: store.clone(),
         shadows: ShadowCounts::default(),
         keyring: Arc::clone(&keyring),
     });

@@ -5,6 +5,7 @@
 //! [`PolicyFailure`], and the gate turns every failure into a denial.
 
 mod answer;
+mod count;
 mod request;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use answer::{AlertSeverity, Effect, Obligation, PolicyAnswer};
+pub use count::{CountFact, LONGEST_COUNT, RecentRequests};
 pub use request::{
     FactValue, ObjectState, PolicyApproval, PolicyCertificate, PolicyCertificateRequest, PolicyConnection,
     PolicyKeyOperation, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyTls, RECORDED_FOR_1_0,

@@ -15,7 +15,7 @@ use crate::{
     identity::{Session, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{Held, Permit},
-    policy::ModuleDigest,
+    policy::{ModuleDigest, RecentRequests},
     policy_module::{InstallationPolicies, PolicyModule},
     principal::{Principal, PrincipalId},
     record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
@@ -271,6 +271,16 @@ pub trait GrantStore: Send + Sync {
     /// # Errors
     /// When the store cannot say.
     async fn assignments_at(&self, scope: &Scope) -> Result<Vec<Assignment>, StoreError>;
+}
+
+/// Counts what is on record, for the modules that want to know.
+#[async_trait]
+pub trait RequestCounts: Send + Sync {
+    /// How many requests like these there are on record. What waits to be recorded is not counted yet.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn count_recent(&self, requests: &RecentRequests) -> Result<u64, StoreError>;
 }
 
 /// Policy modules that were uploaded, and those that are attached to every vault.

@@ -1,7 +1,6 @@
 //! The facts of the contract: which there are, and which of them this server gives.
 
-/// Longest window of a count, seconds.
-const LONGEST_WINDOW: u32 = 86_400;
+use strongroom_domain::policy::CountFact;
 
 /// What is known of a fact by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +19,7 @@ pub(crate) fn known(name: &str) -> Known {
         ["groups" | "claims" | "tags" | "days-since-rotation"] => Known::Given,
         ["approvals"] => Known::NotGiven,
         ["document", document] if !document.is_empty() => Known::NotGiven,
-        ["count", "principal" | "object" | "principal-object", "allowed" | "denied" | "failed" | "any", window] => {
-            match window.parse::<u32>() {
-                Ok(1..=LONGEST_WINDOW) => Known::NotGiven,
-                _ => Known::Unknown,
-            }
-        }
+        ["count", ..] if CountFact::parse(name).is_some() => Known::Given,
         _ => Known::Unknown,
     }
 }
@@ -36,10 +30,12 @@ mod tests {
 
     #[test]
     fn a_fact_is_given_or_not_or_there_is_no_such_fact() {
-        for name in ["groups", "claims", "tags", "days-since-rotation"] {
+        for name in
+            ["groups", "claims", "tags", "days-since-rotation", "count/principal/denied/60", "count/object/any/86400"]
+        {
             assert_eq!(known(name), Known::Given, "{name}");
         }
-        for name in ["approvals", "document/allowed-hosts", "count/principal/denied/60", "count/object/any/86400"] {
+        for name in ["approvals", "document/allowed-hosts"] {
             assert_eq!(known(name), Known::NotGiven, "{name}");
         }
         for name in ["", "group", "document/", "document/a/b", "count/principal/denied", "count/vault/denied/60"] {

@@ -6,7 +6,7 @@
 //! | the transaction of a batch: changes, records, hash chain | `writer`, `apply` |
 //! | what this process knows of its chain, whatever the database says | `heads` |
 //! | what the log tells of vaults, before a purge | `evidence` |
-//! | the ports | `audit`, `secrets`, `vaults`, `grants`, `policies`, `identities` |
+//! | the ports | `audit`, `counts`, `secrets`, `vaults`, `grants`, `policies`, `identities` |
 //! | the Merkle tree over all chains, and proofs out of it | `tree` |
 //! | what the root key wraps | `seal` |
 //! | scheduled purges | `purge` |
@@ -30,6 +30,7 @@ mod audit;
 mod cache;
 mod caches;
 mod connect;
+mod counts;
 mod directory;
 mod entity;
 mod evidence;

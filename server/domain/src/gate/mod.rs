@@ -4,6 +4,7 @@
 //! grants, the object's metadata, policy modules. Default deny, any deny wins, an error denies. Reads metadata, never a
 //! value. A `yes` is a [`Permit`], bound to what was judged.
 
+mod facts;
 mod find_vault;
 mod grants;
 mod modules;
@@ -26,7 +27,7 @@ use crate::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     permit::{Held, ObjectRef, Permit},
     policy::{PolicyEngine, PolicyRequest},
-    ports::{GrantStore, IdentityStore, ObjectStore, PolicyStore, StoreError, VaultStore},
+    ports::{GrantStore, IdentityStore, ObjectStore, PolicyStore, RequestCounts, StoreError, VaultStore},
     principal::{PrincipalKind, SYSTEM_ISSUER},
     record::Record,
     secret::{AttributePatch, SecretAttributes, SecretFacts},
@@ -166,6 +167,8 @@ pub struct Gate {
     pub policies: Arc<dyn PolicyEngine>,
     /// Which of them are attached to every vault.
     pub attached: Arc<dyn PolicyStore>,
+    /// Counts requests for the modules that want to know.
+    pub counts: Arc<dyn RequestCounts>,
     /// What modules in shadow would have said.
     pub shadows: ShadowCounts,
     /// Authenticates what is judged.

@@ -1,11 +1,16 @@
 //! Attached policy modules, at their stage: with the network rules, or last; those of all vaults first. Every
 //! enforced one can deny; in the access mode `modules` one of the vault's own with authority must allow.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use strongroom_crypto::key::KeySpec;
 
-use super::{Ask, Gate, Judged, Trace, grants::mode_for, unreadable};
+use super::{
+    Ask, Gate, Judged, Trace,
+    facts::{at_hand, is_gathered},
+    grants::mode_for,
+    unreadable,
+};
 use crate::{
     access_policy::AccessMode,
     context::RequestContext,
@@ -13,7 +18,7 @@ use crate::{
     key::KeyProperties,
     names::VaultId,
     policy::{
-        AttachmentState, Effect, FactValue, ObjectState, Obligation, PolicyAnswer, PolicyAttachment, PolicyConnection,
+        AttachmentState, Effect, ObjectState, Obligation, PolicyAnswer, PolicyAttachment, PolicyConnection,
         PolicyFailure, PolicyKeyOperation, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyStage, RECORDED_FOR_1_0,
     },
     policy_module::InstallationPolicies,
@@ -21,10 +26,6 @@ use crate::{
     vault::Vault,
 };
 
-/// Seconds of a day.
-const DAY: i64 = 86_400;
-/// The fact that tells the age of the current version.
-const ROTATION: &str = "days-since-rotation";
 /// How the stage of an attached module begins in a trace; its attachment's name follows.
 pub(crate) const POLICY_STAGE: &str = "policy:";
 
@@ -63,13 +64,14 @@ impl Guards {
 }
 
 /// What is asked at a stage, in order.
+#[derive(Default)]
 struct OfStage<'a> {
     enforced: Vec<Attached<'a>>,
     shadows: Vec<Attached<'a>>,
-    /// Whether an enforced one wants to see the age of the current version.
-    rotation: bool,
-    /// Whether one in shadow does.
-    shadow_rotation: bool,
+    /// What the enforced ones want to see and the gate has to gather.
+    facts: BTreeSet<String>,
+    /// What those in shadow want.
+    shadow_facts: BTreeSet<String>,
 }
 
 impl Gate {
@@ -139,16 +141,14 @@ impl Gate {
             return if granted { Ok(()) } else { Err(trace.deny("modules", DenyReason::NoAuthority, None)) };
         }
         let mut request = policy_request(ctx, ask, judged.facts.as_deref());
-        if asked.rotation && !request.holds(ROTATION) {
-            let newest = self.newest(ask, judged, trace).await?;
-            request.facts.insert(ROTATION.to_owned(), newest.as_deref().and_then(|facts| age(ctx, facts)));
-        } else if asked.shadow_rotation && !request.holds(ROTATION) {
+        for fact in &asked.facts {
+            self.gather(ctx, ask, fact, &mut request, judged, trace).await?;
+        }
+        for fact in &asked.shadow_facts {
             // What a module in shadow would like to see neither denies nor takes long.
             let mut budget = std::mem::take(&mut judged.shadows);
-            let newest = budget.within(self.newest(ask, judged, &mut Trace(Vec::new()))).await;
+            let _ = budget.within(self.gather(ctx, ask, fact, &mut request, judged, &mut Trace(Vec::new()))).await;
             judged.shadows = budget;
-            let age = newest.and_then(Result::ok).flatten().as_deref().and_then(|facts| age(ctx, facts));
-            request.facts.insert(ROTATION.to_owned(), age);
         }
         let mut verdict = Ok(());
         let answers = self.ask_modules(&asked.enforced, &request).await;
@@ -174,34 +174,23 @@ impl Gate {
     /// What is asked at a stage. A module that cannot be had fails at the last one; one in shadow that is not
     /// there in time is not waited for.
     async fn of_stage<'a>(&self, guards: &'a Guards, stage: PolicyStage, judged: &mut Judged) -> OfStage<'a> {
-        let mut asked = OfStage { enforced: Vec::new(), shadows: Vec::new(), rotation: false, shadow_rotation: false };
+        let mut asked = OfStage::default();
         for attached in guards.all() {
             let needs = self.policies.needs(&attached.attachment.module);
-            let (needs, list, rotation) = match attached.attachment.state {
+            let (needs, list, facts) = match attached.attachment.state {
                 AttachmentState::Off => continue,
                 AttachmentState::Shadow => {
-                    (judged.shadows.within(needs).await.flatten(), &mut asked.shadows, &mut asked.shadow_rotation)
+                    (judged.shadows.within(needs).await.flatten(), &mut asked.shadows, &mut asked.shadow_facts)
                 }
-                AttachmentState::Enforce => (needs.await, &mut asked.enforced, &mut asked.rotation),
+                AttachmentState::Enforce => (needs.await, &mut asked.enforced, &mut asked.facts),
             };
             let needs = needs.unwrap_or_default();
             if needs.stage == stage {
                 list.push(attached);
-                *rotation |= needs.facts.iter().any(|fact| fact == ROTATION);
+                facts.extend(needs.facts.iter().filter(|fact| is_gathered(fact)).cloned());
             }
         }
         asked
-    }
-
-    /// The object with its current version, when an older one is asked for.
-    async fn newest(
-        &self,
-        ask: &Ask<'_>,
-        judged: &Judged,
-        trace: &mut Trace,
-    ) -> Result<Option<Arc<SecretFacts>>, DenyReason> {
-        let (Some((vault, keys)), Some(name)) = (&judged.vault, ask.name) else { return Ok(None) };
-        self.find_object(vault, keys, name, &Ask { version: None, ..ask.clone() }, trace).await
     }
 
     /// Asks modules in order, up to and including the first that denies or fails. Behind the answers stands a
@@ -347,27 +336,7 @@ fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, facts: Option<&SecretFact
         key_operation: ask.key.or_else(|| version?.key.as_deref()).map(|key| key_operation(ask, key)),
         certificate_request: None,
         time: ctx.seconds(),
-        facts: gathered(ctx, facts),
+        facts: at_hand(ctx, facts),
         approvals: None,
     }
-}
-
-/// The facts that cost nothing: they are gathered and recorded whoever asks for them, so that any module
-/// can be asked again with them.
-fn gathered(ctx: &RequestContext, facts: Option<&SecretFacts>) -> BTreeMap<String, Option<FactValue>> {
-    match facts {
-        // Where there is nothing, nothing was rotated.
-        None => BTreeMap::from([(ROTATION.to_owned(), None)]),
-        Some(facts) => match age(ctx, facts) {
-            Some(age) => BTreeMap::from([(ROTATION.to_owned(), Some(age))]),
-            // An older version was looked at: nothing is said of the current one.
-            None => BTreeMap::new(),
-        },
-    }
-}
-
-/// Whole days since the current version was made, if it is the one at hand.
-fn age(ctx: &RequestContext, facts: &SecretFacts) -> Option<FactValue> {
-    let version = facts.version.as_ref().filter(|version| version.version == facts.secret.current)?;
-    Some(FactValue::Number(ctx.seconds().saturating_sub(version.created).div_euclid(DAY)))
 }

@@ -135,6 +135,7 @@ impl World {
             identities: ports.clone(),
             policies: policies.clone(),
             attached: ports.clone(),
+            counts: ports.clone(),
             shadows: ShadowCounts::default(),
             keyring: keyring.clone(),
         });

@@ -13,12 +13,14 @@ use crate::{
     identity::{Session, Workload},
     names::{VaultId, VaultName},
     permit::{Held, Permit},
-    policy::ModuleDigest,
+    policy::{ModuleDigest, RecentRequests},
     policy_module::{InstallationPolicies, PolicyModule},
     ports::{
-        DueObject, GrantStore, IdentityStore, PolicyStore, PurgeSchedule, SealStore, SealedBlob, StoreError, VaultStore,
+        DueObject, GrantStore, IdentityStore, PolicyStore, PurgeSchedule, RequestCounts, SealStore, SealedBlob,
+        StoreError, VaultStore,
     },
     principal::{Principal, PrincipalId},
+    record::Record,
     role::{RoleDefinition, RoleRef},
     seal::SealedKeys,
     secret::{LifeState, Page},
@@ -175,6 +177,24 @@ impl SealStore for MemoryStore {
     async fn sealed_blob(&self, label: &str) -> Result<Option<SealedBlob>, StoreError> {
         self.pause().await;
         Ok(self.durable().blobs.get(label).cloned())
+    }
+}
+
+#[async_trait]
+impl RequestCounts for MemoryStore {
+    async fn count_recent(&self, of: &RecentRequests) -> Result<u64, StoreError> {
+        self.pause().await;
+        let counted = |record: &&Record| {
+            let object = |(kind, name): &(String, String)| {
+                record.kind.as_ref() == Some(kind) && record.object.as_ref() == Some(name)
+            };
+            record.vault.as_ref() == Some(&of.vault)
+                && record.at >= of.from
+                && of.outcome.is_none_or(|outcome| record.outcome == outcome)
+                && of.principal.as_ref().is_none_or(|principal| record.principal.as_ref() == Some(principal))
+                && of.object.as_ref().is_none_or(object)
+        };
+        Ok(self.durable().log.iter().map(|logged| &logged.record).filter(counted).count() as u64)
     }
 }
 

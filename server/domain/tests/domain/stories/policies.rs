@@ -8,7 +8,10 @@ use strongroom_domain::{
     decision::{DenyReason, StageEffect},
     gate::SHADOW_SAMPLES,
     grant::Scope,
-    policy::{AttachedBefore, AttachmentState, Effect, ModuleDigest, PolicyAttachment, PolicyFailure},
+    policy::{
+        AttachedBefore, AttachmentState, Effect, FactValue, ModuleDigest, PolicyAttachment, PolicyFailure,
+        PolicyRequest,
+    },
     principal::{Grantee, Principal},
     role::Role,
     secrets::SecretError,
@@ -134,6 +137,32 @@ async fn modules_in_shadow_are_not_waited_for_while_they_are_loaded() {
     let shadows: Vec<_> = record.trace.iter().filter(|stage| stage.stage.starts_with("shadow:")).collect();
     assert!(shadows.iter().all(|stage| stage.reason == "over-budget"), "{shadows:?}");
     assert_eq!(shadows.len(), 2);
+}
+
+#[tokio::test]
+async fn a_module_is_told_how_often_somebody_was_here_lately() {
+    let (demo, _) = scene(vec![attachment("rate", 1, AttachmentState::Enforce)]);
+    let (mine, denied) = ("count/principal-object/any/60", "count/object/denied/60");
+    demo.world.policies.wants(ModuleDigest([1; 32]), &[mine, denied]);
+    demo.world.policies.answer("rate", Verdict::Says(Effect::Allow));
+    demo.set("db", "v").await.unwrap();
+    demo.get("db", None).await.unwrap();
+    demo.world.policies.answer("rate", Verdict::Says(Effect::Deny));
+    assert!(demo.get("db", None).await.is_err());
+    demo.world.policies.answer("rate", Verdict::Says(Effect::Allow));
+    demo.get("db", None).await.unwrap();
+    let told = |fact: &str| -> Vec<i64> {
+        let number = |request: &PolicyRequest| match request.facts.get(fact) {
+            Some(Some(FactValue::Number(number))) => *number,
+            other => panic!("{other:?}"),
+        };
+        demo.world.policies.asked().iter().map(number).collect()
+    };
+    assert_eq!(told(mine), [0, 1, 2, 3]);
+    assert_eq!(told(denied), [0, 0, 0, 1]);
+    // What was counted is on record, so that the decision can be asked again.
+    let record = demo.world.store.image().log.last().unwrap().record.clone();
+    assert_eq!(record.input.unwrap().facts[mine], Some(FactValue::Number(3)));
 }
 
 #[tokio::test]

@@ -1,0 +1,60 @@
+//! The contract of `RequestCounts`.
+
+use strongroom_domain::{
+    policy::RecentRequests,
+    ports::RequestCounts,
+    principal::PrincipalId,
+    record::{Entry, Outcome, Record, Settled},
+};
+
+use crate::support::{Place, Started, on_both, record};
+
+on_both!(what_is_on_record_is_counted_by_who_what_and_how_it_went_out,);
+
+fn principal(issuer: &str, subject: &str) -> PrincipalId {
+    PrincipalId { issuer: issuer.to_owned(), subject: subject.to_owned() }
+}
+
+async fn put(s: &Started, at: i64, who: &PrincipalId, object: (&str, &str), outcome: Outcome) {
+    let record = Record {
+        at,
+        principal: Some(who.clone()),
+        kind: Some(object.0.to_owned()),
+        object: Some(object.1.to_owned()),
+        outcome,
+        ..record("SecretGet")
+    };
+    assert_eq!(s.put(Entry { record, change: None }).await, Settled::Recorded);
+}
+
+async fn what_is_on_record_is_counted_by_who_what_and_how_it_went_out(place: Place) {
+    let s = place.start().await;
+    let (ada, grace) = (principal("https://idp", "ada"), principal("https://idp", "grace"));
+    // Of the same name elsewhere, in other letters, and one that would like to be taken for her.
+    let others = [
+        principal("https://other", "ada"),
+        principal("https://idp", "Ada"),
+        principal("https://x", r#"","principal":{"issuer":"https://idp","subject":"ada"}"#),
+    ];
+    let (db, key) = (("secret", "db"), ("key", "db"));
+    put(&s, 1_000, &ada, db, Outcome::Allowed).await;
+    put(&s, 2_000, &ada, db, Outcome::Denied).await;
+    put(&s, 3_000, &ada, key, Outcome::Failed).await;
+    put(&s, 4_000, &grace, db, Outcome::Denied).await;
+    for other in &others {
+        put(&s, 5_000, other, ("secret", "api"), Outcome::Denied).await;
+    }
+    let all = RecentRequests { vault: "demo".to_owned(), principal: None, object: None, outcome: None, from: 1_000 };
+    let count = async |of: RecentRequests| s.store.count_recent(&of).await.unwrap();
+    let by = |who: &PrincipalId| RecentRequests { principal: Some(who.clone()), ..all.clone() };
+    let of = |object: (&str, &str)| Some((object.0.to_owned(), object.1.to_owned()));
+    assert_eq!(count(by(&ada)).await, 3);
+    assert_eq!(count(by(&others[0])).await, 1);
+    assert_eq!(count(by(&others[1])).await, 1);
+    assert_eq!(count(by(&principal("https://idp", "nobody"))).await, 0);
+    assert_eq!(count(RecentRequests { outcome: Some(Outcome::Denied), ..by(&ada) }).await, 1);
+    assert_eq!(count(RecentRequests { from: 2_000, ..by(&ada) }).await, 2, "from the moment on");
+    assert_eq!(count(RecentRequests { object: of(db), ..all.clone() }).await, 3);
+    assert_eq!(count(RecentRequests { object: of(key), ..by(&ada) }).await, 1, "a key is no secret");
+    assert_eq!(count(RecentRequests { vault: "other".to_owned(), ..by(&ada) }).await, 0);
+}
