@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy};
 use strongroom_domain::{
     admin::{Administration, TokenKeyring},
+    certificates::Certificates,
     entrance::{Entrance, TokenRates},
     gate::{Gate, ShadowCounts},
     keys::Keys,
@@ -118,13 +119,15 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         recorder: recorder.clone(),
         entropy: Arc::clone(&entropy),
     });
+    let keys = Keys::new(Arc::clone(&objects));
     let chain = Arc::new(ArcSwap::<ChainStatus>::default());
     let shown = Arc::clone(&chain);
     let sign_in: Arc<dyn SignIn> = Arc::new(SignInService::new(providers, Arc::clone(&entropy)));
     let services = Services {
         development,
         secrets: Secrets { objects: Arc::clone(&objects) },
-        keys: Keys::new(Arc::clone(&objects)),
+        certificates: Certificates::new(Arc::clone(&objects), &keys),
+        keys,
         objects,
         admin: Administration {
             gate: Arc::clone(&gate),

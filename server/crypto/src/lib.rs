@@ -38,6 +38,7 @@ pub mod secret;
 pub mod sign;
 pub mod tls;
 pub mod tree;
+pub mod x509;
 
 mod canonical;
 mod derive;

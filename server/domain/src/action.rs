@@ -58,7 +58,7 @@ impl Action {
     /// Whether the action removes for good, so that a vault's row is not believed without the audit log.
     #[must_use]
     pub fn purges(self) -> bool {
-        matches!(self, Self::SecretPurge | Self::KeyPurge | Self::VaultPurge)
+        matches!(self, Self::SecretPurge | Self::KeyPurge | Self::CertificatePurge | Self::VaultPurge)
     }
 }
 
@@ -129,6 +129,42 @@ actions! {
     KeyUnwrap = "Microsoft.KeyVault/vaults/keys/unwrap/action", "KeyUnwrap";
     /// POST /rng. Azure has an action for it in its managed HSM alone.
     RandomBytes = "Microsoft.KeyVault/vaults/keys/rng/action", "RandomBytes";
+    /// POST /certificates/{name}/create
+    CertificateCreate = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateCreate";
+    /// GET /certificates/{name}/{version}
+    CertificateGet = "Microsoft.KeyVault/vaults/certificates/read", "CertificateGet";
+    /// PATCH /certificates/{name}/{version}
+    CertificateUpdate = "Microsoft.KeyVault/vaults/certificates/update/action", "CertificateUpdate";
+    /// GET /certificates
+    CertificateList = "Microsoft.KeyVault/vaults/certificates/read", "CertificateList";
+    /// GET /certificates/{name}/versions
+    CertificateListVersions = "Microsoft.KeyVault/vaults/certificates/read", "CertificateListVersions";
+    /// DELETE /certificates/{name}
+    CertificateDelete = "Microsoft.KeyVault/vaults/certificates/delete", "CertificateDelete";
+    /// GET /deletedcertificates/{name}
+    CertificateGetDeleted = "Microsoft.KeyVault/vaults/certificates/read", "CertificateGetDeleted";
+    /// GET /deletedcertificates
+    CertificateListDeleted = "Microsoft.KeyVault/vaults/certificates/read", "CertificateListDeleted";
+    /// POST /deletedcertificates/{name}/recover
+    CertificateRecover = "Microsoft.KeyVault/vaults/certificates/recover/action", "CertificateRecover";
+    /// DELETE /deletedcertificates/{name}
+    CertificatePurge = "Microsoft.KeyVault/vaults/certificates/purge/action", "CertificatePurge";
+    /// POST /certificates/{name}/backup
+    CertificateBackup = "Microsoft.KeyVault/vaults/certificates/backup/action", "CertificateBackup";
+    /// POST /certificates/restore
+    CertificateRestore = "Microsoft.KeyVault/vaults/certificates/restore/action", "CertificateRestore";
+    /// GET /certificates/{name}/policy
+    CertificatePolicyGet = "Microsoft.KeyVault/vaults/certificates/read", "CertificatePolicyGet";
+    /// PATCH /certificates/{name}/policy
+    CertificatePolicyUpdate = "Microsoft.KeyVault/vaults/certificates/update/action", "CertificatePolicyUpdate";
+    /// GET /certificates/{name}/pending
+    CertificatePendingGet = "Microsoft.KeyVault/vaults/certificates/read", "CertificatePendingGet";
+    /// PATCH /certificates/{name}/pending
+    CertificatePendingUpdate = "Microsoft.KeyVault/vaults/certificates/update/action", "CertificatePendingUpdate";
+    /// DELETE /certificates/{name}/pending
+    CertificatePendingDelete = "Microsoft.KeyVault/vaults/certificates/update/action", "CertificatePendingDelete";
+    /// POST /certificates/{name}/pending/merge
+    CertificatePendingMerge = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificatePendingMerge";
     /// Make a vault.
     VaultCreate = "Microsoft.KeyVault/vaults/write", "VaultPut";
     /// Change a vault's settings.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use strongroom_crypto::SealedValue;
 
 use crate::{
+    certificate::CertificateState,
     names::{ObjectKind, ObjectName, ObjectVersion},
     secret::{SealedVersion, VersionMeta},
 };
@@ -27,6 +28,8 @@ pub struct Backup {
     pub name: ObjectName,
     /// The version that a read without version gets.
     pub current: ObjectVersion,
+    /// Of a certificate: its policy. Its key and its secret are not in the blob: they are made again from it.
+    pub certificate: Option<Box<CertificateState>>,
     /// The versions, the oldest first.
     pub versions: Vec<SealedVersion>,
 }
@@ -43,6 +46,8 @@ struct Manifest {
     kind: ObjectKind,
     name: ObjectName,
     current: ObjectVersion,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    certificate: Option<Box<CertificateState>>,
     versions: Vec<Line>,
 }
 
@@ -85,7 +90,13 @@ impl Backup {
             value: version.sealed.ciphertext.len(),
         };
         let versions = self.versions.iter().map(line).collect();
-        let manifest = Manifest { kind: self.kind, name: self.name.clone(), current: self.current.clone(), versions };
+        let manifest = Manifest {
+            kind: self.kind,
+            name: self.name.clone(),
+            current: self.current.clone(),
+            certificate: self.certificate.clone(),
+            versions,
+        };
         let manifest = serde_json::to_vec(&manifest).map_err(|_| BackupError)?;
         let mut bytes = u32::try_from(manifest.len()).map_err(|_| BackupError)?.to_be_bytes().to_vec();
         bytes.extend_from_slice(&manifest);
@@ -126,7 +137,13 @@ impl Backup {
             }
             versions.push(SealedVersion { meta: line.meta, sealed });
         }
-        let backup = Self { kind: manifest.kind, name: manifest.name, current: manifest.current, versions };
+        let backup = Self {
+            kind: manifest.kind,
+            name: manifest.name,
+            current: manifest.current,
+            certificate: manifest.certificate,
+            versions,
+        };
         if rest.is_empty() && backup.current().is_some() { Ok(backup) } else { Err(BackupError) }
     }
 }
@@ -156,6 +173,7 @@ mod tests {
             ordinal: i64::from(number),
             data_key_id: [number; 16],
             key: None,
+            certificate: None,
             tag: Vec::new(),
         };
         let sealed = SealedValue {
@@ -170,7 +188,8 @@ mod tests {
     fn backup(values: &[Vec<u8>]) -> Backup {
         let versions: Vec<_> = (1..).zip(values).map(|(number, value)| version(number, value)).collect();
         let current = versions.last().unwrap().meta.version.clone();
-        Backup { kind: ObjectKind::Secret, name: ObjectName::parse("Db-Password").unwrap(), current, versions }
+        let name = ObjectName::parse("Db-Password").unwrap();
+        Backup { kind: ObjectKind::Secret, name, current, certificate: None, versions }
     }
 
     #[test]

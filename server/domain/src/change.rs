@@ -30,7 +30,22 @@ pub struct Remaining {
     pub workload: Option<(Uuid, i64)>,
 }
 
-/// What to write. The permit it is bound to says on which object, and whether a secret or a key.
+/// One name of several that are written together.
+#[derive(Debug)]
+pub struct NameWrite {
+    /// Of what kind.
+    pub kind: ObjectKind,
+    /// Revision that its row must still have; none when there must be no row.
+    pub judged: Option<i64>,
+    /// The name's row after the change.
+    pub name: SecretMeta,
+    /// Versions that are made.
+    pub new: Vec<SealedVersion>,
+    /// Versions whose metadata change, as they are afterwards.
+    pub updated: Vec<VersionMeta>,
+}
+
+/// What to write. The permit it is bound to says on which object, and of which kind.
 #[derive(Debug)]
 pub enum Change {
     /// A new version, and the name's row that points to it.
@@ -57,9 +72,15 @@ pub enum Change {
         /// Revision of the vault's row that was judged: purge protection must not have been turned
         /// on meanwhile.
         vault_revision: i64,
-        /// The grants at exactly this object: all of them, so that the record can tell which went.
+        /// Of a certificate: the key and the secret that go with it, with the revisions of their names.
+        companions: Vec<(ObjectKind, i64)>,
+        /// The grants at exactly this object and at what goes with it: all of them, so that the record can tell
+        /// which went.
         assignments: Vec<Assignment>,
     },
+    /// The name of a certificate, and with it the key and the secret of that name: all of it or nothing. The
+    /// certificate's own comes first.
+    WriteCertificate(Vec<NameWrite>),
     /// A name made again with all its versions, from a backup.
     RestoreSecret {
         /// The name's row.
@@ -192,17 +213,18 @@ fn follows(permit: &Permit, new: &Vault) -> bool {
 fn fits(permit: &Permit, change: &Change) -> bool {
     let object = permit.object();
     let vault = object.vault.as_ref().map(|(id, _)| *id);
-    let in_vault = matches!(object.kind, ObjectKind::Secret | ObjectKind::Key) && vault.is_some();
+    let in_vault = object.kind.is_in_vault() && vault.is_some();
     // A permit for one kind of object never covers a row of another.
     let of_kind = |secret: Action, key: &[Action]| match object.kind {
         ObjectKind::Secret => permit.action() == secret,
         ObjectKind::Key => key.contains(&permit.action()),
         _ => false,
     };
-    // A version of a key says what kind of key it is, and no other version does.
-    let shaped = |version: &VersionMeta| version.key.is_some() == (object.kind == ObjectKind::Key);
+    let shaped = |version: &VersionMeta| shaped(object.kind, version);
     let next = |secret: &SecretMeta| {
         in_vault
+            // What belongs to a certificate changes with it alone.
+            && !secret.managed
             && object.name.as_ref() == Some(&secret.name)
             && permit.revision().is_none_or(|judged| judged.checked_add(1) == Some(secret.revision))
     };
@@ -231,9 +253,17 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         (Change::SetSecretLife { secret }, _) if of_kind(Action::SecretRecover, &[Action::KeyRecover]) => {
             next(secret) && permit.revision().is_some() && secret.life == LifeState::Active
         }
-        (Change::PurgeSecret { .. }, _) if of_kind(Action::SecretPurge, &[Action::KeyPurge]) => {
-            in_vault && object.name.is_some() && permit.revision().is_some()
+        (Change::PurgeSecret { companions, .. }, _) if of_kind(Action::SecretPurge, &[Action::KeyPurge]) => {
+            in_vault && object.name.is_some() && permit.revision().is_some() && companions.is_empty()
         }
+        (Change::PurgeSecret { companions, .. }, Action::CertificatePurge) => {
+            object.kind == ObjectKind::Certificate
+                && in_vault
+                && object.name.is_some()
+                && permit.revision().is_some()
+                && distinct_companions(companions.iter().map(|(kind, _)| *kind))
+        }
+        (Change::WriteCertificate(writes), _) => in_vault && certificate_fits(permit, writes),
         (Change::PutVault(new), Action::VaultCreate) => {
             object.kind == ObjectKind::Vault
                 && object.vault.is_none()
@@ -284,6 +314,70 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         }
         _ => false,
     }
+}
+
+/// A version of a key or a certificate says what kind of key it is, one of a certificate what it certifies, and no
+/// other version does.
+fn shaped(kind: ObjectKind, version: &VersionMeta) -> bool {
+    version.key.is_some() == matches!(kind, ObjectKind::Key | ObjectKind::Certificate)
+        && version.certificate.is_some() == (kind == ObjectKind::Certificate)
+}
+
+/// A certificate has one key and one secret.
+fn distinct_companions(kinds: impl Iterator<Item = ObjectKind>) -> bool {
+    let kinds: Vec<ObjectKind> = kinds.collect();
+    match kinds.as_slice() {
+        [] => true,
+        [one] => matches!(one, ObjectKind::Key | ObjectKind::Secret),
+        [one, other] => {
+            one != other && [one, other].iter().all(|kind| matches!(kind, ObjectKind::Key | ObjectKind::Secret))
+        }
+        _ => false,
+    }
+}
+
+/// Whether what is written of a certificate and of what goes with it is on the permitted name, follows what was
+/// judged, and is of the permitted sort.
+fn certificate_fits(permit: &Permit, writes: &[NameWrite]) -> bool {
+    let Some((own, companions)) = writes.split_first() else { return false };
+    let object = permit.object();
+    let active = own.name.life == LifeState::Active;
+    let sort = match permit.action() {
+        Action::CertificateCreate | Action::CertificatePendingMerge => active,
+        Action::CertificateRestore => active && writes.iter().all(|write| write.judged.is_none()),
+        Action::CertificateUpdate
+        | Action::CertificatePolicyUpdate
+        | Action::CertificatePendingUpdate
+        | Action::CertificatePendingDelete => {
+            active && writes.iter().all(|write| write.judged.is_some() && write.new.is_empty())
+        }
+        action @ (Action::CertificateDelete | Action::CertificateRecover) => {
+            let untouched = |write: &NameWrite| write.new.is_empty() && write.updated.is_empty();
+            active == (action == Action::CertificateRecover)
+                && writes.iter().all(|write| write.judged.is_some() && untouched(write))
+        }
+        _ => false,
+    };
+    let each = |write: &NameWrite| {
+        let versions = write.new.iter().map(|version| &version.meta).chain(&write.updated);
+        object.name.as_ref() == Some(&write.name.name)
+            && write.name.life == own.name.life
+            && write.judged.is_none_or(|judged| judged.checked_add(1) == Some(write.name.revision))
+            && versions.into_iter().all(|version| shaped(write.kind, version))
+    };
+    sort && object.kind == ObjectKind::Certificate
+        && own.kind == ObjectKind::Certificate
+        && own.judged == permit.revision()
+        && own.name.certificate.is_some()
+        && !own.name.managed
+        && distinct_companions(companions.iter().map(|write| write.kind))
+        && companions.iter().all(|write| {
+            let points_to_it = |version: &SealedVersion| version.meta.version == write.name.current;
+            write.name.managed
+                && write.name.certificate.is_none()
+                && (write.new.is_empty() || write.new.iter().any(points_to_it))
+        })
+        && writes.iter().all(each)
 }
 
 /// Whether a scope is exactly the permitted object.

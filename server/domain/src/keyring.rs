@@ -524,6 +524,7 @@ fn version_label(kind: ObjectKind) -> &'static [u8] {
     match kind {
         ObjectKind::Secret => b"version",
         ObjectKind::Key => b"key-version",
+        ObjectKind::Certificate => b"certificate-version",
         ObjectKind::Vault | ObjectKind::Server | ObjectKind::Workload => b"no-version",
     }
 }

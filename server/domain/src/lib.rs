@@ -9,6 +9,8 @@ pub mod access_policy;
 pub mod action;
 pub mod admin;
 pub mod backup;
+pub mod certificate;
+pub mod certificates;
 pub mod change;
 pub mod context;
 pub mod decision;

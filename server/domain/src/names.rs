@@ -167,6 +167,8 @@ pub enum ObjectKind {
     Secret,
     /// A key.
     Key,
+    /// A certificate.
+    Certificate,
     /// The vault itself, and what is configured on it.
     Vault,
     /// The installation: vaults, identities, assignments, audit.
@@ -176,12 +178,19 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
+    /// Whether it is one of what a vault holds.
+    #[must_use]
+    pub fn is_in_vault(self) -> bool {
+        matches!(self, Self::Secret | Self::Key | Self::Certificate)
+    }
+
     /// The word used in associated data, policy requests and audit records. Frozen.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Secret => "secret",
             Self::Key => "key",
+            Self::Certificate => "certificate",
             Self::Vault => "vault",
             Self::Server => "server",
             Self::Workload => "workload",

@@ -113,6 +113,13 @@ impl Permit {
         Held { request_id: self.request_id, outcome }
     }
 
+    /// Holds what was read together with the permit, for an operation that reads before it changes: both are
+    /// out of reach until the recorder opens what came of them.
+    #[must_use]
+    pub fn hold_with<T>(self, outcome: T) -> Held<(Self, T)> {
+        Held { request_id: self.request_id, outcome: (self, outcome) }
+    }
+
     /// Spends the permit on a change and the answer that goes out when the change and its record
     /// are durable.
     ///

@@ -175,7 +175,7 @@ pub struct DueObject {
 /// so it takes no permit; what it names is judged before anything happens to it.
 #[async_trait]
 pub trait PurgeSchedule: Send + Sync {
-    /// Soft-deleted secrets and keys of active vaults whose purge date is at or before `now` (Unix
+    /// Soft-deleted objects of active vaults, without the keys and secrets that go with a certificate, whose purge date is at or before `now` (Unix
     /// seconds), in an order of vault, kind and name, after `after` (exclusive).
     ///
     /// # Errors
@@ -306,7 +306,7 @@ pub trait PolicyStore: Send + Sync {
     async fn policy_module(&self, digest: &ModuleDigest) -> Result<Option<(PolicyModule, Vec<u8>)>, StoreError>;
 }
 
-/// Secrets and keys. Of which kind the permitted object is, the permit says.
+/// Secrets, keys and certificates. Of which kind the permitted object is, the permit says.
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
     /// Metadata for judging: the name, and the version asked for or the current one.
@@ -324,6 +324,13 @@ pub trait ObjectStore: Send + Sync {
     /// The sealed version, if the name's row still has the permitted revision
     /// ([`StoreError::Stale`] otherwise).
     async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>>;
+
+    /// The same for an operation that goes on to change the name: the permit comes back with what was read.
+    async fn read_to_change(
+        &self,
+        permit: Permit,
+        version: &ObjectVersion,
+    ) -> Held<(Permit, Result<Arc<SealedVersion>, StoreError>)>;
 
     /// The sealed versions of the permitted name, in the order they were made, at most `limit`, if the
     /// name's row still has the permitted revision ([`StoreError::Stale`] otherwise).

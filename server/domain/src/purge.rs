@@ -9,7 +9,6 @@ use strongroom_crypto::Entropy;
 use crate::{
     admin::{AdminError, Administration},
     context::RequestContext,
-    names::ObjectKind,
     objects::{ObjectError, Objects, Verbs},
     ports::{DueObject, PurgeSchedule, StoreError},
     principal::Principal,
@@ -89,8 +88,7 @@ impl Purger<'_> {
     }
 
     async fn purge(&self, due: &DueObject, done: &mut Purged) -> Result<(), StoreError> {
-        let verbs = if due.kind == ObjectKind::Key { Verbs::KEYS } else { Verbs::SECRETS };
-        match self.objects.purge(verbs, &self.request()?, &due.vault, &due.name).await {
+        match self.objects.purge(Verbs::of(due.kind), &self.request()?, &due.vault, &due.name).await {
             Ok(()) => done.objects += 1,
             Err(ObjectError::DeletedNotFound(_) | ObjectError::VaultNotFound) => {}
             Err(error) => done.failed(&error)?,

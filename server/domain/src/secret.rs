@@ -1,5 +1,6 @@
-//! Secrets as data: attributes, versions, and the life of a name. Keys are kept in the same shape: what
-//! is a key alone stands in [`VersionMeta::key`], and its private part is sealed where a secret has its value.
+//! Secrets as data: attributes, versions, and the life of a name. Keys and certificates are kept in the same shape:
+//! what is a key alone stands in [`VersionMeta::key`], what is a certificate alone in [`VersionMeta::certificate`] and
+//! [`SecretMeta::certificate`], and the private part is sealed where a secret has its value.
 //!
 //! Metadata only, and sealed rows; an opened value appears nowhere in this module but in
 //! [`OpenedSecret`], whose plaintext has neither `Debug` nor `Serialize`.
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use strongroom_crypto::{SealedValue, SecretText};
 
 use crate::{
+    certificate::{CertificateState, CertificateVersion},
     key::KeyProperties,
     names::{ObjectName, ObjectVersion},
 };
@@ -53,9 +55,12 @@ pub struct VersionMeta {
     pub ordinal: i64,
     /// Identity of the data key that seals the value: binds metadata and value together.
     pub data_key_id: [u8; 16],
-    /// Of a version of a key: what kind of key it is and what it may be used for.
+    /// Of a version of a key or a certificate: what kind of key it is and what it may be used for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Box<KeyProperties>>,
+    /// Of a version of a certificate: the certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Box<CertificateVersion>>,
     /// HMAC-SHA256 over place and everything above, under a key of the vault.
     #[serde(skip)]
     pub tag: Vec<u8>,
@@ -76,7 +81,8 @@ pub enum LifeState {
     },
 }
 
-/// A name of a secret or a key with all its versions, as one row. Judged by the gate, so authenticated by `tag`.
+/// A name of a secret, a key or a certificate with all its versions, as one row. Judged by the gate, so authenticated
+/// by `tag`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretMeta {
     /// Name in the creator's spelling.
@@ -87,6 +93,12 @@ pub struct SecretMeta {
     pub current: ObjectVersion,
     /// Counts changes of the name from a random beginning; a permit is bound to it.
     pub revision: i64,
+    /// Of a secret or a key: it is that of the certificate of its name, and changes with it alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub managed: bool,
+    /// Of a certificate: its policy and its last operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Box<CertificateState>>,
     /// HMAC-SHA256 over place and everything above, under a key of the vault.
     #[serde(skip)]
     pub tag: Vec<u8>,

@@ -97,6 +97,9 @@ impl Secrets {
             if before.as_ref().is_some_and(|f| f.secret.life != LifeState::Active) {
                 return Err(self.objects.refuse(ctx, case, SecretError::DeletedButRecoverable(name.clone())).await);
             }
+            if before.as_ref().is_some_and(|f| f.secret.managed) {
+                return Err(self.objects.refuse(ctx, case, SecretError::Managed(name.clone())).await);
+            }
             let new = NewVersion { attributes, key: None, value: &sealed };
             let (item, change) = self.objects.new_version(Verbs::SECRETS, ctx, &keys, name, new, before.as_deref())?;
             case.record.version = Some(item.version.version.as_str().to_owned());

@@ -81,7 +81,7 @@ impl Claim {
         let path = paths::segments(&raw.path).ok()?;
         let Found::Route(route, _) = routes::find(site, Method::parse(&raw.method), &path) else { return None };
         let limit = match route.endpoint {
-            Endpoint::SecretRestore | Endpoint::KeyRestore => MAX_RESTORE_BODY,
+            Endpoint::SecretRestore | Endpoint::KeyRestore | Endpoint::CertificateRestore => MAX_RESTORE_BODY,
             Endpoint::PolicyModulePush => MAX_MODULE_BYTES,
             _ => return None,
         };

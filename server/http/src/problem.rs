@@ -8,6 +8,7 @@ use serde_json::json;
 use strongroom_crypto::key::{KeyRejected, OperationError};
 use strongroom_domain::{
     admin::AdminError,
+    certificates::CertificateError,
     decision::{Denial, DenyReason, STEP_UP, StepUp},
     entrance::EntranceError,
     keys::KeyError,
@@ -209,15 +210,16 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         (Outcome::Allowed, _) => return None,
         (Outcome::Unauthenticated, _) => 401,
         (Outcome::Denied, _) => 403,
-        (Outcome::Failed, "disabled" | "purge-protected" | "grants-more-than-held") => 403,
+        (Outcome::Failed, "disabled" | "managed" | "purge-protected" | "grants-more-than-held") => 403,
         (Outcome::Failed, "key-disabled" | "outside-window" | "operation-not-permitted") => 403,
         (Outcome::Failed, "not-found" | "deleted-not-found" | "vault-not-found" | "record-not-found") => 404,
-        (Outcome::Failed, "deleted-vault-not-found") => 404,
+        (Outcome::Failed, "deleted-vault-not-found" | "pending-not-found") => 404,
         (
             Outcome::Failed,
             "deleted-but-recoverable" | "vault-exists" | "contended" | "not-covered-yet" | "token-key-announced",
         ) => 409,
-        (Outcome::Failed, "vault-deleted-but-recoverable" | "too-many-vaults" | "exists") => 409,
+        (Outcome::Failed, "vault-deleted-but-recoverable" | "too-many-vaults" | "exists" | "name-taken") => 409,
+        (Outcome::Failed, "certificate-in-progress" | "certificate-unfinished") => 409,
         (Outcome::Failed, "other-revision") => 412,
         (
             Outcome::Failed,
@@ -382,6 +384,31 @@ impl From<KeyError> for Problem {
     }
 }
 
+impl From<CertificateError> for Problem {
+    fn from(error: CertificateError) -> Self {
+        let message = sentence(&error);
+        let invalid = |message| Self { reason: "invalid", ..Self::bad_parameter(message) };
+        match error {
+            CertificateError::Object(error) => Self::of_object(&CERTIFICATE, error),
+            CertificateError::Key(error) => (*error).into(),
+            // Refused before anybody was judged.
+            CertificateError::Policy(_) | CertificateError::NotACertificate(_) => Self::bad_parameter(message),
+            CertificateError::NoPolicy
+            | CertificateError::NoSuchIssuer(_)
+            | CertificateError::NotInProgress
+            | CertificateError::OtherKey
+            | CertificateError::NotValidNow => invalid(message),
+            CertificateError::InProgress(_) => Self::new(409, "Conflict", "certificate-in-progress", message),
+            CertificateError::Unfinished => Self::new(409, "Conflict", "certificate-unfinished", message),
+            CertificateError::NoPending(name) => {
+                let message = format!("Pending certificate not found: {name}");
+                Self::new(404, "PendingCertificateNotFound", "pending-not-found", message)
+            }
+            CertificateError::Issue(_) => Self::unavailable("unavailable"),
+        }
+    }
+}
+
 /// What one kind of object is called in errors.
 struct Noun {
     word: &'static str,
@@ -392,6 +419,13 @@ struct Noun {
 
 const SECRET: Noun = Noun { word: "secret", title: "Secret", not_found: "SecretNotFound", disabled: "SecretDisabled" };
 const KEY: Noun = Noun { word: "key", title: "Key", not_found: "KeyNotFound", disabled: "KeyDisabled" };
+
+const CERTIFICATE: Noun = Noun {
+    word: "certificate",
+    title: "Certificate",
+    not_found: "CertificateNotFound",
+    disabled: "CertificateDisabled",
+};
 
 /// An error as a sentence.
 fn sentence(error: &dyn std::fmt::Display) -> String {
@@ -426,6 +460,13 @@ impl Problem {
                 Self::new(403, "Forbidden", "disabled", format!("Operation get is not allowed on a disabled {word}."))
                     .inner(noun.disabled)
             }
+            ObjectError::Managed(name) => Self::new(
+                403,
+                "Forbidden",
+                "managed",
+                format!("{title} {name} belongs to the certificate of its name and changes with it alone: ask for the certificate instead."),
+            ),
+            ObjectError::NameTaken(_) => Self::new(409, "Conflict", "name-taken", sentence(&message)),
             ObjectError::PurgeProtected => Self::new(
                 403,
                 "Forbidden",

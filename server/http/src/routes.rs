@@ -235,6 +235,26 @@ routes! {
     Vault Get "/deletedkeys/{name}" Bearer DeletedKeyGet;
     Vault Delete "/deletedkeys/{name}" Bearer DeletedKeyPurge;
     Vault Post "/deletedkeys/{name}/recover" Bearer DeletedKeyRecover;
+    Vault Get "/certificates" Bearer CertificateList;
+    Vault Post "/certificates/restore" Bearer CertificateRestore;
+    Vault Get "/certificates/{name}" Bearer CertificateGet;
+    Vault Patch "/certificates/{name}" Bearer CertificateUpdate;
+    Vault Delete "/certificates/{name}" Bearer CertificateDelete;
+    Vault Post "/certificates/{name}/create" Bearer CertificateCreate;
+    Vault Get "/certificates/{name}/versions" Bearer CertificateVersions;
+    Vault Get "/certificates/{name}/policy" Bearer CertificatePolicyGet;
+    Vault Patch "/certificates/{name}/policy" Bearer CertificatePolicyUpdate;
+    Vault Get "/certificates/{name}/pending" Bearer CertificatePendingGet;
+    Vault Patch "/certificates/{name}/pending" Bearer CertificatePendingUpdate;
+    Vault Delete "/certificates/{name}/pending" Bearer CertificatePendingDelete;
+    Vault Post "/certificates/{name}/pending/merge" Bearer CertificatePendingMerge;
+    Vault Post "/certificates/{name}/backup" Bearer CertificateBackup;
+    Vault Get "/certificates/{name}/{version}" Bearer CertificateGetVersion;
+    Vault Patch "/certificates/{name}/{version}" Bearer CertificateUpdateVersion;
+    Vault Get "/deletedcertificates" Bearer DeletedCertificateList;
+    Vault Get "/deletedcertificates/{name}" Bearer DeletedCertificateGet;
+    Vault Delete "/deletedcertificates/{name}" Bearer DeletedCertificatePurge;
+    Vault Post "/deletedcertificates/{name}/recover" Bearer DeletedCertificateRecover;
 }
 
 /// One route.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use strongroom_crypto::Entropy;
 use strongroom_domain::{
     admin::Administration,
+    certificates::Certificates,
     entrance::Entrance,
     keyring::Keyring,
     keys::Keys,
@@ -71,7 +72,9 @@ pub struct Services {
     pub secrets: Secrets,
     /// Keys.
     pub keys: Keys,
-    /// What is common to both.
+    /// Certificates.
+    pub certificates: Certificates,
+    /// What is common to all of them.
     pub objects: Arc<Objects>,
     /// Vaults, assignments, workloads, records.
     pub admin: Administration,

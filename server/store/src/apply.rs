@@ -17,7 +17,7 @@ use strongroom_domain::{
     names::{ObjectKind, VaultId},
     permit::Permit,
     ports::StoreError,
-    secret::SecretMeta,
+    secret::{SealedVersion, SecretMeta, VersionMeta},
 };
 use uuid::Uuid;
 
@@ -79,22 +79,21 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
         Change::UpdateSecret { secret, version } => {
             let vault = vault_of(permit)?;
             put_name(db, (vault, kind), secret, permit.revision()).await?;
-            let update = secret_version::Entity::update_many()
-                .set(rows::updated_version(version)?)
-                .filter(secret_version::Column::VaultId.eq(vault.0))
-                .filter(secret_version::Column::Name.eq(kind.qualify(&secret.name)))
-                .filter(secret_version::Column::Version.eq(version.version.as_str()))
-                .filter(secret_version::Column::DataKeyId.eq(version.data_key_id.to_vec()));
-            exactly_one(update.exec(db).await?.rows_affected)
+            update_version(db, (vault, kind), secret, version).await
         }
         Change::RestoreSecret { secret, versions } => {
             let vault = vault_of(permit)?;
             put_name(db, (vault, kind), secret, permit.revision()).await?;
-            for chunk in versions.chunks(VERSIONS_PER_INSERT) {
-                let rows = chunk.iter().map(|version| rows::version_row(vault, kind, &secret.name, version));
-                let rows = rows.collect::<Result<Vec<_>, _>>()?;
-                let rows = rows.into_iter().map(IntoActiveModel::into_active_model);
-                secret_version::Entity::insert_many(rows).exec_without_returning(db).await?;
+            insert_versions(db, (vault, kind), secret, versions).await
+        }
+        Change::WriteCertificate(writes) => {
+            let vault = vault_of(permit)?;
+            for write in writes {
+                put_name(db, (vault, write.kind), &write.name, write.judged).await?;
+                insert_versions(db, (vault, write.kind), &write.name, &write.new).await?;
+                for version in &write.updated {
+                    update_version(db, (vault, write.kind), &write.name, version).await?;
+                }
             }
             Ok(())
         }
@@ -102,7 +101,9 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             Some(revision) => put_name(db, (vault_of(permit)?, kind), secret, Some(revision)).await,
             None => Err(Obstacle::Conflict),
         },
-        Change::PurgeSecret { vault_revision, assignments } => purge(db, permit, *vault_revision, assignments).await,
+        Change::PurgeSecret { vault_revision, companions, assignments } => {
+            purge(db, permit, *vault_revision, companions, assignments).await
+        }
         Change::PurgeVault => purge_vault(db, permit).await,
         Change::PutVault(new) => {
             let row = rows::vault_row(new)?;
@@ -316,7 +317,7 @@ async fn put_name(
     meta: &SecretMeta,
     revision: Option<i64>,
 ) -> Result<(), Obstacle> {
-    let row = rows::secret_row(vault, kind, meta);
+    let row = rows::secret_row(vault, kind, meta)?;
     let Some(revision) = revision else {
         return insert(db, secret::Entity::insert(row.into_active_model())).await;
     };
@@ -331,11 +332,43 @@ async fn put_name(
     exactly_one(update.exec(db).await?.rows_affected)
 }
 
-/// Deletes the name and the grants at it; the database takes its versions along.
+/// Other metadata for a version that is still the one that was judged.
+async fn update_version(
+    db: &DatabaseTransaction,
+    (vault, kind): (VaultId, ObjectKind),
+    secret: &SecretMeta,
+    version: &VersionMeta,
+) -> Result<(), Obstacle> {
+    let update = secret_version::Entity::update_many()
+        .set(rows::updated_version(version)?)
+        .filter(secret_version::Column::VaultId.eq(vault.0))
+        .filter(secret_version::Column::Name.eq(kind.qualify(&secret.name)))
+        .filter(secret_version::Column::Version.eq(version.version.as_str()))
+        .filter(secret_version::Column::DataKeyId.eq(version.data_key_id.to_vec()));
+    exactly_one(update.exec(db).await?.rows_affected)
+}
+
+async fn insert_versions(
+    db: &DatabaseTransaction,
+    (vault, kind): (VaultId, ObjectKind),
+    secret: &SecretMeta,
+    versions: &[SealedVersion],
+) -> Result<(), Obstacle> {
+    for chunk in versions.chunks(VERSIONS_PER_INSERT) {
+        let rows = chunk.iter().map(|version| rows::version_row(vault, kind, &secret.name, version));
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let rows = rows.into_iter().map(IntoActiveModel::into_active_model);
+        secret_version::Entity::insert_many(rows).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
+/// Deletes the name, what goes with it and the grants at them; the database takes their versions along.
 async fn purge(
     db: &DatabaseTransaction,
     permit: &Permit,
     vault_revision: i64,
+    companions: &[(ObjectKind, i64)],
     assignments: &[Assignment],
 ) -> Result<(), Obstacle> {
     let (Some(name), Some(revision), vault) = (&permit.object().name, permit.revision(), vault_of(permit)?) else {
@@ -345,8 +378,9 @@ async fn purge(
         return Err(Obstacle::Conflict);
     }
     let kind = permit.object().kind;
-    let scope = Scope::Object { vault, kind, name: name.clone() };
-    let at_it = assignment::Column::ScopeKey.eq(scope.key());
+    let going: Vec<(ObjectKind, i64)> = std::iter::once((kind, revision)).chain(companions.iter().copied()).collect();
+    let scope = |kind| Scope::Object { vault, kind, name: name.clone() }.key();
+    let at_it = assignment::Column::ScopeKey.is_in(going.iter().map(|(kind, _)| scope(*kind)));
     let granted = assignment::Entity::find().select_only().column(assignment::Column::Id).filter(at_it.clone());
     let mut granted: Vec<Uuid> = granted.into_tuple().all(db).await?;
     let mut named: Vec<Uuid> = assignments.iter().map(|a| a.id).collect();
@@ -358,11 +392,14 @@ async fn purge(
     if !named.is_empty() {
         assignment::Entity::delete_many().filter(at_it).exec(db).await?;
     }
-    let delete = secret::Entity::delete_many()
-        .filter(secret::Column::VaultId.eq(vault.0))
-        .filter(secret::Column::Name.eq(kind.qualify(name)))
-        .filter(secret::Column::Revision.eq(revision));
-    exactly_one(delete.exec(db).await?.rows_affected)
+    for (kind, revision) in going {
+        let delete = secret::Entity::delete_many()
+            .filter(secret::Column::VaultId.eq(vault.0))
+            .filter(secret::Column::Name.eq(kind.qualify(name)))
+            .filter(secret::Column::Revision.eq(revision));
+        exactly_one(delete.exec(db).await?.rows_affected)?;
+    }
+    Ok(())
 }
 
 /// Takes a vault's name, settings and key away, and every grant in it. What was sealed in it can be
@@ -409,7 +446,7 @@ async fn unchanged(db: &DatabaseTransaction, permit: &Permit) -> Result<(), Obst
     let object = permit.object();
     let found: Option<i64> = match (object.kind, &object.vault, &object.name) {
         (ObjectKind::Vault, Some((vault, _)), _) => revision_of_vault(db, *vault).await?,
-        (ObjectKind::Secret | ObjectKind::Key, Some((vault, _)), Some(name)) => {
+        (ObjectKind::Secret | ObjectKind::Key | ObjectKind::Certificate, Some((vault, _)), Some(name)) => {
             let row = secret::Entity::find_by_id((vault.0, object.kind.qualify(name)))
                 .select_only()
                 .column(secret::Column::Revision);

@@ -95,8 +95,16 @@ impl Caches {
             | Change::SetSecretLife { .. } => {
                 self.forget_object(change.permit().object());
             }
-            Change::PurgeSecret { .. } => {
-                self.forget_object(change.permit().object());
+            Change::WriteCertificate(writes) => {
+                let object = change.permit().object();
+                writes.iter().for_each(|write| self.forget_object(&ObjectRef { kind: write.kind, ..object.clone() }));
+            }
+            Change::PurgeSecret { companions, .. } => {
+                let object = change.permit().object();
+                self.forget_object(object);
+                companions
+                    .iter()
+                    .for_each(|(kind, _)| self.forget_object(&ObjectRef { kind: *kind, ..object.clone() }));
                 self.assignments.clear();
             }
             Change::PutVault(_) => self.vaults.clear(),
@@ -288,7 +296,9 @@ impl Caches {
             if known.versions.len() > MAX_VERSIONS {
                 known.versions.remove(0);
             }
-            let weight = 512 + known.versions.iter().map(KnownVersion::weight).sum::<usize>();
+            // A policy with its names, and a request.
+            let state = known.secret.certificate.as_ref().map_or(0, |_| 8192);
+            let weight = 512 + state + known.versions.iter().map(KnownVersion::weight).sum::<usize>();
             (Arc::new(known), weight)
         });
     }
@@ -325,5 +335,8 @@ fn weight_of(meta: &VersionMeta) -> usize {
     let tags: usize = meta.attributes.tags.iter().map(|(k, v)| 64 + k.len() + v.len()).sum();
     // A public RSA key of 4096 bits and what surrounds it.
     let key = meta.key.as_ref().map_or(0, |_| 768);
-    size_of::<VersionMeta>() + tags + key + meta.attributes.content_type.as_ref().map_or(0, String::len)
+    // As long in memory as in the row, or shorter.
+    let certificate =
+        meta.certificate.as_ref().map_or(0, |c| 64 + c.chain.iter().map(|der| 24 + der.len()).sum::<usize>());
+    size_of::<VersionMeta>() + tags + key + certificate + meta.attributes.content_type.as_ref().map_or(0, String::len)
 }

@@ -48,6 +48,8 @@ impl PurgeSchedule for Store {
             .columns([secret::Column::Kind, secret::Column::Name, secret::Column::Display])
             .join(JoinType::InnerJoin, vault_of_secret())
             .filter(secret::Column::PurgeAt.lte(now))
+            // These go with their certificates.
+            .filter(secret::Column::Managed.eq(false))
             .filter(vault::Column::State.eq(rows::ACTIVE));
         if let Some(after) = after {
             let (vault, name) = (after.vault.as_str(), after.kind.qualify(&after.name));

@@ -42,6 +42,7 @@ pub(crate) fn name_of(kind: &str, qualified: &str, display: &str) -> Result<(Obj
     let kind = match kind {
         "secret" => ObjectKind::Secret,
         "key" => ObjectKind::Key,
+        "certificate" => ObjectKind::Certificate,
         _ => return Err(damaged("object", "it is of no kind")),
     };
     let name = ObjectName::parse(display).map_err(|e| damaged("object", e))?;
@@ -80,9 +81,9 @@ fn life_of(what: &str, columns: (&str, Option<i64>, Option<i64>)) -> Result<Life
     }
 }
 
-pub(crate) fn secret_row(vault: VaultId, kind: ObjectKind, meta: &SecretMeta) -> secret::Model {
+pub(crate) fn secret_row(vault: VaultId, kind: ObjectKind, meta: &SecretMeta) -> Result<secret::Model, StoreError> {
     let (state, deleted_at, purge_at) = life_columns(meta.life);
-    secret::Model {
+    Ok(secret::Model {
         vault_id: vault.0,
         name: kind.qualify(&meta.name),
         kind: kind.as_str().to_owned(),
@@ -92,8 +93,10 @@ pub(crate) fn secret_row(vault: VaultId, kind: ObjectKind, meta: &SecretMeta) ->
         purge_at,
         current: meta.current.as_str().to_owned(),
         revision: meta.revision,
+        managed: meta.managed,
+        certificate: meta.certificate.as_ref().map(json).transpose()?,
         tag: meta.tag.clone(),
-    }
+    })
 }
 
 pub(crate) fn secret_meta(row: &secret::Model) -> Result<SecretMeta, StoreError> {
@@ -103,6 +106,8 @@ pub(crate) fn secret_meta(row: &secret::Model) -> Result<SecretMeta, StoreError>
         life,
         current: ObjectVersion::parse(&row.current).map_err(|e| damaged("secret", e))?,
         revision: row.revision,
+        managed: row.managed,
+        certificate: row.certificate.as_ref().map(|state| parsed("certificate", state)).transpose()?,
         tag: row.tag.clone(),
     })
 }
@@ -118,6 +123,7 @@ pub(crate) struct VersionRow {
     updated: i64,
     data_key_id: Vec<u8>,
     key: Option<String>,
+    certificate: Option<String>,
     tag: Vec<u8>,
 }
 
@@ -130,6 +136,7 @@ pub(crate) fn version_meta(row: VersionRow) -> Result<VersionMeta, StoreError> {
         ordinal: row.ordinal,
         data_key_id: array("secret version", &row.data_key_id)?,
         key: row.key.map(|key| parsed("key version", &key)).transpose()?,
+        certificate: row.certificate.map(|text| parsed("certificate version", &text)).transpose()?,
         tag: row.tag,
     })
 }
@@ -157,6 +164,7 @@ pub(crate) fn version_row(
         ciphertext: sealed.ciphertext.clone(),
         row_format: i64::from(sealed.row_format),
         key: meta.key.as_ref().map(json).transpose()?,
+        certificate: meta.certificate.as_ref().map(json).transpose()?,
         tag: meta.tag.clone(),
     })
 }
@@ -167,6 +175,7 @@ pub(crate) fn updated_version(meta: &VersionMeta) -> Result<secret_version::Acti
     Ok(secret_version::ActiveModel {
         attributes: Set(json(&meta.attributes)?),
         key: Set(meta.key.as_ref().map(json).transpose()?),
+        certificate: Set(meta.certificate.as_ref().map(json).transpose()?),
         updated: Set(meta.updated),
         tag: Set(meta.tag.clone()),
         ..Default::default()
@@ -189,6 +198,7 @@ pub(crate) fn sealed_version(row: secret_version::Model) -> Result<SealedVersion
         updated: row.updated,
         data_key_id: row.data_key_id,
         key: row.key,
+        certificate: row.certificate,
         tag: row.tag,
     })?;
     Ok(SealedVersion { meta, sealed })

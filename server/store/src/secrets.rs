@@ -1,4 +1,4 @@
-//! Secrets and keys: metadata for judging, sealed versions, listings.
+//! Secrets, keys and certificates: metadata for judging, sealed versions, listings.
 
 use std::sync::Arc;
 
@@ -79,6 +79,15 @@ impl ObjectStore for Store {
     async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>> {
         let sealed = self.sealed(&permit, version).await;
         permit.hold(sealed)
+    }
+
+    async fn read_to_change(
+        &self,
+        permit: Permit,
+        version: &ObjectVersion,
+    ) -> Held<(Permit, Result<Arc<SealedVersion>, StoreError>)> {
+        let sealed = self.sealed(&permit, version).await;
+        permit.hold_with(sealed)
     }
 
     async fn all_versions(&self, permit: Permit, limit: usize) -> Held<Result<Vec<SealedVersion>, StoreError>> {

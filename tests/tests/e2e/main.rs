@@ -15,6 +15,7 @@
 
 mod audit;
 mod browser;
+mod certificate_commands;
 mod commands;
 mod complaints;
 mod crash;

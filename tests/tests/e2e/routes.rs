@@ -101,6 +101,9 @@ impl Route {
                 json!({ "key": { "kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAA" } })
             }
             "/rng" => json!({ "count": 8 }),
+            "/certificates/{name}/create" => json!({ "policy": { "x509_props": { "subject": "CN=walked" } } }),
+            "/certificates/{name}/pending" => json!({ "cancellation_requested": true }),
+            "/certificates/{name}/pending/merge" => json!({ "x5c": [client_certificate().0] }),
             path if path.starts_with("/keys/{name}/{version}/") => {
                 let alg = if path.ends_with("/sign") || path.ends_with("/verify") { "ES256" } else { "RSA-OAEP" };
                 json!({ "alg": alg, "value": "AAAA", "digest": "AAAA" })

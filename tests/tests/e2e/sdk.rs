@@ -1,4 +1,4 @@
-//! Azure's own packages, unmodified, through the whole life of secrets and keys.
+//! Azure's own packages, unmodified, through the whole life of secrets, keys and certificates.
 
 use std::process::Command;
 
@@ -54,6 +54,13 @@ async fn python_with_keys() {
 async fn javascript_with_keys() {
     let vault = TestVault::dev().await;
     through(&vault, node_script("sdk/js/keys.mjs").envs(&vault.env));
+}
+
+/// Certificates, their keys and their secrets, checked with Python's cryptography.
+#[tokio::test]
+async fn python_with_certificates() {
+    let vault = TestVault::dev().await;
+    through(&vault, python_script("sdk/python/certificates.py", "").envs(&vault.env));
 }
 
 /// Roles of a vault, by the package that Azure has for its Managed HSM.

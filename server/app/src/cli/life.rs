@@ -1,4 +1,4 @@
-//! What can be said of everything that has a name in a vault, whether a secret or a key.
+//! What can be said of everything that has a name in a vault: secrets, keys, certificates.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::VaultAt;
 
-/// The steps of life that secrets and keys share.
+/// The steps of life that secrets, keys and certificates share.
 #[derive(Subcommand)]
 pub(crate) enum LifeCommand {
     /// List names, never what is kept under them.

@@ -4,6 +4,7 @@ mod access_policy;
 mod assignment;
 mod attachment;
 mod audit;
+pub(crate) mod certificate;
 mod identity;
 mod key;
 mod life;
@@ -73,6 +74,9 @@ enum Command {
     /// Make, import, use, list, delete, recover and back up keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Make, show, export, merge, list, delete, recover and back up certificates.
+    #[command(subcommand)]
+    Certificate(certificate::CertificateCommand),
     /// Run a command with secrets in its environment, and nowhere else.
     Run(RunArgs),
     /// Make, list, change, delete and recover vaults.
@@ -270,6 +274,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Whoami { at } => commands::login::whoami(&at).await,
         Command::Secret(command) => commands::secret::run(command).await,
         Command::Key(command) => commands::key::run(command).await,
+        Command::Certificate(command) => commands::certificate::run(command).await,
         Command::Run(args) => commands::run::run(args).await,
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Vault(command) => commands::vault::run(command).await,

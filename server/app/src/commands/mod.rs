@@ -5,6 +5,7 @@ pub(crate) mod assignment;
 pub(crate) mod attachment;
 pub(crate) mod audit;
 mod backup;
+pub(crate) mod certificate;
 pub(crate) mod completions;
 pub(crate) mod identity;
 pub(crate) mod key;
@@ -67,4 +68,11 @@ fn utc(millis: i64) -> String {
         .ok()
         .and_then(|at| at.format(format).ok())
         .unwrap_or_default()
+}
+
+/// A document in PEM (RFC 7468), without a line break at its end.
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = data_encoding::BASE64.encode(der);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----", lines.join("\n"))
 }

@@ -1,4 +1,4 @@
-//! What the commands of secrets and of keys have in common: listing, deleting, recovering, purging.
+//! What the commands of secrets, keys and certificates have in common: listing, deleting, recovering, purging.
 
 use reqwest::Method;
 use serde_json::Value;

@@ -48,7 +48,7 @@ fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error>
 
 impl PublicKey {
     /// From the uncompressed form of a point (SEC 1, section 2.3.3): 4 ‖ x ‖ y.
-    pub(super) fn from_point(crv: Curve, point: &[u8]) -> Option<Self> {
+    pub(crate) fn from_point(crv: Curve, point: &[u8]) -> Option<Self> {
         let (x, y) = point.strip_prefix(&[4])?.split_at_checked(crv.field_len())?;
         (y.len() == crv.field_len()).then(|| Self::Ec { crv, x: x.to_vec(), y: y.to_vec() })
     }

@@ -30,6 +30,8 @@ pub enum ScopeRequest {
     Secret(VaultName, ObjectName),
     /// A key of a vault.
     Key(VaultName, ObjectName),
+    /// A certificate of a vault.
+    Certificate(VaultName, ObjectName),
 }
 
 impl fmt::Display for ScopeRequest {
@@ -39,6 +41,7 @@ impl fmt::Display for ScopeRequest {
             Self::Vault(vault) => write!(f, "/vaults/{vault}"),
             Self::Secret(vault, name) => write!(f, "/vaults/{vault}/secrets/{name}"),
             Self::Key(vault, name) => write!(f, "/vaults/{vault}/keys/{name}"),
+            Self::Certificate(vault, name) => write!(f, "/vaults/{vault}/certificates/{name}"),
         }
     }
 }
@@ -51,6 +54,18 @@ impl ScopeRequest {
             Self::Vault(vault) => Ask::vault(action, vault),
             Self::Secret(vault, name) => Ask::secret(action, vault, name),
             Self::Key(vault, name) => Ask::object(ObjectKind::Key, action, vault, name),
+            Self::Certificate(vault, name) => Ask::object(ObjectKind::Certificate, action, vault, name),
+        }
+    }
+
+    /// The vault that it is or that it lies in.
+    #[must_use]
+    pub fn vault(&self) -> Option<&VaultName> {
+        match self {
+            Self::Server => None,
+            Self::Vault(vault) | Self::Secret(vault, _) | Self::Key(vault, _) | Self::Certificate(vault, _) => {
+                Some(vault)
+            }
         }
     }
 
@@ -58,7 +73,7 @@ impl ScopeRequest {
     fn contains(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Server, _) => true,
-            (Self::Vault(vault), Self::Vault(other) | Self::Secret(other, _) | Self::Key(other, _)) => vault == other,
+            (Self::Vault(vault), other) => other.vault() == Some(vault),
             _ => self == other,
         }
     }
@@ -71,6 +86,9 @@ impl ScopeRequest {
             Self::Vault(_) => Scope::Vault { vault: vault? },
             Self::Secret(_, name) => Scope::Object { vault: vault?, kind: ObjectKind::Secret, name: name.clone() },
             Self::Key(_, name) => Scope::Object { vault: vault?, kind: ObjectKind::Key, name: name.clone() },
+            Self::Certificate(_, name) => {
+                Scope::Object { vault: vault?, kind: ObjectKind::Certificate, name: name.clone() }
+            }
         })
     }
 }
@@ -287,6 +305,9 @@ impl Administration {
             (Scope::Vault { .. }, Some(Some(vault))) => ScopeRequest::Vault(vault),
             (Scope::Object { kind: ObjectKind::Key, name, .. }, Some(Some(vault))) => {
                 ScopeRequest::Key(vault, name.clone())
+            }
+            (Scope::Object { kind: ObjectKind::Certificate, name, .. }, Some(Some(vault))) => {
+                ScopeRequest::Certificate(vault, name.clone())
             }
             (Scope::Object { name, .. }, Some(Some(vault))) => ScopeRequest::Secret(vault, name.clone()),
             (Scope::Server, _) => ScopeRequest::Server,

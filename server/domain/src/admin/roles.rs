@@ -12,7 +12,7 @@ use crate::{
     context::RequestContext,
     gate::Case,
     grant::Scope,
-    names::{ObjectKind, VaultName},
+    names::ObjectKind,
     role::{MAX_ROLE_DEFINITIONS, Role, RoleDefinition, RoleRef},
     time::uuid_v4,
 };
@@ -280,13 +280,14 @@ impl Administration {
     }
 
     async fn scope_named(&self, scope: &ScopeRequest) -> Result<Scope, AdminError> {
-        let (ScopeRequest::Vault(vault) | ScopeRequest::Secret(vault, _) | ScopeRequest::Key(vault, _)) = scope else {
-            return Ok(Scope::Server);
-        };
+        let Some(vault) = scope.vault() else { return Ok(Scope::Server) };
         let vault = self.vaults.vault(vault).await?.ok_or(AdminError::VaultNotFound)?.id;
         Ok(match scope {
             ScopeRequest::Secret(_, name) => Scope::Object { vault, kind: ObjectKind::Secret, name: name.clone() },
             ScopeRequest::Key(_, name) => Scope::Object { vault, kind: ObjectKind::Key, name: name.clone() },
+            ScopeRequest::Certificate(_, name) => {
+                Scope::Object { vault, kind: ObjectKind::Certificate, name: name.clone() }
+            }
             _ => Scope::Vault { vault },
         })
     }
@@ -304,16 +305,8 @@ fn scopes_of(role: &RoleDefinition, names: &Names) -> Vec<ScopeRequest> {
 /// Where one must be allowed to write a definition: in the vault in which all its scopes lie, or else
 /// on the installation.
 fn home(scopes: &[ScopeRequest]) -> ScopeRequest {
-    let vault = |scope: &ScopeRequest| -> Option<VaultName> {
-        match scope {
-            ScopeRequest::Server => None,
-            ScopeRequest::Vault(vault) | ScopeRequest::Secret(vault, _) | ScopeRequest::Key(vault, _) => {
-                Some(vault.clone())
-            }
-        }
-    };
-    match scopes.first().and_then(vault) {
-        Some(first) if scopes.iter().all(|scope| vault(scope).as_ref() == Some(&first)) => ScopeRequest::Vault(first),
+    match scopes.first().and_then(ScopeRequest::vault) {
+        Some(first) if scopes.iter().all(|scope| scope.vault() == Some(first)) => ScopeRequest::Vault(first.clone()),
         _ => ScopeRequest::Server,
     }
 }

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     action::Action,
+    certificate::CertificatePolicy,
     context::RequestContext,
     decision::{Denial, DenyReason, Stage, StageEffect},
     identity::Workload,
@@ -55,6 +56,8 @@ pub struct Ask<'a> {
     pub algorithm: Option<&'static str>,
     /// On the making of a key: what it would be. Its public half is not there yet.
     pub key: Option<&'a KeyProperties>,
+    /// On the making of a certificate: how, and for how many days it would be valid.
+    pub certificate: Option<(&'a CertificatePolicy, u32)>,
 }
 
 /// What a write would make of a version's attributes.
@@ -89,6 +92,7 @@ impl<'a> Ask<'a> {
             mends_modules: false,
             algorithm: None,
             key: None,
+            certificate: None,
         }
     }
 
@@ -159,7 +163,7 @@ pub struct Gate {
     pub vaults: Arc<dyn VaultStore>,
     /// Assignments.
     pub grants: Arc<dyn GrantStore>,
-    /// Metadata of secrets and keys.
+    /// Metadata of what is in vaults.
     pub objects: Arc<dyn ObjectStore>,
     /// Workloads' state.
     pub identities: Arc<dyn IdentityStore>,
@@ -235,7 +239,9 @@ impl Gate {
                     },
                 };
                 let revision = match ask.kind {
-                    ObjectKind::Secret | ObjectKind::Key => judged.facts.as_ref().map(|f| f.secret.revision),
+                    ObjectKind::Secret | ObjectKind::Key | ObjectKind::Certificate => {
+                        judged.facts.as_ref().map(|f| f.secret.revision)
+                    }
                     ObjectKind::Vault => judged.vault.as_ref().map(|(vault, _)| vault.revision),
                     ObjectKind::Workload => judged.workload.as_ref().map(|workload| workload.revision),
                     ObjectKind::Server => None,

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use strongroom_crypto::key::KeySpec;
+use strongroom_crypto::{key::KeySpec, x509::Subject};
 
 use super::{
     Ask, Gate, Judged, Trace,
@@ -13,13 +13,15 @@ use super::{
 };
 use crate::{
     access_policy::AccessMode,
+    certificate::CertificatePolicy,
     context::RequestContext,
     decision::{DenyReason, Stage, StageEffect, StepUp},
     key::KeyProperties,
     names::VaultId,
     policy::{
-        AttachmentState, Effect, ObjectState, Obligation, PolicyAnswer, PolicyAttachment, PolicyConnection,
-        PolicyFailure, PolicyKeyOperation, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyStage, RECORDED_FOR_1_0,
+        AttachmentState, Effect, ObjectState, Obligation, PolicyAnswer, PolicyAttachment, PolicyCertificateRequest,
+        PolicyConnection, PolicyFailure, PolicyKeyOperation, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyStage,
+        RECORDED_FOR_1_0,
     },
     policy_module::InstallationPolicies,
     secret::{LifeState, SecretFacts},
@@ -295,6 +297,19 @@ fn key_operation(ask: &Ask<'_>, key: &KeyProperties) -> PolicyKeyOperation {
     }
 }
 
+/// The certificate that is asked for, as it would be.
+fn certificate_request(policy: &CertificatePolicy, days: u32) -> PolicyCertificateRequest {
+    let said = &policy.template;
+    let subject = Subject::parse(&said.subject).map(|subject| subject.to_string());
+    PolicyCertificateRequest {
+        // Checked before anybody was asked; should it not be a name after all, modules see what was written.
+        subject: subject.unwrap_or_else(|_| said.subject.clone()),
+        names: said.names.labelled(),
+        issuer: policy.issuer.name.clone(),
+        validity_days: Some(days),
+    }
+}
+
 /// What modules see: on a write the attributes as they would be, otherwise as they are.
 fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, facts: Option<&SecretFacts>) -> PolicyRequest {
     let version = facts.and_then(|f| f.version.as_ref());
@@ -334,7 +349,7 @@ fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, facts: Option<&SecretFact
             purge,
         },
         key_operation: ask.key.or_else(|| version?.key.as_deref()).map(|key| key_operation(ask, key)),
-        certificate_request: None,
+        certificate_request: ask.certificate.map(|(policy, days)| certificate_request(policy, days)),
         time: ctx.seconds(),
         facts: at_hand(ctx, facts),
         approvals: None,

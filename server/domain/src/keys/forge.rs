@@ -31,7 +31,7 @@ pub(super) struct Busy {
 }
 
 /// Makes keys.
-pub(super) struct Forge {
+pub(crate) struct Forge {
     places: Arc<Semaphore>,
     waiting: Arc<Mutex<HashMap<PrincipalId, usize>>>,
 }
@@ -47,7 +47,7 @@ impl Forge {
     ///
     /// # Errors
     /// [`KeyError::Busy`] when the caller, or everybody together, waits for as many as may be waited for.
-    pub(super) async fn make(
+    pub(crate) async fn make(
         &self,
         spec: KeySpec,
         principal: &PrincipalId,

@@ -16,15 +16,13 @@ use crate::{
     context::RequestContext,
     gate::{Ask, Proposed},
     key::{KeyOperation, KeyProperties, check_operations},
-    keys::{
-        forge::{Busy, Forge},
-        opened::OpenedKeys,
-    },
+    keys::{forge::Busy, opened::OpenedKeys},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     objects::{ATTEMPTS, InVault, NewVersion, ObjectError, ObjectPage, Objects, Verbs, VersionPatch, common_life},
     record::{HowItWent, Outcome},
     secret::{AttributePatch, LifeState, SecretAttributes, SecretItem, VaultFacts},
 };
+pub(crate) use forge::Forge;
 pub use opened::{LIFETIME_MILLIS, MAX_KEYS};
 pub use operate::{Ciphertext, Cleartext, KeyAt, MAX_RANDOM_BYTES, Sealing};
 
@@ -100,7 +98,7 @@ pub struct KeyRequest {
 /// The use cases with what they conduct.
 pub struct Keys {
     objects: Arc<Objects>,
-    forge: Forge,
+    forge: Arc<Forge>,
     opened: Arc<OpenedKeys>,
     cores: Arc<Semaphore>,
 }
@@ -112,7 +110,12 @@ impl Keys {
     #[must_use]
     pub fn new(objects: Arc<Objects>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { objects, forge: Forge::default(), opened: Arc::default(), cores: Arc::new(Semaphore::new(cores)) }
+        Self { objects, forge: Arc::default(), opened: Arc::default(), cores: Arc::new(Semaphore::new(cores)) }
+    }
+
+    /// Where all keys are made, those of certificates too: few slow ones at a time.
+    pub(crate) fn forge(&self) -> Arc<Forge> {
+        Arc::clone(&self.forge)
     }
 
     /// Drops opened keys that are past their lifetime (Unix milliseconds); gives how many are kept on.
@@ -195,6 +198,9 @@ impl Keys {
             if case.facts.as_ref().is_some_and(|f| f.secret.life != LifeState::Active) {
                 let taken = ObjectError::DeletedButRecoverable(name.clone());
                 return Err(self.objects.refuse(ctx, case, taken.into()).await);
+            }
+            if case.facts.as_ref().is_some_and(|f| f.secret.managed) {
+                return Err(self.objects.refuse(ctx, case, ObjectError::Managed(name.clone()).into()).await);
             }
             // Made only for who may have it, and only once however often it is judged.
             let key = match source {

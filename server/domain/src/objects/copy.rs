@@ -3,14 +3,16 @@
 //! Values stay sealed on the way out and on the way back; they are opened only to make sure that
 //! they can be, and dropped at once.
 
-use super::{ATTEMPTS, InVault, ObjectError, Objects, Verbs, active, write::first_revision};
+use strongroom_crypto::Plaintext;
+
+use super::{ATTEMPTS, Faces, Finished, InVault, ObjectError, Objects, Verbs, active, write::first_revision};
 use crate::{
     backup::{Backup, MAX_BACKUP_VERSIONS},
-    change::Change,
+    change::{Change, NameWrite},
     context::RequestContext,
     gate::{Ask, Proposed},
     keyring::VaultKeys,
-    names::{ObjectName, VaultName},
+    names::{ObjectKind, ObjectName, VaultName},
     ports::StoreError,
     secret::{LifeState, SealedVersion, SecretItem, SecretMeta, VaultFacts},
 };
@@ -33,6 +35,9 @@ impl Objects {
             let Some(item) = active(case.facts.as_deref()) else {
                 return Err(self.refuse(ctx, case, ObjectError::NotFound(name.clone(), None)).await);
             };
+            if item.secret.managed {
+                return Err(self.refuse(ctx, case, ObjectError::Managed(name.clone())).await);
+            }
             let held = self.store.all_versions(case.permit, MAX_BACKUP_VERSIONS + 1).await;
             if held.inspect(|read| matches!(read, Err(StoreError::Stale))) {
                 continue;
@@ -53,12 +58,12 @@ impl Objects {
         if versions.len() > MAX_BACKUP_VERSIONS {
             return Err(ObjectError::TooMuchToBackUp);
         }
-        let name = &item.secret.name;
+        let SecretMeta { name, current, certificate, .. } = item.secret;
         for version in &versions {
-            self.keyring.verify_version(keys, verbs.kind, name, &version.meta)?;
-            self.openable(verbs, keys, name, version)?;
+            self.keyring.verify_version(keys, verbs.kind, &name, &version.meta)?;
+            self.opened(verbs, keys, &name, version)?;
         }
-        let backup = Backup { kind: verbs.kind, name: name.clone(), current: item.secret.current, versions };
+        let backup = Backup { kind: verbs.kind, name, current, certificate, versions };
         if backup.current().is_none() {
             return Err(ObjectError::Tampered);
         }
@@ -68,18 +73,17 @@ impl Objects {
 
     /// A backup that cannot be restored is worth nothing, and a restored value that cannot be opened
     /// is none.
-    fn openable(
+    fn opened(
         &self,
         verbs: &Verbs,
         keys: &VaultKeys,
         name: &ObjectName,
         version: &SealedVersion,
-    ) -> Result<(), ObjectError> {
+    ) -> Result<Plaintext, ObjectError> {
         if version.meta.data_key_id != version.sealed.data_key_id {
             return Err(ObjectError::Tampered);
         }
-        self.keyring.open(keys, verbs.kind, name, &version.meta.version, &version.sealed)?;
-        Ok(())
+        Ok(self.keyring.open(keys, verbs.kind, name, &version.meta.version, &version.sealed)?)
     }
 
     /// The name with all versions as they were, unless the name is taken.
@@ -114,7 +118,19 @@ impl Objects {
             }
             let (item, versions) = self.as_new(verbs, &keys, backup, current)?;
             case.record.version = Some(item.version.version.as_str().to_owned());
-            let change = Change::RestoreSecret { secret: item.secret.clone(), versions };
+            let change = if verbs.kind == ObjectKind::Certificate {
+                let companions = match self.companions(&vault, &keys, &backup.name, None).await {
+                    Ok(companions) => companions,
+                    Err(why) => return Err(self.refuse(ctx, case, why).await),
+                };
+                if let Some(kind) = companions.foreign() {
+                    return Err(self.refuse(ctx, case, ObjectError::NameTaken(kind)).await);
+                }
+                let (own, now) = (item.secret.clone(), ctx.seconds());
+                Change::WriteCertificate(self.with_companions(verbs, &keys, own, versions, now)?)
+            } else {
+                Change::RestoreSecret { secret: item.secret.clone(), versions }
+            };
             if let Some(item) = self.change(ctx, case, change, item).await? {
                 return Ok((item, VaultFacts::from(&*vault)));
             }
@@ -127,10 +143,10 @@ impl Objects {
         self.keyring.verify_vault(&vault).ok()?;
         let keys = self.keyring.vault_keys(&vault).ok()?;
         let backup = Backup::decode(&self.keyring.open_backup(&keys, blob).ok()?).ok()?;
-        if backup.kind != verbs.kind {
+        if backup.kind != verbs.kind || backup.certificate.is_some() != (verbs.kind == ObjectKind::Certificate) {
             return None;
         }
-        let openable = |version| self.openable(verbs, &keys, &backup.name, version).is_ok();
+        let openable = |version| self.opened(verbs, &keys, &backup.name, version).is_ok();
         backup.versions.iter().all(openable).then_some(backup)
     }
 
@@ -153,9 +169,54 @@ impl Objects {
             life: LifeState::Active,
             current: backup.current.clone(),
             revision: first_revision(random),
+            managed: false,
+            certificate: backup.certificate.clone(),
             tag: Vec::new(),
         };
         secret.tag = self.keyring.tag_name(keys, verbs.kind, &secret)?;
         Ok((SecretItem { secret, version: current.meta.clone() }, versions))
+    }
+
+    /// The rows of a certificate with those of its key and its secret, which are made again of what it holds.
+    fn with_companions(
+        &self,
+        verbs: &Verbs,
+        keys: &VaultKeys,
+        own: SecretMeta,
+        versions: Vec<SealedVersion>,
+        now: i64,
+    ) -> Result<Vec<NameWrite>, ObjectError> {
+        let faces = Faces { keyring: &self.keyring, keys, entropy: &*self.entropy, now };
+        let (mut of_key, mut of_secret) = (Vec::new(), Vec::new());
+        for version in &versions {
+            let meta = &version.meta;
+            let (Some(key), Some(certificate)) = (&meta.key, &meta.certificate) else {
+                return Err(ObjectError::BadBackup);
+            };
+            if certificate.leaf().is_none() {
+                continue;
+            }
+            let private = self.opened(verbs, keys, &own.name, version)?;
+            let finished = Finished {
+                version: &meta.version,
+                ordinal: meta.ordinal,
+                created: meta.created,
+                attributes: &meta.attributes,
+                key,
+                certificate,
+                private: &private,
+            };
+            let [(_, key), (_, secret)] = faces.version(&own.name, &finished)?;
+            of_key.push(key);
+            of_secret.push(secret);
+        }
+        let (name, current) = (own.name.clone(), own.current.clone());
+        let mut writes =
+            vec![NameWrite { kind: verbs.kind, judged: None, name: own, new: versions, updated: Vec::new() }];
+        if of_key.iter().any(|version| version.meta.version == current) {
+            writes.push(faces.companion(ObjectKind::Key, &name, None, &current, of_key)?);
+            writes.push(faces.companion(ObjectKind::Secret, &name, None, &current, of_secret)?);
+        }
+        Ok(writes)
     }
 }

@@ -1,14 +1,15 @@
 //! Soft delete, recovery, purge: always of a name with all its versions.
 
-use super::{ATTEMPTS, InVault, ObjectError, Objects, Verbs, deleted};
+use super::{ATTEMPTS, Companions, InVault, ObjectError, Objects, Verbs, deleted};
 use crate::{
-    change::Change,
+    change::{Change, NameWrite},
     context::RequestContext,
     gate::{Ask, Case, by_schedule},
     grant::Scope,
     keyring::VaultKeys,
-    names::{ObjectName, VaultName},
+    names::{ObjectKind, ObjectName, VaultName},
     secret::{LifeState, SecretFacts, SecretItem, SecretMeta, VaultFacts},
+    vault::Vault,
 };
 
 const SECONDS_A_DAY: i64 = 86_400;
@@ -31,10 +32,17 @@ impl Objects {
             let Some(facts) = case.facts.clone().filter(|f| f.secret.life == LifeState::Active) else {
                 return Err(self.refuse(ctx, case, ObjectError::NotFound(name.clone(), None)).await);
             };
+            if facts.secret.managed {
+                return Err(self.refuse(ctx, case, ObjectError::Managed(name.clone())).await);
+            }
+            let with_it = match self.going_with(verbs, &vault, &keys, name).await {
+                Ok(with_it) => with_it,
+                Err(why) => return Err(self.refuse(ctx, case, why).await),
+            };
             let deleted_at = ctx.seconds();
             let purge_at = deleted_at + i64::from(vault.settings.retention_days) * SECONDS_A_DAY;
             let life = LifeState::Deleted { deleted_at, purge_at };
-            if let Some(item) = self.change_life(verbs, ctx, case, &keys, &facts, life).await? {
+            if let Some(item) = self.change_life(verbs, ctx, case, &keys, (&*facts, with_it), life).await? {
                 return Ok((item, VaultFacts::from(&*vault)));
             }
         }
@@ -58,7 +66,14 @@ impl Objects {
             let Some(facts) = case.facts.clone().filter(|f| f.secret.life != LifeState::Active) else {
                 return Err(self.refuse(ctx, case, ObjectError::DeletedNotFound(name.clone())).await);
             };
-            if let Some(item) = self.change_life(verbs, ctx, case, &keys, &facts, LifeState::Active).await? {
+            if facts.secret.managed {
+                return Err(self.refuse(ctx, case, ObjectError::Managed(name.clone())).await);
+            }
+            let whole = match self.going_with(verbs, &vault, &keys, name).await {
+                Ok(with_it) => (&*facts, with_it),
+                Err(why) => return Err(self.refuse(ctx, case, why).await),
+            };
+            if let Some(item) = self.change_life(verbs, ctx, case, &keys, whole, LifeState::Active).await? {
                 return Ok((item, VaultFacts::from(&*vault)));
             }
         }
@@ -79,24 +94,50 @@ impl Objects {
         name: &ObjectName,
     ) -> Result<(), ObjectError> {
         for _ in 0..ATTEMPTS {
-            let InVault { case, vault, .. } =
+            let InVault { case, vault, keys } =
                 self.admit(ctx, Ask::object(verbs.kind, verbs.purge, vault, name)).await?;
-            let Some(LifeState::Deleted { purge_at, .. }) = deleted(case.facts.as_deref()).map(|item| item.secret.life)
-            else {
+            let found = deleted(case.facts.as_deref()).map(|item| (item.secret.life, item.secret.managed));
+            let Some((LifeState::Deleted { purge_at, .. }, managed)) = found else {
                 return Err(self.refuse(ctx, case, ObjectError::DeletedNotFound(name.clone())).await);
             };
+            if managed {
+                return Err(self.refuse(ctx, case, ObjectError::Managed(name.clone())).await);
+            }
             let early = ctx.seconds() < purge_at;
             if early && (vault.settings.purge_protection || by_schedule(ctx, verbs.purge)) {
                 return Err(self.refuse(ctx, case, ObjectError::PurgeProtected).await);
             }
-            let scope = Scope::Object { vault: vault.id, kind: verbs.kind, name: name.clone() };
-            let assignments = self.gate.grants.assignments_at(&scope).await?;
-            let change = Change::PurgeSecret { vault_revision: vault.revision, assignments };
+            let with_it = match self.going_with(verbs, &vault, &keys, name).await {
+                Ok(with_it) => with_it,
+                Err(why) => return Err(self.refuse(ctx, case, why).await),
+            };
+            let companions: Vec<_> =
+                with_it.iter().flat_map(Companions::own).map(|(kind, facts)| (*kind, facts.secret.revision)).collect();
+            let mut assignments = Vec::new();
+            for kind in std::iter::once(verbs.kind).chain(companions.iter().map(|(kind, _)| *kind)) {
+                let scope = Scope::Object { vault: vault.id, kind, name: name.clone() };
+                assignments.extend(self.gate.grants.assignments_at(&scope).await?);
+            }
+            let change = Change::PurgeSecret { vault_revision: vault.revision, companions, assignments };
             if self.change(ctx, case, change, ()).await?.is_some() {
                 return Ok(());
             }
         }
         Err(ObjectError::Contended)
+    }
+
+    /// The key and the secret that go with a certificate; nothing goes with anything else.
+    async fn going_with(
+        &self,
+        verbs: &Verbs,
+        vault: &Vault,
+        keys: &VaultKeys,
+        name: &ObjectName,
+    ) -> Result<Option<Companions>, ObjectError> {
+        if verbs.kind != ObjectKind::Certificate {
+            return Ok(None);
+        }
+        self.companions(vault, keys, name, None).await.map(Some)
     }
 
     async fn change_life(
@@ -105,14 +146,31 @@ impl Objects {
         ctx: &RequestContext,
         case: Case,
         keys: &VaultKeys,
-        facts: &SecretFacts,
+        (facts, with_it): (&SecretFacts, Option<Companions>),
         life: LifeState,
     ) -> Result<Option<SecretItem>, ObjectError> {
         let version = facts.version.clone().ok_or(ObjectError::Tampered)?;
-        let mut secret =
-            SecretMeta { life, revision: facts.secret.revision + 1, tag: Vec::new(), ..facts.secret.clone() };
-        secret.tag = self.keyring.tag_name(keys, verbs.kind, &secret)?;
+        let after = |kind, secret: &SecretMeta| -> Result<SecretMeta, ObjectError> {
+            let mut secret = SecretMeta { life, revision: secret.revision + 1, tag: Vec::new(), ..secret.clone() };
+            secret.tag = self.keyring.tag_name(keys, kind, &secret)?;
+            Ok(secret)
+        };
+        let secret = after(verbs.kind, &facts.secret)?;
         let item = SecretItem { secret: secret.clone(), version };
-        self.change(ctx, case, Change::SetSecretLife { secret }, item).await
+        let change = match with_it {
+            None => Change::SetSecretLife { secret },
+            Some(companions) => {
+                let write = |kind, judged: &SecretMeta| -> Result<NameWrite, ObjectError> {
+                    let name = after(kind, judged)?;
+                    Ok(NameWrite { kind, judged: Some(judged.revision), name, new: Vec::new(), updated: Vec::new() })
+                };
+                let mut writes = vec![write(verbs.kind, &facts.secret)?];
+                for (kind, facts) in companions.own() {
+                    writes.push(write(*kind, &facts.secret)?);
+                }
+                Change::WriteCertificate(writes)
+            }
+        };
+        self.change(ctx, case, change, item).await
     }
 }

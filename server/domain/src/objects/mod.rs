@@ -1,9 +1,11 @@
 //! What can be done with every named object of a vault, whatever its kind: read what is known of it,
-//! list, soft delete, recover, purge, back up, restore. Secrets and keys add what is theirs.
+//! list, soft delete, recover, purge, back up, restore. Secrets, keys and certificates add what is theirs.
+//! What is done to a certificate is done to the key and the secret of its name in the same change.
 //!
 //! Each use case conducts one operation: gate, store, keyring, record. Nothing here may answer without a
 //! permit spent and a record written, and no error may tell more than the caller could find out anyway.
 
+mod companions;
 mod copy;
 mod life;
 mod read;
@@ -14,9 +16,10 @@ use std::sync::Arc;
 
 use strongroom_crypto::Entropy;
 
+pub(crate) use companions::{Companions, Faces, Finished};
 pub(crate) use read::{active, deleted};
 pub use verbs::Verbs;
-pub(crate) use write::{NewVersion, VersionPatch};
+pub(crate) use write::{NewVersion, VersionPatch, first_revision};
 
 use crate::{
     context::RequestContext,
@@ -24,7 +27,7 @@ use crate::{
     gate::{Ask, Case, Gate, Judgement},
     key::ImpossibleOperations,
     keyring::{Keyring, KeyringError, VaultKeys},
-    names::{ObjectName, ObjectVersion},
+    names::{ObjectKind, ObjectName, ObjectVersion},
     ports::{ObjectStore, StoreError},
     record::{HowItWent, NoRecord, Outcome, Recorder},
     secret::{AttributeError, Page, SecretItem, VaultFacts},
@@ -57,6 +60,12 @@ pub enum ObjectError {
     /// The version is disabled.
     #[error("the version is disabled")]
     Disabled,
+    /// It is the key or the secret of a certificate, and changes with it alone.
+    #[error("{0} belongs to the certificate of its name and changes with it alone")]
+    Managed(ObjectName),
+    /// A key or a secret that is no certificate's has the name that one of a certificate would have.
+    #[error("there is a {} of this name already, which a certificate of the name would need", .0.as_str())]
+    NameTaken(ObjectKind),
     /// Nothing in this vault can be purged before its time.
     #[error("the vault is protected against purging")]
     PurgeProtected,
@@ -102,6 +111,8 @@ impl HowItWent for ObjectError {
             Self::DeletedNotFound(_) => "deleted-not-found",
             Self::DeletedButRecoverable(_) => "deleted-but-recoverable",
             Self::Disabled => "disabled",
+            Self::Managed(_) => "managed",
+            Self::NameTaken(_) => "name-taken",
             Self::PurgeProtected => "purge-protected",
             Self::Exists(_) => "exists",
             Self::BadBackup => "bad-backup",

@@ -51,4 +51,29 @@ impl Verbs {
         backup: Action::KeyBackup,
         restore: Action::KeyRestore,
     };
+    /// Those of certificates.
+    pub const CERTIFICATES: &'static Self = &Self {
+        kind: ObjectKind::Certificate,
+        list: Action::CertificateList,
+        list_deleted: Action::CertificateListDeleted,
+        list_versions: Action::CertificateListVersions,
+        show: Action::CertificateGet,
+        get_deleted: Action::CertificateGetDeleted,
+        update: Action::CertificateUpdate,
+        delete: Action::CertificateDelete,
+        recover: Action::CertificateRecover,
+        purge: Action::CertificatePurge,
+        backup: Action::CertificateBackup,
+        restore: Action::CertificateRestore,
+    };
+
+    /// Those of a kind.
+    #[must_use]
+    pub fn of(kind: ObjectKind) -> &'static Self {
+        match kind {
+            ObjectKind::Key => Self::KEYS,
+            ObjectKind::Certificate => Self::CERTIFICATES,
+            _ => Self::SECRETS,
+        }
+    }
 }

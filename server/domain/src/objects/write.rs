@@ -57,6 +57,9 @@ impl Objects {
             let Some(item) = active(case.facts.as_deref()) else {
                 return Err(self.refuse(ctx, case, ObjectError::NotFound(name.clone(), version.cloned())).await);
             };
+            if item.secret.managed {
+                return Err(self.refuse(ctx, case, ObjectError::Managed(name.clone())).await);
+            }
             let attributes = patch.attributes.over(&item.version.attributes);
             if let Err(error) = attributes.check_window() {
                 return Err(self.refuse(ctx, case, error.into()).await);
@@ -106,6 +109,7 @@ impl Objects {
             ordinal,
             data_key_id: sealed.data_key_id,
             key: new.key.map(Box::new),
+            certificate: None,
             tag: Vec::new(),
         };
         meta.tag = self.keyring.tag_version(keys, verbs.kind, name, &meta)?;
@@ -115,6 +119,8 @@ impl Objects {
             life: LifeState::Active,
             current: version,
             revision: before.map_or_else(|| first_revision(random), |f| f.secret.revision + 1),
+            managed: false,
+            certificate: None,
             tag: Vec::new(),
         };
         secret.tag = self.keyring.tag_name(keys, verbs.kind, &secret)?;
@@ -135,6 +141,7 @@ impl Objects {
             | Change::UpdateSecret { secret, .. }
             | Change::RestoreSecret { secret, .. }
             | Change::SetSecretLife { secret } => secret.revision,
+            Change::WriteCertificate(writes) => writes.first().map_or(0, |own| own.name.revision),
             _ => case.permit.revision().map_or(0, |r| r + 1),
         });
         let (change, held) = case.permit.apply(change, answer).map_err(|error| {
@@ -147,7 +154,7 @@ impl Objects {
 
 /// Where the revisions of a new name begin: anywhere. A name made again after a purge would otherwise
 /// come to revisions that its predecessor had, and a permit judged on the predecessor would fit it.
-pub(super) fn first_revision(random: [u8; 16]) -> i64 {
+pub(crate) fn first_revision(random: [u8; 16]) -> i64 {
     let [a, b, c, d, ..] = random;
     i64::from(u32::from_be_bytes([a, b, c, d])) + 1
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     access_policy::AccessPolicy,
-    change::{Change, PermittedChange},
+    change::{Change, NameWrite, PermittedChange},
     grant::Assignment,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
 };
@@ -30,6 +30,8 @@ pub enum RowKind {
     Secret,
     /// The name of a key; vault id, `key` and canonical name.
     Key,
+    /// The name of a certificate; vault id, `certificate` and canonical name.
+    Certificate,
     /// An assignment; its id.
     Assignment,
     /// A custom role definition; its id.
@@ -49,6 +51,16 @@ pub enum RowKind {
 }
 
 impl RowKind {
+    /// Of the name of an object of a vault.
+    #[must_use]
+    pub fn of(kind: ObjectKind) -> Self {
+        match kind {
+            ObjectKind::Key => Self::Key,
+            ObjectKind::Certificate => Self::Certificate,
+            _ => Self::Secret,
+        }
+    }
+
     /// The word for people.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -56,6 +68,7 @@ impl RowKind {
             Self::Vault => "vault",
             Self::Secret => "secret",
             Self::Key => "key",
+            Self::Certificate => "certificate",
             Self::Assignment => "assignment",
             Self::RoleDefinition => "role definition",
             Self::AccessPolicy => "access policy",
@@ -150,14 +163,19 @@ impl PermittedChange {
         let permit = self.permit();
         let vault = permit.object().vault.as_ref().map(|(id, _)| *id);
         let of = permit.object().kind;
-        let kind = if of == ObjectKind::Key { RowKind::Key } else { RowKind::Secret };
+        let kind = RowKind::of(of);
         let next = permit.revision().map_or(0, |revision| revision.saturating_add(1));
-        if let (Change::PurgeSecret { assignments, .. }, Some(vault), Some(name)) =
+        if let (Change::PurgeSecret { companions, assignments, .. }, Some(vault), Some(name)) =
             (self.change(), vault, &permit.object().name)
         {
-            let secret = ChangedRow::gone(kind, ChangedRow::object_id(vault, of, name), next);
+            let gone =
+                |kind, after| ChangedRow::gone(RowKind::of(kind), ChangedRow::object_id(vault, kind, name), after);
+            let with_it = companions.iter().map(|(kind, judged)| gone(*kind, judged.saturating_add(1)));
             let grants = assignments.iter().map(assignment_gone);
-            return std::iter::once(secret).chain(grants).collect();
+            return std::iter::once(gone(of, next)).chain(with_it).chain(grants).collect();
+        }
+        if let (Change::WriteCertificate(writes), Some(vault)) = (self.change(), vault) {
+            return writes.iter().map(|write| write.row(vault)).collect();
         }
         let row = match (self.change(), vault) {
             (Change::SetSecret { secret, version }, Some(vault)) => {
@@ -176,10 +194,11 @@ impl PermittedChange {
             (Change::SetSecretLife { secret }, Some(vault)) => {
                 ChangedRow::written(kind, ChangedRow::object_id(vault, of, &secret.name), secret.revision)
             }
-            // A secret's purge came above; without a vault and a name there is none.
-            (Change::PurgeSecret { .. }, Some(_)) => return Vec::new(),
+            // These came above; without a vault and a name there is none.
+            (Change::PurgeSecret { .. } | Change::WriteCertificate(_), Some(_)) => return Vec::new(),
             (
-                Change::SetSecret { .. }
+                Change::WriteCertificate(_)
+                | Change::SetSecret { .. }
                 | Change::UpdateSecret { .. }
                 | Change::RestoreSecret { .. }
                 | Change::SetSecretLife { .. }
@@ -239,6 +258,15 @@ impl PermittedChange {
             (Change::EndSessions(sessions), _) => return sessions.iter().map(session_gone).collect(),
         };
         vec![row]
+    }
+}
+
+impl NameWrite {
+    fn row(&self, vault: VaultId) -> ChangedRow {
+        let id = ChangedRow::object_id(vault, self.kind, &self.name.name);
+        let row = ChangedRow::written(RowKind::of(self.kind), id, self.name.revision);
+        let written = self.new.iter().map(|version| &version.meta).chain(&self.updated);
+        written.fold(row, |row, meta| row.with_version(&meta.version, &meta.tag))
     }
 }
 

@@ -135,6 +135,27 @@ impl Recorder {
         }
     }
 
+    /// The same for a change that was made of something that was read under the permit: opens what is held, makes the
+    /// change durable with its record, and opens the answer. What failed meanwhile is recorded as failed.
+    ///
+    /// # Errors
+    /// [`NoRecord`]; with [`NoRecord::NotWritten`] the change did not happen.
+    pub async fn commit_held<T, E: HowItWent>(
+        &self,
+        ctx: &RequestContext,
+        record: Record,
+        held: Held<Result<(PermittedChange, Held<T>), E>>,
+    ) -> Result<Result<Option<T>, E>, NoRecord> {
+        let request_id = held.request_id();
+        match held.open() {
+            Ok((change, answer)) => Ok(Ok(self.commit(ctx, record, change, answer).await?)),
+            Err(why) => {
+                let held = Held::without_permit(request_id, Err::<Option<T>, E>(why));
+                self.release(ctx, record, held).await
+            }
+        }
+    }
+
     /// Records a request that never reached the gate: malformed, unauthenticated, not routed.
     ///
     /// # Errors

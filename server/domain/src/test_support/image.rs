@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     access_policy::AccessPolicy,
     action::Action,
-    change::{Change, PermittedChange, Remaining},
+    change::{Change, NameWrite, PermittedChange, Remaining},
     grant::{Assignment, Scope},
     identity::{ASSERTION_RETRY_SECONDS, Session, UsedAssertion, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
@@ -169,7 +169,7 @@ impl Image {
     fn stands(&self, permit: &Permit) -> bool {
         let object = permit.object();
         let now = match (object.kind, &object.vault, &object.name) {
-            (ObjectKind::Secret | ObjectKind::Key, Some((vault, _)), Some(name)) => {
+            (kind, Some((vault, _)), Some(name)) if kind.is_in_vault() => {
                 self.objects.get(&(*vault, object.kind, name.as_str().to_owned())).map(|row| row.meta.revision)
             }
             (ObjectKind::Vault, Some((_, name)), _) => self.vaults.get(name.as_str()).map(|v| v.revision),
@@ -232,16 +232,55 @@ impl Image {
                 row.meta = secret.clone();
                 done.revision = Some(secret.revision);
             }
-            (Change::PurgeSecret { vault_revision, assignments }, Some(slot)) => {
-                let here = |a: &&Assignment| matches!(&a.scope, Scope::Object { vault, kind, name } if (*vault, *kind, name.as_str()) == (slot.0, slot.1, &*slot.2));
-                let granted: Vec<Assignment> = self.assignments.iter().filter(here).cloned().collect();
+            (Change::PurgeSecret { vault_revision, companions, assignments }, Some(slot)) => {
+                let of = |kind| (slot.0, kind, slot.2.clone());
+                let mut going = vec![slot.clone()];
+                going.extend(companions.iter().map(|(kind, _)| of(*kind)));
+                let here = |a: &&Assignment| matches!(&a.scope, Scope::Object { vault, kind, name } if going.contains(&(*vault, *kind, name.as_str().to_owned())));
+                let mut granted: Vec<Assignment> = self.assignments.iter().filter(here).cloned().collect();
+                let mut named = assignments.clone();
+                granted.sort_by_key(|a| a.id);
+                named.sort_by_key(|a| a.id);
+                let moved = companions
+                    .iter()
+                    .any(|(kind, judged)| self.objects.get(&of(*kind)).map(|row| row.meta.revision) != Some(*judged));
                 if self.vaults.values().any(|v| v.id == slot.0 && v.revision != *vault_revision)
-                    || granted != *assignments
+                    || granted != named
+                    || moved
                     || self.objects.remove(&slot).is_none()
                 {
                     return Settled::Conflict;
                 }
+                self.objects.retain(|slot, _| !going.contains(slot));
                 self.assignments.retain(|a| !granted.contains(a));
+            }
+            (Change::WriteCertificate(writes), Some(slot)) => {
+                let of = |kind| (slot.0, kind, slot.2.clone());
+                let moved =
+                    |write: &NameWrite| self.objects.get(&of(write.kind)).map(|row| row.meta.revision) != write.judged;
+                if writes.iter().any(moved) {
+                    return Settled::Conflict;
+                }
+                for write in writes {
+                    let blank = || NameRow { meta: write.name.clone(), versions: BTreeMap::new() };
+                    let row = self.objects.entry(of(write.kind)).or_insert_with(blank);
+                    row.meta = write.name.clone();
+                    for version in &write.new {
+                        row.versions.insert(version.meta.version.clone(), Arc::new(version.clone()));
+                    }
+                    for meta in &write.updated {
+                        let Some(sealed) = row.versions.get_mut(&meta.version) else { return Settled::Conflict };
+                        *sealed = Arc::new(SealedVersion { meta: meta.clone(), sealed: sealed.sealed.clone() });
+                    }
+                }
+                done.revision = writes.first().map(|own| own.name.revision);
+                done.version = writes.first().and_then(|own| {
+                    own.new
+                        .first()
+                        .map(|version| &version.meta)
+                        .or(own.updated.first())
+                        .map(|meta| meta.version.clone())
+                });
             }
             (Change::PurgeVault, _) => {
                 let Some((id, name)) = &object.vault else { return Settled::Refused };
@@ -375,6 +414,7 @@ impl Image {
             (Change::EndSessions(sessions), _) => self.sessions.retain(|id_hash, _| !sessions.contains(id_hash)),
             (
                 Change::SetSecret { .. }
+                | Change::WriteCertificate(_)
                 | Change::UpdateSecret { .. }
                 | Change::RestoreSecret { .. }
                 | Change::SetSecretLife { .. }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{Image, ManualClock, MemoryStore, policies::FakePolicies};
 use crate::{
     admin::{Administration, TokenKeyring},
+    certificates::Certificates,
     context::RequestContext,
     gate::{Gate, ShadowCounts},
     grant::{Assignment, Scope},
@@ -88,6 +89,8 @@ pub struct World {
     pub secrets: Arc<Secrets>,
     /// The use cases of keys.
     pub keys: Arc<Keys>,
+    /// The use cases of certificates.
+    pub certificates: Arc<Certificates>,
     /// The use cases of the installation.
     pub admin: Arc<Administration>,
     /// The keys that sign tokens, as this node holds them.
@@ -148,6 +151,7 @@ impl World {
         });
         let secrets = Arc::new(Secrets { objects: objects.clone() });
         let keys = Arc::new(Keys::new(objects.clone()));
+        let certificates = Arc::new(Certificates::new(objects.clone(), &keys));
         let admin = Arc::new(Administration {
             gate: gate.clone(),
             vaults: ports.clone(),
@@ -172,6 +176,7 @@ impl World {
             objects,
             secrets,
             keys,
+            certificates,
             admin,
             token_keys,
             committer: task,

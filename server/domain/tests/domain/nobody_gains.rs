@@ -160,6 +160,9 @@ impl Scene {
                 Scope::Object { vault: id(&name), kind: ObjectKind::Secret, name: object }
             }
             ScopeRequest::Key(name, object) => Scope::Object { vault: id(&name), kind: ObjectKind::Key, name: object },
+            ScopeRequest::Certificate(name, object) => {
+                Scope::Object { vault: id(&name), kind: ObjectKind::Certificate, name: object }
+            }
         }
     }
 
@@ -271,9 +274,9 @@ impl Scene {
                     let (vault, object) = match &scope {
                         ScopeRequest::Server => (None, None),
                         ScopeRequest::Vault(vault) => (Some(vault), None),
-                        ScopeRequest::Secret(vault, object) | ScopeRequest::Key(vault, object) => {
-                            (Some(vault), Some(object))
-                        }
+                        ScopeRequest::Secret(vault, object)
+                        | ScopeRequest::Key(vault, object)
+                        | ScopeRequest::Certificate(vault, object) => (Some(vault), Some(object)),
                     };
                     let ask = match (vault, object) {
                         (None, _) => Ask::server(*action),

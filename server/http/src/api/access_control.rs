@@ -1,8 +1,9 @@
 //! Role definitions and assignments on a vault's host, as Azure's administration packages ask for
 //! them (Key Vault REST 7.4 and later, RBAC; Azure has it for Managed HSM alone).
 //!
-//! The scope `/` is the vault, `/secrets/{name}` one secret, `/keys/{name}` one key. What is given here applies in this vault
-//! and nowhere else; whatever applies to the installation is managed at the base.
+//! The scope `/` is the vault, `/secrets/{name}` one secret, `/keys/{name}` one key, `/certificates/{name}` one
+//! certificate. What is given here applies in this vault and nowhere else; whatever applies to the installation is
+//! managed at the base.
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
@@ -104,7 +105,8 @@ struct NewDefinitionProperties {
 
 /// A scope of this API, in the installation's terms.
 fn scope(vault: &VaultName, text: &str) -> Result<ScopeRequest, Problem> {
-    let wrong = || Problem::bad_parameter("A scope is / for the vault, /secrets/{name} or /keys/{name}.");
+    let wrong =
+        || Problem::bad_parameter("A scope is / for the vault, /secrets/{name}, /keys/{name} or /certificates/{name}.");
     let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
     match parts.as_slice() {
         [] => Ok(ScopeRequest::Vault(vault.clone())),
@@ -113,6 +115,9 @@ fn scope(vault: &VaultName, text: &str) -> Result<ScopeRequest, Problem> {
         }
         [kind, name] if kind.eq_ignore_ascii_case("keys") => {
             Ok(ScopeRequest::Key(vault.clone(), ObjectName::parse(name).map_err(|_| wrong())?))
+        }
+        [kind, name] if kind.eq_ignore_ascii_case("certificates") => {
+            Ok(ScopeRequest::Certificate(vault.clone(), ObjectName::parse(name).map_err(|_| wrong())?))
         }
         _ => Err(wrong()),
     }
@@ -359,6 +364,7 @@ mod tests {
             ("/", "/vaults/demo"),
             ("secrets/db", "/vaults/demo/secrets/db"),
             ("keys/db", "/vaults/demo/keys/db"),
+            ("certificates/db", "/vaults/demo/certificates/db"),
         ] {
             let scope = scope(&vault, text).unwrap();
             assert_eq!(scope.to_string(), means);

@@ -2,6 +2,7 @@
 
 pub mod access_control;
 pub mod arm;
+pub mod certificates;
 pub mod health;
 pub mod key_operations;
 pub mod keys;
@@ -64,6 +65,24 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::DeletedKeyGet => "KeyGetDeleted",
         Endpoint::DeletedKeyPurge => "KeyPurge",
         Endpoint::DeletedKeyRecover => "KeyRecover",
+        Endpoint::CertificateList => "CertificateList",
+        Endpoint::CertificateCreate => "CertificateCreate",
+        Endpoint::CertificateGet | Endpoint::CertificateGetVersion => "CertificateGet",
+        Endpoint::CertificateUpdate | Endpoint::CertificateUpdateVersion => "CertificateUpdate",
+        Endpoint::CertificateDelete => "CertificateDelete",
+        Endpoint::CertificateVersions => "CertificateListVersions",
+        Endpoint::CertificatePolicyGet => "CertificatePolicyGet",
+        Endpoint::CertificatePolicyUpdate => "CertificatePolicyUpdate",
+        Endpoint::CertificatePendingGet => "CertificatePendingGet",
+        Endpoint::CertificatePendingUpdate => "CertificatePendingUpdate",
+        Endpoint::CertificatePendingDelete => "CertificatePendingDelete",
+        Endpoint::CertificatePendingMerge => "CertificatePendingMerge",
+        Endpoint::CertificateBackup => "CertificateBackup",
+        Endpoint::CertificateRestore => "CertificateRestore",
+        Endpoint::DeletedCertificateList => "CertificateListDeleted",
+        Endpoint::DeletedCertificateGet => "CertificateGetDeleted",
+        Endpoint::DeletedCertificatePurge => "CertificatePurge",
+        Endpoint::DeletedCertificateRecover => "CertificateRecover",
         Endpoint::SecretsPage => "SecretList",
         Endpoint::SecretPage
         | Endpoint::SecretVersionPage
@@ -182,7 +201,9 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
 /// The status of a route's answer when all went well, for records: they are written before it.
 pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
     match endpoint {
-        Endpoint::VaultCreate
+        Endpoint::CertificateCreate => 202,
+        Endpoint::CertificatePendingMerge
+        | Endpoint::VaultCreate
         | Endpoint::RoleCreate
         | Endpoint::PolicyModulePush
         | Endpoint::DefinitionPut
@@ -194,6 +215,7 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::WorkloadFederationAdd => 201,
         Endpoint::DeletedPurge
         | Endpoint::DeletedKeyPurge
+        | Endpoint::DeletedCertificatePurge
         | Endpoint::DeletedVaultPurge
         | Endpoint::RoleDelete
         | Endpoint::PolicyModuleRemove
@@ -285,6 +307,26 @@ pub(crate) async fn vault_site(
         Endpoint::DeletedKeyGet => keys::get_deleted(services, call, &vault).await,
         Endpoint::DeletedKeyPurge => keys::purge(services, call, &vault).await,
         Endpoint::DeletedKeyRecover => keys::recover(services, call, &vault).await,
+        Endpoint::CertificateCreate => certificates::create(services, call, &vault, &request).await,
+        Endpoint::CertificateGet | Endpoint::CertificateGetVersion => certificates::get(services, call, &vault).await,
+        Endpoint::CertificateUpdate | Endpoint::CertificateUpdateVersion => {
+            certificates::update(services, call, &vault, &request).await
+        }
+        Endpoint::CertificateList => certificates::list(services, call, &vault, &request, false).await,
+        Endpoint::CertificateVersions => certificates::versions(services, call, &vault, &request).await,
+        Endpoint::CertificatePolicyGet => certificates::policy(services, call, &vault).await,
+        Endpoint::CertificatePolicyUpdate => certificates::update_policy(services, call, &vault, &request).await,
+        Endpoint::CertificatePendingGet => certificates::pending(services, call, &vault, &request).await,
+        Endpoint::CertificatePendingUpdate => certificates::cancel(services, call, &vault, &request).await,
+        Endpoint::CertificatePendingDelete => certificates::delete_pending(services, call, &vault).await,
+        Endpoint::CertificatePendingMerge => certificates::merge(services, call, &vault, &request).await,
+        Endpoint::CertificateDelete => certificates::delete(services, call, &vault).await,
+        Endpoint::CertificateBackup => certificates::backup(services, call, &vault).await,
+        Endpoint::CertificateRestore => certificates::restore(services, call, &vault, request).await,
+        Endpoint::DeletedCertificateList => certificates::list(services, call, &vault, &request, true).await,
+        Endpoint::DeletedCertificateGet => certificates::get_deleted(services, call, &vault).await,
+        Endpoint::DeletedCertificatePurge => certificates::purge(services, call, &vault).await,
+        Endpoint::DeletedCertificateRecover => certificates::recover(services, call, &vault).await,
         Endpoint::KeyEncrypt => key_operations::encrypt(services, call, &vault, request, Sealing::Data).await,
         Endpoint::KeyWrap => key_operations::encrypt(services, call, &vault, request, Sealing::Key).await,
         Endpoint::KeyDecrypt => key_operations::decrypt(services, call, &vault, &request, Sealing::Data).await,

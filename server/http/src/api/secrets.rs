@@ -15,7 +15,7 @@ use crate::{
 };
 
 fn opened(services: &Services, vault: &VaultName, secret: &OpenedSecret) -> Response {
-    let item = (&secret.secret.name, &secret.meta, &secret.secret.life);
+    let item = (&secret.secret, &secret.meta);
     let value = Some(secret.value.expose());
     Response::json(200, &Bundle::of(&services.addresses, vault, item, secret.vault, IdForm::Versioned, value))
 }

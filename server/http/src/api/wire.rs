@@ -1,5 +1,6 @@
 //! Shapes of the Key Vault data plane: what is read, what is written (Azure Key Vault REST, secrets).
 
+pub(crate) mod certificates;
 pub(crate) mod key_operations;
 pub(crate) mod keys;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use strongroom_crypto::SecretText;
 use strongroom_domain::{
     names::{ObjectName, ObjectVersion, VaultName},
-    secret::{AttributePatch, LifeState, SecretAttributes, SecretItem, VaultFacts, VersionMeta},
+    secret::{AttributePatch, LifeState, SecretAttributes, SecretItem, SecretMeta, VaultFacts, VersionMeta},
 };
 
 use crate::{edge::Call, message::Request, paths::Addresses, problem::Problem};
@@ -215,6 +216,11 @@ pub(crate) struct Bundle<'a> {
     attributes: Attributes,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: &'a BTreeMap<String, String>,
+    /// The key that goes with the secret of a certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    managed: bool,
     #[serde(flatten)]
     deletion: Option<Deletion>,
 }
@@ -252,12 +258,12 @@ impl<'a> Bundle<'a> {
     pub(crate) fn of(
         addresses: &Addresses,
         vault: &VaultName,
-        item: (&'a ObjectName, &'a VersionMeta, &'a LifeState),
+        item: (&'a SecretMeta, &'a VersionMeta),
         facts: VaultFacts,
         form: IdForm,
         value: Option<&'a str>,
     ) -> Self {
-        let (name, meta, life) = item;
+        let (SecretMeta { name, life, managed, .. }, meta) = item;
         let version = (form == IdForm::Versioned).then_some(&meta.version);
         let deletion = Deletion::of(life, || addresses.deleted_object("secrets", vault, name));
         Self {
@@ -266,6 +272,8 @@ impl<'a> Bundle<'a> {
             content_type: meta.attributes.content_type.as_deref(),
             attributes: Attributes::of(meta, facts),
             tags: &meta.attributes.tags,
+            kid: managed.then(|| addresses.object("keys", vault, name, version)),
+            managed: *managed,
             deletion,
         }
     }
@@ -277,7 +285,7 @@ impl<'a> Bundle<'a> {
         facts: VaultFacts,
         form: IdForm,
     ) -> Self {
-        Self::of(addresses, vault, (&item.secret.name, &item.version, &item.secret.life), facts, form, None)
+        Self::of(addresses, vault, (&item.secret, &item.version), facts, form, None)
     }
 }
 

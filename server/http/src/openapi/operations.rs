@@ -18,7 +18,7 @@ const WHOM: &[(&str, &str)] = &[
 ];
 const SCOPE: &[(&str, &str)] = &[(
     "scope",
-    "`/` (when absent), `/vaults/{vault}`, `/vaults/{vault}/secrets/{name}` or `/vaults/{vault}/keys/{name}`.",
+    "`/` (when absent), `/vaults/{vault}`, or `/vaults/{vault}/` with `secrets/{name}`, `keys/{name}` or `certificates/{name}`.",
 )];
 const ASSIGNMENTS: &[(&str, &str)] = &[
     ("scope", "At this scope and below; `/` when absent."),

@@ -1,4 +1,4 @@
-//! The name of a secret or a key, with its life and its current version.
+//! The name of a secret, a key or a certificate, with its life and its current version.
 
 use sea_orm::entity::prelude::*;
 
@@ -20,6 +20,9 @@ pub(crate) struct Model {
     #[sea_orm(column_type = "Text")]
     pub(crate) current: String,
     pub(crate) revision: i64,
+    pub(crate) managed: bool,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub(crate) certificate: Option<String>,
     #[sea_orm(column_type = "Blob")]
     pub(crate) tag: Vec<u8>,
 }

@@ -1,4 +1,4 @@
-//! One version of a secret or a key, sealed.
+//! One version of a secret, a key or a certificate, sealed.
 
 use sea_orm::entity::prelude::*;
 
@@ -25,6 +25,8 @@ pub(crate) struct Model {
     pub(crate) row_format: i64,
     #[sea_orm(column_type = "Text", nullable)]
     pub(crate) key: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub(crate) certificate: Option<String>,
     #[sea_orm(column_type = "Blob")]
     pub(crate) tag: Vec<u8>,
 }

@@ -46,7 +46,11 @@ pub(super) async fn compare(
 
 /// Of which kind a name is: only a secret's is not qualified.
 pub(super) fn kind_of(qualified: &str) -> RowKind {
-    if qualified.starts_with("key/") { RowKind::Key } else { RowKind::Secret }
+    match qualified.split_once('/') {
+        Some(("key", _)) => RowKind::Key,
+        Some(("certificate", _)) => RowKind::Certificate,
+        _ => RowKind::Secret,
+    }
 }
 
 struct Comparing<'a> {

@@ -123,7 +123,7 @@ impl Expected {
 
     fn row(&mut self, at: At, changed: &ChangedRow) {
         let parent = match changed.row {
-            RowKind::Secret | RowKind::Key | RowKind::AccessPolicy => {
+            RowKind::Secret | RowKind::Key | RowKind::Certificate | RowKind::AccessPolicy => {
                 changed.id.split_once('/').map(|(vault, _)| self.vault(vault))
             }
             RowKind::Vault => Some(self.vault(&changed.id)),

@@ -9,6 +9,8 @@ mod support;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod counts;
 #[cfg(test)]
 mod faults;

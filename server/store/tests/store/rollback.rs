@@ -69,6 +69,8 @@ fn made_again(s: &Started, object: &str, revision: i64) -> Entry {
         life: LifeState::Active,
         current: version.clone(),
         revision,
+        managed: false,
+        certificate: None,
         tag: vec![8; 32],
     };
     let version = Box::new(sealed(&version, 1, b"again"));

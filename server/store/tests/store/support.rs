@@ -288,6 +288,7 @@ pub(crate) fn sealed(version: &ObjectVersion, ordinal: i64, value: &[u8]) -> Sea
             ordinal,
             data_key_id,
             key: None,
+            certificate: None,
             tag: vec![7; 32],
         },
         sealed: SealedValue { data_key_id, wrapped_data_key: vec![3; 61], ciphertext: value.to_vec(), row_format: 1 },
@@ -313,6 +314,8 @@ pub(crate) fn set(object: ObjectRef, judged: Option<i64>, version: &ObjectVersio
         life: LifeState::Active,
         current: version.clone(),
         revision,
+        managed: false,
+        certificate: None,
         tag: vec![8; 32],
     };
     let mut version = Box::new(sealed(version, revision, value));
@@ -329,6 +332,8 @@ pub(crate) fn update(object: ObjectRef, judged: i64, current: &ObjectVersion, st
         life: LifeState::Active,
         current: current.clone(),
         revision: judged + 1,
+        managed: false,
+        certificate: None,
         tag: vec![5; 32],
     };
     let attributes = SecretAttributes { enabled: false, ..stored.attributes.clone() };
@@ -343,6 +348,8 @@ pub(crate) fn restore(object: ObjectRef, versions: Vec<SealedVersion>) -> Entry 
         life: LifeState::Active,
         current: versions.last().unwrap().meta.version.clone(),
         revision: 900,
+        managed: false,
+        certificate: None,
         tag: vec![3; 32],
     };
     entry(permit(Action::SecretRestore, object, None), Change::RestoreSecret { secret, versions })
@@ -355,6 +362,8 @@ pub(crate) fn life(object: ObjectRef, judged: i64, current: &ObjectVersion, life
         life,
         current: current.clone(),
         revision: judged + 1,
+        managed: false,
+        certificate: None,
         tag: vec![6; 32],
     };
     let action = match (object.kind, life) {
@@ -368,5 +377,8 @@ pub(crate) fn life(object: ObjectRef, judged: i64, current: &ObjectVersion, life
 
 pub(crate) fn purge(object: ObjectRef, judged: i64) -> Entry {
     let action = if object.kind == ObjectKind::Key { Action::KeyPurge } else { Action::SecretPurge };
-    entry(permit(action, object, Some(judged)), Change::PurgeSecret { vault_revision: 1, assignments: Vec::new() })
+    entry(
+        permit(action, object, Some(judged)),
+        Change::PurgeSecret { vault_revision: 1, companions: Vec::new(), assignments: Vec::new() },
+    )
 }

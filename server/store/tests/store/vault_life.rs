@@ -174,7 +174,7 @@ async fn a_purge_of_a_secret_takes_its_grants_and_minds_the_vault(place: Place) 
     assert_eq!(assignments.len(), 1);
     for (assignments, settled) in [(Vec::new(), Settled::Conflict), (assignments, Settled::Recorded)] {
         let judged = permit(Action::SecretPurge, s.secret("a"), Some(2));
-        let change = Change::PurgeSecret { vault_revision: 2, assignments };
+        let change = Change::PurgeSecret { vault_revision: 2, companions: Vec::new(), assignments };
         assert_eq!(s.put(entry(judged, change)).await, settled, "all grants at it are named");
     }
     let left = scopes(&s).await;

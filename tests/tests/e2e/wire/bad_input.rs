@@ -82,7 +82,7 @@ async fn bad_input_is_refused_changes_nothing_and_is_on_record() {
             "405 MethodNotAllowed",
         ),
         ("PUT on the list", vault.ask(Method::PUT, "/secrets/").json(&json!({ "value": "x" })), "405 MethodNotAllowed"),
-        ("a path that is not there", vault.ask(Method::GET, "/certificates/kept"), "404 NotFound"),
+        ("a path that is not there", vault.ask(Method::GET, "/nowhere/kept"), "404 NotFound"),
         (
             "a head of 40 KiB",
             vault.ask(Method::GET, "/secrets/kept").header("x-long", &"a".repeat(40_000)),

@@ -2,6 +2,7 @@
 
 mod backup;
 mod bad_input;
+mod certificates;
 mod challenge;
 mod keys;
 mod lifecycle;

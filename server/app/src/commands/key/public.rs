@@ -7,7 +7,10 @@ use serde_json::Value;
 use strongroom_crypto::key::PublicKey;
 
 use super::{connect, path};
-use crate::cli::{KeyNamed, PublicForm, VaultAt};
+use crate::{
+    cli::{KeyNamed, PublicForm, VaultAt},
+    commands::pem,
+};
 
 pub(super) async fn export(key: &KeyNamed, format: PublicForm, at: &VaultAt) -> anyhow::Result<()> {
     let answer = connect(at).await?.send(Method::GET, &path(key, None), None).await?;
@@ -16,7 +19,7 @@ pub(super) async fn export(key: &KeyNamed, format: PublicForm, at: &VaultAt) -> 
         serde_json::from_value(jwk.clone()).context("a symmetric key has no public half to export")?;
     match format {
         PublicForm::Jwk => println!("{}", serde_json::to_string(&public)?),
-        PublicForm::Pem => println!("{}", pem(&public.spki()?)),
+        PublicForm::Pem => println!("{}", pem("PUBLIC KEY", &public.spki()?)),
         PublicForm::Ssh => match public.ssh() {
             Some((kind, bytes)) => println!("{kind} {} {}", BASE64.encode(&bytes), comment(jwk)),
             None => bail!("SSH knows RSA keys and the curves P-256, P-384 and P-521"),
@@ -27,10 +30,4 @@ pub(super) async fn export(key: &KeyNamed, format: PublicForm, at: &VaultAt) -> 
 
 fn comment(jwk: &Value) -> &str {
     jwk.get("kid").and_then(Value::as_str).unwrap_or_default()
-}
-
-fn pem(der: &[u8]) -> String {
-    let text = BASE64.encode(der);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----", lines.join("\n"))
 }

@@ -44,10 +44,25 @@ impl ObjectStore for MemoryStore {
         permit.hold(found)
     }
 
+    async fn read_to_change(
+        &self,
+        permit: Permit,
+        version: &ObjectVersion,
+    ) -> Held<(Permit, Result<Arc<SealedVersion>, StoreError>)> {
+        self.pause().await;
+        let makes = |action| matches!(action, Action::CertificateCreate | Action::CertificatePendingMerge);
+        let found = self.permitted_row(&permit, makes).and_then(|row| {
+            row.versions.get(version).cloned().ok_or_else(|| StoreError::Damaged("a version's row is gone".to_owned()))
+        });
+        permit.hold_with(found)
+    }
+
     async fn all_versions(&self, permit: Permit, limit: usize) -> Held<Result<Vec<SealedVersion>, StoreError>> {
         self.pause().await;
         let found = self
-            .permitted_row(&permit, |action| matches!(action, Action::SecretBackup | Action::KeyBackup))
+            .permitted_row(&permit, |action| {
+                matches!(action, Action::SecretBackup | Action::KeyBackup | Action::CertificateBackup)
+            })
             .map(|row| {
                 let mut versions: Vec<SealedVersion> = row.versions.values().map(|v| (**v).clone()).collect();
                 versions.sort_by_key(|version| version.meta.ordinal);
@@ -69,6 +84,8 @@ impl ObjectStore for MemoryStore {
         let wanted = match (kind, deleted) {
             (ObjectKind::Key, false) => Action::KeyList,
             (ObjectKind::Key, true) => Action::KeyListDeleted,
+            (ObjectKind::Certificate, false) => Action::CertificateList,
+            (ObjectKind::Certificate, true) => Action::CertificateListDeleted,
             (_, false) => Action::SecretList,
             (_, true) => Action::SecretListDeleted,
         };
@@ -97,7 +114,10 @@ impl ObjectStore for MemoryStore {
     ) -> Held<Result<Page<SecretItem>, StoreError>> {
         self.pause().await;
         let found = self
-            .permitted_row(&permit, |action| matches!(action, Action::SecretListVersions | Action::KeyListVersions))
+            .permitted_row(&permit, |action| {
+                use Action::{CertificateListVersions, KeyListVersions, SecretListVersions};
+                matches!(action, SecretListVersions | KeyListVersions | CertificateListVersions)
+            })
             .map(|row| {
                 let begin = after.map_or(Bound::Unbounded, |version| Bound::Excluded(version.clone()));
                 let items = row

@@ -65,8 +65,10 @@ impl PurgeSchedule for MemoryStore {
         let active = durable.vaults.values().filter(|vault| vault.life == LifeState::Active);
         let mut due: Vec<_> = active
             .flat_map(|vault| {
-                let rows =
-                    durable.objects.iter().filter(|((id, ..), row)| *id == vault.id && is_due(row.meta.life, now));
+                let rows = durable
+                    .objects
+                    .iter()
+                    .filter(|((id, ..), row)| *id == vault.id && is_due(row.meta.life, now) && !row.meta.managed);
                 rows.map(|((_, kind, _), row)| DueObject {
                     vault: vault.name.clone(),
                     kind: *kind,

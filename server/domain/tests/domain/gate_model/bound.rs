@@ -27,7 +27,15 @@ fn version(last: u8) -> ObjectVersion {
 }
 
 fn row(secret: &str, life: LifeState, revision: i64) -> SecretMeta {
-    SecretMeta { name: name(secret).unwrap(), life, current: version(1), revision, tag: Vec::new() }
+    SecretMeta {
+        name: name(secret).unwrap(),
+        life,
+        current: version(1),
+        revision,
+        managed: false,
+        certificate: None,
+        tag: Vec::new(),
+    }
 }
 
 fn set(secret: &str, life: LifeState, revision: i64, sealed_as: u8) -> Change {
@@ -39,6 +47,7 @@ fn set(secret: &str, life: LifeState, revision: i64, sealed_as: u8) -> Change {
         ordinal: 1,
         data_key_id: [0; 16],
         key: None,
+        certificate: None,
         tag: Vec::new(),
     };
     let sealed = strongroom_crypto::SealedValue {
@@ -133,7 +142,12 @@ fn a_change_on_the_permitted_object_fits() {
         (SecretRestore, db(), None, restore("DB", active, &[2, 1])),
         (SecretDelete, db(), Some(4), life("db", DELETED, 5)),
         (SecretRecover, db(), Some(4), life("db", active, 5)),
-        (SecretPurge, db(), Some(4), Change::PurgeSecret { vault_revision: 1, assignments: Vec::new() }),
+        (
+            SecretPurge,
+            db(),
+            Some(4),
+            Change::PurgeSecret { vault_revision: 1, companions: Vec::new(), assignments: Vec::new() },
+        ),
         (VaultCreate, object(None, ObjectKind::Vault, Some("payments")), None, vault("payments")),
         (VaultUpdate, object(Some(VAULT), ObjectKind::Vault, None), Some(4), vault_at(5, active)),
         (VaultDelete, object(Some(VAULT), ObjectKind::Vault, None), Some(4), vault_at(5, DELETED)),
@@ -204,21 +218,21 @@ fn any_other_change_does_not_fit() {
             SecretPurge,
             db(),
             None,
-            Change::PurgeSecret { vault_revision: 1, assignments: Vec::new() },
+            Change::PurgeSecret { vault_revision: 1, companions: Vec::new(), assignments: Vec::new() },
         ),
         (
             "a purge by a deletion's permit",
             SecretDelete,
             db(),
             Some(4),
-            Change::PurgeSecret { vault_revision: 1, assignments: Vec::new() },
+            Change::PurgeSecret { vault_revision: 1, companions: Vec::new(), assignments: Vec::new() },
         ),
         (
             "a purge of a vault",
             SecretPurge,
             object(Some(VAULT), ObjectKind::Vault, Some("db")),
             Some(4),
-            Change::PurgeSecret { vault_revision: 1, assignments: Vec::new() },
+            Change::PurgeSecret { vault_revision: 1, companions: Vec::new(), assignments: Vec::new() },
         ),
         ("another vault", VaultCreate, object(None, ObjectKind::Vault, Some("payments")), None, vault("other")),
         ("a vault that is there", VaultCreate, object(Some(VAULT), ObjectKind::Vault, None), Some(1), vault("demo")),
@@ -236,7 +250,7 @@ fn any_other_change_does_not_fit() {
             VaultPurge,
             demo_vault(),
             Some(4),
-            Change::PurgeSecret { vault_revision: 4, assignments: Vec::new() },
+            Change::PurgeSecret { vault_revision: 4, companions: Vec::new(), assignments: Vec::new() },
         ),
         ("a wider scope", AssignmentAdd, db(), Some(4), grant(Scope::Server)),
         ("the whole vault", AssignmentAdd, db(), Some(4), grant(Scope::Vault { vault: VAULT })),

@@ -366,6 +366,14 @@ impl ObjectStore for TwoFaced {
         permit.hold(Ok(Arc::new(SealedVersion { meta, sealed: row.sealed.clone() })))
     }
 
+    async fn read_to_change(
+        &self,
+        permit: Permit,
+        version: &ObjectVersion,
+    ) -> Held<(Permit, Result<Arc<SealedVersion>, StoreError>)> {
+        self.0.read_to_change(permit, version).await
+    }
+
     async fn all_versions(&self, permit: Permit, limit: usize) -> Held<Result<Vec<SealedVersion>, StoreError>> {
         self.0.all_versions(permit, limit).await
     }

@@ -3,4 +3,5 @@
 
 mod against_the_reference;
 mod bound;
+mod certificates;
 mod edited_rows;

@@ -2,6 +2,7 @@
 
 mod access;
 mod backups;
+mod certificates;
 mod command_line;
 mod entrance;
 mod grants;

@@ -37,7 +37,7 @@ pub(crate) struct AddAssignment {
     client_id: Option<Uuid>,
     /// Name or id of a role definition.
     role: String,
-    /// `/`, `/vaults/{vault}`, `/vaults/{vault}/secrets/{name}` or `/vaults/{vault}/keys/{name}`.
+    /// `/`, `/vaults/{vault}`, or `/vaults/{vault}/` with `secrets/{name}`, `keys/{name}` or `certificates/{name}`.
     scope: String,
     /// Unix milliseconds.
     #[serde(default)]

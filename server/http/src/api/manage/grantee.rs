@@ -127,11 +127,11 @@ pub(crate) fn bounded(text: String) -> Result<String, Problem> {
     }
 }
 
-/// `/`, `/vaults/{vault}`, `/vaults/{vault}/secrets/{name}` or `/vaults/{vault}/keys/{name}`.
+/// `/`, `/vaults/{vault}`, or `/vaults/{vault}/` with `secrets/{name}`, `keys/{name}` or `certificates/{name}`.
 pub(crate) fn scope(text: &str) -> Result<ScopeRequest, Problem> {
     let wrong = || {
         Problem::bad_parameter(
-            "A scope is /, /vaults/{vault}, /vaults/{vault}/secrets/{name} or /vaults/{vault}/keys/{name}.",
+            "A scope is /, /vaults/{vault}, or /vaults/{vault}/ with secrets/{name}, keys/{name} or certificates/{name}.",
         )
     };
     let parts: Vec<&str> = text.strip_prefix('/').ok_or_else(wrong)?.split('/').collect();
@@ -143,6 +143,9 @@ pub(crate) fn scope(text: &str) -> Result<ScopeRequest, Problem> {
         }
         ["vaults", vault, "keys", name] => {
             Ok(ScopeRequest::Key(vault_name(vault)?, ObjectName::parse(name).map_err(|_| wrong())?))
+        }
+        ["vaults", vault, "certificates", name] => {
+            Ok(ScopeRequest::Certificate(vault_name(vault)?, ObjectName::parse(name).map_err(|_| wrong())?))
         }
         _ => Err(wrong()),
     }

@@ -66,7 +66,7 @@ fn kind(kty: &str) -> Option<(&str, bool)> {
     }
 }
 
-fn curve(crv: Option<&str>) -> Result<Curve, Problem> {
+pub(in crate::api::wire) fn curve(crv: Option<&str>) -> Result<Curve, Problem> {
     let named = crv.unwrap_or("P-256");
     Curve::ALL
         .into_iter()
@@ -308,6 +308,8 @@ pub(crate) struct KeyBundle<'a> {
     attributes: ShownAttributes,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    managed: bool,
     #[serde(flatten)]
     deletion: Option<Deletion>,
 }
@@ -319,6 +321,8 @@ pub(crate) struct KeyLine<'a> {
     attributes: ShownAttributes,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    managed: bool,
     #[serde(flatten)]
     deletion: Option<Deletion>,
 }
@@ -341,6 +345,7 @@ pub(crate) fn bundle<'a>(
         key: Jwk::of(kid, properties),
         attributes: ShownAttributes::of(item, facts),
         tags: &item.version.attributes.tags,
+        managed: item.secret.managed,
         deletion: deletion(addresses, vault, name, &item.secret.life),
     })
 }
@@ -359,6 +364,7 @@ pub(crate) fn line<'a>(
         kid: addresses.object("keys", vault, name, version),
         attributes: ShownAttributes::of(item, facts),
         tags: &item.version.attributes.tags,
+        managed: item.secret.managed,
         deletion: deletion(addresses, vault, name, &item.secret.life),
     }
 }

@@ -170,11 +170,9 @@ pub(crate) async fn add(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
         let ends_at = sent.moment("ends_at", "The end")?.map(|end| end.saturating_mul(1000));
         let new = NewAssignment { id: None, grantee, role, ends_at };
         viewer.services.admin.add_assignment(&viewer.call.ctx, new, &at).await?;
-        Ok::<_, Failure>(match at {
-            ScopeRequest::Server => links::ACCESS.to_owned(),
-            ScopeRequest::Vault(vault) | ScopeRequest::Secret(vault, _) | ScopeRequest::Key(vault, _) => {
-                links::in_vault(&vault, "access", &[])
-            }
+        Ok::<_, Failure>(match at.vault() {
+            None => links::ACCESS.to_owned(),
+            Some(vault) => links::in_vault(vault, "access", &[]),
         })
     };
     match add.await {

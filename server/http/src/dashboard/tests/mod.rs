@@ -20,6 +20,7 @@ use serde_json::Value;
 use strongroom_crypto::{Plaintext, SecretText};
 use strongroom_domain::{
     admin::{Administration, TokenKeyring},
+    certificates::Certificates,
     entrance::{AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError, Proven, TokenRates},
     grant::Scope,
     identity::Workload,
@@ -205,6 +206,7 @@ impl Story {
             addresses: Addresses::new(BASE, "11").unwrap(),
             development: true,
             secrets: Secrets { objects: world.objects.clone() },
+            certificates: Certificates::new(world.objects.clone(), &world.keys),
             keys: Keys::new(world.objects.clone()),
             objects: world.objects.clone(),
             admin: Administration {

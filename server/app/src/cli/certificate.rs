@@ -1,0 +1,139 @@
+//! `strongroom certificate`: what can be said.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{LifeCommand, VaultAt};
+
+/// `strongroom certificate`
+#[derive(Subcommand)]
+pub(crate) enum CertificateCommand {
+    #[command(flatten)]
+    Life(LifeCommand),
+    /// Make a certificate, or a new version of one: signed with its own key, or a request for an authority.
+    Create {
+        /// Name of the certificate.
+        name: String,
+        #[command(flatten)]
+        certificate: Box<CertificateGiven>,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Show a certificate with its policy, as JSON.
+    Show {
+        #[command(flatten)]
+        certificate: CertificateNamed,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Write a certificate with its chain and, where it may leave, its private key.
+    Export {
+        #[command(flatten)]
+        certificate: CertificateNamed,
+        /// File to write, for its owner alone; standard output when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// The certificate alone, in PEM, which anybody may have.
+        #[arg(long)]
+        public: bool,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Write the request (PEM) of a certificate that waits for its authority.
+    Request {
+        /// Name of the certificate.
+        name: String,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Bring in the certificate that an authority made for the request.
+    Merge {
+        /// Name of the certificate.
+        name: String,
+        /// File with the certificate and its chain, PEM or DER; `-` for standard input.
+        #[arg(long)]
+        file: PathBuf,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Call off a certificate that waits for its authority.
+    Cancel {
+        /// Name of the certificate.
+        name: String,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+}
+
+/// A certificate that is to be made. Without a subject and names: by the policy that is stored.
+#[derive(Args)]
+pub(crate) struct CertificateGiven {
+    /// Subject, for example `CN=app.example, O=Example`.
+    #[arg(long)]
+    pub(crate) subject: Option<String>,
+    /// DNS name; may be given several times.
+    #[arg(long = "dns")]
+    pub(crate) dns: Vec<String>,
+    /// Mail address; may be given several times.
+    #[arg(long = "email")]
+    pub(crate) emails: Vec<String>,
+    /// IP address; may be given several times.
+    #[arg(long = "ip")]
+    pub(crate) addresses: Vec<String>,
+    /// URI; may be given several times.
+    #[arg(long = "uri")]
+    pub(crate) uris: Vec<String>,
+    /// Who signs: `Self`, or `Unknown` for a request that is signed elsewhere.
+    #[arg(long, default_value = "Self")]
+    pub(crate) issuer: String,
+    /// Type of the key: RSA or EC.
+    #[arg(long = "type", default_value = "EC")]
+    pub(crate) kty: String,
+    /// Bits, of RSA (2048, 3072, 4096).
+    #[arg(long)]
+    pub(crate) size: Option<u64>,
+    /// Curve, of EC: P-256, P-256K, P-384 or P-521.
+    #[arg(long)]
+    pub(crate) curve: Option<String>,
+    /// For how many months it is valid.
+    #[arg(long, default_value_t = 12)]
+    pub(crate) months: u32,
+    /// Usage of the key, for example digitalSignature; may be given several times.
+    #[arg(long = "usage", default_values_t = ["digitalSignature".to_owned(), "keyEncipherment".to_owned()])]
+    pub(crate) usages: Vec<String>,
+    /// Extended usage as an object identifier; may be given several times. Server and client when absent.
+    #[arg(long = "eku")]
+    pub(crate) extended: Vec<String>,
+    /// In which form the secret gives it out.
+    #[arg(long, value_enum, default_value = "pem")]
+    pub(crate) format: BundleForm,
+    /// Keep the private key in the vault: the secret holds the certificate alone.
+    #[arg(long)]
+    pub(crate) not_exportable: bool,
+    /// Keep the key of the version before.
+    #[arg(long)]
+    pub(crate) reuse_key: bool,
+    /// Tag, `NAME=VALUE`; may be given several times.
+    #[arg(long = "tag")]
+    pub(crate) tags: Vec<String>,
+}
+
+/// A certificate, and which version of it.
+#[derive(Args)]
+pub(crate) struct CertificateNamed {
+    /// Name of the certificate.
+    pub(crate) name: String,
+    /// Version; the current one when absent.
+    #[arg(long)]
+    pub(crate) version: Option<String>,
+}
+
+/// A document that holds a certificate with its key.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum BundleForm {
+    /// PKCS#12 with an empty password.
+    Pfx,
+    /// PEM, the key first.
+    Pem,
+}

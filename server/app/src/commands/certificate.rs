@@ -1,0 +1,170 @@
+//! `strongroom certificate`: what may be public goes to standard output, private keys to files of their owner or into a
+//! pipe.
+
+use std::{
+    io::{IsTerminal as _, Read as _, Write as _},
+    path::Path,
+};
+
+use anyhow::{Context as _, bail};
+use data_encoding::BASE64;
+use reqwest::Method;
+use serde_json::{Value, json};
+use strongroom_crypto::x509::certificates_in;
+use zeroize::Zeroizing;
+
+use super::{
+    object::{Collection, connect},
+    pem, tags, text,
+};
+use crate::{
+    cli::{
+        Output, VaultAt,
+        certificate::{BundleForm, CertificateCommand, CertificateGiven, CertificateNamed},
+    },
+    private_file,
+};
+
+/// Certificates, as a collection.
+const CERTIFICATES: Collection = Collection {
+    word: "certificate",
+    path: "certificates",
+    deleted: "deletedcertificates",
+    line_id: "/id",
+    id: "/id",
+    column: Some(("THUMBPRINT", "/x5t")),
+};
+
+/// More than any chain has; reading stops there.
+const MAX_READ: u64 = 512 * 1024;
+
+pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
+    match command {
+        CertificateCommand::Life(step) => CERTIFICATES.run(step).await,
+        CertificateCommand::Create { name, certificate, at } => create(&name, &certificate, &at).await,
+        CertificateCommand::Show { certificate, at } => {
+            println!("{}", show(&certificate, &at).await?);
+            Ok(())
+        }
+        CertificateCommand::Export { certificate, out, public, at } => {
+            export(&certificate, out.as_deref(), public, &at).await
+        }
+        CertificateCommand::Request { name, at } => {
+            println!("{}", request(&pending(&name, Method::GET, None, &at).await?)?);
+            Ok(())
+        }
+        CertificateCommand::Merge { name, file, at } => merge(&name, &file, &at).await,
+        CertificateCommand::Cancel { name, at } => {
+            let body = serde_json::to_vec(&json!({ "cancellation_requested": true }))?;
+            pending(&name, Method::PATCH, Some(body), &at).await?;
+            Ok(())
+        }
+    }
+}
+
+fn policy(given: &CertificateGiven) -> Value {
+    let form = match given.format {
+        BundleForm::Pfx => "application/x-pkcs12",
+        BundleForm::Pem => "application/x-pem-file",
+    };
+    let extended = match given.extended.as_slice() {
+        [] => ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"].map(str::to_owned).to_vec(),
+        said => said.to_vec(),
+    };
+    json!({
+        "key_props": {
+            "kty": given.kty, "key_size": given.size, "crv": given.curve,
+            "exportable": !given.not_exportable, "reuse_key": given.reuse_key,
+        },
+        "secret_props": { "contentType": form },
+        "x509_props": {
+            "subject": given.subject.as_deref().unwrap_or_default(),
+            "sans": {
+                "dns_names": given.dns, "emails": given.emails, "ipAddresses": given.addresses, "uris": given.uris,
+            },
+            "key_usage": given.usages,
+            "ekus": extended,
+            "validity_months": given.months,
+        },
+        "issuer": { "name": given.issuer },
+    })
+}
+
+async fn create(name: &str, given: &CertificateGiven, at: &VaultAt) -> anyhow::Result<()> {
+    let named = [&given.dns, &given.emails, &given.addresses, &given.uris].iter().any(|names| !names.is_empty());
+    let mut body = json!({ "tags": tags(&given.tags)? });
+    if let (Some(object), true) = (body.as_object_mut(), named || given.subject.is_some()) {
+        object.insert("policy".to_owned(), policy(given));
+    }
+    let vault = connect(at).await?;
+    vault.send(Method::POST, &["certificates", name, "create"], Some(serde_json::to_vec(&body)?)).await?;
+    let operation = vault.send(Method::GET, &["certificates", name, "pending"], None).await?;
+    if operation.get("status").and_then(Value::as_str) == Some("inProgress") {
+        eprintln!(
+            "{name} waits for its authority: have the request signed, then `strongroom certificate merge {name}`"
+        );
+        match at.output {
+            Output::Json => println!("{operation}"),
+            Output::Table => println!("{}", request(&operation)?),
+        }
+        return Ok(());
+    }
+    let made = vault.send(Method::GET, &["certificates", name], None).await?;
+    CERTIFICATES.print_id(&made, at.output);
+    Ok(())
+}
+
+async fn show(certificate: &CertificateNamed, at: &VaultAt) -> anyhow::Result<Value> {
+    let path: Vec<&str> =
+        ["certificates", &certificate.name].into_iter().chain(certificate.version.as_deref()).collect();
+    connect(at).await?.send(Method::GET, &path, None).await
+}
+
+async fn pending(name: &str, method: Method, body: Option<Vec<u8>>, at: &VaultAt) -> anyhow::Result<Value> {
+    connect(at).await?.send(method, &["certificates", name, "pending"], body).await
+}
+
+fn request(operation: &Value) -> anyhow::Result<String> {
+    Ok(pem("CERTIFICATE REQUEST", &BASE64.decode(text(operation, "/csr").as_bytes())?))
+}
+
+async fn export(certificate: &CertificateNamed, out: Option<&Path>, public: bool, at: &VaultAt) -> anyhow::Result<()> {
+    if public {
+        let shown = show(certificate, at).await?;
+        let leaf = shown.get("cer").and_then(Value::as_str).context("the version waits for its certificate")?;
+        let leaf = pem("CERTIFICATE", &BASE64.decode(leaf.as_bytes())?) + "\n";
+        return write(out, leaf.as_bytes());
+    }
+    let vault = connect(at).await?;
+    let value = vault.value(&certificate.name, certificate.version.as_deref()).await?;
+    if value.starts_with("-----BEGIN ") {
+        return write(out, value.as_bytes());
+    }
+    let document = Zeroizing::new(BASE64.decode(value.as_bytes()).context("the secret is no PFX in base64")?);
+    if out.is_none() && std::io::stdout().is_terminal() {
+        bail!("a PFX is not for a terminal: give --out FILE, or pipe it");
+    }
+    write(out, &document)
+}
+
+fn write(out: Option<&Path>, bytes: &[u8]) -> anyhow::Result<()> {
+    match out {
+        Some(file) => private_file::write(file, bytes, false),
+        None => Ok(std::io::stdout().lock().write_all(bytes)?),
+    }
+}
+
+async fn merge(name: &str, file: &Path, at: &VaultAt) -> anyhow::Result<()> {
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        std::io::stdin().lock().take(MAX_READ).read_to_end(&mut bytes)?;
+    } else {
+        let opened = std::fs::File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        opened.take(MAX_READ).read_to_end(&mut bytes)?;
+    }
+    let x5c: Vec<String> = certificates_in(&bytes)?.iter().map(|der| BASE64.encode(der)).collect();
+    let body = serde_json::to_vec(&json!({ "x5c": x5c }))?;
+    let merged = connect(at).await?.send(Method::POST, &["certificates", name, "pending", "merge"], Some(body)).await?;
+    CERTIFICATES.print_id(&merged, at.output);
+    Ok(())
+}

@@ -1,0 +1,323 @@
+//! Making a version: with the certificate's own signature at once, or a request that waits for an authority's.
+
+use std::sync::Arc;
+
+use strongroom_crypto::{
+    Entropy,
+    key::NewKey,
+    x509::{self, Validity},
+};
+
+use super::{CertificateError, Certificates, Worked, applied};
+use crate::{
+    action::Action,
+    certificate::{
+        CertificatePolicy, CertificateState, CertificateVersion, PendingOperation, PendingStatus, PolicyError,
+        PolicyPatch, SELF, UNKNOWN,
+    },
+    change::{Change, NameWrite},
+    context::RequestContext,
+    gate::{Ask, Proposed},
+    key::KeyProperties,
+    keyring::{Keyring, VaultKeys},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
+    objects::{ATTEMPTS, Companions, Faces, Finished, InVault, ObjectError, first_revision},
+    permit::Permit,
+    ports::StoreError,
+    secret::{
+        AttributeError, LifeState, SealedVersion, SecretAttributes, SecretFacts, SecretItem, SecretMeta, VaultFacts,
+        VersionMeta,
+    },
+};
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+impl Certificates {
+    /// POST /certificates/{name}/create: a new version by this policy, or by the stored one. Of the issuer `Self` it is
+    /// there when this answers; of `Unknown` its request waits for [`Certificates::merge`].
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub async fn create(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+        given: Option<&PolicyPatch>,
+        attributes: &SecretAttributes,
+    ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        attributes.check().map_err(ObjectError::from)?;
+        let given = given.map(|patch| patch.over(&CertificatePolicy::default()));
+        if let Some(policy) = &given {
+            policy.check()?;
+        }
+        let name_of_vault = vault;
+        for _ in 0..ATTEMPTS {
+            // Looked up before anybody is judged, because it is what is judged; nothing of it is told before.
+            let policy = match &given {
+                Some(policy) => Some(policy.clone()),
+                None => self.stored_policy(name_of_vault, name).await,
+            };
+            let validity = policy.as_ref().and_then(|policy| Validity::months(ctx.seconds(), policy.validity_months));
+            let days = validity.map_or(0, |validity| (validity.not_after - ctx.seconds()).div_euclid(SECONDS_A_DAY));
+            let attributes = SecretAttributes {
+                not_before: validity.map(|validity| validity.not_before),
+                expires: validity.map(|validity| validity.not_after),
+                ..attributes.clone()
+            };
+            let would_be = policy.as_ref().map(|policy| KeyProperties {
+                spec: policy.key.spec,
+                operations: policy.operations(),
+                exportable: policy.key.exportable,
+                public: None,
+            });
+            let ask = Ask {
+                proposed: Some(Proposed::Whole(&attributes)),
+                key: would_be.as_ref(),
+                certificate: policy.as_ref().map(|policy| (policy, u32::try_from(days).unwrap_or(0))),
+                ..Ask::object(ObjectKind::Certificate, Action::CertificateCreate, name_of_vault, name)
+            };
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let before = case.facts.clone();
+            let (Some(policy), Some(would_be)) = (policy, would_be) else {
+                return Err(self.objects.refuse(ctx, case, CertificateError::NoPolicy).await);
+            };
+            let Some(validity) = validity else {
+                let why = CertificateError::Policy(PolicyError::Validity);
+                return Err(self.objects.refuse(ctx, case, why).await);
+            };
+            if let Err(why) = possible(before.as_deref(), &policy, name) {
+                return Err(self.objects.refuse(ctx, case, why).await);
+            }
+            let companions = match self.objects.companions(&vault, &keys, name, None).await {
+                Ok(companions) => companions,
+                Err(why) => return Err(self.objects.refuse(ctx, case, why.into()).await),
+            };
+            if let Some(kind) = companions.foreign() {
+                return Err(self.objects.refuse(ctx, case, ObjectError::NameTaken(kind).into()).await);
+            }
+            let mut random = [[0u8; 16]; 3];
+            for bytes in &mut random {
+                self.objects.entropy.fill(bytes).map_err(|_| ObjectError::Unavailable)?;
+            }
+            let [version, request_id, revision] = random;
+            let making = Making {
+                keyring: Arc::clone(&self.objects.keyring),
+                keys: Arc::clone(&keys),
+                entropy: Arc::clone(&self.objects.entropy),
+                now: ctx.seconds(),
+                name: before.as_ref().map_or_else(|| name.clone(), |facts| facts.secret.name.clone()),
+                revision: before.as_ref().map_or_else(|| first_revision(revision), |facts| facts.secret.revision + 1),
+                version: ObjectVersion::from_bytes(version),
+                request_id: data_encoding::HEXLOWER.encode(&request_id),
+                before: before.clone(),
+                companions,
+                policy,
+                would_be,
+                attributes,
+                validity,
+            };
+            case.record.version = Some(making.version.as_str().to_owned());
+            case.record.revision = Some(making.revision);
+            let held = if let Some(kept) = making.key_to_keep() {
+                let held = self.objects.store.read_to_change(case.permit, &kept.version).await;
+                if held.inspect(|(_, read)| matches!(read, Err(StoreError::Stale))) {
+                    continue;
+                }
+                let (keyring, name) = (Arc::clone(&self.objects.keyring), making.name.clone());
+                held.map(move |(permit, read)| (permit, kept_key(&keyring, &keys, &name, &kept, read)))
+            } else {
+                let entropy = Arc::clone(&self.objects.entropy);
+                match self.forge.make(making.policy.key.spec, &ctx.principal.id, entropy).await {
+                    Ok(key) => case.permit.hold_with(Ok(key)),
+                    Err(why) => return Err(self.objects.refuse(ctx, case, why.into()).await),
+                }
+            };
+            let held = self.on_a_core(held, move |permit, key| making.make(permit, key?)).await?;
+            let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
+            if let Some(item) = done? {
+                return Ok((item, VaultFacts::from(&*vault)));
+            }
+        }
+        Err(ObjectError::Contended.into())
+    }
+
+    async fn stored_policy(&self, vault: &VaultName, name: &ObjectName) -> Option<CertificatePolicy> {
+        let objects = &self.objects;
+        let vault = objects.gate.vaults.vault(vault).await.ok()??;
+        objects.keyring.verify_vault(&vault).ok()?;
+        let keys = objects.keyring.vault_keys(&vault).ok()?;
+        let facts = objects.store.facts(vault.id, ObjectKind::Certificate, name, None).await.ok()??;
+        objects.keyring.verify_name(&keys, ObjectKind::Certificate, name, &facts.secret).ok()?;
+        facts.secret.certificate.as_ref().map(|state| state.policy.clone())
+    }
+}
+
+fn possible(
+    before: Option<&SecretFacts>,
+    policy: &CertificatePolicy,
+    name: &ObjectName,
+) -> Result<(), CertificateError> {
+    if before.is_some_and(|facts| facts.secret.life != LifeState::Active) {
+        return Err(ObjectError::DeletedButRecoverable(name.clone()).into());
+    }
+    if before.and_then(|facts| facts.secret.certificate.as_ref()).is_some_and(|state| state.in_progress().is_some()) {
+        return Err(CertificateError::InProgress(name.clone()));
+    }
+    let issuer = &policy.issuer.name;
+    if [SELF, UNKNOWN].iter().any(|known| issuer.eq_ignore_ascii_case(known)) {
+        Ok(())
+    } else {
+        Err(CertificateError::NoSuchIssuer(issuer.clone()))
+    }
+}
+
+/// The key of the version before, opened for the next one.
+fn kept_key(
+    keyring: &Keyring,
+    keys: &VaultKeys,
+    name: &ObjectName,
+    kept: &VersionMeta,
+    read: Result<Arc<SealedVersion>, StoreError>,
+) -> Result<NewKey, CertificateError> {
+    let row = read.map_err(ObjectError::from)?;
+    let Some(properties) = kept.key.as_ref().filter(|_| row.meta == *kept) else {
+        return Err(ObjectError::Tampered.into());
+    };
+    if row.sealed.data_key_id != kept.data_key_id {
+        return Err(ObjectError::Tampered.into());
+    }
+    let private =
+        keyring.open(keys, ObjectKind::Certificate, name, &kept.version, &row.sealed).map_err(ObjectError::from)?;
+    Ok(NewKey { spec: properties.spec, private, public: properties.public.clone() })
+}
+
+/// A version in the making: everything that is settled before its key is there.
+struct Making {
+    keyring: Arc<Keyring>,
+    keys: Arc<VaultKeys>,
+    entropy: Arc<dyn Entropy>,
+    now: i64,
+    name: ObjectName,
+    revision: i64,
+    version: ObjectVersion,
+    request_id: String,
+    before: Option<Arc<SecretFacts>>,
+    companions: Companions,
+    policy: CertificatePolicy,
+    would_be: KeyProperties,
+    attributes: SecretAttributes,
+    validity: Validity,
+}
+
+impl Making {
+    fn state_before(&self) -> Option<&CertificateState> {
+        self.before.as_ref()?.secret.certificate.as_deref()
+    }
+
+    /// The current version, if there is a certificate in it.
+    fn finished_before(&self) -> Option<&VersionMeta> {
+        let version = self.before.as_ref()?.version.as_ref()?;
+        version.certificate.as_ref()?.leaf().map(|_| version)
+    }
+
+    /// The version whose key the new one is to keep, if the policy says so and the key is what it asks for.
+    fn key_to_keep(&self) -> Option<VersionMeta> {
+        let before = self.finished_before().filter(|_| self.policy.key.reuse)?;
+        (before.key.as_ref()?.spec == self.policy.key.spec).then(|| before.clone())
+    }
+
+    fn make(self, permit: Permit, key: NewKey) -> Worked {
+        let request = x509::request(&self.policy.template, &key)?;
+        let signs_itself = self.policy.issuer.name.eq_ignore_ascii_case(SELF);
+        let chain = if signs_itself {
+            vec![x509::self_signed(&self.policy.template, &key, self.validity, &*self.entropy)?]
+        } else {
+            Vec::new()
+        };
+        let wanted = self.attributes.enabled;
+        let attributes = if signs_itself {
+            self.attributes.clone()
+        } else {
+            SecretAttributes { enabled: false, not_before: None, expires: None, ..self.attributes.clone() }
+        };
+        let properties = KeyProperties { public: key.public.clone(), ..self.would_be.clone() };
+        let certificate = CertificateVersion { content_type: self.policy.content_type, chain };
+        let ordinal = self.state_before().map_or(1, |state| state.newest + 1);
+        let faces = Faces { keyring: &self.keyring, keys: &self.keys, entropy: &*self.entropy, now: self.now };
+        let mut with_it = Vec::new();
+        if signs_itself {
+            let finished = Finished {
+                version: &self.version,
+                ordinal,
+                created: self.now,
+                attributes: &attributes,
+                key: &properties,
+                certificate: &certificate,
+                private: &key.private,
+            };
+            for (kind, version) in faces.version(&self.name, &finished)? {
+                let before = self.companions.of(kind);
+                with_it.push(faces.companion(kind, &self.name, before, &self.version, vec![version])?);
+            }
+        }
+        let meta = VersionMeta {
+            version: self.version.clone(),
+            attributes,
+            created: self.now,
+            updated: self.now,
+            ordinal,
+            data_key_id: [0; 16],
+            key: Some(Box::new(properties)),
+            certificate: Some(Box::new(certificate)),
+            tag: Vec::new(),
+        };
+        let version = faces.seal(ObjectKind::Certificate, &self.name, meta, &key.private)?;
+        let current = match (signs_itself, self.finished_before()) {
+            // The one in use stays until the new one is there.
+            (false, Some(before)) => before.version.clone(),
+            _ => self.version.clone(),
+        };
+        let state = CertificateState {
+            policy_created: self.state_before().map_or(self.now, |state| state.policy_created),
+            policy_updated: self.now,
+            pending: Some(PendingOperation {
+                request_id: self.request_id.clone(),
+                version: self.version.clone(),
+                issuer: self.policy.issuer.name.clone(),
+                request,
+                status: if signs_itself { PendingStatus::Completed } else { PendingStatus::InProgress },
+                enabled: wanted,
+            }),
+            newest: ordinal,
+            policy: self.policy.clone(),
+        };
+        let own = SecretMeta {
+            name: self.name.clone(),
+            life: LifeState::Active,
+            current,
+            revision: self.revision,
+            managed: false,
+            certificate: Some(Box::new(state)),
+            tag: Vec::new(),
+        };
+        let own = faces.tagged(ObjectKind::Certificate, own)?;
+        let item = SecretItem { secret: own.clone(), version: version.meta.clone() };
+        let judged = self.before.as_ref().map(|facts| facts.secret.revision);
+        let mut writes = vec![NameWrite {
+            kind: ObjectKind::Certificate,
+            judged,
+            name: own,
+            new: vec![version],
+            updated: Vec::new(),
+        }];
+        writes.append(&mut with_it);
+        applied(permit, Change::WriteCertificate(writes), item)
+    }
+}
+
+impl From<AttributeError> for CertificateError {
+    fn from(error: AttributeError) -> Self {
+        ObjectError::from(error).into()
+    }
+}

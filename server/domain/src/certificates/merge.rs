@@ -1,0 +1,174 @@
+//! Merging: the certificate that an authority made for a request of ours.
+
+use std::sync::Arc;
+
+use strongroom_crypto::x509::CertificateFacts;
+
+use super::{CertificateError, Certificates, applied};
+use crate::{
+    action::Action,
+    certificate::{CertificateVersion, PendingOperation, PendingStatus},
+    change::{Change, NameWrite},
+    context::RequestContext,
+    gate::{Ask, Proposed},
+    keyring::VaultKeys,
+    names::{ObjectKind, ObjectName, VaultName},
+    objects::{ATTEMPTS, Faces, Finished, InVault, ObjectError, active},
+    ports::StoreError,
+    secret::{AttributePatch, SecretAttributes, SecretItem, SecretMeta, VaultFacts, VersionMeta},
+    vault::Vault,
+};
+
+impl Certificates {
+    /// POST /certificates/{name}/pending/merge: finishes the version whose request is out. The leaf is the certificate
+    /// for the request's key, wherever it stands; the others follow in the order in which they were given.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub async fn merge(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+        certificates: &[Vec<u8>],
+        tags: Option<&std::collections::BTreeMap<String, String>>,
+        enabled: Option<bool>,
+    ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        let facts = certificates.iter().map(|der| CertificateFacts::of(der)).collect::<Result<Vec<_>, _>>()?;
+        let patch = AttributePatch { enabled, tags: tags.cloned(), ..AttributePatch::default() };
+        patch.check()?;
+        let name_of_vault = vault;
+        for _ in 0..ATTEMPTS {
+            let ask = Ask {
+                proposed: Some(Proposed::Patch(&patch)),
+                ..Ask::object(ObjectKind::Certificate, Action::CertificatePendingMerge, name_of_vault, name)
+            };
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let Some(item) = active(case.facts.as_deref()) else {
+                let missing = ObjectError::NotFound(name.clone(), None);
+                return Err(self.objects.refuse(ctx, case, missing.into()).await);
+            };
+            let state = item.secret.certificate.clone();
+            let Some((state, pending)) = state.and_then(|state| state.in_progress().cloned().map(|p| (state, p)))
+            else {
+                return Err(self.objects.refuse(ctx, case, CertificateError::NoPending(name.clone())).await);
+            };
+            let waiting = self.waiting(&vault, &keys, &item, &pending).await?;
+            let Some((key, unfinished)) = waiting.key.clone().zip(waiting.certificate.clone()) else {
+                return Err(self.objects.refuse(ctx, case, ObjectError::Tampered.into()).await);
+            };
+            let leaf = facts.iter().position(|facts| facts.key.is_some() && facts.key == key.public);
+            let Some((place, leaf)) = leaf.and_then(|place| Some((place, facts.get(place)?))) else {
+                return Err(self.objects.refuse(ctx, case, CertificateError::OtherKey).await);
+            };
+            if !(leaf.not_before..=leaf.not_after).contains(&ctx.seconds()) {
+                return Err(self.objects.refuse(ctx, case, CertificateError::NotValidNow).await);
+            }
+            let companions = match self.objects.companions(&vault, &keys, name, None).await {
+                Ok(companions) => companions,
+                Err(why) => return Err(self.objects.refuse(ctx, case, why.into()).await),
+            };
+            if let Some(kind) = companions.foreign() {
+                return Err(self.objects.refuse(ctx, case, ObjectError::NameTaken(kind).into()).await);
+            }
+            let others = certificates.iter().enumerate().filter(|(number, _)| *number != place);
+            let chain = certificates.get(place).into_iter().chain(others.map(|(_, der)| der)).cloned().collect();
+            let attributes = SecretAttributes {
+                enabled: enabled.unwrap_or(pending.enabled),
+                not_before: Some(leaf.not_before),
+                expires: Some(leaf.not_after),
+                content_type: None,
+                tags: tags.unwrap_or(&waiting.attributes.tags).clone(),
+            };
+            let revision = item.secret.revision + 1;
+            case.record.version = Some(pending.version.as_str().to_owned());
+            case.record.revision = Some(revision);
+            let held = self.objects.store.read_to_change(case.permit, &pending.version).await;
+            if held.inspect(|(_, read)| matches!(read, Err(StoreError::Stale))) {
+                continue;
+            }
+            let (keyring, entropy) = (Arc::clone(&self.objects.keyring), Arc::clone(&self.objects.entropy));
+            let now = ctx.seconds();
+            let work = move |permit, read: Result<Arc<crate::secret::SealedVersion>, StoreError>| {
+                let row = read.map_err(ObjectError::from)?;
+                if row.meta != waiting || row.sealed.data_key_id != waiting.data_key_id {
+                    return Err(ObjectError::Tampered.into());
+                }
+                let own = &item.secret.name;
+                let private = keyring
+                    .open(&keys, ObjectKind::Certificate, own, &waiting.version, &row.sealed)
+                    .map_err(ObjectError::from)?;
+                let certificate = CertificateVersion { content_type: unfinished.content_type, chain };
+                let faces = Faces { keyring: &keyring, keys: &keys, entropy: &*entropy, now };
+                let finished = Finished {
+                    version: &waiting.version,
+                    ordinal: waiting.ordinal,
+                    created: waiting.created,
+                    attributes: &attributes,
+                    key: &key,
+                    certificate: &certificate,
+                    private: &private,
+                };
+                let mut with_it = Vec::new();
+                for (kind, version) in faces.version(own, &finished)? {
+                    with_it.push(faces.companion(kind, own, companions.of(kind), &waiting.version, vec![version])?);
+                }
+                let mut meta = VersionMeta {
+                    attributes,
+                    certificate: Some(Box::new(certificate)),
+                    updated: now,
+                    tag: Vec::new(),
+                    ..waiting.clone()
+                };
+                meta.tag =
+                    keyring.tag_version(&keys, ObjectKind::Certificate, own, &meta).map_err(ObjectError::from)?;
+                let mut state = *state;
+                state.pending = Some(PendingOperation { status: PendingStatus::Completed, ..pending });
+                let judged = item.secret.revision;
+                let name = faces.tagged(
+                    ObjectKind::Certificate,
+                    SecretMeta {
+                        current: waiting.version.clone(),
+                        revision,
+                        certificate: Some(Box::new(state)),
+                        ..item.secret
+                    },
+                )?;
+                let answer = SecretItem { secret: name.clone(), version: meta.clone() };
+                let mut writes = vec![NameWrite {
+                    kind: ObjectKind::Certificate,
+                    judged: Some(judged),
+                    name,
+                    new: Vec::new(),
+                    updated: vec![meta],
+                }];
+                writes.append(&mut with_it);
+                applied(permit, Change::WriteCertificate(writes), answer)
+            };
+            let held = self.on_a_core(held, work).await?;
+            let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
+            if let Some(item) = done? {
+                return Ok((item, VaultFacts::from(&*vault)));
+            }
+        }
+        Err(ObjectError::Contended.into())
+    }
+
+    /// The version that waits, authenticated.
+    async fn waiting(
+        &self,
+        vault: &Vault,
+        keys: &VaultKeys,
+        item: &SecretItem,
+        pending: &PendingOperation,
+    ) -> Result<VersionMeta, ObjectError> {
+        if item.version.version == pending.version {
+            return Ok(item.version.clone());
+        }
+        let (kind, name) = (ObjectKind::Certificate, &item.secret.name);
+        let facts = self.objects.store.facts(vault.id, kind, name, Some(&pending.version)).await?;
+        let version = facts.and_then(|facts| facts.version.clone()).ok_or(ObjectError::Tampered)?;
+        self.objects.keyring.verify_version(keys, kind, name, &version)?;
+        if version.version == pending.version { Ok(version) } else { Err(ObjectError::Tampered) }
+    }
+}

@@ -1,0 +1,143 @@
+//! The use cases of certificates. What they share with every other kind of object is in [`crate::objects`]; here is how
+//! certificates come to be: signed with their own key, or asked of an authority and merged in.
+//!
+//! A certificate, a key and a secret of one name and version are three faces of one thing. They are written together
+//! or not at all, and the key and the secret change with the certificate alone.
+
+mod make;
+mod merge;
+mod state;
+
+use std::sync::Arc;
+
+use strongroom_crypto::x509::{IssueError, NotACertificate};
+use tokio::sync::Semaphore;
+
+pub use crate::objects::ObjectPage as CertificatePage;
+use crate::{
+    certificate::PolicyError,
+    change::PermittedChange,
+    context::RequestContext,
+    keys::{Forge, KeyError, Keys},
+    names::{ObjectName, ObjectVersion, VaultName},
+    objects::{ObjectError, ObjectPage, Objects, Verbs, common_life},
+    permit::{Held, Permit},
+    record::{HowItWent, Outcome},
+    secret::{SecretItem, VaultFacts},
+};
+
+/// Why an operation on certificates did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// For a reason that other objects have too.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// Its key could not be made.
+    #[error(transparent)]
+    Key(Box<KeyError>),
+    /// The policy is not one that certificates can be made by.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// No policy was given, and none is stored.
+    #[error("a policy must be given for a certificate that does not exist yet")]
+    NoPolicy,
+    /// No issuer of this name.
+    #[error(
+        "there is no certificate issuer named {0}: Self signs here, Unknown gives out a request to be signed elsewhere"
+    )]
+    NoSuchIssuer(String),
+    /// An operation waits for its certificate.
+    #[error("a certificate operation of {0} is in progress: merge, cancel or delete it first")]
+    InProgress(ObjectName),
+    /// There is no operation.
+    #[error("pending certificate not found: {0}")]
+    NoPending(ObjectName),
+    /// The operation has come to its end.
+    #[error("the certificate operation is not in progress any more")]
+    NotInProgress,
+    /// The version waits for its certificate.
+    #[error("the version waits for its certificate and has nothing yet that could be changed")]
+    Unfinished,
+    /// Bytes that are no certificate.
+    #[error(transparent)]
+    NotACertificate(#[from] NotACertificate),
+    /// The certificate is for another key.
+    #[error("none of the certificates is for the key of the pending request")]
+    OtherKey,
+    /// The certificate is not valid now.
+    #[error("the certificate has expired or is not valid yet")]
+    NotValidNow,
+    /// It could not be encoded or signed.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+}
+
+impl HowItWent for CertificateError {
+    fn how(&self) -> (Outcome, &str) {
+        let reason = match self {
+            Self::Object(error) => return error.how(),
+            Self::Key(error) => return error.how(),
+            Self::InProgress(_) => "certificate-in-progress",
+            Self::NoPending(_) => "pending-not-found",
+            Self::Unfinished => "certificate-unfinished",
+            Self::Issue(_) => "unavailable",
+            Self::Policy(_)
+            | Self::NoPolicy
+            | Self::NoSuchIssuer(_)
+            | Self::NotInProgress
+            | Self::NotACertificate(_)
+            | Self::OtherKey
+            | Self::NotValidNow => "invalid",
+        };
+        (Outcome::Failed, reason)
+    }
+}
+
+impl From<KeyError> for CertificateError {
+    fn from(error: KeyError) -> Self {
+        Self::Key(Box::new(error))
+    }
+}
+
+/// The use cases with what they conduct.
+pub struct Certificates {
+    objects: Arc<Objects>,
+    forge: Arc<Forge>,
+    cores: Arc<Semaphore>,
+}
+
+common_life!(Certificates, Verbs::CERTIFICATES, CertificateError);
+
+/// What came of the work on what was read: a change, and what is answered once it is durable.
+type Worked = Result<(PermittedChange, Held<SecretItem>), CertificateError>;
+
+impl Certificates {
+    /// Over what all kinds of objects share. Keys are made where all keys are made.
+    #[must_use]
+    pub fn new(objects: Arc<Objects>, keys: &Keys) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { objects, forge: keys.forge(), cores: Arc::new(Semaphore::new(cores)) }
+    }
+
+    /// Signs and encodes on a thread of its own, as many at a time as there are cores. What is worked on stays held.
+    async fn on_a_core<S: Send + 'static>(
+        &self,
+        held: Held<(Permit, S)>,
+        work: impl FnOnce(Permit, S) -> Worked + Send + 'static,
+    ) -> Result<Held<Worked>, CertificateError> {
+        let core = Arc::clone(&self.cores).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
+        let worked = tokio::task::spawn_blocking(move || {
+            let _core = core;
+            held.map(|(permit, read)| work(permit, read))
+        });
+        Ok(worked.await.map_err(|_| ObjectError::Unavailable)?)
+    }
+}
+
+/// A change that does not fit its permit is a mistake of this program.
+fn applied(permit: Permit, change: crate::change::Change, answer: SecretItem) -> Worked {
+    permit.apply(change, answer).map_err(|error| {
+        tracing::error!(%error, "a change did not fit its permit");
+        ObjectError::Unavailable.into()
+    })
+}

@@ -1,0 +1,247 @@
+//! What is known of a certificate and can be changed without its key: attributes, the policy, the pending operation.
+
+use super::{CertificateError, Certificates};
+use crate::{
+    action::Action,
+    certificate::{CertificatePolicy, CertificateState, PendingStatus, PolicyPatch},
+    change::{Change, NameWrite},
+    context::RequestContext,
+    gate::{Ask, Proposed},
+    keyring::VaultKeys,
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
+    objects::{ATTEMPTS, InVault, ObjectError, Verbs, active},
+    secret::{AttributePatch, SecretAttributes, SecretItem, SecretMeta, VaultFacts, VersionMeta},
+};
+
+impl Certificates {
+    /// GET /certificates/{name}/policy.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub async fn policy(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+    ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        let verbs = &Verbs { show: Action::CertificatePolicyGet, ..*Verbs::CERTIFICATES };
+        Ok(self.objects.show(verbs, ctx, vault, name, None).await?)
+    }
+
+    /// GET /certificates/{name}/pending.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub async fn pending(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+    ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        let verbs = &Verbs { show: Action::CertificatePendingGet, ..*Verbs::CERTIFICATES };
+        match self.objects.show(verbs, ctx, vault, name, None).await {
+            // A name without a certificate has no operation either (Azure).
+            Err(ObjectError::NotFound(name, _)) => Err(CertificateError::NoPending(name)),
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// PATCH /certificates/{name}/policy: what is given replaces what is stored; versions that are there stay as they
+    /// are.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub async fn update_policy(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+        patch: &PolicyPatch,
+    ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        let now = ctx.seconds();
+        let changed = |state: &CertificateState| with_policy(state, patch, now).map(|after| (after.clone(), after));
+        self.change_state(ctx, (vault, name), Action::CertificatePolicyUpdate, changed).await
+    }
+
+    /// PATCH /certificates/{name}/pending: calls off an operation that waits.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub async fn cancel(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+    ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        let changed = |state: &CertificateState| {
+            let mut after = state.clone();
+            match &mut after.pending {
+                None => Err(CertificateError::NoPending(name.clone())),
+                Some(pending) if pending.status == PendingStatus::InProgress => {
+                    pending.status = PendingStatus::Cancelled;
+                    Ok((after.clone(), after))
+                }
+                Some(_) => Err(CertificateError::NotInProgress),
+            }
+        };
+        self.change_state(ctx, (vault, name), Action::CertificatePendingUpdate, changed).await
+    }
+
+    /// DELETE /certificates/{name}/pending: forgets the operation, which ends one that waits. Gives it as it was.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub async fn delete_pending(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+    ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        let changed = |state: &CertificateState| match &state.pending {
+            None => Err(CertificateError::NoPending(name.clone())),
+            Some(_) => Ok((CertificateState { pending: None, ..state.clone() }, state.clone())),
+        };
+        self.change_state(ctx, (vault, name), Action::CertificatePendingDelete, changed).await
+    }
+
+    /// PATCH /certificates/{name}/{version}: other attributes for a version and for its key and its secret, and another
+    /// policy for the name.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub async fn update(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        (name, version): (&ObjectName, Option<&ObjectVersion>),
+        patch: &AttributePatch,
+        policy: Option<&PolicyPatch>,
+    ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        patch.check()?;
+        let name_of_vault = vault;
+        for _ in 0..ATTEMPTS {
+            let ask = Ask {
+                version,
+                proposed: Some(Proposed::Patch(patch)),
+                ..Ask::object(ObjectKind::Certificate, Action::CertificateUpdate, name_of_vault, name)
+            };
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let Some(item) = active(case.facts.as_deref()) else {
+                let missing = ObjectError::NotFound(name.clone(), version.cloned());
+                return Err(self.objects.refuse(ctx, case, missing.into()).await);
+            };
+            if item.version.certificate.as_ref().is_none_or(|certificate| certificate.leaf().is_none()) {
+                return Err(self.objects.refuse(ctx, case, CertificateError::Unfinished).await);
+            }
+            let mut own = item.secret.clone();
+            if let (Some(policy), Some(state)) = (policy, own.certificate.as_deref()) {
+                match with_policy(state, policy, ctx.seconds()) {
+                    Ok(state) => own.certificate = Some(Box::new(state)),
+                    Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
+                }
+            }
+            case.record.version = Some(item.version.version.as_str().to_owned());
+            let companions = match self.objects.companions(&vault, &keys, name, Some(&item.version.version)).await {
+                Ok(companions) => companions,
+                Err(why) => return Err(self.objects.refuse(ctx, case, why.into()).await),
+            };
+            let mut rows = vec![(ObjectKind::Certificate, own, item.version.clone())];
+            for (kind, facts) in companions.own() {
+                let version = facts.version.clone().ok_or(ObjectError::Tampered)?;
+                rows.push((*kind, facts.secret.clone(), version));
+            }
+            let mut writes = Vec::with_capacity(rows.len());
+            for (kind, secret, version) in rows {
+                writes.push(self.rewritten(&keys, kind, secret, version, patch, ctx.seconds())?);
+            }
+            let Some(after) = writes
+                .first()
+                .and_then(|own| Some(SecretItem { secret: own.name.clone(), version: own.updated.first()?.clone() }))
+            else {
+                return Err(ObjectError::Unavailable.into());
+            };
+            let change = Change::WriteCertificate(writes);
+            if let Some(after) = self.objects.change(ctx, case, change, after).await? {
+                return Ok((after, VaultFacts::from(&*vault)));
+            }
+        }
+        Err(ObjectError::Contended.into())
+    }
+
+    /// One face of a version with other attributes; what is sealed stays.
+    fn rewritten(
+        &self,
+        keys: &VaultKeys,
+        kind: ObjectKind,
+        secret: SecretMeta,
+        version: VersionMeta,
+        patch: &AttributePatch,
+        now: i64,
+    ) -> Result<NameWrite, ObjectError> {
+        let judged = secret.revision;
+        let attributes = SecretAttributes {
+            enabled: patch.enabled.unwrap_or(version.attributes.enabled),
+            tags: patch.tags.as_ref().unwrap_or(&version.attributes.tags).clone(),
+            ..version.attributes
+        };
+        let mut meta = VersionMeta { attributes, updated: now, tag: Vec::new(), ..version };
+        meta.tag = self.objects.keyring.tag_version(keys, kind, &secret.name, &meta)?;
+        let mut name = SecretMeta { revision: judged + 1, tag: Vec::new(), ..secret };
+        name.tag = self.objects.keyring.tag_name(keys, kind, &name)?;
+        Ok(NameWrite { kind, judged: Some(judged), name, new: Vec::new(), updated: vec![meta] })
+    }
+
+    /// Another state for a name. `changed` gives it, and the one to answer with.
+    async fn change_state(
+        &self,
+        ctx: &RequestContext,
+        (vault, name): (&VaultName, &ObjectName),
+        action: Action,
+        changed: impl Fn(&CertificateState) -> Result<(CertificateState, CertificateState), CertificateError>,
+    ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        let name_of_vault = vault;
+        for _ in 0..ATTEMPTS {
+            let ask = Ask::object(ObjectKind::Certificate, action, name_of_vault, name);
+            let InVault { case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let Some(item) = active(case.facts.as_deref()) else {
+                let missing = ObjectError::NotFound(name.clone(), None);
+                return Err(self.objects.refuse(ctx, case, missing.into()).await);
+            };
+            let Some(state) = item.secret.certificate.as_deref() else {
+                return Err(self.objects.refuse(ctx, case, ObjectError::Tampered.into()).await);
+            };
+            let (after, shown) = match changed(state) {
+                Ok(states) => states,
+                Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
+            };
+            let judged = item.secret.revision;
+            let mut row = SecretMeta {
+                revision: judged + 1,
+                certificate: Some(Box::new(after)),
+                tag: Vec::new(),
+                ..item.secret.clone()
+            };
+            row.tag = self.objects.keyring.tag_name(&keys, ObjectKind::Certificate, &row).map_err(ObjectError::from)?;
+            let shown = SecretMeta { certificate: Some(Box::new(shown)), ..row.clone() };
+            let answer = SecretItem { secret: shown, version: item.version };
+            let write = NameWrite {
+                kind: ObjectKind::Certificate,
+                judged: Some(judged),
+                name: row,
+                new: Vec::new(),
+                updated: Vec::new(),
+            };
+            let change = Change::WriteCertificate(vec![write]);
+            if let Some(answer) = self.objects.change(ctx, case, change, answer).await? {
+                return Ok((answer, VaultFacts::from(&*vault)));
+            }
+        }
+        Err(ObjectError::Contended.into())
+    }
+}
+
+fn with_policy(state: &CertificateState, patch: &PolicyPatch, now: i64) -> Result<CertificateState, CertificateError> {
+    let policy: CertificatePolicy = patch.over(&state.policy);
+    policy.check()?;
+    Ok(CertificateState { policy, policy_updated: now, ..state.clone() })
+}

@@ -1,0 +1,215 @@
+//! Certificates on the wire: one handler for each operation of the Azure Key Vault data plane.
+
+use strongroom_domain::{
+    names::{ObjectName, ObjectVersion, VaultName},
+    secret::{SecretItem, VaultFacts},
+};
+
+use super::wire::{self, IdForm, Listing, certificates as shapes, name, version};
+use crate::{
+    edge::Call,
+    message::{Request, Response},
+    problem::Problem,
+    services::Services,
+};
+
+/// Seconds after which to ask for an operation that waits (Azure: 10).
+const ASK_AGAIN: &str = "10";
+
+fn described(
+    services: &Services,
+    vault: &VaultName,
+    status: u16,
+    (item, facts): &(SecretItem, VaultFacts),
+) -> Result<Response, Problem> {
+    Ok(Response::json(status, &shapes::bundle(&services.addresses, vault, item, *facts)?))
+}
+
+/// POST /certificates/{name}/create
+pub(crate) async fn create(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let name = name(call)?;
+    let (policy, attributes) = wire::body::<shapes::Create>(request)?.split()?;
+    let (item, _) = services.certificates.create(&call.ctx, vault, &name, policy.as_ref(), &attributes).await?;
+    let operation = shapes::operation(&services.addresses, vault, &item, None)?.begun();
+    let location = operation.location(request.query("api-version").unwrap_or_default());
+    Ok(Response::json(202, &operation).with("location", location).with("retry-after", ASK_AGAIN.to_owned()))
+}
+
+/// GET /certificates/{name}/{version}
+pub(crate) async fn get(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+    let (name, version) = (name(call)?, version(call)?);
+    let item = services.certificates.show(&call.ctx, vault, &name, version.as_ref()).await?;
+    described(services, vault, 200, &item)
+}
+
+/// PATCH /certificates/{name}/{version}; without a version, or with an empty one, the current one is meant.
+pub(crate) async fn update(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let (name, version) = (name(call)?, version(call)?);
+    let (policy, patch) = wire::body::<shapes::Update>(request)?.split()?;
+    let at = (&name, version.as_ref());
+    let item = services.certificates.update(&call.ctx, vault, at, &patch, policy.as_ref()).await?;
+    described(services, vault, 200, &item)
+}
+
+/// GET /certificates and GET /deletedcertificates. Names whose first version is not finished are listed on demand.
+pub(crate) async fn list(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: &Request,
+    deleted: bool,
+) -> Result<Response, Problem> {
+    let limit = wire::max_results(request)?;
+    let pending = match request.query("includePending") {
+        None => false,
+        Some(text) if text.eq_ignore_ascii_case("true") => true,
+        Some(text) if text.eq_ignore_ascii_case("false") => false,
+        Some(_) => return Err(Problem::bad_parameter("includePending must be true or false.")),
+    };
+    let after = wire::skip_token(request, |text| ObjectName::parse(text).ok())?;
+    let (page, facts) = services.certificates.list(&call.ctx, vault, deleted, after.as_ref(), limit).await?;
+    let path = if deleted { "/deletedcertificates" } else { "/certificates" };
+    let shown = page.items.iter().filter(|item| pending || shapes::is_finished(item));
+    let value = shown.map(|item| shapes::line(&services.addresses, vault, item, facts, IdForm::Unversioned)).collect();
+    let mut next_link = wire::next_page(&services.addresses, vault, path, request, page.next.as_deref());
+    if let Some(link) = next_link.as_mut().filter(|_| pending) {
+        link.push_str("&includePending=true");
+    }
+    Ok(Response::json(200, &Listing { value, next_link }))
+}
+
+/// GET /certificates/{name}/versions; without those that are not finished.
+pub(crate) async fn versions(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let name = name(call)?;
+    let limit = wire::max_results(request)?;
+    let after = wire::skip_token(request, |text| ObjectVersion::parse(text).ok())?;
+    let (page, facts) = services.certificates.versions(&call.ctx, vault, &name, after.as_ref(), limit).await?;
+    let shown = page.items.iter().filter(|item| shapes::is_finished(item));
+    let value = shown.map(|item| shapes::line(&services.addresses, vault, item, facts, IdForm::Versioned)).collect();
+    let path = format!("/certificates/{name}/versions");
+    let next_link = wire::next_page(&services.addresses, vault, &path, request, page.next.as_deref());
+    Ok(Response::json(200, &Listing { value, next_link }))
+}
+
+/// GET /certificates/{name}/policy
+pub(crate) async fn policy(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+    let (item, _) = services.certificates.policy(&call.ctx, vault, &name(call)?).await?;
+    Ok(Response::json(200, &shapes::Policy::of(&services.addresses, vault, &item)?))
+}
+
+/// PATCH /certificates/{name}/policy
+pub(crate) async fn update_policy(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let name = name(call)?;
+    let patch = wire::body::<shapes::Policy>(request)?.parse()?;
+    let (item, _) = services.certificates.update_policy(&call.ctx, vault, &name, &patch).await?;
+    Ok(Response::json(200, &shapes::Policy::of(&services.addresses, vault, &item)?))
+}
+
+/// GET /certificates/{name}/pending
+pub(crate) async fn pending(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let (item, _) = services.certificates.pending(&call.ctx, vault, &name(call)?).await?;
+    let operation = shapes::operation(&services.addresses, vault, &item, request.query("request_id"))?;
+    Ok(Response::json(200, &operation).with("retry-after", "0".to_owned()))
+}
+
+/// PATCH /certificates/{name}/pending
+pub(crate) async fn cancel(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let name = name(call)?;
+    wire::body::<shapes::Cancel>(request)?.check()?;
+    let (item, _) = services.certificates.cancel(&call.ctx, vault, &name).await?;
+    Ok(Response::json(200, &shapes::operation(&services.addresses, vault, &item, None)?))
+}
+
+/// DELETE /certificates/{name}/pending
+pub(crate) async fn delete_pending(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+    let (item, _) = services.certificates.delete_pending(&call.ctx, vault, &name(call)?).await?;
+    Ok(Response::json(200, &shapes::operation(&services.addresses, vault, &item, None)?))
+}
+
+/// POST /certificates/{name}/pending/merge
+pub(crate) async fn merge(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let name = name(call)?;
+    let (certificates, tags, enabled) = wire::body::<shapes::Merge>(request)?.split()?;
+    let merged = services.certificates.merge(&call.ctx, vault, &name, &certificates, tags.as_ref(), enabled).await?;
+    described(services, vault, 201, &merged)
+}
+
+/// DELETE /certificates/{name}
+pub(crate) async fn delete(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+    let item = services.certificates.delete(&call.ctx, vault, &name(call)?).await?;
+    described(services, vault, 200, &item)
+}
+
+/// POST /certificates/{name}/backup
+pub(crate) async fn backup(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+    let name = name(call)?;
+    let place = services.long_answers.enter(&call.ctx.principal.id).await?;
+    let blob = services.certificates.backup(&call.ctx, vault, &name).await?;
+    Ok(Response::json(200, &wire::BackupBlob::of(&blob)).in_place(place))
+}
+
+/// POST /certificates/restore
+pub(crate) async fn restore(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: Request,
+) -> Result<Response, Problem> {
+    let blob = wire::body::<wire::BackupBlob>(&request)?.bytes();
+    drop(request);
+    let item = services.certificates.restore(&call.ctx, vault, &blob).await?;
+    described(services, vault, 200, &item)
+}
+
+/// GET /deletedcertificates/{name}
+pub(crate) async fn get_deleted(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+    let item = services.certificates.get_deleted(&call.ctx, vault, &name(call)?).await?;
+    described(services, vault, 200, &item)
+}
+
+/// POST /deletedcertificates/{name}/recover
+pub(crate) async fn recover(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+    let item = services.certificates.recover(&call.ctx, vault, &name(call)?).await?;
+    described(services, vault, 200, &item)
+}
+
+/// DELETE /deletedcertificates/{name}
+pub(crate) async fn purge(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+    services.certificates.purge(&call.ctx, vault, &name(call)?).await?;
+    Ok(Response::empty(204))
+}

@@ -1,0 +1,318 @@
+//! Shapes of the certificates of the Key Vault data plane (Azure Key Vault REST, certificates). What is X.509 is
+//! standard base64, thumbprints are base64url.
+
+mod policy;
+
+use std::collections::BTreeMap;
+
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use serde::{Deserialize, Serialize};
+use strongroom_crypto::x509::{certificates_in, thumbprint};
+use strongroom_domain::{
+    certificate::{CertificateState, PendingOperation, PendingStatus, PolicyPatch},
+    certificates::CertificateError,
+    names::VaultName,
+    secret::{AttributePatch, SecretAttributes, SecretItem, VaultFacts},
+};
+
+use super::{Attributes, Deletion, IdForm, SetAttributes};
+use crate::{paths::Addresses, problem::Problem};
+use policy::Issuer;
+pub(crate) use policy::Policy;
+
+/// Most certificates of a merge.
+const MAX_MERGED: usize = 16;
+
+fn state(item: &SecretItem) -> Result<&CertificateState, Problem> {
+    item.secret.certificate.as_deref().ok_or_else(Problem::internal)
+}
+
+/// Attributes that a caller may set: the times are the certificate's own.
+#[derive(Default, Deserialize)]
+struct Wanted(SetAttributes);
+
+impl Wanted {
+    fn enabled(&self) -> Result<Option<bool>, Problem> {
+        if self.0.nbf.is_some() || self.0.exp.is_some() {
+            return Err(Problem::bad_parameter(
+                "nbf and exp of a certificate are those it says itself; validity_months of its policy sets them.",
+            ));
+        }
+        Ok(self.0.enabled)
+    }
+}
+
+/// Body of POST /certificates/{name}/create.
+#[derive(Deserialize)]
+pub(crate) struct Create {
+    #[serde(default)]
+    policy: Option<Policy>,
+    #[serde(default)]
+    attributes: Option<Wanted>,
+    #[serde(default)]
+    tags: Option<BTreeMap<String, String>>,
+}
+
+impl Create {
+    pub(crate) fn split(self) -> Result<(Option<PolicyPatch>, SecretAttributes), Problem> {
+        let attributes = SecretAttributes {
+            enabled: self.attributes.unwrap_or_default().enabled()?.unwrap_or(true),
+            not_before: None,
+            expires: None,
+            content_type: None,
+            tags: self.tags.unwrap_or_default(),
+        };
+        Ok((self.policy.map(Policy::parse).transpose()?, attributes))
+    }
+}
+
+/// Body of PATCH /certificates/{name}/{version}. What is absent or null stays as it is.
+#[derive(Deserialize)]
+pub(crate) struct Update {
+    #[serde(default)]
+    policy: Option<Policy>,
+    #[serde(default)]
+    attributes: Option<Wanted>,
+    #[serde(default)]
+    tags: Option<BTreeMap<String, String>>,
+}
+
+impl Update {
+    pub(crate) fn split(self) -> Result<(Option<PolicyPatch>, AttributePatch), Problem> {
+        let patch = AttributePatch {
+            enabled: self.attributes.unwrap_or_default().enabled()?,
+            tags: self.tags,
+            ..AttributePatch::default()
+        };
+        Ok((self.policy.map(Policy::parse).transpose()?, patch))
+    }
+}
+
+/// Body of PATCH /certificates/{name}/pending.
+#[derive(Deserialize)]
+pub(crate) struct Cancel {
+    cancellation_requested: bool,
+}
+
+impl Cancel {
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        if self.cancellation_requested {
+            return Ok(());
+        }
+        Err(Problem::bad_parameter("cancellation_requested must be true: a cancellation cannot be taken back."))
+    }
+}
+
+/// Body of POST /certificates/{name}/pending/merge.
+#[derive(Deserialize)]
+pub(crate) struct Merge {
+    x5c: Vec<String>,
+    #[serde(default)]
+    attributes: Option<Wanted>,
+    #[serde(default)]
+    tags: Option<BTreeMap<String, String>>,
+}
+
+/// What a merge gives: the certificates, tags, whether the version is to be enabled.
+type Merged = (Vec<Vec<u8>>, Option<BTreeMap<String, String>>, Option<bool>);
+
+impl Merge {
+    pub(crate) fn split(self) -> Result<Merged, Problem> {
+        let mut found = Vec::new();
+        for text in &self.x5c {
+            found.extend(certificates_in(text.as_bytes()).map_err(CertificateError::from)?);
+            if found.len() > MAX_MERGED {
+                return Err(Problem::bad_parameter("x5c holds more than 16 certificates."));
+            }
+        }
+        let enabled = self.attributes.unwrap_or_default().enabled()?;
+        Ok((found, self.tags, enabled))
+    }
+}
+
+/// Where an operation is found.
+#[derive(Serialize)]
+struct PendingLink {
+    id: String,
+}
+
+/// A certificate, or a deleted certificate.
+#[derive(Serialize)]
+pub(crate) struct Bundle<'a> {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x5t: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cer: Option<String>,
+    #[serde(rename = "contentType", skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'static str>,
+    attributes: Attributes,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: &'a BTreeMap<String, String>,
+    policy: Policy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<PendingLink>,
+    #[serde(flatten)]
+    deletion: Option<Deletion>,
+}
+
+/// A line of a listing.
+#[derive(Serialize)]
+pub(crate) struct Line<'a> {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x5t: Option<String>,
+    attributes: Attributes,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: &'a BTreeMap<String, String>,
+    #[serde(flatten)]
+    deletion: Option<Deletion>,
+}
+
+/// Whether there is a certificate in the version already.
+pub(crate) fn is_finished(item: &SecretItem) -> bool {
+    leaf(item).is_some()
+}
+
+fn leaf(item: &SecretItem) -> Option<&[u8]> {
+    item.version.certificate.as_ref()?.leaf()
+}
+
+fn deletion(addresses: &Addresses, vault: &VaultName, item: &SecretItem) -> Option<Deletion> {
+    let name = &item.secret.name;
+    Deletion::of(&item.secret.life, || addresses.deleted_object("certificates", vault, name))
+}
+
+/// The bundle of a certificate.
+pub(crate) fn bundle<'a>(
+    addresses: &Addresses,
+    vault: &VaultName,
+    item: &'a SecretItem,
+    facts: VaultFacts,
+) -> Result<Bundle<'a>, Problem> {
+    let (name, version) = (&item.secret.name, Some(&item.version.version));
+    let leaf = leaf(item);
+    let pending = state(item)?
+        .pending
+        .as_ref()
+        .map(|_| PendingLink { id: format!("{}/pending", addresses.object("certificates", vault, name, None)) });
+    Ok(Bundle {
+        id: addresses.object("certificates", vault, name, version),
+        kid: leaf.map(|_| addresses.object("keys", vault, name, version)),
+        sid: leaf.map(|_| addresses.object("secrets", vault, name, version)),
+        x5t: leaf.map(|der| BASE64URL_NOPAD.encode(&thumbprint(der))),
+        cer: leaf.map(|der| BASE64.encode(der)),
+        content_type: item.version.certificate.as_ref().map(|certificate| certificate.content_type.as_str()),
+        attributes: Attributes::of(&item.version, facts),
+        tags: &item.version.attributes.tags,
+        policy: Policy::of(addresses, vault, item)?,
+        pending,
+        deletion: deletion(addresses, vault, item),
+    })
+}
+
+/// One line.
+pub(crate) fn line<'a>(
+    addresses: &Addresses,
+    vault: &VaultName,
+    item: &'a SecretItem,
+    facts: VaultFacts,
+    form: IdForm,
+) -> Line<'a> {
+    let version = (form == IdForm::Versioned).then_some(&item.version.version);
+    Line {
+        id: addresses.object("certificates", vault, &item.secret.name, version),
+        x5t: leaf(item).map(|der| BASE64URL_NOPAD.encode(&thumbprint(der))),
+        attributes: Attributes::of(&item.version, facts),
+        tags: &item.version.attributes.tags,
+        deletion: deletion(addresses, vault, item),
+    }
+}
+
+/// An operation on a certificate.
+#[derive(Serialize)]
+pub(crate) struct Operation {
+    id: String,
+    issuer: Issuer,
+    csr: String,
+    cancellation_requested: bool,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_details: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<OperationProblem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    request_id: String,
+}
+
+#[derive(Serialize)]
+struct OperationProblem {
+    code: &'static str,
+    message: &'static str,
+}
+
+/// The last operation of a name; none when there is none, or another than the caller asks about.
+pub(crate) fn operation(
+    addresses: &Addresses,
+    vault: &VaultName,
+    item: &SecretItem,
+    asked: Option<&str>,
+) -> Result<Operation, Problem> {
+    let name = &item.secret.name;
+    let of = |pending: &&PendingOperation| asked.is_none_or(|asked| asked.eq_ignore_ascii_case(&pending.request_id));
+    let pending = state(item)?.pending.as_ref().filter(of);
+    let pending = pending.ok_or_else(|| CertificateError::NoPending(name.clone()))?;
+    let id = addresses.object("certificates", vault, name, None);
+    let (status, status_details, error) = match pending.status {
+        PendingStatus::InProgress => (
+            "inProgress",
+            Some(
+                "Pending certificate created. Please Perform Merge to complete the request. The certificate signing \
+                 request is in csr.",
+            ),
+            None,
+        ),
+        PendingStatus::Completed => ("completed", None, None),
+        PendingStatus::Cancelled => {
+            let message = "The operation was cancelled.";
+            ("cancelled", Some(message), Some(OperationProblem { code: "Cancelled", message }))
+        }
+    };
+    Ok(Operation {
+        issuer: Issuer::named(&pending.issuer),
+        csr: BASE64.encode(&pending.request),
+        cancellation_requested: pending.status == PendingStatus::Cancelled,
+        status,
+        status_details,
+        error,
+        target: (pending.status == PendingStatus::Completed).then(|| id.clone()),
+        request_id: pending.request_id.clone(),
+        id: format!("{id}/pending"),
+    })
+}
+
+impl Operation {
+    /// As it began, also when it is done already: Azure's Python package takes an operation that never was in progress
+    /// for one without a result.
+    pub(crate) fn begun(self) -> Self {
+        match self.status {
+            "completed" => Self {
+                status: "inProgress",
+                status_details: Some("Pending certificate created. Ask for this operation to learn when it is done."),
+                target: None,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
+    /// Where its state can be asked for.
+    pub(crate) fn location(&self, api_version: &str) -> String {
+        format!("{}?api-version={api_version}&request_id={}", self.id, self.request_id)
+    }
+}

@@ -1,0 +1,130 @@
+//! The contract of `ObjectStore` for certificates with their keys and secrets: written together or not at all.
+
+use strongroom_domain::{
+    action::Action,
+    certificate::{CertificatePolicy, CertificateState, CertificateVersion, ContentType},
+    change::{Change, NameWrite},
+    names::{ObjectKind, ObjectVersion},
+    permit::ObjectRef,
+    ports::{ObjectStore, PurgeSchedule, StoreError},
+    record::{Entry, Settled},
+    secret::{LifeState, SecretMeta},
+    test_support,
+};
+
+use crate::support::{Place, Started, entry, name, on_both, permit, properties, sealed, set, version};
+
+on_both!(all_three_are_written_or_none, what_is_a_certificates_alone_comes_back, all_three_go_together_and_once,);
+
+const KINDS: [ObjectKind; 3] = [ObjectKind::Certificate, ObjectKind::Key, ObjectKind::Secret];
+
+fn certificate(s: &Started) -> ObjectRef {
+    ObjectRef { kind: ObjectKind::Certificate, ..s.secret("app") }
+}
+
+fn state() -> CertificateState {
+    let policy = CertificatePolicy::default();
+    CertificateState { policy, policy_created: 1, policy_updated: 2, pending: None, newest: 1 }
+}
+
+fn write(kind: ObjectKind, judged: Option<i64>, current: &ObjectVersion, life: LifeState, new: bool) -> NameWrite {
+    let own = kind == ObjectKind::Certificate;
+    let name = SecretMeta {
+        name: name("app"),
+        life,
+        current: current.clone(),
+        revision: judged.unwrap_or(0) + 1,
+        managed: !own,
+        certificate: own.then(|| Box::new(state())),
+        tag: vec![8; 32],
+    };
+    let mut made = sealed(current, 1, kind.as_str().as_bytes());
+    made.meta.key = (kind != ObjectKind::Secret).then(|| Box::new(properties()));
+    made.meta.certificate = own
+        .then(|| Box::new(CertificateVersion { content_type: ContentType::Pem, chain: vec![vec![1, 2, 3], vec![4]] }));
+    NameWrite { kind, judged, name, new: if new { vec![made] } else { Vec::new() }, updated: Vec::new() }
+}
+
+fn create(s: &Started, judged: [Option<i64>; 3], current: &ObjectVersion) -> Entry {
+    let writes =
+        KINDS.into_iter().zip(judged).map(|(kind, judged)| write(kind, judged, current, LifeState::Active, true));
+    let permit = permit(Action::CertificateCreate, certificate(s), judged[0]);
+    entry(permit, Change::WriteCertificate(writes.collect()))
+}
+
+async fn revisions(s: &Started) -> [Option<i64>; 3] {
+    let mut found = [None; 3];
+    for (slot, kind) in found.iter_mut().zip(KINDS) {
+        let facts = s.store.facts(s.vault, kind, &name("app"), None).await.unwrap();
+        *slot = facts.map(|facts| facts.secret.revision);
+    }
+    found
+}
+
+async fn all_three_are_written_or_none(place: Place) {
+    let s = place.start().await;
+    // A secret of the name stands there already.
+    assert_eq!(s.put(set(s.secret("app"), None, &version(), b"mine")).await, Settled::Recorded);
+    assert_eq!(s.put(create(&s, [None; 3], &version())).await, Settled::Conflict);
+    assert_eq!(revisions(&s).await, [None, None, Some(1)]);
+    let other = place_like(&place).await;
+    let s = other.start().await;
+    let first = version();
+    assert_eq!(s.put(create(&s, [None; 3], &first)).await, Settled::Recorded);
+    assert_eq!(revisions(&s).await, [Some(1); 3]);
+    let second = version();
+    // Judged on another revision of its key.
+    assert_eq!(s.put(create(&s, [Some(1), Some(2), Some(1)], &second)).await, Settled::Conflict);
+    assert_eq!(revisions(&s).await, [Some(1); 3]);
+    assert_eq!(s.put(create(&s, [Some(1); 3], &second)).await, Settled::Recorded);
+    for kind in KINDS {
+        let facts = s.store.facts(s.vault, kind, &name("app"), None).await.unwrap().unwrap();
+        assert_eq!((&facts.secret.current, facts.secret.revision), (&second, 2), "{kind:?}");
+    }
+}
+
+async fn place_like(place: &Place) -> Place {
+    if place.is_sqlite() { Place::sqlite() } else { Place::postgres().await.unwrap() }
+}
+
+async fn what_is_a_certificates_alone_comes_back(place: Place) {
+    let s = place.start().await;
+    let first = version();
+    s.put(create(&s, [None; 3], &first)).await;
+    for _ in 0..2 {
+        let own = s.store.facts(s.vault, ObjectKind::Certificate, &name("app"), None).await.unwrap().unwrap();
+        let meta = own.version.as_ref().unwrap();
+        assert_eq!((own.secret.managed, own.secret.certificate.as_deref()), (false, Some(&state())));
+        assert_eq!(meta.certificate.as_ref().unwrap().chain, [vec![1, 2, 3], vec![4]]);
+        let key = s.store.facts(s.vault, ObjectKind::Key, &name("app"), None).await.unwrap().unwrap();
+        assert!(key.secret.managed && key.secret.certificate.is_none());
+        let permit = permit(Action::CertificateCreate, certificate(&s), Some(1));
+        let (permit, read) = test_support::open(s.store.read_to_change(permit, &first).await);
+        assert_eq!((permit.revision(), read.unwrap().sealed.ciphertext.as_slice()), (Some(1), &b"certificate"[..]));
+    }
+    let stale = permit(Action::CertificateCreate, certificate(&s), Some(7));
+    let (_, read) = test_support::open(s.store.read_to_change(stale, &first).await);
+    assert!(matches!(read, Err(StoreError::Stale)));
+}
+
+async fn all_three_go_together_and_once(place: Place) {
+    let s = place.start().await;
+    let first = version();
+    s.put(create(&s, [None; 3], &first)).await;
+    let deleted = LifeState::Deleted { deleted_at: 10, purge_at: 20 };
+    let writes = KINDS.into_iter().map(|kind| write(kind, Some(1), &first, deleted, false)).collect();
+    let delete = permit(Action::CertificateDelete, certificate(&s), Some(1));
+    assert_eq!(s.put(entry(delete, Change::WriteCertificate(writes))).await, Settled::Recorded);
+    let due = s.store.due_objects(20, None, 10).await.unwrap();
+    let kinds: Vec<_> = due.iter().map(|due| due.kind).collect();
+    assert_eq!(kinds, [ObjectKind::Certificate], "what goes with it is not due by itself");
+    let purge = |key: i64| {
+        let companions = vec![(ObjectKind::Key, key), (ObjectKind::Secret, 2)];
+        let change = Change::PurgeSecret { vault_revision: 1, companions, assignments: Vec::new() };
+        entry(permit(Action::CertificatePurge, certificate(&s), Some(2)), change)
+    };
+    assert_eq!(s.put(purge(1)).await, Settled::Conflict);
+    assert_eq!(revisions(&s).await, [Some(2); 3], "not one of them went");
+    assert_eq!(s.put(purge(2)).await, Settled::Recorded);
+    assert_eq!(revisions(&s).await, [None; 3]);
+}

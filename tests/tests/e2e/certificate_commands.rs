@@ -1,0 +1,85 @@
+//! The commands of certificates, against OpenSSL in both directions.
+
+use std::{os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+
+use crate::support::{TestVault, run_to_end};
+
+struct Story {
+    vault: TestVault,
+}
+
+impl Story {
+    fn folder(&self) -> &Path {
+        self.vault.folder()
+    }
+
+    fn cli(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = run_to_end(&mut self.vault.cli(&self.vault.app(), arguments));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    }
+
+    #[track_caller]
+    fn good(&self, arguments: &[&str]) -> String {
+        let (code, out, err) = self.cli(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {err}");
+        out
+    }
+
+    #[track_caller]
+    fn openssl(&self, line: &str) -> String {
+        let mut command = Command::new("openssl");
+        let output = run_to_end(command.args(line.split(' ')).current_dir(self.folder()));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{line}: {}{}", text(&output.stdout), text(&output.stderr));
+        text(&output.stdout)
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_is_made_exported_and_taken_by_openssl() {
+    let story = Story { vault: TestVault::dev().await };
+    let id =
+        story.good(&["certificate", "create", "web", "--subject", "CN=web.example, O=Example", "--dns", "web.example"]);
+    assert!(id.contains("/certificates/web/"), "{id}");
+    story.good(&["certificate", "export", "web", "--out", "web.pem"]);
+    let mode = std::fs::metadata(story.folder().join("web.pem")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "a private key is in it");
+    assert!(story.openssl("x509 -in web.pem -noout -subject").contains("CN = web.example"));
+    story.openssl("pkey -in web.pem -noout");
+    std::fs::write(story.folder().join("leaf.pem"), story.good(&["certificate", "export", "web", "--public"])).unwrap();
+    assert_eq!(story.openssl("verify -CAfile leaf.pem web.pem"), "web.pem: OK\n");
+    story.good(&["certificate", "create", "pfx", "--dns", "pfx.example", "--format", "pfx", "--type", "RSA"]);
+    story.good(&["certificate", "export", "pfx", "--out", "a.pfx"]);
+    assert!(story.openssl("pkcs12 -in a.pfx -passin pass: -nodes").contains("BEGIN PRIVATE KEY"));
+
+    // The stored policy makes the next version.
+    let next = story.good(&["certificate", "create", "web"]);
+    assert_ne!(next, id);
+    assert_eq!(story.good(&["certificate", "versions", "web"]).matches("true").count(), 2);
+    let shown = story.good(&["certificate", "show", "web"]);
+    assert!(shown.contains("web.example") && !shown.contains("PRIVATE"), "{shown}");
+    story.good(&["certificate", "backup", "web", "--file", "web.backup"]);
+    story.good(&["certificate", "delete", "web"]);
+    assert!(story.good(&["certificate", "list", "--deleted"]).contains("web"));
+    story.good(&["certificate", "purge", "web", "--yes"]);
+    assert_eq!(story.good(&["certificate", "restore", "--file", "web.backup"]), next);
+
+    // A request, signed by an authority of OpenSSL's.
+    let request = story.good(&["certificate", "create", "asked", "--dns", "asked.example", "--issuer", "Unknown"]);
+    assert_eq!(story.good(&["certificate", "request", "asked"]), request);
+    std::fs::write(story.folder().join("asked.csr"), request + "\n").unwrap();
+    story.openssl(
+        "req -x509 -newkey rsa:2048 -nodes -subj /CN=Authority -keyout authority.key -out authority.pem -days 30",
+    );
+    story.openssl(
+        "x509 -req -in asked.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 9 -out asked.pem",
+    );
+    let (code, _, err) = story.cli(&["certificate", "merge", "asked", "--file", "authority.pem"]);
+    assert!(code == 1 && err.contains("key of the pending request"), "{err}");
+    story.good(&["certificate", "merge", "asked", "--file", "asked.pem"]);
+    std::fs::write(story.folder().join("out.pem"), story.good(&["certificate", "export", "asked"])).unwrap();
+    assert_eq!(story.openssl("verify -CAfile authority.pem out.pem"), "out.pem: OK\n");
+    let (code, _, err) = story.cli(&["certificate", "cancel", "asked"]);
+    assert!(code == 1 && err.contains("not in progress"), "{err}");
+}

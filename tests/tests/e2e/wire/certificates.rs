@@ -1,0 +1,397 @@
+//! Certificates on the wire: their life, and what OpenSSL and TLS make of them.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, TestVault, client, free_ports, run_to_end, scratch};
+
+struct Story {
+    vault: TestVault,
+    app: String,
+    operator: String,
+    folder: tempfile::TempDir,
+}
+
+impl Story {
+    async fn begin() -> Self {
+        let vault = TestVault::dev().await;
+        let (app, operator) = (vault.token(&vault.app()).await, vault.token(&vault.operator()).await);
+        Self { vault, app, operator, folder: scratch() }
+    }
+
+    async fn ask(&self, method: Method, path: &str) -> Answer {
+        self.vault.ask(method, path).bearer(&self.app).send().await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: &Value) -> Answer {
+        self.vault.ask(method, path).bearer(&self.app).json(body).send().await
+    }
+
+    async fn issue(&self, name: &str, policy: Value) -> Answer {
+        let body = json!({ "policy": policy });
+        self.send(Method::POST, &format!("/certificates/{name}/create"), &body).await.expect(202)
+    }
+
+    async fn json(&self, path: &str) -> Value {
+        self.ask(Method::GET, path).await.expect(200).json()
+    }
+
+    async fn count(&self, path: &str) -> usize {
+        self.json(path).await["value"].as_array().unwrap().len()
+    }
+
+    fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Standard output of an `openssl` that succeeds.
+    fn openssl(&self, arguments: &[&str]) -> String {
+        let output = run_to_end(Command::new("openssl").current_dir(self.folder.path()).args(arguments));
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+fn policy(issuer: &str) -> Value {
+    json!({
+        "key_props": { "kty": "EC", "crv": "P-256", "exportable": true },
+        "secret_props": { "contentType": "application/x-pem-file" },
+        "x509_props": {
+            "subject": "CN=app.example, O=Example, C=DE",
+            "sans": {
+                "dns_names": ["app.example", "*.app.example"], "emails": ["ops@app.example"],
+                "upns": ["ada@app.example"], "ipAddresses": ["127.0.0.1"],
+            },
+            "ekus": ["1.3.6.1.5.5.7.3.1"],
+            "key_usage": ["digitalSignature"],
+            "validity_months": 3,
+        },
+        "lifetime_actions": [{ "trigger": { "days_before_expiry": 30 }, "action": { "action_type": "EmailContacts" } }],
+        "issuer": { "name": issuer },
+    })
+}
+
+#[tokio::test]
+async fn a_certificate_lives_and_dies_as_azure_says() {
+    let story = Story::begin().await;
+    let answer = story.issue("App", policy("Self")).await;
+    let begun = answer.json();
+    assert_eq!((&begun["status"], &begun["target"]), (&json!("inProgress"), &Value::Null), "as Azure answers it");
+    let operation = story.json("/certificates/app/pending").await;
+    assert_eq!(begun["request_id"], operation["request_id"]);
+    let base = format!("{}/certificates/App", story.vault.vault_url("demo"));
+    assert_eq!((&operation["id"], &operation["target"]), (&json!(format!("{base}/pending")), &json!(base)));
+    assert_eq!((&operation["status"], &operation["issuer"]["name"]), (&json!("completed"), &json!("Self")));
+    let request = operation["request_id"].as_str().unwrap();
+    assert!(answer.header("location").unwrap().starts_with(&format!("{base}/pending?api-version=")));
+    assert!(answer.header("location").unwrap().ends_with(&format!("&request_id={request}")));
+    assert_eq!(answer.header("retry-after"), Some("10"));
+    let record = story.vault.record_of(&story.operator, &answer).await;
+    assert_eq!((&record["operation"], &record["status"]), (&json!("CertificateCreate"), &json!(202)), "{record}");
+    assert_eq!(story.json(&format!("/certificates/app/pending?request_id={request}")).await, operation);
+    let other = story.ask(Method::GET, "/certificates/app/pending?request_id=other").await;
+    assert_eq!(other.problem(), "404 PendingCertificateNotFound");
+
+    let made = story.json("/certificates/APP/").await;
+    let id = made["id"].as_str().unwrap();
+    let version = id.strip_prefix(&format!("{base}/")).unwrap();
+    let face = |kind: &str| json!(format!("{}/{kind}/App/{version}", story.vault.vault_url("demo")));
+    assert_eq!((&made["kid"], &made["sid"]), (&face("keys"), &face("secrets")));
+    assert_eq!((&made["contentType"], &made["pending"]["id"]), (&json!("application/x-pem-file"), &operation["id"]));
+    let der = BASE64.decode(made["cer"].as_str().unwrap().as_bytes()).unwrap();
+    assert_eq!(made["attributes"]["enabled"], true);
+    let shown = &made["policy"];
+    assert_eq!(shown["id"], json!(format!("{base}/policy")));
+    let asked = policy("Self");
+    assert_eq!(shown["x509_props"]["sans"], asked["x509_props"]["sans"]);
+    assert_eq!(shown["lifetime_actions"], asked["lifetime_actions"]);
+    assert_eq!(
+        shown["key_props"],
+        json!({ "kty": "EC", "crv": "P-256", "key_size": 256, "exportable": true, "reuse_key": false })
+    );
+    assert_eq!(story.json("/certificates/app/policy").await, *shown);
+
+    // The certificate is what OpenSSL says it is.
+    let file = story.file("app.der", &der);
+    let text = story.openssl(&["x509", "-inform", "der", "-in", "app.der", "-noout", "-text"]);
+    for part in [
+        "Subject: C = DE, O = Example, CN = app.example",
+        "DNS:app.example, DNS:*.app.example",
+        "email:ops@app.example",
+        "IP Address:127.0.0.1",
+        "CA:FALSE",
+        "TLS Web Server Authentication",
+        "X509v3 Authority Key Identifier",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let sha1 =
+        story.openssl(&["x509", "-inform", "der", "-in", file.to_str().unwrap(), "-noout", "-fingerprint", "-sha1"]);
+    let sha1: String = sha1.split('=').nth(1).unwrap().trim().replace(':', "");
+    let thumbprint = data_encoding::HEXUPPER.decode(sha1.as_bytes()).unwrap();
+    assert_eq!(made["x5t"], json!(BASE64URL_NOPAD.encode(&thumbprint)));
+
+    // The other two faces.
+    let secret = story.json(&format!("/secrets/app/{version}")).await;
+    assert_eq!((&secret["kid"], &secret["managed"]), (&made["kid"], &json!(true)));
+    assert_eq!(
+        (&secret["contentType"], &secret["attributes"]["exp"]),
+        (&made["contentType"], &made["attributes"]["exp"])
+    );
+    let key = story.json(&format!("/keys/app/{version}")).await;
+    assert_eq!((&key["managed"], &key["key"]["key_ops"]), (&json!(true), &json!(["sign", "verify"])));
+    for path in ["/keys", "/secrets"] {
+        let lines = story.json(path).await;
+        let line = lines["value"].as_array().unwrap().iter().find(|line| line["managed"] == true);
+        assert!(line.is_some(), "{path} shows it as managed: {lines}");
+    }
+    for path in ["/secrets/app", "/keys/app"] {
+        let refused = story.ask(Method::DELETE, path).await;
+        assert_eq!(refused.problem(), "403 Forbidden", "{path}");
+        assert_eq!(story.vault.record_of(&story.operator, &refused).await["reason"], "managed");
+    }
+    let refused = story.send(Method::PUT, "/secrets/app", &json!({ "value": "mine" })).await;
+    assert_eq!(refused.problem(), "403 Forbidden");
+
+    let patch = json!({ "attributes": { "enabled": false }, "tags": { "team": "payments" } });
+    let updated = story.send(Method::PATCH, &format!("/certificates/app/{version}"), &patch).await.expect(200).json();
+    assert_eq!((&updated["attributes"]["enabled"], &updated["tags"]["team"]), (&json!(false), &json!("payments")));
+    let disabled = story.ask(Method::GET, "/secrets/app").await;
+    assert_eq!(disabled.problem(), "403 Forbidden/SecretDisabled");
+    let patch = json!({ "x509_props": { "validity_months": 2 }, "issuer": { "name": "self" } });
+    let changed = story.send(Method::PATCH, "/certificates/app/policy", &patch).await.expect(200).json();
+    assert_eq!((&changed["x509_props"]["validity_months"], &changed["issuer"]["name"]), (&json!(2), &json!("Self")));
+    assert_eq!(changed["x509_props"]["subject"], shown["x509_props"]["subject"], "what is absent stays");
+
+    let deleted = story.ask(Method::DELETE, "/certificates/app/pending").await.expect(200).json();
+    assert_eq!(deleted["request_id"], operation["request_id"]);
+    let gone = story.ask(Method::GET, "/certificates/app/pending").await;
+    assert_eq!(gone.problem(), "404 PendingCertificateNotFound");
+    story.send(Method::POST, "/certificates/app/create", &json!({})).await.expect(202);
+    assert_eq!((story.count("/certificates/app/versions").await, story.count("/certificates").await), (2, 1));
+
+    let backup = story.ask(Method::POST, "/certificates/app/backup").await.expect(200).json();
+    let value = story.json("/secrets/app").await["value"].clone();
+    let deleted = story.ask(Method::DELETE, "/certificates/app").await.expect(200).json();
+    assert!(deleted["recoveryId"].as_str().unwrap().ends_with("/deletedcertificates/App"));
+    assert_eq!(story.ask(Method::GET, "/certificates/app").await.problem(), "404 CertificateNotFound");
+    assert_eq!(story.ask(Method::GET, "/secrets/app").await.problem(), "404 SecretNotFound");
+    let again = story.send(Method::POST, "/certificates/app/create", &json!({ "policy": policy("Self") })).await;
+    assert_eq!(again.problem(), "409 Conflict/ObjectIsDeletedButRecoverable");
+    assert_eq!(story.json("/deletedcertificates/app").await, deleted);
+    assert_eq!(story.count("/deletedcertificates").await, 1);
+    assert_eq!(story.ask(Method::POST, "/deletedsecrets/app/recover").await.problem(), "403 Forbidden");
+    story.ask(Method::POST, "/deletedcertificates/app/recover").await.expect(200);
+    assert_eq!(story.json("/secrets/app").await["value"], value);
+    story.ask(Method::DELETE, "/certificates/app").await.expect(200);
+    story.ask(Method::DELETE, "/deletedcertificates/app").await.expect(204);
+    assert_eq!(story.ask(Method::GET, "/deletedkeys/app").await.problem(), "404 KeyNotFound");
+    let restored = story.send(Method::POST, "/certificates/restore", &backup).await.expect(200).json();
+    assert_eq!(story.json("/certificates/app").await, restored);
+    assert_eq!(story.json("/secrets/app").await["value"], value);
+    assert_eq!(story.json(&format!("/certificates/app/{version}")).await["cer"], made["cer"]);
+}
+
+/// A TLS server of OpenSSL with these files; ends with the value.
+struct TlsServer(Child);
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn serve(file: &Path, port: u16) -> TlsServer {
+    let mut command = Command::new("openssl");
+    command.args(["s_server", "-www", "-quiet", "-accept", &format!("127.0.0.1:{port}"), "-pass", "pass:"]);
+    command.arg("-cert").arg(file).arg("-key").arg(file);
+    TlsServer(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("openssl"))
+}
+
+#[tokio::test]
+async fn what_comes_out_serves_tls_as_a_file_of_either_form() {
+    let story = Story::begin().await;
+    for (number, (key, form)) in [
+        (json!({ "kty": "RSA", "key_size": 2048 }), "application/x-pkcs12"),
+        (json!({ "kty": "RSA", "key_size": 3072 }), "application/x-pem-file"),
+        (json!({ "kty": "EC", "crv": "P-256" }), "application/x-pkcs12"),
+        (json!({ "kty": "EC", "crv": "P-384" }), "application/x-pem-file"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("tls-{number}");
+        let mut wanted = policy("Self");
+        wanted["key_props"] = key.clone();
+        wanted["secret_props"]["contentType"] = json!(form);
+        story.issue(&name, wanted).await;
+        let value = story.json(&format!("/secrets/{name}")).await["value"].as_str().unwrap().to_owned();
+        let (file, leaf) = if form == "application/x-pkcs12" {
+            let file = story.file(&format!("{name}.pfx"), &BASE64.decode(value.as_bytes()).unwrap());
+            let path = file.to_str().unwrap().to_owned();
+            let path = path.as_str();
+            let said = story.openssl(&["pkcs12", "-in", path, "-passin", "pass:", "-nodes"]);
+            assert!(said.contains("BEGIN PRIVATE KEY"), "{key}: {said}");
+            (file, story.openssl(&["pkcs12", "-in", path, "-passin", "pass:", "-clcerts", "-nokeys"]))
+        } else {
+            let file = story.file(&format!("{name}.pem"), value.as_bytes());
+            let path = file.to_str().unwrap().to_owned();
+            (file, story.openssl(&["x509", "-in", &path]))
+        };
+        let leaf = &leaf[leaf.find("-----BEGIN").unwrap()..];
+        story.file("leaf.pem", leaf.as_bytes());
+        let verified =
+            story.openssl(&["verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", "leaf.pem", "leaf.pem"]);
+        assert_eq!(verified, "leaf.pem: OK\n", "{key}");
+
+        let port = free_ports();
+        let _server = serve(&file, port);
+        // Trusts this certificate alone, and checks the name (webpki).
+        let browser = client(leaf.as_bytes());
+        let mut page = None;
+        for _ in 0..200 {
+            match browser.get(format!("https://www.app.example:{port}/")).send().await {
+                Ok(answer) => {
+                    page = Some(answer.text().await.unwrap_or_default());
+                    break;
+                }
+                Err(error) if error.is_connect() && format!("{error:?}").contains("refused") => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Err(error) => panic!("{key} as {form}: {error:?}"),
+            }
+        }
+        assert!(page.is_some_and(|page| page.contains("TLSv1.3")), "{key} as {form}");
+        let foreign = browser.get(format!("https://other.example:{port}/")).send().await;
+        assert!(foreign.is_err(), "another name is not in it");
+    }
+    let mut kept = policy("Self");
+    kept["key_props"] = json!({ "kty": "RSA", "exportable": false });
+    kept["secret_props"]["contentType"] = json!("application/x-pkcs12");
+    story.issue("kept", kept).await;
+    let value = story.json("/secrets/kept").await["value"].as_str().unwrap().to_owned();
+    story.file("kept.pfx", &BASE64.decode(value.as_bytes()).unwrap());
+    let said = story.openssl(&["pkcs12", "-in", "kept.pfx", "-passin", "pass:", "-nodes"]);
+    assert!(said.contains("BEGIN CERTIFICATE") && !said.contains("PRIVATE"), "{said}");
+}
+
+#[tokio::test]
+async fn a_request_goes_out_and_the_certificate_of_an_authority_comes_in() {
+    let story = Story::begin().await;
+    let operation = story.issue("app", policy("Unknown")).await.json();
+    assert_eq!((&operation["status"], &operation["target"]), (&json!("inProgress"), &Value::Null));
+    assert!(operation["status_details"].as_str().unwrap().contains("Please Perform Merge"));
+    let waiting = story.json("/certificates/app").await;
+    assert_eq!((&waiting["attributes"]["enabled"], &waiting["cer"]), (&json!(false), &Value::Null));
+    assert_eq!((story.count("/certificates").await, story.count("/certificates?includePending=true").await), (0, 1));
+    let again = story.send(Method::POST, "/certificates/app/create", &json!({ "policy": policy("Self") })).await;
+    assert_eq!(again.problem(), "409 Conflict");
+
+    // An authority of OpenSSL's signs what was asked for.
+    story.file("app.csr", &BASE64.decode(operation["csr"].as_str().unwrap().as_bytes()).unwrap());
+    let subject = ["-subj", "/CN=Authority", "-days", "30", "-nodes", "-keyout", "ca.key", "-out", "ca.pem"];
+    story.openssl(&[&["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"][..], &subject].concat());
+    story.openssl(&["req", "-inform", "der", "-in", "app.csr", "-verify", "-noout"]);
+    let sign = ["-req", "-inform", "der", "-in", "app.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
+    let rest = ["-days", "20", "-copy_extensions", "copyall", "-out", "app.pem"];
+    story.openssl(&[&["x509"][..], &sign, &rest].concat());
+    let read = |name: &str| std::fs::read_to_string(story.folder.path().join(name)).unwrap();
+    let (leaf, authority) = (read("app.pem"), read("ca.pem"));
+
+    let foreign = story.send(Method::POST, "/certificates/app/pending/merge", &json!({ "x5c": [authority] })).await;
+    assert_eq!(foreign.problem(), "400 BadParameter");
+    assert!(foreign.text().contains("for the key of the pending request"), "{}", foreign.text());
+    let damaged = story.send(Method::POST, "/certificates/app/pending/merge", &json!({ "x5c": ["AAAA"] })).await;
+    assert_eq!(damaged.problem(), "400 BadParameter");
+    // Azure's packages send base64 of PEM.
+    let x5c = [BASE64.encode(leaf.as_bytes()), BASE64.encode(authority.as_bytes())];
+    let answer = story.send(Method::POST, "/certificates/app/pending/merge", &json!({ "x5c": x5c })).await.expect(201);
+    let record = story.vault.record_of(&story.operator, &answer).await;
+    assert_eq!((&record["operation"], &record["status"]), (&json!("CertificatePendingMerge"), &json!(201)));
+    let merged = answer.json();
+    assert_eq!((&merged["id"], &merged["attributes"]["enabled"]), (&waiting["id"], &json!(true)));
+    assert_eq!(story.json("/certificates/app/pending").await["status"], "completed");
+    let value = story.json("/secrets/app").await["value"].as_str().unwrap().to_owned();
+    story.file("out.pem", value.as_bytes());
+    assert_eq!(story.openssl(&["verify", "-CAfile", "ca.pem", "out.pem"]), "out.pem: OK\n");
+    assert_eq!(value.matches("BEGIN CERTIFICATE").count(), 2, "with its chain");
+    let twice = story.send(Method::POST, "/certificates/app/pending/merge", &json!({ "x5c": x5c })).await;
+    assert_eq!(twice.problem(), "404 PendingCertificateNotFound");
+
+    // The next one is called off.
+    story.issue("app", policy("Unknown")).await;
+    let cancel = json!({ "cancellation_requested": true });
+    let cancelled = story.send(Method::PATCH, "/certificates/app/pending", &cancel).await.expect(200).json();
+    assert_eq!((&cancelled["status"], &cancelled["cancellation_requested"]), (&json!("cancelled"), &json!(true)));
+    let twice = story.send(Method::PATCH, "/certificates/app/pending", &cancel).await;
+    assert_eq!(twice.problem(), "400 BadParameter");
+    assert_eq!(story.json("/certificates/app").await["id"], merged["id"], "the one in use stays");
+}
+
+#[tokio::test]
+async fn what_certificates_cannot_be_is_refused_and_on_record() {
+    let story = Story::begin().await;
+    let with = |path: &str, value: Value| {
+        let mut policy = policy("Self");
+        *policy.pointer_mut(path).unwrap() = value;
+        json!({ "policy": policy })
+    };
+    let bad = "400 BadParameter";
+    for (what, body, expected) in [
+        ("no policy", json!({}), bad),
+        ("a policy that is a text", json!({ "policy": "Self" }), bad),
+        ("an issuer that nobody set up", with("/issuer/name", json!("DigiCert")), bad),
+        ("a key in hardware", with("/key_props/kty", json!("RSA-HSM")), bad),
+        ("a symmetric key", with("/key_props/kty", json!("oct")), bad),
+        ("a curve that nobody knows", with("/key_props/crv", json!("P-999")), bad),
+        ("a form that nobody knows", with("/secret_props/contentType", json!("text/plain")), bad),
+        ("a subject that is none", with("/x509_props/subject", json!("app.example")), bad),
+        ("a subject that is too long", with("/x509_props/subject", json!(format!("CN={}", "x".repeat(3000)))), bad),
+        ("a name that is none", with("/x509_props/sans/dns_names", json!(["not a name"])), bad),
+        ("101 names", with("/x509_props/sans/dns_names", json!(vec!["a.example"; 101])), bad),
+        ("an address that is none", with("/x509_props/sans/ipAddresses", json!(["1.2.3"])), bad),
+        ("a usage that nobody knows", with("/x509_props/key_usage", json!(["everything"])), bad),
+        ("an extended usage in words", with("/x509_props/ekus", json!(["serverAuth"])), bad),
+        ("no month", with("/x509_props/validity_months", json!(0)), bad),
+        ("less than no month", with("/x509_props/validity_months", json!(-1)), bad),
+        ("a hundred and one years", with("/x509_props/validity_months", json!(1212)), bad),
+        (
+            "two triggers",
+            with("/lifetime_actions/0/trigger", json!({ "lifetime_percentage": 80, "days_before_expiry": 1 })),
+            bad,
+        ),
+        ("a trigger after the end", with("/lifetime_actions/0/trigger", json!({ "days_before_expiry": 99_999 })), bad),
+        ("times of one's own", json!({ "policy": policy("Self"), "attributes": { "exp": 4_000_000_000_i64 } }), bad),
+    ] {
+        let answer = story.send(Method::POST, "/certificates/a/create", &body).await;
+        assert_eq!(answer.problem(), expected, "{what}: {}", answer.text());
+        let record = story.vault.record_of(&story.operator, &answer).await;
+        assert_eq!((&record["outcome"], &record["status"]), (&json!("failed"), &json!(400)), "{what}: {record}");
+    }
+    story.send(Method::PUT, "/secrets/taken", &json!({ "value": "mine" })).await.expect(200);
+    let taken = story.send(Method::POST, "/certificates/taken/create", &json!({ "policy": policy("Self") })).await;
+    assert_eq!(taken.problem(), "409 Conflict");
+    assert_eq!(story.json("/secrets/taken").await["value"], "mine");
+    for (method, path, expected) in [
+        (Method::GET, "/certificates/a", "404 CertificateNotFound"),
+        (Method::GET, "/certificates/a/policy", "404 CertificateNotFound"),
+        (Method::GET, "/certificates/a/pending", "404 PendingCertificateNotFound"),
+        (Method::DELETE, "/certificates/a/pending", "404 CertificateNotFound"),
+        (Method::GET, "/deletedcertificates/a", "404 CertificateNotFound"),
+        (Method::GET, "/certificates?includePending=maybe", bad),
+        (Method::PUT, "/certificates/a", "405 MethodNotAllowed"),
+    ] {
+        assert_eq!(story.ask(method, path).await.problem(), expected, "{path}");
+    }
+    assert_eq!((story.count("/certificates").await, story.count("/keys").await), (0, 0), "nothing was made");
+}
