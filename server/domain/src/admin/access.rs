@@ -191,6 +191,9 @@ impl Administration {
     /// Whether the guards of a vault may change so: whoever may do something with its contents is restricted
     /// by them, and lifts none. An Owner of the installation may, because they could have it done by somebody
     /// they appoint; their record says it.
+    ///
+    /// One with authority is a guard as well, because what it denies is denied: to make one of a guard, to let
+    /// it grant by the mode, and to change it there are changes of a guard.
     pub(super) async fn may_change_guards(
         &self,
         ctx: &RequestContext,
@@ -199,17 +202,11 @@ impl Administration {
         after: &VaultSettings,
     ) -> Result<(), AdminError> {
         let before = &vault.settings;
-        let kept = |guard: &PolicyAttachment| {
-            after
-                .policies
-                .iter()
-                .any(|a| (&a.module, &a.settings, a.state) == (&guard.module, &guard.settings, guard.state))
-        };
-        // In `modules` those with authority are what grants, and there is a rule of their own for them.
-        let is_guard = |a: &&PolicyAttachment| {
-            a.state == AttachmentState::Enforce && !(a.authority && before.access_mode == AccessMode::Modules)
-        };
-        if before.policies.iter().filter(is_guard).all(kept) {
+        let guards_kept = enforced(before).all(|guard| enforced(after).any(|a| decides_alike(a, guard)));
+        let known = |authority: &PolicyAttachment| enforced(before).any(|a| decides_alike(a, authority));
+        let grants_alike = after.access_mode != AccessMode::Modules
+            || (before.access_mode == AccessMode::Modules && after.authorities().all(known));
+        if guards_kept && grants_alike {
             return Ok(());
         }
         if self.gate.owns_installation(ctx).await? {
@@ -270,6 +267,16 @@ impl Administration {
         }
         Ok(())
     }
+}
+
+fn enforced(settings: &VaultSettings) -> impl Iterator<Item = &PolicyAttachment> {
+    settings.policies.iter().filter(|attachment| attachment.state == AttachmentState::Enforce)
+}
+
+/// Whether two attachments are one guard: a name and what stood there before decide nothing, everything else does.
+fn decides_alike(one: &PolicyAttachment, other: &PolicyAttachment) -> bool {
+    let PolicyAttachment { name: _, module, settings, state, authority, previous: _ } = one;
+    (module, settings, state, authority) == (&other.module, &other.settings, &other.state, &other.authority)
 }
 
 /// A kind of objects in a vault, or one object.

@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
+    action::Action,
     policy::{
         Effect, ModuleDigest, Obligation, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
         PolicyRequest, PolicyStage,
@@ -24,11 +25,14 @@ pub enum Verdict {
     Hangs,
     /// No usable answer.
     Fails(PolicyFailure),
+    /// An answer with this effect to whatever is about contents, and no opinion about the rest.
+    SaysOfContents(Effect),
     /// An answer to no request at all.
     SaysNothing,
 }
 
-/// Answers by the attachment's name; attachments it was told nothing of are missing modules.
+/// Answers by the attachment's name or else by its settings; attachments it was told nothing of are missing
+/// modules.
 #[derive(Debug, Default)]
 pub struct FakePolicies {
     verdicts: Mutex<HashMap<String, Verdict>>,
@@ -40,7 +44,7 @@ pub struct FakePolicies {
 }
 
 impl FakePolicies {
-    /// Makes an attachment answer so from now on.
+    /// Makes an attachment of this name, or with these settings, answer so from now on.
     pub fn answer(&self, attachment: &str, verdict: Verdict) {
         self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).insert(attachment.to_owned(), verdict);
     }
@@ -74,7 +78,8 @@ impl FakePolicies {
     }
 
     fn verdict(&self, attachment: &PolicyAttachment) -> Option<Verdict> {
-        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(&attachment.name).copied()
+        let verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        verdicts.get(&attachment.name).or_else(|| verdicts.get(&attachment.settings)).copied()
     }
 }
 
@@ -116,6 +121,10 @@ impl ModuleLibrary for FakePolicies {
     }
 }
 
+fn is_of_contents(request: &PolicyRequest) -> bool {
+    Action::ALL.iter().any(|action| action.is_data() && action.data_action() == request.action)
+}
+
 #[async_trait]
 impl PolicyEngine for FakePolicies {
     async fn needs(&self, module: &ModuleDigest) -> Option<Arc<PolicyNeeds>> {
@@ -140,10 +149,13 @@ impl PolicyEngine for FakePolicies {
             Verdict::Fails(failure) => Err(failure),
             Verdict::SaysNothing => Ok(Vec::new()),
             Verdict::Hangs => std::future::pending().await,
-            Verdict::Says(effect) => Ok(requests
+            verdict @ (Verdict::Says(effect) | Verdict::SaysOfContents(effect)) => Ok(requests
                 .iter()
-                .map(|_| PolicyAnswer {
-                    effect,
+                .map(|request| PolicyAnswer {
+                    effect: match verdict {
+                        Verdict::SaysOfContents(_) if !is_of_contents(request) => Effect::Abstain,
+                        _ => effect,
+                    },
                     reason_code: "as-told".to_owned(),
                     sentence: "The test said so.".to_owned(),
                     relied_on: Vec::new(),

@@ -13,11 +13,15 @@ use strongroom_domain::{
     admin::{NewAssignment, NewRole, NewSecret, ScopeRequest, WorkloadEdit},
     context::RequestContext,
     gate::{Ask, Judgement},
-    grant::{Scope, Target},
+    grant::{Assignment, Scope, Target},
     names::{ObjectKind, ObjectName, VaultName},
+    policy::{AttachmentState, Effect, ModuleDigest, PolicyAttachment},
     principal::{Grantee, Principal},
     role::{Role, RoleRef},
-    test_support::world::{BEGIN, PEOPLE, World, name, person, principal},
+    test_support::{
+        Verdict,
+        world::{BEGIN, PEOPLE, World, name, person, principal},
+    },
     vault::{VaultSettings, VaultUpdate},
 };
 use uuid::Uuid;
@@ -40,6 +44,16 @@ const PATTERNS: [&str; 9] = [
 /// An action of the table, a place, a moment.
 type Can = (usize, usize, i64);
 
+/// What modules say of contents, by their settings. Of management they say nothing, or nobody could try.
+const MODULES: [(&str, Effect); 3] = [
+    (r#"{"says":"no"}"#, Effect::Deny),
+    (r#"{"says":"nothing"}"#, Effect::Abstain),
+    (r#"{"says":"yes"}"#, Effect::Allow),
+];
+
+/// An attached module: which, whether it is enforced, whether it has authority.
+type Attached = (usize, bool, bool);
+
 /// One management operation. Numbers choose people, scopes and rows.
 #[derive(Clone, Debug)]
 enum Step {
@@ -50,6 +64,7 @@ enum Step {
     Permit { to: usize, vault: usize, permissions: BTreeSet<SecretPermission> },
     Forbid { to: usize, vault: usize },
     Mode { vault: usize, mode: AccessMode },
+    Modules { vault: usize, attached: Vec<Attached> },
     Credential,
     Enable(bool),
 }
@@ -76,6 +91,10 @@ fn mode() -> impl Strategy<Value = AccessMode> {
     select(vec![AccessMode::Rbac, AccessMode::AccessPolicy, AccessMode::Layered])
 }
 
+fn attached() -> impl Strategy<Value = Vec<Attached>> {
+    proptest::collection::vec((0..MODULES.len(), proptest::bool::weighted(0.8), any::<bool>()), 0..3)
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..5_usize, 0..roles(), 0..5_usize, ends()).prop_map(|(to, role, at, ends)| Step::Assign { to, role, at, ends }),
@@ -90,6 +109,15 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// The same, and what is attached to a vault, and all modes.
+fn step_with_modules() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => step(),
+        3 => (0..2_usize, attached()).prop_map(|(vault, attached)| Step::Modules { vault, attached }),
+        2 => (0..2_usize, select(AccessMode::ALL.to_vec())).prop_map(|(vault, mode)| Step::Mode { vault, mode }),
+    ]
+}
+
 /// Who there is: Mallory, who acts, twice (alone, and by a group of hers), another person, a group
 /// that she is not in, a workload.
 struct Scene {
@@ -101,6 +129,18 @@ struct Scene {
 
 fn vault(number: usize) -> VaultName {
     VaultName::parse(["demo", "side"][number % 2]).unwrap()
+}
+
+fn policies(attached: &[Attached]) -> Vec<PolicyAttachment> {
+    let policy = |(number, (module, enforced, authority)): (usize, &Attached)| PolicyAttachment {
+        name: format!("module-{number}"),
+        module: ModuleDigest([7; 32]),
+        settings: MODULES[*module].0.to_owned(),
+        state: if *enforced { AttachmentState::Enforce } else { AttachmentState::Off },
+        authority: *authority,
+        previous: None,
+    };
+    attached.iter().enumerate().map(policy).collect()
 }
 
 fn secret() -> ObjectName {
@@ -127,6 +167,9 @@ impl Scene {
         let world = World::start().unwrap();
         for number in 0..2 {
             world.put_vault(&vault(number), VaultSettings::default()).unwrap();
+        }
+        for (settings, effect) in MODULES {
+            world.policies.answer(settings, Verdict::SaysOfContents(effect));
         }
         let mallory = principal(PEOPLE, "mallory", person("x").kind, &["hers"]);
         let workload = world.put_workload("batch", true).unwrap();
@@ -202,15 +245,29 @@ impl Scene {
                 policy.tag = keyring.tag_access_policy(&policy).unwrap();
                 self.world.store.meddle(|image| image.access_policies.insert((id, policy.grantee.key()), policy));
             }
-            Step::Mode { vault: number, mode } => self.world.store.meddle(|image| {
-                let found = image.vaults.get_mut(vault(*number).as_str()).unwrap();
-                let mut changed = (**found).clone();
-                changed.settings.access_mode = *mode;
-                changed.tag = keyring.tag_vault(&changed).unwrap();
-                *found = Arc::new(changed);
-            }),
+            Step::Mode { vault, mode } => self.set_settings(*vault, |settings| settings.access_mode = *mode),
+            Step::Modules { vault, attached } => {
+                self.set_settings(*vault, |settings| settings.policies = policies(attached));
+            }
             _ => {}
         }
+    }
+
+    fn set_settings(&self, number: usize, set: impl FnOnce(&mut VaultSettings)) {
+        self.world.store.meddle(|image| {
+            let found = image.vaults.get_mut(vault(number).as_str()).unwrap();
+            let mut changed = (**found).clone();
+            set(&mut changed.settings);
+            changed.tag = self.world.keyring.tag_vault(&changed).unwrap();
+            *found = Arc::new(changed);
+        });
+    }
+
+    /// Whether she may lift what binds her, on record: she owns the installation.
+    fn owns_all(&self) -> bool {
+        let image = self.world.store.image();
+        let owner = |a: &&Assignment| a.role == Role::Owner && a.scope == Scope::Server;
+        image.assignments.iter().filter(owner).any(|a| a.concerns(&self.mallory, Scope::Server.target(), BEGIN))
     }
 
     async fn act(&self, step: &Step) -> Result<(), String> {
@@ -251,6 +308,10 @@ impl Scene {
             }
             Step::Mode { vault: number, mode } => {
                 let update = VaultUpdate { access_mode: Some(*mode), ..VaultUpdate::default() };
+                admin.update_vault(ctx, &vault(*number), None, &update).await.map(drop).map_err(said)
+            }
+            Step::Modules { vault: number, attached } => {
+                let update = VaultUpdate { policies: Some(policies(attached)), ..VaultUpdate::default() };
                 admin.update_vault(ctx, &vault(*number), None, &update).await.map(drop).map_err(said)
             }
             Step::Credential => {
@@ -341,21 +402,23 @@ async fn play(begin: &[Step], steps: &[Step]) -> Result<(), String> {
     let scene = Scene::set(begin);
     let mut before = Snapshot::of(&scene).await;
     for step in steps {
+        let owned = scene.owns_all();
         if scene.act(step).await.is_err() {
             continue;
         }
         let after = Snapshot::of(&scene).await;
         let shown = |(action, at, now): &Can| format!("{:?} at {} at {now}", Action::ALL[*action], place(*at));
-        if let Some(gained) = after.own.difference(&before.own).next() {
+        let lifts = matches!(step, Step::Modules { .. } | Step::Mode { mode: AccessMode::Modules, .. });
+        if let Some(gained) = after.own.difference(&before.own).find(|_| !(lifts && owned)) {
             return Err(format!("{step:?} gained her {}", shown(gained)));
         }
         if let Some(gained) = after.held.difference(&before.held).next() {
             return Err(format!("{step:?} gave her the role for {}", shown(gained)));
         }
         for (n, other) in scene.others.iter().enumerate() {
-            // A change of mode makes grants count that somebody else gave; disabling and enabling is
-            // no grant either, and lets nobody become the workload.
-            let hers = !matches!(step, Step::Mode { .. } | Step::Enable(_));
+            // A change of mode or modules makes grants count that somebody else gave; disabling and enabling
+            // is no grant either, and lets nobody become the workload.
+            let hers = !matches!(step, Step::Mode { .. } | Step::Modules { .. } | Step::Enable(_));
             let mut given = after.others[n].difference(&before.others[n]);
             if let Some(given) = given.find(|one| hers && !before.held.contains(*one)) {
                 return Err(format!("{step:?} gave {} what she does not hold: {}", other.id, shown(given)));
@@ -372,6 +435,19 @@ async fn play(begin: &[Step], steps: &[Step]) -> Result<(), String> {
     Ok(())
 }
 
+fn played(begin: Vec<Step>, modes: [AccessMode; 2], manager: Role, at: usize, steps: &[Step]) -> Result<(), String> {
+    let number = Role::ALL.iter().position(|role| *role == manager).unwrap();
+    let mut begin = begin;
+    begin.extend(modes.into_iter().enumerate().map(|(vault, mode)| Step::Mode { vault, mode }));
+    begin.push(Step::Assign { to: 0, role: number, at, ends: None });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(play(&begin, steps))
+}
+
+fn manager() -> impl Strategy<Value = Role> {
+    select(vec![Role::Owner, Role::Owner, Role::DataAccessAdministrator, Role::Contributor, Role::Administrator])
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -379,16 +455,28 @@ proptest! {
     fn by_what_they_manage(
         begin in proptest::collection::vec(step(), 2..10),
         modes in [mode(), mode()],
-        manager in select(vec![Role::Owner, Role::Owner, Role::DataAccessAdministrator, Role::Contributor, Role::Administrator]),
+        manager in manager(),
         at in 0..3_usize,
         steps in proptest::collection::vec(step(), 1..10),
     ) {
-        let number = Role::ALL.iter().position(|role| *role == manager).unwrap();
-        let mut begin = begin;
-        begin.extend(modes.into_iter().enumerate().map(|(vault, mode)| Step::Mode { vault, mode }));
-        begin.push(Step::Assign { to: 0, role: number, at, ends: None });
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let played = runtime.block_on(play(&begin, &steps));
+        let played = played(begin, modes, manager, at, &steps);
+        prop_assert!(played.is_ok(), "{}", played.unwrap_err());
+    }
+}
+
+proptest! {
+    // Slower: each request is one for the modules.
+    #![proptest_config(ProptestConfig { cases: 25, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn by_what_they_attach(
+        begin in proptest::collection::vec(step_with_modules(), 2..8),
+        modes in [mode(), mode()],
+        manager in manager(),
+        at in 0..3_usize,
+        steps in proptest::collection::vec(step_with_modules(), 1..8),
+    ) {
+        let played = played(begin, modes, manager, at, &steps);
         prop_assert!(played.is_ok(), "{}", played.unwrap_err());
     }
 }

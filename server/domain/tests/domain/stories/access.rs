@@ -253,6 +253,63 @@ async fn nobody_lifts_a_guard_that_binds_them_but_an_owner_on_record() {
     assert!(done.is_ok() && trace.iter().all(|stage| stage.reason != "guard-changed-by-owner"), "nothing was lifted");
 }
 
+/// Three changes, each of which looked harmless: the guard unchanged but with authority, the mode, the settings
+/// by which it then only granted.
+#[tokio::test]
+async fn a_guard_is_not_lifted_by_making_an_authority_of_it_first() {
+    let guard = PolicyAttachment { authority: false, ..authority() };
+    let open = PolicyAttachment { name: "open".to_owned(), settings: r#"{"open":true}"#.to_owned(), ..authority() };
+    let victor = person("victor");
+    let at = |mode, policies: &[PolicyAttachment]| {
+        let s = scene(AccessMode::Rbac);
+        s.world.policies.answer("open", Verdict::Says(Effect::Abstain));
+        let settings = VaultSettings { access_mode: mode, policies: policies.to_vec(), ..VaultSettings::default() };
+        let vault = s.world.put_vault(&demo(), settings).unwrap().id;
+        for role in [Role::Contributor, Role::Administrator] {
+            s.world.put_grant(of(&victor), role, Scope::Vault { vault }).unwrap();
+        }
+        s
+    };
+    let change = async |s: &Scene, who: &Arc<Principal>, mode, policies: Option<&[PolicyAttachment]>| {
+        let policies = policies.map(<[PolicyAttachment]>::to_vec);
+        let update = VaultUpdate { access_mode: mode, policies, ..VaultUpdate::default() };
+        let ctx = s.world.request(who);
+        let done = s.world.admin.update_vault(&ctx, &demo(), None, &update).await.map(drop);
+        (done, s.world.store.image().record(ctx.request_id).unwrap().trace.clone())
+    };
+    let (rbac, modules) = (AccessMode::Rbac, AccessMode::Modules);
+    let (plain, decider, open) = ([guard], [authority()], [open]);
+    // Each of the three, and all at once.
+    for (mode, stored, to, policies) in [
+        (rbac, &plain, None, Some(&decider[..])),
+        (rbac, &decider, Some(modules), None),
+        (rbac, &decider, None, Some(&plain[..])),
+        (modules, &decider, None, Some(&open[..])),
+        (modules, &decider, None, Some(&[])),
+        (modules, &decider, None, Some(&[authority(), open[0].clone()])),
+        (modules, &plain, None, Some(&[plain[0].clone(), open[0].clone()])),
+        (rbac, &plain, Some(modules), Some(&open[..])),
+        (modules, &decider, Some(rbac), Some(&open[..])),
+    ] {
+        let s = at(mode, stored);
+        let (done, _) = change(&s, &victor, to, policies).await;
+        assert!(
+            matches!(done, Err(AdminError::LiftsOwnRestriction)),
+            "{mode:?} {stored:?} {to:?} {policies:?} {done:?}"
+        );
+    }
+    // An Owner may, on record; nobody else begins to let modules grant, not even from a mode in which no
+    // guard binds them because they have no access policy.
+    let s = at(rbac, &decider);
+    s.give(&s.olga, &of(&person("ada")), &[SecretPermission::Get]).await.unwrap();
+    let (done, trace) = change(&s, &s.olga, Some(modules), None).await;
+    assert!(done.is_ok() && trace.iter().any(|stage| stage.reason == "guard-changed-by-owner"), "{done:?} {trace:?}");
+    let s = at(rbac, &decider);
+    s.give(&s.olga, &of(&person("ada")), &[SecretPermission::Get]).await.unwrap();
+    assert!(s.switch(&victor, AccessMode::AccessPolicy).await.is_ok(), "it takes everything from him");
+    assert!(matches!(s.switch(&victor, modules).await, Err(AdminError::LiftsOwnRestriction)));
+}
+
 #[tokio::test]
 async fn a_broken_guard_is_taken_away_by_an_owner_and_by_nobody_else() {
     let s = scene(AccessMode::Rbac);
