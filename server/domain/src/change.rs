@@ -150,6 +150,15 @@ pub enum Change {
     PutTokenKeys(Box<PutTokenKeys>),
     /// A dashboard session begins.
     BeginSession(Box<Session>),
+    /// A session of the command line begins: a code is exchanged, and counts no more.
+    BeginCommandLine {
+        /// The session.
+        session: Box<Session>,
+        /// The code, remembered until it expires: that its session has ended does not make it count again.
+        code: UsedAssertion,
+        /// Hash of the dashboard session it was allowed from, which must still be there.
+        allowed_from: [u8; 32],
+    },
     /// A dashboard session ends.
     EndSession {
         /// SHA-256 of the cookie's value.
@@ -309,9 +318,10 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         | (Change::PutWorkload { .. }, Action::WorkloadCreate)
         | (Change::UseAssertion(_), Action::TokenIssue)
         | (Change::EndSessions(_), Action::SessionRevoke)
-        | (Change::BeginSession(_) | Change::EndSession { .. }, Action::SessionChange) => {
-            object.kind == ObjectKind::Server
-        }
+        | (
+            Change::BeginSession(_) | Change::BeginCommandLine { .. } | Change::EndSession { .. },
+            Action::SessionChange,
+        ) => object.kind == ObjectKind::Server,
         _ => false,
     }
 }

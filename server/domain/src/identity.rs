@@ -227,10 +227,11 @@ impl Workload {
 pub const ASSERTION_RETRY_SECONDS: i64 = 30;
 
 /// A workload's own assertion (RFC 7523, `jti`) that was exchanged for a token. It counts once, and
-/// again within [`ASSERTION_RETRY_SECONDS`]; kept until it has expired.
+/// again within [`ASSERTION_RETRY_SECONDS`]; kept until it has expired. A code of the command line that was
+/// exchanged is kept in the same way, and counts once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsedAssertion {
-    /// SHA-256 over client id and `jti`.
+    /// SHA-256 over client id and `jti`, or over a code's seed.
     pub id_hash: [u8; 32],
     /// When it is exchanged, Unix seconds.
     pub used: i64,

@@ -13,7 +13,7 @@ use sea_orm::{
 use strongroom_domain::{
     change::{Change, PermittedChange, Remaining},
     grant::{Assignment, Scope},
-    identity::{ASSERTION_RETRY_SECONDS, UsedAssertion},
+    identity::{ASSERTION_RETRY_SECONDS, Session, UsedAssertion},
     names::{ObjectKind, VaultId},
     permit::Permit,
     ports::StoreError,
@@ -236,11 +236,11 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
         Change::UseAssertion(used) => use_assertion(db, used).await,
         Change::Reseal(reseal) => crate::seal::reseal(db, reseal).await,
         Change::PutTokenKeys(put) => crate::seal::put_token_keys(db, put).await,
-        Change::BeginSession(new) => {
-            // Sessions that ended by themselves go when the next one begins, so the table is bounded
-            // by who is signed in.
-            session::Entity::delete_many().filter(session::Column::Expires.lt(new.created)).exec(db).await?;
-            insert(db, session::Entity::insert(rows::session_row(new)?.into_active_model())).await
+        Change::BeginSession(new) => begin_session(db, new).await,
+        Change::BeginCommandLine { session, code, allowed_from } => {
+            session_stays(db, allowed_from).await?;
+            remember(db, code).await?;
+            begin_session(db, session).await
         }
         Change::EndSession { id_hash } => {
             // A session that is gone has ended: nothing to conflict with.
@@ -279,13 +279,30 @@ async fn delete_workload(db: &DatabaseTransaction, permit: &Permit) -> Result<()
     exactly_one(delete.exec(db).await?.rows_affected)
 }
 
-/// Remembers an assertion until it has expired; a conflict when it was used too long ago to be the
-/// client's own repetition. Those that have expired go with the next one, so the table is bounded by
-/// how many are exchanged in an hour.
-async fn use_assertion(db: &DatabaseTransaction, new: &UsedAssertion) -> Result<(), Obstacle> {
+/// Sessions that ended by themselves go when the next one begins, so the table is bounded by who is signed in.
+async fn begin_session(db: &DatabaseTransaction, new: &Session) -> Result<(), Obstacle> {
+    session::Entity::delete_many().filter(session::Column::Expires.lt(new.created)).exec(db).await?;
+    insert(db, session::Entity::insert(rows::session_row(new)?.into_active_model())).await
+}
+
+/// Makes sure that a session has not ended, and does not before the commit.
+async fn session_stays(db: &DatabaseTransaction, id_hash: &[u8; 32]) -> Result<(), Obstacle> {
+    let row = session::Entity::find_by_id(id_hash.to_vec()).select_only().column(session::Column::Expires);
+    let found: Option<i64> = row.lock_shared().into_tuple().one(db).await?;
+    exactly_one(u64::from(found.is_some()))
+}
+
+/// Remembers what counts once until it has expired; a conflict when it is remembered already. What has
+/// expired goes with the next one, so the table is bounded by how much is exchanged in an hour.
+async fn remember(db: &DatabaseTransaction, new: &UsedAssertion) -> Result<(), Obstacle> {
     used_assertion::Entity::delete_many().filter(used_assertion::Column::Expires.lt(new.used)).exec(db).await?;
     let row = used_assertion::Model { id_hash: new.id_hash.to_vec(), used: new.used, expires: new.expires };
-    match insert(db, used_assertion::Entity::insert(row.into_active_model())).await {
+    insert(db, used_assertion::Entity::insert(row.into_active_model())).await
+}
+
+/// Remembers an assertion; a conflict when it was used too long ago to be the client's own repetition.
+async fn use_assertion(db: &DatabaseTransaction, new: &UsedAssertion) -> Result<(), Obstacle> {
+    match remember(db, new).await {
         Err(Obstacle::Conflict) => {}
         outcome => return outcome,
     }

@@ -124,7 +124,9 @@ impl Caches {
             // Never kept.
             Change::UseAssertion(_) | Change::PutTokenKeys(_) => {}
             Change::Reseal(_) => self.vaults.clear(),
-            Change::BeginSession(session) => self.sessions.invalidate(&session.id_hash),
+            Change::BeginSession(session) | Change::BeginCommandLine { session, .. } => {
+                self.sessions.invalidate(&session.id_hash)
+            }
             Change::EndSession { id_hash } => self.sessions.invalidate(id_hash),
             Change::EndSessions(sessions) => sessions.iter().for_each(|id_hash| self.sessions.invalidate(id_hash)),
         }

@@ -2,8 +2,8 @@
 //!
 //! The program sends the browser here with an address of its own on loopback (RFC 8252, section 7.3) and the hash
 //! of a verifier (RFC 7636). When the person allows it, the browser brings a code back, and the program exchanges
-//! code and verifier for the session's token. A code counts for a minute, once, and with the verifier alone; nothing
-//! is stored before. Must never send a code anywhere but to loopback, and never take a session's cookie for its
+//! code and verifier for the session's token. A code counts for a minute, once, with the verifier alone, and while
+//! the session that it was allowed from stands; nothing is stored before. Must never send a code anywhere but to loopback, and never take a session's cookie for its
 //! token or the other way round.
 
 use std::{net::IpAddr, sync::Arc};
@@ -16,8 +16,14 @@ use zeroize::Zeroize;
 
 use super::{CredentialError, Entrance, EntranceError};
 use crate::{
-    action::Action, change::Change, context::RequestContext, gate::Case, identity::Session, principal::Principal,
-    record::Record, throttle::network_of,
+    action::Action,
+    change::Change,
+    context::RequestContext,
+    gate::Case,
+    identity::{Session, UsedAssertion},
+    principal::Principal,
+    record::Record,
+    throttle::network_of,
 };
 
 /// What a session's token begins with.
@@ -32,6 +38,8 @@ pub const LOOPBACK_PATH: &str = "/callback";
 const MAX_CODE: usize = 16 * 1024;
 /// Under which codes are sealed.
 const CODE_LABEL: &str = "command-line-code";
+/// Set before a code's seed is hashed, by which a code that was exchanged is remembered.
+const CODE_HASHED_WITH: &[u8] = b"command-line-code\0";
 /// Set before a token is hashed: cookies cannot hold it, so no cookie is ever taken for a token.
 const HASHED_WITH: &[u8] = b"command-line\0";
 
@@ -120,6 +128,8 @@ fn is_loopback(text: &str) -> bool {
 struct Code {
     /// Makes the session's token, together with a key of the installation.
     seed: [u8; 32],
+    /// Hash of the dashboard session that it was allowed from.
+    allowed_from: [u8; 32],
     principal: Principal,
     display_name: String,
     redirect_uri: String,
@@ -152,6 +162,7 @@ impl Entrance {
     ) -> Result<SecretText, EntranceError> {
         let mut code = Code {
             seed: [0; 32],
+            allowed_from: session.id_hash,
             principal: session.principal.clone(),
             display_name: session.display_name.clone(),
             redirect_uri: asked.redirect_uri.clone(),
@@ -181,7 +192,12 @@ impl Entrance {
     ) -> Result<CommandLineSession, EntranceError> {
         let Case { permit, mut record, .. } = self.gate.proven(ctx, Action::SessionChange);
         "CommandLineSignIn".clone_into(&mut record.operation);
-        let Some(code) = self.open_code(code, verifier, redirect_uri, ctx.now) else {
+        let code = match self.open_code(code, verifier, redirect_uri, ctx.now) {
+            // Who was signed out, by themselves or by somebody else, is not signed in again by what they allowed.
+            Some(code) => self.find_session(&code.allowed_from, ctx.now).await?.map(|_| code),
+            None => None,
+        };
+        let Some(code) = code else {
             // Only who is refused is held to the rate, as at the token endpoint.
             self.rates.refused_address.check(&network_of(ctx.client), ctx.now)?;
             return Err(self.refuse_code(ctx, record, permit).await);
@@ -200,12 +216,20 @@ impl Entrance {
         session.tag = self.keyring.tag_session(&session)?;
         record.principal = Some(session.principal.id.clone());
         session.principal.kind.as_str().clone_into(&mut record.principal_kind);
-        let change = Change::BeginSession(Box::new(session.clone()));
+        let change = Change::BeginCommandLine {
+            session: Box::new(session.clone()),
+            code: UsedAssertion {
+                id_hash: sha256(&[CODE_HASHED_WITH, code.seed.as_slice()].concat()),
+                used: created,
+                expires: code.created.saturating_add(CODE_MILLIS).div_euclid(1000).saturating_add(1),
+            },
+            allowed_from: code.allowed_from,
+        };
         let (change, held) = permit.apply(change, CommandLineSession { token, session }).map_err(|error| {
             tracing::error!(%error, "a change did not fit its permit");
             EntranceError::Unavailable
         })?;
-        // The session of a code is there already: the code was exchanged before. The edge records the refusal.
+        // The code was exchanged before, or what it was allowed from ended meanwhile. The edge records the refusal.
         self.recorder.commit(ctx, record, change, held).await?.ok_or(CredentialError::Invalid.into())
     }
 

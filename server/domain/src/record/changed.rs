@@ -251,7 +251,7 @@ impl PermittedChange {
             (Change::UseAssertion(_), _) => return Vec::new(),
             // No revision changes; a vault put back to before is wrapped by a key that is not in use.
             (Change::Reseal(_), _) => return Vec::new(),
-            (Change::BeginSession(session), _) => {
+            (Change::BeginSession(session) | Change::BeginCommandLine { session, .. }, _) => {
                 ChangedRow::written(RowKind::Session, ChangedRow::session_id(&session.id_hash), 1)
             }
             (Change::EndSession { id_hash }, _) => session_gone(id_hash),

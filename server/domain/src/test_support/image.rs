@@ -402,6 +402,14 @@ impl Image {
                 }
                 self.blobs.insert(put.label.to_owned(), put.after.clone());
             }
+            (Change::BeginCommandLine { session, code, allowed_from }, _) => {
+                self.used_assertions.retain(|_, known| known.expires >= code.used);
+                if !self.sessions.contains_key(allowed_from) || self.used_assertions.contains_key(&code.id_hash) {
+                    return Settled::Conflict;
+                }
+                self.used_assertions.insert(code.id_hash, *code);
+                self.sessions.insert(session.id_hash, Arc::new((**session).clone()));
+            }
             (Change::BeginSession(session), _) => {
                 if self.sessions.contains_key(&session.id_hash) {
                     return Settled::Conflict;

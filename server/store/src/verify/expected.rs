@@ -143,7 +143,11 @@ impl Expected {
             digest: changed.digest.as_deref().map(digest),
             at,
         };
-        row.take(run);
+        if changed.row == RowKind::Session {
+            row.take_session(run);
+        } else {
+            row.take(run);
+        }
         for (version, tag) in &changed.versions {
             let written = (changed.revision, digest(tag));
             let entry = self.versions.entry(version_key(&changed.id, version)).or_insert_with(|| Version {
@@ -253,6 +257,15 @@ impl Row {
             run.join(&known);
         }
         self.runs.push(run);
+    }
+
+    /// A session has no revisions: it begins, and it ends. One that begins after its end, on record, is there
+    /// again; a code of the command line could once be exchanged twice, and logs tell of it for ever.
+    fn take_session(&mut self, run: Run) {
+        match self.runs.last_mut() {
+            Some(known) if known.gone && !run.gone => *known = run,
+            _ => self.take(run),
+        }
     }
 
     /// The life that has not ended. Of several (which no honest log has) the one written last.

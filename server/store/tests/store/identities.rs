@@ -36,6 +36,7 @@ on_both!(
     an_owner_that_must_remain_is_there_as_it_was_found,
     workloads_are_listed_in_pages,
     an_assertion_counts_once,
+    a_code_counts_once_and_while_its_session_stands,
     sessions_begin_and_end,
     there_is_one_installation,
 );
@@ -408,6 +409,36 @@ async fn an_assertion_counts_once(place: Place) {
     assert_eq!(exchange(1, 1600, 1600).await, Settled::Conflict, "to its last second");
     assert_eq!(exchange(3, 1601, 1700).await, Settled::Recorded);
     assert_eq!(exchange(1, 1601, 1700).await, Settled::Recorded, "forgotten once it has expired");
+}
+
+async fn a_code_counts_once_and_while_its_session_stands(place: Place) {
+    let s = place.start().await;
+    let session = |byte: u8, created| Session {
+        id_hash: [byte; 32],
+        principal: principal("https://idp", "ada", &[]),
+        display_name: "Ada".into(),
+        created,
+        expires: created + 3600,
+        tag: vec![3; 32],
+    };
+    let change = |change| entry(permit(Action::SessionChange, test_support::server_ref(), None), change);
+    let exchange = async |code: u8, at: i64, allowed_from: u8| {
+        let session = Box::new(session(code, at));
+        let code = UsedAssertion { id_hash: [code; 32], used: at, expires: 1061 };
+        s.put(change(Change::BeginCommandLine { session, code, allowed_from: [allowed_from; 32] })).await
+    };
+    s.put(change(Change::BeginSession(Box::new(session(1, 1000))))).await;
+    assert_eq!(exchange(7, 1001, 9).await, Settled::Conflict, "allowed from no session");
+    assert_eq!(exchange(7, 1001, 1).await, Settled::Recorded, "and not used up by that");
+    assert!(s.store.session(&[7; 32]).await.unwrap().is_some());
+    assert_eq!(exchange(7, 1001, 1).await, Settled::Conflict);
+    s.put(change(Change::EndSession { id_hash: [7; 32] })).await;
+    assert_eq!(exchange(7, 1002, 1).await, Settled::Conflict, "its session has ended");
+    assert_eq!(exchange(7, 1061, 1).await, Settled::Conflict, "to its last second");
+    assert_eq!(s.store.session(&[7; 32]).await.unwrap(), None);
+    s.put(change(Change::EndSession { id_hash: [1; 32] })).await;
+    assert_eq!(exchange(8, 1003, 1).await, Settled::Conflict, "what it was allowed from has ended");
+    assert_eq!(s.store.session(&[8; 32]).await.unwrap(), None);
 }
 
 async fn sessions_begin_and_end(place: Place) {

@@ -4,6 +4,7 @@ use strongroom_domain::{
     action::Action,
     change::{Change, ChangeError, PutTokenKeys},
     grant::{Assignment, Scope},
+    identity::{Session, UsedAssertion},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::ObjectRef,
     ports::SealedBlob,
@@ -118,6 +119,19 @@ fn token_keys(before: i64, after: i64) -> Change {
     Change::PutTokenKeys(Box::new(PutTokenKeys { label: "tokens", before: blob(before), after: blob(after) }))
 }
 
+fn command_line() -> Change {
+    let session = Session {
+        id_hash: [0; 32],
+        principal: (*person("ada")).clone(),
+        display_name: String::new(),
+        created: 0,
+        expires: 1,
+        tag: Vec::new(),
+    };
+    let code = UsedAssertion { id_hash: [1; 32], used: 0, expires: 1 };
+    Change::BeginCommandLine { session: Box::new(session), code, allowed_from: [2; 32] }
+}
+
 fn spend(action: Action, object: ObjectRef, revision: Option<i64>, change: Change) -> Result<(), ChangeError> {
     permit(Uuid::nil(), action, object, revision).apply(change, ()).map(|_| ())
 }
@@ -162,6 +176,7 @@ fn a_change_on_the_permitted_object_fits() {
             grant(Scope::Object { vault: VAULT, kind: ObjectKind::Secret, name: name("Db").unwrap() }),
         ),
         (SessionChange, server_ref(), None, Change::EndSession { id_hash: [0; 32] }),
+        (SessionChange, server_ref(), None, command_line()),
         (TokenKeyRotate, server_ref(), None, token_keys(4, 5)),
         (TokenKeyRevoke, server_ref(), None, token_keys(4, 5)),
         (TokenKeyRetire, server_ref(), None, token_keys(4, 5)),
@@ -274,6 +289,7 @@ fn any_other_change_does_not_fit() {
             None,
             Change::EndSessions(vec![]),
         ),
+        ("a session of the command line by another's permit", SessionRevoke, server_ref(), None, command_line()),
         ("a session by a grant's permit", AssignmentAdd, server_ref(), None, Change::EndSession { id_hash: [0; 32] }),
     ];
     for (what, action, object, revision, change) in bad {

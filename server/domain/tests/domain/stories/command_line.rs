@@ -11,9 +11,11 @@ use strongroom_domain::{
         AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError, Proven, TokenRates,
         command_line::{CODE_MILLIS, COMMAND_LINE_SECONDS, CommandLineRequest, TOKEN_PREFIX},
     },
+    grant::Scope,
     identity::{Session, Workload},
-    principal::Principal,
+    principal::{Grantee, Principal},
     record::{FloodGate, Outcome},
+    role::Role,
     test_support::{
         FakeSignIn,
         world::{PEOPLE, World, person},
@@ -146,6 +148,49 @@ async fn a_code_counts_once_for_a_minute_and_for_its_verifier_and_address_alone(
     let late = story.code().await;
     story.world.clock.advance(CODE_MILLIS);
     assert!(refused(story.exchange(late.expose(), VERIFIER, URI).await));
+}
+
+/// The code, the verifier and the address are all there again; what they made has ended.
+#[tokio::test]
+async fn a_session_that_ended_does_not_begin_again_by_its_code() {
+    let story = Story::begin().await;
+    let code = story.code().await;
+    let token = story.exchange(code.expose(), VERIFIER, URI).await.ok().unwrap();
+    let session = story.entrance.command_line_session(token.expose(), story.now()).await.ok().unwrap().unwrap();
+    let ctx = story.world.request(&Arc::new(session.principal.clone()));
+    story.entrance.end_command_line(&ctx, &session).await.ok().unwrap();
+    for wait in [0, 30_000, 29_999] {
+        story.world.clock.advance(wait);
+        assert!(refused(story.exchange(code.expose(), VERIFIER, URI).await), "after {wait}");
+    }
+    assert_eq!(story.whose(token.expose()).await, None);
+    let later = story.code().await;
+    assert!(story.exchange(later.expose(), VERIFIER, URI).await.is_ok(), "another one counts");
+    story.world.clock.advance(CODE_MILLIS + 2000);
+    let next = story.code().await;
+    assert!(story.exchange(next.expose(), VERIFIER, URI).await.is_ok());
+    assert_eq!(story.world.store.image().used_assertions.len(), 1, "and those that are over are forgotten");
+}
+
+#[tokio::test]
+async fn a_code_counts_while_the_session_it_was_allowed_from_stands() {
+    let story = Story::begin().await;
+    let owner = person("olga");
+    story.world.put_grant(Grantee::Principal { id: owner.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    let by_herself = story.code().await;
+    story.entrance.end_session(&story.anonymous(), story.ada.id_hash).await.ok().unwrap();
+    assert!(refused(story.exchange(by_herself.expose(), VERIFIER, URI).await), "she signed out");
+
+    let story = Story::begin().await;
+    story.world.put_grant(Grantee::Principal { id: owner.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    let (code, used) = (story.code().await, story.code().await);
+    let token = story.exchange(used.expose(), VERIFIER, URI).await.ok().unwrap();
+    let ended = story.world.admin.end_sessions(&story.world.request(&owner), &story.ada.principal.id).await.unwrap();
+    assert_eq!(ended.ended, 2);
+    for code in [&code, &used] {
+        assert!(refused(story.exchange(code.expose(), VERIFIER, URI).await), "an Owner ended it");
+    }
+    assert_eq!(story.whose(token.expose()).await, None);
 }
 
 #[tokio::test]

@@ -89,6 +89,19 @@ fn sessions_end_by_themselves_and_do_not_come_back() {
 }
 
 #[test]
+fn a_session_that_began_again_on_record_is_there_until_it_ends_again() {
+    let begun = ChangedRow::written(RowKind::Session, "s".into(), 1);
+    let ended = ChangedRow::gone(RowKind::Session, "s".into(), 2);
+    let mut log = vec![begun.clone(), ended.clone(), begun.clone()];
+    assert_eq!(learned(&log).judge(RowKind::Session, "s", None, ""), None);
+    log.push(ended.clone());
+    assert_eq!(learned(&log).judge(RowKind::Session, "s", None, ""), Some(RowFault::Back));
+    // An end twice, as of a page that is sent again, is one end.
+    log.extend([ended, begun]);
+    assert_eq!(learned(&log).judge(RowKind::Session, "s", None, ""), None);
+}
+
+#[test]
 fn a_denied_change_changed_nothing() {
     let mut expected = Expected::default();
     expected.learn((0, 1), &Record { outcome: Outcome::Denied, ..record(vec![secret(1, false, &[])]) });
