@@ -35,7 +35,7 @@ use crate::{
     installation::{self, Opening, write_private},
     listeners::{Bound, bind},
     seal::Seal,
-    serve::{Beside, run_node, system_request},
+    serve::{Beside, end_sessions_of_past_issuers, run_node, system_request},
     wiring::{self, Node, Outside},
 };
 
@@ -98,6 +98,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
         policy_signers: Vec::new(),
     };
     let node = wiring::wire(opened, outside, &data, Arc::clone(&clock))?;
+    end_sessions_of_past_issuers(&node, &*clock).await?;
     let env = set_up(&node, &*clock, &data, &base, &issuer, &certificates).await?;
 
     // Made anew at every start: who is signed in stays signed in by the session.

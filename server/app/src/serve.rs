@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use strongroom_crypto::{SecretText, SystemEntropy};
 use strongroom_domain::{
     context::RequestContext,
+    entrance::past_issuers,
     principal::Principal,
     time::{Clock, uuid_v7},
 };
@@ -65,6 +66,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     if fresh {
         println!("A new installation, {}. Its root key is {}: back it up.", node.installation, source.shown());
     }
+    end_sessions_of_past_issuers(&node, &*clock).await?;
     match administrators.appoint(&node.services.admin, &*clock).await? {
         0 => {}
         1 => println!("The configured administrator is Owner of the installation now."),
@@ -137,6 +139,17 @@ pub(crate) fn system_request(clock: &dyn Clock, job: &str) -> anyhow::Result<Req
     let id = uuid_v7(now, &SystemEntropy)?;
     let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
     Ok(RequestContext::new(id, Arc::new(Principal::system(job)), loopback, "local", now))
+}
+
+/// Before anybody is answered: whose provider or issuer is configured no more is signed out for good.
+pub(crate) async fn end_sessions_of_past_issuers(node: &Node, clock: &dyn Clock) -> anyhow::Result<()> {
+    let request = || system_request(clock, past_issuers::PRINCIPAL);
+    let ended = node.services.entrance.end_sessions_of_past_issuers(request).await;
+    match ended.context("sessions of issuers that are configured no more could not be ended")? {
+        0 => {}
+        ended => tracing::warn!(ended, "sessions of issuers that are configured no more are ended"),
+    }
+    Ok(())
 }
 
 /// Serves until told to stop; then finishes what was started, and the audit log last.

@@ -4,6 +4,7 @@
 //! Here it is decided what follows, and nothing is given out before it is on record.
 
 pub mod command_line;
+pub mod past_issuers;
 
 use std::{net::IpAddr, sync::Arc};
 

@@ -378,6 +378,13 @@ pub trait IdentityStore: Send + Sync {
     /// When the store cannot say.
     async fn sessions(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError>;
 
+    /// All sessions in order of their hashes, after `after` (exclusive), without those that cannot be read and so
+    /// count for nothing. For ending those of issuers that are no more.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn all_sessions(&self, after: Option<[u8; 32]>, limit: usize) -> Result<Vec<Session>, StoreError>;
+
     /// One session by the hash of its cookie; expired ones may be given too.
     ///
     /// # Errors

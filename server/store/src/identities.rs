@@ -80,6 +80,34 @@ impl IdentityStore for Store {
         found.into_iter().map(|row| rows::session(row).map(Arc::new)).collect()
     }
 
+    async fn all_sessions(&self, after: Option<[u8; 32]>, limit: usize) -> Result<Vec<Session>, StoreError> {
+        let (mut found, mut after) = (Vec::new(), after.map(Vec::from));
+        loop {
+            let mut query = session::Entity::find();
+            if let Some(after) = &after {
+                query = query.filter(session::Column::IdHash.gt(after.clone()));
+            }
+            let page = query
+                .order_by_asc(session::Column::IdHash)
+                .limit(limit as u64)
+                .all(&self.reader)
+                .await
+                .map_err(|e| unavailable(&e))?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = Some(last.id_hash.clone());
+            for row in page {
+                match rows::session(row) {
+                    Ok(session) => found.push(session),
+                    Err(error) => tracing::error!(%error, "a session is damaged and counts for nothing"),
+                }
+            }
+            // A page of damaged rows alone is not the end.
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+    }
+
     async fn session(&self, id_hash: &[u8; 32]) -> Result<Option<Arc<Session>>, StoreError> {
         if let Some(session) = self.caches().and_then(|caches| caches.session(id_hash)) {
             return Ok(Some(session));

@@ -420,14 +420,15 @@ pub(crate) fn may_bootstrap(ctx: &RequestContext, action: Action) -> bool {
         )
 }
 
-/// What Strongroom itself does when its time has come: a purge date, or the age of a key that signs tokens.
-/// The use case checks that it has.
+/// What Strongroom itself does when its time has come: a purge date, the age of a key that signs tokens,
+/// or a start without an issuer that there are sessions of. The use case checks that it has.
 pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
     let principal = &ctx.principal;
     principal.kind == PrincipalKind::System
         && principal.id.issuer == SYSTEM_ISSUER
         && match principal.id.subject.as_str() {
             crate::purge::PRINCIPAL => action.purges(),
+            crate::entrance::past_issuers::PRINCIPAL => action == Action::SessionRevoke,
             crate::token_keys::PRINCIPAL => matches!(action, Action::TokenKeyRotate | Action::TokenKeyRetire),
             _ => false,
         }

@@ -480,6 +480,19 @@ async fn sessions_begin_and_end(place: Place) {
     }
     let permit = permit(Action::SessionRevoke, test_support::server_ref(), None);
     assert_eq!(s.put(entry(permit, Change::EndSessions(vec![[3; 32], [5; 32]]))).await, Settled::Recorded);
+    // Page by page.
+    for byte in [6, 7, 8] {
+        assert_eq!(s.put(own(byte, "carol")).await, Settled::Recorded);
+    }
+    let (mut all, mut after) = (Vec::new(), None);
+    while let Some(last) = {
+        let page = s.store.all_sessions(after, 2).await.unwrap();
+        all.extend(page.iter().map(|session| session.id_hash[0]));
+        page.last().map(|session| session.id_hash)
+    } {
+        after = Some(last);
+    }
+    assert_eq!(all, [4, 6, 7, 8]);
     for (byte, left) in [(3, false), (4, true), (5, false)] {
         assert_eq!(s.store.session(&[byte; 32]).await.unwrap().is_some(), left, "also when it was read before");
     }

@@ -250,6 +250,15 @@ impl IdentityStore for MemoryStore {
         Ok(durable.sessions.values().filter(|session| session.principal.id == *principal).cloned().collect())
     }
 
+    async fn all_sessions(&self, after: Option<[u8; 32]>, limit: usize) -> Result<Vec<Session>, StoreError> {
+        self.pause().await;
+        let mut all: Vec<Session> = self.durable().sessions.values().map(|session| (**session).clone()).collect();
+        all.sort_by_key(|session| session.id_hash);
+        all.retain(|session| after.is_none_or(|after| session.id_hash > after));
+        all.truncate(limit);
+        Ok(all)
+    }
+
     async fn session(&self, id_hash: &[u8; 32]) -> Result<Option<Arc<Session>>, StoreError> {
         self.pause().await;
         Ok(self.durable().sessions.get(id_hash).cloned())

@@ -346,5 +346,10 @@ async fn strongroom_itself_may_set_up_and_nothing_else() {
         let (may, anyway) = (matches!(judged, Judgement::Permitted(_)), matches!(without, Judgement::Permitted(_)));
         let rotates = matches!(action, Action::TokenKeyRotate | Action::TokenKeyRetire);
         assert_eq!(may, anyway || rotates, "{action:?} by age");
+        // What ends the sessions of issuers that are no more does that alone.
+        let schedule = Arc::new(Principal::system(strongroom_domain::entrance::past_issuers::PRINCIPAL));
+        let judged = world.gate.judge(&world.request(&schedule), &Ask::server(*action)).await;
+        let may = matches!(judged, Judgement::Permitted(_));
+        assert_eq!(may, anyway || *action == Action::SessionRevoke, "{action:?} at a start");
     }
 }

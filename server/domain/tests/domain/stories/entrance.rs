@@ -15,16 +15,16 @@ use strongroom_domain::{
     context::RequestContext,
     entrance::{
         AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError, Proven, REFUSED_BY_ADDRESS,
-        REFUSED_BY_CLIENT, TokenRates,
+        REFUSED_BY_CLIENT, TokenRates, past_issuers,
     },
     grant::Scope,
     identity::{UsedAssertion, Workload},
-    principal::{Grantee, Principal},
+    principal::{Grantee, Principal, PrincipalKind},
     record::{FloodGate, Outcome},
     role::Role,
     test_support::{
         FakeSignIn,
-        world::{PEOPLE, World, person},
+        world::{PEOPLE, World, person, principal},
     },
     throttle::TooMany,
 };
@@ -188,6 +188,39 @@ async fn a_session_ends_with_its_provider() {
     // The provider was taken out of the configuration, and the server started again.
     door.entrance.sign_in = Arc::new(FakeSignIn(vec!["https://others.example".to_owned()]));
     assert!(door.entrance.session(begun.expose(), now).await.unwrap().is_none());
+}
+
+/// What an intruder got by a provider is over when that provider was taken out, cleaned and put back.
+#[tokio::test]
+async fn a_session_does_not_come_back_with_its_provider() {
+    let mut door = Door::new();
+    let here = || door.from("10.0.0.1");
+    let begun = door.entrance.begin_session(&here(), (*person("ada")).clone(), "Ada".into()).await.unwrap();
+    let other = principal("https://others.example", "bob", PrincipalKind::User, &[]);
+    let stays = door.entrance.begin_session(&here(), (*other).clone(), "Bob".into()).await.unwrap();
+    let now = here().now;
+    let start = async |entrance: &Entrance| {
+        let by = Arc::new(Principal::system(past_issuers::PRINCIPAL));
+        entrance.end_sessions_of_past_issuers(|| Ok::<_, EntranceError>(door.world.request(&by))).await.unwrap()
+    };
+    let both = || Arc::new(FakeSignIn(vec![PEOPLE.to_owned(), "https://others.example".to_owned()]));
+    door.entrance.sign_in = both();
+    assert_eq!(start(&door.entrance).await, 0, "nothing to end, and nothing on record");
+    let before = door.world.store.image().log.len();
+    door.entrance.sign_in = Arc::new(FakeSignIn(vec!["https://others.example".to_owned()]));
+    assert_eq!(start(&door.entrance).await, 1);
+    door.entrance.sign_in = both();
+    assert!(door.entrance.session(begun.expose(), now).await.unwrap().is_none());
+    assert!(door.entrance.session(stays.expose(), now).await.unwrap().is_some());
+    let log = door.world.store.image().log;
+    let record = &log.last().unwrap().record;
+    assert_eq!((log.len(), record.operation.as_str()), (before + 1, "SessionRevoke"));
+    assert_eq!((record.object.as_deref(), record.changed.len()), (Some(PEOPLE), 1));
+    // Nobody else ends sessions by this.
+    let by = person("eve");
+    door.entrance.sign_in = Arc::new(FakeSignIn(Vec::new()));
+    let refused = door.entrance.end_sessions_of_past_issuers(|| Ok::<_, EntranceError>(door.world.request(&by))).await;
+    assert!(matches!(refused, Err(EntranceError::Unavailable)));
 }
 
 #[tokio::test]
