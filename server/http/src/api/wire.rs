@@ -73,6 +73,10 @@ pub(crate) fn body<T: for<'de> Deserialize<'de>>(request: &Request) -> Result<T,
     if !is_shallow(&request.body) {
         return Err(Problem::bad_parameter(format!("The request body has more than {MAX_DEPTH} levels.")));
     }
+    // Also in parts that nobody reads: the parser passes over them without looking.
+    if std::str::from_utf8(&request.body).is_err() {
+        return Err(Problem::bad_parameter("The request body is not UTF-8 text."));
+    }
     if request.body.trim_ascii_start().first() == Some(&b'[') {
         return Err(Problem::bad_parameter("The request body is not a JSON object."));
     }

@@ -1,6 +1,7 @@
 //! The dashboard as a browser meets it: requests through the edge, over a store in memory.
 
 mod answers;
+mod bad_input;
 mod changing;
 mod command_line;
 mod forms;

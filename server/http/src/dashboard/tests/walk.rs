@@ -48,7 +48,7 @@ fn of_route(route: &Route, version: &str) -> RawRequest {
 
 impl Story {
     /// Sends, and gives the answer with the one record that tells of it.
-    async fn recorded(&self, what: &str, raw: RawRequest) -> (Page, Record) {
+    pub(super) async fn recorded(&self, what: &str, raw: RawRequest) -> (Page, Record) {
         // Nobody's requests are counted when there are too many at once.
         self.world.clock.advance(1000);
         let response = answer(self.services.clone(), raw).await;
