@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::Pristine;
-use crate::support::{Database, TestVault};
+use crate::support::{Credential, Database, TestVault};
 
 const DEMO: &str = "vault_id = (SELECT id FROM vaults WHERE name = 'demo')";
 const OTHER: &str = "vault_id = (SELECT id FROM vaults WHERE name = 'other')";
@@ -307,105 +307,149 @@ async fn touched_vaults_let_nobody_in() {
     }
 }
 
+/// What is done to the rows of a workload that may do everything in `demo`, beside one that may do nothing.
+type GrantTouch = (&'static str, fn(&str, &str) -> Edit);
+
+const GRANT_TOUCHES: [GrantTouch; 6] = [
+    ("a copy for somebody else", |granted, nobody| {
+        let copy = format!(
+            "SELECT randomblob(16), {}, {}, tag",
+            handed("grantee_key", granted, nobody),
+            handed("body", granted, nobody)
+        );
+        sql(
+            1,
+            format!(
+                "INSERT INTO assignments (id, grantee_key, body, tag) {copy} FROM assignments WHERE {}",
+                of(granted)
+            ),
+        )
+    }),
+    ("a copy for somebody else under the same body", |granted, nobody| {
+        let copy = format!("SELECT randomblob(16), {}, body, tag", handed("grantee_key", granted, nobody));
+        sql(
+            1,
+            format!(
+                "INSERT INTO assignments (id, grantee_key, body, tag) {copy} FROM assignments WHERE {}",
+                of(granted)
+            ),
+        )
+    }),
+    ("a row handed over", |granted, nobody| {
+        let (key, body) = (handed("grantee_key", granted, nobody), handed("body", granted, nobody));
+        assignment(granted, &format!("grantee_key = {key}, body = {body}"))
+    }),
+    ("a wider role", |granted, _| assignment(granted, "body = replace(body, 'Key Vault Administrator', 'Owner')")),
+    ("a body that is no JSON", |granted, _| assignment(granted, "body = '{'")),
+    ("no tag", |granted, _| assignment(granted, "tag = x''")),
+];
+
+/// A column in which one workload's id stands in the place of another's.
+fn handed(column: &str, from: &str, to: &str) -> String {
+    format!("replace({column}, '{from}', '{to}')")
+}
+
+/// The assignment of a workload.
+fn of(granted: &str) -> String {
+    format!("grantee_key LIKE '%{granted}'")
+}
+
+fn assignment(granted: &str, set: &str) -> Edit {
+    sql(1, format!("UPDATE assignments SET {set} WHERE {}", of(granted)))
+}
+
+/// A pair of workloads for each of so many touches: one that may do everything in `demo`, one that may do nothing.
+async fn workloads(vault: &TestVault, operator: &str, touches: usize) -> Vec<[Credential; 2]> {
+    let mut pairs = Vec::new();
+    for number in 0..touches {
+        let make = async |name: &str| {
+            let ask = vault.ask_base(Method::POST, "/api/v1/workloads").bearer(operator);
+            let made = ask.json(&json!({ "name": format!("{name}-{number}") })).send().await.expect(201).json();
+            let part = |name: &str| made[name].as_str().expect("a text").to_owned();
+            Credential { id: part("client_id"), secret: part("client_secret") }
+        };
+        let pair = [make("granted").await, make("nobody").await];
+        let role = json!({ "client_id": pair[0].id, "role": "Key Vault Administrator", "scope": "/vaults/demo" });
+        vault.assign(operator, &role).await;
+        pairs.push(pair);
+    }
+    pairs
+}
+
 #[tokio::test]
 async fn touched_assignments_grant_nothing() {
-    let mut pristine = Pristine::of(furnished().await);
-    let (app, nobody) = (pristine.vault.app().id, pristine.vault.nobody().id);
-    let of_app = format!("grantee_key LIKE '%{app}' AND body LIKE '%Key Vault Administrator%'");
-    let given = format!(
-        "replace(grantee_key, '{app}', '{nobody}') AS grantee_key, replace(body, '{app}', '{nobody}') AS body, tag
-         FROM assignments WHERE {of_app}"
-    );
-    let cases: Vec<(&str, Edit)> = vec![
-        (
-            "a copy for somebody else",
-            sql(2, format!("INSERT INTO assignments (id, grantee_key, body, tag) SELECT randomblob(16), {given}")),
-        ),
-        (
-            "a copy for somebody else under the same body",
-            sql(
-                2,
-                format!(
-                    "INSERT INTO assignments (id, grantee_key, body, tag)
-                     SELECT randomblob(16), replace(grantee_key, '{app}', '{nobody}'), body, tag FROM assignments WHERE {of_app}"
-                ),
-            ),
-        ),
-        (
-            "rows handed over",
-            sql(
-                2,
-                format!(
-                    "UPDATE assignments SET grantee_key = replace(grantee_key, '{app}', '{nobody}'),
-                     body = replace(body, '{app}', '{nobody}') WHERE {of_app}"
-                ),
-            ),
-        ),
-        (
-            "a wider role",
-            sql(2, format!("UPDATE assignments SET body = replace(body, 'Key Vault Administrator', 'Owner') WHERE {of_app}")),
-        ),
-        ("a body that is no JSON", sql(2, format!("UPDATE assignments SET body = '{{' WHERE {of_app}"))),
-        ("no tag", sql(2, format!("UPDATE assignments SET tag = x'' WHERE {of_app}"))),
-    ];
-    for (what, edit) in cases {
-        pristine.restore();
-        edit.apply(&pristine.vault).await;
-        pristine.vault.start().await.unwrap();
-        let vault = &pristine.vault;
-        let operator = vault.token(&vault.operator()).await;
-        let nobody = vault.token(&vault.nobody()).await;
-        let answer = vault.get(&nobody, "control").await;
-        assert!([403, 500, 503].contains(&answer.status), "{what}: {}", answer.text());
-        assert_ne!(vault.record_of(&operator, &answer).await["outcome"], "allowed", "{what}");
-        // The wider role lets nobody manage; what was granted in earnest may be lost with it, never widened.
-        let app = vault.token(&vault.app()).await;
-        let ask = vault.ask_base(Method::POST, "/api/v1/vaults").bearer(&app).json(&json!({ "name": "mine-now" }));
-        let answer = ask.send().await;
-        assert!([403, 500, 503].contains(&answer.status), "{what}: {}", answer.text());
-        pristine.vault.stop();
+    let mut vault = TestVault::dev().await;
+    let (app, operator) = (vault.token(&vault.app()).await, vault.token(&vault.operator()).await);
+    vault.set(&app, "control", "control").await;
+    let pairs = workloads(&vault, &operator, GRANT_TOUCHES.len()).await;
+    vault.stop();
+    for ((_, edit), [granted, nobody]) in GRANT_TOUCHES.iter().zip(&pairs) {
+        edit(&granted.id, &nobody.id).apply(&vault).await;
     }
+    vault.start().await.unwrap();
+    let mut answers = Vec::new();
+    for ((what, _), [granted, nobody]) in GRANT_TOUCHES.into_iter().zip(&pairs) {
+        let nobody = vault.token(nobody).await;
+        answers.push((what, vault.get(&nobody, "control").await));
+        // The wider role lets nobody manage; what was granted in earnest may be lost with it, never widened.
+        let granted = vault.token(granted).await;
+        let ask = vault.ask_base(Method::POST, "/api/v1/vaults").bearer(&granted).json(&json!({ "name": "mine-now" }));
+        answers.push((what, ask.send().await));
+    }
+    assert_eq!(vault.get(&app, "control").await.expect(200).json()["value"], "control", "others go on");
+    let records = vault.records(&operator).await;
+    for (what, answer) in &answers {
+        assert!([403, 500, 503].contains(&answer.status), "{what}: {}", answer.text());
+        let record = records.iter().find(|record| record["id"] == answer.request_id()).expect("a record");
+        assert_ne!(record["outcome"], "allowed", "{what}: {record}");
+    }
+}
+
+const WORKLOAD_TOUCHES: [GrantTouch; 3] = [
+    ("the credentials of another workload", |granted, nobody| {
+        let other = format!("SELECT {} FROM workloads WHERE {}", handed("body", nobody, granted), row_of(nobody));
+        sql(1, format!("UPDATE workloads SET body = ({other}) WHERE {}", row_of(granted)))
+    }),
+    ("another name", |granted, _| {
+        sql(1, format!("UPDATE workloads SET body = replace(body, 'granted-', 'favoured-') WHERE {}", row_of(granted)))
+    }),
+    ("no tag", |granted, _| sql(1, format!("UPDATE workloads SET tag = x'' WHERE {}", row_of(granted)))),
+];
+
+fn row_of(workload: &str) -> String {
+    format!("(lower(hex(client_id)) = replace('{workload}', '-', '') OR client_id = '{workload}')")
 }
 
 #[tokio::test]
 async fn touched_workloads_get_no_token() {
-    let mut pristine = Pristine::of(furnished().await);
-    let (app, nobody) = (pristine.vault.app(), pristine.vault.nobody());
-    let of = |who: &str| format!("lower(hex(client_id)) = replace('{who}', '-', '') OR client_id = '{who}'");
-    let body = |change: &str| sql(1, format!("UPDATE workloads SET body = {change} WHERE {}", of(&app.id)));
-    let cases: Vec<(&str, Edit)> = vec![
-        (
-            "the credentials of another workload",
-            body(&format!(
-                "(SELECT replace(body, '{}', '{}') FROM workloads WHERE {})",
-                nobody.id,
-                app.id,
-                of(&nobody.id)
-            )),
-        ),
-        ("another name", body(r#"replace(body, 'sample-app', 'simple-app')"#)),
-        ("no tag", sql(1, format!("UPDATE workloads SET tag = x'' WHERE {}", of(&app.id)))),
-    ];
-    for (what, edit) in cases {
-        pristine.restore();
-        edit.apply(&pristine.vault).await;
-        pristine.vault.start().await.unwrap();
-        let vault = &pristine.vault;
-        let operator = vault.token(&vault.operator()).await;
-        for secret in [&app.secret, &nobody.secret] {
-            let path = format!("/{}/oauth2/v2.0/token", vault.tenant());
-            let scope = format!("{}/.default", vault.base);
+    let mut vault = TestVault::dev().await;
+    let operator = vault.token(&vault.operator()).await;
+    let pairs = workloads(&vault, &operator, WORKLOAD_TOUCHES.len()).await;
+    vault.stop();
+    for ((_, edit), [granted, nobody]) in WORKLOAD_TOUCHES.iter().zip(&pairs) {
+        edit(&granted.id, &nobody.id).apply(&vault).await;
+    }
+    vault.start().await.unwrap();
+    let path = format!("/{}/oauth2/v2.0/token", vault.tenant());
+    let scope = format!("{}/.default", vault.base);
+    let mut answers = Vec::new();
+    for ((what, _), [granted, nobody]) in WORKLOAD_TOUCHES.into_iter().zip(&pairs) {
+        for secret in [&granted.secret, &nobody.secret] {
             let form = [
                 ("grant_type", "client_credentials"),
-                ("client_id", app.id.as_str()),
+                ("client_id", granted.id.as_str()),
                 ("client_secret", secret.as_str()),
                 ("scope", scope.as_str()),
             ];
-            let answer = vault.ask_base(Method::POST, &path).form(&form).send().await;
-            assert!([401, 503].contains(&answer.status), "{what}: {}", answer.text());
-            assert_ne!(vault.record_of(&operator, &answer).await["outcome"], "allowed", "{what}");
+            answers.push((what, vault.ask_base(Method::POST, &path).form(&form).send().await));
         }
-        pristine.vault.stop();
+        vault.token(nobody).await;
+    }
+    let records = vault.records(&operator).await;
+    for (what, answer) in &answers {
+        assert!([401, 503].contains(&answer.status), "{what}: {}", answer.text());
+        let record = records.iter().find(|record| record["id"] == answer.request_id()).expect("a record");
+        assert_ne!(record["outcome"], "allowed", "{what}: {record}");
     }
 }
 
