@@ -10,7 +10,7 @@ use aws_lc_rs::{
     signature::{self, RsaSignatureEncoding},
 };
 
-use super::{DataAlgorithm, KeySpec, Opened, OperationError, PrivateKey, PublicKey, SignAlgorithm};
+use super::{DataAlgorithm, KeySpec, Opened, OperationError, PrivateKey, PublicKey, SignAlgorithm, oct::Use};
 use crate::secret::Plaintext;
 
 pub(super) fn digest_of(algorithm: SignAlgorithm, digest: &[u8]) -> Result<Digest, OperationError> {
@@ -62,7 +62,7 @@ impl PrivateKey {
             }
             Opened::Oct(key) => {
                 let hmac = hmac_of(algorithm).ok_or(OperationError::Algorithm)?;
-                Ok(hmac::sign(&hmac::Key::new(hmac, key), digest).as_ref().to_vec())
+                Ok(hmac::sign(&hmac::Key::new(hmac, key.bytes(Use::Mac)), digest).as_ref().to_vec())
             }
         }
     }
@@ -73,7 +73,9 @@ impl PrivateKey {
     /// [`OperationError::Algorithm`] for every other key: their public half verifies.
     pub fn verify(&self, algorithm: SignAlgorithm, message: &[u8], code: &[u8]) -> Result<bool, OperationError> {
         match (&self.0, hmac_of(algorithm)) {
-            (Opened::Oct(key), Some(hmac)) => Ok(hmac::verify(&hmac::Key::new(hmac, key), message, code).is_ok()),
+            (Opened::Oct(key), Some(hmac)) => {
+                Ok(hmac::verify(&hmac::Key::new(hmac, key.bytes(Use::Mac)), message, code).is_ok())
+            }
             _ => Err(OperationError::Algorithm),
         }
     }

@@ -1,5 +1,5 @@
 //! Keys in the forms of other programs: DER and PEM of private keys, lines of SSH, digests of files. For
-//! the command line; nothing of this is needed to serve.
+//! the command line; serving takes nothing of this but to read the DER of a key that is imported.
 
 use std::io::Read;
 

@@ -6,7 +6,7 @@ use aws_lc_rs::{
 };
 use zeroize::Zeroizing;
 
-use super::{Curve, KeyRejected, KeySpec, NewKey, PublicKey, of_ec, of_rsa};
+use super::{Curve, KeyRejected, KeySpec, NewKey, PublicKey, of_ec, of_rsa, primes::balanced};
 use crate::secret::Plaintext;
 
 /// The parts of a private RSA key, big endian (RFC 8017, section 3.2), with two primes.
@@ -54,8 +54,9 @@ fn fixed(bytes: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 impl NewKey {
-    /// A private RSA key. The parts must fit together, the modulus must have a size that is offered, and
-    /// the public exponent must be odd, above 1 and at most 32 bits long.
+    /// A private RSA key. The parts must fit together, the modulus must have a size that is offered, the public
+    /// exponent must be odd, above 1 and at most 32 bits long, and the factors must be balanced. That they are
+    /// primes is for [`NewKey::check_primes`] to say, which takes long.
     ///
     /// # Errors
     /// [`KeyRejected`].
@@ -78,7 +79,8 @@ impl NewKey {
             dQ: parts.dq.as_slice(),
             qInv: parts.qi.as_slice(),
         };
-        of_rsa(&rsa::KeyPair::from_components(&components).map_err(|_| KeyRejected::Inconsistent)?)
+        let key = of_rsa(&rsa::KeyPair::from_components(&components).map_err(|_| KeyRejected::Inconsistent)?)?;
+        if balanced(n.len(), &parts.p, &parts.q) { Ok(key) } else { Err(KeyRejected::Weak) }
     }
 
     /// A private key on a curve. The point must be on the curve and belong to the private scalar.

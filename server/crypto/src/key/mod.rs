@@ -12,23 +12,24 @@ mod algorithm;
 mod asymmetric;
 mod forms;
 mod import;
+mod oct;
+mod primes;
 mod public;
 mod symmetric;
 #[cfg(test)]
 mod tests;
 
+pub use algorithm::{DataAlgorithm, Family, SignAlgorithm};
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
     rsa,
     signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair as _},
 };
-use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
-
-pub use algorithm::{DataAlgorithm, Family, SignAlgorithm};
 pub use forms::PrivateParts;
 pub use import::{EcComponents, RsaComponents};
+use oct::SymmetricKey;
 pub use public::PublicKey;
+use serde::{Deserialize, Serialize};
 pub use symmetric::Sealed;
 
 use crate::{
@@ -141,6 +142,9 @@ pub enum KeyRejected {
     /// The public exponent is 1, even, or longer than 32 bits.
     #[error("the public exponent is not an odd number from 3 to 4294967295")]
     Exponent,
+    /// The factors of an RSA key are no primes, not of half the modulus' length, or too close to each other.
+    #[error("the factors of the key are not two primes of half its size that are far apart")]
+    Weak,
     /// Parts do not fit together, a point is not on its curve, or a part is missing.
     #[error("the parts of the key are malformed or do not belong together")]
     Inconsistent,
@@ -181,14 +185,14 @@ pub struct PrivateKey(Opened);
 enum Opened {
     Rsa { bits: u16, signing: Box<rsa::KeyPair>, decrypting: Box<rsa::PrivateDecryptingKey> },
     Ec { curve: Curve, pair: Box<EcdsaKeyPair> },
-    Oct(Zeroizing<Vec<u8>>),
+    Oct(SymmetricKey),
 }
 
 /// A key that was just made or imported: what to seal, and what everybody may know.
 pub struct NewKey {
     /// What it is.
     pub spec: KeySpec,
-    /// PKCS#8 (RFC 5208) of an asymmetric key, the bytes of a symmetric one.
+    /// PKCS#8 (RFC 5208) of an asymmetric key, the bytes of a symmetric one or, marked, the seed of one made here.
     pub private: Plaintext,
     /// The public half; none of a symmetric key.
     pub public: Option<PublicKey>,
@@ -214,9 +218,7 @@ pub fn generate(spec: KeySpec, entropy: &dyn Entropy) -> Result<NewKey, KeyRejec
             let KeySpec::Oct { .. } = KeySpec::oct(u64::from(bits)).ok_or(KeyRejected::Size)? else {
                 return Err(KeyRejected::Size);
             };
-            let mut bytes = Zeroizing::new(vec![0; usize::from(bits / 8)]);
-            entropy.fill(&mut bytes)?;
-            Ok(NewKey { spec, private: Plaintext::from_zeroizing(bytes), public: None })
+            Ok(NewKey { spec, private: oct::draw_seed(entropy)?, public: None })
         }
     }
 }
@@ -258,10 +260,7 @@ impl PrivateKey {
                 Opened::Ec { curve: crv, pair: Box::new(pair) }
             }
             KeySpec::Oct { bits } => {
-                if private.len() * 8 != usize::from(bits) {
-                    return Err(KeyRejected::Inconsistent);
-                }
-                Opened::Oct(Zeroizing::new(private.expose().to_vec()))
+                Opened::Oct(SymmetricKey::open(bits, private.expose()).ok_or(KeyRejected::Inconsistent)?)
             }
         };
         Ok(Self(opened))
@@ -273,7 +272,7 @@ impl PrivateKey {
         match &self.0 {
             Opened::Rsa { bits, .. } => KeySpec::Rsa { bits: *bits },
             Opened::Ec { curve, .. } => KeySpec::Ec { crv: *curve },
-            Opened::Oct(bytes) => KeySpec::Oct { bits: u16::try_from(bytes.len() * 8).unwrap_or(0) },
+            Opened::Oct(key) => KeySpec::Oct { bits: key.bits() },
         }
     }
 }

@@ -12,7 +12,7 @@ use aws_lc_rs::{
 };
 use zeroize::Zeroizing;
 
-use super::{DataAlgorithm, Opened, OperationError, PrivateKey, algorithm::Mode};
+use super::{DataAlgorithm, Opened, OperationError, PrivateKey, algorithm::Mode, oct::Use};
 use crate::{
     entropy::{Entropy, draw},
     secret::Plaintext,
@@ -38,7 +38,8 @@ pub struct Sealed {
 
 impl PrivateKey {
     /// Encrypts or wraps with a symmetric key. The initialization vector of GCM is always drawn here: one
-    /// that came twice would give the key away. The one of CBC may be given and is drawn otherwise.
+    /// that came twice would give the key away. The one of CBC may be given, as Azure's packages do, and is
+    /// drawn otherwise; see [`super::oct`] for what that lends.
     ///
     /// # Errors
     /// [`OperationError`].
@@ -50,7 +51,10 @@ impl PrivateKey {
         aad: Option<&[u8]>,
         entropy: &dyn Entropy,
     ) -> Result<Sealed, OperationError> {
-        let Opened::Oct(key) = &self.0 else { return Err(OperationError::Algorithm) };
+        let (Opened::Oct(key), Some(of)) = (&self.0, Use::of(algorithm.mode())) else {
+            return Err(OperationError::Algorithm);
+        };
+        let key = key.bytes(of);
         if !algorithm.fits(self.spec()) {
             return Err(OperationError::Algorithm);
         }
@@ -138,7 +142,7 @@ impl PrivateKey {
         let key = match &self.0 {
             Opened::Rsa { decrypting, .. } => return Self::rsa_decrypt(decrypting, algorithm, ciphertext),
             Opened::Ec { .. } => return Err(OperationError::Algorithm),
-            Opened::Oct(key) => key,
+            Opened::Oct(key) => key.bytes(Use::of(mode).ok_or(OperationError::Algorithm)?),
         };
         let mut buffer = Zeroizing::new(ciphertext.to_vec());
         let length = match mode {

@@ -128,6 +128,57 @@ fn symmetric_algorithms_open_what_they_closed_and_nothing_else() {
     }
 }
 
+fn blocks(text: &[u8]) -> Vec<[u8; 16]> {
+    text.chunks_exact(16).map(|block| block.try_into().unwrap()).collect()
+}
+
+fn xor(one: [u8; 16], other: [u8; 16]) -> [u8; 16] {
+    std::array::from_fn(|at| one[at] ^ other[at])
+}
+
+/// What an attacker with the right to encrypt had: CBC with an iv of zeros is the block cipher, and that makes
+/// the key stream of GCM (NIST SP 800-38D, section 6.5).
+fn decrypted_by_encrypting(key: &PrivateKey, sealed: &Sealed) -> Vec<u8> {
+    let mut counter = 1_u32;
+    let mut open = |block: [u8; 16]| {
+        counter += 1;
+        let input: Vec<u8> = [sealed.iv.as_deref().unwrap(), &counter.to_be_bytes()].concat();
+        let stream = key.encrypt(DataAlgorithm::A256Cbc, &input, Some(&[0; 16]), None, &entropy()).unwrap().value;
+        xor(block, stream.try_into().unwrap())
+    };
+    blocks(&sealed.value).into_iter().flat_map(&mut open).collect()
+}
+
+/// What one with the right to decrypt had: the inverse of the block cipher, which is all that RFC 3394,
+/// section 2.2.2, takes to unwrap. Two halves of a block of key data.
+fn unwrapped_by_decrypting(key: &PrivateKey, wrapped: &[u8]) -> Option<Vec<u8>> {
+    let half = |at: usize| -> [u8; 8] { wrapped[at * 8..][..8].try_into().unwrap() };
+    let (mut a, mut r) = (half(0), [half(1), half(2)]);
+    for t in (1..=12_u64).rev() {
+        let number = usize::from(t.is_multiple_of(2));
+        let masked = (u64::from_be_bytes(a) ^ t).to_be_bytes();
+        let input = [masked, r[number]].concat();
+        let block = key.decrypt(DataAlgorithm::A256Cbc, &input, Some(&[0; 16]), None, None).unwrap();
+        (a, r[number]) = (block.expose()[..8].try_into().unwrap(), block.expose()[8..].try_into().unwrap());
+    }
+    (a == [0xa6; 8]).then(|| r.concat())
+}
+
+#[test]
+fn encrypting_does_not_decrypt_and_decrypting_does_not_unwrap_with_a_key_made_here() {
+    let text = [7; 32];
+    let given = NewKey::from_oct(Zeroizing::new(vec![9; 32])).ok().unwrap();
+    let given = PrivateKey::open(given.spec, &given.private).ok().unwrap();
+    let (_, made) = made(KeySpec::Oct { bits: 256 });
+    // Bytes from elsewhere are one key for all, as Azure has it: whoever imports them has to know.
+    for (key, lends) in [(&given, true), (&made, false)] {
+        let sealed = key.encrypt(DataAlgorithm::A256Gcm, &text, None, None, &entropy()).unwrap();
+        assert_eq!(decrypted_by_encrypting(key, &sealed) == text, lends);
+        let wrapped = key.encrypt(DataAlgorithm::A256Kw, &text[..16], None, None, &entropy()).unwrap().value;
+        assert_eq!(unwrapped_by_decrypting(key, &wrapped).as_deref() == Some(&text[..16]), lends);
+    }
+}
+
 fn hex(text: &str) -> Vec<u8> {
     data_encoding::HEXLOWER_PERMISSIVE.decode(text.replace(' ', "").as_bytes()).unwrap()
 }

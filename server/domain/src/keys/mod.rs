@@ -2,6 +2,7 @@
 //! is how keys come to be and how they are used. A private part leaves by none of them.
 
 mod forge;
+mod import;
 mod opened;
 mod operate;
 
@@ -157,7 +158,7 @@ impl Keys {
         if request.hardware {
             return Err(KeyError::NoHardware);
         }
-        self.put(ctx, (vault, name), Action::KeyImport, Source::Given(key), request, attributes).await
+        self.put(ctx, (vault, name), Action::KeyImport, Source::Imported(key), request, attributes).await
     }
 
     /// PATCH /keys/{name}/{version}: other attributes or operations for a version, or for the current one.
@@ -205,6 +206,10 @@ impl Keys {
             // Made only for who may have it, and only once however often it is judged.
             let key = match source {
                 Source::Given(key) => key,
+                Source::Imported(key) => match self.with_good_primes(key).await {
+                    Ok(key) => key,
+                    Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
+                },
                 Source::Make(spec) => {
                     match self.forge.make(spec, &ctx.principal.id, Arc::clone(&self.objects.entropy)).await {
                         Ok(key) => key,
@@ -229,5 +234,6 @@ impl Keys {
 /// Where the material of a new version comes from.
 enum Source {
     Make(KeySpec),
+    Imported(NewKey),
     Given(NewKey),
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use strongroom_crypto::key::{Curve, KeyRejected, KeySpec, PublicKey};
+use strongroom_crypto::key::{Curve, KeyRejected, KeySpec, NewKey, PublicKey, RsaComponents};
 use strongroom_domain::{
+    context::RequestContext,
     decision::DenyReason,
     key::KeyOperation,
     keys::{KeyError, KeyRequest},
@@ -32,6 +33,36 @@ impl Demo {
         let got = self.world.keys.show(&self.request(), &self.vault, &name(key).unwrap(), None).await;
         got.map(|(item, _)| item)
     }
+}
+
+/// An RSA key whose parts fit together, and whose first factor is the product of two numbers of 512 bits.
+fn with_a_factor_that_is_no_prime() -> NewKey {
+    let part = |name: &str| {
+        let line =
+            include_str!("composite_factor.txt").lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        data_encoding::HEXLOWER.decode(line.unwrap().as_bytes()).unwrap()
+    };
+    let secret = |name: &str| zeroize::Zeroizing::new(part(name));
+    let (d, p, q) = (secret("d"), secret("p"), secret("q"));
+    let (dp, dq, qi) = (secret("dp"), secret("dq"), secret("qi"));
+    NewKey::from_rsa(&RsaComponents { n: part("n"), e: vec![1, 0, 1], d, p, q, dp, dq, qi }).ok().unwrap()
+}
+
+#[tokio::test]
+async fn an_imported_rsa_key_is_of_primes_and_whoever_may_not_import_makes_nobody_look() {
+    let demo = Demo::start();
+    let import = async |ctx: &RequestContext| {
+        let (key, request) = (with_a_factor_that_is_no_prime(), a(KeySpec::Rsa { bits: 2048 }));
+        demo.world.keys.import(ctx, &demo.vault, &name("weak").unwrap(), key, &request, &enabled()).await.map(drop)
+    };
+    let ctx = demo.request();
+    assert!(matches!(import(&ctx).await, Err(KeyError::Rejected(KeyRejected::Weak))));
+    let image = demo.world.store.image();
+    let record = image.record(ctx.request_id).unwrap();
+    assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Failed, "invalid"));
+    assert!(image.objects.is_empty(), "nothing is kept");
+    let stranger = demo.world.request(&person("stranger"));
+    assert!(matches!(import(&stranger).await, Err(KeyError::Object(ObjectError::Denied(_)))));
 }
 
 #[tokio::test]
