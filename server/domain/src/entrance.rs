@@ -217,9 +217,11 @@ impl Entrance {
         proof: &ClientProof,
     ) -> Result<AccessToken, EntranceError> {
         let from = network_of(ctx.client);
-        let refusals = (from, strongroom_crypto::sha256(client_id.as_bytes()));
         // Text that is no id is not recorded: clients mix up their fields, and it may be the secret.
         let named = Uuid::try_parse(client_id).ok();
+        // However an id is written, it is one client.
+        let counted = named.as_ref().map_or(client_id.as_bytes(), |id| id.as_bytes());
+        let refusals = (from, strongroom_crypto::sha256(counted));
         let workload = match named {
             Some(id) => self.identities.workload(id).await.map_err(|error| {
                 tracing::error!(%error, "the token endpoint could not read a workload");
