@@ -27,6 +27,7 @@ mod m0016_keys;
 mod m0017_sessions_by_principal;
 mod m0018_policy_modules;
 mod m0020_certificates;
+mod m0021_sessions_at_providers;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_sessions_by_principal::Migration),
             Box::new(m0018_policy_modules::Migration),
             Box::new(m0020_certificates::Migration),
+            Box::new(m0021_sessions_at_providers::Migration),
         ]
     }
 }

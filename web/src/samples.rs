@@ -20,6 +20,7 @@ pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
         vaults: vec![],
         access_href: Some("/access".into()),
         audit_href: Some("/audit".into()),
+        settings_href: Some("/settings".into()),
         crumbs: crumbs
             .iter()
             .enumerate()

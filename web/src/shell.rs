@@ -22,6 +22,8 @@ pub struct Shell {
     pub access_href: Option<String>,
     /// The audit list; `None` when this person can never see it, and the entry is then absent.
     pub audit_href: Option<String>,
+    /// The installation's settings; `None` when this person may not see them.
+    pub settings_href: Option<String>,
     /// From the root to this page; the last is this page.
     pub crumbs: Vec<Crumb>,
     /// Time at which the page was made.
@@ -109,6 +111,8 @@ pub enum Section {
     Access,
     /// The audit list.
     Audit,
+    /// The installation's settings.
+    Settings,
 }
 
 /// A vault in the sidebar.

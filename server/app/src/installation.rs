@@ -330,6 +330,8 @@ mod tests {
             display_name: String::new(),
             created: 1,
             expires: 2,
+            provider_session: None,
+            authenticated: None,
             tag: Vec::new(),
         };
         session.tag = old.tag_session(&session).unwrap();

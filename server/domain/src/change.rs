@@ -166,6 +166,13 @@ pub enum Change {
     },
     /// Dashboard sessions end, by their hashes.
     EndSessions(Vec<[u8; 32]>),
+    /// Dashboard sessions end because a provider says so, by a token that counts once.
+    EndSessionsAtProvider {
+        /// Hashes of the sessions.
+        sessions: Vec<[u8; 32]>,
+        /// The provider's token.
+        token: UsedAssertion,
+    },
 }
 
 /// The keys that sign tokens, before and after.
@@ -319,7 +326,10 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         | (Change::UseAssertion(_), Action::TokenIssue)
         | (Change::EndSessions(_), Action::SessionRevoke)
         | (
-            Change::BeginSession(_) | Change::BeginCommandLine { .. } | Change::EndSession { .. },
+            Change::BeginSession(_)
+            | Change::BeginCommandLine { .. }
+            | Change::EndSession { .. }
+            | Change::EndSessionsAtProvider { .. },
             Action::SessionChange,
         ) => object.kind == ObjectKind::Server,
         _ => false,

@@ -4,6 +4,8 @@
 //! Here it is decided what follows, and nothing is given out before it is on record.
 
 pub mod command_line;
+mod idle;
+mod logout;
 pub mod past_issuers;
 
 use std::{net::IpAddr, sync::Arc};
@@ -21,9 +23,9 @@ use crate::{
     identity::{Session, UsedAssertion, Workload},
     keyring::{Keyring, KeyringError},
     ports::IdentityStore,
-    principal::{Principal, PrincipalId},
+    principal::PrincipalId,
     record::{FloodGate, HowItWent, NoRecord, Outcome, Record, Recorder},
-    sign_in::SignIn,
+    sign_in::{SignIn, SignedIn},
     throttle::{Rate, Throttle, TooMany, network_of},
 };
 
@@ -183,6 +185,9 @@ pub const GRANTED_BY_CLIENT: Rate = Rate { burst: 200, every_millis: 50 };
 /// How long a dashboard session lasts at most, in seconds.
 pub const SESSION_SECONDS: i64 = 8 * 3600;
 
+pub use idle::IDLE_SECONDS;
+pub use logout::MAX_ENDED_AT_PROVIDER;
+
 /// The use cases with what they conduct.
 pub struct Entrance {
     /// Makes the permits: a proven credential is what they rest on.
@@ -300,22 +305,19 @@ impl Entrance {
     ///
     /// # Errors
     /// [`EntranceError`].
-    pub async fn begin_session(
-        &self,
-        ctx: &RequestContext,
-        principal: Principal,
-        display_name: String,
-    ) -> Result<SecretText, EntranceError> {
+    pub async fn begin_session(&self, ctx: &RequestContext, who: SignedIn) -> Result<SecretText, EntranceError> {
         let mut random = zeroize::Zeroizing::new([0u8; 32]);
         self.entropy.fill(random.as_mut_slice()).map_err(|_| EntranceError::Unavailable)?;
-        let cookie = SecretText::new(data_encoding::BASE64URL_NOPAD.encode(random.as_slice()));
+        let secret = SecretText::new(data_encoding::BASE64URL_NOPAD.encode(random.as_slice()));
         let created = ctx.seconds();
         let mut session = Session {
-            id_hash: strongroom_crypto::sha256(cookie.expose().as_bytes()),
-            principal,
-            display_name,
+            id_hash: strongroom_crypto::sha256(secret.expose().as_bytes()),
+            principal: who.principal,
+            display_name: who.display_name,
             created,
             expires: created + SESSION_SECONDS,
+            provider_session: who.provider_session,
+            authenticated: who.authenticated,
             tag: Vec::new(),
         };
         session.tag = self.keyring.tag_session(&session)?;
@@ -323,6 +325,7 @@ impl Entrance {
         "SessionBegin".clone_into(&mut record.operation);
         record.principal = Some(session.principal.id.clone());
         session.principal.kind.as_str().clone_into(&mut record.principal_kind);
+        let cookie = self.shown_at(&secret, created);
         self.change(ctx, permit, record, Change::BeginSession(Box::new(session)), cookie).await
     }
 
@@ -336,13 +339,16 @@ impl Entrance {
         self.change(ctx, permit, record, Change::EndSession { id_hash }, ()).await
     }
 
-    /// The session behind a cookie, if it is one of ours and not over. One that began at a provider which is
-    /// not configured any more is over.
+    /// The session behind a cookie, if it is one of ours and not over. One that nobody used for
+    /// [`IDLE_SECONDS`] is over, and so is one that began at a provider which is not configured any more.
     ///
     /// # Errors
     /// [`EntranceError::Unavailable`].
     pub async fn session(&self, cookie: &str, now_millis: i64) -> Result<Option<Arc<Session>>, EntranceError> {
-        self.find_session(&strongroom_crypto::sha256(cookie.as_bytes()), now_millis).await
+        match self.in_use(cookie, now_millis) {
+            Some(secret) => self.find_session(&strongroom_crypto::sha256(secret.as_bytes()), now_millis).await,
+            None => Ok(None),
+        }
     }
 
     async fn find_session(&self, id_hash: &[u8; 32], now_millis: i64) -> Result<Option<Arc<Session>>, EntranceError> {

@@ -252,6 +252,12 @@ pub struct Session {
     pub created: i64,
     /// Unix seconds: the absolute end.
     pub expires: i64,
+    /// The session at the provider that it began from (OpenID Connect `sid`), if it told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_session: Option<String>,
+    /// When the person last proved to the provider who they are, Unix seconds, if it told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authenticated: Option<i64>,
     /// HMAC-SHA256 over everything above, under a key of the installation.
     #[serde(skip)]
     pub tag: Vec<u8>,

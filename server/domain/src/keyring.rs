@@ -372,6 +372,12 @@ impl Keyring {
         self.control.tag(&[b"form-token", session])
     }
 
+    /// Tag of the moment (Unix seconds) at which a session was last used.
+    #[must_use]
+    pub fn session_used(&self, session: &[u8; 32], used: i64) -> [u8; 32] {
+        self.control.tag(&[b"session-used", session, &used.to_be_bytes()])
+    }
+
     /// The secret of a session of the command line, out of its seed: only this installation can have made it.
     #[must_use]
     pub fn command_line_token(&self, seed: &[u8; 32]) -> [u8; 32] {

@@ -385,6 +385,12 @@ pub trait IdentityStore: Send + Sync {
     /// When the store cannot say.
     async fn all_sessions(&self, after: Option<[u8; 32]>, limit: usize) -> Result<Vec<Session>, StoreError>;
 
+    /// The sessions that came from one session at a provider, in no order; expired ones may be given too.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn sessions_at(&self, issuer: &str, provider_session: &str) -> Result<Vec<Arc<Session>>, StoreError>;
+
     /// One session by the hash of its cookie; expired ones may be given too.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use strongroom_crypto::Plaintext;
 
-use crate::principal::Principal;
+use crate::{identity::UsedAssertion, principal::Principal};
 
 /// Why a bearer token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,6 +110,44 @@ pub struct SignInProvider {
     pub id: String,
     /// Name shown to people.
     pub name: String,
+    /// The exact issuer of its tokens.
+    pub issuer: String,
+}
+
+/// What a sign-in asks of the provider beyond an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignInDemand {
+    /// That the person proves again who they are, whatever session the provider has.
+    pub afresh: bool,
+    /// Authentication context classes, the preferred one first; none for any.
+    pub acr: Vec<String>,
+}
+
+/// Somebody who has signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// Who.
+    pub principal: Principal,
+    /// A name to greet the person with; never identifies.
+    pub display_name: String,
+    /// The provider's own session (`sid`), if it told one.
+    pub provider_session: Option<String>,
+    /// When the person proved who they are, Unix seconds, if the provider told.
+    pub authenticated: Option<i64>,
+}
+
+/// A logout token that holds (OpenID Connect Back-Channel Logout 1.0): a provider says that a session, or
+/// everything of a person, is over. At least one of `subject` and `session` is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogoutToken {
+    /// Who says so.
+    pub issuer: String,
+    /// Whose sessions.
+    pub subject: Option<String>,
+    /// Which session at the provider.
+    pub session: Option<String>,
+    /// The token itself, which counts once.
+    pub once: UsedAssertion,
 }
 
 /// Why a sign-in did not work.
@@ -160,11 +198,11 @@ pub trait SignIn: Send + Sync {
         &self,
         provider: &str,
         redirect_uri: &str,
+        demand: &SignInDemand,
         now_millis: i64,
     ) -> Result<(String, Plaintext), SignInError>;
 
-    /// Finishes: checks what the browser brought back against what was kept. Gives the principal
-    /// and a name to greet the person with.
+    /// Finishes: checks what the browser brought back against what was kept.
     ///
     /// # Errors
     /// [`SignInError`].
@@ -173,5 +211,19 @@ pub trait SignIn: Send + Sync {
         kept: &Plaintext,
         query: &[(String, String)],
         now_millis: i64,
-    ) -> Result<(Principal, String), SignInError>;
+    ) -> Result<SignedIn, SignInError>;
+
+    /// Where to go to end the provider's own session, and then come back to `redirect_uri` (OpenID Connect
+    /// RP-Initiated Logout 1.0); none when the provider offers no such place.
+    ///
+    /// # Errors
+    /// [`SignInError`].
+    async fn end(&self, provider: &str, redirect_uri: &str) -> Result<Option<String>, SignInError>;
+
+    /// Checks a logout token (OpenID Connect Back-Channel Logout 1.0 section 2.6). That it counts once is
+    /// for the caller to see to.
+    ///
+    /// # Errors
+    /// [`SignInError`].
+    async fn logout_token(&self, provider: &str, token: &str, now_millis: i64) -> Result<LogoutToken, SignInError>;
 }

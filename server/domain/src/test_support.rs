@@ -12,7 +12,7 @@ pub use clock::ManualClock;
 pub use image::{BrokenChain, Happened, Image, Logged, NameRow};
 pub use memory::{Fault, MemoryStore};
 pub use policies::{FakePolicies, Verdict};
-pub use sign_in::FakeSignIn;
+pub use sign_in::{FakeSignIn, signed_in};
 
 use uuid::Uuid;
 

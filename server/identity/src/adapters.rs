@@ -11,7 +11,10 @@ use strongroom_domain::{
     identity::Workload,
     keyring::Keyring,
     principal::{Principal, TokenOrigin},
-    sign_in::{Authenticator, SignIn, SignInError as SignInRefused, SignInProvider, TokenExplanation, TokenRejected},
+    sign_in::{
+        Authenticator, LogoutToken, SignIn, SignInDemand, SignInError as SignInRefused, SignInProvider, SignedIn,
+        TokenExplanation, TokenRejected,
+    },
 };
 use uuid::Uuid;
 
@@ -120,7 +123,11 @@ impl SignInService {
 #[async_trait]
 impl SignIn for SignInService {
     fn providers(&self) -> Vec<SignInProvider> {
-        let named = |(id, name): (&str, &str)| SignInProvider { id: id.to_owned(), name: name.to_owned() };
+        let named = |(id, name, issuer): (&str, &str, &str)| SignInProvider {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            issuer: issuer.to_owned(),
+        };
         self.providers.list().map(named).collect()
     }
 
@@ -132,10 +139,11 @@ impl SignIn for SignInService {
         &self,
         provider: &str,
         redirect_uri: &str,
+        demand: &SignInDemand,
         now_millis: i64,
     ) -> Result<(String, Plaintext), SignInRefused> {
         let (url, pending) =
-            self.providers.begin(provider, redirect_uri, &*self.entropy, now_millis).await.map_err(refused)?;
+            self.providers.begin(provider, redirect_uri, demand, &*self.entropy, now_millis).await.map_err(refused)?;
         let kept = serde_json::to_vec(&pending).map_err(|_| SignInRefused::Invalid("sign-in-unwritable"))?;
         Ok((url.into(), Plaintext::new(kept)))
     }
@@ -145,12 +153,25 @@ impl SignIn for SignInService {
         kept: &Plaintext,
         query: &[(String, String)],
         now_millis: i64,
-    ) -> Result<(Principal, String), SignInRefused> {
+    ) -> Result<SignedIn, SignInRefused> {
         let pending: PendingSignIn =
             serde_json::from_slice(kept.expose()).map_err(|_| refused(SignInError::StateMismatch))?;
         let params = CallbackParams::from_pairs(query.iter().cloned()).map_err(refused)?;
         let signed_in = self.providers.finish(pending, params, now_millis).await.map_err(refused)?;
-        Ok((signed_in.principal, signed_in.display_name))
+        Ok(SignedIn {
+            principal: signed_in.principal,
+            display_name: signed_in.display_name,
+            provider_session: signed_in.provider_session,
+            authenticated: signed_in.auth_time,
+        })
+    }
+
+    async fn end(&self, provider: &str, redirect_uri: &str) -> Result<Option<String>, SignInRefused> {
+        Ok(self.providers.end(provider, redirect_uri).await.map_err(refused)?.map(Into::into))
+    }
+
+    async fn logout_token(&self, provider: &str, token: &str, now_millis: i64) -> Result<LogoutToken, SignInRefused> {
+        self.providers.logout_token(provider, token, now_millis).await.map_err(refused)
     }
 }
 

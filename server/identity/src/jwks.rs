@@ -179,6 +179,8 @@ pub(crate) struct Discovery {
     pub(crate) jwks_uri: String,
     pub(crate) authorization_endpoint: Option<String>,
     pub(crate) token_endpoint: Option<String>,
+    /// OpenID Connect RP-Initiated Logout 1.0.
+    pub(crate) end_session_endpoint: Option<String>,
     #[serde(default)]
     pub(crate) token_endpoint_auth_methods_supported: Vec<String>,
     #[serde(default)]

@@ -97,6 +97,8 @@ pub(crate) enum TokenUse {
     Identity,
     /// Client assertion (RFC 7523).
     Assertion,
+    /// Logout token (OpenID Connect Back-Channel Logout 1.0).
+    Logout,
 }
 
 impl TokenUse {
@@ -107,6 +109,7 @@ impl TokenUse {
                 Self::Access => typ.eq_ignore_ascii_case("at+jwt"),
                 Self::Identity => false,
                 Self::Assertion => typ.eq_ignore_ascii_case("client-authentication+jwt"),
+                Self::Logout => typ.eq_ignore_ascii_case("logout+jwt"),
             }
     }
 }
@@ -165,7 +168,7 @@ impl<'a> Unverified<'a> {
         let key_id = trace.note(Check::KeyId, || named("kid"), key_id)?;
         let thumbprints = match token_use {
             TokenUse::Assertion => Thumbprints::of(&header)?,
-            TokenUse::Access | TokenUse::Identity => Thumbprints::default(),
+            TokenUse::Access | TokenUse::Identity | TokenUse::Logout => Thumbprints::default(),
         };
         let claims = trace.note(Check::Payload, String::new, part(claims))?;
         let issuer = match claims.get("iss") {

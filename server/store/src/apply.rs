@@ -247,12 +247,18 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             session::Entity::delete_by_id(id_hash.to_vec()).exec(db).await?;
             Ok(())
         }
-        Change::EndSessions(sessions) => {
-            let these = session::Column::IdHash.is_in(sessions.iter().map(|id_hash| id_hash.to_vec()));
-            session::Entity::delete_many().filter(these).exec(db).await?;
-            Ok(())
+        Change::EndSessionsAtProvider { sessions, token } => {
+            use_assertion(db, token).await?;
+            end_sessions(db, sessions).await
         }
+        Change::EndSessions(sessions) => end_sessions(db, sessions).await,
     }
+}
+
+async fn end_sessions(db: &DatabaseTransaction, sessions: &[[u8; 32]]) -> Result<(), Obstacle> {
+    let these = session::Column::IdHash.is_in(sessions.iter().map(|id_hash| id_hash.to_vec()));
+    session::Entity::delete_many().filter(these).exec(db).await?;
+    Ok(())
 }
 
 /// Makes sure that the Owner that was found is still there, and stays until the commit. Everybody locks what

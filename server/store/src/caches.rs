@@ -128,7 +128,9 @@ impl Caches {
                 self.sessions.invalidate(&session.id_hash)
             }
             Change::EndSession { id_hash } => self.sessions.invalidate(id_hash),
-            Change::EndSessions(sessions) => sessions.iter().for_each(|id_hash| self.sessions.invalidate(id_hash)),
+            Change::EndSessions(sessions) | Change::EndSessionsAtProvider { sessions, .. } => {
+                sessions.iter().for_each(|id_hash| self.sessions.invalidate(id_hash));
+            }
         }
     }
 

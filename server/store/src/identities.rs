@@ -108,6 +108,16 @@ impl IdentityStore for Store {
         }
     }
 
+    async fn sessions_at(&self, issuer: &str, provider_session: &str) -> Result<Vec<Arc<Session>>, StoreError> {
+        let key = rows::provider_session_key(issuer, provider_session);
+        let found = session::Entity::find()
+            .filter(session::Column::ProviderSession.eq(key))
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        found.into_iter().map(|row| rows::session(row).map(Arc::new)).collect()
+    }
+
     async fn session(&self, id_hash: &[u8; 32]) -> Result<Option<Arc<Session>>, StoreError> {
         if let Some(session) = self.caches().and_then(|caches| caches.session(id_hash)) {
             return Ok(Some(session));

@@ -355,6 +355,11 @@ pub(crate) fn principal_key(id: &PrincipalId) -> String {
     Grantee::Principal { id: id.clone() }.key()
 }
 
+/// By what the sessions that came from one session at a provider are found.
+pub(crate) fn provider_session_key(issuer: &str, session: &str) -> String {
+    format!("{issuer}\n{session}")
+}
+
 pub(crate) fn session_row(session: &Session) -> Result<session::Model, StoreError> {
     Ok(session::Model {
         id_hash: session.id_hash.to_vec(),
@@ -362,6 +367,10 @@ pub(crate) fn session_row(session: &Session) -> Result<session::Model, StoreErro
         expires: session.expires,
         tag: session.tag.clone(),
         principal: Some(principal_key(&session.principal.id)),
+        provider_session: session
+            .provider_session
+            .as_deref()
+            .map(|at_provider| provider_session_key(&session.principal.id.issuer, at_provider)),
     })
 }
 

@@ -1,6 +1,6 @@
 // Keyboard: Ctrl K or / to search, g and a letter to go, e to explain what is at hand, ? for this list.
 // Single keys do nothing while somebody types, and can be switched off (WCAG 2.1.4).
-const GO = { o: '/overview', v: '/vaults', a: '/audit', w: '/access', m: '/me' };
+const GO = { o: '/overview', v: '/vaults', a: '/audit', w: '/access', s: '/settings', m: '/me' };
 const OFF = 'strongroom-keys-off';
 
 export function listenToKeys(search, help) {

@@ -57,7 +57,7 @@ fn page(rows: Vec<AuditRow>) -> AuditPage {
         kind: String::new(),
         chart: Some(chart()),
         acts: vec![
-            Act::link("Last hour", "/audit?range=1h", Icon::Hourglass),
+            Act::Link { label: "Last hour".into(), href: "/audit?range=1h".into(), icon: None, primary: false },
             Act::link("Export as JSON lines", "/audit/export", Icon::Download),
         ],
         copy_as: vec![Snippet::new("Command line", "strongroom audit query")],

@@ -31,6 +31,8 @@ pub struct DeniedPage {
     pub decision_id: String,
     /// The decision's record, for who may read it.
     pub decision_href: Option<String>,
+    /// Where to prove again who one is, when that is what is missing.
+    pub step_up_href: Option<String>,
     /// A page this person can see, to go on from.
     pub back_href: Option<String>,
 }
@@ -96,6 +98,7 @@ impl DeniedPage {
             missing_scope: Some("/vaults/payments-prod/secrets/paylane-restricted-key".into()),
             decision_id: "019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into(),
             decision_href: Some("/audit/019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into()),
+            step_up_href: None,
             back_href: Some("/vaults/payments-prod/secrets".into()),
         };
         let audit = Self {
@@ -110,9 +113,16 @@ impl DeniedPage {
             missing_scope: None,
             decision_id: "019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e60".into(),
             decision_href: None,
+            step_up_href: None,
             back_href: None,
         };
-        vec![("denied", secret), ("denied-stages-hidden", audit)]
+        let step_up = Self {
+            headline: "A policy module refused".into(),
+            reason: "Reading this needs a sign-in with a security key.".into(),
+            step_up_href: Some("/auth/kestrel/start?afresh=yes&acr=phrh".into()),
+            ..secret.clone()
+        };
+        vec![("denied", secret), ("denied-step-up", step_up), ("denied-stages-hidden", audit)]
     }
 }
 

@@ -16,6 +16,8 @@ pub struct SignedOutPage {
     pub sign_in_href: String,
     /// The provider whose own session may go on, if known.
     pub provider: Option<String>,
+    /// Where that session is ended too, if the provider offers it.
+    pub provider_end_href: Option<String>,
 }
 
 impl SignedOutPage {
@@ -39,7 +41,18 @@ impl SignedOutPage {
             development: false,
             sign_in_href: "/sign-in".into(),
             provider: provider.map(Into::into),
+            provider_end_href: None,
         };
-        vec![("signed-out", page(Some("Kestrel SSO"))), ("signed-out-no-provider", page(None))]
+        vec![
+            ("signed-out", page(Some("Kestrel SSO"))),
+            (
+                "signed-out-elsewhere",
+                Self {
+                    provider_end_href: Some("https://login.kestrelpay.example/logout?client_id=strongroom".into()),
+                    ..page(Some("Kestrel SSO"))
+                },
+            ),
+            ("signed-out-no-provider", page(None)),
+        ]
     }
 }

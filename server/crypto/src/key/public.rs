@@ -84,6 +84,16 @@ impl PublicKey {
         Ok(verified.is_ok())
     }
 
+    /// The same as [`Self::spki`] in PEM (RFC 7468 section 13), without a line end.
+    ///
+    /// # Errors
+    /// When the parts are not a key.
+    pub fn pem(&self) -> Result<String, super::KeyRejected> {
+        let text = data_encoding::BASE64.encode(&self.spki()?);
+        let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+        Ok(format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----", lines.join("\n")))
+    }
+
     /// `SubjectPublicKeyInfo` (RFC 5280) in DER.
     ///
     /// # Errors

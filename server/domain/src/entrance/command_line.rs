@@ -135,6 +135,8 @@ struct Code {
     redirect_uri: String,
     challenge: String,
     created: i64,
+    provider_session: Option<String>,
+    authenticated: Option<i64>,
 }
 
 /// A session that has begun. Has no `Debug`: it holds the token.
@@ -168,6 +170,8 @@ impl Entrance {
             redirect_uri: asked.redirect_uri.clone(),
             challenge: asked.challenge.clone(),
             created: ctx.now,
+            provider_session: session.provider_session.clone(),
+            authenticated: session.authenticated,
         };
         self.entropy.fill(&mut code.seed).map_err(|_| EntranceError::Unavailable)?;
         let plain = serde_json::to_vec(&code).map(Plaintext::new).map_err(|_| EntranceError::Unavailable)?;
@@ -211,6 +215,8 @@ impl Entrance {
             display_name: code.display_name,
             created,
             expires: created.saturating_add(COMMAND_LINE_SECONDS),
+            provider_session: code.provider_session,
+            authenticated: code.authenticated,
             tag: Vec::new(),
         };
         session.tag = self.keyring.tag_session(&session)?;

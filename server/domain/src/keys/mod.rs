@@ -25,7 +25,7 @@ use crate::{
 };
 pub(crate) use forge::Forge;
 pub use opened::{LIFETIME_MILLIS, MAX_KEYS};
-pub use operate::{Ciphertext, Cleartext, KeyAt, MAX_RANDOM_BYTES, Sealing};
+pub use operate::{Ciphertext, Cleartext, KeyAt, MAX_RANDOM_BYTES, Sealing, action_of};
 
 /// Why an operation on keys did not happen.
 #[derive(Debug, thiserror::Error)]

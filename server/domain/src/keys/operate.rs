@@ -334,7 +334,9 @@ fn usable(
     Ok(())
 }
 
-fn action_of(operation: KeyOperation) -> Action {
+/// The action that an operation is judged as.
+#[must_use]
+pub fn action_of(operation: KeyOperation) -> Action {
     match operation {
         KeyOperation::Encrypt => Action::KeyEncrypt,
         KeyOperation::Decrypt => Action::KeyDecrypt,

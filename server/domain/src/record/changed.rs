@@ -255,7 +255,9 @@ impl PermittedChange {
                 ChangedRow::written(RowKind::Session, ChangedRow::session_id(&session.id_hash), 1)
             }
             (Change::EndSession { id_hash }, _) => session_gone(id_hash),
-            (Change::EndSessions(sessions), _) => return sessions.iter().map(session_gone).collect(),
+            (Change::EndSessions(sessions) | Change::EndSessionsAtProvider { sessions, .. }, _) => {
+                return sessions.iter().map(session_gone).collect();
+            }
         };
         vec![row]
     }

@@ -379,11 +379,15 @@ impl Image {
                 }
             }
             (Change::UseAssertion(used), _) => {
-                self.used_assertions.retain(|_, known| known.expires >= used.used);
-                let known = *self.used_assertions.entry(used.id_hash).or_insert(*used);
-                if used.used - known.used > ASSERTION_RETRY_SECONDS {
+                if !self.counts_once(used) {
                     return Settled::Conflict;
                 }
+            }
+            (Change::EndSessionsAtProvider { sessions, token }, _) => {
+                if !self.counts_once(token) {
+                    return Settled::Conflict;
+                }
+                self.sessions.retain(|id_hash, _| !sessions.contains(id_hash));
             }
             (Change::Reseal(reseal), _) => {
                 for (label, blob) in &reseal.blobs {
@@ -432,5 +436,12 @@ impl Image {
         }
         self.happened.push(done);
         Settled::Recorded
+    }
+
+    /// Remembers an assertion; false when it was used before.
+    fn counts_once(&mut self, used: &UsedAssertion) -> bool {
+        self.used_assertions.retain(|_, known| known.expires >= used.used);
+        let known = *self.used_assertions.entry(used.id_hash).or_insert(*used);
+        used.used - known.used <= ASSERTION_RETRY_SECONDS
     }
 }

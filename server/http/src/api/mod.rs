@@ -31,7 +31,9 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::SecretSet | Endpoint::NewSecretForm | Endpoint::NewVersionForm | Endpoint::RollBackForm => {
             "SecretSet"
         }
-        Endpoint::SecretGet | Endpoint::SecretGetVersion | Endpoint::SecretReveal => "SecretGet",
+        Endpoint::SecretGet | Endpoint::SecretGetVersion | Endpoint::SecretReveal | Endpoint::CompareForm => {
+            "SecretGet"
+        }
         Endpoint::SecretUpdate
         | Endpoint::SecretUpdateVersion
         | Endpoint::VersionEditForm
@@ -45,6 +47,8 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::DeletedGet | Endpoint::PurgePage => "SecretGetDeleted",
         Endpoint::DeletedPurge | Endpoint::PurgeForm => "SecretPurge",
         Endpoint::DeletedRecover | Endpoint::RecoverForm => "SecretRecover",
+        // Until the form is read, nobody knows which.
+        Endpoint::KeyUseForm => "KeyUse",
         Endpoint::KeyEncrypt => "KeyEncrypt",
         Endpoint::KeyDecrypt => "KeyDecrypt",
         Endpoint::KeySign => "KeySign",
@@ -52,19 +56,28 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::KeyWrap => "KeyWrap",
         Endpoint::KeyUnwrap => "KeyUnwrap",
         Endpoint::RandomBytes => "RandomBytes",
-        Endpoint::KeyList => "KeyList",
-        Endpoint::KeyCreate => "KeyCreate",
+        Endpoint::KeyList | Endpoint::KeysPage => "KeyList",
+        Endpoint::KeyCreate | Endpoint::NewKeyForm => "KeyCreate",
         Endpoint::KeyImport => "KeyImport",
-        Endpoint::KeyGet | Endpoint::KeyGetVersion => "KeyGet",
-        Endpoint::KeyUpdate | Endpoint::KeyUpdateVersion => "KeyUpdate",
-        Endpoint::KeyDelete => "KeyDelete",
+        Endpoint::KeyGet
+        | Endpoint::KeyGetVersion
+        | Endpoint::KeyPage
+        | Endpoint::KeyVersionPage
+        | Endpoint::KeyEditPage
+        | Endpoint::KeyDeletePage => "KeyGet",
+        Endpoint::KeyUpdate
+        | Endpoint::KeyUpdateVersion
+        | Endpoint::KeyEditForm
+        | Endpoint::KeyEnableForm
+        | Endpoint::KeyDisableForm => "KeyUpdate",
+        Endpoint::KeyDelete | Endpoint::KeyDeleteForm => "KeyDelete",
         Endpoint::KeyVersions => "KeyListVersions",
         Endpoint::KeyBackup => "KeyBackup",
         Endpoint::KeyRestore => "KeyRestore",
-        Endpoint::DeletedKeyList => "KeyListDeleted",
-        Endpoint::DeletedKeyGet => "KeyGetDeleted",
-        Endpoint::DeletedKeyPurge => "KeyPurge",
-        Endpoint::DeletedKeyRecover => "KeyRecover",
+        Endpoint::DeletedKeyList | Endpoint::DeletedKeysPage => "KeyListDeleted",
+        Endpoint::DeletedKeyGet | Endpoint::KeyPurgePage => "KeyGetDeleted",
+        Endpoint::DeletedKeyPurge | Endpoint::KeyPurgeForm => "KeyPurge",
+        Endpoint::DeletedKeyRecover | Endpoint::KeyRecoverForm => "KeyRecover",
         Endpoint::CertificateList => "CertificateList",
         Endpoint::CertificateCreate => "CertificateCreate",
         Endpoint::CertificateGet | Endpoint::CertificateGetVersion => "CertificateGet",
@@ -91,6 +104,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::SecretDeletePage => "SecretShow",
         // A form to fill in: nothing of the vault is on it.
         Endpoint::NewSecretPage
+        | Endpoint::NewKeyPage
         | Endpoint::LookForm
         | Endpoint::NewVaultPage
         | Endpoint::NewAssignmentPage
@@ -161,9 +175,9 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::AuditChain
         | Endpoint::AuditReceipt => "AuditRead",
         Endpoint::TokenExplain => "TokenExplain",
-        Endpoint::TokenKeyList => "TokenKeyRead",
-        Endpoint::TokenKeyRotate => "TokenKeyRotate",
-        Endpoint::TokenKeyRevoke => "TokenKeyRevoke",
+        Endpoint::TokenKeyList | Endpoint::SettingsPage | Endpoint::TokenKeysRevokePage => "TokenKeyRead",
+        Endpoint::TokenKeyRotate | Endpoint::TokenKeysRotateForm => "TokenKeyRotate",
+        Endpoint::TokenKeyRevoke | Endpoint::TokenKeysRevokeForm => "TokenKeyRevoke",
         Endpoint::SessionsEnd => "SessionRevoke",
         Endpoint::WorkloadList | Endpoint::WorkloadsPage => "WorkloadList",
         Endpoint::WorkloadShow | Endpoint::WorkloadPage | Endpoint::WorkloadDeletePage => "WorkloadGet",
@@ -180,6 +194,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::WorkloadFederationRemove | Endpoint::FederationRemoveForm => "WorkloadFederationRemove",
         Endpoint::TokenV1 | Endpoint::TokenV2 => "Authentication",
         Endpoint::SignInPage | Endpoint::SignInStart | Endpoint::SignInCallback => "SessionBegin",
+        Endpoint::BackChannelLogout => "SessionEndByProvider",
         Endpoint::SignOut | Endpoint::SignedOut | Endpoint::SessionEndForm | Endpoint::EndOthersForm => "SessionEnd",
         Endpoint::MePage => "SessionList",
         Endpoint::CommandLinePage => "CommandLineAsk",
@@ -239,6 +254,15 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::RollBackForm
         | Endpoint::RecoverForm
         | Endpoint::PurgeForm
+        | Endpoint::TokenKeysRotateForm
+        | Endpoint::TokenKeysRevokeForm
+        | Endpoint::NewKeyForm
+        | Endpoint::KeyEditForm
+        | Endpoint::KeyEnableForm
+        | Endpoint::KeyDisableForm
+        | Endpoint::KeyDeleteForm
+        | Endpoint::KeyRecoverForm
+        | Endpoint::KeyPurgeForm
         | Endpoint::NewVaultForm
         | Endpoint::VaultSettingsForm
         | Endpoint::VaultProtectForm

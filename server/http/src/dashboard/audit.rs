@@ -48,11 +48,8 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let chart = if asked.filter.before.is_none() { chart(viewer, &asked).await } else { None };
     let ranges = RANGES.iter().map(|(range, length, _)| {
         let label = format!("Last {}", Asked::length_words(*length));
-        Act::link(
-            &label,
-            asked.address(links::AUDIT, &[("range", Some(*range)), ("from", None), ("until", None)]),
-            Icon::Hourglass,
-        )
+        let href = asked.address(links::AUDIT, &[("range", Some(*range)), ("from", None), ("until", None)]);
+        Act::Link { label, href, icon: None, primary: false }
     });
     let export = Act::link("Export as JSON lines", asked.address(links::AUDIT_EXPORT, &[]), Icon::Download);
     let page = AuditPage {

@@ -1,21 +1,19 @@
-//! Soft-deleted secrets: what there is until when, recovery, purge.
+//! Deletion of secrets and keys: what it means, what is deleted until when, recovery, purge.
 
 use strongroom_domain::{
-    action::Action,
-    gate::Ask,
     names::{ObjectName, VaultName},
     secret::{LifeState, SecretItem, VaultFacts},
-    secrets::MAX_PAGE,
 };
-use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Paging, Panel, PanelsPage, Row, Table, Tone};
+use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Paging, Panel, PanelsPage, Row, Tab, Table, Tone};
 
 use super::{
     Failure,
     form::{SHORT, Sent},
     frame::{Place, Viewer},
+    kinds::Kind,
     links,
     offers::Offers,
-    redirect,
+    readers, redirect,
     refusal::{self, Refusal},
     rendered,
     secret::Named,
@@ -29,49 +27,51 @@ use crate::{
 };
 
 /// A purge date this near, in seconds, needs a look: 7 days.
-const SOON: i64 = 7 * 86_400;
+const SOON: i64 = 7 * SECONDS_A_DAY;
+const SECONDS_A_DAY: i64 = 86_400;
 
-/// GET /vaults/{vault}/deleted
+/// GET /vaults/{vault}/deleted and /deleted-keys
 ///
 /// # Errors
 /// The gate's denial, or why the list cannot be read.
-pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> Result<Response, Failure> {
     let vault = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
     let after = cursor(request)?;
     let ctx = &viewer.call.ctx;
-    let (page, facts) = viewer.services.secrets.list(ctx, &vault, true, after.as_ref(), MAX_PAGE).await?;
-    let place = Place::Deleted(vault.clone());
+    let (page, facts) = kind.list(viewer, ctx, &vault, true, after.as_ref()).await?;
+    let place = Place::Deleted(vault.clone(), kind);
     let mut offers = Offers::new(viewer, &place);
-    let recover = offers.open(&Ask::secrets(Action::SecretRecover, &vault), "Recover").await;
-    let purge = purgeable(facts) && offers.open(&Ask::secrets(Action::SecretPurge, &vault), "Purge").await;
+    let recover = offers.open(&kind.ask(kind.recovering(), &vault), "Recover").await;
+    let purge = purgeable(facts) && offers.open(&kind.ask(kind.purging(), &vault), "Purge").await;
     let (_, cannot) = offers.told();
     let token = viewer.form_token();
     let rows = page.items.iter().map(|item| {
         let name = &item.secret.name;
         let mut acts = Vec::new();
         if recover {
-            let action = links::deleted_act(&vault, name, "recover");
+            let action = links::deleted_act(kind, &vault, name, "recover");
             acts.push(Act::post("Recover", name.as_str(), action, &token, Icon::Undo));
         }
         if purge {
-            acts.push(Act::link(&format!("Purge {name}"), links::deleted_act(&vault, name, "purge"), Icon::Trash));
+            acts.push(Act::link(
+                &format!("Purge {name}"),
+                links::deleted_act(kind, &vault, name, "purge"),
+                Icon::Trash,
+            ));
         }
         let (deleted, purged) = dates(item, viewer.now());
-        let tags = if item.version.attributes.tags.is_empty() {
-            Cell::None("None".to_owned())
-        } else {
-            Cell::Tags(view::tags(&item.version.attributes.tags))
-        };
+        let tags = view::tags_cell(&item.version.attributes.tags);
         Row::new(vec![Cell::text(name.to_string()), deleted, purged, tags, Cell::Acts(acts)])
     });
     let rows: Vec<Row> = rows.collect();
     let next = page.next.as_deref();
     let whole = next.is_none() && after.is_none();
+    let (word, plural) = (kind.word(), kind.plural());
     let headline = match (rows.len(), whole) {
-        (0, true) => format!("No deleted secrets in {vault}"),
-        (1, true) => format!("One deleted secret in {vault}"),
-        (count, true) => format!("{count} deleted secrets in {vault}"),
-        (_, false) => format!("Deleted secrets in {vault}"),
+        (0, true) => format!("No deleted {plural} in {vault}"),
+        (1, true) => format!("One deleted {word} in {vault}"),
+        (count, true) => format!("{count} deleted {plural} in {vault}"),
+        (_, false) => format!("Deleted {plural} in {vault}"),
     };
     let body = if rows.is_empty() {
         Body::Empty {
@@ -83,8 +83,8 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         let mut table = Table::new(&["Name", "Deleted", "Purged", "Tags", ""], rows);
         table.paging = Paging {
             words: format!("{} on this page", table.rows.len()),
-            first_href: after.map(|_| links::deleted(&vault)),
-            next_href: next.map(|next| links::in_vault(&vault, "deleted", &[("after", Some(next))])),
+            first_href: after.map(|_| links::deleted(kind, &vault)),
+            next_href: next.map(|next| links::in_vault(&vault, kind.deleted(), &[("after", Some(next))])),
         };
         Body::Table(table)
     };
@@ -92,16 +92,27 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let page = PanelsPage {
         lead: Some(format!("Recoverable until the purge date; {}", view::purge_words(facts))),
         cannot,
+        tabs: tabs(&vault, kind),
         main: vec![
-            Panel::new("Deleted secrets", body).note("by name"),
+            Panel::new(&format!("Deleted {plural}"), body).note("by name"),
             snippets::panel(vec![
-                commands.vault("secret list --deleted"),
-                commands.curl_vault("GET", "/deletedsecrets", None),
+                commands.vault(&format!("{word} list --deleted")),
+                commands.curl_vault("GET", &format!("/deleted{plural}"), None),
             ]),
         ],
         ..PanelsPage::new(viewer.shell(&place).await, headline)
     };
     Ok(rendered(200, page.render()))
+}
+
+/// The same of the other kinds.
+fn tabs(vault: &VaultName, shown: Kind) -> Vec<Tab> {
+    let tab = |kind: Kind, label: &str| Tab {
+        label: label.to_owned(),
+        href: links::deleted(kind, vault),
+        current: kind == shown,
+    };
+    vec![tab(Kind::Secret, "Secrets"), tab(Kind::Key, "Keys")]
 }
 
 /// When it was deleted, and when it will be purged.
@@ -124,67 +135,68 @@ fn purgeable(facts: VaultFacts) -> bool {
     facts.recovery_level.contains("Purgeable")
 }
 
-/// POST /vaults/{vault}/deleted/{name}/recover
+/// POST /vaults/{vault}/deleted/{name}/recover, and of a key
 ///
 /// # Errors
 /// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
-pub(super) async fn recover(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+pub(super) async fn recover(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> Result<Response, Failure> {
     Sent::accept(viewer, request, SHORT)?;
     let Named { vault, name, .. } = Named::of(viewer)?;
-    let (item, _) = viewer.services.secrets.recover(&viewer.call.ctx, &vault, &name).await?;
-    Ok(redirect(links::secret(&vault, &item.secret.name, None)))
+    kind.recover(viewer, &vault, &name).await?;
+    Ok(redirect(kind.href(&vault, &name)))
 }
 
 /// GET /vaults/{vault}/deleted/{name}/purge
 ///
 /// # Errors
 /// The gate's denial, or why the secret cannot be shown.
-pub(super) async fn ask_purge(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+pub(super) async fn ask_purge(viewer: &Viewer<'_>, kind: Kind) -> Result<Response, Failure> {
     let Named { vault, name, .. } = Named::of(viewer)?;
-    let (item, facts) = viewer.services.secrets.get_deleted(&viewer.call.ctx, &vault, &name).await?;
-    Ok(purge_page(viewer, &vault, &item, facts, None).await)
+    let (item, facts) = kind.get_deleted(viewer, &viewer.call.ctx, &vault, &name).await?;
+    Ok(purge_page(viewer, kind, &vault, &item, facts, None).await)
 }
 
 /// POST /vaults/{vault}/deleted/{name}/purge: gone for good, once its name was typed.
 ///
 /// # Errors
 /// 403 for a form that is not ours, the gate's denial, or why nothing can be removed.
-pub(super) async fn purge(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+pub(super) async fn purge(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, SHORT)?;
     let Named { vault, name, .. } = Named::of(viewer)?;
     if ObjectName::parse(sent.text("confirm")).ok().as_ref() != Some(&name) {
         let look = viewer.further()?;
-        let (item, facts) = viewer.services.secrets.get_deleted(&look, &vault, &name).await?;
+        let (item, facts) = kind.get_deleted(viewer, &look, &vault, &name).await?;
         let refusal = Refusal::of(refusal::unconfirmed("purged", item.secret.name.display()).into())?;
-        return Ok(purge_page(viewer, &vault, &item, facts, Some(&refusal)).await);
+        return Ok(purge_page(viewer, kind, &vault, &item, facts, Some(&refusal)).await);
     }
-    viewer.services.secrets.purge(&viewer.call.ctx, &vault, &name).await?;
-    Ok(redirect(links::deleted(&vault)))
+    kind.purge(viewer, &vault, &name).await?;
+    Ok(redirect(links::deleted(kind, &vault)))
 }
 
 async fn purge_page(
     viewer: &Viewer<'_>,
+    kind: Kind,
     vault: &VaultName,
     item: &SecretItem,
     facts: VaultFacts,
     refusal: Option<&Refusal>,
 ) -> Response {
     let name = &item.secret.name;
-    let place = Place::Deleted(vault.clone()).below(format!("Purge {name}"));
+    let place = Place::Deleted(vault.clone(), kind).below(format!("Purge {name}"));
     let (deleted, purged) = dates(item, viewer.now());
     let fact = |name: &str, value| Fact { name: name.to_owned(), value };
     let facts_panel = Panel::new(
-        "Deleted secret",
+        &format!("Deleted {}", kind.word()),
         Body::Facts(vec![Fact::text("Name", name.to_string()), fact("Deleted", deleted), fact("Purged", purged)]),
     );
     let confirm = if purgeable(facts) {
         let form = Form {
-            action: links::deleted_act(vault, name, "purge"),
+            action: links::deleted_act(kind, vault, name, "purge"),
             csrf_token: Some(viewer.form_token()),
             fields: vec![refusal::confirm_field(name.display())],
             submit: "Purge for good".to_owned(),
             danger: true,
-            cancel_href: Some(links::deleted(vault)),
+            cancel_href: Some(links::deleted(kind, vault)),
             ..Form::default()
         };
         Panel::new("Confirm", Body::Form(refusal::form(viewer, form, refusal).await))
@@ -196,15 +208,73 @@ async fn purge_page(
     };
     let commands = Commands::of_vault(viewer.services, vault);
     let page = PanelsPage {
-        lead: Some(
-            "All its versions and every grant at exactly this secret are removed. Nothing brings them back.".to_owned(),
-        ),
+        lead: Some(format!(
+            "All its versions and every grant at exactly this {} are removed. Nothing brings them back.",
+            kind.word()
+        )),
         main: vec![facts_panel, confirm],
         aside: vec![snippets::panel(vec![
-            commands.vault(&format!("secret purge {name}")),
-            commands.curl_vault("DELETE", &format!("/deletedsecrets/{name}"), None),
+            commands.vault(&format!("{} purge {name}", kind.word())),
+            commands.curl_vault("DELETE", &format!("/deleted{}/{name}", kind.plural()), None),
         ])],
         ..PanelsPage::new(viewer.shell(&place).await, format!("Purge {name} for good?"))
     };
     refusal::answer(&page, refusal)
+}
+
+/// GET /vaults/{vault}/secrets/{name}/delete, and of a key: what a deletion means here, and who would miss it.
+///
+/// # Errors
+/// The gate's denial, or why the secret cannot be shown.
+pub(super) async fn ask_delete(viewer: &Viewer<'_>, kind: Kind) -> Result<Response, Failure> {
+    let Named { vault, name, .. } = Named::of(viewer)?;
+    let (item, facts) = kind.show(viewer, &vault, &name).await?;
+    let SecretItem { secret, .. } = item;
+    let name = secret.name;
+    let VaultFacts { recoverable_days, .. } = facts;
+    let until = view::moment(viewer.now() + i64::from(recoverable_days) * SECONDS_A_DAY).text;
+    let (word, plural) = (kind.word(), kind.plural());
+    let place = match kind {
+        Kind::Secret => Place::Secret(vault.clone(), name.clone(), None),
+        Kind::Key => Place::Key(vault.clone(), name.clone(), None),
+    };
+    let place = place.below("Delete");
+    let form = Form {
+        action: format!("{}/delete", kind.href(&vault, &name)),
+        csrf_token: Some(viewer.form_token()),
+        submit: format!("Delete, recoverable until {until}"),
+        danger: true,
+        cancel_href: Some(kind.href(&vault, &name)),
+        ..Form::default()
+    };
+    let mut main = Vec::new();
+    if kind == Kind::Secret {
+        main.push(readers::panel(viewer, &vault, &name).await);
+    }
+    main.push(Panel::new("Confirm", Body::Form(form)));
+    let commands = Commands::of_vault(viewer.services, &vault);
+    let page = PanelsPage {
+        lead: Some(format!(
+            "All its versions go with it, and every use fails from then on. It can be recovered until {until}; {}",
+            view::purge_words(facts)
+        )),
+        main,
+        aside: vec![snippets::panel(vec![
+            commands.vault(&format!("{word} delete {name}")),
+            commands.curl_vault("DELETE", &format!("/{plural}/{name}"), None),
+        ])],
+        ..PanelsPage::new(viewer.shell(&place).await, format!("Delete {name}?"))
+    };
+    Ok(rendered(200, page.render()))
+}
+
+/// POST /vaults/{vault}/secrets/{name}/delete, and of a key
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(super) async fn delete(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    let Named { vault, name, .. } = Named::of(viewer)?;
+    kind.delete(viewer, &vault, &name).await?;
+    Ok(redirect(links::deleted(kind, &vault)))
 }

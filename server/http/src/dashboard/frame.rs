@@ -9,7 +9,7 @@ use strongroom_domain::{
 use strongroom_web::{Account, Look, NavVault, PostForm, Shell, Standing, StatusLine};
 
 pub(super) use super::place::Place;
-use super::{links, view};
+use super::{links, links::ReturnTo, view};
 use crate::{
     edge::Call,
     problem::Problem,
@@ -22,6 +22,8 @@ pub(super) struct Viewer<'a> {
     pub(super) call: &'a Call,
     pub(super) session: &'a Session,
     pub(super) look: Look,
+    /// The page to come back to after signing in again.
+    pub(super) here: ReturnTo,
 }
 
 impl Viewer<'_> {
@@ -43,6 +45,12 @@ impl Viewer<'_> {
         let ctx = &self.call.ctx;
         let id = uuid_v7(ctx.now, &*self.services.entropy).map_err(|_| Problem::internal())?;
         Ok(RequestContext::new(id, Arc::clone(&ctx.principal), ctx.client, ctx.listener, ctx.now))
+    }
+
+    /// The provider that this session began at, by its name in addresses.
+    pub(super) fn provider(&self) -> Option<String> {
+        let issuer = &self.session.principal.id.issuer;
+        self.services.sign_in.providers().into_iter().find(|provider| provider.issuer == *issuer).map(|found| found.id)
     }
 
     /// What every form of this session must send back.
@@ -75,6 +83,7 @@ impl Viewer<'_> {
             pages: if place.vault() == Some(&vault.name) { place.pages() } else { Vec::new() },
         };
         let audit = self.may(&Ask::server(Action::AuditRead)).await;
+        let settings = self.may(&Ask::server(Action::TokenKeyRead)).await;
         let access = self.may(&Ask::server(Action::AssignmentRead)).await;
         Shell {
             installation: host(self.services).to_owned(),
@@ -85,6 +94,7 @@ impl Viewer<'_> {
             vaults: vaults.iter().map(entry).collect(),
             access_href: access.then(|| links::ACCESS.to_owned()),
             audit_href: audit.then(|| links::AUDIT.to_owned()),
+            settings_href: settings.then(|| links::SETTINGS.to_owned()),
             crumbs: place.crumbs(),
             clock: view::clock(now),
             account: self.account(),

@@ -5,8 +5,9 @@ use strongroom_domain::names::{ObjectName, ObjectVersion, VaultName};
 use url::form_urlencoded;
 use uuid::Uuid;
 
+use super::kinds::Kind;
 use crate::{
-    message::Method,
+    message::{Method, Request},
     paths,
     routes::{self, Access, Found, Site},
 };
@@ -29,6 +30,12 @@ pub(super) const ME: &str = "/me";
 pub(super) const END_OTHERS: &str = "/me/end-others";
 /// Says how pages look.
 pub(super) const LOOK: &str = "/me/look";
+/// The installation's settings.
+pub(super) const SETTINGS: &str = "/settings";
+/// Announces another key that signs tokens.
+pub(super) const TOKEN_KEYS_ROTATE: &str = "/settings/token-keys/rotate";
+/// Puts another key in the place of all that sign tokens.
+pub(super) const TOKEN_KEYS_REVOKE: &str = "/settings/token-keys/revoke";
 /// The sign-in page.
 pub(super) const SIGN_IN: &str = "/sign-in";
 /// Where providers send the browser back to.
@@ -76,14 +83,32 @@ pub(super) fn secret_act(vault: &VaultName, name: &ObjectName, version: Option<&
     format!("{}/{act}", secret(vault, name, version))
 }
 
-/// The soft-deleted secrets of a vault.
-pub(super) fn deleted(vault: &VaultName) -> String {
-    format!("{VAULTS}/{vault}/deleted")
+/// What is soft-deleted in a vault.
+pub(super) fn deleted(kind: Kind, vault: &VaultName) -> String {
+    in_vault(vault, kind.deleted(), &[])
 }
 
-/// Something that is done with a soft-deleted secret.
-pub(super) fn deleted_act(vault: &VaultName, name: &ObjectName, act: &str) -> String {
-    format!("{}/{name}/{act}", deleted(vault))
+/// Something that is done with a soft-deleted object.
+pub(super) fn deleted_act(kind: Kind, vault: &VaultName, name: &ObjectName, act: &str) -> String {
+    format!("{}/{name}/{act}", deleted(kind, vault))
+}
+
+/// The keys of a vault.
+pub(super) fn keys(vault: &VaultName) -> String {
+    in_vault(vault, "keys", &[])
+}
+
+/// A key, or one of its versions.
+pub(super) fn key(vault: &VaultName, name: &ObjectName, version: Option<&ObjectVersion>) -> String {
+    match version {
+        Some(version) => format!("{}/{name}/{version}", keys(vault)),
+        None => format!("{}/{name}", keys(vault)),
+    }
+}
+
+/// Something that is done with a key, or with one of its versions.
+pub(super) fn key_act(vault: &VaultName, name: &ObjectName, version: Option<&ObjectVersion>, act: &str) -> String {
+    format!("{}/{act}", key(vault, name, version))
 }
 
 /// Who may do what.
@@ -155,6 +180,18 @@ pub(super) fn sign_in_start(provider: &str, return_to: &ReturnTo) -> String {
     with_query(format!("/auth/{provider}/start"), &[("return_to", return_to.unless_default())])
 }
 
+/// Begins a sign-in at a provider in which the person proves again who they are.
+pub(super) fn sign_in_again(provider: &str, return_to: &ReturnTo, acr: &[String]) -> String {
+    let start = sign_in_start(provider, &ReturnTo::default());
+    let acr = acr.join(" ");
+    with_query(start, &[("return_to", return_to.unless_default()), ("afresh", Some("yes")), ("acr", Some(&acr))])
+}
+
+/// Where a provider says that a session has ended.
+pub(super) fn back_channel_logout(base: &str, provider: &str) -> String {
+    format!("{base}/auth/{provider}/back-channel-logout")
+}
+
 /// Appends the pairs that have a value.
 fn with_query(path: String, pairs: &[(&str, Option<&str>)]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
@@ -211,6 +248,16 @@ impl ReturnTo {
             }
         };
         Self::parse(&target).unwrap_or_default()
+    }
+
+    /// The page that a request of a session asked for.
+    pub(super) fn of_request(request: &Request) -> Self {
+        let path = format!("/{}", request.path.join("/"));
+        let pairs: Vec<(&str, Option<&str>)> =
+            request.query.iter().map(|(name, value)| (name.as_str(), Some(value.as_str()))).collect();
+        let asked = with_query(path, &pairs);
+        let (path, query) = asked.split_once('?').unwrap_or((&asked, ""));
+        Self::of(request.method, path, query)
     }
 
     /// The address.
@@ -300,7 +347,7 @@ mod tests {
                 let joined = base.join(to.as_str()).unwrap();
                 prop_assert_eq!(joined.origin(), base.origin());
                 let first = joined.path().trim_start_matches('/').split('/').next().unwrap_or_default().to_ascii_lowercase();
-                prop_assert!(["", "vaults", "new-vault", "deleted-vaults", "access", "me", "overview", "search", "audit", "command-line"].contains(&first.as_str()) || joined.path().contains('%'), "{}", joined);
+                prop_assert!(["", "vaults", "new-vault", "deleted-vaults", "access", "me", "overview", "search", "settings", "audit", "command-line"].contains(&first.as_str()) || joined.path().contains('%'), "{}", joined);
             }
         }
     }

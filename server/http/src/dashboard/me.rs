@@ -137,7 +137,7 @@ pub(super) async fn end(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     let session = found.ok_or_else(Problem::no_route)?;
     viewer.services.entrance.end_session(&viewer.call.ctx, session.id_hash).await?;
     if session.id_hash == viewer.session.id_hash {
-        return Ok(session::taken_back(redirect(links::SIGNED_OUT.to_owned())));
+        return Ok(session::taken_back(redirect(session::signed_out(viewer))));
     }
     Ok(redirect(links::ME.to_owned()))
 }

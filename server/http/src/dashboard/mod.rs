@@ -8,10 +8,15 @@ mod access;
 mod audit;
 mod audit_filter;
 mod command_line;
+mod compare;
 mod deleted;
 mod entry;
 mod form;
 mod frame;
+mod key;
+mod key_forms;
+mod keys;
+mod kinds;
 mod links;
 mod me;
 mod network;
@@ -27,8 +32,10 @@ mod secret_filter;
 mod secret_forms;
 mod secrets;
 mod session;
+mod settings;
 mod sign_in;
 mod snippets;
+mod step_up;
 #[cfg(test)]
 mod tests;
 mod vault_forms;
@@ -51,6 +58,7 @@ use crate::{
     services::Services,
 };
 use frame::Viewer;
+use kinds::Kind;
 use problems::Failure;
 
 /// Reason of a record: a page was asked for without a session, and the answer led to sign-in.
@@ -58,7 +66,7 @@ pub(crate) const SESSION_MISSING: &str = "session-missing";
 
 /// Whether a path of the base host belongs to the dashboard, so that problems are shown as pages.
 pub(crate) fn is_page(path: &str) -> bool {
-    const FIRST: [&str; 14] = [
+    const FIRST: [&str; 15] = [
         "overview",
         "search",
         "vaults",
@@ -66,6 +74,7 @@ pub(crate) fn is_page(path: &str) -> bool {
         "deleted-vaults",
         "access",
         "me",
+        "settings",
         "audit",
         "command-line",
         "sign-in",
@@ -113,11 +122,16 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::SignInPage => return sign_in::page(services, &request),
         Endpoint::SignInStart => return sign_in::start(services, call, &request).await,
         Endpoint::SignInCallback => return sign_in::callback(services, call, &request).await,
-        Endpoint::SignedOut => return sign_in::signed_out(services),
+        Endpoint::SignedOut => return sign_in::signed_out(services, &request).await,
+        Endpoint::BackChannelLogout => return sign_in::logged_out_elsewhere(services, call, &request).await,
         _ => {}
     }
     let Some(session) = call.session.as_deref() else { return Err(Problem::no_route()) };
-    let viewer = Viewer { services, call, session, look: me::look(request.cookies.as_deref()) };
+    let here = links::ReturnTo::of_request(&request);
+    let viewer = Viewer { services, call, session, look: me::look(request.cookies.as_deref()), here };
+    if step_up::is_asked_for(call.endpoint) && !step_up::is_fresh(session, viewer.now()) {
+        return Ok(step_up::page(&viewer).await);
+    }
     let answer = match call.endpoint {
         Endpoint::Home => boxed(|| async { Ok(redirect(links::OVERVIEW.to_owned())) }),
         Endpoint::SearchPage => boxed(|| search::show(&viewer, &request)),
@@ -134,13 +148,29 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::VersionEditForm => boxed(|| secret_forms::change(&viewer, &request)),
         Endpoint::VersionEnableForm => boxed(|| secret_forms::switch(&viewer, &request, true)),
         Endpoint::VersionDisableForm => boxed(|| secret_forms::switch(&viewer, &request, false)),
+        Endpoint::CompareForm => boxed(|| compare::with_current(&viewer, &request)),
         Endpoint::RollBackForm => boxed(|| secret_forms::roll_back(&viewer, &request)),
-        Endpoint::SecretDeletePage => boxed(|| secret_forms::ask_delete(&viewer)),
-        Endpoint::SecretDeleteForm => boxed(|| secret_forms::delete(&viewer, &request)),
-        Endpoint::DeletedPage => boxed(|| deleted::list(&viewer, &request)),
-        Endpoint::RecoverForm => boxed(|| deleted::recover(&viewer, &request)),
-        Endpoint::PurgePage => boxed(|| deleted::ask_purge(&viewer)),
-        Endpoint::PurgeForm => boxed(|| deleted::purge(&viewer, &request)),
+        Endpoint::SecretDeletePage => boxed(|| deleted::ask_delete(&viewer, Kind::Secret)),
+        Endpoint::SecretDeleteForm => boxed(|| deleted::delete(&viewer, &request, Kind::Secret)),
+        Endpoint::DeletedPage => boxed(|| deleted::list(&viewer, &request, Kind::Secret)),
+        Endpoint::RecoverForm => boxed(|| deleted::recover(&viewer, &request, Kind::Secret)),
+        Endpoint::PurgePage => boxed(|| deleted::ask_purge(&viewer, Kind::Secret)),
+        Endpoint::PurgeForm => boxed(|| deleted::purge(&viewer, &request, Kind::Secret)),
+        Endpoint::KeysPage => boxed(|| keys::list(&viewer, &request)),
+        Endpoint::NewKeyPage => boxed(|| key_forms::new_key(&viewer)),
+        Endpoint::NewKeyForm => boxed(|| key_forms::create(&viewer, &request)),
+        Endpoint::KeyPage | Endpoint::KeyVersionPage => boxed(|| key::show(&viewer)),
+        Endpoint::KeyEditPage => boxed(|| key_forms::edit(&viewer)),
+        Endpoint::KeyEditForm => boxed(|| key_forms::change(&viewer, &request)),
+        Endpoint::KeyEnableForm => boxed(|| key_forms::switch(&viewer, &request, true)),
+        Endpoint::KeyDisableForm => boxed(|| key_forms::switch(&viewer, &request, false)),
+        Endpoint::KeyUseForm => boxed(|| key_forms::use_it(&viewer, &request)),
+        Endpoint::KeyDeletePage => boxed(|| deleted::ask_delete(&viewer, Kind::Key)),
+        Endpoint::KeyDeleteForm => boxed(|| deleted::delete(&viewer, &request, Kind::Key)),
+        Endpoint::DeletedKeysPage => boxed(|| deleted::list(&viewer, &request, Kind::Key)),
+        Endpoint::KeyRecoverForm => boxed(|| deleted::recover(&viewer, &request, Kind::Key)),
+        Endpoint::KeyPurgePage => boxed(|| deleted::ask_purge(&viewer, Kind::Key)),
+        Endpoint::KeyPurgeForm => boxed(|| deleted::purge(&viewer, &request, Kind::Key)),
         Endpoint::NewVaultPage => boxed(|| vault_forms::new_vault(&viewer)),
         Endpoint::NewVaultForm => boxed(|| vault_forms::create(&viewer, &request)),
         Endpoint::VaultPage => boxed(|| vaults::home(&viewer)),
@@ -188,6 +218,10 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         | Endpoint::CertificateRemoveForm
         | Endpoint::FederationRemoveForm => boxed(|| access::credentials::change(&viewer, &request)),
         Endpoint::AuditEntryPage => boxed(|| entry::show(&viewer)),
+        Endpoint::SettingsPage => boxed(|| settings::show(&viewer)),
+        Endpoint::TokenKeysRotateForm => boxed(|| settings::rotate(&viewer, &request)),
+        Endpoint::TokenKeysRevokePage => boxed(|| settings::ask_revoke(&viewer)),
+        Endpoint::TokenKeysRevokeForm => boxed(|| settings::revoke(&viewer, &request)),
         Endpoint::MePage => boxed(|| me::show(&viewer)),
         Endpoint::LookForm => boxed(|| me::put_look(&viewer, &request)),
         Endpoint::EndOthersForm => boxed(|| me::end_others(&viewer, &request)),
@@ -199,10 +233,11 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::CommandLineAllow => boxed(|| command_line::allow(&viewer, &request)),
         _ => boxed(|| async { Err(Problem::no_route().into()) }),
     };
-    Ok(match answer.await {
+    let response = match answer.await {
         Ok(response) => response,
         Err(failure) => problems::answer(&viewer, failure).await,
-    })
+    };
+    Ok(session::in_use(services, request.cookies.as_deref(), call.ctx.now, response))
 }
 
 /// A handler's work, made in a frame of its own: all of them together would not fit on a thread's stack.

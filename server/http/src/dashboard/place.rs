@@ -3,7 +3,7 @@
 use strongroom_domain::names::{ObjectName, ObjectVersion, VaultName};
 use strongroom_web::{Crumb, NavPage, Section};
 
-use super::links;
+use super::{kinds::Kind, links};
 use crate::{edge::Call, routes::Endpoint};
 
 /// Where a page stands.
@@ -17,8 +17,12 @@ pub(super) enum Place {
     Secrets(VaultName),
     /// A secret or one of its versions.
     Secret(VaultName, ObjectName, Option<ObjectVersion>),
-    /// The soft-deleted secrets of a vault.
-    Deleted(VaultName),
+    /// The keys of a vault.
+    Keys(VaultName),
+    /// A key or one of its versions.
+    Key(VaultName, ObjectName, Option<ObjectVersion>),
+    /// What is soft-deleted in a vault, of one kind.
+    Deleted(VaultName, Kind),
     /// A vault's own page.
     Vault(VaultName),
     /// The network rules of a vault.
@@ -33,6 +37,8 @@ pub(super) enum Place {
     Access,
     /// What belongs to whoever is signed in.
     Me,
+    /// The settings of the installation.
+    Installation,
     /// The audit list.
     Audit,
     /// A page below another, by its title: a form, an entry.
@@ -72,6 +78,7 @@ impl Place {
             ) => Self::VaultAccess(vault),
             _ if call.path_begins("access") => Self::Access,
             _ if call.path_begins("me") => Self::Me,
+            _ if call.path_begins("settings") => Self::Installation,
             (
                 Endpoint::VaultSettingsPage
                 | Endpoint::VaultSettingsForm
@@ -88,7 +95,26 @@ impl Place {
                 Endpoint::DeletedPage | Endpoint::RecoverForm | Endpoint::PurgePage | Endpoint::PurgeForm,
                 Ok(vault),
                 _,
-            ) => Self::Deleted(vault),
+            ) => Self::Deleted(vault, Kind::Secret),
+            (
+                Endpoint::DeletedKeysPage | Endpoint::KeyRecoverForm | Endpoint::KeyPurgePage | Endpoint::KeyPurgeForm,
+                Ok(vault),
+                _,
+            ) => Self::Deleted(vault, Kind::Key),
+            (Endpoint::KeysPage | Endpoint::NewKeyPage | Endpoint::NewKeyForm, Ok(vault), _) => Self::Keys(vault),
+            (
+                Endpoint::KeyPage
+                | Endpoint::KeyVersionPage
+                | Endpoint::KeyEditPage
+                | Endpoint::KeyEditForm
+                | Endpoint::KeyEnableForm
+                | Endpoint::KeyDisableForm
+                | Endpoint::KeyUseForm
+                | Endpoint::KeyDeletePage
+                | Endpoint::KeyDeleteForm,
+                Ok(vault),
+                Ok(name),
+            ) => Self::Key(vault, name, ObjectVersion::parse(call.parameter(2)).ok()),
             (
                 Endpoint::SecretPage
                 | Endpoint::SecretVersionPage
@@ -101,6 +127,7 @@ impl Place {
                 | Endpoint::VersionEditForm
                 | Endpoint::VersionEnableForm
                 | Endpoint::VersionDisableForm
+                | Endpoint::CompareForm
                 | Endpoint::RollBackForm,
                 Ok(vault),
                 Ok(name),
@@ -120,8 +147,9 @@ impl Place {
             Self::Overview => "Overview".to_owned(),
             Self::Vaults => "Vaults".to_owned(),
             Self::Secrets(vault) => format!("Secrets of {vault}"),
-            Self::Secret(_, name, _) => name.to_string(),
-            Self::Deleted(vault) => format!("Deleted secrets of {vault}"),
+            Self::Keys(vault) => format!("Keys of {vault}"),
+            Self::Secret(_, name, _) | Self::Key(_, name, _) => name.to_string(),
+            Self::Deleted(vault, kind) => format!("Deleted {} of {vault}", kind.plural()),
             Self::Vault(vault) => vault.to_string(),
             Self::Network(vault) => format!("Network rules of {vault}"),
             Self::Settings(vault) => format!("Settings of {vault}"),
@@ -129,6 +157,7 @@ impl Place {
             Self::DeletedVaults => "Deleted vaults".to_owned(),
             Self::Access => "Access".to_owned(),
             Self::Me => "You".to_owned(),
+            Self::Installation => "Settings".to_owned(),
             Self::Audit => "Audit".to_owned(),
             Self::Below(_, title) => title.clone(),
             Self::Elsewhere => "Strongroom".to_owned(),
@@ -142,7 +171,9 @@ impl Place {
             Self::Vaults | Self::Elsewhere => links::VAULTS.to_owned(),
             Self::Secrets(vault) => links::secrets(vault),
             Self::Secret(vault, name, version) => links::secret(vault, name, version.as_ref()),
-            Self::Deleted(vault) => links::deleted(vault),
+            Self::Keys(vault) => links::keys(vault),
+            Self::Key(vault, name, version) => links::key(vault, name, version.as_ref()),
+            Self::Deleted(vault, kind) => links::deleted(*kind, vault),
             Self::Vault(vault) => links::vault(vault),
             Self::Network(vault) => links::in_vault(vault, "network", &[]),
             Self::Settings(vault) => links::in_vault(vault, "settings", &[]),
@@ -150,6 +181,7 @@ impl Place {
             Self::DeletedVaults => links::DELETED_VAULTS.to_owned(),
             Self::Access => links::ACCESS.to_owned(),
             Self::Me => links::ME.to_owned(),
+            Self::Installation => links::SETTINGS.to_owned(),
             Self::Audit => links::AUDIT.to_owned(),
             Self::Below(above, _) => above.href(),
         }
@@ -159,18 +191,21 @@ impl Place {
     pub(super) fn scope(&self) -> String {
         match self {
             Self::Secrets(vault)
-            | Self::Deleted(vault)
+            | Self::Keys(vault)
+            | Self::Deleted(vault, _)
             | Self::Vault(vault)
             | Self::Network(vault)
             | Self::VaultAccess(vault)
             | Self::Settings(vault) => format!("/vaults/{vault}"),
             Self::Secret(vault, name, _) => format!("/vaults/{vault}/secrets/{name}"),
+            Self::Key(vault, name, _) => format!("/vaults/{vault}/keys/{name}"),
             Self::Below(above, _) => above.scope(),
             Self::Overview
             | Self::Vaults
             | Self::DeletedVaults
             | Self::Access
             | Self::Me
+            | Self::Installation
             | Self::Audit
             | Self::Elsewhere => "/".to_owned(),
         }
@@ -180,18 +215,21 @@ impl Place {
     pub(super) fn scope_words(&self) -> &'static str {
         match self {
             Self::Secrets(_)
-            | Self::Deleted(_)
+            | Self::Keys(_)
+            | Self::Deleted(..)
             | Self::Vault(_)
             | Self::Network(_)
             | Self::VaultAccess(_)
             | Self::Settings(_) => "on this vault or the installation",
             Self::Secret(..) => "on this secret, its vault or the installation",
+            Self::Key(..) => "on this key, its vault or the installation",
             Self::Below(above, _) => above.scope_words(),
             Self::Overview
             | Self::Vaults
             | Self::DeletedVaults
             | Self::Access
             | Self::Me
+            | Self::Installation
             | Self::Audit
             | Self::Elsewhere => "on the installation",
         }
@@ -204,13 +242,16 @@ impl Place {
             Self::Vaults | Self::DeletedVaults => Section::Vaults,
             Self::Secrets(_)
             | Self::Secret(..)
-            | Self::Deleted(_)
+            | Self::Keys(_)
+            | Self::Key(..)
+            | Self::Deleted(..)
             | Self::Vault(_)
             | Self::Network(_)
             | Self::VaultAccess(_)
             | Self::Settings(_) => Section::InVault,
             Self::Access => Section::Access,
             Self::Audit => Section::Audit,
+            Self::Installation => Section::Settings,
             Self::Below(above, _) => above.section(),
             Self::Me | Self::Elsewhere => Section::None,
         }
@@ -221,7 +262,9 @@ impl Place {
         match self {
             Self::Secrets(vault)
             | Self::Secret(vault, ..)
-            | Self::Deleted(vault)
+            | Self::Keys(vault)
+            | Self::Key(vault, ..)
+            | Self::Deleted(vault, _)
             | Self::Vault(vault)
             | Self::Network(vault)
             | Self::VaultAccess(vault)
@@ -232,6 +275,7 @@ impl Place {
             | Self::DeletedVaults
             | Self::Access
             | Self::Me
+            | Self::Installation
             | Self::Audit
             | Self::Elsewhere => None,
         }
@@ -244,7 +288,8 @@ impl Place {
         let page = |label: &str, href: String, current: bool| NavPage { label: label.to_owned(), href, current };
         vec![
             page("Secrets", links::secrets(vault), matches!(open, Self::Secrets(_) | Self::Secret(..))),
-            page("Deleted", links::deleted(vault), matches!(open, Self::Deleted(_))),
+            page("Keys", links::keys(vault), matches!(open, Self::Keys(_) | Self::Key(..))),
+            page("Deleted", links::deleted(Kind::Secret, vault), matches!(open, Self::Deleted(..))),
             page("Access", links::in_vault(vault, "access", &[]), matches!(open, Self::VaultAccess(_))),
             page("Network rules", links::in_vault(vault, "network", &[]), matches!(open, Self::Network(_))),
             page("Settings", links::in_vault(vault, "settings", &[]), matches!(open, Self::Settings(_))),
@@ -268,7 +313,8 @@ impl Place {
             Self::Overview => vec![step("Overview", None)],
             Self::Vaults => vec![step("Vaults", None)],
             Self::Secrets(vault) => vec![vaults(), within(vault), step("Secrets", None)],
-            Self::Deleted(vault) => vec![vaults(), within(vault), step("Deleted", None)],
+            Self::Keys(vault) => vec![vaults(), within(vault), step("Keys", None)],
+            Self::Deleted(vault, _) => vec![vaults(), within(vault), step("Deleted", None)],
             Self::Vault(vault) => vec![vaults(), step(vault.as_str(), None)],
             Self::Network(vault) => vec![vaults(), within(vault), step("Network rules", None)],
             Self::Settings(vault) => vec![vaults(), within(vault), step("Settings", None)],
@@ -276,6 +322,7 @@ impl Place {
             Self::DeletedVaults => vec![vaults(), step("Deleted vaults", None)],
             Self::Access => vec![step("Access", None)],
             Self::Me => vec![step("You", None)],
+            Self::Installation => vec![step("Settings", None)],
             Self::Secret(vault, name, None) => {
                 let list = step("Secrets", Some(links::secrets(vault)));
                 vec![vaults(), within(vault), list, step(name.display(), None)]
@@ -283,6 +330,15 @@ impl Place {
             Self::Secret(vault, name, Some(version)) => {
                 let list = step("Secrets", Some(links::secrets(vault)));
                 let current = step(name.display(), Some(links::secret(vault, name, None)));
+                vec![vaults(), within(vault), list, current, step(version.as_str(), None)]
+            }
+            Self::Key(vault, name, None) => {
+                let list = step("Keys", Some(links::keys(vault)));
+                vec![vaults(), within(vault), list, step(name.display(), None)]
+            }
+            Self::Key(vault, name, Some(version)) => {
+                let list = step("Keys", Some(links::keys(vault)));
+                let current = step(name.display(), Some(links::key(vault, name, None)));
                 vec![vaults(), within(vault), list, current, step(version.as_str(), None)]
             }
             Self::Audit => vec![step("Audit", None)],

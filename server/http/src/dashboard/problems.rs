@@ -10,6 +10,7 @@ use strongroom_domain::{
     decision::{Denial, DenyReason},
     entrance::EntranceError,
     gate::Ask,
+    keys::KeyError,
     role::Role,
     secrets::SecretError,
 };
@@ -17,7 +18,7 @@ use strongroom_web::{Changed, DeniedPage, ErrorPage, NotFoundPage, Shell, Stage,
 
 use super::{
     frame::{Place, Viewer},
-    links, rendered,
+    links, rendered, step_up,
 };
 use crate::{
     message::{Method, Response},
@@ -59,6 +60,15 @@ impl From<SecretError> for Failure {
     }
 }
 
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Object(error) => error.into(),
+            other => Self::Problem(other.into()),
+        }
+    }
+}
+
 impl From<AdminError> for Failure {
     fn from(error: AdminError) -> Self {
         match error {
@@ -82,7 +92,11 @@ pub(super) async fn answer(viewer: &Viewer<'_>, failure: Failure) -> Response {
             let shell = viewer.shell(&place).await;
             let readable = viewer.may(&Ask::server(Action::AuditRead)).await;
             let record = readable.then(|| links::entry(denial.request_id));
-            let page = denied(&viewer.call.ctx, shell, &place, denial, record);
+            let step_up_href = match &denial.reason {
+                DenyReason::Policy { step_up: Some(asked), .. } => step_up::href(viewer, Some(asked)),
+                _ => None,
+            };
+            let page = DeniedPage { step_up_href, ..denied(&viewer.call.ctx, shell, &place, denial, record) };
             Response { reason: "denied", ..rendered(403, page.render()) }
         }
         Failure::Problem(problem) => {
@@ -121,7 +135,8 @@ fn method(endpoint: Endpoint) -> Option<Method> {
 
 /// Whether a request may have changed something although it failed. A reveal only reads.
 fn changes(endpoint: Endpoint) -> bool {
-    endpoint != Endpoint::SecretReveal && method(endpoint) == Some(Method::Post)
+    !matches!(endpoint, Endpoint::SecretReveal | Endpoint::CompareForm | Endpoint::KeyUseForm)
+        && method(endpoint) == Some(Method::Post)
 }
 
 fn headline(status: u16) -> &'static str {
@@ -159,11 +174,13 @@ fn denied(
         missing_scope: needs_role.then(|| place.scope()),
         decision_id: denial.request_id.to_string(),
         decision_href,
+        step_up_href: None,
         back_href: Some(match place {
             Place::Secret(vault, name, Some(_)) if denial.action == Action::SecretGet => {
                 links::secret(vault, name, None)
             }
             Place::Secret(vault, ..) => links::secrets(vault),
+            Place::Key(vault, ..) => links::keys(vault),
             _ => links::VAULTS.to_owned(),
         }),
     }
@@ -180,6 +197,16 @@ fn refused(action: Action) -> &'static str {
         Action::SecretListDeleted | Action::SecretGetDeleted => "You cannot see the deleted secrets of this vault.",
         Action::SecretRecover => "You cannot recover this secret.",
         Action::SecretPurge => "You cannot purge this secret.",
+        Action::KeyList => "You cannot list the keys of this vault.",
+        Action::KeyGet | Action::KeyListVersions => "You cannot see this key.",
+        Action::KeyCreate => "You cannot make this key.",
+        Action::KeyUpdate => "You cannot change this key.",
+        Action::KeyDelete => "You cannot delete this key.",
+        Action::KeyListDeleted | Action::KeyGetDeleted => "You cannot see the deleted keys of this vault.",
+        Action::KeyRecover => "You cannot recover this key.",
+        Action::KeyPurge => "You cannot purge this key.",
+        Action::KeySign | Action::KeyVerify | Action::KeyEncrypt | Action::KeyWrap => "You cannot use this key so.",
+        Action::TokenKeyRead => "You cannot see the settings of this installation.",
         Action::AuditRead => "You cannot read audit records.",
         Action::AssignmentRead => "You cannot see who may do what here.",
         Action::AssignmentAdd => "You cannot give this role here.",

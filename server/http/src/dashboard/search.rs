@@ -1,12 +1,13 @@
 //! GET /search: one search over the names and tags of everything that this person may list. The same
 //! lists as everywhere, judged and recorded page by page; it says how far it came.
 
-use strongroom_domain::{action::Action, admin::MAX_WORKLOAD_PAGE, gate::Ask, names::ObjectName, secrets::MAX_PAGE};
+use strongroom_domain::{action::Action, admin::MAX_WORKLOAD_PAGE, gate::Ask, names::ObjectName};
 use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table};
 
 use super::{
     Failure,
     frame::{Place, Viewer},
+    kinds::Kind,
     links, rendered, view,
 };
 use crate::{
@@ -16,13 +17,13 @@ use crate::{
 
 /// Longest text to search for, in characters.
 const MAX_QUERY: usize = 127;
-/// Pages of secrets that one search reads, over all vaults.
+/// Pages of names that one search reads, over all vaults.
 const PAGES: usize = 24;
 /// Most lines of a result.
 const MOST: usize = 50;
 
 /// Pages to go to by their names.
-const GO_TO: [(&str, &str); 9] = [
+const GO_TO: [(&str, &str); 10] = [
     ("Overview", links::OVERVIEW),
     ("Vaults", links::VAULTS),
     ("New vault", links::NEW_VAULT),
@@ -31,6 +32,7 @@ const GO_TO: [(&str, &str); 9] = [
     ("Roles", links::ROLES),
     ("Workloads", links::WORKLOADS),
     ("Audit", links::AUDIT),
+    ("Settings", links::SETTINGS),
     ("Your sessions and appearance", links::ME),
 ];
 
@@ -53,13 +55,19 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         for vault in vaults.iter() {
             let tags = &vault.settings.tags;
             if has(vault.name.as_str()) || tags.iter().any(|(name, value)| has(name) || has(value)) {
-                let shown = if tags.is_empty() { Cell::None("None".into()) } else { Cell::Tags(view::tags(tags)) };
-                rows.push(line(Icon::Lock, "Vault", vault.name.as_str(), &links::vault(&vault.name), shown));
+                rows.push(line(
+                    Icon::Server,
+                    "Vault",
+                    vault.name.as_str(),
+                    &links::vault(&vault.name),
+                    view::tags_cell(tags),
+                ));
             }
         }
         let (mut pages, mut searched, mut whole) = (0, 0, true);
-        for vault in vaults.iter() {
-            if !viewer.may(&Ask::secrets(Action::SecretList, &vault.name)).await {
+        let kinds = [(Kind::Secret, Action::SecretList), (Kind::Key, Action::KeyList)];
+        for (vault, (kind, listing)) in vaults.iter().flat_map(|vault| kinds.map(|kind| (vault, kind))) {
+            if !viewer.may(&kind.ask(listing, &vault.name)).await {
                 continue;
             }
             let mut after: Option<ObjectName> = None;
@@ -70,19 +78,22 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
                 }
                 pages += 1;
                 let ctx = viewer.further()?;
-                let list = viewer.services.secrets.list(&ctx, &vault.name, false, after.as_ref(), MAX_PAGE).await;
+                let list = kind.list(viewer, &ctx, &vault.name, false, after.as_ref()).await;
                 let Ok((page, _)) = list else {
-                    notices.push(format!("The secrets of {} could not be searched.", vault.name));
+                    notices.push(format!("The {} of {} could not be searched.", kind.plural(), vault.name));
                     break;
                 };
                 searched += page.items.len();
                 for item in &page.items {
                     let (name, tags) = (&item.secret.name, &item.version.attributes.tags);
                     if has(name.as_str()) || tags.iter().any(|(name, value)| has(name) || has(value)) {
-                        let shown =
-                            if tags.is_empty() { Cell::None("None".into()) } else { Cell::Tags(view::tags(tags)) };
                         let text = format!("{}/{name}", vault.name);
-                        rows.push(line(Icon::Key, "Secret", &text, &links::secret(&vault.name, name, None), shown));
+                        let (icon, word) = match kind {
+                            Kind::Secret => (Icon::Lock, "Secret"),
+                            Kind::Key => (Icon::Key, "Key"),
+                        };
+                        let href = kind.href(&vault.name, name);
+                        rows.push(line(icon, word, &text, &href, view::tags_cell(tags)));
                     }
                 }
                 after = page.next.as_deref().and_then(|next| ObjectName::parse(next).ok());

@@ -6,7 +6,6 @@ use strongroom_domain::{
     names::{ObjectName, ObjectVersion, VaultName},
     role::Role,
     secret::{SecretItem, VaultFacts},
-    secrets::MAX_PAGE,
 };
 use strongroom_web::{Act, Icon, ReasonField, RevealForm, Revealed, SecretPage, Snippet, VersionRow};
 use zeroize::Zeroizing;
@@ -15,6 +14,7 @@ use super::{
     Failure,
     form::{SHORT, Sent},
     frame::{Place, Viewer},
+    kinds::Kind,
     links,
     offers::Offers,
     rendered, view,
@@ -28,9 +28,6 @@ use crate::{
 
 /// For how many seconds a revealed value is shown.
 const SHOWN_SECONDS: u32 = 30;
-/// Pages of versions that are read for the list. They come in no order of time, so the newest are
-/// only known when all are read.
-const VERSION_PAGES: usize = 4;
 
 /// The secret that an address names. What cannot be a name is the name of nothing.
 pub(super) struct Named {
@@ -191,23 +188,7 @@ async fn versions(
     shown: &SecretItem,
     roll_back: bool,
 ) -> (Vec<VersionRow>, Option<String>) {
-    let (mut items, partial) = match read_versions(viewer, vault, &shown.secret.name).await {
-        Ok((items, true)) => (items, None),
-        Ok((items, false)) => {
-            let words = format!("This secret has more than {} versions; not all of them are listed.", items.len());
-            (items, Some(words))
-        }
-        Err(Failure::Denied(denial)) => {
-            let words =
-                format!("You may not list the versions: {}, decision {}.", denial.reason.code(), denial.request_id);
-            (Vec::new(), Some(words))
-        }
-        Err(Failure::Problem(_)) => (Vec::new(), Some("The other versions could not be read just now.".to_owned())),
-    };
-    if !items.iter().any(|item| item.version.version == shown.version.version) {
-        items.push(shown.clone());
-    }
-    items.sort_by_key(|item| std::cmp::Reverse(item.version.ordinal));
+    let (items, partial) = Kind::Secret.versions(viewer, vault, shown).await;
     let row = |item: &SecretItem| VersionRow {
         version: item.version.version.to_string(),
         href: links::secret(vault, &shown.secret.name, Some(&item.version.version)),
@@ -217,34 +198,17 @@ async fn versions(
         created: view::moment(item.version.created),
         expires: item.version.attributes.expires.map(view::moment),
         acts: if roll_back && item.version.version != item.secret.current && item.version.attributes.enabled {
-            let action = links::secret_act(vault, &shown.secret.name, Some(&item.version.version), "roll-back");
-            let of = format!("to {}", item.version.version);
-            vec![Act::post("Roll back", &of, action, &viewer.form_token(), Icon::Undo)]
+            let at = |act| links::secret_act(vault, &shown.secret.name, Some(&item.version.version), act);
+            let (of, token) = (format!("to {}", item.version.version), viewer.form_token());
+            vec![
+                Act::post("Compare", &of, at("compare"), &token, Icon::Compare),
+                Act::post("Roll back", &of, at("roll-back"), &token, Icon::Undo),
+            ]
         } else {
             Vec::new()
         },
     };
     (items.iter().map(row).collect(), partial)
-}
-
-/// Versions in order of their ids, and whether these are all.
-async fn read_versions(
-    viewer: &Viewer<'_>,
-    vault: &VaultName,
-    name: &ObjectName,
-) -> Result<(Vec<SecretItem>, bool), Failure> {
-    let mut items = Vec::new();
-    let mut after: Option<ObjectVersion> = None;
-    for _ in 0..VERSION_PAGES {
-        let ctx = viewer.further()?;
-        let (page, _) = viewer.services.secrets.versions(&ctx, vault, name, after.as_ref(), MAX_PAGE).await?;
-        items.extend(page.items);
-        after = page.next.and_then(|next| ObjectVersion::parse(&next).ok());
-        if after.is_none() {
-            return Ok((items, true));
-        }
-    }
-    Ok((items, false))
 }
 
 /// Commands that read the secret. A token stands in a variable, a value stands nowhere.

@@ -1,4 +1,4 @@
-//! The filter of the list of secrets, as it stands in the address.
+//! The filter of the lists of secrets and of keys, as it stands in the address.
 
 use strongroom_domain::{
     names::{ObjectName, VaultName},
@@ -6,7 +6,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Choice, ItemState, SecretFilter};
 
-use super::{links, view};
+use super::{kinds::Kind, links, view};
 use crate::{message::Request, problem::Problem};
 
 /// Longest text to search for, in characters: no name is longer.
@@ -72,7 +72,7 @@ impl Filter {
     }
 
     /// The address of the list with this filter.
-    pub(super) fn address(&self, vault: &VaultName, after: Option<&ObjectName>) -> String {
+    pub(super) fn address(&self, kind: Kind, vault: &VaultName, after: Option<&ObjectName>) -> String {
         let query = [
             ("q", Some(self.query.as_str())),
             ("tag", Some(&self.tag)),
@@ -80,7 +80,7 @@ impl Filter {
             ("expires", Some(self.expires)),
             ("after", after.map(ObjectName::as_str)),
         ];
-        links::in_vault(vault, "secrets", &query)
+        links::in_vault(vault, kind.plural(), &query)
     }
 
     /// Whether a secret belongs to the list at a moment (Unix seconds).

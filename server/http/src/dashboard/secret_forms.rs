@@ -1,9 +1,9 @@
-//! Forms that change secrets: a new secret, a new version, attributes, roll back, delete. A value goes
-//! in by a form and never comes back by one.
+//! Forms that change secrets: a new secret, a new version, attributes, roll back. A value goes in by a form and
+//! never comes back by one.
 
 use strongroom_domain::{
     names::{ObjectName, VaultName},
-    secret::{AttributePatch, MAX_TAGS, SecretAttributes, SecretItem, VaultFacts},
+    secret::{AttributePatch, MAX_TAGS, SecretAttributes},
 };
 use strongroom_web::{Body, Field, FieldKind, Form, Panel, PanelsPage};
 
@@ -11,9 +11,8 @@ use super::{
     Failure,
     form::{LONG, SHORT, Sent},
     frame::{Place, Viewer},
-    links, readers, redirect,
+    links, redirect,
     refusal::{self, Refusal},
-    rendered,
     secret::Named,
     snippets::{self, Commands},
     view,
@@ -25,12 +24,11 @@ use crate::{
 
 /// Rows for tags that a form has beyond those in use.
 const SPARE_TAGS: usize = 3;
-const SECONDS_A_DAY: i64 = 86_400;
 
 /// What the fields of a version's attributes hold.
 #[derive(Default)]
-struct Draft {
-    name: String,
+pub(super) struct Draft {
+    pub(super) name: String,
     content_type: String,
     enabled: bool,
     not_before: String,
@@ -41,11 +39,11 @@ struct Draft {
 }
 
 impl Draft {
-    fn empty() -> Self {
+    pub(super) fn empty() -> Self {
         Self { enabled: true, ..Self::default() }
     }
 
-    fn of(attributes: &SecretAttributes) -> Self {
+    pub(super) fn of(attributes: &SecretAttributes) -> Self {
         Self {
             name: String::new(),
             content_type: attributes.content_type.clone().unwrap_or_default(),
@@ -57,7 +55,7 @@ impl Draft {
         }
     }
 
-    fn of_sent(sent: &Sent) -> Self {
+    pub(super) fn of_sent(sent: &Sent) -> Self {
         let tag = |index: usize| {
             let part = |part: &str| sent.text(&format!("tag-{part}-{index}")).to_owned();
             (part("name"), part("value"))
@@ -74,14 +72,14 @@ impl Draft {
         }
     }
 
-    fn fields(self) -> Vec<Field> {
+    pub(super) fn fields(self) -> Vec<Field> {
         let mut fields = vec![
             Field::line("content_type", "Content type", self.content_type, 255)
                 .hint("Free text for whoever reads the secret, for example application/json."),
             Field::new("not_before", "Not before, UTC", FieldKind::Moment { value: self.not_before }),
             Field::new("expires", "Expires, UTC", FieldKind::Moment { value: self.expires })
                 .hint("An expiry warns and is judged by policies; by itself it does not stop reads, as in Azure."),
-            Field::check("enabled", "Enabled", self.enabled).hint("Nobody can read the value of a disabled version."),
+            Field::check("enabled", "Enabled", self.enabled).hint("Nobody can read or use a disabled version."),
         ];
         // A field of one line cannot hold every tag; what it would change is left alone.
         if self.tags.iter().all(|(name, value)| !name.chars().chain(value.chars()).any(char::is_control)) {
@@ -95,7 +93,7 @@ impl Draft {
 }
 
 /// The attributes that a form gives.
-fn attributes(sent: &Sent) -> Result<SecretAttributes, Problem> {
+pub(super) fn attributes(sent: &Sent) -> Result<SecretAttributes, Problem> {
     let (not_before, expires) = (sent.moment("not_before", "Not before")?, sent.moment("expires", "The expiry")?);
     if not_before.zip(expires).is_some_and(|(begins, ends)| begins > ends) {
         return Err(Problem::bad_parameter("Not before is later than the expiry."));
@@ -114,7 +112,7 @@ fn value_field() -> Field {
     Field::new("value", "Value", FieldKind::Secret).required().hint(hint)
 }
 
-fn vault(viewer: &Viewer<'_>) -> Result<VaultName, Problem> {
+pub(super) fn vault(viewer: &Viewer<'_>) -> Result<VaultName, Problem> {
     VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())
 }
 
@@ -370,51 +368,4 @@ pub(super) async fn roll_back(viewer: &Viewer<'_>, request: &Request) -> Result<
     let attributes = SecretAttributes { enabled: true, not_before: None, expires, ..before };
     let set = secrets.set(&viewer.call.ctx, &vault, &name, &attributes, old.value).await?;
     Ok(redirect(links::secret(&vault, &set.secret.name, None)))
-}
-
-/// GET /vaults/{vault}/secrets/{name}/delete: what a deletion means here, and who would miss the secret.
-///
-/// # Errors
-/// The gate's denial, or why the secret cannot be shown.
-pub(super) async fn ask_delete(viewer: &Viewer<'_>) -> Result<Response, Failure> {
-    let Named { vault, name, .. } = Named::of(viewer)?;
-    let (item, facts) = viewer.services.secrets.show(&viewer.call.ctx, &vault, &name, None).await?;
-    let SecretItem { secret, .. } = item;
-    let name = secret.name;
-    let VaultFacts { recoverable_days, .. } = facts;
-    let until = view::moment(viewer.now() + i64::from(recoverable_days) * SECONDS_A_DAY).text;
-    let place = Place::Secret(vault.clone(), name.clone(), None).below("Delete");
-    let form = Form {
-        action: links::secret_act(&vault, &name, None, "delete"),
-        csrf_token: Some(viewer.form_token()),
-        submit: format!("Delete, recoverable until {until}"),
-        danger: true,
-        cancel_href: Some(links::secret(&vault, &name, None)),
-        ..Form::default()
-    };
-    let commands = Commands::of_vault(viewer.services, &vault);
-    let page = PanelsPage {
-        lead: Some(format!(
-            "All its versions go with it, and every read fails from then on. It can be recovered until {until}; {}",
-            view::purge_words(facts)
-        )),
-        main: vec![readers::panel(viewer, &vault, &name).await, Panel::new("Confirm", Body::Form(form))],
-        aside: vec![snippets::panel(vec![
-            commands.vault(&format!("secret delete {name}")),
-            commands.curl_vault("DELETE", &format!("/secrets/{name}"), None),
-        ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Delete {name}?"))
-    };
-    Ok(rendered(200, page.render()))
-}
-
-/// POST /vaults/{vault}/secrets/{name}/delete
-///
-/// # Errors
-/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
-pub(super) async fn delete(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
-    Sent::accept(viewer, request, SHORT)?;
-    let Named { vault, name, .. } = Named::of(viewer)?;
-    viewer.services.secrets.delete(&viewer.call.ctx, &vault, &name).await?;
-    Ok(redirect(links::deleted(&vault)))
 }

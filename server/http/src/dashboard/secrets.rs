@@ -13,6 +13,7 @@ use strongroom_web::{Act, Icon, SecretRow, SecretsPage};
 use super::{
     Failure,
     frame::{Place, Viewer},
+    kinds::Kind,
     links,
     offers::Offers,
     rendered,
@@ -34,7 +35,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let vault = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
     let filter = Filter::of(request)?;
     let after = cursor(request)?;
-    let read = read(viewer, &vault, &filter, after.clone()).await?;
+    let read = read(viewer, Kind::Secret, &vault, &filter, after.clone()).await?;
     let now = viewer.now();
     let rows: Vec<SecretRow> = read.items.iter().map(|item| row(&vault, item, now)).collect();
     let filtered = filter.is_set();
@@ -53,8 +54,8 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         rows,
         acts,
         cannot,
-        next_href: read.next.as_ref().map(|next| filter.address(&vault, Some(next))),
-        first_href: after.map(|_| filter.address(&vault, None)),
+        next_href: read.next.as_ref().map(|next| filter.address(Kind::Secret, &vault, Some(next))),
+        first_href: after.map(|_| filter.address(Kind::Secret, &vault, None)),
         partial: (filtered && read.next.is_some()).then(|| {
             format!("Only {} names have been searched so far; the next page searches on from there.", read.searched)
         }),
@@ -79,20 +80,20 @@ pub(super) fn cursor(request: &Request) -> Result<Option<ObjectName>, Problem> {
 }
 
 /// What was found and how far it was looked for.
-struct Found {
-    items: Vec<SecretItem>,
-    next: Option<ObjectName>,
-    searched: usize,
+pub(super) struct Found {
+    pub(super) items: Vec<SecretItem>,
+    pub(super) next: Option<ObjectName>,
+    pub(super) searched: usize,
 }
 
-/// One page of the list; with a filter, as many pages as it takes to fill one, up to [`SEARCH_PAGES`].
-async fn read(
+/// One page of a list; with a filter, as many pages as it takes to fill one, up to [`SEARCH_PAGES`].
+pub(super) async fn read(
     viewer: &Viewer<'_>,
+    kind: Kind,
     vault: &VaultName,
     filter: &Filter,
     after: Option<ObjectName>,
 ) -> Result<Found, Failure> {
-    let secrets = &viewer.services.secrets;
     let pages = if filter.is_set() { SEARCH_PAGES } else { 1 };
     let mut found = Found { items: Vec::new(), next: after, searched: 0 };
     for turn in 0..pages {
@@ -103,7 +104,7 @@ async fn read(
             further = viewer.further()?;
             &further
         };
-        let (page, _) = secrets.list(ctx, vault, false, found.next.as_ref(), MAX_PAGE).await?;
+        let (page, _) = kind.list(viewer, ctx, vault, false, found.next.as_ref()).await?;
         found.searched += page.items.len();
         found.next = page.next.as_deref().and_then(|next| ObjectName::parse(next).ok());
         found.items.extend(page.items.into_iter().filter(|item| filter.takes(item, viewer.now())));

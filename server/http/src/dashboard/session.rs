@@ -20,8 +20,6 @@ use crate::{
 
 /// Name of the session cookie.
 const SESSION_COOKIE: &str = "__Host-session";
-/// Length of its value: 32 bytes in base64url.
-const SESSION_LENGTH: usize = 43;
 
 /// Attributes of every cookie here. Lax: the way back from a provider begins on another site.
 const ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Lax";
@@ -35,7 +33,7 @@ pub(super) async fn find(
     cookies: Option<&str>,
     now: i64,
 ) -> Result<Option<Arc<Session>>, Problem> {
-    match cookies.and_then(|cookies| cookie(cookies, SESSION_COOKIE)).filter(|value| value.len() == SESSION_LENGTH) {
+    match cookies.and_then(|cookies| cookie(cookies, SESSION_COOKIE)) {
         Some(value) => Ok(services.entrance.session(value, now).await?),
         None => Ok(None),
     }
@@ -63,14 +61,36 @@ pub(super) fn begun(response: Response, cookie: &SecretText) -> Response {
     response.with("set-cookie", set_cookie(SESSION_COOKIE, cookie.expose(), None))
 }
 
-/// POST /sign-out: ends the session, at once.
+/// Tells the browser that its session was in use now, once in a while; leaves alone an answer that sets or takes
+/// the session's cookie itself.
+pub(super) fn in_use(services: &Services, cookies: Option<&str>, now: i64, response: Response) -> Response {
+    let names_it = |(name, value): &(&str, String)| *name == "set-cookie" && value.starts_with(SESSION_COOKIE);
+    if response.headers.iter().any(names_it) {
+        return response;
+    }
+    let renewed = cookies
+        .and_then(|cookies| cookie(cookies, SESSION_COOKIE))
+        .and_then(|value| services.entrance.renewed(value, now));
+    match renewed {
+        Some(cookie) => begun(response, &cookie),
+        None => response,
+    }
+}
+
+/// POST /sign-out: ends the session, at once. The page after it offers to end the provider's own session too: a
+/// form that led there would need the provider in `form-action`.
 ///
 /// # Errors
 /// 403 for a form that is not ours; 503 when the end cannot be recorded.
 pub(super) async fn sign_out(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     Sent::accept(viewer, request, SHORT)?;
     viewer.services.entrance.end_session(&viewer.call.ctx, viewer.session.id_hash).await?;
-    Ok(taken_back(super::redirect(links::SIGNED_OUT.to_owned())))
+    Ok(taken_back(super::redirect(signed_out(viewer))))
+}
+
+/// The page after sign-out, which names the provider.
+pub(super) fn signed_out(viewer: &Viewer<'_>) -> String {
+    links::asked(links::SIGNED_OUT, &[("provider", viewer.provider().as_deref())])
 }
 
 /// Takes the cookie of a session that has ended back.

@@ -10,8 +10,9 @@ use data_encoding::BASE64URL_NOPAD;
 use strongroom_crypto::Plaintext;
 use strongroom_domain::{
     context::RequestContext,
+    entrance::EntranceError,
     principal::{Principal, PrincipalKind},
-    sign_in::SignInError,
+    sign_in::{SignInDemand, SignInError, SignedIn},
     time::uuid_v7,
 };
 use strongroom_web::{Provider, SignInPage, SignedOutPage};
@@ -26,6 +27,7 @@ use super::{
 use crate::{
     edge::Call,
     message::{Request, Response},
+    paths,
     problem::Problem,
     services::Services,
 };
@@ -40,6 +42,11 @@ const LIFETIME: u32 = 600;
 const MAX_COOKIE: usize = 4096;
 /// Longest display name, in characters.
 const MAX_NAME: usize = 128;
+/// Most authentication context classes that a link asks for, and their longest name in bytes.
+const MAX_CLASSES: usize = 8;
+const MAX_CLASS: usize = 256;
+/// Longest form with a logout token, in bytes.
+const MAX_LOGOUT: usize = 32 * 1024;
 
 /// GET /sign-in
 ///
@@ -53,14 +60,21 @@ pub(super) fn page(services: &Services, request: &Request) -> Result<Response, P
 ///
 /// # Errors
 /// None.
-pub(super) fn signed_out(services: &Services) -> Result<Response, Problem> {
-    let mut providers = services.sign_in.providers();
-    let only = if providers.len() == 1 { providers.pop().map(|provider| provider.name) } else { None };
+pub(super) async fn signed_out(services: &Services, request: &Request) -> Result<Response, Problem> {
+    let named = request.query("provider").unwrap_or_default();
+    let provider = services.sign_in.providers().into_iter().find(|provider| provider.id == named);
+    let back = format!("{}{}", services.addresses.base(), links::SIGNED_OUT);
+    let provider_end_href = match &provider {
+        // A provider that does not answer takes nothing from the page.
+        Some(provider) => services.sign_in.end(&provider.id, &back).await.ok().flatten(),
+        None => None,
+    };
     let page = SignedOutPage {
         host: frame::host(services).to_owned(),
         development: services.development,
         sign_in_href: links::SIGN_IN.to_owned(),
-        provider: only,
+        provider: provider.map(|provider| provider.name),
+        provider_end_href,
     };
     Ok(rendered(200, page.render()))
 }
@@ -72,7 +86,7 @@ pub(super) fn signed_out(services: &Services) -> Result<Response, Problem> {
 pub(super) async fn start(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let return_to = return_to(request);
     let redirect_uri = format!("{}{}", services.addresses.base(), links::CALLBACK);
-    match services.sign_in.begin(call.parameter(0), &redirect_uri, call.ctx.now).await {
+    match services.sign_in.begin(call.parameter(0), &redirect_uri, &demand(request), call.ctx.now).await {
         Ok((location, kept)) => {
             let value = UnderWay { created: call.ctx.now, return_to, kept }.seal(services)?;
             Ok(redirect(location).with("set-cookie", set_cookie(COOKIE, &value, Some(LIFETIME))))
@@ -83,6 +97,51 @@ pub(super) async fn start(services: &Services, call: &Call, request: &Request) -
             tracing::error!(%error, reason = error.reason(), "a sign-in could not be begun");
             Err(Problem { reason: error.reason(), ..Problem::internal() })
         }
+    }
+}
+
+/// What a sign-in must be, as its link says.
+fn demand(request: &Request) -> SignInDemand {
+    let acr = request.query("acr").unwrap_or_default().split_ascii_whitespace();
+    let acr = acr.filter(|class| class.len() <= MAX_CLASS).take(MAX_CLASSES).map(str::to_owned);
+    SignInDemand { afresh: request.query("afresh") == Some("yes"), acr: acr.collect() }
+}
+
+/// POST /auth/{provider}/back-channel-logout: a provider ends sessions (OpenID Connect Back-Channel Logout 1.0).
+///
+/// # Errors
+/// 503 when the end cannot be recorded; a token that does not hold is answered as section 2.8 says.
+pub(super) async fn logged_out_elsewhere(
+    services: &Services,
+    call: &Call,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let answered = |status, body: Option<serde_json::Value>| {
+        body.map_or_else(|| Response::empty(status), |body| Response::json(status, &body))
+            .with("cache-control", "no-store".to_owned())
+    };
+    let refused = |reason: &'static str, status| {
+        let body =
+            serde_json::json!({ "error": "invalid_request", "error_description": "The logout token does not count." });
+        Response { reason, ..answered(status, Some(body)) }
+    };
+    if request.body.len() > MAX_LOGOUT {
+        return Ok(refused("logout-too-large", 413));
+    }
+    let token = paths::form(&request.body).ok().and_then(|fields| {
+        let mut sent = fields.into_iter().filter(|(name, _)| name == "logout_token").map(|(_, value)| value);
+        sent.next().filter(|_| sent.next().is_none())
+    });
+    let Some(token) = token else { return Ok(refused("logout-token-missing", 400)) };
+    match services.sign_in.logout_token(call.parameter(0), &token, call.ctx.now).await {
+        Ok(told) => match services.entrance.end_at_provider(&call.ctx, told).await {
+            Ok(_) => Ok(answered(200, None)),
+            Err(EntranceError::Credential(_)) => Ok(refused("logout-token-replayed", 400)),
+            Err(error) => Err(error.into()),
+        },
+        Err(SignInError::UnknownProvider) => Ok(refused("sign-in-unknown-provider", 404)),
+        Err(SignInError::Unreachable) => Ok(refused("sign-in-provider-unreachable", 503)),
+        Err(error) => Ok(refused(error.reason(), 400)),
     }
 }
 
@@ -100,18 +159,18 @@ pub(super) async fn callback(services: &Services, call: &Call, request: &Request
     let Some(UnderWay { return_to, kept, .. }) = under_way else {
         return Ok(refused(services, &ReturnTo::default(), &SignInError::Invalid("sign-in-not-begun-here")));
     };
-    let (principal, name) = match services.sign_in.finish(&kept, &request.query, now).await {
+    let who = match services.sign_in.finish(&kept, &request.query, now).await {
         // People alone have sessions, whatever a provider says.
-        Ok((principal, _)) if principal.is_anonymous() || principal.kind != PrincipalKind::User => {
+        Ok(who) if who.principal.is_anonymous() || who.principal.kind != PrincipalKind::User => {
             return Ok(refused(services, &return_to, &SignInError::Refused).with("set-cookie", done()));
         }
-        Ok(signed_in) => signed_in,
+        Ok(who) => SignedIn { display_name: shown_name(&who.display_name), ..who },
         // Says nothing about the sign-in under way, which may be another: its cookie stays.
         Err(error @ SignInError::Invalid(_)) => return Ok(refused(services, &return_to, &error)),
         Err(error) => return Ok(refused(services, &return_to, &error).with("set-cookie", done())),
     };
     end_session_before(services, call, request).await?;
-    let cookie = services.entrance.begin_session(&call.ctx, principal, shown_name(&name)).await?;
+    let cookie = services.entrance.begin_session(&call.ctx, who).await?;
     let response = redirect(return_to.as_str().to_owned()).with("set-cookie", done());
     Ok(session::begun(response, &cookie))
 }

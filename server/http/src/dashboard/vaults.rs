@@ -14,6 +14,7 @@ use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Snippe
 use super::{
     Failure,
     frame::{Place, Viewer},
+    kinds::Kind,
     links,
     offers::Offers,
     rendered,
@@ -109,8 +110,10 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let place = Place::Vault(name.clone());
     let mut offers = Offers::new(viewer, &place);
     offers
-        .offer(&Ask::secrets(Action::SecretList, &name), Act::primary("Secrets", links::secrets(&name), Icon::Key))
+        .offer(&Ask::secrets(Action::SecretList, &name), Act::primary("Secrets", links::secrets(&name), Icon::Lock))
         .await;
+    let keys = Act::link("Keys", links::keys(&name), Icon::Key);
+    offers.offer(&Kind::Key.ask(Action::KeyList, &name), keys).await;
     let new = Act::link("New secret", links::new_secret(&name), Icon::Plus);
     offers.offer(&Ask::secrets(Action::SecretSet, &name), new).await;
     let delete = Act::link("Delete", links::in_vault(&name, "delete", &[]), Icon::Trash);

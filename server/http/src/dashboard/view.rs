@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use strongroom_crypto::key::KeySpec;
 use strongroom_domain::{
     record::Outcome,
     secret::{SecretAttributes, VaultFacts},
@@ -91,6 +92,32 @@ pub(super) fn state(attributes: &SecretAttributes, now: i64) -> ItemState {
         (Some(not_before), _) if not_before > now => ItemState::NotYetValid,
         (_, Some(expires)) if expires - now <= NEAR => ItemState::Expiring,
         _ => ItemState::Enabled,
+    }
+}
+
+/// A state as a badge.
+pub(super) fn state_badge(state: ItemState) -> (Tone, Icon, String) {
+    let (tone, icon, word) = match state {
+        ItemState::Enabled => (Tone::Good, Icon::Check, "Enabled"),
+        ItemState::Expiring => (Tone::Warn, Icon::Warning, "Expiring"),
+        ItemState::Expired => (Tone::Bad, Icon::Over, "Expired"),
+        ItemState::NotYetValid => (Tone::Plain, Icon::Hourglass, "Not yet valid"),
+        ItemState::Disabled => (Tone::Plain, Icon::Off, "Disabled"),
+    };
+    (tone, icon, word.to_owned())
+}
+
+/// Tags as a cell.
+pub(super) fn tags_cell(held: &BTreeMap<String, String>) -> Cell {
+    if held.is_empty() { Cell::None("None".to_owned()) } else { Cell::Tags(tags(held)) }
+}
+
+/// What kind of key: `EC P-256`, `RSA 2048`, `oct 256`.
+pub(super) fn key_kind(spec: KeySpec) -> String {
+    match spec {
+        KeySpec::Rsa { bits } => format!("RSA {bits}"),
+        KeySpec::Ec { crv } => format!("EC {}", crv.as_str()),
+        KeySpec::Oct { bits } => format!("oct {bits}"),
     }
 }
 

@@ -23,6 +23,9 @@ pub enum SignInError {
     /// The id token was made for another sign-in.
     #[error("the id token does not belong to this sign-in")]
     NonceMismatch,
+    /// The person had to prove again who they are, and did not.
+    #[error("the person did not sign in again")]
+    NotAfresh,
     /// More than ten minutes have passed.
     #[error("the sign-in has taken too long")]
     TooLate,
@@ -59,6 +62,7 @@ impl SignInError {
             Self::StateMismatch => "sign-in-state-mismatch",
             Self::IssuerMismatch => "sign-in-issuer-mismatch",
             Self::NonceMismatch => "sign-in-nonce-mismatch",
+            Self::NotAfresh => "sign-in-not-afresh",
             Self::TooLate => "sign-in-too-late",
             Self::Denied => "sign-in-denied",
             Self::NoAccount => "sign-in-no-account",

@@ -7,6 +7,7 @@
 //! never follow where a token points.
 
 mod error;
+mod logout;
 
 pub use error::SignInError;
 
@@ -18,16 +19,17 @@ use std::{
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openidconnect::{
-    AccessTokenHash, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    RequestTokenError, Scope, SignatureVerificationError, TokenResponse, TokenUrl,
+    AccessTokenHash, AuthType, AuthUrl, AuthenticationContextClass, AuthorizationCode, ClientId, ClientSecret,
+    CsrfToken, EndpointNotSet, EndpointSet, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, RequestTokenError, Scope, SignatureVerificationError, TokenResponse, TokenUrl,
     core::{
-        CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreJsonWebKeySet, CoreJwsSigningAlgorithm, CoreTokenResponse,
+        CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreJsonWebKeySet, CoreJwsSigningAlgorithm,
+        CoreTokenResponse,
     },
 };
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::{Entropy, EntropyError, SecretText};
-use strongroom_domain::{principal::Principal, time::Clock};
+use strongroom_domain::{principal::Principal, sign_in::SignInDemand, time::Clock};
 use subtle::ConstantTimeEq;
 use url::Url;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -39,7 +41,7 @@ use crate::{
     http_client::HttpClient,
     issuer::{Issuer, IssuerConfig, IssuerConfigError},
     jwks::{Discovery, Snapshot},
-    jwt::{Claims, TokenError, TokenUse, Unverified},
+    jwt::{CLOCK_SKEW, Claims, TokenError, TokenUse, Unverified, VerifiedClaims},
     mapping,
 };
 
@@ -77,6 +79,9 @@ pub struct PendingSignIn {
     nonce: String,
     pkce_verifier: String,
     created: i64,
+    /// Whether the person had to prove again who they are.
+    #[serde(default)]
+    afresh: bool,
 }
 
 impl PendingSignIn {
@@ -133,6 +138,8 @@ pub struct SignedIn {
     pub amr: Vec<String>,
     /// When the person last authenticated at the provider, Unix seconds, if told.
     pub auth_time: Option<i64>,
+    /// The provider's own session (`sid`), if told.
+    pub provider_session: Option<String>,
 }
 
 struct Provider {
@@ -182,9 +189,11 @@ impl Providers {
         Ok(Self { providers, http })
     }
 
-    /// Name and label of every provider, in the order of the configuration.
-    pub fn list(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.providers.iter().map(|(name, provider)| (name.as_str(), provider.label.as_str()))
+    /// Name, label and issuer of every provider, in the order of the configuration.
+    pub fn list(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.providers
+            .iter()
+            .map(|(name, provider)| (name.as_str(), provider.label.as_str(), provider.issuer.config.issuer.as_str()))
     }
 
     fn provider(&self, name: &str) -> Result<&Provider, SignInError> {
@@ -202,6 +211,7 @@ impl Providers {
         &self,
         provider: &str,
         redirect_uri: &str,
+        demand: &SignInDemand,
         entropy: &dyn Entropy,
         now_millis: i64,
     ) -> Result<(Url, PendingSignIn), SignInError> {
@@ -214,19 +224,27 @@ impl Providers {
             nonce: random_text(entropy)?,
             pkce_verifier: random_text(entropy)?,
             created: now_millis,
+            afresh: demand.afresh,
         };
         let client = self.client(provider, &*provider.snapshot().await?, redirect_uri)?;
         let verifier = PkceCodeVerifier::new(pending.pkce_verifier.clone());
         let (state, nonce) = (pending.state.clone(), pending.nonce.clone());
-        let (url, _, _) = client
+        let mut request = client
             .authorize_url(
                 CoreAuthenticationFlow::AuthorizationCode,
                 move || CsrfToken::new(state),
                 move || Nonce::new(nonce),
             )
             .add_scopes(provider.scopes.iter().cloned().map(Scope::new))
-            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
-            .url();
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        if demand.afresh {
+            // `max_age` makes the provider tell when it was; `prompt` alone would not (Core section 3.1.2.1).
+            request = request.add_prompt(CoreAuthPrompt::Login).set_max_age(Duration::ZERO);
+        }
+        for class in &demand.acr {
+            request = request.add_auth_context_value(AuthenticationContextClass::new(class.clone()));
+        }
+        let (url, _, _) = request.url();
         Ok((url, pending))
     }
 
@@ -290,21 +308,17 @@ impl Providers {
     ) -> Result<SignedIn, SignInError> {
         let id_token = answer.id_token().ok_or(SignInError::InvalidToken(TokenError::Missing))?;
         let text = id_token.to_string();
-        let unverified = Unverified::read(&text, TokenUse::Identity).map_err(SignInError::InvalidToken)?;
-        if unverified.issuer != provider.issuer.config.issuer {
-            return Err(SignInError::InvalidToken(TokenError::UnknownIssuer));
-        }
-        // Renews the key set if the key is new; the library below does not.
-        let key = provider.issuer.key(unverified.key_id.as_deref(), unverified.algorithm).await;
-        let key = key.map_err(|error| match error {
-            TokenError::IssuerUnavailable => SignInError::ProviderUnreachable,
-            error => SignInError::InvalidToken(error),
-        })?;
-        let verified = unverified.verify(&key).map_err(SignInError::InvalidToken)?;
+        let verified = provider.verified(&text, TokenUse::Identity).await?;
         verified.view().check_times(now_millis.div_euclid(1000)).map_err(SignInError::InvalidToken)?;
         let client = self.client(provider, &*provider.snapshot().await?, &pending.redirect_uri)?;
         provider.verify_id_token(&client, answer, id_token, &pending.nonce, now_millis)?;
-        signed_in(&provider.issuer.config, verified.view())
+        let who = signed_in(&provider.issuer.config, verified.view())?;
+        let since = pending.created.div_euclid(1000).saturating_sub(CLOCK_SKEW);
+        // Asked to let the person prove it again, and an older proof came back: Core section 3.1.3.7, 13.
+        if pending.afresh && who.auth_time.is_none_or(|proved| proved < since) {
+            return Err(SignInError::NotAfresh);
+        }
+        Ok(who)
     }
 
     fn client(&self, provider: &Provider, snapshot: &Snapshot, redirect_uri: &str) -> Result<Client, SignInError> {
@@ -331,6 +345,21 @@ impl Providers {
 }
 
 impl Provider {
+    /// The claims of a token that this provider signed. Times, audience and all else are for the caller to check.
+    async fn verified(&self, token: &str, token_use: TokenUse) -> Result<VerifiedClaims, SignInError> {
+        let unverified = Unverified::read(token, token_use).map_err(SignInError::InvalidToken)?;
+        if unverified.issuer != self.issuer.config.issuer {
+            return Err(SignInError::InvalidToken(TokenError::UnknownIssuer));
+        }
+        // Renews the key set if the key is new; the OpenID Connect library does not.
+        let key = self.issuer.key(unverified.key_id.as_deref(), unverified.algorithm).await;
+        let key = key.map_err(|error| match error {
+            TokenError::IssuerUnavailable => SignInError::ProviderUnreachable,
+            error => SignInError::InvalidToken(error),
+        })?;
+        unverified.verify(&key).map_err(SignInError::InvalidToken)
+    }
+
     async fn snapshot(&self) -> Result<Arc<Snapshot>, SignInError> {
         let keys = self.issuer.remote_keys().ok_or(SignInError::ProviderUnreachable)?;
         keys.snapshot().await.map_err(|_| SignInError::ProviderUnreachable)
@@ -394,6 +423,7 @@ fn signed_in(config: &IssuerConfig, claims: Claims<'_>) -> Result<SignedIn, Sign
         acr: claims.text("acr").map(str::to_owned),
         amr: amr.iter().filter_map(serde_json::Value::as_str).take(16).map(str::to_owned).collect(),
         auth_time: claims.time("auth_time").map_err(SignInError::InvalidToken)?,
+        provider_session: logout::session_of(claims).map_err(SignInError::InvalidToken)?,
     })
 }
 

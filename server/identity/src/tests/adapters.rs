@@ -8,7 +8,7 @@ use strongroom_domain::{
     identity::{ClientSecretHash, Federation, Workload},
     keyring::Keyring,
     names::InstallationId,
-    sign_in::{Authenticator, SignIn, SignInError, TokenRejected},
+    sign_in::{Authenticator, SignIn, SignInDemand, SignInError, TokenRejected},
     time::Clock,
 };
 use uuid::Uuid;
@@ -127,7 +127,7 @@ async fn sign_in_keeps_what_it_needs_outside() {
         [("corp", "Corporate")]
     );
     let back = "https://vault.localhost:8443/back";
-    let (url, kept) = service.begin("corp", back, NOW_MILLIS).await.ok().unwrap();
+    let (url, kept) = service.begin("corp", back, &SignInDemand::default(), NOW_MILLIS).await.ok().unwrap();
     let state = url::Url::parse(&url).unwrap().query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
     let query =
         |state: &str| vec![("state".to_owned(), state.to_owned()), ("error".to_owned(), "access_denied".to_owned())];
@@ -137,5 +137,8 @@ async fn sign_in_keeps_what_it_needs_outside() {
     let garbage = Plaintext::from_slice(b"{}");
     let answer = service.finish(&garbage, &query(&state), NOW_MILLIS).await;
     assert_eq!(answer.err(), Some(SignInError::Invalid("sign-in-state-mismatch")));
-    assert_eq!(service.begin("other", back, NOW_MILLIS).await.err(), Some(SignInError::UnknownProvider));
+    assert_eq!(
+        service.begin("other", back, &SignInDemand::default(), NOW_MILLIS).await.err(),
+        Some(SignInError::UnknownProvider)
+    );
 }

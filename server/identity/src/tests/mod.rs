@@ -8,6 +8,7 @@ mod explain;
 mod forgery;
 mod forgery_across;
 mod keys;
+mod logout;
 mod own_keys;
 mod sign_in;
 mod token_endpoint;

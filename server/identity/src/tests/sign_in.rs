@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use strongroom_crypto::{SecretText, SeededEntropy};
-use strongroom_domain::{principal::PrincipalKind, time::Clock};
+use strongroom_domain::{principal::PrincipalKind, sign_in::SignInDemand, time::Clock};
 use url::Url;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
@@ -85,7 +85,10 @@ impl World {
     }
 
     async fn begin(&self, seed: u64) -> (Url, PendingSignIn) {
-        self.providers.begin("dev", BACK, &SeededEntropy::new(seed), NOW_MILLIS).await.unwrap()
+        self.providers
+            .begin("dev", BACK, &SignInDemand::default(), &SeededEntropy::new(seed), NOW_MILLIS)
+            .await
+            .unwrap()
     }
 
     /// What the browser does: follows the address, picks a person, comes back with this query.
@@ -140,7 +143,7 @@ fn replace(query: Vec<(String, String)>, name: &str, value: Option<&str>) -> Vec
 #[tokio::test]
 async fn ada_signs_in() {
     let world = World::start().await;
-    assert_eq!(world.providers.list().collect::<Vec<_>>(), [("dev", "Development")]);
+    assert_eq!(world.providers.list().collect::<Vec<_>>(), [("dev", "Development", world.server.uri().as_str())]);
     let (url, pending) = world.begin(1).await;
     let parameter = |name: &str| url.query_pairs().find(|(other, _)| other == name).unwrap().1.into_owned();
     assert_eq!(parameter("scope"), "openid profile");
@@ -335,22 +338,43 @@ async fn the_name_to_greet_with_falls_back_and_never_identifies() {
 }
 
 #[tokio::test]
+async fn who_must_sign_in_again_does() {
+    let world = World::start().await;
+    let demand = SignInDemand { afresh: true, acr: vec!["phr".into(), "phrh".into()] };
+    let begin = async || world.providers.begin("dev", BACK, &demand, &SeededEntropy::new(1), NOW_MILLIS).await.unwrap();
+    let (url, pending) = begin().await;
+    let asked: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    for (name, value) in [("prompt", "login"), ("max_age", "0"), ("acr_values", "phr phrh")] {
+        assert!(asked.contains(&(name.to_owned(), value.to_owned())), "{name} in {url}");
+    }
+    let query = world.pick(&url, "ada");
+    assert_eq!(world.finish(pending, query).await.unwrap().auth_time, Some(NOW));
+    for proved in [json!(NOW - 61), Value::Null] {
+        world.forge(PROVIDER_KEY, move |forge| forge.claim("auth_time", proved.clone()));
+        let (url, pending) = begin().await;
+        let query = world.pick(&url, "ada");
+        assert_eq!(world.finish(pending, query).await, Err(NotAfresh));
+    }
+    assert_eq!(world.sign_in().await.unwrap().auth_time, None, "who must not is let in all the same");
+}
+
+#[tokio::test]
 async fn unknown_and_unreachable_providers() {
     let world = World::start().await;
-    let entropy = SeededEntropy::new(1);
-    let begun = world.providers.begin("other", BACK, &entropy, NOW_MILLIS).await;
+    let (usual, entropy) = (SignInDemand::default(), SeededEntropy::new(1));
+    let begun = world.providers.begin("other", BACK, &usual, &entropy, NOW_MILLIS).await;
     assert_eq!(begun.err(), Some(UnknownProvider));
-    let begun = world.providers.begin("dev", "not an address", &entropy, NOW_MILLIS).await;
+    let begun = world.providers.begin("dev", "not an address", &usual, &entropy, NOW_MILLIS).await;
     assert_eq!(begun.err(), Some(RedirectAddress));
 
     let issuer = FakeIssuer::start(key_set(&[&signer(2)])).await;
     let shared: Arc<dyn Clock> = world.clock.clone();
     let providers = Providers::new(vec![provider_config(&issuer.name())], http_client(), &shared).unwrap();
-    let begun = providers.begin("dev", BACK, &entropy, NOW_MILLIS).await;
+    let begun = providers.begin("dev", BACK, &usual, &entropy, NOW_MILLIS).await;
     assert_eq!(begun.err(), Some(ProviderUnreachable), "it has no authorization endpoint");
     issuer.answer_with(500);
     let providers = Providers::new(vec![provider_config(&issuer.name())], http_client(), &shared).unwrap();
-    assert_eq!(providers.begin("dev", BACK, &entropy, NOW_MILLIS).await.err(), Some(ProviderUnreachable));
+    assert_eq!(providers.begin("dev", BACK, &usual, &entropy, NOW_MILLIS).await.err(), Some(ProviderUnreachable));
     let twice =
         Providers::new(vec![provider_config("https://a"), provider_config("https://b")], http_client(), &shared);
     assert!(twice.is_err());
@@ -373,7 +397,8 @@ async fn a_confidential_client_authenticates_as_the_provider_likes() {
         config.client_secret = Some(SecretText::new("s3cret".into()));
         let shared: Arc<dyn Clock> = ManualClock::new();
         let providers = Providers::new(vec![config], http_client(), &shared).unwrap();
-        let (url, pending) = providers.begin("dev", BACK, &SeededEntropy::new(1), NOW_MILLIS).await.unwrap();
+        let (url, pending) =
+            providers.begin("dev", BACK, &SignInDemand::default(), &SeededEntropy::new(1), NOW_MILLIS).await.unwrap();
         let state = url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
         let query = vec![("state".to_owned(), state), ("code".to_owned(), "c".to_owned())];
         let params = CallbackParams::from_pairs(query).ok().unwrap();

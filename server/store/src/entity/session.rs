@@ -14,6 +14,8 @@ pub(crate) struct Model {
     pub(crate) tag: Vec<u8>,
     #[sea_orm(column_type = "Text")]
     pub(crate) principal: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) provider_session: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

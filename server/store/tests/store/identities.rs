@@ -419,6 +419,8 @@ async fn a_code_counts_once_and_while_its_session_stands(place: Place) {
         display_name: "Ada".into(),
         created,
         expires: created + 3600,
+        provider_session: None,
+        authenticated: None,
         tag: vec![3; 32],
     };
     let change = |change| entry(permit(Action::SessionChange, test_support::server_ref(), None), change);
@@ -449,6 +451,8 @@ async fn sessions_begin_and_end(place: Place) {
         display_name: "Ada".into(),
         created,
         expires,
+        provider_session: None,
+        authenticated: None,
         tag: vec![3; 32],
     };
     let change = |change| entry(permit(Action::SessionChange, test_support::server_ref(), None), change);
@@ -465,6 +469,7 @@ async fn sessions_begin_and_end(place: Place) {
     assert_eq!(s.put(change(Change::BeginSession(Box::new(new)))).await, Settled::Conflict);
     let own = |byte: u8, subject: &str| {
         let mut session = session(byte, 50, 90);
+        session.provider_session = (byte != 3).then(|| format!("at-provider-{byte}"));
         session.principal.id.subject = subject.to_owned();
         change(Change::BeginSession(Box::new(session)))
     };
@@ -478,6 +483,18 @@ async fn sessions_begin_and_end(place: Place) {
     for byte in [3, 4, 5] {
         assert!(s.store.session(&[byte; 32]).await.unwrap().is_some());
     }
+    let at = |issuer: &'static str, id: &'static str| s.store.sessions_at(issuer, id);
+    assert_eq!(at("https://idp", "at-provider-5").await.unwrap()[0].id_hash, [5; 32]);
+    assert!(at("https://other", "at-provider-5").await.unwrap().is_empty(), "another provider's session");
+    let by_token = |sessions, used| {
+        let token = UsedAssertion { id_hash: [7; 32], used, expires: 2000 };
+        change(Change::EndSessionsAtProvider { sessions, token })
+    };
+    assert_eq!(s.put(by_token(vec![[4; 32]], 60)).await, Settled::Recorded);
+    assert_eq!(s.store.session(&[4; 32]).await.unwrap(), None);
+    assert_eq!(s.put(by_token(vec![[5; 32]], 600)).await, Settled::Conflict, "a token counts once");
+    assert!(s.store.session(&[5; 32]).await.unwrap().is_some(), "and then ends nothing");
+    assert_eq!(s.put(own(4, "bob")).await, Settled::Recorded);
     let permit = permit(Action::SessionRevoke, test_support::server_ref(), None);
     assert_eq!(s.put(entry(permit, Change::EndSessions(vec![[3; 32], [5; 32]]))).await, Settled::Recorded);
     // Page by page.

@@ -194,6 +194,8 @@ async fn an_ended_session_that_is_back_is_found(place: Place) {
         display_name: "Ada".into(),
         created: 5,
         expires: 100,
+        provider_session: None,
+        authenticated: None,
         tag: vec![1; 32],
     };
     s.put(change(Change::BeginSession(Box::new(session)))).await;

@@ -259,6 +259,15 @@ impl IdentityStore for MemoryStore {
         Ok(all)
     }
 
+    async fn sessions_at(&self, issuer: &str, provider_session: &str) -> Result<Vec<Arc<Session>>, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        let of = |session: &&Arc<Session>| {
+            session.principal.id.issuer == issuer && session.provider_session.as_deref() == Some(provider_session)
+        };
+        Ok(durable.sessions.values().filter(of).cloned().collect())
+    }
+
     async fn session(&self, id_hash: &[u8; 32]) -> Result<Option<Arc<Session>>, StoreError> {
         self.pause().await;
         Ok(self.durable().sessions.get(id_hash).cloned())

@@ -23,6 +23,11 @@ const VAULT: VaultId = VaultId(Uuid::from_u128(1));
 const OTHER_VAULT: VaultId = VaultId(Uuid::from_u128(2));
 const DELETED: LifeState = LifeState::Deleted { deleted_at: 1, purge_at: 2 };
 
+fn at_provider() -> Change {
+    let token = UsedAssertion { id_hash: [0; 32], used: 0, expires: 1 };
+    Change::EndSessionsAtProvider { sessions: vec![[0; 32]], token }
+}
+
 fn version(last: u8) -> ObjectVersion {
     ObjectVersion::from_bytes([last; 16])
 }
@@ -126,6 +131,8 @@ fn command_line() -> Change {
         display_name: String::new(),
         created: 0,
         expires: 1,
+        provider_session: None,
+        authenticated: None,
         tag: Vec::new(),
     };
     let code = UsedAssertion { id_hash: [1; 32], used: 0, expires: 1 };
@@ -181,6 +188,7 @@ fn a_change_on_the_permitted_object_fits() {
         (TokenKeyRevoke, server_ref(), None, token_keys(4, 5)),
         (TokenKeyRetire, server_ref(), None, token_keys(4, 5)),
         (SessionRevoke, server_ref(), None, Change::EndSessions(vec![[0; 32]])),
+        (SessionChange, server_ref(), None, at_provider()),
     ];
     for (action, object, revision, change) in good {
         let shown = format!("{action:?} {change:?}");

@@ -23,7 +23,7 @@ use strongroom_domain::{
     record::{FloodGate, Outcome},
     role::Role,
     test_support::{
-        FakeSignIn,
+        FakeSignIn, signed_in,
         world::{PEOPLE, World, person, principal},
     },
     throttle::TooMany,
@@ -32,7 +32,7 @@ use uuid::Uuid;
 
 /// Right is the secret `right`, and an assertion whose text is `jti <number>`.
 #[derive(Default)]
-struct Checker(AtomicUsize);
+pub(super) struct Checker(AtomicUsize);
 
 #[async_trait]
 impl Credentials for Checker {
@@ -183,7 +183,7 @@ async fn a_client_that_is_refused_too_often_waits_and_nobody_else_does() {
 async fn a_session_ends_with_its_provider() {
     let mut door = Door::new();
     let ada = person("ada");
-    let begun = door.entrance.begin_session(&door.from("10.0.0.1"), (*ada).clone(), "Ada".into()).await.unwrap();
+    let begun = door.entrance.begin_session(&door.from("10.0.0.1"), signed_in(&ada, "Ada")).await.unwrap();
     let now = door.from("10.0.0.1").now;
     let found = door.entrance.session(begun.expose(), now).await.unwrap();
     assert_eq!(found.unwrap().principal, *ada);
@@ -197,9 +197,9 @@ async fn a_session_ends_with_its_provider() {
 async fn a_session_does_not_come_back_with_its_provider() {
     let mut door = Door::new();
     let here = || door.from("10.0.0.1");
-    let begun = door.entrance.begin_session(&here(), (*person("ada")).clone(), "Ada".into()).await.unwrap();
+    let begun = door.entrance.begin_session(&here(), signed_in(&person("ada"), "Ada")).await.unwrap();
     let other = principal("https://others.example", "bob", PrincipalKind::User, &[]);
-    let stays = door.entrance.begin_session(&here(), (*other).clone(), "Bob".into()).await.unwrap();
+    let stays = door.entrance.begin_session(&here(), signed_in(&other, "Bob")).await.unwrap();
     let now = here().now;
     let start = async |entrance: &Entrance| {
         let by = Arc::new(Principal::system(past_issuers::PRINCIPAL));
@@ -285,9 +285,8 @@ async fn an_administrator_ends_the_sessions_of_somebody_and_of_nobody_else() {
     let (ada, bob, olga) = (person("ada"), person("bob"), person("olga"));
     let owner = Grantee::Principal { id: olga.id.clone() };
     door.world.put_grant(owner, Role::Owner, Scope::Server).unwrap();
-    let begin = async |who: &Principal| {
-        door.entrance.begin_session(&door.from("10.0.0.1"), who.clone(), String::new()).await.unwrap()
-    };
+    let begin =
+        async |who: &Principal| door.entrance.begin_session(&door.from("10.0.0.1"), signed_in(who, "")).await.unwrap();
     let now = door.from("10.0.0.1").now;
     let stands = async |cookie: &SecretText| door.entrance.session(cookie.expose(), now).await.unwrap().is_some();
     let cookies = [begin(&ada).await, begin(&ada).await, begin(&bob).await];

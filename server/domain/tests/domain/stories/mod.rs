@@ -15,6 +15,7 @@ mod no_value_in_sight;
 mod policies;
 mod roles;
 mod secrets;
+mod sessions;
 mod token_keys;
 mod updates;
 mod vault_life;

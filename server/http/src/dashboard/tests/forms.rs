@@ -14,7 +14,7 @@ fn between<'a>(text: &'a str, start: &'a str, end: &'a str) -> impl Iterator<Ite
 }
 
 /// Pages to begin from; the walk follows their links.
-const START: [&str; 4] = ["/overview", "/vaults", "/audit", "/access"];
+const START: [&str; 5] = ["/overview", "/vaults", "/audit", "/access", "/settings"];
 
 #[tokio::test]
 async fn every_form_proves_where_it_comes_from() {
@@ -46,6 +46,11 @@ async fn every_form_proves_where_it_comes_from() {
             "name=Custom&data_actions=Microsoft.KeyVault%2Fvaults%2Fsecrets%2F*&scopes=%2F",
         )
         .await;
+    for key in ["signing", "gone"] {
+        let made = story.submit("/vaults/demo/new-key", &ada, &format!("name={key}&kind=EC+P-256&enabled=yes")).await;
+        assert_eq!(made.status, 303, "{}", made.text);
+    }
+    story.submit("/vaults/demo/keys/gone/delete", &ada, "").await;
     story.submit("/new-vault", &ada, "name=old&access_mode=rbac&retention_days=7").await;
     story.submit("/vaults/old/delete", &ada, "confirm=old").await;
 

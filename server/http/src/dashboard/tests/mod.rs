@@ -4,11 +4,15 @@ mod answers;
 mod bad_input;
 mod changing;
 mod command_line;
+mod compare;
 mod forms;
+mod keys;
 mod managing;
 mod reading;
+mod settings;
 mod sign_in;
 mod spans;
+mod step_up;
 mod walk;
 
 use std::{
@@ -24,15 +28,21 @@ use strongroom_domain::{
     certificates::Certificates,
     entrance::{AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError, Proven, TokenRates},
     grant::Scope,
-    identity::Workload,
+    identity::{UsedAssertion, Workload},
     keys::Keys,
     names::VaultName,
     principal::{Grantee, Principal},
     record::{FloodGate, Record},
     role::Role,
     secrets::Secrets,
-    sign_in::{Authenticator, SignIn, SignInError, SignInProvider, TokenExplanation, TokenRejected},
-    test_support::world::{TOKEN_KEYS, World, demo, enabled, name, person},
+    sign_in::{
+        Authenticator, LogoutToken, SignIn, SignInDemand, SignInError, SignInProvider, SignedIn, TokenExplanation,
+        TokenRejected,
+    },
+    test_support::{
+        signed_in,
+        world::{PEOPLE, TOKEN_KEYS, World, demo, enabled, name, person},
+    },
     vault::VaultSettings,
 };
 use uuid::Uuid;
@@ -56,36 +66,65 @@ struct Provider;
 #[async_trait]
 impl SignIn for Provider {
     fn providers(&self) -> Vec<SignInProvider> {
-        vec![SignInProvider { id: "dev".into(), name: "Development sign-in".into() }]
+        vec![SignInProvider { id: "dev".into(), name: "Development sign-in".into(), issuer: PEOPLE.into() }]
     }
 
     fn knows(&self, _: &str) -> bool {
         true
     }
 
-    async fn begin(&self, provider: &str, back: &str, _: i64) -> Result<(String, Plaintext), SignInError> {
+    async fn begin(
+        &self,
+        provider: &str,
+        back: &str,
+        demand: &SignInDemand,
+        _: i64,
+    ) -> Result<(String, Plaintext), SignInError> {
+        let SignInDemand { afresh, acr } = demand;
+        let more = if *afresh { format!("&max_age=0&acr_values={}", acr.join("+")) } else { String::new() };
         match provider {
-            "dev" => Ok((format!("https://idp.example/authorize?redirect_uri={back}"), Plaintext::from_slice(b"s1"))),
+            "dev" => {
+                let address = format!("https://idp.example/authorize?redirect_uri={back}{more}");
+                Ok((address, Plaintext::from_slice(b"s1")))
+            }
             "down" => Err(SignInError::Unreachable),
             _ => Err(SignInError::UnknownProvider),
         }
     }
 
-    async fn finish(
-        &self,
-        kept: &Plaintext,
-        query: &[(String, String)],
-        _: i64,
-    ) -> Result<(Principal, String), SignInError> {
+    async fn finish(&self, kept: &Plaintext, query: &[(String, String)], now: i64) -> Result<SignedIn, SignInError> {
         let get = |key: &str| query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
         match (get("state"), get("code")) {
             (Some(state), _) if state.as_bytes() != kept.expose() => {
                 Err(SignInError::Invalid("sign-in-state-mismatch"))
             }
             (Some(_), Some("down")) => Err(SignInError::Unreachable),
-            (Some(_), Some("system")) => Ok((Principal::system("backup"), "System".into())),
-            (Some(_), Some(code)) => Ok(((*person(code)).clone(), format!("{code} Lovelace"))),
+            (Some(_), Some("system")) => Ok(signed_in(&Principal::system("backup"), "System")),
+            (Some(_), Some(code)) => Ok(SignedIn {
+                provider_session: Some(format!("session of {code}")),
+                authenticated: Some(now / 1000),
+                ..signed_in(&person(code), &format!("{code} Lovelace"))
+            }),
             _ => Err(SignInError::Refused),
+        }
+    }
+
+    async fn end(&self, provider: &str, back: &str) -> Result<Option<String>, SignInError> {
+        Ok((provider == "dev").then(|| format!("https://idp.example/end?post_logout_redirect_uri={back}")))
+    }
+
+    async fn logout_token(&self, provider: &str, token: &str, now: i64) -> Result<LogoutToken, SignInError> {
+        let (subject, number) = token.split_once('.').ok_or(SignInError::Invalid("token-malformed"))?;
+        let number: u8 = number.parse().map_err(|_| SignInError::Invalid("token-malformed"))?;
+        match provider {
+            "dev" => Ok(LogoutToken {
+                issuer: PEOPLE.into(),
+                subject: Some(subject.into()),
+                session: None,
+                once: UsedAssertion { id_hash: [number; 32], used: now / 1000, expires: now / 1000 + 600 },
+            }),
+            "down" => Err(SignInError::Unreachable),
+            _ => Err(SignInError::UnknownProvider),
         }
     }
 }

@@ -74,10 +74,15 @@ async fn signing_out_ends_the_session_at_once() {
     let cookie = story.sign_in("ada").await;
     let token = story.get("/vaults", &cookie).await.form_token().to_owned();
     let out = story.post("/sign-out", &cookie, &token).await;
-    assert_eq!((out.status, out.header("location")), (303, Some("/signed-out")));
+    assert_eq!((out.status, out.header("location")), (303, Some("/signed-out?provider=dev")));
     assert_eq!(story.last().operation, "SessionEnd");
     assert_eq!(story.get("/vaults", &cookie).await.status, 303);
-    assert!(story.get("/signed-out", "").await.text.contains("Development sign-in"));
+    let page = story.get("/signed-out?provider=dev", "").await.text;
+    let end = "https://idp.example/end?post_logout_redirect_uri=https://vault.localhost:8443/signed-out";
+    assert!(page.contains(&format!("<a class=\"btn\" href=\"{end}\">")), "{page}");
+    for other in ["", "?provider=other", "?provider=%22%3E"] {
+        assert!(!story.get(&format!("/signed-out{other}"), "").await.text.contains("idp.example"), "{other}");
+    }
 }
 
 #[tokio::test]
@@ -87,7 +92,7 @@ async fn without_a_session_every_page_leads_to_sign_in_and_tells_nothing() {
     for route in ROUTES.iter().filter(|r| r.site == Site::Base && r.access == Access::Session) {
         for (name, version) in [("db-password", version.as_str()), ("none", "0123456789abcdef0123456789abcdef")] {
             let path = route.template.replace("{vault}", "demo").replace("{name}", name).replace("{version}", version);
-            for cookies in ["", "__Host-session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+            for cookies in ["", "__Host-session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.1.AAAA"] {
                 let page = story.send(route.method.as_str(), &path, cookies, Some(BASE), "").await;
                 assert_eq!(page.status, 303, "{path}");
                 assert!(page.header("location").unwrap().starts_with("/sign-in"), "{path}");
@@ -128,7 +133,7 @@ async fn people_see_and_end_their_own_sessions_and_no_others() {
     assert!(story.get("/me", &second).await.text.contains("You have this session alone"));
     assert_eq!(story.log().iter().filter(|record| record.operation == "SessionEnd").count(), 6, "each is on record");
     let last = story.submit(&format!("/me/sessions/{own}"), &second, "").await;
-    assert_eq!(last.header("location"), Some("/signed-out"));
+    assert_eq!(last.header("location"), Some("/signed-out?provider=dev"));
     assert_eq!(story.get("/vaults", &second).await.header("location"), Some("/sign-in"));
     assert_eq!(story.get("/vaults", &bob).await.status, 200);
 }

@@ -1,0 +1,68 @@
+//! The end of sessions that a provider orders (OpenID Connect Back-Channel Logout 1.0). Whether its token holds is
+//! the business of `identity`; here the sessions are found, and ended together with the token being used up.
+
+use std::sync::Arc;
+
+use super::{CredentialError, Entrance, EntranceError};
+use crate::{
+    action::Action,
+    change::Change,
+    context::RequestContext,
+    gate::Case,
+    identity::Session,
+    principal::{PrincipalId, PrincipalKind},
+    sign_in::LogoutToken,
+};
+
+/// Most sessions that one token ends.
+pub const MAX_ENDED_AT_PROVIDER: usize = 1000;
+
+impl Entrance {
+    /// Ends what a logout token names: the sessions that came from one session at the provider, those of the
+    /// command line too, or all of a person. Gives how many.
+    ///
+    /// # Errors
+    /// [`EntranceError`]; [`CredentialError::Invalid`] for a token that was used before.
+    pub async fn end_at_provider(&self, ctx: &RequestContext, told: LogoutToken) -> Result<usize, EntranceError> {
+        let found = self.named_by(&told).await.map_err(|error| {
+            tracing::error!(%error, "sessions could not be read");
+            EntranceError::Unavailable
+        })?;
+        let mut sessions: Vec<[u8; 32]> = found.iter().map(|session| session.id_hash).collect();
+        sessions.sort_unstable();
+        sessions.dedup();
+        sessions.truncate(MAX_ENDED_AT_PROVIDER);
+        let ended = sessions.len();
+        let Case { permit, mut record, .. } = self.gate.proven(ctx, Action::SessionChange);
+        "SessionEndByProvider".clone_into(&mut record.operation);
+        let whose = told.subject.or_else(|| found.first().map(|session| session.principal.id.subject.clone()));
+        if let Some(subject) = whose {
+            record.principal = Some(PrincipalId { issuer: told.issuer, subject });
+            PrincipalKind::User.as_str().clone_into(&mut record.principal_kind);
+        }
+        let change = Change::EndSessionsAtProvider { sessions, token: told.once };
+        let (change, held) = permit.apply(change, ended).map_err(|error| {
+            tracing::error!(%error, "a change did not fit its permit");
+            EntranceError::Unavailable
+        })?;
+        // The token was used before: nothing happened, and the edge records the refusal.
+        self.recorder.commit(ctx, record, change, held).await?.ok_or(CredentialError::Invalid.into())
+    }
+
+    async fn named_by(&self, told: &LogoutToken) -> Result<Vec<Arc<Session>>, crate::ports::StoreError> {
+        let mut found = Vec::new();
+        if let Some(at_provider) = &told.session {
+            let whose =
+                |s: &Arc<Session>| told.subject.as_ref().is_none_or(|subject| *subject == s.principal.id.subject);
+            found.extend(self.identities.sessions_at(&told.issuer, at_provider).await?.into_iter().filter(whose));
+        }
+        if let Some(subject) = &told.subject {
+            let id = PrincipalId { issuer: told.issuer.clone(), subject: subject.clone() };
+            // Where the provider named one of its sessions, another one of the same person goes on; one of which
+            // it is not known where it came from does not.
+            let meant = |s: &Arc<Session>| told.session.is_none() || s.provider_session.is_none();
+            found.extend(self.identities.sessions(&id).await?.into_iter().filter(meant));
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,153 @@
+//! An earlier version of a secret beside the current one: what changed, and never a value. Both are read for it,
+//! which are reads like any other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strongroom_crypto::SecretText;
+use strongroom_domain::secret::OpenedSecret;
+use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table, Tone};
+
+use super::{
+    Failure,
+    form::{SHORT, Sent},
+    frame::{Place, Viewer},
+    links, rendered,
+    secret::Named,
+    snippets::{self, Commands},
+    view,
+};
+use crate::{
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// Most fields that are listed.
+const MOST_FIELDS: usize = 200;
+
+/// What became of a field, or of a whole value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Same,
+    Changed,
+    Added,
+    Removed,
+}
+
+impl Change {
+    fn badge(self) -> Cell {
+        match self {
+            Self::Same => Cell::badge(Tone::Plain, Icon::Check, "Same"),
+            Self::Changed => Cell::badge(Tone::Warn, Icon::Pencil, "Changed"),
+            Self::Added => Cell::badge(Tone::Good, Icon::Plus, "Only in the current one"),
+            Self::Removed => Cell::badge(Tone::Bad, Icon::Trash, "Only in the earlier one"),
+        }
+    }
+}
+
+/// The fields of a JSON object, each as it is written. None for what is no object.
+fn fields(value: &SecretText) -> Option<BTreeMap<String, &serde_json::value::RawValue>> {
+    serde_json::from_str(value.expose()).ok()
+}
+
+/// What changed from one value to another: by field where both are JSON objects, else as a whole (no name).
+fn changes(before: &SecretText, after: &SecretText) -> Vec<(Option<String>, Change)> {
+    let whole = || match before.expose() == after.expose() {
+        true => Change::Same,
+        false => Change::Changed,
+    };
+    let (Some(old), Some(new)) = (fields(before), fields(after)) else { return vec![(None, whole())] };
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let change = |name: &&String| match (old.get(*name), new.get(*name)) {
+        (Some(old), Some(new)) if old.get() == new.get() => Change::Same,
+        (Some(_), Some(_)) => Change::Changed,
+        (None, _) => Change::Added,
+        (_, None) => Change::Removed,
+    };
+    names.iter().take(MOST_FIELDS).map(|name| (Some((*name).clone()), change(name))).collect()
+}
+
+/// POST /vaults/{vault}/secrets/{name}/{version}/compare
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial of either read, or why one of them cannot be read.
+pub(super) async fn with_current(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    let Named { vault, name, version } = Named::of(viewer)?;
+    let version = version.ok_or_else(Problem::no_route)?;
+    let ctx = &viewer.call.ctx;
+    ctx.state_reason("Compared with the current version").map_err(|_| Problem::internal())?;
+    let old = viewer.services.secrets.get(ctx, &vault, &name, Some(&version)).await?;
+    let further = viewer.further()?;
+    further.state_reason("Compared with an earlier version").map_err(|_| Problem::internal())?;
+    let new = viewer.services.secrets.get(&further, &vault, &name, None).await?;
+    let found = changes(&old.value, &new.value);
+    let OpenedSecret { secret, meta: current, .. } = new;
+    let earlier = old.meta;
+    let changed = found.iter().filter(|(_, change)| *change != Change::Same).count();
+    let rows = found.into_iter().map(|(field, change)| {
+        let field = field.map_or_else(|| Cell::text("The whole value"), Cell::Code);
+        Row::new(vec![field, Cell::None("hidden".to_owned()), change.badge()])
+    });
+    let attributes = [
+        ("Content type", earlier.attributes.content_type == current.attributes.content_type),
+        ("Enabled", earlier.attributes.enabled == current.attributes.enabled),
+        ("Not before", earlier.attributes.not_before == current.attributes.not_before),
+        ("Expires", earlier.attributes.expires == current.attributes.expires),
+        ("Tags", earlier.attributes.tags == current.attributes.tags),
+    ];
+    let attributes = attributes.into_iter().map(|(name, same)| {
+        Row::new(vec![Cell::text(name), if same { Change::Same.badge() } else { Change::Changed.badge() }])
+    });
+    let place = Place::Secret(vault.clone(), secret.name.clone(), None).below("Compare");
+    let back = links::secret(&vault, &secret.name, None);
+    let headline = match changed {
+        0 => format!("The values of {} are the same", secret.name),
+        1 => format!("One part of {} changed", secret.name),
+        count => format!("{count} parts of {} changed", secret.name),
+    };
+    let commands = Commands::of_vault(viewer.services, &vault);
+    let page = PanelsPage {
+        lead: Some(format!(
+            "From the version of {} to the current one of {}. Values stay hidden until you reveal both sides.",
+            view::moment(earlier.created).text,
+            view::moment(current.created).text
+        )),
+        acts: vec![
+            Act::link("Show the earlier one", links::secret(&vault, &secret.name, Some(&version)), Icon::Undo),
+            Act::link("Show the current one", back, Icon::Lock),
+        ],
+        main: vec![
+            Panel::new("Value", Body::Table(Table::new(&["Field", "Value", "Change"], rows.collect())))
+                .foot("Both versions were read for this, and both reads are recorded."),
+            Panel::new("Attributes", Body::Table(Table::new(&["Attribute", "Change"], attributes.collect()))),
+        ],
+        aside: vec![snippets::panel(vec![
+            commands.vault(&format!("secret get {name} --version {version}")),
+            commands.vault(&format!("secret get {name}")),
+        ])],
+        ..PanelsPage::new(viewer.shell(&place).await, headline)
+    };
+    Ok(rendered(200, page.render()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(before: &str, after: &str) -> Vec<(Option<String>, Change)> {
+        changes(&SecretText::new(before.to_owned()), &SecretText::new(after.to_owned()))
+    }
+
+    #[test]
+    fn objects_are_compared_by_field_and_the_rest_as_a_whole() {
+        let found = of(r#"{"a":1,"b":"x","c":null}"#, r#"{"b":"y","a":1,"d":[1]}"#);
+        let found: Vec<_> = found.iter().map(|(name, change)| (name.as_deref().unwrap(), *change)).collect();
+        assert_eq!(found, [("a", Change::Same), ("b", Change::Changed), ("c", Change::Removed), ("d", Change::Added)]);
+        for (before, after, change) in
+            [("x", "x", Change::Same), ("x", "{}", Change::Changed), ("[1]", "[2]", Change::Changed)]
+        {
+            assert_eq!(of(before, after), [(None, change)]);
+        }
+        assert!(of("{}", "{}").is_empty());
+    }
+}

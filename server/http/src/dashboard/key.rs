@@ -1,0 +1,308 @@
+//! One key: what is known of it, its public part, its versions, and using it in place.
+
+use std::collections::BTreeSet;
+
+use strongroom_crypto::key::{DataAlgorithm, KeySpec, PublicKey, SignAlgorithm};
+use strongroom_domain::{
+    action::Action,
+    gate::Ask,
+    key::{KeyOperation, KeyProperties},
+    keys::action_of,
+    names::{ObjectKind, ObjectName, VaultName},
+    secret::{SecretItem, VaultFacts},
+};
+use strongroom_web::{
+    Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone,
+};
+
+use super::{
+    Failure,
+    frame::{Place, Viewer},
+    kinds::Kind,
+    links,
+    offers::Offers,
+    refusal::{self, Refusal},
+    secret::Named,
+    snippets::{self, Commands},
+    view,
+};
+use crate::{message::Response, problem::Problem};
+
+/// What a page can do with a key, in the order of its form. What gives cleartext away is left to programs: no page
+/// shows it.
+pub(super) const IN_PLACE: [KeyOperation; 4] =
+    [KeyOperation::Sign, KeyOperation::Verify, KeyOperation::Encrypt, KeyOperation::WrapKey];
+
+fn words(operation: KeyOperation) -> &'static str {
+    match operation {
+        KeyOperation::Encrypt => "Encrypt",
+        KeyOperation::Decrypt => "Decrypt",
+        KeyOperation::Sign => "Sign",
+        KeyOperation::Verify => "Verify",
+        KeyOperation::WrapKey => "Wrap a key",
+        KeyOperation::UnwrapKey => "Unwrap a key",
+    }
+}
+
+/// What a key may be used for, as a sentence without an end.
+pub(super) fn operations(operations: &BTreeSet<KeyOperation>) -> String {
+    match operations.len() {
+        0 => "nothing".to_owned(),
+        _ => operations.iter().map(|operation| operation.as_str()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// GET /vaults/{vault}/keys/{name}[/{version}]
+///
+/// # Errors
+/// The gate's denial, or why the key cannot be shown.
+pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let Named { vault, name, version } = Named::of(viewer)?;
+    let shown = viewer.services.keys.show(&viewer.call.ctx, &vault, &name, version.as_ref()).await?;
+    page(viewer, &vault, shown, None, None).await
+}
+
+/// The page of a key, with what using it gave or why it was refused.
+pub(super) async fn page(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    (item, facts): (SecretItem, VaultFacts),
+    done: Option<Panel>,
+    refusal: Option<&Refusal>,
+) -> Result<Response, Failure> {
+    let properties = item.version.key.clone().ok_or_else(Problem::internal)?;
+    let name = &item.secret.name;
+    let current = item.secret.current == item.version.version;
+    let version = (!current).then(|| item.version.version.clone());
+    let place = Place::Key(vault.clone(), name.clone(), version);
+    let mut offers = Offers::new(viewer, &place);
+    let acts = acts(viewer, &mut offers, vault, &item, current).await;
+    let usable = usable(&mut offers, vault, &item, &properties).await;
+    let (offered, cannot) = offers.told();
+    let mut main: Vec<Panel> = done.into_iter().collect();
+    if !usable.is_empty() {
+        main.push(use_panel(viewer, vault, &item, &properties, &usable, refusal).await);
+    }
+    let (versions, partial) = Kind::Key.versions(viewer, vault, &item).await;
+    main.push(versions_panel(viewer, vault, &item, &versions));
+    let mut aside = vec![details(viewer, vault, &item, &properties, facts)];
+    if let Some(public) = &properties.public {
+        aside.push(public_panel(public));
+    }
+    aside.push(snippets::panel(commands(viewer, vault, name, &properties)));
+    let (tone, icon, word) = view::state_badge(view::state(&item.version.attributes, viewer.now()));
+    let mut badges = vec![(tone, icon, word)];
+    if !current {
+        badges.push((Tone::Plain, Icon::Undo, "Older version".to_owned()));
+    }
+    let page = PanelsPage {
+        badges,
+        lead: Some(format!(
+            "{} key in {vault}, for {}. Version of {}.",
+            view::key_kind(properties.spec),
+            operations(&properties.operations),
+            view::moment(item.version.created).text
+        )),
+        tags: view::tags(&item.version.attributes.tags),
+        acts: acts.into_iter().chain(offered).collect(),
+        cannot,
+        notices: partial.into_iter().collect(),
+        main,
+        aside,
+        ..PanelsPage::new(viewer.shell(&place).await, name.to_string())
+    };
+    Ok(refusal::answer(&page, refusal))
+}
+
+/// What leads on; the offers get what grants let through.
+async fn acts(
+    viewer: &Viewer<'_>,
+    offers: &mut Offers<'_>,
+    vault: &VaultName,
+    item: &SecretItem,
+    current: bool,
+) -> Vec<Act> {
+    let (name, version) = (&item.secret.name, Some(&item.version.version));
+    let at = |act: &str, version| links::key_act(vault, name, version, act);
+    let ask = |action| Ask { version, ..Ask::object(ObjectKind::Key, action, vault, name) };
+    offers.offer(&ask(Action::KeyUpdate), Act::link("Edit", at("edit", version), Icon::Pencil)).await;
+    let (label, act, icon) = match item.version.attributes.enabled {
+        true => ("Disable", "disable", Icon::Off),
+        false => ("Enable", "enable", Icon::Check),
+    };
+    let switch = Act::post(label, "", at(act, version), &viewer.form_token(), icon);
+    offers.offer(&ask(Action::KeyUpdate), switch).await;
+    offers.offer(&ask(Action::KeyDelete), Act::link("Delete", at("delete", None), Icon::Trash)).await;
+    if current {
+        return Vec::new();
+    }
+    vec![Act::link("Show the current version", links::key(vault, name, None), Icon::Key)]
+}
+
+/// Which operations of a page the key is for and this person may do now.
+async fn usable(
+    offers: &mut Offers<'_>,
+    vault: &VaultName,
+    item: &SecretItem,
+    properties: &KeyProperties,
+) -> Vec<KeyOperation> {
+    let mut usable = Vec::new();
+    if !item.version.attributes.enabled {
+        return usable;
+    }
+    for operation in IN_PLACE.into_iter().filter(|operation| properties.operations.contains(operation)) {
+        let version = Some(&item.version.version);
+        let ask = Ask { version, ..Ask::object(ObjectKind::Key, action_of(operation), vault, &item.secret.name) };
+        if offers.open(&ask, words(operation)).await {
+            usable.push(operation);
+        }
+    }
+    usable
+}
+
+/// Algorithms of a key for what a page offers, each with what it is for.
+fn algorithms(spec: KeySpec, usable: &[KeyOperation]) -> Vec<(&'static str, String)> {
+    let signs = usable.iter().any(|operation| matches!(operation, KeyOperation::Sign | KeyOperation::Verify));
+    let encrypts = usable.contains(&KeyOperation::Encrypt);
+    let wraps = usable.contains(&KeyOperation::WrapKey);
+    let signing = SignAlgorithm::ALL.iter().filter(|algorithm| signs && algorithm.fits(spec));
+    let signing = signing.map(|algorithm| (algorithm.as_str(), format!("{}: sign, verify", algorithm.as_str())));
+    let data = DataAlgorithm::ALL.iter().filter(|algorithm| algorithm.fits(spec)).filter_map(|algorithm| {
+        let can = [(encrypts && algorithm.encrypts(), "encrypt"), (wraps && algorithm.wraps(), "wrap")];
+        let can: Vec<&str> = can.into_iter().filter_map(|(can, word)| can.then_some(word)).collect();
+        (!can.is_empty()).then(|| (algorithm.as_str(), format!("{}: {}", algorithm.as_str(), can.join(", "))))
+    });
+    signing.chain(data).collect()
+}
+
+async fn use_panel(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    item: &SecretItem,
+    properties: &KeyProperties,
+    usable: &[KeyOperation],
+    refusal: Option<&Refusal>,
+) -> Panel {
+    let operations: Vec<(&str, &str)> =
+        usable.iter().map(|operation| (operation.as_str(), words(*operation))).collect();
+    let algorithms = algorithms(properties.spec, usable);
+    let algorithms: Vec<(&str, &str)> = algorithms.iter().map(|(name, label)| (*name, label.as_str())).collect();
+    let first = |options: &[(&'static str, &str)]| options.first().map_or("", |(name, _)| *name);
+    let mut fields = vec![
+        Field::choice("operation", "Operation", &operations, operations.first().map_or("", |(name, _)| name)),
+        Field::choice("algorithm", "Algorithm", &algorithms, first(&algorithms)),
+        Field::new("text", "Text", FieldKind::Secret)
+            .required()
+            .hint("What is signed, verified, encrypted or wrapped; not sent back. A signature is over its digest."),
+        Field::check("encoded", "The text is bytes in base64url", false),
+    ];
+    if usable.contains(&KeyOperation::Verify) {
+        fields.push(Field::lines("signature", "Signature to verify", "", 2).hint("In base64url, as signing gave it."));
+    }
+    let form = Form {
+        action: links::key_act(vault, &item.secret.name, Some(&item.version.version), "use"),
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: "Use the key".to_owned(),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    Panel::new("Use it", Body::Form(form))
+        .note("each use is judged and recorded")
+        .foot("Decrypting and unwrapping give cleartext away and are left to the command line and to programs.")
+}
+
+fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem, versions: &[SecretItem]) -> Panel {
+    let row = |item: &SecretItem| {
+        let (tone, icon, text) = view::state_badge(view::state(&item.version.attributes, viewer.now()));
+        let version = &item.version;
+        let current = (version.version == item.secret.current).then(|| "current".to_owned());
+        Row {
+            cells: vec![
+                Cell::Link {
+                    text: version.version.to_string(),
+                    href: links::key(vault, &item.secret.name, Some(&version.version)),
+                    small: current,
+                },
+                Cell::Badge { tone, icon, text, small: None },
+                Cell::text(version.key.as_ref().map(|key| view::key_kind(key.spec)).unwrap_or_default()),
+                Cell::Moment(view::moment(version.created)),
+            ],
+            marked: version.version == shown.version.version,
+        }
+    };
+    let rows = versions.iter().map(row).collect();
+    Panel::new("Versions", Body::Table(Table::new(&["Version", "State", "Kind", "Created"], rows))).note("newest first")
+}
+
+fn details(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    item: &SecretItem,
+    properties: &KeyProperties,
+    facts: VaultFacts,
+) -> Panel {
+    let (name, version) = (&item.secret.name, &item.version);
+    let attributes = &version.attributes;
+    Panel::new(
+        "Details",
+        Body::Facts(vec![
+            Fact::code("Identifier", viewer.services.addresses.object("keys", vault, name, Some(&version.version))),
+            Fact::text("Kind", view::key_kind(properties.spec)),
+            Fact::text("For", operations(&properties.operations)),
+            Fact::text("Private part", "Never leaves this vault"),
+            Fact::moment("Created", Some(view::moment(version.created)), ""),
+            Fact::moment("Updated", Some(view::moment(version.updated)), ""),
+            Fact::moment("Not before", attributes.not_before.map(view::moment), "Not set"),
+            Fact::moment("Expires", attributes.expires.map(view::moment), "Never"),
+            Fact::text("Deletion", view::recovery(facts)),
+        ]),
+    )
+    .foot("The identifier is what clients use.")
+}
+
+/// The public part in the forms that other programs read.
+fn public_panel(public: &PublicKey) -> Panel {
+    let mut forms = vec![Snippet::new("JSON Web Key", serde_json::to_string_pretty(public).unwrap_or_default())];
+    if let Ok(pem) = public.pem() {
+        forms.push(Snippet::new("PEM", pem));
+    }
+    if let Some((kind, bytes)) = public.ssh() {
+        forms.push(Snippet::new("OpenSSH", format!("{kind} {}", data_encoding::BASE64.encode(&bytes))));
+    }
+    Panel::new("Public part", Body::Snippets(forms)).note("not a secret")
+}
+
+fn commands(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName, properties: &KeyProperties) -> Vec<Snippet> {
+    let commands = Commands::of_vault(viewer.services, vault);
+    let used = match properties.spec {
+        KeySpec::Oct { bits } => format!("key encrypt {name} --algorithm A{bits}GCM --file FILE"),
+        KeySpec::Rsa { .. } => format!("key sign {name} --algorithm PS256 --file FILE"),
+        KeySpec::Ec { .. } => {
+            let fits = SignAlgorithm::ALL.iter().find(|algorithm| algorithm.fits(properties.spec));
+            format!("key sign {name} --algorithm {} --file FILE", fits.map_or("ES256", |algorithm| algorithm.as_str()))
+        }
+    };
+    vec![commands.vault(&used), commands.curl_vault("GET", &format!("/keys/{name}"), None)]
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_crypto::key::Curve;
+
+    use super::*;
+
+    #[test]
+    fn algorithms_are_those_of_the_key_and_of_what_is_offered() {
+        let names = |spec, usable: &[KeyOperation]| -> Vec<&str> {
+            algorithms(spec, usable).into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names(KeySpec::Ec { crv: Curve::P256K }, &IN_PLACE), ["ES256K"]);
+        assert_eq!(names(KeySpec::Oct { bits: 256 }, &[KeyOperation::WrapKey]), ["A256KW"]);
+        assert_eq!(
+            names(KeySpec::Rsa { bits: 2048 }, &[KeyOperation::Encrypt]),
+            ["RSA1_5", "RSA-OAEP", "RSA-OAEP-256"]
+        );
+        assert!(names(KeySpec::Oct { bits: 128 }, &[]).is_empty());
+    }
+}

@@ -1,0 +1,228 @@
+//! The installation: where people sign in, which keys sign tokens, how the audit log stands. What the configuration
+//! file says is shown here and changed there.
+
+use strongroom_domain::{
+    action::Action,
+    gate::Ask,
+    token_keys::{TokenKeyFacts, TokenKeyState},
+};
+use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone};
+
+use super::{
+    Failure,
+    form::{SHORT, Sent},
+    frame::{Place, Viewer},
+    links,
+    offers::Offers,
+    redirect,
+    refusal::{self, Refusal},
+    rendered,
+    snippets::{self, Commands},
+    view,
+};
+use crate::{
+    message::{Request, Response},
+    services::{ChainStatus, Verified, WitnessStanding},
+};
+
+/// What is typed to confirm.
+const CONFIRM: &str = "revoke";
+
+/// GET /settings
+///
+/// # Errors
+/// The gate's denial, or why the keys cannot be read.
+pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let keys = viewer.services.admin.token_keys(&viewer.call.ctx).await?;
+    let place = Place::Installation;
+    let mut offers = Offers::new(viewer, &place);
+    let rotate =
+        Act::post("Rotate", "the keys that sign tokens", links::TOKEN_KEYS_ROTATE, &viewer.form_token(), Icon::Undo);
+    offers.offer(&Ask::server(Action::TokenKeyRotate), rotate).await;
+    let revoke = Act::link("Revoke", links::TOKEN_KEYS_REVOKE, Icon::Trash);
+    offers.offer(&Ask::server(Action::TokenKeyRevoke), revoke).await;
+    let (acts, cannot) = offers.told();
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        lead: Some("What the configuration file says is changed there, and counts from the next start on.".to_owned()),
+        cannot,
+        main: vec![providers(viewer), token_keys(&keys).acts(acts)],
+        aside: vec![
+            chain(&(viewer.services.chain)()),
+            seal(),
+            snippets::panel(vec![
+                commands.server("token keys list"),
+                commands.curl_server("GET", "/api/v1/token/keys", None),
+            ]),
+        ],
+        ..PanelsPage::new(viewer.shell(&place).await, "Settings of this installation")
+    };
+    Ok(rendered(200, page.render()))
+}
+
+/// Where people sign in, with the addresses that each provider has to know.
+fn providers(viewer: &Viewer<'_>) -> Panel {
+    let base = viewer.services.addresses.base();
+    let rows: Vec<Row> = viewer
+        .services
+        .sign_in
+        .providers()
+        .into_iter()
+        .map(|provider| {
+            Row::new(vec![
+                Cell::Text { text: provider.name, small: Some(provider.id.clone()) },
+                Cell::Code(provider.issuer),
+                Cell::Code(links::back_channel_logout(base, &provider.id)),
+            ])
+        })
+        .collect();
+    let body = if rows.is_empty() {
+        Body::Text(vec!["None: nobody can sign in here.".to_owned()])
+    } else {
+        Body::Table(Table::new(&["Provider", "Issuer", "Back-channel logout"], rows))
+    };
+    Panel::new("Sign-in providers", body).note("from the configuration").foot(format!(
+        "Redirect address: {base}{}. After logout: {base}{}.",
+        links::CALLBACK,
+        links::SIGNED_OUT
+    ))
+}
+
+fn token_keys(keys: &[TokenKeyFacts]) -> Panel {
+    let row = |key: &TokenKeyFacts| {
+        let (tone, icon, word) = match key.state {
+            TokenKeyState::Announced => (Tone::Planned, Icon::Hourglass, "Announced"),
+            TokenKeyState::Signing => (Tone::Good, Icon::Check, "Signing"),
+            TokenKeyState::Retired => (Tone::Plain, Icon::Over, "Retired"),
+        };
+        let until = key.published_until.map_or_else(
+            || Cell::None("Until another takes its place".to_owned()),
+            |until| Cell::Moment(view::moment_millis(until)),
+        );
+        Row::new(vec![
+            Cell::Code(key.key_id.clone()),
+            Cell::badge(tone, icon, word),
+            Cell::Moment(view::moment_millis(key.signs_from)),
+            until,
+        ])
+    };
+    let rows = keys.iter().map(row).collect();
+    Panel::new("Keys that sign tokens", Body::Table(Table::new(&["Key", "State", "Signs from", "Goes"], rows)))
+        .note("they change by age by themselves")
+        .foot("A new key is published ten minutes before it signs; the old one goes after its last token.")
+}
+
+fn chain(chain: &ChainStatus) -> Panel {
+    let fact = |name: &str, value| Fact { name: name.to_owned(), value };
+    let verified = match &chain.verified {
+        None => Cell::None("Not yet".to_owned()),
+        Some(Verified { at, verdict: Ok(reached) }) => Cell::Badge {
+            tone: Tone::Good,
+            icon: Icon::Check,
+            text: format!("To {}", view::grouped(reached.position)),
+            small: Some(view::moment_millis(*at).text),
+        },
+        Some(Verified { verdict: Err(finding), .. }) => {
+            Cell::Badge { tone: Tone::Bad, icon: Icon::Ban, text: "Broken".to_owned(), small: Some(finding.clone()) }
+        }
+    };
+    let witness = match &chain.witness {
+        None => Cell::None("None told".to_owned()),
+        Some(WitnessStanding::Told) => Cell::badge(Tone::Good, Icon::Check, "Told"),
+        Some(WitnessStanding::Behind(why)) => {
+            Cell::Badge { tone: Tone::Warn, icon: Icon::Warning, text: "Behind".to_owned(), small: Some(why.clone()) }
+        }
+        Some(WitnessStanding::Contradicts(what)) => {
+            Cell::Badge { tone: Tone::Bad, icon: Icon::Ban, text: "Contradicts".to_owned(), small: Some(what.clone()) }
+        }
+    };
+    Panel::new(
+        "Audit log",
+        Body::Facts(vec![
+            Fact::text("Records", view::grouped(chain.position)),
+            Fact::code("Head", chain.head.clone()),
+            fact("Verified", verified),
+            fact("Witness", witness),
+        ]),
+    )
+    .acts(vec![Act::link("Audit", links::AUDIT, Icon::Records)])
+}
+
+/// How the root key is changed: beside the server, for it must hold no other one meanwhile.
+fn seal() -> Panel {
+    let command = |label: &str, code: &str| Snippet::new(label, code);
+    Panel::new(
+        "Root key",
+        Body::Snippets(vec![
+            command("Which one is in use", "strongroom seal status --config FILE"),
+            command("Wrap every key by a new one", "strongroom seal rotate --config FILE"),
+        ]),
+    )
+    .note("unsealed")
+    .foot("Rotated on the server's own machine, with the server stopped.")
+}
+
+/// POST /settings/token-keys/rotate
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why no key can be announced.
+pub(super) async fn rotate(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    viewer.services.admin.rotate_token_keys(&viewer.call.ctx, false).await?;
+    Ok(redirect(links::SETTINGS.to_owned()))
+}
+
+/// GET /settings/token-keys/revoke
+///
+/// # Errors
+/// The gate's denial, or why the keys cannot be read.
+pub(super) async fn ask_revoke(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let keys = viewer.services.admin.token_keys(&viewer.call.ctx).await?;
+    Ok(revoke_page(viewer, &keys, None).await)
+}
+
+/// POST /settings/token-keys/revoke: a new key in the place of all, once it was confirmed.
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(super) async fn revoke(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, SHORT)?;
+    if sent.text("confirm") != CONFIRM {
+        let keys = viewer.services.admin.token_keys(&viewer.further()?).await?;
+        let refusal = Refusal::of(refusal::unconfirmed("revoked", CONFIRM).into())?;
+        return Ok(revoke_page(viewer, &keys, Some(&refusal)).await);
+    }
+    viewer.services.admin.rotate_token_keys(&viewer.call.ctx, true).await?;
+    Ok(redirect(links::SETTINGS.to_owned()))
+}
+
+async fn revoke_page(viewer: &Viewer<'_>, keys: &[TokenKeyFacts], refusal: Option<&Refusal>) -> Response {
+    let form = Form {
+        action: links::TOKEN_KEYS_REVOKE.to_owned(),
+        csrf_token: Some(viewer.form_token()),
+        fields: vec![refusal::confirm_field(CONFIRM)],
+        submit: "Revoke every key".to_owned(),
+        danger: true,
+        cancel_href: Some(links::SETTINGS.to_owned()),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        lead: Some(
+            "Every access token of this installation stops counting at once, and workloads get new ones by their \
+             credentials. For when a signing key may be known to somebody else."
+                .to_owned(),
+        ),
+        main: vec![token_keys(keys), Panel::new("Confirm", Body::Form(form))],
+        aside: vec![snippets::panel(vec![
+            commands.server("token keys revoke"),
+            commands.curl_server("POST", "/api/v1/token/keys/revoke", None),
+        ])],
+        ..PanelsPage::new(
+            viewer.shell(&Place::Installation.below("Revoke token keys")).await,
+            "Revoke the keys that sign tokens?",
+        )
+    };
+    refusal::answer(&page, refusal)
+}

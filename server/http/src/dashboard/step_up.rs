@@ -1,0 +1,73 @@
+//! Step-up: what cannot be undone, and what gives power away, needs a person who proved a moment ago who they
+//! are. A session that was left open, or stolen, is not enough.
+
+use strongroom_domain::{decision::StepUp, identity::Session};
+use strongroom_web::{Act, Body, Icon, Panel, PanelsPage};
+
+use super::{
+    frame::{Place, Viewer},
+    links, rendered,
+};
+use crate::{message::Response, routes::Endpoint};
+
+/// How old a proof may be, in seconds: 15 minutes.
+pub(super) const FRESH_SECONDS: i64 = 15 * 60;
+
+/// Reason of a record: the person has to prove again who they are.
+const REASON: &str = "step-up-required";
+
+/// Whether a page or a form needs it. The pages of such forms do too, so that nobody fills one in for nothing.
+pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
+    matches!(
+        endpoint,
+        Endpoint::PurgePage
+            | Endpoint::PurgeForm
+            | Endpoint::KeyPurgePage
+            | Endpoint::KeyPurgeForm
+            | Endpoint::VaultPurgePage
+            | Endpoint::VaultPurgeForm
+            | Endpoint::VaultProtectPage
+            | Endpoint::VaultProtectForm
+            | Endpoint::TokenKeysRevokePage
+            | Endpoint::TokenKeysRevokeForm
+            | Endpoint::NewAssignmentPage
+            | Endpoint::NewAssignmentForm
+            | Endpoint::NewClientSecretForm
+            | Endpoint::NewCertificateForm
+            | Endpoint::NewFederationForm
+    )
+}
+
+/// Whether the person proved who they are within the last [`FRESH_SECONDS`]. Who does not tell when is asked.
+pub(super) fn is_fresh(session: &Session, now: i64) -> bool {
+    session.authenticated.is_some_and(|proved| now.saturating_sub(proved) < FRESH_SECONDS)
+}
+
+/// Where the person proves again who they are, and comes back; for a policy that asks for it, in the way that it
+/// asks for. None when the provider is not configured any more.
+pub(super) fn href(viewer: &Viewer<'_>, asked: Option<&StepUp>) -> Option<String> {
+    let acr = asked.map(|asked| asked.acr.as_slice()).unwrap_or_default();
+    viewer.provider().map(|provider| links::sign_in_again(&provider, &viewer.here, acr))
+}
+
+/// The page that asks for it.
+pub(super) async fn page(viewer: &Viewer<'_>) -> Response {
+    let place = Place::of(viewer.call);
+    let minutes = FRESH_SECONDS / 60;
+    let again = href(viewer, None).map(|href| Act::primary("Sign in again", href, Icon::Lock));
+    let page = PanelsPage {
+        lead: Some(format!("You signed in more than {minutes} minutes ago, or it is not known when.")),
+        acts: again.into_iter().collect(),
+        main: vec![Panel::new(
+            "Why",
+            Body::Text(vec![
+                "What cannot be undone, and what gives others power, is done by somebody who proved a moment ago who \
+                 they are: a session that was left open is not enough."
+                    .to_owned(),
+                "Nothing was changed. Your provider brings you back here.".to_owned(),
+            ]),
+        )],
+        ..PanelsPage::new(viewer.shell(&place).await, "Sign in once more for this")
+    };
+    Response { reason: REASON, ..rendered(403, page.render()) }
+}

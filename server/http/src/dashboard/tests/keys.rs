@@ -1,0 +1,136 @@
+//! Keys by pages: made, shown, used, changed, deleted.
+
+use strongroom_domain::record::Outcome;
+
+use super::Story;
+
+/// What stands behind a name in a list of facts.
+fn fact<'a>(page: &'a str, name: &str) -> &'a str {
+    let value = page.split(&format!("<dt>{name}</dt>")).nth(1).unwrap_or_else(|| panic!("{name} in {page}"));
+    value.split("class=\"wrapany\">").nth(1).unwrap().split('<').next().unwrap()
+}
+
+async fn made(story: &Story, cookie: &str, name: &str, kind: &str) -> String {
+    let fields = format!("name={name}&kind={kind}&enabled=yes&tag-name-1=team&tag-value-1=%3Cledger%3E");
+    let made = story.submit("/vaults/demo/new-key", cookie, &fields).await;
+    assert_eq!(made.status, 303, "{}", made.text);
+    let href = made.header("location").unwrap().to_owned();
+    let page = story.get(&href, cookie).await.text;
+    let act = page.split(&format!("action=\"{href}/")).nth(1).unwrap();
+    format!("{href}/{}", act.split('/').next().unwrap())
+}
+
+#[tokio::test]
+async fn a_key_is_made_shown_and_found() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    assert!(story.get("/vaults/demo/keys", &cookie).await.text.contains("No keys in demo"));
+    let version = made(&story, &cookie, "release-signing", "EC+P-256").await;
+    let page = story.get("/vaults/demo/keys/release-signing", &cookie).await.text;
+    for shown in [
+        "EC P-256",
+        "Never leaves this vault",
+        "-----BEGIN PUBLIC KEY-----",
+        "ecdsa-sha2-nistp256 ",
+        "&#60;ledger&#62;",
+    ] {
+        assert!(page.contains(shown), "{shown} in {page}");
+    }
+    assert!(!page.contains("<ledger>"), "escaped");
+    assert_eq!(story.get(&version, &cookie).await.status, 200);
+    let list = story.get("/vaults/demo/keys?q=release", &cookie).await.text;
+    assert!(list.contains("One key in demo") && list.contains("sign, verify"), "{list}");
+    assert!(story.get("/vaults/demo/keys?q=other", &cookie).await.text.contains("No key is like that"));
+    assert!(story.get("/search?q=release", &cookie).await.text.contains("demo/release-signing"));
+    assert!(story.get("/search?q=ledger", &cookie).await.text.contains("demo/release-signing"), "by its tag");
+    let again = story.submit("/vaults/demo/new-key", &cookie, "name=release-signing&kind=RSA+2048&enabled=yes").await;
+    assert_eq!(again.status, 409);
+    for (fields, status) in [("name=&kind=EC+P-256", 400), ("name=a&kind=EC+P-1", 400), ("name=a_b&kind=oct+256", 400)]
+    {
+        assert_eq!(story.submit("/vaults/demo/new-key", &cookie, fields).await.status, status, "{fields}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_used_where_it_is() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let version = made(&story, &cookie, "signing", "EC+P-256").await;
+    let using = format!("{version}/use");
+    let signed = story.submit(&using, &cookie, "operation=sign&algorithm=ES256&text=thetextitself").await;
+    assert_eq!(signed.status, 200, "{}", signed.text);
+    assert!(!signed.text.contains("thetextitself"), "it is not sent back");
+    let signature = fact(&signed.text, "Signature").to_owned();
+    assert_eq!(signature.len(), 86, "{signature}");
+    let record = story.log().into_iter().rfind(|record| record.operation == "KeySign").unwrap();
+    assert_eq!((record.outcome, record.object.as_deref()), (Outcome::Allowed, Some("signing")));
+    let verify = async |text: &str| {
+        let fields = format!("operation=verify&algorithm=ES256&text={text}&signature={signature}");
+        story.submit(&using, &cookie, &fields).await.text
+    };
+    assert!(verify("thetextitself").await.contains("This key&#39;s, over this text"));
+    assert!(verify("another").await.contains("Not this key&#39;s over this text"));
+    for (fields, status) in [
+        ("operation=decrypt&algorithm=ES256&text=x", 400),
+        ("operation=sign&algorithm=RS256&text=x", 400),
+        ("operation=sign&algorithm=none&text=x", 400),
+        ("operation=sign&algorithm=ES256&text=%21&encoded=yes", 400),
+        ("operation=verify&algorithm=ES256&text=x&signature=%21", 400),
+    ] {
+        let refused = story.submit(&using, &cookie, fields).await;
+        assert_eq!(refused.status, status, "{fields}");
+        assert!(refused.text.contains("role=\"alert\""), "{fields}");
+    }
+    let version = made(&story, &cookie, "data", "oct+256").await;
+    let using = format!("{version}/use");
+    let sealed = story.submit(&using, &cookie, "operation=encrypt&algorithm=A256GCM&text=thetextitself").await;
+    assert_eq!(sealed.status, 200);
+    assert!(!sealed.text.contains("thetextitself") && fact(&sealed.text, "Tag").len() == 22, "{}", sealed.text);
+    let wrapped = story
+        .submit(&using, &cookie, "operation=wrapKey&algorithm=A256KW&encoded=yes&text=AAAAAAAAAAAAAAAAAAAAAA")
+        .await;
+    assert_eq!((wrapped.status, fact(&wrapped.text, "Ciphertext").len()), (200, 32));
+}
+
+#[tokio::test]
+async fn a_key_is_changed_deleted_and_recovered() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let version = made(&story, &cookie, "signing", "EC+P-256").await;
+    let changed = story.submit(&format!("{version}/edit"), &cookie, "op-verify=yes&enabled=yes&tags-shown=yes").await;
+    assert_eq!(changed.header("location"), Some("/vaults/demo/keys/signing"));
+    let page = story.get("/vaults/demo/keys/signing", &cookie).await.text;
+    assert!(page.contains("for verify.") && !page.contains("value=\"sign\""), "{page}");
+    assert!(!page.contains("ledger"), "its tags are gone");
+    let refused = story.submit(&format!("{version}/use"), &cookie, "operation=sign&algorithm=ES256&text=x").await;
+    assert_eq!(refused.status, 403);
+    assert_eq!(story.submit(&format!("{version}/disable"), &cookie, "").await.status, 303);
+    let page = story.get("/vaults/demo/keys/signing", &cookie).await.text;
+    assert!(page.contains("Disabled") && !page.contains("Use the key"));
+    assert_eq!(story.submit(&format!("{version}/enable"), &cookie, "").await.status, 303);
+
+    let deleted = story.submit("/vaults/demo/keys/signing/delete", &cookie, "").await;
+    assert_eq!(deleted.header("location"), Some("/vaults/demo/deleted-keys"));
+    assert_eq!(story.get("/vaults/demo/keys/signing", &cookie).await.status, 404);
+    assert!(story.get("/vaults/demo/deleted-keys", &cookie).await.text.contains("One deleted key in demo"));
+    assert!(story.get("/vaults/demo/deleted", &cookie).await.text.contains("No deleted secrets in demo"));
+    let recovered = story.submit("/vaults/demo/deleted-keys/signing/recover", &cookie, "").await;
+    assert_eq!(recovered.header("location"), Some("/vaults/demo/keys/signing"));
+    story.submit("/vaults/demo/keys/signing/delete", &cookie, "").await;
+    let purge = "/vaults/demo/deleted-keys/signing/purge";
+    assert_eq!(story.submit(purge, &cookie, "confirm=other").await.status, 400);
+    assert_eq!(story.submit(purge, &cookie, "confirm=signing").await.status, 303);
+    assert!(story.get("/vaults/demo/deleted-keys", &cookie).await.text.contains("No deleted keys in demo"));
+}
+
+#[tokio::test]
+async fn who_may_not_sees_which_role_is_missing() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    made(&story, &cookie, "signing", "EC+P-256").await;
+    let bob = story.sign_in("bob").await;
+    let denied = story.get("/vaults/demo/keys/signing", &bob).await;
+    assert_eq!(denied.status, 403);
+    assert!(denied.text.contains("You cannot see this key.") && denied.text.contains("/vaults/demo/keys/signing"));
+    assert_eq!(story.get("/vaults/demo/keys/none", &bob).await.status, 403, "nothing tells what there is");
+}

@@ -1,0 +1,40 @@
+//! The installation's settings: shown to who may, and the keys of tokens changed there.
+
+use super::Story;
+
+#[tokio::test]
+async fn settings_are_shown_to_who_may_see_them() {
+    let story = Story::start();
+    let ada = story.sign_in("ada").await;
+    let page = story.get("/settings", &ada).await;
+    assert_eq!(page.status, 200);
+    for shown in [
+        "https://vault.localhost:8443/auth/dev/back-channel-logout",
+        "https://vault.localhost:8443/auth/callback",
+        "Signing",
+    ] {
+        assert!(page.text.contains(shown), "{shown} in {}", page.text);
+    }
+    assert!(story.get("/vaults", &ada).await.text.contains("href=\"/settings\""));
+    let bob = story.sign_in("bob").await;
+    assert_eq!(story.get("/settings", &bob).await.status, 403);
+    assert!(!story.get("/vaults", &bob).await.text.contains("href=\"/settings\""), "absent, not locked");
+}
+
+#[tokio::test]
+async fn the_keys_of_tokens_are_rotated_and_revoked() {
+    let story = Story::start();
+    let ada = story.sign_in("ada").await;
+    let rotated = story.submit("/settings/token-keys/rotate", &ada, "").await;
+    assert_eq!((rotated.status, rotated.header("location")), (303, Some("/settings")));
+    assert!(story.get("/settings", &ada).await.text.contains("Announced"));
+    assert_eq!(story.submit("/settings/token-keys/rotate", &ada, "").await.status, 409, "one waits already");
+    let revoke = "/settings/token-keys/revoke";
+    assert_eq!(story.submit(revoke, &ada, "confirm=yes").await.status, 400);
+    assert!(story.get("/settings", &ada).await.text.contains("Announced"), "nothing happened");
+    assert_eq!(story.submit(revoke, &ada, "confirm=revoke").await.status, 303);
+    let page = story.get("/settings", &ada).await.text;
+    assert!(page.contains("Signing") && !page.contains("Announced") && !page.contains("Retired"), "{page}");
+    story.world.clock.advance(15 * 60_000);
+    assert_eq!(story.get(revoke, &ada).await.status, 403, "it needs a sign-in of just now");
+}
