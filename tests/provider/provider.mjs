@@ -6,14 +6,15 @@
 //
 // Environment: PROVIDER_CERTIFICATE, PROVIDER_KEY (PEM files), PROVIDER_AUDIENCE (the vault's base:
 // audience of access tokens unless another resource is asked for), PROVIDER_RELYING_PARTY (the same
-// base: where sign-ins return to). Says `ready ISSUER` once it listens.
+// base: where sign-ins return to, and what is told when a session ends), PROVIDER_CA (PEM file: who
+// signed that base's certificate). Says `ready ISSUER` once it listens.
 
-import { createServer } from 'node:https';
+import { createServer, request as httpsRequest } from 'node:https';
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import Provider from 'oidc-provider';
 
-const { PROVIDER_CERTIFICATE, PROVIDER_KEY, PROVIDER_AUDIENCE, PROVIDER_RELYING_PARTY } = process.env;
+const { PROVIDER_CERTIFICATE, PROVIDER_KEY, PROVIDER_AUDIENCE, PROVIDER_RELYING_PARTY, PROVIDER_CA } = process.env;
 
 /// Audience of tokens that stand for a workload elsewhere; such tokens are plain JWTs.
 const FEDERATION_AUDIENCE = 'api://AzureADTokenExchange';
@@ -66,6 +67,23 @@ class Memory {
   }
 }
 
+/// What the provider sends by itself goes to the relying party, whose name below `localhost` nothing resolves here.
+function toRelyingParty(url, { method, headers, body }) {
+  const { hostname, host, port, pathname } = new URL(url);
+  const options = {
+    host: '127.0.0.1', servername: hostname, port, path: pathname, method,
+    headers: { ...Object.fromEntries(new Headers(headers)), host }, ca: readFileSync(PROVIDER_CA),
+  };
+  return new Promise((resolve, reject) => {
+    const sent = httpsRequest(options, (response) => {
+      response.resume();
+      response.on('end', () => resolve(new Response(null, { status: response.statusCode })));
+    });
+    sent.on('error', reject);
+    sent.end(String(body ?? ''));
+  });
+}
+
 function build(issuer) {
   const provider = new Provider(issuer, {
     adapter: Memory,
@@ -77,6 +95,9 @@ function build(issuer) {
         client_secret: 'dashboard-secret-of-at-least-32-characters',
         grant_types: ['authorization_code'],
         redirect_uris: [`${PROVIDER_RELYING_PARTY}/auth/callback`],
+        post_logout_redirect_uris: [`${PROVIDER_RELYING_PARTY}/signed-out`],
+        backchannel_logout_uri: `${PROVIDER_RELYING_PARTY}/auth/real/back-channel-logout`,
+        backchannel_logout_session_required: true,
         id_token_signed_response_alg: 'RS256',
       },
       machine('operator'),
@@ -84,12 +105,25 @@ function build(issuer) {
       machine('stranger'),
     ],
     pkce: { required: () => true },
+    fetch: toRelyingParty,
     claims: { openid: ['sub', 'groups', 'auth_time'], profile: ['name'] },
     conformIdTokenClaims: false,
     scopes: ['openid', 'profile'],
     ttl: { ClientCredentials: 300, AccessToken: 300, IdToken: 300, Interaction: 300, Session: 600, Grant: 600, AuthorizationCode: 60 },
     features: {
       devInteractions: { enabled: false },
+      backchannelLogout: { enabled: true },
+      // The provider's own pages load a font from elsewhere.
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: async (ctx, form) => {
+          ctx.body = `<!doctype html><html lang="en"><title>Provider sign-out</title><main><h1>Sign out?</h1>${form}
+<button type="submit" form="op.logoutForm" value="yes" name="logout">Yes, sign me out</button></main></html>`;
+        },
+        postLogoutSuccessSource: async (ctx) => {
+          ctx.body = '<!doctype html><html lang="en"><title>Signed out</title><main><h1>Signed out</h1></main></html>';
+        },
+      },
       clientCredentials: { enabled: true },
       resourceIndicators: {
         enabled: true,

@@ -51,8 +51,25 @@ async fn a_person_does_the_same_without_script() {
 }
 
 #[tokio::test]
-async fn people_sign_in_at_a_real_provider() {
+async fn every_page_is_accessible_at_every_width() {
+    let vault = TestVault::dev().await;
+    told(node_script("browser/pages.mjs").env("BASE", &vault.base));
+}
+
+#[tokio::test]
+async fn vaults_secrets_and_access_are_managed_with_and_without_script() {
+    let vault = TestVault::dev().await;
+    told(node_script("browser/tasks.mjs").env("BASE", &vault.base));
+}
+
+#[tokio::test]
+async fn people_sign_in_at_a_real_provider_and_out_of_it() {
     let outside = Outside::start().await;
     let mut command = node_script("browser/real_provider.mjs");
     told(command.env("BASE", &outside.vault.base).env("PROVIDER", outside.issuer()));
+    let operator = outside.api_token("operator").await;
+    let records = outside.vault.records(&operator).await;
+    let by_provider = |r: &&serde_json::Value| r["operation"] == "SessionEndByProvider" && r["outcome"] == "allowed";
+    let subjects: Vec<_> = records.iter().filter(by_provider).map(|r| r["principal"]["subject"].clone()).collect();
+    assert!(subjects.iter().all(|subject| subject == "ada") && !subjects.is_empty(), "{subjects:?}");
 }

@@ -27,6 +27,7 @@ impl Provider {
             .env("PROVIDER_KEY", &certificates.key)
             .env("PROVIDER_AUDIENCE", base)
             .env("PROVIDER_RELYING_PARTY", base)
+            .env("PROVIDER_CA", &certificates.ca)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

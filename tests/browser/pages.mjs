@@ -1,0 +1,155 @@
+// Every page, looked at: accessible in both colour schemes at every width, and photographed if wanted.
+//
+// Environment: BASE: a development installation; SHOTS: a directory for pictures instead of checks.
+
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { check, field, signIn, story } from './common.mjs';
+
+const { BASE, SHOTS } = process.env;
+
+/// What the pages show: made by the pages' own forms.
+async function prepare(page) {
+  const main = page.getByRole('main');
+  const press = async (name) => main.getByRole('button', { name }).first().click();
+  const secret = async (name, value, more = async () => {}) => {
+    await page.goto(`${BASE}/vaults/demo/new-secret`);
+    await field(page, 'Name').fill(name);
+    await field(page, 'Value').fill(value);
+    await more();
+    await press('Create secret');
+  };
+  await secret('ledger-db-password', 'vT7#qL0m-Rk2xW9!', async () => {
+    await field(page, 'Content type').fill('text/plain');
+    await field(page, 'Name 1').fill('team');
+    await field(page, 'Value 1').fill('ledger');
+  });
+  await page.goto(`${BASE}/vaults/demo/secrets/ledger-db-password/new-version`);
+  await field(page, 'Value').fill('uN4!kQ8s-Zt3yP6?');
+  await press('Add version');
+  await secret('paylane-restricted-key', 'x', async () => {
+    const soon = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 16);
+    await field(page, 'Expires, UTC').fill(soon);
+  });
+  await secret('settlement-sftp-key', 'x', async () => field(page, 'Enabled').uncheck());
+  await secret('etl-legacy-token', 'x');
+  await page.goto(`${BASE}/vaults/demo/secrets/etl-legacy-token/delete`);
+  await press(/Delete, recoverable/);
+  for (const vault of ['payments-prod', 'old-staging']) {
+    await page.goto(`${BASE}/new-vault`);
+    await field(page, 'Name').fill(vault);
+    await press('Create vault');
+  }
+  await page.goto(`${BASE}/vaults/old-staging/delete`);
+  await page.getByLabel(/Type the name/).fill('old-staging');
+  await press(/Delete, recoverable/);
+  await page.goto(`${BASE}/vaults/demo/network`);
+  await page.getByLabel(/Rules, the first/).fill('deny 192.0.2.0/24\nallow 10.0.0.0/8 until 2099-01-31T00:00:00Z');
+  await press('Replace the rules');
+  await page.goto(`${BASE}/access/new-role`);
+  await field(page, 'Name').fill('Secret lister');
+  await field(page, 'Actions on what is in vaults').fill('Microsoft.KeyVault/vaults/secrets/readMetadata/action');
+  await press('Create role');
+  const role = new URL(page.url()).pathname;
+  await page.goto(`${BASE}/vaults/demo/access-policy`);
+  await field(page, 'Issuer').fill('https://login.example.com');
+  await field(page, 'Group at that issuer').fill('ledger-oncall');
+  await field(page, 'get: read values').check();
+  await press('Set the access policy');
+  await page.goto(`${BASE}/access/new-workload`);
+  await field(page, 'Name').fill('ledger-worker');
+  await press('Create workload');
+  const workload = new URL(page.url()).pathname;
+  await field(page, 'Issuer').fill('https://token.actions.example.com');
+  await field(page, 'Subject').fill('repo:kestrel/ledger:ref:refs/heads/main');
+  await field(page, 'Audience').fill('api://AzureADTokenExchange');
+  await press('Add federation');
+  for (const key of ['release-signing', 'old-signing']) {
+    await page.goto(`${BASE}/vaults/demo/new-key`);
+    await field(page, 'Name').fill(key);
+    await press('Create key');
+  }
+  await page.goto(`${BASE}/vaults/demo/keys/old-signing/delete`);
+  await press(/Delete, recoverable/);
+  await page.goto(`${BASE}/vaults/demo/keys/release-signing`);
+  const keyEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');
+  await page.goto(`${BASE}/access`);
+  const removal = await main.getByRole('link', { name: 'Remove' }).first().getAttribute('href');
+  await page.goto(`${BASE}/audit?outcome=denied`);
+  await page.goto(`${BASE}/audit`);
+  const record = await main.getByRole('row').getByRole('link').first().getAttribute('href');
+  return { role, workload, removal, record, keyEdit };
+}
+
+function pages({ role, workload, removal, record, keyEdit }) {
+  const secret = '/vaults/demo/secrets/ledger-db-password';
+  return {
+    overview: '/overview', search: '/search?q=ledger', me: '/me', vaults: '/vaults', 'new-vault': '/new-vault', 'deleted-vaults': '/deleted-vaults',
+    'purge-vault': '/deleted-vaults/old-staging/purge',
+    vault: '/vaults/demo', 'vault-settings': '/vaults/demo/settings', 'vault-protect': '/vaults/demo/protect',
+    'vault-delete': '/vaults/payments-prod/delete', network: '/vaults/demo/network?address=192.0.2.7&listener=main',
+    'vault-access': '/vaults/demo/access', 'access-policy': '/vaults/demo/access-policy',
+    secrets: '/vaults/demo/secrets', 'secrets-filtered': '/vaults/demo/secrets?state=expired',
+    'secrets-empty': '/vaults/payments-prod/secrets', 'new-secret': '/vaults/demo/new-secret',
+    secret, 'new-version': `${secret}/new-version`, 'secret-delete': `${secret}/delete`,
+    keys: '/vaults/demo/keys', 'keys-empty': '/vaults/payments-prod/keys', 'new-key': '/vaults/demo/new-key',
+    key: '/vaults/demo/keys/release-signing', 'key-edit': keyEdit, 'key-delete': '/vaults/demo/keys/release-signing/delete',
+    'deleted-keys': '/vaults/demo/deleted-keys', 'key-purge': '/vaults/demo/deleted-keys/old-signing/purge',
+    deleted: '/vaults/demo/deleted', purge: '/vaults/demo/deleted/etl-legacy-token/purge',
+    access: '/access', 'new-assignment': '/access/new-assignment', 'remove-assignment': removal,
+    roles: '/access/roles', role, 'role-edit': `${role}/edit`, 'role-delete': `${role}/delete`,
+    'new-role': '/access/new-role', workloads: '/access/workloads', workload,
+    'workload-delete': `${workload}/delete`, 'new-workload': '/access/new-workload',
+    settings: '/settings', 'token-keys-revoke': '/settings/token-keys/revoke',
+    audit: '/audit', record, 'not-found': '/vaults/demo/secrets/not-there',
+  };
+}
+
+const SIZES = [['light', 1440], ['dark', 1440], ['light', 390]];
+
+async function look(page, name) {
+  if (!SHOTS) return check(page, name);
+  for (const [colorScheme, width] of SIZES) {
+    await page.setViewportSize({ width, height: width > 1000 ? 900 : 844 });
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    const suffix = width > 1000 ? colorScheme : 'phone';
+    await page.screenshot({ path: join(SHOTS, `${name}-${suffix}.png`), fullPage: width < 1000 });
+  }
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
+  await page.setViewportSize({ width: 1440, height: 900 });
+}
+
+if (SHOTS) mkdirSync(SHOTS, { recursive: true });
+await story({}, async (page, context) => {
+  await page.goto(`${BASE}/sign-in`);
+  await look(page, 'sign-in');
+  await signIn(page, BASE, 'Ada Lovelace', false);
+  const made = await prepare(page);
+  const left = Object.entries(pages(made));
+  const lookOn = async (tab) => {
+    for (let next = left.shift(); next; next = left.shift()) {
+      const [name, address] = next;
+      const answer = await tab.goto(BASE + address);
+      assert.ok([200, 404].includes(answer.status()), `${name}: ${answer.status()}`);
+      await look(tab, name);
+    }
+  };
+  await Promise.all([lookOn(page), lookOn(await context.newPage())]);
+  await page.goto(`${BASE}/vaults/demo/secrets/ledger-db-password`);
+  await page.getByRole('button', { name: /Reveal/ }).click();
+  await page.locator('#value').waitFor();
+  await look(page, 'revealed');
+  await page.goto(`${BASE}/vaults/demo/keys/release-signing`);
+  await field(page, 'Text').fill('release 1.0');
+  await page.getByRole('button', { name: 'Use the key' }).click();
+  await page.getByRole('heading', { name: 'Result' }).waitFor();
+  await look(page, 'key-used');
+});
+await story({}, async (page) => {
+  await signIn(page, BASE, 'Edsger Dijkstra', false);
+  await page.goto(`${BASE}/vaults/demo/secrets`);
+  await look(page, 'denied');
+  await page.goto(`${BASE}/vaults`);
+  await look(page, 'vaults-none');
+});
