@@ -350,7 +350,7 @@ pub(crate) fn workload(row: workload::Model) -> Result<Workload, StoreError> {
     Ok(Workload { tag: row.tag, ..found })
 }
 
-/// By what the sessions of a principal are found.
+/// Whose a session is, in one text.
 pub(crate) fn principal_key(id: &PrincipalId) -> String {
     Grantee::Principal { id: id.clone() }.key()
 }
@@ -374,9 +374,19 @@ pub(crate) fn session_row(session: &Session) -> Result<session::Model, StoreErro
     })
 }
 
+/// A session by what is authenticated of it, for whoever is to end it: its columns may say something else.
+pub(crate) fn session_whatever_its_columns(row: session::Model) -> Result<Session, StoreError> {
+    let found: Session = parsed("session", &row.body)?;
+    if found.id_hash.as_slice() != row.id_hash {
+        return Err(damaged("session", "its columns contradict its body"));
+    }
+    Ok(Session { tag: row.tag, ..found })
+}
+
 pub(crate) fn session(row: session::Model) -> Result<Session, StoreError> {
     let found: Session = parsed("session", &row.body)?;
-    if found.id_hash.as_slice() != row.id_hash || found.expires != row.expires {
+    let whose = principal_key(&found.principal.id);
+    if found.id_hash.as_slice() != row.id_hash || found.expires != row.expires || row.principal != Some(whose) {
         return Err(damaged("session", "its columns contradict its body"));
     }
     Ok(Session { tag: row.tag, ..found })

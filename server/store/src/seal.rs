@@ -49,6 +49,18 @@ impl SealStore for AuditReader {
     }
 }
 
+impl AuditReader {
+    /// What the installation itself is sealed by, without the vaults: their rows are looked at one by one,
+    /// and a damaged one must not hide the others.
+    ///
+    /// # Errors
+    /// When the database cannot say.
+    pub async fn installation_keys(&self) -> Result<SealedKeys, StoreError> {
+        let root_key = current(&self.connection).await?;
+        Ok(SealedKeys { root_key, blobs: blobs(&self.connection).await?, vaults: Vec::new() })
+    }
+}
+
 impl Store {
     /// The root key in use; none in an installation from before it was written down.
     ///
@@ -123,9 +135,14 @@ async fn blob(database: &impl ConnectionTrait, label: &str) -> Result<Option<Sea
     Ok(row.map(|row| SealedBlob { bytes: row.bytes, revision: row.revision }))
 }
 
-async fn sealed_keys(database: &impl ConnectionTrait) -> Result<SealedKeys, StoreError> {
+/// What is sealed by label.
+async fn blobs(database: &impl ConnectionTrait) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
     let blobs = sealed_blob::Entity::find().order_by_asc(sealed_blob::Column::Label).all(database);
-    let blobs = blobs.await.map_err(|e| unavailable(&e))?.into_iter().map(|row| (row.label, row.bytes)).collect();
+    Ok(blobs.await.map_err(|e| unavailable(&e))?.into_iter().map(|row| (row.label, row.bytes)).collect())
+}
+
+async fn sealed_keys(database: &impl ConnectionTrait) -> Result<SealedKeys, StoreError> {
+    let blobs = blobs(database).await?;
     let mut vaults: Vec<Vault> = Vec::new();
     let mut after = Uuid::nil();
     loop {

@@ -9,7 +9,6 @@ use strongroom_domain::{
     keyring::{Keyring, KeyringError, VaultKeys},
     names::VaultId,
     policy::ModuleDigest,
-    ports::SealStore as _,
 };
 use strongroom_store::{
     Store,
@@ -45,10 +44,10 @@ pub(crate) async fn run(at: SealAt, with: VerifyWith) -> anyhow::Result<()> {
 async fn rows(place: &Place) -> anyhow::Result<Seen> {
     let reader = Store::open_read_only(&place.address()).await?;
     let installation = reader.installation().await?.context("the database holds no installation")?;
-    let sealed = reader.sealed_keys().await?;
+    let sealed = reader.installation_keys().await?;
     let source = place.seal.source(&place.data)?;
     let keyring = installation::keyring_of(&sealed, installation.id, &source)?;
-    let mut seen = Seen { keyring, vaults: HashMap::new(), authentic: 0, opened: 0, wrong: 0 };
+    let mut seen = Seen { keyring, vaults: HashMap::new(), authentic: 0, opened: 0, wrong: 0, closed: 0 };
     for (label, blob) in &sealed.blobs {
         let opens = seen.keyring.open_blob(label, blob).is_ok();
         seen.tell(opens, || format!("the installation's own {label}"));
@@ -56,6 +55,9 @@ async fn rows(place: &Place) -> anyhow::Result<Seen> {
     reader.stored_rows(|found| seen.see(found)).await?;
     if let Some(more) = seen.wrong.checked_sub(MAX_NAMED).filter(|more| *more > 0) {
         println!("and {more} more");
+    }
+    if seen.closed > 0 {
+        println!("{} rows are in vaults that are not authentic, and could not be checked", seen.closed);
     }
     Ok(seen)
 }
@@ -67,10 +69,20 @@ struct Seen {
     authentic: u64,
     opened: u64,
     wrong: u64,
+    /// Rows in vaults whose own row is wrong.
+    closed: u64,
 }
 
 impl Seen {
     fn see(&mut self, (kind, id, row): Found) {
+        let inside = match &row {
+            Ok(StoredRow::Name(vault, ..) | StoredRow::Version(vault, ..)) => Some(vault),
+            _ => None,
+        };
+        if inside.is_some_and(|vault| !self.vaults.contains_key(vault)) && self.wrong > 0 {
+            self.closed = self.closed.saturating_add(1);
+            return;
+        }
         let judged = row.is_ok_and(|row| self.is_authentic(row).is_ok());
         let names = &self.vaults;
         let shown = match id.split_once('/').and_then(|(vault, rest)| Some((vault.parse().ok()?, rest))) {

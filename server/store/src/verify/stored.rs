@@ -78,7 +78,11 @@ impl AuditReader {
             vault::Column::Id,
             |row| row.id,
             |row| {
-                see((RowKind::Vault, row.id.to_string(), rows::vault(row).map(StoredRow::Vault)));
+                let (id, name) = (row.id, row.name.clone());
+                let vault = rows::vault(row).map(StoredRow::Vault);
+                // The name is not to be believed, but tells people which one is meant.
+                let shown = if vault.is_ok() { id.to_string() } else { format!("{id} ({})", name.escape_debug()) };
+                see((RowKind::Vault, shown, vault));
             },
         )
         .await?;

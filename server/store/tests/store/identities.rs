@@ -38,6 +38,7 @@ on_both!(
     an_assertion_counts_once,
     a_code_counts_once_and_while_its_session_stands,
     sessions_begin_and_end,
+    a_session_that_is_hidden_counts_no_more_and_can_be_ended,
     there_is_one_installation,
 );
 
@@ -513,6 +514,55 @@ async fn sessions_begin_and_end(place: Place) {
     for (byte, left) in [(3, false), (4, true), (5, false)] {
         assert_eq!(s.store.session(&[byte; 32]).await.unwrap().is_some(), left, "also when it was read before");
     }
+}
+
+/// By a column that is not authenticated, sessions were found; and so hidden from whoever ends them.
+async fn a_session_that_is_hidden_counts_no_more_and_can_be_ended(place: Place) {
+    let s = place.start().await;
+    let ada = principal("https://idp", "ada", &[]);
+    for byte in [1, 2, 3] {
+        let session = Session {
+            id_hash: [byte; 32],
+            principal: ada.clone(),
+            display_name: "Ada".into(),
+            created: 10,
+            expires: 90,
+            tag: vec![3; 32],
+        };
+        let permit = permit(Action::SessionChange, test_support::server_ref(), None);
+        assert_eq!(s.put(entry(permit, Change::BeginSession(Box::new(session)))).await, Settled::Recorded);
+    }
+    let of = |byte: u8| {
+        let hash = format!("{byte:02x}").repeat(32);
+        if place.is_sqlite() { format!("x'{hash}'") } else { format!("'\\x{hash}'::bytea") }
+    };
+    place
+        .tamper(&[
+            &format!("UPDATE sessions SET principal = NULL WHERE id_hash = {}", of(1)),
+            &format!("UPDATE sessions SET principal = 'bob' WHERE id_hash = {}", of(2)),
+        ])
+        .await;
+    for (byte, whole) in [(1, false), (2, false), (3, true)] {
+        assert_eq!(s.store.session(&[byte; 32]).await.is_ok(), whole, "{byte}");
+    }
+    let mut found: Vec<_> = s.store.sessions(&ada.id).await.unwrap().iter().map(|session| session.id_hash).collect();
+    found.sort_unstable();
+    assert_eq!(found, [[1; 32], [2; 32], [3; 32]]);
+    let mut damaged = Vec::new();
+    let reader = Store::open_read_only(&place.url).await.unwrap();
+    reader
+        .stored_rows(|(kind, id, row)| {
+            if row.is_err() {
+                damaged.push((kind, id));
+            }
+        })
+        .await
+        .unwrap();
+    assert_eq!(damaged.len(), 2, "{damaged:?}");
+    let permit = permit(Action::SessionRevoke, test_support::server_ref(), None);
+    let hashes = found.clone();
+    assert_eq!(s.put(entry(permit, Change::EndSessions(hashes))).await, Settled::Recorded);
+    assert!(s.store.sessions(&ada.id).await.unwrap().is_empty());
 }
 
 async fn there_is_one_installation(place: Place) {

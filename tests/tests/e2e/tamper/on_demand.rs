@@ -57,6 +57,19 @@ async fn what_is_not_what_was_written_is_named_on_demand() {
         let told = said.lines().any(|line| line.contains(named) && line.contains("is not what was written there"));
         assert!(told, "{edit}: {said}");
     }
+    // One vault that does not even read hides nothing else.
+    pristine.restore();
+    let mut database = Database::open(&pristine.vault).await;
+    database.change(1, "UPDATE vaults SET purge_at = 1 WHERE name = 'demo'").await;
+    assert!(database.run("UPDATE assignments SET scope_key = ''").await > 0);
+    database.run("UPDATE sessions SET principal = NULL").await;
+    database.close().await;
+    let (code, said) = verify_all(&pristine.vault);
+    assert_eq!(code, Some(3), "{said}");
+    let broken: Vec<_> = said.lines().filter(|line| line.contains("is not what was written there")).collect();
+    assert!(broken.iter().any(|line| line.starts_with("vault ") && line.contains("(demo)")), "{said}");
+    assert!(broken.iter().any(|line| line.starts_with("assignment ")), "{said}");
+    assert!(said.contains("rows are in vaults that are not authentic"), "{said}");
     pristine.restore();
     let mut vault = pristine.vault;
     vault.start().await.unwrap();
