@@ -527,6 +527,8 @@ async fn a_session_that_is_hidden_counts_no_more_and_can_be_ended(place: Place) 
             display_name: "Ada".into(),
             created: 10,
             expires: 90,
+            provider_session: None,
+            authenticated: None,
             tag: vec![3; 32],
         };
         let permit = permit(Action::SessionChange, test_support::server_ref(), None);
