@@ -143,8 +143,9 @@ async fn a_key_put_back_alone_or_inserted_is_found(place: Place) {
     place
         .tamper(&[
             "DELETE FROM secrets WHERE name = 'key/alpha'",
-            "INSERT INTO secrets SELECT vault_id, 'key/beta', display, state, deleted_at, purge_at, current, revision, \
-             tag, 'key' FROM secrets WHERE name = 'beta'",
+            "INSERT INTO secrets (vault_id, name, display, state, deleted_at, purge_at, current, revision, tag, kind) \
+             SELECT vault_id, 'key/beta', display, state, deleted_at, purge_at, current, revision, tag, 'key' \
+             FROM secrets WHERE name = 'beta'",
         ])
         .await;
     let found = faults(&verified(&place).await);
