@@ -28,7 +28,7 @@ export async function story(options, tell) {
     const complaints = [];
     context.on('console', (message) => {
       // Chromium reports a page that is refused with a status as an error of its own.
-      const refusedPage = /the server responded with a status of (401|403|404)/.test(message.text());
+      const refusedPage = /the server responded with a status of (401|403|404|409)/.test(message.text());
       if (['error', 'warning'].includes(message.type()) && !refusedPage) complaints.push(message.text());
     });
     context.on('weberror', (error) => complaints.push(String(error.error())));
