@@ -349,8 +349,16 @@ async fn a_graceful_stop_writes_what_is_queued() {
     };
     queued.await;
     let store = demo.world.store.clone();
-    let strongroom_domain::test_support::world::World { committer, recorder, objects, secrets, keys, certificates, admin, .. } =
-        demo.world;
+    let strongroom_domain::test_support::world::World {
+        committer,
+        recorder,
+        objects,
+        secrets,
+        keys,
+        certificates,
+        admin,
+        ..
+    } = demo.world;
     drop((recorder, objects, secrets, keys, certificates, admin));
     committer.await.unwrap();
     assert_eq!(store.image().happened.len(), 2);
