@@ -396,6 +396,7 @@ impl From<CertificateError> for Problem {
             CertificateError::NoPolicy
             | CertificateError::NoSuchIssuer(_)
             | CertificateError::NotInProgress
+            | CertificateError::KeyStaysHere
             | CertificateError::OtherKey
             | CertificateError::NotValidNow => invalid(message),
             CertificateError::InProgress(_) => Self::new(409, "Conflict", "certificate-in-progress", message),

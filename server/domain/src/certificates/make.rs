@@ -119,7 +119,7 @@ impl Certificates {
             };
             case.record.version = Some(making.version.as_str().to_owned());
             case.record.revision = Some(making.revision);
-            let held = if let Some(kept) = making.key_to_keep() {
+            let held = if let Some(kept) = key_to_keep(before.as_deref(), &making.policy).cloned() {
                 let held = self.objects.store.read_to_change(case.permit, &kept.version).await;
                 if held.inspect(|(_, read)| matches!(read, Err(StoreError::Stale))) {
                     continue;
@@ -164,12 +164,28 @@ fn possible(
     if before.and_then(|facts| facts.secret.certificate.as_ref()).is_some_and(|state| state.in_progress().is_some()) {
         return Err(CertificateError::InProgress(name.clone()));
     }
+    let kept = key_to_keep(before, policy).and_then(|version| version.key.as_ref());
+    if policy.key.exportable && kept.is_some_and(|key| !key.exportable) {
+        return Err(CertificateError::KeyStaysHere);
+    }
     let issuer = &policy.issuer.name;
     if [SELF, UNKNOWN].iter().any(|known| issuer.eq_ignore_ascii_case(known)) {
         Ok(())
     } else {
         Err(CertificateError::NoSuchIssuer(issuer.clone()))
     }
+}
+
+/// The current version, if there is a certificate in it.
+fn finished(before: Option<&SecretFacts>) -> Option<&VersionMeta> {
+    let version = before?.version.as_ref()?;
+    version.certificate.as_ref()?.leaf().map(|_| version)
+}
+
+/// The version whose key the new one is to keep, if the policy says so and the key is what it asks for.
+fn key_to_keep<'a>(before: Option<&'a SecretFacts>, policy: &CertificatePolicy) -> Option<&'a VersionMeta> {
+    let version = finished(before).filter(|_| policy.key.reuse)?;
+    (version.key.as_ref()?.spec == policy.key.spec).then_some(version)
 }
 
 /// The key of the version before, opened for the next one.
@@ -213,18 +229,6 @@ struct Making {
 impl Making {
     fn state_before(&self) -> Option<&CertificateState> {
         self.before.as_ref()?.secret.certificate.as_deref()
-    }
-
-    /// The current version, if there is a certificate in it.
-    fn finished_before(&self) -> Option<&VersionMeta> {
-        let version = self.before.as_ref()?.version.as_ref()?;
-        version.certificate.as_ref()?.leaf().map(|_| version)
-    }
-
-    /// The version whose key the new one is to keep, if the policy says so and the key is what it asks for.
-    fn key_to_keep(&self) -> Option<VersionMeta> {
-        let before = self.finished_before().filter(|_| self.policy.key.reuse)?;
-        (before.key.as_ref()?.spec == self.policy.key.spec).then(|| before.clone())
     }
 
     fn make(self, permit: Permit, key: NewKey) -> Worked {
@@ -273,7 +277,7 @@ impl Making {
             tag: Vec::new(),
         };
         let version = faces.seal(ObjectKind::Certificate, &self.name, meta, &key.private)?;
-        let current = match (signs_itself, self.finished_before()) {
+        let current = match (signs_itself, finished(self.before.as_deref())) {
             // The one in use stays until the new one is there.
             (false, Some(before)) => before.version.clone(),
             _ => self.version.clone(),

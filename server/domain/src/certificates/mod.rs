@@ -61,6 +61,11 @@ pub enum CertificateError {
     /// Bytes that are no certificate.
     #[error(transparent)]
     NotACertificate(#[from] NotACertificate),
+    /// A key that may not leave would leave with the new version.
+    #[error(
+        "the key that is to be used again may not be exported, and it stays so: make the policy's key not exportable, or a new one"
+    )]
+    KeyStaysHere,
     /// The certificate is for another key.
     #[error("none of the certificates is for the key of the pending request")]
     OtherKey,
@@ -86,6 +91,7 @@ impl HowItWent for CertificateError {
             | Self::NoSuchIssuer(_)
             | Self::NotInProgress
             | Self::NotACertificate(_)
+            | Self::KeyStaysHere
             | Self::OtherKey
             | Self::NotValidNow => "invalid",
         };

@@ -142,6 +142,26 @@ async fn the_next_version_is_the_current_one_and_the_last_one_stays() {
     assert!(matches!(unknown, Err(CertificateError::NoPolicy)));
 }
 
+/// A key that may not leave stood in the secret of the next version, as soon as the policy said that it may.
+#[tokio::test]
+async fn a_key_that_stays_here_stays_when_it_is_used_again() {
+    let demo = Demo::start();
+    let stays = PolicyPatch { exportable: Some(false), ..by("Self") };
+    let first = demo.issue("app", &stays).await.unwrap();
+    // The default policy, which a given one is laid over, lets keys leave.
+    for exportable in [None, Some(true)] {
+        let again = PolicyPatch { reuse: Some(true), exportable, ..by("Self") };
+        let refused = demo.issue("app", &again).await;
+        assert!(matches!(refused, Err(CertificateError::KeyStaysHere)), "{refused:?}");
+    }
+    let again = PolicyPatch { reuse: Some(true), ..stays };
+    let second = demo.issue("app", &again).await.unwrap();
+    assert_eq!(public(&first), public(&second), "it is used again where it stays");
+    assert!(!second.version.key.unwrap().exportable);
+    let new = demo.issue("app", &by("Self")).await.unwrap();
+    assert_ne!(public(&new), public(&first), "a new one may leave");
+}
+
 #[tokio::test]
 async fn its_key_and_its_secret_change_with_it_alone() {
     let demo = Demo::start();
