@@ -13,6 +13,9 @@ use crate::{message::Response, routes::Endpoint};
 /// How old a proof may be, in seconds: 15 minutes.
 pub(super) const FRESH_SECONDS: i64 = 15 * 60;
 
+/// How far, in seconds, a provider's clock may be ahead: as its tokens are judged.
+const CLOCKS_DIFFER: i64 = 60;
+
 /// Reason of a record: the person has to prove again who they are.
 const REASON: &str = "step-up-required";
 
@@ -32,15 +35,24 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::TokenKeysRevokeForm
             | Endpoint::NewAssignmentPage
             | Endpoint::NewAssignmentForm
+            | Endpoint::NewRolePage
+            | Endpoint::NewRoleForm
+            | Endpoint::RoleEditPage
+            | Endpoint::RoleEditForm
+            | Endpoint::AccessPolicyPage
+            | Endpoint::AccessPolicyForm
+            | Endpoint::CommandLinePage
+            | Endpoint::CommandLineAllow
             | Endpoint::NewClientSecretForm
             | Endpoint::NewCertificateForm
             | Endpoint::NewFederationForm
     )
 }
 
-/// Whether the person proved who they are within the last [`FRESH_SECONDS`]. Who does not tell when is asked.
+/// Whether the person proved who they are within the last [`FRESH_SECONDS`]. Who does not tell when is asked, and who
+/// tells of a time to come further off than clocks differ: it would be fresh for as long as the session lasts.
 pub(super) fn is_fresh(session: &Session, now: i64) -> bool {
-    session.authenticated.is_some_and(|proved| now.saturating_sub(proved) < FRESH_SECONDS)
+    session.authenticated.is_some_and(|proved| (-CLOCKS_DIFFER..FRESH_SECONDS).contains(&now.saturating_sub(proved)))
 }
 
 /// Where the person proves again who they are, and comes back; for a policy that asks for it, in the way that it

@@ -1,13 +1,20 @@
 //! How sessions age: in use, idle, ended elsewhere, and too old for what cannot be undone.
 
 use strongroom_domain::{
+    identity::Session,
     policy::{AttachmentState, Effect, ModuleDigest, Obligation, PolicyAttachment},
+    principal::Principal,
     record::Outcome,
     test_support::Verdict,
     vault::VaultSettings,
 };
 
 use super::Story;
+use crate::{
+    dashboard::step_up::{is_asked_for, is_fresh},
+    message::Method,
+    routes::{Access, Endpoint, ROUTES},
+};
 
 const FIFTEEN_MINUTES: i64 = 15 * 60 * 1000;
 
@@ -55,6 +62,93 @@ async fn what_cannot_be_undone_needs_a_sign_in_of_just_now() {
     assert_eq!(story.get(purge, &cookie).await.status, 303, "the session before has ended");
     assert_eq!(story.submit(purge, &fresh, "confirm=gone").await.status, 303);
     assert!(!story.get("/vaults/demo/deleted", &fresh).await.text.contains("Purge gone"));
+}
+
+/// Forms that a session may send for as long as it lasts: what they do can be undone, and gives nobody more than they
+/// had. Whoever adds a form decides here.
+const GOES_WITHOUT: &[Endpoint] = &[
+    Endpoint::SignOut,
+    Endpoint::NewVaultForm,
+    Endpoint::VaultRecoverForm,
+    Endpoint::VaultSettingsForm,
+    Endpoint::NetworkForm,
+    Endpoint::VaultDeleteForm,
+    Endpoint::NewSecretForm,
+    Endpoint::NewVersionForm,
+    Endpoint::SecretDeleteForm,
+    Endpoint::SecretReveal,
+    Endpoint::VersionEditForm,
+    Endpoint::VersionEnableForm,
+    Endpoint::VersionDisableForm,
+    Endpoint::RollBackForm,
+    Endpoint::CompareForm,
+    Endpoint::NewKeyForm,
+    Endpoint::KeyDeleteForm,
+    Endpoint::KeyEditForm,
+    Endpoint::KeyEnableForm,
+    Endpoint::KeyDisableForm,
+    Endpoint::KeyUseForm,
+    Endpoint::KeyRecoverForm,
+    Endpoint::RecoverForm,
+    Endpoint::AccessPolicyRemoveForm,
+    Endpoint::AssignmentRemoveForm,
+    Endpoint::RoleDeleteForm,
+    Endpoint::NewWorkloadForm,
+    Endpoint::WorkloadRenameForm,
+    Endpoint::WorkloadEnableForm,
+    Endpoint::WorkloadDisableForm,
+    Endpoint::WorkloadDeleteForm,
+    Endpoint::ClientSecretRemoveForm,
+    Endpoint::CertificateRemoveForm,
+    Endpoint::FederationRemoveForm,
+    Endpoint::TokenKeysRotateForm,
+    Endpoint::LookForm,
+    Endpoint::EndOthersForm,
+    Endpoint::SessionEndForm,
+];
+
+#[test]
+fn every_form_needs_a_fresh_proof_or_goes_without_on_purpose() {
+    let forms = ROUTES.iter().filter(|route| route.access == Access::Session && route.method == Method::Post);
+    for endpoint in forms.map(|route| route.endpoint) {
+        assert_ne!(is_asked_for(endpoint), GOES_WITHOUT.contains(&endpoint), "{endpoint:?}");
+    }
+}
+
+/// An old session made a token of the command line, which is asked for no proof.
+#[tokio::test]
+async fn an_old_session_gives_no_power_away_and_lets_no_command_line_in() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let pages = ["/command-line", "/access/new-role", "/vaults/demo/access-policy"];
+    for page in pages {
+        assert_ne!(story.get(page, &cookie).await.status, 403, "{page}");
+    }
+    story.world.clock.advance(FIFTEEN_MINUTES);
+    for page in pages {
+        assert_eq!(story.get(page, &cookie).await.status, 403, "{page}");
+        assert_eq!(story.last().reason, "step-up-required", "{page}");
+        assert_eq!(story.submit(page, &cookie, "").await.status, 403, "{page}");
+    }
+}
+
+#[test]
+fn a_proof_from_a_time_to_come_is_fresh_only_as_far_as_clocks_differ() {
+    let session = |authenticated| Session {
+        id_hash: [1; 32],
+        principal: Principal::system("test"),
+        display_name: "Ada".to_owned(),
+        created: 1000,
+        expires: 9000,
+        provider_session: None,
+        authenticated,
+        tag: Vec::new(),
+    };
+    for (proved, fresh) in
+        [(Some(1000), true), (Some(1060), true), (Some(1061), false), (Some(100), false), (None, false)]
+    {
+        assert_eq!(is_fresh(&session(proved), 1000), fresh, "{proved:?}");
+    }
 }
 
 #[tokio::test]
