@@ -248,7 +248,7 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             Ok(())
         }
         Change::EndSessionsAtProvider { sessions, token } => {
-            use_assertion(db, token).await?;
+            remember(db, token).await?;
             end_sessions(db, sessions).await
         }
         Change::EndSessions(sessions) => end_sessions(db, sessions).await,

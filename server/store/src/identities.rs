@@ -42,6 +42,25 @@ impl Store {
         let next = items.last().filter(|_| more).map(|workload| workload.client_id.to_string());
         Ok(Page { items, next })
     }
+
+    /// The sessions that are meant by what is authenticated of them: one whose columns say something else must be
+    /// found by whoever ends it. So all of them are looked at.
+    async fn sessions_that(&self, is_meant: impl Fn(&Session) -> bool) -> Result<Vec<Arc<Session>>, StoreError> {
+        let mut found = Vec::new();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let mut query = session::Entity::find().order_by_asc(session::Column::IdHash).limit(PAGE);
+            if let Some(after) = after.take() {
+                query = query.filter(session::Column::IdHash.gt(after));
+            }
+            let page = query.all(&self.reader).await.map_err(|e| unavailable(&e))?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = Some(last.id_hash.clone());
+            // What does not read at all lets nobody in.
+            let read = page.into_iter().filter_map(|row| rows::session_whatever_its_columns(row).ok());
+            found.extend(read.filter(|session| is_meant(session)).map(Arc::new));
+        }
+    }
 }
 
 #[async_trait]
@@ -74,22 +93,7 @@ impl IdentityStore for Store {
     }
 
     async fn sessions(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError> {
-        let mut found = Vec::new();
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            // All of them, and by what is authenticated: a session whose column says something else must be
-            // found by whoever ends it.
-            let mut query = session::Entity::find().order_by_asc(session::Column::IdHash).limit(PAGE);
-            if let Some(after) = after.take() {
-                query = query.filter(session::Column::IdHash.gt(after));
-            }
-            let page = query.all(&self.reader).await.map_err(|e| unavailable(&e))?;
-            let Some(last) = page.last() else { return Ok(found) };
-            after = Some(last.id_hash.clone());
-            // What does not read at all lets nobody in.
-            let read = page.into_iter().filter_map(|row| rows::session_whatever_its_columns(row).ok());
-            found.extend(read.filter(|session| session.principal.id == *principal).map(Arc::new));
-        }
+        self.sessions_that(|session| session.principal.id == *principal).await
     }
 
     async fn all_sessions(&self, after: Option<[u8; 32]>, limit: usize) -> Result<Vec<Session>, StoreError> {
@@ -121,13 +125,10 @@ impl IdentityStore for Store {
     }
 
     async fn sessions_at(&self, issuer: &str, provider_session: &str) -> Result<Vec<Arc<Session>>, StoreError> {
-        let key = rows::provider_session_key(issuer, provider_session);
-        let found = session::Entity::find()
-            .filter(session::Column::ProviderSession.eq(key))
-            .all(&self.reader)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        found.into_iter().map(|row| rows::session(row).map(Arc::new)).collect()
+        let is_there = |session: &Session| {
+            session.principal.id.issuer == issuer && session.provider_session.as_deref() == Some(provider_session)
+        };
+        self.sessions_that(is_there).await
     }
 
     async fn session(&self, id_hash: &[u8; 32]) -> Result<Option<Arc<Session>>, StoreError> {

@@ -355,11 +355,6 @@ pub(crate) fn principal_key(id: &PrincipalId) -> String {
     Grantee::Principal { id: id.clone() }.key()
 }
 
-/// By what the sessions that came from one session at a provider are found.
-pub(crate) fn provider_session_key(issuer: &str, session: &str) -> String {
-    format!("{issuer}\n{session}")
-}
-
 pub(crate) fn session_row(session: &Session) -> Result<session::Model, StoreError> {
     Ok(session::Model {
         id_hash: session.id_hash.to_vec(),
@@ -367,11 +362,14 @@ pub(crate) fn session_row(session: &Session) -> Result<session::Model, StoreErro
         expires: session.expires,
         tag: session.tag.clone(),
         principal: Some(principal_key(&session.principal.id)),
-        provider_session: session
-            .provider_session
-            .as_deref()
-            .map(|at_provider| provider_session_key(&session.principal.id.issuer, at_provider)),
+        provider_session: provider_session_of(session),
     })
+}
+
+/// What a session came from, in one text: the provider and its session.
+fn provider_session_of(session: &Session) -> Option<String> {
+    let at_provider = session.provider_session.as_deref()?;
+    Some(format!("{}\n{at_provider}", session.principal.id.issuer))
 }
 
 /// A session by what is authenticated of it, for whoever is to end it: its columns may say something else.
@@ -385,8 +383,9 @@ pub(crate) fn session_whatever_its_columns(row: session::Model) -> Result<Sessio
 
 pub(crate) fn session(row: session::Model) -> Result<Session, StoreError> {
     let found: Session = parsed("session", &row.body)?;
-    let whose = principal_key(&found.principal.id);
-    if found.id_hash.as_slice() != row.id_hash || found.expires != row.expires || row.principal != Some(whose) {
+    let whose = Some(principal_key(&found.principal.id));
+    let columns = (row.id_hash.as_slice(), row.expires, row.principal, row.provider_session);
+    if columns != (found.id_hash.as_slice(), found.expires, whose, provider_session_of(&found)) {
         return Err(damaged("session", "its columns contradict its body"));
     }
     Ok(Session { tag: row.tag, ..found })

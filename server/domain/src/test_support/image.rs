@@ -384,9 +384,10 @@ impl Image {
                 }
             }
             (Change::EndSessionsAtProvider { sessions, token }, _) => {
-                if !self.counts_once(token) {
+                if self.used_assertions.get(&token.id_hash).is_some_and(|known| known.expires >= token.used) {
                     return Settled::Conflict;
                 }
+                self.used_assertions.insert(token.id_hash, *token);
                 self.sessions.retain(|id_hash, _| !sessions.contains(id_hash));
             }
             (Change::Reseal(reseal), _) => {

@@ -493,7 +493,7 @@ async fn sessions_begin_and_end(place: Place) {
     };
     assert_eq!(s.put(by_token(vec![[4; 32]], 60)).await, Settled::Recorded);
     assert_eq!(s.store.session(&[4; 32]).await.unwrap(), None);
-    assert_eq!(s.put(by_token(vec![[5; 32]], 600)).await, Settled::Conflict, "a token counts once");
+    assert_eq!(s.put(by_token(vec![[5; 32]], 61)).await, Settled::Conflict, "a token counts once");
     assert!(s.store.session(&[5; 32]).await.unwrap().is_some(), "and then ends nothing");
     assert_eq!(s.put(own(4, "bob")).await, Settled::Recorded);
     let permit = permit(Action::SessionRevoke, test_support::server_ref(), None);
@@ -520,14 +520,14 @@ async fn sessions_begin_and_end(place: Place) {
 async fn a_session_that_is_hidden_counts_no_more_and_can_be_ended(place: Place) {
     let s = place.start().await;
     let ada = principal("https://idp", "ada", &[]);
-    for byte in [1, 2, 3] {
+    for (byte, provider_session) in [(1, None), (2, None), (3, None), (4, Some("theirs".to_owned()))] {
         let session = Session {
             id_hash: [byte; 32],
             principal: ada.clone(),
             display_name: "Ada".into(),
             created: 10,
             expires: 90,
-            provider_session: None,
+            provider_session,
             authenticated: None,
             tag: vec![3; 32],
         };
@@ -542,14 +542,17 @@ async fn a_session_that_is_hidden_counts_no_more_and_can_be_ended(place: Place) 
         .tamper(&[
             &format!("UPDATE sessions SET principal = NULL WHERE id_hash = {}", of(1)),
             &format!("UPDATE sessions SET principal = 'bob' WHERE id_hash = {}", of(2)),
+            &format!("UPDATE sessions SET provider_session = NULL WHERE id_hash = {}", of(4)),
         ])
         .await;
-    for (byte, whole) in [(1, false), (2, false), (3, true)] {
+    for (byte, whole) in [(1, false), (2, false), (3, true), (4, false)] {
         assert_eq!(s.store.session(&[byte; 32]).await.is_ok(), whole, "{byte}");
     }
     let mut found: Vec<_> = s.store.sessions(&ada.id).await.unwrap().iter().map(|session| session.id_hash).collect();
     found.sort_unstable();
-    assert_eq!(found, [[1; 32], [2; 32], [3; 32]]);
+    assert_eq!(found, [[1; 32], [2; 32], [3; 32], [4; 32]]);
+    let at_provider = s.store.sessions_at("https://idp", "theirs").await.unwrap();
+    assert_eq!(at_provider.iter().map(|session| session.id_hash).collect::<Vec<_>>(), [[4; 32]]);
     let mut damaged = Vec::new();
     let reader = Store::open_read_only(&place.url).await.unwrap();
     reader
@@ -560,7 +563,7 @@ async fn a_session_that_is_hidden_counts_no_more_and_can_be_ended(place: Place) 
         })
         .await
         .unwrap();
-    assert_eq!(damaged.len(), 2, "{damaged:?}");
+    assert_eq!(damaged.len(), 3, "{damaged:?}");
     let permit = permit(Action::SessionRevoke, test_support::server_ref(), None);
     let hashes = found.clone();
     assert_eq!(s.put(entry(permit, Change::EndSessions(hashes))).await, Settled::Recorded);
