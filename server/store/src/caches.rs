@@ -13,6 +13,7 @@ use std::{mem::size_of, sync::Arc};
 
 use strongroom_domain::{
     access_policy::AccessPolicy,
+    certificate::CertificateState,
     change::{Change, PermittedChange},
     grant::Assignment,
     identity::{Session, Workload},
@@ -78,8 +79,9 @@ impl Caches {
             vaults: Directory::new(bytes / 8, MAX_VAULTS),
             assignments: ExactCache::new(bytes / 8),
             roles: ExactCache::new(bytes / 16),
-            // One entry, in one of the shards: as long as attachments may be.
-            policies: ExactCache::new(bytes / 8),
+            // One entry, in a half of one of sixteen shards: so large that as many attachments as there may be, with
+            // what they were before, still fit.
+            policies: ExactCache::new(bytes),
             access_policies: ExactCache::new(bytes / 8),
             workloads: Directory::new(bytes / 8, MAX_WORKLOADS),
             sessions: ExactCache::new(bytes / 8),
@@ -300,12 +302,18 @@ impl Caches {
             if known.versions.len() > MAX_VERSIONS {
                 known.versions.remove(0);
             }
-            // A policy with its names, and a request.
-            let state = known.secret.certificate.as_ref().map_or(0, |_| 8192);
+            let state = known.secret.certificate.as_deref().map_or(0, weight_of_state);
             let weight = 512 + state + known.versions.iter().map(KnownVersion::weight).sum::<usize>();
             (Arc::new(known), weight)
         });
     }
+}
+
+/// A policy, of which the names have no small bound, and a request that repeats them.
+fn weight_of_state(state: &CertificateState) -> usize {
+    let names: usize = state.policy.template.names.labelled().iter().map(|name| name.len() + 32).sum();
+    let request = state.pending.as_ref().map_or(0, |pending| pending.request.len());
+    2048 + state.policy.template.subject.len() + names + request
 }
 
 impl KnownVersion {
