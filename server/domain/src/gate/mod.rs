@@ -27,7 +27,7 @@ use crate::{
     keyring::{Keyring, VaultKeys},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     permit::{Held, ObjectRef, Permit},
-    policy::{PolicyEngine, PolicyRequest},
+    policy::{ModuleDigest, PolicyEngine, PolicyRequest},
     ports::{GrantStore, IdentityStore, ObjectStore, PolicyStore, RequestCounts, StoreError, VaultStore},
     principal::{PrincipalKind, SYSTEM_ISSUER},
     record::Record,
@@ -212,6 +212,9 @@ struct Judged {
     facts: Option<Arc<SecretFacts>>,
     workload: Option<Arc<Workload>>,
     input: Option<Box<PolicyRequest>>,
+    /// Enforced modules that could not be had when the connection was judged. They are asked last, whatever they
+    /// turn out to judge: one that comes in between is not to be left out at both stages.
+    missed: Vec<ModuleDigest>,
     /// What modules in shadow may still take of the request's time.
     shadows: shadow::ShadowBudget,
 }

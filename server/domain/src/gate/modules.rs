@@ -186,8 +186,14 @@ impl Gate {
                 }
                 AttachmentState::Enforce => (needs.await, &mut asked.enforced, &mut asked.facts),
             };
+            let (module, enforced) =
+                (attached.attachment.module, attached.attachment.state == AttachmentState::Enforce);
+            if needs.is_none() && enforced && stage == PolicyStage::Network {
+                judged.missed.push(module);
+            }
+            let late = enforced && stage == PolicyStage::Request && judged.missed.contains(&module);
             let needs = needs.unwrap_or_default();
-            if needs.stage == stage {
+            if needs.stage == stage || late {
                 list.push(attached);
                 facts.extend(needs.facts.iter().filter(|fact| is_gathered(fact)).cloned());
             }

@@ -11,7 +11,7 @@ use crate::{
     action::Action,
     policy::{
         Effect, ModuleDigest, Obligation, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
-        PolicyRequest, PolicyStage,
+        PolicyRequest, PolicyStage, Unfit,
     },
     policy_module::{LibraryError, ModuleFacts, ModuleLibrary},
 };
@@ -40,6 +40,7 @@ pub struct FakePolicies {
     needs: Mutex<HashMap<ModuleDigest, PolicyNeeds>>,
     asked: Mutex<Vec<PolicyRequest>>,
     loading: Mutex<HashSet<ModuleDigest>>,
+    late: Mutex<HashSet<ModuleDigest>>,
     known: Mutex<HashSet<ModuleDigest>>,
 }
 
@@ -69,6 +70,11 @@ impl FakePolicies {
     /// Lets a module be loaded for ever.
     pub fn keeps_loading(&self, module: ModuleDigest) {
         self.loading.lock().unwrap_or_else(PoisonError::into_inner).insert(module);
+    }
+
+    /// Lets a module be missing when it is looked for next, and there from then on.
+    pub fn comes_late(&self, module: ModuleDigest) {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner).insert(module);
     }
 
     /// Everything that was asked so far.
@@ -131,6 +137,9 @@ impl PolicyEngine for FakePolicies {
         if self.loading.lock().unwrap_or_else(PoisonError::into_inner).contains(module) {
             return std::future::pending().await;
         }
+        if self.late.lock().unwrap_or_else(PoisonError::into_inner).remove(module) {
+            return None;
+        }
         let needs = self.needs.lock().unwrap_or_else(PoisonError::into_inner);
         Some(Arc::new(needs.get(module).cloned().unwrap_or_default()))
     }
@@ -167,10 +176,10 @@ impl PolicyEngine for FakePolicies {
         }
     }
 
-    async fn check(&self, attachment: &PolicyAttachment) -> Result<(), PolicyFailure> {
+    async fn check(&self, attachment: &PolicyAttachment) -> Result<(), Unfit> {
         match self.verdict(attachment) {
-            None => Err(PolicyFailure::Missing),
-            Some(Verdict::Fails(failure)) => Err(failure),
+            None => Err(PolicyFailure::Missing.into()),
+            Some(Verdict::Fails(failure)) => Err(failure.into()),
             Some(_) => Ok(()),
         }
     }

@@ -111,6 +111,18 @@ async fn a_module_of_connections_sees_nothing_else_and_denies_as_the_network_doe
     assert_eq!((newest.reason.as_str(), last), ("network-not-allowed", Some("policy:guard")));
 }
 
+/// Missing when the connection was judged, and there with its stage known when the rest was: it was asked at neither.
+#[tokio::test]
+async fn a_module_of_connections_that_comes_late_is_asked_all_the_same() {
+    let demo = guarded();
+    demo.set("db", "one").await.unwrap();
+    demo.world.policies.judges_connections(GUARD);
+    demo.world.policies.answer("guard", Verdict::Says(Effect::Deny));
+    demo.world.policies.comes_late(GUARD);
+    assert!(matches!(denial(demo.get("db", None).await), DenyReason::Policy { .. }));
+    assert_eq!(denial(demo.get("db", None).await), DenyReason::Network, "from then on in its place");
+}
+
 #[tokio::test]
 async fn a_denial_says_which_sign_in_would_lift_it_and_is_recorded_as_it_is_answered() {
     let demo = guarded();
