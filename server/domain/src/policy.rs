@@ -187,6 +187,23 @@ pub enum PolicyFailure {
     Unavailable,
 }
 
+/// Why an attachment is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{failure}{}{}", if .sentence.is_some() { ": " } else { "" }, .sentence.as_deref().unwrap_or_default())]
+pub struct Unfit {
+    /// What went wrong.
+    pub failure: PolicyFailure,
+    /// The module's own sentence against its settings, short and without control characters. It may repeat
+    /// them, so it is for whoever gave them, and for no log.
+    pub sentence: Option<String>,
+}
+
+impl From<PolicyFailure> for Unfit {
+    fn from(failure: PolicyFailure) -> Self {
+        Self { failure, sentence: None }
+    }
+}
+
 impl PolicyFailure {
     /// Machine-readable reason used in decisions and audit records.
     #[must_use]
@@ -267,6 +284,6 @@ pub trait PolicyEngine: Send + Sync {
     /// Whether a module with this digest can be had and accepts these settings.
     ///
     /// # Errors
-    /// [`PolicyFailure::Missing`], [`PolicyFailure::BadSettings`], or what evaluating ran into.
-    async fn check(&self, attachment: &PolicyAttachment) -> Result<(), PolicyFailure>;
+    /// [`Unfit`]: [`PolicyFailure::Missing`], [`PolicyFailure::BadSettings`], or what evaluating ran into.
+    async fn check(&self, attachment: &PolicyAttachment) -> Result<(), Unfit>;
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use aws_lc_rs::digest;
 use strongroom_domain::policy::{
     Effect, MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
-    PolicyRequest,
+    PolicyRequest, Unfit,
 };
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
@@ -212,8 +212,9 @@ impl WasmPolicyEngine {
     }
 
     /// Has a module look at settings, on the calling thread.
-    pub(crate) fn check_now(&self, module: &ModuleDigest, settings: &str) -> Result<(), PolicyFailure> {
-        self.find(module, settings)?.check(settings)?.map_err(|_sentence| PolicyFailure::BadSettings)
+    pub(crate) fn check_now(&self, module: &ModuleDigest, settings: &str) -> Result<(), Unfit> {
+        let against = |sentence| Unfit { failure: PolicyFailure::BadSettings, sentence: Some(sentence) };
+        self.find(module, settings)?.check(settings)?.map_err(against)
     }
 
     fn find(&self, module: &ModuleDigest, settings: &str) -> Result<Arc<Module>, PolicyFailure> {
@@ -239,7 +240,7 @@ impl PolicyEngine for WasmPolicyEngine {
         self.decide_now(&attachment.module, &attachment.settings, requests)
     }
 
-    async fn check(&self, attachment: &PolicyAttachment) -> Result<(), PolicyFailure> {
+    async fn check(&self, attachment: &PolicyAttachment) -> Result<(), Unfit> {
         let _running = self.running.acquire().await.map_err(|_| PolicyFailure::Unavailable)?;
         self.check_now(&attachment.module, &attachment.settings)
     }

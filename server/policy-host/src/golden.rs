@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use strongroom_domain::policy::{
     AttachmentState, Effect, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyRequest,
+    Unfit,
 };
 
 use crate::WasmPolicyEngine;
@@ -113,9 +114,9 @@ impl GoldenFile {
         }
         for settings in &self.refused_settings {
             match engine.check(&attachment(module, settings.to_string())).await {
-                Err(PolicyFailure::BadSettings) => run.passed += 1,
+                Err(Unfit { failure: PolicyFailure::BadSettings, .. }) => run.passed += 1,
                 Ok(()) => run.failed.push(format!("the settings {settings} are taken, and should be refused")),
-                Err(failure) => run.failed.push(format!("the settings {settings} should be refused: {failure}")),
+                Err(why) => run.failed.push(format!("the settings {settings} should be refused: {why}")),
             }
         }
         let seen = |effect: &Effect| self.cases.iter().any(|case| case.effect == *effect);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use strongroom_domain::policy::{
     MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
-    PolicyRequest, RECORDED_FOR_1_0,
+    PolicyRequest, RECORDED_FOR_1_0, Unfit,
 };
 
 use strongroom_domain::policy_module::{LibraryError, ModuleFacts, ModuleLibrary};
@@ -299,9 +299,9 @@ impl Inner {
         let artefact = match kept {
             Some(artefact) => artefact,
             None => {
-                let full = self.isolation != Isolation::Full;
+                let any_will_do = self.isolation != Isolation::Full;
                 let fits = |hello: &crate::isolated::Hello| {
-                    hello.engine == self.engine && (full || hello.confinement.is_complete())
+                    hello.engine == self.engine && (any_will_do || hello.confinement.is_complete())
                 };
                 let artefact = compile(&self.program, bytes, fits).map_err(|error| match error {
                     CompileError::Unavailable(why) => ModuleError::Unavailable(why),
@@ -470,7 +470,7 @@ impl PolicyEngine for PolicyHost {
         }
         // No request at all: the module and its settings are judged all the same.
         if requests.is_empty() {
-            self.check(attachment).await?;
+            self.check(attachment).await.map_err(|why| why.failure)?;
         }
         Ok(answers)
     }
@@ -490,19 +490,24 @@ impl PolicyEngine for PolicyHost {
         }
     }
 
-    async fn check(&self, attachment: &PolicyAttachment) -> Result<(), PolicyFailure> {
+    async fn check(&self, attachment: &PolicyAttachment) -> Result<(), Unfit> {
         self.find(&attachment.module).await?;
         match &self.0.runner {
-            Runner::Here(engine) => engine.check(attachment).await,
+            Runner::Here(engine) => engine.check(attachment).await?,
             Runner::Child(child) => match child.ask(&Question::Check { module: asked(attachment)? }).await? {
-                Answer::Checked(checked) => checked,
-                Answer::Judged(_) => Err(PolicyFailure::BadAnswer),
+                // Cut once more: the child runs what others wrote.
+                Answer::Checked(checked) => checked.map_err(|why| Unfit {
+                    sentence: why.sentence.map(|sentence| answer::cut(&sentence, limits::MAX_TEXT)),
+                    ..why
+                })?,
+                Answer::Judged(_) => return Err(PolicyFailure::BadAnswer.into()),
             },
-        }?;
+        }
         // A module that takes its settings and then fails would deny everything: better now than then. What
         // it says does not matter.
         let needs = self.needs(&attachment.module).await.ok_or(PolicyFailure::Missing)?;
         let judged = self.judge_all(&[attachment], std::slice::from_ref(&trial(&needs.facts)), false).await?;
-        judged.into_iter().next().unwrap_or(Err(PolicyFailure::BadAnswer)).map(|_| ())
+        judged.into_iter().next().unwrap_or(Err(PolicyFailure::BadAnswer))?;
+        Ok(())
     }
 }

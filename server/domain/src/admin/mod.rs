@@ -34,7 +34,7 @@ use crate::{
     gate::{Ask, Case, Gate, Judgement, POLICY_STAGE},
     identity::FederationError,
     keyring::{Keyring, KeyringError},
-    policy::{PolicyEngine, PolicyFailure},
+    policy::{PolicyEngine, Unfit},
     policy_module::ModuleLibrary,
     ports::{AuditLog, GrantStore, PolicyStore, StoreError, VaultStore},
     record::{HowItWent, NoRecord, Outcome, Recorder},
@@ -130,12 +130,12 @@ pub enum AdminError {
     #[error("a vault has at most 1024 access policies")]
     TooManyAccessPolicies,
     /// A module is missing, refuses its settings, or gives no usable answer when it is tried.
-    #[error("the policy attachment {name} is refused: {failure}")]
+    #[error("the policy attachment {name} is refused: {why}")]
     AttachmentRefused {
         /// Name of the attachment.
         name: String,
         /// What went wrong.
-        failure: PolicyFailure,
+        why: Unfit,
     },
     /// There is no such policy module.
     #[error("there is no such policy module")]

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
+use strongroom_crypto::sha256;
 
 use super::{AdminError, Administration, vaults::ATTEMPTS};
 use crate::{
@@ -78,22 +79,24 @@ impl Administration {
         signature: Option<&[u8]>,
     ) -> Result<ModuleShown, AdminError> {
         let mut case = self.admit(ctx, Ask::server(Action::PolicyModuleWrite)).await?;
-        let size = bytes.len() as u64;
+        let (size, digest) = (bytes.len() as u64, ModuleDigest(sha256(&bytes)));
+        if self.library.shipped().iter().any(|(shipped, _)| *shipped == digest) {
+            return Err(self.refuse(ctx, case, AdminError::ModuleShips).await);
+        }
         let all = self.modules.policy_modules().await?;
         let (all_len, all_bytes) = (all.len(), all.iter().map(|module| module.size).sum::<u64>());
+        let known = all.into_iter().find(|known| known.digest == digest);
+        // Before it is compiled and loaded: what is loaded has a bound of its own, which decisions need.
+        if known.is_none() && (all_len >= MAX_MODULES || all_bytes.saturating_add(size) > MAX_ALL_MODULES_BYTES) {
+            return Err(self.refuse(ctx, case, AdminError::TooManyModules).await);
+        }
         let facts = match self.library.admit(Arc::clone(&bytes), signature).await {
             Ok(facts) => facts,
             Err(why) => return Err(self.refuse(ctx, case, why.into()).await),
         };
-        if self.library.shipped().iter().any(|(digest, _)| *digest == facts.digest) {
-            return Err(self.refuse(ctx, case, AdminError::ModuleShips).await);
-        }
-        if let Some(known) = all.into_iter().find(|known| known.digest == facts.digest) {
+        if let Some(known) = known {
             let shown = self.shown(known, facts);
             return self.recorder.release(ctx, case.record, case.permit.hold(shown)).await?;
-        }
-        if all_len >= MAX_MODULES || all_bytes.saturating_add(size) > MAX_ALL_MODULES_BYTES {
-            return Err(self.refuse(ctx, case, AdminError::TooManyModules).await);
         }
         let mut module = PolicyModule {
             digest: facts.digest,
@@ -111,7 +114,12 @@ impl Administration {
         case.record.object = Some(module.digest.to_string());
         let revision = module.uploaded_at;
         let change = Change::PutPolicyModule { module: Box::new(module), bytes };
-        self.change(ctx, case, revision, change, shown).await?.ok_or(AdminError::Contended)
+        let put = self.change(ctx, case, revision, change, shown).await;
+        if !matches!(put, Ok(Some(_))) {
+            // Loaded here and kept nowhere, it could be attached, and would be missing everywhere else.
+            self.library.forget(&digest).await;
+        }
+        put?.ok_or(AdminError::Contended)
     }
 
     /// Every module: those that ship, then those that were uploaded.

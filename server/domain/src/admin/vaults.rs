@@ -136,9 +136,9 @@ impl Administration {
     /// Whether every module is there, takes its settings, and answers when it is asked.
     pub(super) async fn loaded(&self, policies: &[PolicyAttachment]) -> Result<(), AdminError> {
         for attachment in policies {
-            if let Err(failure) = self.policies.check(attachment).await {
-                tracing::warn!(%failure, attachment = %attachment.name, "a policy attachment is refused");
-                return Err(AdminError::AttachmentRefused { name: attachment.name.clone(), failure });
+            if let Err(why) = self.policies.check(attachment).await {
+                tracing::warn!(failure = %why.failure, attachment = %attachment.name, "a policy attachment is refused");
+                return Err(AdminError::AttachmentRefused { name: attachment.name.clone(), why });
             }
         }
         Ok(())

@@ -12,7 +12,7 @@
 use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use strongroom_domain::policy::{ModuleDigest, PolicyAnswer, PolicyFailure, PolicyRequest};
+use strongroom_domain::policy::{ModuleDigest, PolicyAnswer, PolicyFailure, PolicyRequest, Unfit};
 
 use super::confine::Confinement;
 use crate::description::ModuleDescription;
@@ -53,7 +53,7 @@ pub(crate) enum Answer {
     /// One element for each module that was asked.
     Judged(Vec<Judged>),
     /// Whether it takes the settings.
-    Checked(Result<(), PolicyFailure>),
+    Checked(Result<(), Unfit>),
 }
 
 /// First thing the child says.

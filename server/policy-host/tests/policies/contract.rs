@@ -48,11 +48,14 @@ async fn policy_engine_contract(engine: &dyn PolicyEngine) {
     // What cannot be judged is a failure.
     let nobody = attach(ModuleDigest([7; 32]), "{}");
     assert_eq!(engine.decide(&nobody, &[request()]).await, Err(PolicyFailure::Missing));
-    assert_eq!(engine.check(&nobody).await, Err(PolicyFailure::Missing));
+    assert_eq!(engine.check(&nobody).await, Err(PolicyFailure::Missing.into()));
     let oversized = format!("{{}}{}", " ".repeat(MAX_SETTINGS_BYTES));
     for settings in ["not json", "[]", r#"{"unknown":1}"#, oversized.as_str()] {
         let bad = attach(naming, settings);
-        assert_eq!(engine.check(&bad).await, Err(PolicyFailure::BadSettings), "{settings}");
+        let unfit = engine.check(&bad).await.expect_err("such settings are refused");
+        assert_eq!(unfit.failure, PolicyFailure::BadSettings, "{settings}");
+        let says_why = unfit.sentence.is_some_and(|sentence| !sentence.is_empty());
+        assert_eq!(says_why, settings != oversized, "the module says why, where it is asked: {settings}");
         let decided = engine.decide(&bad, &[request()]).await;
         assert_eq!(decided, Err(PolicyFailure::BadSettings), "{settings}");
     }

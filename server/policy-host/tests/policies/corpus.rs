@@ -86,7 +86,7 @@ async fn become_of(engine: &WasmPolicyEngine, bytes: &[u8], expectation: &str) -
     if let Some(codes) = expectation.strip_prefix("check: ") {
         let began = Instant::now();
         return match engine.check(&attachment).await {
-            Err(failure) if is_one_of(failure, codes, began.elapsed()) => Ok(()),
+            Err(why) if is_one_of(why.failure, codes, began.elapsed()) => Ok(()),
             other => Err(format!("checking its settings gives {other:?}")),
         };
     }

@@ -10,7 +10,7 @@ use strongroom_domain::{
     grant::Scope,
     policy::{
         AttachedBefore, AttachmentState, Effect, FactValue, ModuleDigest, PolicyAttachment, PolicyFailure,
-        PolicyRequest,
+        PolicyRequest, Unfit,
     },
     principal::{Grantee, Principal},
     role::Role,
@@ -217,7 +217,10 @@ async fn modules_of_all_vaults_narrow_every_one_and_making_one() {
     let rule = attachment("rule", 1, AttachmentState::Enforce);
     assert!(matches!(put(&demo.ada, None, vec![rule.clone()]).await, Err(AdminError::Denied(_))));
     let missing = put(&olga, None, vec![rule.clone()]).await;
-    assert!(matches!(missing, Err(AdminError::AttachmentRefused { failure: PolicyFailure::Missing, .. })));
+    assert!(matches!(
+        missing,
+        Err(AdminError::AttachmentRefused { why: Unfit { failure: PolicyFailure::Missing, .. }, .. })
+    ));
     demo.world.policies.answer("rule", Verdict::Says(Effect::Deny));
     let grants = PolicyAttachment { authority: true, ..rule.clone() };
     assert!(matches!(put(&olga, None, vec![grants]).await, Err(AdminError::Invalid(_))));
