@@ -21,6 +21,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     audit_check,
     checkpoints::Checkpoints,
+    covering::ANCHORS,
     serve::system_request,
     wiring::Node,
     witness::{Testimony, Witness},
@@ -62,7 +63,7 @@ impl Jobs {
 
 pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration)>) -> Jobs {
     let (stop, stopping) = watch::channel(false);
-    let anchors = data.join("anchors.jsonl");
+    let anchors = data.join(ANCHORS);
     let (newest, told) = watch::channel(None);
     let checkpoints = Arc::new(Checkpoints::new(node, anchors.clone(), newest));
     let testimony = witness.map(|(witness, every)| Testimony {

@@ -13,6 +13,7 @@ mod client;
 mod clock;
 mod commands;
 mod config;
+mod covering;
 mod dev;
 mod dev_env;
 mod dev_listener;

@@ -142,7 +142,8 @@ async fn a_lock_out_is_undone_on_the_machine() {
         let output = run_to_end(&mut vault.cli(&operator, &["verify", "--data", data.to_str().unwrap()]));
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    assert_eq!(verify(&vault).0, Some(0), "{:?}", verify(&vault));
+    let (code, said) = verify(&vault);
+    assert!(code == Some(0) && !said.contains("not covered"), "{code:?} {said}");
     let mut database = Database::open(&vault).await;
     database.flip("policy_modules", "module", "TRUE").await;
     let (code, said) = verify(&vault);

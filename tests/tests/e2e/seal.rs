@@ -63,6 +63,10 @@ async fn a_rotation_changes_the_root_key_and_nothing_else() {
     let (good, after) = seal(&vault, &["status"]);
     assert!(good && after.contains("vault keys 2 wrapped by"), "{after}");
     assert_ne!(key_id(&before), key_id(&after));
+    let verified = run_to_end(Command::new(binary()).args(["audit", "verify", "--data"]).arg(vault.data()));
+    let verified = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(verified.ends_with("the audit log verifies\n"), "{verified}");
+    assert!(!verified.contains("not covered"), "what a command wrote waits for no server to be covered: {verified}");
     let mut database = Database::open(&vault).await;
     assert_eq!(database.texts(versions).await, data, "no value and no version is touched");
     database.close().await;

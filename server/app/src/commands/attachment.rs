@@ -24,6 +24,7 @@ use crate::{
     cli::{AttachmentAt, AttachmentCommand, Connection, Output, StateWord, Which},
     client::{Client, at, base},
     clock::SystemClock,
+    covering::cover_once,
     installation::{self, Opening},
     serve::system_request,
 };
@@ -273,7 +274,7 @@ async fn recover(which: &Which, place: &Place) -> anyhow::Result<()> {
         some => println!("off now: {}", some.join(", ")),
     }
     println!("recorded as {}", ctx.request_id);
-    Ok(())
+    cover_once(&store, opened.auditor, opened.installation.id, &place.data, &*clock).await
 }
 
 fn print_modules(modules: &[Value], output: Output) {

@@ -20,6 +20,7 @@ use crate::{
     audit_check,
     cli::{AuditCommand, AuditFilter as Filter, Connection, Output, VerifyWith},
     client::{Client, at, base},
+    covering::ANCHORS,
     exit::Exit,
     installation::embedded_database,
     terminal,
@@ -332,7 +333,7 @@ pub(crate) async fn verify_offline(data: &Path, database: Option<String>, with: 
     let VerifyWith { anchors, public_key, witness, witness_token_file, witness_ca } = with;
     let witness = witness.map(|address| witness_at(&address, witness_token_file, witness_ca)).transpose()?;
     let key = read_key(&public_key.unwrap_or_else(|| data.join("audit.pub")))?;
-    let anchors = anchors.unwrap_or_else(|| data.join("anchors.jsonl"));
+    let anchors = anchors.unwrap_or_else(|| data.join(ANCHORS));
     let address = database.unwrap_or_else(|| embedded_database(data));
     let checked = audit_check::check(&address, key, &anchors, witness.as_ref()).await?;
     let mut findings = checked.findings();

@@ -16,6 +16,7 @@ use crate::{
     cli::{SealAt, SealCommand},
     clock::SystemClock,
     config,
+    covering::cover_once,
     installation::{self, Opening, embedded_database},
     seal::{Provider, Seal, Source},
     serve::system_request,
@@ -141,7 +142,8 @@ async fn rotate(place: &Place, to: Option<Seal>) -> anyhow::Result<()> {
         }
     }
     println!("backups of the database from before need the old root key {}", opened.keyring.root_key_id());
-    Ok(())
+    // Last: a log that does not fit must not leave a rotation half done.
+    cover_once(&store, opened.auditor, opened.installation.id, &place.data, &*clock).await
 }
 
 /// Where the new key is.
