@@ -26,6 +26,7 @@ mod m0013_one_row_per_record;
 mod m0016_keys;
 mod m0017_sessions_by_principal;
 mod m0018_policy_modules;
+mod m0019_keys_rotation;
 mod m0020_certificates;
 mod m0021_sessions_at_providers;
 
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_keys::Migration),
             Box::new(m0017_sessions_by_principal::Migration),
             Box::new(m0018_policy_modules::Migration),
+            Box::new(m0019_keys_rotation::Migration),
             Box::new(m0020_certificates::Migration),
             Box::new(m0021_sessions_at_providers::Migration),
         ]

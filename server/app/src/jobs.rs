@@ -10,6 +10,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use strongroom_domain::{
+    keys::Rotated,
     purge::{Purged, Purger},
     record::{Counted, Outcome, Record},
     token_keys::{self, LOOK_MILLIS},
@@ -39,6 +40,9 @@ const PURGE_EVERY: Duration = Duration::from_secs(600);
 
 /// Opened keys that are past their lifetime are dropped this often.
 const FORGET_KEYS_EVERY: Duration = Duration::from_secs(30);
+
+/// What is due with keys is done this often.
+const ROTATE_EVERY: Duration = Duration::from_secs(300);
 
 /// The running jobs.
 pub(crate) struct Jobs {
@@ -109,10 +113,24 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
         tokio::spawn(async move { recorder.resume_when_possible(&*entropy).await }),
         tokio::spawn(purge(Arc::clone(&node.store), Arc::clone(&node.services))),
         tokio::spawn(keep_token_keys(Arc::clone(&node.services), node.token_key_age)),
+        tokio::spawn(rotate_keys(Arc::clone(&node.store), Arc::clone(&node.services))),
         tokio::spawn(forget_keys(Arc::clone(&node.services))),
     ];
     endless.extend(testimony.map(|testimony| tokio::spawn(testimony.run())));
     Jobs { stop, tasks, endless }
+}
+
+/// Rotates keys that are due and gives notice of their ends, at the start and then every so often. Every node
+/// does; each of it happens once.
+async fn rotate_keys(store: Arc<Store>, services: Arc<Services>) {
+    loop {
+        match services.keys.do_what_is_due(&*store, &*services.clock).await {
+            Ok(Rotated { keys: 0, notices: 0, failed: 0 }) => {}
+            Ok(done) => tracing::info!(done.keys, done.notices, done.failed, "did what was due with keys"),
+            Err(error) => tracing::error!(%error, "what is due with keys was broken off"),
+        }
+        tokio::time::sleep(ROTATE_EVERY).await;
+    }
 }
 
 /// Takes opened keys out of memory whose time is over, also when nobody asks for them any more.

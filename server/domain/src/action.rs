@@ -115,6 +115,16 @@ actions! {
     KeyRestore = "Microsoft.KeyVault/vaults/keys/restore/action", "KeyRestore";
     /// PUT /keys/{name}
     KeyImport = "Microsoft.KeyVault/vaults/keys/import/action", "KeyImport";
+    /// POST /keys/{name}/rotate
+    KeyRotate = "Microsoft.KeyVault/vaults/keys/rotate/action", "KeyRotate";
+    /// What the schedule does when a rotation policy says so.
+    KeyRotateIfDue = "Microsoft.KeyVault/vaults/keys/rotate/action", "KeyRotateIfDue";
+    /// What the schedule does when a version ends soon: it says so.
+    KeyNearExpiry = "Microsoft.KeyVault/vaults/keys/rotate/action", "KeyNearExpiry";
+    /// GET /keys/{name}/rotationpolicy
+    KeyRotationPolicyGet = "Microsoft.KeyVault/vaults/keyrotationpolicies/read", "KeyRotationPolicyGet";
+    /// PUT /keys/{name}/rotationpolicy
+    KeyRotationPolicySet = "Microsoft.KeyVault/vaults/keyrotationpolicies/write", "KeyRotationPolicySet";
     /// POST /keys/{name}/{version}/encrypt
     KeyEncrypt = "Microsoft.KeyVault/vaults/keys/encrypt/action", "KeyEncrypt";
     /// POST /keys/{name}/{version}/decrypt

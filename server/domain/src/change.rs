@@ -55,7 +55,7 @@ pub enum Change {
         /// The version.
         version: Box<SealedVersion>,
     },
-    /// The name's row after a soft delete or a recovery.
+    /// The name's row after a soft delete or a recovery, or with other times for what is done by itself.
     SetSecretLife {
         /// The name's row after the change.
         secret: SecretMeta,
@@ -246,12 +246,18 @@ fn fits(permit: &Permit, change: &Change) -> bool {
     };
     match (change, permit.action()) {
         (Change::SetSecret { secret, version }, _)
-            if of_kind(Action::SecretSet, &[Action::KeyCreate, Action::KeyImport]) =>
+            if of_kind(
+                Action::SecretSet,
+                &[Action::KeyCreate, Action::KeyImport, Action::KeyRotate, Action::KeyRotateIfDue],
+            ) =>
         {
             next(secret)
                 && shaped(&version.meta)
                 && secret.life == LifeState::Active
                 && secret.current == version.meta.version
+                // What is rotated is there.
+                && (permit.revision().is_some()
+                    || !matches!(permit.action(), Action::KeyRotate | Action::KeyRotateIfDue))
         }
         (Change::UpdateSecret { secret, version }, _) if of_kind(Action::SecretUpdate, &[Action::KeyUpdate]) => {
             next(secret) && shaped(version) && permit.revision().is_some() && secret.life == LifeState::Active
@@ -266,7 +272,12 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         (Change::SetSecretLife { secret }, _) if of_kind(Action::SecretDelete, &[Action::KeyDelete]) => {
             next(secret) && permit.revision().is_some() && secret.life != LifeState::Active
         }
-        (Change::SetSecretLife { secret }, _) if of_kind(Action::SecretRecover, &[Action::KeyRecover]) => {
+        (Change::SetSecretLife { secret }, _)
+            if of_kind(
+                Action::SecretRecover,
+                &[Action::KeyRecover, Action::KeyRotationPolicySet, Action::KeyNearExpiry],
+            ) =>
+        {
             next(secret) && permit.revision().is_some() && secret.life == LifeState::Active
         }
         (Change::PurgeSecret { companions, .. }, _) if of_kind(Action::SecretPurge, &[Action::KeyPurge]) => {

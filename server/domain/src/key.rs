@@ -1,9 +1,9 @@
 //! Keys as data: what kind of key a version is and what it may be used for. Never the private part.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
-use serde::{Deserialize, Serialize};
-use strongroom_crypto::key::{KeySpec, PublicKey};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use strongroom_crypto::key::{DataAlgorithm, KeySpec, PublicKey, SignAlgorithm};
 
 /// What a key may be used for (`key_ops` of RFC 7517, section 4.3), in the order of Azure's lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -66,6 +66,65 @@ impl KeyOperation {
     }
 }
 
+/// An algorithm by its name, of whatever sort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct KeyAlgorithm(&'static str);
+
+/// No algorithm of keys has this name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such algorithm of keys")]
+pub struct NoSuchAlgorithm;
+
+impl KeyAlgorithm {
+    /// By its name, exactly as written.
+    ///
+    /// # Errors
+    /// [`NoSuchAlgorithm`].
+    pub fn parse(name: &str) -> Result<Self, NoSuchAlgorithm> {
+        let signs = SignAlgorithm::parse(name).map(Self::from);
+        signs.or_else(|| DataAlgorithm::parse(name).map(Self::from)).ok_or(NoSuchAlgorithm)
+    }
+
+    /// Its name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+
+    /// All that Azure advises against: `RSAES-PKCS1-v1_5`, whose padding has been an oracle again and again; OAEP
+    /// with SHA-1; and CBC, which says nothing of whether a ciphertext was changed.
+    pub fn weak() -> impl Iterator<Item = Self> {
+        let weak = |algorithm: &&DataAlgorithm| {
+            matches!(algorithm, DataAlgorithm::Rsa15 | DataAlgorithm::RsaOaep) || algorithm.is_cbc()
+        };
+        DataAlgorithm::ALL.iter().filter(weak).copied().map(Self::from)
+    }
+}
+
+impl From<SignAlgorithm> for KeyAlgorithm {
+    fn from(algorithm: SignAlgorithm) -> Self {
+        Self(algorithm.as_str())
+    }
+}
+
+impl From<DataAlgorithm> for KeyAlgorithm {
+    fn from(algorithm: DataAlgorithm) -> Self {
+        Self(algorithm.as_str())
+    }
+}
+
+impl fmt::Display for KeyAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyAlgorithm {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
 /// What of a version is a key's alone. Judged by the gate's side and by every operation, so authenticated
 /// with the version it stands in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +175,19 @@ mod tests {
             )
         );
         assert_eq!(serde_json::from_str::<KeyProperties>(&text).unwrap(), properties);
+    }
+
+    #[test]
+    fn algorithms_are_known_by_their_names_and_the_weak_ones_are_these() {
+        let weak: Vec<&str> = KeyAlgorithm::weak().map(KeyAlgorithm::as_str).collect();
+        let cbc = ["A128CBC", "A192CBC", "A256CBC", "A128CBCPAD", "A192CBCPAD", "A256CBCPAD"];
+        assert_eq!(weak, [&["RSA1_5", "RSA-OAEP"], &cbc[..]].concat());
+        for name in weak.into_iter().chain(["ES256K", "PS512", "A256KW"]) {
+            assert_eq!(KeyAlgorithm::parse(name).map(KeyAlgorithm::as_str), Ok(name));
+        }
+        for name in ["", "rsa1_5", "RSNULL", "none"] {
+            assert_eq!(KeyAlgorithm::parse(name), Err(NoSuchAlgorithm), "{name}");
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub mod principal;
 pub mod purge;
 pub mod record;
 pub mod role;
+pub mod rotation;
 pub mod seal;
 pub mod secret;
 pub mod secrets;

@@ -20,6 +20,7 @@ use crate::{
     principal::{Principal, PrincipalId},
     record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
     role::RoleDefinition,
+    rotation::LifetimeAction,
     seal::SealedKeys,
     secret::{Page, SealedVersion, SecretFacts, SecretItem},
     vault::{Vault, VaultEvidence},
@@ -160,7 +161,7 @@ pub trait VaultStore: Send + Sync {
     async fn evidence(&self, vault: VaultId) -> Result<Option<VaultEvidence>, StoreError>;
 }
 
-/// A soft-deleted object whose purge date has come.
+/// An object that something is to be done with, because its date has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueObject {
     /// Where.
@@ -199,6 +200,24 @@ pub trait PurgeSchedule: Send + Sync {
     /// # Errors
     /// When the store refuses.
     async fn sweep(&self, limit: usize) -> Result<bool, StoreError>;
+}
+
+/// With which keys something is due. For the job that does it alone: names, and never part of an answer, so
+/// it takes no permit; what it names is judged before anything happens to it.
+#[async_trait]
+pub trait RotationSchedule: Send + Sync {
+    /// Active keys of active vaults for which the action is due at or before `now` (Unix seconds), in order of
+    /// vault and name, after `after` (exclusive).
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn due_keys(
+        &self,
+        action: LifetimeAction,
+        now: i64,
+        after: Option<&DueObject>,
+        limit: usize,
+    ) -> Result<Vec<DueObject>, StoreError>;
 }
 
 /// Assignments.

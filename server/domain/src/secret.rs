@@ -14,6 +14,7 @@ use crate::{
     certificate::{CertificateState, CertificateVersion},
     key::KeyProperties,
     names::{ObjectName, ObjectVersion},
+    rotation::Rotation,
 };
 
 /// Longest value in bytes (Azure: 25 kB).
@@ -99,6 +100,9 @@ pub struct SecretMeta {
     /// Of a certificate: its policy and its last operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Box<CertificateState>>,
+    /// Of a key: what is done with it by itself, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Box<Rotation>>,
     /// HMAC-SHA256 over place and everything above, under a key of the vault.
     #[serde(skip)]
     pub tag: Vec<u8>,
@@ -188,7 +192,7 @@ pub enum AttributeError {
 }
 
 /// 9999-12-31T23:59:59Z, the last second that every client can show.
-const LAST_SECOND: i64 = 253_402_300_799;
+pub(crate) const LAST_SECOND: i64 = 253_402_300_799;
 
 impl SecretAttributes {
     /// Checks the documented limits.

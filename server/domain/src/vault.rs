@@ -1,11 +1,15 @@
 //! A vault and its settings.
 
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     access_policy::AccessMode,
+    key::KeyAlgorithm,
     names::{ObjectName, VaultId, VaultName},
     network::NetworkRules,
     policy::{AttachmentState, MAX_SETTINGS_BYTES, PolicyAttachment},
@@ -50,6 +54,9 @@ pub struct VaultSettings {
     /// What grants requests for its contents.
     #[serde(default, skip_serializing_if = "AccessMode::is_usual")]
     pub access_mode: AccessMode,
+    /// Algorithms that no key of the vault is used by, whoever asks.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub refused_algorithms: BTreeSet<KeyAlgorithm>,
 }
 
 /// What a vault is made with.
@@ -94,6 +101,8 @@ pub struct VaultUpdate {
     pub region: Option<String>,
     /// What grants requests for its contents.
     pub access_mode: Option<AccessMode>,
+    /// Replaces the refused algorithms.
+    pub refused_algorithms: Option<BTreeSet<KeyAlgorithm>>,
     /// Change the network rules even if the caller could not reach the vault any more. The record says so.
     pub force: bool,
 }
@@ -130,6 +139,7 @@ impl VaultUpdate {
             tags: self.tags.unwrap_or_else(|| before.tags.clone()),
             region: self.region.or_else(|| before.region.clone()).filter(|region| !region.is_empty()),
             access_mode: self.access_mode.unwrap_or(before.access_mode),
+            refused_algorithms: self.refused_algorithms.unwrap_or_else(|| before.refused_algorithms.clone()),
         };
         after.check()?;
         Ok(after)
@@ -146,6 +156,7 @@ impl Default for VaultSettings {
             tags: BTreeMap::new(),
             region: None,
             access_mode: AccessMode::Rbac,
+            refused_algorithms: BTreeSet::new(),
         }
     }
 }

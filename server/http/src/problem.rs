@@ -211,7 +211,7 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         (Outcome::Unauthenticated, _) => 401,
         (Outcome::Denied, _) => 403,
         (Outcome::Failed, "disabled" | "managed" | "purge-protected" | "grants-more-than-held") => 403,
-        (Outcome::Failed, "key-disabled" | "outside-window" | "operation-not-permitted") => 403,
+        (Outcome::Failed, "key-disabled" | "outside-window" | "operation-not-permitted" | "algorithm-refused") => 403,
         (Outcome::Failed, "not-found" | "deleted-not-found" | "vault-not-found" | "record-not-found") => 404,
         (Outcome::Failed, "deleted-vault-not-found" | "pending-not-found") => 404,
         (
@@ -219,7 +219,7 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
             "deleted-but-recoverable" | "vault-exists" | "contended" | "not-covered-yet" | "token-key-announced",
         ) => 409,
         (Outcome::Failed, "vault-deleted-but-recoverable" | "too-many-vaults" | "exists" | "name-taken") => 409,
-        (Outcome::Failed, "certificate-in-progress" | "certificate-unfinished") => 409,
+        (Outcome::Failed, "certificate-in-progress" | "certificate-unfinished" | "not-due") => 409,
         (Outcome::Failed, "other-revision") => 412,
         (
             Outcome::Failed,
@@ -372,12 +372,16 @@ impl From<KeyError> for Problem {
             KeyError::NotPermitted(_) => {
                 Self::new(403, "Forbidden", "operation-not-permitted", message).inner("KeyOperationForbidden")
             }
+            KeyError::AlgorithmRefused(_) => {
+                Self::new(403, "Forbidden", "algorithm-refused", message).inner("ForbiddenByPolicy")
+            }
             KeyError::Operation(OperationError::Failed) => {
                 Self { reason: "operation-failed", ..Self::bad_parameter(message) }
             }
             KeyError::Operation(_) => Self { reason: "invalid", ..Self::bad_parameter(message) },
             // Refused before anybody was judged.
-            KeyError::RandomCount => Self::bad_parameter(message),
+            KeyError::RandomCount | KeyError::Rotation(_) => Self::bad_parameter(message),
+            KeyError::NotDue => Self::new(409, "Conflict", "not-due", message),
             KeyError::Rejected(_) => Self { reason: "invalid", ..Self::bad_parameter(message) },
             KeyError::Busy { retry_after } => Self::throttled(retry_after),
         }

@@ -244,6 +244,9 @@ routes! {
     Vault Post "/keys/{name}/create" Bearer KeyCreate;
     Vault Get "/keys/{name}/versions" Bearer KeyVersions;
     Vault Post "/keys/{name}/backup" Bearer KeyBackup;
+    Vault Post "/keys/{name}/rotate" Bearer KeyRotate;
+    Vault Get "/keys/{name}/rotationpolicy" Bearer KeyRotationGet;
+    Vault Put "/keys/{name}/rotationpolicy" Bearer KeyRotationPut;
     Vault Get "/keys/{name}/{version}" Bearer KeyGetVersion;
     Vault Patch "/keys/{name}/{version}" Bearer KeyUpdateVersion;
     Vault Post "/keys/{name}/{version}/encrypt" Bearer KeyEncrypt;

@@ -1,4 +1,4 @@
-//! What is past its purge date, and the remains of purged vaults.
+//! What is past its purge date or due for something with a key, and the remains of purged vaults.
 
 use async_trait::async_trait;
 use sea_orm::{
@@ -7,7 +7,8 @@ use sea_orm::{
 };
 use strongroom_domain::{
     names::VaultName,
-    ports::{DueObject, PurgeSchedule, StoreError},
+    ports::{DueObject, PurgeSchedule, RotationSchedule, StoreError},
+    rotation::LifetimeAction,
 };
 
 use crate::{
@@ -42,34 +43,9 @@ impl PurgeSchedule for Store {
         after: Option<&DueObject>,
         limit: usize,
     ) -> Result<Vec<DueObject>, StoreError> {
-        let mut query = secret::Entity::find()
-            .select_only()
-            .column(vault::Column::Name)
-            .columns([secret::Column::Kind, secret::Column::Name, secret::Column::Display])
-            .join(JoinType::InnerJoin, vault_of_secret())
-            .filter(secret::Column::PurgeAt.lte(now))
-            // These go with their certificates.
-            .filter(secret::Column::Managed.eq(false))
-            .filter(vault::Column::State.eq(rows::ACTIVE));
-        if let Some(after) = after {
-            let (vault, name) = (after.vault.as_str(), after.kind.qualify(&after.name));
-            let later = vault::Column::Name.eq(vault).and(secret::Column::Name.gt(name));
-            query = query.filter(Condition::any().add(vault::Column::Name.gt(vault)).add(later));
-        }
-        let found: Vec<(String, String, String, String)> = query
-            .order_by_asc(vault::Column::Name)
-            .order_by_asc(secret::Column::Name)
-            .limit(at_most(limit))
-            .into_tuple()
-            .all(&self.reader)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        let parse = |(vault, kind, qualified, display): (String, String, String, String)| {
-            let vault = VaultName::parse(&vault).map_err(|e| damaged("vault", e))?;
-            let (kind, name) = rows::name_of(&kind, &qualified, &display)?;
-            Ok(DueObject { vault, kind, name })
-        };
-        found.into_iter().map(parse).collect()
+        // The objects of certificates go with those.
+        let due = Condition::all().add(secret::Column::PurgeAt.lte(now)).add(secret::Column::Managed.eq(false));
+        self.due(due, after, limit).await
     }
 
     async fn due_vaults(&self, now: i64) -> Result<Vec<VaultName>, StoreError> {
@@ -117,5 +93,60 @@ impl PurgeSchedule for Store {
         transaction.commit().await.map_err(|e| unavailable(&e))?;
         writer.settle();
         Ok(true)
+    }
+}
+
+#[async_trait]
+impl RotationSchedule for Store {
+    async fn due_keys(
+        &self,
+        action: LifetimeAction,
+        now: i64,
+        after: Option<&DueObject>,
+        limit: usize,
+    ) -> Result<Vec<DueObject>, StoreError> {
+        let time = match action {
+            LifetimeAction::Rotate => secret::Column::RotateAt,
+            LifetimeAction::Notify => secret::Column::NotifyAt,
+        };
+        let due = Condition::all().add(time.lte(now)).add(secret::Column::State.eq(rows::ACTIVE));
+        self.due(due, after, limit).await
+    }
+}
+
+impl Store {
+    /// Objects of active vaults, in order of vault and qualified name.
+    async fn due(
+        &self,
+        wanted: Condition,
+        after: Option<&DueObject>,
+        limit: usize,
+    ) -> Result<Vec<DueObject>, StoreError> {
+        let mut query = secret::Entity::find()
+            .select_only()
+            .column(vault::Column::Name)
+            .columns([secret::Column::Kind, secret::Column::Name, secret::Column::Display])
+            .join(JoinType::InnerJoin, vault_of_secret())
+            .filter(wanted)
+            .filter(vault::Column::State.eq(rows::ACTIVE));
+        if let Some(after) = after {
+            let (vault, name) = (after.vault.as_str(), after.kind.qualify(&after.name));
+            let later = vault::Column::Name.eq(vault).and(secret::Column::Name.gt(name));
+            query = query.filter(Condition::any().add(vault::Column::Name.gt(vault)).add(later));
+        }
+        let found: Vec<(String, String, String, String)> = query
+            .order_by_asc(vault::Column::Name)
+            .order_by_asc(secret::Column::Name)
+            .limit(at_most(limit))
+            .into_tuple()
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        let parse = |(vault, kind, qualified, display): (String, String, String, String)| {
+            let vault = VaultName::parse(&vault).map_err(|e| damaged("vault", e))?;
+            let (kind, name) = rows::name_of(&kind, &qualified, &display)?;
+            Ok(DueObject { vault, kind, name })
+        };
+        found.into_iter().map(parse).collect()
     }
 }

@@ -12,6 +12,7 @@ use strongroom_domain::{
     principal::{Grantee, PrincipalId},
     record::{Checkpoint, INSTALLATION, Record},
     role::{RoleDefinition, RoleRef},
+    rotation::Rotation,
     secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
     vault::Vault,
 };
@@ -95,13 +96,22 @@ pub(crate) fn secret_row(vault: VaultId, kind: ObjectKind, meta: &SecretMeta) ->
         revision: meta.revision,
         managed: meta.managed,
         certificate: meta.certificate.as_ref().map(json).transpose()?,
+        rotation: meta.rotation.as_ref().map(json).transpose()?,
+        rotate_at: meta.rotation.as_ref().and_then(|rotation| rotation.rotate_at),
+        notify_at: meta.rotation.as_ref().and_then(|rotation| rotation.notify_at),
         tag: meta.tag.clone(),
     })
 }
 
 pub(crate) fn secret_meta(row: &secret::Model) -> Result<SecretMeta, StoreError> {
     let life = life_of("secret", (&row.state, row.deleted_at, row.purge_at))?;
+    let rotation: Option<Box<Rotation>> = row.rotation.as_deref().map(|text| parsed("rotation", text)).transpose()?;
+    let times = rotation.as_ref().map_or((None, None), |rotation| (rotation.rotate_at, rotation.notify_at));
+    if times != (row.rotate_at, row.notify_at) {
+        return Err(damaged("rotation", "its columns contradict each other"));
+    }
     Ok(SecretMeta {
+        rotation,
         name: name_of(&row.kind, &row.name, &row.display)?.1,
         life,
         current: ObjectVersion::parse(&row.current).map_err(|e| damaged("secret", e))?,

@@ -10,7 +10,10 @@ from datetime import datetime, timedelta, timezone
 
 from azure.core.exceptions import HttpResponseError
 from azure.identity import EnvironmentCredential
-from azure.keyvault.keys import JsonWebKey, KeyClient, KeyCurveName, KeyOperation, KeyType
+from azure.keyvault.keys import (
+    JsonWebKey, KeyClient, KeyCurveName, KeyOperation, KeyRotationLifetimeAction, KeyRotationPolicy,
+    KeyRotationPolicyAction, KeyType,
+)
 from azure.keyvault.keys.crypto import (
     CryptographyClient, EncryptionAlgorithm, KeyWrapAlgorithm, SignatureAlgorithm,
 )
@@ -220,7 +223,34 @@ def windows_and_operations():
     assert len(CLIENT.get_random_bytes(32)) == 32
 
 
+def rotation():
+    name = "py-turning"
+    first = CLIENT.create_rsa_key(name, key_operations=[KeyOperation.encrypt, KeyOperation.decrypt], tags={"a": "b"})
+    usual = CLIENT.get_key_rotation_policy(name)
+    assert usual.created_on is None and usual.expires_in is None
+    assert [(a.action, a.time_before_expiry) for a in usual.lifetime_actions] == [(KeyRotationPolicyAction.notify, "P30D")]
+    rotate = KeyRotationLifetimeAction(KeyRotationPolicyAction.rotate, time_after_create="P90D")
+    policy = CLIENT.update_key_rotation_policy(name, KeyRotationPolicy(), lifetime_actions=[rotate], expires_in="P2Y")
+    assert policy.expires_in == "P2Y" and policy.created_on and policy.updated_on and policy.id.endswith("/rotationpolicy")
+    assert {a.action for a in policy.lifetime_actions} == {KeyRotationPolicyAction.rotate, KeyRotationPolicyAction.notify}
+    again = CLIENT.get_key_rotation_policy(name)
+    assert again.id == policy.id and again.updated_on == policy.updated_on
+    # As it was read it can be written.
+    assert CLIENT.update_key_rotation_policy(name, again).expires_in == "P2Y"
+    sealed = public_rsa(first).encrypt(b"data", oaep(hashes.SHA256()))
+    second = CLIENT.rotate_key(name)
+    assert second.id != first.id and second.key.n != first.key.n and second.properties.tags == {"a": "b"}
+    assert second.key_operations == first.key_operations
+    assert timedelta(days=729) < second.properties.expires_on - second.properties.created_on < timedelta(days=732)
+    assert CLIENT.get_key(name).id == second.id
+    assert remote(first.id).decrypt(EncryptionAlgorithm.rsa_oaep_256, sealed).plaintext == b"data"
+    soon = KeyRotationLifetimeAction(KeyRotationPolicyAction.rotate, time_after_create="P1D")
+    refused(400, "BadParameter", lambda: CLIENT.update_key_rotation_policy(name, policy, lifetime_actions=[soon]))
+    refused(404, "KeyNotFound", lambda: CLIENT.rotate_key("py-none"))
+
+
 life()
+rotation()
 signatures()
 rsa_encryption()
 symmetric()

@@ -82,6 +82,23 @@ async fn access_policies_grant_what_they_say_in_the_modes_that_ask_them() {
     assert_eq!(switch("rbac").await.problem(), "403 Forbidden/ForbiddenByPolicy", "it would let its author in");
     let listed = cli(&vault, &operator, &["access-policy", "list", "demo"]).unwrap();
     assert!(listed.contains(&format!("nobody ({})", nobody.id)) && listed.contains("get, list"), "{listed}");
+    let key = async |path: &str, body: serde_json::Value| {
+        vault.ask(Method::POST, path).bearer(&nobody_token).json(&body).send().await
+    };
+    let ec = json!({ "kty": "EC" });
+    assert_eq!(key("/keys/k/create", ec.clone()).await.problem(), "403 Forbidden/ForbiddenByPolicy", "secrets alone");
+    let set = ["access-policy", "set", "demo", "--workload", &nobody.id, "--key-permissions", "create,SIGN,wrapkey"];
+    cli(&vault, &operator, &set).unwrap();
+    key("/keys/k/create", ec).await.expect(200);
+    let digest = data_encoding::BASE64URL_NOPAD.encode(&[7; 32]);
+    key("/keys/k//sign", json!({ "alg": "ES256", "value": digest })).await.expect(200);
+    let read = vault.ask(Method::GET, "/keys/k").bearer(&nobody_token).send().await;
+    assert_eq!(read.problem(), "403 Forbidden/ForbiddenByPolicy");
+    assert_eq!(vault.get(&nobody_token, "db").await.problem(), "403 Forbidden/ForbiddenByPolicy", "all was replaced");
+    let listed = cli(&vault, &operator, &["access-policy", "list", "demo"]).unwrap();
+    assert!(listed.contains("create, wrapKey, sign"), "{listed}");
+    let wrong = ["access-policy", "set", "demo", "--workload", &nobody.id, "--key-permissions", "set"];
+    assert!(cli(&vault, &operator, &wrong).unwrap_err().contains("getrotationpolicy"), "it says which there are");
     cli(&vault, &operator, &["access-policy", "remove", "demo", "--workload", &nobody.id]).unwrap();
     let denied = vault.get(&nobody_token, "db").await;
     assert_eq!(denied.problem(), "403 Forbidden/ForbiddenByPolicy");

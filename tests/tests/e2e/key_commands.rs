@@ -91,6 +91,16 @@ async fn what_openssl_encrypts_to_a_key_it_decrypts_and_files_come_back() {
     story.file("plain", b"four and twenty");
     story.good("key create box --type RSA");
     story.file("box.pem", story.good("key export box").as_bytes());
+    let switch = |change: [&str; 2]| {
+        let command = ["vault", "update", "demo", change[0], change[1]];
+        let output = run_to_end(&mut story.vault.cli(&story.vault.operator(), &command));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(switch(["--refuse-algorithm", "weak"]).contains("A256CBCPAD, RSA-OAEP, RSA1_5"));
+    let (code, _, err) = story.cli(&["key", "encrypt", "box", "--algorithm", "RSA1_5", "--file", "plain"]);
+    assert!(code != 0 && err.contains("switched off in this vault"), "{err}");
+    assert!(switch(["--accept-algorithm", "RSA1_5"]).contains("A256CBCPAD, RSA-OAEP"), "what is not named stays");
+    story.good("key encrypt box --algorithm RSA1_5 --file plain");
     story.other("openssl pkeyutl -encrypt -pubin -inkey box.pem -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256 -in plain -out theirs");
     let sealed = serde_json::json!({ "value": data_encoding::BASE64URL_NOPAD.encode(&story.bytes("theirs")) });
     story.file("theirs.json", sealed.to_string().as_bytes());
@@ -146,6 +156,12 @@ async fn a_key_lives_and_is_purged_by_the_command_line() {
     assert_eq!(story.cli(&["key", "update", "k"]).0, 1, "a change says what changes");
     assert!(story.good("key list").contains("false"));
     assert_eq!(story.good("key versions k").lines().count(), 2);
+    assert!(story.good("key rotation-policy show k").contains("P30D"));
+    story.good("key rotation-policy set k --rotate-after P90D --expiry P1Y");
+    let policy = story.good("key rotation-policy show k");
+    assert!(policy.contains(r#""timeAfterCreate":"P90D""#) && policy.contains(r#""expiryTime":"P1Y""#), "{policy}");
+    assert!(story.good("key rotate k").contains("/keys/k/"));
+    assert_eq!(story.good("key versions k").lines().count(), 3);
     story.good("key backup k --file k.backup");
     assert!(story.good("key delete k").contains("recoverable until"));
     assert!(story.good("key list --deleted").contains('k'));

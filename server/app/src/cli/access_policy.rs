@@ -1,21 +1,20 @@
 //! `strongroom access-policy`: what can be said.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::{Connection, Output, Whom};
 
 /// `strongroom access-policy`
 #[derive(Subcommand)]
 pub(crate) enum AccessPolicyCommand {
-    /// Give somebody permissions on the secrets of a vault, in place of those they have.
+    /// Give somebody permissions on what is in a vault, in place of all that they have.
     Set {
         /// Name of the vault.
         vault: String,
         #[command(flatten)]
         whom: Whom,
-        /// Permissions: get, list, set, delete, recover, backup, restore, purge; or all.
-        #[arg(long = "secret-permissions", num_args = 1.., value_delimiter = ',', required = true)]
-        secrets: Vec<String>,
+        #[command(flatten)]
+        permissions: PermissionsGiven,
         #[command(flatten)]
         connection: Connection,
     },
@@ -38,4 +37,17 @@ pub(crate) enum AccessPolicyCommand {
         #[command(flatten)]
         connection: Connection,
     },
+}
+
+/// At least one of them; a kind that is not named gets none.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct PermissionsGiven {
+    /// On secrets: get, list, set, delete, recover, backup, restore, purge; or all.
+    #[arg(long = "secret-permissions", num_args = 1.., value_delimiter = ',')]
+    pub(crate) secrets: Vec<String>,
+    /// On keys: get, list, update, create, import, delete, recover, backup, restore, purge, encrypt, decrypt,
+    /// wrapKey, unwrapKey, sign, verify, rotate, getrotationpolicy, setrotationpolicy; or all.
+    #[arg(long = "key-permissions", num_args = 1.., value_delimiter = ',')]
+    pub(crate) keys: Vec<String>,
 }

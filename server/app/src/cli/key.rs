@@ -52,6 +52,16 @@ pub(crate) enum KeyCommand {
         #[command(flatten)]
         at: VaultAt,
     },
+    /// Make a new version of the same kind, for the same use; old versions go on decrypting.
+    Rotate {
+        /// Name of the key.
+        name: String,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// When a key gets a new version by itself.
+    #[command(subcommand)]
+    RotationPolicy(RotationCommand),
     /// Sign a file: the signature goes to standard output or to a file. Hashed here; the file is not sent.
     Sign {
         #[command(flatten)]
@@ -98,6 +108,44 @@ pub(crate) enum KeyCommand {
         #[command(flatten)]
         at: VaultAt,
     },
+}
+
+/// `strongroom key rotation-policy`
+#[derive(Subcommand)]
+pub(crate) enum RotationCommand {
+    /// Show the policy of a key, as JSON.
+    Show {
+        /// Name of the key.
+        name: String,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Give a key a policy in place of the one it has. Durations are in the form of ISO 8601: P90D, P1Y6M.
+    Set {
+        /// Name of the key.
+        name: String,
+        #[command(flatten)]
+        policy: RotationGiven,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+}
+
+/// A rotation policy. With nothing said, the key is not rotated by itself.
+#[derive(Args)]
+pub(crate) struct RotationGiven {
+    /// Make a new version so long after the current one was made.
+    #[arg(long, value_name = "DURATION", conflicts_with = "rotate_before_expiry")]
+    pub(crate) rotate_after: Option<String>,
+    /// Make a new version so long before the current one ends.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) rotate_before_expiry: Option<String>,
+    /// Put on record that a version ends so long before it does; P30D when absent.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) notify_before_expiry: Option<String>,
+    /// How long versions that a rotation makes last; without end when absent.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) expiry: Option<String>,
 }
 
 /// A key that is to be made.

@@ -28,7 +28,9 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 pub(crate) use identity::{
     CertificateCommand, CredentialOf, FederationCommand, IdentityCommand, IdentitySecretCommand,
 };
-pub(crate) use key::{DataArgs, KeyChange, KeyCommand, KeyGiven, KeyNamed, PublicForm, Through};
+pub(crate) use key::{
+    DataArgs, KeyChange, KeyCommand, KeyGiven, KeyNamed, PublicForm, RotationCommand, RotationGiven, Through,
+};
 pub(crate) use life::LifeCommand;
 pub(crate) use network::{NetworkChange, NetworkCommand, NetworkWord};
 pub(crate) use policy::{Language, PolicyCommand, Question};

@@ -96,6 +96,10 @@ pub(crate) struct VaultGiven {
     /// What must allow a request to its data.
     #[arg(long, value_parser = MODES, default_value = "rbac")]
     pub(crate) access_mode: String,
+    /// Algorithm that no key of the vault is used by, for example RSA1_5; `weak` for all that are weak. May be given
+    /// several times.
+    #[arg(long = "refuse-algorithm")]
+    pub(crate) refused: Vec<String>,
     /// Make it even if you cannot reach it from where you are.
     #[arg(long)]
     pub(crate) force: bool,
@@ -120,4 +124,11 @@ pub(crate) struct VaultChange {
     /// What must allow a request to its data.
     #[arg(long, value_parser = MODES)]
     pub(crate) access_mode: Option<String>,
+    /// Algorithm to switch off for the keys of the vault, for example RSA1_5; `weak` for all that are weak. May be
+    /// given several times.
+    #[arg(long = "refuse-algorithm")]
+    pub(crate) refused: Vec<String>,
+    /// Algorithm to switch on again; may be given several times.
+    #[arg(long = "accept-algorithm")]
+    pub(crate) accepted: Vec<String>,
 }

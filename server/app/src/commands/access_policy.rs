@@ -18,11 +18,11 @@ fn path(vault: &str) -> [&str; 5] {
 
 pub(crate) async fn run(command: AccessPolicyCommand) -> anyhow::Result<()> {
     match command {
-        AccessPolicyCommand::Set { vault, whom, secrets, connection } => {
+        AccessPolicyCommand::Set { vault, whom, permissions, connection } => {
             let base = base(&connection)?;
             let client = Client::connect(&connection, &base).await?;
             let mut body = whom.required(&client, &base).await?;
-            body.insert("permissions".to_owned(), json!({ "secrets": secrets }));
+            body.insert("permissions".to_owned(), json!({ "secrets": permissions.secrets, "keys": permissions.keys }));
             let answer =
                 client.send(Method::PUT, at(&base, &path(&vault), &[])?, Some(serde_json::to_vec(&body)?)).await?;
             warn(&answer);
@@ -50,11 +50,13 @@ fn print(policies: &[Value], output: Output) {
         println!("{}", Value::Array(policies.to_vec()));
         return;
     }
-    let mut table = table(&["GRANTEE", "SECRETS"]);
+    let mut table = table(&["GRANTEE", "SECRETS", "KEYS"]);
     for policy in policies {
-        let secrets = policy.pointer("/permissions/secrets").and_then(Value::as_array);
-        let words: Vec<&str> = secrets.into_iter().flatten().filter_map(Value::as_str).collect();
-        table.add_row([who(policy), words.join(", ")]);
+        let words = |kind: &str| {
+            let all = policy.pointer(&format!("/permissions/{kind}")).and_then(Value::as_array);
+            all.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+        };
+        table.add_row([who(policy), words("secrets"), words("keys")]);
     }
     println!("{table}");
 }

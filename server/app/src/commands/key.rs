@@ -3,6 +3,7 @@
 mod data;
 mod import;
 mod public;
+mod rotation;
 
 use std::{
     fs::File,
@@ -39,6 +40,8 @@ pub(crate) async fn run(command: KeyCommand) -> anyhow::Result<()> {
         }
         KeyCommand::Get { key, at } => get(&key, &at).await,
         KeyCommand::Update { key, change, at } => update(&key, change, &at).await,
+        KeyCommand::Rotate { name, at } => rotation::rotate(&name, &at).await,
+        KeyCommand::RotationPolicy(command) => rotation::policy(command).await,
         KeyCommand::Sign { key, algorithm, through, at } => sign(&key, &algorithm, &through, &at).await,
         KeyCommand::Verify { key, algorithm, signature, file, at } => {
             verify(&key, &algorithm, &signature, file.as_deref(), &at).await

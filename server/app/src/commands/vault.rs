@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
+use strongroom_domain::key::KeyAlgorithm;
 use url::Url;
 
 use super::{policy::accept, table, tags, text, utc};
@@ -91,6 +92,7 @@ async fn create(name: &str, given: VaultGiven, to: &ServerAt) -> anyhow::Result<
         "tags": tags(&given.tags)?,
         "region": given.region,
         "access_mode": given.access_mode,
+        "refused_algorithms": algorithms(&given.refused)?,
         "force": given.force,
     });
     let made = Server::connect(to).await?.send(Method::POST, &[ACTIVE], Some(&body)).await?;
@@ -130,12 +132,27 @@ async fn list(deleted: bool, from: &ServerAt) -> anyhow::Result<()> {
 
 async fn update(name: &str, change: VaultChange, to: &ServerAt) -> anyhow::Result<()> {
     let (added, removed) = (tags(&change.tags)?, change.removed_tags);
+    let (refused, accepted) = (algorithms(&change.refused)?, algorithms(&change.accepted)?);
     let server = Server::connect(to).await?;
     let mut body = Map::new();
     let mut revision = None;
-    if !added.is_empty() || !removed.is_empty() {
-        // Tags are replaced as a whole: what is sent is what was read, changed, if nobody was faster.
-        let read = server.send(Method::GET, &[ACTIVE, name], None).await?;
+    let (other_tags, other_algorithms) =
+        (!added.is_empty() || !removed.is_empty(), !refused.is_empty() || !accepted.is_empty());
+    // Both are replaced as a whole: what is sent is what was read, changed, if nobody was faster.
+    let read = if other_tags || other_algorithms {
+        server.send(Method::GET, &[ACTIVE, name], None).await?
+    } else {
+        Value::Null
+    };
+    if other_algorithms {
+        let before = read.pointer("/settings/refused_algorithms").and_then(Value::as_array).cloned();
+        let mut all = before.unwrap_or_default();
+        all.retain(|algorithm| !accepted.iter().any(|accepted| algorithm == accepted.as_str()));
+        all.extend(refused.iter().map(|algorithm| json!(algorithm)));
+        body.insert("refused_algorithms".to_owned(), all.into());
+        revision = Some(text(&read, "/revision"));
+    }
+    if other_tags {
         let mut all = read.pointer("/settings/tags").and_then(Value::as_object).cloned().unwrap_or_default();
         if let Some(missing) = removed.iter().find(|tag| all.remove(tag.as_str()).is_none()) {
             bail!("the vault has no tag {missing}");
@@ -153,6 +170,19 @@ async fn update(name: &str, change: VaultChange, to: &ServerAt) -> anyhow::Resul
     let (url, body) = (server.at(&[ACTIVE, name])?, serde_json::to_vec(&body)?);
     print(&server.client.send_if(Method::PATCH, url, Some(body), revision.as_deref()).await?, to.output);
     Ok(())
+}
+
+/// Algorithms by their names; `weak` stands for all that are.
+fn algorithms(given: &[String]) -> anyhow::Result<Vec<KeyAlgorithm>> {
+    let mut all = Vec::new();
+    for name in given {
+        if name == "weak" {
+            all.extend(KeyAlgorithm::weak());
+        } else {
+            all.push(KeyAlgorithm::parse(name).with_context(|| format!("{name} is no algorithm of keys"))?);
+        }
+    }
+    Ok(all)
 }
 
 /// Unix milliseconds at a place of an answer as a UTC time.
@@ -196,6 +226,7 @@ fn print(vault: &Value, output: Output) {
         ("tags", tags.collect::<Vec<_>>().join(", ")),
         ("retention", format!("{} days", settings("retention_days"))),
         ("purge protection", if settings("purge_protection") == "true" { "on" } else { "off" }.to_owned()),
+        ("algorithms off", refused(vault)),
         ("recovery level", text(vault, "/recovery_level")),
         ("created", millis(vault, "/created_at")),
         ("deleted", millis(vault, "/deleted_at")),
@@ -206,6 +237,12 @@ fn print(vault: &Value, output: Output) {
         shown.add_row([name.to_owned(), value]);
     }
     println!("{shown}");
+}
+
+/// Algorithms that are switched off.
+fn refused(vault: &Value) -> String {
+    let all = vault.pointer("/settings/refused_algorithms").and_then(Value::as_array);
+    all.into_iter().flatten().map(|algorithm| text(algorithm, "")).collect::<Vec<_>>().join(", ")
 }
 
 /// `NAME=SETTINGS`, where NAME is a module that ships with this program.

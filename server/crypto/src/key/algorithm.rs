@@ -179,6 +179,12 @@ impl DataAlgorithm {
         }
     }
 
+    /// Whether it is AES-CBC, with padding or without.
+    #[must_use]
+    pub fn is_cbc(self) -> bool {
+        matches!(self.mode(), Mode::Cbc | Mode::CbcPad)
+    }
+
     /// Whether it is one of RSA keys.
     #[must_use]
     pub fn is_rsa(self) -> bool {

@@ -5,11 +5,11 @@
 //! nobody can be granted anything. Taking away is never refused; management stays with roles, so it
 //! can always be mended.
 
-use std::collections::BTreeSet;
-
 use super::{AdminError, Administration};
 use crate::{
-    access_policy::{AccessMode, AccessPolicy, MAX_ACCESS_POLICIES, SecretPermission, all_of_a_vault},
+    access_policy::{
+        AccessMode, AccessPolicy, MAX_ACCESS_POLICIES, ObjectPermission, ObjectPermissions, all_of_a_vault,
+    },
     action::Action,
     change::Change,
     context::RequestContext,
@@ -57,7 +57,7 @@ impl Administration {
         ctx: &RequestContext,
         name: &VaultName,
         grantee: &Grantee,
-        secrets: &BTreeSet<SecretPermission>,
+        permissions: &ObjectPermissions,
     ) -> Result<AccessPolicy, AdminError> {
         for _ in 0..ATTEMPTS {
             let case = self.admit(ctx, Ask::vault(Action::AccessPolicyWrite, name)).await?;
@@ -72,14 +72,14 @@ impl Administration {
             if !self.can_be(grantee).await? {
                 return Err(self.refuse(ctx, case, AdminError::GranteeNotFound).await);
             }
-            if let Err(why) = self.may_permit(ctx, &vault, grantee, secrets, before).await {
+            if let Err(why) = self.may_permit(ctx, &vault, grantee, permissions, before).await {
                 return Err(self.refuse(ctx, case, why).await);
             }
             let replaces = before.map(|policy| policy.revision);
             let mut policy = AccessPolicy {
                 vault: vault.id,
                 grantee: grantee.clone(),
-                secrets: secrets.clone(),
+                permissions: permissions.clone(),
                 revision: replaces.map_or(ctx.now, |revision| revision.saturating_add(1)),
                 tag: Vec::new(),
             };
@@ -125,14 +125,14 @@ impl Administration {
         ctx: &RequestContext,
         vault: &Vault,
         grantee: &Grantee,
-        secrets: &BTreeSet<SecretPermission>,
+        permissions: &ObjectPermissions,
         before: Option<&AccessPolicy>,
     ) -> Result<(), AdminError> {
         let scope = Scope::Vault { vault: vault.id };
-        let had = |permission: &SecretPermission| {
-            before.is_some_and(|b| b.secrets.contains(permission) && self.keyring.verify_access_policy(b).is_ok())
+        let had = |permission: &ObjectPermission| {
+            before.is_some_and(|b| b.permissions.contains(*permission) && self.keyring.verify_access_policy(b).is_ok())
         };
-        for permission in secrets.iter().filter(|permission| !had(permission)) {
+        for permission in permissions.iter().filter(|permission| !had(permission)) {
             if !self.holds(ctx, permission.as_permissions(), scope.target(), None).await? {
                 return Err(AdminError::PermitsMoreThanHeld);
             }
@@ -179,7 +179,7 @@ impl Administration {
             AccessMode::Rbac => false,
             AccessMode::Modules => after.authorities().next().is_none(),
             AccessMode::AccessPolicy | AccessMode::Layered => {
-                self.grants.all_access_policies(vault.id).await?.iter().all(|policy| policy.secrets.is_empty())
+                self.grants.all_access_policies(vault.id).await?.iter().all(|policy| policy.permissions.is_empty())
             }
         };
         if nobody {

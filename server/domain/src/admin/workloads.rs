@@ -294,7 +294,7 @@ impl Administration {
         for vault in active.iter().chain(&deleted) {
             let scope = Scope::Vault { vault: vault.id };
             let policies = self.grants.access_policies(vault.id, &workload).await?;
-            for permission in policies.iter().flat_map(|policy| &policy.secrets) {
+            for permission in policies.iter().flat_map(|policy| policy.permissions.iter()) {
                 if !self.holds(ctx, permission.as_permissions(), scope.target(), None).await? {
                     return Err(AdminError::PermitsMoreThanHeld);
                 }

@@ -303,6 +303,7 @@ impl Making {
             revision: self.revision,
             managed: false,
             certificate: Some(Box::new(state)),
+            rotation: None,
             tag: Vec::new(),
         };
         let own = faces.tagged(ObjectKind::Certificate, own)?;

@@ -31,6 +31,7 @@ use crate::{
     ports::{GrantStore, IdentityStore, ObjectStore, PolicyStore, RequestCounts, StoreError, VaultStore},
     principal::{PrincipalKind, SYSTEM_ISSUER},
     record::Record,
+    rotation,
     secret::{AttributePatch, SecretAttributes, SecretFacts},
     vault::Vault,
 };
@@ -67,13 +68,20 @@ pub enum Proposed<'a> {
     Whole(&'a SecretAttributes),
     /// The stored ones with these changes.
     Patch(&'a AttributePatch),
+    /// Those of the version that a rotation makes.
+    Successor {
+        /// Unix seconds.
+        now: i64,
+    },
 }
 
 impl Proposed<'_> {
-    fn over(self, stored: Option<&SecretAttributes>) -> Option<SecretAttributes> {
+    fn over(self, facts: Option<&SecretFacts>) -> Option<SecretAttributes> {
+        let stored = || Some(&facts?.version.as_ref()?.attributes);
         match self {
             Self::Whole(attributes) => Some(attributes.clone()),
-            Self::Patch(patch) => stored.map(|stored| patch.over(stored)),
+            Self::Patch(patch) => Some(patch.over(stored()?)),
+            Self::Successor { now } => Some(rotation::successor(&facts?.secret, stored()?, now)),
         }
     }
 }
@@ -423,8 +431,9 @@ pub(crate) fn may_bootstrap(ctx: &RequestContext, action: Action) -> bool {
         )
 }
 
-/// What Strongroom itself does when its time has come: a purge date, the age of a key that signs tokens,
-/// or a start without an issuer that there are sessions of. The use case checks that it has.
+/// What Strongroom itself does when its time has come: a purge date, the age of a key that signs tokens, what the
+/// rotation policy of a key says, or a start without an issuer that there are sessions of. The use case checks that it
+/// has.
 pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
     let principal = &ctx.principal;
     principal.kind == PrincipalKind::System
@@ -433,6 +442,7 @@ pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
             crate::purge::PRINCIPAL => action.purges(),
             crate::entrance::past_issuers::PRINCIPAL => action == Action::SessionRevoke,
             crate::token_keys::PRINCIPAL => matches!(action, Action::TokenKeyRotate | Action::TokenKeyRetire),
+            crate::keys::ROTATION_PRINCIPAL => matches!(action, Action::KeyRotateIfDue | Action::KeyNearExpiry),
             _ => false,
         }
 }

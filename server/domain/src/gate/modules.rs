@@ -320,7 +320,7 @@ fn certificate_request(policy: &CertificatePolicy, days: u32) -> PolicyCertifica
 fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, facts: Option<&SecretFacts>) -> PolicyRequest {
     let version = facts.and_then(|f| f.version.as_ref());
     let stored = version.map(|v| &v.attributes);
-    let proposed = ask.proposed.and_then(|proposed| proposed.over(stored));
+    let proposed = ask.proposed.and_then(|proposed| proposed.over(facts));
     let attributes = proposed.as_ref().or(stored);
     let (state, deleted, purge) = match facts.map(|f| f.secret.life) {
         None => (ObjectState::Absent, None, None),

@@ -5,27 +5,33 @@ mod forge;
 mod import;
 mod opened;
 mod operate;
+mod queue;
+mod rotate;
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use strongroom_crypto::key::{KeyRejected, KeySpec, NewKey, OperationError};
-use tokio::sync::Semaphore;
 
 pub use crate::objects::ObjectPage as KeyPage;
 use crate::{
     action::Action,
     context::RequestContext,
     gate::{Ask, Proposed},
-    key::{KeyOperation, KeyProperties, check_operations},
-    keys::{forge::Busy, opened::OpenedKeys},
+    key::{KeyAlgorithm, KeyOperation, KeyProperties, check_operations},
+    keys::{
+        opened::OpenedKeys,
+        queue::{Busy, Limits, Queue},
+    },
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     objects::{ATTEMPTS, InVault, NewVersion, ObjectError, ObjectPage, Objects, Verbs, VersionPatch, common_life},
     record::{HowItWent, Outcome},
+    rotation::RotationError,
     secret::{AttributePatch, LifeState, SecretAttributes, SecretItem, VaultFacts},
 };
 pub(crate) use forge::Forge;
 pub use opened::{LIFETIME_MILLIS, MAX_KEYS};
 pub use operate::{Ciphertext, Cleartext, KeyAt, MAX_RANDOM_BYTES, Sealing, action_of};
+pub use rotate::{PRINCIPAL as ROTATION_PRINCIPAL, Rotated};
 
 /// Why an operation on keys did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -48,14 +54,23 @@ pub enum KeyError {
     /// The key may not be used for that.
     #[error("operation {} is not permitted on this key", .0.as_str())]
     NotPermitted(KeyOperation),
+    /// The vault refuses the algorithm.
+    #[error("operations by {0} are switched off in this vault")]
+    AlgorithmRefused(KeyAlgorithm),
     /// The operation was not done.
     #[error(transparent)]
     Operation(#[from] OperationError),
+    /// A rotation policy outside the rules.
+    #[error(transparent)]
+    Rotation(#[from] RotationError),
+    /// Nothing is due with the key.
+    #[error("nothing is due with the key")]
+    NotDue,
     /// More or fewer random bytes than are given.
     #[error("count must be a whole number from 1 to 128")]
     RandomCount,
-    /// As many keys are being made as may be at a time.
-    #[error("too many keys are being made: try again in {retry_after} s")]
+    /// As many keys are being made, or as many operations wait for a core, as may at a time.
+    #[error("too many keys are being made or used: try again in {retry_after} s")]
     Busy {
         /// Seconds after which to try again.
         retry_after: u32,
@@ -71,8 +86,10 @@ impl HowItWent for KeyError {
             Self::Disabled(_) => "key-disabled",
             Self::OutsideWindow(_) => "outside-window",
             Self::NotPermitted(_) => "operation-not-permitted",
+            Self::AlgorithmRefused(_) => "algorithm-refused",
             Self::Operation(OperationError::Failed) => "operation-failed",
-            Self::Rejected(_) | Self::Operation(_) | Self::RandomCount => "invalid",
+            Self::Rejected(_) | Self::Operation(_) | Self::RandomCount | Self::Rotation(_) => "invalid",
+            Self::NotDue => "not-due",
             Self::Busy { .. } => "throttled",
         };
         (Outcome::Failed, reason)
@@ -96,12 +113,15 @@ pub struct KeyRequest {
     pub operations: Option<BTreeSet<KeyOperation>>,
 }
 
+/// Operations with private RSA keys: more than any client has connections, and no more than some seconds' work.
+const USES: Limits = Limits { at_once: 1, waiting: 1024, waiting_of_one: 256, retry_after: 1 };
+
 /// The use cases with what they conduct.
 pub struct Keys {
     objects: Arc<Objects>,
     forge: Arc<Forge>,
     opened: Arc<OpenedKeys>,
-    cores: Arc<Semaphore>,
+    cores: Queue,
 }
 
 common_life!(Keys, Verbs::KEYS, KeyError);
@@ -110,8 +130,9 @@ impl Keys {
     /// Over what all kinds of objects share.
     #[must_use]
     pub fn new(objects: Arc<Objects>) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { objects, forge: Arc::default(), opened: Arc::default(), cores: Arc::new(Semaphore::new(cores)) }
+        let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let cores = Queue::new(Limits { at_once, ..USES });
+        Self { objects, forge: Arc::default(), opened: Arc::default(), cores }
     }
 
     /// Where all keys are made, those of certificates too: few slow ones at a time.
@@ -178,6 +199,14 @@ impl Keys {
         Ok(self.objects.update(Verbs::KEYS, ctx, vault, (name, version), patch).await?)
     }
 
+    async fn material(&self, ctx: &RequestContext, source: Source) -> Result<NewKey, KeyError> {
+        match source {
+            Source::Given(key) => Ok(key),
+            Source::Imported(key) => self.with_good_primes(&ctx.principal.id, key).await,
+            Source::Make(spec) => self.forge.make(spec, &ctx.principal.id, Arc::clone(&self.objects.entropy)).await,
+        }
+    }
+
     async fn put(
         &self,
         ctx: &RequestContext,
@@ -204,18 +233,9 @@ impl Keys {
                 return Err(self.objects.refuse(ctx, case, ObjectError::Managed(name.clone()).into()).await);
             }
             // Made only for who may have it, and only once however often it is judged.
-            let key = match source {
-                Source::Given(key) => key,
-                Source::Imported(key) => match self.with_good_primes(key).await {
-                    Ok(key) => key,
-                    Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
-                },
-                Source::Make(spec) => {
-                    match self.forge.make(spec, &ctx.principal.id, Arc::clone(&self.objects.entropy)).await {
-                        Ok(key) => key,
-                        Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
-                    }
-                }
+            let key = match self.material(ctx, source).await {
+                Ok(key) => key,
+                Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
             };
             let properties = KeyProperties { spec: key.spec, public: key.public.clone(), ..would_be.clone() };
             let new = NewVersion { attributes, key: Some(properties), value: &key.private };
@@ -236,4 +256,37 @@ enum Source {
     Make(KeySpec),
     Imported(NewKey),
     Given(NewKey),
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_crypto::key::SignAlgorithm;
+
+    use super::*;
+    use crate::{
+        grant::Scope,
+        principal::Grantee,
+        role::Role,
+        test_support::world::{World, demo, enabled, name, person},
+        vault::VaultSettings,
+    };
+
+    #[tokio::test]
+    async fn who_waits_for_too_many_operations_is_told_to_wait_and_it_is_on_record() {
+        let (world, ada, vault, k) = (World::start().unwrap(), person("ada"), demo().unwrap(), name("k").unwrap());
+        world.put_vault(&vault, VaultSettings::default()).unwrap();
+        let grantee = Grantee::Principal { id: ada.id.clone() };
+        world.put_grant(grantee, Role::Administrator, Scope::Server).unwrap();
+        let request = KeyRequest { spec: KeySpec::Rsa { bits: 2048 }, hardware: false, operations: None };
+        world.keys.create(&world.request(&ada), &vault, &k, &request, &enabled()).await.unwrap();
+        let at = KeyAt { vault: &vault, name: &k, version: None };
+        let sign = async || world.keys.sign(&world.request(&ada), at, SignAlgorithm::Ps256, vec![7; 32]).await;
+        let turns: Vec<_> = (0..USES.waiting_of_one).map(|_| world.keys.cores.join(&ada.id).unwrap()).collect();
+        assert!(matches!(sign().await, Err(KeyError::Busy { retry_after: 1 })));
+        let record = world.store.image().log.last().unwrap().record.clone();
+        assert_eq!((record.operation.as_str(), record.outcome), ("KeySign", Outcome::Failed));
+        assert_eq!(record.reason, "throttled");
+        drop(turns);
+        sign().await.unwrap();
+    }
 }

@@ -13,12 +13,13 @@ use crate::{
     action::Action,
     context::RequestContext,
     gate::Ask,
-    key::{KeyOperation, KeyProperties},
+    key::{KeyAlgorithm, KeyOperation, KeyProperties},
     keyring::{Keyring, VaultKeys},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     objects::{ATTEMPTS, InVault, ObjectError, active},
     permit::Held,
     ports::StoreError,
+    principal::PrincipalId,
     secret::{SealedVersion, SecretAttributes, SecretItem},
 };
 
@@ -73,7 +74,7 @@ impl Keys {
     ) -> Result<(SecretItem, Vec<u8>), KeyError> {
         let digest = Arc::new(digest);
         let work = move |_: &KeyProperties, key: Option<&PrivateKey>| opened(key)?.sign(algorithm, &digest);
-        self.operate(ctx, at, KeyOperation::Sign, algorithm.as_str(), true, work).await
+        self.operate(ctx, at, KeyOperation::Sign, algorithm.into(), true, work).await
     }
 
     /// POST …/verify: whether a signature over a digest is the key's.
@@ -94,7 +95,7 @@ impl Keys {
             Some(public) => public.verify(algorithm, &given.0, &given.1),
             None => opened(key)?.verify(algorithm, &given.0, &given.1),
         };
-        self.operate(ctx, at, KeyOperation::Verify, algorithm.as_str(), private, work).await
+        self.operate(ctx, at, KeyOperation::Verify, algorithm.into(), private, work).await
     }
 
     /// POST …/encrypt and …/wrapkey.
@@ -123,7 +124,7 @@ impl Keys {
                 None => opened(key)?.encrypt(algorithm, value.expose(), iv.as_deref(), aad.as_deref(), &*entropy),
             }
         };
-        self.operate(ctx, at, operation.forwards(), algorithm.as_str(), private, work).await
+        self.operate(ctx, at, operation.forwards(), algorithm.into(), private, work).await
     }
 
     /// POST …/decrypt and …/unwrapkey.
@@ -144,7 +145,7 @@ impl Keys {
             let Ciphertext { value, iv, aad, tag } = &*sealed;
             opened(key)?.decrypt(algorithm, value, iv.as_deref(), aad.as_deref(), tag.as_deref())
         };
-        self.operate(ctx, at, operation.backwards(), algorithm.as_str(), true, work).await
+        self.operate(ctx, at, operation.backwards(), algorithm.into(), true, work).await
     }
 
     /// POST /rng: random bytes.
@@ -173,17 +174,20 @@ impl Keys {
         ctx: &RequestContext,
         at: KeyAt<'_>,
         operation: KeyOperation,
-        algorithm: &'static str,
+        algorithm: KeyAlgorithm,
         private: bool,
         work: impl Fn(&KeyProperties, Option<&PrivateKey>) -> Result<T, OperationError> + Clone + Send + 'static,
     ) -> Result<(SecretItem, T), KeyError> {
         for _ in 0..ATTEMPTS {
             let ask = Ask {
                 version: at.version,
-                algorithm: Some(algorithm),
+                algorithm: Some(algorithm.as_str()),
                 ..Ask::object(ObjectKind::Key, action_of(operation), at.vault, at.name)
             };
             let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            if vault.settings.refused_algorithms.contains(&algorithm) {
+                return Err(self.objects.refuse(ctx, case, KeyError::AlgorithmRefused(algorithm)).await);
+            }
             let Some(item) = active(case.facts.as_deref()) else {
                 let missing = ObjectError::NotFound(at.name.clone(), at.version.cloned());
                 return Err(self.objects.refuse(ctx, case, missing.into()).await);
@@ -211,7 +215,7 @@ impl Keys {
             let (cache, now, work) = (Arc::clone(&self.opened), ctx.now, work.clone());
             let slow = private && properties.spec.family() == Family::Rsa;
             let held = self
-                .on_a_core(slow, held, move |source: Result<Option<Source>, ObjectError>| {
+                .on_a_core(slow, &ctx.principal.id, held, move |source: Result<Option<Source>, ObjectError>| {
                     let key = match source? {
                         Some(Source::Row(row)) => {
                             let key = Arc::new(opening.open(&row, &properties)?);
@@ -230,22 +234,21 @@ impl Keys {
         Err(ObjectError::Contended.into())
     }
 
-    /// Works on what is held; what takes long, on a thread of its own, as many at a time as there are cores.
+    /// Works on what is held; what takes long, when its turn has come.
     async fn on_a_core<S: Send + 'static, T: Send + 'static>(
         &self,
         slow: bool,
+        principal: &PrincipalId,
         held: Held<S>,
         work: impl FnOnce(S) -> Result<T, KeyError> + Send + 'static,
     ) -> Result<Held<Result<T, KeyError>>, KeyError> {
         if !slow {
             return Ok(held.map(work));
         }
-        let core = Arc::clone(&self.cores).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
-        let worked = tokio::task::spawn_blocking(move || {
-            let _core = core;
-            held.map(work)
-        });
-        Ok(worked.await.map_err(|_| ObjectError::Unavailable)?)
+        match self.cores.join(principal) {
+            Ok(turn) => self.cores.run(turn, move || held.map(work)).await,
+            Err(busy) => Ok(held.map(|_| Err(busy.into()))),
+        }
     }
 }
 

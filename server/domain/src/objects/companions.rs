@@ -144,6 +144,8 @@ impl Faces<'_> {
             revision: before.map_or_else(|| first_revision(random), |facts| facts.secret.revision + 1),
             managed: true,
             certificate: None,
+            // The certificate says when it is renewed, and its key with it.
+            rotation: None,
             tag: Vec::new(),
         };
         let judged = before.map(|facts| facts.secret.revision);

@@ -14,6 +14,7 @@ use crate::{
     keyring::VaultKeys,
     names::{ObjectKind, ObjectName, VaultName},
     ports::StoreError,
+    rotation,
     secret::{LifeState, SealedVersion, SecretItem, SecretMeta, VaultFacts},
 };
 
@@ -171,6 +172,8 @@ impl Objects {
             revision: first_revision(random),
             managed: false,
             certificate: backup.certificate.clone(),
+            // A policy is not part of a backup: what is to be done by itself is decided anew.
+            rotation: rotation::follow(None, &current.meta),
             tag: Vec::new(),
         };
         secret.tag = self.keyring.tag_name(keys, verbs.kind, &secret)?;

@@ -10,6 +10,7 @@ use crate::{
     key::{KeyOperation, KeyProperties},
     keyring::VaultKeys,
     names::{ObjectName, ObjectVersion, VaultName},
+    rotation,
     secret::{
         AttributePatch, LifeState, SealedVersion, SecretAttributes, SecretFacts, SecretItem, SecretMeta, VaultFacts,
         VersionMeta,
@@ -73,9 +74,16 @@ impl Objects {
             }
             case.record.version = Some(item.version.version.as_str().to_owned());
             let revision = item.secret.revision + 1;
+            // What is done by itself counts from the end of the current version, which may be another one now.
+            let other_end = item.version.attributes.expires != attributes.expires;
             let mut meta = VersionMeta { attributes, key, updated: ctx.seconds(), tag: Vec::new(), ..item.version };
             meta.tag = self.keyring.tag_version(&keys, verbs.kind, name, &meta)?;
-            let mut secret = SecretMeta { revision, tag: Vec::new(), ..item.secret };
+            let rotation = if other_end && item.secret.current == meta.version {
+                rotation::follow(Some(&item.secret), &meta)
+            } else {
+                item.secret.rotation.clone()
+            };
+            let mut secret = SecretMeta { revision, rotation, tag: Vec::new(), ..item.secret };
             secret.tag = self.keyring.tag_name(&keys, verbs.kind, &secret)?;
             let after = SecretItem { secret: secret.clone(), version: meta.clone() };
             let change = Change::UpdateSecret { secret, version: Box::new(meta) };
@@ -121,6 +129,7 @@ impl Objects {
             revision: before.map_or_else(|| first_revision(random), |f| f.secret.revision + 1),
             managed: false,
             certificate: None,
+            rotation: rotation::follow(before.map(|f| &f.secret), &meta),
             tag: Vec::new(),
         };
         secret.tag = self.keyring.tag_name(keys, verbs.kind, &secret)?;

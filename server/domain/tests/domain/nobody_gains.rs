@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use proptest::{prelude::*, sample::select};
 use strongroom_domain::{
-    access_policy::{AccessMode, AccessPolicy, SecretPermission},
+    access_policy::{AccessMode, AccessPolicy, KeyPermission, ObjectPermissions, SecretPermission},
     action::Action,
     admin::{NewAssignment, NewRole, NewSecret, ScopeRequest, WorkloadEdit},
     context::RequestContext,
@@ -29,13 +29,15 @@ use uuid::Uuid;
 const HOUR: i64 = 3_600_000;
 const CUSTOM: [Uuid; 2] = [Uuid::from_u128(0xc1), Uuid::from_u128(0xc2)];
 /// Parts of definitions: wide, narrow, and what overlaps.
-const PATTERNS: [&str; 9] = [
+const PATTERNS: [&str; 11] = [
     "*",
     "Microsoft.KeyVault/vaults/*",
     "Microsoft.KeyVault/vaults/secrets/*",
     "Microsoft.KeyVault/vaults/secrets/getSecret/action",
     "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
     "Microsoft.KeyVault/vaults/secrets/purge/action",
+    "Microsoft.KeyVault/vaults/keys/*",
+    "Microsoft.KeyVault/vaults/keys/sign/action",
     "Microsoft.Authorization/*",
     "Microsoft.Authorization/roleAssignments/write",
     "*/write",
@@ -61,7 +63,7 @@ enum Step {
     Unassign(usize),
     PutRole { id: usize, parts: [Vec<&'static str>; 4], at: usize },
     DeleteRole(usize),
-    Permit { to: usize, vault: usize, permissions: BTreeSet<SecretPermission> },
+    Permit { to: usize, vault: usize, permissions: ObjectPermissions },
     Forbid { to: usize, vault: usize },
     Mode { vault: usize, mode: AccessMode },
     Modules { vault: usize, attached: Vec<Attached> },
@@ -78,8 +80,10 @@ fn parts() -> impl Strategy<Value = [Vec<&'static str>; 4]> {
     [list(), list(), list(), list()]
 }
 
-fn permissions() -> impl Strategy<Value = BTreeSet<SecretPermission>> {
-    proptest::collection::btree_set(select(SecretPermission::ALL.to_vec()), 0..4)
+fn permissions() -> impl Strategy<Value = ObjectPermissions> {
+    let secrets = proptest::collection::btree_set(select(SecretPermission::ALL.to_vec()), 0..4);
+    let keys = proptest::collection::btree_set(select(KeyPermission::ALL.to_vec()), 0..4);
+    (secrets, keys).prop_map(|(secrets, keys)| ObjectPermissions { secrets, keys })
 }
 
 /// Ends before, between and after the moments that are looked at.
@@ -241,7 +245,7 @@ impl Scene {
                 let id = self.world.store.image().vaults[vault(*number).as_str()].id;
                 let grantee = self.grantee(*to);
                 let mut policy =
-                    AccessPolicy { vault: id, grantee, secrets: permissions.clone(), revision: 1, tag: Vec::new() };
+                    AccessPolicy { vault: id, grantee, permissions: permissions.clone(), revision: 1, tag: Vec::new() };
                 policy.tag = keyring.tag_access_policy(&policy).unwrap();
                 self.world.store.meddle(|image| image.access_policies.insert((id, policy.grantee.key()), policy));
             }

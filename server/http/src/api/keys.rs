@@ -1,11 +1,15 @@
 //! Keys on the wire: one handler for each step of their life in the Azure Key Vault data plane.
 
 use strongroom_domain::{
-    names::{ObjectName, ObjectVersion, VaultName},
+    keys::KeyPage,
+    names::VaultName,
     secret::{SecretItem, VaultFacts},
 };
 
-use super::wire::{self, IdForm, Listing, keys as shapes, name, version};
+use super::{
+    object_life::object_life,
+    wire::{self, IdForm, Listing, keys as shapes, name, version},
+};
 use crate::{
     edge::Call,
     message::{Request, Response},
@@ -13,12 +17,25 @@ use crate::{
     services::Services,
 };
 
-fn described(
+pub(super) fn described(
     services: &Services,
     vault: &VaultName,
     (item, facts): &(SecretItem, VaultFacts),
 ) -> Result<Response, Problem> {
     Ok(Response::json(200, &shapes::bundle(&services.addresses, vault, item, *facts)?))
+}
+
+fn listed(
+    services: &Services,
+    vault: &VaultName,
+    request: &Request,
+    path: &str,
+    form: IdForm,
+    (page, facts): &KeyPage,
+) -> Response {
+    let line = |item| shapes::line(&services.addresses, vault, item, *facts, form);
+    let next_link = wire::next_page(&services.addresses, vault, path, request, page.next.as_deref());
+    Response::json(200, &Listing { value: page.items.iter().map(line).collect(), next_link })
 }
 
 /// POST /keys/{name}/create
@@ -68,81 +85,4 @@ pub(crate) async fn update(
     described(services, vault, &item)
 }
 
-/// GET /keys and GET /deletedkeys
-pub(crate) async fn list(
-    services: &Services,
-    call: &Call,
-    vault: &VaultName,
-    request: &Request,
-    deleted: bool,
-) -> Result<Response, Problem> {
-    let limit = wire::max_results(request)?;
-    let after = wire::skip_token(request, |text| ObjectName::parse(text).ok())?;
-    let (page, facts) = services.keys.list(&call.ctx, vault, deleted, after.as_ref(), limit).await?;
-    let path = if deleted { "/deletedkeys" } else { "/keys" };
-    let line = |item| shapes::line(&services.addresses, vault, item, facts, IdForm::Unversioned);
-    let next_link = wire::next_page(&services.addresses, vault, path, request, page.next.as_deref());
-    Ok(Response::json(200, &Listing { value: page.items.iter().map(line).collect(), next_link }))
-}
-
-/// GET /keys/{name}/versions
-pub(crate) async fn versions(
-    services: &Services,
-    call: &Call,
-    vault: &VaultName,
-    request: &Request,
-) -> Result<Response, Problem> {
-    let name = name(call)?;
-    let limit = wire::max_results(request)?;
-    let after = wire::skip_token(request, |text| ObjectVersion::parse(text).ok())?;
-    let (page, facts) = services.keys.versions(&call.ctx, vault, &name, after.as_ref(), limit).await?;
-    let line = |item| shapes::line(&services.addresses, vault, item, facts, IdForm::Versioned);
-    let path = format!("/keys/{name}/versions");
-    let next_link = wire::next_page(&services.addresses, vault, &path, request, page.next.as_deref());
-    Ok(Response::json(200, &Listing { value: page.items.iter().map(line).collect(), next_link }))
-}
-
-/// DELETE /keys/{name}
-pub(crate) async fn delete(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    let item = services.keys.delete(&call.ctx, vault, &name(call)?).await?;
-    described(services, vault, &item)
-}
-
-/// POST /keys/{name}/backup
-pub(crate) async fn backup(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    let name = name(call)?;
-    let place = services.long_answers.enter(&call.ctx.principal.id).await?;
-    let blob = services.keys.backup(&call.ctx, vault, &name).await?;
-    Ok(Response::json(200, &wire::BackupBlob::of(&blob)).in_place(place))
-}
-
-/// POST /keys/restore
-pub(crate) async fn restore(
-    services: &Services,
-    call: &Call,
-    vault: &VaultName,
-    request: Request,
-) -> Result<Response, Problem> {
-    let blob = wire::body::<wire::BackupBlob>(&request)?.bytes();
-    drop(request);
-    let item = services.keys.restore(&call.ctx, vault, &blob).await?;
-    described(services, vault, &item)
-}
-
-/// GET /deletedkeys/{name}
-pub(crate) async fn get_deleted(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    let item = services.keys.get_deleted(&call.ctx, vault, &name(call)?).await?;
-    described(services, vault, &item)
-}
-
-/// POST /deletedkeys/{name}/recover
-pub(crate) async fn recover(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    let item = services.keys.recover(&call.ctx, vault, &name(call)?).await?;
-    described(services, vault, &item)
-}
-
-/// DELETE /deletedkeys/{name}
-pub(crate) async fn purge(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    services.keys.purge(&call.ctx, vault, &name(call)?).await?;
-    Ok(Response::empty(204))
-}
+object_life!(keys, "keys", "deletedkeys");

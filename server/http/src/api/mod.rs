@@ -5,8 +5,10 @@ pub mod arm;
 pub mod certificates;
 pub mod health;
 pub mod key_operations;
+pub mod key_rotation;
 pub mod keys;
 pub mod manage;
+mod object_life;
 pub mod secrets;
 pub mod token;
 pub mod wire;
@@ -47,6 +49,9 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::DeletedGet | Endpoint::PurgePage => "SecretGetDeleted",
         Endpoint::DeletedPurge | Endpoint::PurgeForm => "SecretPurge",
         Endpoint::DeletedRecover | Endpoint::RecoverForm => "SecretRecover",
+        Endpoint::KeyRotate => "KeyRotate",
+        Endpoint::KeyRotationGet => "KeyRotationPolicyGet",
+        Endpoint::KeyRotationPut => "KeyRotationPolicySet",
         // Until the form is read, nobody knows which.
         Endpoint::KeyUseForm => "KeyUse",
         Endpoint::KeyEncrypt => "KeyEncrypt",
@@ -331,6 +336,9 @@ pub(crate) async fn vault_site(
         Endpoint::DeletedKeyGet => keys::get_deleted(services, call, &vault).await,
         Endpoint::DeletedKeyPurge => keys::purge(services, call, &vault).await,
         Endpoint::DeletedKeyRecover => keys::recover(services, call, &vault).await,
+        Endpoint::KeyRotate => key_rotation::rotate(services, call, &vault).await,
+        Endpoint::KeyRotationGet => key_rotation::get(services, call, &vault).await,
+        Endpoint::KeyRotationPut => key_rotation::put(services, call, &vault, &request).await,
         Endpoint::CertificateCreate => certificates::create(services, call, &vault, &request).await,
         Endpoint::CertificateGet | Endpoint::CertificateGetVersion => certificates::get(services, call, &vault).await,
         Endpoint::CertificateUpdate | Endpoint::CertificateUpdateVersion => {

@@ -1,12 +1,15 @@
 //! Secrets on the wire: one handler for each operation of the Azure Key Vault data plane.
 
 use strongroom_domain::{
-    names::{ObjectName, ObjectVersion, VaultName},
+    names::VaultName,
     secret::{OpenedSecret, SecretItem, VaultFacts},
     secrets::SecretPage,
 };
 
-use super::wire::{self, Bundle, IdForm, Listing, name, version};
+use super::{
+    object_life::object_life,
+    wire::{self, Bundle, IdForm, Listing, name, version},
+};
 use crate::{
     edge::Call,
     message::{Request, Response},
@@ -20,8 +23,12 @@ fn opened(services: &Services, vault: &VaultName, secret: &OpenedSecret) -> Resp
     Response::json(200, &Bundle::of(&services.addresses, vault, item, secret.vault, IdForm::Versioned, value))
 }
 
-fn described(services: &Services, vault: &VaultName, (item, facts): &(SecretItem, VaultFacts)) -> Response {
-    Response::json(200, &Bundle::of_item(&services.addresses, vault, item, *facts, IdForm::Versioned))
+fn described(
+    services: &Services,
+    vault: &VaultName,
+    (item, facts): &(SecretItem, VaultFacts),
+) -> Result<Response, Problem> {
+    Ok(Response::json(200, &Bundle::of_item(&services.addresses, vault, item, *facts, IdForm::Versioned)))
 }
 
 fn listed(
@@ -68,79 +75,7 @@ pub(crate) async fn update(
     let (name, version) = (name(call)?, version(call)?);
     let patch = wire::body::<wire::UpdateSecret>(request)?.patch();
     let item = services.secrets.update(&call.ctx, vault, &name, version.as_ref(), &patch).await?;
-    Ok(described(services, vault, &item))
+    described(services, vault, &item)
 }
 
-/// GET /secrets and GET /deletedsecrets
-pub(crate) async fn list(
-    services: &Services,
-    call: &Call,
-    vault: &VaultName,
-    request: &Request,
-    deleted: bool,
-) -> Result<Response, Problem> {
-    let limit = wire::max_results(request)?;
-    let after = wire::skip_token(request, |text| ObjectName::parse(text).ok())?;
-    let page = services.secrets.list(&call.ctx, vault, deleted, after.as_ref(), limit).await?;
-    let path = if deleted { "/deletedsecrets" } else { "/secrets" };
-    Ok(listed(services, vault, request, path, IdForm::Unversioned, &page))
-}
-
-/// GET /secrets/{name}/versions
-pub(crate) async fn versions(
-    services: &Services,
-    call: &Call,
-    vault: &VaultName,
-    request: &Request,
-) -> Result<Response, Problem> {
-    let name = name(call)?;
-    let limit = wire::max_results(request)?;
-    let after = wire::skip_token(request, |text| ObjectVersion::parse(text).ok())?;
-    let page = services.secrets.versions(&call.ctx, vault, &name, after.as_ref(), limit).await?;
-    Ok(listed(services, vault, request, &format!("/secrets/{name}/versions"), IdForm::Versioned, &page))
-}
-
-/// DELETE /secrets/{name}
-pub(crate) async fn delete(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    let item = services.secrets.delete(&call.ctx, vault, &name(call)?).await?;
-    Ok(described(services, vault, &item))
-}
-
-/// POST /secrets/{name}/backup
-pub(crate) async fn backup(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    let name = name(call)?;
-    let place = services.long_answers.enter(&call.ctx.principal.id).await?;
-    let blob = services.secrets.backup(&call.ctx, vault, &name).await?;
-    Ok(Response::json(200, &wire::BackupBlob::of(&blob)).in_place(place))
-}
-
-/// POST /secrets/restore
-pub(crate) async fn restore(
-    services: &Services,
-    call: &Call,
-    vault: &VaultName,
-    request: Request,
-) -> Result<Response, Problem> {
-    let blob = wire::body::<wire::BackupBlob>(&request)?.bytes();
-    drop(request);
-    let item = services.secrets.restore(&call.ctx, vault, &blob).await?;
-    Ok(described(services, vault, &item))
-}
-
-/// GET /deletedsecrets/{name}
-pub(crate) async fn get_deleted(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    let item = services.secrets.get_deleted(&call.ctx, vault, &name(call)?).await?;
-    Ok(described(services, vault, &item))
-}
-
-/// POST /deletedsecrets/{name}/recover
-pub(crate) async fn recover(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    let item = services.secrets.recover(&call.ctx, vault, &name(call)?).await?;
-    Ok(described(services, vault, &item))
-}
-
-/// DELETE /deletedsecrets/{name}
-pub(crate) async fn purge(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    services.secrets.purge(&call.ctx, vault, &name(call)?).await?;
-    Ok(Response::empty(204))
-}
+object_life!(secrets, "secrets", "deletedsecrets");

@@ -2,6 +2,7 @@
 
 pub(crate) mod certificates;
 pub(crate) mod key_operations;
+pub(crate) mod key_rotation;
 pub(crate) mod keys;
 
 use std::collections::BTreeMap;
@@ -123,6 +124,28 @@ pub(crate) struct SetAttributes {
     pub(crate) exp: Option<i64>,
 }
 
+impl SetAttributes {
+    /// All attributes of a new version.
+    pub(crate) fn whole(
+        self,
+        content_type: Option<String>,
+        tags: Option<BTreeMap<String, String>>,
+    ) -> SecretAttributes {
+        SecretAttributes {
+            enabled: self.enabled.unwrap_or(true),
+            not_before: self.nbf,
+            expires: self.exp,
+            content_type,
+            tags: tags.unwrap_or_default(),
+        }
+    }
+
+    /// What of a version is to be changed.
+    pub(crate) fn patch(self, content_type: Option<String>, tags: Option<BTreeMap<String, String>>) -> AttributePatch {
+        AttributePatch { enabled: self.enabled, not_before: self.nbf, expires: self.exp, content_type, tags }
+    }
+}
+
 /// Body of PATCH /secrets/{name}/{version}. What is absent or null stays as it is.
 #[derive(Deserialize)]
 pub(crate) struct UpdateSecret {
@@ -136,27 +159,13 @@ pub(crate) struct UpdateSecret {
 
 impl UpdateSecret {
     pub(crate) fn patch(self) -> AttributePatch {
-        let given = self.attributes.unwrap_or_default();
-        AttributePatch {
-            enabled: given.enabled,
-            not_before: given.nbf,
-            expires: given.exp,
-            content_type: self.content_type,
-            tags: self.tags,
-        }
+        self.attributes.unwrap_or_default().patch(self.content_type, self.tags)
     }
 }
 
 impl SetSecret {
     pub(crate) fn split(self) -> (SecretAttributes, SecretText) {
-        let given = self.attributes.unwrap_or_default();
-        let attributes = SecretAttributes {
-            enabled: given.enabled.unwrap_or(true),
-            not_before: given.nbf,
-            expires: given.exp,
-            content_type: self.content_type,
-            tags: self.tags.unwrap_or_default(),
-        };
+        let attributes = self.attributes.unwrap_or_default().whole(self.content_type, self.tags);
         (attributes, self.value.0)
     }
 }

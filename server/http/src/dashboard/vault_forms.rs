@@ -99,6 +99,7 @@ pub(super) async fn create(viewer: &Viewer<'_>, request: &Request) -> Result<Res
             tags: sent.pairs("tag", MAX_TAGS)?,
             region: sent.given("region"),
             access_mode: mode(&sent)?,
+            ..VaultSettings::default()
         };
         let new = NewVault { settings, force: sent.ticked("force") };
         viewer.services.admin.create_vault(&viewer.call.ctx, &name, new).await?;

@@ -150,12 +150,15 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
 
 fn facts(viewer: &Viewer<'_>, vault: &Vault) -> Vec<Fact> {
     let settings = &vault.settings;
+    let refused: Vec<&str> = settings.refused_algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    let refused = if refused.is_empty() { Cell::None("None".to_owned()) } else { Cell::text(refused.join(", ")) };
     let region = settings.region.clone().map_or_else(|| Cell::None("Not set".to_owned()), Cell::text);
     vec![
         Fact::code("Address for clients", viewer.services.addresses.vault(&vault.name)),
         Fact::text("Access by", mode_words(settings.access_mode)),
         Fact::text("Deleted items", format!("Recoverable for {} days", settings.retention_days)),
         Fact { name: "Purge protection".to_owned(), value: protection(settings) },
+        Fact { name: "Algorithms switched off".to_owned(), value: refused },
         Fact { name: "Region".to_owned(), value: region },
         Fact::moment("Created", Some(view::moment_millis(vault.created_at)), ""),
         Fact::text("Revision", vault.revision.to_string()),

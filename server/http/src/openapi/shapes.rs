@@ -114,6 +114,9 @@ pub(crate) struct VaultSettings {
     /// `rbac` when absent.
     #[schema(required = false)]
     access_mode: AccessMode,
+    /// Algorithms that no key of the vault is used by; absent when there are none.
+    #[schema(required = false)]
+    refused_algorithms: Vec<String>,
 }
 
 /// What is absent stays as it is.
@@ -132,6 +135,8 @@ pub(crate) struct VaultUpdate {
     /// The empty text removes it.
     region: Option<String>,
     access_mode: Option<AccessMode>,
+    /// Replaces the algorithms that no key of the vault is used by.
+    refused_algorithms: Option<Vec<String>>,
     /// Change the network rules even if the caller could not reach the vault any more.
     #[schema(required = false)]
     force: bool,
@@ -166,6 +171,51 @@ pub(crate) enum SecretPermission {
     Backup,
     Restore,
     Purge,
+}
+
+/// A permission on keys.
+#[derive(ToSchema)]
+pub(crate) enum KeyPermission {
+    #[schema(rename = "get")]
+    Get,
+    #[schema(rename = "list")]
+    List,
+    #[schema(rename = "update")]
+    Update,
+    #[schema(rename = "create")]
+    Create,
+    #[schema(rename = "import")]
+    Import,
+    #[schema(rename = "delete")]
+    Delete,
+    #[schema(rename = "recover")]
+    Recover,
+    #[schema(rename = "backup")]
+    Backup,
+    #[schema(rename = "restore")]
+    Restore,
+    #[schema(rename = "purge")]
+    Purge,
+    #[schema(rename = "encrypt")]
+    Encrypt,
+    #[schema(rename = "decrypt")]
+    Decrypt,
+    #[schema(rename = "wrapKey")]
+    WrapKey,
+    #[schema(rename = "unwrapKey")]
+    UnwrapKey,
+    #[schema(rename = "sign")]
+    Sign,
+    #[schema(rename = "verify")]
+    Verify,
+    #[schema(rename = "rotate")]
+    Rotate,
+    #[schema(rename = "getrotationpolicy")]
+    GetRotationPolicy,
+    #[schema(rename = "setrotationpolicy")]
+    SetRotationPolicy,
+    #[schema(rename = "release")]
+    Release,
 }
 
 /// Every check of a token, in order.

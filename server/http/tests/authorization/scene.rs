@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use serde_json::json;
 use strongroom_domain::{
-    access_policy::{AccessMode, AccessPolicy, SecretPermission},
+    access_policy::{AccessMode, AccessPolicy, ObjectPermissions, SecretPermission},
     context::RequestContext,
     grant::Scope,
     names::{ObjectKind, ObjectName, VaultName},
@@ -198,8 +198,8 @@ impl Scene {
         }
         for permitted in &self.permitted {
             let (vault, grantee) = (ids[permitted.vault], self.grantee(permitted.to));
-            let secrets = permitted.secrets.clone();
-            let mut row = AccessPolicy { vault, grantee, secrets, revision: 1, tag: Vec::new() };
+            let permissions = ObjectPermissions { secrets: permitted.secrets.clone(), ..ObjectPermissions::default() };
+            let mut row = AccessPolicy { vault, grantee, permissions, revision: 1, tag: Vec::new() };
             row.tag = keyring.tag_access_policy(&row).unwrap();
             if permitted.forged {
                 row.revision += 1;

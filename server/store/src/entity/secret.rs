@@ -23,6 +23,10 @@ pub(crate) struct Model {
     pub(crate) managed: bool,
     #[sea_orm(column_type = "Text", nullable)]
     pub(crate) certificate: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub(crate) rotation: Option<String>,
+    pub(crate) rotate_at: Option<i64>,
+    pub(crate) notify_at: Option<i64>,
     #[sea_orm(column_type = "Blob")]
     pub(crate) tag: Vec<u8>,
 }

@@ -36,6 +36,7 @@ fn write(kind: ObjectKind, judged: Option<i64>, current: &ObjectVersion, life: L
         revision: judged.unwrap_or(0) + 1,
         managed: !own,
         certificate: own.then(|| Box::new(state())),
+        rotation: None,
         tag: vec![8; 32],
     };
     let mut made = sealed(current, 1, kind.as_str().as_bytes());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use strongroom_domain::{
-    access_policy::{AccessPolicy, SecretPermission},
+    access_policy::{AccessPolicy, KeyPermission, ObjectPermissions, SecretPermission},
     action::Action,
     change::{Change, Remaining},
     grant::{Assignment, AssignmentFilter, Scope},
@@ -260,7 +260,10 @@ async fn access_policies_come_back_by_vault_and_grantee(place: Place) {
     let policy = |grantee: &Grantee, revision| AccessPolicy {
         vault: s.vault,
         grantee: grantee.clone(),
-        secrets: [SecretPermission::Get, SecretPermission::List].into(),
+        permissions: ObjectPermissions {
+            secrets: [SecretPermission::Get, SecretPermission::List].into(),
+            keys: [KeyPermission::WrapKey].into(),
+        },
         revision,
         tag: vec![6; 32],
     };

@@ -25,6 +25,8 @@ mod policies;
 #[cfg(test)]
 mod rollback;
 #[cfg(test)]
+mod rotation;
+#[cfg(test)]
 mod seal;
 #[cfg(test)]
 mod secrets;

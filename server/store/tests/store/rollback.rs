@@ -71,6 +71,7 @@ fn made_again(s: &Started, object: &str, revision: i64) -> Entry {
         revision,
         managed: false,
         certificate: None,
+        rotation: None,
         tag: vec![8; 32],
     };
     let version = Box::new(sealed(&version, 1, b"again"));

@@ -316,6 +316,7 @@ pub(crate) fn set(object: ObjectRef, judged: Option<i64>, version: &ObjectVersio
         revision,
         managed: false,
         certificate: None,
+        rotation: None,
         tag: vec![8; 32],
     };
     let mut version = Box::new(sealed(version, revision, value));
@@ -334,6 +335,7 @@ pub(crate) fn update(object: ObjectRef, judged: i64, current: &ObjectVersion, st
         revision: judged + 1,
         managed: false,
         certificate: None,
+        rotation: None,
         tag: vec![5; 32],
     };
     let attributes = SecretAttributes { enabled: false, ..stored.attributes.clone() };
@@ -350,6 +352,7 @@ pub(crate) fn restore(object: ObjectRef, versions: Vec<SealedVersion>) -> Entry 
         revision: 900,
         managed: false,
         certificate: None,
+        rotation: None,
         tag: vec![3; 32],
     };
     entry(permit(Action::SecretRestore, object, None), Change::RestoreSecret { secret, versions })
@@ -364,6 +367,7 @@ pub(crate) fn life(object: ObjectRef, judged: i64, current: &ObjectVersion, life
         revision: judged + 1,
         managed: false,
         certificate: None,
+        rotation: None,
         tag: vec![6; 32],
     };
     let action = match (object.kind, life) {

@@ -141,6 +141,97 @@ async fn keys_are_used_and_each_use_is_on_record_with_its_algorithm() {
     assert_eq!(opened["value"], b64(b"data"));
     let random = story.send(Method::POST, "/rng", &json!({ "count": 32 })).await.expect(200).json();
     assert_eq!(random["value"].as_str().unwrap().len(), 43);
+
+    // What is weak is switched off for the vault.
+    let switch = async |names: &[&str]| {
+        let change = json!({ "refused_algorithms": names });
+        let ask = story.vault.ask_base(Method::PATCH, "/api/v1/vaults/demo").bearer(&story.operator);
+        ask.json(&change).send().await
+    };
+    assert_eq!(switch(&["RSA1_5", "RSA9"]).await.problem(), "400 BadParameter");
+    let settings = switch(&["RSA1_5", "RSA-OAEP"]).await.expect(200).json();
+    assert_eq!(settings["settings"]["refused_algorithms"], json!(["RSA-OAEP", "RSA1_5"]));
+    for (operation, algorithm) in [("decrypt", "RSA1_5"), ("encrypt", "RSA-OAEP"), ("unwrapkey", "RSA1_5")] {
+        let body = json!({ "alg": algorithm, "value": b64(&[1; 256]) });
+        let refused = story.send(Method::POST, &Story::at(&rsa, operation), &body).await;
+        assert_eq!(refused.problem(), "403 Forbidden/ForbiddenByPolicy", "{operation}");
+        let record = story.vault.record_of(&story.operator, &refused).await;
+        assert_eq!(
+            (&record["reason"], &record["algorithm"]),
+            (&json!("algorithm-refused"), &json!(algorithm)),
+            "{record}"
+        );
+        assert_eq!(record["status"].as_u64(), Some(403), "{record}");
+    }
+    let body = json!({ "alg": "RSA-OAEP-256", "value": b64(b"data") });
+    story.send(Method::POST, &Story::at(&rsa, "encrypt"), &body).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_key_is_rotated_by_hand_and_its_policy_is_kept() {
+    let story = Story::begin().await;
+    let first =
+        story.make("Turning", json!({ "kty": "RSA", "key_ops": ["encrypt", "decrypt"], "tags": { "a": "b" } })).await;
+    let sealed = story
+        .send(Method::POST, "/keys/turning//encrypt", &json!({ "alg": "RSA-OAEP-256", "value": b64(b"data") }))
+        .await
+        .expect(200)
+        .json();
+    let usual = story.ask(Method::GET, "/keys/turning/rotationpolicy").await.expect(200).json();
+    let notice = json!({ "trigger": { "timeBeforeExpiry": "P30D" }, "action": { "type": "Notify" } });
+    assert_eq!((&usual["lifetimeActions"], &usual["attributes"]), (&json!([notice]), &json!({})));
+    let rotate = json!({ "trigger": { "timeAfterCreate": "P90D" }, "action": { "type": "rotate" } });
+    let given = json!({ "lifetimeActions": [rotate], "attributes": { "expiryTime": "P2Y" } });
+    let set = story.send(Method::PUT, "/keys/turning/rotationpolicy", &given).await.expect(200);
+    let record = story.vault.record_of(&story.operator, &set).await;
+    assert_eq!((&record["operation"], &record["object"]), (&json!("KeyRotationPolicySet"), &json!("turning")));
+    let set = set.json();
+    assert_eq!(set["id"], format!("{}/keys/Turning/rotationpolicy", story.vault.vault_url("demo")));
+    assert_eq!(set["lifetimeActions"][0]["action"]["type"], "Rotate");
+    assert_eq!((&set["lifetimeActions"][1], &set["attributes"]["expiryTime"]), (&notice, &json!("P2Y")));
+    assert!(set["attributes"]["created"].is_i64() && set["attributes"]["updated"].is_i64(), "{set}");
+    assert_eq!(story.ask(Method::GET, "/keys/turning/rotationpolicy").await.expect(200).json(), set);
+
+    let rotated = story.ask(Method::POST, "/keys/turning/rotate").await.expect(200);
+    let record = story.vault.record_of(&story.operator, &rotated).await;
+    let rotated = rotated.json();
+    let version = rotated["key"]["kid"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    assert_eq!((&record["operation"], &record["version"]), (&json!("KeyRotate"), &json!(version)), "{record}");
+    assert_ne!((&rotated["key"]["kid"], &rotated["key"]["n"]), (&first["key"]["kid"], &first["key"]["n"]));
+    assert_eq!((&rotated["key"]["key_ops"], &rotated["tags"]), (&first["key"]["key_ops"], &first["tags"]));
+    assert!(rotated["attributes"]["exp"].as_i64() > rotated["attributes"]["created"].as_i64(), "{rotated}");
+    assert!(first["attributes"]["exp"].is_null());
+    let body = json!({ "alg": "RSA-OAEP-256", "value": sealed["value"] });
+    let opened = story.send(Method::POST, &Story::at(&first, "decrypt"), &body).await.expect(200).json();
+    assert_eq!(opened["value"], b64(b"data"), "the old version goes on decrypting");
+
+    for (what, body) in [
+        (
+            "too soon",
+            json!({ "lifetimeActions": [{ "trigger": { "timeAfterCreate": "P6D" }, "action": { "type": "Rotate" } }] }),
+        ),
+        ("an end that is too near", json!({ "attributes": { "expiryTime": "P27D" } })),
+        ("no duration", json!({ "attributes": { "expiryTime": "soon" } })),
+        (
+            "no such action",
+            json!({ "lifetimeActions": [{ "trigger": { "timeAfterCreate": "P60D" }, "action": { "type": "Purge" } }] }),
+        ),
+    ] {
+        let refused = story.send(Method::PUT, "/keys/turning/rotationpolicy", &body).await;
+        assert_eq!(refused.problem(), "400 BadParameter", "{what}");
+    }
+    assert_eq!(
+        story.ask(Method::GET, "/keys/turning/rotationpolicy").await.expect(200).json(),
+        set,
+        "nothing has changed"
+    );
+    assert_eq!(story.ask(Method::POST, "/keys/none/rotate").await.problem(), "404 KeyNotFound");
+    // What is refused altogether: no key leaves, and there is no hardware whose word would count.
+    assert_eq!(story.ask(Method::GET, "/keys/turning//attestation").await.problem(), "404 NotFound");
+    assert_eq!(
+        story.send(Method::POST, "/keys/turning//release", &json!({ "target": "t" })).await.problem(),
+        "404 NotFound"
+    );
 }
 
 #[tokio::test]
@@ -246,6 +337,38 @@ async fn what_keys_cannot_do_is_refused_and_on_record() {
         assert_eq!(record["status"].as_u64(), Some(u64::from(answer.status)), "{what}: {record}");
     }
     assert_eq!(story.ask(Method::GET, "/keys").await.expect(200).json(), before, "nothing has changed");
+}
+
+#[tokio::test]
+async fn who_makes_too_many_keys_at_a_time_is_told_when_to_try_again() {
+    let story = std::sync::Arc::new(Story::begin().await);
+    let making: Vec<_> = (0..10)
+        .map(|number| {
+            let story = std::sync::Arc::clone(&story);
+            let body = json!({ "kty": "RSA", "key_size": 3072 });
+            tokio::spawn(async move { story.send(Method::POST, &format!("/keys/k{number}/create"), &body).await })
+        })
+        .collect();
+    let mut refused = Vec::new();
+    let mut made = 0;
+    for answer in making {
+        let answer = answer.await.unwrap();
+        if answer.status == 200 {
+            made += 1;
+        } else {
+            refused.push(answer);
+        }
+    }
+    assert!(made >= 4 && !refused.is_empty(), "{made} of 10 were made");
+    for answer in &refused {
+        assert_eq!(answer.problem(), "429 Throttled");
+        assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
+        let record = story.vault.record_of(&story.operator, answer).await;
+        assert_eq!((&record["reason"], &record["status"]), (&json!("throttled"), &json!(429)), "{record}");
+    }
+    let listed = story.ask(Method::GET, "/keys").await.expect(200).json();
+    assert_eq!(listed["value"].as_array().unwrap().len(), made, "what was refused is not there");
+    story.make("after", json!({ "kty": "RSA" })).await;
 }
 
 /// A private key's row that was touched opens for nobody; a moved one is found by its place.

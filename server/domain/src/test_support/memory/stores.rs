@@ -16,14 +16,15 @@ use crate::{
     policy::{ModuleDigest, RecentRequests},
     policy_module::{InstallationPolicies, PolicyModule},
     ports::{
-        DueObject, GrantStore, IdentityStore, PolicyStore, PurgeSchedule, RequestCounts, SealStore, SealedBlob,
-        StoreError, VaultStore,
+        DueObject, GrantStore, IdentityStore, PolicyStore, PurgeSchedule, RequestCounts, RotationSchedule, SealStore,
+        SealedBlob, StoreError, VaultStore,
     },
     principal::{Principal, PrincipalId},
     record::Record,
     role::{RoleDefinition, RoleRef},
+    rotation::{self, LifetimeAction},
     seal::SealedKeys,
-    secret::{LifeState, Page},
+    secret::{LifeState, Page, SecretMeta},
     vault::{Vault, VaultEvidence},
 };
 
@@ -61,24 +62,8 @@ impl PurgeSchedule for MemoryStore {
         limit: usize,
     ) -> Result<Vec<DueObject>, StoreError> {
         self.pause().await;
-        let durable = self.durable();
-        let active = durable.vaults.values().filter(|vault| vault.life == LifeState::Active);
-        let mut due: Vec<_> = active
-            .flat_map(|vault| {
-                let rows = durable
-                    .objects
-                    .iter()
-                    .filter(|((id, ..), row)| *id == vault.id && is_due(row.meta.life, now) && !row.meta.managed);
-                rows.map(|((_, kind, _), row)| DueObject {
-                    vault: vault.name.clone(),
-                    kind: *kind,
-                    name: row.meta.name.clone(),
-                })
-            })
-            .collect();
-        let key = |due: &DueObject| (due.vault.clone(), due.kind, due.name.as_str().to_owned());
-        due.sort_by_key(key);
-        Ok(due.into_iter().filter(|d| after.is_none_or(|after| key(after) < key(d))).take(limit).collect())
+        // The objects of certificates go with those.
+        Ok(self.due(after, limit, |meta| is_due(meta.life, now) && !meta.managed))
     }
 
     async fn due_vaults(&self, now: i64) -> Result<Vec<VaultName>, StoreError> {
@@ -89,6 +74,41 @@ impl PurgeSchedule for MemoryStore {
     async fn sweep(&self, _: usize) -> Result<bool, StoreError> {
         // A purge leaves nothing behind here.
         Ok(false)
+    }
+}
+
+#[async_trait]
+impl RotationSchedule for MemoryStore {
+    async fn due_keys(
+        &self,
+        action: LifetimeAction,
+        now: i64,
+        after: Option<&DueObject>,
+        limit: usize,
+    ) -> Result<Vec<DueObject>, StoreError> {
+        self.pause().await;
+        Ok(self.due(after, limit, |meta| meta.life == LifeState::Active && rotation::is_due(meta, action, now)))
+    }
+}
+
+impl MemoryStore {
+    /// Objects of active vaults, in order of vault, kind and name.
+    fn due(&self, after: Option<&DueObject>, limit: usize, wanted: impl Fn(&SecretMeta) -> bool) -> Vec<DueObject> {
+        let durable = self.durable();
+        let active = durable.vaults.values().filter(|vault| vault.life == LifeState::Active);
+        let mut due: Vec<_> = active
+            .flat_map(|vault| {
+                let rows = durable.objects.iter().filter(|((id, ..), row)| *id == vault.id && wanted(&row.meta));
+                rows.map(|((_, kind, _), row)| DueObject {
+                    vault: vault.name.clone(),
+                    kind: *kind,
+                    name: row.meta.name.clone(),
+                })
+            })
+            .collect();
+        let key = |due: &DueObject| (due.vault.clone(), due.kind, due.name.as_str().to_owned());
+        due.sort_by_key(key);
+        due.into_iter().filter(|d| after.is_none_or(|after| key(after) < key(d))).take(limit).collect()
     }
 }
 

@@ -40,6 +40,7 @@ fn row(secret: &str, life: LifeState, revision: i64) -> SecretMeta {
         revision,
         managed: false,
         certificate: None,
+        rotation: None,
         tag: Vec::new(),
     }
 }

@@ -62,6 +62,7 @@ fn write(kind: ObjectKind, judged: Option<i64>, life: LifeState, new: bool) -> N
         revision: judged.map_or(77, |judged| judged + 1),
         managed: kind != Certificate,
         certificate: (kind == Certificate).then(state),
+        rotation: None,
         tag: Vec::new(),
     };
     let new = if new { vec![version(kind)] } else { Vec::new() };

@@ -1,10 +1,10 @@
 //! What grants access to a vault: its access mode, its access policies, its modules with authority,
 //! and that nobody gains by changing them.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use strongroom_domain::{
-    access_policy::{AccessMode, SecretPermission},
+    access_policy::{AccessMode, KeyPermission, ObjectPermissions, SecretPermission},
     action::Action,
     admin::AdminError,
     decision::DenyReason,
@@ -29,8 +29,8 @@ fn demo() -> VaultName {
     VaultName::parse("demo").unwrap()
 }
 
-fn only(permissions: &[SecretPermission]) -> BTreeSet<SecretPermission> {
-    permissions.iter().copied().collect()
+fn only(permissions: &[SecretPermission]) -> ObjectPermissions {
+    ObjectPermissions { secrets: permissions.iter().copied().collect(), ..ObjectPermissions::default() }
 }
 
 fn authority() -> PolicyAttachment {
@@ -160,7 +160,7 @@ async fn an_access_policy_counts_for_its_group_in_its_vault_while_it_is_there() 
     // Carried into another vault, or edited, it counts for nothing.
     let untouched = s.world.store.image();
     s.world.store.meddle(|image| {
-        image.access_policies.values_mut().for_each(|policy| policy.secrets = only(&SecretPermission::ALL));
+        image.access_policies.values_mut().for_each(|policy| policy.permissions = only(&SecretPermission::ALL));
     });
     assert_eq!(s.may(&member, Action::SecretListVersions).await, Err(DenyReason::NoAccessPolicy));
     s.world.store.meddle(|image| *image = untouched);
@@ -374,4 +374,39 @@ fn usual_settings_look_as_before() {
     assert!(!text.contains("access_mode"), "{text}");
     let guard = PolicyAttachment { authority: false, ..authority() };
     assert!(!serde_json::to_string(&guard).unwrap().contains("authority"));
+}
+
+#[tokio::test]
+async fn permissions_on_keys_are_given_for_each_use_and_for_nothing_else() {
+    let s = scene(AccessMode::AccessPolicy);
+    let (signer, k) = (person("signer"), name("k").unwrap());
+    let signing = ObjectPermissions {
+        keys: [KeyPermission::Get, KeyPermission::Sign, KeyPermission::Rotate].into(),
+        ..ObjectPermissions::default()
+    };
+    let put = async |by: &Arc<Principal>, to: &Arc<Principal>, permissions: &ObjectPermissions| {
+        s.world.admin.put_access_policy(&s.world.request(by), &demo(), &of(to), permissions).await.map(drop)
+    };
+    let without = put(&s.connie, &signer, &signing).await;
+    assert!(matches!(without, Err(AdminError::PermitsMoreThanHeld)), "who gives it holds it");
+    put(&s.olga, &signer, &signing).await.unwrap();
+    let vault = demo();
+    let expected = [
+        Action::KeyGet,
+        Action::KeyGetDeleted,
+        Action::KeySign,
+        Action::KeyRotate,
+        Action::KeyRotateIfDue,
+        Action::KeyNearExpiry,
+    ];
+    for action in Action::ALL.iter().copied().filter(|action| action.is_data()) {
+        let kind = match action.data_action() {
+            data if data.contains("/secrets/") => ObjectKind::Secret,
+            data if data.contains("/certificates/") => ObjectKind::Certificate,
+            _ => ObjectKind::Key,
+        };
+        let judged = s.world.gate.judge(&s.world.request(&signer), &Ask::object(kind, action, &vault, &k)).await;
+        assert_eq!(matches!(judged, Judgement::Permitted(_)), expected.contains(&action), "{action:?}");
+    }
+    assert!(matches!(put(&s.olga, &s.olga, &signing).await, Err(AdminError::LiftsOwnRestriction)));
 }

@@ -22,6 +22,7 @@ use strongroom_domain::{
     purge::Purger,
     record::{Outcome, RowKind},
     role::Role,
+    rotation::RotationTerms,
     secret::{AttributePatch, LifeState, SecretItem},
     secrets::SecretError,
     test_support::{
@@ -183,6 +184,10 @@ async fn its_key_and_its_secret_change_with_it_alone() {
     of_key(demo.world.keys.update(&demo.request(), vault, &app, None, &patch, None).await.map(drop).unwrap_err());
     of_key(demo.world.keys.delete(&demo.request(), vault, &app).await.map(drop).unwrap_err());
     of_key(demo.world.keys.backup(&demo.request(), vault, &app).await.map(drop).unwrap_err());
+    of_key(demo.world.keys.rotate(&demo.request(), vault, &app).await.map(drop).unwrap_err());
+    let ctx = demo.request();
+    let rotating = demo.world.keys.set_rotation_policy(&ctx, vault, &app, &RotationTerms::default()).await;
+    of_key(rotating.map(drop).unwrap_err());
     assert_eq!(demo.world.store.image().happened.len(), before);
 
     let tags = Some(BTreeMap::from([("owner".to_owned(), "me".to_owned())]));
@@ -251,7 +256,9 @@ async fn all_three_die_and_come_back_together() {
     assert_eq!((&restored.version.version, leaf(&restored)), (&made.version.version, leaf(&made)));
     assert_eq!(restored.secret.certificate.as_ref().unwrap().policy.key.spec, EC);
     assert_eq!(demo.get("app", None).await.unwrap().value.expose(), value.expose(), "made again of what was kept");
-    assert_eq!(public(&demo.key_of("app").await.unwrap()), public(&made));
+    let key = demo.key_of("app").await.unwrap();
+    assert_eq!(public(&key), public(&made));
+    assert!(restored.secret.rotation.is_none() && key.secret.rotation.is_none(), "nothing is due with them as keys");
     let twice = demo.world.certificates.restore(&demo.request(), vault, &blob).await;
     assert!(matches!(twice, Err(CertificateError::Object(ObjectError::Exists(_)))));
     let crossed = demo.world.secrets.restore(&demo.request(), vault, &blob).await;

@@ -1,8 +1,9 @@
 //! Giving and taking roles: who may, for how long, and what is never taken away.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use strongroom_domain::{
+    access_policy::ObjectPermissions,
     action::Action,
     admin::{AdminError, NewAssignment, ScopeRequest},
     decision::DenyReason,
@@ -215,7 +216,8 @@ async fn the_same_is_not_granted_twice_and_nobody_who_cannot_be_is_granted_anyth
     ] {
         let refused = give((nobody.clone(), Role::Reader).into()).await;
         assert!(matches!(refused, Err(AdminError::GranteeNotFound)), "{nobody:?}");
-        let policy = world.admin.put_access_policy(&world.request(&olga), &demo(), &nobody, &BTreeSet::new()).await;
+        let policy =
+            world.admin.put_access_policy(&world.request(&olga), &demo(), &nobody, &ObjectPermissions::default()).await;
         assert!(matches!(policy, Err(AdminError::GranteeNotFound)), "{nobody:?}");
     }
 }

@@ -9,7 +9,7 @@ use strongroom_crypto::{
 use strongroom_domain::{
     decision::DenyReason,
     grant::Scope,
-    key::KeyOperation,
+    key::{KeyAlgorithm, KeyOperation},
     keys::{Ciphertext, Cleartext, KeyAt, KeyError, KeyRequest, LIFETIME_MILLIS, Sealing},
     names::{ObjectKind, ObjectName},
     objects::ObjectError,
@@ -18,6 +18,7 @@ use strongroom_domain::{
     role::Role,
     secret::{AttributePatch, SecretAttributes, SecretItem},
     test_support::world::{BEGIN, enabled, name, person},
+    vault::VaultUpdate,
 };
 
 use crate::common::Demo;
@@ -105,6 +106,32 @@ async fn a_signature_is_on_record_with_its_algorithm_and_version() {
     let wrong = story.sign(SignAlgorithm::Es384, &[7; 48]).await;
     assert!(matches!(wrong, Err(KeyError::Operation(OperationError::Algorithm))));
     assert_eq!(story.told(), ("KeySign".into(), Outcome::Failed, "invalid".into(), Some("ES384".into())));
+}
+
+#[tokio::test]
+async fn an_algorithm_that_is_switched_off_does_nothing_for_anybody_until_it_is_switched_on() {
+    let story = Story::of(RSA).await;
+    let sealed = story.encrypt(Sealing::Data, DataAlgorithm::Rsa15, &[9; 32]).await.unwrap();
+    let world = &story.demo.world;
+    let grantee = Grantee::Principal { id: story.demo.ada.id.clone() };
+    world.put_grant(grantee, Role::Contributor, Scope::Server).unwrap();
+    let switch = async |refused: Vec<KeyAlgorithm>| {
+        let refused_algorithms = Some(refused.into_iter().collect());
+        let update = VaultUpdate { refused_algorithms, ..VaultUpdate::default() };
+        world.admin.update_vault(&story.demo.request(), &story.demo.vault, None, &update).await.unwrap();
+    };
+    switch(KeyAlgorithm::weak().chain([SignAlgorithm::Rs256.into()]).collect()).await;
+    let refused = story.decrypt(Sealing::Data, DataAlgorithm::Rsa15, sealed.clone()).await;
+    assert!(matches!(refused, Err(KeyError::AlgorithmRefused(_))), "what was encrypted before is an oracle too");
+    assert_eq!(story.told(), ("KeyDecrypt".into(), Outcome::Failed, "algorithm-refused".into(), Some("RSA1_5".into())));
+    let refused = story.encrypt(Sealing::Key, DataAlgorithm::RsaOaep, &[9; 32]).await;
+    assert!(matches!(refused, Err(KeyError::AlgorithmRefused(_))));
+    let refused = story.sign(SignAlgorithm::Rs256, &[7; 32]).await;
+    assert!(matches!(refused, Err(KeyError::AlgorithmRefused(_))));
+    story.sign(SignAlgorithm::Ps256, &[7; 32]).await.unwrap();
+    story.encrypt(Sealing::Data, DataAlgorithm::RsaOaep256, &[9; 32]).await.unwrap();
+    switch(Vec::new()).await;
+    assert_eq!(story.decrypt(Sealing::Data, DataAlgorithm::Rsa15, sealed).await.unwrap(), [9; 32]);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod network;
 mod no_value_in_sight;
 mod policies;
 mod roles;
+mod rotation;
 mod secrets;
 mod sessions;
 mod token_keys;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
-    access_policy::{AccessPolicy, SecretPermission},
+    access_policy::{AccessPolicy, KeyPermission, ObjectPermissions, SecretPermission},
     principal::Grantee,
 };
 use utoipa::ToSchema;
@@ -38,12 +38,13 @@ pub(crate) struct PutAccessPolicy {
     permissions: Given,
 }
 
-/// Permissions by kind of object, in Azure's words; `all` stands for every one.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+/// Permissions by kind of object, in Azure's words; `all` stands for every one. A kind that is not named gets none.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
 #[schema(as = GivenPermissions)]
 struct Given {
     secrets: Vec<String>,
+    keys: Vec<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -51,6 +52,8 @@ struct Given {
 struct Shown<'a> {
     #[schema(value_type = Vec<shapes::SecretPermission>)]
     secrets: &'a BTreeSet<SecretPermission>,
+    #[schema(value_type = Vec<shapes::KeyPermission>)]
+    keys: &'a BTreeSet<KeyPermission>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -68,7 +71,8 @@ pub(crate) struct View<'a> {
 
 impl<'a> View<'a> {
     fn of(policy: &'a AccessPolicy) -> Self {
-        let permissions = Shown { secrets: &policy.secrets };
+        let ObjectPermissions { secrets, keys } = &policy.permissions;
+        let permissions = Shown { secrets, keys };
         Self { grantee: &policy.grantee, grantee_name: None, permissions, warnings: Vec::new() }
     }
 
@@ -77,20 +81,32 @@ impl<'a> View<'a> {
     }
 }
 
-fn permissions(given: &[String]) -> Result<BTreeSet<SecretPermission>, Problem> {
+impl Given {
+    fn permissions(&self) -> Result<ObjectPermissions, Problem> {
+        Ok(ObjectPermissions {
+            secrets: named("secrets", &self.secrets, &SecretPermission::ALL, SecretPermission::as_str)?,
+            keys: named("keys", &self.keys, &KeyPermission::ALL, KeyPermission::as_str)?,
+        })
+    }
+}
+
+/// The permissions of these words, in any case of letters.
+fn named<T: Copy + Ord>(
+    kind: &str,
+    given: &[String],
+    all: &[T],
+    word: fn(T) -> &'static str,
+) -> Result<BTreeSet<T>, Problem> {
     let mut permissions = BTreeSet::new();
     for text in given {
-        let text = text.to_ascii_lowercase();
-        if text == "all" {
-            permissions.extend(SecretPermission::ALL);
+        if text.eq_ignore_ascii_case("all") {
+            permissions.extend(all);
             continue;
         }
-        let named =
-            SecretPermission::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(&text));
-        permissions.insert(named.map_err(|_| {
-            Problem::bad_parameter(
-                "A permission on secrets is get, list, set, delete, recover, backup, restore, purge or all.",
-            )
+        let found = all.iter().find(|permission| word(**permission).eq_ignore_ascii_case(text));
+        permissions.insert(*found.ok_or_else(|| {
+            let words: Vec<_> = all.iter().map(|permission| word(*permission)).collect();
+            Problem::bad_parameter(format!("A permission on {kind} is {} or all.", words.join(", ")))
         })?);
     }
     Ok(permissions)
@@ -109,8 +125,8 @@ pub(crate) async fn put(services: &Services, call: &Call, request: &Request) -> 
     let vault = vault_name(call.parameter(0))?;
     let PutAccessPolicy { issuer, subject, group, client_id, permissions: given } = wire::body(request)?;
     let grantee = Whom { issuer, subject, group, client_id }.grantee_to_be(services)?;
-    let secrets = permissions(&given.secrets)?;
-    let policy = services.admin.put_access_policy(&call.ctx, &vault, &grantee, &secrets).await?;
+    let permissions = given.permissions()?;
+    let policy = services.admin.put_access_policy(&call.ctx, &vault, &grantee, &permissions).await?;
     let warnings = warnings(services, &policy.grantee);
     Ok(Response::json(200, &View { warnings, ..View::of(&policy) }))
 }

@@ -1,11 +1,12 @@
 //! `/api/v1/vaults`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 use strongroom_domain::{
     access_policy::AccessMode,
+    key::KeyAlgorithm,
     network::NetworkRules,
     policy::PolicyAttachment,
     secret::LifeState,
@@ -114,6 +115,10 @@ pub(crate) struct CreateVault {
     #[serde(default)]
     #[schema(value_type = shapes::AccessMode)]
     access_mode: AccessMode,
+    /// Algorithms that no key of the vault is used by.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    refused_algorithms: BTreeSet<KeyAlgorithm>,
     /// Make it even if the network rules keep the caller out.
     #[serde(default)]
     force: bool,
@@ -135,6 +140,7 @@ pub(crate) async fn create(services: &Services, call: &Call, request: &Request) 
         tags: body.tags,
         region: body.region.filter(|region| !region.is_empty()),
         access_mode: body.access_mode,
+        refused_algorithms: body.refused_algorithms,
     };
     let new = NewVault { settings, force: body.force };
     let vault = services.admin.create_vault(&call.ctx, &name, new).await?;

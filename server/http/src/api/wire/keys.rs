@@ -38,16 +38,6 @@ impl KeyAttributes {
     }
 }
 
-fn attributes(given: &SetAttributes, tags: Option<BTreeMap<String, String>>) -> SecretAttributes {
-    SecretAttributes {
-        enabled: given.enabled.unwrap_or(true),
-        not_before: given.nbf,
-        expires: given.exp,
-        content_type: None,
-        tags: tags.unwrap_or_default(),
-    }
-}
-
 fn operations(names: Option<Vec<String>>) -> Result<Option<BTreeSet<KeyOperation>>, Problem> {
     let parse = |name: &String| {
         KeyOperation::parse(name).ok_or_else(|| {
@@ -112,7 +102,7 @@ impl CreateKey {
             _ => KeySpec::oct(self.key_size.unwrap_or(256)).ok_or_else(size)?,
         };
         let request = KeyRequest { spec, hardware, operations: operations(self.key_ops)? };
-        Ok((request, attributes(&given.common, self.tags)))
+        Ok((request, given.common.whole(None, self.tags)))
     }
 }
 
@@ -133,14 +123,7 @@ impl UpdateKey {
     pub(crate) fn split(self) -> Result<(AttributePatch, Option<BTreeSet<KeyOperation>>), Problem> {
         let given = self.attributes.unwrap_or_default();
         given.refuse_export(self.release_policy.is_some())?;
-        let given = given.common;
-        let patch = AttributePatch {
-            enabled: given.enabled,
-            not_before: given.nbf,
-            expires: given.exp,
-            content_type: None,
-            tags: self.tags,
-        };
+        let patch = given.common.patch(None, self.tags);
         Ok((patch, operations(self.key_ops)?))
     }
 }
@@ -245,7 +228,7 @@ impl ImportKey {
         let operations = operations(self.key.key_ops.take())?;
         let key = self.key.into_key(kty)?;
         let request = KeyRequest { spec: key.spec, hardware: hardware || self.hsm == Some(true), operations };
-        Ok((key, request, attributes(&given.common, self.tags)))
+        Ok((key, request, given.common.whole(None, self.tags)))
     }
 }
 

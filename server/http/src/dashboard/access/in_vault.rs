@@ -7,7 +7,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table};
 
-use super::{assignments, policies, whom};
+use super::{assignments, whom};
 use crate::{
     dashboard::{
         Failure,
@@ -131,12 +131,14 @@ async fn policy_table(viewer: &Viewer<'_>, vault: &VaultName, all: &[AccessPolic
                     .collect(),
             });
         }
-        let permissions: Vec<&str> = policy.secrets.iter().map(|permission| policies::word(*permission)).collect();
+        let secrets: Vec<&str> = policy.permissions.secrets.iter().map(|permission| permission.as_str()).collect();
+        let keys: Vec<&str> = policy.permissions.keys.iter().map(|permission| permission.as_str()).collect();
         Row::new(vec![
             whom::cell(viewer, &policy.grantee, &names),
-            if permissions.is_empty() { Cell::None("None".into()) } else { Cell::text(permissions.join(", ")) },
+            if secrets.is_empty() { Cell::None("None".into()) } else { Cell::text(secrets.join(", ")) },
+            if keys.is_empty() { Cell::None("None".into()) } else { Cell::text(keys.join(", ")) },
             Cell::Acts(acts),
         ])
     });
-    Table::new(&["Who", "Permissions on secrets", ""], rows.collect())
+    Table::new(&["Who", "Permissions on secrets", "Permissions on keys", ""], rows.collect())
 }

@@ -1,8 +1,9 @@
 //! The access policy of one grantee in a vault: what they may do with what is in it.
 
-use std::collections::BTreeSet;
-
-use strongroom_domain::{access_policy::SecretPermission, names::VaultName};
+use strongroom_domain::{
+    access_policy::{KeyPermission, ObjectPermissions, SecretPermission},
+    names::VaultName,
+};
 use strongroom_web::{Body, Field, Form, Panel, PanelsPage};
 
 use super::whom;
@@ -19,18 +20,14 @@ use crate::{
     problem::Problem,
 };
 
-/// A permission as Azure writes it.
-pub(super) fn word(permission: SecretPermission) -> &'static str {
-    match permission {
-        SecretPermission::Get => "get",
-        SecretPermission::List => "list",
-        SecretPermission::Set => "set",
-        SecretPermission::Delete => "delete",
-        SecretPermission::Recover => "recover",
-        SecretPermission::Backup => "backup",
-        SecretPermission::Restore => "restore",
-        SecretPermission::Purge => "purge",
-    }
+/// What a permission on secrets is called in the form.
+fn on_secrets(permission: SecretPermission) -> String {
+    permission.as_str().to_owned()
+}
+
+/// What a permission on keys is called in the form.
+fn on_keys(permission: KeyPermission) -> String {
+    format!("key-{}", permission.as_str())
 }
 
 fn vault(viewer: &Viewer<'_>) -> Result<VaultName, Problem> {
@@ -47,7 +44,7 @@ pub(crate) async fn edit(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let filled = |name: &str| request.query(name).unwrap_or_default().to_owned();
     let alike = |parts: &[(&str, String); 4]| parts.iter().all(|(name, value)| filled(name) == *value);
     let held = all.iter().find(|policy| alike(&whom::parts(viewer, &policy.grantee)));
-    let held = held.map(|policy| policy.secrets.clone()).unwrap_or_default();
+    let held = held.map(|policy| policy.permissions.clone()).unwrap_or_default();
     Ok(page(viewer, &vault, filled, &held, None).await)
 }
 
@@ -58,8 +55,10 @@ pub(crate) async fn edit(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
 pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, SHORT)?;
     let vault = vault(viewer)?;
-    let ticked = |permission: &SecretPermission| sent.ticked(word(*permission));
-    let permissions: BTreeSet<_> = SecretPermission::ALL.into_iter().filter(ticked).collect();
+    let permissions = ObjectPermissions {
+        secrets: SecretPermission::ALL.into_iter().filter(|given| sent.ticked(&on_secrets(*given))).collect(),
+        keys: KeyPermission::ALL.into_iter().filter(|given| sent.ticked(&on_keys(*given))).collect(),
+    };
     let put = async {
         let grantee = whom::read(viewer, &sent)?;
         viewer.services.admin.put_access_policy(&viewer.call.ctx, &vault, &grantee, &permissions).await?;
@@ -90,23 +89,17 @@ async fn page(
     viewer: &Viewer<'_>,
     vault: &VaultName,
     filled: impl Fn(&str) -> String,
-    held: &BTreeSet<SecretPermission>,
+    held: &ObjectPermissions,
     refusal: Option<&Refusal>,
 ) -> Response {
     let mut fields = whom::fields(&filled);
     fields.extend(SecretPermission::ALL.map(|permission| {
-        let says = match permission {
-            SecretPermission::Get => "read values",
-            SecretPermission::List => "list names and metadata",
-            SecretPermission::Set => "add versions and change attributes",
-            SecretPermission::Delete => "delete, recoverable",
-            SecretPermission::Recover => "recover what is deleted",
-            SecretPermission::Backup => "back up, sealed",
-            SecretPermission::Restore => "restore a backup",
-            SecretPermission::Purge => "purge for good",
-        };
-        let name = word(permission);
-        Field::check(name, &format!("{name}: {says}"), held.contains(&permission))
+        let label = format!("Secrets, {}: {}", permission.as_str(), of_secrets(permission));
+        Field::check(&on_secrets(permission), &label, held.secrets.contains(&permission))
+    }));
+    fields.extend(KeyPermission::ALL.map(|permission| {
+        let label = format!("Keys, {}: {}", permission.as_str(), of_keys(permission));
+        Field::check(&on_keys(permission), &label, held.keys.contains(&permission))
     }));
     let form = Form {
         action: links::in_vault(vault, "access-policy", &[]),
@@ -118,16 +111,54 @@ async fn page(
     };
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
-    let body = r#"{"client_id":"ID","permissions":{"secrets":["get","list"]}}"#;
+    let body = r#"{"client_id":"ID","permissions":{"secrets":["get","list"],"keys":["get","sign"]}}"#;
     let place = Place::VaultAccess(vault.clone()).below("Access policy");
     let page = PanelsPage {
         lead: Some("It replaces the one that the grantee has. It counts only where the vault's access mode asks access policies.".to_owned()),
         main: vec![Panel::new("Access policy", Body::Form(form))],
         aside: vec![snippets::panel(vec![
-            commands.server(&format!("access-policy set {vault} --workload ID --secret-permissions get,list")),
+            commands.server(&format!("access-policy set {vault} --workload ID --secret-permissions get,list --key-permissions get,sign")),
             commands.curl_server("PUT", &format!("/api/v1/vaults/{vault}/access-policies"), Some(body)),
         ])],
         ..PanelsPage::new(viewer.shell(&place).await, format!("Access policy in {vault}"))
     };
     refusal::answer(&page, refusal)
+}
+
+fn of_secrets(permission: SecretPermission) -> &'static str {
+    match permission {
+        SecretPermission::Get => "read values",
+        SecretPermission::List => "list names and metadata",
+        SecretPermission::Set => "add versions and change attributes",
+        SecretPermission::Delete => "delete, recoverable",
+        SecretPermission::Recover => "recover what is deleted",
+        SecretPermission::Backup => "back up, sealed",
+        SecretPermission::Restore => "restore a backup",
+        SecretPermission::Purge => "purge for good",
+    }
+}
+
+fn of_keys(permission: KeyPermission) -> &'static str {
+    match permission {
+        KeyPermission::Get => "read public halves",
+        KeyPermission::List => "list names and metadata",
+        KeyPermission::Update => "change attributes and uses",
+        KeyPermission::Create => "make keys and versions",
+        KeyPermission::Import => "take in keys from elsewhere",
+        KeyPermission::Delete => "delete, recoverable",
+        KeyPermission::Recover => "recover what is deleted",
+        KeyPermission::Backup => "back up, sealed",
+        KeyPermission::Restore => "restore a backup",
+        KeyPermission::Purge => "purge for good",
+        KeyPermission::Encrypt => "encrypt data",
+        KeyPermission::Decrypt => "decrypt data",
+        KeyPermission::WrapKey => "wrap keys",
+        KeyPermission::UnwrapKey => "unwrap keys",
+        KeyPermission::Sign => "sign digests",
+        KeyPermission::Verify => "verify signatures",
+        KeyPermission::Rotate => "rotate now",
+        KeyPermission::GetRotationPolicy => "read rotation policies",
+        KeyPermission::SetRotationPolicy => "set rotation policies",
+        KeyPermission::Release => "nothing here: no key is released",
+    }
 }

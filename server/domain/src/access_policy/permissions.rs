@@ -1,0 +1,209 @@
+//! The permissions of access policies, by kind of object, in Azure's words.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    action::Action,
+    role::{Half, Patterns, Permissions},
+};
+
+macro_rules! permissions {
+    ($(#[$doc:meta])* $type:ident: $count:literal {
+        $($(#[$each:meta])* $variant:ident = $word:literal [$($data_action:literal),*];)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum $type { $($(#[$each])* #[serde(rename = $word)] $variant,)* }
+
+        impl $type {
+            /// Every permission.
+            pub const ALL: [Self; $count] = [$(Self::$variant,)*];
+
+            /// The word, as Azure writes it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// What one must hold by role to give it: its data actions.
+            #[must_use]
+            pub fn as_permissions(self) -> Permissions<'static> {
+                match self { $(Self::$variant => data_alone(&[$($data_action),*]),)* }
+            }
+        }
+    };
+}
+
+permissions! {
+    /// A permission on secrets (Azure: `secrets` of an access policy's permissions).
+    SecretPermission: 8 {
+        /// Read a value, or a deleted secret's metadata.
+        Get = "get" [
+            "Microsoft.KeyVault/vaults/secrets/getSecret/action",
+            "Microsoft.KeyVault/vaults/secrets/readMetadata/action"
+        ];
+        /// List names, versions and deleted secrets.
+        List = "list" ["Microsoft.KeyVault/vaults/secrets/readMetadata/action"];
+        /// Make versions and change attributes.
+        Set = "set" [
+            "Microsoft.KeyVault/vaults/secrets/setSecret/action",
+            "Microsoft.KeyVault/vaults/secrets/update/action"
+        ];
+        /// Soft delete.
+        Delete = "delete" ["Microsoft.KeyVault/vaults/secrets/delete"];
+        /// Recover what is soft deleted.
+        Recover = "recover" ["Microsoft.KeyVault/vaults/secrets/recover/action"];
+        /// Back up.
+        Backup = "backup" ["Microsoft.KeyVault/vaults/secrets/backup/action"];
+        /// Restore a backup.
+        Restore = "restore" ["Microsoft.KeyVault/vaults/secrets/restore/action"];
+        /// Purge what is soft deleted.
+        Purge = "purge" ["Microsoft.KeyVault/vaults/secrets/purge/action"];
+    }
+}
+
+permissions! {
+    /// A permission on keys (Azure: `keys` of an access policy's permissions).
+    KeyPermission: 20 {
+        /// Read the public half and what is known of a key, or of a deleted one.
+        Get = "get" ["Microsoft.KeyVault/vaults/keys/read"];
+        /// List names, versions and deleted keys.
+        List = "list" ["Microsoft.KeyVault/vaults/keys/read"];
+        /// Change attributes and `key_ops`.
+        Update = "update" ["Microsoft.KeyVault/vaults/keys/update/action"];
+        /// Make keys and versions.
+        Create = "create" ["Microsoft.KeyVault/vaults/keys/create/action"];
+        /// Take in keys that were made elsewhere.
+        Import = "import" ["Microsoft.KeyVault/vaults/keys/import/action"];
+        /// Soft delete.
+        Delete = "delete" ["Microsoft.KeyVault/vaults/keys/delete"];
+        /// Recover what is soft deleted.
+        Recover = "recover" ["Microsoft.KeyVault/vaults/keys/recover/action"];
+        /// Back up.
+        Backup = "backup" ["Microsoft.KeyVault/vaults/keys/backup/action"];
+        /// Restore a backup.
+        Restore = "restore" ["Microsoft.KeyVault/vaults/keys/restore/action"];
+        /// Purge what is soft deleted.
+        Purge = "purge" ["Microsoft.KeyVault/vaults/keys/purge/action"];
+        /// Encrypt data.
+        Encrypt = "encrypt" ["Microsoft.KeyVault/vaults/keys/encrypt/action"];
+        /// Decrypt data.
+        Decrypt = "decrypt" ["Microsoft.KeyVault/vaults/keys/decrypt/action"];
+        /// Wrap keys.
+        WrapKey = "wrapKey" ["Microsoft.KeyVault/vaults/keys/wrap/action"];
+        /// Unwrap keys.
+        UnwrapKey = "unwrapKey" ["Microsoft.KeyVault/vaults/keys/unwrap/action"];
+        /// Sign digests.
+        Sign = "sign" ["Microsoft.KeyVault/vaults/keys/sign/action"];
+        /// Verify signatures.
+        Verify = "verify" ["Microsoft.KeyVault/vaults/keys/verify/action"];
+        /// Rotate a key now.
+        Rotate = "rotate" ["Microsoft.KeyVault/vaults/keys/rotate/action"];
+        /// Read a rotation policy.
+        GetRotationPolicy = "getrotationpolicy" ["Microsoft.KeyVault/vaults/keyrotationpolicies/read"];
+        /// Set a rotation policy.
+        SetRotationPolicy = "setrotationpolicy" ["Microsoft.KeyVault/vaults/keyrotationpolicies/write"];
+        /// Release a key. Kept for those who list Azure's words: no key is released here.
+        Release = "release" ["Microsoft.KeyVault/vaults/keys/release/action"];
+    }
+}
+
+/// A permission on one kind of object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectPermission {
+    /// On secrets.
+    Secret(SecretPermission),
+    /// On keys.
+    Key(KeyPermission),
+}
+
+impl ObjectPermission {
+    /// The permission that an action needs; none when no access policy can allow it.
+    #[must_use]
+    #[expect(clippy::enum_glob_use, reason = "a table of them")]
+    pub fn of(action: Action) -> Option<Self> {
+        use Action::*;
+        let on_secrets = |permission| Some(Self::Secret(permission));
+        let on_keys = |permission| Some(Self::Key(permission));
+        match action {
+            // Azure: `get` for one deleted secret, though its data action is that of a listing.
+            SecretGet | SecretGetDeleted => on_secrets(SecretPermission::Get),
+            SecretList | SecretListVersions | SecretListDeleted | SecretShow => on_secrets(SecretPermission::List),
+            SecretSet | SecretUpdate => on_secrets(SecretPermission::Set),
+            SecretDelete => on_secrets(SecretPermission::Delete),
+            SecretRecover => on_secrets(SecretPermission::Recover),
+            SecretBackup => on_secrets(SecretPermission::Backup),
+            SecretRestore => on_secrets(SecretPermission::Restore),
+            SecretPurge => on_secrets(SecretPermission::Purge),
+            KeyGet | KeyGetDeleted => on_keys(KeyPermission::Get),
+            KeyList | KeyListVersions | KeyListDeleted => on_keys(KeyPermission::List),
+            KeyUpdate => on_keys(KeyPermission::Update),
+            KeyCreate => on_keys(KeyPermission::Create),
+            KeyImport => on_keys(KeyPermission::Import),
+            KeyDelete => on_keys(KeyPermission::Delete),
+            KeyRecover => on_keys(KeyPermission::Recover),
+            KeyBackup => on_keys(KeyPermission::Backup),
+            KeyRestore => on_keys(KeyPermission::Restore),
+            KeyPurge => on_keys(KeyPermission::Purge),
+            KeyEncrypt => on_keys(KeyPermission::Encrypt),
+            KeyDecrypt => on_keys(KeyPermission::Decrypt),
+            KeyWrap => on_keys(KeyPermission::WrapKey),
+            KeyUnwrap => on_keys(KeyPermission::UnwrapKey),
+            KeySign => on_keys(KeyPermission::Sign),
+            KeyVerify => on_keys(KeyPermission::Verify),
+            KeyRotate | KeyRotateIfDue | KeyNearExpiry => on_keys(KeyPermission::Rotate),
+            KeyRotationPolicyGet => on_keys(KeyPermission::GetRotationPolicy),
+            KeyRotationPolicySet => on_keys(KeyPermission::SetRotationPolicy),
+            _ => None,
+        }
+    }
+
+    /// What one must hold by role to give it: its data actions.
+    #[must_use]
+    pub fn as_permissions(self) -> Permissions<'static> {
+        match self {
+            Self::Secret(permission) => permission.as_permissions(),
+            Self::Key(permission) => permission.as_permissions(),
+        }
+    }
+}
+
+/// What an access policy allows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectPermissions {
+    /// With secrets.
+    pub secrets: BTreeSet<SecretPermission>,
+    /// With keys.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub keys: BTreeSet<KeyPermission>,
+}
+
+impl ObjectPermissions {
+    /// Whether it allows nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.secrets.is_empty() && self.keys.is_empty()
+    }
+
+    /// Whether a permission is among them.
+    #[must_use]
+    pub fn contains(&self, permission: ObjectPermission) -> bool {
+        match permission {
+            ObjectPermission::Secret(permission) => self.secrets.contains(&permission),
+            ObjectPermission::Key(permission) => self.keys.contains(&permission),
+        }
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = ObjectPermission> {
+        let secrets = self.secrets.iter().copied().map(ObjectPermission::Secret);
+        secrets.chain(self.keys.iter().copied().map(ObjectPermission::Key))
+    }
+}
+
+pub(super) fn data_alone(data: &'static [&'static str]) -> Permissions<'static> {
+    let none = Half { granted: Patterns::BuiltIn(&[]), excluded: Patterns::BuiltIn(&[]) };
+    Permissions { actions: none, data: Half { granted: Patterns::BuiltIn(data), ..none } }
+}

@@ -1,0 +1,131 @@
+//! Queues for work that holds a core for long: done on threads of their own, so many at a time, and nobody
+//! can queue so much that the others wait for ever.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Semaphore;
+
+use super::KeyError;
+use crate::{objects::ObjectError, principal::PrincipalId};
+
+/// How much of a sort of work may be done, or waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Done at the same time.
+    pub(super) at_once: usize,
+    /// Done or waited for, of everybody together.
+    pub(super) waiting: usize,
+    /// Done or waited for, of one caller.
+    pub(super) waiting_of_one: usize,
+    /// When to try again, in seconds: about as long as a piece of work takes.
+    pub(super) retry_after: u32,
+}
+
+/// No place in a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Busy {
+    pub(super) retry_after: u32,
+}
+
+#[derive(Default)]
+struct Waiting {
+    all: usize,
+    of: HashMap<PrincipalId, usize>,
+}
+
+/// A queue.
+pub(super) struct Queue {
+    limits: Limits,
+    places: Arc<Semaphore>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+impl Queue {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, places: Arc::new(Semaphore::new(limits.at_once)), waiting: Arc::default() }
+    }
+
+    /// Joins the queue.
+    ///
+    /// # Errors
+    /// [`Busy`] when the caller, or everybody together, has as much in it as may be.
+    pub(super) fn join(&self, principal: &PrincipalId) -> Result<Turn, Busy> {
+        let mut waiting = lock(&self.waiting);
+        let own = waiting.of.get(principal).copied().unwrap_or(0);
+        if waiting.all >= self.limits.waiting || own >= self.limits.waiting_of_one {
+            return Err(Busy { retry_after: self.limits.retry_after });
+        }
+        waiting.all += 1;
+        waiting.of.insert(principal.clone(), own + 1);
+        Ok(Turn { waiting: Arc::clone(&self.waiting), principal: principal.clone() })
+    }
+
+    /// Does the work when its turn has come.
+    ///
+    /// # Errors
+    /// When the program is ending.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        turn: Turn,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, KeyError> {
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
+        let done = tokio::task::spawn_blocking(move || {
+            // Held until the core is free again, also when nobody waits any more.
+            let _held = (turn, place);
+            work()
+        });
+        Ok(done.await.map_err(|_| ObjectError::Unavailable)?)
+    }
+}
+
+fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A place in a queue; given back when dropped.
+pub(super) struct Turn {
+    waiting: Arc<Mutex<Waiting>>,
+    principal: PrincipalId,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut waiting = lock(&self.waiting);
+        waiting.all = waiting.all.saturating_sub(1);
+        match waiting.of.get_mut(&self.principal) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => {
+                waiting.of.remove(&self.principal);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { at_once: 2, waiting: 9, waiting_of_one: 4, retry_after: 2 };
+
+    fn principal(subject: usize) -> PrincipalId {
+        PrincipalId { issuer: "https://issuer.example".to_owned(), subject: subject.to_string() }
+    }
+
+    #[test]
+    fn nobody_queues_more_than_their_share_and_all_together_no_more_than_fits() {
+        let queue = Queue::new(LIMITS);
+        let own: Vec<_> = (0..4).map(|_| queue.join(&principal(0)).unwrap()).collect();
+        assert_eq!(queue.join(&principal(0)).err(), Some(Busy { retry_after: 2 }));
+        let others: Vec<_> = (4..9).map(|number| queue.join(&principal(number)).unwrap()).collect();
+        assert!(queue.join(&principal(1000)).is_err());
+        drop(own);
+        assert!(queue.join(&principal(0)).is_ok());
+        drop(others);
+        let waiting = lock(&queue.waiting);
+        assert!(waiting.all == 0 && waiting.of.is_empty(), "who was served leaves nothing behind");
+    }
+}

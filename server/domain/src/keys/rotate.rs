@@ -1,0 +1,257 @@
+//! New versions of keys in place of old ones, by hand and by a policy, and notice before a version ends.
+//!
+//! What is due is done by the same use cases and the same gate as everybody's requests, with a record each.
+//! Many nodes may do it at once: a change is bound to the revision that was judged, so each happens once.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use super::{KeyError, Keys, Source};
+use crate::{
+    action::Action,
+    change::Change,
+    context::RequestContext,
+    gate::{Ask, Case, Proposed},
+    key::KeyProperties,
+    keyring::VaultKeys,
+    names::{ObjectKind, ObjectName, VaultName},
+    objects::{ATTEMPTS, InVault, NewVersion, ObjectError, Verbs, active},
+    ports::{DueObject, RotationSchedule, StoreError},
+    principal::Principal,
+    rotation::{self, LifetimeAction, Rotation, RotationPolicy, RotationTerms},
+    secret::{SecretItem, SecretMeta, VaultFacts},
+    time::{Clock, uuid_v7},
+};
+
+/// Name of the system principal in records.
+pub const PRINCIPAL: &str = "key-rotation";
+/// Keys of one look at the schedule.
+const BATCH: usize = 50;
+/// Most looks in one run; the next run goes on.
+const LOOKS: usize = 200;
+/// A run that met this many failures gives up until the next one: each is on record.
+const FAILURES: usize = 10;
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rotated {
+    /// Keys with a new version.
+    pub keys: usize,
+    /// Keys of whose end notice was given.
+    pub notices: usize,
+    /// Keys with which something should have been done and was not: the records say why.
+    pub failed: usize,
+}
+
+impl Keys {
+    /// POST /keys/{name}/rotate: a new version of the same kind, for the same use.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn rotate(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+    ) -> Result<(SecretItem, VaultFacts), KeyError> {
+        self.rotate_as(ctx, vault, name, Action::KeyRotate).await
+    }
+
+    async fn rotate_as(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+        action: Action,
+    ) -> Result<(SecretItem, VaultFacts), KeyError> {
+        let mut made = None;
+        for _ in 0..ATTEMPTS {
+            let proposed = Some(Proposed::Successor { now: ctx.seconds() });
+            let ask = Ask { proposed, ..Ask::object(ObjectKind::Key, action, vault, name) };
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let facts = case.facts.clone();
+            let found = active(facts.as_deref()).and_then(|item| Some((item.version.key.clone()?, item)));
+            let Some((properties, item)) = found else {
+                return Err(self.objects.refuse(ctx, case, ObjectError::NotFound(name.clone(), None).into()).await);
+            };
+            if item.secret.managed {
+                return Err(self.objects.refuse(ctx, case, ObjectError::Managed(name.clone()).into()).await);
+            }
+            if action == Action::KeyRotateIfDue && !is_due(&item, LifetimeAction::Rotate, ctx) {
+                return Err(self.objects.refuse(ctx, case, KeyError::NotDue).await);
+            }
+            let attributes = rotation::successor(&item.secret, &item.version.attributes, ctx.seconds());
+            // Made only for who may have it, and only once however often it is judged.
+            let source = made.take().map_or(Source::Make(properties.spec), Source::Given);
+            let key = match self.material(ctx, source).await {
+                Ok(key) => key,
+                Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
+            };
+            let next = KeyProperties { public: key.public.clone(), ..*properties };
+            let new = NewVersion { attributes: &attributes, key: Some(next), value: &key.private };
+            let (item, change) = self.objects.new_version(Verbs::KEYS, ctx, &keys, name, new, facts.as_deref())?;
+            made = Some(key);
+            case.record.version = Some(item.version.version.as_str().to_owned());
+            if let Some(item) = self.objects.change(ctx, case, change, item).await? {
+                return Ok((item, VaultFacts::from(&*vault)));
+            }
+        }
+        Err(ObjectError::Contended.into())
+    }
+
+    /// GET /keys/{name}/rotationpolicy: the name as it is written, and its policy; none when nobody gave it one.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn rotation_policy(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+    ) -> Result<(ObjectName, Option<RotationPolicy>), KeyError> {
+        let ask = Ask::object(ObjectKind::Key, Action::KeyRotationPolicyGet, vault, name);
+        let InVault { case, .. } = self.objects.admit(ctx, ask).await?;
+        let item = active(case.facts.as_deref()).ok_or_else(|| ObjectError::NotFound(name.clone(), None));
+        let found = item.map(|SecretItem { secret, .. }| {
+            let policy = rotation::policy_of(&secret).cloned();
+            (secret.name, policy)
+        });
+        let held = case.permit.hold(found);
+        Ok(self.objects.recorder.release(ctx, case.record, held).await.map_err(ObjectError::from)??)
+    }
+
+    /// PUT /keys/{name}/rotationpolicy. Versions that are there keep their ends.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn set_rotation_policy(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+        terms: &RotationTerms,
+    ) -> Result<(ObjectName, RotationPolicy), KeyError> {
+        terms.check()?;
+        for _ in 0..ATTEMPTS {
+            let ask = Ask::object(ObjectKind::Key, Action::KeyRotationPolicySet, vault, name);
+            let InVault { case, keys, .. } = self.objects.admit(ctx, ask).await?;
+            let Some(item) = active(case.facts.as_deref()) else {
+                return Err(self.objects.refuse(ctx, case, ObjectError::NotFound(name.clone(), None).into()).await);
+            };
+            if item.secret.managed {
+                return Err(self.objects.refuse(ctx, case, ObjectError::Managed(name.clone()).into()).await);
+            }
+            let now = ctx.seconds();
+            let created = rotation::policy_of(&item.secret).map_or(now, |before| before.created);
+            let policy = RotationPolicy { terms: terms.clone(), created, updated: now };
+            let rotation = Rotation::of(Some(policy.clone()), &item.version);
+            let answer = (item.secret.name.clone(), policy);
+            if let Some(answer) = self.put_rotation(ctx, case, &keys, item.secret, rotation, answer).await? {
+                return Ok(answer);
+            }
+        }
+        Err(ObjectError::Contended.into())
+    }
+
+    /// Puts on record that the current version of a key ends soon, once.
+    async fn notify(&self, ctx: &RequestContext, vault: &VaultName, name: &ObjectName) -> Result<(), KeyError> {
+        for _ in 0..ATTEMPTS {
+            let ask = Ask::object(ObjectKind::Key, Action::KeyNearExpiry, vault, name);
+            let InVault { mut case, keys, .. } = self.objects.admit(ctx, ask).await?;
+            let Some(item) = active(case.facts.as_deref()) else {
+                return Err(self.objects.refuse(ctx, case, ObjectError::NotFound(name.clone(), None).into()).await);
+            };
+            if !is_due(&item, LifetimeAction::Notify, ctx) {
+                return Err(self.objects.refuse(ctx, case, KeyError::NotDue).await);
+            }
+            case.record.version = Some(item.version.version.as_str().to_owned());
+            let given = item.secret.rotation.clone();
+            let rotation = given.map(|rotation| Box::new(Rotation { notify_at: None, ..*rotation }));
+            if self.put_rotation(ctx, case, &keys, item.secret, rotation, ()).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(ObjectError::Contended.into())
+    }
+
+    /// Writes what is to be done with a key by itself; nothing else of it changes.
+    async fn put_rotation<T>(
+        &self,
+        ctx: &RequestContext,
+        case: Case,
+        keys: &VaultKeys,
+        before: SecretMeta,
+        rotation: Option<Box<Rotation>>,
+        answer: T,
+    ) -> Result<Option<T>, ObjectError> {
+        let mut secret = SecretMeta { rotation, revision: before.revision + 1, tag: Vec::new(), ..before };
+        secret.tag = self.objects.keyring.tag_name(keys, ObjectKind::Key, &secret)?;
+        self.objects.change(ctx, case, Change::SetSecretLife { secret }, answer).await
+    }
+
+    /// Does what is due: rotates, then gives notice of what still ends soon.
+    ///
+    /// # Errors
+    /// When the store cannot say what is due, or records cannot be written; the next run goes on.
+    pub async fn do_what_is_due(
+        &self,
+        schedule: &dyn RotationSchedule,
+        clock: &dyn Clock,
+    ) -> Result<Rotated, StoreError> {
+        let mut done = Rotated::default();
+        for action in [LifetimeAction::Rotate, LifetimeAction::Notify] {
+            let mut after: Option<DueObject> = None;
+            for _ in 0..LOOKS {
+                let now = clock.now_millis().div_euclid(1000);
+                let due = schedule.due_keys(action, now, after.as_ref(), BATCH).await?;
+                for key in &due {
+                    self.act(action, key, clock, &mut done).await?;
+                }
+                let full = due.len() == BATCH;
+                after = due.into_iter().next_back();
+                if !full {
+                    break;
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    async fn act(
+        &self,
+        action: LifetimeAction,
+        due: &DueObject,
+        clock: &dyn Clock,
+        done: &mut Rotated,
+    ) -> Result<(), StoreError> {
+        let now = clock.now_millis();
+        let id = uuid_v7(now, &*self.objects.entropy).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let principal = Arc::new(Principal::system(PRINCIPAL));
+        let ctx = RequestContext::new(id, principal, IpAddr::V4(Ipv4Addr::LOCALHOST), "internal", now);
+        let outcome = match action {
+            LifetimeAction::Rotate => {
+                self.rotate_as(&ctx, &due.vault, &due.name, Action::KeyRotateIfDue).await.map(|_| done.keys += 1)
+            }
+            LifetimeAction::Notify => self.notify(&ctx, &due.vault, &due.name).await.map(|()| done.notices += 1),
+        };
+        match outcome {
+            // Another node was faster, or somebody deleted it.
+            Ok(())
+            | Err(KeyError::NotDue | KeyError::Object(ObjectError::NotFound(..) | ObjectError::VaultNotFound)) => {
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(%error, "what is due with a key could not be done");
+                done.failed += 1;
+                let go_on = done.failed < FAILURES;
+                if go_on { Ok(()) } else { Err(StoreError::Unavailable("too much could not be done".to_owned())) }
+            }
+        }
+    }
+}
+
+fn is_due(item: &SecretItem, action: LifetimeAction, ctx: &RequestContext) -> bool {
+    rotation::is_due(&item.secret, action, ctx.seconds())
+}

@@ -1,0 +1,422 @@
+//! When a key gets a new version by itself: rotation policies in Azure's terms.
+//!
+//! Durations are ISO 8601 dates (`P90D`, `P1Y6M`), counted in the calendar of UTC. What a policy asks for
+//! is stored with the name of the key, together with when it is due, and authenticated with it. Nothing here
+//! acts: [`crate::keys`] does, when a schedule or a caller asks.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use time::{Date, Month, OffsetDateTime};
+
+use crate::secret::{SecretAttributes, SecretMeta, VersionMeta};
+
+/// Shortest time from making a key to its rotation, and from its rotation to its end, in days (Azure: 7).
+const MIN_DAYS: u32 = 7;
+/// Shortest life of a version, in days (Azure: 28).
+const MIN_EXPIRY_DAYS: u32 = 28;
+/// Greatest number in a duration.
+const MAX_COUNT: u32 = 9999;
+/// Days of Azure's default notice before a version ends.
+const DEFAULT_NOTICE: Span = Span { months: 0, days: 30 };
+
+/// A duration of whole years, months, weeks and days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Span {
+    months: u32,
+    days: u32,
+}
+
+/// A text is not a duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a duration is in the form of ISO 8601 and in whole days, for example P90D or P1Y6M")]
+pub struct NotASpan;
+
+impl Span {
+    /// Reads `PnYnMnWnD`, at least one part, in this order.
+    ///
+    /// # Errors
+    /// [`NotASpan`].
+    pub fn parse(text: &str) -> Result<Self, NotASpan> {
+        let mut rest = text.strip_prefix(['P', 'p']).filter(|rest| !rest.is_empty()).ok_or(NotASpan)?;
+        let (mut months, mut days, mut units) = (0, 0, "YMWD");
+        while !rest.is_empty() {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let (count, after) = rest.split_at_checked(digits).ok_or(NotASpan)?;
+            let count: u32 = count.parse().ok().filter(|count| *count <= MAX_COUNT).ok_or(NotASpan)?;
+            let unit = after.chars().next().ok_or(NotASpan)?.to_ascii_uppercase();
+            let place = units.find(unit).ok_or(NotASpan)?;
+            units = units.get(place + 1..).unwrap_or_default();
+            match unit {
+                'Y' => months += count * 12,
+                'M' => months += count,
+                'W' => days += count * 7,
+                _ => days += count,
+            }
+            rest = after.get(1..).ok_or(NotASpan)?;
+        }
+        Ok(Self { months, days })
+    }
+
+    /// At least so many days, however short its months are.
+    fn least_days(self) -> u32 {
+        self.months * 28 + self.days
+    }
+
+    /// A moment (Unix seconds) moved by the span, forwards or backwards; none beyond the year 9999.
+    fn moved(self, moment: i64, forwards: bool) -> Option<i64> {
+        let begin = OffsetDateTime::from_unix_timestamp(moment).ok()?;
+        let sign = |count: u32| i64::from(count) * if forwards { 1 } else { -1 };
+        let months = i64::from(begin.year()) * 12 + i64::from(u8::from(begin.month())) - 1 + sign(self.months);
+        let year = i32::try_from(months.div_euclid(12)).ok()?;
+        let month = Month::try_from(u8::try_from(months.rem_euclid(12) + 1).ok()?).ok()?;
+        let day = begin.day().min(month.length(year));
+        let date = Date::from_calendar_date(year, month, day).ok()?;
+        let moved = begin.replace_date(date).checked_add(time::Duration::days(sign(self.days)))?;
+        Some(moved.unix_timestamp()).filter(|moved| (0..=crate::secret::LAST_SECOND).contains(moved))
+    }
+
+    fn after(self, moment: i64) -> Option<i64> {
+        self.moved(moment, true)
+    }
+
+    fn before(self, moment: i64) -> Option<i64> {
+        self.moved(moment, false)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("P")?;
+        let parts = [(self.months / 12, 'Y'), (self.months % 12, 'M'), (self.days, 'D')];
+        if parts.iter().all(|(count, _)| *count == 0) {
+            return f.write_str("0D");
+        }
+        parts.iter().filter(|(count, _)| *count > 0).try_for_each(|(count, unit)| write!(f, "{count}{unit}"))
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = NotASpan;
+    fn try_from(text: String) -> Result<Self, NotASpan> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Span> for String {
+    fn from(span: Span) -> Self {
+        span.to_string()
+    }
+}
+
+/// When something of a policy happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trigger {
+    /// So long after the version was made.
+    AfterCreation(Span),
+    /// So long before the version ends.
+    BeforeExpiry(Span),
+}
+
+/// What is done by itself in the life of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LifetimeAction {
+    /// A new version is made.
+    Rotate,
+    /// It is put on record that the current version ends soon.
+    Notify,
+}
+
+/// What a policy asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotationTerms {
+    /// When a new version is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate: Option<Trigger>,
+    /// How long before the end of a version notice is given of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Span>,
+    /// How long versions made by rotation last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Span>,
+}
+
+/// A policy that somebody gave a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotationPolicy {
+    /// What it asks for.
+    pub terms: RotationTerms,
+    /// Unix seconds.
+    pub created: i64,
+    /// Unix seconds.
+    pub updated: i64,
+}
+
+/// What is to be done by itself with a key, as it is stored with its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// The policy; none as long as nobody gave the key one, and the usual one counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<RotationPolicy>,
+    /// When the next version is made (Unix seconds); none for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate_at: Option<i64>,
+    /// When notice is given of the end of the current version (Unix seconds); none for never, or not again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify_at: Option<i64>,
+}
+
+/// Why a policy is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RotationError {
+    /// Not a duration.
+    #[error(transparent)]
+    Span(#[from] NotASpan),
+    /// Too early, or too close to the end.
+    #[error("a key is rotated at least 7 days after it was made and at least 7 days before it expires")]
+    TooSoon,
+    /// Versions must last.
+    #[error("expiryTime is at least 28 days")]
+    ExpiryTooShort,
+    /// A trigger counts from an end that no version will have.
+    #[error("timeBeforeExpiry needs expiryTime, and must be shorter")]
+    NoExpiry,
+}
+
+impl RotationTerms {
+    /// The same, with the usual notice where none was asked for and versions last longer than that (Azure: who
+    /// sets a rotation alone keeps the notice).
+    #[must_use]
+    pub fn with_usual_notice(self) -> Self {
+        let fits = self.expiry.is_none_or(|expiry| expiry.least_days() > DEFAULT_NOTICE.least_days());
+        Self { notify: self.notify.or(fits.then_some(DEFAULT_NOTICE)), ..self }
+    }
+
+    /// Azure's policy of a key that nobody gave one.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self { notify: Some(DEFAULT_NOTICE), ..Self::default() }
+    }
+
+    /// Checks the documented rules.
+    ///
+    /// # Errors
+    /// The first [`RotationError`] that applies.
+    pub fn check(&self) -> Result<(), RotationError> {
+        let expiry = self.expiry.map(Span::least_days);
+        if expiry.is_some_and(|days| days < MIN_EXPIRY_DAYS) {
+            return Err(RotationError::ExpiryTooShort);
+        }
+        match (self.rotate, expiry) {
+            (Some(Trigger::BeforeExpiry(_)), None) => return Err(RotationError::NoExpiry),
+            (Some(Trigger::BeforeExpiry(span)), Some(expiry)) => {
+                let days = span.least_days();
+                if days < MIN_DAYS || days + MIN_DAYS > expiry {
+                    return Err(RotationError::TooSoon);
+                }
+            }
+            (Some(Trigger::AfterCreation(span)), expiry) => {
+                let days = span.least_days();
+                if days < MIN_DAYS || expiry.is_some_and(|expiry| days + MIN_DAYS > expiry) {
+                    return Err(RotationError::TooSoon);
+                }
+            }
+            (None, _) => {}
+        }
+        match (self.notify, expiry) {
+            (Some(span), Some(expiry)) if span.least_days() >= expiry => Err(RotationError::NoExpiry),
+            _ => Ok(()),
+        }
+    }
+
+    /// When the version after this one is made.
+    fn rotate_at(&self, created: i64, expires: Option<i64>) -> Option<i64> {
+        match self.rotate? {
+            Trigger::AfterCreation(span) => span.after(created),
+            Trigger::BeforeExpiry(span) => span.before(expires?),
+        }
+    }
+
+    /// When notice is given of the end of a version.
+    fn notify_at(&self, expires: Option<i64>) -> Option<i64> {
+        self.notify?.before(expires?)
+    }
+
+    /// Attributes of the version that follows one: the same labels, and an end if the policy has one. What
+    /// was disabled is not put back into use by a rotation.
+    fn successor(&self, attributes: &SecretAttributes, now: i64) -> SecretAttributes {
+        SecretAttributes {
+            enabled: attributes.enabled,
+            not_before: None,
+            expires: self.expiry.and_then(|span| span.after(now)),
+            content_type: None,
+            tags: attributes.tags.clone(),
+        }
+    }
+}
+
+impl Rotation {
+    /// What is to be done while a version is the current one; none when there is nothing.
+    #[must_use]
+    pub fn of(policy: Option<RotationPolicy>, version: &VersionMeta) -> Option<Box<Self>> {
+        version.key.as_ref()?;
+        if version.certificate.is_some() {
+            // Has a key and is none: its own policy says when it is renewed.
+            return None;
+        }
+        let usual = RotationTerms::usual();
+        let terms = policy.as_ref().map_or(&usual, |policy| &policy.terms);
+        let rotate_at = terms.rotate_at(version.created, version.attributes.expires);
+        let notify_at = terms.notify_at(version.attributes.expires);
+        let something = policy.is_some() || rotate_at.is_some() || notify_at.is_some();
+        something.then(|| Box::new(Self { policy, rotate_at, notify_at }))
+    }
+
+    /// When an action is due (Unix seconds).
+    #[must_use]
+    pub fn at(&self, action: LifetimeAction) -> Option<i64> {
+        match action {
+            LifetimeAction::Rotate => self.rotate_at,
+            LifetimeAction::Notify => self.notify_at,
+        }
+    }
+}
+
+/// The policy that was given to a key.
+#[must_use]
+pub fn policy_of(secret: &SecretMeta) -> Option<&RotationPolicy> {
+    secret.rotation.as_deref()?.policy.as_ref()
+}
+
+/// What is to be done with a name after its current version has become this one, or has another end.
+pub(crate) fn follow(secret: Option<&SecretMeta>, version: &VersionMeta) -> Option<Box<Rotation>> {
+    Rotation::of(secret.and_then(policy_of).cloned(), version)
+}
+
+/// Whether an action is due now (Unix seconds).
+pub(crate) fn is_due(secret: &SecretMeta, action: LifetimeAction, now: i64) -> bool {
+    secret.rotation.as_ref().and_then(|rotation| rotation.at(action)).is_some_and(|at| at <= now)
+}
+
+/// Attributes of the version that a rotation makes now (Unix seconds).
+pub(crate) fn successor(secret: &SecretMeta, attributes: &SecretAttributes, now: i64) -> SecretAttributes {
+    match policy_of(secret) {
+        Some(policy) => policy.terms.successor(attributes, now),
+        None => RotationTerms::usual().successor(attributes, now),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DAY: i64 = 86_400;
+    /// 2024-01-31T12:00:00Z.
+    const JANUARY: i64 = 1_706_702_400;
+
+    fn span(text: &str) -> Span {
+        Span::parse(text).unwrap()
+    }
+
+    #[test]
+    fn durations_are_counted_in_the_calendar() {
+        for (text, shown) in
+            [("P90D", "P90D"), ("p2y", "P2Y"), ("P18M", "P1Y6M"), ("P1Y2M3W4D", "P1Y2M25D"), ("P0D", "P0D")]
+        {
+            assert_eq!(span(text).to_string(), shown);
+        }
+        for bad in [
+            "", "P", "90D", "P90", "PD", "P1D1Y", "P1D2D", "PT24H", "P1.5D", "P-1D", "P99999D", "P1DT1H", "P1H",
+            "P1\u{e9}",
+        ] {
+            assert_eq!(Span::parse(bad), Err(NotASpan), "{bad}");
+        }
+        assert_eq!(span("P1M").after(JANUARY), Some(JANUARY + 29 * DAY), "the end of a leap year's February");
+        assert_eq!(span("P90D").before(JANUARY), Some(JANUARY - 90 * DAY));
+        assert_eq!(span("P1Y").after(JANUARY), Some(JANUARY + 366 * DAY));
+        assert_eq!(span("P9000Y").after(JANUARY), None);
+        assert_eq!(span("P60Y").before(JANUARY), None);
+    }
+
+    #[test]
+    fn policies_keep_azures_distances() {
+        let terms = |rotate: Option<Trigger>, expiry: Option<&str>| RotationTerms {
+            rotate,
+            notify: None,
+            expiry: expiry.map(span),
+        };
+        let after = |text: &str| Some(Trigger::AfterCreation(span(text)));
+        let before = |text: &str| Some(Trigger::BeforeExpiry(span(text)));
+        assert_eq!(terms(after("P7D"), None).check(), Ok(()));
+        assert_eq!(terms(after("P6D"), None).check(), Err(RotationError::TooSoon));
+        assert_eq!(terms(after("P22D"), Some("P28D")).check(), Err(RotationError::TooSoon));
+        assert_eq!(terms(after("P21D"), Some("P28D")).check(), Ok(()));
+        assert_eq!(terms(before("P30D"), None).check(), Err(RotationError::NoExpiry));
+        assert_eq!(terms(before("P30D"), Some("P2Y")).check(), Ok(()));
+        assert_eq!(terms(before("P6D"), Some("P2Y")).check(), Err(RotationError::TooSoon));
+        assert_eq!(terms(None, Some("P27D")).check(), Err(RotationError::ExpiryTooShort));
+        assert_eq!(RotationTerms::usual().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_version_is_due_by_its_own_times() {
+        let terms = RotationTerms { rotate: Some(Trigger::BeforeExpiry(span("P30D"))), ..RotationTerms::default() };
+        assert_eq!(terms.rotate_at(0, None), None, "it never ends");
+        assert_eq!(terms.rotate_at(0, Some(JANUARY)), Some(JANUARY - 30 * DAY));
+        let terms = RotationTerms { rotate: Some(Trigger::AfterCreation(span("P90D"))), ..RotationTerms::default() };
+        assert_eq!(terms.rotate_at(JANUARY, None), Some(JANUARY + 90 * DAY));
+        let usual = RotationTerms::usual();
+        assert_eq!(
+            (usual.rotate_at(0, Some(JANUARY)), usual.notify_at(Some(JANUARY))),
+            (None, Some(JANUARY - 30 * DAY))
+        );
+    }
+
+    #[test]
+    fn who_asks_for_no_notice_gets_the_usual_one_where_it_fits() {
+        let terms = |expiry: Option<&str>| RotationTerms { expiry: expiry.map(span), ..RotationTerms::default() };
+        assert_eq!(terms(None).with_usual_notice().notify, Some(DEFAULT_NOTICE));
+        assert_eq!(terms(Some("P90D")).with_usual_notice().notify, Some(DEFAULT_NOTICE));
+        assert_eq!(terms(Some("P28D")).with_usual_notice().notify, None);
+    }
+
+    /// Pins the form: it is authenticated as written and kept for as long as the key.
+    #[test]
+    fn it_keeps_its_form() {
+        let terms = RotationTerms {
+            rotate: Some(Trigger::AfterCreation(span("P90D"))),
+            notify: Some(span("P30D")),
+            expiry: Some(span("P2Y")),
+        };
+        let rotation = Rotation {
+            policy: Some(RotationPolicy { terms, created: 1, updated: 2 }),
+            rotate_at: Some(3),
+            notify_at: None,
+        };
+        let text = serde_json::to_string(&rotation).unwrap();
+        assert_eq!(
+            text,
+            r#"{"policy":{"terms":{"rotate":{"after-creation":"P90D"},"notify":"P30D","expiry":"P2Y"},"created":1,"updated":2},"rotate_at":3}"#
+        );
+        assert_eq!(serde_json::from_str::<Rotation>(&text).unwrap(), rotation);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read_again(months in 0u32..5000, days in 0u32..9999) {
+            let shown = Span { months, days }.to_string();
+            prop_assert_eq!(Span::parse(&shown), Ok(Span { months, days }));
+        }
+
+        #[test]
+        fn nothing_makes_it_fall_over(text in "\\PC{0,20}", moment in any::<i64>()) {
+            if let Ok(span) = Span::parse(&text) {
+                let _ = (span.after(moment), span.before(moment));
+            }
+        }
+    }
+}

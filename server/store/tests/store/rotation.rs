@@ -1,0 +1,199 @@
+//! What is due with keys: named by the store in order, and done once over many nodes of one database.
+
+use std::sync::Arc;
+
+use strongroom_crypto::{
+    Entropy, RootKey, SeededEntropy,
+    key::{Curve, KeySpec},
+};
+use strongroom_domain::{
+    action::Action,
+    change::Change,
+    gate::Gate,
+    grant::{Assignment, Scope},
+    keyring::Keyring,
+    keys::{KeyRequest, Keys, Rotated},
+    names::{ObjectKind, VaultId, VaultName},
+    objects::Objects,
+    permit::ObjectRef,
+    ports::{DueObject, ObjectStore, RotationSchedule, StoreError},
+    principal::Grantee,
+    record::{Entry, Recorder, Settled, spawn},
+    role::Role,
+    rotation::{LifetimeAction, Rotation, RotationPolicy, RotationTerms, Span, Trigger},
+    secret::{LifeState, SecretMeta},
+    test_support::{FakePolicies, ManualClock, server_ref, world},
+    time::Clock,
+    vault::{Vault, VaultSettings},
+};
+use strongroom_store::{Store, StoreOptions};
+
+use crate::support::{Place, Started, entry, id, life, name, on_both, options, permit, set, version};
+
+on_both!(what_is_due_with_keys_is_named_in_order, two_nodes_do_what_is_due_once);
+
+const DAY: i64 = 86_400;
+
+/// The same, with times for what is done by itself.
+fn timed(entry: Entry, rotate_at: Option<i64>, notify_at: Option<i64>) -> Entry {
+    let change = entry.change.as_ref().unwrap();
+    let Change::SetSecret { secret, version } = change.change() else { panic!("a new version") };
+    let policy = Some(RotationPolicy { terms: RotationTerms::usual(), created: 1, updated: 1 });
+    let rotation = Some(Box::new(Rotation { policy, rotate_at, notify_at }));
+    let secret = SecretMeta { rotation, ..secret.clone() };
+    let object = change.permit().object().clone();
+    let permit = permit(Action::KeyCreate, object, change.permit().revision());
+    crate::support::entry(permit, Change::SetSecret { secret, version: version.clone() })
+}
+
+async fn what_is_due_with_keys_is_named_in_order(place: Place) {
+    let s = place.start().await;
+    for (key, rotate_at, notify_at) in [
+        ("K3", Some(5), Some(50)),
+        ("k1", Some(10), None),
+        ("k2", None, Some(10)),
+        ("k4", None, None),
+        ("k5", Some(10), None),
+    ] {
+        let entry = timed(set(s.key(key), None, &version(), b"x"), rotate_at, notify_at);
+        assert_eq!(s.put(entry).await, Settled::Recorded);
+        let facts = s.store.facts(s.vault, ObjectKind::Key, &name(key), None).await.unwrap().unwrap();
+        let rotation = facts.secret.rotation.as_ref().unwrap();
+        assert_eq!((rotation.rotate_at, rotation.notify_at), (rotate_at, notify_at), "as it was written");
+    }
+    let due = async |action, now, after: Option<&DueObject>, limit| {
+        let due = s.store.due_keys(action, now, after, limit).await.unwrap();
+        due.iter().map(|due| due.name.display().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(due(LifetimeAction::Rotate, 10, None, 10).await, ["k1", "K3", "k5"]);
+    assert_eq!(due(LifetimeAction::Rotate, 9, None, 10).await, ["K3"]);
+    assert_eq!(due(LifetimeAction::Notify, 10, None, 10).await, ["k2"]);
+    let first = DueObject { vault: VaultName::parse("demo").unwrap(), kind: ObjectKind::Key, name: name("k1") };
+    assert_eq!(due(LifetimeAction::Rotate, 10, Some(&first), 1).await, ["K3"]);
+    let current = s.store.facts(s.vault, ObjectKind::Key, &name("k1"), None).await.unwrap().unwrap();
+    let deleted = LifeState::Deleted { deleted_at: 1, purge_at: 90 };
+    assert_eq!(s.put(life(s.key("k1"), 1, &current.secret.current, deleted)).await, Settled::Recorded);
+    assert_eq!(due(LifetimeAction::Rotate, 10, None, 10).await, ["K3", "k5"], "what is deleted is left alone");
+    // Times that contradict what stands beside them were not written here.
+    place.tamper(&["UPDATE secrets SET rotate_at = 1 WHERE name = 'key/k5'"]).await;
+    let vault = s.vault;
+    drop(s);
+    let store = Store::open(&place.url, options()).await.unwrap();
+    let damaged = store.facts(vault, ObjectKind::Key, &name("k5"), None).await;
+    assert!(matches!(damaged, Err(StoreError::Damaged(_))), "{damaged:?}");
+}
+
+/// The use cases of keys on one node.
+struct Node {
+    store: Arc<Store>,
+    keys: Keys,
+    clock: Arc<ManualClock>,
+}
+
+impl Node {
+    fn on(store: Arc<Store>, seed: u64) -> Self {
+        let root = RootKey::generate(&SeededEntropy::new(1)).unwrap();
+        let keyring = Arc::new(Keyring::new(root, world::INSTALLATION));
+        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(seed));
+        let clock = Arc::new(ManualClock::at(world::BEGIN));
+        let (committer, _) = spawn(store.clone());
+        let gate = Arc::new(Gate {
+            own_issuer: "https://vault.example".to_owned(),
+            vaults: store.clone(),
+            grants: store.clone(),
+            objects: store.clone(),
+            identities: store.clone(),
+            policies: Arc::new(FakePolicies::default()),
+            keyring: keyring.clone(),
+        });
+        let recorder = Recorder::new(committer, clock.clone());
+        let objects = Objects { gate, store: store.clone(), keyring, recorder, entropy };
+        Self { store, keys: Keys::new(Arc::new(objects)), clock }
+    }
+
+    async fn do_what_is_due(&self) -> Rotated {
+        self.keys.do_what_is_due(&*self.store, &*self.clock).await.unwrap()
+    }
+}
+
+/// A vault whose row and key are authentic, and an administrator of its contents.
+async fn furnish(s: &Started) -> VaultName {
+    let root = RootKey::generate(&SeededEntropy::new(1)).unwrap();
+    let keyring = Keyring::new(root, world::INSTALLATION);
+    let (vault_id, vault_name) = (VaultId(id()), VaultName::parse("kept").unwrap());
+    let mut vault = Vault {
+        id: vault_id,
+        name: vault_name.clone(),
+        settings: VaultSettings::default(),
+        revision: 1,
+        created_at: world::BEGIN,
+        wrapped_key: keyring.new_vault_key(vault_id, &SeededEntropy::new(3)).unwrap(),
+        life: LifeState::Active,
+        tag: Vec::new(),
+    };
+    vault.tag = keyring.tag_vault(&vault).unwrap();
+    let object = ObjectRef { vault: None, kind: ObjectKind::Vault, name: Some(name("kept")) };
+    let made = entry(permit(Action::VaultCreate, object, None), Change::PutVault(Box::new(vault)));
+    assert_eq!(s.put(made).await, Settled::Recorded);
+    let grantee = Grantee::Principal { id: world::person("ada").id.clone() };
+    let mut grant = Assignment {
+        id: id(),
+        grantee,
+        role: Role::Administrator.into(),
+        scope: Scope::Server,
+        created_at: 1,
+        ends_at: None,
+        tag: Vec::new(),
+    };
+    grant.tag = keyring.tag_assignment(&grant).unwrap();
+    let given = entry(permit(Action::AssignmentAdd, server_ref(), None), Change::AddAssignment(Box::new(grant)));
+    assert_eq!(s.put(given).await, Settled::Recorded);
+    vault_name
+}
+
+async fn two_nodes_do_what_is_due_once(place: Place) {
+    let s = place.start().await;
+    let vault = furnish(&s).await;
+    let one = Node::on(s.store.clone(), 11);
+    // One node alone may write to a file; two use cases on one store race all the same.
+    let twin = if place.is_sqlite() {
+        s.store.clone()
+    } else {
+        Arc::new(Store::open(&place.url, StoreOptions { node: "other".to_owned(), ..options() }).await.unwrap())
+    };
+    let two = Node::on(twin, 12);
+    let ada = world::person("ada");
+    let request = |node: &Node| {
+        let here = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+        strongroom_domain::context::RequestContext::new(id(), ada.clone(), here, "test", node.clock.now_millis())
+    };
+    let wanted = KeyRequest { spec: KeySpec::Ec { crv: Curve::P256 }, hardware: false, operations: None };
+    let every = RotationTerms {
+        rotate: Some(Trigger::AfterCreation(Span::parse("P30D").unwrap())),
+        ..RotationTerms::default()
+    };
+    let ends = strongroom_domain::secret::SecretAttributes {
+        expires: Some(world::BEGIN / 1000 + 50 * DAY),
+        ..world::enabled()
+    };
+    let rotated = ["r0", "r1", "r2", "r3", "r4"];
+    for key in rotated {
+        one.keys.create(&request(&one), &vault, &name(key), &wanted, &world::enabled()).await.unwrap();
+        one.keys.set_rotation_policy(&request(&one), &vault, &name(key), &every).await.unwrap();
+    }
+    one.keys.create(&request(&one), &vault, &name("ending"), &wanted, &ends).await.unwrap();
+    for node in [&one, &two] {
+        node.clock.advance(31 * DAY * 1000);
+    }
+    let (first, second) = tokio::join!(one.do_what_is_due(), two.do_what_is_due());
+    let both = (first.keys + second.keys, first.notices + second.notices, first.failed + second.failed);
+    assert_eq!(both, (5, 1, 0), "{first:?} {second:?}");
+    for key in rotated {
+        let (page, _) = two.keys.versions(&request(&two), &vault, &name(key), None, 25).await.unwrap();
+        assert_eq!(page.items.len(), 2, "{key}");
+    }
+    // A node that starts later finds nothing to do.
+    let late = Node::on(s.store.clone(), 13);
+    late.clock.advance(31 * DAY * 1000);
+    assert_eq!(late.do_what_is_due().await, Rotated::default());
+}
