@@ -122,40 +122,40 @@ pub enum ObjectPermission {
 impl ObjectPermission {
     /// The permission that an action needs; none when no access policy can allow it.
     #[must_use]
-    #[expect(clippy::enum_glob_use, reason = "a table of them")]
     pub fn of(action: Action) -> Option<Self> {
-        use Action::*;
         let on_secrets = |permission| Some(Self::Secret(permission));
         let on_keys = |permission| Some(Self::Key(permission));
         match action {
             // Azure: `get` for one deleted secret, though its data action is that of a listing.
-            SecretGet | SecretGetDeleted => on_secrets(SecretPermission::Get),
-            SecretList | SecretListVersions | SecretListDeleted | SecretShow => on_secrets(SecretPermission::List),
-            SecretSet | SecretUpdate => on_secrets(SecretPermission::Set),
-            SecretDelete => on_secrets(SecretPermission::Delete),
-            SecretRecover => on_secrets(SecretPermission::Recover),
-            SecretBackup => on_secrets(SecretPermission::Backup),
-            SecretRestore => on_secrets(SecretPermission::Restore),
-            SecretPurge => on_secrets(SecretPermission::Purge),
-            KeyGet | KeyGetDeleted => on_keys(KeyPermission::Get),
-            KeyList | KeyListVersions | KeyListDeleted => on_keys(KeyPermission::List),
-            KeyUpdate => on_keys(KeyPermission::Update),
-            KeyCreate => on_keys(KeyPermission::Create),
-            KeyImport => on_keys(KeyPermission::Import),
-            KeyDelete => on_keys(KeyPermission::Delete),
-            KeyRecover => on_keys(KeyPermission::Recover),
-            KeyBackup => on_keys(KeyPermission::Backup),
-            KeyRestore => on_keys(KeyPermission::Restore),
-            KeyPurge => on_keys(KeyPermission::Purge),
-            KeyEncrypt => on_keys(KeyPermission::Encrypt),
-            KeyDecrypt => on_keys(KeyPermission::Decrypt),
-            KeyWrap => on_keys(KeyPermission::WrapKey),
-            KeyUnwrap => on_keys(KeyPermission::UnwrapKey),
-            KeySign => on_keys(KeyPermission::Sign),
-            KeyVerify => on_keys(KeyPermission::Verify),
-            KeyRotate | KeyRotateIfDue | KeyNearExpiry => on_keys(KeyPermission::Rotate),
-            KeyRotationPolicyGet => on_keys(KeyPermission::GetRotationPolicy),
-            KeyRotationPolicySet => on_keys(KeyPermission::SetRotationPolicy),
+            Action::SecretGet | Action::SecretGetDeleted => on_secrets(SecretPermission::Get),
+            Action::SecretList | Action::SecretListVersions | Action::SecretListDeleted | Action::SecretShow => {
+                on_secrets(SecretPermission::List)
+            }
+            Action::SecretSet | Action::SecretUpdate => on_secrets(SecretPermission::Set),
+            Action::SecretDelete => on_secrets(SecretPermission::Delete),
+            Action::SecretRecover => on_secrets(SecretPermission::Recover),
+            Action::SecretBackup => on_secrets(SecretPermission::Backup),
+            Action::SecretRestore => on_secrets(SecretPermission::Restore),
+            Action::SecretPurge => on_secrets(SecretPermission::Purge),
+            Action::KeyGet | Action::KeyGetDeleted => on_keys(KeyPermission::Get),
+            Action::KeyList | Action::KeyListVersions | Action::KeyListDeleted => on_keys(KeyPermission::List),
+            Action::KeyUpdate => on_keys(KeyPermission::Update),
+            Action::KeyCreate => on_keys(KeyPermission::Create),
+            Action::KeyImport => on_keys(KeyPermission::Import),
+            Action::KeyDelete => on_keys(KeyPermission::Delete),
+            Action::KeyRecover => on_keys(KeyPermission::Recover),
+            Action::KeyBackup => on_keys(KeyPermission::Backup),
+            Action::KeyRestore => on_keys(KeyPermission::Restore),
+            Action::KeyPurge => on_keys(KeyPermission::Purge),
+            Action::KeyEncrypt => on_keys(KeyPermission::Encrypt),
+            Action::KeyDecrypt => on_keys(KeyPermission::Decrypt),
+            Action::KeyWrap => on_keys(KeyPermission::WrapKey),
+            Action::KeyUnwrap => on_keys(KeyPermission::UnwrapKey),
+            Action::KeySign => on_keys(KeyPermission::Sign),
+            Action::KeyVerify => on_keys(KeyPermission::Verify),
+            Action::KeyRotate | Action::KeyRotateIfDue | Action::KeyNearExpiry => on_keys(KeyPermission::Rotate),
+            Action::KeyRotationPolicyGet => on_keys(KeyPermission::GetRotationPolicy),
+            Action::KeyRotationPolicySet => on_keys(KeyPermission::SetRotationPolicy),
             _ => None,
         }
     }

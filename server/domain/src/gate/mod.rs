@@ -314,7 +314,7 @@ impl Gate {
         }
         let vault = judged.vault.as_ref().map(|(vault, _)| Arc::clone(vault));
         let makes_one = ask.action == Action::VaultCreate && !may_bootstrap(ctx, ask.action);
-        // What a schedule does was settled when the object was deleted, before the modules' eyes.
+        // What a schedule does was settled when the object was deleted or its policy set, before the modules' eyes.
         let guards = if !own && (vault.is_some() || makes_one) { Some(self.guards(vault, trace).await?) } else { None };
         if let Some(guards) = &guards {
             self.judge_connection(ctx, ask, guards, judged, trace).await?;

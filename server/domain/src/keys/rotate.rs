@@ -31,9 +31,6 @@ pub const PRINCIPAL: &str = "key-rotation";
 const BATCH: usize = 50;
 /// Most looks in one run; the next run goes on.
 const LOOKS: usize = 200;
-/// A run that met this many failures gives up until the next one: each is on record.
-const FAILURES: usize = 10;
-
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rotated {
@@ -242,11 +239,15 @@ impl Keys {
             | Err(KeyError::NotDue | KeyError::Object(ObjectError::NotFound(..) | ObjectError::VaultNotFound)) => {
                 Ok(())
             }
+            // Then it would be so with all that follow.
+            Err(KeyError::Object(error @ (ObjectError::Unavailable | ObjectError::NoRecord(_)))) => {
+                Err(StoreError::Unavailable(error.to_string()))
+            }
+            // On record; one key that cannot be rotated keeps no other from it.
             Err(error) => {
                 tracing::error!(%error, "what is due with a key could not be done");
                 done.failed += 1;
-                let go_on = done.failed < FAILURES;
-                if go_on { Ok(()) } else { Err(StoreError::Unavailable("too much could not be done".to_owned())) }
+                Ok(())
             }
         }
     }

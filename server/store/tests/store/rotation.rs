@@ -9,7 +9,7 @@ use strongroom_crypto::{
 use strongroom_domain::{
     action::Action,
     change::Change,
-    gate::Gate,
+    gate::{Gate, ShadowCounts},
     grant::{Assignment, Scope},
     keyring::Keyring,
     keys::{KeyRequest, Keys, Rotated},
@@ -104,6 +104,9 @@ impl Node {
             objects: store.clone(),
             identities: store.clone(),
             policies: Arc::new(FakePolicies::default()),
+            attached: store.clone(),
+            counts: store.clone(),
+            shadows: ShadowCounts::default(),
             keyring: keyring.clone(),
         });
         let recorder = Recorder::new(committer, clock.clone());

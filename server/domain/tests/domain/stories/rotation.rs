@@ -221,13 +221,55 @@ async fn a_rotation_puts_nothing_back_into_use_and_needs_its_permission() {
     demo.world.keys.update(&demo.request(), &demo.vault, &k, None, &patch, None).await.unwrap();
     let (next, _) = demo.world.keys.rotate(&demo.request(), &demo.vault, &k).await.unwrap();
     assert!(!next.version.attributes.enabled);
-    let stranger = demo.world.request(&person("mallory"));
-    let refused = demo.world.keys.rotate(&stranger, &demo.vault, &k).await;
+    let stranger = || demo.world.request(&person("mallory"));
+    let refused = demo.world.keys.rotate(&stranger(), &demo.vault, &k).await;
     assert!(matches!(refused, Err(KeyError::Object(ObjectError::Denied(_)))));
-    let refused = demo.world.keys.set_rotation_policy(&stranger, &demo.vault, &k, &every("P30D")).await;
+    let refused = demo.world.keys.set_rotation_policy(&stranger(), &demo.vault, &k, &every("P30D")).await;
     assert!(matches!(refused, Err(KeyError::Object(ObjectError::Denied(_)))));
     assert_eq!(demo.world.keys.rotation_policy(&demo.request(), &demo.vault, &k).await.unwrap().1, None);
     let none = name("none").unwrap();
     let missing = demo.world.keys.rotate(&demo.request(), &demo.vault, &none).await;
     assert!(matches!(missing, Err(KeyError::Object(ObjectError::NotFound(..)))));
+}
+
+#[tokio::test]
+async fn a_policy_that_was_edited_rotates_nothing_and_keeps_no_other_key_from_its_rotation() {
+    let demo = Demo::start();
+    let edited: Vec<String> = (0..12).map(|number| format!("a{number}")).collect();
+    for key in edited.iter().map(String::as_str).chain(["z"]) {
+        demo.put_key(key, EC).await;
+        demo.set_rotation(key, &every("P30D")).await.unwrap();
+    }
+    let untouched = demo.world.store.image();
+    let early = |policy: bool| {
+        demo.world.store.meddle(|image| {
+            for row in image.objects.values_mut().filter(|row| row.meta.name.as_str() != "z") {
+                let rotation = row.meta.rotation.as_deref_mut().unwrap();
+                rotation.rotate_at = Some(BEGIN / 1000);
+                if policy {
+                    rotation.policy.as_mut().unwrap().terms = every("P7D");
+                }
+            }
+        });
+    };
+    for policy in [false, true] {
+        early(policy);
+        assert_eq!(demo.do_what_is_due().await, Rotated { failed: 12, ..Rotated::default() });
+        let refused = demo.world.keys.rotate(&demo.request(), &demo.vault, &name("a0").unwrap()).await;
+        assert!(matches!(refused, Err(KeyError::Object(ObjectError::Denied(_)))), "nor for anybody");
+    }
+    demo.world.clock.advance(30 * DAY);
+    assert_eq!(demo.do_what_is_due().await, Rotated { keys: 1, failed: 12, notices: 0 });
+    assert_eq!(demo.current_key("z").await.version.ordinal, 2);
+    let log = demo.world.store.image().log;
+    let refused = log
+        .iter()
+        .filter(|logged| logged.record.operation == "KeyRotateIfDue" && logged.record.outcome == Outcome::Denied);
+    assert_eq!(refused.count(), 36, "each time on record");
+    // A policy that was taken away is found when the key is used.
+    demo.world.store.meddle(|image| *image = untouched);
+    demo.world.store.meddle(|image| image.objects.values_mut().for_each(|row| row.meta.rotation = None));
+    assert_eq!(demo.do_what_is_due().await, Rotated::default());
+    let k = name("z").unwrap();
+    assert!(demo.world.keys.show(&demo.request(), &demo.vault, &k, None).await.is_err());
 }
