@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `az`, unmodified, through the life of a secret and a key: told where this cloud is, signed in, and used.
+# `az`, unmodified, through the life of a secret, a key and a certificate: told where this cloud is, signed in, and used.
 #
 # lifecycle.sh secret|federated AZ, where AZ is the command.
 set -euo pipefail
@@ -60,7 +60,7 @@ expect 'restored' "$(secret show --name from-az --query value -o tsv)" 'second v
 secret delete --name from-az -o none
 secret purge --name from-az -o none
 
-# Keys know nothing of how somebody signed in, so once is enough.
+# Keys and certificates know nothing of how somebody signed in, so once is enough.
 if [ "$sign_in" = secret ]; then
     key() { az keyvault key "$1" --vault-name demo "${@:2}"; }
     key create --name from-az --kty EC --curve P-256 --ops sign verify -o none
@@ -79,6 +79,26 @@ if [ "$sign_in" = secret ]; then
     grep -q 'BEGIN PUBLIC KEY' "$AZURE_CONFIG_DIR/public.pem"
     key delete --name from-az -o none
     key purge --name from-az -o none
+
+    certificate() { az keyvault certificate "$1" --vault-name demo "${@:2}"; }
+    cat >"$AZURE_CONFIG_DIR/policy.json" <<'POLICY'
+{"issuerParameters": {"name": "Self"},
+ "keyProperties": {"keyType": "EC", "curve": "P-256", "exportable": true, "reuseKey": false},
+ "secretProperties": {"contentType": "application/x-pem-file"},
+ "x509CertificateProperties": {"subject": "CN=az.example.com", "validityInMonths": 12}}
+POLICY
+    certificate create --name from-az --policy "@$AZURE_CONFIG_DIR/policy.json" -o none
+    thumbprint=$(certificate show --name from-az --query x509ThumbprintHex -o tsv)
+    expect 'certificates' "$(certificate list --query "[?name=='from-az'].x509ThumbprintHex" -o tsv)" "$thumbprint"
+    certificate download --name from-az --file "$AZURE_CONFIG_DIR/certificate.pem"
+    expect 'subject' "$(openssl x509 -in "$AZURE_CONFIG_DIR/certificate.pem" -noout -subject -nameopt RFC2253)" 'subject=CN=az.example.com'
+    certificate backup --name from-az --file "$AZURE_CONFIG_DIR/certificate"
+    certificate delete --name from-az -o none
+    certificate purge --name from-az -o none
+    certificate restore --file "$AZURE_CONFIG_DIR/certificate" -o none
+    expect 'restored' "$(certificate show --name from-az --query x509ThumbprintHex -o tsv)" "$thumbprint"
+    certificate delete --name from-az -o none
+    certificate purge --name from-az -o none
 fi
 az logout
 echo 'done'
