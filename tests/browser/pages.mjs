@@ -55,7 +55,7 @@ async function prepare(page) {
   await page.goto(`${BASE}/vaults/demo/access-policy`);
   await field(page, 'Issuer').fill('https://login.example.com');
   await field(page, 'Group at that issuer').fill('ledger-oncall');
-  await field(page, 'get: read values').check();
+  await field(page, 'Secrets, get: read values').check();
   await press('Set the access policy');
   await page.goto(`${BASE}/access/new-workload`);
   await field(page, 'Name').fill('ledger-worker');
