@@ -8,9 +8,14 @@ use sea_orm::{
     sea_query::{Expr, Func, LikeExpr, OnConflict},
 };
 use strongroom_domain::{
+    action::Action,
     permit::{Held, Permit},
     ports::{AppendError, AuditLog, MAX_CHAIN_PAGE, StoreError},
-    record::{ChainedRecord, Checkpoint, Entry, Outcome, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
+    principal::PrincipalId,
+    record::{
+        CHALLENGES, ChainedRecord, Checkpoint, Entry, Outcome, Proof, Record, RecordFilter, Settled, Tally,
+        TreeCheckpoint, Without,
+    },
     secret::Page,
 };
 use uuid::Uuid;
@@ -181,11 +186,23 @@ impl Store {
         if let Some(operation) = &filter.operation {
             all = all.add(self.place_of(operation)?.gt(0));
         }
-        for operation in &filter.except {
-            all = all.add(self.place_of(operation)?.eq(0));
+        let Without { challenges, reads_of, allowed } = &filter.without;
+        if *challenges {
+            all = all.add(Condition::all().add(Expr::cust(self.challenge())).not());
         }
-        if let Some(id) = filter.id {
-            all = all.add(Column::Id.eq(id));
+        // None of these expressions is ever null, so that no record falls out of a negation.
+        let left_out = |condition: Condition| condition.add(Column::Outcome.eq(Outcome::Allowed.as_str())).not();
+        if let Some(reader) = reads_of {
+            let reads = self.place_of(Action::AuditRead.operation())?.gt(0);
+            let of_reader = self.place_in_body(reader_in_body(reader)?).gt(0);
+            all = all.add(left_out(Condition::all().add(reads).add(of_reader)));
+        }
+        for operation in allowed {
+            all = all.add(left_out(Condition::all().add(self.place_of(operation)?.gt(0))));
+        }
+        if let Some(id) = &filter.id {
+            let ids = id.ids();
+            all = all.add(Column::Id.between(*ids.start(), *ids.end()));
         }
         if let Some(from) = filter.from {
             all = all.add(Column::At.gte(from));
@@ -198,12 +215,29 @@ impl Store {
 
     /// Where an operation stands in a body; 0 for nowhere.
     fn place_of(&self, operation: &str) -> Result<Expr, StoreError> {
-        let found = match self.reader.get_database_backend() {
-            DbBackend::Postgres => Func::cust("strpos"),
-            _ => Func::cust("instr"),
-        };
-        let place = found.arg(Expr::col(audit_record::Column::Body)).arg(operation_in_body(operation)?);
-        Ok(Expr::from(place))
+        Ok(self.place_in_body(operation_in_body(operation)?))
+    }
+
+    fn place_in_body(&self, text: String) -> Expr {
+        let found = Func::cust(self.position());
+        Expr::from(found.arg(Expr::col(audit_record::Column::Body)).arg(text))
+    }
+
+    /// What the database calls the function that finds a text in another.
+    fn position(&self) -> &'static str {
+        match self.reader.get_database_backend() {
+            DbBackend::Postgres => "strpos",
+            _ => "instr",
+        }
+    }
+
+    /// Whether a record is one of [`CHALLENGES`]; words of ours alone, written out, so that it can be grouped by.
+    fn challenge(&self) -> String {
+        let outcome = Outcome::Unauthenticated.as_str();
+        let position = self.position();
+        let reasons =
+            CHALLENGES.map(|reason| format!(r#"{position}(body, '"outcome":"{outcome}","reason":"{reason}",') > 0"#));
+        format!("(outcome = '{outcome}' AND ({}))", reasons.join(" OR "))
     }
 
     async fn tallied(&self, filter: &RecordFilter, stretch: i64) -> Result<Vec<Tally>, StoreError> {
@@ -212,23 +246,28 @@ impl Store {
         let stretch = Ord::max(stretch, 1);
         // A number of ours, written out: PostgreSQL would take two parameters for two expressions.
         let place = Expr::cust(format!("at / {stretch}"));
-        let found: Vec<(i64, String, i64)> = audit_record::Entity::find()
+        let challenge = Expr::cust(format!("CASE WHEN {} THEN 1 ELSE 0 END", self.challenge()));
+        let found: Vec<(i64, String, i32, i64)> = audit_record::Entity::find()
             .filter(self.conditions(filter)?)
             .select_only()
             .column_as(place.clone(), "place")
             .column(Column::Outcome)
+            .column_as(challenge.clone(), "challenge")
             .column_as(Column::Id.count(), "records")
             .group_by(place.clone())
             .group_by(Column::Outcome)
+            .group_by(challenge.clone())
             .order_by_asc(place)
             .order_by_asc(Column::Outcome)
+            .order_by_asc(challenge)
             .into_tuple()
             .all(&self.reader)
             .await
             .map_err(|e| unavailable(&e))?;
-        let tally = |(place, outcome, records): (i64, String, i64)| {
+        let tally = |(place, outcome, challenge, records): (i64, String, i32, i64)| {
             let outcome = Outcome::parse(&outcome).ok_or_else(|| damaged("audit log", "an outcome is unknown"))?;
-            Ok(Tally { from: place.saturating_mul(stretch), outcome, records: u64::try_from(records).unwrap_or(0) })
+            let (from, records) = (place.saturating_mul(stretch), u64::try_from(records).unwrap_or(0));
+            Ok(Tally { from, outcome, challenge: challenge != 0, records })
         };
         found.into_iter().map(tally).collect()
     }
@@ -273,6 +312,12 @@ fn contains(column: audit_record::Column, text: &str) -> Expr {
 fn operation_in_body(operation: &str) -> Result<String, StoreError> {
     let text = serde_json::to_string(operation).map_err(|e| StoreError::Unavailable(e.to_string()))?;
     Ok(format!("\"operation\":{text},"))
+}
+
+/// How a principal stands in the body of a record of a request of theirs.
+fn reader_in_body(reader: &PrincipalId) -> Result<String, StoreError> {
+    let text = serde_json::to_string(reader).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+    Ok(format!("\"principal\":{text},"))
 }
 
 /// A pattern for texts that contain this one.

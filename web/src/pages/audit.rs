@@ -32,6 +32,19 @@ pub struct AuditPage {
     pub chain: ChainBadge,
     /// What is missing from the list and why, as one sentence.
     pub partial: Option<String>,
+    /// What is left out because it says nothing new, or that nothing is.
+    pub left_out: Option<LeftOut>,
+}
+
+/// What a list leaves out, and the way to the other list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// What is left out, as one sentence.
+    pub sentence: String,
+    /// What leads to the other list: `Show all`.
+    pub label: String,
+    /// The other list.
+    pub href: String,
 }
 
 /// How a request ended.
@@ -43,6 +56,8 @@ pub enum Outcome {
     Denied,
     /// Allowed, or not judged, and not done.
     Failed,
+    /// Came without a credential and was told how to get one.
+    Challenged,
 }
 
 /// What kind of principal acted; picks the icon.
@@ -154,6 +169,7 @@ impl Outcome {
             Self::Allowed => "Allowed",
             Self::Denied => "Denied",
             Self::Failed => "Failed",
+            Self::Challenged => "Challenged",
         }
     }
 
@@ -162,6 +178,7 @@ impl Outcome {
             Self::Allowed => "allow",
             Self::Denied => "deny",
             Self::Failed => "warn",
+            Self::Challenged => "off",
         }
     }
 
@@ -170,6 +187,7 @@ impl Outcome {
             Self::Allowed => "check",
             Self::Denied => "ban",
             Self::Failed => "circle-x",
+            Self::Challenged => "key-round",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Samples of the audit list.
 
-use super::audit::{AuditPage, AuditRow, ChainBadge, Outcome, PrincipalKind};
+use super::audit::{AuditPage, AuditRow, ChainBadge, LeftOut, Outcome, PrincipalKind};
 use crate::{Act, Bar, Chart, Field, FieldKind, Form, Icon, Section, Shell, Snippet, samples};
 
 impl AuditPage {
@@ -69,6 +69,11 @@ fn page(rows: Vec<AuditRow>) -> AuditPage {
             at: samples::moment("2026-11-23T03:11:00Z"),
         },
         partial: None,
+        left_out: Some(LeftOut {
+            sentence: "Left out: requests without a credential, and what you read here yourself.".into(),
+            label: "Show all".into(),
+            href: "/audit?routine=yes".into(),
+        }),
     }
 }
 
@@ -110,7 +115,7 @@ fn not_verified() -> ChainBadge {
 }
 
 fn rows() -> Vec<AuditRow> {
-    use Outcome::{Allowed, Denied, Failed};
+    use Outcome::{Allowed, Challenged, Denied, Failed};
     use PrincipalKind::{Person, System, Unknown, Workload};
     let row = |time: &str,
                outcome,
@@ -189,6 +194,17 @@ fn rows() -> Vec<AuditRow> {
             "secrets.set",
             "payments-prod/secrets/checkout-webhook-key",
             Some(200),
+            Some("203.0.113.24"),
+        ),
+        row(
+            "03:11:43.998",
+            Challenged,
+            Some("token-missing"),
+            Unknown,
+            "not known",
+            "secrets.set",
+            "payments-prod",
+            Some(401),
             Some("203.0.113.24"),
         ),
         row("03:11:00.001", Allowed, None, System, "chain check", "audit.verify", "audit", None, None),

@@ -15,7 +15,7 @@ mod secrets;
 mod sign_in;
 mod signed_out;
 
-pub use audit::{AuditPage, AuditRow, ChainBadge, Outcome, PrincipalKind};
+pub use audit::{AuditPage, AuditRow, ChainBadge, LeftOut, Outcome, PrincipalKind};
 pub use command_line::CommandLinePage;
 pub use credential::CredentialPage;
 pub use denied::{DeniedPage, Stage, StageState};

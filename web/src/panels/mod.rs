@@ -95,6 +95,12 @@ impl Snippet {
     pub fn new(label: &str, code: impl Into<String>) -> Self {
         Self { label: label.to_owned(), code: code.into() }
     }
+
+    /// The same under another label: where a page has two of one sort.
+    #[must_use]
+    pub fn labelled(self, label: &str) -> Self {
+        Self { label: label.to_owned(), ..self }
+    }
 }
 
 impl Panel {

@@ -5,6 +5,7 @@
 
 mod changed;
 mod committer;
+mod filter;
 mod flood;
 mod receipt;
 mod recorder;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 pub use changed::{ChangedRow, INSTALLATION, RowKind, tag_digest};
 pub use committer::{Committer, CommitterHealth, NoRecord, spawn};
+pub use filter::{CHALLENGES, IdPrefix, RecordFilter, Without};
 pub use flood::{Counted, FloodGate};
 pub use receipt::{MAX_RECEIPT, Receipt, ReceiptError};
 pub use recorder::{HowItWent, Recorder};
@@ -164,35 +166,6 @@ pub enum Settled {
     Refused,
 }
 
-/// Which records to show.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RecordFilter {
-    /// Only this outcome.
-    pub outcome: Option<Outcome>,
-    /// Only this vault.
-    pub vault: Option<String>,
-    /// Only objects whose name contains this, canonical.
-    pub object: Option<String>,
-    /// Only what concerns the vault of this name, or objects whose name contains it, canonical.
-    pub concerns: Option<String>,
-    /// Only principals whose subject contains this.
-    pub principal: Option<String>,
-    /// Only this operation, exactly.
-    pub operation: Option<String>,
-    /// None of these operations.
-    pub except: Vec<String>,
-    /// Only the record of this decision.
-    pub id: Option<Uuid>,
-    /// Only requests that arrived at this moment or later, Unix milliseconds.
-    pub from: Option<i64>,
-    /// Only requests that arrived before this moment, Unix milliseconds.
-    pub until: Option<i64>,
-    /// Only records before this one (exclusive), for the next page.
-    pub before: Option<Uuid>,
-    /// At most this many, 1 to 1,000.
-    pub limit: usize,
-}
-
 /// How many records there are of one outcome in one stretch of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tally {
@@ -200,6 +173,8 @@ pub struct Tally {
     pub from: i64,
     /// The outcome.
     pub outcome: Outcome,
+    /// Whether these are requests without any credential, see [`CHALLENGES`].
+    pub challenge: bool,
     /// How many.
     pub records: u64,
 }

@@ -38,8 +38,7 @@ const EXPORT_PAGE: usize = 1000;
 /// # Errors
 /// The gate's denial, or why the records cannot be read.
 pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
-    let now = viewer.call.ctx.now;
-    let asked = Asked::of(request, now, PAGE)?;
+    let asked = Asked::of(viewer, request, PAGE)?;
     let first_href = asked.filter.before.map(|_| asked.address(links::AUDIT, &[]));
     let Page { items, next } = viewer.services.admin.query_audit(&viewer.call.ctx, asked.filter.clone()).await?;
     let own_issuer = &viewer.services.objects.gate.own_issuer;
@@ -60,6 +59,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         chain: chain((viewer.services.chain)()),
         partial: (asked.filter.outcome == Some(Ended::Failed))
             .then(|| "Requests without a valid credential have an outcome of their own: unauthenticated.".to_owned()),
+        left_out: asked.left_out(),
         filter: asked.form(),
         words: asked.words(),
         kind: asked.kind().to_owned(),
@@ -90,7 +90,9 @@ async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Option<Chart> {
         bars.insert(at, Bar { label: view::moment_millis(at).text, href, ..Bar::default() });
         at += stretch;
     }
-    for tally in tallies {
+    // Nobody tried anything there: they are counted beside the others.
+    let challenged: u64 = tallies.iter().filter(|tally| tally.challenge).map(|tally| tally.records).sum();
+    for tally in tallies.iter().filter(|tally| !tally.challenge) {
         if let Some(bar) = bars.get_mut(&tally.from) {
             match tally.outcome {
                 Ended::Allowed => bar.allowed += tally.records,
@@ -102,7 +104,11 @@ async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Option<Chart> {
     let bars: Vec<Bar> = bars.into_values().collect();
     let sum = |of: fn(&Bar) -> u64| view::grouped(bars.iter().map(of).sum());
     let (length, wide) = (Asked::length_words(until - from), Asked::length_words(stretch));
-    let counts = format!("{} allowed, {} denied, {} failed", sum(|b| b.allowed), sum(|b| b.denied), sum(|b| b.failed));
+    let mut counts =
+        format!("{} allowed, {} denied, {} failed", sum(|b| b.allowed), sum(|b| b.denied), sum(|b| b.failed));
+    if challenged > 0 {
+        counts.push_str(&format!(", {} challenged (not drawn)", view::grouped(challenged)));
+    }
     let most = bars.iter().max_by_key(|bar| bar.denied).filter(|bar| bar.denied > 0);
     let most =
         most.map(|bar| format!("; most denials from {}, {}", bar.label, view::grouped(bar.denied))).unwrap_or_default();
@@ -119,7 +125,7 @@ async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Option<Chart> {
 /// # Errors
 /// The gate's denial, or why the records cannot be read.
 pub(super) async fn export(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
-    let asked = Asked::of(request, viewer.call.ctx.now, EXPORT_PAGE)?;
+    let asked = Asked::of(viewer, request, EXPORT_PAGE)?;
     let mut filter = asked.filter;
     let mut lines = Vec::new();
     let mut exported = 0;
@@ -171,6 +177,7 @@ fn row(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> Aud
         time,
         iso,
         outcome: match record.outcome {
+            _ if record.is_challenge() => Outcome::Challenged,
             Ended::Allowed => Outcome::Allowed,
             Ended::Denied => Outcome::Denied,
             Ended::Failed | Ended::Unauthenticated => Outcome::Failed,

@@ -1,10 +1,10 @@
 //! The filter of the audit pages, as it stands in the address: the API's own, and what the dashboard
-//! leaves out by default.
+//! leaves out by default because it says nothing new. The page says so; a denial is never left out.
 
-use strongroom_domain::record::{Outcome, RecordFilter};
-use strongroom_web::{Field, FieldKind, Form};
+use strongroom_domain::record::{Outcome, RecordFilter, Without};
+use strongroom_web::{Field, FieldKind, Form, LeftOut};
 
-use super::{links, view};
+use super::{frame::Viewer, links, view};
 use crate::{api::manage::audit::audit_filter, message::Request, problem::Problem};
 
 /// What the dashboard itself asks for: files of its pages, and forms to fill in. No decision is in them.
@@ -32,7 +32,8 @@ impl Asked {
     ///
     /// # Errors
     /// 400 for what the form would not send.
-    pub(super) fn of(request: &Request, now: i64, page: usize) -> Result<Self, Problem> {
+    pub(super) fn of(viewer: &Viewer<'_>, request: &Request, page: usize) -> Result<Self, Problem> {
+        let now = viewer.call.ctx.now;
         let mut filter = audit_filter(request, (page, page))?;
         // The id has a page of its own, and a filter that cannot be seen must not be in force.
         filter.id = None;
@@ -57,10 +58,37 @@ impl Asked {
                 None => return Err(Problem::bad_parameter("There is no such range.")),
             }
         }
-        if request.query("own").unwrap_or_default().is_empty() && filter.operation.is_none() {
-            filter.except = OWN.map(str::to_owned).to_vec();
+        // What somebody asks for by name is shown.
+        let named = filter.operation.is_some() || filter.outcome == Some(Outcome::Unauthenticated);
+        if request.query("own").unwrap_or_default().is_empty() && !named {
+            filter.without = Without {
+                challenges: true,
+                reads_of: Some(viewer.call.ctx.principal.id.clone()),
+                allowed: OWN.map(str::to_owned).to_vec(),
+            };
         }
         Ok(Self { filter, texts })
+    }
+
+    /// What is left out and the way to the other list; none where there is nothing that could be.
+    pub(super) fn left_out(&self) -> Option<LeftOut> {
+        if self.filter.without != Without::default() {
+            let sentence = match self.filter.outcome {
+                Some(Outcome::Denied | Outcome::Failed | Outcome::Unauthenticated) => return None,
+                Some(Outcome::Allowed) => "Left out: what you read here yourself, and the dashboard's own files.",
+                None => {
+                    "Left out: requests without a credential that were told to bring one, as every client library \
+                     sends first; what you read here yourself; and the dashboard's own files. Denials and failures never are."
+                }
+            };
+            let href = self.address(links::AUDIT, &[("own", Some("yes"))]);
+            return Some(LeftOut { sentence: sentence.to_owned(), label: "Show all".to_owned(), href });
+        }
+        (!self.text("own").is_empty()).then(|| LeftOut {
+            sentence: "Everything is shown.".to_owned(),
+            label: "Leave the routine out".to_owned(),
+            href: self.address(links::AUDIT, &[("own", None)]),
+        })
     }
 
     fn text(&self, name: &str) -> &str {
@@ -107,7 +135,7 @@ impl Asked {
                 Field::choice("range", "Time", &ranges, self.text("range")),
                 moment("from", "From, UTC"),
                 moment("until", "Until, UTC"),
-                Field::choice("own", "The dashboard's files", &[("", "Hidden"), ("yes", "Shown")], self.text("own")),
+                Field::choice("own", "Routine requests", &[("", "Hidden"), ("yes", "Shown")], self.text("own")),
             ],
             submit: "Filter".to_owned(),
             cancel_href: (!self.words().is_empty()).then(|| links::AUDIT.to_owned()),

@@ -1,11 +1,12 @@
-//! GET /audit/{id}: one record with everything it says.
+//! GET /audit/{id}: one record with everything it says. The beginning of an id, as tables show it, will do.
 
 use std::collections::BTreeMap;
 
 use strongroom_domain::{
     admin::AdminError,
     decision::StageEffect,
-    record::{Record, RecordFilter},
+    record::{IdPrefix, Record, RecordFilter},
+    secret::Page,
 };
 use strongroom_web::{Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Table, Tone};
 use uuid::Uuid;
@@ -21,13 +22,18 @@ use crate::{message::Response, problem::Problem};
 
 /// Digits of a chain's head that are shown.
 const HEAD_DIGITS: usize = 16;
+/// Most records that are named where several begin alike.
+const ALIKE: usize = 20;
 
 /// # Errors
 /// The gate's denial, or why the record cannot be shown.
 pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
-    let id = Uuid::try_parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
-    let filter = RecordFilter { id: Some(id), limit: 1, ..RecordFilter::default() };
+    let asked = IdPrefix::parse(viewer.call.parameter(0)).ok_or_else(Problem::no_route)?;
+    let filter = RecordFilter { id: Some(asked), limit: ALIKE, ..RecordFilter::default() };
     let page = viewer.services.admin.query_audit(&viewer.call.ctx, filter).await?;
+    if page.items.len() > 1 {
+        return Ok(rendered(200, several(viewer, &page).await.render()));
+    }
     let Some(record) = page.items.into_iter().next() else {
         // The look itself went well and is on record as such.
         let shell = viewer.shell(&Place::Audit.below("Not found")).await;
@@ -38,8 +44,9 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         };
         return Ok(rendered(200, page.render()));
     };
+    let id = record.id;
     let shell = viewer.shell(&Place::Audit.below(id.to_string())).await;
-    let (tone, icon, word) = view::outcome(record.outcome);
+    let (tone, icon, word) = view::outcome(&record);
     let names = audit::names(viewer, std::iter::once(&record)).await;
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
@@ -58,6 +65,27 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     Ok(rendered(200, page.render()))
 }
 
+/// Which records begin as what was asked for: more than one.
+async fn several(viewer: &Viewer<'_>, page: &Page<Record>) -> PanelsPage {
+    let rows = page.items.iter().map(|record| {
+        let (tone, icon, word) = view::outcome(record);
+        Row::new(vec![
+            Cell::link(record.id.to_string(), links::entry(record.id)),
+            Cell::badge(tone, icon, word),
+            Cell::text(record.operation.clone()),
+            Cell::text(audit::object(record)),
+        ])
+    });
+    let table = Table::new(&["Decision", "Outcome", "Action", "Object"], rows.collect());
+    let panel = Panel::new("Records", Body::Table(table));
+    let panel = if page.next.is_some() { panel.foot(format!("Only the newest {ALIKE} are named.")) } else { panel };
+    PanelsPage {
+        lead: Some("Requests of the same millisecond have ids that begin alike: choose one.".to_owned()),
+        main: vec![panel],
+        ..PanelsPage::new(viewer.shell(&Place::Audit.below("Several")).await, "Several decisions begin so".to_owned())
+    }
+}
+
 fn trace(record: &Record) -> Panel {
     if record.trace.is_empty() {
         return Panel::new(
@@ -73,16 +101,14 @@ fn trace(record: &Record) -> Panel {
             StageEffect::WouldDeny => (Tone::Planned, Icon::Hourglass, "Would stop"),
         };
         let fuel = stage.fuel.map_or_else(|| Cell::None("None".to_owned()), |fuel| Cell::text(view::grouped(fuel)));
-        let detail = stage.detail.clone().map_or_else(|| Cell::None("None".to_owned()), Cell::text);
         Row::new(vec![
             Cell::text(stage.stage.clone()),
             Cell::badge(tone, icon, word),
-            Cell::Code(stage.reason.clone()),
-            detail,
+            Cell::Text { text: stage.reason.clone(), small: stage.detail.clone() },
             fuel,
         ])
     });
-    let table = Table::new(&["Stage", "Said", "Reason", "Detail", "Fuel"], rows.collect());
+    let table = Table::new(&["Stage", "Said", "Reason", "Fuel"], rows.collect());
     Panel::new("Stages", Body::Table(table)).note("in the order in which they were judged")
 }
 

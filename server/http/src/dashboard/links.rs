@@ -144,8 +144,8 @@ pub(super) fn workload(client_id: Uuid) -> String {
     format!("{WORKLOADS}/{client_id}")
 }
 
-/// One audit record.
-pub(super) fn entry(id: Uuid) -> String {
+/// One audit record, by its id or the beginning of it.
+pub(super) fn entry(id: impl std::fmt::Display) -> String {
     format!("{AUDIT}/{id}")
 }
 

@@ -1,7 +1,7 @@
 //! GET /search: one search over the names and tags of everything that this person may list. The same
 //! lists as everywhere, judged and recorded page by page; it says how far it came.
 
-use strongroom_domain::{action::Action, admin::MAX_WORKLOAD_PAGE, gate::Ask, names::ObjectName};
+use strongroom_domain::{action::Action, admin::MAX_WORKLOAD_PAGE, gate::Ask, names::ObjectName, record::IdPrefix};
 use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table};
 
 use super::{
@@ -49,6 +49,9 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let mut rows = Vec::new();
     let mut notices = Vec::new();
     if !query.is_empty() {
+        if IdPrefix::parse(&query).is_some() && viewer.may(&Ask::server(Action::AuditRead)).await {
+            rows.push(line(Icon::Records, "Decision", &query, &links::entry(&wanted), Cell::None("None".into())));
+        }
         for (name, href) in GO_TO.iter().filter(|(name, _)| has(name)) {
             rows.push(line(Icon::Records, "Page", name, href, Cell::None("None".into())));
         }

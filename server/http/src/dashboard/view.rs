@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use strongroom_crypto::key::KeySpec;
 use strongroom_domain::{
-    record::Outcome,
+    record::{Outcome, Record},
     secret::{SecretAttributes, VaultFacts},
 };
 use strongroom_web::{Cell, Clock, Icon, ItemState, Moment, Tag, Tone};
@@ -157,8 +157,9 @@ pub(super) fn who(kind: &str, name: String, small: Option<String>) -> Cell {
 }
 
 /// How a request ended, as a badge.
-pub(super) fn outcome(outcome: Outcome) -> (Tone, Icon, &'static str) {
-    match outcome {
+pub(super) fn outcome(record: &Record) -> (Tone, Icon, &'static str) {
+    match record.outcome {
+        _ if record.is_challenge() => (Tone::Plain, Icon::Key, "Challenged"),
         Outcome::Allowed => (Tone::Good, Icon::Check, "Allowed"),
         Outcome::Denied => (Tone::Bad, Icon::Ban, "Denied"),
         Outcome::Failed => (Tone::Warn, Icon::Failed, "Failed"),

@@ -387,6 +387,8 @@ pub struct VerifyReport {
     pub nodes: Vec<NodeReport>,
     /// Records that no authentic, agreeing checkpoint covers.
     pub uncovered: u64,
+    /// When the first of them was made, Unix milliseconds.
+    pub uncovered_since: Option<i64>,
     /// Rows that are as the log says.
     pub rows: u64,
     /// Rows that no record tells of, in an installation older than such records: not judged.

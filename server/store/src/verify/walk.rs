@@ -301,6 +301,7 @@ impl Walk<'_> {
                 // A position that is missing was told.
                 continue;
             };
+            self.report.uncovered_since = Some(self.report.uncovered_since.map_or(first, |since| since.min(first)));
             let millis = end.saturating_sub(first);
             if millis > MAX_UNCOVERED && !self.is_named(&node) {
                 self.report.add(Finding::Uncovered { node, from, to: last, millis });

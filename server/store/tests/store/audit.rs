@@ -5,7 +5,7 @@ use strongroom_domain::{
     action::Action,
     ports::{AppendError, AuditLog},
     principal::PrincipalId,
-    record::{Checkpoint, Entry, Outcome, Record, RecordFilter, Settled},
+    record::{Checkpoint, Entry, IdPrefix, Outcome, Record, RecordFilter, Settled, Without},
     secret::Page,
     test_support,
 };
@@ -20,6 +20,7 @@ on_both!(
     names_as_callers_write_them_are_recorded,
     a_batch_of_any_size_is_one_batch,
     filters_and_pages,
+    what_says_nothing_new_is_left_out_and_no_denial_is,
     checkpoints_come_back,
     the_chain_goes_on_after_a_restart,
 );
@@ -154,7 +155,7 @@ async fn filters_and_pages(place: Place) {
 
     let window = RecordFilter { from: Some(1001), until: Some(1002), ..at_most(9) };
     assert_eq!(only(window).await, expect(&|r| r.at == 1001));
-    let decision = RecordFilter { id: Some(written[2].id), ..at_most(9) };
+    let decision = RecordFilter { id: Some(written[2].id.into()), ..at_most(9) };
     assert_eq!(only(decision).await, [written[2].id]);
     let mut hostile = record("Other");
     hostile.at = 0;
@@ -167,11 +168,17 @@ async fn filters_and_pages(place: Place) {
     assert_eq!(only(operation("O%")).await, Vec::<Uuid>::new());
     assert_eq!(only(operation("op\"")).await, Vec::<Uuid>::new());
 
-    let except = RecordFilter { except: vec!["Op".into(), "None".into()], ..at_most(9) };
+    let without = Without { allowed: vec!["Op".into(), "None".into()], ..Without::default() };
     // What made the installation is on record as well.
-    let left = only(except).await;
-    assert!(left.contains(&hostile.id), "text of a caller excepts nothing either");
-    assert!(written.iter().all(|r| !left.contains(&r.id)), "{left:?}");
+    let left = only(RecordFilter { without, ..at_most(9) }).await;
+    assert!(left.contains(&hostile.id), "text of a caller leaves nothing out either");
+    assert!(written.iter().all(|r| left.contains(&r.id) == (r.outcome != Outcome::Allowed)), "{left:?}");
+    for length in [13, 18, 36] {
+        let text = &written[2].id.to_string()[..length];
+        let found = only(RecordFilter { id: IdPrefix::parse(text), from: Some(1000), ..at_most(9) }).await;
+        assert_eq!(found, expect(&|r| r.id.to_string().starts_with(text)), "{text}");
+        assert!(found.contains(&written[2].id));
+    }
 
     let tally = async |filter: RecordFilter, stretch: i64| {
         let permit = permit(Action::AuditRead, test_support::server_ref(), None);
@@ -200,6 +207,57 @@ async fn filters_and_pages(place: Place) {
     assert_eq!(seen.len(), 8, "six, the vault's and the hostile one");
     assert!(written.iter().all(|r| seen.contains(r)));
     assert_eq!(page(&s, RecordFilter { before: Some(Uuid::nil()), ..at_most(2) }).await.items, []);
+}
+
+async fn what_says_nothing_new_is_left_out_and_no_denial_is(place: Place) {
+    let s = place.start().await;
+    let reader = PrincipalId { issuer: "https://idp".into(), subject: "Ada".into() };
+    let elsewhere = PrincipalId { issuer: "https://other".into(), ..reader.clone() };
+    let mut all = Vec::new();
+    for operation in ["AuditRead", "Page", "SecretGet"] {
+        for (outcome, reason) in [
+            (Outcome::Allowed, "ok"),
+            (Outcome::Denied, "no-role"),
+            (Outcome::Failed, "token-missing"),
+            (Outcome::Unauthenticated, "token-missing"),
+            (Outcome::Unauthenticated, "session-missing"),
+            (Outcome::Unauthenticated, "token-expired"),
+        ] {
+            for principal in [None, Some(&reader), Some(&elsewhere)] {
+                let mut record = record(operation);
+                (record.at, record.outcome, record.reason) = (5000, outcome, reason.into());
+                record.principal = principal.cloned();
+                record.stated_reason = Some(r#""outcome":"unauthenticated","reason":"token-missing","#.into());
+                all.push(record.clone());
+                s.put(Entry { record, change: None }).await;
+            }
+        }
+    }
+    let some = |without: Without| RecordFilter { from: Some(5000), without, ..at_most(99) };
+    let everything = Without { challenges: true, reads_of: Some(reader), allowed: vec!["Page".into()] };
+    for without in [
+        Without::default(),
+        Without { challenges: true, ..Without::default() },
+        Without { reads_of: everything.reads_of.clone(), ..Without::default() },
+        everything,
+    ] {
+        let mut left: Vec<Uuid> = page(&s, some(without.clone())).await.items.iter().map(|r| r.id).collect();
+        let mut expected: Vec<Uuid> = all.iter().filter(|r| !without.leaves_out(r)).map(|r| r.id).collect();
+        left.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(left, expected, "{without:?}");
+    }
+    let permit = permit(Action::AuditRead, test_support::server_ref(), None);
+    let told = test_support::open(s.store.tally(permit, some(Without::default()), 5000).await).unwrap();
+    let told: Vec<_> = told.into_iter().map(|t| (t.outcome, t.challenge, t.records)).collect();
+    let expected = [
+        (Outcome::Allowed, false, 9),
+        (Outcome::Denied, false, 9),
+        (Outcome::Failed, false, 9),
+        (Outcome::Unauthenticated, false, 9),
+        (Outcome::Unauthenticated, true, 18),
+    ];
+    assert_eq!(told, expected);
 }
 
 async fn checkpoints_come_back(place: Place) {

@@ -282,12 +282,13 @@ impl AuditLog for MemoryStore {
         if permit.action() != Action::AuditRead {
             return permit.hold(Err(StoreError::Damaged("a permit for something else".to_owned())));
         }
-        let mut counts: BTreeMap<(i64, &str), Tally> = BTreeMap::new();
+        let mut counts: BTreeMap<(i64, &str, bool), Tally> = BTreeMap::new();
         let durable = self.durable();
         for record in durable.log.iter().map(|logged| &logged.record).filter(|record| matches(&filter, record)) {
             let from = record.at.div_euclid(stretch.max(1)) * stretch.max(1);
-            let outcome = record.outcome;
-            counts.entry((from, outcome.as_str())).or_insert(Tally { from, outcome, records: 0 }).records += 1;
+            let (outcome, challenge) = (record.outcome, record.is_challenge());
+            let tally = Tally { from, outcome, challenge, records: 0 };
+            counts.entry((from, outcome.as_str(), challenge)).or_insert(tally).records += 1;
         }
         permit.hold(Ok(counts.into_values().collect()))
     }
@@ -337,8 +338,8 @@ fn matches(filter: &RecordFilter, record: &Record) -> bool {
     filter.outcome.is_none_or(|outcome| outcome == record.outcome)
         && filter.vault.as_ref().is_none_or(|vault| record.vault.as_ref() == Some(vault))
         && filter.operation.as_ref().is_none_or(|operation| record.operation == *operation)
-        && !filter.except.contains(&record.operation)
-        && filter.id.is_none_or(|id| record.id == id)
+        && !filter.without.leaves_out(record)
+        && filter.id.as_ref().is_none_or(|id| id.ids().contains(&record.id))
         && filter.from.is_none_or(|from| record.at >= from)
         && filter.until.is_none_or(|until| record.at < until)
         && contains(&filter.object, record.object.as_deref())

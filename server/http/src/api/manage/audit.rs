@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use strongroom_domain::{
     ports::MAX_CHAIN_PAGE,
-    record::{ChainedRecord, Outcome, Record, RecordFilter, TreeCheckpoint},
+    record::{ChainedRecord, IdPrefix, Outcome, Record, RecordFilter, TreeCheckpoint, Without},
     secret::Page,
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -37,7 +37,7 @@ pub(crate) struct AuditList<'a> {
 
 /// GET /api/v1/audit
 pub(crate) async fn query(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
-    let filter = audit_filter(request, AUDIT_PAGE)?;
+    let filter = RecordFilter { without: without(call, request)?, ..audit_filter(request, AUDIT_PAGE)? };
     let Page { items, next } = services.admin.query_audit(&call.ctx, filter).await?;
     let names = workload_names(services, call, items.iter().filter_map(|record| record.principal.as_ref())).await;
     Ok(Response::json(200, &AuditList { value: &items, next: next.as_deref(), names }))
@@ -114,11 +114,18 @@ pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<Re
         ),
         None => None,
     };
-    let id = |name| match given(name) {
+    let before = match given("before") {
         Some(text) => {
-            Uuid::try_parse(text).map(Some).map_err(|_| Problem::bad_parameter(format!("{name} is a record's id.")))
+            Some(Uuid::try_parse(text).map_err(|_| Problem::bad_parameter("before is a record's whole id."))?)
         }
-        None => Ok(None),
+        None => None,
+    };
+    let id = match given("id") {
+        Some(text) => Some(IdPrefix::parse(text).ok_or_else(|| {
+            let least = IdPrefix::LEAST;
+            Problem::bad_parameter(format!("id is a record's id, or its beginning of at least {least} characters."))
+        })?),
+        None => None,
     };
     let moment = |name| match given(name) {
         Some(text) => moment(text).map(Some).ok_or_else(|| {
@@ -136,13 +143,26 @@ pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<Re
         concerns: about.concerns,
         principal: bounded("principal")?,
         operation: bounded("operation")?,
-        except: Vec::new(),
-        id: id("id")?,
+        without: Without::default(),
+        id,
         from: moment("from")?,
         until: moment("until")?,
-        before: id("before")?,
+        before,
         limit: limit(request, page)?,
     })
+}
+
+/// Reads what is to be left out: `challenges` and `own`, with a comma between them.
+fn without(call: &Call, request: &Request) -> Result<Without, Problem> {
+    let mut without = Without::default();
+    for word in request.query("without").unwrap_or_default().split(',').filter(|word| !word.is_empty()) {
+        match word {
+            "challenges" => without.challenges = true,
+            "own" => without.reads_of = Some(call.ctx.principal.id.clone()),
+            _ => return Err(Problem::bad_parameter("without is challenges, own, or both with a comma between them.")),
+        }
+    }
+    Ok(without)
 }
 
 /// What records are to be about.
