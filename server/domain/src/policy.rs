@@ -138,7 +138,9 @@ impl PolicyAttachment {
         let now = attachment.version();
         let before = attachment.previous.replace(now);
         let before =
-            before.ok_or(SettingsError("nothing was attached under this name before: there is no way back"))?;
+            before.ok_or(SettingsError(
+            "no other module and no other settings were attached under this name before, so there is no way back; its state is changed by enforce and shadow",
+        ))?;
         (attachment.module, attachment.settings, attachment.state) = (before.module, before.settings, before.state);
         Ok(attachments)
     }

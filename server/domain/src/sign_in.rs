@@ -95,12 +95,19 @@ pub trait Authenticator: Send + Sync {
     /// [`TokenRejected`].
     async fn authenticate(&self, token: &str, now_millis: i64) -> Result<Arc<Principal>, TokenRejected>;
 
+    /// When a token ends that was accepted lately, Unix milliseconds; none when that is not known any more. Says
+    /// nothing of whether it counts.
+    fn ends(&self, token: &str) -> Option<i64>;
+
     /// Validates a token in the same way and tells how every check went. For administrators alone:
     /// it tells what this installation accepts.
     async fn explain(&self, token: &str, now_millis: i64) -> TokenExplanation;
 
     /// Whether principals of this issuer may come at all, as the installation is configured now.
     fn knows(&self, issuer: &str) -> bool;
+
+    /// The exact names of all issuers whose tokens may be accepted, the installation's own first.
+    fn issuers(&self) -> Vec<String>;
 }
 
 /// A provider that people may sign in with.

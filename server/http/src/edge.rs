@@ -368,7 +368,7 @@ pub(crate) async fn command_line_session(
     }
 }
 
-fn bearer(authorization: Option<&Zeroizing<String>>) -> Option<&str> {
+pub(crate) fn bearer(authorization: Option<&Zeroizing<String>>) -> Option<&str> {
     let (scheme, token) = authorization?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -45,6 +45,14 @@ impl Authenticator for BearerValidator {
     fn knows(&self, issuer: &str) -> bool {
         Self::knows(self, issuer)
     }
+
+    fn issuers(&self) -> Vec<String> {
+        Self::issuers(self)
+    }
+
+    fn ends(&self, token: &str) -> Option<i64> {
+        Self::ends(self, token)
+    }
 }
 
 /// Checks the credentials of workloads and mints their tokens.

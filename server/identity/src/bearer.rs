@@ -68,6 +68,12 @@ impl BearerValidator {
         self.issuers.bearer(issuer).is_some()
     }
 
+    /// The exact names of the issuers whose tokens may be accepted, the installation's own first.
+    #[must_use]
+    pub fn issuers(&self) -> Vec<String> {
+        self.issuers.names().into_iter().map(str::to_owned).collect()
+    }
+
     /// A validator for the tokens of these issuers.
     #[must_use]
     pub fn new(issuers: Arc<Issuers>, clock: Arc<dyn Clock>) -> Self {
@@ -101,6 +107,12 @@ impl BearerValidator {
         let principal = Arc::clone(&remembered.principal);
         self.remembered.insert(key, remembered);
         Ok(principal)
+    }
+
+    /// When a token ends that is remembered as verified, Unix milliseconds.
+    #[must_use]
+    pub fn ends(&self, token: &str) -> Option<i64> {
+        self.remembered.get(&sha256(token.as_bytes())).map(|known| known.expires.saturating_mul(1000))
     }
 
     async fn verify(&self, token: &str, now: i64) -> Result<Remembered, TokenError> {

@@ -426,7 +426,7 @@ impl Administration {
     }
 }
 
-fn shown(assignment: Assignment, names: &Names) -> AssignmentShown {
+pub(super) fn shown(assignment: Assignment, names: &Names) -> AssignmentShown {
     let role = match assignment.role {
         RoleRef::BuiltIn(role) => role.name().to_owned(),
         RoleRef::Custom(id) => names.roles.get(&id).cloned().unwrap_or_else(|| id.to_string()),

@@ -6,6 +6,7 @@
 mod access;
 mod assignments;
 mod audit;
+mod holdings;
 mod owners;
 mod policies;
 mod roles;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole};
 pub use audit::MAX_STRETCHES;
+pub use holdings::{Holdings, MAX_HOLDINGS, PolicyHeld};
 pub use policies::{AttachmentShown, ModuleShown, PoliciesShown, Recovered, recover_policies};
 pub use roles::{NewRole, RoleShown};
 pub use sessions::{EndedSessions, MAX_ENDED_SESSIONS};

@@ -166,8 +166,18 @@ impl Administration {
     /// # Errors
     /// [`AdminError`].
     pub async fn identified(&self, ctx: &RequestContext, operation: &str) -> Result<(), AdminError> {
+        self.identified_to(ctx, operation, async { Ok(()) }).await
+    }
+
+    /// The same, and what is told to somebody who counts.
+    pub(super) async fn identified_to<T>(
+        &self,
+        ctx: &RequestContext,
+        operation: &str,
+        told: impl Future<Output = Result<T, AdminError>> + Send,
+    ) -> Result<T, AdminError> {
         let (record, held) = match self.gate.identified(ctx, Action::VaultRead).await {
-            Judgement::Permitted(case) => (case.record, case.permit.hold(Ok(()))),
+            Judgement::Permitted(case) => (case.record, case.permit.hold(told.await)),
             Judgement::Denied(mut record, denial) => {
                 operation.clone_into(&mut record.operation);
                 return Err(self.recorder.release(ctx, *record, denial).await?.into());

@@ -122,8 +122,8 @@ pub(super) async fn with_current(viewer: &Viewer<'_>, request: &Request) -> Resu
             Panel::new("Attributes", Body::Table(Table::new(&["Attribute", "Change"], attributes.collect()))),
         ],
         aside: vec![snippets::panel(vec![
-            commands.vault(&format!("secret get {name} --version {version}")),
-            commands.vault(&format!("secret get {name}")),
+            commands.vault(&format!("secret get {name} --version {version}")).labelled("Read the older version"),
+            commands.vault(&format!("secret get {name}")).labelled("Read the current version"),
         ])],
         ..PanelsPage::new(viewer.shell(&place).await, headline)
     };

@@ -112,8 +112,8 @@ async fn page(
         lead: Some(format!("You come from {address} over the listener {listener}.")),
         main,
         aside: vec![snippets::panel(vec![
-            commands.server(&format!("network list {name}")),
-            commands.server(&format!("network add {name} allow 10.0.0.0/8")),
+            commands.server(&format!("network list {name}")).labelled("List the rules"),
+            commands.server(&format!("network add {name} allow 10.0.0.0/8")).labelled("Add a rule"),
             commands.curl_server(
                 "PATCH",
                 &format!("/api/v1/vaults/{name}"),

@@ -60,6 +60,9 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         });
     }
     let mut main = Vec::new();
+    if !viewer.services.admin.holds_something(&viewer.call.ctx).await? {
+        main.push(no_role(viewer));
+    }
     let reads_audit = viewer.may(&Ask::server(Action::AuditRead)).await;
     let mut changes = None;
     if reads_audit {
@@ -132,9 +135,9 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         fact("Vaults you may list", Cell::link(vaults.len().to_string(), links::VAULTS)),
     ];
     let commands = Commands::of_installation(viewer.services);
-    let mut copy = vec![commands.server("vault list")];
+    let mut copy = vec![commands.server("vault list").labelled("List vaults")];
     if reads_audit {
-        copy.push(commands.server("audit query --outcome denied"));
+        copy.push(commands.server("audit query --outcome denied").labelled("List denials"));
     }
     let page = PanelsPage {
         notices: Vec::new(),
@@ -144,6 +147,24 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         ..PanelsPage::new(viewer.shell_with(&Place::Overview, &vaults).await, headline)
     };
     Ok(rendered(200, page.render()))
+}
+
+/// What somebody does who may do nothing yet: whom to ask, and what to tell them.
+pub(super) fn no_role(viewer: &Viewer<'_>) -> Panel {
+    let principal = viewer.session.principal.id.to_string();
+    let command = format!(
+        "assignment add --role \"Key Vault Secrets User\" --principal {} --scope /vaults/NAME",
+        snippets::quoted(&principal)
+    );
+    let body = Body::Empty {
+        headline: "You hold no role and no access policy here yet.".to_owned(),
+        text: format!(
+            "Ask an owner of this installation, or whoever told you of it, for one, and say which vault you need. You are \
+             {principal}; this is what they would run, with the role and the vault that you need:"
+        ),
+        command: Some(Commands::of_installation(viewer.services).server(&command)),
+    };
+    Panel::new("What to do first", body)
 }
 
 /// Whoever was denied again and again in the last day, by reason.
@@ -239,7 +260,16 @@ async fn changes_panel(viewer: &Viewer<'_>, now: i64) -> Option<Panel> {
     });
     let rows: Vec<Row> = rows.collect();
     let body = if rows.is_empty() {
-        Body::Text(vec!["Nobody changed anything.".to_owned()])
+        let by_others = page.items.iter().filter(|record| record.principal_kind != "user" && record.revision.is_some());
+        let words = match by_others.map(|record| record.count.unwrap_or(1)).sum::<u64>() {
+            0 => "Nobody changed anything.".to_owned(),
+            1 => "No person changed anything; one change was made by a workload or the installation itself.".to_owned(),
+            count => format!(
+                "No person changed anything; workloads and the installation itself made {} changes.",
+                view::grouped(count)
+            ),
+        };
+        Body::Text(vec![words])
     } else {
         Body::Table(Table::new(&["When", "Who", "Change", "Where"], rows))
     };

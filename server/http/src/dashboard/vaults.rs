@@ -17,7 +17,7 @@ use super::{
     kinds::Kind,
     links,
     offers::Offers,
-    rendered,
+    overview, rendered,
     snippets::{self, Commands},
     view,
 };
@@ -71,11 +71,13 @@ pub(super) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     } else {
         Body::Table(Table::new(&["Name", "Access by", "Purge protection", "Address for clients", "Tags"], rows))
     };
+    let stranger = vaults.is_empty() && !creates && !services.admin.holds_something(&viewer.call.ctx).await?;
+    let panel = if stranger { overview::no_role(viewer) } else { Panel::new("Vaults", body) };
     let page = PanelsPage {
         acts,
         cannot,
         main: vec![
-            Panel::new("Vaults", body),
+            panel,
             snippets::panel(vec![commands.server("vault list"), commands.curl_server("GET", "/api/v1/vaults", None)]),
         ],
         ..PanelsPage::new(viewer.shell_with(&place, &vaults).await, headline)

@@ -37,7 +37,12 @@ const RECORDS: &[(&str, &str)] = &[
     ("object", "Part of an object's name, the name of a vault, VAULT/NAME or VAULT/KIND/NAME."),
     ("principal", "Subject of a principal."),
     ("operation", "Name of an operation."),
-    ("id", "One record."),
+    ("id", "One record, or those whose ids begin so: at least 13 characters."),
+    (
+        "without",
+        "Not those of `challenges` (requests without any credential), of `own` (what the caller was allowed to read of the log), \
+         or of both, with a comma between.",
+    ),
     ("from", "Not earlier: RFC 3339 or Unix milliseconds."),
     ("until", "Earlier than: RFC 3339 or Unix milliseconds."),
     ("before", "The `next` of the page before."),
@@ -183,7 +188,7 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
             ..operation("session", "Exchange a code that a person allowed for a token of the command line")
         },
         Endpoint::SessionShow => Operation {
-            answer: Some(Body::of::<session::WhoAmI<'_>>()),
+            answer: Some(Body::of::<session::Me<'_>>()),
             ..operation("session", "Show whom a request with this token is of")
         },
         Endpoint::SessionEnd => operation("session", "End the session of this token, at once"),

@@ -6,6 +6,7 @@ mod certificates;
 mod command_line;
 mod entrance;
 mod grants;
+mod holdings;
 mod installation;
 mod key_operations;
 mod keys;

@@ -49,11 +49,17 @@ struct Given {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Permissions)]
-struct Shown<'a> {
+pub(crate) struct Shown<'a> {
     #[schema(value_type = Vec<shapes::SecretPermission>)]
     secrets: &'a BTreeSet<SecretPermission>,
     #[schema(value_type = Vec<shapes::KeyPermission>)]
     keys: &'a BTreeSet<KeyPermission>,
+}
+
+impl<'a> From<&'a ObjectPermissions> for Shown<'a> {
+    fn from(ObjectPermissions { secrets, keys }: &'a ObjectPermissions) -> Self {
+        Self { secrets, keys }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -71,8 +77,7 @@ pub(crate) struct View<'a> {
 
 impl<'a> View<'a> {
     fn of(policy: &'a AccessPolicy) -> Self {
-        let ObjectPermissions { secrets, keys } = &policy.permissions;
-        let permissions = Shown { secrets, keys };
+        let permissions = Shown::from(&policy.permissions);
         Self { grantee: &policy.grantee, grantee_name: None, permissions, warnings: Vec::new() }
     }
 
@@ -127,7 +132,7 @@ pub(crate) async fn put(services: &Services, call: &Call, request: &Request) -> 
     let grantee = Whom { issuer, subject, group, client_id }.grantee_to_be(services)?;
     let permissions = given.permissions()?;
     let policy = services.admin.put_access_policy(&call.ctx, &vault, &grantee, &permissions).await?;
-    let warnings = warnings(services, &policy.grantee);
+    let warnings = warnings(services, call, &policy.grantee).await;
     Ok(Response::json(200, &View { warnings, ..View::of(&policy) }))
 }
 

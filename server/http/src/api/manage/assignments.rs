@@ -91,7 +91,7 @@ pub(crate) async fn add(services: &Services, call: &Call, request: &Request) -> 
     let grantee = Whom { issuer, subject, group, client_id }.grantee_to_be(services)?;
     let new = NewAssignment { id: None, grantee, role: WantedRole::Named(role), ends_at };
     let added = services.admin.add_assignment(&call.ctx, new, &at).await?;
-    let warnings = warnings(services, &added.assignment.grantee);
+    let warnings = warnings(services, call, &added.assignment.grantee).await;
     Ok(Response::json(201, &AssignmentView { warnings, ..AssignmentView::of(&added) }))
 }
 

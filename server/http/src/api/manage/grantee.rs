@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use strongroom_domain::{
+    action::Action,
     admin::ScopeRequest,
+    gate::Ask,
     names::ObjectName,
     principal::{Grantee, PrincipalId},
 };
@@ -12,7 +14,7 @@ use url::{Host, Url};
 use uuid::Uuid;
 
 use super::vault_name;
-use crate::{message::Request, problem::Problem, services::Services};
+use crate::{edge::Call, message::Request, problem::Problem, services::Services};
 
 /// A grantee as the caller names it.
 #[derive(Default, Deserialize)]
@@ -90,13 +92,38 @@ pub(crate) fn with_an_issuer(grantee: Grantee) -> Result<Grantee, Problem> {
     ))
 }
 
-/// What to tell whoever has granted something to this grantee: it may be meant for later.
-pub(crate) fn warnings(services: &Services, grantee: &Grantee) -> Vec<String> {
+/// Most issuers that a warning names.
+const NAMED_ISSUERS: usize = 10;
+
+/// What to tell whoever has granted something to this grantee: it may be meant for later. Which issuers there
+/// are is told to those who may have tokens explained, which tells it too.
+pub(crate) async fn warnings(services: &Services, call: &Call, grantee: &Grantee) -> Vec<String> {
     let (Grantee::Principal { id: PrincipalId { issuer, .. } } | Grantee::Group { issuer, .. }) = grantee;
     if services.authenticator.knows(issuer) || services.sign_in.knows(issuer) {
         return Vec::new();
     }
-    vec![format!("No issuer {issuer} is configured, so nobody can come as this grantee.")]
+    let warning = format!("No issuer {issuer} is configured, so nobody can come as this grantee.");
+    if !services.admin.may(&call.ctx, &Ask::server(Action::TokenExplain)).await {
+        return vec![format!("{warning} Those who may have tokens explained are told which issuers are.")];
+    }
+    let people = services.sign_in.providers().into_iter().map(|provider| provider.issuer);
+    let mut known: Vec<String> = people.chain(services.authenticator.issuers()).collect();
+    // Its workloads are named by their client ids.
+    known.retain(|issuer| *issuer != services.objects.gate.own_issuer);
+    known.sort_unstable();
+    known.dedup();
+    vec![format!("{warning} {}", configured(&known))]
+}
+
+/// The configured issuers in a sentence.
+fn configured(issuers: &[String]) -> String {
+    let named = issuers.iter().take(NAMED_ISSUERS).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match issuers.len() {
+        0 => "None is but the installation itself, whose workloads are named by their client ids.".to_owned(),
+        1 => format!("The one that is: {named}."),
+        count if count > NAMED_ISSUERS => format!("Some of the {count} that are: {named}."),
+        _ => format!("Those that are: {named}."),
+    }
 }
 
 /// The principal that a grantee is; none is a group.
@@ -154,6 +181,17 @@ pub(crate) fn scope(text: &str) -> Result<ScopeRequest, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn configured_issuers_are_named_and_not_without_end() {
+        let named = |count: usize| configured(&(0..count).map(|n| format!("https://i{n}")).collect::<Vec<_>>());
+        assert_eq!(named(1), "The one that is: https://i0.");
+        assert_eq!(named(2), "Those that are: https://i0, https://i1.");
+        assert!(named(0).contains("client ids"));
+        assert!(
+            named(500).starts_with("Some of the 500 that are: https://i0, ") && !named(500).contains("https://i10")
+        );
+    }
 
     #[test]
     fn an_issuer_is_an_address() {

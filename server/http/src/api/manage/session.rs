@@ -1,9 +1,14 @@
 //! `/api/v1/session`: sessions of the command line, and who a caller is. A token is told once, where it begins.
 
 use serde::{Deserialize, Serialize};
-use strongroom_domain::{entrance::EntranceError, principal::Principal};
+use strongroom_domain::{
+    admin::{AssignmentShown, Holdings, PolicyHeld},
+    entrance::EntranceError,
+    principal::{Grantee, Principal},
+};
 use utoipa::ToSchema;
 
+use super::access_policies::Shown;
 use crate::{
     api::wire,
     edge::{self, Call},
@@ -44,10 +49,10 @@ pub(crate) struct WhoAmI<'a> {
     /// `user` or `workload`.
     kind: &'static str,
     groups: &'a [String],
-    /// What to greet a person with; never identifies. Absent for what is not a session.
+    /// What to greet a person with, or what a workload kept here is called; never identifies.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
-    /// When the session ends, Unix milliseconds. Absent for what is not a session.
+    /// When the session or the token ends, Unix milliseconds. Absent when that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
 }
@@ -73,6 +78,74 @@ impl<'a> WhoAmI<'a> {
     }
 }
 
+/// Who asks, and what they hold.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Me<'a> {
+    #[serde(flatten)]
+    who: WhoAmI<'a>,
+    /// Id of the installation: the tenant of its token endpoint.
+    tenant: &'a str,
+    /// Roles that count now, at most 200.
+    roles: Vec<RoleHeld<'a>>,
+    /// Access policies in vaults whose access mode asks them, at most 200.
+    access_policies: Vec<PolicyView<'a>>,
+    /// Whether there are more of one of them.
+    more: bool,
+}
+
+/// A role that the caller holds.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RoleHeld<'a> {
+    role: &'a str,
+    scope: &'a str,
+    /// The group that it is given to, when not to the caller alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
+    /// When it ends, Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_at: Option<i64>,
+}
+
+/// An access policy that covers the caller.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PolicyView<'a> {
+    vault: &'a str,
+    /// The group that it is for, when not for the caller alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
+    permissions: Shown<'a>,
+}
+
+fn group(grantee: &Grantee) -> Option<&str> {
+    match grantee {
+        Grantee::Group { group, .. } => Some(group),
+        Grantee::Principal { .. } => None,
+    }
+}
+
+impl<'a> Me<'a> {
+    fn of(who: WhoAmI<'a>, tenant: &'a str, held: &'a Holdings) -> Self {
+        let role = |shown: &'a AssignmentShown| RoleHeld {
+            role: &shown.role,
+            scope: &shown.scope,
+            group: group(&shown.assignment.grantee),
+            ends_at: shown.assignment.ends_at,
+        };
+        let policy = |policy: &'a PolicyHeld| PolicyView {
+            vault: policy.vault.as_str(),
+            group: group(&policy.grantee),
+            permissions: Shown::from(&policy.permissions),
+        };
+        Self {
+            who,
+            tenant,
+            roles: held.assignments.iter().map(role).collect(),
+            access_policies: held.access_policies.iter().map(policy).collect(),
+            more: held.more,
+        }
+    }
+}
+
 /// POST /api/v1/session: a code that a person allowed, for a token.
 pub(crate) async fn begin(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let body: BeginSession = wire::body(request)?;
@@ -94,10 +167,18 @@ pub(crate) async fn begin(services: &Services, call: &Call, request: &Request) -
 
 /// GET /api/v1/session: whom a request with this token is of.
 pub(crate) async fn show(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
-    services.admin.identified(&call.ctx, "SessionShow").await?;
+    let held = services.admin.holdings(&call.ctx).await?;
     let session = edge::command_line_session(services, request.authorization.as_ref(), call.ctx.now).await?;
-    let who = session.as_deref().map_or_else(|| WhoAmI::of(&call.ctx.principal), WhoAmI::of_session);
-    Ok(Response::json(200, &who))
+    let who = match &session {
+        Some(session) => WhoAmI::of_session(session),
+        None => WhoAmI {
+            name: held.name.as_deref(),
+            expires_at: edge::bearer(request.authorization.as_ref())
+                .and_then(|token| services.authenticator.ends(token)),
+            ..WhoAmI::of(&call.ctx.principal)
+        },
+    };
+    Ok(Response::json(200, &Me::of(who, services.addresses.tenant(), &held)))
 }
 
 /// DELETE /api/v1/session: ends the session of this token, at once.

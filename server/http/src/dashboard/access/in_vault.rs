@@ -79,8 +79,8 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     }
     let commands = Commands::of_installation(viewer.services);
     main.push(snippets::panel(vec![
-        commands.server(&format!("assignment list --scope /vaults/{vault}")),
-        commands.server(&format!("access-policy list {vault}")),
+        commands.server(&format!("assignment list --scope /vaults/{vault}")).labelled("List assignments"),
+        commands.server(&format!("access-policy list {vault}")).labelled("List access policies"),
         commands.curl_server("GET", &format!("/api/v1/assignments?scope=/vaults/{vault}"), None),
     ]));
     let page = PanelsPage {

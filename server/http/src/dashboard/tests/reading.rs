@@ -146,3 +146,55 @@ async fn one_search_finds_what_one_may_list_and_nothing_else() {
     let page = story.get("/search?q=ledger", &bob).await;
     assert!(page.text.contains("Nothing with") && !page.text.contains("demo"), "{}", page.text);
 }
+
+#[tokio::test]
+async fn the_records_page_leaves_out_what_says_nothing_new_and_says_so() {
+    let story = Story::start();
+    let (ada, bob) = (story.sign_in("ada").await, story.sign_in("bob").await);
+    story.get("/vaults", "").await;
+    story.get("/audit", &ada).await;
+    assert_eq!(story.get("/audit", &bob).await.status, 403);
+    let reads = |page: &str| page.matches(">AuditRead<").count();
+    let page = story.get("/audit", &ada).await.text;
+    assert!(page.contains("Left out: requests without a credential") && page.contains("/audit?own=yes"), "{page}");
+    assert!(!page.contains("session-missing"), "a challenge is no attempt: {page}");
+    assert_eq!((reads(&page), page.contains("no-role")), (1, true), "bob's denial, and nothing of ada's own: {page}");
+    let all = story.get("/audit?own=yes", &ada).await.text;
+    assert!(all.contains("session-missing") && all.contains("Challenged") && reads(&all) > 1, "{all}");
+    assert!(all.contains("challenged (not drawn)") && all.contains("Leave the routine out"), "{all}");
+    let named = story.get("/audit?outcome=unauthenticated", &ada).await.text;
+    assert!(named.contains("session-missing") && !named.contains("Left out"), "{named}");
+    let denied = story.get("/audit?outcome=denied", &ada).await.text;
+    assert!(!denied.contains("Left out"), "there is nothing among them that could be: {denied}");
+}
+
+#[tokio::test]
+async fn the_beginning_of_a_decisions_id_leads_to_its_record() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    story.get("/vaults", &cookie).await;
+    let id = story.last().id.to_string();
+    let page = story.get(&format!("/audit/{}", &id[..18]), &cookie).await;
+    assert!(page.status == 200 && page.text.contains("Record of") && page.text.contains(&id), "{}", page.text);
+    // The clock stands still: all of this moment begin alike.
+    let page = story.get(&format!("/audit/{}", &id[..13]), &cookie).await;
+    assert!(page.text.contains("Several decisions begin so") && page.text.contains(&id), "{}", page.text);
+    assert_eq!(story.get(&format!("/audit/{}", &id[..12]), &cookie).await.status, 404);
+    let found = story.get(&format!("/search?q={}", &id[..18]), &cookie).await;
+    assert!(found.text.contains(&format!("href=\"/audit/{}\"", &id[..18])), "{}", found.text);
+}
+
+#[tokio::test]
+async fn somebody_without_a_role_is_told_whom_to_ask_and_who_they_are() {
+    let story = Story::start();
+    let bob = story.sign_in("bob").await;
+    let principal = person("bob").id.to_string();
+    for page in ["/overview", "/vaults"] {
+        let page = story.get(page, &bob).await.text;
+        assert!(page.contains("You hold no role") && page.contains(&principal), "{page}");
+    }
+    let ada = story.sign_in("ada").await;
+    let page = story.get("/overview", &ada).await.text;
+    assert!(!page.contains("You hold no role"), "{page}");
+    assert!(page.contains("List vaults") && page.contains("List denials"), "{page}");
+}

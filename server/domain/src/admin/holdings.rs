@@ -1,0 +1,104 @@
+//! Use case: who one is here and what one holds. Of the caller alone, so it needs no role; what is told is what
+//! the gate would count, and nothing of others.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{AdminError, Administration, assignments::AssignmentShown};
+use crate::{
+    access_policy::ObjectPermissions,
+    context::RequestContext,
+    names::VaultName,
+    principal::{Grantee, PrincipalKind},
+};
+
+/// Most assignments, and most access policies, that are told.
+pub const MAX_HOLDINGS: usize = 200;
+
+/// An access policy that covers the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyHeld {
+    /// In which vault.
+    pub vault: VaultName,
+    /// For whom: the caller, or a group of theirs.
+    pub grantee: Grantee,
+    /// What it allows.
+    pub permissions: ObjectPermissions,
+}
+
+/// What a principal is called here and what it holds.
+#[derive(Clone, Debug, Default)]
+pub struct Holdings {
+    /// What a workload kept here is called.
+    pub name: Option<String>,
+    /// Roles, and where.
+    pub assignments: Vec<AssignmentShown>,
+    /// Access policies of vaults whose access mode asks them.
+    pub access_policies: Vec<PolicyHeld>,
+    /// Whether there are more than [`MAX_HOLDINGS`] of one of them.
+    pub more: bool,
+}
+
+impl Administration {
+    /// What the caller is called and holds now; on record as `SessionShow`.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn holdings(&self, ctx: &RequestContext) -> Result<Holdings, AdminError> {
+        self.identified_to(ctx, "SessionShow", self.held(ctx)).await
+    }
+
+    /// Whether the caller holds anything at all, without a record: for a page that has its own.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn holds_something(&self, ctx: &RequestContext) -> Result<bool, AdminError> {
+        let held = self.held(ctx).await?;
+        Ok(!held.assignments.is_empty() || !held.access_policies.is_empty())
+    }
+
+    async fn held(&self, ctx: &RequestContext) -> Result<Holdings, AdminError> {
+        let principal = &ctx.principal;
+        let mut held = Holdings { name: self.own_name(ctx).await?, ..Holdings::default() };
+        let names = self.names().await?;
+        let counts = |assignment: &&crate::grant::Assignment| {
+            assignment.counts_at(ctx.now)
+                && assignment.grantee.covers(principal)
+                && self.keyring.verify_assignment(assignment).is_ok()
+        };
+        for assignment in self.grants.assignments(principal).await?.iter().filter(counts) {
+            held.assignments.push(super::assignments::shown(assignment.clone(), &names));
+        }
+        held.assignments.sort_by(|a, b| (&a.scope, &a.role).cmp(&(&b.scope, &b.role)));
+        for vault in self.vaults.vaults(false).await?.iter().filter(|v| v.settings.access_mode.asks_access_policies()) {
+            for policy in self.grants.access_policies(vault.id, principal).await?.iter() {
+                let covers = policy.vault == vault.id && policy.grantee.covers(principal);
+                if covers && self.keyring.verify_access_policy(policy).is_ok() {
+                    let (grantee, permissions) = (policy.grantee.clone(), policy.permissions.clone());
+                    held.access_policies.push(PolicyHeld { vault: vault.name.clone(), grantee, permissions });
+                }
+            }
+            if held.access_policies.len() > MAX_HOLDINGS {
+                break;
+            }
+        }
+        held.more = held.assignments.len() > MAX_HOLDINGS || held.access_policies.len() > MAX_HOLDINGS;
+        held.assignments.truncate(MAX_HOLDINGS);
+        held.access_policies.truncate(MAX_HOLDINGS);
+        Ok(held)
+    }
+
+    /// What a workload kept here is called; none for everybody else.
+    async fn own_name(&self, ctx: &RequestContext) -> Result<Option<String>, AdminError> {
+        let id = &ctx.principal.id;
+        if ctx.principal.kind != PrincipalKind::Workload || id.issuer != self.gate.own_issuer {
+            return Ok(None);
+        }
+        let Ok(client_id) = Uuid::try_parse(&id.subject) else { return Ok(None) };
+        let found: Option<Arc<_>> = self.gate.identities.workload(client_id).await?;
+        Ok(found
+            .filter(|workload| self.keyring.verify_workload(workload).is_ok())
+            .map(|workload| workload.name.clone()))
+    }
+}
