@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Longest time for which answers are given without a checkpoint that covers their records.
-const COVERED_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const COVERED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is known from one run to the next.
 struct Known {

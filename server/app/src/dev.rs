@@ -14,6 +14,7 @@ use strongroom_domain::{
     admin::{AdminError, Administration, ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, ScopeRequest, WorkloadEdit},
     names::VaultName,
     policy::{AttachmentState, PolicyAttachment},
+    ports::VaultStore as _,
     principal::{Grantee, PrincipalId},
     role::Role,
     time::Clock,
@@ -46,6 +47,8 @@ const DEMO: &str = "demo";
 /// Where systems keep their certificate authorities.
 const SYSTEM_BUNDLES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+/// Most vaults whose names the line for the hosts file has.
+const NAMED_HOSTS: usize = 50;
 /// Days a development server certificate is valid.
 const CERTIFICATE_DAYS: u16 = 397;
 
@@ -105,7 +108,9 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     let signer = TokenSigner::generate(&SystemEntropy)?;
     let provider = DevProvider::new(&issuer, vec![format!("{base}/auth/callback")], &signer);
     let beside = dev_listener::serve(provider, Arc::clone(&clock), &base, provider_listener, (*tls).clone())?;
-    print!("{}", banner(&env, &issuer, &data));
+    let vaults = node.store.vaults(false).await?;
+    let hosts: Vec<String> = vaults.iter().map(|vault| format!("{}.{HOST}", vault.name)).collect();
+    print!("{}", banner(&env, &issuer, &data, &hosts));
     if !args.listen.ip().is_loopback() {
         tracing::warn!(
             "other machines may reach this development server on {}, where nobody has a password",
@@ -261,18 +266,18 @@ fn demo_settings() -> anyhow::Result<VaultSettings> {
 }
 
 /// What is printed: addresses, and commands that work as they stand.
-fn banner(env: &DevEnv, issuer: &str, data: &Path) -> String {
+fn banner(env: &DevEnv, issuer: &str, data: &Path, hosts: &[String]) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let shown = |path: &Path| path.strip_prefix(&here).unwrap_or(path).display().to_string();
     let program = std::env::current_exe().map_or_else(|_| "strongroom".to_owned(), |path| shown(&path));
-    let host = env.vault_url.trim_start_matches("https://");
-    let host = host.split(':').next().unwrap_or(host);
     let (base, ca, dev_env) = (&env.base, shown(&env.ca), shown(&data.join("dev.env")));
     // A name without a slash would be looked for elsewhere.
     let program = if program.contains('/') { program } else { format!("./{program}") };
-    let hosts = hosts::missing(&[HOST, host]).map_or_else(String::new, |command| {
+    let names: Vec<&str> = std::iter::once(HOST).chain(hosts.iter().take(NAMED_HOSTS).map(String::as_str)).collect();
+    let all = if hosts.len() > NAMED_HOSTS { format!(" The first {NAMED_HOSTS} vaults:") } else { String::new() };
+    let hosts = hosts::missing(&names).map_or_else(String::new, |command| {
         format!(
-            "# (Once: glibc, which Python and Node use, does not resolve names below localhost by itself.)\n{command}\n"
+            "# (Once: glibc, which Python and Node use, does not resolve names below localhost by itself.){all}\n{command}\n"
         )
     });
     format!(

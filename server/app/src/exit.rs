@@ -21,6 +21,12 @@ pub(crate) enum Exit {
     /// 3: a module is not what somebody signed.
     #[error("the signature does not hold: the module is another one, or the key is")]
     NotSigned,
+    /// 3: the root key at hand is not the one that the stored keys are wrapped by.
+    #[error(
+        "the root key at hand does not open every key: --config or --data names another place of it, and a backup may have \
+         the one that is needed"
+    )]
+    NotOpened,
     /// 126: the program that `run` was to start is there and could not be started.
     #[error("it cannot be run")]
     NotRun,
@@ -32,7 +38,7 @@ pub(crate) enum Exit {
 impl Exit {
     pub(crate) fn code(self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Findings | Self::NotSigned => 3,
+            Self::Findings | Self::NotSigned | Self::NotOpened => 3,
             Self::Unanchored => 4,
             Self::NotRun => 126,
             Self::NoProgram => 127,

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// A record is covered by a signed checkpoint at most this long after it became durable.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
+pub(crate) const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
 /// Counted floods are recorded this often.
 const FLOOD_EVERY: Duration = Duration::from_secs(5);
 /// The chain is verified as a whole this often.

@@ -26,7 +26,9 @@ pub(crate) fn write(path: &Path, content: &[u8], replace: bool) -> anyhow::Resul
         return Ok(());
     }
     match fill(path, content) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => bail!("{} is there already", path.display()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("{} is there already, and nothing was written: name another file, or move it away", path.display())
+        }
         done => done.with_context(unwritten),
     }
 }

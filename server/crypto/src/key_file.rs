@@ -91,7 +91,7 @@ pub enum RootKeyError {
     #[error("the root key file {0:?} is damaged: its checksum does not match; restore it from its backup")]
     Damaged(PathBuf),
     /// Creating would have replaced something.
-    #[error("the root key file {0:?} exists already and is never replaced")]
+    #[error("the root key file {0:?} exists already and is never replaced: name another file")]
     AlreadyExists(PathBuf),
     /// The file was exchanged while it was opened.
     #[error("the root key file {0:?} changed while it was opened")]

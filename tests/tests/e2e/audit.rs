@@ -17,6 +17,12 @@ fn ask(vault: &TestVault, who: &Credential, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The exit code and the complaint of a command that does not succeed.
+fn refused(vault: &TestVault, who: &Credential, arguments: &[&str]) -> (i32, String) {
+    let output = run_to_end(&mut vault.cli(who, arguments));
+    (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
 fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
@@ -59,6 +65,31 @@ async fn records_are_found_by_what_they_say() {
     let by_id = query(&["--id", got.request_id()]);
     assert_eq!((by_id.len(), &by_id[0]["status"], &by_id[0]["operation"]), (1, &Value::from(200), &"SecretGet".into()));
     assert_eq!(by_id[0]["principal"]["subject"], vault.app().id);
+    // As `audit tail` shows it, it is found again.
+    let tail = ask(&vault, &operator, &["audit", "tail", "--object", "found-one", "--operation", "SecretGet"]);
+    let short = tail.lines().last().unwrap().rsplit(' ').next().unwrap();
+    assert!(short.len() < 36 && got.request_id().starts_with(short), "{tail}");
+    assert_eq!(query(&["--id", short]), by_id);
+    let why = ask(&vault, &operator, &["policy", "why", short]);
+    assert!(why.contains("what    demo/secrets/found-one"), "{why}");
+    let (code, said) = refused(&vault, &operator, &["policy", "why", &short[..12]]);
+    assert!(code == 2 && said.contains("at least 13 characters"), "{said}");
+    let (code, said) = refused(&vault, &operator, &["policy", "why", "01900000-0000"]);
+    assert!(code == 1 && said.contains("audit tail shows the newest"), "{said}");
+    // What says nothing new is left out, and that is said.
+    let tail = |more: &[&str]| {
+        let output = run_to_end(&mut vault.cli(&operator, &[&["audit", "tail", "-n", "1000"][..], more].concat()));
+        (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (told, said) = tail(&[]);
+    assert!(
+        !told.contains("challenged") && !told.contains("AuditRead") && said.contains("--all shows them"),
+        "{told}{said}"
+    );
+    let (told, said) = tail(&["--all"]);
+    assert!(told.contains("challenged") && told.contains("AuditRead") && said.is_empty(), "{told}{said}");
+    let (told, _) = tail(&["--outcome", "unauthenticated"]);
+    assert!(told.contains("challenged"), "what is asked for by name is shown: {told}");
     assert!(by_id[0]["trace_digest"].as_str().unwrap().len() == 64 && by_id[0]["trace"].is_array());
     let at = by_id[0]["at"].as_i64().unwrap();
     assert!(query(&["--until", &at.to_string(), "--id", got.request_id()]).is_empty());

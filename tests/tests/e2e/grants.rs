@@ -42,7 +42,10 @@ async fn a_role_is_given_listed_and_taken_away_by_the_command_line() {
     let later = ["assignment", "add", "--role", "Key Vault Reader", "--scope", "/vaults/demo"];
     let later = [&later[..], &["--group", "https://later.example#ops"]].concat();
     let said = run_to_end(&mut vault.cli(&operator, &later));
-    assert!(said.status.success() && String::from_utf8_lossy(&said.stderr).contains("No issuer https://later.example"));
+    let warning = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.status.success() && warning.contains("No issuer https://later.example"), "{warning}");
+    let known = format!("The one that is: https://127.0.0.1:{}.", vault.port + 1);
+    assert!(warning.contains(&known), "it names those that are: {warning}");
     let of_nobody = cli(&vault, &operator, &["assignment", "list", "--workload", &nobody.id]).unwrap();
     assert_eq!(of_nobody.lines().filter(|line| line.contains("Key Vault Secrets User")).count(), 1, "{of_nobody}");
     assert!(cli(&vault, &operator, &["assignment", "show", &id]).unwrap().contains("/vaults/demo/secrets/db"));

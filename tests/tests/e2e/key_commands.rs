@@ -83,6 +83,24 @@ async fn a_file_is_signed_here_and_verified_by_openssl_and_back() {
     story.good("key verify own --algorithm RS512 --signature own.sig --file release");
     let jwk = story.good("key export own --format jwk");
     assert!(jwk.contains("\"kty\":\"RSA\"") && !jwk.contains("\"d\""), "{jwk}");
+
+    // Elliptic signatures have two forms, of which OpenSSL takes one.
+    for (curve, algorithm, digest) in [("P-256", "ES256", "sha256"), ("P-521", "ES512", "sha512")] {
+        let (key, sig) = (format!("ec-{algorithm}"), format!("{algorithm}.sig"));
+        story.good(&format!("key create {key} --curve {curve}"));
+        story.good(&format!("key sign {key} --algorithm {algorithm} --format der --file release --out {sig}"));
+        story.file("ec.pem", story.good(&format!("key export {key}")).as_bytes());
+        let said = story.other(&format!("openssl dgst -{digest} -verify ec.pem -signature {sig} release"));
+        assert!(said.contains("Verified OK"), "{said}");
+        story.good(&format!("key verify {key} --algorithm {algorithm} --format der --signature {sig} --file release"));
+    }
+    story.other("openssl ecparam -name prime256v1 -genkey -noout -out theirs.pem");
+    story.good("key import theirs --file theirs.pem");
+    story.other("openssl dgst -sha256 -sign theirs.pem -out theirs.sig release");
+    story.good("key verify theirs --algorithm ES256 --format der --signature theirs.sig --file release");
+    let verify = "key verify theirs --algorithm ES256 --signature theirs.sig --file release";
+    let (code, _, err) = story.cli(&verify.split(' ').collect::<Vec<_>>());
+    assert!(code == 1 && err.contains("--format der"), "{err}");
 }
 
 #[tokio::test]
@@ -152,7 +170,11 @@ async fn a_key_lives_and_is_purged_by_the_command_line() {
     let story = Story::begin().await;
     assert!(story.good("key create k --curve P-384").contains("/keys/k/"));
     story.good("key update k --enabled false --op verify");
-    assert!(story.good("key get k").contains(r#""key_ops":["verify"]"#));
+    assert!(story.good("key get k --output json").contains(r#""key_ops":["verify"]"#));
+    let shown = story.good("key get k");
+    assert!(shown.contains("EC, P-384") && shown.contains("verify") && !shown.contains('{'), "{shown}");
+    let (code, _, err) = story.cli(&["key", "create", "r", "--type", "RSA", "--curve", "P-256"]);
+    assert!(code == 1 && err.contains("RSA keys have a size"), "{err}");
     assert_eq!(story.cli(&["key", "update", "k"]).0, 1, "a change says what changes");
     assert!(story.good("key list").contains("false"));
     assert_eq!(story.good("key versions k").lines().count(), 2);

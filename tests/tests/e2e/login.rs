@@ -124,6 +124,7 @@ async fn story(vault: &TestVault, ca: PathBuf, provider: Option<&str>, issuer: &
     let me = person.json(&["whoami"]);
     assert_eq!((&me["issuer"], &me["subject"], &me["kind"]), (&json!(issuer), &json!("ada"), &json!("user")));
     assert_eq!(me["groups"], json!(["vault-admins"]));
+    assert_eq!(me["roles"], json!([{ "role": "Owner", "scope": "/", "group": "vault-admins" }]));
     // As in the dashboard: what her group owns, on the server's host and on a vault's.
     let vaults = person.json(&["vault", "list"]);
     assert!(vaults.to_string().contains("demo"), "{vaults}");
@@ -186,7 +187,10 @@ async fn client_credentials_are_exchanged_once() {
     let app = vault.app();
     let mut as_app = person.command(&["whoami", "--output", "json"]);
     let said = run_to_end(as_app.env("AZURE_CLIENT_ID", &app.id).env("AZURE_CLIENT_SECRET", &app.secret));
-    assert!(String::from_utf8_lossy(&said.stdout).contains(&app.id));
+    let me: Value = serde_json::from_slice(&said.stdout).unwrap();
+    assert_eq!((&me["subject"], &me["name"]), (&json!(app.id), &json!("sample-app")));
+    assert_eq!(me["roles"], json!([{ "role": "Key Vault Administrator", "scope": "/vaults/demo" }]));
+    assert!(me["tenant"].is_string() && me["expires_at"].as_i64() > Some(0), "{me}");
     // Somebody else could have written it.
     std::fs::set_permissions(&kept, std::fs::Permissions::from_mode(0o644)).unwrap();
     let (_, complaint) = person.says(&["whoami"]).expect_err("not a file of theirs alone");

@@ -42,7 +42,7 @@ fn begin_test_change_and_sign(lang: &str, source: &str, reason: &str) {
     let begun = good(here, &["new", "first-rule", "--lang", lang]);
     assert!(begun.contains("strongroom policy test first-rule"), "{begun}");
     let (code, _, err) = policy(here, &["new", "first-rule"]);
-    assert!(code == 1 && err.contains("cannot be made"), "nothing is overwritten: {err}");
+    assert!(code == 1 && err.contains("nothing was written"), "nothing is overwritten: {err}");
     assert_eq!(policy(here, &["new", "../outside"]).0, 1);
 
     let tested = good(here, &["test", "first-rule"]);

@@ -238,9 +238,12 @@ async fn the_commands_of_the_readme_work_in_their_order() {
     let block = readme.split("```sh\n").find(|block| block.starts_with(". strongroom-data")).expect("the block");
     let script = block.split("```").next().unwrap();
     let script = script.replace("strongroom-data", "data").replace(":8443", &format!(":{}", vault.port));
+    let script = script.replace(":8444", &format!(":{}", vault.port + 1));
     let path = vault.folder().join("readme.sh");
     std::fs::write(&path, script.replace("$PWD/target/debug:", "")).unwrap();
-    let said = run(&as_printed(&path, vault.folder()), &Named::No).expect_good();
+    let ran = run(&as_printed(&path, vault.folder()), &Named::No);
+    assert!(!ran.err.contains("warning"), "{}", ran.err);
+    let said = ran.expect_good();
     for part in ["https://payments.vault.localhost", "/secrets/db-password/", "RoleAssignmentCreate"] {
         assert!(said.contains(part), "{part}: {said}");
     }
@@ -268,7 +271,7 @@ fn a_development_server_for_other_machines_has_to_be_asked_for() {
 /// The same clients without the line in the hosts file: the CLI and curl do not need it.
 #[tokio::test]
 async fn the_command_line_needs_no_hosts_file() {
-    let vault = TestVault::dev().await;
+    let mut vault = TestVault::dev().await;
     let value = vault.folder().join("value");
     std::fs::write(&value, "from a file\n").unwrap();
     let app = vault.app();
@@ -311,4 +314,10 @@ async fn the_command_line_needs_no_hosts_file() {
     assert!(!tail.contains("from a file"), "no record holds a value");
     let verified = run(&vault.cli(&app, &["audit", "verify", "--data", vault.data().to_str().unwrap()]), &Named::No);
     verified.expect_good();
+
+    vault.stop();
+    vault.start().await.unwrap();
+    let log = vault.log();
+    let hosts = log.lines().rfind(|line| line.contains("/etc/hosts")).expect("the line for other clients");
+    assert!(hosts.contains("second-vault.vault.localhost"), "every vault is in it: {hosts}");
 }

@@ -67,12 +67,12 @@ pub(crate) enum AttachmentCommand {
         #[command(flatten)]
         at: ServerAt,
     },
-    /// Show a module as JSON, with the schema of its settings.
+    /// Show a module with the schema of its settings.
     Show {
         /// Digest or name.
         module: String,
         #[command(flatten)]
-        connection: Connection,
+        at: ServerAt,
     },
     /// Remove an uploaded module that is attached nowhere.
     Remove {
@@ -128,7 +128,10 @@ pub(crate) enum AttachmentCommand {
         #[command(flatten)]
         at: AttachmentAt,
     },
-    /// Go back to the module, the settings and the state that were attached under the name before.
+    /// Go back to the module and the settings that were attached under the name before, in the state they had then.
+    ///
+    /// The step back is that of the last change of module or settings. A change of state alone is no step: what
+    /// `policy enforce` did is undone by `policy shadow`, and the other way round.
     Rollback {
         #[command(flatten)]
         at: AttachmentAt,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use strongroom_domain::record::IdPrefix;
 
 use super::{Connection, Output};
 
@@ -20,6 +21,10 @@ pub(crate) enum AuditCommand {
         /// Cut nothing, and show the whole decision id.
         #[arg(long)]
         wide: bool,
+        /// Also requests without a credential, as every client library sends first, and your own reading of the
+        /// log. Without a filter that asks for them they are left out, and standard error says so.
+        #[arg(long)]
+        all: bool,
         #[command(flatten)]
         filter: Filter,
         /// How to print.
@@ -45,8 +50,8 @@ pub(crate) enum AuditCommand {
     },
     /// Print the receipt of a record: its proof, to be checked anywhere.
     Receipt {
-        /// The decision id.
-        id: uuid::Uuid,
+        /// The decision id, or its beginning as `audit tail` shows it.
+        id: DecisionId,
         #[command(flatten)]
         connection: Connection,
     },
@@ -102,6 +107,22 @@ pub(crate) struct VerifyWith {
     pub(crate) witness_ca: Option<PathBuf>,
 }
 
+/// A decision's id, or the beginning of one.
+#[derive(Clone, Debug)]
+pub(crate) struct DecisionId(pub(crate) String);
+
+impl std::str::FromStr for DecisionId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim_end_matches('…');
+        let known = IdPrefix::parse(text).map(|_| Self(text.to_ascii_lowercase()));
+        known.ok_or_else(|| {
+            format!("it is a decision's id, or its beginning of at least {} characters", IdPrefix::LEAST)
+        })
+    }
+}
+
 /// Which records.
 #[derive(Args, Clone)]
 pub(crate) struct Filter {
@@ -123,9 +144,9 @@ pub(crate) struct Filter {
     /// Only this operation, for example SecretGet.
     #[arg(long)]
     pub(crate) operation: Option<String>,
-    /// Only the record of this decision.
+    /// Only the record of this decision; the beginning of its id as `audit tail` shows it will do.
     #[arg(long)]
-    pub(crate) id: Option<uuid::Uuid>,
+    pub(crate) id: Option<DecisionId>,
     /// From this moment on (RFC 3339, or Unix milliseconds).
     #[arg(long)]
     pub(crate) from: Option<String>,

@@ -20,7 +20,7 @@ pub(crate) enum CertificateCommand {
         #[command(flatten)]
         at: VaultAt,
     },
-    /// Show a certificate with its policy, as JSON.
+    /// Show a certificate with its policy; all of it with `--output json`.
     Show {
         #[command(flatten)]
         certificate: CertificateNamed,

@@ -36,7 +36,7 @@ pub(crate) enum KeyCommand {
         #[command(flatten)]
         at: VaultAt,
     },
-    /// Show what is known of a key, as JSON.
+    /// Show what is known of a key; all of it with `--output json`.
     Get {
         #[command(flatten)]
         key: KeyNamed,
@@ -63,12 +63,18 @@ pub(crate) enum KeyCommand {
     #[command(subcommand)]
     RotationPolicy(RotationCommand),
     /// Sign a file: the signature goes to standard output or to a file. Hashed here; the file is not sent.
+    ///
+    /// An elliptic signature is written as r and s one behind the other, as Azure and JSON Web Signatures have it;
+    /// OpenSSL takes it with `--format der`.
     Sign {
         #[command(flatten)]
         key: KeyNamed,
         /// Algorithm, for example ES256 or PS256.
         #[arg(long)]
         algorithm: String,
+        /// Form of an elliptic signature. OpenSSL and X.509 want `der`; Azure, and JSON Web Signatures, have `raw`.
+        #[arg(long, value_enum, default_value = "raw")]
+        format: SignatureForm,
         #[command(flatten)]
         through: Through,
         #[command(flatten)]
@@ -84,6 +90,9 @@ pub(crate) enum KeyCommand {
         /// File with the signature, as `key sign` wrote it.
         #[arg(long)]
         signature: PathBuf,
+        /// Form of an elliptic signature: `der` is what OpenSSL writes.
+        #[arg(long, value_enum, default_value = "raw")]
+        format: SignatureForm,
         /// File that was signed; `-` or nothing for standard input.
         #[arg(long)]
         file: Option<PathBuf>,
@@ -215,6 +224,16 @@ pub(crate) struct DataArgs {
     pub(crate) through: Through,
     #[command(flatten)]
     pub(crate) at: VaultAt,
+}
+
+/// A form of an elliptic signature. Signatures of RSA keys, and codes of symmetric ones, have one form alone, which
+/// OpenSSL takes as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SignatureForm {
+    /// The two numbers one behind the other, each as long as the curve's.
+    Raw,
+    /// The two numbers as a sequence in ASN.1.
+    Der,
 }
 
 /// A form of a public key.

@@ -23,13 +23,14 @@ use std::{net::SocketAddr, path::PathBuf};
 pub(crate) use access_policy::AccessPolicyCommand;
 pub(crate) use assignment::{AssignmentCommand, Whom};
 pub(crate) use attachment::{AttachmentAt, AttachmentCommand, StateWord, Which};
-pub(crate) use audit::{AuditCommand, Filter as AuditFilter, VerifyWith};
+pub(crate) use audit::{AuditCommand, DecisionId, Filter as AuditFilter, VerifyWith};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 pub(crate) use identity::{
     CertificateCommand, CredentialOf, FederationCommand, IdentityCommand, IdentitySecretCommand,
 };
 pub(crate) use key::{
-    DataArgs, KeyChange, KeyCommand, KeyGiven, KeyNamed, PublicForm, RotationCommand, RotationGiven, Through,
+    DataArgs, KeyChange, KeyCommand, KeyGiven, KeyNamed, PublicForm, RotationCommand, RotationGiven, SignatureForm,
+    Through,
 };
 pub(crate) use life::LifeCommand;
 pub(crate) use network::{NetworkChange, NetworkCommand, NetworkWord};

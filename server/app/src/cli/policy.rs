@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{AttachmentCommand, Connection, Output};
+use super::{AttachmentCommand, Connection, DecisionId, Output};
 
 /// `strongroom policy`
 #[derive(Subcommand)]
@@ -13,8 +13,9 @@ pub(crate) enum PolicyCommand {
     Operate(AttachmentCommand),
     /// Say why a request was answered as it was: every stage and every module, from its record.
     Why {
-        /// The decision id: a denial names it, and so does the audit log.
-        id: uuid::Uuid,
+        /// The decision id: a denial names it, and so does the audit log. Its beginning as `audit tail` shows it
+        /// will do.
+        id: DecisionId,
         /// How to print.
         #[arg(long, value_enum, default_value = "table")]
         output: Output,

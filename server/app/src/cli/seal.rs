@@ -21,6 +21,8 @@ pub(crate) struct At {
 #[derive(Subcommand)]
 pub(crate) enum SealCommand {
     /// Show the root key in use, and which keys it wraps. Works beside a running server.
+    ///
+    /// Ends with 3 when the root key at hand does not open all of them.
     Status {
         #[command(flatten)]
         at: At,

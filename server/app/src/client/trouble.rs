@@ -29,7 +29,8 @@ impl Refused {
         let part = |pointer| plain(answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
         let message = answer.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
         let (code, inner) = (part("/error/code"), part("/error/innererror/code"));
-        let help = after_denial(&inner, message).map_or_else(String::new, |help| format!("; {help}"));
+        let help = after_denial(&inner, message).or_else(|| where_to_look(status, &code).map(str::to_owned));
+        let help = help.map_or_else(String::new, |help| format!("; {help}"));
         let inner = if inner.is_empty() { inner } else { format!("/{inner}") };
         Self { status, code, inner, message: plain(&message.replace("\r\n", "; ")), help }
     }
@@ -90,7 +91,45 @@ fn after_denial(inner: &str, message: &str) -> Option<String> {
     ))
 }
 
+/// After a 404: the command that names what there is.
+fn where_to_look(status: StatusCode, code: &str) -> Option<&'static str> {
+    if status != StatusCode::NOT_FOUND {
+        return None;
+    }
+    Some(match code {
+        "SecretNotFound" => "strongroom secret list names those there are, --deleted those that can be recovered",
+        "KeyNotFound" => "strongroom key list names those there are, --deleted those that can be recovered",
+        "CertificateNotFound" => {
+            "strongroom certificate list names those there are, --deleted those that can be recovered"
+        }
+        "VaultNotFound" => "strongroom vault list names those that you may see, --deleted those that can be recovered",
+        "RoleAssignmentNotFound" => "strongroom assignment list names those there are",
+        "RoleDefinitionNotFound" => "strongroom role list names those there are",
+        "AccessPolicyNotFound" => "strongroom access-policy list names those there are",
+        "PolicyModuleNotFound" => "strongroom policy list names those there are",
+        "RecordNotFound" => "strongroom audit tail names the newest",
+        _ => return None,
+    })
+}
+
 /// Whether an address is the server's own and not that of a vault.
 pub(super) fn names_no_vault(url: &Url, base: &str) -> bool {
     origin(url) == base && !url.path().starts_with("/api/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_told_with_the_command_that_names_what_is() {
+        let answer = serde_json::json!({ "error": { "code": "VaultNotFound", "message": "There is no such vault." } });
+        let said = Refused::of(StatusCode::NOT_FOUND, &answer).to_string();
+        assert!(
+            said.starts_with("There is no such vault. (404 Not Found, VaultNotFound); strongroom vault list"),
+            "{said}"
+        );
+        let said = Refused::of(StatusCode::CONFLICT, &answer).to_string();
+        assert!(said.ends_with("VaultNotFound)"), "of a conflict there is nothing to look up: {said}");
+    }
 }

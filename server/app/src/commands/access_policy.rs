@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     assignment::{warn, who},
-    table,
+    listed, permitted, table,
 };
 use crate::{
     cli::{AccessPolicyCommand, Output},
@@ -26,6 +26,7 @@ pub(crate) async fn run(command: AccessPolicyCommand) -> anyhow::Result<()> {
             let answer =
                 client.send(Method::PUT, at(&base, &path(&vault), &[])?, Some(serde_json::to_vec(&body)?)).await?;
             warn(&answer);
+            println!("the access policy in {vault} is set: {}", permitted(&answer));
         }
         AccessPolicyCommand::List { vault, output, connection } => {
             let base = base(&connection)?;
@@ -40,6 +41,7 @@ pub(crate) async fn run(command: AccessPolicyCommand) -> anyhow::Result<()> {
             let whom = whom.required(&client, &base).await?;
             let query: Vec<_> = whom.iter().filter_map(|(name, text)| Some((name.as_str(), text.as_str()?))).collect();
             client.send(Method::DELETE, at(&base, &path(&vault), &query)?, None).await?;
+            println!("the access policy in {vault} is removed");
         }
     }
     Ok(())
@@ -52,10 +54,7 @@ fn print(policies: &[Value], output: Output) {
     }
     let mut table = table(&["GRANTEE", "SECRETS", "KEYS"]);
     for policy in policies {
-        let words = |kind: &str| {
-            let all = policy.pointer(&format!("/permissions/{kind}")).and_then(Value::as_array);
-            all.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
-        };
+        let words = |kind: &str| listed(policy, &format!("/permissions/{kind}"));
         table.add_row([who(policy), words("secrets"), words("keys")]);
     }
     println!("{table}");

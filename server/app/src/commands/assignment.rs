@@ -31,6 +31,7 @@ pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
             let base = base(&connection)?;
             let client = Client::connect(&connection, &base).await?;
             client.send(Method::DELETE, at(&base, &[&PATH[..], &[&id]].concat(), &[])?, None).await?;
+            println!("the assignment {id} is removed");
             Ok(())
         }
     }

@@ -19,13 +19,14 @@ use strongroom_domain::{
 };
 use url::Url;
 
-use super::{policy::signature_beside, seal::Place, table, text, utc};
+use super::{facts, listed, policy::signature_beside, seal::Place, settings_schema, table, text, utc};
 use crate::{
     cli::{AttachmentAt, AttachmentCommand, Connection, Output, StateWord, Which},
     client::{Client, at, base},
     clock::SystemClock,
     covering::cover_once,
     installation::{self, Opening},
+    plain::plain,
     serve::system_request,
 };
 
@@ -39,16 +40,17 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
             print_modules(&modules, at.output);
             Ok(())
         }
-        AttachmentCommand::Show { module, connection } => {
-            let server = Server::connect(&connection).await?;
+        AttachmentCommand::Show { module, at } => {
+            let server = Server::connect(&at.connection).await?;
             let digest = server.digest(&module).await?;
-            println!("{}", server.client.send(Method::GET, server.at(&[MODULES, &digest])?, None).await?);
+            print_module(&server.client.send(Method::GET, server.at(&[MODULES, &digest])?, None).await?, at.output);
             Ok(())
         }
         AttachmentCommand::Remove { module, connection } => {
             let server = Server::connect(&connection).await?;
             let digest = server.digest(&module).await?;
             server.client.send(Method::DELETE, server.at(&[MODULES, &digest])?, None).await?;
+            println!("{module} is removed");
             Ok(())
         }
         AttachmentCommand::Attached { which, output, connection } => {
@@ -63,14 +65,18 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
             let mut attached = server.attached(&at.which).await?;
             let wanted = Wanted { digest, settings, state, place, authority };
             wanted.put(&at.name, &mut attached.policies)?;
-            server.put(&at.which, attached).await
+            let answer = server.put(&at.which, attached).await?;
+            told(&at, &answer, "attached, ");
+            Ok(())
         }
         AttachmentCommand::Detach { at } => {
             let server = Server::connect(&at.connection).await?;
             let mut attached = server.attached(&at.which).await?;
-            let place = attached.place(&at.name)?;
+            let place = attached.place(&at)?;
             attached.policies.remove(place);
-            server.put(&at.which, attached).await
+            server.put(&at.which, attached).await?;
+            println!("{} is detached from {}", at.name, at.which);
+            Ok(())
         }
         AttachmentCommand::Shadow { at } => set_state(&at, StateWord::Shadow).await,
         AttachmentCommand::Enforce { at } => set_state(&at, StateWord::Enforce).await,
@@ -83,7 +89,11 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
                 }
                 None => (Method::POST, server.at(&["policies", &at.name, "rollback"])?, None),
             };
-            server.client.send(method, url, body).await?;
+            let answer = server.client.send(method, url, body).await?;
+            told(&at, &answer, "back at the module and settings before, ");
+            eprintln!(
+                "a change of state alone is no step back: policy enforce, policy shadow and policy attach --state off undo it"
+            );
             Ok(())
         }
         AttachmentCommand::Recover { which, at } => recover(&which, &Place::of(at)?).await,
@@ -100,6 +110,35 @@ impl Which {
     }
 }
 
+impl std::fmt::Display for Which {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.vault {
+            Some(vault) => write!(f, "the vault {vault}"),
+            None => f.write_str("all vaults"),
+        }
+    }
+}
+
+/// Says how an attachment stands now that it was changed.
+fn told(at: &AttachmentAt, answer: &Value, done: &str) {
+    let of_vault = answer.pointer("/settings/policies").and_then(Value::as_array);
+    let everywhere = answer.get("policies").and_then(Value::as_array);
+    let all = of_vault.into_iter().flatten().chain(everywhere.into_iter().flatten());
+    let mut all = all.map(|one| one.get("attachment").unwrap_or(one));
+    let found = all.find(|one| one.get("name").and_then(Value::as_str) == Some(&at.name));
+    let means = match found.and_then(|one| one.get("state")).and_then(Value::as_str) {
+        Some("enforce") => "enforce: its denials deny from the next request on",
+        Some("shadow") => "shadow: asked without a say; policy attached counts what it would have said",
+        Some("off") => "off: not asked",
+        _ => "as policy attached shows",
+    };
+    println!("{} at {} is {done}in the state {means}", at.name, at.which);
+    let module = found.map(|one| text(one, "/module")).unwrap_or_default();
+    if !module.is_empty() {
+        println!("module {module}");
+    }
+}
+
 struct Server {
     base: Url,
     client: Client,
@@ -112,9 +151,21 @@ struct Attached {
 }
 
 impl Attached {
-    fn place(&self, name: &str) -> anyhow::Result<usize> {
-        let found = self.policies.iter().position(|attachment| is_called(attachment, name));
-        found.with_context(|| format!("no policy module is attached as {name}"))
+    fn place(&self, at: &AttachmentAt) -> anyhow::Result<usize> {
+        let found = self.policies.iter().position(|attachment| is_called(attachment, &at.name));
+        found.with_context(|| {
+            let names = self.policies.iter().filter_map(|one| one.get("name")?.as_str());
+            let names = names.map(plain).collect::<Vec<_>>().join(", ");
+            let names = if names.is_empty() { "nothing".to_owned() } else { names };
+            let option = match &at.which.vault {
+                Some(vault) => format!("--vault {vault}"),
+                None => "--all-vaults".to_owned(),
+            };
+            format!(
+                "no policy module is attached as {} to {}; attached there: {names} (strongroom policy attached {option})",
+                at.name, at.which
+            )
+        })
     }
 }
 
@@ -147,7 +198,10 @@ impl Server {
         let named: Vec<Value> = self.modules().await?.into_iter().filter(called).collect();
         match named.as_slice() {
             [one] => Ok(text(one, "/digest")),
-            [] => bail!("there is no policy module {module}"),
+            [] => bail!(
+                "there is no policy module {module}: strongroom policy list names those there are, and strongroom policy push \
+                 FILE uploads one"
+            ),
             several => {
                 let digests: Vec<String> = several.iter().map(|one| text(one, "/digest")).collect();
                 bail!("several policy modules are called {module}, so say which by its digest: {}", digests.join(", "))
@@ -162,14 +216,13 @@ impl Server {
         Ok(Attached { policies, revision: text(&answer, "/revision") })
     }
 
-    async fn put(&self, which: &Which, attached: Attached) -> anyhow::Result<()> {
+    async fn put(&self, which: &Which, attached: Attached) -> anyhow::Result<Value> {
         let body = serde_json::to_vec(&json!({ "policies": attached.policies }))?;
         let (method, url) = match &which.vault {
             Some(vault) => (Method::PATCH, self.at(&["vaults", vault])?),
             None => (Method::PUT, self.at(&["policies"])?),
         };
-        self.client.send_if(method, url, Some(body), Some(&attached.revision)).await?;
-        Ok(())
+        self.client.send_if(method, url, Some(body), Some(&attached.revision)).await
     }
 }
 
@@ -222,11 +275,13 @@ impl Wanted {
 async fn set_state(at: &AttachmentAt, state: StateWord) -> anyhow::Result<()> {
     let server = Server::connect(&at.connection).await?;
     let mut attached = server.attached(&at.which).await?;
-    let place = attached.place(&at.name)?;
+    let place = attached.place(at)?;
     if let Some(attachment) = attached.policies.get_mut(place) {
         attachment.insert("state".to_owned(), state.as_str().into());
     }
-    server.put(&at.which, attached).await
+    let answer = server.put(&at.which, attached).await?;
+    told(at, &answer, "");
+    Ok(())
 }
 
 async fn push(file: &Path, connection: &Connection) -> anyhow::Result<()> {
@@ -275,6 +330,36 @@ async fn recover(which: &Which, place: &Place) -> anyhow::Result<()> {
     }
     println!("recorded as {}", ctx.request_id);
     cover_once(&store, opened.auditor, opened.installation.id, &place.data, &*clock).await
+}
+
+fn print_module(module: &Value, output: Output) {
+    if output == Output::Json {
+        println!("{module}");
+        return;
+    }
+    let by = match module.get("ships").and_then(Value::as_bool) {
+        Some(true) => "ships with the server".to_owned(),
+        _ => {
+            let at = module.get("uploaded_at").and_then(Value::as_i64).map(utc).unwrap_or_default();
+            format!("uploaded {at} by {}", text(module, "/uploaded_by/subject"))
+        }
+    };
+    println!(
+        "{}",
+        facts([
+            ("name", text(module, "/name")),
+            ("version", text(module, "/version")),
+            ("summary", text(module, "/summary")),
+            ("digest", text(module, "/digest")),
+            ("size", format!("{} bytes", text(module, "/size"))),
+            ("from", by),
+            ("actions", listed(module, "/actions")),
+        ])
+    );
+    let schema = module.get("settings_schema").and_then(Value::as_str);
+    if let Some(schema) = schema.and_then(|schema| serde_json::from_str::<Value>(schema).ok()) {
+        println!("{}", settings_schema(&schema));
+    }
 }
 
 fn print_modules(modules: &[Value], output: Output) {

@@ -11,43 +11,56 @@ use anyhow::Context as _;
 use reqwest::Method;
 use serde_json::Value;
 use strongroom_crypto::SecretText;
-use strongroom_domain::record::{ChainedRecord, MAX_RECEIPT, Receipt, TreeCheckpoint};
+use strongroom_domain::{
+    record::{ChainedRecord, MAX_RECEIPT, Receipt, TreeCheckpoint},
+    time::Clock as _,
+};
 use strongroom_store::verify::{Anchors, ExportError, ExportLine, read_anchors, verify_export};
 use url::Url;
 
-use super::{utc, workload};
+use super::{object_path, text, utc, workload};
 use crate::{
     audit_check,
-    cli::{AuditCommand, AuditFilter as Filter, Connection, Output, VerifyWith},
+    checkpoints::COVERED_WITHIN,
+    cli::{AuditCommand, AuditFilter as Filter, Connection, DecisionId, Output, VerifyWith},
     client::{Client, at, base},
+    clock::SystemClock,
     covering::ANCHORS,
     exit::Exit,
     installation::embedded_database,
+    jobs::CHECKPOINT_EVERY,
     terminal,
     witness::Witness,
 };
 
 /// Records of a page of the API.
 const PAGE: usize = 1000;
+/// Most records that are named where several begin alike.
+const ALIKE: &str = "10";
+/// Nothing is left out.
+const EVERYTHING: &str = "";
+/// What is said of what is left out.
+const LEFT_OUT: &str = "left out: requests without a credential, as every client library sends first, and your own reading of \
+                        the log; --all shows them";
 /// How often `tail --follow` asks.
 const FOLLOW: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
     match command {
-        AuditCommand::Tail { lines, follow, wide, filter, output, connection } => {
+        AuditCommand::Tail { lines, follow, wide, all, filter, output, connection } => {
             let look = match output {
                 Output::Json => Look::Json,
                 Output::Table if wide => Look::Wide,
                 Output::Table => Look::Columns(terminal::width().unwrap_or(lines::USUAL_WIDTH)),
             };
-            tail(usize::from(lines), follow, filter, look, &connection).await
+            tail(usize::from(lines), follow, (filter, all), look, &connection).await
         }
         AuditCommand::Query { filter, limit, connection } => {
             let server = Server::connect(&connection).await?;
             let filter = server.known(filter).await?;
             let mut none = true;
             server
-                .query(&filter, limit, None, |record, _| {
+                .query((&filter, EVERYTHING), limit, None, |record, _| {
                     none = false;
                     println!("{record}");
                     true
@@ -61,7 +74,11 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
         AuditCommand::Export { connection } => export(&connection).await,
         AuditCommand::Receipt { id, connection } => {
             let server = Server::connect(&connection).await?;
-            println!("{}", server.get(&["api", "v1", "audit", &id.to_string(), "receipt"], &[]).await?);
+            let id = match uuid::Uuid::try_parse(&id.0) {
+                Ok(whole) => whole.to_string(),
+                Err(_) => text(&server.record(&id).await?, "/id"),
+            };
+            println!("{}", server.get(&["api", "v1", "audit", &id, "receipt"], &[]).await?);
             Ok(())
         }
         AuditCommand::VerifyReceipt { file, public_key } => verify_receipt(&file, &public_key),
@@ -96,16 +113,31 @@ impl Server {
         Ok(filter)
     }
 
+    /// The one record of a decision.
+    async fn record(&self, id: &DecisionId) -> anyhow::Result<Value> {
+        let answer = self.get(&["api", "v1", "audit"], &[("id", &id.0), ("limit", ALIKE)]).await?;
+        match answer.get("value").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default() {
+            [one] => Ok(one.clone()),
+            [] => anyhow::bail!(
+                "no record has the id {}: what was never answered, and what was cut off at the door, has none; \
+                 audit tail shows the newest",
+                id.0
+            ),
+            several => anyhow::bail!("{}", ambiguous(&id.0, several)),
+        }
+    }
+
     /// Gives records, newest first, each with the name of who asked if the server tells it, until there are no
     /// more, `limit` is reached, the record `until` is met, or `take` wants no more.
     async fn query(
         &self,
-        filter: &Filter,
+        (filter, without): (&Filter, &str),
         limit: usize,
         until: Option<&str>,
         mut take: impl FnMut(&Value, Option<&str>) -> bool,
     ) -> anyhow::Result<()> {
-        let id = filter.id.map(|id| id.to_string());
+        let id = filter.id.as_ref().map(|id| id.0.clone());
+        let without = (!without.is_empty()).then(|| without.to_owned());
         let given = [
             ("outcome", &filter.outcome),
             ("vault", &filter.vault),
@@ -115,6 +147,7 @@ impl Server {
             ("id", &id),
             ("from", &filter.from),
             ("until", &filter.until),
+            ("without", &without),
         ];
         let (mut before, mut left) = (None::<String>, limit);
         while left > 0 {
@@ -151,16 +184,26 @@ enum Look {
     Columns(usize),
 }
 
-async fn tail(lines: usize, follow: bool, filter: Filter, look: Look, connection: &Connection) -> anyhow::Result<()> {
+async fn tail(
+    lines: usize,
+    follow: bool,
+    (filter, all): (Filter, bool),
+    look: Look,
+    connection: &Connection,
+) -> anyhow::Result<()> {
     let server = Server::connect(connection).await?;
     let filter = server.known(filter).await?;
+    let without = if all { EVERYTHING } else { routine(&filter) };
     let mut records = Vec::new();
-    server.query(&filter, lines, None, |record, name| keep(&mut records, record, name)).await?;
+    server.query((&filter, without), lines, None, |record, name| keep(&mut records, record, name)).await?;
     if records.is_empty() {
         eprintln!("{}", nothing_fits(&filter));
     }
     records.reverse();
     show(&records, look, true);
+    if !without.is_empty() {
+        eprintln!("{LEFT_OUT}");
+    }
     let mut last = newest(&records);
     if !follow {
         return Ok(());
@@ -169,7 +212,7 @@ async fn tail(lines: usize, follow: bool, filter: Filter, look: Look, connection
         tokio::time::sleep(FOLLOW).await;
         let mut records = Vec::new();
         server
-            .query(&filter, PAGE, last.as_deref(), |record, name| {
+            .query((&filter, without), PAGE, last.as_deref(), |record, name| {
                 // Asking is on record too, and would be shown for ever.
                 own(record) || keep(&mut records, record, name)
             })
@@ -178,6 +221,31 @@ async fn tail(lines: usize, follow: bool, filter: Filter, look: Look, connection
         show(&records, look, false);
         last = newest(&records).or(last);
     }
+}
+
+/// What a filter leaves out unless it is told otherwise: nothing where it asks for it by name.
+fn routine(filter: &Filter) -> &'static str {
+    let named = filter.id.is_some() || filter.operation.is_some();
+    match filter.outcome.as_deref() {
+        None | Some("allowed") if !named => "challenges,own",
+        _ => EVERYTHING,
+    }
+}
+
+/// One record, found on its server by the id of its decision or the beginning of that.
+pub(crate) async fn record(id: &DecisionId, connection: &Connection) -> anyhow::Result<Value> {
+    Server::connect(connection).await?.record(id).await
+}
+
+/// Several decisions begin alike; which.
+fn ambiguous(asked: &str, records: &[Value]) -> String {
+    let told = records
+        .iter()
+        .map(|record| format!("{} ({} {})", text(record, "/id"), text(record, "/operation"), object_path(record)));
+    format!(
+        "more than one decision begins with {asked}; give the whole id of one: {}",
+        told.collect::<Vec<_>>().join(", ")
+    )
 }
 
 fn newest(records: &[Shown]) -> Option<String> {
@@ -352,7 +420,8 @@ pub(crate) async fn verify_offline(data: &Path, database: Option<String>, with: 
         println!("{} rows are older than what the log tells of rows, and were not compared", report.untracked);
     }
     if report.uncovered > 0 {
-        println!("{} records are not covered by a checkpoint yet: their end can still be rewritten", report.uncovered);
+        let age = report.uncovered_since.map(|since| SystemClock::new().now_millis().saturating_sub(since));
+        println!("{}", uncovered(report.uncovered, report.uncovered_since, age));
     }
     if checked.anchors > 0 {
         println!("compared with {} checkpoints kept outside the database", checked.anchors);
@@ -367,9 +436,47 @@ pub(crate) async fn verify_offline(data: &Path, database: Option<String>, with: 
     Ok(())
 }
 
+/// What is said of records behind the newest checkpoint: nothing to worry about while a running server is about to
+/// cover them, and what to do about it when it should have.
+fn uncovered(records: u64, since: Option<i64>, age: Option<i64>) -> String {
+    let every = CHECKPOINT_EVERY.as_secs();
+    let within = i64::try_from(COVERED_WITHIN.as_millis()).unwrap_or(i64::MAX);
+    if age.is_some_and(|age| age <= within) {
+        return format!(
+            "{records} records of the last seconds wait for their checkpoint: a running server signs one every {every} seconds, \
+             one that was stopped does at its next start"
+        );
+    }
+    format!(
+        "{records} records since {} are not covered by a checkpoint, and whoever can write the database can still rewrite \
+         them: start the server if it is stopped, which covers them; if it runs, it should have within {every} seconds, \
+         and its log says why it does not",
+        since.map_or_else(|| "an unknown time".to_owned(), utc)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_seconds_are_no_alarm_and_older_records_are() {
+        let calm = uncovered(2, Some(1000), Some(3000));
+        assert!(calm.contains("every 2 seconds") && !calm.contains("rewrite"), "{calm}");
+        for age in [Some(60_000), None] {
+            let alarm = uncovered(2, Some(1_700_000_000_123), age);
+            assert!(alarm.contains("since 2023-11-14 22:13:20.123Z") && alarm.contains("rewrite"), "{alarm}");
+        }
+    }
+
+    #[test]
+    fn several_decisions_that_begin_alike_are_named() {
+        let record = |id: &str| serde_json::json!({ "id": id, "operation": "SecretGet", "vault": "demo", "kind": "secret", "object": "db" });
+        let told = ambiguous("01900000-0000", &[record("01900000-0000-7000"), record("01900000-0000-7001")]);
+        let expected = "more than one decision begins with 01900000-0000; give the whole id of one: 01900000-0000-7000 \
+                        (SecretGet demo/secrets/db), 01900000-0000-7001 (SecretGet demo/secrets/db)";
+        assert_eq!(told, expected);
+    }
 
     #[test]
     fn a_damaged_export_is_a_finding_and_another_file_is_a_mistake() {

@@ -14,6 +14,8 @@ use strongroom_crypto::x509::certificates_in;
 use zeroize::Zeroizing;
 
 use super::{
+    key::fitting,
+    listed,
     object::{Collection, connect},
     pem, tags, text,
 };
@@ -43,7 +45,7 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
         CertificateCommand::Life(step) => CERTIFICATES.run(step).await,
         CertificateCommand::Create { name, certificate, at } => create(&name, &certificate, &at).await,
         CertificateCommand::Show { certificate, at } => {
-            println!("{}", show(&certificate, &at).await?);
+            print(&show(&certificate, &at).await?, at.output);
             Ok(())
         }
         CertificateCommand::Export { certificate, out, public, at } => {
@@ -57,6 +59,7 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
         CertificateCommand::Cancel { name, at } => {
             let body = serde_json::to_vec(&json!({ "cancellation_requested": true }))?;
             pending(&name, Method::PATCH, Some(body), &at).await?;
+            println!("{name} no longer waits for its authority");
             Ok(())
         }
     }
@@ -91,6 +94,7 @@ fn policy(given: &CertificateGiven) -> Value {
 }
 
 async fn create(name: &str, given: &CertificateGiven, at: &VaultAt) -> anyhow::Result<()> {
+    fitting(&given.kty, given.size, given.curve.as_deref())?;
     let named = [&given.dns, &given.emails, &given.addresses, &given.uris].iter().any(|names| !names.is_empty());
     let mut body = json!({ "tags": tags(&given.tags)? });
     if let (Some(object), true) = (body.as_object_mut(), named || given.subject.is_some()) {
@@ -118,6 +122,35 @@ async fn show(certificate: &CertificateNamed, at: &VaultAt) -> anyhow::Result<Va
     let path: Vec<&str> =
         ["certificates", &certificate.name].into_iter().chain(certificate.version.as_deref()).collect();
     connect(at).await?.send(Method::GET, &path, None).await
+}
+
+fn print(certificate: &Value, output: Output) {
+    let sans = ["dns_names", "emails", "ipAddresses", "uris"];
+    let names = sans.map(|sort| listed(certificate, &format!("/policy/x509_props/sans/{sort}")));
+    let key = ["kty", "crv", "key_size"].map(|part| text(certificate, &format!("/policy/key_props/{part}")));
+    let joined = |parts: &[String], between: &str| {
+        parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(between)
+    };
+    let exportable = match text(certificate, "/policy/key_props/exportable").as_str() {
+        "false" => "no: the private key stays in the vault",
+        _ => "yes, with its private key",
+    };
+    let waits = if text(certificate, "/cer").is_empty() { "for its authority" } else { "" };
+    CERTIFICATES.print_one(
+        certificate,
+        [
+            ("waits", waits.to_owned()),
+            ("subject", text(certificate, "/policy/x509_props/subject")),
+            ("names", joined(&names, ", ")),
+            ("issuer", text(certificate, "/policy/issuer/name")),
+            ("thumbprint", text(certificate, "/x5t")),
+            ("key", joined(&key, " ")),
+            ("exported", exportable.to_owned()),
+            ("form", text(certificate, "/policy/secret_props/contentType")),
+            ("renewed for", format!("{} months", text(certificate, "/policy/x509_props/validity_months"))),
+        ],
+        output,
+    );
 }
 
 async fn pending(name: &str, method: Method, body: Option<Vec<u8>>, at: &VaultAt) -> anyhow::Result<Value> {

@@ -44,6 +44,7 @@ pub(crate) async fn run(command: IdentityCommand) -> anyhow::Result<()> {
             let server = Server::connect(&at).await?;
             let id = server.id(&workload).await?;
             server.send(Method::DELETE, &[&id], None).await?;
+            println!("the workload identity {workload} is deleted: its tokens count no more");
             Ok(())
         }
         IdentityCommand::Secret(IdentitySecretCommand::Add { workload, name, days, replace, at }) => {
@@ -164,6 +165,7 @@ async fn remove(sort: &str, of: &CredentialOf) -> anyhow::Result<()> {
     let server = Server::connect(&of.at).await?;
     let id = server.id(&of.workload).await?;
     server.send(Method::DELETE, &[&id, sort, &of.credential.to_string()], None).await?;
+    println!("the credential {} of {} is removed", of.credential, of.workload);
     Ok(())
 }
 

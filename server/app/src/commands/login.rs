@@ -15,7 +15,7 @@ use strongroom_domain::{entrance::command_line::comparison, time::Clock as _};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{table, text, utc};
+use super::{facts, listed, permitted, table, text, utc};
 use crate::{
     cli::{Connection, LoginArgs, Output, ServerAt},
     client::{self, Client, Door, base},
@@ -137,15 +137,70 @@ pub(crate) async fn whoami(at: &ServerAt) -> anyhow::Result<()> {
         println!("{answer}");
         return Ok(());
     }
-    let groups: Vec<&str> =
-        answer.get("groups").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-    let mut facts = table(&["WHAT", ""]);
-    facts.add_row(["name".to_owned(), text(&answer, "/name")]);
-    facts.add_row(["issuer".to_owned(), text(&answer, "/issuer")]);
-    facts.add_row(["subject".to_owned(), text(&answer, "/subject")]);
-    facts.add_row(["kind".to_owned(), text(&answer, "/kind")]);
-    facts.add_row(["groups".to_owned(), plain(&groups.join(", "))]);
-    facts.add_row(["until".to_owned(), answer.get("expires_at").and_then(Value::as_i64).map_or_else(String::new, utc)]);
-    println!("{facts}");
+    for line in told(&answer) {
+        println!("{line}");
+    }
     Ok(())
+}
+
+/// Who somebody is and what they hold, in lines.
+fn told(answer: &Value) -> Vec<String> {
+    let until = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_i64).map(utc);
+    let who = facts([
+        ("name", text(answer, "/name")),
+        ("principal", format!("{}#{}", text(answer, "/issuer"), text(answer, "/subject"))),
+        ("kind", text(answer, "/kind")),
+        ("groups", listed(answer, "/groups")),
+        ("tenant", text(answer, "/tenant")),
+        ("until", until(answer, "/expires_at").unwrap_or_default()),
+    ]);
+    let mut holds = table(&["HOLDS", "WHERE", "BY", "UNTIL"]);
+    let by = |held: &Value| match text(held, "/group") {
+        group if group.is_empty() => String::new(),
+        group => format!("group {group}"),
+    };
+    let of = |name: &str| answer.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    for held in of("roles") {
+        let end = until(&held, "/ends_at").unwrap_or_default();
+        holds.add_row([text(&held, "/role"), text(&held, "/scope"), by(&held), end]);
+    }
+    for held in of("access_policies") {
+        let place = format!("/vaults/{}", text(&held, "/vault"));
+        holds.add_row([format!("access policy, {}", permitted(&held)), place, by(&held), String::new()]);
+    }
+    let mut lines = vec![who.to_string()];
+    if holds.is_empty() {
+        lines.push(
+            "holds nothing here: ask an owner of the installation for a role, and tell them the principal above"
+                .to_owned(),
+        );
+    } else {
+        lines.push(holds.to_string());
+    }
+    if answer.get("more") == Some(&Value::Bool(true)) {
+        lines.push("and more: only the first of them are shown".to_owned());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_is_told_who_it_is_and_what_it_holds() {
+        let answer = json!({
+            "issuer": "https://vault", "subject": "0190", "kind": "workload", "groups": [], "name": "app\u{1b}", "tenant": "t",
+            "expires_at": 1_700_000_000_000_i64, "more": false,
+            "roles": [
+                { "role": "Key Vault Administrator", "scope": "/vaults/demo" },
+                { "role": "Key Vault Reader", "scope": "/", "group": "team", "ends_at": 1_700_000_000_000_i64 },
+            ],
+            "access_policies": [{ "vault": "old", "permissions": { "secrets": ["get", "list"] } }],
+        });
+        insta::assert_snapshot!(told(&answer).join("\n"));
+        let nothing =
+            json!({ "issuer": "https://idp", "subject": "ada", "kind": "user", "roles": [], "access_policies": [] });
+        insta::assert_snapshot!(told(&nothing).join("\n"));
+    }
 }

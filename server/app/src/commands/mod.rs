@@ -24,17 +24,90 @@ pub(crate) mod vault;
 pub(crate) mod verify;
 mod workload;
 
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+};
+
 use anyhow::Context as _;
 use comfy_table::{Table, presets::NOTHING};
 use serde_json::Value;
 
 use crate::plain::plain;
 
-/// A plain table, readable in any terminal.
-fn table(header: &[&str]) -> Table {
+/// A plain table, readable in any terminal: its lines end where their words do, so that one long cell does not make
+/// a terminal break all the others.
+struct Lines(Table);
+
+impl Deref for Lines {
+    type Target = Table;
+
+    fn deref(&self) -> &Table {
+        &self.0
+    }
+}
+
+impl DerefMut for Lines {
+    fn deref_mut(&mut self) -> &mut Table {
+        &mut self.0
+    }
+}
+
+impl fmt::Display for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.trim_fmt())
+    }
+}
+
+/// A table with these columns.
+fn table(header: &[&str]) -> Lines {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header);
-    table
+    Lines(table)
+}
+
+/// Names and what they stand for, a line each, without those of which there is nothing to say.
+fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, String)>) -> Lines {
+    let mut shown = Table::new();
+    shown.load_style(NOTHING);
+    for (name, value) in facts.into_iter().filter(|(_, value)| !value.is_empty()) {
+        shown.add_row([name.to_owned(), value]);
+    }
+    Lines(shown)
+}
+
+/// The schema of a module's settings, as people read it.
+fn settings_schema(schema: &Value) -> String {
+    format!("settings:\n{}", plain_lines(&format!("{schema:#}")))
+}
+
+/// A text of several lines, as it may stand on a terminal.
+fn plain_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
+}
+
+/// What stands at a place of an answer, a list with commas.
+fn listed(value: &Value, pointer: &str) -> String {
+    let words = value.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    words.map(|word| text(word, "")).collect::<Vec<_>>().join(", ")
+}
+
+/// What an access policy of an answer allows: `secrets: get, list; keys: sign`.
+fn permitted(policy: &Value) -> String {
+    let kinds = ["secrets", "keys"].map(|kind| (kind, listed(policy, &format!("/permissions/{kind}"))));
+    let told: Vec<String> = kinds
+        .into_iter()
+        .filter(|(_, words)| !words.is_empty())
+        .map(|(kind, words)| format!("{kind}: {words}"))
+        .collect();
+    if told.is_empty() { "nothing".to_owned() } else { told.join("; ") }
+}
+
+/// Tags of an answer, `NAME=VALUE` each.
+fn told_tags(value: &Value, pointer: &str) -> String {
+    let tags = value.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
+    let tags = tags.map(|(name, value)| plain(&format!("{name}={}", value.as_str().unwrap_or_default())));
+    tags.collect::<Vec<_>>().join(", ")
 }
 
 /// Text at a place of a JSON answer, as it may stand on a terminal.
@@ -44,6 +117,19 @@ fn text(value: &Value, pointer: &str) -> String {
         Some(Value::Null) | None => String::new(),
         Some(other) => plain(&other.to_string()),
     }
+}
+
+/// What a record is about, as scopes write it: `demo/secrets/db`, with the version where there was one.
+fn object_path(record: &Value) -> String {
+    let kind = match record.get("kind").and_then(Value::as_str) {
+        Some("secret") => "secrets",
+        Some("key") => "keys",
+        Some("certificate") => "certificates",
+        _ => "",
+    };
+    let parts = [text(record, "/vault"), kind.to_owned(), text(record, "/object"), text(record, "/version")];
+    let told: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    if told.is_empty() { "the installation".to_owned() } else { told.join("/") }
 }
 
 /// Unix seconds at a place of a JSON answer as a UTC time.

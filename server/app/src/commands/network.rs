@@ -38,7 +38,10 @@ pub(crate) async fn run(command: NetworkCommand) -> anyhow::Result<()> {
             match at {
                 None => rules.push(rule),
                 Some(place) if (1..=rules.len().saturating_add(1)).contains(&place) => rules.insert(place - 1, rule),
-                Some(place) => bail!("there are {} rules: nothing can be put in place {place}", rules.len()),
+                Some(place) => bail!(
+                    "there are {} rules: nothing can be put in place {place} (strongroom network list {vault} numbers them)",
+                    rules.len()
+                ),
             }
             found.put_as_it_is(&change).await
         }
@@ -46,7 +49,10 @@ pub(crate) async fn run(command: NetworkCommand) -> anyhow::Result<()> {
             let mut found = Vault::find(&vault, &change.connection).await?;
             let rules = found.rules()?;
             if !(1..=rules.len()).contains(&place) {
-                bail!("there is no rule {place}: the vault has {}", rules.len());
+                bail!(
+                    "there is no rule {place}: the vault has {} (strongroom network list {vault} numbers them)",
+                    rules.len()
+                );
             }
             rules.remove(place - 1);
             found.put_as_it_is(&change).await
@@ -91,7 +97,9 @@ impl Vault {
 
     async fn put(self, network: Value, change: &NetworkChange) -> anyhow::Result<()> {
         let body = serde_json::to_vec(&json!({ "network": network, "force": change.force }))?;
-        self.client.send_if(Method::PATCH, self.url, Some(body), Some(&self.revision)).await?;
+        let answer = self.client.send_if(Method::PATCH, self.url, Some(body), Some(&self.revision)).await?;
+        // As `network list` prints them: what is in force now.
+        print(answer.pointer("/settings/network").unwrap_or(&Value::Null), Output::Table);
         Ok(())
     }
 }

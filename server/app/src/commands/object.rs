@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use super::{backup, seconds, table, text};
+use super::{Lines, backup, facts, seconds, table, text, told_tags};
 use crate::{
     cli::{LifeCommand, Output, VaultAt},
     client::VaultClient,
@@ -51,7 +51,7 @@ impl Collection {
         text(item, self.line_id).rsplit('/').next().unwrap_or_default().to_owned()
     }
 
-    fn table(&self, header: &[&str]) -> comfy_table::Table {
+    fn table(&self, header: &[&str]) -> Lines {
         let column = self.column.map(|(title, _)| title);
         table(&header.iter().copied().chain(column).collect::<Vec<_>>())
     }
@@ -132,6 +132,31 @@ impl Collection {
             println!("{name} is purged");
         }
         Ok(())
+    }
+
+    /// One of it: what is peculiar to it between its identifier and what all of them have.
+    pub(super) fn print_one<'a>(
+        &self,
+        answer: &Value,
+        own: impl IntoIterator<Item = (&'a str, String)>,
+        output: Output,
+    ) {
+        if output == Output::Json {
+            println!("{answer}");
+            return;
+        }
+        let [created, updated, begins, ends] =
+            ["created", "updated", "nbf", "exp"].map(|time| seconds(answer, &format!("/attributes/{time}")));
+        let common = [
+            ("enabled", text(answer, "/attributes/enabled")),
+            ("created", created),
+            ("updated", updated),
+            ("not before", begins),
+            ("expires", ends),
+            ("recovery level", text(answer, "/attributes/recoveryLevel")),
+            ("tags", told_tags(answer, "/tags")),
+        ];
+        println!("{}", facts([("id", text(answer, self.id))].into_iter().chain(own).chain(common)));
     }
 
     pub(super) fn print_id(&self, answer: &Value, output: Output) {

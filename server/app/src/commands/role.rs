@@ -39,11 +39,13 @@ pub(crate) async fn run(command: RoleCommand) -> anyhow::Result<()> {
             let server = Server::connect(&connection).await?;
             let id = server.id(&role).await?;
             server.client.send(Method::PUT, server.at(&id)?, Some(body)).await?;
+            println!("the role definition {role} is replaced");
         }
         RoleCommand::Delete { role, connection } => {
             let server = Server::connect(&connection).await?;
             let id = server.id(&role).await?;
             server.client.send(Method::DELETE, server.at(&id)?, None).await?;
+            println!("the role definition {role} is deleted");
         }
     }
     Ok(())
@@ -78,7 +80,7 @@ impl Server {
         let all = self.list("/").await?;
         match all.iter().find(|one| text(one, "/name").eq_ignore_ascii_case(role)) {
             Some(found) => Ok(text(found, "/id")),
-            None => bail!("there is no role definition {role}"),
+            None => bail!("there is no role definition {role}: strongroom role list names those there are"),
         }
     }
 }

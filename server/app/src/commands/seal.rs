@@ -17,6 +17,7 @@ use crate::{
     clock::SystemClock,
     config,
     covering::cover_once,
+    exit::Exit,
     installation::{self, Opening, embedded_database},
     seal::{Provider, Seal, Source},
     serve::system_request,
@@ -74,7 +75,7 @@ async fn status(place: &Place) -> anyhow::Result<()> {
         Ok(key) => key,
         Err(error) => {
             println!("vault keys {} (not tried: {error:#})", sealed.vaults.len());
-            return Ok(());
+            return Err(Exit::NotOpened.into());
         }
     };
     let id = installation.id.0.as_bytes();
@@ -88,7 +89,8 @@ async fn status(place: &Place) -> anyhow::Result<()> {
     let stray = others.len() + (sealed.blobs.len() - blobs);
     if stray > 0 {
         let names: Vec<&str> = others.iter().map(|vault| vault.name.as_str()).collect();
-        anyhow::bail!("{stray} keys are wrapped by another root key or are damaged (vaults: {})", names.join(", "));
+        println!("{stray} keys are wrapped by another root key or are damaged (vaults: {})", names.join(", "));
+        return Err(Exit::NotOpened.into());
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use strongroom_domain::key::KeyAlgorithm;
 use url::Url;
 
-use super::{policy::accept, table, tags, text, utc};
+use super::{facts, policy::accept, table, tags, text, told_tags, utc};
 use crate::{
     cli::{Output, ServerAt, VaultChange, VaultCommand, VaultGiven},
     client::{Client, at, base},
@@ -208,13 +208,7 @@ fn print(vault: &Value, output: Output) {
         println!("{vault}");
         return;
     }
-    let mut shown = table(&[]);
     let settings = |name: &str| text(vault, &format!("/settings/{name}"));
-    let tags = vault.pointer("/settings/tags").and_then(Value::as_object);
-    let tags = tags.into_iter().flatten().map(|(name, value)| {
-        let tag = json!(format!("{name}={}", value.as_str().unwrap_or_default()));
-        text(&tag, "")
-    });
     let lines = [
         ("name", text(vault, "/name")),
         ("address", text(vault, "/url")),
@@ -223,7 +217,7 @@ fn print(vault: &Value, output: Output) {
         ("policies", policies(vault)),
         ("network", network(vault)),
         ("region", settings("region")),
-        ("tags", tags.collect::<Vec<_>>().join(", ")),
+        ("tags", told_tags(vault, "/settings/tags")),
         ("retention", format!("{} days", settings("retention_days"))),
         ("purge protection", if settings("purge_protection") == "true" { "on" } else { "off" }.to_owned()),
         ("algorithms off", refused(vault)),
@@ -233,10 +227,7 @@ fn print(vault: &Value, output: Output) {
         ("recoverable until", millis(vault, "/scheduled_purge_at")),
         ("revision", text(vault, "/revision")),
     ];
-    for (name, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {
-        shown.add_row([name.to_owned(), value]);
-    }
-    println!("{shown}");
+    println!("{}", facts(lines));
 }
 
 /// Algorithms that are switched off.

@@ -10,6 +10,7 @@
 
 mod algorithm;
 mod asymmetric;
+mod ecdsa;
 mod forms;
 mod import;
 mod oct;

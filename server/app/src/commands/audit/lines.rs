@@ -1,6 +1,7 @@
 //! Records as lines, as wide as the terminal is.
 
 use serde_json::Value;
+use strongroom_domain::record::{CHALLENGES, Outcome};
 
 use super::{
     super::{text, utc},
@@ -12,8 +13,9 @@ use crate::plain::plain;
 pub(super) const USUAL_WIDTH: usize = 120;
 /// Fewer columns show nothing that helps: then the terminal breaks the lines.
 const LEAST_WIDTH: usize = 80;
-/// Beginning of a decision's id: the millisecond of the request (RFC 9562, version 7).
-const SHORT_ID: usize = "01900000-0000".len();
+/// Beginning of a decision's id that is shown and that every command takes: the millisecond of the request and
+/// twelve random bits, which tell two of one millisecond apart (RFC 9562, version 7).
+const SHORT_ID: usize = "01900000-0000-7000".len();
 const HEADER: [&str; COLUMNS] = ["TIME", "OUTCOME", "PRINCIPAL", "OPERATION", "OBJECT", "REASON", "DECISION"];
 const COLUMNS: usize = 7;
 /// Columns that are never cut: time, operation and decision, by which a record is understood and found again.
@@ -56,6 +58,9 @@ fn row(record: &Value, name: Option<&str>, whole_id: bool) -> [String; COLUMNS] 
     let object = object.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
     let [outcome, subject, operation, reason, id] =
         ["/outcome", "/principal/subject", "/operation", "/reason", "/id"].map(|pointer| text(record, pointer));
+    // Nobody tried anything: the request was told to bring a credential.
+    let challenge = outcome == Outcome::Unauthenticated.as_str() && CHALLENGES.contains(&reason.as_str());
+    let outcome = if challenge { "challenged".to_owned() } else { outcome };
     let principal = match name.map(plain) {
         // A name is not unique; the beginning of the id tells two of one name apart.
         Some(name) if whole_id => format!("{name} ({subject})"),
@@ -95,7 +100,7 @@ mod tests {
             assert_eq!(lines.len(), 3);
             assert!(lines.iter().all(|line| line.chars().count() <= width), "{lines:#?}");
             assert!(
-                lines[1].starts_with("2023-11-14 22:13:20Z una") && lines[1].ends_with(" 01900000-0000"),
+                lines[1].starts_with("2023-11-14 22:13:20Z una") && lines[1].ends_with(" 01900000-0000-7000"),
                 "{lines:#?}"
             );
             assert!(lines[1].contains("… RoleAssignmentDelete ") && lines[2].contains(" demo/db "), "{lines:#?}");

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use serde_json::json;
 use strongroom_domain::policy::{PolicyAnswer, PolicyEngine as _, PolicyRequest};
 
-use super::{Loaded, plain_lines, test};
+use super::{super::plain_lines, Loaded, test};
 use crate::{
     cli::{Output, Question},
     commands::table,

@@ -18,7 +18,7 @@ use serde_json::json;
 use strongroom_domain::policy::{AttachmentState, ModuleDigest, PolicyAttachment};
 use strongroom_policy_host::{ModuleDescription, WasmPolicyEngine, limits, shipped};
 
-use super::{attachment, table};
+use super::{attachment, facts, settings_schema};
 use crate::{
     cli::{Output, PolicyCommand},
     plain::plain,
@@ -27,7 +27,7 @@ use crate::{
 pub(crate) async fn run(command: PolicyCommand) -> anyhow::Result<()> {
     match command {
         PolicyCommand::Operate(command) => attachment::run(command).await,
-        PolicyCommand::Why { id, output, connection } => why::run(id, output, &connection).await,
+        PolicyCommand::Why { id, output, connection } => why::run(&id, output, &connection).await,
         PolicyCommand::New { name, lang } => new::run(&name, lang),
         PolicyCommand::Build { folder } => build::run(&folder),
         PolicyCommand::Inspect { module, output } => inspect(&module.module, output),
@@ -142,8 +142,7 @@ fn inspect(module: &str, output: Output) -> anyhow::Result<()> {
         strongroom_domain::policy::PolicyStage::Request => "request: last of all",
     };
     let list = |texts: &[String]| if texts.is_empty() { "none".to_owned() } else { plain(&texts.join(", ")) };
-    let mut shown = table(&["module", ""]);
-    for (name, value) in [
+    let shown = facts([
         ("name", plain(&description.name)),
         ("version", plain(&description.version)),
         ("summary", plain(&description.summary)),
@@ -164,14 +163,7 @@ fn inspect(module: &str, output: Output) -> anyhow::Result<()> {
                 limits::MAX_BATCH
             ),
         ),
-    ] {
-        shown.add_row([name.to_owned(), value]);
-    }
-    println!("{shown}\nsettings:\n{}", plain_lines(&serde_json::to_string_pretty(&schema)?));
+    ]);
+    println!("{shown}\n{}", settings_schema(&schema));
     Ok(())
-}
-
-/// A text of several lines, as it may stand on a terminal.
-fn plain_lines(text: &str) -> String {
-    text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }

@@ -1,6 +1,6 @@
 //! `strongroom policy new`: a template, with everything it is built from beside it.
 
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
 use anyhow::{Context as _, bail};
 
@@ -63,7 +63,14 @@ pub(super) fn run(name: &str, lang: Language) -> anyhow::Result<()> {
         bail!("a module's name is made of a-z, 0-9 and -, begins with a letter and has at most 64 characters");
     }
     let folder = Path::new(name);
-    std::fs::create_dir(folder).with_context(|| format!("the folder {name} cannot be made"))?;
+    match std::fs::create_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!(
+                "there is a {name} here already, and nothing was written: say another name, or begin in another folder"
+            )
+        }
+        made => made.with_context(|| format!("the folder {name} cannot be made"))?,
+    }
     let files: Vec<&File> = match lang {
         Language::Rust => RUST.iter().chain(SDK).chain([&CONTRACT]).collect(),
         Language::C => C.iter().collect(),

@@ -1,29 +1,19 @@
 //! `strongroom policy why`: a decision as it is on record, stage by stage. Nothing is asked again here.
 
-use anyhow::Context as _;
-use reqwest::Method;
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::{
-    cli::{Connection, Output},
-    client::{Client, at, base},
-    commands::{text, utc},
+    cli::{Connection, DecisionId, Output},
+    commands::{audit, object_path, text, utc},
 };
 
-pub(super) async fn run(id: Uuid, output: Output, connection: &Connection) -> anyhow::Result<()> {
-    let base = base(connection)?;
-    let client = Client::connect(connection, &base).await?;
-    let url = at(&base, &["api", "v1", "audit"], &[("id", &id.to_string())])?;
-    let answer = client.send(Method::GET, url, None).await?;
-    let record = answer.pointer("/value/0").with_context(|| {
-        format!("no record has the id {id}: what was never answered, and what was cut off at the door, has none")
-    })?;
+pub(super) async fn run(id: &DecisionId, output: Output, connection: &Connection) -> anyhow::Result<()> {
+    let record = audit::record(id, connection).await?;
     if output == Output::Json {
-        println!("{}", serde_json::to_string_pretty(record)?);
+        println!("{}", serde_json::to_string_pretty(&record)?);
         return Ok(());
     }
-    for line in told(record) {
+    for line in told(&record) {
         println!("{line}");
     }
     Ok(())
@@ -32,14 +22,12 @@ pub(super) async fn run(id: Uuid, output: Output, connection: &Connection) -> an
 /// The decision in words, a line each.
 fn told(record: &Value) -> Vec<String> {
     let at = record.get("at").and_then(Value::as_i64).map(utc).unwrap_or_default();
-    let object = ["/vault", "/kind", "/object", "/version"].map(|part| text(record, part));
-    let object = object.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
     let mut lines = vec![
         format!("{} {}: {}", text(record, "/outcome"), text(record, "/operation"), text(record, "/reason")),
         format!("  when    {at}"),
         format!("  who     {} {}", text(record, "/principal_kind"), text(record, "/principal/subject")),
         format!("  from    {} by listener {}", text(record, "/client"), text(record, "/listener")),
-        format!("  what    {object}"),
+        format!("  what    {}", object_path(record)),
     ];
     let revision = text(record, "/settings_revision");
     if !revision.is_empty() {
@@ -96,7 +84,7 @@ mod tests {
         });
         let told = told(&record).join("\n");
         let expected = "denied SecretGet: name-not-allowed\n  when    1970-01-01 00:00:00.000Z\n  who     workload app\n  \
-                        from    192.0.2.1 by listener main\n  what    demo/secret/db\n  by      the vault's settings of \
+                        from    192.0.2.1 by listener main\n  what    demo/secrets/db\n  by      the vault's settings of \
                         revision 4\n  1. network: allow, admitted\n  2. policy:names: deny, name-not-allowed\n       \
                         00ff The name \u{fffd}[2J is not allowed.\n       said: looked at 3 patterns\n       wanted: \
                         {\"alert\":{\"sentence\":\"Look.\",\"severity\":\"low\"}}\n       fuel 812\n  3. shadow:next: \
