@@ -108,6 +108,9 @@ pub struct AttachedBefore {
     pub settings: String,
     /// Whether it was asked.
     pub state: AttachmentState,
+    /// Whether its `allow` granted; not of one that was remembered before this was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub authority: bool,
 }
 
 impl PolicyAttachment {
@@ -117,7 +120,9 @@ impl PolicyAttachment {
         for attachment in &mut new {
             let old = before.iter().find(|old| old.name == attachment.name);
             attachment.previous = old.and_then(|old| {
-                if (old.module, &old.settings) == (attachment.module, &attachment.settings) {
+                if (old.module, &old.settings, old.authority)
+                    == (attachment.module, &attachment.settings, attachment.authority)
+                {
                     old.previous.clone()
                 } else {
                     Some(old.version())
@@ -127,7 +132,8 @@ impl PolicyAttachment {
         new
     }
 
-    /// The attachments with the one of this name as it was before: module, settings and state.
+    /// The attachments with the one of this name as it was before: module, settings, state, and whether it granted.
+    /// A guard that comes back is no authority because what stood in its place was one.
     ///
     /// # Errors
     /// [`SettingsError`] when there is none, or nothing stood in its place.
@@ -141,12 +147,19 @@ impl PolicyAttachment {
             before.ok_or(SettingsError(
             "no other module and no other settings were attached under this name before, so there is no way back; its state is changed by enforce and shadow",
         ))?;
-        (attachment.module, attachment.settings, attachment.state) = (before.module, before.settings, before.state);
+        let AttachedBefore { module, settings, state, authority } = before;
+        (attachment.module, attachment.settings) = (module, settings);
+        (attachment.state, attachment.authority) = (state, authority);
         Ok(attachments)
     }
 
     fn version(&self) -> AttachedBefore {
-        AttachedBefore { module: self.module, settings: self.settings.clone(), state: self.state }
+        AttachedBefore {
+            module: self.module,
+            settings: self.settings.clone(),
+            state: self.state,
+            authority: self.authority,
+        }
     }
 }
 

@@ -264,7 +264,7 @@ impl Administration {
         change: impl Fn(&InstallationPolicies) -> Result<Vec<PolicyAttachment>, AdminError>,
     ) -> Result<PoliciesShown, AdminError> {
         for _ in 0..ATTEMPTS {
-            let case = self.admit(ctx, Ask::server(Action::PolicyWrite)).await?;
+            let mut case = self.admit(ctx, Ask::server(Action::PolicyWrite)).await?;
             let before = match self.everywhere().await {
                 Ok(before) if expected.is_some_and(|expected| expected != before.revision) => {
                     return Err(self.refuse(ctx, case, AdminError::OtherRevision).await);
@@ -275,6 +275,7 @@ impl Administration {
             let after = async {
                 let policies = change(&before)?;
                 let after = next_everywhere(&self.keyring, &before, policies)?;
+                self.may_change_guards_everywhere(ctx, &mut case, &before.policies, &after.policies).await?;
                 self.loaded(&after.policies).await?;
                 Ok(after)
             };

@@ -14,8 +14,9 @@ use crate::{
     sign_in::LogoutToken,
 };
 
-/// Most sessions that one token ends.
-pub const MAX_ENDED_AT_PROVIDER: usize = 1000;
+/// Most sessions that one token ends: more than a person makes in the half day that a session lasts, and what one
+/// statement of the database takes.
+pub const MAX_ENDED_AT_PROVIDER: usize = 30_000;
 
 impl Entrance {
     /// Ends what a logout token names: the sessions that came from one session at the provider, those of the
@@ -31,7 +32,11 @@ impl Entrance {
         let mut sessions: Vec<[u8; 32]> = found.iter().map(|session| session.id_hash).collect();
         sessions.sort_unstable();
         sessions.dedup();
-        sessions.truncate(MAX_ENDED_AT_PROVIDER);
+        if sessions.len() > MAX_ENDED_AT_PROVIDER {
+            // Not some of them: the provider is told, and may order it again.
+            tracing::error!(sessions = sessions.len(), "a logout token names more sessions than one ends");
+            return Err(EntranceError::Unavailable);
+        }
         let ended = sessions.len();
         let Case { permit, mut record, .. } = self.gate.proven(ctx, Action::SessionChange);
         "SessionEndByProvider".clone_into(&mut record.operation);
@@ -63,6 +68,8 @@ impl Entrance {
             let meant = |s: &Arc<Session>| told.session.is_none() || s.provider_session.is_none();
             found.extend(self.identities.sessions(&id).await?.into_iter().filter(meant));
         }
+        // A row that nobody made is no session, however many of them there are.
+        found.retain(|session| self.keyring.verify_session(session).is_ok());
         Ok(found)
     }
 }

@@ -31,6 +31,10 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::VaultPurgeForm
             | Endpoint::VaultProtectPage
             | Endpoint::VaultProtectForm
+            | Endpoint::VaultSettingsPage
+            | Endpoint::VaultSettingsForm
+            | Endpoint::NetworkForm
+            | Endpoint::WorkloadEnableForm
             | Endpoint::TokenKeysRevokePage
             | Endpoint::TokenKeysRevokeForm
             | Endpoint::NewAssignmentPage

@@ -97,6 +97,9 @@ pub(crate) struct AttachedBefore {
     module: String,
     settings: String,
     state: AttachmentState,
+    /// Whether it granted; absent when not.
+    #[schema(required = false)]
+    authority: bool,
 }
 
 /// Settings of a vault.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use strongroom_domain::{
-    admin::{AdminError, recover_policies},
+    admin::{AdminError, NewRole, ScopeRequest, recover_policies},
     decision::{DenyReason, StageEffect},
     gate::SHADOW_SAMPLES,
     grant::Scope,
@@ -13,7 +13,7 @@ use strongroom_domain::{
         PolicyRequest, Unfit,
     },
     principal::{Grantee, Principal},
-    role::Role,
+    role::{Role, RoleRef},
     secrets::SecretError,
     test_support::{
         Verdict,
@@ -183,7 +183,12 @@ async fn a_rollback_brings_module_settings_and_state_back() {
     assert!(matches!(back().await, Err(AdminError::Invalid(why)) if why.contains("no policy module")));
     let first = attachment("rule", 1, AttachmentState::Enforce);
     // What a caller says stood there before does not count.
-    let nine = AttachedBefore { module: ModuleDigest([9; 32]), settings: "{}".to_owned(), state: AttachmentState::Off };
+    let nine = AttachedBefore {
+        module: ModuleDigest([9; 32]),
+        settings: "{}".to_owned(),
+        state: AttachmentState::Off,
+        authority: true,
+    };
     let forged = PolicyAttachment { previous: Some(nine), ..first.clone() };
     put(vec![forged, attachment("other", 5, AttachmentState::Enforce)]).await.unwrap();
     assert!(matches!(back().await, Err(AdminError::Invalid(why)) if why.contains("no way back")));
@@ -204,6 +209,66 @@ async fn a_rollback_brings_module_settings_and_state_back() {
     assert_eq!(after.settings.policies[0].name, "other", "the order stays");
     let forth = back().await.unwrap();
     assert_eq!(forth.settings.policies[1].module, ModuleDigest([2; 32]), "and back again");
+}
+
+#[test]
+fn a_rollback_makes_no_authority_of_what_was_a_guard() {
+    let guard = attachment("rule", 1, AttachmentState::Enforce);
+    let authority = PolicyAttachment { authority: true, ..attachment("rule", 2, AttachmentState::Enforce) };
+    let put = PolicyAttachment::following(vec![authority], std::slice::from_ref(&guard));
+    let back = PolicyAttachment::rolled_back(&put, "rule").unwrap();
+    assert_eq!((back[0].module, back[0].authority), (guard.module, false));
+    let forth = PolicyAttachment::rolled_back(&back, "rule").unwrap();
+    assert_eq!((forth[0].module, forth[0].authority), (ModuleDigest([2; 32]), true));
+    // One that was remembered before this was told grants nothing when it comes back.
+    let old: AttachedBefore =
+        serde_json::from_value(serde_json::json!({ "module": guard.module, "settings": "{}", "state": "enforce" }))
+            .unwrap();
+    let back = PolicyAttachment::rolled_back(&[PolicyAttachment { previous: Some(old), ..put[0].clone() }], "rule");
+    assert!(!back.unwrap()[0].authority);
+    // Nothing but the authority changed: that too is a step back.
+    let granted = PolicyAttachment { authority: true, ..guard.clone() };
+    let put = PolicyAttachment::following(vec![granted], std::slice::from_ref(&guard));
+    assert!(!PolicyAttachment::rolled_back(&put, "rule").unwrap()[0].authority);
+}
+
+/// Whoever may write the policies of the installation is no Owner for that, and may hold roles in any vault.
+#[tokio::test]
+async fn a_guard_of_all_vaults_is_lifted_by_an_owner_alone_and_added_by_whoever_writes_policies() {
+    let (demo, olga) = scene(Vec::new());
+    let (admin, polly) = (&demo.world.admin, person("polly"));
+    let writes = NewRole {
+        name: "Policy writer".to_owned(),
+        actions: vec!["Strongroom/policies/*".to_owned()],
+        assignable_scopes: vec![ScopeRequest::Server],
+        ..NewRole::default()
+    };
+    let role = admin.put_role(&demo.world.request(&olga), None, &writes, None).await.unwrap();
+    let whom = Grantee::Principal { id: polly.id.clone() };
+    demo.world.put_grant(whom.clone(), RoleRef::Custom(role.id), Scope::Server).unwrap();
+    demo.world.put_grant(whom, Role::SecretsUser, Scope::Server).unwrap();
+    for name in ["hours", "names"] {
+        demo.world.policies.answer(name, Verdict::Says(Effect::Allow));
+    }
+    let put = async |who: &Arc<Principal>, policies: &[PolicyAttachment]| {
+        admin.put_policies_everywhere(&demo.world.request(who), None, policies).await
+    };
+    let (hours, names) =
+        (attachment("hours", 1, AttachmentState::Enforce), attachment("names", 2, AttachmentState::Enforce));
+    put(&olga, std::slice::from_ref(&hours)).await.unwrap();
+    let off = PolicyAttachment { state: AttachmentState::Off, ..hours.clone() };
+    let shadow = PolicyAttachment { state: AttachmentState::Shadow, ..hours.clone() };
+    let changed = PolicyAttachment { settings: r#"{"a":1}"#.to_owned(), ..hours.clone() };
+    for lifted in [vec![], vec![off], vec![shadow], vec![changed.clone()], vec![names.clone()]] {
+        assert!(matches!(put(&polly, &lifted).await, Err(AdminError::LiftsOwnRestriction)), "{lifted:?}");
+    }
+    put(&polly, &[names, hours.clone()]).await.unwrap();
+    put(&olga, &[changed]).await.unwrap();
+    let record = demo.world.store.image().log.last().unwrap().record.clone();
+    assert!(record.trace.iter().any(|stage| stage.reason == "guard-changed-by-owner"), "{:?}", record.trace);
+    let back = admin.roll_back_everywhere(&demo.world.request(&polly), "hours").await;
+    assert!(matches!(back, Err(AdminError::LiftsOwnRestriction)), "{back:?}");
+    admin.roll_back_everywhere(&demo.world.request(&olga), "hours").await.unwrap();
 }
 
 #[tokio::test]

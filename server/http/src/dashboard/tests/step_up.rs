@@ -70,8 +70,6 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::SignOut,
     Endpoint::NewVaultForm,
     Endpoint::VaultRecoverForm,
-    Endpoint::VaultSettingsForm,
-    Endpoint::NetworkForm,
     Endpoint::VaultDeleteForm,
     Endpoint::NewSecretForm,
     Endpoint::NewVersionForm,
@@ -95,7 +93,6 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::RoleDeleteForm,
     Endpoint::NewWorkloadForm,
     Endpoint::WorkloadRenameForm,
-    Endpoint::WorkloadEnableForm,
     Endpoint::WorkloadDisableForm,
     Endpoint::WorkloadDeleteForm,
     Endpoint::ClientSecretRemoveForm,
@@ -120,7 +117,7 @@ fn every_form_needs_a_fresh_proof_or_goes_without_on_purpose() {
 async fn an_old_session_gives_no_power_away_and_lets_no_command_line_in() {
     let story = Story::start();
     let cookie = story.sign_in("ada").await;
-    let pages = ["/command-line", "/access/new-role", "/vaults/demo/access-policy"];
+    let pages = ["/command-line", "/access/new-role", "/vaults/demo/access-policy", "/vaults/demo/settings"];
     for page in pages {
         assert_ne!(story.get(page, &cookie).await.status, 403, "{page}");
     }
@@ -130,6 +127,10 @@ async fn an_old_session_gives_no_power_away_and_lets_no_command_line_in() {
         assert_eq!(story.last().reason, "step-up-required", "{page}");
         assert_eq!(story.submit(page, &cookie, "").await.status, 403, "{page}");
     }
+    // Rules are looked at by whoever is signed in, and changed after a fresh sign-in.
+    assert_eq!(story.get("/vaults/demo/network", &cookie).await.status, 200);
+    assert_eq!(story.submit("/vaults/demo/network", &cookie, "rules=allow+0.0.0.0%2F0").await.status, 403);
+    assert_eq!(story.last().reason, "step-up-required");
 }
 
 #[test]
