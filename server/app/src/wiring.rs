@@ -12,7 +12,7 @@ use strongroom_domain::{
     gate::{Gate, ShadowCounts},
     keys::Keys,
     names::InstallationId,
-    objects::Objects,
+    objects::{Objects, RestorePlace},
     record::{Committer, FloodGate, Recorder, spawn},
     secrets::Secrets,
     sign_in::SignIn,
@@ -118,6 +118,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         keyring: Arc::clone(&keyring),
         recorder: recorder.clone(),
         entropy: Arc::clone(&entropy),
+        restores: RestorePlace::default(),
     });
     let keys = Keys::new(Arc::clone(&objects));
     let chain = Arc::new(ArcSwap::<ChainStatus>::default());

@@ -3,7 +3,10 @@
 //! Values stay sealed on the way out and on the way back; they are opened only to make sure that
 //! they can be, and dropped at once.
 
-use strongroom_crypto::Plaintext;
+use std::sync::Arc;
+
+use strongroom_crypto::{Entropy, Plaintext};
+use tokio::sync::Semaphore;
 
 use super::{ATTEMPTS, Faces, Finished, InVault, ObjectError, Objects, Verbs, active, write::first_revision};
 use crate::{
@@ -11,12 +14,38 @@ use crate::{
     change::{Change, NameWrite},
     context::RequestContext,
     gate::{Ask, Proposed},
-    keyring::VaultKeys,
+    keyring::{Keyring, VaultKeys},
     names::{ObjectKind, ObjectName, VaultName},
     ports::StoreError,
     rotation,
     secret::{LifeState, SealedVersion, SecretItem, SecretMeta, VaultFacts},
 };
+
+/// Where the keys and secrets of restored certificates are made: one restore at a time on a node, on a thread of its
+/// own. A document of PKCS#12 costs thousands of rounds of hashing, and a backup may hold hundreds of them.
+#[derive(Clone)]
+pub struct RestorePlace(Arc<Semaphore>);
+
+impl Default for RestorePlace {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+}
+
+impl RestorePlace {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, ObjectError> + Send + 'static,
+    ) -> Result<T, ObjectError> {
+        let place = Arc::clone(&self.0).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
+        let worked = tokio::task::spawn_blocking(move || {
+            // Held until the thread is free again, also when nobody waits any more.
+            let _place = place;
+            work()
+        });
+        worked.await.map_err(|_| ObjectError::Unavailable)?
+    }
+}
 
 impl Objects {
     /// A sealed blob with all versions.
@@ -62,7 +91,7 @@ impl Objects {
         let SecretMeta { name, current, certificate, .. } = item.secret;
         for version in &versions {
             self.keyring.verify_version(keys, verbs.kind, &name, &version.meta)?;
-            self.opened(verbs, keys, &name, version)?;
+            opened(&self.keyring, keys, verbs.kind, &name, version)?;
         }
         let backup = Backup { kind: verbs.kind, name, current, certificate, versions };
         if backup.current().is_none() {
@@ -70,21 +99,6 @@ impl Objects {
         }
         let bytes = backup.encode().map_err(|_| ObjectError::TooMuchToBackUp)?;
         Ok(self.keyring.seal_backup(keys, &bytes, &*self.entropy)?)
-    }
-
-    /// A backup that cannot be restored is worth nothing, and a restored value that cannot be opened
-    /// is none.
-    fn opened(
-        &self,
-        verbs: &Verbs,
-        keys: &VaultKeys,
-        name: &ObjectName,
-        version: &SealedVersion,
-    ) -> Result<Plaintext, ObjectError> {
-        if version.meta.data_key_id != version.sealed.data_key_id {
-            return Err(ObjectError::Tampered);
-        }
-        Ok(self.keyring.open(keys, verbs.kind, name, &version.meta.version, &version.sealed)?)
     }
 
     /// The name with all versions as they were, unless the name is taken.
@@ -127,8 +141,17 @@ impl Objects {
                 if let Some(kind) = companions.foreign() {
                     return Err(self.refuse(ctx, case, ObjectError::NameTaken(kind)).await);
                 }
-                let (own, now) = (item.secret.clone(), ctx.seconds());
-                Change::WriteCertificate(self.with_companions(verbs, &keys, own, versions, now)?)
+                let making = Making {
+                    keyring: Arc::clone(&self.keyring),
+                    keys: Arc::clone(&keys),
+                    entropy: Arc::clone(&self.entropy),
+                    now: ctx.seconds(),
+                };
+                let own = item.secret.clone();
+                match self.restores.run(move || making.with_companions(own, versions)).await {
+                    Ok(writes) => Change::WriteCertificate(writes),
+                    Err(why) => return Err(self.refuse(ctx, case, why).await),
+                }
             } else {
                 Change::RestoreSecret { secret: item.secret.clone(), versions }
             };
@@ -147,7 +170,7 @@ impl Objects {
         if backup.kind != verbs.kind || backup.certificate.is_some() != (verbs.kind == ObjectKind::Certificate) {
             return None;
         }
-        let openable = |version| self.opened(verbs, &keys, &backup.name, version).is_ok();
+        let openable = |version| opened(&self.keyring, &keys, verbs.kind, &backup.name, version).is_ok();
         backup.versions.iter().all(openable).then_some(backup)
     }
 
@@ -179,17 +202,36 @@ impl Objects {
         secret.tag = self.keyring.tag_name(keys, verbs.kind, &secret)?;
         Ok((SecretItem { secret, version: current.meta.clone() }, versions))
     }
+}
 
+/// A backup that cannot be restored is worth nothing, and a restored value that cannot be opened is none.
+fn opened(
+    keyring: &Keyring,
+    keys: &VaultKeys,
+    kind: ObjectKind,
+    name: &ObjectName,
+    version: &SealedVersion,
+) -> Result<Plaintext, ObjectError> {
+    if version.meta.data_key_id != version.sealed.data_key_id {
+        return Err(ObjectError::Tampered);
+    }
+    Ok(keyring.open(keys, kind, name, &version.meta.version, &version.sealed)?)
+}
+
+/// What a restored certificate's key and secret are made with.
+struct Making {
+    keyring: Arc<Keyring>,
+    keys: Arc<VaultKeys>,
+    entropy: Arc<dyn Entropy>,
+    /// Unix seconds.
+    now: i64,
+}
+
+impl Making {
     /// The rows of a certificate with those of its key and its secret, which are made again of what it holds.
-    fn with_companions(
-        &self,
-        verbs: &Verbs,
-        keys: &VaultKeys,
-        own: SecretMeta,
-        versions: Vec<SealedVersion>,
-        now: i64,
-    ) -> Result<Vec<NameWrite>, ObjectError> {
-        let faces = Faces { keyring: &self.keyring, keys, entropy: &*self.entropy, now };
+    fn with_companions(&self, own: SecretMeta, versions: Vec<SealedVersion>) -> Result<Vec<NameWrite>, ObjectError> {
+        let kind = ObjectKind::Certificate;
+        let faces = Faces { keyring: &self.keyring, keys: &self.keys, entropy: &*self.entropy, now: self.now };
         let (mut of_key, mut of_secret) = (Vec::new(), Vec::new());
         for version in &versions {
             let meta = &version.meta;
@@ -199,7 +241,7 @@ impl Objects {
             if certificate.leaf().is_none() {
                 continue;
             }
-            let private = self.opened(verbs, keys, &own.name, version)?;
+            let private = opened(&self.keyring, &self.keys, kind, &own.name, version)?;
             let finished = Finished {
                 version: &meta.version,
                 ordinal: meta.ordinal,
@@ -214,8 +256,7 @@ impl Objects {
             of_secret.push(secret);
         }
         let (name, current) = (own.name.clone(), own.current.clone());
-        let mut writes =
-            vec![NameWrite { kind: verbs.kind, judged: None, name: own, new: versions, updated: Vec::new() }];
+        let mut writes = vec![NameWrite { kind, judged: None, name: own, new: versions, updated: Vec::new() }];
         if of_key.iter().any(|version| version.meta.version == current) {
             writes.push(faces.companion(ObjectKind::Key, &name, None, &current, of_key)?);
             writes.push(faces.companion(ObjectKind::Secret, &name, None, &current, of_secret)?);

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use strongroom_crypto::Entropy;
 
 pub(crate) use companions::{Companions, Faces, Finished};
+pub use copy::RestorePlace;
 pub(crate) use read::{active, deleted};
 pub use verbs::Verbs;
 pub(crate) use write::{NewVersion, VersionPatch, first_revision};
@@ -162,6 +163,8 @@ pub struct Objects {
     pub recorder: Recorder,
     /// Versions and nonces.
     pub entropy: Arc<dyn Entropy>,
+    /// Where what a restore makes is made.
+    pub restores: RestorePlace,
 }
 
 /// A permitted case in a vault that exists.

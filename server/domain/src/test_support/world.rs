@@ -23,7 +23,7 @@ use crate::{
     keyring::{Keyring, KeyringError},
     keys::Keys,
     names::{InstallationId, NameError, ObjectName, VaultId, VaultName},
-    objects::Objects,
+    objects::{Objects, RestorePlace},
     ports::SealedBlob,
     principal::{Grantee, Principal, PrincipalId, PrincipalKind, TokenOrigin},
     record::{Recorder, spawn},
@@ -148,6 +148,7 @@ impl World {
             keyring: keyring.clone(),
             recorder: recorder.clone(),
             entropy: entropy.clone(),
+            restores: RestorePlace::default(),
         });
         let secrets = Arc::new(Secrets { objects: objects.clone() });
         let keys = Arc::new(Keys::new(objects.clone()));

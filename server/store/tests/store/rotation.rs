@@ -14,7 +14,7 @@ use strongroom_domain::{
     keyring::Keyring,
     keys::{KeyRequest, Keys, Rotated},
     names::{ObjectKind, VaultId, VaultName},
-    objects::Objects,
+    objects::{Objects, RestorePlace},
     permit::ObjectRef,
     ports::{DueObject, ObjectStore, RotationSchedule, StoreError},
     principal::Grantee,
@@ -110,7 +110,8 @@ impl Node {
             keyring: keyring.clone(),
         });
         let recorder = Recorder::new(committer, clock.clone());
-        let objects = Objects { gate, store: store.clone(), keyring, recorder, entropy };
+        let restores = RestorePlace::default();
+        let objects = Objects { gate, store: store.clone(), keyring, recorder, entropy, restores };
         Self { store, keys: Keys::new(Arc::new(objects)), clock }
     }
 

@@ -13,7 +13,7 @@ use strongroom_domain::{
     gate::{Ask, Judgement},
     grant::Scope,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
-    objects::Objects,
+    objects::{Objects, RestorePlace},
     permit::{Held, Permit},
     ports::{ObjectStore, StoreError},
     principal::Grantee,
@@ -408,6 +408,7 @@ async fn what_is_opened_is_what_was_judged() {
         keyring: demo.world.keyring.clone(),
         recorder: demo.world.recorder.clone(),
         entropy: demo.world.entropy.clone(),
+        restores: RestorePlace::default(),
     };
     let secrets = Secrets { objects: Arc::new(objects) };
     let got = secrets.get(&demo.request(), &demo.vault, &name("db").unwrap(), None).await;

@@ -265,6 +265,37 @@ async fn all_three_die_and_come_back_together() {
     assert!(matches!(crossed, Err(ObjectError::BadBackup)), "a certificate's backup is none of a secret");
 }
 
+/// On the one thread of this story, as on one of a server: while a restore makes its documents, others are served.
+#[tokio::test]
+async fn a_restore_of_documents_keeps_nobody_waiting() {
+    let demo = Demo::start();
+    let policy = PolicyPatch { content_type: Some(ContentType::Pkcs12), ..by("Self") };
+    for _ in 0..3 {
+        demo.issue("app", &policy).await.unwrap();
+    }
+    let (vault, app) = (&demo.vault, name("app").unwrap());
+    let blob = demo.world.certificates.backup(&demo.request(), vault, &app).await.unwrap();
+    demo.world.certificates.delete(&demo.request(), vault, &app).await.unwrap();
+    demo.world.certificates.purge(&demo.request(), vault, &app).await.unwrap();
+    demo.set("db", "v").await.unwrap();
+
+    let ctx = demo.request();
+    let mut restore = std::pin::pin!(demo.world.certificates.restore(&ctx, vault, &blob));
+    let mut served = 0;
+    let restored = loop {
+        tokio::select! {
+            biased;
+            restored = &mut restore => break restored,
+            got = demo.get("db", None) => {
+                got.unwrap();
+                served += 1;
+            }
+        }
+    };
+    restored.unwrap();
+    assert!(served >= 20, "{served} reads were answered meanwhile");
+}
+
 #[tokio::test]
 async fn the_schedule_purges_a_certificate_with_all_that_is_its() {
     let demo = Demo::start();
