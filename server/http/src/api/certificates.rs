@@ -5,7 +5,10 @@ use strongroom_domain::{
     secret::{SecretItem, VaultFacts},
 };
 
-use super::wire::{self, IdForm, Listing, certificates as shapes, name, version};
+use super::{
+    object_life::object_life,
+    wire::{self, IdForm, Listing, certificates as shapes, name, version},
+};
 use crate::{
     edge::Call,
     message::{Request, Response},
@@ -19,10 +22,9 @@ const ASK_AGAIN: &str = "10";
 fn described(
     services: &Services,
     vault: &VaultName,
-    status: u16,
     (item, facts): &(SecretItem, VaultFacts),
 ) -> Result<Response, Problem> {
-    Ok(Response::json(status, &shapes::bundle(&services.addresses, vault, item, *facts)?))
+    Ok(Response::json(200, &shapes::bundle(&services.addresses, vault, item, *facts)?))
 }
 
 /// POST /certificates/{name}/create
@@ -44,7 +46,7 @@ pub(crate) async fn create(
 pub(crate) async fn get(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
     let (name, version) = (name(call)?, version(call)?);
     let item = services.certificates.show(&call.ctx, vault, &name, version.as_ref()).await?;
-    described(services, vault, 200, &item)
+    described(services, vault, &item)
 }
 
 /// PATCH /certificates/{name}/{version}; without a version, or with an empty one, the current one is meant.
@@ -58,7 +60,7 @@ pub(crate) async fn update(
     let (policy, patch) = wire::body::<shapes::Update>(request)?.split()?;
     let at = (&name, version.as_ref());
     let item = services.certificates.update(&call.ctx, vault, at, &patch, policy.as_ref()).await?;
-    described(services, vault, 200, &item)
+    described(services, vault, &item)
 }
 
 /// GET /certificates and GET /deletedcertificates. Names whose first version is not finished are listed on demand.
@@ -165,51 +167,9 @@ pub(crate) async fn merge(
 ) -> Result<Response, Problem> {
     let name = name(call)?;
     let (certificates, tags, enabled) = wire::body::<shapes::Merge>(request)?.split()?;
-    let merged = services.certificates.merge(&call.ctx, vault, &name, &certificates, tags.as_ref(), enabled).await?;
-    described(services, vault, 201, &merged)
+    let (item, facts) =
+        services.certificates.merge(&call.ctx, vault, &name, &certificates, tags.as_ref(), enabled).await?;
+    Ok(Response::json(201, &shapes::bundle(&services.addresses, vault, &item, facts)?))
 }
 
-/// DELETE /certificates/{name}
-pub(crate) async fn delete(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    let item = services.certificates.delete(&call.ctx, vault, &name(call)?).await?;
-    described(services, vault, 200, &item)
-}
-
-/// POST /certificates/{name}/backup
-pub(crate) async fn backup(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    let name = name(call)?;
-    let place = services.long_answers.enter(&call.ctx.principal.id).await?;
-    let blob = services.certificates.backup(&call.ctx, vault, &name).await?;
-    Ok(Response::json(200, &wire::BackupBlob::of(&blob)).in_place(place))
-}
-
-/// POST /certificates/restore
-pub(crate) async fn restore(
-    services: &Services,
-    call: &Call,
-    vault: &VaultName,
-    request: Request,
-) -> Result<Response, Problem> {
-    let blob = wire::body::<wire::BackupBlob>(&request)?.bytes();
-    drop(request);
-    let item = services.certificates.restore(&call.ctx, vault, &blob).await?;
-    described(services, vault, 200, &item)
-}
-
-/// GET /deletedcertificates/{name}
-pub(crate) async fn get_deleted(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    let item = services.certificates.get_deleted(&call.ctx, vault, &name(call)?).await?;
-    described(services, vault, 200, &item)
-}
-
-/// POST /deletedcertificates/{name}/recover
-pub(crate) async fn recover(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    let item = services.certificates.recover(&call.ctx, vault, &name(call)?).await?;
-    described(services, vault, 200, &item)
-}
-
-/// DELETE /deletedcertificates/{name}
-pub(crate) async fn purge(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-    services.certificates.purge(&call.ctx, vault, &name(call)?).await?;
-    Ok(Response::empty(204))
-}
+object_life!(certificates, "certificates", "deletedcertificates");

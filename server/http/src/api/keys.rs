@@ -7,7 +7,7 @@ use strongroom_domain::{
 };
 
 use super::{
-    object_life::object_life,
+    object_life::{object_life, object_lists},
     wire::{self, IdForm, Listing, keys as shapes, name, version},
 };
 use crate::{
@@ -85,4 +85,5 @@ pub(crate) async fn update(
     described(services, vault, &item)
 }
 
+object_lists!(keys, "keys", "deletedkeys");
 object_life!(keys, "keys", "deletedkeys");

@@ -1,8 +1,7 @@
 //! The steps of life that all kinds of objects have, on the wire: list, delete, back up, restore, recover, purge.
 
-/// Gives a kind's module its handlers of these steps. The module has `described`, which shows one object, and
-/// `listed`, which shows a page of them.
-macro_rules! object_life {
+/// Gives a kind's module its handlers of lists. The module has `listed`, which shows a page of objects.
+macro_rules! object_lists {
     ($cases:ident, $collection:literal, $deleted:literal) => {
         #[doc = concat!("GET /", $collection, " and GET /", $deleted)]
         pub(crate) async fn list(
@@ -33,7 +32,13 @@ macro_rules! object_life {
             let path = format!(concat!("/", $collection, "/{}/versions"), name);
             Ok(listed(services, vault, request, &path, IdForm::Versioned, &page))
         }
+    };
+}
+pub(crate) use object_lists;
 
+/// Gives a kind's module its handlers of the other steps. The module has `described`, which shows one object.
+macro_rules! object_life {
+    ($cases:ident, $collection:literal, $deleted:literal) => {
         #[doc = concat!("DELETE /", $collection, "/{name}")]
         pub(crate) async fn delete(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
             described(services, vault, &services.$cases.delete(&call.ctx, vault, &name(call)?).await?)

@@ -7,7 +7,7 @@ use strongroom_domain::{
 };
 
 use super::{
-    object_life::object_life,
+    object_life::{object_life, object_lists},
     wire::{self, Bundle, IdForm, Listing, name, version},
 };
 use crate::{
@@ -78,4 +78,5 @@ pub(crate) async fn update(
     described(services, vault, &item)
 }
 
+object_lists!(secrets, "secrets", "deletedsecrets");
 object_life!(secrets, "secrets", "deletedsecrets");
