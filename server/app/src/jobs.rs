@@ -1,6 +1,6 @@
 //! Background jobs of a node: signed checkpoints of the audit log (see `checkpoints`), told to its witness (see `witness`);
-//! counts of anonymous floods; scheduled purges; the keys that sign tokens; the periodic check of the chain that the dashboard shows; the return of
-//! the audit log after a failure.
+//! counts of anonymous floods; scheduled purges; what is due with keys; the keys that sign tokens; the periodic check of the
+//! chain that the dashboard shows; the return of the audit log after a failure.
 
 use std::{
     path::{Path, PathBuf},

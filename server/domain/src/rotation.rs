@@ -59,6 +59,12 @@ impl Span {
         Ok(Self { months, days })
     }
 
+    /// Years, months and days.
+    #[must_use]
+    pub fn parts(self) -> (u32, u32, u32) {
+        (self.months / 12, self.months % 12, self.days)
+    }
+
     /// At least so many days, however short its months are.
     fn least_days(self) -> u32 {
         self.months * 28 + self.days
@@ -89,7 +95,8 @@ impl Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("P")?;
-        let parts = [(self.months / 12, 'Y'), (self.months % 12, 'M'), (self.days, 'D')];
+        let (years, months, days) = self.parts();
+        let parts = [(years, 'Y'), (months, 'M'), (days, 'D')];
         if parts.iter().all(|(count, _)| *count == 0) {
             return f.write_str("0D");
         }
@@ -181,7 +188,7 @@ pub enum RotationError {
     #[error("expiryTime is at least 28 days")]
     ExpiryTooShort,
     /// A trigger counts from an end that no version will have.
-    #[error("timeBeforeExpiry needs expiryTime, and must be shorter")]
+    #[error("a time before expiry needs an expiryTime that is longer")]
     NoExpiry,
 }
 

@@ -93,6 +93,9 @@ routes! {
     Base Get "/vaults/{vault}/keys/{name}" Session KeyPage;
     Base Get "/vaults/{vault}/keys/{name}/delete" Session KeyDeletePage;
     Base Post "/vaults/{vault}/keys/{name}/delete" Session KeyDeleteForm;
+    Base Post "/vaults/{vault}/keys/{name}/rotation/now" Session KeyRotateForm;
+    Base Get "/vaults/{vault}/keys/{name}/rotation" Session KeyRotationPage;
+    Base Post "/vaults/{vault}/keys/{name}/rotation" Session KeyRotationForm;
     Base Get "/vaults/{vault}/keys/{name}/{version}" Session KeyVersionPage;
     Base Get "/vaults/{vault}/keys/{name}/{version}/edit" Session KeyEditPage;
     Base Post "/vaults/{vault}/keys/{name}/{version}/edit" Session KeyEditForm;

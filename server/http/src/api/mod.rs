@@ -49,9 +49,9 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::DeletedGet | Endpoint::PurgePage => "SecretGetDeleted",
         Endpoint::DeletedPurge | Endpoint::PurgeForm => "SecretPurge",
         Endpoint::DeletedRecover | Endpoint::RecoverForm => "SecretRecover",
-        Endpoint::KeyRotate => "KeyRotate",
-        Endpoint::KeyRotationGet => "KeyRotationPolicyGet",
-        Endpoint::KeyRotationPut => "KeyRotationPolicySet",
+        Endpoint::KeyRotate | Endpoint::KeyRotateForm => "KeyRotate",
+        Endpoint::KeyRotationGet | Endpoint::KeyRotationPage => "KeyRotationPolicyGet",
+        Endpoint::KeyRotationPut | Endpoint::KeyRotationForm => "KeyRotationPolicySet",
         // Until the form is read, nobody knows which.
         Endpoint::KeyUseForm => "KeyUse",
         Endpoint::KeyEncrypt => "KeyEncrypt",
@@ -265,6 +265,8 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::KeyEditForm
         | Endpoint::KeyEnableForm
         | Endpoint::KeyDisableForm
+        | Endpoint::KeyRotateForm
+        | Endpoint::KeyRotationForm
         | Endpoint::KeyDeleteForm
         | Endpoint::KeyRecoverForm
         | Endpoint::KeyPurgeForm

@@ -18,6 +18,7 @@ use strongroom_web::{
 use super::{
     Failure,
     frame::{Place, Viewer},
+    key_rotation,
     kinds::Kind,
     links,
     offers::Offers,
@@ -78,6 +79,9 @@ pub(super) async fn page(
     let mut offers = Offers::new(viewer, &place);
     let acts = acts(viewer, &mut offers, vault, &item, current).await;
     let usable = usable(&mut offers, vault, &item, &properties).await;
+    // The key of a certificate is renewed with it.
+    let rotates = current && !item.secret.managed;
+    let rotation = if rotates { key_rotation::panel(viewer, &mut offers, vault, &item).await } else { None };
     let (offered, cannot) = offers.told();
     let mut main: Vec<Panel> = done.into_iter().collect();
     if !usable.is_empty() {
@@ -86,6 +90,7 @@ pub(super) async fn page(
     let (versions, partial) = Kind::Key.versions(viewer, vault, &item).await;
     main.push(versions_panel(viewer, vault, &item, &versions));
     let mut aside = vec![details(viewer, vault, &item, &properties, facts)];
+    aside.extend(rotation);
     if let Some(public) = &properties.public {
         aside.push(public_panel(public));
     }

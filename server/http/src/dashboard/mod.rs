@@ -15,6 +15,7 @@ mod form;
 mod frame;
 mod key;
 mod key_forms;
+mod key_rotation;
 mod keys;
 mod kinds;
 mod links;
@@ -165,6 +166,9 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::KeyEnableForm => boxed(|| key_forms::switch(&viewer, &request, true)),
         Endpoint::KeyDisableForm => boxed(|| key_forms::switch(&viewer, &request, false)),
         Endpoint::KeyUseForm => boxed(|| key_forms::use_it(&viewer, &request)),
+        Endpoint::KeyRotateForm => boxed(|| key_rotation::rotate(&viewer, &request)),
+        Endpoint::KeyRotationPage => boxed(|| key_rotation::edit(&viewer)),
+        Endpoint::KeyRotationForm => boxed(|| key_rotation::change(&viewer, &request)),
         Endpoint::KeyDeletePage => boxed(|| deleted::ask_delete(&viewer, Kind::Key)),
         Endpoint::KeyDeleteForm => boxed(|| deleted::delete(&viewer, &request, Kind::Key)),
         Endpoint::DeletedKeysPage => boxed(|| deleted::list(&viewer, &request, Kind::Key)),

@@ -110,6 +110,9 @@ impl Place {
                 | Endpoint::KeyEnableForm
                 | Endpoint::KeyDisableForm
                 | Endpoint::KeyUseForm
+                | Endpoint::KeyRotateForm
+                | Endpoint::KeyRotationPage
+                | Endpoint::KeyRotationForm
                 | Endpoint::KeyDeletePage
                 | Endpoint::KeyDeleteForm,
                 Ok(vault),

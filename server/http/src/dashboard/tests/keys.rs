@@ -124,6 +124,51 @@ async fn a_key_is_changed_deleted_and_recovered() {
 }
 
 #[tokio::test]
+async fn a_key_is_rotated_by_hand_and_given_a_policy() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let version = made(&story, &cookie, "signing", "EC+P-256").await;
+    let key = "/vaults/demo/keys/signing";
+    let page = story.get(key, &cookie).await.text;
+    for shown in ["Rotate now", "Only by hand", "Not by itself", "30 days before it", "Never: as usual"] {
+        assert!(page.contains(shown), "{shown} in {page}");
+    }
+    let rotation = format!("{key}/rotation");
+    let form = story.get(&rotation, &cookie).await.text;
+    assert!(form.contains("Rotation of signing") && form.contains("value=\"P30D\""), "{form}");
+    for (fields, sentence) in [
+        ("when=after&time=", "Say how long after or before."),
+        ("when=after&time=soon", "A duration is in the form of ISO 8601"),
+        ("when=after&time=P6D", "at least 7 days after it was made"),
+        ("when=before&time=P30D", "A time before expiry needs an expiryTime that is longer."),
+        ("when=weekly&time=P30D", "Say what makes new versions."),
+    ] {
+        let refused = story.submit(&rotation, &cookie, fields).await;
+        assert_eq!(refused.status, 400, "{fields}");
+        assert!(refused.text.contains(sentence) && refused.text.contains("role=\"alert\""), "{}", refused.text);
+    }
+    let set = story.submit(&rotation, &cookie, "when=after&time=P90D&expiry=P18M&notify=").await;
+    assert_eq!((set.status, set.header("location")), (303, Some(key)));
+    let page = story.get(key, &cookie).await.text;
+    for shown in ["90 days after a version was made", "1 year, 6 months", "30 days before it"] {
+        assert!(page.contains(shown), "{shown} in {page}");
+    }
+    assert!(!page.contains("Not by itself"), "it says when");
+    let form = story.get(&rotation, &cookie).await.text;
+    assert!(form.contains("value=\"P90D\"") && form.contains("value=\"P1Y6M\""), "{form}");
+    let rotated = story.submit(&format!("{key}/rotation/now"), &cookie, "").await;
+    assert_eq!((rotated.status, rotated.header("location")), (303, Some(key)));
+    let record = story.log().into_iter().rfind(|record| record.operation == "KeyRotate").unwrap();
+    assert_eq!((record.outcome, record.object.as_deref()), (Outcome::Allowed, Some("signing")));
+    let old = story.get(&version, &cookie).await.text;
+    assert!(old.contains("Older version") && !old.contains("Rotate now"), "{old}");
+    assert!(!story.get(key, &cookie).await.text.contains("Older version"));
+    let bob = story.sign_in("bob").await;
+    assert_eq!(story.get(&rotation, &bob).await.status, 403);
+    assert_eq!(story.submit(&format!("{key}/rotation/now"), &bob, "").await.status, 403);
+}
+
+#[tokio::test]
 async fn who_may_not_sees_which_role_is_missing() {
     let story = Story::start();
     let cookie = story.sign_in("ada").await;

@@ -86,6 +86,8 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::KeyEnableForm,
     Endpoint::KeyDisableForm,
     Endpoint::KeyUseForm,
+    Endpoint::KeyRotateForm,
+    Endpoint::KeyRotationForm,
     Endpoint::KeyRecoverForm,
     Endpoint::RecoverForm,
     Endpoint::AccessPolicyRemoveForm,
