@@ -1,6 +1,8 @@
 //! Text of others, as it may stand on a terminal: nothing in it moves the cursor, changes colours, turns the
 //! direction of reading or hides. Must never be used on what is printed for machines.
 
+use strongroom_domain::text::deceives;
+
 /// The text on one line, with each character that could deceive made visible as U+FFFD.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if deceives(c) { '\u{fffd}' } else { c }).collect()
@@ -10,25 +12,6 @@ pub(crate) fn plain(text: &str) -> String {
 pub(crate) fn plain_lines(text: &str) -> Option<String> {
     let acts = |c: char| deceives(c) && !matches!(c, '\n' | '\t');
     text.contains(acts).then(|| text.chars().map(|c| if acts(c) { '\u{fffd}' } else { c }).collect())
-}
-
-/// Control characters, those that turn the direction of reading, line separators, and those without width.
-fn deceives(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'
-                | '\u{200e}'
-                | '\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 #[cfg(test)]

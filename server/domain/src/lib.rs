@@ -39,6 +39,7 @@ pub mod secrets;
 pub mod sign_in;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
+pub mod text;
 pub mod throttle;
 pub mod time;
 pub mod token_keys;

@@ -24,6 +24,7 @@ use crate::{
     principal::{Principal, PrincipalId, PrincipalKind},
     role::RoleRef,
     secret::Page,
+    text::deceives,
     time::uuid_v4,
 };
 
@@ -405,8 +406,11 @@ fn name_of(client_id: Uuid) -> Result<ObjectName, AdminError> {
 }
 
 fn named(name: &str) -> Result<&str, AdminError> {
-    if name.is_empty() || name.chars().count() > 128 || name.chars().any(char::is_control) {
-        return Err(AdminError::Invalid("names of workloads and credentials have 1 to 128 printable characters"));
+    // A name that looks like another's, or like none, would be given what was meant for that one.
+    if name.trim() != name || !(1..=128).contains(&name.chars().count()) || name.chars().any(deceives) {
+        return Err(AdminError::Invalid(
+            "names of workloads and credentials have 1 to 128 visible characters, with no space around them",
+        ));
     }
     Ok(name)
 }

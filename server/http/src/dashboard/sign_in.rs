@@ -13,6 +13,7 @@ use strongroom_domain::{
     entrance::EntranceError,
     principal::{Principal, PrincipalKind},
     sign_in::{SignInDemand, SignInError, SignedIn},
+    text::deceives,
     time::uuid_v7,
 };
 use strongroom_web::{Provider, SignInPage, SignedOutPage};
@@ -186,7 +187,7 @@ async fn end_session_before(services: &Services, call: &Call, request: &Request)
 }
 
 fn shown_name(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect()
+    name.chars().filter(|c| !deceives(*c)).take(MAX_NAME).collect()
 }
 
 fn return_to(request: &Request) -> ReturnTo {

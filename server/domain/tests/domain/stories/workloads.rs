@@ -249,7 +249,7 @@ async fn limits_hold() {
         let new = NewSecret { name: None, expires: Some(expires) };
         assert!(matches!(change(WorkloadEdit::AddSecret(new)).await, Err(AdminError::Invalid(_))), "{expires}");
     }
-    for name in ["", "a\nb", &"x".repeat(129)] {
+    for name in ["", "a\nb", "app\u{200b}", "\u{202e}ppa", "app ", " app", "\u{2060}", &"x".repeat(129)] {
         let update = WorkloadEdit::Update { name: Some(name.to_owned()), enabled: None };
         assert!(matches!(change(update).await, Err(AdminError::Invalid(_))));
     }
