@@ -206,7 +206,9 @@ impl Administration {
         let known = |authority: &PolicyAttachment| enforced(&before.policies).any(|a| decides_alike(a, authority));
         let grants_alike = after.access_mode != AccessMode::Modules
             || (before.access_mode == AccessMode::Modules && after.authorities().all(known));
-        if guards_kept && grants_alike {
+        // An algorithm that is refused restricts whoever uses keys, as a guard does.
+        let still_refused = after.refused_algorithms.is_superset(&before.refused_algorithms);
+        if guards_kept && grants_alike && still_refused {
             return Ok(());
         }
         if self.gate.owns_installation(ctx).await? {

@@ -7,6 +7,7 @@ use strongroom_crypto::{
     key::{Curve, DataAlgorithm, KeySpec, OperationError, SignAlgorithm},
 };
 use strongroom_domain::{
+    admin::AdminError,
     decision::DenyReason,
     grant::Scope,
     key::{KeyAlgorithm, KeyOperation},
@@ -114,13 +115,13 @@ async fn an_algorithm_that_is_switched_off_does_nothing_for_anybody_until_it_is_
     let sealed = story.encrypt(Sealing::Data, DataAlgorithm::Rsa15, &[9; 32]).await.unwrap();
     let world = &story.demo.world;
     let grantee = Grantee::Principal { id: story.demo.ada.id.clone() };
-    world.put_grant(grantee, Role::Contributor, Scope::Server).unwrap();
+    world.put_grant(grantee.clone(), Role::Contributor, Scope::Server).unwrap();
     let switch = async |refused: Vec<KeyAlgorithm>| {
         let refused_algorithms = Some(refused.into_iter().collect());
         let update = VaultUpdate { refused_algorithms, ..VaultUpdate::default() };
-        world.admin.update_vault(&story.demo.request(), &story.demo.vault, None, &update).await.unwrap();
+        world.admin.update_vault(&story.demo.request(), &story.demo.vault, None, &update).await.map(drop)
     };
-    switch(KeyAlgorithm::weak().chain([SignAlgorithm::Rs256.into()]).collect()).await;
+    switch(KeyAlgorithm::weak().chain([SignAlgorithm::Rs256.into()]).collect()).await.unwrap();
     let refused = story.decrypt(Sealing::Data, DataAlgorithm::Rsa15, sealed.clone()).await;
     assert!(matches!(refused, Err(KeyError::AlgorithmRefused(_))), "what was encrypted before is an oracle too");
     assert_eq!(story.told(), ("KeyDecrypt".into(), Outcome::Failed, "algorithm-refused".into(), Some("RSA1_5".into())));
@@ -130,7 +131,12 @@ async fn an_algorithm_that_is_switched_off_does_nothing_for_anybody_until_it_is_
     assert!(matches!(refused, Err(KeyError::AlgorithmRefused(_))));
     story.sign(SignAlgorithm::Ps256, &[7; 32]).await.unwrap();
     story.encrypt(Sealing::Data, DataAlgorithm::RsaOaep256, &[9; 32]).await.unwrap();
-    switch(Vec::new()).await;
+    let lifted = switch(Vec::new()).await;
+    assert!(matches!(lifted, Err(AdminError::LiftsOwnRestriction)), "who uses keys lifts what restricts them");
+    let fewer = switch(KeyAlgorithm::weak().collect()).await;
+    assert!(matches!(fewer, Err(AdminError::LiftsOwnRestriction)));
+    world.put_grant(grantee, Role::Owner, Scope::Server).unwrap();
+    switch(Vec::new()).await.unwrap();
     assert_eq!(story.decrypt(Sealing::Data, DataAlgorithm::Rsa15, sealed).await.unwrap(), [9; 32]);
 }
 
