@@ -1,5 +1,6 @@
-//! An earlier version of a secret beside the current one: what changed, and never a value. Both are read for it,
-//! which are reads like any other.
+//! An earlier version of a secret beside the current one: what changed, and never a value, nor the name of a
+//! field that is no plain word, because it may be a value as well. Both are read for it, which are reads like any
+//! other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,9 @@ use crate::{
 
 /// Most fields that are listed.
 const MOST_FIELDS: usize = 200;
+
+/// Longest name of a field that is shown.
+const LONGEST_NAME: usize = 40;
 
 /// What became of a field, or of a whole value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +70,15 @@ fn changes(before: &SecretText, after: &SecretText) -> Vec<(Option<String>, Chan
     names.iter().take(MOST_FIELDS).map(|name| (Some((*name).clone()), change(name))).collect()
 }
 
+/// How a field is called on the page.
+fn shown(name: &str) -> Cell {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    match (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(plain) {
+        true => Cell::Code(name.to_owned()),
+        false => Cell::text("A field whose name is no plain word"),
+    }
+}
+
 /// POST /vaults/{vault}/secrets/{name}/{version}/compare
 ///
 /// # Errors
@@ -85,7 +98,7 @@ pub(super) async fn with_current(viewer: &Viewer<'_>, request: &Request) -> Resu
     let earlier = old.meta;
     let changed = found.iter().filter(|(_, change)| *change != Change::Same).count();
     let rows = found.into_iter().map(|(field, change)| {
-        let field = field.map_or_else(|| Cell::text("The whole value"), Cell::Code);
+        let field = field.map_or_else(|| Cell::text("The whole value"), |name| shown(&name));
         Row::new(vec![field, Cell::None("hidden".to_owned()), change.badge()])
     });
     let attributes = [
@@ -149,5 +162,14 @@ mod tests {
             assert_eq!(of(before, after), [(None, change)]);
         }
         assert!(of("{}", "{}").is_empty());
+    }
+
+    #[test]
+    fn a_name_that_may_be_a_value_is_not_shown() {
+        let is_shown = |name: &str| matches!(shown(name), Cell::Code(_));
+        assert!(is_shown("db.password") && is_shown("API_KEY-2") && is_shown(&"a".repeat(40)));
+        for hidden in ["", "p4ss word", "user:secret", "пароль", "a/b", "a\nb", &"a".repeat(41)] {
+            assert!(!is_shown(hidden), "{hidden}");
+        }
     }
 }
