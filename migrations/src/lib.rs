@@ -29,6 +29,7 @@ mod m0018_policy_modules;
 mod m0019_keys_rotation;
 mod m0020_certificates;
 mod m0021_sessions_at_providers;
+mod m0022_count_indexes;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_keys_rotation::Migration),
             Box::new(m0020_certificates::Migration),
             Box::new(m0021_sessions_at_providers::Migration),
+            Box::new(m0022_count_indexes::Migration),
         ]
     }
 }

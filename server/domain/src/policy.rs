@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use answer::{AlertSeverity, Effect, Obligation, PolicyAnswer};
-pub use count::{CountFact, LONGEST_COUNT, RecentRequests};
+pub use count::{CountFact, LONGEST_COUNT, MOST_COUNTED, RecentRequests};
 pub use request::{
     FactValue, ObjectState, PolicyApproval, PolicyCertificate, PolicyCertificateRequest, PolicyConnection,
     PolicyKeyOperation, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyTls, RECORDED_FOR_1_0,

@@ -5,6 +5,10 @@ use crate::{principal::PrincipalId, record::Outcome};
 /// Longest stretch of time that is counted over, in seconds.
 pub const LONGEST_COUNT: u32 = 86_400;
 
+/// Where counting stops: so many means so many or more. What is counted costs time in each request, and whoever
+/// floods a vault's log must not make the requests of others too slow to be judged.
+pub const MOST_COUNTED: u64 = 10_000;
+
 /// What a module wants counted, in the vault of the request that it judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountFact {
@@ -43,7 +47,7 @@ impl CountFact {
     }
 }
 
-/// Which records are counted. What is none is not looked at.
+/// Which records are counted, up to [`MOST_COUNTED`]. What is none is not looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecentRequests {
     /// Name of the vault.

@@ -46,6 +46,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Allowed, Self::Denied, Self::Failed, Self::Unauthenticated];
+
     /// The word used in records and filters.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -60,7 +63,7 @@ impl Outcome {
     /// Reads the word back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Allowed, Self::Denied, Self::Failed, Self::Unauthenticated].into_iter().find(|o| o.as_str() == text)
+        Self::ALL.into_iter().find(|o| o.as_str() == text)
     }
 }
 

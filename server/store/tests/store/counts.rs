@@ -1,7 +1,7 @@
 //! The contract of `RequestCounts`.
 
 use strongroom_domain::{
-    policy::RecentRequests,
+    policy::{MOST_COUNTED, RecentRequests},
     ports::RequestCounts,
     principal::PrincipalId,
     record::{Entry, Outcome, Record, Settled},
@@ -9,7 +9,10 @@ use strongroom_domain::{
 
 use crate::support::{Place, Started, on_both, record};
 
-on_both!(what_is_on_record_is_counted_by_who_what_and_how_it_went_out,);
+on_both!(
+    what_is_on_record_is_counted_by_who_what_and_how_it_went_out,
+    a_flood_of_records_hides_nothing_and_is_not_counted_to_its_end,
+);
 
 fn principal(issuer: &str, subject: &str) -> PrincipalId {
     PrincipalId { issuer: issuer.to_owned(), subject: subject.to_owned() }
@@ -57,4 +60,31 @@ async fn what_is_on_record_is_counted_by_who_what_and_how_it_went_out(place: Pla
     assert_eq!(count(RecentRequests { object: of(db), ..all.clone() }).await, 3);
     assert_eq!(count(RecentRequests { object: of(key), ..by(&ada) }).await, 1, "a key is no secret");
     assert_eq!(count(RecentRequests { vault: "other".to_owned(), ..by(&ada) }).await, 0);
+}
+
+/// More reads that went out well than are counted: they hide no denial, and counting them stops.
+async fn a_flood_of_records_hides_nothing_and_is_not_counted_to_its_end(place: Place) {
+    let s = place.start().await;
+    let ada = principal("https://idp", "ada");
+    let db = ("secret", "db");
+    put(&s, 1_000, &ada, db, Outcome::Allowed).await;
+    put(&s, 2_000, &ada, db, Outcome::Denied).await;
+    // Copies without a place in the chain, which is not what is looked at here.
+    let id = if place.is_sqlite() { "randomblob(16)" } else { "gen_random_uuid()" };
+    let flood = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MOST_COUNTED}) \
+         INSERT INTO audit_records (id, at, outcome, vault, object, principal, body) \
+         SELECT {id}, 3000 + n.i, r.outcome, r.vault, r.object, r.principal, r.body \
+         FROM n, audit_records AS r WHERE r.outcome = 'allowed' AND r.object = 'db'"
+    );
+    place.tamper(&[&flood]).await;
+    let object = Some((db.0.to_owned(), db.1.to_owned()));
+    let all = RecentRequests { vault: "demo".to_owned(), principal: Some(ada), object, outcome: None, from: 1_000 };
+    for counted in
+        [all.clone(), RecentRequests { principal: None, ..all.clone() }, RecentRequests { object: None, ..all.clone() }]
+    {
+        assert_eq!(s.store.count_recent(&counted).await.unwrap(), MOST_COUNTED);
+        let denied = RecentRequests { outcome: Some(Outcome::Denied), ..counted };
+        assert_eq!(s.store.count_recent(&denied).await.unwrap(), 1);
+    }
 }

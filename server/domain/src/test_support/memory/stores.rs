@@ -13,7 +13,7 @@ use crate::{
     identity::{Session, Workload},
     names::{VaultId, VaultName},
     permit::{Held, Permit},
-    policy::{ModuleDigest, RecentRequests},
+    policy::{MOST_COUNTED, ModuleDigest, RecentRequests},
     policy_module::{InstallationPolicies, PolicyModule},
     ports::{
         DueObject, GrantStore, IdentityStore, PolicyStore, PurgeSchedule, RequestCounts, RotationSchedule, SealStore,
@@ -216,7 +216,8 @@ impl RequestCounts for MemoryStore {
                 && of.principal.as_ref().is_none_or(|principal| record.principal.as_ref() == Some(principal))
                 && of.object.as_ref().is_none_or(object)
         };
-        Ok(self.durable().log.iter().map(|logged| &logged.record).filter(counted).count() as u64)
+        let count = self.durable().log.iter().map(|logged| &logged.record).filter(counted).count() as u64;
+        Ok(count.min(MOST_COUNTED))
     }
 }
 
