@@ -141,6 +141,8 @@ actions! {
     RandomBytes = "Microsoft.KeyVault/vaults/keys/rng/action", "RandomBytes";
     /// POST /certificates/{name}/create
     CertificateCreate = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateCreate";
+    /// POST /certificates/{name}/import
+    CertificateImport = "Microsoft.KeyVault/vaults/certificates/import/action", "CertificateImport";
     /// GET /certificates/{name}/{version}
     CertificateGet = "Microsoft.KeyVault/vaults/certificates/read", "CertificateGet";
     /// PATCH /certificates/{name}/{version}

@@ -374,7 +374,7 @@ fn certificate_fits(permit: &Permit, writes: &[NameWrite]) -> bool {
     let object = permit.object();
     let active = own.name.life == LifeState::Active;
     let sort = match permit.action() {
-        Action::CertificateCreate | Action::CertificatePendingMerge => active,
+        Action::CertificateCreate | Action::CertificateImport | Action::CertificatePendingMerge => active,
         Action::CertificateRestore => active && writes.iter().all(|write| write.judged.is_none()),
         Action::CertificateUpdate
         | Action::CertificatePolicyUpdate

@@ -269,6 +269,7 @@ routes! {
     Vault Patch "/certificates/{name}" Bearer CertificateUpdate;
     Vault Delete "/certificates/{name}" Bearer CertificateDelete;
     Vault Post "/certificates/{name}/create" Bearer CertificateCreate;
+    Vault Post "/certificates/{name}/import" Bearer CertificateImport;
     Vault Get "/certificates/{name}/versions" Bearer CertificateVersions;
     Vault Get "/certificates/{name}/policy" Bearer CertificatePolicyGet;
     Vault Patch "/certificates/{name}/policy" Bearer CertificatePolicyUpdate;

@@ -133,7 +133,37 @@ def merge():
     assert CLIENT.get_certificate("py-merge").cer == merged.cer
 
 
+def imported():
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name.from_rfc4514_string("CN=imported.example")
+    now = datetime.now(timezone.utc)
+    made = (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - DAY).not_valid_after(now + 9 * DAY)
+        .sign(key, hashes.SHA256())
+    )
+    der = made.public_bytes(serialization.Encoding.DER)
+    pfx = pkcs12.serialize_key_and_certificates(b"a", key, made, None, serialization.BestAvailableEncryption(b"open"))
+    taken = CLIENT.import_certificate("py-pfx", pfx, password="open", tags={"a": "b"})
+    assert bytes(taken.cer) == der and taken.properties.tags == {"a": "b"}
+    assert taken.policy.issuer_name == "Unknown" and taken.policy.subject == "CN=imported.example", taken.policy
+    again, leaf, _ = pkcs12.load_key_and_certificates(base64.b64decode(SECRETS.get_secret("py-pfx").value), None)
+    assert leaf == made and again.private_numbers() == key.private_numbers()
+    refused(400, lambda: CLIENT.import_certificate("py-pfx", pfx, password="wrong"))
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ) + made.public_bytes(serialization.Encoding.PEM)
+    policy = CertificatePolicy(issuer_name=WellKnownIssuerNames.self, content_type=CertificateContentType.pem)
+    assert bytes(CLIENT.import_certificate("py-pem", pem, policy=policy).cer) == der
+    assert SECRETS.get_secret("py-pem").properties.content_type == "application/x-pem-file"
+    # A later one is a new version; a deleted name is taken.
+    assert CLIENT.import_certificate("py-pem", pem, policy=policy).properties.version
+    CLIENT.begin_delete_certificate("py-pem").wait()
+    refused(409, lambda: CLIENT.import_certificate("py-pem", pem, policy=policy))
+
+
 default_policy()
 life()
+imported()
 merge()
 print("done")

@@ -53,6 +53,21 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     story.good(&["certificate", "export", "pfx", "--out", "a.pfx"]);
     assert!(story.openssl("pkcs12 -in a.pfx -passin pass: -nodes").contains("BEGIN PRIVATE KEY"));
 
+    // It is taken in as it went out, and one that is encrypted with its password.
+    story.good(&["certificate", "import", "again", "--file", "web.pem", "--tag", "from=web"]);
+    story.good(&["certificate", "export", "again", "--out", "again.pem"]);
+    let read = |file: &str| std::fs::read(story.folder().join(file)).unwrap();
+    assert!(read("again.pem") == read("web.pem"), "the same key and certificate");
+    story.openssl("pkcs12 -export -in web.pem -passout pass:open -out web.pfx");
+    std::fs::write(story.folder().join("password"), "open\n").unwrap();
+    let import = ["certificate", "import", "kept", "--file", "web.pfx", "--not-exportable"];
+    let (code, _, err) = story.cli(&import);
+    assert!(code == 1 && err.contains("password is wrong"), "{err}");
+    story.good(&[&import[..], &["--password-file", "password"]].concat());
+    story.good(&["certificate", "export", "kept", "--out", "kept.pfx"]);
+    let kept = story.openssl("pkcs12 -in kept.pfx -passin pass: -nodes");
+    assert!(kept.contains("BEGIN CERTIFICATE") && !kept.contains("PRIVATE"), "{kept}");
+
     // The stored policy makes the next version.
     let next = story.good(&["certificate", "create", "web"]);
     assert_ne!(next, id);

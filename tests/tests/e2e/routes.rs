@@ -103,6 +103,7 @@ impl Route {
             }
             "/rng" => json!({ "count": 8 }),
             "/certificates/{name}/create" => json!({ "policy": { "x509_props": { "subject": "CN=walked" } } }),
+            "/certificates/{name}/import" => json!({ "value": "AAAA" }),
             "/certificates/{name}/pending" => json!({ "cancellation_requested": true }),
             "/certificates/{name}/pending/merge" => json!({ "x5c": [client_certificate().0] }),
             path if path.starts_with("/keys/{name}/{version}/") => {

@@ -20,6 +20,25 @@ pub(crate) enum CertificateCommand {
         #[command(flatten)]
         at: VaultAt,
     },
+    /// Take in a certificate with its chain and its private key, made elsewhere.
+    Import {
+        /// Name of the certificate.
+        name: String,
+        /// File with all of it, PFX or PEM; `-` for standard input.
+        #[arg(long)]
+        file: PathBuf,
+        /// File with the password that the PFX or the key is encrypted with; none when absent.
+        #[arg(long)]
+        password_file: Option<PathBuf>,
+        /// Keep the private key in the vault: the secret holds the certificate alone.
+        #[arg(long)]
+        not_exportable: bool,
+        /// Tag, `NAME=VALUE`; may be given several times.
+        #[arg(long = "tag")]
+        tags: Vec<String>,
+        #[command(flatten)]
+        at: VaultAt,
+    },
     /// Show a certificate with its policy; all of it with `--output json`.
     Show {
         #[command(flatten)]

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use data_encoding::BASE64;
 use reqwest::Method;
+use serde::Serialize;
 use serde_json::{Value, json};
 use strongroom_crypto::x509::certificates_in;
 use zeroize::Zeroizing;
@@ -44,6 +45,13 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
     match command {
         CertificateCommand::Life(step) => CERTIFICATES.run(step).await,
         CertificateCommand::Create { name, certificate, at } => create(&name, &certificate, &at).await,
+        CertificateCommand::Import { name, file, password_file, not_exportable, tags: said, at } => {
+            let rest = json!({
+                "policy": { "key_props": { "exportable": !not_exportable } }, "tags": tags(&said)?,
+            });
+            let password = password_file.as_deref().map(password).transpose()?;
+            import(&name, &file, password, &rest, &at).await
+        }
         CertificateCommand::Show { certificate, at } => {
             print(&show(&certificate, &at).await?, at.output);
             Ok(())
@@ -118,6 +126,38 @@ async fn create(name: &str, given: &CertificateGiven, at: &VaultAt) -> anyhow::R
     Ok(())
 }
 
+fn password(file: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let bytes = Zeroizing::new(read(file)?);
+    let text = std::str::from_utf8(&bytes).context("the password is not text in UTF-8")?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    Ok(Zeroizing::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
+}
+
+/// What a certificate is imported with.
+#[derive(Serialize)]
+struct Import<'a> {
+    value: &'a str,
+    pwd: Option<&'a str>,
+    #[serde(flatten)]
+    rest: &'a Value,
+}
+
+async fn import(
+    name: &str,
+    file: &Path,
+    password: Option<Zeroizing<String>>,
+    rest: &Value,
+    at: &VaultAt,
+) -> anyhow::Result<()> {
+    let document = Zeroizing::new(read(file)?);
+    let value = Zeroizing::new(BASE64.encode(&document));
+    let body = Import { value: &value, pwd: password.as_ref().map(|password| password.as_str()), rest };
+    let body = serde_json::to_vec(&body)?;
+    let made = connect(at).await?.send(Method::POST, &["certificates", name, "import"], Some(body)).await?;
+    CERTIFICATES.print_id(&made, at.output);
+    Ok(())
+}
+
 async fn show(certificate: &CertificateNamed, at: &VaultAt) -> anyhow::Result<Value> {
     let path: Vec<&str> =
         ["certificates", &certificate.name].into_iter().chain(certificate.version.as_deref()).collect();
@@ -187,7 +227,7 @@ fn write(out: Option<&Path>, bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-async fn merge(name: &str, file: &Path, at: &VaultAt) -> anyhow::Result<()> {
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if file == Path::new("-") {
         std::io::stdin().lock().take(MAX_READ).read_to_end(&mut bytes)?;
@@ -195,7 +235,11 @@ async fn merge(name: &str, file: &Path, at: &VaultAt) -> anyhow::Result<()> {
         let opened = std::fs::File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
         opened.take(MAX_READ).read_to_end(&mut bytes)?;
     }
-    let x5c: Vec<String> = certificates_in(&bytes)?.iter().map(|der| BASE64.encode(der)).collect();
+    Ok(bytes)
+}
+
+async fn merge(name: &str, file: &Path, at: &VaultAt) -> anyhow::Result<()> {
+    let x5c: Vec<String> = certificates_in(&read(file)?)?.iter().map(|der| BASE64.encode(der)).collect();
     let body = serde_json::to_vec(&json!({ "x5c": x5c }))?;
     let merged = connect(at).await?.send(Method::POST, &["certificates", name, "pending", "merge"], Some(body)).await?;
     CERTIFICATES.print_id(&merged, at.output);

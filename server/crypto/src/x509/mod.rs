@@ -1,12 +1,15 @@
 //! X.509 certificates that users keep in a vault (RFC 5280): what one shall say, signing it with its own key,
-//! asking an authority for it (RFC 2986), and handing it out with its private key as PKCS#12 (RFC 7292) or PEM.
+//! asking an authority for it (RFC 2986), and taking it in and handing it out with its private key as PKCS#12
+//! (RFC 7292) or PEM.
 //!
 //! Names, extensions and documents are encoded by RustCrypto's `x509-cert` and `p12-keystore`; every signature is
 //! AWS-LC's, by [`crate::key`]. Must never decide whether to trust a certificate. Copies that `p12-keystore` makes of
 //! a private key while it writes are out of reach of zeroizing; they live as long as the call.
 
 mod bundle;
+mod import;
 mod issue;
+mod pfx;
 mod read;
 mod subject;
 mod template;
@@ -14,6 +17,7 @@ mod template;
 mod tests;
 
 pub use bundle::{BundleError, pem, pkcs12};
+pub use import::{ImportError, Imported, MAX_IMPORT};
 pub use issue::{IssueError, Validity, request, self_signed};
 pub use read::{CertificateFacts, NotACertificate, certificates_in, thumbprint};
 pub use subject::{Subject, SubjectError};

@@ -1,18 +1,29 @@
 //! Reading certificates that others made. Bounded before it is parsed, and believed in nothing.
 
+use std::net::IpAddr;
+
 use aws_lc_rs::digest;
+use der::Decode as _;
+use x509_cert::name::Name;
 use x509_parser::{
+    der_parser::{der::parse_der, oid::Oid},
     pem::Pem,
-    prelude::{FromDer, X509Certificate},
+    prelude::{FromDer, GeneralName, X509Certificate},
     public_key::PublicKey as Parsed,
 };
 
+use super::{
+    subject::Subject,
+    template::{AlternativeNames, Template, Usage},
+};
 use crate::key::{Curve, PublicKey};
 
+/// The user principal name of a smart card logon (Microsoft).
+const UPN: &str = "1.3.6.1.4.1.311.20.2.3";
 /// Longest certificate in bytes.
 const MAX_CERTIFICATE: usize = 32 * 1024;
 /// Most certificates of a chain.
-const MAX_CHAIN: usize = 16;
+pub(super) const MAX_CHAIN: usize = 16;
 
 /// Bytes that are no certificate, or more than a chain may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +87,68 @@ fn public_key(certificate: &X509Certificate<'_>) -> Option<PublicKey> {
         }
         _ => None,
     }
+}
+
+impl Template {
+    /// What a certificate says, as far as a template can say it. A subject whose parts have no text here stays empty.
+    ///
+    /// # Errors
+    /// [`NotACertificate`].
+    pub fn of(certificate: &[u8]) -> Result<Self, NotACertificate> {
+        let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| NotACertificate)?;
+        let subject = Name::from_der(parsed.subject().as_raw()).map_err(|_| NotACertificate)?;
+        let subject = Subject::parse(&subject.to_string()).map(|subject| subject.to_string()).unwrap_or_default();
+        let mut names = AlternativeNames::default();
+        let found = parsed.subject_alternative_name().map_err(|_| NotACertificate)?;
+        for name in found.iter().flat_map(|extension| &extension.value.general_names) {
+            match name {
+                GeneralName::DNSName(name) => names.dns.push((*name).to_owned()),
+                GeneralName::RFC822Name(name) => names.emails.push((*name).to_owned()),
+                GeneralName::URI(name) => names.uris.push((*name).to_owned()),
+                GeneralName::IPAddress(bytes) => names.addresses.extend(address(bytes)),
+                GeneralName::OtherName(kind, value) if kind.to_id_string() == UPN => names.upns.extend(text(value)),
+                _ => {}
+            }
+        }
+        let extended = parsed.extended_key_usage().map_err(|_| NotACertificate)?;
+        let extended = extended.map(|extension| extension.value);
+        let known = |oid: &'static str, said: bool| said.then(|| oid.to_owned());
+        let extended_usages = extended.map_or_else(Vec::new, |said| {
+            let named = [
+                known("1.3.6.1.5.5.7.3.1", said.server_auth),
+                known("1.3.6.1.5.5.7.3.2", said.client_auth),
+                known("1.3.6.1.5.5.7.3.3", said.code_signing),
+                known("1.3.6.1.5.5.7.3.4", said.email_protection),
+                known("1.3.6.1.5.5.7.3.8", said.time_stamping),
+                known("1.3.6.1.5.5.7.3.9", said.ocsp_signing),
+                known("2.5.29.37.0", said.any),
+            ];
+            named.into_iter().flatten().chain(said.other.iter().map(Oid::to_id_string)).collect()
+        });
+        // Without the extension it may be used for anything (RFC 5280, section 4.2.1.3): for what is usual.
+        let usual = 0b101;
+        let flags = parsed.key_usage().map_err(|_| NotACertificate)?.map_or(usual, |extension| extension.value.flags);
+        let usages = Usage::ALL.into_iter().enumerate().filter(|(bit, _)| flags >> bit & 1 == 1);
+        Ok(Self {
+            subject,
+            names,
+            extended_usages,
+            usages: usages.map(|(_, usage)| usage).collect(),
+            ca: parsed.is_ca(),
+        })
+    }
+}
+
+/// The text of an `otherName`, in its tag.
+fn text(value: &[u8]) -> Option<String> {
+    let (_, tagged) = parse_der(value).ok()?;
+    let (_, text) = parse_der(tagged.as_slice().ok()?).ok()?;
+    text.as_str().ok().map(str::to_owned)
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
 /// SHA-1 of a certificate in DER: the name `x5t` (RFC 7515, section 4.1.7). Finds it, proves nothing.

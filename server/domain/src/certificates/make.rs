@@ -8,7 +8,7 @@ use strongroom_crypto::{
     x509::{self, Validity},
 };
 
-use super::{CertificateError, Certificates, Worked, applied};
+use super::{CertificateError, Certificates, Worked, applied, import::Brought};
 use crate::{
     action::Action,
     certificate::{
@@ -46,11 +46,24 @@ impl Certificates {
         given: Option<&PolicyPatch>,
         attributes: &SecretAttributes,
     ) -> Result<(SecretItem, VaultFacts), CertificateError> {
-        attributes.check().map_err(ObjectError::from)?;
         let given = given.map(|patch| patch.over(&CertificatePolicy::default()));
         if let Some(policy) = &given {
             policy.check()?;
         }
+        self.put(ctx, (vault, name), Action::CertificateCreate, given, None, attributes).await
+    }
+
+    /// A new version: made, or of what was brought.
+    pub(super) async fn put(
+        &self,
+        ctx: &RequestContext,
+        (vault, name): (&VaultName, &ObjectName),
+        action: Action,
+        given: Option<CertificatePolicy>,
+        brought: Option<&Brought>,
+        attributes: &SecretAttributes,
+    ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        attributes.check().map_err(ObjectError::from)?;
         let name_of_vault = vault;
         for _ in 0..ATTEMPTS {
             // Looked up before anybody is judged, because it is what is judged; nothing of it is told before.
@@ -58,7 +71,8 @@ impl Certificates {
                 Some(policy) => Some(policy.clone()),
                 None => self.stored_policy(name_of_vault, name).await,
             };
-            let validity = policy.as_ref().and_then(|policy| Validity::months(ctx.seconds(), policy.validity_months));
+            let by_policy = || Validity::months(ctx.seconds(), policy.as_ref()?.validity_months);
+            let validity = brought.map(|brought| brought.window).or_else(by_policy);
             let days = validity.map_or(0, |validity| (validity.not_after - ctx.seconds()).div_euclid(SECONDS_A_DAY));
             let attributes = SecretAttributes {
                 not_before: validity.map(|validity| validity.not_before),
@@ -75,7 +89,7 @@ impl Certificates {
                 proposed: Some(Proposed::Whole(&attributes)),
                 key: would_be.as_ref(),
                 certificate: policy.as_ref().map(|policy| (policy, u32::try_from(days).unwrap_or(0))),
-                ..Ask::object(ObjectKind::Certificate, Action::CertificateCreate, name_of_vault, name)
+                ..Ask::object(ObjectKind::Certificate, action, name_of_vault, name)
             };
             let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
             let before = case.facts.clone();
@@ -86,7 +100,7 @@ impl Certificates {
                 let why = CertificateError::Policy(PolicyError::Validity);
                 return Err(self.objects.refuse(ctx, case, why).await);
             };
-            if let Err(why) = possible(before.as_deref(), &policy, name) {
+            if let Err(why) = possible(before.as_deref(), &policy, name, brought.is_none()) {
                 return Err(self.objects.refuse(ctx, case, why).await);
             }
             let companions = match self.objects.companions(&vault, &keys, name, None).await {
@@ -112,28 +126,34 @@ impl Certificates {
                 request_id: data_encoding::HEXLOWER.encode(&request_id),
                 before: before.clone(),
                 companions,
-                policy,
                 would_be,
                 attributes,
-                validity,
+                origin: match brought {
+                    Some(brought) => Origin::Brought(brought.chain.clone()),
+                    None if policy.issuer.name.eq_ignore_ascii_case(SELF) => Origin::SignsItself(validity),
+                    None => Origin::Asks,
+                },
+                policy,
             };
             case.record.version = Some(making.version.as_str().to_owned());
             case.record.revision = Some(making.revision);
-            let held = if let Some(kept) = key_to_keep(before.as_deref(), &making.policy).cloned() {
+            let held = if let Some(brought) = brought {
+                case.permit.hold_with(Ok(Arc::clone(&brought.key)))
+            } else if let Some(kept) = key_to_keep(before.as_deref(), &making.policy).cloned() {
                 let held = self.objects.store.read_to_change(case.permit, &kept.version).await;
                 if held.inspect(|(_, read)| matches!(read, Err(StoreError::Stale))) {
                     continue;
                 }
                 let (keyring, name) = (Arc::clone(&self.objects.keyring), making.name.clone());
-                held.map(move |(permit, read)| (permit, kept_key(&keyring, &keys, &name, &kept, read)))
+                held.map(move |(permit, read)| (permit, kept_key(&keyring, &keys, &name, &kept, read).map(Arc::new)))
             } else {
                 let entropy = Arc::clone(&self.objects.entropy);
                 match self.forge.make(making.policy.key.spec, &ctx.principal.id, entropy).await {
-                    Ok(key) => case.permit.hold_with(Ok(key)),
+                    Ok(key) => case.permit.hold_with(Ok(Arc::new(key))),
                     Err(why) => return Err(self.objects.refuse(ctx, case, why.into()).await),
                 }
             };
-            let held = self.on_a_core(held, move |permit, key| making.make(permit, key?)).await?;
+            let held = self.on_a_core(held, move |permit, key| making.make(permit, &*key?)).await?;
             let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
             if let Some(item) = done? {
                 return Ok((item, VaultFacts::from(&*vault)));
@@ -157,6 +177,7 @@ fn possible(
     before: Option<&SecretFacts>,
     policy: &CertificatePolicy,
     name: &ObjectName,
+    makes: bool,
 ) -> Result<(), CertificateError> {
     if before.is_some_and(|facts| facts.secret.life != LifeState::Active) {
         return Err(ObjectError::DeletedButRecoverable(name.clone()).into());
@@ -164,7 +185,7 @@ fn possible(
     if before.and_then(|facts| facts.secret.certificate.as_ref()).is_some_and(|state| state.in_progress().is_some()) {
         return Err(CertificateError::InProgress(name.clone()));
     }
-    let kept = key_to_keep(before, policy).and_then(|version| version.key.as_ref());
+    let kept = key_to_keep(before, policy).filter(|_| makes).and_then(|version| version.key.as_ref());
     if policy.key.exportable && kept.is_some_and(|key| !key.exportable) {
         return Err(CertificateError::KeyStaysHere);
     }
@@ -223,7 +244,17 @@ struct Making {
     policy: CertificatePolicy,
     would_be: KeyProperties,
     attributes: SecretAttributes,
-    validity: Validity,
+    origin: Origin,
+}
+
+/// Where the certificate of a version comes from.
+enum Origin {
+    /// Its own key signs it.
+    SignsItself(Validity),
+    /// It is asked for elsewhere.
+    Asks,
+    /// It came along, with its chain.
+    Brought(Vec<Vec<u8>>),
 }
 
 impl Making {
@@ -231,16 +262,17 @@ impl Making {
         self.before.as_ref()?.secret.certificate.as_deref()
     }
 
-    fn make(self, permit: Permit, key: NewKey) -> Worked {
-        let request = x509::request(&self.policy.template, &key)?;
-        let signs_itself = self.policy.issuer.name.eq_ignore_ascii_case(SELF);
-        let chain = if signs_itself {
-            vec![x509::self_signed(&self.policy.template, &key, self.validity, &*self.entropy)?]
-        } else {
-            Vec::new()
+    fn make(self, permit: Permit, key: &NewKey) -> Worked {
+        let chain = match &self.origin {
+            Origin::SignsItself(validity) => {
+                vec![x509::self_signed(&self.policy.template, key, *validity, &*self.entropy)?]
+            }
+            Origin::Asks => Vec::new(),
+            Origin::Brought(chain) => chain.clone(),
         };
+        let is_finished = !chain.is_empty();
         let wanted = self.attributes.enabled;
-        let attributes = if signs_itself {
+        let attributes = if is_finished {
             self.attributes.clone()
         } else {
             SecretAttributes { enabled: false, not_before: None, expires: None, ..self.attributes.clone() }
@@ -250,7 +282,7 @@ impl Making {
         let ordinal = self.state_before().map_or(1, |state| state.newest + 1);
         let faces = Faces { keyring: &self.keyring, keys: &self.keys, entropy: &*self.entropy, now: self.now };
         let mut with_it = Vec::new();
-        if signs_itself {
+        if is_finished {
             let finished = Finished {
                 version: &self.version,
                 ordinal,
@@ -277,7 +309,7 @@ impl Making {
             tag: Vec::new(),
         };
         let version = faces.seal(ObjectKind::Certificate, &self.name, meta, &key.private)?;
-        let current = match (signs_itself, finished(self.before.as_deref())) {
+        let current = match (is_finished, finished(self.before.as_deref())) {
             // The one in use stays until the new one is there.
             (false, Some(before)) => before.version.clone(),
             _ => self.version.clone(),
@@ -285,14 +317,18 @@ impl Making {
         let state = CertificateState {
             policy_created: self.state_before().map_or(self.now, |state| state.policy_created),
             policy_updated: self.now,
-            pending: Some(PendingOperation {
-                request_id: self.request_id.clone(),
-                version: self.version.clone(),
-                issuer: self.policy.issuer.name.clone(),
-                request,
-                status: if signs_itself { PendingStatus::Completed } else { PendingStatus::InProgress },
-                enabled: wanted,
-            }),
+            pending: match self.origin {
+                // Done at once, and there is no request.
+                Origin::Brought(_) => None,
+                _ => Some(PendingOperation {
+                    request_id: self.request_id.clone(),
+                    version: self.version.clone(),
+                    issuer: self.policy.issuer.name.clone(),
+                    request: x509::request(&self.policy.template, key)?,
+                    status: if is_finished { PendingStatus::Completed } else { PendingStatus::InProgress },
+                    enabled: wanted,
+                }),
+            },
             newest: ordinal,
             policy: self.policy.clone(),
         };

@@ -1,16 +1,17 @@
 //! The use cases of certificates. What they share with every other kind of object is in [`crate::objects`]; here is how
-//! certificates come to be: signed with their own key, or asked of an authority and merged in.
+//! certificates come to be: signed with their own key, asked of an authority and merged in, or brought with their keys.
 //!
 //! A certificate, a key and a secret of one name and version are three faces of one thing. They are written together
 //! or not at all, and the key and the secret change with the certificate alone.
 
+mod import;
 mod make;
 mod merge;
 mod state;
 
 use std::sync::Arc;
 
-use strongroom_crypto::x509::{IssueError, NotACertificate};
+use strongroom_crypto::x509::{ImportError, IssueError, NotACertificate};
 use tokio::sync::Semaphore;
 
 pub use crate::objects::ObjectPage as CertificatePage;
@@ -72,6 +73,9 @@ pub enum CertificateError {
     /// The certificate is not valid now.
     #[error("the certificate has expired or is not valid yet")]
     NotValidNow,
+    /// It cannot be taken in.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// It could not be encoded or signed.
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -91,6 +95,7 @@ impl HowItWent for CertificateError {
             | Self::NoSuchIssuer(_)
             | Self::NotInProgress
             | Self::NotACertificate(_)
+            | Self::Import(_)
             | Self::KeyStaysHere
             | Self::OtherKey
             | Self::NotValidNow => "invalid",

@@ -268,6 +268,19 @@ impl Gate {
         }
     }
 
+    /// Whether a request would come as far as the policy modules: address, identity and grants let it. Gives no permit
+    /// and is not on record; for what must be done before all is known that is judged, and not for everybody.
+    pub(crate) async fn reaches_modules(&self, ctx: &RequestContext, ask: &Ask<'_>) -> bool {
+        let (mut trace, mut judged) = (Trace(Vec::new()), Judged::default());
+        let Some(name) = ask.vault else { return false };
+        let Ok(Some(found)) = self.find_vault(name, ask.action, &mut trace).await else { return false };
+        let admits = found.0.settings.network.judge(ctx.client, ctx.listener, ctx.now).admits();
+        judged.vault = Some(found);
+        admits
+            && self.judge_identity(ctx, &mut trace).await.is_ok()
+            && self.judge_grants(ctx, ask, &judged, &mut trace).await.is_ok()
+    }
+
     /// A permit that rests on a proven credential instead of a grant: for the ways in, which
     /// nobody can have a role for before they are in.
     pub(crate) fn proven(&self, ctx: &RequestContext, action: Action) -> Case {

@@ -43,4 +43,17 @@ impl Forge {
         let turn = self.0.join(principal)?;
         Ok(self.0.run(turn, move || key::generate(spec, &*entropy)).await??)
     }
+
+    /// Does something else for a caller that takes as long, within the same bounds.
+    ///
+    /// # Errors
+    /// As [`Forge::make`].
+    pub(crate) async fn work<T: Send + 'static>(
+        &self,
+        principal: &PrincipalId,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, KeyError> {
+        let turn = self.0.join(principal)?;
+        self.0.run(turn, work).await
+    }
 }

@@ -42,6 +42,21 @@ pub(crate) async fn create(
     Ok(Response::json(202, &operation).with("location", location).with("retry-after", ASK_AGAIN.to_owned()))
 }
 
+/// POST /certificates/{name}/import
+pub(crate) async fn import(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: Request,
+) -> Result<Response, Problem> {
+    let name = name(call)?;
+    let (document, policy, attributes) = wire::body::<shapes::Import>(&request)?.split()?;
+    drop(request);
+    let read = move || document.read();
+    let item = services.certificates.import(&call.ctx, (vault, &name), read, &policy, &attributes).await?;
+    described(services, vault, 200, &item)
+}
+
 /// GET /certificates/{name}/{version}
 pub(crate) async fn get(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
     let (name, version) = (name(call)?, version(call)?);

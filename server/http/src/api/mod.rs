@@ -85,6 +85,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::DeletedKeyRecover | Endpoint::KeyRecoverForm => "KeyRecover",
         Endpoint::CertificateList => "CertificateList",
         Endpoint::CertificateCreate => "CertificateCreate",
+        Endpoint::CertificateImport => "CertificateImport",
         Endpoint::CertificateGet | Endpoint::CertificateGetVersion => "CertificateGet",
         Endpoint::CertificateUpdate | Endpoint::CertificateUpdateVersion => "CertificateUpdate",
         Endpoint::CertificateDelete => "CertificateDelete",
@@ -342,6 +343,7 @@ pub(crate) async fn vault_site(
         Endpoint::KeyRotationGet => key_rotation::get(services, call, &vault).await,
         Endpoint::KeyRotationPut => key_rotation::put(services, call, &vault, &request).await,
         Endpoint::CertificateCreate => certificates::create(services, call, &vault, &request).await,
+        Endpoint::CertificateImport => certificates::import(services, call, &vault, request).await,
         Endpoint::CertificateGet | Endpoint::CertificateGetVersion => certificates::get(services, call, &vault).await,
         Endpoint::CertificateUpdate | Endpoint::CertificateUpdateVersion => {
             certificates::update(services, call, &vault, &request).await

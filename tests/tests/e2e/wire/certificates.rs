@@ -395,3 +395,145 @@ async fn what_certificates_cannot_be_is_refused_and_on_record() {
     }
     assert_eq!((story.count("/certificates").await, story.count("/keys").await), (0, 0), "nothing was made");
 }
+
+#[tokio::test]
+async fn what_openssl_writes_is_taken_in_and_given_out_again() {
+    let story = Story::begin().await;
+    let subject = ["-subj", "/CN=Authority", "-days", "30", "-nodes", "-keyout", "ca.key", "-out", "ca.pem"];
+    story.openssl(&[&["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"][..], &subject].concat());
+    let request = ["-subj", "/C=DE/O=Example/CN=brought.example", "-addext", "subjectAltName=DNS:brought.example"];
+    story.openssl(
+        &[&["req", "-newkey", "rsa:2048", "-nodes", "-keyout", "own.key", "-out", "own.csr"][..], &request].concat(),
+    );
+    let sign = [
+        "-req",
+        "-in",
+        "own.csr",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-copy_extensions",
+        "copyall",
+    ];
+    story.openssl(&[&["x509", "-days", "9", "-out", "own.pem"][..], &sign].concat());
+    let path = |name: &str| story.folder.path().join(name);
+    let read = |name: &str| std::fs::read(path(name)).unwrap();
+    let own = ["pkcs12", "-export", "-inkey", "own.key", "-in", "own.pem", "-certfile", "ca.pem"];
+    let forms: [(&str, &[&str]); 4] = [
+        ("modern.pfx", &["-passout", "pass:s\u{e9}cret"]),
+        (
+            "legacy.pfx",
+            &[
+                "-passout",
+                "pass:s\u{e9}cret",
+                "-certpbe",
+                "PBE-SHA1-3DES",
+                "-keypbe",
+                "PBE-SHA1-3DES",
+                "-macalg",
+                "sha1",
+            ],
+        ),
+        ("mixed.pfx", &["-passout", "pass:s\u{e9}cret", "-certpbe", "NONE", "-keypbe", "AES-128-CBC"]),
+        ("empty.pfx", &["-passout", "pass:"]),
+    ];
+    for (file, how) in forms {
+        story.openssl(&[&own[..], how, &["-out", file]].concat());
+        let password = if file == "empty.pfx" { "" } else { "s\u{e9}cret" };
+        let name = file.trim_end_matches(".pfx");
+        let value = BASE64.encode(&read(file));
+        let body = json!({ "value": value, "pwd": password, "tags": { "from": file } });
+        let at = format!("/certificates/{name}/import");
+        let answer = story.send(Method::POST, &at, &body).await.expect(200);
+        let record = story.vault.record_of(&story.operator, &answer).await;
+        assert_eq!(record["operation"], "CertificateImport", "{record}");
+        let made = answer.json();
+        assert_eq!(made["policy"]["issuer"]["name"], "Unknown", "{file}");
+        let said = &made["policy"]["x509_props"];
+        assert_eq!(
+            (&said["subject"], &said["sans"]["dns_names"]),
+            (&json!("CN=brought.example,O=Example,C=DE"), &json!(["brought.example"]))
+        );
+        let out = story.json(&format!("/secrets/{name}")).await["value"].as_str().unwrap().to_owned();
+        story.file("out.pfx", &BASE64.decode(out.as_bytes()).unwrap());
+        let all = story.openssl(&["pkcs12", "-in", "out.pfx", "-passin", "pass:", "-nodes"]);
+        assert_eq!(all.matches("BEGIN CERTIFICATE").count(), 2, "{file}: with its chain");
+        story.file("out.pem", &all.as_bytes()[all.find("-----BEGIN").unwrap()..]);
+        if !password.is_empty() {
+            let wrong = json!({ "value": value, "pwd": "other" });
+            let refused = story.send(Method::POST, &at, &wrong).await;
+            assert_eq!(refused.problem(), "400 BadParameter");
+            assert!(refused.text().contains("password is wrong"), "{file}: {}", refused.text());
+        }
+    }
+    let pem = [read("own.key"), read("ca.pem"), read("own.pem")].concat();
+    let body = json!({ "value": String::from_utf8(pem).unwrap() });
+    let made = story.send(Method::POST, "/certificates/pem/import", &body).await.expect(200).json();
+    assert_eq!(made["contentType"], "application/x-pem-file");
+    story.file("out.pem", story.json("/secrets/pem").await["value"].as_str().unwrap().as_bytes());
+    assert_eq!(story.openssl(&["verify", "-CAfile", "ca.pem", "out.pem"]), "out.pem: OK\n", "the leaf is the first");
+
+    // The key stays here when the policy says so, and an encrypted key is opened.
+    story.openssl(&["pkcs8", "-topk8", "-in", "own.key", "-out", "locked.key", "-passout", "pass:open"]);
+    let locked = String::from_utf8([read("own.pem"), read("locked.key")].concat()).unwrap();
+    let policy = json!({ "key_props": { "exportable": false }, "x509_props": { "subject": "CN=harmless" } });
+    let body = json!({ "value": locked, "pwd": "open", "policy": policy });
+    let made = story.send(Method::POST, "/certificates/stays/import", &body).await.expect(200).json();
+    assert_eq!(made["policy"]["x509_props"]["subject"], "CN=brought.example,O=Example,C=DE", "as the certificate says");
+    assert!(!story.json("/secrets/stays").await["value"].as_str().unwrap().contains("PRIVATE"));
+    story.ask(Method::DELETE, "/certificates/stays").await.expect(200);
+    assert_eq!(
+        story.send(Method::POST, "/certificates/stays/import", &body).await.problem(),
+        "409 Conflict/ObjectIsDeletedButRecoverable"
+    );
+
+    // What is not right says so, and nothing is kept.
+    story.openssl(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=other",
+        "-keyout",
+        "other.key",
+        "-out",
+        "other.pem",
+    ]);
+    story.openssl(&["x509", "-in", "own.csr", "-req", "-signkey", "own.key", "-days", "-1", "-out", "past.pem"]);
+    story.openssl(&[
+        "req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=weak", "-keyout", "weak.key", "-out", "weak.pem",
+    ]);
+    // An encrypted key that asks for 4,294,967,295 rounds of PBKDF2.
+    let bomb = concat!(
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\n",
+        "MH4wWgYJKoZIhvcNAQUNME0wLAYJKoZIhvcNAQUMMB8ECHNhbHRzYWx0AgUA/////zAMBggqhkiG9w0CCQUAMB0GCWCGSAFl",
+        "AwQBKgQQAAAAAAAAAAAAAAAAAAAAAAQgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    );
+    let text = |parts: &[&str]| json!(String::from_utf8(parts.iter().flat_map(|part| read(part)).collect()).unwrap());
+    let pfx = read("modern.pfx");
+    for (what, value, said) in [
+        ("half a PFX", json!(BASE64.encode(&pfx[..pfx.len() / 2])), "damaged"),
+        ("a document that asks for millions of rounds", json!(bomb), "fewer iterations"),
+        ("no base64", json!("%%%"), "damaged"),
+        ("no PFX", json!(BASE64.encode(b"text")), "damaged"),
+        ("a document that is too long", json!(BASE64.encode(&vec![0; 25_601])), "more than 25600 bytes"),
+        ("no key", text(&["own.pem"]), "no private key"),
+        ("a key that is too weak", text(&["weak.key", "weak.pem"]), "2048"),
+        ("two keys", text(&["own.key", "other.key", "own.pem"]), "more than one private key"),
+        ("the key of another", text(&["other.key", "own.pem"]), "for its private key"),
+        ("a key alone", text(&["own.key"]), "for its private key"),
+        ("one that is over", text(&["own.key", "past.pem"]), "has expired"),
+    ] {
+        let refused = story
+            .send(Method::POST, "/certificates/bad/import", &json!({ "value": value, "pwd": "s\u{e9}cret" }))
+            .await;
+        assert_eq!(refused.problem(), "400 BadParameter", "{what}");
+        assert!(refused.text().contains(said), "{what}: {}", refused.text());
+    }
+    assert_eq!(story.ask(Method::GET, "/certificates/bad").await.problem(), "404 CertificateNotFound");
+}

@@ -2,6 +2,7 @@
 
 mod access;
 mod backups;
+mod certificate_import;
 mod certificates;
 mod command_line;
 mod entrance;

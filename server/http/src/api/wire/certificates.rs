@@ -7,15 +7,16 @@ use std::collections::BTreeMap;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde::{Deserialize, Serialize};
-use strongroom_crypto::x509::{certificates_in, thumbprint};
+use strongroom_crypto::x509::{ImportError, Imported, certificates_in, thumbprint};
 use strongroom_domain::{
-    certificate::{CertificateState, PendingOperation, PendingStatus, PolicyPatch},
+    certificate::{CertificateState, ContentType, PendingOperation, PendingStatus, PolicyPatch},
     certificates::CertificateError,
     names::VaultName,
     secret::{AttributePatch, SecretAttributes, SecretItem, VaultFacts},
 };
+use zeroize::Zeroizing;
 
-use super::{Attributes, Deletion, IdForm, SetAttributes};
+use super::{Attributes, Deletion, IdForm, SetAttributes, Value};
 use crate::{paths::Addresses, problem::Problem};
 use policy::Issuer;
 pub(crate) use policy::Policy;
@@ -63,6 +64,67 @@ impl Create {
             tags: self.tags.unwrap_or_default(),
         };
         Ok((self.policy.map(Policy::parse).transpose()?, attributes))
+    }
+}
+
+/// Body of POST /certificates/{name}/import.
+#[derive(Deserialize)]
+pub(crate) struct Import {
+    value: Value,
+    #[serde(default)]
+    pwd: Option<Value>,
+    #[serde(default)]
+    policy: Option<Policy>,
+    #[serde(default)]
+    attributes: Option<Wanted>,
+    #[serde(default)]
+    tags: Option<BTreeMap<String, String>>,
+    #[serde(default, rename = "preserveCertOrder")]
+    preserve_order: Option<bool>,
+}
+
+/// A document that is brought: what it is, and its password.
+pub(crate) struct Document {
+    bytes: Zeroizing<Vec<u8>>,
+    form: ContentType,
+    password: Option<Value>,
+    keep_order: bool,
+}
+
+impl Document {
+    pub(crate) fn read(&self) -> Result<Imported, ImportError> {
+        let password = self.password.as_ref().map_or("", |password| password.0.expose());
+        match self.form {
+            ContentType::Pem => Imported::from_pem(&self.bytes, password, self.keep_order),
+            ContentType::Pkcs12 => Imported::from_pkcs12(&self.bytes, password, self.keep_order),
+        }
+    }
+}
+
+impl Import {
+    pub(crate) fn split(self) -> Result<(Document, PolicyPatch, SecretAttributes), Problem> {
+        let mut policy = self.policy.map(Policy::parse).transpose()?.unwrap_or_default();
+        let value = self.value.0.expose();
+        let is_pem = |bytes: &[u8]| bytes.windows(11).any(|window| window == b"-----BEGIN ");
+        // Azure's Python package sends PEM in base64 unless the policy says that it is PEM.
+        let bytes = if is_pem(value.as_bytes()) {
+            Zeroizing::new(value.as_bytes().to_vec())
+        } else {
+            let decoded = BASE64.decode(value.trim().as_bytes());
+            Zeroizing::new(decoded.map_err(|_| CertificateError::from(ImportError::Damaged))?)
+        };
+        let form = if is_pem(&bytes) { ContentType::Pem } else { ContentType::Pkcs12 };
+        // What is brought is given out in the form in which it came, unless something else is said.
+        policy.content_type = policy.content_type.or(Some(form));
+        let attributes = SecretAttributes {
+            enabled: self.attributes.unwrap_or_default().enabled()?.unwrap_or(true),
+            not_before: None,
+            expires: None,
+            content_type: None,
+            tags: self.tags.unwrap_or_default(),
+        };
+        let keep_order = self.preserve_order.unwrap_or(false);
+        Ok((Document { bytes, form, password: self.pwd, keep_order }, policy, attributes))
     }
 }
 

@@ -1,0 +1,82 @@
+//! Importing: a certificate that was made elsewhere, with its key.
+
+use std::sync::Arc;
+
+use strongroom_crypto::{
+    key::NewKey,
+    x509::{CertificateFacts, ImportError, Imported, NotACertificate, Template, Validity},
+};
+
+use super::{CertificateError, Certificates};
+use crate::{
+    action::Action,
+    certificate::{CertificatePolicy, KeyPolicy, PolicyPatch},
+    context::RequestContext,
+    gate::{Ask, Proposed},
+    names::{ObjectKind, ObjectName, VaultName},
+    objects::{InVault, ObjectError},
+    secret::{SecretAttributes, SecretItem, VaultFacts},
+};
+
+/// What came along.
+pub(super) struct Brought {
+    pub(super) key: Arc<NewKey>,
+    pub(super) chain: Vec<Vec<u8>>,
+    pub(super) window: Validity,
+}
+
+impl Certificates {
+    /// POST /certificates/{name}/import: a certificate with its key that were made elsewhere, as a new version. Its
+    /// policy says of key, names and usages what the certificate says, whatever is given: that is what is judged.
+    ///
+    /// `read` may take seconds. It is done for those alone whom address and grants let through, on a thread where slow
+    /// keys are made, within the same bounds; policy modules are asked once it is known what the certificate says.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub async fn import(
+        &self,
+        ctx: &RequestContext,
+        (vault, name): (&VaultName, &ObjectName),
+        read: impl FnOnce() -> Result<Imported, ImportError> + Send + 'static,
+        given: &PolicyPatch,
+        attributes: &SecretAttributes,
+    ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        attributes.check().map_err(ObjectError::from)?;
+        let known = Ask {
+            proposed: Some(Proposed::Whole(attributes)),
+            ..Ask::object(ObjectKind::Certificate, Action::CertificateImport, vault, name)
+        };
+        if !self.objects.gate.reaches_modules(ctx, &known).await {
+            let InVault { case, .. } = self.objects.admit(ctx, known).await?;
+            // Let in between the two questions: to be asked again.
+            return Err(self.objects.refuse(ctx, case, ObjectError::Contended.into()).await);
+        }
+        let imported = self.forge.work(&ctx.principal.id, read).await??;
+        let leaf = imported.chain.first().ok_or(NotACertificate)?;
+        let facts = CertificateFacts::of(leaf)?;
+        let usual = CertificatePolicy::default();
+        let said = CertificatePolicy {
+            key: KeyPolicy { spec: imported.key.spec, ..usual.key },
+            template: Template::of(leaf)?,
+            ..usual
+        };
+        let beside = PolicyPatch {
+            spec: None,
+            subject: None,
+            names: None,
+            extended_usages: None,
+            usages: None,
+            ca: None,
+            ..given.clone()
+        };
+        let policy = beside.over(&said);
+        policy.check()?;
+        let window = Validity { not_before: facts.not_before, not_after: facts.not_after };
+        if !(window.not_before..=window.not_after).contains(&ctx.seconds()) {
+            return Err(CertificateError::NotValidNow);
+        }
+        let brought = Brought { key: Arc::new(imported.key), chain: imported.chain, window };
+        self.put(ctx, (vault, name), Action::CertificateImport, Some(policy), Some(&brought), attributes).await
+    }
+}
