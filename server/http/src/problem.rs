@@ -396,10 +396,9 @@ impl From<CertificateError> for Problem {
             CertificateError::Object(error) => Self::of_object(&CERTIFICATE, error),
             CertificateError::Key(error) => (*error).into(),
             // Refused before anybody was judged.
-            CertificateError::Policy(_) | CertificateError::NotACertificate(_) | CertificateError::Import(_) => {
-                Self::bad_parameter(message)
-            }
-            CertificateError::NoPolicy
+            CertificateError::Policy(_) | CertificateError::NotACertificate(_) => Self::bad_parameter(message),
+            CertificateError::Import(_)
+            | CertificateError::NoPolicy
             | CertificateError::NoSuchIssuer(_)
             | CertificateError::NotInProgress
             | CertificateError::KeyStaysHere

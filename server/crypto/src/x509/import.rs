@@ -163,3 +163,137 @@ fn blocks(text: &str) -> Result<Vec<Block<'_>>, ImportError> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{
+        entropy::SeededEntropy,
+        key::{Curve, KeySpec, generate},
+        secret::Plaintext,
+        x509::{AlternativeNames, Template, Validity, pem, pkcs12, self_signed},
+    };
+
+    /// Of the password `s\u{e9}cret`, by OpenSSL 3: `pkcs12 -export -legacy -certpbe PBE-SHA1-RC2-40 -keypbe
+    /// PBE-SHA1-RC2-40 -macalg sha1 -iter 2`.
+    const RC2: &str = concat!(
+        "MIIDhwIBAzCCA04GCSqGSIb3DQEHAaCCAz8EggM7MIIDNzCCAi4GCSqGSIb3DQEHBqCCAh8wggIbAgEAMIICFAYJKoZIhvcNAQcB",
+        "MBsGCiqGSIb3DQEMAQYwDQQI9xedYZf7tfECAQKAggHopsM92FLFBOgV6qLkF/degTqyALIYE+5AY4+Zs4ZX65lb4WVH1pbvJbdA",
+        "FGy/3Ng6WLhoid67cg7OFgEfu2LeJ7sFCe+Zyzu5G4TulK73ju72GoMo4riXCh1tng7CTYwMM4w4BF1m4yOAd2Ui8vkrzEGV946m",
+        "IWPDrOf4x6byp1/nFyQ7BW3KnidK7Jj2mfCG5xWVBNTcF9xDhGAdYuMHkKeThD952biyPEJcgPZGYsZ7R7IKpaHbRWA8nxZC8mvq",
+        "aZXC/GtP/IiuUDapd6BKCqycdBRe6H4xuHtSUa8jyWRUdScl+319M5RngZmtmH+/JDUkpc9gIo6ZozRnVlXF3T31bPh4OHZIip0g",
+        "YZkWGpCEkSKajCQg7d1prfztNEIGKQ5PNlYSquro58oy+ihY1lifAl9OA9ajes3SoHBvxypHW0Z8nEkttuXJvCvsNS/ozX1GU/Xb",
+        "uKH6RqbHScPIwOr6qeSnUIm1R8w5iyBzRDHGQrHAfeWRI62qR5h/wDBshnNZera0JMVvaYlXW10s+YCCUYEHV+QH0UdC/9BT80wY",
+        "2Ug9DPc5e5i+1/xhl3re7JlVtDehrc3qjuI3znTo1+NvmQ3slpuCQpQD1Io52eEZ2uheumstrkby6crsYr4fEOsK/CHATsgwggEB",
+        "BgkqhkiG9w0BBwGggfMEgfAwge0wgeoGCyqGSIb3DQEMCgECoIGzMIGwMBsGCiqGSIb3DQEMAQYwDQQIZYHQsg/zLlgCAQIEgZAq",
+        "4ZAt0mc+lsVfsGPk9EQuXGuqCjjqWdJtHN6tS3u0qr0hjF6y0U5bpZ/Yz5JH8ZoaOmRo1T/+lxk0NliCKCf9BF+07mPQaF5pObYl",
+        "a/K5ITAyHPWkLrOdlidM46zNW1A+gZmli/pdWzeLqiyl7XXlB866GtX8xsZ+ujbtkqQyA07Ypa2kkTlcIf4mPlX2OIoxJTAjBgkq",
+        "hkiG9w0BCRUxFgQUEwGAwKT2KJJp2Ud7edwxawvD89EwMDAhMAkGBSsOAwIaBQAEFPal3fuLe8F4ioIzot8/PcrbAN9EBAgePAsE",
+        "tvVvIwIBAg==",
+    );
+    const PASSWORD: &str = "s\u{e9}cret";
+
+    fn rc2() -> Vec<u8> {
+        BASE64.decode(RC2.as_bytes()).unwrap()
+    }
+
+    fn why(document: &[u8], password: &str) -> Option<ImportError> {
+        Imported::from_pkcs12(document, password, false).err()
+    }
+
+    fn made() -> (Plaintext, Vec<u8>) {
+        let key = generate(KeySpec::Ec { crv: Curve::P256 }, &SeededEntropy::new(1)).ok().unwrap();
+        let template = Template {
+            subject: "CN=app.example".to_owned(),
+            names: AlternativeNames::default(),
+            extended_usages: Vec::new(),
+            usages: BTreeSet::new(),
+            ca: false,
+        };
+        let validity = Validity::months(1_767_225_600, 12).unwrap();
+        let leaf = self_signed(&template, &key, validity, &SeededEntropy::new(2)).unwrap();
+        (key.private, leaf)
+    }
+
+    fn armored(label: &str, der: &[u8]) -> String {
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", BASE64.encode(der))
+    }
+
+    #[test]
+    fn a_document_of_rc2_is_opened_with_its_password_alone() {
+        let opened = Imported::from_pkcs12(&rc2(), PASSWORD, false).ok().unwrap();
+        let [leaf] = opened.chain.as_slice() else { panic!("one certificate") };
+        assert_eq!(CertificateFacts::of(leaf).unwrap().key, opened.key.public);
+        for other in ["", "secret", "s\u{e9}cret "] {
+            assert_eq!(why(&rc2(), other), Some(ImportError::Password), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_document_that_is_cut_or_changed_anywhere_gives_no_other_key() {
+        let whole = Imported::from_pkcs12(&rc2(), PASSWORD, false).ok().unwrap();
+        for length in 0..rc2().len() {
+            assert_eq!(why(&rc2()[..length], PASSWORD), Some(ImportError::Damaged), "{length}");
+        }
+        for place in 0..rc2().len() {
+            for bit in [0x01, 0x20, 0x80] {
+                let mut changed = rc2();
+                changed[place] ^= bit;
+                if let Ok(opened) = Imported::from_pkcs12(&changed, PASSWORD, false) {
+                    assert!(opened.chain == whole.chain && opened.key.public == whole.key.public, "{place}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_mac_that_asks_for_too_many_rounds_is_not_looked_at() {
+        // The count stands last, in the MAC's sequence of 48 bytes: three bytes longer, and so are both around it.
+        let mut bomb = rc2();
+        let end = bomb.len();
+        assert_eq!((&bomb[end - 50..end - 48], &bomb[end - 3..]), (&[0x30, 48][..], &[2, 1, 2][..]));
+        bomb[end - 49] += 3;
+        bomb[3] += 3;
+        bomb.splice(end - 3.., [2, 4, 0x7f, 0xff, 0xff, 0xff]);
+        assert_eq!(why(&bomb, PASSWORD), Some(ImportError::TooSlow));
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_opened() {
+        assert_eq!(why(&[0x30; MAX_IMPORT + 1], ""), Some(ImportError::TooLong));
+        assert_eq!(Imported::from_pem(&[b'a'; MAX_IMPORT + 1], "", false).err(), Some(ImportError::TooLong));
+        assert_eq!(why(&rc2(), &"a".repeat(MAX_PASSWORD + 1)), Some(ImportError::Password));
+        let (private, leaf) = made();
+        for (count, expected) in [(MAX_CHAIN, None), (MAX_CHAIN + 1, Some(ImportError::TooLong))] {
+            let chain = vec![leaf.clone(); count];
+            let document = pkcs12(Some(&private), &chain, "app").unwrap();
+            assert_eq!(why(document.expose(), ""), expected, "{count} in PKCS#12");
+            let text = pem(Some(&private), &chain);
+            let why = Imported::from_pem(text.expose().as_bytes(), "", false).err();
+            assert_eq!(why, expected, "{count} in PEM");
+        }
+    }
+
+    /// As deep as fits: a reader that goes down by itself would overflow the stack of its thread.
+    #[test]
+    fn what_is_nested_without_end_is_damaged() {
+        let mut nested = vec![0x05, 0x00];
+        while nested.len() < 12_000 {
+            let length = u16::try_from(nested.len()).unwrap().to_be_bytes();
+            nested.splice(0..0, [0x30, 0x82, length[0], length[1]]);
+        }
+        assert_eq!(why(&nested, ""), Some(ImportError::Damaged));
+        let (private, leaf) = made();
+        let key = armored("PRIVATE KEY", private.expose());
+        for (text, what) in [
+            (armored("PRIVATE KEY", &nested) + &armored("CERTIFICATE", &leaf), "key"),
+            (armored("ENCRYPTED PRIVATE KEY", &nested) + &armored("CERTIFICATE", &leaf), "encrypted key"),
+            (key.clone() + &armored("CERTIFICATE", &nested), "certificate"),
+        ] {
+            assert!(Imported::from_pem(text.as_bytes(), "", false).is_err(), "{what}");
+        }
+        assert!(Imported::from_pem((key + &armored("CERTIFICATE", &leaf)).as_bytes(), "", false).is_ok());
+    }
+}

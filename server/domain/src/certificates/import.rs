@@ -47,12 +47,27 @@ impl Certificates {
             proposed: Some(Proposed::Whole(attributes)),
             ..Ask::object(ObjectKind::Certificate, Action::CertificateImport, vault, name)
         };
-        if !self.objects.gate.reaches_modules(ctx, &known).await {
+        let Some(record) = self.objects.gate.until_modules(ctx, &known).await else {
             let InVault { case, .. } = self.objects.admit(ctx, known).await?;
             // Let in between the two questions: to be asked again.
             return Err(self.objects.refuse(ctx, case, ObjectError::Contended.into()).await);
-        }
-        let imported = self.forge.work(&ctx.principal.id, read).await??;
+        };
+        let read = match self.forge.work(&ctx.principal.id, read).await {
+            Ok(Ok(imported)) => Brought::of(imported, given, ctx.seconds()),
+            Ok(Err(why)) => Err(why.into()),
+            Err(why) => Err(why.into()),
+        };
+        let (brought, policy) = match read {
+            Ok(read) => read,
+            Err(why) => return Err(self.objects.refuse_early(ctx, record, why).await),
+        };
+        self.put(ctx, (vault, name), Action::CertificateImport, Some(policy), Some(&brought), attributes).await
+    }
+}
+
+impl Brought {
+    /// What was read, with the policy that it says itself together with what is given beside.
+    fn of(imported: Imported, given: &PolicyPatch, now: i64) -> Result<(Self, CertificatePolicy), CertificateError> {
         let leaf = imported.chain.first().ok_or(NotACertificate)?;
         let facts = CertificateFacts::of(leaf)?;
         let usual = CertificatePolicy::default();
@@ -73,10 +88,9 @@ impl Certificates {
         let policy = beside.over(&said);
         policy.check()?;
         let window = Validity { not_before: facts.not_before, not_after: facts.not_after };
-        if !(window.not_before..=window.not_after).contains(&ctx.seconds()) {
+        if !(window.not_before..=window.not_after).contains(&now) {
             return Err(CertificateError::NotValidNow);
         }
-        let brought = Brought { key: Arc::new(imported.key), chain: imported.chain, window };
-        self.put(ctx, (vault, name), Action::CertificateImport, Some(policy), Some(&brought), attributes).await
+        Ok((Self { key: Arc::new(imported.key), chain: imported.chain, window }, policy))
     }
 }

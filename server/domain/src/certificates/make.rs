@@ -153,7 +153,7 @@ impl Certificates {
                     Err(why) => return Err(self.objects.refuse(ctx, case, why.into()).await),
                 }
             };
-            let held = self.on_a_core(held, move |permit, key| making.make(permit, &*key?)).await?;
+            let held = self.on_a_core(&ctx.principal.id, held, move |permit, key| making.make(permit, &*key?)).await?;
             let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
             if let Some(item) = done? {
                 return Ok((item, VaultFacts::from(&*vault)));

@@ -145,7 +145,7 @@ impl Certificates {
                 writes.append(&mut with_it);
                 applied(permit, Change::WriteCertificate(writes), answer)
             };
-            let held = self.on_a_core(held, work).await?;
+            let held = self.on_a_core(&ctx.principal.id, held, work).await?;
             let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
             if let Some(item) = done? {
                 return Ok((item, VaultFacts::from(&*vault)));

@@ -12,17 +12,17 @@ mod state;
 use std::sync::Arc;
 
 use strongroom_crypto::x509::{ImportError, IssueError, NotACertificate};
-use tokio::sync::Semaphore;
 
 pub use crate::objects::ObjectPage as CertificatePage;
 use crate::{
     certificate::PolicyError,
     change::PermittedChange,
     context::RequestContext,
-    keys::{Forge, KeyError, Keys},
+    keys::{Forge, KeyError, Keys, Queue},
     names::{ObjectName, ObjectVersion, VaultName},
     objects::{ObjectError, ObjectPage, Objects, Verbs, common_life},
     permit::{Held, Permit},
+    principal::PrincipalId,
     record::{HowItWent, Outcome},
     secret::{SecretItem, VaultFacts},
 };
@@ -114,7 +114,7 @@ impl From<KeyError> for CertificateError {
 pub struct Certificates {
     objects: Arc<Objects>,
     forge: Arc<Forge>,
-    cores: Arc<Semaphore>,
+    cores: Arc<Queue>,
 }
 
 common_life!(Certificates, Verbs::CERTIFICATES, CertificateError);
@@ -123,25 +123,21 @@ common_life!(Certificates, Verbs::CERTIFICATES, CertificateError);
 type Worked = Result<(PermittedChange, Held<SecretItem>), CertificateError>;
 
 impl Certificates {
-    /// Over what all kinds of objects share. Keys are made where all keys are made.
+    /// Over what all kinds of objects share. Keys are made where all keys are made, and what takes a core waits where
+    /// the uses of keys wait.
     #[must_use]
     pub fn new(objects: Arc<Objects>, keys: &Keys) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { objects, forge: keys.forge(), cores: Arc::new(Semaphore::new(cores)) }
+        Self { objects, forge: keys.forge(), cores: keys.cores() }
     }
 
-    /// Signs and encodes on a thread of its own, as many at a time as there are cores. What is worked on stays held.
+    /// Signs and encodes on a thread of its own, when the caller's turn has come. What is worked on stays held.
     async fn on_a_core<S: Send + 'static>(
         &self,
+        principal: &PrincipalId,
         held: Held<(Permit, S)>,
         work: impl FnOnce(Permit, S) -> Worked + Send + 'static,
     ) -> Result<Held<Worked>, CertificateError> {
-        let core = Arc::clone(&self.cores).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
-        let worked = tokio::task::spawn_blocking(move || {
-            let _core = core;
-            held.map(|(permit, read)| work(permit, read))
-        });
-        Ok(worked.await.map_err(|_| ObjectError::Unavailable)?)
+        Ok(self.cores.run_held(principal, held, move |(permit, read)| work(permit, read)).await?)
     }
 }
 

@@ -268,17 +268,16 @@ impl Gate {
         }
     }
 
-    /// Whether a request would come as far as the policy modules: address, identity and grants let it. Gives no permit
-    /// and is not on record; for what must be done before all is known that is judged, and not for everybody.
-    pub(crate) async fn reaches_modules(&self, ctx: &RequestContext, ask: &Ask<'_>) -> bool {
+    /// Judges a request as far as the policy modules: address, identity and grants. Gives no permit; for what must be
+    /// done before all is known that is judged, and not for everybody. The record is for when it cannot be done.
+    pub(crate) async fn until_modules(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Option<Record> {
         let (mut trace, mut judged) = (Trace(Vec::new()), Judged::default());
-        let Some(name) = ask.vault else { return false };
-        let Ok(Some(found)) = self.find_vault(name, ask.action, &mut trace).await else { return false };
-        let admits = found.0.settings.network.judge(ctx.client, ctx.listener, ctx.now).admits();
-        judged.vault = Some(found);
-        admits
-            && self.judge_identity(ctx, &mut trace).await.is_ok()
-            && self.judge_grants(ctx, ask, &judged, &mut trace).await.is_ok()
+        judged.vault = self.find_vault(ask.vault?, ask.action, &mut trace).await.ok()?;
+        judge_network(ctx, &judged.vault.as_ref()?.0, &mut trace).ok()?;
+        self.judge_identity(ctx, &mut trace).await.ok()?;
+        self.judge_grants(ctx, ask, &judged, &mut trace).await.ok()?;
+        let settings_revision = judged.vault.as_ref().map(|(vault, _)| vault.revision);
+        Some(Record { trace: trace.0, settings_revision, ..begin_record(ctx, ask) })
     }
 
     /// A permit that rests on a proven credential instead of a grant: for the ways in, which
@@ -317,13 +316,7 @@ impl Gate {
         }
         let own = by_schedule(ctx, ask.action);
         if let Some((vault, _)) = judged.vault.as_ref().filter(|_| !own) {
-            let network = &vault.settings.network;
-            let verdict = network.judge(ctx.client, ctx.listener, ctx.now);
-            let ground = (!network.rules.is_empty()).then(|| verdict.ground());
-            if !verdict.admits() {
-                return Err(trace.deny("network", DenyReason::Network, ground));
-            }
-            trace.allow("network", "admitted", ground);
+            judge_network(ctx, vault, trace)?;
         }
         let vault = judged.vault.as_ref().map(|(vault, _)| Arc::clone(vault));
         let makes_one = ask.action == Action::VaultCreate && !may_bootstrap(ctx, ask.action);
@@ -469,6 +462,17 @@ fn unreadable(error: &StoreError) -> DenyReason {
         StoreError::Damaged(_) => DenyReason::Tampered,
         StoreError::Unavailable(_) | StoreError::Stale => DenyReason::Unavailable,
     }
+}
+
+fn judge_network(ctx: &RequestContext, vault: &Vault, trace: &mut Trace) -> Result<(), DenyReason> {
+    let network = &vault.settings.network;
+    let verdict = network.judge(ctx.client, ctx.listener, ctx.now);
+    let ground = (!network.rules.is_empty()).then(|| verdict.ground());
+    if !verdict.admits() {
+        return Err(trace.deny("network", DenyReason::Network, ground));
+    }
+    trace.allow("network", "admitted", ground);
+    Ok(())
 }
 
 fn begin_record(ctx: &RequestContext, ask: &Ask<'_>) -> Record {

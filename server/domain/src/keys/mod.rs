@@ -20,7 +20,7 @@ use crate::{
     key::{KeyAlgorithm, KeyOperation, KeyProperties, check_operations},
     keys::{
         opened::OpenedKeys,
-        queue::{Busy, Limits, Queue},
+        queue::{Busy, Limits},
     },
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     objects::{ATTEMPTS, InVault, NewVersion, ObjectError, ObjectPage, Objects, Verbs, VersionPatch, common_life},
@@ -31,6 +31,7 @@ use crate::{
 pub(crate) use forge::Forge;
 pub use opened::{LIFETIME_MILLIS, MAX_KEYS};
 pub use operate::{Ciphertext, Cleartext, KeyAt, MAX_RANDOM_BYTES, Sealing, action_of};
+pub(crate) use queue::Queue;
 pub use rotate::{PRINCIPAL as ROTATION_PRINCIPAL, Rotated};
 
 /// Why an operation on keys did not happen.
@@ -113,7 +114,8 @@ pub struct KeyRequest {
     pub operations: Option<BTreeSet<KeyOperation>>,
 }
 
-/// Operations with private RSA keys: more than any client has connections, and no more than some seconds' work.
+/// Operations with private RSA keys, and signing and encoding of certificates: more than any client has connections, and
+/// no more than some seconds' work.
 const USES: Limits = Limits { at_once: 1, waiting: 1024, waiting_of_one: 256, retry_after: 1 };
 
 /// The use cases with what they conduct.
@@ -121,7 +123,7 @@ pub struct Keys {
     objects: Arc<Objects>,
     forge: Arc<Forge>,
     opened: Arc<OpenedKeys>,
-    cores: Queue,
+    cores: Arc<Queue>,
 }
 
 common_life!(Keys, Verbs::KEYS, KeyError);
@@ -131,13 +133,18 @@ impl Keys {
     #[must_use]
     pub fn new(objects: Arc<Objects>) -> Self {
         let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let cores = Queue::new(Limits { at_once, ..USES });
+        let cores = Arc::new(Queue::new(Limits { at_once, ..USES }));
         Self { objects, forge: Arc::default(), opened: Arc::default(), cores }
     }
 
     /// Where all keys are made, those of certificates too: few slow ones at a time.
     pub(crate) fn forge(&self) -> Arc<Forge> {
         Arc::clone(&self.forge)
+    }
+
+    /// Where everybody waits for a core, certificates too.
+    pub(crate) fn cores(&self) -> Arc<Queue> {
+        Arc::clone(&self.cores)
     }
 
     /// Drops opened keys that are past their lifetime (Unix milliseconds); gives how many are kept on.
@@ -264,6 +271,8 @@ mod tests {
 
     use super::*;
     use crate::{
+        certificate::PolicyPatch,
+        certificates::CertificateError,
         grant::Scope,
         principal::Grantee,
         role::Role,
@@ -286,7 +295,17 @@ mod tests {
         let record = world.store.image().log.last().unwrap().record.clone();
         assert_eq!((record.operation.as_str(), record.outcome), ("KeySign", Outcome::Failed));
         assert_eq!(record.reason, "throttled");
+        let create = async || {
+            let policy = PolicyPatch { subject: Some("CN=c".to_owned()), ..PolicyPatch::default() };
+            let (ctx, c) = (world.request(&ada), name("c").unwrap());
+            world.certificates.create(&ctx, &vault, &c, Some(&policy), &enabled()).await
+        };
+        let Err(CertificateError::Key(why)) = create().await else { panic!("certificates wait for the same cores") };
+        assert!(matches!(*why, KeyError::Busy { retry_after: 1 }));
+        let record = world.store.image().log.last().unwrap().record.clone();
+        assert_eq!((record.operation.as_str(), record.reason.as_str()), ("CertificateCreate", "throttled"));
         drop(turns);
         sign().await.unwrap();
+        create().await.unwrap();
     }
 }

@@ -242,13 +242,7 @@ impl Keys {
         held: Held<S>,
         work: impl FnOnce(S) -> Result<T, KeyError> + Send + 'static,
     ) -> Result<Held<Result<T, KeyError>>, KeyError> {
-        if !slow {
-            return Ok(held.map(work));
-        }
-        match self.cores.join(principal) {
-            Ok(turn) => self.cores.run(turn, move || held.map(work)).await,
-            Err(busy) => Ok(held.map(|_| Err(busy.into()))),
-        }
+        if slow { self.cores.run_held(principal, held, work).await } else { Ok(held.map(work)) }
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::Semaphore;
 
 use super::KeyError;
-use crate::{objects::ObjectError, principal::PrincipalId};
+use crate::{objects::ObjectError, permit::Held, principal::PrincipalId};
 
 /// How much of a sort of work may be done, or waited for.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ struct Waiting {
 }
 
 /// A queue.
-pub(super) struct Queue {
+pub(crate) struct Queue {
     limits: Limits,
     places: Arc<Semaphore>,
     waiting: Arc<Mutex<Waiting>>,
@@ -79,6 +79,27 @@ impl Queue {
             work()
         });
         Ok(done.await.map_err(|_| ObjectError::Unavailable)?)
+    }
+
+    /// Works on what is held when its turn has come. It stays held, and so does the answer that there is no place.
+    ///
+    /// # Errors
+    /// When the program is ending.
+    pub(crate) async fn run_held<S, T, E>(
+        &self,
+        principal: &PrincipalId,
+        held: Held<S>,
+        work: impl FnOnce(S) -> Result<T, E> + Send + 'static,
+    ) -> Result<Held<Result<T, E>>, KeyError>
+    where
+        S: Send + 'static,
+        T: Send + 'static,
+        E: From<KeyError> + Send + 'static,
+    {
+        match self.join(principal) {
+            Ok(turn) => self.run(turn, move || held.map(work)).await,
+            Err(busy) => Ok(held.map(|_| Err(KeyError::from(busy).into()))),
+        }
     }
 }
 

@@ -29,8 +29,9 @@ use crate::{
     key::ImpossibleOperations,
     keyring::{Keyring, KeyringError, VaultKeys},
     names::{ObjectKind, ObjectName, ObjectVersion},
+    permit::Held,
     ports::{ObjectStore, StoreError},
-    record::{HowItWent, NoRecord, Outcome, Recorder},
+    record::{HowItWent, NoRecord, Outcome, Record, Recorder},
     secret::{AttributeError, Page, SecretItem, VaultFacts},
     vault::Vault,
 };
@@ -195,8 +196,22 @@ impl Objects {
     where
         E: HowItWent + From<ObjectError>,
     {
-        let held = case.permit.hold(Err::<(), _>(why));
-        match self.recorder.release(ctx, case.record, held).await {
+        self.fail(ctx, case.record, case.permit.hold(Err(why))).await
+    }
+
+    /// The same for what failed before all of it could be judged, by the record of what was.
+    pub(crate) async fn refuse_early<E>(&self, ctx: &RequestContext, record: Record, why: E) -> E
+    where
+        E: HowItWent + From<ObjectError>,
+    {
+        self.fail(ctx, record, Held::without_permit(ctx.request_id, Err(why))).await
+    }
+
+    async fn fail<E>(&self, ctx: &RequestContext, record: Record, held: Held<Result<(), E>>) -> E
+    where
+        E: HowItWent + From<ObjectError>,
+    {
+        match self.recorder.release(ctx, record, held).await {
             Ok(Err(why)) => why,
             // Unreachable by construction: what was held is an error.
             Ok(Ok(())) => ObjectError::Unavailable.into(),

@@ -54,7 +54,7 @@ pub(crate) async fn import(
     drop(request);
     let read = move || document.read();
     let item = services.certificates.import(&call.ctx, (vault, &name), read, &policy, &attributes).await?;
-    described(services, vault, 200, &item)
+    described(services, vault, &item)
 }
 
 /// GET /certificates/{name}/{version}

@@ -475,6 +475,30 @@ async fn what_openssl_writes_is_taken_in_and_given_out_again() {
     story.file("out.pem", story.json("/secrets/pem").await["value"].as_str().unwrap().as_bytes());
     assert_eq!(story.openssl(&["verify", "-CAfile", "ca.pem", "out.pem"]), "out.pem: OK\n", "the leaf is the first");
 
+    // Whoever signed one stands behind it, or the others as they stood.
+    story.openssl(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=other",
+        "-keyout",
+        "other.key",
+        "-out",
+        "other.pem",
+    ]);
+    let text = |parts: &[&str]| json!(String::from_utf8(parts.iter().flat_map(|part| read(part)).collect()).unwrap());
+    let mixed = text(&["own.key", "other.pem", "ca.pem", "own.pem"]);
+    for (keep, order) in [(false, ["own.pem", "ca.pem", "other.pem"]), (true, ["own.pem", "other.pem", "ca.pem"])] {
+        let body = json!({ "value": mixed, "preserveCertOrder": keep });
+        story.send(Method::POST, "/certificates/order/import", &body).await.expect(200);
+        let kept = story.json("/secrets/order").await["value"].as_str().unwrap().to_owned();
+        let places = order.map(|file| kept.find(std::str::from_utf8(&read(file)).unwrap().trim()).unwrap());
+        assert!(places.is_sorted(), "preserveCertOrder {keep}");
+    }
+
     // The key stays here when the policy says so, and an encrypted key is opened.
     story.openssl(&["pkcs8", "-topk8", "-in", "own.key", "-out", "locked.key", "-passout", "pass:open"]);
     let locked = String::from_utf8([read("own.pem"), read("locked.key")].concat()).unwrap();
@@ -490,19 +514,6 @@ async fn what_openssl_writes_is_taken_in_and_given_out_again() {
     );
 
     // What is not right says so, and nothing is kept.
-    story.openssl(&[
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-subj",
-        "/CN=other",
-        "-keyout",
-        "other.key",
-        "-out",
-        "other.pem",
-    ]);
     story.openssl(&["x509", "-in", "own.csr", "-req", "-signkey", "own.key", "-days", "-1", "-out", "past.pem"]);
     story.openssl(&[
         "req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=weak", "-keyout", "weak.key", "-out", "weak.pem",
@@ -514,7 +525,6 @@ async fn what_openssl_writes_is_taken_in_and_given_out_again() {
         "AwQBKgQQAAAAAAAAAAAAAAAAAAAAAAQgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
         "\n-----END ENCRYPTED PRIVATE KEY-----\n",
     );
-    let text = |parts: &[&str]| json!(String::from_utf8(parts.iter().flat_map(|part| read(part)).collect()).unwrap());
     let pfx = read("modern.pfx");
     for (what, value, said) in [
         ("half a PFX", json!(BASE64.encode(&pfx[..pfx.len() / 2])), "damaged"),
@@ -534,6 +544,12 @@ async fn what_openssl_writes_is_taken_in_and_given_out_again() {
             .await;
         assert_eq!(refused.problem(), "400 BadParameter", "{what}");
         assert!(refused.text().contains(said), "{what}: {}", refused.text());
+        let record = story.vault.record_of(&story.operator, &refused).await;
+        assert_eq!(
+            (record["operation"].as_str(), record["outcome"].as_str(), record["status"].as_i64()),
+            (Some("CertificateImport"), Some("failed"), Some(400)),
+            "{what}"
+        );
     }
     assert_eq!(story.ask(Method::GET, "/certificates/bad").await.problem(), "404 CertificateNotFound");
 }

@@ -69,8 +69,18 @@ async fn what_is_imported_is_read_for_those_alone_who_may_and_says_itself_what_i
     let over = demo.elsewhere(-400 * 86_400);
     let refused = demo.import(&demo.request(), || Ok(over), &given).await;
     assert!(matches!(refused, Err(CertificateError::NotValidNow)));
-    let refused = demo.import(&demo.request(), || Err(ImportError::Password), &given).await;
+    let ctx = demo.request();
+    let refused = demo.import(&ctx, || Err(ImportError::Password), &given).await;
     assert!(matches!(refused, Err(CertificateError::Import(ImportError::Password))));
+    let image = demo.world.store.image();
+    let record = image.record(ctx.request_id).unwrap();
+    assert_eq!((record.operation.as_str(), record.object.as_deref()), ("CertificateImport", Some("app")));
+    assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Failed, "invalid"));
+    assert_eq!(record.trace.last().map(|stage| stage.stage.as_str()), Some("grants"), "so far it was judged");
+    assert_eq!(
+        demo.world.certificates.show(&demo.request(), &demo.vault, &name("app").unwrap(), None).await.unwrap().0,
+        made
+    );
 }
 
 #[tokio::test]
