@@ -2,6 +2,7 @@
 //! renders the answer; judges nothing itself and never touches a store.
 
 pub mod api;
+mod boxed;
 mod dashboard;
 pub mod edge;
 mod large_body;

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use strongroom_domain::{keys::Sealing, names::VaultName};
 
 use crate::{
+    boxed::boxed,
     dashboard,
     edge::Call,
     message::{Request, Response},
@@ -311,75 +312,80 @@ pub(crate) async fn vault_site(
     let Some(vault) = vault else {
         return Err(Problem { reason: "vault-not-found", ..Problem::no_route() });
     };
-    match call.endpoint {
-        Endpoint::SecretSet => secrets::set(services, call, &vault, request).await,
-        Endpoint::SecretGet | Endpoint::SecretGetVersion => secrets::get(services, call, &vault).await,
+    let answer = match call.endpoint {
+        Endpoint::SecretSet => boxed(|| secrets::set(services, call, &vault, request)),
+        Endpoint::SecretGet | Endpoint::SecretGetVersion => boxed(|| secrets::get(services, call, &vault)),
         Endpoint::SecretUpdate | Endpoint::SecretUpdateVersion => {
-            secrets::update(services, call, &vault, &request).await
+            boxed(|| secrets::update(services, call, &vault, &request))
         }
-        Endpoint::SecretList => secrets::list(services, call, &vault, &request, false).await,
-        Endpoint::SecretVersions => secrets::versions(services, call, &vault, &request).await,
-        Endpoint::SecretDelete => secrets::delete(services, call, &vault).await,
-        Endpoint::SecretBackup => secrets::backup(services, call, &vault).await,
-        Endpoint::SecretRestore => secrets::restore(services, call, &vault, request).await,
-        Endpoint::DeletedList => secrets::list(services, call, &vault, &request, true).await,
-        Endpoint::DeletedGet => secrets::get_deleted(services, call, &vault).await,
-        Endpoint::DeletedPurge => secrets::purge(services, call, &vault).await,
-        Endpoint::DeletedRecover => secrets::recover(services, call, &vault).await,
-        Endpoint::KeyCreate => keys::create(services, call, &vault, &request).await,
-        Endpoint::KeyImport => keys::import(services, call, &vault, request).await,
-        Endpoint::KeyGet | Endpoint::KeyGetVersion => keys::get(services, call, &vault).await,
-        Endpoint::KeyUpdate | Endpoint::KeyUpdateVersion => keys::update(services, call, &vault, &request).await,
-        Endpoint::KeyList => keys::list(services, call, &vault, &request, false).await,
-        Endpoint::KeyVersions => keys::versions(services, call, &vault, &request).await,
-        Endpoint::KeyDelete => keys::delete(services, call, &vault).await,
-        Endpoint::KeyBackup => keys::backup(services, call, &vault).await,
-        Endpoint::KeyRestore => keys::restore(services, call, &vault, request).await,
-        Endpoint::DeletedKeyList => keys::list(services, call, &vault, &request, true).await,
-        Endpoint::DeletedKeyGet => keys::get_deleted(services, call, &vault).await,
-        Endpoint::DeletedKeyPurge => keys::purge(services, call, &vault).await,
-        Endpoint::DeletedKeyRecover => keys::recover(services, call, &vault).await,
-        Endpoint::KeyRotate => key_rotation::rotate(services, call, &vault).await,
-        Endpoint::KeyRotationGet => key_rotation::get(services, call, &vault).await,
-        Endpoint::KeyRotationPut => key_rotation::put(services, call, &vault, &request).await,
-        Endpoint::CertificateCreate => certificates::create(services, call, &vault, &request).await,
-        Endpoint::CertificateImport => certificates::import(services, call, &vault, request).await,
-        Endpoint::CertificateGet | Endpoint::CertificateGetVersion => certificates::get(services, call, &vault).await,
+        Endpoint::SecretList => boxed(|| secrets::list(services, call, &vault, &request, false)),
+        Endpoint::SecretVersions => boxed(|| secrets::versions(services, call, &vault, &request)),
+        Endpoint::SecretDelete => boxed(|| secrets::delete(services, call, &vault)),
+        Endpoint::SecretBackup => boxed(|| secrets::backup(services, call, &vault)),
+        Endpoint::SecretRestore => boxed(|| secrets::restore(services, call, &vault, request)),
+        Endpoint::DeletedList => boxed(|| secrets::list(services, call, &vault, &request, true)),
+        Endpoint::DeletedGet => boxed(|| secrets::get_deleted(services, call, &vault)),
+        Endpoint::DeletedPurge => boxed(|| secrets::purge(services, call, &vault)),
+        Endpoint::DeletedRecover => boxed(|| secrets::recover(services, call, &vault)),
+        Endpoint::KeyCreate => boxed(|| keys::create(services, call, &vault, &request)),
+        Endpoint::KeyImport => boxed(|| keys::import(services, call, &vault, request)),
+        Endpoint::KeyGet | Endpoint::KeyGetVersion => boxed(|| keys::get(services, call, &vault)),
+        Endpoint::KeyUpdate | Endpoint::KeyUpdateVersion => boxed(|| keys::update(services, call, &vault, &request)),
+        Endpoint::KeyList => boxed(|| keys::list(services, call, &vault, &request, false)),
+        Endpoint::KeyVersions => boxed(|| keys::versions(services, call, &vault, &request)),
+        Endpoint::KeyDelete => boxed(|| keys::delete(services, call, &vault)),
+        Endpoint::KeyBackup => boxed(|| keys::backup(services, call, &vault)),
+        Endpoint::KeyRestore => boxed(|| keys::restore(services, call, &vault, request)),
+        Endpoint::DeletedKeyList => boxed(|| keys::list(services, call, &vault, &request, true)),
+        Endpoint::DeletedKeyGet => boxed(|| keys::get_deleted(services, call, &vault)),
+        Endpoint::DeletedKeyPurge => boxed(|| keys::purge(services, call, &vault)),
+        Endpoint::DeletedKeyRecover => boxed(|| keys::recover(services, call, &vault)),
+        Endpoint::KeyRotate => boxed(|| key_rotation::rotate(services, call, &vault)),
+        Endpoint::KeyRotationGet => boxed(|| key_rotation::get(services, call, &vault)),
+        Endpoint::KeyRotationPut => boxed(|| key_rotation::put(services, call, &vault, &request)),
+        Endpoint::CertificateCreate => boxed(|| certificates::create(services, call, &vault, &request)),
+        Endpoint::CertificateImport => boxed(|| certificates::import(services, call, &vault, request)),
+        Endpoint::CertificateGet | Endpoint::CertificateGetVersion => {
+            boxed(|| certificates::get(services, call, &vault))
+        }
         Endpoint::CertificateUpdate | Endpoint::CertificateUpdateVersion => {
-            certificates::update(services, call, &vault, &request).await
+            boxed(|| certificates::update(services, call, &vault, &request))
         }
-        Endpoint::CertificateList => certificates::list(services, call, &vault, &request, false).await,
-        Endpoint::CertificateVersions => certificates::versions(services, call, &vault, &request).await,
-        Endpoint::CertificatePolicyGet => certificates::policy(services, call, &vault).await,
-        Endpoint::CertificatePolicyUpdate => certificates::update_policy(services, call, &vault, &request).await,
-        Endpoint::CertificatePendingGet => certificates::pending(services, call, &vault, &request).await,
-        Endpoint::CertificatePendingUpdate => certificates::cancel(services, call, &vault, &request).await,
-        Endpoint::CertificatePendingDelete => certificates::delete_pending(services, call, &vault).await,
-        Endpoint::CertificatePendingMerge => certificates::merge(services, call, &vault, &request).await,
-        Endpoint::CertificateDelete => certificates::delete(services, call, &vault).await,
-        Endpoint::CertificateBackup => certificates::backup(services, call, &vault).await,
-        Endpoint::CertificateRestore => certificates::restore(services, call, &vault, request).await,
-        Endpoint::DeletedCertificateList => certificates::list(services, call, &vault, &request, true).await,
-        Endpoint::DeletedCertificateGet => certificates::get_deleted(services, call, &vault).await,
-        Endpoint::DeletedCertificatePurge => certificates::purge(services, call, &vault).await,
-        Endpoint::DeletedCertificateRecover => certificates::recover(services, call, &vault).await,
-        Endpoint::KeyEncrypt => key_operations::encrypt(services, call, &vault, request, Sealing::Data).await,
-        Endpoint::KeyWrap => key_operations::encrypt(services, call, &vault, request, Sealing::Key).await,
-        Endpoint::KeyDecrypt => key_operations::decrypt(services, call, &vault, &request, Sealing::Data).await,
-        Endpoint::KeyUnwrap => key_operations::decrypt(services, call, &vault, &request, Sealing::Key).await,
-        Endpoint::KeySign => key_operations::sign(services, call, &vault, &request).await,
-        Endpoint::KeyVerify => key_operations::verify(services, call, &vault, &request).await,
-        Endpoint::RandomBytes => key_operations::random_bytes(services, call, &vault, &request).await,
-        Endpoint::DefinitionList => access_control::list_definitions(services, call, &vault, &request).await,
-        Endpoint::DefinitionGet => access_control::get_definition(services, call, &vault).await,
-        Endpoint::DefinitionPut => access_control::put_definition(services, call, &vault, &request).await,
-        Endpoint::DefinitionDelete => access_control::delete_definition(services, call, &vault).await,
-        Endpoint::ScopedAssignmentList => access_control::list_assignments(services, call, &vault, &request).await,
-        Endpoint::ScopedAssignmentGet => access_control::get_assignment(services, call, &vault).await,
-        Endpoint::ScopedAssignmentCreate => access_control::create_assignment(services, call, &vault, &request).await,
-        Endpoint::ScopedAssignmentDelete => access_control::delete_assignment(services, call, &vault).await,
-        _ => Err(Problem::no_route()),
-    }
+        Endpoint::CertificateList => boxed(|| certificates::list(services, call, &vault, &request, false)),
+        Endpoint::CertificateVersions => boxed(|| certificates::versions(services, call, &vault, &request)),
+        Endpoint::CertificatePolicyGet => boxed(|| certificates::policy(services, call, &vault)),
+        Endpoint::CertificatePolicyUpdate => boxed(|| certificates::update_policy(services, call, &vault, &request)),
+        Endpoint::CertificatePendingGet => boxed(|| certificates::pending(services, call, &vault, &request)),
+        Endpoint::CertificatePendingUpdate => boxed(|| certificates::cancel(services, call, &vault, &request)),
+        Endpoint::CertificatePendingDelete => boxed(|| certificates::delete_pending(services, call, &vault)),
+        Endpoint::CertificatePendingMerge => boxed(|| certificates::merge(services, call, &vault, &request)),
+        Endpoint::CertificateDelete => boxed(|| certificates::delete(services, call, &vault)),
+        Endpoint::CertificateBackup => boxed(|| certificates::backup(services, call, &vault)),
+        Endpoint::CertificateRestore => boxed(|| certificates::restore(services, call, &vault, request)),
+        Endpoint::DeletedCertificateList => boxed(|| certificates::list(services, call, &vault, &request, true)),
+        Endpoint::DeletedCertificateGet => boxed(|| certificates::get_deleted(services, call, &vault)),
+        Endpoint::DeletedCertificatePurge => boxed(|| certificates::purge(services, call, &vault)),
+        Endpoint::DeletedCertificateRecover => boxed(|| certificates::recover(services, call, &vault)),
+        Endpoint::KeyEncrypt => boxed(|| key_operations::encrypt(services, call, &vault, request, Sealing::Data)),
+        Endpoint::KeyWrap => boxed(|| key_operations::encrypt(services, call, &vault, request, Sealing::Key)),
+        Endpoint::KeyDecrypt => boxed(|| key_operations::decrypt(services, call, &vault, &request, Sealing::Data)),
+        Endpoint::KeyUnwrap => boxed(|| key_operations::decrypt(services, call, &vault, &request, Sealing::Key)),
+        Endpoint::KeySign => boxed(|| key_operations::sign(services, call, &vault, &request)),
+        Endpoint::KeyVerify => boxed(|| key_operations::verify(services, call, &vault, &request)),
+        Endpoint::RandomBytes => boxed(|| key_operations::random_bytes(services, call, &vault, &request)),
+        Endpoint::DefinitionList => boxed(|| access_control::list_definitions(services, call, &vault, &request)),
+        Endpoint::DefinitionGet => boxed(|| access_control::get_definition(services, call, &vault)),
+        Endpoint::DefinitionPut => boxed(|| access_control::put_definition(services, call, &vault, &request)),
+        Endpoint::DefinitionDelete => boxed(|| access_control::delete_definition(services, call, &vault)),
+        Endpoint::ScopedAssignmentList => boxed(|| access_control::list_assignments(services, call, &vault, &request)),
+        Endpoint::ScopedAssignmentGet => boxed(|| access_control::get_assignment(services, call, &vault)),
+        Endpoint::ScopedAssignmentCreate => {
+            boxed(|| access_control::create_assignment(services, call, &vault, &request))
+        }
+        Endpoint::ScopedAssignmentDelete => boxed(|| access_control::delete_assignment(services, call, &vault)),
+        _ => boxed(|| async { Err(Problem::no_route()) }),
+    };
+    answer.await
 }
 
 /// Routes of the base host.

@@ -44,13 +44,14 @@ mod vault_life;
 mod vaults;
 mod view;
 
-use std::{pin::Pin, sync::Arc};
+use std::sync::Arc;
 
 use strongroom_domain::{context::RequestContext, identity::Session};
 use strongroom_web::{asset, content_security_policy};
 use zeroize::Zeroizing;
 
 use crate::{
+    boxed::boxed,
     edge::Call,
     message::{Method, Request, Response},
     paths,
@@ -242,14 +243,6 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Err(failure) => problems::answer(&viewer, failure).await,
     };
     Ok(session::in_use(services, request.cookies.as_deref(), call.ctx.now, response))
-}
-
-/// A handler's work, made in a frame of its own: all of them together would not fit on a thread's stack.
-fn boxed<'a, F>(begin: impl FnOnce() -> F) -> Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send + 'a>>
-where
-    F: Future<Output = Result<Response, Failure>> + Send + 'a,
-{
-    Box::pin(begin())
 }
 
 /// GET /assets/{file}: what was bundled and embedded, and nothing else.
