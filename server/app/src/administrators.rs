@@ -140,7 +140,7 @@ mod tests {
     async fn administrators_are_appointed_at_whatever_start_finds_no_owner() {
         let data = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let source = Seal::default().source(data.path()).unwrap();
+        let source = Seal::default().source(data.path(), None).unwrap();
         let (database, node) = (None, "node-1");
         let opening = Opening { data: data.path(), database, source: &source, node, development: Some(false) };
         assert!(!installation::exists(&opening).await.unwrap());

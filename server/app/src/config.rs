@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{policy_process::PolicyIsolation, seal::Seal};
+use crate::{
+    policy_process::PolicyIsolation,
+    seal::{Seal, hardware::Hardware},
+};
 use anyhow::Context as _;
 use serde::Deserialize;
 use strongroom_domain::principal::PrincipalKind;
@@ -45,6 +48,9 @@ pub(crate) struct Config {
     /// Root key.
     #[serde(default)]
     seal: Option<Seal>,
+    /// The hardware that a root key may be in.
+    #[serde(default)]
+    pub(crate) pkcs11: Option<Hardware>,
     /// The root key's file, in configurations from before there were other providers.
     #[serde(default)]
     root_key: Option<RootKeyFile>,

@@ -71,7 +71,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     let data = std::fs::canonicalize(&args.data)
         .with_context(|| format!("the data directory {} cannot be read", args.data.display()))?;
 
-    let source = Seal::default().source(&data)?;
+    let source = Seal::default().source(&data, None)?;
     let opening = Opening { data: &data, database: None, source: &source, node: "node-1", development: Some(true) };
     let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
     harden::lock_memory();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use strongroom_crypto::{AuditSigner, Entropy, TokenSigner};
+use strongroom_crypto::{AuditSigner, Entropy, OpenError, TokenSigner};
 use strongroom_domain::{
     keyring::Keyring,
     names::InstallationId,
@@ -179,8 +179,12 @@ fn opened_keyring(
     (control, credentials): (&[u8], &[u8]),
 ) -> anyhow::Result<Keyring> {
     let root = source.open(fact)?;
-    let secrets = MacSecrets::open(&root, installation, control, credentials).map_err(|_| {
-        anyhow::anyhow!("the installation's own keys are not as they were sealed under the root key {}", fact.key_id)
+    let secrets = MacSecrets::open(&*root, installation, control, credentials).map_err(|error| match error {
+        OpenError::Unreachable => anyhow::Error::from(error),
+        _ => anyhow::anyhow!(
+            "the installation's own keys are not as they were sealed under the root key {}",
+            fact.key_id
+        ),
     })?;
     let keyring = Keyring::with_secrets(root, installation, &secrets)?;
     keyring
@@ -207,7 +211,10 @@ async fn adopted_keyring(
         }
     }
     let root = source.open_unknown()?;
-    let secrets = MacSecrets::derived(&root, installation.id);
+    let in_memory = root.in_memory().context(
+        "this installation is from the time when its keys were derived from its root key: start it once with that, and rotate afterwards",
+    )?;
+    let secrets = MacSecrets::derived(in_memory, installation.id);
     let keyring = Keyring::with_secrets(root, installation.id, &secrets)?;
     let audit = Labels::of(installation.development).audit;
     let known = store.sealed_blob(audit).await?.with_context(|| format!("the database has no {audit}"))?;

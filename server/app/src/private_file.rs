@@ -3,12 +3,40 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{ErrorKind, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    io::{ErrorKind, Read as _, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, bail};
+use rustix::{fs::OFlags, process::geteuid};
+use strongroom_crypto::SecretText;
+use zeroize::Zeroizing;
+
+/// Longest text, in bytes.
+const READ_LIMIT: u64 = 4096;
+
+/// Reads one line of secret text, without its newline. Refuses a file that somebody else owns or can read.
+pub(crate) fn read_line(path: &Path) -> anyhow::Result<SecretText> {
+    let unread = || format!("{} cannot be read", path.display());
+    // No link is followed, and no pipe waited for.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).with_context(unread)?;
+    let facts = file.metadata().with_context(unread)?;
+    if !facts.is_file() {
+        bail!("{} is not a regular file", path.display());
+    }
+    let (owner, mode, user) = (facts.uid(), facts.mode() & 0o7777, geteuid().as_raw());
+    if owner != user {
+        bail!("{} belongs to user {owner}, not to the user {user} that runs this (chown it)", path.display());
+    }
+    if mode & 0o077 != 0 {
+        bail!("{} has mode {mode:04o}: it must give group and others nothing (chmod 600)", path.display());
+    }
+    let mut text = Zeroizing::new(String::with_capacity(READ_LIMIT as usize + 1));
+    file.take(READ_LIMIT).read_to_string(&mut text).with_context(unread)?;
+    Ok(SecretText::new(text.strip_suffix('\n').unwrap_or(&text).to_owned()))
+}
 
 /// Writes a file that is not there yet, or, when told so, in place of the one that is.
 pub(crate) fn write(path: &Path, content: &[u8], replace: bool) -> anyhow::Result<()> {
@@ -73,6 +101,23 @@ mod tests {
         );
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
         assert!(write(&folder.path().join("no/such"), b"x", false).is_err());
+    }
+
+    #[test]
+    fn a_secret_is_read_only_from_a_file_of_ones_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("pin"), folder.path().join("link"));
+        write(&path, b"1234\n", false).unwrap();
+        assert_eq!(read_line(&path).ok().unwrap().expose(), "1234");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        for other in [link.as_path(), folder.path(), &folder.path().join("none")] {
+            assert!(read_line(other).is_err(), "{}", other.display());
+        }
+        for mode in [0o640, 0o604, 0o644, 0o610] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let refused = read_line(&path).err().unwrap().to_string();
+            assert!(refused.contains("chmod 600") && !refused.contains("1234"), "{refused}");
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let certificates = Certificates::open(&config.tls.certificate, &config.tls.key)?;
     let tls = certificates.server_config()?;
     let bound = Bound::of(config.listen, std::mem::take(&mut config.listeners), &config.limits, &tls)?;
-    let source = config.seal()?.source(&config.data)?;
+    let source = config.seal()?.source(&config.data, config.pkcs11.as_ref())?;
     let opening = Opening {
         data: &config.data,
         database: config.database.as_deref(),

@@ -123,6 +123,9 @@ pub enum RootKeyError {
     /// Deriving failed, for want of memory.
     #[error("the root key cannot be derived from the passphrase: {0}")]
     Derivation(String),
+    /// A token does not do what it is needed for; one line that names the token and what to do.
+    #[error("{0}")]
+    Token(String),
 }
 
 /// Shortest passphrase, in characters.

@@ -6,7 +6,7 @@ use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
 use crate::chain::{extend, genesis, record_hash};
-use crate::{CheckpointBody, PlaceParts, RootKey, SealedValue, VaultKey, WrappedKey, hash_client_secret};
+use crate::{CheckpointBody, PlaceParts, RootCipher, RootKey, SealedValue, VaultKey, WrappedKey, hash_client_secret};
 
 const INSTALLATION: [u8; 16] = [1; 16];
 const VAULT: [u8; 16] = [2; 16];

@@ -3,7 +3,7 @@
 //! # The key hierarchy
 //!
 //! ```text
-//! root key (32 bytes, from a provider: file, passphrase, credential, environment)
+//! root key (256 bits, from a provider: file, passphrase, credential, environment; or in a token, which keeps it)
 //!   ├─ vault key            one per vault, stored wrapped by a key derived from the root key
 //!   │    ├─ data key        one per stored version, stored wrapped by a key derived from the vault key
 //!   │    │    └─ value      AES-256-GCM; of a key, its private part
@@ -34,6 +34,7 @@ pub mod mac;
 pub mod merkle;
 pub mod provider;
 pub mod root;
+pub mod root_cipher;
 pub mod secret;
 pub mod sign;
 pub mod tls;
@@ -61,6 +62,7 @@ pub use envelope::{
 pub use mac::MacKey;
 pub use provider::{FileProvider, GivenProvider, PassphraseProvider, RootKeyProvider};
 pub use root::{RootKey, RootKeyError};
+pub use root_cipher::{RootCipher, RootUse};
 pub use secret::{NotUtf8, Plaintext, SecretText};
 pub use sign::{AuditSigner, PublicJwk, SignerError, TokenSigner, verify_audit_signature};
 pub use tls::{DevAuthority, TlsError};

@@ -5,10 +5,12 @@
 
 use aws_lc_rs::hmac;
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use crate::canonical::length_prefix;
 use crate::entropy::{Entropy, EntropyError};
 use crate::envelope::OpenError;
+use crate::root::RootKey;
 use crate::secret::Plaintext;
 
 /// A key for one purpose, made by [`crate::RootKey::mac_key`] or [`crate::VaultKey::mac_key`].
@@ -53,6 +55,13 @@ impl MacKey {
         let mut tag = [0u8; 32];
         tag.copy_from_slice(context.sign().as_ref());
         tag
+    }
+
+    /// A key in memory for sealing what need not outlive this one, such as a sign-in under way. No tag is made
+    /// of this field.
+    #[must_use]
+    pub fn sealing_key(&self) -> RootKey {
+        RootKey::from_zeroizing(Zeroizing::new(self.tag(&[b"strongroom/v1/mac-key/seals"])))
     }
 
     /// Whether `tag` is the tag of `fields`, in time that does not depend on where they differ.

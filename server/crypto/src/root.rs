@@ -6,19 +6,20 @@
 
 use std::path::Path;
 
+use aes_gcm::Aes256Gcm;
 use zeroize::Zeroizing;
 
 pub use crate::key_file::RootKeyError;
 
-use crate::canonical::Canonical;
 use crate::derive::derive_key;
 use crate::entropy::{Entropy, EntropyError, draw_key};
-use crate::envelope::{OpenError, SealError, WRAP_FORMAT, strip_format};
+use crate::envelope::{OpenError, SealError};
 use crate::mac::MacKey;
+use crate::root_cipher::{RootCipher, RootUse};
 use crate::secret::Plaintext;
 use crate::{gcm, key_file};
 
-/// 256 uniformly random bits at the top of the hierarchy.
+/// 256 uniformly random bits at the top of the hierarchy, in this process's memory.
 pub struct RootKey(Zeroizing<[u8; 32]>);
 
 impl RootKey {
@@ -51,50 +52,6 @@ impl RootKey {
         Ok(Self(key))
     }
 
-    /// A short public fingerprint (16 hexadecimal digits), to tell a wrong key from a damaged
-    /// database. Derived one way: it gives nothing of the key away.
-    #[must_use]
-    pub fn id(&self) -> String {
-        let fingerprint = self.derive("strongroom/v1/root-key/id", &[]);
-        data_encoding::HEXLOWER.encode(fingerprint.first_chunk::<8>().unwrap_or(&[0; 8]))
-    }
-
-    /// Seals something small that belongs to the installation as a whole, such as a signing key.
-    /// `label` names what it is; it opens under the same label only.
-    ///
-    /// The result is `format (1 byte) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`.
-    ///
-    /// # Errors
-    /// [`SealError`] when no randomness is available or the plaintext is too long.
-    pub fn seal_blob(
-        &self,
-        label: &str,
-        installation: &[u8; 16],
-        plaintext: &Plaintext,
-        entropy: &dyn Entropy,
-    ) -> Result<Vec<u8>, SealError> {
-        gcm::seal(
-            &gcm::cipher(&self.derive(BLOB_KEY, &[])),
-            &[WRAP_FORMAT],
-            &blob_place(label, installation),
-            plaintext.expose(),
-            entropy,
-        )
-    }
-
-    /// Opens what [`RootKey::seal_blob`] sealed under the same label for the same installation.
-    ///
-    /// # Errors
-    /// [`OpenError`] when anything differs.
-    pub fn open_blob(&self, label: &str, installation: &[u8; 16], sealed: &[u8]) -> Result<Plaintext, OpenError> {
-        let plaintext = gcm::open(
-            &gcm::cipher(&self.derive(BLOB_KEY, &[])),
-            &blob_place(label, installation),
-            strip_format(sealed)?,
-        )?;
-        Ok(Plaintext::from_zeroizing(plaintext))
-    }
-
     /// Derives the key that authenticates control rows for one purpose.
     #[must_use]
     pub fn mac_key(&self, purpose: &'static str, installation: &[u8; 16]) -> MacKey {
@@ -118,19 +75,47 @@ impl RootKey {
         Self(Zeroizing::new(secret))
     }
 
-    pub(crate) fn derive(&self, label: &str, context: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+    fn cipher(&self, purpose: RootUse) -> Aes256Gcm {
+        let label = match purpose {
+            RootUse::VaultKeys => "strongroom/v1/root-key/wraps-vault-keys",
+            RootUse::Blobs => "strongroom/v1/root-key/seals-blobs",
+        };
+        gcm::cipher(&self.derive(label, &[]))
+    }
+
+    fn derive(&self, label: &str, context: &[&[u8]]) -> Zeroizing<[u8; 32]> {
         derive_key(&self.0, label, context)
     }
 }
 
-const BLOB_KEY: &str = "strongroom/v1/root-key/seals-blobs";
+impl RootCipher for RootKey {
+    /// Derived one way: it gives nothing of the key away, and tells a wrong key from a damaged database.
+    fn id(&self) -> String {
+        let fingerprint = self.derive("strongroom/v1/root-key/id", &[]);
+        data_encoding::HEXLOWER.encode(fingerprint.first_chunk::<8>().unwrap_or(&[0; 8]))
+    }
 
-fn blob_place(label: &str, installation: &[u8; 16]) -> Vec<u8> {
-    Canonical::new("strongroom/v1/blob")
-        .u64(u64::from(WRAP_FORMAT))
-        .field(label.as_bytes())
-        .field(installation)
-        .into_bytes()
+    fn seal(
+        &self,
+        purpose: RootUse,
+        associated: &[u8],
+        plaintext: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, SealError> {
+        gcm::seal(&self.cipher(purpose), &[], associated, plaintext, entropy)
+    }
+
+    fn open(&self, purpose: RootUse, associated: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        Ok(gcm::open(&self.cipher(purpose), associated, sealed)?)
+    }
+
+    fn in_memory(&self) -> Option<&RootKey> {
+        Some(self)
+    }
+
+    fn is_reachable(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

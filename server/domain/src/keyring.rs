@@ -7,8 +7,8 @@
 use std::{collections::HashMap, sync::Arc, sync::RwLock};
 
 use strongroom_crypto::{
-    Entropy, EntropyError, MacKey, OpenError, Place, PlaceParts, Plaintext, RootKey, SealError, SealedValue, VaultKey,
-    WrappedKey,
+    Entropy, EntropyError, MacKey, OpenError, Place, PlaceParts, Plaintext, RootCipher, RootKey, SealError,
+    SealedValue, VaultKey, WrappedKey,
 };
 
 use crate::{
@@ -35,14 +35,20 @@ pub enum KeyringError {
     /// No randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// The root key is in a token that does not answer: nothing is said of what was to be opened.
+    #[error("the root key is out of reach: its token does not answer")]
+    Unreachable,
     /// Data could not be put into canonical form.
     #[error("canonical form: {0}")]
     Canonical(#[from] serde_json::Error),
 }
 
 impl From<OpenError> for KeyringError {
-    fn from(_: OpenError) -> Self {
-        Self::Tampered
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Unreachable => Self::Unreachable,
+            OpenError::Tampered | OpenError::UnsupportedFormat => Self::Tampered,
+        }
     }
 }
 
@@ -55,10 +61,12 @@ pub struct VaultKeys {
 
 /// The installation's keys.
 pub struct Keyring {
-    root: RootKey,
+    root: Box<dyn RootCipher>,
     installation: InstallationId,
     control: MacKey,
     credentials: MacKey,
+    /// Seals what lasts for minutes.
+    passing: RootKey,
     vaults: RwLock<HashMap<WrappedVaultKey, Arc<VaultKeys>>>,
 }
 
@@ -76,7 +84,7 @@ impl Keyring {
         let id = installation.0.as_bytes();
         let control = root.mac_key("control-rows-v1", id);
         let credentials = root.mac_key("client-secrets-v1", id);
-        Self { root, installation, control, credentials, vaults: RwLock::default() }
+        Self::of(Box::new(root), installation, control, credentials)
     }
 
     /// A keyring under this root key with the installation's own MAC keys.
@@ -84,13 +92,40 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::Tampered`] when a secret has another length.
     pub fn with_secrets(
-        root: RootKey,
+        root: Box<dyn RootCipher>,
         installation: InstallationId,
         secrets: &MacSecrets,
     ) -> Result<Self, KeyringError> {
         let control = MacKey::from_kept(&secrets.control)?;
         let credentials = MacKey::from_kept(&secrets.credentials)?;
-        Ok(Self { root, installation, control, credentials, vaults: RwLock::default() })
+        Ok(Self::of(root, installation, control, credentials))
+    }
+
+    fn of(root: Box<dyn RootCipher>, installation: InstallationId, control: MacKey, credentials: MacKey) -> Self {
+        let passing = control.sealing_key();
+        Self { root, installation, control, credentials, passing, vaults: RwLock::default() }
+    }
+
+    /// Whether the root key answered the last time. One in memory always does.
+    #[must_use]
+    pub fn root_key_is_reachable(&self) -> bool {
+        self.root.is_reachable()
+    }
+
+    /// Does something that may need the root key, without holding up the thread: where the root key is in a
+    /// token, on a thread of its own.
+    ///
+    /// # Errors
+    /// What `work` says; [`KeyringError::Unreachable`] when the program is ending.
+    pub async fn apart<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, KeyringError> + Send + 'static,
+    ) -> Result<T, KeyringError> {
+        if self.root.in_memory().is_some() {
+            return work(self);
+        }
+        let keyring = Arc::clone(self);
+        tokio::task::spawn_blocking(move || work(&keyring)).await.unwrap_or(Err(KeyringError::Unreachable))
     }
 
     /// Fingerprint of the root key.
@@ -107,7 +142,7 @@ impl Keyring {
         &self,
         label: &str,
         sealed: &[u8],
-        new: &RootKey,
+        new: &dyn RootCipher,
         entropy: &dyn Entropy,
     ) -> Result<Vec<u8>, KeyringError> {
         let opened = self.open_blob(label, sealed)?;
@@ -121,12 +156,12 @@ impl Keyring {
     pub(crate) fn rewrap_vault(
         &self,
         vault: &Vault,
-        new: &RootKey,
+        new: &dyn RootCipher,
         entropy: &dyn Entropy,
     ) -> Result<Vault, KeyringError> {
         self.verify_vault(vault)?;
         let (installation, id) = (self.installation.0.as_bytes(), vault.id.0.as_bytes());
-        let key = VaultKey::unwrap(&WrappedKey(vault.wrapped_key.clone()), &self.root, installation, id)?;
+        let key = VaultKey::unwrap(&WrappedKey(vault.wrapped_key.clone()), &*self.root, installation, id)?;
         let wrapped_key = key.wrap(new, installation, id, entropy)?.0;
         let mut rewrapped = Vault { wrapped_key, tag: Vec::new(), ..vault.clone() };
         rewrapped.tag = self.tag_vault(&rewrapped)?;
@@ -182,28 +217,69 @@ impl Keyring {
         Ok(self.root.open_blob(label, self.installation.0.as_bytes(), sealed)?)
     }
 
+    /// Seals what lasts for minutes, such as a sign-in under way, under a key that is always in memory:
+    /// anybody can ask for it any number of times, which is nothing for a root key.
+    ///
+    /// # Errors
+    /// When sealing fails.
+    pub fn seal_passing(
+        &self,
+        label: &str,
+        plaintext: &Plaintext,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.passing.seal_blob(label, self.installation.0.as_bytes(), plaintext, entropy)?)
+    }
+
+    /// Opens what [`Keyring::seal_passing`] sealed under the same label.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn open_passing(&self, label: &str, sealed: &[u8]) -> Result<Plaintext, KeyringError> {
+        Ok(self.passing.open_blob(label, self.installation.0.as_bytes(), sealed)?)
+    }
+
     /// Makes the key of a new vault, wrapped.
     ///
     /// # Errors
     /// When sealing fails.
     pub fn new_vault_key(&self, vault: VaultId, entropy: &dyn Entropy) -> Result<Vec<u8>, KeyringError> {
         let key = VaultKey::generate(entropy)?;
-        Ok(key.wrap(&self.root, self.installation.0.as_bytes(), vault.0.as_bytes(), entropy)?.0)
+        Ok(key.wrap(&*self.root, self.installation.0.as_bytes(), vault.0.as_bytes(), entropy)?.0)
     }
 
-    /// The vault's keys, unwrapped once and kept. The vault must have been verified.
+    /// The keys of a vault whose row is verified here, without holding up the thread. Keys that are kept
+    /// need no root key.
     ///
     /// # Errors
-    /// [`KeyringError::Tampered`] when the wrapped key is not this vault's.
-    pub fn vault_keys(&self, vault: &Vault) -> Result<Arc<VaultKeys>, KeyringError> {
-        let slot = (vault.id, vault.wrapped_key.clone());
-        if let Ok(known) = self.vaults.read()
-            && let Some(keys) = known.get(&slot)
-        {
-            return Ok(Arc::clone(keys));
+    /// [`KeyringError::Tampered`] when row or wrapped key is not this vault's; [`KeyringError::Unreachable`].
+    pub async fn verified_vault_keys(self: &Arc<Self>, vault: &Arc<Vault>) -> Result<Arc<VaultKeys>, KeyringError> {
+        self.verify_vault(vault)?;
+        match self.kept(vault) {
+            Some(keys) => Ok(keys),
+            None => {
+                let vault = Arc::clone(vault);
+                self.apart(move |keyring| keyring.vault_keys(&vault)).await
+            }
         }
+    }
+
+    fn kept(&self, vault: &Vault) -> Option<Arc<VaultKeys>> {
+        let known = self.vaults.read().ok()?;
+        known.get(&(vault.id, vault.wrapped_key.clone())).map(Arc::clone)
+    }
+
+    /// The vault's keys, unwrapped once and kept. The vault must have been verified. Waits for the root key.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`] when the wrapped key is not this vault's; [`KeyringError::Unreachable`].
+    pub fn vault_keys(&self, vault: &Vault) -> Result<Arc<VaultKeys>, KeyringError> {
+        if let Some(keys) = self.kept(vault) {
+            return Ok(keys);
+        }
+        let slot = (vault.id, vault.wrapped_key.clone());
         let (installation, id) = (self.installation.0.as_bytes(), vault.id.0.as_bytes());
-        let key = VaultKey::unwrap(&WrappedKey(vault.wrapped_key.clone()), &self.root, installation, id)?;
+        let key = VaultKey::unwrap(&WrappedKey(vault.wrapped_key.clone()), &*self.root, installation, id)?;
         let mac = key.mac_key("metadata-v1", installation, id);
         let keys = Arc::new(VaultKeys { id: vault.id, key, mac });
         if let Ok(mut known) = self.vaults.write() {
@@ -534,3 +610,6 @@ fn version_label(kind: ObjectKind) -> &'static [u8] {
         ObjectKind::Vault | ObjectKind::Server | ObjectKind::Workload => b"no-version",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 //! so it happened wholly or not at all; no value, no version and no tag but the vaults' own is touched.
 
 use serde::{Deserialize, Serialize};
-use strongroom_crypto::{Entropy, OpenError, Plaintext, RootKey};
+use strongroom_crypto::{Entropy, OpenError, Plaintext, RootCipher, RootKey};
 
 use crate::{
     action::Action,
@@ -121,7 +121,7 @@ pub async fn rotate(
     keyring: &Keyring,
     store: &dyn SealStore,
     recorder: &Recorder,
-    new: &RootKey,
+    new: &dyn RootCipher,
     facts: (&str, &str),
     entropy: &dyn Entropy,
 ) -> Result<Rotated, RotateError> {
@@ -142,13 +142,13 @@ pub async fn rotate(
     let mut blobs = Vec::with_capacity(sealed.blobs.len());
     for (label, before) in sealed.blobs {
         let after = keyring.reseal_blob(&label, &before, new, entropy);
-        let after = after.map_err(|_| RotateError::Unopened(format!("the sealed {label}")))?;
+        let after = after.map_err(|error| unopened(error, || format!("the sealed {label}")))?;
         blobs.push((label, Rewrapped { before, after }));
     }
     let mut vaults = Vec::with_capacity(sealed.vaults.len());
     for vault in sealed.vaults {
         let after = keyring.rewrap_vault(&vault, new, entropy);
-        let after = after.map_err(|_| RotateError::Unopened(format!("the key of vault {}", vault.name.as_str())))?;
+        let after = after.map_err(|error| unopened(error, || format!("the key of vault {}", vault.name.as_str())))?;
         vaults.push(Rewrapped { before: vault.wrapped_key, after });
     }
     let rotated = Rotated { vaults: vaults.len(), blobs: blobs.len() };
@@ -157,6 +157,14 @@ pub async fn rotate(
     let change = Change::Reseal(Box::new(Reseal { blobs, vaults, root_key, retired }));
     let (change, held) = permit.apply(change, rotated).map_err(|_| RotateError::Contended)?;
     recorder.commit(ctx, record, change, held).await?.ok_or(RotateError::Contended)
+}
+
+/// What does not open is named; a token that does not answer, the old one's or the new one's, says nothing of it.
+fn unopened(error: KeyringError, what: impl FnOnce() -> String) -> RotateError {
+    match error {
+        KeyringError::Tampered => RotateError::Unopened(what()),
+        other => RotateError::Keyring(other),
+    }
 }
 
 /// Labels under which the installation's own MAC keys are sealed.
@@ -194,7 +202,7 @@ impl MacSecrets {
     /// # Errors
     /// [`OpenError`] when they are sealed under another root key.
     pub fn open(
-        root: &RootKey,
+        root: &dyn RootCipher,
         installation: crate::names::InstallationId,
         control: &[u8],
         credentials: &[u8],

@@ -21,6 +21,7 @@ mod complaints;
 mod crash;
 mod edge;
 mod grants;
+mod hardware;
 mod key_commands;
 mod login;
 mod outage;

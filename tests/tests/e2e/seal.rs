@@ -132,7 +132,7 @@ async fn a_rotation_that_is_killed_happened_or_did_not() {
 }
 
 /// A server of `serve` with what `[seal]` says, through a shell that can pass descriptors and variables.
-struct Sealed {
+pub(crate) struct Sealed {
     folder: tempfile::TempDir,
     config: PathBuf,
     port: u16,
@@ -140,7 +140,7 @@ struct Sealed {
 }
 
 impl Sealed {
-    fn new(seal: &str) -> Self {
+    pub(crate) fn new(seal: &str) -> Self {
         let folder = scratch();
         let certificates = Certificates::make(folder.path());
         let port = free_ports();
@@ -150,7 +150,7 @@ impl Sealed {
         sealed
     }
 
-    fn configure(&self, seal: &str) {
+    pub(crate) fn configure(&self, seal: &str) {
         let folder = self.folder.path().display();
         let text = format!(
             "base = \"https://vault.localhost:{port}\"\nlisten = \"127.0.0.1:{port}\"\ndata = \"{folder}/data\"\n\
@@ -160,12 +160,12 @@ impl Sealed {
         std::fs::write(&self.config, text).unwrap();
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// `before` is what stands in front of the program, `after` what follows its arguments.
-    fn command(&self, before: &str, arguments: &str, after: &str) -> Command {
+    pub(crate) fn command(&self, before: &str, arguments: &str, after: &str) -> Command {
         let mut command = Command::new("sh");
         let (program, config) = (binary(), self.config.display().to_string());
         let line = format!("{before} exec {} {arguments} --config {config} {after}", program.display());
@@ -173,13 +173,13 @@ impl Sealed {
         command
     }
 
-    async fn start(&self, before: &str, after: &str) -> Result<Server, String> {
+    pub(crate) async fn start(&self, before: &str, after: &str) -> Result<Server, String> {
         let mut server = Server::spawn(&mut self.command(before, "serve", after), &self.path("server.log"));
         server.ready(&self.http, &format!("https://vault.localhost:{}/healthz", self.port)).await?;
         Ok(server)
     }
 
-    fn one_line(&self, before: &str, after: &str) -> String {
+    pub(crate) fn one_line(&self, before: &str, after: &str) -> String {
         let output = run_to_end(&mut self.command(before, "serve", after));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.trim().lines().count() == 1, "one line: {said}");

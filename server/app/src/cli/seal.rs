@@ -47,6 +47,9 @@ pub(crate) enum SealCommand {
         /// For `passphrase`: `prompt`, `credential:NAME` or `fd:NUMBER`.
         #[arg(long)]
         passphrase_from: Option<String>,
+        /// For `pkcs11`: the label of the key in the token that `[pkcs11]` names. Made when it is not there.
+        #[arg(long)]
+        key_label: Option<String>,
     },
     /// Make a key file, for giving its content as a credential or a variable.
     Generate {

@@ -307,7 +307,7 @@ async fn push(file: &Path, connection: &Connection) -> anyhow::Result<()> {
 async fn recover(which: &Which, place: &Place) -> anyhow::Result<()> {
     let vault = which.vault.as_deref().map(VaultName::parse).transpose()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let source = place.seal.source(&place.data)?;
+    let source = place.source()?;
     let opening = Opening {
         data: &place.data,
         database: place.database.as_deref(),

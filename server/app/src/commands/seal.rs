@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
-use strongroom_crypto::{RootKey, SystemEntropy, VaultKey, WrappedKey};
+use strongroom_crypto::{RootCipher as _, RootKey, SystemEntropy, VaultKey, WrappedKey};
 use strongroom_domain::{
     ports::SealStore as _,
     record::{Recorder, spawn},
@@ -19,16 +19,16 @@ use crate::{
     covering::cover_once,
     exit::Exit,
     installation::{self, Opening, embedded_database},
-    seal::{Provider, Seal, Source},
+    seal::{Provider, Seal, Source, hardware::Hardware},
     serve::system_request,
 };
 
 pub(crate) async fn run(command: SealCommand) -> anyhow::Result<()> {
     match command {
         SealCommand::Status { at } => status(&Place::of(at)?).await,
-        SealCommand::Rotate { at, to, file, credential, passphrase_from } => {
+        SealCommand::Rotate { at, to, file, credential, passphrase_from, key_label } => {
             let place = Place::of(at)?;
-            let to = to.map(|provider| Seal { provider, file, credential, passphrase_from });
+            let to = to.map(|provider| Seal { provider, file, credential, passphrase_from, key_label });
             rotate(&place, to).await
         }
         SealCommand::Generate { file } => {
@@ -45,16 +45,23 @@ pub(crate) struct Place {
     pub(crate) database: Option<String>,
     pub(crate) node: String,
     pub(crate) seal: Seal,
+    pub(crate) hardware: Option<Hardware>,
 }
 
 impl Place {
     pub(crate) fn of(at: SealAt) -> anyhow::Result<Self> {
         let Some(path) = at.config else {
-            return Ok(Self { data: at.data, database: None, node: "node-1".to_owned(), seal: Seal::default() });
+            let node = "node-1".to_owned();
+            return Ok(Self { data: at.data, database: None, node, seal: Seal::default(), hardware: None });
         };
         let config = config::read(&path)?;
         let seal = config.seal()?;
-        Ok(Self { data: config.data, database: config.database, node: config.node, seal })
+        Ok(Self { data: config.data, database: config.database, node: config.node, seal, hardware: config.pkcs11 })
+    }
+
+    /// The provider of the root key in use.
+    pub(crate) fn source(&self) -> anyhow::Result<Source> {
+        self.seal.source(&self.data, self.hardware.as_ref())
     }
 
     pub(crate) fn address(&self) -> String {
@@ -70,7 +77,7 @@ async fn status(place: &Place) -> anyhow::Result<()> {
     println!("root key   {}", fact.key_id);
     println!("provider   {}", fact.provider);
     println!("since      {}", utc(fact.since));
-    let key = place.seal.source(&place.data).and_then(|source| source.open(&fact));
+    let key = place.source().and_then(|source| source.open(&fact));
     let key = match key {
         Ok(key) => key,
         Err(error) => {
@@ -80,7 +87,7 @@ async fn status(place: &Place) -> anyhow::Result<()> {
     };
     let id = installation.id.0.as_bytes();
     let opens =
-        |wrapped: &[u8], vault: &[u8; 16]| VaultKey::unwrap(&WrappedKey(wrapped.to_vec()), &key, id, vault).is_ok();
+        |wrapped: &[u8], vault: &[u8; 16]| VaultKey::unwrap(&WrappedKey(wrapped.to_vec()), &*key, id, vault).is_ok();
     let (ours, others): (Vec<_>, Vec<_>) =
         sealed.vaults.iter().partition(|vault| opens(&vault.wrapped_key, vault.id.0.as_bytes()));
     println!("vault keys {} wrapped by {}", ours.len(), fact.key_id);
@@ -97,12 +104,12 @@ async fn status(place: &Place) -> anyhow::Result<()> {
 
 async fn rotate(place: &Place, to: Option<Seal>) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let source = place.seal.source(&place.data)?;
+    let source = place.source()?;
     let target = match &to {
         Some(seal) if seal.provider == Provider::File && seal.file.is_none() => {
             anyhow::bail!("--file names the new key file (without --to, the key file is replaced in its place)")
         }
-        Some(seal) => Target::Elsewhere(seal.source(&place.data)?),
+        Some(seal) => Target::Elsewhere(seal.source(&place.data, place.hardware.as_ref())?),
         None => Target::InPlace(source.next().context("--to names the provider of the new key")?),
     };
     let opening = Opening {
@@ -121,7 +128,7 @@ async fn rotate(place: &Place, to: Option<Seal>) -> anyhow::Result<()> {
     let ctx = system_request(&*clock, "seal-rotate")?;
     let facts = (new.name(), parameters.as_str());
     let rotated =
-        strongroom_domain::seal::rotate(&ctx, &opened.keyring, &*store, &recorder, &key, facts, &SystemEntropy).await;
+        strongroom_domain::seal::rotate(&ctx, &opened.keyring, &*store, &recorder, &*key, facts, &SystemEntropy).await;
     drop(recorder);
     task.await?;
     let rotated = rotated?;

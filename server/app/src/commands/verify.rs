@@ -45,7 +45,7 @@ async fn rows(place: &Place) -> anyhow::Result<Seen> {
     let reader = Store::open_read_only(&place.address()).await?;
     let installation = reader.installation().await?.context("the database holds no installation")?;
     let sealed = reader.installation_keys().await?;
-    let source = place.seal.source(&place.data)?;
+    let source = place.source()?;
     let keyring = installation::keyring_of(&sealed, installation.id, &source)?;
     let mut seen = Seen { keyring, vaults: HashMap::new(), authentic: 0, opened: 0, wrong: 0, closed: 0 };
     for (label, blob) in &sealed.blobs {

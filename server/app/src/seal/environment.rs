@@ -1,9 +1,9 @@
-//! The root key in a variable, for containers, and how it leaves the environment.
+//! The root key, or the PIN of a token, in a variable, for containers, and how it leaves the environment.
 //!
 //! What stands in the environment of a process can be read in `/proc` for as long as it runs, and a program
 //! cannot overwrite it without unsafe code. So this process replaces itself, under the same process id, by
-//! itself without the variable, and gives the key on through a pipe. Whoever started it (a container
-//! runtime, a shell) still knows the variable: prefer a file or a credential where there is one.
+//! itself without the variables, and gives them on through a pipe. Whoever started it (a container
+//! runtime, a shell) still knows them: prefer a file or a credential where there is one.
 
 use std::{
     io::{Read as _, Write as _},
@@ -14,61 +14,108 @@ use std::{
 
 use anyhow::Context as _;
 use strongroom_crypto::SecretText;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
-/// The variable.
-pub(crate) const VARIABLE: &str = "STRONGROOM_ROOT_KEY";
-/// Says to the replaced process that the key waits on standard input.
+/// The variable of the root key.
+pub(crate) const ROOT_KEY: &str = "STRONGROOM_ROOT_KEY";
+/// The variable of a token's PIN.
+pub(crate) const PIN: &str = "STRONGROOM_PKCS11_PIN";
+/// All that are taken.
+const VARIABLES: [&str; 2] = [ROOT_KEY, PIN];
+/// Says to the replaced process that they wait on standard input.
 const ON_STDIN: &str = "STRONGROOM_ROOT_KEY_ON_STDIN";
-/// Commands that may need the key; the others leave their standard input alone.
+/// Commands that may need them; the others leave their standard input alone.
 const COMMANDS: [&str; 4] = ["serve", "dev", "seal", "verify"];
-/// Longest text.
-const LIMIT: u64 = 4096;
+/// Longest text of one.
+const LIMIT: usize = 4096;
+/// Longest text of all: each stands behind its name and before a zero byte, which no variable can hold.
+const ALL_LIMIT: u64 = 3 * LIMIT as u64;
 
 static TAKEN: OnceLock<Zeroizing<String>> = OnceLock::new();
 
-/// To be called first in the program, before any thread. Returns in a process without the variable.
+/// To be called first in the program, before any thread. Returns in a process without the variables.
 pub(crate) fn take() -> anyhow::Result<()> {
     if !std::env::args_os().nth(1).is_some_and(|command| COMMANDS.iter().any(|known| command == *known)) {
         return Ok(());
     }
-    if let Ok(text) = std::env::var(VARIABLE) {
-        return Err(replace(text));
+    if VARIABLES.iter().any(|variable| std::env::var(variable).is_ok()) {
+        return Err(replace(&packed(|variable| std::env::var(variable).ok().map(Zeroizing::new))));
     }
     if std::env::var_os(ON_STDIN).is_some() {
-        let mut text = Zeroizing::new(String::with_capacity(LIMIT as usize));
-        std::io::stdin().lock().take(LIMIT).read_to_string(&mut text).context("the root key on standard input")?;
+        let mut text = Zeroizing::new(String::with_capacity(ALL_LIMIT as usize + 1));
+        let read = std::io::stdin().lock().take(ALL_LIMIT).read_to_string(&mut text);
+        read.context("what was taken out of the environment on standard input")?;
         let _ = TAKEN.set(text);
     }
     Ok(())
 }
 
 /// What was taken out of the environment.
-pub(crate) fn taken() -> Option<SecretText> {
-    TAKEN.get().map(|text| SecretText::new(text.as_str().to_owned()))
+pub(crate) fn taken(variable: &str) -> Option<SecretText> {
+    unpacked(TAKEN.get()?, variable).map(|text| SecretText::new(text.to_owned()))
+}
+
+fn packed(value: impl Fn(&str) -> Option<Zeroizing<String>>) -> Zeroizing<Vec<u8>> {
+    let mut all = Zeroizing::new(Vec::with_capacity(ALL_LIMIT as usize));
+    for variable in VARIABLES {
+        let Some(value) = value(variable) else { continue };
+        all.extend_from_slice(variable.as_bytes());
+        all.push(b'=');
+        // Cut, a text that is too long is not what it should be, and nothing of it is ever shown.
+        let cut = (0..=LIMIT.min(value.len())).rev().find(|end| value.is_char_boundary(*end)).unwrap_or(0);
+        all.extend_from_slice(value.get(..cut).unwrap_or_default().as_bytes());
+        all.push(0);
+    }
+    all
+}
+
+fn unpacked<'a>(all: &'a str, variable: &str) -> Option<&'a str> {
+    all.split('\0').find_map(|one| one.strip_prefix(variable)?.strip_prefix('='))
 }
 
 /// Replaces this process; returns only when that fails.
-fn replace(mut text: String) -> anyhow::Error {
+fn replace(all: &[u8]) -> anyhow::Error {
     let pipe = || -> std::io::Result<std::io::PipeReader> {
         let (reader, mut writer) = std::io::pipe()?;
         // A pipe holds more than the longest text, so nobody has to read meanwhile.
-        let bytes = text.as_bytes();
-        writer.write_all(bytes.get(..LIMIT as usize).unwrap_or(bytes))?;
+        writer.write_all(all)?;
         Ok(reader)
     };
-    let piped = pipe();
-    text.zeroize();
-    let program = piped.and_then(|reader| Ok((reader, std::env::current_exe()?)));
+    let program = pipe().and_then(|reader| Ok((reader, std::env::current_exe()?)));
     let (reader, program) = match program {
         Ok(ready) => ready,
-        Err(error) => return anyhow::Error::from(error).context("the root key cannot be taken out of the environment"),
+        Err(error) => return anyhow::Error::from(error).context("the environment cannot be emptied of its secrets"),
     };
-    let error = Command::new(program)
-        .args(std::env::args_os().skip(1))
-        .env_remove(VARIABLE)
-        .env(ON_STDIN, "1")
-        .stdin(Stdio::from(reader))
-        .exec();
-    anyhow::Error::from(error).context("the root key cannot be taken out of the environment")
+    let mut command = Command::new(program);
+    for variable in VARIABLES {
+        command.env_remove(variable);
+    }
+    let error = command.args(std::env::args_os().skip(1)).env(ON_STDIN, "1").stdin(Stdio::from(reader)).exec();
+    anyhow::Error::from(error).context("the environment cannot be emptied of its secrets")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_comes_out_as_it_went_in() {
+        let all = |key: Option<&str>, pin: Option<&str>| {
+            let value = |variable: &str| if variable == ROOT_KEY { key } else { pin };
+            let packed = packed(|variable| value(variable).map(|text| Zeroizing::new(text.to_owned())));
+            let text = String::from_utf8(packed.to_vec()).unwrap();
+            (unpacked(&text, ROOT_KEY).map(str::to_owned), unpacked(&text, PIN).map(str::to_owned))
+        };
+        for (key, pin) in [
+            (Some("strongroom-root-key-v1\nAAAA=\n"), None),
+            (None, Some("12=34 ä")),
+            (Some(""), Some("STRONGROOM_ROOT_KEY=x")),
+            (None, None),
+        ] {
+            assert_eq!(all(key, pin), (key.map(str::to_owned), pin.map(str::to_owned)));
+        }
+        let long = "ä".repeat(LIMIT);
+        let (key, pin) = all(Some(&long), Some(&long));
+        assert_eq!((key.unwrap().len(), pin.unwrap().len()), (LIMIT, LIMIT));
+    }
 }

@@ -2,14 +2,20 @@
 //! that the database is sealed under.
 
 pub(crate) mod environment;
+pub(crate) mod hardware;
 mod passphrase;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
-use strongroom_crypto::{Entropy, FileProvider, GivenProvider, PassphraseProvider, RootKey, RootKeyProvider};
+use strongroom_crypto::{
+    Entropy, FileProvider, GivenProvider, PassphraseProvider, RootCipher, RootKey, RootKeyProvider,
+};
 use strongroom_domain::seal::RootKeyFact;
+use strongroom_pkcs11::Pkcs11Provider;
+
+use hardware::Hardware;
 
 /// Name of the key file in the data directory.
 const FILE: &str = "root.key";
@@ -30,6 +36,9 @@ pub(crate) struct Seal {
     /// For `passphrase`: `prompt`, `credential:NAME` or `fd:NUMBER`.
     #[serde(default)]
     pub(crate) passphrase_from: Option<String>,
+    /// For `pkcs11`: the label of the key in the token that `[pkcs11]` names. Made at the first start.
+    #[serde(default)]
+    pub(crate) key_label: Option<String>,
 }
 
 /// A provider by name.
@@ -45,6 +54,8 @@ pub(crate) enum Provider {
     Credential,
     /// The variable STRONGROOM_ROOT_KEY.
     Environment,
+    /// A key in the token that `[pkcs11]` names, which it never leaves.
+    Pkcs11,
 }
 
 /// A provider that was set up.
@@ -52,19 +63,23 @@ pub(crate) struct Source {
     provider: Box<dyn RootKeyProvider>,
     /// The key file, where it is one.
     file: Option<PathBuf>,
+    /// Where to find the key, for people.
+    shown: String,
 }
 
 impl Seal {
     /// Sets the provider up: asks for a passphrase, reads a credential.
-    pub(crate) fn source(&self, data: &Path) -> anyhow::Result<Source> {
+    pub(crate) fn source(&self, data: &Path, hardware: Option<&Hardware>) -> anyhow::Result<Source> {
         let given = [
             ("file", Provider::File, self.file.is_some()),
             ("credential", Provider::Credential, self.credential.is_some()),
             ("passphrase_from", Provider::Passphrase, self.passphrase_from.is_some()),
+            ("key_label", Provider::Pkcs11, self.key_label.is_some()),
         ];
         if let Some((name, ..)) = given.iter().find(|(_, of, given)| *given && *of != self.provider) {
             bail!("`{name}` says nothing to the root key provider that is named");
         }
+        let mut shown = None;
         let provider: Box<dyn RootKeyProvider> = match self.provider {
             Provider::File => return Ok(Source::file(self.file.clone().unwrap_or_else(|| data.join(FILE)))),
             Provider::Passphrase => {
@@ -76,13 +91,21 @@ impl Seal {
                 Box::new(GivenProvider::credential(&credential_path(name)?)?)
             }
             Provider::Environment => {
-                let text = environment::taken().with_context(|| {
-                    format!("the root key is to come from the variable {}, which is not set", environment::VARIABLE)
+                let text = environment::taken(environment::ROOT_KEY).with_context(|| {
+                    format!("the root key is to come from the variable {}, which is not set", environment::ROOT_KEY)
                 })?;
                 Box::new(GivenProvider::environment(text))
             }
+            Provider::Pkcs11 => {
+                let hardware = hardware.context("the root key is to be in a token, and [pkcs11] names none")?;
+                let label = self.key_label.as_deref().unwrap_or("strongroom-root");
+                anyhow::ensure!((1..=64).contains(&label.len()), "key_label has 1 to 64 bytes");
+                shown = Some(format!("the key {label:?} in the token {}", hardware.name()?));
+                Box::new(Pkcs11Provider::new(hardware.token()?, label.to_owned()))
+            }
         };
-        Ok(Source { provider, file: None })
+        let shown = shown.unwrap_or_else(|| provider.name().to_owned());
+        Ok(Source { provider, file: None, shown })
     }
 }
 
@@ -99,7 +122,8 @@ fn credential_path(name: &str) -> anyhow::Result<PathBuf> {
 impl Source {
     /// A key file.
     pub(crate) fn file(path: PathBuf) -> Self {
-        Self { provider: Box::new(FileProvider(path.clone())), file: Some(path) }
+        let shown = path.display().to_string();
+        Self { provider: Box::new(FileProvider(path.clone())), file: Some(path), shown }
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -107,22 +131,22 @@ impl Source {
     }
 
     /// Where to find the key, for people.
-    pub(crate) fn shown(&self) -> String {
-        self.file.as_ref().map_or_else(|| self.name().to_owned(), |path| path.display().to_string())
+    pub(crate) fn shown(&self) -> &str {
+        &self.shown
     }
 
     /// The key for a new installation or a rotation, with what to store beside what it wraps.
-    pub(crate) fn create(&self, entropy: &dyn Entropy) -> anyhow::Result<(RootKey, String)> {
+    pub(crate) fn create(&self, entropy: &dyn Entropy) -> anyhow::Result<(Box<dyn RootCipher>, String)> {
         Ok(self.provider.create(entropy)?)
     }
 
     /// The key of an installation in which it is not written down which one it is.
-    pub(crate) fn open_unknown(&self) -> anyhow::Result<RootKey> {
+    pub(crate) fn open_unknown(&self) -> anyhow::Result<Box<dyn RootCipher>> {
         Ok(self.provider.open("")?)
     }
 
     /// The key that the database is sealed under; anything else is one clear line.
-    pub(crate) fn open(&self, fact: &RootKeyFact) -> anyhow::Result<RootKey> {
+    pub(crate) fn open(&self, fact: &RootKeyFact) -> anyhow::Result<Box<dyn RootCipher>> {
         let given = self.provider.open(&fact.parameters);
         if let Ok(key) = &given
             && key.id() == fact.key_id
@@ -130,7 +154,7 @@ impl Source {
             return Ok(given?);
         }
         if let Some(key) = self.finish_rotation(fact)? {
-            return Ok(key);
+            return Ok(Box::new(key));
         }
         let given = given?;
         bail!(
@@ -185,7 +209,7 @@ mod tests {
 
     use super::*;
 
-    fn fact(key: &RootKey) -> RootKeyFact {
+    fn fact(key: &dyn RootCipher) -> RootKeyFact {
         let provider = "file".to_owned();
         RootKeyFact { key_id: key.id(), provider, parameters: String::new(), since: 1, tag: Vec::new() }
     }
@@ -209,12 +233,12 @@ mod tests {
             let source = Source::file(path.clone());
             let (old, _) = source.create(&SystemEntropy).unwrap();
             let (new, _) = source.next().unwrap().create(&SystemEntropy).unwrap();
-            assert_eq!(source.open(&fact(&old)).unwrap().id(), old.id(), "before the database was told");
+            assert_eq!(source.open(&fact(&*old)).unwrap().id(), old.id(), "before the database was told");
             if linked {
                 std::fs::hard_link(&path, beside(&path, &old.id())).unwrap();
             }
             for _ in 0..2 {
-                assert_eq!(source.open(&fact(&new)).unwrap().id(), new.id());
+                assert_eq!(source.open(&fact(&*new)).unwrap().id(), new.id());
             }
             assert_eq!(RootKey::from_file(&path).unwrap().id(), new.id());
             assert_eq!(RootKey::from_file(&beside(&path, &old.id())).unwrap().id(), old.id());
@@ -225,7 +249,7 @@ mod tests {
     #[test]
     fn settings_of_another_provider_are_a_mistake() {
         let seal = Seal { credential: Some("x".to_owned()), ..Seal::default() };
-        assert!(seal.source(Path::new(".")).err().unwrap().to_string().contains("`credential`"));
+        assert!(seal.source(Path::new("."), None).err().unwrap().to_string().contains("`credential`"));
         for name in ["", "../x", ".hidden"] {
             assert!(credential_path(name).is_err());
         }

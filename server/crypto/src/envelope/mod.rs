@@ -18,7 +18,7 @@ use crate::derive::derive_key;
 use crate::entropy::{Entropy, EntropyError, draw, draw_key};
 use crate::gcm;
 use crate::mac::MacKey;
-use crate::root::RootKey;
+use crate::root_cipher::{RootCipher, RootUse, with_format};
 use crate::secret::Plaintext;
 
 /// The row format this version writes, and the only one it reads.
@@ -44,6 +44,9 @@ pub enum SealError {
     /// The plaintext is longer than [`MAX_PLAINTEXT_LEN`].
     #[error("the value is longer than {MAX_PLAINTEXT_LEN} bytes and cannot be sealed")]
     TooLong,
+    /// The root key is in a token that does not answer.
+    #[error("the root key is out of reach: its token does not answer")]
+    Unreachable,
 }
 
 /// Why a sealed value was not opened. Deliberately opaque: nothing tells a changed byte from a wrong
@@ -56,6 +59,9 @@ pub enum OpenError {
     /// A format this version does not know, for example from a newer version of the product.
     #[error("the sealed value has a format this version does not support")]
     UnsupportedFormat,
+    /// The root key is in a token that does not answer. Says nothing about the value.
+    #[error("the root key is out of reach: its token does not answer")]
+    Unreachable,
 }
 
 impl From<gcm::Forged> for OpenError {
@@ -111,19 +117,14 @@ impl VaultKey {
     /// [`SealError::Entropy`] when no nonce can be drawn.
     pub fn wrap(
         &self,
-        root: &RootKey,
+        root: &dyn RootCipher,
         installation: &[u8; 16],
         vault: &[u8; 16],
         entropy: &dyn Entropy,
     ) -> Result<WrappedKey, SealError> {
-        gcm::seal(
-            &vault_key_cipher(root),
-            &[WRAP_FORMAT],
-            &vault_key_place(installation, vault),
-            self.secret.as_slice(),
-            entropy,
-        )
-        .map(WrappedKey)
+        let place = vault_key_place(installation, vault);
+        let sealed = root.seal(RootUse::VaultKeys, &place, self.secret.as_slice(), entropy)?;
+        Ok(WrappedKey(with_format(&sealed)))
     }
 
     /// Opens a vault key that [`VaultKey::wrap`] sealed for this installation and vault.
@@ -132,13 +133,14 @@ impl VaultKey {
     /// [`OpenError`] when it was not sealed there, or not under this root key.
     pub fn unwrap(
         wrapped: &WrappedKey,
-        root: &RootKey,
+        root: &dyn RootCipher,
         installation: &[u8; 16],
         vault: &[u8; 16],
     ) -> Result<Self, OpenError> {
-        let secret =
-            gcm::open_key(&vault_key_cipher(root), &vault_key_place(installation, vault), strip_format(&wrapped.0)?)?;
-        Ok(Self::from_secret(secret))
+        let place = vault_key_place(installation, vault);
+        let opened = root.open(RootUse::VaultKeys, &place, strip_format(&wrapped.0)?)?;
+        let secret: &[u8; 32] = opened.as_slice().try_into().map_err(|_| OpenError::Tampered)?;
+        Ok(Self::from_secret(Zeroizing::new(*secret)))
     }
 
     /// Seals `plaintext` for one place under a fresh data key.
@@ -220,10 +222,6 @@ impl VaultKey {
             &[purpose.as_bytes(), installation, vault],
         ))
     }
-}
-
-fn vault_key_cipher(root: &RootKey) -> Aes256Gcm {
-    gcm::cipher(&root.derive("strongroom/v1/root-key/wraps-vault-keys", &[]))
 }
 
 fn vault_key_place(installation: &[u8; 16], vault: &[u8; 16]) -> Vec<u8> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::RootKey;
 use crate::entropy::{NoEntropy, SeededEntropy};
 use proptest::prelude::*;
 

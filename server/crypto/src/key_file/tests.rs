@@ -1,6 +1,7 @@
 use super::*;
 use crate::entropy::{NoEntropy, SeededEntropy};
 use crate::root::RootKey;
+use crate::root_cipher::RootCipher;
 use proptest::prelude::*;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use tempfile::TempDir;

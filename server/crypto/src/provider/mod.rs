@@ -6,6 +6,7 @@
 //! | `passphrase` | Argon2id over a passphrase | salt and cost |
 //! | `credential` | a systemd credential | nothing |
 //! | `environment` | a variable, taken out of the environment | nothing |
+//! | `pkcs11` | nobody: a token keeps it and works with it (the crate `strongroom-pkcs11`) | nothing |
 //!
 //! A provider gives a key and never says whether it is the right one: whoever asks compares its id with
 //! the one that the database is sealed under. Must never keep the key, nor name it in an error.
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use crate::entropy::Entropy;
 use crate::key_file;
 use crate::root::{RootKey, RootKeyError};
+use crate::root_cipher::RootCipher;
 use crate::secret::SecretText;
 
 pub use passphrase::PassphraseProvider;
@@ -32,14 +34,14 @@ pub trait RootKeyProvider: Send + Sync {
     ///
     /// # Errors
     /// [`RootKeyError`], one line that names what to do.
-    fn open(&self, parameters: &str) -> Result<RootKey, RootKeyError>;
+    fn open(&self, parameters: &str) -> Result<Box<dyn RootCipher>, RootKeyError>;
 
     /// The key for a new installation or a rotation, with the parameters to store for
     /// [`RootKeyProvider::open`]. They are public. Where somebody has made a key before, it is that one.
     ///
     /// # Errors
     /// [`RootKeyError`], one line that names what to do.
-    fn create(&self, entropy: &dyn Entropy) -> Result<(RootKey, String), RootKeyError>;
+    fn create(&self, entropy: &dyn Entropy) -> Result<(Box<dyn RootCipher>, String), RootKeyError>;
 }
 
 /// A key file, made where there is none.
@@ -50,16 +52,16 @@ impl RootKeyProvider for FileProvider {
         "file"
     }
 
-    fn open(&self, _parameters: &str) -> Result<RootKey, RootKeyError> {
-        RootKey::from_file(&self.0)
+    fn open(&self, _parameters: &str) -> Result<Box<dyn RootCipher>, RootKeyError> {
+        Ok(Box::new(RootKey::from_file(&self.0)?))
     }
 
-    fn create(&self, entropy: &dyn Entropy) -> Result<(RootKey, String), RootKeyError> {
+    fn create(&self, entropy: &dyn Entropy) -> Result<(Box<dyn RootCipher>, String), RootKeyError> {
         let key = match RootKey::create_file(&self.0, entropy) {
             Err(RootKeyError::AlreadyExists(_)) => RootKey::from_file(&self.0)?,
             made => made?,
         };
-        Ok((key, String::new()))
+        Ok((Box::new(key), String::new()))
     }
 }
 
@@ -101,12 +103,12 @@ impl RootKeyProvider for GivenProvider {
         self.name
     }
 
-    fn open(&self, _parameters: &str) -> Result<RootKey, RootKeyError> {
+    fn open(&self, _parameters: &str) -> Result<Box<dyn RootCipher>, RootKeyError> {
         let key = key_file::from_text(self.text.expose().as_bytes());
-        key.map(RootKey::from_zeroizing).ok_or(RootKeyError::NotAKey(self.name))
+        Ok(Box::new(key.map(RootKey::from_zeroizing).ok_or(RootKeyError::NotAKey(self.name))?))
     }
 
-    fn create(&self, _entropy: &dyn Entropy) -> Result<(RootKey, String), RootKeyError> {
+    fn create(&self, _entropy: &dyn Entropy) -> Result<(Box<dyn RootCipher>, String), RootKeyError> {
         Ok((self.open("")?, String::new()))
     }
 }

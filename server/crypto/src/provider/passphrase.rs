@@ -14,6 +14,7 @@ use super::RootKeyProvider;
 use crate::entropy::{Entropy, draw};
 use crate::key_file::MIN_PASSPHRASE;
 use crate::root::{RootKey, RootKeyError};
+use crate::root_cipher::RootCipher;
 use crate::secret::SecretText;
 
 const MEMORY_KIB: u32 = 64 * 1024;
@@ -79,13 +80,13 @@ impl RootKeyProvider for PassphraseProvider {
         "passphrase"
     }
 
-    fn open(&self, parameters: &str) -> Result<RootKey, RootKeyError> {
+    fn open(&self, parameters: &str) -> Result<Box<dyn RootCipher>, RootKeyError> {
         let stored: Stored =
             serde_json::from_str(parameters).map_err(|_| RootKeyError::Parameters("they are not what is stored"))?;
-        self.derive(&stored)
+        Ok(Box::new(self.derive(&stored)?))
     }
 
-    fn create(&self, entropy: &dyn Entropy) -> Result<(RootKey, String), RootKeyError> {
+    fn create(&self, entropy: &dyn Entropy) -> Result<(Box<dyn RootCipher>, String), RootKeyError> {
         let salt: [u8; SALT_LEN] = draw(entropy)?;
         let stored = Stored {
             kdf: "argon2id".to_owned(),
@@ -95,7 +96,7 @@ impl RootKeyProvider for PassphraseProvider {
             salt: STANDARD.encode(salt),
         };
         let parameters = serde_json::to_string(&stored).map_err(|_| RootKeyError::Parameters("they have no text"))?;
-        Ok((self.derive(&stored)?, parameters))
+        Ok((Box::new(self.derive(&stored)?), parameters))
     }
 }
 

@@ -30,11 +30,13 @@ pub struct TokenKeyring {
 }
 
 impl TokenKeyring {
-    async fn read(&self, keyring: &Keyring) -> Result<(SealedBlob, TokenKeys), AdminError> {
+    async fn read(&self, keyring: &Arc<Keyring>) -> Result<(SealedBlob, TokenKeys), AdminError> {
         let stored = self.store.sealed_blob(self.label).await?;
         let stored = stored.ok_or_else(|| StoreError::Damaged("the token keys are gone".to_owned()))?;
-        let keys = TokenKeys::open(keyring, self.label, &stored, self.made_at)?;
-        Ok((stored, keys))
+        let (label, made_at) = (self.label, self.made_at);
+        let opening =
+            move |keyring: &Keyring| TokenKeys::open(keyring, label, &stored, made_at).map(|keys| (stored, keys));
+        Ok(keyring.apart(opening).await?)
     }
 }
 
@@ -114,8 +116,12 @@ impl Administration {
     ) -> Result<Option<Vec<TokenKeyFacts>>, AdminError> {
         let label = self.token_keys.label;
         let document = next.to_document().map_err(crate::keyring::KeyringError::from)?;
-        let after =
-            SealedBlob { bytes: self.keyring.seal_blob(label, &document, &*self.entropy)?, revision: next.revision() };
+        let entropy = Arc::clone(&self.entropy);
+        let sealed = self.keyring.apart(move |keyring| keyring.seal_blob(label, &document, &*entropy)).await;
+        let after = match sealed {
+            Ok(bytes) => SealedBlob { bytes, revision: next.revision() },
+            Err(why) => return Err(self.refuse(ctx, case, why.into()).await),
+        };
         case.record.object = next.newest().map(|key| key.signer.key_id());
         let (revision, facts) = (after.revision, next.facts(ctx.now));
         let change = Change::PutTokenKeys(Box::new(PutTokenKeys { label, before, after }));

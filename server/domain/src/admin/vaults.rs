@@ -58,7 +58,11 @@ impl Administration {
             return Err(self.refuse(ctx, case, AdminError::LocksAuthorOut).await);
         }
         let id = VaultId(uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?);
-        let wrapped_key = self.keyring.new_vault_key(id, &*self.entropy)?;
+        let entropy = Arc::clone(&self.entropy);
+        let wrapped_key = match self.keyring.apart(move |keyring| keyring.new_vault_key(id, &*entropy)).await {
+            Ok(wrapped_key) => wrapped_key,
+            Err(why) => return Err(self.refuse(ctx, case, why.into()).await),
+        };
         let mut vault = Vault {
             id,
             name: name.clone(),

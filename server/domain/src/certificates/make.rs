@@ -165,8 +165,7 @@ impl Certificates {
     async fn stored_policy(&self, vault: &VaultName, name: &ObjectName) -> Option<CertificatePolicy> {
         let objects = &self.objects;
         let vault = objects.gate.vaults.vault(vault).await.ok()??;
-        objects.keyring.verify_vault(&vault).ok()?;
-        let keys = objects.keyring.vault_keys(&vault).ok()?;
+        let keys = objects.keyring.verified_vault_keys(&vault).await.ok()?;
         let facts = objects.store.facts(vault.id, ObjectKind::Certificate, name, None).await.ok()??;
         objects.keyring.verify_name(&keys, ObjectKind::Certificate, name, &facts.secret).ok()?;
         facts.secret.certificate.as_ref().map(|state| state.policy.clone())

@@ -176,7 +176,7 @@ impl Entrance {
         self.entropy.fill(&mut code.seed).map_err(|_| EntranceError::Unavailable)?;
         let plain = serde_json::to_vec(&code).map(Plaintext::new).map_err(|_| EntranceError::Unavailable)?;
         code.seed.zeroize();
-        let sealed = self.keyring.seal_blob(CODE_LABEL, &plain, &*self.entropy)?;
+        let sealed = self.keyring.seal_passing(CODE_LABEL, &plain, &*self.entropy)?;
         let code = SecretText::new(BASE64URL_NOPAD.encode(&sealed));
         let Case { permit, mut record, .. } = self.gate.proven(ctx, Action::SessionChange);
         "CommandLineAllow".clone_into(&mut record.operation);
@@ -258,7 +258,7 @@ impl Entrance {
             return None;
         }
         let sealed = BASE64URL_NOPAD.decode(code.as_bytes()).ok()?;
-        let opened = self.keyring.open_blob(CODE_LABEL, &sealed).ok()?;
+        let opened = self.keyring.open_passing(CODE_LABEL, &sealed).ok()?;
         let code: Code = serde_json::from_slice(opened.expose()).ok()?;
         let in_time = now.checked_sub(code.created).is_some_and(|age| (0..CODE_MILLIS).contains(&age));
         // The challenge is no secret: whoever has the code may have seen it.

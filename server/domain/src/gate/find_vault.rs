@@ -7,7 +7,7 @@ use super::{Gate, Trace, unreadable};
 use crate::{
     action::{Action, Reach},
     decision::DenyReason,
-    keyring::VaultKeys,
+    keyring::{KeyringError, VaultKeys},
     names::VaultName,
     ports::StoreError,
     secret::LifeState,
@@ -39,8 +39,14 @@ impl Gate {
     async fn look(&self, name: &VaultName, action: Action) -> Result<Found, DenyReason> {
         let found = self.vaults.vault(name).await.map_err(|error| unread(&error))?;
         let Some(vault) = found else { return Ok(None) };
-        let keys = self.keyring.verify_vault(&vault).and_then(|()| self.keyring.vault_keys(&vault));
-        let keys = keys.ok().filter(|_| vault.name == *name).ok_or(DenyReason::Tampered)?;
+        let keys = match self.keyring.verified_vault_keys(&vault).await {
+            Ok(keys) if vault.name == *name => keys,
+            Err(error @ KeyringError::Unreachable) => {
+                tracing::error!(%error, vault = %name, "the key of a vault could not be unwrapped");
+                return Err(DenyReason::Unavailable);
+            }
+            _ => return Err(DenyReason::Tampered),
+        };
         let reached = match action.reach() {
             Reach::Any => true,
             Reach::Active => vault.life == LifeState::Active,

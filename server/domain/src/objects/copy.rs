@@ -164,8 +164,7 @@ impl Objects {
 
     async fn look_into(&self, verbs: &Verbs, vault: &VaultName, blob: &[u8]) -> Option<Backup> {
         let vault = self.gate.vaults.vault(vault).await.ok()??;
-        self.keyring.verify_vault(&vault).ok()?;
-        let keys = self.keyring.vault_keys(&vault).ok()?;
+        let keys = self.keyring.verified_vault_keys(&vault).await.ok()?;
         let backup = Backup::decode(&self.keyring.open_backup(&keys, blob).ok()?).ok()?;
         if backup.kind != verbs.kind || backup.certificate.is_some() != (verbs.kind == ObjectKind::Certificate) {
             return None;

@@ -134,7 +134,10 @@ impl From<KeyringError> for ObjectError {
         tracing::error!(%error, "the keyring refused");
         match error {
             KeyringError::Tampered => Self::Tampered,
-            KeyringError::Seal(_) | KeyringError::Entropy(_) | KeyringError::Canonical(_) => Self::Unavailable,
+            KeyringError::Seal(_)
+            | KeyringError::Entropy(_)
+            | KeyringError::Unreachable
+            | KeyringError::Canonical(_) => Self::Unavailable,
         }
     }
 }

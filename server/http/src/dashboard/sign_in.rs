@@ -245,7 +245,7 @@ impl UnderWay {
     /// The cookie's value.
     fn seal(mut self, services: &Services) -> Result<String, Problem> {
         loop {
-            let sealed = services.keyring.seal_blob(LABEL, &self.write(), &*services.entropy).map_err(|error| {
+            let sealed = services.keyring.seal_passing(LABEL, &self.write(), &*services.entropy).map_err(|error| {
                 tracing::error!(%error, "a sign-in could not be sealed");
                 Problem::internal()
             })?;
@@ -268,7 +268,7 @@ impl UnderWay {
             return None;
         }
         let sealed = BASE64URL_NOPAD.decode(value.as_bytes()).ok()?;
-        let opened = services.keyring.open_blob(LABEL, &sealed).ok()?;
+        let opened = services.keyring.open_passing(LABEL, &sealed).ok()?;
         let under_way = Self::read(opened.expose())?;
         let age = now.checked_sub(under_way.created)?;
         (0..i64::from(LIFETIME) * 1000).contains(&age).then_some(under_way)

@@ -1,0 +1,143 @@
+//! `[pkcs11]`: the token that is configured, and where its PIN comes from. Never an argument.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use strongroom_crypto::SecretText;
+use strongroom_pkcs11::{Pin, Settings, Token, TokenName};
+
+use super::{credential_path, environment};
+use crate::private_file;
+
+/// `[pkcs11]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Hardware {
+    /// The library of the token's vendor; an absolute path.
+    module: PathBuf,
+    /// Label of the token; or else `slot`.
+    #[serde(default)]
+    token: Option<String>,
+    /// Number of its slot.
+    #[serde(default)]
+    slot: Option<u64>,
+    /// Where the user's PIN comes from: `file:PATH`, `credential:NAME` or `environment`.
+    pin_from: String,
+    /// How long a call of the token may take.
+    #[serde(default = "default_answer_seconds")]
+    answer_seconds: u64,
+}
+
+fn default_answer_seconds() -> u64 {
+    10
+}
+
+/// What `pin_from` may be.
+const WHERE_FROM: &str = "pin_from of [pkcs11] is `file:/PATH`, `credential:NAME` or `environment`";
+
+/// Where a PIN comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum PinFrom {
+    File(PathBuf),
+    Credential(String),
+    Environment,
+}
+
+impl PinFrom {
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        match text.split_once(':') {
+            None if text == "environment" => Ok(Self::Environment),
+            Some(("file", path)) if path.starts_with('/') => Ok(Self::File(PathBuf::from(path))),
+            Some(("credential", name)) => Ok(Self::Credential(name.to_owned())),
+            // What stands there may be the PIN itself.
+            _ => bail!(WHERE_FROM),
+        }
+    }
+
+    /// Read anew each time, so that a PIN that was corrected counts without a restart.
+    fn read(&self) -> anyhow::Result<SecretText> {
+        let pin = match self {
+            Self::File(path) => private_file::read_line(path)?,
+            Self::Credential(name) => {
+                let text = strongroom_crypto::provider::read_credential(&credential_path(name)?)?;
+                SecretText::new(text.expose().trim_end_matches('\n').to_owned())
+            }
+            Self::Environment => environment::taken(environment::PIN)
+                .with_context(|| format!("the variable {} is not set", environment::PIN))?,
+        };
+        if pin.is_empty() {
+            bail!("it is empty");
+        }
+        Ok(pin)
+    }
+}
+
+impl Hardware {
+    /// The token, by label or slot.
+    pub(crate) fn name(&self) -> anyhow::Result<TokenName> {
+        match (&self.token, self.slot) {
+            (Some(label), None) if (1..=32).contains(&label.len()) => Ok(TokenName::Label(label.clone())),
+            (Some(_), None) => bail!("the label of a token has 1 to 32 bytes"),
+            (None, Some(slot)) => Ok(TokenName::Slot(slot)),
+            _ => bail!("[pkcs11] names either `token` or `slot`"),
+        }
+    }
+
+    /// The token; nothing is asked of it yet.
+    pub(crate) fn token(&self) -> anyhow::Result<Token> {
+        if !(1..=120).contains(&self.answer_seconds) {
+            bail!("answer_seconds of [pkcs11] is from 1 to 120");
+        }
+        let from = PinFrom::parse(&self.pin_from)?;
+        let read = move || from.read().map_err(|error| format!("{error:#}"));
+        let (module, token) = (self.module.clone(), self.name()?);
+        let limit = Duration::from_secs(self.answer_seconds);
+        Ok(Token::new(Settings { module, token, pin: Pin::new(Box::new(read)), limit }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hardware(text: &str) -> anyhow::Result<Hardware> {
+        let text = config::File::from_str(text, config::FileFormat::Toml);
+        Ok(config::Config::builder().add_source(text).build()?.try_deserialize()?)
+    }
+
+    #[test]
+    fn a_token_has_one_name_and_a_bounded_time() {
+        let with = |more: &str| {
+            hardware(&format!("module = \"/m.so\"\npin_from = \"environment\"\n{more}")).and_then(|found| {
+                found.token()?;
+                found.name()
+            })
+        };
+        assert_eq!(with("token = \"one\"").unwrap(), TokenName::Label("one".to_owned()));
+        assert_eq!(with("slot = 7\nanswer_seconds = 1").unwrap(), TokenName::Slot(7));
+        for wrong in
+            ["", "token = \"\"", "token = \"one\"\nslot = 7", "slot = 7\nanswer_seconds = 0", "slot = 7\npin = \"1\""]
+        {
+            assert!(with(wrong).is_err(), "{wrong}");
+        }
+        let long = format!("token = \"{}\"", "x".repeat(33));
+        assert!(with(&long).is_err());
+    }
+
+    proptest! {
+        /// Somebody writes the PIN itself there: it is refused and not said again.
+        #[test]
+        fn what_is_no_place_of_a_pin_is_refused_without_being_shown(text in "[!-~]{4,40}") {
+            match PinFrom::parse(&text) {
+                Ok(from) => prop_assert!(
+                    text == "environment" || text.starts_with("file:/") || text.starts_with("credential:"),
+                    "{from:?}"
+                ),
+                Err(error) => prop_assert_eq!(error.to_string(), WHERE_FROM),
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A root key that is not in memory: what is asked of it may fail for want of an answer, which says nothing of what
+//! is stored.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use strongroom_crypto::{RootUse, SeededEntropy};
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::{
+    names::VaultName,
+    secret::LifeState,
+    vault::{Vault, VaultSettings},
+};
+
+/// A root key as a token has it: somewhere else, and not always there.
+struct Elsewhere {
+    key: RootKey,
+    away: Arc<AtomicBool>,
+}
+
+impl Elsewhere {
+    fn new(seed: u64) -> (Box<Self>, Arc<AtomicBool>) {
+        let away = Arc::new(AtomicBool::new(false));
+        let key = RootKey::generate(&SeededEntropy::new(seed)).unwrap();
+        (Box::new(Self { key, away: Arc::clone(&away) }), away)
+    }
+}
+
+impl RootCipher for Elsewhere {
+    fn id(&self) -> String {
+        self.key.id()
+    }
+
+    fn seal(
+        &self,
+        purpose: RootUse,
+        associated: &[u8],
+        plaintext: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, SealError> {
+        if self.is_reachable() {
+            self.key.seal(purpose, associated, plaintext, entropy)
+        } else {
+            Err(SealError::Unreachable)
+        }
+    }
+
+    fn open(&self, purpose: RootUse, associated: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        if self.is_reachable() { self.key.open(purpose, associated, sealed) } else { Err(OpenError::Unreachable) }
+    }
+
+    fn in_memory(&self) -> Option<&RootKey> {
+        None
+    }
+
+    fn is_reachable(&self) -> bool {
+        !self.away.load(Ordering::SeqCst)
+    }
+}
+
+fn keyring(root: Box<dyn RootCipher>) -> Arc<Keyring> {
+    let secrets = MacSecrets::generate(&SeededEntropy::new(2)).unwrap();
+    Arc::new(Keyring::with_secrets(root, InstallationId(uuid::Uuid::from_u128(1)), &secrets).unwrap())
+}
+
+fn vault(keyring: &Keyring, number: u128) -> Arc<Vault> {
+    let id = VaultId(uuid::Uuid::from_u128(number));
+    let mut vault = Vault {
+        id,
+        name: VaultName::parse("kept").unwrap(),
+        settings: VaultSettings::default(),
+        revision: 1,
+        created_at: 1,
+        wrapped_key: keyring.new_vault_key(id, &SeededEntropy::new(3)).unwrap(),
+        life: LifeState::Active,
+        tag: Vec::new(),
+    };
+    vault.tag = keyring.tag_vault(&vault).unwrap();
+    Arc::new(vault)
+}
+
+#[tokio::test]
+async fn a_root_key_that_is_out_of_reach_is_no_tampering() {
+    let (root, away) = Elsewhere::new(1);
+    let keyring = keyring(root);
+    let (used, unused) = (vault(&keyring, 1), vault(&keyring, 2));
+    keyring.verified_vault_keys(&used).await.unwrap();
+    away.store(true, Ordering::SeqCst);
+    assert!(!keyring.root_key_is_reachable());
+    assert!(keyring.verified_vault_keys(&used).await.is_ok(), "kept in memory");
+    assert!(matches!(keyring.verified_vault_keys(&unused).await, Err(KeyringError::Unreachable)));
+    let made = keyring.new_vault_key(used.id, &SeededEntropy::new(4));
+    assert!(matches!(made, Err(KeyringError::Seal(SealError::Unreachable))));
+    let passing = keyring.seal_passing("sign-in", &Plaintext::from_slice(b"x"), &SeededEntropy::new(4)).unwrap();
+    assert_eq!(keyring.open_passing("sign-in", &passing).ok().unwrap().expose(), b"x", "needs no root key");
+    assert!(keyring.open_passing("other", &passing).is_err());
+    away.store(false, Ordering::SeqCst);
+    assert!(keyring.verified_vault_keys(&unused).await.is_ok(), "and back");
+
+    let moved = Arc::new(Vault { wrapped_key: unused.wrapped_key.clone(), ..(*used).clone() });
+    assert!(
+        matches!(keyring.verified_vault_keys(&moved).await, Err(KeyringError::Tampered)),
+        "its row is not authentic"
+    );
+    let mut retagged = (*moved).clone();
+    retagged.tag = keyring.tag_vault(&retagged).unwrap();
+    let retagged = keyring.verified_vault_keys(&Arc::new(retagged)).await;
+    assert!(matches!(retagged, Err(KeyringError::Tampered)), "and neither is its key");
+}
