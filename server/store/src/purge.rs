@@ -35,6 +35,16 @@ fn vault_of_secret() -> RelationDef {
     secret::Entity::belongs_to(vault::Entity).from(secret::Column::VaultId).to(vault::Column::Id).into()
 }
 
+/// A row that somebody edited so that it says nothing keeps no other from being done.
+fn kept<T>(parsed: Result<T, StoreError>) -> Option<T> {
+    parsed.inspect_err(|error| tracing::error!(%error, "a row that may be due was left out")).ok()
+}
+
+/// The name within a qualified one.
+fn unqualified(qualified: &str) -> &str {
+    qualified.rsplit_once('/').map_or(qualified, |(_, name)| name)
+}
+
 #[async_trait]
 impl PurgeSchedule for Store {
     async fn due_objects(
@@ -44,7 +54,10 @@ impl PurgeSchedule for Store {
         limit: usize,
     ) -> Result<Vec<DueObject>, StoreError> {
         // The objects of certificates go with those.
-        let due = Condition::all().add(secret::Column::PurgeAt.lte(now)).add(secret::Column::Managed.eq(false));
+        let due = Condition::all()
+            .add(secret::Column::PurgeAt.lte(now))
+            .add(secret::Column::State.eq(rows::DELETED))
+            .add(secret::Column::Managed.eq(false));
         self.due(due, after, limit).await
     }
 
@@ -60,7 +73,7 @@ impl PurgeSchedule for Store {
             .all(&self.reader)
             .await
             .map_err(|e| unavailable(&e))?;
-        found.iter().map(|name| VaultName::parse(name).map_err(|e| damaged("vault", e))).collect()
+        Ok(found.iter().filter_map(|name| kept(VaultName::parse(name).map_err(|e| damaged("vault", e)))).collect())
     }
 
     async fn sweep(&self, limit: usize) -> Result<bool, StoreError> {
@@ -144,9 +157,11 @@ impl Store {
             .map_err(|e| unavailable(&e))?;
         let parse = |(vault, kind, qualified, display): (String, String, String, String)| {
             let vault = VaultName::parse(&vault).map_err(|e| damaged("vault", e))?;
-            let (kind, name) = rows::name_of(&kind, &qualified, &display)?;
+            // What is wrong with its spelling is found, and put on record, by whoever reads the row to do it.
+            let (kind, name) = rows::name_of(&kind, &qualified, &display)
+                .or_else(|_| rows::name_of(&kind, &qualified, unqualified(&qualified)))?;
             Ok(DueObject { vault, kind, name })
         };
-        found.into_iter().map(parse).collect()
+        Ok(found.into_iter().filter_map(|row| kept(parse(row))).collect())
     }
 }

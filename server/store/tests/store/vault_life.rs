@@ -277,6 +277,15 @@ async fn what_is_due_is_named_in_order(place: Place) {
     let after = DueObject { kind: ObjectKind::Key, ..after };
     assert_eq!(due(10, Some(&after), 2).await, ["secret demo/S0", "secret demo/S3"]);
     assert_eq!(due(4, None, 10).await, Vec::<String>::new());
+    // Edited by somebody else: what can still be named is tried, and nothing keeps the others from their turn.
+    place
+        .tamper(&[
+            "UPDATE secrets SET display = 'ANOTHER' WHERE name = 's0'",
+            "UPDATE secrets SET kind = 'nothing' WHERE name = 's3'",
+            "UPDATE secrets SET purge_at = 1 WHERE name = 's2'",
+        ])
+        .await;
+    assert_eq!(due(10, None, 10).await, ["key demo/S3", "secret demo/s0", "secret demo/S4"]);
     s.put(put(Action::VaultDelete, &deleted(&away, 7))).await;
     let demo = found(&s, "demo").await.unwrap();
     s.put(put(Action::VaultDelete, &deleted(&demo, 8))).await;
