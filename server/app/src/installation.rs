@@ -37,6 +37,12 @@ impl Labels {
     }
 }
 
+/// The sealed signing keys that an installation does not start without.
+pub(crate) fn signing_keys(development: bool) -> [&'static str; 2] {
+    let Labels { audit, token } = Labels::of(development);
+    [audit, token]
+}
+
 /// What an installation is opened with.
 pub(crate) struct Opening<'a> {
     pub(crate) data: &'a Path,

@@ -52,6 +52,12 @@ async fn rows(place: &Place) -> anyhow::Result<Seen> {
         let opens = seen.keyring.open_blob(label, blob).is_ok();
         seen.tell(opens, || format!("the installation's own {label}"));
     }
+    for label in installation::signing_keys(installation.development) {
+        if !sealed.blobs.iter().any(|(known, _)| known == label) {
+            seen.wrong += 1;
+            println!("the installation's own {label} is missing: the server does not start without it");
+        }
+    }
     reader.stored_rows(|found| seen.see(found)).await?;
     if let Some(more) = seen.wrong.checked_sub(MAX_NAMED).filter(|more| *more > 0) {
         println!("and {more} more");

@@ -70,6 +70,14 @@ async fn what_is_not_what_was_written_is_named_on_demand() {
     assert!(broken.iter().any(|line| line.starts_with("vault ") && line.contains("(demo)")), "{said}");
     assert!(broken.iter().any(|line| line.starts_with("assignment ")), "{said}");
     assert!(said.contains("rows are in vaults that are not authentic"), "{said}");
+    // What the server does not start without.
+    pristine.restore();
+    let mut database = Database::open(&pristine.vault).await;
+    database.change(1, "DELETE FROM sealed_blobs WHERE label = 'token-signing-key-v1-development'").await;
+    database.close().await;
+    let (code, said) = verify_all(&pristine.vault);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("token-signing-key-v1-development is missing"), "{said}");
     pristine.restore();
     let mut vault = pristine.vault;
     vault.start().await.unwrap();
