@@ -32,6 +32,9 @@ pub enum StoreError {
     /// The database is not reachable, is full, or refused.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// It took longer than a question may take.
+    #[error("the store was asked what takes too long")]
+    TooLong,
     /// A row does not parse: written by somebody else, or damaged.
     #[error("a stored row is damaged: {0}")]
     Damaged(String),
@@ -152,6 +155,12 @@ pub trait VaultStore: Send + Sync {
     /// # Errors
     /// When the store cannot say.
     async fn vaults(&self, deleted: bool) -> Result<Vec<Arc<Vault>>, StoreError>;
+
+    /// The same without what is in their settings, which may be much.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn vault_names(&self, deleted: bool) -> Result<Vec<(VaultId, VaultName)>, StoreError>;
 
     /// What the audit log says of a vault; none when it tells of no change of it. Must not answer
     /// from the vault's row nor from a cache.

@@ -29,6 +29,10 @@ pub const MAX_TAGS: usize = 50;
 pub const MAX_TAG_NAME: usize = 512;
 /// Longest value of a vault's tag in characters (Azure Resource Manager: 256).
 pub const MAX_TAG_VALUE: usize = 256;
+/// Most bytes of a vault's tags, all together: settings are read with each request that the cache does not hold.
+pub const MAX_TAG_BYTES: usize = 16 * 1024;
+/// Most bytes of the settings of a vault's policies, all together.
+pub const MAX_POLICY_BYTES: usize = 64 * 1024;
 /// Longest region label in characters.
 pub const MAX_REGION: usize = 64;
 /// Most modules attached to a vault.
@@ -181,6 +185,11 @@ impl VaultSettings {
         };
         if self.tags.iter().any(long) {
             return refuse("a tag's name has 1 to 512 characters and its value at most 256");
+        }
+        let tag_bytes: usize = self.tags.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let policy_bytes: usize = self.policies.iter().map(|policy| policy.settings.len()).sum();
+        if tag_bytes > MAX_TAG_BYTES || policy_bytes > MAX_POLICY_BYTES {
+            return refuse("a vault's tags have at most 16 KiB, and the settings of its policies 64 KiB, all together");
         }
         let mut folded: Vec<String> = self.tags.keys().map(|name| name.to_lowercase()).collect();
         folded.sort_unstable();

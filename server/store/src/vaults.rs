@@ -3,20 +3,29 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use strongroom_domain::{
     names::{VaultId, VaultName},
     ports::{StoreError, VaultStore},
     vault::{MAX_VAULTS, Vault, VaultEvidence},
 };
+use uuid::Uuid;
 
 use crate::{
     Store,
     caches::weight_of_vault,
     entity::vault,
-    fault::{unavailable, why_damaged},
+    fault::{damaged, unavailable, why_damaged},
     rows,
 };
+
+/// The rows of a list of vaults, in order of their names.
+fn listed(deleted: bool) -> Select<vault::Entity> {
+    vault::Entity::find()
+        .filter(vault::Column::State.eq(if deleted { rows::DELETED } else { rows::ACTIVE }))
+        .order_by_asc(vault::Column::Name)
+        .limit(u64::try_from(MAX_VAULTS).unwrap_or(u64::MAX))
+}
 
 #[async_trait]
 impl VaultStore for Store {
@@ -39,12 +48,16 @@ impl VaultStore for Store {
     }
 
     async fn vaults(&self, deleted: bool) -> Result<Vec<Arc<Vault>>, StoreError> {
-        let rows = vault::Entity::find()
-            .filter(vault::Column::State.eq(if deleted { rows::DELETED } else { rows::ACTIVE }))
-            .order_by_asc(vault::Column::Name)
-            .limit(u64::try_from(MAX_VAULTS).unwrap_or(u64::MAX))
-            .all(&self.reader);
+        let rows = listed(deleted).all(&self.reader);
         rows.await.map_err(|e| unavailable(&e))?.into_iter().map(|row| rows::vault(row).map(Arc::new)).collect()
+    }
+
+    async fn vault_names(&self, deleted: bool) -> Result<Vec<(VaultId, VaultName)>, StoreError> {
+        let names = listed(deleted).select_only().columns([vault::Column::Id, vault::Column::Name]);
+        let names: Vec<(Uuid, String)> = names.into_tuple().all(&self.reader).await.map_err(|e| unavailable(&e))?;
+        let named =
+            |(id, name): (Uuid, String)| Ok((VaultId(id), VaultName::parse(&name).map_err(|e| damaged("vault", e))?));
+        names.into_iter().map(named).collect()
     }
 
     async fn evidence(&self, vault: VaultId) -> Result<Option<VaultEvidence>, StoreError> {

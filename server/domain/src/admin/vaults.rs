@@ -1,6 +1,6 @@
 //! Use cases of vaults: making, showing, listing.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{AdminError, Administration};
 use crate::{
@@ -9,6 +9,7 @@ use crate::{
     context::RequestContext,
     decision::{DenyReason, Stage, StageEffect},
     gate::{Ask, Case, Judgement},
+    grant::Scope,
     names::{ObjectKind, VaultId, VaultName},
     policy::PolicyAttachment,
     record::Record,
@@ -199,9 +200,11 @@ impl Administration {
                 return Err(self.recorder.release(ctx, *record, denial).await?.into());
             }
         };
-        let (all, mut seen) = (self.vaults.vaults(action == Action::VaultGetDeleted).await?, Vec::new());
-        for vault in &all {
-            match self.gate.judge(ctx, &Ask::vault(action, &vault.name)).await {
+        let deleted = action == Action::VaultGetDeleted;
+        let (count, names) = self.within_reach(ctx, deleted).await?;
+        let mut seen = Vec::new();
+        for name in &names {
+            match self.gate.judge(ctx, &Ask::vault(action, name)).await {
                 Judgement::Permitted(case) => seen.extend(case.vault.map(|(vault, _)| vault)),
                 Judgement::Denied(record, denial) => match denial.inspect(|d| d.reason.clone()) {
                     DenyReason::Unavailable => return Err(AdminError::Unavailable),
@@ -212,7 +215,7 @@ impl Administration {
             }
         }
         let judged = Stage::new("grants", StageEffect::Allow, "judged-one-by-one");
-        record.trace.push(judged.with_detail(format!("{} of {}", seen.len(), all.len())));
+        record.trace.push(judged.with_detail(format!("{} of {}", seen.len(), count)));
         operation.clone_into(&mut record.operation);
         record.kind = Some(ObjectKind::Vault.as_str().to_owned());
         self.recorder.release(ctx, record, permit.hold(Ok(seen))).await?
@@ -225,13 +228,25 @@ impl Administration {
     /// [`AdminError`].
     pub async fn visible_vaults(&self, ctx: &RequestContext) -> Result<Vec<Arc<Vault>>, AdminError> {
         let mut seen = Vec::new();
-        for vault in self.vaults.vaults(false).await? {
-            let ask = Ask::vault(Action::VaultRead, &vault.name);
+        for name in self.within_reach(ctx, false).await?.1 {
+            let ask = Ask::vault(Action::VaultRead, &name);
             if let Judgement::Permitted(case) = self.gate.judge(ctx, &ask).await {
                 seen.extend(case.vault.map(|(vault, _)| vault));
             }
         }
         Ok(seen)
+    }
+
+    /// How many vaults there are, and the names of those that some role of the caller reaches: the others are
+    /// managed by nobody like them, and need not be looked at to say so.
+    async fn within_reach(&self, ctx: &RequestContext, deleted: bool) -> Result<(usize, Vec<VaultName>), AdminError> {
+        let all = self.vaults.vault_names(deleted).await?;
+        let assignments = self.grants.assignments(&ctx.principal).await?;
+        let everywhere = assignments.iter().any(|assignment| assignment.scope == Scope::Server);
+        let reached: BTreeSet<VaultId> = assignments.iter().filter_map(|assignment| assignment.scope.vault()).collect();
+        let count = all.len();
+        let names = all.into_iter().filter(|(id, _)| everywhere || reached.contains(id)).map(|(_, name)| name);
+        Ok((count, names.collect()))
     }
 }
 

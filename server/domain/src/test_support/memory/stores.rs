@@ -41,6 +41,10 @@ impl VaultStore for MemoryStore {
         Ok(self.durable().vaults.values().filter(|vault| is_deleted(vault) == deleted).cloned().collect())
     }
 
+    async fn vault_names(&self, deleted: bool) -> Result<Vec<(VaultId, VaultName)>, StoreError> {
+        Ok(self.vaults(deleted).await?.iter().map(|vault| (vault.id, vault.name.clone())).collect())
+    }
+
     async fn evidence(&self, vault: VaultId) -> Result<Option<VaultEvidence>, StoreError> {
         self.pause().await;
         let durable = self.durable();
