@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use arc_swap::ArcSwap;
 use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy};
 use strongroom_domain::{
-    admin::{Administration, TokenKeyring},
+    admin::{Administration, Looks, TokenKeyring},
     certificates::Certificates,
     entrance::{Entrance, TokenRates},
     gate::{Gate, ShadowCounts},
@@ -135,6 +135,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
             vaults: store.clone(),
             grants: store.clone(),
             audit: store.clone(),
+            looks: Looks::default(),
             policies: policies.clone(),
             token_keys: TokenKeyring {
                 store: store.clone(),

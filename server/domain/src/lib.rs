@@ -25,6 +25,7 @@ pub mod names;
 pub mod network;
 pub mod objects;
 pub mod permit;
+pub mod places;
 pub mod policy;
 pub mod policy_module;
 pub mod ports;

@@ -4,14 +4,9 @@
 //! at a time and waits for it: so many backups at once are made one after another, and whoever takes theirs slowly
 //! keeps nobody else waiting.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
-    time::Duration,
-};
+use strongroom_domain::{places::Places, principal::PrincipalId};
 
-use strongroom_domain::principal::PrincipalId;
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+pub(crate) use strongroom_domain::places::Place;
 
 use crate::{message::Response, problem::Problem};
 
@@ -19,27 +14,15 @@ use crate::{message::Response, problem::Problem};
 const PLACES: usize = 8;
 /// An answer of up to so many bytes gives its place back as soon as it is written; connections hold as much anyway.
 const SHORT: usize = 256 * 1024;
-/// How long a caller waits for a place.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The places for long answers.
 #[derive(Clone)]
-pub struct LongAnswers {
-    places: Arc<Semaphore>,
-    /// Whose turn it is, for each caller that has a place or waits for one.
-    turns: Arc<Mutex<HashMap<PrincipalId, Weak<Turn<()>>>>>,
-}
+pub struct LongAnswers(Places);
 
 impl Default for LongAnswers {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(PLACES)), turns: Arc::default() }
+        Self(Places::new(PLACES))
     }
-}
-
-/// A place among the long answers; given back when dropped.
-pub struct Place {
-    _permit: OwnedSemaphorePermit,
-    _turn: OwnedMutexGuard<()>,
 }
 
 impl LongAnswers {
@@ -48,23 +31,7 @@ impl LongAnswers {
     /// # Errors
     /// 429 when that takes too long.
     pub(crate) async fn enter(&self, caller: &PrincipalId) -> Result<Place, Problem> {
-        let place = async {
-            let turn = self.turn(caller).lock_owned().await;
-            let permit = Arc::clone(&self.places).acquire_owned().await.ok()?;
-            Some(Place { _permit: permit, _turn: turn })
-        };
-        tokio::time::timeout(PATIENCE, place).await.ok().flatten().ok_or_else(|| Problem::throttled(1))
-    }
-
-    fn turn(&self, caller: &PrincipalId) -> Arc<Turn<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turn) = turns.get(caller).and_then(Weak::upgrade) {
-            return turn;
-        }
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::new(Turn::new(()));
-        turns.insert(caller.clone(), Arc::downgrade(&turn));
-        turn
+        self.0.enter(caller).await.ok_or_else(|| Problem::throttled(1))
     }
 }
 
@@ -85,33 +52,6 @@ mod tests {
 
     fn caller(subject: &str) -> PrincipalId {
         PrincipalId { issuer: "https://issuer.example".to_owned(), subject: subject.to_owned() }
-    }
-
-    #[tokio::test]
-    async fn a_caller_has_one_place_and_keeps_nobody_out() {
-        let answers = LongAnswers::default();
-        let (a, b) = (caller("a"), caller("b"));
-        let own = answers.enter(&a).await.ok().unwrap();
-        let mut next = Box::pin(answers.enter(&a));
-        assert!(next.as_mut().now_or_never().is_none(), "it waits for its turn");
-        let other = answers.enter(&b).await.ok().unwrap();
-        drop(own);
-        assert!(next.await.is_ok());
-        drop(other);
-        drop(answers.enter(&caller("c")).await);
-        assert!(answers.turns.lock().unwrap().len() <= 2, "who left is forgotten");
-    }
-
-    #[tokio::test]
-    async fn there_are_no_more_places_than_said() {
-        let answers = LongAnswers::default();
-        let mut inside = Vec::new();
-        for number in 0..PLACES {
-            inside.push(answers.enter(&caller(&number.to_string())).await.ok().unwrap());
-        }
-        assert!(answers.enter(&caller("late")).now_or_never().is_none());
-        inside.pop();
-        assert!(answers.enter(&caller("late")).await.is_ok());
     }
 
     #[tokio::test]

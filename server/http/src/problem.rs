@@ -223,7 +223,13 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         (Outcome::Failed, "other-revision") => 412,
         (
             Outcome::Failed,
-            "invalid" | "bad-backup" | "too-much-to-back-up" | "no-such-role-name" | "no-hardware" | "operation-failed",
+            "invalid"
+            | "bad-backup"
+            | "too-much-to-back-up"
+            | "no-such-role-name"
+            | "no-hardware"
+            | "operation-failed"
+            | "too-much-to-look-through",
         ) => 400,
         (Outcome::Failed, "throttled") => 429,
         (Outcome::Failed, _) => return None,
@@ -620,6 +626,8 @@ impl From<AdminError> for Problem {
             AdminError::Tampered => {
                 Self { reason: "tampered", message: "Stored data fails its authentication.".into(), ..Self::internal() }
             }
+            AdminError::TooMuchToLookThrough => Self::new(400, "BadParameter", "too-much-to-look-through", message),
+            AdminError::Busy => Self::throttled(1),
             AdminError::Unavailable => Self::unavailable("unavailable"),
             AdminError::NoRecord(no_record) => no_record.into(),
         }

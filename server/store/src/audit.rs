@@ -2,6 +2,7 @@
 //! answer must be certain.
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect,
@@ -23,7 +24,7 @@ use uuid::Uuid;
 use crate::{
     Store,
     entity::{audit_fence, audit_record, checkpoint},
-    fault::{damaged, unavailable},
+    fault::{damaged, unavailable, unavailable_or_long},
     reading, rows,
 };
 
@@ -32,6 +33,8 @@ type ChainRow = (Option<i64>, Uuid, String, Option<Vec<u8>>);
 
 /// Most records of a page.
 const MAX_PAGE: usize = 1000;
+/// Most bytes of records of a page, unless one alone has more: those with long tags have 48 KB each.
+const MAX_PAGE_BYTES: usize = 1024 * 1024;
 /// Most ids of one question.
 const IDS_PER_SELECT: usize = 1000;
 
@@ -148,9 +151,9 @@ impl Store {
             .order_by_asc(Column::Seq)
             .limit(u64::try_from(limit).unwrap_or(u64::MAX))
             .into_tuple()
-            .all(&self.reader)
+            .all(&self.log_reader)
             .await
-            .map_err(|e| unavailable(&e))?;
+            .map_err(|e| unavailable_or_long(&e))?;
         let chained = |(seq, id, record, head): ChainRow| {
             let (seq, head) = rows::position(seq, head.as_deref())?;
             Ok(ChainedRecord { seq, id, record, head })
@@ -261,9 +264,9 @@ impl Store {
             .order_by_asc(Column::Outcome)
             .order_by_asc(challenge)
             .into_tuple()
-            .all(&self.reader)
+            .all(&self.log_reader)
             .await
-            .map_err(|e| unavailable(&e))?;
+            .map_err(|e| unavailable_or_long(&e))?;
         let tally = |(place, outcome, challenge, records): (i64, String, i32, i64)| {
             let outcome = Outcome::parse(&outcome).ok_or_else(|| damaged("audit log", "an outcome is unknown"))?;
             let (from, records) = (place.saturating_mul(stretch), u64::try_from(records).unwrap_or(0));
@@ -278,8 +281,10 @@ impl Store {
         let limit = filter.limit.clamp(1, MAX_PAGE);
         let mut query = audit_record::Entity::find().filter(self.conditions(filter)?);
         if let Some(before) = filter.before {
-            let Some(mark) =
-                audit_record::Entity::find_by_id(before).one(&self.reader).await.map_err(|e| unavailable(&e))?
+            let Some(mark) = audit_record::Entity::find_by_id(before)
+                .one(&self.log_reader)
+                .await
+                .map_err(|e| unavailable_or_long(&e))?
             else {
                 return Ok(Page { items: Vec::new(), next: None });
             };
@@ -288,16 +293,19 @@ impl Store {
             query = query.filter(Column::At.lte(mark.at)).filter(earlier);
         }
         let wanted = u64::try_from(limit).unwrap_or(u64::MAX);
-        let found = query
-            .order_by_desc(Column::At)
-            .order_by_desc(Column::Id)
-            .limit(wanted.saturating_add(1))
-            .all(&self.reader)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        let more = found.len() > limit;
-        let items = found.iter().take(limit).map(rows::record).collect::<Result<Vec<_>, _>>()?;
-        let next = if more { items.last().map(|last| last.id.to_string()) } else { None };
+        let query = query.order_by_desc(Column::At).order_by_desc(Column::Id).limit(wanted.saturating_add(1));
+        let mut found = query.stream(&self.log_reader).await.map_err(|e| unavailable_or_long(&e))?;
+        let mut items = Vec::new();
+        let (mut bytes, mut more) = (0, false);
+        while let Some(row) = found.try_next().await.map_err(|e| unavailable_or_long(&e))? {
+            bytes += row.body.len();
+            more = items.len() == limit || (bytes > MAX_PAGE_BYTES && !items.is_empty());
+            if more {
+                break;
+            }
+            items.push(rows::record(&row)?);
+        }
+        let next = if more { items.last().map(|last: &Record| last.id.to_string()) } else { None };
         Ok(Page { items, next })
     }
 }

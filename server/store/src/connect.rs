@@ -3,11 +3,15 @@
 //! SQLite: write-ahead log, `synchronous = FULL` (a commit is on the disk before it returns),
 //! foreign keys, content that is deleted is overwritten. PostgreSQL: every statement has an end.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    path::PathBuf,
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxPostgresConnector, SqlxSqliteConnector};
 use sqlx::{
-    ConnectOptions,
+    ConnectOptions, SqliteConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -16,6 +20,10 @@ use crate::open::OpenError;
 
 /// How long to wait for a connection, and SQLite for a lock.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a question to the log may take; on PostgreSQL every statement.
+const STATEMENT: Duration = Duration::from_secs(15);
+/// After how many of SQLite's steps it is asked whether a question still has time: some milliseconds at most.
+const STEPS: i32 = 10_000;
 /// How long to wait for a connection to PostgreSQL: whoever asks while it is away is refused soon, and
 /// it is asked again with the next request.
 const REACHED_WITHIN: Duration = Duration::from_millis(1500);
@@ -94,6 +102,28 @@ pub(crate) async fn readers(place: &Place, count: u32) -> Result<DatabaseConnect
     }
 }
 
+/// Connections that look through the log. A question that takes longer than [`STATEMENT`] ends in an error, on
+/// SQLite by its own means, because a question that nobody waits for any more goes on there; see
+/// [`crate::fault::unavailable_or_long`].
+pub(crate) async fn log_readers(place: &Place, count: u32) -> Result<DatabaseConnection, OpenError> {
+    log_readers_within(place, count, STATEMENT).await
+}
+
+async fn log_readers_within(place: &Place, count: u32, within: Duration) -> Result<DatabaseConnection, OpenError> {
+    let Place::File(file) = place else { return readers(place, count).await };
+    let pool = pool(count)
+        .after_connect(move |connection, _| Box::pin(bound(connection, within)))
+        .before_acquire(move |connection, _| Box::pin(async move { bound(connection, within).await.map(|()| true) }));
+    connected(file, pool, file.options.clone().pragma("query_only", "ON")).await
+}
+
+/// Gives whatever is asked on this connection from now on an end.
+async fn bound(connection: &mut SqliteConnection, within: Duration) -> sqlx::Result<()> {
+    let begun = Instant::now();
+    connection.lock_handle().await?.set_progress_handler(STEPS, move || begun.elapsed() < within);
+    Ok(())
+}
+
 /// One connection that reads beside a running server, and takes nothing from it.
 pub(crate) async fn auditor(place: &Place) -> Result<DatabaseConnection, OpenError> {
     match place {
@@ -148,21 +178,30 @@ fn limits() -> [(&'static str, &'static str); 3] {
 }
 
 async fn sqlite(file: &FilePlace, options: SqliteConnectOptions, count: u32) -> Result<DatabaseConnection, OpenError> {
-    let pool = SqlitePoolOptions::new()
+    connected(file, pool(count), options).await
+}
+
+fn pool(count: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
         .max_connections(count)
         .acquire_timeout(PATIENCE)
         .idle_timeout(None)
         .max_lifetime(None)
         // A connection to a file does not go away by itself; asking costs a round to its thread.
         .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .map_err(|error| match &error {
-            sqlx::Error::Database(refused) if refused.message().contains("not a database") => {
-                OpenError::Unusable("the file is not a SQLite database".to_owned())
-            }
-            _ => OpenError::Unwritable { path: file.path.clone(), reason: error.to_string().replace('\n', " ") },
-        })?;
+}
+
+async fn connected(
+    file: &FilePlace,
+    pool: SqlitePoolOptions,
+    options: SqliteConnectOptions,
+) -> Result<DatabaseConnection, OpenError> {
+    let pool = pool.connect_with(options).await.map_err(|error| match &error {
+        sqlx::Error::Database(refused) if refused.message().contains("not a database") => {
+            OpenError::Unusable("the file is not a SQLite database".to_owned())
+        }
+        _ => OpenError::Unwritable { path: file.path.clone(), reason: error.to_string().replace('\n', " ") },
+    })?;
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
 }
 
@@ -180,6 +219,7 @@ async fn postgres(options: PgConnectOptions, count: u32) -> Result<DatabaseConne
 mod tests {
     use super::*;
     use sea_orm::Statement;
+    use strongroom_domain::ports::StoreError;
 
     async fn pragma(database: &DatabaseConnection, name: &str) -> String {
         let ask = Statement::from_string(DbBackend::Sqlite, format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"));
@@ -200,5 +240,21 @@ mod tests {
         let readers = readers(&place, 1).await.unwrap();
         assert_eq!(pragma(&readers, "query_only").await, "1");
         assert!(readers.execute_unprepared("CREATE TABLE t (a)").await.is_err());
+    }
+
+    /// A look through the log that takes too long ends, whoever waits for it, and the connection goes on.
+    #[tokio::test]
+    async fn a_question_to_the_log_has_an_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = place(&format!("sqlite://{}", folder.path().join("db").display())).unwrap();
+        writer(&place).await.unwrap();
+        let readers = log_readers_within(&place, 1, Duration::from_millis(100)).await.unwrap();
+        let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT MAX(i) FROM n";
+        for _ in 0..2 {
+            let ask = Statement::from_string(DbBackend::Sqlite, endless);
+            let ended = readers.query_one_raw(ask).await.unwrap_err();
+            assert!(matches!(crate::fault::unavailable_or_long(&ended), StoreError::TooLong), "{ended}");
+            assert_eq!(pragma(&readers, "query_only").await, "1", "the next question has a time of its own");
+        }
     }
 }

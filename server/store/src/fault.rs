@@ -11,6 +11,17 @@ pub(crate) fn unavailable(error: &DbErr) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
+/// A failure of a question to the log, which has an end: SQLite is interrupted, PostgreSQL cancels (`query_canceled`).
+pub(crate) fn unavailable_or_long(error: &DbErr) -> StoreError {
+    let (DbErr::Exec(RuntimeErr::SqlxError(refused)) | DbErr::Query(RuntimeErr::SqlxError(refused))) = error else {
+        return unavailable(error);
+    };
+    match &**refused {
+        sqlx::Error::Database(ended) if matches!(ended.code().as_deref(), Some("9" | "57014")) => StoreError::TooLong,
+        _ => unavailable(error),
+    }
+}
+
 /// A row that does not parse. `what` names the row, never its content.
 pub(crate) fn damaged(what: &str, why: impl std::fmt::Display) -> StoreError {
     StoreError::Damaged(format!("{what}: {why}"))

@@ -70,6 +70,8 @@ pub struct Store {
     /// One transaction at a time: the committer is the only busy writer.
     writer: Mutex<Writer>,
     reader: DatabaseConnection,
+    /// For looking through the log, which may take long; see [`connect::log_readers`].
+    log_reader: DatabaseConnection,
     caches: Option<Caches>,
     node: String,
     heads: Arc<KnownHeads>,
@@ -91,6 +93,7 @@ impl Store {
     /// When a connection cannot be closed in order; nothing that was answered is lost by that.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.writer.lock().await.close().await?;
+        self.log_reader.close_by_ref().await.map_err(|e| unavailable(&e))?;
         self.reader.close_by_ref().await.map_err(|e| unavailable(&e))
     }
 

@@ -15,6 +15,9 @@ use crate::{
     writer::Writer,
 };
 
+/// Connections for looking through the log, so that nobody who does keeps a request waiting.
+const LOG_READERS: u32 = 2;
+
 /// How to open a store.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
@@ -93,12 +96,14 @@ impl Store {
         prepare(&place).await?;
         let writer = connect::writer(&place).await?;
         let reader = connect::readers(&place, options.readers.max(1)).await?;
+        let log_reader = connect::log_readers(&place, LOG_READERS).await?;
         let exclusive = ownership.is_some();
         let caches = (exclusive && options.cache_bytes > 0).then(|| Caches::new(options.cache_bytes));
         let heads = Arc::new(KnownHeads::default());
         Ok(Self {
             writer: Mutex::new(Writer::new(place, options.node.clone(), writer, Arc::clone(&heads))),
             reader,
+            log_reader,
             caches,
             node: options.node,
             heads,

@@ -6,14 +6,35 @@ use super::{AdminError, Administration};
 use crate::{
     action::Action,
     context::RequestContext,
-    gate::Ask,
+    gate::{Ask, Case},
+    places::{Place, Places},
     ports::MAX_CHAIN_PAGE,
+    principal::PrincipalId,
     record::{ChainedRecord, Proof, Receipt, Record, RecordFilter, Tally, TreeCheckpoint},
     secret::Page,
 };
 
 /// Most stretches of time of a tally.
 pub const MAX_STRETCHES: i64 = 1000;
+/// How many look through the records at once.
+const LOOKS: usize = 2;
+
+/// The places of those who look through the records: a caller has one at a time.
+#[derive(Clone)]
+pub struct Looks(Places);
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self(Places::new(LOOKS))
+    }
+}
+
+impl Looks {
+    /// A place, once the caller has none and there is one; none when that takes too long.
+    pub async fn enter(&self, caller: &PrincipalId) -> Option<Place> {
+        self.0.enter(caller).await
+    }
+}
 
 impl Administration {
     /// Audit records, newest first.
@@ -21,7 +42,7 @@ impl Administration {
     /// # Errors
     /// [`AdminError`].
     pub async fn query_audit(&self, ctx: &RequestContext, filter: RecordFilter) -> Result<Page<Record>, AdminError> {
-        let case = self.admit(ctx, Ask::server(Action::AuditRead)).await?;
+        let (case, _place) = self.look(ctx).await?;
         let held = self.audit.query(case.permit, filter).await.map(|page| page.map_err(AdminError::from));
         self.recorder.release(ctx, case.record, held).await?
     }
@@ -44,7 +65,7 @@ impl Administration {
         if !bounded {
             return Err(AdminError::Invalid("a tally is of a bounded time, in at most 1000 stretches"));
         }
-        let case = self.admit(ctx, Ask::server(Action::AuditRead)).await?;
+        let (case, _place) = self.look(ctx).await?;
         let held = self.audit.tally(case.permit, filter, stretch).await.map(|tally| tally.map_err(AdminError::from));
         self.recorder.release(ctx, case.record, held).await?
     }
@@ -60,7 +81,7 @@ impl Administration {
         after: u64,
         limit: usize,
     ) -> Result<Vec<ChainedRecord>, AdminError> {
-        let case = self.admit(ctx, Ask::server(Action::AuditRead)).await?;
+        let (case, _place) = self.look(ctx).await?;
         let limit = limit.clamp(1, MAX_CHAIN_PAGE);
         let held = self.audit.chain(case.permit, node, after, limit).await.map(|page| page.map_err(AdminError::from));
         self.recorder.release(ctx, case.record, held).await?
@@ -89,5 +110,14 @@ impl Administration {
             Proof::NoRecord => Err(AdminError::RecordNotFound),
         });
         self.recorder.release(ctx, case.record, held).await?
+    }
+
+    /// Leave to look through the records, and a place to do it.
+    async fn look(&self, ctx: &RequestContext) -> Result<(Case, Place), AdminError> {
+        let case = self.admit(ctx, Ask::server(Action::AuditRead)).await?;
+        match self.looks.enter(&ctx.principal.id).await {
+            Some(place) => Ok((case, place)),
+            None => Err(self.refuse(ctx, case, AdminError::Busy).await),
+        }
     }
 }

@@ -20,7 +20,7 @@ mod workloads;
 use std::sync::Arc;
 
 pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole};
-pub use audit::MAX_STRETCHES;
+pub use audit::{Looks, MAX_STRETCHES};
 pub use holdings::{Holdings, MAX_HOLDINGS, PolicyHeld};
 pub use policies::{AttachmentShown, ModuleShown, PoliciesShown, Recovered, recover_policies};
 pub use roles::{NewRole, RoleShown};
@@ -187,6 +187,14 @@ pub enum AdminError {
     /// A stored row is not what Strongroom wrote.
     #[error("stored data fails its authentication")]
     Tampered,
+    /// The log is too long for the question.
+    #[error(
+        "looking through the log for this takes too long: ask about one vault, one outcome or a shorter stretch of time"
+    )]
+    TooMuchToLookThrough,
+    /// The caller has as much under way as one may have, or everybody together.
+    #[error("too many questions to the log are under way")]
+    Busy,
     /// The store or a source of randomness is not available.
     #[error("the store is unavailable")]
     Unavailable,
@@ -239,6 +247,8 @@ impl HowItWent for AdminError {
             Self::OtherRevision => "other-revision",
             Self::Contended => "contended",
             Self::Tampered => "tampered",
+            Self::TooMuchToLookThrough => "too-much-to-look-through",
+            Self::Busy => "throttled",
             Self::Unavailable => "unavailable",
             Self::NoRecord(_) => "no-record",
         };
@@ -289,6 +299,7 @@ impl From<StoreError> for AdminError {
         tracing::error!(%error, "the store refused");
         match error {
             StoreError::Damaged(_) => Self::Tampered,
+            StoreError::TooLong => Self::TooMuchToLookThrough,
             StoreError::Unavailable(_) | StoreError::Stale => Self::Unavailable,
         }
     }
@@ -304,6 +315,8 @@ pub struct Administration {
     pub grants: Arc<dyn GrantStore>,
     /// Records.
     pub audit: Arc<dyn AuditLog>,
+    /// Who may look through the records now: that costs much where the log is long.
+    pub looks: Looks,
     /// Policy modules, to check settings before they bite.
     pub policies: Arc<dyn PolicyEngine>,
     /// The keys that sign tokens.

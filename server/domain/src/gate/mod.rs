@@ -460,7 +460,7 @@ pub(crate) const OWNER_OVERRULES: &str = "overruled-by-owner";
 fn unreadable(error: &StoreError) -> DenyReason {
     match error {
         StoreError::Damaged(_) => DenyReason::Tampered,
-        StoreError::Unavailable(_) | StoreError::Stale => DenyReason::Unavailable,
+        StoreError::Unavailable(_) | StoreError::TooLong | StoreError::Stale => DenyReason::Unavailable,
     }
 }
 

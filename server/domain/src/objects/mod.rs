@@ -147,7 +147,7 @@ impl From<StoreError> for ObjectError {
         tracing::error!(%error, "the store refused");
         match error {
             StoreError::Damaged(_) => Self::Tampered,
-            StoreError::Unavailable(_) | StoreError::Stale => Self::Unavailable,
+            StoreError::Unavailable(_) | StoreError::TooLong | StoreError::Stale => Self::Unavailable,
         }
     }
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{Image, ManualClock, MemoryStore, policies::FakePolicies};
 use crate::{
-    admin::{Administration, TokenKeyring},
+    admin::{Administration, Looks, TokenKeyring},
     certificates::Certificates,
     context::RequestContext,
     gate::{Gate, ShadowCounts},
@@ -158,6 +158,7 @@ impl World {
             vaults: ports.clone(),
             grants: ports.clone(),
             audit: ports.clone(),
+            looks: Looks::default(),
             policies: policies.clone(),
             library: policies.clone(),
             modules: ports.clone(),

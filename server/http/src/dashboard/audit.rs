@@ -32,6 +32,8 @@ const HASH_DIGITS: usize = 8;
 
 /// Most records of an export; the command line exports all.
 const EXPORTED: usize = 10_000;
+/// About how many bytes of an export at most.
+const EXPORT_BYTES: usize = 16 * 1024 * 1024;
 /// Records that an export reads at once.
 const EXPORT_PAGE: usize = 1000;
 
@@ -126,6 +128,7 @@ async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Option<Chart> {
 /// The gate's denial, or why the records cannot be read.
 pub(super) async fn export(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let asked = Asked::of(viewer, request, EXPORT_PAGE)?;
+    let place = viewer.services.long_answers.enter(&viewer.call.ctx.principal.id).await?;
     let mut filter = asked.filter;
     let mut lines = Vec::new();
     let mut exported = 0;
@@ -138,7 +141,7 @@ pub(super) async fn export(viewer: &Viewer<'_>, request: &Request) -> Result<Res
         }
         exported += page.items.len();
         let Some(next) = page.next.as_deref().and_then(|next| Uuid::try_parse(next).ok()) else { break };
-        if exported >= EXPORTED {
+        if exported >= EXPORTED || lines.len() >= EXPORT_BYTES {
             break;
         }
         filter.before = Some(next);
@@ -148,7 +151,8 @@ pub(super) async fn export(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     Ok(Response { body: Zeroizing::new(lines), ..Response::empty(200) }
         .with("content-type", "application/x-ndjson; charset=utf-8".to_owned())
         .with("content-disposition", format!("attachment; filename=\"audit-{name}.jsonl\""))
-        .with("cache-control", "no-store".to_owned()))
+        .with("cache-control", "no-store".to_owned())
+        .in_place(place))
 }
 
 /// Names of the workloads among those who asked.

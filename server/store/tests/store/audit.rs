@@ -22,6 +22,7 @@ on_both!(
     filters_and_pages,
     what_says_nothing_new_is_left_out_and_no_denial_is,
     checkpoints_come_back,
+    a_page_has_an_end_in_bytes_too,
     the_chain_goes_on_after_a_restart,
 );
 
@@ -32,6 +33,24 @@ async fn page(s: &Started, filter: RecordFilter) -> Page<Record> {
 
 fn at_most(limit: usize) -> RecordFilter {
     RecordFilter { limit, ..RecordFilter::default() }
+}
+
+async fn a_page_has_an_end_in_bytes_too(place: Place) {
+    let s = place.start().await;
+    for _ in 0..30 {
+        let record = Record { stated_reason: Some("x".repeat(48_000)), ..record("SecretGet") };
+        s.put(Entry { record, change: None }).await;
+    }
+    let of_reads = RecordFilter { operation: Some("SecretGet".to_owned()), ..at_most(1000) };
+    let (mut filter, mut found) = (of_reads, Vec::new());
+    loop {
+        let page = page(&s, filter.clone()).await;
+        found.push(page.items.len());
+        let Some(next) = page.next else { break };
+        filter.before = Some(next.parse().unwrap());
+    }
+    assert_eq!(found.iter().sum::<usize>(), 30, "{found:?}");
+    assert!(found.len() == 2 && found.iter().all(|items| *items <= 22), "{found:?}");
 }
 
 async fn records_are_chained_in_order(place: Place) {

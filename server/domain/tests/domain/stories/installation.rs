@@ -100,7 +100,7 @@ async fn a_disabled_workload_may_not_even_list_vaults() {
     assert_eq!(world.store.image().record(ctx.request_id).unwrap().outcome, Outcome::Denied);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn reading_the_log_takes_a_role_and_is_on_the_log() {
     let (world, olga) = owned();
     let filter = || RecordFilter { limit: 2, ..RecordFilter::default() };
@@ -116,4 +116,14 @@ async fn reading_the_log_takes_a_role_and_is_on_the_log() {
     let told: Vec<_> = older.items.iter().map(|r| (r.operation.as_str(), r.outcome)).collect();
     assert_eq!(told, [("AuditRead", Outcome::Allowed), ("AuditRead", Outcome::Denied)]);
     assert_eq!(older.next, None);
+    // While others look through a log that is long, whoever finds no place is told, and that is on record too.
+    let places = [person("grace"), person("alan")].map(|other| other.id.clone());
+    let taken = futures_util::future::join_all(places.iter().map(|id| world.admin.looks.enter(id))).await;
+    assert!(taken.iter().all(Option::is_some));
+    let ctx = world.request(&olga);
+    assert!(matches!(world.admin.query_audit(&ctx, filter()).await, Err(AdminError::Busy)));
+    let record = world.store.image().record(ctx.request_id).unwrap().clone();
+    assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Failed, "throttled"));
+    drop(taken);
+    world.admin.query_audit(&world.request(&olga), filter()).await.unwrap();
 }

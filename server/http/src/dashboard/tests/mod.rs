@@ -24,7 +24,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use strongroom_crypto::{Plaintext, SecretText};
 use strongroom_domain::{
-    admin::{Administration, TokenKeyring},
+    admin::{Administration, Looks, TokenKeyring},
     certificates::Certificates,
     entrance::{AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError, Proven, TokenRates},
     grant::Scope,
@@ -262,6 +262,7 @@ impl Story {
                 vaults: ports.clone(),
                 grants: ports.clone(),
                 audit: ports.clone(),
+                looks: Looks::default(),
                 policies: world.policies.clone(),
                 token_keys: TokenKeyring {
                     store: ports.clone(),
