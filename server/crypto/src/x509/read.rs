@@ -21,13 +21,19 @@ use crate::key::{Curve, PublicKey};
 /// The user principal name of a smart card logon (Microsoft).
 const UPN: &str = "1.3.6.1.4.1.311.20.2.3";
 /// Longest certificate in bytes.
-const MAX_CERTIFICATE: usize = 32 * 1024;
+const MAX_CERTIFICATE: usize = 16 * 1024;
+/// Longest chain in bytes: it is read with whatever is asked about the certificate.
+const MAX_CHAIN_BYTES: usize = 24 * 1024;
+/// Longest serial number in octets as it is encoded (RFC 5280, 4.1.2.2: 20, and one that says it is positive).
+const MAX_SERIAL: usize = 21;
 /// Most certificates of a chain.
 pub(super) const MAX_CHAIN: usize = 16;
 
 /// Bytes that are no certificate, or more than a chain may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is not an X.509 certificate in DER, base64 or PEM, or it is longer than a certificate may be")]
+#[error(
+    "this is not an X.509 certificate in DER, base64 or PEM, or it is longer than a certificate (16 KiB) or a chain (24 KiB) may be"
+)]
 pub struct NotACertificate;
 
 /// What matters of a certificate.
@@ -55,7 +61,7 @@ impl CertificateFacts {
             return Err(NotACertificate);
         }
         let (rest, parsed) = X509Certificate::from_der(certificate).map_err(|_| NotACertificate)?;
-        if !rest.is_empty() {
+        if !rest.is_empty() || parsed.raw_serial().len() > MAX_SERIAL {
             return Err(NotACertificate);
         }
         Ok(Self {
@@ -65,6 +71,17 @@ impl CertificateFacts {
             not_after: parsed.validity().not_after.timestamp(),
             key: public_key(&parsed),
         })
+    }
+
+    /// Reads the certificates of a chain, in their order.
+    ///
+    /// # Errors
+    /// [`NotACertificate`], also when all of them together are longer than a chain may be.
+    pub fn of_chain(chain: &[Vec<u8>]) -> Result<Vec<Self>, NotACertificate> {
+        if chain.len() > MAX_CHAIN || chain.iter().map(Vec::len).sum::<usize>() > MAX_CHAIN_BYTES {
+            return Err(NotACertificate);
+        }
+        chain.iter().map(|certificate| Self::of(certificate)).collect()
     }
 }
 

@@ -154,6 +154,38 @@ fn what_a_certificate_cannot_say_is_refused() {
     assert_eq!(odd.check(), Err(TemplateError::ExtendedUsage));
 }
 
+/// Whatever is asked about a certificate reads its chain.
+#[test]
+fn a_chain_has_an_end_in_bytes_and_so_has_a_serial_number() {
+    let key = generate(KeySpec::Ec { crv: Curve::P256 }, &SeededEntropy::new(1)).ok().unwrap();
+    let dns = (10..100).map(|number| format!("{number}{}.example", "a".repeat(55))).collect();
+    let long = Template { names: AlternativeNames { dns, ..AlternativeNames::default() }, ..template() };
+    let validity = || Validity::months(NOW, 1).unwrap();
+    let der = self_signed(&long, &key, validity(), &SeededEntropy::new(2)).unwrap();
+    assert!((6_200..8_100).contains(&der.len()), "{}", der.len());
+    assert_eq!(CertificateFacts::of_chain(&vec![der.clone(); 3]).map(|facts| facts.len()), Ok(3));
+    assert_eq!(CertificateFacts::of_chain(&vec![der; 4]), Err(NotACertificate));
+    let short = self_signed(&template(), &key, validity(), &SeededEntropy::new(2)).unwrap();
+    assert_eq!(CertificateFacts::of_chain(&vec![short.clone(); 17]), Err(NotACertificate));
+    for (more, good) in [(0, true), (5, true), (6, false)] {
+        assert_eq!(CertificateFacts::of(&with_longer_serial(&short, more)).is_ok(), good, "{more}");
+    }
+}
+
+/// A certificate whose serial number of 16 octets has some more.
+fn with_longer_serial(certificate: &[u8], more: u8) -> Vec<u8> {
+    let mut longer = certificate.to_vec();
+    // Both sequences around it say their lengths in two octets; the version stands before it.
+    for length in [2, 6] {
+        let before = u16::from_be_bytes([longer[length], longer[length + 1]]);
+        longer[length..length + 2].copy_from_slice(&(before + u16::from(more)).to_be_bytes());
+    }
+    assert_eq!(longer[13..15], [2, 16], "a serial number of 16 octets");
+    longer[14] += more;
+    longer.splice(16..16, vec![1; usize::from(more)]);
+    longer
+}
+
 #[test]
 fn certificates_are_found_in_every_form_that_clients_send() {
     let key = generate(KeySpec::Ec { crv: Curve::P256 }, &SeededEntropy::new(1)).ok().unwrap();

@@ -69,7 +69,8 @@ impl Brought {
     /// What was read, with the policy that it says itself together with what is given beside.
     fn of(imported: Imported, given: &PolicyPatch, now: i64) -> Result<(Self, CertificatePolicy), CertificateError> {
         let leaf = imported.chain.first().ok_or(NotACertificate)?;
-        let facts = CertificateFacts::of(leaf)?;
+        let facts = CertificateFacts::of_chain(&imported.chain)?;
+        let facts = facts.first().ok_or(NotACertificate)?;
         let usual = CertificatePolicy::default();
         let said = CertificatePolicy {
             key: KeyPolicy { spec: imported.key.spec, ..usual.key },

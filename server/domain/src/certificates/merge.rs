@@ -34,7 +34,7 @@ impl Certificates {
         tags: Option<&std::collections::BTreeMap<String, String>>,
         enabled: Option<bool>,
     ) -> Result<(SecretItem, VaultFacts), CertificateError> {
-        let facts = certificates.iter().map(|der| CertificateFacts::of(der)).collect::<Result<Vec<_>, _>>()?;
+        let facts = CertificateFacts::of_chain(certificates)?;
         let patch = AttributePatch { enabled, tags: tags.cloned(), ..AttributePatch::default() };
         patch.check()?;
         let name_of_vault = vault;
