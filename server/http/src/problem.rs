@@ -512,6 +512,7 @@ impl Problem {
                 message: "Stored data fails its authentication.".into(),
                 ..Self::internal()
             },
+            ObjectError::Busy => Self::throttled(5),
             ObjectError::Unavailable => Self::unavailable("unavailable"),
             ObjectError::NoRecord(no_record) => no_record.into(),
         }

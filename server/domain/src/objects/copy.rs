@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use strongroom_crypto::{Entropy, Plaintext};
-use tokio::sync::Semaphore;
 
 use super::{ATTEMPTS, Faces, Finished, InVault, ObjectError, Objects, Verbs, active, write::first_revision};
 use crate::{
@@ -16,35 +15,43 @@ use crate::{
     gate::{Ask, Proposed},
     keyring::{Keyring, VaultKeys},
     names::{ObjectKind, ObjectName, VaultName},
+    places::{Place, Places},
     ports::StoreError,
+    principal::PrincipalId,
     rotation,
     secret::{LifeState, SealedVersion, SecretItem, SecretMeta, VaultFacts},
 };
 
 /// Where the keys and secrets of restored certificates are made: one restore at a time on a node, on a thread of its
-/// own. A document of PKCS#12 costs thousands of rounds of hashing, and a backup may hold hundreds of them.
+/// own, and one of each caller waits for it. A document of PKCS#12 costs thousands of rounds of hashing, and a backup
+/// may hold hundreds of them.
 #[derive(Clone)]
-pub struct RestorePlace(Arc<Semaphore>);
+pub struct RestorePlace(Places);
 
 impl Default for RestorePlace {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
+        Self(Places::new(1))
     }
 }
 
 impl RestorePlace {
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, ObjectError> + Send + 'static,
-    ) -> Result<T, ObjectError> {
-        let place = Arc::clone(&self.0).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
-        let worked = tokio::task::spawn_blocking(move || {
-            // Held until the thread is free again, also when nobody waits any more.
-            let _place = place;
-            work()
-        });
-        worked.await.map_err(|_| ObjectError::Unavailable)?
+    /// The place, once the caller does not have it and nobody else; none when that takes too long.
+    pub async fn enter(&self, caller: &PrincipalId) -> Option<Place> {
+        self.0.enter(caller).await
     }
+}
+
+/// Works on a thread of its own.
+async fn on_a_thread<T: Send + 'static>(
+    place: Option<Arc<Place>>,
+    work: impl FnOnce() -> Result<T, ObjectError> + Send + 'static,
+) -> Result<T, ObjectError> {
+    let worked = tokio::task::spawn_blocking(move || {
+        // Held until the thread is free again, also when nobody waits any more.
+        let _place = place;
+        work()
+    });
+    worked.await.map_err(|_| ObjectError::Unavailable)?
 }
 
 impl Objects {
@@ -116,6 +123,11 @@ impl Objects {
         // is told before.
         let backup = self.look_into(verbs, vault, blob).await;
         let current = backup.as_ref().and_then(|backup| Some((backup, backup.current()?)));
+        // Taken before it is judged, so that what is judged still holds when the work begins.
+        let place = match verbs.kind {
+            ObjectKind::Certificate => self.restores.enter(&ctx.principal.id).await.map(Arc::new),
+            _ => None,
+        };
         for _ in 0..ATTEMPTS {
             let Some((backup, current)) = current else {
                 let InVault { case, .. } = self.admit(ctx, Ask::objects(verbs.kind, verbs.restore, vault)).await?;
@@ -130,6 +142,9 @@ impl Objects {
                     LifeState::Deleted { .. } => ObjectError::DeletedButRecoverable(backup.name.clone()),
                 };
                 return Err(self.refuse(ctx, case, why).await);
+            }
+            if verbs.kind == ObjectKind::Certificate && place.is_none() {
+                return Err(self.refuse(ctx, case, ObjectError::Busy).await);
             }
             let (item, versions) = self.as_new(verbs, &keys, backup, current)?;
             case.record.version = Some(item.version.version.as_str().to_owned());
@@ -148,7 +163,7 @@ impl Objects {
                     now: ctx.seconds(),
                 };
                 let own = item.secret.clone();
-                match self.restores.run(move || making.with_companions(own, versions)).await {
+                match on_a_thread(place.clone(), move || making.with_companions(own, versions)).await {
                     Ok(writes) => Change::WriteCertificate(writes),
                     Err(why) => return Err(self.refuse(ctx, case, why).await),
                 }

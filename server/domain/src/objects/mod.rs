@@ -89,6 +89,9 @@ pub enum ObjectError {
     /// The object keeps changing under the request.
     #[error("it is being changed by others")]
     Contended,
+    /// As much of the kind is under way as may be.
+    #[error("too many restores are under way")]
+    Busy,
     /// A stored row is not what Strongroom wrote, or stands where it was not written.
     #[error("stored data fails its authentication")]
     Tampered,
@@ -121,6 +124,7 @@ impl HowItWent for ObjectError {
             Self::TooMuchToBackUp => "too-much-to-back-up",
             Self::Invalid(_) | Self::Impossible(_) => "invalid",
             Self::Contended => "contended",
+            Self::Busy => "throttled",
             Self::Tampered => "tampered",
             Self::Unavailable => "unavailable",
             Self::NoRecord(_) => "no-record",

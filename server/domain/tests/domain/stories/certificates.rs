@@ -296,6 +296,24 @@ async fn a_restore_of_documents_keeps_nobody_waiting() {
     assert!(served >= 20, "{served} reads were answered meanwhile");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_finds_no_place_to_restore_is_told_before_anything_is_made() {
+    let demo = Demo::start();
+    demo.issue("app", &by("Self")).await.unwrap();
+    let (vault, app) = (&demo.vault, name("app").unwrap());
+    let blob = demo.world.certificates.backup(&demo.request(), vault, &app).await.unwrap();
+    demo.world.certificates.delete(&demo.request(), vault, &app).await.unwrap();
+    demo.world.certificates.purge(&demo.request(), vault, &app).await.unwrap();
+    let taken = demo.world.objects.restores.enter(&person("grace").id).await.unwrap();
+    let ctx = demo.request();
+    let refused = demo.world.certificates.restore(&ctx, vault, &blob).await;
+    assert!(matches!(refused, Err(CertificateError::Object(ObjectError::Busy))));
+    let record = demo.world.store.image().record(ctx.request_id).unwrap().clone();
+    assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Failed, "throttled"));
+    drop(taken);
+    demo.world.certificates.restore(&demo.request(), vault, &blob).await.unwrap();
+}
+
 #[tokio::test]
 async fn the_schedule_purges_a_certificate_with_all_that_is_its() {
     let demo = Demo::start();
