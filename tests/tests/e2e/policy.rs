@@ -111,6 +111,27 @@ async fn recorded_decisions_are_asked_again_and_say_what_would_change() {
     assert_eq!((&changed["object"], &changed["after"]), (&"demo/db".into(), &"deny name-forbidden".into()));
     assert!(!stricter.to_string().contains("replayed-value"));
 
+    // The same of an export, which holds them as they are chained; and a file without a record says nothing.
+    let mut chained = Vec::new();
+    for _ in 0..100 {
+        // It goes as far as the newest checkpoint.
+        chained = run_to_end(&mut vault.cli(&vault.operator(), &["audit", "export"])).stdout;
+        if String::from_utf8_lossy(&chained).contains(r#"\"object\":\"cache\""#) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    std::fs::write(&records, &chained).unwrap();
+    let of_export = asked(r#"{"forbidden_names":["db*"]}"#);
+    assert_eq!(of_export["totals"]["newly denied"], 1, "{of_export}");
+    assert!(of_export["totals"]["same"].as_u64().unwrap() >= 1, "{of_export}");
+    std::fs::write(&records, chained.split_inclusive(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    let mut nothing = Command::new(binary());
+    nothing.args(["policy", "replay", "naming-convention"]).arg(&records).args(["--settings", "{}"]);
+    let nothing = run_to_end(nothing.current_dir(vault.folder()));
+    let said = String::from_utf8_lossy(&nothing.stderr);
+    assert!(!nothing.status.success() && said.contains("no line of"), "{said}");
+
     // One of them, looked at closely.
     let record = String::from_utf8(exported.stdout).unwrap();
     let record: Value = record

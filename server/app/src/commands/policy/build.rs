@@ -74,6 +74,7 @@ fn rust(folder: &Path) -> anyhow::Result<PathBuf> {
         "--message-format=json-render-diagnostics",
     ]);
     if toolchain.std {
+        eprintln!("compiling, with the standard library for WebAssembly; that takes some minutes the first time");
         command.arg("-Zbuild-std=std,panic_abort");
     }
     command

@@ -9,14 +9,14 @@ use std::{
     path::Path,
 };
 
-use anyhow::Context as _;
-use serde::Deserialize;
+use anyhow::{Context as _, bail};
 use serde_json::json;
 use strongroom_domain::{
     decision::{Stage, StageEffect},
     policy::{Effect, PolicyAttachment, PolicyEngine as _, PolicyFailure, PolicyStage},
     record::{Outcome, Record},
 };
+use strongroom_store::verify::ExportLine;
 
 use super::Loaded;
 use crate::{cli::Output, commands::table, plain::plain};
@@ -31,12 +31,6 @@ pub(super) struct Wanted {
     pub(super) settings: String,
     pub(super) attachment: Option<String>,
     pub(super) vault: Option<String>,
-}
-
-/// A line of `audit export`: the record as it was written.
-#[derive(Deserialize)]
-struct Exported {
-    record: String,
 }
 
 /// What would become of a decision.
@@ -85,6 +79,7 @@ pub(super) async fn run(module: &str, records: &Path, wanted: Wanted, output: Ou
     let file = std::fs::File::open(records).with_context(|| format!("{} cannot be read", records.display()))?;
     let mut lines = BufReader::new(file);
     let (mut groups, mut number, mut others) = (BTreeMap::<Group, Seen>::new(), 0_u64, 0_u64);
+    let mut found = 0_u64;
     loop {
         let mut line = String::new();
         if (&mut lines).take(LONGEST_LINE).read_line(&mut line)? == 0 {
@@ -97,6 +92,7 @@ pub(super) async fn run(module: &str, records: &Path, wanted: Wanted, output: Ou
         let Some(record) = parse(&line).with_context(|| format!("line {number} of {}", records.display()))? else {
             continue;
         };
+        found += 1;
         // What was not decided on a vault's object was not for modules to judge.
         if record.trace.is_empty() || wanted.vault.as_ref().is_some_and(|vault| record.vault.as_ref() != Some(vault)) {
             others += 1;
@@ -109,13 +105,19 @@ pub(super) async fn run(module: &str, records: &Path, wanted: Wanted, output: Ou
             seen.samples.push(record.id.to_string());
         }
     }
+    if found == 0 {
+        bail!("no line of {} is a record: give it what `audit export` or `audit query` printed", records.display());
+    }
     print(&groups, others, output)
 }
 
 /// The record of a line; none for lines of an export that are no records.
 fn parse(line: &str) -> anyhow::Result<Option<Record>> {
-    if let Ok(exported) = serde_json::from_str::<Exported>(line) {
-        return Ok(Some(serde_json::from_str(&exported.record)?));
+    match serde_json::from_str(line) {
+        Ok(ExportLine::Record { chained, .. }) => return Ok(Some(serde_json::from_str(&chained.record)?)),
+        Ok(ExportLine::Export { .. } | ExportLine::Checkpoint(_)) => return Ok(None),
+        // Of `audit query`, then.
+        Err(_) => {}
     }
     let value: serde_json::Value = serde_json::from_str(line)?;
     if value.get("operation").is_none() { Ok(None) } else { Ok(Some(serde_json::from_value(value)?)) }
