@@ -213,6 +213,10 @@ impl Role {
     /// metadata counts first, for a role that sees much is smaller than one that reads a value.
     #[must_use]
     pub fn least_for(action: Action) -> Option<Self> {
+        // The one that people know for it; another may have the same of what there is today.
+        if Self::Reader.allows(action) {
+            return Some(Self::Reader);
+        }
         let allowed = |role: &Self| Action::ALL.iter().filter(|other| role.allows(**other)).count();
         let beyond = |role: &Self| {
             Action::ALL.iter().filter(|other| role.allows(**other) && !Self::Reader.allows(**other)).count()
@@ -274,6 +278,7 @@ mod tests {
         assert_eq!(Role::least_for(Action::SecretGet), Some(Role::SecretsUser));
         assert_eq!(Role::least_for(Action::SecretSet), Some(Role::SecretsOfficer));
         assert_eq!(Role::least_for(Action::SecretList), Some(Role::Reader));
+        assert_eq!(Role::least_for(Action::VaultRead), Some(Role::Reader));
         assert_eq!(Role::least_for(Action::AuditRead), Some(Role::Auditor));
         assert_eq!(Role::least_for(Action::VaultCreate), Some(Role::Contributor));
         assert_eq!(Role::least_for(Action::TokenIssue), Some(Role::Owner));
