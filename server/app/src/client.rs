@@ -173,7 +173,7 @@ async fn exchange(
     let answer: Value = response.json().await.context("the token endpoint's answer is not JSON")?;
     if !status.is_success() {
         let why = answer.get("error_description").and_then(Value::as_str).unwrap_or("no reason given");
-        bail!("no token for {client_id}: {}", plain(why));
+        return Err(trouble::no_token(status, &format!("no token for {client_id}: {}", plain(why))));
     }
     let token = answer.get("access_token").and_then(Value::as_str).context("the answer has no access_token")?;
     let seconds = answer.get("expires_in").and_then(Value::as_i64).unwrap_or_default();
@@ -266,5 +266,5 @@ mod tests;
 mod trouble;
 mod vault;
 
-pub(crate) use trouble::Refused;
+pub(crate) use trouble::{NoToken, Refused};
 pub(crate) use vault::VaultClient;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use reqwest::StatusCode;
 
-use crate::client::Refused;
+use crate::client::{NoToken, Refused};
 
 /// What a command found out, where a script may want to tell it from a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +13,9 @@ pub(crate) enum Exit {
     /// 3: something is not as it was written.
     #[error("the audit log does not verify")]
     Findings,
+    /// 3: a row is not what was written there.
+    #[error("what is stored does not verify")]
+    Edited,
     /// 4: nothing is wrong, as far as can be told without a checkpoint from outside the database.
     #[error(
         "no checkpoint kept outside the database was compared: a log that was cut off or written anew would look the same"
@@ -38,7 +41,7 @@ pub(crate) enum Exit {
 impl Exit {
     pub(crate) fn code(self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Findings | Self::NotSigned | Self::NotOpened => 3,
+            Self::Findings | Self::Edited | Self::NotSigned | Self::NotOpened => 3,
             Self::Unanchored => 4,
             Self::NotRun => 126,
             Self::NoProgram => 127,
@@ -50,6 +53,9 @@ impl Exit {
 pub(crate) fn code(error: &anyhow::Error) -> ExitCode {
     if let Some(exit) = error.downcast_ref::<Exit>() {
         return exit.code();
+    }
+    if error.downcast_ref::<NoToken>().is_some() {
+        return ExitCode::from(5);
     }
     match error.downcast_ref::<Refused>().map(|refused| refused.status) {
         Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => ExitCode::from(5),

@@ -110,6 +110,12 @@ pub(crate) async fn exists(opening: &Opening<'_>) -> anyhow::Result<bool> {
 }
 
 pub(crate) async fn open(opening: &Opening<'_>, now: i64, entropy: &dyn Entropy) -> anyhow::Result<Opened> {
+    if opening.development.is_none() && opening.database.is_none() {
+        let file = opening.data.join("strongroom.db");
+        if !file.is_file() {
+            return Err(strongroom_store::OpenError::Missing(file).into());
+        }
+    }
     prepare_directory(opening.data)?;
     let address = opening.database.map_or_else(|| embedded_database(opening.data), str::to_owned);
     let options = StoreOptions { node: opening.node.to_owned(), ..StoreOptions::default() };
@@ -155,7 +161,7 @@ pub(crate) fn keyring_of(
     source: &Source,
 ) -> anyhow::Result<Keyring> {
     let fact = sealed.root_key.as_ref();
-    let fact = fact.context("which root key is in use was never written down: start the server once")?;
+    let fact = fact.context("which root key is in use is not written down: the first start of this release does that; if there was one, somebody removed it: see `root_keys` in a backup")?;
     let blob = |label| {
         let found = sealed.blobs.iter().find(|(known, _)| known == label).map(|(_, blob)| blob.as_slice());
         found.with_context(|| format!("the database has no {label}"))

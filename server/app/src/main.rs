@@ -66,6 +66,9 @@ fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(EnvFilter::try_from_env("STRONGROOM_LOG").unwrap_or_else(|_| EnvFilter::new(usual)))
         .init();
+    if !cli.is_server() {
+        end_quietly_when_nobody_reads();
+    }
     let run = || -> anyhow::Result<()> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(cli::run(cli))
     };
@@ -76,4 +79,17 @@ fn main() -> ExitCode {
             exit::code(&error)
         }
     }
+}
+
+/// Whoever reads what a command prints may stop, as `head` does: then the command ends as if by SIGPIPE, which Rust
+/// programs do not get, and says nothing.
+fn end_quietly_when_nobody_reads() {
+    const ENDED_BY_SIGPIPE: i32 = 128 + 13;
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.payload_as_str().is_some_and(|said| said.contains("printing to stdout: Broken pipe")) {
+            std::process::exit(ENDED_BY_SIGPIPE);
+        }
+        usual(panic);
+    }));
 }

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::support::{Credential, Finished, Named, TestVault, binary, free_ports, python, run};
+use crate::support::{Credential, Finished, Named, TestVault, binary, free_ports, python, run, run_to_end};
 
 /// The only line on standard error of a command that failed.
 fn complaint(finished: &Finished) -> &str {
@@ -143,4 +143,34 @@ async fn what_is_typed_is_stored_and_not_shown() {
         assert!(shown.contains(why) && shown.trim_end().ends_with("ended 1"), "{why}: {shown}");
     }
     assert_eq!(vault.get(&app, "typed").await.expect(200).json()["value"], "swordfish", "and nothing else was");
+}
+
+/// As server/docs/cli.md lists them, and nothing is made where nothing was asked for.
+#[tokio::test]
+async fn what_goes_wrong_is_told_by_the_code_too() {
+    let vault = TestVault::dev().await;
+    let wrong = Credential { secret: "not-the-secret".to_owned(), ..vault.app() };
+    let refused = run_to_end(&mut vault.cli(&wrong, &["secret", "get", "first"]));
+    assert_eq!(refused.status.code(), Some(5), "{}", String::from_utf8_lossy(&refused.stderr));
+    // Whoever reads has left: no panic, and the code of a program that SIGPIPE ended.
+    for _ in 0..3 {
+        vault.set(&vault.token(&vault.app()).await, "first", "v").await;
+    }
+    let mut query = vault.cli(&vault.operator(), &["audit", "query"]);
+    let mut child = query.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.code() == Some(141) && said.is_empty(), "{:?} {said}", ended.status);
+    // More records than are shown are spoken of.
+    let few = run_to_end(&mut vault.cli(&vault.operator(), &["audit", "query", "--limit", "2"]));
+    assert_eq!(few.stdout.iter().filter(|byte| **byte == b'\n').count(), 2);
+    assert!(String::from_utf8_lossy(&few.stderr).contains("there are more than these 2"));
+    let nowhere = vault.folder().join("nowhere");
+    for command in [&["policy", "recover", "--vault", "demo", "--data"][..], &["seal", "rotate", "--data"]] {
+        let missing = run_to_end(Command::new(binary()).args(command).arg(&nowhere));
+        let said = String::from_utf8_lossy(&missing.stderr);
+        assert!(!missing.status.success() && said.contains("there is no database at"), "{said}");
+        assert!(!nowhere.exists(), "nothing is made");
+    }
 }

@@ -24,6 +24,19 @@ pub(crate) struct Refused {
     help: String,
 }
 
+/// The token endpoint said no: 401 means the same here as with a request.
+pub(super) fn no_token(status: StatusCode, why: &str) -> anyhow::Error {
+    match status {
+        StatusCode::UNAUTHORIZED => anyhow::Error::new(NoToken).context(why.to_owned()),
+        _ => anyhow::anyhow!("{why}"),
+    }
+}
+
+/// Who asks did not show who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("see AZURE_CLIENT_ID and AZURE_CLIENT_SECRET")]
+pub(crate) struct NoToken;
+
 impl Refused {
     pub(super) fn of(status: StatusCode, answer: &Value) -> Self {
         let part = |pointer| plain(answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default());

@@ -58,16 +58,23 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
         AuditCommand::Query { filter, limit, connection } => {
             let server = Server::connect(&connection).await?;
             let filter = server.known(filter).await?;
-            let mut none = true;
+            let mut shown = 0;
+            // One more than is shown, to know whether there is more.
             server
-                .query((&filter, EVERYTHING), limit, None, |record, _| {
-                    none = false;
-                    println!("{record}");
+                .query((&filter, EVERYTHING), limit.saturating_add(1), None, |record, _| {
+                    if shown < limit {
+                        println!("{record}");
+                    }
+                    shown += 1;
                     true
                 })
                 .await?;
-            if none {
-                eprintln!("{}", nothing_fits(&filter));
+            match shown {
+                0 => eprintln!("{}", nothing_fits(&filter)),
+                some if some > limit => eprintln!(
+                    "there are more than these {limit}: --limit says how many, and `audit export` prints all there are"
+                ),
+                _ => {}
             }
             Ok(())
         }
@@ -415,7 +422,10 @@ pub(crate) async fn verify_offline(data: &Path, database: Option<String>, with: 
     for node in &report.nodes {
         println!("node {}: {} records, the last at position {}", node.node, node.records, node.last);
     }
-    println!("{} rows are as the log says", report.rows);
+    println!(
+        "{} rows are of the revisions that the log tells; whether what is in them is authentic takes the root key: `strongroom verify`",
+        report.rows
+    );
     if report.untracked > 0 {
         println!("{} rows are older than what the log tells of rows, and were not compared", report.untracked);
     }

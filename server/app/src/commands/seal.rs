@@ -73,7 +73,7 @@ async fn status(place: &Place) -> anyhow::Result<()> {
     let reader = Store::open_read_only(&place.address()).await?;
     let installation = reader.installation().await?.context("the database holds no installation")?;
     let sealed = reader.sealed_keys().await?;
-    let fact = sealed.root_key.context("which root key is in use was never written down: start the server once")?;
+    let fact = sealed.root_key.context("which root key is in use is not written down: the first start of this release does that; if there was one, somebody removed it: see `root_keys` in a backup")?;
     println!("root key   {}", fact.key_id);
     println!("provider   {}", fact.provider);
     println!("since      {}", utc(fact.since));

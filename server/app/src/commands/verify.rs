@@ -34,7 +34,7 @@ pub(crate) async fn run(at: SealAt, with: VerifyWith) -> anyhow::Result<()> {
     let seen = rows(&place).await?;
     println!("{} rows are authentic, and {} values open at their places", seen.authentic, seen.opened);
     match log {
-        _ if seen.wrong > 0 => Err(Exit::Findings.into()),
+        _ if seen.wrong > 0 => Err(Exit::Edited.into()),
         Some(exit) => Err(exit.into()),
         None => Ok(()),
     }
