@@ -82,6 +82,11 @@ async fn what_is_fixed_or_too_much_is_refused_and_on_record() {
         VaultUpdate { tags: Some([("A".into(), String::new()), ("a".into(), String::new())].into()), ..tags(0) },
         VaultUpdate { tags: Some([(String::new(), String::new())].into()), ..tags(0) },
         VaultUpdate { tags: Some([("a".into(), "x".repeat(257))].into()), ..tags(0) },
+        // Each within its limit, and all together more than is read with each request.
+        VaultUpdate {
+            tags: Some((0..17).map(|n| (format!("{n:0512}"), "\u{1f5dd}".repeat(128))).collect()),
+            ..tags(0)
+        },
     ];
     for update in refused {
         let ctx = story.world.request(&story.olga);
