@@ -262,6 +262,15 @@ async fn recovered(host: &PolicyHost) {
     }
 }
 
+/// Whether no thread of a process runs, because it was stopped.
+fn is_stopped(process: Pid) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("its threads");
+    threads.flatten().all(|thread| {
+        let status = std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        status.lines().any(|line| line.starts_with("State:\tT"))
+    })
+}
+
 /// A child that does not answer is no child: it is ended, and the question is denied.
 #[tokio::test]
 async fn a_stopped_child_denies_and_is_replaced() {
@@ -269,6 +278,8 @@ async fn a_stopped_child_denies_and_is_replaced() {
     healthy(&host).await;
     let [child] = deciders().try_into().expect("one child");
     kill_process(child, Signal::STOP).expect("stopped");
+    // The signal is on its way when the call returns; until it is there, the child answers.
+    wait_until(|| is_stopped(child)).await;
     let attachment = attach(shipped_digest("naming-convention"), "{}");
     let began = Instant::now();
     assert_eq!(host.decide(&attachment, &[request()]).await, Err(PolicyFailure::Unavailable));
