@@ -78,6 +78,34 @@ for (const keySize of [2048, 3072, 4096]) {
   }
 }
 
+for (const bits of [128, 192, 256]) {
+  const material = crypto.randomBytes(bits / 8);
+  const keyOps = ['encrypt', 'decrypt', 'wrapKey', 'unwrapKey'];
+  const key = await client.importKey(`js-oct-${bits}`, { kty: 'oct', k: material, keyOps });
+  const use = new CryptographyClient(key.id, credential);
+  const aad = Buffer.from('aad');
+  const gcm = { algorithm: `A${bits}GCM`, additionalAuthenticatedData: aad };
+  const sealed = await use.encrypt({ ...gcm, plaintext: text });
+  const node = crypto.createDecipheriv(`aes-${bits}-gcm`, material, sealed.iv);
+  node.setAAD(aad).setAuthTag(sealed.authenticationTag);
+  assert.deepEqual(Buffer.concat([node.update(sealed.result), node.final()]), text, gcm.algorithm);
+  const { result: ciphertext, iv, authenticationTag } = sealed;
+  assert.deepEqual(Buffer.from((await use.decrypt({ ...gcm, ciphertext, iv, authenticationTag })).result), text);
+  for (const [algorithm, plaintext] of [[`A${bits}CBC`, digest(256)], [`A${bits}CBCPAD`, text]]) {
+    const ours = await use.encrypt({ algorithm, plaintext });
+    const theirs = crypto.createCipheriv(`aes-${bits}-cbc`, material, ours.iv);
+    theirs.setAutoPadding(algorithm.endsWith('PAD'));
+    const expected = Buffer.concat([theirs.update(plaintext), theirs.final()]);
+    assert.deepEqual(Buffer.from(ours.result), expected, algorithm);
+    const opened = await use.decrypt({ algorithm, ciphertext: expected, iv: ours.iv });
+    assert.deepEqual(Buffer.from(opened.result), plaintext);
+  }
+  const wrapped = await use.wrapKey(`A${bits}KW`, digest(256));
+  const wrap = crypto.createCipheriv(`id-aes${bits}-wrap`, material, Buffer.alloc(8, 0xa6));
+  assert.deepEqual(Buffer.from(wrapped.result), Buffer.concat([wrap.update(digest(256)), wrap.final()]));
+  assert.deepEqual(Buffer.from((await use.unwrapKey(`A${bits}KW`, wrapped.result)).result), digest(256));
+}
+
 const early = await client.createEcKey('js-early', { notBefore: new Date(Date.now() + 3600_000) });
 await refused(() => new CryptographyClient(early.id, credential).sign('ES256', digest(256)), 403, 'Forbidden')
   .catch((error) => assert.match(String(error), /can't be used before/i));
