@@ -49,6 +49,8 @@ fn exactly(version: &ObjectVersion) -> RelationDef {
     })
 }
 
+/// One row at most, by its key. To be asked for with `all`: `one` binds a limit, and SQLite plans a statement anew
+/// whenever a limit is bound, which costs more than the read.
 fn row_of(vault: VaultId, kind: ObjectKind, name: &ObjectName) -> Select<secret::Entity> {
     secret::Entity::find_by_id((vault.0, kind.qualify(name)))
 }
@@ -167,10 +169,10 @@ impl Store {
         let found = row_of(vault, kind, name)
             .join(JoinType::LeftJoin, version.map_or_else(current, exactly))
             .into_partial_model::<NameWithVersion>()
-            .one(&self.reader)
+            .all(&self.reader)
             .await
             .map_err(|e| unavailable(&e))?;
-        let Some(row) = found else { return Ok(None) };
+        let Some(row) = found.into_iter().next() else { return Ok(None) };
         let secret = rows::secret_meta(&row.name)?;
         Ok(Some(SecretFacts { secret, version: row.version.map(rows::version_meta).transpose()? }))
     }
@@ -192,9 +194,11 @@ impl Store {
         let row = row_of(*vault, kind, name)
             .join(JoinType::LeftJoin, exactly(version))
             .into_partial_model::<NameWithSealed>()
-            .one(&self.reader)
+            .all(&self.reader)
             .await
             .map_err(|e| unavailable(&e))?
+            .into_iter()
+            .next()
             .filter(|row| row.name.revision == judged)
             .ok_or(StoreError::Stale)?;
         let version = row.version.ok_or_else(|| damaged("secret", "the version that was judged is not there"))?;
