@@ -174,6 +174,11 @@ async fn the_command_line_manages_them() {
     let federation = ["--issuer", "https://ci.example", "--subject-pattern", "repo:acme/app:ref:refs/heads/*"];
     let federation = say(&[&["identity", "federation", "add", &id], federation.as_slice()].concat());
     assert_eq!(federation["federations"][0]["subject_pattern"], "repo:acme/app:ref:refs/heads/*");
+    let warning = federation["warnings"][0].as_str().unwrap();
+    assert!(warning.starts_with("No issuer https://ci.example is configured"), "{warning}");
+    let refused = ["identity", "federation", "add", &id, "--issuer", "ci", "--subject", "app"];
+    let refused = run(&vault.cli(&vault.operator(), &refused), &Named::No);
+    assert!(!refused.good && refused.err.contains("is an https address"), "{}", refused.err);
     say(&["identity", "federation", "remove", &id, federation["credential"].as_str().unwrap()]);
     assert_eq!(say(&["identity", "update", &id, "--name", "api", "--disable"])["enabled"], false);
     assert_eq!(say(&["identity", "show", &id])["name"], "api");

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use strongroom_domain::time::Clock as _;
 use url::Url;
 
-use super::{table, text, utc, workload};
+use super::{assignment::warn, table, text, utc, workload};
 use crate::{
     cli::{
         CertificateCommand, CredentialOf, FederationCommand, IdentityCommand, IdentitySecretCommand, Output, ServerAt,
@@ -151,6 +151,7 @@ async fn add(workload: &str, sort: &str, body: &Value, to: &ServerAt) -> anyhow:
     let server = Server::connect(to).await?;
     let id = server.id(workload).await?;
     let answer = server.send(Method::POST, &[&id, sort], Some(body)).await?;
+    warn(&answer);
     match to.output {
         Output::Json => println!("{answer}"),
         Output::Table => {

@@ -69,11 +69,22 @@ impl Whom {
     }
 }
 
-/// A grantee whose issuer could be one (OpenID Connect Core 1.0, section 2: an https URL without query and
-/// fragment). Anything else is a mistake that nobody would notice: the grant would stand and never count.
+/// A grantee whose issuer could be one. Anything else is a mistake that nobody would notice: the grant would
+/// stand and never count.
 pub(crate) fn with_an_issuer(grantee: Grantee) -> Result<Grantee, Problem> {
     let (Grantee::Principal { id: PrincipalId { issuer, .. } } | Grantee::Group { issuer, .. }) = &grantee;
-    let is_address = Url::parse(issuer).is_ok_and(|url| {
+    if could_be_an_issuer(issuer) {
+        return Ok(grantee);
+    }
+    Err(Problem::bad_parameter(
+        "An issuer is an https address, exactly as its tokens say it: https://login.example.com#payments-team, for example, \
+         is the group or subject payments-team of the issuer https://login.example.com.",
+    ))
+}
+
+/// Whether an issuer has this name (OpenID Connect Core 1.0, section 2: an https URL without query and fragment).
+pub(crate) fn could_be_an_issuer(issuer: &str) -> bool {
+    Url::parse(issuer).is_ok_and(|url| {
         let loopback = match url.host() {
             Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
             Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -82,14 +93,7 @@ pub(crate) fn with_an_issuer(grantee: Grantee) -> Result<Grantee, Problem> {
         };
         let scheme = url.scheme() == "https" || (url.scheme() == "http" && loopback);
         scheme && url.query().is_none() && url.fragment().is_none()
-    });
-    if is_address {
-        return Ok(grantee);
-    }
-    Err(Problem::bad_parameter(
-        "An issuer is an https address, exactly as its tokens say it: https://login.example.com#payments-team, for example, \
-         is the group or subject payments-team of the issuer https://login.example.com.",
-    ))
+    })
 }
 
 /// Most issuers that a warning names.
@@ -102,9 +106,16 @@ pub(crate) async fn warnings(services: &Services, call: &Call, grantee: &Grantee
     if services.authenticator.knows(issuer) || services.sign_in.knows(issuer) {
         return Vec::new();
     }
-    let warning = format!("No issuer {issuer} is configured, so nobody can come as this grantee.");
+    vec![
+        unconfigured(services, call, &format!("No issuer {issuer} is configured, so nobody can come as this grantee."))
+            .await,
+    ]
+}
+
+/// The warning that an issuer is not configured, with those that are for whoever may know them.
+pub(crate) async fn unconfigured(services: &Services, call: &Call, warning: &str) -> String {
     if !services.admin.may(&call.ctx, &Ask::server(Action::TokenExplain)).await {
-        return vec![format!("{warning} Those who may have tokens explained are told which issuers are.")];
+        return format!("{warning} Those who may have tokens explained are told which issuers are.");
     }
     let people = services.sign_in.providers().into_iter().map(|provider| provider.issuer);
     let mut known: Vec<String> = people.chain(services.authenticator.issuers()).collect();
@@ -112,7 +123,7 @@ pub(crate) async fn warnings(services: &Services, call: &Call, grantee: &Grantee
     known.retain(|issuer| *issuer != services.objects.gate.own_issuer);
     known.sort_unstable();
     known.dedup();
-    vec![format!("{warning} {}", configured(&known))]
+    format!("{warning} {}", configured(&known))
 }
 
 /// The configured issuers in a sentence.

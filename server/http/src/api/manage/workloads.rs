@@ -10,6 +10,7 @@ use strongroom_domain::{
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::grantee::{could_be_an_issuer, unconfigured};
 use crate::{
     api::wire,
     edge::Call,
@@ -69,6 +70,9 @@ pub(crate) struct WorkloadView<'a> {
     /// Told this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<&'a str>,
+    /// What is likely to be a mistake, and was done all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 impl<'a> WorkloadView<'a> {
@@ -106,12 +110,18 @@ impl<'a> WorkloadView<'a> {
             federations: federations.collect(),
             credential: None,
             client_secret: None,
+            warnings: Vec::new(),
         }
     }
 }
 
 fn changed(status: u16, changed: &ChangedWorkload) -> Response {
+    changed_with(status, changed, Vec::new())
+}
+
+fn changed_with(status: u16, changed: &ChangedWorkload, warnings: Vec<String>) -> Response {
     let view = WorkloadView {
+        warnings,
         credential: changed.credential,
         client_secret: changed.secret.as_ref().map(strongroom_crypto::SecretText::expose),
         ..WorkloadView::of(&changed.workload)
@@ -166,6 +176,11 @@ impl AddFederation {
             (None, Some(pattern)) => (pattern, true),
             _ => return Err(Problem::bad_parameter("A federation has either a subject or a subject_pattern.")),
         };
+        if !could_be_an_issuer(&self.issuer) {
+            return Err(Problem::bad_parameter(
+                "A federation's issuer is an https address, exactly as its tokens say it: https://token.example.com, for example.",
+            ));
+        }
         Ok(Federation { issuer: self.issuer, subject, audience: self.audience, pattern })
     }
 }
@@ -191,7 +206,8 @@ pub(crate) async fn create(services: &Services, call: &Call, request: &Request) 
     let federations = body.federations.into_iter().map(AddFederation::read).collect::<Result<Vec<_>, _>>()?;
     let secret = body.secret.then(NewSecret::default);
     let made = services.admin.create_workload(&call.ctx, &body.name, federations, secret).await?;
-    Ok(changed(201, &made))
+    let warnings = foreign(services, call, &made.workload.federations).await;
+    Ok(changed_with(201, &made, warnings))
 }
 
 /// GET /api/v1/workloads/{client_id}
@@ -262,7 +278,11 @@ pub(crate) async fn add_certificate(services: &Services, call: &Call, request: &
 /// POST /api/v1/workloads/{client_id}/federations
 pub(crate) async fn add_federation(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let body: AddFederation = wire::body(request)?;
-    edit(services, call, 201, &WorkloadEdit::AddFederation(body.read()?)).await
+    let federation = body.read()?;
+    let change = WorkloadEdit::AddFederation(federation.clone());
+    let done = services.admin.change_workload(&call.ctx, client_id(call)?, &change).await?;
+    let warnings = foreign(services, call, &[federation]).await;
+    Ok(changed_with(201, &done, warnings))
 }
 
 /// DELETE /api/v1/workloads/{client_id}/{secrets|certificates|federations}/{credential}
@@ -280,6 +300,18 @@ pub(crate) async fn remove(services: &Services, call: &Call) -> Result<Response,
 async fn edit(services: &Services, call: &Call, status: u16, edit: &WorkloadEdit) -> Result<Response, Problem> {
     let done = services.admin.change_workload(&call.ctx, client_id(call)?, edit).await?;
     Ok(changed(status, &done))
+}
+
+/// What to tell about federations whose issuers are not configured: they may be meant for later.
+async fn foreign(services: &Services, call: &Call, federations: &[Federation]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for Federation { issuer, .. } in federations {
+        if !services.authenticator.knows(issuer) {
+            let warning = format!("No issuer {issuer} is configured, so no token of it stands for this workload.");
+            warnings.push(unconfigured(services, call, &warning).await);
+        }
+    }
+    warnings
 }
 
 /// Text that is no client id names no workload; whoever may see workloads learns nothing else.
