@@ -26,15 +26,12 @@ impl Client {
     pub(crate) async fn connect(connection: &Connection, url: &Url) -> anyhow::Result<Self> {
         let http = http_client(connection.ca.as_deref(), url)?;
         let (authorization, resource) = challenge(&http, url).await?;
-        let token = match std::env::var("AZURE_CLIENT_SECRET") {
-            // What the environment says by itself counts before what was kept.
-            Ok(secret) => {
-                let client_id = connection.client_id.as_deref();
-                let client_id =
-                    client_id.context("AZURE_CLIENT_SECRET is set and no client id: set AZURE_CLIENT_ID")?;
-                exchange(&http, url, (&authorization, &resource), client_id, &SecretText::new(secret)).await?.0
+        // What the environment says by itself counts before what was kept.
+        let token = match Credential::of_environment(connection.client_id.as_deref())? {
+            Some((client_id, credential)) => {
+                exchange(&http, url, (&authorization, &resource), client_id, &credential).await?.0
             }
-            Err(_) => kept(&authorization)?,
+            None => kept(&authorization)?,
         };
         Ok(Self { http, base: resource, token })
     }
@@ -142,26 +139,29 @@ fn kept(authorization: &str) -> anyhow::Result<SecretText> {
         Some(kept) if kept.expires_at > SystemClock::new().now_millis() => Ok(kept.token),
         Some(kept) => bail!("the login of {} has ended: {login}", plain(&kept.name)),
         None => bail!(
-            "no client id and no login: {login}, or set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (in development: source \
+            "no login: {login}, or set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (in development: source \
              the dev.env of the data directory)"
         ),
     }
 }
 
-/// Exchanges a client secret for a token; gives the seconds that it counts too.
+/// Exchanges a workload's credential for a token; gives the seconds that it counts too.
 async fn exchange(
     http: &reqwest::Client,
     url: &Url,
     (authorization, resource): (&str, &str),
     client_id: &str,
-    secret: &SecretText,
+    credential: &Credential,
 ) -> anyhow::Result<(SecretText, i64)> {
-    let form = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", "client_credentials")
-        .append_pair("client_id", client_id)
-        .append_pair("client_secret", secret.expose())
-        .append_pair("scope", &format!("{resource}/.default"))
-        .finish();
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "client_credentials").append_pair("client_id", client_id);
+    match credential {
+        Credential::Secret(secret) => form.append_pair("client_secret", secret.expose()),
+        Credential::Assertion(token) => form
+            .append_pair("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+            .append_pair("client_assertion", token.expose()),
+    };
+    let form = form.append_pair("scope", &format!("{resource}/.default")).finish();
     let response = http
         .post(format!("{authorization}/oauth2/v2.0/token"))
         .header("content-type", "application/x-www-form-urlencoded")
@@ -202,10 +202,10 @@ impl Door {
         Ok(Self { http, authorization, base })
     }
 
-    /// A token for a workload's secret, and the seconds that it counts.
-    pub(crate) async fn exchange(&self, client_id: &str, secret: &SecretText) -> anyhow::Result<(SecretText, i64)> {
+    /// A token for a workload's credential, and the seconds that it counts.
+    pub(crate) async fn exchange(&self, client_id: &str, credential: &Credential) -> anyhow::Result<(SecretText, i64)> {
         let resource = origin(&self.base);
-        exchange(&self.http, &self.base, (&self.authorization, &resource), client_id, secret).await
+        exchange(&self.http, &self.base, (&self.authorization, &resource), client_id, credential).await
     }
 
     /// The same server, with a token.
@@ -261,10 +261,12 @@ pub(crate) fn at(base: &Url, segments: &[&str], query: &[(&str, &str)]) -> anyho
     Ok(url)
 }
 
+mod credential;
 #[cfg(test)]
 mod tests;
 mod trouble;
 mod vault;
 
+pub(crate) use credential::Credential;
 pub(crate) use trouble::{NoToken, Refused};
 pub(crate) use vault::VaultClient;

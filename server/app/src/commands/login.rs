@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::{facts, listed, permitted, table, text, utc};
 use crate::{
     cli::{Connection, LoginArgs, Output, ServerAt},
-    client::{self, Client, Door, base},
+    client::{self, Client, Credential, Door, base},
     clock::SystemClock,
     kept_login::KeptLogin,
     loopback::Loopback,
@@ -36,17 +36,17 @@ pub(crate) async fn login(args: LoginArgs) -> anyhow::Result<()> {
     let path = kept.keep(&server)?;
     println!("Signed in as {} until {}.", plain(&kept.name), utc(kept.expires_at));
     println!("Kept in {}; strongroom logout ends it.", path.display());
-    if std::env::var_os("AZURE_CLIENT_SECRET").is_some() && !args.client_credentials {
-        println!("AZURE_CLIENT_SECRET is set: commands go on as that workload until it is unset.");
+    if args.connection.client_id.is_some() && !args.client_credentials {
+        println!("AZURE_CLIENT_ID is set: commands go on as that workload until it is unset.");
     }
     Ok(())
 }
 
 async fn by_client_credentials(door: &Door, connection: &Connection) -> anyhow::Result<KeptLogin> {
-    let client_id = connection.client_id.as_deref().context("no client id: set AZURE_CLIENT_ID")?;
-    let secret = std::env::var("AZURE_CLIENT_SECRET").map(SecretText::new).context("AZURE_CLIENT_SECRET is not set")?;
+    let (client_id, credential) = Credential::of_environment(connection.client_id.as_deref())?
+        .context("no client id: set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET")?;
     let now = SystemClock::new().now_millis();
-    let (token, seconds) = door.exchange(client_id, &secret).await?;
+    let (token, seconds) = door.exchange(client_id, &credential).await?;
     let expires_at = now.saturating_add(seconds.saturating_mul(1000));
     Ok(KeptLogin { token, name: client_id.to_owned(), expires_at })
 }
