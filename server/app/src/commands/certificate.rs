@@ -25,6 +25,7 @@ use crate::{
         Output, VaultAt,
         certificate::{BundleForm, CertificateCommand, CertificateGiven, CertificateNamed},
     },
+    plain::plain_lines,
     private_file,
 };
 
@@ -211,7 +212,11 @@ async fn export(certificate: &CertificateNamed, out: Option<&Path>, public: bool
     let vault = connect(at).await?;
     let value = vault.value(&certificate.name, certificate.version.as_deref()).await?;
     if value.starts_with("-----BEGIN ") {
-        return write(out, value.as_bytes());
+        // Whoever may write the secret chose it.
+        return match plain_lines(&value).filter(|_| out.is_none() && std::io::stdout().is_terminal()) {
+            Some(shown) => write(None, Zeroizing::new(shown).as_bytes()),
+            None => write(out, value.as_bytes()),
+        };
     }
     let document = Zeroizing::new(BASE64.decode(value.as_bytes()).context("the secret is no PFX in base64")?);
     if out.is_none() && std::io::stdout().is_terminal() {

@@ -7,7 +7,7 @@ mod rotation;
 
 use std::{
     fs::File,
-    io::{Read, Write as _},
+    io::{IsTerminal as _, Read, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     cli::{KeyChange, KeyCommand, KeyGiven, KeyNamed, SignatureForm, Through, VaultAt},
+    plain::plain_lines,
     private_file,
 };
 
@@ -157,8 +158,17 @@ fn read(file: Option<&Path>, most: u64) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-/// To a new file for its owner alone, or to standard output.
+/// To a new file for its owner alone, or to standard output: to a terminal only what cannot command it, because
+/// whoever encrypted it, with the public part alone, chose it.
 fn write(out: Option<&PathBuf>, bytes: &[u8]) -> anyhow::Result<()> {
+    if out.is_none() && std::io::stdout().is_terminal() {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            bail!("this is no text for a terminal: give --out FILE, or pipe it");
+        };
+        if let Some(shown) = plain_lines(text) {
+            return Ok(std::io::stdout().lock().write_all(Zeroizing::new(shown).as_bytes())?);
+        }
+    }
     match out {
         Some(file) => private_file::write(file, bytes, false),
         None => Ok(std::io::stdout().lock().write_all(bytes)?),
