@@ -38,6 +38,17 @@ pub(crate) enum Exit {
     NoProgram,
 }
 
+/// What a command found out before it asked for anything, as the server would have said it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Found {
+    /// 6: nothing has that name.
+    #[error("{0}")]
+    Nothing(String),
+    /// 7: something else is in the way.
+    #[error("{0}")]
+    Conflict(String),
+}
+
 impl Exit {
     pub(crate) fn code(self) -> ExitCode {
         ExitCode::from(match self {
@@ -53,6 +64,11 @@ impl Exit {
 pub(crate) fn code(error: &anyhow::Error) -> ExitCode {
     if let Some(exit) = error.downcast_ref::<Exit>() {
         return exit.code();
+    }
+    match error.downcast_ref::<Found>() {
+        Some(Found::Nothing(_)) => return ExitCode::from(6),
+        Some(Found::Conflict(_)) => return ExitCode::from(7),
+        None => {}
     }
     if error.downcast_ref::<NoToken>().is_some() {
         return ExitCode::from(5);

@@ -173,6 +173,10 @@ async fn receipts_and_exports_are_checked_without_the_server() {
 
     let (code, said) = check("export", &exported);
     assert_eq!(code, Some(0), "{said}");
+    let mut alone = Command::new(binary());
+    alone.args(["audit", "verify", "--export", "export", "--public-key"]).arg(&key).current_dir(vault.folder());
+    let alone = run_to_end(&mut alone);
+    assert_eq!(alone.status.code(), Some(4), "nothing from outside was compared: it may be cut off at its end");
     let place = exported.lines().position(|line| line.contains(got.request_id())).unwrap();
     let without = |skip: usize| -> String {
         exported.lines().enumerate().filter(|(at, _)| *at != skip).map(|(_, line)| format!("{line}\n")).collect()

@@ -160,7 +160,7 @@ async fn a_dotenv_file_is_looked_at_and_then_imported() {
     set.send().await.expect(200);
     assert_eq!(changes(&json(&vault, &app, &dry)), ["unchanged", "unchanged", "change"]);
     assert_eq!(good(&vault, &app, &["secret", "get", "app-PLAIN"]), "old");
-    assert_eq!(changes(&json(&vault, &app, &import)), ["unchanged", "unchanged", "change"]);
+    assert_eq!(changes(&json(&vault, &app, &import)), ["unchanged", "unchanged", "changed"]);
     let plain = vault.get(&token, "app-PLAIN").await.expect(200).json();
     assert_eq!((&plain["value"], &plain["tags"]["team"]), (&"abc".into(), &"pay".into()));
     assert_eq!(json(&vault, &app, &["secret", "versions", "app-API-KEY"]).as_array().unwrap().len(), 1);

@@ -25,6 +25,7 @@ use crate::{
     client::{Client, at, base},
     clock::SystemClock,
     covering::cover_once,
+    exit::Found,
     installation::{self, Opening},
     plain::plain,
     serve::system_request,
@@ -198,10 +199,13 @@ impl Server {
         let named: Vec<Value> = self.modules().await?.into_iter().filter(called).collect();
         match named.as_slice() {
             [one] => Ok(text(one, "/digest")),
-            [] => bail!(
-                "there is no policy module {module}: strongroom policy list names those there are, and strongroom policy push \
-                 FILE uploads one"
-            ),
+            [] => {
+                let why = format!(
+                    "there is no policy module {module}: strongroom policy list names those there are, and strongroom policy \
+                     push FILE uploads one"
+                );
+                Err(Found::Nothing(why).into())
+            }
             several => {
                 let digests: Vec<String> = several.iter().map(|one| text(one, "/digest")).collect();
                 bail!("several policy modules are called {module}, so say which by its digest: {}", digests.join(", "))

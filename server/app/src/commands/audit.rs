@@ -392,6 +392,7 @@ fn verify_exported(
     }
     if anchors.is_none() {
         println!("the exported log is what its own checkpoint covers; --anchors compares it with others");
+        return Err(Exit::Unanchored.into());
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use super::{table, text, utc};
 use crate::{
     cli::{Connection, NetworkChange, NetworkCommand, NetworkWord, Output},
     client::{Client, at, base},
+    exit::Found,
 };
 
 /// More than any rules may have.
@@ -49,10 +50,11 @@ pub(crate) async fn run(command: NetworkCommand) -> anyhow::Result<()> {
             let mut found = Vault::find(&vault, &change.connection).await?;
             let rules = found.rules()?;
             if !(1..=rules.len()).contains(&place) {
-                bail!(
+                let why = format!(
                     "there is no rule {place}: the vault has {} (strongroom network list {vault} numbers them)",
                     rules.len()
                 );
+                return Err(Found::Nothing(why).into());
             }
             rules.remove(place - 1);
             found.put_as_it_is(&change).await

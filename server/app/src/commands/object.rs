@@ -89,11 +89,11 @@ impl Collection {
             // As Azure has it, a listing of versions does not tell whether there is such a name.
             eprintln!("there is no {} {}, or none that you may know of", self.word, plain(name));
         }
+        items.sort_by_key(|item| std::cmp::Reverse(item.pointer("/attributes/created").and_then(Value::as_i64)));
         if from.output == Output::Json {
             println!("{}", Value::Array(items));
             return Ok(());
         }
-        items.sort_by_key(|item| std::cmp::Reverse(item.pointer("/attributes/created").and_then(Value::as_i64)));
         let mut shown = self.table(&["VERSION", "ENABLED", "CREATED", "NOT BEFORE", "EXPIRES"]);
         for item in &items {
             let [created, begins, ends] =

@@ -11,6 +11,7 @@ use super::{table, text};
 use crate::{
     cli::{Connection, Output, RoleCommand},
     client::{Client, at, base},
+    exit::Found,
 };
 
 const PATH: [&str; 3] = ["api", "v1", "roles"];
@@ -80,7 +81,10 @@ impl Server {
         let all = self.list("/").await?;
         match all.iter().find(|one| text(one, "/name").eq_ignore_ascii_case(role)) {
             Some(found) => Ok(text(found, "/id")),
-            None => bail!("there is no role definition {role}: strongroom role list names those there are"),
+            None => {
+                let why = format!("there is no role definition {role}: strongroom role list names those there are");
+                Err(Found::Nothing(why).into())
+            }
         }
     }
 }

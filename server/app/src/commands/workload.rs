@@ -7,7 +7,10 @@ use url::Url;
 use uuid::Uuid;
 
 use super::text;
-use crate::client::{Client, at};
+use crate::{
+    client::{Client, at},
+    exit::Found,
+};
 
 /// All workload identities, page by page.
 pub(super) async fn all(client: &Client, base: &Url) -> anyhow::Result<Vec<Value>> {
@@ -36,7 +39,10 @@ fn among(workloads: &[Value], name: &str) -> anyhow::Result<String> {
     let ids: Vec<String> = named.map(|one| text(one, "/client_id")).collect();
     match ids.as_slice() {
         [id] => Ok(id.clone()),
-        [] => bail!("there is no workload identity named {name} (strongroom identity list)"),
+        [] => {
+            let why = format!("there is no workload identity named {name} (strongroom identity list)");
+            Err(Found::Nothing(why).into())
+        }
         several => bail!("several workload identities are named {name}, so say which: {}", several.join(", ")),
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     cli::{Output, SecretImport, VaultAt},
     client::{Refused, VaultClient},
     dotenv::{self, Entry},
+    exit::Found,
 };
 
 /// A value and the secret that it becomes.
@@ -35,12 +36,14 @@ enum Step {
 }
 
 impl Step {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Change(_) => "change",
-            Self::Unchanged => "unchanged",
-            Self::Taken => "taken",
+    fn word(&self, dry_run: bool) -> &'static str {
+        match (self, dry_run) {
+            (Self::Create, true) => "create",
+            (Self::Create, false) => "created",
+            (Self::Change(_), true) => "change",
+            (Self::Change(_), false) => "changed",
+            (Self::Unchanged, _) => "unchanged",
+            (Self::Taken, _) => "taken",
         }
     }
 }
@@ -57,7 +60,9 @@ pub(super) async fn import(given: SecretImport, to: &VaultAt) -> anyhow::Result<
     let taken = planned.iter().zip(&steps).filter(|(_, step)| matches!(step, Step::Taken));
     let taken: Vec<_> = taken.map(|(one, _)| one.secret.as_str()).collect();
     if !taken.is_empty() {
-        bail!("nothing was written: deleted secrets have the names {}; recover or purge them first", taken.join(", "));
+        let taken = taken.join(", ");
+        let why = format!("nothing was written: deleted secrets have the names {taken}; recover or purge them first");
+        return Err(Found::Conflict(why).into());
     }
     if !given.dry_run {
         write(&vault, &planned, &steps).await?;
@@ -136,7 +141,12 @@ async fn write(vault: &VaultClient, planned: &[Planned], steps: &[Step]) -> anyh
         body.insert("value".to_owned(), one.value.as_str().into());
         let written = vault.send(Method::PUT, &["secrets", &one.secret], Some(serde_json::to_vec(&body)?)).await;
         written.with_context(|| {
-            format!("{} was not written, after {done} of {} that were; give the command again", one.secret, todo.len())
+            format!(
+                "{} was not written, after {done} of {} that were: once what is said here is mended, the command \
+                     goes on where it stopped",
+                one.secret,
+                todo.len()
+            )
         })?;
     }
     Ok(())
@@ -145,7 +155,7 @@ async fn write(vault: &VaultClient, planned: &[Planned], steps: &[Step]) -> anyh
 fn print(planned: &[Planned], steps: &[Step], dry_run: bool, output: Output) {
     let lines = planned.iter().zip(steps);
     if output == Output::Json {
-        let line = |(one, step): (&Planned, &Step)| json!({ "name": one.variable, "secret": one.secret, "change": step.word() });
+        let line = |(one, step): (&Planned, &Step)| json!({ "name": one.variable, "secret": one.secret, "change": step.word(dry_run) });
         println!("{}", lines.map(line).collect::<Value>());
         return;
     }
@@ -154,7 +164,7 @@ fn print(planned: &[Planned], steps: &[Step], dry_run: bool, output: Output) {
         let word = match step {
             Step::Create => "created",
             Step::Change(_) => "changed",
-            Step::Unchanged | Step::Taken => step.word(),
+            Step::Unchanged | Step::Taken => step.word(dry_run),
         };
         shown.add_row([one.variable.as_str(), &one.secret, word]);
     }
