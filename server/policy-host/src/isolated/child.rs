@@ -9,6 +9,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::ExitCode;
 use std::sync::{Arc, Barrier};
 
+use nix::sys::signal::{SigSet, Signal};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 use strongroom_domain::policy::PolicyFailure;
@@ -23,11 +24,12 @@ use crate::limits;
 /// called first of all, before any thread.
 #[must_use]
 pub fn run_child(word: &str) -> Option<ExitCode> {
-    let ended = match word {
-        super::DECIDE => decide(),
-        super::COMPILE => compile(),
+    let run = match word {
+        super::DECIDE => decide,
+        super::COMPILE => compile,
         _ => return None,
     };
+    let ended = outlive_a_stop().and_then(|()| run());
     Some(if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -38,6 +40,14 @@ impl<E: std::error::Error> From<E> for Ended {
     fn from(_: E) -> Self {
         Self
     }
+}
+
+/// Whoever stops the server may tell its whole process group or control group to end, this process too. The server
+/// still answers what it has begun, and asks this process: it ends when the server lets go of it, and not before.
+/// Blocked here, before any thread, which inherit it.
+fn outlive_a_stop() -> Result<(), Ended> {
+    let stops: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect();
+    Ok(stops.thread_block()?)
 }
 
 fn decide() -> Result<(), Ended> {

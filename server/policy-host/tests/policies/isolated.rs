@@ -288,6 +288,21 @@ async fn a_stopped_child_denies_and_is_replaced() {
     assert_ne!(deciders(), [child]);
 }
 
+/// Who stops a server may stop its whole group: what the server has begun is still decided, by the same child.
+#[tokio::test]
+async fn a_child_outlives_a_stop_of_the_whole_group() {
+    let host = host(Isolation::Full, &[], None);
+    healthy(&host).await;
+    let [child] = deciders().try_into().expect("one child");
+    for stop in [Signal::TERM, Signal::INT, Signal::HUP] {
+        kill_process(child, stop).expect("told");
+    }
+    healthy(&host).await;
+    assert_eq!(deciders(), [child]);
+    drop(host);
+    assert!(deciders().is_empty(), "and ends with its server");
+}
+
 /// Children end with their server.
 #[tokio::test]
 async fn no_child_is_left_behind() {
