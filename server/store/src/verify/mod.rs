@@ -225,6 +225,15 @@ pub enum Finding {
         /// How many are wrong, missing or too many.
         wrong: u64,
     },
+    /// Checkpoints that are kept outside the database are not in it any more, while everything they cover is.
+    CheckpointsMissing {
+        /// How many.
+        count: usize,
+        /// How many segments the first of them covers.
+        first: u64,
+        /// How many segments the last of them covers.
+        last: u64,
+    },
     /// A node went on without checkpoints: nothing proves these records against somebody who can write the
     /// database.
     Uncovered {
@@ -274,6 +283,7 @@ impl Finding {
             | Self::TreeChanged { .. }
             | Self::TreeCut { .. }
             | Self::TreeNodes { .. }
+            | Self::CheckpointsMissing { .. }
             | Self::Foreign { .. }
             | Self::Row { .. } => None,
         }
@@ -334,6 +344,10 @@ impl fmt::Display for Finding {
             Self::TreeNodes { wrong } => {
                 write!(f, "{wrong} stored nodes of the Merkle tree are not what its segments give")
             }
+            Self::CheckpointsMissing { count, first, last } => write!(
+                f,
+                "{count} of the checkpoints kept outside the database were deleted from audit_checkpoints: those at {first} to {last} segments"
+            ),
             Self::Uncovered { node, from, to, millis } => write!(
                 f,
                 "positions {from} to {to} of node {node} are covered by no checkpoint, though it went on for {} seconds after the first of them",

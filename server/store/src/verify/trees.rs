@@ -1,7 +1,7 @@
 //! The whole log's Merkle tree against the chains, and chains and tree against every checkpoint,
 //! wherever it is kept. Reads the segments once, in order, and keeps only the tree's right edge.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
@@ -43,6 +43,13 @@ impl Roots {
             self.wrong = self.wrong.or(Some(tree.size()));
         }
     }
+}
+
+/// What the database's own checkpoints say.
+struct Own {
+    roots: Roots,
+    /// Sizes of checkpoints that are kept elsewhere, without those that were found here.
+    missing: BTreeSet<u64>,
 }
 
 /// The stored nodes of the tree beside those that the segments give, page by page.
@@ -103,7 +110,10 @@ impl Walk<'_> {
         for checkpoint in witnessed {
             self.tree_checkpoint(checkpoint, &mut seen).await?;
         }
-        let mut own = Roots { source: Source::Database, wanted: BTreeMap::new(), wrong: None };
+        let mut own = Own {
+            roots: Roots { source: Source::Database, wanted: BTreeMap::new(), wrong: None },
+            missing: kept.wanted.keys().chain(seen.wanted.keys()).copied().collect(),
+        };
         let mut tree = Frontier::default();
         // The first one of each node, to be told if nothing else tells of that node.
         let mut changed: Vec<Segment> = Vec::new();
@@ -152,7 +162,7 @@ impl Walk<'_> {
                         self.own_checkpoint(row, &mut own).await?;
                     }
                 }
-                own.reached(&tree);
+                own.roots.reached(&tree);
             }
             nodes.compare(self.moment).await?;
         }
@@ -176,13 +186,18 @@ impl Walk<'_> {
             }
         }
         let findings = self.report.findings.len();
-        for roots in [own, kept, seen] {
+        for roots in [own.roots, kept, seen] {
             self.judge_roots(&roots, &tree);
         }
         let wrong = nodes.wrong(self.moment).await?;
         // Of a tree over other segments than those that were signed, nothing more is to be said.
         if wrong > 0 && self.report.findings.len() == findings && changed.is_empty() {
             self.report.add(Finding::TreeNodes { wrong });
+        }
+        // What lies behind the end of the tree was cut off with it. Of a log that was changed, that is what there is to say.
+        let missing: Vec<u64> = own.missing.range(..=tree.size()).copied().collect();
+        if let ([first, ..], [.., last], true) = (&*missing, &*missing, self.report.findings.is_empty()) {
+            self.report.add(Finding::CheckpointsMissing { count: missing.len(), first: *first, last: *last });
         }
         for Segment { node, first, last, .. } in changed {
             if !self.is_named(&node) {
@@ -205,10 +220,11 @@ impl Walk<'_> {
         }
     }
 
-    async fn own_checkpoint(&mut self, row: audit_checkpoint::Model, own: &mut Roots) -> Result<(), StoreError> {
+    async fn own_checkpoint(&mut self, row: audit_checkpoint::Model, own: &mut Own) -> Result<(), StoreError> {
         let size = u64::try_from(row.size).unwrap_or(0);
+        own.missing.remove(&size);
         match checkpoint_of(row) {
-            Ok(checkpoint) => self.tree_checkpoint(&checkpoint, own).await,
+            Ok(checkpoint) => self.tree_checkpoint(&checkpoint, &mut own.roots).await,
             // Nobody signs what is no checkpoint.
             Err(_) => {
                 self.report.add(Finding::TreeForged { size, source: Source::Database });

@@ -229,6 +229,15 @@ async fn a_changed_tree_is_named_and_never_signed_again(place: Place) {
     assert_eq!(verify(&place, &[]).await.findings, [forged]);
     place.tamper(&[&format!("UPDATE audit_checkpoints SET at = 5 WHERE size = {}", second.size)]).await;
     assert!(verify(&place, &[]).await.is_intact());
+    let (kept, delete) = ([first.clone(), second.clone()], "DELETE FROM audit_checkpoints WHERE size <=");
+    place.tamper(&["CREATE TABLE kept_checkpoints AS SELECT * FROM audit_checkpoints"]).await;
+    place.tamper(&[&format!("{delete} {}", first.size)]).await;
+    assert!(verify(&place, &[]).await.is_intact(), "nothing else tells of it");
+    let missing = Finding::CheckpointsMissing { count: 1, first: first.size, last: first.size };
+    assert_eq!(verify(&place, &kept).await.findings, [missing]);
+    let back = "INSERT INTO audit_checkpoints SELECT * FROM kept_checkpoints";
+    place.tamper(&["DELETE FROM audit_checkpoints", back, "DROP TABLE kept_checkpoints"]).await;
+    assert!(verify(&place, &kept).await.is_intact());
     place.tamper(&[&format!("UPDATE audit_segments SET root = {zeros} WHERE place = 0")]).await;
     let findings = verify(&place, std::slice::from_ref(&first)).await.findings;
     let changed = |source| Finding::TreeChanged { size: first.size, source };
