@@ -96,7 +96,10 @@ const TOKEN: &str = "sample-token";
 
 fn form() -> PanelsPage {
     let fields = vec![
-        Field::line("name", "Name", "<db> & \"password\"", 127).required().hint("Letters, digits and hyphens."),
+        Field::line("name", "Name", "<db> & \"password\"", 127)
+            .required()
+            .hint("Letters, digits and hyphens.")
+            .known([(&"db-<i>".to_owned(), &"known & \"used\"".to_owned())]),
         Field::new("value", "Value", FieldKind::Secret).required().hint("It is not sent back to this page."),
         Field::lines("text", "Certificate, PEM", "two\nlines", 6),
         Field::new("days", "Days", FieldKind::Number { value: "90".into(), min: 7, max: 90 }),

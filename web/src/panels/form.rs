@@ -46,6 +46,8 @@ pub struct Field {
     pub required: bool,
     /// What it takes.
     pub kind: FieldKind,
+    /// What a line can be chosen from, though anything else can be typed: values, and what is said of each.
+    pub known: Vec<(String, String)>,
 }
 
 /// What a field takes.
@@ -112,13 +114,19 @@ impl Field {
     /// A field that may stay empty.
     #[must_use]
     pub fn new(name: &str, label: &str, kind: FieldKind) -> Self {
-        Self { name: name.to_owned(), label: label.to_owned(), hint: None, required: false, kind }
+        Self { name: name.to_owned(), label: label.to_owned(), hint: None, required: false, kind, known: Vec::new() }
     }
 
     /// The same with a hint.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// The same with values to choose from, each with what is said of it.
+    #[must_use]
+    pub fn known<'a>(self, known: impl IntoIterator<Item = (&'a String, &'a String)>) -> Self {
+        Self { known: known.into_iter().map(|(value, said)| (value.clone(), said.clone())).collect(), ..self }
     }
 
     /// The same, to be filled in.

@@ -77,10 +77,17 @@ impl Viewer<'_> {
     /// The frame around vaults that were read already.
     pub(super) async fn shell_with(&self, place: &Place, vaults: &[Arc<Vault>]) -> Shell {
         let now = self.call.ctx.now;
+        // What would be refused is not offered; the page that is open is named in any case.
+        let mut pages = Vec::new();
+        for (ask, page) in place.pages() {
+            if page.current || self.may(&ask).await {
+                pages.push(page);
+            }
+        }
         let entry = |vault: &Arc<Vault>| NavVault {
             name: vault.name.to_string(),
             href: links::vault(&vault.name),
-            pages: if place.vault() == Some(&vault.name) { place.pages() } else { Vec::new() },
+            pages: if place.vault() == Some(&vault.name) { pages.clone() } else { Vec::new() },
         };
         let audit = self.may(&Ask::server(Action::AuditRead)).await;
         let settings = self.may(&Ask::server(Action::TokenKeyRead)).await;

@@ -128,6 +128,10 @@ async fn acts(
     current: bool,
 ) -> Vec<Act> {
     let (name, version) = (&item.secret.name, Some(&item.version.version));
+    if item.secret.managed {
+        offers.note(Kind::Key.managed_words(name));
+        return shown_before(vault, name, current);
+    }
     let at = |act: &str, version| links::key_act(vault, name, version, act);
     let ask = |action| Ask { version, ..Ask::object(ObjectKind::Key, action, vault, name) };
     offers.offer(&ask(Action::KeyUpdate), Act::link("Edit", at("edit", version), Icon::Pencil)).await;
@@ -138,6 +142,11 @@ async fn acts(
     let switch = Act::post(label, "", at(act, version), &viewer.form_token(), icon);
     offers.offer(&ask(Action::KeyUpdate), switch).await;
     offers.offer(&ask(Action::KeyDelete), Act::link("Delete", at("delete", None), Icon::Trash)).await;
+    shown_before(vault, name, current)
+}
+
+/// The way to the current version, from another one.
+fn shown_before(vault: &VaultName, name: &ObjectName, current: bool) -> Vec<Act> {
     if current {
         return Vec::new();
     }

@@ -70,6 +70,14 @@ impl Kind {
         Ask::objects(kind, action, vault)
     }
 
+    /// Why nothing is offered of one that a certificate keeps.
+    pub(super) fn managed_words(self, name: &ObjectName) -> String {
+        format!(
+            "This {} belongs to the certificate {name}: it is renewed, disabled and deleted with it, and not by itself.",
+            self.word()
+        )
+    }
+
     /// The page of an object.
     pub(super) fn href(self, vault: &VaultName, name: &ObjectName) -> String {
         match self {

@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 
 use strongroom_domain::{
+    action::Action,
+    gate::Ask,
     names::VaultName,
     network::{NetworkAction, NetworkRule, NetworkRules},
     vault::{Vault, VaultUpdate},
@@ -14,7 +16,9 @@ use super::{
     Failure,
     form::{LONG, Sent},
     frame::{Place, Viewer},
-    links, redirect,
+    links,
+    offers::Offers,
+    redirect,
     refusal::{self, Refusal},
     snippets::{self, Commands},
     vault_forms::force_field,
@@ -106,10 +110,16 @@ async fn page(
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
-    main.insert(usize::from(refusal.is_none()) * 2, Panel::new("Change", Body::Form(form)));
+    let place = Place::Network(name.clone());
+    let mut offers = Offers::new(viewer, &place);
+    if offers.open(&Ask::vault(Action::VaultUpdate, name), "Changing the rules").await {
+        main.insert(usize::from(refusal.is_none()) * 2, Panel::new("Change", Body::Form(form)));
+    }
+    let (_, cannot) = offers.told();
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
         lead: Some(format!("You come from {address} over the listener {listener}.")),
+        cannot,
         main,
         aside: vec![snippets::panel(vec![
             commands.server(&format!("network list {name}")).labelled("List the rules"),
@@ -120,7 +130,7 @@ async fn page(
                 Some(r#"{"network":{"default_action":"deny","rules":[{"action":"allow","network":"10.0.0.0/8"}]}}"#),
             ),
         ])],
-        ..PanelsPage::new(viewer.shell(&Place::Network(name.clone())).await, headline(name, rules))
+        ..PanelsPage::new(viewer.shell(&place).await, headline(name, rules))
     };
     refusal::answer(&page, refusal)
 }

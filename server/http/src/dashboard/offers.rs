@@ -11,6 +11,7 @@ pub(super) struct Offers<'a> {
     viewer: &'a Viewer<'a>,
     scope: &'static str,
     acts: Vec<Act>,
+    notes: Vec<String>,
     closed: Vec<Closed>,
 }
 
@@ -29,7 +30,12 @@ enum Why {
 
 impl<'a> Offers<'a> {
     pub(super) fn new(viewer: &'a Viewer<'a>, place: &Place) -> Self {
-        Self { viewer, scope: place.scope_words(), acts: Vec::new(), closed: Vec::new() }
+        Self { viewer, scope: place.scope_words(), acts: Vec::new(), notes: Vec::new(), closed: Vec::new() }
+    }
+
+    /// Says why something is offered to nobody.
+    pub(super) fn note(&mut self, sentence: impl Into<String>) {
+        self.notes.push(sentence.into());
     }
 
     /// Offers an act if what it asks is open.
@@ -72,7 +78,7 @@ impl<'a> Offers<'a> {
                 Why::Other(code) => format!("{labels}: not open to you now ({code})."),
             }
         });
-        let sentences = sentences.collect();
+        let sentences = self.notes.iter().cloned().chain(sentences).collect();
         (self.acts, sentences)
     }
 }

@@ -1,6 +1,10 @@
 //! Where a page stands: its title, its address, what grants for it are given at, and the way back up.
 
-use strongroom_domain::names::{ObjectName, ObjectVersion, VaultName};
+use strongroom_domain::{
+    action::Action,
+    gate::Ask,
+    names::{ObjectName, ObjectVersion, VaultName},
+};
 use strongroom_web::{Crumb, NavPage, Section};
 
 use super::{kinds::Kind, links};
@@ -284,18 +288,24 @@ impl Place {
         }
     }
 
-    /// What the open vault expands to.
-    pub(super) fn pages(&self) -> Vec<NavPage> {
+    /// What the open vault expands to, each with what it takes to be let in.
+    pub(super) fn pages(&self) -> Vec<(Ask<'_>, NavPage)> {
         let Some(vault) = self.vault() else { return Vec::new() };
         let open = self.bottom();
         let page = |label: &str, href: String, current: bool| NavPage { label: label.to_owned(), href, current };
+        let secrets = page("Secrets", links::secrets(vault), matches!(open, Self::Secrets(_) | Self::Secret(..)));
+        let keys = page("Keys", links::keys(vault), matches!(open, Self::Keys(_) | Self::Key(..)));
+        let deleted = page("Deleted", links::deleted(Kind::Secret, vault), matches!(open, Self::Deleted(..)));
+        let access = page("Access", links::in_vault(vault, "access", &[]), matches!(open, Self::VaultAccess(_)));
+        let network = page("Network rules", links::in_vault(vault, "network", &[]), matches!(open, Self::Network(_)));
+        let settings = page("Settings", links::in_vault(vault, "settings", &[]), matches!(open, Self::Settings(_)));
         vec![
-            page("Secrets", links::secrets(vault), matches!(open, Self::Secrets(_) | Self::Secret(..))),
-            page("Keys", links::keys(vault), matches!(open, Self::Keys(_) | Self::Key(..))),
-            page("Deleted", links::deleted(Kind::Secret, vault), matches!(open, Self::Deleted(..))),
-            page("Access", links::in_vault(vault, "access", &[]), matches!(open, Self::VaultAccess(_))),
-            page("Network rules", links::in_vault(vault, "network", &[]), matches!(open, Self::Network(_))),
-            page("Settings", links::in_vault(vault, "settings", &[]), matches!(open, Self::Settings(_))),
+            (Kind::Secret.ask(Action::SecretList, vault), secrets),
+            (Kind::Key.ask(Action::KeyList, vault), keys),
+            (Kind::Secret.ask(Action::SecretListDeleted, vault), deleted),
+            (Ask::vault(Action::AssignmentRead, vault), access),
+            (Ask::vault(Action::VaultRead, vault), network),
+            (Ask::vault(Action::VaultRead, vault), settings),
         ]
     }
 

@@ -149,6 +149,11 @@ async fn acts(
     item: &SecretItem,
 ) -> (Vec<Act>, Vec<String>, bool) {
     let (name, version) = (&item.secret.name, Some(&item.version.version));
+    if item.secret.managed {
+        offers.note(Kind::Secret.managed_words(name));
+        let (acts, cannot) = offers.told();
+        return (acts, cannot, false);
+    }
     let at = |act: &str, version| links::secret_act(vault, name, version, act);
     let ask = |action| Ask { version, ..Ask::secret(action, vault, name) };
     offers.offer(&ask(Action::SecretSet), Act::primary("New version", at("new-version", None), Icon::Plus)).await;

@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 
 use strongroom_domain::{
     access_policy::AccessMode,
+    action::Action,
+    gate::Ask,
     names::VaultName,
     network::{NetworkAction, NetworkRule, NetworkRules},
     vault::{DEFAULT_RETENTION_DAYS, MAX_TAGS, NewVault, Vault, VaultSettings, VaultUpdate},
 };
-use strongroom_web::{Act, Body, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage};
+use strongroom_web::{Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage};
 
 use super::{
     Failure,
     form::{LONG, SHORT, Sent},
     frame::{Place, Viewer},
-    links, redirect,
+    links,
+    offers::Offers,
+    redirect,
     refusal::{self, Refusal},
     snippets::{self, Commands},
     vaults::mode_words,
@@ -226,17 +230,28 @@ async fn settings_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refu
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
+    let place = Place::Settings(name.clone());
+    let mut offers = Offers::new(viewer, &place);
+    let open = offers.open(&Ask::vault(Action::VaultUpdate, name), "Changing settings").await;
+    let (_, cannot) = offers.told();
+    let body = if open {
+        Body::Form(form)
+    } else {
+        let region = settings.region.clone().map_or_else(|| Cell::None("Not set".to_owned()), Cell::text);
+        Body::Facts(vec![
+            Fact::text("Access by", mode_words(settings.access_mode)),
+            Fact { name: "Region".to_owned(), value: region },
+        ])
+    };
     let protection = if settings.purge_protection {
         let words = "On, for good: nothing in this vault is purged before its date, by anybody.";
         Panel::new("Purge protection", Body::Text(vec![words.to_owned()]))
     } else {
         let words =
             "Off: whoever may purge can remove deleted items before their date. Switching it on is irreversible.";
-        Panel::new("Purge protection", Body::Text(vec![words.to_owned()])).acts(vec![Act::link(
-            "Switch on",
-            links::in_vault(name, "protect", &[]),
-            Icon::Lock,
-        )])
+        let switch = Act::link("Switch on", links::in_vault(name, "protect", &[]), Icon::Lock);
+        let acts = if open { vec![switch] } else { Vec::new() };
+        Panel::new("Purge protection", Body::Text(vec![words.to_owned()])).acts(acts)
     };
     let retention = format!("{} days, fixed when the vault was made", settings.retention_days);
     let commands = Commands::of_installation(viewer.services);
@@ -246,7 +261,8 @@ async fn settings_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refu
                 .to_owned(),
         ),
         tags: view::tags(&settings.tags),
-        main: vec![Panel::new("Settings", Body::Form(form)).note(format!("revision {}", vault.revision)), protection],
+        cannot,
+        main: vec![Panel::new("Settings", body).note(format!("revision {}", vault.revision)), protection],
         aside: vec![
             Panel::new(
                 "Fixed",
@@ -260,7 +276,7 @@ async fn settings_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refu
                 commands.curl_server("PATCH", &format!("/api/v1/vaults/{name}"), Some(r#"{"tags":{}}"#)),
             ]),
         ],
-        ..PanelsPage::new(viewer.shell(&Place::Settings(name.clone())).await, format!("Settings of {name}"))
+        ..PanelsPage::new(viewer.shell(&place).await, format!("Settings of {name}"))
     };
     refusal::answer(&page, refusal)
 }

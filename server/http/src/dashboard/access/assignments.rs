@@ -10,7 +10,7 @@ use strongroom_web::{
 };
 use uuid::Uuid;
 
-use super::{tabs, whom};
+use super::{known::Known, tabs, whom};
 use crate::{
     api::manage::grantee::scope,
     dashboard::{
@@ -197,13 +197,15 @@ async fn new_page(viewer: &Viewer<'_>, filled: impl Fn(&str) -> String, refusal:
         Field::choice("role", "Role", &options, if role.is_empty() { "Key Vault Secrets User" } else { &role })
             .hint("What each contains is listed under Roles.")
     };
-    let mut fields = whom::fields(&filled);
+    let known = Known::of(viewer, None).await;
+    let mut fields = whom::fields(&filled, &known);
     fields.push(role_field);
     let at = Some(filled("scope")).filter(|text| !text.is_empty()).unwrap_or_else(|| "/vaults/".to_owned());
     fields.push(
         Field::line("scope", "Where", at, 200)
             .required()
-            .hint("/ for the installation, /vaults/NAME for a vault, /vaults/NAME/secrets/NAME for one secret."),
+            .hint("/ for the installation, /vaults/NAME for a vault, /vaults/NAME/secrets/NAME for one secret.")
+            .known(&known.scopes),
     );
     fields.push(Field::new("ends_at", "Until, UTC", FieldKind::Moment { value: filled("ends_at") }).hint(
         "It ends by itself then. Without: it does not end. Nobody can give a role for longer than they hold it.",

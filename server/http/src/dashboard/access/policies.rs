@@ -6,7 +6,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Body, Field, Form, Panel, PanelsPage};
 
-use super::whom;
+use super::{known::Known, whom};
 use crate::{
     dashboard::{
         Failure,
@@ -92,7 +92,8 @@ async fn page(
     held: &ObjectPermissions,
     refusal: Option<&Refusal>,
 ) -> Response {
-    let mut fields = whom::fields(&filled);
+    let known = Known::of(viewer, Some(vault)).await;
+    let mut fields = whom::fields(&filled, &known);
     fields.extend(SecretPermission::ALL.map(|permission| {
         let label = format!("Secrets, {}: {}", permission.as_str(), of_secrets(permission));
         Field::check(&on_secrets(permission), &label, held.secrets.contains(&permission))

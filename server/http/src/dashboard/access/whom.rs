@@ -6,7 +6,7 @@ use strongroom_domain::principal::{Grantee, PrincipalId};
 use strongroom_web::{Cell, Field, Icon};
 use uuid::Uuid;
 
-use super::own_issuer;
+use super::{known::Known, own_issuer};
 use crate::{
     api::manage::grantee::Whom,
     dashboard::{
@@ -73,16 +73,20 @@ pub(super) fn parts(viewer: &Viewer<'_>, grantee: &Grantee) -> [(&'static str, S
 }
 
 /// The fields that ask for a grantee, filled in by their names.
-pub(super) fn fields(filled: impl Fn(&str) -> String) -> Vec<Field> {
+pub(super) fn fields(filled: impl Fn(&str) -> String, known: &Known) -> Vec<Field> {
     vec![
         Field::line("client_id", "Workload of this installation, by client id", filled("client_id"), 36)
-            .hint("Either a client id, or an issuer with a subject or a group."),
+            .hint("Either a client id, or an issuer with a subject or a group.")
+            .known(&known.workloads),
         Field::line("issuer", "Issuer", filled("issuer"), 256)
-            .hint("The exact issuer of the tokens, for example https://login.example.com."),
+            .hint("The exact issuer of the tokens, for example https://login.example.com.")
+            .known(&known.issuers),
         Field::line("subject", "Subject at that issuer", filled("subject"), 256)
-            .hint("One person or app. Names and mail addresses identify nobody; the subject does."),
+            .hint("One person or app. Names and mail addresses identify nobody; the subject does.")
+            .known(&known.subjects),
         Field::line("group", "Group at that issuer", filled("group"), 256)
-            .hint("Everybody whom the issuer puts into it."),
+            .hint("Everybody whom the issuer puts into it.")
+            .known(&known.groups),
     ]
 }
 

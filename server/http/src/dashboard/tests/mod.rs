@@ -8,6 +8,7 @@ mod compare;
 mod forms;
 mod keys;
 mod managing;
+mod offers;
 mod reading;
 mod settings;
 mod sign_in;
