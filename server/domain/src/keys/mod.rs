@@ -58,6 +58,14 @@ pub enum KeyError {
     /// The vault refuses the algorithm.
     #[error("operations by {0} are switched off in this vault")]
     AlgorithmRefused(KeyAlgorithm),
+    /// The algorithm is one of other keys, or for another operation.
+    #[error("the algorithm {algorithm} does not fit the key or the operation{}", also(.fitting))]
+    Unfit {
+        /// The algorithm.
+        algorithm: KeyAlgorithm,
+        /// Those that would do, by their names on the wire.
+        fitting: Vec<&'static str>,
+    },
     /// The operation was not done.
     #[error(transparent)]
     Operation(#[from] OperationError),
@@ -78,6 +86,11 @@ pub enum KeyError {
     },
 }
 
+/// The algorithms to use instead, at the end of a sentence.
+fn also(fitting: &[&str]) -> String {
+    if fitting.is_empty() { String::new() } else { format!("; those that do: {}", fitting.join(", ")) }
+}
+
 impl HowItWent for KeyError {
     fn how(&self) -> (Outcome, &str) {
         let reason = match self {
@@ -89,7 +102,9 @@ impl HowItWent for KeyError {
             Self::NotPermitted(_) => "operation-not-permitted",
             Self::AlgorithmRefused(_) => "algorithm-refused",
             Self::Operation(OperationError::Failed) => "operation-failed",
-            Self::Rejected(_) | Self::Operation(_) | Self::RandomCount | Self::Rotation(_) => "invalid",
+            Self::Rejected(_) | Self::Unfit { .. } | Self::Operation(_) | Self::RandomCount | Self::Rotation(_) => {
+                "invalid"
+            }
             Self::NotDue => "not-due",
             Self::Busy { .. } => "throttled",
         };

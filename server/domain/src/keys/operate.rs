@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use strongroom_crypto::{
     Plaintext,
-    key::{DataAlgorithm, Family, OperationError, PrivateKey, Sealed, SignAlgorithm},
+    key::{DataAlgorithm, Family, KeySpec, OperationError, PrivateKey, Sealed, SignAlgorithm},
 };
 
 use super::{KeyError, Keys, opened::Place};
@@ -225,7 +225,12 @@ impl Keys {
                         Some(Source::Kept(key)) => Some(key),
                         None => None,
                     };
-                    Ok(work(&properties, key.as_deref())?)
+                    work(&properties, key.as_deref()).map_err(|why| match why {
+                        OperationError::Algorithm => {
+                            KeyError::Unfit { algorithm, fitting: fitting(properties.spec, operation) }
+                        }
+                        why => why.into(),
+                    })
                 })
                 .await?;
             let done = self.objects.recorder.release(ctx, case.record, held).await;
@@ -301,6 +306,21 @@ impl Opening {
         let name = &self.item.secret.name;
         let private = self.keyring.open(&self.keys, ObjectKind::Key, name, &version.version, &row.sealed)?;
         PrivateKey::open(properties.spec, &private).map_err(|_| ObjectError::Tampered)
+    }
+}
+
+/// The algorithms that a key takes for an operation, by their names on the wire.
+fn fitting(spec: KeySpec, operation: KeyOperation) -> Vec<&'static str> {
+    let data = |does: fn(DataAlgorithm) -> bool| {
+        let fits = DataAlgorithm::ALL.iter().filter(move |one| one.fits(spec) && does(**one));
+        fits.map(|one| one.as_str()).collect()
+    };
+    match operation {
+        KeyOperation::Sign | KeyOperation::Verify => {
+            SignAlgorithm::ALL.iter().filter(|one| one.fits(spec)).map(|one| one.as_str()).collect()
+        }
+        KeyOperation::Encrypt | KeyOperation::Decrypt => data(DataAlgorithm::encrypts),
+        KeyOperation::WrapKey | KeyOperation::UnwrapKey => data(DataAlgorithm::wraps),
     }
 }
 

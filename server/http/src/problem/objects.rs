@@ -29,7 +29,9 @@ impl From<KeyError> for Problem {
             KeyError::Operation(OperationError::Failed) => {
                 Self { reason: "operation-failed", ..Self::bad_parameter(message) }
             }
-            KeyError::Operation(_) => Self { reason: "invalid", ..Self::bad_parameter(message) },
+            KeyError::Unfit { .. } | KeyError::Operation(_) => {
+                Self { reason: "invalid", ..Self::bad_parameter(message) }
+            }
             // Refused before anybody was judged.
             KeyError::RandomCount | KeyError::Rotation(_) => Self::bad_parameter(message),
             KeyError::NotDue => Self::new(409, "Conflict", "not-due", message),
