@@ -46,6 +46,12 @@ pub enum ImportError {
     /// More than one private key.
     #[error("the document holds more than one private key")]
     SeveralKeys,
+    /// The certificate names nobody.
+    #[error(
+        "the certificate in the document has neither a subject that can be read nor a subject alternative name, so it names \
+         nobody: have it issued with one"
+    )]
+    Nameless,
     /// A key of a type that is not kept here.
     #[error(transparent)]
     Key(#[from] KeyRejected),

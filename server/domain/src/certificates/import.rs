@@ -71,12 +71,12 @@ impl Brought {
         let leaf = imported.chain.first().ok_or(NotACertificate)?;
         let facts = CertificateFacts::of_chain(&imported.chain)?;
         let facts = facts.first().ok_or(NotACertificate)?;
+        let template = Template::of(leaf)?;
+        if template.subject.is_empty() && template.names.is_empty() {
+            return Err(ImportError::Nameless.into());
+        }
         let usual = CertificatePolicy::default();
-        let said = CertificatePolicy {
-            key: KeyPolicy { spec: imported.key.spec, ..usual.key },
-            template: Template::of(leaf)?,
-            ..usual
-        };
+        let said = CertificatePolicy { key: KeyPolicy { spec: imported.key.spec, ..usual.key }, template, ..usual };
         let beside = PolicyPatch {
             spec: None,
             subject: None,
