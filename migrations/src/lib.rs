@@ -30,6 +30,7 @@ mod m0019_keys_rotation;
 mod m0020_certificates;
 mod m0021_sessions_at_providers;
 mod m0022_count_indexes;
+mod m0024_approvals;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_certificates::Migration),
             Box::new(m0021_sessions_at_providers::Migration),
             Box::new(m0022_count_indexes::Migration),
+            Box::new(m0024_approvals::Migration),
         ]
     }
 }

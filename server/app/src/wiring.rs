@@ -109,6 +109,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         policies: policies.clone(),
         attached: store.clone(),
         counts: store.clone(),
+        approvals: store.clone(),
         shadows: ShadowCounts::default(),
         keyring: Arc::clone(&keyring),
     });

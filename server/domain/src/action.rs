@@ -21,7 +21,8 @@ macro_rules! actions {
             /// Whether it is asked of a vault that has to be there.
             #[must_use]
             pub fn is_in_vault(self) -> bool {
-                self != Self::VaultCreate && self.data_action().starts_with("Microsoft.KeyVault/vaults/")
+                let of_vaults = ["Microsoft.KeyVault/vaults/", "Strongroom/vaults/"];
+                self != Self::VaultCreate && of_vaults.iter().any(|start| self.data_action().starts_with(start))
             }
 
             /// The operation name of audit records (Azure's AuditEvent names where they exist).
@@ -207,6 +208,12 @@ actions! {
     AccessPolicyRead = "Microsoft.KeyVault/vaults/accessPolicies/read", "AccessPolicyRead";
     /// Change a vault's access policies.
     AccessPolicyWrite = "Microsoft.KeyVault/vaults/accessPolicies/write", "AccessPolicyWrite";
+    /// See what waits for somebody's approval in a vault, and what was approved.
+    ApprovalRead = "Strongroom/vaults/approvals/read", "ApprovalRead";
+    /// Grant or refuse what somebody else asks for.
+    ApprovalDecide = "Strongroom/vaults/approvals/decide/action", "ApprovalDecide";
+    /// What the gate does when a policy module wants other people's approval: it opens the request. Nobody asks for it.
+    ApprovalOpen = "Strongroom/vaults/approvals/open/action", "ApprovalOpen";
     /// Make a workload identity.
     WorkloadCreate = "Strongroom/workloads/write", "WorkloadCreate";
     /// See workload identities; never a client secret.

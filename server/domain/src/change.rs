@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{
     access_policy::AccessPolicy,
     action::Action,
+    approval::ApprovalRequest,
     grant::{Assignment, Scope},
     identity::{Session, UsedAssertion, Workload},
     names::ObjectKind,
@@ -130,6 +131,15 @@ pub enum Change {
     DeletePolicyModule(Box<PolicyModule>),
     /// The modules attached to every vault, one revision on.
     PutInstallationPolicies(Box<InstallationPolicies>),
+    /// A request for approval, new or in place of the one of this revision.
+    PutApproval {
+        /// The request.
+        request: Box<ApprovalRequest>,
+        /// Revision of the one it replaces.
+        replaces: Option<i64>,
+        /// Unix seconds: what has ended in the vault goes when a new one comes.
+        now: i64,
+    },
     /// A workload, new or changed.
     PutWorkload {
         /// The workload.
@@ -325,6 +335,13 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         }
         (Change::PutAccessPolicy { policy, .. } | Change::RemoveAccessPolicy(policy), Action::AccessPolicyWrite) => {
             object.kind == ObjectKind::Vault && vault == Some(policy.vault)
+        }
+        (Change::PutApproval { request, replaces, .. }, Action::ApprovalOpen | Action::ApprovalDecide) => {
+            object.kind == ObjectKind::Vault
+                && vault == Some(request.subject.vault)
+                && replaces.unwrap_or(0).checked_add(1) == Some(request.revision)
+                // Only the gate opens one.
+                && (replaces.is_some() || permit.action() == Action::ApprovalOpen)
         }
         (Change::PutTokenKeys(put), Action::TokenKeyRotate | Action::TokenKeyRevoke | Action::TokenKeyRetire) => {
             object.kind == ObjectKind::Server && put.before.revision.checked_add(1) == Some(put.after.revision)

@@ -5,6 +5,8 @@ use uuid::Uuid;
 
 use crate::{
     action::Action,
+    approval::ApprovalRequest,
+    names::VaultName,
     policy::{Obligation, PolicyFailure},
 };
 
@@ -84,6 +86,8 @@ pub enum DenyReason {
         sentence: String,
         /// How the caller would have to sign in for another answer, if the module says that this would do.
         step_up: Option<Box<StepUp>>,
+        /// Whose approval would do, if the module says that this would.
+        approval: Option<Box<ApprovalWanted>>,
     },
     /// A policy module gave no usable answer.
     PolicyFailed {
@@ -109,6 +113,26 @@ pub struct StepUp {
     pub max_age: Option<u32>,
 }
 
+/// What became of a module's wish that other people approve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovalWanted {
+    /// The request they can grant; none where there are as many as may be, or it could not be opened.
+    pub request: Option<Uuid>,
+    /// Until when nobody is asked anew, Unix seconds, because somebody refused.
+    pub refused_until: Option<i64>,
+    /// What is to be written with the record of the denial.
+    pub(crate) writes: Option<Box<ApprovalWrite>>,
+}
+
+/// A request for approval that is written with the record of a denial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApprovalWrite {
+    pub(crate) request: ApprovalRequest,
+    /// Revision of the one it replaces.
+    pub(crate) replaces: Option<i64>,
+    pub(crate) vault: VaultName,
+}
+
 /// For [`crate::context::Answers::otherwise`]: in place of the reason of a denial that another sign-in could
 /// lift. No reason code of a module has a colon.
 pub const STEP_UP: &str = "policy:step-up";
@@ -122,6 +146,22 @@ pub(crate) fn asks_for_step_up(trace: &[Stage]) -> bool {
 }
 
 impl DenyReason {
+    /// Whose approval would lift the denial, if anybody's would.
+    #[must_use]
+    pub fn approval(&self) -> Option<&ApprovalWanted> {
+        match self {
+            Self::Policy { approval, .. } => approval.as_deref(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn approval_mut(&mut self) -> Option<&mut ApprovalWanted> {
+        match self {
+            Self::Policy { approval, .. } => approval.as_deref_mut(),
+            _ => None,
+        }
+    }
+
     /// Machine-readable reason.
     #[must_use]
     pub fn code(&self) -> &str {

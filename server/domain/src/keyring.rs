@@ -13,6 +13,7 @@ use strongroom_crypto::{
 
 use crate::{
     access_policy::AccessPolicy,
+    approval::ApprovalRequest,
     grant::Assignment,
     identity::{Session, Workload},
     names::{InstallationId, ObjectKind, ObjectName, ObjectVersion, VaultId},
@@ -396,6 +397,22 @@ impl Keyring {
             return Ok(());
         }
         self.check_control(b"installation-policies", &policies.authenticated()?, &policies.tag)
+    }
+
+    /// Tag of a request for approval.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn tag_approval(&self, request: &ApprovalRequest) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.control.tag(&[b"approval-request", &request.authenticated()?]).to_vec())
+    }
+
+    /// Checks a request for approval.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_approval(&self, request: &ApprovalRequest) -> Result<(), KeyringError> {
+        self.check_control(b"approval-request", &request.authenticated()?, &request.tag)
     }
 
     /// Tag of a workload.

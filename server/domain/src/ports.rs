@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     access_policy::AccessPolicy,
+    approval::ApprovalRequest,
     grant::{Assignment, AssignmentFilter, Scope},
     identity::{Session, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
@@ -309,6 +310,27 @@ pub trait RequestCounts: Send + Sync {
     /// # Errors
     /// When the store cannot say.
     async fn count_recent(&self, requests: &RecentRequests) -> Result<u64, StoreError>;
+}
+
+/// Requests for approval.
+#[async_trait]
+pub trait ApprovalStore: Send + Sync {
+    /// The request for this subject that has not ended at `now` (Unix seconds), by the subject's key. Never from a
+    /// cache: what was refused a moment ago does not count any more.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn approval_for(&self, subject: &str, now: i64) -> Result<Option<ApprovalRequest>, StoreError>;
+
+    /// One request by its id, ended or not.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn approval(&self, id: Uuid) -> Result<Option<ApprovalRequest>, StoreError>;
+
+    /// The requests in the permitted vault that have not ended at `now`, in order of their ids: at most
+    /// [`crate::approval::MAX_IN_VAULT`].
+    async fn approvals(&self, permit: Permit, now: i64) -> Held<Result<Vec<ApprovalRequest>, StoreError>>;
 }
 
 /// Policy modules that were uploaded, and those that are attached to every vault.

@@ -10,7 +10,7 @@ mod objects;
 use serde::Serialize;
 use serde_json::json;
 use strongroom_domain::{
-    decision::{Denial, DenyReason, STEP_UP, StepUp},
+    decision::{ApprovalWanted, Denial, DenyReason, STEP_UP, StepUp},
     record::{NoRecord, Outcome},
     sign_in::TokenRejected,
 };
@@ -207,6 +207,9 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         (Outcome::Unauthenticated, _) => 401,
         (Outcome::Denied, _) => 403,
         (Outcome::Failed, "disabled" | "managed" | "purge-protected" | "grants-more-than-held") => 403,
+        (Outcome::Failed, "own-approval") => 403,
+        (Outcome::Failed, "approval-not-found") => 404,
+        (Outcome::Failed, "approval-refused") => 409,
         (Outcome::Failed, "key-disabled" | "outside-window" | "operation-not-permitted" | "algorithm-refused") => 403,
         (Outcome::Failed, "not-found" | "deleted-not-found" | "vault-not-found" | "record-not-found") => 404,
         (Outcome::Failed, "deleted-vault-not-found" | "pending-not-found") => 404,
@@ -261,6 +264,17 @@ fn claims_challenge(step_up: &StepUp) -> String {
         challenge.push_str(&format!(", max_age=\"{max_age}\""));
     }
     challenge
+}
+
+/// The line that tells a caller whom they have to wait for: an id for the person who grants it.
+fn approval_line(wanted: &ApprovalWanted) -> String {
+    match (wanted.request, wanted.refused_until) {
+        (Some(id), None) => format!("\r\nApproval request: {id}"),
+        (Some(id), Some(_)) => format!("\r\nApproval request: {id}, which somebody refused"),
+        (None, _) => {
+            "\r\nApproval request: none could be opened, because too many wait or there is nobody to ask".to_owned()
+        }
+    }
 }
 
 impl From<TargetError> for Problem {
@@ -323,9 +337,11 @@ impl From<Denial> for Problem {
                     denial.action.data_action()
                 ),
             ),
-            DenyReason::Policy { attachment, code, sentence, step_up } => {
-                let message = format!("{sentence}\r\nPolicy: {attachment}\r\nReason: {code}\r\nDecision: {id}");
+            DenyReason::Policy { attachment, code, sentence, step_up, approval } => {
+                let asked = approval.as_deref().map(approval_line).unwrap_or_default();
+                let message = format!("{sentence}\r\nPolicy: {attachment}\r\nReason: {code}{asked}\r\nDecision: {id}");
                 match step_up {
+                    None if approval.is_some() => forbidden("ApprovalRequired", message),
                     None => forbidden("ForbiddenByPolicy", message),
                     Some(step_up) => {
                         Self { step_up: Some(step_up), ..Self::new(401, "Unauthorized", "denied", message) }

@@ -16,8 +16,7 @@ pub(crate) enum Known {
 pub(crate) fn known(name: &str) -> Known {
     let parts: Vec<&str> = name.split('/').collect();
     match parts.as_slice() {
-        ["groups" | "claims" | "tags" | "days-since-rotation"] => Known::Given,
-        ["approvals"] => Known::NotGiven,
+        ["groups" | "claims" | "tags" | "days-since-rotation" | "approvals"] => Known::Given,
         ["document", document] if !document.is_empty() => Known::NotGiven,
         ["count", ..] if CountFact::parse(name).is_some() => Known::Given,
         _ => Known::Unknown,
@@ -30,14 +29,18 @@ mod tests {
 
     #[test]
     fn a_fact_is_given_or_not_or_there_is_no_such_fact() {
-        for name in
-            ["groups", "claims", "tags", "days-since-rotation", "count/principal/denied/60", "count/object/any/86400"]
-        {
+        for name in [
+            "groups",
+            "claims",
+            "tags",
+            "approvals",
+            "days-since-rotation",
+            "count/principal/denied/60",
+            "count/object/any/86400",
+        ] {
             assert_eq!(known(name), Known::Given, "{name}");
         }
-        for name in ["approvals", "document/allowed-hosts"] {
-            assert_eq!(known(name), Known::NotGiven, "{name}");
-        }
+        assert_eq!(known("document/allowed-hosts"), Known::NotGiven);
         for name in ["", "group", "document/", "document/a/b", "count/principal/denied", "count/vault/denied/60"] {
             assert_eq!(known(name), Known::Unknown, "{name}");
         }

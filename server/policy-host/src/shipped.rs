@@ -27,7 +27,9 @@ pub fn shipped() -> Vec<ShippedModule> {
         ),
         ("network-zone", include_bytes!("../../../policy-plugins/network-zone/network-zone.wasm").as_slice()),
         ("office-hours", include_bytes!("../../../policy-plugins/office-hours/office-hours.wasm").as_slice()),
+        ("rate-guard", include_bytes!("../../../policy-plugins/rate-guard/rate-guard.wasm").as_slice()),
         ("require-mfa", include_bytes!("../../../policy-plugins/require-mfa/require-mfa.wasm").as_slice()),
+        ("two-person", include_bytes!("../../../policy-plugins/two-person/two-person.wasm").as_slice()),
     ]
     .map(|(name, bytes)| ShippedModule { name, digest: digest_of(bytes), bytes })
     .to_vec()

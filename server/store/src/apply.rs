@@ -11,6 +11,7 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 use strongroom_domain::{
+    approval::{ApprovalRequest, MAX_IN_VAULT, MAX_OF_PRINCIPAL},
     change::{Change, PermittedChange, Remaining},
     grant::{Assignment, Scope},
     identity::{ASSERTION_RETRY_SECONDS, Session, UsedAssertion},
@@ -23,8 +24,8 @@ use uuid::Uuid;
 
 use crate::{
     entity::{
-        access_policy, assignment, installation_policies, policy_module, role_definition, secret, secret_version,
-        session, used_assertion, vault, workload,
+        access_policy, approval, assignment, installation_policies, policy_module, role_definition, secret,
+        secret_version, session, used_assertion, vault, workload,
     },
     fault::is_refusal,
     rows,
@@ -214,6 +215,10 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
                 .filter(installation_policies::Column::Revision.eq(policies.revision.saturating_sub(1)));
             exactly_one(update.exec(db).await?.rows_affected)
         }
+        Change::PutApproval { request, replaces, now } => {
+            unchanged(db, permit).await?;
+            put_approval(db, request, *replaces, *now).await
+        }
         Change::PutWorkload { workload: new, remaining } => {
             remains(db, remaining.as_ref()).await?;
             let row = rows::workload_row(new)?;
@@ -274,6 +279,32 @@ async fn remains(db: &DatabaseTransaction, remaining: Option<&Remaining>) -> Res
     let row = row.filter(workload::Column::Revision.eq(*revision));
     let found: Option<Uuid> = row.lock_shared().into_tuple().one(db).await?;
     exactly_one(u64::from(found.is_some()))
+}
+
+/// A new one goes in beside so many of the vault and of its principal at most, once what has ended is gone.
+async fn put_approval(
+    db: &DatabaseTransaction,
+    request: &ApprovalRequest,
+    replaces: Option<i64>,
+    now: i64,
+) -> Result<(), Obstacle> {
+    use approval::Column::{Ends, Id, Principal, Revision, VaultId};
+    let row = rows::approval_row(request)?;
+    if let Some(revision) = replaces {
+        let id = row.id;
+        let mut row = row.into_active_model().reset_all();
+        row.id = NotSet;
+        let update = approval::Entity::update_many().set(row).filter(Id.eq(id)).filter(Revision.eq(revision));
+        return exactly_one(update.exec(db).await?.rows_affected);
+    }
+    let here = VaultId.eq(row.vault_id);
+    approval::Entity::delete_many().filter(here.clone()).filter(Ends.lte(now)).exec(db).await?;
+    let all = approval::Entity::find().filter(here.clone()).count(db).await?;
+    let own = approval::Entity::find().filter(here).filter(Principal.eq(row.principal.clone())).count(db).await?;
+    if all >= MAX_IN_VAULT || own >= MAX_OF_PRINCIPAL {
+        return Err(Obstacle::Conflict);
+    }
+    insert(db, approval::Entity::insert(row.into_active_model())).await
 }
 
 async fn delete_workload(db: &DatabaseTransaction, permit: &Permit) -> Result<(), Obstacle> {
@@ -454,6 +485,7 @@ async fn purge_vault(db: &DatabaseTransaction, permit: &Permit) -> Result<(), Ob
     let grants = Condition::any().add(assignment::Column::ScopeKey.eq(whole)).add(inside);
     assignment::Entity::delete_many().filter(grants).exec(db).await?;
     access_policy::Entity::delete_many().filter(access_policy::Column::VaultId.eq(vault.0)).exec(db).await?;
+    approval::Entity::delete_many().filter(approval::Column::VaultId.eq(vault.0)).exec(db).await?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@
 //! | the transaction of a batch: changes, records, hash chain | `writer`, `apply` |
 //! | what this process knows of its chain, whatever the database says | `heads` |
 //! | what the log tells of vaults, before a purge | `evidence` |
-//! | the ports | `audit`, `counts`, `secrets`, `vaults`, `grants`, `policies`, `identities` |
+//! | the ports | `audit`, `counts`, `secrets`, `vaults`, `grants`, `policies`, `approvals`, `identities` |
 //! | the Merkle tree over all chains, and proofs out of it | `tree` |
 //! | what the root key wraps | `seal` |
 //! | scheduled purges | `purge` |
@@ -26,6 +26,7 @@
 //! carries a tag that the domain verifies, and a row that does not parse is an error.
 
 mod apply;
+mod approvals;
 mod audit;
 mod cache;
 mod caches;

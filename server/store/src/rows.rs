@@ -4,6 +4,7 @@ use sea_orm::{ActiveValue::Set, DerivePartialModel};
 use strongroom_crypto::SealedValue;
 use strongroom_domain::{
     access_policy::AccessPolicy,
+    approval::ApprovalRequest,
     grant::Assignment,
     identity::{Session, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
@@ -21,8 +22,8 @@ use uuid::Uuid;
 
 use crate::{
     entity::{
-        access_policy, assignment, audit_record, checkpoint, installation_policies, policy_module, role_definition,
-        secret, secret_version, session, vault, workload,
+        access_policy, approval, assignment, audit_record, checkpoint, installation_policies, policy_module,
+        role_definition, secret, secret_version, session, vault, workload,
     },
     fault::damaged,
 };
@@ -289,6 +290,35 @@ pub(crate) fn role(row: role_definition::Model) -> Result<RoleDefinition, StoreE
         return Err(damaged("role definition", "its columns contradict its body"));
     }
     Ok(RoleDefinition { tag: row.tag, ..found })
+}
+
+pub(crate) fn approval_row(request: &ApprovalRequest) -> Result<approval::Model, StoreError> {
+    Ok(approval::Model {
+        id: request.id,
+        subject: request.subject.key(),
+        vault_id: request.subject.vault.0,
+        principal: approval_principal(&request.subject.principal),
+        ends: request.ends,
+        body: json(request)?,
+        revision: request.revision,
+        tag: request.tag.clone(),
+    })
+}
+
+pub(crate) fn approval(row: approval::Model) -> Result<ApprovalRequest, StoreError> {
+    let found: ApprovalRequest = parsed("approval request", &row.body)?;
+    let request = ApprovalRequest { tag: row.tag.clone(), ..found };
+    // Every column is a copy of what the body says.
+    if approval_row(&request)? == row {
+        Ok(request)
+    } else {
+        Err(damaged("approval request", "its columns contradict its body"))
+    }
+}
+
+/// A principal as a column: a digest, because a subject may be long.
+fn approval_principal(id: &PrincipalId) -> String {
+    strongroom_domain::record::tag_digest(format!("{}\n{}", id.issuer, id.subject).as_bytes())
 }
 
 pub(crate) fn policy_module_row(module: &PolicyModule, bytes: &[u8]) -> Result<policy_module::Model, StoreError> {

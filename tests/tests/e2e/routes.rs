@@ -75,6 +75,7 @@ impl Route {
                 json!({ "issuer": "https://i.example", "subject": "s", "role": "Owner", "scope": "/" })
             }
             "/api/v1/workloads" => json!({ "name": "walked" }),
+            path if path.starts_with("/api/v1/vaults/{vault}/approvals/") => json!({}),
             "/api/v1/policies" => json!({ "policies": [] }),
             "/api/v1/sessions/end" => json!({ "issuer": "i", "subject": "s" }),
             "/api/v1/token/explain" => json!({ "token": "a.b.c" }),

@@ -1,6 +1,7 @@
 //! The command line: what can be said, and which command does it. One file per noun.
 
 mod access_policy;
+mod approval;
 mod assignment;
 mod attachment;
 mod audit;
@@ -21,6 +22,7 @@ mod vault;
 use std::{net::SocketAddr, path::PathBuf};
 
 pub(crate) use access_policy::AccessPolicyCommand;
+pub(crate) use approval::{ApprovalAnswer, ApprovalCommand};
 pub(crate) use assignment::{AssignmentCommand, Whom};
 pub(crate) use attachment::{AttachmentAt, AttachmentCommand, StateWord, Which};
 pub(crate) use audit::{AuditCommand, DecisionId, Filter as AuditFilter, VerifyWith};
@@ -109,6 +111,9 @@ enum Command {
     /// Policy modules: write, test and sign them; upload, attach, try in shadow, enforce and roll back.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Approve or refuse what policy modules want a second person for.
+    #[command(subcommand)]
+    Approval(ApprovalCommand),
     /// Show and verify audit records.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -289,6 +294,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Identity(command) => commands::identity::run(command).await,
         Command::Network(command) => commands::network::run(command).await,
         Command::Policy(command) => commands::policy::run(command).await,
+        Command::Approval(command) => commands::approval::run(command).await,
         Command::Audit(command) => commands::audit::run(command).await,
         Command::Verify { at, with } => commands::verify::run(at, with).await,
         Command::Seal(command) => commands::seal::run(command).await,

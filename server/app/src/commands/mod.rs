@@ -1,6 +1,7 @@
 //! The commands that talk to a server, and those that look at a data directory.
 
 pub(crate) mod access_policy;
+pub(crate) mod approval;
 pub(crate) mod assignment;
 pub(crate) mod attachment;
 pub(crate) mod audit;

@@ -131,6 +131,7 @@ impl Seen {
                 if digest == module.digest { Ok(()) } else { Err(KeyringError::Tampered) }
             }
             StoredRow::InstallationPolicies(policies) => keyring.verify_installation_policies(&policies),
+            StoredRow::Approval(request) => keyring.verify_approval(&request),
             StoredRow::Session(session) => keyring.verify_session(&session),
             StoredRow::Name(vault, kind, meta) => keyring.verify_name(keys(&vault)?, kind, &meta.name, &meta),
             StoredRow::Version(vault, kind, name, version) => {

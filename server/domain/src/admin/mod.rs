@@ -4,6 +4,7 @@
 //! they do not hold. One file per aggregate; what they share is here.
 
 mod access;
+mod approvals;
 mod assignments;
 mod audit;
 mod holdings;
@@ -161,6 +162,15 @@ pub enum AdminError {
         "there are at most 200 uploaded policy modules, of 256 MiB together: remove some that are attached nowhere"
     )]
     TooManyModules,
+    /// There is no such request for approval, or it has ended.
+    #[error("there is no such request for approval, or it has ended")]
+    ApprovalNotFound,
+    /// Nobody answers their own request.
+    #[error("somebody else has to answer this request: it is your own")]
+    OwnApproval,
+    /// Somebody else refused.
+    #[error("somebody else refused this request: until that ends, only they can grant it")]
+    ApprovalRefused,
     /// There is no such assignment.
     #[error("there is no such assignment")]
     AssignmentNotFound,
@@ -225,6 +235,9 @@ impl HowItWent for AdminError {
             Self::ModuleRefused(_) => "module-refused",
             Self::ModuleNotSigned => "module-not-signed",
             Self::TooManyModules => "too-many-modules",
+            Self::ApprovalNotFound => "approval-not-found",
+            Self::OwnApproval => "own-approval",
+            Self::ApprovalRefused => "approval-refused",
             Self::AssignmentNotFound => "assignment-not-found",
             Self::AssignmentExists => "assignment-exists",
             Self::LastOwner => "last-owner",
@@ -357,8 +370,8 @@ impl Administration {
         match self.gate.judge(ctx, &ask).await {
             Judgement::Permitted(case) => Ok(*case),
             Judgement::Denied(record, denial) => Err(self
-                .recorder
-                .release(ctx, *record, denial)
+                .gate
+                .turn_away(&self.recorder, ctx, *record, denial)
                 .await
                 .map_or_else(AdminError::NoRecord, AdminError::Denied)),
         }

@@ -1,11 +1,11 @@
-//! Facts that the gate gathers because a module asked for them: the age of a version, and counts of recent
-//! requests. A fact that cannot be had in time is left out, and a module that wants it then fails.
+//! Facts that the gate gathers because a module asked for them: the age of a version, counts of recent
+//! requests, and approvals. A fact that cannot be had in time is left out, and a module that wants it then fails.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::timeout;
 
-use super::{Ask, Gate, Judged, Trace};
+use super::{Ask, Gate, Judged, Trace, approvals::APPROVALS};
 use crate::{
     context::RequestContext,
     decision::DenyReason,
@@ -22,7 +22,7 @@ const COUNTING: Duration = Duration::from_millis(250);
 
 /// Whether a fact is one that is gathered.
 pub(super) fn is_gathered(fact: &str) -> bool {
-    fact == ROTATION || CountFact::parse(fact).is_some()
+    fact == ROTATION || fact == APPROVALS || CountFact::parse(fact).is_some()
 }
 
 impl Gate {
@@ -38,6 +38,9 @@ impl Gate {
     ) -> Result<(), DenyReason> {
         if request.holds(fact) {
             return Ok(());
+        }
+        if fact == APPROVALS {
+            return self.gather_approvals(ctx, ask, request, judged, trace).await;
         }
         let value = match CountFact::parse(fact) {
             None => self.age_of_current(ctx, ask, judged, trace).await?,

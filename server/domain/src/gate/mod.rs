@@ -4,6 +4,7 @@
 //! grants, the object's metadata, policy modules. Default deny, any deny wins, an error denies. Reads metadata, never a
 //! value. A `yes` is a [`Permit`], bound to what was judged.
 
+mod approvals;
 mod facts;
 mod find_vault;
 mod grants;
@@ -28,7 +29,9 @@ use crate::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     permit::{Held, ObjectRef, Permit},
     policy::{ModuleDigest, PolicyEngine, PolicyRequest},
-    ports::{GrantStore, IdentityStore, ObjectStore, PolicyStore, RequestCounts, StoreError, VaultStore},
+    ports::{
+        ApprovalStore, GrantStore, IdentityStore, ObjectStore, PolicyStore, RequestCounts, StoreError, VaultStore,
+    },
     principal::{PrincipalKind, SYSTEM_ISSUER},
     record::Record,
     rotation,
@@ -181,6 +184,8 @@ pub struct Gate {
     pub attached: Arc<dyn PolicyStore>,
     /// Counts requests for the modules that want to know.
     pub counts: Arc<dyn RequestCounts>,
+    /// What other people agreed to.
+    pub approvals: Arc<dyn ApprovalStore>,
     /// What modules in shadow would have said.
     pub shadows: ShadowCounts,
     /// Authenticates what is judged.

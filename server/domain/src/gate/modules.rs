@@ -7,6 +7,7 @@ use strongroom_crypto::{key::KeySpec, x509::Subject};
 
 use super::{
     Ask, Gate, Judged, Trace,
+    approvals::wanted,
     facts::{at_hand, is_gathered},
     grants::mode_for,
     unreadable,
@@ -15,7 +16,7 @@ use crate::{
     access_policy::AccessMode,
     certificate::CertificatePolicy,
     context::RequestContext,
-    decision::{DenyReason, Stage, StageEffect, StepUp},
+    decision::{ApprovalWanted, DenyReason, Stage, StageEffect, StepUp},
     key::KeyProperties,
     names::VaultId,
     policy::{
@@ -160,7 +161,12 @@ impl Gate {
                 Ok(effect) => {
                     granted |= attached.attachment.authority && attached.vault.is_some() && effect == Effect::Allow;
                 }
-                Err(reason) => {
+                Err(mut reason) => {
+                    if let Some(approval) = reason.approval_mut()
+                        && let Some(wish) = trace.0.last().and_then(|stage| wanted(&stage.obligations))
+                    {
+                        *approval = self.approval_wanted(ctx, ask, judged, &attached.shown(), wish).await;
+                    }
                     verdict = Err(reason);
                     break;
                 }
@@ -250,6 +256,8 @@ fn conclude(
         }
         _ => None,
     });
+    let approval = wanted(&answer.obligations)
+        .map(|_| Box::new(ApprovalWanted { request: None, refused_until: None, writes: None }));
     let effect = if denies { StageEffect::Deny } else { StageEffect::Allow };
     let detail = format!("{} {}", attachment.module, answer.sentence).trim_end().to_owned();
     let stage = Stage::new(stage, effect, answer.reason_code.clone()).with_detail(detail);
@@ -261,6 +269,7 @@ fn conclude(
             code: answer.reason_code,
             sentence: answer.sentence,
             step_up,
+            approval,
         });
     }
     Ok(answer.effect)
@@ -268,7 +277,7 @@ fn conclude(
 
 /// The answer, if this server carries out all that it wants done.
 pub(super) fn carried_out(answer: PolicyAnswer) -> Result<PolicyAnswer, PolicyFailure> {
-    let known = |obligation: &Obligation| matches!(obligation, Obligation::Alert { .. } | Obligation::StepUp { .. });
+    let known = |obligation: &Obligation| !matches!(obligation, Obligation::ShortenLifetime { .. });
     if answer.obligations.iter().all(known) { Ok(answer) } else { Err(PolicyFailure::UnknownObligation) }
 }
 

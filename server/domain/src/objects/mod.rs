@@ -191,8 +191,8 @@ impl Objects {
                 None => Err(self.refuse(ctx, *case, ObjectError::VaultNotFound).await),
             },
             Judgement::Denied(record, denial) => Err(self
-                .recorder
-                .release(ctx, *record, denial)
+                .gate
+                .turn_away(&self.recorder, ctx, *record, denial)
                 .await
                 .map_or_else(ObjectError::NoRecord, ObjectError::Denied)),
         }

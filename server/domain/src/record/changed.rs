@@ -42,6 +42,8 @@ pub enum RowKind {
     PolicyModule,
     /// The modules attached to every vault; `installation`.
     InstallationPolicies,
+    /// A request for approval; its id.
+    Approval,
     /// A workload; its client id.
     Workload,
     /// A dashboard session; a digest of its hash.
@@ -74,6 +76,7 @@ impl RowKind {
             Self::AccessPolicy => "access policy",
             Self::PolicyModule => "policy module",
             Self::InstallationPolicies => "policies of all vaults",
+            Self::Approval => "approval request",
             Self::Workload => "workload",
             Self::Session => "session",
             Self::TokenKeys => "token keys",
@@ -227,6 +230,10 @@ impl PermittedChange {
                 let after = policy.revision.saturating_add(1);
                 ChangedRow::gone(RowKind::AccessPolicy, ChangedRow::access_policy_id(policy), after)
             }
+            (Change::PutApproval { request, .. }, _) => ChangedRow {
+                within: Some(request.subject.vault.0.to_string()),
+                ..ChangedRow::written(RowKind::Approval, request.id.to_string(), request.revision)
+            },
             (Change::PutPolicyModule { module, .. }, _) => {
                 ChangedRow::written(RowKind::PolicyModule, module.digest.to_string(), module.uploaded_at)
             }

@@ -21,6 +21,7 @@ pub use committer::{Committer, CommitterHealth, NoRecord, spawn};
 pub use filter::{CHALLENGES, IdPrefix, RecordFilter, Without};
 pub use flood::{Counted, FloodGate};
 pub use receipt::{MAX_RECEIPT, Receipt, ReceiptError};
+pub(crate) use recorder::Denied;
 pub use recorder::{HowItWent, Recorder};
 pub use tree::{Growth, NodeHead, Segment, TreeCheckpoint, TwoPasts};
 

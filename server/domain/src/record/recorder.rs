@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     change::PermittedChange,
     context::RequestContext,
-    decision::{STEP_UP, Stage, asks_for_step_up},
+    decision::{Denial, STEP_UP, Stage, asks_for_step_up},
     permit::Held,
     principal::Principal,
     record::{Committer, Entry, NoRecord, Outcome, Record, Settled},
@@ -37,10 +37,18 @@ impl<T, E: HowItWent> HowItWent for Result<T, E> {
     }
 }
 
-impl HowItWent for crate::decision::Denial {
+impl HowItWent for Denial {
     fn how(&self) -> (Outcome, &str) {
         (Outcome::Denied, self.reason.code())
     }
+}
+
+/// What became of a denial that opens a request for approval.
+pub(crate) enum Denied {
+    /// Both are on record.
+    Told(Denial),
+    /// The request could not be written, and nothing was.
+    NotWritten(Held<Denial>),
 }
 
 /// Writes records and releases what they cover.
@@ -109,6 +117,29 @@ impl Recorder {
         match self.write(ctx, record, None).await? {
             Settled::Recorded => Ok(held.open()),
             Settled::Conflict | Settled::Refused => Err(NoRecord::NotWritten),
+        }
+    }
+
+    /// Records a denial together with the request for approval that it opens, and opens the denial. When the request
+    /// cannot be written nothing happened, and the denial is as it was.
+    pub(crate) async fn deny(
+        &self,
+        ctx: &RequestContext,
+        mut record: Record,
+        change: PermittedChange,
+        denial: Held<Denial>,
+    ) -> Result<Denied, NoRecord> {
+        denial.inspect(|denial| {
+            let (outcome, reason) = denial.how();
+            record.outcome = outcome;
+            reason.clone_into(&mut record.reason);
+        });
+        record.changed = change.rows();
+        of_one_request(ctx, &record, &[denial.request_id(), change.permit().request_id()])?;
+        match self.write(ctx, record, Some(change)).await? {
+            Settled::Recorded => Ok(Denied::Told(denial.open())),
+            Settled::Conflict => Ok(Denied::NotWritten(denial)),
+            Settled::Refused => Err(NoRecord::NotWritten),
         }
     }
 

@@ -162,6 +162,11 @@ built_in_roles! {
     Auditor = 0x5c1b6f0e_5d0a_4b0e_9c53_7a1d8a5e2f10, "Strongroom Auditor",
         "Read audit records.",
         actions: &["Strongroom/audit/read"], not_actions: &[], data_actions: &[];
+    /// Agrees to what policy modules want a second person for, and can do nothing else.
+    Approver = 0x2b7e9d34_61c8_4a5f_8e02_c94d7f13a6b5, "Strongroom Approver",
+        "See which requests wait for approval in a vault, and grant or refuse those of others.",
+        actions: &["Strongroom/vaults/approvals/read", "Strongroom/vaults/approvals/decide/action", VAULT_READ],
+        not_actions: &[], data_actions: &[];
     /// Everything, grants included.
     Owner = 0x8e3af657_a8ff_443c_a75c_2fe8c4bcb635, "Owner",
         "Everything, grants and data included.",

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     access_policy::AccessPolicy,
     action::Action,
+    approval::{ApprovalRequest, MAX_IN_VAULT, MAX_OF_PRINCIPAL},
     change::{Change, NameWrite, PermittedChange, Remaining},
     grant::{Assignment, Scope},
     identity::{ASSERTION_RETRY_SECONDS, Session, UsedAssertion, Workload},
@@ -83,6 +84,8 @@ pub struct Image {
     pub installation_policies: Arc<InstallationPolicies>,
     /// Access policies by vault and key of the grantee.
     pub access_policies: BTreeMap<(VaultId, String), AccessPolicy>,
+    /// Requests for approval by id.
+    pub approvals: BTreeMap<Uuid, ApprovalRequest>,
     /// Workloads by client id.
     pub workloads: HashMap<Uuid, Arc<Workload>>,
     /// Sessions by the hash of their cookie.
@@ -288,6 +291,7 @@ impl Image {
                 self.objects.retain(|(vault, ..), _| vault != id);
                 self.assignments.retain(|a| a.scope.vault() != Some(*id));
                 self.access_policies.retain(|(vault, _), _| vault != id);
+                self.approvals.retain(|_, request| request.subject.vault != *id);
             }
             (Change::PutVault(vault), _) => {
                 self.vaults.insert(vault.name.as_str().to_owned(), Arc::new((**vault).clone()));
@@ -363,6 +367,25 @@ impl Image {
                     return Settled::Conflict;
                 }
                 self.installation_policies = Arc::new((**policies).clone());
+            }
+            (Change::PutApproval { request, replaces, now }, _) => {
+                let vault = request.subject.vault;
+                if replaces.is_none() {
+                    self.approvals.retain(|_, old| old.subject.vault != vault || old.ends > *now);
+                    let key = request.subject.key();
+                    let here = self.approvals.values().filter(|old| old.subject.vault == vault);
+                    let own = here.clone().filter(|old| old.subject.principal == request.subject.principal);
+                    if own.count() as u64 >= MAX_OF_PRINCIPAL
+                        || here.clone().count() as u64 >= MAX_IN_VAULT
+                        || here.clone().any(|old| old.subject.key() == key)
+                    {
+                        return Settled::Conflict;
+                    }
+                }
+                if self.approvals.get(&request.id).map(|before| before.revision) != *replaces {
+                    return Settled::Conflict;
+                }
+                self.approvals.insert(request.id, (**request).clone());
             }
             (Change::PutWorkload { remaining, .. } | Change::DeleteWorkload { remaining }, _)
                 if !self.remains(remaining.as_ref()) =>

@@ -29,6 +29,8 @@ pub enum Verdict {
     SaysOfContents(Effect),
     /// An answer to no request at all.
     SaysNothing,
+    /// No, until so many other people approve; approving itself needs nobody.
+    NeedsApproval(u32),
 }
 
 /// Answers by the attachment's name or else by its settings; attachments it was told nothing of are missing
@@ -158,6 +160,9 @@ impl PolicyEngine for FakePolicies {
             Verdict::Fails(failure) => Err(failure),
             Verdict::SaysNothing => Ok(Vec::new()),
             Verdict::Hangs => std::future::pending().await,
+            Verdict::NeedsApproval(approvers) => {
+                Ok(requests.iter().map(|request| needs_approval(request, approvers)).collect())
+            }
             verdict @ (Verdict::Says(effect) | Verdict::SaysOfContents(effect)) => Ok(requests
                 .iter()
                 .map(|request| PolicyAnswer {
@@ -182,5 +187,26 @@ impl PolicyEngine for FakePolicies {
             Some(Verdict::Fails(failure)) => Err(failure.into()),
             Some(_) => Ok(()),
         }
+    }
+}
+
+/// What a module that wants approvals says.
+fn needs_approval(request: &PolicyRequest, approvers: u32) -> PolicyAnswer {
+    let approving = request.action.starts_with("Strongroom/vaults/approvals/");
+    let enough = request.approvals.as_ref().is_some_and(|approvals| approvals.len() >= approvers as usize);
+    let wish = Obligation::RequireApproval { approvers, valid_for: 600 };
+    let (effect, obligations) = match (approving, enough) {
+        (true, _) => (Effect::Abstain, Vec::new()),
+        (_, true) => (Effect::Allow, Vec::new()),
+        (_, false) => (Effect::Deny, vec![wish]),
+    };
+    PolicyAnswer {
+        effect,
+        reason_code: "approval".to_owned(),
+        sentence: "Somebody else has to approve this.".to_owned(),
+        relied_on: Vec::new(),
+        messages: Vec::new(),
+        obligations,
+        fuel: 1,
     }
 }

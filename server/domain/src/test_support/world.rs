@@ -139,6 +139,7 @@ impl World {
             policies: policies.clone(),
             attached: ports.clone(),
             counts: ports.clone(),
+            approvals: ports.clone(),
             shadows: ShadowCounts::default(),
             keyring: keyring.clone(),
         });

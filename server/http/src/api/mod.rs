@@ -15,7 +15,7 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use strongroom_domain::{keys::Sealing, names::VaultName};
+use strongroom_domain::{approval::Verdict, keys::Sealing, names::VaultName};
 
 use crate::{
     boxed::boxed,
@@ -145,6 +145,9 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::RoleEditForm => "RoleDefinitionWrite",
         Endpoint::RoleDelete | Endpoint::DefinitionDelete | Endpoint::RoleDeleteForm => "RoleDefinitionDelete",
         Endpoint::PolicyList => "VaultGet",
+        Endpoint::ApprovalList => "ApprovalRead",
+        Endpoint::ApprovalGrant => "ApprovalGrant",
+        Endpoint::ApprovalRefuse => "ApprovalRefuse",
         Endpoint::PolicyListEverywhere => "PolicyRead",
         Endpoint::PolicyPutEverywhere | Endpoint::PolicyRollBackEverywhere => "PolicyWrite",
         Endpoint::PolicyModuleList | Endpoint::PolicyModuleShow => "PolicyModuleRead",
@@ -401,6 +404,9 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::RolePut => manage::roles::put(services, call, &request).await,
         Endpoint::RoleDelete => manage::roles::delete(services, call).await,
         Endpoint::PolicyList | Endpoint::PolicyListEverywhere => manage::policies::list(services, call).await,
+        Endpoint::ApprovalList => manage::approvals::list(services, call).await,
+        Endpoint::ApprovalGrant => manage::approvals::answer(services, call, &request, Verdict::Grant).await,
+        Endpoint::ApprovalRefuse => manage::approvals::answer(services, call, &request, Verdict::Refuse).await,
         Endpoint::PolicyPutEverywhere => manage::policies::put(services, call, &request).await,
         Endpoint::PolicyRollBackEverywhere => manage::policies::roll_back(services, call).await,
         Endpoint::PolicyModuleList => manage::policy_modules::list(services, call).await,

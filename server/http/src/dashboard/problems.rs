@@ -7,7 +7,7 @@ use strongroom_domain::{
     action::Action,
     admin::AdminError,
     context::RequestContext,
-    decision::{Denial, DenyReason},
+    decision::{ApprovalWanted, Denial, DenyReason},
     entrance::EntranceError,
     gate::Ask,
     keys::KeyError,
@@ -255,7 +255,19 @@ fn told(ctx: &RequestContext, place: &Place, denial: &Denial) -> (&'static str, 
             "No policy module allows this",
             "In this vault a policy module with authority must allow a request, and none did.".to_owned(),
         ),
-        DenyReason::Policy { sentence, .. } => ("A policy module refused", sentence.clone()),
+        DenyReason::Policy { sentence, approval, .. } => {
+            let asked = match approval.as_deref() {
+                None => String::new(),
+                Some(ApprovalWanted { request: Some(id), refused_until: None, .. }) => {
+                    format!(" Somebody else has to approve it: request {id}.")
+                }
+                Some(ApprovalWanted { request: Some(id), .. }) => format!(" Somebody refused it: request {id}."),
+                Some(ApprovalWanted { request: None, .. }) => {
+                    " Somebody else has to approve it, and no request for that could be opened now.".to_owned()
+                }
+            };
+            ("A policy module refused", format!("{sentence}{asked}"))
+        }
         DenyReason::PolicyFailed { .. } => (
             "A policy module gave no answer",
             "A policy that cannot be evaluated denies. Whoever administers the vault can see why in the audit log."

@@ -3,8 +3,8 @@
 use super::{Body, Operation};
 use crate::{
     api::manage::{
-        List, Listing, access_policies, assignments, audit, policies, policy_modules, roles, session, sessions,
-        token_keys, tokens, vaults, workloads,
+        List, Listing, access_policies, approvals, assignments, audit, policies, policy_modules, roles, session,
+        sessions, token_keys, tokens, vaults, workloads,
     },
     openapi::shapes,
     routes::Endpoint,
@@ -59,6 +59,7 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
     let vaults = |summary| operation("vaults", summary);
     let access = |summary| operation("access policies", summary);
     let modules = |summary| operation("policy modules", summary);
+    let approvals = |summary| operation("approvals", summary);
     let roles = |summary| operation("role definitions", summary);
     let assignments = |summary| operation("assignments", summary);
     let workloads = |summary| operation("workloads", summary);
@@ -67,6 +68,8 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
     let vault_list = Some(Body::named::<List<vaults::VaultView<'_>>>(|| "VaultList".to_owned()));
     let policy = Some(Body::of::<access_policies::View<'_>>());
     let module = Some(Body::of::<policy_modules::View<'_>>());
+    let approval = Some(Body::of::<approvals::View<'_>>());
+    let answer_approval = Some(Body::of::<approvals::Answer>());
     let attached = Some(Body::of::<policies::View<'_>>());
     let role = Some(Body::of::<roles::View<'_>>());
     let assignment = Some(Body::of::<assignments::AssignmentView<'_>>());
@@ -99,6 +102,20 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
             body: Some(Body::of::<policies::Body>()),
             answer: attached,
             ..modules("Attach modules to every vault, in place of those that are. `If-Match` takes the revision")
+        },
+        Endpoint::ApprovalList => Operation {
+            answer: Some(Body::named::<List<approvals::View<'_>>>(|| "ApprovalRequestList".to_owned())),
+            ..approvals("List the requests for approval in a vault that have not ended")
+        },
+        Endpoint::ApprovalGrant => Operation {
+            body: answer_approval,
+            answer: approval,
+            ..approvals("Approve what somebody else asks for, for a while")
+        },
+        Endpoint::ApprovalRefuse => Operation {
+            body: answer_approval,
+            answer: approval,
+            ..approvals("Refuse what somebody else asks for, for a while, and take back what was approved")
         },
         Endpoint::PolicyRollBackEverywhere => Operation {
             answer: attached,

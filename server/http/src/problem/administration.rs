@@ -37,6 +37,11 @@ impl From<AdminError> for Problem {
             AdminError::GrantsMoreThanHeld(_) => {
                 Self::new(403, "Forbidden", "grants-more-than-held", message).inner("ForbiddenByRbac")
             }
+            AdminError::ApprovalNotFound => Self::new(404, "ApprovalNotFound", "approval-not-found", message),
+            AdminError::OwnApproval => Self::new(403, "Forbidden", "own-approval", message).inner("OwnApproval"),
+            AdminError::ApprovalRefused => {
+                Self::new(409, "Conflict", "approval-refused", message).inner("ApprovalRefused")
+            }
             AdminError::AssignmentNotFound => {
                 Self::new(404, "RoleAssignmentNotFound", "assignment-not-found", "There is no such role assignment.")
             }

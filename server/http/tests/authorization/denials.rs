@@ -22,6 +22,7 @@ fn reasons() -> Vec<DenyReason> {
             code: "name-forbidden".to_owned(),
             sentence: "The name is not allowed.".to_owned(),
             step_up: None,
+            approval: None,
         },
         DenyReason::PolicyFailed { attachment: "naming".to_owned(), failure: PolicyFailure::OutOfFuel },
         DenyReason::Tampered,
@@ -67,6 +68,7 @@ fn a_denial_that_another_sign_in_could_lift_is_a_claims_challenge() {
         code: "acr-too-weak".to_owned(),
         sentence: "Sign in with a stronger method to do this.".to_owned(),
         step_up: Some(Box::new(step_up)),
+        approval: None,
     };
     let denial = Denial { request_id: Uuid::nil(), action: Action::SecretGet, reason };
     let response = Problem::from(denial).respond(&addresses);

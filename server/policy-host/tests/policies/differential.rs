@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use strongroom_domain::policy::{
-    FactValue, PolicyAttachment, PolicyCertificate, PolicyEngine, PolicyRequest, PolicyTls,
+    FactValue, PolicyApproval, PolicyAttachment, PolicyCertificate, PolicyEngine, PolicyRequest, PolicyTls,
 };
 use strongroom_policy_host::{WasmPolicyEngine, released, shipped};
 
@@ -66,6 +66,17 @@ impl Draw {
         }
         drawn.object.expires = self.one(&[None, Some(0), Some(1_780_315_200), Some(1_790_000_000), Some(i64::MAX)]);
         drawn.time = self.one(&[0, 1_780_315_200, 1_780_228_800, -1, i64::MAX, i64::MIN]);
+        for count in ["count/principal/any/60", "count/principal/denied/300"] {
+            let many = i64::try_from(self.below(40)).expect("few");
+            drawn.facts.insert(count.to_owned(), self.one(&[None, Some(many), Some(3)]).map(FactValue::Number));
+        }
+        let approval = |number: usize| PolicyApproval {
+            issuer: "https://idp.example".to_owned(),
+            subject: format!("approver-{}", number / 2),
+            granted: 1_780_315_100,
+            until: 1_780_315_300,
+        };
+        drawn.approvals = Some((0..self.below(6)).map(approval).collect());
         drawn.facts.insert("days-since-rotation".to_owned(), self.one(&[None, Some(3)]).map(FactValue::Number));
         drawn
     }
@@ -81,7 +92,9 @@ fn attachments() -> Vec<PolicyAttachment> {
         "office-hours" => {
             r#"{"utc_offset":60,"hours":[{"days":["mon","thu"],"from":"00:00","until":"14:00"}],"workloads":true}"#
         }
+        "rate-guard" => r#"{"per_minute":20,"denied_in_five_minutes":4}"#,
         "require-mfa" => r#"{"acr":["c2","c3"],"amr":["otp","hwk"],"max_age":3600}"#,
+        "two-person" => r#"{"actions":["*/getSecret/*","*/setSecret/*"],"approvers":2,"valid_for":600}"#,
         // One that needs settings fails to judge, and the test with it.
         _ => "{}",
     };

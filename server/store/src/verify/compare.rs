@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     entity::{
-        access_policy, assignment, audit_record, installation_policies, policy_module, role_definition, sealed_blob,
-        secret, secret_version, session, vault, workload,
+        access_policy, approval, assignment, audit_record, installation_policies, policy_module, role_definition,
+        sealed_blob, secret, secret_version, session, vault, workload,
     },
     fault::unavailable,
     purge::remains,
@@ -119,6 +119,7 @@ impl Comparing<'_> {
         self.access_policies().await?;
         self.roles().await?;
         self.policies().await?;
+        self.approvals().await?;
         after = Uuid::nil();
         loop {
             let page: Vec<(Uuid, Vec<u8>)> = assignment::Entity::find()
@@ -155,6 +156,27 @@ impl Comparing<'_> {
             self.judge(RowKind::RoleDefinition, &id.to_string(), Some(revision), &[]);
         }
         Ok(())
+    }
+
+    async fn approvals(&mut self) -> Result<(), StoreError> {
+        let mut after = Uuid::nil();
+        loop {
+            let page: Vec<(Uuid, i64)> = approval::Entity::find()
+                .select_only()
+                .columns([approval::Column::Id, approval::Column::Revision])
+                .filter(approval::Column::Id.gt(after))
+                .order_by_asc(approval::Column::Id)
+                .limit(PAGE)
+                .into_tuple()
+                .all(self.moment)
+                .await
+                .map_err(|e| unavailable(&e))?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = *last;
+            for (id, revision) in page {
+                self.judge(RowKind::Approval, &id.to_string(), Some(revision), &[]);
+            }
+        }
     }
 
     /// Uploaded modules, a few hundred at most, and those of all vaults, which is one row.

@@ -110,7 +110,9 @@ fn digest(text: &str) -> Digest {
 impl Expected {
     /// Takes in what a record says.
     pub(super) fn learn(&mut self, at: At, record: &Record) {
-        if record.outcome != Outcome::Allowed {
+        // A denial changes nothing, but opens a request for approval.
+        let opens = |changed: &ChangedRow| changed.row == RowKind::Approval;
+        if record.outcome != Outcome::Allowed && (record.changed.is_empty() || !record.changed.iter().all(opens)) {
             return;
         }
         if record.changed.is_empty() && record.revision.is_some() && EARLY.contains(&record.operation.as_str()) {
@@ -203,7 +205,7 @@ impl Expected {
         }
     }
 
-    /// Rows that should be there and were not judged. Sessions end by themselves.
+    /// Rows that should be there and were not judged. Sessions and requests for approval end by themselves.
     pub(super) fn absent(&self) -> Vec<Absent> {
         let gone: Vec<u32> = self
             .rows
@@ -211,8 +213,8 @@ impl Expected {
             .filter(|row| row.kind == RowKind::Vault && row.living().is_none())
             .filter_map(|row| row.parent)
             .collect();
-        let expected =
-            |row: &Row| row.kind != RowKind::Session && !row.parent.is_some_and(|vault| gone.contains(&vault));
+        let ends = |kind| matches!(kind, RowKind::Session | RowKind::Approval);
+        let expected = |row: &Row| !ends(row.kind) && !row.parent.is_some_and(|vault| gone.contains(&vault));
         let rows = self.rows.values().filter(|row| !row.seen && expected(row)).filter_map(Row::living);
         let versions = self.versions.values().filter(|version| {
             // An absent name is one finding, whatever its versions.

@@ -10,6 +10,7 @@ use sea_orm::{
 };
 use strongroom_domain::{
     access_policy::AccessPolicy,
+    approval::ApprovalRequest,
     grant::Assignment,
     identity::{Session, Workload},
     names::{ObjectKind, ObjectName, VaultId},
@@ -24,8 +25,8 @@ use strongroom_domain::{
 use super::{AuditReader, compare::kind_of};
 use crate::{
     entity::{
-        access_policy, assignment, installation_policies, policy_module, role_definition, secret, secret_version,
-        session, vault, workload,
+        access_policy, approval, assignment, installation_policies, policy_module, role_definition, secret,
+        secret_version, session, vault, workload,
     },
     fault::unavailable,
     purge::remains,
@@ -52,6 +53,8 @@ pub enum StoredRow {
     PolicyModule(PolicyModule, Vec<u8>),
     /// The modules that are attached to every vault.
     InstallationPolicies(InstallationPolicies),
+    /// A request for approval.
+    Approval(ApprovalRequest),
     /// A session.
     Session(Session),
     /// The name of a secret or a key.
@@ -137,6 +140,16 @@ impl AuditReader {
                 let id = <[u8; 32]>::try_from(row.id_hash.as_slice())
                     .map_or_else(|_| "of a wrong length".to_owned(), |hash| ChangedRow::session_id(&hash));
                 see((RowKind::Session, id, rows::session(row).map(StoredRow::Session)));
+            },
+        )
+        .await?;
+        each(
+            database,
+            approval::Entity::find(),
+            approval::Column::Id,
+            |row| row.id,
+            |row| {
+                see((RowKind::Approval, row.id.to_string(), rows::approval(row).map(StoredRow::Approval)));
             },
         )
         .await?;

@@ -7,6 +7,8 @@
 mod support;
 
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod certificates;

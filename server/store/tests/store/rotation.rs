@@ -106,6 +106,7 @@ impl Node {
             policies: Arc::new(FakePolicies::default()),
             attached: store.clone(),
             counts: store.clone(),
+            approvals: store.clone(),
             shadows: ShadowCounts::default(),
             keyring: keyring.clone(),
         });

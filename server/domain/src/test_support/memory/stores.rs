@@ -9,6 +9,7 @@ use super::{MemoryStore, page};
 use crate::{
     access_policy::AccessPolicy,
     action::Action,
+    approval::ApprovalRequest,
     grant::{Assignment, AssignmentFilter, Scope},
     identity::{Session, Workload},
     names::{VaultId, VaultName},
@@ -16,8 +17,8 @@ use crate::{
     policy::{MOST_COUNTED, ModuleDigest, RecentRequests},
     policy_module::{InstallationPolicies, PolicyModule},
     ports::{
-        DueObject, GrantStore, IdentityStore, PolicyStore, PurgeSchedule, RequestCounts, RotationSchedule, SealStore,
-        SealedBlob, StoreError, VaultStore,
+        ApprovalStore, DueObject, GrantStore, IdentityStore, PolicyStore, PurgeSchedule, RequestCounts,
+        RotationSchedule, SealStore, SealedBlob, StoreError, VaultStore,
     },
     principal::{Principal, PrincipalId},
     record::Record,
@@ -222,6 +223,35 @@ impl RequestCounts for MemoryStore {
         };
         let count = self.durable().log.iter().map(|logged| &logged.record).filter(counted).count() as u64;
         Ok(count.min(MOST_COUNTED))
+    }
+}
+
+#[async_trait]
+impl ApprovalStore for MemoryStore {
+    async fn approval_for(&self, subject: &str, now: i64) -> Result<Option<ApprovalRequest>, StoreError> {
+        self.pause().await;
+        let image = self.durable();
+        let found = image.approvals.values().find(|request| request.ends > now && request.subject.key() == subject);
+        Ok(found.cloned())
+    }
+
+    async fn approval(&self, id: Uuid) -> Result<Option<ApprovalRequest>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().approvals.get(&id).cloned())
+    }
+
+    async fn approvals(&self, permit: Permit, now: i64) -> Held<Result<Vec<ApprovalRequest>, StoreError>> {
+        self.pause().await;
+        let vault = permit.object().vault.as_ref().map(|(id, _)| *id);
+        if permit.action() != Action::ApprovalRead {
+            return permit.hold(Err(StoreError::Damaged("a permit for something else".to_owned())));
+        }
+        let found = {
+            let image = self.durable();
+            let here = |request: &&ApprovalRequest| Some(request.subject.vault) == vault && request.ends > now;
+            image.approvals.values().filter(here).cloned().collect()
+        };
+        permit.hold(Ok(found))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The use cases as their users meet them, and what the log says of it.
 
 mod access;
+mod approvals;
 mod backups;
 mod certificate_import;
 mod certificates;

@@ -79,7 +79,7 @@ async fn an_alert_is_on_record_and_what_this_server_does_not_carry_out_denies() 
     let newest = demo.world.store.image().log.last().unwrap().record.clone();
     assert_eq!(newest.trace.last().unwrap().obligations, vec![alert.clone()]);
 
-    let unknown = Obligation::RequireApproval { approvers: 1, valid_for: 3600 };
+    let unknown = Obligation::ShortenLifetime { seconds: 60 };
     demo.world.policies.oblige("guard", vec![alert, unknown]);
     for effect in [Effect::Allow, Effect::Deny] {
         demo.world.policies.answer("guard", Verdict::Says(effect));

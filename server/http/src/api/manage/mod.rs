@@ -1,6 +1,7 @@
 //! The management API under `/api/v1`, one file per aggregate; what they share is here.
 
 pub(crate) mod access_policies;
+pub(crate) mod approvals;
 pub(crate) mod assignments;
 pub(crate) mod audit;
 pub(crate) mod grantee;

@@ -1,0 +1,105 @@
+//! Use cases of approvals: seeing what waits, and granting or refusing what somebody else asks for.
+//!
+//! Nobody answers their own request, by whatever name they come: issuer and subject are compared.
+
+use uuid::Uuid;
+
+use super::{AdminError, Administration};
+use crate::{
+    action::Action,
+    approval::{ApprovalRequest, Unheard, Verdict},
+    change::Change,
+    context::RequestContext,
+    gate::Ask,
+    names::VaultName,
+};
+
+/// How often a request is judged anew because what it is about changed meanwhile.
+const ATTEMPTS: usize = 4;
+
+impl Administration {
+    /// The requests for approval in a vault that have not ended.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn list_approvals(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+    ) -> Result<Vec<ApprovalRequest>, AdminError> {
+        let case = self.admit(ctx, Ask::vault(Action::ApprovalRead, vault)).await?;
+        if case.vault.is_none() {
+            return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
+        }
+        let held = self.gate.approvals.approvals(case.permit, ctx.seconds()).await;
+        let held = held.map(|all| {
+            let mut all = all?;
+            if all.iter().any(|request| self.keyring.verify_approval(request).is_err()) {
+                return Err(AdminError::Tampered);
+            }
+            all.retain(|request| request.is_there(ctx.seconds()));
+            Ok(all)
+        });
+        self.recorder.release(ctx, case.record, held).await?
+    }
+
+    /// Grants or refuses a request of somebody else, for so many seconds, or as long as it may when none are said.
+    /// Holds on the next request. A refusal takes back what was granted.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn answer_approval(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        id: Uuid,
+        verdict: Verdict,
+        seconds: Option<u32>,
+    ) -> Result<ApprovalRequest, AdminError> {
+        for _ in 0..ATTEMPTS {
+            let mut case = self.admit(ctx, Ask::vault(Action::ApprovalDecide, vault)).await?;
+            case.record.object = Some(id.to_string());
+            match verdict {
+                Verdict::Grant => "ApprovalGrant",
+                Verdict::Refuse => "ApprovalRefuse",
+            }
+            .clone_into(&mut case.record.operation);
+            let Some(of) = case.vault.as_ref().map(|(vault, _)| vault.id) else {
+                return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
+            };
+            let next = async {
+                let found = self.gate.approvals.approval(id).await?.ok_or(AdminError::ApprovalNotFound)?;
+                self.keyring.verify_approval(&found)?;
+                if found.subject.vault != of || found.id != id || !found.is_there(ctx.seconds()) {
+                    return Err(AdminError::ApprovalNotFound);
+                }
+                let mut next = found.answered(&ctx.principal.id, verdict, seconds, ctx.seconds())?;
+                next.tag = self.keyring.tag_approval(&next)?;
+                Ok((next, found.revision))
+            };
+            let (next, before) = match next.await {
+                Ok(next) => next,
+                Err(why) => return Err(self.refuse(ctx, case, why).await),
+            };
+            let change =
+                Change::PutApproval { request: Box::new(next.clone()), replaces: Some(before), now: ctx.seconds() };
+            if let Some(done) = self.change(ctx, case, next.revision, change, next).await? {
+                return Ok(done);
+            }
+        }
+        Err(AdminError::Contended)
+    }
+}
+
+impl From<Unheard> for AdminError {
+    fn from(why: Unheard) -> Self {
+        match why {
+            Unheard::Own => Self::OwnApproval,
+            Unheard::Seconds => {
+                Self::Invalid("the seconds are from 60 to what the policy module lets an approval of this count")
+            }
+            Unheard::Enough => Self::Invalid("as many people as may have approved this already"),
+            Unheard::Refused => Self::ApprovalRefused,
+        }
+    }
+}

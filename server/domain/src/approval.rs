@@ -1,0 +1,306 @@
+//! Approvals: what somebody may do because other people agreed, for a while.
+//!
+//! A policy module that denies for want of approval opens a request. It is for one principal, one operation and one
+//! object: exactly these, by identities and never by what people call them. A request that names a version is for
+//! that version; one that names none is for whatever is current when it is made. Others grant or refuse it, and what
+//! they granted is a fact of later decisions about the very same, until it ends. Nobody approves their own.
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    action::Action,
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
+    principal::PrincipalId,
+};
+
+/// Most people whose approval one request may want.
+pub const MAX_APPROVERS: u32 = 8;
+/// Most requests of one principal in a vault that have not ended.
+pub const MAX_OF_PRINCIPAL: u64 = 50;
+/// Most requests in a vault that have not ended.
+pub const MAX_IN_VAULT: u64 = 500;
+/// How long a request waits for approvals, in seconds: a day.
+pub const WAITING_SECONDS: i64 = 86_400;
+/// Shortest time for which an approval or a refusal counts, in seconds.
+pub const MIN_SECONDS: u32 = 60;
+
+/// What an approval is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalSubject {
+    /// Where.
+    pub vault: VaultId,
+    /// Who asks.
+    pub principal: PrincipalId,
+    /// What for.
+    pub action: Action,
+    /// Kind of the object.
+    pub kind: ObjectKind,
+    /// The object; none when the whole collection is meant.
+    pub name: Option<ObjectName>,
+    /// The version, when one was named.
+    pub version: Option<ObjectVersion>,
+}
+
+impl ApprovalSubject {
+    /// A text that is the same for the same subject and for no other, 64 characters.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let mut bytes = Vec::new();
+        let parts = [
+            self.principal.issuer.as_str(),
+            self.principal.subject.as_str(),
+            self.action.operation(),
+            self.kind.as_str(),
+            self.name.as_ref().map_or("", ObjectName::as_str),
+            self.version.as_ref().map_or("", ObjectVersion::as_str),
+        ];
+        bytes.extend_from_slice(self.vault.0.as_bytes());
+        for part in parts {
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part.as_bytes());
+        }
+        HEXLOWER.encode(&strongroom_crypto::sha256(&bytes))
+    }
+}
+
+/// One person's consent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who approved.
+    pub by: PrincipalId,
+    /// When, Unix seconds.
+    pub granted: i64,
+    /// Until when it counts, Unix seconds.
+    pub until: i64,
+}
+
+/// One person's refusal, which takes back what was granted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Who refused.
+    pub by: PrincipalId,
+    /// When, Unix seconds.
+    pub refused: i64,
+    /// Until when nobody is asked anew, Unix seconds.
+    pub until: i64,
+}
+
+/// How a request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApprovalState {
+    /// It waits for approvals.
+    Waiting,
+    /// Enough people approved.
+    Granted,
+    /// Somebody refused.
+    Refused,
+}
+
+impl ApprovalState {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Granted => "granted",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A request for approval, with what was said to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRequest {
+    /// Identity: that of the decision which opened it.
+    pub id: Uuid,
+    /// What for.
+    pub subject: ApprovalSubject,
+    /// Which attached module wants it.
+    pub attachment: String,
+    /// How many people have to approve, 1 to [`MAX_APPROVERS`].
+    pub approvers: u32,
+    /// For how long an approval counts at most, in seconds.
+    pub valid_for: u32,
+    /// When it was opened, Unix seconds.
+    pub opened: i64,
+    /// When it ends, Unix seconds: then it is as if it had not been.
+    pub ends: i64,
+    /// Who approved so far.
+    #[serde(default)]
+    pub approvals: Vec<Approval>,
+    /// Who refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+    /// Counts changes, from 1.
+    pub revision: i64,
+    /// HMAC-SHA256 over everything above, under a key of the installation.
+    #[serde(skip)]
+    pub tag: Vec<u8>,
+}
+
+/// What somebody says to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes.
+    Grant,
+    /// No.
+    Refuse,
+}
+
+/// Why nothing can be said to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unheard {
+    /// It is one's own.
+    Own,
+    /// Not for so long, or so short.
+    Seconds,
+    /// As many people approved as may.
+    Enough,
+    /// Somebody else refused: while that counts, only they can think better of it.
+    Refused,
+}
+
+impl ApprovalRequest {
+    /// A new one.
+    #[must_use]
+    pub fn open(
+        id: Uuid,
+        subject: ApprovalSubject,
+        attachment: &str,
+        approvers: u32,
+        valid_for: u32,
+        now: i64,
+    ) -> Self {
+        Self {
+            id,
+            subject,
+            attachment: attachment.to_owned(),
+            approvers,
+            valid_for,
+            opened: now,
+            ends: now.saturating_add(WAITING_SECONDS),
+            approvals: Vec::new(),
+            refusal: None,
+            revision: 1,
+            tag: Vec::new(),
+        }
+    }
+
+    /// The bytes that `tag` authenticates: the canonical JSON of all other fields.
+    ///
+    /// # Errors
+    /// None in practice: the fields are plain data.
+    pub fn authenticated(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// Whether it has not ended.
+    #[must_use]
+    pub fn is_there(&self, now: i64) -> bool {
+        now < self.ends
+    }
+
+    /// The approvals that count now: of other people, each once, in their time, and none after a refusal.
+    pub fn counting(&self, now: i64) -> impl Iterator<Item = &Approval> {
+        let open = self.refusal.is_none() && self.is_there(now);
+        let counts = move |one: &&Approval| open && one.by != self.subject.principal && now < one.until;
+        self.approvals.iter().filter(counts)
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn state(&self, now: i64) -> ApprovalState {
+        if self.refusal.is_some() {
+            ApprovalState::Refused
+        } else if self.counting(now).count() >= self.approvers as usize {
+            ApprovalState::Granted
+        } else {
+            ApprovalState::Waiting
+        }
+    }
+
+    /// The request as it is when one more module wants more people, or wants it for a shorter time; none when what
+    /// it asks for already is as much.
+    #[must_use]
+    pub fn asking_for(&self, approvers: u32, valid_for: u32, now: i64) -> Option<Self> {
+        let (more, shorter) = (approvers.max(self.approvers), valid_for.min(self.valid_for));
+        if self.refusal.is_some() || (more, shorter) == (self.approvers, self.valid_for) {
+            return None;
+        }
+        let mut next = Self { approvers: more, valid_for: shorter, ..self.next(now) };
+        for approval in &mut next.approvals {
+            approval.until = approval.until.min(approval.granted.saturating_add(i64::from(shorter)));
+        }
+        next.approvals.retain(|approval| now < approval.until);
+        next.set_end(now);
+        Some(next)
+    }
+
+    /// The request after somebody's answer, for so many seconds, as long as it may when none are said.
+    ///
+    /// # Errors
+    /// [`Unheard`].
+    pub fn answered(
+        &self,
+        by: &PrincipalId,
+        verdict: Verdict,
+        seconds: Option<u32>,
+        now: i64,
+    ) -> Result<Self, Unheard> {
+        if *by == self.subject.principal {
+            return Err(Unheard::Own);
+        }
+        let seconds = seconds.unwrap_or(self.valid_for);
+        if !(MIN_SECONDS..=self.valid_for).contains(&seconds) {
+            return Err(Unheard::Seconds);
+        }
+        let mut next = self.next(now);
+        let until = now.saturating_add(i64::from(seconds));
+        match verdict {
+            Verdict::Grant if next.refusal.as_ref().is_some_and(|refusal| refusal.by != *by) => {
+                return Err(Unheard::Refused);
+            }
+            Verdict::Grant => {
+                next.refusal = None;
+                next.approvals.retain(|approval| approval.by != *by);
+                if next.approvals.len() >= MAX_APPROVERS as usize {
+                    return Err(Unheard::Enough);
+                }
+                next.approvals.push(Approval { by: by.clone(), granted: now, until });
+            }
+            Verdict::Refuse => {
+                next.approvals.clear();
+                next.refusal = Some(Refusal { by: by.clone(), refused: now, until });
+            }
+        }
+        next.set_end(now);
+        Ok(next)
+    }
+
+    /// One revision on, without what no longer counts.
+    fn next(&self, now: i64) -> Self {
+        let mut next = Self { revision: self.revision.saturating_add(1), tag: Vec::new(), ..self.clone() };
+        next.approvals.retain(|approval| now < approval.until);
+        next
+    }
+
+    /// A granted request ends with the first approval that it cannot do without, a refused one with the refusal. One
+    /// that waits does so for a day since it was opened, or since it was last spoken to.
+    fn set_end(&mut self, now: i64) {
+        self.ends = match (&self.refusal, self.state(now)) {
+            (Some(refusal), _) => refusal.until,
+            (None, ApprovalState::Granted) => {
+                let mut ends: Vec<i64> = self.approvals.iter().map(|approval| approval.until).collect();
+                ends.sort_unstable_by(|one, other| other.cmp(one));
+                let needed = (self.approvers as usize).saturating_sub(1);
+                ends.get(needed).copied().unwrap_or(now)
+            }
+            (None, _) => now.saturating_add(WAITING_SECONDS),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+use uuid::Uuid;
+
+use super::*;
+
+fn person(subject: &str) -> PrincipalId {
+    PrincipalId { issuer: "https://people.example".to_owned(), subject: subject.to_owned() }
+}
+
+fn subject() -> ApprovalSubject {
+    ApprovalSubject {
+        vault: VaultId(Uuid::from_u128(1)),
+        principal: person("ada"),
+        action: Action::SecretGet,
+        kind: ObjectKind::Secret,
+        name: ObjectName::parse("db").ok(),
+        version: None,
+    }
+}
+
+fn wants(approvers: u32) -> ApprovalRequest {
+    ApprovalRequest::open(Uuid::from_u128(7), subject(), "two", approvers, 600, 1000)
+}
+
+#[test]
+fn a_key_is_of_one_principal_one_operation_one_object_and_one_version() {
+    let base = subject();
+    let version = ObjectVersion::parse("0123456789abcdef0123456789abcdef").ok();
+    let others = [
+        ApprovalSubject { vault: VaultId(Uuid::from_u128(2)), ..base.clone() },
+        ApprovalSubject { principal: person("grace"), ..base.clone() },
+        // The same letters, cut elsewhere.
+        ApprovalSubject {
+            principal: PrincipalId { issuer: "https://people.examplea".to_owned(), subject: "da".to_owned() },
+            ..base.clone()
+        },
+        ApprovalSubject { action: Action::SecretSet, ..base.clone() },
+        ApprovalSubject { kind: ObjectKind::Key, ..base.clone() },
+        ApprovalSubject { name: ObjectName::parse("db2").ok(), ..base.clone() },
+        ApprovalSubject { name: None, ..base.clone() },
+        ApprovalSubject { version, ..base.clone() },
+    ];
+    let mut keys: Vec<String> = others.iter().map(ApprovalSubject::key).collect();
+    assert!(!keys.contains(&base.key()));
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), others.len());
+    let spelt = ApprovalSubject { name: ObjectName::parse("DB").ok(), ..base.clone() };
+    assert_eq!(spelt.key(), base.key(), "two spellings are one name");
+}
+
+#[test]
+fn an_approval_counts_from_when_it_is_given_until_it_ends() {
+    let granted = wants(1).answered(&person("grace"), Verdict::Grant, Some(60), 2000).unwrap();
+    assert_eq!((granted.state(2000), granted.ends), (ApprovalState::Granted, 2060));
+    assert_eq!(granted.counting(2059).count(), 1);
+    assert_eq!(granted.counting(2060).count(), 0, "over in the second in which it ends");
+    assert!(!granted.is_there(2060), "and then it has to be asked for anew");
+}
+
+#[test]
+fn nobody_approves_their_own_or_twice() {
+    assert_eq!(wants(1).answered(&person("ada"), Verdict::Grant, None, 2000), Err(Unheard::Own));
+    assert_eq!(wants(1).answered(&person("ada"), Verdict::Refuse, None, 2000), Err(Unheard::Own));
+    let once = wants(2).answered(&person("grace"), Verdict::Grant, None, 2000).unwrap();
+    let twice = once.answered(&person("grace"), Verdict::Grant, None, 2100).unwrap();
+    assert_eq!((twice.counting(2100).count(), twice.state(2100)), (1, ApprovalState::Waiting));
+    let both = twice.answered(&person("linus"), Verdict::Grant, Some(60), 2200).unwrap();
+    assert_eq!((both.state(2200), both.ends), (ApprovalState::Granted, 2260), "it cannot do without either");
+    // A row that says so all the same counts for nothing.
+    let mut forged = wants(1);
+    forged.approvals.push(Approval { by: person("ada"), granted: 1000, until: 9000 });
+    assert_eq!(forged.state(1000), ApprovalState::Waiting);
+}
+
+#[test]
+fn a_refusal_takes_back_what_was_granted_and_only_who_refused_thinks_better_of_it() {
+    let granted = wants(1).answered(&person("grace"), Verdict::Grant, None, 2000).unwrap();
+    let refused = granted.answered(&person("linus"), Verdict::Refuse, Some(120), 2010).unwrap();
+    assert_eq!((refused.state(2010), refused.ends, refused.counting(2010).count()), (ApprovalState::Refused, 2130, 0));
+    assert_eq!(refused.answered(&person("grace"), Verdict::Grant, None, 2020), Err(Unheard::Refused));
+    let again = refused.answered(&person("linus"), Verdict::Grant, None, 2030).unwrap();
+    assert_eq!(again.state(2030), ApprovalState::Granted);
+}
+
+#[test]
+fn nobody_grants_for_longer_than_the_module_lets_it_count() {
+    for seconds in [0, 59, 601, u32::MAX] {
+        let answer = wants(1).answered(&person("grace"), Verdict::Grant, Some(seconds), 2000);
+        assert_eq!(answer, Err(Unheard::Seconds), "{seconds}");
+    }
+}
+
+#[test]
+fn a_module_that_wants_more_or_for_shorter_is_heard_and_one_that_wants_less_changes_nothing() {
+    let granted = wants(1).answered(&person("grace"), Verdict::Grant, None, 2000).unwrap();
+    assert_eq!(granted.asking_for(1, 600, 2001), None);
+    assert_eq!(granted.asking_for(1, 6000, 2001), None);
+    let more = granted.asking_for(2, 600, 2001).unwrap();
+    assert_eq!((more.state(2001), more.counting(2001).count()), (ApprovalState::Waiting, 1));
+    assert_eq!(more.id, granted.id);
+    let shorter = granted.asking_for(1, 60, 2030).unwrap();
+    assert_eq!((shorter.state(2030), shorter.ends), (ApprovalState::Granted, 2060));
+    let over = granted.asking_for(1, 60, 2100).unwrap();
+    assert_eq!(over.state(2100), ApprovalState::Waiting);
+}
+
+#[test]
+fn as_many_people_as_may_is_the_most() {
+    let mut request = wants(MAX_APPROVERS);
+    for one in 0..MAX_APPROVERS {
+        request = request.answered(&person(&format!("p{one}")), Verdict::Grant, None, 2000).unwrap();
+    }
+    assert_eq!(request.state(2000), ApprovalState::Granted);
+    assert_eq!(request.answered(&person("one-more"), Verdict::Grant, None, 2000), Err(Unheard::Enough));
+}

@@ -1,0 +1,280 @@
+//! What takes two: a denial opens a request, somebody else grants it, and it ends.
+
+use std::sync::Arc;
+
+use strongroom_domain::{
+    action::Action,
+    admin::AdminError,
+    approval::{ApprovalRequest, ApprovalState, MAX_OF_PRINCIPAL, Verdict as Word},
+    decision::{ApprovalWanted, DenyReason},
+    grant::Scope,
+    names::ObjectVersion,
+    policy::{AttachmentState, ModuleDigest, PolicyAttachment},
+    principal::{Grantee, Principal, PrincipalId},
+    record::{Outcome, RowKind},
+    role::Role,
+    secrets::SecretError,
+    test_support::{
+        Verdict,
+        world::{BEGIN, person, principal},
+    },
+    vault::VaultSettings,
+};
+use uuid::Uuid;
+
+use crate::common::Demo;
+
+const GUARD: ModuleDigest = ModuleDigest([7; 32]);
+const SECOND: i64 = 1000;
+
+struct Story {
+    demo: Demo,
+    app: Arc<Principal>,
+    grace: Arc<Principal>,
+}
+
+impl Story {
+    async fn of(approvers: u32) -> Self {
+        let guard = PolicyAttachment {
+            name: "two".to_owned(),
+            module: GUARD,
+            settings: "{}".to_owned(),
+            state: AttachmentState::Enforce,
+            authority: false,
+            previous: None,
+        };
+        let demo = Demo::with(VaultSettings { policies: vec![guard], ..VaultSettings::default() });
+        demo.world.policies.wants(GUARD, &["approvals"]);
+        demo.world.policies.answer("two", Verdict::Says(strongroom_domain::policy::Effect::Allow));
+        demo.set("db", "one").await.unwrap();
+        demo.set("other", "two").await.unwrap();
+        demo.world.policies.answer("two", Verdict::NeedsApproval(approvers));
+        let (app, grace) = (demo.world.put_workload("app", true).unwrap(), person("grace"));
+        let story = Self { demo, app, grace };
+        story.give(&story.app.id, Role::Administrator);
+        story.give(&story.grace.id, Role::Approver);
+        story
+    }
+
+    fn give(&self, id: &PrincipalId, role: Role) {
+        self.demo.world.put_grant(Grantee::Principal { id: id.clone() }, role, Scope::Server).unwrap();
+    }
+
+    /// The app reads; what keeps it out, if something does.
+    async fn read(&self, secret: &str) -> Result<(), ApprovalWanted> {
+        self.read_as(&self.app, secret, None).await
+    }
+
+    async fn read_as(
+        &self,
+        who: &Arc<Principal>,
+        secret: &str,
+        version: Option<&ObjectVersion>,
+    ) -> Result<(), ApprovalWanted> {
+        match self.demo.get_in(&self.demo.world.request(who), secret, version).await {
+            Ok(_) => Ok(()),
+            Err(SecretError::Denied(denial)) => Err(denial.reason.approval().cloned().unwrap()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn waits(&self, secret: &str) -> Uuid {
+        self.read(secret).await.unwrap_err().request.unwrap()
+    }
+
+    async fn say(
+        &self,
+        who: &Arc<Principal>,
+        id: Uuid,
+        word: Word,
+        seconds: Option<u32>,
+    ) -> Result<ApprovalRequest, AdminError> {
+        let ctx = self.demo.world.request(who);
+        self.demo.world.admin.answer_approval(&ctx, &self.demo.vault, id, word, seconds).await
+    }
+
+    async fn grant(&self, id: Uuid) -> ApprovalRequest {
+        self.say(&self.grace, id, Word::Grant, None).await.unwrap()
+    }
+
+    fn pass(&self, seconds: i64) {
+        self.demo.world.clock.advance(seconds * SECOND);
+    }
+}
+
+#[tokio::test]
+async fn an_app_reads_after_somebody_else_agreed_and_until_that_ends() {
+    let story = Story::of(1).await;
+    let id = story.waits("db").await;
+    // The denial opened it, in its own transaction and in nobody else's.
+    let record = story.demo.world.store.image().record(id).cloned().unwrap();
+    assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Denied, "approval"));
+    let rows: Vec<_> = record.changed.iter().map(|row| (row.row, row.id.clone(), row.revision)).collect();
+    assert_eq!(rows, [(RowKind::Approval, id.to_string(), 1)]);
+    assert_eq!(story.waits("db").await, id, "asked again, it is the same");
+
+    let ctx = story.demo.world.request(&story.grace);
+    let listed = story.demo.world.admin.list_approvals(&ctx, &story.demo.vault).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!((listed[0].id, listed[0].state(BEGIN / SECOND)), (id, ApprovalState::Waiting));
+    assert_eq!(listed[0].subject.principal, story.app.id);
+
+    story.grant(id).await;
+    story.read("db").await.unwrap();
+    // The fact that was used is on record, so that the decision can be asked again.
+    let newest = story.demo.world.store.image().log.last().unwrap().record.clone();
+    let approvals = newest.input.unwrap().approvals.unwrap();
+    assert_eq!(approvals.len(), 1);
+    assert_eq!((approvals[0].issuer.as_str(), approvals[0].subject.as_str()), ("https://people.example", "grace"));
+    assert_eq!(approvals[0].until - approvals[0].granted, 600);
+
+    story.pass(599);
+    story.read("db").await.unwrap();
+    story.pass(1);
+    let next = story.waits("db").await;
+    assert_ne!(next, id, "it ended, and is asked for anew");
+    let late = story.say(&story.grace, id, Word::Grant, None).await;
+    assert!(matches!(late, Err(AdminError::ApprovalNotFound)));
+}
+
+#[tokio::test]
+async fn an_approval_is_for_one_principal_one_operation_one_object_and_one_version() {
+    let story = Story::of(1).await;
+    let id = story.waits("db").await;
+    story.grant(id).await;
+    story.read("db").await.unwrap();
+    assert_ne!(story.waits("other").await, id);
+    let ada = story.demo.ada.clone();
+    assert_ne!(story.read_as(&ada, "db", None).await.unwrap_err().request, Some(id), "somebody else");
+    // The same subject at another issuer is somebody else, whatever they are called.
+    let twin = principal("https://twin.example", &story.app.id.subject, story.app.kind, &[]);
+    story.give(&twin.id, Role::Administrator);
+    assert_ne!(story.read_as(&twin, "db", None).await.unwrap_err().request, Some(id));
+    let current = {
+        let image = story.demo.world.store.image();
+        let row = image.objects.iter().find(|((.., name), _)| name == "db").unwrap().1;
+        row.meta.current.clone()
+    };
+    let named = story.read_as(&story.app, "db", Some(&current)).await;
+    assert_ne!(named.unwrap_err().request, Some(id), "a version that is named is for itself");
+    let deleted = story.demo.delete_in(&story.demo.world.request(&story.app), "db").await;
+    let Err(SecretError::Denied(denial)) = deleted else { panic!("another operation") };
+    assert_ne!(denial.reason.approval().unwrap().request, Some(id));
+}
+
+#[tokio::test]
+async fn nobody_approves_their_own_by_whatever_role_or_name() {
+    let story = Story::of(1).await;
+    story.give(&story.app.id, Role::Owner);
+    let id = story.waits("db").await;
+    let own = story.say(&story.app, id, Word::Grant, None).await;
+    assert!(matches!(own, Err(AdminError::OwnApproval)));
+    assert!(story.read("db").await.is_err());
+    let newest = story.demo.world.store.image().log.iter().rev().nth(1).unwrap().record.clone();
+    assert_eq!((newest.operation.as_str(), newest.reason.as_str()), ("ApprovalGrant", "own-approval"));
+    assert_eq!(newest.object, Some(id.to_string()));
+}
+
+#[tokio::test]
+async fn who_holds_no_role_for_it_neither_sees_nor_grants() {
+    let story = Story::of(1).await;
+    let id = story.waits("db").await;
+    // Everything in the vault, and no say about it.
+    let ada = story.demo.ada.clone();
+    let answer = story.say(&ada, id, Word::Grant, None).await;
+    assert!(matches!(answer, Err(AdminError::Denied(denial)) if denial.action == Action::ApprovalDecide));
+    let ctx = story.demo.world.request(&ada);
+    assert!(story.demo.world.admin.list_approvals(&ctx, &story.demo.vault).await.is_err());
+}
+
+#[tokio::test]
+async fn a_refusal_counts_at_once_and_nobody_is_asked_anew_before_it_ends() {
+    let story = Story::of(1).await;
+    let id = story.waits("db").await;
+    story.grant(id).await;
+    story.read("db").await.unwrap();
+    story.say(&story.grace, id, Word::Refuse, Some(120)).await.unwrap();
+    let wanted = story.read("db").await.unwrap_err();
+    assert_eq!((wanted.request, wanted.refused_until), (Some(id), Some(BEGIN / SECOND + 120)));
+    story.pass(120);
+    assert_ne!(story.waits("db").await, id);
+}
+
+#[tokio::test]
+async fn two_approvers_are_two_people() {
+    let story = Story::of(2).await;
+    let linus = person("linus");
+    story.give(&linus.id, Role::Approver);
+    let id = story.waits("db").await;
+    story.grant(id).await;
+    story.grant(id).await;
+    assert_eq!(story.waits("db").await, id, "one person is one, however often");
+    story.say(&linus, id, Word::Grant, None).await.unwrap();
+    story.read("db").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_principal_opens_so_many_and_is_still_denied_and_recorded_beyond() {
+    let story = Story::of(1).await;
+    for one in 0..MAX_OF_PRINCIPAL {
+        let secret = format!("none-{one}");
+        assert!(story.read(&secret).await.unwrap_err().request.is_some(), "{one}");
+    }
+    let before = story.demo.world.store.image().log.len();
+    assert_eq!(story.read("one-more").await.unwrap_err().request, None);
+    assert_eq!(story.demo.world.store.image().log.len(), before + 1);
+    let ada = story.demo.ada.clone();
+    assert!(story.read_as(&ada, "db", None).await.unwrap_err().request.is_some(), "others are not kept out");
+}
+
+#[tokio::test]
+async fn many_at_once_open_one_request() {
+    let story = Story::of(1).await;
+    let asked = futures_of(&story, 8).await;
+    assert!(asked.iter().all(|id| *id == asked[0] && id.is_some()), "{asked:?}");
+    assert_eq!(story.demo.world.store.image().approvals.len(), 1);
+}
+
+async fn futures_of(story: &Story, count: usize) -> Vec<Option<Uuid>> {
+    let mut reads: Vec<_> = (0..count).map(|_| Box::pin(story.read("db"))).collect();
+    let mut answers = Vec::new();
+    std::future::poll_fn(|cx| {
+        reads.retain_mut(|read| match read.as_mut().poll(cx) {
+            std::task::Poll::Ready(answer) => {
+                answers.push(answer.unwrap_err().request);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if reads.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    answers
+}
+
+#[tokio::test]
+async fn a_row_that_strongroom_did_not_write_denies() {
+    let story = Story::of(1).await;
+    let id = story.waits("db").await;
+    story.grant(id).await;
+    story.demo.world.store.meddle(|image| {
+        let request = image.approvals.get_mut(&id).unwrap();
+        request.ends += 9999;
+        request.approvals[0].until += 9999;
+    });
+    let ctx = story.demo.world.request(&story.app);
+    let Err(SecretError::Denied(denial)) = story.demo.get_in(&ctx, "db", None).await else { panic!("allowed") };
+    assert_eq!(denial.reason, DenyReason::Tampered);
+}
+
+#[tokio::test]
+async fn requests_survive_a_crash() {
+    let story = Story::of(1).await;
+    let id = story.waits("db").await;
+    story.grant(id).await;
+    let demo = story.demo.after_crash();
+    demo.world.policies.wants(GUARD, &["approvals"]);
+    demo.world.policies.answer("two", Verdict::NeedsApproval(1));
+    let story = Story { demo, ..story };
+    story.read("db").await.unwrap();
+}

@@ -1,0 +1,139 @@
+//! `/api/v1/vaults/{vault}/approvals`: what policy modules want other people's approval for.
+
+use serde::{Deserialize, Serialize};
+use strongroom_domain::{
+    approval::{Approval, ApprovalRequest, Verdict},
+    names::{ObjectName, ObjectVersion},
+};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{List, vault_name};
+use crate::{
+    api::wire,
+    edge::Call,
+    message::{Request, Response},
+    openapi::shapes,
+    problem::Problem,
+    services::Services,
+};
+
+/// For how long somebody's word counts.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AnswerApproval)]
+pub(crate) struct Answer {
+    /// Seconds from now: 60 to the request's `valid_for`, which it is when absent.
+    #[serde(default)]
+    seconds: Option<u32>,
+}
+
+/// A request for approval: for this principal, this operation and this object alone.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApprovalRequest)]
+pub(crate) struct View<'a> {
+    id: Uuid,
+    /// Who asks.
+    #[schema(value_type = shapes::PrincipalId)]
+    principal: &'a strongroom_domain::principal::PrincipalId,
+    /// Name of the operation, as in audit records.
+    operation: &'static str,
+    /// Kind of the object.
+    kind: &'static str,
+    /// Name of the object; absent when the whole collection is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    /// The version; absent when none was named, which is whatever is current when it is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+    /// Name of the attached module that wants it.
+    policy: &'a str,
+    /// How many people have to approve.
+    approvers: u32,
+    /// For how long an approval counts at most, in seconds.
+    valid_for: u32,
+    /// `waiting`, `granted` or `refused`.
+    state: &'static str,
+    /// When it was opened, Unix seconds.
+    opened: i64,
+    /// When it ends, Unix seconds: then it is as if it had not been.
+    ends: i64,
+    /// The approvals that count.
+    approvals: Vec<ApprovalView<'a>>,
+    /// The refusal that counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<RefusalView<'a>>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Approval)]
+pub(crate) struct ApprovalView<'a> {
+    /// Who approved.
+    #[schema(value_type = shapes::PrincipalId)]
+    by: &'a strongroom_domain::principal::PrincipalId,
+    /// Unix seconds.
+    granted: i64,
+    /// Unix seconds.
+    until: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Refusal)]
+pub(crate) struct RefusalView<'a> {
+    /// Who refused.
+    #[schema(value_type = shapes::PrincipalId)]
+    by: &'a strongroom_domain::principal::PrincipalId,
+    /// Unix seconds.
+    refused: i64,
+    /// Until when nobody is asked anew, Unix seconds.
+    until: i64,
+}
+
+fn view(request: &ApprovalRequest, now: i64) -> View<'_> {
+    let subject = &request.subject;
+    View {
+        id: request.id,
+        principal: &subject.principal,
+        operation: subject.action.operation(),
+        kind: subject.kind.as_str(),
+        name: subject.name.as_ref().map(ObjectName::display),
+        version: subject.version.as_ref().map(ObjectVersion::as_str),
+        policy: &request.attachment,
+        approvers: request.approvers,
+        valid_for: request.valid_for,
+        state: request.state(now).as_str(),
+        opened: request.opened,
+        ends: request.ends,
+        approvals: request
+            .counting(now)
+            .map(|Approval { by, granted, until }| ApprovalView { by, granted: *granted, until: *until })
+            .collect(),
+        refusal: request.refusal.as_ref().map(|refusal| RefusalView {
+            by: &refusal.by,
+            refused: refusal.refused,
+            until: refusal.until,
+        }),
+    }
+}
+
+/// GET /api/v1/vaults/{vault}/approvals
+pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let vault = vault_name(call.parameter(0))?;
+    let found = services.admin.list_approvals(&call.ctx, &vault).await?;
+    let value = found.iter().map(|request| view(request, call.ctx.seconds())).collect();
+    Ok(Response::json(200, &List { value }))
+}
+
+/// POST /api/v1/vaults/{vault}/approvals/{id}/grant or refuse
+pub(crate) async fn answer(
+    services: &Services,
+    call: &Call,
+    request: &Request,
+    verdict: Verdict,
+) -> Result<Response, Problem> {
+    let vault = vault_name(call.parameter(0))?;
+    let id = Uuid::try_parse(call.parameter(1)).map_err(|_| Problem::bad_parameter("An id is a UUID."))?;
+    let Answer { seconds } = wire::body(request)?;
+    let answered = services.admin.answer_approval(&call.ctx, &vault, id, verdict, seconds).await?;
+    Ok(Response::json(200, &view(&answered, call.ctx.seconds())))
+}

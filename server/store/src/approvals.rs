@@ -1,0 +1,48 @@
+//! Requests for approval. Never cached: what was refused a moment ago does not count any more, on any node.
+
+use async_trait::async_trait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use strongroom_domain::{
+    action::Action,
+    approval::{ApprovalRequest, MAX_IN_VAULT},
+    permit::{Held, Permit},
+    ports::{ApprovalStore, StoreError},
+};
+use uuid::Uuid;
+
+use crate::{
+    Store,
+    entity::approval::{Column, Entity},
+    fault::{damaged, unavailable},
+    rows,
+};
+
+#[async_trait]
+impl ApprovalStore for Store {
+    async fn approval_for(&self, subject: &str, now: i64) -> Result<Option<ApprovalRequest>, StoreError> {
+        let found = Entity::find().filter(Column::Subject.eq(subject)).filter(Column::Ends.gt(now));
+        found.one(&self.reader).await.map_err(|e| unavailable(&e))?.map(rows::approval).transpose()
+    }
+
+    async fn approval(&self, id: Uuid) -> Result<Option<ApprovalRequest>, StoreError> {
+        let found = Entity::find_by_id(id).one(&self.reader).await;
+        found.map_err(|e| unavailable(&e))?.map(rows::approval).transpose()
+    }
+
+    async fn approvals(&self, permit: Permit, now: i64) -> Held<Result<Vec<ApprovalRequest>, StoreError>> {
+        let vault = permit.object().vault.as_ref().map(|(id, _)| *id);
+        let (Action::ApprovalRead, Some(vault)) = (permit.action(), vault) else {
+            return permit.hold(Err(damaged("permit", "it is for something else")));
+        };
+        let found = Entity::find()
+            .filter(Column::VaultId.eq(vault.0))
+            .filter(Column::Ends.gt(now))
+            .order_by_asc(Column::Id)
+            .limit(MAX_IN_VAULT)
+            .all(&self.reader)
+            .await
+            .map_err(|e| unavailable(&e))
+            .and_then(|all| all.into_iter().map(rows::approval).collect());
+        permit.hold(found)
+    }
+}
