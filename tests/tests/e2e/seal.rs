@@ -52,6 +52,11 @@ async fn a_rotation_changes_the_root_key_and_nothing_else() {
     assert!(good && before.contains("vault keys 2 wrapped by"), "beside a running server: {before}");
     let (good, refused) = seal(&vault, &["rotate"]);
     assert!(!good && refused.contains("in use by another process"), "{refused}");
+    // What is left of a purged vault was written so, and waits to be taken away.
+    let whole = run_to_end(Command::new(binary()).args(["verify", "--data"]).arg(vault.data()));
+    let said = String::from_utf8_lossy(&whole.stdout);
+    assert!(said.contains("2 rows are left of purged vaults") && !said.contains("not what was written"), "{said}");
+    assert_ne!(whole.status.code(), Some(3), "{said}");
     vault.stop();
     let mut database = Database::open(&vault).await;
     let versions = "SELECT hex(ciphertext) || hex(wrapped_data_key) || hex(tag) FROM secret_versions";

@@ -58,7 +58,10 @@ async fn rows(place: &Place) -> anyhow::Result<Seen> {
             println!("the installation's own {label} is missing: the server does not start without it");
         }
     }
-    reader.stored_rows(|found| seen.see(found)).await?;
+    let left = reader.stored_rows(|found| seen.see(found)).await?;
+    if left > 0 {
+        println!("{left} rows are left of purged vaults: their key is gone, and the server takes them away");
+    }
     if let Some(more) = seen.wrong.checked_sub(MAX_NAMED).filter(|more| *more > 0) {
         println!("and {more} more");
     }

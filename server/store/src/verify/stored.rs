@@ -4,6 +4,8 @@
 //! Reads in pages and changes nothing. Each table is read as it is when its turn comes, not all in one
 //! moment: whether a row is authentic does not depend on the others.
 
+use std::collections::HashSet;
+
 use sea_orm::{
     DatabaseConnection, EntityTrait, FromQueryResult, IntoIdentity, QueryFilter as _, QuerySelect as _,
     sea_query::IntoValueTuple,
@@ -21,6 +23,7 @@ use strongroom_domain::{
     secret::{SealedVersion, SecretMeta},
     vault::Vault,
 };
+use uuid::Uuid;
 
 use super::{AuditReader, compare::kind_of};
 use crate::{
@@ -69,9 +72,12 @@ pub type Found = (RowKind, String, Result<StoredRow, StoreError>);
 impl AuditReader {
     /// Shows every row; vaults come before what is in them. A row that does not read is damaged.
     ///
+    /// Gives how many rows are left of purged vaults: nothing opens them any more, and the server takes them away. That
+    /// such a vault was purged, and not only called so, is what the log says.
+    ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn stored_rows(&self, mut see: impl FnMut(Found)) -> Result<(), StoreError> {
+    pub async fn stored_rows(&self, mut see: impl FnMut(Found)) -> Result<u64, StoreError> {
         let database = &self.connection;
         // What is left of a purged vault is on its way out, and under no key any more.
         let vaults = vault::Entity::find().filter(remains().not());
@@ -177,10 +183,19 @@ impl AuditReader {
         Ok(())
     }
 
-    async fn secrets(&self, see: &mut impl FnMut(Found)) -> Result<(), StoreError> {
+    async fn secrets(&self, see: &mut impl FnMut(Found)) -> Result<u64, StoreError> {
+        // After the vaults were shown: what is purged meanwhile was among them.
+        let purged = vault::Entity::find().select_only().column(vault::Column::Id).filter(remains());
+        let purged: Vec<Uuid> = purged.into_tuple().all(&self.connection).await.map_err(|e| unavailable(&e))?;
+        let purged: HashSet<Uuid> = purged.into_iter().collect();
+        let mut left = 0_u64;
         let key = (secret::Column::VaultId, secret::Column::Name);
         let of = |row: &secret::Model| (row.vault_id, row.name.clone());
         each(&self.connection, secret::Entity::find(), key, of, |row| {
+            if purged.contains(&row.vault_id) {
+                left = left.saturating_add(1);
+                return;
+            }
             let (vault, id) = (VaultId(row.vault_id), format!("{}/{}", row.vault_id, row.name));
             let found = rows::name_of(&row.kind, &row.name, &row.display)
                 .and_then(|(kind, _)| Ok(StoredRow::Name(vault, kind, rows::secret_meta(&row)?)));
@@ -190,6 +205,10 @@ impl AuditReader {
         use secret_version::Column::{Name, VaultId as Vault, Version};
         let of = |row: &secret_version::Model| (row.vault_id, row.name.clone(), row.version.clone());
         each(&self.connection, secret_version::Entity::find(), (Vault, Name, Version), of, |row| {
+            if purged.contains(&row.vault_id) {
+                left = left.saturating_add(1);
+                return;
+            }
             let (vault, id) = (VaultId(row.vault_id), format!("{}/{}/{}", row.vault_id, row.name, row.version));
             let word = kind_of(&row.name);
             let (kind, name) = match row.name.split_once('/') {
@@ -201,7 +220,8 @@ impl AuditReader {
             });
             see((word, id, version));
         })
-        .await
+        .await?;
+        Ok(left)
     }
 }
 

@@ -57,6 +57,19 @@ async fn what_is_not_what_was_written_is_named_on_demand() {
         let told = said.lines().any(|line| line.contains(named) && line.contains("is not what was written there"));
         assert!(told, "{edit}: {said}");
     }
+    // A vault that is only called purged is missing, as one whose row was taken out.
+    for edit in [
+        "UPDATE vaults SET state = 'purged', wrapped_key = x'' WHERE name = 'demo'",
+        "DELETE FROM vaults WHERE name = 'demo'",
+    ] {
+        pristine.restore();
+        let mut database = Database::open(&pristine.vault).await;
+        database.run("PRAGMA foreign_keys = OFF").await;
+        database.change(1, edit).await;
+        database.close().await;
+        let (code, said) = verify_all(&pristine.vault);
+        assert_eq!(code, Some(3), "{edit}: {said}");
+    }
     // One vault that does not even read hides nothing else.
     pristine.restore();
     let mut database = Database::open(&pristine.vault).await;
