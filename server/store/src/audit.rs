@@ -103,7 +103,7 @@ impl AuditLog for Store {
     }
 
     async fn chain_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError> {
-        reading::head_of(&self.reader, &self.node).await
+        reading::head_of(&self.own_reader, &self.node).await
     }
 
     async fn put_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {

@@ -73,6 +73,8 @@ pub struct Store {
     reader: DatabaseConnection,
     /// For looking through the log, which may take long; see [`connect::log_readers`].
     log_reader: DatabaseConnection,
+    /// For what this node must read to answer anybody: nothing that a request asks goes here.
+    own_reader: DatabaseConnection,
     caches: Option<Caches>,
     node: String,
     heads: Arc<KnownHeads>,
@@ -95,6 +97,7 @@ impl Store {
     pub async fn close(&self) -> Result<(), StoreError> {
         self.writer.lock().await.close().await?;
         self.log_reader.close_by_ref().await.map_err(|e| unavailable(&e))?;
+        self.own_reader.close_by_ref().await.map_err(|e| unavailable(&e))?;
         self.reader.close_by_ref().await.map_err(|e| unavailable(&e))
     }
 

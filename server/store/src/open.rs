@@ -17,6 +17,9 @@ use crate::{
 
 /// Connections for looking through the log, so that nobody who does keeps a request waiting.
 const LOG_READERS: u32 = 2;
+/// Connections for what a node must read to answer anybody, so that no request keeps it from that: one for covering the
+/// log, one for looking whether it answers.
+const OWN_READERS: u32 = 2;
 
 /// How to open a store.
 #[derive(Clone, Debug)]
@@ -97,6 +100,7 @@ impl Store {
         let writer = connect::writer(&place).await?;
         let reader = connect::readers(&place, options.readers.max(1)).await?;
         let log_reader = connect::log_readers(&place, LOG_READERS).await?;
+        let own_reader = connect::readers(&place, OWN_READERS).await?;
         let exclusive = ownership.is_some();
         let caches = (exclusive && options.cache_bytes > 0).then(|| Caches::new(options.cache_bytes));
         let heads = Arc::new(KnownHeads::default());
@@ -104,6 +108,7 @@ impl Store {
             writer: Mutex::new(Writer::new(place, options.node.clone(), writer, Arc::clone(&heads))),
             reader,
             log_reader,
+            own_reader,
             caches,
             node: options.node,
             heads,
@@ -136,5 +141,30 @@ async fn prepare(place: &Place) -> Result<(), OpenError> {
     match foreign? {
         none if none.is_empty() => Ok(()),
         foreign => Err(OpenError::Foreign(foreign)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sea_orm::TransactionTrait as _;
+    use strongroom_domain::ports::AuditLog as _;
+
+    use super::*;
+
+    /// Were these to wait for what requests ask, the node would take the log for uncovered and answer nobody.
+    #[tokio::test]
+    async fn requests_keep_the_node_from_nothing_that_it_must_read_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("db").display());
+        let store = Store::open(&url, StoreOptions { readers: 1, ..StoreOptions::default() }).await.unwrap();
+        let _asked_for_long = store.reader.begin().await.unwrap();
+        let _looked_through = [store.log_reader.begin().await.unwrap(), store.log_reader.begin().await.unwrap()];
+        let within = Duration::from_secs(5);
+        assert_eq!(tokio::time::timeout(within, store.chain_head()).await.unwrap().unwrap(), None);
+        let growth = tokio::time::timeout(within, store.tree_growth()).await.unwrap().unwrap();
+        assert!(growth.segments.is_empty());
+        assert_eq!(tokio::time::timeout(within, store.tree_consistency(0, 1)).await.unwrap().unwrap(), None);
     }
 }

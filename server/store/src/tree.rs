@@ -51,12 +51,12 @@ impl Store {
     pub async fn tree_growth(&self) -> Result<Growth, StoreError> {
         // Before anything is read: what is written meanwhile only lies behind it.
         let mut known = self.heads.all();
-        let last = self.latest_tree_checkpoint().await?;
+        let last = newest(&self.own_reader).await?;
         // As large as it was then: what others add meanwhile changes nothing of what is full.
         let size = last.as_ref().map_or(0, |last| last.size);
-        let frontier = frontier(&self.reader, size).await?;
+        let frontier = frontier(&self.own_reader, size).await?;
         let mut growth = Growth { frontier, last, segments: Vec::new(), more: false };
-        for node in nodes(&self.reader).await? {
+        for node in nodes(&self.own_reader).await? {
             let known = if node == self.node { std::mem::take(&mut known) } else { Vec::new() };
             self.grow(&node, known, &mut growth).await?;
         }
@@ -74,7 +74,7 @@ impl Store {
         // What lies before a checkpoint was looked at when that was made.
         known.retain(|at| at.0 >= seq && *at != (seq, head));
         loop {
-            let links = links(&self.reader, node, seq, MAX_SEGMENT).await?;
+            let links = links(&self.own_reader, node, seq, MAX_SEGMENT).await?;
             if links.is_empty() {
                 return known.first().map_or(Ok(()), |(seq, _)| Err(lost(*seq)));
             }
@@ -99,7 +99,7 @@ impl Store {
     }
 
     async fn genesis(&self, node: &str) -> Result<Hash, StoreError> {
-        let installation = installation::load(&self.reader)
+        let installation = installation::load(&self.own_reader)
             .await?
             .ok_or_else(|| StoreError::Unavailable("there is no installation yet".to_owned()))?;
         Ok(chain::genesis(installation.id.0.as_bytes(), node))
@@ -155,12 +155,7 @@ impl Store {
     /// # Errors
     /// When the database cannot say.
     pub async fn latest_tree_checkpoint(&self) -> Result<Option<TreeCheckpoint>, StoreError> {
-        let row = audit_checkpoint::Entity::find()
-            .order_by_desc(audit_checkpoint::Column::Size)
-            .one(&self.reader)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        row.map(checkpoint_of).transpose()
+        newest(&self.reader).await
     }
 
     /// A proof that the tree of `first` segments is the beginning of the tree of `second`
@@ -170,7 +165,7 @@ impl Store {
     /// When the database cannot say.
     pub async fn tree_consistency(&self, first: u64, second: u64) -> Result<Option<Vec<Hash>>, StoreError> {
         match merkle::consistency(first, second) {
-            Some(of) if second <= size(&self.reader).await? => Ok(Some(roots(&self.reader, &of).await?)),
+            Some(of) if second <= size(&self.own_reader).await? => Ok(Some(roots(&self.own_reader, &of).await?)),
             _ => Ok(None),
         }
     }
@@ -250,6 +245,12 @@ fn path_in(leaves: &[Hash], index: u64) -> Option<Vec<Hash>> {
         Some(merkle::root(leaves.get(start..end)?))
     };
     of.into_iter().map(root).collect()
+}
+
+/// The newest checkpoint of the whole log.
+async fn newest(database: &impl ConnectionTrait) -> Result<Option<TreeCheckpoint>, StoreError> {
+    let row = audit_checkpoint::Entity::find().order_by_desc(audit_checkpoint::Column::Size).one(database);
+    row.await.map_err(|e| unavailable(&e))?.map(checkpoint_of).transpose()
 }
 
 /// How many segments the tree has.
