@@ -81,8 +81,8 @@ impl<'a> View<'a> {
         Self { grantee: &policy.grantee, grantee_name: None, permissions, warnings: Vec::new() }
     }
 
-    fn named(self, names: &'a BTreeMap<Uuid, String>) -> Self {
-        Self { grantee_name: name_of(self.grantee, names), ..self }
+    fn named(self, names: &'a BTreeMap<Uuid, String>, own_issuer: &str) -> Self {
+        Self { grantee_name: name_of(self.grantee, names, own_issuer), ..self }
     }
 }
 
@@ -122,7 +122,9 @@ pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, P
     let vault = vault_name(call.parameter(0))?;
     let policies = services.admin.list_access_policies(&call.ctx, &vault).await?;
     let names = workload_names(services, call, policies.iter().filter_map(|policy| principal(&policy.grantee))).await;
-    Ok(Response::json(200, &List { value: policies.iter().map(|policy| View::of(policy).named(&names)).collect() }))
+    let own_issuer = &services.objects.gate.own_issuer;
+    let value = policies.iter().map(|policy| View::of(policy).named(&names, own_issuer)).collect();
+    Ok(Response::json(200, &List { value }))
 }
 
 /// PUT: in place of the one that the grantee has.

@@ -79,8 +79,8 @@ impl<'a> AssignmentView<'a> {
         }
     }
 
-    fn named(self, names: &'a BTreeMap<Uuid, String>) -> Self {
-        Self { grantee_name: name_of(self.grantee, names), ..self }
+    fn named(self, names: &'a BTreeMap<Uuid, String>, own_issuer: &str) -> Self {
+        Self { grantee_name: name_of(self.grantee, names, own_issuer), ..self }
     }
 }
 
@@ -107,7 +107,8 @@ pub(crate) async fn list(services: &Services, call: &Call, request: &Request) ->
     let page = services.admin.list_assignments(&call.ctx, &at, grantee, after, limit).await?;
     let principals = page.items.iter().filter_map(|shown| principal(&shown.assignment.grantee));
     let names = workload_names(services, call, principals).await;
-    let value = page.items.iter().map(|shown| AssignmentView::of(shown).named(&names)).collect();
+    let own_issuer = &services.objects.gate.own_issuer;
+    let value = page.items.iter().map(|shown| AssignmentView::of(shown).named(&names, own_issuer)).collect();
     Ok(Response::json(200, &Listing { value, next: page.next }))
 }
 
@@ -115,7 +116,8 @@ pub(crate) async fn list(services: &Services, call: &Call, request: &Request) ->
 pub(crate) async fn show(services: &Services, call: &Call) -> Result<Response, Problem> {
     let shown = services.admin.show_assignment(&call.ctx, id_parameter(call)?, &ScopeRequest::Server).await?;
     let names = workload_names(services, call, principal(&shown.assignment.grantee).into_iter()).await;
-    Ok(Response::json(200, &AssignmentView::of(&shown).named(&names)))
+    let own_issuer = &services.objects.gate.own_issuer;
+    Ok(Response::json(200, &AssignmentView::of(&shown).named(&names, own_issuer)))
 }
 
 /// DELETE /api/v1/assignments/{id}

@@ -145,9 +145,10 @@ pub(crate) fn principal(grantee: &Grantee) -> Option<&PrincipalId> {
     }
 }
 
-/// What people call a grantee that is a workload kept here.
-pub(crate) fn name_of<'a>(grantee: &Grantee, names: &'a BTreeMap<Uuid, String>) -> Option<&'a str> {
-    let id = Uuid::try_parse(&principal(grantee)?.subject).ok()?;
+/// What people call a grantee that is a workload kept here. Whoever another issuer calls by the same id has no name.
+pub(crate) fn name_of<'a>(grantee: &Grantee, names: &'a BTreeMap<Uuid, String>, own_issuer: &str) -> Option<&'a str> {
+    let id = principal(grantee).filter(|id| id.issuer == own_issuer)?;
+    let id = Uuid::try_parse(&id.subject).ok()?;
     names.get(&id).map(String::as_str)
 }
 

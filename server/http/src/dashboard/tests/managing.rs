@@ -312,6 +312,19 @@ async fn the_api_names_workloads_beside_their_ids() {
     assert!(wrong["error"]["message"].as_str().unwrap().contains("VAULT/KIND/NAME"), "never silence: {wrong}");
     let assigned = ask("/api/v1/assignments?scope=/vaults/demo").await;
     assert_eq!(assigned["value"][0]["grantee_name"], "ledger-worker", "{assigned}");
+
+    // Whoever another issuer calls by the same id is somebody else.
+    let demo = story.world.store.image().vaults["demo"].id;
+    let foreign = PrincipalId { issuer: "https://evil.example".to_owned(), subject: worker.id.subject.clone() };
+    let foreign = Grantee::Principal { id: foreign };
+    story.world.put_grant(foreign, Role::Administrator, Scope::Vault { vault: demo }).unwrap();
+    let assigned = ask("/api/v1/assignments?scope=/vaults/demo").await;
+    let of = |issuer: &str| {
+        let all = assigned["value"].as_array().unwrap();
+        all.iter().find(|given| given["grantee"]["id"]["issuer"] == issuer).unwrap().clone()
+    };
+    assert!(of("https://evil.example").get("grantee_name").is_none(), "{assigned}");
+    assert_eq!(of(&story.world.gate.own_issuer)["grantee_name"], "ledger-worker", "{assigned}");
 }
 
 #[tokio::test]
