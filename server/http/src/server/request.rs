@@ -21,6 +21,9 @@ use crate::{
 /// 128 KiB or 96 headers.
 const MAX_HEAD: usize = 32 * 1024;
 
+/// How much of a long body arrives before it takes a place among the long ones.
+const BEGUN: usize = MAX_BODY / 4;
+
 pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Result<Response<Bytes>, Infallible> {
     let Some(caller) = request.conn_data::<Caller>().cloned() else {
         return Ok(Response::with_body(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()));
@@ -50,16 +53,15 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
     let mut place = None;
     if let Some(wanted) = wanted {
         let arriving = async {
-            let limit = match claim {
-                Some(claim) => {
+            let claimed = claim.map(|claim| {
+                async || {
                     let (limit, granted) = claim.judged(&services).await?;
                     place = granted;
-                    limit
+                    turn.body_may_grow(announced.min(limit).saturating_sub(MAX_BODY));
+                    Ok::<_, Unreadable>(limit)
                 }
-                None => MAX_BODY,
-            };
-            turn.body_may_grow(announced.min(limit).saturating_sub(MAX_BODY));
-            read_body(payload, limit).await
+            });
+            read_body(payload, claimed).await
         };
         let arriving = tokio::time::timeout(caller.door.limits.body, arriving);
         // A refusal does not wait for what it does not look at.
@@ -148,11 +150,22 @@ fn origin(request: &Request, caller: &Caller) -> Result<(IpAddr, Arc<Wire>), for
     Ok((client, Arc::new(wire)))
 }
 
-async fn read_body(mut payload: Payload, limit: usize) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+/// Reads a body of at most [`MAX_BODY`], or of what is claimed: that is judged once so much has arrived that the
+/// place is for a body that comes, and while the connection still reads.
+async fn read_body(
+    mut payload: Payload,
+    mut claimed: Option<impl AsyncFnOnce() -> Result<usize, Unreadable>>,
+) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+    let mut limit = MAX_BODY;
     let mut body = Zeroizing::new(Vec::new());
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Unreadable::Broken)?;
         let wanted = body.len() + chunk.len();
+        if wanted > BEGUN
+            && let Some(claimed) = claimed.take()
+        {
+            limit = claimed().await?;
+        }
         if wanted > limit {
             return Err(Unreadable::BodyTooLarge);
         }

@@ -236,32 +236,35 @@ async fn a_caller_sends_one_long_body_at_a_time_and_keeps_nobody_out() {
     let vault = TestVault::dev().await;
     let tokens = [vault.token(&vault.app()).await, vault.token(&vault.operator()).await];
     let ca = std::fs::read(vault.data().join("ca.pem")).expect("the CA");
-    let begin = async |token: &str, length: usize| {
+    let begin = async |token: &str, length: usize, sent: usize| {
         let socket = tokio::net::TcpStream::connect(("127.0.0.1", vault.port)).await.expect("a connection");
         let mut wire = Wire::secure(socket, &ca, "demo.vault.localhost").await.expect("TLS");
         let host = format!("demo.vault.localhost:{}", vault.port);
-        let head = format!(
+        let begun = "a".repeat(sent - 1);
+        let request = format!(
             "POST /secrets/restore?api-version=7.5 HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
-             authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{{"
+             authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{{{begun}"
         );
-        wire.write(&head).await.expect("to write");
+        wire.write(&request).await.expect("to write");
         wire
     };
     let [app, operator] = &tokens;
+    // One that hardly begins has no place, and keeps nobody from one.
+    let _trickle = begin(app, 2_000_000, 1).await;
     // Which of the two has its head read first is not ours to say: one has the place, the other is refused.
-    let (mut one, mut two) = (begin(app, 2_000_000).await, begin(app, 2_000_000).await);
+    let (mut one, mut two) = (begin(app, 2_000_000, 100_000).await, begin(app, 2_000_000, 100_000).await);
     let (refused, mut first) = tokio::select! {
         answer = one.answer() => (answer, two),
         answer = two.answer() => (answer, one),
     };
     assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
     assert!(refused.contains("retry-after: 1\r\n"), "{refused}");
-    let mut short = begin(app, 2).await;
+    let mut short = begin(app, 2, 1).await;
     short.write("}").await.expect("to write");
     assert!(short.answer().await.starts_with("HTTP/1.1 400 "), "a short one needs no place");
-    let mut other = begin(operator, 2_000_000).await;
+    let mut other = begin(operator, 2_000_000, 100_000).await;
     for wire in [&mut first, &mut other] {
-        wire.write(&"a".repeat(1_999_999)).await.expect("to write");
+        wire.write(&"a".repeat(1_900_000)).await.expect("to write");
         assert!(wire.answer().await.starts_with("HTTP/1.1 400 "), "read to its end and judged");
     }
 }
