@@ -31,6 +31,7 @@ mod m0020_certificates;
 mod m0021_sessions_at_providers;
 mod m0022_count_indexes;
 mod m0024_approvals;
+mod m0025_access_policies_by_grantee;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0021_sessions_at_providers::Migration),
             Box::new(m0022_count_indexes::Migration),
             Box::new(m0024_approvals::Migration),
+            Box::new(m0025_access_policies_by_grantee::Migration),
         ]
     }
 }

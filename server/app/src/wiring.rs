@@ -6,13 +6,14 @@ use std::{path::Path, sync::Arc};
 use arc_swap::ArcSwap;
 use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy};
 use strongroom_domain::{
-    admin::{Administration, Looks, TokenKeyring},
+    admin::{Administration, LISTINGS, Looks, TokenKeyring},
     certificates::Certificates,
     entrance::{Entrance, TokenRates},
     gate::{Gate, ShadowCounts},
     keys::Keys,
     names::InstallationId,
     objects::{Objects, RestorePlace},
+    places::Places,
     record::{Committer, FloodGate, Recorder, spawn},
     secrets::Secrets,
     sign_in::SignIn,
@@ -137,6 +138,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
             grants: store.clone(),
             audit: store.clone(),
             looks: Looks::default(),
+            listings: Places::new(LISTINGS),
             policies: policies.clone(),
             token_keys: TokenKeyring {
                 store: store.clone(),

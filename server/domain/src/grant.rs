@@ -9,6 +9,30 @@ use crate::{
     role::RoleRef,
 };
 
+/// Most assignments of one grantee in one vault, or on the installation itself: whatever is judged for the grantee
+/// there looks at each of them.
+pub const MAX_ASSIGNMENTS_OF_GRANTEE: u64 = 100;
+/// Most assignments in one vault, or on the installation itself.
+pub const MAX_ASSIGNMENTS: u64 = 2000;
+
+/// How many assignments there are in the vault that a scope lies in, or on the installation itself. Those that have
+/// ended count until they are removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AssignmentCounts {
+    /// Of one grantee.
+    pub of_grantee: u64,
+    /// Of everybody.
+    pub of_all: u64,
+}
+
+impl AssignmentCounts {
+    /// Whether there may be one more.
+    #[must_use]
+    pub fn leave_room(self) -> bool {
+        self.of_grantee < MAX_ASSIGNMENTS_OF_GRANTEE && self.of_all < MAX_ASSIGNMENTS
+    }
+}
+
 /// Where a role applies. A wider scope covers the narrower ones below it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "type")]

@@ -12,13 +12,13 @@ use uuid::Uuid;
 use crate::{
     access_policy::AccessPolicy,
     approval::ApprovalRequest,
-    grant::{Assignment, AssignmentFilter, Scope},
+    grant::{Assignment, AssignmentCounts, AssignmentFilter, Scope},
     identity::{Session, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{Held, Permit},
     policy::{ModuleDigest, RecentRequests},
     policy_module::{InstallationPolicies, PolicyModule},
-    principal::{Principal, PrincipalId},
+    principal::{Grantee, Principal, PrincipalId},
     record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
     role::RoleDefinition,
     rotation::LifetimeAction,
@@ -239,6 +239,23 @@ pub trait GrantStore: Send + Sync {
     /// When the store cannot say.
     async fn assignments(&self, principal: &Principal) -> Result<Arc<Vec<Assignment>>, StoreError>;
 
+    /// Those of them on the installation and, if one is named, in a vault: all that can reach what is there. For
+    /// judging, which must not grow slower by what the principal was given elsewhere.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn assignments_reaching(
+        &self,
+        principal: &Principal,
+        vault: Option<VaultId>,
+    ) -> Result<Arc<Vec<Assignment>>, StoreError>;
+
+    /// How many assignments there are where one at this scope would be added. Never from a cache.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn assignment_counts(&self, scope: &Scope, grantee: &Grantee) -> Result<AssignmentCounts, StoreError>;
+
     /// One custom role definition.
     ///
     /// # Errors
@@ -266,6 +283,16 @@ pub trait GrantStore: Send + Sync {
         vault: VaultId,
         principal: &Principal,
     ) -> Result<Arc<Vec<AccessPolicy>>, StoreError>;
+
+    /// The access policies of all vaults that may cover this principal, in order of vault, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn access_policies_everywhere(
+        &self,
+        principal: &Principal,
+        limit: usize,
+    ) -> Result<Vec<AccessPolicy>, StoreError>;
 
     /// All access policies of a vault, in a stable order, for judging changes of them.
     ///

@@ -21,6 +21,9 @@ pub const DEFAULT_RETENTION_DAYS: u16 = 90;
 
 /// Most vaults of an installation, deleted ones included.
 pub const MAX_VAULTS: usize = 1000;
+/// How many of them are for those who may assign roles on the installation: whoever may only make vaults cannot keep
+/// its owners from making one.
+pub const KEPT_VAULTS: usize = 50;
 /// Days a deleted object may stay recoverable (Azure: 7 to 90).
 pub const RETENTION_DAYS: RangeInclusive<u16> = 7..=90;
 /// Most tags of a vault (Azure Resource Manager: 50).

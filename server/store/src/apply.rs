@@ -6,8 +6,8 @@
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, IntoActiveModel,
-    PaginatorTrait, QueryFilter, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QuerySelect,
     sea_query::OnConflict,
 };
 use strongroom_domain::{
@@ -131,7 +131,7 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
                 let found: Option<Uuid> = role.lock_shared().into_tuple().one(db).await?;
                 exactly_one(u64::from(found.is_some()))?;
             }
-            crate::grants::no_twin(db, new).await?;
+            crate::grants::may_be_added(db, new).await?;
             insert(db, assignment::Entity::insert(row.into_active_model())).await
         }
         Change::RemoveAssignment { assignment, remaining } => {
@@ -477,12 +477,7 @@ async fn purge_vault(db: &DatabaseTransaction, permit: &Permit) -> Result<(), Ob
         .filter(vault::Column::State.eq(rows::DELETED))
         .filter(vault::Column::Revision.eq(revision));
     exactly_one(update.exec(db).await?.rows_affected)?;
-    let whole = Scope::Vault { vault }.key();
-    let below = format!("{whole}/");
-    // Behind the slash comes the zero: the keys that begin with `below` lie between the two.
-    let after = format!("{whole}0");
-    let inside = assignment::Column::ScopeKey.gte(below).and(assignment::Column::ScopeKey.lt(after));
-    let grants = Condition::any().add(assignment::Column::ScopeKey.eq(whole)).add(inside);
+    let grants = crate::grants::at_or_below(&Scope::Vault { vault });
     assignment::Entity::delete_many().filter(grants).exec(db).await?;
     access_policy::Entity::delete_many().filter(access_policy::Column::VaultId.eq(vault.0)).exec(db).await?;
     approval::Entity::delete_many().filter(approval::Column::VaultId.eq(vault.0)).exec(db).await?;

@@ -54,13 +54,24 @@ struct KnownVersion {
 
 type ObjectKey = (VaultId, ObjectKind, ObjectName);
 
+/// Where the assignments of a principal are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Reach {
+    /// All there are.
+    Everything,
+    /// On the installation and in the vault, if there is one.
+    Within(Option<VaultId>),
+}
+
+type GranteeKeys = (Reach, Vec<String>);
+
 /// All caches.
 pub(crate) struct Caches {
     objects: ExactCache<ObjectKey, Arc<Known>>,
     /// Whole, because the time of an answer must not tell which names there are.
     pub(crate) vaults: Directory<VaultName, Vault>,
-    /// By all keys of a principal; any grant drops all, because grants are rare.
-    assignments: ExactCache<Vec<String>, Arc<Vec<Assignment>>>,
+    /// By reach and all keys of a principal; any grant drops all, because grants are rare.
+    assignments: ExactCache<GranteeKeys, Arc<Vec<Assignment>>>,
     roles: ExactCache<Uuid, Arc<RoleDefinition>>,
     /// The modules of all vaults: one entry.
     policies: ExactCache<(), Arc<InstallationPolicies>>,
@@ -155,17 +166,17 @@ impl Caches {
         self.sessions.clear();
     }
 
-    pub(crate) fn assignments(&self, keys: &Vec<String>) -> Option<Arc<Vec<Assignment>>> {
-        self.assignments.get(keys)
+    pub(crate) fn assignments(&self, key: &GranteeKeys) -> Option<Arc<Vec<Assignment>>> {
+        self.assignments.get(key)
     }
 
-    pub(crate) fn assignments_ticket(&self, keys: &Vec<String>) -> Ticket {
-        self.assignments.ticket(keys)
+    pub(crate) fn assignments_ticket(&self, key: &GranteeKeys) -> Ticket {
+        self.assignments.ticket(key)
     }
 
-    pub(crate) fn put_assignments(&self, keys: &Vec<String>, ticket: Ticket, found: &Arc<Vec<Assignment>>) {
-        let weight = keys.iter().map(String::len).sum::<usize>() + (size_of::<Assignment>() + 256) * (found.len() + 1);
-        self.assignments.put(keys, ticket, Arc::clone(found), weight);
+    pub(crate) fn put_assignments(&self, key: &GranteeKeys, ticket: Ticket, found: &Arc<Vec<Assignment>>) {
+        let weight = key.1.iter().map(String::len).sum::<usize>() + (size_of::<Assignment>() + 256) * (found.len() + 1);
+        self.assignments.put(key, ticket, Arc::clone(found), weight);
     }
 
     pub(crate) fn role(&self, id: &Uuid) -> Option<Arc<RoleDefinition>> {

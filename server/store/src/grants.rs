@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Statement,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 use strongroom_domain::{
     access_policy::AccessPolicy,
     action::Action,
-    grant::{Assignment, AssignmentFilter, Scope},
+    grant::{Assignment, AssignmentCounts, AssignmentFilter, Scope},
     names::VaultId,
     permit::{Held, Permit},
     ports::{GrantStore, StoreError},
@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::{
     Store,
     apply::Obstacle,
+    caches::Reach,
     entity::{access_policy, assignment, role_definition},
     fault::{damaged, unavailable},
     rows,
@@ -38,32 +39,19 @@ const MAX_PAGE: usize = 1000;
 #[async_trait]
 impl GrantStore for Store {
     async fn assignments(&self, principal: &Principal) -> Result<Arc<Vec<Assignment>>, StoreError> {
-        let mut keys = Grantee::keys_of(principal);
-        keys.sort_unstable();
-        keys.dedup();
-        if let Some(found) = self.caches().and_then(|caches| caches.assignments(&keys)) {
-            return Ok(found);
-        }
-        let ticket = self.caches().map(|caches| (caches, caches.assignments_ticket(&keys)));
-        let mut found = Vec::new();
-        for some in keys.chunks(KEYS_PER_SELECT) {
-            // PostgreSQL cannot hold such a text, so there is no grant under it.
-            let some = some.iter().filter(|key| !key.contains('\0'));
-            let rows = assignment::Entity::find()
-                .filter(assignment::Column::GranteeKey.is_in(some))
-                .order_by_asc(assignment::Column::Id)
-                .all(&self.reader)
-                .await
-                .map_err(|e| unavailable(&e))?;
-            for row in rows {
-                found.push(rows::assignment(row)?);
-            }
-        }
-        let found = Arc::new(found);
-        if let Some((caches, ticket)) = ticket {
-            caches.put_assignments(&keys, ticket, &found);
-        }
-        Ok(found)
+        self.granted(principal, Reach::Everything).await
+    }
+
+    async fn assignments_reaching(
+        &self,
+        principal: &Principal,
+        vault: Option<VaultId>,
+    ) -> Result<Arc<Vec<Assignment>>, StoreError> {
+        self.granted(principal, Reach::Within(vault)).await
+    }
+
+    async fn assignment_counts(&self, scope: &Scope, grantee: &Grantee) -> Result<AssignmentCounts, StoreError> {
+        counts(&self.reader, scope, grantee).await.map_err(|e| unavailable(&e))
     }
 
     async fn role_definition(&self, id: Uuid) -> Result<Option<Arc<RoleDefinition>>, StoreError> {
@@ -94,20 +82,16 @@ impl GrantStore for Store {
         vault: VaultId,
         principal: &Principal,
     ) -> Result<Arc<Vec<AccessPolicy>>, StoreError> {
-        let mut keys = Grantee::keys_of(principal);
-        keys.sort_unstable();
-        keys.dedup();
-        let key = (vault, keys);
+        let key = (vault, keys_of(principal));
         if let Some(found) = self.caches().and_then(|caches| caches.access_policies(&key)) {
             return Ok(found);
         }
         let ticket = self.caches().map(|caches| (caches, caches.access_policies_ticket(&key)));
         let mut found = Vec::new();
         for some in key.1.chunks(KEYS_PER_SELECT) {
-            let some = some.iter().filter(|key| !key.contains('\0'));
             let rows = access_policy::Entity::find()
                 .filter(access_policy::Column::VaultId.eq(vault.0))
-                .filter(access_policy::Column::GranteeKey.is_in(some))
+                .filter(access_policy::Column::GranteeKey.is_in(storable(some)))
                 .order_by_asc(access_policy::Column::GranteeKey)
                 .all(&self.reader)
                 .await
@@ -119,6 +103,29 @@ impl GrantStore for Store {
         let found = Arc::new(found);
         if let Some((caches, ticket)) = ticket {
             caches.put_access_policies(&key, ticket, &found);
+        }
+        Ok(found)
+    }
+
+    async fn access_policies_everywhere(
+        &self,
+        principal: &Principal,
+        limit: usize,
+    ) -> Result<Vec<AccessPolicy>, StoreError> {
+        let keys = keys_of(principal);
+        let mut found = Vec::new();
+        for some in keys.chunks(KEYS_PER_SELECT) {
+            let left = limit.saturating_sub(found.len());
+            let rows = access_policy::Entity::find()
+                .filter(access_policy::Column::GranteeKey.is_in(storable(some)))
+                .order_by_asc(access_policy::Column::VaultId)
+                .limit(u64::try_from(left).unwrap_or(u64::MAX))
+                .all(&self.reader)
+                .await
+                .map_err(|e| unavailable(&e))?;
+            for row in rows {
+                found.push(rows::access_policy(row)?);
+            }
         }
         Ok(found)
     }
@@ -165,28 +172,59 @@ impl GrantStore for Store {
 }
 
 impl Store {
-    /// Scopes are matched by the authenticated body: rows are read in order until a page is full. Listing is rare; judging goes by grantee.
+    /// The assignments of a principal within reach, of which there are few even where others gave it many.
+    async fn granted(&self, principal: &Principal, reach: Reach) -> Result<Arc<Vec<Assignment>>, StoreError> {
+        let key = (reach, keys_of(principal));
+        if let Some(found) = self.caches().and_then(|caches| caches.assignments(&key)) {
+            return Ok(found);
+        }
+        let ticket = self.caches().map(|caches| (caches, caches.assignments_ticket(&key)));
+        let mut found = Vec::new();
+        for some in key.1.chunks(KEYS_PER_SELECT) {
+            let mut rows = assignment::Entity::find()
+                .filter(assignment::Column::GranteeKey.is_in(storable(some)))
+                .order_by_asc(assignment::Column::Id);
+            if let Reach::Within(vault) = reach {
+                let on_all = assignment::Column::ScopeKey.eq(Scope::Server.key());
+                let in_vault = vault.map(|vault| at_or_below(&Scope::Vault { vault }));
+                rows = rows.filter(Condition::any().add(on_all).add_option(in_vault));
+            }
+            for row in rows.all(&self.reader).await.map_err(|e| unavailable(&e))? {
+                found.push(rows::assignment(row)?);
+            }
+        }
+        let found = Arc::new(found);
+        if let Some((caches, ticket)) = ticket {
+            caches.put_assignments(&key, ticket, &found);
+        }
+        Ok(found)
+    }
+
+    /// Rows are found by their keys, and matched by their authenticated bodies: in order until a page is full.
     async fn find_assignments(
         &self,
         filter: &AssignmentFilter,
-        mut after: Option<Uuid>,
+        after: Option<Uuid>,
         limit: usize,
     ) -> Result<Page<Assignment>, StoreError> {
         let key = filter.grantee.as_ref().map(Grantee::key);
         if key.as_ref().is_some_and(|key| key.contains('\0')) {
             return Ok(Page { items: Vec::new(), next: None });
         }
+        let mut wanted = Condition::all().add_option(key.map(|key| assignment::Column::GranteeKey.eq(key)));
+        let scopes = scopes_of(filter);
+        let narrow = scopes.is_some();
+        wanted = wanted.add_option(scopes);
+        let mut pages = Pages { wanted, after, ids: None };
+        if narrow {
+            pages.look_up(&self.reader).await?;
+        }
         let mut items: Vec<Assignment> = Vec::new();
         loop {
-            let mut rows = assignment::Entity::find().order_by_asc(assignment::Column::Id).limit(ROWS_PER_SELECT);
-            if let Some(key) = &key {
-                rows = rows.filter(assignment::Column::GranteeKey.eq(key));
+            let rows = pages.next(&self.reader).await?;
+            if rows.is_empty() {
+                return Ok(Page { items, next: None });
             }
-            if let Some(after) = after {
-                rows = rows.filter(assignment::Column::Id.gt(after));
-            }
-            let rows = rows.all(&self.reader).await.map_err(|e| unavailable(&e))?;
-            let last = rows.last().map(|row| row.id);
             for row in rows {
                 let found = rows::assignment(row)?;
                 if !filter.matches(&found) {
@@ -198,20 +236,101 @@ impl Store {
                 }
                 items.push(found);
             }
-            match last {
-                Some(last) => after = Some(last),
-                None => return Ok(Page { items, next: None }),
-            }
         }
     }
+}
+
+/// Reads rows in order of their ids, some at a time.
+struct Pages {
+    wanted: Condition,
+    after: Option<Uuid>,
+    /// Of few rows, the ids in order: a database that is told to begin with the lowest id may walk through all rows for
+    /// it, the bodies of others included, instead of by the index of their scopes.
+    ids: Option<Vec<Uuid>>,
+}
+
+impl Pages {
+    async fn look_up(&mut self, database: &DatabaseConnection) -> Result<(), StoreError> {
+        let ids = assignment::Entity::find()
+            .select_only()
+            .column(assignment::Column::Id)
+            .filter(self.wanted.clone())
+            .filter(Condition::all().add_option(self.after.map(|after| assignment::Column::Id.gt(after))));
+        let mut ids: Vec<Uuid> = ids.into_tuple().all(database).await.map_err(|e| unavailable(&e))?;
+        ids.sort_unstable();
+        ids.reverse();
+        self.ids = Some(ids);
+        Ok(())
+    }
+
+    async fn next(&mut self, database: &DatabaseConnection) -> Result<Vec<assignment::Model>, StoreError> {
+        let rows = assignment::Entity::find().order_by_asc(assignment::Column::Id);
+        let rows = match &mut self.ids {
+            Some(ids) => {
+                let rest = ids.len().saturating_sub(usize::try_from(ROWS_PER_SELECT).unwrap_or(usize::MAX));
+                rows.filter(assignment::Column::Id.is_in(ids.split_off(rest)))
+            }
+            None => {
+                let after = self.after.map(|after| assignment::Column::Id.gt(after));
+                rows.filter(self.wanted.clone()).filter(Condition::all().add_option(after)).limit(ROWS_PER_SELECT)
+            }
+        };
+        let rows = rows.all(database).await.map_err(|e| unavailable(&e))?;
+        self.after = rows.last().map(|row| row.id).or(self.after);
+        Ok(rows)
+    }
+}
+
+/// By which keys of a principal its grants are found: each once, in order.
+fn keys_of(principal: &Principal) -> Vec<String> {
+    let mut keys = Grantee::keys_of(principal);
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// PostgreSQL cannot hold a text with a null character, so there is no grant under it.
+fn storable(keys: &[String]) -> impl Iterator<Item = &String> {
+    keys.iter().filter(|key| !key.contains('\0'))
+}
+
+/// The rows at these scopes; none when all are wanted.
+fn scopes_of(filter: &AssignmentFilter) -> Option<Condition> {
+    let within = filter.within.as_ref().filter(|within| **within != Scope::Server).map(at_or_below);
+    let at = (!filter.at.is_empty())
+        .then(|| assignment::Column::ScopeKey.is_in(filter.at.iter().map(Scope::key)))
+        .map(|at| Condition::all().add(at));
+    match (within, at) {
+        (None, None) => None,
+        (within, at) => Some(Condition::all().add_option(within).add_option(at)),
+    }
+}
+
+/// The rows at a scope and below it, or at the installation itself alone.
+pub(crate) fn at_or_below(scope: &Scope) -> Condition {
+    let key = scope.key();
+    if let Scope::Vault { .. } = scope {
+        // Every key of a vault is as long as another, so what begins with one is it or goes on with a slash; and behind
+        // the slash comes the zero.
+        let after = format!("{key}0");
+        return Condition::all().add(assignment::Column::ScopeKey.gte(key)).add(assignment::Column::ScopeKey.lt(after));
+    }
+    Condition::all().add(assignment::Column::ScopeKey.eq(key))
+}
+
+async fn counts(db: &impl ConnectionTrait, scope: &Scope, grantee: &Grantee) -> Result<AssignmentCounts, DbErr> {
+    let place = scope.vault().map_or(Scope::Server, |vault| Scope::Vault { vault });
+    let there = assignment::Entity::find().filter(at_or_below(&place));
+    let of_grantee = there.clone().filter(assignment::Column::GranteeKey.eq(grantee.key()));
+    Ok(AssignmentCounts { of_grantee: of_grantee.count(db).await?, of_all: there.count(db).await? })
 }
 
 /// Whoever adds an assignment on PostgreSQL takes this lock until the end of the transaction.
 const ADDING: i64 = 0x5352_4153_5347_4e01;
 
-/// Checks that the same role is not given to the same grantee at the same scope until the same end already. Two
-/// that are added at the same moment wait for one another; SQLite has one writer anyhow.
-pub(crate) async fn no_twin(db: &DatabaseTransaction, new: &Assignment) -> Result<(), Obstacle> {
+/// Checks that the same role is not given to the same grantee at the same scope until the same end already, and that
+/// there is room for one more. Two that are added at the same moment wait for one another; SQLite has one writer anyhow.
+pub(crate) async fn may_be_added(db: &DatabaseTransaction, new: &Assignment) -> Result<(), Obstacle> {
     if db.get_database_backend() == DbBackend::Postgres {
         let lock = "SELECT pg_advisory_xact_lock($1)";
         db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, lock, [ADDING.into()])).await?;
@@ -222,5 +341,6 @@ pub(crate) async fn no_twin(db: &DatabaseTransaction, new: &Assignment) -> Resul
         .all(db)
         .await?;
     let twin = |row| rows::assignment(row).is_ok_and(|other| (other.role, other.ends_at) == (new.role, new.ends_at));
-    if alike.into_iter().any(twin) { Err(Obstacle::Conflict) } else { Ok(()) }
+    let room = counts(db, &new.scope, &new.grantee).await?.leave_room();
+    if alike.into_iter().any(twin) || !room { Err(Obstacle::Conflict) } else { Ok(()) }
 }

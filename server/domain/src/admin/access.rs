@@ -251,7 +251,7 @@ impl Administration {
 
     /// Where in a vault the caller may hold something: all of it, and the objects they have roles on.
     async fn places(&self, ctx: &RequestContext, vault: &Vault) -> Result<Vec<Place>, AdminError> {
-        let assignments = self.grants.assignments(&ctx.principal).await?;
+        let assignments = self.grants.assignments_reaching(&ctx.principal, Some(vault.id)).await?;
         let own = assignments.iter().filter_map(|assignment| match &assignment.scope {
             Scope::Object { vault: id, kind, name } if *id == vault.id => Some(Place(*kind, Some(name.clone()))),
             _ => None,

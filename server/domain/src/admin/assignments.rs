@@ -1,7 +1,11 @@
 //! Use cases of role assignments. Nobody can grant what they do not hold, nor for longer than they
 //! hold it; the last Owner of the installation stays.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    sync::Arc,
+};
 
 use uuid::Uuid;
 
@@ -191,6 +195,9 @@ impl Administration {
             Some(id) => id,
             None => uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?,
         };
+        if !self.grants.assignment_counts(&resolved, &grantee).await?.leave_room() {
+            return Err(self.refuse(ctx, case, AdminError::TooManyAssignments).await);
+        }
         let mut assignment =
             Assignment { id, grantee, role, scope: resolved, created_at: ctx.now, ends_at, tag: Vec::new() };
         assignment.tag = self.keyring.tag_assignment(&assignment)?;
@@ -202,6 +209,9 @@ impl Administration {
         let Assignment { grantee, scope, .. } = &assignment;
         if self.has_twin(grantee, role, scope, ends_at).await? {
             return Err(AdminError::AssignmentExists);
+        }
+        if !self.grants.assignment_counts(scope, grantee).await?.leave_room() {
+            return Err(AdminError::TooManyAssignments);
         }
         // Its vault or its role definition changed meanwhile.
         Err(AdminError::Contended)
@@ -223,7 +233,12 @@ impl Administration {
         let Some(within) = scope.resolve(&case) else {
             return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
         };
-        let names = self.names().await?;
+        let _place = match self.listing(ctx).await {
+            Ok(place) => place,
+            Err(why) => return Err(self.refuse(ctx, case, why).await),
+        };
+        let mut names = self.names().await?;
+        names.roles = self.grants.role_definitions().await?.into_iter().map(|role| (role.id, role.name)).collect();
         let filter = AssignmentFilter { within: Some(within), grantee, ..AssignmentFilter::default() };
         let held = self.grants.list_assignments(case.permit, &filter, after, limit).await;
         let held = held.map(|page| {
@@ -299,7 +314,7 @@ impl Administration {
         let Some(assignment) = found.filter(|a| self.keyring.verify_assignment(a).is_ok()) else {
             return Ok((self.admit(ctx, within.ask(action)).await?, None));
         };
-        let names = self.names().await?;
+        let names = self.names_for([&assignment]).await?;
         let vault = assignment.scope.vault().map(|id| names.vaults.get(&id).cloned());
         let scope = match (&assignment.scope, vault) {
             (Scope::Vault { .. }, Some(Some(vault))) => ScopeRequest::Vault(vault),
@@ -323,13 +338,30 @@ impl Administration {
         Ok((case, same.then(|| shown(assignment, &names))))
     }
 
-    /// Names of all vaults and of all custom role definitions, by id.
+    /// Names of all vaults, by id.
     pub(super) async fn names(&self) -> Result<Names, AdminError> {
         // Deleted ones too: their assignments wait with them.
-        let (active, deleted) = (self.vaults.vaults(false).await?, self.vaults.vaults(true).await?);
-        let vaults = active.iter().chain(&deleted).map(|vault| (vault.id, vault.name.clone())).collect();
-        let roles = self.grants.role_definitions().await?.into_iter().map(|role| (role.id, role.name)).collect();
-        Ok(Names { vaults, roles })
+        let (active, deleted) = (self.vaults.vault_names(false).await?, self.vaults.vault_names(true).await?);
+        Ok(Names { vaults: active.into_iter().chain(deleted).collect(), roles: HashMap::new() })
+    }
+
+    /// The names that these assignments are shown with. What others have made is not read for it.
+    pub(super) async fn names_for(
+        &self,
+        assignments: impl IntoIterator<Item = &Assignment> + Send,
+    ) -> Result<Names, AdminError> {
+        let (mut in_vault, mut custom) = (false, BTreeSet::new());
+        for assignment in assignments {
+            in_vault |= assignment.scope.vault().is_some();
+            if let RoleRef::Custom(id) = assignment.role {
+                custom.insert(id);
+            }
+        }
+        let mut names = if in_vault { self.names().await? } else { Names::default() };
+        for id in custom {
+            names.roles.extend(self.grants.role_definition(id).await?.map(|role| (role.id, role.name.clone())));
+        }
+        Ok(names)
     }
 
     /// The role that is wanted at a scope, with its definition if it is a custom one. One that has nothing
@@ -378,7 +410,7 @@ impl Administration {
             }
         };
         let stands_for = Principal { id, groups, ..Principal::anonymous() };
-        Ok(self.grants.assignments(&stands_for).await?.iter().any(|other| {
+        Ok(self.grants.assignments_reaching(&stands_for, scope.vault()).await?.iter().any(|other| {
             (&other.grantee, other.role, &other.scope, other.ends_at) == (grantee, role, scope, ends_at)
                 && self.keyring.verify_assignment(other).is_ok()
         }))
@@ -410,7 +442,7 @@ impl Administration {
         target: Target<'_>,
         end: Option<i64>,
     ) -> Result<bool, AdminError> {
-        let assignments = self.grants.assignments(&ctx.principal).await?;
+        let assignments = self.grants.assignments_reaching(&ctx.principal, target.vault).await?;
         let (mut held, mut custom) = (Vec::new(), Vec::new());
         let lasting = assignments.iter().filter(|a| a.concerns(&ctx.principal, target, ctx.now) && a.lasts_until(end));
         for assignment in lasting.filter(|a| self.keyring.verify_assignment(a).is_ok()) {
@@ -436,6 +468,7 @@ pub(super) fn shown(assignment: Assignment, names: &Names) -> AssignmentShown {
 }
 
 /// What people call vaults and custom role definitions.
+#[derive(Default)]
 pub(super) struct Names {
     pub(super) vaults: HashMap<VaultId, VaultName>,
     roles: HashMap<Uuid, String>,

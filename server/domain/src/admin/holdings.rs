@@ -1,16 +1,21 @@
 //! Use case: who one is here and what one holds. Of the caller alone, so it needs no role; what is told is what
 //! the gate would count, and nothing of others.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use uuid::Uuid;
 
-use super::{AdminError, Administration, assignments::AssignmentShown};
+use super::{
+    AdminError, Administration,
+    assignments::{AssignmentShown, shown},
+};
 use crate::{
-    access_policy::ObjectPermissions,
+    access_policy::{AccessPolicy, ObjectPermissions},
     context::RequestContext,
-    names::VaultName,
+    grant::Assignment,
+    names::{VaultId, VaultName},
     principal::{Grantee, PrincipalKind},
+    vault::MAX_VAULTS,
 };
 
 /// Most assignments, and most access policies, that are told.
@@ -61,32 +66,56 @@ impl Administration {
     async fn held(&self, ctx: &RequestContext) -> Result<Holdings, AdminError> {
         let principal = &ctx.principal;
         let mut held = Holdings { name: self.own_name(ctx).await?, ..Holdings::default() };
-        let names = self.names().await?;
-        let counts = |assignment: &&crate::grant::Assignment| {
+        let _place = self.listing(ctx).await?;
+        let counts = |assignment: &&Assignment| {
             assignment.counts_at(ctx.now)
                 && assignment.grantee.covers(principal)
                 && self.keyring.verify_assignment(assignment).is_ok()
         };
-        for assignment in self.grants.assignments(principal).await?.iter().filter(counts) {
-            held.assignments.push(super::assignments::shown(assignment.clone(), &names));
-        }
+        let all = self.grants.assignments(principal).await?;
+        let counting: Vec<_> = all.iter().filter(counts).collect();
+        let names = self.names_for(counting.iter().copied()).await?;
+        held.assignments.extend(counting.into_iter().map(|assignment| shown(assignment.clone(), &names)));
         held.assignments.sort_by(|a, b| (&a.scope, &a.role).cmp(&(&b.scope, &b.role)));
-        for vault in self.vaults.vaults(false).await?.iter().filter(|v| v.settings.access_mode.asks_access_policies()) {
-            for policy in self.grants.access_policies(vault.id, principal).await?.iter() {
-                let covers = policy.vault == vault.id && policy.grantee.covers(principal);
-                if covers && self.keyring.verify_access_policy(policy).is_ok() {
-                    let (grantee, permissions) = (policy.grantee.clone(), policy.permissions.clone());
-                    held.access_policies.push(PolicyHeld { vault: vault.name.clone(), grantee, permissions });
-                }
-            }
-            if held.access_policies.len() > MAX_HOLDINGS {
-                break;
-            }
-        }
-        held.more = held.assignments.len() > MAX_HOLDINGS || held.access_policies.len() > MAX_HOLDINGS;
+        let (access_policies, cut) = self.policies_held(ctx).await?;
+        held.access_policies = access_policies;
+        held.more = cut || held.assignments.len() > MAX_HOLDINGS || held.access_policies.len() > MAX_HOLDINGS;
         held.assignments.truncate(MAX_HOLDINGS);
         held.access_policies.truncate(MAX_HOLDINGS);
         Ok(held)
+    }
+
+    /// The access policies that cover the caller, in order of vault, and whether there are more than were looked at.
+    async fn policies_held(&self, ctx: &RequestContext) -> Result<(Vec<PolicyHeld>, bool), AdminError> {
+        let found = self.grants.access_policies_everywhere(&ctx.principal, MAX_VAULTS).await?;
+        let counts = |policy: &AccessPolicy| {
+            policy.grantee.covers(&ctx.principal) && self.keyring.verify_access_policy(policy).is_ok()
+        };
+        let cut = found.len() >= MAX_VAULTS;
+        let mut by_vault: BTreeMap<VaultId, Vec<AccessPolicy>> = BTreeMap::new();
+        for policy in found.into_iter().filter(counts) {
+            by_vault.entry(policy.vault).or_default().push(policy);
+        }
+        let mut held = Vec::new();
+        if by_vault.is_empty() {
+            return Ok((held, cut));
+        }
+        for (id, name) in self.vaults.vault_names(false).await? {
+            let Some(policies) = by_vault.remove(&id) else { continue };
+            let vault = self.vaults.vault(&name).await?.filter(|vault| vault.id == id);
+            if !vault.is_some_and(|vault| vault.settings.access_mode.asks_access_policies()) {
+                continue;
+            }
+            held.extend(policies.into_iter().map(|AccessPolicy { grantee, permissions, .. }| PolicyHeld {
+                vault: name.clone(),
+                grantee,
+                permissions,
+            }));
+            if held.len() > MAX_HOLDINGS {
+                break;
+            }
+        }
+        Ok((held, cut))
     }
 
     /// What a workload kept here is called; none for everybody else.

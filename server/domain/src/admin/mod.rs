@@ -37,6 +37,7 @@ use crate::{
     gate::{Ask, Case, Gate, Judgement, POLICY_STAGE},
     identity::FederationError,
     keyring::{Keyring, KeyringError},
+    places::{Place, Places},
     policy::{PolicyEngine, Unfit},
     policy_module::ModuleLibrary,
     ports::{AuditLog, GrantStore, PolicyStore, StoreError, VaultStore},
@@ -44,6 +45,9 @@ use crate::{
     role::DefinitionError,
     vault::SettingsError,
 };
+
+/// How many read many rows at once: fewer than a node has connections for reading, so that the others are judged.
+pub const LISTINGS: usize = 2;
 
 /// Why an operation on the installation did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +83,9 @@ pub enum AdminError {
     #[error("the vault is protected against purging")]
     PurgeProtected,
     /// The installation has as many vaults as it may have.
-    #[error("there are 1000 vaults already, deleted ones included")]
+    #[error(
+        "there are at most 1000 vaults, deleted ones included, and the last 50 are for those who may assign roles on the installation"
+    )]
     TooManyVaults,
     /// The role has actions that the granting principal does not hold at the scope.
     #[error("you cannot grant what you do not hold yourself, at this scope and for as long: {0}")]
@@ -100,7 +106,7 @@ pub enum AdminError {
     #[error("the role definition is in use: remove its assignments first")]
     RoleInUse,
     /// There are as many custom role definitions as there may be.
-    #[error("there are at most 500 custom role definitions")]
+    #[error("there are at most 500 custom role definitions, and at most 20 that are assignable in one vault alone")]
     TooManyRoles,
     /// The role definition's assignable scopes do not contain the scope.
     #[error("the role definition is not assignable at this scope")]
@@ -179,6 +185,11 @@ pub enum AdminError {
         "this is assigned already: the same role at the same scope to the same grantee until the same end, or an assignment of this id"
     )]
     AssignmentExists,
+    /// The vault, or the installation itself, has as many assignments as it may, or as many of the grantee.
+    #[error(
+        "a vault has at most 2000 role assignments, and at most 100 of one grantee, as has the installation itself; those that have ended count too: remove some first"
+    )]
+    TooManyAssignments,
     /// The last Owner of the installation without an end cannot be taken away.
     #[error("this is the last Owner of the installation: make somebody else Owner, without an end, first")]
     LastOwner,
@@ -203,7 +214,7 @@ pub enum AdminError {
     )]
     TooMuchToLookThrough,
     /// The caller has as much under way as one may have, or everybody together.
-    #[error("too many questions to the log are under way")]
+    #[error("too many questions like this one are under way")]
     Busy,
     /// The store or a source of randomness is not available.
     #[error("the store is unavailable")]
@@ -240,6 +251,7 @@ impl HowItWent for AdminError {
             Self::ApprovalRefused => "approval-refused",
             Self::AssignmentNotFound => "assignment-not-found",
             Self::AssignmentExists => "assignment-exists",
+            Self::TooManyAssignments => "too-many-assignments",
             Self::LastOwner => "last-owner",
             Self::PermitsMoreThanHeld => "permits-more-than-held",
             Self::AuthorityNotHeld => "authority-not-held",
@@ -330,6 +342,8 @@ pub struct Administration {
     pub audit: Arc<dyn AuditLog>,
     /// Who may look through the records now: that costs much where the log is long.
     pub looks: Looks,
+    /// Who may list what many rows say now: a caller does it once at a time.
+    pub listings: Places,
     /// Policy modules, to check settings before they bite.
     pub policies: Arc<dyn PolicyEngine>,
     /// The keys that sign tokens.
@@ -375,6 +389,11 @@ impl Administration {
                 .await
                 .map_or_else(AdminError::NoRecord, AdminError::Denied)),
         }
+    }
+
+    /// A place to read many rows. A caller has one at a time and does not wait for it without end.
+    async fn listing(&self, ctx: &RequestContext) -> Result<Place, AdminError> {
+        self.listings.enter(&ctx.principal.id).await.ok_or(AdminError::Busy)
     }
 
     async fn refuse(&self, ctx: &RequestContext, case: Case, why: AdminError) -> AdminError {

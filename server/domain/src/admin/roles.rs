@@ -13,7 +13,7 @@ use crate::{
     gate::Case,
     grant::Scope,
     names::ObjectKind,
-    role::{MAX_ROLE_DEFINITIONS, Role, RoleDefinition, RoleRef},
+    role::{MAX_ROLE_DEFINITIONS, MAX_ROLE_DEFINITIONS_OF_VAULT, Role, RoleDefinition, RoleRef},
     time::uuid_v4,
 };
 
@@ -117,6 +117,10 @@ impl Administration {
         let Some(within) = scope.resolve(&case) else {
             return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
         };
+        let _place = match self.listing(ctx).await {
+            Ok(place) => place,
+            Err(why) => return Err(self.refuse(ctx, case, why).await),
+        };
         let names = self.names().await?;
         let custom = self.grants.role_definitions().await?;
         let found = if custom.iter().any(|role| self.keyring.verify_role(role).is_err()) {
@@ -189,6 +193,11 @@ impl Administration {
         let mut scopes = new.assignable_scopes.clone();
         scopes.extend(before.iter().flat_map(|role| scopes_of(role, &names)));
         let case = self.admit(ctx, home(&scopes).ask(Action::RoleWrite)).await?;
+        // One at a time, so that nobody writes more of them at once than there may be.
+        let _place = match self.listing(ctx).await {
+            Ok(place) => place,
+            Err(why) => return Err(self.refuse(ctx, case, why).await),
+        };
         let (role, replaces) = match self.definition(ctx, id, new, before.as_deref()).await {
             Ok(role) => (role, before.as_ref().map(|before| before.revision)),
             Err(why) => return Err(self.refuse(ctx, case, why).await),
@@ -270,6 +279,12 @@ impl Administration {
             tag: Vec::new(),
         };
         role.check()?;
+        let home = role.home();
+        let at_home = all.iter().filter(|other| other.id != id && other.home() == home).count();
+        let new_there = before.and_then(RoleDefinition::home) != home;
+        if home.is_some() && new_there && at_home >= MAX_ROLE_DEFINITIONS_OF_VAULT {
+            return Err(AdminError::TooManyRoles);
+        }
         for scope in &role.assignable_scopes {
             if !self.holds(ctx, role.permissions(), scope.target(), None).await? {
                 return Err(AdminError::GrantsMoreThanHeld(role.name));

@@ -15,7 +15,7 @@ use crate::{
     record::Record,
     secret::LifeState,
     time::uuid_v4,
-    vault::{MAX_VAULTS, NewVault, Vault, VaultSettings, VaultUpdate},
+    vault::{KEPT_VAULTS, MAX_VAULTS, NewVault, Vault, VaultSettings, VaultUpdate},
 };
 
 /// How often a request is judged anew because its vault changed meanwhile.
@@ -46,7 +46,9 @@ impl Administration {
             };
             return Err(self.refuse(ctx, case, why).await);
         }
-        if self.vaults.vaults(false).await?.len() + self.vaults.vaults(true).await?.len() >= MAX_VAULTS {
+        let count = self.vaults.vault_names(false).await?.len() + self.vaults.vault_names(true).await?.len();
+        let kept = count >= MAX_VAULTS.saturating_sub(KEPT_VAULTS);
+        if count >= MAX_VAULTS || (kept && !self.may(ctx, &Ask::server(Action::AssignmentAdd)).await) {
             return Err(self.refuse(ctx, case, AdminError::TooManyVaults).await);
         }
         if let Err(why) = self.loaded(&settings.policies).await {

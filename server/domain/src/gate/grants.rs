@@ -46,7 +46,7 @@ impl Gate {
 
     /// Whether the caller is an Owner of the installation now.
     pub(crate) async fn owns_installation(&self, ctx: &RequestContext) -> Result<bool, StoreError> {
-        let assignments = self.grants.assignments(&ctx.principal).await?;
+        let assignments = self.grants.assignments_reaching(&ctx.principal, None).await?;
         Ok(assignments.iter().any(|assignment| {
             assignment.role == Role::Owner
                 && assignment.scope == Scope::Server
@@ -83,7 +83,7 @@ impl Gate {
         target: Target<'_>,
         trace: &mut Trace,
     ) -> Result<(), DenyReason> {
-        let assignments = match self.grants.assignments(&ctx.principal).await {
+        let assignments = match self.grants.assignments_reaching(&ctx.principal, target.vault).await {
             Ok(assignments) => assignments,
             Err(error) => {
                 tracing::error!(%error, "the gate could not read assignments");

@@ -4,10 +4,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{Half, Patterns, Permissions, Role, pattern::is_pattern};
-use crate::grant::Scope;
+use crate::{grant::Scope, names::VaultId};
 
 /// Most custom role definitions of an installation.
 pub const MAX_ROLE_DEFINITIONS: usize = 500;
+/// Most of them whose assignable scopes all lie in one vault: whoever may write these may write no others.
+pub const MAX_ROLE_DEFINITIONS_OF_VAULT: usize = 20;
 /// Most patterns in one list of a definition.
 pub const MAX_PATTERNS: usize = 32;
 /// Most assignable scopes of a definition.
@@ -126,6 +128,13 @@ impl RoleDefinition {
                 excluded: Patterns::Custom(&self.not_data_actions),
             },
         }
+    }
+
+    /// The vault in which all its assignable scopes lie; none for one that is the installation's.
+    #[must_use]
+    pub fn home(&self) -> Option<VaultId> {
+        let first = self.assignable_scopes.first()?.vault()?;
+        self.assignable_scopes.iter().all(|scope| scope.vault() == Some(first)).then_some(first)
     }
 
     /// Whether it may be assigned at this scope.

@@ -12,7 +12,7 @@ mod permissions;
 
 pub use built_in::Role;
 pub use definition::{
-    DefinitionError, MAX_ASSIGNABLE_SCOPES, MAX_PATTERNS, MAX_ROLE_DEFINITIONS, MAX_ROLE_DESCRIPTION, MAX_ROLE_NAME,
-    RoleDefinition, RoleRef,
+    DefinitionError, MAX_ASSIGNABLE_SCOPES, MAX_PATTERNS, MAX_ROLE_DEFINITIONS, MAX_ROLE_DEFINITIONS_OF_VAULT,
+    MAX_ROLE_DESCRIPTION, MAX_ROLE_NAME, RoleDefinition, RoleRef,
 };
 pub use permissions::{Half, Patterns, Permissions};

@@ -15,13 +15,14 @@ use crate::{
     action::Action,
     approval::{ApprovalRequest, MAX_IN_VAULT, MAX_OF_PRINCIPAL},
     change::{Change, NameWrite, PermittedChange, Remaining},
-    grant::{Assignment, Scope},
+    grant::{Assignment, AssignmentCounts, Scope},
     identity::{ASSERTION_RETRY_SECONDS, Session, UsedAssertion, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::Permit,
     policy::{ModuleDigest, PolicyAttachment},
     policy_module::{InstallationPolicies, PolicyModule},
     ports::SealedBlob,
+    principal::Grantee,
     record::{Checkpoint, Entry, Record, Settled},
     role::{RoleDefinition, RoleRef},
     secret::{SealedVersion, SecretMeta},
@@ -110,6 +111,13 @@ pub struct Image {
 pub struct BrokenChain(pub u64);
 
 impl Image {
+    /// How many assignments there are where one at this scope would be added.
+    pub(crate) fn assignment_counts(&self, scope: &Scope, grantee: &Grantee) -> AssignmentCounts {
+        let there = || self.assignments.iter().filter(|a| a.scope.vault() == scope.vault());
+        let of_grantee = there().filter(|a| a.grantee == *grantee).count() as u64;
+        AssignmentCounts { of_grantee, of_all: there().count() as u64 }
+    }
+
     /// Position and head of a node's chain.
     #[must_use]
     pub fn head(&self, node: &str) -> Option<(u64, [u8; 32])> {
@@ -306,7 +314,8 @@ impl Image {
                     (&other.grantee, other.role, &other.scope, other.ends_at)
                         == (&new.grantee, new.role, &new.scope, new.ends_at)
                 };
-                if self.assignments.iter().any(alike) {
+                if self.assignments.iter().any(alike) || !self.assignment_counts(&new.scope, &new.grantee).leave_room()
+                {
                     return Settled::Conflict;
                 }
                 self.assignments.push((**new).clone());

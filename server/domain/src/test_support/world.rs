@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{Image, ManualClock, MemoryStore, policies::FakePolicies};
 use crate::{
-    admin::{Administration, Looks, TokenKeyring},
+    admin::{Administration, LISTINGS, Looks, TokenKeyring},
     certificates::Certificates,
     context::RequestContext,
     gate::{Gate, ShadowCounts},
@@ -24,6 +24,7 @@ use crate::{
     keys::Keys,
     names::{InstallationId, NameError, ObjectName, VaultId, VaultName},
     objects::{Objects, RestorePlace},
+    places::Places,
     ports::SealedBlob,
     principal::{Grantee, Principal, PrincipalId, PrincipalKind, TokenOrigin},
     record::{Recorder, spawn},
@@ -160,6 +161,7 @@ impl World {
             grants: ports.clone(),
             audit: ports.clone(),
             looks: Looks::default(),
+            listings: Places::new(LISTINGS),
             policies: policies.clone(),
             library: policies.clone(),
             modules: ports.clone(),

@@ -48,6 +48,9 @@ impl From<AdminError> for Problem {
             AdminError::AssignmentExists => {
                 Self::new(409, "Conflict", "assignment-exists", message).inner("RoleAssignmentExists")
             }
+            AdminError::TooManyAssignments => {
+                Self::new(409, "Conflict", "too-many-assignments", message).inner("RoleAssignmentLimitExceeded")
+            }
             AdminError::LastOwner => Self::new(409, "Conflict", "last-owner", message).inner("LastOwner"),
             AdminError::GranteeNotFound => Self::new(400, "PrincipalNotFound", "grantee-not-found", message),
             AdminError::NoSuchRoleName => {

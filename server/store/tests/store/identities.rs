@@ -6,7 +6,7 @@ use strongroom_domain::{
     access_policy::{AccessPolicy, KeyPermission, ObjectPermissions, SecretPermission},
     action::Action,
     change::{Change, Remaining},
-    grant::{Assignment, AssignmentFilter, Scope},
+    grant::{Assignment, AssignmentCounts, AssignmentFilter, MAX_ASSIGNMENTS_OF_GRANTEE, Scope},
     identity::{Session, UsedAssertion, Workload},
     names::{ObjectKind, ObjectName, VaultId, VaultName},
     permit::ObjectRef,
@@ -28,6 +28,7 @@ on_both!(
     grants_are_found_by_principal_and_group,
     of_two_equal_grants_one_is_stored,
     a_grant_on_a_changed_vault_conflicts,
+    grants_are_not_without_number_and_found_by_where_they_are,
     grants_are_listed_in_pages_and_taken_away,
     access_policies_come_back_by_vault_and_grantee,
     role_definitions_come_back_and_stay_while_in_use,
@@ -151,6 +152,70 @@ async fn a_grant_on_a_changed_vault_conflicts(place: Place) {
         assert_eq!(s.put(entry).await, outcome);
     }
     assert_eq!(s.store.assignments(&principal("i", "x", &["g"])).await.unwrap().len(), 1);
+}
+
+fn add_in(vault: VaultId, vault_name: &str, assignment: &Assignment) -> Entry {
+    let vault = Some((vault, VaultName::parse(vault_name).unwrap()));
+    let object = ObjectRef { vault, kind: ObjectKind::Vault, name: None };
+    entry(permit(Action::AssignmentAdd, object, Some(1)), Change::AddAssignment(Box::new(assignment.clone())))
+}
+
+/// What somebody was given in one vault is not read where they are judged in another, and is not without number.
+async fn grants_are_not_without_number_and_found_by_where_they_are(place: Place) {
+    let s = place.start().await;
+    let other = vault("another");
+    assert_eq!(s.put(put_vault(&other)).await, Settled::Recorded);
+    let (ada, bob) = (principal("https://idp", "ada", &["ops"]), principal("https://idp", "bob", &[]));
+    let of = |who: &Principal, scope: Scope, ends_at: i64| Assignment {
+        scope,
+        ends_at: Some(ends_at),
+        ..grant(Grantee::Principal { id: who.id.clone() })
+    };
+    let (here, there) = (Scope::Vault { vault: s.vault }, Scope::Vault { vault: other.id });
+    let reaching = async |vault| {
+        let found = s.store.assignments_reaching(&ada, vault).await.unwrap();
+        assert_eq!(found, s.store.assignments_reaching(&ada, vault).await.unwrap());
+        found.len() as u64
+    };
+    assert_eq!((reaching(None).await, reaching(Some(s.vault)).await), (0, 0));
+    let most = i64::try_from(MAX_ASSIGNMENTS_OF_GRANTEE).unwrap();
+    let many = (1..most).map(|end| add_in(s.vault, "demo", &of(&ada, here.clone(), end))).collect();
+    assert!(s.store.append(many).await.unwrap().iter().all(|settled| *settled == Settled::Recorded));
+    for (vault, vault_name, given) in
+        [(other.id, "another", of(&ada, there.clone(), 1)), (s.vault, "demo", of(&bob, here.clone(), 1))]
+    {
+        assert_eq!(s.put(add_in(vault, vault_name, &given)).await, Settled::Recorded);
+    }
+    assert_eq!(s.put(add(&of(&ada, Scope::Server, 1))).await, Settled::Recorded);
+    let ends = [most, most + 1].map(|end| of(&ada, here.clone(), end));
+    let mut settled = if place.is_sqlite() {
+        s.store.append(ends.iter().map(|given| add_in(s.vault, "demo", given)).collect()).await.unwrap()
+    } else {
+        let beside = Store::open(&place.url, StoreOptions { node: "other".to_owned(), ..options() }).await.unwrap();
+        let (one, two) = tokio::join!(
+            s.store.append(vec![add_in(s.vault, "demo", &ends[0])]),
+            beside.append(vec![add_in(s.vault, "demo", &ends[1])])
+        );
+        [one.unwrap(), two.unwrap()].concat()
+    };
+    settled.sort_by_key(|settled| *settled == Settled::Recorded);
+    assert_eq!(settled, [Settled::Conflict, Settled::Recorded], "there is room for one of the two");
+    assert_eq!(reaching(None).await, 1, "on the installation alone");
+    assert_eq!(reaching(Some(s.vault)).await, MAX_ASSIGNMENTS_OF_GRANTEE + 1);
+    assert_eq!(reaching(Some(other.id)).await, 2);
+    assert_eq!(s.store.assignments(&ada).await.unwrap().len() as u64, MAX_ASSIGNMENTS_OF_GRANTEE + 2);
+    let own = Grantee::Principal { id: ada.id.clone() };
+    let counts = AssignmentCounts { of_grantee: MAX_ASSIGNMENTS_OF_GRANTEE, of_all: MAX_ASSIGNMENTS_OF_GRANTEE + 1 };
+    assert_eq!(s.store.assignment_counts(&here, &own).await.unwrap(), counts);
+    let counts = AssignmentCounts { of_grantee: 1, of_all: 1 };
+    assert_eq!(s.store.assignment_counts(&Scope::Server, &own).await.unwrap(), counts);
+
+    // A row of another place is not even looked at: the body of one that nobody wrote could not be read.
+    place.tamper(&[&format!("UPDATE assignments SET body = 'no' WHERE scope_key = '{}'", here.key())]).await;
+    let filter = AssignmentFilter { within: Some(there), ..AssignmentFilter::default() };
+    let permit = permit(Action::AssignmentRead, test_support::server_ref(), None);
+    let listed = test_support::open(s.store.list_assignments(permit, &filter, None, 10).await).unwrap();
+    assert_eq!((listed.items.len(), listed.next), (1, None));
 }
 
 async fn grants_are_listed_in_pages_and_taken_away(place: Place) {
@@ -289,6 +354,9 @@ async fn access_policies_come_back_by_vault_and_grantee(place: Place) {
     let bob = principal("https://idp", "bob", &[]);
     assert_eq!(s.store.access_policies(s.vault, &bob).await.unwrap().len(), 0, "another principal");
     assert_eq!(s.store.all_access_policies(s.vault).await.unwrap().len(), 2);
+    let everywhere = async |who, limit| s.store.access_policies_everywhere(who, limit).await.unwrap();
+    assert_eq!(everywhere(&ada, 10).await.len(), 2);
+    assert_eq!((everywhere(&ada, 1).await.len(), everywhere(&bob, 10).await.len()), (1, 0));
     let remove = |policy| on_vault(Change::RemoveAccessPolicy(Box::new(policy)));
     assert_eq!(s.put(remove(policy(&own, 5))).await, Settled::Conflict, "it has moved on");
     assert_eq!(s.put(remove(policy(&own, 6))).await, Settled::Recorded);

@@ -10,7 +10,7 @@ use crate::{
     access_policy::AccessPolicy,
     action::Action,
     approval::ApprovalRequest,
-    grant::{Assignment, AssignmentFilter, Scope},
+    grant::{Assignment, AssignmentCounts, AssignmentFilter, Scope},
     identity::{Session, Workload},
     names::{VaultId, VaultName},
     permit::{Held, Permit},
@@ -20,7 +20,7 @@ use crate::{
         ApprovalStore, DueObject, GrantStore, IdentityStore, PolicyStore, PurgeSchedule, RequestCounts,
         RotationSchedule, SealStore, SealedBlob, StoreError, VaultStore,
     },
-    principal::{Principal, PrincipalId},
+    principal::{Grantee, Principal, PrincipalId},
     record::Record,
     role::{RoleDefinition, RoleRef},
     rotation::{self, LifetimeAction},
@@ -129,6 +129,21 @@ impl GrantStore for MemoryStore {
         Ok(Arc::new(all.into_iter().filter(|a| a.grantee.covers(principal)).collect()))
     }
 
+    async fn assignments_reaching(
+        &self,
+        principal: &Principal,
+        vault: Option<VaultId>,
+    ) -> Result<Arc<Vec<Assignment>>, StoreError> {
+        let reaches = |scope: &Scope| scope.vault().is_none() || scope.vault() == vault;
+        let all = self.assignments(principal).await?;
+        Ok(Arc::new(all.iter().filter(|a| reaches(&a.scope)).cloned().collect()))
+    }
+
+    async fn assignment_counts(&self, scope: &Scope, grantee: &Grantee) -> Result<AssignmentCounts, StoreError> {
+        self.pause().await;
+        Ok(self.durable().assignment_counts(scope, grantee))
+    }
+
     async fn role_definition(&self, id: Uuid) -> Result<Option<Arc<RoleDefinition>>, StoreError> {
         self.pause().await;
         Ok(self.durable().roles.get(&id).cloned().map(Arc::new))
@@ -151,6 +166,17 @@ impl GrantStore for MemoryStore {
     ) -> Result<Arc<Vec<AccessPolicy>>, StoreError> {
         let all = self.all_access_policies(vault).await?;
         Ok(Arc::new(all.into_iter().filter(|p| p.grantee.covers(principal)).collect()))
+    }
+
+    async fn access_policies_everywhere(
+        &self,
+        principal: &Principal,
+        limit: usize,
+    ) -> Result<Vec<AccessPolicy>, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        let own = durable.access_policies.values().filter(|policy| policy.grantee.covers(principal));
+        Ok(own.take(limit).cloned().collect())
     }
 
     async fn all_access_policies(&self, vault: VaultId) -> Result<Vec<AccessPolicy>, StoreError> {

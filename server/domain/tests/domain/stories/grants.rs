@@ -8,7 +8,7 @@ use strongroom_domain::{
     admin::{AdminError, NewAssignment, ScopeRequest},
     decision::DenyReason,
     gate::{Ask, Judgement},
-    grant::{Assignment, Scope},
+    grant::{Assignment, MAX_ASSIGNMENTS, MAX_ASSIGNMENTS_OF_GRANTEE, Scope},
     names::VaultName,
     principal::{Grantee, Principal, PrincipalId},
     role::Role,
@@ -220,6 +220,52 @@ async fn the_same_is_not_granted_twice_and_nobody_who_cannot_be_is_granted_anyth
             world.admin.put_access_policy(&world.request(&olga), &demo(), &nobody, &ObjectPermissions::default()).await;
         assert!(matches!(policy, Err(AdminError::GranteeNotFound)), "{nobody:?}");
     }
+}
+
+/// Whoever may grant in one vault must not make what is judged for others slow.
+#[tokio::test]
+async fn a_grantee_has_only_so_many_roles_in_a_vault_and_a_vault_only_so_many() {
+    let (world, olga, _) = owned();
+    let (elsewhere, vera) = (VaultName::parse("elsewhere").unwrap(), person("vera"));
+    world.put_vault(&elsewhere, VaultSettings::default()).unwrap();
+    let at = |n: u64| ScopeRequest::Secret(demo(), name(&format!("s{n}")).unwrap());
+    let give = async |who: &Grantee, at: &ScopeRequest| {
+        world.admin.add_assignment(&world.request(&olga), (who.clone(), Role::SecretsUser), at).await
+    };
+    for n in 1..MAX_ASSIGNMENTS_OF_GRANTEE {
+        give(&of(&vera), &at(n)).await.unwrap();
+    }
+    // Both are judged before either is stored.
+    let (left, right) = (at(0), here());
+    let (one, other) = tokio::join!(give(&of(&vera), &left), give(&of(&vera), &right));
+    assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+    assert!(matches!(one.and(other), Err(AdminError::TooManyAssignments)));
+    assert!(give(&of(&vera), &ScopeRequest::Vault(elsewhere)).await.is_ok(), "another vault");
+    assert!(give(&of(&vera), &ScopeRequest::Server).await.is_ok(), "the installation");
+    assert!(give(&of(&person("ada")), &here()).await.is_ok(), "somebody else");
+    let there = world.store.image().assignments.iter().filter(|a| a.scope.vault().is_some()).count() as u64;
+    let vault = world.store.image().vaults["demo"].id;
+    for n in there - 1..MAX_ASSIGNMENTS {
+        world.put_grant(of(&person(&format!("p{n}"))), Role::Reader, Scope::Vault { vault }).unwrap();
+    }
+    assert!(matches!(give(&of(&person("bob")), &here()).await, Err(AdminError::TooManyAssignments)));
+}
+
+/// A list reads much, so that nobody may have many of them made at once.
+#[tokio::test(start_paused = true)]
+async fn a_caller_lists_once_at_a_time_and_keeps_nobody_out() {
+    let (world, olga, owner) = owned();
+    let rita = person("rita");
+    world.put_grant(of(&rita), Role::Reader, owner.scope).unwrap();
+    let list = async |who: &Arc<Principal>| {
+        world.admin.list_assignments(&world.request(who), &here(), None, None, 10).await.map(|page| page.items.len())
+    };
+    let place = world.admin.listings.enter(&rita.id).await.unwrap();
+    assert!(matches!(list(&rita).await, Err(AdminError::Busy)), "ten seconds later");
+    assert!(matches!(world.admin.holdings(&world.request(&rita)).await, Err(AdminError::Busy)));
+    assert_eq!(list(&olga).await.unwrap(), 0);
+    drop(place);
+    assert_eq!(list(&rita).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use strongroom_domain::{
     grant::Scope,
     names::VaultName,
     principal::{Grantee, Principal},
-    role::{MAX_ROLE_DEFINITIONS, Role, RoleRef},
+    role::{MAX_ROLE_DEFINITIONS, MAX_ROLE_DEFINITIONS_OF_VAULT, Role, RoleRef},
     test_support::{
         open,
         world::{World, name, person},
@@ -195,6 +195,33 @@ async fn definitions_are_listed_where_they_matter_and_are_not_without_number() {
     let one_more = NewRole { name: "One more".to_owned(), ..keeper() };
     let refused = world.admin.put_role(&world.request(&olga), None, &one_more, None).await;
     assert!(matches!(refused, Err(AdminError::TooManyRoles)));
+}
+
+/// Whoever may write roles in one vault leaves room for those of others.
+#[tokio::test]
+async fn one_vault_has_only_so_many_definitions_of_its_own() {
+    let (world, olga) = owned();
+    let write = async |n: usize, at: ScopeRequest| {
+        let new = NewRole { name: format!("Keeper {n}"), assignable_scopes: vec![at], ..keeper() };
+        world.admin.put_role(&world.request(&olga), None, &new, None).await
+    };
+    let first = write(0, here()).await.unwrap();
+    for n in 1..MAX_ROLE_DEFINITIONS_OF_VAULT {
+        let secret = ScopeRequest::Secret(vault("demo"), name("db").unwrap());
+        write(n, if n % 2 == 0 { here() } else { secret }).await.unwrap();
+    }
+    assert!(matches!(write(98, here()).await, Err(AdminError::TooManyRoles)));
+    let other = write(99, ScopeRequest::Vault(vault("other"))).await.unwrap();
+    assert!(write(100, ScopeRequest::Server).await.is_ok());
+    let again = NewRole { name: "Again".to_owned(), ..keeper() };
+    assert!(world.admin.put_role(&world.request(&olga), Some(first.id), &again, None).await.is_ok(), "it is there");
+    let moved = world.admin.put_role(
+        &world.request(&olga),
+        Some(other.id),
+        &NewRole { name: "Moved".to_owned(), ..keeper() },
+        None,
+    );
+    assert!(matches!(moved.await, Err(AdminError::TooManyRoles)), "not from another vault either");
 }
 
 /// What is asked at a vault changes and tells nothing that reaches beyond it.

@@ -15,7 +15,7 @@ use strongroom_domain::{
     secret::LifeState,
     secrets::SecretError,
     test_support::world::{World, demo, name, person},
-    vault::{MAX_VAULTS, VaultSettings, VaultUpdate},
+    vault::{KEPT_VAULTS, MAX_VAULTS, VaultSettings, VaultUpdate},
 };
 
 use crate::common::Demo;
@@ -259,15 +259,27 @@ async fn the_schedule_purges_what_is_due_once_and_on_record() {
 async fn only_so_many_vaults_are_made() {
     let story = Story::begin(VaultSettings::default()).await;
     let one = story.world().store.image().vaults["demo"].clone();
-    story.world().store.meddle(|image| {
-        for n in 1..MAX_VAULTS {
-            let mut other = (*one).clone();
-            other.name = VaultName::parse(&format!("vault-{n}")).unwrap();
-            image.vaults.insert(format!("vault-{n}"), Arc::new(other));
-        }
-    });
+    let fill = |from: usize, to: usize| {
+        story.world().store.meddle(|image| {
+            for n in from..to {
+                let mut other = (*one).clone();
+                other.name = VaultName::parse(&format!("vault-{n}")).unwrap();
+                image.vaults.insert(format!("vault-{n}"), Arc::new(other));
+            }
+        });
+    };
+    let make = async |who: &Arc<Principal>, name: &str| {
+        let name = VaultName::parse(name).unwrap();
+        story.world().admin.create_vault(&story.world().request(who), &name, VaultSettings::default()).await
+    };
+    let cleo = person("cleo");
+    story.world().put_grant(Grantee::Principal { id: cleo.id.clone() }, Role::Contributor, Scope::Server).unwrap();
+    fill(1, MAX_VAULTS - KEPT_VAULTS - 1);
+    make(&cleo, "the-last-of-cleo").await.unwrap();
+    let kept = make(&cleo, "one-more").await;
+    assert!(matches!(kept, Err(AdminError::TooManyVaults)), "the last ones are for the owners");
+    make(&story.olga, "of-an-owner").await.unwrap();
+    fill(MAX_VAULTS - KEPT_VAULTS, MAX_VAULTS - 1);
     assert_eq!(story.world().store.vaults(false).await.unwrap().len(), MAX_VAULTS);
-    let more = VaultName::parse("one-more").unwrap();
-    let refused = story.world().admin.create_vault(&story.request(), &more, VaultSettings::default()).await;
-    assert!(matches!(refused, Err(AdminError::TooManyVaults)));
+    assert!(matches!(make(&story.olga, "one-more").await, Err(AdminError::TooManyVaults)));
 }

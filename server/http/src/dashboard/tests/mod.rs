@@ -25,13 +25,14 @@ use async_trait::async_trait;
 use serde_json::Value;
 use strongroom_crypto::{Plaintext, SecretText};
 use strongroom_domain::{
-    admin::{Administration, Looks, TokenKeyring},
+    admin::{Administration, LISTINGS, Looks, TokenKeyring},
     certificates::Certificates,
     entrance::{AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError, Proven, TokenRates},
     grant::Scope,
     identity::{UsedAssertion, Workload},
     keys::Keys,
     names::VaultName,
+    places::Places,
     principal::{Grantee, Principal},
     record::{FloodGate, Record},
     role::Role,
@@ -264,6 +265,7 @@ impl Story {
                 grants: ports.clone(),
                 audit: ports.clone(),
                 looks: Looks::default(),
+                listings: Places::new(LISTINGS),
                 policies: world.policies.clone(),
                 token_keys: TokenKeyring {
                     store: ports.clone(),
