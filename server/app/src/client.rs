@@ -25,7 +25,7 @@ impl Client {
     /// Gets a token for the server that `url` belongs to.
     pub(crate) async fn connect(connection: &Connection, url: &Url) -> anyhow::Result<Self> {
         let http = http_client(connection.ca.as_deref(), url)?;
-        let (authorization, resource) = challenge(&http, url).await?;
+        let (authorization, resource) = challenge(&http, url, connection.ca.as_deref()).await?;
         // What the environment says by itself counts before what was kept.
         let token = match Credential::of_environment(connection.client_id.as_deref())? {
             Some((client_id, credential)) => {
@@ -77,7 +77,11 @@ fn http_client(ca: Option<&Path>, url: &Url) -> anyhow::Result<reqwest::Client> 
         .timeout(std::time::Duration::from_secs(30));
     if let Some(path) = ca {
         let pem = std::fs::read(path).with_context(|| format!("the CA file {} cannot be read", path.display()))?;
-        builder = builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(&pem)?);
+        let authorities =
+            reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|some| !some.is_empty()).with_context(|| {
+                format!("the CA file {} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)", path.display())
+            })?;
+        builder = builder.tls_certs_only(authorities);
     }
     let host = url.host_str().context("the address has no host")?;
     if host.ends_with(".localhost") {
@@ -93,17 +97,16 @@ fn http_client(ca: Option<&Path>, url: &Url) -> anyhow::Result<reqwest::Client> 
 }
 
 /// Asks without a token; gives authority and resource of the challenge.
-async fn challenge(http: &reqwest::Client, url: &Url) -> anyhow::Result<(String, String)> {
+async fn challenge(http: &reqwest::Client, url: &Url, ca: Option<&Path>) -> anyhow::Result<(String, String)> {
     let mut probe = url.clone();
     // Any protected route answers with the same challenge.
     probe.set_path("/api/v1/vaults");
     probe.set_query(None);
-    let response = http.get(probe).send().await.map_err(|error| trouble::no_answer(error, url))?;
-    let header = response
-        .headers()
-        .get("www-authenticate")
-        .and_then(|value| value.to_str().ok())
-        .with_context(|| format!("{} does not answer like a Strongroom server", origin(url)))?;
+    let response = http.get(probe).send().await.map_err(|error| trouble::no_answer(error, url, ca))?;
+    let header =
+        response.headers().get("www-authenticate").and_then(|value| value.to_str().ok()).with_context(|| {
+            format!("{} answers, and not like a Strongroom server: is host and port its base address?", origin(url))
+        })?;
     let part = |name: &str| {
         let (_, rest) = header.split_once(&format!("{name}=\""))?;
         rest.split_once('"').map(|(value, _)| value.to_owned())
@@ -119,7 +122,10 @@ async fn challenge(http: &reqwest::Client, url: &Url) -> anyhow::Result<(String,
     }
     for name in ["STRONGROOM_URL", "AZURE_AUTHORITY_HOST"] {
         if let Ok(configured) = std::env::var(name)
-            && Url::parse(&configured)?.origin() != authority.origin()
+            && Url::parse(&configured)
+                .with_context(|| format!("{name} is not an address: it is {configured}, and would be https://HOST"))?
+                .origin()
+                != authority.origin()
         {
             bail!(
                 "{} belongs to {}, and {name} says {configured}: the credential is not sent",
@@ -168,7 +174,7 @@ async fn exchange(
         .body(form)
         .send()
         .await
-        .map_err(|error| trouble::no_answer(error, url))?;
+        .map_err(|error| trouble::no_answer(error, url, None))?;
     let status = response.status();
     let answer: Value = response.json().await.context("the token endpoint's answer is not JSON")?;
     if !status.is_success() {
@@ -193,8 +199,8 @@ impl Door {
     /// Finds the server that `url` belongs to.
     pub(crate) async fn find(connection: &Connection, url: &Url) -> anyhow::Result<Self> {
         let http = http_client(connection.ca.as_deref(), url)?;
-        let (authorization, resource) = challenge(&http, url).await?;
-        let base = parse(&resource)?;
+        let (authorization, resource) = challenge(&http, url, connection.ca.as_deref()).await?;
+        let base = address::parse(&resource, "the resource of the server's challenge is")?;
         // What is kept is kept under the authority's name, which was checked.
         if base.origin() != Url::parse(&authorization)?.origin() {
             bail!("the server's challenge names two addresses: {} and {authorization}", origin(&base));
@@ -223,28 +229,19 @@ impl Door {
 
 /// The JSON answer, or the server's own words for what is wrong.
 async fn answered(request: reqwest::RequestBuilder, url: &Url) -> anyhow::Result<Value> {
-    let response = request.send().await.map_err(|error| trouble::no_answer(error, url))?;
+    let response = request.send().await.map_err(|error| trouble::no_answer(error, url, None))?;
     let status = response.status();
     if status == StatusCode::NO_CONTENT {
         return Ok(Value::Null);
     }
     let answer: Value = response.json().await.with_context(|| format!("the answer ({status}) is not JSON"))?;
-    if status.is_success() { Ok(answer) } else { Err(Refused::of(status, &answer).into()) }
+    if status.is_success() { Ok(answer) } else { Err(Refused::of(status, &answer, url).into()) }
 }
 
 /// The base address for management commands.
 pub(crate) fn base(connection: &Connection) -> anyhow::Result<Url> {
     let text = connection.server.as_deref().context("no server: give --server or set STRONGROOM_URL")?;
-    parse(text)
-}
-
-/// An address of a server or vault.
-pub(crate) fn parse(text: &str) -> anyhow::Result<Url> {
-    let url = Url::parse(text).with_context(|| format!("{text} is not an address"))?;
-    if url.scheme() != "https" {
-        bail!("{text} is not an https address");
-    }
-    Ok(url)
+    address::parse(text, "--server and STRONGROOM_URL are")
 }
 
 /// An address below another.
@@ -261,6 +258,7 @@ pub(crate) fn at(base: &Url, segments: &[&str], query: &[(&str, &str)]) -> anyho
     Ok(url)
 }
 
+mod address;
 mod credential;
 #[cfg(test)]
 mod tests;

@@ -68,6 +68,16 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     let kept = story.openssl("pkcs12 -in kept.pfx -passin pass: -nodes");
     assert!(kept.contains("BEGIN CERTIFICATE") && !kept.contains("PRIVATE"), "{kept}");
 
+    // Disabled, and with it its secret; and one that names nobody is not taken in.
+    let updated = story.good(&["certificate", "update", "again", "--enabled", "false", "--no-tags"]);
+    assert!(updated.contains("false") && !updated.contains("from=web"), "{updated}");
+    assert_eq!(story.cli(&["certificate", "export", "again"]).0, 5, "disabled");
+    story.openssl("req -x509 -newkey rsa:2048 -nodes -subj / -keyout n.pem -out nobody.pem -days 9");
+    let both = [read("n.pem"), read("nobody.pem")].concat();
+    std::fs::write(story.folder().join("nobody.pem"), both).unwrap();
+    let (code, _, err) = story.cli(&["certificate", "import", "nobody", "--file", "nobody.pem"]);
+    assert!(code == 1 && err.contains("names nobody: have it issued with one"), "{err}");
+
     // The stored policy makes the next version.
     let next = story.good(&["certificate", "create", "web"]);
     assert_ne!(next, id);
@@ -83,6 +93,10 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     // A request, signed by an authority of OpenSSL's.
     let request = story.good(&["certificate", "create", "asked", "--dns", "asked.example", "--issuer", "Unknown"]);
     assert_eq!(story.good(&["certificate", "request", "asked"]), request);
+    for export in [&["certificate", "export", "asked"][..], &["certificate", "export", "asked", "--public"]] {
+        let (code, _, err) = story.cli(export);
+        assert!(code == 1 && err.contains("waits for its authority") && err.contains("merge asked"), "{err}");
+    }
     std::fs::write(story.folder().join("asked.csr"), request + "\n").unwrap();
     story.openssl(
         "req -x509 -newkey rsa:2048 -nodes -subj /CN=Authority -keyout authority.key -out authority.pem -days 30",

@@ -136,6 +136,39 @@ fn on_a_terminal(vault: &TestVault, who: &Credential, arguments: &[&str], typed:
 }
 
 #[tokio::test]
+async fn what_is_known_of_a_version_is_said_when_it_is_made_and_changed_later() {
+    let vault = TestVault::dev().await;
+    let app = vault.app();
+    let value = vault.folder().join("value");
+    std::fs::write(&value, "hush").unwrap();
+    let set = ["secret", "set", "db", "--value-file", value.to_str().unwrap()];
+    let said = ["--expires", "2099-01-31", "--not-before", "2020-01-31T12:00:00+01:00", "--disabled", "--tag", "a=b"];
+    let (code, out, err) = cli(&vault, &app, &[&set[..], &said, &["--output", "json"]].concat());
+    assert!(
+        code == 0 && err.contains("2099-01-31 is taken for its first moment in UTC, 2099-01-31T00:00:00Z"),
+        "{err}"
+    );
+    let made: Value = serde_json::from_str(&out).unwrap();
+    let attributes = &made["attributes"];
+    assert_eq!((&attributes["exp"], &attributes["nbf"]), (&4_073_500_800_i64.into(), &1_580_468_400.into()));
+    assert_eq!((&attributes["enabled"], &made["tags"]["a"]), (&false.into(), &"b".into()));
+    assert_eq!(cli(&vault, &app, &["secret", "get", "db"]).0, 5, "disabled");
+
+    assert_eq!(cli(&vault, &app, &["secret", "update", "db"]).0, 1, "a change says what changes");
+    let (code, _, err) = cli(&vault, &app, &["secret", "update", "db", "--expires", "soon"]);
+    assert!(code == 2 && err.contains("2027-01-31T18:00:00Z"), "{err}");
+    let change =
+        ["--enabled", "true", "--expires", "2098-01-31T00:00:00Z", "--content-type", "text/plain", "--tag", "c=d"];
+    let shown = good(&vault, &app, &[&["secret", "update", "db"][..], &change].concat());
+    assert!(shown.contains("2098-01-31") && shown.contains("text/plain") && shown.contains("c=d"), "{shown}");
+    assert!(!shown.contains("a=b") && !shown.contains("hush"), "{shown}");
+    assert_eq!(good(&vault, &app, &["secret", "get", "db"]), "hush");
+    let version = made["id"].as_str().unwrap().rsplit('/').next().unwrap();
+    let shown = json(&vault, &app, &["secret", "update", "db", "--version", version, "--no-tags"]);
+    assert_eq!((&shown["tags"], &shown["contentType"]), (&Value::Null, &"text/plain".into()));
+}
+
+#[tokio::test]
 async fn a_dotenv_file_is_looked_at_and_then_imported() {
     let vault = TestVault::dev().await;
     let (app, token) = (vault.app(), vault.token(&vault.app()).await);

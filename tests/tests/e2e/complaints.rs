@@ -20,6 +20,24 @@ async fn an_untrusted_certificate_is_told_with_what_to_name() {
     let finished = run(&command, &Named::No);
     let line = complaint(&finished);
     assert!(line.contains("not trusted") && line.contains("--ca") && line.contains("VAULT_CA"), "{line}");
+    // That of another server, and a file that is none.
+    let other = vault.folder().join("other.pem");
+    std::fs::write(&other, crate::support::client_certificate().0).unwrap();
+    let none = vault.folder().join("none.pem");
+    std::fs::write(&none, "none").unwrap();
+    for (file, said) in [(&other, "of no authority in"), (&none, "holds no certificate in PEM")] {
+        let finished = run(&vault.cli(&vault.app(), &["vault", "list", "--ca", file.to_str().unwrap()]), &Named::No);
+        let line = complaint(&finished);
+        assert!(line.contains(said) && line.contains(file.to_str().unwrap()), "{line}");
+    }
+    // An address that is none is told what it would be.
+    let relative = vault.base.trim_start_matches("https://").to_owned();
+    for wrong in [relative, vault.base.replacen("https", "http", 1), format!("{}/api/v1", vault.base)] {
+        let mut command = vault.cli(&vault.app(), &["vault", "list"]);
+        let finished = run(command.env("STRONGROOM_URL", &wrong), &Named::No);
+        let line = complaint(&finished);
+        assert!(line.contains(&format!("is it {}?", vault.base)), "{line}");
+    }
 }
 
 #[tokio::test]
@@ -66,7 +84,12 @@ async fn an_unknown_vault_is_refused_in_the_words_for_a_foreign_one() {
             &Named::No,
         );
         let line = complaint(&finished).to_owned();
-        // The decision's id differs.
+        assert!(
+            line.contains(&format!("the vault at {} is either not there or closed", vault.vault_url(name))),
+            "{line}"
+        );
+        // The decision's id differs, and the address is what was asked for.
+        let line = line.replace(&vault.vault_url(name), "VAULT");
         let (before, after) = line.split_once("Decision: ").expect("the decision's id");
         format!("{before}{}", after.split_once(' ').expect("more").1)
     };

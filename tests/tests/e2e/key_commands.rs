@@ -169,7 +169,11 @@ async fn keys_of_every_form_come_in_and_their_public_halves_go_out() {
 async fn a_key_lives_and_is_purged_by_the_command_line() {
     let story = Story::begin().await;
     assert!(story.good("key create k --curve P-384").contains("/keys/k/"));
-    story.good("key update k --enabled false --op verify");
+    std::fs::write(story.vault.folder().join("text"), "text").unwrap();
+    let (code, _, err) = story.cli(&["key", "sign", "k", "--algorithm", "ES256", "--file", "text"]);
+    assert!(code == 1 && err.contains("those that do: ES384"), "{err}");
+    let updated = story.good("key update k --enabled false --op verify --expires 2099-01-31T00:00:00Z");
+    assert!(updated.contains("2099-01-31"), "{updated}");
     assert!(story.good("key get k --output json").contains(r#""key_ops":["verify"]"#));
     let shown = story.good("key get k");
     assert!(shown.contains("EC, P-384") && shown.contains("verify") && !shown.contains('{'), "{shown}");
@@ -180,7 +184,9 @@ async fn a_key_lives_and_is_purged_by_the_command_line() {
     assert_eq!(story.good("key versions k").lines().count(), 2);
     assert!(story.good("key rotation-policy show k").contains("P30D"));
     story.good("key rotation-policy set k --rotate-after P90D --expiry P1Y");
-    let policy = story.good("key rotation-policy show k");
+    let shown = story.good("key rotation-policy show k");
+    assert!(shown.contains("P90D after it was made") && !shown.contains('{'), "{shown}");
+    let policy = story.good("key rotation-policy show k --output json");
     assert!(policy.contains(r#""timeAfterCreate":"P90D""#) && policy.contains(r#""expiryTime":"P1Y""#), "{policy}");
     assert!(story.good("key rotate k").contains("/keys/k/"));
     assert_eq!(story.good("key versions k").lines().count(), 3);

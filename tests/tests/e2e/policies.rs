@@ -49,13 +49,18 @@ async fn a_module_goes_from_its_file_to_a_denial_and_back() {
     assert_eq!(digest.len(), 64);
     assert_eq!(cli(&vault, &operator, &["policy", "push", file]).unwrap(), digest, "the same again is the same");
     let junk = folder.path().join("junk.wasm");
-    std::fs::write(&junk, b"no module").unwrap();
+    std::fs::write(&junk, b"\0asm\x0d\0\x01\0 and no more").unwrap();
     let refused = cli(&vault, &operator, &["policy", "push", junk.to_str().unwrap()]).unwrap_err();
     assert!(refused.contains("not a WebAssembly component"), "{refused}");
     let listed = cli(&vault, &operator, &["policy", "list"]).unwrap();
     assert!(listed.contains(&digest) && listed.contains("ships"), "{listed}");
     let ambiguous = ["policy", "attach", "names", "--vault", "demo", "--module", "naming-convention"];
     assert!(cli(&vault, &operator, &ambiguous).unwrap_err().contains("by its digest"));
+    let text = vault.folder().join("doc.txt");
+    std::fs::write(&text, "Dear colleagues,").unwrap();
+    let said = cli(&vault, &operator, &["policy", "push", text.to_str().unwrap()]).unwrap_err();
+    assert!(said.contains("is a text, and a policy module is a WebAssembly component"), "{said}");
+    assert!(cli(&vault, &operator, &["policy", "show", &digest[..12]]).unwrap().contains(&digest));
 
     // In shadow: counted, on record, and nobody is kept out.
     let settings = r#"{"allowed_names":["nothing-*"]}"#;
@@ -99,7 +104,10 @@ async fn a_module_goes_from_its_file_to_a_denial_and_back() {
     // Other settings, and back.
     cli(&vault, &operator, &[&attach[..], &[r#"{"allowed_names":["db"]}"#]].concat()).unwrap();
     vault.set(&token, "db", "v2").await;
-    cli(&vault, &operator, &[&["policy", "rollback"][..], &at].concat()).unwrap();
+    let back = run_to_end(&mut vault.cli(&operator, &[&["policy", "rollback"][..], &at].concat()));
+    let told = String::from_utf8_lossy(&back.stderr);
+    let before = format!("({digest}) with settings {settings}, in the state enforce");
+    assert!(told.contains("going back to module naming-convention ") && told.contains(&before), "{told}");
     assert_eq!(put(&vault, &token, "db").await.problem(), "403 Forbidden/ForbiddenByPolicy");
     cli(&vault, &operator, &[&["policy", "detach"][..], &at].concat()).unwrap();
     vault.set(&token, "db", "v3").await;

@@ -3,7 +3,9 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Credential, Named, TestVault, client_certificate, hosts_file, python, run, tests_folder};
+use crate::support::{
+    Answer, Credential, Named, TestVault, client_certificate, hosts_file, python, run, run_to_end, tests_folder,
+};
 
 async fn api(vault: &TestVault, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
     let ask = vault.ask_base(method, &format!("/api/v1/workloads{path}")).bearer(token);
@@ -182,6 +184,20 @@ async fn the_command_line_manages_them() {
     say(&["identity", "federation", "remove", &id, federation["credential"].as_str().unwrap()]);
     assert_eq!(say(&["identity", "update", &id, "--name", "api", "--disable"])["enabled"], false);
     assert_eq!(say(&["identity", "show", &id])["name"], "api");
+    // Another of the name is made, with a warning; and a session of nobody is not ended in silence.
+    let twin = run(&vault.cli(&vault.operator(), &["identity", "create", "api", "--no-secret"]), &Named::No);
+    assert!(
+        twin.good && twin.err.contains("warning: api is also the name of") && twin.err.contains(&id),
+        "{}",
+        twin.err
+    );
+    let nobody = ["session", "end", "--issuer", "https://nowhere.example", "--subject", "nobody"];
+    let ended = run_to_end(&mut vault.cli(&vault.operator(), &nobody));
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(
+        ended.status.code() == Some(6) && told.contains("no session of https://nowhere.example#nobody was there"),
+        "{told}"
+    );
     say(&["identity", "delete", &id]);
     let gone = run(&vault.cli(&vault.operator(), &["identity", "show", &id]), &Named::No);
     assert!(!gone.good && gone.err.contains("no such workload identity"), "{}", gone.err);

@@ -2,19 +2,20 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Connection, Output};
+use super::{Connection, Moment, Output};
 
 /// Whom a grant is for.
 #[derive(Args)]
 #[group(id = "grantee", multiple = false)]
 pub(crate) struct Whom {
-    /// A principal, `ISSUER#SUBJECT`.
+    /// Somebody whom an issuer signs in, `ISSUER#SUBJECT`: `https://login.example#8b1a`. The issuer stands there letter for
+    /// letter as its tokens, and records, have it; `strongroom whoami` shows your own.
     #[arg(long)]
     pub(crate) principal: Option<String>,
-    /// A group, `ISSUER#GROUP`.
+    /// A group of an issuer, `ISSUER#GROUP`: `https://login.example#app-team`.
     #[arg(long)]
     pub(crate) group: Option<String>,
-    /// A workload of this server, by client id or name.
+    /// A workload of this server, by client id or name (`strongroom identity list`).
     #[arg(long)]
     pub(crate) workload: Option<String>,
 }
@@ -23,16 +24,26 @@ pub(crate) struct Whom {
 #[derive(Subcommand)]
 pub(crate) enum AssignmentCommand {
     /// Give a role to somebody at a scope. Prints the assignment's id.
+    ///
+    /// For example:
+    ///
+    ///   strongroom assignment add --role "Key Vault Secrets User" --group https://login.example#app-team
+    ///     --scope /vaults/payments --until 2027-01-31
+    ///
+    ///   strongroom assignment add --role "Key Vault Crypto User" --workload signer
+    ///     --scope /vaults/payments/keys/release
+    #[command(verbatim_doc_comment)]
     Add {
         /// Role by name or id, for example "Key Vault Secrets User".
         #[arg(long)]
         role: String,
-        /// `/`, `/vaults/NAME` or `/vaults/NAME/secrets/NAME`.
+        /// Where it holds: everywhere, `/`; in a vault, `/vaults/payments`; for one object alone,
+        /// `/vaults/payments/secrets/db-password`, and likewise with `keys` or `certificates`.
         #[arg(long)]
         scope: String,
-        /// When it ends, for example 2027-01-31T00:00:00Z. Without: it does not end.
-        #[arg(long)]
-        until: Option<String>,
+        /// When it ends: 2027-01-31T18:00:00Z, or a date, which is its first moment in UTC. Without: it does not end.
+        #[arg(long, value_name = "WHEN")]
+        until: Option<Moment>,
         #[command(flatten)]
         whom: Whom,
         #[command(flatten)]
@@ -40,7 +51,7 @@ pub(crate) enum AssignmentCommand {
     },
     /// List the assignments at a scope and below it, of everybody or of one grantee.
     List {
-        /// `/`, `/vaults/NAME` or `/vaults/NAME/secrets/NAME`.
+        /// `/`, `/vaults/NAME` or `/vaults/NAME/secrets/NAME` (`keys`, `certificates`).
         #[arg(long, default_value = "/")]
         scope: String,
         #[command(flatten)]

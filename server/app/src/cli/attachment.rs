@@ -69,14 +69,14 @@ pub(crate) enum AttachmentCommand {
     },
     /// Show a module with the schema of its settings.
     Show {
-        /// Digest or name.
+        /// Digest, its beginning, or name.
         module: String,
         #[command(flatten)]
         at: ServerAt,
     },
     /// Remove an uploaded module that is attached nowhere.
     Remove {
-        /// Digest or name.
+        /// Digest, its beginning, or name.
         module: String,
         #[command(flatten)]
         connection: Connection,
@@ -97,7 +97,7 @@ pub(crate) enum AttachmentCommand {
     Attach {
         #[command(flatten)]
         at: AttachmentAt,
-        /// Digest or name of the module.
+        /// Digest of the module, its beginning, or its name.
         #[arg(long)]
         module: String,
         /// Settings as JSON; `{}` for a new attachment, what they are otherwise.
@@ -131,7 +131,8 @@ pub(crate) enum AttachmentCommand {
     /// Go back to the module and the settings that were attached under the name before, in the state they had then.
     ///
     /// The step back is that of the last change of module or settings. A change of state alone is no step: what
-    /// `policy enforce` did is undone by `policy shadow`, and the other way round.
+    /// `policy enforce` did is undone by `policy shadow`, and the other way round. What it goes back to is told first;
+    /// `policy attached --output json` shows it as `previous`.
     Rollback {
         #[command(flatten)]
         at: AttachmentAt,

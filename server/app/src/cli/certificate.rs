@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{LifeCommand, VaultAt};
+use super::{ChangedTags, LifeCommand, VaultAt, Versioned};
 
 /// `strongroom certificate`
 #[derive(Subcommand)]
@@ -42,14 +42,26 @@ pub(crate) enum CertificateCommand {
     /// Show a certificate with its policy; all of it with `--output json`.
     Show {
         #[command(flatten)]
-        certificate: CertificateNamed,
+        certificate: Versioned,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Disable or enable a version, or replace its tags. Its key and its secret go with it.
+    Update {
+        #[command(flatten)]
+        certificate: Versioned,
+        /// Let it be used, or not.
+        #[arg(long)]
+        enabled: Option<bool>,
+        #[command(flatten)]
+        tags: ChangedTags,
         #[command(flatten)]
         at: VaultAt,
     },
     /// Write a certificate with its chain and, where it may leave, its private key.
     Export {
         #[command(flatten)]
-        certificate: CertificateNamed,
+        certificate: Versioned,
         /// File to write, for its owner alone; standard output when absent.
         #[arg(long)]
         out: Option<PathBuf>,
@@ -136,16 +148,6 @@ pub(crate) struct CertificateGiven {
     /// Tag, `NAME=VALUE`; may be given several times.
     #[arg(long = "tag")]
     pub(crate) tags: Vec<String>,
-}
-
-/// A certificate, and which version of it.
-#[derive(Args)]
-pub(crate) struct CertificateNamed {
-    /// Name of the certificate.
-    pub(crate) name: String,
-    /// Version; the current one when absent.
-    #[arg(long)]
-    pub(crate) version: Option<String>,
 }
 
 /// A document that holds a certificate with its key.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{LifeCommand, VaultAt};
+use super::{ChangedAttributes, LifeCommand, NewAttributes, VaultAt, Versioned};
 
 /// `strongroom key`
 #[derive(Subcommand)]
@@ -30,25 +30,27 @@ pub(crate) enum KeyCommand {
         /// What it may be used for; may be given several times. What its type can do when absent.
         #[arg(long = "op")]
         operations: Vec<String>,
-        /// Tag, `NAME=VALUE`; may be given several times.
-        #[arg(long = "tag")]
-        tags: Vec<String>,
+        #[command(flatten)]
+        attributes: NewAttributes,
         #[command(flatten)]
         at: VaultAt,
     },
     /// Show what is known of a key; all of it with `--output json`.
     Get {
         #[command(flatten)]
-        key: KeyNamed,
+        key: Versioned,
         #[command(flatten)]
         at: VaultAt,
     },
-    /// Change what a key may be used for, disable or enable it, or replace its tags.
+    /// Change what a version may be used for and when, disable or enable it, or replace its tags.
     Update {
         #[command(flatten)]
-        key: KeyNamed,
+        key: Versioned,
         #[command(flatten)]
-        change: KeyChange,
+        change: ChangedAttributes,
+        /// What it may be used for from now on; may be given several times.
+        #[arg(long = "op")]
+        operations: Vec<String>,
         #[command(flatten)]
         at: VaultAt,
     },
@@ -68,7 +70,7 @@ pub(crate) enum KeyCommand {
     /// OpenSSL takes it with `--format der`.
     Sign {
         #[command(flatten)]
-        key: KeyNamed,
+        key: Versioned,
         /// Algorithm, for example ES256 or PS256.
         #[arg(long)]
         algorithm: String,
@@ -83,7 +85,7 @@ pub(crate) enum KeyCommand {
     /// Verify a signature over a file; ends with 1 when it is not the key's.
     Verify {
         #[command(flatten)]
-        key: KeyNamed,
+        key: Versioned,
         /// Algorithm, for example ES256 or PS256.
         #[arg(long)]
         algorithm: String,
@@ -110,7 +112,7 @@ pub(crate) enum KeyCommand {
     /// Write the public half of a key.
     Export {
         #[command(flatten)]
-        key: KeyNamed,
+        key: Versioned,
         /// In which form.
         #[arg(long, value_enum, default_value = "pem")]
         format: PublicForm,
@@ -122,7 +124,7 @@ pub(crate) enum KeyCommand {
 /// `strongroom key rotation-policy`
 #[derive(Subcommand)]
 pub(crate) enum RotationCommand {
-    /// Show the policy of a key, as JSON.
+    /// Show the policy of a key.
     Show {
         /// Name of the key.
         name: String,
@@ -172,33 +174,8 @@ pub(crate) struct KeyGiven {
     /// What it may be used for; may be given several times. What is usual for its type when absent.
     #[arg(long = "op")]
     pub(crate) operations: Vec<String>,
-    /// Tag, `NAME=VALUE`; may be given several times.
-    #[arg(long = "tag")]
-    pub(crate) tags: Vec<String>,
-}
-
-/// Which key.
-#[derive(Args)]
-pub(crate) struct KeyNamed {
-    /// Name of the key.
-    pub(crate) name: String,
-    /// Version; the current one when absent.
-    #[arg(long)]
-    pub(crate) version: Option<String>,
-}
-
-/// What is to be changed.
-#[derive(Args)]
-pub(crate) struct KeyChange {
-    /// Let it be used, or not.
-    #[arg(long)]
-    pub(crate) enabled: Option<bool>,
-    /// What it may be used for from now on; may be given several times.
-    #[arg(long = "op")]
-    pub(crate) operations: Vec<String>,
-    /// Tags in place of all there are, `NAME=VALUE`; may be given several times.
-    #[arg(long = "tag")]
-    pub(crate) tags: Vec<String>,
+    #[command(flatten)]
+    pub(crate) attributes: NewAttributes,
 }
 
 /// Where bytes come from and where they go.
@@ -216,7 +193,7 @@ pub(crate) struct Through {
 #[derive(Args)]
 pub(crate) struct DataArgs {
     #[command(flatten)]
-    pub(crate) key: KeyNamed,
+    pub(crate) key: Versioned,
     /// Algorithm, for example RSA-OAEP-256, A256GCM or A256KW.
     #[arg(long)]
     pub(crate) algorithm: String,

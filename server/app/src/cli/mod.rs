@@ -4,11 +4,13 @@ mod access_policy;
 mod approval;
 mod assignment;
 mod attachment;
+mod attributes;
 mod audit;
 pub(crate) mod certificate;
 mod identity;
 mod key;
 mod life;
+mod moment;
 mod network;
 mod policy;
 mod role;
@@ -25,16 +27,17 @@ pub(crate) use access_policy::AccessPolicyCommand;
 pub(crate) use approval::{ApprovalAnswer, ApprovalCommand};
 pub(crate) use assignment::{AssignmentCommand, Whom};
 pub(crate) use attachment::{AttachmentAt, AttachmentCommand, StateWord, Which};
+pub(crate) use attributes::{ChangedAttributes, ChangedTags, NewAttributes, Versioned};
 pub(crate) use audit::{AuditCommand, DecisionId, Filter as AuditFilter, VerifyWith};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 pub(crate) use identity::{
     CertificateCommand, CredentialOf, FederationCommand, IdentityCommand, IdentitySecretCommand,
 };
 pub(crate) use key::{
-    DataArgs, KeyChange, KeyCommand, KeyGiven, KeyNamed, PublicForm, RotationCommand, RotationGiven, SignatureForm,
-    Through,
+    DataArgs, KeyCommand, KeyGiven, PublicForm, RotationCommand, RotationGiven, SignatureForm, Through,
 };
 pub(crate) use life::LifeCommand;
+pub(crate) use moment::Moment;
 pub(crate) use network::{NetworkChange, NetworkCommand, NetworkWord};
 pub(crate) use policy::{Language, PolicyCommand, Question};
 pub(crate) use role::RoleCommand;

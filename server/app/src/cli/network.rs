@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use strongroom_domain::network::parse_network;
 
-use super::{Connection, Output};
+use super::{Connection, Moment, Output};
 
 /// What is done with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -64,15 +65,15 @@ pub(crate) enum NetworkCommand {
         /// What is done when it fits.
         #[arg(value_enum)]
         action: NetworkWord,
-        /// Network or address, for example 10.0.0.0/8.
-        #[arg(required_unless_present = "listener")]
+        /// Network or address, for example 10.0.0.0/8 or 2001:db8::/32.
+        #[arg(required_unless_present = "listener", value_parser = network)]
         network: Option<String>,
         /// Name of the listener that the connection came over.
         #[arg(long)]
         listener: Option<String>,
-        /// When it ends, for example 2027-01-31T00:00:00Z. Without: it does not end.
-        #[arg(long)]
-        until: Option<String>,
+        /// When it ends: 2027-01-31T18:00:00Z, or a date, which is its first moment in UTC. Without: it does not end.
+        #[arg(long, value_name = "WHEN")]
+        until: Option<Moment>,
         /// Place in the list, from 1. Without: the last one.
         #[arg(long)]
         at: Option<usize>,
@@ -98,4 +99,40 @@ pub(crate) enum NetworkCommand {
         #[command(flatten)]
         change: NetworkChange,
     },
+}
+
+/// A network as it was written, if it is one.
+fn network(text: &str) -> Result<String, String> {
+    if parse_network(text).is_some() {
+        return Ok(text.to_owned());
+    }
+    let long = text.split_once('/').and_then(|(address, length)| {
+        let most = if address.parse::<std::net::IpAddr>().ok()?.is_ipv4() { 32 } else { 128 };
+        (length.parse::<u32>().ok()? > most).then_some(most)
+    });
+    Err(match long {
+        Some(most) => format!("the length after / is at most {most}, which means the one address"),
+        None => "it is an address or a network: 10.0.0.7, 10.0.0.0/8, 2001:db8::/32".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::network;
+
+    #[test]
+    fn what_is_no_network_is_told_what_one_is() {
+        for good in ["10.0.0.7", "10.0.0.0/8", "2001:db8::/32", "::1"] {
+            assert_eq!(network(good).as_deref(), Ok(good));
+        }
+        for (bad, said) in [
+            ("10.0.0.0/33", "at most 32"),
+            ("2001:db8::/129", "at most 128"),
+            ("10.0.0/8", "10.0.0.0/8"),
+            ("office", "10.0.0.7"),
+            ("10.0.0.0/x", "10.0.0.0/8"),
+        ] {
+            assert!(network(bad).unwrap_err().contains(said), "{bad}");
+        }
+    }
 }

@@ -20,10 +20,13 @@ pub(crate) enum RoleCommand {
         #[command(flatten)]
         connection: Connection,
     },
-    /// Show one role definition as JSON.
+    /// Show one role definition.
     Show {
         /// Name or id.
         role: String,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
         #[command(flatten)]
         connection: Connection,
     },

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{LifeCommand, VaultAt};
+use super::{ChangedAttributes, LifeCommand, NewAttributes, VaultAt, Versioned};
 
 /// `strongroom secret`
 #[derive(Subcommand)]
@@ -27,9 +27,21 @@ pub(crate) enum SecretCommand {
         /// Content type.
         #[arg(long)]
         content_type: Option<String>,
-        /// Tag, `NAME=VALUE`; may be given several times.
-        #[arg(long = "tag")]
-        tags: Vec<String>,
+        #[command(flatten)]
+        attributes: NewAttributes,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Change what is known of a version, never its value: disable or enable it, move its moments, replace its tags
+    /// or its content type.
+    Update {
+        #[command(flatten)]
+        secret: Versioned,
+        #[command(flatten)]
+        change: ChangedAttributes,
+        /// Content type.
+        #[arg(long)]
+        content_type: Option<String>,
         #[command(flatten)]
         at: VaultAt,
     },

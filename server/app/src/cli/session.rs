@@ -7,9 +7,10 @@ use super::ServerAt;
 /// `strongroom session`
 #[derive(Subcommand)]
 pub(crate) enum SessionCommand {
-    /// End all dashboard sessions of somebody, at once. Whoever their provider still lets in can sign in again.
+    /// End all dashboard sessions of somebody, at once, and say how many. Whoever their provider still lets in can sign in
+    /// again. Ends with 6 when nobody of that issuer and subject is signed in.
     End {
-        /// Issuer of the person, as it stands in records.
+        /// Issuer of the person, letter for letter as it stands in records (`strongroom audit tail --output json`).
         #[arg(long)]
         issuer: String,
         /// Their subject at the issuer.

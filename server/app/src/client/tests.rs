@@ -104,8 +104,8 @@ async fn nothing_but_https_is_spoken() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let plain = format!("http://vault.localhost:{}/", listener.local_addr().unwrap().port());
-    let error = parse(&plain).unwrap_err().to_string();
-    assert!(error.contains("is not an https address"), "{error}");
+    let error = address::parse(&plain, "--server is").unwrap_err().to_string();
+    assert!(error.contains("nothing else is spoken"), "{error}");
     let client = http_client(None, &Url::parse("https://vault.localhost/").unwrap()).unwrap();
     assert!(client.get(&plain).send().await.unwrap_err().is_builder(), "refused before anything is sent");
     assert!(listener.accept().is_err(), "nobody has connected");
@@ -125,13 +125,13 @@ async fn a_challenge_that_names_a_foreign_authority_is_refused() {
         let server = Hostile::start(401, "www-authenticate", |port| {
             format!("Bearer authorization=\"{}\", resource=\"https://vault.localhost\"", authority(port))
         });
-        let error = challenge(&server.client(), &server.url()).await.unwrap_err().to_string();
+        let error = challenge(&server.client(), &server.url(), None).await.unwrap_err().to_string();
         assert!(error.contains("points to another site"), "{}: {error}", authority(server.port));
         assert_eq!(server.asked(), 1);
     }
     let server = Hostile::start(401, "www-authenticate", |port| {
         format!("Bearer authorization=\"https://vault.localhost:{port}/tenant\", resource=\"https://vault.localhost\"")
     });
-    let (authority, _) = challenge(&server.client(), &server.url()).await.unwrap();
+    let (authority, _) = challenge(&server.client(), &server.url(), None).await.unwrap();
     assert_eq!(authority, format!("https://vault.localhost:{}/tenant", server.port));
 }

@@ -1,6 +1,6 @@
 //! What to do about an answer that did not come, or a no: in the words of whoever has to do it.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, path::Path};
 
 use reqwest::StatusCode;
 use rustls::CertificateError::{NotValidForName, NotValidForNameContext, UnknownIssuer};
@@ -38,11 +38,11 @@ pub(super) fn no_token(status: StatusCode, why: &str) -> anyhow::Error {
 pub(crate) struct NoToken;
 
 impl Refused {
-    pub(super) fn of(status: StatusCode, answer: &Value) -> Self {
+    pub(super) fn of(status: StatusCode, answer: &Value, asked: &Url) -> Self {
         let part = |pointer| plain(answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
         let message = answer.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
         let (code, inner) = (part("/error/code"), part("/error/innererror/code"));
-        let help = after_denial(&inner, message).or_else(|| where_to_look(status, &code).map(str::to_owned));
+        let help = after_denial(&inner, message, asked).or_else(|| where_to_look(status, &code).map(str::to_owned));
         let help = help.map_or_else(String::new, |help| format!("; {help}"));
         let inner = if inner.is_empty() { inner } else { format!("/{inner}") };
         Self { status, code, inner, message: plain(&message.replace("\r\n", "; ")), help }
@@ -50,10 +50,23 @@ impl Refused {
 }
 
 /// Why nothing was answered, and what to try.
-pub(super) fn no_answer(error: reqwest::Error, url: &Url) -> anyhow::Error {
+pub(super) fn no_answer(error: reqwest::Error, url: &Url, ca: Option<&Path>) -> anyhow::Error {
     let at = origin(url);
     if refused(&error) {
         return anyhow::anyhow!("{at} refuses the connection: is the server running?");
+    }
+    if unknown_name(&error) {
+        return anyhow::anyhow!(
+            "no address is known for {}: is the name right? A vault's is the server's with the vault's in front",
+            url.host_str().unwrap_or_default()
+        );
+    }
+    if let (Some(rustls::Error::InvalidCertificate(UnknownIssuer)), Some(ca)) = (certificate(&error), ca) {
+        return anyhow::anyhow!(
+            "the certificate of {at} is of no authority in {}: --ca or VAULT_CA names the file that the server's operators \
+             give out (a development server makes a new one with each data directory)",
+            ca.display()
+        );
     }
     match certificate(&error) {
         Some(rustls::Error::InvalidCertificate(UnknownIssuer)) => anyhow::anyhow!(
@@ -82,13 +95,19 @@ fn refused(error: &reqwest::Error) -> bool {
         .any(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
+/// Whether the resolver has no address. Its error has no type of its own.
+fn unknown_name(error: &reqwest::Error) -> bool {
+    causes(error).any(|cause| cause.to_string().starts_with("failed to lookup address information"))
+}
+
 fn certificate(error: &reqwest::Error) -> Option<&rustls::Error> {
     causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>())
 }
 
 /// What would help after a 403, as far as its message tells: which role contains the action that is
-/// missing. That is the same for everybody, and written in the documents.
-fn after_denial(inner: &str, message: &str) -> Option<String> {
+/// missing. That is the same for everybody, and written in the documents. Of a vault, also that it may not be there:
+/// the server says the same of one that is closed.
+fn after_denial(inner: &str, message: &str, asked: &Url) -> Option<String> {
     if inner != "ForbiddenByRbac" {
         return None;
     }
@@ -97,10 +116,28 @@ fn after_denial(inner: &str, message: &str) -> Option<String> {
     let role = Role::least_for(action)?;
     // Set by `dev.env`, and by nobody else.
     let development = std::env::var_os("OPERATOR_CLIENT_ID").is_some();
+    let missing = if message.contains("or there is no such vault") { misnamed(asked) } else { None };
+    let missing = missing.unwrap_or_default();
     Some(format!(
-        "it needs the role \"{}\" or a wider one{}",
+        "{missing}it needs the role \"{}\" or a wider one{}",
         role.name(),
         if development { "; in development, put as_operator in front of the command" } else { "" }
+    ))
+}
+
+/// Which vault was asked for, where one was: one that is not there is answered like one that is closed.
+fn misnamed(asked: &Url) -> Option<String> {
+    let vault = match asked.path().strip_prefix("/api/v1/") {
+        None => format!("the vault at {}", origin(asked)),
+        Some(management) => {
+            let scope = asked.query_pairs().find(|(name, _)| name == "scope").map(|(_, scope)| scope.into_owned());
+            let path = scope.as_deref().map_or(management, |scope| scope.trim_start_matches('/'));
+            let name = path.strip_prefix("vaults/")?.split('/').next().filter(|name| !name.is_empty())?;
+            format!("the vault {}", plain(name))
+        }
+    };
+    Some(format!(
+        "{vault} is either not there or closed to you (`strongroom vault list` names those that you may see); if it is there, "
     ))
 }
 
@@ -137,12 +174,38 @@ mod tests {
     #[test]
     fn what_is_not_there_is_told_with_the_command_that_names_what_is() {
         let answer = serde_json::json!({ "error": { "code": "VaultNotFound", "message": "There is no such vault." } });
-        let said = Refused::of(StatusCode::NOT_FOUND, &answer).to_string();
+        let asked = Url::parse("https://vault.example/api/v1/vaults/demo").unwrap();
+        let said = Refused::of(StatusCode::NOT_FOUND, &answer, &asked).to_string();
         assert!(
             said.starts_with("There is no such vault. (404 Not Found, VaultNotFound); strongroom vault list"),
             "{said}"
         );
-        let said = Refused::of(StatusCode::CONFLICT, &answer).to_string();
+        let said = Refused::of(StatusCode::CONFLICT, &answer, &asked).to_string();
         assert!(said.ends_with("VaultNotFound)"), "of a conflict there is nothing to look up: {said}");
+    }
+
+    #[test]
+    fn a_vault_that_may_not_be_there_is_named_where_its_role_is() {
+        let message = "Caller is not authorized to perform action on resource, or there is no such vault.\r\nAction: \
+                       'Microsoft.KeyVault/vaults/secrets/getSecret/action'\r\nDecision: 1";
+        let answer = serde_json::json!({
+            "error": { "code": "Forbidden", "message": message, "innererror": { "code": "ForbiddenByRbac" } }
+        });
+        let said = |asked: &str| Refused::of(StatusCode::FORBIDDEN, &answer, &Url::parse(asked).unwrap()).to_string();
+        let data = said("https://paymnts.vault.example/secrets/db");
+        assert!(
+            data.contains("the vault at https://paymnts.vault.example is either not there or closed to you")
+                && data.contains("strongroom vault list")
+                && data.contains("if it is there, it needs the role \"Key Vault Secrets User\""),
+            "{data}"
+        );
+        let management = said("https://vault.example/api/v1/vaults/paymnts/policies");
+        assert!(management.contains("the vault paymnts is either"), "{management}");
+        let scoped = said("https://vault.example/api/v1/assignments?scope=%2Fvaults%2Fpaymnts");
+        assert!(scoped.contains("the vault paymnts is either"), "{scoped}");
+        // Where no vault was named there is none to look for.
+        for none in ["https://vault.example/api/v1/vaults", "https://vault.example/api/v1/assignments?scope=%2F"] {
+            assert!(!said(none).contains("is either not there"), "{none}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use strongroom_http::api::wire::API_VERSION;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{Client, Refused, at, parse};
+use super::{Client, Refused, address, at};
 use crate::cli::Connection;
 
 /// A vault that requests go to.
@@ -24,7 +24,7 @@ impl VaultClient {
                 "no vault: give --vault-url or set VAULT_URL (in development: source the dev.env of the data directory)"
             );
         }
-        let address = parse(address)?;
+        let address = address::parse(address, "--vault-url and VAULT_URL are")?;
         let client = Client::connect(connection, &address).await?;
         Ok(Self { address, client })
     }

@@ -3,12 +3,11 @@
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use url::Url;
 
 use super::{table, text, utc, workload};
 use crate::{
-    cli::{AssignmentCommand, Connection, Output, Whom},
+    cli::{AssignmentCommand, Connection, Moment, Output, Whom},
     client::{Client, at, base},
 };
 
@@ -17,7 +16,7 @@ const PATH: [&str; 3] = ["api", "v1", "assignments"];
 pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
     match command {
         AssignmentCommand::Add { role, scope, until, whom, connection } => {
-            add(&role, &scope, until.as_deref(), &whom, &connection).await
+            add(&role, &scope, until, &whom, &connection).await
         }
         AssignmentCommand::List { scope, whom, output, connection } => list(&scope, &whom, output, &connection).await,
         AssignmentCommand::Show { id, output, connection } => {
@@ -41,7 +40,9 @@ impl Whom {
     /// As the API names a grantee; nothing when nobody was named.
     pub(crate) async fn fields(&self, client: &Client, base: &Url) -> anyhow::Result<Map<String, Value>> {
         let split = |text: &str| -> anyhow::Result<(String, String)> {
-            let (issuer, name) = text.rsplit_once('#').with_context(|| format!("{text} is not ISSUER#NAME"))?;
+            let (issuer, name) = text.rsplit_once('#').with_context(|| {
+                format!("{text} is not ISSUER#NAME: it is like https://login.example#app-team, and `strongroom whoami` shows yours")
+            })?;
             Ok((issuer.to_owned(), name.to_owned()))
         };
         let mut fields = Map::new();
@@ -95,16 +96,20 @@ pub(crate) fn who(grant: &Value) -> String {
     }
 }
 
-async fn add(role: &str, scope: &str, until: Option<&str>, whom: &Whom, connection: &Connection) -> anyhow::Result<()> {
+async fn add(
+    role: &str,
+    scope: &str,
+    until: Option<Moment>,
+    whom: &Whom,
+    connection: &Connection,
+) -> anyhow::Result<()> {
     let base = base(connection)?;
     let client = Client::connect(connection, &base).await?;
     let mut body = whom.required(&client, &base).await?;
     body.insert("role".to_owned(), json!(role));
     body.insert("scope".to_owned(), json!(scope));
     if let Some(until) = until {
-        let end = OffsetDateTime::parse(until, &Rfc3339)
-            .with_context(|| format!("{until} is not a time like 2027-01-31T00:00:00Z"))?;
-        body.insert("ends_at".to_owned(), json!(end.unix_timestamp().saturating_mul(1000)));
+        body.insert("ends_at".to_owned(), json!(until.millis()));
     }
     let answer = client.send(Method::POST, at(&base, &PATH, &[])?, Some(serde_json::to_vec(&body)?)).await?;
     warn(&answer);

@@ -3,25 +3,26 @@
 //! What is changed is what was read: every change names the revision that it is of, so that two people at
 //! once do not undo each other.
 
-use std::{io::ErrorKind, path::Path, sync::Arc};
+mod push;
+mod shown;
+
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use data_encoding::BASE64URL_NOPAD;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use strongroom_crypto::SystemEntropy;
 use strongroom_domain::{
     admin::recover_policies,
     names::VaultName,
-    policy_module::MAX_MODULE_BYTES,
     record::{Recorder, spawn},
     time::Clock,
 };
 use url::Url;
 
-use super::{facts, listed, policy::signature_beside, seal::Place, settings_schema, table, text, utc};
+use super::{seal::Place, text};
 use crate::{
-    cli::{AttachmentAt, AttachmentCommand, Connection, Output, StateWord, Which},
+    cli::{AttachmentAt, AttachmentCommand, Connection, StateWord, Which},
     client::{Client, at, base},
     clock::SystemClock,
     covering::cover_once,
@@ -31,13 +32,15 @@ use crate::{
     serve::system_request,
 };
 
+use shown::{LEAST_DIGEST, Modules, going_back, print_attached, print_module, print_modules, told};
+
 const MODULES: &str = "policy-modules";
 
 pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
     match command {
-        AttachmentCommand::Push { file, connection } => push(&file, &connection).await,
+        AttachmentCommand::Push { file, connection } => push::push(&file, &connection).await,
         AttachmentCommand::List { at } => {
-            let modules = Server::connect(&at.connection).await?.modules().await?;
+            let Modules(modules) = Server::connect(&at.connection).await?.modules().await?;
             print_modules(&modules, at.output);
             Ok(())
         }
@@ -57,7 +60,8 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
         AttachmentCommand::Attached { which, output, connection } => {
             let server = Server::connect(&connection).await?;
             let shown = server.client.send(Method::GET, server.at(&which.path())?, None).await?;
-            print_attached(&shown, output);
+            let modules = server.modules_if_told().await;
+            print_attached(&shown, &modules, output);
             Ok(())
         }
         AttachmentCommand::Attach { at, module, settings, state, place, authority } => {
@@ -67,7 +71,7 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
             let wanted = Wanted { digest, settings, state, place, authority };
             wanted.put(&at.name, &mut attached.policies)?;
             let answer = server.put(&at.which, attached).await?;
-            told(&at, &answer, "attached, ");
+            told(&at, &answer, &server.modules_if_told().await, "attached, ");
             Ok(())
         }
         AttachmentCommand::Detach { at } => {
@@ -83,6 +87,14 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
         AttachmentCommand::Enforce { at } => set_state(&at, StateWord::Enforce).await,
         AttachmentCommand::Rollback { at } => {
             let server = Server::connect(&at.connection).await?;
+            let modules = server.modules_if_told().await;
+            // Whoever may not look is told afterwards.
+            if let Ok(before) = server.attached(&at.which).await {
+                let now = before.policies.get(before.place(&at)?);
+                if let Some(previous) = now.and_then(|now| now.get("previous")) {
+                    going_back(previous, &modules);
+                }
+            }
             let (method, url, body) = match &at.which.vault {
                 Some(vault) => {
                     let body = serde_json::to_vec(&json!({ "roll_back": at.name }))?;
@@ -91,7 +103,7 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
                 None => (Method::POST, server.at(&["policies", &at.name, "rollback"])?, None),
             };
             let answer = server.client.send(method, url, body).await?;
-            told(&at, &answer, "back at the module and settings before, ");
+            told(&at, &answer, &modules, "back at the module and settings before, ");
             eprintln!(
                 "a change of state alone is no step back: policy enforce, policy shadow and policy attach --state off undo it"
             );
@@ -117,26 +129,6 @@ impl std::fmt::Display for Which {
             Some(vault) => write!(f, "the vault {vault}"),
             None => f.write_str("all vaults"),
         }
-    }
-}
-
-/// Says how an attachment stands now that it was changed.
-fn told(at: &AttachmentAt, answer: &Value, done: &str) {
-    let of_vault = answer.pointer("/settings/policies").and_then(Value::as_array);
-    let everywhere = answer.get("policies").and_then(Value::as_array);
-    let all = of_vault.into_iter().flatten().chain(everywhere.into_iter().flatten());
-    let mut all = all.map(|one| one.get("attachment").unwrap_or(one));
-    let found = all.find(|one| one.get("name").and_then(Value::as_str) == Some(&at.name));
-    let means = match found.and_then(|one| one.get("state")).and_then(Value::as_str) {
-        Some("enforce") => "enforce: its denials deny from the next request on",
-        Some("shadow") => "shadow: asked without a say; policy attached counts what it would have said",
-        Some("off") => "off: not asked",
-        _ => "as policy attached shows",
-    };
-    println!("{} at {} is {done}in the state {means}", at.name, at.which);
-    let module = found.map(|one| text(one, "/module")).unwrap_or_default();
-    if !module.is_empty() {
-        println!("module {module}");
     }
 }
 
@@ -185,30 +177,34 @@ impl Server {
         at(&self.base, &[&["api", "v1"], path].concat(), &[])
     }
 
-    async fn modules(&self) -> anyhow::Result<Vec<Value>> {
+    async fn modules(&self) -> anyhow::Result<Modules> {
         let answer = self.client.send(Method::GET, self.at(&[MODULES])?, None).await?;
-        Ok(answer.get("value").and_then(Value::as_array).cloned().unwrap_or_default())
+        Ok(Modules(answer.get("value").and_then(Value::as_array).cloned().unwrap_or_default()))
     }
 
-    /// The digest of a module that is named by it, or by its name if only one has that.
+    /// The modules, to name them beside their digests; none for somebody who may not know them.
+    async fn modules_if_told(&self) -> Modules {
+        self.modules().await.unwrap_or(Modules(Vec::new()))
+    }
+
+    /// The digest of a module that is named by it, by its beginning or by its name, if only one module fits.
     async fn digest(&self, module: &str) -> anyhow::Result<String> {
-        let called = |one: &Value| one.get("name").and_then(Value::as_str) == Some(module);
         if module.len() == 64 && module.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(module.to_owned());
         }
-        let named: Vec<Value> = self.modules().await?.into_iter().filter(called).collect();
-        match named.as_slice() {
-            [one] => Ok(text(one, "/digest")),
+        let modules = self.modules().await?;
+        match modules.meant(module).as_slice() {
+            [one] => Ok(one.clone()),
             [] => {
                 let why = format!(
-                    "there is no policy module {module}: strongroom policy list names those there are, and strongroom policy \
-                     push FILE uploads one"
+                    "there is no policy module {module}: strongroom policy list names those there are, of whose digests at \
+                     least {LEAST_DIGEST} characters will do, and strongroom policy push FILE uploads one"
                 );
                 Err(Found::Nothing(why).into())
             }
             several => {
-                let digests: Vec<String> = several.iter().map(|one| text(one, "/digest")).collect();
-                bail!("several policy modules are called {module}, so say which by its digest: {}", digests.join(", "))
+                let named: Vec<String> = several.iter().map(|digest| modules.named(digest)).collect();
+                bail!("several policy modules are meant by {module}, so say which by its digest: {}", named.join(", "))
             }
         }
     }
@@ -284,27 +280,7 @@ async fn set_state(at: &AttachmentAt, state: StateWord) -> anyhow::Result<()> {
         attachment.insert("state".to_owned(), state.as_str().into());
     }
     let answer = server.put(&at.which, attached).await?;
-    told(at, &answer, "");
-    Ok(())
-}
-
-async fn push(file: &Path, connection: &Connection) -> anyhow::Result<()> {
-    let module = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    if module.len() > MAX_MODULE_BYTES {
-        bail!("{} is larger than the 4 MiB that a policy module may have", file.display());
-    }
-    let server = Server::connect(connection).await?;
-    let mut url = server.at(&[MODULES])?;
-    let beside = signature_beside(file);
-    match std::fs::read(&beside) {
-        Ok(signature) => {
-            url.query_pairs_mut().append_pair("signature", &BASE64URL_NOPAD.encode(&signature));
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", beside.display())),
-    }
-    let made = server.client.send(Method::POST, url, Some(module)).await?;
-    println!("{}", text(&made, "/digest"));
+    told(at, &answer, &server.modules_if_told().await, "");
     Ok(())
 }
 
@@ -334,90 +310,6 @@ async fn recover(which: &Which, place: &Place) -> anyhow::Result<()> {
     }
     println!("recorded as {}", ctx.request_id);
     cover_once(&store, opened.auditor, opened.installation.id, &place.data, &*clock).await
-}
-
-fn print_module(module: &Value, output: Output) {
-    if output == Output::Json {
-        println!("{module}");
-        return;
-    }
-    let by = match module.get("ships").and_then(Value::as_bool) {
-        Some(true) => "ships with the server".to_owned(),
-        _ => {
-            let at = module.get("uploaded_at").and_then(Value::as_i64).map(utc).unwrap_or_default();
-            format!("uploaded {at} by {}", text(module, "/uploaded_by/subject"))
-        }
-    };
-    println!(
-        "{}",
-        facts([
-            ("name", text(module, "/name")),
-            ("version", text(module, "/version")),
-            ("summary", text(module, "/summary")),
-            ("digest", text(module, "/digest")),
-            ("size", format!("{} bytes", text(module, "/size"))),
-            ("from", by),
-            ("actions", listed(module, "/actions")),
-        ])
-    );
-    let schema = module.get("settings_schema").and_then(Value::as_str);
-    if let Some(schema) = schema.and_then(|schema| serde_json::from_str::<Value>(schema).ok()) {
-        println!("{}", settings_schema(&schema));
-    }
-}
-
-fn print_modules(modules: &[Value], output: Output) {
-    if output == Output::Json {
-        println!("{}", Value::Array(modules.to_vec()));
-        return;
-    }
-    let mut shown = table(&["NAME", "VERSION", "SIZE", "UPLOADED", "BY", "DIGEST"]);
-    for module in modules {
-        let ships = module.get("ships").and_then(Value::as_bool) == Some(true);
-        let at = module.get("uploaded_at").and_then(Value::as_i64).map(utc).unwrap_or_default();
-        let at = if ships { "ships".to_owned() } else { at };
-        shown.add_row([
-            text(module, "/name"),
-            text(module, "/version"),
-            text(module, "/size"),
-            at,
-            text(module, "/uploaded_by/subject"),
-            text(module, "/digest"),
-        ]);
-    }
-    println!("{shown}");
-}
-
-fn print_attached(attached: &Value, output: Output) {
-    if output == Output::Json {
-        println!("{attached}");
-        return;
-    }
-    let mut shown =
-        table(&["NAME", "STATE", "MODULE", "SETTINGS", "WOULD ALLOW", "WOULD DENY", "WOULD FAIL", "OVER BUDGET"]);
-    for one in attached.get("policies").and_then(Value::as_array).into_iter().flatten() {
-        shown.add_row(
-            [
-                "/attachment/name",
-                "/attachment/state",
-                "/attachment/module",
-                "/attachment/settings",
-                "/shadow/would_allow",
-                "/shadow/would_deny",
-                "/shadow/would_fail",
-                "/shadow/over_budget",
-            ]
-            .map(|pointer| text(one, pointer)),
-        );
-    }
-    println!("{shown}");
-    for one in attached.get("policies").and_then(Value::as_array).into_iter().flatten() {
-        for sample in one.pointer("/shadow/samples").and_then(Value::as_array).into_iter().flatten() {
-            let at = sample.get("at").and_then(Value::as_i64).map(utc).unwrap_or_default();
-            let name = text(one, "/attachment/name");
-            println!("{at}  {name} would have denied {}: {}", text(sample, "/decision"), text(sample, "/reason"));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use strongroom_crypto::x509::certificates_in;
 use zeroize::Zeroizing;
 
 use super::{
+    attributes::update,
     key::fitting,
     listed,
     object::{Collection, connect},
@@ -22,8 +23,8 @@ use super::{
 };
 use crate::{
     cli::{
-        Output, VaultAt,
-        certificate::{BundleForm, CertificateCommand, CertificateGiven, CertificateNamed},
+        Output, VaultAt, Versioned,
+        certificate::{BundleForm, CertificateCommand, CertificateGiven},
     },
     plain::plain_lines,
     private_file,
@@ -56,6 +57,13 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
         CertificateCommand::Show { certificate, at } => {
             print(&show(&certificate, &at).await?, at.output);
             Ok(())
+        }
+        CertificateCommand::Update { certificate, enabled, tags, at } => {
+            let mut body = tags.body()?;
+            if let Some(enabled) = enabled {
+                body.insert("attributes".to_owned(), json!({ "enabled": enabled }));
+            }
+            update(&CERTIFICATES, &certificate, body, "--enabled, --tag or --no-tags", &at).await
         }
         CertificateCommand::Export { certificate, out, public, at } => {
             export(&certificate, out.as_deref(), public, &at).await
@@ -159,10 +167,25 @@ async fn import(
     Ok(())
 }
 
-async fn show(certificate: &CertificateNamed, at: &VaultAt) -> anyhow::Result<Value> {
-    let path: Vec<&str> =
-        ["certificates", &certificate.name].into_iter().chain(certificate.version.as_deref()).collect();
-    connect(at).await?.send(Method::GET, &path, None).await
+async fn show(certificate: &Versioned, at: &VaultAt) -> anyhow::Result<Value> {
+    connect(at).await?.send(Method::GET, &path(certificate), None).await
+}
+
+fn path(certificate: &Versioned) -> Vec<&str> {
+    ["certificates", &certificate.name].into_iter().chain(certificate.version.as_deref()).collect()
+}
+
+/// Whether what is shown has no certificate yet.
+fn waits(shown: &Value) -> bool {
+    text(shown, "/cer").is_empty()
+}
+
+fn still_waits(certificate: &Versioned) -> anyhow::Error {
+    let name = &certificate.name;
+    anyhow::anyhow!(
+        "{name} waits for its authority, so there is nothing to export yet: `strongroom certificate request {name}` writes what \
+         is to be signed, `strongroom certificate merge {name} --file FILE` brings in what the authority made"
+    )
 }
 
 fn print(certificate: &Value, output: Output) {
@@ -176,11 +199,11 @@ fn print(certificate: &Value, output: Output) {
         "false" => "no: the private key stays in the vault",
         _ => "yes, with its private key",
     };
-    let waits = if text(certificate, "/cer").is_empty() { "for its authority" } else { "" };
+    let waiting = if waits(certificate) { "for its authority" } else { "" };
     CERTIFICATES.print_one(
         certificate,
         [
-            ("waits", waits.to_owned()),
+            ("waits", waiting.to_owned()),
             ("subject", text(certificate, "/policy/x509_props/subject")),
             ("names", joined(&names, ", ")),
             ("issuer", text(certificate, "/policy/issuer/name")),
@@ -202,15 +225,22 @@ fn request(operation: &Value) -> anyhow::Result<String> {
     Ok(pem("CERTIFICATE REQUEST", &BASE64.decode(text(operation, "/csr").as_bytes())?))
 }
 
-async fn export(certificate: &CertificateNamed, out: Option<&Path>, public: bool, at: &VaultAt) -> anyhow::Result<()> {
+async fn export(certificate: &Versioned, out: Option<&Path>, public: bool, at: &VaultAt) -> anyhow::Result<()> {
     if public {
         let shown = show(certificate, at).await?;
-        let leaf = shown.get("cer").and_then(Value::as_str).context("the version waits for its certificate")?;
+        let leaf = shown.get("cer").and_then(Value::as_str).ok_or_else(|| still_waits(certificate))?;
         let leaf = pem("CERTIFICATE", &BASE64.decode(leaf.as_bytes())?) + "\n";
         return write(out, leaf.as_bytes());
     }
     let vault = connect(at).await?;
-    let value = vault.value(&certificate.name, certificate.version.as_deref()).await?;
+    let value = match vault.value(&certificate.name, certificate.version.as_deref()).await {
+        Ok(value) => value,
+        // A version that waits has no secret yet.
+        Err(refused) => match vault.send(Method::GET, &path(certificate), None).await {
+            Ok(shown) if waits(&shown) => return Err(still_waits(certificate)),
+            _ => return Err(refused),
+        },
+    };
     if value.starts_with("-----BEGIN ") {
         // Whoever may write the secret chose it.
         return match plain_lines(&value).filter(|_| out.is_none() && std::io::stdout().is_terminal()) {

@@ -34,7 +34,9 @@ pub(crate) async fn run(command: IdentityCommand) -> anyhow::Result<()> {
         }
         IdentityCommand::Create { name, no_secret, at } => {
             let body = json!({ "name": name, "secret": !no_secret });
-            let answer = Server::connect(&at).await?.send(Method::POST, &[], Some(&body)).await?;
+            let server = Server::connect(&at).await?;
+            let answer = server.send(Method::POST, &[], Some(&body)).await?;
+            server.warn_of_namesakes(&answer).await;
             print(&answer, at.output)
         }
         IdentityCommand::Update { workload, name, disable, enable, at } => {
@@ -96,6 +98,21 @@ impl Server {
         workload::client_id(&self.client, &self.base, workload).await
     }
 
+    /// Says which other workloads have the name of one, as far as the others may be seen: they are told apart by client
+    /// id alone, and the name no longer says which is meant.
+    async fn warn_of_namesakes(&self, one: &Value) {
+        let Ok(all) = workload::all(&self.client, &self.base).await else { return };
+        let (id, name) = (text(one, "/client_id"), text(one, "/name"));
+        let others = workload::namesakes(&all, &id, &name);
+        if !others.is_empty() {
+            eprintln!(
+                "warning: {name} is also the name of {}: commands take {id} for this one, and no name; `strongroom identity \
+                 update {id} --name NAME` renames it",
+                others.join(", ")
+            );
+        }
+    }
+
     async fn send(&self, method: Method, below: &[&str], body: Option<&Value>) -> anyhow::Result<Value> {
         let segments: Vec<&str> = ["api", "v1", "workloads"].into_iter().chain(below.iter().copied()).collect();
         let body = body.map(serde_json::to_vec).transpose()?;
@@ -144,6 +161,9 @@ async fn update(
     let server = Server::connect(to).await?;
     let id = server.id(workload).await?;
     let answer = server.send(Method::PATCH, &[&id], Some(&body)).await?;
+    if name.is_some() {
+        server.warn_of_namesakes(&answer).await;
+    }
     print(&answer, to.output)
 }
 

@@ -14,17 +14,18 @@ use std::{
 use anyhow::{Context as _, bail};
 use data_encoding::BASE64URL_NOPAD;
 use reqwest::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use strongroom_crypto::key::{PublicKey, SignAlgorithm};
 use zeroize::Zeroizing;
 
 use super::{
+    attributes::update,
     listed,
     object::{Collection, connect},
-    tags, text,
+    text,
 };
 use crate::{
-    cli::{KeyChange, KeyCommand, KeyGiven, KeyNamed, SignatureForm, Through, VaultAt},
+    cli::{KeyCommand, KeyGiven, SignatureForm, Through, VaultAt, Versioned},
     plain::plain_lines,
     private_file,
 };
@@ -37,11 +38,18 @@ pub(crate) async fn run(command: KeyCommand) -> anyhow::Result<()> {
     match command {
         KeyCommand::Life(step) => KEYS.run(step).await,
         KeyCommand::Create { name, key, at } => create(&name, key, &at).await,
-        KeyCommand::Import { name, file, operations, tags, at } => {
-            import::import(&name, &file, &operations, &tags, &at).await
+        KeyCommand::Import { name, file, operations, attributes, at } => {
+            import::import(&name, &file, &operations, attributes.body()?, &at).await
         }
         KeyCommand::Get { key, at } => get(&key, &at).await,
-        KeyCommand::Update { key, change, at } => update(&key, change, &at).await,
+        KeyCommand::Update { key, change, operations, at } => {
+            let mut body = change.body()?;
+            if !operations.is_empty() {
+                body.insert("key_ops".to_owned(), operations.into());
+            }
+            let options = "--enabled, --not-before, --expires, --op, --tag or --no-tags";
+            update(&KEYS, &key, body, options, &at).await
+        }
         KeyCommand::Rotate { name, at } => rotation::rotate(&name, &at).await,
         KeyCommand::RotationPolicy(command) => rotation::policy(command).await,
         KeyCommand::Sign { key, algorithm, format, through, at } => {
@@ -80,7 +88,8 @@ pub(super) fn fitting(kty: &str, size: Option<u64>, curve: Option<&str>) -> anyh
 
 async fn create(name: &str, key: KeyGiven, at: &VaultAt) -> anyhow::Result<()> {
     fitting(&key.kty, key.size, key.curve.as_deref())?;
-    let mut body = json!({ "kty": key.kty, "tags": tags(&key.tags)? });
+    let mut body = Value::Object(key.attributes.body()?);
+    insert(&mut body, "kty", key.kty);
     if let Some(size) = key.size {
         insert(&mut body, "key_size", size);
     }
@@ -97,7 +106,7 @@ async fn create(name: &str, key: KeyGiven, at: &VaultAt) -> anyhow::Result<()> {
 }
 
 /// The path of a key, with an empty version for the current one.
-fn path<'a>(key: &'a KeyNamed, operation: Option<&'a str>) -> Vec<&'a str> {
+fn path<'a>(key: &'a Versioned, operation: Option<&'a str>) -> Vec<&'a str> {
     let version = key.version.as_deref();
     match operation {
         Some(operation) => vec!["keys", &key.name, version.unwrap_or_default(), operation],
@@ -105,7 +114,7 @@ fn path<'a>(key: &'a KeyNamed, operation: Option<&'a str>) -> Vec<&'a str> {
     }
 }
 
-async fn get(key: &KeyNamed, at: &VaultAt) -> anyhow::Result<()> {
+async fn get(key: &Versioned, at: &VaultAt) -> anyhow::Result<()> {
     let answer = connect(at).await?.send(Method::GET, &path(key, None), None).await?;
     let jwk = answer.get("key").cloned().unwrap_or_default();
     let kind = match serde_json::from_value::<PublicKey>(jwk) {
@@ -117,26 +126,6 @@ async fn get(key: &KeyNamed, at: &VaultAt) -> anyhow::Result<()> {
     let managed = if managed == "true" { "by a certificate of this name".to_owned() } else { String::new() };
     let own = [("type", kind), ("operations", listed(&answer, "/key/key_ops")), ("managed", managed)];
     KEYS.print_one(&answer, own, at.output);
-    Ok(())
-}
-
-async fn update(key: &KeyNamed, change: KeyChange, at: &VaultAt) -> anyhow::Result<()> {
-    let mut body = Value::Object(Map::new());
-    if let Some(enabled) = change.enabled {
-        insert(&mut body, "attributes", json!({ "enabled": enabled }));
-    }
-    if !change.operations.is_empty() {
-        insert(&mut body, "key_ops", change.operations);
-    }
-    if !change.tags.is_empty() {
-        insert(&mut body, "tags", tags(&change.tags)?);
-    }
-    if body.as_object().is_some_and(Map::is_empty) {
-        bail!("say what to change: --enabled, --op or --tag");
-    }
-    let body = serde_json::to_vec(&body)?;
-    let answer = connect(at).await?.send(Method::PATCH, &path(key, None), Some(body)).await?;
-    KEYS.print_id(&answer, at.output);
     Ok(())
 }
 
@@ -227,7 +216,7 @@ impl Signing {
     }
 }
 
-async fn sign(key: &KeyNamed, signing: Signing, through: &Through, at: &VaultAt) -> anyhow::Result<()> {
+async fn sign(key: &Versioned, signing: Signing, through: &Through, at: &VaultAt) -> anyhow::Result<()> {
     let body = json!({ "alg": signing.algorithm.as_str(), "value": signing.digest(through.file.as_deref())? });
     let body = serde_json::to_vec(&body)?;
     let answer = connect(at).await?.send(Method::POST, &path(key, Some("sign")), Some(body)).await?;
@@ -235,7 +224,7 @@ async fn sign(key: &KeyNamed, signing: Signing, through: &Through, at: &VaultAt)
 }
 
 async fn verify(
-    key: &KeyNamed,
+    key: &Versioned,
     signing: Signing,
     signature: &Path,
     file: Option<&Path>,

@@ -4,6 +4,7 @@ pub(crate) mod access_policy;
 pub(crate) mod approval;
 pub(crate) mod assignment;
 pub(crate) mod attachment;
+mod attributes;
 pub(crate) mod audit;
 mod backup;
 pub(crate) mod certificate;

@@ -8,12 +8,11 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use url::Url;
 
 use super::{table, text, utc};
 use crate::{
-    cli::{Connection, NetworkChange, NetworkCommand, NetworkWord, Output},
+    cli::{Connection, Moment, NetworkChange, NetworkCommand, NetworkWord, Output},
     client::{Client, at, base},
     exit::Found,
 };
@@ -110,7 +109,7 @@ fn rule(
     action: NetworkWord,
     network: Option<String>,
     listener: Option<String>,
-    until: Option<String>,
+    until: Option<Moment>,
 ) -> anyhow::Result<Value> {
     let mut rule = Map::new();
     rule.insert("action".to_owned(), json!(action.as_str()));
@@ -121,9 +120,7 @@ fn rule(
         rule.insert("listener".to_owned(), json!(listener));
     }
     if let Some(until) = until {
-        let end = OffsetDateTime::parse(&until, &Rfc3339)
-            .with_context(|| format!("{until} is not a time like 2027-01-31T00:00:00Z"))?;
-        rule.insert("ends_at".to_owned(), json!(end.unix_timestamp().saturating_mul(1000)));
+        rule.insert("ends_at".to_owned(), json!(until.millis()));
     }
     Ok(Value::Object(rule))
 }

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::Value;
 use url::Url;
 
-use super::{table, text};
+use super::{facts, table, text};
 use crate::{
     cli::{Connection, Output, RoleCommand},
     client::{Client, at, base},
@@ -24,10 +24,10 @@ pub(crate) async fn run(command: RoleCommand) -> anyhow::Result<()> {
             let server = Server::connect(&connection).await?;
             print(&server.list(&scope).await?, output);
         }
-        RoleCommand::Show { role, connection } => {
+        RoleCommand::Show { role, output, connection } => {
             let server = Server::connect(&connection).await?;
             let id = server.id(&role).await?;
-            println!("{}", server.client.send(Method::GET, server.at(&id)?, None).await?);
+            print_one(&server.client.send(Method::GET, server.at(&id)?, None).await?, output);
         }
         RoleCommand::Create { file, connection } => {
             let body = read(&file)?;
@@ -96,6 +96,30 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     }
     serde_json::from_slice::<Value>(&body).with_context(|| format!("{} is not JSON", file.display()))?;
     Ok(body)
+}
+
+/// One definition; of a permission that takes something back, with `not` in front.
+fn print_one(role: &Value, output: Output) {
+    if output == Output::Json {
+        println!("{role}");
+        return;
+    }
+    let sort = if role.get("custom").and_then(Value::as_bool) == Some(true) { "custom" } else { "built in" };
+    let lines = |name: &'static str, pointer: &str| {
+        let items = role.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
+        let named = move |(place, item): (usize, Value)| (if place == 0 { name } else { "" }, text(&item, ""));
+        items.into_iter().enumerate().map(named).collect::<Vec<_>>()
+    };
+    let one = |name: &'static str, pointer: &str| (name, text(role, pointer));
+    let head = [one("name", "/name"), one("id", "/id"), one("description", "/description"), ("sort", sort.to_owned())];
+    let permissions = [
+        ("actions", "/actions"),
+        ("not actions", "/not_actions"),
+        ("data actions", "/data_actions"),
+        ("not data actions", "/not_data_actions"),
+        ("assignable at", "/assignable_scopes"),
+    ];
+    println!("{}", facts(head.into_iter().chain(permissions.into_iter().flat_map(|(name, at)| lines(name, at)))));
 }
 
 fn print(roles: &[Value], output: Output) {

@@ -9,12 +9,13 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::{
+    attributes::update,
     object::{Collection, connect},
-    tags, text,
+    text,
 };
 use crate::{
     cli::{Output, SecretCommand, VaultAt},
@@ -28,7 +29,7 @@ const MAX_READ: u64 = 64 * 1024;
 pub(crate) async fn run(command: SecretCommand) -> anyhow::Result<()> {
     match command {
         SecretCommand::Life(step) => SECRETS.run(step).await,
-        SecretCommand::Set { name, misplaced, allow_empty, value_file, content_type, tags, at } => {
+        SecretCommand::Set { name, misplaced, allow_empty, value_file, content_type, attributes, at } => {
             if !misplaced.is_empty() {
                 // Neither repeated nor sent: it stands in the shell's history already.
                 bail!(
@@ -36,7 +37,11 @@ pub(crate) async fn run(command: SecretCommand) -> anyhow::Result<()> {
                      printf '%s' \"$VALUE\" | strongroom secret set {name} (or --value-file FILE)"
                 );
             }
-            set(&name, value_file, allow_empty, content_type, &tags, &at).await
+            set(&name, value_file, allow_empty, with_type(attributes.body()?, content_type), &at).await
+        }
+        SecretCommand::Update { secret, change, content_type, at } => {
+            let options = "--enabled, --not-before, --expires, --tag, --no-tags or --content-type";
+            update(&SECRETS, &secret, with_type(change.body()?, content_type), options, &at).await
         }
         SecretCommand::Get { name, version, at } => get(&name, version.as_deref(), &at).await,
         SecretCommand::Import { import: given, at } => import::import(given, &at).await,
@@ -53,24 +58,24 @@ const SECRETS: Collection = Collection {
     column: Some(("CONTENT TYPE", "/contentType")),
 };
 
+fn with_type(mut body: Map<String, Value>, content_type: Option<String>) -> Map<String, Value> {
+    body.extend(content_type.map(|content_type| ("contentType".to_owned(), content_type.into())));
+    body
+}
+
 async fn set(
     name: &str,
     value_file: Option<PathBuf>,
     allow_empty: bool,
-    content_type: Option<String>,
-    tags_given: &[String],
+    mut body: Map<String, Value>,
     to: &VaultAt,
 ) -> anyhow::Result<()> {
     let value = read_value(value_file.as_deref())?;
     if value.is_empty() && !allow_empty {
         bail!("the value is empty; --allow-empty stores it all the same");
     }
-    let labels = tags(tags_given)?;
+    body.insert("value".to_owned(), value.as_str().into());
     let vault = connect(to).await?;
-    let mut body = json!({ "value": value.as_str(), "tags": labels });
-    if let (Some(object), Some(content_type)) = (body.as_object_mut(), content_type) {
-        object.insert("contentType".to_owned(), content_type.into());
-    }
     let answer = vault.send(Method::PUT, &["secrets", name], Some(serde_json::to_vec(&body)?)).await?;
     match to.output {
         Output::Json => {

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use crate::{
     cli::{Output, SessionCommand},
     client::{Client, at, base},
+    exit::Found,
+    plain::plain,
 };
 
 pub(crate) async fn run(command: SessionCommand) -> anyhow::Result<()> {
@@ -24,7 +26,16 @@ pub(crate) async fn run(command: SessionCommand) -> anyhow::Result<()> {
     }
     match to.output {
         Output::Json => println!("{}", json!({ "ended": ended })),
-        Output::Table => println!("{ended} sessions ended"),
+        Output::Table if ended > 0 => println!("{ended} {} ended", if ended == 1 { "session" } else { "sessions" }),
+        Output::Table => {}
     }
-    Ok(())
+    if ended > 0 {
+        return Ok(());
+    }
+    let whom = plain(&format!("{issuer}#{subject}"));
+    let why = format!(
+        "no session of {whom} was there to end: an issuer and a subject stand letter for letter as in records (strongroom audit \
+         tail --output json), and who is not signed in has no session"
+    );
+    Err(Found::Nothing(why).into())
 }

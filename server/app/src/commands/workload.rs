@@ -34,6 +34,12 @@ pub(super) async fn client_id(client: &Client, base: &Url, workload: &str) -> an
     }
 }
 
+/// The client ids of the others that have a name.
+pub(super) fn namesakes(workloads: &[Value], id: &str, name: &str) -> Vec<String> {
+    let named = workloads.iter().filter(|one| text(one, "/name") == name);
+    named.map(|one| text(one, "/client_id")).filter(|other| other != id).collect()
+}
+
 fn among(workloads: &[Value], name: &str) -> anyhow::Result<String> {
     let named = workloads.iter().filter(|one| one.get("name").and_then(Value::as_str) == Some(name));
     let ids: Vec<String> = named.map(|one| text(one, "/client_id")).collect();
@@ -58,6 +64,8 @@ mod tests {
         let workloads = [("1", "app"), ("2", "twin"), ("3", "twin")];
         let workloads = workloads.map(|(id, name)| json!({ "client_id": id, "name": name }));
         assert_eq!(among(&workloads, "app").unwrap(), "1");
+        assert_eq!(namesakes(&workloads, "2", "twin"), ["3"]);
+        assert!(namesakes(&workloads, "1", "app").is_empty());
         let several = among(&workloads, "twin").unwrap_err().to_string();
         assert!(several.contains("several") && several.ends_with("2, 3"), "{several}");
         for missing in ["ap", "App", ""] {

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{bytes_of, connect, path, read, write};
-use crate::cli::{DataArgs, KeyNamed};
+use crate::cli::{DataArgs, Versioned};
 
 /// More than any algorithm takes in one request; reading stops there.
 const MAX_READ: u64 = 128 * 1024;
@@ -34,7 +34,7 @@ pub(super) async fn open(given: &DataArgs, operation: &str) -> anyhow::Result<()
     if let Some(body) = body.as_object_mut() {
         body.insert("alg".to_owned(), given.algorithm.clone().into());
     }
-    let key = KeyNamed { name: given.key.name.clone(), version: given.key.version.clone().or(sealed_by) };
+    let key = Versioned { name: given.key.name.clone(), version: given.key.version.clone().or(sealed_by) };
     let body = serde_json::to_vec(&body)?;
     let answer = connect(&given.at).await?.send(Method::POST, &path(&key, Some(operation)), Some(body)).await?;
     write(given.through.out.as_ref(), &bytes_of(&answer, "value")?)

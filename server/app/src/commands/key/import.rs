@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use strongroom_crypto::key::PrivateParts;
 use zeroize::Zeroizing;
 
-use super::{KEYS, connect, insert, read, tags};
+use super::{KEYS, connect, insert, read};
 use crate::cli::VaultAt;
 
 /// More than any private key has; reading stops there.
@@ -19,7 +19,7 @@ pub(super) async fn import(
     name: &str,
     file: &Path,
     operations: &[String],
-    tags_given: &[String],
+    mut body: Map<String, Value>,
     at: &VaultAt,
 ) -> anyhow::Result<()> {
     let bytes = read(Some(file), MAX_READ)?;
@@ -27,7 +27,7 @@ pub(super) async fn import(
     if !operations.is_empty() {
         insert(&mut key, "key_ops", operations.to_vec());
     }
-    let body = json!({ "key": key, "tags": tags(tags_given)? });
+    body.insert("key".to_owned(), key);
     let body = Zeroizing::new(serde_json::to_vec(&body)?);
     let answer = connect(at).await?.send(Method::PUT, &["keys", name], Some(body.to_vec())).await?;
     KEYS.print_id(&answer, at.output);

@@ -8,11 +8,11 @@ use strongroom_crypto::key::PublicKey;
 
 use super::{connect, path};
 use crate::{
-    cli::{KeyNamed, PublicForm, VaultAt},
+    cli::{PublicForm, VaultAt, Versioned},
     commands::pem,
 };
 
-pub(super) async fn export(key: &KeyNamed, format: PublicForm, at: &VaultAt) -> anyhow::Result<()> {
+pub(super) async fn export(key: &Versioned, format: PublicForm, at: &VaultAt) -> anyhow::Result<()> {
     let answer = connect(at).await?.send(Method::GET, &path(key, None), None).await?;
     let jwk = answer.get("key").context("the answer has no key")?;
     let public: PublicKey =
