@@ -51,7 +51,7 @@ function request()
     return wrk.format("POST", "/api/v1/workloads", nil, '{"name":"figures-' .. n .. '","secret":false}')
   end
   return wrk.format("POST", "/api/v1/assignments", nil, '{"issuer":"https://figures.example","subject":"s-' .. n
-    .. '","role":"Key Vault Secrets User","scope":"/vaults/figures/secrets/s-' .. n % 100 .. '"}')
+    .. '","role":"Key Vault Secrets User","scope":"/vaults/figures-' .. n % 6 .. '/secrets/s-' .. n % 100 .. '"}')
 end
 
 function response(status)
