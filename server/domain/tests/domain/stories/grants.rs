@@ -236,8 +236,8 @@ async fn a_grantee_has_only_so_many_roles_in_a_vault_and_a_vault_only_so_many() 
         give(&of(&vera), &at(n)).await.unwrap();
     }
     // Both are judged before either is stored.
-    let (left, right) = (at(0), here());
-    let (one, other) = tokio::join!(give(&of(&vera), &left), give(&of(&vera), &right));
+    let (whom, left, right) = (of(&vera), at(0), here());
+    let (one, other) = tokio::join!(give(&whom, &left), give(&whom, &right));
     assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
     assert!(matches!(one.and(other), Err(AdminError::TooManyAssignments)));
     assert!(give(&of(&vera), &ScopeRequest::Vault(elsewhere)).await.is_ok(), "another vault");
