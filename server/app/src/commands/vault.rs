@@ -13,6 +13,9 @@ use crate::{
     hosts, terminal,
 };
 
+/// The one module that ships and denies without settings.
+const TWO_PERSON: &str = "two-person";
+
 pub(crate) async fn run(command: VaultCommand) -> anyhow::Result<()> {
     match command {
         VaultCommand::Create { name, given, at } => create(&name, given, &at).await,
@@ -249,14 +252,23 @@ async fn attachment(policy: &str) -> anyhow::Result<Value> {
     accept(module.bytes, text)
         .await
         .with_context(|| format!("{name} is not attached (strongroom policy inspect {name} describes its settings)"))?;
-    // A module that demands none keeps no rule by itself.
     if settings.is_none() {
         eprintln!(
-            "warning: {name} is attached without settings and denies nothing so: --policy '{name}={{...}}' says what it \
-             is to enforce (strongroom policy inspect {name})"
+            "warning: {name} is attached without settings and {}: --policy '{name}={{...}}' says what it is to enforce \
+             (strongroom policy inspect {name})",
+            without_settings(name)
         );
     }
     Ok(json!({ "name": name, "module": module.digest, "settings": text, "state": "enforce" }))
+}
+
+/// What a module does that demands no settings and gets none.
+fn without_settings(module: &str) -> &'static str {
+    match module {
+        TWO_PERSON => "wants the approval of somebody else for everything but approving",
+        // A module that demands none keeps no rule by itself.
+        _ => "denies nothing so",
+    }
 }
 
 /// What is attached, one line each.
@@ -310,15 +322,16 @@ mod tests {
         attachment(r#"naming-convention={"required_tags":["owner"]}"#).await.unwrap();
     }
 
-    /// What the warning says holds: whatever ships and demands no settings has none that deny by themselves.
+    /// What the warning says holds: whatever ships and demands no settings denies nothing by itself, but for one.
     #[tokio::test]
-    async fn modules_that_deny_without_settings_demand_them() {
+    async fn modules_that_deny_without_settings_demand_them_or_are_told() {
         let mut free = Vec::new();
         for module in strongroom_policy_host::shipped() {
             if attachment(module.name).await.is_ok() {
                 free.push(module.name);
             }
         }
-        assert_eq!(free, ["naming-convention", "network-zone"], "with {{}} neither denies anything");
+        assert_eq!(free, ["naming-convention", "network-zone", TWO_PERSON], "with {{}} the first two deny nothing");
+        assert!(without_settings(TWO_PERSON).contains("everything"));
     }
 }
