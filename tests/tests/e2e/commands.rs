@@ -184,7 +184,7 @@ async fn a_dotenv_file_is_looked_at_and_then_imported() {
     let changes = |said: &Value| -> Vec<String> {
         said.as_array().unwrap().iter().map(|line| line["change"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(changes(&json(&vault, &app, &import)), ["create", "create", "create"]);
+    assert_eq!(changes(&json(&vault, &app, &import)), ["created", "created", "created"]);
     assert_eq!(good(&vault, &app, &["secret", "get", "app-DATABASE-URL"]), "sql://u:p#1");
     assert_eq!(good(&vault, &app, &["secret", "get", "app-API-KEY"]), "s3cr$t");
 
