@@ -97,11 +97,15 @@ def assignments(client, nobody, definition):
     same = refused(ResourceExistsError, lambda: client.create_role_assignment(
         KeyVaultRoleScope.GLOBAL, SECRETS_USER, who, name=whole.name))
     assert same.error.innererror["code"] == "RoleAssignmentExists", same
+    readers, auditors = "group:https://idp.example#readers", "group:https://idp.example#auditors"
     for number in range(120):
-        client.create_role_assignment(f"/secrets/many-{number:03}", SECRETS_USER, "group:https://idp.example#readers")
+        group = readers if number < 100 else auditors
+        client.create_role_assignment(f"/secrets/many-{number:03}", SECRETS_USER, group)
+    full = refused(ResourceExistsError, lambda: client.create_role_assignment("/secrets/more", SECRETS_USER, readers))
+    assert full.error.innererror["code"] == "RoleAssignmentLimitExceeded", full
     listed = {item.name: item for item in client.list_role_assignments(KeyVaultRoleScope.GLOBAL)}
     assert {given.name, whole.name} <= set(listed), "at the scope and below it"
-    groups = [item for item in listed.values() if item.properties.principal_id == "group:https://idp.example#readers"]
+    groups = [item for item in listed.values() if item.properties.principal_id in (readers, auditors)]
     assert len(groups) == 120, "every page was followed"
     assert [item.name for item in client.list_role_assignments("/secrets/one")] == [given.name]
     fetched = client.get_role_assignment("/secrets/one", given.name)
