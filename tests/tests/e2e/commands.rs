@@ -201,7 +201,7 @@ async fn a_dotenv_file_is_looked_at_and_then_imported() {
     good(&vault, &app, &["secret", "delete", "app-PLAIN"]);
     std::fs::write(&file, "NEW=1\nPLAIN=abc\n").unwrap();
     let (code, _, err) = cli(&vault, &app, &import);
-    assert!(code == 1 && err.contains("app-PLAIN") && err.contains("recover"), "{err}");
+    assert!(code == 7 && err.contains("app-PLAIN") && err.contains("recover"), "{err}");
     std::fs::write(&file, "NEW=1\nA_B=1\na.b=2\n").unwrap();
     let (code, _, err) = cli(&vault, &app, &import);
     assert!(code == 1 && err.contains("the same secret"), "{err}");
