@@ -109,6 +109,14 @@ pub async fn standing(database: &DatabaseConnection) -> Result<Standing, DbErr> 
     Ok(if applied.len() == known.len() { Standing::Current } else { Standing::Behind })
 }
 
+/// Whether the first step, which makes the table of the installation, was ever applied here.
+///
+/// # Errors
+/// When the database cannot say.
+pub async fn was_made(database: &DatabaseConnection) -> Result<bool, DbErr> {
+    SchemaManager::new(SchemaManagerConnection::Connection(database)).has_table("installation").await
+}
+
 /// Applies the steps that are missing.
 ///
 /// # Errors

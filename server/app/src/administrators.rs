@@ -15,6 +15,9 @@ use crate::{
     serve::system_request,
 };
 
+/// Where people read what to do.
+pub(crate) const FIRST_HOUR: &str = "server/docs/operations.md, \"The first hour\"";
+
 /// `[[administrators]]`, or why nobody could come as one of them.
 pub(crate) struct Administrators(Result<Vec<Grantee>, String>);
 
@@ -29,11 +32,24 @@ impl Administrators {
         let providers = config.providers.iter().map(|provider| &provider.issuer);
         let known: Vec<&String> = providers.chain(config.issuers.iter().map(|issuer| &issuer.issuer)).collect();
         let unknown = all.iter().map(issuer).find(|issuer| !known.contains(issuer));
-        Ok(Self(match unknown {
-            Some(issuer) => Err(format!(
+        let mut groups = all.iter().filter_map(|one| match one {
+            Grantee::Group { issuer, .. } => Some(issuer),
+            Grantee::Principal { .. } => None,
+        });
+        let says_groups = |wanted: &String| {
+            config.providers.iter().any(|one| one.issuer == *wanted && one.groups_claim.is_some())
+                || config.issuers.iter().any(|one| one.issuer == *wanted && one.says_groups())
+        };
+        let without_groups = groups.find(|issuer| !says_groups(issuer));
+        Ok(Self(match (unknown, without_groups) {
+            (Some(issuer), _) => Err(format!(
                 "the issuer {issuer} of an administrator is none of the [[providers]] and [[issuers]], letter for letter"
             )),
-            None => Ok(all),
+            (None, Some(issuer)) => Err(format!(
+                "an administrator is a group of {issuer}, and no `groups_claim` of its [[providers]] or [[issuers]] \
+                 says where tokens name groups"
+            )),
+            (None, None) => Ok(all),
         }))
     }
 
@@ -49,11 +65,7 @@ impl Administrators {
         let administrators = match &self.0 {
             Ok(administrators) => administrators,
             Err(why) => {
-                if owners.is_empty() {
-                    tracing::warn!(
-                        "{why}: nobody can manage this installation; mend the configuration and start again"
-                    );
-                }
+                anyhow::ensure!(!owners.is_empty(), "nobody could manage this installation: {why} ({FIRST_HOUR})");
                 return Ok(0);
             }
         };
@@ -114,12 +126,13 @@ mod tests {
 
     const HEAD: &str = "base = 'https://vault.example.com'\ndata = '/d'\ntls = { certificate = 'c', key = 'k' }\n\
         [[providers]]\nname = 'corp'\nlabel = 'Corp'\nissuer = 'https://login.example.com'\nclient_id = 'x'\n";
+    const GROUPS: &str = "groups_claim = 'groups'\n";
 
     fn configured(administrators: &[&str]) -> anyhow::Result<Administrators> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("strongroom.toml");
         let entries = administrators.iter().map(|one| format!("[[administrators]]\n{one}\n"));
-        std::fs::write(&path, format!("{HEAD}{}", entries.collect::<String>())).unwrap();
+        std::fs::write(&path, format!("{HEAD}{GROUPS}{}", entries.collect::<String>())).unwrap();
         Administrators::of(&crate::config::read(&path).unwrap())
     }
 
@@ -132,6 +145,12 @@ mod tests {
         assert!(configured(&[]).unwrap().lacking().unwrap().contains("no [[administrators]]"));
         let slash = configured(&["issuer = 'https://login.example.com/'\ngroup = 'ops'"]).unwrap();
         assert!(slash.lacking().unwrap().contains("https://login.example.com/ of an administrator"));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("without-groups.toml");
+        std::fs::write(&path, format!("{HEAD}[[administrators]]\n{OPS}\n")).unwrap();
+        let without = Administrators::of(&crate::config::read(&path).unwrap()).unwrap();
+        let why = without.lacking().unwrap();
+        assert!(why.contains("`groups_claim`") && why.contains("https://login.example.com"), "{why}");
         assert!(configured(&["issuer = 'https://login.example.com'"]).is_err(), "neither");
         assert!(configured(&[&format!("{OPS}\nsubject = 'ada'")]).is_err(), "both");
     }
@@ -142,7 +161,8 @@ mod tests {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let source = Seal::default().source(data.path(), None).unwrap();
         let (database, node) = (None, "node-1");
-        let opening = Opening { data: data.path(), database, source: &source, node, development: Some(false) };
+        let opening =
+            Opening { data: data.path(), database, source: &source, node, development: Some(false), alone: false };
         assert!(!installation::exists(&opening).await.unwrap());
         let made = installation::open(&opening, clock.now_millis(), &SystemEntropy).await.unwrap();
         made.store.close().await.unwrap();
@@ -163,7 +183,8 @@ mod tests {
         let admin = &node.services.admin;
         let start = async |with: &[&str]| configured(with).unwrap().appoint(admin, &*clock).await.unwrap();
         let owners = async || admin.owners(clock.now_millis()).await.unwrap();
-        assert_eq!((start(&[]).await, owners().await.len()), (0, 0));
+        let nobody = configured(&[]).unwrap().appoint(admin, &*clock).await.unwrap_err().to_string();
+        assert!(nobody.contains("nobody could manage") && nobody.contains("no [[administrators]]"), "{nobody}");
         assert_eq!((start(&[OPS, OPS]).await, owners().await.len()), (2, 1), "a later start, and one named twice");
         assert_eq!((start(&[OPS, ADA]).await, owners().await.len()), (0, 1), "there is an Owner");
         assert_eq!(start(&[]).await, 0);

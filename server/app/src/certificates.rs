@@ -11,10 +11,11 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use rustls::{
     ServerConfig,
-    server::{ClientHello, ResolvesServerCert},
+    client::verify_server_name,
+    server::{ClientHello, ParsedCertificate, ResolvesServerCert},
     sign::CertifiedKey,
 };
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
@@ -53,6 +54,38 @@ impl Certificates {
             current: Arc::new(Current(ArcSwap::from_pointee(certified))),
             read,
         })
+    }
+
+    /// Says so when the certificate is not for the base or not for the vaults below it, because every client would
+    /// refuse it: a reverse proxy in front may have another one, so it is no reason not to start.
+    pub(crate) fn warn_of_other_names(&self, base: &str) {
+        let uncovered = self.not_covered(base);
+        if !uncovered.is_empty() {
+            tracing::warn!(
+                certificate = %self.certificate.display(),
+                names = uncovered.join(", "),
+                "the certificate does not cover these names, so clients will refuse it there"
+            );
+        }
+    }
+
+    /// Which names of an installation at `base` the certificate does not cover.
+    fn not_covered(&self, base: &str) -> Vec<String> {
+        let certified = self.current.0.load();
+        let leaf = certified.cert.first().and_then(|leaf| ParsedCertificate::try_from(leaf).ok());
+        let covers = |name: &str| {
+            let (Some(leaf), Ok(name)) = (&leaf, ServerName::try_from(name)) else { return false };
+            verify_server_name(leaf, &name).is_ok()
+        };
+        let mut uncovered = Vec::new();
+        if !covers(base) {
+            uncovered.push(base.to_owned());
+        }
+        // Any label stands for all: only a wildcard covers a vault that has no name yet.
+        if !covers(&format!("any-vault.{base}")) {
+            uncovered.push(format!("*.{base}"));
+        }
+        uncovered
     }
 
     /// TLS 1.2 and 1.3 with AWS-LC. Offers HTTP/1.1 alone (see `strongroom_http::server`).
@@ -183,6 +216,18 @@ mod tests {
         std::fs::write(&key, &new_key).unwrap();
         certificates.look();
         assert_ne!(leaf(&certificates), first, "both are there now");
+    }
+
+    #[test]
+    fn names_that_the_certificate_does_not_cover_are_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let uncovered = |name: &str, base: &str| {
+            let (certificate, key) = write(folder.path(), name);
+            Certificates::open(&certificate, &key).unwrap().not_covered(base)
+        };
+        assert_eq!(uncovered("one.example.com", "two.example.com"), ["two.example.com", "*.two.example.com"]);
+        assert_eq!(uncovered("one.example.com", "one.example.com"), ["*.one.example.com"]);
+        assert_eq!(uncovered("*.one.example.com", "one.example.com"), ["one.example.com"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     seal::{Seal, hardware::Hardware},
 };
 use anyhow::Context as _;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use strongroom_domain::principal::PrincipalKind;
 use strongroom_identity::{IssuerConfig, WorkloadWhen};
 
@@ -40,7 +40,7 @@ pub(crate) struct Config {
     /// Certificate and key.
     pub(crate) tls: Tls,
     /// Where policy modules run; `--policy-isolation` goes before it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "word")]
     pub(crate) policy_isolation: PolicyIsolation,
     /// Public keys (PEM files), one of which has to have signed every policy module that does not ship.
     #[serde(default)]
@@ -103,13 +103,12 @@ pub(crate) struct Listener {
     #[serde(default)]
     pub(crate) proxy_protocol: bool,
     /// Header in which those proxies name the client.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some_word")]
     pub(crate) forwarded: Option<Forwarded>,
 }
 
 /// `forwarded` of a listener.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(crate) enum Forwarded {
     XForwardedFor,
     Forwarded,
@@ -198,8 +197,8 @@ pub(crate) struct Issuer {
     #[serde(default)]
     audience: Option<Vec<String>>,
     /// Whose tokens: `user` or `workload`.
-    #[serde(default = "default_kind")]
-    kind: PrincipalKind,
+    #[serde(default, deserialize_with = "word")]
+    kind: IssuerKind,
     /// At an issuer of people: the claim and value that mark tokens of workloads.
     #[serde(default)]
     workload_claim: Option<String>,
@@ -215,11 +214,20 @@ pub(crate) struct Issuer {
     algorithms: Option<Vec<String>>,
 }
 
-fn default_kind() -> PrincipalKind {
-    PrincipalKind::Workload
+/// `kind` of an issuer.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum IssuerKind {
+    User,
+    #[default]
+    Workload,
 }
 
 impl Issuer {
+    /// Whether its tokens name groups.
+    pub(crate) fn says_groups(&self) -> bool {
+        self.groups_claim.is_some()
+    }
+
     pub(crate) fn into_config(self, base: &str) -> anyhow::Result<IssuerConfig> {
         let plain = IssuerConfig::new(self.issuer, self.audience.unwrap_or_else(|| vec![base.to_owned()]));
         let workload_when = match (self.workload_claim, self.workload_value) {
@@ -228,7 +236,10 @@ impl Issuer {
             _ => anyhow::bail!("workload_claim and workload_value of an issuer go together"),
         };
         Ok(IssuerConfig {
-            kind: self.kind,
+            kind: match self.kind {
+                IssuerKind::User => PrincipalKind::User,
+                IssuerKind::Workload => PrincipalKind::Workload,
+            },
             workload_when,
             groups_claim: self.groups_claim,
             claims: self.claims.unwrap_or(plain.claims),
@@ -295,9 +306,54 @@ pub(crate) struct Administrator {
 pub(crate) fn read(path: &Path) -> anyhow::Result<Config> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("the configuration {} cannot be read", path.display()))?;
-    config::Config::builder()
-        .add_source(config::File::from_str(&text, config::FileFormat::Toml))
-        .build()
-        .and_then(config::Config::try_deserialize)
-        .with_context(|| format!("the configuration {} is not right", path.display()))
+    parse(&text).with_context(|| format!("the configuration {} is not right", path.display()))
+}
+
+fn parse(text: &str) -> Result<Config, config::ConfigError> {
+    let file = config::File::from_str(text, config::FileFormat::Toml);
+    config::Config::builder().add_source(file).build().and_then(config::Config::try_deserialize)
+}
+
+/// One of a few words. A wrong one is told with those that would be right.
+pub(crate) fn word<'de, D: Deserializer<'de>, T: clap::ValueEnum>(from: D) -> Result<T, D::Error> {
+    let said = String::deserialize(from)?;
+    T::from_str(&said, false).map_err(|_| {
+        let known =
+            T::value_variants().iter().filter_map(|one| Some(format!("`{}`", one.to_possible_value()?.get_name())));
+        serde::de::Error::custom(format!("`{said}` is none of {}", known.collect::<Vec<_>>().join(", ")))
+    })
+}
+
+fn some_word<'de, D: Deserializer<'de>, T: clap::ValueEnum>(from: D) -> Result<Option<T>, D::Error> {
+    word(from).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_word_is_told_with_those_that_would_be_right() {
+        let head = "base = 'https://vault.example.com'\ndata = '/d'\n";
+        let tls = "[tls]\ncertificate = 'c'\nkey = 'k'\n";
+        assert!(parse(&format!("{head}{tls}")).is_ok());
+        for (more, said) in [
+            (
+                format!("{tls}[[issuers]]\nissuer = 'https://i'\nkind = 'workloads'\n"),
+                "`workloads` is none of `user`, `workload`",
+            ),
+            (
+                format!("{tls}[seal]\nprovider = 'hsm'\n"),
+                "`hsm` is none of `file`, `passphrase`, `credential`, `environment`, `pkcs11`",
+            ),
+            (format!("policy_isolation = 'perhaps'\n{tls}"), "`perhaps` is none of "),
+            (
+                format!("{tls}[[listeners]]\nname = 'a'\nforwarded = 'via'\n"),
+                "`via` is none of `x-forwarded-for`, `forwarded`",
+            ),
+        ] {
+            let told = parse(&format!("{head}{more}")).map(drop).unwrap_err().to_string();
+            assert!(told.contains(said) && !told.contains('\n'), "{told}");
+        }
+    }
 }

@@ -72,7 +72,8 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
         .with_context(|| format!("the data directory {} cannot be read", args.data.display()))?;
 
     let source = Seal::default().source(&data, None)?;
-    let opening = Opening { data: &data, database: None, source: &source, node: "node-1", development: Some(true) };
+    let opening =
+        Opening { data: &data, database: None, source: &source, node: "node-1", development: Some(true), alone: false };
     let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
     harden::lock_memory();
     let certificates = Certificates::ensure(&data, clock.now_millis())?;

@@ -49,8 +49,10 @@ pub(crate) struct Opening<'a> {
     pub(crate) database: Option<&'a str>,
     pub(crate) source: &'a Source,
     pub(crate) node: &'a str,
-    /// What it must be; none for whoever only looks after its keys.
+    /// What it must be; none for whoever only looks after it.
     pub(crate) development: Option<bool>,
+    /// Whether no server may be at its database meanwhile, not even on another machine.
+    pub(crate) alone: bool,
 }
 
 /// An opened installation.
@@ -98,15 +100,10 @@ pub(crate) fn embedded_database(data: &Path) -> String {
     format!("sqlite://{}", data.join("strongroom.db").display())
 }
 
-/// Whether there is an installation to open already; makes none.
+/// Whether there is an installation to open already; makes and changes nothing.
 pub(crate) async fn exists(opening: &Opening<'_>) -> anyhow::Result<bool> {
-    prepare_directory(opening.data)?;
     let address = opening.database.map_or_else(|| embedded_database(opening.data), str::to_owned);
-    let options = StoreOptions { node: opening.node.to_owned(), ..StoreOptions::default() };
-    let store = Store::open(&address, options).await?;
-    let found = store.installation().await?.is_some();
-    store.close().await?;
-    Ok(found)
+    Ok(Store::holds_installation(&address).await?)
 }
 
 pub(crate) async fn open(opening: &Opening<'_>, now: i64, entropy: &dyn Entropy) -> anyhow::Result<Opened> {
@@ -118,7 +115,7 @@ pub(crate) async fn open(opening: &Opening<'_>, now: i64, entropy: &dyn Entropy)
     }
     prepare_directory(opening.data)?;
     let address = opening.database.map_or_else(|| embedded_database(opening.data), str::to_owned);
-    let options = StoreOptions { node: opening.node.to_owned(), ..StoreOptions::default() };
+    let options = StoreOptions { node: opening.node.to_owned(), alone: opening.alone, ..StoreOptions::default() };
     let store = Store::open(&address, options).await?;
     let (installation, fresh) = match store.installation().await? {
         Some(found) => (found, false),
@@ -145,6 +142,8 @@ pub(crate) async fn open(opening: &Opening<'_>, now: i64, entropy: &dyn Entropy)
     let auditor = AuditSigner::from_pkcs8(audit.map_err(|_| foreign(opening.source))?.expose())?;
     let tokens = TokenKeys::open(&keyring, labels.token, &sealed(labels.token).await?, installation.created_at);
     let tokens = tokens.map_err(|_| anyhow::anyhow!("the keys that sign tokens are not as they were sealed"))?;
+    // From here on nothing is written that another root key would have to open.
+    store.works_with(&keyring.root_key_id()).await;
     publish_audit_key(opening.data, &auditor)?;
     let token_label = labels.token;
     Ok(Opened { installation, store, keyring, auditor, tokens, token_label, database: address, fresh })
@@ -357,8 +356,14 @@ mod tests {
         let form = old.form_token(&[1; 32]);
 
         for _ in 0..2 {
-            let opening =
-                Opening { data: data.path(), database: None, source: &source, node: "n", development: Some(false) };
+            let opening = Opening {
+                data: data.path(),
+                database: None,
+                source: &source,
+                node: "n",
+                development: Some(false),
+                alone: false,
+            };
             let opened = open(&opening, 5, &SystemEntropy).await.unwrap();
             opened.keyring.verify_session(&session).unwrap();
             assert_eq!(opened.keyring.form_token(&[1; 32]), form);
@@ -370,8 +375,14 @@ mod tests {
         let foreign = directory(0o700);
         let foreign = Source::file(foreign.path().join("root.key"));
         foreign.create(&SystemEntropy).unwrap();
-        let opening =
-            Opening { data: data.path(), database: None, source: &foreign, node: "n", development: Some(false) };
+        let opening = Opening {
+            data: data.path(),
+            database: None,
+            source: &foreign,
+            node: "n",
+            development: Some(false),
+            alone: false,
+        };
         let error = open(&opening, 5, &SystemEntropy).await.err().unwrap().to_string();
         assert!(error.contains("not the root key of this database"), "{error}");
     }

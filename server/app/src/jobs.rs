@@ -44,6 +44,9 @@ const FORGET_KEYS_EVERY: Duration = Duration::from_secs(30);
 /// What is due with keys is done this often.
 const ROTATE_EVERY: Duration = Duration::from_secs(300);
 
+/// A node looks whether it still has its place at the database this often.
+const PRESENCE_EVERY: Duration = Duration::from_secs(2);
+
 /// The running jobs.
 pub(crate) struct Jobs {
     stop: watch::Sender<bool>,
@@ -115,6 +118,7 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
         tokio::spawn(keep_token_keys(Arc::clone(&node.services), node.token_key_age)),
         tokio::spawn(rotate_keys(Arc::clone(&node.store), Arc::clone(&node.services))),
         tokio::spawn(forget_keys(Arc::clone(&node.services))),
+        tokio::spawn(keep_presence(Arc::clone(&node.store))),
     ];
     endless.extend(testimony.map(|testimony| tokio::spawn(testimony.run())));
     Jobs { stop, tasks, endless }
@@ -130,6 +134,16 @@ async fn rotate_keys(store: Arc<Store>, services: Arc<Services>) {
             Err(error) => tracing::error!(%error, "what is due with keys was broken off"),
         }
         tokio::time::sleep(ROTATE_EVERY).await;
+    }
+}
+
+/// Keeps the locks by which other nodes and commands know of this one. Without them it is not ready.
+async fn keep_presence(store: Arc<Store>) {
+    loop {
+        tokio::time::sleep(PRESENCE_EVERY).await;
+        if let Err(error) = store.keep_presence().await {
+            tracing::error!(%error, "this node cannot hold its place at the database, and answers nobody");
+        }
     }
 }
 

@@ -85,9 +85,7 @@ fn main(socket: TcpListener, tls: &Arc<rustls::ServerConfig>) -> Listener {
 /// Takes the address, or says in one line why not.
 pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).with_context(|| {
-        format!(
-            "the address {address} cannot be listened on; --listen (in a configuration file `listen`) names another"
-        )
+        format!("the address {address} cannot be listened on; in a configuration file `listen`, or `address` of the listener, names another (for `dev`, --listen)")
     })?;
     listener.set_nonblocking(true)?;
     Ok(listener)

@@ -15,7 +15,6 @@ use async_trait::async_trait;
 use clap::ValueEnum;
 use data_encoding::BASE64URL_NOPAD;
 use rustls_pki_types::{SubjectPublicKeyInfoDer, pem::PemObject as _};
-use serde::Deserialize;
 use strongroom_domain::{
     keyring::Keyring,
     policy::{AttachmentState, ModuleDigest},
@@ -32,8 +31,7 @@ const WORD: &str = "policy-process";
 const CACHE: &str = "policy-cache";
 
 /// Where policy modules run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PolicyIsolation {
     /// In a process of their own that seccomp and Landlock hold; where the kernel lacks one, the server does
     /// not start.

@@ -13,7 +13,7 @@ use strongroom_domain::{
 use strongroom_identity::{IssuerConfig, ProviderConfig, TrustedRoots};
 
 use crate::{
-    administrators::Administrators,
+    administrators::{Administrators, FIRST_HOUR},
     certificates::Certificates,
     cli::ServeArgs,
     clock::SystemClock,
@@ -38,27 +38,28 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let tls = certificates.server_config()?;
     let bound = Bound::of(config.listen, std::mem::take(&mut config.listeners), &config.limits, &tls)?;
     let source = config.seal()?.source(&config.data, config.pkcs11.as_ref())?;
-    let opening = Opening {
-        data: &config.data,
-        database: config.database.as_deref(),
-        source: &source,
-        node: &config.node,
-        development: Some(false),
-    };
     let administrators = Administrators::of(&config)?;
+    let witness = config.witness.take().map(|witness| witness_of(witness, config.trusted_ca.as_deref())).transpose()?;
+    // Everything that the configuration alone can get wrong is told before anything is made.
+    let (data, database, node) = (config.data.clone(), config.database.take(), std::mem::take(&mut config.node));
+    let mut outside = outside(config)?;
+    let names = wiring::check(&outside, &clock)?;
+    let opening = Opening {
+        data: &data,
+        database: database.as_deref(),
+        source: &source,
+        node: &node,
+        development: Some(false),
+        alone: false,
+    };
     if let Some(why) = administrators.lacking()
         && !installation::exists(&opening).await?
     {
-        anyhow::bail!(
-            "no installation is made that nobody could manage: {why} (server/docs/operations.md, \"The first hour\")"
-        );
+        anyhow::bail!("no installation is made that nobody could manage: {why} ({FIRST_HOUR})");
     }
     let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
     let fresh = opened.fresh;
     harden::lock_memory();
-    let data = config.data.clone();
-    let witness = config.witness.take().map(|witness| witness_of(witness, config.trusted_ca.as_deref())).transpose()?;
-    let mut outside = outside(config)?;
     if let Some(isolation) = args.policy_isolation {
         outside.policy_isolation = isolation;
     }
@@ -72,6 +73,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         1 => println!("The configured administrator is Owner of the installation now."),
         several => println!("The {several} configured administrators are Owners of the installation now."),
     }
+    certificates.warn_of_other_names(names.host());
     println!("Strongroom serves {} on {}.", node.services.addresses.base(), bound.shown);
     run_node(node, bound, certificates, &data, Beside { provider: None, witness }).await
 }

@@ -4,7 +4,7 @@
 use std::{path::Path, sync::Arc};
 
 use arc_swap::ArcSwap;
-use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy};
+use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy, TokenSigner};
 use strongroom_domain::{
     admin::{Administration, LISTINGS, Looks, TokenKeyring},
     certificates::Certificates,
@@ -18,6 +18,7 @@ use strongroom_domain::{
     secrets::Secrets,
     sign_in::SignIn,
     time::Clock,
+    token_keys::TokenKeys,
 };
 use strongroom_http::{
     paths::Addresses,
@@ -66,6 +67,31 @@ pub(crate) struct Node {
     pub(crate) token_key_age: i64,
     /// Address of the database, for checks that read it beside the node.
     pub(crate) database: String,
+}
+
+/// Whether what the configuration says of the outside can be wired at all, before there is an installation to wire it
+/// to. Gives the addresses.
+pub(crate) fn check(outside: &Outside, clock: &Arc<dyn Clock>) -> anyhow::Result<Addresses> {
+    let nobody = uuid::Uuid::nil();
+    let addresses = Addresses::new(&outside.base, &nobody.to_string())?;
+    let base = addresses.base().to_owned();
+    let http = HttpClient::new(outside.trusted_roots.clone(), false)?;
+    let (own, issuers) = (own_issuer(&base, nobody), outside.issuers.clone());
+    // Keys that sign nothing: the installation's own are made later, or opened.
+    let keys = TokenKeys::first(TokenSigner::generate(&SystemEntropy)?, clock.now_millis());
+    let keys = keys.published(clock.now_millis());
+    Issuers::new(&own, &base, &keys, issuers, FederationIssuers::ConfiguredOnly, http.clone(), Arc::clone(clock))?;
+    // Their secrets stay where they are: nobody is asked for anything.
+    let providers = outside.providers.iter().map(|one| ProviderConfig {
+        name: one.name.clone(),
+        label: one.label.clone(),
+        issuer: one.issuer.clone(),
+        client_id: one.client_id.clone(),
+        client_secret: None,
+        scopes: one.scopes.clone(),
+    });
+    Providers::new(providers.collect(), http, clock)?;
+    Ok(addresses)
 }
 
 pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Node> {

@@ -4,9 +4,9 @@
 //! Knows addresses and names of listeners as the edge established them, and must never take a
 //! client's own word for either.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Most rules a vault may have.
@@ -111,6 +111,25 @@ pub struct NetworkVerdict {
     pub rule: Option<usize>,
 }
 
+/// How rules keep a client out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShutOut {
+    /// They deny it.
+    Now,
+    /// They deny it once the rule at this place, from 0, has ended.
+    OnceEnded(usize),
+}
+
+impl fmt::Display for ShutOut {
+    /// What goes behind "this change would lock you out": nothing, or when.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now => Ok(()),
+            Self::OnceEnded(place) => write!(f, " once rule {} has ended", place.saturating_add(1)),
+        }
+    }
+}
+
 impl NetworkRules {
     /// Reachable from these networks and no others; from everywhere if there are none.
     #[must_use]
@@ -143,6 +162,32 @@ impl NetworkRules {
             Some((place, rule)) => NetworkVerdict { action: rule.action, rule: Some(place) },
             None => NetworkVerdict { action: self.default_action, rule: None },
         }
+    }
+
+    /// Whether a client at this address that comes over this listener is denied at this moment, or will be once rules
+    /// that let it in have ended.
+    #[must_use]
+    pub fn shuts_out(&self, client: IpAddr, listener: &str, now: i64) -> Option<ShutOut> {
+        let (mut at, mut ended) = (now, None);
+        loop {
+            let NetworkVerdict { action, rule } = self.judge(client, listener, at);
+            if action == NetworkAction::Deny {
+                return Some(ended.map_or(ShutOut::Now, ShutOut::OnceEnded));
+            }
+            // Until then no other rule decides: those before it do not fit this client, and never will.
+            at = rule.and_then(|place| self.rules.get(place)).and_then(|rule| rule.ends_at)?;
+            ended = rule;
+        }
+    }
+
+    /// Lets this network in, or every address, whatever else the rules say: by rules in front of all others. Gives
+    /// what had to go from the end of the list to make room, which decided nothing any more.
+    pub fn let_in(&mut self, network: Option<IpNet>) -> Vec<NetworkRule> {
+        let everywhere = || vec![IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())];
+        let networks = network.map_or_else(everywhere, |network| vec![network]);
+        let front = networks.into_iter().map(|network| NetworkRule::of(NetworkAction::Allow, network));
+        drop(self.rules.splice(0..0, front));
+        self.rules.split_off(self.rules.len().min(MAX_NETWORK_RULES))
     }
 
     /// Checks the limits.
@@ -251,6 +296,39 @@ mod tests {
         assert_eq!(judge("192.0.2.9", "public", 999), "rule 3");
         assert_eq!(judge("192.0.2.9", "public", 1000), "rule 4");
         assert_eq!(judge("::1", "private", 0), "default action");
+    }
+
+    #[test]
+    fn who_is_let_in_by_a_rule_that_ends_is_shut_out_later() {
+        let rules: NetworkRules = serde_json::from_str(
+            r#"{"default_action":"deny","rules":[
+                {"action":"allow","network":"10.0.0.0/8","ends_at":1000},
+                {"action":"allow","network":"10.0.0.0/16","ends_at":2000},
+                {"action":"allow","network":"10.0.0.0/24"}]}"#,
+        )
+        .unwrap();
+        let shut = |client: &str, now| rules.shuts_out(client.parse().unwrap(), "main", now);
+        assert_eq!(shut("192.0.2.1", 0), Some(ShutOut::Now));
+        assert_eq!(shut("10.1.0.1", 0), Some(ShutOut::OnceEnded(0)));
+        assert_eq!(shut("10.1.0.1", 1000), Some(ShutOut::Now));
+        assert_eq!(shut("10.0.1.1", 0), Some(ShutOut::OnceEnded(1)), "the later end");
+        assert_eq!(shut("10.0.0.1", 0), None);
+        assert_eq!(ShutOut::OnceEnded(1).to_string(), " once rule 2 has ended");
+        let open = NetworkRules { default_action: NetworkAction::Allow, ..rules.clone() };
+        assert_eq!(open.shuts_out("10.1.0.1".parse().unwrap(), "main", 0), None);
+    }
+
+    #[test]
+    fn what_is_let_in_again_is_let_in_whatever_the_rules_say() {
+        let everybody = NetworkRule::of(NetworkAction::Deny, "0.0.0.0/0".parse().unwrap());
+        let full = NetworkRules { default_action: NetworkAction::Deny, rules: vec![everybody; MAX_NETWORK_RULES] };
+        let mut rules = full.clone();
+        assert_eq!(rules.let_in(None).len(), 2);
+        assert!(admits(&rules, "192.0.2.1") && admits(&rules, "2001:db8::1"));
+        rules.check().unwrap();
+        let mut rules = full;
+        assert_eq!(rules.let_in(Some("192.0.2.0/24".parse().unwrap())).len(), 1);
+        assert!(admits(&rules, "192.0.2.1") && !admits(&rules, "198.51.100.1") && !admits(&rules, "2001:db8::1"));
     }
 
     /// The form is authenticated with the vault's settings: rows must be written as they were read.

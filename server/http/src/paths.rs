@@ -72,6 +72,12 @@ impl Addresses {
         &self.base
     }
 
+    /// The base's name, without a port.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// The tenant in token URLs: the installation's id.
     #[must_use]
     pub fn tenant(&self) -> &str {

@@ -15,6 +15,7 @@ const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const MAX_ANSWER_LEN: usize = 256 * 1024;
 
 /// Which certificate authorities identity providers may be certified by.
+#[derive(Clone)]
 pub enum TrustedRoots {
     /// Those of the operating system. Building the client fails when it has none.
     System,

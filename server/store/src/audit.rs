@@ -103,6 +103,10 @@ impl AuditLog for Store {
     }
 
     async fn chain_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError> {
+        // Who asks wants to know whether this node can go on.
+        if let Some(presence) = &self.presence {
+            presence.check()?;
+        }
         reading::head_of(&self.own_reader, &self.node).await
     }
 

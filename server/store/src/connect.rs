@@ -26,7 +26,7 @@ const STATEMENT: Duration = Duration::from_secs(15);
 const STEPS: i32 = 10_000;
 /// How long to wait for a connection to PostgreSQL: whoever asks while it is away is refused soon, and
 /// it is asked again with the next request.
-const REACHED_WITHIN: Duration = Duration::from_millis(1500);
+pub(crate) const REACHED_WITHIN: Duration = Duration::from_millis(1500);
 /// The session lock under which migrations run on PostgreSQL: "strongrm" as a number.
 const MIGRATION_LOCK: i64 = 0x7374_726f_6e67_726d;
 
@@ -70,9 +70,18 @@ pub(crate) fn place(url: &str) -> Result<Place, OpenError> {
     Ok(Place::File(Box::new(FilePlace { path: options.get_filename().to_owned(), options })))
 }
 
-fn unreachable(error: &sqlx::Error) -> OpenError {
-    // Database errors name users and databases, never passwords.
-    OpenError::Unreachable(error.to_string().replace('\n', " "))
+/// Why there is no connection, with the server's name.
+pub(crate) fn refused(error: &sqlx::Error, options: &PgConnectOptions) -> OpenError {
+    let server = match options.get_socket() {
+        Some(socket) => format!("at {}", socket.display()),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    match error {
+        // Database errors name users and databases, never passwords.
+        sqlx::Error::Database(error) => OpenError::Refused { server, reason: error.message().replace('\n', " ") },
+        sqlx::Error::PoolTimedOut => OpenError::Unreachable { server, reason: "it does not answer".to_owned() },
+        error => OpenError::Unreachable { server, reason: error.to_string().replace('\n', " ") },
+    }
 }
 
 /// The one connection that writes.
@@ -168,7 +177,7 @@ pub(crate) async fn lock_migrations(database: &DatabaseConnection) -> Result<(),
     Ok(())
 }
 
-fn limits() -> [(&'static str, &'static str); 3] {
+pub(crate) fn limits() -> [(&'static str, &'static str); 3] {
     [
         ("statement_timeout", "15s"),
         ("lock_timeout", "5s"),
@@ -206,12 +215,17 @@ async fn connected(
 }
 
 async fn postgres(options: PgConnectOptions, count: u32) -> Result<DatabaseConnection, OpenError> {
-    let pool = PgPoolOptions::new()
-        .max_connections(count)
-        .acquire_timeout(REACHED_WITHIN)
-        .connect_with(options)
-        .await
-        .map_err(|error| unreachable(&error))?;
+    let pool = PgPoolOptions::new().max_connections(count).acquire_timeout(REACHED_WITHIN);
+    let pool = match pool.connect_with(options.clone()).await {
+        Ok(pool) => pool,
+        // A pool tries until its time is over and does not say what came of it.
+        Err(sqlx::Error::PoolTimedOut) => {
+            let tried = tokio::time::timeout(REACHED_WITHIN, options.connect()).await;
+            let why = tried.ok().and_then(Result::err).unwrap_or(sqlx::Error::PoolTimedOut);
+            return Err(refused(&why, &options));
+        }
+        Err(error) => return Err(refused(&error, &options)),
+    };
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | part | file |
 //! |---|---|
-//! | opening: ownership, schema, refusals | `open`, `connect`, `lock`, `foreign` |
+//! | opening: ownership, schema, refusals | `open`, `connect`, `lock`, `presence`, `foreign` |
 //! | the transaction of a batch: changes, records, hash chain | `writer`, `apply` |
 //! | what this process knows of its chain, whatever the database says | `heads` |
 //! | what the log tells of vaults, before a purge | `evidence` |
@@ -44,6 +44,7 @@ mod installation;
 mod lock;
 mod open;
 mod policies;
+mod presence;
 mod purge;
 mod reading;
 mod rows;
@@ -64,7 +65,10 @@ pub use evidence::LogVerdict;
 pub use installation::Installation;
 pub use open::{OpenError, StoreOptions};
 
-use crate::{caches::Caches, evidence::Told, fault::unavailable, heads::KnownHeads, lock::Ownership, writer::Writer};
+use crate::{
+    caches::Caches, evidence::Told, fault::unavailable, heads::KnownHeads, lock::Ownership, presence::Presence,
+    writer::Writer,
+};
 
 /// An open database. Implements the store ports of the domain; share it in an `Arc`.
 pub struct Store {
@@ -80,6 +84,7 @@ pub struct Store {
     heads: Arc<KnownHeads>,
     verdict: watch::Sender<LogVerdict>,
     told: Mutex<Told>,
+    presence: Option<Arc<Presence>>,
     _ownership: Option<Ownership>,
 }
 
@@ -96,9 +101,29 @@ impl Store {
     /// When a connection cannot be closed in order; nothing that was answered is lost by that.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.writer.lock().await.close().await?;
+        if let Some(presence) = &self.presence {
+            presence.close().await;
+        }
         self.log_reader.close_by_ref().await.map_err(|e| unavailable(&e))?;
         self.own_reader.close_by_ref().await.map_err(|e| unavailable(&e))?;
         self.reader.close_by_ref().await.map_err(|e| unavailable(&e))
+    }
+
+    /// Says which root key wraps what this process writes. Nothing is written once another one is in use.
+    pub async fn works_with(&self, root_key: &str) {
+        self.writer.lock().await.works_with(root_key);
+    }
+
+    /// Looks whether this node is still known to the others by its locks, and takes them again if not. To be called
+    /// every so often; an embedded database needs none of it.
+    ///
+    /// # Errors
+    /// Why this node writes nothing and does not count as ready until a later call succeeds.
+    pub async fn keep_presence(&self) -> Result<(), StoreError> {
+        match &self.presence {
+            Some(presence) => presence.keep().await,
+            None => Ok(()),
+        }
     }
 
     /// Position and head of this node's chain after the last batch that this process certainly wrote.

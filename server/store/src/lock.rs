@@ -34,6 +34,15 @@ impl Ownership {
     }
 }
 
+/// A number for one of PostgreSQL's advisory locks: FNV-1a of what is locked.
+pub(crate) fn number(kind: &str, name: &str) -> i64 {
+    let hash = kind
+        .bytes()
+        .chain(name.bytes())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    i64::from_be_bytes(hash.to_be_bytes())
+}
+
 fn beside(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(".lock");

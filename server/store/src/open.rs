@@ -12,6 +12,7 @@ use crate::{
     foreign::foreign_objects,
     heads::KnownHeads,
     lock::Ownership,
+    presence::Presence,
     writer::Writer,
 };
 
@@ -30,11 +31,13 @@ pub struct StoreOptions {
     pub readers: u32,
     /// About how many bytes the caches may hold. Zero turns them off.
     pub cache_bytes: usize,
+    /// Whether no node may be at the database meanwhile. An embedded one has one process anyhow.
+    pub alone: bool,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { node: "node-1".to_owned(), readers: 4, cache_bytes: 64 * 1024 * 1024 }
+        Self { node: "node-1".to_owned(), readers: 4, cache_bytes: 64 * 1024 * 1024, alone: false }
     }
 }
 
@@ -58,6 +61,19 @@ pub enum OpenError {
     /// Another process has it.
     #[error("the database {} is in use by another process, most likely a `strongroom dev` or `serve` that still runs: stop it, or name another directory with --data", .0.display())]
     AlreadyInUse(PathBuf),
+    /// Another process is this node.
+    #[error(
+        "a node named {0} is at work on this database already: give each node another name, `node` in its configuration, or stop that one"
+    )]
+    NodeIsThere(String),
+    /// Nodes are at the database, and none may be.
+    #[error("servers are at work on this database: stop all of them first")]
+    NodesAreThere,
+    /// A command is alone with the database.
+    #[error(
+        "a command that needs this database to itself is at work, such as `seal rotate`: start again when it has ended"
+    )]
+    SomebodyIsAlone,
     /// A newer program has been here; this one might destroy what it does not know.
     #[error(
         "the database has schema {database}, newer than {program}, the newest this program knows: run the newer program"
@@ -74,9 +90,22 @@ pub enum OpenError {
     /// Somebody put something there that acts on what is written or read.
     #[error("the database has what no release of this program makes: {}: find out who made it, and drop it", .0.join(", "))]
     Foreign(Vec<String>),
-    /// The server does not answer, or refuses the credentials.
-    #[error("the database server cannot be reached: {0}")]
-    Unreachable(String),
+    /// The server does not answer.
+    #[error("the database server {server} cannot be reached: {reason}")]
+    Unreachable {
+        /// Host and port.
+        server: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The server answers, and lets nobody in under this name and password, or has no such database.
+    #[error("the database server {server} refuses the connection: {reason}")]
+    Refused {
+        /// Host and port.
+        server: String,
+        /// What it said.
+        reason: String,
+    },
     /// It answers, and something is wrong: damaged file, failed migration.
     #[error("the database cannot be used: {0}")]
     Unusable(String),
@@ -96,6 +125,11 @@ impl Store {
             Place::File(file) => Some(Ownership::take(&file.path)?),
             Place::Server(_) => None,
         };
+        // Before the schema is touched: under this name, or beside somebody who must be alone, nothing is.
+        let presence = match &place {
+            Place::Server(server) => Some(Arc::new(Presence::take(server, &options.node, options.alone).await?)),
+            Place::File(_) => None,
+        };
         prepare(&place).await?;
         let writer = connect::writer(&place).await?;
         let reader = connect::readers(&place, options.readers.max(1)).await?;
@@ -105,7 +139,8 @@ impl Store {
         let caches = (exclusive && options.cache_bytes > 0).then(|| Caches::new(options.cache_bytes));
         let heads = Arc::new(KnownHeads::default());
         Ok(Self {
-            writer: Mutex::new(Writer::new(place, options.node.clone(), writer, Arc::clone(&heads))),
+            writer: Mutex::new(Writer::new(place, options.node.clone(), writer, Arc::clone(&heads), presence.clone())),
+            presence,
             reader,
             log_reader,
             own_reader,

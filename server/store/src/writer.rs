@@ -17,6 +17,7 @@ use sea_orm::{
 };
 use strongroom_crypto::chain;
 use strongroom_domain::{
+    change::{Change, PermittedChange},
     ports::{AppendError, StoreError},
     record::{Entry, Settled},
 };
@@ -28,7 +29,8 @@ use crate::{
     entity::audit_record,
     fault::{damaged, unavailable},
     heads::{Head, KnownHeads},
-    installation,
+    installation, lock,
+    presence::{self, Presence, ROOT_KEY, another_root_key},
     reading::head_of,
     rows,
 };
@@ -48,11 +50,27 @@ pub(crate) struct Writer {
     closed: bool,
     head: Option<Head>,
     known: Arc<KnownHeads>,
+    presence: Option<Arc<Presence>>,
+    root_key: Option<String>,
 }
 
 impl Writer {
-    pub(crate) fn new(place: Place, node: String, connection: DatabaseConnection, known: Arc<KnownHeads>) -> Self {
-        Self { place, node, connection, sound: true, closed: false, head: None, known }
+    pub(crate) fn new(
+        place: Place,
+        node: String,
+        connection: DatabaseConnection,
+        known: Arc<KnownHeads>,
+        presence: Option<Arc<Presence>>,
+    ) -> Self {
+        Self { place, node, connection, sound: true, closed: false, head: None, known, presence, root_key: None }
+    }
+
+    /// Says which root key wraps what this process writes; under another one it writes nothing.
+    pub(crate) fn works_with(&mut self, root_key: &str) {
+        self.root_key = Some(root_key.to_owned());
+        if let Some(presence) = &self.presence {
+            presence.works_with(root_key);
+        }
     }
 
     /// Begins a transaction in which this node's chain belongs to it alone, on a sound connection.
@@ -60,6 +78,11 @@ impl Writer {
     pub(crate) async fn begin(&mut self, caches: Option<&Caches>) -> Result<DatabaseTransaction, StoreError> {
         if self.closed {
             return Err(StoreError::Unavailable("the store was closed".to_owned()));
+        }
+        if let Some(presence) = &self.presence {
+            // Under this node's name another one may have written meanwhile: what was known of the chain does not count.
+            self.sound &= presence.check().is_ok();
+            presence.check()?;
         }
         if !self.sound {
             self.renew(caches).await?;
@@ -80,8 +103,24 @@ impl Writer {
                 [lock_key(&self.node).into()],
             );
             transaction.execute_raw(lock).await.map_err(|e| unavailable(&e))?;
+            self.nobody_is_alone(&transaction).await?;
         }
         Ok(transaction)
+    }
+
+    /// Until this transaction ends, nobody begins to be alone with the database: also where this node's session
+    /// ended and nobody has noticed yet.
+    async fn nobody_is_alone(&self, transaction: &DatabaseTransaction) -> Result<(), StoreError> {
+        if self.presence.as_ref().is_none_or(|presence| presence.is_alone()) {
+            return Ok(());
+        }
+        let ask = "SELECT pg_try_advisory_xact_lock_shared($1) AS shared";
+        let ask = Statement::from_sql_and_values(DbBackend::Postgres, ask, [presence::NODES.into()]);
+        let found = transaction.query_one_raw(ask).await.map_err(|e| unavailable(&e))?;
+        match found.map(|row| row.try_get::<bool>("", "shared")).transpose().map_err(|e| unavailable(&e))? {
+            Some(true) => Ok(()),
+            _ => Err(StoreError::Unavailable("a command is alone with the database".to_owned())),
+        }
     }
 
     /// To be called once a transaction has certainly been committed.
@@ -117,7 +156,7 @@ impl Writer {
     ) -> Result<Vec<Settled>, AppendError> {
         let rolled_back = |why: StoreError| AppendError::RolledBack(why.to_string());
         let transaction = self.begin(caches).await.map_err(rolled_back)?;
-        let (settled, head) = match self.write(&transaction, batch).await {
+        let (settled, head, root_key) = match self.write(&transaction, batch).await {
             Ok(written) => written,
             Err(why) => {
                 // COMMIT was never sent, so nothing can be in the database, whatever this says.
@@ -135,6 +174,9 @@ impl Writer {
         committed.map_err(|error| AppendError::Ambiguous(error.to_string()))?;
         self.head = Some(head);
         self.known.write(head);
+        if let Some(key) = root_key {
+            self.works_with(&key);
+        }
         self.settle();
         Ok(settled)
     }
@@ -143,9 +185,10 @@ impl Writer {
         &self,
         transaction: &DatabaseTransaction,
         batch: &[Entry],
-    ) -> Result<(Vec<Settled>, Head), StoreError> {
+    ) -> Result<(Vec<Settled>, Head, Option<String>), StoreError> {
         let database = |error: DbErr| unavailable(&error);
         let mut settled = Vec::with_capacity(batch.len());
+        let mut root_key = self.root_key.clone();
         let mut records = Vec::with_capacity(batch.len());
         for entry in batch {
             if let Some(change) = &entry.change {
@@ -166,6 +209,9 @@ impl Writer {
                     }
                 }
             }
+            if let Some(Change::Reseal(reseal)) = entry.change.as_ref().map(PermittedChange::change) {
+                root_key = Some(reseal.root_key.key_id.clone());
+            }
             records.push(rows::record_row(&entry.record)?);
             settled.push(Settled::Recorded);
         }
@@ -176,26 +222,38 @@ impl Writer {
         let after = self.link(&mut records, head)?;
         if !records.is_empty() {
             insert_all(transaction, records).await.map_err(database)?;
-            self.read_back(transaction, head.0, after).await?;
+            self.read_back(transaction, head.0, after, root_key.as_deref()).await?;
         }
-        Ok((settled, after))
+        Ok((settled, after, root_key))
     }
 
     /// Whether the batch is in the database, as far as this transaction sees it: what stands there may drop
     /// or change what is inserted, and say nothing.
-    async fn read_back(&self, transaction: &DatabaseTransaction, before: u64, after: Head) -> Result<(), StoreError> {
+    async fn read_back(
+        &self,
+        transaction: &DatabaseTransaction,
+        before: u64,
+        after: Head,
+        root_key: Option<&str>,
+    ) -> Result<(), StoreError> {
         let (last, head) = after;
         let number = |seq: u64| i64::try_from(seq).map_err(|e| damaged("audit chain", e));
         let ask = Statement::from_sql_and_values(
             transaction.get_database_backend(),
-            "SELECT count(*) AS records, (SELECT head FROM audit_records WHERE node = $1 AND seq = $2) AS head \
-             FROM audit_records WHERE node = $1 AND seq > $3",
+            format!(
+                "SELECT count(*) AS records, (SELECT head FROM audit_records WHERE node = $1 AND seq = $2) AS head, \
+                 ({ROOT_KEY}) AS root_key FROM audit_records WHERE node = $1 AND seq > $3"
+            ),
             [self.node.as_str().into(), number(last)?.into(), number(before)?.into()],
         );
         let found = transaction.query_one_raw(ask).await.map_err(|e| unavailable(&e))?;
         let found = found.ok_or_else(|| damaged("audit chain", "the database counts nothing"))?;
         let records: i64 = found.try_get("", "records").map_err(|e| unavailable(&e))?;
         let there: Option<Vec<u8>> = found.try_get("", "head").map_err(|e| unavailable(&e))?;
+        let in_use: Option<String> = found.try_get("", "root_key").map_err(|e| unavailable(&e))?;
+        if let Some(known) = root_key.filter(|known| in_use.as_deref() != Some(*known)) {
+            return Err(StoreError::Unavailable(another_root_key(known)));
+        }
         if u64::try_from(records).ok() == last.checked_sub(before) && there.as_deref() == Some(head.as_slice()) {
             return Ok(());
         }
@@ -242,12 +300,7 @@ async fn insert_all(transaction: &DatabaseTransaction, mut rows: Vec<audit_recor
     Ok(())
 }
 
-/// A number for PostgreSQL's advisory locks: FNV-1a of the node's name. Two nodes that met by
-/// chance would only wait for each other.
+/// Two nodes that met by chance would only wait for each other.
 fn lock_key(node: &str) -> i64 {
-    let hash = b"strongroom-audit-chain/"
-        .iter()
-        .chain(node.as_bytes())
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    i64::from_be_bytes(hash.to_be_bytes())
+    lock::number("strongroom-audit-chain/", node)
 }

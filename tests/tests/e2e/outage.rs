@@ -161,6 +161,19 @@ async fn a_database_that_is_away_is_survived() {
         .assign(&operator, &json!({ "issuer": outside.issuer(), "subject": "operator", "role": "Key Vault Administrator", "scope": "/" }))
         .await;
     vault.set(&operator, "kept", "walked-value").await;
+    let config = vault.folder().join("strongroom.toml");
+    let twin = vault.folder().join("twin.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let elsewhere = format!("listen = \"127.0.0.1:{}\"", free_ports());
+    std::fs::write(&twin, text.replace(&format!("listen = \"127.0.0.1:{}\"", vault.port), &elsewhere)).unwrap();
+    for (arguments, config, why) in [
+        (&["serve"][..], &twin, "a node named node-1 is at work on this database already"),
+        (&["seal", "rotate"], &config, "servers are at work on this database: stop all of them first"),
+    ] {
+        let output = run_to_end(Command::new(binary()).args(arguments).arg("--config").arg(config));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(why) && said.lines().count() == 1, "{said}");
+    }
     for _ in 0..2 {
         cluster.stop();
         // Nobody asks for anything, and still it says so.
@@ -173,6 +186,12 @@ async fn a_database_that_is_away_is_survived() {
     let records = vault.records(&operator).await;
     assert!(records.iter().any(|record| record["operation"] == "AuditResume"), "the log says when it went on");
     outside.vault.stop();
+    let rotated = run_to_end(Command::new(binary()).args(["seal", "rotate", "--config"]).arg(&config));
+    assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
+    let recover = ["network", "recover", "demo", "--allow", "10.0.0.0/8", "--config"];
+    let recovered = run_to_end(Command::new(binary()).args(recover).arg(&config));
+    let said = String::from_utf8_lossy(&recovered.stdout);
+    assert!(said.contains("the first rule of demo lets 10.0.0.0/8 in now") && said.contains("recorded as"), "{said}");
     let data = outside.vault.data();
     let mut command = Command::new(binary());
     command.args(["audit", "verify", "--database", &cluster.url(), "--data"]).arg(data);

@@ -112,6 +112,29 @@ fn serve_command(folder: &Path, data: &Path, more: &str) -> Command {
     command
 }
 
+/// What the configuration alone gets wrong, and an installation that nobody could manage.
+#[tokio::test]
+async fn a_configuration_that_is_not_right_leaves_nothing_behind() {
+    let mut vault = TestVault::dev().await;
+    vault.stop();
+    let data = vault.folder().join("made-by-nobody");
+    for (good, bad, named) in [
+        ("base = \"https://", "base = \"http://", "the base URL must be https://"),
+        ("[[administrators]]", "[[administrator]]", "unknown field `administrator`"),
+        ("group = ", "subject = \"ada\"\ngroup = ", "either a subject or a group"),
+        ("groups_claim = ", "# groups_claim = ", "no `groups_claim` of its [[providers]]"),
+    ] {
+        let mut command = serve_command(vault.folder(), &data, "");
+        let config = vault.folder().join("serve.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        assert!(text.contains(good), "{good}: {text}");
+        std::fs::write(&config, text.replace(good, bad)).unwrap();
+        let line = one_line(&mut command);
+        assert!(line.contains(named), "{line}");
+        assert!(!data.exists(), "{named}");
+    }
+}
+
 #[tokio::test]
 async fn development_is_for_ever() {
     let mut vault = TestVault::dev().await;

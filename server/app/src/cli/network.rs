@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use strongroom_domain::network::parse_network;
 
-use super::{Connection, Moment, Output};
+use super::{Connection, Moment, Output, SealAt};
 
 /// What is done with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -98,6 +98,19 @@ pub(crate) enum NetworkCommand {
         action: NetworkWord,
         #[command(flatten)]
         change: NetworkChange,
+    },
+    /// On the server's machine: let addresses in again, when the rules of a vault lock out whoever could change them.
+    ///
+    /// Puts rules in front of the others, which stay as they are. Needs the root key, and is on record. With the
+    /// embedded database the server has to be stopped first; on PostgreSQL, the node whose configuration is named.
+    Recover {
+        /// Name of the vault.
+        vault: String,
+        /// The network or address to let in. Without: every one.
+        #[arg(long)]
+        allow: Option<String>,
+        #[command(flatten)]
+        at: SealAt,
     },
 }
 

@@ -6,30 +6,18 @@
 mod push;
 mod shown;
 
-use std::sync::Arc;
-
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use strongroom_crypto::SystemEntropy;
-use strongroom_domain::{
-    admin::recover_policies,
-    names::VaultName,
-    record::{Recorder, spawn},
-    time::Clock,
-};
+use strongroom_domain::{admin::recover_policies, names::VaultName};
 use url::Url;
 
-use super::{seal::Place, text};
+use super::{recovery::Recovery, seal::Place, text};
 use crate::{
     cli::{AttachmentAt, AttachmentCommand, Connection, StateWord, Which},
     client::{Client, at, base},
-    clock::SystemClock,
-    covering::cover_once,
     exit::Found,
-    installation::{self, Opening},
     plain::plain,
-    serve::system_request,
 };
 
 use shown::{LEAST_DIGEST, Modules, going_back, print_attached, print_module, print_modules, told};
@@ -286,30 +274,16 @@ async fn set_state(at: &AttachmentAt, state: StateWord) -> anyhow::Result<()> {
 
 async fn recover(which: &Which, place: &Place) -> anyhow::Result<()> {
     let vault = which.vault.as_deref().map(VaultName::parse).transpose()?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let source = place.source()?;
-    let opening = Opening {
-        data: &place.data,
-        database: place.database.as_deref(),
-        source: &source,
-        node: &place.node,
-        development: None,
-    };
-    let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
-    let store = Arc::new(opened.store);
-    let (committer, task) = spawn(store.clone());
-    let recorder = Recorder::new(committer, Arc::clone(&clock));
-    let ctx = system_request(&*clock, "policy-recover")?;
-    let recovered = recover_policies(&ctx, &opened.keyring, (&*store, &*store), &recorder, vault.as_ref()).await;
-    drop(recorder);
-    task.await?;
-    let recovered = recovered?;
-    match recovered.attachments.as_slice() {
-        [] => println!("no module was on"),
-        some => println!("off now: {}", some.join(", ")),
+    let recovery = Recovery::begin(place, "policy-recover").await?;
+    let Recovery { ctx, keyring, store, recorder, .. } = &recovery;
+    let recovered = recover_policies(ctx, keyring, (&**store, &**store), recorder, vault.as_ref()).await;
+    if let Ok(recovered) = &recovered {
+        match recovered.attachments.as_slice() {
+            [] => println!("no module was on"),
+            some => println!("off now: {}", some.join(", ")),
+        }
     }
-    println!("recorded as {}", ctx.request_id);
-    cover_once(&store, opened.auditor, opened.installation.id, &place.data, &*clock).await
+    recovery.end(recovered.map(drop)).await
 }
 
 #[cfg(test)]

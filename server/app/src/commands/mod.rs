@@ -15,6 +15,7 @@ pub(crate) mod login;
 pub(crate) mod network;
 mod object;
 pub(crate) mod policy;
+mod recovery;
 pub(crate) mod role;
 pub(crate) mod routes;
 pub(crate) mod run;

@@ -8,9 +8,10 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
+use strongroom_domain::{admin::recover_network, names::VaultName, network::parse_network};
 use url::Url;
 
-use super::{table, text, utc};
+use super::{recovery::Recovery, seal::Place, table, text, utc};
 use crate::{
     cli::{Connection, Moment, NetworkChange, NetworkCommand, NetworkWord, Output},
     client::{Client, at, base},
@@ -65,7 +66,28 @@ pub(crate) async fn run(command: NetworkCommand) -> anyhow::Result<()> {
             }
             found.put_as_it_is(&change).await
         }
+        NetworkCommand::Recover { vault, allow, at } => recover(&vault, allow.as_deref(), &Place::of(at)?).await,
     }
+}
+
+async fn recover(vault: &str, allow: Option<&str>, place: &Place) -> anyhow::Result<()> {
+    let name = VaultName::parse(vault)?;
+    let network = allow
+        .map(|text| parse_network(text).with_context(|| format!("{text} is not a network such as 10.0.0.0/8")))
+        .transpose()?;
+    let recovery = Recovery::begin(place, "network-recover").await?;
+    let Recovery { ctx, keyring, store, recorder, .. } = &recovery;
+    let gone = recover_network(ctx, keyring, &**store, recorder, &name, network).await;
+    if let Ok(gone) = &gone {
+        match network {
+            Some(network) => println!("the first rule of {vault} lets {network} in now; the others are as they were"),
+            None => println!("the first two rules of {vault} let every address in now; the others are as they were"),
+        }
+        for rule in gone {
+            println!("gone from the end of the full list: {}", serde_json::to_string(rule)?);
+        }
+    }
+    recovery.end(gone.map(drop)).await
 }
 
 /// A vault as it was read.

@@ -118,6 +118,7 @@ async fn rotate(place: &Place, to: Option<Seal>) -> anyhow::Result<()> {
         source: &source,
         node: &place.node,
         development: None,
+        alone: true,
     };
     let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
     let new = target.source();

@@ -15,6 +15,7 @@ use strongroom_crypto::{
 use strongroom_domain::seal::RootKeyFact;
 use strongroom_pkcs11::Pkcs11Provider;
 
+use crate::config::word;
 use hardware::Hardware;
 
 /// Name of the key file in the data directory.
@@ -25,7 +26,7 @@ const FILE: &str = "root.key";
 #[serde(deny_unknown_fields)]
 pub(crate) struct Seal {
     /// Where the root key comes from.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "word")]
     pub(crate) provider: Provider,
     /// For `file`: the key file; `root.key` in the data directory when absent. Made at the first start.
     #[serde(default)]
@@ -42,8 +43,7 @@ pub(crate) struct Seal {
 }
 
 /// A provider by name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Provider {
     /// A key file of mode 0600.
     #[default]

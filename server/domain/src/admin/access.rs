@@ -143,7 +143,11 @@ impl Administration {
         Ok(())
     }
 
-    /// Whether a new vault may have these settings: its maker must hold what modules could grant.
+    /// Whether a new vault may have these settings: its maker must hold what modules could grant, and one must be
+    /// there that can.
+    ///
+    /// Without an access policy nobody has access to one that asks them, and nobody had any before: who holds
+    /// permissions by role gives them, once it is there.
     pub(super) async fn may_begin_with(&self, ctx: &RequestContext, after: &VaultSettings) -> Result<(), AdminError> {
         let bootstrap = crate::gate::may_bootstrap(ctx, Action::VaultCreate);
         if after.access_mode == AccessMode::Modules
@@ -152,7 +156,7 @@ impl Administration {
         {
             return Err(AdminError::AuthorityNotHeld);
         }
-        Ok(())
+        if no_module_could_grant(after) { Err(AdminError::LocksEverybodyOut) } else { Ok(()) }
     }
 
     /// Whether a vault's settings may change so, as far as they say what grants access to it.
@@ -176,8 +180,7 @@ impl Administration {
             return Ok(());
         }
         let nobody = match after.access_mode {
-            AccessMode::Rbac => false,
-            AccessMode::Modules => after.authorities().next().is_none(),
+            AccessMode::Rbac | AccessMode::Modules => no_module_could_grant(after),
             AccessMode::AccessPolicy | AccessMode::Layered => {
                 self.grants.all_access_policies(vault.id).await?.iter().all(|policy| policy.permissions.is_empty())
             }
@@ -289,6 +292,11 @@ impl Administration {
         }
         Ok(())
     }
+}
+
+/// Whether modules alone grant access, and none is attached that may.
+fn no_module_could_grant(settings: &VaultSettings) -> bool {
+    settings.access_mode == AccessMode::Modules && settings.authorities().next().is_none()
 }
 
 fn enforced(policies: &[PolicyAttachment]) -> impl Iterator<Item = &PolicyAttachment> {

@@ -28,6 +28,7 @@ pub use roles::{NewRole, RoleShown};
 pub use sessions::{EndedSessions, MAX_ENDED_SESSIONS};
 use strongroom_crypto::Entropy;
 pub use token_keys::TokenKeyring;
+pub use vaults::recover_network;
 pub use workloads::{ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit};
 
 use crate::{
@@ -127,11 +128,11 @@ pub enum AdminError {
         "in this access mode nobody would have access: give somebody an access policy, or attach an enforced module with authority, first"
     )]
     LocksEverybodyOut,
-    /// After the change its author could not reach the vault from where they ask.
+    /// After the change, or once a rule has ended, its author could not reach the vault from where they ask.
     #[error(
-        "from where you ask now, this change would lock you out of the vault: allow your address or listener too, or force it (\"force\": true, --force)"
+        "from where you ask now, this change would lock you out of the vault{0}: allow your address or listener too, without an end, or force it (\"force\": true, --force)"
     )]
-    LocksAuthorOut,
+    LocksAuthorOut(crate::network::ShutOut),
     /// There is no such access policy.
     #[error("there is no access policy for this grantee")]
     AccessPolicyNotFound,
@@ -257,7 +258,7 @@ impl HowItWent for AdminError {
             Self::AuthorityNotHeld => "authority-not-held",
             Self::LiftsOwnRestriction => "lifts-own-restriction",
             Self::LocksEverybodyOut => "locks-everybody-out",
-            Self::LocksAuthorOut => "locks-author-out",
+            Self::LocksAuthorOut(_) => "locks-author-out",
             Self::AccessPolicyNotFound => "access-policy-not-found",
             Self::TooManyAccessPolicies => "too-many-access-policies",
             Self::GranteeNotFound => "grantee-not-found",

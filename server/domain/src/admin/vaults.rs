@@ -2,17 +2,23 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use ipnet::IpNet;
+
 use super::{AdminError, Administration};
 use crate::{
     action::Action,
     change::Change,
     context::RequestContext,
     decision::{DenyReason, Stage, StageEffect},
-    gate::{Ask, Case, Judgement},
+    gate::{self, Ask, Case, Judgement},
     grant::Scope,
+    keyring::Keyring,
     names::{ObjectKind, VaultId, VaultName},
+    network::{NetworkRule, ShutOut},
+    permit::{ObjectRef, Permit},
     policy::PolicyAttachment,
-    record::Record,
+    ports::VaultStore,
+    record::{Record, Recorder},
     secret::LifeState,
     time::uuid_v4,
     vault::{KEPT_VAULTS, MAX_VAULTS, NewVault, Vault, VaultSettings, VaultUpdate},
@@ -22,6 +28,8 @@ use crate::{
 pub(super) const ATTEMPTS: usize = 4;
 /// What the record of a change says that was made although it locks its author out.
 const FORCED: &str = "lock-out-forced";
+/// What the record of a change says that was made with the root key in hand, because rules locked everybody out.
+const RECOVERED: &str = "recovered-with-root-key";
 
 impl Administration {
     /// Makes a vault.
@@ -57,8 +65,8 @@ impl Administration {
         if let Err(why) = self.may_begin_with(ctx, &settings).await {
             return Err(self.refuse(ctx, case, why).await);
         }
-        if !lets_author_in(ctx, &mut case, &settings, force) {
-            return Err(self.refuse(ctx, case, AdminError::LocksAuthorOut).await);
+        if let Err(why) = lets_author_in(ctx, &mut case, None, &settings, force) {
+            return Err(self.refuse(ctx, case, why).await);
         }
         let id = VaultId(uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?);
         let entropy = Arc::clone(&self.entropy);
@@ -128,8 +136,8 @@ impl Administration {
             if let Err(why) = self.may_change_guards(ctx, &mut case, &before, &settings).await {
                 return Err(self.refuse(ctx, case, why).await);
             }
-            if !lets_author_in(ctx, &mut case, &settings, update.force) {
-                return Err(self.refuse(ctx, case, AdminError::LocksAuthorOut).await);
+            if let Err(why) = lets_author_in(ctx, &mut case, Some(&before.settings), &settings, update.force) {
+                return Err(self.refuse(ctx, case, why).await);
             }
             let after = self.next(&before, |vault| vault.settings = settings)?;
             let change = Change::PutVault(Box::new((*after).clone()));
@@ -252,12 +260,61 @@ impl Administration {
     }
 }
 
-/// Whether network rules may be put in place: when the caller can reach the vault under them, or says
-/// that it shall be made so all the same, which the record then tells.
-fn lets_author_in(ctx: &RequestContext, case: &mut Case, settings: &VaultSettings, force: bool) -> bool {
-    let admitted = settings.network.judge(ctx.client, ctx.listener, ctx.now).admits();
-    if !admitted && force {
-        case.record.trace.push(Stage::new("network", StageEffect::Allow, FORCED));
+/// Whether network rules may be put in place: when the caller can reach the vault under them and goes on to, or says
+/// that it shall be made so all the same, which the record then tells. What will come of rules that stay as they are
+/// keeps no other change from being made.
+fn lets_author_in(
+    ctx: &RequestContext,
+    case: &mut Case,
+    before: Option<&VaultSettings>,
+    after: &VaultSettings,
+    force: bool,
+) -> Result<(), AdminError> {
+    let shut_out = match after.network.shuts_out(ctx.client, ctx.listener, ctx.now) {
+        Some(ShutOut::OnceEnded(_)) if before.is_some_and(|before| before.network == after.network) => None,
+        shut_out => shut_out,
+    };
+    match shut_out {
+        None => Ok(()),
+        Some(_) if force => {
+            case.record.trace.push(Stage::new("network", StageEffect::Allow, FORCED));
+            Ok(())
+        }
+        Some(shut_out) => Err(AdminError::LocksAuthorOut(shut_out)),
     }
-    admitted || force
+}
+
+/// Lets a network reach a vault again, or everybody: for rules that lock out whoever could change them. Gives the
+/// rules that had to go for it, from the end of a list that was full.
+///
+/// Whoever calls holds the root key in use, which is the proof that this rests on. Who is let in by the network still
+/// needs roles.
+///
+/// # Errors
+/// [`AdminError`].
+pub async fn recover_network(
+    ctx: &RequestContext,
+    keyring: &Keyring,
+    vaults: &dyn VaultStore,
+    recorder: &Recorder,
+    name: &VaultName,
+    network: Option<IpNet>,
+) -> Result<Vec<NetworkRule>, AdminError> {
+    let before = vaults.vault(name).await?.ok_or(AdminError::VaultNotFound)?;
+    keyring.verify_vault(&before)?;
+    let mut after = (*before).clone();
+    let gone = after.settings.network.let_in(network);
+    after.revision = before.revision.checked_add(1).ok_or(AdminError::Tampered)?;
+    after.tag = keyring.tag_vault(&after)?;
+    let mut case = gate::holder_of_root_key(ctx, Action::VaultUpdate);
+    let object = ObjectRef { vault: Some((before.id, name.clone())), kind: ObjectKind::Vault, name: None };
+    case.permit = Permit::grant(ctx.request_id, Action::VaultUpdate, object, Some(before.revision));
+    case.record.vault = Some(name.as_str().to_owned());
+    case.record.kind = Some(ObjectKind::Vault.as_str().to_owned());
+    case.record.trace.push(Stage::new("network", StageEffect::Allow, RECOVERED));
+    case.record.vault_change = Some(after.as_changed());
+    case.record.revision = Some(after.revision);
+    let change = Change::PutVault(Box::new(after));
+    let (change, held) = case.permit.apply(change, gone).map_err(|_| AdminError::Contended)?;
+    recorder.commit(ctx, case.record, change, held).await?.ok_or(AdminError::Contended)
 }

@@ -28,10 +28,11 @@ impl Refusal {
     /// The failure itself, when nothing in the form could change it.
     pub(super) fn of(failure: Failure) -> Result<Self, Failure> {
         match failure {
-            Failure::Problem(Problem { status, reason: reason @ LOCKED_OUT, .. }) => {
-                let words = "From where you ask now, this change would lock you out of the vault: let your address or \
-                             listener in too, or confirm below.";
-                Ok(Self { status, reason, sentence: words.to_owned(), record: None })
+            Failure::Problem(Problem { status, reason: reason @ LOCKED_OUT, message, .. }) => {
+                // Until when it would not: the same words as everywhere. What to do is another thing on a page.
+                let what = message.split(':').next().unwrap_or_default();
+                let words = format!("{what}: let your address or listener in too, without an end, or confirm below.");
+                Ok(Self { status, reason, sentence: sentence(&words), record: None })
             }
             Failure::Problem(Problem { status: status @ (400 | 409 | 412), reason, message, .. }) => {
                 Ok(Self { status, reason, sentence: sentence(&message), record: None })

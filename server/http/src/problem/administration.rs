@@ -95,7 +95,7 @@ impl From<AdminError> for Problem {
             AdminError::LocksEverybodyOut => {
                 Self::new(409, "Conflict", "locks-everybody-out", message).inner("LocksEverybodyOut")
             }
-            AdminError::LocksAuthorOut => {
+            AdminError::LocksAuthorOut(_) => {
                 Self::new(409, "Conflict", "locks-author-out", message).inner("LocksAuthorOut")
             }
             AdminError::AccessPolicyNotFound => {

@@ -50,6 +50,25 @@ pub struct AuditReader {
 }
 
 impl Store {
+    /// Whether there is an installation, in a database of whatever release. Writes nothing, and makes no database
+    /// where there is none.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn holds_installation(url: &str) -> Result<bool, OpenError> {
+        let connection = match connect::auditor(&connect::place(url)?).await {
+            Ok(connection) => connection,
+            Err(OpenError::Missing(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let unusable = |error: sea_orm::DbErr| OpenError::Unusable(error.to_string());
+        if !strongroom_migrations::was_made(&connection).await.map_err(unusable)? {
+            return Ok(false);
+        }
+        let found = installation::load(&connection).await.map_err(|error| OpenError::Unusable(error.to_string()))?;
+        Ok(found.is_some())
+    }
+
     /// Opens a database for [`verify_chain`]: beside a running server, or a copy of it. Writes
     /// nothing, takes no lock, and needs no key.
     ///

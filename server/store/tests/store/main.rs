@@ -25,6 +25,8 @@ mod opening;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod presence;
+#[cfg(test)]
 mod rollback;
 #[cfg(test)]
 mod rotation;

@@ -12,8 +12,9 @@ use strongroom_domain::{
     record::{Entry, Settled},
     test_support,
 };
+use strongroom_store::{Store, StoreOptions};
 
-use crate::support::{Place, entry, on_both, permit};
+use crate::support::{Place, entry, on_both, options, permit};
 
 on_both!(modules_come_back_and_stay_while_they_are_attached, the_modules_of_all_vaults_change_one_revision_at_a_time,);
 
@@ -22,7 +23,8 @@ on_both!(modules_come_back_and_stay_while_they_are_attached, the_modules_of_all_
 async fn another_node_follows_at_once() {
     let Some(place) = Place::postgres().await else { return };
     let one = place.start().await;
-    let other = place.open().await;
+    let second = StoreOptions { node: "second".to_owned(), ..options() };
+    let other = Store::open(&place.url, second).await.unwrap();
     assert_eq!(*other.installation_policies().await.unwrap(), InstallationPolicies::default());
     for revision in 1..=5 {
         let module = module(u8::try_from(revision).unwrap());

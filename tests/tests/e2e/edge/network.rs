@@ -80,7 +80,9 @@ async fn rules_are_kept_by_the_command_line() {
     network(&["add", "demo", "allow", "127.0.0.0/8", "--until", "2099-01-01T00:00:00Z"]).unwrap();
     network(&["add", "demo", "deny", "10.0.0.66", "--at", "1"]).unwrap();
     network(&["add", "demo", "allow", "--listener", "private"]).unwrap();
-    network(&["default", "demo", "deny"]).unwrap();
+    let locked_out = network(&["default", "demo", "deny"]).unwrap_err();
+    assert!(locked_out.contains("LocksAuthorOut") && locked_out.contains("once rule 2 has ended"), "{locked_out}");
+    network(&["default", "demo", "deny", "--force"]).unwrap();
     vault.get(&token, "db").await.expect(200);
 
     let listed: Value = serde_json::from_str(&network(&["list", "demo", "--output", "json"]).unwrap()).unwrap();
@@ -95,7 +97,7 @@ async fn rules_are_kept_by_the_command_line() {
 
     assert!(network(&["remove", "demo", "2"]).unwrap_err().contains("LocksAuthorOut"));
     assert!(network(&["remove", "demo", "4"]).unwrap_err().contains("there is no rule 4"));
-    network(&["remove", "demo", "1"]).unwrap();
+    network(&["remove", "demo", "1", "--force"]).unwrap();
     network(&["remove", "demo", "1", "--force"]).unwrap();
     assert_eq!(vault.get(&token, "db").await.problem(), "403 Forbidden/ForbiddenByFirewall");
     assert!(network(&["default", "demo", "allow"]).unwrap_err().contains("ForbiddenByFirewall"), "for everybody");

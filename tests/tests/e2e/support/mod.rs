@@ -29,6 +29,7 @@ pub(crate) const MANAGED: &str = r#"
 [[issuers]]
 issuer = "https://login.example"
 kind = "user"
+groups_claim = "groups"
 
 [[administrators]]
 issuer = "https://login.example"

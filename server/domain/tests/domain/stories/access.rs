@@ -348,6 +348,28 @@ async fn no_change_of_mode_locks_everybody_out() {
     assert!(matches!(s.switch(&s.olga, AccessMode::Modules).await, Err(AdminError::LocksEverybodyOut)));
 }
 
+/// A vault begins as one may become: with a module that grants, or where somebody can be given an access policy.
+#[tokio::test]
+async fn no_vault_begins_in_which_nobody_could_be_granted_anything() {
+    let s = scene(AccessMode::Rbac);
+    let begin = async |name: &str, access_mode, policies| {
+        let (name, ctx) = (VaultName::parse(name).unwrap(), s.world.request(&s.olga));
+        let settings = VaultSettings { access_mode, policies, ..VaultSettings::default() };
+        s.world.admin.create_vault(&ctx, &name, settings).await.map(|_| name)
+    };
+    for policies in [Vec::new(), vec![PolicyAttachment { authority: false, ..authority() }]] {
+        let begun = begin("modules", AccessMode::Modules, policies).await;
+        assert!(matches!(begun, Err(AdminError::LocksEverybodyOut)), "{begun:?}");
+    }
+    begin("modules", AccessMode::Modules, vec![authority()]).await.unwrap();
+    for (name, mode) in [("policies", AccessMode::AccessPolicy), ("layered", AccessMode::Layered)] {
+        let name = begin(name, mode, Vec::new()).await.unwrap();
+        let (ctx, ada) = (s.world.request(&s.olga), of(&person("ada")));
+        let permissions = only(&[SecretPermission::Get]);
+        s.world.admin.put_access_policy(&ctx, &name, &ada, &permissions).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn who_does_not_hold_everything_in_a_vault_does_not_let_modules_grant() {
     let s = scene(AccessMode::Rbac);

@@ -1,12 +1,14 @@
 //! From where a vault may be reached, and how nobody locks themselves out by mistake.
 
+use std::sync::Arc;
+
 use strongroom_domain::{
-    admin::AdminError,
+    admin::{AdminError, recover_network},
     decision::DenyReason,
     grant::Scope,
     names::VaultName,
-    network::NetworkRules,
-    principal::Grantee,
+    network::{NetworkRules, ShutOut, parse_network},
+    principal::{Grantee, Principal},
     record::Outcome,
     role::Role,
     test_support::world::{World, person},
@@ -38,7 +40,7 @@ async fn a_change_that_locks_its_author_out_is_refused_unless_forced_and_the_rec
         r#"{"default_action":"deny","rules":[{"action":"allow","network":"127.0.0.0/8","ends_at":1}]}"#,
     ] {
         let (refused, id) = update(network, false).await;
-        assert!(matches!(refused, Err(AdminError::LocksAuthorOut)), "{network}");
+        assert!(matches!(refused, Err(AdminError::LocksAuthorOut(ShutOut::Now))), "{network}");
         let image = world.store.image();
         let record = image.record(id).unwrap();
         assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Failed, "locks-author-out"));
@@ -67,7 +69,7 @@ async fn a_vault_that_its_maker_could_not_reach_is_made_by_force_alone() {
     let settings = || VaultSettings { network: rules(r#"{"allow":["10.0.0.0/8"]}"#), ..VaultSettings::default() };
     let ctx = world.request(&olga);
     let refused = world.admin.create_vault(&ctx, &payments, settings()).await;
-    assert!(matches!(refused, Err(AdminError::LocksAuthorOut)));
+    assert!(matches!(refused, Err(AdminError::LocksAuthorOut(ShutOut::Now))));
     let image = world.store.image();
     assert_eq!(image.record(ctx.request_id).unwrap().reason, "locks-author-out");
     assert!(image.vaults.is_empty(), "nothing has changed");
@@ -94,4 +96,65 @@ async fn a_rule_ends_when_it_says() {
     world.clock.advance(1);
     let denied = world.admin.show_vault(&world.request(&olga), &payments).await;
     assert!(matches!(denied, Err(AdminError::Denied(denial)) if denial.reason == DenyReason::Network));
+}
+
+/// A rule that lets its author in for a while is no way in.
+#[tokio::test]
+async fn a_lock_out_that_comes_with_the_end_of_a_rule_is_one() {
+    let (world, olga) = (World::start().unwrap(), person("olga"));
+    world.put_grant(Grantee::Principal { id: olga.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    let payments = VaultName::parse("payments").unwrap();
+    world.put_vault(&payments, VaultSettings::default()).unwrap();
+    let end = world.request(&olga).now + 8_000;
+    let ending = |default: &str| {
+        rules(&format!(
+            r#"{{"default_action":"{default}","rules":[{{"action":"allow","network":"127.0.0.0/8","ends_at":{end}}}]}}"#
+        ))
+    };
+    let put = async |update: VaultUpdate| {
+        let ctx = world.request(&olga);
+        (world.admin.update_vault(&ctx, &payments, None, &update).await, ctx.request_id)
+    };
+    let network = |network, force| VaultUpdate { network: Some(network), force, ..VaultUpdate::default() };
+    put(network(ending("allow"), false)).await.0.unwrap();
+    let refused = put(network(ending("deny"), false)).await.0.unwrap_err();
+    assert!(matches!(refused, AdminError::LocksAuthorOut(ShutOut::OnceEnded(0))), "{refused}");
+    assert!(refused.to_string().contains("lock you out of the vault once rule 1 has ended:"), "{refused}");
+    let other = VaultName::parse("other").unwrap();
+    let begun = VaultSettings { network: ending("deny"), ..VaultSettings::default() };
+    let begun = world.admin.create_vault(&world.request(&olga), &other, begun).await;
+    assert!(matches!(begun, Err(AdminError::LocksAuthorOut(ShutOut::OnceEnded(0)))));
+    let (forced, id) = put(network(ending("deny"), true)).await;
+    forced.unwrap();
+    assert!(world.store.image().record(id).unwrap().trace.iter().any(|stage| stage.reason == "lock-out-forced"));
+    // What stands so already is no reason to refuse something else.
+    put(VaultUpdate { region: Some("east".to_owned()), ..VaultUpdate::default() }).await.0.unwrap();
+}
+
+/// The way back for whoever has the machine and the root key.
+#[tokio::test]
+async fn a_vault_that_nobody_reaches_is_reached_again_with_the_root_key() {
+    let (world, olga) = (World::start().unwrap(), person("olga"));
+    world.put_grant(Grantee::Principal { id: olga.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    let payments = VaultName::parse("payments").unwrap();
+    let shut = rules(r#"{"default_action":"deny","rules":[{"action":"deny","network":"127.0.0.0/8"}]}"#);
+    world.put_vault(&payments, VaultSettings { network: shut, ..VaultSettings::default() }).unwrap();
+    let show = async || world.admin.show_vault(&world.request(&olga), &payments).await;
+    assert!(matches!(show().await, Err(AdminError::Denied(denial)) if denial.reason == DenyReason::Network));
+    let recover = async |network: Option<&str>| {
+        let ctx = world.request(&Arc::new(Principal::system("network-recover")));
+        let network = network.and_then(parse_network);
+        recover_network(&ctx, &world.keyring, &world.store, &world.recorder, &payments, network).await.unwrap();
+        ctx.request_id
+    };
+    recover(Some("10.0.0.0/8")).await;
+    assert!(show().await.is_err(), "another network than that of these requests");
+    let id = recover(None).await;
+    let shown = show().await.unwrap();
+    assert_eq!((shown.settings.network.rules.len(), shown.revision), (4, 3), "nothing is taken away");
+    let image = world.store.image();
+    let record = image.record(id).unwrap();
+    assert_eq!((record.operation.as_str(), record.vault.as_deref()), ("VaultPatch", Some("payments")));
+    assert!(record.trace.iter().any(|stage| stage.reason == "recovered-with-root-key"), "{:?}", record.trace);
+    assert_eq!(record.changed.len(), 1);
 }
