@@ -1,5 +1,7 @@
 //! Decisions: what the gate concluded and how, in a form that can be shown, recorded and judged again.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -66,8 +68,8 @@ impl Stage {
 /// Why a request was denied. Says what a person can act on and nothing that helps to guess.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DenyReason {
-    /// The vault's network rules do not let the client's address or listener in.
-    Network,
+    /// The vault's network rules do not let the client's address, which this is, or listener in.
+    Network(IpAddr),
     /// The workload is disabled or gone.
     Identity,
     /// No assignment allows the action here.
@@ -166,7 +168,7 @@ impl DenyReason {
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
-            Self::Network => "network-not-allowed",
+            Self::Network(_) => "network-not-allowed",
             Self::Identity => "identity-disabled",
             Self::NoRole => "no-role",
             Self::NoAccessPolicy => "no-access-policy",

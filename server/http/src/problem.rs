@@ -307,9 +307,12 @@ impl From<Denial> for Problem {
             |inner: &'static str, message: String| Self::new(403, "Forbidden", "denied", message).inner(inner);
         let id = denial.request_id;
         match denial.reason {
-            DenyReason::Network => forbidden(
+            DenyReason::Network(client) => forbidden(
                 "ForbiddenByFirewall",
-                format!("Client address is not authorized and caller is not a trusted service.\r\nDecision: {id}"),
+                format!(
+                    "Client address is not authorized and caller is not a trusted service.\r\nClient address: {}\r\nDecision: {id}",
+                    client.to_canonical()
+                ),
             ),
             DenyReason::Identity => {
                 forbidden("ForbiddenByPolicy", format!("The caller's identity is disabled or gone.\r\nDecision: {id}"))

@@ -14,6 +14,7 @@ use crate::{
     Store,
     entity::approval::{Column, Entity},
     fault::{damaged, unavailable},
+    reading::row,
     rows,
 };
 
@@ -21,12 +22,11 @@ use crate::{
 impl ApprovalStore for Store {
     async fn approval_for(&self, subject: &str, now: i64) -> Result<Option<ApprovalRequest>, StoreError> {
         let found = Entity::find().filter(Column::Subject.eq(subject)).filter(Column::Ends.gt(now));
-        found.one(&self.reader).await.map_err(|e| unavailable(&e))?.map(rows::approval).transpose()
+        row(found, &self.reader).await?.map(rows::approval).transpose()
     }
 
     async fn approval(&self, id: Uuid) -> Result<Option<ApprovalRequest>, StoreError> {
-        let found = Entity::find_by_id(id).one(&self.reader).await;
-        found.map_err(|e| unavailable(&e))?.map(rows::approval).transpose()
+        row(Entity::find_by_id(id), &self.reader).await?.map(rows::approval).transpose()
     }
 
     async fn approvals(&self, permit: Permit, now: i64) -> Held<Result<Vec<ApprovalRequest>, StoreError>> {

@@ -26,6 +26,7 @@ use crate::{
     caches::Reach,
     entity::{access_policy, assignment, role_definition},
     fault::{damaged, unavailable},
+    reading::row,
     rows,
 };
 
@@ -59,8 +60,8 @@ impl GrantStore for Store {
             return Ok(Some(role));
         }
         let ticket = self.caches().map(|caches| (caches, caches.role_ticket(&id)));
-        let row = role_definition::Entity::find_by_id(id).one(&self.reader).await.map_err(|e| unavailable(&e))?;
-        let found = row.map(rows::role).transpose()?.map(Arc::new);
+        let found = row(role_definition::Entity::find_by_id(id), &self.reader).await?;
+        let found = found.map(rows::role).transpose()?.map(Arc::new);
         if let (Some((caches, ticket)), Some(role)) = (ticket, &found) {
             caches.put_role(ticket, role);
         }
@@ -141,8 +142,7 @@ impl GrantStore for Store {
     }
 
     async fn assignment(&self, id: Uuid) -> Result<Option<Assignment>, StoreError> {
-        let row = assignment::Entity::find_by_id(id).one(&self.reader).await.map_err(|e| unavailable(&e))?;
-        row.map(rows::assignment).transpose()
+        row(assignment::Entity::find_by_id(id), &self.reader).await?.map(rows::assignment).transpose()
     }
 
     async fn installation_assignments(&self) -> Result<Vec<Assignment>, StoreError> {

@@ -19,6 +19,7 @@ use crate::{
     caches::weight_of_workload,
     entity::{session, workload},
     fault::{damaged, unavailable, why_damaged},
+    reading::row,
     rows,
 };
 
@@ -66,10 +67,8 @@ impl Store {
 #[async_trait]
 impl IdentityStore for Store {
     async fn workload(&self, client_id: Uuid) -> Result<Option<Arc<Workload>>, StoreError> {
-        let one = async || {
-            let row = workload::Entity::find_by_id(client_id).one(&self.reader).await.map_err(|e| unavailable(&e))?;
-            row.map(rows::workload).transpose()
-        };
+        let one =
+            async || row(workload::Entity::find_by_id(client_id), &self.reader).await?.map(rows::workload).transpose();
         let Some(caches) = self.caches() else { return Ok(one().await?.map(Arc::new)) };
         let all = async |limit| {
             let rows = workload::Entity::find().limit(limit).all(&self.reader).await.map_err(|e| unavailable(&e))?;
@@ -136,8 +135,8 @@ impl IdentityStore for Store {
             return Ok(Some(session));
         }
         let ticket = self.caches().map(|caches| (caches, caches.session_ticket(id_hash)));
-        let row = session::Entity::find_by_id(id_hash.to_vec()).one(&self.reader).await.map_err(|e| unavailable(&e))?;
-        let found = row.map(rows::session).transpose()?.map(Arc::new);
+        let found = row(session::Entity::find_by_id(id_hash.to_vec()), &self.reader).await?;
+        let found = found.map(rows::session).transpose()?.map(Arc::new);
         if let (Some((caches, ticket)), Some(session)) = (ticket, &found) {
             caches.put_session(ticket, session);
         }

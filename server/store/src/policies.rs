@@ -15,6 +15,7 @@ use crate::{
     Store,
     entity::{installation_policies, policy_module},
     fault::unavailable,
+    reading::row,
     rows,
 };
 
@@ -25,8 +26,8 @@ impl PolicyStore for Store {
             return Ok(found);
         }
         let ticket = self.caches().map(|caches| (caches, caches.policies_ticket()));
-        let row = installation_policies::Entity::find_by_id(INSTALLATION).one(&self.reader);
-        let found = row.await.map_err(|e| unavailable(&e))?.map(rows::installation_policies).transpose()?;
+        let found = row(installation_policies::Entity::find_by_id(INSTALLATION), &self.reader).await?;
+        let found = found.map(rows::installation_policies).transpose()?;
         let found = Arc::new(found.unwrap_or_default());
         if let Some((caches, ticket)) = ticket {
             caches.put_policies(ticket, &found);
@@ -50,8 +51,8 @@ impl PolicyStore for Store {
     }
 
     async fn policy_module(&self, digest: &ModuleDigest) -> Result<Option<(PolicyModule, Vec<u8>)>, StoreError> {
-        let row = policy_module::Entity::find_by_id(digest.to_string()).one(&self.reader);
-        let Some(row) = row.await.map_err(|e| unavailable(&e))? else { return Ok(None) };
+        let found = row(policy_module::Entity::find_by_id(digest.to_string()), &self.reader).await?;
+        let Some(row) = found else { return Ok(None) };
         let module = rows::policy_module(&row.digest, &row.body, row.revision, row.tag)?;
         Ok(Some((module, row.module)))
     }

@@ -1,9 +1,20 @@
 //! Small reads that several parts share, on whatever connection they are given.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DerivePartialModel, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DerivePartialModel, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+};
 use strongroom_domain::ports::StoreError;
 
 use crate::{entity::audit_record, fault::unavailable, rows};
+
+/// The row of a key, for queries that can find one at most. Not by `one`, which binds a limit: SQLite looks at what is
+/// bound while it plans a statement, and so plans such a one anew each time.
+pub(crate) async fn row<E: EntityTrait>(
+    key: Select<E>,
+    database: &impl ConnectionTrait,
+) -> Result<Option<E::Model>, StoreError> {
+    Ok(key.all(database).await.map_err(|e| unavailable(&e))?.into_iter().next())
+}
 
 /// A record's place in its node's chain, without the record.
 #[derive(Clone, Debug, DerivePartialModel)]

@@ -16,6 +16,7 @@ use crate::{
     caches::weight_of_vault,
     entity::vault,
     fault::{damaged, unavailable, why_damaged},
+    reading::row,
     rows,
 };
 
@@ -31,8 +32,8 @@ fn listed(deleted: bool) -> Select<vault::Entity> {
 impl VaultStore for Store {
     async fn vault(&self, name: &VaultName) -> Result<Option<Arc<Vault>>, StoreError> {
         let one = async || {
-            let row = vault::Entity::find().filter(vault::Column::Name.eq(name.as_str())).one(&self.reader);
-            row.await.map_err(|e| unavailable(&e))?.map(rows::vault).transpose()
+            let named = vault::Entity::find().filter(vault::Column::Name.eq(name.as_str()));
+            row(named, &self.reader).await?.map(rows::vault).transpose()
         };
         let Some(caches) = self.caches() else { return Ok(one().await?.map(Arc::new)) };
         let all = async |limit| {

@@ -174,7 +174,7 @@ async fn a_dotenv_file_is_looked_at_and_then_imported() {
     let (app, token) = (vault.app(), vault.token(&vault.app()).await);
     let file = vault.folder().join("app.env");
     let path = file.to_str().unwrap();
-    let import = ["secret", "import", path, "--prefix", "app-"];
+    let import = ["secret", "import", path, "--prefix", "app-", "--tag", "from=app.env"];
     let dry = [&import[..], &["--dry-run"]].concat();
     std::fs::write(&file, "# comment\nexport DATABASE_URL=\"sql://u:p#1\"\nAPI_KEY='s3cr$t' # more\nPLAIN=abc\n")
         .unwrap();
@@ -195,7 +195,8 @@ async fn a_dotenv_file_is_looked_at_and_then_imported() {
     assert_eq!(good(&vault, &app, &["secret", "get", "app-PLAIN"]), "old");
     assert_eq!(changes(&json(&vault, &app, &import)), ["unchanged", "unchanged", "changed"]);
     let plain = vault.get(&token, "app-PLAIN").await.expect(200).json();
-    assert_eq!((&plain["value"], &plain["tags"]["team"]), (&"abc".into(), &"pay".into()));
+    let tags = serde_json::json!({ "team": "pay", "from": "app.env" });
+    assert_eq!((&plain["value"], &plain["tags"]), (&"abc".into(), &tags), "what it has stays, and the new one comes");
     assert_eq!(json(&vault, &app, &["secret", "versions", "app-API-KEY"]).as_array().unwrap().len(), 1);
 
     good(&vault, &app, &["secret", "delete", "app-PLAIN"]);

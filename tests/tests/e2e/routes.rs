@@ -90,10 +90,10 @@ impl Route {
                 "principalId": "https://i.example#s", "roleDefinitionId": "4633458b-17de-408a-b874-0445c86b69e6",
             } }),
             path if path.ends_with("/roleDefinitions/{id}") => {
-                json!({ "properties": { "roleName": "walked", "permissions": [{ "dataActions": ["x"] }] } })
+                json!({ "properties": { "roleName": "walked", "permissions": [{ "dataActions": ["*"] }] } })
             }
             "/api/v1/roles" | "/api/v1/roles/{id}" => {
-                json!({ "name": "walked", "data_actions": ["x"], "assignable_scopes": ["/"] })
+                json!({ "name": "walked", "data_actions": ["*"], "assignable_scopes": ["/"] })
             }
             "/api/v1/vaults/{vault}/access-policies" => {
                 json!({ "issuer": "https://i.example", "subject": "s", "permissions": { "secrets": ["get"] } })

@@ -78,4 +78,8 @@ pub(crate) struct SecretImport {
     /// What the secrets' names begin with.
     #[arg(long, default_value = "")]
     pub(crate) prefix: String,
+    /// Tag of all that is created or changed, `NAME=VALUE`; may be given several times. What a changed one has
+    /// besides stays.
+    #[arg(long = "tag")]
+    pub(crate) tags: Vec<String>,
 }

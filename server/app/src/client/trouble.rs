@@ -42,7 +42,8 @@ impl Refused {
         let part = |pointer| plain(answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
         let message = answer.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
         let (code, inner) = (part("/error/code"), part("/error/innererror/code"));
-        let help = after_denial(&inner, message, asked).or_else(|| where_to_look(status, &code).map(str::to_owned));
+        let help = after_denial(status, &inner, message, asked);
+        let help = help.or_else(|| where_to_look(status, &code).map(str::to_owned));
         let help = help.map_or_else(String::new, |help| format!("; {help}"));
         let inner = if inner.is_empty() { inner } else { format!("/{inner}") };
         Self { status, code, inner, message: plain(&message.replace("\r\n", "; ")), help }
@@ -104,13 +105,51 @@ fn certificate(error: &reqwest::Error) -> Option<&rustls::Error> {
     causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>())
 }
 
-/// What would help after a 403, as far as its message tells: which role contains the action that is
-/// missing. That is the same for everybody, and written in the documents. Of a vault, also that it may not be there:
-/// the server says the same of one that is closed.
-fn after_denial(inner: &str, message: &str, asked: &Url) -> Option<String> {
-    if inner != "ForbiddenByRbac" {
-        return None;
-    }
+/// What would help after a no, as far as its message tells. It is the same for everybody, and written in the documents.
+fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> Option<String> {
+    let line = |start: &str| message.lines().find_map(|line| line.strip_prefix(start)).map(plain);
+    let vault = vault_of(asked).unwrap_or_else(|| "VAULT".to_owned());
+    Some(match inner {
+        _ if status == StatusCode::UNAUTHORIZED && line("Policy: ").is_none() => {
+            "who you were does not count any more here: `strongroom login` signs you in again, and a workload's credential \
+             is exchanged anew by each command"
+                .to_owned()
+        }
+        "ForbiddenByRbac" => return missing_role(message, asked),
+        "ForbiddenByFirewall" => format!(
+            "whoever may change the vault's network rules lets it in: strongroom network add {vault} allow {}; if nobody gets \
+             in any more: strongroom network recover, on the server's machine",
+            line("Client address: ").unwrap_or_else(|| "ADDRESS".to_owned())
+        ),
+        "ForbiddenByPolicy" if message.starts_with("The caller's identity") => {
+            "whoever manages identities sees it by `strongroom identity list`, and enables it by `strongroom identity update \
+             NAME --enable`"
+                .to_owned()
+        }
+        "ForbiddenByPolicy" if message.contains("by an access policy of the vault") => format!(
+            "whoever manages the vault gives it: strongroom access-policy set {vault}, with all that you are to have \
+             (it takes the place of what you have)"
+        ),
+        "ForbiddenByPolicy" => format!(
+            "whoever may read the vault's records sees why: strongroom policy why {}",
+            line("Decision: ").unwrap_or_else(|| "DECISION".to_owned())
+        ),
+        _ => return None,
+    })
+}
+
+/// Which vault an address is about.
+fn vault_of(asked: &Url) -> Option<String> {
+    let name = match asked.path().strip_prefix("/api/v1/") {
+        Some(management) => management.strip_prefix("vaults/")?.split('/').next()?,
+        None => asked.host_str()?.split('.').next()?,
+    };
+    (!name.is_empty()).then(|| plain(name))
+}
+
+/// Which role contains the action that is missing; of a vault, also that it may not be there: the server says the same
+/// of one that is closed.
+fn missing_role(message: &str, asked: &Url) -> Option<String> {
     let named = message.split("Action: '").nth(1)?.split('\'').next()?;
     let action = Action::ALL.iter().copied().find(|action| action.data_action() == named)?;
     let role = Role::least_for(action)?;
@@ -207,5 +246,27 @@ mod tests {
         for none in ["https://vault.example/api/v1/vaults", "https://vault.example/api/v1/assignments?scope=%2F"] {
             assert!(!said(none).contains("is either not there"), "{none}");
         }
+    }
+
+    #[test]
+    fn every_no_names_a_way_out() {
+        let said = |status, inner: &str, message: &str| {
+            let answer = serde_json::json!({ "error": { "code": "Forbidden", "message": message, "innererror": { "code": inner } } });
+            let asked = Url::parse("https://payments.vault.example/secrets/db").unwrap();
+            Refused::of(status, &answer, &asked).to_string()
+        };
+        let no = |inner, message| said(StatusCode::FORBIDDEN, inner, message);
+        let outside = no("ForbiddenByFirewall", "Not authorized.\r\nClient address: 192.0.2.7\r\nDecision: 1");
+        assert!(outside.contains("strongroom network add payments allow 192.0.2.7; if nobody"), "{outside}");
+        let disabled = no("ForbiddenByPolicy", "The caller's identity is disabled or gone.\r\nDecision: 1");
+        assert!(disabled.contains("identity update NAME --enable"), "{disabled}");
+        let policy = no("ForbiddenByPolicy", "No permission by an access policy of the vault.\r\nDecision: 1");
+        assert!(policy.contains("strongroom access-policy set payments"), "{policy}");
+        let module = no("ForbiddenByPolicy", "Not at night.\r\nPolicy: hours\r\nReason: closed\r\nDecision: 0190-7");
+        assert!(module.contains("strongroom policy why 0190-7"), "{module}");
+        let ended = said(StatusCode::UNAUTHORIZED, "", "AKV10032: The token is not valid.");
+        assert!(ended.contains("strongroom login"), "{ended}");
+        let step_up = said(StatusCode::UNAUTHORIZED, "", "Sign in better.\r\nPolicy: mfa\r\nDecision: 1");
+        assert!(!step_up.contains("strongroom login"), "a module asks for more than the same again: {step_up}");
     }
 }

@@ -8,13 +8,14 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use strongroom_domain::{admin::recover_network, names::VaultName, network::parse_network};
+use strongroom_domain::{admin::recover_network, names::VaultName, network::parse_network, time::Clock as _};
 use url::Url;
 
 use super::{recovery::Recovery, seal::Place, table, text, utc};
 use crate::{
     cli::{Connection, Moment, NetworkChange, NetworkCommand, NetworkWord, Output},
     client::{Client, at, base},
+    clock::SystemClock,
     exit::Found,
 };
 
@@ -142,7 +143,11 @@ fn rule(
         rule.insert("listener".to_owned(), json!(listener));
     }
     if let Some(until) = until {
-        rule.insert("ends_at".to_owned(), json!(until.millis()));
+        let ends_at = until.millis();
+        if ends_at <= SystemClock::new().now_millis() {
+            bail!("--until {until} is past: the rule would hold for nobody");
+        }
+        rule.insert("ends_at".to_owned(), json!(ends_at));
     }
     Ok(Value::Object(rule))
 }

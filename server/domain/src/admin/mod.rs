@@ -200,6 +200,9 @@ pub enum AdminError {
     /// Settings outside the documented limits.
     #[error("{0}")]
     Invalid(&'static str),
+    /// A role definition that cannot be one.
+    #[error(transparent)]
+    Definition(DefinitionError),
     /// The caller asked for a change of another revision than there is.
     #[error("the vault is at another revision")]
     OtherRevision,
@@ -269,7 +272,7 @@ impl HowItWent for AdminError {
             Self::TooManyRoles => "too-many-roles",
             Self::NotAssignableHere => "not-assignable-here",
             Self::TokenKeyAnnounced => "token-key-announced",
-            Self::Invalid(_) => "invalid",
+            Self::Invalid(_) | Self::Definition(_) => "invalid",
             Self::OtherRevision => "other-revision",
             Self::Contended => "contended",
             Self::Tampered => "tampered",
@@ -316,7 +319,7 @@ impl From<FederationError> for AdminError {
 
 impl From<DefinitionError> for AdminError {
     fn from(error: DefinitionError) -> Self {
-        Self::Invalid(error.0)
+        Self::Definition(error)
     }
 }
 

@@ -474,7 +474,7 @@ fn judge_network(ctx: &RequestContext, vault: &Vault, trace: &mut Trace) -> Resu
     let verdict = network.judge(ctx.client, ctx.listener, ctx.now);
     let ground = (!network.rules.is_empty()).then(|| verdict.ground());
     if !verdict.admits() {
-        return Err(trace.deny("network", DenyReason::Network, ground));
+        return Err(trace.deny("network", DenyReason::Network(ctx.client), ground));
     }
     trace.allow("network", "admitted", ground);
     Ok(())

@@ -117,7 +117,7 @@ impl Gate {
         for (attached, answer) in asked.enforced.iter().zip(answers) {
             if let Err(reason) = conclude(ctx, *attached, answer, &request, trace) {
                 verdict = Err(match reason {
-                    DenyReason::Policy { .. } => DenyReason::Network,
+                    DenyReason::Policy { .. } => DenyReason::Network(ctx.client),
                     failure => failure,
                 });
                 break;

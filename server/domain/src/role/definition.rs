@@ -3,8 +3,11 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{Half, Patterns, Permissions, Role, pattern::is_pattern};
-use crate::{grant::Scope, names::VaultId};
+use super::{
+    Half, Patterns, Permissions, Role,
+    pattern::{covers, is_pattern},
+};
+use crate::{action::Action, grant::Scope, names::VaultId};
 
 /// Most custom role definitions of an installation.
 pub const MAX_ROLE_DEFINITIONS: usize = 500;
@@ -104,10 +107,28 @@ pub struct RoleDefinition {
     pub tag: Vec<u8>,
 }
 
-/// A definition outside the documented limits. Says which, for the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct DefinitionError(pub &'static str);
+/// Why a definition is refused. Said to the caller.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DefinitionError {
+    /// Outside the documented limits.
+    #[error("{0}")]
+    Limit(&'static str),
+    /// A pattern that stands for no action. A mistyped exclusion would leave open what it was to close.
+    #[error("'{0}' stands for no action that there is: `role show` of a built-in role shows how they are written")]
+    UnknownAction(String),
+    /// A pattern in the half of a definition in which it stands for nothing.
+    #[error("'{pattern}' stands for no {}, only for {}s: list it among those", sort(*.data), sort(!*.data))]
+    OtherHalf {
+        /// As it was given.
+        pattern: String,
+        /// Whether it stands among the data actions.
+        data: bool,
+    },
+}
+
+fn sort(data: bool) -> &'static str {
+    if data { "data action" } else { "action" }
+}
 
 impl RoleDefinition {
     /// The bytes that `tag` authenticates: the canonical JSON of all other fields.
@@ -160,7 +181,7 @@ impl RoleDefinition {
     /// # Errors
     /// [`DefinitionError`].
     pub fn check(&self) -> Result<(), DefinitionError> {
-        let refuse = |why| Err(DefinitionError(why));
+        let refuse = |why| Err(DefinitionError::Limit(why));
         let printable = |text: &str, most: usize| text.chars().count() <= most && !text.chars().any(char::is_control);
         if !is_name(&self.name) {
             return refuse(
@@ -187,8 +208,33 @@ impl RoleDefinition {
         if !(1..=MAX_ASSIGNABLE_SCOPES).contains(&self.assignable_scopes.len()) {
             return refuse("a role definition has 1 to 16 assignable scopes");
         }
+        let halves = [(false, &self.actions, &self.not_actions), (true, &self.data_actions, &self.not_data_actions)];
+        for (data, granted, excluded) in halves {
+            let wrong = granted.iter().chain(excluded).find(|pattern| !stands_for_something(pattern, data));
+            if let Some(pattern) = wrong.cloned() {
+                return Err(if stands_for_something(&pattern, !data) {
+                    DefinitionError::OtherHalf { pattern, data }
+                } else {
+                    DefinitionError::UnknownAction(pattern)
+                });
+            }
+        }
         Ok(())
     }
+}
+
+/// Whether a pattern matches one of the actions of a half, or is Azure's: a definition that was written for a
+/// vault or a Managed HSM there names actions for which there is nothing here.
+fn stands_for_something(pattern: &str, data: bool) -> bool {
+    const MANAGED_HSM: &str = "Microsoft.KeyVault/managedHsm/";
+    let of_azure = |role: &Role| {
+        let Permissions { actions, data: data_actions } = role.permissions();
+        let half = if data { data_actions } else { actions };
+        half.granted.iter().chain(half.excluded.iter()).any(|azures| azures.eq_ignore_ascii_case(pattern))
+    };
+    Action::ALL.iter().any(|action| action.is_data() == data && covers(pattern, action.data_action()))
+        || Role::ALL.iter().any(of_azure)
+        || (data && pattern.get(..MANAGED_HSM.len()).is_some_and(|start| start.eq_ignore_ascii_case(MANAGED_HSM)))
 }
 
 /// Names are compared by people, so no two may look alike: no letters of other alphabets, no spaces that
@@ -262,7 +308,54 @@ mod tests {
             assert!(with(&|d| d.name = lookalike.to_owned()).is_err(), "{lookalike:?}");
         }
         for (n, change) in bad.into_iter().enumerate() {
-            assert!(with(change).is_err(), "{n}");
+            assert!(matches!(with(change), Err(DefinitionError::Limit(_))), "{n}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_action_is_refused_and_one_of_the_other_half_is_told_so() {
+        let with = |actions: &[&str], not_actions: &[&str], data: &[&str], not_data: &[&str]| {
+            let list = |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect();
+            RoleDefinition {
+                id: Uuid::from_u128(1),
+                name: "Tried".to_owned(),
+                description: String::new(),
+                actions: list(actions),
+                not_actions: list(not_actions),
+                data_actions: list(data),
+                not_data_actions: list(not_data),
+                assignable_scopes: vec![Scope::Server],
+                revision: 1,
+                tag: Vec::new(),
+            }
+            .check()
+        };
+        let (get, read) = ("Microsoft.KeyVault/vaults/secrets/getSecret/action", "Microsoft.KeyVault/vaults/read");
+        for typo in ["Microsoft.KeyVault/vaults/secrets/getSecrets/action", "x", "Microsoft.KeyVualt/*"] {
+            let unknown = Err(DefinitionError::UnknownAction(typo.to_owned()));
+            assert_eq!(with(&[typo], &[], &["*"], &[]), unknown);
+            assert_eq!(with(&[], &[typo], &["*"], &[]), unknown);
+            assert_eq!(with(&[], &[], &["*", typo], &[]), unknown);
+            assert_eq!(with(&[], &[], &["*"], &[get, typo]), unknown, "an exclusion that excludes nothing");
+        }
+        let swapped =
+            |pattern: &str, data| Err::<(), _>(DefinitionError::OtherHalf { pattern: pattern.to_owned(), data });
+        assert_eq!(with(&[get], &[], &[], &[]), swapped(get, false));
+        assert_eq!(with(&[], &[], &["*"], &[read]), swapped(read, true));
+        assert!(
+            DefinitionError::OtherHalf { pattern: get.to_owned(), data: false }
+                .to_string()
+                .contains("no action, only for data actions")
+        );
+        for hsm in ["Microsoft.KeyVault/managedHsm/keys/sign/action", "microsoft.keyvault/MANAGEDHSM/*"] {
+            assert_eq!(with(&[], &[], &[hsm], &[]), Ok(()));
+        }
+        // What is copied from a built-in role is taken.
+        for role in Role::ALL {
+            let Permissions { actions, data } = role.permissions();
+            let list = |patterns: Patterns<'static>| patterns.iter().collect::<Vec<_>>();
+            let (actions, excluded, data) = (list(actions.granted), list(actions.excluded), list(data.granted));
+            assert_eq!(with(&actions, &excluded, &data, &[]), Ok(()), "{}", role.name());
         }
     }
 }

@@ -81,16 +81,56 @@ pub(crate) fn body<T: for<'de> Deserialize<'de>>(request: &Request) -> Result<T,
     if request.body.trim_ascii_start().first() == Some(&b'[') {
         return Err(Problem::bad_parameter("The request body is not a JSON object."));
     }
-    serde_json::from_slice(&request.body).map_err(|error| {
-        // Where, never what: the text of a parse error may quote the value.
-        let place = format!("line {} column {}", error.line(), error.column());
-        Problem::bad_parameter(match error.classify() {
-            serde_json::error::Category::Data => {
-                format!("A property of the request body has a wrong type or value ({place}).")
-            }
-            _ => format!("The request body is not valid JSON ({place})."),
-        })
+    parse(&request.body)
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let property = property(error.path());
+        misread(error.inner(), property.as_deref())
+    })?;
+    json.end().map_err(|error| misread(&error, None))?;
+    Ok(parsed)
+}
+
+/// Tells where a body is wrong and never what stands there: the text of a parse error may quote a value.
+fn misread(error: &serde_json::Error, property: Option<&str>) -> Problem {
+    let place = format!("line {} column {}", error.line(), error.column());
+    if error.classify() != serde_json::error::Category::Data {
+        return Problem::bad_parameter(format!("The request body is not valid JSON ({place})."));
+    }
+    let text = error.to_string();
+    // The name in such a text is that of the shape, and nothing that was sent.
+    let missing = text.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')).map(|(name, _)| name);
+    Problem::bad_parameter(match (missing, property) {
+        (Some(name), None) => format!("The request body has no property '{name}', which is required."),
+        (Some(name), Some(of)) => format!("The property '{of}' has no property '{name}', which is required."),
+        (None, Some(name)) => format!("The property '{name}' has a wrong type or value ({place})."),
+        (None, None) => format!("A property of the request body has a wrong type or value ({place})."),
     })
+}
+
+/// The property in question, as far down as its names are plain words: names of tags are the caller's own text.
+fn property(path: &serde_path_to_error::Path) -> Option<String> {
+    use serde_path_to_error::Segment;
+    let mut shown = String::new();
+    for segment in path {
+        match segment {
+            Segment::Map { key } if key.len() <= 40 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
+                if !shown.is_empty() {
+                    shown.push('.');
+                }
+                shown.push_str(key);
+            }
+            Segment::Seq { index } => shown.push_str(&format!("[{index}]")),
+            _ => break,
+        }
+        if shown.len() > 120 {
+            break;
+        }
+    }
+    (!shown.is_empty()).then_some(shown)
 }
 
 /// Body of PUT /secrets/{name}.
@@ -385,5 +425,30 @@ mod tests {
         assert!(!is_shallow(nested(MAX_DEPTH + 1).as_bytes()));
         assert!(is_shallow(format!("[{}]", "{},".repeat(1000)).as_bytes()), "side by side");
         assert!(is_shallow(format!(r#"{{"value":"\"{}"}}"#, "[".repeat(1000)).as_bytes()), "in a text");
+    }
+
+    #[test]
+    fn a_wrong_property_is_named_and_what_stands_there_is_not() {
+        let said = |body: &str| parse::<SetSecret>(body.as_bytes()).err().expect(body).message;
+        for (body, expected) in [
+            ("{}", "The request body has no property 'value', which is required."),
+            (r#"{"value":4711}"#, "The property 'value' has a wrong type or value (line 1 column 13)."),
+            (
+                r#"{"value":"x","attributes":{"exp":"hunter2"}}"#,
+                "The property 'attributes.exp' has a wrong type or value (line 1 column 42).",
+            ),
+            (
+                r#"{"value":"x","tags":{"team":7}}"#,
+                "The property 'tags.team' has a wrong type or value (line 1 column 29).",
+            ),
+            (
+                r#"{"value":"x","tags":{"hunter 2":7}}"#,
+                "The property 'tags' has a wrong type or value (line 1 column 33).",
+            ),
+            (r#"{"value":"hunter2""#, "The request body is not valid JSON (line 1 column 18)."),
+            (r#"{"value":"x"} {"#, "The request body is not valid JSON (line 1 column 15)."),
+        ] {
+            assert_eq!(said(body), expected);
+        }
     }
 }

@@ -234,7 +234,7 @@ fn refused(action: Action) -> &'static str {
 /// Headline and sentence of a reason.
 fn told(ctx: &RequestContext, place: &Place, denial: &Denial) -> (&'static str, String) {
     match &denial.reason {
-        DenyReason::Network => (
+        DenyReason::Network(_) => (
             "Your address is not allowed",
             format!(
                 "The vault's network rules do not let in the address you come from, {}.",
@@ -286,7 +286,7 @@ fn stages(place: &Place, reason: &DenyReason) -> Vec<Stage> {
     let names: &[&str] =
         if in_vault { &["Network rules", "Identity", "Roles", "Policy modules"] } else { &["Identity", "Roles"] };
     let (stopped, detail) = match reason {
-        DenyReason::Network => ("Network rules", "Address not listed".to_owned()),
+        DenyReason::Network(_) => ("Network rules", "Address not listed".to_owned()),
         DenyReason::Identity => ("Identity", "Disabled or gone".to_owned()),
         DenyReason::NoRole => ("Roles", "No assignment".to_owned()),
         DenyReason::NoAccessPolicy => ("Roles", "No access policy".to_owned()),
@@ -317,7 +317,7 @@ mod tests {
         let place = Place::Secrets(strongroom_domain::names::VaultName::parse("demo").unwrap());
         let states = |reason| stages(&place, &reason).into_iter().map(|stage| stage.state).collect::<Vec<_>>();
         use StageState::{NotReached, Passed, Stopped};
-        assert_eq!(states(DenyReason::Network), [Stopped, NotReached, NotReached, NotReached]);
+        assert_eq!(states(DenyReason::Network([192, 0, 2, 7].into())), [Stopped, NotReached, NotReached, NotReached]);
         assert_eq!(states(DenyReason::NoRole), [Passed, Passed, Stopped, NotReached]);
         assert_eq!(stages(&Place::Audit, &DenyReason::NoRole).len(), 2, "the installation has no network rules");
     }

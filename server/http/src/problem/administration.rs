@@ -107,7 +107,7 @@ impl From<AdminError> for Problem {
             AdminError::TokenKeyAnnounced => {
                 Self::new(409, "Conflict", "token-key-announced", message).inner("TokenKeyAnnounced")
             }
-            AdminError::Invalid(_) => Self::bad_parameter(message),
+            AdminError::Invalid(_) | AdminError::Definition(_) => Self::bad_parameter(message),
             AdminError::OtherRevision => Self::new(
                 412,
                 "PreconditionFailed",

@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// Every reason there is. A new one does not compile before it stands here.
 fn reasons() -> Vec<DenyReason> {
     let all = vec![
-        DenyReason::Network,
+        DenyReason::Network([192, 0, 2, 7].into()),
         DenyReason::Identity,
         DenyReason::NoRole,
         DenyReason::NoAccessPolicy,
@@ -30,7 +30,7 @@ fn reasons() -> Vec<DenyReason> {
     ];
     for reason in &all {
         match reason {
-            DenyReason::Network
+            DenyReason::Network(_)
             | DenyReason::Identity
             | DenyReason::NoRole
             | DenyReason::NoAccessPolicy

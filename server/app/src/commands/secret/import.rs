@@ -10,7 +10,10 @@ use serde_json::{Map, Value, json};
 use strongroom_domain::{names::ObjectName, secret::MAX_VALUE_BYTES};
 use zeroize::Zeroizing;
 
-use super::{super::table, connect};
+use super::{
+    super::{table, tags},
+    connect,
+};
 use crate::{
     cli::{Output, SecretImport, VaultAt},
     client::{Refused, VaultClient},
@@ -52,6 +55,7 @@ pub(super) async fn import(given: SecretImport, to: &VaultAt) -> anyhow::Result<
     let text = read(&given.file)?;
     let entries = dotenv::parse(&text).with_context(|| given.file.display().to_string())?;
     let planned = plan(entries, &given.prefix, given.allow_empty)?;
+    let tags = tags(&given.tags)?;
     let vault = connect(to).await?;
     let mut steps = Vec::with_capacity(planned.len());
     for one in &planned {
@@ -65,7 +69,7 @@ pub(super) async fn import(given: SecretImport, to: &VaultAt) -> anyhow::Result<
         return Err(Found::Conflict(why).into());
     }
     if !given.dry_run {
-        write(&vault, &planned, &steps).await?;
+        write(&vault, &planned, &steps, &tags).await?;
     }
     print(&planned, &steps, given.dry_run, to.output);
     Ok(())
@@ -134,11 +138,19 @@ async fn compare(vault: &VaultClient, one: &Planned) -> anyhow::Result<Step> {
     }
 }
 
-async fn write(vault: &VaultClient, planned: &[Planned], steps: &[Step]) -> anyhow::Result<()> {
+async fn write(
+    vault: &VaultClient,
+    planned: &[Planned],
+    steps: &[Step],
+    tags: &Map<String, Value>,
+) -> anyhow::Result<()> {
     let todo: Vec<_> = planned.iter().zip(steps).filter(|(_, step)| !matches!(step, Step::Unchanged)).collect();
     for (done, (one, step)) in todo.iter().enumerate() {
         let mut body = if let Step::Change(kept) = step { kept.clone() } else { Map::new() };
         body.insert("value".to_owned(), one.value.as_str().into());
+        if let (false, Value::Object(kept)) = (tags.is_empty(), body.entry("tags").or_insert_with(|| json!({}))) {
+            kept.extend(tags.clone());
+        }
         let written = vault.send(Method::PUT, &["secrets", &one.secret], Some(serde_json::to_vec(&body)?)).await;
         written.with_context(|| {
             format!(

@@ -144,7 +144,7 @@ async fn a_definition_in_use_stays_and_names_are_taken_once() {
     for name in ["KEEPER", "owner"] {
         let same = NewRole { name: name.to_owned(), ..keeper() };
         let refused = world.admin.put_role(&world.request(&olga), None, &same, None).await;
-        assert!(matches!(refused, Err(AdminError::RoleExists | AdminError::Invalid(_))), "{name}");
+        assert!(matches!(refused, Err(AdminError::RoleExists | AdminError::Definition(_))), "{name}");
     }
     let over = world.admin.put_role(&world.request(&olga), Some(Role::Reader.id()), &keeper(), None).await;
     assert!(matches!(over, Err(AdminError::RoleExists)), "a built-in role stays as it is");
