@@ -17,6 +17,8 @@ mod counts;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod grants;
+#[cfg(test)]
 mod identities;
 #[cfg(test)]
 mod keys;
