@@ -32,6 +32,7 @@ mod m0021_sessions_at_providers;
 mod m0022_count_indexes;
 mod m0024_approvals;
 mod m0025_access_policies_by_grantee;
+mod m0026_condemned_keys;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0022_count_indexes::Migration),
             Box::new(m0024_approvals::Migration),
             Box::new(m0025_access_policies_by_grantee::Migration),
+            Box::new(m0026_condemned_keys::Migration),
         ]
     }
 }

@@ -175,6 +175,7 @@ mod tests {
             trusted_roots: TrustedRoots::System,
             issuers: Vec::new(),
             providers: Vec::new(),
+            key_token: None,
             token_key_age: crate::config::Tokens::default().key_age().unwrap(),
             policy_isolation: crate::policy_process::PolicyIsolation::None,
             policy_signers: Vec::new(),

@@ -97,6 +97,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
             client_secret: None,
             scopes: vec!["profile".to_owned()],
         }],
+        key_token: None,
         token_key_age: config::Tokens::default().key_age()?,
         policy_isolation: args.policy_isolation.unwrap_or_default(),
         policy_signers: Vec::new(),

@@ -10,7 +10,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use strongroom_domain::{
-    keys::Rotated,
+    keys::{Destroyed, Rotated},
     purge::{Purged, Purger},
     record::{Counted, Outcome, Record},
     token_keys::{self, LOOK_MILLIS},
@@ -40,6 +40,9 @@ const PURGE_EVERY: Duration = Duration::from_secs(600);
 
 /// Opened keys that are past their lifetime are dropped this often.
 const FORGET_KEYS_EVERY: Duration = Duration::from_secs(30);
+
+/// The hardware token of keys is looked at, and purged keys are destroyed there, this often.
+const TOKEN_EVERY: Duration = Duration::from_secs(2);
 
 /// What is due with keys is done this often.
 const ROTATE_EVERY: Duration = Duration::from_secs(300);
@@ -119,6 +122,7 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
         tokio::spawn(rotate_keys(Arc::clone(&node.store), Arc::clone(&node.services))),
         tokio::spawn(forget_keys(Arc::clone(&node.services))),
         tokio::spawn(keep_presence(Arc::clone(&node.store))),
+        tokio::spawn(keep_hardware(Arc::clone(&node.store), Arc::clone(&node.services))),
     ];
     endless.extend(testimony.map(|testimony| tokio::spawn(testimony.run())));
     Jobs { stop, tasks, endless }
@@ -144,6 +148,19 @@ async fn keep_presence(store: Arc<Store>) {
         if let Err(error) = store.keep_presence().await {
             tracing::error!(%error, "this node cannot hold its place at the database, and answers nobody");
         }
+    }
+}
+
+/// Looks at the hardware token of keys, if there is one, and destroys there what purges left.
+async fn keep_hardware(store: Arc<Store>, services: Arc<Services>) {
+    loop {
+        services.keys.look_at_token().await;
+        match services.keys.destroy_condemned(&*store, &*services.clock).await {
+            Ok(Destroyed { done: 0, .. }) => {}
+            Ok(done) => tracing::info!(done.done, done.left, "destroyed purged keys in the hardware token"),
+            Err(error) => tracing::error!(%error, "purged keys could not be destroyed in the hardware token"),
+        }
+        tokio::time::sleep(TOKEN_EVERY).await;
     }
 }
 

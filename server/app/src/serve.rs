@@ -42,7 +42,12 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let witness = config.witness.take().map(|witness| witness_of(witness, config.trusted_ca.as_deref())).transpose()?;
     // Everything that the configuration alone can get wrong is told before anything is made.
     let (data, database, node) = (config.data.clone(), config.database.take(), std::mem::take(&mut config.node));
+    let key_token = match &config.pkcs11 {
+        Some(hardware) => Some(hardware.keys(source.token())?),
+        None => None,
+    };
     let mut outside = outside(config)?;
+    outside.key_token = key_token;
     let names = wiring::check(&outside, &clock)?;
     let opening = Opening {
         data: &data,
@@ -113,7 +118,16 @@ fn outside(config: Config) -> anyhow::Result<Outside> {
     let token_key_age = config.tokens.key_age()?;
     let policy_isolation = config.policy_isolation;
     let policy_signers = policy_process::signers(&config.policy_signers)?;
-    Ok(Outside { base, trusted_roots, issuers, providers, token_key_age, policy_isolation, policy_signers })
+    Ok(Outside {
+        base,
+        trusted_roots,
+        issuers,
+        providers,
+        key_token: None,
+        token_key_age,
+        policy_isolation,
+        policy_signers,
+    })
 }
 
 fn provider(provider: Provider) -> anyhow::Result<ProviderConfig> {

@@ -4,7 +4,7 @@
 use std::{path::Path, sync::Arc};
 
 use arc_swap::ArcSwap;
-use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy, TokenSigner};
+use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy, TokenSigner, key::KeyToken};
 use strongroom_domain::{
     admin::{Administration, LISTINGS, Looks, TokenKeyring},
     certificates::Certificates,
@@ -45,6 +45,8 @@ pub(crate) struct Outside {
     pub(crate) trusted_roots: TrustedRoots,
     pub(crate) issuers: Vec<IssuerConfig>,
     pub(crate) providers: Vec<ProviderConfig>,
+    /// The hardware token that keys of the types with -HSM are made in.
+    pub(crate) key_token: Option<Arc<dyn KeyToken>>,
     /// How long a key signs tokens, in milliseconds.
     pub(crate) token_key_age: i64,
     /// Where policy modules run.
@@ -147,8 +149,13 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         recorder: recorder.clone(),
         entropy: Arc::clone(&entropy),
         restores: RestorePlace::default(),
+        condemned: store.clone(),
     });
     let keys = Keys::new(Arc::clone(&objects));
+    let keys = match outside.key_token {
+        Some(token) => keys.with_token(token),
+        None => keys,
+    };
     let chain = Arc::new(ArcSwap::<ChainStatus>::default());
     let shown = Arc::clone(&chain);
     let sign_in: Arc<dyn SignIn> = Arc::new(SignInService::new(providers, Arc::clone(&entropy)));
@@ -174,6 +181,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
             },
             library: policies.clone(),
             modules: store.clone(),
+            condemned: store.clone(),
             keyring: Arc::clone(&keyring),
             recorder: recorder.clone(),
             entropy: Arc::clone(&entropy),

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use strongroom_crypto::key::{DataAlgorithm, KeySpec, PublicKey, SignAlgorithm};
+use uuid::Uuid;
 
 /// What a key may be used for (`key_ops` of RFC 7517, section 4.3), in the order of Azure's lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -138,6 +139,52 @@ pub struct KeyProperties {
     /// The public half; none of a symmetric key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public: Option<PublicKey>,
+    /// What a hardware token has of the name's versions; none of a name that never had one there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenShare>,
+}
+
+/// What a hardware token has of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenShare {
+    /// Which objects of the token are the name's. Kept by every later version, so that a purge knows all of them.
+    pub family: Uuid,
+    /// Whether this version is there. One made in software may follow one of hardware, and the other way round.
+    pub here: bool,
+}
+
+impl KeyProperties {
+    /// Whether the private part is in a hardware token, which it never leaves.
+    #[must_use]
+    pub fn in_token(&self) -> bool {
+        self.token.is_some_and(|share| share.here)
+    }
+
+    /// Its type as it is written (`kty`).
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match (self.spec, self.in_token()) {
+            (KeySpec::Rsa { .. }, false) => "RSA",
+            (KeySpec::Rsa { .. }, true) => "RSA-HSM",
+            (KeySpec::Ec { .. }, false) => "EC",
+            (KeySpec::Ec { .. }, true) => "EC-HSM",
+            (KeySpec::Oct { .. }, false) => "oct",
+            (KeySpec::Oct { .. }, true) => "oct-HSM",
+        }
+    }
+
+    /// Checks that the key can do what it may be used for. A symmetric key in a token encrypts and wraps alone.
+    ///
+    /// # Errors
+    /// [`ImpossibleOperations`].
+    pub fn check_operations(&self) -> Result<(), ImpossibleOperations> {
+        use KeyOperation::{Sign, Verify};
+        let authenticates = [Sign, Verify].iter().any(|operation| self.operations.contains(operation));
+        if self.in_token() && matches!(self.spec, KeySpec::Oct { .. }) && authenticates {
+            return Err(ImpossibleOperations);
+        }
+        check_operations(self.spec, &self.operations)
+    }
 }
 
 /// Operations that a key of this kind cannot do.
@@ -165,7 +212,7 @@ mod tests {
         let spec = KeySpec::Ec { crv: Curve::P256K };
         let public = PublicKey::Ec { crv: Curve::P256K, x: vec![1; 32], y: vec![2; 32] };
         let operations = KeyOperation::default_for(spec);
-        let properties = KeyProperties { spec, operations, exportable: false, public: Some(public) };
+        let mut properties = KeyProperties { spec, operations, exportable: false, public: Some(public), token: None };
         let text = serde_json::to_string(&properties).unwrap();
         let (x, y) = (format!("{}E", "AQEB".repeat(10) + "AQ"), format!("{}I", "AgIC".repeat(10) + "Ag"));
         assert_eq!(
@@ -175,6 +222,24 @@ mod tests {
             )
         );
         assert_eq!(serde_json::from_str::<KeyProperties>(&text).unwrap(), properties);
+        properties.token = Some(TokenShare { family: Uuid::from_u128(7), here: true });
+        let in_token = serde_json::to_string(&properties).unwrap();
+        let share = r#","token":{"family":"00000000-0000-0000-0000-000000000007","here":true}}"#;
+        assert_eq!(in_token, format!("{}{share}", &text[..text.len() - 1]));
+        assert_eq!(serde_json::from_str::<KeyProperties>(&in_token).unwrap(), properties);
+    }
+
+    #[test]
+    fn a_symmetric_key_in_a_token_authenticates_nothing() {
+        let operations = BTreeSet::from([KeyOperation::Sign]);
+        let spec = KeySpec::Oct { bits: 256 };
+        let mut key = KeyProperties { spec, operations, exportable: false, public: None, token: None };
+        assert!(key.check_operations().is_ok());
+        let share = TokenShare { family: Uuid::nil(), here: false };
+        key.token = Some(share);
+        assert_eq!((key.check_operations(), key.type_name()), (Ok(()), "oct"));
+        key.token = Some(TokenShare { here: true, ..share });
+        assert_eq!((key.check_operations(), key.type_name()), (Err(ImpossibleOperations), "oct-HSM"));
     }
 
     #[test]

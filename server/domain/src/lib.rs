@@ -13,6 +13,7 @@ pub mod backup;
 pub mod certificate;
 pub mod certificates;
 pub mod change;
+pub mod condemned;
 pub mod context;
 pub mod decision;
 pub mod entrance;

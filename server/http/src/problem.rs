@@ -203,6 +203,7 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         (Outcome::Denied, STEP_UP) => 401,
         (_, "tampered") => 500,
         (_, "unavailable" | "no-record" | "issuer-unavailable" | "signing-failed") => 503,
+        (_, "token-unreachable" | "token-lacks-key") => 503,
         (Outcome::Allowed, _) => return None,
         (Outcome::Unauthenticated, _) => 401,
         (Outcome::Denied, _) => 403,
@@ -227,6 +228,8 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
             | "too-much-to-back-up"
             | "no-such-role-name"
             | "no-hardware"
+            | "not-made-in-hardware"
+            | "in-token"
             | "operation-failed"
             | "too-much-to-look-through",
         ) => 400,

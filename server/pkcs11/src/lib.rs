@@ -1,4 +1,5 @@
-//! A token behind PKCS#11 (OASIS, Cryptographic Token Interface 2.40 and 3.x): the root key in a hardware module.
+//! A token behind PKCS#11 (OASIS, Cryptographic Token Interface 2.40 and 3.x): the root key in a hardware module, and
+//! the keys of vaults whose types end with -HSM.
 //!
 //! The module is a library of the token's vendor that is loaded into this process. It is not ours to trust
 //! with time: it may wait for a cable, a network or a person. So every call of it happens on a thread of this
@@ -14,6 +15,8 @@
 //! anything but the token's own answer to a question whose answer is known.
 
 mod error;
+mod keys;
+mod mechanisms;
 mod module;
 mod pin;
 mod root;
@@ -23,6 +26,7 @@ mod worker;
 use std::{path::PathBuf, time::Duration};
 
 pub use error::TokenError;
+pub use keys::TokenKeys;
 pub use pin::{Pin, ReadPin};
 pub use root::Pkcs11Provider;
 pub use worker::Token;

@@ -9,7 +9,10 @@
 use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError, RwLock, RwLockReadGuard},
+    sync::{
+        Mutex, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use cryptoki::{
@@ -23,6 +26,14 @@ use crate::error::{TokenError, said};
 static LOADED: Mutex<Vec<(PathBuf, Pkcs11)>> = Mutex::new(Vec::new());
 /// Held for reading by every call of a module, and by one that hangs for ever.
 static CALLS: RwLock<()> = RwLock::new(());
+
+/// How often modules were initialized anew. Changes only while no call is under way.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// Sessions of another generation are gone.
+pub(crate) fn generation() -> u64 {
+    GENERATION.load(Ordering::SeqCst)
+}
 
 /// A call is under way as long as this lives.
 pub(crate) fn call() -> RwLockReadGuard<'static, ()> {
@@ -46,6 +57,7 @@ pub(crate) fn load(path: &Path) -> Result<Pkcs11, TokenError> {
 /// Initializes the module anew. Sessions of before are gone. Does nothing while a call is under way.
 pub(crate) fn restart(module: &Pkcs11) -> Result<(), Error> {
     let Ok(_alone) = CALLS.try_write() else { return Ok(()) };
+    GENERATION.fetch_add(1, Ordering::SeqCst);
     match module.clone().finalize() {
         Ok(()) | Err(Error::Pkcs11(RvError::CryptokiNotInitialized, _)) => initialize(module),
         Err(error) => Err(error),

@@ -16,7 +16,7 @@ use strongroom_crypto::{
 };
 use zeroize::Zeroizing;
 
-use crate::{TokenName, error::TokenError, worker::Token};
+use crate::{TokenName, error::TokenError, mechanisms, worker::Token};
 
 const NONCE_LEN: usize = 12;
 const TAG_LEN: usize = 16;
@@ -157,21 +157,14 @@ impl At {
     }
 
     fn make(&self, session: &Session, id: &[u8]) -> Result<ObjectHandle, TokenError> {
-        let template = [
-            Attribute::Token(true),
-            Attribute::Private(true),
-            Attribute::Sensitive(true),
-            Attribute::Extractable(false),
-            Attribute::Modifiable(false),
+        let mut template = mechanisms::kept(&self.label, id);
+        template.extend([
             Attribute::Encrypt(true),
             Attribute::Decrypt(true),
             Attribute::Wrap(false),
             Attribute::Unwrap(false),
-            Attribute::Derive(false),
             Attribute::ValueLen(KEY_BYTES.into()),
-            Attribute::Label(self.label.as_bytes().to_vec()),
-            Attribute::Id(id.to_vec()),
-        ];
+        ]);
         session.generate_key(&Mechanism::AesKeyGen, &template).map_err(self.failed())
     }
 

@@ -1,7 +1,10 @@
 //! A session with the token, as one thread has it: opened when there is none, logged in once, and given up at
 //! the first thing that fails.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use cryptoki::{
     context::Pkcs11,
@@ -14,17 +17,32 @@ use strongroom_crypto::SecretText;
 
 use crate::{Settings, TokenName, error::TokenError, module, pin::NoPin};
 
+/// What all sessions with a token share.
+pub(crate) struct Door {
+    pub(crate) settings: Settings,
+    /// Whether the token has ever done what it was asked.
+    pub(crate) known: AtomicBool,
+    /// One session is opened at a time, so that a wrong PIN is given once and not by several threads.
+    opening: Mutex<()>,
+}
+
+impl Door {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { settings, known: AtomicBool::new(false), opening: Mutex::default() }
+    }
+}
+
 /// A thread's session.
 pub(crate) struct Connection<'a> {
+    door: &'a Door,
     settings: &'a Settings,
-    session: Option<Session>,
-    /// Whether the token has ever done what it was asked.
-    known: &'a AtomicBool,
+    /// With how often the module had been initialized when it was opened.
+    session: Option<(Session, u64)>,
 }
 
 impl<'a> Connection<'a> {
-    pub(crate) fn new(settings: &'a Settings, known: &'a AtomicBool) -> Self {
-        Self { settings, session: None, known }
+    pub(crate) fn new(door: &'a Door) -> Self {
+        Self { door, settings: &door.settings, session: None }
     }
 
     /// Does something in a session. One that was left from before may have been lost meanwhile, so what fails is
@@ -35,7 +53,7 @@ impl<'a> Connection<'a> {
         if from_before && may_pass(&done) {
             done = self.attempt(work);
         }
-        if may_pass(&done) && self.known.load(Ordering::SeqCst) {
+        if may_pass(&done) && self.door.known.load(Ordering::SeqCst) {
             // Modules of removable tokens and of tokens behind a network see one come back only so.
             let module = module::load(&self.settings.module)?;
             module::restart(&module).map_err(|error| TokenError::failed(&self.settings.token, &error))?;
@@ -46,17 +64,25 @@ impl<'a> Connection<'a> {
 
     fn attempt<T>(&mut self, work: &dyn Fn(&Session) -> Result<T, TokenError>) -> Result<T, TokenError> {
         let _call = module::call();
+        let now = module::generation();
         let session = match self.session.take() {
-            Some(session) => session,
-            None => self.open()?,
+            Some((session, then)) if then == now => session,
+            gone => {
+                // Its number may be another thread's session by now, which dropping this one would close.
+                if let Some((session, _)) = gone {
+                    std::mem::forget(session);
+                }
+                self.open()?
+            }
         };
         let done = work(&session)?;
-        self.known.store(true, Ordering::SeqCst);
-        self.session = Some(session);
+        self.door.known.store(true, Ordering::SeqCst);
+        self.session = Some((session, now));
         Ok(done)
     }
 
     fn open(&self) -> Result<Session, TokenError> {
+        let _alone = self.door.opening.lock().unwrap_or_else(PoisonError::into_inner);
         let module = module::load(&self.settings.module)?;
         let failed = |error: Error| TokenError::failed(&self.settings.token, &error);
         let slot = self.slot(&module)?;

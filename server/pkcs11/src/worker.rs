@@ -1,6 +1,7 @@
-//! The thread that talks with the token, and how long anybody waits for it.
+//! The threads that talk with the token, and how long anybody waits for them.
 //!
-//! One at a time is enough for a root key: what it wraps is unwrapped once and kept. A call that does not come
+//! One is enough for a root key: what it wraps is unwrapped once and kept. Keys of vaults have some more, each
+//! with a session of its own ([`Token::another`]); all of them know the same of the token. A call that does not come
 //! back in time leaves its thread behind, and the next call gets another; when several are left behind, the
 //! token counts as hanging until one of them comes back.
 
@@ -8,14 +9,19 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
-        mpsc::{Receiver, Sender, channel, sync_channel},
+        mpsc::{Receiver, SendError, Sender, SyncSender, channel, sync_channel},
     },
     time::{Duration, Instant},
 };
 
 use cryptoki::session::Session;
 
-use crate::{Settings, TokenName, error::TokenError, module, session::Connection};
+use crate::{
+    Settings, TokenName,
+    error::TokenError,
+    module,
+    session::{Connection, Door},
+};
 
 /// Most threads that are left behind in calls that do not come back.
 const MOST_LEFT: usize = 4;
@@ -26,10 +32,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Something to do in the thread's session.
 type Job = Box<dyn FnOnce(&mut Connection<'_>) + Send>;
 
-/// A token.
+/// A token, by one thread and its session.
 #[derive(Clone)]
 pub struct Token {
     shared: Arc<Shared>,
+    worker: Arc<Mutex<Option<Worker>>>,
 }
 
 #[derive(Clone)]
@@ -40,12 +47,11 @@ struct Worker {
 }
 
 struct Shared {
-    settings: Settings,
-    worker: Mutex<Option<Worker>>,
+    door: Door,
     /// Threads in a call that nobody waits for any more.
     left: AtomicUsize,
-    /// Whether it has ever done what it was asked.
-    known: AtomicBool,
+    /// What is wrong is told in the log also before the first answer.
+    tells: AtomicBool,
     trouble: Mutex<Option<(TokenError, Instant)>>,
 }
 
@@ -55,17 +61,32 @@ impl Token {
     pub fn new(settings: Settings) -> Self {
         Self {
             shared: Arc::new(Shared {
-                settings,
-                worker: Mutex::default(),
+                door: Door::new(settings),
                 left: AtomicUsize::new(0),
-                known: AtomicBool::new(false),
+                tells: AtomicBool::new(false),
                 trouble: Mutex::default(),
             }),
+            worker: Arc::default(),
         }
     }
 
+    /// The same token by another thread, in a session of its own.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), worker: Arc::default() }
+    }
+
+    /// From now on what is wrong is told in the log, also before the first answer.
+    pub(crate) fn tell(&self) {
+        self.shared.tells.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn name(&self) -> &TokenName {
-        &self.shared.settings.token
+        &self.shared.door.settings.token
+    }
+
+    pub(crate) fn limit(&self) -> Duration {
+        self.shared.door.settings.limit
     }
 
     /// Whether the last call was answered.
@@ -79,29 +100,41 @@ impl Token {
         &self,
         work: impl Fn(&Session) -> Result<T, TokenError> + Send + 'static,
     ) -> Result<T, TokenError> {
+        self.call_or_undo(self.limit(), work, |_| Ok(()))
+    }
+
+    /// The same with a limit of its own. When it is done after whoever asked has gone, it is undone.
+    pub(crate) fn call_or_undo<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        work: impl Fn(&Session) -> Result<T, TokenError> + Send + 'static,
+        undo: impl Fn(&Session) -> Result<(), TokenError> + Send + 'static,
+    ) -> Result<T, TokenError> {
         if let Some((trouble, since)) = &*lock(&self.shared.trouble)
             && since.elapsed() < PAUSE
         {
             return Err(trouble.clone());
         }
-        let done = self.ask(work);
+        let done = self.ask(limit, work, undo);
         self.note(done.as_ref().err());
         done
     }
 
     fn ask<T: Send + 'static>(
         &self,
+        limit: Duration,
         work: impl Fn(&Session) -> Result<T, TokenError> + Send + 'static,
+        undo: impl Fn(&Session) -> Result<(), TokenError> + Send + 'static,
     ) -> Result<T, TokenError> {
         let (answer, answered) = sync_channel(1);
         let job: Job = Box::new(move |connection| {
-            // Nobody waits any more when this was the call that took too long.
-            let _ = answer.send(connection.run(&work));
+            let done = connection.run(&work);
+            deliver(&answer, done, || connection.run(&undo));
         });
         let hangs = || TokenError::Hangs(self.name().clone());
         let worker = self.worker()?;
         worker.jobs.send(job).map_err(|_| hangs())?;
-        answered.recv_timeout(self.shared.settings.limit).unwrap_or_else(|_| {
+        answered.recv_timeout(limit).unwrap_or_else(|_| {
             self.leave(&worker);
             Err(hangs())
         })
@@ -109,7 +142,7 @@ impl Token {
 
     /// The thread that works, or another one.
     fn worker(&self) -> Result<Worker, TokenError> {
-        let mut worker = lock(&self.shared.worker);
+        let mut worker = lock(&self.worker);
         if let Some(worker) = &*worker {
             return Ok(worker.clone());
         }
@@ -119,8 +152,12 @@ impl Token {
         let (jobs, queue): (_, Receiver<Job>) = channel();
         let left = Arc::new(AtomicBool::new(false));
         let (shared, was_left) = (Arc::clone(&self.shared), Arc::clone(&left));
+        let own = Arc::clone(&self.worker);
         let run = move || {
-            let mut connection = Connection::new(&shared.settings, &shared.known);
+            // Who can send to it is kept by itself, so it ends with the program and not before, unless it was left behind:
+            // a session that is closed while the program ends meets the module's own end, and the program dies of that.
+            let _own = own;
+            let mut connection = Connection::new(&shared.door);
             for job in queue {
                 if !was_left.load(Ordering::SeqCst) {
                     job(&mut connection);
@@ -143,21 +180,22 @@ impl Token {
     fn leave(&self, worker: &Worker) {
         if !worker.left.swap(true, Ordering::SeqCst) {
             self.shared.left.fetch_add(1, Ordering::SeqCst);
-            let mut current = lock(&self.shared.worker);
+            let mut current = lock(&self.worker);
             if current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.left, &worker.left)) {
                 *current = None;
             }
         }
     }
 
-    /// Says once that the token is away, and once that it is back. One that never answered is the caller's to
-    /// tell of: the start fails with that.
+    /// Says once that the token is away, and once that it is back. One of a root key that never answered is the
+    /// caller's to tell of: the start fails with that.
     fn note(&self, error: Option<&TokenError>) {
         let mut trouble = lock(&self.shared.trouble);
         match (error, trouble.as_ref()) {
             (Some(error), known) => {
                 let told = known.is_some_and(|(known, _)| known == error);
-                if !told && self.shared.known.load(Ordering::SeqCst) {
+                let tells = self.shared.tells.load(Ordering::SeqCst) || self.shared.door.known.load(Ordering::SeqCst);
+                if !told && tells {
                     tracing::error!(%error, "the token is out of reach");
                 }
                 *trouble = Some((error.clone(), Instant::now()));
@@ -168,6 +206,20 @@ impl Token {
             }
             (None, None) => {}
         }
+    }
+}
+
+/// Gives what was done to whoever asked. Nobody waits any more when this was the call that took too long: then it is
+/// undone.
+fn deliver<T>(
+    answer: &SyncSender<Result<T, TokenError>>,
+    done: Result<T, TokenError>,
+    undo: impl FnOnce() -> Result<(), TokenError>,
+) {
+    if let Err(SendError(Ok(_))) = answer.send(done)
+        && let Err(error) = undo()
+    {
+        tracing::error!(%error, "what a call of the token did too late could not be undone");
     }
 }
 
@@ -198,7 +250,7 @@ mod tests {
     }
 
     fn ask(token: &Token) -> TokenError {
-        token.ask(|_| Ok(())).unwrap_err()
+        token.ask(token.limit(), |_| Ok(()), |_| Ok(())).unwrap_err()
     }
 
     #[test]
@@ -218,6 +270,25 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(matches!(ask(&token), TokenError::Module { .. }), "one came back, so there is a thread again");
+    }
+
+    #[test]
+    fn what_is_done_after_whoever_asked_has_gone_is_undone_and_what_failed_is_not() {
+        let undone = |waits: bool, done: Result<(), TokenError>| {
+            let (answer, answered) = sync_channel(1);
+            let answered = waits.then_some(answered);
+            let mut undone = false;
+            deliver(&answer, done, || {
+                undone = true;
+                Ok(())
+            });
+            drop(answered);
+            undone
+        };
+        let failed = || Err(TokenError::Hangs(TokenName::Slot(1)));
+        assert!(undone(false, Ok(())));
+        assert!(!undone(false, failed()));
+        assert!(!undone(true, Ok(())) && !undone(true, failed()));
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod approvals;
 mod audit;
 mod cache;
 mod caches;
+mod condemned;
 mod connect;
 mod counts;
 mod directory;

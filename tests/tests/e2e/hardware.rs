@@ -1,5 +1,8 @@
 //! The root key in a token, with SoftHSM2: it never leaves the token, and a token that is away, hangs or
-//! refuses its PIN is one clear line, a readiness that says so, and a return without a restart.
+//! refuses its PIN is one clear line, a readiness that says so, and a return without a restart. Keys of vaults in the
+//! same token are in `keys`.
+
+mod keys;
 
 use std::{
     path::{Path, PathBuf},

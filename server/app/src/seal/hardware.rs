@@ -1,11 +1,11 @@
 //! `[pkcs11]`: the token that is configured, and where its PIN comes from. Never an argument.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
-use strongroom_crypto::SecretText;
-use strongroom_pkcs11::{Pin, Settings, Token, TokenName};
+use strongroom_crypto::{SecretText, key::KeyToken};
+use strongroom_pkcs11::{Pin, Settings, Token, TokenKeys, TokenName};
 
 use super::{credential_path, environment};
 use crate::private_file;
@@ -27,6 +27,13 @@ pub(crate) struct Hardware {
     /// How long a call of the token may take.
     #[serde(default = "default_answer_seconds")]
     answer_seconds: u64,
+    /// Sessions for keys of the types with -HSM: so many of them are used at the same time.
+    #[serde(default = "default_sessions")]
+    sessions: usize,
+}
+
+fn default_sessions() -> usize {
+    4
 }
 
 fn default_answer_seconds() -> u64 {
@@ -94,6 +101,18 @@ impl Hardware {
         let (module, token) = (self.module.clone(), self.name()?);
         let limit = Duration::from_secs(self.answer_seconds);
         Ok(Token::new(Settings { module, token, pin: Pin::new(Box::new(read)), limit }))
+    }
+
+    /// The keys in it; by the token that the root key is in, if it is in one.
+    pub(crate) fn keys(&self, known: Option<&Token>) -> anyhow::Result<Arc<dyn KeyToken>> {
+        if !(1..=64).contains(&self.sessions) {
+            bail!("sessions of [pkcs11] is from 1 to 64");
+        }
+        let token = match known {
+            Some(known) => known.clone(),
+            None => self.token()?,
+        };
+        Ok(Arc::new(TokenKeys::new(&token, self.sessions)))
     }
 }
 

@@ -13,7 +13,7 @@ use strongroom_crypto::{
     Entropy, FileProvider, GivenProvider, PassphraseProvider, RootCipher, RootKey, RootKeyProvider,
 };
 use strongroom_domain::seal::RootKeyFact;
-use strongroom_pkcs11::Pkcs11Provider;
+use strongroom_pkcs11::{Pkcs11Provider, Token};
 
 use crate::config::word;
 use hardware::Hardware;
@@ -65,6 +65,8 @@ pub(crate) struct Source {
     file: Option<PathBuf>,
     /// Where to find the key, for people.
     shown: String,
+    /// The token that the key is in.
+    token: Option<Token>,
 }
 
 impl Seal {
@@ -79,7 +81,7 @@ impl Seal {
         if let Some((name, ..)) = given.iter().find(|(_, of, given)| *given && *of != self.provider) {
             bail!("`{name}` says nothing to the root key provider that is named");
         }
-        let mut shown = None;
+        let (mut shown, mut token) = (None, None);
         let provider: Box<dyn RootKeyProvider> = match self.provider {
             Provider::File => return Ok(Source::file(self.file.clone().unwrap_or_else(|| data.join(FILE)))),
             Provider::Passphrase => {
@@ -101,11 +103,12 @@ impl Seal {
                 let label = self.key_label.as_deref().unwrap_or("strongroom-root");
                 anyhow::ensure!((1..=64).contains(&label.len()), "key_label has 1 to 64 bytes");
                 shown = Some(format!("the key {label:?} in the token {}", hardware.name()?));
-                Box::new(Pkcs11Provider::new(hardware.token()?, label.to_owned()))
+                let in_token = token.insert(hardware.token()?).clone();
+                Box::new(Pkcs11Provider::new(in_token, label.to_owned()))
             }
         };
         let shown = shown.unwrap_or_else(|| provider.name().to_owned());
-        Ok(Source { provider, file: None, shown })
+        Ok(Source { provider, file: None, shown, token })
     }
 }
 
@@ -123,7 +126,12 @@ impl Source {
     /// A key file.
     pub(crate) fn file(path: PathBuf) -> Self {
         let shown = path.display().to_string();
-        Self { provider: Box::new(FileProvider(path.clone())), file: Some(path), shown }
+        Self { provider: Box::new(FileProvider(path.clone())), file: Some(path), shown, token: None }
+    }
+
+    /// The token that the key is in, so that nobody opens a second one.
+    pub(crate) fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
     }
 
     pub(crate) fn name(&self) -> &'static str {

@@ -49,6 +49,7 @@ impl PrivateKey {
             return Err(OperationError::Algorithm);
         }
         match &self.0 {
+            Opened::Token(key) => key.sign(algorithm, digest),
             Opened::Rsa { signing, .. } => {
                 let encoding = rsa_encoding(algorithm).ok_or(OperationError::Algorithm)?;
                 let mut signature = vec![0; signing.public_modulus_len()];

@@ -4,7 +4,7 @@
 //! [`PrivateKey`]. What the key may be used for is not judged here. Every failure of a decryption is the
 //! same [`OperationError::Failed`]: whatever was wrong with a ciphertext, nothing tells it from the rest.
 //!
-//! All operations on private parts are AWS-LC's, in constant time; AES-192 key wrap, which it has not, is
+//! All operations on private parts that are here are AWS-LC's, in constant time; AES-192 key wrap, which it has not, is
 //! RustCrypto's `aes-kw`. RSA and elliptic keys are drawn by AWS-LC's own generator, which takes no source
 //! of randomness from outside.
 
@@ -19,6 +19,7 @@ mod public;
 mod symmetric;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use algorithm::{DataAlgorithm, Family, SignAlgorithm};
 use aws_lc_rs::{
@@ -32,6 +33,8 @@ use oct::SymmetricKey;
 pub use public::PublicKey;
 use serde::{Deserialize, Serialize};
 pub use symmetric::Sealed;
+use token::InToken;
+pub use token::{KeyToken, TOKEN_KEY_ID_LEN, TokenCipher, TokenKeyId, TokenTrouble, TokenUse};
 
 use crate::{
     entropy::{Entropy, EntropyError},
@@ -178,6 +181,15 @@ pub enum OperationError {
     /// It failed. Of a decryption: whatever the reason.
     #[error("the operation failed")]
     Failed,
+    /// The key is in a hardware token, and that did not do it.
+    #[error(transparent)]
+    Token(TokenTrouble),
+}
+
+impl From<TokenTrouble> for OperationError {
+    fn from(trouble: TokenTrouble) -> Self {
+        if trouble == TokenTrouble::Refused { Self::Failed } else { Self::Token(trouble) }
+    }
 }
 
 /// A private or symmetric key, opened. Overwritten when dropped; has no `Debug`, `Clone` or `Serialize`.
@@ -187,13 +199,15 @@ enum Opened {
     Rsa { bits: u16, signing: Box<rsa::KeyPair>, decrypting: Box<rsa::PrivateDecryptingKey> },
     Ec { curve: Curve, pair: Box<EcdsaKeyPair> },
     Oct(SymmetricKey),
+    Token(InToken),
 }
 
 /// A key that was just made or imported: what to seal, and what everybody may know.
 pub struct NewKey {
     /// What it is.
     pub spec: KeySpec,
-    /// PKCS#8 (RFC 5208) of an asymmetric key, the bytes of a symmetric one or, marked, the seed of one made here.
+    /// PKCS#8 (RFC 5208) of an asymmetric key, the bytes of a symmetric one or, marked, the seed of one made here. Of a
+    /// key in a token its id there.
     pub private: Plaintext,
     /// The public half; none of a symmetric key.
     pub public: Option<PublicKey>,
@@ -222,6 +236,15 @@ pub fn generate(spec: KeySpec, entropy: &dyn Entropy) -> Result<NewKey, KeyRejec
             Ok(NewKey { spec, private: oct::draw_seed(entropy)?, public: None })
         }
     }
+}
+
+/// Has a token make a key, and gives its id there to be sealed. Waits for the token.
+///
+/// # Errors
+/// [`TokenTrouble`].
+pub fn make_in_token(token: &dyn KeyToken, spec: KeySpec, label: &str, id: TokenKeyId) -> Result<NewKey, TokenTrouble> {
+    let public = token.make(spec, label, &id)?;
+    Ok(NewKey { spec, private: Plaintext::from_slice(&id), public })
 }
 
 fn of_rsa(pair: &rsa::KeyPair) -> Result<NewKey, KeyRejected> {
@@ -274,6 +297,7 @@ impl PrivateKey {
             Opened::Rsa { bits, .. } => KeySpec::Rsa { bits: *bits },
             Opened::Ec { curve, .. } => KeySpec::Ec { crv: *curve },
             Opened::Oct(key) => KeySpec::Oct { bits: key.bits() },
+            Opened::Token(key) => key.spec,
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{Curve, SignAlgorithm};
 #[serde(tag = "kty")]
 pub enum PublicKey {
     /// RSA.
-    #[serde(rename = "RSA")]
+    #[serde(rename = "RSA", alias = "RSA-HSM")]
     Rsa {
         /// Modulus, big endian without leading zeros.
         #[serde(serialize_with = "write", deserialize_with = "read")]
@@ -24,7 +24,7 @@ pub enum PublicKey {
         e: Vec<u8>,
     },
     /// A point on a curve.
-    #[serde(rename = "EC")]
+    #[serde(rename = "EC", alias = "EC-HSM")]
     Ec {
         /// Which curve.
         crv: Curve,
@@ -47,8 +47,9 @@ fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error>
 }
 
 impl PublicKey {
-    /// From the uncompressed form of a point (SEC 1, section 2.3.3): 4 ‖ x ‖ y.
-    pub(crate) fn from_point(crv: Curve, point: &[u8]) -> Option<Self> {
+    /// From the uncompressed form of a point (SEC 1, section 2.3.3): 4 ‖ x ‖ y. Whether it is on the curve is not looked at.
+    #[must_use]
+    pub fn from_point(crv: Curve, point: &[u8]) -> Option<Self> {
         let (x, y) = point.strip_prefix(&[4])?.split_at_checked(crv.field_len())?;
         (y.len() == crv.field_len()).then(|| Self::Ec { crv, x: x.to_vec(), y: y.to_vec() })
     }

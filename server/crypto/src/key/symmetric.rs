@@ -51,16 +51,17 @@ impl PrivateKey {
         aad: Option<&[u8]>,
         entropy: &dyn Entropy,
     ) -> Result<Sealed, OperationError> {
-        let (Opened::Oct(key), Some(of)) = (&self.0, Use::of(algorithm.mode())) else {
+        let Some(of) = Use::of(algorithm.mode()).filter(|_| algorithm.fits(self.spec())) else {
             return Err(OperationError::Algorithm);
         };
-        let key = key.bytes(of);
-        if !algorithm.fits(self.spec()) {
-            return Err(OperationError::Algorithm);
-        }
         if aad.is_some() && algorithm.mode() != Mode::Gcm {
             return Err(OperationError::Parameter);
         }
+        let key = match &self.0 {
+            Opened::Oct(key) => key.bytes(of),
+            Opened::Token(key) => return key.encrypt(algorithm, plaintext, iv, aad, entropy),
+            Opened::Rsa { .. } | Opened::Ec { .. } => return Err(OperationError::Algorithm),
+        };
         match algorithm.mode() {
             Mode::Rsa => Err(OperationError::Algorithm),
             Mode::Gcm => {
@@ -142,6 +143,7 @@ impl PrivateKey {
         let key = match &self.0 {
             Opened::Rsa { decrypting, .. } => return Self::rsa_decrypt(decrypting, algorithm, ciphertext),
             Opened::Ec { .. } => return Err(OperationError::Algorithm),
+            Opened::Token(key) => return key.decrypt(algorithm, ciphertext, iv, aad, tag),
             Opened::Oct(key) => key.bytes(Use::of(mode).ok_or(OperationError::Algorithm)?),
         };
         let mut buffer = Zeroizing::new(ciphertext.to_vec());

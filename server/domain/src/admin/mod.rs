@@ -33,6 +33,7 @@ pub use workloads::{ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit}
 
 use crate::{
     change::Change,
+    condemned::CondemnedKeys,
     context::RequestContext,
     decision::{Denial, StageEffect},
     gate::{Ask, Case, Gate, Judgement, POLICY_STAGE},
@@ -356,6 +357,8 @@ pub struct Administration {
     pub library: Arc<dyn ModuleLibrary>,
     /// Uploaded policy modules.
     pub modules: Arc<dyn PolicyStore>,
+    /// Keys of a purged vault that are to be destroyed in the hardware token.
+    pub condemned: Arc<dyn CondemnedKeys>,
     /// Wraps vault keys and tags rows.
     pub keyring: Arc<Keyring>,
     /// Writes records, releases answers.

@@ -9,6 +9,7 @@ use super::{AdminError, Administration, vaults::ATTEMPTS};
 use crate::{
     action::Action,
     change::Change,
+    condemned::Condemned,
     context::RequestContext,
     gate::{Ask, Case, by_schedule},
     names::VaultName,
@@ -68,12 +69,24 @@ impl Administration {
                 return Err(self.refuse(ctx, case, AdminError::PurgeProtected).await);
             }
             let revision = vault.revision.checked_add(1).ok_or(AdminError::Tampered)?;
+            if let Err(why) = self.condemn_keys(ctx, &vault).await {
+                return Err(self.refuse(ctx, case, why).await);
+            }
             if self.change(ctx, case, revision, Change::PurgeVault, ()).await?.is_some() {
                 self.keyring.forget(vault.id);
                 return Ok(());
             }
         }
         Err(AdminError::Contended)
+    }
+
+    /// Writes down what is to be destroyed in a hardware token once the vault is gone. Whether this node has one does
+    /// not matter: another does it then.
+    async fn condemn_keys(&self, ctx: &RequestContext, vault: &Vault) -> Result<(), AdminError> {
+        if self.condemned.has_token_keys(vault.id).await? {
+            self.condemned.condemn(&Condemned::new(&self.keyring, vault, None, ctx.seconds())?).await?;
+        }
+        Ok(())
     }
 
     async fn change_life(

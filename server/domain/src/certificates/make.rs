@@ -84,6 +84,7 @@ impl Certificates {
                 operations: policy.operations(),
                 exportable: policy.key.exportable,
                 public: None,
+                token: None,
             });
             let ask = Ask {
                 proposed: Some(Proposed::Whole(&attributes)),

@@ -297,14 +297,13 @@ fn connection(ctx: &RequestContext) -> PolicyConnection {
 
 /// The key of an operation on a key. Neither a digest nor a text that goes through it.
 fn key_operation(ask: &Ask<'_>, key: &KeyProperties) -> PolicyKeyOperation {
-    let (key_type, key_size, curve) = match key.spec {
-        KeySpec::Rsa { bits } => ("RSA", Some(u32::from(bits)), None),
-        KeySpec::Ec { crv } => ("EC", None, Some(crv.as_str().to_owned())),
-        KeySpec::Oct { bits } => ("oct", Some(u32::from(bits)), None),
+    let (key_size, curve) = match key.spec {
+        KeySpec::Rsa { bits } | KeySpec::Oct { bits } => (Some(u32::from(bits)), None),
+        KeySpec::Ec { crv } => (None, Some(crv.as_str().to_owned())),
     };
     PolicyKeyOperation {
         algorithm: ask.algorithm.map(str::to_owned),
-        key_type: key_type.to_owned(),
+        key_type: key.type_name().to_owned(),
         key_size,
         curve,
         key_ops: key.operations.iter().map(|operation| operation.as_str().to_owned()).collect(),

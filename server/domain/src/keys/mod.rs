@@ -2,33 +2,40 @@
 //! is how keys come to be and how they are used. A private part leaves by none of them.
 
 mod forge;
+mod hardware;
 mod import;
 mod opened;
 mod operate;
 mod queue;
 mod rotate;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::{Arc, Mutex},
+};
 
-use strongroom_crypto::key::{KeyRejected, KeySpec, NewKey, OperationError};
+use strongroom_crypto::key::{KeyRejected, KeySpec, NewKey, OperationError, TokenTrouble};
 
 pub use crate::objects::ObjectPage as KeyPage;
 use crate::{
     action::Action,
+    change::Change,
     context::RequestContext,
-    gate::{Ask, Proposed},
-    key::{KeyAlgorithm, KeyOperation, KeyProperties, check_operations},
+    gate::{Ask, Case, Proposed},
+    key::{KeyAlgorithm, KeyOperation, KeyProperties},
     keys::{
+        hardware::Hardware,
         opened::OpenedKeys,
         queue::{Busy, Limits},
     },
-    names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     objects::{ATTEMPTS, InVault, NewVersion, ObjectError, ObjectPage, Objects, Verbs, VersionPatch, common_life},
-    record::{HowItWent, Outcome},
+    record::{HowItWent, NoRecord, Outcome},
     rotation::RotationError,
     secret::{AttributePatch, LifeState, SecretAttributes, SecretItem, VaultFacts},
 };
 pub(crate) use forge::Forge;
+pub use hardware::{Destroyed, PRINCIPAL as TOKEN_PRINCIPAL};
 pub use opened::{LIFETIME_MILLIS, MAX_KEYS};
 pub use operate::{Ciphertext, Cleartext, KeyAt, MAX_RANDOM_BYTES, Sealing, action_of};
 pub(crate) use queue::Queue;
@@ -43,6 +50,11 @@ pub enum KeyError {
     /// A key in hardware was asked for, and no hardware is configured.
     #[error("no hardware provider is configured: keys of the types with -HSM cannot be made here")]
     NoHardware,
+    /// A key from elsewhere was to be put into hardware.
+    #[error(
+        "keys of the types with -HSM are made in the hardware token: one that was outside cannot be imported into it"
+    )]
+    NotMadeInHardware,
     /// The key is not one that can be made or kept.
     #[error(transparent)]
     Rejected(#[from] KeyRejected),
@@ -96,6 +108,10 @@ impl HowItWent for KeyError {
         let reason = match self {
             Self::Object(error) => return error.how(),
             Self::NoHardware => "no-hardware",
+            Self::NotMadeInHardware => "not-made-in-hardware",
+            Self::Operation(OperationError::Token(TokenTrouble::Unreachable)) => "token-unreachable",
+            Self::Operation(OperationError::Token(TokenTrouble::Missing)) => "token-lacks-key",
+            Self::Operation(OperationError::Token(TokenTrouble::Exchanged)) => "tampered",
             Self::Rejected(KeyRejected::Generation) => "unavailable",
             Self::Disabled(_) => "key-disabled",
             Self::OutsideWindow(_) => "outside-window",
@@ -139,6 +155,9 @@ pub struct Keys {
     forge: Arc<Forge>,
     opened: Arc<OpenedKeys>,
     cores: Arc<Queue>,
+    hardware: Option<Arc<Hardware>>,
+    /// Labels of what could not be destroyed in the token the last time.
+    undestroyed: Mutex<HashSet<String>>,
 }
 
 common_life!(Keys, Verbs::KEYS, KeyError);
@@ -149,7 +168,14 @@ impl Keys {
     pub fn new(objects: Arc<Objects>) -> Self {
         let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let cores = Arc::new(Queue::new(Limits { at_once, ..USES }));
-        Self { objects, forge: Arc::default(), opened: Arc::default(), cores }
+        Self {
+            objects,
+            forge: Arc::default(),
+            opened: Arc::default(),
+            cores,
+            hardware: None,
+            undestroyed: Mutex::default(),
+        }
     }
 
     /// Where all keys are made, those of certificates too: few slow ones at a time.
@@ -180,7 +206,7 @@ impl Keys {
         attributes: &SecretAttributes,
     ) -> Result<(SecretItem, VaultFacts), KeyError> {
         if request.hardware {
-            return Err(KeyError::NoHardware);
+            self.hardware()?;
         }
         self.put(ctx, (vault, name), Action::KeyCreate, Source::Make(request.spec), request, attributes).await
     }
@@ -199,7 +225,8 @@ impl Keys {
         attributes: &SecretAttributes,
     ) -> Result<(SecretItem, VaultFacts), KeyError> {
         if request.hardware {
-            return Err(KeyError::NoHardware);
+            self.hardware()?;
+            return Err(KeyError::NotMadeInHardware);
         }
         self.put(ctx, (vault, name), Action::KeyImport, Source::Imported(key), request, attributes).await
     }
@@ -221,12 +248,62 @@ impl Keys {
         Ok(self.objects.update(Verbs::KEYS, ctx, vault, (name, version), patch).await?)
     }
 
-    async fn material(&self, ctx: &RequestContext, source: Source) -> Result<NewKey, KeyError> {
-        match source {
-            Source::Given(key) => Ok(key),
-            Source::Imported(key) => self.with_good_primes(&ctx.principal.id, key).await,
-            Source::Make(spec) => self.forge.make(spec, &ctx.principal.id, Arc::clone(&self.objects.entropy)).await,
+    /// The material of a version with these properties.
+    async fn material(
+        &self,
+        ctx: &RequestContext,
+        source: Source,
+        vault: VaultId,
+        properties: &KeyProperties,
+    ) -> Result<NewKey, KeyError> {
+        match (source, properties.token) {
+            (Source::Given(key), _) => Ok(key),
+            (Source::Imported(key), _) => self.with_good_primes(&ctx.principal.id, key).await,
+            (Source::Make(spec), Some(share)) if share.here => self.make_in_token(ctx, vault, share.family, spec).await,
+            (Source::Make(spec), _) => {
+                self.forge.make(spec, &ctx.principal.id, Arc::clone(&self.objects.entropy)).await
+            }
         }
+    }
+
+    /// Commits a new version. Without an answer it is tried again from what is given back: a key that is here serves
+    /// the next try, one in a token is destroyed, because the name may have another family by then.
+    async fn commit_version(
+        &self,
+        ctx: &RequestContext,
+        case: Case,
+        change: Change,
+        item: SecretItem,
+        (key, in_token): (NewKey, bool),
+    ) -> Result<Result<SecretItem, Source>, KeyError> {
+        match self.objects.change(ctx, case, change, item).await {
+            Ok(Some(item)) => Ok(Ok(item)),
+            Ok(None) if in_token => {
+                self.discard(&key).await;
+                Ok(Err(Source::Make(key.spec)))
+            }
+            Ok(None) => Ok(Err(Source::Given(key))),
+            // Whether it was written is not known, so the key stays.
+            Err(why @ ObjectError::NoRecord(NoRecord::Unknown)) => Err(why.into()),
+            Err(why) => {
+                if in_token {
+                    self.discard(&key).await;
+                }
+                Err(why.into())
+            }
+        }
+    }
+
+    /// What came of sealing a version. Without one its key in a token is destroyed.
+    async fn or_discard<T>(
+        &self,
+        (key, in_token): (&NewKey, bool),
+        sealed: Result<T, ObjectError>,
+    ) -> Result<T, KeyError> {
+        if sealed.is_err() && in_token {
+            self.discard(key).await;
+        }
+        Ok(sealed?)
     }
 
     async fn put(
@@ -241,8 +318,10 @@ impl Keys {
         attributes.check().map_err(ObjectError::from)?;
         let usual = || KeyOperation::default_for(request.spec);
         let operations = request.operations.clone().unwrap_or_else(usual);
-        check_operations(request.spec, &operations).map_err(ObjectError::from)?;
-        let would_be = KeyProperties { spec: request.spec, operations, exportable: false, public: None };
+        let entropy = &*self.objects.entropy;
+        let token = hardware::share(None, request.hardware, entropy)?;
+        let would_be = KeyProperties { spec: request.spec, operations, exportable: false, public: None, token };
+        would_be.check_operations().map_err(ObjectError::from)?;
         for _ in 0..ATTEMPTS {
             let proposed = Some(Proposed::Whole(attributes));
             let ask = Ask { proposed, key: Some(&would_be), ..Ask::object(ObjectKind::Key, action, vault, name) };
@@ -254,20 +333,23 @@ impl Keys {
             if case.facts.as_ref().is_some_and(|f| f.secret.managed) {
                 return Err(self.objects.refuse(ctx, case, ObjectError::Managed(name.clone()).into()).await);
             }
-            // Made only for who may have it, and only once however often it is judged.
-            let key = match self.material(ctx, source).await {
+            let facts = case.facts.clone();
+            let token = hardware::share(facts.as_deref(), request.hardware, entropy)?;
+            let planned = KeyProperties { token, ..would_be.clone() };
+            // Made only for who may have it, and what is here only once however often it is judged.
+            let key = match self.material(ctx, source, vault.id, &planned).await {
                 Ok(key) => key,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
             };
-            let properties = KeyProperties { spec: key.spec, public: key.public.clone(), ..would_be.clone() };
+            let properties = KeyProperties { spec: key.spec, public: key.public.clone(), ..planned };
             let new = NewVersion { attributes, key: Some(properties), value: &key.private };
-            let facts = case.facts.clone();
-            let (item, change) = self.objects.new_version(Verbs::KEYS, ctx, &keys, name, new, facts.as_deref())?;
-            source = Source::Given(key);
+            let sealed = self.objects.new_version(Verbs::KEYS, ctx, &keys, name, new, facts.as_deref());
+            let (item, change) = self.or_discard((&key, request.hardware), sealed).await?;
             case.record.version = Some(item.version.version.as_str().to_owned());
-            if let Some(item) = self.objects.change(ctx, case, change, item).await? {
-                return Ok((item, VaultFacts::from(&*vault)));
-            }
+            source = match self.commit_version(ctx, case, change, item, (key, request.hardware)).await? {
+                Ok(item) => return Ok((item, VaultFacts::from(&*vault))),
+                Err(again) => again,
+            };
         }
         Err(ObjectError::Contended.into())
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use strongroom_crypto::{
     Plaintext,
-    key::{DataAlgorithm, Family, KeySpec, OperationError, PrivateKey, Sealed, SignAlgorithm},
+    key::{DataAlgorithm, Family, KeySpec, KeyToken, OperationError, PrivateKey, Sealed, SignAlgorithm, TokenTrouble},
 };
 
-use super::{KeyError, Keys, opened::Place};
+use super::{KeyError, Keys, Queue, opened::Place};
 use crate::{
     action::Action,
     context::RequestContext,
@@ -211,11 +211,20 @@ impl Keys {
             } else {
                 case.permit.hold(Ok(kept.map(Source::Kept)))
             };
-            let opening = Opening { keyring: Arc::clone(&self.objects.keyring), keys, item: item.clone() };
+            let opening = Opening {
+                keyring: Arc::clone(&self.objects.keyring),
+                keys,
+                item: item.clone(),
+                token: self.hardware.as_ref().map(|hardware| Arc::clone(&hardware.token)),
+            };
             let (cache, now, work) = (Arc::clone(&self.opened), ctx.now, work.clone());
-            let slow = private && properties.spec.family() == Family::Rsa;
+            let waits_for = match (private, properties.in_token(), &self.hardware) {
+                (true, true, Some(hardware)) => Some(&hardware.queue),
+                (true, false, _) if properties.spec.family() == Family::Rsa => Some(&*self.cores),
+                _ => None,
+            };
             let held = self
-                .on_a_core(slow, &ctx.principal.id, held, move |source: Result<Option<Source>, ObjectError>| {
+                .in_turn(waits_for, &ctx.principal.id, held, move |source: Result<Option<Source>, ObjectError>| {
                     let key = match source? {
                         Some(Source::Row(row)) => {
                             let key = Arc::new(opening.open(&row, &properties)?);
@@ -240,14 +249,17 @@ impl Keys {
     }
 
     /// Works on what is held; what takes long, when its turn has come.
-    async fn on_a_core<S: Send + 'static, T: Send + 'static>(
+    async fn in_turn<S: Send + 'static, T: Send + 'static>(
         &self,
-        slow: bool,
+        waits_for: Option<&Queue>,
         principal: &PrincipalId,
         held: Held<S>,
         work: impl FnOnce(S) -> Result<T, KeyError> + Send + 'static,
     ) -> Result<Held<Result<T, KeyError>>, KeyError> {
-        if slow { self.cores.run_held(principal, held, work).await } else { Ok(held.map(work)) }
+        match waits_for {
+            Some(queue) => queue.run_held(principal, held, work).await,
+            None => Ok(held.map(work)),
+        }
     }
 }
 
@@ -294,18 +306,27 @@ struct Opening {
     keyring: Arc<Keyring>,
     keys: Arc<VaultKeys>,
     item: SecretItem,
+    token: Option<Arc<dyn KeyToken>>,
 }
 
 impl Opening {
-    fn open(&self, row: &SealedVersion, properties: &KeyProperties) -> Result<PrivateKey, ObjectError> {
+    fn open(&self, row: &SealedVersion, properties: &KeyProperties) -> Result<PrivateKey, KeyError> {
         let version = &self.item.version;
         // Metadata was judged from one row and the key comes from another read of it.
         if row.meta != *version || row.sealed.data_key_id != version.data_key_id {
-            return Err(ObjectError::Tampered);
+            return Err(ObjectError::Tampered.into());
         }
         let name = &self.item.secret.name;
-        let private = self.keyring.open(&self.keys, ObjectKind::Key, name, &version.version, &row.sealed)?;
-        PrivateKey::open(properties.spec, &private).map_err(|_| ObjectError::Tampered)
+        let private = self.keyring.open(&self.keys, ObjectKind::Key, name, &version.version, &row.sealed);
+        let private = private.map_err(ObjectError::from)?;
+        let opened = if properties.in_token() {
+            // Made by a node with a token; that this one has none is no fault of who asks.
+            let token = self.token.clone().ok_or(OperationError::Token(TokenTrouble::Unreachable))?;
+            PrivateKey::in_token(properties.spec, properties.public.clone(), &private, token)
+        } else {
+            PrivateKey::open(properties.spec, &private).ok()
+        };
+        Ok(opened.ok_or(ObjectError::Tampered)?)
     }
 }
 

@@ -63,7 +63,7 @@ impl Keys {
         name: &ObjectName,
         action: Action,
     ) -> Result<(SecretItem, VaultFacts), KeyError> {
-        let mut made = None;
+        let mut made: Option<Source> = None;
         for _ in 0..ATTEMPTS {
             let proposed = Some(Proposed::Successor { now: ctx.seconds() });
             let ask = Ask { proposed, ..Ask::object(ObjectKind::Key, action, vault, name) };
@@ -80,20 +80,22 @@ impl Keys {
                 return Err(self.objects.refuse(ctx, case, KeyError::NotDue).await);
             }
             let attributes = rotation::successor(&item.secret, &item.version.attributes, ctx.seconds());
-            // Made only for who may have it, and only once however often it is judged.
-            let source = made.take().map_or(Source::Make(properties.spec), Source::Given);
-            let key = match self.material(ctx, source).await {
+            // Made only for who may have it, and what is here only once however often it is judged.
+            let source = made.take().unwrap_or(Source::Make(properties.spec));
+            let in_token = properties.in_token();
+            let key = match self.material(ctx, source, vault.id, &properties).await {
                 Ok(key) => key,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
             };
             let next = KeyProperties { public: key.public.clone(), ..*properties };
             let new = NewVersion { attributes: &attributes, key: Some(next), value: &key.private };
-            let (item, change) = self.objects.new_version(Verbs::KEYS, ctx, &keys, name, new, facts.as_deref())?;
-            made = Some(key);
+            let sealed = self.objects.new_version(Verbs::KEYS, ctx, &keys, name, new, facts.as_deref());
+            let (item, change) = self.or_discard((&key, in_token), sealed).await?;
             case.record.version = Some(item.version.version.as_str().to_owned());
-            if let Some(item) = self.objects.change(ctx, case, change, item).await? {
-                return Ok((item, VaultFacts::from(&*vault)));
-            }
+            made = match self.commit_version(ctx, case, change, item, (key, in_token)).await? {
+                Ok(item) => return Ok((item, VaultFacts::from(&*vault))),
+                Err(again) => Some(again),
+            };
         }
         Err(ObjectError::Contended.into())
     }

@@ -75,6 +75,9 @@ impl Objects {
             if item.secret.managed {
                 return Err(self.refuse(ctx, case, ObjectError::Managed(name.clone())).await);
             }
+            if item.version.key.as_ref().is_some_and(|key| key.token.is_some()) {
+                return Err(self.refuse(ctx, case, ObjectError::InToken(name.clone())).await);
+            }
             let held = self.store.all_versions(case.permit, MAX_BACKUP_VERSIONS + 1).await;
             if held.inspect(|read| matches!(read, Err(StoreError::Stale))) {
                 continue;

@@ -3,6 +3,7 @@
 use super::{ATTEMPTS, Companions, InVault, ObjectError, Objects, Verbs, deleted};
 use crate::{
     change::{Change, NameWrite},
+    condemned::Condemned,
     context::RequestContext,
     gate::{Ask, Case, by_schedule},
     grant::Scope,
@@ -111,6 +112,9 @@ impl Objects {
                 Ok(with_it) => with_it,
                 Err(why) => return Err(self.refuse(ctx, case, why).await),
             };
+            if let Err(why) = self.condemn(ctx, &vault, &case).await {
+                return Err(self.refuse(ctx, case, why).await);
+            }
             let companions: Vec<_> =
                 with_it.iter().flat_map(Companions::own).map(|(kind, facts)| (*kind, facts.secret.revision)).collect();
             let mut assignments = Vec::new();
@@ -124,6 +128,16 @@ impl Objects {
             }
         }
         Err(ObjectError::Contended)
+    }
+
+    /// Writes down what is to be destroyed in a hardware token once the name is gone.
+    async fn condemn(&self, ctx: &RequestContext, vault: &Vault, case: &Case) -> Result<(), ObjectError> {
+        let Some(facts) = &case.facts else { return Ok(()) };
+        let share = facts.version.as_ref().and_then(|version| version.key.as_ref()?.token);
+        let Some(share) = share else { return Ok(()) };
+        let key = Some((facts.secret.name.clone(), share.family));
+        let condemned = Condemned::new(&self.keyring, vault, key, ctx.seconds())?;
+        Ok(self.condemned.condemn(&condemned).await?)
     }
 
     /// The key and the secret that go with a certificate; nothing goes with anything else.

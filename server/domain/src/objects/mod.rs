@@ -23,6 +23,7 @@ pub use verbs::Verbs;
 pub(crate) use write::{NewVersion, VersionPatch, first_revision};
 
 use crate::{
+    condemned::CondemnedKeys,
     context::RequestContext,
     decision::Denial,
     gate::{Ask, Case, Gate, Judgement},
@@ -77,6 +78,9 @@ pub enum ObjectError {
     /// The blob is not a backup of this vault, or was changed.
     #[error("the backup is malformed, was changed, or is of another vault or installation")]
     BadBackup,
+    /// A version of it is in a hardware token, which it never leaves.
+    #[error("{0} has a version in a hardware token, which no backup can hold: the token is backed up by its own means")]
+    InToken(ObjectName),
     /// More versions than a backup holds.
     #[error("there are more than 500 versions, or they are too long together, to be backed up")]
     TooMuchToBackUp,
@@ -121,6 +125,7 @@ impl HowItWent for ObjectError {
             Self::PurgeProtected => "purge-protected",
             Self::Exists(_) => "exists",
             Self::BadBackup => "bad-backup",
+            Self::InToken(_) => "in-token",
             Self::TooMuchToBackUp => "too-much-to-back-up",
             Self::Invalid(_) | Self::Impossible(_) => "invalid",
             Self::Contended => "contended",
@@ -173,6 +178,8 @@ pub struct Objects {
     pub entropy: Arc<dyn Entropy>,
     /// Where what a restore makes is made.
     pub restores: RestorePlace,
+    /// Keys in a hardware token that are to be destroyed there.
+    pub condemned: Arc<dyn CondemnedKeys>,
 }
 
 /// A permitted case in a vault that exists.

@@ -67,10 +67,10 @@ impl Objects {
             }
             let mut key = item.version.key.clone();
             if let (Some(key), Some(operations)) = (&mut key, patch.operations) {
-                if let Err(error) = crate::key::check_operations(key.spec, operations) {
+                key.operations.clone_from(operations);
+                if let Err(error) = key.check_operations() {
                     return Err(self.refuse(ctx, case, error.into()).await);
                 }
-                key.operations.clone_from(operations);
             }
             case.record.version = Some(item.version.version.as_str().to_owned());
             let revision = item.secret.revision + 1;

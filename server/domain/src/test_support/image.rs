@@ -15,6 +15,7 @@ use crate::{
     action::Action,
     approval::{ApprovalRequest, MAX_IN_VAULT, MAX_OF_PRINCIPAL},
     change::{Change, NameWrite, PermittedChange, Remaining},
+    condemned::Condemned,
     grant::{Assignment, AssignmentCounts, Scope},
     identity::{ASSERTION_RETRY_SECONDS, Session, UsedAssertion, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
@@ -97,6 +98,8 @@ pub struct Image {
     pub blobs: BTreeMap<String, SealedBlob>,
     /// Secrets and keys by vault, kind and canonical name.
     pub objects: BTreeMap<(VaultId, ObjectKind, String), NameRow>,
+    /// What is to be destroyed in a hardware token, by its label there.
+    pub condemned: BTreeMap<String, Condemned>,
     /// The log, in the order of commits.
     pub log: Vec<Logged>,
     /// Checkpoints.

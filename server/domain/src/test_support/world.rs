@@ -151,6 +151,7 @@ impl World {
             recorder: recorder.clone(),
             entropy: entropy.clone(),
             restores: RestorePlace::default(),
+            condemned: ports.clone(),
         });
         let secrets = Arc::new(Secrets { objects: objects.clone() });
         let keys = Arc::new(Keys::new(objects.clone()));
@@ -165,6 +166,7 @@ impl World {
             policies: policies.clone(),
             library: policies.clone(),
             modules: ports.clone(),
+            condemned: ports.clone(),
             token_keys: TokenKeyring { store: ports, label: TOKEN_KEYS, made_at: BEGIN, holder: token_keys.clone() },
             keyring: keyring.clone(),
             recorder: recorder.clone(),

@@ -1,5 +1,6 @@
 //! Probes: `/healthz` says that the process answers, `/readyz` that it can serve, can audit and reaches its root
-//! key, and how the audit log's witness stands, if it has one. Without a witness's answer requests go on all the same.
+//! key and the hardware token of keys, and how the audit log's witness stands, if it has one. Without a witness's
+//! answer requests go on all the same.
 
 use crate::{
     message::Response,
@@ -25,6 +26,9 @@ pub(crate) fn answer(services: &Services, endpoint: Endpoint) -> Response {
     }
     if endpoint == Endpoint::Ready && !services.keyring.root_key_is_reachable() {
         return Response::json(503, &Health { status: "the token of the root key does not answer", witness: None });
+    }
+    if endpoint == Endpoint::Ready && !services.keys.token_is_reachable() {
+        return Response::json(503, &Health { status: "the token of keys does not answer", witness: None });
     }
     let witness = (endpoint == Endpoint::Ready).then(|| (services.chain)().witness).flatten();
     let witness = witness.map(|standing| match standing {

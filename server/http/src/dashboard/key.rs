@@ -104,7 +104,7 @@ pub(super) async fn page(
         badges,
         lead: Some(format!(
             "{} key in {vault}, for {}. Version of {}.",
-            view::key_kind(properties.spec),
+            view::kind_of(&properties),
             operations(&properties.operations),
             view::moment(item.version.created).text
         )),
@@ -239,7 +239,7 @@ fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem, ve
                     small: current,
                 },
                 Cell::Badge { tone, icon, text, small: None },
-                Cell::text(version.key.as_ref().map(|key| view::key_kind(key.spec)).unwrap_or_default()),
+                Cell::text(version.key.as_ref().map(|key| view::kind_of(key)).unwrap_or_default()),
                 Cell::Moment(view::moment(version.created)),
             ],
             marked: version.version == shown.version.version,
@@ -262,9 +262,12 @@ fn details(
         "Details",
         Body::Facts(vec![
             Fact::code("Identifier", viewer.services.addresses.object("keys", vault, name, Some(&version.version))),
-            Fact::text("Kind", view::key_kind(properties.spec)),
+            Fact::text("Kind", view::kind_of(properties)),
             Fact::text("For", operations(&properties.operations)),
-            Fact::text("Private part", "Never leaves this vault"),
+            Fact::text(
+                "Private part",
+                if properties.in_token() { "Never leaves the hardware token" } else { "Never leaves this vault" },
+            ),
             Fact::moment("Created", Some(view::moment(version.created)), ""),
             Fact::moment("Updated", Some(view::moment(version.updated)), ""),
             Fact::moment("Not before", attributes.not_before.map(view::moment), "Not set"),

@@ -46,14 +46,27 @@ const KINDS: [(&str, &str); 10] = [
     ("oct 128", "oct 128: encrypts and wraps with AES"),
 ];
 
-fn spec(kind: &str) -> Option<KeySpec> {
+/// Those that are made in the hardware token, where there is one.
+const HARDWARE_KINDS: [(&str, &str); 6] = [
+    ("EC-HSM P-256", "EC-HSM P-256: signs, in the hardware token"),
+    ("EC-HSM P-384", "EC-HSM P-384: signs, in the hardware token"),
+    ("RSA-HSM 2048", "RSA-HSM 2048: signs, encrypts, wraps, in the hardware token"),
+    ("RSA-HSM 3072", "RSA-HSM 3072: signs, encrypts, wraps, in the hardware token"),
+    ("RSA-HSM 4096", "RSA-HSM 4096: signs, encrypts, wraps, in the hardware token"),
+    ("oct-HSM 256", "oct-HSM 256: encrypts and wraps with AES, in the hardware token"),
+];
+
+/// What kind of key, and whether in the hardware token.
+fn spec(kind: &str) -> Option<(KeySpec, bool)> {
     let (kty, size) = kind.split_once(' ')?;
-    match kty {
+    let (kty, hardware) = kty.strip_suffix("-HSM").map_or((kty, false), |kty| (kty, true));
+    let spec = match kty {
         "EC" => Curve::ALL.into_iter().find(|curve| curve.as_str() == size).map(|crv| KeySpec::Ec { crv }),
         "RSA" => KeySpec::rsa(size.parse().ok()?),
         "oct" => KeySpec::oct(size.parse().ok()?),
         _ => None,
-    }
+    };
+    Some((spec?, hardware))
 }
 
 /// The fields that keys share with secrets, in the words of keys.
@@ -91,14 +104,15 @@ pub(super) async fn create(viewer: &Viewer<'_>, request: &Request) -> Result<Res
 
 async fn try_create(viewer: &Viewer<'_>, vault: &VaultName, sent: &Sent) -> Result<ObjectName, Failure> {
     let name = ObjectName::parse(sent.text("name")).map_err(|error| Problem::bad_parameter(format!("{error}.")))?;
-    let spec = spec(sent.text("kind")).ok_or_else(|| Problem::bad_parameter("There is no such kind of key."))?;
+    let (spec, hardware) =
+        spec(sent.text("kind")).ok_or_else(|| Problem::bad_parameter("There is no such kind of key."))?;
     let attributes = attributes(sent)?;
     // A form says "new": what is there already gets no new version by it.
     if viewer.services.keys.show(&viewer.further()?, vault, &name, None).await.is_ok() {
         let words = format!("There is a key {name} already.");
         return Err(Problem { status: 409, reason: "exists", ..Problem::bad_parameter(words) }.into());
     }
-    let wanted = KeyRequest { spec, hardware: false, operations: None };
+    let wanted = KeyRequest { spec, hardware, operations: None };
     let (item, _) = viewer.services.keys.create(&viewer.call.ctx, vault, &name, &wanted, &attributes).await?;
     Ok(item.secret.name)
 }
@@ -111,11 +125,15 @@ async fn new_key_page(
     refusal: Option<&Refusal>,
 ) -> Response {
     let place = Place::Keys(vault.clone()).below("New key");
+    let mut kinds = KINDS.to_vec();
+    if viewer.services.keys.has_token() {
+        kinds.extend(HARDWARE_KINDS);
+    }
     let mut fields = vec![
         Field::line("name", "Name", draft.name.clone(), 127)
             .required()
             .hint("1 to 127 letters, digits and hyphens. Names stay: a key cannot be renamed."),
-        Field::choice("kind", "Kind", &KINDS, kind),
+        Field::choice("kind", "Kind", &kinds, kind),
     ];
     fields.extend(common_fields(draft));
     let form = Form {
@@ -331,12 +349,13 @@ mod tests {
 
     #[test]
     fn every_kind_that_is_offered_is_one() {
-        for (kind, label) in KINDS {
-            let spec = spec(kind).unwrap();
-            assert_eq!(super::super::view::key_kind(spec), kind);
+        for (kind, label) in KINDS.into_iter().chain(HARDWARE_KINDS) {
+            let (spec, hardware) = spec(kind).unwrap();
+            let plain = kind.replace("-HSM", "");
+            assert_eq!((super::super::view::key_kind(spec), hardware), (plain.clone(), plain != kind));
             assert!(label.starts_with(kind));
         }
-        for other in ["", "EC", "EC P-224", "RSA 1024", "oct 1", "oct x", "RSA-HSM 2048"] {
+        for other in ["", "EC", "EC P-224", "RSA 1024", "oct 1", "oct x", "RSA-HSM", "RSA-HSM 1024"] {
             assert_eq!(spec(other), None, "{other}");
         }
     }

@@ -103,7 +103,7 @@ fn row(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Row {
         Cell::Link {
             text: name.to_string(),
             href: links::key(vault, name, None),
-            small: key.map(|key| view::key_kind(key.spec)),
+            small: key.map(|key| view::kind_of(key)),
         },
         Cell::Badge { tone, icon, text, small: None },
         Cell::text(key.map(|key| super::key::operations(&key.operations)).unwrap_or_default()),

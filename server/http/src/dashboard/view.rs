@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use strongroom_crypto::key::KeySpec;
 use strongroom_domain::{
+    key::KeyProperties,
     record::{Outcome, Record},
     secret::{SecretAttributes, VaultFacts},
 };
@@ -118,6 +119,15 @@ pub(super) fn key_kind(spec: KeySpec) -> String {
         KeySpec::Rsa { bits } => format!("RSA {bits}"),
         KeySpec::Ec { crv } => format!("EC {}", crv.as_str()),
         KeySpec::Oct { bits } => format!("oct {bits}"),
+    }
+}
+
+/// The same of a key that is there: `RSA-HSM 2048` when it is in a hardware token.
+pub(super) fn kind_of(key: &KeyProperties) -> String {
+    let kind = key_kind(key.spec);
+    match kind.split_once(' ') {
+        Some((_, size)) => format!("{} {size}", key.type_name()),
+        None => kind,
     }
 }
 

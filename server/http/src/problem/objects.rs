@@ -1,6 +1,6 @@
 //! What goes wrong with secrets, keys and certificates, on the wire. Azure's codes where Azure has some.
 
-use strongroom_crypto::key::{KeyRejected, OperationError};
+use strongroom_crypto::key::{KeyRejected, OperationError, TokenTrouble};
 use strongroom_domain::{certificates::CertificateError, keys::KeyError, objects::ObjectError, secrets::SecretError};
 
 use super::Problem;
@@ -17,6 +17,7 @@ impl From<KeyError> for Problem {
         match error {
             KeyError::Object(error) => Self::of_object(&KEY, error),
             KeyError::NoHardware => Self { reason: "no-hardware", ..Self::bad_parameter(message) },
+            KeyError::NotMadeInHardware => Self { reason: "not-made-in-hardware", ..Self::bad_parameter(message) },
             KeyError::Rejected(KeyRejected::Generation) => Self::unavailable("unavailable"),
             KeyError::Disabled(_) => Self::new(403, "Forbidden", "key-disabled", message).inner("KeyDisabled"),
             KeyError::OutsideWindow(_) => Self::new(403, "Forbidden", "outside-window", message),
@@ -25,6 +26,17 @@ impl From<KeyError> for Problem {
             }
             KeyError::AlgorithmRefused(_) => {
                 Self::new(403, "Forbidden", "algorithm-refused", message).inner("ForbiddenByPolicy")
+            }
+            KeyError::Operation(OperationError::Token(TokenTrouble::Unreachable)) => Self {
+                message: "The hardware token of this key does not answer. Try again later.".into(),
+                ..Self::unavailable("token-unreachable")
+            },
+            KeyError::Operation(OperationError::Token(TokenTrouble::Missing)) => Self {
+                message: "The key is not in the hardware token that is plugged in.".into(),
+                ..Self::unavailable("token-lacks-key")
+            },
+            KeyError::Operation(OperationError::Token(TokenTrouble::Exchanged)) => {
+                Self { reason: "tampered", message, ..Self::internal() }
             }
             KeyError::Operation(OperationError::Failed) => {
                 Self { reason: "operation-failed", ..Self::bad_parameter(message) }
@@ -143,6 +155,7 @@ impl Problem {
                 reason: "bad-backup",
                 ..Self::bad_parameter("Malformed backup blob: it is damaged, or of another vault or installation.")
             },
+            ObjectError::InToken(_) => Self { reason: "in-token", ..Self::bad_parameter(sentence(&message)) },
             ObjectError::TooMuchToBackUp => Self {
                 reason: "too-much-to-back-up",
                 ..Self::bad_parameter(format!(

@@ -9,6 +9,7 @@ pub(crate) mod audit_record;
 pub(crate) mod audit_segment;
 pub(crate) mod audit_tree;
 pub(crate) mod checkpoint;
+pub(crate) mod condemned_key;
 pub(crate) mod installation;
 pub(crate) mod installation_policies;
 pub(crate) mod policy_module;

@@ -112,7 +112,8 @@ impl Node {
         });
         let recorder = Recorder::new(committer, clock.clone());
         let restores = RestorePlace::default();
-        let objects = Objects { gate, store: store.clone(), keyring, recorder, entropy, restores };
+        let objects =
+            Objects { gate, store: store.clone(), condemned: store.clone(), keyring, recorder, entropy, restores };
         Self { store, keys: Keys::new(Arc::new(objects)), clock }
     }
 

@@ -302,12 +302,25 @@ pub(crate) fn properties() -> KeyProperties {
         spec: KeySpec::Ec { crv: Curve::P256 },
         operations: BTreeSet::from([KeyOperation::Sign]),
         exportable: false,
+        token: None,
         public: Some(public),
     }
 }
 
 /// A new version of a secret or a key, over the judged revision.
 pub(crate) fn set(object: ObjectRef, judged: Option<i64>, version: &ObjectVersion, value: &[u8]) -> Entry {
+    let key = (object.kind == ObjectKind::Key).then(properties);
+    set_with(object, judged, version, value, key)
+}
+
+/// The same with these properties of a key.
+pub(crate) fn set_with(
+    object: ObjectRef,
+    judged: Option<i64>,
+    version: &ObjectVersion,
+    value: &[u8],
+    key: Option<KeyProperties>,
+) -> Entry {
     let revision = judged.unwrap_or(0) + 1;
     let secret = SecretMeta {
         name: object.name.clone().unwrap(),
@@ -320,9 +333,8 @@ pub(crate) fn set(object: ObjectRef, judged: Option<i64>, version: &ObjectVersio
         tag: vec![8; 32],
     };
     let mut version = Box::new(sealed(version, revision, value));
-    let of_a_key = object.kind == ObjectKind::Key;
-    version.meta.key = of_a_key.then(|| Box::new(properties()));
-    let action = if of_a_key { Action::KeyCreate } else { Action::SecretSet };
+    let action = if key.is_some() { Action::KeyCreate } else { Action::SecretSet };
+    version.meta.key = key.map(Box::new);
     entry(permit(action, object, judged), Change::SetSecret { secret, version })
 }
 

@@ -4,8 +4,10 @@ use sqlx::{Connection, Executor};
 use strongroom_domain::{
     action::Action,
     change::Change,
+    condemned::{Condemned, CondemnedKeys},
     grant::{Assignment, Scope},
     identity::Workload,
+    key::{KeyProperties, TokenShare},
     names::{ObjectKind, VaultId, VaultName},
     permit::ObjectRef,
     ports::{DueObject, GrantStore, IdentityStore, ObjectStore, PurgeSchedule, StoreError, VaultStore},
@@ -19,7 +21,9 @@ use strongroom_domain::{
 use strongroom_store::LogVerdict;
 use uuid::Uuid;
 
-use crate::support::{Place, Started, entry, id, life, name, on_both, permit, purge, put_vault, set, vault, version};
+use crate::support::{
+    Place, Started, entry, id, life, name, on_both, permit, properties, purge, put_vault, set, set_with, vault, version,
+};
 
 on_both!(
     a_deleted_vault_is_kept_apart,
@@ -31,6 +35,9 @@ on_both!(
     a_log_that_became_shorter_tells_nothing,
     a_log_that_contradicts_itself_tells_nothing,
     what_is_due_is_named_in_order,
+    what_is_condemned_is_kept_until_it_is_forgotten,
+    a_vault_with_keys_in_a_token_is_known_by_any_of_their_versions,
+    a_database_of_the_release_before_gets_the_table_of_what_is_condemned,
 );
 
 fn of(vault: &Vault) -> ObjectRef {
@@ -369,4 +376,51 @@ async fn grants_of_an_older_schema_get_their_scope() {
         assert_eq!(scopes(&started).await, before, "and every key fits its body, or the row would be damaged");
         assert_eq!(found(&started, "demo").await.unwrap().life, LifeState::Active);
     }
+}
+
+async fn what_is_condemned_is_kept_until_it_is_forgotten(place: Place) {
+    let s = place.start().await;
+    let condemned = |number: u128, key: Option<u128>| Condemned {
+        vault: VaultId(Uuid::from_u128(number)),
+        vault_name: VaultName::parse("demo").unwrap(),
+        key: key.map(|family| (name("k"), Uuid::from_u128(family))),
+        at: 7,
+        tag: vec![1; 32],
+    };
+    let (whole, one, other) = (condemned(1, None), condemned(1, Some(2)), condemned(2, Some(1)));
+    for row in [&other, &one, &whole] {
+        s.store.condemn(row).await.unwrap();
+    }
+    let again = Condemned { at: 8, tag: vec![2; 32], ..one.clone() };
+    s.store.condemn(&again).await.unwrap();
+    let all = s.store.condemned(None, 10).await.unwrap();
+    assert_eq!(all, [whole.clone(), again.clone(), other.clone()], "in order, the second time in place of the first");
+    assert_eq!(s.store.condemned(Some(&whole.label()), 1).await.unwrap(), std::slice::from_ref(&again));
+    s.store.forget_condemned(&one).await.unwrap();
+    assert_eq!(s.store.condemned(None, 10).await.unwrap().len(), 3, "another row than was done is kept");
+    s.store.forget_condemned(&again).await.unwrap();
+    assert_eq!(s.store.condemned(None, 10).await.unwrap(), [whole, other]);
+}
+
+async fn a_vault_with_keys_in_a_token_is_known_by_any_of_their_versions(place: Place) {
+    let s = place.start().await;
+    assert!(!s.store.has_token_keys(s.vault).await.unwrap());
+    s.put(set(s.key("here"), None, &version(), b"x")).await;
+    assert!(!s.store.has_token_keys(s.vault).await.unwrap());
+    let share = TokenShare { family: Uuid::nil(), here: true };
+    let in_token = KeyProperties { token: Some(share), ..properties() };
+    s.put(set_with(s.key("there"), None, &version(), b"x", Some(in_token))).await;
+    assert!(s.store.has_token_keys(s.vault).await.unwrap());
+    assert!(!s.store.has_token_keys(VaultId(Uuid::from_u128(1))).await.unwrap());
+}
+
+/// As the release before left it, with every step but the last.
+async fn a_database_of_the_release_before_gets_the_table_of_what_is_condemned(place: Place) {
+    let s = place.start().await;
+    s.store.close().await.unwrap();
+    drop(s);
+    let last = "DELETE FROM seaql_migrations WHERE version = 'm0026_condemned_keys'";
+    place.tamper(&["DROP TABLE condemned_keys", last]).await;
+    let store = place.open().await;
+    assert_eq!(store.condemned(None, 1).await.unwrap(), []);
 }

@@ -10,6 +10,7 @@ use crate::{
     access_policy::AccessPolicy,
     action::Action,
     approval::ApprovalRequest,
+    condemned::{Condemned, CondemnedKeys},
     grant::{Assignment, AssignmentCounts, AssignmentFilter, Scope},
     identity::{Session, Workload},
     names::{VaultId, VaultName},
@@ -79,6 +80,36 @@ impl PurgeSchedule for MemoryStore {
     async fn sweep(&self, _: usize) -> Result<bool, StoreError> {
         // A purge leaves nothing behind here.
         Ok(false)
+    }
+}
+
+#[async_trait]
+impl CondemnedKeys for MemoryStore {
+    async fn has_token_keys(&self, vault: VaultId) -> Result<bool, StoreError> {
+        self.pause().await;
+        let image = self.durable();
+        let mut versions =
+            image.objects.iter().filter(|((of, ..), _)| *of == vault).flat_map(|(_, row)| row.versions.values());
+        Ok(versions.any(|version| version.meta.key.as_ref().is_some_and(|key| key.token.is_some())))
+    }
+
+    async fn condemn(&self, condemned: &Condemned) -> Result<(), StoreError> {
+        self.pause().await;
+        self.meddle(|image| image.condemned.insert(condemned.label(), condemned.clone()));
+        Ok(())
+    }
+
+    async fn condemned(&self, after: Option<&str>, limit: usize) -> Result<Vec<Condemned>, StoreError> {
+        self.pause().await;
+        let later = |label: &&String| after.is_none_or(|after| label.as_str() > after);
+        let all = self.durable().condemned.clone();
+        Ok(all.iter().filter(|(label, _)| later(label)).take(limit).map(|(_, found)| found.clone()).collect())
+    }
+
+    async fn forget_condemned(&self, condemned: &Condemned) -> Result<(), StoreError> {
+        self.pause().await;
+        self.meddle(|image| image.condemned.remove(&condemned.label()));
+        Ok(())
     }
 }
 

@@ -31,6 +31,7 @@ fn version(kind: ObjectKind) -> SealedVersion {
         spec: KeySpec::Rsa { bits: 2048 },
         operations: BTreeSet::new(),
         exportable: true,
+        token: None,
         public: None,
     };
     let meta = VersionMeta {

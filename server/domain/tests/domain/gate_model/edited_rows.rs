@@ -409,6 +409,7 @@ async fn what_is_opened_is_what_was_judged() {
         recorder: demo.world.recorder.clone(),
         entropy: demo.world.entropy.clone(),
         restores: RestorePlace::default(),
+        condemned: Arc::new(demo.world.store.clone()),
     };
     let secrets = Secrets { objects: Arc::new(objects) };
     let got = secrets.get(&demo.request(), &demo.vault, &name("db").unwrap(), None).await;

@@ -21,6 +21,7 @@ mod rotation;
 mod secrets;
 mod sessions;
 mod token_keys;
+mod token_of_keys;
 mod updates;
 mod vault_life;
 mod vaults;

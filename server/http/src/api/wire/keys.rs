@@ -253,11 +253,7 @@ struct Jwk<'a> {
 impl Jwk<'_> {
     fn of(kid: String, key: &KeyProperties) -> Self {
         let text = |bytes: &[u8]| Some(data_encoding::BASE64URL_NOPAD.encode(bytes));
-        let kty = match key.spec {
-            KeySpec::Rsa { .. } => "RSA",
-            KeySpec::Ec { .. } => "EC",
-            KeySpec::Oct { .. } => "oct",
-        };
+        let kty = key.type_name();
         let key_ops = key.operations.iter().map(|operation| operation.as_str()).collect();
         let none = Self { kid, kty, key_ops, n: None, e: None, crv: None, x: None, y: None };
         match &key.public {

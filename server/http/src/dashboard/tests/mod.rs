@@ -275,6 +275,7 @@ impl Story {
                 },
                 library: world.policies.clone(),
                 modules: ports.clone(),
+                condemned: ports.clone(),
                 keyring: world.keyring.clone(),
                 recorder: world.recorder.clone(),
                 entropy: world.entropy.clone(),

@@ -12,7 +12,6 @@ use strongroom_domain::{
         CertificatePolicy, ContentType, IssuerReference, LifetimeAction, LifetimeWork, PolicyPatch, SELF, Trigger,
         UNKNOWN,
     },
-    keys::KeyError,
     names::VaultName,
     secret::SecretItem,
 };
@@ -143,8 +142,12 @@ impl KeyProps {
             Some("RSA") => Some(size(self.key_size.unwrap_or(2048))?),
             // Some packages send the size of a curve along with it.
             Some("EC") => Some(curve()?),
-            Some("RSA-HSM" | "EC-HSM" | "oct-HSM") => return Err(KeyError::NoHardware.into()),
-            Some(_) => return Err(Problem::bad_parameter("kty must be RSA or EC, or one of them with -HSM.")),
+            Some("RSA-HSM" | "EC-HSM" | "oct-HSM") => {
+                return Err(Problem::bad_parameter(
+                    "Keys of certificates are made in software: kty must be RSA or EC.",
+                ));
+            }
+            Some(_) => return Err(Problem::bad_parameter("kty must be RSA or EC.")),
             None if self.crv.is_some() => Some(curve()?),
             None => self.key_size.map(size).transpose()?,
         })

@@ -4,6 +4,9 @@
 //! bytes of a row are authenticated under which key. It never gives a key out and never decides
 //! whether something may be opened: its callers hold a permit.
 
+mod rows;
+mod vaults;
+
 use std::{collections::HashMap, sync::Arc, sync::RwLock};
 
 use strongroom_crypto::{
@@ -12,14 +15,8 @@ use strongroom_crypto::{
 };
 
 use crate::{
-    access_policy::AccessPolicy,
-    approval::ApprovalRequest,
-    grant::Assignment,
-    identity::{Session, Workload},
     names::{InstallationId, ObjectKind, ObjectName, ObjectVersion, VaultId},
-    policy_module::{InstallationPolicies, PolicyModule},
-    role::RoleDefinition,
-    seal::{MacSecrets, RootKeyFact},
+    seal::MacSecrets,
     secret::{SecretMeta, VersionMeta},
     vault::Vault,
 };
@@ -74,9 +71,6 @@ pub struct Keyring {
 /// A vault and its key as wrapped: a key that was wrapped anew is unwrapped anew.
 type WrappedVaultKey = (VaultId, Vec<u8>);
 
-/// Most unwrapped vault keys kept; beyond, the cache starts anew.
-const MAX_VAULTS: usize = 1024;
-
 impl Keyring {
     /// A keyring under this root key, with the MAC keys that were derived from it: an installation from
     /// before they were keys of their own, and tests.
@@ -105,28 +99,6 @@ impl Keyring {
     fn of(root: Box<dyn RootCipher>, installation: InstallationId, control: MacKey, credentials: MacKey) -> Self {
         let passing = control.sealing_key();
         Self { root, installation, control, credentials, passing, vaults: RwLock::default() }
-    }
-
-    /// Whether the root key answered the last time. One in memory always does.
-    #[must_use]
-    pub fn root_key_is_reachable(&self) -> bool {
-        self.root.is_reachable()
-    }
-
-    /// Does something that may need the root key, without holding up the thread: where the root key is in a
-    /// token, on a thread of its own.
-    ///
-    /// # Errors
-    /// What `work` says; [`KeyringError::Unreachable`] when the program is ending.
-    pub async fn apart<T: Send + 'static>(
-        self: &Arc<Self>,
-        work: impl FnOnce(&Self) -> Result<T, KeyringError> + Send + 'static,
-    ) -> Result<T, KeyringError> {
-        if self.root.in_memory().is_some() {
-            return work(self);
-        }
-        let keyring = Arc::clone(self);
-        tokio::task::spawn_blocking(move || work(&keyring)).await.unwrap_or(Err(KeyringError::Unreachable))
     }
 
     /// Fingerprint of the root key.
@@ -167,22 +139,6 @@ impl Keyring {
         let mut rewrapped = Vault { wrapped_key, tag: Vec::new(), ..vault.clone() };
         rewrapped.tag = self.tag_vault(&rewrapped)?;
         Ok(rewrapped)
-    }
-
-    /// Tag of what is known of a root key.
-    ///
-    /// # Errors
-    /// When it has no canonical form.
-    pub fn tag_root_key(&self, fact: &RootKeyFact) -> Result<Vec<u8>, KeyringError> {
-        Ok(self.control.tag(&[b"root-key", &fact.authenticated()?]).to_vec())
-    }
-
-    /// Checks what is known of a root key.
-    ///
-    /// # Errors
-    /// [`KeyringError::Tampered`].
-    pub fn verify_root_key(&self, fact: &RootKeyFact) -> Result<(), KeyringError> {
-        self.check_control(b"root-key", &fact.authenticated()?, &fact.tag)
     }
 
     /// The installation.
@@ -247,238 +203,6 @@ impl Keyring {
     pub fn new_vault_key(&self, vault: VaultId, entropy: &dyn Entropy) -> Result<Vec<u8>, KeyringError> {
         let key = VaultKey::generate(entropy)?;
         Ok(key.wrap(&*self.root, self.installation.0.as_bytes(), vault.0.as_bytes(), entropy)?.0)
-    }
-
-    /// The keys of a vault whose row is verified here, without holding up the thread. Keys that are kept
-    /// need no root key.
-    ///
-    /// # Errors
-    /// [`KeyringError::Tampered`] when row or wrapped key is not this vault's; [`KeyringError::Unreachable`].
-    pub async fn verified_vault_keys(self: &Arc<Self>, vault: &Arc<Vault>) -> Result<Arc<VaultKeys>, KeyringError> {
-        self.verify_vault(vault)?;
-        match self.kept(vault) {
-            Some(keys) => Ok(keys),
-            None => {
-                let vault = Arc::clone(vault);
-                self.apart(move |keyring| keyring.vault_keys(&vault)).await
-            }
-        }
-    }
-
-    fn kept(&self, vault: &Vault) -> Option<Arc<VaultKeys>> {
-        let known = self.vaults.read().ok()?;
-        known.get(&(vault.id, vault.wrapped_key.clone())).map(Arc::clone)
-    }
-
-    /// The vault's keys, unwrapped once and kept. The vault must have been verified. Waits for the root key.
-    ///
-    /// # Errors
-    /// [`KeyringError::Tampered`] when the wrapped key is not this vault's; [`KeyringError::Unreachable`].
-    pub fn vault_keys(&self, vault: &Vault) -> Result<Arc<VaultKeys>, KeyringError> {
-        if let Some(keys) = self.kept(vault) {
-            return Ok(keys);
-        }
-        let slot = (vault.id, vault.wrapped_key.clone());
-        let (installation, id) = (self.installation.0.as_bytes(), vault.id.0.as_bytes());
-        let key = VaultKey::unwrap(&WrappedKey(vault.wrapped_key.clone()), &*self.root, installation, id)?;
-        let mac = key.mac_key("metadata-v1", installation, id);
-        let keys = Arc::new(VaultKeys { id: vault.id, key, mac });
-        if let Ok(mut known) = self.vaults.write() {
-            if known.len() >= MAX_VAULTS {
-                known.clear();
-            }
-            known.insert(slot, Arc::clone(&keys));
-        }
-        Ok(keys)
-    }
-
-    /// Drops a vault's keys from memory, once the vault is purged.
-    pub fn forget(&self, vault: VaultId) {
-        if let Ok(mut known) = self.vaults.write() {
-            known.retain(|(id, _), _| *id != vault);
-        }
-    }
-
-    /// Tag of a vault's row.
-    ///
-    /// # Errors
-    /// When the row has no canonical form.
-    pub fn tag_vault(&self, vault: &Vault) -> Result<Vec<u8>, KeyringError> {
-        Ok(self.control.tag(&[b"vault", &vault.authenticated()?]).to_vec())
-    }
-
-    /// Checks a vault's row.
-    ///
-    /// # Errors
-    /// [`KeyringError::Tampered`].
-    pub fn verify_vault(&self, vault: &Vault) -> Result<(), KeyringError> {
-        self.check_control(b"vault", &vault.authenticated()?, &vault.tag)
-    }
-
-    /// Tag of an assignment.
-    ///
-    /// # Errors
-    /// When the row has no canonical form.
-    pub fn tag_assignment(&self, assignment: &Assignment) -> Result<Vec<u8>, KeyringError> {
-        Ok(self.control.tag(&[b"assignment", &assignment.authenticated()?]).to_vec())
-    }
-
-    /// Checks an assignment.
-    ///
-    /// # Errors
-    /// [`KeyringError::Tampered`].
-    pub fn verify_assignment(&self, assignment: &Assignment) -> Result<(), KeyringError> {
-        self.check_control(b"assignment", &assignment.authenticated()?, &assignment.tag)
-    }
-
-    /// Tag of a custom role definition.
-    ///
-    /// # Errors
-    /// When the row has no canonical form.
-    pub fn tag_role(&self, role: &RoleDefinition) -> Result<Vec<u8>, KeyringError> {
-        Ok(self.control.tag(&[b"role-definition", &role.authenticated()?]).to_vec())
-    }
-
-    /// Checks a custom role definition.
-    ///
-    /// # Errors
-    /// [`KeyringError::Tampered`].
-    pub fn verify_role(&self, role: &RoleDefinition) -> Result<(), KeyringError> {
-        self.check_control(b"role-definition", &role.authenticated()?, &role.tag)
-    }
-
-    /// Tag of an access policy.
-    ///
-    /// # Errors
-    /// When the row has no canonical form.
-    pub fn tag_access_policy(&self, policy: &AccessPolicy) -> Result<Vec<u8>, KeyringError> {
-        Ok(self.control.tag(&[b"access-policy", &policy.authenticated()?]).to_vec())
-    }
-
-    /// Checks an access policy.
-    ///
-    /// # Errors
-    /// [`KeyringError::Tampered`].
-    pub fn verify_access_policy(&self, policy: &AccessPolicy) -> Result<(), KeyringError> {
-        self.check_control(b"access-policy", &policy.authenticated()?, &policy.tag)
-    }
-
-    /// Tag of what is known of an uploaded policy module.
-    ///
-    /// # Errors
-    /// When the row has no canonical form.
-    pub fn tag_policy_module(&self, module: &PolicyModule) -> Result<Vec<u8>, KeyringError> {
-        Ok(self.control.tag(&[b"policy-module", &module.authenticated()?]).to_vec())
-    }
-
-    /// Checks what is known of an uploaded policy module.
-    ///
-    /// # Errors
-    /// [`KeyringError::Tampered`].
-    pub fn verify_policy_module(&self, module: &PolicyModule) -> Result<(), KeyringError> {
-        self.check_control(b"policy-module", &module.authenticated()?, &module.tag)
-    }
-
-    /// Tag of the modules that are attached to every vault.
-    ///
-    /// # Errors
-    /// When the row has no canonical form.
-    pub fn tag_installation_policies(&self, policies: &InstallationPolicies) -> Result<Vec<u8>, KeyringError> {
-        Ok(self.control.tag(&[b"installation-policies", &policies.authenticated()?]).to_vec())
-    }
-
-    /// Checks the modules that are attached to every vault. Before the first change there is no row, and
-    /// nothing to check.
-    ///
-    /// # Errors
-    /// [`KeyringError::Tampered`].
-    pub fn verify_installation_policies(&self, policies: &InstallationPolicies) -> Result<(), KeyringError> {
-        if policies.revision == 0 && policies.policies.is_empty() && policies.tag.is_empty() {
-            return Ok(());
-        }
-        self.check_control(b"installation-policies", &policies.authenticated()?, &policies.tag)
-    }
-
-    /// Tag of a request for approval.
-    ///
-    /// # Errors
-    /// When the row has no canonical form.
-    pub fn tag_approval(&self, request: &ApprovalRequest) -> Result<Vec<u8>, KeyringError> {
-        Ok(self.control.tag(&[b"approval-request", &request.authenticated()?]).to_vec())
-    }
-
-    /// Checks a request for approval.
-    ///
-    /// # Errors
-    /// [`KeyringError::Tampered`].
-    pub fn verify_approval(&self, request: &ApprovalRequest) -> Result<(), KeyringError> {
-        self.check_control(b"approval-request", &request.authenticated()?, &request.tag)
-    }
-
-    /// Tag of a workload.
-    ///
-    /// # Errors
-    /// When the row has no canonical form.
-    pub fn tag_workload(&self, workload: &Workload) -> Result<Vec<u8>, KeyringError> {
-        Ok(self.control.tag(&[b"workload", &workload.authenticated()?]).to_vec())
-    }
-
-    /// Checks a workload.
-    ///
-    /// # Errors
-    /// [`KeyringError::Tampered`].
-    pub fn verify_workload(&self, workload: &Workload) -> Result<(), KeyringError> {
-        self.check_control(b"workload", &workload.authenticated()?, &workload.tag)
-    }
-
-    /// Tag of a session.
-    ///
-    /// # Errors
-    /// When the row has no canonical form.
-    pub fn tag_session(&self, session: &Session) -> Result<Vec<u8>, KeyringError> {
-        Ok(self.control.tag(&[b"session", &session.authenticated()?]).to_vec())
-    }
-
-    /// Checks a session.
-    ///
-    /// # Errors
-    /// [`KeyringError::Tampered`].
-    pub fn verify_session(&self, session: &Session) -> Result<(), KeyringError> {
-        self.check_control(b"session", &session.authenticated()?, &session.tag)
-    }
-
-    /// Tag of a compiled policy module, which the policy host keeps so that it need not compile it again.
-    #[must_use]
-    pub fn tag_policy_artefact(&self, parts: &[&[u8]]) -> [u8; 32] {
-        self.control.tag(&[&[b"policy-artefact".as_slice()], parts].concat())
-    }
-
-    /// Whether a compiled policy module is one that was tagged here.
-    #[must_use]
-    pub fn verify_policy_artefact(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
-        self.control.verify(&[&[b"policy-artefact".as_slice()], parts].concat(), tag)
-    }
-
-    /// A short-lived token that only this installation can have made, for forms of the dashboard.
-    #[must_use]
-    pub fn form_token(&self, session: &[u8; 32]) -> [u8; 32] {
-        self.control.tag(&[b"form-token", session])
-    }
-
-    /// Tag of the moment (Unix seconds) at which a session was last used.
-    #[must_use]
-    pub fn session_used(&self, session: &[u8; 32], used: i64) -> [u8; 32] {
-        self.control.tag(&[b"session-used", session, &used.to_be_bytes()])
-    }
-
-    /// The secret of a session of the command line, out of its seed: only this installation can have made it.
-    #[must_use]
-    pub fn command_line_token(&self, seed: &[u8; 32]) -> [u8; 32] {
-        self.control.tag(&[b"command-line-token", seed])
-    }
-
-    fn check_control(&self, label: &[u8], body: &[u8], tag: &[u8]) -> Result<(), KeyringError> {
-        if self.control.verify(&[label, body], tag) { Ok(()) } else { Err(KeyringError::Tampered) }
     }
 
     /// Seals a value to its place.

@@ -1,0 +1,293 @@
+//! Keys of the types with -HSM: made in the token, used in the token, destroyed there, and bound to their places in the
+//! database.
+
+use std::{path::Path, process::Command};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{Hsm, becomes, make_vault, ready};
+use crate::support::{Answer, Database, Outside, run_to_end};
+
+/// A server with a token for keys and a root key in a file.
+struct Story {
+    outside: Outside,
+    hsm: Hsm,
+    operator: String,
+}
+
+impl Story {
+    async fn begin() -> Self {
+        let mut hsm = None;
+        let configured = |text: &str, folder: &Path| {
+            let made = Hsm::in_folder(folder);
+            // The machine may be busy; making a big RSA key has a limit of its own.
+            let section = made.section().replace("answer_seconds = 1", "answer_seconds = 5");
+            hsm = Some(made);
+            format!("{text}\n{section}")
+        };
+        let outside = Outside::start_configured(configured).await;
+        let operator = outside.api_token("operator").await;
+        let issuer = outside.issuer().to_owned();
+        let grant = json!({ "issuer": issuer, "subject": "operator", "role": "Key Vault Administrator", "scope": "/" });
+        outside.vault.assign(&operator, &grant).await;
+        assert_eq!(make_vault(&outside.vault, &operator, "demo").await, 201);
+        Self { outside, hsm: hsm.unwrap(), operator }
+    }
+
+    async fn send(&self, method: Method, path: &str, body: &Value) -> Answer {
+        let path = format!("{path}?api-version=7.6");
+        self.outside.vault.ask_vault("demo", method, &path).bearer(&self.operator).json(body).send().await
+    }
+
+    async fn ask(&self, method: Method, path: &str) -> Answer {
+        let path = format!("{path}?api-version=7.6");
+        self.outside.vault.ask_vault("demo", method, &path).bearer(&self.operator).send().await
+    }
+
+    async fn make(&self, name: &str, body: &Value) -> Value {
+        self.send(Method::POST, &format!("/keys/{name}/create"), body).await.expect(200).json()
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, body).await
+    }
+
+    async fn delete_vault(&self, path: &str) -> Answer {
+        self.outside.vault.ask_base(Method::DELETE, path).bearer(&self.operator).send().await
+    }
+
+    /// The server destroys by itself what was purged.
+    async fn objects_become(&self, count: usize) {
+        for _ in 0..500 {
+            if self.objects() == count {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("{} keys stay in the token:\n{}", self.objects(), self.outside.vault.log());
+    }
+
+    /// How many keys of this server are in the token, without its mark.
+    fn objects(&self) -> usize {
+        let mut count = 0;
+        let mut folders = vec![self.hsm.folder.join("tokens")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "object")
+                    && path.file_name().is_some_and(|name| name != "token.object")
+                {
+                    count += 1;
+                }
+            }
+        }
+        count - 1
+    }
+}
+
+fn b64(bytes: &[u8]) -> String {
+    data_encoding::BASE64URL_NOPAD.encode(bytes)
+}
+
+fn bytes(value: &Value) -> Vec<u8> {
+    data_encoding::BASE64URL_NOPAD.decode(value.as_str().unwrap().as_bytes()).unwrap()
+}
+
+/// openssl with files of these names and contents; gives what it wrote to `out`, if it was content.
+fn openssl(folder: &Path, arguments: &str, files: &[(&str, &[u8])]) -> Option<Vec<u8>> {
+    for (name, content) in files {
+        std::fs::write(folder.join(name), content).unwrap();
+    }
+    let output = run_to_end(Command::new("openssl").current_dir(folder).args(arguments.split_whitespace()));
+    output.status.success().then(|| std::fs::read(folder.join("out")).unwrap_or_default())
+}
+
+/// `SubjectPublicKeyInfo` of an RSA key of 2048 bits with the exponent 65537.
+fn spki(key: &Value) -> Vec<u8> {
+    let head = "30820122300d06092a864886f70d01010105000382010f003082010a0282010100";
+    let head = data_encoding::HEXLOWER.decode(head.as_bytes()).unwrap();
+    [head, bytes(&key["key"]["n"]), vec![2, 3, 1, 0, 1]].concat()
+}
+
+async fn signs(story: &Story, name: &str, algorithms: &[(&str, usize)]) {
+    for (algorithm, length) in algorithms {
+        let digest = b64(&vec![7; *length]);
+        let body = json!({ "alg": algorithm, "value": digest });
+        let signed = story.post(&format!("/keys/{name}//sign"), &body).await.expect(200).json();
+        for (digest, valid) in [(digest.clone(), true), (b64(&vec![8; *length]), false)] {
+            let body = json!({ "alg": algorithm, "digest": digest, "value": signed["value"] });
+            // In software, by the public half.
+            let verified = story.post(&format!("/keys/{name}//verify"), &body).await.expect(200).json();
+            assert_eq!(verified["value"], valid, "{name} {algorithm}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_in_a_token_are_made_and_used_there() {
+    let story = Story::begin().await;
+    let folder = story.outside.vault.folder().to_owned();
+    for size in [2048, 4096] {
+        let key = story.make(&format!("rsa-{size}"), &json!({ "kty": "RSA-HSM", "key_size": size })).await;
+        assert_eq!((&key["key"]["kty"], &key["key"]["e"]), (&json!("RSA-HSM"), &json!("AQAB")));
+        assert_eq!(bytes(&key["key"]["n"]).len(), size / 8);
+        signs(&story, &format!("rsa-{size}"), &[("RS256", 32), ("PS512", 64)]).await;
+    }
+    signs(&story, "rsa-2048", &[("RS384", 48), ("RS512", 64), ("PS256", 32), ("PS384", 48)]).await;
+    for (curve, algorithm, length) in
+        [("P-256", "ES256", 32), ("P-384", "ES384", 48), ("P-521", "ES512", 64), ("P-256K", "ES256K", 32)]
+    {
+        let key = story.make(curve, &json!({ "kty": "EC-HSM", "crv": curve })).await;
+        assert_eq!((&key["key"]["kty"], &key["key"]["crv"]), (&json!("EC-HSM"), &json!(curve)));
+        signs(&story, curve, &[(algorithm, length)]).await;
+    }
+
+    // OpenSSL knows the signature, and what it encrypts is decrypted in the token.
+    let rsa = story.ask(Method::GET, "/keys/rsa-2048/").await.expect(200).json();
+    let body = json!({ "alg": "RS256", "value": b64(&[7; 32]) });
+    let signature = bytes(&story.post("/keys/rsa-2048//sign", &body).await.expect(200).json()["value"]);
+    let verify = "pkeyutl -verify -pubin -keyform DER -inkey key -in digest -sigfile signature -pkeyopt digest:sha256";
+    let files: [(&str, &[u8]); 3] = [("key", &spki(&rsa)), ("digest", &[7; 32]), ("signature", &signature)];
+    assert!(openssl(&folder, verify, &files).is_some(), "openssl knows it");
+    assert!(openssl(&folder, verify, &[("digest", &[8; 32])]).is_none());
+    let encrypt = "pkeyutl -encrypt -pubin -keyform DER -inkey key -in text -out out -pkeyopt rsa_padding_mode:oaep";
+    let sealed = openssl(&folder, encrypt, &[("text", b"from openssl")]).unwrap();
+    let body = json!({ "alg": "RSA-OAEP", "value": b64(&sealed) });
+    let opened = story.post("/keys/rsa-2048//decrypt", &body).await.expect(200).json();
+    assert_eq!(bytes(&opened["value"]), b"from openssl");
+    let body = json!({ "alg": "RSA1_5", "value": b64(&[9; 32]) });
+    let wrapped = story.post("/keys/rsa-2048//wrapkey", &body).await.expect(200).json();
+    let body = json!({ "alg": "RSA1_5", "value": wrapped["value"] });
+    let unwrapped = story.post("/keys/rsa-2048//unwrapkey", &body).await.expect(200).json();
+    assert_eq!(bytes(&unwrapped["value"]), [9; 32]);
+    // What the token lacks is said, and what is wrong with a ciphertext is not.
+    let body = json!({ "alg": "RSA-OAEP-256", "value": b64(&sealed) });
+    let lacks = story.post("/keys/rsa-2048//decrypt", &body).await.expect(400);
+    assert!(lacks.text().contains("lacks the algorithm"), "{}", lacks.text());
+    let mut forged = sealed.clone();
+    forged[7] ^= 1;
+    let body = json!({ "alg": "RSA-OAEP", "value": b64(&forged) });
+    let failed = story.post("/keys/rsa-2048//decrypt", &body).await.expect(400);
+    assert!(failed.text().contains("The operation failed"), "{}", failed.text());
+
+    for size in [128, 192, 256] {
+        let name = format!("oct-{size}");
+        let key = story.make(&name, &json!({ "kty": "oct-HSM", "key_size": size })).await;
+        assert_eq!((&key["key"]["kty"], key["key"]["k"].is_null()), (&json!("oct-HSM"), true));
+        for (algorithm, text) in [("GCM", &b"data"[..]), ("CBC", &[5; 32]), ("CBCPAD", b"data")] {
+            let algorithm = format!("A{size}{algorithm}");
+            let body = json!({ "alg": algorithm, "value": b64(text) });
+            let mut sealed = story.post(&format!("/keys/{name}//encrypt"), &body).await.expect(200).json();
+            assert_ne!(bytes(&sealed["value"]), text);
+            sealed["alg"] = json!(algorithm);
+            let opened = story.post(&format!("/keys/{name}//decrypt"), &sealed).await.expect(200).json();
+            assert_eq!(bytes(&opened["value"]), text, "{algorithm}");
+            if algorithm.ends_with("GCM") {
+                sealed["aad"] = json!(b64(b"other"));
+                story.post(&format!("/keys/{name}//decrypt"), &sealed).await.expect(400);
+            }
+        }
+        let algorithm = format!("A{size}KW");
+        let body = json!({ "alg": algorithm, "value": b64(&[6; 24]) });
+        let wrapped = story.post(&format!("/keys/{name}//wrapkey"), &body).await.expect(200).json();
+        let mut body = json!({ "alg": algorithm, "value": wrapped["value"] });
+        let unwrapped = story.post(&format!("/keys/{name}//unwrapkey"), &body).await.expect(200).json();
+        assert_eq!(bytes(&unwrapped["value"]), [6; 24]);
+        body["value"] = json!(b64(&[6; 32]));
+        story.post(&format!("/keys/{name}//unwrapkey"), &body).await.expect(400);
+    }
+    // Two RSA keys, four on curves, and three objects for each symmetric one.
+    assert_eq!(story.objects(), 2 + 4 + 3 * 3);
+    let refused = story.post("/keys/mac/create", &json!({ "kty": "oct-HSM", "key_ops": ["sign"] })).await;
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    let import = json!({ "key": { "kty": "oct-HSM", "k": b64(&[1; 32]) } });
+    let refused = story.send(Method::PUT, "/keys/imported", &import).await.expect(400);
+    assert!(refused.text().contains("cannot be imported"), "{}", refused.text());
+
+    // What holds for keys in software holds here.
+    let off = json!({ "attributes": { "enabled": false } });
+    story.send(Method::PATCH, "/keys/P-256/", &off).await.expect(200);
+    let body = json!({ "alg": "ES256", "value": b64(&[7; 32]) });
+    assert_eq!(story.post("/keys/P-256//sign", &body).await.problem(), "403 Forbidden/KeyDisabled");
+    let record = story.outside.vault.log();
+    assert!(!record.contains(super::PIN), "no PIN is in the log");
+}
+
+#[tokio::test]
+async fn keys_in_a_token_are_bound_to_their_places_and_destroyed_with_them() {
+    let mut story = Story::begin().await;
+    let ec = json!({ "kty": "EC-HSM" });
+    let first = story.make("one", &ec).await;
+    story.make("two", &ec).await;
+    assert_eq!(story.objects(), 2);
+    let digest = b64(&[7; 32]);
+    let sign = json!({ "alg": "ES256", "value": digest });
+
+    // A new version is in the token too; the old one goes on verifying, and one in software may follow.
+    let second = story.post("/keys/one/rotate", &json!({})).await.expect(200).json();
+    assert_eq!(second["key"]["kty"], "EC-HSM");
+    assert_ne!(second["key"]["x"], first["key"]["x"]);
+    story.make("one", &json!({ "kty": "EC" })).await;
+    assert_eq!(story.objects(), 3);
+    let old = first["key"]["kid"].as_str().unwrap().rsplit_once("/keys/").unwrap().1.to_owned();
+    story.post(&format!("/keys/{old}/sign"), &sign).await.expect(200);
+    let refused = story.ask(Method::POST, "/keys/one/backup").await.expect(400);
+    assert!(refused.text().contains("no backup can hold"), "{}", refused.text());
+
+    // The token is pulled: keys there are out of reach and nothing else is.
+    story.make("here", &json!({ "kty": "EC" })).await;
+    assert_eq!(make_vault(&story.outside.vault, &story.operator, "brief").await, 201);
+    let brief = story.outside.vault.ask_vault("brief", Method::POST, "/keys/k/create?api-version=7.6");
+    brief.bearer(&story.operator).json(&ec).send().await.expect(200);
+    assert_eq!(story.objects(), 4);
+    story.hsm.unplug();
+    assert_eq!(becomes(&story.outside.vault, 503).await, "the token of keys does not answer");
+    assert_eq!(story.post("/keys/two//sign", &sign).await.problem(), "503 ServiceUnavailable");
+    assert_eq!(story.post("/keys/new/create", &ec).await.problem(), "503 ServiceUnavailable");
+    story.post("/keys/here//sign", &sign).await.expect(200);
+    story.ask(Method::GET, "/keys/two").await.expect(200);
+    // Purged while it is away: destroyed when it is back.
+    story.ask(Method::DELETE, "/keys/one").await.expect(200);
+    story.ask(Method::DELETE, "/deletedkeys/one").await.expect(204);
+    for path in ["/api/v1/vaults/brief", "/api/v1/deletedvaults/brief"] {
+        let gone = story.delete_vault(path).await;
+        assert!(gone.status < 300, "{}", gone.text());
+    }
+    story.outside.vault.log_says("could not be destroyed in the hardware token").await;
+    story.hsm.plug_in();
+    becomes(&story.outside.vault, 200).await;
+    story.post("/keys/two//sign", &sign).await.expect(200);
+    story.outside.vault.log_says("destroyed purged keys in the hardware token").await;
+    // All versions of the purged key, the key of the purged vault, and no other key.
+    story.objects_become(1).await;
+    story.post("/keys/two//sign", &sign).await.expect(200);
+
+    // What is soft deleted is still there, and comes back.
+    story.ask(Method::DELETE, "/keys/two").await.expect(200);
+    assert_eq!(story.objects(), 1);
+    story.ask(Method::POST, "/deletedkeys/two/recover").await.expect(200);
+    story.post("/keys/two//sign", &sign).await.expect(200);
+
+    // Rows that are swapped give no other key's signature.
+    story.make("three", &ec).await;
+    story.outside.vault.stop();
+    let mut database = Database::open(&story.outside.vault).await;
+    database.run("CREATE TABLE kept AS SELECT * FROM secret_versions").await;
+    for (to, from) in [("key/two", "key/three"), ("key/three", "key/two")] {
+        let other = |column| format!("{column} = (SELECT {column} FROM kept WHERE name = '{from}')");
+        let set = [other("wrapped_data_key"), other("ciphertext")].join(", ");
+        database.change(1, &format!("UPDATE secret_versions SET {set} WHERE name = '{to}'")).await;
+    }
+    database.run("DROP TABLE kept").await;
+    database.close().await;
+    story.outside.vault.start().await.unwrap();
+    for name in ["two", "three"] {
+        let answer = story.post(&format!("/keys/{name}//sign"), &sign).await;
+        assert_eq!(answer.status, 500, "{}", answer.text());
+    }
+    assert_eq!(ready(&story.outside.vault).await.0, 200);
+    story.outside.vault.stop();
+}
