@@ -7,7 +7,7 @@ use strongroom_domain::{
     names::{ObjectKind, ObjectName, VaultName},
     permit::ObjectRef,
     ports::{IdentityStore, SealStore, StoreError, VaultStore},
-    principal::{Grantee, Principal},
+    principal::Grantee,
     record::{Entry, Settled},
     test_support,
 };
