@@ -33,6 +33,7 @@ mod m0022_count_indexes;
 mod m0024_approvals;
 mod m0025_access_policies_by_grantee;
 mod m0026_condemned_keys;
+mod m0027_policy_documents;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -68,6 +69,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0024_approvals::Migration),
             Box::new(m0025_access_policies_by_grantee::Migration),
             Box::new(m0026_condemned_keys::Migration),
+            Box::new(m0027_policy_documents::Migration),
         ]
     }
 }

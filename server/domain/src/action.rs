@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::ObjectKind;
+
 macro_rules! actions {
     ($($(#[$doc:meta])* $variant:ident = $data_action:literal, $operation:literal;)*) => {
         /// One thing that can be asked.
@@ -230,6 +232,12 @@ actions! {
     PolicyModuleRead = "Strongroom/policyModules/read", "PolicyModuleRead";
     /// Remove an uploaded policy module that is attached nowhere.
     PolicyModuleDelete = "Strongroom/policyModules/delete", "PolicyModuleDelete";
+    /// Write a document that policy modules read.
+    PolicyDocumentWrite = "Strongroom/policyDocuments/write", "PolicyDocumentPut";
+    /// See the documents that policy modules read.
+    PolicyDocumentRead = "Strongroom/policyDocuments/read", "PolicyDocumentRead";
+    /// Remove a document that policy modules read.
+    PolicyDocumentDelete = "Strongroom/policyDocuments/delete", "PolicyDocumentDelete";
     /// See which modules are attached to every vault.
     PolicyRead = "Strongroom/policies/read", "PolicyRead";
     /// Attach modules to every vault.
@@ -238,6 +246,8 @@ actions! {
     PolicyRecover = "Strongroom/policies/recover/action", "PolicyRecover";
     /// Read audit records.
     AuditRead = "Strongroom/audit/read", "AuditRead";
+    /// Have a request judged that nobody makes, and see what each stage would say.
+    DecisionForesee = "Strongroom/audit/read", "DecisionForesee";
     /// Have a token explained.
     TokenExplain = "Strongroom/tokens/explain/action", "TokenExplain";
     /// See which keys sign tokens.
@@ -259,6 +269,28 @@ actions! {
 }
 
 impl Action {
+    /// The action of this operation, if somebody can ask for it of a vault or of what is in one.
+    #[must_use]
+    pub fn in_vault(operation: &str) -> Option<Self> {
+        // What the gate and schedules do by themselves.
+        let nobody_asks =
+            |action: Self| matches!(action, Self::ApprovalOpen | Self::KeyRotateIfDue | Self::KeyNearExpiry);
+        let found = Self::ALL.iter().copied().find(|action| action.operation() == operation);
+        found.filter(|action| action.is_in_vault() && !nobody_asks(*action))
+    }
+
+    /// Of which kind of object it is asked: the vault, or what is in it.
+    #[must_use]
+    pub fn object_kind(self) -> ObjectKind {
+        let inside = self.data_action().strip_prefix("Microsoft.KeyVault/vaults/").unwrap_or_default();
+        match inside.split('/').next() {
+            Some("secrets") => ObjectKind::Secret,
+            Some("keys" | "keyrotationpolicies") => ObjectKind::Key,
+            Some("certificates") => ObjectKind::Certificate,
+            _ => ObjectKind::Vault,
+        }
+    }
+
     /// Whether it is an action on what is in a vault (Azure: data action), not on the vault or the
     /// installation. Only data actions follow a vault's access mode; management is role-based alone.
     #[must_use]

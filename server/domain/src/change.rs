@@ -13,6 +13,7 @@ use crate::{
     identity::{Session, UsedAssertion, Workload},
     names::ObjectKind,
     permit::{ObjectRef, Permit},
+    policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
     ports::SealedBlob,
     role::RoleDefinition,
@@ -129,6 +130,15 @@ pub enum Change {
     },
     /// An uploaded policy module that is attached nowhere is removed.
     DeletePolicyModule(Box<PolicyModule>),
+    /// A document that policy modules read, new or in place of the one of this revision.
+    PutPolicyDocument {
+        /// The document.
+        document: Box<PolicyDocument>,
+        /// Revision of the one it replaces.
+        replaces: Option<i64>,
+    },
+    /// A document that policy modules read is removed.
+    DeletePolicyDocument(Box<PolicyDocument>),
     /// The modules attached to every vault, one revision on.
     PutInstallationPolicies(Box<InstallationPolicies>),
     /// A request for approval, new or in place of the one of this revision.
@@ -348,6 +358,8 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         }
         (Change::PutPolicyModule { .. }, Action::PolicyModuleWrite)
         | (Change::DeletePolicyModule(_), Action::PolicyModuleDelete)
+        | (Change::PutPolicyDocument { .. }, Action::PolicyDocumentWrite)
+        | (Change::DeletePolicyDocument(_), Action::PolicyDocumentDelete)
         | (Change::PutInstallationPolicies(_), Action::PolicyWrite | Action::PolicyRecover)
         | (Change::Reseal(_), Action::SealRotate)
         | (Change::PutWorkload { .. }, Action::WorkloadCreate)

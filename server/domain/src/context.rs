@@ -61,6 +61,7 @@ pub struct RequestContext {
     /// When it began by [`crate::time::Clock::ticks_micros`], if that is known.
     pub(crate) began: Option<u64>,
     stated_reason: OnceLock<String>,
+    lifetime: OnceLock<u32>,
 }
 
 impl RequestContext {
@@ -78,6 +79,7 @@ impl RequestContext {
             answers: None,
             began: None,
             stated_reason: OnceLock::new(),
+            lifetime: OnceLock::new(),
         }
     }
 
@@ -118,6 +120,18 @@ impl RequestContext {
     #[must_use]
     pub fn stated_reason(&self) -> Option<&str> {
         self.stated_reason.get().map(String::as_str)
+    }
+
+    /// For how many seconds the recorded answer may be kept, if a policy module said so.
+    #[must_use]
+    pub fn lifetime(&self) -> Option<u32> {
+        self.lifetime.get().copied()
+    }
+
+    pub(crate) fn limit_lifetime(&self, seconds: Option<u32>) {
+        if let Some(seconds) = seconds {
+            self.lifetime.get_or_init(|| seconds);
+        }
     }
 
     pub(crate) fn status_of(&self, outcome: Outcome, reason: &str) -> Option<u16> {

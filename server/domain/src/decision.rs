@@ -29,8 +29,8 @@ pub enum StageEffect {
 /// One stage of a decision's trace, in the order in which they were judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
-    /// `vault`, `network`, `identity`, `grants`, `access-policy`, `object`, `policy:<attachment>`, `modules`
-    /// or `shadow:<attachment>`; an attachment to all vaults is `everywhere/<attachment>`.
+    /// `vault`, `network`, `identity`, `grants`, `access-policy`, `object`, `policy:<attachment>`, `modules`,
+    /// `approvals`, `documents`, `described` (whom and what a caller asked about) or `shadow:<attachment>`; an attachment to all vaults is `everywhere/<attachment>`.
     pub stage: String,
     /// What it said.
     pub effect: StageEffect,
@@ -145,6 +145,17 @@ pub(crate) fn asks_for_step_up(trace: &[Stage]) -> bool {
     // Behind it may stand what modules in shadow would have said.
     let judged = trace.iter().rfind(|stage| matches!(stage.effect, StageEffect::Allow | StageEffect::Deny));
     judged.is_some_and(|last| last.effect == StageEffect::Deny && last.obligations.iter().any(wants))
+}
+
+/// For how many seconds an answer may be kept, by the strictest module that let the request through and said so.
+/// What those in shadow would have said shortens nothing.
+pub(crate) fn lifetime(trace: &[Stage]) -> Option<u32> {
+    let said = trace.iter().filter(|stage| stage.effect == StageEffect::Allow).flat_map(|stage| &stage.obligations);
+    said.filter_map(|obligation| match obligation {
+        Obligation::ShortenLifetime { seconds } => Some(*seconds),
+        _ => None,
+    })
+    .min()
 }
 
 impl DenyReason {

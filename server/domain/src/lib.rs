@@ -29,6 +29,7 @@ pub mod objects;
 pub mod permit;
 pub mod places;
 pub mod policy;
+pub mod policy_document;
 pub mod policy_module;
 pub mod ports;
 pub mod principal;

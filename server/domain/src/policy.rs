@@ -12,15 +12,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
-pub use answer::{AlertSeverity, Effect, Obligation, PolicyAnswer};
+pub use answer::{AlertSeverity, Effect, Obligation, PolicyAnswer, Said};
 pub use count::{CountFact, LONGEST_COUNT, MOST_COUNTED, RecentRequests};
 pub use request::{
     FactValue, ObjectState, PolicyApproval, PolicyCertificate, PolicyCertificateRequest, PolicyConnection,
     PolicyKeyOperation, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyTls, RECORDED_FOR_1_0,
 };
 
-use crate::vault::SettingsError;
+use crate::{time::micros, vault::SettingsError};
 
 /// SHA-256 of a module's bytes. Attachments pin modules by it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -194,9 +195,6 @@ pub enum PolicyFailure {
     /// It wants a fact that could not be gathered.
     #[error("a fact that the module wants could not be gathered")]
     FactUnavailable,
-    /// It answers with an obligation that this server does not carry out.
-    #[error("the module wants something done that this server does not do")]
-    UnknownObligation,
     /// The host itself could not evaluate (pool exhausted, engine gone).
     #[error("the policy host is not available")]
     Unavailable,
@@ -232,7 +230,6 @@ impl PolicyFailure {
             Self::BadAnswer => "policy-bad-answer",
             Self::BadSettings => "policy-bad-settings",
             Self::FactUnavailable => "policy-fact-unavailable",
-            Self::UnknownObligation => "policy-obligation-unsupported",
             Self::Unavailable => "policy-unavailable",
         }
     }
@@ -276,19 +273,16 @@ pub trait PolicyEngine: Send + Sync {
 
     /// Asks several attached modules about one request, in order, up to and including the first one that
     /// denies or gives no usable answer. There is one answer for each module that was asked.
-    async fn judge(
-        &self,
-        attachments: &[&PolicyAttachment],
-        request: &PolicyRequest,
-    ) -> Vec<Result<PolicyAnswer, PolicyFailure>> {
+    async fn judge(&self, attachments: &[&PolicyAttachment], request: &PolicyRequest) -> Vec<Said> {
         let mut judged = Vec::with_capacity(attachments.len());
         for attachment in attachments {
+            let began = Instant::now();
             let answer = self
                 .decide(attachment, std::slice::from_ref(request))
                 .await
                 .and_then(|answers| answers.into_iter().next().ok_or(PolicyFailure::BadAnswer));
             let last = answer.as_ref().map_or(true, |answer| answer.effect == Effect::Deny);
-            judged.push(answer);
+            judged.push(Said { answer, micros: Some(micros(began.elapsed())) });
             if last {
                 break;
             }

@@ -17,6 +17,7 @@ use crate::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     permit::{Held, Permit},
     policy::{ModuleDigest, RecentRequests},
+    policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
     principal::{Grantee, Principal, PrincipalId},
     record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
@@ -360,7 +361,7 @@ pub trait ApprovalStore: Send + Sync {
     async fn approvals(&self, permit: Permit, now: i64) -> Held<Result<Vec<ApprovalRequest>, StoreError>>;
 }
 
-/// Policy modules that were uploaded, and those that are attached to every vault.
+/// Policy modules that were uploaded, those that are attached to every vault, and the documents that modules read.
 #[async_trait]
 pub trait PolicyStore: Send + Sync {
     /// The modules that are attached to every vault; the default before the first change.
@@ -381,6 +382,19 @@ pub trait PolicyStore: Send + Sync {
     /// # Errors
     /// When the store cannot say.
     async fn policy_module(&self, digest: &ModuleDigest) -> Result<Option<(PolicyModule, Vec<u8>)>, StoreError>;
+
+    /// Every document that policy modules read, in order of name: at most
+    /// [`crate::policy_document::MAX_DOCUMENTS`].
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn policy_documents(&self) -> Result<Vec<PolicyDocument>, StoreError>;
+
+    /// One of them. Never from a cache: modules judge by it.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn policy_document(&self, name: &str) -> Result<Option<PolicyDocument>, StoreError>;
 }
 
 /// Secrets, keys and certificates. Of which kind the permitted object is, the permit says.

@@ -1,5 +1,7 @@
 //! Time and identifiers as arguments: the ports behind which the real clock stands.
 
+use std::time::Duration;
+
 use strongroom_crypto::{Entropy, EntropyError};
 use uuid::Uuid;
 
@@ -10,6 +12,12 @@ pub trait Clock: Send + Sync {
 
     /// A steadily rising count of microseconds, for durations only.
     fn ticks_micros(&self) -> u64;
+}
+
+/// A duration in whole microseconds.
+#[must_use]
+pub fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Makes a UUID of version 7 (RFC 9562) from a given time.

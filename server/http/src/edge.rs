@@ -29,6 +29,8 @@ use crate::{
     services::Services,
 };
 
+/// Says for how many seconds an answer may be kept, where a policy module bounds it.
+const KEEP_FOR: &str = "x-strongroom-keep-for";
 /// Longest request body in bytes: a value of 25,600 bytes may be six times as long in JSON escapes,
 /// and tags come on top.
 pub const MAX_BODY: usize = 256 * 1024;
@@ -171,6 +173,14 @@ fn network_info(client: IpAddr) -> String {
         IpAddr::V6(_) => ("Ipv6", "InterNetworkV6"),
     };
     format!("conn_type={connection};addr={client};act_addr_fam={family};")
+}
+
+/// A policy module bounds how long the answer may be kept: the client is told, and no cache on the way may keep any of
+/// it, because none would throw it away in time.
+fn shorten(response: &mut Response, seconds: u32) {
+    response.headers.retain(|(name, _)| *name != "cache-control");
+    response.headers.push(("cache-control", "no-store".to_owned()));
+    response.headers.push((KEEP_FOR, seconds.to_string()));
 }
 
 fn printable(id: &str) -> bool {
@@ -382,7 +392,7 @@ async fn finish(
     result: Result<Response, Problem>,
     page: bool,
 ) -> Response {
-    let (response, reason) = match result {
+    let (mut response, reason) = match result {
         Ok(response) => {
             let reason = response.reason;
             (response, reason)
@@ -394,6 +404,9 @@ async fn finish(
             (response, reason)
         }
     };
+    if let Some(seconds) = ctx.lifetime() {
+        shorten(&mut response, seconds);
+    }
     if ctx.is_recorded() {
         if ctx.recorded_status().is_some_and(|recorded| recorded != response.status) {
             tracing::error!(request = %ctx.request_id, status = response.status, "the record has another status");

@@ -166,6 +166,7 @@ routes! {
     Base Get "/api/v1/vaults/{vault}/approvals" Bearer ApprovalList;
     Base Post "/api/v1/vaults/{vault}/approvals/{id}/grant" Bearer ApprovalGrant;
     Base Post "/api/v1/vaults/{vault}/approvals/{id}/refuse" Bearer ApprovalRefuse;
+    Base Post "/api/v1/vaults/{vault}/why" Bearer DecisionForesee;
     Base Get "/api/v1/policies" Bearer PolicyListEverywhere;
     Base Put "/api/v1/policies" Bearer PolicyPutEverywhere;
     Base Post "/api/v1/policies/{attachment}/rollback" Bearer PolicyRollBackEverywhere;
@@ -173,6 +174,10 @@ routes! {
     Base Post "/api/v1/policy-modules" Bearer PolicyModulePush;
     Base Get "/api/v1/policy-modules/{digest}" Bearer PolicyModuleShow;
     Base Delete "/api/v1/policy-modules/{digest}" Bearer PolicyModuleRemove;
+    Base Get "/api/v1/policy-documents" Bearer PolicyDocumentList;
+    Base Get "/api/v1/policy-documents/{document}" Bearer PolicyDocumentShow;
+    Base Put "/api/v1/policy-documents/{document}" Bearer PolicyDocumentPut;
+    Base Delete "/api/v1/policy-documents/{document}" Bearer PolicyDocumentRemove;
     Base Get "/api/v1/roles" Bearer RoleList;
     Base Post "/api/v1/roles" Bearer RoleCreate;
     Base Get "/api/v1/roles/{id}" Bearer RoleShow;

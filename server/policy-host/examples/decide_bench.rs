@@ -68,7 +68,7 @@ async fn one_at_a_time(
         let answers = host.judge(&attached, &request).await;
         took.push(began.elapsed());
         assert_eq!(answers.len(), attached.len(), "every module was asked");
-        fuel = answers.iter().flatten().map(|answer| answer.fuel).max().expect("answers");
+        fuel = answers.iter().flat_map(|said| &said.answer).map(|answer| answer.fuel).max().expect("answers");
     }
     took.sort_unstable();
     let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied().unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -11,12 +12,13 @@ use strongroom_domain::policy::{
     Effect, MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
     PolicyRequest, Unfit,
 };
+use strongroom_domain::time::micros;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
 use crate::artefact::{Artefact, engine_version};
 use crate::description::ModuleDescription;
-use crate::isolated::{Confinement, length};
+use crate::isolated::{Confinement, Judged, Ran, length};
 use crate::module::{LoadError, Module};
 use crate::runtime::{Ticker, new_engine};
 use crate::{limits, shipped};
@@ -187,13 +189,13 @@ impl WasmPolicyEngine {
         modules.iter().map(|(digest, module)| (*digest, module.description.clone())).collect()
     }
 
-    /// The module's sentence against these settings, if it refuses them.
+    /// The sentence against these settings, if its schema or the module itself refuses them.
     ///
     /// # Errors
     /// What evaluating ran into.
     pub async fn refusal(&self, attachment: &PolicyAttachment) -> Result<Option<String>, PolicyFailure> {
         let _running = self.running.acquire().await.map_err(|_| PolicyFailure::Unavailable)?;
-        Ok(self.find(&attachment.module, &attachment.settings)?.check(&attachment.settings)?.err())
+        Ok(self.find(&attachment.module, &attachment.settings)?.take(&attachment.settings)?.err())
     }
 
     /// Judges on the calling thread.
@@ -211,10 +213,18 @@ impl WasmPolicyEngine {
         Ok(answers)
     }
 
-    /// Has a module look at settings, on the calling thread.
+    /// Holds settings against the module's schema, and has the module look at them, on the calling thread.
     pub(crate) fn check_now(&self, module: &ModuleDigest, settings: &str) -> Result<(), Unfit> {
         let against = |sentence| Unfit { failure: PolicyFailure::BadSettings, sentence: Some(sentence) };
-        self.find(module, settings)?.check(settings)?.map_err(against)
+        self.find(module, settings)?.take(settings)?.map_err(against)
+    }
+
+    /// Judges, once there is a place. Waiting for it is not counted.
+    pub(crate) async fn run(&self, attachment: &PolicyAttachment, requests: &[PolicyRequest]) -> Ran {
+        match self.running.acquire().await {
+            Ok(_running) => timed(|| self.decide_now(&attachment.module, &attachment.settings, requests)),
+            Err(_) => Ran { judged: Err(PolicyFailure::Unavailable), micros: 0 },
+        }
     }
 
     fn find(&self, module: &ModuleDigest, settings: &str) -> Result<Arc<Module>, PolicyFailure> {
@@ -236,8 +246,7 @@ impl PolicyEngine for WasmPolicyEngine {
         attachment: &PolicyAttachment,
         requests: &[PolicyRequest],
     ) -> Result<Vec<PolicyAnswer>, PolicyFailure> {
-        let _running = self.running.acquire().await.map_err(|_| PolicyFailure::Unavailable)?;
-        self.decide_now(&attachment.module, &attachment.settings, requests)
+        self.run(attachment, requests).await.judged
     }
 
     async fn check(&self, attachment: &PolicyAttachment) -> Result<(), Unfit> {
@@ -246,8 +255,15 @@ impl PolicyEngine for WasmPolicyEngine {
     }
 }
 
+/// Judges, and says how long that took.
+pub(crate) fn timed(judge: impl FnOnce() -> Judged) -> Ran {
+    let began = Instant::now();
+    let judged = judge();
+    Ran { judged, micros: micros(began.elapsed()) }
+}
+
 /// Whether no further module need be asked: this one denies something, or says nothing.
-pub(crate) fn ends(judged: &Result<Vec<PolicyAnswer>, PolicyFailure>) -> bool {
+pub(crate) fn ends(judged: &Judged) -> bool {
     judged.as_ref().map_or(true, |answers| answers.iter().any(|answer| answer.effect == Effect::Deny))
 }
 

@@ -1,26 +1,12 @@
-//! The facts of the contract: which there are, and which of them this server gives.
+//! The facts of the contract: whether there is one of a name.
 
-use strongroom_domain::policy::CountFact;
+use strongroom_domain::{policy::CountFact, policy_document::document_of};
 
-/// What is known of a fact by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// This server gives it.
-    Given,
-    /// The contract has it, and this server does not give it.
-    NotGiven,
-    /// The contract has no such fact.
-    Unknown,
-}
-
-pub(crate) fn known(name: &str) -> Known {
-    let parts: Vec<&str> = name.split('/').collect();
-    match parts.as_slice() {
-        ["groups" | "claims" | "tags" | "days-since-rotation" | "approvals"] => Known::Given,
-        ["document", document] if !document.is_empty() => Known::NotGiven,
-        ["count", ..] if CountFact::parse(name).is_some() => Known::Given,
-        _ => Known::Unknown,
-    }
+/// Whether the contract has a fact of this name, which this server then gives.
+pub(crate) fn is_known(name: &str) -> bool {
+    matches!(name, "groups" | "claims" | "tags" | "days-since-rotation" | "approvals")
+        || document_of(name).is_some()
+        || CountFact::parse(name).is_some()
 }
 
 #[cfg(test)]
@@ -28,7 +14,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fact_is_given_or_not_or_there_is_no_such_fact() {
+    fn there_is_a_fact_of_a_name_or_not() {
         for name in [
             "groups",
             "claims",
@@ -37,16 +23,16 @@ mod tests {
             "days-since-rotation",
             "count/principal/denied/60",
             "count/object/any/86400",
+            "document/allowed-hosts",
         ] {
-            assert_eq!(known(name), Known::Given, "{name}");
+            assert!(is_known(name), "{name}");
         }
-        assert_eq!(known("document/allowed-hosts"), Known::NotGiven);
         for name in ["", "group", "document/", "document/a/b", "count/principal/denied", "count/vault/denied/60"] {
-            assert_eq!(known(name), Known::Unknown, "{name}");
+            assert!(!is_known(name), "{name}");
         }
         for window in ["0", "86401", "-1", "+60", "6e1", ""] {
             let name = format!("count/principal/denied/{window}");
-            assert_ne!(known(&name), Known::Given, "{name}");
+            assert!(!is_known(&name), "{name}");
         }
     }
 }

@@ -13,19 +13,20 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use strongroom_domain::policy::{
     MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
-    PolicyRequest, RECORDED_FOR_1_0, Unfit,
+    PolicyRequest, RECORDED_FOR_1_0, Said, Unfit,
 };
 
 use strongroom_domain::policy_module::{LibraryError, ModuleFacts, ModuleLibrary};
+use strongroom_domain::time::micros;
 
 use crate::cache::{ArtefactSeal, Cache};
 use crate::description::ModuleDescription;
 use crate::engine::{self, WasmPolicyEngine};
 use crate::isolated::{
-    Answer, Asked, ChildProgram, CompileError, Confinement, Judged, Question, Refused, Supervisor, compile,
+    Answer, Asked, ChildProgram, CompileError, Confinement, Judged, Question, Ran, Refused, Supervisor, compile,
 };
 use crate::signature::Signer;
-use crate::{HostError, answer, limits, shipped};
+use crate::{HostError, answer, limits, schema, shipped};
 
 /// How long a module that could not be loaded is not tried again.
 const HOLD_OFF: Duration = Duration::from_secs(10);
@@ -211,11 +212,18 @@ impl PolicyHost {
         }
         self.0.signed(&bytes, signature)?;
         let digest = engine::digest_of(&bytes);
-        let _one = self.0.loading.lock().await;
+        let one = self.0.loading.lock().await;
         if let Some(known) = self.0.known(&digest) {
             return Ok((digest, known));
         }
-        Ok((digest, self.take_in(digest, bytes).await?))
+        let description = self.take_in(digest, bytes).await?;
+        drop(one);
+        // Here and not where modules are loaded: what an earlier release took in goes on being asked.
+        if let Err(why) = schema::understood(&description.settings_schema) {
+            self.forget(digest).await;
+            return Err(ModuleError::Refused(format!("settings could not be checked against its schema: {why}")));
+        }
+        Ok((digest, description))
     }
 
     /// Forgets a module that nothing is attached to any more.
@@ -265,10 +273,10 @@ impl PolicyHost {
         attachments: &[&PolicyAttachment],
         requests: &[PolicyRequest],
         until_denied: bool,
-    ) -> Result<Vec<Judged>, PolicyFailure> {
+    ) -> Result<Vec<Ran>, PolicyFailure> {
         for attempt in 0..=attachments.len() {
             let judged = self.0.judge(attachments, requests, until_denied).await?;
-            let missing = judged.iter().zip(attachments).find(|(answer, _)| **answer == Err(PolicyFailure::Missing));
+            let missing = judged.iter().zip(attachments).find(|(ran, _)| ran.judged == Err(PolicyFailure::Missing));
             let Some((_, attachment)) = missing else { return Ok(judged) };
             if attempt == attachments.len() || self.find(&attachment.module).await.is_err() {
                 return Ok(judged);
@@ -333,13 +341,13 @@ impl Inner {
         attachments: &[&PolicyAttachment],
         requests: &[PolicyRequest],
         until_denied: bool,
-    ) -> Result<Vec<Judged>, PolicyFailure> {
+    ) -> Result<Vec<Ran>, PolicyFailure> {
         let child = match &self.runner {
             Runner::Here(engine) => {
                 let mut judged = Vec::with_capacity(attachments.len());
                 for attachment in attachments {
-                    judged.push(engine.decide(attachment, requests).await);
-                    if until_denied && judged.last().is_some_and(engine::ends) {
+                    judged.push(engine.run(attachment, requests).await);
+                    if until_denied && judged.last().is_some_and(|ran| engine::ends(&ran.judged)) {
                         break;
                     }
                 }
@@ -349,16 +357,20 @@ impl Inner {
         };
         let modules = attachments.iter().map(|attachment| asked(attachment)).collect::<Result<Vec<_>, _>>()?;
         let question = Question::Judge { modules, requests: requests.to_vec(), until_denied };
+        let began = Instant::now();
         match child.ask(&question).await? {
             Answer::Judged(judged)
                 if judged.len() <= attachments.len()
                     && (judged.len() == attachments.len()
-                        || (until_denied && judged.last().is_some_and(engine::ends))) =>
+                        || (until_denied && judged.last().is_some_and(|ran| engine::ends(&ran.judged)))) =>
             {
-                Ok(judged
-                    .into_iter()
-                    .map(|judged| judged.and_then(|answers| believed(answers, requests.len())))
-                    .collect())
+                // No module ran longer than all together were waited for, whatever the child says.
+                let longest = micros(began.elapsed());
+                let checked = |Ran { judged, micros }| Ran {
+                    judged: judged.and_then(|answers| believed(answers, requests.len())),
+                    micros: longest.min(micros),
+                };
+                Ok(judged.into_iter().map(checked).collect())
             }
             _ => Err(PolicyFailure::BadAnswer),
         }
@@ -406,6 +418,11 @@ fn asked(attachment: &PolicyAttachment) -> Result<Asked, PolicyFailure> {
         return Err(PolicyFailure::BadSettings);
     }
     Ok(Asked { module: attachment.module, settings: attachment.settings.clone() })
+}
+
+/// What the first module said.
+fn first(judged: Vec<Ran>) -> Judged {
+    judged.into_iter().next().map_or(Err(PolicyFailure::BadAnswer), |ran| ran.judged)
 }
 
 /// What a child says is checked like what a module says: it may have been taken over by one.
@@ -466,7 +483,7 @@ impl PolicyEngine for PolicyHost {
         let mut answers = Vec::with_capacity(requests.len());
         for batch in engine::batches(requests) {
             let judged = self.judge_all(&[attachment], batch, false).await?;
-            answers.extend(judged.into_iter().next().unwrap_or(Err(PolicyFailure::BadAnswer))?);
+            answers.extend(first(judged)?);
         }
         // No request at all: the module and its settings are judged all the same.
         if requests.is_empty() {
@@ -475,18 +492,14 @@ impl PolicyEngine for PolicyHost {
         Ok(answers)
     }
 
-    async fn judge(
-        &self,
-        attachments: &[&PolicyAttachment],
-        request: &PolicyRequest,
-    ) -> Vec<Result<PolicyAnswer, PolicyFailure>> {
-        let judged = self.judge_all(attachments, std::slice::from_ref(request), true).await;
-        match judged {
-            Ok(judged) => judged
-                .into_iter()
-                .map(|judged| judged.and_then(|answers| answers.into_iter().next().ok_or(PolicyFailure::BadAnswer)))
-                .collect(),
-            Err(failure) => vec![Err(failure)],
+    async fn judge(&self, attachments: &[&PolicyAttachment], request: &PolicyRequest) -> Vec<Said> {
+        let one = |Ran { judged, micros }| Said {
+            micros: (judged != Err(PolicyFailure::Missing)).then_some(micros),
+            answer: judged.and_then(|answers| answers.into_iter().next().ok_or(PolicyFailure::BadAnswer)),
+        };
+        match self.judge_all(attachments, std::slice::from_ref(request), true).await {
+            Ok(judged) => judged.into_iter().map(one).collect(),
+            Err(failure) => vec![failure.into()],
         }
     }
 
@@ -507,7 +520,7 @@ impl PolicyEngine for PolicyHost {
         // it says does not matter.
         let needs = self.needs(&attachment.module).await.ok_or(PolicyFailure::Missing)?;
         let judged = self.judge_all(&[attachment], std::slice::from_ref(&trial(&needs.facts)), false).await?;
-        judged.into_iter().next().unwrap_or(Err(PolicyFailure::BadAnswer))?;
+        first(judged)?;
         Ok(())
     }
 }

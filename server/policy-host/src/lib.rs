@@ -30,6 +30,7 @@ pub mod limits;
 mod module;
 mod pattern;
 mod runtime;
+mod schema;
 mod shipped;
 pub mod signature;
 
@@ -44,4 +45,5 @@ pub use host::{HostOptions, Isolation, ModuleError, ModuleSource, PolicyHost, So
 pub use isolated::confine_this_process;
 pub use isolated::{ChildProgram, Confinement, run_child};
 pub use module::LoadError;
+pub use schema::{NotUnderstood, understood};
 pub use shipped::{ShippedModule, released, shipped};

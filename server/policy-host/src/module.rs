@@ -9,9 +9,10 @@ use wasmtime::{Engine, Store};
 use crate::artefact::Artefact;
 use crate::contract::{INTERFACE, Instance, Pre, VERSIONS};
 use crate::description::{ModuleDescription, connection_alone};
-use crate::facts::{self, Known};
+use crate::facts;
 use crate::failure::classify;
 use crate::runtime::Limiter;
+use crate::schema::Schema;
 use crate::{answer, limits};
 
 /// Why a module is not loaded.
@@ -41,9 +42,6 @@ pub enum LoadError {
     /// It wants a fact that the contract does not have.
     #[error("the module wants the fact {0:?}, and there is no such fact")]
     UnknownFact(String),
-    /// It wants a fact that the contract has and this server does not give.
-    #[error("the module wants the fact {0}, which this server does not give")]
-    FactNotGiven(String),
 }
 
 /// A module that is ready to be asked.
@@ -93,10 +91,8 @@ impl Module {
         let (mut store, instance) = start(engine, &pre).map_err(LoadError::NoDescription)?;
         let description = instance.describe(&mut store)?;
         for fact in &description.facts {
-            match facts::known(fact) {
-                Known::Given => {}
-                Known::NotGiven => return Err(LoadError::FactNotGiven(fact.clone())),
-                Known::Unknown => return Err(LoadError::UnknownFact(answer::cut(fact, limits::MAX_ATTRIBUTE))),
+            if !facts::is_known(fact) {
+                return Err(LoadError::UnknownFact(answer::cut(fact, limits::MAX_ATTRIBUTE)));
             }
         }
         let needs = description.needs();
@@ -104,10 +100,21 @@ impl Module {
     }
 
     /// Asks a fresh instance whether it takes these settings; the inner error is its sentence against them.
-    pub(crate) fn check(&self, settings: &str) -> Result<Result<(), String>, PolicyFailure> {
+    fn check(&self, settings: &str) -> Result<Result<(), String>, PolicyFailure> {
         let (mut store, instance) = start(&self.engine, &self.pre)?;
         let checked = instance.validate_settings(&mut store, settings)?;
         Ok(checked.map_err(|sentence| answer::cut(&sentence, limits::MAX_TEXT)))
+    }
+
+    /// Whether settings fit the module's schema, and the module takes them. A schema that is not understood was
+    /// taken in by an earlier release, and the module alone is asked.
+    pub(crate) fn take(&self, settings: &str) -> Result<Result<(), String>, PolicyFailure> {
+        if let Ok(schema) = Schema::parse(&self.description.settings_schema)
+            && let Err(sentence) = schema.check(settings)
+        {
+            return Ok(Err(sentence));
+        }
+        self.check(settings)
     }
 
     /// Answers a batch: asks about the requests that the module wants to see, at most

@@ -24,8 +24,8 @@ use uuid::Uuid;
 
 use crate::{
     entity::{
-        access_policy, approval, assignment, installation_policies, policy_module, role_definition, secret,
-        secret_version, session, used_assertion, vault, workload,
+        access_policy, approval, assignment, installation_policies, policy_document, policy_module, role_definition,
+        secret, secret_version, session, used_assertion, vault, workload,
     },
     fault::is_refusal,
     rows,
@@ -200,6 +200,26 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
                 .count(db)
                 .await?;
             if vaults + everywhere == 0 { Ok(()) } else { Err(Obstacle::Conflict) }
+        }
+        Change::PutPolicyDocument { document, replaces } => {
+            let row = rows::policy_document_row(document)?;
+            let Some(revision) = replaces else {
+                return insert(db, policy_document::Entity::insert(row.into_active_model())).await;
+            };
+            let name = row.name.clone();
+            let mut row = row.into_active_model().reset_all();
+            row.name = NotSet;
+            let update = policy_document::Entity::update_many()
+                .set(row)
+                .filter(policy_document::Column::Name.eq(name))
+                .filter(policy_document::Column::Revision.eq(*revision));
+            exactly_one(update.exec(db).await?.rows_affected)
+        }
+        Change::DeletePolicyDocument(document) => {
+            let delete = policy_document::Entity::delete_many()
+                .filter(policy_document::Column::Name.eq(document.name.as_str()))
+                .filter(policy_document::Column::Revision.eq(document.revision));
+            exactly_one(delete.exec(db).await?.rows_affected)
         }
         Change::PutInstallationPolicies(policies) => {
             let row = rows::installation_policies_row(policies)?;

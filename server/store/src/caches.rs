@@ -135,7 +135,11 @@ impl Caches {
             Change::PutInstallationPolicies(_) => self.policies.clear(),
             Change::PutWorkload { .. } | Change::DeleteWorkload { .. } => self.workloads.clear(),
             // Never kept.
-            Change::PutApproval { .. } | Change::UseAssertion(_) | Change::PutTokenKeys(_) => {}
+            Change::PutApproval { .. }
+            | Change::PutPolicyDocument { .. }
+            | Change::DeletePolicyDocument(_)
+            | Change::UseAssertion(_)
+            | Change::PutTokenKeys(_) => {}
             Change::Reseal(_) => self.vaults.clear(),
             Change::BeginSession(session) | Change::BeginCommandLine { session, .. } => {
                 self.sessions.invalidate(&session.id_hash)

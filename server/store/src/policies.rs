@@ -1,4 +1,4 @@
-//! Policy modules that were uploaded, and those that are attached to every vault.
+//! Policy modules that were uploaded, those that are attached to every vault, and the documents that modules read.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use sea_orm::{EntityTrait, QueryOrder, QuerySelect};
 use strongroom_domain::{
     policy::ModuleDigest,
+    policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
     ports::{PolicyStore, StoreError},
     record::INSTALLATION,
@@ -13,7 +14,7 @@ use strongroom_domain::{
 
 use crate::{
     Store,
-    entity::{installation_policies, policy_module},
+    entity::{installation_policies, policy_document, policy_module},
     fault::unavailable,
     reading::row,
     rows,
@@ -55,5 +56,16 @@ impl PolicyStore for Store {
         let Some(row) = found else { return Ok(None) };
         let module = rows::policy_module(&row.digest, &row.body, row.revision, row.tag)?;
         Ok(Some((module, row.module)))
+    }
+
+    async fn policy_documents(&self) -> Result<Vec<PolicyDocument>, StoreError> {
+        let all = policy_document::Entity::find().order_by_asc(policy_document::Column::Name);
+        let all = all.all(&self.reader).await.map_err(|e| unavailable(&e))?;
+        all.into_iter().map(rows::policy_document).collect()
+    }
+
+    async fn policy_document(&self, name: &str) -> Result<Option<PolicyDocument>, StoreError> {
+        let row = policy_document::Entity::find_by_id(name).one(&self.reader);
+        row.await.map_err(|e| unavailable(&e))?.map(rows::policy_document).transpose()
     }
 }

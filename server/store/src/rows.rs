@@ -8,6 +8,7 @@ use strongroom_domain::{
     grant::Assignment,
     identity::{Session, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
+    policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
     ports::StoreError,
     principal::{Grantee, PrincipalId},
@@ -22,8 +23,8 @@ use uuid::Uuid;
 
 use crate::{
     entity::{
-        access_policy, approval, assignment, audit_record, checkpoint, installation_policies, policy_module,
-        role_definition, secret, secret_version, session, vault, workload,
+        access_policy, approval, assignment, audit_record, checkpoint, installation_policies, policy_document,
+        policy_module, role_definition, secret, secret_version, session, vault, workload,
     },
     fault::damaged,
 };
@@ -338,6 +339,19 @@ pub(crate) fn policy_module(digest: &str, body: &str, revision: i64, tag: Vec<u8
         return Err(damaged("policy module", "its columns contradict its body"));
     }
     Ok(PolicyModule { tag, ..found })
+}
+
+pub(crate) fn policy_document_row(document: &PolicyDocument) -> Result<policy_document::Model, StoreError> {
+    let (body, tag) = (json(document)?, document.tag.clone());
+    Ok(policy_document::Model { name: document.name.clone(), body, revision: document.revision, tag })
+}
+
+pub(crate) fn policy_document(row: policy_document::Model) -> Result<PolicyDocument, StoreError> {
+    let found: PolicyDocument = parsed("policy document", &row.body)?;
+    if found.name != row.name || found.revision != row.revision {
+        return Err(damaged("policy document", "its columns contradict its body"));
+    }
+    Ok(PolicyDocument { tag: row.tag, ..found })
 }
 
 pub(crate) fn installation_policies_row(

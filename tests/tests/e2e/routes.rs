@@ -54,6 +54,7 @@ impl Route {
             .replace("{credential}", &vault.app().id)
             .replace("{attachment}", "walked")
             .replace("{digest}", &"00".repeat(32))
+            .replace("{document}", "walked")
             .replace("{session}", "0011223344556677");
         // Whom a deletion is about stands in the query.
         let whom = self.method == Method::DELETE && path.ends_with("/access-policies");
@@ -77,6 +78,10 @@ impl Route {
             "/api/v1/workloads" => json!({ "name": "walked" }),
             path if path.starts_with("/api/v1/vaults/{vault}/approvals/") => json!({}),
             "/api/v1/policies" => json!({ "policies": [] }),
+            "/api/v1/vaults/{vault}/why" => json!({
+                "principal": { "issuer": "https://i.example", "subject": "s" }, "operation": "SecretList",
+            }),
+            "/api/v1/policy-documents/{document}" => json!({ "text": "walked" }),
             "/api/v1/sessions/end" => json!({ "issuer": "i", "subject": "s" }),
             "/api/v1/token/explain" => json!({ "token": "a.b.c" }),
             "/api/v1/session" => json!({ "code": "x", "code_verifier": "x", "redirect_uri": "x" }),

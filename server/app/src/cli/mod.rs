@@ -7,6 +7,7 @@ mod attachment;
 mod attributes;
 mod audit;
 pub(crate) mod certificate;
+mod document;
 mod identity;
 mod key;
 mod life;
@@ -30,6 +31,7 @@ pub(crate) use attachment::{AttachmentAt, AttachmentCommand, StateWord, Which};
 pub(crate) use attributes::{ChangedAttributes, ChangedTags, NewAttributes, Versioned};
 pub(crate) use audit::{AuditCommand, DecisionId, Filter as AuditFilter, VerifyWith};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+pub(crate) use document::DocumentCommand;
 pub(crate) use identity::{
     CertificateCommand, CredentialOf, FederationCommand, IdentityCommand, IdentitySecretCommand,
 };
@@ -39,7 +41,7 @@ pub(crate) use key::{
 pub(crate) use life::LifeCommand;
 pub(crate) use moment::Moment;
 pub(crate) use network::{NetworkChange, NetworkCommand, NetworkWord};
-pub(crate) use policy::{Language, PolicyCommand, Question};
+pub(crate) use policy::{DescribedRequest, Language, PolicyCommand, Question};
 pub(crate) use role::RoleCommand;
 pub(crate) use run::RunArgs;
 pub(crate) use seal::{At as SealAt, SealCommand};

@@ -4,18 +4,33 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{AttachmentCommand, Connection, DecisionId, Output};
+use super::{AttachmentCommand, Connection, DecisionId, DocumentCommand, Output};
 
 /// `strongroom policy`
 #[derive(Subcommand)]
 pub(crate) enum PolicyCommand {
     #[command(flatten)]
     Operate(AttachmentCommand),
-    /// Say why a request was answered as it was: every stage and every module, from its record.
+    /// Documents that modules read, by the fact `document/NAME`.
+    #[command(subcommand)]
+    Document(DocumentCommand),
+    /// Say why a request was answered as it was: every stage and every module, from its record. Or, with --as, how a
+    /// request would be answered now that nobody makes.
+    ///
+    /// For example:
+    ///
+    ///   strongroom policy why 0190af
+    ///
+    ///   strongroom policy why --as https://login.example#8b1a --group app-team
+    ///     --action SecretGet --object payments/secrets/db-password --from 192.0.2.7
+    #[command(verbatim_doc_comment)]
     Why {
         /// The decision id: a denial names it, and so does the audit log. Its beginning as `audit tail` shows it
         /// will do.
-        id: DecisionId,
+        #[arg(required_unless_present = "who", conflicts_with = "who")]
+        id: Option<DecisionId>,
+        #[command(flatten)]
+        described: DescribedRequest,
         /// How to print.
         #[arg(long, value_enum, default_value = "table")]
         output: Output,
@@ -120,6 +135,29 @@ pub(crate) enum Language {
     Rust,
     /// C, with a header of the contract.
     C,
+}
+
+/// A request that nobody makes.
+#[derive(Args)]
+pub(crate) struct DescribedRequest {
+    /// Who would ask: `ISSUER#SUBJECT`, as records have it, or a workload of this server by client id or name.
+    #[arg(long = "as", id = "who", value_name = "WHO", requires_all = ["action", "object"])]
+    pub(crate) who: Option<String>,
+    /// A group of theirs, as the issuer would name it. May be given again.
+    #[arg(long = "group", requires = "who")]
+    pub(crate) groups: Vec<String>,
+    /// A claim of theirs, NAME=VALUE, as modules see it. May be given again.
+    #[arg(long = "claim", requires = "who")]
+    pub(crate) claims: Vec<String>,
+    /// What they would ask for: the operation, as records name it (SecretGet, KeySign, VaultPatch).
+    #[arg(long, requires = "who")]
+    pub(crate) action: Option<String>,
+    /// Of what: VAULT, VAULT/secrets, VAULT/secrets/NAME or VAULT/secrets/NAME/VERSION (keys, certificates).
+    #[arg(long, requires = "who")]
+    pub(crate) object: Option<String>,
+    /// From which address; from yours when absent.
+    #[arg(long = "from", requires = "who")]
+    pub(crate) client: Option<String>,
 }
 
 /// Which module.

@@ -133,6 +133,7 @@ impl Seen {
                 let digest = ModuleDigest(strongroom_crypto::sha256(&bytes));
                 if digest == module.digest { Ok(()) } else { Err(KeyringError::Tampered) }
             }
+            StoredRow::PolicyDocument(document) => keyring.verify_policy_document(&document),
             StoredRow::InstallationPolicies(policies) => keyring.verify_installation_policies(&policies),
             StoredRow::Approval(request) => keyring.verify_approval(&request),
             StoredRow::Session(session) => keyring.verify_session(&session),

@@ -7,9 +7,11 @@ mod access;
 mod approvals;
 mod assignments;
 mod audit;
+mod foresee;
 mod holdings;
 mod owners;
 mod policies;
+mod policy_documents;
 mod roles;
 mod sessions;
 mod token_keys;
@@ -22,6 +24,7 @@ use std::sync::Arc;
 
 pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole};
 pub use audit::{Looks, MAX_STRETCHES};
+pub use foresee::Described;
 pub use holdings::{Holdings, MAX_HOLDINGS, PolicyHeld};
 pub use policies::{AttachmentShown, ModuleShown, PoliciesShown, Recovered, recover_policies};
 pub use roles::{NewRole, RoleShown};
@@ -170,6 +173,12 @@ pub enum AdminError {
         "there are at most 200 uploaded policy modules, of 256 MiB together: remove some that are attached nowhere"
     )]
     TooManyModules,
+    /// There is no such document.
+    #[error("there is no such document for policy modules")]
+    DocumentNotFound,
+    /// There are as many documents as there may be.
+    #[error("there are at most 32 documents for policy modules, of 64 KiB together")]
+    TooManyDocuments,
     /// There is no such request for approval, or it has ended.
     #[error("there is no such request for approval, or it has ended")]
     ApprovalNotFound,
@@ -251,6 +260,8 @@ impl HowItWent for AdminError {
             Self::ModuleRefused(_) => "module-refused",
             Self::ModuleNotSigned => "module-not-signed",
             Self::TooManyModules => "too-many-modules",
+            Self::DocumentNotFound => "document-not-found",
+            Self::TooManyDocuments => "too-many-documents",
             Self::ApprovalNotFound => "approval-not-found",
             Self::OwnApproval => "own-approval",
             Self::ApprovalRefused => "approval-refused",

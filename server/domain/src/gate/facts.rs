@@ -1,15 +1,16 @@
 //! Facts that the gate gathers because a module asked for them: the age of a version, counts of recent
-//! requests, and approvals. A fact that cannot be had in time is left out, and a module that wants it then fails.
+//! requests, documents, and approvals. A fact that cannot be had in time is left out, and a module that wants it then fails.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::timeout;
 
-use super::{Ask, Gate, Judged, Trace, approvals::APPROVALS};
+use super::{Ask, Gate, Judged, Trace, approvals::APPROVALS, unreadable};
 use crate::{
     context::RequestContext,
     decision::DenyReason,
     policy::{CountFact, FactValue, PolicyRequest, RecentRequests},
+    policy_document::document_of,
     secret::SecretFacts,
 };
 
@@ -22,7 +23,7 @@ const COUNTING: Duration = Duration::from_millis(250);
 
 /// Whether a fact is one that is gathered.
 pub(super) fn is_gathered(fact: &str) -> bool {
-    fact == ROTATION || fact == APPROVALS || CountFact::parse(fact).is_some()
+    fact == ROTATION || fact == APPROVALS || document_of(fact).is_some() || CountFact::parse(fact).is_some()
 }
 
 impl Gate {
@@ -41,6 +42,12 @@ impl Gate {
         }
         if fact == APPROVALS {
             return self.gather_approvals(ctx, ask, request, judged, trace).await;
+        }
+        if let Some(name) = document_of(fact) {
+            if let Some(value) = self.document(name, trace).await? {
+                request.facts.insert(fact.to_owned(), value);
+            }
+            return Ok(());
         }
         let value = match CountFact::parse(fact) {
             None => self.age_of_current(ctx, ask, judged, trace).await?,
@@ -61,6 +68,23 @@ impl Gate {
         };
         request.facts.insert(fact.to_owned(), value);
         Ok(())
+    }
+
+    /// The text of a document, or that there is none; nothing where it cannot be read. Authentic, and as it is now.
+    async fn document(&self, name: &str, trace: &mut Trace) -> Result<Option<Option<FactValue>>, DenyReason> {
+        let tampered = |trace: &mut Trace| Err(trace.deny("documents", DenyReason::Tampered, Some(name.to_owned())));
+        match self.attached.policy_document(name).await {
+            Ok(None) => Ok(Some(None)),
+            Ok(Some(found)) if found.name != name || self.keyring.verify_policy_document(&found).is_err() => {
+                tracing::error!(document = name, "a document for policy modules fails its authentication");
+                tampered(trace)
+            }
+            Ok(Some(found)) => Ok(Some(Some(FactValue::Text(found.text)))),
+            Err(error) => {
+                tracing::error!(%error, document = name, "a document for policy modules could not be read");
+                if unreadable(&error) == DenyReason::Tampered { tampered(trace) } else { Ok(None) }
+            }
+        }
     }
 
     async fn age_of_current(

@@ -65,7 +65,7 @@ impl Gate {
         vault: &Vault,
         mode: AccessMode,
     ) -> Result<bool, DenyReason> {
-        let mut unused = Trace(Vec::new());
+        let mut unused = Trace::default();
         let mut allowed = mode != AccessMode::Modules;
         if allowed && mode.asks_roles() {
             allowed &= granted(self.judge_roles(ctx, action, target, &mut unused).await)?;

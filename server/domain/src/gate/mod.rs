@@ -13,7 +13,7 @@ mod shadow;
 
 pub(crate) use modules::POLICY_STAGE;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 pub use shadow::{SHADOW_BUDGET, SHADOW_SAMPLES, ShadowCount, ShadowCounts, ShadowSample, ShadowSeen};
 use uuid::Uuid;
@@ -166,6 +166,19 @@ pub enum Judgement {
     Denied(Box<Record>, Held<Denial>),
 }
 
+/// What the gate would say of a request that nobody makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreseen {
+    /// Why it would be denied, if it would.
+    pub denied: Option<DenyReason>,
+    /// What each stage would say.
+    pub trace: Vec<Stage>,
+    /// How long each policy module ran, microseconds, by the name of its stage.
+    pub module_micros: BTreeMap<String, u64>,
+    /// Revision of the vault's settings that were in force.
+    pub settings_revision: Option<i64>,
+}
+
 /// The gate with what it asks.
 pub struct Gate {
     /// Own issuer: principals of it are workloads kept here, whose state is judged too.
@@ -201,8 +214,14 @@ pub(crate) fn holder_of_root_key(ctx: &RequestContext, action: Action) -> Case {
     Case { permit, record: begin_record(ctx, &ask), vault: None, facts: None, workload: None }
 }
 
-/// A judgement in progress: the trace so far.
-struct Trace(Vec<Stage>);
+/// A judgement in progress: the trace so far, and how long the modules in it ran.
+#[derive(Default)]
+struct Trace {
+    stages: Vec<Stage>,
+    micros: BTreeMap<String, u64>,
+    /// Nobody makes the request: nothing must come of it.
+    described: bool,
+}
 
 impl Trace {
     fn allow(&mut self, stage: &str, reason: &str, detail: Option<String>) {
@@ -215,7 +234,14 @@ impl Trace {
     }
 
     fn push(&mut self, stage: &str, effect: StageEffect, reason: &str, detail: Option<String>) {
-        self.0.push(Stage::new(stage, effect, reason).with_detail(detail));
+        self.stages.push(Stage::new(stage, effect, reason).with_detail(detail));
+    }
+
+    /// Notes how long the module of a stage ran, if it did.
+    fn took(&mut self, stage: &str, micros: Option<u64>) {
+        if let Some(micros) = micros {
+            self.micros.insert(stage.to_owned(), micros);
+        }
     }
 }
 
@@ -235,11 +261,12 @@ struct Judged {
 impl Gate {
     /// Judges a request.
     pub async fn judge(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Judgement {
-        let mut trace = Trace(Vec::with_capacity(6));
+        let mut trace = Trace { stages: Vec::with_capacity(6), ..Trace::default() };
         let mut judged = Judged::default();
-        let verdict = self.stages(ctx, ask, &mut trace, &mut judged).await;
+        // On the heap: what the stages hold is much, and every use case would carry it on its stack.
+        let verdict = Box::pin(self.stages(ctx, ask, &mut trace, &mut judged)).await;
         let mut record = begin_record(ctx, ask);
-        record.trace = trace.0;
+        (record.trace, record.module_micros) = (trace.stages, trace.micros);
         record.settings_revision = judged.vault.as_ref().map(|(vault, _)| vault.revision);
         record.input = judged.input;
         match verdict {
@@ -273,16 +300,25 @@ impl Gate {
         }
     }
 
+    /// Judges a request that nobody makes, stage by stage as ever, and lets nothing come of it: no permit, no record,
+    /// no request for approval, no alert, no count of what modules in shadow would say.
+    pub(crate) async fn foresee(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Foreseen {
+        let (mut trace, mut judged) = (Trace { described: true, ..Trace::default() }, Judged::default());
+        let denied = Box::pin(self.stages(ctx, ask, &mut trace, &mut judged)).await.err();
+        let settings_revision = judged.vault.as_ref().map(|(vault, _)| vault.revision);
+        Foreseen { denied, trace: trace.stages, module_micros: trace.micros, settings_revision }
+    }
+
     /// Judges a request as far as the policy modules: address, identity and grants. Gives no permit; for what must be
     /// done before all is known that is judged, and not for everybody. The record is for when it cannot be done.
     pub(crate) async fn until_modules(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Option<Record> {
-        let (mut trace, mut judged) = (Trace(Vec::new()), Judged::default());
+        let (mut trace, mut judged) = (Trace::default(), Judged::default());
         judged.vault = self.find_vault(ask.vault?, ask.action, &mut trace).await.ok()?;
         judge_network(ctx, &judged.vault.as_ref()?.0, &mut trace).ok()?;
         self.judge_identity(ctx, &mut trace).await.ok()?;
         self.judge_grants(ctx, ask, &judged, &mut trace).await.ok()?;
         let settings_revision = judged.vault.as_ref().map(|(vault, _)| vault.revision);
-        Some(Record { trace: trace.0, settings_revision, ..begin_record(ctx, ask) })
+        Some(Record { trace: trace.stages, settings_revision, ..begin_record(ctx, ask) })
     }
 
     /// A permit that rests on a proven credential instead of a grant: for the ways in, which
@@ -296,10 +332,10 @@ impl Gate {
 
     /// Judges the caller's identity alone: for lists of what one may see, whose entries are each judged.
     pub(crate) async fn identified(&self, ctx: &RequestContext, action: Action) -> Judgement {
-        let mut trace = Trace(Vec::new());
+        let mut trace = Trace::default();
         let verdict = self.judge_identity(ctx, &mut trace).await;
         let mut case = self.proven(ctx, action);
-        case.record.trace = trace.0;
+        case.record.trace = trace.stages;
         match verdict {
             Ok(()) => Judgement::Permitted(Box::new(case)),
             Err(reason) => {
@@ -367,10 +403,16 @@ impl Gate {
                 if !workload.enabled {
                     return Err(trace.deny("identity", DenyReason::Identity, None));
                 }
-                // A token outlives neither the credential it was made from nor a time of being disabled.
-                if !principal.token.is_some_and(|token| workload.stands_behind(token)) {
-                    let detail = Some("what the token was made from is gone".to_owned());
-                    return Err(trace.deny("identity", DenyReason::Identity, detail));
+                // A token outlives neither the credential it was made from nor a time of being disabled. Who is only
+                // described has none, and could get one or not.
+                let (backed, otherwise) = if trace.described {
+                    (workload.can_come(ctx.seconds()), "it has no credential that counts now")
+                } else {
+                    let backed = principal.token.is_some_and(|token| workload.stands_behind(token));
+                    (backed, "what the token was made from is gone")
+                };
+                if !backed {
+                    return Err(trace.deny("identity", DenyReason::Identity, Some(otherwise.to_owned())));
                 }
                 trace.allow("identity", "enabled", None);
                 Ok(())

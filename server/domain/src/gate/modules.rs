@@ -20,9 +20,9 @@ use crate::{
     key::KeyProperties,
     names::VaultId,
     policy::{
-        AttachmentState, Effect, ObjectState, Obligation, PolicyAnswer, PolicyAttachment, PolicyCertificateRequest,
-        PolicyConnection, PolicyFailure, PolicyKeyOperation, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyStage,
-        RECORDED_FOR_1_0,
+        AttachmentState, Effect, ObjectState, Obligation, PolicyAttachment, PolicyCertificateRequest, PolicyConnection,
+        PolicyFailure, PolicyKeyOperation, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyStage, RECORDED_FOR_1_0,
+        Said,
     },
     policy_module::InstallationPolicies,
     secret::{LifeState, SecretFacts},
@@ -114,8 +114,8 @@ impl Gate {
         };
         let mut verdict = Ok(());
         let answers = self.ask_modules(&asked.enforced, &request).await;
-        for (attached, answer) in asked.enforced.iter().zip(answers) {
-            if let Err(reason) = conclude(ctx, *attached, answer, &request, trace) {
+        for (attached, said) in asked.enforced.iter().zip(answers) {
+            if let Err(reason) = conclude(ctx, *attached, said, &request, trace) {
                 verdict = Err(match reason {
                     DenyReason::Policy { .. } => DenyReason::Network(ctx.client),
                     failure => failure,
@@ -150,20 +150,20 @@ impl Gate {
         for fact in &asked.shadow_facts {
             // What a module in shadow would like to see neither denies nor takes long.
             let mut budget = std::mem::take(&mut judged.shadows);
-            let _ = budget.within(self.gather(ctx, ask, fact, &mut request, judged, &mut Trace(Vec::new()))).await;
+            let _ = budget.within(self.gather(ctx, ask, fact, &mut request, judged, &mut Trace::default())).await;
             judged.shadows = budget;
         }
         let mut verdict = Ok(());
         let answers = self.ask_modules(&asked.enforced, &request).await;
-        for (attached, answer) in asked.enforced.iter().zip(answers) {
-            match conclude(ctx, *attached, answer, &request, trace) {
+        for (attached, said) in asked.enforced.iter().zip(answers) {
+            match conclude(ctx, *attached, said, &request, trace) {
                 // Only the owners of a vault give a module the say in it.
                 Ok(effect) => {
                     granted |= attached.attachment.authority && attached.vault.is_some() && effect == Effect::Allow;
                 }
                 Err(mut reason) => {
                     if let Some(approval) = reason.approval_mut()
-                        && let Some(wish) = trace.0.last().and_then(|stage| wanted(&stage.obligations))
+                        && let Some(wish) = trace.stages.last().and_then(|stage| wanted(&stage.obligations))
                     {
                         *approval = self.approval_wanted(ctx, ask, judged, &attached.shown(), wish).await;
                     }
@@ -209,17 +209,13 @@ impl Gate {
 
     /// Asks modules in order, up to and including the first that denies or fails. Behind the answers stands a
     /// failure: an engine that leaves a module out without saying why has not judged.
-    async fn ask_modules(
-        &self,
-        attached: &[Attached<'_>],
-        request: &PolicyRequest,
-    ) -> Vec<Result<PolicyAnswer, PolicyFailure>> {
+    async fn ask_modules(&self, attached: &[Attached<'_>], request: &PolicyRequest) -> Vec<Said> {
         let attachments: Vec<_> = attached.iter().map(|attached| attached.attachment).collect();
         if attachments.is_empty() {
             return Vec::new();
         }
         let mut answers = self.policies.judge(&attachments, request).await;
-        answers.push(Err(PolicyFailure::BadAnswer));
+        answers.push(PolicyFailure::BadAnswer.into());
         answers
     }
 }
@@ -228,13 +224,14 @@ impl Gate {
 fn conclude(
     ctx: &RequestContext,
     attached: Attached<'_>,
-    answer: Result<PolicyAnswer, PolicyFailure>,
+    said: Said,
     request: &PolicyRequest,
     trace: &mut Trace,
 ) -> Result<Effect, DenyReason> {
     let (attachment, name) = (attached.attachment, attached.shown());
     let stage = format!("{POLICY_STAGE}{name}");
-    let answer = match answer.and_then(carried_out) {
+    trace.took(&stage, said.micros);
+    let answer = match said.answer {
         Ok(answer) => answer,
         Err(failure) => {
             let reason = DenyReason::PolicyFailed { attachment: name, failure };
@@ -242,7 +239,7 @@ fn conclude(
         }
     };
     let denies = answer.effect == Effect::Deny;
-    for obligation in &answer.obligations {
+    for obligation in answer.obligations.iter().filter(|_| !trace.described) {
         // The sentence may repeat what a caller chose, so it is in the record alone.
         if let Obligation::Alert { severity, .. } = obligation {
             let (policy, vault, code) = (&name, &request.object.vault, &answer.reason_code);
@@ -262,7 +259,7 @@ fn conclude(
     let detail = format!("{} {}", attachment.module, answer.sentence).trim_end().to_owned();
     let stage = Stage::new(stage, effect, answer.reason_code.clone()).with_detail(detail);
     let (fuel, messages, obligations) = (Some(answer.fuel), answer.messages, answer.obligations);
-    trace.0.push(Stage { fuel, messages, obligations, ..stage });
+    trace.stages.push(Stage { fuel, messages, obligations, ..stage });
     if denies {
         return Err(DenyReason::Policy {
             attachment: name,
@@ -273,12 +270,6 @@ fn conclude(
         });
     }
     Ok(answer.effect)
-}
-
-/// The answer, if this server carries out all that it wants done.
-pub(super) fn carried_out(answer: PolicyAnswer) -> Result<PolicyAnswer, PolicyFailure> {
-    let known = |obligation: &Obligation| !matches!(obligation, Obligation::ShortenLifetime { .. });
-    if answer.obligations.iter().all(known) { Ok(answer) } else { Err(PolicyFailure::UnknownObligation) }
 }
 
 fn vault_of(ask: &Ask<'_>) -> String {

@@ -14,10 +14,7 @@ use std::{
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use super::{
-    Gate, Trace,
-    modules::{Attached, carried_out},
-};
+use super::{Gate, Trace, modules::Attached};
 use crate::{
     context::RequestContext,
     decision::{Stage, StageEffect},
@@ -134,17 +131,25 @@ impl Gate {
         for attached in shadows {
             let attachment = attached.attachment;
             let asked = async {
-                let answers = self.policies.decide(attachment, std::slice::from_ref(request)).await?;
-                answers.into_iter().next().ok_or(PolicyFailure::BadAnswer).and_then(carried_out)
+                let said = self.policies.judge(&[attachment], request).await;
+                said.into_iter().next().unwrap_or_else(|| PolicyFailure::BadAnswer.into())
             };
-            let answer = budget.within(asked).await;
-            let stage =
-                |effect, reason: &str| Stage::new(format!("{SHADOW_STAGE}{}", attached.shown()), effect, reason);
+            let said = budget.within(asked).await;
+            let name = format!("{SHADOW_STAGE}{}", attached.shown());
+            trace.took(&name, said.as_ref().and_then(|said| said.micros));
+            let answer = said.map(|said| said.answer);
+            let stage = |effect, reason: &str| Stage::new(name, effect, reason);
             let module = attachment.module.to_string();
-            trace.0.push(match answer {
+            let counts = !trace.described;
+            let note = |what: &dyn Fn(&mut ShadowSeen)| {
+                if counts {
+                    self.shadows.note(attached, what);
+                }
+            };
+            trace.stages.push(match answer {
                 Some(Ok(answer)) => {
                     let denies = answer.effect == Effect::Deny;
-                    self.shadows.note(attached, |seen| {
+                    note(&|seen: &mut ShadowSeen| {
                         if denies {
                             seen.count.would_deny += 1;
                             seen.sample(ctx, &answer.reason_code);
@@ -159,14 +164,14 @@ impl Gate {
                     Stage { fuel, messages, obligations, ..stage }
                 }
                 Some(Err(failure)) => {
-                    self.shadows.note(attached, |seen| {
+                    note(&|seen: &mut ShadowSeen| {
                         seen.count.would_fail += 1;
                         seen.sample(ctx, failure.reason_code());
                     });
                     stage(StageEffect::WouldDeny, failure.reason_code()).with_detail(module)
                 }
                 None => {
-                    self.shadows.note(attached, |seen| seen.count.over_budget += 1);
+                    note(&|seen: &mut ShadowSeen| seen.count.over_budget += 1);
                     stage(StageEffect::WouldAllow, OVER_BUDGET).with_detail(module)
                 }
             });

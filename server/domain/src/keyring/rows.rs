@@ -8,6 +8,7 @@ use crate::{
     condemned::Condemned,
     grant::Assignment,
     identity::{Session, Workload},
+    policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
     role::RoleDefinition,
     seal::RootKeyFact,
@@ -125,6 +126,22 @@ impl Keyring {
     /// [`KeyringError::Tampered`].
     pub fn verify_policy_module(&self, module: &PolicyModule) -> Result<(), KeyringError> {
         self.check_control(b"policy-module", &module.authenticated()?, &module.tag)
+    }
+
+    /// Tag of a document that policy modules read.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn tag_policy_document(&self, document: &PolicyDocument) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.control.tag(&[b"policy-document", &document.authenticated()?]).to_vec())
+    }
+
+    /// Checks a document that policy modules read.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_policy_document(&self, document: &PolicyDocument) -> Result<(), KeyringError> {
+        self.check_control(b"policy-document", &document.authenticated()?, &document.tag)
     }
 
     /// Tag of the modules that are attached to every vault.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::PolicyFailure;
+
 /// What a module says of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -128,4 +130,19 @@ pub struct PolicyAnswer {
     pub obligations: Vec<Obligation>,
     /// Fuel the decision burnt (the whole batch's).
     pub fuel: u64,
+}
+
+/// What came of asking one module about one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Its answer, or why there is none.
+    pub answer: Result<PolicyAnswer, PolicyFailure>,
+    /// How long it ran, microseconds; none where it was not started. Another one each time: no part of the answer.
+    pub micros: Option<u64>,
+}
+
+impl From<PolicyFailure> for Said {
+    fn from(failure: PolicyFailure) -> Self {
+        Self { answer: Err(failure), micros: None }
+    }
 }

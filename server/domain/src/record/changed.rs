@@ -40,6 +40,8 @@ pub enum RowKind {
     AccessPolicy,
     /// An uploaded policy module; its digest.
     PolicyModule,
+    /// A document that policy modules read; its name.
+    PolicyDocument,
     /// The modules attached to every vault; `installation`.
     InstallationPolicies,
     /// A request for approval; its id.
@@ -75,6 +77,7 @@ impl RowKind {
             Self::RoleDefinition => "role definition",
             Self::AccessPolicy => "access policy",
             Self::PolicyModule => "policy module",
+            Self::PolicyDocument => "policy document",
             Self::InstallationPolicies => "policies of all vaults",
             Self::Approval => "approval request",
             Self::Workload => "workload",
@@ -240,6 +243,13 @@ impl PermittedChange {
             (Change::DeletePolicyModule(module), _) => {
                 let after = module.uploaded_at.saturating_add(1);
                 ChangedRow::gone(RowKind::PolicyModule, module.digest.to_string(), after)
+            }
+            (Change::PutPolicyDocument { document, .. }, _) => {
+                ChangedRow::written(RowKind::PolicyDocument, document.name.clone(), document.revision)
+            }
+            (Change::DeletePolicyDocument(document), _) => {
+                let after = document.revision.saturating_add(1);
+                ChangedRow::gone(RowKind::PolicyDocument, document.name.clone(), after)
             }
             (Change::PutInstallationPolicies(policies), _) => {
                 ChangedRow::written(RowKind::InstallationPolicies, INSTALLATION.to_owned(), policies.revision)

@@ -137,6 +137,10 @@ pub struct Record {
     /// What each stage of the gate said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trace: Vec<Stage>,
+    /// How long each policy module of the trace ran, microseconds, by the name of its stage. Beside the trace, not
+    /// in it: a decision's course is the same however fast the machine was.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub module_micros: BTreeMap<String, u64>,
     /// SHA-256 of the trace as it stands here (its JSON), hexadecimal: the name by which a
     /// decision's course can be compared with another.
     #[serde(default, skip_serializing_if = "Option::is_none")]

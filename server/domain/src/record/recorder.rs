@@ -1,6 +1,7 @@
 //! The recorder: the only place where a [`Held`] outcome opens, and only behind a durable record.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
     time::Duration,
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     change::PermittedChange,
     context::RequestContext,
-    decision::{Denial, STEP_UP, Stage, asks_for_step_up},
+    decision::{Denial, STEP_UP, Stage, asks_for_step_up, lifetime},
     permit::Held,
     principal::Principal,
     record::{Committer, Entry, NoRecord, Outcome, Record, Settled},
@@ -229,10 +230,12 @@ impl Recorder {
         record.status = record.status.or_else(|| ctx.status_of(record.outcome, reason));
         record.trace_digest = digest(&record.trace);
         let status = record.status;
+        let lifetime = (record.outcome == Outcome::Allowed).then(|| lifetime(&record.trace)).flatten();
         let fate = self.committer.submit(Entry { record, change }).await;
         // With an unknown fate too: a second record of this id could be taken for the first.
         if matches!(fate, Ok(Settled::Recorded) | Err(NoRecord::Unknown)) {
             ctx.mark_recorded(status);
+            ctx.limit_lifetime(lifetime);
         }
         fate
     }
@@ -286,6 +289,7 @@ impl Record {
             count: None,
             duration_micros: 0,
             trace: Vec::new(),
+            module_micros: BTreeMap::new(),
             trace_digest: None,
             settings_revision: None,
             input: None,

@@ -21,6 +21,7 @@ use crate::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::Permit,
     policy::{ModuleDigest, PolicyAttachment},
+    policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
     ports::SealedBlob,
     principal::Grantee,
@@ -82,6 +83,8 @@ pub struct Image {
     pub roles: BTreeMap<Uuid, RoleDefinition>,
     /// Uploaded policy modules with their bytes.
     pub policy_modules: BTreeMap<ModuleDigest, (PolicyModule, Vec<u8>)>,
+    /// Documents that policy modules read, by name.
+    pub policy_documents: BTreeMap<String, PolicyDocument>,
     /// Modules that are attached to every vault.
     pub installation_policies: Arc<InstallationPolicies>,
     /// Access policies by vault and key of the grantee.
@@ -373,6 +376,18 @@ impl Image {
                 {
                     return Settled::Conflict;
                 }
+            }
+            (Change::PutPolicyDocument { document, replaces }, _) => {
+                if self.policy_documents.get(&document.name).map(|before| before.revision) != *replaces {
+                    return Settled::Conflict;
+                }
+                self.policy_documents.insert(document.name.clone(), (**document).clone());
+            }
+            (Change::DeletePolicyDocument(document), _) => {
+                if self.policy_documents.get(&document.name).map(|before| before.revision) != Some(document.revision) {
+                    return Settled::Conflict;
+                }
+                self.policy_documents.remove(&document.name);
             }
             (Change::PutInstallationPolicies(policies), _) => {
                 if self.installation_policies.revision.saturating_add(1) != policies.revision {

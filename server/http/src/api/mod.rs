@@ -152,7 +152,11 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::PolicyPutEverywhere | Endpoint::PolicyRollBackEverywhere => "PolicyWrite",
         Endpoint::PolicyModuleList | Endpoint::PolicyModuleShow => "PolicyModuleRead",
         Endpoint::PolicyModulePush => "PolicyModulePush",
+        Endpoint::DecisionForesee => "DecisionForesee",
         Endpoint::PolicyModuleRemove => "PolicyModuleDelete",
+        Endpoint::PolicyDocumentList | Endpoint::PolicyDocumentShow => "PolicyDocumentRead",
+        Endpoint::PolicyDocumentPut => "PolicyDocumentPut",
+        Endpoint::PolicyDocumentRemove => "PolicyDocumentDelete",
         Endpoint::AccessPolicyList | Endpoint::AccessPolicyPage => "AccessPolicyRead",
         Endpoint::AccessPolicyPut
         | Endpoint::AccessPolicyRemove
@@ -244,6 +248,7 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::DeletedVaultPurge
         | Endpoint::RoleDelete
         | Endpoint::PolicyModuleRemove
+        | Endpoint::PolicyDocumentRemove
         | Endpoint::AssignmentRemove
         | Endpoint::AccessPolicyRemove
         | Endpoint::WorkloadDelete
@@ -412,7 +417,12 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::PolicyModuleList => boxed(|| manage::policy_modules::list(services, call)),
         Endpoint::PolicyModulePush => boxed(|| manage::policy_modules::push(services, call, request)),
         Endpoint::PolicyModuleShow => boxed(|| manage::policy_modules::show(services, call)),
+        Endpoint::DecisionForesee => boxed(|| manage::foresee::foresee(services, call, &request)),
         Endpoint::PolicyModuleRemove => boxed(|| manage::policy_modules::remove(services, call)),
+        Endpoint::PolicyDocumentList => boxed(|| manage::policy_documents::list(services, call)),
+        Endpoint::PolicyDocumentShow => boxed(|| manage::policy_documents::show(services, call)),
+        Endpoint::PolicyDocumentPut => boxed(|| manage::policy_documents::put(services, call, &request)),
+        Endpoint::PolicyDocumentRemove => boxed(|| manage::policy_documents::remove(services, call)),
         Endpoint::AccessPolicyList => boxed(|| manage::access_policies::list(services, call)),
         Endpoint::AccessPolicyPut => boxed(|| manage::access_policies::put(services, call, &request)),
         Endpoint::AccessPolicyRemove => boxed(|| manage::access_policies::remove(services, call, &request)),

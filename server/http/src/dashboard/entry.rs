@@ -101,14 +101,20 @@ fn trace(record: &Record) -> Panel {
             StageEffect::WouldDeny => (Tone::Planned, Icon::Hourglass, "Would stop"),
         };
         let fuel = stage.fuel.map_or_else(|| Cell::None("None".to_owned()), |fuel| Cell::text(view::grouped(fuel)));
+        let took = record.module_micros.get(&stage.stage);
+        let took = took.map_or_else(
+            || Cell::None("None".to_owned()),
+            |micros| Cell::text(format!("{} µs", view::grouped(*micros))),
+        );
         Row::new(vec![
             Cell::text(stage.stage.clone()),
             Cell::badge(tone, icon, word),
             Cell::Text { text: stage.reason.clone(), small: stage.detail.clone() },
             fuel,
+            took,
         ])
     });
-    let table = Table::new(&["Stage", "Said", "Reason", "Fuel"], rows.collect());
+    let table = Table::new(&["Stage", "Said", "Reason", "Fuel", "Time"], rows.collect());
     Panel::new("Stages", Body::Table(table)).note("in the order in which they were judged")
 }
 

@@ -74,13 +74,15 @@ pub(super) async fn reveal(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     ctx.state_reason(sent.text(RevealForm::REASON_FIELD))
         .map_err(|unfit| Problem::bad_parameter(format!("{unfit}.")))?;
     let opened = viewer.services.secrets.get(ctx, &vault, &name, version.as_ref()).await?;
+    // So long as people need, or as a policy module leaves them; a second at least, or there would be no page.
+    let seconds = ctx.lifetime().map_or(SHOWN_SECONDS, |lifetime| lifetime.clamp(1, SHOWN_SECONDS));
     let item = SecretItem { secret: opened.secret, version: opened.meta };
     let shown = (item.secret.current != item.version.version).then(|| item.version.version.clone());
     let place = Place::Secret(vault.clone(), item.secret.name.clone(), shown);
     let hide_href = place.href();
     let revealed = Revealed::new(
         Zeroizing::new(opened.value.expose().to_owned()),
-        SHOWN_SECONDS,
+        seconds,
         ctx.request_id.to_string(),
         view::moment_millis(ctx.now),
         ctx.stated_reason().map(str::to_owned),
@@ -88,7 +90,7 @@ pub(super) async fn reveal(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     );
     drop(opened.value);
     let page = fill_in(viewer, &place, &vault, item, opened.vault, Some(revealed)).await;
-    Ok(rendered(200, page.render()).with("refresh", format!("{SHOWN_SECONDS}; url={hide_href}")))
+    Ok(rendered(200, page.render()).with("refresh", format!("{seconds}; url={hide_href}")))
 }
 
 async fn fill_in(

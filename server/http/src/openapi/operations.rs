@@ -3,8 +3,8 @@
 use super::{Body, Operation};
 use crate::{
     api::manage::{
-        List, Listing, access_policies, approvals, assignments, audit, policies, policy_modules, roles, session,
-        sessions, token_keys, tokens, vaults, workloads,
+        List, Listing, access_policies, approvals, assignments, audit, foresee, policies, policy_documents,
+        policy_modules, roles, session, sessions, token_keys, tokens, vaults, workloads,
     },
     openapi::shapes,
     routes::Endpoint,
@@ -67,6 +67,7 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
     let vault = Some(Body::of::<vaults::VaultView<'_>>());
     let vault_list = Some(Body::named::<List<vaults::VaultView<'_>>>(|| "VaultList".to_owned()));
     let policy = Some(Body::of::<access_policies::View<'_>>());
+    let document = Some(Body::of::<policy_documents::View<'_>>());
     let module = Some(Body::of::<policy_modules::View<'_>>());
     let approval = Some(Body::of::<approvals::View<'_>>());
     let answer_approval = Some(Body::of::<approvals::Answer>());
@@ -132,7 +133,23 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
             ..modules("Upload a module: the body is the WebAssembly component, at most 4 MiB")
         },
         Endpoint::PolicyModuleShow => Operation { answer: module, ..modules("Show a module") },
+        Endpoint::DecisionForesee => Operation {
+            body: Some(Body::of::<foresee::Body>()),
+            answer: Some(Body::of::<foresee::View<'_>>()),
+            ..modules("Have a request judged that nobody makes: what each stage would say")
+        },
         Endpoint::PolicyModuleRemove => modules("Remove an uploaded module that is attached nowhere"),
+        Endpoint::PolicyDocumentList => Operation {
+            answer: Some(Body::named::<List<policy_documents::View<'_>>>(|| "PolicyDocumentList".to_owned())),
+            ..modules("List the documents that modules read, without their texts")
+        },
+        Endpoint::PolicyDocumentShow => Operation { answer: document, ..modules("Show a document") },
+        Endpoint::PolicyDocumentPut => Operation {
+            body: Some(Body::of::<policy_documents::Body>()),
+            answer: document,
+            ..modules("Write a document, new or in place of the one of this name")
+        },
+        Endpoint::PolicyDocumentRemove => modules("Remove a document"),
         Endpoint::AccessPolicyList => Operation {
             answer: Some(Body::named::<List<access_policies::View<'_>>>(|| "AccessPolicyList".to_owned())),
             ..access("List a vault's access policies")

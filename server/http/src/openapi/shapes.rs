@@ -296,6 +296,9 @@ pub(crate) struct Record {
     /// What each stage of the gate said.
     #[schema(required = false)]
     trace: Vec<serde_json::Value>,
+    /// How long each policy module ran, microseconds, by the name of its stage.
+    #[schema(required = false)]
+    module_micros: BTreeMap<String, u64>,
     trace_digest: Option<String>,
     settings_revision: Option<i64>,
     /// What policy modules were asked.

@@ -82,6 +82,8 @@ impl From<AdminError> for Problem {
             AdminError::ModuleShips => Self::new(409, "Conflict", "module-ships", message),
             AdminError::ModuleInUse => Self::new(409, "Conflict", "module-in-use", message),
             AdminError::TooManyModules => Self::new(409, "Conflict", "too-many-modules", message),
+            AdminError::DocumentNotFound => Self::new(404, "PolicyDocumentNotFound", "document-not-found", message),
+            AdminError::TooManyDocuments => Self::new(409, "Conflict", "too-many-documents", message),
             AdminError::NotAssignableHere => Self { reason: "not-assignable-here", ..Self::bad_parameter(message) },
             AdminError::PermitsMoreThanHeld => {
                 Self::new(403, "Forbidden", "permits-more-than-held", message).inner("ForbiddenByRbac")

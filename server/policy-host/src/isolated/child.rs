@@ -15,7 +15,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use strongroom_domain::policy::PolicyFailure;
 
 use super::confine::{self, Confinement, Role};
-use super::frame::{self, Answer, Asked, Done, Hello, Judged, Order, Question};
+use super::frame::{self, Answer, Asked, Done, Hello, Order, Question, Ran};
 use crate::artefact::{Artefact, engine_version};
 use crate::engine::WasmPolicyEngine;
 use crate::limits;
@@ -122,11 +122,11 @@ fn answer_all(engine: &WasmPolicyEngine, socket: &OwnedFd) -> Result<(), Ended> 
         let (number, body) = frame::split(buffer.get(..length).ok_or(Ended)?)?;
         let answer = match frame::decode(body)? {
             Question::Judge { modules, requests, until_denied } => {
-                let mut judged: Vec<Judged> = Vec::with_capacity(modules.len());
+                let mut judged: Vec<Ran> = Vec::with_capacity(modules.len());
                 for Asked { module, settings } in &modules {
-                    let answer = engine.decide_now(module, settings, &requests);
-                    let last = until_denied && crate::engine::ends(&answer);
-                    judged.push(answer);
+                    let ran = crate::engine::timed(|| engine.decide_now(module, settings, &requests));
+                    let last = until_denied && crate::engine::ends(&ran.judged);
+                    judged.push(ran);
                     if last {
                         break;
                     }
@@ -138,7 +138,7 @@ fn answer_all(engine: &WasmPolicyEngine, socket: &OwnedFd) -> Result<(), Ended> 
         let reply = match frame::encode(number, &answer) {
             Ok(reply) => reply,
             // Longer than an answer may be.
-            Err(_) => frame::encode(number, &Answer::Judged(vec![Err(PolicyFailure::BadAnswer)]))?,
+            Err(_) => frame::encode(number, &Answer::Judged(vec![too_long()]))?,
         };
         while let Err(error) = rustix::net::send(socket, &reply, SendFlags::NOSIGNAL) {
             if error != Errno::INTR {
@@ -146,6 +146,10 @@ fn answer_all(engine: &WasmPolicyEngine, socket: &OwnedFd) -> Result<(), Ended> 
             }
         }
     }
+}
+
+fn too_long() -> Ran {
+    Ran { judged: Err(PolicyFailure::BadAnswer), micros: 0 }
 }
 
 fn compile() -> Result<(), Ended> {

@@ -47,11 +47,18 @@ pub(crate) enum Question {
 /// What a module says of each request of a batch, or why it says nothing.
 pub(crate) type Judged = Result<Vec<PolicyAnswer>, PolicyFailure>;
 
+/// The same, with how long the module ran: microseconds.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ran {
+    pub(crate) judged: Judged,
+    pub(crate) micros: u64,
+}
+
 /// What the child answers.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Answer {
     /// One element for each module that was asked.
-    Judged(Vec<Judged>),
+    Judged(Vec<Ran>),
     /// Whether it takes the settings.
     Checked(Result<(), Unfit>),
 }
@@ -207,6 +214,10 @@ mod tests {
         )
     }
 
+    fn ran() -> impl Strategy<Value = Ran> {
+        (judged(), any::<u64>()).prop_map(|(judged, micros)| Ran { judged, micros })
+    }
+
     fn judged() -> impl Strategy<Value = Judged> {
         let effect = prop_oneof![Just(Effect::Allow), Just(Effect::Deny), Just(Effect::Abstain)];
         let texts = || proptest::collection::vec(".{0,30}", 0..4);
@@ -238,7 +249,7 @@ mod tests {
             requests in proptest::collection::vec(request(), 0..4),
             settings in ".{0,80}",
             until_denied in any::<bool>(),
-            judged in proptest::collection::vec(judged(), 0..4),
+            judged in proptest::collection::vec(ran(), 0..4),
         ) {
             let module = ModuleDigest([7; 32]);
             let question = Question::Judge { modules: vec![Asked { module, settings }], requests, until_denied };
@@ -264,7 +275,7 @@ mod tests {
             bytes in proptest::collection::vec(any::<u8>(), 0..600),
             at in any::<proptest::sample::Index>(),
             flip in any::<u8>(),
-            judged in proptest::collection::vec(judged(), 1..3),
+            judged in proptest::collection::vec(ran(), 1..3),
         ) {
             let _ = split(&bytes).map(|(_, body)| (decode::<Question>(body).is_ok(), decode::<Answer>(body).is_ok()));
             let _ = decode::<Hello>(&bytes);

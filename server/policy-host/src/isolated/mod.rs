@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use child::run_child;
 pub(crate) use compiler::{CompileError, compile};
 pub use confine::Confinement;
-pub(crate) use frame::{Answer, Asked, Hello, Judged, Question, length};
+pub(crate) use frame::{Answer, Asked, Hello, Judged, Question, Ran, length};
 pub(crate) use supervisor::{Refused, Supervisor};
 
 /// The word that makes a program the child that decides.

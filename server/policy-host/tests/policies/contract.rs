@@ -3,7 +3,7 @@
 use strongroom_domain::policy::{
     Effect, MAX_SETTINGS_BYTES, ModuleDigest, PolicyAttachment, PolicyEngine, PolicyFailure,
 };
-use strongroom_policy_host::{Isolation, PolicyHost, WasmPolicyEngine, limits};
+use strongroom_policy_host::{Isolation, PolicyHost, WasmPolicyEngine, limits, understood};
 
 use crate::support::{attach, host, request, shipped_digest};
 
@@ -50,16 +50,35 @@ async fn policy_engine_contract(engine: &dyn PolicyEngine) {
     assert_eq!(engine.decide(&nobody, &[request()]).await, Err(PolicyFailure::Missing));
     assert_eq!(engine.check(&nobody).await, Err(PolicyFailure::Missing.into()));
     let oversized = format!("{{}}{}", " ".repeat(MAX_SETTINGS_BYTES));
-    for settings in ["not json", "[]", r#"{"unknown":1}"#, oversized.as_str()] {
+    for (settings, said) in [
+        ("not json", "not JSON"),
+        ("[]", "schema: type: object"),
+        (r#"{"unknown":1}"#, "schema at /unknown: additionalProperties"),
+        (r#"{"required_tags":["owner",7]}"#, "schema at /required_tags/1: type: string"),
+        (oversized.as_str(), ""),
+    ] {
         let bad = attach(naming, settings);
         let unfit = engine.check(&bad).await.expect_err("such settings are refused");
         assert_eq!(unfit.failure, PolicyFailure::BadSettings, "{settings}");
-        let says_why = unfit.sentence.is_some_and(|sentence| !sentence.is_empty());
-        assert_eq!(says_why, settings != oversized, "the module says why, where it is asked: {settings}");
+        let sentence = unfit.sentence.unwrap_or_default();
+        assert!(sentence.contains(said), "place and rule are named: {settings}: {sentence}");
         let decided = engine.decide(&bad, &[request()]).await;
         assert_eq!(decided, Err(PolicyFailure::BadSettings), "{settings}");
     }
+    // What no schema of this sort can say, the module does.
+    let hours = r#"{"utc_offset":0,"hours":[{"days":["mon"],"from":"99:00","until":"18:00"}]}"#;
+    let unfit = engine.check(&attach(shipped_digest("office-hours"), hours)).await.expect_err("there is no such hour");
+    assert!(unfit.sentence.is_some_and(|sentence| !sentence.contains("schema")));
     assert_eq!(engine.check(&attachment).await, Ok(()));
+}
+
+/// Every schema that ships or ever shipped is one that settings are checked against.
+#[test]
+fn the_schemas_of_shipped_modules_are_understood() {
+    let engine = WasmPolicyEngine::with_shipped().expect("a host");
+    for (_, description) in engine.modules() {
+        assert_eq!(understood(&description.settings_schema), Ok(()), "{}", description.name);
+    }
 }
 
 #[tokio::test]
@@ -101,7 +120,9 @@ async fn modules_are_asked_in_order_until_one_denies() {
         let host = host(isolation, &[], None);
         let effects = async |attachments: &[&PolicyAttachment]| {
             let judged = host.judge(attachments, &request()).await;
-            judged.into_iter().map(|answer| answer.map(|answer| answer.effect)).collect::<Vec<_>>()
+            let ran = judged.iter().map(|said| (said.answer == Err(PolicyFailure::Missing), said.micros.is_none()));
+            assert!(ran.clone().all(|(missing, not_timed)| missing == not_timed), "what ran was timed");
+            judged.into_iter().map(|said| said.answer.map(|answer| answer.effect)).collect::<Vec<_>>()
         };
         assert_eq!(effects(&[]).await, []);
         assert_eq!(effects(&[&fine, &fine]).await, [Ok(Effect::Allow), Ok(Effect::Allow)]);

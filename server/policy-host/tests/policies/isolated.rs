@@ -113,6 +113,8 @@ async fn what_is_no_module_is_refused_with_a_sentence() {
         assert!(!refused(read(name)).await.is_empty());
     }
     assert!(refused(framed("spin-at-start")).await.contains("fuel"));
+    let sentence = refused(framed("describe-foreign-schema")).await;
+    assert!(sentence.contains("settings could not be checked") && sentence.contains("$dynamicRef"), "{sentence}");
     assert!(refused(Vec::new()).await.contains("not a WebAssembly component"));
     assert!(refused(vec![0; limits::MAX_MODULE_BYTES + 1]).await.contains("larger"));
     healthy(&host).await;

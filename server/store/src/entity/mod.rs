@@ -12,6 +12,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod condemned_key;
 pub(crate) mod installation;
 pub(crate) mod installation_policies;
+pub(crate) mod policy_document;
 pub(crate) mod policy_module;
 pub(crate) mod role_definition;
 pub(crate) mod root_key;

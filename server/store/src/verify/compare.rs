@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     entity::{
-        access_policy, approval, assignment, audit_record, installation_policies, policy_module, role_definition,
-        sealed_blob, secret, secret_version, session, vault, workload,
+        access_policy, approval, assignment, audit_record, installation_policies, policy_document, policy_module,
+        role_definition, sealed_blob, secret, secret_version, session, vault, workload,
     },
     fault::unavailable,
     purge::remains,
@@ -179,7 +179,7 @@ impl Comparing<'_> {
         }
     }
 
-    /// Uploaded modules, a few hundred at most, and those of all vaults, which is one row.
+    /// Uploaded modules, a few hundred at most, the documents they read, and those of all vaults, which is one row.
     async fn policies(&mut self) -> Result<(), StoreError> {
         use installation_policies::Column as Attached;
         use policy_module::Column as Uploaded;
@@ -192,6 +192,16 @@ impl Comparing<'_> {
             .map_err(|e| unavailable(&e))?;
         for (digest, revision) in modules {
             self.judge(RowKind::PolicyModule, &digest, Some(revision), &[]);
+        }
+        let documents: Vec<(String, i64)> = policy_document::Entity::find()
+            .select_only()
+            .columns([policy_document::Column::Name, policy_document::Column::Revision])
+            .into_tuple()
+            .all(self.moment)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        for (name, revision) in documents {
+            self.judge(RowKind::PolicyDocument, &name, Some(revision), &[]);
         }
         let attached: Vec<(String, i64)> = installation_policies::Entity::find()
             .select_only()

@@ -16,6 +16,7 @@ use strongroom_domain::{
     grant::Assignment,
     identity::{Session, Workload},
     names::{ObjectKind, ObjectName, VaultId},
+    policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
     ports::StoreError,
     record::{ChangedRow, RowKind},
@@ -28,8 +29,8 @@ use uuid::Uuid;
 use super::{AuditReader, compare::kind_of};
 use crate::{
     entity::{
-        access_policy, approval, assignment, installation_policies, policy_module, role_definition, secret,
-        secret_version, session, vault, workload,
+        access_policy, approval, assignment, installation_policies, policy_document, policy_module, role_definition,
+        secret, secret_version, session, vault, workload,
     },
     fault::unavailable,
     purge::remains,
@@ -54,6 +55,8 @@ pub enum StoredRow {
     AccessPolicy(AccessPolicy),
     /// An uploaded policy module with its bytes.
     PolicyModule(PolicyModule, Vec<u8>),
+    /// A document that policy modules read.
+    PolicyDocument(PolicyDocument),
     /// The modules that are attached to every vault.
     InstallationPolicies(InstallationPolicies),
     /// A request for approval.
@@ -174,6 +177,10 @@ impl AuditReader {
             let found = rows::policy_module(&row.digest, &row.body, row.revision, row.tag);
             let found = found.map(|module| StoredRow::PolicyModule(module, row.module));
             see((RowKind::PolicyModule, row.digest, found));
+        }
+        for row in policy_document::Entity::find().all(database).await.map_err(|e| unavailable(&e))? {
+            let name = row.name.clone();
+            see((RowKind::PolicyDocument, name, rows::policy_document(row).map(StoredRow::PolicyDocument)));
         }
         for row in installation_policies::Entity::find().all(database).await.map_err(|e| unavailable(&e))? {
             let id = row.id.clone();

@@ -6,6 +6,7 @@ use strongroom_domain::{
     action::Action,
     change::Change,
     policy::{AttachmentState, ModuleDigest, PolicyAttachment},
+    policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
     ports::PolicyStore,
     principal::PrincipalId,
@@ -16,7 +17,11 @@ use strongroom_store::{Store, StoreOptions};
 
 use crate::support::{Place, entry, on_both, options, permit};
 
-on_both!(modules_come_back_and_stay_while_they_are_attached, the_modules_of_all_vaults_change_one_revision_at_a_time,);
+on_both!(
+    modules_come_back_and_stay_while_they_are_attached,
+    the_modules_of_all_vaults_change_one_revision_at_a_time,
+    documents_change_at_the_revision_that_was_read,
+);
 
 /// What one node attaches, another one asks with its next request: nothing of it is kept there.
 #[tokio::test(flavor = "multi_thread")]
@@ -110,4 +115,38 @@ async fn the_modules_of_all_vaults_change_one_revision_at_a_time(place: Place) {
     let (second, entry) = attach(2, None);
     assert_eq!(s.put(entry).await, Settled::Recorded);
     assert_eq!(*s.store.installation_policies().await.unwrap(), second);
+}
+
+async fn documents_change_at_the_revision_that_was_read(place: Place) {
+    let s = place.start().await;
+    let document = |name: &str, text: &str, revision| PolicyDocument {
+        name: name.to_owned(),
+        text: text.to_owned(),
+        written_by: PrincipalId { issuer: "https://idp".to_owned(), subject: "ada".to_owned() },
+        written_at: 7,
+        revision,
+        tag: vec![9; 32],
+    };
+    let write = |document: &PolicyDocument, replaces| {
+        let change = Change::PutPolicyDocument { document: Box::new(document.clone()), replaces };
+        entry(permit(Action::PolicyDocumentWrite, test_support::server_ref(), None), change)
+    };
+    let remove = |document: &PolicyDocument| {
+        let change = Change::DeletePolicyDocument(Box::new(document.clone()));
+        entry(permit(Action::PolicyDocumentDelete, test_support::server_ref(), None), change)
+    };
+    let (hosts, teams) = (document("hosts", "one\u{0}\n", 7), document("teams", "", 7));
+    assert_eq!(s.store.policy_document("hosts").await.unwrap(), None);
+    assert_eq!(s.put(write(&teams, None)).await, Settled::Recorded);
+    assert_eq!(s.put(write(&hosts, None)).await, Settled::Recorded);
+    assert_eq!(s.put(write(&hosts, None)).await, Settled::Conflict, "there is one");
+    assert_eq!(s.store.policy_documents().await.unwrap(), [hosts.clone(), teams.clone()]);
+    let next = document("hosts", "two", 8);
+    assert_eq!(s.put(write(&next, Some(6))).await, Settled::Conflict, "another revision");
+    assert_eq!(s.put(write(&next, Some(7))).await, Settled::Recorded);
+    assert_eq!(s.store.policy_document("hosts").await.unwrap(), Some(next.clone()));
+    assert_eq!(s.put(remove(&hosts)).await, Settled::Conflict, "another revision");
+    assert_eq!(s.put(remove(&next)).await, Settled::Recorded);
+    assert_eq!(s.put(remove(&next)).await, Settled::Conflict, "gone");
+    assert_eq!(s.store.policy_documents().await.unwrap(), [teams]);
 }

@@ -234,6 +234,7 @@ pub(crate) fn record(operation: &str) -> Record {
         count: None,
         duration_micros: 1,
         trace: Vec::new(),
+        module_micros: BTreeMap::new(),
         trace_digest: None,
         settings_revision: None,
         input: None,

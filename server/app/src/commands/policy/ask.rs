@@ -44,7 +44,7 @@ pub(super) async fn explain(module: &str, asked: &Question, output: Output) -> a
     let began = Instant::now();
     let answer = decide(&loaded, &request, &settings).await?;
     let took = began.elapsed();
-    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let micros = strongroom_domain::time::micros(took);
     if output == Output::Json {
         let shown = json!({
             "module": { "name": loaded.description.name, "version": loaded.description.version, "digest": loaded.digest },

@@ -3,6 +3,7 @@
 
 mod ask;
 mod build;
+mod document;
 mod new;
 mod replay;
 mod sign;
@@ -16,7 +17,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use serde_json::json;
 use strongroom_domain::policy::{AttachmentState, ModuleDigest, PolicyAttachment};
-use strongroom_policy_host::{ModuleDescription, WasmPolicyEngine, limits, shipped};
+use strongroom_policy_host::{ModuleDescription, WasmPolicyEngine, limits, shipped, understood};
 
 use super::{attachment, facts, settings_schema};
 use crate::{
@@ -27,7 +28,11 @@ use crate::{
 pub(crate) async fn run(command: PolicyCommand) -> anyhow::Result<()> {
     match command {
         PolicyCommand::Operate(command) => attachment::run(command).await,
-        PolicyCommand::Why { id, output, connection } => why::run(&id, output, &connection).await,
+        PolicyCommand::Document(command) => document::run(command).await,
+        PolicyCommand::Why { id: Some(id), output, connection, .. } => why::recorded(&id, output, &connection).await,
+        PolicyCommand::Why { described, output, connection, .. } => {
+            why::described(described, output, &connection).await
+        }
         PolicyCommand::New { name, lang } => new::run(&name, lang),
         PolicyCommand::Build { folder } => build::run(&folder),
         PolicyCommand::Inspect { module, output } => inspect(&module.module, output),
@@ -165,5 +170,11 @@ fn inspect(module: &str, output: Output) -> anyhow::Result<()> {
         ),
     ]);
     println!("{shown}\n{}", settings_schema(&schema));
+    if let Err(why) = understood(&description.settings_schema) {
+        eprintln!(
+            "no server takes this module in: settings could not be checked against its schema: {}",
+            plain(&why.to_string())
+        );
+    }
     Ok(())
 }

@@ -1,19 +1,63 @@
-//! `strongroom policy why`: a decision as it is on record, stage by stage. Nothing is asked again here.
+//! `strongroom policy why`: a decision as it is on record, or as it would be made now, stage by stage.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, bail};
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::{
-    cli::{Connection, DecisionId, Output},
-    commands::{audit, object_path, text, utc},
+    cli::{Connection, DecisionId, DescribedRequest, Output},
+    client::{Client, at, base},
+    commands::{audit, object_path, text, utc, workload},
+    plain::plain,
 };
 
-pub(super) async fn run(id: &DecisionId, output: Output, connection: &Connection) -> anyhow::Result<()> {
-    let record = audit::record(id, connection).await?;
+pub(super) async fn recorded(id: &DecisionId, output: Output, connection: &Connection) -> anyhow::Result<()> {
+    show(&audit::record(id, connection).await?, output)
+}
+
+/// How a request would be answered now that nobody makes.
+pub(super) async fn described(
+    described: DescribedRequest,
+    output: Output,
+    connection: &Connection,
+) -> anyhow::Result<()> {
+    let base = base(connection)?;
+    let client = Client::connect(connection, &base).await?;
+    let DescribedRequest { who, groups, claims, action, object, client: from } = described;
+    let (who, object) = (who.unwrap_or_default(), object.unwrap_or_default());
+    let (by, whom) = match who.rsplit_once('#') {
+        Some((issuer, subject)) => ("principal", json!({ "issuer": issuer, "subject": subject })),
+        None => ("client_id", workload::client_id(&client, &base, &who).await?.into()),
+    };
+    let mut parts = object.split('/');
+    let vault = parts.next().unwrap_or_default();
+    let of = parts.next();
+    if of.is_some_and(|of| !["secrets", "keys", "certificates"].contains(&of)) {
+        bail!("{} is not VAULT, VAULT/secrets/NAME, or the same with keys or certificates", plain(&object));
+    }
+    let (name, version) = (parts.next(), parts.next());
+    let claims = claims.iter().map(|claim| claim.split_once('=').context("a claim is NAME=VALUE"));
+    let body = json!({
+        by: whom,
+        "groups": groups,
+        "claims": claims.collect::<anyhow::Result<BTreeMap<_, _>>>()?,
+        "client": from,
+        "operation": action,
+        "name": name,
+        "version": version,
+    });
+    let url = at(&base, &["api", "v1", "vaults", vault, "why"], &[])?;
+    show(&client.send(Method::POST, url, Some(serde_json::to_vec(&body)?)).await?, output)
+}
+
+fn show(record: &Value, output: Output) -> anyhow::Result<()> {
     if output == Output::Json {
-        println!("{}", serde_json::to_string_pretty(&record)?);
+        println!("{}", serde_json::to_string_pretty(record)?);
         return Ok(());
     }
-    for line in told(&record) {
+    for line in told(record) {
         println!("{line}");
     }
     Ok(())
@@ -50,9 +94,11 @@ fn told(record: &Value) -> Vec<String> {
         for obligation in stage.get("obligations").and_then(Value::as_array).into_iter().flatten() {
             lines.push(format!("       wanted: {}", text(obligation, "")));
         }
-        let fuel = text(stage, "/fuel");
-        if !fuel.is_empty() {
-            lines.push(format!("       fuel {fuel}"));
+        let fuel = Some(text(stage, "/fuel")).filter(|fuel| !fuel.is_empty()).map(|fuel| format!("fuel {fuel}"));
+        let micros = record.get("module_micros").and_then(|all| all.get(stage.get("stage")?.as_str()?)?.as_u64());
+        let cost: Vec<_> = fuel.into_iter().chain(micros.map(|micros| format!("{micros} µs"))).collect();
+        if !cost.is_empty() {
+            lines.push(format!("       {}", cost.join(", ")));
         }
     }
     lines
@@ -71,6 +117,7 @@ mod tests {
             "principal_kind": "workload", "principal": { "issuer": "https://idp", "subject": "app" },
             "client": "192.0.2.1", "listener": "main", "vault": "demo", "kind": "secret", "object": "db",
             "settings_revision": 4,
+            "module_micros": { "policy:names": 37 },
             "trace": [
                 { "stage": "network", "effect": "allow", "reason": "admitted" },
                 {
@@ -87,7 +134,7 @@ mod tests {
                         from    192.0.2.1 by listener main\n  what    demo/secrets/db\n  by      the vault's settings of \
                         revision 4\n  1. network: allow, admitted\n  2. policy:names: deny, name-not-allowed\n       \
                         00ff The name \u{fffd}[2J is not allowed.\n       said: looked at 3 patterns\n       wanted: \
-                        {\"alert\":{\"sentence\":\"Look.\",\"severity\":\"low\"}}\n       fuel 812\n  3. shadow:next: \
+                        {\"alert\":{\"sentence\":\"Look.\",\"severity\":\"low\"}}\n       fuel 812, 37 µs\n  3. shadow:next: \
                         would-allow, over-budget";
         assert_eq!(told, expected);
         assert!(super::told(&json!({ "outcome": "unauthenticated" })).last().unwrap().contains("not asked"));

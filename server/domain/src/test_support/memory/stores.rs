@@ -16,6 +16,7 @@ use crate::{
     names::{VaultId, VaultName},
     permit::{Held, Permit},
     policy::{MOST_COUNTED, ModuleDigest, RecentRequests},
+    policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
     ports::{
         ApprovalStore, DueObject, GrantStore, IdentityStore, PolicyStore, PurgeSchedule, RequestCounts,
@@ -327,6 +328,16 @@ impl PolicyStore for MemoryStore {
     async fn policy_module(&self, digest: &ModuleDigest) -> Result<Option<(PolicyModule, Vec<u8>)>, StoreError> {
         self.pause().await;
         Ok(self.durable().policy_modules.get(digest).cloned())
+    }
+
+    async fn policy_documents(&self) -> Result<Vec<PolicyDocument>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().policy_documents.values().cloned().collect())
+    }
+
+    async fn policy_document(&self, name: &str) -> Result<Option<PolicyDocument>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().policy_documents.get(name).cloned())
     }
 }
 

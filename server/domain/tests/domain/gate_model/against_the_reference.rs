@@ -141,7 +141,6 @@ fn verdict() -> impl Strategy<Value = Verdict> {
             PolicyFailure::BadSettings,
             PolicyFailure::Unavailable,
             PolicyFailure::FactUnavailable,
-            PolicyFailure::UnknownObligation,
         ]).prop_map(Verdict::Fails),
     ]
 }

@@ -5,7 +5,6 @@ use strongroom_domain::{
     decision::{DenyReason, STEP_UP, StepUp},
     policy::{
         AlertSeverity, AttachmentState, Effect, FactValue, ModuleDigest, ObjectState, Obligation, PolicyAttachment,
-        PolicyFailure,
     },
     secrets::SecretError,
     test_support::Verdict,
@@ -70,7 +69,7 @@ async fn a_module_sees_the_life_of_an_object_and_the_age_of_its_current_version(
 }
 
 #[tokio::test]
-async fn an_alert_is_on_record_and_what_this_server_does_not_carry_out_denies() {
+async fn an_alert_is_on_record_and_a_lifetime_shortens_what_was_allowed() {
     let demo = guarded();
     demo.set("db", "one").await.unwrap();
     let alert = Obligation::Alert { severity: AlertSeverity::High, sentence: "Look.".to_owned() };
@@ -79,13 +78,16 @@ async fn an_alert_is_on_record_and_what_this_server_does_not_carry_out_denies() 
     let newest = demo.world.store.image().log.last().unwrap().record.clone();
     assert_eq!(newest.trace.last().unwrap().obligations, vec![alert.clone()]);
 
-    let unknown = Obligation::ShortenLifetime { seconds: 60 };
-    demo.world.policies.oblige("guard", vec![alert, unknown]);
-    for effect in [Effect::Allow, Effect::Deny] {
+    let lifetime = |seconds| Obligation::ShortenLifetime { seconds };
+    demo.world.policies.oblige("guard", vec![lifetime(300), alert, lifetime(60)]);
+    for (effect, kept) in [(Effect::Allow, Some(60)), (Effect::Abstain, Some(60)), (Effect::Deny, None)] {
         demo.world.policies.answer("guard", Verdict::Says(effect));
-        let attachment = "guard".to_owned();
-        let failure = PolicyFailure::UnknownObligation;
-        assert_eq!(denial(demo.get("db", None).await), DenyReason::PolicyFailed { attachment, failure });
+        let ctx = demo.request();
+        assert_eq!(ctx.lifetime(), None, "nothing is known of it before it is recorded");
+        assert_eq!(demo.get_in(&ctx, "db", None).await.is_ok(), kept.is_some());
+        assert_eq!(ctx.lifetime(), kept, "the strictest of what those said who let it through");
+        let newest = demo.world.store.image().record(ctx.request_id).unwrap().clone();
+        assert!(newest.trace.last().unwrap().obligations.contains(&lifetime(60)));
     }
 }
 

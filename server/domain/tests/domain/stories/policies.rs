@@ -83,6 +83,8 @@ async fn a_module_in_shadow_is_on_record_and_has_no_say() {
         ]
     );
     assert!(record.input.is_some(), "so that it can be asked again");
+    let timed: Vec<_> = record.module_micros.keys().map(String::as_str).collect();
+    assert_eq!(timed, ["shadow:allows", "shadow:denies", "shadow:fails"], "how long each module ran is on record");
     let shown = demo.world.admin.show_policies(&demo.world.request(&olga), Some(&demo.vault)).await.unwrap();
     let counted: Vec<[u64; 4]> = shown
         .policies

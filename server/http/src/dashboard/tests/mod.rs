@@ -33,6 +33,7 @@ use strongroom_domain::{
     keys::Keys,
     names::VaultName,
     places::Places,
+    policy::{AttachmentState, ModuleDigest, PolicyAttachment},
     principal::{Grantee, Principal},
     record::{FloodGate, Record},
     role::Role,
@@ -304,6 +305,19 @@ impl Story {
             chain: Arc::new(ChainStatus::default),
         };
         Self { services: Arc::new(services), world, vault, ada }
+    }
+
+    /// Attaches a module to the vault, with the name `guard`.
+    fn guard(&self) {
+        let guard = PolicyAttachment {
+            name: "guard".to_owned(),
+            module: ModuleDigest([7; 32]),
+            settings: "{}".to_owned(),
+            state: AttachmentState::Enforce,
+            authority: false,
+            previous: None,
+        };
+        self.world.put_vault(&self.vault, VaultSettings { policies: vec![guard], ..VaultSettings::default() }).unwrap();
     }
 
     async fn set(&self, secret: &str, value: &str) -> String {

@@ -2,10 +2,11 @@
 
 use strongroom_domain::{
     grant::Scope,
+    policy::{Effect, Obligation},
     principal::Grantee,
     record::{Outcome, Record},
     role::Role,
-    test_support::world::person,
+    test_support::{Verdict, world::person},
 };
 
 use super::{BASE, Story, VALUE};
@@ -36,6 +37,28 @@ async fn a_value_is_in_the_answer_to_a_reveal_and_nowhere_else() {
     let read = story.log().into_iter().find(|record| record.operation == "SecretGet").unwrap();
     assert_eq!((read.outcome, read.version.as_deref()), (Outcome::Allowed, Some(old.as_str())));
     assert!(shown.text.contains(&read.id.to_string()), "the page names its record");
+}
+
+#[tokio::test]
+async fn a_policy_module_shortens_how_long_a_value_is_shown() {
+    let story = Story::start();
+    story.guard();
+    story.world.policies.answer("guard", Verdict::Says(Effect::Allow));
+    let version = story.set("db-password", VALUE).await;
+    let cookie = story.sign_in("ada").await;
+    let page = format!("/vaults/demo/secrets/db-password/{version}");
+    for (seconds, shown) in [(600, 30), (10, 10), (0, 1)] {
+        story.world.policies.oblige("guard", vec![Obligation::ShortenLifetime { seconds }]);
+        let token = story.get(&page, &cookie).await.form_token().to_owned();
+        let answer = story.post(&format!("{page}/reveal"), &cookie, &token).await;
+        assert!(answer.text.contains(VALUE));
+        assert_eq!(answer.header("refresh"), Some(format!("{shown}; url=/vaults/demo/secrets/db-password").as_str()));
+        assert!(answer.text.contains(&format!("data-hide-after=\"{shown}\"")));
+        assert_eq!(answer.header("x-strongroom-keep-for"), Some(seconds.to_string().as_str()));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+    story.world.policies.oblige("guard", Vec::new());
+    assert_eq!(story.get(&page, &cookie).await.header("x-strongroom-keep-for"), None);
 }
 
 #[tokio::test]

@@ -2,11 +2,10 @@
 
 use strongroom_domain::{
     identity::Session,
-    policy::{AttachmentState, Effect, ModuleDigest, Obligation, PolicyAttachment},
+    policy::{Effect, Obligation},
     principal::Principal,
     record::Outcome,
     test_support::Verdict,
-    vault::VaultSettings,
 };
 
 use super::Story;
@@ -159,15 +158,7 @@ async fn a_policy_that_asks_for_more_says_how_to_prove_it() {
     let story = Story::start();
     story.set("db-password", "x").await;
     let cookie = story.sign_in("ada").await;
-    let guard = PolicyAttachment {
-        name: "guard".to_owned(),
-        module: ModuleDigest([7; 32]),
-        settings: "{}".to_owned(),
-        state: AttachmentState::Enforce,
-        authority: false,
-        previous: None,
-    };
-    story.world.put_vault(&story.vault, VaultSettings { policies: vec![guard], ..VaultSettings::default() }).unwrap();
+    story.guard();
     let wanted = Obligation::StepUp { acr: vec!["phr".to_owned(), "phrh".to_owned()], amr: Vec::new(), max_age: None };
     story.world.policies.oblige("guard", vec![wanted]);
     story.world.policies.answer("guard", Verdict::Says(Effect::Deny));
