@@ -10,6 +10,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use strongroom_domain::{
+    certificates::Renewed,
     keys::{Destroyed, Rotated},
     purge::{Purged, Purger},
     record::{Counted, Outcome, Record},
@@ -44,7 +45,7 @@ const FORGET_KEYS_EVERY: Duration = Duration::from_secs(30);
 /// The hardware token of keys is looked at, and purged keys are destroyed there, this often.
 const TOKEN_EVERY: Duration = Duration::from_secs(2);
 
-/// What is due with keys is done this often.
+/// What is due with keys and certificates is done this often.
 const ROTATE_EVERY: Duration = Duration::from_secs(300);
 
 /// A node looks whether it still has its place at the database this often.
@@ -119,7 +120,7 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
         tokio::spawn(async move { recorder.resume_when_possible(&*entropy).await }),
         tokio::spawn(purge(Arc::clone(&node.store), Arc::clone(&node.services))),
         tokio::spawn(keep_token_keys(Arc::clone(&node.services), node.token_key_age)),
-        tokio::spawn(rotate_keys(Arc::clone(&node.store), Arc::clone(&node.services))),
+        tokio::spawn(do_what_is_due(Arc::clone(&node.store), Arc::clone(&node.services))),
         tokio::spawn(forget_keys(Arc::clone(&node.services))),
         tokio::spawn(keep_presence(Arc::clone(&node.store))),
         tokio::spawn(keep_hardware(Arc::clone(&node.store), Arc::clone(&node.services))),
@@ -128,14 +129,21 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
     Jobs { stop, tasks, endless }
 }
 
-/// Rotates keys that are due and gives notice of their ends, at the start and then every so often. Every node
-/// does; each of it happens once.
-async fn rotate_keys(store: Arc<Store>, services: Arc<Services>) {
+/// Rotates keys and renews certificates that are due, and gives notice of their ends, at the start and then every so
+/// often. Every node does; each of it happens once.
+async fn do_what_is_due(store: Arc<Store>, services: Arc<Services>) {
     loop {
         match services.keys.do_what_is_due(&*store, &*services.clock).await {
             Ok(Rotated { keys: 0, notices: 0, failed: 0 }) => {}
             Ok(done) => tracing::info!(done.keys, done.notices, done.failed, "did what was due with keys"),
             Err(error) => tracing::error!(%error, "what is due with keys was broken off"),
+        }
+        match services.certificates.do_what_is_due(&*store, &*services.clock).await {
+            Ok(Renewed { certificates: 0, notices: 0, failed: 0 }) => {}
+            Ok(done) => {
+                tracing::info!(done.certificates, done.notices, done.failed, "did what was due with certificates");
+            }
+            Err(error) => tracing::error!(%error, "what is due with certificates was broken off"),
         }
         tokio::time::sleep(ROTATE_EVERY).await;
     }

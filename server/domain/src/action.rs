@@ -180,6 +180,14 @@ actions! {
     CertificatePendingDelete = "Microsoft.KeyVault/vaults/certificates/update/action", "CertificatePendingDelete";
     /// POST /certificates/{name}/pending/merge
     CertificatePendingMerge = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificatePendingMerge";
+    /// What the schedule does when a certificate's policy says so: a new version.
+    CertificateRenewIfDue = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateRenewIfDue";
+    /// What the schedule does after a renewal that failed: it says when it tries again.
+    CertificateRenewalPostpone = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateRenewalPostpone";
+    /// What the schedule does with a certificate from before there was one: it works out when it is due.
+    CertificateRenewalPlan = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateRenewalPlan";
+    /// What the schedule does when somebody is to be told of the end of a certificate: it says so.
+    CertificateNearExpiry = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateNearExpiry";
     /// Make a vault.
     VaultCreate = "Microsoft.KeyVault/vaults/write", "VaultPut";
     /// Change a vault's settings.

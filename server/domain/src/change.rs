@@ -404,12 +404,18 @@ fn certificate_fits(permit: &Permit, writes: &[NameWrite]) -> bool {
     let active = own.name.life == LifeState::Active;
     let sort = match permit.action() {
         Action::CertificateCreate | Action::CertificateImport | Action::CertificatePendingMerge => active,
+        // What is renewed is there.
+        Action::CertificateRenewIfDue => active && own.judged.is_some(),
         Action::CertificateRestore => active && writes.iter().all(|write| write.judged.is_none()),
         Action::CertificateUpdate
         | Action::CertificatePolicyUpdate
         | Action::CertificatePendingUpdate
         | Action::CertificatePendingDelete => {
             active && writes.iter().all(|write| write.judged.is_some() && write.new.is_empty())
+        }
+        // When something is due is said of the name alone.
+        Action::CertificateRenewalPostpone | Action::CertificateRenewalPlan | Action::CertificateNearExpiry => {
+            active && own.judged.is_some() && own.new.is_empty() && own.updated.is_empty() && companions.is_empty()
         }
         action @ (Action::CertificateDelete | Action::CertificateRecover) => {
             let untouched = |write: &NameWrite| write.new.is_empty() && write.updated.is_empty();

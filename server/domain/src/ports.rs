@@ -213,17 +213,18 @@ pub trait PurgeSchedule: Send + Sync {
     async fn sweep(&self, limit: usize) -> Result<bool, StoreError>;
 }
 
-/// With which keys something is due. For the job that does it alone: names, and never part of an answer, so
+/// With which keys and certificates something is due. For the job that does it alone: names, and never part of an answer, so
 /// it takes no permit; what it names is judged before anything happens to it.
 #[async_trait]
 pub trait RotationSchedule: Send + Sync {
-    /// Active keys of active vaults for which the action is due at or before `now` (Unix seconds), in order of
-    /// vault and name, after `after` (exclusive).
+    /// Active objects of a kind in active vaults for which the action is due at or before `now` (Unix seconds), in
+    /// order of vault and name, after `after` (exclusive).
     ///
     /// # Errors
     /// When the store cannot say.
-    async fn due_keys(
+    async fn due_of_kind(
         &self,
+        kind: ObjectKind,
         action: LifetimeAction,
         now: i64,
         after: Option<&DueObject>,

@@ -2,7 +2,8 @@
 //!
 //! Durations are ISO 8601 dates (`P90D`, `P1Y6M`), counted in the calendar of UTC. What a policy asks for
 //! is stored with the name of the key, together with when it is due, and authenticated with it. Nothing here
-//! acts: [`crate::keys`] does, when a schedule or a caller asks.
+//! acts: [`crate::keys`] does, when a schedule or a caller asks. When a certificate is due is stored in the same
+//! place and worked out in [`crate::renewal`].
 
 use std::fmt;
 
@@ -127,13 +128,15 @@ pub enum Trigger {
     BeforeExpiry(Span),
 }
 
-/// What is done by itself in the life of a key.
+/// What is done by itself in the life of a key or a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LifetimeAction {
     /// A new version is made.
     Rotate,
     /// It is put on record that the current version ends soon.
     Notify,
+    /// It is worked out when something is due with a certificate of which that was never said.
+    Plan,
 }
 
 /// What a policy asks for.
@@ -161,10 +164,22 @@ pub struct RotationPolicy {
     pub updated: i64,
 }
 
-/// What is to be done by itself with a key, as it is stored with its name.
+/// New versions that should have been made and were not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedAttempts {
+    /// How many, one after the other.
+    pub count: u32,
+    /// When the last one was, Unix seconds.
+    pub last: i64,
+    /// Why it failed, as its record says.
+    pub reason: String,
+}
+
+/// What is to be done by itself with a key or a certificate, as it is stored with its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rotation {
-    /// The policy; none as long as nobody gave the key one, and the usual one counts.
+    /// The policy of a key; none as long as nobody gave it one, and the usual one counts. A certificate's stands with
+    /// what is its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<RotationPolicy>,
     /// When the next version is made (Unix seconds); none for never.
@@ -173,6 +188,9 @@ pub struct Rotation {
     /// When notice is given of the end of the current version (Unix seconds); none for never, or not again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify_at: Option<i64>,
+    /// Of a certificate: its renewals that failed since the current version was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<FailedAttempts>,
 }
 
 /// Why a policy is refused.
@@ -278,7 +296,7 @@ impl Rotation {
         let rotate_at = terms.rotate_at(version.created, version.attributes.expires);
         let notify_at = terms.notify_at(version.attributes.expires);
         let something = policy.is_some() || rotate_at.is_some() || notify_at.is_some();
-        something.then(|| Box::new(Self { policy, rotate_at, notify_at }))
+        something.then(|| Box::new(Self { policy, rotate_at, notify_at, failed: None }))
     }
 
     /// When an action is due (Unix seconds).
@@ -287,6 +305,7 @@ impl Rotation {
         match action {
             LifetimeAction::Rotate => self.rotate_at,
             LifetimeAction::Notify => self.notify_at,
+            LifetimeAction::Plan => None,
         }
     }
 }
@@ -304,6 +323,9 @@ pub(crate) fn follow(secret: Option<&SecretMeta>, version: &VersionMeta) -> Opti
 
 /// Whether an action is due now (Unix seconds).
 pub(crate) fn is_due(secret: &SecretMeta, action: LifetimeAction, now: i64) -> bool {
+    if action == LifetimeAction::Plan {
+        return secret.certificate.is_some() && secret.rotation.is_none();
+    }
     secret.rotation.as_ref().and_then(|rotation| rotation.at(action)).is_some_and(|at| at <= now)
 }
 
@@ -403,12 +425,18 @@ mod tests {
             policy: Some(RotationPolicy { terms, created: 1, updated: 2 }),
             rotate_at: Some(3),
             notify_at: None,
+            failed: None,
         };
         let text = serde_json::to_string(&rotation).unwrap();
         assert_eq!(
             text,
             r#"{"policy":{"terms":{"rotate":{"after-creation":"P90D"},"notify":"P30D","expiry":"P2Y"},"created":1,"updated":2},"rotate_at":3}"#
         );
+        assert_eq!(serde_json::from_str::<Rotation>(&text).unwrap(), rotation);
+        let failed = FailedAttempts { count: 2, last: 4, reason: "invalid".to_owned() };
+        let rotation = Rotation { rotate_at: Some(5), failed: Some(failed), ..Rotation::default() };
+        let text = serde_json::to_string(&rotation).unwrap();
+        assert_eq!(text, r#"{"rotate_at":5,"failed":{"count":2,"last":4,"reason":"invalid"}}"#);
         assert_eq!(serde_json::from_str::<Rotation>(&text).unwrap(), rotation);
     }
 

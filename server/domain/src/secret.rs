@@ -100,7 +100,7 @@ pub struct SecretMeta {
     /// Of a certificate: its policy and its last operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Box<CertificateState>>,
-    /// Of a key: what is done with it by itself, and when.
+    /// Of a key or a certificate: what is done with it by itself, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Box<Rotation>>,
     /// HMAC-SHA256 over place and everything above, under a key of the vault.

@@ -1,4 +1,4 @@
-//! What is past its purge date or due for something with a key, and the remains of purged vaults.
+//! What is past its purge date or due for something with a key or a certificate, and the remains of purged vaults.
 
 use async_trait::async_trait;
 use sea_orm::{
@@ -6,7 +6,7 @@ use sea_orm::{
     RelationDef,
 };
 use strongroom_domain::{
-    names::VaultName,
+    names::{ObjectKind, VaultName},
     ports::{DueObject, PurgeSchedule, RotationSchedule, StoreError},
     rotation::LifetimeAction,
 };
@@ -111,18 +111,24 @@ impl PurgeSchedule for Store {
 
 #[async_trait]
 impl RotationSchedule for Store {
-    async fn due_keys(
+    async fn due_of_kind(
         &self,
+        kind: ObjectKind,
         action: LifetimeAction,
         now: i64,
         after: Option<&DueObject>,
         limit: usize,
     ) -> Result<Vec<DueObject>, StoreError> {
-        let time = match action {
-            LifetimeAction::Rotate => secret::Column::RotateAt,
-            LifetimeAction::Notify => secret::Column::NotifyAt,
+        let when = match action {
+            LifetimeAction::Rotate => secret::Column::RotateAt.lte(now),
+            LifetimeAction::Notify => secret::Column::NotifyAt.lte(now),
+            // As the index of them says it.
+            LifetimeAction::Plan => secret::Column::Rotation.is_null().and(secret::Column::Certificate.is_not_null()),
         };
-        let due = Condition::all().add(time.lte(now)).add(secret::Column::State.eq(rows::ACTIVE));
+        let due = Condition::all()
+            .add(when)
+            .add(secret::Column::Kind.eq(kind.as_str()))
+            .add(secret::Column::State.eq(rows::ACTIVE));
         self.due(due, after, limit).await
     }
 }

@@ -1,6 +1,6 @@
 //! Making a version: with the certificate's own signature at once, or a request that waits for an authority's.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use strongroom_crypto::{
     Entropy,
@@ -24,6 +24,8 @@ use crate::{
     objects::{ATTEMPTS, Companions, Faces, Finished, InVault, ObjectError, first_revision},
     permit::Permit,
     ports::StoreError,
+    renewal,
+    rotation::{self, LifetimeAction},
     secret::{
         AttributeError, LifeState, SealedVersion, SecretAttributes, SecretFacts, SecretItem, SecretMeta, VaultFacts,
         VersionMeta,
@@ -74,7 +76,7 @@ impl Certificates {
             let by_policy = || Validity::months(ctx.seconds(), policy.as_ref()?.validity_months);
             let validity = brought.map(|brought| brought.window).or_else(by_policy);
             let days = validity.map_or(0, |validity| (validity.not_after - ctx.seconds()).div_euclid(SECONDS_A_DAY));
-            let attributes = SecretAttributes {
+            let mut attributes = SecretAttributes {
                 not_before: validity.map(|validity| validity.not_before),
                 expires: validity.map(|validity| validity.not_after),
                 ..attributes.clone()
@@ -94,6 +96,17 @@ impl Certificates {
             };
             let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
             let before = case.facts.clone();
+            let stored = before.as_ref().and_then(|facts| facts.secret.certificate.as_ref()).map(|state| &state.policy);
+            if given.is_none() && stored != policy.as_ref() {
+                // Changed since it was looked up: what would be made was not judged.
+                continue;
+            }
+            if action == Action::CertificateRenewIfDue {
+                match to_renew(before.as_deref(), name, ctx.seconds()) {
+                    Ok(tags) => attributes.tags.clone_from(tags),
+                    Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
+                }
+            }
             let (Some(policy), Some(would_be)) = (policy, would_be) else {
                 return Err(self.objects.refuse(ctx, case, CertificateError::NoPolicy).await);
             };
@@ -171,6 +184,20 @@ impl Certificates {
         objects.keyring.verify_name(&keys, ObjectKind::Certificate, name, &facts.secret).ok()?;
         facts.secret.certificate.as_ref().map(|state| state.policy.clone())
     }
+}
+
+/// The tags of the version that is due to be renewed, which the next one keeps.
+fn to_renew<'a>(
+    before: Option<&'a SecretFacts>,
+    name: &ObjectName,
+    now: i64,
+) -> Result<&'a BTreeMap<String, String>, CertificateError> {
+    let Some(facts) = before.filter(|facts| facts.secret.life == LifeState::Active) else {
+        return Err(ObjectError::NotFound(name.clone(), None).into());
+    };
+    let version = finished(before).filter(|version| version.attributes.enabled);
+    let due = version.filter(|_| rotation::is_due(&facts.secret, LifetimeAction::Rotate, now));
+    due.map(|version| &version.attributes.tags).ok_or(CertificateError::NotDue)
 }
 
 fn possible(
@@ -311,8 +338,8 @@ impl Making {
         let version = faces.seal(ObjectKind::Certificate, &self.name, meta, &key.private)?;
         let current = match (is_finished, finished(self.before.as_deref())) {
             // The one in use stays until the new one is there.
-            (false, Some(before)) => before.version.clone(),
-            _ => self.version.clone(),
+            (false, Some(before)) => before,
+            _ => &version.meta,
         };
         let state = CertificateState {
             policy_created: self.state_before().map_or(self.now, |state| state.policy_created),
@@ -332,14 +359,15 @@ impl Making {
             newest: ordinal,
             policy: self.policy.clone(),
         };
+        let before = self.before.as_deref().and_then(|facts| Some((&facts.secret, facts.version.as_ref()?)));
         let own = SecretMeta {
             name: self.name.clone(),
             life: LifeState::Active,
-            current,
+            current: current.version.clone(),
             revision: self.revision,
             managed: false,
+            rotation: Some(renewal::follow(before, &state, current)),
             certificate: Some(Box::new(state)),
-            rotation: None,
             tag: Vec::new(),
         };
         let own = faces.tagged(ObjectKind::Certificate, own)?;

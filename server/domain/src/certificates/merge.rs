@@ -15,6 +15,7 @@ use crate::{
     names::{ObjectKind, ObjectName, VaultName},
     objects::{ATTEMPTS, Faces, Finished, InVault, ObjectError, active},
     ports::StoreError,
+    renewal,
     secret::{AttributePatch, SecretAttributes, SecretItem, SecretMeta, VaultFacts, VersionMeta},
     vault::Vault,
 };
@@ -130,6 +131,7 @@ impl Certificates {
                     SecretMeta {
                         current: waiting.version.clone(),
                         revision,
+                        rotation: Some(Box::new(renewal::plan(&state, &meta))),
                         certificate: Some(Box::new(state)),
                         ..item.secret
                     },

@@ -7,11 +7,14 @@
 mod import;
 mod make;
 mod merge;
+mod renew;
 mod state;
 
 use std::sync::Arc;
 
 use strongroom_crypto::x509::{ImportError, IssueError, NotACertificate};
+
+pub use renew::{PRINCIPAL as RENEWAL_PRINCIPAL, Renewed};
 
 pub use crate::objects::ObjectPage as CertificatePage;
 use crate::{
@@ -73,6 +76,9 @@ pub enum CertificateError {
     /// The certificate is not valid now.
     #[error("the certificate has expired or is not valid yet")]
     NotValidNow,
+    /// Nothing is due with the certificate.
+    #[error("nothing is due with the certificate")]
+    NotDue,
     /// It cannot be taken in.
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -90,6 +96,7 @@ impl HowItWent for CertificateError {
             Self::NoPending(_) => "pending-not-found",
             Self::Unfinished => "certificate-unfinished",
             Self::Issue(_) => "unavailable",
+            Self::NotDue => "not-due",
             Self::Policy(_)
             | Self::NoPolicy
             | Self::NoSuchIssuer(_)

@@ -6,10 +6,12 @@ use crate::{
     certificate::{CertificatePolicy, CertificateState, PendingStatus, PolicyPatch},
     change::{Change, NameWrite},
     context::RequestContext,
-    gate::{Ask, Proposed},
+    gate::{Ask, Proposed, by_schedule},
     keyring::VaultKeys,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     objects::{ATTEMPTS, InVault, ObjectError, Verbs, active},
+    renewal,
+    rotation::Rotation,
     secret::{AttributePatch, SecretAttributes, SecretItem, SecretMeta, VaultFacts, VersionMeta},
 };
 
@@ -140,6 +142,15 @@ impl Certificates {
                     Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
                 }
             }
+            if let Some(state) = &own.certificate {
+                if own.current == item.version.version {
+                    let after = patched(item.version.clone(), patch, ctx.seconds());
+                    own.rotation = Some(renewal::follow(Some((&item.secret, &item.version)), state, &after));
+                } else if policy.is_some() {
+                    // The current version is not at hand: the schedule works it out.
+                    own.rotation = None;
+                }
+            }
             case.record.version = Some(item.version.version.as_str().to_owned());
             let companions = match self.objects.companions(&vault, &keys, name, Some(&item.version.version)).await {
                 Ok(companions) => companions,
@@ -179,19 +190,15 @@ impl Certificates {
         now: i64,
     ) -> Result<NameWrite, ObjectError> {
         let judged = secret.revision;
-        let attributes = SecretAttributes {
-            enabled: patch.enabled.unwrap_or(version.attributes.enabled),
-            tags: patch.tags.as_ref().unwrap_or(&version.attributes.tags).clone(),
-            ..version.attributes
-        };
-        let mut meta = VersionMeta { attributes, updated: now, tag: Vec::new(), ..version };
+        let mut meta = patched(version, patch, now);
         meta.tag = self.objects.keyring.tag_version(keys, kind, &secret.name, &meta)?;
         let mut name = SecretMeta { revision: judged + 1, tag: Vec::new(), ..secret };
         name.tag = self.objects.keyring.tag_name(keys, kind, &name)?;
         Ok(NameWrite { kind, judged: Some(judged), name, new: Vec::new(), updated: vec![meta] })
     }
 
-    /// Another state for a name. `changed` gives it, and the one to answer with.
+    /// Another state for a name, with what is to be done by itself after it. `changed` gives it, and the one to answer
+    /// with.
     async fn change_state(
         &self,
         ctx: &RequestContext,
@@ -199,10 +206,26 @@ impl Certificates {
         action: Action,
         changed: impl Fn(&CertificateState) -> Result<(CertificateState, CertificateState), CertificateError>,
     ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        self.change_name(ctx, (vault, name), action, |item, state| {
+            let (after, shown) = changed(state)?;
+            let rotation = renewal::follow(Some((&item.secret, &item.version)), &after, &item.version);
+            Ok(Changed { state: after, rotation, shown })
+        })
+        .await
+    }
+
+    /// Another row for a name; its versions stay as they are.
+    pub(super) async fn change_name(
+        &self,
+        ctx: &RequestContext,
+        (vault, name): (&VaultName, &ObjectName),
+        action: Action,
+        changed: impl Fn(&SecretItem, &CertificateState) -> Result<Changed, CertificateError>,
+    ) -> Result<(SecretItem, VaultFacts), CertificateError> {
         let name_of_vault = vault;
         for _ in 0..ATTEMPTS {
             let ask = Ask::object(ObjectKind::Certificate, action, name_of_vault, name);
-            let InVault { case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
             let Some(item) = active(case.facts.as_deref()) else {
                 let missing = ObjectError::NotFound(name.clone(), None);
                 return Err(self.objects.refuse(ctx, case, missing.into()).await);
@@ -210,14 +233,18 @@ impl Certificates {
             let Some(state) = item.secret.certificate.as_deref() else {
                 return Err(self.objects.refuse(ctx, case, ObjectError::Tampered.into()).await);
             };
-            let (after, shown) = match changed(state) {
-                Ok(states) => states,
+            let Changed { state, rotation, shown } = match changed(&item, state) {
+                Ok(changed) => changed,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
             };
+            if by_schedule(ctx, action) {
+                case.record.version = Some(item.version.version.as_str().to_owned());
+            }
             let judged = item.secret.revision;
             let mut row = SecretMeta {
                 revision: judged + 1,
-                certificate: Some(Box::new(after)),
+                certificate: Some(Box::new(state)),
+                rotation: Some(rotation),
                 tag: Vec::new(),
                 ..item.secret.clone()
             };
@@ -238,6 +265,24 @@ impl Certificates {
         }
         Err(ObjectError::Contended.into())
     }
+}
+
+/// What becomes of a name.
+pub(super) struct Changed {
+    pub(super) state: CertificateState,
+    pub(super) rotation: Box<Rotation>,
+    /// The state to answer with.
+    pub(super) shown: CertificateState,
+}
+
+/// A version with other attributes; its tag is to be made.
+fn patched(version: VersionMeta, patch: &AttributePatch, now: i64) -> VersionMeta {
+    let attributes = SecretAttributes {
+        enabled: patch.enabled.unwrap_or(version.attributes.enabled),
+        tags: patch.tags.as_ref().unwrap_or(&version.attributes.tags).clone(),
+        ..version.attributes
+    };
+    VersionMeta { attributes, updated: now, tag: Vec::new(), ..version }
 }
 
 fn with_policy(state: &CertificateState, patch: &PolicyPatch, now: i64) -> Result<CertificateState, CertificateError> {

@@ -485,7 +485,7 @@ pub(crate) fn may_bootstrap(ctx: &RequestContext, action: Action) -> bool {
 }
 
 /// What Strongroom itself does when its time has come: a purge date, the age of a key that signs tokens, what the
-/// rotation policy of a key says, or a start without an issuer that there are sessions of. The use case checks that it
+/// policy of a key or a certificate says, or a start without an issuer that there are sessions of. The use case checks that it
 /// has.
 pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
     let principal = &ctx.principal;
@@ -496,6 +496,13 @@ pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
             crate::entrance::past_issuers::PRINCIPAL => action == Action::SessionRevoke,
             crate::token_keys::PRINCIPAL => matches!(action, Action::TokenKeyRotate | Action::TokenKeyRetire),
             crate::keys::ROTATION_PRINCIPAL => matches!(action, Action::KeyRotateIfDue | Action::KeyNearExpiry),
+            crate::certificates::RENEWAL_PRINCIPAL => matches!(
+                action,
+                Action::CertificateRenewIfDue
+                    | Action::CertificateRenewalPostpone
+                    | Action::CertificateRenewalPlan
+                    | Action::CertificateNearExpiry
+            ),
             _ => false,
         }
 }

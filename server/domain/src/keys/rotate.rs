@@ -3,11 +3,6 @@
 //! What is due is done by the same use cases and the same gate as everybody's requests, with a record each.
 //! Many nodes may do it at once: a change is bound to the revision that was judged, so each happens once.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    sync::Arc,
-};
-
 use super::{KeyError, Keys, Source};
 use crate::{
     action::Action,
@@ -19,18 +14,15 @@ use crate::{
     names::{ObjectKind, ObjectName, VaultName},
     objects::{ATTEMPTS, InVault, NewVersion, ObjectError, Verbs, active},
     ports::{DueObject, RotationSchedule, StoreError},
-    principal::Principal,
     rotation::{self, LifetimeAction, Rotation, RotationPolicy, RotationTerms},
+    schedule::{Due, own_request},
     secret::{SecretItem, SecretMeta, VaultFacts},
-    time::{Clock, uuid_v7},
+    time::Clock,
 };
 
 /// Name of the system principal in records.
 pub const PRINCIPAL: &str = "key-rotation";
-/// Keys of one look at the schedule.
-const BATCH: usize = 50;
-/// Most looks in one run; the next run goes on.
-const LOOKS: usize = 200;
+
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rotated {
@@ -201,17 +193,10 @@ impl Keys {
     ) -> Result<Rotated, StoreError> {
         let mut done = Rotated::default();
         for action in [LifetimeAction::Rotate, LifetimeAction::Notify] {
-            let mut after: Option<DueObject> = None;
-            for _ in 0..LOOKS {
-                let now = clock.now_millis().div_euclid(1000);
-                let due = schedule.due_keys(action, now, after.as_ref(), BATCH).await?;
-                for key in &due {
+            let mut due = Due::new(schedule, ObjectKind::Key, action);
+            while let Some(keys) = due.next(clock).await? {
+                for key in &keys {
                     self.act(action, key, clock, &mut done).await?;
-                }
-                let full = due.len() == BATCH;
-                after = due.into_iter().next_back();
-                if !full {
-                    break;
                 }
             }
         }
@@ -225,15 +210,14 @@ impl Keys {
         clock: &dyn Clock,
         done: &mut Rotated,
     ) -> Result<(), StoreError> {
-        let now = clock.now_millis();
-        let id = uuid_v7(now, &*self.objects.entropy).map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let principal = Arc::new(Principal::system(PRINCIPAL));
-        let ctx = RequestContext::new(id, principal, IpAddr::V4(Ipv4Addr::LOCALHOST), "internal", now);
+        let ctx = own_request(PRINCIPAL, clock, &*self.objects.entropy)?;
         let outcome = match action {
             LifetimeAction::Rotate => {
                 self.rotate_as(&ctx, &due.vault, &due.name, Action::KeyRotateIfDue).await.map(|_| done.keys += 1)
             }
             LifetimeAction::Notify => self.notify(&ctx, &due.vault, &due.name).await.map(|()| done.notices += 1),
+            // Of certificates alone.
+            LifetimeAction::Plan => return Ok(()),
         };
         match outcome {
             // Another node was faster, or somebody deleted it.

@@ -18,7 +18,7 @@ use crate::{
     places::{Place, Places},
     ports::StoreError,
     principal::PrincipalId,
-    rotation,
+    renewal, rotation,
     secret::{LifeState, SealedVersion, SecretItem, SecretMeta, VaultFacts},
 };
 
@@ -212,8 +212,12 @@ impl Objects {
             revision: first_revision(random),
             managed: false,
             certificate: backup.certificate.clone(),
-            // A policy is not part of a backup: what is to be done by itself is decided anew.
-            rotation: rotation::follow(None, &current.meta),
+            // A key's policy is not part of a backup, and what was done is not either: what is to be done by itself is
+            // decided anew.
+            rotation: match &backup.certificate {
+                Some(state) => Some(Box::new(renewal::plan(state, &current.meta))),
+                None => rotation::follow(None, &current.meta),
+            },
             tag: Vec::new(),
         };
         secret.tag = self.keyring.tag_name(keys, verbs.kind, &secret)?;

@@ -1,7 +1,7 @@
 //! GET /overview: what needs somebody now. The headline is the answer; what this person may not see is
 //! left out, and the page says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_domain::{
     action::Action,
@@ -30,6 +30,18 @@ const CREDENTIAL_ENDS: i64 = 14 * 86_400;
 const MOST: usize = 1000;
 /// How many denials of one sort need a look.
 const DENIALS: u64 = 5;
+/// For how long a renewal that failed is told of: it is tried at least once a day. In milliseconds.
+const RENEWAL_FAILED: i64 = 2 * DAY;
+/// For how long a certificate that somebody has to renew is told of, in milliseconds.
+const RENEWAL_WANTED: i64 = 30 * DAY;
+/// What makes a certificate's next version, or ends it.
+const RENEWALS: &[Action] = &[
+    Action::CertificateRenewIfDue,
+    Action::CertificateCreate,
+    Action::CertificateImport,
+    Action::CertificatePendingMerge,
+    Action::CertificateDelete,
+];
 /// Changes that are listed.
 const CHANGES: usize = 8;
 
@@ -67,6 +79,7 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let mut changes = None;
     if reads_audit {
         attention.extend(denials(viewer, now).await);
+        attention.extend(renewals(viewer, now).await);
         changes = changes_panel(viewer, now).await;
     } else {
         hidden.push(
@@ -196,6 +209,64 @@ async fn denials(viewer: &Viewer<'_>, now: i64) -> Vec<Attention> {
         }
     });
     told.collect()
+}
+
+/// Certificates whose renewal failed in the last two days and has not come about since, and those that somebody has to
+/// renew.
+async fn renewals(viewer: &Viewer<'_>, now: i64) -> Vec<Attention> {
+    let mut told = Vec::new();
+    for (operation, outcome, since) in [
+        (Action::CertificateRenewIfDue, Outcome::Failed, RENEWAL_FAILED),
+        (Action::CertificateNearExpiry, Outcome::Allowed, RENEWAL_WANTED),
+    ] {
+        let failed = outcome == Outcome::Failed;
+        let mut records = renewal_records(viewer, operation, outcome, now - since).await.unwrap_or_default();
+        // Another node was faster.
+        records.retain(|record| record.reason != "not-due");
+        if records.is_empty() {
+            continue;
+        }
+        let mut later = Vec::new();
+        for renewed in RENEWALS {
+            later.extend(renewal_records(viewer, *renewed, Outcome::Allowed, now - since).await.unwrap_or_default());
+        }
+        let mut seen = BTreeSet::new();
+        for record in records {
+            let same = |other: &Record| (&other.vault, &other.object) == (&record.vault, &record.object);
+            let is_over = later.iter().any(|other| same(other) && other.at > record.at);
+            // Newest first.
+            if !seen.insert((record.vault.clone(), record.object.clone())) || is_over {
+                continue;
+            }
+            let part = |part: &Option<String>| part.clone().unwrap_or_default();
+            let what = format!("{}/certificates/{}", part(&record.vault), part(&record.object));
+            told.push(Attention {
+                tone: if failed { Tone::Bad } else { Tone::Warn },
+                icon: Icon::Hourglass,
+                what: if failed { format!("{what} could not be renewed") } else { format!("{what} ends soon") },
+                detail: if failed {
+                    format!("{}, last tried {}; it is tried again", record.reason, view::moment_millis(record.at).text)
+                } else {
+                    format!("told {}, as its policy says", view::moment_millis(record.at).text)
+                },
+                act: Act::link("Open", links::entry(record.id), Icon::Records),
+            });
+        }
+    }
+    told
+}
+
+/// Records of one sort of thing that happened with renewals, the newest first.
+async fn renewal_records(viewer: &Viewer<'_>, action: Action, outcome: Outcome, from: i64) -> Option<Vec<Record>> {
+    let filter = RecordFilter {
+        operation: Some(action.operation().to_owned()),
+        outcome: Some(outcome),
+        from: Some(from),
+        limit: MOST,
+        ..RecordFilter::default()
+    };
+    let page = viewer.services.admin.query_audit(&viewer.further().ok()?, filter).await.ok()?;
+    Some(page.items)
 }
 
 /// Roles that end within a day.

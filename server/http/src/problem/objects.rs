@@ -70,6 +70,7 @@ impl From<CertificateError> for Problem {
             | CertificateError::OtherKey
             | CertificateError::NotValidNow => invalid(message),
             CertificateError::InProgress(_) => Self::new(409, "Conflict", "certificate-in-progress", message),
+            CertificateError::NotDue => Self::new(409, "Conflict", "not-due", message),
             CertificateError::Unfinished => Self::new(409, "Conflict", "certificate-unfinished", message),
             CertificateError::NoPending(name) => {
                 let message = format!("Pending certificate not found: {name}");

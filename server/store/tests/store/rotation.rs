@@ -1,4 +1,4 @@
-//! What is due with keys: named by the store in order, and done once over many nodes of one database.
+//! What is due with keys and certificates: named by the store in order, and done once over many nodes of one database.
 
 use std::sync::Arc;
 
@@ -8,7 +8,10 @@ use strongroom_crypto::{
 };
 use strongroom_domain::{
     action::Action,
+    certificate::{IssuerReference, PolicyPatch},
+    certificates::{Certificates, Renewed},
     change::Change,
+    context::RequestContext,
     gate::{Gate, ShadowCounts},
     grant::{Assignment, Scope},
     keyring::Keyring,
@@ -30,7 +33,7 @@ use strongroom_store::{Store, StoreOptions};
 
 use crate::support::{Place, Started, entry, id, life, name, on_both, options, permit, set, version};
 
-on_both!(what_is_due_with_keys_is_named_in_order, two_nodes_do_what_is_due_once);
+on_both!(what_is_due_with_keys_is_named_in_order, two_nodes_do_what_is_due_once, two_nodes_renew_once_and_fail_once);
 
 const DAY: i64 = 86_400;
 
@@ -39,7 +42,7 @@ fn timed(entry: Entry, rotate_at: Option<i64>, notify_at: Option<i64>) -> Entry 
     let change = entry.change.as_ref().unwrap();
     let Change::SetSecret { secret, version } = change.change() else { panic!("a new version") };
     let policy = Some(RotationPolicy { terms: RotationTerms::usual(), created: 1, updated: 1 });
-    let rotation = Some(Box::new(Rotation { policy, rotate_at, notify_at }));
+    let rotation = Some(Box::new(Rotation { policy, rotate_at, notify_at, failed: None }));
     let secret = SecretMeta { rotation, ..secret.clone() };
     let object = change.permit().object().clone();
     let permit = permit(Action::KeyCreate, object, change.permit().revision());
@@ -62,7 +65,7 @@ async fn what_is_due_with_keys_is_named_in_order(place: Place) {
         assert_eq!((rotation.rotate_at, rotation.notify_at), (rotate_at, notify_at), "as it was written");
     }
     let due = async |action, now, after: Option<&DueObject>, limit| {
-        let due = s.store.due_keys(action, now, after, limit).await.unwrap();
+        let due = s.store.due_of_kind(ObjectKind::Key, action, now, after, limit).await.unwrap();
         due.iter().map(|due| due.name.display().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(due(LifetimeAction::Rotate, 10, None, 10).await, ["k1", "K3", "k5"]);
@@ -83,10 +86,11 @@ async fn what_is_due_with_keys_is_named_in_order(place: Place) {
     assert!(matches!(damaged, Err(StoreError::Damaged(_))), "{damaged:?}");
 }
 
-/// The use cases of keys on one node.
+/// The use cases of keys and certificates on one node.
 struct Node {
     store: Arc<Store>,
     keys: Keys,
+    certificates: Certificates,
     clock: Arc<ManualClock>,
 }
 
@@ -112,14 +116,42 @@ impl Node {
         });
         let recorder = Recorder::new(committer, clock.clone());
         let restores = RestorePlace::default();
-        let objects =
-            Objects { gate, store: store.clone(), condemned: store.clone(), keyring, recorder, entropy, restores };
-        Self { store, keys: Keys::new(Arc::new(objects)), clock }
+        let objects = Arc::new(Objects {
+            gate,
+            store: store.clone(),
+            condemned: store.clone(),
+            keyring,
+            recorder,
+            entropy,
+            restores,
+        });
+        let keys = Keys::new(objects.clone());
+        Self { store, certificates: Certificates::new(objects, &keys), keys, clock }
+    }
+
+    fn request(&self) -> RequestContext {
+        let here = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+        RequestContext::new(id(), world::person("ada"), here, "test", self.clock.now_millis())
     }
 
     async fn do_what_is_due(&self) -> Rotated {
         self.keys.do_what_is_due(&*self.store, &*self.clock).await.unwrap()
     }
+
+    async fn renew_what_is_due(&self) -> Renewed {
+        self.certificates.do_what_is_due(&*self.store, &*self.clock).await.unwrap()
+    }
+}
+
+/// Two nodes of one database.
+async fn two_nodes(place: &Place, s: &Started) -> (Node, Node) {
+    // One node alone may write to a file; two use cases on one store race all the same.
+    let twin = if place.is_sqlite() {
+        s.store.clone()
+    } else {
+        Arc::new(Store::open(&place.url, StoreOptions { node: "other".to_owned(), ..options() }).await.unwrap())
+    };
+    (Node::on(s.store.clone(), 11), Node::on(twin, 12))
 }
 
 /// A vault whose row and key are authentic, and an administrator of its contents.
@@ -160,19 +192,7 @@ async fn furnish(s: &Started) -> VaultName {
 async fn two_nodes_do_what_is_due_once(place: Place) {
     let s = place.start().await;
     let vault = furnish(&s).await;
-    let one = Node::on(s.store.clone(), 11);
-    // One node alone may write to a file; two use cases on one store race all the same.
-    let twin = if place.is_sqlite() {
-        s.store.clone()
-    } else {
-        Arc::new(Store::open(&place.url, StoreOptions { node: "other".to_owned(), ..options() }).await.unwrap())
-    };
-    let two = Node::on(twin, 12);
-    let ada = world::person("ada");
-    let request = |node: &Node| {
-        let here = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-        strongroom_domain::context::RequestContext::new(id(), ada.clone(), here, "test", node.clock.now_millis())
-    };
+    let (one, two) = two_nodes(&place, &s).await;
     let wanted = KeyRequest { spec: KeySpec::Ec { crv: Curve::P256 }, hardware: false, operations: None };
     let every = RotationTerms {
         rotate: Some(Trigger::AfterCreation(Span::parse("P30D").unwrap())),
@@ -184,10 +204,10 @@ async fn two_nodes_do_what_is_due_once(place: Place) {
     };
     let rotated = ["r0", "r1", "r2", "r3", "r4"];
     for key in rotated {
-        one.keys.create(&request(&one), &vault, &name(key), &wanted, &world::enabled()).await.unwrap();
-        one.keys.set_rotation_policy(&request(&one), &vault, &name(key), &every).await.unwrap();
+        one.keys.create(&one.request(), &vault, &name(key), &wanted, &world::enabled()).await.unwrap();
+        one.keys.set_rotation_policy(&one.request(), &vault, &name(key), &every).await.unwrap();
     }
-    one.keys.create(&request(&one), &vault, &name("ending"), &wanted, &ends).await.unwrap();
+    one.keys.create(&one.request(), &vault, &name("ending"), &wanted, &ends).await.unwrap();
     for node in [&one, &two] {
         node.clock.advance(31 * DAY * 1000);
     }
@@ -195,11 +215,72 @@ async fn two_nodes_do_what_is_due_once(place: Place) {
     let both = (first.keys + second.keys, first.notices + second.notices, first.failed + second.failed);
     assert_eq!(both, (5, 1, 0), "{first:?} {second:?}");
     for key in rotated {
-        let (page, _) = two.keys.versions(&request(&two), &vault, &name(key), None, 25).await.unwrap();
+        let (page, _) = two.keys.versions(&two.request(), &vault, &name(key), None, 25).await.unwrap();
         assert_eq!(page.items.len(), 2, "{key}");
     }
     // A node that starts later finds nothing to do.
     let late = Node::on(s.store.clone(), 13);
     late.clock.advance(31 * DAY * 1000);
     assert_eq!(late.do_what_is_due().await, Rotated::default());
+}
+
+async fn two_nodes_renew_once_and_fail_once(place: Place) {
+    let s = place.start().await;
+    let vault = furnish(&s).await;
+    let (one, two) = two_nodes(&place, &s).await;
+    let issuer = |name: &str| IssuerReference { name: name.to_owned(), certificate_type: None, transparency: None };
+    let policy = PolicyPatch {
+        spec: Some(KeySpec::Ec { crv: Curve::P256 }),
+        subject: Some("CN=app.example".to_owned()),
+        issuer: Some(issuer("Self")),
+        ..PolicyPatch::default()
+    };
+    let names = ["c0", "c1", "c2"];
+    for certificate in names {
+        let (ctx, attributes) = (one.request(), world::enabled());
+        one.certificates.create(&ctx, &vault, &name(certificate), Some(&policy), &attributes).await.unwrap();
+    }
+    let kinds = [ObjectKind::Key, ObjectKind::Secret];
+    let ordinal = async |certificate: &str| {
+        let (item, _) = two.certificates.show(&two.request(), &vault, &name(certificate), None).await.unwrap();
+        item.version.ordinal
+    };
+    let both = async || {
+        for node in [&one, &two] {
+            node.clock.advance(300 * DAY * 1000);
+        }
+        let (first, second) = tokio::join!(one.renew_what_is_due(), two.renew_what_is_due());
+        (first.certificates + second.certificates, first.failed + second.failed)
+    };
+    assert_eq!(both().await, (3, 0));
+    for certificate in names {
+        assert_eq!(ordinal(certificate).await, 2, "{certificate}");
+    }
+    // An issuer that is not there: both may have tried, one says when it is tried again.
+    let nobody = PolicyPatch { issuer: Some(issuer("Nobody")), ..PolicyPatch::default() };
+    one.certificates.update_policy(&one.request(), &vault, &name("c0"), &nobody).await.unwrap();
+    let (renewed, failed) = both().await;
+    assert!(renewed == 2 && (1..=2).contains(&failed), "{renewed} {failed}");
+    let kept =
+        s.store.facts(stored(&s, &vault).await, ObjectKind::Certificate, &name("c0"), None).await.unwrap().unwrap();
+    let rotation = kept.secret.rotation.as_ref().unwrap();
+    assert_eq!((rotation.failed.as_ref().unwrap().count, ordinal("c0").await), (1, 2));
+    for kind in kinds {
+        assert!(s.store.due_of_kind(kind, LifetimeAction::Rotate, i64::MAX, None, 10).await.unwrap().is_empty());
+    }
+    // A node that starts later goes on with what is stored.
+    let late = Node::on(s.store.clone(), 13);
+    late.clock.advance(600 * DAY * 1000);
+    assert_eq!(late.renew_what_is_due().await, Renewed::default());
+    late.clock.advance(901 * 1000);
+    assert_eq!(late.renew_what_is_due().await, Renewed { failed: 1, ..Renewed::default() });
+    // Those of which it was never said are found.
+    assert!(s.store.due_of_kind(ObjectKind::Certificate, LifetimeAction::Plan, 0, None, 10).await.unwrap().is_empty());
+    place.tamper(&["UPDATE secrets SET rotation = NULL, rotate_at = NULL WHERE name = 'certificate/c1'"]).await;
+    let due = s.store.due_of_kind(ObjectKind::Certificate, LifetimeAction::Plan, 0, None, 10).await.unwrap();
+    assert_eq!(due.iter().map(|due| due.name.as_str()).collect::<Vec<_>>(), ["c1"]);
+}
+
+async fn stored(s: &Started, vault: &VaultName) -> VaultId {
+    strongroom_domain::ports::VaultStore::vault(&*s.store, vault).await.unwrap().unwrap().id
 }

@@ -50,7 +50,12 @@ impl ObjectStore for MemoryStore {
         version: &ObjectVersion,
     ) -> Held<(Permit, Result<Arc<SealedVersion>, StoreError>)> {
         self.pause().await;
-        let makes = |action| matches!(action, Action::CertificateCreate | Action::CertificatePendingMerge);
+        let makes = |action| {
+            matches!(
+                action,
+                Action::CertificateCreate | Action::CertificateRenewIfDue | Action::CertificatePendingMerge
+            )
+        };
         let found = self.permitted_row(&permit, makes).and_then(|row| {
             row.versions.get(version).cloned().ok_or_else(|| StoreError::Damaged("a version's row is gone".to_owned()))
         });

@@ -13,7 +13,7 @@ use crate::{
     condemned::{Condemned, CondemnedKeys},
     grant::{Assignment, AssignmentCounts, AssignmentFilter, Scope},
     identity::{Session, Workload},
-    names::{VaultId, VaultName},
+    names::{ObjectKind, VaultId, VaultName},
     permit::{Held, Permit},
     policy::{MOST_COUNTED, ModuleDigest, RecentRequests},
     policy_document::PolicyDocument,
@@ -116,15 +116,20 @@ impl CondemnedKeys for MemoryStore {
 
 #[async_trait]
 impl RotationSchedule for MemoryStore {
-    async fn due_keys(
+    async fn due_of_kind(
         &self,
+        kind: ObjectKind,
         action: LifetimeAction,
         now: i64,
         after: Option<&DueObject>,
         limit: usize,
     ) -> Result<Vec<DueObject>, StoreError> {
         self.pause().await;
-        Ok(self.due(after, limit, |meta| meta.life == LifeState::Active && rotation::is_due(meta, action, now)))
+        let mut due =
+            self.due(after, usize::MAX, |meta| meta.life == LifeState::Active && rotation::is_due(meta, action, now));
+        due.retain(|object| object.kind == kind);
+        due.truncate(limit);
+        Ok(due)
     }
 }
 

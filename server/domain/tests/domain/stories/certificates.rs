@@ -37,7 +37,7 @@ use crate::common::Demo;
 const EC: KeySpec = KeySpec::Ec { crv: Curve::P256 };
 const DAY: i64 = 86_400;
 
-fn by(issuer: &str) -> PolicyPatch {
+pub(super) fn by(issuer: &str) -> PolicyPatch {
     PolicyPatch {
         spec: Some(EC),
         subject: Some("CN=app.example".to_owned()),
@@ -49,28 +49,28 @@ fn by(issuer: &str) -> PolicyPatch {
 }
 
 impl Demo {
-    async fn issue(&self, certificate: &str, policy: &PolicyPatch) -> Result<SecretItem, CertificateError> {
+    pub(super) async fn issue(&self, certificate: &str, policy: &PolicyPatch) -> Result<SecretItem, CertificateError> {
         let (ctx, name) = (self.request(), name(certificate).unwrap());
         let made = self.world.certificates.create(&ctx, &self.vault, &name, Some(policy), &enabled()).await;
         made.map(|(item, _)| item)
     }
 
-    async fn certificate(&self, certificate: &str) -> Result<SecretItem, CertificateError> {
+    pub(super) async fn certificate(&self, certificate: &str) -> Result<SecretItem, CertificateError> {
         let name = name(certificate).unwrap();
         self.world.certificates.show(&self.request(), &self.vault, &name, None).await.map(|(item, _)| item)
     }
 
-    async fn key_of(&self, certificate: &str) -> Result<SecretItem, KeyError> {
+    pub(super) async fn key_of(&self, certificate: &str) -> Result<SecretItem, KeyError> {
         let name = name(certificate).unwrap();
         self.world.keys.show(&self.request(), &self.vault, &name, None).await.map(|(item, _)| item)
     }
 }
 
-fn leaf(item: &SecretItem) -> CertificateFacts {
+pub(super) fn leaf(item: &SecretItem) -> CertificateFacts {
     CertificateFacts::of(item.version.certificate.as_ref().unwrap().leaf().unwrap()).unwrap()
 }
 
-fn public(item: &SecretItem) -> PublicKey {
+pub(super) fn public(item: &SecretItem) -> PublicKey {
     item.version.key.as_ref().unwrap().public.clone().unwrap()
 }
 
@@ -258,7 +258,8 @@ async fn all_three_die_and_come_back_together() {
     assert_eq!(demo.get("app", None).await.unwrap().value.expose(), value.expose(), "made again of what was kept");
     let key = demo.key_of("app").await.unwrap();
     assert_eq!(public(&key), public(&made));
-    assert!(restored.secret.rotation.is_none() && key.secret.rotation.is_none(), "nothing is due with them as keys");
+    assert_eq!(restored.secret.rotation, made.secret.rotation, "it is renewed when it would have been");
+    assert!(key.secret.rotation.is_none(), "and its key with it alone");
     let twice = demo.world.certificates.restore(&demo.request(), vault, &blob).await;
     assert!(matches!(twice, Err(CertificateError::Object(ObjectError::Exists(_)))));
     let crossed = demo.world.secrets.restore(&demo.request(), vault, &blob).await;

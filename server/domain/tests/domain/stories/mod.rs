@@ -18,6 +18,7 @@ mod modules;
 mod network;
 mod no_value_in_sight;
 mod policies;
+mod renewal;
 mod roles;
 mod rotation;
 mod secrets;

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use strongroom_crypto::key::{Curve, KeySpec};
 use strongroom_domain::{
+    certificate::{IssuerReference, PolicyPatch},
     grant::Scope,
     principal::{Grantee, Principal, PrincipalId, PrincipalKind},
     record::Outcome,
     role::Role,
-    test_support::world::{name, person},
+    test_support::world::{enabled, name, person},
     time::Clock as _,
 };
 use zeroize::Zeroizing;
@@ -351,4 +353,31 @@ async fn the_overview_says_what_needs_somebody() {
     let other = story.get("/overview", &eve).await;
     assert!(other.text.contains("Denials and changes are hidden") && !other.text.contains("denied 6 times"));
     assert_eq!(story.get("/", &cookie).await.header("location"), Some("/overview"));
+}
+
+/// And which one somebody has to see to. It is told as long as no later version is there.
+#[tokio::test]
+async fn the_overview_says_which_certificate_was_not_renewed_until_it_is() {
+    let story = Story::start();
+    let (certificates, app) = (&story.services.certificates, name("app").unwrap());
+    let issuer =
+        |name: &str| Some(IssuerReference { name: name.to_owned(), certificate_type: None, transparency: None });
+    let by = |name: &str| PolicyPatch { issuer: issuer(name), ..PolicyPatch::default() };
+    let key = Some(KeySpec::Ec { crv: Curve::P256 });
+    let policy = PolicyPatch { spec: key, subject: Some("CN=app".to_owned()), ..by("Self") };
+    let ask = || story.world.request(&story.ada);
+    certificates.create(&ask(), &story.vault, &app, Some(&policy), &enabled()).await.unwrap();
+    let told = async |issuer: &str, days: i64| {
+        certificates.update_policy(&ask(), &story.vault, &app, &by(issuer)).await.unwrap();
+        story.world.clock.advance(days * 86_400_000);
+        certificates.do_what_is_due(&story.world.store, &*story.world.clock).await.unwrap();
+        let cookie = story.sign_in("ada").await;
+        story.get("/overview", &cookie).await.text
+    };
+    let failed = told("Nobody", 300).await;
+    assert!(failed.contains("app could not be renewed") && failed.contains("it is tried again"), "{failed}");
+    let renewed = told("Self", 0).await;
+    assert!(renewed.contains("<h1>Nothing needs you</h1>"), "{renewed}");
+    let ends = told("Unknown", 300).await;
+    assert!(ends.contains("app ends soon") && !ends.contains("could not be renewed"), "{ends}");
 }

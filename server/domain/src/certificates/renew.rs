@@ -1,0 +1,167 @@
+//! Renewal: the next version of a certificate by its policy, when its time has come, and notice of an end that somebody
+//! has to see to.
+//!
+//! What is due is done by the same use cases and the same gate as everybody's requests, with a record each. Many nodes
+//! may do it at once: a change is bound to the revision that was judged, so each happens once. A renewal that fails
+//! changes nothing but when it is tried again: the version in use stays.
+
+use super::{CertificateError, Certificates, state::Changed};
+use crate::{
+    action::Action,
+    certificate::CertificateState,
+    context::RequestContext,
+    names::ObjectKind,
+    objects::ObjectError,
+    ports::{DueObject, RotationSchedule, StoreError},
+    record::HowItWent,
+    renewal,
+    rotation::{self, LifetimeAction, Rotation},
+    schedule::{Due, own_request},
+    secret::{SecretAttributes, SecretItem},
+    time::Clock,
+};
+
+/// Name of the system principal in records.
+pub const PRINCIPAL: &str = "certificate-renewal";
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Renewed {
+    /// Certificates with a new version.
+    pub certificates: usize,
+    /// Certificates of whose end notice was given.
+    pub notices: usize,
+    /// Certificates with which something should have been done and was not: the records say why.
+    pub failed: usize,
+}
+
+impl Certificates {
+    /// Does what is due: renews, then gives notice of what still ends soon.
+    ///
+    /// # Errors
+    /// When the store cannot say what is due, or records cannot be written; the next run goes on.
+    pub async fn do_what_is_due(
+        &self,
+        schedule: &dyn RotationSchedule,
+        clock: &dyn Clock,
+    ) -> Result<Renewed, StoreError> {
+        let mut done = Renewed::default();
+        for action in [LifetimeAction::Plan, LifetimeAction::Rotate, LifetimeAction::Notify] {
+            let mut due = Due::new(schedule, ObjectKind::Certificate, action);
+            while let Some(certificates) = due.next(clock).await? {
+                for certificate in &certificates {
+                    self.act(action, certificate, clock, &mut done).await?;
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    async fn act(
+        &self,
+        action: LifetimeAction,
+        due: &DueObject,
+        clock: &dyn Clock,
+        done: &mut Renewed,
+    ) -> Result<(), StoreError> {
+        let ctx = own_request(PRINCIPAL, clock, &*self.objects.entropy)?;
+        let outcome = match action {
+            LifetimeAction::Plan => self.plan(&ctx, due).await,
+            LifetimeAction::Rotate => self.renew_if_due(&ctx, due).await.map(|()| done.certificates += 1),
+            LifetimeAction::Notify => self.notify(&ctx, due).await.map(|()| done.notices += 1),
+        };
+        let Err(error) = outcome else { return Ok(()) };
+        if fails_for_good(&error)? {
+            // On record; one certificate that cannot be renewed keeps no other from it.
+            tracing::error!(%error, vault = %due.vault, certificate = %due.name, "what is due with a certificate could not be done");
+            done.failed += 1;
+            if action == LifetimeAction::Rotate {
+                let ctx = own_request(PRINCIPAL, clock, &*self.objects.entropy)?;
+                if let Err(error) = self.postpone(&ctx, due, &error).await
+                    && fails_for_good(&error)?
+                {
+                    tracing::error!(%error, vault = %due.vault, certificate = %due.name, "its next renewal is tried without a pause");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn renew_if_due(&self, ctx: &RequestContext, due: &DueObject) -> Result<(), CertificateError> {
+        // Its tags are those of the version before.
+        let attributes = SecretAttributes {
+            enabled: true,
+            not_before: None,
+            expires: None,
+            content_type: None,
+            tags: std::collections::BTreeMap::new(),
+        };
+        let place = (&due.vault, &due.name);
+        self.put(ctx, place, Action::CertificateRenewIfDue, None, None, &attributes).await.map(drop)
+    }
+
+    /// Says when a renewal that failed is tried again, once over many nodes that tried it.
+    async fn postpone(
+        &self,
+        ctx: &RequestContext,
+        due: &DueObject,
+        why: &CertificateError,
+    ) -> Result<(), CertificateError> {
+        let mut random = [0u8; 4];
+        self.objects.entropy.fill(&mut random).map_err(|_| ObjectError::Unavailable)?;
+        let (reason, random) = (why.how().1, u32::from_le_bytes(random));
+        let after = |rotation: &Rotation| renewal::postponed(rotation, reason, ctx.seconds(), random);
+        self.change_times(ctx, due, Action::CertificateRenewalPostpone, LifetimeAction::Rotate, after).await
+    }
+
+    /// Puts on record that somebody has to see to a certificate before its end, once.
+    async fn notify(&self, ctx: &RequestContext, due: &DueObject) -> Result<(), CertificateError> {
+        let after = |rotation: &Rotation| Rotation { notify_at: None, ..rotation.clone() };
+        self.change_times(ctx, due, Action::CertificateNearExpiry, LifetimeAction::Notify, after).await
+    }
+
+    /// Works out what is to be done with a certificate of which that was never said.
+    async fn plan(&self, ctx: &RequestContext, due: &DueObject) -> Result<(), CertificateError> {
+        let planned = |item: &SecretItem, state: &CertificateState| {
+            if !rotation::is_due(&item.secret, LifetimeAction::Plan, ctx.seconds()) {
+                return Err(CertificateError::NotDue);
+            }
+            let rotation = Box::new(renewal::plan(state, &item.version));
+            Ok(Changed { state: state.clone(), rotation, shown: state.clone() })
+        };
+        let place = (&due.vault, &due.name);
+        self.change_name(ctx, place, Action::CertificateRenewalPlan, planned).await.map(drop)
+    }
+
+    /// Other times for what is done by itself with a certificate, if that is due still.
+    async fn change_times(
+        &self,
+        ctx: &RequestContext,
+        due: &DueObject,
+        action: Action,
+        what: LifetimeAction,
+        after: impl Fn(&Rotation) -> Rotation,
+    ) -> Result<(), CertificateError> {
+        let changed = |item: &SecretItem, state: &CertificateState| {
+            let rotation =
+                item.secret.rotation.as_ref().filter(|_| rotation::is_due(&item.secret, what, ctx.seconds()));
+            let rotation = rotation.ok_or(CertificateError::NotDue)?;
+            Ok(Changed { state: state.clone(), rotation: Box::new(after(rotation)), shown: state.clone() })
+        };
+        self.change_name(ctx, (&due.vault, &due.name), action, changed).await.map(drop)
+    }
+}
+
+/// Whether it went wrong with this certificate. Where nothing was to be done any more (another node was faster,
+/// somebody deleted it), it did not; what would go wrong with all that follow breaks off the run.
+fn fails_for_good(error: &CertificateError) -> Result<bool, StoreError> {
+    match error {
+        CertificateError::NotDue | CertificateError::Object(ObjectError::NotFound(..) | ObjectError::VaultNotFound) => {
+            Ok(false)
+        }
+        CertificateError::Object(error @ (ObjectError::Unavailable | ObjectError::NoRecord(_))) => {
+            Err(StoreError::Unavailable(error.to_string()))
+        }
+        _ => Ok(true),
+    }
+}
