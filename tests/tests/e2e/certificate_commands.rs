@@ -82,6 +82,20 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     let next = story.good(&["certificate", "create", "web"]);
     assert_ne!(next, id);
     assert_eq!(story.good(&["certificate", "versions", "web"]).matches("true").count(), 2);
+    // Now, as the schedule would, and what is kept of the last one is kept.
+    story.good(&["certificate", "update", "web", "--tag", "owner=me"]);
+    let next = {
+        let renewed = story.good(&["certificate", "renew", "web"]);
+        assert_ne!(renewed, next);
+        renewed
+    };
+    assert_eq!(story.good(&["certificate", "versions", "web"]).matches("true").count(), 3);
+    assert!(story.good(&["certificate", "show", "web"]).contains("owner=me"));
+    assert_eq!(story.cli(&["certificate", "renew", "none"]).0, 6, "there is none of the name");
+    let inspected = story.good(&["certificate", "inspect", "web"]);
+    assert!(inspected.starts_with("CN=web.example,O=Example\n"), "{inspected}");
+    assert!(inspected.contains("dns:web.example") && inspected.contains("its private key"), "{inspected}");
+    assert!(!inspected.contains("wrong") && !inspected.contains("PRIVATE"), "{inspected}");
     let shown = story.good(&["certificate", "show", "web"]);
     assert!(shown.contains("web.example") && !shown.contains("PRIVATE"), "{shown}");
     story.good(&["certificate", "backup", "web", "--file", "web.backup"]);
@@ -109,6 +123,21 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     story.good(&["certificate", "merge", "asked", "--file", "asked.pem"]);
     std::fs::write(story.folder().join("out.pem"), story.good(&["certificate", "export", "asked"])).unwrap();
     assert_eq!(story.openssl("verify -CAfile authority.pem out.pem"), "out.pem: OK\n");
+    // Drawn from the leaf to the root, whatever the order; and what is wrong is said.
+    let alone = story.good(&["certificate", "inspect", "asked"]);
+    assert!(alone.contains("incomplete") && alone.contains("its private key"), "{alone}");
+    std::fs::write(story.folder().join("turned.pem"), [read("authority.pem"), read("out.pem")].concat()).unwrap();
+    let turned = story.good(&["certificate", "inspect", "--file", "turned.pem"]);
+    assert!(turned.contains("\n\u{2514}\u{2500} CN=Authority\n"), "{turned}");
+    assert_eq!((turned.matches("out of order").count(), turned.matches("incomplete").count()), (2, 0), "{turned}");
+    std::fs::write(story.folder().join("crossed.pem"), [read("n.pem"), read("authority.pem")].concat()).unwrap();
+    story.openssl("req -x509 -newkey rsa:1024 -nodes -subj /CN=Weak -keyout weak.key -out weak.pem -days 2");
+    for (file, said) in [("crossed.pem", "another certificate"), ("weak.pem", "RSA of 1024 bits")] {
+        let inspected = story.good(&["certificate", "inspect", "--file", file]);
+        assert!(inspected.contains(said), "{inspected}");
+    }
+    let (code, _, err) = story.cli(&["certificate", "inspect", "--file", "asked.csr"]);
+    assert!(code == 1 && !err.is_empty(), "{err}");
     let (code, _, err) = story.cli(&["certificate", "cancel", "asked"]);
     assert!(code == 1 && err.contains("not in progress"), "{err}");
 }

@@ -20,6 +20,30 @@ pub(crate) enum CertificateCommand {
         #[command(flatten)]
         at: VaultAt,
     },
+    /// Make the next version now, by the stored policy and with the tags of the last one.
+    Renew {
+        /// Name of the certificate.
+        name: String,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Show a chain from the leaf to the root, and what is wrong with it.
+    Inspect {
+        /// Name of the certificate.
+        #[arg(required_unless_present = "file")]
+        name: Option<String>,
+        /// Version; the current one when absent.
+        #[arg(long, conflicts_with = "file")]
+        version: Option<String>,
+        /// A file instead, in PEM, DER or PFX, with its private key or without; `-` for standard input. Nothing is sent.
+        #[arg(long, conflicts_with = "name")]
+        file: Option<PathBuf>,
+        /// File with the password that the file is encrypted with.
+        #[arg(long, requires = "file")]
+        password_file: Option<PathBuf>,
+        #[command(flatten)]
+        at: VaultAt,
+    },
     /// Take in a certificate with its chain and its private key, made elsewhere.
     Import {
         /// Name of the certificate.

@@ -1,6 +1,8 @@
 //! `strongroom certificate`: what may be public goes to standard output, private keys to files of their owner or into a
 //! pipe.
 
+mod inspect;
+
 use std::{
     io::{IsTerminal as _, Read as _, Write as _},
     path::Path,
@@ -26,6 +28,7 @@ use crate::{
         Output, VaultAt, Versioned,
         certificate::{BundleForm, CertificateCommand, CertificateGiven},
     },
+    client::VaultClient,
     plain::plain_lines,
     private_file,
 };
@@ -47,6 +50,18 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
     match command {
         CertificateCommand::Life(step) => CERTIFICATES.run(step).await,
         CertificateCommand::Create { name, certificate, at } => create(&name, &certificate, &at).await,
+        CertificateCommand::Renew { name, at } => renew(&name, &at).await,
+        CertificateCommand::Inspect { name, version, file, password_file, at } => {
+            let document = match (&name, &file) {
+                (_, Some(file)) => {
+                    let password = password_file.as_deref().map(password).transpose()?.unwrap_or_default();
+                    inspect::read(&Zeroizing::new(read(file)?), &password)?
+                }
+                (Some(name), None) => inspect::fetch(&Versioned { name: name.clone(), version }, &at).await?,
+                (None, None) => bail!("give the name of a certificate, or --file FILE"),
+            };
+            inspect::print(&document, at.output)
+        }
         CertificateCommand::Import { name, file, password_file, not_exportable, tags: said, at } => {
             let rest = json!({
                 "policy": { "key_props": { "exportable": !not_exportable } }, "tags": tags(&said)?,
@@ -117,8 +132,24 @@ async fn create(name: &str, given: &CertificateGiven, at: &VaultAt) -> anyhow::R
     if let (Some(object), true) = (body.as_object_mut(), named || given.subject.is_some()) {
         object.insert("policy".to_owned(), policy(given));
     }
+    make(&connect(at).await?, name, &body, at).await
+}
+
+/// The same, by the stored policy and with what the current version has beside.
+async fn renew(name: &str, at: &VaultAt) -> anyhow::Result<()> {
     let vault = connect(at).await?;
-    vault.send(Method::POST, &["certificates", name, "create"], Some(serde_json::to_vec(&body)?)).await?;
+    let current = vault.send(Method::GET, &["certificates", name], None).await?;
+    let part = |pointer: &str| current.pointer(pointer).filter(|part| !part.is_null()).cloned();
+    let body = json!({
+        "tags": part("/tags").unwrap_or_else(|| json!({})),
+        // What is waited for is disabled because it is not there yet.
+        "attributes": { "enabled": waits(&current) || part("/attributes/enabled") != Some(Value::Bool(false)) },
+    });
+    make(&vault, name, &body, at).await
+}
+
+async fn make(vault: &VaultClient, name: &str, body: &Value, at: &VaultAt) -> anyhow::Result<()> {
+    vault.send(Method::POST, &["certificates", name, "create"], Some(serde_json::to_vec(body)?)).await?;
     let operation = vault.send(Method::GET, &["certificates", name, "pending"], None).await?;
     if operation.get("status").and_then(Value::as_str) == Some("inProgress") {
         eprintln!(

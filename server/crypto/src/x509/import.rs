@@ -6,9 +6,9 @@ use zeroize::Zeroizing;
 
 use super::{
     pfx::{Contents, Opener},
-    read::{CertificateFacts, MAX_CHAIN},
+    read::{CertificateFacts, MAX_CHAIN, certificates_in},
 };
-use crate::key::{KeyRejected, NewKey, PrivateParts};
+use crate::key::{KeyRejected, NewKey, PrivateParts, PublicKey};
 
 /// Longest document in bytes: that of the longest secret.
 pub const MAX_IMPORT: usize = 25_600;
@@ -86,35 +86,12 @@ impl Imported {
         if text.len() > MAX_IMPORT {
             return Err(ImportError::TooLong);
         }
-        if password.len() > MAX_PASSWORD {
-            return Err(ImportError::Password);
-        }
-        let text = std::str::from_utf8(text).map_err(|_| ImportError::Damaged)?;
-        let mut contents = Contents::default();
-        for (label, der) in blocks(text)? {
-            match label {
-                "CERTIFICATE" if contents.certificates.len() >= MAX_CHAIN => return Err(ImportError::TooLong),
-                "CERTIFICATE" => contents.certificates.push(der.to_vec()),
-                "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" | "ENCRYPTED PRIVATE KEY"
-                    if contents.key.is_some() =>
-                {
-                    return Err(ImportError::SeveralKeys);
-                }
-                "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" => contents.key = Some(der),
-                "ENCRYPTED PRIVATE KEY" => contents.key = Some(Opener::new(password).key(&der)?),
-                // Parameters of curves and the like.
-                _ => {}
-            }
-        }
-        Self::of(contents, keep_order)
+        Self::of(contents_of_pem(text, password)?, keep_order)
     }
 
     fn of(contents: Contents, keep_order: bool) -> Result<Self, ImportError> {
         let Contents { key, certificates } = contents;
-        let key = match PrivateParts::from_der(&key.ok_or(ImportError::NoKey)?)? {
-            PrivateParts::Rsa(parts) => NewKey::from_rsa(&parts)?,
-            PrivateParts::Ec(parts) => NewKey::from_ec(&parts)?,
-        };
+        let key = key_of(&key.ok_or(ImportError::NoKey)?)?;
         let mut known: Vec<(CertificateFacts, Vec<u8>)> = Vec::with_capacity(certificates.len());
         for der in certificates {
             let facts = CertificateFacts::of(&der).map_err(|_| ImportError::Damaged)?;
@@ -137,6 +114,70 @@ impl Imported {
         }
         Ok(Self { key, chain: chain.into_iter().chain(known).map(|(_, der)| der).collect() })
     }
+}
+
+/// What a document holds, whether or not it belongs together: for people who look for what is wrong with it.
+pub struct Document {
+    /// The public half of its private key, if one is in it.
+    pub key: Option<PublicKey>,
+    /// The certificates in DER, in the order in which they stand.
+    pub certificates: Vec<Vec<u8>>,
+}
+
+impl Document {
+    /// Reads certificates in DER, base64, PEM or PKCS#12, with a private key among them or none.
+    ///
+    /// # Errors
+    /// [`ImportError`].
+    pub fn read(document: &[u8], password: &str) -> Result<Self, ImportError> {
+        if let Ok(certificates) = certificates_in(document) {
+            return Ok(Self { key: None, certificates });
+        }
+        if document.len() > MAX_IMPORT {
+            return Err(ImportError::TooLong);
+        }
+        let Contents { key, certificates } = if document.windows(11).any(|window| window == b"-----BEGIN ") {
+            contents_of_pem(document, password)?
+        } else if password.len() > MAX_PASSWORD {
+            return Err(ImportError::Password);
+        } else {
+            Opener::new(password).pkcs12(document)?
+        };
+        let key = key.map(|der| key_of(&der)).transpose()?.and_then(|key| key.public);
+        Ok(Self { key, certificates })
+    }
+}
+
+fn key_of(der: &[u8]) -> Result<NewKey, ImportError> {
+    Ok(match PrivateParts::from_der(der)? {
+        PrivateParts::Rsa(parts) => NewKey::from_rsa(&parts)?,
+        PrivateParts::Ec(parts) => NewKey::from_ec(&parts)?,
+    })
+}
+
+/// What PEM holds: at most one private key, decrypted, and certificates.
+fn contents_of_pem(text: &[u8], password: &str) -> Result<Contents, ImportError> {
+    if password.len() > MAX_PASSWORD {
+        return Err(ImportError::Password);
+    }
+    let text = std::str::from_utf8(text).map_err(|_| ImportError::Damaged)?;
+    let mut contents = Contents::default();
+    for (label, der) in blocks(text)? {
+        match label {
+            "CERTIFICATE" if contents.certificates.len() >= MAX_CHAIN => return Err(ImportError::TooLong),
+            "CERTIFICATE" => contents.certificates.push(der.to_vec()),
+            "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" | "ENCRYPTED PRIVATE KEY"
+                if contents.key.is_some() =>
+            {
+                return Err(ImportError::SeveralKeys);
+            }
+            "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" => contents.key = Some(der),
+            "ENCRYPTED PRIVATE KEY" => contents.key = Some(Opener::new(password).key(&der)?),
+            // Parameters of curves and the like.
+            _ => {}
+        }
+    }
+    Ok(contents)
 }
 
 /// A label, and what is in its block.

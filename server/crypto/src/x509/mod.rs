@@ -8,6 +8,7 @@
 
 mod bundle;
 mod import;
+mod inspect;
 mod issue;
 mod pfx;
 mod read;
@@ -17,7 +18,8 @@ mod template;
 mod tests;
 
 pub use bundle::{BundleError, pem, pkcs12};
-pub use import::{ImportError, Imported, MAX_IMPORT};
+pub use import::{Document, ImportError, Imported, MAX_IMPORT};
+pub use inspect::{Finding, Inspected, inspect};
 pub use issue::{IssueError, Validity, request, self_signed};
 pub use read::{CertificateFacts, NotACertificate, certificates_in, thumbprint};
 pub use subject::{Subject, SubjectError};

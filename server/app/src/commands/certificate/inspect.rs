@@ -1,0 +1,100 @@
+//! `strongroom certificate inspect`: a chain from the leaf to the root, and what is wrong with it. Private keys are read
+//! to see whose they are, and shown to nobody.
+
+use anyhow::Context as _;
+use data_encoding::BASE64;
+use reqwest::Method;
+use serde_json::{Value, json};
+use strongroom_crypto::x509::{Document, Finding, Inspected, inspect};
+use strongroom_domain::time::Clock as _;
+use zeroize::Zeroizing;
+
+use super::{connect, path, still_waits, waits};
+use crate::{
+    cli::{Output, VaultAt, Versioned},
+    clock::SystemClock,
+    commands::utc,
+    plain::plain,
+};
+
+pub(super) fn read(document: &[u8], password: &str) -> anyhow::Result<Document> {
+    Ok(Document::read(document, password)?)
+}
+
+/// A version with its chain, which stands in its secret alone; without it for whoever may not read that.
+pub(super) async fn fetch(certificate: &Versioned, at: &VaultAt) -> anyhow::Result<Document> {
+    let vault = connect(at).await?;
+    let shown = vault.send(Method::GET, &path(certificate), None).await?;
+    if waits(&shown) {
+        return Err(still_waits(certificate));
+    }
+    match vault.value(&certificate.name, certificate.version.as_deref()).await {
+        Ok(value) if value.starts_with("-----BEGIN ") => read(value.as_bytes(), ""),
+        Ok(value) => {
+            read(&Zeroizing::new(BASE64.decode(value.as_bytes()).context("the secret is no PFX in base64")?), "")
+        }
+        Err(refused) => {
+            eprintln!(
+                "its secret, in which the chain stands, cannot be read ({refused:#}): this is the certificate alone"
+            );
+            let leaf = shown.get("cer").and_then(Value::as_str).context("the answer has no certificate")?;
+            read(&BASE64.decode(leaf.as_bytes())?, "")
+        }
+    }
+}
+
+pub(super) fn print(document: &Document, output: Output) -> anyhow::Result<()> {
+    let now = SystemClock::new().now_millis().div_euclid(1000);
+    let found = inspect(&document.certificates, document.key.as_ref(), now)?;
+    match output {
+        Output::Json => println!("{}", Value::Array(found.iter().map(told).collect())),
+        Output::Table => print!("{}", drawn(&found, document.key.is_some())),
+    }
+    Ok(())
+}
+
+fn told(certificate: &Inspected) -> Value {
+    let findings: Vec<String> = certificate.findings.iter().map(ToString::to_string).collect();
+    json!({
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "serial": certificate.serial,
+        "names": certificate.names,
+        "not_before": certificate.not_before,
+        "not_after": certificate.not_after,
+        "key": certificate.key,
+        "signature": certificate.signature,
+        "authority": certificate.authority,
+        "findings": findings,
+    })
+}
+
+/// The chain as a tree, each below what it signed, then what belongs to no chain.
+fn drawn(found: &[Inspected], with_key: bool) -> String {
+    let mut lines = String::new();
+    for (place, certificate) in found.iter().enumerate() {
+        let stray = certificate.findings.contains(&Finding::Stray);
+        let depth = if stray { 0 } else { place };
+        let branch = if depth == 0 { String::new() } else { format!("{}\u{2514}\u{2500} ", "   ".repeat(depth - 1)) };
+        let subject = if certificate.subject.is_empty() { "(no subject)" } else { &certificate.subject };
+        lines += &format!("{branch}{}\n", plain(subject));
+        let below = found.get(place + 1).is_some_and(|next| !next.findings.contains(&Finding::Stray)) && !stray;
+        let margin = format!("{}{}", "   ".repeat(depth), if below { "\u{2502}  " } else { "   " });
+        let key = format!("{}, signed by {}", certificate.key, certificate.signature);
+        let moments = [certificate.not_before, certificate.not_after].map(|at| utc(at.saturating_mul(1000)));
+        let beside = with_key && place == 0 && !certificate.findings.contains(&Finding::OtherKey);
+        let facts = [
+            ("names", certificate.names.join(", ")),
+            ("issuer", certificate.issuer.clone()),
+            ("serial", certificate.serial.clone()),
+            ("valid", format!("{} to {}", moments[0], moments[1])),
+            ("key", key),
+            ("beside it", if beside { "its private key".to_owned() } else { String::new() }),
+        ];
+        let wrong = certificate.findings.iter().map(|finding| ("wrong", finding.to_string()));
+        for (name, value) in facts.into_iter().chain(wrong).filter(|(_, value)| !value.is_empty()) {
+            lines += &format!("{margin}{name:<10} {}\n", plain(&value));
+        }
+    }
+    lines
+}
