@@ -178,8 +178,9 @@ async fn exchange(
     let status = response.status();
     let answer: Value = response.json().await.context("the token endpoint's answer is not JSON")?;
     if !status.is_success() {
-        let why = answer.get("error_description").and_then(Value::as_str).unwrap_or("no reason given");
-        return Err(trouble::no_token(status, &format!("no token for {client_id}: {}", plain(why))));
+        let why = ["/error_description", "/error/message"].iter().find_map(|at| answer.pointer(at)?.as_str());
+        let why = why.map_or_else(|| format!("the server answers {status}"), plain);
+        return Err(trouble::no_token(status, &format!("no token for {client_id}: {why}")));
     }
     let token = answer.get("access_token").and_then(Value::as_str).context("the answer has no access_token")?;
     let seconds = answer.get("expires_in").and_then(Value::as_i64).unwrap_or_default();

@@ -9,7 +9,7 @@ use crate::{
     policy_process::PolicyIsolation,
     seal::{Seal, hardware::Hardware},
 };
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde::{Deserialize, Deserializer};
 use strongroom_domain::principal::PrincipalKind;
 use strongroom_identity::{IssuerConfig, WorkloadWhen};
@@ -309,9 +309,15 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Config> {
     parse(&text).with_context(|| format!("the configuration {} is not right", path.display()))
 }
 
-fn parse(text: &str) -> Result<Config, config::ConfigError> {
+fn parse(text: &str) -> anyhow::Result<Config> {
+    // Looked at first, because the other parser's errors repeat the line, and a line may hold a password.
+    if let Err(error) = toml::from_str::<toml::Table>(text) {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count().saturating_add(1);
+        bail!("it is no TOML: line {line}: {}", error.message().lines().next().unwrap_or_default());
+    }
     let file = config::File::from_str(text, config::FileFormat::Toml);
-    config::Config::builder().add_source(file).build().and_then(config::Config::try_deserialize)
+    Ok(config::Config::builder().add_source(file).build().and_then(config::Config::try_deserialize)?)
 }
 
 /// One of a few words. A wrong one is told with those that would be right.
@@ -355,5 +361,15 @@ mod tests {
             let told = parse(&format!("{head}{more}")).map(drop).unwrap_err().to_string();
             assert!(told.contains(said) && !told.contains('\n'), "{told}");
         }
+    }
+
+    #[test]
+    fn an_error_says_where_and_never_what_stands_there() {
+        let unclosed =
+            "base = 'https://vault.example.com'\ndata = '/d'\ndatabase = \"postgres://u:hunter2@db/v\nnode = 'a'\n";
+        let told = parse(unclosed).map(drop).unwrap_err().to_string();
+        assert!(told.contains("line 3") && !told.contains("hunter2") && !told.contains('\n'), "{told}");
+        let typed = "base = 'https://vault.example.com'\ndatabase = ['postgres://u:hunter2@db/v']\n";
+        assert!(!format!("{:#}", parse(typed).map(drop).unwrap_err()).contains("hunter2"));
     }
 }

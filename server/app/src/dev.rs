@@ -104,6 +104,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     };
     let node = wiring::wire(opened, outside, &data, Arc::clone(&clock))?;
     end_sessions_of_past_issuers(&node, &*clock).await?;
+    node.warn_of_other_addresses().await?;
     let env = set_up(&node, &*clock, &data, &base, &issuer, &certificates).await?;
 
     // Made anew at every start: who is signed in stays signed in by the session.

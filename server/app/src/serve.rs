@@ -73,6 +73,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         println!("A new installation, {}. Its root key is {}: back it up.", node.installation, source.shown());
     }
     end_sessions_of_past_issuers(&node, &*clock).await?;
+    node.warn_of_other_addresses().await?;
     match administrators.appoint(&node.services.admin, &*clock).await? {
         0 => {}
         1 => println!("The configured administrator is Owner of the installation now."),

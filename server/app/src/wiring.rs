@@ -71,6 +71,24 @@ pub(crate) struct Node {
     pub(crate) database: String,
 }
 
+impl Node {
+    /// Says so when workloads hold grants under another address of this installation: they are known by their issuer, in
+    /// which the address stands, and under the new one they hold nothing.
+    pub(crate) async fn warn_of_other_addresses(&self) -> anyhow::Result<()> {
+        let ending = format!("/{}/v2.0", self.installation);
+        let found = self.store.assignments_under_other_addresses(&ending, &self.own_issuer).await?;
+        if found > 0 {
+            tracing::warn!(
+                assignments = found,
+                address = self.services.addresses.base(),
+                "assignments are for workloads under an address that this installation had before, and count for nobody now: \
+                 bring the address back, or give the roles anew (`strongroom assignment list` shows them)"
+            );
+        }
+        Ok(())
+    }
+}
+
 /// Whether what the configuration says of the outside can be wired at all, before there is an installation to wire it
 /// to. Gives the addresses.
 pub(crate) fn check(outside: &Outside, clock: &Arc<dyn Clock>) -> anyhow::Result<Addresses> {

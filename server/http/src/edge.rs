@@ -223,6 +223,11 @@ async fn dispatch(
     let site = match host {
         Host::Base => Site::Base,
         Host::Vault(_) => Site::Vault,
+        // Whoever looks after a machine may know it by its address alone.
+        Host::Foreign if method == Method::Get && matches!(raw.path.as_str(), "/healthz" | "/readyz") => {
+            let endpoint = if raw.path == "/healthz" { Endpoint::Health } else { Endpoint::Ready };
+            return api::health::answer(services, endpoint);
+        }
         Host::Foreign => {
             return finish(services, &arrival.anonymous(), vault, "Request", Err(Problem::misdirected()), false).await;
         }
@@ -397,8 +402,12 @@ async fn finish(
             let reason = response.reason;
             (response, reason)
         }
-        Err(problem) => {
+        Err(mut problem) => {
             let reason = problem.reason;
+            // By it, whoever may read the records finds out why.
+            if problem.status == 403 && !problem.message.contains("Decision: ") {
+                problem.message.push_str(&format!("\r\nDecision: {}", ctx.request_id));
+            }
             let response =
                 if page { dashboard::problem_page(ctx, &problem) } else { problem.respond(&services.addresses) };
             (response, reason)

@@ -181,7 +181,8 @@ impl Store {
             all = all.add(Column::Vault.eq(rows::filter_text(vault)));
         }
         if let Some(object) = &filter.object {
-            all = all.add(contains(Column::Object, object));
+            let whole = Column::Object.eq(rows::filter_text(object));
+            all = all.add(if filter.whole_name { whole } else { contains(Column::Object, object) });
         }
         if let Some(text) = &filter.concerns {
             let vault = Column::Vault.eq(rows::filter_text(text));

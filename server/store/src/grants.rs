@@ -318,6 +318,20 @@ pub(crate) fn at_or_below(scope: &Scope) -> Condition {
     Condition::all().add(assignment::Column::ScopeKey.eq(key))
 }
 
+impl Store {
+    /// How many assignments are for principals whose issuer ends so and is not `own`: the workloads of this
+    /// installation under an address that it had before. For a warning, so rows are not authenticated.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn assignments_under_other_addresses(&self, ending: &str, own: &str) -> Result<u64, StoreError> {
+        let found = assignment::Entity::find()
+            .filter(assignment::Column::GranteeKey.like(format!("p\n%{ending}\n%")))
+            .filter(assignment::Column::GranteeKey.not_like(format!("p\n{own}\n%")));
+        found.count(&self.reader).await.map_err(|e| unavailable(&e))
+    }
+}
+
 async fn counts(db: &impl ConnectionTrait, scope: &Scope, grantee: &Grantee) -> Result<AssignmentCounts, DbErr> {
     let place = scope.vault().map_or(Scope::Server, |vault| Scope::Vault { vault });
     let there = assignment::Entity::find().filter(at_or_below(&place));

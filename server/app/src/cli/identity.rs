@@ -52,6 +52,9 @@ pub(crate) enum IdentityCommand {
     Delete {
         /// Client id or name.
         workload: String,
+        /// Also the one that this command acts as.
+        #[arg(long)]
+        yes: bool,
         #[command(flatten)]
         at: ServerAt,
     },

@@ -116,7 +116,11 @@ pub(crate) enum NetworkCommand {
 
 /// A network as it was written, if it is one.
 fn network(text: &str) -> Result<String, String> {
-    if parse_network(text).is_some() {
+    if let Some(network) = parse_network(text) {
+        let address = text.split('/').next().and_then(|address| address.parse::<std::net::IpAddr>().ok());
+        if address.is_some_and(|address| address != network.network()) {
+            return Err(format!("it has bits behind its length: the whole network is {}", network.trunc()));
+        }
         return Ok(text.to_owned());
     }
     let long = text.split_once('/').and_then(|(address, length)| {

@@ -117,8 +117,8 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
         }
         "ForbiddenByRbac" => return missing_role(message, asked),
         "ForbiddenByFirewall" => format!(
-            "whoever may change the vault's network rules lets it in: strongroom network add {vault} allow {}; if nobody gets \
-             in any more: strongroom network recover, on the server's machine",
+            "whoever may change the vault's network rules lets it in: strongroom network add {vault} allow {} --at 1; if nobody \
+             gets in any more: strongroom network recover, on the server's machine",
             line("Client address: ").unwrap_or_else(|| "ADDRESS".to_owned())
         ),
         "ForbiddenByPolicy" if message.starts_with("The caller's identity") => {
@@ -130,9 +130,13 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
             "whoever manages the vault gives it: strongroom access-policy set {vault}, with all that you are to have \
              (it takes the place of what you have)"
         ),
+        "ApprovalRequired" => format!(
+            "somebody else who may (role \"Strongroom Approver\") does: strongroom approval grant {} --vault {vault}",
+            line("Approval request: ").unwrap_or_else(|| "ID".to_owned())
+        ),
         "ForbiddenByPolicy" => format!(
-            "whoever may read the vault's records sees why: strongroom policy why {}",
-            line("Decision: ").unwrap_or_else(|| "DECISION".to_owned())
+            "whoever may read the records sees why: strongroom policy why {}",
+            line("Policy: ").and_then(|_| line("Decision: "))?
         ),
         _ => return None,
     })
@@ -157,8 +161,10 @@ fn missing_role(message: &str, asked: &Url) -> Option<String> {
     let development = std::env::var_os("OPERATOR_CLIENT_ID").is_some();
     let missing = if message.contains("or there is no such vault") { misnamed(asked) } else { None };
     let missing = missing.unwrap_or_default();
+    let place = if action.is_in_vault() { "" } else { " at /, the whole installation," };
+    let or_wider = if role == Role::Owner { "" } else { " or a wider one" };
     Some(format!(
-        "{missing}it needs the role \"{}\" or a wider one{}",
+        "{missing}it needs the role \"{}\"{or_wider}{place}{}",
         role.name(),
         if development { "; in development, put as_operator in front of the command" } else { "" }
     ))
@@ -257,13 +263,17 @@ mod tests {
         };
         let no = |inner, message| said(StatusCode::FORBIDDEN, inner, message);
         let outside = no("ForbiddenByFirewall", "Not authorized.\r\nClient address: 192.0.2.7\r\nDecision: 1");
-        assert!(outside.contains("strongroom network add payments allow 192.0.2.7; if nobody"), "{outside}");
+        assert!(outside.contains("strongroom network add payments allow 192.0.2.7 --at 1; if nobody"), "{outside}");
         let disabled = no("ForbiddenByPolicy", "The caller's identity is disabled or gone.\r\nDecision: 1");
         assert!(disabled.contains("identity update NAME --enable"), "{disabled}");
         let policy = no("ForbiddenByPolicy", "No permission by an access policy of the vault.\r\nDecision: 1");
         assert!(policy.contains("strongroom access-policy set payments"), "{policy}");
         let module = no("ForbiddenByPolicy", "Not at night.\r\nPolicy: hours\r\nReason: closed\r\nDecision: 0190-7");
         assert!(module.contains("strongroom policy why 0190-7"), "{module}");
+        let approval = no("ApprovalRequired", "Four eyes.\r\nPolicy: two\r\nApproval request: 0190-9\r\nDecision: 1");
+        assert!(approval.contains("strongroom approval grant 0190-9 --vault payments"), "{approval}");
+        let protected = no("ForbiddenByPolicy", "Purge protection is on.\r\nDecision: 1");
+        assert!(!protected.contains("policy why"), "no module had a say: {protected}");
         let ended = said(StatusCode::UNAUTHORIZED, "", "AKV10032: The token is not valid.");
         assert!(ended.contains("strongroom login"), "{ended}");
         let step_up = said(StatusCode::UNAUTHORIZED, "", "Sign in better.\r\nPolicy: mfa\r\nDecision: 1");

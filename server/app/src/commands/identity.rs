@@ -10,6 +10,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use strongroom_domain::time::Clock as _;
 use url::Url;
+use uuid::Uuid;
 
 use super::{assignment::warn, table, text, utc, workload};
 use crate::{
@@ -42,9 +43,13 @@ pub(crate) async fn run(command: IdentityCommand) -> anyhow::Result<()> {
         IdentityCommand::Update { workload, name, disable, enable, at } => {
             update(&workload, name, disable, enable, &at).await
         }
-        IdentityCommand::Delete { workload, at } => {
+        IdentityCommand::Delete { workload, yes, at } => {
             let server = Server::connect(&at).await?;
             let id = server.id(&workload).await?;
+            let acting = at.connection.client_id.as_deref().and_then(|acting| Uuid::try_parse(acting).ok());
+            if !yes && acting.is_some() && acting == Uuid::try_parse(&id).ok() {
+                bail!("{workload} is who this command acts as, and nobody can undo it: --yes deletes it all the same");
+            }
             server.send(Method::DELETE, &[&id], None).await?;
             println!("the workload identity {workload} is deleted: its tokens count no more");
             Ok(())

@@ -20,6 +20,8 @@ pub struct RecordFilter {
     pub vault: Option<String>,
     /// Only objects whose name contains this, canonical.
     pub object: Option<String>,
+    /// Whether `object` is the whole name.
+    pub whole_name: bool,
     /// Only what concerns the vault of this name, or objects whose name contains it, canonical.
     pub concerns: Option<String>,
     /// Only principals whose subject contains this.

@@ -397,7 +397,48 @@ pub(crate) async fn vault_site(
 }
 
 /// Routes of the base host.
+/// Every parameter of a query that some operation of the management API reads, `api-version` besides.
+pub(crate) const QUERY: [&str; 19] = [
+    "after",
+    "api-version",
+    "before",
+    "client_id",
+    "from",
+    "group",
+    "id",
+    "issuer",
+    "limit",
+    "object",
+    "operation",
+    "outcome",
+    "principal",
+    "scope",
+    "signature",
+    "subject",
+    "until",
+    "vault",
+    "without",
+];
+
+/// Refuses a parameter that nobody reads: a mistyped one would widen what is answered, and nobody would see it.
+fn only_known_parameters(request: &Request) -> Result<(), Problem> {
+    let known = |name: &str| QUERY.iter().any(|known| known.eq_ignore_ascii_case(name));
+    match request.query.iter().find(|(name, _)| !known(name)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let name: String = name.chars().filter(|c| c.is_ascii_graphic()).take(40).collect();
+            Err(Problem::bad_parameter(format!(
+                "There is no parameter '{name}' of a query: there are {}.",
+                QUERY.join(", ")
+            )))
+        }
+    }
+}
+
 pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Request) -> Result<Response, Problem> {
+    if call.path_begins("api") {
+        only_known_parameters(&request)?;
+    }
     let answer = match call.endpoint {
         Endpoint::VaultList => boxed(|| manage::vaults::list(services, call)),
         Endpoint::VaultCreate => boxed(|| manage::vaults::create(services, call, &request)),

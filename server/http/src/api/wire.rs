@@ -85,6 +85,9 @@ pub(crate) fn body<T: for<'de> Deserialize<'de>>(request: &Request) -> Result<T,
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Problem> {
+    if body.trim_ascii().is_empty() {
+        return Err(Problem::bad_parameter("The request has no body: it would be a JSON object."));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let property = property(error.path());
@@ -101,8 +104,23 @@ fn misread(error: &serde_json::Error, property: Option<&str>) -> Problem {
         return Problem::bad_parameter(format!("The request body is not valid JSON ({place})."));
     }
     let text = error.to_string();
-    // The name in such a text is that of the shape, and nothing that was sent.
-    let missing = text.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')).map(|(name, _)| name);
+    // The names in such texts are those of the shape, and nothing that was sent.
+    let named = |start| text.strip_prefix(start).and_then(|rest| rest.split_once('`')).map(|(name, _)| name);
+    let missing = named("missing field `");
+    if let Some(name) = named("duplicate field `") {
+        return Problem::bad_parameter(format!("The property '{name}' is there twice."));
+    }
+    // What was sent stands in front of this, and nothing of it behind the last one.
+    let known = text
+        .rsplit_once("`, expected ")
+        .map(|(_, known)| known.split(" at line ").next().unwrap_or(known).replace('`', "'"));
+    let name = property.unwrap_or("A property of the request body");
+    if let (Some(known), true) = (&known, text.starts_with("unknown field `")) {
+        return Problem::bad_parameter(format!("There is no property '{name}' ({place}): it is {known}."));
+    }
+    if let (Some(known), true) = (&known, text.starts_with("unknown variant `")) {
+        return Problem::bad_parameter(format!("The property '{name}' has a wrong value ({place}): it is {known}."));
+    }
     Problem::bad_parameter(match (missing, property) {
         (Some(name), None) => format!("The request body has no property '{name}', which is required."),
         (Some(name), Some(of)) => format!("The property '{of}' has no property '{name}', which is required."),
@@ -447,8 +465,35 @@ mod tests {
             ),
             (r#"{"value":"hunter2""#, "The request body is not valid JSON (line 1 column 18)."),
             (r#"{"value":"x"} {"#, "The request body is not valid JSON (line 1 column 15)."),
+            (r#"{"value":"x","value":"hunter2"}"#, "The property 'value' is there twice."),
+            (" ", "The request has no body: it would be a JSON object."),
         ] {
             assert_eq!(said(body), expected);
         }
+    }
+
+    #[test]
+    fn what_there_is_not_is_told_with_what_there_is() {
+        #[derive(Debug, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        enum Mode {
+            Open,
+            Closed,
+        }
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Shape {
+            mode: Mode,
+        }
+        let said = |body: &str| parse::<Shape>(body.as_bytes()).err().expect(body).message;
+        assert_eq!(said(r#"{"moed":"open"}"#), "There is no property 'moed' (line 1 column 7): it is 'mode'.");
+        let wrong = said(r#"{"mode":"hunter2`, expected `me"}"#);
+        assert!(
+            wrong.starts_with("The property 'mode' has a wrong value") && wrong.ends_with("it is 'open' or 'closed'."),
+            "{wrong}"
+        );
+        assert!(!wrong.contains("hunter2"), "{wrong}");
+        assert!(matches!(parse::<Shape>(br#"{"mode":"closed"}"#).unwrap().mode, Mode::Closed));
+        assert!(matches!(parse::<Shape>(br#"{"mode":"open"}"#).unwrap().mode, Mode::Open));
     }
 }

@@ -27,6 +27,7 @@ pub(super) async fn panel(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectN
         outcome: Some(Outcome::Allowed),
         vault: Some(vault.to_string()),
         object: Some(name.as_str().to_owned()),
+        whole_name: true,
         operation: Some(Action::SecretGet.operation().to_owned()),
         from: Some(viewer.call.ctx.now - MILLIS_A_DAY),
         limit: READERS_FROM,

@@ -15,6 +15,18 @@ fn the_written_document_is_what_the_code_says() {
 }
 
 #[test]
+fn every_parameter_of_a_query_is_one_that_is_taken() {
+    let document = serde_json::to_value(document()).unwrap();
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    let parameters = operations.flat_map(|operation| operation["parameters"].as_array().into_iter().flatten());
+    let queried = parameters.filter(|parameter| parameter["in"] == "query");
+    let described: BTreeSet<&str> = queried.map(|parameter| parameter["name"].as_str().unwrap()).collect();
+    let taken: BTreeSet<&str> = crate::api::QUERY.into_iter().filter(|name| *name != "api-version").collect();
+    assert_eq!(described, taken);
+}
+
+#[test]
 fn every_route_has_an_operation_and_every_operation_a_route() {
     let document = serde_json::to_value(document()).unwrap();
     let described: BTreeSet<(String, String)> = document["paths"]

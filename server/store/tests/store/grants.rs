@@ -24,6 +24,7 @@ use crate::support::{Place, entry, id, on_both, options, permit, put_vault, vaul
 on_both!(
     grants_are_found_by_principal_and_group,
     of_two_equal_grants_one_is_stored,
+    grants_under_another_address_are_counted,
     a_grant_on_a_changed_vault_conflicts,
     grants_are_not_without_number_and_found_by_where_they_are,
     grants_are_listed_in_pages_and_taken_away,
@@ -86,6 +87,18 @@ async fn grants_are_found_by_principal_and_group(place: Place) {
 }
 
 /// The same role twice for the same grantee, under two ids: one after the other, and from two nodes at once.
+async fn grants_under_another_address_are_counted(place: Place) {
+    let s = place.start().await;
+    let own = "https://new.example/018f/v2.0";
+    for issuer in [own, "https://old.example/018f/v2.0", "https://old.example/018e/v2.0", "https://idp"] {
+        let grantee = Grantee::Principal { id: principal(issuer, "app", &[]).id };
+        assert_eq!(s.put(add(&grant(grantee))).await, Settled::Recorded);
+    }
+    let group = Grantee::Group { issuer: "https://old.example/018f/v2.0".into(), group: "g".into() };
+    assert_eq!(s.put(add(&grant(group))).await, Settled::Recorded, "no workload is a group");
+    assert_eq!(s.store.assignments_under_other_addresses("/018f/v2.0", own).await.unwrap(), 1);
+}
+
 async fn of_two_equal_grants_one_is_stored(place: Place) {
     let s = place.start().await;
     let given = |subject: &str| grant(Grantee::Principal { id: principal("https://idp", subject, &[]).id });

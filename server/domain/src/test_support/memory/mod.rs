@@ -342,7 +342,10 @@ fn matches(filter: &RecordFilter, record: &Record) -> bool {
         && filter.id.as_ref().is_none_or(|id| id.ids().contains(&record.id))
         && filter.from.is_none_or(|from| record.at >= from)
         && filter.until.is_none_or(|until| record.at < until)
-        && contains(&filter.object, record.object.as_deref())
+        && match filter.whole_name {
+            true => filter.object.is_none() || filter.object == record.object,
+            false => contains(&filter.object, record.object.as_deref()),
+        }
         && (contains(&filter.concerns, record.object.as_deref()) || record.vault == filter.concerns)
         && contains(&filter.principal, record.principal.as_ref().map(|p| p.subject.as_str()))
 }

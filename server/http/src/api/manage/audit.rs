@@ -140,6 +140,7 @@ pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<Re
         outcome,
         vault: about.vault,
         object: about.object,
+        whole_name: about.whole,
         concerns: about.concerns,
         principal: bounded("principal")?,
         operation: bounded("operation")?,
@@ -170,6 +171,8 @@ fn without(call: &Call, request: &Request) -> Result<Without, Problem> {
 struct About {
     vault: Option<String>,
     object: Option<String>,
+    /// Whether that is a whole name: with its vault in front it was written as records are shown.
+    whole: bool,
     concerns: Option<String>,
 }
 
@@ -184,7 +187,7 @@ fn about(object: &str, vault: Option<String>) -> Result<About, Problem> {
     let object = object.strip_prefix("/vaults/").unwrap_or(&object).trim_matches('/');
     let (place, name) = match object.split('/').collect::<Vec<_>>().as_slice() {
         [""] => return Ok(About { vault, ..About::default() }),
-        [name] if vault.is_some() => return Ok(About { vault, object: Some((*name).to_owned()), concerns: None }),
+        [name] if vault.is_some() => return Ok(About { vault, object: Some((*name).to_owned()), ..About::default() }),
         [name] => return Ok(About { concerns: Some((*name).to_owned()), ..About::default() }),
         [place, kind] if COLLECTIONS.contains(kind) => ((*place).to_owned(), None),
         [place, name] => ((*place).to_owned(), Some((*name).to_owned())),
@@ -197,7 +200,7 @@ fn about(object: &str, vault: Option<String>) -> Result<About, Problem> {
     };
     match vault {
         Some(vault) if vault != place => Err(Problem::bad_parameter("object and vault name two vaults.")),
-        _ => Ok(About { vault: Some(place), object: name, concerns: None }),
+        _ => Ok(About { vault: Some(place), whole: name.is_some(), object: name, concerns: None }),
     }
 }
 
@@ -222,11 +225,12 @@ mod tests {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let asked = |object: &str, vault: &str| about(object, text(vault)).ok();
         let found = |vault, object, concerns| {
-            Some(About { vault: text(vault), object: text(object), concerns: text(concerns) })
+            Some(About { vault: text(vault), object: text(object), whole: false, concerns: text(concerns) })
         };
+        let shown = Some(About { vault: text("demo"), object: text("third"), whole: true, concerns: None });
         for whole in ["demo/secrets/Third", "demo/third", "/vaults/demo/secrets/third", " Demo/keys/third "] {
-            assert_eq!(asked(whole, ""), found("demo", "third", ""), "{whole}");
-            assert_eq!(asked(whole, "demo"), found("demo", "third", ""), "{whole}");
+            assert_eq!(asked(whole, ""), shown, "{whole}");
+            assert_eq!(asked(whole, "demo"), shown, "{whole}");
             assert_eq!(asked(whole, "other"), None, "{whole}: of two vaults at once there is nothing");
         }
         assert_eq!(asked("demo/secrets", ""), found("demo", "", ""));

@@ -307,7 +307,13 @@ async fn foreign(services: &Services, call: &Call, federations: &[Federation]) -
     let mut warnings = Vec::new();
     for Federation { issuer, .. } in federations {
         if !services.authenticator.knows(issuer) {
-            let warning = format!("No issuer {issuer} is configured, so no token of it stands for this workload.");
+            let warning = if services.sign_in.knows(issuer) {
+                format!(
+                    "{issuer} signs people in and is not among the issuers whose tokens count, so none stands for this workload."
+                )
+            } else {
+                format!("No issuer {issuer} is configured, so no token of it stands for this workload.")
+            };
             warnings.push(unconfigured(services, call, &warning).await);
         }
     }
