@@ -10,6 +10,7 @@ use serde_json::Value;
 use strongroom_crypto::SecretText;
 use strongroom_domain::time::Clock as _;
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::{cli::Connection, clock::SystemClock, kept_login::KeptLogin, plain::plain};
 
@@ -62,6 +63,9 @@ impl Client {
         answered(request, &url).await
     }
 }
+
+/// Longest answer that is read, in bytes: a backup of a name with all its versions is the longest there is.
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
 fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
@@ -176,7 +180,7 @@ async fn exchange(
         .await
         .map_err(|error| trouble::no_answer(error, url, None))?;
     let status = response.status();
-    let answer: Value = response.json().await.context("the token endpoint's answer is not JSON")?;
+    let answer = json_of(response).await.context("the token endpoint's answer is not JSON")?;
     if !status.is_success() {
         let why = ["/error_description", "/error/message"].iter().find_map(|at| answer.pointer(at)?.as_str());
         let why = why.map_or_else(|| format!("the server answers {status}"), plain);
@@ -228,6 +232,18 @@ impl Door {
     }
 }
 
+/// The JSON of an answer, which is not read without end.
+async fn json_of(mut response: reqwest::Response) -> anyhow::Result<Value> {
+    let mut body = Zeroizing::new(Vec::new());
+    while let Some(part) = response.chunk().await? {
+        if body.len().saturating_add(part.len()) > MAX_ANSWER {
+            bail!("it is longer than {MAX_ANSWER} bytes");
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(serde_json::from_slice(&body)?)
+}
+
 /// The JSON answer, or the server's own words for what is wrong.
 async fn answered(request: reqwest::RequestBuilder, url: &Url) -> anyhow::Result<Value> {
     let response = request.send().await.map_err(|error| trouble::no_answer(error, url, None))?;
@@ -235,7 +251,7 @@ async fn answered(request: reqwest::RequestBuilder, url: &Url) -> anyhow::Result
     if status == StatusCode::NO_CONTENT {
         return Ok(Value::Null);
     }
-    let answer: Value = response.json().await.with_context(|| format!("the answer ({status}) is not JSON"))?;
+    let answer = json_of(response).await.with_context(|| format!("the answer ({status}) is not JSON"))?;
     if status.is_success() { Ok(answer) } else { Err(Refused::of(status, &answer, url).into()) }
 }
 

@@ -447,9 +447,10 @@ async fn finish(
         Ok(()) => response,
         Err(no_record) => {
             tracing::error!(%no_record, "a request could not be recorded");
-            // The refusal itself gives nothing away; everything else waits for its record.
+            // A request without a credential learns nothing from being asked for one; everything else waits for its
+            // record, or whether a token counts could be tried without a trace.
             match (response.status, Problem::from(no_record)) {
-                (401, _) => response,
+                (401, _) if reason == "token-missing" => response,
                 (_, problem) if page => dashboard::problem_page(ctx, &problem),
                 (_, problem) => problem.respond(&services.addresses),
             }

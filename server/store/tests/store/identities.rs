@@ -6,10 +6,11 @@ use strongroom_domain::{
     identity::{Session, UsedAssertion, Workload},
     names::{ObjectKind, ObjectName, VaultName},
     permit::ObjectRef,
-    ports::{IdentityStore, SealStore, StoreError, VaultStore},
+    ports::{AuditLog, IdentityStore, SealStore, StoreError, VaultStore},
     principal::Grantee,
     record::{Entry, Settled},
     test_support,
+    vault::MAX_VAULTS,
 };
 use strongroom_store::Store;
 
@@ -21,6 +22,7 @@ use crate::{
 on_both!(
     vaults_are_found_by_name,
     a_vault_name_is_taken_once,
+    vaults_are_not_without_number,
     workloads_come_back,
     workloads_change_and_go,
     an_owner_that_must_remain_is_there_as_it_was_found,
@@ -49,6 +51,15 @@ async fn a_vault_name_is_taken_once(place: Place) {
     let s = place.start().await;
     assert_eq!(s.put(put_vault(&vault("demo"))).await, Settled::Conflict);
     assert_eq!(s.store.vault(&VaultName::parse("demo").unwrap()).await.unwrap().unwrap().id, s.vault);
+}
+
+async fn vaults_are_not_without_number(place: Place) {
+    let s = place.start().await;
+    let all: Vec<_> = (1..MAX_VAULTS).map(|number| put_vault(&vault(&format!("v-{number}")))).collect();
+    let settled = s.store.append(all).await.unwrap();
+    assert!(settled.iter().all(|one| *one == Settled::Recorded));
+    assert_eq!(s.put(put_vault(&vault("one-more"))).await, Settled::Conflict);
+    assert_eq!(s.store.vaults(false).await.unwrap().len(), MAX_VAULTS);
 }
 
 async fn workloads_come_back(place: Place) {
