@@ -207,34 +207,23 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         (Outcome::Allowed, _) => return None,
         (Outcome::Unauthenticated, _) => 401,
         (Outcome::Denied, _) => 403,
-        (Outcome::Failed, "disabled" | "managed" | "purge-protected" | "grants-more-than-held") => 403,
-        (Outcome::Failed, "own-approval") => 403,
-        (Outcome::Failed, "approval-not-found" | "document-not-found") => 404,
-        (Outcome::Failed, "approval-refused" | "too-many-documents") => 409,
+        (Outcome::Failed, "disabled" | "managed") => 403,
         (Outcome::Failed, "key-disabled" | "outside-window" | "operation-not-permitted" | "algorithm-refused") => 403,
-        (Outcome::Failed, "not-found" | "deleted-not-found" | "vault-not-found" | "record-not-found") => 404,
-        (Outcome::Failed, "deleted-vault-not-found" | "pending-not-found") => 404,
-        (
-            Outcome::Failed,
-            "deleted-but-recoverable" | "vault-exists" | "contended" | "not-covered-yet" | "token-key-announced",
-        ) => 409,
-        (Outcome::Failed, "vault-deleted-but-recoverable" | "too-many-vaults" | "exists" | "name-taken") => 409,
+        (Outcome::Failed, "not-found" | "deleted-not-found" | "pending-not-found") => 404,
+        (Outcome::Failed, "deleted-but-recoverable" | "exists" | "name-taken") => 409,
         (Outcome::Failed, "certificate-in-progress" | "certificate-unfinished" | "not-due") => 409,
-        (Outcome::Failed, "other-revision") => 412,
         (
             Outcome::Failed,
             "invalid"
             | "bad-backup"
             | "too-much-to-back-up"
-            | "no-such-role-name"
             | "no-hardware"
             | "not-made-in-hardware"
             | "in-token"
-            | "operation-failed"
-            | "too-much-to-look-through",
+            | "operation-failed",
         ) => 400,
         (Outcome::Failed, "throttled") => 429,
-        (Outcome::Failed, _) => return None,
+        (Outcome::Failed, reason) => return administration::status_of(reason),
     })
 }
 

@@ -1,132 +1,125 @@
 //! What goes wrong when vaults, roles, identities, modules and sessions are managed, on the wire.
 
-use strongroom_domain::{admin::AdminError, entrance::EntranceError, role::Role};
+use strongroom_domain::{admin::AdminError, entrance::EntranceError, record::HowItWent, role::Role};
 
 use super::Problem;
 
+/// What one reason looks like on the wire.
+struct Wire {
+    reason: &'static str,
+    status: u16,
+    code: &'static str,
+    inner: Option<&'static str>,
+}
+
+const fn wire(reason: &'static str, status: u16, code: &'static str) -> Wire {
+    Wire { reason, status, code, inner: None }
+}
+
+const fn with_inner(reason: &'static str, status: u16, code: &'static str, inner: &'static str) -> Wire {
+    Wire { reason, status, code, inner: Some(inner) }
+}
+
+/// What fails by itself, by the reason in its record: the answer and the record have the status from here alone.
+const WIRES: &[Wire] = &[
+    wire("vault-exists", 409, "Conflict"),
+    wire("vault-not-found", 404, "VaultNotFound"),
+    wire("record-not-found", 404, "RecordNotFound"),
+    wire("not-covered-yet", 409, "Conflict"),
+    wire("workload-not-found", 404, "NotFound"),
+    wire("credential-not-found", 404, "NotFound"),
+    with_inner("vault-deleted-but-recoverable", 409, "Conflict", "VaultIsDeletedButRecoverable"),
+    wire("deleted-vault-not-found", 404, "VaultNotFound"),
+    with_inner("purge-protected", 403, "Forbidden", "ForbiddenByPolicy"),
+    wire("too-many-vaults", 409, "Conflict"),
+    with_inner("grants-more-than-held", 403, "Forbidden", "ForbiddenByRbac"),
+    wire("approval-not-found", 404, "ApprovalNotFound"),
+    with_inner("own-approval", 403, "Forbidden", "OwnApproval"),
+    with_inner("approval-refused", 409, "Conflict", "ApprovalRefused"),
+    wire("assignment-not-found", 404, "RoleAssignmentNotFound"),
+    with_inner("assignment-exists", 409, "Conflict", "RoleAssignmentExists"),
+    with_inner("too-many-assignments", 409, "Conflict", "RoleAssignmentLimitExceeded"),
+    with_inner("last-owner", 409, "Conflict", "LastOwner"),
+    wire("grantee-not-found", 400, "PrincipalNotFound"),
+    wire("no-such-role-name", 400, "BadParameter"),
+    wire("role-not-found", 404, "RoleDefinitionNotFound"),
+    with_inner("role-exists", 409, "Conflict", "RoleDefinitionWithSameNameExists"),
+    with_inner("role-in-use", 409, "Conflict", "RoleDefinitionHasAssignments"),
+    with_inner("too-many-roles", 409, "Conflict", "RoleDefinitionLimitExceeded"),
+    wire("attachment-refused", 400, "BadParameter"),
+    wire("module-refused", 400, "BadParameter"),
+    wire("module-not-signed", 400, "BadParameter"),
+    wire("module-not-found", 404, "PolicyModuleNotFound"),
+    wire("module-ships", 409, "Conflict"),
+    wire("module-in-use", 409, "Conflict"),
+    wire("too-many-modules", 409, "Conflict"),
+    wire("document-not-found", 404, "PolicyDocumentNotFound"),
+    wire("too-many-documents", 409, "Conflict"),
+    wire("not-assignable-here", 400, "BadParameter"),
+    with_inner("permits-more-than-held", 403, "Forbidden", "ForbiddenByRbac"),
+    with_inner("authority-not-held", 403, "Forbidden", "ForbiddenByRbac"),
+    with_inner("lifts-own-restriction", 403, "Forbidden", "ForbiddenByPolicy"),
+    with_inner("locks-everybody-out", 409, "Conflict", "LocksEverybodyOut"),
+    with_inner("locks-author-out", 409, "Conflict", "LocksAuthorOut"),
+    wire("access-policy-not-found", 404, "AccessPolicyNotFound"),
+    with_inner("too-many-access-policies", 409, "Conflict", "TooManyAccessPolicies"),
+    with_inner("token-key-announced", 409, "Conflict", "TokenKeyAnnounced"),
+    wire("other-revision", 412, "PreconditionFailed"),
+    wire("contended", 409, "Conflict"),
+    wire("too-much-to-look-through", 400, "BadParameter"),
+];
+
+fn wire_of(reason: &str) -> Option<&'static Wire> {
+    WIRES.iter().find(|wire| wire.reason == reason)
+}
+
+/// The status of what failed for this reason when something was managed.
+pub(super) fn status_of(reason: &str) -> Option<u16> {
+    wire_of(reason).map(|wire| wire.status)
+}
+
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Self {
-        let message = error.to_string();
         match error {
             AdminError::Denied(denial) => denial.into(),
-            AdminError::VaultExists => Self::new(409, "Conflict", "vault-exists", message),
-            AdminError::VaultNotFound => Self::new(404, "VaultNotFound", "vault-not-found", "There is no such vault."),
-            AdminError::RecordNotFound => Self::new(404, "RecordNotFound", "record-not-found", message),
-            AdminError::NotCovered => Self::new(409, "Conflict", "not-covered-yet", message),
-            AdminError::WorkloadNotFound => {
-                Self::new(404, "NotFound", "workload-not-found", "There is no such workload identity.")
-            }
-            AdminError::CredentialNotFound => {
-                Self::new(404, "NotFound", "credential-not-found", "The workload identity has no such credential.")
-            }
-            AdminError::VaultDeletedButRecoverable => {
-                Self::new(409, "Conflict", "vault-deleted-but-recoverable", message)
-                    .inner("VaultIsDeletedButRecoverable")
-            }
-            AdminError::DeletedVaultNotFound => {
-                Self::new(404, "VaultNotFound", "deleted-vault-not-found", "There is no such deleted vault.")
-            }
-            AdminError::PurgeProtected => Self::new(
-                403,
-                "Forbidden",
-                "purge-protected",
-                "Operation purge is not allowed because purge protection is enabled for this vault.",
-            )
-            .inner("ForbiddenByPolicy"),
-            AdminError::TooManyVaults => Self::new(409, "Conflict", "too-many-vaults", message),
-            AdminError::GrantsMoreThanHeld(_) => {
-                Self::new(403, "Forbidden", "grants-more-than-held", message).inner("ForbiddenByRbac")
-            }
-            AdminError::ApprovalNotFound => Self::new(404, "ApprovalNotFound", "approval-not-found", message),
-            AdminError::OwnApproval => Self::new(403, "Forbidden", "own-approval", message).inner("OwnApproval"),
-            AdminError::ApprovalRefused => {
-                Self::new(409, "Conflict", "approval-refused", message).inner("ApprovalRefused")
-            }
-            AdminError::AssignmentNotFound => {
-                Self::new(404, "RoleAssignmentNotFound", "assignment-not-found", "There is no such role assignment.")
-            }
-            AdminError::AssignmentExists => {
-                Self::new(409, "Conflict", "assignment-exists", message).inner("RoleAssignmentExists")
-            }
-            AdminError::TooManyAssignments => {
-                Self::new(409, "Conflict", "too-many-assignments", message).inner("RoleAssignmentLimitExceeded")
-            }
-            AdminError::LastOwner => Self::new(409, "Conflict", "last-owner", message).inner("LastOwner"),
-            AdminError::GranteeNotFound => Self::new(400, "PrincipalNotFound", "grantee-not-found", message),
-            AdminError::NoSuchRoleName => {
-                let names: Vec<_> = Role::ALL.iter().map(|role| role.name()).collect();
-                let names = names.join(", ");
-                Self {
-                    reason: "no-such-role-name",
-                    ..Self::bad_parameter(format!("There is no role of this name. Built-in roles: {names}."))
-                }
-            }
-            AdminError::RoleNotFound => {
-                Self::new(404, "RoleDefinitionNotFound", "role-not-found", "There is no such role definition.")
-            }
-            AdminError::RoleExists => {
-                Self::new(409, "Conflict", "role-exists", message).inner("RoleDefinitionWithSameNameExists")
-            }
-            AdminError::RoleInUse => {
-                Self::new(409, "Conflict", "role-in-use", message).inner("RoleDefinitionHasAssignments")
-            }
-            AdminError::TooManyRoles => {
-                Self::new(409, "Conflict", "too-many-roles", message).inner("RoleDefinitionLimitExceeded")
-            }
-            AdminError::AttachmentRefused { .. } => {
-                Self { reason: "attachment-refused", ..Self::bad_parameter(message) }
-            }
-            AdminError::ModuleRefused(_) => Self { reason: "module-refused", ..Self::bad_parameter(message) },
-            AdminError::ModuleNotSigned => Self { reason: "module-not-signed", ..Self::bad_parameter(message) },
-            AdminError::ModuleNotFound => Self::new(404, "PolicyModuleNotFound", "module-not-found", message),
-            AdminError::ModuleShips => Self::new(409, "Conflict", "module-ships", message),
-            AdminError::ModuleInUse => Self::new(409, "Conflict", "module-in-use", message),
-            AdminError::TooManyModules => Self::new(409, "Conflict", "too-many-modules", message),
-            AdminError::DocumentNotFound => Self::new(404, "PolicyDocumentNotFound", "document-not-found", message),
-            AdminError::TooManyDocuments => Self::new(409, "Conflict", "too-many-documents", message),
-            AdminError::NotAssignableHere => Self { reason: "not-assignable-here", ..Self::bad_parameter(message) },
-            AdminError::PermitsMoreThanHeld => {
-                Self::new(403, "Forbidden", "permits-more-than-held", message).inner("ForbiddenByRbac")
-            }
-            AdminError::AuthorityNotHeld => {
-                Self::new(403, "Forbidden", "authority-not-held", message).inner("ForbiddenByRbac")
-            }
-            AdminError::LiftsOwnRestriction => {
-                Self::new(403, "Forbidden", "lifts-own-restriction", message).inner("ForbiddenByPolicy")
-            }
-            AdminError::LocksEverybodyOut => {
-                Self::new(409, "Conflict", "locks-everybody-out", message).inner("LocksEverybodyOut")
-            }
-            AdminError::LocksAuthorOut(_) => {
-                Self::new(409, "Conflict", "locks-author-out", message).inner("LocksAuthorOut")
-            }
-            AdminError::AccessPolicyNotFound => {
-                Self::new(404, "AccessPolicyNotFound", "access-policy-not-found", message)
-            }
-            AdminError::TooManyAccessPolicies => {
-                Self::new(409, "Conflict", "too-many-access-policies", message).inner("TooManyAccessPolicies")
-            }
-            AdminError::TokenKeyAnnounced => {
-                Self::new(409, "Conflict", "token-key-announced", message).inner("TokenKeyAnnounced")
-            }
-            AdminError::Invalid(_) | AdminError::Definition(_) => Self::bad_parameter(message),
-            AdminError::OtherRevision => Self::new(
-                412,
-                "PreconditionFailed",
-                "other-revision",
-                "What is to be changed is not at the revision that If-Match names. Read it again.",
-            ),
-            AdminError::Contended => {
-                Self::new(409, "Conflict", "contended", "It is being changed by others. Try again.")
-            }
+            AdminError::Invalid(_) | AdminError::Definition(_) => Self::bad_parameter(error.to_string()),
             AdminError::Tampered => {
                 Self { reason: "tampered", message: "Stored data fails its authentication.".into(), ..Self::internal() }
             }
-            AdminError::TooMuchToLookThrough => Self::new(400, "BadParameter", "too-much-to-look-through", message),
             AdminError::Busy => Self::throttled(1),
             AdminError::Unavailable => Self::unavailable("unavailable"),
             AdminError::NoRecord(no_record) => no_record.into(),
+            error => match wire_of(error.how().1) {
+                Some(Wire { reason, status, code, inner }) => {
+                    Self { inner: *inner, ..Self::new(*status, code, reason, message_of(&error)) }
+                }
+                None => Self::internal(),
+            },
         }
+    }
+}
+
+/// What a caller reads, where it is not what the error says of itself.
+fn message_of(error: &AdminError) -> String {
+    match error {
+        AdminError::VaultNotFound => "There is no such vault.".to_owned(),
+        AdminError::WorkloadNotFound => "There is no such workload identity.".to_owned(),
+        AdminError::CredentialNotFound => "The workload identity has no such credential.".to_owned(),
+        AdminError::DeletedVaultNotFound => "There is no such deleted vault.".to_owned(),
+        AdminError::PurgeProtected => {
+            "Operation purge is not allowed because purge protection is enabled for this vault.".to_owned()
+        }
+        AdminError::AssignmentNotFound => "There is no such role assignment.".to_owned(),
+        AdminError::NoSuchRoleName => {
+            let names: Vec<_> = Role::ALL.iter().map(|role| role.name()).collect();
+            format!("There is no role of this name. Built-in roles: {}.", names.join(", "))
+        }
+        AdminError::RoleNotFound => "There is no such role definition.".to_owned(),
+        AdminError::OtherRevision => {
+            "What is to be changed is not at the revision that If-Match names. Read it again.".to_owned()
+        }
+        AdminError::Contended => "It is being changed by others. Try again.".to_owned(),
+        error => error.to_string(),
     }
 }
 
@@ -148,3 +141,6 @@ impl From<EntranceError> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
