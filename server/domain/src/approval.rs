@@ -4,6 +4,11 @@
 //! object: exactly these, by identities and never by what people call them. A request that names a version is for
 //! that version; one that names none is for whatever is current when it is made. Others grant or refuse it, and what
 //! they granted is a fact of later decisions about the very same, until it ends. Nobody approves their own.
+//!
+//! A word counts no longer than what it rests on: an object that was purged and made again under its name is another
+//! one ([`ApprovalRequest::is_of`]), and an approval counts while whoever gave it may still give it, which the gate
+//! looks up each time it counts one. A refusal stands also when whoever gave it lost their role, so an
+//! Owner of the installation may lift it.
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -25,6 +30,11 @@ pub const MAX_IN_VAULT: u64 = 500;
 pub const WAITING_SECONDS: i64 = 86_400;
 /// Shortest time for which an approval or a refusal counts, in seconds.
 pub const MIN_SECONDS: u32 = 60;
+
+/// By how many revisions the name of an object may have gone on since its request was opened. The revisions of a name
+/// begin anywhere among 2^32, so one that was purged and made again comes into this stretch one time in a million;
+/// one that really changed so often is asked for anew.
+pub const MAX_REVISIONS: i64 = 4096;
 
 /// What an approval is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +84,13 @@ pub struct Approval {
     pub granted: i64,
     /// Until when it counts, Unix seconds.
     pub until: i64,
+    /// The group by which they could, when it was not by a role of their own. What an issuer says of groups is known
+    /// while somebody asks alone, so whether they are in it still is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Of a workload of this installation: how often it had been disabled, as its token says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
 }
 
 /// One person's refusal, which takes back what was granted.
@@ -117,6 +134,10 @@ pub struct ApprovalRequest {
     pub id: Uuid,
     /// What for.
     pub subject: ApprovalSubject,
+    /// At which revision the name of the object was when it was asked for; none when there was no such object, or
+    /// none was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<i64>,
     /// Which attached module wants it.
     pub attachment: String,
     /// How many people have to approve, 1 to [`MAX_APPROVERS`].
@@ -149,6 +170,26 @@ pub enum Verdict {
     Refuse,
 }
 
+/// Who says it, and by what right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approver {
+    /// Who.
+    pub id: PrincipalId,
+    /// The group by which they may, when it is not by a role of their own.
+    pub group: Option<String>,
+    /// Of a workload of this installation: how often it had been disabled, as its token says.
+    pub generation: Option<i64>,
+    /// Whether they are an Owner of the installation, who may lift what others refused.
+    pub owns_installation: bool,
+}
+
+impl From<PrincipalId> for Approver {
+    /// Somebody by a role of their own.
+    fn from(id: PrincipalId) -> Self {
+        Self { id, group: None, generation: None, owns_installation: false }
+    }
+}
+
 /// Why nothing can be said to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unheard {
@@ -158,7 +199,7 @@ pub enum Unheard {
     Seconds,
     /// As many people approved as may.
     Enough,
-    /// Somebody else refused: while that counts, only they can think better of it.
+    /// Somebody else refused: while that counts, only they can think better of it, or an Owner of the installation.
     Refused,
 }
 
@@ -168,6 +209,7 @@ impl ApprovalRequest {
     pub fn open(
         id: Uuid,
         subject: ApprovalSubject,
+        seen: Option<i64>,
         attachment: &str,
         approvers: u32,
         valid_for: u32,
@@ -176,6 +218,7 @@ impl ApprovalRequest {
         Self {
             id,
             subject,
+            seen,
             attachment: attachment.to_owned(),
             approvers,
             valid_for,
@@ -200,6 +243,25 @@ impl ApprovalRequest {
     #[must_use]
     pub fn is_there(&self, now: i64) -> bool {
         now < self.ends
+    }
+
+    /// Whether it is for an object whose name is at this revision now, none when there is no such object: for the life
+    /// of the name in which it was opened. What was purged and made again is another object, and so is what was not
+    /// there yet when it was asked for.
+    #[must_use]
+    pub fn is_of(&self, revision: Option<i64>) -> bool {
+        match (self.seen, revision) {
+            (None, None) => true,
+            (Some(seen), Some(now)) => now.checked_sub(seen).is_some_and(|on| (0..=MAX_REVISIONS).contains(&on)),
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+
+    /// The request as it is when the same is asked for of another object under the name: nobody has said anything.
+    #[must_use]
+    pub fn anew(&self, seen: Option<i64>, attachment: &str, approvers: u32, valid_for: u32, now: i64) -> Self {
+        let fresh = Self::open(self.id, self.subject.clone(), seen, attachment, approvers, valid_for, now);
+        Self { revision: self.revision.saturating_add(1), ..fresh }
     }
 
     /// The approvals that count now: of other people, each once, in their time, and none after a refusal.
@@ -238,41 +300,43 @@ impl ApprovalRequest {
         Some(next)
     }
 
-    /// The request after somebody's answer, for so many seconds, as long as it may when none are said.
+    /// Whether somebody other than this refused.
+    #[must_use]
+    pub fn is_refused_by_other_than(&self, by: &PrincipalId) -> bool {
+        self.refusal.as_ref().is_some_and(|refusal| refusal.by != *by)
+    }
+
+    /// The request after somebody's answer, for so many seconds, as long as it may when none are said. What somebody
+    /// else refused stays so, also against a refusal that would take its place: nobody but an Owner lifts it.
     ///
     /// # Errors
     /// [`Unheard`].
-    pub fn answered(
-        &self,
-        by: &PrincipalId,
-        verdict: Verdict,
-        seconds: Option<u32>,
-        now: i64,
-    ) -> Result<Self, Unheard> {
-        if *by == self.subject.principal {
+    pub fn answered(&self, by: &Approver, verdict: Verdict, seconds: Option<u32>, now: i64) -> Result<Self, Unheard> {
+        if by.id == self.subject.principal {
             return Err(Unheard::Own);
         }
         let seconds = seconds.unwrap_or(self.valid_for);
         if !(MIN_SECONDS..=self.valid_for).contains(&seconds) {
             return Err(Unheard::Seconds);
         }
+        if self.is_refused_by_other_than(&by.id) && !by.owns_installation {
+            return Err(Unheard::Refused);
+        }
         let mut next = self.next(now);
         let until = now.saturating_add(i64::from(seconds));
         match verdict {
-            Verdict::Grant if next.refusal.as_ref().is_some_and(|refusal| refusal.by != *by) => {
-                return Err(Unheard::Refused);
-            }
             Verdict::Grant => {
                 next.refusal = None;
-                next.approvals.retain(|approval| approval.by != *by);
+                next.approvals.retain(|approval| approval.by != by.id);
                 if next.approvals.len() >= MAX_APPROVERS as usize {
                     return Err(Unheard::Enough);
                 }
-                next.approvals.push(Approval { by: by.clone(), granted: now, until });
+                let Approver { id, group, generation, .. } = by.clone();
+                next.approvals.push(Approval { by: id, granted: now, until, group, generation });
             }
             Verdict::Refuse => {
                 next.approvals.clear();
-                next.refusal = Some(Refusal { by: by.clone(), refused: now, until });
+                next.refusal = Some(Refusal { by: by.id.clone(), refused: now, until });
             }
         }
         next.set_end(now);

@@ -1,6 +1,7 @@
 //! Use cases of approvals: seeing what waits, and granting or refusing what somebody else asks for.
 //!
-//! Nobody answers their own request, by whatever name they come: issuer and subject are compared.
+//! Nobody answers their own request, by whatever name they come: issuer and subject are compared. What somebody else
+//! refused an Owner of the installation lifts by granting, and the record says that they did.
 
 use uuid::Uuid;
 
@@ -10,7 +11,8 @@ use crate::{
     approval::{ApprovalRequest, Unheard, Verdict},
     change::Change,
     context::RequestContext,
-    gate::Ask,
+    decision::{DenyReason, Stage, StageEffect},
+    gate::{Ask, OWNER_OVERRULES},
     names::VaultName,
 };
 
@@ -73,14 +75,21 @@ impl Administration {
                 if found.subject.vault != of || found.id != id || !found.is_there(ctx.seconds()) {
                     return Err(AdminError::ApprovalNotFound);
                 }
-                let mut next = found.answered(&ctx.principal.id, verdict, seconds, ctx.seconds())?;
+                // Whoever may not approve any more stands in nobody's place.
+                let found = self.gate.standing(ctx, found).await.map_err(unread)?;
+                let by = self.gate.approver(ctx, of).await.map_err(unread)?;
+                let overruled = found.is_refused_by_other_than(&by.id);
+                let mut next = found.answered(&by, verdict, seconds, ctx.seconds())?;
                 next.tag = self.keyring.tag_approval(&next)?;
-                Ok((next, found.revision))
+                Ok((next, found.revision, overruled))
             };
-            let (next, before) = match next.await {
+            let (next, before, overruled) = match next.await {
                 Ok(next) => next,
                 Err(why) => return Err(self.refuse(ctx, case, why).await),
             };
+            if overruled {
+                case.record.trace.push(Stage::new("approvals", StageEffect::Allow, OWNER_OVERRULES));
+            }
             let change =
                 Change::PutApproval { request: Box::new(next.clone()), replaces: Some(before), now: ctx.seconds() };
             if let Some(done) = self.change(ctx, case, next.revision, change, next).await? {
@@ -89,6 +98,11 @@ impl Administration {
         }
         Err(AdminError::Contended)
     }
+}
+
+/// What the gate could not find out.
+fn unread(why: DenyReason) -> AdminError {
+    if why == DenyReason::Tampered { AdminError::Tampered } else { AdminError::Unavailable }
 }
 
 impl From<Unheard> for AdminError {

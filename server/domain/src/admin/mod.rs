@@ -186,7 +186,9 @@ pub enum AdminError {
     #[error("somebody else has to answer this request: it is your own")]
     OwnApproval,
     /// Somebody else refused.
-    #[error("somebody else refused this request: until that ends, only they can grant it")]
+    #[error(
+        "somebody else refused this request: until that ends, only they or an Owner of the installation can answer it"
+    )]
     ApprovalRefused,
     /// There is no such assignment.
     #[error("there is no such assignment")]

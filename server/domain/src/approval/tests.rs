@@ -17,8 +17,12 @@ fn subject() -> ApprovalSubject {
     }
 }
 
+fn by(subject: &str) -> Approver {
+    person(subject).into()
+}
+
 fn wants(approvers: u32) -> ApprovalRequest {
-    ApprovalRequest::open(Uuid::from_u128(7), subject(), "two", approvers, 600, 1000)
+    ApprovalRequest::open(Uuid::from_u128(7), subject(), Some(70), "two", approvers, 600, 1000)
 }
 
 #[test]
@@ -50,7 +54,7 @@ fn a_key_is_of_one_principal_one_operation_one_object_and_one_version() {
 
 #[test]
 fn an_approval_counts_from_when_it_is_given_until_it_ends() {
-    let granted = wants(1).answered(&person("grace"), Verdict::Grant, Some(60), 2000).unwrap();
+    let granted = wants(1).answered(&by("grace"), Verdict::Grant, Some(60), 2000).unwrap();
     assert_eq!((granted.state(2000), granted.ends), (ApprovalState::Granted, 2060));
     assert_eq!(granted.counting(2059).count(), 1);
     assert_eq!(granted.counting(2060).count(), 0, "over in the second in which it ends");
@@ -59,40 +63,40 @@ fn an_approval_counts_from_when_it_is_given_until_it_ends() {
 
 #[test]
 fn nobody_approves_their_own_or_twice() {
-    assert_eq!(wants(1).answered(&person("ada"), Verdict::Grant, None, 2000), Err(Unheard::Own));
-    assert_eq!(wants(1).answered(&person("ada"), Verdict::Refuse, None, 2000), Err(Unheard::Own));
-    let once = wants(2).answered(&person("grace"), Verdict::Grant, None, 2000).unwrap();
-    let twice = once.answered(&person("grace"), Verdict::Grant, None, 2100).unwrap();
+    assert_eq!(wants(1).answered(&by("ada"), Verdict::Grant, None, 2000), Err(Unheard::Own));
+    assert_eq!(wants(1).answered(&by("ada"), Verdict::Refuse, None, 2000), Err(Unheard::Own));
+    let once = wants(2).answered(&by("grace"), Verdict::Grant, None, 2000).unwrap();
+    let twice = once.answered(&by("grace"), Verdict::Grant, None, 2100).unwrap();
     assert_eq!((twice.counting(2100).count(), twice.state(2100)), (1, ApprovalState::Waiting));
-    let both = twice.answered(&person("linus"), Verdict::Grant, Some(60), 2200).unwrap();
+    let both = twice.answered(&by("linus"), Verdict::Grant, Some(60), 2200).unwrap();
     assert_eq!((both.state(2200), both.ends), (ApprovalState::Granted, 2260), "it cannot do without either");
     // A row that says so all the same counts for nothing.
     let mut forged = wants(1);
-    forged.approvals.push(Approval { by: person("ada"), granted: 1000, until: 9000 });
+    forged.approvals.push(Approval { by: person("ada"), granted: 1000, until: 9000, group: None, generation: None });
     assert_eq!(forged.state(1000), ApprovalState::Waiting);
 }
 
 #[test]
 fn a_refusal_takes_back_what_was_granted_and_only_who_refused_thinks_better_of_it() {
-    let granted = wants(1).answered(&person("grace"), Verdict::Grant, None, 2000).unwrap();
-    let refused = granted.answered(&person("linus"), Verdict::Refuse, Some(120), 2010).unwrap();
+    let granted = wants(1).answered(&by("grace"), Verdict::Grant, None, 2000).unwrap();
+    let refused = granted.answered(&by("linus"), Verdict::Refuse, Some(120), 2010).unwrap();
     assert_eq!((refused.state(2010), refused.ends, refused.counting(2010).count()), (ApprovalState::Refused, 2130, 0));
-    assert_eq!(refused.answered(&person("grace"), Verdict::Grant, None, 2020), Err(Unheard::Refused));
-    let again = refused.answered(&person("linus"), Verdict::Grant, None, 2030).unwrap();
+    assert_eq!(refused.answered(&by("grace"), Verdict::Grant, None, 2020), Err(Unheard::Refused));
+    let again = refused.answered(&by("linus"), Verdict::Grant, None, 2030).unwrap();
     assert_eq!(again.state(2030), ApprovalState::Granted);
 }
 
 #[test]
 fn nobody_grants_for_longer_than_the_module_lets_it_count() {
     for seconds in [0, 59, 601, u32::MAX] {
-        let answer = wants(1).answered(&person("grace"), Verdict::Grant, Some(seconds), 2000);
+        let answer = wants(1).answered(&by("grace"), Verdict::Grant, Some(seconds), 2000);
         assert_eq!(answer, Err(Unheard::Seconds), "{seconds}");
     }
 }
 
 #[test]
 fn a_module_that_wants_more_or_for_shorter_is_heard_and_one_that_wants_less_changes_nothing() {
-    let granted = wants(1).answered(&person("grace"), Verdict::Grant, None, 2000).unwrap();
+    let granted = wants(1).answered(&by("grace"), Verdict::Grant, None, 2000).unwrap();
     assert_eq!(granted.asking_for(1, 600, 2001), None);
     assert_eq!(granted.asking_for(1, 6000, 2001), None);
     let more = granted.asking_for(2, 600, 2001).unwrap();
@@ -108,8 +112,44 @@ fn a_module_that_wants_more_or_for_shorter_is_heard_and_one_that_wants_less_chan
 fn as_many_people_as_may_is_the_most() {
     let mut request = wants(MAX_APPROVERS);
     for one in 0..MAX_APPROVERS {
-        request = request.answered(&person(&format!("p{one}")), Verdict::Grant, None, 2000).unwrap();
+        request = request.answered(&by(&format!("p{one}")), Verdict::Grant, None, 2000).unwrap();
     }
     assert_eq!(request.state(2000), ApprovalState::Granted);
-    assert_eq!(request.answered(&person("one-more"), Verdict::Grant, None, 2000), Err(Unheard::Enough));
+    assert_eq!(request.answered(&by("one-more"), Verdict::Grant, None, 2000), Err(Unheard::Enough));
+}
+
+#[test]
+fn a_request_is_for_one_life_of_a_name() {
+    let request = wants(1);
+    for (revision, is_of) in
+        [(70, true), (71, true), (70 + MAX_REVISIONS, true), (71 + MAX_REVISIONS, false), (69, false)]
+    {
+        assert_eq!(request.is_of(Some(revision)), is_of, "{revision}");
+    }
+    assert!(!request.is_of(None), "purged");
+    assert!(!request.is_of(Some(i64::MIN)) && !request.is_of(Some(i64::MAX)));
+    let absent = ApprovalRequest { seen: None, ..request.clone() };
+    assert!(absent.is_of(None) && !absent.is_of(Some(70)), "what was not there is not what is there now");
+    let granted = request.answered(&by("grace"), Verdict::Grant, None, 2000).unwrap();
+    let anew = granted.anew(Some(5), "two", 2, 60, 3000);
+    assert_eq!((anew.id, anew.revision, anew.state(3000)), (granted.id, granted.revision + 1, ApprovalState::Waiting));
+    assert_eq!((anew.approvals.len(), anew.seen, anew.ends), (0, Some(5), 3000 + WAITING_SECONDS));
+}
+
+#[test]
+fn an_older_row_keeps_its_bytes() {
+    let older = ApprovalRequest { seen: None, ..wants(1) }.answered(&by("grace"), Verdict::Grant, None, 2000).unwrap();
+    let text = String::from_utf8(older.authenticated().unwrap()).unwrap();
+    assert!(!["seen", "group", "generation"].iter().any(|field| text.contains(field)), "{text}");
+}
+
+#[test]
+fn a_refusal_is_not_replaced_by_another_ones_in_order_to_lift_it() {
+    let refused = wants(1).answered(&by("linus"), Verdict::Refuse, Some(600), 2000).unwrap();
+    assert_eq!(refused.answered(&by("grace"), Verdict::Refuse, Some(60), 2010), Err(Unheard::Refused));
+    let owner = Approver { owns_installation: true, ..by("olga") };
+    let lifted = refused.answered(&owner, Verdict::Grant, None, 2010).unwrap();
+    assert_eq!((lifted.state(2010), lifted.refusal), (ApprovalState::Granted, None));
+    let own = Approver { owns_installation: true, ..by("ada") };
+    assert_eq!(refused.answered(&own, Verdict::Grant, None, 2010), Err(Unheard::Own));
 }

@@ -1,16 +1,30 @@
 //! Approvals at the gate: those that count are a fact for the modules that want to know, and a module that denies
 //! for want of them has a request opened, in the transaction of the denial's record.
+//!
+//! One that was given is never taken for granted: each time it would count, its giver must still hold the action in
+//! the vault, by a role of their own or by one of the group that carried it, and a workload of this installation must
+//! not be gone or disabled, nor have been since. That costs a request at most [`MAX_APPROVERS`] look-ups of
+//! assignments, which are cached. What cannot be read counts for nothing. Whether a person is still in the group, or
+//! still at their issuer, is not known here: until the approval ends, the way to take it back is to refuse.
+//!
+//! [`MAX_APPROVERS`]: crate::approval::MAX_APPROVERS
 
-use super::{Ask, Gate, Judged, Trace, unreadable};
+use std::{collections::BTreeMap, sync::Arc};
+
+use uuid::Uuid;
+
+use super::{Ask, Gate, Judged, Trace, grants::granted, unreadable};
 use crate::{
     action::Action,
-    approval::{ApprovalRequest, ApprovalSubject},
+    approval::{Approval, ApprovalRequest, ApprovalSubject, Approver},
     change::Change,
     context::RequestContext,
     decision::{ApprovalWanted, ApprovalWrite, Denial, DenyReason},
-    names::ObjectKind,
+    grant::Target,
+    names::{ObjectKind, VaultId},
     permit::{Held, ObjectRef, Permit},
     policy::{Obligation, PolicyApproval, PolicyRequest},
+    principal::{Grantee, Principal, PrincipalKind},
     record::{Denied, NoRecord, Record, Recorder},
 };
 
@@ -33,7 +47,14 @@ impl Gate {
             request.approvals = Some(Vec::new());
             return Ok(());
         };
-        match self.request_for(&subject, ctx.seconds()).await {
+        let found = async {
+            let found = self.request_for(&subject, ctx.seconds()).await?;
+            match found.filter(|found| found.is_of(revision(judged))) {
+                Some(found) => self.standing(ctx, found).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        match found.await {
             Ok(found) => {
                 let counting = found.iter().flat_map(|found| found.counting(ctx.seconds()));
                 let approvals = counting.map(|one| PolicyApproval {
@@ -48,6 +69,85 @@ impl Gate {
             Err(DenyReason::Tampered) => Err(trace.deny("approvals", DenyReason::Tampered, None)),
             Err(_) => Ok(()),
         }
+    }
+
+    /// The request without the approvals of those who may not give them any more.
+    pub(crate) async fn standing(
+        &self,
+        ctx: &RequestContext,
+        mut request: ApprovalRequest,
+    ) -> Result<ApprovalRequest, DenyReason> {
+        let mut standing = Vec::with_capacity(request.approvals.len());
+        for approval in std::mem::take(&mut request.approvals) {
+            if self.still_decides(ctx, &approval, request.subject.vault).await? {
+                standing.push(approval);
+            } else {
+                tracing::info!(request = %request.id, by = %approval.by, "an approval counts no more: its giver may not decide");
+            }
+        }
+        Ok(ApprovalRequest { approvals: standing, ..request })
+    }
+
+    async fn still_decides(
+        &self,
+        ctx: &RequestContext,
+        approval: &Approval,
+        vault: VaultId,
+    ) -> Result<bool, DenyReason> {
+        let by = &approval.by;
+        let own = by.issuer == self.own_issuer;
+        if own {
+            let Ok(client_id) = Uuid::try_parse(&by.subject) else { return Ok(false) };
+            let found = self.identities.workload(client_id).await.map_err(|error| {
+                tracing::error!(%error, "the gate could not read the workload of an approver");
+                unreadable(&error)
+            })?;
+            let Some(workload) = found else { return Ok(false) };
+            if self.keyring.verify_workload(&workload).is_err() || workload.client_id != client_id {
+                return Err(DenyReason::Tampered);
+            }
+            if !workload.enabled || approval.generation != Some(workload.generation) {
+                return Ok(false);
+            }
+        }
+        let approver = Principal {
+            id: by.clone(),
+            kind: if own { PrincipalKind::Workload } else { PrincipalKind::User },
+            groups: approval.group.iter().cloned().collect(),
+            claims: BTreeMap::new(),
+            token: None,
+        };
+        self.may_decide(ctx, approver, vault).await
+    }
+
+    /// Whether somebody may answer requests in a vault, by roles alone.
+    async fn may_decide(&self, ctx: &RequestContext, who: Principal, vault: VaultId) -> Result<bool, DenyReason> {
+        let target = Target { vault: Some(vault), kind: ObjectKind::Vault, name: None };
+        let theirs = RequestContext::new(ctx.request_id, Arc::new(who), ctx.client, ctx.listener, ctx.now);
+        granted(self.judge_roles(&theirs, Action::ApprovalDecide, target, &mut Trace(Vec::new())).await)
+    }
+
+    /// The caller as one who answers requests in a vault: by a role of their own, or by which of their groups.
+    pub(crate) async fn approver(&self, ctx: &RequestContext, vault: VaultId) -> Result<Approver, DenyReason> {
+        let principal = &ctx.principal;
+        let with = |groups| Principal { groups, ..(**principal).clone() };
+        let mut group = None;
+        if !self.may_decide(ctx, with(Vec::new()), vault).await? {
+            let reaching = self.grants.assignments_reaching(principal, Some(vault)).await;
+            for assignment in reaching.map_err(|error| unreadable(&error))?.iter() {
+                let Grantee::Group { group: name, .. } = &assignment.grantee else { continue };
+                if self.may_decide(ctx, with(vec![name.clone()]), vault).await? {
+                    group = Some(name.clone());
+                    break;
+                }
+            }
+        }
+        Ok(Approver {
+            id: principal.id.clone(),
+            group,
+            generation: principal.token.map(|token| token.generation),
+            owns_installation: self.owns_installation(ctx).await.map_err(|error| unreadable(&error))?,
+        })
     }
 
     /// The authentic request for this subject that has not ended.
@@ -79,8 +179,12 @@ impl Gate {
         let (Some(subject), Some(vault)) = (subject(ctx, ask, judged), ask.vault) else { return none };
         let now = ctx.seconds();
         let Ok(known) = self.request_for(&subject, now).await else { return none };
+        let seen = revision(judged);
         let (mut next, replaces) = match &known {
-            None => (ApprovalRequest::open(ctx.request_id, subject, attachment, approvers, valid_for, now), None),
+            None => (ApprovalRequest::open(ctx.request_id, subject, seen, attachment, approvers, valid_for, now), None),
+            Some(known) if !known.is_of(seen) => {
+                (known.anew(seen, attachment, approvers, valid_for, now), Some(known.revision))
+            }
             Some(known) => match known.asking_for(approvers, valid_for, now) {
                 Some(next) => (next, Some(known.revision)),
                 None => {
@@ -146,6 +250,11 @@ fn subject(ctx: &RequestContext, ask: &Ask<'_>, judged: &Judged) -> Option<Appro
         name: ask.name.cloned(),
         version: ask.version.cloned(),
     })
+}
+
+/// At which revision the name of the object is that is judged; none when there is no such object.
+fn revision(judged: &Judged) -> Option<i64> {
+    judged.facts.as_ref().map(|facts| facts.secret.revision)
 }
 
 /// How many people an answer wants to approve, and for how long that counts: the strictest of what it says.

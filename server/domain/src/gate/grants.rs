@@ -76,7 +76,7 @@ impl Gate {
         Ok(allowed)
     }
 
-    async fn judge_roles(
+    pub(super) async fn judge_roles(
         &self,
         ctx: &RequestContext,
         action: Action,
@@ -166,7 +166,7 @@ pub(super) fn mode_for(action: Action, vault: Option<&Vault>) -> AccessMode {
 }
 
 /// A missing grant is an answer; anything else that denies is a failure to find out.
-fn granted(verdict: Result<(), DenyReason>) -> Result<bool, DenyReason> {
+pub(super) fn granted(verdict: Result<(), DenyReason>) -> Result<bool, DenyReason> {
     match verdict {
         Ok(()) => Ok(true),
         Err(DenyReason::NoRole | DenyReason::NoAccessPolicy) => Ok(false),

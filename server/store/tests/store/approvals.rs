@@ -35,7 +35,7 @@ fn request(s: &Started, who: &str, what: &str, now: i64) -> ApprovalRequest {
         name: Some(name(what)),
         version: None,
     };
-    ApprovalRequest { tag: vec![4; 32], ..ApprovalRequest::open(id(), subject, "two", 1, 600, now) }
+    ApprovalRequest { tag: vec![4; 32], ..ApprovalRequest::open(id(), subject, Some(1), "two", 1, 600, now) }
 }
 
 fn of_vault(vault: VaultId) -> ObjectRef {
@@ -92,11 +92,11 @@ async fn a_principal_has_so_many_and_those_of_others_do_not_count(place: Place) 
 async fn an_answer_follows_on_what_was_answered(place: Place) {
     let s = place.start().await;
     let first = request(&s, "ada", "db", 1000);
-    let granted = first.answered(&person("grace"), Verdict::Grant, None, 1010).unwrap();
+    let granted = first.answered(&person("grace").into(), Verdict::Grant, None, 1010).unwrap();
     assert_eq!(s.put(put(&s, &granted, Some(1), 1010)).await, Settled::Conflict, "there is none");
     assert_eq!(s.put(put(&s, &first, None, 1000)).await, Settled::Recorded);
     assert_eq!(s.put(put(&s, &granted, Some(1), 1010)).await, Settled::Recorded);
-    let refused = first.answered(&person("linus"), Verdict::Refuse, None, 1011).unwrap();
+    let refused = first.answered(&person("linus").into(), Verdict::Refuse, None, 1011).unwrap();
     assert_eq!(s.put(put(&s, &refused, Some(1), 1011)).await, Settled::Conflict, "it was granted meanwhile");
     assert_eq!(s.store.approval(first.id).await.unwrap(), Some(granted));
 }

@@ -8,6 +8,7 @@ use strongroom_domain::{
     approval::{ApprovalRequest, ApprovalState, MAX_OF_PRINCIPAL, Verdict as Word},
     decision::{ApprovalWanted, DenyReason},
     grant::Scope,
+    identity::Workload,
     names::ObjectVersion,
     policy::{AttachmentState, ModuleDigest, PolicyAttachment},
     principal::{Grantee, Principal, PrincipalId},
@@ -95,6 +96,17 @@ impl Story {
 
     async fn grant(&self, id: Uuid) -> ApprovalRequest {
         self.say(&self.grace, id, Word::Grant, None).await.unwrap()
+    }
+
+    /// Without the module in the way, as it was before it was attached.
+    async fn unguarded(&self, what: impl AsyncFnOnce(&Demo)) {
+        self.demo.world.policies.answer("two", Verdict::Says(strongroom_domain::policy::Effect::Allow));
+        what(&self.demo).await;
+        self.demo.world.policies.answer("two", Verdict::NeedsApproval(1));
+    }
+
+    fn take_away(&self, from: &Grantee) {
+        self.demo.world.store.meddle(|image| image.assignments.retain(|given| given.grantee != *from));
     }
 
     fn pass(&self, seconds: i64) {
@@ -276,5 +288,130 @@ async fn requests_survive_a_crash() {
     demo.world.policies.wants(GUARD, &["approvals"]);
     demo.world.policies.answer("two", Verdict::NeedsApproval(1));
     let story = Story { demo, ..story };
+    story.read("db").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_approval_ends_with_the_object_it_was_for_and_not_with_its_next_version() {
+    let story = Story::of(1).await;
+    let id = story.waits("db").await;
+    story.grant(id).await;
+    story.unguarded(async |demo| drop(demo.set("db", "two").await.unwrap())).await;
+    story.read("db").await.unwrap();
+    story
+        .unguarded(async |demo| {
+            demo.delete_in(&demo.request(), "db").await.unwrap();
+            demo.recover_in(&demo.request(), "db").await.unwrap();
+        })
+        .await;
+    story.read("db").await.unwrap();
+    story
+        .unguarded(async |demo| {
+            demo.delete_in(&demo.request(), "db").await.unwrap();
+            demo.purge_in(&demo.request(), "db").await.unwrap();
+            demo.set("db", "another value").await.unwrap();
+        })
+        .await;
+    let wanted = story.read("db").await.unwrap_err();
+    assert!(wanted.request.is_some(), "it is asked for anew");
+    let request = story.demo.world.store.image().approvals[&wanted.request.unwrap()].clone();
+    assert_eq!((request.state(BEGIN / SECOND), request.approvals.len()), (ApprovalState::Waiting, 0));
+    story.grant(request.id).await;
+    story.read("db").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_approval_of_what_was_not_there_is_none_of_what_came_and_one_from_before_this_was_known_counts_as_none() {
+    let story = Story::of(1).await;
+    let id = story.waits("new").await;
+    story.grant(id).await;
+    story.unguarded(async |demo| drop(demo.set("new", "one").await.unwrap())).await;
+    assert!(story.read("new").await.is_err());
+
+    let id = story.waits("db").await;
+    story.grant(id).await;
+    let keyring = &story.demo.world.keyring;
+    story.demo.world.store.meddle(|image| {
+        let request = image.approvals.get_mut(&id).unwrap();
+        request.seen = None;
+        request.tag = keyring.tag_approval(request).unwrap();
+    });
+    assert!(story.read("db").await.is_err());
+}
+
+#[tokio::test]
+async fn an_approval_counts_while_its_giver_may_give_it() {
+    let story = Story::of(1).await;
+    let id = story.waits("db").await;
+    story.grant(id).await;
+    story.read("db").await.unwrap();
+    let grace = Grantee::Principal { id: story.grace.id.clone() };
+    story.take_away(&grace);
+    assert_eq!(story.waits("db").await, id, "the same request waits for somebody else");
+    story.give(&story.grace.id, Role::Approver);
+    story.read("db").await.unwrap();
+    story.take_away(&grace);
+    let linus = person("linus");
+    story.give(&linus.id, Role::Approver);
+    let answered = story.say(&linus, id, Word::Grant, None).await.unwrap();
+    assert_eq!(answered.approvals.iter().map(|one| &one.by).collect::<Vec<_>>(), [&linus.id], "nobody else's is left");
+    story.read("db").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_approval_by_a_group_counts_while_the_group_may_give_it() {
+    let story = Story::of(1).await;
+    let on_duty = Grantee::Group { issuer: story.grace.id.issuer.clone(), group: "on-duty".to_owned() };
+    story.demo.world.put_grant(on_duty.clone(), Role::Approver, Scope::Server).unwrap();
+    let linus = principal(&story.grace.id.issuer, "linus", story.grace.kind, &["staff", "on-duty"]);
+    let id = story.waits("db").await;
+    story.say(&linus, id, Word::Grant, None).await.unwrap();
+    story.read("db").await.unwrap();
+    story.take_away(&on_duty);
+    assert!(story.read("db").await.is_err());
+}
+
+#[tokio::test]
+async fn an_approval_by_a_workload_ends_when_it_is_disabled_or_gone() {
+    let story = Story::of(1).await;
+    let bot = story.demo.world.put_workload("bot", true).unwrap();
+    story.give(&bot.id, Role::Approver);
+    let id = story.waits("db").await;
+    story.say(&bot, id, Word::Grant, None).await.unwrap();
+    story.read("db").await.unwrap();
+    let client_id: Uuid = bot.id.subject.parse().unwrap();
+    let keyring = &story.demo.world.keyring;
+    let known = story.demo.world.store.image().workloads[&client_id].clone();
+    let put = |enabled, generation| {
+        let mut changed = Workload { enabled, generation, ..(*known).clone() };
+        changed.tag = keyring.tag_workload(&changed).unwrap();
+        story.demo.world.store.meddle(|image| image.workloads.insert(client_id, Arc::new(changed)));
+    };
+    put(false, 1);
+    assert!(story.read("db").await.is_err(), "disabled");
+    put(true, 1);
+    assert!(story.read("db").await.is_err(), "enabled again it is no word of that time");
+    put(true, 0);
+    story.read("db").await.unwrap();
+    story.demo.world.store.meddle(|image| image.workloads.remove(&client_id));
+    assert!(story.read("db").await.is_err(), "gone, with an assignment left behind");
+}
+
+#[tokio::test]
+async fn an_owner_of_the_installation_lifts_what_others_refused_and_nobody_else_does() {
+    let story = Story::of(1).await;
+    let (linus, olga) = (person("linus"), person("olga"));
+    story.give(&linus.id, Role::Approver);
+    story.give(&olga.id, Role::Owner);
+    let id = story.waits("db").await;
+    story.say(&linus, id, Word::Refuse, None).await.unwrap();
+    for word in [Word::Refuse, Word::Grant] {
+        let answer = story.say(&story.grace, id, word, None).await;
+        assert!(matches!(answer, Err(AdminError::ApprovalRefused)), "not by a refusal in its place either");
+    }
+    story.say(&olga, id, Word::Grant, None).await.unwrap();
+    let newest = story.demo.world.store.image().log.last().unwrap().record.clone();
+    assert_eq!((newest.operation.as_str(), newest.principal.as_ref()), ("ApprovalGrant", Some(&olga.id)));
+    assert!(newest.trace.iter().any(|stage| stage.reason == "overruled-by-owner"), "{:?}", newest.trace);
     story.read("db").await.unwrap();
 }

@@ -106,7 +106,7 @@ fn view(request: &ApprovalRequest, now: i64) -> View<'_> {
         ends: request.ends,
         approvals: request
             .counting(now)
-            .map(|Approval { by, granted, until }| ApprovalView { by, granted: *granted, until: *until })
+            .map(|Approval { by, granted, until, .. }| ApprovalView { by, granted: *granted, until: *until })
             .collect(),
         refusal: request.refusal.as_ref().map(|refusal| RefusalView {
             by: &refusal.by,
