@@ -124,7 +124,7 @@ impl Gate {
     async fn may_decide(&self, ctx: &RequestContext, who: Principal, vault: VaultId) -> Result<bool, DenyReason> {
         let target = Target { vault: Some(vault), kind: ObjectKind::Vault, name: None };
         let theirs = RequestContext::new(ctx.request_id, Arc::new(who), ctx.client, ctx.listener, ctx.now);
-        granted(self.judge_roles(&theirs, Action::ApprovalDecide, target, &mut Trace(Vec::new())).await)
+        granted(self.judge_roles(&theirs, Action::ApprovalDecide, target, &mut Trace::default()).await)
     }
 
     /// The caller as one who answers requests in a vault: by a role of their own, or by which of their groups.
