@@ -485,7 +485,7 @@ mod tests {
         struct Shape {
             mode: Mode,
         }
-        let said = |body: &str| parse::<Shape>(body.as_bytes()).err().expect(body).message;
+        let said = |body: &str| parse::<Shape>(body.as_bytes()).map(drop).expect_err(body).message;
         assert_eq!(said(r#"{"moed":"open"}"#), "There is no property 'moed' (line 1 column 7): it is 'mode'.");
         let wrong = said(r#"{"mode":"hunter2`, expected `me"}"#);
         assert!(
