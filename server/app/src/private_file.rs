@@ -42,6 +42,10 @@ pub(crate) fn read_line(path: &Path) -> anyhow::Result<SecretText> {
 pub(crate) fn write(path: &Path, content: &[u8], replace: bool) -> anyhow::Result<()> {
     let unwritten = || format!("{} cannot be written", path.display());
     if replace {
+        // A device or a pipe is not a file to be replaced, whoever may.
+        if path.symlink_metadata().is_ok_and(|facts| !facts.is_file() && !facts.is_symlink()) {
+            bail!("{} is not a regular file, and nothing was written", path.display());
+        }
         // Beside it first: whoever reads meanwhile finds the old file or the new one.
         let mut beside = path.file_name().with_context(unwritten)?.to_owned();
         beside.push(format!(".{}", std::process::id()));
@@ -128,5 +132,17 @@ mod tests {
         assert!(write(&link, b"x", false).is_err());
         write(&link, b"x", true).unwrap();
         assert!(!target.exists());
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("socket");
+        let _listens = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for no_file in [socket.as_path(), folder.path()] {
+            let refused = write(no_file, b"x", true).unwrap_err().to_string();
+            assert!(refused.contains("not a regular file"), "{refused}");
+        }
+        assert!(!socket.symlink_metadata().unwrap().is_file());
     }
 }
