@@ -15,8 +15,6 @@ fn policy(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     // What compilers keep is kept, from one run of the tests to the next.
     let kept = binary().parent().expect("a folder").join("policy-authoring");
     command.current_dir(folder).arg("policy").args(arguments).env("CARGO_TARGET_DIR", kept);
-    // Where the standard library is compiled too, that is most of the time.
-    command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
     // A first build takes minutes: it may compile the standard library.
     let output = command.stdin(Stdio::null()).output().expect("it starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
