@@ -7,7 +7,7 @@
 //! A symmetric key is three objects, one for each use: AES-CBC lends whoever may use it the bare block cipher,
 //! which under one key for all would be the key stream of AES-GCM (see [`super::oct`]).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
@@ -170,6 +170,8 @@ pub(super) struct InToken {
     pub(super) public: Option<PublicKey>,
     pub(super) id: TokenKeyId,
     pub(super) token: Arc<dyn KeyToken>,
+    /// By which algorithms the token was found to decrypt with this key, or not to.
+    decrypts: Mutex<Vec<(DataAlgorithm, bool)>>,
 }
 
 impl PrivateKey {
@@ -182,7 +184,19 @@ impl PrivateKey {
         token: Arc<dyn KeyToken>,
     ) -> Option<Self> {
         let id = sealed.expose().try_into().ok()?;
-        Some(Self(super::Opened::Token(InToken { spec, public, id, token })))
+        Some(Self(super::Opened::Token(InToken { spec, public, id, token, decrypts: Mutex::default() })))
+    }
+
+    /// Makes sure that what is encrypted to the public half of an RSA key can be decrypted: of a key in a token the token
+    /// may lack the algorithm. Waits for the token the first time.
+    ///
+    /// # Errors
+    /// [`TokenTrouble::Lacks`] when it cannot, and any other when the token does not say.
+    pub fn check_decrypts(&self, algorithm: DataAlgorithm) -> Result<(), OperationError> {
+        match &self.0 {
+            super::Opened::Token(key) => key.check_decrypts(algorithm),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -194,6 +208,31 @@ impl InToken {
         asymmetric::digest_of(algorithm, digest)?;
         let signature = self.token.sign(&self.id, algorithm, digest)?;
         if public.verify(algorithm, digest, &signature)? { Ok(signature) } else { Err(TokenTrouble::Exchanged.into()) }
+    }
+
+    /// Finds out by trying, because a module's list of mechanisms does not name the hashes that OAEP takes.
+    fn check_decrypts(&self, algorithm: DataAlgorithm) -> Result<(), OperationError> {
+        let Some(PublicKey::Rsa { n, .. }) = &self.public else { return Err(OperationError::Algorithm) };
+        let told = || self.decrypts.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = told().iter().find(|(of, _)| *of == algorithm).map(|(_, decrypts)| *decrypts);
+        let decrypts = match known {
+            Some(decrypts) => decrypts,
+            None => {
+                // The number 1, which no padding has: whoever knows the algorithm refuses the ciphertext.
+                let mut probe = vec![0; n.len()];
+                if let Some(last) = probe.last_mut() {
+                    *last = 1;
+                }
+                let decrypts = match self.token.rsa_decrypt(&self.id, algorithm, &probe) {
+                    Ok(_) | Err(TokenTrouble::Refused) => true,
+                    Err(TokenTrouble::Lacks) => false,
+                    Err(trouble) => return Err(trouble.into()),
+                };
+                told().push((algorithm, decrypts));
+                decrypts
+            }
+        };
+        if decrypts { Ok(()) } else { Err(TokenTrouble::Lacks.into()) }
     }
 
     /// With parameters that [`PrivateKey::encrypt`] has looked at.

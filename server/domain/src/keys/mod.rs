@@ -8,6 +8,8 @@ mod opened;
 mod operate;
 mod queue;
 mod rotate;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -360,49 +362,4 @@ enum Source {
     Make(KeySpec),
     Imported(NewKey),
     Given(NewKey),
-}
-
-#[cfg(test)]
-mod tests {
-    use strongroom_crypto::key::SignAlgorithm;
-
-    use super::*;
-    use crate::{
-        certificate::PolicyPatch,
-        certificates::CertificateError,
-        grant::Scope,
-        principal::Grantee,
-        role::Role,
-        test_support::world::{World, demo, enabled, name, person},
-        vault::VaultSettings,
-    };
-
-    #[tokio::test]
-    async fn who_waits_for_too_many_operations_is_told_to_wait_and_it_is_on_record() {
-        let (world, ada, vault, k) = (World::start().unwrap(), person("ada"), demo().unwrap(), name("k").unwrap());
-        world.put_vault(&vault, VaultSettings::default()).unwrap();
-        let grantee = Grantee::Principal { id: ada.id.clone() };
-        world.put_grant(grantee, Role::Administrator, Scope::Server).unwrap();
-        let request = KeyRequest { spec: KeySpec::Rsa { bits: 2048 }, hardware: false, operations: None };
-        world.keys.create(&world.request(&ada), &vault, &k, &request, &enabled()).await.unwrap();
-        let at = KeyAt { vault: &vault, name: &k, version: None };
-        let sign = async || world.keys.sign(&world.request(&ada), at, SignAlgorithm::Ps256, vec![7; 32]).await;
-        let turns: Vec<_> = (0..USES.waiting_of_one).map(|_| world.keys.cores.join(&ada.id).unwrap()).collect();
-        assert!(matches!(sign().await, Err(KeyError::Busy { retry_after: 1 })));
-        let record = world.store.image().log.last().unwrap().record.clone();
-        assert_eq!((record.operation.as_str(), record.outcome), ("KeySign", Outcome::Failed));
-        assert_eq!(record.reason, "throttled");
-        let create = async || {
-            let policy = PolicyPatch { subject: Some("CN=c".to_owned()), ..PolicyPatch::default() };
-            let (ctx, c) = (world.request(&ada), name("c").unwrap());
-            world.certificates.create(&ctx, &vault, &c, Some(&policy), &enabled()).await
-        };
-        let Err(CertificateError::Key(why)) = create().await else { panic!("certificates wait for the same cores") };
-        assert!(matches!(*why, KeyError::Busy { retry_after: 1 }));
-        let record = world.store.image().log.last().unwrap().record.clone();
-        assert_eq!((record.operation.as_str(), record.reason.as_str()), ("CertificateCreate", "throttled"));
-        drop(turns);
-        sign().await.unwrap();
-        create().await.unwrap();
-    }
 }

@@ -3,8 +3,9 @@
 //! In the memory of this process alone, at most [`MAX_KEYS`], each for [`LIFETIME_MILLIS`] from when it was
 //! opened, however often it is used. A key is given out for exactly the revision of its name that the gate
 //! has just judged, from rows that are read at every request: a disabled, deleted, updated or rotated key
-//! has another revision, so what was kept of it serves no request on any node from that moment on. Out of
-//! memory it goes when it is looked for in vain, or at the latest at the next sweep after its lifetime.
+//! has another revision, so what was kept of it serves no request on any node that is judged from that moment on,
+//! and who waited long for a core is judged again ([`super::operate`]). Out of memory it goes when it is looked
+//! for in vain, or at the latest at the next sweep after its lifetime.
 
 use std::{
     collections::HashMap,

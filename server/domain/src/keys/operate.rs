@@ -8,7 +8,11 @@ use strongroom_crypto::{
     key::{DataAlgorithm, Family, KeySpec, KeyToken, OperationError, PrivateKey, Sealed, SignAlgorithm, TokenTrouble},
 };
 
-use super::{KeyError, Keys, Queue, opened::Place};
+use super::{
+    KeyError, Keys, Queue,
+    opened::Place,
+    queue::{Busy, Place as Turn},
+};
 use crate::{
     action::Action,
     context::RequestContext,
@@ -22,6 +26,10 @@ use crate::{
     principal::PrincipalId,
     secret::{SealedVersion, SecretAttributes, SecretItem},
 };
+
+/// How long a judgement may wait for a core or the token, in microseconds. Whoever waits longer is judged again before
+/// anything is done: a key that was disabled or deleted meanwhile, or a role that was taken away, serves no more.
+const JUDGED_FOR: u64 = 100_000;
 
 /// Most random bytes of one request (Azure: 128).
 pub const MAX_RANDOM_BYTES: usize = 128;
@@ -119,6 +127,9 @@ impl Keys {
                 Some(_) if iv.is_some() || aad.is_some() => Err(OperationError::Parameter),
                 Some(public) => {
                     let value = public.encrypt(algorithm, value.expose())?;
+                    if let Some(key) = key {
+                        key.check_decrypts(algorithm)?;
+                    }
                     Ok(Sealed { value, iv: None, tag: None })
                 }
                 None => opened(key)?.encrypt(algorithm, value.expose(), iv.as_deref(), aad.as_deref(), &*entropy),
@@ -178,6 +189,7 @@ impl Keys {
         private: bool,
         work: impl Fn(&KeyProperties, Option<&PrivateKey>) -> Result<T, OperationError> + Clone + Send + 'static,
     ) -> Result<(SecretItem, T), KeyError> {
+        let mut turn: Option<Turn> = None;
         for _ in 0..ATTEMPTS {
             let ask = Ask {
                 version: at.version,
@@ -199,8 +211,29 @@ impl Keys {
             if let Err(why) = usable(&item.version.attributes, &properties, operation, ctx.seconds()) {
                 return Err(self.objects.refuse(ctx, case, why).await);
             }
-            let place: Place = (vault.id, item.secret.name.clone(), item.version.version.clone());
             let revision = item.secret.revision;
+            // What its token could not open again is not sealed to a key, so the token may have to be asked.
+            let seals = matches!(operation, KeyOperation::Encrypt | KeyOperation::WrapKey);
+            let private = private || (seals && properties.in_token());
+            let waits_for = match (private, properties.in_token(), &self.hardware) {
+                (true, true, Some(hardware)) => Some(&hardware.queue),
+                (true, false, _) if properties.spec.family() == Family::Rsa => Some(&*self.cores),
+                _ => None,
+            };
+            // The turn is taken before anything is read, and kept for the next round.
+            turn = match (waits_for, turn.take()) {
+                (Some(queue), Some(turn)) if turn.is_of(queue) => Some(turn),
+                (Some(queue), _) => match self.wait_for(queue, &ctx.principal.id).await? {
+                    Ok((turn, true)) => Some(turn),
+                    Ok((late, false)) => {
+                        turn = Some(late);
+                        continue;
+                    }
+                    Err(busy) => return Err(self.objects.refuse(ctx, case, busy.into()).await),
+                },
+                (None, _) => None,
+            };
+            let place: Place = (vault.id, item.secret.name.clone(), item.version.version.clone());
             let kept = if private { self.opened.get(&place, revision, ctx.now) } else { None };
             let held = if private && kept.is_none() {
                 let read = self.objects.store.read(case.permit, &item.version.version).await;
@@ -218,48 +251,51 @@ impl Keys {
                 token: self.hardware.as_ref().map(|hardware| Arc::clone(&hardware.token)),
             };
             let (cache, now, work) = (Arc::clone(&self.opened), ctx.now, work.clone());
-            let waits_for = match (private, properties.in_token(), &self.hardware) {
-                (true, true, Some(hardware)) => Some(&hardware.queue),
-                (true, false, _) if properties.spec.family() == Family::Rsa => Some(&*self.cores),
-                _ => None,
-            };
-            let held = self
-                .in_turn(waits_for, &ctx.principal.id, held, move |source: Result<Option<Source>, ObjectError>| {
-                    let key = match source? {
-                        Some(Source::Row(row)) => {
-                            let key = Arc::new(opening.open(&row, &properties)?);
-                            cache.put(place, revision, now, &key);
-                            Some(key)
-                        }
-                        Some(Source::Kept(key)) => Some(key),
-                        None => None,
-                    };
-                    work(&properties, key.as_deref()).map_err(|why| match why {
-                        OperationError::Algorithm => {
-                            KeyError::Unfit { algorithm, fitting: fitting(properties.spec, operation) }
-                        }
-                        why => why.into(),
-                    })
+            let held = in_turn(turn.take(), held, move |source: Result<Option<Source>, ObjectError>| {
+                let key = match source? {
+                    Some(Source::Row(row)) => {
+                        let key = Arc::new(opening.open(&row, &properties)?);
+                        cache.put(place, revision, now, &key);
+                        Some(key)
+                    }
+                    Some(Source::Kept(key)) => Some(key),
+                    None => None,
+                };
+                work(&properties, key.as_deref()).map_err(|why| match why {
+                    OperationError::Algorithm => {
+                        KeyError::Unfit { algorithm, fitting: fitting(properties.spec, operation) }
+                    }
+                    why => why.into(),
                 })
-                .await?;
+            })
+            .await?;
             let done = self.objects.recorder.release(ctx, case.record, held).await;
             return Ok((item, done.map_err(ObjectError::from)??));
         }
         Err(ObjectError::Contended.into())
     }
 
-    /// Works on what is held; what takes long, when its turn has come.
-    async fn in_turn<S: Send + 'static, T: Send + 'static>(
-        &self,
-        waits_for: Option<&Queue>,
-        principal: &PrincipalId,
-        held: Held<S>,
-        work: impl FnOnce(S) -> Result<T, KeyError> + Send + 'static,
-    ) -> Result<Held<Result<T, KeyError>>, KeyError> {
-        match waits_for {
-            Some(queue) => queue.run_held(principal, held, work).await,
-            None => Ok(held.map(work)),
-        }
+    /// Waits for a turn, and says whether what was judged before still holds then.
+    async fn wait_for(&self, queue: &Queue, principal: &PrincipalId) -> Result<Result<(Turn, bool), Busy>, KeyError> {
+        let began = self.objects.recorder.ticks_micros();
+        let turn = match queue.join(principal) {
+            Ok(joined) => queue.come(joined).await?,
+            Err(busy) => return Ok(Err(busy)),
+        };
+        let waited = self.objects.recorder.ticks_micros().saturating_sub(began);
+        Ok(Ok((turn, waited <= JUDGED_FOR)))
+    }
+}
+
+/// Works on what is held; what takes long, in its turn.
+async fn in_turn<S: Send + 'static, T: Send + 'static>(
+    turn: Option<Turn>,
+    held: Held<S>,
+    work: impl FnOnce(S) -> Result<T, KeyError> + Send + 'static,
+) -> Result<Held<Result<T, KeyError>>, KeyError> {
+    match turn {
+        Some(turn) => turn.run(move || held.map(work)).await,
+        None => Ok(held.map(work)),
     }
 }
 

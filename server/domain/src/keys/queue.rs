@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::KeyError;
 use crate::{objects::ObjectError, permit::Held, principal::PrincipalId};
@@ -39,13 +39,19 @@ struct Waiting {
 /// A queue.
 pub(crate) struct Queue {
     limits: Limits,
-    places: Arc<Semaphore>,
+    pub(super) places: Arc<Semaphore>,
     waiting: Arc<Mutex<Waiting>>,
 }
 
 impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
         Self { limits, places: Arc::new(Semaphore::new(limits.at_once)), waiting: Arc::default() }
+    }
+
+    /// How much is done or waited for.
+    #[cfg(test)]
+    pub(super) fn length(&self) -> usize {
+        lock(&self.waiting).all
     }
 
     /// Joins the queue.
@@ -63,6 +69,15 @@ impl Queue {
         Ok(Turn { waiting: Arc::clone(&self.waiting), principal: principal.clone() })
     }
 
+    /// Waits for a turn.
+    ///
+    /// # Errors
+    /// When the program is ending.
+    pub(super) async fn come(&self, turn: Turn) -> Result<Place, KeyError> {
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
+        Ok(Place { of: Arc::clone(&self.places), _held: (turn, place) })
+    }
+
     /// Does the work when its turn has come.
     ///
     /// # Errors
@@ -72,13 +87,7 @@ impl Queue {
         turn: Turn,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, KeyError> {
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
-        let done = tokio::task::spawn_blocking(move || {
-            // Held until the core is free again, also when nobody waits any more.
-            let _held = (turn, place);
-            work()
-        });
-        Ok(done.await.map_err(|_| ObjectError::Unavailable)?)
+        self.come(turn).await?.run(work).await
     }
 
     /// Works on what is held when its turn has come. It stays held, and so does the answer that there is no place.
@@ -105,6 +114,32 @@ impl Queue {
 
 fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The turn that has come; given back when dropped.
+pub(super) struct Place {
+    of: Arc<Semaphore>,
+    _held: (Turn, OwnedSemaphorePermit),
+}
+
+impl Place {
+    /// Whether it is one of this queue.
+    pub(super) fn is_of(&self, queue: &Queue) -> bool {
+        Arc::ptr_eq(&self.of, &queue.places)
+    }
+
+    /// Does the work.
+    ///
+    /// # Errors
+    /// When the program is ending.
+    pub(super) async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, KeyError> {
+        let done = tokio::task::spawn_blocking(move || {
+            // Held until the core is free again, also when nobody waits any more.
+            let _held = self;
+            work()
+        });
+        Ok(done.await.map_err(|_| ObjectError::Unavailable)?)
+    }
 }
 
 /// A place in a queue; given back when dropped.

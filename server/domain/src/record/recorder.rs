@@ -66,6 +66,11 @@ impl Recorder {
         Self { committer, clock }
     }
 
+    /// A steadily rising count of microseconds, for durations only.
+    pub(crate) fn ticks_micros(&self) -> u64 {
+        self.clock.ticks_micros()
+    }
+
     /// Whether commits work: what readiness shows.
     #[must_use]
     pub fn health(&self) -> &super::CommitterHealth {

@@ -1,0 +1,105 @@
+//! Who waits for a core, and what becomes of it.
+
+use strongroom_crypto::key::SignAlgorithm;
+
+use super::*;
+use crate::{
+    certificate::PolicyPatch,
+    certificates::CertificateError,
+    grant::Scope,
+    principal::{Grantee, Principal},
+    role::Role,
+    test_support::world::{World, demo, enabled, name, person},
+    vault::VaultSettings,
+};
+
+#[tokio::test]
+async fn who_waits_for_too_many_operations_is_told_to_wait_and_it_is_on_record() {
+    let (world, ada, vault, k) = with_key().await;
+    let at = KeyAt { vault: &vault, name: &k, version: None };
+    let sign = async || world.keys.sign(&world.request(&ada), at, SignAlgorithm::Ps256, vec![7; 32]).await;
+    let turns: Vec<_> = (0..USES.waiting_of_one).map(|_| world.keys.cores.join(&ada.id).unwrap()).collect();
+    assert!(matches!(sign().await, Err(KeyError::Busy { retry_after: 1 })));
+    let record = world.store.image().log.last().unwrap().record.clone();
+    assert_eq!((record.operation.as_str(), record.outcome), ("KeySign", Outcome::Failed));
+    assert_eq!(record.reason, "throttled");
+    let create = async || {
+        let policy = PolicyPatch { subject: Some("CN=c".to_owned()), ..PolicyPatch::default() };
+        let (ctx, c) = (world.request(&ada), name("c").unwrap());
+        world.certificates.create(&ctx, &vault, &c, Some(&policy), &enabled()).await
+    };
+    let Err(CertificateError::Key(why)) = create().await else { panic!("certificates wait for the same cores") };
+    assert!(matches!(*why, KeyError::Busy { retry_after: 1 }));
+    let record = world.store.image().log.last().unwrap().record.clone();
+    assert_eq!((record.operation.as_str(), record.reason.as_str()), ("CertificateCreate", "throttled"));
+    drop(turns);
+    sign().await.unwrap();
+    create().await.unwrap();
+}
+
+/// A vault with an RSA key that ada may use, and nobody else.
+async fn with_key() -> (World, Arc<Principal>, VaultName, ObjectName) {
+    let (world, ada, vault, k) = (World::start().unwrap(), person("ada"), demo().unwrap(), name("k").unwrap());
+    world.put_vault(&vault, VaultSettings::default()).unwrap();
+    let grantee = Grantee::Principal { id: ada.id.clone() };
+    world.put_grant(grantee, Role::Administrator, Scope::Server).unwrap();
+    let request = KeyRequest { spec: KeySpec::Rsa { bits: 2048 }, hardware: false, operations: None };
+    world.keys.create(&world.request(&ada), &vault, &k, &request, &enabled()).await.unwrap();
+    (world, ada, vault, k)
+}
+
+/// A signature that waits for a core while something is done.
+async fn sign_while<T>(
+    (world, ada, vault, k): &(World, Arc<Principal>, VaultName, ObjectName),
+    meanwhile: impl AsyncFnOnce() -> T,
+) -> Result<(SecretItem, Vec<u8>), KeyError> {
+    let places = Arc::clone(&world.keys.cores.places);
+    let all = places.acquire_many_owned(u32::try_from(world.keys.cores.places.available_permits()).unwrap());
+    let all = all.await.unwrap();
+    let at = KeyAt { vault, name: k, version: None };
+    let ctx = world.request(ada);
+    let sign = world.keys.sign(&ctx, at, SignAlgorithm::Ps256, vec![7; 32]);
+    let rest = async {
+        while world.keys.cores.length() == 0 {
+            tokio::task::yield_now().await;
+        }
+        meanwhile().await;
+        drop(all);
+    };
+    tokio::join!(sign, rest).0
+}
+
+#[tokio::test]
+async fn who_waited_long_for_a_core_is_judged_again_before_the_key_is_used() {
+    let story = with_key().await;
+    let (world, ada, vault, k) = &story;
+    sign_while(&story, async || world.clock.advance(3000)).await.unwrap();
+    let off = AttributePatch { enabled: Some(false), ..AttributePatch::default() };
+    let on = AttributePatch { enabled: Some(true), ..AttributePatch::default() };
+    let disabled = sign_while(&story, async || {
+        world.keys.update(&world.request(ada), vault, k, None, &off, None).await.unwrap();
+        world.clock.advance(3000);
+    });
+    assert!(matches!(disabled.await, Err(KeyError::Disabled(KeyOperation::Sign))));
+    world.keys.update(&world.request(ada), vault, k, None, &on, None).await.unwrap();
+
+    let purged = sign_while(&story, async || {
+        world.keys.delete(&world.request(ada), vault, k).await.unwrap();
+        world.keys.purge(&world.request(ada), vault, k).await.unwrap();
+        world.clock.advance(3000);
+    });
+    assert!(matches!(purged.await, Err(KeyError::Object(ObjectError::NotFound(..)))));
+    let last = world.store.image().log.last().unwrap().record.clone();
+    assert_eq!((last.operation.as_str(), last.reason.as_str()), ("KeySign", "not-found"));
+}
+
+#[tokio::test]
+async fn who_lost_the_role_while_waiting_gets_nothing() {
+    let story = with_key().await;
+    let (world, ..) = &story;
+    let lost = sign_while(&story, async || {
+        world.store.meddle(|image| image.assignments.clear());
+        world.clock.advance(3000);
+    });
+    assert!(matches!(lost.await, Err(KeyError::Object(ObjectError::Denied(_)))));
+}
