@@ -57,6 +57,8 @@ pub struct RawRequest {
     pub if_match: Option<String>,
     /// `x-ms-client-request-id`.
     pub client_request_id: Option<String>,
+    /// `User-Agent`.
+    pub user_agent: Option<String>,
     /// The body, or why the request could not be read.
     pub body: Body,
     /// Address of the client.
@@ -128,6 +130,8 @@ pub struct Call {
     pub session: Option<Arc<Session>>,
     /// The route.
     pub endpoint: Endpoint,
+    /// The client draws random bytes for a symmetric key whose bytes it is not given (`api::wire::inventive`).
+    pub invents_symmetric_keys: bool,
 }
 
 impl Call {
@@ -302,6 +306,7 @@ async fn dispatch(
         Ok(body) => body,
         Err(error) => return finish(services, &ctx, vault, operation, Err(error.into()), page).await,
     };
+    let invents_symmetric_keys = raw.user_agent.as_deref().is_some_and(api::wire::inventive::invents_symmetric_keys);
     let request = Request {
         method,
         path,
@@ -315,7 +320,8 @@ async fn dispatch(
         body,
         client: raw.client,
     };
-    let call = Call { ctx: ctx.answered(answers), parameters, session, endpoint: route.endpoint };
+    let call =
+        Call { ctx: ctx.answered(answers), parameters, session, endpoint: route.endpoint, invents_symmetric_keys };
     let result = match (route.site, route.access) {
         (Site::Vault, _) => api::vault_site(services, &call, vault.cloned(), request).await,
         (Site::Base, _) => api::base_site(services, &call, request).await,

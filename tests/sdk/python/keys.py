@@ -9,6 +9,7 @@ import os
 from datetime import datetime, timedelta, timezone
 
 from azure.core.exceptions import HttpResponseError
+from azure.core.pipeline.policies import UserAgentPolicy
 from azure.identity import EnvironmentCredential
 from azure.keyvault.keys import (
     JsonWebKey, KeyClient, KeyCurveName, KeyOperation, KeyRotationLifetimeAction, KeyRotationPolicy,
@@ -210,6 +211,37 @@ def symmetric():
         assert crypto.unwrap_key(KeyWrapAlgorithm(f"A{bits}KW"), keywrap.aes_key_wrap(material, blocks)).key == blocks
     made = CLIENT.create_oct_key("py-oct", size=256, hardware_protected=False)
     assert made.key_type == "oct"
+    nothing_is_sealed_under_a_key_that_the_package_drew()
+
+
+def nothing_is_sealed_under_a_key_that_the_package_drew():
+    material, key_of_data = os.urandom(32), b"0123456789abcdef" * 2
+    wrap, pad = KeyWrapAlgorithm.aes_256, EncryptionAlgorithm.a256_cbcpad
+    uses = [KeyOperation.encrypt, KeyOperation.decrypt, KeyOperation.wrap_key, KeyOperation.unwrap_key]
+    jwk = JsonWebKey(kty="oct", k=material, key_ops=uses)
+    key = CLIENT.import_key("py-drawn", jwk)
+    # The package uses a symmetric key by itself for what key_ops names, so it is told of nothing of that sort.
+    assert key.key_operations == [] and CLIENT.get_key("py-drawn").key_operations == []
+    for client in (CryptographyClient(key, CREDENTIAL), CryptographyClient(key.id, CREDENTIAL)):
+        assert keywrap.aes_key_unwrap(material, client.wrap_key(wrap, key_of_data).encrypted_key) == key_of_data
+        theirs = keywrap.aes_key_wrap(material, key_of_data)
+        assert client.unwrap_key(wrap, theirs).key == key_of_data
+        sealed = client.encrypt(pad, TEXT, iv=b"v" * 16).ciphertext
+        assert remote(key.id).decrypt(pad, sealed, iv=b"v" * 16).plaintext == TEXT
+    # A program that calls itself something else is told all, and then the package draws a key and loses what it
+    # wraps. Who may not read the key is safe there too.
+    otherwise = UserAgentPolicy("another-program/1", user_agent_use_env=False)
+    known = KeyClient(os.environ["VAULT_URL"], CREDENTIAL, user_agent_policy=otherwise).get_key("py-drawn")
+    assert known.key_operations == uses
+    lost = CryptographyClient(known, CREDENTIAL).wrap_key(wrap, key_of_data).encrypted_key
+    try:
+        keywrap.aes_key_unwrap(material, lost)
+        raise AssertionError("the package is mended: say so in the documents")
+    except keywrap.InvalidUnwrap:
+        pass
+    refused(400, "BadParameter", lambda: remote(key.id).unwrap_key(wrap, lost))
+    kept = remote(key.id).wrap_key(wrap, key_of_data).encrypted_key
+    assert keywrap.aes_key_unwrap(material, kept) == key_of_data
 
 
 def windows_and_operations():

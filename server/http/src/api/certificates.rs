@@ -21,6 +21,7 @@ const ASK_AGAIN: &str = "10";
 
 fn described(
     services: &Services,
+    _: &Call,
     vault: &VaultName,
     (item, facts): &(SecretItem, VaultFacts),
 ) -> Result<Response, Problem> {
@@ -54,14 +55,14 @@ pub(crate) async fn import(
     drop(request);
     let read = move || document.read();
     let item = services.certificates.import(&call.ctx, (vault, &name), read, &policy, &attributes).await?;
-    described(services, vault, &item)
+    described(services, call, vault, &item)
 }
 
 /// GET /certificates/{name}/{version}
 pub(crate) async fn get(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
     let (name, version) = (name(call)?, version(call)?);
     let item = services.certificates.show(&call.ctx, vault, &name, version.as_ref()).await?;
-    described(services, vault, &item)
+    described(services, call, vault, &item)
 }
 
 /// PATCH /certificates/{name}/{version}; without a version, or with an empty one, the current one is meant.
@@ -75,7 +76,7 @@ pub(crate) async fn update(
     let (policy, patch) = wire::body::<shapes::Update>(request)?.split()?;
     let at = (&name, version.as_ref());
     let item = services.certificates.update(&call.ctx, vault, at, &patch, policy.as_ref()).await?;
-    described(services, vault, &item)
+    described(services, call, vault, &item)
 }
 
 /// GET /certificates and GET /deletedcertificates. Names whose first version is not finished are listed on demand.

@@ -19,10 +19,15 @@ use crate::{
 
 pub(super) fn described(
     services: &Services,
+    call: &Call,
     vault: &VaultName,
     (item, facts): &(SecretItem, VaultFacts),
 ) -> Result<Response, Problem> {
-    Ok(Response::json(200, &shapes::bundle(&services.addresses, vault, item, *facts)?))
+    let mut bundle = shapes::bundle(&services.addresses, vault, item, *facts)?;
+    if call.invents_symmetric_keys {
+        wire::inventive::leave_symmetric_uses_to_the_vault(&mut bundle);
+    }
+    Ok(Response::json(200, &bundle))
 }
 
 fn listed(
@@ -48,7 +53,7 @@ pub(crate) async fn create(
     let name = name(call)?;
     let (key, attributes) = wire::body::<shapes::CreateKey>(request)?.split()?;
     let item = services.keys.create(&call.ctx, vault, &name, &key, &attributes).await?;
-    described(services, vault, &item)
+    described(services, call, vault, &item)
 }
 
 /// PUT /keys/{name}
@@ -62,14 +67,14 @@ pub(crate) async fn import(
     let (key, wanted, attributes) = wire::body::<shapes::ImportKey>(&request)?.split()?;
     drop(request);
     let item = services.keys.import(&call.ctx, vault, &name, key, &wanted, &attributes).await?;
-    described(services, vault, &item)
+    described(services, call, vault, &item)
 }
 
 /// GET /keys/{name}/{version}
 pub(crate) async fn get(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
     let (name, version) = (name(call)?, version(call)?);
     let item = services.keys.show(&call.ctx, vault, &name, version.as_ref()).await?;
-    described(services, vault, &item)
+    described(services, call, vault, &item)
 }
 
 /// PATCH /keys/{name}/{version}; without a version, or with an empty one, the current one is meant.
@@ -82,7 +87,7 @@ pub(crate) async fn update(
     let (name, version) = (name(call)?, version(call)?);
     let (patch, operations) = wire::body::<shapes::UpdateKey>(request)?.split()?;
     let item = services.keys.update(&call.ctx, vault, &name, version.as_ref(), &patch, operations.as_ref()).await?;
-    described(services, vault, &item)
+    described(services, call, vault, &item)
 }
 
 object_lists!(keys, "keys", "deletedkeys");

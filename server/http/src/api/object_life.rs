@@ -41,7 +41,7 @@ macro_rules! object_life {
     ($cases:ident, $collection:literal, $deleted:literal) => {
         #[doc = concat!("DELETE /", $collection, "/{name}")]
         pub(crate) async fn delete(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-            described(services, vault, &services.$cases.delete(&call.ctx, vault, &name(call)?).await?)
+            described(services, call, vault, &services.$cases.delete(&call.ctx, vault, &name(call)?).await?)
         }
 
         #[doc = concat!("POST /", $collection, "/{name}/backup")]
@@ -61,7 +61,7 @@ macro_rules! object_life {
         ) -> Result<Response, Problem> {
             let blob = wire::body::<wire::BackupBlob>(&request)?.bytes();
             drop(request);
-            described(services, vault, &services.$cases.restore(&call.ctx, vault, &blob).await?)
+            described(services, call, vault, &services.$cases.restore(&call.ctx, vault, &blob).await?)
         }
 
         #[doc = concat!("GET /", $deleted, "/{name}")]
@@ -70,12 +70,12 @@ macro_rules! object_life {
             call: &Call,
             vault: &VaultName,
         ) -> Result<Response, Problem> {
-            described(services, vault, &services.$cases.get_deleted(&call.ctx, vault, &name(call)?).await?)
+            described(services, call, vault, &services.$cases.get_deleted(&call.ctx, vault, &name(call)?).await?)
         }
 
         #[doc = concat!("POST /", $deleted, "/{name}/recover")]
         pub(crate) async fn recover(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-            described(services, vault, &services.$cases.recover(&call.ctx, vault, &name(call)?).await?)
+            described(services, call, vault, &services.$cases.recover(&call.ctx, vault, &name(call)?).await?)
         }
 
         #[doc = concat!("DELETE /", $deleted, "/{name}")]

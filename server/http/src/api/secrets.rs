@@ -25,6 +25,7 @@ fn opened(services: &Services, vault: &VaultName, secret: &OpenedSecret) -> Resp
 
 fn described(
     services: &Services,
+    _: &Call,
     vault: &VaultName,
     (item, facts): &(SecretItem, VaultFacts),
 ) -> Result<Response, Problem> {
@@ -75,7 +76,7 @@ pub(crate) async fn update(
     let (name, version) = (name(call)?, version(call)?);
     let patch = wire::body::<wire::UpdateSecret>(request)?.patch();
     let item = services.secrets.update(&call.ctx, vault, &name, version.as_ref(), &patch).await?;
-    described(services, vault, &item)
+    described(services, call, vault, &item)
 }
 
 object_lists!(secrets, "secrets", "deletedsecrets");

@@ -1,6 +1,7 @@
 //! Shapes of the Key Vault data plane: what is read, what is written (Azure Key Vault REST, secrets).
 
 pub(crate) mod certificates;
+pub(crate) mod inventive;
 pub(crate) mod key_operations;
 pub(crate) mod key_rotation;
 pub(crate) mod keys;

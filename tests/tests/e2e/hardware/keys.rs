@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Hsm, becomes, make_vault, ready};
-use crate::support::{Answer, Database, Outside, run_to_end};
+use crate::support::{Answer, Database, Named, Outside, hosts_file, python, run, run_to_end, tests_folder};
 
 /// A server with a token for keys and a root key in a file.
 struct Story {
@@ -51,6 +51,28 @@ impl Story {
 
     async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(Method::POST, path, body).await
+    }
+
+    /// A script through Azure's packages for Python, as an app that may use the keys of `demo`.
+    async fn through_python(&self, script: &str) {
+        let vault = &self.outside.vault;
+        let made = vault.ask_base(Method::POST, "/api/v1/workloads").bearer(&self.operator);
+        let made = made.json(&json!({ "name": "app", "secret": true })).send().await.expect(201).json();
+        let grant =
+            json!({ "client_id": made["client_id"], "role": "Key Vault Crypto Officer", "scope": "/vaults/demo" });
+        vault.assign(&self.operator, &grant).await;
+        let hosts = hosts_file(vault.folder(), "127.0.0.1 vault.localhost demo.vault.localhost");
+        let mut command = Command::new(python());
+        command
+            .arg(tests_folder().join(script))
+            .env("VAULT_URL", vault.vault_url("demo"))
+            .env("AZURE_AUTHORITY_HOST", &vault.base)
+            .env("AZURE_TENANT_ID", "adfs")
+            .env("AZURE_CLIENT_ID", made["client_id"].as_str().unwrap())
+            .env("AZURE_CLIENT_SECRET", made["client_secret"].as_str().unwrap())
+            .env("REQUESTS_CA_BUNDLE", &self.outside.certificates.ca);
+        let said = run(&command, &Named::By(hosts)).expect_good();
+        assert!(said.ends_with("done\n"), "{said}");
     }
 
     async fn delete_vault(&self, path: &str) -> Answer {
@@ -134,6 +156,7 @@ async fn keys_in_a_token_are_made_and_used_there() {
         let key = story.make(&format!("rsa-{size}"), &json!({ "kty": "RSA-HSM", "key_size": size })).await;
         assert_eq!((&key["key"]["kty"], &key["key"]["e"]), (&json!("RSA-HSM"), &json!("AQAB")));
         assert_eq!(bytes(&key["key"]["n"]).len(), size / 8);
+        assert_eq!((&key["attributes"]["hsmPlatform"], &key["attributes"]["key_size"]), (&json!("1"), &json!(size)));
         signs(&story, &format!("rsa-{size}"), &[("RS256", 32), ("PS512", 64)]).await;
     }
     signs(&story, "rsa-2048", &[("RS384", 48), ("RS512", 64), ("PS256", 32), ("PS384", 48)]).await;
@@ -167,6 +190,11 @@ async fn keys_in_a_token_are_made_and_used_there() {
     let body = json!({ "alg": "RSA-OAEP-256", "value": b64(&sealed) });
     let lacks = story.post("/keys/rsa-2048//decrypt", &body).await.expect(400);
     assert!(lacks.text().contains("lacks the algorithm"), "{}", lacks.text());
+    // So it is not encrypted by it either, although the public half is here.
+    for there in ["encrypt", "wrapkey"] {
+        let lacks = story.post(&format!("/keys/rsa-4096//{there}"), &body).await.expect(400);
+        assert!(lacks.text().contains("lacks the algorithm"), "{}", lacks.text());
+    }
     let mut forged = sealed.clone();
     forged[7] ^= 1;
     let body = json!({ "alg": "RSA-OAEP", "value": b64(&forged) });
@@ -212,6 +240,9 @@ async fn keys_in_a_token_are_made_and_used_there() {
     story.send(Method::PATCH, "/keys/P-256/", &off).await.expect(200);
     let body = json!({ "alg": "ES256", "value": b64(&[7; 32]) });
     assert_eq!(story.post("/keys/P-256//sign", &body).await.problem(), "403 Forbidden/KeyDisabled");
+    story.through_python("sdk/python/hardware_keys.py").await;
+    // Those of the packages are destroyed with their names.
+    story.objects_become(2 + 4 + 3 * 3).await;
     let record = story.outside.vault.log();
     assert!(!record.contains(super::PIN), "no PIN is in the log");
 }

@@ -74,6 +74,7 @@ async fn a_key_lives_and_dies_as_azure_says() {
     assert_eq!(versions["value"].as_array().unwrap().len(), 2);
     let listed = story.ask(Method::GET, "/keys").await.expect(200).json();
     let line = &listed["value"][0];
+    assert_eq!((&line["kty"], &line["attributes"]["key_size"]), (&json!("RSA"), &json!(2048)));
     assert!(line["kid"].as_str().unwrap().ends_with("/keys/Signing") && line["key"].is_null(), "{line}");
     assert!(
         story.ask(Method::GET, "/secrets").await.expect(200).json()["value"]
@@ -133,6 +134,7 @@ async fn keys_are_used_and_each_use_is_on_record_with_its_algorithm() {
     }
     let oct = story.make("oct", json!({ "kty": "oct", "key_size": 256 })).await;
     assert!(oct["key"]["k"].is_null());
+    assert_eq!((&oct["attributes"]["key_size"], &oct["attributes"]["hsmPlatform"]), (&json!(256), &json!("0")));
     let body = json!({ "alg": "A256GCM", "value": b64(b"data"), "aad": b64(b"aad") });
     let mut sealed = story.send(Method::POST, &Story::at(&oct, "encrypt"), &body).await.expect(200).json();
     assert_eq!(sealed["aad"], b64(b"aad"));

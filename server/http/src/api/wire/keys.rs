@@ -269,14 +269,28 @@ struct ShownAttributes {
     #[serde(flatten)]
     common: Attributes,
     exportable: bool,
+    /// "0" is software. Azure has "1" and "2" for what its hardware is validated by; of a token nobody here knows that,
+    /// so it is "1", the least that is hardware.
     #[serde(rename = "hsmPlatform")]
     hsm_platform: &'static str,
+    /// Bits, of an RSA or a symmetric key: the size of the latter is nowhere else. Ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_size: Option<u16>,
 }
 
 impl ShownAttributes {
     fn of(item: &SecretItem, facts: VaultFacts) -> Self {
-        let exportable = item.version.key.as_ref().is_some_and(|key| key.exportable);
-        Self { common: Attributes::of(&item.version, facts), exportable, hsm_platform: "0" }
+        let key = item.version.key.as_deref();
+        let key_size = key.and_then(|key| match key.spec {
+            KeySpec::Rsa { bits } | KeySpec::Oct { bits } => Some(bits),
+            KeySpec::Ec { .. } => None,
+        });
+        Self {
+            common: Attributes::of(&item.version, facts),
+            exportable: key.is_some_and(|key| key.exportable),
+            hsm_platform: if key.is_some_and(KeyProperties::in_token) { "1" } else { "0" },
+            key_size,
+        }
     }
 }
 
@@ -293,10 +307,22 @@ pub(crate) struct KeyBundle<'a> {
     deletion: Option<Deletion>,
 }
 
+impl KeyBundle<'_> {
+    /// The operations that the bundle names as permitted.
+    pub(super) fn operations(&mut self) -> (&'static str, &mut Vec<&'static str>) {
+        (self.key.kty, &mut self.key.key_ops)
+    }
+}
+
 /// A line of a listing: no part of the key.
 #[derive(Serialize)]
 pub(crate) struct KeyLine<'a> {
     kid: String,
+    /// Type, and the curve of an elliptic key: ours, so that a listing tells keys apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kty: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crv: Option<&'static str>,
     attributes: ShownAttributes,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: &'a BTreeMap<String, String>,
@@ -339,8 +365,14 @@ pub(crate) fn line<'a>(
 ) -> KeyLine<'a> {
     let name = &item.secret.name;
     let version = (form == IdForm::Versioned).then_some(&item.version.version);
+    let key = item.version.key.as_deref();
     KeyLine {
         kid: addresses.object("keys", vault, name, version),
+        kty: key.map(KeyProperties::type_name),
+        crv: key.and_then(|key| match key.spec {
+            KeySpec::Ec { crv } => Some(crv.as_str()),
+            KeySpec::Rsa { .. } | KeySpec::Oct { .. } => None,
+        }),
         attributes: ShownAttributes::of(item, facts),
         tags: &item.version.attributes.tags,
         managed: item.secret.managed,

@@ -239,6 +239,7 @@ fn raw(method: &str, target: &str) -> RawRequest {
         origin: None,
         content_type: (method == "POST").then(|| "application/x-www-form-urlencoded".into()),
         client_request_id: None,
+        user_agent: None,
         if_match: None,
         body: Body::Read(Zeroizing::default()),
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
