@@ -222,11 +222,26 @@ impl KeyToken for TokenKeys {
             at.mark(session)?;
             // What is tried again may have made a part of it the first time.
             at.remove(session, &objects)?;
-            let made = at.done(session, make(session, spec, &label, &id))?;
-            if made.is_err() {
+            let mut made = make(session, spec, &label, &id);
+            if made.as_ref().is_err_and(|error| !mechanisms::lacks(error) && !mechanisms::is_away(error)) {
+                // Some tokens fail now and then, without a reason that another try would meet again.
                 at.remove(session, &objects)?;
+                made = make(session, spec, &label, &id);
             }
-            Ok(made)
+            let error = match made {
+                Ok(made) => return Ok(Ok(made)),
+                Err(error) => error,
+            };
+            if mechanisms::is_away(&error) {
+                return Err(at.failed(&error));
+            }
+            at.remove(session, &objects)?;
+            if mechanisms::lacks(&error) {
+                return Ok(Err(TokenTrouble::Lacks));
+            }
+            // Nobody gave it anything to refuse, so it is the token that failed.
+            tracing::error!(token = %at.token, %error, "the token did not make a key");
+            Ok(Err(TokenTrouble::Unreachable))
         };
         self.by(|token| token.call_or_undo(self.long, work, move |session| later.remove(session, &left)))
     }
