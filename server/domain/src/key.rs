@@ -92,6 +92,12 @@ impl KeyAlgorithm {
         self.0
     }
 
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let signs = SignAlgorithm::ALL.iter().copied().map(Self::from);
+        signs.chain(DataAlgorithm::ALL.iter().copied().map(Self::from))
+    }
+
     /// All that Azure advises against: `RSAES-PKCS1-v1_5`, whose padding has been an oracle again and again; OAEP
     /// with SHA-1; and CBC, which says nothing of whether a ciphertext was changed.
     pub fn weak() -> impl Iterator<Item = Self> {

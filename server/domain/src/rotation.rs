@@ -84,11 +84,15 @@ impl Span {
         Some(moved.unix_timestamp()).filter(|moved| (0..=crate::secret::LAST_SECOND).contains(moved))
     }
 
-    fn after(self, moment: i64) -> Option<i64> {
+    /// The moment (Unix seconds) so much later; none outside of the years that are kept.
+    #[must_use]
+    pub fn after(self, moment: i64) -> Option<i64> {
         self.moved(moment, true)
     }
 
-    fn before(self, moment: i64) -> Option<i64> {
+    /// The moment (Unix seconds) so much earlier, likewise.
+    #[must_use]
+    pub fn before(self, moment: i64) -> Option<i64> {
         self.moved(moment, false)
     }
 }

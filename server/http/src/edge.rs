@@ -9,7 +9,7 @@ use strongroom_domain::{
     context::{Answers, RequestContext, Wire},
     entrance::command_line::TOKEN_PREFIX,
     identity::Session,
-    names::VaultName,
+    names::{ObjectKind, ObjectName, VaultName},
     principal::Principal,
     record::{Outcome, Record},
     sign_in::TokenRejected,
@@ -326,7 +326,20 @@ async fn dispatch(
         (Site::Vault, _) => api::vault_site(services, &call, vault.cloned(), request).await,
         (Site::Base, _) => api::base_site(services, &call, request).await,
     };
-    finish(services, &call.ctx, vault, operation, result, page).await
+    finish_about(services, &call.ctx, (vault, named(route.template, &call)), operation, result, page).await
+}
+
+/// The object that a route of a vault names, as it was asked for: on record also where the request was not understood.
+fn named(template: &str, call: &Call) -> Option<(ObjectKind, ObjectName)> {
+    let mut segments = template.split('/').skip(1);
+    let kind = match segments.next()? {
+        "secrets" | "deletedsecrets" => ObjectKind::Secret,
+        "keys" | "deletedkeys" => ObjectKind::Key,
+        "certificates" | "deletedcertificates" => ObjectKind::Certificate,
+        _ => return None,
+    };
+    let name = segments.next().filter(|segment| *segment == "{name}").map(|_| call.parameter(0))?;
+    Some((kind, ObjectName::parse(name).ok()?))
 }
 
 /// What is known of a request before it is known who asks.
@@ -394,11 +407,22 @@ pub(crate) fn bearer(authorization: Option<&Zeroizing<String>>) -> Option<&str> 
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Turns a result into an answer, and makes sure that there is a record of it.
 async fn finish(
     services: &Services,
     ctx: &RequestContext,
     vault: Option<&VaultName>,
+    operation: &str,
+    result: Result<Response, Problem>,
+    page: bool,
+) -> Response {
+    finish_about(services, ctx, (vault, None), operation, result, page).await
+}
+
+/// Turns a result into an answer, and makes sure that there is a record of it.
+async fn finish_about(
+    services: &Services,
+    ctx: &RequestContext,
+    (vault, object): (Option<&VaultName>, Option<(ObjectKind, ObjectName)>),
     operation: &str,
     result: Result<Response, Problem>,
     page: bool,
@@ -440,6 +464,10 @@ async fn finish(
     record.status = Some(response.status);
     // As the host names it: whether there is such a vault was not looked at.
     record.vault = vault.map(|vault| vault.as_str().to_owned());
+    if let Some((kind, name)) = object {
+        record.kind = Some(kind.as_str().to_owned());
+        record.object = Some(name.as_str().to_owned());
+    }
     reason.clone_into(&mut record.reason);
     record.outcome = match response.status {
         // Led to sign-in: nothing was shown.

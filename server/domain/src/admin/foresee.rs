@@ -8,6 +8,8 @@ use crate::{
     context::{RequestContext, Wire},
     decision::{Stage, StageEffect},
     gate::{Ask, Foreseen, Judgement},
+    key::{KeyAlgorithm, KeyOperation},
+    keys::action_of,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     principal::{Principal, PrincipalKind, SYSTEM_ISSUER},
 };
@@ -30,6 +32,8 @@ pub struct Described {
     pub name: Option<ObjectName>,
     /// Of which version; none for the current one.
     pub version: Option<ObjectVersion>,
+    /// Of an operation with a key: by which algorithm.
+    pub algorithm: Option<KeyAlgorithm>,
 }
 
 impl Described {
@@ -48,6 +52,9 @@ impl Described {
         }
         if self.action.object_kind() == ObjectKind::Vault && self.name.is_some() {
             return Err("this operation is of the vault, not of an object in it");
+        }
+        if self.algorithm.is_some() && !KeyOperation::ALL.into_iter().any(|used| action_of(used) == self.action) {
+            return Err("an algorithm is one of an operation with a key");
         }
         if self.version.is_some() && self.name.is_none() {
             return Err("a version is one of an object");
@@ -80,6 +87,7 @@ impl Administration {
         case.record.vault = Some(vault.as_str().to_owned());
         case.record.kind = Some(kind.as_str().to_owned());
         case.record.object = described.name.as_ref().map(|name| name.as_str().to_owned());
+        case.record.algorithm = described.algorithm.map(|algorithm| algorithm.as_str().to_owned());
         case.record.version = described.version.as_ref().map(|version| version.as_str().to_owned());
         if roles.vault.is_none() {
             return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
@@ -96,6 +104,7 @@ impl Administration {
         let ask = Ask {
             name: described.name.as_ref(),
             version: described.version.as_ref(),
+            algorithm: described.algorithm.map(KeyAlgorithm::as_str),
             ..Ask::objects(kind, described.action, vault)
         };
         let foreseen = self.gate.foresee(&theirs, &ask).await;

@@ -67,8 +67,13 @@ pub enum KeyError {
     #[error("operation {} is not allowed on a key that is not valid yet or has expired", .0.as_str())]
     OutsideWindow(KeyOperation),
     /// The key may not be used for that.
-    #[error("operation {} is not permitted on this key", .0.as_str())]
-    NotPermitted(KeyOperation),
+    #[error("operation {} is not permitted on this key, which is for {}", .operation.as_str(), those(.permitted))]
+    NotPermitted {
+        /// What was asked for.
+        operation: KeyOperation,
+        /// What may be: its `key_ops`.
+        permitted: BTreeSet<KeyOperation>,
+    },
     /// The vault refuses the algorithm.
     #[error("operations by {0} are switched off in this vault")]
     AlgorithmRefused(KeyAlgorithm),
@@ -105,6 +110,12 @@ fn also(fitting: &[&str]) -> String {
     if fitting.is_empty() { String::new() } else { format!("; those that do: {}", fitting.join(", ")) }
 }
 
+/// Operations by their names.
+fn those(operations: &BTreeSet<KeyOperation>) -> String {
+    let names: Vec<&str> = operations.iter().map(|operation| operation.as_str()).collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
 impl HowItWent for KeyError {
     fn how(&self) -> (Outcome, &str) {
         let reason = match self {
@@ -117,7 +128,7 @@ impl HowItWent for KeyError {
             Self::Rejected(KeyRejected::Generation) => "unavailable",
             Self::Disabled(_) => "key-disabled",
             Self::OutsideWindow(_) => "outside-window",
-            Self::NotPermitted(_) => "operation-not-permitted",
+            Self::NotPermitted { .. } => "operation-not-permitted",
             Self::AlgorithmRefused(_) => "algorithm-refused",
             Self::Operation(OperationError::Failed) => "operation-failed",
             Self::Rejected(_) | Self::Unfit { .. } | Self::Operation(_) | Self::RandomCount | Self::Rotation(_) => {
@@ -343,11 +354,12 @@ impl Keys {
                 Ok(key) => key,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
             };
-            let properties = KeyProperties { spec: key.spec, public: key.public.clone(), ..planned };
+            let properties = KeyProperties { spec: key.spec, public: key.public.clone(), ..planned.clone() };
             let new = NewVersion { attributes, key: Some(properties), value: &key.private };
             let sealed = self.objects.new_version(Verbs::KEYS, ctx, &keys, name, new, facts.as_deref());
             let (item, change) = self.or_discard((&key, request.hardware), sealed).await?;
             case.record.version = Some(item.version.version.as_str().to_owned());
+            case.record.detail_key(&planned, attributes);
             source = match self.commit_version(ctx, case, change, item, (key, request.hardware)).await? {
                 Ok(item) => return Ok((item, VaultFacts::from(&*vault))),
                 Err(again) => again,

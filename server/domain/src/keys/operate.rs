@@ -24,6 +24,7 @@ use crate::{
     permit::Held,
     ports::StoreError,
     principal::PrincipalId,
+    record::Record,
     secret::{SealedVersion, SecretAttributes, SecretItem},
 };
 
@@ -82,7 +83,7 @@ impl Keys {
     ) -> Result<(SecretItem, Vec<u8>), KeyError> {
         let digest = Arc::new(digest);
         let work = move |_: &KeyProperties, key: Option<&PrivateKey>| opened(key)?.sign(algorithm, &digest);
-        self.operate(ctx, at, KeyOperation::Sign, algorithm.into(), true, work).await
+        self.operate(ctx, at, KeyOperation::Sign, algorithm.into(), true, (work, |_, _| ())).await
     }
 
     /// POST …/verify: whether a signature over a digest is the key's.
@@ -103,7 +104,8 @@ impl Keys {
             Some(public) => public.verify(algorithm, &given.0, &given.1),
             None => opened(key)?.verify(algorithm, &given.0, &given.1),
         };
-        self.operate(ctx, at, KeyOperation::Verify, algorithm.into(), private, work).await
+        let told = |good: &bool, record: &mut Record| record.detail("signature", if *good { "good" } else { "wrong" });
+        self.operate(ctx, at, KeyOperation::Verify, algorithm.into(), private, (work, told)).await
     }
 
     /// POST …/encrypt and …/wrapkey.
@@ -135,7 +137,7 @@ impl Keys {
                 None => opened(key)?.encrypt(algorithm, value.expose(), iv.as_deref(), aad.as_deref(), &*entropy),
             }
         };
-        self.operate(ctx, at, operation.forwards(), algorithm.into(), private, work).await
+        self.operate(ctx, at, operation.forwards(), algorithm.into(), private, (work, |_, _| ())).await
     }
 
     /// POST …/decrypt and …/unwrapkey.
@@ -156,7 +158,7 @@ impl Keys {
             let Ciphertext { value, iv, aad, tag } = &*sealed;
             opened(key)?.decrypt(algorithm, value, iv.as_deref(), aad.as_deref(), tag.as_deref())
         };
-        self.operate(ctx, at, operation.backwards(), algorithm.into(), true, work).await
+        self.operate(ctx, at, operation.backwards(), algorithm.into(), true, (work, |_, _| ())).await
     }
 
     /// POST /rng: random bytes.
@@ -187,7 +189,10 @@ impl Keys {
         operation: KeyOperation,
         algorithm: KeyAlgorithm,
         private: bool,
-        work: impl Fn(&KeyProperties, Option<&PrivateKey>) -> Result<T, OperationError> + Clone + Send + 'static,
+        (work, told): (
+            impl Fn(&KeyProperties, Option<&PrivateKey>) -> Result<T, OperationError> + Clone + Send + 'static,
+            fn(&T, &mut Record),
+        ),
     ) -> Result<(SecretItem, T), KeyError> {
         let mut turn: Option<Turn> = None;
         for _ in 0..ATTEMPTS {
@@ -269,6 +274,11 @@ impl Keys {
                 })
             })
             .await?;
+            held.inspect(|done| {
+                if let Ok(done) = done {
+                    told(done, &mut case.record);
+                }
+            });
             let done = self.objects.recorder.release(ctx, case.record, held).await;
             return Ok((item, done.map_err(ObjectError::from)??));
         }
@@ -403,7 +413,7 @@ fn usable(
         return Err(KeyError::OutsideWindow(operation));
     }
     if !properties.operations.contains(&operation) {
-        return Err(KeyError::NotPermitted(operation));
+        return Err(KeyError::NotPermitted { operation, permitted: properties.operations.clone() });
     }
     Ok(())
 }

@@ -127,7 +127,7 @@ impl Keys {
         terms.check()?;
         for _ in 0..ATTEMPTS {
             let ask = Ask::object(ObjectKind::Key, Action::KeyRotationPolicySet, vault, name);
-            let InVault { case, keys, .. } = self.objects.admit(ctx, ask).await?;
+            let InVault { mut case, keys, .. } = self.objects.admit(ctx, ask).await?;
             let Some(item) = active(case.facts.as_deref()) else {
                 return Err(self.objects.refuse(ctx, case, ObjectError::NotFound(name.clone(), None).into()).await);
             };
@@ -138,6 +138,7 @@ impl Keys {
             let created = rotation::policy_of(&item.secret).map_or(now, |before| before.created);
             let policy = RotationPolicy { terms: terms.clone(), created, updated: now };
             let rotation = Rotation::of(Some(policy.clone()), &item.version);
+            case.record.detail_rotation(terms);
             let answer = (item.secret.name.clone(), policy);
             if let Some(answer) = self.put_rotation(ctx, case, &keys, item.secret, rotation, answer).await? {
                 return Ok(answer);

@@ -103,3 +103,48 @@ async fn who_lost_the_role_while_waiting_gets_nothing() {
     });
     assert!(matches!(lost.await, Err(KeyError::Object(ObjectError::Denied(_)))));
 }
+
+#[tokio::test]
+async fn records_say_what_was_made_changed_and_found_and_no_value() {
+    let (world, ada, vault, k) = with_key().await;
+    let last = || world.store.image().log.last().unwrap().record.clone();
+    let told = |record: &crate::record::Record| {
+        record.details.iter().map(|(name, told)| format!("{name}: {told}")).collect::<Vec<_>>().join("; ")
+    };
+    let all = "encrypt, decrypt, sign, verify, wrapKey, unwrapKey";
+    assert_eq!(told(&last()), format!("key_ops: {all}; key_size: 2048; kty: RSA"));
+    let tags = [("team".to_owned(), "hush".to_owned())].into();
+    let patch = AttributePatch {
+        enabled: Some(false),
+        expires: Some(4_000_000_000),
+        tags: Some(tags),
+        ..AttributePatch::default()
+    };
+    let verify_only = [KeyOperation::Verify].into();
+    world.keys.update(&world.request(&ada), &vault, &k, None, &patch, Some(&verify_only)).await.unwrap();
+    let changed = format!("enabled: true -> false; exp: none -> 4000000000; key_ops: {all} -> verify; tags: team");
+    assert_eq!(told(&last()), changed, "of tags the names alone");
+    let patch = AttributePatch { enabled: Some(true), ..AttributePatch::default() };
+    world.keys.update(&world.request(&ada), &vault, &k, None, &patch, None).await.unwrap();
+    assert_eq!(told(&last()), "enabled: false -> true", "nothing of what stayed");
+    let at = KeyAt { vault: &vault, name: &k, version: None };
+    let verify = world.keys.verify(&world.request(&ada), at, SignAlgorithm::Ps256, vec![7; 32], vec![1; 256]).await;
+    assert!(!verify.unwrap().1);
+    assert_eq!(told(&last()), "signature: wrong");
+    let terms = crate::rotation::RotationTerms {
+        rotate: Some(crate::rotation::Trigger::AfterCreation(crate::rotation::Span::parse("P90D").unwrap())),
+        ..crate::rotation::RotationTerms::usual()
+    };
+    world.keys.set_rotation_policy(&world.request(&ada), &vault, &k, &terms).await.unwrap();
+    assert_eq!(told(&last()), "expiryTime: none; notify: P30D before expiry; rotate: P90D after creation");
+    // What did not happen is not told of.
+    let sign = world.keys.sign(&world.request(&ada), at, SignAlgorithm::Ps256, vec![7; 32]).await;
+    assert!(matches!(sign, Err(KeyError::NotPermitted { operation: KeyOperation::Sign, .. })));
+    assert_eq!(told(&last()), "");
+    let mut record = last();
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q"] {
+        record.detail(name, "ä".repeat(1000));
+    }
+    assert_eq!(record.details.len(), crate::record::MAX_DETAILS);
+    assert!(record.details.values().all(|told| told.chars().count() == crate::record::MAX_DETAIL + 1));
+}

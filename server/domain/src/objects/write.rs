@@ -62,6 +62,7 @@ impl Objects {
                 return Err(self.refuse(ctx, case, ObjectError::Managed(name.clone())).await);
             }
             let attributes = patch.attributes.over(&item.version.attributes);
+            let before = item.version.clone();
             if let Err(error) = attributes.check_window() {
                 return Err(self.refuse(ctx, case, error.into()).await);
             }
@@ -86,6 +87,9 @@ impl Objects {
             let mut secret = SecretMeta { revision, rotation, tag: Vec::new(), ..item.secret };
             secret.tag = self.keyring.tag_name(&keys, verbs.kind, &secret)?;
             let after = SecretItem { secret: secret.clone(), version: meta.clone() };
+            if let (Some(was), Some(is)) = (&before.key, &meta.key) {
+                case.record.detail_change((&before.attributes, &meta.attributes), Some((was, is)));
+            }
             let change = Change::UpdateSecret { secret, version: Box::new(meta) };
             if let Some(after) = self.change(ctx, case, change, after).await? {
                 return Ok((after, VaultFacts::from(&*vault)));

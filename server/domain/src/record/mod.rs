@@ -5,6 +5,7 @@
 
 mod changed;
 mod committer;
+mod details;
 mod filter;
 mod flood;
 mod receipt;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 pub use changed::{ChangedRow, INSTALLATION, RowKind, tag_digest};
 pub use committer::{Committer, CommitterHealth, NoRecord, spawn};
+pub use details::{MAX_DETAIL, MAX_DETAILS};
 pub use filter::{CHALLENGES, IdPrefix, RecordFilter, Without};
 pub use flood::{Counted, FloodGate};
 pub use receipt::{MAX_RECEIPT, Receipt, ReceiptError};
@@ -117,6 +119,11 @@ pub struct Record {
     /// On a change of a vault: what it made of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_change: Option<VaultChange>,
+    /// Of a change of a key: what it made of it (`key_ops`: `sign, verify -> verify`), and of a verification what it
+    /// found. In the words of the wire, at most [`MAX_DETAILS`] of at most [`MAX_DETAIL`] characters, never a value; of
+    /// tags the names alone. Records of earlier releases have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<String, String>,
     /// How it ended.
     pub outcome: Outcome,
     /// Machine-readable reason; `ok` when done.

@@ -118,6 +118,8 @@ impl Recorder {
         if record.outcome != Outcome::Allowed {
             record.revision = None;
             record.vault_change = None;
+            // Nothing came of what they tell.
+            record.details.clear();
         }
         of_one_request(ctx, &record, &[held.request_id()])?;
         match self.write(ctx, record, None).await? {
@@ -287,6 +289,7 @@ impl Record {
             revision: None,
             changed: Vec::new(),
             vault_change: None,
+            details: BTreeMap::new(),
             outcome: Outcome::Failed,
             reason: String::new(),
             stated_reason: ctx.stated_reason().map(str::to_owned),

@@ -21,7 +21,7 @@ impl From<KeyError> for Problem {
             KeyError::Rejected(KeyRejected::Generation) => Self::unavailable("unavailable"),
             KeyError::Disabled(_) => Self::new(403, "Forbidden", "key-disabled", message).inner("KeyDisabled"),
             KeyError::OutsideWindow(_) => Self::new(403, "Forbidden", "outside-window", message),
-            KeyError::NotPermitted(_) => {
+            KeyError::NotPermitted { .. } => {
                 Self::new(403, "Forbidden", "operation-not-permitted", message).inner("KeyOperationForbidden")
             }
             KeyError::AlgorithmRefused(_) => {

@@ -228,6 +228,7 @@ pub(crate) fn record(operation: &str) -> Record {
         revision: None,
         changed: Vec::new(),
         vault_change: None,
+        details: BTreeMap::new(),
         outcome: Outcome::Allowed,
         reason: "ok".into(),
         status: None,

@@ -122,7 +122,14 @@ async fn keys_are_used_and_each_use_is_on_record_with_its_algorithm() {
         json!({ "value": true })
     );
     let other = json!(b64(&[1; 256]));
-    assert_eq!(story.send(Method::POST, &path, &verify(&other)).await.expect(200).json(), json!({ "value": false }));
+    let wrong = story.send(Method::POST, &path, &verify(&other)).await.expect(200);
+    assert_eq!(wrong.json(), json!({ "value": false }));
+    let record = story.vault.record_of(&story.operator, &wrong).await;
+    assert_eq!(record["details"], json!({ "signature": "wrong" }), "{record}");
+    let import = json!({ "key": { "kty": "dog" } });
+    let refused = story.send(Method::PUT, "/keys/stray", &import).await.expect(400);
+    let record = story.vault.record_of(&story.operator, &refused).await;
+    assert_eq!((&record["kind"], &record["object"]), (&json!("key"), &json!("stray")), "{record}");
 
     for (there, back, algorithm) in [("encrypt", "decrypt", "RSA1_5"), ("wrapkey", "unwrapkey", "RSA-OAEP-256")] {
         let body = json!({ "alg": algorithm, "value": b64(b"data") });

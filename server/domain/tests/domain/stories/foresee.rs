@@ -68,6 +68,7 @@ fn reads(principal: &Principal) -> Described {
         action: Action::SecretGet,
         name: Some(name("db").unwrap()),
         version: None,
+        algorithm: None,
     }
 }
 

@@ -172,15 +172,15 @@ async fn a_key_does_what_its_key_ops_say() {
     let only = |operation| Some(BTreeSet::from([operation]));
     let story = Story::with(RSA, only(KeyOperation::Verify), &enabled()).await;
     let refused = story.sign(SignAlgorithm::Rs256, &[1; 32]).await;
-    assert!(matches!(refused, Err(KeyError::NotPermitted(KeyOperation::Sign))));
+    assert!(matches!(refused, Err(KeyError::NotPermitted { operation: KeyOperation::Sign, .. })));
     assert_eq!(story.told().2, "operation-not-permitted");
     assert!(!story.verify(SignAlgorithm::Rs256, &[1; 32], &[0; 256]).await.unwrap());
     let story = Story::with(RSA, only(KeyOperation::WrapKey), &enabled()).await;
     let refused = story.encrypt(Sealing::Data, DataAlgorithm::RsaOaep, b"x").await;
-    assert!(matches!(refused, Err(KeyError::NotPermitted(KeyOperation::Encrypt))));
+    assert!(matches!(refused, Err(KeyError::NotPermitted { operation: KeyOperation::Encrypt, .. })));
     story.encrypt(Sealing::Key, DataAlgorithm::RsaOaep, b"x").await.unwrap();
     let refused = story.decrypt(Sealing::Key, DataAlgorithm::RsaOaep, Ciphertext::default()).await;
-    assert!(matches!(refused, Err(KeyError::NotPermitted(KeyOperation::UnwrapKey))));
+    assert!(matches!(refused, Err(KeyError::NotPermitted { operation: KeyOperation::UnwrapKey, .. })));
 }
 
 /// Azure: outside of nbf and exp only decrypt, unwrap and verify work; a disabled key does nothing.

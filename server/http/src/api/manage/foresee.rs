@@ -8,6 +8,7 @@ use strongroom_domain::{
     admin::Described,
     decision::Stage,
     gate::Foreseen,
+    key::KeyAlgorithm,
     names::{ObjectName, ObjectVersion},
     principal::{Principal, PrincipalId, PrincipalKind},
 };
@@ -57,6 +58,9 @@ pub(crate) struct Body {
     /// Its version; absent for the current one.
     #[serde(default)]
     version: Option<String>,
+    /// Of an operation with a key: by which algorithm, as audit records have it.
+    #[serde(default)]
+    algorithm: Option<String>,
 }
 
 /// What the gate would say, in the words of a record.
@@ -77,6 +81,8 @@ pub(crate) struct View<'a> {
     object: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    algorithm: Option<&'static str>,
     /// `allowed` or `denied`.
     outcome: &'static str,
     /// Machine-readable; `ok` when it would be allowed.
@@ -111,6 +117,7 @@ impl Body {
         })?;
         let name = self.name.as_deref().map(ObjectName::parse).transpose();
         let version = self.version.as_deref().map(ObjectVersion::parse).transpose();
+        let algorithm = self.algorithm.as_deref().map(KeyAlgorithm::parse).transpose();
         let Self { groups, claims, client, .. } = self;
         Ok(Described {
             principal: Principal { id, kind, groups, claims, token: None },
@@ -118,6 +125,8 @@ impl Body {
             action,
             name: name.map_err(|_| Problem::bad_parameter("name is the name of an object."))?,
             version: version.map_err(|_| Problem::bad_parameter("version is 32 hexadecimal digits."))?,
+            algorithm: algorithm
+                .map_err(|_| Problem::bad_parameter("algorithm is the name of one of keys: PS256, A256KW."))?,
         })
     }
 }
@@ -140,6 +149,7 @@ pub(crate) async fn foresee(services: &Services, call: &Call, request: &Request)
         kind: described.action.object_kind().as_str(),
         object: described.name.as_ref().map(ObjectName::as_str),
         version: described.version.as_ref().map(ObjectVersion::as_str),
+        algorithm: described.algorithm.map(KeyAlgorithm::as_str),
         outcome: if denied.is_some() { "denied" } else { "allowed" },
         reason: denied.as_ref().map_or("ok", |why| why.code()),
         trace: &trace,
