@@ -58,7 +58,16 @@ impl Certificates {
 
     /// Says so when the certificate is not for the base or not for the vaults below it, because every client would
     /// refuse it: a reverse proxy in front may have another one, so it is no reason not to start.
+    ///
+    /// Says so too when it is one of an authority.
     pub(crate) fn warn_of_other_names(&self, base: &str) {
+        if self.is_of_an_authority() {
+            tracing::warn!(
+                certificate = %self.certificate.display(),
+                "the certificate is one of an authority (basicConstraints CA:TRUE), as `openssl req -x509` makes them: many \
+                 clients, this command line too, refuse a server that shows one (-addext basicConstraints=critical,CA:FALSE)"
+            );
+        }
         let uncovered = self.not_covered(base);
         if !uncovered.is_empty() {
             tracing::warn!(
@@ -67,6 +76,13 @@ impl Certificates {
                 "the certificate does not cover these names, so clients will refuse it there"
             );
         }
+    }
+
+    /// Whether it may sign others.
+    fn is_of_an_authority(&self) -> bool {
+        let leaf = self.current.0.load().cert.first().map(|leaf| leaf.to_vec());
+        let looked = leaf.and_then(|leaf| strongroom_crypto::x509::inspect(&[leaf], None, 0).ok());
+        looked.is_some_and(|found| found.first().is_some_and(|leaf| leaf.authority))
     }
 
     /// Which names of an installation at `base` the certificate does not cover.

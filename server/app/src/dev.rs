@@ -35,7 +35,7 @@ use crate::{
     dev_listener, harden, hosts,
     installation::{self, Opening, write_private},
     listeners::{Bound, bind},
-    seal::Seal,
+    seal::{Seal, hardware::Hardware},
     serve::{Beside, end_sessions_of_past_issuers, run_node, system_request},
     wiring::{self, Node, Outside},
 };
@@ -66,6 +66,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
         SocketAddr::from((Ipv4Addr::LOCALHOST, port.checked_add(1).context("the port is too high")?));
     let provider_listener =
         bind(provider_address).context("the development identity provider listens one port above the server")?;
+    let key_token = Hardware::of_options(&args.token)?.map(|hardware| hardware.keys(None)).transpose()?;
     // After the ports: a start that fails there leaves nothing behind.
     installation::prepare_directory(&args.data)?;
     let data = std::fs::canonicalize(&args.data)
@@ -97,7 +98,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
             client_secret: None,
             scopes: vec!["profile".to_owned()],
         }],
-        key_token: None,
+        key_token,
         token_key_age: config::Tokens::default().key_age()?,
         policy_isolation: args.policy_isolation.unwrap_or_default(),
         policy_signers: Vec::new(),

@@ -1,11 +1,28 @@
 //! Text of others, as it may stand on a terminal: nothing in it moves the cursor, changes colours, turns the
-//! direction of reading or hides. Must never be used on what is printed for machines.
+//! direction of reading or hides. What is printed for machines goes through [`json`] alone.
 
 use strongroom_domain::text::deceives;
 
 /// The text on one line, with each character that could deceive made visible as U+FFFD.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if deceives(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// A document of JSON for programs that is harmless on a terminal too: what could deceive is escaped, which changes nothing
+/// of what it says.
+pub(crate) fn json(document: &serde_json::Value) -> String {
+    let mut shown = String::new();
+    for c in document.to_string().chars() {
+        if deceives(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                shown.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 /// A value of several lines as it may stand on a terminal: none when it may stand there as it is.
@@ -23,6 +40,15 @@ mod tests {
         assert_eq!(plain("a\u{1b}[2Jb\r\nc\u{7f}\u{9b}d"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}\u{fffd}d");
         assert_eq!(plain("user\u{202e}nimda\u{2066}x\u{200f}y\u{61c}"), "user\u{fffd}nimda\u{fffd}x\u{fffd}y\u{fffd}");
         assert_eq!(plain("pay\u{200b}ments\u{2028}\u{feff}"), "pay\u{fffd}ments\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn a_document_says_the_same_and_moves_nothing() {
+        let document = serde_json::json!({ "tag\u{9b}2J": "user\u{202e}nimda\u{feff}\u{1b}[31m", "b": ["ż\n", 1] });
+        let shown = json(&document);
+        assert!(!shown.contains(deceives), "{shown}");
+        assert!(shown.contains("\\u009b2J") && shown.contains("\\u202e"), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), document);
     }
 
     #[test]

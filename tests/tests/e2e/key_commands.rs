@@ -60,6 +60,16 @@ async fn a_file_is_signed_here_and_verified_by_openssl_and_back() {
     let said = story.other("openssl dgst -sha256 -verify signer.pem -signature release.sig release");
     assert!(said.contains("Verified OK"), "{said}");
     story.good("key verify signer --algorithm RS256 --signature release.sig --file release");
+    // In JSON it says which version signed: that one verifies, whatever is current then.
+    let signed = story.good("key sign signer --algorithm RS256 --file release --output json");
+    assert!(signed.contains("/keys/signer/") && signed.contains(r#""alg":"RS256""#), "{signed}");
+    story.file("signed.json", signed.as_bytes());
+    story.good("key rotate signer");
+    story.good("key verify signer --algorithm RS256 --signature signed.json --file release");
+    let (code, _, err) = story.cli(
+        &"key verify signer --algorithm RS256 --signature release.sig --file release".split(' ').collect::<Vec<_>>(),
+    );
+    assert!(code == 1 && err.contains("--version names another one"), "{err}");
     story.file("release", b"another");
     let (code, _, err) = story.cli(&[
         "key",
@@ -72,7 +82,7 @@ async fn a_file_is_signed_here_and_verified_by_openssl_and_back() {
         "--file",
         "release",
     ]);
-    assert!(code == 1 && err.contains("not this key's"), "{err}");
+    assert!(code == 1 && err.contains("not that of the key's current version"), "{err}");
     let (code, _, err) =
         story.cli(&["key", "sign", "signer", "--algorithm", "RS256", "--file", "release", "--out", "release.sig"]);
     assert!(code == 1 && !err.is_empty(), "a file that is there is not replaced");
@@ -82,7 +92,9 @@ async fn a_file_is_signed_here_and_verified_by_openssl_and_back() {
     story.other("openssl dgst -sha512 -sign own.pem -out own.sig release");
     story.good("key verify own --algorithm RS512 --signature own.sig --file release");
     let jwk = story.good("key export own --format jwk");
-    assert!(jwk.contains("\"kty\":\"RSA\"") && !jwk.contains("\"d\""), "{jwk}");
+    assert!(jwk.contains("\"kty\":\"RSA\"") && !jwk.contains("\"d\"") && jwk.contains("/keys/own/"), "{jwk}");
+    story.good("key create bitcoin --curve P-256K");
+    assert!(story.good("key export bitcoin --format jwk").contains(r#""crv":"secp256k1""#));
 
     // Elliptic signatures have two forms, of which OpenSSL takes one.
     for (curve, algorithm, digest) in [("P-256", "ES256", "sha256"), ("P-521", "ES512", "sha512")] {
@@ -120,19 +132,17 @@ async fn what_openssl_encrypts_to_a_key_it_decrypts_and_files_come_back() {
     assert!(switch(["--accept-algorithm", "RSA1_5"]).contains("A256CBCPAD, RSA-OAEP"), "what is not named stays");
     story.good("key encrypt box --algorithm RSA1_5 --file plain");
     story.other("openssl pkeyutl -encrypt -pubin -inkey box.pem -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256 -in plain -out theirs");
-    let sealed = serde_json::json!({ "value": data_encoding::BASE64URL_NOPAD.encode(&story.bytes("theirs")) });
-    story.file("theirs.json", sealed.to_string().as_bytes());
-    story.good("key decrypt box --algorithm RSA-OAEP-256 --file theirs.json --out opened");
+    story.good("key decrypt box --algorithm RSA-OAEP-256 --format raw --file theirs --out opened");
     assert_eq!(story.bytes("opened"), b"four and twenty");
+    let (code, _, err) = story.cli(&["key", "decrypt", "box", "--algorithm", "RSA-OAEP-256", "--file", "theirs"]);
+    assert!(code == 1 && err.contains("--format raw"), "{err}");
 
     story.good("key create shared --type oct --size 256");
     story.good("key encrypt shared --algorithm A256GCM --file plain --out sealed.json");
     story.good("key create shared --type oct --size 256");
-    assert_eq!(
-        story.good("key decrypt shared --algorithm A256GCM --file sealed.json"),
-        "four and twenty",
-        "by its version"
-    );
+    assert_eq!(story.good("key decrypt shared --file sealed.json"), "four and twenty", "by its version");
+    let (code, _, err) = story.cli(&["key", "decrypt", "shared", "--algorithm", "A128GCM", "--file", "sealed.json"]);
+    assert!(code == 1 && err.contains("by A256GCM, and --algorithm is A128GCM"), "{err}");
     story.file("dek", &[7; 32]);
     story.good("key wrap shared --algorithm A256KW --file dek --out wrapped.json");
     story.good("key unwrap shared --algorithm A256KW --file wrapped.json --out unwrapped");
@@ -173,19 +183,28 @@ async fn a_key_lives_and_is_purged_by_the_command_line() {
     let (code, _, err) = story.cli(&["key", "sign", "k", "--algorithm", "ES256", "--file", "text"]);
     assert!(code == 1 && err.contains("those that do: ES384"), "{err}");
     let updated = story.good("key update k --enabled false --op verify --expires 2099-01-31T00:00:00Z");
-    assert!(updated.contains("2099-01-31"), "{updated}");
+    assert!(updated.contains("2099-01-31") && updated.contains("EC, P-384") && updated.contains("verify"), "{updated}");
     assert!(story.good("key get k --output json").contains(r#""key_ops":["verify"]"#));
     let shown = story.good("key get k");
     assert!(shown.contains("EC, P-384") && shown.contains("verify") && !shown.contains('{'), "{shown}");
     let (code, _, err) = story.cli(&["key", "create", "r", "--type", "RSA", "--curve", "P-256"]);
     assert!(code == 1 && err.contains("RSA keys have a size"), "{err}");
     assert_eq!(story.cli(&["key", "update", "k"]).0, 1, "a change says what changes");
-    assert!(story.good("key list").contains("false"));
+    let listed = story.good("key list");
+    assert!(listed.contains("false") && listed.contains("2099-01-31") && listed.contains("EC, P-384"), "{listed}");
     assert_eq!(story.good("key versions k").lines().count(), 2);
     assert!(story.good("key rotation-policy show k").contains("P30D"));
     story.good("key rotation-policy set k --rotate-after P90D --expiry P1Y");
     let shown = story.good("key rotation-policy show k");
-    assert!(shown.contains("P90D after it was made") && !shown.contains('{'), "{shown}");
+    assert!(shown.contains("P90D after it was made: 20") && !shown.contains('{'), "{shown}");
+    // What is not said stays; nothing said changes nothing.
+    story.good("key rotation-policy set k --notify-before-expiry P20D");
+    assert_eq!(story.cli(&["key", "rotation-policy", "set", "k"]).0, 2);
+    let shown = story.good("key rotation-policy show k");
+    assert!(shown.contains("P90D after") && shown.contains("P20D before") && shown.contains("P1Y"), "{shown}");
+    let shown = story.good("key rotation-policy set k --no-rotate --no-expiry");
+    assert!(shown.contains("none by itself") && shown.contains("without end") && shown.contains("P20D"), "{shown}");
+    story.good("key rotation-policy set k --rotate-after P90D --expiry P1Y");
     let policy = story.good("key rotation-policy show k --output json");
     assert!(policy.contains(r#""timeAfterCreate":"P90D""#) && policy.contains(r#""expiryTime":"P1Y""#), "{policy}");
     assert!(story.good("key rotate k").contains("/keys/k/"));
@@ -197,7 +216,15 @@ async fn a_key_lives_and_is_purged_by_the_command_line() {
     story.good("key delete k");
     story.good("key purge k --yes");
     assert_eq!(story.cli(&["key", "get", "k"]).0, 6, "not found");
+    assert_eq!(story.cli(&["key", "versions", "k"]).0, 6, "not found either");
+    let (code, _, err) = story.cli(&["key", "get", "https://demo.vault.localhost/keys/k/0a"]);
+    assert!(code == 1 && err.contains("is it k?"), "{err}");
     assert!(story.good("key restore --file k.backup").contains("/keys/k/"));
     let (code, _, err) = story.cli(&["key", "create", "hard", "--type", "RSA-HSM"]);
     assert!(code != 0 && err.contains("hardware"), "{err}");
+    story.good("key create sized --type oct --size 192 --op wrapKey");
+    assert!(story.good("key get sized").contains("oct, 192 bits"));
+    let (code, _, err) = story.cli(&["key", "encrypt", "sized", "--algorithm", "A192GCM", "--file", "text"]);
+    assert!(code == 5 && err.contains("which is for wrapKey") && err.contains("key update NAME --op"), "{err}");
+    assert!(!err.contains(".;"), "{err}");
 }

@@ -27,7 +27,8 @@ pub(crate) enum KeyCommand {
         /// File with the key; `-` for standard input.
         #[arg(long)]
         file: PathBuf,
-        /// What it may be used for; may be given several times. What its type can do when absent.
+        /// What it may be used for: encrypt, decrypt, sign, verify, wrapKey or unwrapKey; may be given several times. What
+        /// is usual for its type when absent.
         #[arg(long = "op")]
         operations: Vec<String>,
         #[command(flatten)]
@@ -48,7 +49,8 @@ pub(crate) enum KeyCommand {
         key: Versioned,
         #[command(flatten)]
         change: ChangedAttributes,
-        /// What it may be used for from now on; may be given several times.
+        /// What it may be used for from now on, in place of what it may: encrypt, decrypt, sign, verify, wrapKey or
+        /// unwrapKey; may be given several times.
         #[arg(long = "op")]
         operations: Vec<String>,
         #[command(flatten)]
@@ -67,14 +69,16 @@ pub(crate) enum KeyCommand {
     /// Sign a file: the signature goes to standard output or to a file. Hashed here; the file is not sent.
     ///
     /// An elliptic signature is written as r and s one behind the other, as Azure and JSON Web Signatures have it;
-    /// OpenSSL takes it with `--format der`.
+    /// OpenSSL takes it with `--format der`. With `--output json` it is written with the version that signed, as `key
+    /// verify` takes it too.
     Sign {
         #[command(flatten)]
         key: Versioned,
         /// Algorithm, for example ES256 or PS256.
         #[arg(long)]
         algorithm: String,
-        /// Form of an elliptic signature. OpenSSL and X.509 want `der`; Azure, and JSON Web Signatures, have `raw`.
+        /// Form of an elliptic signature. OpenSSL and X.509 want `der`; Azure, and JSON Web Signatures, have `raw`. Other
+        /// signatures have one form alone.
         #[arg(long, value_enum, default_value = "raw")]
         format: SignatureForm,
         #[command(flatten)]
@@ -89,7 +93,8 @@ pub(crate) enum KeyCommand {
         /// Algorithm, for example ES256 or PS256.
         #[arg(long)]
         algorithm: String,
-        /// File with the signature, as `key sign` wrote it.
+        /// File with the signature, as `key sign` wrote it. With `--output json` it wrote which version signed, which
+        /// then verifies.
         #[arg(long)]
         signature: PathBuf,
         /// Form of an elliptic signature: `der` is what OpenSSL writes.
@@ -101,14 +106,14 @@ pub(crate) enum KeyCommand {
         #[command(flatten)]
         at: VaultAt,
     },
-    /// Encrypt a short file, with an RSA or a symmetric key.
-    Encrypt(DataArgs),
-    /// Decrypt what `key encrypt` wrote.
-    Decrypt(DataArgs),
-    /// Wrap another key, with an RSA or a symmetric key.
-    Wrap(DataArgs),
-    /// Unwrap what `key wrap` wrote.
-    Unwrap(DataArgs),
+    /// Encrypt a short file, with an RSA or a symmetric key: by RSA-OAEP-256, or A256GCM (A128, A192), for example.
+    Encrypt(SealArgs),
+    /// Decrypt what `key encrypt` wrote, by the version that encrypted it; or bare bytes, with `--format raw`.
+    Decrypt(OpenArgs),
+    /// Wrap another key, with an RSA or a symmetric key: by RSA-OAEP-256, or A256KW (A128, A192), for example.
+    Wrap(SealArgs),
+    /// Unwrap what `key wrap` wrote, by the version that wrapped it; or bare bytes, with `--format raw`.
+    Unwrap(OpenArgs),
     /// Write the public half of a key.
     Export {
         #[command(flatten)]
@@ -131,7 +136,7 @@ pub(crate) enum RotationCommand {
         #[command(flatten)]
         at: VaultAt,
     },
-    /// Give a key a policy in place of the one it has. Durations are in the form of ISO 8601: P90D, P1Y6M.
+    /// Change the policy of a key: what is not said stays as it is. Durations are in the form of ISO 8601: P90D, P1Y6M.
     Set {
         /// Name of the key.
         name: String,
@@ -142,27 +147,34 @@ pub(crate) enum RotationCommand {
     },
 }
 
-/// A rotation policy. With nothing said, the key is not rotated by itself.
+/// What of a rotation policy is to be changed.
 #[derive(Args)]
+#[group(required = true, multiple = true)]
 pub(crate) struct RotationGiven {
     /// Make a new version so long after the current one was made.
-    #[arg(long, value_name = "DURATION", conflicts_with = "rotate_before_expiry")]
+    #[arg(long, value_name = "DURATION", conflicts_with_all = ["rotate_before_expiry", "no_rotate"])]
     pub(crate) rotate_after: Option<String>,
     /// Make a new version so long before the current one ends.
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", conflicts_with = "no_rotate")]
     pub(crate) rotate_before_expiry: Option<String>,
-    /// Put on record that a version ends so long before it does; P30D when absent.
+    /// Make no new version by itself.
+    #[arg(long)]
+    pub(crate) no_rotate: bool,
+    /// Put on record that a version ends so long before it does. A policy always has a notice, P30D unless said.
     #[arg(long, value_name = "DURATION")]
     pub(crate) notify_before_expiry: Option<String>,
-    /// How long versions that a rotation makes last; without end when absent.
-    #[arg(long, value_name = "DURATION")]
+    /// How long versions that a rotation makes last.
+    #[arg(long, value_name = "DURATION", conflicts_with = "no_expiry")]
     pub(crate) expiry: Option<String>,
+    /// Versions that a rotation makes last without end.
+    #[arg(long)]
+    pub(crate) no_expiry: bool,
 }
 
 /// A key that is to be made.
 #[derive(Args)]
 pub(crate) struct KeyGiven {
-    /// Type: RSA, EC or oct.
+    /// Type: RSA, EC or oct; RSA-HSM, EC-HSM or oct-HSM in the hardware token of the server, if it has one.
     #[arg(long = "type", default_value = "EC")]
     pub(crate) kty: String,
     /// Bits, of RSA (2048, 3072, 4096) or oct (128, 192, 256).
@@ -171,9 +183,13 @@ pub(crate) struct KeyGiven {
     /// Curve, of EC: P-256, P-256K, P-384 or P-521.
     #[arg(long)]
     pub(crate) curve: Option<String>,
-    /// What it may be used for; may be given several times. What is usual for its type when absent.
+    /// What it may be used for: encrypt, decrypt, sign, verify, wrapKey or unwrapKey; may be given several times. What is
+    /// usual for its type when absent.
     #[arg(long = "op")]
     pub(crate) operations: Vec<String>,
+    /// Make a version in software although the one that is there now is in the hardware token.
+    #[arg(long)]
+    pub(crate) leave_hardware: bool,
     #[command(flatten)]
     pub(crate) attributes: NewAttributes,
 }
@@ -189,18 +205,47 @@ pub(crate) struct Through {
     pub(crate) out: Option<PathBuf>,
 }
 
-/// An operation on data.
+/// Encrypting or wrapping.
 #[derive(Args)]
-pub(crate) struct DataArgs {
+pub(crate) struct SealArgs {
     #[command(flatten)]
     pub(crate) key: Versioned,
-    /// Algorithm, for example RSA-OAEP-256, A256GCM or A256KW.
+    /// Algorithm.
     #[arg(long)]
     pub(crate) algorithm: String,
+    /// What is written: all that undoing it takes, in JSON, or the bytes alone, which is enough for RSA and A*KW.
+    #[arg(long, value_enum, default_value = "json")]
+    pub(crate) format: SealedForm,
     #[command(flatten)]
     pub(crate) through: Through,
     #[command(flatten)]
     pub(crate) at: VaultAt,
+}
+
+/// Decrypting or unwrapping.
+#[derive(Args)]
+pub(crate) struct OpenArgs {
+    #[command(flatten)]
+    pub(crate) key: Versioned,
+    /// Algorithm; the one that the file names when absent.
+    #[arg(long, required_if_eq("format", "raw"))]
+    pub(crate) algorithm: Option<String>,
+    /// What is read: the JSON of this command's pair, or bare bytes, as OpenSSL writes them (RSA and A*KW).
+    #[arg(long, value_enum, default_value = "json")]
+    pub(crate) format: SealedForm,
+    #[command(flatten)]
+    pub(crate) through: Through,
+    #[command(flatten)]
+    pub(crate) at: VaultAt,
+}
+
+/// A form of what was encrypted or wrapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SealedForm {
+    /// An object with `alg`, `kid`, `value` in base64url, and `iv` and `tag` where there are any.
+    Json,
+    /// The bytes alone.
+    Raw,
 }
 
 /// A form of an elliptic signature. Signatures of RSA keys, and codes of symmetric ones, have one form alone, which

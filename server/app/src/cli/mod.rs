@@ -36,7 +36,8 @@ pub(crate) use identity::{
     CertificateCommand, CredentialOf, FederationCommand, IdentityCommand, IdentitySecretCommand,
 };
 pub(crate) use key::{
-    DataArgs, KeyCommand, KeyGiven, PublicForm, RotationCommand, RotationGiven, SignatureForm, Through,
+    KeyCommand, KeyGiven, OpenArgs, PublicForm, RotationCommand, RotationGiven, SealArgs, SealedForm, SignatureForm,
+    Through,
 };
 pub(crate) use life::LifeCommand;
 pub(crate) use moment::Moment;
@@ -161,6 +162,23 @@ pub(crate) struct DevArgs {
     /// Where policy modules run. By default in a process of their own that seccomp and Landlock hold.
     #[arg(long, value_enum)]
     pub(crate) policy_isolation: Option<PolicyIsolation>,
+    #[command(flatten)]
+    pub(crate) token: DevToken,
+}
+
+/// A hardware token, or SoftHSM2, for keys of the types with -HSM.
+#[derive(Args)]
+pub(crate) struct DevToken {
+    /// Library of the token's vendor (PKCS#11), for keys of the types with -HSM; operations.md has the commands that
+    /// make a token of SoftHSM2.
+    #[arg(long, value_name = "FILE", requires_all = ["pkcs11_token", "pkcs11_pin_file"])]
+    pub(crate) pkcs11_module: Option<PathBuf>,
+    /// Label of the token.
+    #[arg(long, value_name = "LABEL", requires = "pkcs11_module")]
+    pub(crate) pkcs11_token: Option<String>,
+    /// File with its PIN, which nobody else may read.
+    #[arg(long, value_name = "FILE", requires = "pkcs11_module")]
+    pub(crate) pkcs11_pin_file: Option<PathBuf>,
 }
 
 /// Options of `strongroom serve`.

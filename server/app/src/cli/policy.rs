@@ -155,6 +155,9 @@ pub(crate) struct DescribedRequest {
     /// Of what: VAULT, VAULT/secrets, VAULT/secrets/NAME or VAULT/secrets/NAME/VERSION (keys, certificates).
     #[arg(long, requires = "who")]
     pub(crate) object: Option<String>,
+    /// By which algorithm, of an operation with a key: PS256, A256KW.
+    #[arg(long, requires = "who")]
+    pub(crate) algorithm: Option<String>,
     /// From which address; from yours when absent.
     #[arg(long = "from", requires = "who")]
     pub(crate) client: Option<String>,

@@ -51,7 +51,9 @@ impl Refused {
         let help = help.or_else(|| where_to_look(status, &code).map(str::to_owned));
         let help = help.map_or_else(String::new, |help| format!("; {help}"));
         let inner = if inner.is_empty() { inner } else { format!("/{inner}") };
-        Self { status, code, inner, message: plain(&message.replace("\r\n", "; ")), help }
+        // Lines become parts of one sentence.
+        let message = message.replace(".\r\n", "\r\n").replace("\r\n", "; ");
+        Self { status, code, inner, message: plain(&message), help }
     }
 }
 
@@ -82,6 +84,12 @@ pub(super) fn no_answer(error: reqwest::Error, url: &Url, ca: Option<&Path>) -> 
         Some(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
             anyhow::anyhow!("the certificate of {at} is for another name: is the address right?")
         }
+        // Neither rustls nor webpki has a type for it that it gives away.
+        Some(other) if other.to_string().contains("CaUsedAsEndEntity") => anyhow::anyhow!(
+            "the certificate of {at} is one of an authority (basicConstraints CA:TRUE), which no server may show, as `openssl \
+             req -x509` makes them: whoever runs the server gives it one without (-addext basicConstraints=critical,CA:FALSE), \
+             or one that such an authority signed"
+        ),
         Some(other) => anyhow::anyhow!("no trusted connection to {at}: {other}"),
         None => anyhow::Error::new(error.without_url()).context(format!("{at} does not answer")),
     }
@@ -129,6 +137,11 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
              gets in any more: strongroom network recover, on the server's machine",
             address().map_or_else(|| "ADDRESS".to_owned(), |address| address.to_string())
         ),
+        "KeyOperationForbidden" => {
+            "whoever may change the key permits more: strongroom key update NAME --op OPERATION, once for each that it is to be \
+             used for"
+                .to_owned()
+        }
         "ForbiddenByPolicy" if message.starts_with("The caller's identity") => {
             "whoever manages identities sees it by `strongroom identity list`, and enables it by `strongroom identity update \
              NAME --enable`"

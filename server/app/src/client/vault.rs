@@ -8,7 +8,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::{Client, Refused, address, at};
-use crate::cli::Connection;
+use crate::{cli::Connection, plain::plain};
 
 /// A vault that requests go to.
 pub(crate) struct VaultClient {
@@ -37,7 +37,7 @@ impl VaultClient {
         };
         match (answer, path.get(1).and_then(|name| possible(name))) {
             (Err(error), Some(other)) if refused(&error) => {
-                Err(error.context(format!("names hold letters, digits and - alone; is it {other}?")))
+                Err(error.context(format!("names hold letters, digits and - alone; is it {}?", plain(&other))))
             }
             (answer, _) => answer,
         }
@@ -80,8 +80,12 @@ impl VaultClient {
     }
 }
 
-/// The name that `secret import` would give, for one that no vault can have.
+/// The name that is in an address, or that `secret import` would give, for one that no vault can have.
 fn possible(name: &str) -> Option<String> {
+    if name.contains('/') {
+        let mut parts = name.split('/').skip_while(|part| !["secrets", "keys", "certificates"].contains(part));
+        return parts.nth(1).filter(|name| !name.is_empty()).map(str::to_owned);
+    }
     name.contains(['_', '.']).then(|| name.replace(['_', '.'], "-"))
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     object::{Collection, connect},
-    tags, text,
+    tags,
 };
 use crate::cli::{ChangedAttributes, ChangedTags, Moment, NewAttributes, VaultAt, Versioned};
 
@@ -68,8 +68,7 @@ pub(super) async fn update(
     }
     let path: Vec<&str> = [of.path, &one.name].into_iter().chain(one.version.as_deref()).collect();
     let answer = connect(at).await?.send(Method::PATCH, &path, Some(serde_json::to_vec(&body)?)).await?;
-    let column = of.column.map(|(title, pointer)| (title.to_lowercase(), text(&answer, pointer)));
-    of.print_one(&answer, column.iter().map(|(title, told)| (title.as_str(), told.clone())), at.output);
+    of.print_one(&answer, (of.own)(&answer), at.output);
     Ok(())
 }
 

@@ -40,7 +40,8 @@ const CERTIFICATES: Collection = Collection {
     deleted: "deletedcertificates",
     line_id: "/id",
     id: "/id",
-    column: Some(("THUMBPRINT", "/x5t")),
+    column: Some(("THUMBPRINT", |item| text(item, "/x5t"))),
+    own: |certificate| vec![("thumbprint", text(certificate, "/x5t"))],
 };
 
 /// More than any chain has; reading stops there.

@@ -4,6 +4,7 @@ mod data;
 mod import;
 mod public;
 mod rotation;
+mod signature;
 
 use std::{
     fs::File,
@@ -14,8 +15,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use data_encoding::BASE64URL_NOPAD;
 use reqwest::Method;
-use serde_json::{Value, json};
-use strongroom_crypto::key::{PublicKey, SignAlgorithm};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{
@@ -25,14 +25,42 @@ use super::{
     text,
 };
 use crate::{
-    cli::{KeyCommand, KeyGiven, SignatureForm, Through, VaultAt, Versioned},
-    plain::plain_lines,
+    cli::{KeyCommand, KeyGiven, VaultAt, Versioned},
+    client::VaultClient,
+    plain::{plain, plain_lines},
     private_file,
 };
+use signature::Signing;
 
 /// Keys, as a collection.
-const KEYS: Collection =
-    Collection { word: "key", path: "keys", deleted: "deletedkeys", line_id: "/kid", id: "/key/kid", column: None };
+const KEYS: Collection = Collection {
+    word: "key",
+    path: "keys",
+    deleted: "deletedkeys",
+    line_id: "/kid",
+    id: "/key/kid",
+    column: Some(("TYPE", |line| kind(line, ""))),
+    own: |key| {
+        let managed = text(key, "/managed") == "true";
+        let managed = if managed { "by a certificate of this name".to_owned() } else { String::new() };
+        vec![("type", kind(key, "/key")), ("operations", listed(key, "/key/key_ops")), ("managed", managed)]
+    },
+};
+
+/// What kind of key, as far as an answer tells: `RSA, 2048 bits`; `EC-HSM, P-256, in the hardware token`. `of` is
+/// where its type stands.
+fn kind(answer: &Value, of: &str) -> String {
+    let part = |name: &str| text(answer, &format!("{of}/{name}"));
+    let size = text(answer, "/attributes/key_size");
+    let size = if size.is_empty() { size } else { format!("{size} bits") };
+    let place = if in_token(answer) { "in the hardware token" } else { "" };
+    let told = [part("kty"), part("crv"), size, place.to_owned()];
+    told.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+fn in_token(answer: &Value) -> bool {
+    !matches!(text(answer, "/attributes/hsmPlatform").as_str(), "" | "0")
+}
 
 pub(crate) async fn run(command: KeyCommand) -> anyhow::Result<()> {
     match command {
@@ -53,10 +81,10 @@ pub(crate) async fn run(command: KeyCommand) -> anyhow::Result<()> {
         KeyCommand::Rotate { name, at } => rotation::rotate(&name, &at).await,
         KeyCommand::RotationPolicy(command) => rotation::policy(command).await,
         KeyCommand::Sign { key, algorithm, format, through, at } => {
-            sign(&key, Signing::of(&algorithm, format)?, &through, &at).await
+            signature::sign(&key, Signing::of(&algorithm, format)?, &through, &at).await
         }
         KeyCommand::Verify { key, algorithm, signature, format, file, at } => {
-            verify(&key, Signing::of(&algorithm, format)?, &signature, file.as_deref(), &at).await
+            signature::verify(&key, Signing::of(&algorithm, format)?, &signature, file.as_deref(), &at).await
         }
         KeyCommand::Encrypt(given) => data::seal(&given, "encrypt").await,
         KeyCommand::Wrap(given) => data::seal(&given, "wrapkey").await,
@@ -88,6 +116,10 @@ pub(super) fn fitting(kty: &str, size: Option<u64>, curve: Option<&str>) -> anyh
 
 async fn create(name: &str, key: KeyGiven, at: &VaultAt) -> anyhow::Result<()> {
     fitting(&key.kty, key.size, key.curve.as_deref())?;
+    let client = connect(at).await?;
+    if !key.kty.ends_with("-HSM") && !key.leave_hardware {
+        stay_in_hardware(&client, name).await?;
+    }
     let mut body = Value::Object(key.attributes.body()?);
     insert(&mut body, "kty", key.kty);
     if let Some(size) = key.size {
@@ -100,8 +132,23 @@ async fn create(name: &str, key: KeyGiven, at: &VaultAt) -> anyhow::Result<()> {
         insert(&mut body, "key_ops", key.operations);
     }
     let body = serde_json::to_vec(&body)?;
-    let answer = connect(at).await?.send(Method::POST, &["keys", name, "create"], Some(body)).await?;
+    let answer = client.send(Method::POST, &["keys", name, "create"], Some(body)).await?;
     KEYS.print_id(&answer, at.output);
+    Ok(())
+}
+
+/// Refuses to let a version in software take the place of one in a token without a word: whoever asks for the name
+/// would go on with it. Who may not list versions is not kept from it.
+async fn stay_in_hardware(client: &VaultClient, name: &str) -> anyhow::Result<()> {
+    let Ok(versions) = client.all(&["keys", name, "versions"]).await else { return Ok(()) };
+    let newest = versions.iter().max_by_key(|line| line.pointer("/attributes/created").and_then(Value::as_i64));
+    if newest.is_some_and(in_token) {
+        bail!(
+            "the current version of {} is in the hardware token, and this one would be in software: give --type with -HSM, or \
+             --leave-hardware if that is meant",
+            plain(name)
+        );
+    }
     Ok(())
 }
 
@@ -116,16 +163,7 @@ fn path<'a>(key: &'a Versioned, operation: Option<&'a str>) -> Vec<&'a str> {
 
 async fn get(key: &Versioned, at: &VaultAt) -> anyhow::Result<()> {
     let answer = connect(at).await?.send(Method::GET, &path(key, None), None).await?;
-    let jwk = answer.get("key").cloned().unwrap_or_default();
-    let kind = match serde_json::from_value::<PublicKey>(jwk) {
-        Ok(PublicKey::Rsa { n, .. }) => format!("RSA, {} bits", n.len().saturating_mul(8)),
-        Ok(PublicKey::Ec { crv, .. }) => format!("EC, {}", crv.as_str()),
-        Err(_) => text(&answer, "/key/kty"),
-    };
-    let managed = text(&answer, "/managed");
-    let managed = if managed == "true" { "by a certificate of this name".to_owned() } else { String::new() };
-    let own = [("type", kind), ("operations", listed(&answer, "/key/key_ops")), ("managed", managed)];
-    KEYS.print_one(&answer, own, at.output);
+    KEYS.print_one(&answer, (KEYS.own)(&answer), at.output);
     Ok(())
 }
 
@@ -139,10 +177,12 @@ fn source(file: Option<&Path>) -> anyhow::Result<Box<dyn Read>> {
 
 /// At most `most` bytes of a file or of standard input.
 fn read(file: Option<&Path>, most: u64) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let from = file.filter(|path| *path != Path::new("-"));
+    let from = from.map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
     let mut bytes = Zeroizing::new(Vec::new());
     source(file)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > most) {
-        bail!("there are more than {most} bytes");
+        bail!("{from} has more than {most} bytes, the most that is read here");
     }
     Ok(bytes)
 }
@@ -164,83 +204,9 @@ fn write(out: Option<&PathBuf>, bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// How a signature is made, and in which form it is in a file.
-#[derive(Clone, Copy, Debug)]
-struct Signing {
-    algorithm: SignAlgorithm,
-    format: SignatureForm,
-}
-
-impl Signing {
-    fn of(algorithm: &str, format: SignatureForm) -> anyhow::Result<Self> {
-        let known = || SignAlgorithm::ALL.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(", ");
-        let algorithm =
-            SignAlgorithm::parse(algorithm).with_context(|| format!("the algorithm is one of {}", known()))?;
-        let elliptic = algorithm.as_str().starts_with("ES");
-        if format == SignatureForm::Der && !elliptic {
-            bail!(
-                "signatures by {} have one form alone, which OpenSSL takes as it is: leave --format away",
-                algorithm.as_str()
-            );
-        }
-        Ok(Self { algorithm, format })
-    }
-
-    /// What a file is signed by: its digest, whatever its length.
-    fn digest(self, file: Option<&Path>) -> anyhow::Result<String> {
-        Ok(BASE64URL_NOPAD.encode(&self.algorithm.digest_of(source(file)?)?))
-    }
-
-    /// A signature of the vault, as a file has it.
-    fn written(self, raw: Zeroizing<Vec<u8>>) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-        match self.format {
-            SignatureForm::Raw => Ok(raw),
-            SignatureForm::Der => {
-                let der = self.algorithm.signature_to_der(&raw).context("the answer's signature is damaged")?;
-                Ok(Zeroizing::new(der))
-            }
-        }
-    }
-
-    /// A signature of a file, as the vault takes it.
-    fn read(self, written: &[u8]) -> anyhow::Result<Vec<u8>> {
-        let (algorithm, der) = (self.algorithm.as_str(), self.algorithm.signature_from_der(written));
-        match (self.format, der) {
-            (SignatureForm::Der, Some(raw)) => Ok(raw),
-            (SignatureForm::Der, None) => {
-                bail!("the file holds no {algorithm} signature in DER; without --format der it is taken as r and s")
-            }
-            (SignatureForm::Raw, Some(_)) => bail!("the file holds a signature in DER: give --format der"),
-            (SignatureForm::Raw, None) => Ok(written.to_vec()),
-        }
-    }
-}
-
-async fn sign(key: &Versioned, signing: Signing, through: &Through, at: &VaultAt) -> anyhow::Result<()> {
-    let body = json!({ "alg": signing.algorithm.as_str(), "value": signing.digest(through.file.as_deref())? });
-    let body = serde_json::to_vec(&body)?;
-    let answer = connect(at).await?.send(Method::POST, &path(key, Some("sign")), Some(body)).await?;
-    write(through.out.as_ref(), &signing.written(bytes_of(&answer, "value")?)?)
-}
-
-async fn verify(
-    key: &Versioned,
-    signing: Signing,
-    signature: &Path,
-    file: Option<&Path>,
-    at: &VaultAt,
-) -> anyhow::Result<()> {
-    let signature = signing.read(&read(Some(signature), 4096)?)?;
-    let body = json!({
-        "alg": signing.algorithm.as_str(), "digest": signing.digest(file)?, "value": BASE64URL_NOPAD.encode(&signature),
-    });
-    let body = serde_json::to_vec(&body)?;
-    let answer = connect(at).await?.send(Method::POST, &path(key, Some("verify")), Some(body)).await?;
-    if answer.get("value") != Some(&Value::Bool(true)) {
-        bail!("the signature is not this key's over these bytes");
-    }
-    println!("the signature is good");
-    Ok(())
+/// The version that an answer, or a file with one, says it is of.
+fn version_of(answer: &Value) -> Option<String> {
+    answer.get("kid").and_then(Value::as_str).and_then(|kid| kid.rsplit('/').next()).map(str::to_owned)
 }
 
 /// Bytes that an answer has in base64url.
@@ -270,16 +236,5 @@ mod tests {
         }
         let said = fitting("RSA", None, Some("P-256")).unwrap_err().to_string();
         assert_eq!(said, "RSA keys have a size, --size: leave --curve away, or say another --type");
-    }
-
-    #[test]
-    fn a_signature_of_the_other_form_is_told_what_to_say() {
-        let signing = |format| Signing::of("ES256", format).unwrap();
-        let der = signing(SignatureForm::Der).written(Zeroizing::new(vec![1; 64])).unwrap();
-        assert_eq!(signing(SignatureForm::Der).read(&der).unwrap(), [1; 64]);
-        assert!(signing(SignatureForm::Raw).read(&der).unwrap_err().to_string().contains("--format der"));
-        assert!(signing(SignatureForm::Der).read(&[1; 64]).unwrap_err().to_string().contains("without --format der"));
-        assert!(Signing::of("RS256", SignatureForm::Der).unwrap_err().to_string().contains("leave --format away"));
-        assert!(Signing::of("ES255", SignatureForm::Raw).unwrap_err().to_string().contains("ES512"));
     }
 }

@@ -7,9 +7,16 @@ use super::{Lines, backup, facts, seconds, table, text, told_tags};
 use crate::{
     cli::{LifeCommand, Output, VaultAt},
     client::VaultClient,
-    plain::plain,
+    exit::Found,
+    plain::{json, plain},
     terminal,
 };
+
+/// A column of a listing: its title, and what stands in it.
+pub(super) type Column = (&'static str, fn(&Value) -> String);
+
+/// A name, and what is told under it.
+type Told = (&'static str, String);
 
 /// A collection of a vault.
 pub(super) struct Collection {
@@ -23,8 +30,10 @@ pub(super) struct Collection {
     pub(super) line_id: &'static str,
     /// Where a whole one has it.
     pub(super) id: &'static str,
-    /// One more column, and where it is.
-    pub(super) column: Option<(&'static str, &'static str)>,
+    /// One more column, and what stands in it.
+    pub(super) column: Option<Column>,
+    /// What a whole one has to show that others have not.
+    pub(super) own: fn(&Value) -> Vec<Told>,
 }
 
 pub(super) async fn connect(at: &VaultAt) -> anyhow::Result<VaultClient> {
@@ -57,27 +66,29 @@ impl Collection {
     }
 
     fn row(&self, item: &Value, cells: Vec<String>) -> Vec<String> {
-        cells.into_iter().chain(self.column.map(|(_, pointer)| text(item, pointer))).collect()
+        cells.into_iter().chain(self.column.map(|(_, told)| told(item))).collect()
     }
 
     async fn list(&self, deleted: bool, from: &VaultAt) -> anyhow::Result<()> {
         let items = connect(from).await?.all(&[if deleted { self.deleted } else { self.path }]).await?;
         if from.output == Output::Json {
-            println!("{}", Value::Array(items));
+            println!("{}", json(&Value::Array(items)));
             return Ok(());
         }
         let mut shown = if deleted {
             self.table(&["NAME", "DELETED", "RECOVERABLE UNTIL"])
         } else {
-            self.table(&["NAME", "ENABLED", "UPDATED"])
+            self.table(&["NAME", "ENABLED", "UPDATED", "EXPIRES"])
         };
         for item in &items {
-            let (state, time) = if deleted {
-                (seconds(item, "/deletedDate"), seconds(item, "/scheduledPurgeDate"))
+            let mut cells = vec![self.last_part(item)];
+            if deleted {
+                cells.extend([seconds(item, "/deletedDate"), seconds(item, "/scheduledPurgeDate")]);
             } else {
-                (text(item, "/attributes/enabled"), seconds(item, "/attributes/updated"))
-            };
-            shown.add_row(self.row(item, vec![self.last_part(item), state, time]));
+                let times = ["updated", "exp"].map(|time| seconds(item, &format!("/attributes/{time}")));
+                cells.extend([text(item, "/attributes/enabled")].into_iter().chain(times));
+            }
+            shown.add_row(self.row(item, cells));
         }
         println!("{shown}");
         Ok(())
@@ -87,11 +98,12 @@ impl Collection {
         let mut items = connect(from).await?.all(&[self.path, name, "versions"]).await?;
         if items.is_empty() {
             // As Azure has it, a listing of versions does not tell whether there is such a name.
-            eprintln!("there is no {} {}, or none that you may know of", self.word, plain(name));
+            let nothing = format!("there is no {} {}, or none that you may know of", self.word, plain(name));
+            return Err(Found::Nothing(nothing).into());
         }
         items.sort_by_key(|item| std::cmp::Reverse(item.pointer("/attributes/created").and_then(Value::as_i64)));
         if from.output == Output::Json {
-            println!("{}", Value::Array(items));
+            println!("{}", json(&Value::Array(items)));
             return Ok(());
         }
         let mut shown = self.table(&["VERSION", "ENABLED", "CREATED", "NOT BEFORE", "EXPIRES"]);
@@ -108,7 +120,7 @@ impl Collection {
     async fn delete(&self, name: &str, from: &VaultAt) -> anyhow::Result<()> {
         let answer = connect(from).await?.send(Method::DELETE, &[self.path, name], None).await?;
         match from.output {
-            Output::Json => println!("{answer}"),
+            Output::Json => println!("{}", json(&answer)),
             Output::Table => {
                 let until = seconds(&answer, "/scheduledPurgeDate");
                 println!("{} is deleted and recoverable until {until}", text(&answer, self.id));
@@ -142,7 +154,7 @@ impl Collection {
         output: Output,
     ) {
         if output == Output::Json {
-            println!("{answer}");
+            println!("{}", json(answer));
             return;
         }
         let [created, updated, begins, ends] =
@@ -161,7 +173,7 @@ impl Collection {
 
     pub(super) fn print_id(&self, answer: &Value, output: Output) {
         match output {
-            Output::Json => println!("{answer}"),
+            Output::Json => println!("{}", json(answer)),
             Output::Table => println!("{}", text(answer, self.id)),
         }
     }

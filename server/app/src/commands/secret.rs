@@ -55,7 +55,8 @@ const SECRETS: Collection = Collection {
     deleted: "deletedsecrets",
     line_id: "/id",
     id: "/id",
-    column: Some(("CONTENT TYPE", "/contentType")),
+    column: Some(("CONTENT TYPE", |item| text(item, "/contentType"))),
+    own: |secret| vec![("content type", text(secret, "/contentType"))],
 };
 
 fn with_type(mut body: Map<String, Value>, content_type: Option<String>) -> Map<String, Value> {

@@ -182,7 +182,12 @@ fn algorithms(given: &[String]) -> anyhow::Result<Vec<KeyAlgorithm>> {
         if name == "weak" {
             all.extend(KeyAlgorithm::weak());
         } else {
-            all.push(KeyAlgorithm::parse(name).with_context(|| format!("{name} is no algorithm of keys"))?);
+            let known = || KeyAlgorithm::all().map(KeyAlgorithm::as_str).collect::<Vec<_>>().join(", ");
+            let algorithm = KeyAlgorithm::parse(name).ok();
+            all.push(
+                algorithm
+                    .with_context(|| format!("{name} is no algorithm of keys; those are {}, and weak", known()))?,
+            );
         }
     }
     Ok(all)

@@ -8,7 +8,7 @@ use strongroom_crypto::{SecretText, key::KeyToken};
 use strongroom_pkcs11::{Pin, Settings, Token, TokenKeys, TokenName};
 
 use super::{credential_path, environment};
-use crate::private_file;
+use crate::{cli::DevToken, private_file};
 
 /// `[pkcs11]`
 #[derive(Clone, Debug, Deserialize)]
@@ -81,6 +81,21 @@ impl PinFrom {
 }
 
 impl Hardware {
+    /// The one that the options of `strongroom dev` name, if they name one.
+    pub(crate) fn of_options(given: &DevToken) -> anyhow::Result<Option<Self>> {
+        let (Some(module), Some(pin)) = (&given.pkcs11_module, &given.pkcs11_pin_file) else { return Ok(None) };
+        let whole =
+            |path: &PathBuf| std::fs::canonicalize(path).with_context(|| format!("{} cannot be read", path.display()));
+        Ok(Some(Self {
+            module: whole(module)?,
+            token: given.pkcs11_token.clone(),
+            slot: None,
+            pin_from: format!("file:{}", whole(pin)?.display()),
+            answer_seconds: default_answer_seconds(),
+            sessions: default_sessions(),
+        }))
+    }
+
     /// The token, by label or slot.
     pub(crate) fn name(&self) -> anyhow::Result<TokenName> {
         match (&self.token, self.slot) {

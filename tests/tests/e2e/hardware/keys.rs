@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Hsm, becomes, make_vault, ready};
-use crate::support::{Answer, Database, Named, Outside, hosts_file, python, run, run_to_end, tests_folder};
+use crate::support::{Answer, Database, Named, Outside, TestVault, hosts_file, python, run, run_to_end, tests_folder};
 
 /// A server with a token for keys and a root key in a file.
 struct Story {
@@ -245,6 +245,38 @@ async fn keys_in_a_token_are_made_and_used_there() {
     story.objects_become(2 + 4 + 3 * 3).await;
     let record = story.outside.vault.log();
     assert!(!record.contains(super::PIN), "no PIN is in the log");
+}
+
+#[tokio::test]
+async fn keys_in_a_token_are_tried_in_development_and_told_from_those_in_software() {
+    let mut hsm = None;
+    let vault = TestVault::dev_with(|folder| {
+        let made = Hsm::in_folder(folder);
+        let (module, pin) = (made.module(), made.folder.join("pin"));
+        hsm = Some(made);
+        let options = ["--pkcs11-module", "--pkcs11-token", "--pkcs11-pin-file"].into_iter();
+        let values = [module.display().to_string(), super::TOKEN.to_owned(), pin.display().to_string()];
+        options.zip(values).flat_map(|(option, value)| [option.to_owned(), value]).collect()
+    });
+    let vault = vault.await;
+    let cli = |line: &str| {
+        let output = run_to_end(&mut vault.cli(&vault.app(), &line.split(' ').collect::<Vec<_>>()));
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.success(), said)
+    };
+    let (good, said) = cli("key create hard --type EC-HSM");
+    assert!(good, "{said}");
+    for command in ["key get hard", "key list", "key versions hard"] {
+        let (_, said) = cli(command);
+        assert!(said.contains("EC-HSM, P-256, in the hardware token"), "{command}: {said}");
+    }
+    // A version in software takes its place only if that is said.
+    let (good, said) = cli("key create hard --type EC");
+    assert!(!good && said.contains("--leave-hardware"), "{said}");
+    let (good, said) = cli("key create hard --type EC --leave-hardware");
+    assert!(good, "{said}");
+    let (_, said) = cli("key get hard");
+    assert!(said.contains("EC, P-256") && !said.contains("token"), "{said}");
 }
 
 #[tokio::test]

@@ -43,12 +43,18 @@ pub(crate) struct TestVault {
 impl TestVault {
     /// `strongroom dev` on a fresh data directory.
     pub(crate) async fn dev() -> Self {
+        Self::dev_with(|_| Vec::new()).await
+    }
+
+    /// The same with more arguments, for which something may be put into the folder.
+    pub(crate) async fn dev_with(arguments: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let folder = scratch();
+        let arguments = arguments(folder.path());
         // Somebody else may take a port between looking and listening.
         let mut last = String::new();
         for _ in 0..5 {
             let port = free_ports();
-            match Self::start_dev(&folder, port).await {
+            match Self::start_dev(&folder, port, &arguments).await {
                 Ok((server, http, env)) => {
                     let base = format!("https://vault.localhost:{port}");
                     return Self { mode: Mode::Dev, server: Some(server), http, port, base, env, folder };
@@ -96,8 +102,9 @@ impl TestVault {
     async fn start_dev(
         folder: &tempfile::TempDir,
         port: u16,
+        arguments: &[String],
     ) -> Result<(Server, Client, BTreeMap<String, String>), String> {
-        Self::start_by(&mut dev_command(&folder.path().join("data"), port), folder, port).await
+        Self::start_by(dev_command(&folder.path().join("data"), port).args(arguments), folder, port).await
     }
 
     async fn start_by(

@@ -54,8 +54,14 @@ fn row(record: &Value, name: Option<&str>, whole_id: bool) -> [String; COLUMNS] 
     let at = record.get("at").and_then(Value::as_i64).map(utc).unwrap_or_default();
     // To the second.
     let time = at.split_once('.').map_or(at.clone(), |(seconds, _)| format!("{seconds}Z"));
-    let object = ["/vault", "/object"].map(|pointer| text(record, pointer));
-    let object = object.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+    // With everything: which version, and of a key's use by which algorithm.
+    let version = if whole_id { text(record, "/version") } else { String::new() };
+    let object = [text(record, "/vault"), text(record, "/object"), version];
+    let mut object = object.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+    let algorithm = text(record, "/algorithm");
+    if whole_id && !algorithm.is_empty() {
+        object = format!("{object} by {algorithm}");
+    }
     let [outcome, subject, operation, reason, id] =
         ["/outcome", "/principal/subject", "/operation", "/reason", "/id"].map(|pointer| text(record, pointer));
     // Nobody tried anything: the request was told to bring a credential.
@@ -120,6 +126,16 @@ mod tests {
         assert!(shown.contains(" sample-app (0190…) SecretGet payments/ledger-database-password ok "), "{shown}");
         let shown = &lines(&[(record, None)], false, Some(USUAL_WIDTH))[0];
         assert!(shown.contains(" payments/ledger-database-p"), "also where the name is not known: {shown}");
+    }
+
+    #[test]
+    fn with_everything_the_version_and_the_algorithm_are_shown() {
+        let record = json!({
+            "id": ID, "at": 0, "outcome": "allowed", "reason": "ok", "operation": "KeySign", "vault": "demo", "object": "k",
+            "version": "0a", "algorithm": "PS256",
+        });
+        assert!(lines(&[(record.clone(), None)], false, None)[0].contains(" KeySign demo/k/0a by PS256 ok "));
+        assert!(lines(&[(record, None)], false, Some(USUAL_WIDTH))[0].contains(" KeySign demo/k "));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use strongroom_crypto::key::PrivateParts;
 use zeroize::Zeroizing;
 
-use super::{KEYS, connect, insert, read};
+use super::{KEYS, connect, insert, read, text};
 use crate::cli::VaultAt;
 
 /// More than any private key has; reading stops there.
@@ -37,33 +37,88 @@ pub(super) async fn import(
 /// A file's key as a JSON Web Key with its private members.
 fn jwk(bytes: &[u8]) -> anyhow::Result<Value> {
     if bytes.trim_ascii_start().first() == Some(&b'{') {
-        return serde_json::from_slice(bytes).context("the file is not a JSON Web Key");
+        return private(serde_json::from_slice(bytes).context("the file is not a JSON Web Key")?);
     }
     let der = match std::str::from_utf8(bytes).ok().filter(|text| text.contains("-----BEGIN ")) {
         Some(text) => unarmoured(text)?,
         None => Zeroizing::new(bytes.to_vec()),
     };
-    let parts =
-        PrivateParts::from_der(&der).context("the file holds no RSA or elliptic private key that can be read")?;
-    let text = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
+    let parts = PrivateParts::from_der(&der).with_context(|| unreadable(&der))?;
+    let b64 = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
     Ok(match &parts {
         PrivateParts::Rsa(rsa) => json!({
-            "kty": "RSA", "n": text(&rsa.n), "e": text(&rsa.e), "d": text(&rsa.d), "p": text(&rsa.p), "q": text(&rsa.q),
-            "dp": text(&rsa.dp), "dq": text(&rsa.dq), "qi": text(&rsa.qi),
+            "kty": "RSA", "n": b64(&rsa.n), "e": b64(&rsa.e), "d": b64(&rsa.d), "p": b64(&rsa.p), "q": b64(&rsa.q),
+            "dp": b64(&rsa.dp), "dq": b64(&rsa.dq), "qi": b64(&rsa.qi),
         }),
         PrivateParts::Ec(ec) => json!({
-            "kty": "EC", "crv": ec.curve.as_str(), "x": text(&ec.x), "y": text(&ec.y), "d": text(&ec.d),
+            "kty": "EC", "crv": ec.curve.as_str(), "x": b64(&ec.x), "y": b64(&ec.y), "d": b64(&ec.d),
         }),
+    })
+}
+
+/// A JSON Web Key as it is sent: one key of a type there is, with its private half, and the curve by Azure's name.
+fn private(mut key: Value) -> anyhow::Result<Value> {
+    if key.get("keys").is_some_and(Value::is_array) {
+        bail!("the file is a set of JSON Web Keys: take the one that is meant out of it");
+    }
+    let member = match text(&key, "/kty").trim_end_matches("-HSM") {
+        "RSA" | "EC" => "d",
+        "oct" => "k",
+        "OKP" => bail!("Ed25519 and its like (kty OKP) are not offered: keys are RSA, EC or oct"),
+        other => bail!("the JSON Web Key has the type \"{other}\" (kty): keys are RSA, EC or oct"),
+    };
+    if key.get(member).is_none() {
+        bail!("the JSON Web Key is a public one, without the member {member}: an import takes the private half");
+    }
+    if text(&key, "/crv") == "secp256k1" {
+        insert(&mut key, "crv", "P-256K");
+    }
+    Ok(key)
+}
+
+/// What is wrong with a document that is no private key of ours, as far as its object identifiers tell.
+fn unreadable(der: &[u8]) -> &'static str {
+    /// Ed25519, Ed448, X25519 and X448 (RFC 8410) but for the last byte.
+    const EDWARDS: [u8; 4] = [0x06, 0x03, 0x2b, 0x65];
+    /// id-ecPublicKey (RFC 5480).
+    const ELLIPTIC: [u8; 9] = [0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+    /// The arc of the Brainpool curves (RFC 5639), which the older form names alone.
+    const BRAINPOOL: [u8; 7] = [0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01];
+    let has = |sought: &[u8]| der.windows(sought.len()).any(|part| part == sought);
+    if has(&EDWARDS) {
+        "the file holds an Ed25519 key or one of its like, which are not offered: keys are RSA, or on P-256, P-384, P-521 or \
+         secp256k1"
+    } else if has(&ELLIPTIC) || has(&BRAINPOOL) {
+        "the file holds an elliptic key of a curve that is not offered, or a damaged one: curves are P-256, P-384, P-521 and \
+         secp256k1"
+    } else {
+        "the file holds no RSA or elliptic private key that can be read"
+    }
+}
+
+/// What a PEM text has in the place of a private key.
+fn something_else(label: &str) -> Option<&'static str> {
+    Some(match label {
+        "OPENSSH PRIVATE KEY" => {
+            "the key is in OpenSSH's own form: make a copy and convert that by `ssh-keygen -p -m PKCS8 -f COPY`"
+        }
+        "PUBLIC KEY" | "RSA PUBLIC KEY" => "the file holds a public key: an import takes the private half",
+        "CERTIFICATE" => "the file holds a certificate: an import takes a private key (strongroom certificate import)",
+        _ => return None,
     })
 }
 
 /// The bytes of the first private key in a PEM text (RFC 7468).
 fn unarmoured(text: &str) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-    let mut key = None;
+    let (mut key, mut other) = (None, None);
     for part in text.split("-----BEGIN ").skip(1) {
         let (label, rest) = part.split_once("-----").context("the PEM text is damaged")?;
         if label == "ENCRYPTED PRIVATE KEY" || rest.contains("Proc-Type: 4,ENCRYPTED") {
             bail!("the key is encrypted; decrypt it first, for example with openssl pkey");
+        }
+        match something_else(label) {
+            Some(why) if label.ends_with("PRIVATE KEY") => bail!("{why}"),
+            why => other = other.or(why),
         }
         if label.ends_with("PRIVATE KEY") {
             key = rest.split("-----END ").next();
@@ -71,6 +126,45 @@ fn unarmoured(text: &str) -> anyhow::Result<Zeroizing<Vec<u8>>> {
         }
     }
     let body: Zeroizing<String> =
-        Zeroizing::new(key.context("the PEM text has no private key")?.split_whitespace().collect());
+        Zeroizing::new(key.context(other.unwrap_or("the PEM text has no private key"))?.split_whitespace().collect());
     Ok(Zeroizing::new(BASE64.decode(body.as_bytes()).context("the PEM text is damaged")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn why(file: &str) -> String {
+        format!("{:#}", jwk(file.as_bytes()).unwrap_err())
+    }
+
+    #[test]
+    fn what_cannot_be_imported_is_called_by_its_name() {
+        for (file, said) in [
+            (r#"{"keys":[]}"#, "a set of JSON Web Keys"),
+            (r#"{"kty":"EC","crv":"P-256","x":"AQ","y":"Ag"}"#, "a public one, without the member d"),
+            (r#"{"kty":"oct"}"#, "without the member k"),
+            (r#"{"kty":"OKP","crv":"Ed25519","d":"AQ"}"#, "Ed25519"),
+            (r#"{"kty":"dog"}"#, "has the type \"dog\""),
+            ("-----BEGIN OPENSSH PRIVATE KEY-----\nAQ==\n-----END OPENSSH PRIVATE KEY-----", "ssh-keygen -p -m PKCS8"),
+            ("-----BEGIN PUBLIC KEY-----\nAQ==\n-----END PUBLIC KEY-----", "holds a public key"),
+            ("-----BEGIN CERTIFICATE-----\nAQ==\n-----END CERTIFICATE-----", "certificate import"),
+            // openssl genpkey -algorithm ed25519
+            (
+                "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n-----END PRIVATE KEY-----",
+                "Ed25519",
+            ),
+            ("something", "no RSA or elliptic private key"),
+        ] {
+            assert!(why(file).contains(said), "{file}: {}", why(file));
+        }
+        let brainpool = [&[0x30, 0x0b, 0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x07][..]].concat();
+        assert!(format!("{:#}", jwk(&brainpool).unwrap_err()).contains("of a curve that is not offered"));
+    }
+
+    #[test]
+    fn a_curve_is_taken_by_its_name_in_the_standard() {
+        let key = jwk(br#"{"kty":"EC","crv":"secp256k1","x":"AQ","y":"Ag","d":"Aw"}"#).unwrap();
+        assert_eq!(key["crv"], "P-256K");
+    }
 }

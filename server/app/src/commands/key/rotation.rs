@@ -2,12 +2,16 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use strongroom_domain::rotation::Span;
 
 use super::{
-    super::{facts, seconds},
+    super::{facts, seconds, utc},
     KEYS, connect, insert, text,
 };
-use crate::cli::{Output, RotationCommand, RotationGiven, VaultAt};
+use crate::{
+    cli::{Output, RotationCommand, RotationGiven, VaultAt},
+    plain,
+};
 
 pub(super) async fn rotate(name: &str, at: &VaultAt) -> anyhow::Result<()> {
     let answer = connect(at).await?.send(Method::POST, &["keys", name, "rotate"], None).await?;
@@ -16,20 +20,41 @@ pub(super) async fn rotate(name: &str, at: &VaultAt) -> anyhow::Result<()> {
 }
 
 pub(super) async fn policy(command: RotationCommand) -> anyhow::Result<()> {
-    let (method, name, body, at) = match &command {
-        RotationCommand::Show { name, at } => (Method::GET, name, None, at),
-        RotationCommand::Set { name, policy, at } => (Method::PUT, name, Some(serde_json::to_vec(&body(policy))?), at),
+    let (name, change, at) = match &command {
+        RotationCommand::Show { name, at } => (name.as_str(), None, at),
+        RotationCommand::Set { name, policy, at } => (name.as_str(), Some(policy), at),
     };
-    let answer = connect(at).await?.send(method, &["keys", name, "rotationpolicy"], body).await?;
+    let client = connect(at).await?;
+    let path = ["keys", name, "rotationpolicy"];
+    let mut answer = client.send(Method::GET, &path, None).await?;
+    if let Some(change) = change {
+        // The wire knows policies as a whole alone: what is not said is sent as it is.
+        let body = serde_json::to_vec(&body(&answer, change))?;
+        answer = client.send(Method::PUT, &path, Some(body)).await?;
+    }
     match at.output {
-        Output::Json => println!("{answer}"),
-        Output::Table => println!("{}", facts(told(&answer))),
+        Output::Json => println!("{}", plain::json(&answer)),
+        Output::Table => {
+            // Without it what is due is not told; who may read the policy may not always read the key.
+            let key = client.send(Method::GET, &["keys", name], None).await.unwrap_or_default();
+            println!("{}", facts(told(&answer, &key)));
+        }
     }
     Ok(())
 }
 
-/// A policy in words: what is done when, and how long a version lasts.
-fn told(policy: &Value) -> Vec<(&'static str, String)> {
+/// When an action of a policy is due with a version.
+fn due(action: &Value, key: &Value) -> Option<i64> {
+    let span = |pointer| action.pointer(pointer).and_then(Value::as_str).and_then(|text| Span::parse(text).ok());
+    let moment = |name: &str| key.pointer(&format!("/attributes/{name}")).and_then(Value::as_i64);
+    match span("/trigger/timeAfterCreate") {
+        Some(span) => span.after(moment("created")?),
+        None => span("/trigger/timeBeforeExpiry")?.before(moment("exp")?),
+    }
+}
+
+/// A policy in words: what is done when, with the version that is current now too, and how long a version lasts.
+fn told(policy: &Value, key: &Value) -> Vec<(&'static str, String)> {
     let actions = policy.get("lifetimeActions").and_then(Value::as_array).into_iter().flatten();
     let mut told: Vec<(&str, String)> = actions
         .map(|action| {
@@ -39,6 +64,10 @@ fn told(policy: &Value) -> Vec<(&'static str, String)> {
                 format!("{before} before it expires")
             } else {
                 format!("{after} after it was made")
+            };
+            let when = match due(action, key) {
+                Some(at) => format!("{when}: {}", utc(at.saturating_mul(1000))),
+                None => when,
             };
             let rotates = text(action, "/action/type").eq_ignore_ascii_case("rotate");
             (if rotates { "new version" } else { "put on record" }, when)
@@ -53,21 +82,23 @@ fn told(policy: &Value) -> Vec<(&'static str, String)> {
     told
 }
 
-/// A policy as Azure writes it.
-fn body(policy: &RotationGiven) -> Value {
+/// A policy as Azure writes it, with what is changed of the one there is.
+fn body(before: &Value, change: &RotationGiven) -> Value {
     let action = |kind: &str, trigger: &str, duration: &Option<String>| {
         duration.as_ref().map(|duration| json!({ "trigger": { trigger: duration }, "action": { "type": kind } }))
     };
-    let actions: Vec<Value> = [
-        action("Rotate", "timeAfterCreate", &policy.rotate_after),
-        action("Rotate", "timeBeforeExpiry", &policy.rotate_before_expiry),
-        action("Notify", "timeBeforeExpiry", &policy.notify_before_expiry),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let mut body = json!({ "lifetimeActions": actions });
-    if let Some(expiry) = &policy.expiry {
+    let kept = |kind: &str| {
+        let mut actions = before.get("lifetimeActions").and_then(Value::as_array).into_iter().flatten();
+        actions.find(|action| text(action, "/action/type").eq_ignore_ascii_case(kind)).cloned()
+    };
+    let after = action("Rotate", "timeAfterCreate", &change.rotate_after);
+    let rotate = after.or_else(|| action("Rotate", "timeBeforeExpiry", &change.rotate_before_expiry));
+    let rotate = if change.no_rotate { None } else { rotate.or_else(|| kept("Rotate")) };
+    let notify = action("Notify", "timeBeforeExpiry", &change.notify_before_expiry).or_else(|| kept("Notify"));
+    let mut body = json!({ "lifetimeActions": rotate.into_iter().chain(notify).collect::<Vec<_>>() });
+    let kept = || before.pointer("/attributes/expiryTime").and_then(Value::as_str).map(str::to_owned);
+    let expiry = if change.no_expiry { None } else { change.expiry.clone().or_else(kept) };
+    if let Some(expiry) = expiry {
         insert(&mut body, "attributes", json!({ "expiryTime": expiry }));
     }
     body
@@ -86,17 +117,38 @@ mod tests {
             ],
             "attributes": { "expiryTime": "P2Y", "updated": 1_700_000_000 },
         });
-        let lines: Vec<String> = told(&policy).into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let key = json!({ "attributes": { "created": 1_700_000_000 } });
+        let lines: Vec<String> =
+            told(&policy, &key).into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
         assert_eq!(
             lines,
             [
-                "new version: P90D after it was made",
+                "new version: P90D after it was made: 2024-02-12 22:13:20.000Z",
                 "put on record: P30D before it expires",
                 "a new version lasts: P2Y",
                 "changed: 2023-11-14 22:13:20.000Z",
             ]
         );
-        let none = told(&json!({ "lifetimeActions": [] }));
+        let nothing = RotationGiven {
+            rotate_after: None,
+            rotate_before_expiry: None,
+            no_rotate: false,
+            notify_before_expiry: None,
+            expiry: None,
+            no_expiry: false,
+        };
+        // What is not said stays, and what is said takes the place of its kind alone.
+        let actions = policy["lifetimeActions"].clone();
+        let whole = json!({ "lifetimeActions": actions, "attributes": { "expiryTime": "P2Y" } });
+        assert_eq!(body(&policy, &nothing), whole);
+        let change = RotationGiven { no_rotate: true, no_expiry: true, ..nothing };
+        assert_eq!(body(&policy, &change), json!({ "lifetimeActions": [actions[1]] }));
+        let before = Some("P7D".to_owned());
+        let change = RotationGiven { rotate_before_expiry: before, no_rotate: false, no_expiry: false, ..change };
+        let rotate = json!({ "trigger": { "timeBeforeExpiry": "P7D" }, "action": { "type": "Rotate" } });
+        let changed = json!({ "lifetimeActions": [rotate, actions[1]], "attributes": { "expiryTime": "P2Y" } });
+        assert_eq!(body(&policy, &change), changed);
+        let none = told(&json!({ "lifetimeActions": [] }), &key);
         assert!(none[0].1.starts_with("none by itself") && none[1].1 == "without end", "{none:?}");
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
+use strongroom_domain::{key::KeyOperation, keys::action_of};
 
 use crate::{
     cli::{Connection, DecisionId, DescribedRequest, Output},
@@ -25,7 +26,7 @@ pub(super) async fn described(
 ) -> anyhow::Result<()> {
     let base = base(connection)?;
     let client = Client::connect(connection, &base).await?;
-    let DescribedRequest { who, groups, claims, action, object, client: from } = described;
+    let DescribedRequest { who, groups, claims, action, object, algorithm, client: from } = described;
     let (who, object) = (who.unwrap_or_default(), object.unwrap_or_default());
     let (by, whom) = match who.rsplit_once('#') {
         Some((issuer, subject)) => ("principal", json!({ "issuer": issuer, "subject": subject })),
@@ -47,9 +48,18 @@ pub(super) async fn described(
         "operation": action,
         "name": name,
         "version": version,
+        "algorithm": algorithm,
     });
+    if algorithm.is_none() && action.as_deref().is_some_and(takes_algorithm) {
+        eprintln!("judged without an algorithm, which modules may decide by: --algorithm says one");
+    }
     let url = at(&base, &["api", "v1", "vaults", vault, "why"], &[])?;
     show(&client.send(Method::POST, url, Some(serde_json::to_vec(&body)?)).await?, output)
+}
+
+/// Whether an operation is done by an algorithm.
+fn takes_algorithm(operation: &str) -> bool {
+    KeyOperation::ALL.into_iter().any(|one| action_of(one).operation() == operation)
 }
 
 fn show(record: &Value, output: Output) -> anyhow::Result<()> {
@@ -73,6 +83,14 @@ fn told(record: &Value) -> Vec<String> {
         format!("  from    {} by listener {}", text(record, "/client"), text(record, "/listener")),
         format!("  what    {}", object_path(record)),
     ];
+    let algorithm = text(record, "/algorithm");
+    if !algorithm.is_empty() {
+        lines.push(format!("  using   the algorithm {algorithm}"));
+    }
+    let details = record.get("details").and_then(Value::as_object).into_iter().flatten();
+    lines.extend(
+        details.map(|(name, value)| format!("  {}", plain(&format!("{name}: {}", value.as_str().unwrap_or_default())))),
+    );
     let revision = text(record, "/settings_revision");
     if !revision.is_empty() {
         lines.push(format!("  by      the vault's settings of revision {revision}"));
@@ -116,6 +134,7 @@ mod tests {
             "at": 0, "operation": "SecretGet", "outcome": "denied", "reason": "name-not-allowed",
             "principal_kind": "workload", "principal": { "issuer": "https://idp", "subject": "app" },
             "client": "192.0.2.1", "listener": "main", "vault": "demo", "kind": "secret", "object": "db",
+            "algorithm": "PS256", "details": { "enabled": "true -> false" },
             "settings_revision": 4,
             "module_micros": { "policy:names": 37 },
             "trace": [
@@ -131,7 +150,8 @@ mod tests {
         });
         let told = told(&record).join("\n");
         let expected = "denied SecretGet: name-not-allowed\n  when    1970-01-01 00:00:00.000Z\n  who     workload app\n  \
-                        from    192.0.2.1 by listener main\n  what    demo/secrets/db\n  by      the vault's settings of \
+                        from    192.0.2.1 by listener main\n  what    demo/secrets/db\n  using   the algorithm PS256\n  \
+                        enabled: true -> false\n  by      the vault's settings of \
                         revision 4\n  1. network: allow, admitted\n  2. policy:names: deny, name-not-allowed\n       \
                         00ff The name \u{fffd}[2J is not allowed.\n       said: looked at 3 patterns\n       wanted: \
                         {\"alert\":{\"sentence\":\"Look.\",\"severity\":\"low\"}}\n       fuel 812, 37 µs\n  3. shadow:next: \
