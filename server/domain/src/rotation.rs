@@ -16,8 +16,16 @@ use crate::secret::{SecretAttributes, SecretMeta, VersionMeta};
 const MIN_DAYS: u32 = 7;
 /// Shortest life of a version, in days (Azure: 28).
 const MIN_EXPIRY_DAYS: u32 = 28;
-/// Greatest number in a duration.
+/// Greatest number in a duration that somebody gives, in years, months and days as well.
 const MAX_COUNT: u32 = 9999;
+/// Greatest number in a duration that is stored: what was once accepted as weeks is read as days.
+const MAX_STORED: u32 = 99_999;
+/// Longest duration in a policy, in days: beyond it moments have no date, and nothing would ever be done.
+const MAX_DAYS: u32 = 1000 * 12 * 31;
+/// 2096-01-01T00:00:00Z. Eight years from here, a year without a leap day in the middle of them, hold every distance in
+/// the calendar.
+const EIGHT_YEARS_FROM: i64 = 3_976_214_400;
+const DAY: i64 = 86_400;
 /// Days of Azure's default notice before a version ends.
 const DEFAULT_NOTICE: Span = Span { months: 0, days: 30 };
 
@@ -40,12 +48,18 @@ impl Span {
     /// # Errors
     /// [`NotASpan`].
     pub fn parse(text: &str) -> Result<Self, NotASpan> {
+        let span = Self::read(text, MAX_COUNT)?;
+        let (years, _, days) = span.parts();
+        Some(span).filter(|_| years <= MAX_COUNT && days <= MAX_COUNT).ok_or(NotASpan)
+    }
+
+    fn read(text: &str, greatest: u32) -> Result<Self, NotASpan> {
         let mut rest = text.strip_prefix(['P', 'p']).filter(|rest| !rest.is_empty()).ok_or(NotASpan)?;
         let (mut months, mut days, mut units) = (0, 0, "YMWD");
         while !rest.is_empty() {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
             let (count, after) = rest.split_at_checked(digits).ok_or(NotASpan)?;
-            let count: u32 = count.parse().ok().filter(|count| *count <= MAX_COUNT).ok_or(NotASpan)?;
+            let count: u32 = count.parse().ok().filter(|count| *count <= greatest).ok_or(NotASpan)?;
             let unit = after.chars().next().ok_or(NotASpan)?.to_ascii_uppercase();
             let place = units.find(unit).ok_or(NotASpan)?;
             units = units.get(place + 1..).unwrap_or_default();
@@ -69,6 +83,11 @@ impl Span {
     /// At least so many days, however short its months are.
     fn least_days(self) -> u32 {
         self.months * 28 + self.days
+    }
+
+    /// At most so many days, however long its months are.
+    fn most_days(self) -> u32 {
+        self.months * 31 + self.days
     }
 
     /// A moment (Unix seconds) moved by the span, forwards or backwards; none beyond the year 9999.
@@ -112,7 +131,7 @@ impl fmt::Display for Span {
 impl TryFrom<String> for Span {
     type Error = NotASpan;
     fn try_from(text: String) -> Result<Self, NotASpan> {
-        Self::parse(&text)
+        Self::read(&text, MAX_STORED)
     }
 }
 
@@ -212,6 +231,9 @@ pub enum RotationError {
     /// A trigger counts from an end that no version will have.
     #[error("a time before expiry needs an expiryTime that is longer")]
     NoExpiry,
+    /// Nothing would ever be done.
+    #[error("a time in a rotation policy is at most 1000 years")]
+    TooLong,
 }
 
 impl RotationTerms {
@@ -234,38 +256,59 @@ impl RotationTerms {
     /// # Errors
     /// The first [`RotationError`] that applies.
     pub fn check(&self) -> Result<(), RotationError> {
-        let expiry = self.expiry.map(Span::least_days);
-        if expiry.is_some_and(|days| days < MIN_EXPIRY_DAYS) {
+        let trigger = self.rotate.map(|trigger| match trigger {
+            Trigger::AfterCreation(span) | Trigger::BeforeExpiry(span) => span,
+        });
+        if [self.expiry, self.notify, trigger].into_iter().flatten().any(|span| span.most_days() > MAX_DAYS) {
+            return Err(RotationError::TooLong);
+        }
+        if self.expiry.is_some_and(|span| span.least_days() < MIN_EXPIRY_DAYS) {
             return Err(RotationError::ExpiryTooShort);
         }
-        match (self.rotate, expiry) {
+        match (self.rotate, self.expiry) {
             (Some(Trigger::BeforeExpiry(_)), None) => return Err(RotationError::NoExpiry),
-            (Some(Trigger::BeforeExpiry(span)), Some(expiry)) => {
-                let days = span.least_days();
-                if days < MIN_DAYS || days + MIN_DAYS > expiry {
-                    return Err(RotationError::TooSoon);
-                }
+            // Of a version that ends sooner than the policy would have it, too.
+            (Some(Trigger::BeforeExpiry(span)), _) if span.least_days() < MIN_DAYS => {
+                return Err(RotationError::TooSoon);
             }
-            (Some(Trigger::AfterCreation(span)), expiry) => {
-                let days = span.least_days();
-                if days < MIN_DAYS || expiry.is_some_and(|expiry| days + MIN_DAYS > expiry) {
-                    return Err(RotationError::TooSoon);
-                }
-            }
-            (None, _) => {}
+            _ => {}
         }
-        match (self.notify, expiry) {
-            (Some(span), Some(expiry)) if span.least_days() >= expiry => Err(RotationError::NoExpiry),
+        // Months are of different length, so that no rule of thumb tells what lies how far from what.
+        (0..8 * 366).try_for_each(|day| self.check_of_one_made_at(EIGHT_YEARS_FROM + day * DAY))
+    }
+
+    /// The documented distances in the life of a version that was made then (Unix seconds).
+    fn check_of_one_made_at(&self, made: i64) -> Result<(), RotationError> {
+        let least = i64::from(MIN_DAYS) * DAY;
+        let ends = self.expiry.and_then(|span| span.after(made));
+        if let Some(rotated) = self.planned_at(made, ends)
+            && (rotated - made < least || ends.is_some_and(|ends| ends - rotated < least))
+        {
+            return Err(RotationError::TooSoon);
+        }
+        match ends {
+            Some(ends) if self.notify_at(Some(ends)).is_some_and(|noticed| noticed <= made) => {
+                Err(RotationError::NoExpiry)
+            }
             _ => Ok(()),
         }
     }
 
-    /// When the version after this one is made.
-    fn rotate_at(&self, created: i64, expires: Option<i64>) -> Option<i64> {
+    /// When the policy's own words have the version after this one made.
+    fn planned_at(&self, created: i64, expires: Option<i64>) -> Option<i64> {
         match self.rotate? {
             Trigger::AfterCreation(span) => span.after(created),
             Trigger::BeforeExpiry(span) => span.before(expires?),
         }
+    }
+
+    /// When the version after this one is made: never in its first week, unless it ends about then, so that no policy
+    /// makes one version after the other.
+    fn rotate_at(&self, created: i64, expires: Option<i64>) -> Option<i64> {
+        let planned = self.planned_at(created, expires)?;
+        let week = created.saturating_add(i64::from(MIN_DAYS) * DAY);
+        let earliest = expires.map_or(week, |ends| week.min(ends.saturating_sub(DAY)));
+        Some(planned.max(earliest))
     }
 
     /// When notice is given of the end of a version.
@@ -347,7 +390,6 @@ mod tests {
 
     use super::*;
 
-    const DAY: i64 = 86_400;
     /// 2024-01-31T12:00:00Z.
     const JANUARY: i64 = 1_706_702_400;
 
@@ -363,8 +405,23 @@ mod tests {
             assert_eq!(span(text).to_string(), shown);
         }
         for bad in [
-            "", "P", "90D", "P90", "PD", "P1D1Y", "P1D2D", "PT24H", "P1.5D", "P-1D", "P99999D", "P1DT1H", "P1H",
+            "",
+            "P",
+            "90D",
+            "P90",
+            "PD",
+            "P1D1Y",
+            "P1D2D",
+            "PT24H",
+            "P1.5D",
+            "P-1D",
+            "P99999D",
+            "P1DT1H",
+            "P1H",
             "P1\u{e9}",
+            "P1500W",
+            "P9999W9999D",
+            "P9999Y9999M",
         ] {
             assert_eq!(Span::parse(bad), Err(NotASpan), "{bad}");
         }
@@ -393,6 +450,45 @@ mod tests {
         assert_eq!(terms(before("P6D"), Some("P2Y")).check(), Err(RotationError::TooSoon));
         assert_eq!(terms(None, Some("P27D")).check(), Err(RotationError::ExpiryTooShort));
         assert_eq!(RotationTerms::usual().check(), Ok(()));
+        // In the calendar, whenever a version is made: 12 months before the end of 343 days lie before their begin.
+        assert_eq!(terms(before("P12M"), Some("P343D")).check(), Err(RotationError::TooSoon));
+        assert_eq!(terms(before("P1M"), Some("P35D")).check(), Err(RotationError::TooSoon));
+        assert_eq!(terms(before("P1M"), Some("P38D")).check(), Ok(()));
+        assert_eq!(terms(before("P11M"), Some("P1Y")).check(), Ok(()));
+        assert_eq!(terms(after("P11M"), Some("P1Y")).check(), Ok(()));
+        assert_eq!(terms(after("P1Y"), Some("P366D")).check(), Err(RotationError::TooSoon));
+        let notice =
+            |notify: &str, expiry: &str| RotationTerms { notify: Some(span(notify)), ..terms(None, Some(expiry)) };
+        assert_eq!(notice("P1M", "P31D").check(), Err(RotationError::NoExpiry));
+        assert_eq!(notice("P1M", "P32D").check(), Ok(()));
+        // What would silently mean never.
+        assert_eq!(terms(before("P7D"), Some("P8000Y")).check(), Err(RotationError::TooLong));
+        assert_eq!(terms(after("P8000Y"), None).check(), Err(RotationError::TooLong));
+        assert_eq!(terms(after("P9999D"), Some("P900Y")).check(), Ok(()));
+    }
+
+    #[test]
+    fn no_policy_makes_one_version_after_the_other() {
+        // Accepted once, when months were counted as four weeks.
+        let terms = RotationTerms {
+            rotate: Some(Trigger::BeforeExpiry(span("P12M"))),
+            notify: None,
+            expiry: Some(span("P343D")),
+        };
+        let ends = span("P343D").after(JANUARY);
+        assert_eq!(terms.rotate_at(JANUARY, ends), Some(JANUARY + 7 * DAY));
+        // Whoever gave a version a short life has the next one before its end, and not at once.
+        assert_eq!(terms.rotate_at(JANUARY, Some(JANUARY + 3 * DAY)), Some(JANUARY + 2 * DAY));
+        assert_eq!(terms.rotate_at(JANUARY, Some(JANUARY + 3600)), Some(JANUARY + 3600 - DAY));
+    }
+
+    #[test]
+    fn what_was_once_stored_is_read() {
+        for text in ["P10500D", "P10832Y3M", "P79992D"] {
+            let stored: Span = serde_json::from_value(text.into()).unwrap();
+            assert_eq!(stored.to_string(), text);
+        }
+        assert!(serde_json::from_value::<Span>("P100000D".into()).is_err());
     }
 
     #[test]
@@ -449,6 +545,13 @@ mod tests {
         fn what_is_shown_is_read_again(months in 0u32..5000, days in 0u32..9999) {
             let shown = Span { months, days }.to_string();
             prop_assert_eq!(Span::parse(&shown), Ok(Span { months, days }));
+        }
+
+        #[test]
+        fn what_is_accepted_is_read_again(text in "P([0-9]{1,4}Y)?([0-9]{1,4}M)?([0-9]{1,4}W)?([0-9]{1,4}D)?") {
+            if let Ok(span) = Span::parse(&text) {
+                prop_assert_eq!(Span::parse(&span.to_string()), Ok(span), "{}", text);
+            }
         }
 
         #[test]
