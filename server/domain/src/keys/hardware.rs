@@ -180,7 +180,17 @@ impl Keys {
             for condemned in &found {
                 if self.objects.keyring.verify_condemned(condemned).is_err() {
                     self.fail(condemned, "tampered", clock, &mut done).await?;
-                } else if !self.is_still_there(condemned).await? {
+                    continue;
+                }
+                let there = match self.is_still_there(condemned).await {
+                    // Nothing is destroyed on the word of a damaged row, and it keeps nothing else in the token.
+                    Err(StoreError::Damaged(_)) => {
+                        self.fail(condemned, "tampered", clock, &mut done).await?;
+                        continue;
+                    }
+                    told => told?,
+                };
+                if !there {
                     self.destroy(hardware, store, condemned, clock, &mut done).await?;
                 } else if clock.now_millis().div_euclid(1000) - condemned.at > FORGOTTEN_AFTER {
                     store.forget_condemned(condemned).await?;
