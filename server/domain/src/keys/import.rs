@@ -6,7 +6,8 @@ use super::{KeyError, Keys};
 use crate::principal::PrincipalId;
 
 impl Keys {
-    /// The key, if its factors are primes; on a core, when its turn has come.
+    /// The key, if its factors are primes; where keys are made, so that it keeps nobody
+    /// from using theirs.
     ///
     /// # Errors
     /// [`KeyError::Rejected`] when they are not, [`KeyError::Busy`] when too much waits already.
@@ -14,7 +15,6 @@ impl Keys {
         if !key.spec.is_slow_to_make() {
             return Ok(key);
         }
-        let turn = self.cores.join(principal)?;
-        Ok(self.cores.run(turn, move || key.check_primes().map(|()| key)).await??)
+        Ok(self.forge.work(principal, move || key.check_primes().map(|()| key)).await??)
     }
 }

@@ -1,5 +1,5 @@
 //! Queues for work that holds a core for long: done on threads of their own, so many at a time, and nobody
-//! can queue so much that the others wait for ever.
+//! can queue so much that the others wait for it: callers take turns, however much each of them brought.
 
 use std::{
     collections::HashMap,
@@ -33,7 +33,15 @@ pub(super) struct Busy {
 #[derive(Default)]
 struct Waiting {
     all: usize,
-    of: HashMap<PrincipalId, usize>,
+    of: HashMap<PrincipalId, Own>,
+}
+
+/// What one caller has in a queue.
+struct Own {
+    waiting: usize,
+    /// As many of their pieces of work stand in line with those of others as are done at the same time. The rest
+    /// stand behind these.
+    line: Arc<Semaphore>,
 }
 
 /// A queue.
@@ -60,13 +68,16 @@ impl Queue {
     /// [`Busy`] when the caller, or everybody together, has as much in it as may be.
     pub(super) fn join(&self, principal: &PrincipalId) -> Result<Turn, Busy> {
         let mut waiting = lock(&self.waiting);
-        let own = waiting.of.get(principal).copied().unwrap_or(0);
+        let own = waiting.of.get(principal).map_or(0, |own| own.waiting);
         if waiting.all >= self.limits.waiting || own >= self.limits.waiting_of_one {
             return Err(Busy { retry_after: self.limits.retry_after });
         }
         waiting.all += 1;
-        waiting.of.insert(principal.clone(), own + 1);
-        Ok(Turn { waiting: Arc::clone(&self.waiting), principal: principal.clone() })
+        let line = || Own { waiting: 0, line: Arc::new(Semaphore::new(self.limits.at_once)) };
+        let own = waiting.of.entry(principal.clone()).or_insert_with(line);
+        own.waiting += 1;
+        let line = Arc::clone(&own.line);
+        Ok(Turn { waiting: Arc::clone(&self.waiting), principal: principal.clone(), line })
     }
 
     /// Waits for a turn.
@@ -74,8 +85,10 @@ impl Queue {
     /// # Errors
     /// When the program is ending.
     pub(super) async fn come(&self, turn: Turn) -> Result<Place, KeyError> {
+        // In line behind the caller's own work first, then with everybody's, which are both first come, first served.
+        let in_line = Arc::clone(&turn.line).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
-        Ok(Place { of: Arc::clone(&self.places), _held: (turn, place) })
+        Ok(Place { of: Arc::clone(&self.places), _held: (turn, in_line, place) })
     }
 
     /// Does the work when its turn has come.
@@ -119,7 +132,7 @@ fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
 /// The turn that has come; given back when dropped.
 pub(super) struct Place {
     of: Arc<Semaphore>,
-    _held: (Turn, OwnedSemaphorePermit),
+    _held: (Turn, OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
 
 impl Place {
@@ -146,6 +159,7 @@ impl Place {
 pub(super) struct Turn {
     waiting: Arc<Mutex<Waiting>>,
     principal: PrincipalId,
+    line: Arc<Semaphore>,
 }
 
 impl Drop for Turn {
@@ -153,7 +167,7 @@ impl Drop for Turn {
         let mut waiting = lock(&self.waiting);
         waiting.all = waiting.all.saturating_sub(1);
         match waiting.of.get_mut(&self.principal) {
-            Some(own) if *own > 1 => *own -= 1,
+            Some(own) if own.waiting > 1 => own.waiting -= 1,
             _ => {
                 waiting.of.remove(&self.principal);
             }
@@ -183,5 +197,40 @@ mod tests {
         drop(others);
         let waiting = lock(&queue.waiting);
         assert!(waiting.all == 0 && waiting.of.is_empty(), "who was served leaves nothing behind");
+    }
+
+    #[tokio::test]
+    async fn callers_take_turns_however_much_one_of_them_brought() {
+        let queue = Arc::new(Queue::new(Limits { at_once: 1, waiting: 99, waiting_of_one: 64, retry_after: 1 }));
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let (open, closed) = std::sync::mpsc::channel::<()>();
+        let mut all = tokio::task::JoinSet::new();
+        let mut begin = |caller: usize, work: Box<dyn FnOnce() + Send>| {
+            let (queue, done) = (Arc::clone(&queue), Arc::clone(&done));
+            let turn = queue.join(&principal(caller)).unwrap();
+            all.spawn(async move {
+                let work = move || {
+                    work();
+                    done.lock().unwrap().push(caller);
+                };
+                queue.run(turn, work).await.unwrap();
+            });
+        };
+        // The core is taken until everybody waits.
+        begin(0, Box::new(move || closed.recv().unwrap()));
+        tokio::task::yield_now().await;
+        for _ in 0..20 {
+            begin(0, Box::new(|| ()));
+        }
+        tokio::task::yield_now().await;
+        begin(1, Box::new(|| ()));
+        tokio::task::yield_now().await;
+        open.send(()).unwrap();
+        while let Some(ended) = all.join_next().await {
+            ended.unwrap();
+        }
+        let done = done.lock().unwrap();
+        let place = done.iter().position(|caller| *caller == 1).unwrap();
+        assert!(done.len() == 22 && place <= 2, "the second caller waited for {place} of the first");
     }
 }
