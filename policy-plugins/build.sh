@@ -19,10 +19,11 @@ shipped="enforce-expiry naming-convention network-zone office-hours rate-guard r
 target_dir=${CARGO_TARGET_DIR:-$here/target}/wasm
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 
-# 64 KiB of stack, half a mebibyte of memory from the start (growing is dear), and no folder of
-# this machine in the result.
-flags="-Clink-arg=-zstack-size=65536 -Clink-arg=--initial-memory=524288"
-flags="$flags --remap-path-prefix=$here=/policy --remap-path-prefix=$cargo_home=/cargo"
+# 64 KiB of stack, half a mebibyte of memory from the start (growing is dear). Of the modules alone, so that
+# what they are built of is compiled once, for `strongroom policy build` as well.
+link="-Clink-arg=-zstack-size=65536 -Clink-arg=--initial-memory=524288"
+# No folder of this machine in the result.
+flags="--remap-path-prefix=$cargo_home=/cargo"
 # The folder of a package source is named after its host, which is nobody's business either.
 for folder in "$cargo_home"/registry/src/*/; do
     flags="$flags --remap-path-prefix=${folder%/}=/crates"
@@ -39,7 +40,7 @@ tools=$sysroot/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin
 build() {
     if [ -d "$(rustc --print target-libdir --target "$target")" ]; then
         compiler=rustc cargo=cargo std=
-        library=$sysroot
+        library=$sysroot/lib/rustlib/src/rust
     elif [ -x /usr/bin/rustc ] && [ -d "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library" ]; then
         compiler=/usr/bin/rustc cargo=/usr/bin/cargo std="-Zbuild-std=std,panic_abort"
         library=$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust
@@ -51,9 +52,9 @@ build() {
     # One package per call: features of several would be unified.
     # shellcheck disable=SC2086
     PATH=$tools/gcc-ld:$PATH RUSTC=$compiler RUSTC_BOOTSTRAP=1 \
-        CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$tools/wasm-component-ld \
         CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="$flags --remap-path-prefix=$library=/rust" \
-        $cargo build --quiet --locked --release $std --target "$target" --target-dir "$target_dir" -p "$1"
+        $cargo rustc --lib --quiet --locked --release $std --target "$target" --target-dir "$target_dir" -p "$1" \
+        -- "-Clinker=$tools/wasm-component-ld" $link
     cp "$target_dir/$target/release/$(echo "$1" | tr - _).wasm" "$2"
     for folder in "$here" "$cargo_home" "$library"; do
         if grep -aqF "$folder" "$2"; then

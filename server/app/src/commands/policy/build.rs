@@ -63,10 +63,10 @@ struct Toolchain {
 fn rust(folder: &Path) -> anyhow::Result<PathBuf> {
     let toolchain = toolchain()?;
     let linker = linker(toolchain.rustc)?;
-    let flags: Vec<String> = LINK.iter().map(|flag| format!("-Clink-arg={flag}")).collect();
     let mut command = Command::new(toolchain.cargo);
     command.current_dir(folder).args([
-        "build",
+        "rustc",
+        "--lib",
         "--quiet",
         "--release",
         "--target",
@@ -77,11 +77,13 @@ fn rust(folder: &Path) -> anyhow::Result<PathBuf> {
         eprintln!("compiling, with the standard library for WebAssembly; that takes some minutes the first time");
         command.arg("-Zbuild-std=std,panic_abort");
     }
+    // Of the module alone, so that what it is built of is the same for every module and compiled once.
+    command.arg("--").arg(format!("-Clinker={}", linker.display()));
+    command.args(LINK.map(|flag| format!("-Clink-arg={flag}")));
     command
         .env("RUSTC", toolchain.rustc)
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags.join(" "))
+        .env("CARGO_ENCODED_RUSTFLAGS", nameless(toolchain.rustc).join("\u{1f}"))
         .stderr(std::process::Stdio::inherit());
     let done = command.output().with_context(|| format!("{} cannot be started", toolchain.cargo))?;
     if !done.status.success() {
@@ -96,6 +98,28 @@ fn rust(folder: &Path) -> anyhow::Result<PathBuf> {
     products
         .rfind(|path| path.extension().is_some_and(|ending| ending == "wasm"))
         .context("the compiler made no WebAssembly: crate-type must be cdylib")
+}
+
+/// No folder of this machine in the module: the same in `policy-plugins/build.sh`, in the same order.
+fn nameless(rustc: &str) -> Vec<String> {
+    let mut named = Vec::new();
+    if let Some(home) = cargo_home() {
+        named.push(format!("{}=/cargo", home.display()));
+        // The folder of a package source is named after its host.
+        let sources = std::fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten();
+        let mut sources: Vec<PathBuf> = sources.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        sources.sort();
+        named.extend(sources.iter().map(|source| format!("{}=/crates", source.display())));
+    }
+    if let Some(root) = printed(rustc, &["--print", "sysroot"]) {
+        named.push(format!("{root}/lib/rustlib/src/rust=/rust"));
+    }
+    named.into_iter().map(|one| format!("--remap-path-prefix={one}")).collect()
+}
+
+fn cargo_home() -> Option<PathBuf> {
+    let given = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    given("CARGO_HOME").or_else(|| Some(given("HOME")?.join(".cargo")))
 }
 
 fn toolchain() -> anyhow::Result<Toolchain> {
