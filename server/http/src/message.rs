@@ -129,9 +129,8 @@ impl Response {
     /// A JSON answer.
     #[must_use]
     pub fn json(status: u16, body: &impl serde::Serialize) -> Self {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(512));
-        match serde_json::to_writer(&mut *bytes, body) {
-            Ok(()) => Self {
+        match json(body) {
+            Ok(bytes) => Self {
                 status,
                 headers: vec![("content-type", "application/json; charset=utf-8".to_owned())],
                 body: bytes,
@@ -176,5 +175,47 @@ impl Response {
     pub fn with(mut self, name: &'static str, value: String) -> Self {
         self.headers.push((name, value));
         self
+    }
+}
+
+/// Writes JSON into one allocation, which is wiped when it is dropped: a vector that grows frees what it leaves behind,
+/// with the value in it, as it is.
+fn json(body: &impl serde::Serialize) -> serde_json::Result<Zeroizing<Vec<u8>>> {
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, body)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *bytes, body)?;
+    Ok(bytes)
+}
+
+/// Counts what is written and keeps nothing of it.
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A buffer that had to grow has another capacity than its length, and left its value in what it gave back.
+    #[test]
+    fn an_answer_with_a_value_is_written_into_one_allocation() {
+        for length in [0, 1, 400, 513, 25_600, 300_000] {
+            for letter in ["v", "\"", "\n", "ü"] {
+                let value = serde_json::json!({ "value": letter.repeat(length), "id": "https://demo/secrets/a" });
+                let answer = Response::json(200, &value);
+                assert_eq!(answer.body.capacity(), answer.body.len(), "{length} times {letter:?}");
+                assert_eq!(serde_json::from_slice::<serde_json::Value>(&answer.body).unwrap(), value);
+            }
+        }
     }
 }
