@@ -5,6 +5,7 @@
 //! value. A `yes` is a [`Permit`], bound to what was judged.
 
 mod approvals;
+mod ask;
 mod facts;
 mod find_vault;
 mod grants;
@@ -15,18 +16,17 @@ pub(crate) use modules::POLICY_STAGE;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+pub use ask::{Ask, Proposed};
 pub use shadow::{SHADOW_BUDGET, SHADOW_SAMPLES, ShadowCount, ShadowCounts, ShadowSample, ShadowSeen};
 use uuid::Uuid;
 
 use crate::{
     action::Action,
-    certificate::CertificatePolicy,
     context::RequestContext,
     decision::{Denial, DenyReason, Stage, StageEffect},
     identity::Workload,
-    key::KeyProperties,
     keyring::{Keyring, VaultKeys},
-    names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
+    names::{ObjectKind, ObjectName},
     permit::{Held, ObjectRef, Permit},
     policy::{ModuleDigest, PolicyEngine, PolicyRequest},
     ports::{
@@ -34,115 +34,9 @@ use crate::{
     },
     principal::{PrincipalKind, SYSTEM_ISSUER},
     record::Record,
-    rotation,
-    secret::{AttributePatch, SecretAttributes, SecretFacts},
+    secret::SecretFacts,
     vault::Vault,
 };
-
-/// What is asked.
-#[derive(Clone, Debug)]
-pub struct Ask<'a> {
-    /// The action.
-    pub action: Action,
-    /// The vault; none for the installation itself.
-    pub vault: Option<&'a VaultName>,
-    /// Kind of the object.
-    pub kind: ObjectKind,
-    /// The object, unless the whole collection is meant.
-    pub name: Option<&'a ObjectName>,
-    /// The version, if one was named.
-    pub version: Option<&'a ObjectVersion>,
-    /// On a write: the attributes as they would be.
-    pub proposed: Option<Proposed<'a>>,
-    /// Whether it does nothing but change which modules are attached to the vault.
-    pub mends_modules: bool,
-    /// Of an operation with a key: by which algorithm.
-    pub algorithm: Option<&'static str>,
-    /// On the making of a key: what it would be. Its public half is not there yet.
-    pub key: Option<&'a KeyProperties>,
-    /// On the making of a certificate: how, and for how many days it would be valid.
-    pub certificate: Option<(&'a CertificatePolicy, u32)>,
-}
-
-/// What a write would make of a version's attributes.
-#[derive(Clone, Copy, Debug)]
-pub enum Proposed<'a> {
-    /// These.
-    Whole(&'a SecretAttributes),
-    /// The stored ones with these changes.
-    Patch(&'a AttributePatch),
-    /// Those of the version that a rotation makes.
-    Successor {
-        /// Unix seconds.
-        now: i64,
-    },
-}
-
-impl Proposed<'_> {
-    fn over(self, facts: Option<&SecretFacts>) -> Option<SecretAttributes> {
-        let stored = || Some(&facts?.version.as_ref()?.attributes);
-        match self {
-            Self::Whole(attributes) => Some(attributes.clone()),
-            Self::Patch(patch) => Some(patch.over(stored()?)),
-            Self::Successor { now } => Some(rotation::successor(&facts?.secret, stored()?, now)),
-        }
-    }
-}
-
-impl<'a> Ask<'a> {
-    /// An action on the installation.
-    #[must_use]
-    pub fn server(action: Action) -> Self {
-        Self {
-            action,
-            vault: None,
-            kind: ObjectKind::Server,
-            name: None,
-            version: None,
-            proposed: None,
-            mends_modules: false,
-            algorithm: None,
-            key: None,
-            certificate: None,
-        }
-    }
-
-    /// An action on a vault itself.
-    #[must_use]
-    pub fn vault(action: Action, vault: &'a VaultName) -> Self {
-        Self { vault: Some(vault), kind: ObjectKind::Vault, ..Self::server(action) }
-    }
-
-    /// An action on all objects of a kind in a vault.
-    #[must_use]
-    pub fn objects(kind: ObjectKind, action: Action, vault: &'a VaultName) -> Self {
-        Self { kind, ..Self::vault(action, vault) }
-    }
-
-    /// An action on one object.
-    #[must_use]
-    pub fn object(kind: ObjectKind, action: Action, vault: &'a VaultName, name: &'a ObjectName) -> Self {
-        Self { name: Some(name), ..Self::objects(kind, action, vault) }
-    }
-
-    /// An action on the secrets of a vault.
-    #[must_use]
-    pub fn secrets(action: Action, vault: &'a VaultName) -> Self {
-        Self::objects(ObjectKind::Secret, action, vault)
-    }
-
-    /// An action on one workload identity, named by its client id.
-    #[must_use]
-    pub fn workload(action: Action, client_id: &'a ObjectName) -> Self {
-        Self { kind: ObjectKind::Workload, name: Some(client_id), ..Self::server(action) }
-    }
-
-    /// An action on one secret.
-    #[must_use]
-    pub fn secret(action: Action, vault: &'a VaultName, name: &'a ObjectName) -> Self {
-        Self { name: Some(name), ..Self::secrets(action, vault) }
-    }
-}
 
 /// A permitted request: the permit, what was judged, and the record begun.
 pub struct Case {
