@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use reqwest::StatusCode;
+use strongroom_domain::ports::StoreError;
 
 use crate::client::{NoToken, Refused};
 
@@ -69,6 +70,10 @@ pub(crate) fn code(error: &anyhow::Error) -> ExitCode {
         Some(Found::Nothing(_)) => return ExitCode::from(6),
         Some(Found::Conflict(_)) => return ExitCode::from(7),
         None => {}
+    }
+    // What cannot be read because somebody else wrote it is found out as well.
+    if let Some(StoreError::Damaged(_)) = error.downcast_ref::<StoreError>() {
+        return Exit::Edited.code();
     }
     if error.downcast_ref::<NoToken>().is_some() {
         return ExitCode::from(5);

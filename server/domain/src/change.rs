@@ -90,7 +90,14 @@ pub enum Change {
         /// The versions, the current one among them.
         versions: Vec<SealedVersion>,
     },
-    /// A vault, new or changed.
+    /// A new vault.
+    MakeVault {
+        /// The vault.
+        vault: Box<Vault>,
+        /// Beside how many others it may be made, deleted ones included.
+        beside: usize,
+    },
+    /// A vault that was changed.
     PutVault(Box<Vault>),
     /// A vault with its key, everything in it and every grant in it, gone for good.
     PurgeVault,
@@ -311,7 +318,7 @@ fn fits(permit: &Permit, change: &Change) -> bool {
                 && distinct_companions(companions.iter().map(|(kind, _)| *kind))
         }
         (Change::WriteCertificate(writes), _) => in_vault && certificate_fits(permit, writes),
-        (Change::PutVault(new), Action::VaultCreate) => {
+        (Change::MakeVault { vault: new, .. }, Action::VaultCreate) => {
             object.kind == ObjectKind::Vault
                 && object.vault.is_none()
                 && object.name.as_ref().is_some_and(|name| name.as_str() == new.name.as_str())

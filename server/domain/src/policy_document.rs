@@ -45,6 +45,17 @@ impl PolicyDocument {
     pub fn authenticated(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(self)
     }
+
+    /// Whether there is room for it among all documents, the one that it replaces aside.
+    #[must_use]
+    pub fn fits_beside<'a>(&self, all: impl IntoIterator<Item = &'a Self>) -> bool {
+        let (mut others, mut bytes) = (0_usize, self.text.len());
+        for other in all.into_iter().filter(|other| other.name != self.name) {
+            others = others.saturating_add(1);
+            bytes = bytes.saturating_add(other.text.len());
+        }
+        others < MAX_DOCUMENTS && bytes <= MAX_ALL_DOCUMENTS_BYTES
+    }
 }
 
 /// Whether a text can be a document's name.

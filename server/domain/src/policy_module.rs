@@ -57,6 +57,17 @@ impl PolicyModule {
     }
 }
 
+/// Whether there is room for one more module of this size.
+#[must_use]
+pub fn has_room<'a>(size: u64, others: impl IntoIterator<Item = &'a PolicyModule>) -> bool {
+    let (mut count, mut bytes) = (0_usize, size);
+    for other in others {
+        count = count.saturating_add(1);
+        bytes = bytes.saturating_add(other.size);
+    }
+    count < MAX_MODULES && bytes <= MAX_ALL_MODULES_BYTES
+}
+
 /// What a module says about itself, as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModuleFacts {

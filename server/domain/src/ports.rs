@@ -4,7 +4,10 @@
 //! permit, because the gate needs them to judge; everything that touches a sealed value, lists
 //! objects or shows records takes one.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -163,6 +166,12 @@ pub trait VaultStore: Send + Sync {
     /// # Errors
     /// When the store cannot say.
     async fn vault_names(&self, deleted: bool) -> Result<Vec<(VaultId, VaultName)>, StoreError>;
+
+    /// The names of these vaults, in use or soft deleted, as many of them as there are.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn names_of(&self, vaults: &BTreeSet<VaultId>) -> Result<HashMap<VaultId, VaultName>, StoreError>;
 
     /// What the audit log says of a vault; none when it tells of no change of it. Must not answer
     /// from the vault's row nor from a cache.

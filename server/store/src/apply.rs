@@ -23,11 +23,12 @@ use strongroom_domain::{
 use uuid::Uuid;
 
 use crate::{
+    bounds,
     entity::{
         access_policy, approval, assignment, installation_policies, policy_document, policy_module, role_definition,
         secret, secret_version, session, used_assertion, vault, workload,
     },
-    fault::is_refusal,
+    fault::{is_refusal, is_undecodable, store_error},
     rows,
 };
 
@@ -41,7 +42,7 @@ pub(crate) enum Obstacle {
     Conflict,
     /// The database failed; the whole batch must go back.
     Database(DbErr),
-    /// The change cannot be written as a row. A mistake in this program.
+    /// The change cannot be written as a row, which is a mistake in this program, or what it rests on is damaged.
     Unwritable(StoreError),
 }
 
@@ -50,6 +51,9 @@ impl From<DbErr> for Obstacle {
         if is_refusal(&error) {
             tracing::warn!(%error, "the database refused a change");
             Self::Conflict
+        } else if is_undecodable(&error) {
+            // A row that somebody edited keeps no other member of the batch from being written.
+            Self::Unwritable(store_error(&error))
         } else {
             Self::Database(error)
         }
@@ -106,12 +110,13 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             purge(db, permit, *vault_revision, companions, assignments).await
         }
         Change::PurgeVault => purge_vault(db, permit).await,
+        Change::MakeVault { vault: new, beside } => {
+            bounds::for_vault(db, *beside).await?;
+            insert(db, vault::Entity::insert(rows::vault_row(new)?.into_active_model())).await
+        }
         Change::PutVault(new) => {
             let row = rows::vault_row(new)?;
-            let Some(revision) = permit.revision() else {
-                crate::vaults::may_be_added(db).await?;
-                return insert(db, vault::Entity::insert(row.into_active_model())).await;
-            };
+            let Some(revision) = permit.revision() else { return Err(Obstacle::Conflict) };
             let id = row.id;
             let mut row = row.into_active_model().reset_all();
             row.id = NotSet;
@@ -140,6 +145,7 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             exactly_one(assignment::Entity::delete_by_id(assignment.id).exec(db).await?.rows_affected)
         }
         Change::PutRole { role, replaces } => {
+            bounds::for_role(db, role).await?;
             let row = rows::role_row(role)?;
             let Some(revision) = replaces else {
                 return insert(db, role_definition::Entity::insert(row.into_active_model())).await;
@@ -165,6 +171,7 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             unchanged(db, permit).await?;
             let row = rows::access_policy_row(policy)?;
             let Some(revision) = replaces else {
+                bounds::for_access_policy(db, policy.vault).await?;
                 return insert(db, access_policy::Entity::insert(row.into_active_model())).await;
             };
             let (vault, key) = (row.vault_id, row.grantee_key.clone());
@@ -185,6 +192,7 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             exactly_one(delete.exec(db).await?.rows_affected)
         }
         Change::PutPolicyModule { module, bytes } => {
+            bounds::for_module(db, module).await?;
             let row = rows::policy_module_row(module, bytes)?;
             insert(db, policy_module::Entity::insert(row.into_active_model())).await
         }
@@ -203,6 +211,7 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
             if vaults + everywhere == 0 { Ok(()) } else { Err(Obstacle::Conflict) }
         }
         Change::PutPolicyDocument { document, replaces } => {
+            bounds::for_document(db, document).await?;
             let row = rows::policy_document_row(document)?;
             let Some(revision) = replaces else {
                 return insert(db, policy_document::Entity::insert(row.into_active_model())).await;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     Store,
     entity::approval::{Column, Entity},
-    fault::{damaged, unavailable},
+    fault::{damaged, store_error},
     reading::row,
     rows,
 };
@@ -41,7 +41,7 @@ impl ApprovalStore for Store {
             .limit(MAX_IN_VAULT)
             .all(&self.reader)
             .await
-            .map_err(|e| unavailable(&e))
+            .map_err(|e| store_error(&e))
             .and_then(|all| all.into_iter().map(rows::approval).collect());
         permit.hold(found)
     }

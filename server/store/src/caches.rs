@@ -120,7 +120,7 @@ impl Caches {
                     .for_each(|(kind, _)| self.forget_object(&ObjectRef { kind: *kind, ..object.clone() }));
                 self.assignments.clear();
             }
-            Change::PutVault(_) => self.vaults.clear(),
+            Change::MakeVault { .. } | Change::PutVault(_) => self.vaults.clear(),
             Change::PurgeVault => {
                 self.vaults.clear();
                 self.objects.clear();

@@ -10,11 +10,12 @@ use strongroom_domain::{
 
 use crate::{
     Store,
+    decoding::{FoundRow, kept},
     entity::{
         condemned_key::{Column, Entity, Model},
         secret_version,
     },
-    fault::{damaged, unavailable},
+    fault::{damaged, store_error},
 };
 
 /// What such a row is called where one is damaged.
@@ -30,7 +31,7 @@ impl CondemnedKeys for Store {
             .column(secret_version::Column::Ordinal)
             .filter(secret_version::Column::VaultId.eq(vault.0))
             .filter(secret_version::Column::Key.like(IN_TOKEN));
-        let found: Option<i64> = versions.into_tuple().one(&self.reader).await.map_err(|error| unavailable(&error))?;
+        let found: Option<i64> = versions.into_tuple().one(&self.reader).await.map_err(|error| store_error(&error))?;
         Ok(found.is_some())
     }
 
@@ -41,23 +42,35 @@ impl CondemnedKeys for Store {
         let mut writer = self.writer.lock().await;
         let transaction = writer.begin(self.caches()).await?;
         let insert = Entity::insert(row.into_active_model()).on_conflict(over).exec_without_returning(&transaction);
-        insert.await.map_err(|error| unavailable(&error))?;
-        transaction.commit().await.map_err(|error| unavailable(&error))?;
+        insert.await.map_err(|error| store_error(&error))?;
+        transaction.commit().await.map_err(|error| store_error(&error))?;
         writer.settle();
         Ok(())
     }
 
     async fn condemned(&self, after: Option<&str>, limit: usize) -> Result<Vec<Condemned>, StoreError> {
-        let mut query = Entity::find().order_by_asc(Column::Label).limit(u64::try_from(limit).unwrap_or(1));
-        if let Some(after) = after {
-            query = query.filter(Column::Label.gt(after));
-        }
-        let rows = query.all(&self.reader).await.map_err(|error| unavailable(&error))?;
         let parse = |Model { body, tag, .. }| {
             let row: Condemned = serde_json::from_str(&body).map_err(|error| damaged(ROW, error))?;
             Ok(Condemned { tag, ..row })
         };
-        rows.into_iter().map(parse).collect()
+        let mut after = after.unwrap_or_default().to_owned();
+        loop {
+            let query = Entity::find().order_by_asc(Column::Label).filter(Column::Label.gt(after.as_str()));
+            let query = query.limit(u64::try_from(limit).unwrap_or(1)).into_model::<FoundRow<Entity>>();
+            let page = query.all(&self.reader).await.map_err(|error| store_error(&error))?;
+            // Behind the last label lies what has none.
+            let label = |found: &FoundRow<Entity>| match found {
+                FoundRow::Read(label, _) | FoundRow::Unreadable(Some(label), _) => Some(label.clone()),
+                FoundRow::Unreadable(None, _) => None,
+            };
+            let last = page.iter().rev().find_map(label);
+            let found: Vec<_> = page.into_iter().filter_map(|found| kept(found.row().and_then(parse))).collect();
+            match last {
+                // A page of damaged rows alone is not the end.
+                Some(last) if found.is_empty() => after = last,
+                _ => return Ok(found),
+            }
+        }
     }
 
     async fn forget_condemned(&self, condemned: &Condemned) -> Result<(), StoreError> {
@@ -67,8 +80,8 @@ impl CondemnedKeys for Store {
             .filter(Column::Label.eq(condemned.label()))
             .filter(Column::Tag.eq(condemned.tag.clone()))
             .exec(&transaction);
-        delete.await.map_err(|error| unavailable(&error))?;
-        transaction.commit().await.map_err(|error| unavailable(&error))?;
+        delete.await.map_err(|error| store_error(&error))?;
+        transaction.commit().await.map_err(|error| store_error(&error))?;
         writer.settle();
         Ok(())
     }

@@ -11,14 +11,14 @@ use strongroom_domain::{
     record::Outcome,
 };
 
-use crate::{Store, entity::audit_record, fault::unavailable, rows};
+use crate::{Store, entity::audit_record, fault::store_error, rows};
 
 #[async_trait]
 impl RequestCounts for Store {
     async fn count_recent(&self, requests: &RecentRequests) -> Result<u64, StoreError> {
         let count = statement(self.reader.get_database_backend(), requests)?;
-        let row = self.reader.query_one(&count).await.map_err(|e| unavailable(&e))?;
-        let count: i64 = row.map_or(Ok(0), |row| row.try_get("", "counted")).map_err(|e| unavailable(&e))?;
+        let row = self.reader.query_one(&count).await.map_err(|e| store_error(&e))?;
+        let count: i64 = row.map_or(Ok(0), |row| row.try_get("", "counted")).map_err(|e| store_error(&e))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     Store,
     entity::audit_record,
-    fault::{damaged, unavailable},
+    fault::{damaged, store_error},
 };
 
 /// Longest wait for the first check of the log.
@@ -76,7 +76,7 @@ impl Store {
             .into_tuple()
             .all(&self.reader)
             .await
-            .map_err(|e| unavailable(&e))?;
+            .map_err(|e| store_error(&e))?;
         let heads: HashMap<String, i64> = heads.into_iter().collect();
         if told.read.iter().any(|(node, read)| heads.get(node).is_none_or(|head| head < read)) {
             return Err(damaged("audit chain", "it is shorter than it was"));
@@ -112,7 +112,7 @@ impl Store {
             .into_tuple()
             .all(&self.reader)
             .await
-            .map_err(|e| unavailable(&e))?;
+            .map_err(|e| store_error(&e))?;
         for (id, hash, body) in found {
             if chain::record_hash(id.as_bytes(), body.as_bytes()).as_slice() != hash.unwrap_or_default() {
                 return Err(damaged("audit record", "its link has another hash"));

@@ -6,19 +6,35 @@ use sea_orm::{
 };
 use strongroom_domain::ports::StoreError;
 
-/// A failure of the database itself.
-pub(crate) fn unavailable(error: &DbErr) -> StoreError {
-    StoreError::Unavailable(error.to_string())
+/// A row that does not read, which Strongroom did not write, or a failure of the database itself.
+pub(crate) fn store_error(error: &DbErr) -> StoreError {
+    if is_undecodable(error) {
+        StoreError::Damaged(error.to_string())
+    } else {
+        StoreError::Unavailable(error.to_string())
+    }
+}
+
+/// Whether the database gave a row, and a cell of it holds what cannot stand there.
+pub(crate) fn is_undecodable(error: &DbErr) -> bool {
+    match error {
+        // Nothing where something must be.
+        DbErr::Type(_) => true,
+        DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            matches!(&**error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+        }
+        _ => false,
+    }
 }
 
 /// A failure of a question to the log, which has an end: SQLite is interrupted, PostgreSQL cancels (`query_canceled`).
 pub(crate) fn unavailable_or_long(error: &DbErr) -> StoreError {
     let (DbErr::Exec(RuntimeErr::SqlxError(refused)) | DbErr::Query(RuntimeErr::SqlxError(refused))) = error else {
-        return unavailable(error);
+        return store_error(error);
     };
     match &**refused {
         sqlx::Error::Database(ended) if matches!(ended.code().as_deref(), Some("9" | "57014")) => StoreError::TooLong,
-        _ => unavailable(error),
+        _ => store_error(error),
     }
 }
 

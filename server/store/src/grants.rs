@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use strongroom_domain::{
     access_policy::AccessPolicy,
@@ -24,8 +24,9 @@ use crate::{
     Store,
     apply::Obstacle,
     caches::Reach,
+    decoding::{each_row, kept},
     entity::{access_policy, assignment, role_definition},
-    fault::{damaged, unavailable},
+    fault::{damaged, store_error},
     reading::row,
     rows,
 };
@@ -52,7 +53,7 @@ impl GrantStore for Store {
     }
 
     async fn assignment_counts(&self, scope: &Scope, grantee: &Grantee) -> Result<AssignmentCounts, StoreError> {
-        counts(&self.reader, scope, grantee).await.map_err(|e| unavailable(&e))
+        counts(&self.reader, scope, grantee).await.map_err(|e| store_error(&e))
     }
 
     async fn role_definition(&self, id: Uuid) -> Result<Option<Arc<RoleDefinition>>, StoreError> {
@@ -70,12 +71,12 @@ impl GrantStore for Store {
 
     async fn role_definitions(&self) -> Result<Vec<RoleDefinition>, StoreError> {
         let rows = role_definition::Entity::find().order_by_asc(role_definition::Column::Id).all(&self.reader);
-        rows.await.map_err(|e| unavailable(&e))?.into_iter().map(rows::role).collect()
+        rows.await.map_err(|e| store_error(&e))?.into_iter().map(rows::role).collect()
     }
 
     async fn role_in_use(&self, id: Uuid) -> Result<bool, StoreError> {
         let used = assignment::Entity::find().filter(assignment::Column::RoleId.eq(id)).limit(1).one(&self.reader);
-        Ok(used.await.map_err(|e| unavailable(&e))?.is_some())
+        Ok(used.await.map_err(|e| store_error(&e))?.is_some())
     }
 
     async fn access_policies(
@@ -93,13 +94,9 @@ impl GrantStore for Store {
             let rows = access_policy::Entity::find()
                 .filter(access_policy::Column::VaultId.eq(vault.0))
                 .filter(access_policy::Column::GranteeKey.is_in(storable(some)))
-                .order_by_asc(access_policy::Column::GranteeKey)
-                .all(&self.reader)
-                .await
-                .map_err(|e| unavailable(&e))?;
-            for row in rows {
-                found.push(rows::access_policy(row)?);
-            }
+                .order_by_asc(access_policy::Column::GranteeKey);
+            let rows = each_row(rows, &self.reader).await?;
+            found.extend(rows.into_iter().filter_map(|row| kept(row.and_then(rows::access_policy))));
         }
         let found = Arc::new(found);
         if let Some((caches, ticket)) = ticket {
@@ -120,13 +117,9 @@ impl GrantStore for Store {
             let rows = access_policy::Entity::find()
                 .filter(access_policy::Column::GranteeKey.is_in(storable(some)))
                 .order_by_asc(access_policy::Column::VaultId)
-                .limit(u64::try_from(left).unwrap_or(u64::MAX))
-                .all(&self.reader)
-                .await
-                .map_err(|e| unavailable(&e))?;
-            for row in rows {
-                found.push(rows::access_policy(row)?);
-            }
+                .limit(u64::try_from(left).unwrap_or(u64::MAX));
+            let rows = each_row(rows, &self.reader).await?;
+            found.extend(rows.into_iter().filter_map(|row| kept(row.and_then(rows::access_policy))));
         }
         Ok(found)
     }
@@ -137,7 +130,7 @@ impl GrantStore for Store {
             .order_by_asc(access_policy::Column::GranteeKey)
             .all(&self.reader)
             .await
-            .map_err(|e| unavailable(&e))?;
+            .map_err(|e| store_error(&e))?;
         rows.into_iter().map(rows::access_policy).collect()
     }
 
@@ -146,13 +139,16 @@ impl GrantStore for Store {
     }
 
     async fn installation_assignments(&self) -> Result<Vec<Assignment>, StoreError> {
-        let filter = AssignmentFilter { at: vec![Scope::Server], ..AssignmentFilter::default() };
-        Ok(self.find_assignments(&filter, None, usize::MAX).await?.items)
+        let there = assignment::Entity::find()
+            .filter(assignment::Column::ScopeKey.eq(Scope::Server.key()))
+            .order_by_asc(assignment::Column::Id);
+        let rows = each_row(there, &self.reader).await?;
+        Ok(rows.into_iter().filter_map(|row| kept(row.and_then(rows::assignment))).collect())
     }
 
     async fn assignments_at(&self, scope: &Scope) -> Result<Vec<Assignment>, StoreError> {
         let rows = assignment::Entity::find().filter(assignment::Column::ScopeKey.eq(scope.key()));
-        let rows = rows.all(&self.reader).await.map_err(|e| unavailable(&e))?;
+        let rows = rows.all(&self.reader).await.map_err(|e| store_error(&e))?;
         rows.into_iter().map(rows::assignment).collect()
     }
 
@@ -189,9 +185,9 @@ impl Store {
                 let in_vault = vault.map(|vault| at_or_below(&Scope::Vault { vault }));
                 rows = rows.filter(Condition::any().add(on_all).add_option(in_vault));
             }
-            for row in rows.all(&self.reader).await.map_err(|e| unavailable(&e))? {
-                found.push(rows::assignment(row)?);
-            }
+            // One that is damaged grants nothing, as one that is not authentic.
+            let rows = each_row(rows, &self.reader).await?;
+            found.extend(rows.into_iter().filter_map(|row| kept(row.and_then(rows::assignment))));
         }
         let found = Arc::new(found);
         if let Some((caches, ticket)) = ticket {
@@ -256,7 +252,7 @@ impl Pages {
             .column(assignment::Column::Id)
             .filter(self.wanted.clone())
             .filter(Condition::all().add_option(self.after.map(|after| assignment::Column::Id.gt(after))));
-        let mut ids: Vec<Uuid> = ids.into_tuple().all(database).await.map_err(|e| unavailable(&e))?;
+        let mut ids: Vec<Uuid> = ids.into_tuple().all(database).await.map_err(|e| store_error(&e))?;
         ids.sort_unstable();
         ids.reverse();
         self.ids = Some(ids);
@@ -275,7 +271,7 @@ impl Pages {
                 rows.filter(self.wanted.clone()).filter(Condition::all().add_option(after)).limit(ROWS_PER_SELECT)
             }
         };
-        let rows = rows.all(database).await.map_err(|e| unavailable(&e))?;
+        let rows = rows.all(database).await.map_err(|e| store_error(&e))?;
         self.after = rows.last().map(|row| row.id).or(self.after);
         Ok(rows)
     }
@@ -328,7 +324,7 @@ impl Store {
         let found = assignment::Entity::find()
             .filter(assignment::Column::GranteeKey.like(format!("p\n%{ending}\n%")))
             .filter(assignment::Column::GranteeKey.not_like(format!("p\n{own}\n%")));
-        found.count(&self.reader).await.map_err(|e| unavailable(&e))
+        found.count(&self.reader).await.map_err(|e| store_error(&e))
     }
 }
 
@@ -339,22 +335,16 @@ async fn counts(db: &impl ConnectionTrait, scope: &Scope, grantee: &Grantee) -> 
     Ok(AssignmentCounts { of_grantee: of_grantee.count(db).await?, of_all: there.count(db).await? })
 }
 
-/// Whoever adds an assignment on PostgreSQL takes this lock until the end of the transaction.
-const ADDING: i64 = 0x5352_4153_5347_4e01;
-
 /// Checks that the same role is not given to the same grantee at the same scope until the same end already, and that
-/// there is room for one more. Two that are added at the same moment wait for one another; SQLite has one writer anyhow.
+/// there is room for one more.
 pub(crate) async fn may_be_added(db: &DatabaseTransaction, new: &Assignment) -> Result<(), Obstacle> {
-    if db.get_database_backend() == DbBackend::Postgres {
-        let lock = "SELECT pg_advisory_xact_lock($1)";
-        db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, lock, [ADDING.into()])).await?;
-    }
     let alike = assignment::Entity::find()
         .filter(assignment::Column::GranteeKey.eq(new.grantee.key()))
-        .filter(assignment::Column::ScopeKey.eq(new.scope.key()))
-        .all(db)
-        .await?;
-    let twin = |row| rows::assignment(row).is_ok_and(|other| (other.role, other.ends_at) == (new.role, new.ends_at));
+        .filter(assignment::Column::ScopeKey.eq(new.scope.key()));
+    let alike = each_row(alike, db).await?;
+    let twin = |row: Result<assignment::Model, StoreError>| {
+        row.and_then(rows::assignment).is_ok_and(|other| (other.role, other.ends_at) == (new.role, new.ends_at))
+    };
     let room = counts(db, &new.scope, &new.grantee).await?.leave_room();
     if alike.into_iter().any(twin) || !room { Err(Obstacle::Conflict) } else { Ok(()) }
 }

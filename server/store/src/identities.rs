@@ -17,8 +17,9 @@ use uuid::Uuid;
 use crate::{
     Store,
     caches::weight_of_workload,
+    decoding::{FoundRow, kept},
     entity::{session, workload},
-    fault::{damaged, unavailable, why_damaged},
+    fault::{damaged, store_error, why_damaged},
     reading::row,
     rows,
 };
@@ -33,7 +34,7 @@ impl Store {
         if let Some(after) = after {
             query = query.filter(workload::Column::ClientId.gt(after));
         }
-        let found = query.all(&self.reader).await.map_err(|e| unavailable(&e))?;
+        let found = query.all(&self.reader).await.map_err(|e| store_error(&e))?;
         let more = found.len() > limit;
         let items = found
             .into_iter()
@@ -47,20 +48,34 @@ impl Store {
     /// The sessions that are meant by what is authenticated of them: one whose columns say something else must be
     /// found by whoever ends it. So all of them are looked at.
     async fn sessions_that(&self, is_meant: impl Fn(&Session) -> bool) -> Result<Vec<Arc<Session>>, StoreError> {
-        let mut found = Vec::new();
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let mut query = session::Entity::find().order_by_asc(session::Column::IdHash).limit(PAGE);
-            if let Some(after) = after.take() {
-                query = query.filter(session::Column::IdHash.gt(after));
-            }
-            let page = query.all(&self.reader).await.map_err(|e| unavailable(&e))?;
-            let Some(last) = page.last() else { return Ok(found) };
-            after = Some(last.id_hash.clone());
+        let (mut found, mut after) = (Vec::new(), None);
+        while let Some((page, last)) = self.page_of_sessions(after, PAGE).await? {
+            after = Some(last);
             // What does not read at all lets nobody in.
-            let read = page.into_iter().filter_map(|row| rows::session_whatever_its_columns(row).ok());
+            let read = page.into_iter().filter_map(|row| rows::session_whatever_its_columns(row.ok()?).ok());
             found.extend(read.filter(|session| is_meant(session)).map(Arc::new));
         }
+        Ok(found)
+    }
+
+    /// Sessions in order of what is found by, each by itself, with the last one's place; none behind the last one.
+    async fn page_of_sessions(
+        &self,
+        after: Option<Vec<u8>>,
+        limit: u64,
+    ) -> Result<Option<(Vec<Result<session::Model, StoreError>>, Vec<u8>)>, StoreError> {
+        // After nothing means after no bytes: what is no bytes at all is nobody's session, and leaves no place to go on.
+        let query = session::Entity::find()
+            .filter(session::Column::IdHash.gt(after.unwrap_or_default()))
+            .order_by_asc(session::Column::IdHash)
+            .limit(limit)
+            .into_model::<FoundRow<session::Entity>>();
+        let page = query.all(&self.reader).await.map_err(|e| store_error(&e))?;
+        let last = page.last().and_then(|last| match last {
+            FoundRow::Read(id_hash, _) | FoundRow::Unreadable(Some(id_hash), _) => Some(id_hash.clone()),
+            FoundRow::Unreadable(None, _) => None,
+        });
+        Ok(last.map(|last| (page.into_iter().map(FoundRow::row).collect(), last)))
     }
 }
 
@@ -71,9 +86,14 @@ impl IdentityStore for Store {
             async || row(workload::Entity::find_by_id(client_id), &self.reader).await?.map(rows::workload).transpose();
         let Some(caches) = self.caches() else { return Ok(one().await?.map(Arc::new)) };
         let all = async |limit| {
-            let rows = workload::Entity::find().limit(limit).all(&self.reader).await.map_err(|e| unavailable(&e))?;
-            let entry = |row: workload::Model| (row.client_id, rows::workload(row).map(Arc::new).map_err(why_damaged));
-            Ok((rows.len(), rows.into_iter().map(entry).collect()))
+            let rows = workload::Entity::find().limit(limit).into_model::<FoundRow<workload::Entity>>();
+            let rows = rows.all(&self.reader).await.map_err(|e| store_error(&e))?;
+            let entry = |found| match found {
+                FoundRow::Read(id, row) => Some((id, rows::workload(row).map(Arc::new).map_err(why_damaged))),
+                // Without an id it is nobody's.
+                FoundRow::Unreadable(id, why) => Some((id?, Err(why.to_string()))),
+            };
+            Ok((rows.len(), rows.into_iter().filter_map(entry).collect()))
         };
         caches.workloads.find(&client_id, all, one, weight_of_workload).await
     }
@@ -97,30 +117,15 @@ impl IdentityStore for Store {
 
     async fn all_sessions(&self, after: Option<[u8; 32]>, limit: usize) -> Result<Vec<Session>, StoreError> {
         let (mut found, mut after) = (Vec::new(), after.map(Vec::from));
-        loop {
-            let mut query = session::Entity::find();
-            if let Some(after) = &after {
-                query = query.filter(session::Column::IdHash.gt(after.clone()));
-            }
-            let page = query
-                .order_by_asc(session::Column::IdHash)
-                .limit(limit as u64)
-                .all(&self.reader)
-                .await
-                .map_err(|e| unavailable(&e))?;
-            let Some(last) = page.last() else { return Ok(found) };
-            after = Some(last.id_hash.clone());
-            for row in page {
-                match rows::session(row) {
-                    Ok(session) => found.push(session),
-                    Err(error) => tracing::error!(%error, "a session is damaged and counts for nothing"),
-                }
-            }
+        while let Some((page, last)) = self.page_of_sessions(after, limit as u64).await? {
+            after = Some(last);
+            found.extend(page.into_iter().filter_map(|row| kept(row.and_then(rows::session))));
             // A page of damaged rows alone is not the end.
             if !found.is_empty() {
-                return Ok(found);
+                break;
             }
         }
+        Ok(found)
     }
 
     async fn sessions_at(&self, issuer: &str, provider_session: &str) -> Result<Vec<Arc<Session>>, StoreError> {

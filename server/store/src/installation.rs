@@ -11,7 +11,8 @@ use uuid::Uuid;
 use crate::{
     Store,
     entity::{installation, sealed_blob},
-    fault::{damaged, unavailable},
+    fault::{damaged, store_error},
+    reading::row,
 };
 
 /// The slot of the only row.
@@ -33,7 +34,7 @@ pub struct Installation {
 }
 
 pub(crate) async fn load(database: &impl ConnectionTrait) -> Result<Option<Installation>, StoreError> {
-    let row = installation::Entity::find_by_id(SLOT).one(database).await.map_err(|e| unavailable(&e))?;
+    let row = row(installation::Entity::find_by_id(SLOT), database).await?;
     Ok(row.map(|row| Installation {
         id: InstallationId(row.id),
         created_at: row.created_at,
@@ -83,10 +84,10 @@ impl Store {
         let row = installation::Model { slot: SLOT, id, created_at, development };
         let mut insert = sea_orm::QueryTrait::into_query(installation::Entity::insert(row.into_active_model()));
         insert.on_conflict(OnConflict::new().do_nothing().to_owned());
-        let made = transaction.execute(&insert).await.map_err(|e| unavailable(&e))?.rows_affected();
-        let left = sealed_blob::Entity::find().count(&transaction).await.map_err(|e| unavailable(&e))?;
+        let made = transaction.execute(&insert).await.map_err(|e| store_error(&e))?.rows_affected();
+        let left = sealed_blob::Entity::find().count(&transaction).await.map_err(|e| store_error(&e))?;
         if made == 0 || left > 0 {
-            transaction.rollback().await.map_err(|e| unavailable(&e))?;
+            transaction.rollback().await.map_err(|e| store_error(&e))?;
             writer.settle();
             return Err(StoreError::Stale);
         }
@@ -96,7 +97,7 @@ impl Store {
         if let Some(fact) = root_key {
             crate::seal::put_fact(&transaction, fact).await?;
         }
-        transaction.commit().await.map_err(|e| unavailable(&e))?;
+        transaction.commit().await.map_err(|e| store_error(&e))?;
         writer.settle();
         Ok(Installation { id: InstallationId(id), created_at, development })
     }
@@ -109,7 +110,7 @@ impl Store {
         let mut writer = self.writer.lock().await;
         let transaction = writer.begin(self.caches()).await?;
         put(&transaction, label, bytes).await?;
-        transaction.commit().await.map_err(|e| unavailable(&e))?;
+        transaction.commit().await.map_err(|e| store_error(&e))?;
         writer.settle();
         Ok(())
     }
@@ -125,6 +126,6 @@ pub(crate) async fn put(database: &impl ConnectionTrait, label: &str, bytes: &[u
         .on_conflict(over)
         .exec_without_returning(database)
         .await
-        .map_err(|e| unavailable(&e))?;
+        .map_err(|e| store_error(&e))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! | part | file |
 //! |---|---|
 //! | opening: ownership, schema, refusals | `open`, `connect`, `lock`, `presence`, `foreign` |
-//! | the transaction of a batch: changes, records, hash chain | `writer`, `apply` |
+//! | the transaction of a batch: changes, records, hash chain | `writer`, `apply`, `bounds` |
 //! | what this process knows of its chain, whatever the database says | `heads` |
 //! | what the log tells of vaults, before a purge | `evidence` |
 //! | the ports | `audit`, `counts`, `secrets`, `vaults`, `grants`, `policies`, `approvals`, `identities` |
@@ -11,6 +11,7 @@
 //! | what the root key wraps | `seal` |
 //! | scheduled purges | `purge` |
 //! | exact caches | `cache` and `directory` (how), `caches` (what) |
+//! | rows, each by itself, whatever stands in it | `decoding`, `rows` |
 //! | checking the audit trail without any key | [`verify`] |
 //!
 //! # What is promised
@@ -28,11 +29,13 @@
 mod apply;
 mod approvals;
 mod audit;
+mod bounds;
 mod cache;
 mod caches;
 mod condemned;
 mod connect;
 mod counts;
+mod decoding;
 mod directory;
 mod entity;
 mod evidence;
@@ -67,7 +70,7 @@ pub use installation::Installation;
 pub use open::{OpenError, StoreOptions};
 
 use crate::{
-    caches::Caches, evidence::Told, fault::unavailable, heads::KnownHeads, lock::Ownership, presence::Presence,
+    caches::Caches, evidence::Told, fault::store_error, heads::KnownHeads, lock::Ownership, presence::Presence,
     writer::Writer,
 };
 
@@ -105,9 +108,9 @@ impl Store {
         if let Some(presence) = &self.presence {
             presence.close().await;
         }
-        self.log_reader.close_by_ref().await.map_err(|e| unavailable(&e))?;
-        self.own_reader.close_by_ref().await.map_err(|e| unavailable(&e))?;
-        self.reader.close_by_ref().await.map_err(|e| unavailable(&e))
+        self.log_reader.close_by_ref().await.map_err(|e| store_error(&e))?;
+        self.own_reader.close_by_ref().await.map_err(|e| store_error(&e))?;
+        self.reader.close_by_ref().await.map_err(|e| store_error(&e))
     }
 
     /// Says which root key wraps what this process writes. Nothing is written once another one is in use.

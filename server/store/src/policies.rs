@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{EntityTrait, QueryOrder, QuerySelect};
+use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, QueryOrder, QuerySelect};
 use strongroom_domain::{
     policy::ModuleDigest,
     policy_document::PolicyDocument,
@@ -14,11 +14,32 @@ use strongroom_domain::{
 
 use crate::{
     Store,
+    decoding::FoundRow,
     entity::{installation_policies, policy_document, policy_module},
-    fault::unavailable,
+    fault::store_error,
     reading::row,
     rows,
 };
+
+/// What is kept of a module, but its bytes.
+#[derive(FromQueryResult)]
+struct Known {
+    digest: String,
+    body: String,
+    revision: i64,
+    tag: Vec<u8>,
+}
+
+/// What is known of all modules, each by itself.
+pub(crate) async fn modules(
+    database: &impl ConnectionTrait,
+) -> Result<Vec<Result<PolicyModule, StoreError>>, StoreError> {
+    use policy_module::Column::{Body, Digest, Revision, Tag};
+    let all = policy_module::Entity::find().select_only().columns([Digest, Body, Revision, Tag]).order_by_asc(Digest);
+    let all = all.into_model::<FoundRow<policy_module::Entity, Known>>().all(database);
+    let module = |Known { digest, body, revision, tag }: Known| rows::policy_module(&digest, &body, revision, tag);
+    Ok(all.await.map_err(|e| store_error(&e))?.into_iter().map(|found| found.row().and_then(module)).collect())
+}
 
 #[async_trait]
 impl PolicyStore for Store {
@@ -37,18 +58,7 @@ impl PolicyStore for Store {
     }
 
     async fn policy_modules(&self) -> Result<Vec<PolicyModule>, StoreError> {
-        use policy_module::Column::{Body, Digest, Revision, Tag};
-        let all: Vec<(String, String, i64, Vec<u8>)> = policy_module::Entity::find()
-            .select_only()
-            .columns([Digest, Body, Revision, Tag])
-            .order_by_asc(Digest)
-            .into_tuple()
-            .all(&self.reader)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        all.into_iter()
-            .map(|(digest, body, revision, tag)| rows::policy_module(&digest, &body, revision, tag))
-            .collect()
+        modules(&self.reader).await?.into_iter().collect()
     }
 
     async fn policy_module(&self, digest: &ModuleDigest) -> Result<Option<(PolicyModule, Vec<u8>)>, StoreError> {
@@ -60,12 +70,12 @@ impl PolicyStore for Store {
 
     async fn policy_documents(&self) -> Result<Vec<PolicyDocument>, StoreError> {
         let all = policy_document::Entity::find().order_by_asc(policy_document::Column::Name);
-        let all = all.all(&self.reader).await.map_err(|e| unavailable(&e))?;
+        let all = all.all(&self.reader).await.map_err(|e| store_error(&e))?;
         all.into_iter().map(rows::policy_document).collect()
     }
 
     async fn policy_document(&self, name: &str) -> Result<Option<PolicyDocument>, StoreError> {
         let row = policy_document::Entity::find_by_id(name).one(&self.reader);
-        row.await.map_err(|e| unavailable(&e))?.map(rows::policy_document).transpose()
+        row.await.map_err(|e| store_error(&e))?.map(rows::policy_document).transpose()
     }
 }

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ExprTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    RelationDef,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, RelationDef,
 };
 use strongroom_domain::{
     names::{ObjectKind, VaultName},
@@ -13,8 +13,9 @@ use strongroom_domain::{
 
 use crate::{
     Store,
+    decoding::{FoundRow, kept},
     entity::{secret, vault},
-    fault::{damaged, unavailable},
+    fault::{damaged, store_error},
     rows,
 };
 
@@ -35,9 +36,25 @@ fn vault_of_secret() -> RelationDef {
     secret::Entity::belongs_to(vault::Entity).from(secret::Column::VaultId).to(vault::Column::Id).into()
 }
 
-/// A row that somebody edited so that it says nothing keeps no other from being done.
-fn kept<T>(parsed: Result<T, StoreError>) -> Option<T> {
-    parsed.inspect_err(|error| tracing::error!(%error, "a row that may be due was left out")).ok()
+/// All vaults but the remains of those that were purged. Also one with nothing in these columns: no comparison with
+/// that is true, nor is its contrary.
+pub(crate) fn standing() -> Condition {
+    Condition::any().add(remains().not()).add(vault::Column::State.is_null()).add(vault::Column::WrappedKey.is_null())
+}
+
+/// The name of a vault.
+#[derive(FromQueryResult)]
+struct Named {
+    name: String,
+}
+
+/// What names an object.
+#[derive(FromQueryResult)]
+struct Due {
+    vault: String,
+    kind: String,
+    name: String,
+    display: String,
 }
 
 /// The name within a qualified one.
@@ -62,24 +79,27 @@ impl PurgeSchedule for Store {
     }
 
     async fn due_vaults(&self, now: i64) -> Result<Vec<VaultName>, StoreError> {
-        let found: Vec<String> = vault::Entity::find()
+        let found = vault::Entity::find()
             .select_only()
-            .column(vault::Column::Name)
+            .columns([vault::Column::Id, vault::Column::Name])
             .filter(vault::Column::State.eq(rows::DELETED))
             .filter(vault::Column::PurgeAt.lte(now))
             .order_by_asc(vault::Column::Name)
             .limit(MAX_DUE)
-            .into_tuple()
+            .into_model::<FoundRow<vault::Entity, Named>>()
             .all(&self.reader)
             .await
-            .map_err(|e| unavailable(&e))?;
-        Ok(found.iter().filter_map(|name| kept(VaultName::parse(name).map_err(|e| damaged("vault", e)))).collect())
+            .map_err(|e| store_error(&e))?;
+        let name = |Named { name }: Named| VaultName::parse(&name).map_err(|e| damaged("vault", e));
+        Ok(found.into_iter().filter_map(|found| kept(found.row().and_then(name))).collect())
     }
 
     async fn sweep(&self, limit: usize) -> Result<bool, StoreError> {
-        let purged = vault::Entity::find().select_only().column(vault::Column::Id);
-        let purged = purged.filter(remains()).into_tuple::<uuid::Uuid>();
-        let Some(id) = purged.one(&self.reader).await.map_err(|e| unavailable(&e))? else { return Ok(false) };
+        let purged = vault::Entity::find().select_only().columns([vault::Column::Id, vault::Column::Name]);
+        let purged = purged.filter(remains()).limit(MAX_DUE).into_model::<FoundRow<vault::Entity, Named>>();
+        let purged = purged.all(&self.reader).await.map_err(|e| store_error(&e))?;
+        let readable = |found| if let FoundRow::Read(id, _) = found { Some(id) } else { None };
+        let Some(id) = purged.into_iter().find_map(readable) else { return Ok(false) };
         let mut writer = self.writer.lock().await;
         let transaction = writer.begin(self.caches()).await?;
         let some = secret::Entity::find()
@@ -93,7 +113,7 @@ impl PurgeSchedule for Store {
             .filter(secret::Column::Name.in_subquery(some))
             .exec(&transaction)
             .await
-            .map_err(|e| unavailable(&e))?
+            .map_err(|e| store_error(&e))?
             .rows_affected;
         if gone == 0 {
             vault::Entity::delete_many()
@@ -101,9 +121,9 @@ impl PurgeSchedule for Store {
                 .filter(remains())
                 .exec(&transaction)
                 .await
-                .map_err(|e| unavailable(&e))?;
+                .map_err(|e| store_error(&e))?;
         }
-        transaction.commit().await.map_err(|e| unavailable(&e))?;
+        transaction.commit().await.map_err(|e| store_error(&e))?;
         writer.settle();
         Ok(true)
     }
@@ -143,8 +163,8 @@ impl Store {
     ) -> Result<Vec<DueObject>, StoreError> {
         let mut query = secret::Entity::find()
             .select_only()
-            .column(vault::Column::Name)
-            .columns([secret::Column::Kind, secret::Column::Name, secret::Column::Display])
+            .columns([secret::Column::VaultId, secret::Column::Name, secret::Column::Kind, secret::Column::Display])
+            .column_as(vault::Column::Name, "vault")
             .join(JoinType::InnerJoin, vault_of_secret())
             .filter(wanted)
             .filter(vault::Column::State.eq(rows::ACTIVE));
@@ -153,21 +173,21 @@ impl Store {
             let later = vault::Column::Name.eq(vault).and(secret::Column::Name.gt(name));
             query = query.filter(Condition::any().add(vault::Column::Name.gt(vault)).add(later));
         }
-        let found: Vec<(String, String, String, String)> = query
+        let found = query
             .order_by_asc(vault::Column::Name)
             .order_by_asc(secret::Column::Name)
             .limit(at_most(limit))
-            .into_tuple()
+            .into_model::<FoundRow<secret::Entity, Due>>()
             .all(&self.reader)
             .await
-            .map_err(|e| unavailable(&e))?;
-        let parse = |(vault, kind, qualified, display): (String, String, String, String)| {
+            .map_err(|e| store_error(&e))?;
+        let parse = |Due { vault, kind, name: qualified, display }: Due| {
             let vault = VaultName::parse(&vault).map_err(|e| damaged("vault", e))?;
             // What is wrong with its spelling is found, and put on record, by whoever reads the row to do it.
             let (kind, name) = rows::name_of(&kind, &qualified, &display)
                 .or_else(|_| rows::name_of(&kind, &qualified, unqualified(&qualified)))?;
             Ok(DueObject { vault, kind, name })
         };
-        Ok(found.into_iter().filter_map(|row| kept(parse(row))).collect())
+        Ok(found.into_iter().filter_map(|found| kept(found.row().and_then(parse))).collect())
     }
 }

@@ -5,7 +5,7 @@ use sea_orm::{
 };
 use strongroom_domain::ports::StoreError;
 
-use crate::{entity::audit_record, fault::unavailable, rows};
+use crate::{decoding::each_row, entity::audit_record, fault::store_error, rows};
 
 /// The row of a key, for queries that can find one at most. Not by `one`, which binds a limit: SQLite looks at what is
 /// bound while it plans a statement, and so plans such a one anew each time.
@@ -13,7 +13,7 @@ pub(crate) async fn row<E: EntityTrait>(
     key: Select<E>,
     database: &impl ConnectionTrait,
 ) -> Result<Option<E::Model>, StoreError> {
-    Ok(key.all(database).await.map_err(|e| unavailable(&e))?.into_iter().next())
+    each_row(key, database).await?.into_iter().next().transpose()
 }
 
 /// A record's place in its node's chain, without the record.
@@ -40,7 +40,7 @@ pub(crate) async fn head_of(
         .into_partial_model::<LinkRow>()
         .one(database)
         .await
-        .map_err(|e| unavailable(&e))?
+        .map_err(|e| store_error(&e))?
         .map(|link| rows::position(link.seq, link.head.as_deref()))
         .transpose()
 }
@@ -62,5 +62,5 @@ pub(crate) async fn links_after(
         .into_partial_model::<LinkRow>()
         .all(database)
         .await
-        .map_err(|e| unavailable(&e))
+        .map_err(|e| store_error(&e))
 }

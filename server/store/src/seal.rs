@@ -16,10 +16,11 @@ use uuid::Uuid;
 use crate::{
     Store,
     apply::{Obstacle, exactly_one},
+    decoding::FoundRow,
     entity::{root_key, sealed_blob, vault},
-    fault::unavailable,
+    fault::store_error,
     installation::put,
-    purge::remains,
+    purge::standing,
     rows,
     verify::AuditReader,
 };
@@ -57,7 +58,15 @@ impl AuditReader {
     /// When the database cannot say.
     pub async fn installation_keys(&self) -> Result<SealedKeys, StoreError> {
         let root_key = current(&self.connection).await?;
-        Ok(SealedKeys { root_key, blobs: blobs(&self.connection).await?, vaults: Vec::new() })
+        let blobs = sealed_blob::Entity::find().order_by_asc(sealed_blob::Column::Label);
+        let blobs = blobs.into_model::<FoundRow<sealed_blob::Entity>>().all(&self.connection);
+        // One that does not read opens as little as one that is empty.
+        let blob = |found: FoundRow<sealed_blob::Entity>| match found {
+            FoundRow::Read(label, row) => (label, row.bytes),
+            FoundRow::Unreadable(label, why) => (label.unwrap_or(why.place), Vec::new()),
+        };
+        let blobs = blobs.await.map_err(|e| store_error(&e))?.into_iter().map(blob).collect();
+        Ok(SealedKeys { root_key, blobs, vaults: Vec::new() })
     }
 }
 
@@ -81,9 +90,9 @@ impl Store {
         let transaction = writer.begin(self.caches()).await?;
         let labels = blobs.iter().map(|(label, _)| *label);
         let there = sealed_blob::Entity::find().filter(sealed_blob::Column::Label.is_in(labels));
-        let there = there.count(&transaction).await.map_err(|e| unavailable(&e))?;
+        let there = there.count(&transaction).await.map_err(|e| store_error(&e))?;
         if there > 0 || current(&transaction).await?.is_some() {
-            transaction.rollback().await.map_err(|e| unavailable(&e))?;
+            transaction.rollback().await.map_err(|e| store_error(&e))?;
             writer.settle();
             return Err(StoreError::Stale);
         }
@@ -91,7 +100,7 @@ impl Store {
             put(&transaction, label, bytes).await?;
         }
         put_fact(&transaction, fact).await?;
-        transaction.commit().await.map_err(|e| unavailable(&e))?;
+        transaction.commit().await.map_err(|e| store_error(&e))?;
         writer.settle();
         Ok(())
     }
@@ -110,7 +119,7 @@ fn row(fact: &RootKeyFact) -> root_key::Model {
 
 pub(crate) async fn put_fact(database: &impl ConnectionTrait, fact: &RootKeyFact) -> Result<(), StoreError> {
     let insert = root_key::Entity::insert(row(fact).into_active_model());
-    insert.exec_without_returning(database).await.map_err(|e| unavailable(&e))?;
+    insert.exec_without_returning(database).await.map_err(|e| store_error(&e))?;
     Ok(())
 }
 
@@ -120,7 +129,7 @@ async fn current(database: &impl ConnectionTrait) -> Result<Option<RootKeyFact>,
         .order_by_desc(root_key::Column::Since)
         .one(database)
         .await
-        .map_err(|e| unavailable(&e))?;
+        .map_err(|e| store_error(&e))?;
     Ok(row.map(|row| RootKeyFact {
         key_id: row.key_id,
         provider: row.provider,
@@ -131,14 +140,14 @@ async fn current(database: &impl ConnectionTrait) -> Result<Option<RootKeyFact>,
 }
 
 async fn blob(database: &impl ConnectionTrait, label: &str) -> Result<Option<SealedBlob>, StoreError> {
-    let row = sealed_blob::Entity::find_by_id(label.to_owned()).one(database).await.map_err(|e| unavailable(&e))?;
+    let row = sealed_blob::Entity::find_by_id(label.to_owned()).one(database).await.map_err(|e| store_error(&e))?;
     Ok(row.map(|row| SealedBlob { bytes: row.bytes, revision: row.revision }))
 }
 
 /// What is sealed by label.
 async fn blobs(database: &impl ConnectionTrait) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
     let blobs = sealed_blob::Entity::find().order_by_asc(sealed_blob::Column::Label).all(database);
-    Ok(blobs.await.map_err(|e| unavailable(&e))?.into_iter().map(|row| (row.label, row.bytes)).collect())
+    Ok(blobs.await.map_err(|e| store_error(&e))?.into_iter().map(|row| (row.label, row.bytes)).collect())
 }
 
 async fn sealed_keys(database: &impl ConnectionTrait) -> Result<SealedKeys, StoreError> {
@@ -149,12 +158,12 @@ async fn sealed_keys(database: &impl ConnectionTrait) -> Result<SealedKeys, Stor
         let page = vault::Entity::find()
             .filter(vault::Column::Id.gt(after))
             // What is left of a purged vault has no key any more.
-            .filter(remains().not())
+            .filter(standing())
             .order_by_asc(vault::Column::Id)
             .limit(PAGE)
             .all(database)
             .await
-            .map_err(|e| unavailable(&e))?;
+            .map_err(|e| store_error(&e))?;
         let Some(last) = page.last() else { break };
         after = last.id;
         for row in page {
@@ -171,7 +180,7 @@ pub(crate) async fn reseal(db: &DatabaseTransaction, reseal: &Reseal) -> Result<
         if u64::try_from(written).is_ok_and(|written| written == counted) { Ok(()) } else { Err(Obstacle::Conflict) }
     };
     all(sealed_blob::Entity::find().count(db).await?, reseal.blobs.len())?;
-    all(vault::Entity::find().filter(remains().not()).count(db).await?, reseal.vaults.len())?;
+    all(vault::Entity::find().filter(standing()).count(db).await?, reseal.vaults.len())?;
     for (label, blob) in &reseal.blobs {
         let update = sealed_blob::Entity::update_many()
             .set(sealed_blob::ActiveModel { bytes: Set(blob.after.clone()), ..Default::default() })

@@ -18,7 +18,7 @@ use strongroom_domain::{
 use crate::{
     Store,
     entity::{secret, secret_version},
-    fault::{damaged, unavailable},
+    fault::{damaged, store_error},
     rows::{self, VersionRow},
 };
 
@@ -171,7 +171,7 @@ impl Store {
             .into_partial_model::<NameWithVersion>()
             .all(&self.reader)
             .await
-            .map_err(|e| unavailable(&e))?;
+            .map_err(|e| store_error(&e))?;
         let Some(row) = found.into_iter().next() else { return Ok(None) };
         let secret = rows::secret_meta(&row.name)?;
         Ok(Some(SecretFacts { secret, version: row.version.map(rows::version_meta).transpose()? }))
@@ -196,7 +196,7 @@ impl Store {
             .into_partial_model::<NameWithSealed>()
             .all(&self.reader)
             .await
-            .map_err(|e| unavailable(&e))?
+            .map_err(|e| store_error(&e))?
             .into_iter()
             .next()
             .filter(|row| row.name.revision == judged)
@@ -224,7 +224,7 @@ impl Store {
             .into_partial_model::<NameWithSealed>()
             .all(&self.reader)
             .await
-            .map_err(|e| unavailable(&e))?;
+            .map_err(|e| store_error(&e))?;
         if found.is_empty() {
             return Err(StoreError::Stale);
         }
@@ -255,7 +255,7 @@ impl Store {
             .into_partial_model::<NameWithVersion>()
             .all(&self.reader)
             .await
-            .map_err(|e| unavailable(&e))?;
+            .map_err(|e| store_error(&e))?;
         page(found, limit, |item| item.secret.name.as_str())
     }
 
@@ -279,7 +279,7 @@ impl Store {
             .into_partial_model::<NameWithVersion>()
             .all(&self.reader)
             .await
-            .map_err(|e| unavailable(&e))?;
+            .map_err(|e| store_error(&e))?;
         page(found, limit, |item| item.version.version.as_str())
     }
 }

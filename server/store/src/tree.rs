@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::{
     Store,
     entity::{audit_checkpoint, audit_record, audit_segment, audit_tree},
-    fault::{damaged, unavailable},
+    fault::{damaged, store_error},
     heads::{Head, lost},
     installation,
     reading::{LinkRow, links_after},
@@ -136,16 +136,16 @@ impl Store {
                 "SELECT pg_advisory_xact_lock($1)",
                 [TREE_LOCK.into()],
             );
-            transaction.execute_raw(lock).await.map_err(|e| unavailable(&e))?;
+            transaction.execute_raw(lock).await.map_err(|e| store_error(&e))?;
         }
         let same = size(&transaction).await? == growth.frontier.size();
         if same {
-            let failed = |e| unavailable(&e);
+            let failed = |e| store_error(&e);
             audit_segment::Entity::insert_many(segments).exec_without_returning(&transaction).await.map_err(failed)?;
             audit_tree::Entity::insert_many(nodes).exec_without_returning(&transaction).await.map_err(failed)?;
             audit_checkpoint::Entity::insert(checkpoint).exec_without_returning(&transaction).await.map_err(failed)?;
         }
-        transaction.commit().await.map_err(|e| unavailable(&e))?;
+        transaction.commit().await.map_err(|e| store_error(&e))?;
         writer.settle();
         Ok(same)
     }
@@ -172,7 +172,7 @@ impl Store {
 
     /// The proof of a record.
     pub(crate) async fn proof(&self, record: Uuid) -> Result<Proof, StoreError> {
-        let failed = |e| unavailable(&e);
+        let failed = |e| store_error(&e);
         let found = audit_record::Entity::find_by_id(record).one(&self.reader).await.map_err(failed)?;
         let Some(found) = found else { return Ok(Proof::NoRecord) };
         // A record that no node wrote has no place in any chain, and nothing is proven of it.
@@ -250,7 +250,7 @@ fn path_in(leaves: &[Hash], index: u64) -> Option<Vec<Hash>> {
 /// The newest checkpoint of the whole log.
 async fn newest(database: &impl ConnectionTrait) -> Result<Option<TreeCheckpoint>, StoreError> {
     let row = audit_checkpoint::Entity::find().order_by_desc(audit_checkpoint::Column::Size).one(database);
-    row.await.map_err(|e| unavailable(&e))?.map(checkpoint_of).transpose()
+    row.await.map_err(|e| store_error(&e))?.map(checkpoint_of).transpose()
 }
 
 /// How many segments the tree has.
@@ -262,7 +262,7 @@ async fn size(database: &impl ConnectionTrait) -> Result<u64, StoreError> {
         .into_tuple()
         .one(database)
         .await
-        .map_err(|e| unavailable(&e))?;
+        .map_err(|e| store_error(&e))?;
     match last {
         Some(last) => u64::try_from(last)
             .ok()
@@ -297,7 +297,7 @@ async fn subtree(database: &impl ConnectionTrait, at: Subtree) -> Result<Hash, S
     let row = audit_tree::Entity::find_by_id((i64::from(at.level), number(at.position)?))
         .one(database)
         .await
-        .map_err(|e| unavailable(&e))?
+        .map_err(|e| store_error(&e))?
         .ok_or_else(|| damaged("audit tree", "a subtree is missing"))?;
     rows::array("audit tree", &row.root)
 }
@@ -320,7 +320,7 @@ async fn nodes(database: &impl ConnectionTrait) -> Result<Vec<String>, StoreErro
             .into_tuple()
             .one(database)
             .await
-            .map_err(|e| unavailable(&e))?;
+            .map_err(|e| store_error(&e))?;
         match next {
             Some(next) if nodes.len() < MAX_NODES => nodes.push(next),
             Some(_) => return Err(damaged("audit chain", "there are more nodes than any installation has")),

@@ -1,11 +1,13 @@
 //! Vaults.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, Statement,
+    ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult, QuerySelect, Select,
 };
 use strongroom_domain::{
     names::{VaultId, VaultName},
@@ -16,14 +18,17 @@ use uuid::Uuid;
 
 use crate::{
     Store,
-    apply::Obstacle,
     caches::weight_of_vault,
+    decoding::{FoundRow, each_row, kept},
     entity::vault,
-    fault::{damaged, unavailable, why_damaged},
-    purge::remains,
+    fault::{damaged, store_error, why_damaged},
+    purge::standing,
     reading::row,
     rows,
 };
+
+/// Most ids of one question.
+const IDS_PER_SELECT: usize = 1000;
 
 /// The rows of a list of vaults, in order of their names: one more than there may be, so that who must see all sees
 /// whether that is what it got.
@@ -34,18 +39,23 @@ fn listed(deleted: bool) -> Select<vault::Entity> {
         .limit(u64::try_from(MAX_VAULTS).unwrap_or(u64::MAX).saturating_add(1))
 }
 
-/// Held while a vault is made: "SRVAULT" and a version.
-const MAKING: i64 = 0x5352_5641_554c_5401;
+/// What names a vault.
+#[derive(FromQueryResult)]
+struct Name {
+    id: Uuid,
+    name: String,
+}
 
-/// Checks that there is room for one more vault. Two that are made at the same moment wait for one another; SQLite has
-/// one writer anyhow.
-pub(crate) async fn may_be_added(db: &DatabaseTransaction) -> Result<(), Obstacle> {
-    if db.get_database_backend() == DbBackend::Postgres {
-        let lock = "SELECT pg_advisory_xact_lock($1)";
-        db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, lock, [MAKING.into()])).await?;
+/// A row with its name, which may read where others of its cells do not.
+struct Named {
+    name: Option<String>,
+    row: FoundRow<vault::Entity>,
+}
+
+impl FromQueryResult for Named {
+    fn from_query_result(row: &QueryResult, pre: &str) -> Result<Self, DbErr> {
+        Ok(Self { name: row.try_get(pre, "name").ok(), row: FoundRow::from_query_result(row, pre)? })
     }
-    let there = vault::Entity::find().filter(remains().not()).count(db).await?;
-    if there < u64::try_from(MAX_VAULTS).unwrap_or(u64::MAX) { Ok(()) } else { Err(Obstacle::Conflict) }
 }
 
 #[async_trait]
@@ -58,12 +68,13 @@ impl VaultStore for Store {
         let Some(caches) = self.caches() else { return Ok(one().await?.map(Arc::new)) };
         let all = async |limit| {
             // What remains of a purged vault is found by nobody, and there may be more of that than vaults.
-            let named = vault::Entity::find().filter(remains().not()).limit(limit);
-            let rows = named.all(&self.reader).await.map_err(|e| unavailable(&e))?;
+            let named = vault::Entity::find().filter(standing()).limit(limit).into_model::<Named>();
+            let rows = named.all(&self.reader).await.map_err(|e| store_error(&e))?;
             // Nor is a row whose name is none.
-            let entry = |row: vault::Model| {
-                let name = VaultName::parse(&row.name).ok().filter(|name| name.as_str() == row.name)?;
-                Some((name, rows::vault(row).map(Arc::new).map_err(why_damaged)))
+            let entry = |Named { name, row }: Named| {
+                let name =
+                    name.and_then(|name| VaultName::parse(&name).ok().filter(|parsed| parsed.as_str() == name))?;
+                Some((name, row.row().and_then(rows::vault).map(Arc::new).map_err(why_damaged)))
             };
             Ok((rows.len(), rows.into_iter().filter_map(entry).collect()))
         };
@@ -71,19 +82,37 @@ impl VaultStore for Store {
     }
 
     async fn vaults(&self, deleted: bool) -> Result<Vec<Arc<Vault>>, StoreError> {
-        let rows = listed(deleted).all(&self.reader);
-        rows.await.map_err(|e| unavailable(&e))?.into_iter().map(|row| rows::vault(row).map(Arc::new)).collect()
+        let rows = each_row(listed(deleted), &self.reader).await?;
+        Ok(rows.into_iter().filter_map(|row| kept(row.and_then(rows::vault))).map(Arc::new).collect())
     }
 
     async fn vault_names(&self, deleted: bool) -> Result<Vec<(VaultId, VaultName)>, StoreError> {
-        let names = listed(deleted).select_only().columns([vault::Column::Id, vault::Column::Name]);
-        let names: Vec<(Uuid, String)> = names.into_tuple().all(&self.reader).await.map_err(|e| unavailable(&e))?;
-        let named =
-            |(id, name): (Uuid, String)| Ok((VaultId(id), VaultName::parse(&name).map_err(|e| damaged("vault", e))?));
-        names.into_iter().map(named).collect()
+        self.named(listed(deleted)).await
+    }
+
+    async fn names_of(&self, vaults: &BTreeSet<VaultId>) -> Result<HashMap<VaultId, VaultName>, StoreError> {
+        let ids: Vec<Uuid> = vaults.iter().map(|vault| vault.0).collect();
+        let mut found = HashMap::new();
+        for some in ids.chunks(IDS_PER_SELECT) {
+            let these = vault::Entity::find().filter(standing()).filter(vault::Column::Id.is_in(some.iter().copied()));
+            found.extend(self.named(these).await?);
+        }
+        Ok(found)
     }
 
     async fn evidence(&self, vault: VaultId) -> Result<Option<VaultEvidence>, StoreError> {
         self.told_of(vault).await
+    }
+}
+
+impl Store {
+    /// Identities and names of these vaults, without what is in their settings.
+    async fn named(&self, these: Select<vault::Entity>) -> Result<Vec<(VaultId, VaultName)>, StoreError> {
+        let names = these.select_only().columns([vault::Column::Id, vault::Column::Name]);
+        let names = names.into_model::<FoundRow<vault::Entity, Name>>().all(&self.reader);
+        let named =
+            |Name { id, name }: Name| Ok((VaultId(id), VaultName::parse(&name).map_err(|e| damaged("vault", e))?));
+        let names = names.await.map_err(|e| store_error(&e))?;
+        Ok(names.into_iter().filter_map(|found| kept(found.row().and_then(named))).collect())
     }
 }

@@ -24,10 +24,11 @@ use strongroom_domain::{
 
 use crate::{
     apply::{Obstacle, apply},
+    bounds,
     caches::Caches,
     connect::{self, Place},
     entity::audit_record,
-    fault::{damaged, unavailable},
+    fault::{damaged, store_error},
     heads::{Head, KnownHeads},
     installation, lock,
     presence::{self, Presence, ROOT_KEY, another_root_key},
@@ -93,7 +94,7 @@ impl Writer {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let transaction = self.connection.begin_with_options(options).await.map_err(|e| unavailable(&e))?;
+        let transaction = self.connection.begin_with_options(options).await.map_err(|e| store_error(&e))?;
         if transaction.get_database_backend() == DbBackend::Postgres {
             // Waits for a transaction of this node that another connection may have left behind:
             // what happened to it is certain afterwards. SQLite has one writer at a time anyhow.
@@ -102,7 +103,7 @@ impl Writer {
                 "SELECT pg_advisory_xact_lock($1)",
                 [lock_key(&self.node).into()],
             );
-            transaction.execute_raw(lock).await.map_err(|e| unavailable(&e))?;
+            transaction.execute_raw(lock).await.map_err(|e| store_error(&e))?;
             self.nobody_is_alone(&transaction).await?;
         }
         Ok(transaction)
@@ -116,8 +117,8 @@ impl Writer {
         }
         let ask = "SELECT pg_try_advisory_xact_lock_shared($1) AS shared";
         let ask = Statement::from_sql_and_values(DbBackend::Postgres, ask, [presence::NODES.into()]);
-        let found = transaction.query_one_raw(ask).await.map_err(|e| unavailable(&e))?;
-        match found.map(|row| row.try_get::<bool>("", "shared")).transpose().map_err(|e| unavailable(&e))? {
+        let found = transaction.query_one_raw(ask).await.map_err(|e| store_error(&e))?;
+        match found.map(|row| row.try_get::<bool>("", "shared")).transpose().map_err(|e| store_error(&e))? {
             Some(true) => Ok(()),
             _ => Err(StoreError::Unavailable("a command is alone with the database".to_owned())),
         }
@@ -131,7 +132,7 @@ impl Writer {
     /// Closes the connection, for good.
     pub(crate) async fn close(&mut self) -> Result<(), StoreError> {
         self.closed = true;
-        self.connection.close_by_ref().await.map_err(|e| unavailable(&e))
+        self.connection.close_by_ref().await.map_err(|e| store_error(&e))
     }
 
     async fn renew(&mut self, caches: Option<&Caches>) -> Result<(), StoreError> {
@@ -186,16 +187,17 @@ impl Writer {
         transaction: &DatabaseTransaction,
         batch: &[Entry],
     ) -> Result<(Vec<Settled>, Head, Option<String>), StoreError> {
-        let database = |error: DbErr| unavailable(&error);
+        let database = |error: DbErr| store_error(&error);
         let mut settled = Vec::with_capacity(batch.len());
         let mut root_key = self.root_key.clone();
         let mut records = Vec::with_capacity(batch.len());
+        bounds::take_turn(transaction, batch).await.map_err(database)?;
         for entry in batch {
             if let Some(change) = &entry.change {
                 let member = transaction.begin().await.map_err(database)?;
                 match apply(&member, change).await {
                     Ok(()) => member.commit().await.map_err(database)?,
-                    Err(Obstacle::Database(error)) => return Err(unavailable(&error)),
+                    Err(Obstacle::Database(error)) => return Err(store_error(&error)),
                     Err(obstacle) => {
                         member.rollback().await.map_err(database)?;
                         settled.push(match obstacle {
@@ -246,11 +248,11 @@ impl Writer {
             ),
             [self.node.as_str().into(), number(last)?.into(), number(before)?.into()],
         );
-        let found = transaction.query_one_raw(ask).await.map_err(|e| unavailable(&e))?;
+        let found = transaction.query_one_raw(ask).await.map_err(|e| store_error(&e))?;
         let found = found.ok_or_else(|| damaged("audit chain", "the database counts nothing"))?;
-        let records: i64 = found.try_get("", "records").map_err(|e| unavailable(&e))?;
-        let there: Option<Vec<u8>> = found.try_get("", "head").map_err(|e| unavailable(&e))?;
-        let in_use: Option<String> = found.try_get("", "root_key").map_err(|e| unavailable(&e))?;
+        let records: i64 = found.try_get("", "records").map_err(|e| store_error(&e))?;
+        let there: Option<Vec<u8>> = found.try_get("", "head").map_err(|e| store_error(&e))?;
+        let in_use: Option<String> = found.try_get("", "root_key").map_err(|e| store_error(&e))?;
         if let Some(known) = root_key.filter(|known| in_use.as_deref() != Some(*known)) {
             return Err(StoreError::Unavailable(another_root_key(known)));
         }

@@ -1,22 +1,19 @@
 //! Use cases of role assignments. Nobody can grant what they do not hold, nor for longer than they
 //! hold it; the last Owner of the installation stays.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    fmt,
-    sync::Arc,
-};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use uuid::Uuid;
 
-use super::{AdminError, Administration, vaults::ATTEMPTS};
+use super::{AdminError, Administration, names::Names, vaults::ATTEMPTS};
 use crate::{
     action::Action,
     change::Change,
     context::RequestContext,
     gate::{Ask, Case},
     grant::{Assignment, AssignmentFilter, Scope, Target},
-    names::{ObjectKind, ObjectName, VaultId, VaultName},
+    names::{ObjectKind, ObjectName, VaultName},
+    ports::StoreError,
     principal::{Grantee, Principal, PrincipalId, SYSTEM_ISSUER},
     role::{Permissions, Role, RoleDefinition, RoleRef},
     secret::Page,
@@ -238,7 +235,12 @@ impl Administration {
             Err(why) => return Err(self.refuse(ctx, case, why).await),
         };
         let mut names = self.names().await?;
-        names.roles = self.grants.role_definitions().await?.into_iter().map(|role| (role.id, role.name)).collect();
+        names.roles = match self.grants.role_definitions().await {
+            Ok(roles) => roles.into_iter().map(|role| (role.id, role.name)).collect(),
+            // One definition that is damaged hides no assignments: they are shown with the ids of their roles.
+            Err(StoreError::Damaged(_)) => HashMap::new(),
+            Err(error) => return Err(error.into()),
+        };
         let filter = AssignmentFilter { within: Some(within), grantee, ..AssignmentFilter::default() };
         let held = self.grants.list_assignments(case.permit, &filter, after, limit).await;
         let held = held.map(|page| {
@@ -336,32 +338,6 @@ impl Administration {
         // Its vault may have been purged and made again in between.
         let same = scope.resolve(&case).as_ref() == Some(&assignment.scope);
         Ok((case, same.then(|| shown(assignment, &names))))
-    }
-
-    /// Names of all vaults, by id.
-    pub(super) async fn names(&self) -> Result<Names, AdminError> {
-        // Deleted ones too: their assignments wait with them.
-        let (active, deleted) = (self.vaults.vault_names(false).await?, self.vaults.vault_names(true).await?);
-        Ok(Names { vaults: active.into_iter().chain(deleted).collect(), roles: HashMap::new() })
-    }
-
-    /// The names that these assignments are shown with. What others have made is not read for it.
-    pub(super) async fn names_for(
-        &self,
-        assignments: impl IntoIterator<Item = &Assignment> + Send,
-    ) -> Result<Names, AdminError> {
-        let (mut in_vault, mut custom) = (false, BTreeSet::new());
-        for assignment in assignments {
-            in_vault |= assignment.scope.vault().is_some();
-            if let RoleRef::Custom(id) = assignment.role {
-                custom.insert(id);
-            }
-        }
-        let mut names = if in_vault { self.names().await? } else { Names::default() };
-        for id in custom {
-            names.roles.extend(self.grants.role_definition(id).await?.map(|role| (role.id, role.name.clone())));
-        }
-        Ok(names)
     }
 
     /// The role that is wanted at a scope, with its definition if it is a custom one. One that has nothing
@@ -465,23 +441,4 @@ pub(super) fn shown(assignment: Assignment, names: &Names) -> AssignmentShown {
     };
     let scope = names.scope(&assignment.scope);
     AssignmentShown { assignment, role, scope }
-}
-
-/// What people call vaults and custom role definitions.
-#[derive(Default)]
-pub(super) struct Names {
-    pub(super) vaults: HashMap<VaultId, VaultName>,
-    roles: HashMap<Uuid, String>,
-}
-
-impl Names {
-    /// A scope in names; a vault that is gone has its id in the name's place.
-    pub(super) fn scope(&self, scope: &Scope) -> String {
-        let vault = |id: &VaultId| self.vaults.get(id).map_or_else(|| id.to_string(), |name| name.as_str().to_owned());
-        match scope {
-            Scope::Server => "/".to_owned(),
-            Scope::Vault { vault: id } => format!("/vaults/{}", vault(id)),
-            Scope::Object { vault: id, kind, name } => format!("/vaults/{}/{}s/{name}", vault(id), kind.as_str()),
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod assignments;
 mod audit;
 mod foresee;
 mod holdings;
+mod names;
 mod owners;
 mod policies;
 mod policy_documents;
@@ -436,7 +437,7 @@ impl Administration {
     ) -> Result<Option<T>, AdminError> {
         case.record.revision = Some(revision);
         case.record.vault_change = match (&change, &case.vault) {
-            (Change::PutVault(vault), _) => Some(vault.as_changed()),
+            (Change::MakeVault { vault, .. } | Change::PutVault(vault), _) => Some(vault.as_changed()),
             (Change::PurgeVault, Some((vault, _))) => Some(vault.as_changed()),
             _ => None,
         };

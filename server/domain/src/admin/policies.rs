@@ -16,9 +16,7 @@ use crate::{
     names::{ObjectKind, VaultName},
     permit::{ObjectRef, Permit},
     policy::{ModuleDigest, PolicyAttachment},
-    policy_module::{
-        InstallationPolicies, LibraryError, MAX_ALL_MODULES_BYTES, MAX_MODULES, ModuleFacts, PolicyModule, all_off,
-    },
+    policy_module::{InstallationPolicies, LibraryError, ModuleFacts, PolicyModule, all_off, has_room},
     ports::{PolicyStore, VaultStore},
     principal::PrincipalId,
     record::Recorder,
@@ -84,10 +82,10 @@ impl Administration {
             return Err(self.refuse(ctx, case, AdminError::ModuleShips).await);
         }
         let all = self.modules.policy_modules().await?;
-        let (all_len, all_bytes) = (all.len(), all.iter().map(|module| module.size).sum::<u64>());
+        let room = has_room(size, &all);
         let known = all.into_iter().find(|known| known.digest == digest);
         // Before it is compiled and loaded: what is loaded has a bound of its own, which decisions need.
-        if known.is_none() && (all_len >= MAX_MODULES || all_bytes.saturating_add(size) > MAX_ALL_MODULES_BYTES) {
+        if known.is_none() && !room {
             return Err(self.refuse(ctx, case, AdminError::TooManyModules).await);
         }
         let facts = match self.library.admit(Arc::clone(&bytes), signature).await {

@@ -6,7 +6,7 @@ use crate::{
     change::Change,
     context::RequestContext,
     gate::{Ask, Case},
-    policy_document::{MAX_ALL_DOCUMENTS_BYTES, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, PolicyDocument, is_document_name},
+    policy_document::{MAX_DOCUMENT_BYTES, PolicyDocument, is_document_name},
 };
 
 impl Administration {
@@ -35,12 +35,7 @@ impl Administration {
                 Ok(all) => all,
                 Err(why) => return Err(self.refuse(ctx, case, why).await),
             };
-            let (before, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|document| document.name == name);
-            let bytes = others.iter().map(|document| document.text.len()).sum::<usize>();
-            if others.len() >= MAX_DOCUMENTS || bytes.saturating_add(text.len()) > MAX_ALL_DOCUMENTS_BYTES {
-                return Err(self.refuse(ctx, case, AdminError::TooManyDocuments).await);
-            }
-            let replaces = before.first().map(|document| document.revision);
+            let replaces = all.iter().find(|document| document.name == name).map(|document| document.revision);
             let revision = replaces.map_or(ctx.now, |before| ctx.now.max(before.saturating_add(1)));
             let mut document = PolicyDocument {
                 name: name.to_owned(),
@@ -50,6 +45,9 @@ impl Administration {
                 revision,
                 tag: Vec::new(),
             };
+            if !document.fits_beside(&all) {
+                return Err(self.refuse(ctx, case, AdminError::TooManyDocuments).await);
+            }
             document.tag = self.keyring.tag_policy_document(&document)?;
             let change = Change::PutPolicyDocument { document: Box::new(document.clone()), replaces };
             if let Some(document) = self.change(ctx, case, revision, change, document).await? {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{AdminError, Administration, ScopeRequest, assignments::Names};
+use super::{AdminError, Administration, ScopeRequest, names::Names};
 use crate::{
     action::Action,
     change::Change,
@@ -13,7 +13,7 @@ use crate::{
     gate::Case,
     grant::Scope,
     names::ObjectKind,
-    role::{MAX_ROLE_DEFINITIONS, MAX_ROLE_DEFINITIONS_OF_VAULT, Role, RoleDefinition, RoleRef},
+    role::{Role, RoleDefinition, RoleRef},
     time::uuid_v4,
 };
 
@@ -144,8 +144,9 @@ impl Administration {
         id: Uuid,
         at: Option<&ScopeRequest>,
     ) -> Result<RoleShown, AdminError> {
-        let names = self.names().await?;
         let mut custom = self.custom_role(id).await?;
+        // Before anybody is admitted, no more is read than the one definition and its places.
+        let names = self.names_of(custom.iter().flat_map(|role| &role.assignable_scopes)).await?;
         let (case, within) = match at {
             Some(at) => {
                 let case = self.admit(ctx, at.ask(Action::RoleRead)).await?;
@@ -187,9 +188,10 @@ impl Administration {
             Some(id) => id,
             None => uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?,
         };
-        let names = self.names().await?;
+        let there = self.custom_role(id).await?;
+        let names = self.names_of(there.iter().flat_map(|role| &role.assignable_scopes)).await?;
         let at_home = |role: &Arc<RoleDefinition>| at.is_none_or(|at| home(&scopes_of(role, &names)) == *at);
-        let before = self.custom_role(id).await?.filter(at_home);
+        let before = there.filter(at_home);
         let mut scopes = new.assignable_scopes.clone();
         scopes.extend(before.iter().flat_map(|role| scopes_of(role, &names)));
         let case = self.admit(ctx, home(&scopes).ask(Action::RoleWrite)).await?;
@@ -206,7 +208,7 @@ impl Administration {
             return Err(self.refuse(ctx, case, AdminError::Contended).await);
         }
         // Whoever writes it named each of these places.
-        let shown = RoleShown::custom(&role, &self.names().await?, &Scope::Server);
+        let shown = RoleShown::custom(&role, &self.names_of(&role.assignable_scopes).await?, &Scope::Server);
         let change = Change::PutRole { role: Box::new(role.clone()), replaces };
         self.change(ctx, case, role.revision, change, shown).await?.ok_or(AdminError::Contended)
     }
@@ -221,8 +223,8 @@ impl Administration {
         id: Uuid,
         at: Option<&ScopeRequest>,
     ) -> Result<RoleShown, AdminError> {
-        let names = self.names().await?;
         let found = self.custom_role(id).await?;
+        let names = self.names_of(found.iter().flat_map(|role| &role.assignable_scopes)).await?;
         let its = found.as_ref().map_or(ScopeRequest::Server, |role| home(&scopes_of(role, &names)));
         let case = self.admit(ctx, at.unwrap_or(&its).ask(Action::RoleDelete)).await?;
         if at.is_some_and(|at| at.resolve(&case).is_none()) {
@@ -259,9 +261,6 @@ impl Administration {
         if foreign || all.iter().any(|role| role.id != id && role.name_key() == key) {
             return Err(AdminError::RoleExists);
         }
-        if before.is_none() && all.len() >= MAX_ROLE_DEFINITIONS {
-            return Err(AdminError::TooManyRoles);
-        }
         let mut assignable_scopes = Vec::new();
         for scope in &new.assignable_scopes {
             assignable_scopes.push(self.scope_named(scope).await?);
@@ -279,10 +278,7 @@ impl Administration {
             tag: Vec::new(),
         };
         role.check()?;
-        let home = role.home();
-        let at_home = all.iter().filter(|other| other.id != id && other.home() == home).count();
-        let new_there = before.and_then(RoleDefinition::home) != home;
-        if home.is_some() && new_there && at_home >= MAX_ROLE_DEFINITIONS_OF_VAULT {
+        if !role.fits_beside(&all) {
             return Err(AdminError::TooManyRoles);
         }
         for scope in &role.assignable_scopes {

@@ -55,8 +55,10 @@ impl Administration {
             return Err(self.refuse(ctx, case, why).await);
         }
         let count = self.vaults.vault_names(false).await?.len() + self.vaults.vault_names(true).await?.len();
-        let kept = count >= MAX_VAULTS.saturating_sub(KEPT_VAULTS);
-        if count >= MAX_VAULTS || (kept && !self.may(ctx, &Ask::server(Action::AssignmentAdd)).await) {
+        let free = MAX_VAULTS.saturating_sub(KEPT_VAULTS);
+        let kept = count >= free && self.may(ctx, &Ask::server(Action::AssignmentAdd)).await;
+        let beside = if kept { MAX_VAULTS } else { free };
+        if count >= beside {
             return Err(self.refuse(ctx, case, AdminError::TooManyVaults).await);
         }
         if let Err(why) = self.loaded(&settings.policies).await {
@@ -86,7 +88,8 @@ impl Administration {
         };
         vault.tag = self.keyring.tag_vault(&vault)?;
         let vault = Arc::new(vault);
-        match self.change(ctx, case, 1, Change::PutVault(Box::new((*vault).clone())), vault).await? {
+        let change = Change::MakeVault { vault: Box::new((*vault).clone()), beside };
+        match self.change(ctx, case, 1, change, vault).await? {
             Some(vault) => Ok(vault),
             // Somebody took the name meanwhile, or the last place.
             None if self.vaults.vault(name).await?.is_some() => Err(AdminError::VaultExists),
@@ -242,6 +245,8 @@ impl Administration {
     /// # Errors
     /// [`AdminError`].
     pub async fn visible_vaults(&self, ctx: &RequestContext) -> Result<Vec<Arc<Vault>>, AdminError> {
+        // As for a list that is asked for: each vault is judged by itself.
+        let _place = self.listing(ctx).await?;
         let mut seen = Vec::new();
         for name in self.within_reach(ctx, false).await?.1 {
             let ask = Ask::vault(Action::VaultRead, &name);

@@ -124,6 +124,10 @@ impl Gate {
                 Ok(None)
             }
             Ok(None) => Ok(None),
+            Err(StoreError::Damaged(why)) => {
+                tracing::error!(%why, role = %id, "a role definition is damaged and is ignored");
+                Ok(None)
+            }
             Err(error) => {
                 tracing::error!(%error, "the gate could not read a role definition");
                 Err(trace.deny("grants", unreadable(&error), None))

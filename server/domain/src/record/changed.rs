@@ -213,7 +213,9 @@ impl PermittedChange {
                 None,
             ) => return Vec::new(),
             (Change::PurgeVault, Some(vault)) => ChangedRow::gone(RowKind::Vault, vault.0.to_string(), next),
-            (Change::PutVault(vault), _) => ChangedRow::written(RowKind::Vault, vault.id.0.to_string(), vault.revision),
+            (Change::MakeVault { vault, .. } | Change::PutVault(vault), _) => {
+                ChangedRow::written(RowKind::Vault, vault.id.0.to_string(), vault.revision)
+            }
             (Change::AddAssignment(new), _) => ChangedRow {
                 digest: Some(tag_digest(&new.tag)),
                 within: new.scope.vault().map(|vault| vault.0.to_string()),

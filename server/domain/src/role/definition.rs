@@ -158,6 +158,23 @@ impl RoleDefinition {
         self.assignable_scopes.iter().all(|scope| scope.vault() == Some(first)).then_some(first)
     }
 
+    /// Whether there is room for it among all definitions: there may be so many, and so many at home in one vault.
+    #[must_use]
+    pub fn fits_beside<'a>(&self, all: impl IntoIterator<Item = &'a Self>) -> bool {
+        let home = self.home();
+        let (mut before, mut others, mut at_home) = (None, 0_usize, 0_usize);
+        for other in all {
+            if other.id == self.id {
+                before = Some(other.home());
+                continue;
+            }
+            others = others.saturating_add(1);
+            at_home = at_home.saturating_add(usize::from(home.is_some() && other.home() == home));
+        }
+        let comes_home = home.is_some() && before != Some(home);
+        (before.is_some() || others < MAX_ROLE_DEFINITIONS) && !(comes_home && at_home >= MAX_ROLE_DEFINITIONS_OF_VAULT)
+    }
+
     /// Whether it may be assigned at this scope.
     #[must_use]
     pub fn assignable_at(&self, scope: &Scope) -> bool {

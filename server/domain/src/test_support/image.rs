@@ -11,7 +11,7 @@ use strongroom_crypto::chain;
 use uuid::Uuid;
 
 use crate::{
-    access_policy::AccessPolicy,
+    access_policy::{AccessPolicy, MAX_ACCESS_POLICIES},
     action::Action,
     approval::{ApprovalRequest, MAX_IN_VAULT, MAX_OF_PRINCIPAL},
     change::{Change, NameWrite, PermittedChange, Remaining},
@@ -22,7 +22,7 @@ use crate::{
     permit::Permit,
     policy::{ModuleDigest, PolicyAttachment},
     policy_document::PolicyDocument,
-    policy_module::{InstallationPolicies, PolicyModule},
+    policy_module::{InstallationPolicies, PolicyModule, has_room},
     ports::SealedBlob,
     principal::Grantee,
     record::{Checkpoint, Entry, Record, Settled},
@@ -307,7 +307,8 @@ impl Image {
                 self.access_policies.retain(|(vault, _), _| vault != id);
                 self.approvals.retain(|_, request| request.subject.vault != *id);
             }
-            (Change::PutVault(vault), _) => {
+            (Change::MakeVault { beside, .. }, _) if self.vaults.len() >= *beside => return Settled::Conflict,
+            (Change::MakeVault { vault, .. } | Change::PutVault(vault), _) => {
                 self.vaults.insert(vault.name.as_str().to_owned(), Arc::new((**vault).clone()));
                 done.revision = Some(vault.revision);
             }
@@ -334,7 +335,10 @@ impl Image {
             }
             (Change::PutRole { role, replaces }, _) => {
                 let named = self.roles.values().any(|other| other.id != role.id && other.name_key() == role.name_key());
-                if named || self.roles.get(&role.id).map(|before| before.revision) != *replaces {
+                if named
+                    || self.roles.get(&role.id).map(|before| before.revision) != *replaces
+                    || !role.fits_beside(self.roles.values())
+                {
                     return Settled::Conflict;
                 }
                 self.roles.insert(role.id, (**role).clone());
@@ -348,7 +352,10 @@ impl Image {
             }
             (Change::PutAccessPolicy { policy, replaces }, _) => {
                 let slot = (policy.vault, policy.grantee.key());
-                if self.access_policies.get(&slot).map(|before| before.revision) != *replaces {
+                let here = self.access_policies.keys().filter(|(vault, _)| *vault == policy.vault).count();
+                if self.access_policies.get(&slot).map(|before| before.revision) != *replaces
+                    || (replaces.is_none() && here >= MAX_ACCESS_POLICIES)
+                {
                     return Settled::Conflict;
                 }
                 self.access_policies.insert(slot, (**policy).clone());
@@ -361,7 +368,9 @@ impl Image {
                 self.access_policies.remove(&slot);
             }
             (Change::PutPolicyModule { module, bytes }, _) => {
-                if self.policy_modules.contains_key(&module.digest) {
+                if self.policy_modules.contains_key(&module.digest)
+                    || !has_room(module.size, self.policy_modules.values().map(|(module, _)| module))
+                {
                     return Settled::Conflict;
                 }
                 self.policy_modules.insert(module.digest, ((**module).clone(), bytes.to_vec()));
@@ -378,7 +387,9 @@ impl Image {
                 }
             }
             (Change::PutPolicyDocument { document, replaces }, _) => {
-                if self.policy_documents.get(&document.name).map(|before| before.revision) != *replaces {
+                if self.policy_documents.get(&document.name).map(|before| before.revision) != *replaces
+                    || !document.fits_beside(self.policy_documents.values())
+                {
                     return Settled::Conflict;
                 }
                 self.policy_documents.insert(document.name.clone(), (**document).clone());

@@ -1,10 +1,12 @@
 //! Every row that is there against what the log says of it, in the moment in which the log was read.
 
+use futures_util::TryStreamExt as _;
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait as _},
+    ColumnTrait, DatabaseTransaction, EntityTrait, FromQueryResult, Iterable as _, PrimaryKeyToColumn, QueryFilter,
+    QueryOrder, QuerySelect, Select,
 };
 use strongroom_domain::{
+    names::VaultId,
     ports::StoreError,
     record::{ChangedRow, RowKind, tag_digest},
 };
@@ -13,15 +15,15 @@ use uuid::Uuid;
 use super::{
     Finding, VerifyReport,
     expected::{Absent, Expected, RowFault},
-    walk::PAGE,
 };
 use crate::{
+    decoding::{FoundRow, KeyOf},
     entity::{
         access_policy, approval, assignment, audit_record, installation_policies, policy_document, policy_module,
         role_definition, sealed_blob, secret, secret_version, session, vault, workload,
     },
-    fault::unavailable,
-    purge::remains,
+    fault::store_error,
+    purge::standing,
     rows,
 };
 
@@ -36,8 +38,8 @@ pub(super) async fn compare(
     report: &mut VerifyReport,
 ) -> Result<(), StoreError> {
     let mut comparing = Comparing { moment, expected, report };
-    comparing.by_id().await?;
-    comparing.secrets().await?;
+    comparing.with_revisions().await?;
+    comparing.assignments().await?;
     comparing.versions().await?;
     comparing.sessions().await?;
     comparing.token_keys().await?;
@@ -53,6 +55,16 @@ pub(super) fn kind_of(qualified: &str) -> RowKind {
     }
 }
 
+#[derive(FromQueryResult)]
+struct Revision {
+    revision: i64,
+}
+
+#[derive(Default, FromQueryResult)]
+struct Tag {
+    tag: Vec<u8>,
+}
+
 struct Comparing<'a> {
     moment: &'a DatabaseTransaction,
     expected: &'a mut Expected,
@@ -60,11 +72,6 @@ struct Comparing<'a> {
 }
 
 impl Comparing<'_> {
-    fn judge(&mut self, kind: RowKind, id: &str, revision: Option<i64>, tag: &[u8]) {
-        let fault = self.expected.judge(kind, id, revision, &tag_digest(tag));
-        self.tell(kind, id.to_owned(), fault);
-    }
-
     fn tell(&mut self, kind: RowKind, id: String, fault: Option<RowFault>) {
         match fault {
             None => self.report.rows = self.report.rows.saturating_add(1),
@@ -76,272 +83,115 @@ impl Comparing<'_> {
         }
     }
 
-    /// Tables whose rows have an id: vaults, workloads, assignments.
-    async fn by_id(&mut self) -> Result<(), StoreError> {
-        let mut after = Uuid::nil();
-        loop {
-            let page: Vec<(Uuid, i64)> = vault::Entity::find()
-                .select_only()
-                .columns([vault::Column::Id, vault::Column::Revision])
-                .filter(vault::Column::Id.gt(after))
-                // What is left of a purged vault is on its way out; see `purge`.
-                .filter(remains().not())
-                .order_by_asc(vault::Column::Id)
-                .limit(PAGE)
-                .into_tuple()
-                .all(self.moment)
-                .await
-                .map_err(|e| unavailable(&e))?;
-            let Some((last, _)) = page.last() else { break };
-            after = *last;
-            for (id, revision) in page {
-                self.judge(RowKind::Vault, &id.to_string(), Some(revision), &[]);
-            }
-        }
-        after = Uuid::nil();
-        loop {
-            let page: Vec<(Uuid, i64)> = workload::Entity::find()
-                .select_only()
-                .columns([workload::Column::ClientId, workload::Column::Revision])
-                .filter(workload::Column::ClientId.gt(after))
-                .order_by_asc(workload::Column::ClientId)
-                .limit(PAGE)
-                .into_tuple()
-                .all(self.moment)
-                .await
-                .map_err(|e| unavailable(&e))?;
-            let Some((last, _)) = page.last() else { break };
-            after = *last;
-            for (id, revision) in page {
-                self.judge(RowKind::Workload, &id.to_string(), Some(revision), &[]);
-            }
-        }
-        self.access_policies().await?;
-        self.roles().await?;
-        self.policies().await?;
-        self.approvals().await?;
-        after = Uuid::nil();
-        loop {
-            let page: Vec<(Uuid, Vec<u8>)> = assignment::Entity::find()
-                .select_only()
-                .columns([assignment::Column::Id, assignment::Column::Tag])
-                .filter(assignment::Column::Id.gt(after))
-                .order_by_asc(assignment::Column::Id)
-                .limit(PAGE)
-                .into_tuple()
-                .all(self.moment)
-                .await
-                .map_err(|e| unavailable(&e))?;
-            let Some((last, _)) = page.last() else { break };
-            after = *last;
-            for (id, tag) in page {
-                self.judge(RowKind::Assignment, &id.to_string(), None, &tag);
+    /// Judges every row of a table by one of its cells, if that and its key read. `judge` says which row of the log it
+    /// is and what is wrong with it, or that nothing is to be said of it.
+    async fn each<E, M>(
+        &mut self,
+        select: Select<E>,
+        cell: E::Column,
+        judge: impl Fn(&mut Expected, KeyOf<E>, Option<M>) -> Option<(RowKind, String, Option<RowFault>)>,
+    ) -> Result<(), StoreError>
+    where
+        E: EntityTrait,
+        M: FromQueryResult + Send,
+    {
+        let keys = || E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
+        let select = select.select_only().columns(keys()).column(cell);
+        let select = keys().fold(select, |select, key| select.order_by_asc(key)).into_model::<FoundRow<E, M>>();
+        let mut rows = select.stream(self.moment).await.map_err(|e| store_error(&e))?;
+        while let Some(found) = rows.try_next().await.map_err(|e| store_error(&e))? {
+            let (judged, edited) = match found {
+                FoundRow::Read(key, cell) => (judge(self.expected, key, Some(cell)), false),
+                FoundRow::Unreadable(Some(key), _) => (judge(self.expected, key, None), true),
+                FoundRow::Unreadable(None, row) => {
+                    self.report.add(row.into());
+                    continue;
+                }
+            };
+            if let Some((kind, id, fault)) = judged {
+                self.tell(kind, id, if edited { Some(RowFault::Unreadable) } else { fault });
             }
         }
         Ok(())
     }
 
-    async fn roles(&mut self) -> Result<(), StoreError> {
-        use role_definition::Column::{Id, Revision};
-        // At most some hundred.
-        let all: Vec<(Uuid, i64)> = role_definition::Entity::find()
-            .select_only()
-            .columns([Id, Revision])
-            .order_by_asc(Id)
-            .into_tuple()
-            .all(self.moment)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        for (id, revision) in all {
-            self.judge(RowKind::RoleDefinition, &id.to_string(), Some(revision), &[]);
-        }
-        Ok(())
+    /// A table whose rows have a revision.
+    async fn revisions<E: EntityTrait>(
+        &mut self,
+        select: Select<E>,
+        revision: E::Column,
+        name: impl Fn(KeyOf<E>) -> (RowKind, String),
+    ) -> Result<(), StoreError> {
+        let judge = |expected: &mut Expected, key, cell: Option<Revision>| {
+            let (kind, id) = name(key);
+            let fault = expected.judge(kind, &id, cell.map(|cell| cell.revision), &tag_digest(&[]));
+            Some((kind, id, fault))
+        };
+        self.each(select, revision, judge).await
     }
 
-    async fn approvals(&mut self) -> Result<(), StoreError> {
-        let mut after = Uuid::nil();
-        loop {
-            let page: Vec<(Uuid, i64)> = approval::Entity::find()
-                .select_only()
-                .columns([approval::Column::Id, approval::Column::Revision])
-                .filter(approval::Column::Id.gt(after))
-                .order_by_asc(approval::Column::Id)
-                .limit(PAGE)
-                .into_tuple()
-                .all(self.moment)
-                .await
-                .map_err(|e| unavailable(&e))?;
-            let Some((last, _)) = page.last() else { return Ok(()) };
-            after = *last;
-            for (id, revision) in page {
-                self.judge(RowKind::Approval, &id.to_string(), Some(revision), &[]);
-            }
-        }
+    async fn with_revisions(&mut self) -> Result<(), StoreError> {
+        let of = |kind| move |id: Uuid| (kind, id.to_string());
+        let named = |kind| move |name: String| (kind, name);
+        // What is left of a purged vault is on its way out; see `purge`.
+        let vaults = vault::Entity::find().filter(standing());
+        self.revisions(vaults, vault::Column::Revision, of(RowKind::Vault)).await?;
+        self.revisions(workload::Entity::find(), workload::Column::Revision, of(RowKind::Workload)).await?;
+        let policy = |(vault, key): (Uuid, String)| {
+            (RowKind::AccessPolicy, ChangedRow::access_policy_id_of(VaultId(vault), &key))
+        };
+        self.revisions(access_policy::Entity::find(), access_policy::Column::Revision, policy).await?;
+        let roles = role_definition::Entity::find();
+        self.revisions(roles, role_definition::Column::Revision, of(RowKind::RoleDefinition)).await?;
+        let modules = policy_module::Entity::find();
+        self.revisions(modules, policy_module::Column::Revision, named(RowKind::PolicyModule)).await?;
+        let documents = policy_document::Entity::find();
+        self.revisions(documents, policy_document::Column::Revision, named(RowKind::PolicyDocument)).await?;
+        let attached = installation_policies::Entity::find();
+        let kind = RowKind::InstallationPolicies;
+        self.revisions(attached, installation_policies::Column::Revision, named(kind)).await?;
+        self.revisions(approval::Entity::find(), approval::Column::Revision, of(RowKind::Approval)).await?;
+        let object = |(vault, name): (Uuid, String)| (kind_of(&name), format!("{vault}/{name}"));
+        self.revisions(secret::Entity::find(), secret::Column::Revision, object).await
     }
 
-    /// Uploaded modules, a few hundred at most, the documents they read, and those of all vaults, which is one row.
-    async fn policies(&mut self) -> Result<(), StoreError> {
-        use installation_policies::Column as Attached;
-        use policy_module::Column as Uploaded;
-        let modules: Vec<(String, i64)> = policy_module::Entity::find()
-            .select_only()
-            .columns([Uploaded::Digest, Uploaded::Revision])
-            .into_tuple()
-            .all(self.moment)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        for (digest, revision) in modules {
-            self.judge(RowKind::PolicyModule, &digest, Some(revision), &[]);
-        }
-        let documents: Vec<(String, i64)> = policy_document::Entity::find()
-            .select_only()
-            .columns([policy_document::Column::Name, policy_document::Column::Revision])
-            .into_tuple()
-            .all(self.moment)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        for (name, revision) in documents {
-            self.judge(RowKind::PolicyDocument, &name, Some(revision), &[]);
-        }
-        let attached: Vec<(String, i64)> = installation_policies::Entity::find()
-            .select_only()
-            .columns([Attached::Id, Attached::Revision])
-            .into_tuple()
-            .all(self.moment)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        for (id, revision) in attached {
-            self.judge(RowKind::InstallationPolicies, &id, Some(revision), &[]);
-        }
-        Ok(())
-    }
-
-    async fn access_policies(&mut self) -> Result<(), StoreError> {
-        use access_policy::Column::{GranteeKey, Revision, VaultId};
-        let mut after = (Uuid::nil(), String::new());
-        loop {
-            let key = Expr::tuple([Expr::col(VaultId), Expr::col(GranteeKey)]);
-            let begin = Expr::tuple([Expr::val(after.0), Expr::val(after.1.as_str())]);
-            let page: Vec<(Uuid, String, i64)> = access_policy::Entity::find()
-                .select_only()
-                .columns([VaultId, GranteeKey, Revision])
-                .filter(key.gt(begin))
-                .order_by_asc(VaultId)
-                .order_by_asc(GranteeKey)
-                .limit(PAGE)
-                .into_tuple()
-                .all(self.moment)
-                .await
-                .map_err(|e| unavailable(&e))?;
-            let Some((vault, key, _)) = page.last() else { return Ok(()) };
-            after = (*vault, key.clone());
-            for (vault, key, revision) in page {
-                let id = ChangedRow::access_policy_id_of(strongroom_domain::names::VaultId(vault), &key);
-                self.judge(RowKind::AccessPolicy, &id, Some(revision), &[]);
-            }
-        }
-    }
-
-    async fn secrets(&mut self) -> Result<(), StoreError> {
-        let mut after = (Uuid::nil(), String::new());
-        loop {
-            let page: Vec<(Uuid, String, i64)> = secret::Entity::find()
-                .select_only()
-                .columns([secret::Column::VaultId, secret::Column::Name, secret::Column::Revision])
-                .filter(
-                    Condition::any().add(secret::Column::VaultId.gt(after.0)).add(
-                        Condition::all()
-                            .add(secret::Column::VaultId.eq(after.0))
-                            .add(secret::Column::Name.gt(after.1.as_str())),
-                    ),
-                )
-                .order_by_asc(secret::Column::VaultId)
-                .order_by_asc(secret::Column::Name)
-                .limit(PAGE)
-                .into_tuple()
-                .all(self.moment)
-                .await
-                .map_err(|e| unavailable(&e))?;
-            let Some((vault, name, _)) = page.last() else { return Ok(()) };
-            after = (*vault, name.clone());
-            for (vault, name, revision) in page {
-                self.judge(kind_of(&name), &format!("{vault}/{name}"), Some(revision), &[]);
-            }
-        }
+    async fn assignments(&mut self) -> Result<(), StoreError> {
+        let judge = |expected: &mut Expected, id: Uuid, cell: Option<Tag>| {
+            let (kind, id, tag) = (RowKind::Assignment, id.to_string(), cell.unwrap_or_default().tag);
+            let fault = expected.judge(kind, &id, None, &tag_digest(&tag));
+            Some((kind, id, fault))
+        };
+        self.each(assignment::Entity::find(), assignment::Column::Tag, judge).await
     }
 
     async fn versions(&mut self) -> Result<(), StoreError> {
-        use secret_version::Column::{Name, Tag, VaultId, Version};
-        let mut after = (Uuid::nil(), String::new(), String::new());
-        loop {
-            let (vault, name, version) = &after;
-            let key = Expr::tuple([Expr::col(VaultId), Expr::col(Name), Expr::col(Version)]);
-            let begin = Expr::tuple([Expr::val(*vault), Expr::val(name.as_str()), Expr::val(version.as_str())]);
-            let page: Vec<(Uuid, String, String, Vec<u8>)> = secret_version::Entity::find()
-                .select_only()
-                .columns([VaultId, Name, Version, Tag])
-                .filter(key.gt(begin))
-                .order_by_asc(VaultId)
-                .order_by_asc(Name)
-                .order_by_asc(Version)
-                .limit(PAGE)
-                .into_tuple()
-                .all(self.moment)
-                .await
-                .map_err(|e| unavailable(&e))?;
-            let Some((vault, name, version, _)) = page.last() else { return Ok(()) };
-            after = (*vault, name.clone(), version.clone());
-            for (vault, name, version, tag) in page {
-                let id = format!("{vault}/{name}");
-                let fault = self.expected.judge_version(kind_of(&name), &id, &version, &tag_digest(&tag));
-                self.tell(kind_of(&name), format!("{id}/{version}"), fault);
-            }
-        }
+        let judge = |expected: &mut Expected, (vault, name, version): (Uuid, String, String), cell: Option<Tag>| {
+            let (id, tag) = (format!("{vault}/{name}"), cell.unwrap_or_default().tag);
+            let fault = expected.judge_version(kind_of(&name), &id, &version, &tag_digest(&tag));
+            Some((kind_of(&name), format!("{id}/{version}"), fault))
+        };
+        self.each(secret_version::Entity::find(), secret_version::Column::Tag, judge).await
     }
 
     async fn sessions(&mut self) -> Result<(), StoreError> {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let mut query = session::Entity::find().select_only().column(session::Column::IdHash);
-            if let Some(after) = &after {
-                query = query.filter(session::Column::IdHash.gt(after.clone()));
-            }
-            let page: Vec<Vec<u8>> = query
-                .order_by_asc(session::Column::IdHash)
-                .limit(PAGE)
-                .into_tuple()
-                .all(self.moment)
-                .await
-                .map_err(|e| unavailable(&e))?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.clone());
-            for hash in page {
-                let id = <[u8; 32]>::try_from(hash.as_slice())
-                    .map_or_else(|_| "of a wrong length".to_owned(), |hash| ChangedRow::session_id(&hash));
-                self.judge(RowKind::Session, &id, None, &[]);
-            }
-        }
+        let judge = |expected: &mut Expected, hash: Vec<u8>, _: Option<Tag>| {
+            let id = <[u8; 32]>::try_from(hash.as_slice())
+                .map_or_else(|_| "of a wrong length".to_owned(), |hash| ChangedRow::session_id(&hash));
+            let fault = expected.judge(RowKind::Session, &id, None, &tag_digest(&[]));
+            Some((RowKind::Session, id, fault))
+        };
+        self.each(session::Entity::find(), session::Column::Tag, judge).await
     }
 
     /// What is sealed under the root key and changes. What never changed has no record.
     async fn token_keys(&mut self) -> Result<(), StoreError> {
-        use sealed_blob::Column::{Label, Revision};
-        // A handful.
-        let all: Vec<(String, i64)> = sealed_blob::Entity::find()
-            .select_only()
-            .columns([Label, Revision])
-            .order_by_asc(Label)
-            .into_tuple()
-            .all(self.moment)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        for (label, revision) in all {
-            let fault = self.expected.judge(RowKind::TokenKeys, &label, Some(revision), "");
-            if revision > 0 || fault != Some(RowFault::Unrecorded) {
-                self.tell(RowKind::TokenKeys, label, fault);
-            }
-        }
-        Ok(())
+        let judge = |expected: &mut Expected, label: String, cell: Option<Revision>| {
+            let revision = cell.map(|cell| cell.revision);
+            let fault = expected.judge(RowKind::TokenKeys, &label, revision, "");
+            let told = revision.is_none_or(|revision| revision > 0) || fault != Some(RowFault::Unrecorded);
+            told.then_some((RowKind::TokenKeys, label, fault))
+        };
+        self.each(sealed_blob::Entity::find(), sealed_blob::Column::Revision, judge).await
     }
 
     /// What should be there and is not, named by the record that wrote it last.
@@ -357,7 +207,7 @@ impl Comparing<'_> {
                 .filter(audit_record::Column::Seq.eq(position))
                 .one(self.moment)
                 .await;
-            let Some(Ok(record)) = row.map_err(|e| unavailable(&e))?.as_ref().map(rows::record) else { continue };
+            let Some(Ok(record)) = row.map_err(|e| store_error(&e))?.as_ref().map(rows::record) else { continue };
             for changed in record.changed.iter().filter(|changed| !changed.gone) {
                 let whole = changed.id.clone();
                 let ids = if version {

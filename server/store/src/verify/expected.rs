@@ -34,6 +34,8 @@ pub enum RowFault {
     Back,
     /// It is there, by the log, and is not.
     Missing,
+    /// A cell of it holds what cannot stand there.
+    Unreadable,
     /// No record tells of it.
     Unrecorded,
 }

@@ -17,6 +17,7 @@ mod compare;
 mod expected;
 mod export;
 mod links;
+mod records;
 mod stored;
 mod trees;
 mod walk;
@@ -37,6 +38,7 @@ pub use walk::{verify_chain, verify_log};
 use crate::{
     Store,
     connect::{self},
+    decoding::Unreadable,
     installation::{self, Installation},
     open::OpenError,
 };
@@ -270,6 +272,15 @@ pub enum Finding {
         /// Which.
         what: String,
     },
+    /// A row holds in a cell what cannot stand there.
+    Unreadable {
+        /// Of which table.
+        table: String,
+        /// What its key is made of, as it is found.
+        place: String,
+        /// Which cell, and what is wrong with it.
+        why: String,
+    },
     /// A row is not as the log says it was written last.
     Row {
         /// Of which table.
@@ -279,6 +290,12 @@ pub enum Finding {
         /// What is wrong.
         fault: RowFault,
     },
+}
+
+impl From<Unreadable> for Finding {
+    fn from(Unreadable { table, place, why }: Unreadable) -> Self {
+        Self::Unreadable { table: table.to_owned(), place, why }
+    }
 }
 
 impl Finding {
@@ -304,6 +321,7 @@ impl Finding {
             | Self::TreeNodes { .. }
             | Self::CheckpointsMissing { .. }
             | Self::Foreign { .. }
+            | Self::Unreadable { .. }
             | Self::Row { .. } => None,
         }
     }
@@ -378,6 +396,9 @@ impl fmt::Display for Finding {
                     "the database has a {what}, which no release of this program makes: it can drop or change what is written"
                 )
             }
+            Self::Unreadable { table, place, why } => {
+                write!(f, "the row {place} of {table} was edited: a cell holds what cannot stand there ({why})")
+            }
             Self::Row { row, id, fault } => {
                 write!(f, "{} {id} ", row.as_str())?;
                 match fault {
@@ -390,6 +411,9 @@ impl fmt::Display for Finding {
                     RowFault::NotLast => f.write_str("was put back: it is not as it was written last"),
                     RowFault::Back => f.write_str("was put back: it was taken away, by the log"),
                     RowFault::Missing => f.write_str("was deleted: it is there, by the log"),
+                    RowFault::Unreadable => {
+                        f.write_str("was edited: a cell holds what cannot stand there, and it does not read")
+                    }
                     RowFault::Unrecorded => f.write_str("is in no record: it was inserted from outside"),
                 }
             }

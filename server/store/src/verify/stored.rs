@@ -1,14 +1,15 @@
 //! Every row that the root key protects, as it is stored, for whoever holds that key and checks them all:
 //! the log tells which row is the last, and only the key tells whether a row is what was written.
 //!
-//! Reads in pages and changes nothing. Each table is read as it is when its turn comes, not all in one
+//! Reads row by row and changes nothing. Each table is read as it is when its turn comes, not all in one
 //! moment: whether a row is authentic does not depend on the others.
 
 use std::collections::HashSet;
 
+use futures_util::TryStreamExt as _;
 use sea_orm::{
-    DatabaseConnection, EntityTrait, FromQueryResult, IntoIdentity, QueryFilter as _, QuerySelect as _,
-    sea_query::IntoValueTuple,
+    DatabaseConnection, EntityTrait, FromQueryResult, Iterable as _, PrimaryKeyToColumn, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, Select,
 };
 use strongroom_domain::{
     access_policy::AccessPolicy,
@@ -28,17 +29,16 @@ use uuid::Uuid;
 
 use super::{AuditReader, compare::kind_of};
 use crate::{
+    decoding::{FoundRow, KeyOf},
     entity::{
         access_policy, approval, assignment, installation_policies, policy_document, policy_module, role_definition,
         secret, secret_version, session, vault, workload,
     },
-    fault::unavailable,
-    purge::remains,
+    fault::store_error,
+    purge::{remains, standing},
+    reading::row,
     rows,
 };
-
-/// Rows of one SELECT.
-const PAGE: u64 = 500;
 
 /// One protected row.
 #[derive(Debug)]
@@ -83,84 +83,49 @@ impl AuditReader {
     pub async fn stored_rows(&self, mut see: impl FnMut(Found)) -> Result<u64, StoreError> {
         let database = &self.connection;
         // What is left of a purged vault is on its way out, and under no key any more.
-        let vaults = vault::Entity::find().filter(remains().not());
-        each(
-            database,
-            vaults,
-            vault::Column::Id,
-            |row| row.id,
-            |row| {
-                let (id, name) = (row.id, row.name.clone());
-                let vault = rows::vault(row).map(StoredRow::Vault);
-                // The name is not to be believed, but tells people which one is meant.
-                let shown = if vault.is_ok() { id.to_string() } else { format!("{id} ({})", name.escape_debug()) };
-                see((RowKind::Vault, shown, vault));
-            },
-        )
+        each(database, vault::Entity::find().filter(standing()), |found| {
+            let (id, name) = match &found {
+                FoundRow::Read(id, row) => (id.to_string(), Some(row.name.clone())),
+                FoundRow::Unreadable(_, row) => (row.place.clone(), None),
+            };
+            let vault = found.row().and_then(rows::vault).map(StoredRow::Vault);
+            // The name is not to be believed, but tells people which one is meant.
+            let name = name.filter(|_| vault.is_err()).map(|name| format!(" ({})", name.escape_debug()));
+            see((RowKind::Vault, id + &name.unwrap_or_default(), vault));
+        })
         .await?;
-        each(
-            database,
-            workload::Entity::find(),
-            workload::Column::ClientId,
-            |row| row.client_id,
-            |row| {
-                see((RowKind::Workload, row.client_id.to_string(), rows::workload(row).map(StoredRow::Workload)));
-            },
-        )
+        each(database, workload::Entity::find(), |found| {
+            let id = id_of(&found, Uuid::to_string);
+            see((RowKind::Workload, id, found.row().and_then(rows::workload).map(StoredRow::Workload)));
+        })
         .await?;
-        each(
-            database,
-            assignment::Entity::find(),
-            assignment::Column::Id,
-            |row| row.id,
-            |row| {
-                see((RowKind::Assignment, row.id.to_string(), rows::assignment(row).map(StoredRow::Assignment)));
-            },
-        )
+        each(database, assignment::Entity::find(), |found| {
+            let id = id_of(&found, Uuid::to_string);
+            see((RowKind::Assignment, id, found.row().and_then(rows::assignment).map(StoredRow::Assignment)));
+        })
         .await?;
-        each(
-            database,
-            role_definition::Entity::find(),
-            role_definition::Column::Id,
-            |row| row.id,
-            |row| {
-                see((RowKind::RoleDefinition, row.id.to_string(), rows::role(row).map(StoredRow::Role)));
-            },
-        )
+        each(database, role_definition::Entity::find(), |found| {
+            let id = id_of(&found, Uuid::to_string);
+            see((RowKind::RoleDefinition, id, found.row().and_then(rows::role).map(StoredRow::Role)));
+        })
         .await?;
-        let key = (access_policy::Column::VaultId, access_policy::Column::GranteeKey);
-        each(
-            database,
-            access_policy::Entity::find(),
-            key,
-            |row| (row.vault_id, row.grantee_key.clone()),
-            |row| {
-                let id = ChangedRow::access_policy_id_of(VaultId(row.vault_id), &row.grantee_key);
-                see((RowKind::AccessPolicy, id, rows::access_policy(row).map(StoredRow::AccessPolicy)));
-            },
-        )
+        each(database, access_policy::Entity::find(), |found| {
+            let id = id_of(&found, |(vault, key)| ChangedRow::access_policy_id_of(VaultId(*vault), key));
+            see((RowKind::AccessPolicy, id, found.row().and_then(rows::access_policy).map(StoredRow::AccessPolicy)));
+        })
         .await?;
-        each(
-            database,
-            session::Entity::find(),
-            session::Column::IdHash,
-            |row| row.id_hash.clone(),
-            |row| {
-                let id = <[u8; 32]>::try_from(row.id_hash.as_slice())
-                    .map_or_else(|_| "of a wrong length".to_owned(), |hash| ChangedRow::session_id(&hash));
-                see((RowKind::Session, id, rows::session(row).map(StoredRow::Session)));
-            },
-        )
+        each(database, session::Entity::find(), |found| {
+            let id = id_of(&found, |hash| {
+                <[u8; 32]>::try_from(hash.as_slice())
+                    .map_or_else(|_| "of a wrong length".to_owned(), |hash| ChangedRow::session_id(&hash))
+            });
+            see((RowKind::Session, id, found.row().and_then(rows::session).map(StoredRow::Session)));
+        })
         .await?;
-        each(
-            database,
-            approval::Entity::find(),
-            approval::Column::Id,
-            |row| row.id,
-            |row| {
-                see((RowKind::Approval, row.id.to_string(), rows::approval(row).map(StoredRow::Approval)));
-            },
-        )
+        each(database, approval::Entity::find(), |found| {
+            let id = id_of(&found, Uuid::to_string);
+            see((RowKind::Approval, id, found.row().and_then(rows::approval).map(StoredRow::Approval)));
+        })
         .await?;
         self.policies(&mut see).await?;
         self.secrets(&mut see).await
@@ -168,93 +133,129 @@ impl AuditReader {
 
     async fn policies(&self, see: &mut impl FnMut(Found)) -> Result<(), StoreError> {
         let database = &self.connection;
-        let all = policy_module::Entity::find().select_only().column(policy_module::Column::Digest);
-        let all: Vec<String> = all.into_tuple().all(database).await.map_err(|e| unavailable(&e))?;
-        // One at a time: each may be megabytes long.
-        for digest in all {
-            let row = policy_module::Entity::find_by_id(digest).one(database).await.map_err(|e| unavailable(&e))?;
-            let Some(row) = row else { continue };
-            let found = rows::policy_module(&row.digest, &row.body, row.revision, row.tag);
-            let found = found.map(|module| StoredRow::PolicyModule(module, row.module));
-            see((RowKind::PolicyModule, row.digest, found));
+        let modules = policy_module::Entity::find().select_only().column(policy_module::Column::Digest);
+        let modules = modules.into_model::<FoundRow<policy_module::Entity, Digest>>().all(database);
+        for found in modules.await.map_err(|e| store_error(&e))? {
+            let digest = match found {
+                FoundRow::Read(digest, _) => digest,
+                FoundRow::Unreadable(_, row) => {
+                    see((RowKind::PolicyModule, row.place.clone(), Err(row.into())));
+                    continue;
+                }
+            };
+            // One at a time: each may be megabytes long.
+            let found = row(policy_module::Entity::find_by_id(digest.clone()), database).await.transpose();
+            let Some(found) = found else { continue };
+            let found = found.and_then(|row| {
+                let module = rows::policy_module(&row.digest, &row.body, row.revision, row.tag)?;
+                Ok(StoredRow::PolicyModule(module, row.module))
+            });
+            match found {
+                Err(StoreError::Unavailable(why)) => return Err(StoreError::Unavailable(why)),
+                found => see((RowKind::PolicyModule, digest, found)),
+            }
         }
-        for row in policy_document::Entity::find().all(database).await.map_err(|e| unavailable(&e))? {
-            let name = row.name.clone();
-            see((RowKind::PolicyDocument, name, rows::policy_document(row).map(StoredRow::PolicyDocument)));
-        }
-        for row in installation_policies::Entity::find().all(database).await.map_err(|e| unavailable(&e))? {
-            let id = row.id.clone();
-            let found = rows::installation_policies(row).map(StoredRow::InstallationPolicies);
-            see((RowKind::InstallationPolicies, id, found));
-        }
-        Ok(())
+        each(database, policy_document::Entity::find(), |found| {
+            let name = id_of(&found, String::clone);
+            let document = found.row().and_then(rows::policy_document).map(StoredRow::PolicyDocument);
+            see((RowKind::PolicyDocument, name, document));
+        })
+        .await?;
+        each(database, installation_policies::Entity::find(), |found| {
+            let id = id_of(&found, String::clone);
+            let policies = found.row().and_then(rows::installation_policies).map(StoredRow::InstallationPolicies);
+            see((RowKind::InstallationPolicies, id, policies));
+        })
+        .await
     }
 
     async fn secrets(&self, see: &mut impl FnMut(Found)) -> Result<u64, StoreError> {
         // After the vaults were shown: what is purged meanwhile was among them.
         let purged = vault::Entity::find().select_only().column(vault::Column::Id).filter(remains());
-        let purged: Vec<Uuid> = purged.into_tuple().all(&self.connection).await.map_err(|e| unavailable(&e))?;
-        let purged: HashSet<Uuid> = purged.into_iter().collect();
+        let purged = purged.into_model::<FoundRow<vault::Entity, VaultKey>>().all(&self.connection);
+        let purged: HashSet<Uuid> = purged
+            .await
+            .map_err(|e| store_error(&e))?
+            .into_iter()
+            .filter_map(|found| if let FoundRow::Read(id, _) = found { Some(id) } else { None })
+            .collect();
         let mut left = 0_u64;
-        let key = (secret::Column::VaultId, secret::Column::Name);
-        let of = |row: &secret::Model| (row.vault_id, row.name.clone());
-        each(&self.connection, secret::Entity::find(), key, of, |row| {
-            if purged.contains(&row.vault_id) {
-                left = left.saturating_add(1);
-                return;
-            }
-            let (vault, id) = (VaultId(row.vault_id), format!("{}/{}", row.vault_id, row.name));
-            let found = rows::name_of(&row.kind, &row.name, &row.display)
-                .and_then(|(kind, _)| Ok(StoredRow::Name(vault, kind, rows::secret_meta(&row)?)));
-            see((kind_of(&row.name), id, found));
+        each(&self.connection, secret::Entity::find(), |found| {
+            let (kind, id) = match &found {
+                FoundRow::Read((vault, ..), _) if purged.contains(vault) => {
+                    left = left.saturating_add(1);
+                    return;
+                }
+                FoundRow::Read((vault, name), _) | FoundRow::Unreadable(Some((vault, name)), _) => {
+                    (kind_of(name), format!("{vault}/{name}"))
+                }
+                FoundRow::Unreadable(None, row) => (RowKind::Secret, row.place.clone()),
+            };
+            let name = found.row().and_then(|row| {
+                let (kind, _) = rows::name_of(&row.kind, &row.name, &row.display)?;
+                Ok(StoredRow::Name(VaultId(row.vault_id), kind, rows::secret_meta(&row)?))
+            });
+            see((kind, id, name));
         })
         .await?;
-        use secret_version::Column::{Name, VaultId as Vault, Version};
-        let of = |row: &secret_version::Model| (row.vault_id, row.name.clone(), row.version.clone());
-        each(&self.connection, secret_version::Entity::find(), (Vault, Name, Version), of, |row| {
-            if purged.contains(&row.vault_id) {
-                left = left.saturating_add(1);
-                return;
-            }
-            let (vault, id) = (VaultId(row.vault_id), format!("{}/{}/{}", row.vault_id, row.name, row.version));
-            let word = kind_of(&row.name);
-            let (kind, name) = match row.name.split_once('/') {
-                Some((kind, name)) => (kind, name),
-                None => (ObjectKind::Secret.as_str(), row.name.as_str()),
+        each(&self.connection, secret_version::Entity::find(), |found| {
+            let (kind, id) = match &found {
+                FoundRow::Read((vault, ..), _) if purged.contains(vault) => {
+                    left = left.saturating_add(1);
+                    return;
+                }
+                FoundRow::Read((vault, name, version), _) | FoundRow::Unreadable(Some((vault, name, version)), _) => {
+                    (kind_of(name), format!("{vault}/{name}/{version}"))
+                }
+                FoundRow::Unreadable(None, row) => (RowKind::Secret, row.place.clone()),
             };
-            let version = rows::name_of(kind, &row.name, name).and_then(|(kind, name)| {
-                Ok(StoredRow::Version(vault, kind, name, Box::new(rows::sealed_version(row)?)))
-            });
-            see((word, id, version));
+            see((kind, id, found.row().and_then(version)));
         })
         .await?;
         Ok(left)
     }
 }
 
-/// Shows every row of a table in the order of its key.
-async fn each<E, C, K>(
-    database: &DatabaseConnection,
-    select: sea_orm::Select<E>,
-    columns: C,
-    key: impl Fn(&E::Model) -> K,
-    mut see: impl FnMut(E::Model),
-) -> Result<(), StoreError>
-where
-    E: EntityTrait,
-    E::Model: FromQueryResult + Send + Sync,
-    C: IntoIdentity + Clone,
-    K: IntoValueTuple,
-{
-    let mut after = None;
-    loop {
-        let mut cursor = select.clone().cursor_by(columns.clone());
-        if let Some(after) = after.take() {
-            cursor.after(after);
-        }
-        let page = cursor.first(PAGE).all(database).await.map_err(|e| unavailable(&e))?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some(key(last));
-        page.into_iter().for_each(&mut see);
+#[derive(FromQueryResult)]
+struct Digest {
+    #[expect(dead_code, reason = "the key is what is asked for")]
+    digest: String,
+}
+
+#[derive(FromQueryResult)]
+struct VaultKey {
+    #[expect(dead_code, reason = "the key is what is asked for")]
+    id: Uuid,
+}
+
+fn version(row: secret_version::Model) -> Result<StoredRow, StoreError> {
+    let (kind, name) = match row.name.split_once('/') {
+        Some((kind, name)) => (kind, name),
+        None => (ObjectKind::Secret.as_str(), row.name.as_str()),
+    };
+    let (kind, name) = rows::name_of(kind, &row.name, name)?;
+    Ok(StoredRow::Version(VaultId(row.vault_id), kind, name, Box::new(rows::sealed_version(row)?)))
+}
+
+/// The identity of a row, or what stands in its place.
+fn id_of<E: EntityTrait>(found: &FoundRow<E>, id: impl Fn(&KeyOf<E>) -> String) -> String {
+    match found {
+        FoundRow::Read(key, _) | FoundRow::Unreadable(Some(key), _) => id(key),
+        FoundRow::Unreadable(None, row) => row.place.clone(),
     }
+}
+
+/// Shows every row of a table in the order of its key.
+async fn each<E: EntityTrait>(
+    database: &DatabaseConnection,
+    select: Select<E>,
+    mut see: impl FnMut(FoundRow<E>),
+) -> Result<(), StoreError> {
+    let keys = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
+    let select = keys.fold(select, |select, key| select.order_by_asc(key)).into_model::<FoundRow<E>>();
+    let mut rows = select.stream(database).await.map_err(|e| store_error(&e))?;
+    while let Some(found) = rows.try_next().await.map_err(|e| store_error(&e))? {
+        see(found);
+    }
+    Ok(())
 }

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
 };
 use strongroom_crypto::{
     merkle::{self, Frontier, Hash, Subtree},
@@ -23,6 +23,7 @@ use super::{
     walk::{PAGE, Walk, database},
 };
 use crate::{
+    decoding::FoundRow,
     entity::{audit_checkpoint, audit_segment, audit_tree},
     tree::{MAX_SEGMENT, checkpoint_of, links, segment_of},
 };
@@ -79,10 +80,16 @@ impl Nodes {
             let stored = audit_tree::Entity::find()
                 .filter(audit_tree::Column::Level.eq(i64::from(level)))
                 .filter(audit_tree::Column::Place.between(*first, *last))
+                .into_model::<FoundRow<audit_tree::Entity>>()
                 .all(moment)
                 .await
                 .map_err(database)?;
-            let right = stored.iter().filter(|row| given.get(&row.place).is_some_and(|root| row.root == root)).count();
+            // One that does not read is none of those that should be there.
+            let right = |found: &FoundRow<audit_tree::Entity>| match found {
+                FoundRow::Read((_, place), row) => given.get(place).is_some_and(|root| row.root == root),
+                FoundRow::Unreadable(..) => false,
+            };
+            let right = stored.iter().filter(|found| right(found)).count();
             self.right = self.right.saturating_add(u64::try_from(right).unwrap_or(0));
         }
         Ok(())
@@ -121,17 +128,32 @@ impl Walk<'_> {
         let (mut checkpoints, mut more) = (VecDeque::<audit_checkpoint::Model>::new(), true);
         let mut after = i64::MIN;
         let mut place = i64::MIN;
+        let placed = self.numbered::<audit_segment::Entity>(audit_segment::Column::Place).await?;
+        let sized = self.numbered::<audit_checkpoint::Entity>(audit_checkpoint::Column::Size).await?;
         'segments: loop {
             let rows = audit_segment::Entity::find()
                 .filter(audit_segment::Column::Place.gt(place))
+                .filter(placed.clone())
                 .order_by_asc(audit_segment::Column::Place)
                 .limit(PAGE)
+                .into_model::<FoundRow<audit_segment::Entity>>()
                 .all(self.moment)
                 .await
                 .map_err(database)?;
-            let Some(last) = rows.last() else { break };
-            place = last.place;
-            for row in rows {
+            if rows.is_empty() {
+                break;
+            }
+            for found in rows {
+                let row = match found {
+                    FoundRow::Read(at, row) => {
+                        place = at;
+                        row
+                    }
+                    FoundRow::Unreadable(_, row) => {
+                        self.report.add(row.into());
+                        break 'segments;
+                    }
+                };
                 let Some((_, segment)) = segment_of(row).ok().filter(|(at, _)| *at == tree.size()) else {
                     break 'segments;
                 };
@@ -146,16 +168,7 @@ impl Walk<'_> {
                 while more
                     && checkpoints.back().is_none_or(|last| u64::try_from(last.size).is_ok_and(|s| s <= tree.size()))
                 {
-                    let page = audit_checkpoint::Entity::find()
-                        .filter(audit_checkpoint::Column::Size.gt(after))
-                        .order_by_asc(audit_checkpoint::Column::Size)
-                        .limit(PAGE)
-                        .all(self.moment)
-                        .await
-                        .map_err(database)?;
-                    more = !page.is_empty();
-                    after = page.last().map_or(after, |last| last.size);
-                    checkpoints.extend(page);
+                    more = self.more_checkpoints(&mut after, &sized, &mut checkpoints).await?;
                 }
                 while checkpoints.front().is_some_and(|c| u64::try_from(c.size).map_or(true, |s| s <= tree.size())) {
                     if let Some(row) = checkpoints.pop_front() {
@@ -172,16 +185,8 @@ impl Walk<'_> {
             self.own_checkpoint(row, &mut own).await?;
         }
         while more {
-            let page = audit_checkpoint::Entity::find()
-                .filter(audit_checkpoint::Column::Size.gt(after))
-                .order_by_asc(audit_checkpoint::Column::Size)
-                .limit(PAGE)
-                .all(self.moment)
-                .await
-                .map_err(database)?;
-            more = !page.is_empty();
-            after = page.last().map_or(after, |last| last.size);
-            for row in page {
+            more = self.more_checkpoints(&mut after, &sized, &mut checkpoints).await?;
+            for row in std::mem::take(&mut checkpoints) {
                 self.own_checkpoint(row, &mut own).await?;
             }
         }
@@ -205,6 +210,38 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The next page of the database's own checkpoints; whether there was one.
+    async fn more_checkpoints(
+        &mut self,
+        after: &mut i64,
+        sized: &Condition,
+        into: &mut VecDeque<audit_checkpoint::Model>,
+    ) -> Result<bool, StoreError> {
+        let page = audit_checkpoint::Entity::find()
+            .filter(audit_checkpoint::Column::Size.gt(*after))
+            .filter(sized.clone())
+            .order_by_asc(audit_checkpoint::Column::Size)
+            .limit(PAGE)
+            .into_model::<FoundRow<audit_checkpoint::Entity>>()
+            .all(self.moment)
+            .await
+            .map_err(database)?;
+        let more = !page.is_empty();
+        for found in page {
+            match found {
+                FoundRow::Read(size, row) => {
+                    *after = size;
+                    into.push_back(row);
+                }
+                FoundRow::Unreadable(size, row) => {
+                    *after = size.unwrap_or(*after);
+                    self.report.add(row.into());
+                }
+            }
+        }
+        Ok(more)
     }
 
     /// A tree that is not what a checkpoint says is told only where no chain tells it better.

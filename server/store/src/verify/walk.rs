@@ -2,26 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::TryStreamExt as _;
 use sea_orm::{
-    AccessMode, ColumnTrait, Condition, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel,
-    QueryFilter, QueryOrder, QuerySelect, TransactionOptions, TransactionTrait,
+    AccessMode, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    IdenStatic as _, IsolationLevel, Iterable as _, PrimaryKeyToColumn, QueryFilter, QueryOrder, QuerySelect, Select,
+    TransactionOptions, TransactionTrait, sea_query::Expr,
 };
 use strongroom_crypto::{CheckpointBody, chain, verify_audit_signature};
-use strongroom_domain::{
-    ports::StoreError,
-    record::{Checkpoint, Record},
-};
-use uuid::Uuid;
+use strongroom_domain::{ports::StoreError, record::Checkpoint};
 
 use super::{
     Anchors, AuditReader, Finding, NodeReport, Source, VerifyReport,
     compare::compare,
     expected::Expected,
-    links::{Follower, Link},
+    links::Follower,
+    records::{Chained, Id, Node, NodeCell, edited, hash, judge_record},
 };
 use crate::{
+    decoding::FoundRow,
     entity::{audit_record, audit_segment, checkpoint},
-    fault::{damaged, unavailable},
+    fault::{damaged, store_error},
     foreign::foreign_objects,
     installation,
     reading::links_after,
@@ -38,7 +38,7 @@ pub(super) const PAGE: u64 = 1000;
 const MAX_UNCOVERED: i64 = 60_000;
 
 pub(super) fn database(error: DbErr) -> StoreError {
-    unavailable(&error)
+    store_error(&error)
 }
 
 /// Verifies every node's chain, every record and every checkpoint.
@@ -91,10 +91,11 @@ pub async fn verify_log(
     };
     let nodes: Vec<String> = walk.nodes(anchors).await?.into_iter().collect();
     for (index, node) in nodes.iter().enumerate() {
-        walk.node(index, node).await?;
+        walk.chain(index, node).await?;
     }
+    let numbered = walk.numbered::<checkpoint::Entity>(checkpoint::Column::Seq).await?;
     for node in &nodes {
-        walk.checkpoints(node, &anchors.checkpoints).await?;
+        walk.checkpoints(node, &anchors.checkpoints, &numbered).await?;
     }
     walk.trees(&anchors.trees, &anchors.witnessed).await?;
     walk.conclude();
@@ -126,51 +127,89 @@ pub(super) struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    async fn nodes(&self, anchors: &Anchors) -> Result<BTreeSet<String>, StoreError> {
+    async fn nodes(&mut self, anchors: &Anchors) -> Result<BTreeSet<String>, StoreError> {
         let mut nodes: BTreeSet<String> = anchors.checkpoints.iter().map(|anchor| anchor.node.clone()).collect();
         let outside = anchors.trees.iter().chain(&anchors.witnessed);
         nodes.extend(outside.flat_map(|tree| &tree.heads).map(|head| head.node.clone()));
-        let chained = audit_record::Entity::find()
-            .select_only()
-            .column(audit_record::Column::Node)
-            .filter(audit_record::Column::Node.is_not_null())
-            .distinct();
-        nodes.extend(chained.into_tuple::<String>().all(self.moment).await.map_err(database)?);
-        let signed = checkpoint::Entity::find().select_only().column(checkpoint::Column::Node).distinct();
-        nodes.extend(signed.into_tuple::<String>().all(self.moment).await.map_err(database)?);
-        let covered = audit_segment::Entity::find().select_only().column(audit_segment::Column::Node).distinct();
-        nodes.extend(covered.into_tuple::<String>().all(self.moment).await.map_err(database)?);
+        let chained = audit_record::Entity::find().filter(audit_record::Column::Node.is_not_null());
+        self.names(chained, audit_record::Column::Node, &mut nodes).await?;
+        self.names(checkpoint::Entity::find(), checkpoint::Column::Node, &mut nodes).await?;
+        self.names(audit_segment::Entity::find(), audit_segment::Column::Node, &mut nodes).await?;
         Ok(nodes)
     }
 
-    async fn node(&mut self, index: usize, node: &str) -> Result<(), StoreError> {
+    /// The nodes that a table names. Rows whose node does not read are told, because nobody comes by them.
+    async fn names<E: EntityTrait>(
+        &mut self,
+        select: Select<E>,
+        node: E::Column,
+        into: &mut BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        let names = select.clone().select_only().column(node).distinct().into_model::<NodeCell>();
+        let names = names.all(self.moment).await.map_err(database)?;
+        let all_read = names.iter().all(|NodeCell(name)| name.is_some());
+        into.extend(names.into_iter().filter_map(|NodeCell(name)| name));
+        if all_read {
+            return Ok(());
+        }
+        let keys = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
+        let rows = select.select_only().columns(keys).column(node).into_model::<FoundRow<E, Node>>();
+        let mut rows = rows.stream(self.moment).await.map_err(database)?;
+        while let Some(found) = rows.try_next().await.map_err(database)? {
+            if let FoundRow::Unreadable(_, row) = found {
+                self.report.add(row.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// What a page of a table is made of, in the order of a number: all rows that have one. On SQLite there may be
+    /// others, which are told at once.
+    pub(super) async fn numbered<E: EntityTrait>(&mut self, number: E::Column) -> Result<Condition, StoreError> {
+        if self.moment.get_database_backend() == DbBackend::Postgres {
+            return Ok(Condition::all());
+        }
+        let number = Expr::cust(format!("typeof(\"{}\") = 'integer'", number.as_str()));
+        let others = E::find().filter(Condition::all().add(number.clone()).not()).into_model::<FoundRow<E>>();
+        let mut rows = others.stream(self.moment).await.map_err(database)?;
+        while let Some(found) = rows.try_next().await.map_err(database)? {
+            if let FoundRow::Unreadable(_, row) = found {
+                self.report.add(row.into());
+            }
+        }
+        Ok(Condition::all().add(number))
+    }
+
+    async fn chain(&mut self, index: usize, node: &str) -> Result<(), StoreError> {
         let index = u16::try_from(index).unwrap_or(u16::MAX);
         let mut follower = Follower::new(node, chain::genesis(&self.installation, node));
         let mut records: u64 = 0;
-        let mut after = i64::MIN;
-        loop {
-            let rows = audit_record::Entity::find()
-                .filter(audit_record::Column::Node.eq(node))
-                .filter(audit_record::Column::Seq.gt(after))
-                .order_by_asc(audit_record::Column::Seq)
-                .limit(PAGE)
-                .all(self.moment)
-                .await
-                .map_err(database)?;
-            let Some(last) = rows.last().and_then(|last| last.seq) else { break };
-            after = last;
-            for row in rows {
-                let link = link_of(&row);
-                records = records.saturating_add(1);
-                match judge_record(node, &link, &row) {
-                    Ok(record) => self.expected.learn((index, link.seq), &record),
-                    Err(finding) => self.report.add(finding),
+        let chain = audit_record::Entity::find()
+            .filter(audit_record::Column::Node.eq(node))
+            .filter(audit_record::Column::Seq.is_not_null())
+            .order_by_asc(audit_record::Column::Seq)
+            .into_model::<FoundRow<audit_record::Entity, Chained>>();
+        let mut chain = chain.stream(self.moment).await.map_err(database)?;
+        while let Some(found) = chain.try_next().await.map_err(database)? {
+            records = records.saturating_add(1);
+            let Chained { link, row } = match found {
+                FoundRow::Read(_, chained) => chained,
+                FoundRow::Unreadable(_, row) => {
+                    self.report.add(row.into());
+                    continue;
                 }
-                if let Some(finding) = follower.follow(link) {
-                    self.report.add(finding);
-                }
+            };
+            match row
+                .map_or_else(|body| Err(edited(node, &link, body.as_deref())), |row| judge_record(node, &link, &row))
+            {
+                Ok(record) => self.expected.learn((index, link.seq), &record),
+                Err(finding) => self.report.add(finding),
+            }
+            if let Some(finding) = follower.follow(link) {
+                self.report.add(finding);
             }
         }
+        drop(chain);
         let (last, head) = (follower.last, follower.head);
         follower.finish().into_iter().for_each(|finding| self.report.add(finding));
         self.ends.insert(node.to_owned(), last);
@@ -180,7 +219,12 @@ impl Walk<'_> {
     }
 
     /// Compares a chain with every checkpoint of it alone.
-    async fn checkpoints(&mut self, node: &str, anchors: &[Checkpoint]) -> Result<(), StoreError> {
+    async fn checkpoints(
+        &mut self,
+        node: &str,
+        anchors: &[Checkpoint],
+        numbered: &Condition,
+    ) -> Result<(), StoreError> {
         for anchor in anchors.iter().filter(|anchor| anchor.node == node) {
             self.checkpoint(anchor, Source::Anchor).await?;
         }
@@ -189,16 +233,25 @@ impl Walk<'_> {
             let rows = checkpoint::Entity::find()
                 .filter(checkpoint::Column::Node.eq(node))
                 .filter(checkpoint::Column::Seq.gt(after))
+                .filter(numbered.clone())
                 .order_by_asc(checkpoint::Column::Seq)
                 .limit(PAGE)
+                .into_model::<FoundRow<checkpoint::Entity>>()
                 .all(self.moment)
                 .await
                 .map_err(database)?;
-            let Some(end) = rows.last() else { return Ok(()) };
-            after = end.seq;
-            for row in rows {
-                let seq = u64::try_from(row.seq).unwrap_or(0);
-                match rows::checkpoint(row) {
+            if rows.is_empty() {
+                return Ok(());
+            }
+            for found in rows {
+                let (seq, row) = match found {
+                    FoundRow::Read((_, seq), row) => (seq, Ok(row)),
+                    // Of the key, the one half was asked for and the other is a number.
+                    FoundRow::Unreadable(key, row) => (key.map_or(after, |(_, seq)| seq), Err(row)),
+                };
+                after = seq;
+                let seq = u64::try_from(seq).unwrap_or(0);
+                match row.map_err(StoreError::from).and_then(rows::checkpoint) {
                     Ok(checkpoint) => self.checkpoint(&checkpoint, Source::Database).await?,
                     // Nobody signs what is no checkpoint.
                     Err(_) => {
@@ -313,7 +366,7 @@ impl Walk<'_> {
     /// When the record of a position was made.
     async fn time_at(&self, node: &str, seq: u64) -> Result<Option<i64>, StoreError> {
         let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
-        audit_record::Entity::find()
+        let at = audit_record::Entity::find()
             .select_only()
             .column(audit_record::Column::At)
             .filter(audit_record::Column::Node.eq(node))
@@ -321,7 +374,8 @@ impl Walk<'_> {
             .into_tuple()
             .one(self.moment)
             .await
-            .map_err(database)
+            .map_err(database);
+        unless_told(at)
     }
 
     fn is_authentic(&self, checkpoint: &Checkpoint) -> bool {
@@ -338,63 +392,31 @@ impl Walk<'_> {
 
     async fn head_at(&self, node: &str, seq: u64) -> Result<Option<[u8; 32]>, StoreError> {
         let Some(before) = i64::try_from(seq).ok().and_then(|seq| seq.checked_sub(1)) else { return Ok(None) };
-        let links = links_after(self.moment, node, before, 1).await?;
+        let links = unless_told(links_after(self.moment, node, before, 1).await.map(Some))?.unwrap_or_default();
         let here = links.first().filter(|link| link.seq == Some(before.saturating_add(1)));
         Ok(here.map(|link| hash(link.head.as_deref())))
     }
 
     async fn unchained(&mut self) -> Result<(), StoreError> {
-        let mut after: Option<Uuid> = None;
-        loop {
-            let nowhere =
-                Condition::any().add(audit_record::Column::Node.is_null()).add(audit_record::Column::Seq.is_null());
-            let mut query = audit_record::Entity::find().select_only().column(audit_record::Column::Id).filter(nowhere);
-            if let Some(after) = after {
-                query = query.filter(audit_record::Column::Id.gt(after));
-            }
-            let found: Vec<Uuid> = query
-                .order_by_asc(audit_record::Column::Id)
-                .limit(PAGE)
-                .into_tuple()
-                .all(self.moment)
-                .await
-                .map_err(database)?;
-            let Some(last) = found.last() else { return Ok(()) };
-            after = Some(*last);
-            found.into_iter().for_each(|record| self.report.add(Finding::Unchained { record }));
+        let nowhere =
+            Condition::any().add(audit_record::Column::Node.is_null()).add(audit_record::Column::Seq.is_null());
+        let records = audit_record::Entity::find().select_only().column(audit_record::Column::Id).filter(nowhere);
+        let records = records.order_by_asc(audit_record::Column::Id).into_model::<FoundRow<audit_record::Entity, Id>>();
+        let mut records = records.stream(self.moment).await.map_err(database)?;
+        while let Some(found) = records.try_next().await.map_err(database)? {
+            self.report.add(match found {
+                FoundRow::Read(_, Id { id: record }) => Finding::Unchained { record },
+                FoundRow::Unreadable(_, row) => row.into(),
+            });
         }
+        Ok(())
     }
 }
 
-/// What is not a hash fits nowhere.
-fn hash(bytes: Option<&[u8]>) -> [u8; 32] {
-    bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()).unwrap_or_default()
-}
-
-/// A link for comparing. What is not a position becomes one that fits nowhere.
-fn link_of(row: &audit_record::Model) -> Link {
-    Link {
-        seq: row.seq.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0),
-        record: row.id,
-        record_hash: hash(row.record_hash.as_deref()),
-        head: hash(row.head.as_deref()),
-    }
-}
-
-fn judge_record(node: &str, link: &Link, row: &audit_record::Model) -> Result<Record, Finding> {
-    let (node, seq, id) = (node.to_owned(), link.seq, link.record);
-    if chain::record_hash(row.id.as_bytes(), row.body.as_bytes()) != link.record_hash {
-        return Err(Finding::RecordEdited { node, seq, record: id });
-    }
-    // The body is as it was written; what it is found by is not hashed, so it is made again.
-    let again = rows::record(row).and_then(|record| Ok((rows::record_row(&record)?, record)));
-    match again {
-        Ok((again, record))
-            if (again.at, &again.outcome, &again.vault, &again.object, &again.principal, again.vault_id)
-                == (row.at, &row.outcome, &row.vault, &row.object, &row.principal, row.vault_id) =>
-        {
-            Ok(record)
-        }
-        _ => Err(Finding::RecordHidden { node, seq, record: id }),
+/// What does not read was told when the chain was walked.
+fn unless_told<T>(read: Result<Option<T>, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(StoreError::Damaged(_)) => Ok(None),
+        read => read,
     }
 }

@@ -26,7 +26,7 @@ fn person(subject: &str) -> PrincipalId {
     PrincipalId { issuer: "https://idp".to_owned(), subject: subject.to_owned() }
 }
 
-fn request(s: &Started, who: &str, what: &str, now: i64) -> ApprovalRequest {
+pub(crate) fn request(s: &Started, who: &str, what: &str, now: i64) -> ApprovalRequest {
     let subject = ApprovalSubject {
         vault: s.vault,
         principal: person(who),
@@ -42,7 +42,7 @@ fn of_vault(vault: VaultId) -> ObjectRef {
     ObjectRef { vault: Some((vault, VaultName::parse("demo").unwrap())), kind: ObjectKind::Vault, name: None }
 }
 
-fn put(s: &Started, request: &ApprovalRequest, replaces: Option<i64>, now: i64) -> Entry {
+pub(crate) fn put(s: &Started, request: &ApprovalRequest, replaces: Option<i64>, now: i64) -> Entry {
     let action = if replaces.is_none() { Action::ApprovalOpen } else { Action::ApprovalDecide };
     let change = Change::PutApproval { request: Box::new(request.clone()), replaces, now };
     entry(permit(action, of_vault(s.vault), Some(1)), change)

@@ -254,9 +254,8 @@ async fn grants_are_listed_in_pages_and_taken_away(place: Place) {
     assert_eq!(s.store.assignments(&ada).await.unwrap().len(), 2);
 }
 
-async fn role_definitions_come_back_and_stay_while_in_use(place: Place) {
-    let s = place.start().await;
-    let role = |id, name: &str, revision| RoleDefinition {
+pub(crate) fn role(id: Uuid, name: &str, revision: i64) -> RoleDefinition {
+    RoleDefinition {
         id,
         name: name.into(),
         description: "d".into(),
@@ -267,9 +266,18 @@ async fn role_definitions_come_back_and_stay_while_in_use(place: Place) {
         assignable_scopes: vec![Scope::Server],
         revision,
         tag: vec![8; 32],
-    };
+    }
+}
+
+pub(crate) fn put_role(role: RoleDefinition, replaces: Option<i64>) -> Entry {
+    let change = Change::PutRole { role: Box::new(role), replaces };
+    entry(permit(Action::RoleWrite, test_support::server_ref(), None), change)
+}
+
+async fn role_definitions_come_back_and_stay_while_in_use(place: Place) {
+    let s = place.start().await;
     let change = |action, change| entry(permit(action, test_support::server_ref(), None), change);
-    let put = |role, replaces| change(Action::RoleWrite, Change::PutRole { role: Box::new(role), replaces });
+    let put = put_role;
     let delete = |role| change(Action::RoleDelete, Change::DeleteRole(Box::new(role)));
     let one = id();
     let refer = |role| Assignment {
@@ -299,13 +307,9 @@ async fn role_definitions_come_back_and_stay_while_in_use(place: Place) {
     assert_eq!(s.store.role_definition(one).await.unwrap(), None);
 }
 
-async fn access_policies_come_back_by_vault_and_grantee(place: Place) {
-    let s = place.start().await;
-    let ada = principal("https://idp", "ada", &["ops"]);
-    let own = Grantee::Principal { id: ada.id.clone() };
-    let group = Grantee::Group { issuer: "https://idp".into(), group: "ops".into() };
-    let policy = |grantee: &Grantee, revision| AccessPolicy {
-        vault: s.vault,
+pub(crate) fn policy(vault: VaultId, grantee: &Grantee, revision: i64) -> AccessPolicy {
+    AccessPolicy {
+        vault,
         grantee: grantee.clone(),
         permissions: ObjectPermissions {
             secrets: [SecretPermission::Get, SecretPermission::List].into(),
@@ -313,15 +317,27 @@ async fn access_policies_come_back_by_vault_and_grantee(place: Place) {
         },
         revision,
         tag: vec![6; 32],
-    };
-    let on_vault = |change| {
-        let vault = Some((s.vault, VaultName::parse("demo").unwrap()));
-        entry(
-            permit(Action::AccessPolicyWrite, ObjectRef { vault, kind: ObjectKind::Vault, name: None }, Some(1)),
-            change,
-        )
-    };
-    let put = |policy: AccessPolicy, replaces| on_vault(Change::PutAccessPolicy { policy: Box::new(policy), replaces });
+    }
+}
+
+fn on_vault(vault: VaultId, change: Change) -> Entry {
+    let vault = Some((vault, VaultName::parse("demo").unwrap()));
+    let object = ObjectRef { vault, kind: ObjectKind::Vault, name: None };
+    entry(permit(Action::AccessPolicyWrite, object, Some(1)), change)
+}
+
+pub(crate) fn put_policy(policy: AccessPolicy, replaces: Option<i64>) -> Entry {
+    on_vault(policy.vault, Change::PutAccessPolicy { policy: Box::new(policy), replaces })
+}
+
+async fn access_policies_come_back_by_vault_and_grantee(place: Place) {
+    let s = place.start().await;
+    let ada = principal("https://idp", "ada", &["ops"]);
+    let own = Grantee::Principal { id: ada.id.clone() };
+    let group = Grantee::Group { issuer: "https://idp".into(), group: "ops".into() };
+    let policy = |grantee: &Grantee, revision| policy(s.vault, grantee, revision);
+    let on_vault = |change| on_vault(s.vault, change);
+    let put = put_policy;
     assert_eq!(s.store.access_policies(s.vault, &ada).await.unwrap().len(), 0);
     assert_eq!(s.put(put(policy(&own, 5), None)).await, Settled::Recorded);
     assert_eq!(s.put(put(policy(&group, 5), None)).await, Settled::Recorded);

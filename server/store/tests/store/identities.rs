@@ -74,11 +74,11 @@ async fn workloads_come_back(place: Place) {
     assert_eq!(s.put(put()).await, Settled::Conflict);
 }
 
-fn workload(name: &str) -> Workload {
+pub(crate) fn workload(name: &str) -> Workload {
     Workload { tag: vec![4; 32], ..Workload::new(id(), name) }
 }
 
-fn make(workload: &Workload) -> Entry {
+pub(crate) fn make(workload: &Workload) -> Entry {
     entry(
         permit(Action::WorkloadCreate, test_support::server_ref(), None),
         Change::PutWorkload { workload: Box::new(workload.clone()), remaining: None },

@@ -11,6 +11,8 @@ mod approvals;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod certificates;
 #[cfg(test)]
 mod counts;
@@ -40,6 +42,8 @@ mod secrets;
 mod staleness;
 #[cfg(test)]
 mod tree;
+#[cfg(test)]
+mod undecodable;
 #[cfg(test)]
 mod vault_life;
 #[cfg(test)]

@@ -41,7 +41,7 @@ async fn another_node_follows_at_once() {
     }
 }
 
-fn module(digest: u8) -> PolicyModule {
+pub(crate) fn module(digest: u8) -> PolicyModule {
     PolicyModule {
         digest: ModuleDigest([digest; 32]),
         size: 3,
@@ -55,7 +55,7 @@ fn module(digest: u8) -> PolicyModule {
     }
 }
 
-fn push(module: &PolicyModule, bytes: &[u8]) -> Entry {
+pub(crate) fn push(module: &PolicyModule, bytes: &[u8]) -> Entry {
     let change = Change::PutPolicyModule { module: Box::new(module.clone()), bytes: Arc::from(bytes) };
     entry(permit(Action::PolicyModuleWrite, test_support::server_ref(), None), change)
 }
@@ -65,7 +65,7 @@ fn remove(module: &PolicyModule) -> Entry {
     entry(permit(Action::PolicyModuleDelete, test_support::server_ref(), None), change)
 }
 
-fn attach(revision: i64, module: Option<ModuleDigest>) -> (InstallationPolicies, Entry) {
+pub(crate) fn attach(revision: i64, module: Option<ModuleDigest>) -> (InstallationPolicies, Entry) {
     let attachment = |module| PolicyAttachment {
         name: "rule".to_owned(),
         module,
@@ -117,20 +117,24 @@ async fn the_modules_of_all_vaults_change_one_revision_at_a_time(place: Place) {
     assert_eq!(*s.store.installation_policies().await.unwrap(), second);
 }
 
-async fn documents_change_at_the_revision_that_was_read(place: Place) {
-    let s = place.start().await;
-    let document = |name: &str, text: &str, revision| PolicyDocument {
+pub(crate) fn document(name: &str, text: &str, revision: i64) -> PolicyDocument {
+    PolicyDocument {
         name: name.to_owned(),
         text: text.to_owned(),
         written_by: PrincipalId { issuer: "https://idp".to_owned(), subject: "ada".to_owned() },
         written_at: 7,
         revision,
         tag: vec![9; 32],
-    };
-    let write = |document: &PolicyDocument, replaces| {
-        let change = Change::PutPolicyDocument { document: Box::new(document.clone()), replaces };
-        entry(permit(Action::PolicyDocumentWrite, test_support::server_ref(), None), change)
-    };
+    }
+}
+
+pub(crate) fn write(document: &PolicyDocument, replaces: Option<i64>) -> Entry {
+    let change = Change::PutPolicyDocument { document: Box::new(document.clone()), replaces };
+    entry(permit(Action::PolicyDocumentWrite, test_support::server_ref(), None), change)
+}
+
+async fn documents_change_at_the_revision_that_was_read(place: Place) {
+    let s = place.start().await;
     let remove = |document: &PolicyDocument| {
         let change = Change::DeletePolicyDocument(Box::new(document.clone()));
         entry(permit(Action::PolicyDocumentDelete, test_support::server_ref(), None), change)

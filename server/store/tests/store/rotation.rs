@@ -171,7 +171,8 @@ async fn furnish(s: &Started) -> VaultName {
     };
     vault.tag = keyring.tag_vault(&vault).unwrap();
     let object = ObjectRef { vault: None, kind: ObjectKind::Vault, name: Some(name("kept")) };
-    let made = entry(permit(Action::VaultCreate, object, None), Change::PutVault(Box::new(vault)));
+    let made =
+        entry(permit(Action::VaultCreate, object, None), Change::MakeVault { vault: Box::new(vault), beside: 10 });
     assert_eq!(s.put(made).await, Settled::Recorded);
     let grantee = Grantee::Principal { id: world::person("ada").id.clone() };
     let mut grant = Assignment {

@@ -23,7 +23,7 @@ use strongroom_domain::{
     record::{Entry, Outcome, Record, Settled},
     secret::{LifeState, SealedVersion, SecretAttributes, SecretMeta, VersionMeta},
     test_support,
-    vault::{Vault, VaultSettings},
+    vault::{MAX_VAULTS, Vault, VaultSettings},
 };
 use strongroom_store::{LogVerdict, Store, StoreOptions};
 use uuid::Uuid;
@@ -268,8 +268,13 @@ pub(crate) fn vault(text: &str) -> Vault {
 }
 
 pub(crate) fn put_vault(vault: &Vault) -> Entry {
+    put_vault_beside(vault, MAX_VAULTS)
+}
+
+/// The same beside so many others.
+pub(crate) fn put_vault_beside(vault: &Vault, beside: usize) -> Entry {
     let object = ObjectRef { vault: None, kind: ObjectKind::Vault, name: Some(name(vault.name.as_str())) };
-    entry(permit(Action::VaultCreate, object, None), Change::PutVault(Box::new(vault.clone())))
+    entry(permit(Action::VaultCreate, object, None), Change::MakeVault { vault: Box::new(vault.clone()), beside })
 }
 
 pub(crate) fn sealed(version: &ObjectVersion, ordinal: i64, value: &[u8]) -> SealedVersion {

@@ -33,12 +33,12 @@ on_both!(
     an_exported_log_is_checked_without_a_database,
 );
 
-fn signer() -> AuditSigner {
+pub(crate) fn signer() -> AuditSigner {
     AuditSigner::generate(&SeededEntropy::new(1)).ok().unwrap()
 }
 
 /// Covers all there is.
-async fn cover(store: &Store, installation: Uuid) -> TreeCheckpoint {
+pub(crate) async fn cover(store: &Store, installation: Uuid) -> TreeCheckpoint {
     loop {
         let growth = store.tree_growth().await.unwrap();
         let checkpoint = growth.sign(InstallationId(installation), &signer(), 5).unwrap();

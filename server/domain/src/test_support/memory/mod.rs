@@ -71,6 +71,7 @@ struct Node {
     appending: AtomicU32,
     most_at_once: AtomicU32,
     appends: AtomicU32,
+    listed: AtomicU32,
 }
 
 /// The store of one node.
@@ -108,8 +109,15 @@ impl MemoryStore {
             appending: AtomicU32::new(0),
             most_at_once: AtomicU32::new(0),
             appends: AtomicU32::new(0),
+            listed: AtomicU32::new(0),
         };
         Self { database, node: Arc::new(node) }
+    }
+
+    /// How often all vaults were read.
+    #[must_use]
+    pub fn listed(&self) -> u32 {
+        self.node.listed.load(Ordering::SeqCst)
     }
 
     /// What is durable at this moment: what a crash would leave.

@@ -1,6 +1,9 @@
 //! Vaults, grants, workloads, sessions, modules, sealed keys and what is due, as the image has them.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, atomic::Ordering},
+};
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -40,12 +43,20 @@ impl VaultStore for MemoryStore {
 
     async fn vaults(&self, deleted: bool) -> Result<Vec<Arc<Vault>>, StoreError> {
         self.pause().await;
+        self.node.listed.fetch_add(1, Ordering::SeqCst);
         let is_deleted = |vault: &&Arc<Vault>| vault.life != LifeState::Active;
         Ok(self.durable().vaults.values().filter(|vault| is_deleted(vault) == deleted).cloned().collect())
     }
 
     async fn vault_names(&self, deleted: bool) -> Result<Vec<(VaultId, VaultName)>, StoreError> {
         Ok(self.vaults(deleted).await?.iter().map(|vault| (vault.id, vault.name.clone())).collect())
+    }
+
+    async fn names_of(&self, vaults: &BTreeSet<VaultId>) -> Result<HashMap<VaultId, VaultName>, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        let named = durable.vaults.values().filter(|vault| vaults.contains(&vault.id));
+        Ok(named.map(|vault| (vault.id, vault.name.clone())).collect())
     }
 
     async fn evidence(&self, vault: VaultId) -> Result<Option<VaultEvidence>, StoreError> {

@@ -110,6 +110,12 @@ fn vault(name: &str) -> Change {
     }))
 }
 
+/// The same as it is made.
+fn new_vault(name: &str) -> Change {
+    let Change::PutVault(vault) = vault(name) else { unreachable!() };
+    Change::MakeVault { vault, beside: 1 }
+}
+
 /// The vault `demo` at a revision.
 fn vault_at(revision: i64, life: LifeState) -> Change {
     let Change::PutVault(vault) = vault("demo") else { unreachable!() };
@@ -170,7 +176,7 @@ fn a_change_on_the_permitted_object_fits() {
             Some(4),
             Change::PurgeSecret { vault_revision: 1, companions: Vec::new(), assignments: Vec::new() },
         ),
-        (VaultCreate, object(None, ObjectKind::Vault, Some("payments")), None, vault("payments")),
+        (VaultCreate, object(None, ObjectKind::Vault, Some("payments")), None, new_vault("payments")),
         (VaultUpdate, object(Some(VAULT), ObjectKind::Vault, None), Some(4), vault_at(5, active)),
         (VaultDelete, object(Some(VAULT), ObjectKind::Vault, None), Some(4), vault_at(5, DELETED)),
         (VaultRecover, object(Some(VAULT), ObjectKind::Vault, None), Some(4), vault_at(5, active)),
@@ -258,8 +264,15 @@ fn any_other_change_does_not_fit() {
             Some(4),
             Change::PurgeSecret { vault_revision: 1, companions: Vec::new(), assignments: Vec::new() },
         ),
-        ("another vault", VaultCreate, object(None, ObjectKind::Vault, Some("payments")), None, vault("other")),
-        ("a vault that is there", VaultCreate, object(Some(VAULT), ObjectKind::Vault, None), Some(1), vault("demo")),
+        ("another vault", VaultCreate, object(None, ObjectKind::Vault, Some("payments")), None, new_vault("other")),
+        (
+            "a vault that is there",
+            VaultCreate,
+            object(Some(VAULT), ObjectKind::Vault, None),
+            Some(1),
+            new_vault("demo"),
+        ),
+        ("a change for a new one", VaultCreate, object(None, ObjectKind::Vault, Some("demo")), None, vault("demo")),
         ("an update that deletes", VaultUpdate, demo_vault(), Some(4), vault_at(5, DELETED)),
         ("an update that skips", VaultUpdate, demo_vault(), Some(4), vault_at(6, active)),
         ("an update of what was not there", VaultUpdate, demo_vault(), None, vault_at(1, active)),

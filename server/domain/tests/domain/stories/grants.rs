@@ -263,6 +263,7 @@ async fn a_caller_lists_once_at_a_time_and_keeps_nobody_out() {
     let place = world.admin.listings.enter(&rita.id).await.unwrap();
     assert!(matches!(list(&rita).await, Err(AdminError::Busy)), "ten seconds later");
     assert!(matches!(world.admin.holdings(&world.request(&rita)).await, Err(AdminError::Busy)));
+    assert!(matches!(world.admin.visible_vaults(&world.request(&rita)).await, Err(AdminError::Busy)), "for a page too");
     assert_eq!(list(&olga).await.unwrap(), 0);
     drop(place);
     assert_eq!(list(&rita).await.unwrap(), 0);

@@ -305,3 +305,25 @@ async fn which_roles_there_are_is_learnt_by_nobody_who_may_not_grant() {
         assert!(matches!(ask(&ron, text).await, Err(AdminError::NoSuchRoleName)), "{text}: of no concern here");
     }
 }
+
+/// Whoever may not, makes the server read no list of what others have.
+#[tokio::test]
+async fn nothing_that_grows_is_read_before_somebody_is_admitted() {
+    let (world, olga) = owned();
+    let eve = person("eve");
+    let role = world.admin.put_role(&world.request(&olga), None, &keeper(), None).await.unwrap();
+    let there = Scope::Vault { vault: world.store.image().vaults["demo"].id };
+    let given = world.put_grant(of(&person("ada")), Role::Reader, there).unwrap();
+    let before = world.store.listed();
+    for at in [None, Some(here())] {
+        let ask = || world.request(&eve);
+        let denied = |found: Option<AdminError>| assert!(matches!(found, Some(AdminError::Denied(_))), "{found:?}");
+        denied(world.admin.show_role(&ask(), role.id, at.as_ref()).await.err());
+        denied(world.admin.put_role(&ask(), Some(role.id), &keeper(), at.as_ref()).await.err());
+        denied(world.admin.delete_role(&ask(), role.id, at.as_ref()).await.err());
+        let within = at.unwrap_or(ScopeRequest::Server);
+        denied(world.admin.show_assignment(&ask(), given.id, &within).await.err());
+        denied(world.admin.remove_assignment(&ask(), given.id, &within).await.err());
+    }
+    assert_eq!(world.store.listed(), before);
+}

@@ -1,0 +1,110 @@
+//! Rows as they are found. SQLite keeps in a cell whatever somebody wrote into it, a text where a number belongs or
+//! nothing where something must be: a row with such a cell was not written by Strongroom, and is one damaged row. It
+//! must neither hide the others nor pass for a failure of the database.
+//!
+//! A query for one row needs nothing of this: [`crate::fault::store_error`] calls what does not read damaged.
+
+use std::fmt::{self, Write as _};
+
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic as _, Iterable as _, PrimaryKeyTrait, QueryResult,
+    Select, TryGetableMany as _,
+};
+use strongroom_domain::ports::StoreError;
+use uuid::Uuid;
+
+use crate::fault::store_error;
+
+/// Most characters of a cell that are shown.
+const MAX_SHOWN: usize = 64;
+
+/// The key of a row.
+pub(crate) type KeyOf<E> = <<E as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType;
+
+/// A row that does not read: which one, and why. Nothing of it but its key is shown.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    pub(crate) table: &'static str,
+    pub(crate) place: String,
+    pub(crate) why: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.table, self.place, self.why)
+    }
+}
+
+impl From<Unreadable> for StoreError {
+    fn from(row: Unreadable) -> Self {
+        Self::Damaged(row.to_string())
+    }
+}
+
+/// A row of the table of `E`, all of it or as much as `M` is made of. To be asked for with `into_model`.
+pub(crate) enum FoundRow<E: EntityTrait, M = <E as EntityTrait>::Model> {
+    /// It reads.
+    Read(KeyOf<E>, M),
+    /// It does not; its key may.
+    Unreadable(Option<KeyOf<E>>, Unreadable),
+}
+
+impl<E: EntityTrait, M> FoundRow<E, M> {
+    /// What was read.
+    pub(crate) fn row(self) -> Result<M, StoreError> {
+        match self {
+            Self::Read(_, row) => Ok(row),
+            Self::Unreadable(_, why) => Err(why.into()),
+        }
+    }
+}
+
+impl<E: EntityTrait, M: FromQueryResult> FromQueryResult for FoundRow<E, M> {
+    fn from_query_result(row: &QueryResult, pre: &str) -> Result<Self, DbErr> {
+        let columns: Vec<String> = E::PrimaryKey::iter().map(|key| key.as_str().to_owned()).collect();
+        let key = KeyOf::<E>::try_get_many(row, pre, &columns).map_err(DbErr::from);
+        let (key, why) = match (key, M::from_query_result(row, pre)) {
+            (Ok(key), Ok(read)) => return Ok(Self::Read(key, read)),
+            (Ok(key), Err(why)) => (Some(key), why),
+            (Err(why), _) => (None, why),
+        };
+        let cells: Vec<String> = columns.iter().map(|column| shown(row, pre, column)).collect();
+        let (table, why) = (E::default().table_name(), why.to_string());
+        Ok(Self::Unreadable(key, Unreadable { table, place: cells.join("/"), why }))
+    }
+}
+
+/// A cell of a key for people, whatever is in it: nothing of somebody else's reaches a terminal as it is.
+fn shown(row: &QueryResult, pre: &str, column: &str) -> String {
+    let whole = if let Ok(text) = row.try_get::<String>(pre, column) {
+        text.escape_debug().to_string()
+    } else if let Ok(id) = row.try_get::<Uuid>(pre, column) {
+        id.to_string()
+    } else if let Ok(bytes) = row.try_get::<Vec<u8>>(pre, column) {
+        bytes.iter().take(MAX_SHOWN).fold(String::from("0x"), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    } else if let Ok(number) = row.try_get::<i64>(pre, column) {
+        number.to_string()
+    } else if let Ok(number) = row.try_get::<f64>(pre, column) {
+        number.to_string()
+    } else {
+        "null".to_owned()
+    };
+    whole.chars().take(MAX_SHOWN).collect()
+}
+
+/// All rows of a query, each by itself.
+pub(crate) async fn each_row<E: EntityTrait>(
+    select: Select<E>,
+    database: &impl ConnectionTrait,
+) -> Result<Vec<Result<E::Model, StoreError>>, StoreError> {
+    let found = select.into_model::<FoundRow<E>>().all(database).await.map_err(|e| store_error(&e))?;
+    Ok(found.into_iter().map(FoundRow::row).collect())
+}
+
+/// A row that somebody edited so that it says nothing keeps no other from being used.
+pub(crate) fn kept<T>(row: Result<T, StoreError>) -> Option<T> {
+    row.inspect_err(|error| tracing::error!(%error, "a row is damaged and counts for nothing")).ok()
+}
