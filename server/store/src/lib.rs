@@ -2,7 +2,7 @@
 //!
 //! | part | file |
 //! |---|---|
-//! | opening: ownership, schema, refusals | `open`, `connect`, `lock`, `presence`, `foreign` |
+//! | opening: ownership, schema, refusals | `open`, `connect`, `lock`, `presence`, `foreign`, `strangers` |
 //! | the transaction of a batch: changes, records, hash chain | `writer`, `apply`, `bounds` |
 //! | what this process knows of its chain, whatever the database says | `heads` |
 //! | what the log tells of vaults, before a purge | `evidence` |
@@ -54,6 +54,7 @@ mod reading;
 mod rows;
 mod seal;
 mod secrets;
+mod strangers;
 mod tree;
 mod vaults;
 pub mod verify;

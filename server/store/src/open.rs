@@ -13,6 +13,7 @@ use crate::{
     heads::KnownHeads,
     lock::Ownership,
     presence::Presence,
+    strangers::to_keep_out,
     writer::Writer,
 };
 
@@ -170,9 +171,16 @@ async fn prepare(place: &Place) -> Result<(), OpenError> {
         }
     };
     let foreign = foreign_objects(&database).await.map_err(unusable);
+    let strangers = to_keep_out(&database).await.map_err(unusable);
     // The lock of a session ends with it.
     database.close().await.map_err(unusable)?;
     outcome?;
+    if let Some(statements) = strangers? {
+        tracing::warn!(
+            "every role of the database server may connect to this database, and so can stop its nodes and use up its \
+             connections: say there {statements}"
+        );
+    }
     match foreign? {
         none if none.is_empty() => Ok(()),
         foreign => Err(OpenError::Foreign(foreign)),

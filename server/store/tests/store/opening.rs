@@ -1,5 +1,7 @@
 //! Who may open a database, and what the others are told.
 
+use std::sync::{Arc, Mutex};
+
 use strongroom_domain::ports::AuditLog;
 use strongroom_store::{OpenError, Store, verify::verify_chain};
 
@@ -113,4 +115,41 @@ async fn a_running_database_and_a_copy_can_be_verified() {
     let empty = Place::sqlite();
     std::fs::write(empty.url.strip_prefix("sqlite://").unwrap(), "").unwrap();
     assert!(matches!(Store::open_read_only(&empty.url).await.err().unwrap(), OpenError::OlderSchema));
+}
+
+/// What is logged goes here.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whoever may connect can take the locks of the nodes; the log says so, and how to end it.
+#[tokio::test]
+async fn that_everybody_may_connect_is_told_at_start() {
+    let Some(place) = Place::postgres().await else { return };
+    let start = async || {
+        let lines = Lines::default();
+        let written = lines.clone();
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || written.clone()).finish();
+        let _log = tracing::subscriber::set_default(log);
+        drop(place.open().await);
+        String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+    };
+    let log = start().await;
+    let (_, statements) = log.split_once("say there ").unwrap();
+    assert_eq!(log.matches("WARN").count(), 1, "{log}");
+    assert!(statements.contains("; REVOKE CONNECT ON DATABASE strongroom_test_"), "{log}");
+    let statements: Vec<&str> = statements.trim().split_inclusive(';').collect();
+    assert_eq!(statements.len(), 2, "{log}");
+    place.tamper(&statements).await;
+    assert_eq!(start().await, "", "and it still opens");
 }
