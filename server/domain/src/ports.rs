@@ -447,7 +447,8 @@ pub trait ObjectStore: Send + Sync {
         limit: usize,
     ) -> Held<Result<Page<SecretItem>, StoreError>>;
 
-    /// Versions of the permitted name, in order of version id, after `after` (exclusive).
+    /// Versions of the permitted name, the newest first, from before `after` on (exclusive): in the order in which they
+    /// were made, which seconds do not tell. None when the name has no version `after`.
     async fn versions(
         &self,
         permit: Permit,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sea_orm::{
     ColumnTrait, Condition, DerivePartialModel, EntityTrait, ExprTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
-    RelationDef, Select,
+    QueryTrait, RelationDef, Select,
     sea_query::{Expr, IntoCondition},
 };
 use strongroom_domain::{
@@ -271,10 +271,17 @@ impl Store {
         let (kind, limit) = (permit.object().kind, limit.clamp(1, MAX_PAGE));
         let mut query = row_of(*vault, kind, name).join(JoinType::InnerJoin, versions_where(Condition::all));
         if let Some(after) = after {
-            query = query.filter(secret_version::Column::Version.gt(after.as_str()));
+            let ordinal = secret_version::Entity::find()
+                .select_only()
+                .column(secret_version::Column::Ordinal)
+                .filter(secret_version::Column::VaultId.eq(vault.0))
+                .filter(secret_version::Column::Name.eq(kind.qualify(name)))
+                .filter(secret_version::Column::Version.eq(after.as_str()));
+            let ordinal = Expr::SubQuery(None, Box::new(ordinal.into_query().into()));
+            query = query.filter(Expr::col((secret_version::Entity, secret_version::Column::Ordinal)).lt(ordinal));
         }
         let found = query
-            .order_by_asc(secret_version::Column::Version)
+            .order_by_desc(secret_version::Column::Ordinal)
             .limit(one_more(limit))
             .into_partial_model::<NameWithVersion>()
             .all(&self.reader)

@@ -95,13 +95,13 @@ impl Collection {
     }
 
     async fn versions(&self, name: &str, from: &VaultAt) -> anyhow::Result<()> {
-        let mut items = connect(from).await?.all(&[self.path, name, "versions"]).await?;
+        // The server has them in the order in which they were made, which the seconds of `created` do not tell.
+        let items = connect(from).await?.all(&[self.path, name, "versions"]).await?;
         if items.is_empty() {
             // As Azure has it, a listing of versions does not tell whether there is such a name.
             let nothing = format!("there is no {} {}, or none that you may know of", self.word, plain(name));
             return Err(Found::Nothing(nothing).into());
         }
-        items.sort_by_key(|item| std::cmp::Reverse(item.pointer("/attributes/created").and_then(Value::as_i64)));
         if from.output == Output::Json {
             println!("{}", json(&Value::Array(items)));
             return Ok(());

@@ -201,8 +201,10 @@ async fn versions_are_listed_by_pages(place: Place) {
         s.put(set(s.secret("a"), (judged > 0).then_some(judged), &v, b"x")).await;
         written.push(v);
     }
-    s.put(set(s.secret("b"), None, &version(), b"x")).await;
-    written.sort();
+    let elsewhere = version();
+    s.put(set(s.secret("b"), None, &elsewhere, b"x")).await;
+    // All within a second: what orders them is the order in which they were made.
+    written.reverse();
     let page = async |after, limit| {
         let permit = permit(Action::SecretListVersions, s.secret("a"), Some(5));
         test_support::open(s.store.versions(permit, after, limit).await).unwrap()
@@ -213,4 +215,5 @@ async fn versions_are_listed_by_pages(place: Place) {
     assert_eq!(rest.next, None);
     let seen: Vec<_> = first.items.into_iter().chain(rest.items).map(|item| item.version.version).collect();
     assert_eq!(seen, written);
+    assert!(page(Some(&elsewhere), 3).await.items.is_empty(), "a version of another secret is no place in this one");
 }

@@ -124,11 +124,13 @@ impl ObjectStore for MemoryStore {
                 matches!(action, SecretListVersions | KeyListVersions | CertificateListVersions)
             })
             .map(|row| {
-                let begin = after.map_or(Bound::Unbounded, |version| Bound::Excluded(version.clone()));
-                let items = row
-                    .versions
-                    .range((begin, Bound::Unbounded))
-                    .map(|(_, v)| SecretItem { secret: row.meta.clone(), version: v.meta.clone() });
+                let before = match after {
+                    Some(version) => row.versions.get(version).map_or(0, |found| found.meta.ordinal),
+                    None => i64::MAX,
+                };
+                let mut found: Vec<_> = row.versions.values().filter(|one| one.meta.ordinal < before).collect();
+                found.sort_unstable_by_key(|one| std::cmp::Reverse(one.meta.ordinal));
+                let items = found.into_iter().map(|v| SecretItem { secret: row.meta.clone(), version: v.meta.clone() });
                 page(items, limit, |item| item.version.version.as_str().to_owned())
             });
         permit.hold(found)

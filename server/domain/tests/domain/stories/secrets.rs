@@ -130,6 +130,8 @@ async fn versions_are_listed_and_a_missing_name_has_none() {
     let after = strongroom_domain::names::ObjectVersion::parse(page.next.as_deref().unwrap()).unwrap();
     let (rest, _) = secrets.versions(&demo.request(), &demo.vault, &db, Some(&after), 2).await.unwrap();
     assert_eq!((rest.items.len(), rest.next), (1, None));
+    let made: Vec<i64> = page.items.iter().chain(&rest.items).map(|item| item.version.ordinal).collect();
+    assert_eq!(made, [3, 2, 1], "the newest first, made within a second or not");
     let (none, _) = secrets.versions(&demo.request(), &demo.vault, &nothing, None, 2).await.unwrap();
     assert!(none.items.is_empty());
 }
