@@ -1,24 +1,32 @@
 //! The configuration of `strongroom serve`, read once and dropped once everything is wired.
 
+mod mistake;
+
 use std::{
     net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
+use anyhow::Context as _;
+use serde::{Deserialize, Deserializer};
+use strongroom_domain::principal::PrincipalKind;
+use strongroom_http::paths::Addresses;
+use strongroom_identity::{IssuerConfig, WorkloadWhen};
+use url::Url;
+
 use crate::{
+    database::{self, has_password},
     policy_process::PolicyIsolation,
     seal::{Seal, hardware::Hardware},
 };
-use anyhow::{Context as _, bail};
-use serde::{Deserialize, Deserializer};
-use strongroom_domain::principal::PrincipalKind;
-use strongroom_identity::{IssuerConfig, WorkloadWhen};
 
 /// The whole file. Unknown keys are errors: a misspelt rule must not be a missing one.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// Base address, `https://HOST[:PORT]`: dashboard, token endpoint, management. Vaults live below it.
+    #[serde(deserialize_with = "base")]
     pub(crate) base: String,
     /// Address of the only listener, `main`. Instead of `[[listeners]]`.
     #[serde(default)]
@@ -33,7 +41,10 @@ pub(crate) struct Config {
     pub(crate) data: PathBuf,
     /// Database address; the embedded default when absent.
     #[serde(default)]
-    pub(crate) database: Option<String>,
+    database: Option<String>,
+    /// Or where that address is kept: `file:PATH`, `credential:NAME` or `environment`.
+    #[serde(default)]
+    database_from: Option<String>,
     /// Name of this node in the audit chain.
     #[serde(default = "default_node")]
     pub(crate) node: String,
@@ -177,6 +188,17 @@ struct RootKeyFile {
 }
 
 impl Config {
+    /// Whether a password of the database stands in this file, which everybody on the machine can read.
+    pub(crate) fn shows_password(&self, path: &Path) -> bool {
+        let everybody = std::fs::metadata(path).is_ok_and(|facts| facts.permissions().mode() & 0o004 != 0);
+        everybody && self.database.as_deref().is_some_and(has_password)
+    }
+
+    /// The address of the database; none for the embedded one.
+    pub(crate) fn database(&self) -> anyhow::Result<Option<String>> {
+        database::address(self.database.as_deref(), self.database_from.as_deref())
+    }
+
     /// Where the root key comes from.
     pub(crate) fn seal(&self) -> anyhow::Result<Seal> {
         match (&self.seal, &self.root_key) {
@@ -192,6 +214,7 @@ impl Config {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Issuer {
+    #[serde(deserialize_with = "issuer")]
     pub(crate) issuer: String,
     /// Audiences accepted for bearer tokens; the base when absent.
     #[serde(default)]
@@ -255,9 +278,11 @@ impl Issuer {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Provider {
     /// Name in addresses, lower-case letters and digits.
+    #[serde(deserialize_with = "provider_name")]
     pub(crate) name: String,
     /// Name on the button.
     pub(crate) label: String,
+    #[serde(deserialize_with = "issuer")]
     pub(crate) issuer: String,
     pub(crate) client_id: String,
     /// File with the client secret; none for a public client.
@@ -310,23 +335,47 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Config> {
 }
 
 fn parse(text: &str) -> anyhow::Result<Config> {
-    // Looked at first, because the other parser's errors repeat the line, and a line may hold a password.
-    if let Err(error) = toml::from_str::<toml::Table>(text) {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let line = before.matches('\n').count().saturating_add(1);
-        bail!("it is no TOML: line {line}: {}", error.message().lines().next().unwrap_or_default());
-    }
-    let file = config::File::from_str(text, config::FileFormat::Toml);
-    Ok(config::Config::builder().add_source(file).build().and_then(config::Config::try_deserialize)?)
+    mistake::read(text).map_err(anyhow::Error::msg)
+}
+
+/// A text that has to be of some form. A wrong one is told with what would be right.
+fn of_form<'de, D: Deserializer<'de>>(from: D, fits: impl Fn(&str) -> bool, what: &str) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    if fits(&text) { Ok(text) } else { Err(serde::de::Error::custom(format!("expected {what}"))) }
+}
+
+fn base<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let fits = |text: &str| Addresses::new(text.trim_end_matches('/'), "").is_ok();
+    of_form(from, fits, "https://HOST or https://HOST:PORT, without a path")
+}
+
+fn issuer<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let fits = |text: &str| {
+        Url::parse(text).is_ok_and(|url| {
+            matches!(url.scheme(), "https" | "http") && url.query().is_none() && url.fragment().is_none()
+        })
+    };
+    of_form(
+        from,
+        fits,
+        "the https address of an issuer, without query and fragment, letter for letter as its tokens say it",
+    )
+}
+
+fn provider_name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let fits = |text: &str| {
+        (1..=32).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
+    };
+    of_form(from, fits, "1 to 32 lower-case letters, digits, - and _, because it stands in addresses")
 }
 
 /// One of a few words. A wrong one is told with those that would be right.
 pub(crate) fn word<'de, D: Deserializer<'de>, T: clap::ValueEnum>(from: D) -> Result<T, D::Error> {
-    let said = String::deserialize(from)?;
-    T::from_str(&said, false).map_err(|_| {
+    T::from_str(&String::deserialize(from)?, false).map_err(|_| {
         let known =
             T::value_variants().iter().filter_map(|one| Some(format!("`{}`", one.to_possible_value()?.get_name())));
-        serde::de::Error::custom(format!("`{said}` is none of {}", known.collect::<Vec<_>>().join(", ")))
+        serde::de::Error::custom(format!("expected one of {}", known.collect::<Vec<_>>().join(", ")))
     })
 }
 
@@ -335,41 +384,4 @@ fn some_word<'de, D: Deserializer<'de>, T: clap::ValueEnum>(from: D) -> Result<O
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wrong_word_is_told_with_those_that_would_be_right() {
-        let head = "base = 'https://vault.example.com'\ndata = '/d'\n";
-        let tls = "[tls]\ncertificate = 'c'\nkey = 'k'\n";
-        assert!(parse(&format!("{head}{tls}")).is_ok());
-        for (more, said) in [
-            (
-                format!("{tls}[[issuers]]\nissuer = 'https://i'\nkind = 'workloads'\n"),
-                "`workloads` is none of `user`, `workload`",
-            ),
-            (
-                format!("{tls}[seal]\nprovider = 'hsm'\n"),
-                "`hsm` is none of `file`, `passphrase`, `credential`, `environment`, `pkcs11`",
-            ),
-            (format!("policy_isolation = 'perhaps'\n{tls}"), "`perhaps` is none of "),
-            (
-                format!("{tls}[[listeners]]\nname = 'a'\nforwarded = 'via'\n"),
-                "`via` is none of `x-forwarded-for`, `forwarded`",
-            ),
-        ] {
-            let told = parse(&format!("{head}{more}")).map(drop).unwrap_err().to_string();
-            assert!(told.contains(said) && !told.contains('\n'), "{told}");
-        }
-    }
-
-    #[test]
-    fn an_error_says_where_and_never_what_stands_there() {
-        let unclosed =
-            "base = 'https://vault.example.com'\ndata = '/d'\ndatabase = \"postgres://u:hunter2@db/v\nnode = 'a'\n";
-        let told = parse(unclosed).map(drop).unwrap_err().to_string();
-        assert!(told.contains("line 3") && !told.contains("hunter2") && !told.contains('\n'), "{told}");
-        let typed = "base = 'https://vault.example.com'\ndatabase = ['postgres://u:hunter2@db/v']\n";
-        assert!(!format!("{:#}", parse(typed).map(drop).unwrap_err()).contains("hunter2"));
-    }
-}
+mod tests;

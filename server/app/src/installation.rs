@@ -3,7 +3,7 @@
 
 use std::{
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, bail};
@@ -95,9 +95,14 @@ pub(crate) fn prepare_directory(data: &Path) -> anyhow::Result<()> {
     made.and_then(|_| std::fs::remove_file(&probe)).with_context(cannot)
 }
 
+/// The database in a data directory.
+pub(crate) fn embedded_file(data: &Path) -> PathBuf {
+    data.join("strongroom.db")
+}
+
 /// Address of the database in a data directory.
 pub(crate) fn embedded_database(data: &Path) -> String {
-    format!("sqlite://{}", data.join("strongroom.db").display())
+    format!("sqlite://{}", embedded_file(data).display())
 }
 
 /// Whether there is an installation to open already; makes and changes nothing.
@@ -108,7 +113,7 @@ pub(crate) async fn exists(opening: &Opening<'_>) -> anyhow::Result<bool> {
 
 pub(crate) async fn open(opening: &Opening<'_>, now: i64, entropy: &dyn Entropy) -> anyhow::Result<Opened> {
     if opening.development.is_none() && opening.database.is_none() {
-        let file = opening.data.join("strongroom.db");
+        let file = embedded_file(opening.data);
         if !file.is_file() {
             return Err(strongroom_store::OpenError::Missing(file).into());
         }

@@ -102,7 +102,7 @@ fn open(
         "a listener's name has 1 to 32 lower-case letters, digits and hyphens, and is not `local` or `internal`"
     );
     let network = |text: &String| {
-        strongroom_domain::network::parse_network(text).with_context(|| format!("{text} is not an address or network"))
+        strongroom_domain::network::parse_network(text).context("one of its `proxies` is not an address or network")
     };
     let proxies = proxies.iter().map(network).collect::<anyhow::Result<Vec<_>>>()?;
     let (socket, shown) = match (address, socket) {

@@ -33,6 +33,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
          (to try things out, `strongroom dev` needs none)",
     )?;
     let mut config = config::read(&path)?;
+    let shows_password = config.shows_password(&path);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let certificates = Certificates::open(&config.tls.certificate, &config.tls.key)?;
     let tls = certificates.server_config()?;
@@ -41,7 +42,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let administrators = Administrators::of(&config)?;
     let witness = config.witness.take().map(|witness| witness_of(witness, config.trusted_ca.as_deref())).transpose()?;
     // Everything that the configuration alone can get wrong is told before anything is made.
-    let (data, database, node) = (config.data.clone(), config.database.take(), std::mem::take(&mut config.node));
+    let (data, database, node) = (config.data.clone(), config.database()?, std::mem::take(&mut config.node));
     let key_token = match &config.pkcs11 {
         Some(hardware) => Some(hardware.keys(source.token())?),
         None => None,
@@ -64,6 +65,13 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     }
     let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
     let fresh = opened.fresh;
+    if shows_password {
+        tracing::warn!(
+            file = %path.display(),
+            "everybody on this machine can read the configuration, and its `database` holds a password: chmod o-r it, or let \
+             `database_from` name a file of mode 0600 or a credential with the address"
+        );
+    }
     harden::lock_memory();
     if let Some(isolation) = args.policy_isolation {
         outside.policy_isolation = isolation;

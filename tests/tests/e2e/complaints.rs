@@ -190,10 +190,17 @@ async fn what_goes_wrong_is_told_by_the_code_too() {
     assert_eq!(few.stdout.iter().filter(|byte| **byte == b'\n').count(), 2);
     assert!(String::from_utf8_lossy(&few.stderr).contains("there are more than these 2"));
     let nowhere = vault.folder().join("nowhere");
-    for command in [&["policy", "recover", "--vault", "demo", "--data"][..], &["seal", "rotate", "--data"]] {
+    for command in [
+        &["policy", "recover", "--vault", "demo", "--data"][..],
+        &["seal", "rotate", "--data"],
+        &["audit", "verify", "--data"],
+    ] {
         let missing = run_to_end(Command::new(binary()).args(command).arg(&nowhere));
         let said = String::from_utf8_lossy(&missing.stderr);
-        assert!(!missing.status.success() && said.contains("there is no database at"), "{said}");
+        assert!(
+            !missing.status.success() && said.contains("there is no database at") && said.contains("--config"),
+            "{said}"
+        );
         assert!(!nowhere.exists(), "nothing is made");
     }
 }

@@ -194,7 +194,30 @@ async fn a_database_that_is_away_is_survived() {
     assert!(said.contains("the first rule of demo lets 10.0.0.0/8 in now") && said.contains("recorded as"), "{said}");
     let data = outside.vault.data();
     let mut command = Command::new(binary());
-    command.args(["audit", "verify", "--database", &cluster.url(), "--data"]).arg(data);
+    command.args(["audit", "verify", "--config"]).arg(&config);
     let output = run_to_end(&mut command);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let said = String::from_utf8_lossy(&output.stdout);
+    let what = format!("verifying the log in postgres://127.0.0.1:{}/postgres by the public key", cluster.port);
+    assert!(output.status.success() && said.starts_with(&what), "{said}");
+    // By the address alone, which is no argument when it holds a password.
+    let verify = |way: &[&str]| {
+        let mut command = Command::new(binary());
+        command.args(["audit", "verify"]).args(way).arg("--data").arg(&data);
+        run_to_end(command.env("STRONGROOM_DATABASE", cluster.url()))
+    };
+    assert!(verify(&["--database-from", "environment"]).status.success());
+    assert!(verify(&["--database", &cluster.url()]).status.success());
+    let refused = verify(&["--database", &cluster.url().replace("postgres@", "postgres:hunter2@")]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("--database-from") && !said.contains("hunter2"), "{said}");
+
+    // A node to which nobody brought the root key.
+    let text = std::fs::read_to_string(&config).unwrap();
+    let elsewhere = outside.vault.folder().join("elsewhere");
+    let (from, to) = (data.display().to_string(), elsewhere.display().to_string());
+    std::fs::write(&config, text.replace(&from, &to)).unwrap();
+    let second = run_to_end(Command::new(binary()).args(["serve", "--config"]).arg(&config));
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(!second.status.success() && said.contains("Copy the key file there"), "{said}");
+    assert!(!elsewhere.join("root.key").exists(), "and none is made");
 }

@@ -119,8 +119,8 @@ async fn a_configuration_that_is_not_right_leaves_nothing_behind() {
     vault.stop();
     let data = vault.folder().join("made-by-nobody");
     for (good, bad, named) in [
-        ("base = \"https://", "base = \"http://", "the base URL must be https://"),
-        ("[[administrators]]", "[[administrator]]", "unknown field `administrator`"),
+        ("base = \"https://", "base = \"http://", "line 1: `base` is not right: expected https://HOST"),
+        ("[[administrators]]", "[[administrator]]", "there is no key `administrator`"),
         ("group = ", "subject = \"ada\"\ngroup = ", "either a subject or a group"),
         ("groups_claim = ", "# groups_claim = ", "no `groups_claim` of its [[providers]]"),
     ] {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use strongroom_domain::record::IdPrefix;
 
-use super::{Connection, Output};
+use super::{Connection, Output, seal::At};
 
 /// `strongroom audit`
 #[derive(Subcommand)]
@@ -65,6 +65,9 @@ pub(crate) enum AuditCommand {
     },
     /// Verify the audit log and compare every row with it, offline, with public keys alone.
     ///
+    /// The log is that of the database which the server's configuration names (--config), or which is in its data
+    /// directory (--data); or a file that `audit export` wrote (--export), which needs neither.
+    ///
     /// Ends with 0 when everything fits and was compared with checkpoints kept outside the database, 3 when
     /// something does not fit, 4 when everything fits but no such checkpoint was there to compare with, and
     /// 1 when it could not be checked.
@@ -74,14 +77,18 @@ pub(crate) enum AuditCommand {
 /// What is verified, and with what it is compared.
 #[derive(Args)]
 pub(crate) struct VerifyArgs {
-    /// Data directory.
-    #[arg(long, default_value = "strongroom-data")]
-    pub(crate) data: PathBuf,
-    /// Database address, when it is not in the data directory.
-    #[arg(long)]
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// Address of another database than the one in the data directory. Refused with a password in it, because others on
+    /// the machine see it here.
+    #[arg(long, conflicts_with = "config")]
     pub(crate) database: Option<String>,
+    /// Where such an address is kept: `file:/PATH` (mode 0600), `credential:NAME`, or `environment`, which is the
+    /// variable STRONGROOM_DATABASE.
+    #[arg(long, conflicts_with_all = ["config", "database"])]
+    pub(crate) database_from: Option<String>,
     /// Instead of a database: a file of `audit export`.
-    #[arg(long, conflicts_with_all = ["database", "witness"])]
+    #[arg(long, conflicts_with_all = ["database", "database_from", "witness"])]
     pub(crate) export: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) with: VerifyWith,

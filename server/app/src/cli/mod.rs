@@ -29,7 +29,7 @@ pub(crate) use approval::{ApprovalAnswer, ApprovalCommand};
 pub(crate) use assignment::{AssignmentCommand, Whom};
 pub(crate) use attachment::{AttachmentAt, AttachmentCommand, StateWord, Which};
 pub(crate) use attributes::{ChangedAttributes, ChangedTags, NewAttributes, Versioned};
-pub(crate) use audit::{AuditCommand, DecisionId, Filter as AuditFilter, VerifyWith};
+pub(crate) use audit::{AuditCommand, DecisionId, Filter as AuditFilter, VerifyArgs, VerifyWith};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 pub(crate) use document::DocumentCommand;
 pub(crate) use identity::{

@@ -18,16 +18,16 @@ use strongroom_domain::{
 use strongroom_store::verify::{Anchors, ExportError, ExportLine, read_anchors, verify_export};
 use url::Url;
 
-use super::{object_path, text, utc, workload};
+use super::{object_path, seal::Place, text, utc, workload};
 use crate::{
     audit_check,
     checkpoints::COVERED_WITHIN,
-    cli::{AuditCommand, AuditFilter as Filter, Connection, DecisionId, Output, VerifyWith},
+    cli::{AuditCommand, AuditFilter as Filter, Connection, DecisionId, Output, VerifyArgs, VerifyWith},
     client::{Client, at, base},
     clock::SystemClock,
     covering::ANCHORS,
+    database,
     exit::Exit,
-    installation::embedded_database,
     jobs::CHECKPOINT_EVERY,
     terminal,
     witness::Witness,
@@ -89,10 +89,18 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
             Ok(())
         }
         AuditCommand::VerifyReceipt { file, public_key } => verify_receipt(&file, &public_key),
-        AuditCommand::Verify(args) => match args.export.clone() {
-            Some(file) => verify_exported(&file, &args.data, args.with.anchors, args.with.public_key),
-            None => verify_offline(&args.data, args.database, args.with).await,
-        },
+        AuditCommand::Verify(VerifyArgs { at, database, database_from, export, with }) => {
+            let database = match (database, database_from) {
+                (Some(database), _) => Some(database::argument(database)?),
+                (None, Some(from)) => Some(database::kept(&from)?),
+                (None, None) => None,
+            };
+            match export {
+                Some(file) => verify_exported(&file, &Place::of_log(at, None)?, with.anchors, with.public_key),
+                None if database.is_some() => verify_offline(&Place::of_log(at, database)?, with).await,
+                None => verify_offline(&Place::of(at)?, with).await,
+            }
+        }
     }
 }
 
@@ -331,7 +339,11 @@ async fn export(connection: &Connection) -> anyhow::Result<()> {
 
 fn read_key(file: &Path) -> anyhow::Result<[u8; 32]> {
     let text = std::fs::read_to_string(file).with_context(|| {
-        format!("the public audit key {} cannot be read; --data or --public-key names another", file.display())
+        format!(
+            "the public audit key {} cannot be read: --public-key names it, --config the server's configuration, or --data \
+             its data directory",
+            file.display()
+        )
     })?;
     data_encoding::HEXLOWER_PERMISSIVE
         .decode(text.trim().as_bytes())
@@ -364,16 +376,18 @@ fn verify_receipt(file: &Path, public_key: &Path) -> anyhow::Result<()> {
 
 fn verify_exported(
     file: &Path,
-    data: &Path,
+    place: &Place,
     anchors: Option<PathBuf>,
     public_key: Option<PathBuf>,
 ) -> anyhow::Result<()> {
-    let key = read_key(&public_key.unwrap_or_else(|| data.join("audit.pub")))?;
+    let key_file = public_key.unwrap_or_else(|| place.data.join("audit.pub"));
+    let key = read_key(&key_file)?;
     let kept = match &anchors {
         Some(anchors) => read_anchors(anchors)?,
         None => Anchors::default(),
     };
     let read = std::fs::File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    println!("verifying the exported log {} by the public key {}", file.display(), key_file.display());
     let report = match verify_export(std::io::BufReader::new(read), &[key], &kept) {
         Ok(report) => report,
         // It begins like an exported log: what is wrong with the rest is a finding.
@@ -407,12 +421,15 @@ fn witness_at(address: &str, token: Option<PathBuf>, ca: Option<PathBuf>) -> any
     Witness::new(address, ca.map(read).transpose()?.as_deref(), token)
 }
 
-pub(crate) async fn verify_offline(data: &Path, database: Option<String>, with: VerifyWith) -> anyhow::Result<()> {
+pub(crate) async fn verify_offline(place: &Place, with: VerifyWith) -> anyhow::Result<()> {
+    let data = &place.data;
     let VerifyWith { anchors, public_key, witness, witness_token_file, witness_ca } = with;
     let witness = witness.map(|address| witness_at(&address, witness_token_file, witness_ca)).transpose()?;
-    let key = read_key(&public_key.unwrap_or_else(|| data.join("audit.pub")))?;
+    let key_file = public_key.unwrap_or_else(|| data.join("audit.pub"));
+    let key = read_key(&key_file)?;
     let anchors = anchors.unwrap_or_else(|| data.join(ANCHORS));
-    let address = database.unwrap_or_else(|| embedded_database(data));
+    let address = place.address();
+    println!("verifying the log in {} by the public key {}", database::shown(&address), key_file.display());
     let checked = audit_check::check(&address, key, &anchors, witness.as_ref()).await?;
     let mut findings = checked.findings();
     if checked.report.nodes.iter().all(|node| node.records == 0) {
@@ -471,6 +488,7 @@ fn uncovered(records: u64, since: Option<i64>, age: Option<i64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::SealAt;
 
     #[test]
     fn the_last_seconds_are_no_alarm_and_older_records_are() {
@@ -495,11 +513,12 @@ mod tests {
     fn a_damaged_export_is_a_finding_and_another_file_is_a_mistake() {
         let folder = tempfile::tempdir().unwrap();
         let (file, key) = (folder.path().join("export"), folder.path().join("audit.pub"));
+        let place = Place::of_log(SealAt { config: None, data: folder.path().to_owned() }, None).unwrap();
         std::fs::write(&key, "00".repeat(32)).unwrap();
         let begin = serde_json::to_string(&ExportLine::Export { version: 1, installation: uuid::Uuid::nil() }).unwrap();
         let code = |text: String| {
             std::fs::write(&file, text).unwrap();
-            let error = verify_exported(&file, folder.path(), None, Some(key.clone())).unwrap_err();
+            let error = verify_exported(&file, &place, None, Some(key.clone())).unwrap_err();
             error.downcast_ref::<Exit>().copied()
         };
         assert_eq!(code(format!("{begin}\n")), Some(Exit::Findings), "cut off after a line");

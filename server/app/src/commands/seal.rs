@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use strongroom_crypto::{RootCipher as _, RootKey, SystemEntropy, VaultKey, WrappedKey};
 use strongroom_domain::{
     ports::SealStore as _,
@@ -18,7 +18,7 @@ use crate::{
     config,
     covering::cover_once,
     exit::Exit,
-    installation::{self, Opening, embedded_database},
+    installation::{self, Opening, embedded_database, embedded_file},
     seal::{Provider, Seal, Source, hardware::Hardware},
     serve::system_request,
 };
@@ -50,13 +50,25 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn of(at: SealAt) -> anyhow::Result<Self> {
+        if at.config.is_none() && !embedded_file(&at.data).is_file() {
+            bail!(
+                "there is no database at {}: --config names the server's configuration, where it has another, or --data its \
+                 data directory",
+                embedded_file(&at.data).display()
+            );
+        }
+        Self::of_log(at, None)
+    }
+
+    /// The same for whoever may do without a database there, because the log is in another one or in a file.
+    pub(crate) fn of_log(at: SealAt, database: Option<String>) -> anyhow::Result<Self> {
         let Some(path) = at.config else {
             let node = "node-1".to_owned();
-            return Ok(Self { data: at.data, database: None, node, seal: Seal::default(), hardware: None });
+            return Ok(Self { data: at.data, database, node, seal: Seal::default(), hardware: None });
         };
         let config = config::read(&path)?;
-        let seal = config.seal()?;
-        Ok(Self { data: config.data, database: config.database, node: config.node, seal, hardware: config.pkcs11 })
+        let (seal, database) = (config.seal()?, config.database()?);
+        Ok(Self { data: config.data, database, node: config.node, seal, hardware: config.pkcs11 })
     }
 
     /// The provider of the root key in use.

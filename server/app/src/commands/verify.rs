@@ -27,7 +27,7 @@ const MAX_NAMED: u64 = 1000;
 
 pub(crate) async fn run(at: SealAt, with: VerifyWith) -> anyhow::Result<()> {
     let place = Place::of(at)?;
-    let log = match verify_offline(&place.data, Some(place.address()), with).await {
+    let log = match verify_offline(&place, with).await {
         Ok(()) => None,
         Err(error) => Some(error.downcast::<Exit>()?),
     };

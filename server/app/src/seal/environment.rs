@@ -1,4 +1,5 @@
-//! The root key, or the PIN of a token, in a variable, for containers, and how it leaves the environment.
+//! The root key, the PIN of a token or the address of the database in a variable, for containers, and how it leaves the
+//! environment.
 //!
 //! What stands in the environment of a process can be read in `/proc` for as long as it runs, and a program
 //! cannot overwrite it without unsafe code. So this process replaces itself, under the same process id, by
@@ -20,22 +21,33 @@ use zeroize::Zeroizing;
 pub(crate) const ROOT_KEY: &str = "STRONGROOM_ROOT_KEY";
 /// The variable of a token's PIN.
 pub(crate) const PIN: &str = "STRONGROOM_PKCS11_PIN";
+/// The variable of the database's address, which may hold a password.
+pub(crate) const DATABASE: &str = "STRONGROOM_DATABASE";
 /// All that are taken.
-const VARIABLES: [&str; 2] = [ROOT_KEY, PIN];
+const VARIABLES: [&str; 3] = [ROOT_KEY, PIN, DATABASE];
 /// Says to the replaced process that they wait on standard input.
 const ON_STDIN: &str = "STRONGROOM_ROOT_KEY_ON_STDIN";
 /// Commands that may need them; the others leave their standard input alone.
-const COMMANDS: [&str; 4] = ["serve", "dev", "seal", "verify"];
+const COMMANDS: [&[&str]; 7] = [
+    &["serve"],
+    &["dev"],
+    &["seal"],
+    &["verify"],
+    &["audit", "verify"],
+    &["policy", "recover"],
+    &["network", "recover"],
+];
 /// Longest text of one.
 const LIMIT: usize = 4096;
 /// Longest text of all: each stands behind its name and before a zero byte, which no variable can hold.
-const ALL_LIMIT: u64 = 3 * LIMIT as u64;
+const ALL_LIMIT: u64 = 4 * LIMIT as u64;
 
 static TAKEN: OnceLock<Zeroizing<String>> = OnceLock::new();
 
 /// To be called first in the program, before any thread. Returns in a process without the variables.
 pub(crate) fn take() -> anyhow::Result<()> {
-    if !std::env::args_os().nth(1).is_some_and(|command| COMMANDS.iter().any(|known| command == *known)) {
+    let words: Vec<_> = std::env::args_os().skip(1).take(2).collect();
+    if !COMMANDS.iter().any(|known| known.iter().eq(words.iter().take(known.len()))) {
         return Ok(());
     }
     if VARIABLES.iter().any(|variable| std::env::var(variable).is_ok()) {

@@ -4,11 +4,14 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
-use strongroom_crypto::{SecretText, key::KeyToken};
+use strongroom_crypto::key::KeyToken;
 use strongroom_pkcs11::{Pin, Settings, Token, TokenKeys, TokenName};
 
-use super::{credential_path, environment};
-use crate::{cli::DevToken, private_file};
+use super::environment;
+use crate::{
+    cli::DevToken,
+    kept_in::{KeptIn, PLACES},
+};
 
 /// `[pkcs11]`
 #[derive(Clone, Debug, Deserialize)]
@@ -38,46 +41,6 @@ fn default_sessions() -> usize {
 
 fn default_answer_seconds() -> u64 {
     10
-}
-
-/// What `pin_from` may be.
-const WHERE_FROM: &str = "pin_from of [pkcs11] is `file:/PATH`, `credential:NAME` or `environment`";
-
-/// Where a PIN comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum PinFrom {
-    File(PathBuf),
-    Credential(String),
-    Environment,
-}
-
-impl PinFrom {
-    fn parse(text: &str) -> anyhow::Result<Self> {
-        match text.split_once(':') {
-            None if text == "environment" => Ok(Self::Environment),
-            Some(("file", path)) if path.starts_with('/') => Ok(Self::File(PathBuf::from(path))),
-            Some(("credential", name)) => Ok(Self::Credential(name.to_owned())),
-            // What stands there may be the PIN itself.
-            _ => bail!(WHERE_FROM),
-        }
-    }
-
-    /// Read anew each time, so that a PIN that was corrected counts without a restart.
-    fn read(&self) -> anyhow::Result<SecretText> {
-        let pin = match self {
-            Self::File(path) => private_file::read_line(path)?,
-            Self::Credential(name) => {
-                let text = strongroom_crypto::provider::read_credential(&credential_path(name)?)?;
-                SecretText::new(text.expose().trim_end_matches('\n').to_owned())
-            }
-            Self::Environment => environment::taken(environment::PIN)
-                .with_context(|| format!("the variable {} is not set", environment::PIN))?,
-        };
-        if pin.is_empty() {
-            bail!("it is empty");
-        }
-        Ok(pin)
-    }
 }
 
 impl Hardware {
@@ -111,8 +74,10 @@ impl Hardware {
         if !(1..=120).contains(&self.answer_seconds) {
             bail!("answer_seconds of [pkcs11] is from 1 to 120");
         }
-        let from = PinFrom::parse(&self.pin_from)?;
-        let read = move || from.read().map_err(|error| format!("{error:#}"));
+        // What stands there may be the PIN itself.
+        let from = KeptIn::parse(&self.pin_from).with_context(|| format!("pin_from of [pkcs11] is {PLACES}"))?;
+        // Read anew each time, so that a PIN that was corrected counts without a restart.
+        let read = move || from.read(environment::PIN).map_err(|error| format!("{error:#}"));
         let (module, token) = (self.module.clone(), self.name()?);
         let limit = Duration::from_secs(self.answer_seconds);
         Ok(Token::new(Settings { module, token, pin: Pin::new(Box::new(read)), limit }))
@@ -133,8 +98,6 @@ impl Hardware {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn hardware(text: &str) -> anyhow::Result<Hardware> {
@@ -161,17 +124,12 @@ mod tests {
         assert!(with(&long).is_err());
     }
 
-    proptest! {
-        /// Somebody writes the PIN itself there: it is refused and not said again.
-        #[test]
-        fn what_is_no_place_of_a_pin_is_refused_without_being_shown(text in "[!-~]{4,40}") {
-            match PinFrom::parse(&text) {
-                Ok(from) => prop_assert!(
-                    text == "environment" || text.starts_with("file:/") || text.starts_with("credential:"),
-                    "{from:?}"
-                ),
-                Err(error) => prop_assert_eq!(error.to_string(), WHERE_FROM),
-            }
-        }
+    #[test]
+    fn what_is_no_place_of_a_pin_is_not_said_again() {
+        let wrong = hardware("module = \"/m.so\"\nslot = 7\npin_from = \"hunter2\"\n").unwrap();
+        assert_eq!(
+            wrong.token().err().unwrap().to_string(),
+            "pin_from of [pkcs11] is `file:/PATH`, `credential:NAME` or `environment`"
+        );
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use strongroom_crypto::{
-    Entropy, FileProvider, GivenProvider, PassphraseProvider, RootCipher, RootKey, RootKeyProvider,
+    Entropy, FileProvider, GivenProvider, PassphraseProvider, RootCipher, RootKey, RootKeyError, RootKeyProvider,
 };
 use strongroom_domain::seal::RootKeyFact;
 use strongroom_pkcs11::{Pkcs11Provider, Token};
@@ -90,11 +90,23 @@ impl Seal {
             }
             Provider::Credential => {
                 let name = self.credential.as_deref().unwrap_or("strongroom-root-key");
-                Box::new(GivenProvider::credential(&credential_path(name)?)?)
+                let path = credential_path(name)?;
+                let given = GivenProvider::credential(&path).map_err(|error| match error {
+                    RootKeyError::NotFound(_) => anyhow::anyhow!(
+                        "the root key is to come from the credential {name}, and there is no file {}: give this node the same \
+                         credential as the others (LoadCredentialEncrypted={name}:FILE of its unit)",
+                        path.display()
+                    ),
+                    other => other.into(),
+                })?;
+                Box::new(given)
             }
             Provider::Environment => {
                 let text = environment::taken(environment::ROOT_KEY).with_context(|| {
-                    format!("the root key is to come from the variable {}, which is not set", environment::ROOT_KEY)
+                    format!(
+                        "the root key is to come from the variable {}, which is not set: give this node the same key as the others",
+                        environment::ROOT_KEY
+                    )
                 })?;
                 Box::new(GivenProvider::environment(text))
             }
@@ -113,9 +125,9 @@ impl Seal {
 }
 
 /// Where the service manager puts a credential.
-fn credential_path(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn credential_path(name: &str) -> anyhow::Result<PathBuf> {
     if name.is_empty() || name.contains('/') || name.starts_with('.') {
-        bail!("{name:?} is not the name of a credential");
+        bail!("the name of a credential has no `/` and does not begin with a point");
     }
     let folder = std::env::var_os("CREDENTIALS_DIRECTORY")
         .context("CREDENTIALS_DIRECTORY is not set: the service manager gives credentials to services only")?;
@@ -164,7 +176,7 @@ impl Source {
         if let Some(key) = self.finish_rotation(fact)? {
             return Ok(Box::new(key));
         }
-        let given = given?;
+        let given = given.map_err(|error| self.lacking(error, fact))?;
         bail!(
             "the root key {} has the id {}, and this database is sealed under {} (provider {}): it is not the root key of this database",
             self.shown(),
@@ -172,6 +184,27 @@ impl Source {
             fact.key_id,
             fact.provider
         )
+    }
+
+    /// Why there is no key for a database that is sealed under one, and where to get it.
+    fn lacking(&self, error: RootKeyError, fact: &RootKeyFact) -> anyhow::Error {
+        let RootKeyFact { key_id, provider, .. } = fact;
+        if *provider != self.name() {
+            return anyhow::Error::new(error).context(format!(
+                "this database is sealed under the root key {key_id} of the provider {provider}, and the configuration names \
+                 {}: let `[seal]` name {provider}, as on the node that works",
+                self.name()
+            ));
+        }
+        match error {
+            RootKeyError::NotFound(path) => anyhow::anyhow!(
+                "the root key {key_id}, under which this database is sealed, is not here: there is no file {}. Copy the key \
+                 file there (mode 0600) from another node or from its backup, or let `file` of `[seal]` name where it is; a \
+                 new key would open nothing, so none was made",
+                path.display()
+            ),
+            other => other.into(),
+        }
     }
 
     /// The file that waits beside the key file during a rotation in place.
@@ -230,6 +263,31 @@ mod tests {
         let other = RootKey::generate(&SystemEntropy).unwrap();
         let error = source.open(&fact(&other)).err().unwrap().to_string();
         assert!(error.contains(&other.id()) && error.contains("root.key") && !error.contains('\n'), "{error}");
+    }
+
+    /// A second node, or a copy of the database, to which nobody brought the key.
+    #[test]
+    fn a_key_that_is_missing_is_told_with_its_place_and_its_source_and_none_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("root.key");
+        let source = Source::file(path.clone());
+        let key = RootKey::generate(&SystemEntropy).unwrap();
+        let told = |fact: &RootKeyFact| {
+            let told = format!("{:#}", source.open(fact).err().unwrap());
+            assert!(
+                told.contains(&key.id()) && told.contains(path.to_str().unwrap()) && !told.contains('\n'),
+                "{told}"
+            );
+            told
+        };
+        let missing = told(&fact(&key));
+        assert!(
+            missing.contains("from another node or from its backup") && missing.contains("none was made"),
+            "{missing}"
+        );
+        let elsewhere = told(&RootKeyFact { provider: "credential".to_owned(), ..fact(&key) });
+        assert!(elsewhere.contains("let `[seal]` name credential"), "{elsewhere}");
+        assert!(!path.exists());
     }
 
     /// Whatever step the machine stopped at, the key that counts is found, and the old one is kept.
