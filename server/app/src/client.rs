@@ -283,5 +283,5 @@ mod trouble;
 mod vault;
 
 pub(crate) use credential::Credential;
-pub(crate) use trouble::{NoToken, Refused};
+pub(crate) use trouble::{NoToken, Refused, is_forbidden, with_way_out};
 pub(crate) use vault::VaultClient;

@@ -43,6 +43,16 @@ pub struct PrincipalId {
     pub subject: String,
 }
 
+impl PrincipalId {
+    /// The client id, when this is a workload of the installation whose issuer this is.
+    #[must_use]
+    pub fn workload_of(&self, own_issuer: &str) -> Option<Uuid> {
+        let id = Uuid::try_parse(&self.subject).ok().filter(|_| self.issuer == own_issuer)?;
+        // Subjects are compared byte by byte: one that is written in another way is nobody.
+        (id.to_string() == self.subject).then_some(id)
+    }
+}
+
 impl std::fmt::Display for PrincipalId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}#{}", self.issuer, self.subject)

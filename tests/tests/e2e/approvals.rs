@@ -60,6 +60,8 @@ async fn an_app_reads_once_somebody_else_agreed_and_not_by_its_own_word() {
     let waiting = cli(&vault, &second, &["approval", "list", "--vault", "demo"]).unwrap();
     assert_eq!((&waiting["value"][0]["id"], &waiting["value"][0]["state"]), (&json!(id), &json!("waiting")));
     assert_eq!(waiting["value"][0]["principal"]["subject"], app.id);
+    assert_eq!(waiting["value"][0]["principal_name"], "sample-app", "who is to agree sees who asks");
+    assert_eq!(waiting["value"][0]["policy_enforced"], true);
     let long = cli(&vault, &second, &[&grant[..], &["--seconds", "601"]].concat()).unwrap_err();
     assert!(long.contains("seconds"), "{long}");
     let granted = cli(&vault, &second, &[&grant[..], &["--seconds", "300"]].concat()).unwrap();
@@ -76,6 +78,13 @@ async fn an_app_reads_once_somebody_else_agreed_and_not_by_its_own_word() {
     let denied = vault.get(&token, "db").await;
     assert_eq!(denied.problem(), "403 Forbidden/ApprovalRequired");
     assert!(denied.text().contains("which somebody refused"), "{}", denied.text());
+
+    // What nobody asks for any more does not wait for ever: it says so.
+    let detach = run_to_end(&mut vault.cli(&operator, &["policy", "detach", "two", "--vault", "demo"]));
+    assert!(detach.status.success(), "{}", String::from_utf8_lossy(&detach.stderr));
+    let left = run_to_end(&mut vault.cli(&second, &["approval", "list", "--vault", "demo"]));
+    let shown = String::from_utf8_lossy(&left.stdout);
+    assert!(shown.contains("no longer asked for") && shown.contains("refused by second ("), "{shown}");
 
     let records = vault.records(&vault.token(&operator).await).await;
     let of = |operation: &str| records.iter().filter(|record| record["operation"] == operation).collect::<Vec<_>>();

@@ -137,6 +137,67 @@ async fn a_custom_role_is_made_assigned_changed_and_deleted_by_the_command_line(
     assert!(cli(&vault, &operator, &["role", "list"]).unwrap().contains("Key Vault Crypto Service Release User"));
 }
 
+/// What is left of somebody who is gone is seen, and the command that takes it away is there to copy.
+#[tokio::test]
+async fn grants_of_a_deleted_identity_are_marked_and_told_how_to_remove() {
+    let vault = TestVault::dev().await;
+    let operator = vault.operator();
+    let made =
+        run_to_end(&mut vault.cli(&operator, &["vault", "create", "payments", "--access-mode", "access-policy"]));
+    let hint = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(made.status.success() && hint.contains("strongroom access-policy set payments"), "{hint}");
+    let modules = cli(&vault, &operator, &["vault", "create", "other", "--access-mode", "modules"]).unwrap_err();
+    assert!(modules.contains("--authority"), "{modules}");
+
+    let made = cli(&vault, &operator, &["identity", "create", "brief", "--output", "json"]).unwrap();
+    let id = serde_json::from_str::<Value>(&made).unwrap()["client_id"].as_str().unwrap().to_owned();
+    let add = ["assignment", "add", "--role", "Key Vault Reader", "--scope", "/vaults/payments", "--workload", "brief"];
+    let assignment = cli(&vault, &operator, &add).unwrap();
+    let set = ["access-policy", "set", "payments", "--workload", "brief", "--secret-permissions", "get"];
+    cli(&vault, &operator, &set).unwrap();
+    let assignments = ["assignment", "list", "--scope", "/vaults/payments"];
+    let policies = ["access-policy", "list", "payments"];
+    assert!(!cli(&vault, &operator, &assignments).unwrap().contains("deleted"));
+    cli(&vault, &operator, &["identity", "delete", "brief"]).unwrap();
+    for (list, way) in [
+        (&assignments[..], format!("strongroom assignment remove {assignment}")),
+        (&policies[..], format!("strongroom access-policy remove payments --workload {id}")),
+    ] {
+        let listed = run_to_end(&mut vault.cli(&operator, list));
+        let (shown, said) = (String::from_utf8_lossy(&listed.stdout), String::from_utf8_lossy(&listed.stderr));
+        assert!(shown.contains(&format!("{id} (identity deleted)")) && said.contains(&way), "{shown} {said}");
+        let json = cli(&vault, &operator, &[list, &["--output", "json"]].concat()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap()[0]["grantee_deleted"], true, "{json}");
+    }
+    cli(&vault, &operator, &["assignment", "remove", &assignment]).unwrap();
+    cli(&vault, &operator, &["access-policy", "remove", "payments", "--workload", &id]).unwrap();
+    assert!(!cli(&vault, &operator, &policies).unwrap().contains(&id));
+}
+
+/// Who may give, and may not look around: an id takes no look, and what ships is known to everybody.
+#[tokio::test]
+async fn ids_and_shipped_modules_are_taken_from_who_may_not_look_names_up() {
+    let vault = TestVault::dev().await;
+    let (operator, nobody, app) = (vault.operator(), vault.nobody(), vault.app());
+    for role in ["Key Vault Data Access Administrator", "Key Vault Contributor"] {
+        let add = ["assignment", "add", "--role", role, "--scope", "/vaults/demo", "--workload", &nobody.id];
+        cli(&vault, &operator, &add).unwrap();
+    }
+    let add = ["assignment", "add", "--role", "Key Vault Contributor", "--scope", "/vaults/demo", "--workload"];
+    let told = cli(&vault, &nobody, &[&add[..], &["sample-app"]].concat()).unwrap_err();
+    assert!(told.contains("its client id says the same") && !told.contains("Owner"), "{told}");
+    cli(&vault, &nobody, &[&add[..], &[&app.id]].concat()).unwrap();
+
+    let attach = ["policy", "attach", "names", "--vault", "demo", "--module"];
+    let told = cli(&vault, &nobody, &[&attach[..], &["mine"]].concat()).unwrap_err();
+    assert!(
+        told.contains("its whole digest") && told.contains("naming-convention") && !told.contains("Owner"),
+        "{told}"
+    );
+    let attached = cli(&vault, &nobody, &[&attach[..], &["naming-convention"]].concat()).unwrap();
+    assert!(attached.contains("module naming-convention ("), "{attached}");
+}
+
 /// A name is looked up for those alone who may grant: to all others one answer looks like another.
 #[tokio::test]
 async fn nobody_else_learns_which_roles_there_are() {

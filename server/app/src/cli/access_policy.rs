@@ -47,7 +47,7 @@ pub(crate) struct PermissionsGiven {
     #[arg(long = "secret-permissions", num_args = 1.., value_delimiter = ',')]
     pub(crate) secrets: Vec<String>,
     /// On keys: get, list, update, create, import, delete, recover, backup, restore, purge, encrypt, decrypt,
-    /// wrapKey, unwrapKey, sign, verify, rotate, getrotationpolicy, setrotationpolicy; or all.
+    /// wrapKey, unwrapKey, sign, verify, rotate, release, getrotationpolicy, setrotationpolicy; or all.
     #[arg(long = "key-permissions", num_args = 1.., value_delimiter = ',')]
     pub(crate) keys: Vec<String>,
 }

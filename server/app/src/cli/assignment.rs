@@ -23,7 +23,7 @@ pub(crate) struct Whom {
 /// `strongroom assignment`
 #[derive(Subcommand)]
 pub(crate) enum AssignmentCommand {
-    /// Give a role to somebody at a scope. Prints the assignment's id.
+    /// Give a role to somebody at a scope; prints the assignment's id
     ///
     /// For example:
     ///

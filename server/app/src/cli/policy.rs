@@ -14,12 +14,13 @@ pub(crate) enum PolicyCommand {
     /// Documents that modules read, by the fact `document/NAME`.
     #[command(subcommand)]
     Document(DocumentCommand),
-    /// Say why a request was answered as it was: every stage and every module, from its record. Or, with --as, how a
-    /// request would be answered now that nobody makes.
+    /// Say why a request was answered as it was, or how one would be that nobody makes
+    ///
+    /// Every stage and every module, from the record of a decision; or, with --as, from what holds now.
     ///
     /// For example:
     ///
-    ///   strongroom policy why 0190af
+    ///   strongroom policy why 01a21e51-2a02-781a
     ///
     ///   strongroom policy why --as https://login.example#8b1a --group app-team
     ///     --action SecretGet --object payments/secrets/db-password --from 192.0.2.7

@@ -28,6 +28,22 @@ pub(crate) struct Refused {
     help: String,
 }
 
+/// Whether an error is a no for want of a right.
+pub(crate) fn is_forbidden(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Refused>().is_some_and(|refused| refused.status == StatusCode::FORBIDDEN)
+}
+
+/// A no for want of a right, with a way that takes none in place of the role that is missing.
+pub(crate) fn with_way_out(error: anyhow::Error, way_out: &str) -> anyhow::Error {
+    match error.downcast::<Refused>() {
+        Ok(refused) if refused.status == StatusCode::FORBIDDEN => {
+            Refused { help: format!("; {way_out}"), ..refused }.into()
+        }
+        Ok(refused) => refused.into(),
+        Err(other) => other,
+    }
+}
+
 /// The token endpoint said no: 401 means the same here as with a request.
 pub(super) fn no_token(status: StatusCode, why: &str) -> anyhow::Error {
     match status {
@@ -159,6 +175,14 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
             "whoever may read the records sees why: strongroom policy why {}",
             line("Policy: ").and_then(|_| id("Decision: "))?
         ),
+        "LocksEverybodyOut" => {
+            let vault = if vault == "VAULT" { "NAME" } else { &*vault };
+            format!(
+                "for the access mode modules: have a vault in the mode rbac, attach a module that grants (strongroom policy \
+                 attach ATTACHMENT --module MODULE --vault {vault} --state enforce --authority), then strongroom vault update \
+                 {vault} --access-mode modules; for access-policy and layered: strongroom access-policy set {vault} first"
+            )
+        }
         _ => return None,
     })
 }
@@ -184,7 +208,7 @@ fn missing_role(message: &str, asked: &Url) -> Option<String> {
     let development = std::env::var_os("OPERATOR_CLIENT_ID").is_some();
     let missing = if message.contains("or there is no such vault") { misnamed(asked) } else { None };
     let missing = missing.unwrap_or_default();
-    let place = if action.is_in_vault() { "" } else { " at /, the whole installation," };
+    let place = if action.is_in_vault() { "" } else { " at /, the whole installation" };
     let or_wider = if role == Role::Owner { "" } else { " or a wider one" };
     Some(format!(
         "{missing}it needs the role \"{}\"{or_wider}{place}{}",

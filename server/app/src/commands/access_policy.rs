@@ -4,8 +4,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    assignment::{warn, who},
-    listed, permitted, table,
+    assignment::{is_of_nobody, warn, who},
+    listed, permitted, table, text,
 };
 use crate::{
     cli::{AccessPolicyCommand, Output},
@@ -33,7 +33,7 @@ pub(crate) async fn run(command: AccessPolicyCommand) -> anyhow::Result<()> {
             let client = Client::connect(&connection, &base).await?;
             let answer = client.send(Method::GET, at(&base, &path(&vault), &[])?, None).await?;
             let policies = answer.get("value").and_then(Value::as_array).cloned().unwrap_or_default();
-            print(&policies, output);
+            print(&vault, &policies, output);
         }
         AccessPolicyCommand::Remove { vault, whom, connection } => {
             let base = base(&connection)?;
@@ -47,7 +47,7 @@ pub(crate) async fn run(command: AccessPolicyCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(policies: &[Value], output: Output) {
+fn print(vault: &str, policies: &[Value], output: Output) {
     if output == Output::Json {
         println!("{}", Value::Array(policies.to_vec()));
         return;
@@ -58,4 +58,11 @@ fn print(policies: &[Value], output: Output) {
         table.add_row([who(policy), words("secrets"), words("keys")]);
     }
     println!("{table}");
+    let of_nobody: Vec<_> = policies.iter().filter(|one| is_of_nobody(one)).collect();
+    if !of_nobody.is_empty() {
+        eprintln!("those of deleted identities count for nobody; this takes them away:");
+        for policy in of_nobody {
+            eprintln!("  strongroom access-policy remove {vault} --workload {}", text(policy, "/grantee/id/subject"));
+        }
+    }
 }

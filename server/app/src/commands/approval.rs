@@ -45,20 +45,81 @@ async fn say(answer: ApprovalAnswer, word: &str) -> anyhow::Result<()> {
 }
 
 fn print(requests: &[Value]) {
-    let mut shown = table(&["ID", "STATE", "ENDS", "APPROVED", "WHO", "OPERATION", "OBJECT"]);
+    let mut shown = table(&["ID", "STATE", "ENDS", "APPROVED", "WHO", "OPERATION", "OBJECT", "FOR", "BY"]);
     for request in requests {
         let approved = request.get("approvals").and_then(Value::as_array).map_or(0, Vec::len);
         let parts = ["/kind", "/name", "/version"].map(|pointer| text(request, pointer));
         let object: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         shown.add_row([
             text(request, "/id"),
-            text(request, "/state"),
+            state(request),
             seconds(request, "/ends"),
             format!("{approved} of {}", text(request, "/approvers")),
-            format!("{}#{}", text(request, "/principal/issuer"), text(request, "/principal/subject")),
+            named(request, "/principal"),
             text(request, "/operation"),
             object.join("/"),
+            text(request, "/policy"),
+            said(request),
         ]);
     }
     println!("{shown}");
+    if requests.iter().any(waits_for_nobody) {
+        eprintln!(
+            "what is no longer asked for needs no answer, because its module has no say in the vault any more (strongroom \
+             policy attached); it goes when it ends"
+        );
+    }
+}
+
+/// Whether the module that asked has no say any more.
+fn waits_for_nobody(request: &Value) -> bool {
+    request.get("policy_enforced").and_then(Value::as_bool) == Some(false)
+}
+
+fn state(request: &Value) -> String {
+    let state = text(request, "/state");
+    if waits_for_nobody(request) { format!("{state}, no longer asked for") } else { state }
+}
+
+/// A principal with its name in front, where that is known.
+fn named(of: &Value, pointer: &str) -> String {
+    let subject = text(of, &format!("{pointer}/subject"));
+    match text(of, &format!("{pointer}_name")) {
+        name if name.is_empty() => format!("{}#{subject}", text(of, &format!("{pointer}/issuer"))),
+        name => format!("{name} ({subject})"),
+    }
+}
+
+/// Who said something to it.
+fn said(request: &Value) -> String {
+    let approvals = request.get("approvals").and_then(Value::as_array).into_iter().flatten();
+    let mut said: Vec<String> = approvals.map(|one| named(one, "/by")).collect();
+    if let Some(refusal) = request.get("refusal") {
+        said.push(format!("refused by {}", named(refusal, "/by")));
+    }
+    said.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_names_who_is_known_and_says_when_nobody_waits_for_it() {
+        let id = |subject: &str| json!({ "issuer": "https://i", "subject": subject });
+        let request = json!({
+            "principal": id("1"), "principal_name": "ledger", "state": "waiting", "policy_enforced": true,
+            "approvals": [{ "by": id("2"), "by_name": "second" }, { "by": id("ada") }],
+        });
+        assert_eq!(named(&request, "/principal"), "ledger (1)");
+        assert_eq!(said(&request), "second (2), https://i#ada");
+        assert_eq!(state(&request), "waiting");
+        let detached = json!({ "state": "waiting", "policy_enforced": false, "refusal": { "by": id("ada") } });
+        assert_eq!(
+            (state(&detached).as_str(), said(&detached).as_str()),
+            ("waiting, no longer asked for", "refused by https://i#ada")
+        );
+        // An answer to a single request does not say.
+        assert_eq!(state(&json!({ "state": "granted" })), "granted");
+    }
 }

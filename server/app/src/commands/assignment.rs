@@ -90,10 +90,18 @@ fn grantee(of: &Value) -> String {
 
 /// The grantee of an assignment or an access policy; a workload whose name the server tells is named first.
 pub(crate) fn who(grant: &Value) -> String {
+    if is_of_nobody(grant) {
+        return format!("{} (identity deleted)", text(grant, "/grantee/id/subject"));
+    }
     match text(grant, "/grantee_name") {
         name if name.is_empty() => grant.get("grantee").map(grantee).unwrap_or_default(),
         name => format!("{name} ({})", text(grant, "/grantee/id/subject")),
     }
+}
+
+/// Whether what was given is to a workload that was deleted.
+pub(crate) fn is_of_nobody(grant: &Value) -> bool {
+    grant.get("grantee_deleted").and_then(Value::as_bool) == Some(true)
 }
 
 async fn add(
@@ -154,4 +162,10 @@ fn print(assignments: &[Value], output: Output) {
         ]);
     }
     println!("{table}");
+    let of_nobody: Vec<String> =
+        assignments.iter().filter(|one| is_of_nobody(one)).map(|one| text(one, "/id")).collect();
+    if !of_nobody.is_empty() {
+        eprintln!("those of deleted identities count for nobody; strongroom assignment remove ID takes one away:");
+        of_nobody.iter().for_each(|id| eprintln!("  strongroom assignment remove {id}"));
+    }
 }

@@ -15,7 +15,7 @@ use url::Url;
 use super::{recovery::Recovery, seal::Place, text};
 use crate::{
     cli::{AttachmentAt, AttachmentCommand, Connection, StateWord, Which},
-    client::{Client, at, base},
+    client::{Client, at, base, is_forbidden, with_way_out},
     exit::Found,
     plain::plain,
 };
@@ -170,17 +170,27 @@ impl Server {
         Ok(Modules(answer.get("value").and_then(Value::as_array).cloned().unwrap_or_default()))
     }
 
-    /// The modules, to name them beside their digests; none for somebody who may not know them.
+    /// The modules, to name them beside their digests; those that ship alone for somebody who may not know the others.
     async fn modules_if_told(&self) -> Modules {
-        self.modules().await.unwrap_or(Modules(Vec::new()))
+        self.modules().await.unwrap_or_else(|_| Modules::shipped())
     }
 
-    /// The digest of a module that is named by it, by its beginning or by its name, if only one module fits.
+    /// The digest of a module that is named by it, by its beginning or by its name, if only one module fits. Who may not
+    /// see which there are names those that ship all the same.
     async fn digest(&self, module: &str) -> anyhow::Result<String> {
         if module.len() == 64 && module.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(module.to_owned());
         }
-        let modules = self.modules().await?;
+        let modules = match self.modules().await {
+            Err(error) if is_forbidden(&error) => {
+                let shipped = Modules::shipped();
+                return match shipped.meant(module).as_slice() {
+                    [one] => Ok(one.clone()),
+                    _ => Err(with_way_out(error, &without_a_look(module, &shipped))),
+                };
+            }
+            answered => answered?,
+        };
         match modules.meant(module).as_slice() {
             [one] => Ok(one.clone()),
             [] => {
@@ -212,6 +222,15 @@ impl Server {
         };
         self.client.send_if(method, url, Some(body), Some(&attached.revision)).await
     }
+}
+
+/// What to do for who may not look an uploaded module up.
+fn without_a_look(module: &str, shipped: &Modules) -> String {
+    format!(
+        "only who may see the modules of the server finds {module} by name; its whole digest says the same and takes no such \
+         right (strongroom policy inspect FILE, or policy list of somebody who may); those that ship are known by name: {}",
+        shipped.names()
+    )
 }
 
 /// What is to be attached.

@@ -1,7 +1,5 @@
 //! `strongroom completions`.
 
-use std::io::Write as _;
-
 use clap::CommandFactory as _;
 use clap_complete::{Shell, generate};
 
@@ -16,6 +14,6 @@ pub(crate) fn run(shell: ShellName) -> anyhow::Result<()> {
     // Written at once: the generator takes no answer from what it writes to.
     let mut script = Vec::new();
     generate(shell, &mut Cli::command(), "strongroom", &mut script);
-    std::io::stdout().write_all(&script)?;
+    print!("{}", String::from_utf8(script)?);
     Ok(())
 }

@@ -137,7 +137,9 @@ fn object_path(record: &Value) -> String {
 
 /// Unix seconds at a place of a JSON answer as a UTC time.
 fn seconds(value: &Value, pointer: &str) -> String {
-    value.pointer(pointer).and_then(Value::as_i64).map(|at| utc(at.saturating_mul(1000))).unwrap_or_default()
+    let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
+    let at = value.pointer(pointer).and_then(Value::as_i64);
+    at.and_then(|at| time::OffsetDateTime::from_unix_timestamp(at).ok()?.format(format).ok()).unwrap_or_default()
 }
 
 /// Tags of the command line, `NAME=VALUE` each.
@@ -149,7 +151,7 @@ fn tags(given: &[String]) -> anyhow::Result<serde_json::Map<String, Value>> {
     given.iter().map(split).collect()
 }
 
-/// Unix seconds or milliseconds as a UTC time, to the unit given.
+/// Unix milliseconds as a UTC time.
 fn utc(millis: i64) -> String {
     let format =
         time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:3]Z");

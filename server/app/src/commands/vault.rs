@@ -100,12 +100,32 @@ async fn create(name: &str, given: VaultGiven, to: &ServerAt) -> anyhow::Result<
     });
     let made = Server::connect(to).await?.send(Method::POST, &[ACTIVE], Some(&body)).await?;
     print_address(&made, to.output);
+    if let Some(next) = first_access(name, &given.access_mode) {
+        eprintln!("{next}");
+    }
     if let Some(host) = Url::parse(&text(&made, "/url"))?.host_str()
         && let Some(command) = hosts::missing(&[host])
     {
         eprintln!("Once, for clients that use glibc, such as Python and Node:\n{command}");
     }
     Ok(())
+}
+
+/// What a vault still needs before anybody reaches what is in it, where its access mode says that a role is not enough.
+fn first_access(vault: &str, mode: &str) -> Option<String> {
+    let policy = format!(
+        "strongroom access-policy set {vault} --secret-permissions get,list,set --workload CLIENT-ID (or --group \
+         ISSUER#GROUP, --principal ISSUER#SUBJECT)"
+    );
+    match mode {
+        "access-policy" => Some(format!("nobody can use what is in it yet: {policy}")),
+        "layered" => Some(format!(
+            "nobody can use what is in it yet, because a role and an access policy must both allow: {policy}, and strongroom \
+             assignment add --role \"Key Vault Secrets User\" --scope /vaults/{vault} with the same --workload, --group or \
+             --principal"
+        )),
+        _ => None,
+    }
 }
 
 async fn list(deleted: bool, from: &ServerAt) -> anyhow::Result<()> {

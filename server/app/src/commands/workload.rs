@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::text;
 use crate::{
-    client::{Client, at},
+    client::{Client, at, with_way_out},
     exit::Found,
 };
 
@@ -26,12 +26,24 @@ pub(super) async fn all(client: &Client, base: &Url) -> anyhow::Result<Vec<Value
     }
 }
 
-/// The client id of the workload that somebody named. A client id is taken as it is: it may be one that is gone.
+/// The client id of the workload that somebody named. A client id is taken as it is, without a look: it may be one that is
+/// gone, and looking takes a right of its own.
 pub(super) async fn client_id(client: &Client, base: &Url, workload: &str) -> anyhow::Result<String> {
     match Uuid::try_parse(workload) {
         Ok(id) => Ok(id.to_string()),
-        Err(_) => among(&all(client, base).await?, workload),
+        Err(_) => {
+            let all = all(client, base).await.map_err(|error| with_way_out(error, &without_a_look(workload)))?;
+            among(&all, workload)
+        }
     }
+}
+
+/// What to do for who may not look a name up.
+fn without_a_look(workload: &str) -> String {
+    format!(
+        "only who may see workload identities finds {workload} by its name; its client id says the same and takes no such \
+         right: whoever made it has it, and so has the workload (AZURE_CLIENT_ID)"
+    )
 }
 
 /// The client ids of the others that have a name.

@@ -3,9 +3,11 @@
 //! Nobody answers their own request, by whatever name they come: issuer and subject are compared. What somebody else
 //! refused an Owner of the installation lifts by granting, and the record says that they did.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use uuid::Uuid;
 
-use super::{AdminError, Administration};
+use super::{AdminError, Administration, WorkloadLabels};
 use crate::{
     action::Action,
     approval::{ApprovalRequest, Unheard, Verdict},
@@ -14,25 +16,38 @@ use crate::{
     decision::{DenyReason, Stage, StageEffect},
     gate::{Ask, OWNER_OVERRULES},
     names::VaultName,
+    principal::PrincipalId,
 };
 
 /// How often a request is judged anew because what it is about changed meanwhile.
 const ATTEMPTS: usize = 4;
 
+/// Requests for approval as people see them.
+#[derive(Debug)]
+pub struct ApprovalsShown {
+    /// Those that have not ended.
+    pub requests: Vec<ApprovalRequest>,
+    /// Names of the modules that have a say in the vault now: a request of any other waits for nobody.
+    pub enforced: BTreeSet<String>,
+    /// What is said of the workloads in them.
+    pub labels: WorkloadLabels,
+}
+
 impl Administration {
-    /// The requests for approval in a vault that have not ended.
+    /// The requests for approval in a vault that have not ended, with the names of the workloads in them: whoever is to
+    /// agree sees who asks.
     ///
     /// # Errors
     /// [`AdminError`].
-    pub async fn list_approvals(
-        &self,
-        ctx: &RequestContext,
-        vault: &VaultName,
-    ) -> Result<Vec<ApprovalRequest>, AdminError> {
+    pub async fn list_approvals(&self, ctx: &RequestContext, vault: &VaultName) -> Result<ApprovalsShown, AdminError> {
         let case = self.admit(ctx, Ask::vault(Action::ApprovalRead, vault)).await?;
-        if case.vault.is_none() {
+        let Some(of) = case.vault.as_ref().map(|(vault, _)| Arc::clone(vault)) else {
             return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
-        }
+        };
+        let enforced = match self.gate.enforced(of).await {
+            Ok(enforced) => enforced,
+            Err(why) => return Err(self.refuse(ctx, case, unread(why)).await),
+        };
         let held = self.gate.approvals.approvals(case.permit, ctx.seconds()).await;
         let held = held.map(|all| {
             let mut all = all?;
@@ -42,7 +57,13 @@ impl Administration {
             all.retain(|request| request.is_there(ctx.seconds()));
             Ok(all)
         });
-        self.recorder.release(ctx, case.record, held).await?
+        let requests: Vec<ApprovalRequest> = self.recorder.release(ctx, case.record, held).await??;
+        let mut principals: Vec<&PrincipalId> = requests.iter().map(|request| &request.subject.principal).collect();
+        principals.extend(requests.iter().flat_map(|request| request.approvals.iter().map(|one| &one.by)));
+        principals.extend(requests.iter().filter_map(|request| Some(&request.refusal.as_ref()?.by)));
+        let ids: Vec<Uuid> = principals.iter().filter_map(|id| id.workload_of(&self.gate.own_issuer)).collect();
+        let labels = self.labels(ids).await;
+        Ok(ApprovalsShown { requests, enforced, labels })
     }
 
     /// Grants or refuses a request of somebody else, for so many seconds, or as long as it may when none are said.

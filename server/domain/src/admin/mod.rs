@@ -23,6 +23,7 @@ mod workloads;
 
 use std::sync::Arc;
 
+pub use approvals::ApprovalsShown;
 pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole};
 pub use audit::{Looks, MAX_STRETCHES};
 pub use foresee::Described;
@@ -33,7 +34,7 @@ pub use sessions::{EndedSessions, MAX_ENDED_SESSIONS};
 use strongroom_crypto::Entropy;
 pub use token_keys::TokenKeyring;
 pub use vaults::recover_network;
-pub use workloads::{ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit};
+pub use workloads::{ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit, WorkloadLabels};
 
 use crate::{
     change::Change,

@@ -36,6 +36,30 @@ pub const MAX_WORKLOAD_PAGE: usize = 100;
 /// Longest life of a client secret, in seconds: two years, as Azure's portal has it.
 const MAX_SECRET_SECONDS: i64 = 730 * 86_400;
 
+/// What is said of workloads beside their client ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkloadLabels {
+    /// What people call them.
+    pub names: BTreeMap<Uuid, String>,
+    /// Those that were deleted.
+    pub gone: BTreeSet<Uuid>,
+}
+
+impl WorkloadLabels {
+    /// The name of a principal that is a workload of the installation whose issuer this is. Whoever another issuer calls
+    /// by the same id has none.
+    #[must_use]
+    pub fn name(&self, principal: &PrincipalId, own_issuer: &str) -> Option<&str> {
+        self.names.get(&principal.workload_of(own_issuer)?).map(String::as_str)
+    }
+
+    /// Whether a principal was a workload of the installation whose issuer this is.
+    #[must_use]
+    pub fn is_gone(&self, principal: &PrincipalId, own_issuer: &str) -> bool {
+        principal.workload_of(own_issuer).is_some_and(|id| self.gone.contains(&id))
+    }
+}
+
 /// A client secret to be made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewSecret {
@@ -166,18 +190,42 @@ impl Administration {
         ctx: &RequestContext,
         client_ids: impl IntoIterator<Item = Uuid>,
     ) -> BTreeMap<Uuid, String> {
-        let mut names = BTreeMap::new();
         if !self.may(ctx, &Ask::server(Action::WorkloadRead)).await {
-            return names;
+            return BTreeMap::new();
         }
+        self.labels(client_ids).await.names
+    }
+
+    /// The same with those that are gone, which is told to whoever may see what names them: a grant of nobody is theirs
+    /// to remove. There is nothing to enumerate, because client ids are drawn at random.
+    pub async fn workload_labels(
+        &self,
+        ctx: &RequestContext,
+        client_ids: impl IntoIterator<Item = Uuid>,
+    ) -> WorkloadLabels {
+        let mut labels = self.labels(client_ids).await;
+        if !labels.names.is_empty() && !self.may(ctx, &Ask::server(Action::WorkloadRead)).await {
+            labels.names.clear();
+        }
+        labels
+    }
+
+    /// What is known of these workloads, for whoever may know it. One that cannot be read, or whose row was edited, has no
+    /// name and is not gone.
+    pub(super) async fn labels(&self, client_ids: impl IntoIterator<Item = Uuid>) -> WorkloadLabels {
+        let mut labels = WorkloadLabels::default();
         for client_id in client_ids.into_iter().collect::<BTreeSet<_>>() {
-            if let Ok(Some(workload)) = self.gate.identities.workload(client_id).await
-                && self.keyring.verify_workload(&workload).is_ok()
-            {
-                names.insert(client_id, workload.name.clone());
+            match self.gate.identities.workload(client_id).await {
+                Ok(Some(workload)) if self.keyring.verify_workload(&workload).is_ok() => {
+                    labels.names.insert(client_id, workload.name.clone());
+                }
+                Ok(None) => {
+                    labels.gone.insert(client_id);
+                }
+                Ok(Some(_)) | Err(_) => {}
             }
         }
-        names
+        labels
     }
 
     /// Workloads in order of client id, after `after` (exclusive), at most [`MAX_WORKLOAD_PAGE`].

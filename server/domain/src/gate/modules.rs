@@ -78,6 +78,13 @@ struct OfStage<'a> {
 }
 
 impl Gate {
+    /// The names, as requests for approval tell them, of the modules that have a say in a vault now.
+    pub(crate) async fn enforced(&self, vault: Arc<Vault>) -> Result<BTreeSet<String>, DenyReason> {
+        let guards = self.guards(Some(vault), &mut Trace::default()).await?;
+        let enforced = guards.all().filter(|attached| attached.attachment.state == AttachmentState::Enforce);
+        Ok(enforced.map(|attached| attached.shown()).collect())
+    }
+
     /// What is attached to all vaults and to this one.
     pub(super) async fn guards(&self, vault: Option<Arc<Vault>>, trace: &mut Trace) -> Result<Guards, DenyReason> {
         match self.attached.installation_policies().await {

@@ -1,6 +1,7 @@
 //! What is said of modules and of where they are attached.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use strongroom_policy_host::{ShippedModule, shipped};
 
 use super::super::{facts, listed, settings_schema, table, text, utc};
 use crate::cli::{AttachmentAt, Output};
@@ -9,6 +10,17 @@ use crate::cli::{AttachmentAt, Output};
 pub(super) struct Modules(pub(super) Vec<Value>);
 
 impl Modules {
+    /// Those that ship with the product, which nobody has to be asked for.
+    pub(super) fn shipped() -> Self {
+        let one = |one: ShippedModule| json!({ "name": one.name, "digest": one.digest, "ships": true });
+        Self(shipped().into_iter().map(one).collect())
+    }
+
+    /// Their names.
+    pub(super) fn names(&self) -> String {
+        self.0.iter().map(|one| text(one, "/name")).collect::<Vec<_>>().join(", ")
+    }
+
     /// A digest with the name and version of its module in front; alone where the server does not tell them.
     pub(super) fn named(&self, digest: &str) -> String {
         self.cut(digest, digest)
@@ -21,7 +33,10 @@ impl Modules {
 
     fn cut(&self, digest: &str, shown: &str) -> String {
         match self.0.iter().find(|one| text(one, "/digest") == digest) {
-            Some(one) => format!("{} {} ({shown})", text(one, "/name"), text(one, "/version")),
+            Some(one) => match text(one, "/version") {
+                version if version.is_empty() => format!("{} ({shown})", text(one, "/name")),
+                version => format!("{} {version} ({shown})", text(one, "/name")),
+            },
             None => digest.to_owned(),
         }
     }
@@ -161,8 +176,6 @@ pub(super) fn print_attached(attached: &Value, modules: &Modules, output: Output
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -176,5 +189,9 @@ mod tests {
         assert!(modules.meant("abcde").is_empty() && modules.meant("").is_empty());
         assert_eq!(modules.named("abcdef01"), "a 1.0.0 (abcdef01)");
         assert_eq!(modules.named("unknown"), "unknown");
+        // Those that ship are known to everybody.
+        let shipped = Modules::shipped();
+        let [digest] = shipped.meant("two-person").try_into().unwrap();
+        assert_eq!((digest.len(), shipped.named(&digest)), (64, format!("two-person ({digest})")));
     }
 }

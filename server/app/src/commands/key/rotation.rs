@@ -126,7 +126,7 @@ mod tests {
                 "new version: P90D after it was made: 2024-02-12 22:13:20.000Z",
                 "put on record: P30D before it expires",
                 "a new version lasts: P2Y",
-                "changed: 2023-11-14 22:13:20.000Z",
+                "changed: 2023-11-14 22:13:20Z",
             ]
         );
         let nothing = RotationGiven {

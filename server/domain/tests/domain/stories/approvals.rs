@@ -127,9 +127,11 @@ async fn an_app_reads_after_somebody_else_agreed_and_until_that_ends() {
 
     let ctx = story.demo.world.request(&story.grace);
     let listed = story.demo.world.admin.list_approvals(&ctx, &story.demo.vault).await.unwrap();
-    assert_eq!(listed.len(), 1);
-    assert_eq!((listed[0].id, listed[0].state(BEGIN / SECOND)), (id, ApprovalState::Waiting));
-    assert_eq!(listed[0].subject.principal, story.app.id);
+    let requests = &listed.requests;
+    assert_eq!(requests.len(), 1);
+    assert_eq!((requests[0].id, requests[0].state(BEGIN / SECOND)), (id, ApprovalState::Waiting));
+    assert_eq!(requests[0].subject.principal, story.app.id);
+    assert!(listed.enforced.contains(&requests[0].attachment), "{:?}", listed.enforced);
 
     story.grant(id).await;
     story.read("db").await.unwrap();

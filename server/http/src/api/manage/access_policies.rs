@@ -1,10 +1,11 @@
 //! `/api/v1/vaults/{vault}/access-policies`: one for each grantee, who is named in body or query.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
     access_policy::{AccessPolicy, KeyPermission, ObjectPermissions, SecretPermission},
+    admin::WorkloadLabels,
     principal::Grantee,
 };
 use utoipa::ToSchema;
@@ -12,8 +13,8 @@ use uuid::Uuid;
 
 use super::{
     List,
-    grantee::{Whom, name_of, principal, warnings},
-    vault_name, workload_names,
+    grantee::{Whom, told_of, warnings},
+    grantee_labels, vault_name,
 };
 use crate::{
     api::wire,
@@ -70,6 +71,9 @@ pub(crate) struct View<'a> {
     /// Name of the workload that the grantee is; for who may see workloads.
     #[serde(skip_serializing_if = "Option::is_none")]
     grantee_name: Option<&'a str>,
+    /// Whether the grantee was a workload of this installation and was deleted: what it was given counts for nobody.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    grantee_deleted: bool,
     permissions: Shown<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
@@ -78,11 +82,12 @@ pub(crate) struct View<'a> {
 impl<'a> View<'a> {
     fn of(policy: &'a AccessPolicy) -> Self {
         let permissions = Shown::from(&policy.permissions);
-        Self { grantee: &policy.grantee, grantee_name: None, permissions, warnings: Vec::new() }
+        Self { grantee: &policy.grantee, grantee_name: None, grantee_deleted: false, permissions, warnings: Vec::new() }
     }
 
-    fn named(self, names: &'a BTreeMap<Uuid, String>, own_issuer: &str) -> Self {
-        Self { grantee_name: name_of(self.grantee, names, own_issuer), ..self }
+    fn labelled(self, labels: &'a WorkloadLabels, own_issuer: &str) -> Self {
+        let (grantee_name, grantee_deleted) = told_of(self.grantee, labels, own_issuer);
+        Self { grantee_name, grantee_deleted, ..self }
     }
 }
 
@@ -121,9 +126,9 @@ fn named<T: Copy + Ord>(
 pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, Problem> {
     let vault = vault_name(call.parameter(0))?;
     let policies = services.admin.list_access_policies(&call.ctx, &vault).await?;
-    let names = workload_names(services, call, policies.iter().filter_map(|policy| principal(&policy.grantee))).await;
+    let labels = grantee_labels(services, call, policies.iter().map(|policy| &policy.grantee)).await;
     let own_issuer = &services.objects.gate.own_issuer;
-    let value = policies.iter().map(|policy| View::of(policy).named(&names, own_issuer)).collect();
+    let value = policies.iter().map(|policy| View::of(policy).labelled(&labels, own_issuer)).collect();
     Ok(Response::json(200, &List { value }))
 }
 

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
+    admin::ApprovalsShown,
     approval::{Approval, ApprovalRequest, Verdict},
     names::{ObjectName, ObjectVersion},
+    principal::PrincipalId,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -35,7 +37,10 @@ pub(crate) struct View<'a> {
     id: Uuid,
     /// Who asks.
     #[schema(value_type = shapes::PrincipalId)]
-    principal: &'a strongroom_domain::principal::PrincipalId,
+    principal: &'a PrincipalId,
+    /// Name of the workload of this installation that they are; in lists alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal_name: Option<&'a str>,
     /// Name of the operation, as in audit records.
     operation: &'static str,
     /// Kind of the object.
@@ -48,6 +53,9 @@ pub(crate) struct View<'a> {
     version: Option<&'a str>,
     /// Name of the attached module that wants it.
     policy: &'a str,
+    /// Whether a module of that name has a say in the vault now; when not, nobody waits for this any more. In lists alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy_enforced: Option<bool>,
     /// How many people have to approve.
     approvers: u32,
     /// For how long an approval counts at most, in seconds.
@@ -70,7 +78,10 @@ pub(crate) struct View<'a> {
 pub(crate) struct ApprovalView<'a> {
     /// Who approved.
     #[schema(value_type = shapes::PrincipalId)]
-    by: &'a strongroom_domain::principal::PrincipalId,
+    by: &'a PrincipalId,
+    /// Name of the workload of this installation that they are; in lists alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_name: Option<&'a str>,
     /// Unix seconds.
     granted: i64,
     /// Unix seconds.
@@ -82,7 +93,10 @@ pub(crate) struct ApprovalView<'a> {
 pub(crate) struct RefusalView<'a> {
     /// Who refused.
     #[schema(value_type = shapes::PrincipalId)]
-    by: &'a strongroom_domain::principal::PrincipalId,
+    by: &'a PrincipalId,
+    /// Name of the workload of this installation that they are; in lists alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_name: Option<&'a str>,
     /// Unix seconds.
     refused: i64,
     /// Until when nobody is asked anew, Unix seconds.
@@ -94,11 +108,13 @@ fn view(request: &ApprovalRequest, now: i64) -> View<'_> {
     View {
         id: request.id,
         principal: &subject.principal,
+        principal_name: None,
         operation: subject.action.operation(),
         kind: subject.kind.as_str(),
         name: subject.name.as_ref().map(ObjectName::display),
         version: subject.version.as_ref().map(ObjectVersion::as_str),
         policy: &request.attachment,
+        policy_enforced: None,
         approvers: request.approvers,
         valid_for: request.valid_for,
         state: request.state(now).as_str(),
@@ -106,21 +122,43 @@ fn view(request: &ApprovalRequest, now: i64) -> View<'_> {
         ends: request.ends,
         approvals: request
             .counting(now)
-            .map(|Approval { by, granted, until, .. }| ApprovalView { by, granted: *granted, until: *until })
+            .map(|Approval { by, granted, until, .. }| ApprovalView {
+                by,
+                by_name: None,
+                granted: *granted,
+                until: *until,
+            })
             .collect(),
         refusal: request.refusal.as_ref().map(|refusal| RefusalView {
             by: &refusal.by,
+            by_name: None,
             refused: refusal.refused,
             until: refusal.until,
         }),
     }
 }
 
+/// A request with what a list tells of it besides.
+fn listed<'a>(request: &'a ApprovalRequest, of: &'a ApprovalsShown, now: i64, own_issuer: &str) -> View<'a> {
+    let name = |id: &PrincipalId| of.labels.name(id, own_issuer);
+    let mut shown = view(request, now);
+    shown.principal_name = name(shown.principal);
+    shown.policy_enforced = Some(of.enforced.contains(shown.policy));
+    for approval in &mut shown.approvals {
+        approval.by_name = name(approval.by);
+    }
+    if let Some(refusal) = &mut shown.refusal {
+        refusal.by_name = name(refusal.by);
+    }
+    shown
+}
+
 /// GET /api/v1/vaults/{vault}/approvals
 pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, Problem> {
     let vault = vault_name(call.parameter(0))?;
     let found = services.admin.list_approvals(&call.ctx, &vault).await?;
-    let value = found.iter().map(|request| view(request, call.ctx.seconds())).collect();
+    let own_issuer = &services.objects.gate.own_issuer;
+    let value = found.requests.iter().map(|request| listed(request, &found, call.ctx.seconds(), own_issuer)).collect();
     Ok(Response::json(200, &List { value }))
 }
 

@@ -1,10 +1,8 @@
 //! `/api/v1/assignments`.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
-    admin::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole},
+    admin::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole, WorkloadLabels},
     principal::Grantee,
 };
 use utoipa::ToSchema;
@@ -12,8 +10,8 @@ use uuid::Uuid;
 
 use super::{
     Listing,
-    grantee::{Whom, name_of, principal, scope, warnings},
-    id_parameter, page_limit, workload_names,
+    grantee::{Whom, scope, told_of, warnings},
+    grantee_labels, id_parameter, page_limit,
 };
 use crate::{
     api::wire,
@@ -53,6 +51,9 @@ pub(crate) struct AssignmentView<'a> {
     /// Name of the workload that the grantee is; for who may see workloads.
     #[serde(skip_serializing_if = "Option::is_none")]
     grantee_name: Option<&'a str>,
+    /// Whether the grantee was a workload of this installation and was deleted: what it was given counts for nobody.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    grantee_deleted: bool,
     role: &'a str,
     role_id: Uuid,
     scope: &'a str,
@@ -70,6 +71,7 @@ impl<'a> AssignmentView<'a> {
             id: assignment.id,
             grantee: &assignment.grantee,
             grantee_name: None,
+            grantee_deleted: false,
             role,
             role_id: assignment.role.id(),
             scope,
@@ -79,8 +81,9 @@ impl<'a> AssignmentView<'a> {
         }
     }
 
-    fn named(self, names: &'a BTreeMap<Uuid, String>, own_issuer: &str) -> Self {
-        Self { grantee_name: name_of(self.grantee, names, own_issuer), ..self }
+    fn labelled(self, labels: &'a WorkloadLabels, own_issuer: &str) -> Self {
+        let (grantee_name, grantee_deleted) = told_of(self.grantee, labels, own_issuer);
+        Self { grantee_name, grantee_deleted, ..self }
     }
 }
 
@@ -105,19 +108,18 @@ pub(crate) async fn list(services: &Services, call: &Call, request: &Request) ->
     };
     let limit = page_limit(request)?;
     let page = services.admin.list_assignments(&call.ctx, &at, grantee, after, limit).await?;
-    let principals = page.items.iter().filter_map(|shown| principal(&shown.assignment.grantee));
-    let names = workload_names(services, call, principals).await;
+    let labels = grantee_labels(services, call, page.items.iter().map(|shown| &shown.assignment.grantee)).await;
     let own_issuer = &services.objects.gate.own_issuer;
-    let value = page.items.iter().map(|shown| AssignmentView::of(shown).named(&names, own_issuer)).collect();
+    let value = page.items.iter().map(|shown| AssignmentView::of(shown).labelled(&labels, own_issuer)).collect();
     Ok(Response::json(200, &Listing { value, next: page.next }))
 }
 
 /// GET /api/v1/assignments/{id}
 pub(crate) async fn show(services: &Services, call: &Call) -> Result<Response, Problem> {
     let shown = services.admin.show_assignment(&call.ctx, id_parameter(call)?, &ScopeRequest::Server).await?;
-    let names = workload_names(services, call, principal(&shown.assignment.grantee).into_iter()).await;
+    let labels = grantee_labels(services, call, std::iter::once(&shown.assignment.grantee)).await;
     let own_issuer = &services.objects.gate.own_issuer;
-    Ok(Response::json(200, &AssignmentView::of(&shown).named(&names, own_issuer)))
+    Ok(Response::json(200, &AssignmentView::of(&shown).labelled(&labels, own_issuer)))
 }
 
 /// DELETE /api/v1/assignments/{id}

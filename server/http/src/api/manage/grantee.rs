@@ -1,11 +1,9 @@
 //! Whom a grant is for, and where it applies, as the management API and the query say it.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use strongroom_domain::{
     action::Action,
-    admin::ScopeRequest,
+    admin::{ScopeRequest, WorkloadLabels},
     gate::Ask,
     names::ObjectName,
     principal::{Grantee, PrincipalId},
@@ -145,11 +143,12 @@ pub(crate) fn principal(grantee: &Grantee) -> Option<&PrincipalId> {
     }
 }
 
-/// What people call a grantee that is a workload kept here. Whoever another issuer calls by the same id has no name.
-pub(crate) fn name_of<'a>(grantee: &Grantee, names: &'a BTreeMap<Uuid, String>, own_issuer: &str) -> Option<&'a str> {
-    let id = principal(grantee).filter(|id| id.issuer == own_issuer)?;
-    let id = Uuid::try_parse(&id.subject).ok()?;
-    names.get(&id).map(String::as_str)
+/// What is told of a grantee that is, or was, a workload kept here: its name, and whether it was deleted.
+pub(crate) fn told_of<'a>(grantee: &Grantee, labels: &'a WorkloadLabels, own_issuer: &str) -> (Option<&'a str>, bool) {
+    match principal(grantee) {
+        Some(id) => (labels.name(id, own_issuer), labels.is_gone(id, own_issuer)),
+        None => (None, false),
+    }
 }
 
 /// A workload kept here, as a grantee.

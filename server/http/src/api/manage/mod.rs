@@ -20,7 +20,11 @@ pub(crate) mod workloads;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use strongroom_domain::{names::VaultName, principal::PrincipalId};
+use strongroom_domain::{
+    admin::WorkloadLabels,
+    names::VaultName,
+    principal::{Grantee, PrincipalId},
+};
 use utoipa::ToSchema;
 
 use uuid::Uuid;
@@ -54,9 +58,19 @@ async fn workload_names<'a>(
     principals: impl Iterator<Item = &'a PrincipalId>,
 ) -> BTreeMap<Uuid, String> {
     let own = &services.objects.gate.own_issuer;
-    let own = principals.filter(|id| id.issuer == *own);
-    let ids: Vec<Uuid> = own.filter_map(|id| Uuid::try_parse(&id.subject).ok()).collect();
+    let ids: Vec<Uuid> = principals.filter_map(|id| id.workload_of(own)).collect();
     services.admin.workload_names(&call.ctx, ids).await
+}
+
+/// The same for grantees, with those that are gone.
+async fn grantee_labels<'a>(
+    services: &Services,
+    call: &Call,
+    grantees: impl Iterator<Item = &'a Grantee>,
+) -> WorkloadLabels {
+    let own = &services.objects.gate.own_issuer;
+    let ids: Vec<Uuid> = grantees.filter_map(|grantee| grantee::principal(grantee)?.workload_of(own)).collect();
+    services.admin.workload_labels(&call.ctx, ids).await
 }
 
 /// `limit`: 1 to 1,000, 100 when absent.

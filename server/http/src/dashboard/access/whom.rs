@@ -1,8 +1,9 @@
 //! Whom a grant is for: as cells show it, and as forms ask for it.
 
-use std::collections::BTreeMap;
-
-use strongroom_domain::principal::{Grantee, PrincipalId};
+use strongroom_domain::{
+    admin::WorkloadLabels,
+    principal::{Grantee, PrincipalId},
+};
 use strongroom_web::{Cell, Field, Icon};
 use uuid::Uuid;
 
@@ -16,28 +17,29 @@ use crate::{
     problem::Problem,
 };
 
-/// Names of workloads by client id.
-pub(super) type Names = BTreeMap<Uuid, String>;
-
-/// The names of the workloads among grantees.
-pub(super) async fn names<'a>(viewer: &Viewer<'_>, grantees: impl Iterator<Item = &'a Grantee>) -> Names {
+/// What is said of the workloads among grantees.
+pub(super) async fn names<'a>(viewer: &Viewer<'_>, grantees: impl Iterator<Item = &'a Grantee>) -> WorkloadLabels {
     let ids: Vec<Uuid> = grantees.filter_map(|grantee| own_id(viewer, grantee)).collect();
-    viewer.services.admin.workload_names(&viewer.call.ctx, ids).await
+    viewer.services.admin.workload_labels(&viewer.call.ctx, ids).await
 }
 
 fn own_id(viewer: &Viewer<'_>, grantee: &Grantee) -> Option<Uuid> {
     match grantee {
-        Grantee::Principal { id } if id.issuer == own_issuer(viewer) => Uuid::try_parse(&id.subject).ok(),
-        _ => None,
+        Grantee::Principal { id } => id.workload_of(own_issuer(viewer)),
+        Grantee::Group { .. } => None,
     }
 }
 
 /// A grantee as a cell.
-pub(super) fn cell(viewer: &Viewer<'_>, grantee: &Grantee, names: &Names) -> Cell {
+pub(super) fn cell(viewer: &Viewer<'_>, grantee: &Grantee, labels: &WorkloadLabels) -> Cell {
     let who = |icon, kind: &str, name: String, small| Cell::Who { icon, kind: kind.to_owned(), name, small };
     if let Some(id) = own_id(viewer, grantee) {
-        return match names.get(&id) {
+        return match labels.names.get(&id) {
             Some(name) => who(Icon::Workload, "Workload", name.clone(), Some(id.to_string())),
+            None if labels.gone.contains(&id) => {
+                let note = "identity deleted: this counts for nobody, and can be removed".to_owned();
+                who(Icon::Workload, "Workload", id.to_string(), Some(note))
+            }
             None => who(Icon::Workload, "Workload", id.to_string(), None),
         };
     }
@@ -52,10 +54,10 @@ pub(super) fn cell(viewer: &Viewer<'_>, grantee: &Grantee, names: &Names) -> Cel
 }
 
 /// A grantee in words.
-pub(super) fn words(grantee: &Grantee, names: &Names) -> String {
+pub(super) fn words(grantee: &Grantee, labels: &WorkloadLabels) -> String {
     match grantee {
         Grantee::Principal { id } => {
-            let named = Uuid::try_parse(&id.subject).ok().and_then(|id| names.get(&id));
+            let named = Uuid::try_parse(&id.subject).ok().and_then(|id| labels.names.get(&id));
             named.cloned().unwrap_or_else(|| id.subject.clone())
         }
         Grantee::Group { group, .. } => format!("the group {group}"),

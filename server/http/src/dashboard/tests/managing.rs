@@ -327,6 +327,19 @@ async fn the_api_names_workloads_beside_their_ids() {
     };
     assert!(of("https://evil.example").get("grantee_name").is_none(), "{assigned}");
     assert_eq!(of(&story.world.gate.own_issuer)["grantee_name"], "ledger-worker", "{assigned}");
+    assert!(assigned["value"].as_array().unwrap().iter().all(|given| given.get("grantee_deleted").is_none()));
+
+    // What was given to somebody who is gone is marked, for machines and for people.
+    let gone = PrincipalId { subject: uuid::Uuid::nil().to_string(), ..worker.id.clone() };
+    let left = Grantee::Principal { id: gone.clone() };
+    story.world.put_grant(left, Role::Reader, Scope::Vault { vault: demo }).unwrap();
+    let assigned = ask("/api/v1/assignments?scope=/vaults/demo").await;
+    let marked: Vec<_> =
+        assigned["value"].as_array().unwrap().iter().filter(|given| given["grantee_deleted"] == true).collect();
+    assert_eq!(marked.len(), 1, "{assigned}");
+    assert_eq!(marked[0]["grantee"]["id"]["subject"], gone.subject);
+    let page = story.get("/access", &cookie).await;
+    assert!(page.text.contains("identity deleted"), "{}", page.text);
 }
 
 #[tokio::test]
