@@ -76,7 +76,7 @@ async fn a_secret_lives_is_backed_up_deleted_and_comes_back_by_the_command_line(
     let shown = good(&vault, &app, &["secret", "versions", "db"]);
     assert!(shown.lines().count() == 3 && !shown.contains("value"), "{shown}");
     let (code, _, err) = cli(&vault, &app, &["secret", "versions", "no-such"]);
-    assert!(code == 0 && err.contains("no secret no-such"), "{err}");
+    assert!(code == 6 && err.contains("no secret no-such"), "{err}");
 
     let file = vault.folder().join("db.backup");
     let path = file.to_str().unwrap();
