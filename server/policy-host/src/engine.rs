@@ -158,7 +158,7 @@ impl WasmPolicyEngine {
     }
 
     /// Forgets a module; decisions under way end with it.
-    pub(crate) fn forget(&self, digest: &ModuleDigest) {
+    pub fn forget(&self, digest: &ModuleDigest) {
         self.modules.rcu(|modules| {
             let mut modules = BTreeMap::clone(modules);
             modules.remove(digest);

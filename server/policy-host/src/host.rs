@@ -23,10 +23,10 @@ use crate::cache::{ArtefactSeal, Cache};
 use crate::description::ModuleDescription;
 use crate::engine::{self, WasmPolicyEngine};
 use crate::isolated::{
-    Answer, Asked, ChildProgram, CompileError, Confinement, Judged, Question, Ran, Refused, Supervisor, compile,
+    Asked, ChildProgram, CompileError, Confinement, Judged, Question, Ran, Refused, Supervisor, compile,
 };
 use crate::signature::Signer;
-use crate::{HostError, answer, limits, schema, shipped};
+use crate::{HostError, answer, believe, limits, schema, shipped};
 
 /// How long a module that could not be loaded is not tried again.
 const HOLD_OFF: Duration = Duration::from_secs(10);
@@ -358,22 +358,10 @@ impl Inner {
         let modules = attachments.iter().map(|attachment| asked(attachment)).collect::<Result<Vec<_>, _>>()?;
         let question = Question::Judge { modules, requests: requests.to_vec(), until_denied };
         let began = Instant::now();
-        match child.ask(&question).await? {
-            Answer::Judged(judged)
-                if judged.len() <= attachments.len()
-                    && (judged.len() == attachments.len()
-                        || (until_denied && judged.last().is_some_and(|ran| engine::ends(&ran.judged)))) =>
-            {
-                // No module ran longer than all together were waited for, whatever the child says.
-                let longest = micros(began.elapsed());
-                let checked = |Ran { judged, micros }| Ran {
-                    judged: judged.and_then(|answers| believed(answers, requests.len())),
-                    micros: longest.min(micros),
-                };
-                Ok(judged.into_iter().map(checked).collect())
-            }
-            _ => Err(PolicyFailure::BadAnswer),
-        }
+        let answer = child.ask(&question).await?;
+        let asked = believe::Put { modules: attachments.len(), requests: requests.len(), until_denied };
+        // No module ran longer than all together were waited for, whatever the child says.
+        believe::judgement(answer, &asked, micros(began.elapsed()))
     }
 }
 
@@ -425,14 +413,6 @@ fn first(judged: Vec<Ran>) -> Judged {
     judged.into_iter().next().map_or(Err(PolicyFailure::BadAnswer), |ran| ran.judged)
 }
 
-/// What a child says is checked like what a module says: it may have been taken over by one.
-fn believed(answers: Vec<PolicyAnswer>, count: usize) -> Result<Vec<PolicyAnswer>, PolicyFailure> {
-    if answers.len() != count {
-        return Err(PolicyFailure::BadAnswer);
-    }
-    answers.into_iter().map(bounded).collect()
-}
-
 /// A request that nobody makes: by nobody, of nothing, at the beginning of time, with every fact that is
 /// wanted and nothing in it.
 fn trial(facts: &[String]) -> PolicyRequest {
@@ -444,24 +424,6 @@ fn trial(facts: &[String]) -> PolicyRequest {
     request.facts = facts.iter().map(|fact| (fact.clone(), None)).collect();
     request.approvals = Some(Vec::new());
     request
-}
-
-fn bounded(answer: PolicyAnswer) -> Result<PolicyAnswer, PolicyFailure> {
-    if !answer::is_code(&answer.reason_code)
-        || answer.relied_on.len() > limits::MAX_RELIED_ON
-        || answer.messages.len() > limits::MAX_MESSAGES
-        || !answer::are_fit(&answer.obligations, answer.effect)
-    {
-        return Err(PolicyFailure::BadAnswer);
-    }
-    let cut = |text: &String, length| answer::cut(text, length);
-    Ok(PolicyAnswer {
-        sentence: cut(&answer.sentence, limits::MAX_TEXT),
-        relied_on: answer.relied_on.iter().map(|name| cut(name, limits::MAX_ATTRIBUTE)).collect(),
-        messages: answer.messages.iter().map(|line| cut(line, limits::MAX_TEXT)).collect(),
-        obligations: answer::cleaned(answer.obligations),
-        ..answer
-    })
 }
 
 #[async_trait]
@@ -507,14 +469,10 @@ impl PolicyEngine for PolicyHost {
         self.find(&attachment.module).await?;
         match &self.0.runner {
             Runner::Here(engine) => engine.check(attachment).await?,
-            Runner::Child(child) => match child.ask(&Question::Check { module: asked(attachment)? }).await? {
-                // Cut once more: the child runs what others wrote.
-                Answer::Checked(checked) => checked.map_err(|why| Unfit {
-                    sentence: why.sentence.map(|sentence| answer::cut(&sentence, limits::MAX_TEXT)),
-                    ..why
-                })?,
-                Answer::Judged(_) => return Err(PolicyFailure::BadAnswer.into()),
-            },
+            Runner::Child(child) => {
+                let answer = child.ask(&Question::Check { module: asked(attachment)? }).await?;
+                believe::check(answer)?;
+            }
         }
         // A module that takes its settings and then fails would deny everything: better now than then. What
         // it says does not matter.

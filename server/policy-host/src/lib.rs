@@ -17,12 +17,15 @@
 mod answer;
 mod artefact;
 mod author;
+mod believe;
 mod cache;
 mod contract;
 mod description;
 mod engine;
 mod facts;
 mod failure;
+#[doc(hidden)]
+pub mod fuzzed;
 mod golden;
 mod host;
 mod isolated;

@@ -70,19 +70,24 @@ fn is_shallow(json: &[u8]) -> bool {
     true
 }
 
-/// Body of a JSON request, an object. An array would be taken for the properties in their order.
+/// Body of a JSON request, an object.
 pub(crate) fn body<T: for<'de> Deserialize<'de>>(request: &Request) -> Result<T, Problem> {
-    if !is_shallow(&request.body) {
+    read(&request.body)
+}
+
+/// An object in JSON. An array would be taken for the properties in their order.
+pub(crate) fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Problem> {
+    if !is_shallow(body) {
         return Err(Problem::bad_parameter(format!("The request body has more than {MAX_DEPTH} levels.")));
     }
     // Also in parts that nobody reads: the parser passes over them without looking.
-    if std::str::from_utf8(&request.body).is_err() {
+    if std::str::from_utf8(body).is_err() {
         return Err(Problem::bad_parameter("The request body is not UTF-8 text."));
     }
-    if request.body.trim_ascii_start().first() == Some(&b'[') {
+    if body.trim_ascii_start().first() == Some(&b'[') {
         return Err(Problem::bad_parameter("The request body is not a JSON object."));
     }
-    parse(&request.body)
+    parse(body)
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Problem> {

@@ -15,7 +15,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use strongroom_domain::policy::PolicyFailure;
 
 use super::confine::{self, Confinement, Role};
-use super::frame::{self, Answer, Asked, Done, Hello, Order, Question, Ran};
+use super::frame::{self, Answer, Asked, Done, Hello, Malformed, Order, Question, Ran};
 use crate::artefact::{Artefact, engine_version};
 use crate::engine::WasmPolicyEngine;
 use crate::limits;
@@ -119,32 +119,37 @@ fn answer_all(engine: &WasmPolicyEngine, socket: &OwnedFd) -> Result<(), Ended> 
             Err(Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
         };
-        let (number, body) = frame::split(buffer.get(..length).ok_or(Ended)?)?;
-        let answer = match frame::decode(body)? {
-            Question::Judge { modules, requests, until_denied } => {
-                let mut judged: Vec<Ran> = Vec::with_capacity(modules.len());
-                for Asked { module, settings } in &modules {
-                    let ran = crate::engine::timed(|| engine.decide_now(module, settings, &requests));
-                    let last = until_denied && crate::engine::ends(&ran.judged);
-                    judged.push(ran);
-                    if last {
-                        break;
-                    }
-                }
-                Answer::Judged(judged)
-            }
-            Question::Check { module } => Answer::Checked(engine.check_now(&module.module, &module.settings)),
-        };
-        let reply = match frame::encode(number, &answer) {
-            Ok(reply) => reply,
-            // Longer than an answer may be.
-            Err(_) => frame::encode(number, &Answer::Judged(vec![too_long()]))?,
-        };
+        let reply = reply(engine, buffer.get(..length).ok_or(Malformed)?)?;
         while let Err(error) = rustix::net::send(socket, &reply, SendFlags::NOSIGNAL) {
             if error != Errno::INTR {
                 return Err(error.into());
             }
         }
+    }
+}
+
+/// What is answered to a message; one that is no question ends the process.
+pub(crate) fn reply(engine: &WasmPolicyEngine, message: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let (number, body) = frame::split(message)?;
+    let answer = match frame::decode(body)? {
+        Question::Judge { modules, requests, until_denied } => {
+            let mut judged: Vec<Ran> = Vec::with_capacity(modules.len());
+            for Asked { module, settings } in &modules {
+                let ran = crate::engine::timed(|| engine.decide_now(module, settings, &requests));
+                let last = until_denied && crate::engine::ends(&ran.judged);
+                judged.push(ran);
+                if last {
+                    break;
+                }
+            }
+            Answer::Judged(judged)
+        }
+        Question::Check { module } => Answer::Checked(engine.check_now(&module.module, &module.settings)),
+    };
+    match frame::encode(number, &answer) {
+        Ok(reply) => Ok(reply),
+        // Longer than an answer may be.
+        Err(_) => frame::encode(number, &Answer::Judged(vec![too_long()])),
     }
 }
 

@@ -6,33 +6,15 @@ use std::time::{Duration, Instant};
 use strongroom_domain::policy::{Effect, PolicyEngine, PolicyFailure};
 use strongroom_policy_host::{WasmPolicyEngine, limits};
 
-use crate::support::{attach, fixture, framed, guests, request, shipped_digest};
+use crate::fixtures::{component, fixture, names};
+use crate::support::{attach, request, shipped_digest};
 
 /// No module may hold a thread for longer: the backstop, and slack for a loaded machine.
 const WORST: Duration = Duration::from_secs(2);
 
-/// Names of the fixtures.
-fn names() -> Vec<String> {
-    let files = std::fs::read_dir(guests().join("fixtures")).expect("a folder of fixtures");
-    let mut names: Vec<_> = files
-        .map(|file| file.expect("a readable entry").path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "wat"))
-        .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
-        .filter(|name| name != "frame")
-        .collect();
-    names.sort();
-    names
-}
-
 /// What must become of a fixture.
 fn expectation(text: &str) -> Option<&str> {
     text.lines().find_map(|line| line.strip_prefix(";; => "))
-}
-
-/// The component: as it is written, or a core module put into the frame.
-fn component(name: &str, text: &str) -> Vec<u8> {
-    let is_whole = text.lines().any(|line| line.starts_with("(component")) || name == "core-module";
-    if is_whole { wat::parse_str(text).expect(name) } else { framed(name) }
 }
 
 /// Whether a failure is one of `CODE or CODE`, or the clock's on a machine that stood still.

@@ -6,6 +6,7 @@
 mod contract;
 mod corpus;
 mod differential;
+mod fixtures;
 mod golden;
 mod hostile;
 mod isolated;

@@ -1,7 +1,7 @@
 //! What the tests share.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use strongroom_domain::policy::{
@@ -9,16 +9,13 @@ use strongroom_domain::policy::{
     PolicyPrincipal, PolicyRequest, RECORDED_FOR_1_0,
 };
 use strongroom_policy_host::{
-    ArtefactSeal, ChildProgram, HostOptions, Isolation, ModuleSource, PolicyHost, SourceModule, component_of, shipped,
+    ArtefactSeal, ChildProgram, HostOptions, Isolation, ModuleSource, PolicyHost, SourceModule, shipped,
     signature::Signer,
 };
 
-pub(crate) const SET_SECRET: &str = "Microsoft.KeyVault/vaults/secrets/setSecret/action";
+pub(crate) use crate::fixtures::{fixture, framed, guests};
 
-/// The folder of the guests.
-pub(crate) fn guests() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../policy-plugins")
-}
+pub(crate) const SET_SECRET: &str = "Microsoft.KeyVault/vaults/secrets/setSecret/action";
 
 pub(crate) fn attach(module: ModuleDigest, settings: &str) -> PolicyAttachment {
     PolicyAttachment {
@@ -122,30 +119,4 @@ impl ArtefactSeal for Seal {
     fn verify(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
         self.tag(parts) == tag
     }
-}
-
-/// The text of a fixture.
-pub(crate) fn fixture(name: &str) -> String {
-    std::fs::read_to_string(guests().join("fixtures").join(format!("{name}.wat"))).expect("a fixture of this name")
-}
-
-/// A fixture's fields in the frame, as text: the frame brings the exports that the fixture does not.
-pub(crate) fn framed_text(fields: &str) -> String {
-    let frame = fixture("frame");
-    let (before, exports) = frame.split_once(";; FIELDS").expect("a place for the fields");
-    let (exports, after) = exports.split_once(";; END").expect("the end of the exports");
-    let brought = exports.split(";; EXPORT ").skip(1).filter_map(|export| {
-        let (name, text) = export.split_once('\n')?;
-        (!fields.contains(&format!("(export \"{}\")", name.trim()))).then_some(text)
-    });
-    format!("{before}{fields}{}{after}", brought.collect::<String>())
-}
-
-/// A hostile module: the named fixture in the frame, as a component.
-pub(crate) fn framed(name: &str) -> Vec<u8> {
-    let text = fixture(name);
-    let start = text.find("(module").expect("a core module") + "(module".len();
-    let end = text.rfind(')').expect("its end");
-    let core = wat::parse_str(framed_text(&text[start..end])).expect(name);
-    component_of(&core).expect(name)
 }
