@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    policy::{AttachmentState, ModuleDigest, PolicyAttachment},
+    policy::{AttachmentState, ModuleDigest, PolicyAttachment, PolicyNeeds},
     principal::PrincipalId,
     vault::{SettingsError, check_attachments},
 };
@@ -83,6 +83,10 @@ pub struct ModuleFacts {
     pub settings_schema: String,
     /// Which actions it wants to see.
     pub actions: Vec<String>,
+    /// Which objects it wants to see, as patterns over `KIND/NAME`.
+    pub objects: Vec<String>,
+    /// When it is asked, and which facts it is given.
+    pub needs: PolicyNeeds,
 }
 
 /// Why a module is not taken in.

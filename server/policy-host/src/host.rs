@@ -397,8 +397,9 @@ impl From<ModuleError> for LibraryError {
 }
 
 fn facts(digest: ModuleDigest, description: ModuleDescription) -> ModuleFacts {
-    let ModuleDescription { name, version, summary, settings_schema, actions, .. } = description;
-    ModuleFacts { digest, name, version, summary, settings_schema, actions }
+    let ModuleDescription { name, version, summary, settings_schema, actions, objects, facts, stage, .. } = description;
+    let needs = PolicyNeeds { stage, facts };
+    ModuleFacts { digest, name, version, summary, settings_schema, actions, objects, needs }
 }
 
 fn asked(attachment: &PolicyAttachment) -> Result<Asked, PolicyFailure> {

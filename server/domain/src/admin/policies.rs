@@ -15,12 +15,15 @@ use crate::{
     keyring::Keyring,
     names::{ObjectKind, VaultName},
     permit::{ObjectRef, Permit},
-    policy::{ModuleDigest, PolicyAttachment},
+    policy::{AttachmentState, ModuleDigest, PolicyAttachment, PolicyFailure, PolicyNeeds, PolicyRequest, Said},
     policy_module::{InstallationPolicies, LibraryError, ModuleFacts, PolicyModule, all_off, has_room},
     ports::{PolicyStore, VaultStore},
     principal::PrincipalId,
     record::Recorder,
 };
+
+/// What a module is called while it is tried.
+const TRIED: &str = "tried";
 
 /// A module for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,10 +139,18 @@ impl Administration {
             found.push(ModuleShown { facts: self.library.facts(&digest).await?, size, uploaded: None });
         }
         for module in self.modules.policy_modules().await? {
-            // Not loaded for a list: what it says about itself was kept, but for the settings and the actions.
+            // Not loaded for a list: what it says about itself was kept, but for the settings and what it wants to see.
             let PolicyModule { digest, name, version, summary, .. } = module.clone();
-            let facts =
-                ModuleFacts { digest, name, version, summary, settings_schema: String::new(), actions: Vec::new() };
+            let facts = ModuleFacts {
+                digest,
+                name,
+                version,
+                summary,
+                settings_schema: String::new(),
+                actions: Vec::new(),
+                objects: Vec::new(),
+                needs: PolicyNeeds::default(),
+            };
             found.push(self.shown(module, facts)?);
         }
         Ok(found)
@@ -192,6 +203,41 @@ impl Administration {
         self.change(ctx, case, revision, change, ()).await?.ok_or(AdminError::Contended)?;
         self.library.forget(&digest).await;
         Ok(())
+    }
+
+    /// Asks a module about a request that somebody describes, under settings that are tried. Nothing is judged by
+    /// it, and nobody is asked for what the request says: it stands for itself.
+    ///
+    /// # Errors
+    /// [`AdminError`]; a module that gives no usable answer is no error but what was to be found out.
+    pub async fn try_module(
+        &self,
+        ctx: &RequestContext,
+        module: ModuleDigest,
+        settings: &str,
+        request: &PolicyRequest,
+    ) -> Result<Said, AdminError> {
+        let mut case = self.admit(ctx, Ask::server(Action::PolicyModuleRead)).await?;
+        case.record.object = Some(module.to_string());
+        let attachment = PolicyAttachment {
+            name: TRIED.to_owned(),
+            module,
+            settings: settings.to_owned(),
+            state: AttachmentState::Off,
+            authority: false,
+            previous: None,
+        };
+        // One at a time: modules that decide for others wait for the same places.
+        let _place = match self.listing(ctx).await {
+            Ok(place) => place,
+            Err(why) => return Err(self.refuse(ctx, case, why).await),
+        };
+        if let Err(why) = self.loaded(std::slice::from_ref(&attachment)).await {
+            return Err(self.refuse(ctx, case, why).await);
+        }
+        let asked = self.policies.judge(&[&attachment], request).await;
+        let said = asked.into_iter().next().unwrap_or(Said { answer: Err(PolicyFailure::BadAnswer), micros: None });
+        self.recorder.release(ctx, case.record, case.permit.hold(Ok(said))).await?
     }
 
     async fn is_attached(&self, digest: ModuleDigest) -> Result<bool, AdminError> {
@@ -341,7 +387,7 @@ pub async fn recover_policies(
     vault: Option<&VaultName>,
 ) -> Result<Recovered, AdminError> {
     let on = |policies: &[PolicyAttachment]| {
-        let on = policies.iter().filter(|a| a.state != crate::policy::AttachmentState::Off);
+        let on = policies.iter().filter(|a| a.state != AttachmentState::Off);
         Recovered { attachments: on.map(|attachment| attachment.name.clone()).collect() }
     };
     let mut case = gate::holder_of_root_key(ctx, Action::PolicyRecover);

@@ -43,7 +43,7 @@ pub struct FakePolicies {
     asked: Mutex<Vec<PolicyRequest>>,
     loading: Mutex<HashSet<ModuleDigest>>,
     late: Mutex<HashSet<ModuleDigest>>,
-    known: Mutex<HashSet<ModuleDigest>>,
+    known: Mutex<HashMap<ModuleDigest, String>>,
 }
 
 impl FakePolicies {
@@ -91,7 +91,8 @@ impl FakePolicies {
     }
 }
 
-/// A library in which every text but the empty one is a module, and its own signature.
+/// A library in which every text but the empty one is a module, and its own signature. Its summary repeats the text,
+/// and one that begins like JSON is the schema of its settings as well.
 #[async_trait]
 impl ModuleLibrary for FakePolicies {
     async fn admit(&self, bytes: Arc<[u8]>, signature: Option<&[u8]>) -> Result<ModuleFacts, LibraryError> {
@@ -102,21 +103,26 @@ impl ModuleLibrary for FakePolicies {
             return Err(LibraryError::NotSigned);
         }
         let digest = ModuleDigest(strongroom_crypto::sha256(&bytes));
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(digest, String::from_utf8_lossy(&bytes).into_owned());
         self.facts(&digest).await
     }
 
     async fn facts(&self, module: &ModuleDigest) -> Result<ModuleFacts, LibraryError> {
-        if !self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(module) {
-            return Err(LibraryError::Missing);
-        }
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(module).cloned();
+        let text = known.ok_or(LibraryError::Missing)?;
+        let needs = self.needs.lock().unwrap_or_else(PoisonError::into_inner).get(module).cloned();
         Ok(ModuleFacts {
             digest: *module,
             name: "fake".to_owned(),
             version: "1".to_owned(),
-            summary: "A module of a test.".to_owned(),
-            settings_schema: "{}".to_owned(),
+            summary: format!("A module of a test: {text}"),
+            settings_schema: if text.starts_with('{') { text } else { "{}".to_owned() },
             actions: vec!["*".to_owned()],
+            objects: vec!["*".to_owned()],
+            needs: needs.unwrap_or_default(),
         })
     }
 
