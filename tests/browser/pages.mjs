@@ -74,15 +74,26 @@ async function prepare(page) {
   await press(/Delete, recoverable/);
   await page.goto(`${BASE}/vaults/demo/keys/release-signing`);
   const keyEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');
+  await page.goto(`${BASE}/policy`);
+  const module = await main.getByRole('link', { name: 'two-person', exact: true }).getAttribute('href');
+  const other = await main.getByRole('link', { name: 'enforce-expiry', exact: true }).getAttribute('href');
+  for (const attached of [module, other]) {
+    await page.goto(`${BASE}${attached}/attach`);
+    await main.getByLabel('Attach to').selectOption('demo');
+    await press('Attach');
+  }
+  await page.goto(`${BASE}/policy/attached/demo/two-person/settings`);
+  await field(page, 'valid_for').fill('7200');
+  await press(/Save/);
   await page.goto(`${BASE}/access`);
   const removal = await main.getByRole('link', { name: 'Remove' }).first().getAttribute('href');
   await page.goto(`${BASE}/audit?outcome=denied`);
   await page.goto(`${BASE}/audit`);
   const record = await main.getByRole('row').getByRole('link').first().getAttribute('href');
-  return { role, workload, removal, record, keyEdit };
+  return { role, workload, removal, record, keyEdit, module };
 }
 
-function pages({ role, workload, removal, record, keyEdit }) {
+function pages({ role, workload, removal, record, keyEdit, module }) {
   const secret = '/vaults/demo/secrets/ledger-db-password';
   return {
     overview: '/overview', search: '/search?q=ledger', me: '/me', vaults: '/vaults', 'new-vault': '/new-vault', 'deleted-vaults': '/deleted-vaults',
@@ -102,6 +113,8 @@ function pages({ role, workload, removal, record, keyEdit }) {
     roles: '/access/roles', role, 'role-edit': `${role}/edit`, 'role-delete': `${role}/delete`,
     'new-role': '/access/new-role', workloads: '/access/workloads', workload,
     'workload-delete': `${workload}/delete`, 'new-workload': '/access/new-workload',
+    policy: '/policy', 'policy-upload': '/policy/upload', 'policy-module': module, 'policy-attach': `${module}/attach`,
+    'policy-try': `${module}/try`, 'policy-attachment': '/policy/attached/demo/two-person',
     settings: '/settings', 'token-keys-revoke': '/settings/token-keys/revoke',
     audit: '/audit', record, 'not-found': '/vaults/demo/secrets/not-there',
   };

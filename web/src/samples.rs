@@ -19,6 +19,8 @@ pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
         vaults_href: "/vaults".into(),
         vaults: vec![],
         access_href: Some("/access".into()),
+        policy_href: Some("/policy".into()),
+        policy_note: Some("1 shadow".into()),
         audit_href: Some("/audit".into()),
         settings_href: Some("/settings".into()),
         crumbs: crumbs

@@ -20,6 +20,10 @@ pub struct Shell {
     pub vaults: Vec<NavVault>,
     /// Who may do what; `None` when this person can see nothing of it, and the entry is then absent.
     pub access_href: Option<String>,
+    /// The policy modules and where they are attached; `None` when this person can see nothing of it.
+    pub policy_href: Option<String>,
+    /// What is tried out of them: `1 shadow`.
+    pub policy_note: Option<String>,
     /// The audit list; `None` when this person can never see it, and the entry is then absent.
     pub audit_href: Option<String>,
     /// The installation's settings; `None` when this person may not see them.
@@ -109,6 +113,8 @@ pub enum Section {
     InVault,
     /// Who may do what.
     Access,
+    /// The policy modules.
+    Policy,
     /// The audit list.
     Audit,
     /// The installation's settings.

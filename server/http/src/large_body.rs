@@ -1,4 +1,4 @@
-//! Who may send more than [`MAX_BODY`]: a caller with a valid token, to a route that takes backups or
+//! Who may send more than [`MAX_BODY`]: a caller with a valid token or session, to a route that takes backups or
 //! policy modules, one at a time. Everybody else is cut off early, so that nobody can fill the memory before
 //! it is known who they are, and nobody who is known can keep the others out.
 
@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::{
+    dashboard::{self, multipart},
     edge::{self, MAX_BODY, RawRequest, Unreadable},
     message::Method,
     paths::{self, Host},
@@ -64,10 +65,16 @@ impl Drop for Place {
     }
 }
 
-/// A request that may have a long body if its token is valid.
+/// A request that may have a long body if its token is valid, or its session.
 pub(crate) struct Claim {
-    authorization: Option<Zeroizing<String>>,
+    proof: Proof,
     limit: usize,
+}
+
+/// What shows who sends it.
+enum Proof {
+    Token(Option<Zeroizing<String>>),
+    Session(Option<String>),
 }
 
 impl Claim {
@@ -80,12 +87,19 @@ impl Claim {
         };
         let path = paths::segments(&raw.path).ok()?;
         let Found::Route(route, _) = routes::find(site, Method::parse(&raw.method), &path) else { return None };
-        let limit = match route.endpoint {
-            Endpoint::SecretRestore | Endpoint::KeyRestore | Endpoint::CertificateRestore => MAX_RESTORE_BODY,
-            Endpoint::PolicyModulePush => MAX_MODULE_BYTES,
+        let token = || Proof::Token(raw.authorization.clone());
+        let (proof, limit) = match route.endpoint {
+            Endpoint::SecretRestore | Endpoint::KeyRestore | Endpoint::CertificateRestore => {
+                (token(), MAX_RESTORE_BODY)
+            }
+            Endpoint::PolicyModulePush => (token(), MAX_MODULE_BYTES),
+            // A page of somebody else sends our cookie too, and takes nobody's place.
+            Endpoint::ModuleUploadForm if raw.origin.as_deref() == Some(services.addresses.base()) => {
+                (Proof::Session(raw.cookies.clone()), MAX_MODULE_BYTES + multipart::AROUND)
+            }
             _ => return None,
         };
-        Some(Self { authorization: raw.authorization.clone(), limit })
+        Some(Self { proof, limit })
     }
 
     /// How long a body the request may have, with its place among the long ones.
@@ -94,12 +108,21 @@ impl Claim {
     /// [`Unreadable::Crowded`] while the principal sends another one.
     pub(crate) async fn judged(self, services: &Services) -> Result<(usize, Option<Place>), Unreadable> {
         let now = services.clock.now_millis();
-        match edge::authenticate(services, self.authorization.as_ref(), now).await {
-            Ok(principal) => {
-                let place = services.long_bodies.enter(&principal.id).await.ok_or(Unreadable::Crowded)?;
+        let sender = match &self.proof {
+            Proof::Token(token) => {
+                edge::authenticate(services, token.as_ref(), now).await.ok().map(|principal| principal.id.clone())
+            }
+            Proof::Session(cookies) => {
+                let session = dashboard::session(services, cookies.as_deref(), now).await.ok().flatten();
+                session.map(|session| session.principal.id.clone())
+            }
+        };
+        match sender {
+            Some(sender) => {
+                let place = services.long_bodies.enter(&sender).await.ok_or(Unreadable::Crowded)?;
                 Ok((self.limit, Some(place)))
             }
-            Err(_) => Ok((MAX_BODY, None)),
+            None => Ok((MAX_BODY, None)),
         }
     }
 }

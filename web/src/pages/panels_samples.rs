@@ -59,7 +59,10 @@ fn list() -> PanelsPage {
     let snippets =
         vec![Snippet::new("curl", "curl https://example"), Snippet::new("Command line", "strongroom secret list")];
     PanelsPage {
-        badges: vec![(Tone::Warn, Icon::Lock, "Purge protected".into())],
+        badges: vec![
+            (Tone::Warn, Icon::Lock, "Purge protected".into()),
+            (Tone::Shadow, Icon::Shadow, "1.4.1 in shadow".into()),
+        ],
         lead: Some("Deleted secrets can be recovered until their purge date.".into()),
         tags: samples::tags(&[("tier", "0")]),
         acts: vec![Act::primary("New secret", "/new", Icon::Plus)],
@@ -135,8 +138,22 @@ fn form() -> PanelsPage {
         submit: "Test".into(),
         ..Form::default()
     };
+    let upload = Form {
+        action: "/policy/upload".into(),
+        csrf_token: Some(TOKEN.into()),
+        fields: vec![
+            Field::file("module", "Module", ".wasm").required().error(Some("It is <no> module.".into())),
+            Field::code("settings", "Settings, JSON", "{\"a\": \"</textarea><b>\"}", 8)
+                .hint("As its schema says.")
+                .error(Some("Line 1 is no JSON.".into())),
+        ],
+        submit: "Upload".into(),
+        error: Some("It is <no> module.".into()),
+        ..Form::default()
+    };
     PanelsPage {
         main: vec![
+            Panel::new("Upload", Body::Form(upload)),
             Panel::new("New secret", Body::Form(change)),
             Panel::new("Purge", Body::Form(purge)),
             Panel::new("Test an address", Body::Form(ask)),

@@ -70,6 +70,12 @@ icons! {
     Try = "search";
     /// Keys.
     Key = "key-round";
+    /// Asked without a say.
+    Shadow = "blend";
+    /// Brings a file.
+    Upload = "upload";
+    /// Rules that somebody wrote.
+    Module = "puzzle";
 }
 
 /// What a colour means; there is always a word beside it.
@@ -86,6 +92,8 @@ pub enum Tone {
     Bad,
     /// A plan or a possibility, drawn dashed.
     Planned,
+    /// What would be said if it were asked for its say: dashed too.
+    Shadow,
 }
 
 impl Tone {
@@ -96,6 +104,7 @@ impl Tone {
             Self::Warn => "warn",
             Self::Bad => "deny",
             Self::Planned => "dashed",
+            Self::Shadow => "shadow",
         }
     }
 }

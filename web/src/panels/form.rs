@@ -48,6 +48,8 @@ pub struct Field {
     pub kind: FieldKind,
     /// What a line can be chosen from, though anything else can be typed: values, and what is said of each.
     pub known: Vec<(String, String)>,
+    /// What is wrong with what it holds, as a sentence.
+    pub error: Option<String>,
 }
 
 /// What a field takes.
@@ -67,8 +69,20 @@ pub enum FieldKind {
         /// How many lines are shown.
         rows: u32,
     },
+    /// Several lines that machines read.
+    Code {
+        /// What it holds now.
+        value: String,
+        /// How many lines are shown.
+        rows: u32,
+    },
     /// Several lines that are a secret: never filled in by us.
     Secret,
+    /// A file, which makes the form one of several parts.
+    File {
+        /// What sort of files is looked for: `.wasm`.
+        accept: String,
+    },
     /// A whole number.
     Number {
         /// What it holds now.
@@ -114,7 +128,15 @@ impl Field {
     /// A field that may stay empty.
     #[must_use]
     pub fn new(name: &str, label: &str, kind: FieldKind) -> Self {
-        Self { name: name.to_owned(), label: label.to_owned(), hint: None, required: false, kind, known: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            label: label.to_owned(),
+            hint: None,
+            required: false,
+            kind,
+            known: Vec::new(),
+            error: None,
+        }
     }
 
     /// The same with a hint.
@@ -127,6 +149,12 @@ impl Field {
     #[must_use]
     pub fn known<'a>(self, known: impl IntoIterator<Item = (&'a String, &'a String)>) -> Self {
         Self { known: known.into_iter().map(|(value, said)| (value.clone(), said.clone())).collect(), ..self }
+    }
+
+    /// The same with what is wrong with it.
+    #[must_use]
+    pub fn error(self, error: Option<String>) -> Self {
+        Self { error, ..self }
     }
 
     /// The same, to be filled in.
@@ -147,6 +175,18 @@ impl Field {
         Self::new(name, label, FieldKind::Lines { value: value.into(), rows })
     }
 
+    /// Several lines that machines read.
+    #[must_use]
+    pub fn code(name: &str, label: &str, value: impl Into<String>, rows: u32) -> Self {
+        Self::new(name, label, FieldKind::Code { value: value.into(), rows })
+    }
+
+    /// A file.
+    #[must_use]
+    pub fn file(name: &str, label: &str, accept: &str) -> Self {
+        Self::new(name, label, FieldKind::File { accept: accept.to_owned() })
+    }
+
     /// Yes or no.
     #[must_use]
     pub fn check(name: &str, label: &str, checked: bool) -> Self {
@@ -157,6 +197,13 @@ impl Field {
     #[must_use]
     pub fn hidden(name: &str, value: impl Into<String>) -> Self {
         Self::new(name, "", FieldKind::Hidden { value: value.into() })
+    }
+
+    /// The ids of what is said about it, in the form with this id.
+    pub(crate) fn described(&self, form: &str) -> Option<String> {
+        let said = [(self.hint.is_some(), "hint"), (self.error.is_some(), "wrong")];
+        let ids = said.iter().filter(|(there, _)| *there).map(|(_, what)| format!("{form}-{}-{what}", self.name));
+        Some(ids.collect::<Vec<_>>().join(" ")).filter(|ids| !ids.is_empty())
     }
 
     /// One of several, given as what is sent and what is shown.
@@ -176,9 +223,15 @@ impl Form {
         if self.csrf_token.is_some() { "post" } else { "get" }
     }
 
+    /// Whether it is sent in several parts.
+    pub(crate) fn brings_files(&self) -> bool {
+        self.fields.iter().any(|field| matches!(field.kind, FieldKind::File { .. }))
+    }
+
     pub(crate) fn icon(&self) -> Icon {
         match (self.danger, &self.csrf_token) {
             (true, _) => Icon::Trash,
+            (false, Some(_)) if self.brings_files() => Icon::Upload,
             (false, Some(_)) => Icon::Check,
             (false, None) => Icon::Try,
         }

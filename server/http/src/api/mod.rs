@@ -116,10 +116,14 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::NewVaultPage
         | Endpoint::NewAssignmentPage
         | Endpoint::NewRolePage
+        | Endpoint::ModuleUploadPage
         | Endpoint::NewWorkloadPage => "Page",
-        Endpoint::VaultList | Endpoint::VaultsPage | Endpoint::OverviewPage | Endpoint::SearchPage | Endpoint::Home => {
-            "VaultList"
-        }
+        Endpoint::VaultList
+        | Endpoint::VaultsPage
+        | Endpoint::OverviewPage
+        | Endpoint::SearchPage
+        | Endpoint::PoliciesPage
+        | Endpoint::Home => "VaultList",
         Endpoint::VaultCreate | Endpoint::NewVaultForm => "VaultPut",
         Endpoint::VaultGet
         | Endpoint::VaultPage
@@ -145,15 +149,30 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::RoleEditForm => "RoleDefinitionWrite",
         Endpoint::RoleDelete | Endpoint::DefinitionDelete | Endpoint::RoleDeleteForm => "RoleDefinitionDelete",
         Endpoint::PolicyList => "VaultGet",
+        // Of a vault or of all: what the gate was asked for stands in the record.
+        Endpoint::AttachmentPage | Endpoint::AttachmentSettingsPage | Endpoint::DetachPage => "PolicyRead",
         Endpoint::ApprovalList => "ApprovalRead",
         Endpoint::ApprovalGrant => "ApprovalGrant",
         Endpoint::ApprovalRefuse => "ApprovalRefuse",
         Endpoint::PolicyListEverywhere => "PolicyRead",
-        Endpoint::PolicyPutEverywhere | Endpoint::PolicyRollBackEverywhere => "PolicyWrite",
-        Endpoint::PolicyModuleList | Endpoint::PolicyModuleShow => "PolicyModuleRead",
-        Endpoint::PolicyModulePush => "PolicyModulePush",
+        Endpoint::PolicyPutEverywhere
+        | Endpoint::PolicyRollBackEverywhere
+        | Endpoint::AttachForm
+        | Endpoint::AttachmentSettingsForm
+        | Endpoint::AttachmentStateForm
+        | Endpoint::AttachmentOrderForm
+        | Endpoint::AttachmentRollBackForm
+        | Endpoint::DetachForm => "PolicyWrite",
+        Endpoint::PolicyModuleList
+        | Endpoint::PolicyModuleShow
+        | Endpoint::ModulePage
+        | Endpoint::AttachPage
+        | Endpoint::ModuleTryPage
+        | Endpoint::ModuleTryForm
+        | Endpoint::ModuleRemovePage => "PolicyModuleRead",
+        Endpoint::PolicyModulePush | Endpoint::ModuleUploadForm => "PolicyModulePush",
         Endpoint::DecisionForesee => "DecisionForesee",
-        Endpoint::PolicyModuleRemove => "PolicyModuleDelete",
+        Endpoint::PolicyModuleRemove | Endpoint::ModuleRemoveForm => "PolicyModuleDelete",
         Endpoint::PolicyDocumentList | Endpoint::PolicyDocumentShow => "PolicyDocumentRead",
         Endpoint::PolicyDocumentPut => "PolicyDocumentPut",
         Endpoint::PolicyDocumentRemove => "PolicyDocumentDelete",
@@ -303,7 +322,15 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::NewFederationForm
         | Endpoint::ClientSecretRemoveForm
         | Endpoint::CertificateRemoveForm
-        | Endpoint::FederationRemoveForm => 303,
+        | Endpoint::FederationRemoveForm
+        | Endpoint::ModuleUploadForm
+        | Endpoint::ModuleRemoveForm
+        | Endpoint::AttachForm
+        | Endpoint::AttachmentSettingsForm
+        | Endpoint::AttachmentStateForm
+        | Endpoint::AttachmentOrderForm
+        | Endpoint::AttachmentRollBackForm
+        | Endpoint::DetachForm => 303,
         _ => 200,
     }
 }

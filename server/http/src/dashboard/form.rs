@@ -49,6 +49,12 @@ impl Sent {
         Some(self.text(name)).filter(|text| !text.is_empty()).map(str::to_owned)
     }
 
+    /// The fields whose names begin so, each given once.
+    pub(super) fn beginning(&self, with: &str) -> BTreeMap<String, String> {
+        let names = self.0.iter().map(|(name, _)| name).filter(|name| name.starts_with(with));
+        names.map(|name| (name.clone(), self.secret(name).expose().to_owned())).collect()
+    }
+
     /// Whether a box was ticked.
     pub(super) fn ticked(&self, name: &str) -> bool {
         self.raw(name).is_some()
@@ -123,7 +129,7 @@ fn read_moment(text: &str) -> Option<i64> {
     Some(moment.assume_utc().unix_timestamp())
 }
 
-fn accept(request: &Request, base: &str, token: &str, longest: usize) -> Result<Sent, Problem> {
+pub(super) fn accept(request: &Request, base: &str, token: &str, longest: usize) -> Result<Sent, Problem> {
     if request.origin.as_deref() != Some(base) {
         return Err(Problem::foreign_form());
     }

@@ -4,7 +4,8 @@
 use std::{net::IpAddr, sync::Arc};
 
 use strongroom_domain::{
-    action::Action, context::RequestContext, gate::Ask, identity::Session, time::uuid_v7, vault::Vault,
+    action::Action, context::RequestContext, gate::Ask, identity::Session, policy::AttachmentState, time::uuid_v7,
+    vault::Vault,
 };
 use strongroom_web::{Account, Look, NavVault, PostForm, Shell, Standing, StatusLine};
 
@@ -92,6 +93,9 @@ impl Viewer<'_> {
         let audit = self.may(&Ask::server(Action::AuditRead)).await;
         let settings = self.may(&Ask::server(Action::TokenKeyRead)).await;
         let access = self.may(&Ask::server(Action::AssignmentRead)).await;
+        let policy = !vaults.is_empty()
+            || self.may(&Ask::server(Action::PolicyModuleRead)).await
+            || self.may(&Ask::server(Action::PolicyRead)).await;
         Shell {
             installation: host(self.services).to_owned(),
             development: self.services.development,
@@ -100,6 +104,8 @@ impl Viewer<'_> {
             vaults_href: links::VAULTS.to_owned(),
             vaults: vaults.iter().map(entry).collect(),
             access_href: access.then(|| links::ACCESS.to_owned()),
+            policy_href: policy.then(|| links::POLICY.to_owned()),
+            policy_note: shadow_note(vaults),
             audit_href: audit.then(|| links::AUDIT.to_owned()),
             settings_href: settings.then(|| links::SETTINGS.to_owned()),
             crumbs: place.crumbs(),
@@ -132,6 +138,13 @@ pub(super) fn host(services: &Services) -> &str {
 /// An address as people compare it.
 pub(super) fn without_scheme(address: &str) -> &str {
     address.strip_prefix("https://").unwrap_or(address)
+}
+
+/// How many modules are tried out in these vaults.
+fn shadow_note(vaults: &[Arc<Vault>]) -> Option<String> {
+    let attached = vaults.iter().flat_map(|vault| &vault.settings.policies);
+    let count = attached.filter(|attachment| attachment.state == AttachmentState::Shadow).count();
+    (count > 0).then(|| format!("{count} shadow"))
 }
 
 fn chain(services: &Services, now: i64) -> StatusLine {

@@ -1,11 +1,14 @@
 //! Addresses of the dashboard's own pages. Every link, form action and redirect is built here, and
 //! a [`ReturnTo`] is the only text from outside that a redirect may follow.
 
-use strongroom_domain::names::{ObjectName, ObjectVersion, VaultName};
+use strongroom_domain::{
+    names::{ObjectName, ObjectVersion, VaultName},
+    policy::ModuleDigest,
+};
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::kinds::Kind;
+use super::{kinds::Kind, policies::AttachedTo};
 use crate::{
     message::{Method, Request},
     paths,
@@ -36,6 +39,10 @@ pub(super) const SETTINGS: &str = "/settings";
 pub(super) const TOKEN_KEYS_ROTATE: &str = "/settings/token-keys/rotate";
 /// Puts another key in the place of all that sign tokens.
 pub(super) const TOKEN_KEYS_REVOKE: &str = "/settings/token-keys/revoke";
+/// The policy modules and where they are attached.
+pub(super) const POLICY: &str = "/policy";
+/// The form that uploads a policy module.
+pub(super) const MODULE_UPLOAD: &str = "/policy/upload";
 /// The sign-in page.
 pub(super) const SIGN_IN: &str = "/sign-in";
 /// Where providers send the browser back to.
@@ -144,6 +151,31 @@ pub(super) fn workload(client_id: Uuid) -> String {
     format!("{WORKLOADS}/{client_id}")
 }
 
+/// A policy module.
+pub(super) fn module(digest: &ModuleDigest) -> String {
+    format!("{POLICY}/modules/{digest}")
+}
+
+/// Something that is done with a policy module.
+pub(super) fn module_act(digest: &ModuleDigest, act: &str) -> String {
+    format!("{}/{act}", module(digest))
+}
+
+/// A policy module as it is attached somewhere.
+pub(super) fn attachment(to: &AttachedTo, name: &str) -> String {
+    format!("{POLICY}/attached/{}/{}", to.segment(), in_path(name))
+}
+
+/// Something that is done with an attachment.
+pub(super) fn attachment_act(to: &AttachedTo, name: &str, act: &str) -> String {
+    format!("{}/{act}", attachment(to, name))
+}
+
+/// A text as one segment of a path, in which `+` stands for itself.
+fn in_path(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
 /// One audit record, by its id or the beginning of it.
 pub(super) fn entry(id: impl std::fmt::Display) -> String {
     format!("{AUDIT}/{id}")
@@ -175,9 +207,7 @@ pub(super) fn sign_in(return_to: &ReturnTo) -> String {
 
 /// Begins a sign-in at a provider.
 pub(super) fn sign_in_start(provider: &str, return_to: &ReturnTo) -> String {
-    // In a path, `+` stands for itself.
-    let provider = form_urlencoded::byte_serialize(provider.as_bytes()).collect::<String>().replace('+', "%20");
-    with_query(format!("/auth/{provider}/start"), &[("return_to", return_to.unless_default())])
+    with_query(format!("/auth/{}/start", in_path(provider)), &[("return_to", return_to.unless_default())])
 }
 
 /// Begins a sign-in at a provider in which the person proves again who they are.
@@ -347,7 +377,7 @@ mod tests {
                 let joined = base.join(to.as_str()).unwrap();
                 prop_assert_eq!(joined.origin(), base.origin());
                 let first = joined.path().trim_start_matches('/').split('/').next().unwrap_or_default().to_ascii_lowercase();
-                prop_assert!(["", "vaults", "new-vault", "deleted-vaults", "access", "me", "overview", "search", "settings", "audit", "command-line"].contains(&first.as_str()) || joined.path().contains('%'), "{}", joined);
+                prop_assert!(["", "vaults", "new-vault", "deleted-vaults", "access", "me", "overview", "search", "settings", "audit", "command-line", "policy"].contains(&first.as_str()) || joined.path().contains('%'), "{}", joined);
             }
         }
     }

@@ -20,10 +20,12 @@ mod keys;
 mod kinds;
 mod links;
 mod me;
+pub(crate) mod multipart;
 mod network;
 mod offers;
 mod overview;
 mod place;
+mod policies;
 mod problems;
 mod readers;
 mod refusal;
@@ -68,7 +70,7 @@ pub(crate) const SESSION_MISSING: &str = "session-missing";
 
 /// Whether a path of the base host belongs to the dashboard, so that problems are shown as pages.
 pub(crate) fn is_page(path: &str) -> bool {
-    const FIRST: [&str; 15] = [
+    const FIRST: [&str; 16] = [
         "overview",
         "search",
         "vaults",
@@ -78,6 +80,7 @@ pub(crate) fn is_page(path: &str) -> bool {
         "me",
         "settings",
         "audit",
+        "policy",
         "command-line",
         "sign-in",
         "sign-out",
@@ -223,6 +226,24 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         | Endpoint::CertificateRemoveForm
         | Endpoint::FederationRemoveForm => boxed(|| access::credentials::change(&viewer, &request)),
         Endpoint::AuditEntryPage => boxed(|| entry::show(&viewer)),
+        Endpoint::PoliciesPage => boxed(|| policies::list::show(&viewer)),
+        Endpoint::ModuleUploadPage => boxed(|| policies::upload::form(&viewer)),
+        Endpoint::ModuleUploadForm => boxed(|| policies::upload::push(&viewer, &request)),
+        Endpoint::ModulePage => boxed(|| policies::module::show(&viewer)),
+        Endpoint::ModuleRemovePage => boxed(|| policies::module::ask_remove(&viewer)),
+        Endpoint::ModuleRemoveForm => boxed(|| policies::module::remove(&viewer, &request)),
+        Endpoint::ModuleTryPage => boxed(|| policies::bench::form(&viewer)),
+        Endpoint::ModuleTryForm => boxed(|| policies::bench::ask(&viewer, &request)),
+        Endpoint::AttachPage => boxed(|| policies::attach::new(&viewer, &request)),
+        Endpoint::AttachForm => boxed(|| policies::attach::add(&viewer, &request)),
+        Endpoint::AttachmentPage => boxed(|| policies::attachment::show(&viewer)),
+        Endpoint::AttachmentSettingsPage => boxed(|| policies::attach::edit(&viewer, &request)),
+        Endpoint::AttachmentSettingsForm => boxed(|| policies::attach::change(&viewer, &request)),
+        Endpoint::AttachmentStateForm
+        | Endpoint::AttachmentOrderForm
+        | Endpoint::AttachmentRollBackForm
+        | Endpoint::DetachForm => boxed(|| policies::acts::act(&viewer, &request)),
+        Endpoint::DetachPage => boxed(|| policies::acts::ask_detach(&viewer)),
         Endpoint::SettingsPage => boxed(|| settings::show(&viewer)),
         Endpoint::TokenKeysRotateForm => boxed(|| settings::rotate(&viewer, &request)),
         Endpoint::TokenKeysRevokePage => boxed(|| settings::ask_revoke(&viewer)),

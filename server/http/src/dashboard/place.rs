@@ -7,7 +7,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Crumb, NavPage, Section};
 
-use super::{kinds::Kind, links};
+use super::{kinds::Kind, links, policies::AttachedTo};
 use crate::{edge::Call, routes::Endpoint};
 
 /// Where a page stands.
@@ -43,6 +43,10 @@ pub(super) enum Place {
     Me,
     /// The settings of the installation.
     Installation,
+    /// The policy modules.
+    Policies,
+    /// A policy module as it is attached somewhere.
+    Attachment(AttachedTo, String),
     /// The audit list.
     Audit,
     /// A page below another, by its title: a form, an entry.
@@ -83,6 +87,10 @@ impl Place {
             _ if call.path_begins("access") => Self::Access,
             _ if call.path_begins("me") => Self::Me,
             _ if call.path_begins("settings") => Self::Installation,
+            _ if call.path_begins("policy") => match AttachedTo::parse(call.parameter(0)) {
+                Some(to) if call.parameters.len() > 1 => Self::Attachment(to, call.parameter(1).to_owned()),
+                _ => Self::Policies,
+            },
             (
                 Endpoint::VaultSettingsPage
                 | Endpoint::VaultSettingsForm
@@ -165,6 +173,8 @@ impl Place {
             Self::Access => "Access".to_owned(),
             Self::Me => "You".to_owned(),
             Self::Installation => "Settings".to_owned(),
+            Self::Policies => "Policy modules".to_owned(),
+            Self::Attachment(_, name) => name.clone(),
             Self::Audit => "Audit".to_owned(),
             Self::Below(_, title) => title.clone(),
             Self::Elsewhere => "Strongroom".to_owned(),
@@ -189,6 +199,8 @@ impl Place {
             Self::Access => links::ACCESS.to_owned(),
             Self::Me => links::ME.to_owned(),
             Self::Installation => links::SETTINGS.to_owned(),
+            Self::Policies => links::POLICY.to_owned(),
+            Self::Attachment(to, name) => links::attachment(to, name),
             Self::Audit => links::AUDIT.to_owned(),
             Self::Below(above, _) => above.href(),
         }
@@ -206,8 +218,11 @@ impl Place {
             | Self::Settings(vault) => format!("/vaults/{vault}"),
             Self::Secret(vault, name, _) => format!("/vaults/{vault}/secrets/{name}"),
             Self::Key(vault, name, _) => format!("/vaults/{vault}/keys/{name}"),
+            Self::Attachment(AttachedTo::Vault(vault), _) => format!("/vaults/{vault}"),
             Self::Below(above, _) => above.scope(),
-            Self::Overview
+            Self::Attachment(AttachedTo::Everywhere, _)
+            | Self::Policies
+            | Self::Overview
             | Self::Vaults
             | Self::DeletedVaults
             | Self::Access
@@ -227,11 +242,14 @@ impl Place {
             | Self::Vault(_)
             | Self::Network(_)
             | Self::VaultAccess(_)
-            | Self::Settings(_) => "on this vault or the installation",
+            | Self::Settings(_)
+            | Self::Attachment(AttachedTo::Vault(_), _) => "on this vault or the installation",
             Self::Secret(..) => "on this secret, its vault or the installation",
             Self::Key(..) => "on this key, its vault or the installation",
             Self::Below(above, _) => above.scope_words(),
-            Self::Overview
+            Self::Attachment(AttachedTo::Everywhere, _)
+            | Self::Policies
+            | Self::Overview
             | Self::Vaults
             | Self::DeletedVaults
             | Self::Access
@@ -257,6 +275,7 @@ impl Place {
             | Self::VaultAccess(_)
             | Self::Settings(_) => Section::InVault,
             Self::Access => Section::Access,
+            Self::Policies | Self::Attachment(..) => Section::Policy,
             Self::Audit => Section::Audit,
             Self::Installation => Section::Settings,
             Self::Below(above, _) => above.section(),
@@ -277,7 +296,9 @@ impl Place {
             | Self::VaultAccess(vault)
             | Self::Settings(vault) => Some(vault),
             Self::Below(above, _) => above.vault(),
-            Self::Overview
+            Self::Policies
+            | Self::Attachment(..)
+            | Self::Overview
             | Self::Vaults
             | Self::DeletedVaults
             | Self::Access
@@ -353,6 +374,11 @@ impl Place {
                 let list = step("Keys", Some(links::keys(vault)));
                 let current = step(name.display(), Some(links::key(vault, name, None)));
                 vec![vaults(), within(vault), list, current, step(version.as_str(), None)]
+            }
+            Self::Policies => vec![step("Policy modules", None)],
+            Self::Attachment(to, name) => {
+                let list = step("Policy modules", Some(links::POLICY.to_owned()));
+                vec![list, step(&to.title(), None), step(name, None)]
             }
             Self::Audit => vec![step("Audit", None)],
             Self::Below(above, title) => {

@@ -135,7 +135,7 @@ fn method(endpoint: Endpoint) -> Option<Method> {
 
 /// Whether a request may have changed something although it failed. A reveal only reads.
 fn changes(endpoint: Endpoint) -> bool {
-    !matches!(endpoint, Endpoint::SecretReveal | Endpoint::CompareForm | Endpoint::KeyUseForm)
+    !matches!(endpoint, Endpoint::SecretReveal | Endpoint::CompareForm | Endpoint::KeyUseForm | Endpoint::ModuleTryForm)
         && method(endpoint) == Some(Method::Post)
 }
 

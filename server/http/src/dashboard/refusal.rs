@@ -14,6 +14,8 @@ use crate::{message::Response, problem::Problem};
 
 /// The reason of a change that would lock its author out.
 const LOCKED_OUT: &str = "locks-author-out";
+/// The reason of a change of another revision than there is.
+const CHANGED_MEANWHILE: &str = "other-revision";
 
 /// Why a form comes back.
 pub(super) struct Refusal {
@@ -21,6 +23,8 @@ pub(super) struct Refusal {
     reason: &'static str,
     sentence: String,
     record: Option<Uuid>,
+    /// The field that is to blame.
+    field: Option<String>,
 }
 
 impl Refusal {
@@ -32,15 +36,20 @@ impl Refusal {
                 // Until when it would not: the same words as everywhere. What to do is another thing on a page.
                 let what = message.split(':').next().unwrap_or_default();
                 let words = format!("{what}: let your address or listener in too, without an end, or confirm below.");
-                Ok(Self { status, reason, sentence: sentence(&words), record: None })
+                Ok(Self::new(status, reason, &words))
+            }
+            Failure::Problem(Problem { status, reason: reason @ CHANGED_MEANWHILE, .. }) => {
+                let words = "It was changed meanwhile, so nothing was done now: what you see is how it is. Send it again \
+                             if it is still what you want.";
+                Ok(Self::new(status, reason, words))
             }
             Failure::Problem(Problem { status: status @ (400 | 409 | 412), reason, message, .. }) => {
-                Ok(Self { status, reason, sentence: sentence(&message), record: None })
+                Ok(Self::new(status, reason, &message))
             }
             Failure::Problem(Problem { status: 403, reason, message, .. })
                 if reason != "foreign-form" && reason != "denied" =>
             {
-                Ok(Self { status: 403, reason, sentence: sentence(&message), record: None })
+                Ok(Self::new(403, reason, &message))
             }
             Failure::Denied(Denial {
                 request_id,
@@ -48,10 +57,30 @@ impl Refusal {
                 ..
             }) => {
                 let sentence = format!("{sentence} (policy {attachment}, {code})");
-                Ok(Self { status: 403, reason: "denied", sentence, record: Some(request_id) })
+                Ok(Self { status: 403, reason: "denied", sentence, record: Some(request_id), field: None })
             }
             other => Err(other),
         }
+    }
+
+    fn new(status: u16, reason: &'static str, words: &str) -> Self {
+        Self { status, reason, sentence: sentence(words), record: None, field: None }
+    }
+
+    /// What a field holds cannot be.
+    pub(super) fn of_field(field: impl Into<String>, words: impl Into<String>) -> Self {
+        let Problem { status, reason, message, .. } = Problem::bad_parameter(words);
+        Self::new(status, reason, &message).at(field)
+    }
+
+    /// The same with the field that is to blame.
+    pub(super) fn at(self, field: impl Into<String>) -> Self {
+        Self { field: Some(field.into()), ..self }
+    }
+
+    /// Its machine-readable reason.
+    pub(super) fn reason(&self) -> &'static str {
+        self.reason
     }
 
     /// Whether the change would have locked its author out.
@@ -67,6 +96,10 @@ impl Refusal {
     /// The form with what was wrong.
     async fn put_on(&self, viewer: &Viewer<'_>, form: Form) -> Form {
         let readable = self.record.is_some() && viewer.may(&Ask::server(Action::AuditRead)).await;
+        let mut form = form;
+        for field in form.fields.iter_mut().filter(|field| Some(&field.name) == self.field.as_ref()) {
+            field.error = Some(self.sentence.clone());
+        }
         Form {
             error: Some(self.sentence.clone()),
             error_href: self.record.filter(|_| readable).map(links::entry),

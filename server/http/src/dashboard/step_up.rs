@@ -50,6 +50,19 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::NewClientSecretForm
             | Endpoint::NewCertificateForm
             | Endpoint::NewFederationForm
+            | Endpoint::ModuleUploadPage
+            | Endpoint::ModuleUploadForm
+            | Endpoint::ModuleRemovePage
+            | Endpoint::ModuleRemoveForm
+            | Endpoint::AttachPage
+            | Endpoint::AttachForm
+            | Endpoint::AttachmentSettingsPage
+            | Endpoint::AttachmentSettingsForm
+            | Endpoint::AttachmentStateForm
+            | Endpoint::AttachmentOrderForm
+            | Endpoint::AttachmentRollBackForm
+            | Endpoint::DetachPage
+            | Endpoint::DetachForm
     )
 }
 

@@ -152,7 +152,7 @@ async fn new_page(viewer: &Viewer<'_>, sent: Option<&Sent>, refusal: Option<&Ref
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
         lead: Some(
-            "Policy modules are attached by the command line or the API, when the vault is made or later.".to_owned(),
+            "Policy modules are attached once it is there: in shadow first, from the page Policy modules.".to_owned(),
         ),
         main: vec![Panel::new("Vault", Body::Form(form))],
         aside: vec![snippets::panel(vec![

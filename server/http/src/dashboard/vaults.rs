@@ -6,7 +6,6 @@ use strongroom_domain::{
     gate::Ask,
     names::VaultName,
     network::NetworkAction,
-    policy::AttachmentState,
     vault::{Vault, VaultSettings},
 };
 use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone};
@@ -17,7 +16,9 @@ use super::{
     kinds::Kind,
     links,
     offers::Offers,
-    overview, rendered,
+    overview,
+    policies::{self, AttachedTo},
+    rendered,
     snippets::{self, Commands},
     view,
 };
@@ -185,21 +186,25 @@ fn network(vault: &Vault) -> Panel {
 
 fn modules(vault: &Vault) -> Panel {
     let attached = &vault.settings.policies;
+    let all = vec![Act::link("Policy modules", links::POLICY, Icon::Module)];
     if attached.is_empty() {
-        return Panel::new("Policy modules", Body::Text(vec!["No policy module is asked about requests here.".into()]));
+        let none = Body::Text(vec!["No policy module of its own is asked about requests here.".into()]);
+        return Panel::new("Policy modules", none).acts(all);
     }
+    let to = AttachedTo::Vault(vault.name.clone());
     let rows = attached.iter().map(|attachment| {
-        let state = match attachment.state {
-            AttachmentState::Enforce => Cell::badge(Tone::Good, Icon::Check, "Enforced"),
-            _ => Cell::badge(Tone::Planned, Icon::Hourglass, "Not enforced"),
-        };
         let role = if attachment.authority { "may grant and refuse" } else { "may refuse" };
         Row::new(vec![
-            Cell::Text { text: attachment.name.clone(), small: Some(role.to_owned()) },
-            state,
+            Cell::Link {
+                text: attachment.name.clone(),
+                href: links::attachment(&to, &attachment.name),
+                small: Some(role.to_owned()),
+            },
+            policies::badge_cell(attachment.state, None),
             Cell::Code(attachment.settings.clone()),
         ])
     });
     Panel::new("Policy modules", Body::Table(Table::new(&["Attachment", "State", "Settings"], rows.collect())))
         .note("asked in this order; any refusal counts")
+        .acts(all)
 }

@@ -14,7 +14,7 @@ fn between<'a>(text: &'a str, start: &'a str, end: &'a str) -> impl Iterator<Ite
 }
 
 /// Pages to begin from; the walk follows their links.
-const START: [&str; 5] = ["/overview", "/vaults", "/audit", "/access", "/settings"];
+const START: [&str; 6] = ["/overview", "/vaults", "/audit", "/access", "/policy", "/settings"];
 
 #[tokio::test]
 async fn every_form_proves_where_it_comes_from() {
@@ -53,6 +53,12 @@ async fn every_form_proves_where_it_comes_from() {
     story.submit("/vaults/demo/keys/gone/delete", &ada, "").await;
     story.submit("/new-vault", &ada, "name=old&access_mode=rbac&retention_days=7").await;
     story.submit("/vaults/old/delete", &ada, "confirm=old").await;
+    // A module in two places, one of which has been changed.
+    let module = story.module("rule").await;
+    for (to, name) in [("demo", "guard"), ("demo", "other"), ("_all", "guard")] {
+        story.attached(&ada, module, to, name).await;
+    }
+    story.changed_settings(&ada, module).await;
 
     let mut to_see: Vec<String> = START.iter().map(|page| (*page).to_owned()).collect();
     let (mut seen, mut forms) = (BTreeSet::new(), BTreeSet::new());

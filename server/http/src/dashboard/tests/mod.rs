@@ -9,6 +9,7 @@ mod forms;
 mod keys;
 mod managing;
 mod offers;
+mod policies;
 mod reading;
 mod settings;
 mod sign_in;

@@ -103,6 +103,7 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::LookForm,
     Endpoint::EndOthersForm,
     Endpoint::SessionEndForm,
+    Endpoint::ModuleTryForm,
 ];
 
 #[test]

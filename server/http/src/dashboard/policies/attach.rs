@@ -1,0 +1,416 @@
+//! Attaching a module, and changing the module and the settings of an attachment. A new one begins in shadow unless
+//! somebody says otherwise; one that is there keeps its state.
+
+use std::collections::BTreeMap;
+
+use strongroom_domain::{
+    action::Action,
+    admin::ModuleShown,
+    gate::Ask,
+    names::ObjectName,
+    policy::{AttachmentState, MAX_SETTINGS_BYTES, ModuleDigest, PolicyAttachment},
+    vault::MAX_ATTACHMENTS,
+};
+use strongroom_web::{Act, Body, Choice, Field, FieldKind, Form, Icon, Panel, PanelsPage, Snippet};
+
+use super::{
+    AttachedTo, Modules, addressed, attachment::pretty, attachments, digest, schema_form, short, skeleton, state_of,
+    word,
+};
+use crate::{
+    dashboard::{
+        Failure,
+        form::{LONG, Sent},
+        frame::{Place, Viewer},
+        links, redirect,
+        refusal::{self, Refusal},
+        snippets::{self, Commands},
+    },
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// The refusal of settings, and of a module that is not there any more.
+const NOT_TAKEN: &str = "attachment-refused";
+
+/// What a form holds.
+#[derive(Default)]
+struct Draft {
+    to: String,
+    name: String,
+    module: String,
+    settings: String,
+    state: String,
+    place: String,
+    authority: bool,
+    revision: String,
+    /// Settings are wanted as JSON, or were sent so.
+    json: bool,
+    /// What the fields of settings hold; none before any was sent.
+    typed: Option<BTreeMap<String, String>>,
+}
+
+impl Draft {
+    fn of(sent: &Sent) -> Self {
+        let text = |name| sent.text(name).to_owned();
+        let json = sent.text("as") != "form";
+        Self {
+            json,
+            typed: (!json).then(|| sent.beginning("s-")),
+            to: text("where"),
+            name: text("name"),
+            module: text("module"),
+            settings: sent.secret("settings").expose().to_owned(),
+            state: text("state"),
+            place: text("place"),
+            authority: sent.ticked("authority"),
+            revision: text("revision"),
+        }
+    }
+
+    /// Settings that are JSON: as they were typed, or out of the fields that stand for them.
+    fn checked_settings(&mut self, schema: Option<&str>) -> Result<String, Refusal> {
+        if let (Some(typed), Some(schema)) = (&self.typed, schema)
+            && let Some(read) = schema_form::read(schema, |name| typed.get(name).cloned().unwrap_or_default())
+        {
+            self.settings = read.map_err(|wrong| Refusal::of_field(wrong.field, wrong.sentence))?;
+        }
+        let text = self.settings.trim();
+        if text.len() > MAX_SETTINGS_BYTES {
+            return Err(Refusal::of_field("settings", "Settings are at most 16 KiB."));
+        }
+        match serde_json::from_str::<serde_json::Value>(text) {
+            Ok(_) => Ok(text.to_owned()),
+            Err(error) => Err(Refusal::of_field(
+                "settings",
+                format!("Line {}, column {}: this is no JSON.", error.line(), error.column()),
+            )),
+        }
+    }
+}
+
+/// GET /policy/modules/{digest}/attach[?where=]
+///
+/// # Errors
+/// The gate's denial, or why the module cannot be shown.
+pub(crate) async fn new(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let module = viewer.services.admin.show_module(&viewer.call.ctx, digest(viewer)?).await?;
+    let draft = Draft {
+        to: request.query("where").unwrap_or_default().to_owned(),
+        name: module.facts.name.clone(),
+        settings: pretty(&skeleton::of(&module.facts.settings_schema).to_string()),
+        json: asks_for_json(request),
+        state: word(AttachmentState::Shadow).to_owned(),
+        ..Draft::default()
+    };
+    Ok(new_page(viewer, &module, &draft, None).await)
+}
+
+/// POST /policy/modules/{digest}/attach
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(crate) async fn add(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let (digest, mut draft) = (digest(viewer)?, Draft::of(&sent));
+    let module = viewer.services.admin.show_module(&viewer.further()?, digest).await?;
+    let schema = Some(module.facts.settings_schema.as_str());
+    let refusal = match read_new(digest, &mut draft, schema) {
+        Ok((to, attachment, place)) => match attach(viewer, &to, attachment, place).await {
+            Ok(()) => return Ok(redirect(links::attachment(&to, &draft.name))),
+            Err(Refused::Field(refusal)) => refusal,
+            Err(Refused::Failure(failure)) => blamed(failure, &draft, schema)?,
+        },
+        Err(refusal) => refusal,
+    };
+    Ok(new_page(viewer, &module, &draft, Some(&refusal)).await)
+}
+
+fn asks_for_json(request: &Request) -> bool {
+    request.query("as") == Some("json")
+}
+
+fn read_new(
+    module: ModuleDigest,
+    draft: &mut Draft,
+    schema: Option<&str>,
+) -> Result<(AttachedTo, PolicyAttachment, Option<usize>), Refusal> {
+    let to = AttachedTo::parse(&draft.to)
+        .ok_or_else(|| Refusal::of_field("where", "Choose the vault that it is asked about, or all of them."))?;
+    if ObjectName::parse(&draft.name).is_err() {
+        return Err(Refusal::of_field("name", "A name has 1 to 127 letters, digits and hyphens."));
+    }
+    let settings = draft.checked_settings(schema)?;
+    let state = state_of(&draft.state).ok_or_else(|| Refusal::of_field("state", "There is no such state."))?;
+    let place = match draft.place.as_str() {
+        "" => None,
+        text => match text.parse::<usize>().ok().and_then(|place| place.checked_sub(1)) {
+            Some(place) if place < MAX_ATTACHMENTS => Some(place),
+            _ => return Err(Refusal::of_field("place", "A place in the order is a number from 1 on.")),
+        },
+    };
+    let authority = draft.authority;
+    let attachment = PolicyAttachment { name: draft.name.clone(), module, settings, state, authority, previous: None };
+    Ok((to, attachment, place))
+}
+
+/// Why nothing was attached.
+enum Refused {
+    Field(Refusal),
+    Failure(Failure),
+}
+
+impl<T: Into<Failure>> From<T> for Refused {
+    fn from(failure: T) -> Self {
+        Self::Failure(failure.into())
+    }
+}
+
+async fn attach(
+    viewer: &Viewer<'_>,
+    to: &AttachedTo,
+    attachment: PolicyAttachment,
+    place: Option<usize>,
+) -> Result<(), Refused> {
+    let shown = to.read(viewer, &viewer.further()?).await?;
+    let mut policies = attachments(&shown);
+    if policies.iter().any(|one| one.name == attachment.name) {
+        let words = format!("{} is attached to {} already: change it there.", attachment.name, to.words());
+        return Err(Refused::Field(Refusal::of_field("name", words)));
+    }
+    let place = place.unwrap_or(policies.len());
+    if place > policies.len() {
+        let words = format!("{} are attached there: the last place is {}.", policies.len(), policies.len() + 1);
+        return Err(Refused::Field(Refusal::of_field("place", words)));
+    }
+    policies.insert(place, attachment);
+    Ok(to.put(viewer, shown.revision, policies).await?)
+}
+
+/// A refusal with the field to blame, where what was refused is in one.
+fn blamed(failure: Failure, draft: &Draft, schema: Option<&str>) -> Result<Refusal, Failure> {
+    let refusal = Refusal::of(failure)?;
+    if refusal.reason() != NOT_TAKEN {
+        return Ok(refusal);
+    }
+    let field = schema.filter(|_| draft.typed.is_some()).and_then(|of| schema_form::blamed(of, refusal.sentence()));
+    Ok(refusal.at(field.unwrap_or_else(|| "settings".to_owned())))
+}
+
+/// The fields of the settings, and the way to their other form.
+fn settings_fields(draft: &Draft, schema: Option<&str>, href: &str) -> (Vec<Field>, Vec<Act>) {
+    let form = schema.and_then(|schema| match &draft.typed {
+        Some(typed) => schema_form::refilled(schema, |name| typed.get(name).cloned().unwrap_or_default()),
+        None => schema_form::fields(schema, &draft.settings),
+    });
+    match form {
+        Some(mut fields) if !draft.json => {
+            fields.push(Field::hidden("as", "form"));
+            (fields, vec![Act::link("As JSON", format!("{href}?as=json"), Icon::Module)])
+        }
+        form => {
+            let other = form.map(|_| Act::link("As a form", href, Icon::Pencil));
+            (vec![settings_field(&draft.settings)], other.into_iter().collect())
+        }
+    }
+}
+
+async fn new_page(viewer: &Viewer<'_>, module: &ModuleShown, draft: &Draft, refusal: Option<&Refusal>) -> Response {
+    let facts = &module.facts;
+    let vaults = viewer.vaults().await;
+    let choice = |to: &AttachedTo, label: String| Choice {
+        value: to.segment().to_owned(),
+        label,
+        chosen: to.segment() == draft.to,
+    };
+    let mut places = Vec::new();
+    for vault in &vaults {
+        places.push(choice(&AttachedTo::Vault(vault.name.clone()), vault.name.to_string()));
+    }
+    if viewer.may(&Ask::server(Action::PolicyWrite)).await {
+        places.push(choice(&AttachedTo::Everywhere, "All vaults, and making one".to_owned()));
+    }
+    let states = [
+        ("shadow", "Shadow: asked, without a say"),
+        ("enforce", "Enforce: its denials deny"),
+        ("off", "Off: not asked"),
+    ];
+    let address = links::module_act(&facts.digest, "attach");
+    let (settings, other) = settings_fields(draft, Some(&facts.settings_schema), &address);
+    let mut fields = vec![
+        Field::new("where", "Attach to", FieldKind::Choice(places)).required(),
+        Field::line("name", "Name", draft.name.clone(), 127)
+            .required()
+            .hint("What records and denials call it. Letters, digits and hyphens."),
+    ];
+    fields.extend(settings);
+    fields.extend([
+        Field::choice("state", "State", &states, &draft.state).required(),
+        Field::line("place", "Place in the order", draft.place.clone(), 2).hint("From 1; at the end when empty."),
+        authority_field(draft.authority),
+    ]);
+    let form = Form {
+        action: address,
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: "Attach".to_owned(),
+        cancel_href: Some(links::module(&facts.digest)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let commands = Commands::of_installation(viewer.services);
+    let to = AttachedTo::parse(&draft.to).map_or_else(|| "--vault NAME".to_owned(), |to| to.option());
+    let name = snippets::quoted(&draft.name);
+    let settings = snippets::quoted(&compact(&draft.settings));
+    let command = format!("policy attach {name} {to} --module {} --settings {settings}", short(&facts.digest));
+    let place = Place::Policies.below(format!("Attach {}", facts.name));
+    let page = PanelsPage {
+        lead: Some(facts.summary.clone()),
+        main: vec![Panel::new("Attachment", Body::Form(form)).acts(other)],
+        aside: vec![schema(module), snippets::panel(vec![commands.server(&command)])],
+        ..PanelsPage::new(viewer.shell_with(&place, &vaults).await, format!("Attach {} {}", facts.name, facts.version))
+    };
+    refusal::answer(&page, refusal)
+}
+
+fn settings_field(settings: &str) -> Field {
+    Field::code("settings", "Settings, JSON", settings, 12).required().hint("The schema beside says what there is.")
+}
+
+fn authority_field(ticked: bool) -> Field {
+    Field::check("authority", "With authority", ticked)
+        .hint("Its allow grants, in a vault of the access mode modules. Elsewhere it narrows as any other.")
+}
+
+fn schema(module: &ModuleShown) -> Panel {
+    let schema = Snippet::new("JSON Schema of the settings", pretty(&module.facts.settings_schema));
+    Panel::new("What can be set", Body::Snippets(vec![schema]))
+}
+
+/// Settings on one line; as they are when they are no JSON.
+fn compact(settings: &str) -> String {
+    serde_json::from_str::<serde_json::Value>(settings).map_or_else(|_| settings.to_owned(), |value| value.to_string())
+}
+
+/// GET /policy/attached/{where}/{attachment}/settings[?module=]
+///
+/// # Errors
+/// The gate's denial, or why what is attached cannot be read.
+pub(crate) async fn edit(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let (to, name) = addressed(viewer)?;
+    let shown = to.read(viewer, &viewer.call.ctx).await?;
+    let found = shown.policies.iter().find(|one| one.attachment.name == name).ok_or_else(Problem::no_route)?;
+    let attachment = &found.attachment;
+    let draft = Draft {
+        module: request.query("module").map_or_else(|| attachment.module.to_string(), str::to_owned),
+        settings: pretty(&attachment.settings),
+        json: asks_for_json(request),
+        authority: attachment.authority,
+        revision: shown.revision.to_string(),
+        ..Draft::default()
+    };
+    let module = told(viewer, &attachment.module).await;
+    Ok(edit_page(viewer, &to, (attachment, module.as_ref()), &draft, None).await)
+}
+
+/// What the module says of itself; none for who may not see it.
+async fn told(viewer: &Viewer<'_>, digest: &ModuleDigest) -> Option<ModuleShown> {
+    if !viewer.may(&Ask::server(Action::PolicyModuleRead)).await {
+        return None;
+    }
+    viewer.services.admin.show_module(&viewer.further().ok()?, *digest).await.ok()
+}
+
+/// POST /policy/attached/{where}/{attachment}/settings: what stands there now is kept for a roll back.
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let (to, name) = addressed(viewer)?;
+    let mut draft = Draft::of(&sent);
+    let shown = to.read(viewer, &viewer.further()?).await?;
+    let mut policies = attachments(&shown);
+    let index = policies.iter().position(|one| one.name == name).ok_or_else(Problem::no_route)?;
+    let found = shown.policies.get(index).ok_or_else(Problem::no_route)?;
+    // The fields are those of the module that is there, whichever version is to come.
+    let now = told(viewer, &found.attachment.module).await;
+    let schema = now.as_ref().map(|module| module.facts.settings_schema.as_str());
+    let read = draft.checked_settings(schema).and_then(|settings| {
+        let module = draft.module.parse::<ModuleDigest>();
+        let module = module.map_err(|_| Refusal::of_field("module", "Choose a version of the module."))?;
+        Ok((settings, module))
+    });
+    let refusal = match read {
+        Ok((settings, module)) => {
+            if let Some(attachment) = policies.get_mut(index) {
+                (attachment.settings, attachment.module, attachment.authority) = (settings, module, draft.authority);
+            }
+            match to.put(viewer, sent.number("revision", "The revision")?, policies).await {
+                Ok(()) => return Ok(redirect(links::attachment(&to, &name))),
+                Err(failure) => blamed(failure, &draft, schema)?,
+            }
+        }
+        Err(refusal) => refusal,
+    };
+    draft.revision = shown.revision.to_string();
+    Ok(edit_page(viewer, &to, (&found.attachment, now.as_ref()), &draft, Some(&refusal)).await)
+}
+
+async fn edit_page(
+    viewer: &Viewer<'_>,
+    to: &AttachedTo,
+    (attachment, now): (&PolicyAttachment, Option<&ModuleShown>),
+    draft: &Draft,
+    refusal: Option<&Refusal>,
+) -> Response {
+    let modules = Modules::told(viewer).await;
+    let mut versions: Vec<Choice> = now
+        .into_iter()
+        .flat_map(|module| modules.versions(&module.facts.name))
+        .map(|module| Choice {
+            value: module.facts.digest.to_string(),
+            label: format!("{} {} ({})", module.facts.name, module.facts.version, short(&module.facts.digest)),
+            chosen: module.facts.digest.to_string() == draft.module,
+        })
+        .collect();
+    if versions.is_empty() {
+        // Who may not see the modules changes the settings of the one that is there.
+        let (value, label) = (attachment.module.to_string(), short(&attachment.module));
+        versions.push(Choice { value, label, chosen: true });
+    }
+    let address = links::attachment_act(to, &attachment.name, "settings");
+    let (settings, other) = settings_fields(draft, now.map(|module| module.facts.settings_schema.as_str()), &address);
+    let mut fields = vec![Field::new("module", "Version of the module", FieldKind::Choice(versions)).required()];
+    fields.extend(settings);
+    fields.extend([authority_field(draft.authority), Field::hidden("revision", draft.revision.clone())]);
+    let form = Form {
+        action: address,
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: "Save, can be rolled back".to_owned(),
+        cancel_href: Some(links::attachment(to, &attachment.name)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let mut aside = Vec::new();
+    aside.extend(now.map(schema));
+    let module = draft.module.parse().map_or_else(|_| draft.module.clone(), |digest| short(&digest));
+    let settings = snippets::quoted(&compact(&draft.settings));
+    let (name, option) = (&attachment.name, to.option());
+    let command = format!("policy attach {name} {option} --module {module} --settings {settings}");
+    aside.push(snippets::panel(vec![Commands::of_installation(viewer.services).server(&command)]));
+    let place = Place::Attachment(to.clone(), name.clone()).below("Settings");
+    let state = match attachment.state {
+        AttachmentState::Enforce => "It stays enforced: what the new settings deny is denied from the next request on.",
+        AttachmentState::Shadow => "It stays in shadow, and is counted anew with another version of the module.",
+        AttachmentState::Off => "It stays off.",
+    };
+    let page = PanelsPage {
+        lead: Some(state.to_owned()),
+        main: vec![Panel::new("Settings", Body::Form(form)).acts(other)],
+        aside,
+        ..PanelsPage::new(viewer.shell(&place).await, format!("Settings of {name}"))
+    };
+    refusal::answer(&page, refusal)
+}

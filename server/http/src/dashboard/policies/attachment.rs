@@ -1,0 +1,234 @@
+//! GET /policy/attached/{where}/{attachment}: a module as it is attached somewhere, what it decided or would have
+//! decided lately, and what can be done with it.
+
+use strongroom_domain::{
+    admin::{AttachmentShown, PoliciesShown},
+    gate::ShadowSeen,
+    policy::{AttachedBefore, AttachmentState},
+};
+use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Snippet, Table};
+
+use super::{AttachedTo, Modules, addressed, badge, badge_cell, denials, word};
+use crate::{
+    dashboard::{
+        Failure,
+        frame::{Place, Viewer},
+        links,
+        offers::Offers,
+        refusal::{self, Refusal},
+        snippets::{self, Commands},
+    },
+    message::Response,
+    problem::Problem,
+};
+
+/// # Errors
+/// The gate's denial, or why what is attached cannot be read.
+pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let (to, name) = addressed(viewer)?;
+    let shown = to.read(viewer, &viewer.call.ctx).await?;
+    page(viewer, &to, &shown, &name, None).await
+}
+
+/// The page, with why an act was refused.
+pub(super) async fn page(
+    viewer: &Viewer<'_>,
+    to: &AttachedTo,
+    all: &PoliciesShown,
+    name: &str,
+    refusal: Option<&Refusal>,
+) -> Result<Response, Failure> {
+    let index = all.policies.iter().position(|one| one.attachment.name == name);
+    let Some((index, shown)) = index.and_then(|index| Some((index, all.policies.get(index)?))) else {
+        return Err(Problem::no_route().into());
+    };
+    let attachment = &shown.attachment;
+    let modules = Modules::told(viewer).await;
+    let place = Place::Attachment(to.clone(), name.to_owned());
+    let mut offers = Offers::new(viewer, &place);
+    let open = offers.open(&to.ask_to_change(), "Changing what is attached").await;
+    let (_, cannot) = offers.told();
+    let acts = Acts { to, name, token: viewer.form_token(), revision: all.revision };
+    let mut main = vec![decides(attachment.state, if open { acts.states(attachment.state) } else { Vec::new() })];
+    if attachment.state != AttachmentState::Off || shown.shadow != ShadowSeen::default() {
+        main.push(match attachment.state {
+            AttachmentState::Enforce => denials::enforced(viewer, to, shown).await,
+            AttachmentState::Off | AttachmentState::Shadow => denials::in_shadow(viewer, &shown.shadow).await,
+        });
+    }
+    let settings =
+        Panel::new("Settings", Body::Snippets(vec![Snippet::new("Settings as JSON", pretty(&attachment.settings))]));
+    main.push(if open { settings.acts(acts.settings()) } else { settings });
+    if let Some(before) = &attachment.previous {
+        let panel = previous(before, &modules);
+        main.push(if open { panel.acts(acts.roll_back()) } else { panel });
+    }
+    let page = PanelsPage {
+        badges: vec![badge(attachment.state)],
+        lead: Some(lead(to, all, index, &modules)),
+        acts: if open { acts.detach() } else { Vec::new() },
+        cannot,
+        notices: refusal.map(|refusal| refusal.sentence().to_owned()).into_iter().collect(),
+        main,
+        aside: vec![details(to, shown, &modules), order(&acts, all, index, open), commands(viewer, to, shown)],
+        ..PanelsPage::new(viewer.shell(&place).await, name)
+    };
+    Ok(refusal::answer(&page, refusal))
+}
+
+fn lead(to: &AttachedTo, all: &PoliciesShown, index: usize, modules: &Modules) -> String {
+    let module = all.policies.get(index).map(|one| modules.called(&one.attachment.module)).unwrap_or_default();
+    let of = match all.policies.len() {
+        1 => "the only one there".to_owned(),
+        count => format!("asked as number {} of {count}", index + 1),
+    };
+    format!("{module}, attached to {}, {of}.", to.words())
+}
+
+/// What its answers count for, and how that is changed.
+fn decides(state: AttachmentState, acts: Vec<Act>) -> Panel {
+    let sentence = match state {
+        AttachmentState::Off => "It is not asked.",
+        AttachmentState::Shadow => {
+            "It is asked about every request after the decision is made, and decides nothing. What it would have said is \
+             counted, and on record."
+        }
+        AttachmentState::Enforce => {
+            "What it denies is denied, and so is every request that it gives no usable answer to."
+        }
+    };
+    Panel::new("What it decides", Body::Text(vec![sentence.to_owned()])).acts(acts)
+}
+
+fn previous(before: &AttachedBefore, modules: &Modules) -> Panel {
+    let settings = Fact { name: "Settings".to_owned(), value: Cell::Code(before.settings.clone()) };
+    let facts = vec![
+        Fact { name: "Module".to_owned(), value: modules.cell(&before.module) },
+        Fact { name: "State".to_owned(), value: badge_cell(before.state, None) },
+        settings,
+    ];
+    Panel::new("Before", Body::Facts(facts)).note("what a roll back puts in its place").foot(
+        "The last change of module or settings is undone, with the state of then. A change of state alone is no step.",
+    )
+}
+
+fn details(to: &AttachedTo, shown: &AttachmentShown, modules: &Modules) -> Panel {
+    let attachment = &shown.attachment;
+    let facts = vec![
+        Fact { name: "Module".to_owned(), value: modules.cell(&attachment.module) },
+        Fact::code("Digest", attachment.module.to_string()),
+        match to {
+            AttachedTo::Everywhere => Fact::text("Attached to", "all vaults, and making one"),
+            AttachedTo::Vault(vault) => {
+                Fact { name: "Attached to".to_owned(), value: Cell::link(vault.to_string(), links::vault(vault)) }
+            }
+        },
+        Fact::text("State", word(attachment.state)),
+        Fact::text(
+            "Authority",
+            if attachment.authority { "its allow grants, in the access mode modules" } else { "none: it only narrows" },
+        ),
+    ];
+    Panel::new("Details", Body::Facts(facts))
+}
+
+/// Which are asked before it and after it.
+fn order(acts: &Acts<'_>, all: &PoliciesShown, index: usize, open: bool) -> Panel {
+    let row = |(place, one): (usize, &AttachmentShown)| {
+        let cells = vec![
+            Cell::Link {
+                text: one.attachment.name.clone(),
+                href: links::attachment(acts.to, &one.attachment.name),
+                small: Some(format!("number {}", place + 1)),
+            },
+            badge_cell(one.attachment.state, None),
+        ];
+        Row { cells, marked: place == index }
+    };
+    let rows = all.policies.iter().enumerate().map(row).collect();
+    let panel = Panel::new("Order", Body::Table(Table::new(&["Attachment", "State"], rows)));
+    let panel = panel.foot("The first that denies decides; the others are not asked any more.");
+    if open && all.policies.len() > 1 { panel.acts(acts.order(index, all.policies.len())) } else { panel }
+}
+
+fn commands(viewer: &Viewer<'_>, to: &AttachedTo, shown: &AttachmentShown) -> Panel {
+    let commands = Commands::of_installation(viewer.services);
+    let (name, option) = (&shown.attachment.name, to.option());
+    let path = match to {
+        AttachedTo::Everywhere => "/api/v1/policies".to_owned(),
+        AttachedTo::Vault(vault) => format!("/api/v1/vaults/{vault}/policies"),
+    };
+    let one =
+        |label: &str, command: &str| commands.server(&format!("policy {command} {name} {option}")).labelled(label);
+    let mut snippets = vec![
+        commands.server(&format!("policy attached {option}")).labelled("Show"),
+        one("Enforce", "enforce"),
+        one("Shadow", "shadow"),
+    ];
+    if shown.attachment.previous.is_some() {
+        snippets.push(one("Roll back", "rollback"));
+    }
+    snippets.push(one("Detach", "detach"));
+    snippets.push(commands.curl_server("GET", &path, None));
+    snippets::panel(snippets)
+}
+
+/// What can be done, as forms of the revision that was read.
+struct Acts<'a> {
+    to: &'a AttachedTo,
+    name: &'a str,
+    token: String,
+    revision: i64,
+}
+
+impl Acts<'_> {
+    fn post(&self, label: &str, act: &str, icon: Icon, field: Option<(&str, &str)>) -> Act {
+        let revision = ("revision".to_owned(), self.revision.to_string());
+        let field = field.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Act::Post {
+            label: label.to_owned(),
+            of: self.name.to_owned(),
+            action: links::attachment_act(self.to, self.name, act),
+            csrf_token: self.token.clone(),
+            icon: Some(icon),
+            fields: field.into_iter().chain([revision]).collect(),
+        }
+    }
+
+    fn states(&self, now: AttachmentState) -> Vec<Act> {
+        [
+            (AttachmentState::Enforce, "Enforce", Icon::Check),
+            (AttachmentState::Shadow, "Shadow", Icon::Shadow),
+            (AttachmentState::Off, "Turn off", Icon::Off),
+        ]
+        .into_iter()
+        .filter(|(state, ..)| *state != now)
+        .map(|(state, label, icon)| self.post(label, "state", icon, Some(("state", word(state)))))
+        .collect()
+    }
+
+    fn order(&self, index: usize, count: usize) -> Vec<Act> {
+        let up = (index > 0).then(|| self.post("Earlier", "order", Icon::Up, Some(("to", "earlier"))));
+        let down = (index + 1 < count).then(|| self.post("Later", "order", Icon::Down, Some(("to", "later"))));
+        up.into_iter().chain(down).collect()
+    }
+
+    fn settings(&self) -> Vec<Act> {
+        vec![Act::link("Change", links::attachment_act(self.to, self.name, "settings"), Icon::Pencil)]
+    }
+
+    fn roll_back(&self) -> Vec<Act> {
+        vec![self.post("Roll back", "roll-back", Icon::Undo, None)]
+    }
+
+    fn detach(&self) -> Vec<Act> {
+        vec![Act::link("Detach", links::attachment_act(self.to, self.name, "detach"), Icon::Trash)]
+    }
+}
+
+/// Settings as people read them; as they are when they are no JSON.
+pub(super) fn pretty(settings: &str) -> String {
+    serde_json::from_str::<serde_json::Value>(settings)
+        .and_then(|value| serde_json::to_string_pretty(&value))
+        .unwrap_or_else(|_| settings.to_owned())
+}

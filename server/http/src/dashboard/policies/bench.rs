@@ -1,0 +1,207 @@
+//! The test bench: what a module says to a request that somebody describes, under settings that are tried. Nothing is
+//! judged by it.
+
+use strongroom_domain::{
+    action::Action,
+    admin::ModuleShown,
+    names::ObjectKind,
+    policy::{
+        Effect, ObjectState, PolicyAnswer, PolicyConnection, PolicyObject, PolicyPrincipal, PolicyRequest,
+        RECORDED_FOR_1_0, Said,
+    },
+};
+use strongroom_web::{Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Tone};
+
+use super::{attachment::pretty, digest, short, skeleton};
+use crate::{
+    dashboard::{
+        Failure,
+        form::{LONG, Sent},
+        frame::{Place, Viewer},
+        links,
+        refusal::{self, Refusal},
+        snippets, view,
+    },
+    message::{Request, Response},
+};
+
+/// GET /policy/modules/{digest}/try
+///
+/// # Errors
+/// The gate's denial, or why the module cannot be shown.
+pub(crate) async fn form(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let module = viewer.services.admin.show_module(&viewer.call.ctx, digest(viewer)?).await?;
+    let settings = pretty(&skeleton::of(&module.facts.settings_schema).to_string());
+    let request = serde_json::to_string_pretty(&example(viewer, &module)).unwrap_or_default();
+    Ok(page(viewer, &module, (&request, &settings), None, None).await)
+}
+
+/// POST /policy/modules/{digest}/try
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why the module cannot be asked.
+pub(crate) async fn ask(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let digest = digest(viewer)?;
+    let (described, settings) = (sent.secret("request"), sent.secret("settings"));
+    let (described, settings) = (described.expose(), settings.expose());
+    let module = viewer.services.admin.show_module(&viewer.further()?, digest).await?;
+    let read = serde_json::from_str::<PolicyRequest>(described)
+        .map_err(|error| Refusal::of_field("request", format!("This is no request: {error}.")));
+    let read = read.and_then(|request| match module.facts.needs.facts.iter().find(|fact| !request.holds(fact)) {
+        Some(fact) => {
+            let words = format!("The module wants the fact {fact}, and the request does not say it (null for none).");
+            Err(Refusal::of_field("request", words))
+        }
+        None => Ok(request),
+    });
+    let said = match read {
+        Ok(request) => {
+            let tried = viewer.services.admin.try_module(&viewer.call.ctx, digest, settings.trim(), &request).await;
+            tried.map_err(Failure::from).map_err(Refusal::of)
+        }
+        Err(refusal) => Err(Ok(refusal)),
+    };
+    match said {
+        Ok(said) => Ok(page(viewer, &module, (described, settings), Some(&said), None).await),
+        Err(refusal) => {
+            let refusal = refusal?;
+            let refusal = if refusal.reason() == "attachment-refused" { refusal.at("settings") } else { refusal };
+            Ok(page(viewer, &module, (described, settings), None, Some(&refusal)).await)
+        }
+    }
+}
+
+/// A request to begin with: whoever looks, reading a secret.
+fn example(viewer: &Viewer<'_>, module: &ModuleShown) -> PolicyRequest {
+    let (ctx, wanted) = (&viewer.call.ctx, &module.facts.needs.facts);
+    let principal = &ctx.principal;
+    // What every request holds is no fact that has to be said.
+    let gathered = wanted.iter().filter(|fact| !PolicyRequest::default().holds(fact) && *fact != "approvals");
+    PolicyRequest {
+        recorded_for: RECORDED_FOR_1_0,
+        principal: PolicyPrincipal {
+            issuer: principal.id.issuer.clone(),
+            subject: principal.id.subject.clone(),
+            kind: "user".to_owned(),
+            groups: principal.groups.clone(),
+            ..PolicyPrincipal::default()
+        },
+        connection: PolicyConnection {
+            client_address: viewer.address().to_string(),
+            listener: ctx.listener.to_owned(),
+            ..PolicyConnection::default()
+        },
+        action: Action::SecretGet.data_action().to_owned(),
+        object: PolicyObject {
+            vault: "payments".to_owned(),
+            kind: ObjectKind::Secret.as_str().to_owned(),
+            name: "db-password".to_owned(),
+            state: ObjectState::Active,
+            enabled: Some(true),
+            ..PolicyObject::default()
+        },
+        time: viewer.now(),
+        facts: gathered.map(|fact| (fact.clone(), None)).collect(),
+        approvals: wanted.iter().any(|fact| fact == "approvals").then(Vec::new),
+        ..PolicyRequest::default()
+    }
+}
+
+async fn page(
+    viewer: &Viewer<'_>,
+    module: &ModuleShown,
+    (request, settings): (&str, &str),
+    said: Option<&Said>,
+    refusal: Option<&Refusal>,
+) -> Response {
+    let facts = &module.facts;
+    let form = Form {
+        action: links::module_act(&facts.digest, "try"),
+        csrf_token: Some(viewer.form_token()),
+        fields: vec![
+            Field::code("request", "Request, JSON", request, 20)
+                .required()
+                .hint("As strongroom policy explain --request takes it, and as a record holds it."),
+            Field::code("settings", "Settings, JSON", settings, 8).required(),
+        ],
+        submit: "Ask the module".to_owned(),
+        cancel_href: Some(links::module(&facts.digest)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let mut main = Vec::new();
+    let headline = match said {
+        None => format!("Ask {} {}", facts.name, facts.version),
+        Some(said) => {
+            main.push(answer(said));
+            verdict(said)
+        }
+    };
+    main.push(Panel::new("Question", Body::Form(form)));
+    let place = Place::Policies.below(format!("Test bench of {}", facts.name));
+    let command = "strongroom policy explain NAME.wasm --request request.json --settings '{}'";
+    let page = PanelsPage {
+        lead: Some(format!(
+            "What {} {} would say to a request that nobody makes. Nothing is decided by it.",
+            facts.name, facts.version
+        )),
+        main,
+        aside: vec![
+            Panel::new(
+                "Module",
+                Body::Facts(vec![
+                    Fact { name: "Name".into(), value: Cell::link(facts.name.clone(), links::module(&facts.digest)) },
+                    Fact::text("Version", facts.version.clone()),
+                    Fact::code("Digest", short(&facts.digest)),
+                ]),
+            ),
+            snippets::panel(vec![strongroom_web::Snippet::new("Command line", command)]),
+        ],
+        ..PanelsPage::new(viewer.shell(&place).await, headline)
+    };
+    refusal::answer(&page, refusal)
+}
+
+fn verdict(said: &Said) -> String {
+    match &said.answer {
+        Ok(PolicyAnswer { effect: Effect::Allow, .. }) => "It would have nothing against it".to_owned(),
+        Ok(PolicyAnswer { effect: Effect::Abstain, .. }) => "It would have no opinion".to_owned(),
+        Ok(PolicyAnswer { effect: Effect::Deny, .. }) => "It would deny".to_owned(),
+        Err(_) => "It gives no usable answer, which would deny".to_owned(),
+    }
+}
+
+fn answer(said: &Said) -> Panel {
+    let took = said.micros.map_or_else(|| "not started".to_owned(), |micros| format!("{} µs", view::grouped(micros)));
+    let none_or = |text: String| if text.is_empty() { Cell::None("None".to_owned()) } else { Cell::text(text) };
+    let fact = |name: &str, value| Fact { name: name.to_owned(), value };
+    let facts = match &said.answer {
+        Err(failure) => vec![
+            fact("Effect", Cell::badge(Tone::Shadow, Icon::Ban, "Would deny")),
+            Fact::code("Reason", failure.reason_code()),
+            Fact::text("Why", failure.to_string()),
+            Fact::text("Time", took),
+        ],
+        Ok(answer) => {
+            let (icon, word) = match answer.effect {
+                Effect::Allow => (Icon::Check, "Would allow"),
+                Effect::Abstain => (Icon::Unknown, "Would abstain"),
+                Effect::Deny => (Icon::Ban, "Would deny"),
+            };
+            let obligations: Vec<String> =
+                answer.obligations.iter().filter_map(|one| serde_json::to_string(one).ok()).collect();
+            vec![
+                fact("Effect", Cell::badge(Tone::Shadow, icon, word)),
+                Fact::code("Reason", answer.reason_code.clone()),
+                fact("Sentence", none_or(answer.sentence.clone())),
+                fact("Relied on", none_or(answer.relied_on.join(", "))),
+                fact("Messages", none_or(answer.messages.join(" | "))),
+                fact("Obligations", none_or(obligations.join(" "))),
+                Fact::text("Fuel", view::grouped(answer.fuel)),
+                Fact::text("Time", took),
+            ]
+        }
+    };
+    Panel::new("Answer", Body::Facts(facts))
+}

@@ -1,0 +1,201 @@
+//! GET /policy: which modules there are, and where they are attached, in the order in which they are asked.
+
+use std::collections::BTreeMap;
+
+use strongroom_domain::{
+    action::Action,
+    admin::{AttachmentShown, ModuleShown},
+    gate::{Ask, ShadowSeen},
+    policy::{AttachmentState, ModuleDigest},
+    role::Role,
+    vault::Vault,
+};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table};
+
+use super::{AttachedTo, Modules, badge_cell, short};
+use crate::{
+    dashboard::{
+        Failure,
+        frame::{Place, Viewer},
+        links,
+        offers::Offers,
+        rendered,
+        snippets::{self, Commands},
+        view,
+    },
+    message::Response,
+    problem::Problem,
+};
+
+/// What is attached in one place.
+struct Attached {
+    to: AttachedTo,
+    policies: Vec<AttachmentShown>,
+}
+
+/// # Errors
+/// 503 when the vaults cannot be read or the record cannot be written.
+pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let vaults = viewer.services.admin.list_vaults(&viewer.call.ctx).await?;
+    let mut notices = Vec::new();
+    let mut places = Vec::new();
+    if viewer.may(&Ask::server(Action::PolicyRead)).await {
+        match viewer.services.admin.show_policies(&viewer.further()?, None).await {
+            Ok(shown) => places.push(Attached { to: AttachedTo::Everywhere, policies: shown.policies }),
+            Err(error) => notices.push(unread("What is attached to all vaults", error)),
+        }
+    } else {
+        notices.push(hidden("What is attached to all vaults is", Action::PolicyRead));
+    }
+    places.extend(vaults.iter().map(|vault| of_vault(viewer, vault)));
+    places.retain(|place| !place.policies.is_empty());
+    let modules = if viewer.may(&Ask::server(Action::PolicyModuleRead)).await {
+        let read = viewer.services.admin.list_modules(&viewer.further()?).await;
+        read.map(Modules).map_err(|error| notices.push(unread("The modules", error))).ok()
+    } else {
+        notices.push(hidden("The modules are", Action::PolicyModuleRead));
+        None
+    };
+    let place = Place::Policies;
+    let mut offers = Offers::new(viewer, &place);
+    let upload = Act::primary("Upload module", links::MODULE_UPLOAD, Icon::Upload);
+    offers.offer(&Ask::server(Action::PolicyModuleWrite), upload).await;
+    let (acts, cannot) = offers.told();
+    let names = modules.unwrap_or_default();
+    let mut main: Vec<Panel> = places.iter().map(|place| attached(place, &names)).collect();
+    if main.is_empty() {
+        main.push(nothing_attached());
+    }
+    if !names.0.is_empty() {
+        main.push(listed(&names, &places));
+    }
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        lead: Some(
+            "A module says allow, deny or abstain about a request, and can only narrow what roles allow. In shadow it is \
+             asked and has no say."
+                .to_owned(),
+        ),
+        acts,
+        cannot,
+        notices,
+        main,
+        aside: vec![snippets::panel(vec![
+            commands.server("policy list").labelled("List modules"),
+            commands.server("policy attached --all-vaults").labelled("What is attached to all vaults"),
+            commands.server("policy attached --vault NAME").labelled("What is attached to a vault"),
+            commands.curl_server("GET", "/api/v1/policy-modules", None),
+        ])],
+        ..PanelsPage::new(viewer.shell_with(&place, &vaults).await, headline(&places))
+    };
+    Ok(rendered(200, page.render()))
+}
+
+fn hidden(what: &str, action: Action) -> String {
+    let role = Role::least_for(action).map_or(Role::Owner.name(), |role| role.name());
+    format!("{what} hidden: seeing this needs the role {role} on the installation.")
+}
+
+fn unread(what: &str, error: impl Into<Problem>) -> String {
+    format!("{what} could not be read just now ({}).", error.into().reason)
+}
+
+fn of_vault(viewer: &Viewer<'_>, vault: &Vault) -> Attached {
+    let seen = &viewer.services.admin.gate.shadows;
+    let policies = vault.settings.policies.iter().map(|attachment| AttachmentShown {
+        shadow: seen.of(Some(vault.id), &attachment.name, attachment.module),
+        attachment: attachment.clone(),
+    });
+    Attached { to: AttachedTo::Vault(vault.name.clone()), policies: policies.collect() }
+}
+
+fn headline(places: &[Attached]) -> String {
+    let all = places.iter().flat_map(|place| &place.policies);
+    let of = |state| all.clone().filter(|one| one.attachment.state == state).count();
+    let (enforced, shadow) = (of(AttachmentState::Enforce), of(AttachmentState::Shadow));
+    match (enforced, shadow, all.clone().count()) {
+        (0, 0, 0) => "No policy module is attached".to_owned(),
+        (0, 0, _) => "No policy module is asked".to_owned(),
+        (enforced, 0, _) => format!("{} enforced", counted(enforced)),
+        (0, shadow, _) => format!("{} in shadow, none enforced", counted(shadow)),
+        (enforced, shadow, _) => format!("{} enforced, {shadow} in shadow", counted(enforced)),
+    }
+}
+
+fn counted(count: usize) -> String {
+    if count == 1 { "One policy module".to_owned() } else { format!("{count} policy modules") }
+}
+
+fn nothing_attached() -> Panel {
+    Panel::new(
+        "Attached",
+        Body::Empty {
+            headline: "No module is attached that you may see.".to_owned(),
+            text: "Attach one in shadow first: it is asked about every request, and decides none.".to_owned(),
+            command: None,
+        },
+    )
+}
+
+fn attached(place: &Attached, modules: &Modules) -> Panel {
+    let row = |(index, AttachmentShown { attachment, shadow }): (usize, &AttachmentShown)| {
+        Row::new(vec![
+            Cell::link(attachment.name.clone(), links::attachment(&place.to, &attachment.name)),
+            badge_cell(attachment.state, attachment.authority.then(|| "with authority".to_owned())),
+            modules.cell(&attachment.module),
+            Cell::text((index + 1).to_string()),
+            seen(shadow),
+        ])
+    };
+    let rows = place.policies.iter().enumerate().map(row).collect();
+    let table = Table::new(&["Attachment", "State", "Module", "Asked as", "Would have denied in shadow"], rows);
+    let panel = Panel::new(&place.to.title(), Body::Table(table));
+    match place.to {
+        AttachedTo::Everywhere => panel.note("asked first, in every vault and when one is made"),
+        AttachedTo::Vault(_) => panel,
+    }
+}
+
+/// How often a module in shadow would have denied, as far as this node knows.
+pub(super) fn seen(shadow: &ShadowSeen) -> Cell {
+    let count = shadow.count;
+    let denied = count.would_deny.saturating_add(count.would_fail);
+    let asked = denied.saturating_add(count.would_allow);
+    if asked == 0 {
+        return Cell::None("Nothing seen yet".to_owned());
+    }
+    let small =
+        (count.would_fail > 0).then(|| format!("{} of them without an answer", view::grouped(count.would_fail)));
+    Cell::Text { text: format!("{} of {}", view::grouped(denied), view::grouped(asked)), small }
+}
+
+/// The modules, those of one name together.
+fn listed(modules: &Modules, places: &[Attached]) -> Panel {
+    let mut attached: BTreeMap<ModuleDigest, usize> = BTreeMap::new();
+    for one in places.iter().flat_map(|place| &place.policies) {
+        *attached.entry(one.attachment.module).or_default() += 1;
+    }
+    let mut all: Vec<&ModuleShown> = modules.0.iter().collect();
+    all.sort_by(|one, other| one.facts.name.cmp(&other.facts.name));
+    let row = |module: &ModuleShown| {
+        let ModuleShown { facts, uploaded, .. } = module;
+        let count = attached.get(&facts.digest).copied().unwrap_or_default();
+        Row::new(vec![
+            Cell::Link {
+                text: facts.name.clone(),
+                href: links::module(&facts.digest),
+                small: Some(facts.summary.clone()),
+            },
+            Cell::Text { text: facts.version.clone(), small: Some(short(&facts.digest)) },
+            match uploaded {
+                None => Cell::text("Ships"),
+                Some((by, at)) => Cell::Text { text: by.subject.clone(), small: Some(view::moment_millis(*at).text) },
+            },
+            if count == 0 { Cell::None("Nowhere".to_owned()) } else { Cell::text(count.to_string()) },
+        ])
+    };
+    let rows = all.into_iter().map(row).collect();
+    Panel::new("Modules", Body::Table(Table::new(&["Module", "Version", "Uploaded by", "Attached"], rows)))
+        .note("known by the digest of their bytes")
+        .foot("Attached: in how many places that you may see.")
+}
