@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Finding, VerifyReport,
-    expected::{Absent, Expected, RowFault},
+    expected::{Absent, At, RowFault},
 };
 use crate::{
     decoding::{FoundRow, KeyOf},
@@ -30,20 +30,59 @@ use crate::{
 /// Most absent rows that are looked up by name.
 const MAX_NAMED: usize = 200;
 
-/// Compares all rows; what is wrong goes into the report.
+/// What the log says, to compare rows with.
+pub(super) trait Ledger {
+    /// Takes in what a record says was changed.
+    fn learn(&mut self, at: At, changed: &[ChangedRow]);
+
+    /// Whether it is asked first, and everything is told that is told once.
+    fn is_first(&self) -> bool;
+
+    /// Whether it knows of a row, and of what lies in it: if not, another is asked.
+    fn holds(&self, kind: RowKind, id: &str) -> bool;
+
+    /// Judges a row that is there. `revision` is none for rows that have none; then `tag` is compared.
+    fn judge(&mut self, kind: RowKind, id: &str, revision: Option<i64>, tag: &str) -> Option<RowFault>;
+
+    /// Judges a version that is there, of a name that is there.
+    fn judge_version(&mut self, kind: RowKind, id: &str, version: &str, tag: &str) -> Option<RowFault>;
+
+    /// Tells what was found, or has it looked at in full.
+    fn tell(&mut self, report: &mut VerifyReport, judged: Judged);
+
+    /// Rows that should be there and were not judged. Sessions and requests for approval end by themselves.
+    fn absent(&self) -> Vec<Absent>;
+}
+
+/// A row, or a version of it, and what is wrong with it.
+pub(super) struct Judged {
+    pub(super) kind: RowKind,
+    pub(super) id: String,
+    pub(super) version: Option<String>,
+    pub(super) fault: Option<RowFault>,
+}
+
+impl Judged {
+    fn row(kind: RowKind, id: String, fault: Option<RowFault>) -> Self {
+        Self { kind, id, version: None, fault }
+    }
+}
+
+/// Compares all rows of a share; what is wrong goes into the report. Of those that are absent, `named` were named before.
 pub(super) async fn compare(
     moment: &DatabaseTransaction,
-    expected: &mut Expected,
+    ledger: &mut impl Ledger,
     nodes: &[String],
+    named: &mut usize,
     report: &mut VerifyReport,
 ) -> Result<(), StoreError> {
-    let mut comparing = Comparing { moment, expected, report };
+    let mut comparing = Comparing { moment, ledger, report };
     comparing.with_revisions().await?;
     comparing.assignments().await?;
     comparing.versions().await?;
     comparing.sessions().await?;
     comparing.token_keys().await?;
-    comparing.absent(nodes).await
+    comparing.absent(nodes, named).await
 }
 
 /// Of which kind a name is: only a secret's is not qualified.
@@ -65,31 +104,20 @@ struct Tag {
     tag: Vec<u8>,
 }
 
-struct Comparing<'a> {
+struct Comparing<'a, L> {
     moment: &'a DatabaseTransaction,
-    expected: &'a mut Expected,
+    ledger: &'a mut L,
     report: &'a mut VerifyReport,
 }
 
-impl Comparing<'_> {
-    fn tell(&mut self, kind: RowKind, id: String, fault: Option<RowFault>) {
-        match fault {
-            None => self.report.rows = self.report.rows.saturating_add(1),
-            // Written before records told of rows.
-            Some(RowFault::Unrecorded) if self.expected.untracked => {
-                self.report.untracked = self.report.untracked.saturating_add(1);
-            }
-            Some(fault) => self.report.add(Finding::Row { row: kind, id, fault }),
-        }
-    }
-
+impl<L: Ledger> Comparing<'_, L> {
     /// Judges every row of a table by one of its cells, if that and its key read. `judge` says which row of the log it
     /// is and what is wrong with it, or that nothing is to be said of it.
     async fn each<E, M>(
         &mut self,
         select: Select<E>,
         cell: E::Column,
-        judge: impl Fn(&mut Expected, KeyOf<E>, Option<M>) -> Option<(RowKind, String, Option<RowFault>)>,
+        judge: impl Fn(&mut L, KeyOf<E>, Option<M>) -> Option<Judged>,
     ) -> Result<(), StoreError>
     where
         E: EntityTrait,
@@ -101,15 +129,18 @@ impl Comparing<'_> {
         let mut rows = select.stream(self.moment).await.map_err(|e| store_error(&e))?;
         while let Some(found) = rows.try_next().await.map_err(|e| store_error(&e))? {
             let (judged, edited) = match found {
-                FoundRow::Read(key, cell) => (judge(self.expected, key, Some(cell)), false),
-                FoundRow::Unreadable(Some(key), _) => (judge(self.expected, key, None), true),
+                FoundRow::Read(key, cell) => (judge(self.ledger, key, Some(cell)), false),
+                FoundRow::Unreadable(Some(key), _) => (judge(self.ledger, key, None), true),
                 FoundRow::Unreadable(None, row) => {
-                    self.report.add(row.into());
+                    if self.ledger.is_first() {
+                        self.report.add(row.into());
+                    }
                     continue;
                 }
             };
-            if let Some((kind, id, fault)) = judged {
-                self.tell(kind, id, if edited { Some(RowFault::Unreadable) } else { fault });
+            if let Some(judged) = judged {
+                let fault = if edited { Some(RowFault::Unreadable) } else { judged.fault };
+                self.ledger.tell(self.report, Judged { fault, ..judged });
             }
         }
         Ok(())
@@ -122,10 +153,12 @@ impl Comparing<'_> {
         revision: E::Column,
         name: impl Fn(KeyOf<E>) -> (RowKind, String),
     ) -> Result<(), StoreError> {
-        let judge = |expected: &mut Expected, key, cell: Option<Revision>| {
+        let judge = |ledger: &mut L, key, cell: Option<Revision>| {
             let (kind, id) = name(key);
-            let fault = expected.judge(kind, &id, cell.map(|cell| cell.revision), &tag_digest(&[]));
-            Some((kind, id, fault))
+            ledger.holds(kind, &id).then(|| {
+                let fault = ledger.judge(kind, &id, cell.map(|cell| cell.revision), &tag_digest(&[]));
+                Judged::row(kind, id, fault)
+            })
         };
         self.each(select, revision, judge).await
     }
@@ -156,50 +189,61 @@ impl Comparing<'_> {
     }
 
     async fn assignments(&mut self) -> Result<(), StoreError> {
-        let judge = |expected: &mut Expected, id: Uuid, cell: Option<Tag>| {
+        let judge = |ledger: &mut L, id: Uuid, cell: Option<Tag>| {
             let (kind, id, tag) = (RowKind::Assignment, id.to_string(), cell.unwrap_or_default().tag);
-            let fault = expected.judge(kind, &id, None, &tag_digest(&tag));
-            Some((kind, id, fault))
+            ledger.holds(kind, &id).then(|| {
+                let fault = ledger.judge(kind, &id, None, &tag_digest(&tag));
+                Judged::row(kind, id, fault)
+            })
         };
         self.each(assignment::Entity::find(), assignment::Column::Tag, judge).await
     }
 
     async fn versions(&mut self) -> Result<(), StoreError> {
-        let judge = |expected: &mut Expected, (vault, name, version): (Uuid, String, String), cell: Option<Tag>| {
-            let (id, tag) = (format!("{vault}/{name}"), cell.unwrap_or_default().tag);
-            let fault = expected.judge_version(kind_of(&name), &id, &version, &tag_digest(&tag));
-            Some((kind_of(&name), format!("{id}/{version}"), fault))
+        let judge = |ledger: &mut L, (vault, name, version): (Uuid, String, String), cell: Option<Tag>| {
+            let (kind, id, tag) = (kind_of(&name), format!("{vault}/{name}"), cell.unwrap_or_default().tag);
+            ledger.holds(kind, &id).then(|| {
+                let fault = ledger.judge_version(kind, &id, &version, &tag_digest(&tag));
+                Judged { kind, id, version: Some(version), fault }
+            })
         };
         self.each(secret_version::Entity::find(), secret_version::Column::Tag, judge).await
     }
 
     async fn sessions(&mut self) -> Result<(), StoreError> {
-        let judge = |expected: &mut Expected, hash: Vec<u8>, _: Option<Tag>| {
+        let judge = |ledger: &mut L, hash: Vec<u8>, _: Option<Tag>| {
             let id = <[u8; 32]>::try_from(hash.as_slice())
                 .map_or_else(|_| "of a wrong length".to_owned(), |hash| ChangedRow::session_id(&hash));
-            let fault = expected.judge(RowKind::Session, &id, None, &tag_digest(&[]));
-            Some((RowKind::Session, id, fault))
+            ledger.holds(RowKind::Session, &id).then(|| {
+                let fault = ledger.judge(RowKind::Session, &id, None, &tag_digest(&[]));
+                Judged::row(RowKind::Session, id, fault)
+            })
         };
         self.each(session::Entity::find(), session::Column::Tag, judge).await
     }
 
     /// What is sealed under the root key and changes. What never changed has no record.
     async fn token_keys(&mut self) -> Result<(), StoreError> {
-        let judge = |expected: &mut Expected, label: String, cell: Option<Revision>| {
+        let judge = |ledger: &mut L, label: String, cell: Option<Revision>| {
+            if !ledger.holds(RowKind::TokenKeys, &label) {
+                return None;
+            }
             let revision = cell.map(|cell| cell.revision);
-            let fault = expected.judge(RowKind::TokenKeys, &label, revision, "");
+            let fault = ledger.judge(RowKind::TokenKeys, &label, revision, "");
             let told = revision.is_none_or(|revision| revision > 0) || fault != Some(RowFault::Unrecorded);
-            told.then_some((RowKind::TokenKeys, label, fault))
+            told.then(|| Judged::row(RowKind::TokenKeys, label, fault))
         };
         self.each(sealed_blob::Entity::find(), sealed_blob::Column::Revision, judge).await
     }
 
     /// What should be there and is not, named by the record that wrote it last.
-    async fn absent(&mut self, nodes: &[String]) -> Result<(), StoreError> {
-        let absent = self.expected.absent();
-        let unnamed = absent.len().saturating_sub(MAX_NAMED);
+    async fn absent(&mut self, nodes: &[String], named: &mut usize) -> Result<(), StoreError> {
+        let absent = self.ledger.absent();
+        let room = MAX_NAMED.saturating_sub(*named);
+        let unnamed = absent.len().saturating_sub(room);
+        *named = named.saturating_add(absent.len().min(room));
         self.report.more_findings = self.report.more_findings.saturating_add(unnamed as u64);
-        for Absent { at: (node, seq), version } in absent.into_iter().take(MAX_NAMED) {
+        for Absent { at: (node, seq), version } in absent.into_iter().take(room) {
             let Some(node) = nodes.get(usize::from(node)) else { continue };
             let Ok(position) = i64::try_from(seq) else { continue };
             let row = audit_record::Entity::find()

@@ -1,15 +1,21 @@
-//! What the log says about every row: collected while the log is walked, asked row by row afterwards.
+//! What the log says about rows, in full: collected while the log is read, asked row by row afterwards. For those rows
+//! that [`super::sketch`] could not make sure of.
 //!
 //! Does not rely on the order in which several nodes' chains are walked: the revisions of one row run
 //! without a gap from its making to its end, and a row that is made again begins somewhere else. So
 //! the changes of one row form runs, and the run that does not end with the row's end is the living one.
 //!
-//! Memory: some hundred bytes for each row that ever was.
+//! Memory: some hundred bytes for each of these rows that ever was, and so many at a time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use strongroom_crypto::sha256;
 use strongroom_domain::record::{ChangedRow, Outcome, Record, RowKind};
+
+use super::{
+    Finding, VerifyReport,
+    compare::{Judged, Ledger},
+};
 
 /// What is wrong with a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +49,12 @@ pub enum RowFault {
 /// Where a record stands: index of its node, position.
 pub(super) type At = (u16, u64);
 type Key = [u8; 16];
+/// Where a name stands among all: the beginning of its key.
+pub(super) type Place = u64;
 type Digest = [u8; 16];
 
 /// Changes of one row without a gap.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Run {
     first: i64,
     last: i64,
@@ -60,14 +68,20 @@ struct Row {
     /// Index of the vault it lies in.
     parent: Option<u32>,
     seen: bool,
-    runs: Vec<Run>,
+    /// One, nearly always.
+    run: Run,
+    others: Box<[Run]>,
 }
+
+/// Revision of the name and digest of the version's tag when it was written.
+type Written = (i64, Digest);
 
 struct Version {
     name: Key,
     seen: bool,
-    /// Revision of the name and digest of the version's tag, each time it was written.
-    written: Vec<(i64, Digest)>,
+    /// Once, nearly always.
+    written: Written,
+    earlier: Box<[Written]>,
     at: At,
 }
 
@@ -78,14 +92,22 @@ pub(super) struct Absent {
     pub(super) version: bool,
 }
 
-/// All that was collected.
-#[derive(Default)]
+/// How many names, and how many versions of them, are held at a time: about 25 MiB.
+pub(super) const HELD: usize = 7 << 14;
+
+/// What was collected of some names.
 pub(super) struct Expected {
+    most: usize,
+    /// Which names.
+    only: HashSet<Place>,
+    /// Those that are left for another time.
+    later: Vec<Place>,
+    /// Vaults are held always: what lies in one that is gone is gone with it.
     rows: HashMap<Key, Row>,
     versions: HashMap<Key, Version>,
     vaults: HashMap<String, u32>,
     /// Changes were recorded before records told of rows: a row without a record proves nothing.
-    pub(super) untracked: bool,
+    untracked: bool,
 }
 
 /// Operations that changed rows before records told which.
@@ -94,6 +116,45 @@ const EARLY: [&str; 7] =
 
 fn key(kind: RowKind, id: &str) -> Key {
     shortened(&format!("{}:{id}", kind.as_str()))
+}
+
+fn place(name: &Key) -> Place {
+    name.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+}
+
+/// Where a row stands among all.
+pub(super) fn place_of(kind: RowKind, id: &str) -> Place {
+    place(&key(kind, id))
+}
+
+/// The vault that a changed row lies in, or is.
+pub(super) fn vault_of(changed: &ChangedRow) -> Option<&str> {
+    match changed.row {
+        RowKind::Secret | RowKind::Key | RowKind::Certificate | RowKind::AccessPolicy => {
+            changed.id.split_once('/').map(|(vault, _)| vault)
+        }
+        RowKind::Vault => Some(&changed.id),
+        _ => changed.within.as_deref(),
+    }
+}
+
+/// Whether rows of a kind go by themselves, when their time has come.
+pub(super) fn ends(kind: RowKind) -> bool {
+    matches!(kind, RowKind::Session | RowKind::Approval)
+}
+
+/// What a record says was changed. A denial changes nothing, but opens a request for approval.
+pub(super) fn changed(outcome: Outcome, changed: &[ChangedRow]) -> &[ChangedRow] {
+    let opens = |changed: &ChangedRow| changed.row == RowKind::Approval;
+    if outcome == Outcome::Allowed || changed.iter().all(opens) { changed } else { &[] }
+}
+
+/// Whether a record is of a change, and of a time before records told which rows it wrote.
+pub(super) fn is_early(record: &Record) -> bool {
+    record.outcome == Outcome::Allowed
+        && record.changed.is_empty()
+        && record.revision.is_some()
+        && EARLY.contains(&record.operation.as_str())
 }
 
 fn version_key(id: &str, version: &str) -> Key {
@@ -110,36 +171,34 @@ fn digest(text: &str) -> Digest {
 }
 
 impl Expected {
-    /// Takes in what a record says.
-    pub(super) fn learn(&mut self, at: At, record: &Record) {
-        // A denial changes nothing, but opens a request for approval.
-        let opens = |changed: &ChangedRow| changed.row == RowKind::Approval;
-        if record.outcome != Outcome::Allowed && (record.changed.is_empty() || !record.changed.iter().all(opens)) {
-            return;
-        }
-        if record.changed.is_empty() && record.revision.is_some() && EARLY.contains(&record.operation.as_str()) {
-            self.untracked = true;
-        }
-        for changed in &record.changed {
-            self.row(at, changed);
+    /// Of these names, and so many of them and of their versions at a time.
+    pub(super) fn of(only: HashSet<Place>, most: usize, untracked: bool) -> Self {
+        let (rows, versions, vaults) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { most, only, later: Vec::new(), rows, versions, vaults, untracked }
+    }
+
+    /// The names that are left for another time.
+    pub(super) fn later(self) -> Vec<Place> {
+        self.later
+    }
+
+    /// Leaves names for later until the versions of the others fit.
+    fn fit(&mut self) {
+        while self.versions.len() > self.most && self.only.len() > 1 {
+            let half = self.only.iter().copied().skip(self.only.len() / 2).collect::<HashSet<_>>();
+            self.only.retain(|name| !half.contains(name));
+            self.later.extend(half);
+            self.rows.retain(|name, row| row.kind == RowKind::Vault || self.only.contains(&place(name)));
+            self.versions.retain(|_, version| self.only.contains(&place(&version.name)));
         }
     }
 
     fn row(&mut self, at: At, changed: &ChangedRow) {
-        let parent = match changed.row {
-            RowKind::Secret | RowKind::Key | RowKind::Certificate | RowKind::AccessPolicy => {
-                changed.id.split_once('/').map(|(vault, _)| self.vault(vault))
-            }
-            RowKind::Vault => Some(self.vault(&changed.id)),
-            _ => changed.within.as_deref().map(|vault| self.vault(vault)),
-        };
         let name = key(changed.row, &changed.id);
-        let row = self.rows.entry(name).or_insert_with(|| Row {
-            kind: changed.row,
-            parent,
-            seen: false,
-            runs: Vec::with_capacity(1),
-        });
+        if changed.row != RowKind::Vault && !self.only.contains(&place(&name)) {
+            return;
+        }
+        let parent = vault_of(changed).map(|vault| self.vault(vault));
         let run = Run {
             first: changed.revision,
             last: changed.revision,
@@ -147,25 +206,26 @@ impl Expected {
             digest: changed.digest.as_deref().map(digest),
             at,
         };
-        if changed.row == RowKind::Session {
-            row.take_session(run);
-        } else {
-            row.take(run);
-        }
+        let kind = changed.row;
+        let row = match self.rows.entry(name) {
+            Entry::Vacant(none) => none.insert(Row { kind, parent, seen: false, run, others: Box::default() }),
+            Entry::Occupied(known) => {
+                let row = known.into_mut();
+                if kind == RowKind::Session {
+                    row.take_session(run)
+                } else {
+                    row.take(run)
+                }
+                row
+            }
+        };
         for (version, tag) in &changed.versions {
             let written = (changed.revision, digest(tag));
-            let entry = self.versions.entry(version_key(&changed.id, version)).or_insert_with(|| Version {
-                name,
-                seen: false,
-                written: Vec::with_capacity(1),
-                at,
-            });
-            entry.at = at;
-            // The usual case: the same life of the name, later on.
-            let same_life = |before: i64| row.runs.iter().any(|run| run.holds(before) && run.holds(written.0));
-            match entry.written.last_mut() {
-                Some(last) if last.0 <= written.0 && same_life(last.0) => *last = written,
-                _ => entry.written.push(written),
+            match self.versions.entry(version_key(&changed.id, version)) {
+                Entry::Vacant(none) => {
+                    none.insert(Version { name, seen: false, written, earlier: Box::default(), at });
+                }
+                Entry::Occupied(known) => known.into_mut().take(row, written, at),
             }
         }
     }
@@ -174,9 +234,23 @@ impl Expected {
         let next = u32::try_from(self.vaults.len()).unwrap_or(u32::MAX);
         *self.vaults.entry(id.to_owned()).or_insert(next)
     }
+}
 
-    /// Judges a row that is there. `revision` is none for rows that have none; then `tag` is compared.
-    pub(super) fn judge(&mut self, kind: RowKind, id: &str, revision: Option<i64>, tag: &str) -> Option<RowFault> {
+impl Ledger for Expected {
+    fn learn(&mut self, at: At, changed: &[ChangedRow]) {
+        changed.iter().for_each(|changed| self.row(at, changed));
+        self.fit();
+    }
+
+    fn is_first(&self) -> bool {
+        false
+    }
+
+    fn holds(&self, kind: RowKind, id: &str) -> bool {
+        self.only.contains(&place_of(kind, id))
+    }
+
+    fn judge(&mut self, kind: RowKind, id: &str, revision: Option<i64>, tag: &str) -> Option<RowFault> {
         let Some(row) = self.rows.get_mut(&key(kind, id)) else { return Some(RowFault::Unrecorded) };
         row.seen = true;
         let Some(run) = row.living() else { return Some(RowFault::Back) };
@@ -191,37 +265,48 @@ impl Expected {
         (run.digest.is_some_and(|recorded| recorded != digest(tag))).then_some(RowFault::NotLast)
     }
 
-    /// Judges a version that is there, of a name that is there.
-    pub(super) fn judge_version(&mut self, kind: RowKind, id: &str, version: &str, tag: &str) -> Option<RowFault> {
+    fn judge_version(&mut self, kind: RowKind, id: &str, version: &str, tag: &str) -> Option<RowFault> {
         let name = key(kind, id);
         let Some(row) = self.rows.get(&name) else { return Some(RowFault::Unrecorded) };
         let Some(run) = row.living() else { return Some(RowFault::Back) };
         let Some(known) = self.versions.get_mut(&version_key(id, version)) else { return Some(RowFault::Unrecorded) };
         known.seen = true;
-        let of_this_life = known.written.iter().filter(|(revision, _)| run.holds(*revision));
+        let of_this_life = known.written().filter(|(revision, _)| run.holds(*revision));
         match of_this_life.max_by_key(|(revision, _)| *revision) {
-            Some((_, recorded)) if *recorded == digest(tag) => None,
+            Some((_, recorded)) if recorded == digest(tag) => None,
             Some(_) => Some(RowFault::NotLast),
             // Of an earlier life of the name: that one was purged.
             None => Some(RowFault::Back),
         }
     }
 
-    /// Rows that should be there and were not judged. Sessions and requests for approval end by themselves.
-    pub(super) fn absent(&self) -> Vec<Absent> {
+    fn tell(&mut self, report: &mut VerifyReport, Judged { kind: row, id, version, fault }: Judged) {
+        match fault {
+            None => report.rows = report.rows.saturating_add(1),
+            // Written before records told of rows.
+            Some(RowFault::Unrecorded) if self.untracked => report.untracked = report.untracked.saturating_add(1),
+            Some(fault) => {
+                let id = version.map_or_else(|| id.clone(), |version| format!("{id}/{version}"));
+                report.add(Finding::Row { row, id, fault });
+            }
+        }
+    }
+
+    fn absent(&self) -> Vec<Absent> {
         let gone: Vec<u32> = self
             .rows
             .values()
             .filter(|row| row.kind == RowKind::Vault && row.living().is_none())
             .filter_map(|row| row.parent)
             .collect();
-        let ends = |kind| matches!(kind, RowKind::Session | RowKind::Approval);
         let expected = |row: &Row| !ends(row.kind) && !row.parent.is_some_and(|vault| gone.contains(&vault));
-        let rows = self.rows.values().filter(|row| !row.seen && expected(row)).filter_map(Row::living);
+        let here = |name: &Key| self.only.contains(&place(name));
+        let rows = self.rows.iter().filter(|(name, row)| !row.seen && here(name) && expected(row));
+        let rows = rows.filter_map(|(_, row)| row.living());
         let versions = self.versions.values().filter(|version| {
             // An absent name is one finding, whatever its versions.
             let name = self.rows.get(&version.name).filter(|name| name.seen).and_then(Row::living);
-            !version.seen && name.is_some_and(|run| version.written.iter().any(|(at, _)| run.holds(*at)))
+            !version.seen && name.is_some_and(|run| version.written().any(|(at, _)| run.holds(at)))
         });
         rows.map(|run| Absent { at: run.at, version: false })
             .chain(versions.map(|version| Absent { at: version.at, version: true }))
@@ -245,36 +330,67 @@ impl Run {
 }
 
 impl Row {
+    fn runs(&self) -> impl Iterator<Item = &Run> {
+        std::iter::once(&self.run).chain(&self.others)
+    }
+
+    /// Has these runs, and the last of them before all.
+    fn put(&mut self, last: Run, others: Vec<Run>) {
+        self.run = last;
+        if !(others.is_empty() && self.others.is_empty()) {
+            self.others = others.into_boxed_slice();
+        }
+    }
+
     fn take(&mut self, run: Run) {
-        if self.runs.iter().any(|known| known.holds(run.first)) {
+        if self.runs().any(|known| known.holds(run.first)) {
             return;
         }
-        let mut run = run;
+        if self.others.is_empty() && self.run.join(&run) {
+            return;
+        }
+        let (mut run, mut runs) = (run, self.runs().copied().collect::<Vec<_>>());
         // What it follows, and what follows it: chains of several nodes come one after the other.
-        if let Some(before) = self.runs.iter().position(|known| known.last.checked_add(1) == Some(run.first)) {
-            let mut known = self.runs.swap_remove(before);
+        if let Some(before) = runs.iter().position(|known| known.last.checked_add(1) == Some(run.first)) {
+            let mut known = runs.swap_remove(before);
             known.join(&run);
             run = known;
         }
-        if let Some(after) = self.runs.iter().position(|known| run.last.checked_add(1) == Some(known.first)) {
-            let known = self.runs.swap_remove(after);
+        if let Some(after) = runs.iter().position(|known| run.last.checked_add(1) == Some(known.first)) {
+            let known = runs.swap_remove(after);
             run.join(&known);
         }
-        self.runs.push(run);
+        self.put(run, runs);
     }
 
     /// A session has no revisions: it begins, and it ends. One that begins after its end, on record, is there
     /// again; a code of the command line could once be exchanged twice, and logs tell of it for ever.
     fn take_session(&mut self, run: Run) {
-        match self.runs.last_mut() {
-            Some(known) if known.gone && !run.gone => *known = run,
-            _ => self.take(run),
+        if self.run.gone && !run.gone {
+            self.run = run;
+        } else {
+            self.take(run);
         }
     }
 
     /// The life that has not ended. Of several (which no honest log has) the one written last.
     fn living(&self) -> Option<Run> {
-        self.runs.iter().filter(|run| !run.gone).max_by_key(|run| run.at.1).copied()
+        self.runs().filter(|run| !run.gone).max_by_key(|run| run.at.1).copied()
+    }
+}
+
+impl Version {
+    fn written(&self) -> impl Iterator<Item = Written> {
+        std::iter::once(self.written).chain(self.earlier.iter().copied())
+    }
+
+    /// Written again. The usual case: in the same life of its name, later on.
+    fn take(&mut self, name: &Row, written: Written, at: At) {
+        let same_life = |run: &Run| run.holds(self.written.0) && run.holds(written.0);
+        if self.written.0 > written.0 || !name.runs().any(same_life) {
+            self.earlier = self.earlier.iter().copied().chain([self.written]).collect();
+        }
+        (self.written, self.at) = (written, at);
     }
 }
 

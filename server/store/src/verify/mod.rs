@@ -12,12 +12,14 @@
 //! Rows are compared with what the log says of them: a row put back to an older state is authentic,
 //! and only the log knows better. That needs no key either.
 
+mod again;
 mod anchors;
 mod compare;
 mod expected;
 mod export;
 mod links;
 mod records;
+mod sketch;
 mod stored;
 mod trees;
 mod walk;
@@ -49,6 +51,7 @@ pub const MAX_FINDINGS: usize = 1000;
 /// A database opened for reading only.
 pub struct AuditReader {
     pub(crate) connection: DatabaseConnection,
+    holds: usize,
 }
 
 impl Store {
@@ -80,7 +83,7 @@ impl Store {
         let connection = connect::auditor(&connect::place(url)?).await?;
         let standing = strongroom_migrations::standing(&connection).await;
         match standing.map_err(|error| OpenError::Unusable(error.to_string()))? {
-            Standing::Current => Ok(AuditReader { connection }),
+            Standing::Current => Ok(AuditReader { connection, holds: sketch::HELD }),
             Standing::Behind => Err(OpenError::OlderSchema),
             Standing::Newer { database, program } => Err(OpenError::NewerSchema { database, program }),
         }
@@ -88,6 +91,13 @@ impl Store {
 }
 
 impl AuditReader {
+    /// The same, holding what the log says of so many names at a time: the fewer, the less memory a check
+    /// takes, and the more often the log is read.
+    #[must_use]
+    pub fn holding(self, holds: usize) -> Self {
+        Self { holds, ..self }
+    }
+
     /// The installation the database holds.
     ///
     /// # Errors

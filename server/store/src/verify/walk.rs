@@ -13,10 +13,12 @@ use strongroom_domain::{ports::StoreError, record::Checkpoint};
 
 use super::{
     Anchors, AuditReader, Finding, NodeReport, Source, VerifyReport,
-    compare::compare,
-    expected::Expected,
+    again::Again,
+    compare::Ledger as _,
+    expected::{changed, is_early},
     links::Follower,
     records::{Chained, Id, Node, NodeCell, edited, hash, judge_record},
+    sketch::Sketch,
 };
 use crate::{
     decoding::FoundRow,
@@ -82,7 +84,9 @@ pub async fn verify_log(
         moment: &moment,
         installation: *installation.id.0.as_bytes(),
         public_keys,
-        expected: Expected::default(),
+        sketch: Sketch::holding(reader.holds, false),
+        is_sound: true,
+        untracked: false,
         report: VerifyReport::default(),
         ends: BTreeMap::new(),
         covered: BTreeMap::new(),
@@ -90,6 +94,8 @@ pub async fn verify_log(
         contradicted: BTreeMap::new(),
     };
     let nodes: Vec<String> = walk.nodes(anchors).await?.into_iter().collect();
+    // What one node did is on record in the order in which it was done.
+    walk.sketch = Sketch::holding(reader.holds, nodes.len() == 1);
     for (index, node) in nodes.iter().enumerate() {
         walk.chain(index, node).await?;
     }
@@ -104,8 +110,9 @@ pub async fn verify_log(
     for what in foreign_objects(&moment).await.map_err(database)? {
         walk.report.add(Finding::Foreign { what });
     }
-    let Walk { mut expected, mut report, .. } = walk;
-    compare(&moment, &mut expected, &nodes, &mut report).await?;
+    let Walk { sketch, untracked, is_sound, mut report, .. } = walk;
+    let again = Again { moment: &moment, nodes: &nodes, is_sound, untracked };
+    again.rows(sketch, &mut report).await?;
     moment.rollback().await.map_err(database)?;
     Ok(report)
 }
@@ -114,7 +121,11 @@ pub(super) struct Walk<'a> {
     pub(super) moment: &'a DatabaseTransaction,
     pub(super) installation: [u8; 16],
     pub(super) public_keys: &'a [[u8; 32]],
-    expected: Expected,
+    sketch: Sketch,
+    /// Whether every record was found as it was written.
+    is_sound: bool,
+    /// Changes were recorded before records told of rows: a row without a record proves nothing.
+    untracked: bool,
     pub(super) report: VerifyReport,
     /// Last position of every node's chain.
     ends: BTreeMap<String, u64>,
@@ -195,6 +206,7 @@ impl Walk<'_> {
             let Chained { link, row } = match found {
                 FoundRow::Read(_, chained) => chained,
                 FoundRow::Unreadable(_, row) => {
+                    self.is_sound = false;
                     self.report.add(row.into());
                     continue;
                 }
@@ -202,8 +214,14 @@ impl Walk<'_> {
             match row
                 .map_or_else(|body| Err(edited(node, &link, body.as_deref())), |row| judge_record(node, &link, &row))
             {
-                Ok(record) => self.expected.learn((index, link.seq), &record),
-                Err(finding) => self.report.add(finding),
+                Ok(record) => {
+                    self.untracked |= is_early(&record);
+                    self.sketch.learn((index, link.seq), changed(record.outcome, &record.changed));
+                }
+                Err(finding) => {
+                    self.is_sound = false;
+                    self.report.add(finding);
+                }
             }
             if let Some(finding) = follower.follow(link) {
                 self.report.add(finding);

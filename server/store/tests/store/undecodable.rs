@@ -77,6 +77,12 @@ async fn found(place: &Place) -> Vec<String> {
     let reader = Store::open_read_only(&place.url).await.unwrap();
     let report = verify_log(&reader, &[signer().public_key()], &Anchors::default()).await.unwrap();
     let mut found: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+    let reader = reader.holding(1);
+    let little = verify_log(&reader, &[signer().public_key()], &Anchors::default()).await.unwrap();
+    let mut all: Vec<String> = little.findings.iter().map(ToString::to_string).collect();
+    all.sort();
+    found.sort();
+    assert_eq!(all, found, "however little is held at a time");
     let see = |(kind, id, row): strongroom_store::verify::Found| {
         found.extend(row.err().map(|error| format!("{} {id}: {error}", kind.as_str())));
     };
