@@ -13,7 +13,7 @@ use crate::{
     heads::KnownHeads,
     lock::Ownership,
     presence::Presence,
-    strangers::to_keep_out,
+    strangers::{Strangers, strangers},
     writer::Writer,
 };
 
@@ -171,15 +171,20 @@ async fn prepare(place: &Place) -> Result<(), OpenError> {
         }
     };
     let foreign = foreign_objects(&database).await.map_err(unusable);
-    let strangers = to_keep_out(&database).await.map_err(unusable);
+    let others = strangers(&database).await.map_err(unusable);
     // The lock of a session ends with it.
     database.close().await.map_err(unusable)?;
     outcome?;
-    if let Some(statements) = strangers? {
-        tracing::warn!(
+    match others? {
+        Some(Strangers::Everybody(statements)) => tracing::warn!(
             "every role of the database server may connect to this database, and so can stop its nodes and use up its \
              connections: say there {statements}"
-        );
+        ),
+        Some(Strangers::Some(roles, statement)) => tracing::warn!(
+            "other roles may connect to this database, and so can stop its nodes and use up its connections: {roles}. \
+             Those that need not to, as for backups, can be shut out: {statement}"
+        ),
+        None => {}
     }
     match foreign? {
         none if none.is_empty() => Ok(()),

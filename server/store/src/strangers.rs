@@ -3,25 +3,45 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement};
 
+/// Superusers and the owner of the database come in whatever is said; the roles that PostgreSQL brings itself can be lent to
+/// one, and none of them logs in.
 const ASK: &str = "SELECT has_database_privilege('public', current_database(), 'CONNECT') AS everybody, \
-                   quote_ident(current_database()) AS database, quote_ident(current_user) AS own";
+    quote_ident(current_database()) AS database, quote_ident(current_user) AS own, \
+    coalesce((SELECT string_agg(quote_ident(rolname), ', ' ORDER BY rolname) FROM pg_catalog.pg_roles \
+        WHERE rolcanlogin AND NOT rolsuper AND rolname <> current_user \
+        AND oid <> (SELECT datdba FROM pg_catalog.pg_database WHERE datname = current_database()) \
+        AND has_database_privilege(oid, current_database(), 'CONNECT')), '') AS others";
 
 #[derive(FromQueryResult)]
 struct Access {
     everybody: bool,
     database: String,
     own: String,
+    others: String,
 }
 
-/// The statements that let nobody but this role connect, where everybody may now.
-pub(crate) async fn to_keep_out(database: &impl ConnectionTrait) -> Result<Option<String>, DbErr> {
+/// Who else may connect.
+pub(crate) enum Strangers {
+    /// Everybody. With the statements that let nobody but this role.
+    Everybody(String),
+    /// These roles. With the statement that shuts them out.
+    Some(String, String),
+}
+
+/// Who may connect beside this role.
+pub(crate) async fn strangers(database: &impl ConnectionTrait) -> Result<Option<Strangers>, DbErr> {
     if database.get_database_backend() != DbBackend::Postgres {
         return Ok(None);
     }
     let found = Access::find_by_statement(Statement::from_string(DbBackend::Postgres, ASK)).one(database).await?;
-    // A role that does not own the database may connect to it because everybody may.
-    let statements = |Access { database, own, .. }: &Access| {
-        format!("GRANT CONNECT ON DATABASE {database} TO {own}; REVOKE CONNECT ON DATABASE {database} FROM PUBLIC;")
-    };
-    Ok(found.filter(|access| access.everybody).as_ref().map(statements))
+    Ok(found.and_then(|Access { everybody, database, own, others }| {
+        if everybody {
+            // A role that does not own the database may connect to it because everybody may.
+            return Some(Strangers::Everybody(format!(
+                "GRANT CONNECT ON DATABASE {database} TO {own}; REVOKE CONNECT ON DATABASE {database} FROM PUBLIC;"
+            )));
+        }
+        let shut_out = format!("REVOKE CONNECT ON DATABASE {database} FROM {others};");
+        (!others.is_empty()).then_some(Strangers::Some(others, shut_out))
+    }))
 }

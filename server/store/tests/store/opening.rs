@@ -152,4 +152,17 @@ async fn that_everybody_may_connect_is_told_at_start() {
     assert_eq!(statements.len(), 2, "{log}");
     place.tamper(&statements).await;
     assert_eq!(start().await, "", "and it still opens");
+
+    // One that was let in by name is told by it; one that may not log in, or in whom the right only lies, is nobody.
+    let (_, database) = place.url.rsplit_once('/').unwrap();
+    let database = database.split('?').next().unwrap();
+    let role = format!("{database}_guest");
+    place
+        .tamper(&[&format!("CREATE ROLE {role} LOGIN"), &format!("GRANT CONNECT ON DATABASE {database} TO {role}")])
+        .await;
+    let log = start().await;
+    assert_eq!(log.matches("WARN").count(), 1, "{log}");
+    assert!(log.contains(&format!("REVOKE CONNECT ON DATABASE {database} FROM {role};")), "{log}");
+    place.tamper(&[&format!("REVOKE CONNECT ON DATABASE {database} FROM {role}"), &format!("DROP ROLE {role}")]).await;
+    assert_eq!(start().await, "");
 }
