@@ -120,7 +120,8 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
         tokio::spawn(async move { recorder.resume_when_possible(&*entropy).await }),
         tokio::spawn(purge(Arc::clone(&node.store), Arc::clone(&node.services))),
         tokio::spawn(keep_token_keys(Arc::clone(&node.services), node.token_key_age)),
-        tokio::spawn(do_what_is_due(Arc::clone(&node.store), Arc::clone(&node.services))),
+        tokio::spawn(rotate_keys(Arc::clone(&node.store), Arc::clone(&node.services))),
+        tokio::spawn(renew_certificates(Arc::clone(&node.store), Arc::clone(&node.services))),
         tokio::spawn(forget_keys(Arc::clone(&node.services))),
         tokio::spawn(keep_presence(Arc::clone(&node.store))),
         tokio::spawn(keep_hardware(Arc::clone(&node.store), Arc::clone(&node.services))),
@@ -129,15 +130,22 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
     Jobs { stop, tasks, endless }
 }
 
-/// Rotates keys and renews certificates that are due, and gives notice of their ends, at the start and then every so
-/// often. Every node does; each of it happens once.
-async fn do_what_is_due(store: Arc<Store>, services: Arc<Services>) {
+/// Rotates keys that are due, and gives notice of their ends, at the start and then every so often. Every node does; each
+/// of it happens once.
+async fn rotate_keys(store: Arc<Store>, services: Arc<Services>) {
     loop {
         match services.keys.do_what_is_due(&*store, &*services.clock).await {
             Ok(Rotated { keys: 0, notices: 0, failed: 0 }) => {}
             Ok(done) => tracing::info!(done.keys, done.notices, done.failed, "did what was due with keys"),
             Err(error) => tracing::error!(%error, "what is due with keys was broken off"),
         }
+        tokio::time::sleep(ROTATE_EVERY).await;
+    }
+}
+
+/// The same with certificates. By itself: many keys that take long keep no certificate from being renewed in time.
+async fn renew_certificates(store: Arc<Store>, services: Arc<Services>) {
+    loop {
         match services.certificates.do_what_is_due(&*store, &*services.clock).await {
             Ok(Renewed { certificates: 0, notices: 0, failed: 0 }) => {}
             Ok(done) => {
