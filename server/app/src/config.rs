@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use serde::{Deserialize, Deserializer};
-use strongroom_domain::principal::PrincipalKind;
+use strongroom_domain::{principal::PrincipalKind, text::deceives};
 use strongroom_http::paths::Addresses;
 use strongroom_identity::{IssuerConfig, WorkloadWhen};
 use url::Url;
@@ -46,7 +46,7 @@ pub(crate) struct Config {
     #[serde(default)]
     database_from: Option<String>,
     /// Name of this node in the audit chain.
-    #[serde(default = "default_node")]
+    #[serde(default = "default_node", deserialize_with = "node")]
     pub(crate) node: String,
     /// Certificate and key.
     pub(crate) tls: Tls,
@@ -84,6 +84,9 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) witness: Option<Witness>,
 }
+
+/// Longest name of a node, in characters.
+const MAX_NODE: usize = 64;
 
 fn default_node() -> String {
     "node-1".to_owned()
@@ -368,6 +371,13 @@ fn provider_name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error>
             && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
     };
     of_form(from, fits, "1 to 32 lower-case letters, digits, - and _, because it stands in addresses")
+}
+
+/// The name of a node, as it stands in the log and on people's screens.
+fn node<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let name = String::deserialize(from)?;
+    let is_one = !name.trim().is_empty() && name.chars().count() <= MAX_NODE && !name.contains(deceives);
+    if is_one { Ok(name) } else { Err(serde::de::Error::custom("expected 1 to 64 characters that can be seen")) }
 }
 
 /// One of a few words. A wrong one is told with those that would be right.

@@ -47,6 +47,14 @@ fn a_mistake_is_told_with_its_line_and_key_and_never_its_value() {
     assert!(told(&unquoted).starts_with("line 3: it is no TOML: "), "{}", told(&unquoted));
     let provider = "[[providers]]\nlabel = 'l'\nissuer = 'https://i'\nclient_id = 'c'\n";
     for (text, said) in [
+        (
+            format!("{HEAD}node = ''\n{TLS}"),
+            "line 3: `node` is not right: expected 1 to 64 characters that can be seen".to_owned(),
+        ),
+        (
+            format!("{HEAD}node = ' \u{202e}hunter2'\n{TLS}"),
+            "line 3: `node` is not right: expected 1 to 64 characters that can be seen".to_owned(),
+        ),
         (format!("{HEAD}data = 'hunter2'\n{TLS}"), "line 3: it is no TOML: duplicate key `data`".to_owned()),
         (
             format!("{HEAD}database = ['postgres://u:hunter2@db/v']\n{TLS}"),
