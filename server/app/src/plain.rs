@@ -9,11 +9,11 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// A document of JSON for programs that is harmless on a terminal too: what could deceive is escaped, which changes nothing
-/// of what it says.
-pub(crate) fn json(document: &serde_json::Value) -> String {
+/// of what it says. Its lines stay: outside of strings, and so in no document of JSON, stands nothing else that acts.
+pub(crate) fn json(document: &impl std::fmt::Display) -> String {
     let mut shown = String::new();
     for c in document.to_string().chars() {
-        if deceives(c) {
+        if deceives(c) && c != '\n' {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
                 shown.push_str(&format!("\\u{unit:04x}"));
@@ -49,6 +49,37 @@ mod tests {
         assert!(!shown.contains(deceives), "{shown}");
         assert!(shown.contains("\\u009b2J") && shown.contains("\\u202e"), "{shown}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), document);
+        let laid_out = json(&format_args!("{document:#}"));
+        assert!(laid_out.lines().count() > 3 && !laid_out.contains(|c| deceives(c) && c != '\n'), "{laid_out}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&laid_out).unwrap(), document);
+    }
+
+    /// Whatever a command prints for programs, it prints so.
+    #[test]
+    fn no_command_prints_a_document_as_it_came() {
+        let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands")];
+        let mut seen = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                for (place, _) in text.match_indices("Json =>").chain(text.match_indices("== Output::Json {")) {
+                    let after = &text[place..];
+                    let printed = after.split_inclusive(';').find(|statement| statement.contains("println!"));
+                    if after.starts_with("Json => Look::Json") || path.ends_with("secret.rs") {
+                        continue;
+                    }
+                    let printed = printed.unwrap_or_default();
+                    assert!(printed.contains("json(") || printed.is_empty(), "{}: {printed}", path.display());
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 30, "{seen}");
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(crate) async fn run(command: AccessPolicyCommand) -> anyhow::Result<()> {
 
 fn print(vault: &str, policies: &[Value], output: Output) {
     if output == Output::Json {
-        println!("{}", Value::Array(policies.to_vec()));
+        println!("{}", crate::plain::json(&Value::Array(policies.to_vec())));
         return;
     }
     let mut table = table(&["GRANTEE", "SECRETS", "KEYS"]);

@@ -17,7 +17,7 @@ pub(crate) async fn run(command: ApprovalCommand) -> anyhow::Result<()> {
             let url = at(&base, &["api", "v1", "vaults", &vault, "approvals"], &[])?;
             let found = client.send(Method::GET, url, None).await?;
             match to.output {
-                Output::Json => println!("{found:#}"),
+                Output::Json => println!("{}", crate::plain::json(&format_args!("{found:#}"))),
                 Output::Table => {
                     let requests = found.get("value").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
                     print(requests);
@@ -38,7 +38,7 @@ async fn say(answer: ApprovalAnswer, word: &str) -> anyhow::Result<()> {
     let body = wanted.map_or_else(|| json!({}), |seconds| json!({ "seconds": seconds }));
     let request = client.send(Method::POST, url, Some(serde_json::to_vec(&body)?)).await?;
     match to.output {
-        Output::Json => println!("{request:#}"),
+        Output::Json => println!("{}", crate::plain::json(&format_args!("{request:#}"))),
         Output::Table => print(std::slice::from_ref(&request)),
     }
     Ok(())

@@ -148,7 +148,7 @@ async fn list(scope: &str, whom: &Whom, output: Output, connection: &Connection)
 
 fn print(assignments: &[Value], output: Output) {
     if output == Output::Json {
-        println!("{}", Value::Array(assignments.to_vec()));
+        println!("{}", crate::plain::json(&Value::Array(assignments.to_vec())));
         return;
     }
     let mut table = table(&["ID", "ROLE", "SCOPE", "GRANTEE", "UNTIL"]);

@@ -283,7 +283,7 @@ fn own(record: &Value) -> bool {
 fn show(records: &[Shown], look: Look, header: bool) {
     let width = match look {
         Look::Json => {
-            records.iter().for_each(|(record, _)| println!("{record}"));
+            records.iter().for_each(|(record, _)| println!("{}", crate::plain::json(record)));
             return;
         }
         Look::Wide => None,

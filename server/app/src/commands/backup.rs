@@ -33,7 +33,10 @@ pub(super) async fn backup(
         BASE64URL_NOPAD.decode(blob.trim_end_matches('=').as_bytes()).context("the answer's backup is damaged")?;
     private_file::write(file, &blob, overwrite)?;
     match from.output {
-        Output::Json => println!("{}", json!({ "file": file.display().to_string(), "bytes": blob.len() })),
+        Output::Json => {
+            let made = json!({ "file": file.display().to_string(), "bytes": blob.len() });
+            println!("{}", crate::plain::json(&made));
+        }
         Output::Table => println!("{} holds {name}, {} bytes", file.display(), blob.len()),
     }
     Ok(())

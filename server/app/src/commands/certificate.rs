@@ -157,7 +157,7 @@ async fn make(vault: &VaultClient, name: &str, body: &Value, at: &VaultAt) -> an
             "{name} waits for its authority: have the request signed, then `strongroom certificate merge {name}`"
         );
         match at.output {
-            Output::Json => println!("{operation}"),
+            Output::Json => println!("{}", crate::plain::json(&operation)),
             Output::Table => println!("{}", request(&operation)?),
         }
         return Ok(());

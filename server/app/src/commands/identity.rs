@@ -129,7 +129,7 @@ async fn list(to: &ServerAt) -> anyhow::Result<()> {
     let server = Server::connect(to).await?;
     let items = workload::all(&server.client, &server.base).await?;
     if to.output == Output::Json {
-        println!("{}", Value::Array(items));
+        println!("{}", crate::plain::json(&Value::Array(items)));
         return Ok(());
     }
     let mut table = table(&["CLIENT ID", "NAME", "ENABLED", "SECRETS", "CERTIFICATES", "FEDERATIONS"]);
@@ -178,7 +178,7 @@ async fn add(workload: &str, sort: &str, body: &Value, to: &ServerAt) -> anyhow:
     let answer = server.send(Method::POST, &[&id, sort], Some(body)).await?;
     warn(&answer);
     match to.output {
-        Output::Json => println!("{answer}"),
+        Output::Json => println!("{}", crate::plain::json(&answer)),
         Output::Table => {
             println!("{}", text(&answer, "/credential"));
             print_secret(&answer);
@@ -197,7 +197,7 @@ async fn remove(sort: &str, of: &CredentialOf) -> anyhow::Result<()> {
 
 fn print(answer: &Value, output: Output) -> anyhow::Result<()> {
     if output == Output::Json {
-        println!("{answer}");
+        println!("{}", crate::plain::json(answer));
         return Ok(());
     }
     println!("client id  {}", text(answer, "/client_id"));

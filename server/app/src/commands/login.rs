@@ -134,7 +134,7 @@ pub(crate) async fn whoami(at: &ServerAt) -> anyhow::Result<()> {
     let client = Client::connect(&at.connection, &base).await?;
     let answer = client.send(Method::GET, client::at(&base, &["api", "v1", "session"], &[])?, None).await?;
     if at.output == Output::Json {
-        println!("{answer}");
+        println!("{}", crate::plain::json(&answer));
         return Ok(());
     }
     for line in told(&answer) {

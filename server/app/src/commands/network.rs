@@ -85,7 +85,7 @@ async fn recover(vault: &str, allow: Option<&str>, place: &Place) -> anyhow::Res
             None => println!("the first two rules of {vault} let every address in now; the others are as they were"),
         }
         for rule in gone {
-            println!("gone from the end of the full list: {}", serde_json::to_string(rule)?);
+            println!("gone from the end of the full list: {}", crate::plain::json(&serde_json::to_string(rule)?));
         }
     }
     recovery.end(gone.map(drop)).await
@@ -162,7 +162,7 @@ fn read(file: &Path) -> anyhow::Result<Value> {
 
 fn print(network: &Value, output: Output) {
     if output == Output::Json {
-        println!("{network}");
+        println!("{}", crate::plain::json(&network));
         return;
     }
     let mut table = table(&["RULE", "ACTION", "NETWORK", "LISTENER", "UNTIL"]);

@@ -101,7 +101,7 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 /// One definition; of a permission that takes something back, with `not` in front.
 fn print_one(role: &Value, output: Output) {
     if output == Output::Json {
-        println!("{role}");
+        println!("{}", crate::plain::json(role));
         return;
     }
     let sort = if role.get("custom").and_then(Value::as_bool) == Some(true) { "custom" } else { "built in" };
@@ -124,7 +124,7 @@ fn print_one(role: &Value, output: Output) {
 
 fn print(roles: &[Value], output: Output) {
     if output == Output::Json {
-        println!("{}", Value::Array(roles.to_vec()));
+        println!("{}", crate::plain::json(&Value::Array(roles.to_vec())));
         return;
     }
     let mut table = table(&["ID", "NAME", "CUSTOM", "DESCRIPTION"]);

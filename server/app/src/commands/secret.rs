@@ -85,7 +85,7 @@ async fn set(
             if let Some(object) = answer.as_object_mut() {
                 object.remove("value");
             }
-            println!("{answer}");
+            println!("{}", crate::plain::json(&answer));
         }
         Output::Table => println!("{}", text(&answer, "/id")),
     }

@@ -25,7 +25,7 @@ pub(crate) async fn run(command: SessionCommand) -> anyhow::Result<()> {
         }
     }
     match to.output {
-        Output::Json => println!("{}", json!({ "ended": ended })),
+        Output::Json => println!("{}", crate::plain::json(&json!({ "ended": ended }))),
         Output::Table if ended > 0 => println!("{ended} {} ended", if ended == 1 { "session" } else { "sessions" }),
         Output::Table => {}
     }

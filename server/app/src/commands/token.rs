@@ -41,7 +41,7 @@ async fn keys(method: Method, change: &[&str], at: &ServerAt) -> anyhow::Result<
     let path = [&["api", "v1", "token", "keys"], change].concat();
     let answer = client.send(method, client::at(&base, &path, &[])?, None).await?;
     if at.output == Output::Json {
-        println!("{answer}");
+        println!("{}", crate::plain::json(&answer));
         return Ok(());
     }
     let mut keys = table(&["KEY", "STATE", "PUBLISHED", "SIGNS FROM", "PUBLISHED UNTIL"]);
@@ -68,7 +68,7 @@ async fn explain(file: Option<PathBuf>, output: Output, connection: &Connection)
     let answer = client.send(Method::POST, url, Some(body.to_vec())).await?;
     let accepted = answer.get("accepted").and_then(Value::as_bool).unwrap_or_default();
     if output == Output::Json {
-        println!("{answer}");
+        println!("{}", crate::plain::json(&answer));
     } else {
         let mut checks = table(&["CHECK", "STATE", "FOUND", "EXPECTED"]);
         let all = answer.get("checks").and_then(Value::as_array).cloned().unwrap_or_default();

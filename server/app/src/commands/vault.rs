@@ -29,7 +29,7 @@ pub(crate) async fn run(command: VaultCommand) -> anyhow::Result<()> {
         VaultCommand::Delete { name, at } => {
             let deleted = Server::connect(&at).await?.send(Method::DELETE, &[ACTIVE, &name], None).await?;
             match at.output {
-                Output::Json => println!("{deleted}"),
+                Output::Json => println!("{}", crate::plain::json(&deleted)),
                 Output::Table => {
                     let until = millis(&deleted, "/scheduled_purge_at");
                     let until = if until.is_empty() { until } else { format!(" until {until}") };
@@ -133,7 +133,7 @@ async fn list(deleted: bool, from: &ServerAt) -> anyhow::Result<()> {
     let answer = Server::connect(from).await?.send(Method::GET, &[kind], None).await?;
     let vaults = answer.get("value").cloned().context("the answer has no vaults")?;
     if from.output == Output::Json {
-        println!("{vaults}");
+        println!("{}", crate::plain::json(&vaults));
         return Ok(());
     }
     let mut shown = if deleted {
@@ -226,14 +226,14 @@ fn mode(vault: &Value) -> String {
 
 fn print_address(vault: &Value, output: Output) {
     match output {
-        Output::Json => println!("{vault}"),
+        Output::Json => println!("{}", crate::plain::json(vault)),
         Output::Table => println!("{}", text(vault, "/url")),
     }
 }
 
 fn print(vault: &Value, output: Output) {
     if output == Output::Json {
-        println!("{vault}");
+        println!("{}", crate::plain::json(vault));
         return;
     }
     let settings = |name: &str| text(vault, &format!("/settings/{name}"));

@@ -94,7 +94,7 @@ pub(super) fn going_back(previous: &Value, modules: &Modules) {
 
 pub(super) fn print_module(module: &Value, output: Output) {
     if output == Output::Json {
-        println!("{module}");
+        println!("{}", crate::plain::json(module));
         return;
     }
     let by = match module.get("ships").and_then(Value::as_bool) {
@@ -124,7 +124,7 @@ pub(super) fn print_module(module: &Value, output: Output) {
 
 pub(super) fn print_modules(modules: &[Value], output: Output) {
     if output == Output::Json {
-        println!("{}", Value::Array(modules.to_vec()));
+        println!("{}", crate::plain::json(&Value::Array(modules.to_vec())));
         return;
     }
     let mut shown = table(&["NAME", "VERSION", "SIZE", "UPLOADED", "BY", "DIGEST"]);
@@ -146,7 +146,7 @@ pub(super) fn print_modules(modules: &[Value], output: Output) {
 
 pub(super) fn print_attached(attached: &Value, modules: &Modules, output: Output) {
     if output == Output::Json {
-        println!("{attached}");
+        println!("{}", crate::plain::json(attached));
         return;
     }
     let mut shown =

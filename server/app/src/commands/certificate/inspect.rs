@@ -47,7 +47,7 @@ pub(super) fn print(document: &Document, output: Output) -> anyhow::Result<()> {
     let now = SystemClock::new().now_millis().div_euclid(1000);
     let found = inspect(&document.certificates, document.key.as_ref(), now)?;
     match output {
-        Output::Json => println!("{}", Value::Array(found.iter().map(told).collect())),
+        Output::Json => println!("{}", crate::plain::json(&Value::Array(found.iter().map(told).collect()))),
         Output::Table => print!("{}", drawn(&found, document.key.is_some())),
     }
     Ok(())

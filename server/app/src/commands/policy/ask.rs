@@ -55,7 +55,7 @@ pub(super) async fn explain(module: &str, asked: &Question, output: Output) -> a
             "answer": answer,
             "micros": micros,
         });
-        println!("{}", serde_json::to_string_pretty(&shown)?);
+        println!("{}", crate::plain::json(&serde_json::to_string_pretty(&shown)?));
         return Ok(());
     }
     let given = loaded.description.facts.join(", ");

@@ -28,7 +28,7 @@ pub(super) async fn run(command: DocumentCommand) -> anyhow::Result<()> {
         DocumentCommand::List { at } => {
             let found = send(Method::GET, None, None, &at.connection).await?;
             if at.output == Output::Json {
-                println!("{found:#}");
+                println!("{}", crate::plain::json(&format_args!("{found:#}")));
                 return Ok(());
             }
             let mut shown = table(&["NAME", "BYTES", "WRITTEN", "BY"]);
@@ -45,7 +45,7 @@ pub(super) async fn run(command: DocumentCommand) -> anyhow::Result<()> {
         DocumentCommand::Show { name, at } => {
             let found = send(Method::GET, Some(&name), None, &at.connection).await?;
             match at.output {
-                Output::Json => println!("{found:#}"),
+                Output::Json => println!("{}", crate::plain::json(&format_args!("{found:#}"))),
                 Output::Table => {
                     let written = found.get("text").and_then(Value::as_str).unwrap_or_default();
                     // On a terminal nothing in it acts; elsewhere it is what was written.

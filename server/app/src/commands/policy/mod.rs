@@ -139,7 +139,7 @@ fn inspect(module: &str, output: Output) -> anyhow::Result<()> {
             members.insert("size".to_owned(), json!(size));
             members.insert("limits".to_owned(), bounds);
         }
-        println!("{}", serde_json::to_string_pretty(&shown)?);
+        println!("{}", crate::plain::json(&serde_json::to_string_pretty(&shown)?));
         return Ok(());
     }
     let stage = match description.stage {

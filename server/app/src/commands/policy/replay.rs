@@ -209,7 +209,10 @@ fn print(groups: &BTreeMap<Group, Seen>, others: u64, output: Output) -> anyhow:
         let totals: BTreeMap<_, _> = totals.iter().map(|(change, count)| (change.word(), count)).collect();
         println!(
             "{}",
-            serde_json::to_string_pretty(&json!({ "totals": totals, "not_judged": others, "groups": shown }))?
+            crate::plain::json(&format_args!(
+                "{:#}",
+                json!({ "totals": totals, "not_judged": others, "groups": shown })
+            ))
         );
         return Ok(());
     }

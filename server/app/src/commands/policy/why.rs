@@ -64,7 +64,7 @@ fn takes_algorithm(operation: &str) -> bool {
 
 fn show(record: &Value, output: Output) -> anyhow::Result<()> {
     if output == Output::Json {
-        println!("{}", serde_json::to_string_pretty(record)?);
+        println!("{}", crate::plain::json(&serde_json::to_string_pretty(record)?));
         return Ok(());
     }
     for line in told(record) {

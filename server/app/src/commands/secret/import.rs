@@ -168,7 +168,7 @@ fn print(planned: &[Planned], steps: &[Step], dry_run: bool, output: Output) {
     let lines = planned.iter().zip(steps);
     if output == Output::Json {
         let line = |(one, step): (&Planned, &Step)| json!({ "name": one.variable, "secret": one.secret, "change": step.word(dry_run) });
-        println!("{}", lines.map(line).collect::<Value>());
+        println!("{}", crate::plain::json(&lines.map(line).collect::<Value>()));
         return;
     }
     let mut shown = table(&["NAME", "SECRET", if dry_run { "WOULD BE" } else { "IS" }]);
