@@ -138,7 +138,7 @@ pub struct ApprovalRequest {
     /// none was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<i64>,
-    /// Which attached module wants it.
+    /// Which attached module wants it: of several, the one that waits for it now.
     pub attachment: String,
     /// How many people have to approve, 1 to [`MAX_APPROVERS`].
     pub approvers: u32,
@@ -283,15 +283,17 @@ impl ApprovalRequest {
         }
     }
 
-    /// The request as it is when one more module wants more people, or wants it for a shorter time; none when what
-    /// it asks for already is as much.
+    /// The request as it is when one more module wants more people, or wants it for a shorter time, or another one
+    /// than before waits for it; none when it is so already.
     #[must_use]
-    pub fn asking_for(&self, approvers: u32, valid_for: u32, now: i64) -> Option<Self> {
+    pub fn asking_for(&self, attachment: &str, approvers: u32, valid_for: u32, now: i64) -> Option<Self> {
         let (more, shorter) = (approvers.max(self.approvers), valid_for.min(self.valid_for));
-        if self.refusal.is_some() || (more, shorter) == (self.approvers, self.valid_for) {
+        let as_before = (more, shorter, attachment) == (self.approvers, self.valid_for, self.attachment.as_str());
+        if self.refusal.is_some() || as_before {
             return None;
         }
-        let mut next = Self { approvers: more, valid_for: shorter, ..self.next(now) };
+        let attachment = attachment.to_owned();
+        let mut next = Self { attachment, approvers: more, valid_for: shorter, ..self.next(now) };
         for approval in &mut next.approvals {
             approval.until = approval.until.min(approval.granted.saturating_add(i64::from(shorter)));
         }

@@ -97,15 +97,25 @@ fn nobody_grants_for_longer_than_the_module_lets_it_count() {
 #[test]
 fn a_module_that_wants_more_or_for_shorter_is_heard_and_one_that_wants_less_changes_nothing() {
     let granted = wants(1).answered(&by("grace"), Verdict::Grant, None, 2000).unwrap();
-    assert_eq!(granted.asking_for(1, 600, 2001), None);
-    assert_eq!(granted.asking_for(1, 6000, 2001), None);
-    let more = granted.asking_for(2, 600, 2001).unwrap();
+    assert_eq!(granted.asking_for("two", 1, 600, 2001), None);
+    assert_eq!(granted.asking_for("two", 1, 6000, 2001), None);
+    let more = granted.asking_for("two", 2, 600, 2001).unwrap();
     assert_eq!((more.state(2001), more.counting(2001).count()), (ApprovalState::Waiting, 1));
     assert_eq!(more.id, granted.id);
-    let shorter = granted.asking_for(1, 60, 2030).unwrap();
+    let shorter = granted.asking_for("two", 1, 60, 2030).unwrap();
     assert_eq!((shorter.state(2030), shorter.ends), (ApprovalState::Granted, 2060));
-    let over = granted.asking_for(1, 60, 2100).unwrap();
+    let over = granted.asking_for("two", 1, 60, 2100).unwrap();
     assert_eq!(over.state(2100), ApprovalState::Waiting);
+}
+
+#[test]
+fn of_several_modules_the_one_that_waits_is_named() {
+    let granted = wants(1).answered(&by("grace"), Verdict::Grant, None, 2000).unwrap();
+    let other = granted.asking_for("three", 3, 600, 2001).unwrap();
+    assert_eq!((other.attachment.as_str(), other.approvers, other.counting(2001).count()), ("three", 3, 1));
+    assert_eq!(other.asking_for("three", 3, 600, 2002), None);
+    let first = other.asking_for("two", 1, 600, 2700).unwrap();
+    assert_eq!((first.attachment.as_str(), first.approvers), ("two", 3), "and it wants no less than was wanted");
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(crate) struct View<'a> {
     /// The version; absent when none was named, which is whatever is current when it is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'a str>,
-    /// Name of the attached module that wants it.
+    /// Name of the attached module that wants it; of several, the one that waits for it now.
     policy: &'a str,
     /// Whether a module of that name has a say in the vault now; when not, nobody waits for this any more. In lists alone.
     #[serde(skip_serializing_if = "Option::is_none")]
