@@ -37,7 +37,7 @@ fn edit(file: &Path, from: &str, to: &str) {
 }
 
 /// What is the same for every language.
-fn begin_test_change_and_sign(lang: &str, source: &str, reason: &str) {
+fn begin_test_change_and_sign(lang: &str, source: &str, reason: &str) -> tempfile::TempDir {
     let folder = scratch();
     let here = folder.path();
     let begun = good(here, &["new", "first-rule", "--lang", lang]);
@@ -72,11 +72,38 @@ fn begin_test_change_and_sign(lang: &str, source: &str, reason: &str) {
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(here.join(module), bytes).unwrap();
     assert_eq!(policy(here, &["verify", module, "--public-key", "key.pub"]).0, 3);
+    folder
+}
+
+/// The example of the README in the place of what a new module begins with, judged by the README's case.
+fn becomes_the_example_of_the_readme(module: &Path) {
+    let readme = include_str!("../../../policy-plugins/README.md");
+    let (_, section) = readme.split_once("### Keys by algorithm and size").unwrap();
+    let between = |from: &str, to: &str| section.split_once(from).unwrap().1.split_once(to).unwrap().0;
+    let source = module.join("src/lib.rs");
+    let text = std::fs::read_to_string(&source).unwrap();
+    let (before, after) = text.split_once("    fn decide(").unwrap();
+    let (_, after) = after.split_once("    fn validate(").unwrap();
+    std::fs::write(&source, format!("{before}{}    fn validate({after}", between("```rust\n", "```"))).unwrap();
+    let secrets = "&[\"Microsoft.KeyVault/vaults/secrets/getSecret/action\"]";
+    edit(&source, secrets, &format!("&[{}]", between(".actions(&[", "])")));
+    let golden = module.join("golden.json");
+    let mut cases: Value = serde_json::from_slice(&std::fs::read(&golden).unwrap()).unwrap();
+    let mut case: Value = serde_json::from_str(between("```json\n", "```")).unwrap();
+    case["settings"] = cases["cases"][0]["settings"].clone();
+    let mut good = case.clone();
+    good["with"]["key_operation"]["algorithm"] = "PS256".into();
+    (good["name"], good["effect"], good["reason_code"]) = ("PSS".into(), "abstain".into(), "good-algorithm".into());
+    cases["cases"] = vec![case, good].into();
+    std::fs::write(&golden, cases.to_string()).unwrap();
 }
 
 #[test]
 fn a_module_in_rust_comes_from_an_empty_folder_to_a_signature() {
-    begin_test_change_and_sign("rust", "src/lib.rs", "not-a-member");
+    let folder = begin_test_change_and_sign("rust", "src/lib.rs", "not-a-member");
+    becomes_the_example_of_the_readme(&folder.path().join("first-rule"));
+    let tested = good(folder.path(), &["test", "first-rule"]);
+    assert!(tested.contains(", 0 failed"), "{tested}");
 }
 
 #[test]

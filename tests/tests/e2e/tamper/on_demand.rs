@@ -83,6 +83,15 @@ async fn what_is_not_what_was_written_is_named_on_demand() {
     assert!(broken.iter().any(|line| line.starts_with("vault ") && line.contains("(demo)")), "{said}");
     assert!(broken.iter().any(|line| line.starts_with("assignment ")), "{said}");
     assert!(said.contains("rows are in vaults that are not authentic"), "{said}");
+    // Whose database it is, and which root key is in use, does not read: nothing else can be checked, and that is found.
+    for edit in ["UPDATE installation SET created_at = 'once'", "UPDATE root_keys SET since = 'once'"] {
+        pristine.restore();
+        let mut database = Database::open(&pristine.vault).await;
+        database.change(1, edit).await;
+        database.close().await;
+        let (code, said) = verify_all(&pristine.vault);
+        assert_eq!(code, Some(3), "{edit}: {said}");
+    }
     // What the server does not start without.
     pristine.restore();
     let mut database = Database::open(&pristine.vault).await;
