@@ -1,0 +1,312 @@
+//! What is known of an endpoint before it is asked: what records call its operation, and with which status it answers when
+//! all goes well.
+
+use crate::routes::Endpoint;
+
+/// Operation name for records that the edge writes.
+pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::SecretList => "SecretList",
+        Endpoint::SecretSet | Endpoint::NewSecretForm | Endpoint::NewVersionForm | Endpoint::RollBackForm => {
+            "SecretSet"
+        }
+        Endpoint::SecretGet | Endpoint::SecretGetVersion | Endpoint::SecretReveal | Endpoint::CompareForm => {
+            "SecretGet"
+        }
+        Endpoint::SecretUpdate
+        | Endpoint::SecretUpdateVersion
+        | Endpoint::VersionEditForm
+        | Endpoint::VersionEnableForm
+        | Endpoint::VersionDisableForm => "SecretUpdate",
+        Endpoint::SecretDelete | Endpoint::SecretDeleteForm => "SecretDelete",
+        Endpoint::SecretVersions => "SecretListVersions",
+        Endpoint::SecretBackup => "SecretBackup",
+        Endpoint::SecretRestore => "SecretRestore",
+        Endpoint::DeletedList | Endpoint::DeletedPage => "SecretListDeleted",
+        Endpoint::DeletedGet | Endpoint::PurgePage => "SecretGetDeleted",
+        Endpoint::DeletedPurge | Endpoint::PurgeForm => "SecretPurge",
+        Endpoint::DeletedRecover | Endpoint::RecoverForm => "SecretRecover",
+        Endpoint::KeyRotate | Endpoint::KeyRotateForm => "KeyRotate",
+        Endpoint::KeyRotationGet | Endpoint::KeyRotationPage => "KeyRotationPolicyGet",
+        Endpoint::KeyRotationPut | Endpoint::KeyRotationForm => "KeyRotationPolicySet",
+        // Until the form is read, nobody knows which.
+        Endpoint::KeyUseForm => "KeyUse",
+        Endpoint::KeyEncrypt => "KeyEncrypt",
+        Endpoint::KeyDecrypt => "KeyDecrypt",
+        Endpoint::KeySign => "KeySign",
+        Endpoint::KeyVerify => "KeyVerify",
+        Endpoint::KeyWrap => "KeyWrap",
+        Endpoint::KeyUnwrap => "KeyUnwrap",
+        Endpoint::RandomBytes => "RandomBytes",
+        Endpoint::KeyList | Endpoint::KeysPage => "KeyList",
+        Endpoint::KeyCreate | Endpoint::NewKeyForm => "KeyCreate",
+        Endpoint::KeyImport => "KeyImport",
+        Endpoint::KeyGet
+        | Endpoint::KeyGetVersion
+        | Endpoint::KeyPage
+        | Endpoint::KeyVersionPage
+        | Endpoint::KeyEditPage
+        | Endpoint::KeyDeletePage => "KeyGet",
+        Endpoint::KeyUpdate
+        | Endpoint::KeyUpdateVersion
+        | Endpoint::KeyEditForm
+        | Endpoint::KeyEnableForm
+        | Endpoint::KeyDisableForm => "KeyUpdate",
+        Endpoint::KeyDelete | Endpoint::KeyDeleteForm => "KeyDelete",
+        Endpoint::KeyVersions => "KeyListVersions",
+        Endpoint::KeyBackup => "KeyBackup",
+        Endpoint::KeyRestore => "KeyRestore",
+        Endpoint::DeletedKeyList | Endpoint::DeletedKeysPage => "KeyListDeleted",
+        Endpoint::DeletedKeyGet | Endpoint::KeyPurgePage => "KeyGetDeleted",
+        Endpoint::DeletedKeyPurge | Endpoint::KeyPurgeForm => "KeyPurge",
+        Endpoint::DeletedKeyRecover | Endpoint::KeyRecoverForm => "KeyRecover",
+        Endpoint::CertificateList => "CertificateList",
+        Endpoint::CertificateCreate => "CertificateCreate",
+        Endpoint::CertificateImport => "CertificateImport",
+        Endpoint::CertificateGet | Endpoint::CertificateGetVersion => "CertificateGet",
+        Endpoint::CertificateUpdate | Endpoint::CertificateUpdateVersion => "CertificateUpdate",
+        Endpoint::CertificateDelete => "CertificateDelete",
+        Endpoint::CertificateVersions => "CertificateListVersions",
+        Endpoint::CertificatePolicyGet => "CertificatePolicyGet",
+        Endpoint::CertificatePolicyUpdate => "CertificatePolicyUpdate",
+        Endpoint::CertificatePendingGet => "CertificatePendingGet",
+        Endpoint::CertificatePendingUpdate => "CertificatePendingUpdate",
+        Endpoint::CertificatePendingDelete => "CertificatePendingDelete",
+        Endpoint::CertificatePendingMerge => "CertificatePendingMerge",
+        Endpoint::CertificateBackup => "CertificateBackup",
+        Endpoint::CertificateRestore => "CertificateRestore",
+        Endpoint::DeletedCertificateList => "CertificateListDeleted",
+        Endpoint::DeletedCertificateGet => "CertificateGetDeleted",
+        Endpoint::DeletedCertificatePurge => "CertificatePurge",
+        Endpoint::DeletedCertificateRecover => "CertificateRecover",
+        Endpoint::SecretsPage => "SecretList",
+        Endpoint::SecretPage
+        | Endpoint::SecretVersionPage
+        | Endpoint::NewVersionPage
+        | Endpoint::VersionEditPage
+        | Endpoint::SecretDeletePage => "SecretShow",
+        // A form to fill in: nothing of the vault is on it.
+        Endpoint::NewSecretPage
+        | Endpoint::NewKeyPage
+        | Endpoint::LookForm
+        | Endpoint::NewVaultPage
+        | Endpoint::NewAssignmentPage
+        | Endpoint::NewRolePage
+        | Endpoint::ModuleUploadPage
+        | Endpoint::NewWorkloadPage => "Page",
+        Endpoint::VaultList
+        | Endpoint::VaultsPage
+        | Endpoint::OverviewPage
+        | Endpoint::SearchPage
+        | Endpoint::PoliciesPage
+        | Endpoint::Home => "VaultList",
+        Endpoint::VaultCreate | Endpoint::NewVaultForm => "VaultPut",
+        Endpoint::VaultGet
+        | Endpoint::VaultPage
+        | Endpoint::VaultSettingsPage
+        | Endpoint::VaultProtectPage
+        | Endpoint::NetworkPage
+        | Endpoint::VaultDeletePage => "VaultGet",
+        Endpoint::VaultUpdate | Endpoint::VaultSettingsForm | Endpoint::VaultProtectForm | Endpoint::NetworkForm => {
+            "VaultPatch"
+        }
+        Endpoint::RoleList
+        | Endpoint::RoleShow
+        | Endpoint::DefinitionList
+        | Endpoint::DefinitionGet
+        | Endpoint::RolesPage
+        | Endpoint::RolePage
+        | Endpoint::RoleEditPage
+        | Endpoint::RoleDeletePage => "RoleDefinitionRead",
+        Endpoint::RoleCreate
+        | Endpoint::RolePut
+        | Endpoint::DefinitionPut
+        | Endpoint::NewRoleForm
+        | Endpoint::RoleEditForm => "RoleDefinitionWrite",
+        Endpoint::RoleDelete | Endpoint::DefinitionDelete | Endpoint::RoleDeleteForm => "RoleDefinitionDelete",
+        Endpoint::PolicyList => "VaultGet",
+        // Of a vault or of all: what the gate was asked for stands in the record.
+        Endpoint::AttachmentPage | Endpoint::AttachmentSettingsPage | Endpoint::DetachPage => "PolicyRead",
+        Endpoint::ApprovalList => "ApprovalRead",
+        Endpoint::ApprovalGrant => "ApprovalGrant",
+        Endpoint::ApprovalRefuse => "ApprovalRefuse",
+        Endpoint::PolicyListEverywhere => "PolicyRead",
+        Endpoint::PolicyPutEverywhere
+        | Endpoint::PolicyRollBackEverywhere
+        | Endpoint::AttachForm
+        | Endpoint::AttachmentSettingsForm
+        | Endpoint::AttachmentStateForm
+        | Endpoint::AttachmentOrderForm
+        | Endpoint::AttachmentRollBackForm
+        | Endpoint::DetachForm => "PolicyWrite",
+        Endpoint::PolicyModuleList
+        | Endpoint::PolicyModuleShow
+        | Endpoint::ModulePage
+        | Endpoint::AttachPage
+        | Endpoint::ModuleTryPage
+        | Endpoint::ModuleTryForm
+        | Endpoint::ModuleRemovePage => "PolicyModuleRead",
+        Endpoint::PolicyModulePush | Endpoint::ModuleUploadForm => "PolicyModulePush",
+        Endpoint::DecisionForesee => "DecisionForesee",
+        Endpoint::PolicyModuleRemove | Endpoint::ModuleRemoveForm => "PolicyModuleDelete",
+        Endpoint::PolicyDocumentList | Endpoint::PolicyDocumentShow => "PolicyDocumentRead",
+        Endpoint::PolicyDocumentPut => "PolicyDocumentPut",
+        Endpoint::PolicyDocumentRemove => "PolicyDocumentDelete",
+        Endpoint::AccessPolicyList | Endpoint::AccessPolicyPage => "AccessPolicyRead",
+        Endpoint::AccessPolicyPut
+        | Endpoint::AccessPolicyRemove
+        | Endpoint::AccessPolicyForm
+        | Endpoint::AccessPolicyRemoveForm => "AccessPolicyWrite",
+        Endpoint::AssignmentAdd | Endpoint::ScopedAssignmentCreate | Endpoint::NewAssignmentForm => {
+            "RoleAssignmentCreate"
+        }
+        Endpoint::AssignmentList
+        | Endpoint::AssignmentShow
+        | Endpoint::ScopedAssignmentList
+        | Endpoint::ScopedAssignmentGet
+        | Endpoint::AccessPage
+        | Endpoint::VaultAccessPage
+        | Endpoint::AssignmentRemovePage => "RoleAssignmentRead",
+        Endpoint::AssignmentRemove | Endpoint::ScopedAssignmentDelete | Endpoint::AssignmentRemoveForm => {
+            "RoleAssignmentDelete"
+        }
+        Endpoint::VaultDelete | Endpoint::VaultDeleteForm => "VaultDelete",
+        Endpoint::DeletedVaultList | Endpoint::DeletedVaultsPage => "VaultListDeleted",
+        Endpoint::DeletedVaultGet | Endpoint::VaultPurgePage => "VaultGetDeleted",
+        Endpoint::DeletedVaultRecover | Endpoint::VaultRecoverForm => "VaultRecover",
+        Endpoint::DeletedVaultPurge | Endpoint::VaultPurgeForm => "VaultPurge",
+        Endpoint::WorkloadCreate | Endpoint::NewWorkloadForm => "WorkloadCreate",
+        Endpoint::AuditQuery
+        | Endpoint::AuditPage
+        | Endpoint::AuditEntryPage
+        | Endpoint::AuditExportPage
+        | Endpoint::AuditCheckpoint
+        | Endpoint::AuditChain
+        | Endpoint::AuditReceipt => "AuditRead",
+        Endpoint::TokenExplain => "TokenExplain",
+        Endpoint::TokenKeyList | Endpoint::SettingsPage | Endpoint::TokenKeysRevokePage => "TokenKeyRead",
+        Endpoint::TokenKeyRotate | Endpoint::TokenKeysRotateForm => "TokenKeyRotate",
+        Endpoint::TokenKeyRevoke | Endpoint::TokenKeysRevokeForm => "TokenKeyRevoke",
+        Endpoint::SessionsEnd => "SessionRevoke",
+        Endpoint::WorkloadList | Endpoint::WorkloadsPage => "WorkloadList",
+        Endpoint::WorkloadShow | Endpoint::WorkloadPage | Endpoint::WorkloadDeletePage => "WorkloadGet",
+        Endpoint::WorkloadUpdate
+        | Endpoint::WorkloadRenameForm
+        | Endpoint::WorkloadEnableForm
+        | Endpoint::WorkloadDisableForm => "WorkloadUpdate",
+        Endpoint::WorkloadDelete | Endpoint::WorkloadDeleteForm => "WorkloadDelete",
+        Endpoint::WorkloadSecretAdd | Endpoint::NewClientSecretForm => "WorkloadSecretAdd",
+        Endpoint::WorkloadSecretRemove | Endpoint::ClientSecretRemoveForm => "WorkloadSecretRemove",
+        Endpoint::WorkloadCertificateAdd | Endpoint::NewCertificateForm => "WorkloadCertificateAdd",
+        Endpoint::WorkloadCertificateRemove | Endpoint::CertificateRemoveForm => "WorkloadCertificateRemove",
+        Endpoint::WorkloadFederationAdd | Endpoint::NewFederationForm => "WorkloadFederationAdd",
+        Endpoint::WorkloadFederationRemove | Endpoint::FederationRemoveForm => "WorkloadFederationRemove",
+        Endpoint::TokenV1 | Endpoint::TokenV2 => "Authentication",
+        Endpoint::SignInPage | Endpoint::SignInStart | Endpoint::SignInCallback => "SessionBegin",
+        Endpoint::BackChannelLogout => "SessionEndByProvider",
+        Endpoint::SignOut | Endpoint::SignedOut | Endpoint::SessionEndForm | Endpoint::EndOthersForm => "SessionEnd",
+        Endpoint::MePage => "SessionList",
+        Endpoint::CommandLinePage => "CommandLineAsk",
+        Endpoint::CommandLineAllow => "CommandLineAllow",
+        Endpoint::SessionBegin => "CommandLineSignIn",
+        Endpoint::SessionShow => "SessionShow",
+        Endpoint::SessionEnd => "CommandLineSignOut",
+        Endpoint::TenantDiscovery | Endpoint::TenantDiscoveryV2 | Endpoint::TenantKeys | Endpoint::TenantKeysV1 => {
+            "Discovery"
+        }
+        Endpoint::CloudMetadata => "CloudMetadata",
+        Endpoint::SubscriptionList => "SubscriptionList",
+        Endpoint::TenantList => "TenantList",
+        Endpoint::Asset => "Asset",
+        Endpoint::Health | Endpoint::Ready => "Probe",
+    }
+}
+
+/// The status of a route's answer when all went well, for records: they are written before it.
+pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
+    match endpoint {
+        Endpoint::CertificateCreate => 202,
+        Endpoint::CertificatePendingMerge
+        | Endpoint::VaultCreate
+        | Endpoint::RoleCreate
+        | Endpoint::PolicyModulePush
+        | Endpoint::DefinitionPut
+        | Endpoint::AssignmentAdd
+        | Endpoint::ScopedAssignmentCreate
+        | Endpoint::WorkloadCreate
+        | Endpoint::WorkloadSecretAdd
+        | Endpoint::WorkloadCertificateAdd
+        | Endpoint::WorkloadFederationAdd => 201,
+        Endpoint::DeletedPurge
+        | Endpoint::DeletedKeyPurge
+        | Endpoint::DeletedCertificatePurge
+        | Endpoint::DeletedVaultPurge
+        | Endpoint::RoleDelete
+        | Endpoint::PolicyModuleRemove
+        | Endpoint::PolicyDocumentRemove
+        | Endpoint::AssignmentRemove
+        | Endpoint::AccessPolicyRemove
+        | Endpoint::WorkloadDelete
+        | Endpoint::WorkloadSecretRemove
+        | Endpoint::WorkloadCertificateRemove
+        | Endpoint::WorkloadFederationRemove
+        | Endpoint::SessionEnd => 204,
+        Endpoint::SignInCallback
+        | Endpoint::SignOut
+        | Endpoint::CommandLineAllow
+        | Endpoint::SessionEndForm
+        | Endpoint::NewSecretForm
+        | Endpoint::NewVersionForm
+        | Endpoint::SecretDeleteForm
+        | Endpoint::VersionEditForm
+        | Endpoint::VersionEnableForm
+        | Endpoint::VersionDisableForm
+        | Endpoint::RollBackForm
+        | Endpoint::RecoverForm
+        | Endpoint::PurgeForm
+        | Endpoint::TokenKeysRotateForm
+        | Endpoint::TokenKeysRevokeForm
+        | Endpoint::NewKeyForm
+        | Endpoint::KeyEditForm
+        | Endpoint::KeyEnableForm
+        | Endpoint::KeyDisableForm
+        | Endpoint::KeyRotateForm
+        | Endpoint::KeyRotationForm
+        | Endpoint::KeyDeleteForm
+        | Endpoint::KeyRecoverForm
+        | Endpoint::KeyPurgeForm
+        | Endpoint::NewVaultForm
+        | Endpoint::VaultSettingsForm
+        | Endpoint::VaultProtectForm
+        | Endpoint::NetworkForm
+        | Endpoint::VaultDeleteForm
+        | Endpoint::VaultRecoverForm
+        | Endpoint::VaultPurgeForm
+        | Endpoint::AccessPolicyForm
+        | Endpoint::AccessPolicyRemoveForm
+        | Endpoint::NewAssignmentForm
+        | Endpoint::AssignmentRemoveForm
+        | Endpoint::NewRoleForm
+        | Endpoint::RoleEditForm
+        | Endpoint::RoleDeleteForm
+        | Endpoint::NewWorkloadForm
+        | Endpoint::WorkloadRenameForm
+        | Endpoint::WorkloadEnableForm
+        | Endpoint::WorkloadDisableForm
+        | Endpoint::WorkloadDeleteForm
+        | Endpoint::NewCertificateForm
+        | Endpoint::NewFederationForm
+        | Endpoint::ClientSecretRemoveForm
+        | Endpoint::CertificateRemoveForm
+        | Endpoint::FederationRemoveForm
+        | Endpoint::ModuleUploadForm
+        | Endpoint::ModuleRemoveForm
+        | Endpoint::AttachForm
+        | Endpoint::AttachmentSettingsForm
+        | Endpoint::AttachmentStateForm
+        | Endpoint::AttachmentOrderForm
+        | Endpoint::AttachmentRollBackForm
+        | Endpoint::DetachForm => 303,
+        _ => 200,
+    }
+}
