@@ -4,7 +4,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicI64, AtomicU32, Ordering},
     },
 };
 
@@ -55,6 +55,8 @@ pub struct RequestContext {
     pub wire: Arc<Wire>,
     /// When the request arrived, Unix milliseconds. Fixed for the whole request.
     pub now: i64,
+    /// The time by which it is judged: when it arrived or, once it has waited long, when it was judged again.
+    judged_by: AtomicI64,
     /// [`OPEN`], or the status that was recorded (0 for none).
     recorded: AtomicU32,
     answers: Option<Answers>,
@@ -75,6 +77,7 @@ impl RequestContext {
             listener,
             wire: Arc::default(),
             now,
+            judged_by: AtomicI64::new(now),
             recorded: AtomicU32::new(OPEN),
             answers: None,
             began: None,
@@ -143,6 +146,23 @@ impl RequestContext {
     #[must_use]
     pub fn seconds(&self) -> i64 {
         self.now.div_euclid(1000)
+    }
+
+    /// The time by which it is judged, Unix milliseconds: what ends by the clock while a request waits has ended.
+    #[must_use]
+    pub fn judged_by(&self) -> i64 {
+        self.judged_by.load(Ordering::Acquire)
+    }
+
+    /// The same in Unix seconds.
+    #[must_use]
+    pub fn judged_seconds(&self) -> i64 {
+        self.judged_by().div_euclid(1000)
+    }
+
+    /// From now on it is judged by this time. Its record says when it arrived, as ever.
+    pub(crate) fn judge_by(&self, now: i64) {
+        self.judged_by.fetch_max(now, Ordering::AcqRel);
     }
 
     /// Whether the request has its audit record, or may have it because the record's fate is

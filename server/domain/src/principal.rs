@@ -83,6 +83,9 @@ pub struct Principal {
     /// What its token was made from, when this installation made it. Of one request: stored nowhere.
     #[serde(skip)]
     pub token: Option<TokenOrigin>,
+    /// From when on its token does not count any more, Unix seconds. Of one request: stored nowhere.
+    #[serde(skip)]
+    pub ends: Option<i64>,
 }
 
 impl Principal {
@@ -95,6 +98,7 @@ impl Principal {
             groups: Vec::new(),
             claims: BTreeMap::new(),
             token: None,
+            ends: None,
         }
     }
 
@@ -113,6 +117,7 @@ impl Principal {
             groups: Vec::new(),
             claims: BTreeMap::new(),
             token: None,
+            ends: None,
         }
     }
 }

@@ -39,9 +39,9 @@ impl Secrets {
         name: &ObjectName,
         version: Option<&ObjectVersion>,
     ) -> Result<OpenedSecret, SecretError> {
+        let ask = || Ask { version, ..Ask::secret(Action::SecretGet, vault, name) };
         for _ in 0..ATTEMPTS {
-            let ask = Ask { version, ..Ask::secret(Action::SecretGet, vault, name) };
-            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask()).await?;
             let Some(item) = active(case.facts.as_deref()) else {
                 return Err(self
                     .objects
@@ -69,7 +69,7 @@ impl Secrets {
             });
             return self.objects.recorder.release(ctx, case.record, held).await?;
         }
-        Err(SecretError::Contended)
+        Err(self.objects.contended(ctx, ask()).await)
     }
 
     /// PUT /secrets/{name}: a new version, the current one from now on.
@@ -89,10 +89,9 @@ impl Secrets {
             return Err(AttributeError::ValueTooLong.into());
         }
         let sealed = Plaintext::from_slice(value.expose().as_bytes());
+        let ask = || Ask { proposed: Some(Proposed::Whole(attributes)), ..Ask::secret(Action::SecretSet, vault, name) };
         for _ in 0..ATTEMPTS {
-            let ask =
-                Ask { proposed: Some(Proposed::Whole(attributes)), ..Ask::secret(Action::SecretSet, vault, name) };
-            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask()).await?;
             let before = case.facts.clone();
             if before.as_ref().is_some_and(|f| f.secret.life != LifeState::Active) {
                 return Err(self.objects.refuse(ctx, case, SecretError::DeletedButRecoverable(name.clone())).await);
@@ -108,7 +107,7 @@ impl Secrets {
                 return Ok(OpenedSecret { secret: item.secret, meta: item.version, vault, value });
             }
         }
-        Err(SecretError::Contended)
+        Err(self.objects.contended(ctx, ask()).await)
     }
 
     /// PATCH /secrets/{name}/{version}: other attributes for a version, or for the current one. The

@@ -42,7 +42,7 @@ fn judge_claims(
     let expires = expires?;
     begun.and(issued).and(audience)?;
     let token = if issuer.is_own() { mapping::origin(claims) } else { None };
-    Ok((expires, Principal { token, ..principal? }))
+    Ok((expires, Principal { token, ends: Some(expires), ..principal? }))
 }
 
 #[derive(Clone)]

@@ -50,7 +50,7 @@ pub(crate) fn principal(config: &IssuerConfig, claims: Claims<'_>) -> Result<Pri
     let is_workload = config.kind == PrincipalKind::Workload
         || config.workload_when.as_ref().is_some_and(|when| claims.text(&when.claim) == Some(when.value.as_str()));
     let kind = if is_workload { PrincipalKind::Workload } else { PrincipalKind::User };
-    Ok(Principal { id, kind, groups, claims: selected, token: None })
+    Ok(Principal { id, kind, groups, claims: selected, token: None, ends: None })
 }
 
 /// What a token of this installation was made from; none in one that says nothing of it, which then counts

@@ -41,6 +41,49 @@ pub struct EcComponents {
     pub d: Zeroizing<Vec<u8>>,
 }
 
+/// The parts of a key that was made elsewhere, as they were brought: nobody has looked whether they are one.
+pub enum KeyParts {
+    /// RSA.
+    Rsa(RsaComponents),
+    /// A curve.
+    Ec(EcComponents),
+    /// Symmetric.
+    Oct(Zeroizing<Vec<u8>>),
+}
+
+impl KeyParts {
+    /// What they are a key of, by their lengths: costs nothing.
+    ///
+    /// # Errors
+    /// [`KeyRejected::Size`].
+    pub fn spec(&self) -> Result<KeySpec, KeyRejected> {
+        let bits = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(0).saturating_mul(8);
+        let spec = match self {
+            Self::Rsa(parts) => KeySpec::rsa(bits(without_leading_zeros(&parts.n))),
+            Self::Ec(parts) => Some(KeySpec::Ec { crv: parts.curve }),
+            Self::Oct(key) => KeySpec::oct(bits(key)),
+        };
+        spec.ok_or(KeyRejected::Size)
+    }
+
+    /// The key, if it is a good one. Of RSA that takes up to tenths of a second of one core, so it is for parts that
+    /// somebody may import.
+    ///
+    /// # Errors
+    /// [`KeyRejected`].
+    pub fn into_key(self) -> Result<NewKey, KeyRejected> {
+        match self {
+            Self::Rsa(parts) => {
+                let key = NewKey::from_rsa(&parts)?;
+                key.check_primes()?;
+                Ok(key)
+            }
+            Self::Ec(parts) => NewKey::from_ec(&parts),
+            Self::Oct(key) => NewKey::from_oct(key),
+        }
+    }
+}
+
 fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     bytes.split_at_checked(zeros).map_or(&[], |(_, rest)| rest)

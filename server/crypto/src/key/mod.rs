@@ -28,7 +28,7 @@ use aws_lc_rs::{
     signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair as _},
 };
 pub use forms::PrivateParts;
-pub use import::{EcComponents, RsaComponents};
+pub use import::{EcComponents, KeyParts, RsaComponents};
 use oct::SymmetricKey;
 pub use public::PublicKey;
 use serde::{Deserialize, Serialize};

@@ -89,7 +89,7 @@ impl Administration {
                 return Ok(policy);
             }
         }
-        Err(AdminError::Contended)
+        Err(self.contended(ctx, Ask::vault(Action::AccessPolicyWrite, name)).await)
     }
 
     /// Takes an access policy away.
@@ -117,7 +117,7 @@ impl Administration {
                 return Ok(done);
             }
         }
-        Err(AdminError::Contended)
+        Err(self.contended(ctx, Ask::vault(Action::AccessPolicyWrite, name)).await)
     }
 
     async fn may_permit(

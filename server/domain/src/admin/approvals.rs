@@ -117,7 +117,7 @@ impl Administration {
                 return Ok(done);
             }
         }
-        Err(AdminError::Contended)
+        Err(self.contended(ctx, Ask::vault(Action::ApprovalDecide, vault)).await)
     }
 }
 

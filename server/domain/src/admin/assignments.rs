@@ -300,7 +300,8 @@ impl Administration {
                 return Ok(done);
             }
         }
-        Err(AdminError::Contended)
+        let (case, _) = self.admit_on_assignment(ctx, Action::AssignmentRemove, id, within).await?;
+        Err(self.refuse(ctx, case, AdminError::Contended).await)
     }
 
     /// Admits an action on an assignment where it applies. One that does not exist within the scope that

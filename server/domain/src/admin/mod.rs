@@ -428,6 +428,15 @@ impl Administration {
         }
     }
 
+    /// It changed each time it was judged. Judged once more, so that this is told to those alone who may know it, and is
+    /// on record like everything else that did not happen.
+    async fn contended(&self, ctx: &RequestContext, ask: Ask<'_>) -> AdminError {
+        match self.admit(ctx, ask).await {
+            Ok(case) => self.refuse(ctx, case, AdminError::Contended).await,
+            Err(why) => why,
+        }
+    }
+
     async fn change<T>(
         &self,
         ctx: &RequestContext,

@@ -335,7 +335,7 @@ impl Administration {
                 return Ok(shown);
             }
         }
-        Err(AdminError::Contended)
+        Err(self.contended(ctx, Ask::server(Action::PolicyWrite)).await)
     }
 
     /// Puts what was attached to all vaults under a name before in its place again: module, settings, state.

@@ -54,7 +54,7 @@ impl Administration {
                 return Ok(document);
             }
         }
-        Err(AdminError::Contended)
+        Err(self.contended(ctx, Ask::server(Action::PolicyDocumentWrite)).await)
     }
 
     /// Every document, in order of name.

@@ -77,7 +77,7 @@ impl Administration {
                 return Ok(());
             }
         }
-        Err(AdminError::Contended)
+        Err(self.contended(ctx, Ask::vault(Action::VaultPurge, name)).await)
     }
 
     /// Writes down what is to be destroyed in a hardware token once the vault is gone. Whether this node has one does
@@ -111,7 +111,7 @@ impl Administration {
                 return Ok(vault);
             }
         }
-        Err(AdminError::Contended)
+        Err(self.contended(ctx, Ask::vault(action, name)).await)
     }
 
     /// The row that follows: changed, one revision on, authenticated.

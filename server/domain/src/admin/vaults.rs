@@ -151,7 +151,7 @@ impl Administration {
                 return Ok(vault);
             }
         }
-        Err(AdminError::Contended)
+        Err(self.contended(ctx, Ask::vault(Action::VaultUpdate, name)).await)
     }
 
     /// Whether every module is there, takes its settings, and answers when it is asked.

@@ -290,7 +290,7 @@ impl Administration {
                 return Ok(done);
             }
         }
-        Err(AdminError::Contended)
+        Err(self.contended(ctx, Ask::workload(edit.action(), &name)).await)
     }
 
     /// Deletes a workload with its credentials: its tokens count for nothing from the next request on.
@@ -314,7 +314,7 @@ impl Administration {
                 return Ok(());
             }
         }
-        Err(AdminError::Contended)
+        Err(self.contended(ctx, Ask::workload(Action::WorkloadDelete, &name)).await)
     }
 
     /// Whether the caller holds everything that the workload holds, so that becoming it gains nothing.

@@ -52,6 +52,7 @@ impl Certificates {
             // Let in between the two questions: to be asked again.
             return Err(self.objects.refuse(ctx, case, ObjectError::Contended.into()).await);
         };
+        let began = self.objects.recorder.ticks_micros();
         let read = match self.forge.work(&ctx.principal.id, read).await {
             Ok(Ok(imported)) => Brought::of(imported, given, ctx.seconds()),
             Ok(Err(why)) => Err(why.into()),
@@ -61,6 +62,8 @@ impl Certificates {
             Ok(read) => read,
             Err(why) => return Err(self.objects.refuse_early(ctx, record, why).await),
         };
+        // It is judged again in any case.
+        self.objects.is_judged_too_long_ago(ctx, began);
         self.put(ctx, (vault, name), Action::CertificateImport, Some(policy), Some(&brought), attributes).await
     }
 }

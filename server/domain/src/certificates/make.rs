@@ -8,7 +8,7 @@ use strongroom_crypto::{
     x509::{self, Validity},
 };
 
-use super::{CertificateError, Certificates, Worked, applied, import::Brought};
+use super::{CertificateError, Certificates, Worked, applied, import::Brought, in_turn};
 use crate::{
     action::Action,
     certificate::{
@@ -20,6 +20,7 @@ use crate::{
     gate::{Ask, Proposed},
     key::KeyProperties,
     keyring::{Keyring, VaultKeys},
+    keys::Turn,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     objects::{ATTEMPTS, Companions, Faces, Finished, InVault, ObjectError, first_revision},
     permit::Permit,
@@ -67,6 +68,7 @@ impl Certificates {
     ) -> Result<(SecretItem, VaultFacts), CertificateError> {
         attributes.check().map_err(ObjectError::from)?;
         let name_of_vault = vault;
+        let (mut made, mut turn): (Option<Arc<NewKey>>, Option<Turn>) = (None, None);
         for _ in 0..ATTEMPTS {
             // Looked up before anybody is judged, because it is what is judged; nothing of it is told before.
             let policy = match &given {
@@ -124,6 +126,24 @@ impl Certificates {
             if let Some(kind) = companions.foreign() {
                 return Err(self.objects.refuse(ctx, case, ObjectError::NameTaken(kind).into()).await);
             }
+            // What takes long comes before anything is read: whoever waited for it is judged again, with it in hand.
+            let began = self.objects.recorder.ticks_micros();
+            let kept = key_to_keep(before.as_deref(), &policy).filter(|_| brought.is_none()).cloned();
+            if brought.is_none() && kept.is_none() && made.as_ref().is_none_or(|key| key.spec != policy.key.spec) {
+                let entropy = Arc::clone(&self.objects.entropy);
+                made = match self.forge.make(policy.key.spec, &ctx.principal.id, entropy).await {
+                    Ok(key) => Some(Arc::new(key)),
+                    Err(why) => return Err(self.objects.refuse(ctx, case, why.into()).await),
+                };
+            }
+            let come = match self.turn(ctx, turn.take()).await {
+                Ok(come) => come,
+                Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
+            };
+            if self.objects.is_judged_too_long_ago(ctx, began) {
+                turn = Some(come);
+                continue;
+            }
             let mut random = [[0u8; 16]; 3];
             for bytes in &mut random {
                 self.objects.entropy.fill(bytes).map_err(|_| ObjectError::Unavailable)?;
@@ -151,9 +171,11 @@ impl Certificates {
             };
             case.record.version = Some(making.version.as_str().to_owned());
             case.record.revision = Some(making.revision);
-            let held = if let Some(brought) = brought {
-                case.permit.hold_with(Ok(Arc::clone(&brought.key)))
-            } else if let Some(kept) = key_to_keep(before.as_deref(), &making.policy).cloned() {
+            let held = if let Some(key) =
+                brought.map(|brought| &brought.key).or(made.as_ref().filter(|_| kept.is_none()))
+            {
+                case.permit.hold_with(Ok(Arc::clone(key)))
+            } else if let Some(kept) = kept {
                 let held = self.objects.store.read_to_change(case.permit, &kept.version).await;
                 if held.inspect(|(_, read)| matches!(read, Err(StoreError::Stale))) {
                     continue;
@@ -161,19 +183,20 @@ impl Certificates {
                 let (keyring, name) = (Arc::clone(&self.objects.keyring), making.name.clone());
                 held.map(move |(permit, read)| (permit, kept_key(&keyring, &keys, &name, &kept, read).map(Arc::new)))
             } else {
-                let entropy = Arc::clone(&self.objects.entropy);
-                match self.forge.make(making.policy.key.spec, &ctx.principal.id, entropy).await {
-                    Ok(key) => case.permit.hold_with(Ok(Arc::new(key))),
-                    Err(why) => return Err(self.objects.refuse(ctx, case, why.into()).await),
-                }
+                // Unreachable by construction: there is one of the three.
+                return Err(self.objects.refuse(ctx, case, ObjectError::Unavailable.into()).await);
             };
-            let held = self.on_a_core(&ctx.principal.id, held, move |permit, key| making.make(permit, &*key?)).await?;
+            let held = in_turn(come, held, move |permit, key| making.make(permit, &*key?)).await?;
             let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
             if let Some(item) = done? {
                 return Ok((item, VaultFacts::from(&*vault)));
             }
         }
-        Err(ObjectError::Contended.into())
+        let ask = Ask {
+            proposed: Some(Proposed::Whole(attributes)),
+            ..Ask::object(ObjectKind::Certificate, action, name_of_vault, name)
+        };
+        Err(self.objects.contended(ctx, ask).await)
     }
 
     async fn stored_policy(&self, vault: &VaultName, name: &ObjectName) -> Option<CertificatePolicy> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strongroom_crypto::x509::CertificateFacts;
 
-use super::{CertificateError, Certificates, applied};
+use super::{CertificateError, Certificates, applied, in_turn};
 use crate::{
     action::Action,
     certificate::{CertificateVersion, PendingOperation, PendingStatus},
@@ -12,6 +12,7 @@ use crate::{
     context::RequestContext,
     gate::{Ask, Proposed},
     keyring::VaultKeys,
+    keys::Turn,
     names::{ObjectKind, ObjectName, VaultName},
     objects::{ATTEMPTS, Faces, Finished, InVault, ObjectError, active},
     ports::StoreError,
@@ -38,13 +39,13 @@ impl Certificates {
         let facts = CertificateFacts::of_chain(certificates)?;
         let patch = AttributePatch { enabled, tags: tags.cloned(), ..AttributePatch::default() };
         patch.check()?;
-        let name_of_vault = vault;
+        let ask = || Ask {
+            proposed: Some(Proposed::Patch(&patch)),
+            ..Ask::object(ObjectKind::Certificate, Action::CertificatePendingMerge, vault, name)
+        };
+        let mut turn: Option<Turn> = None;
         for _ in 0..ATTEMPTS {
-            let ask = Ask {
-                proposed: Some(Proposed::Patch(&patch)),
-                ..Ask::object(ObjectKind::Certificate, Action::CertificatePendingMerge, name_of_vault, name)
-            };
-            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask()).await?;
             let Some(item) = active(case.facts.as_deref()) else {
                 let missing = ObjectError::NotFound(name.clone(), None);
                 return Err(self.objects.refuse(ctx, case, missing.into()).await);
@@ -62,7 +63,7 @@ impl Certificates {
             let Some((place, leaf)) = leaf.and_then(|place| Some((place, facts.get(place)?))) else {
                 return Err(self.objects.refuse(ctx, case, CertificateError::OtherKey).await);
             };
-            if !(leaf.not_before..=leaf.not_after).contains(&ctx.seconds()) {
+            if !(leaf.not_before..=leaf.not_after).contains(&ctx.judged_seconds()) {
                 return Err(self.objects.refuse(ctx, case, CertificateError::NotValidNow).await);
             }
             let companions = match self.objects.companions(&vault, &keys, name, None).await {
@@ -84,6 +85,16 @@ impl Certificates {
             let revision = item.secret.revision + 1;
             case.record.version = Some(pending.version.as_str().to_owned());
             case.record.revision = Some(revision);
+            // The turn is taken before anything is read, and kept for the next round.
+            let began = self.objects.recorder.ticks_micros();
+            let come = match self.turn(ctx, turn.take()).await {
+                Ok(come) => come,
+                Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
+            };
+            if self.objects.is_judged_too_long_ago(ctx, began) {
+                turn = Some(come);
+                continue;
+            }
             let held = self.objects.store.read_to_change(case.permit, &pending.version).await;
             if held.inspect(|(_, read)| matches!(read, Err(StoreError::Stale))) {
                 continue;
@@ -147,13 +158,13 @@ impl Certificates {
                 writes.append(&mut with_it);
                 applied(permit, Change::WriteCertificate(writes), answer)
             };
-            let held = self.on_a_core(&ctx.principal.id, held, work).await?;
+            let held = in_turn(come, held, work).await?;
             let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
             if let Some(item) = done? {
                 return Ok((item, VaultFacts::from(&*vault)));
             }
         }
-        Err(ObjectError::Contended.into())
+        Err(self.objects.contended(ctx, ask()).await)
     }
 
     /// The version that waits, authenticated.

@@ -21,11 +21,10 @@ use crate::{
     certificate::PolicyError,
     change::PermittedChange,
     context::RequestContext,
-    keys::{Forge, KeyError, Keys, Queue},
+    keys::{Forge, KeyError, Keys, Queue, Turn},
     names::{ObjectName, ObjectVersion, VaultName},
     objects::{ObjectError, ObjectPage, Objects, Verbs, common_life},
     permit::{Held, Permit},
-    principal::PrincipalId,
     record::{HowItWent, Outcome},
     secret::{SecretItem, VaultFacts},
 };
@@ -137,15 +136,22 @@ impl Certificates {
         Self { objects, forge: keys.forge(), cores: keys.cores() }
     }
 
-    /// Signs and encodes on a thread of its own, when the caller's turn has come. What is worked on stays held.
-    async fn on_a_core<S: Send + 'static>(
-        &self,
-        principal: &PrincipalId,
-        held: Held<(Permit, S)>,
-        work: impl FnOnce(Permit, S) -> Worked + Send + 'static,
-    ) -> Result<Held<Worked>, CertificateError> {
-        Ok(self.cores.run_held(principal, held, move |(permit, read)| work(permit, read)).await?)
+    /// The caller's turn for a core: the one that has come already, or the next.
+    async fn turn(&self, ctx: &RequestContext, come: Option<Turn>) -> Result<Turn, CertificateError> {
+        match come {
+            Some(come) => Ok(come),
+            None => Ok(self.cores.turn(&ctx.principal.id).await?),
+        }
     }
+}
+
+/// Signs and encodes on a thread of its own, in the caller's turn. What is worked on stays held.
+async fn in_turn<S: Send + 'static>(
+    turn: Turn,
+    held: Held<(Permit, S)>,
+    work: impl FnOnce(Permit, S) -> Worked + Send + 'static,
+) -> Result<Held<Worked>, CertificateError> {
+    Ok(turn.run(move || held.map(move |(permit, read)| work(permit, read))).await?)
 }
 
 /// A change that does not fit its permit is a mistake of this program.

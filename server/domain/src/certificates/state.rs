@@ -120,14 +120,13 @@ impl Certificates {
         policy: Option<&PolicyPatch>,
     ) -> Result<(SecretItem, VaultFacts), CertificateError> {
         patch.check()?;
-        let name_of_vault = vault;
+        let ask = || Ask {
+            version,
+            proposed: Some(Proposed::Patch(patch)),
+            ..Ask::object(ObjectKind::Certificate, Action::CertificateUpdate, vault, name)
+        };
         for _ in 0..ATTEMPTS {
-            let ask = Ask {
-                version,
-                proposed: Some(Proposed::Patch(patch)),
-                ..Ask::object(ObjectKind::Certificate, Action::CertificateUpdate, name_of_vault, name)
-            };
-            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask()).await?;
             let Some(item) = active(case.facts.as_deref()) else {
                 let missing = ObjectError::NotFound(name.clone(), version.cloned());
                 return Err(self.objects.refuse(ctx, case, missing.into()).await);
@@ -176,7 +175,7 @@ impl Certificates {
                 return Ok((after, VaultFacts::from(&*vault)));
             }
         }
-        Err(ObjectError::Contended.into())
+        Err(self.objects.contended(ctx, ask()).await)
     }
 
     /// One face of a version with other attributes; what is sealed stays.
@@ -222,10 +221,9 @@ impl Certificates {
         action: Action,
         changed: impl Fn(&SecretItem, &CertificateState) -> Result<Changed, CertificateError>,
     ) -> Result<(SecretItem, VaultFacts), CertificateError> {
-        let name_of_vault = vault;
+        let ask = || Ask::object(ObjectKind::Certificate, action, vault, name);
         for _ in 0..ATTEMPTS {
-            let ask = Ask::object(ObjectKind::Certificate, action, name_of_vault, name);
-            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask()).await?;
             let Some(item) = active(case.facts.as_deref()) else {
                 let missing = ObjectError::NotFound(name.clone(), None);
                 return Err(self.objects.refuse(ctx, case, missing.into()).await);
@@ -263,7 +261,7 @@ impl Certificates {
                 return Ok((answer, VaultFacts::from(&*vault)));
             }
         }
-        Err(ObjectError::Contended.into())
+        Err(self.objects.contended(ctx, ask()).await)
     }
 }
 

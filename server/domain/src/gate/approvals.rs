@@ -48,7 +48,7 @@ impl Gate {
             return Ok(());
         };
         let found = async {
-            let found = self.request_for(&subject, ctx.seconds()).await?;
+            let found = self.request_for(&subject, ctx.judged_seconds()).await?;
             match found.filter(|found| found.is_of(revision(judged))) {
                 Some(found) => self.standing(ctx, found).await.map(Some),
                 None => Ok(None),
@@ -56,7 +56,7 @@ impl Gate {
         };
         match found.await {
             Ok(found) => {
-                let counting = found.iter().flat_map(|found| found.counting(ctx.seconds()));
+                let counting = found.iter().flat_map(|found| found.counting(ctx.judged_seconds()));
                 let approvals = counting.map(|one| PolicyApproval {
                     issuer: one.by.issuer.clone(),
                     subject: one.by.subject.clone(),
@@ -116,6 +116,7 @@ impl Gate {
             groups: approval.group.iter().cloned().collect(),
             claims: BTreeMap::new(),
             token: None,
+            ends: None,
         };
         self.may_decide(ctx, approver, vault).await
     }
@@ -123,7 +124,7 @@ impl Gate {
     /// Whether somebody may answer requests in a vault, by roles alone.
     async fn may_decide(&self, ctx: &RequestContext, who: Principal, vault: VaultId) -> Result<bool, DenyReason> {
         let target = Target { vault: Some(vault), kind: ObjectKind::Vault, name: None };
-        let theirs = RequestContext::new(ctx.request_id, Arc::new(who), ctx.client, ctx.listener, ctx.now);
+        let theirs = RequestContext::new(ctx.request_id, Arc::new(who), ctx.client, ctx.listener, ctx.judged_by());
         granted(self.judge_roles(&theirs, Action::ApprovalDecide, target, &mut Trace::default()).await)
     }
 
@@ -177,7 +178,7 @@ impl Gate {
     ) -> ApprovalWanted {
         let none = ApprovalWanted { request: None, refused_until: None, writes: None };
         let (Some(subject), Some(vault)) = (subject(ctx, ask, judged), ask.vault) else { return none };
-        let now = ctx.seconds();
+        let now = ctx.judged_seconds();
         let Ok(known) = self.request_for(&subject, now).await else { return none };
         let seen = revision(judged);
         let (mut next, replaces) = match &known {
@@ -185,7 +186,7 @@ impl Gate {
             Some(known) if !known.is_of(seen) => {
                 (known.anew(seen, attachment, approvers, valid_for, now), Some(known.revision))
             }
-            Some(known) => match known.asking_for(approvers, valid_for, now) {
+            Some(known) => match known.asking_for(attachment, approvers, valid_for, now) {
                 Some(next) => (next, Some(known.revision)),
                 None => {
                     let refused_until = known.refusal.as_ref().map(|refusal| refusal.until);
@@ -217,7 +218,7 @@ impl Gate {
         let subject = request.subject.clone();
         let object = ObjectRef { vault: Some((subject.vault, vault)), kind: ObjectKind::Vault, name: None };
         let permit = Permit::grant(ctx.request_id, Action::ApprovalOpen, object, record.settings_revision);
-        let change = Change::PutApproval { request: Box::new(request), replaces, now: ctx.seconds() };
+        let change = Change::PutApproval { request: Box::new(request), replaces, now: ctx.judged_seconds() };
         let Ok((change, _)) = permit.apply(change, ()) else {
             tracing::error!("a request for approval did not fit its permit");
             return Err(NoRecord::NotWritten);

@@ -113,14 +113,14 @@ fn requests_like(ctx: &RequestContext, ask: &Ask<'_>, wanted: CountFact) -> Opti
         principal: wanted.by_principal.then(|| ctx.principal.id.clone()),
         object,
         outcome: wanted.outcome,
-        from: ctx.now.saturating_sub(i64::from(wanted.seconds) * 1000),
+        from: ctx.judged_by().saturating_sub(i64::from(wanted.seconds) * 1000),
     })
 }
 
 /// Whole days since the current version was made, if it is the one at hand.
 fn age(ctx: &RequestContext, facts: &SecretFacts) -> Option<FactValue> {
     let version = facts.version.as_ref().filter(|version| version.version == facts.secret.current)?;
-    Some(FactValue::Number(ctx.seconds().saturating_sub(version.created).div_euclid(DAY)))
+    Some(FactValue::Number(ctx.judged_seconds().saturating_sub(version.created).div_euclid(DAY)))
 }
 
 /// The facts that cost nothing: they are there and recorded whoever asks for them, so that any module

@@ -50,7 +50,7 @@ impl Gate {
         Ok(assignments.iter().any(|assignment| {
             assignment.role == Role::Owner
                 && assignment.scope == Scope::Server
-                && assignment.concerns(&ctx.principal, Scope::Server.target(), ctx.now)
+                && assignment.concerns(&ctx.principal, Scope::Server.target(), ctx.judged_by())
                 && self.keyring.verify_assignment(assignment).is_ok()
         }))
     }
@@ -93,7 +93,7 @@ impl Gate {
         for assignment in assignments.iter() {
             let custom = match assignment.role {
                 RoleRef::BuiltIn(role) if !role.allows(action) => continue,
-                _ if !assignment.concerns(&ctx.principal, target, ctx.now) => continue,
+                _ if !assignment.concerns(&ctx.principal, target, ctx.judged_by()) => continue,
                 RoleRef::BuiltIn(_) => None,
                 RoleRef::Custom(id) => match self.custom_role(id, trace).await? {
                     Some(role) if role.permissions().allows(action) && role.assignable_at(&assignment.scope) => {

@@ -282,6 +282,14 @@ impl Gate {
 
     async fn judge_identity(&self, ctx: &RequestContext, trace: &mut Trace) -> Result<(), DenyReason> {
         let principal = &ctx.principal;
+        // Looked at when it arrived; it may have ended since, where the request waited long.
+        if principal.ends.is_some_and(|ends| ends <= ctx.judged_seconds()) {
+            return Err(trace.deny(
+                "identity",
+                DenyReason::Identity,
+                Some("its token has expired meanwhile".to_owned()),
+            ));
+        }
         if principal.id.issuer != self.own_issuer {
             return Ok(());
         }
@@ -300,7 +308,7 @@ impl Gate {
                 // A token outlives neither the credential it was made from nor a time of being disabled. Who is only
                 // described has none, and could get one or not.
                 let (backed, otherwise) = if trace.described {
-                    (workload.can_come(ctx.seconds()), "it has no credential that counts now")
+                    (workload.can_come(ctx.judged_seconds()), "it has no credential that counts now")
                 } else {
                     let backed = principal.token.is_some_and(|token| workload.stands_behind(token));
                     (backed, "what the token was made from is gone")
@@ -414,7 +422,7 @@ fn unreadable(error: &StoreError) -> DenyReason {
 
 fn judge_network(ctx: &RequestContext, vault: &Vault, trace: &mut Trace) -> Result<(), DenyReason> {
     let network = &vault.settings.network;
-    let verdict = network.judge(ctx.client, ctx.listener, ctx.now);
+    let verdict = network.judge(ctx.client, ctx.listener, ctx.judged_by());
     let ground = (!network.rules.is_empty()).then(|| verdict.ground());
     if !verdict.admits() {
         return Err(trace.deny("network", DenyReason::Network(ctx.client), ground));

@@ -116,7 +116,7 @@ impl Gate {
             recorded_for: RECORDED_FOR_1_0,
             connection: connection(ctx),
             object: PolicyObject { vault: vault_of(ask), kind: "vault".into(), ..Default::default() },
-            time: ctx.seconds(),
+            time: ctx.judged_seconds(),
             ..PolicyRequest::default()
         };
         let mut verdict = Ok(());
@@ -362,7 +362,7 @@ fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, facts: Option<&SecretFact
         },
         key_operation: ask.key.or_else(|| version?.key.as_deref()).map(|key| key_operation(ask, key)),
         certificate_request: ask.certificate.map(|(policy, days)| certificate_request(policy, days)),
-        time: ctx.seconds(),
+        time: ctx.judged_seconds(),
         facts: at_hand(ctx, facts),
         approvals: None,
     }

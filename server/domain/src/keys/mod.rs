@@ -5,18 +5,20 @@ mod forge;
 mod hardware;
 mod import;
 mod opened;
+mod opening;
 mod operate;
 mod queue;
 mod rotate;
 #[cfg(test)]
 mod tests;
+mod uses;
 
 use std::{
     collections::{BTreeSet, HashSet},
     sync::{Arc, Mutex},
 };
 
-use strongroom_crypto::key::{KeyRejected, KeySpec, NewKey, OperationError, TokenTrouble};
+use strongroom_crypto::key::{KeyParts, KeyRejected, KeySpec, NewKey, OperationError, TokenTrouble};
 
 pub use crate::objects::ObjectPage as KeyPage;
 use crate::{
@@ -38,10 +40,12 @@ use crate::{
 };
 pub(crate) use forge::Forge;
 pub use hardware::{Destroyed, PRINCIPAL as TOKEN_PRINCIPAL};
+pub use import::Import;
 pub use opened::{LIFETIME_MILLIS, MAX_KEYS};
-pub use operate::{Ciphertext, Cleartext, KeyAt, MAX_RANDOM_BYTES, Sealing, action_of};
-pub(crate) use queue::Queue;
+pub use operate::{Ciphertext, Cleartext, KeyAt, MAX_RANDOM_BYTES};
+pub(crate) use queue::{Queue, Turn};
 pub use rotate::{PRINCIPAL as ROTATION_PRINCIPAL, Rotated};
+pub use uses::{Sealing, action_of};
 
 /// Why an operation on keys did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -224,26 +228,6 @@ impl Keys {
         self.put(ctx, (vault, name), Action::KeyCreate, Source::Make(request.spec), request, attributes).await
     }
 
-    /// PUT /keys/{name}: a key that was made elsewhere, as a new version.
-    ///
-    /// # Errors
-    /// [`KeyError`].
-    pub async fn import(
-        &self,
-        ctx: &RequestContext,
-        vault: &VaultName,
-        name: &ObjectName,
-        key: NewKey,
-        request: &KeyRequest,
-        attributes: &SecretAttributes,
-    ) -> Result<(SecretItem, VaultFacts), KeyError> {
-        if request.hardware {
-            self.hardware()?;
-            return Err(KeyError::NotMadeInHardware);
-        }
-        self.put(ctx, (vault, name), Action::KeyImport, Source::Imported(key), request, attributes).await
-    }
-
     /// PATCH /keys/{name}/{version}: other attributes or operations for a version, or for the current one.
     ///
     /// # Errors
@@ -271,7 +255,7 @@ impl Keys {
     ) -> Result<NewKey, KeyError> {
         match (source, properties.token) {
             (Source::Given(key), _) => Ok(key),
-            (Source::Imported(key), _) => self.with_good_primes(&ctx.principal.id, key).await,
+            (Source::Imported(parts), _) => self.looked_at(&ctx.principal.id, parts).await,
             (Source::Make(spec), Some(share)) if share.here => self.make_in_token(ctx, vault, share.family, spec).await,
             (Source::Make(spec), _) => {
                 self.forge.make(spec, &ctx.principal.id, Arc::clone(&self.objects.entropy)).await
@@ -335,10 +319,10 @@ impl Keys {
         let token = hardware::share(None, request.hardware, entropy)?;
         let would_be = KeyProperties { spec: request.spec, operations, exportable: false, public: None, token };
         would_be.check_operations().map_err(ObjectError::from)?;
+        let proposed = Some(Proposed::Whole(attributes));
+        let ask = || Ask { proposed, key: Some(&would_be), ..Ask::object(ObjectKind::Key, action, vault, name) };
         for _ in 0..ATTEMPTS {
-            let proposed = Some(Proposed::Whole(attributes));
-            let ask = Ask { proposed, key: Some(&would_be), ..Ask::object(ObjectKind::Key, action, vault, name) };
-            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask()).await?;
             if case.facts.as_ref().is_some_and(|f| f.secret.life != LifeState::Active) {
                 let taken = ObjectError::DeletedButRecoverable(name.clone());
                 return Err(self.objects.refuse(ctx, case, taken.into()).await);
@@ -350,10 +334,15 @@ impl Keys {
             let token = hardware::share(facts.as_deref(), request.hardware, entropy)?;
             let planned = KeyProperties { token, ..would_be.clone() };
             // Made only for who may have it, and what is here only once however often it is judged.
+            let began = self.objects.recorder.ticks_micros();
             let key = match self.material(ctx, source, vault.id, &planned).await {
                 Ok(key) => key,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
             };
+            if !request.hardware && self.objects.is_judged_too_long_ago(ctx, began) {
+                source = Source::Given(key);
+                continue;
+            }
             let properties = KeyProperties { spec: key.spec, public: key.public.clone(), ..planned.clone() };
             let new = NewVersion { attributes, key: Some(properties), value: &key.private };
             let sealed = self.objects.new_version(Verbs::KEYS, ctx, &keys, name, new, facts.as_deref());
@@ -365,13 +354,13 @@ impl Keys {
                 Err(again) => again,
             };
         }
-        Err(ObjectError::Contended.into())
+        Err(self.objects.contended(ctx, ask()).await)
     }
 }
 
 /// Where the material of a new version comes from.
 enum Source {
     Make(KeySpec),
-    Imported(NewKey),
+    Imported(KeyParts),
     Given(NewKey),
 }

@@ -5,32 +5,28 @@ use std::sync::Arc;
 
 use strongroom_crypto::{
     Plaintext,
-    key::{DataAlgorithm, Family, KeySpec, KeyToken, OperationError, PrivateKey, Sealed, SignAlgorithm, TokenTrouble},
+    key::{DataAlgorithm, Family, OperationError, PrivateKey, Sealed, SignAlgorithm},
 };
 
 use super::{
-    KeyError, Keys, Queue,
+    KeyError, Keys,
     opened::Place,
-    queue::{Busy, Place as Turn},
+    opening::{Opening, Source, opened},
+    queue::Turn,
+    uses::{Sealing, action_of, fitting, usable},
 };
 use crate::{
     action::Action,
     context::RequestContext,
     gate::Ask,
     key::{KeyAlgorithm, KeyOperation, KeyProperties},
-    keyring::{Keyring, VaultKeys},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     objects::{ATTEMPTS, InVault, ObjectError, active},
     permit::Held,
     ports::StoreError,
-    principal::PrincipalId,
     record::Record,
-    secret::{SealedVersion, SecretAttributes, SecretItem},
+    secret::SecretItem,
 };
-
-/// How long a judgement may wait for a core or the token, in microseconds. Whoever waits longer is judged again before
-/// anything is done: a key that was disabled or deleted meanwhile, or a role that was taken away, serves no more.
-const JUDGED_FOR: u64 = 100_000;
 
 /// Most random bytes of one request (Azure: 128).
 pub const MAX_RANDOM_BYTES: usize = 128;
@@ -194,14 +190,14 @@ impl Keys {
             fn(&T, &mut Record),
         ),
     ) -> Result<(SecretItem, T), KeyError> {
+        let ask = || Ask {
+            version: at.version,
+            algorithm: Some(algorithm.as_str()),
+            ..Ask::object(ObjectKind::Key, action_of(operation), at.vault, at.name)
+        };
         let mut turn: Option<Turn> = None;
         for _ in 0..ATTEMPTS {
-            let ask = Ask {
-                version: at.version,
-                algorithm: Some(algorithm.as_str()),
-                ..Ask::object(ObjectKind::Key, action_of(operation), at.vault, at.name)
-            };
-            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask()).await?;
             if vault.settings.refused_algorithms.contains(&algorithm) {
                 return Err(self.objects.refuse(ctx, case, KeyError::AlgorithmRefused(algorithm)).await);
             }
@@ -213,7 +209,7 @@ impl Keys {
                 return Err(self.objects.refuse(ctx, case, ObjectError::Tampered.into()).await);
             };
             case.record.version = Some(item.version.version.as_str().to_owned());
-            if let Err(why) = usable(&item.version.attributes, &properties, operation, ctx.seconds()) {
+            if let Err(why) = usable(&item.version.attributes, &properties, operation, ctx.judged_seconds()) {
                 return Err(self.objects.refuse(ctx, case, why).await);
             }
             let revision = item.secret.revision;
@@ -228,14 +224,18 @@ impl Keys {
             // The turn is taken before anything is read, and kept for the next round.
             turn = match (waits_for, turn.take()) {
                 (Some(queue), Some(turn)) if turn.is_of(queue) => Some(turn),
-                (Some(queue), _) => match self.wait_for(queue, &ctx.principal.id).await? {
-                    Ok((turn, true)) => Some(turn),
-                    Ok((late, false)) => {
-                        turn = Some(late);
+                (Some(queue), _) => {
+                    let began = self.objects.recorder.ticks_micros();
+                    let come = match queue.turn(&ctx.principal.id).await {
+                        Ok(come) => come,
+                        Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
+                    };
+                    if self.objects.is_judged_too_long_ago(ctx, began) {
+                        turn = Some(come);
                         continue;
                     }
-                    Err(busy) => return Err(self.objects.refuse(ctx, case, busy.into()).await),
-                },
+                    Some(come)
+                }
                 (None, _) => None,
             };
             let place: Place = (vault.id, item.secret.name.clone(), item.version.version.clone());
@@ -282,18 +282,7 @@ impl Keys {
             let done = self.objects.recorder.release(ctx, case.record, held).await;
             return Ok((item, done.map_err(ObjectError::from)??));
         }
-        Err(ObjectError::Contended.into())
-    }
-
-    /// Waits for a turn, and says whether what was judged before still holds then.
-    async fn wait_for(&self, queue: &Queue, principal: &PrincipalId) -> Result<Result<(Turn, bool), Busy>, KeyError> {
-        let began = self.objects.recorder.ticks_micros();
-        let turn = match queue.join(principal) {
-            Ok(joined) => queue.come(joined).await?,
-            Err(busy) => return Ok(Err(busy)),
-        };
-        let waited = self.objects.recorder.ticks_micros().saturating_sub(began);
-        Ok(Ok((turn, waited <= JUDGED_FOR)))
+        Err(self.objects.contended(ctx, ask()).await)
     }
 }
 
@@ -306,127 +295,5 @@ async fn in_turn<S: Send + 'static, T: Send + 'static>(
     match turn {
         Some(turn) => turn.run(move || held.map(work)).await,
         None => Ok(held.map(work)),
-    }
-}
-
-/// Encrypting data or wrapping keys: the same work under different permissions and with different algorithms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sealing {
-    /// Data.
-    Data,
-    /// Keys.
-    Key,
-}
-
-impl Sealing {
-    fn check(self, algorithm: DataAlgorithm) -> Result<(), OperationError> {
-        let fits = match self {
-            Self::Data => algorithm.encrypts(),
-            Self::Key => algorithm.wraps(),
-        };
-        if fits { Ok(()) } else { Err(OperationError::Algorithm) }
-    }
-
-    fn forwards(self) -> KeyOperation {
-        match self {
-            Self::Data => KeyOperation::Encrypt,
-            Self::Key => KeyOperation::WrapKey,
-        }
-    }
-
-    fn backwards(self) -> KeyOperation {
-        match self {
-            Self::Data => KeyOperation::Decrypt,
-            Self::Key => KeyOperation::UnwrapKey,
-        }
-    }
-}
-
-enum Source {
-    Row(Arc<SealedVersion>),
-    Kept(Arc<PrivateKey>),
-}
-
-/// What opening a row takes.
-struct Opening {
-    keyring: Arc<Keyring>,
-    keys: Arc<VaultKeys>,
-    item: SecretItem,
-    token: Option<Arc<dyn KeyToken>>,
-}
-
-impl Opening {
-    fn open(&self, row: &SealedVersion, properties: &KeyProperties) -> Result<PrivateKey, KeyError> {
-        let version = &self.item.version;
-        // Metadata was judged from one row and the key comes from another read of it.
-        if row.meta != *version || row.sealed.data_key_id != version.data_key_id {
-            return Err(ObjectError::Tampered.into());
-        }
-        let name = &self.item.secret.name;
-        let private = self.keyring.open(&self.keys, ObjectKind::Key, name, &version.version, &row.sealed);
-        let private = private.map_err(ObjectError::from)?;
-        let opened = if properties.in_token() {
-            // Made by a node with a token; that this one has none is no fault of who asks.
-            let token = self.token.clone().ok_or(OperationError::Token(TokenTrouble::Unreachable))?;
-            PrivateKey::in_token(properties.spec, properties.public.clone(), &private, token)
-        } else {
-            PrivateKey::open(properties.spec, &private).ok()
-        };
-        Ok(opened.ok_or(ObjectError::Tampered)?)
-    }
-}
-
-/// The algorithms that a key takes for an operation, by their names on the wire.
-fn fitting(spec: KeySpec, operation: KeyOperation) -> Vec<&'static str> {
-    let data = |does: fn(DataAlgorithm) -> bool| {
-        let fits = DataAlgorithm::ALL.iter().filter(move |one| one.fits(spec) && does(**one));
-        fits.map(|one| one.as_str()).collect()
-    };
-    match operation {
-        KeyOperation::Sign | KeyOperation::Verify => {
-            SignAlgorithm::ALL.iter().filter(|one| one.fits(spec)).map(|one| one.as_str()).collect()
-        }
-        KeyOperation::Encrypt | KeyOperation::Decrypt => data(DataAlgorithm::encrypts),
-        KeyOperation::WrapKey | KeyOperation::UnwrapKey => data(DataAlgorithm::wraps),
-    }
-}
-
-fn opened(key: Option<&PrivateKey>) -> Result<&PrivateKey, OperationError> {
-    // Not opened: the algorithm is for another type of key than this one.
-    key.ok_or(OperationError::Algorithm)
-}
-
-/// Whether a key may be used so now (Azure: outside of nbf and exp only decrypt, unwrap and verify).
-fn usable(
-    attributes: &SecretAttributes,
-    properties: &KeyProperties,
-    operation: KeyOperation,
-    now: i64,
-) -> Result<(), KeyError> {
-    use KeyOperation::{Decrypt, UnwrapKey, Verify};
-    if !attributes.enabled {
-        return Err(KeyError::Disabled(operation));
-    }
-    let early = attributes.not_before.is_some_and(|begin| now < begin);
-    let late = attributes.expires.is_some_and(|end| now >= end);
-    if (early || late) && !matches!(operation, Decrypt | UnwrapKey | Verify) {
-        return Err(KeyError::OutsideWindow(operation));
-    }
-    if !properties.operations.contains(&operation) {
-        return Err(KeyError::NotPermitted { operation, permitted: properties.operations.clone() });
-    }
-    Ok(())
-}
-
-/// The action that an operation is judged as.
-#[must_use]
-pub fn action_of(operation: KeyOperation) -> Action {
-    match operation {
-        KeyOperation::Encrypt => Action::KeyEncrypt,
-        KeyOperation::Decrypt => Action::KeyDecrypt,
-        KeyOperation::Sign => Action::KeySign,
-        KeyOperation::Verify => Action::KeyVerify,
-        KeyOperation::WrapKey => Action::KeyWrap,
-        KeyOperation::UnwrapKey => Action::KeyUnwrap,
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::KeyError;
-use crate::{objects::ObjectError, permit::Held, principal::PrincipalId};
+use crate::{objects::ObjectError, principal::PrincipalId};
 
 /// How much of a sort of work may be done, or waited for.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`Busy`] when the caller, or everybody together, has as much in it as may be.
-    pub(super) fn join(&self, principal: &PrincipalId) -> Result<Turn, Busy> {
+    pub(super) fn join(&self, principal: &PrincipalId) -> Result<Joined, Busy> {
         let mut waiting = lock(&self.waiting);
         let own = waiting.of.get(principal).map_or(0, |own| own.waiting);
         if waiting.all >= self.limits.waiting || own >= self.limits.waiting_of_one {
@@ -77,18 +77,26 @@ impl Queue {
         let own = waiting.of.entry(principal.clone()).or_insert_with(line);
         own.waiting += 1;
         let line = Arc::clone(&own.line);
-        Ok(Turn { waiting: Arc::clone(&self.waiting), principal: principal.clone(), line })
+        Ok(Joined { waiting: Arc::clone(&self.waiting), principal: principal.clone(), line })
     }
 
     /// Waits for a turn.
     ///
     /// # Errors
     /// When the program is ending.
-    pub(super) async fn come(&self, turn: Turn) -> Result<Place, KeyError> {
+    pub(super) async fn come(&self, joined: Joined) -> Result<Turn, KeyError> {
         // In line behind the caller's own work first, then with everybody's, which are both first come, first served.
-        let in_line = Arc::clone(&turn.line).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
+        let in_line = Arc::clone(&joined.line).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
-        Ok(Place { of: Arc::clone(&self.places), _held: (turn, in_line, place) })
+        Ok(Turn { of: Arc::clone(&self.places), _held: (joined, in_line, place) })
+    }
+
+    /// Joins, and waits for the turn.
+    ///
+    /// # Errors
+    /// [`KeyError::Busy`], and when the program is ending.
+    pub(crate) async fn turn(&self, principal: &PrincipalId) -> Result<Turn, KeyError> {
+        self.come(self.join(principal)?).await
     }
 
     /// Does the work when its turn has come.
@@ -97,31 +105,10 @@ impl Queue {
     /// When the program is ending.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        turn: Turn,
+        joined: Joined,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, KeyError> {
-        self.come(turn).await?.run(work).await
-    }
-
-    /// Works on what is held when its turn has come. It stays held, and so does the answer that there is no place.
-    ///
-    /// # Errors
-    /// When the program is ending.
-    pub(crate) async fn run_held<S, T, E>(
-        &self,
-        principal: &PrincipalId,
-        held: Held<S>,
-        work: impl FnOnce(S) -> Result<T, E> + Send + 'static,
-    ) -> Result<Held<Result<T, E>>, KeyError>
-    where
-        S: Send + 'static,
-        T: Send + 'static,
-        E: From<KeyError> + Send + 'static,
-    {
-        match self.join(principal) {
-            Ok(turn) => self.run(turn, move || held.map(work)).await,
-            Err(busy) => Ok(held.map(|_| Err(KeyError::from(busy).into()))),
-        }
+        self.come(joined).await?.run(work).await
     }
 }
 
@@ -130,12 +117,12 @@ fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
 }
 
 /// The turn that has come; given back when dropped.
-pub(super) struct Place {
+pub(crate) struct Turn {
     of: Arc<Semaphore>,
-    _held: (Turn, OwnedSemaphorePermit, OwnedSemaphorePermit),
+    _held: (Joined, OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
 
-impl Place {
+impl Turn {
     /// Whether it is one of this queue.
     pub(super) fn is_of(&self, queue: &Queue) -> bool {
         Arc::ptr_eq(&self.of, &queue.places)
@@ -145,7 +132,7 @@ impl Place {
     ///
     /// # Errors
     /// When the program is ending.
-    pub(super) async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, KeyError> {
+    pub(crate) async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, KeyError> {
         let done = tokio::task::spawn_blocking(move || {
             // Held until the core is free again, also when nobody waits any more.
             let _held = self;
@@ -156,13 +143,13 @@ impl Place {
 }
 
 /// A place in a queue; given back when dropped.
-pub(super) struct Turn {
+pub(super) struct Joined {
     waiting: Arc<Mutex<Waiting>>,
     principal: PrincipalId,
     line: Arc<Semaphore>,
 }
 
-impl Drop for Turn {
+impl Drop for Joined {
     fn drop(&mut self) {
         let mut waiting = lock(&self.waiting);
         waiting.all = waiting.all.saturating_sub(1);

@@ -56,10 +56,10 @@ impl Keys {
         action: Action,
     ) -> Result<(SecretItem, VaultFacts), KeyError> {
         let mut made: Option<Source> = None;
+        let proposed = Some(Proposed::Successor { now: ctx.seconds() });
+        let ask = || Ask { proposed, ..Ask::object(ObjectKind::Key, action, vault, name) };
         for _ in 0..ATTEMPTS {
-            let proposed = Some(Proposed::Successor { now: ctx.seconds() });
-            let ask = Ask { proposed, ..Ask::object(ObjectKind::Key, action, vault, name) };
-            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask()).await?;
             let facts = case.facts.clone();
             let found = active(facts.as_deref()).and_then(|item| Some((item.version.key.clone()?, item)));
             let Some((properties, item)) = found else {
@@ -75,10 +75,15 @@ impl Keys {
             // Made only for who may have it, and what is here only once however often it is judged.
             let source = made.take().unwrap_or(Source::Make(properties.spec));
             let in_token = properties.in_token();
+            let began = self.objects.recorder.ticks_micros();
             let key = match self.material(ctx, source, vault.id, &properties).await {
                 Ok(key) => key,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
             };
+            if !in_token && self.objects.is_judged_too_long_ago(ctx, began) {
+                made = Some(Source::Given(key));
+                continue;
+            }
             let next = KeyProperties { public: key.public.clone(), ..*properties };
             let new = NewVersion { attributes: &attributes, key: Some(next), value: &key.private };
             let sealed = self.objects.new_version(Verbs::KEYS, ctx, &keys, name, new, facts.as_deref());
@@ -89,7 +94,7 @@ impl Keys {
                 Err(again) => Some(again),
             };
         }
-        Err(ObjectError::Contended.into())
+        Err(self.objects.contended(ctx, ask()).await)
     }
 
     /// GET /keys/{name}/rotationpolicy: the name as it is written, and its policy; none when nobody gave it one.
@@ -125,9 +130,9 @@ impl Keys {
         terms: &RotationTerms,
     ) -> Result<(ObjectName, RotationPolicy), KeyError> {
         terms.check()?;
+        let ask = || Ask::object(ObjectKind::Key, Action::KeyRotationPolicySet, vault, name);
         for _ in 0..ATTEMPTS {
-            let ask = Ask::object(ObjectKind::Key, Action::KeyRotationPolicySet, vault, name);
-            let InVault { mut case, keys, .. } = self.objects.admit(ctx, ask).await?;
+            let InVault { mut case, keys, .. } = self.objects.admit(ctx, ask()).await?;
             let Some(item) = active(case.facts.as_deref()) else {
                 return Err(self.objects.refuse(ctx, case, ObjectError::NotFound(name.clone(), None).into()).await);
             };
@@ -144,14 +149,14 @@ impl Keys {
                 return Ok(answer);
             }
         }
-        Err(ObjectError::Contended.into())
+        Err(self.objects.contended(ctx, ask()).await)
     }
 
     /// Puts on record that the current version of a key ends soon, once.
     async fn notify(&self, ctx: &RequestContext, vault: &VaultName, name: &ObjectName) -> Result<(), KeyError> {
+        let ask = || Ask::object(ObjectKind::Key, Action::KeyNearExpiry, vault, name);
         for _ in 0..ATTEMPTS {
-            let ask = Ask::object(ObjectKind::Key, Action::KeyNearExpiry, vault, name);
-            let InVault { mut case, keys, .. } = self.objects.admit(ctx, ask).await?;
+            let InVault { mut case, keys, .. } = self.objects.admit(ctx, ask()).await?;
             let Some(item) = active(case.facts.as_deref()) else {
                 return Err(self.objects.refuse(ctx, case, ObjectError::NotFound(name.clone(), None).into()).await);
             };
@@ -165,7 +170,7 @@ impl Keys {
                 return Ok(());
             }
         }
-        Err(ObjectError::Contended.into())
+        Err(self.objects.contended(ctx, ask()).await)
     }
 
     /// Writes what is to be done with a key by itself; nothing else of it changes.

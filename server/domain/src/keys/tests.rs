@@ -105,6 +105,74 @@ async fn who_lost_the_role_while_waiting_gets_nothing() {
 }
 
 #[tokio::test]
+async fn what_ends_by_the_clock_while_somebody_waits_has_ended() {
+    let mut story = with_key().await;
+    let wait = async |story: &_, seconds: i64| {
+        let (world, ..): &(World, Arc<Principal>, VaultName, ObjectName) = story;
+        sign_while(story, async || world.clock.advance(seconds * 1000)).await
+    };
+    let until = async |story: &(World, Arc<Principal>, VaultName, ObjectName), end: i64| {
+        let (world, ada, vault, k) = story;
+        let ends = AttributePatch { expires: Some(end), ..AttributePatch::default() };
+        world.keys.update(&world.request(ada), vault, k, None, &ends, None).await.unwrap();
+    };
+    let now = story.0.request(&story.1).seconds();
+    until(&story, now + 60).await;
+    wait(&story, 3).await.unwrap();
+    assert!(matches!(wait(&story, 60).await, Err(KeyError::OutsideWindow(KeyOperation::Sign))));
+    let last = story.0.store.image().log.last().unwrap().record.clone();
+    assert_eq!(last.at, (now + 3) * 1000, "the record says when the request arrived");
+    until(&story, now + 6000).await;
+
+    let ends = Some(now + 63 + 60);
+    let expiring = Arc::new(Principal { ends, ..(*story.1).clone() });
+    let ada = std::mem::replace(&mut story.1, expiring);
+    wait(&story, 3).await.unwrap();
+    assert!(matches!(wait(&story, 60).await, Err(KeyError::Object(ObjectError::Denied(_)))), "a token that ended");
+    story.1 = ada;
+
+    let (world, ada, ..) = &story;
+    world.store.meddle(|image| image.assignments.clear());
+    let grantee = Grantee::Principal { id: ada.id.clone() };
+    let mut role = world.put_grant(grantee, Role::Administrator, Scope::Server).unwrap();
+    role.ends_at = Some(world.request(ada).now + 60_000);
+    role.tag = world.keyring.tag_assignment(&role).unwrap();
+    world.store.meddle(|image| image.assignments = vec![role]);
+    wait(&story, 3).await.unwrap();
+    assert!(matches!(wait(&story, 60).await, Err(KeyError::Object(ObjectError::Denied(_)))), "a role that ended");
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_new_key_or_certificate_is_judged_again_before_it_is_there() {
+    let (world, ada, vault, _) = with_key().await;
+    let places = Arc::clone(&world.keys.cores.places);
+    let all = u32::try_from(places.available_permits()).unwrap();
+    let policy = PolicyPatch { subject: Some("CN=c".to_owned()), ..PolicyPatch::default() };
+    let create = async |lost: bool| {
+        let all = Arc::clone(&places).acquire_many_owned(all).await.unwrap();
+        let (ctx, c) = (world.request(&ada), name(if lost { "lost" } else { "kept" }).unwrap());
+        let certificate = async { world.certificates.create(&ctx, &vault, &c, Some(&policy), &enabled()).await };
+        let meanwhile = async {
+            while world.keys.cores.length() == 0 {
+                tokio::task::yield_now().await;
+            }
+            if lost {
+                world.store.meddle(|image| image.assignments.clear());
+            }
+            world.clock.advance(3000);
+            drop(all);
+        };
+        tokio::join!(certificate, meanwhile).0
+    };
+    create(false).await.unwrap();
+    let before = world.store.image().objects.len();
+    let Err(CertificateError::Object(ObjectError::Denied(_))) = create(true).await else { panic!("made all the same") };
+    assert_eq!(world.store.image().objects.len(), before);
+    let last = world.store.image().log.last().unwrap().record.clone();
+    assert_eq!((last.operation.as_str(), last.outcome), ("CertificateCreate", Outcome::Denied));
+}
+
+#[tokio::test]
 async fn records_say_what_was_made_changed_and_found_and_no_value() {
     let (world, ada, vault, k) = with_key().await;
     let last = || world.store.image().log.last().unwrap().record.clone();

@@ -85,7 +85,7 @@ impl Objects {
             let held = held.map(|versions| self.seal_backup(verbs, &keys, item, versions?));
             return self.recorder.release(ctx, case.record, held).await?;
         }
-        Err(ObjectError::Contended)
+        Err(self.contended(ctx, Ask::object(verbs.kind, verbs.backup, vault, name)).await)
     }
 
     fn seal_backup(
@@ -177,7 +177,12 @@ impl Objects {
                 return Ok((item, VaultFacts::from(&*vault)));
             }
         }
-        Err(ObjectError::Contended)
+        match current {
+            Some((backup, _)) => {
+                Err(self.contended(ctx, Ask::object(verbs.kind, verbs.restore, vault, &backup.name)).await)
+            }
+            None => Err(self.contended(ctx, Ask::objects(verbs.kind, verbs.restore, vault)).await),
+        }
     }
 
     async fn look_into(&self, verbs: &Verbs, vault: &VaultName, blob: &[u8]) -> Option<Backup> {

@@ -47,7 +47,7 @@ impl Objects {
                 return Ok((item, VaultFacts::from(&*vault)));
             }
         }
-        Err(ObjectError::Contended)
+        Err(self.contended(ctx, Ask::object(verbs.kind, verbs.delete, vault, name)).await)
     }
 
     /// Takes a soft-deleted name back into use.
@@ -78,7 +78,7 @@ impl Objects {
                 return Ok((item, VaultFacts::from(&*vault)));
             }
         }
-        Err(ObjectError::Contended)
+        Err(self.contended(ctx, Ask::object(verbs.kind, verbs.recover, vault, name)).await)
     }
 
     /// Gone for good, with every grant at exactly this object, so that
@@ -127,7 +127,7 @@ impl Objects {
                 return Ok(());
             }
         }
-        Err(ObjectError::Contended)
+        Err(self.contended(ctx, Ask::object(verbs.kind, verbs.purge, vault, name)).await)
     }
 
     /// Writes down what is to be destroyed in a hardware token once the name is gone.

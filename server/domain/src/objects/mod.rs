@@ -39,6 +39,10 @@ use crate::{
 
 /// How often a request is judged anew because its object changed meanwhile.
 pub(crate) const ATTEMPTS: usize = 4;
+/// How long a judgement may wait for a core or a token, in microseconds. Whoever waits longer is judged again before
+/// anything is done: a key that was disabled or deleted meanwhile, a role that was taken away or has ended, serve no
+/// more.
+const JUDGED_FOR: u64 = 100_000;
 /// Most lines of a page (Azure: 25).
 pub const MAX_PAGE: usize = 25;
 
@@ -202,6 +206,27 @@ impl Objects {
                 .turn_away(&self.recorder, ctx, *record, denial)
                 .await
                 .map_or_else(ObjectError::NoRecord, ObjectError::Denied)),
+        }
+    }
+
+    /// Whether what was judged when the ticks said this is to be judged again, and if so, by the time it is now.
+    pub(crate) fn is_judged_too_long_ago(&self, ctx: &RequestContext, ticks: u64) -> bool {
+        let late = self.recorder.ticks_micros().saturating_sub(ticks) > JUDGED_FOR;
+        if late {
+            ctx.judge_by(self.recorder.now_millis());
+        }
+        late
+    }
+
+    /// Its object changed each time it was judged. Judged once more, so that this is told to those alone who may know
+    /// it, and is on record like everything else that did not happen.
+    pub(crate) async fn contended<E>(&self, ctx: &RequestContext, ask: Ask<'_>) -> E
+    where
+        E: HowItWent + From<ObjectError>,
+    {
+        match self.admit(ctx, ask).await {
+            Ok(InVault { case, .. }) => self.refuse(ctx, case, ObjectError::Contended.into()).await,
+            Err(why) => why.into(),
         }
     }
 

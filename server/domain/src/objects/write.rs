@@ -51,10 +51,10 @@ impl Objects {
         patch: VersionPatch<'_>,
     ) -> Result<(SecretItem, VaultFacts), ObjectError> {
         patch.attributes.check()?;
+        let proposed = Some(Proposed::Patch(patch.attributes));
+        let ask = || Ask { version, proposed, ..Ask::object(verbs.kind, verbs.update, vault, name) };
         for _ in 0..ATTEMPTS {
-            let proposed = Some(Proposed::Patch(patch.attributes));
-            let ask = Ask { version, proposed, ..Ask::object(verbs.kind, verbs.update, vault, name) };
-            let InVault { mut case, vault, keys } = self.admit(ctx, ask).await?;
+            let InVault { mut case, vault, keys } = self.admit(ctx, ask()).await?;
             let Some(item) = active(case.facts.as_deref()) else {
                 return Err(self.refuse(ctx, case, ObjectError::NotFound(name.clone(), version.cloned())).await);
             };
@@ -95,7 +95,7 @@ impl Objects {
                 return Ok((after, VaultFacts::from(&*vault)));
             }
         }
-        Err(ObjectError::Contended)
+        Err(self.contended(ctx, ask()).await)
     }
 
     /// Seals something as the next version of a name.

@@ -71,6 +71,11 @@ impl Recorder {
         self.clock.ticks_micros()
     }
 
+    /// The time it is, Unix milliseconds.
+    pub(crate) fn now_millis(&self) -> i64 {
+        self.clock.now_millis()
+    }
+
     /// Whether commits work: what readiness shows.
     #[must_use]
     pub fn health(&self) -> &super::CommitterHealth {

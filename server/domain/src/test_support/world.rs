@@ -268,6 +268,7 @@ pub fn principal(issuer: &str, subject: &str, kind: PrincipalKind, groups: &[&st
         groups: groups.iter().map(|g| (*g).to_owned()).collect(),
         claims: BTreeMap::new(),
         token: None,
+        ends: None,
     })
 }
 

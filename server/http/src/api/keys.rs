@@ -64,9 +64,9 @@ pub(crate) async fn import(
     request: Request,
 ) -> Result<Response, Problem> {
     let name = name(call)?;
-    let (key, wanted, attributes) = wire::body::<shapes::ImportKey>(&request)?.split()?;
+    let (brought, attributes) = wire::body::<shapes::ImportKey>(&request)?.split()?;
     drop(request);
-    let item = services.keys.import(&call.ctx, vault, &name, key, &wanted, &attributes).await?;
+    let item = services.keys.import(&call.ctx, vault, &name, brought, &attributes).await?;
     described(services, call, vault, &item)
 }
 

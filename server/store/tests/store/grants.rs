@@ -39,6 +39,7 @@ pub(crate) fn principal(issuer: &str, subject: &str, groups: &[&str]) -> Princip
         groups: groups.iter().map(|g| (*g).to_owned()).collect(),
         claims: BTreeMap::new(),
         token: None,
+        ends: None,
     }
 }
 

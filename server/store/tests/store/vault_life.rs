@@ -119,6 +119,7 @@ async fn scopes(s: &Started) -> Vec<Scope> {
         groups: vec!["g".into()],
         claims: std::collections::BTreeMap::new(),
         token: None,
+        ends: None,
     };
     s.store.assignments(&anybody).await.unwrap().iter().map(|a| a.scope.clone()).collect()
 }

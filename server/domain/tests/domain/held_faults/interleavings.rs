@@ -222,7 +222,8 @@ fn check_told(image: &Image, told: &[Told]) {
                 assert!(told.wish != Wish::GetOfNobody);
             }
             (Err(SecretError::NoRecord(NoRecord::Unknown)), _) => {}
-            (Err(SecretError::NoRecord(_) | SecretError::Contended), None) => {
+            (Err(SecretError::Contended), Some((Outcome::Failed, _))) => assert!(!happened.contains_key(&told.id)),
+            (Err(SecretError::NoRecord(_)), None) => {
                 assert!(image.record(told.id).is_none() && !happened.contains_key(&told.id), "certainly not written");
             }
             (Err(SecretError::Denied(_)), Some((Outcome::Denied, _))) => assert_eq!(told.wish, Wish::GetOfNobody),

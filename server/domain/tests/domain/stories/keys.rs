@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use strongroom_crypto::key::{Curve, KeyRejected, KeySpec, NewKey, PublicKey, RsaComponents};
+use strongroom_crypto::key::{Curve, KeyParts, KeyRejected, KeySpec, PublicKey, RsaComponents};
 use strongroom_domain::{
     context::RequestContext,
     decision::DenyReason,
     key::KeyOperation,
-    keys::{KeyError, KeyRequest},
+    keys::{Import, KeyError, KeyRequest},
     names::ObjectKind,
     objects::ObjectError,
     record::Outcome,
@@ -36,7 +36,7 @@ impl Demo {
 }
 
 /// An RSA key whose parts fit together, and whose first factor is the product of two numbers of 512 bits.
-fn with_a_factor_that_is_no_prime() -> NewKey {
+fn with_a_factor_that_is_no_prime() -> RsaComponents {
     let part = |name: &str| {
         let line =
             include_str!("composite_factor.txt").lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -45,24 +45,37 @@ fn with_a_factor_that_is_no_prime() -> NewKey {
     let secret = |name: &str| zeroize::Zeroizing::new(part(name));
     let (d, p, q) = (secret("d"), secret("p"), secret("q"));
     let (dp, dq, qi) = (secret("dp"), secret("dq"), secret("qi"));
-    NewKey::from_rsa(&RsaComponents { n: part("n"), e: vec![1, 0, 1], d, p, q, dp, dq, qi }).ok().unwrap()
+    RsaComponents { n: part("n"), e: vec![1, 0, 1], d, p, q, dp, dq, qi }
 }
 
 #[tokio::test]
 async fn an_imported_rsa_key_is_of_primes_and_whoever_may_not_import_makes_nobody_look() {
     let demo = Demo::start();
-    let import = async |ctx: &RequestContext| {
-        let (key, request) = (with_a_factor_that_is_no_prime(), a(KeySpec::Rsa { bits: 2048 }));
-        demo.world.keys.import(ctx, &demo.vault, &name("weak").unwrap(), key, &request, &enabled()).await.map(drop)
+    let import = async |ctx: &RequestContext, parts: KeyParts| {
+        let brought = Import { parts, hardware: false, operations: None };
+        demo.world.keys.import(ctx, &demo.vault, &name("weak").unwrap(), brought, &enabled()).await.map(drop)
     };
-    let ctx = demo.request();
-    assert!(matches!(import(&ctx).await, Err(KeyError::Rejected(KeyRejected::Weak))));
-    let image = demo.world.store.image();
-    let record = image.record(ctx.request_id).unwrap();
-    assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Failed, "invalid"));
-    assert!(image.objects.is_empty(), "nothing is kept");
-    let stranger = demo.world.request(&person("stranger"));
-    assert!(matches!(import(&stranger).await, Err(KeyError::Object(ObjectError::Denied(_)))));
+    let composite = with_a_factor_that_is_no_prime;
+    let short = || RsaComponents { n: vec![0xc1; 128], ..composite() };
+    let torn = || RsaComponents { n: vec![0xc1; 256], ..composite() };
+    let brought: [(&dyn Fn() -> KeyParts, _); 4] = [
+        (&|| KeyParts::Rsa(composite()), KeyRejected::Weak),
+        (&|| KeyParts::Rsa(short()), KeyRejected::Size),
+        (&|| KeyParts::Rsa(torn()), KeyRejected::Inconsistent),
+        (&|| KeyParts::Oct(zeroize::Zeroizing::new(vec![7; 15])), KeyRejected::Size),
+    ];
+    for (parts, why) in brought {
+        let ctx = demo.request();
+        let Err(KeyError::Rejected(refused)) = import(&ctx, parts()).await else { panic!("{why:?}") };
+        assert_eq!(refused, why);
+        let image = demo.world.store.image();
+        let record = image.record(ctx.request_id).unwrap();
+        assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Failed, "invalid"));
+        assert!(image.objects.is_empty(), "nothing is kept");
+        // To whom it is not allowed, nobody says what is wrong with it.
+        let stranger = demo.world.request(&person("stranger"));
+        assert!(matches!(import(&stranger, parts()).await, Err(KeyError::Object(ObjectError::Denied(_)))));
+    }
 }
 
 #[tokio::test]

@@ -238,5 +238,9 @@ async fn many_writers_of_one_name_all_count_or_are_told_so() {
     ordinals.sort_unstable();
     assert_eq!(ordinals, (1..=i64::try_from(ordinals.len()).unwrap()).collect::<Vec<_>>(), "no update was lost");
     assert!(outcomes.iter().all(|o| matches!(o, Ok(_) | Err(SecretError::Contended))));
-    assert_eq!(demo.world.store.image().happened.len(), ordinals.len());
+    let image = demo.world.store.image();
+    assert_eq!(image.happened.len(), ordinals.len());
+    let given_up = image.log.iter().filter(|l| (l.record.outcome, &*l.record.reason) == (Outcome::Failed, "contended"));
+    assert!(ordinals.len() < 20, "some gave up");
+    assert_eq!(given_up.count(), 20 - ordinals.len(), "and that is on record");
 }

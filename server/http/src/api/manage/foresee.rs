@@ -120,7 +120,7 @@ impl Body {
         let algorithm = self.algorithm.as_deref().map(KeyAlgorithm::parse).transpose();
         let Self { groups, claims, client, .. } = self;
         Ok(Described {
-            principal: Principal { id, kind, groups, claims, token: None },
+            principal: Principal { id, kind, groups, claims, token: None, ends: None },
             client,
             action,
             name: name.map_err(|_| Problem::bad_parameter("name is the name of an object."))?,

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize};
-use strongroom_crypto::key::{Curve, EcComponents, KeyRejected, KeySpec, NewKey, PublicKey, RsaComponents};
+use strongroom_crypto::key::{Curve, EcComponents, KeyParts, KeyRejected, KeySpec, PublicKey, RsaComponents};
 use strongroom_domain::{
     key::{KeyOperation, KeyProperties},
-    keys::{KeyError, KeyRequest},
+    keys::{Import, KeyError, KeyRequest},
     names::{ObjectName, VaultName},
     secret::{AttributePatch, LifeState, SecretAttributes, SecretItem, VaultFacts},
 };
@@ -194,9 +194,10 @@ fn part(part: Option<Bytes>) -> Result<Zeroizing<Vec<u8>>, KeyError> {
 }
 
 impl PrivateJwk {
-    fn into_key(self, kty: &str) -> Result<NewKey, Problem> {
-        let key = match kty {
-            "RSA" => NewKey::from_rsa(&RsaComponents {
+    /// Taken apart, not looked at: that is for whoever may import it.
+    fn into_parts(self, kty: &str) -> Result<KeyParts, Problem> {
+        Ok(match kty {
+            "RSA" => KeyParts::Rsa(RsaComponents {
                 n: part(self.n)?.to_vec(),
                 e: part(self.e)?.to_vec(),
                 d: part(self.d)?,
@@ -206,29 +207,28 @@ impl PrivateJwk {
                 dq: part(self.dq)?,
                 qi: part(self.qi)?,
             }),
-            "EC" => NewKey::from_ec(&EcComponents {
+            "EC" => KeyParts::Ec(EcComponents {
                 curve: curve(self.crv.as_deref().or(Some("")))?,
                 x: part(self.x)?.to_vec(),
                 y: part(self.y)?.to_vec(),
                 d: part(self.d)?,
             }),
-            _ => NewKey::from_oct(part(self.k)?),
-        };
-        Ok(key.map_err(KeyError::from)?)
+            _ => KeyParts::Oct(part(self.k)?),
+        })
     }
 }
 
 impl ImportKey {
-    pub(crate) fn split(mut self) -> Result<(NewKey, KeyRequest, SecretAttributes), Problem> {
+    pub(crate) fn split(mut self) -> Result<(Import, SecretAttributes), Problem> {
         let given = self.attributes.unwrap_or_default();
         given.refuse_export(self.release_policy.is_some())?;
         let kty = self.key.kty.clone();
         let (kty, hardware) = kind(&kty)
             .ok_or_else(|| Problem::bad_parameter("kty must be RSA, EC or oct, or one of them with -HSM."))?;
         let operations = operations(self.key.key_ops.take())?;
-        let key = self.key.into_key(kty)?;
-        let request = KeyRequest { spec: key.spec, hardware: hardware || self.hsm == Some(true), operations };
-        Ok((key, request, given.common.whole(None, self.tags)))
+        let parts = self.key.into_parts(kty)?;
+        let brought = Import { parts, hardware: hardware || self.hsm == Some(true), operations };
+        Ok((brought, given.common.whole(None, self.tags)))
     }
 }
 
@@ -377,5 +377,26 @@ pub(crate) fn line<'a>(
         tags: &item.version.attributes.tags,
         managed: item.secret.managed,
         deletion: deletion(addresses, vault, name, &item.secret.life),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_imported_key_is_taken_apart_and_looked_at_by_nobody_yet() {
+        let number = data_encoding::BASE64URL_NOPAD.encode(&[0xc1; 256]);
+        let mut key = serde_json::json!({ "kty": "RSA" });
+        for part in ["n", "e", "d", "p", "q", "dp", "dq", "qi"] {
+            key[part] = number.clone().into();
+        }
+        let body: ImportKey = serde_json::from_value(serde_json::json!({ "key": key })).unwrap();
+        let (brought, _) = body.split().ok().unwrap();
+        assert_eq!(brought.parts.spec(), Ok(KeySpec::Rsa { bits: 2048 }));
+        assert!(brought.parts.into_key().is_err(), "these numbers are no key, which is found when somebody looks");
+        let short = serde_json::json!({ "key": { "kty": "oct", "k": "AAAA" } });
+        let (short, _) = serde_json::from_value::<ImportKey>(short).unwrap().split().ok().unwrap();
+        assert_eq!(short.parts.spec(), Err(KeyRejected::Size));
     }
 }
