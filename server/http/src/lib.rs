@@ -5,8 +5,6 @@ pub mod api;
 mod boxed;
 mod dashboard;
 pub mod edge;
-#[doc(hidden)]
-pub mod fuzzed;
 mod large_body;
 mod long_answer;
 pub mod message;

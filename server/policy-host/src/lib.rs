@@ -24,8 +24,6 @@ mod description;
 mod engine;
 mod facts;
 mod failure;
-#[doc(hidden)]
-pub mod fuzzed;
 mod golden;
 mod host;
 mod isolated;

@@ -4,10 +4,10 @@
 //! nothing: see [`confine`] for what they may not do, [`frame`] for what is said, [`supervisor`] for how
 //! one is kept running. The server itself never turns bytes into machine code then.
 
-pub(crate) mod child;
+mod child;
 mod compiler;
 mod confine;
-pub(crate) mod frame;
+mod frame;
 mod link;
 mod supervisor;
 

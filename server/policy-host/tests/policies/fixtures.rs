@@ -1,5 +1,4 @@
-//! Hostile modules of `policy-plugins/fixtures`, made into components. The fuzz targets of `tests/fuzz` begin with
-//! them too.
+//! Hostile modules of `policy-plugins/fixtures`, made into components.
 
 use std::path::PathBuf;
 
