@@ -386,13 +386,13 @@ impl Administration {
     /// Whether the gate would allow something now, without a record: for showing or leaving out what
     /// leads there. Whoever goes there is judged and recorded.
     pub async fn may(&self, ctx: &RequestContext, ask: &Ask<'_>) -> bool {
-        matches!(self.gate.judge(ctx, ask).await, Judgement::Permitted(_))
+        matches!(self.gate.judge_ahead(ctx, ask).await, Judgement::Permitted(_))
     }
 
     /// Why the gate would not let something come as far as the policy modules now, without a record; none
     /// when it would. Modules judge what is sent, which nobody knows before it is filled in.
     pub async fn obstacle(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Option<String> {
-        match self.gate.judge(ctx, ask).await {
+        match self.gate.judge_ahead(ctx, ask).await {
             Judgement::Permitted(_) => None,
             Judgement::Denied(record, _) => {
                 // Behind it may stand what modules in shadow would have said.

@@ -250,7 +250,7 @@ impl Administration {
         let mut seen = Vec::new();
         for name in self.within_reach(ctx, false).await?.1 {
             let ask = Ask::vault(Action::VaultRead, &name);
-            if let Judgement::Permitted(case) = self.gate.judge(ctx, &ask).await {
+            if let Judgement::Permitted(case) = self.gate.judge_ahead(ctx, &ask).await {
                 seen.extend(case.vault.map(|(vault, _)| vault));
             }
         }

@@ -115,9 +115,16 @@ struct Trace {
     micros: BTreeMap<String, u64>,
     /// Nobody makes the request: nothing must come of it.
     described: bool,
+    /// Nobody makes it yet: what is judged is whether to show what leads there.
+    ahead: bool,
 }
 
 impl Trace {
+    /// Whether somebody makes the request, so that it counts and others are told of it.
+    fn is_of_a_request(&self) -> bool {
+        !self.described && !self.ahead
+    }
+
     fn allow(&mut self, stage: &str, reason: &str, detail: Option<String>) {
         self.push(stage, StageEffect::Allow, reason, detail);
     }
@@ -155,7 +162,17 @@ struct Judged {
 impl Gate {
     /// Judges a request.
     pub async fn judge(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Judgement {
-        let mut trace = Trace { stages: Vec::with_capacity(6), ..Trace::default() };
+        self.judged(ctx, ask, Trace::default()).await
+    }
+
+    /// Judges a request that the caller may go on to make, for showing or leaving out what leads there: alike, but
+    /// nobody is alerted, and what modules in shadow would say is not counted. Whoever makes it is judged again.
+    pub(crate) async fn judge_ahead(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Judgement {
+        self.judged(ctx, ask, Trace { ahead: true, ..Trace::default() }).await
+    }
+
+    async fn judged(&self, ctx: &RequestContext, ask: &Ask<'_>, mut trace: Trace) -> Judgement {
+        trace.stages.reserve(6);
         let mut judged = Judged::default();
         // On the heap: what the stages hold is much, and every use case would carry it on its stack.
         let verdict = Box::pin(self.stages(ctx, ask, &mut trace, &mut judged)).await;

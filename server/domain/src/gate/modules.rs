@@ -246,7 +246,7 @@ fn conclude(
         }
     };
     let denies = answer.effect == Effect::Deny;
-    for obligation in answer.obligations.iter().filter(|_| !trace.described) {
+    for obligation in answer.obligations.iter().filter(|_| trace.is_of_a_request()) {
         // The sentence may repeat what a caller chose, so it is in the record alone.
         if let Obligation::Alert { severity, .. } = obligation {
             let (policy, vault, code) = (&name, &request.object.vault, &answer.reason_code);

@@ -140,7 +140,7 @@ impl Gate {
             let answer = said.map(|said| said.answer);
             let stage = |effect, reason: &str| Stage::new(name, effect, reason);
             let module = attachment.module.to_string();
-            let counts = !trace.described;
+            let counts = trace.is_of_a_request();
             let note = |what: &dyn Fn(&mut ShadowSeen)| {
                 if counts {
                     self.shadows.note(attached, what);

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use strongroom_domain::{
+    action::Action,
     admin::{AdminError, NewRole, ScopeRequest, recover_policies},
     decision::{DenyReason, StageEffect},
-    gate::SHADOW_SAMPLES,
+    gate::{Ask, SHADOW_SAMPLES},
     grant::Scope,
     policy::{
         AttachedBefore, AttachmentState, Effect, FactValue, ModuleDigest, PolicyAttachment, PolicyFailure,
@@ -104,6 +105,20 @@ async fn a_module_in_shadow_is_on_record_and_has_no_say() {
     }
     let shown = demo.world.admin.show_policies(&demo.world.request(&olga), Some(&demo.vault)).await.unwrap();
     assert_eq!(shown.policies[0].shadow.samples.len(), SHADOW_SAMPLES);
+}
+
+/// Each page of the dashboard asks what it may offer: who only looks at pages makes no module in shadow seem to deny.
+#[tokio::test]
+async fn what_is_only_offered_counts_nothing_in_shadow() {
+    let (demo, olga) = scene(vec![attachment("denies", 1, AttachmentState::Shadow)]);
+    demo.world.policies.answer("denies", Verdict::Says(Effect::Deny));
+    let (ctx, admin) = (demo.world.request(&olga), &demo.world.admin);
+    let ask = Ask::vault(Action::VaultUpdate, &demo.vault);
+    assert!(admin.may(&ctx, &ask).await);
+    assert_eq!(admin.obstacle(&ctx, &ask).await, None);
+    assert_eq!(admin.visible_vaults(&ctx).await.unwrap().len(), 1);
+    let shown = admin.show_policies(&ctx, Some(&demo.vault)).await.unwrap();
+    assert_eq!(shown.policies[0].shadow.count.would_deny, 1, "the settings that were really asked for");
 }
 
 /// Whatever the modules in shadow do, the answer comes within their budget.
