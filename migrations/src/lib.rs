@@ -35,6 +35,7 @@ mod m0025_access_policies_by_grantee;
 mod m0026_condemned_keys;
 mod m0027_policy_documents;
 mod m0028_certificates_to_plan;
+mod m0029_policy_replays;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -72,6 +73,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0026_condemned_keys::Migration),
             Box::new(m0027_policy_documents::Migration),
             Box::new(m0028_certificates_to_plan::Migration),
+            Box::new(m0029_policy_replays::Migration),
         ]
     }
 }

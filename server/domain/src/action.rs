@@ -256,6 +256,10 @@ actions! {
     AuditRead = "Strongroom/audit/read", "AuditRead";
     /// Have a request judged that nobody makes, and see what each stage would say.
     DecisionForesee = "Strongroom/audit/read", "DecisionForesee";
+    /// Ask recorded decisions again, with other policy modules, and keep what would change.
+    PolicyReplay = "Strongroom/audit/read", "PolicyReplay";
+    /// See what replays found.
+    PolicyReplayRead = "Strongroom/audit/read", "PolicyReplayRead";
     /// Have a token explained.
     TokenExplain = "Strongroom/tokens/explain/action", "TokenExplain";
     /// See which keys sign tokens.

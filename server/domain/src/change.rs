@@ -15,6 +15,7 @@ use crate::{
     permit::{ObjectRef, Permit},
     policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
+    policy_replay::PolicyReplay,
     ports::SealedBlob,
     role::RoleDefinition,
     seal::Reseal,
@@ -146,6 +147,13 @@ pub enum Change {
     },
     /// A document that policy modules read is removed.
     DeletePolicyDocument(Box<PolicyDocument>),
+    /// The result of a replay, new in its place or in that of the one of this revision.
+    PutPolicyReplay {
+        /// The result.
+        replay: Box<PolicyReplay>,
+        /// Revision of the one it replaces.
+        replaces: Option<i64>,
+    },
     /// The modules attached to every vault, one revision on.
     PutInstallationPolicies(Box<InstallationPolicies>),
     /// A request for approval, new or in place of the one of this revision.
@@ -362,6 +370,11 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         }
         (Change::PutTokenKeys(put), Action::TokenKeyRotate | Action::TokenKeyRevoke | Action::TokenKeyRetire) => {
             object.kind == ObjectKind::Server && put.before.revision.checked_add(1) == Some(put.after.revision)
+        }
+        (Change::PutPolicyReplay { replay, replaces }, Action::PolicyReplay) => {
+            object.kind == ObjectKind::Server
+                && replay.has_place()
+                && replaces.unwrap_or(0).checked_add(1) == Some(replay.revision)
         }
         (Change::PutPolicyModule { .. }, Action::PolicyModuleWrite)
         | (Change::DeletePolicyModule(_), Action::PolicyModuleDelete)

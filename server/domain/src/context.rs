@@ -1,6 +1,7 @@
 //! What is known of a request besides what it asks: who, from where, when.
 
 use std::{
+    borrow::Cow,
     net::IpAddr,
     sync::{
         Arc, OnceLock,
@@ -50,7 +51,7 @@ pub struct RequestContext {
     /// Address of the client.
     pub client: IpAddr,
     /// Name of the listener that took the connection.
-    pub listener: &'static str,
+    pub listener: Cow<'static, str>,
     /// What else is known of the connection.
     pub wire: Arc<Wire>,
     /// When the request arrived, Unix milliseconds. Fixed for the whole request.
@@ -69,12 +70,18 @@ pub struct RequestContext {
 impl RequestContext {
     /// Begins a request.
     #[must_use]
-    pub fn new(request_id: Uuid, principal: Arc<Principal>, client: IpAddr, listener: &'static str, now: i64) -> Self {
+    pub fn new(
+        request_id: Uuid,
+        principal: Arc<Principal>,
+        client: IpAddr,
+        listener: impl Into<Cow<'static, str>>,
+        now: i64,
+    ) -> Self {
         Self {
             request_id,
             principal,
             client,
-            listener,
+            listener: listener.into(),
             wire: Arc::default(),
             now,
             judged_by: AtomicI64::new(now),

@@ -31,6 +31,7 @@ pub mod places;
 pub mod policy;
 pub mod policy_document;
 pub mod policy_module;
+pub mod policy_replay;
 pub mod ports;
 pub mod principal;
 pub mod purge;

@@ -22,6 +22,7 @@ use crate::{
     policy::{ModuleDigest, RecentRequests},
     policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
+    policy_replay::PolicyReplay,
     principal::{Grantee, Principal, PrincipalId},
     record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
     role::RoleDefinition,
@@ -405,6 +406,13 @@ pub trait PolicyStore: Send + Sync {
     /// # Errors
     /// When the store cannot say.
     async fn policy_document(&self, name: &str) -> Result<Option<PolicyDocument>, StoreError>;
+
+    /// The results of replays that are kept, in order of their places: at most
+    /// [`crate::policy_replay::MAX_REPLAYS`].
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn policy_replays(&self) -> Result<Vec<PolicyReplay>, StoreError>;
 }
 
 /// Secrets, keys and certificates. Of which kind the permitted object is, the permit says.

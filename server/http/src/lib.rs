@@ -3,6 +3,7 @@
 
 pub mod api;
 mod boxed;
+mod changes;
 mod dashboard;
 pub mod edge;
 mod large_body;

@@ -185,6 +185,9 @@ routes! {
     Base Post "/api/v1/vaults/{vault}/approvals/{id}/grant" Bearer ApprovalGrant;
     Base Post "/api/v1/vaults/{vault}/approvals/{id}/refuse" Bearer ApprovalRefuse;
     Base Post "/api/v1/vaults/{vault}/why" Bearer DecisionForesee;
+    Base Get "/api/v1/vaults/{vault}/replays" Bearer ReplayList;
+    Base Post "/api/v1/vaults/{vault}/replays" Bearer ReplayRun;
+    Base Get "/api/v1/vaults/{vault}/replays/{id}" Bearer ReplayShow;
     Base Get "/api/v1/policies" Bearer PolicyListEverywhere;
     Base Put "/api/v1/policies" Bearer PolicyPutEverywhere;
     Base Post "/api/v1/policies/{attachment}/rollback" Bearer PolicyRollBackEverywhere;

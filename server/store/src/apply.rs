@@ -25,8 +25,8 @@ use uuid::Uuid;
 use crate::{
     bounds,
     entity::{
-        access_policy, approval, assignment, installation_policies, policy_document, policy_module, role_definition,
-        secret, secret_version, session, used_assertion, vault, workload,
+        access_policy, approval, assignment, installation_policies, policy_document, policy_module, policy_replay,
+        role_definition, secret, secret_version, session, used_assertion, vault, workload,
     },
     fault::{is_refusal, is_undecodable, store_error},
     rows,
@@ -230,6 +230,20 @@ pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) ->
                 .filter(policy_document::Column::Name.eq(document.name.as_str()))
                 .filter(policy_document::Column::Revision.eq(document.revision));
             exactly_one(delete.exec(db).await?.rows_affected)
+        }
+        Change::PutPolicyReplay { replay, replaces } => {
+            let row = rows::policy_replay_row(replay)?;
+            let Some(revision) = replaces else {
+                return insert(db, policy_replay::Entity::insert(row.into_active_model())).await;
+            };
+            let slot = row.slot;
+            let mut row = row.into_active_model().reset_all();
+            row.slot = NotSet;
+            let update = policy_replay::Entity::update_many()
+                .set(row)
+                .filter(policy_replay::Column::Slot.eq(slot))
+                .filter(policy_replay::Column::Revision.eq(*revision));
+            exactly_one(update.exec(db).await?.rows_affected)
         }
         Change::PutInstallationPolicies(policies) => {
             let row = rows::installation_policies_row(policies)?;

@@ -138,6 +138,7 @@ impl Caches {
             Change::PutApproval { .. }
             | Change::PutPolicyDocument { .. }
             | Change::DeletePolicyDocument(_)
+            | Change::PutPolicyReplay { .. }
             | Change::UseAssertion(_)
             | Change::PutTokenKeys(_) => {}
             Change::Reseal(_) => self.vaults.clear(),

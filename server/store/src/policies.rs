@@ -1,4 +1,5 @@
-//! Policy modules that were uploaded, those that are attached to every vault, and the documents that modules read.
+//! Policy modules that were uploaded, those that are attached to every vault, the documents that modules read, and what
+//! replays found.
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use strongroom_domain::{
     policy::ModuleDigest,
     policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
+    policy_replay::PolicyReplay,
     ports::{PolicyStore, StoreError},
     record::INSTALLATION,
 };
@@ -15,7 +17,7 @@ use strongroom_domain::{
 use crate::{
     Store,
     decoding::FoundRow,
-    entity::{installation_policies, policy_document, policy_module},
+    entity::{installation_policies, policy_document, policy_module, policy_replay},
     fault::store_error,
     reading::row,
     rows,
@@ -77,5 +79,11 @@ impl PolicyStore for Store {
     async fn policy_document(&self, name: &str) -> Result<Option<PolicyDocument>, StoreError> {
         let row = policy_document::Entity::find_by_id(name).one(&self.reader);
         row.await.map_err(|e| store_error(&e))?.map(rows::policy_document).transpose()
+    }
+
+    async fn policy_replays(&self) -> Result<Vec<PolicyReplay>, StoreError> {
+        let all = policy_replay::Entity::find().order_by_asc(policy_replay::Column::Slot);
+        let all = all.all(&self.reader).await.map_err(|e| store_error(&e))?;
+        all.into_iter().map(rows::policy_replay).collect()
     }
 }

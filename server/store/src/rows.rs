@@ -10,6 +10,7 @@ use strongroom_domain::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
+    policy_replay::PolicyReplay,
     ports::StoreError,
     principal::{Grantee, PrincipalId},
     record::{Checkpoint, INSTALLATION, Record},
@@ -24,7 +25,7 @@ use uuid::Uuid;
 use crate::{
     entity::{
         access_policy, approval, assignment, audit_record, checkpoint, installation_policies, policy_document,
-        policy_module, role_definition, secret, secret_version, session, vault, workload,
+        policy_module, policy_replay, role_definition, secret, secret_version, session, vault, workload,
     },
     fault::damaged,
 };
@@ -352,6 +353,19 @@ pub(crate) fn policy_document(row: policy_document::Model) -> Result<PolicyDocum
         return Err(damaged("policy document", "its columns contradict its body"));
     }
     Ok(PolicyDocument { tag: row.tag, ..found })
+}
+
+pub(crate) fn policy_replay_row(replay: &PolicyReplay) -> Result<policy_replay::Model, StoreError> {
+    let (body, tag) = (json(replay)?, replay.tag.clone());
+    Ok(policy_replay::Model { slot: replay.slot, body, revision: replay.revision, tag })
+}
+
+pub(crate) fn policy_replay(row: policy_replay::Model) -> Result<PolicyReplay, StoreError> {
+    let found: PolicyReplay = parsed("policy replay", &row.body)?;
+    if found.slot != row.slot || found.revision != row.revision {
+        return Err(damaged("policy replay", "its columns contradict its body"));
+    }
+    Ok(PolicyReplay { tag: row.tag, ..found })
 }
 
 pub(crate) fn installation_policies_row(

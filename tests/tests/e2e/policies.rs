@@ -119,6 +119,34 @@ async fn a_module_goes_from_its_file_to_a_denial_and_back() {
     assert!(foreseen.starts_with("denied SecretSet: name-not-allowed"), "{foreseen}");
     assert!(foreseen.contains("policy:names: deny, name-not-allowed") && foreseen.contains(" µs"), "{foreseen}");
     assert!(cli(&vault, &app, &described).unwrap_err().contains("ForbiddenByRbac"));
+    // What would allow it: the command does what it says, and a replay foretells it.
+    let wanted = ["policy", "why", denied.request_id(), "--would-allow", "--output", "json"];
+    let explained: Value = serde_json::from_str(&cli(&vault, &operator, &wanted).unwrap()).unwrap();
+    let changes = explained["now"]["would_allow"]["changes"].as_array().unwrap();
+    let shadow = changes.iter().find(|change| change["change"] == "set names to shadow").expect("a change");
+    assert_eq!(shadow["newly_allowed"], 1, "{shadow}");
+    assert_eq!(shadow["groups"][0]["samples"][0], denied.request_id(), "{shadow}");
+    let told = cli(&vault, &operator, &["policy", "why", denied.request_id(), "--would-allow"]).unwrap();
+    assert!(told.contains("  strongroom policy shadow names --vault demo"), "{told}");
+    let run = [
+        "policy",
+        "replays",
+        "run",
+        "names",
+        "--vault",
+        "demo",
+        "--settings",
+        r#"{"allowed_names":["other"]}"#,
+        "--output",
+        "json",
+    ];
+    let replay: Value = serde_json::from_str(&cli(&vault, &operator, &run).unwrap()).unwrap();
+    assert_eq!((&replay["newly_allowed"], &replay["newly_denied"]), (&1.into(), &0.into()), "{replay}");
+    let id = replay["id"].as_str().unwrap();
+    assert!(cli(&vault, &operator, &["policy", "replays", "list", "--vault", "demo"]).unwrap().contains(id));
+    let shown = ["policy", "replays", "show", id, "--vault", "demo", "--output", "json"];
+    assert_eq!(serde_json::from_str::<Value>(&cli(&vault, &operator, &shown).unwrap()).unwrap(), replay);
+    assert!(cli(&vault, &app, &shown).unwrap_err().contains("ForbiddenByRbac"));
     assert!(cli(&vault, &operator, &["policy", "remove", &digest]).unwrap_err().contains("attached somewhere"));
 
     // Other settings, and back.

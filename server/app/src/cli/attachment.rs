@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Connection, Output, SealAt, ServerAt};
+use super::{Connection, Output, ReplaysCommand, SealAt, ServerAt};
 
 /// A vault, or all of them.
 #[derive(Args)]
@@ -137,6 +137,9 @@ pub(crate) enum AttachmentCommand {
         #[command(flatten)]
         at: AttachmentAt,
     },
+    /// Recorded decisions, asked again by the server with other modules or settings.
+    #[command(subcommand)]
+    Replays(ReplaysCommand),
     /// On the server's machine: turn off every module of a vault, when policies lock everybody out.
     ///
     /// Needs the root key, and is on record. Nothing is detached. With the embedded database the server has to

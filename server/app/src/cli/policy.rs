@@ -24,6 +24,8 @@ pub(crate) enum PolicyCommand {
     ///
     ///   strongroom policy why --as https://login.example#8b1a --group app-team
     ///     --action SecretGet --object payments/secrets/db-password --from 192.0.2.7
+    ///
+    ///   strongroom policy why 01a21e51-2a02-781a --would-allow
     #[command(verbatim_doc_comment)]
     Why {
         /// The decision id: a denial names it, and so does the audit log. Its beginning as `audit tail` shows it
@@ -32,6 +34,13 @@ pub(crate) enum PolicyCommand {
         id: Option<DecisionId>,
         #[command(flatten)]
         described: DescribedRequest,
+        /// Of a denial: say which single change of yours would let it through now, with the command that makes it and
+        /// what it would make of recorded decisions.
+        #[arg(long)]
+        would_allow: bool,
+        /// How many of the newest decisions on the vault are asked again for each change.
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(0..=500), requires = "would_allow")]
+        last: u16,
         /// How to print.
         #[arg(long, value_enum, default_value = "table")]
         output: Output,
@@ -162,6 +171,9 @@ pub(crate) struct DescribedRequest {
     /// From which address; from yours when absent.
     #[arg(long = "from", requires = "who")]
     pub(crate) client: Option<String>,
+    /// By which listener; by that of your connection when absent.
+    #[arg(long, requires = "who")]
+    pub(crate) listener: Option<String>,
 }
 
 /// Which module.

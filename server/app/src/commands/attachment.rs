@@ -4,6 +4,7 @@
 //! once do not undo each other.
 
 mod push;
+mod replays;
 mod shown;
 
 use anyhow::{Context as _, bail};
@@ -97,6 +98,7 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
             );
             Ok(())
         }
+        AttachmentCommand::Replays(command) => replays::run(command).await,
         AttachmentCommand::Recover { which, at } => recover(&which, &Place::of(at)?).await,
     }
 }

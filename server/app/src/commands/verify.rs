@@ -134,6 +134,7 @@ impl Seen {
                 if digest == module.digest { Ok(()) } else { Err(KeyringError::Tampered) }
             }
             StoredRow::PolicyDocument(document) => keyring.verify_policy_document(&document),
+            StoredRow::PolicyReplay(replay) => keyring.verify_policy_replay(&replay),
             StoredRow::InstallationPolicies(policies) => keyring.verify_installation_policies(&policies),
             StoredRow::Approval(request) => keyring.verify_approval(&request),
             StoredRow::Session(session) => keyring.verify_session(&session),

@@ -196,6 +196,14 @@ impl ObjectPermissions {
         }
     }
 
+    /// Adds one.
+    pub(crate) fn insert(&mut self, permission: ObjectPermission) {
+        match permission {
+            ObjectPermission::Secret(permission) => self.secrets.insert(permission),
+            ObjectPermission::Key(permission) => self.keys.insert(permission),
+        };
+    }
+
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = ObjectPermission> {
         let secrets = self.secrets.iter().copied().map(ObjectPermission::Secret);

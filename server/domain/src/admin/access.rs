@@ -14,7 +14,7 @@ use crate::{
     change::Change,
     context::RequestContext,
     decision::{DenyReason, Stage, StageEffect},
-    gate::{Ask, Case},
+    gate::Ask,
     grant::{Scope, Target},
     names::{ObjectKind, ObjectName, VaultName},
     policy::{AttachmentState, PolicyAttachment},
@@ -120,7 +120,8 @@ impl Administration {
         Err(self.contended(ctx, Ask::vault(Action::AccessPolicyWrite, name)).await)
     }
 
-    async fn may_permit(
+    /// Whether the caller may give these permissions in place of those that were given before.
+    pub(super) async fn may_permit(
         &self,
         ctx: &RequestContext,
         vault: &Vault,
@@ -200,7 +201,7 @@ impl Administration {
     pub(super) async fn may_change_guards(
         &self,
         ctx: &RequestContext,
-        case: &mut Case,
+        trace: &mut Vec<Stage>,
         vault: &Vault,
         after: &VaultSettings,
     ) -> Result<(), AdminError> {
@@ -215,7 +216,7 @@ impl Administration {
             return Ok(());
         }
         if self.gate.owns_installation(ctx).await? {
-            case.record.trace.push(Stage::new("modules", StageEffect::Allow, GUARD_LIFTED));
+            trace.push(Stage::new("modules", StageEffect::Allow, GUARD_LIFTED));
             return Ok(());
         }
         // What modules would grant is not known beforehand.
@@ -238,7 +239,7 @@ impl Administration {
     pub(super) async fn may_change_guards_everywhere(
         &self,
         ctx: &RequestContext,
-        case: &mut Case,
+        trace: &mut Vec<Stage>,
         before: &[PolicyAttachment],
         after: &[PolicyAttachment],
     ) -> Result<(), AdminError> {
@@ -246,7 +247,7 @@ impl Administration {
             return Ok(());
         }
         if self.gate.owns_installation(ctx).await? {
-            case.record.trace.push(Stage::new("modules", StageEffect::Allow, GUARD_LIFTED));
+            trace.push(Stage::new("modules", StageEffect::Allow, GUARD_LIFTED));
             return Ok(());
         }
         Err(AdminError::LiftsOwnRestriction)

@@ -179,11 +179,8 @@ impl Administration {
         if !bootstrap && !self.holds(ctx, wanted, resolved.target(), ends_at).await? {
             return Err(self.refuse(ctx, case, AdminError::GrantsMoreThanHeld(name)).await);
         }
-        if !self.can_be(&grantee).await? {
-            return Err(self.refuse(ctx, case, AdminError::GranteeNotFound).await);
-        }
-        if self.has_twin(&grantee, role, &resolved, ends_at).await? {
-            return Err(self.refuse(ctx, case, AdminError::AssignmentExists).await);
+        if let Err(why) = self.can_be_assigned(&grantee, role, &resolved, ends_at).await {
+            return Err(self.refuse(ctx, case, why).await);
         }
         let id = match id {
             Some(id) if self.grants.assignment(id).await?.is_some() => {
@@ -192,9 +189,6 @@ impl Administration {
             Some(id) => id,
             None => uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?,
         };
-        if !self.grants.assignment_counts(&resolved, &grantee).await?.leave_room() {
-            return Err(self.refuse(ctx, case, AdminError::TooManyAssignments).await);
-        }
         let mut assignment =
             Assignment { id, grantee, role, scope: resolved, created_at: ctx.now, ends_at, tag: Vec::new() };
         assignment.tag = self.keyring.tag_assignment(&assignment)?;
@@ -370,6 +364,26 @@ impl Administration {
     pub(super) async fn custom_role(&self, id: Uuid) -> Result<Option<Arc<RoleDefinition>>, AdminError> {
         let found = self.grants.role_definition(id).await?;
         Ok(found.filter(|role| role.id == id && self.keyring.verify_role(role).is_ok()))
+    }
+
+    /// Whether there can be such an assignment: its grantee can be somebody, it is not there yet, and there is room.
+    pub(super) async fn can_be_assigned(
+        &self,
+        grantee: &Grantee,
+        role: RoleRef,
+        scope: &Scope,
+        ends_at: Option<i64>,
+    ) -> Result<(), AdminError> {
+        if !self.can_be(grantee).await? {
+            return Err(AdminError::GranteeNotFound);
+        }
+        if self.has_twin(grantee, role, scope, ends_at).await? {
+            return Err(AdminError::AssignmentExists);
+        }
+        if !self.grants.assignment_counts(scope, grantee).await?.leave_room() {
+            return Err(AdminError::TooManyAssignments);
+        }
+        Ok(())
     }
 
     /// Whether the same is granted already, until the same end.

@@ -7,11 +7,14 @@ use crate::{
     action::Action,
     context::{RequestContext, Wire},
     decision::{Stage, StageEffect},
-    gate::{Ask, Foreseen, Judgement},
+    gate::{Ask, Case, Foreseen, Judgement, Proposed, Recorded},
     key::{KeyAlgorithm, KeyOperation},
     keys::action_of,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
+    network::is_listener_name,
     principal::{Principal, PrincipalKind, SYSTEM_ISSUER},
+    record::Record,
+    secret::SecretAttributes,
 };
 
 /// Most groups, and most claims, of a described principal.
@@ -34,10 +37,75 @@ pub struct Described {
     pub version: Option<ObjectVersion>,
     /// Of an operation with a key: by which algorithm.
     pub algorithm: Option<KeyAlgorithm>,
+    /// By which listener; none for that of the caller.
+    pub listener: Option<String>,
+    /// Of a write: the attributes as they would be; none for as they are.
+    pub proposed: Option<SecretAttributes>,
 }
 
 impl Described {
-    fn check(&self) -> Result<(), &'static str> {
+    /// The request of a record, as far as it can be made again; none where nobody asked anything of a vault. What a key
+    /// or a certificate that was to be made would have been is not on record.
+    pub(super) fn of(record: &Record) -> Option<Self> {
+        let recorded = Recorded::of(record, record.at)?;
+        let input = record.input.as_deref().filter(|input| !input.action.is_empty());
+        let written = input.filter(|_| writes_attributes(recorded.action)).map(|input| &input.object);
+        Some(Self {
+            principal: (*recorded.ctx.principal).clone(),
+            client: Some(recorded.ctx.client),
+            action: recorded.action,
+            name: recorded.name.clone(),
+            // Of a read without one, the record holds the version that was found.
+            version: match input {
+                Some(input) => input.object.version.as_deref().and_then(|version| ObjectVersion::parse(version).ok()),
+                None => record.version.as_deref().and_then(|version| ObjectVersion::parse(version).ok()),
+            },
+            algorithm: record.algorithm.as_deref().and_then(|algorithm| KeyAlgorithm::parse(algorithm).ok()),
+            listener: Some(record.listener.clone()),
+            proposed: written.map(|object| SecretAttributes {
+                enabled: object.enabled.unwrap_or(true),
+                not_before: object.not_before,
+                expires: object.expires,
+                content_type: None,
+                tags: object.tags.clone(),
+            }),
+        })
+    }
+
+    /// The request in the terms of the gate: of whom it would be, from where the caller is unless it says another.
+    pub(super) fn request(&self, ctx: &RequestContext) -> RequestContext {
+        let client = self.client.unwrap_or(ctx.client);
+        let wire = Wire { tls: ctx.wire.tls.clone(), ..Wire::default() };
+        let listener = self.listener.clone().map_or_else(|| ctx.listener.clone(), Into::into);
+        RequestContext::new(ctx.request_id, Arc::new(self.principal.clone()), client, listener, ctx.now)
+            .over(Arc::new(wire))
+    }
+
+    pub(super) fn ask<'a>(&'a self, vault: &'a VaultName) -> Ask<'a> {
+        Ask {
+            name: self.name.as_ref(),
+            version: self.version.as_ref(),
+            algorithm: self.algorithm.map(KeyAlgorithm::as_str),
+            proposed: self.proposed.as_ref().map(Proposed::Whole),
+            ..Ask::objects(self.action.object_kind(), self.action, vault)
+        }
+    }
+
+    /// Puts on record which object is asked about.
+    pub(super) fn name_object(&self, record: &mut Record) {
+        record.kind = Some(self.action.object_kind().as_str().to_owned());
+        record.object = self.name.as_ref().map(|name| name.as_str().to_owned());
+        record.algorithm = self.algorithm.map(|algorithm| algorithm.as_str().to_owned());
+        record.version = self.version.as_ref().map(|version| version.as_str().to_owned());
+    }
+
+    /// Puts on record whom and what is asked about.
+    pub(super) fn note(&self, record: &mut Record) {
+        let about = Stage::new("described", StageEffect::Allow, self.action.operation());
+        record.trace.push(about.with_detail(self.principal.id.to_string()));
+    }
+
+    pub(super) fn check(&self) -> Result<(), &'static str> {
         let Principal { id, kind, groups, claims, .. } = &self.principal;
         let short = |text: &String| text.len() <= MAX_TEXT;
         if *kind == PrincipalKind::System || id.issuer.is_empty() || id.issuer == SYSTEM_ISSUER {
@@ -56,11 +124,29 @@ impl Described {
         if self.algorithm.is_some() && !KeyOperation::ALL.into_iter().any(|used| action_of(used) == self.action) {
             return Err("an algorithm is one of an operation with a key");
         }
+        if self.listener.as_ref().is_some_and(|name| !is_listener_name(name)) {
+            return Err("a listener's name has 1 to 32 lower-case letters, digits and hyphens");
+        }
         if self.version.is_some() && self.name.is_none() {
             return Err("a version is one of an object");
         }
         Ok(())
     }
+}
+
+/// Whether an action says what attributes a version has, so that modules see those.
+pub(super) fn writes_attributes(action: Action) -> bool {
+    matches!(
+        action,
+        Action::SecretSet
+            | Action::SecretUpdate
+            | Action::KeyCreate
+            | Action::KeyImport
+            | Action::KeyUpdate
+            | Action::CertificateCreate
+            | Action::CertificateImport
+            | Action::CertificateUpdate
+    )
 }
 
 impl Administration {
@@ -75,6 +161,18 @@ impl Administration {
         vault: &VaultName,
         described: &Described,
     ) -> Result<Foreseen, AdminError> {
+        let mut case = self.admit_foreseeing(ctx, vault).await?;
+        described.name_object(&mut case.record);
+        if let Err(why) = described.check() {
+            return Err(self.refuse(ctx, case, AdminError::Invalid(why)).await);
+        }
+        described.note(&mut case.record);
+        let foreseen = self.gate.foresee(&described.request(ctx), &described.ask(vault)).await;
+        self.recorder.release(ctx, case.record, case.permit.hold(Ok(foreseen))).await?
+    }
+
+    /// Admits a question of what the gate would say in a vault that is there.
+    pub(super) async fn admit_foreseeing(&self, ctx: &RequestContext, vault: &VaultName) -> Result<Case, AdminError> {
         let mut case = self.admit(ctx, Ask::server(Action::DecisionForesee)).await?;
         let roles = match self.gate.judge(ctx, &Ask::vault(Action::AssignmentRead, vault)).await {
             Judgement::Permitted(roles) => roles,
@@ -83,31 +181,10 @@ impl Administration {
                 return Err(denied.map_or_else(AdminError::NoRecord, AdminError::Denied));
             }
         };
-        let kind = described.action.object_kind();
         case.record.vault = Some(vault.as_str().to_owned());
-        case.record.kind = Some(kind.as_str().to_owned());
-        case.record.object = described.name.as_ref().map(|name| name.as_str().to_owned());
-        case.record.algorithm = described.algorithm.map(|algorithm| algorithm.as_str().to_owned());
-        case.record.version = described.version.as_ref().map(|version| version.as_str().to_owned());
         if roles.vault.is_none() {
             return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
         }
-        if let Err(why) = described.check() {
-            return Err(self.refuse(ctx, case, AdminError::Invalid(why)).await);
-        }
-        let about = Stage::new("described", StageEffect::Allow, described.action.operation());
-        case.record.trace.push(about.with_detail(described.principal.id.to_string()));
-        let client = described.client.unwrap_or(ctx.client);
-        let wire = Wire { tls: ctx.wire.tls.clone(), ..Wire::default() };
-        let principal = Arc::new(described.principal.clone());
-        let theirs = RequestContext::new(ctx.request_id, principal, client, ctx.listener, ctx.now).over(Arc::new(wire));
-        let ask = Ask {
-            name: described.name.as_ref(),
-            version: described.version.as_ref(),
-            algorithm: described.algorithm.map(KeyAlgorithm::as_str),
-            ..Ask::objects(kind, described.action, vault)
-        };
-        let foreseen = self.gate.foresee(&theirs, &ask).await;
-        self.recorder.release(ctx, case.record, case.permit.hold(Ok(foreseen))).await?
+        Ok(case)
     }
 }

@@ -13,6 +13,7 @@ mod names;
 mod owners;
 mod policies;
 mod policy_documents;
+mod replays;
 mod roles;
 mod sessions;
 mod token_keys;
@@ -20,6 +21,7 @@ mod tokens;
 mod vault_life;
 mod vaults;
 mod workloads;
+mod would_allow;
 
 use std::sync::Arc;
 
@@ -35,6 +37,9 @@ use strongroom_crypto::Entropy;
 pub use token_keys::TokenKeyring;
 pub use vaults::recover_network;
 pub use workloads::{ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit, WorkloadLabels};
+pub use would_allow::{
+    About, Altered, ChangedAlike, Counted, Explained, MAX_REPLAYED, NotYours, Possible, SingleChange, Which, WouldAllow,
+};
 
 use crate::{
     change::Change,
@@ -181,6 +186,9 @@ pub enum AdminError {
     /// There are as many documents as there may be.
     #[error("there are at most 32 documents for policy modules, of 64 KiB together")]
     TooManyDocuments,
+    /// There is no such result of a replay any more.
+    #[error("there is no such replay, or newer ones have taken its place")]
+    ReplayNotFound,
     /// There is no such request for approval, or it has ended.
     #[error("there is no such request for approval, or it has ended")]
     ApprovalNotFound,
@@ -266,6 +274,7 @@ impl HowItWent for AdminError {
             Self::TooManyModules => "too-many-modules",
             Self::DocumentNotFound => "document-not-found",
             Self::TooManyDocuments => "too-many-documents",
+            Self::ReplayNotFound => "replay-not-found",
             Self::ApprovalNotFound => "approval-not-found",
             Self::OwnApproval => "own-approval",
             Self::ApprovalRefused => "approval-refused",

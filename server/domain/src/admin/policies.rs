@@ -11,6 +11,7 @@ use crate::{
     action::Action,
     change::Change,
     context::RequestContext,
+    decision::Stage,
     gate::{self, Ask, Case, ShadowSeen},
     keyring::Keyring,
     names::{ObjectKind, VaultName},
@@ -279,7 +280,7 @@ impl Administration {
         AttachmentShown { attachment: attachment.clone(), shadow }
     }
 
-    async fn everywhere(&self) -> Result<Arc<InstallationPolicies>, AdminError> {
+    pub(super) async fn everywhere(&self) -> Result<Arc<InstallationPolicies>, AdminError> {
         let found = self.modules.installation_policies().await?;
         self.keyring.verify_installation_policies(&found)?;
         Ok(found)
@@ -319,8 +320,7 @@ impl Administration {
             let after = async {
                 let policies = change(&before)?;
                 let after = next_everywhere(&self.keyring, &before, policies)?;
-                self.may_change_guards_everywhere(ctx, &mut case, &before.policies, &after.policies).await?;
-                self.loaded(&after.policies).await?;
+                self.may_put_everywhere(ctx, &mut case.record.trace, &before, &after).await?;
                 Ok(after)
             };
             let after = match after.await {
@@ -338,6 +338,18 @@ impl Administration {
         Err(self.contended(ctx, Ask::server(Action::PolicyWrite)).await)
     }
 
+    /// Whether the caller, who may attach modules to all vaults, may attach these, and they can be asked.
+    pub(super) async fn may_put_everywhere(
+        &self,
+        ctx: &RequestContext,
+        trace: &mut Vec<Stage>,
+        before: &InstallationPolicies,
+        after: &InstallationPolicies,
+    ) -> Result<(), AdminError> {
+        self.may_change_guards_everywhere(ctx, trace, &before.policies, &after.policies).await?;
+        self.loaded(&after.policies).await
+    }
+
     /// Puts what was attached to all vaults under a name before in its place again: module, settings, state.
     /// For one vault, [`crate::vault::VaultUpdate::roll_back`] does.
     ///
@@ -353,7 +365,7 @@ impl Administration {
     }
 }
 
-fn next_everywhere(
+pub(super) fn next_everywhere(
     keyring: &Keyring,
     before: &InstallationPolicies,
     policies: Vec<PolicyAttachment>,

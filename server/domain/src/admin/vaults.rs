@@ -67,7 +67,7 @@ impl Administration {
         if let Err(why) = self.may_begin_with(ctx, &settings).await {
             return Err(self.refuse(ctx, case, why).await);
         }
-        if let Err(why) = lets_author_in(ctx, &mut case, None, &settings, force) {
+        if let Err(why) = lets_author_in(ctx, &mut case.record.trace, None, &settings, force) {
             return Err(self.refuse(ctx, case, why).await);
         }
         let id = VaultId(uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?);
@@ -127,24 +127,10 @@ impl Administration {
             if expected.is_some_and(|expected| expected != before.revision) {
                 return Err(self.refuse(ctx, case, AdminError::OtherRevision).await);
             }
-            let settings = match update.clone().apply(&before.settings) {
+            let settings = match self.settings_after(ctx, &mut case.record.trace, &before, update).await {
                 Ok(settings) => settings,
-                Err(why) => return Err(self.refuse(ctx, case, why.into()).await),
+                Err(why) => return Err(self.refuse(ctx, case, why).await),
             };
-            if (update.policies.is_some() || update.roll_back.is_some())
-                && let Err(why) = self.loaded(&settings.policies).await
-            {
-                return Err(self.refuse(ctx, case, why).await);
-            }
-            if let Err(why) = self.may_change_access(ctx, &before, &settings).await {
-                return Err(self.refuse(ctx, case, why).await);
-            }
-            if let Err(why) = self.may_change_guards(ctx, &mut case, &before, &settings).await {
-                return Err(self.refuse(ctx, case, why).await);
-            }
-            if let Err(why) = lets_author_in(ctx, &mut case, Some(&before.settings), &settings, update.force) {
-                return Err(self.refuse(ctx, case, why).await);
-            }
             let after = self.next(&before, |vault| vault.settings = settings)?;
             let change = Change::PutVault(Box::new((*after).clone()));
             if let Some(vault) = self.change(ctx, case, after.revision, change, after).await? {
@@ -152,6 +138,25 @@ impl Administration {
             }
         }
         Err(self.contended(ctx, Ask::vault(Action::VaultUpdate, name)).await)
+    }
+
+    /// The settings after a change, if the caller, who may change the vault, may change them so. What the record is to
+    /// say of it stands in the trace.
+    pub(super) async fn settings_after(
+        &self,
+        ctx: &RequestContext,
+        trace: &mut Vec<Stage>,
+        before: &Vault,
+        update: &VaultUpdate,
+    ) -> Result<VaultSettings, AdminError> {
+        let after = update.clone().apply(&before.settings)?;
+        if update.policies.is_some() || update.roll_back.is_some() {
+            self.loaded(&after.policies).await?;
+        }
+        self.may_change_access(ctx, before, &after).await?;
+        self.may_change_guards(ctx, trace, before, &after).await?;
+        lets_author_in(ctx, trace, Some(&before.settings), &after, update.force)?;
+        Ok(after)
     }
 
     /// Whether every module is there, takes its settings, and answers when it is asked.
@@ -275,19 +280,19 @@ impl Administration {
 /// keeps no other change from being made.
 fn lets_author_in(
     ctx: &RequestContext,
-    case: &mut Case,
+    trace: &mut Vec<Stage>,
     before: Option<&VaultSettings>,
     after: &VaultSettings,
     force: bool,
 ) -> Result<(), AdminError> {
-    let shut_out = match after.network.shuts_out(ctx.client, ctx.listener, ctx.now) {
+    let shut_out = match after.network.shuts_out(ctx.client, &ctx.listener, ctx.now) {
         Some(ShutOut::OnceEnded(_)) if before.is_some_and(|before| before.network == after.network) => None,
         shut_out => shut_out,
     };
     match shut_out {
         None => Ok(()),
         Some(_) if force => {
-            case.record.trace.push(Stage::new("network", StageEffect::Allow, FORCED));
+            trace.push(Stage::new("network", StageEffect::Allow, FORCED));
             Ok(())
         }
         Some(shut_out) => Err(AdminError::LocksAuthorOut(shut_out)),

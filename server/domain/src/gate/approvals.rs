@@ -124,7 +124,8 @@ impl Gate {
     /// Whether somebody may answer requests in a vault, by roles alone.
     async fn may_decide(&self, ctx: &RequestContext, who: Principal, vault: VaultId) -> Result<bool, DenyReason> {
         let target = Target { vault: Some(vault), kind: ObjectKind::Vault, name: None };
-        let theirs = RequestContext::new(ctx.request_id, Arc::new(who), ctx.client, ctx.listener, ctx.judged_by());
+        let theirs =
+            RequestContext::new(ctx.request_id, Arc::new(who), ctx.client, ctx.listener.clone(), ctx.judged_by());
         granted(self.judge_roles(&theirs, Action::ApprovalDecide, target, &mut Trace::default()).await)
     }
 

@@ -10,9 +10,13 @@ mod facts;
 mod find_vault;
 mod grants;
 mod modules;
+mod recorded;
 mod shadow;
+mod supposed;
 
-pub(crate) use modules::POLICY_STAGE;
+pub(crate) use modules::{EVERYWHERE, POLICY_STAGE};
+pub(crate) use recorded::{Again, Recorded};
+pub(crate) use supposed::Supposition;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -33,7 +37,7 @@ use crate::{
         ApprovalStore, GrantStore, IdentityStore, ObjectStore, PolicyStore, RequestCounts, StoreError, VaultStore,
     },
     principal::{PrincipalKind, SYSTEM_ISSUER},
-    record::Record,
+    record::{Outcome, Record},
     secret::SecretFacts,
     vault::Vault,
 };
@@ -205,6 +209,9 @@ impl Gate {
                 Judgement::Permitted(Box::new(Case { permit, record, vault, facts, workload }))
             }
             Err(reason) => {
+                if reason != *reason.told() {
+                    record.status = ctx.status_of(Outcome::Denied, reason.told().code());
+                }
                 let denial = Denial { request_id: ctx.request_id, action: ask.action, reason };
                 Judgement::Denied(Box::new(record), Held::without_permit(ctx.request_id, denial))
             }
@@ -272,18 +279,29 @@ impl Gate {
         }
         let vault = judged.vault.as_ref().map(|(vault, _)| Arc::clone(vault));
         let makes_one = ask.action == Action::VaultCreate && !may_bootstrap(ctx, ask.action);
-        // What a schedule does was settled when the object was deleted or its policy set, before the modules' eyes.
-        let guards = if !own && (vault.is_some() || makes_one) { Some(self.guards(vault, trace).await?) } else { None };
-        if let Some(guards) = &guards {
+        // What a schedule does was settled when the object was deleted or its policy set, before the modules' eyes. A
+        // new version is more than that: since then modules may have come, and other settings.
+        let is_judged = !own || makes_a_version(ask.action);
+        let guards =
+            if is_judged && (vault.is_some() || makes_one) { Some(self.guards(vault, trace).await?) } else { None };
+        // A schedule comes over no connection.
+        if let Some(guards) = guards.as_ref().filter(|_| !own) {
             self.judge_connection(ctx, ask, guards, judged, trace).await?;
         }
         self.judge_identity(ctx, trace).await?;
-        self.judge_grants(ctx, ask, judged, trace).await?;
+        if let Err(reason) = self.judge_grants(ctx, ask, judged, trace).await {
+            let of_vault = reason == DenyReason::NoAccessPolicy;
+            return Err(if of_vault { self.as_told(ctx, ask, judged, reason).await } else { reason });
+        }
         if let (ObjectKind::Workload, Some(name)) = (ask.kind, ask.name) {
             judged.workload = self.find_workload(name, trace).await?;
         }
         if let (Some((vault, keys)), Some(name)) = (&judged.vault, ask.name) {
-            judged.facts = self.find_object(vault, keys, name, ask, trace).await?;
+            judged.facts = if ask.action.purges() {
+                self.find_condemned(vault, keys, name, ask, trace).await?
+            } else {
+                self.find_object(vault, keys, name, ask, trace).await?
+            };
         }
         if let Some(guards) = &guards
             && let Err(reason) = self.judge_modules(ctx, ask, guards, judged, trace).await
@@ -426,6 +444,11 @@ pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
         }
 }
 
+/// Of what a schedule does: whether something comes of it that was not there.
+fn makes_a_version(action: Action) -> bool {
+    matches!(action, Action::KeyRotateIfDue | Action::CertificateRenewIfDue)
+}
+
 /// What the record says when an Owner of the installation changes the modules of a vault against them.
 pub(crate) const OWNER_OVERRULES: &str = "overruled-by-owner";
 
@@ -439,7 +462,7 @@ fn unreadable(error: &StoreError) -> DenyReason {
 
 fn judge_network(ctx: &RequestContext, vault: &Vault, trace: &mut Trace) -> Result<(), DenyReason> {
     let network = &vault.settings.network;
-    let verdict = network.judge(ctx.client, ctx.listener, ctx.judged_by());
+    let verdict = network.judge(ctx.client, &ctx.listener, ctx.judged_by());
     let ground = (!network.rules.is_empty()).then(|| verdict.ground());
     if !verdict.admits() {
         return Err(trace.deny("network", DenyReason::Network(ctx.client), ground));

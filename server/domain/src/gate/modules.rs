@@ -31,6 +31,8 @@ use crate::{
 
 /// How the stage of an attached module begins in a trace; its attachment's name follows.
 pub(crate) const POLICY_STAGE: &str = "policy:";
+/// How the name of an attachment to all vaults begins there.
+pub(crate) const EVERYWHERE: &str = "everywhere/";
 
 /// What is attached where a request goes: to all vaults, and to the vault itself, if there is one.
 pub(super) struct Guards {
@@ -50,7 +52,7 @@ impl Attached<'_> {
     /// Its name in records and denials.
     pub(super) fn shown(&self) -> String {
         let name = &self.attachment.name;
-        if self.vault.is_some() { name.clone() } else { format!("everywhere/{name}") }
+        if self.vault.is_some() { name.clone() } else { format!("{EVERYWHERE}{name}") }
     }
 }
 
@@ -68,11 +70,11 @@ impl Guards {
 
 /// What is asked at a stage, in order.
 #[derive(Default)]
-struct OfStage<'a> {
-    enforced: Vec<Attached<'a>>,
+pub(super) struct OfStage<'a> {
+    pub(super) enforced: Vec<Attached<'a>>,
     shadows: Vec<Attached<'a>>,
     /// What the enforced ones want to see and the gate has to gather.
-    facts: BTreeSet<String>,
+    pub(super) facts: BTreeSet<String>,
     /// What those in shadow want.
     shadow_facts: BTreeSet<String>,
 }
@@ -188,7 +190,12 @@ impl Gate {
 
     /// What is asked at a stage. A module that cannot be had fails at the last one; one in shadow that is not
     /// there in time is not waited for.
-    async fn of_stage<'a>(&self, guards: &'a Guards, stage: PolicyStage, judged: &mut Judged) -> OfStage<'a> {
+    pub(super) async fn of_stage<'a>(
+        &self,
+        guards: &'a Guards,
+        stage: PolicyStage,
+        judged: &mut Judged,
+    ) -> OfStage<'a> {
         let mut asked = OfStage::default();
         for attached in guards.all() {
             let needs = self.policies.needs(&attached.attachment.module);
@@ -216,7 +223,7 @@ impl Gate {
 
     /// Asks modules in order, up to and including the first that denies or fails. Behind the answers stands a
     /// failure: an engine that leaves a module out without saying why has not judged.
-    async fn ask_modules(&self, attached: &[Attached<'_>], request: &PolicyRequest) -> Vec<Said> {
+    pub(super) async fn ask_modules(&self, attached: &[Attached<'_>], request: &PolicyRequest) -> Vec<Said> {
         let attachments: Vec<_> = attached.iter().map(|attached| attached.attachment).collect();
         if attachments.is_empty() {
             return Vec::new();
@@ -228,7 +235,7 @@ impl Gate {
 }
 
 /// Puts the answer of one module into the trace; a denial and every failure is an error.
-fn conclude(
+pub(super) fn conclude(
     ctx: &RequestContext,
     attached: Attached<'_>,
     said: Said,
@@ -286,7 +293,7 @@ fn vault_of(ask: &Ask<'_>) -> String {
 fn connection(ctx: &RequestContext) -> PolicyConnection {
     PolicyConnection {
         client_address: ctx.client.to_canonical().to_string(),
-        listener: ctx.listener.to_owned(),
+        listener: ctx.listener.clone().into_owned(),
         proxies: ctx.wire.proxies.iter().map(|proxy| proxy.to_canonical().to_string()).collect(),
         tls: ctx.wire.tls.clone(),
         client_certificate: ctx.wire.client_certificate.clone(),

@@ -10,6 +10,7 @@ use crate::{
     identity::{Session, Workload},
     policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
+    policy_replay::PolicyReplay,
     role::RoleDefinition,
     seal::RootKeyFact,
     vault::Vault,
@@ -142,6 +143,22 @@ impl Keyring {
     /// [`KeyringError::Tampered`].
     pub fn verify_policy_document(&self, document: &PolicyDocument) -> Result<(), KeyringError> {
         self.check_control(b"policy-document", &document.authenticated()?, &document.tag)
+    }
+
+    /// Tag of the result of a replay.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn tag_policy_replay(&self, replay: &PolicyReplay) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.control.tag(&[b"policy-replay", &replay.authenticated()?]).to_vec())
+    }
+
+    /// Checks the result of a replay.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_policy_replay(&self, replay: &PolicyReplay) -> Result<(), KeyringError> {
+        self.check_control(b"policy-replay", &replay.authenticated()?, &replay.tag)
     }
 
     /// Tag of the modules that are attached to every vault.

@@ -42,6 +42,8 @@ pub enum RowKind {
     PolicyModule,
     /// A document that policy modules read; its name.
     PolicyDocument,
+    /// The result of a replay; its place.
+    PolicyReplay,
     /// The modules attached to every vault; `installation`.
     InstallationPolicies,
     /// A request for approval; its id.
@@ -78,6 +80,7 @@ impl RowKind {
             Self::AccessPolicy => "access policy",
             Self::PolicyModule => "policy module",
             Self::PolicyDocument => "policy document",
+            Self::PolicyReplay => "policy replay",
             Self::InstallationPolicies => "policies of all vaults",
             Self::Approval => "approval request",
             Self::Workload => "workload",
@@ -252,6 +255,9 @@ impl PermittedChange {
             (Change::DeletePolicyDocument(document), _) => {
                 let after = document.revision.saturating_add(1);
                 ChangedRow::gone(RowKind::PolicyDocument, document.name.clone(), after)
+            }
+            (Change::PutPolicyReplay { replay, .. }, _) => {
+                ChangedRow::written(RowKind::PolicyReplay, replay.slot.to_string(), replay.revision)
             }
             (Change::PutInstallationPolicies(policies), _) => {
                 ChangedRow::written(RowKind::InstallationPolicies, INSTALLATION.to_owned(), policies.revision)

@@ -284,7 +284,7 @@ impl Record {
             claims: ctx.principal.claims.clone(),
             groups: Vec::new(),
             client: ctx.client.to_canonical().to_string(),
-            listener: ctx.listener.to_owned(),
+            listener: ctx.listener.clone().into_owned(),
             operation: operation.to_owned(),
             vault: None,
             kind: None,

@@ -222,13 +222,9 @@ impl Role {
         if Self::Reader.allows(action) {
             return Some(Self::Reader);
         }
-        let allowed = |role: &Self| Action::ALL.iter().filter(|other| role.allows(**other)).count();
-        let beyond = |role: &Self| {
-            Action::ALL.iter().filter(|other| role.allows(**other) && !Self::Reader.allows(**other)).count()
-        };
         // Of two that can do the same today, the one that is part of the other.
         let included = |role: &Self| Self::ALL.iter().filter(|other| role.includes(**other)).count();
-        let breadth = |role: &Self| (beyond(role), allowed(role), included(role));
+        let breadth = |role: &Self| (role.permissions().breadth(), included(role));
         Self::ALL.iter().copied().filter(|role| role.allows(action)).min_by_key(breadth)
     }
 

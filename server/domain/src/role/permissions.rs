@@ -1,7 +1,10 @@
 //! What a role definition permits: actions on resources and data actions on what is in them, each
 //! with exceptions.
 
-use super::pattern::{covers, may_overlap};
+use super::{
+    Role,
+    pattern::{covers, may_overlap},
+};
 use crate::action::Action;
 
 /// A list of patterns, of a built-in or of a custom definition.
@@ -65,6 +68,13 @@ impl<'a> Permissions<'a> {
     pub fn allows(self, action: Action) -> bool {
         let half = if action.is_data() { self.data } else { self.actions };
         half.allows(action.data_action())
+    }
+
+    /// How much harm can be done with it: actions beyond reading metadata first, then all that there are.
+    #[must_use]
+    pub(crate) fn breadth(self) -> (usize, usize) {
+        let allowed = || Action::ALL.iter().filter(|action| self.allows(**action));
+        (allowed().filter(|action| !Role::Reader.allows(**action)).count(), allowed().count())
     }
 
     /// Whether holders of all of `held` together hold everything in this: the condition for granting

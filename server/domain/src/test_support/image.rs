@@ -23,6 +23,7 @@ use crate::{
     policy::{ModuleDigest, PolicyAttachment},
     policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule, has_room},
+    policy_replay::PolicyReplay,
     ports::SealedBlob,
     principal::Grantee,
     record::{Checkpoint, Entry, Record, Settled},
@@ -85,6 +86,8 @@ pub struct Image {
     pub policy_modules: BTreeMap<ModuleDigest, (PolicyModule, Vec<u8>)>,
     /// Documents that policy modules read, by name.
     pub policy_documents: BTreeMap<String, PolicyDocument>,
+    /// Results of replays, by place.
+    pub policy_replays: BTreeMap<i64, PolicyReplay>,
     /// Modules that are attached to every vault.
     pub installation_policies: Arc<InstallationPolicies>,
     /// Access policies by vault and key of the grantee.
@@ -399,6 +402,12 @@ impl Image {
                     return Settled::Conflict;
                 }
                 self.policy_documents.remove(&document.name);
+            }
+            (Change::PutPolicyReplay { replay, replaces }, _) => {
+                if self.policy_replays.get(&replay.slot).map(|before| before.revision) != *replaces {
+                    return Settled::Conflict;
+                }
+                self.policy_replays.insert(replay.slot, (**replay).clone());
             }
             (Change::PutInstallationPolicies(policies), _) => {
                 if self.installation_policies.revision.saturating_add(1) != policies.revision {

@@ -31,6 +31,8 @@ pub enum Verdict {
     SaysNothing,
     /// No, until so many other people approve; approving itself needs nobody.
     NeedsApproval(u32),
+    /// No to whatever is disabled.
+    EnabledAlone,
 }
 
 /// Answers by the attachment's name or else by its settings; attachments it was told nothing of are missing
@@ -169,12 +171,14 @@ impl PolicyEngine for FakePolicies {
             Verdict::NeedsApproval(approvers) => {
                 Ok(requests.iter().map(|request| needs_approval(request, approvers)).collect())
             }
-            verdict @ (Verdict::Says(effect) | Verdict::SaysOfContents(effect)) => Ok(requests
+            verdict @ (Verdict::Says(_) | Verdict::SaysOfContents(_) | Verdict::EnabledAlone) => Ok(requests
                 .iter()
                 .map(|request| PolicyAnswer {
                     effect: match verdict {
-                        Verdict::SaysOfContents(_) if !is_of_contents(request) => Effect::Abstain,
-                        _ => effect,
+                        Verdict::EnabledAlone if request.object.enabled == Some(false) => Effect::Deny,
+                        Verdict::SaysOfContents(effect) if is_of_contents(request) => effect,
+                        Verdict::Says(effect) => effect,
+                        _ => Effect::Abstain,
                     },
                     reason_code: "as-told".to_owned(),
                     sentence: "The test said so.".to_owned(),

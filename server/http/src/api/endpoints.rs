@@ -148,6 +148,8 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::ModuleRemovePage => "PolicyModuleRead",
         Endpoint::PolicyModulePush | Endpoint::ModuleUploadForm => "PolicyModulePush",
         Endpoint::DecisionForesee => "DecisionForesee",
+        Endpoint::ReplayRun => "PolicyReplay",
+        Endpoint::ReplayList | Endpoint::ReplayShow => "PolicyReplayRead",
         Endpoint::PolicyModuleRemove | Endpoint::ModuleRemoveForm => "PolicyModuleDelete",
         Endpoint::PolicyDocumentList | Endpoint::PolicyDocumentShow => "PolicyDocumentRead",
         Endpoint::PolicyDocumentPut => "PolicyDocumentPut",
@@ -230,6 +232,7 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::VaultCreate
         | Endpoint::RoleCreate
         | Endpoint::PolicyModulePush
+        | Endpoint::ReplayRun
         | Endpoint::DefinitionPut
         | Endpoint::AssignmentAdd
         | Endpoint::ScopedAssignmentCreate

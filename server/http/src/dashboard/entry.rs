@@ -16,9 +16,12 @@ use super::{
     frame::{Place, Viewer},
     links, rendered,
     snippets::{self, Commands},
-    view,
+    view, would_allow,
 };
-use crate::{message::Response, problem::Problem};
+use crate::{
+    message::{Request, Response},
+    problem::Problem,
+};
 
 /// Digits of a chain's head that are shown.
 const HEAD_DIGITS: usize = 16;
@@ -27,7 +30,7 @@ const ALIKE: usize = 20;
 
 /// # Errors
 /// The gate's denial, or why the record cannot be shown.
-pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let asked = IdPrefix::parse(viewer.call.parameter(0)).ok_or_else(Problem::no_route)?;
     let filter = RecordFilter { id: Some(asked), limit: ALIKE, ..RecordFilter::default() };
     let page = viewer.services.admin.query_audit(&viewer.call.ctx, filter).await?;
@@ -49,10 +52,13 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let (tone, icon, word) = view::outcome(&record);
     let names = audit::names(viewer, std::iter::once(&record)).await;
     let commands = Commands::of_installation(viewer.services);
+    let mut main = vec![trace(&record)];
+    main.extend(would_allow::panels(viewer, request, &record).await?);
+    main.push(chain(viewer, id).await);
     let page = PanelsPage {
         badges: vec![(tone, icon, word.to_owned())],
         lead: Some(format!("{} on {}", record.operation, audit::object(&record))),
-        main: vec![trace(&record), chain(viewer, id).await],
+        main,
         aside: vec![
             Panel::new("Record", Body::Facts(facts(viewer, &record, &names))),
             snippets::panel(vec![

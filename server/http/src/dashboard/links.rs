@@ -181,6 +181,11 @@ pub(super) fn entry(id: impl std::fmt::Display) -> String {
     format!("{AUDIT}/{id}")
 }
 
+/// One audit record, with what would allow what was denied.
+pub(super) fn would_allow(id: Uuid) -> String {
+    with_query(entry(id), &[("would-allow", Some("yes"))])
+}
+
 /// A secret, or one of its versions.
 pub(super) fn secret(vault: &VaultName, name: &ObjectName, version: Option<&ObjectVersion>) -> String {
     match version {

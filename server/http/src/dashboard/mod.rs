@@ -45,6 +45,7 @@ mod vault_forms;
 mod vault_life;
 mod vaults;
 mod view;
+mod would_allow;
 
 use std::sync::Arc;
 
@@ -225,7 +226,7 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         | Endpoint::ClientSecretRemoveForm
         | Endpoint::CertificateRemoveForm
         | Endpoint::FederationRemoveForm => boxed(|| access::credentials::change(&viewer, &request)),
-        Endpoint::AuditEntryPage => boxed(|| entry::show(&viewer)),
+        Endpoint::AuditEntryPage => boxed(|| entry::show(&viewer, &request)),
         Endpoint::PoliciesPage => boxed(|| policies::list::show(&viewer)),
         Endpoint::ModuleUploadPage => boxed(|| policies::upload::form(&viewer)),
         Endpoint::ModuleUploadForm => boxed(|| policies::upload::push(&viewer, &request)),

@@ -43,7 +43,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
                 .parse()
                 .map_err(|_| Problem::bad_parameter("An address to test is one address, for example 10.0.0.1."))?;
             let listener = request.query("listener").map(str::trim).filter(|name| !name.is_empty());
-            Some((address.to_canonical(), listener.unwrap_or(viewer.call.ctx.listener).to_owned()))
+            Some((address.to_canonical(), listener.unwrap_or(&viewer.call.ctx.listener).to_owned()))
         }
     };
     let vault = viewer.services.admin.show_vault(&viewer.call.ctx, &name).await?;
@@ -85,7 +85,7 @@ async fn page(
 ) -> Response {
     let (name, rules) = (&vault.name, &vault.settings.network);
     let now = viewer.call.ctx.now;
-    let (address, listener) = (viewer.call.ctx.client.to_canonical(), viewer.call.ctx.listener);
+    let (address, listener) = (viewer.call.ctx.client.to_canonical(), &*viewer.call.ctx.listener);
     let mut main = vec![listed(rules, now), tester(rules, name, tried, (address, listener), now)];
     let written = sent.map_or_else(
         || rules.rules.iter().map(write_rule).collect::<Vec<_>>().join("\n"),

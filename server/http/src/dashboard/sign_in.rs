@@ -182,7 +182,7 @@ async fn end_session_before(services: &Services, call: &Call, request: &Request)
     let Some(before) = session::find(services, request.cookies.as_deref(), ctx.now).await? else { return Ok(()) };
     let id = uuid_v7(ctx.now, &*services.entropy).map_err(|_| Problem::internal())?;
     let whose: Arc<Principal> = Arc::new(before.principal.clone());
-    let ending = RequestContext::new(id, whose, ctx.client, ctx.listener, ctx.now);
+    let ending = RequestContext::new(id, whose, ctx.client, ctx.listener.clone(), ctx.now);
     Ok(services.entrance.end_session(&ending, before.id_hash).await?)
 }
 

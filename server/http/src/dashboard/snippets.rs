@@ -4,6 +4,7 @@
 use strongroom_domain::names::VaultName;
 use strongroom_web::{Panel, Snippet};
 
+pub(super) use crate::changes::quoted;
 use crate::{api::wire::API_VERSION, services::Services};
 
 /// Commands for the pages of one vault.
@@ -62,27 +63,4 @@ impl Commands {
 /// The panel of a page's commands.
 pub(super) fn panel(snippets: Vec<Snippet>) -> Panel {
     Panel::copy_as(snippets)
-}
-
-/// A text as one word of a shell.
-pub(super) fn quoted(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&b);
-    if !text.is_empty() && text.bytes().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn no_text_leaves_its_word() {
-        assert_eq!(quoted("db-password"), "db-password");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's $(x)"), "'it'\\''s $(x)'");
-        assert_eq!(quoted(""), "''");
-    }
 }

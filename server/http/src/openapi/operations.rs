@@ -4,7 +4,7 @@ use super::{Body, Operation};
 use crate::{
     api::manage::{
         List, Listing, access_policies, approvals, assignments, audit, foresee, policies, policy_documents,
-        policy_modules, roles, session, sessions, token_keys, tokens, vaults, workloads,
+        policy_modules, replays, roles, session, sessions, token_keys, tokens, vaults, workloads,
     },
     openapi::shapes,
     routes::Endpoint,
@@ -71,6 +71,7 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
     let module = Some(Body::of::<policy_modules::View<'_>>());
     let approval = Some(Body::of::<approvals::View<'_>>());
     let answer_approval = Some(Body::of::<approvals::Answer>());
+    let replay = Some(Body::of::<replays::View<'_>>());
     let attached = Some(Body::of::<policies::View<'_>>());
     let role = Some(Body::of::<roles::View<'_>>());
     let assignment = Some(Body::of::<assignments::AssignmentView<'_>>());
@@ -136,8 +137,18 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
         Endpoint::DecisionForesee => Operation {
             body: Some(Body::of::<foresee::Body>()),
             answer: Some(Body::of::<foresee::View<'_>>()),
-            ..modules("Have a request judged that nobody makes: what each stage would say")
+            ..modules("Have a request judged that nobody makes: what each stage would say, and what would allow it")
         },
+        Endpoint::ReplayList => Operation {
+            answer: Some(Body::named::<List<replays::View<'_>>>(|| "PolicyReplayList".to_owned())),
+            ..modules("List the replays of a vault that are kept, the newest first: 50 of all vaults together")
+        },
+        Endpoint::ReplayRun => Operation {
+            body: Some(Body::of::<replays::Body>()),
+            answer: replay,
+            ..modules("Ask the newest decisions on a vault again with other modules, and keep what would change")
+        },
+        Endpoint::ReplayShow => Operation { answer: replay, ..modules("Show what a replay found") },
         Endpoint::PolicyModuleRemove => modules("Remove an uploaded module that is attached nowhere"),
         Endpoint::PolicyDocumentList => Operation {
             answer: Some(Body::named::<List<policy_documents::View<'_>>>(|| "PolicyDocumentList".to_owned())),

@@ -33,6 +33,7 @@ const WIRES: &[Wire] = &[
     with_inner("purge-protected", 403, "Forbidden", "ForbiddenByPolicy"),
     wire("too-many-vaults", 409, "Conflict"),
     with_inner("grants-more-than-held", 403, "Forbidden", "ForbiddenByRbac"),
+    wire("replay-not-found", 404, "NotFound"),
     wire("approval-not-found", 404, "ApprovalNotFound"),
     with_inner("own-approval", 403, "Forbidden", "OwnApproval"),
     with_inner("approval-refused", 409, "Conflict", "ApprovalRefused"),

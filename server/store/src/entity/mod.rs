@@ -14,6 +14,7 @@ pub(crate) mod installation;
 pub(crate) mod installation_policies;
 pub(crate) mod policy_document;
 pub(crate) mod policy_module;
+pub(crate) mod policy_replay;
 pub(crate) mod role_definition;
 pub(crate) mod root_key;
 pub(crate) mod sealed_blob;

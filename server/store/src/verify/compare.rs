@@ -20,7 +20,7 @@ use crate::{
     decoding::{FoundRow, KeyOf},
     entity::{
         access_policy, approval, assignment, audit_record, installation_policies, policy_document, policy_module,
-        role_definition, sealed_blob, secret, secret_version, session, vault, workload,
+        policy_replay, role_definition, sealed_blob, secret, secret_version, session, vault, workload,
     },
     fault::store_error,
     purge::standing,
@@ -180,6 +180,8 @@ impl<L: Ledger> Comparing<'_, L> {
         self.revisions(modules, policy_module::Column::Revision, named(RowKind::PolicyModule)).await?;
         let documents = policy_document::Entity::find();
         self.revisions(documents, policy_document::Column::Revision, named(RowKind::PolicyDocument)).await?;
+        let replay = |slot: i64| (RowKind::PolicyReplay, slot.to_string());
+        self.revisions(policy_replay::Entity::find(), policy_replay::Column::Revision, replay).await?;
         let attached = installation_policies::Entity::find();
         let kind = RowKind::InstallationPolicies;
         self.revisions(attached, installation_policies::Column::Revision, named(kind)).await?;

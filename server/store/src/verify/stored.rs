@@ -19,6 +19,7 @@ use strongroom_domain::{
     names::{ObjectKind, ObjectName, VaultId},
     policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
+    policy_replay::PolicyReplay,
     ports::StoreError,
     record::{ChangedRow, RowKind},
     role::RoleDefinition,
@@ -31,8 +32,8 @@ use super::{AuditReader, compare::kind_of};
 use crate::{
     decoding::{FoundRow, KeyOf},
     entity::{
-        access_policy, approval, assignment, installation_policies, policy_document, policy_module, role_definition,
-        secret, secret_version, session, vault, workload,
+        access_policy, approval, assignment, installation_policies, policy_document, policy_module, policy_replay,
+        role_definition, secret, secret_version, session, vault, workload,
     },
     fault::store_error,
     purge::{remains, standing},
@@ -57,6 +58,8 @@ pub enum StoredRow {
     PolicyModule(PolicyModule, Vec<u8>),
     /// A document that policy modules read.
     PolicyDocument(PolicyDocument),
+    /// The result of a replay.
+    PolicyReplay(Box<PolicyReplay>),
     /// The modules that are attached to every vault.
     InstallationPolicies(InstallationPolicies),
     /// A request for approval.
@@ -159,6 +162,12 @@ impl AuditReader {
             let name = id_of(&found, String::clone);
             let document = found.row().and_then(rows::policy_document).map(StoredRow::PolicyDocument);
             see((RowKind::PolicyDocument, name, document));
+        })
+        .await?;
+        each(database, policy_replay::Entity::find(), |found| {
+            let slot = id_of(&found, i64::to_string);
+            let replay = found.row().and_then(rows::policy_replay);
+            see((RowKind::PolicyReplay, slot, replay.map(Box::new).map(StoredRow::PolicyReplay)));
         })
         .await?;
         each(database, installation_policies::Entity::find(), |found| {

@@ -8,6 +8,7 @@ use strongroom_domain::{
     policy::{AttachmentState, ModuleDigest, PolicyAttachment},
     policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
+    policy_replay::PolicyReplay,
     ports::PolicyStore,
     principal::PrincipalId,
     record::{Entry, Settled},
@@ -21,6 +22,7 @@ on_both!(
     modules_come_back_and_stay_while_they_are_attached,
     the_modules_of_all_vaults_change_one_revision_at_a_time,
     documents_change_at_the_revision_that_was_read,
+    replays_change_at_the_revision_that_was_read,
 );
 
 /// What one node attaches, another one asks with its next request: nothing of it is kept there.
@@ -153,4 +155,33 @@ async fn documents_change_at_the_revision_that_was_read(place: Place) {
     assert_eq!(s.put(remove(&next)).await, Settled::Recorded);
     assert_eq!(s.put(remove(&next)).await, Settled::Conflict, "gone");
     assert_eq!(s.store.policy_documents().await.unwrap(), [teams]);
+}
+
+async fn replays_change_at_the_revision_that_was_read(place: Place) {
+    let s = place.start().await;
+    let replay = |slot, revision: i64| PolicyReplay {
+        slot,
+        id: uuid::Uuid::from_u128(u128::from(revision.unsigned_abs())),
+        vault: strongroom_domain::names::VaultId(uuid::Uuid::nil()),
+        by: PrincipalId { issuer: "https://idp".to_owned(), subject: "ada".to_owned() },
+        at: 7,
+        settings_revision: 1,
+        candidate: Vec::new(),
+        replayed: 3,
+        counted: strongroom_domain::admin::Counted::default(),
+        revision,
+        tag: vec![9; 32],
+    };
+    let write = |replay: &PolicyReplay, replaces| {
+        let change = Change::PutPolicyReplay { replay: Box::new(replay.clone()), replaces };
+        entry(permit(Action::PolicyReplay, test_support::server_ref(), None), change)
+    };
+    let (first, other, next) = (replay(0, 1), replay(7, 1), replay(0, 2));
+    assert_eq!(s.put(write(&other, None)).await, Settled::Recorded);
+    assert_eq!(s.put(write(&first, None)).await, Settled::Recorded);
+    assert_eq!(s.put(write(&first, None)).await, Settled::Conflict, "its place is taken");
+    assert_eq!(s.store.policy_replays().await.unwrap(), [first, other.clone()]);
+    assert_eq!(s.put(write(&next, Some(1))).await, Settled::Recorded);
+    assert_eq!(s.put(write(&next, Some(1))).await, Settled::Conflict, "another revision");
+    assert_eq!(s.store.policy_replays().await.unwrap(), [next, other]);
 }

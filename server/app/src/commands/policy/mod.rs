@@ -9,6 +9,7 @@ mod replay;
 mod sign;
 mod test;
 mod why;
+mod would_allow;
 
 pub(super) use sign::beside as signature_beside;
 
@@ -29,9 +30,12 @@ pub(crate) async fn run(command: PolicyCommand) -> anyhow::Result<()> {
     match command {
         PolicyCommand::Operate(command) => attachment::run(command).await,
         PolicyCommand::Document(command) => document::run(command).await,
-        PolicyCommand::Why { id: Some(id), output, connection, .. } => why::recorded(&id, output, &connection).await,
-        PolicyCommand::Why { described, output, connection, .. } => {
-            why::described(described, output, &connection).await
+        PolicyCommand::Why { id, described, would_allow, last, output, connection } => {
+            let wanted = why::Wanted { would_allow: would_allow.then_some(last), output };
+            match id {
+                Some(id) => why::recorded(&id, wanted, &connection).await,
+                None => why::described(described, wanted, &connection).await,
+            }
         }
         PolicyCommand::New { name, lang } => new::run(&name, lang),
         PolicyCommand::Build { folder } => build::run(&folder),

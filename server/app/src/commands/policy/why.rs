@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use strongroom_domain::{key::KeyOperation, keys::action_of};
 
+use super::would_allow;
 use crate::{
     cli::{Connection, DecisionId, DescribedRequest, Output},
     client::{Client, at, base},
@@ -14,19 +15,42 @@ use crate::{
     plain::plain,
 };
 
-pub(super) async fn recorded(id: &DecisionId, output: Output, connection: &Connection) -> anyhow::Result<()> {
-    show(&audit::record(id, connection).await?, output)
+/// What is to be said, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    /// Whether what would allow it is said, with so many recorded decisions asked again.
+    pub(super) would_allow: Option<u16>,
+    pub(super) output: Output,
+}
+
+pub(super) async fn recorded(id: &DecisionId, wanted: Wanted, connection: &Connection) -> anyhow::Result<()> {
+    let mut record = audit::record(id, connection).await?;
+    if let Some(last) = wanted.would_allow {
+        let vault = text(&record, "/vault");
+        if text(&record, "/outcome") != "denied" || vault.is_empty() {
+            bail!("what would allow a request is asked of one that was denied on a vault");
+        }
+        let base = base(connection)?;
+        let client = Client::connect(connection, &base).await?;
+        let body = json!({ "decision": text(&record, "/id"), "would_allow": true, "last": last });
+        let url = at(&base, &["api", "v1", "vaults", &vault, "why"], &[])?;
+        let now = client.send(Method::POST, url, Some(serde_json::to_vec(&body)?)).await?;
+        if let Some(members) = record.as_object_mut() {
+            members.insert("now".to_owned(), now);
+        }
+    }
+    show(&record, wanted.output)
 }
 
 /// How a request would be answered now that nobody makes.
 pub(super) async fn described(
     described: DescribedRequest,
-    output: Output,
+    wanted: Wanted,
     connection: &Connection,
 ) -> anyhow::Result<()> {
     let base = base(connection)?;
     let client = Client::connect(connection, &base).await?;
-    let DescribedRequest { who, groups, claims, action, object, algorithm, client: from } = described;
+    let DescribedRequest { who, groups, claims, action, object, algorithm, client: from, listener } = described;
     let (who, object) = (who.unwrap_or_default(), object.unwrap_or_default());
     let (by, whom) = match who.rsplit_once('#') {
         Some((issuer, subject)) => ("principal", json!({ "issuer": issuer, "subject": subject })),
@@ -45,16 +69,19 @@ pub(super) async fn described(
         "groups": groups,
         "claims": claims.collect::<anyhow::Result<BTreeMap<_, _>>>()?,
         "client": from,
+        "listener": listener,
         "operation": action,
         "name": name,
         "version": version,
         "algorithm": algorithm,
+        "would_allow": wanted.would_allow.is_some(),
+        "last": wanted.would_allow,
     });
     if algorithm.is_none() && action.as_deref().is_some_and(takes_algorithm) {
         eprintln!("judged without an algorithm, which modules may decide by: --algorithm says one");
     }
     let url = at(&base, &["api", "v1", "vaults", vault, "why"], &[])?;
-    show(&client.send(Method::POST, url, Some(serde_json::to_vec(&body)?)).await?, output)
+    show(&client.send(Method::POST, url, Some(serde_json::to_vec(&body)?)).await?, wanted.output)
 }
 
 /// Whether an operation is done by an algorithm.
@@ -70,6 +97,7 @@ fn show(record: &Value, output: Output) -> anyhow::Result<()> {
     for line in told(record) {
         println!("{line}");
     }
+    would_allow::print(record);
     Ok(())
 }
 

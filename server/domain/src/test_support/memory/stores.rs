@@ -21,6 +21,7 @@ use crate::{
     policy::{MOST_COUNTED, ModuleDigest, RecentRequests},
     policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
+    policy_replay::PolicyReplay,
     ports::{
         ApprovalStore, DueObject, GrantStore, IdentityStore, PolicyStore, PurgeSchedule, RequestCounts,
         RotationSchedule, SealStore, SealedBlob, StoreError, VaultStore,
@@ -354,6 +355,11 @@ impl PolicyStore for MemoryStore {
     async fn policy_document(&self, name: &str) -> Result<Option<PolicyDocument>, StoreError> {
         self.pause().await;
         Ok(self.durable().policy_documents.get(name).cloned())
+    }
+
+    async fn policy_replays(&self) -> Result<Vec<PolicyReplay>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().policy_replays.values().cloned().collect())
     }
 }
 

@@ -69,6 +69,8 @@ fn reads(principal: &Principal) -> Described {
         name: Some(name("db").unwrap()),
         version: None,
         algorithm: None,
+        listener: None,
+        proposed: None,
     }
 }
 

@@ -29,3 +29,4 @@ mod updates;
 mod vault_life;
 mod vaults;
 mod workloads;
+mod would_allow;

@@ -1,11 +1,14 @@
-//! `/api/v1/vaults/{vault}/why`: what the gate would say of a request that nobody makes.
+//! `/api/v1/vaults/{vault}/why`: what the gate would say of a request that nobody makes, and what single change would
+//! let it through.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
     action::Action,
-    admin::Described,
+    admin::{
+        About, ChangedAlike, Counted, Described, Explained, MAX_REPLAYED, NotYours, Possible, SingleChange, WouldAllow,
+    },
     decision::Stage,
     gate::Foreseen,
     key::KeyAlgorithm,
@@ -18,6 +21,7 @@ use uuid::Uuid;
 use super::vault_name;
 use crate::{
     api::wire,
+    changes::Told,
     edge::Call,
     message::{Request, Response},
     openapi::shapes,
@@ -50,8 +54,12 @@ pub(crate) struct Body {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     client: Option<IpAddr>,
-    /// Name of the operation, as in audit records: `SecretGet`.
-    operation: String,
+    /// By which listener; by that of the caller when absent.
+    #[serde(default)]
+    listener: Option<String>,
+    /// Name of the operation, as in audit records: `SecretGet`. Left out with `decision` alone.
+    #[serde(default)]
+    operation: Option<String>,
     /// Name of the object; absent for the vault, or for all objects of a kind.
     #[serde(default)]
     name: Option<String>,
@@ -61,7 +69,21 @@ pub(crate) struct Body {
     /// Of an operation with a key: by which algorithm, as audit records have it.
     #[serde(default)]
     algorithm: Option<String>,
+    /// In place of all that describes the request: the id of a recorded denial on this vault. Its request is judged
+    /// by the rules and the objects as they are now.
+    #[serde(default)]
+    decision: Option<Uuid>,
+    /// Whether to say, of a denial, which single change would let it through.
+    #[serde(default)]
+    would_allow: bool,
+    /// For each such change, how many of the newest decisions on the vault are asked again: at most 500, 200 when
+    /// absent.
+    #[serde(default)]
+    last: Option<usize>,
 }
+
+/// Decisions that are asked again when nothing else is said.
+const LAST: usize = 200;
 
 /// What the gate would say, in the words of a record.
 #[derive(Serialize, ToSchema)]
@@ -95,9 +117,124 @@ pub(crate) struct View<'a> {
     /// Revision of the vault's settings that were in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     settings_revision: Option<i64>,
+    /// What would let it through, if that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would_allow: Option<WouldAllowView>,
+}
+
+/// What single changes would let a request through, each tried by the gate.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WouldAllow)]
+pub(crate) struct WouldAllowView {
+    /// Those that the caller may make.
+    changes: Vec<ChangeView>,
+    /// Those that somebody else would have to make.
+    not_yours: Vec<NotYoursView>,
+    /// How many of the newest decisions on the vault were asked again for each change.
+    replayed: usize,
+    /// Whether time was up before all was tried and counted.
+    cut: bool,
+}
+
+/// A change that the caller may make.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AllowingChange)]
+pub(crate) struct ChangeView {
+    /// `assignment`, `access-policy`, `network-rule`, `attachment-state`, `rollback`, `attachment-settings` or `object`.
+    sort: &'static str,
+    /// In words.
+    change: String,
+    /// The command that makes it.
+    command: String,
+    /// How many recorded denials would be allowed, and would not without it.
+    newly_allowed: u64,
+    /// How many that were allowed would be denied, and would not without it.
+    newly_denied: u64,
+    /// Of how many it cannot be told, because the record does not hold what would have to be judged.
+    indeterminate: u64,
+    /// Those that would change alike, at most 20.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<GroupView>,
+}
+
+/// Recorded decisions that a change would alter alike.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChangedAlike)]
+pub(crate) struct GroupView {
+    /// `newly-allowed`, `newly-denied` or `indeterminate`.
+    change: &'static str,
+    principal: String,
+    operation: String,
+    object: String,
+    /// Why it is denied, would be denied, or cannot be told.
+    reason: String,
+    count: u64,
+    /// Some decision ids, the newest first.
+    #[schema(value_type = Vec<String>)]
+    samples: Vec<Uuid>,
+}
+
+/// A change that would let the request through, and that the caller may not make.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChangeOfOthers)]
+pub(crate) struct NotYoursView {
+    sort: &'static str,
+    /// Why not, machine-readable.
+    why: String,
+    /// The built-in role with which the caller could, if one would do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+}
+
+impl GroupView {
+    pub(super) fn of(group: ChangedAlike) -> Self {
+        let ChangedAlike { altered, principal, operation, object, reason, count, samples } = group;
+        Self { change: altered.word(), principal, operation, object, reason, count, samples }
+    }
+}
+
+impl WouldAllowView {
+    fn of(would_allow: WouldAllow, told: impl Fn(&SingleChange) -> (String, String)) -> Self {
+        let WouldAllow { changes, not_yours, replayed, cut } = would_allow;
+        let change = |Possible { change, recorded }: Possible| {
+            let (words, command) = told(&change);
+            let Counted { newly_allowed, newly_denied, indeterminate, groups, cut: _ } = recorded;
+            let groups = groups.into_iter().map(GroupView::of);
+            let groups = groups.collect();
+            let sort = change.sort();
+            ChangeView { sort, change: words, command, newly_allowed, newly_denied, indeterminate, groups }
+        };
+        let others = |NotYours { sort, why, role }| NotYoursView { sort, why, role };
+        Self {
+            changes: changes.into_iter().map(change).collect(),
+            not_yours: not_yours.into_iter().map(others).collect(),
+            replayed,
+            cut,
+        }
+    }
 }
 
 impl Body {
+    /// Which request is asked about.
+    fn about(self, own_issuer: &str) -> Result<About, Problem> {
+        let Some(decision) = self.decision else { return Ok(About::Described(Box::new(self.described(own_issuer)?))) };
+        let describes = self.principal.is_some()
+            || self.client_id.is_some()
+            || self.kind.is_some()
+            || !self.groups.is_empty()
+            || !self.claims.is_empty()
+            || self.client.is_some()
+            || self.listener.is_some()
+            || self.operation.is_some()
+            || self.name.is_some()
+            || self.version.is_some()
+            || self.algorithm.is_some();
+        if describes {
+            return Err(Problem::bad_parameter("decision stands in place of all that describes a request."));
+        }
+        Ok(About::Decision(decision))
+    }
+
     fn described(self, own_issuer: &str) -> Result<Described, Problem> {
         let (id, kind) = match (self.principal, self.client_id, self.kind.as_deref()) {
             (Some(id), None, None | Some("user")) => (id, PrincipalKind::User),
@@ -112,13 +249,13 @@ impl Body {
                 ));
             }
         };
-        let action = Action::in_vault(&self.operation).ok_or_else(|| {
+        let action = self.operation.as_deref().and_then(Action::in_vault).ok_or_else(|| {
             Problem::bad_parameter("operation is the name of an operation on a vault, as audit records have it.")
         })?;
         let name = self.name.as_deref().map(ObjectName::parse).transpose();
         let version = self.version.as_deref().map(ObjectVersion::parse).transpose();
         let algorithm = self.algorithm.as_deref().map(KeyAlgorithm::parse).transpose();
-        let Self { groups, claims, client, .. } = self;
+        let Self { groups, claims, client, listener, .. } = self;
         Ok(Described {
             principal: Principal { id, kind, groups, claims, token: None, ends: None },
             client,
@@ -127,6 +264,8 @@ impl Body {
             version: version.map_err(|_| Problem::bad_parameter("version is 32 hexadecimal digits."))?,
             algorithm: algorithm
                 .map_err(|_| Problem::bad_parameter("algorithm is the name of one of keys: PS256, A256KW."))?,
+            listener,
+            proposed: None,
         })
     }
 }
@@ -134,16 +273,40 @@ impl Body {
 /// POST /api/v1/vaults/{vault}/why
 pub(crate) async fn foresee(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let vault = vault_name(call.parameter(0))?;
-    let described = wire::body::<Body>(request)?.described(&services.objects.gate.own_issuer)?;
+    let body = wire::body::<Body>(request)?;
+    let (asked, last) = (body.would_allow, body.last.unwrap_or(LAST));
+    if last > MAX_REPLAYED {
+        return Err(Problem::bad_parameter("last is at most 500."));
+    }
+    let about = body.about(&services.objects.gate.own_issuer)?;
     let ctx = &call.ctx;
-    let Foreseen { denied, trace, module_micros, settings_revision } =
-        services.admin.foresee(ctx, &vault, &described).await?;
+    let (described, foreseen, would_allow) = match about {
+        About::Described(described) if !asked => {
+            let foreseen = services.admin.foresee(ctx, &vault, &described).await?;
+            (*described, foreseen, None)
+        }
+        about => {
+            let Explained { described, foreseen, would_allow } =
+                services.admin.explain(ctx, &vault, &about, last).await?;
+            (described, foreseen, asked.then_some(would_allow))
+        }
+    };
+    let Foreseen { denied, trace, module_micros, settings_revision } = foreseen;
+    let told = |change: &SingleChange| {
+        let told = Told { change, vault: &vault, principal: &described.principal.id };
+        let at = if told.is_at_vault() {
+            format!(" --vault-url {}", services.addresses.vault(&vault))
+        } else {
+            String::new()
+        };
+        (told.words(), format!("strongroom {}{at}", told.command()))
+    };
     let view = View {
         at: ctx.now,
         principal: &described.principal.id,
         principal_kind: described.principal.kind.as_str(),
         client: described.client.unwrap_or(ctx.client).to_canonical().to_string(),
-        listener: ctx.listener,
+        listener: described.listener.as_deref().unwrap_or(&ctx.listener),
         operation: described.action.operation(),
         vault: vault.as_str(),
         kind: described.action.object_kind().as_str(),
@@ -155,6 +318,7 @@ pub(crate) async fn foresee(services: &Services, call: &Call, request: &Request)
         trace: &trace,
         module_micros: &module_micros,
         settings_revision,
+        would_allow: would_allow.map(|found| WouldAllowView::of(found, told)),
     };
     Ok(Response::json(200, &view))
 }

@@ -9,6 +9,7 @@ pub(crate) mod grantee;
 pub(crate) mod policies;
 pub(crate) mod policy_documents;
 pub(crate) mod policy_modules;
+pub(crate) mod replays;
 pub(crate) mod roles;
 pub(crate) mod session;
 pub(crate) mod sessions;

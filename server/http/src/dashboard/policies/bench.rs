@@ -89,7 +89,7 @@ fn example(viewer: &Viewer<'_>, module: &ModuleShown) -> PolicyRequest {
         },
         connection: PolicyConnection {
             client_address: viewer.address().to_string(),
-            listener: ctx.listener.to_owned(),
+            listener: ctx.listener.clone().into_owned(),
             ..PolicyConnection::default()
         },
         action: Action::SecretGet.data_action().to_owned(),

@@ -224,6 +224,17 @@ async fn a_record_has_a_page() {
     for text in ["Denied", "no-role", "bob", "SecretList", "Stages", "127.0.0.1", &id.to_string()] {
         assert!(page.text.contains(text), "{text}: {}", page.text);
     }
+    // What would allow it is told on demand, with the command that makes the change.
+    assert!(page.text.contains(&format!("href=\"/audit/{id}?would-allow=yes\"")), "{}", page.text);
+    let page = story.get(&format!("/audit/{id}?would-allow=yes"), &ada).await;
+    let sections = page
+        .text
+        .split("<section")
+        .filter(|section| section.contains("What would allow it") || section.contains("Commands that make"));
+    let words = sections
+        .flat_map(|section| section.split('<').filter_map(|tag| tag.split_once('>')).map(|(_, text)| text.trim()));
+    let words: Vec<_> = words.filter(|text| !text.is_empty()).collect();
+    insta::assert_snapshot!(words.join("\n"));
     assert_eq!(story.get("/audit/nothing", &ada).await.status, 404);
     assert_eq!(story.get(&format!("/audit/{id}"), &bob).await.status, 403);
     let none = story.get("/audit/01900000-0000-7000-8000-000000000001", &ada).await;

@@ -1,0 +1,114 @@
+//! `strongroom policy replays`: recorded decisions, asked again by the server, and what it keeps of that.
+
+use anyhow::Context as _;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{
+    super::{table, text, utc},
+    Server, Wanted, Which, is_called,
+};
+use crate::cli::{Output, ReplaysCommand};
+
+pub(super) async fn run(command: ReplaysCommand) -> anyhow::Result<()> {
+    match command {
+        ReplaysCommand::Run { name, vault, module, settings, state, place, last, output, connection } => {
+            let server = Server::connect(&connection).await?;
+            let mut attached = server.attached(&Which { vault: Some(vault.clone()), all_vaults: false }).await?;
+            let digest = match &module {
+                Some(module) => server.digest(module).await?,
+                None => attached
+                    .policies
+                    .iter()
+                    .find(|attachment| is_called(attachment, &name))
+                    .and_then(|attachment| attachment.get("module")?.as_str())
+                    .context("nothing is attached under this name: say with --module which module is to be tried")?
+                    .to_owned(),
+            };
+            let wanted = Wanted { digest, settings, state: Some(state), place, authority: false };
+            wanted.put(&name, &mut attached.policies)?;
+            let body = serde_json::to_vec(&json!({ "policies": attached.policies, "last": last }))?;
+            let url = server.at(&["vaults", &vault, "replays"])?;
+            show(&server.client.send(Method::POST, url, Some(body)).await?, output);
+        }
+        ReplaysCommand::List { vault, output, connection } => {
+            let server = Server::connect(&connection).await?;
+            let found = server.client.send(Method::GET, server.at(&["vaults", &vault, "replays"])?, None).await?;
+            list(&found, output);
+        }
+        ReplaysCommand::Show { id, vault, output, connection } => {
+            let server = Server::connect(&connection).await?;
+            let url = server.at(&["vaults", &vault, "replays", &id])?;
+            show(&server.client.send(Method::GET, url, None).await?, output);
+        }
+    }
+    Ok(())
+}
+
+fn list(found: &Value, output: Output) {
+    if output == Output::Json {
+        println!("{found}");
+        return;
+    }
+    let mut shown = table(&["ID", "WHEN", "BY", "ASKED", "NEWLY ALLOWED", "NEWLY DENIED", "INDETERMINATE"]);
+    for one in array(found, "value") {
+        let part = |pointer| text(one, pointer);
+        let at = one.get("at").and_then(Value::as_i64).map(utc).unwrap_or_default();
+        shown.add_row([
+            part("/id"),
+            at,
+            part("/by/subject"),
+            part("/replayed"),
+            part("/newly_allowed"),
+            part("/newly_denied"),
+            part("/indeterminate"),
+        ]);
+    }
+    println!("{shown}");
+}
+
+fn show(replay: &Value, output: Output) {
+    if output == Output::Json {
+        println!("{replay}");
+        return;
+    }
+    let mut shown = table(&["CHANGE", "COUNT", "PRINCIPAL", "OPERATION", "OBJECT", "REASON", "FOR EXAMPLE"]);
+    for group in array(replay, "groups") {
+        let part = |pointer| text(group, pointer);
+        shown.add_row([
+            part("/change"),
+            part("/count"),
+            part("/principal"),
+            part("/operation"),
+            part("/object"),
+            part("/reason"),
+            part("/samples/0"),
+        ]);
+    }
+    if array(replay, "groups").next().is_some() {
+        println!("{shown}");
+    }
+    println!("{}", summary(replay));
+}
+
+/// What changes in all, and by which id it is found again.
+fn summary(replay: &Value) -> String {
+    let part = |pointer| text(replay, pointer);
+    let up = if replay.get("cut").and_then(Value::as_bool) == Some(true) {
+        "; time was up before all were asked"
+    } else {
+        ""
+    };
+    format!(
+        "{} newly allowed, {} newly denied, {} indeterminate, of the newest {} decisions{up}; kept as {}",
+        part("/newly_allowed"),
+        part("/newly_denied"),
+        part("/indeterminate"),
+        part("/replayed"),
+        part("/id")
+    )
+}
+
+fn array<'a>(value: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    value.get(member).and_then(Value::as_array).into_iter().flatten()
+}

@@ -1,0 +1,268 @@
+//! What would let a denied request through: each single change of a rule, tried by the gate itself on rules as they
+//! would be, that the caller could make now.
+//!
+//! Nothing is written. A change is shown because the gate, judging with it, lets the request through, and because the
+//! gate and the rules of management would let the caller make it; of the others no more is told than what the caller
+//! lacks. How many recorded decisions a change would alter besides is counted from the records alone.
+
+mod candidates;
+mod grants;
+mod recorded;
+mod trials;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+pub use candidates::{SingleChange, Which};
+use recorded::GROUPS;
+pub use recorded::{Altered, ChangedAlike, Counted, MAX_REPLAYED};
+pub(super) use recorded::{REPLAY_GROUPS, WhatChanges};
+
+use super::{AdminError, Administration, Described};
+use crate::{
+    action::Action,
+    context::RequestContext,
+    decision::{Denial, DenyReason},
+    gate::{Ask, Foreseen, Judgement, Supposition},
+    names::VaultName,
+    ports::StoreError,
+    record::{HowItWent, IdPrefix, Outcome, Record, RecordFilter},
+    role::Role,
+    vault::Vault,
+};
+
+/// Most changes that are tried.
+const MAX_TRIED: usize = 32;
+/// How long is tried and counted in all; what is not reached by then is not told, and that it was cut is.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Which request is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// One that is described.
+    Described(Box<Described>),
+    /// That of a recorded denial: as it is on record, by the rules and the objects as they are now.
+    Decision(Uuid),
+}
+
+/// A change that the caller may make, and that would let the request through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Possible {
+    /// The change.
+    pub change: SingleChange,
+    /// What it would make of recorded decisions.
+    pub recorded: Counted,
+}
+
+/// A change that would let the request through, and that is not the caller's to make.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NotYours {
+    /// Of what sort: see [`SingleChange::sort`].
+    pub sort: &'static str,
+    /// Why not, machine-readable.
+    pub why: String,
+    /// The built-in role with which it would be, if one would do.
+    pub role: Option<&'static str>,
+}
+
+/// What would let a request through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WouldAllow {
+    /// By whoever asked.
+    pub changes: Vec<Possible>,
+    /// By somebody else.
+    pub not_yours: Vec<NotYours>,
+    /// How many of the newest decisions on the vault were asked again.
+    pub replayed: usize,
+    /// Whether time was up before all was tried and counted.
+    pub cut: bool,
+}
+
+/// A request and its answer as things are, with what would change it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// The request.
+    pub described: Described,
+    /// What the gate says of it now.
+    pub foreseen: Foreseen,
+    /// Of a denial: what would let it through.
+    pub would_allow: WouldAllow,
+}
+
+/// A candidate with the rules as they would be.
+struct Trial {
+    change: SingleChange,
+    /// None for a change of the object alone, which is asked as if it were so.
+    rule: Option<Supposition>,
+    /// Why the caller may not make it.
+    may: Result<(), AdminError>,
+}
+
+impl Administration {
+    /// What the gate says of a request that nobody makes, and what single change would let it through. For whom
+    /// [`Administration::foresee`] is, and on record in the same way.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn explain(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        about: &About,
+        last: usize,
+    ) -> Result<Explained, AdminError> {
+        let mut case = self.admit_foreseeing(ctx, vault).await?;
+        // It looks through the records, and tries much.
+        let Some(_place) = self.looks.enter(&ctx.principal.id).await else {
+            return Err(self.refuse(ctx, case, AdminError::Busy).await);
+        };
+        let described = match about {
+            About::Described(described) => Ok((**described).clone()),
+            About::Decision(id) => self.described_by(ctx, vault, *id).await,
+        };
+        let described = match described {
+            Ok(described) => described,
+            Err(why) => return Err(self.refuse(ctx, case, why).await),
+        };
+        described.name_object(&mut case.record);
+        if let Err(why) = described.check() {
+            return Err(self.refuse(ctx, case, AdminError::Invalid(why)).await);
+        }
+        described.note(&mut case.record);
+        let found = self.explained(ctx, vault, described, last).await;
+        self.recorder.release(ctx, case.record, case.permit.hold(found)).await?
+    }
+
+    async fn explained(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        described: Described,
+        last: usize,
+    ) -> Result<Explained, AdminError> {
+        let theirs = described.request(ctx);
+        let foreseen = self.gate.foresee(&theirs, &described.ask(vault)).await;
+        let mut would_allow = WouldAllow::default();
+        if foreseen.denied.is_some() {
+            let until = Instant::now() + PATIENCE;
+            let (trials, cut) = self.trials(ctx, &theirs, vault, &described, &foreseen, until).await?;
+            would_allow.cut = cut;
+            let records = if trials.iter().any(|trial| trial.may.is_ok()) {
+                self.newest_decisions(ctx, vault, last).await?
+            } else {
+                Vec::new()
+            };
+            would_allow.replayed = records.len();
+            for Trial { change, rule, may } in trials {
+                match may {
+                    Ok(()) => {
+                        let recorded = self
+                            .replayed(
+                                ctx,
+                                &records,
+                                WhatChanges { change: Some(&change), rule: rule.as_ref(), groups: GROUPS },
+                                until,
+                            )
+                            .await;
+                        would_allow.cut |= recorded.cut;
+                        would_allow.changes.push(Possible { change, recorded });
+                    }
+                    Err(why) => would_allow.not_yours.push(not_yours(&change, &why)),
+                }
+            }
+            would_allow.not_yours.sort();
+            would_allow.not_yours.dedup();
+        }
+        Ok(Explained { described, foreseen, would_allow })
+    }
+
+    /// The changes that would let the request through, each judged by the gate with it in place.
+    async fn trials(
+        &self,
+        ctx: &RequestContext,
+        theirs: &RequestContext,
+        name: &VaultName,
+        described: &Described,
+        foreseen: &Foreseen,
+        until: Instant,
+    ) -> Result<(Vec<Trial>, bool), AdminError> {
+        let Some(vault) = self.vaults.vault(name).await? else { return Err(AdminError::VaultNotFound) };
+        self.keyring.verify_vault(&vault)?;
+        let mut found = Vec::new();
+        let candidates = self.candidates(&vault, theirs, described, foreseen).await?;
+        for (number, candidate) in candidates.into_iter().enumerate() {
+            if number >= MAX_TRIED || Instant::now() >= until {
+                return Ok((found, true));
+            }
+            found.extend(self.settled(ctx, theirs, &vault, described, candidate).await?);
+        }
+        Ok((found, false))
+    }
+
+    /// Whether the gate lets the request through with this rule in place.
+    async fn lets_through(&self, theirs: &RequestContext, ask: &Ask<'_>, rule: Supposition) -> bool {
+        self.gate.supposing(rule).foresee(theirs, ask).await.denied.is_none()
+    }
+
+    /// Whether the gate lets the caller do something of management.
+    async fn may_manage(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Result<(), AdminError> {
+        match self.gate.foresee(ctx, ask).await.denied {
+            None => Ok(()),
+            Some(reason) => Err(AdminError::Denied(Denial { request_id: ctx.request_id, action: ask.action, reason })),
+        }
+    }
+
+    /// The request of a recorded denial on this vault.
+    async fn described_by(&self, ctx: &RequestContext, vault: &VaultName, id: Uuid) -> Result<Described, AdminError> {
+        let filter = RecordFilter { id: Some(IdPrefix::from(id)), limit: 1, ..RecordFilter::default() };
+        let found = self.records(ctx, filter).await?.into_iter().next();
+        let record =
+            found.filter(|record| record.vault.as_deref() == Some(vault.as_str())).ok_or(AdminError::RecordNotFound)?;
+        if record.outcome != Outcome::Denied {
+            return Err(AdminError::Invalid("what would allow a request is asked of one that was denied"));
+        }
+        Described::of(&record).ok_or(AdminError::Invalid("this is no request that somebody makes of a vault"))
+    }
+
+    /// Records for this use case, which tells of them what it counts.
+    async fn records(&self, ctx: &RequestContext, filter: RecordFilter) -> Result<Vec<Record>, AdminError> {
+        let Judgement::Permitted(case) = self.gate.judge(ctx, &Ask::server(Action::AuditRead)).await else {
+            return Err(AdminError::Unavailable);
+        };
+        let held = self.audit.query(case.permit, filter).await;
+        // What comes of them is held by the permit of the caller's question until that is on record.
+        held.inspect(|found| match found {
+            Ok(page) => Ok(page.items.clone()),
+            Err(StoreError::TooLong) => Err(AdminError::TooMuchToLookThrough),
+            Err(StoreError::Damaged(_)) => Err(AdminError::Tampered),
+            Err(StoreError::Unavailable(_) | StoreError::Stale) => Err(AdminError::Unavailable),
+        })
+    }
+}
+
+/// What of a change that is not the caller's they may know.
+fn not_yours(change: &SingleChange, why: &AdminError) -> NotYours {
+    let role = match why {
+        AdminError::Denied(Denial { action, reason: DenyReason::NoRole, .. }) => {
+            Role::least_for(*action).map(Role::name)
+        }
+        AdminError::LiftsOwnRestriction if change.is_of_modules() => Some(Role::Owner.name()),
+        AdminError::GrantsMoreThanHeld(_) | AdminError::PermitsMoreThanHeld => change.role_to_hold(),
+        _ => None,
+    };
+    NotYours { sort: change.sort(), why: why.how().1.to_owned(), role }
+}
+
+/// A vault with other settings: what is supposed of it.
+pub(super) fn supposed_vault(
+    keyring: &crate::keyring::Keyring,
+    vault: &Vault,
+    settings: crate::vault::VaultSettings,
+) -> Result<Supposition, AdminError> {
+    // Of the same revision: the log has to bear it out.
+    let mut other = Vault { settings, ..vault.clone() };
+    other.tag = keyring.tag_vault(&other)?;
+    Ok(Supposition::Vault(std::sync::Arc::new(other)))
+}

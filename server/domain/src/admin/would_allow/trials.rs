@@ -1,0 +1,112 @@
+//! Candidates put to the trial: would the gate let the request through with the change, and may the caller make it.
+
+use super::{
+    super::{AdminError, Administration, Described, policies::next_everywhere},
+    Trial,
+    candidates::{Candidate, SingleChange, Which, update_of},
+    supposed_vault,
+};
+use crate::{
+    action::Action,
+    context::RequestContext,
+    gate::{Ask, Proposed, Supposition},
+    vault::Vault,
+};
+
+impl Administration {
+    /// The trial of a candidate; none where the change alone does not let the request through.
+    pub(super) async fn settled(
+        &self,
+        ctx: &RequestContext,
+        theirs: &RequestContext,
+        vault: &Vault,
+        described: &Described,
+        candidate: Candidate,
+    ) -> Result<Option<Trial>, AdminError> {
+        let change = match candidate {
+            Candidate::LeastRole => return self.least_role(ctx, theirs, vault, described).await,
+            Candidate::Permit(permission) => {
+                return self.one_more_permission(ctx, theirs, vault, described, permission).await;
+            }
+            Candidate::Change(change) => *change,
+        };
+        match &change {
+            SingleChange::Update { .. } => self.try_object(ctx, theirs, vault, described, change).await,
+            SingleChange::SetState { which: Which::Everywhere, .. }
+            | SingleChange::RollBack { which: Which::Everywhere, .. }
+            | SingleChange::SettingsBefore { which: Which::Everywhere, .. } => {
+                self.try_everywhere(ctx, theirs, vault, described, change).await
+            }
+            _ => self.try_settings(ctx, theirs, vault, described, change).await,
+        }
+    }
+
+    async fn try_settings(
+        &self,
+        ctx: &RequestContext,
+        theirs: &RequestContext,
+        vault: &Vault,
+        described: &Described,
+        change: SingleChange,
+    ) -> Result<Option<Trial>, AdminError> {
+        let Some(update) = change.of_vault(vault)? else { return Ok(None) };
+        // A list that is full, for one.
+        let Ok(settings) = update.clone().apply(&vault.settings) else { return Ok(None) };
+        let rule = supposed_vault(&self.keyring, vault, settings)?;
+        if !self.lets_through(theirs, &described.ask(&vault.name), rule.clone()).await {
+            return Ok(None);
+        }
+        let may = async {
+            let mends_modules = update.changes_modules_alone();
+            self.may_manage(ctx, &Ask { mends_modules, ..Ask::vault(Action::VaultUpdate, &vault.name) }).await?;
+            self.settings_after(ctx, &mut Vec::new(), vault, &update).await.map(drop)
+        };
+        let may = may.await;
+        Ok(Some(Trial { change, rule: Some(rule), may }))
+    }
+
+    async fn try_everywhere(
+        &self,
+        ctx: &RequestContext,
+        theirs: &RequestContext,
+        vault: &Vault,
+        described: &Described,
+        change: SingleChange,
+    ) -> Result<Option<Trial>, AdminError> {
+        let before = self.everywhere().await?;
+        let after = next_everywhere(&self.keyring, &before, change.attachments(&before.policies)?)?;
+        let rule = Supposition::Everywhere(std::sync::Arc::new(after.clone()));
+        if !self.lets_through(theirs, &described.ask(&vault.name), rule.clone()).await {
+            return Ok(None);
+        }
+        let may = async {
+            self.may_manage(ctx, &Ask::server(Action::PolicyWrite)).await?;
+            self.may_put_everywhere(ctx, &mut Vec::new(), &before, &after).await
+        };
+        let may = may.await;
+        Ok(Some(Trial { change, rule: Some(rule), may }))
+    }
+
+    async fn try_object(
+        &self,
+        ctx: &RequestContext,
+        theirs: &RequestContext,
+        vault: &Vault,
+        described: &Described,
+        change: SingleChange,
+    ) -> Result<Option<Trial>, AdminError> {
+        let SingleChange::Update { kind, name, version, patch, after } = &change else { return Ok(None) };
+        let Some(update) = update_of(*kind) else { return Ok(None) };
+        let as_it_would_be = Ask { proposed: Some(Proposed::Whole(after)), ..described.ask(&vault.name) };
+        if self.gate.foresee(theirs, &as_it_would_be).await.denied.is_some() {
+            return Ok(None);
+        }
+        let ask = Ask {
+            version: version.as_ref(),
+            proposed: Some(Proposed::Patch(patch)),
+            ..Ask::object(*kind, update, &vault.name, name)
+        };
+        let may = self.may_manage(ctx, &ask).await;
+        Ok(Some(Trial { change, rule: None, may }))
+    }
+}

@@ -1,0 +1,216 @@
+//! Requests that are on record, judged again by the rules as they are, or would be: by the gate's own code, from what
+//! the record says of the request and nothing else.
+//!
+//! What the record does not hold is never looked up in its place, because it may be another by now: then the answer
+//! is [`Again::Indeterminate`].
+
+use std::sync::Arc;
+
+use super::{
+    Ask, Gate, Judged, Trace, judge_network,
+    modules::{Guards, OfStage, conclude},
+};
+use crate::{
+    access_policy::AccessMode,
+    action::Action,
+    context::RequestContext,
+    decision::{DenyReason, StageEffect},
+    gate::grants::mode_for,
+    names::{ObjectName, ObjectVersion, VaultName},
+    policy::{Effect, PolicyFailure, PolicyRequest, PolicyStage, RECORDED_FOR_1_0, Said},
+    principal::{Principal, PrincipalKind},
+    record::Record,
+};
+
+/// What becomes of a recorded request when it is judged again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// It would go through.
+    Allowed,
+    /// It would be denied, for this reason.
+    Denied(String),
+    /// The record does not hold what would have to be judged.
+    Indeterminate(&'static str),
+}
+
+/// A recorded request in the terms of the gate.
+pub(crate) struct Recorded<'a> {
+    pub(crate) record: &'a Record,
+    pub(crate) action: Action,
+    pub(crate) vault: VaultName,
+    pub(crate) name: Option<ObjectName>,
+    version: Option<ObjectVersion>,
+    groups_known: bool,
+    /// As it was, from where it was, at the moment at which it is judged again: rules end by that.
+    pub(crate) ctx: RequestContext,
+}
+
+impl<'a> Recorded<'a> {
+    /// The request of a record; none where the gate did not judge anything that somebody asks of a vault.
+    pub(crate) fn of(record: &'a Record, now: i64) -> Option<Self> {
+        let action = Action::in_vault(&record.operation)?;
+        let id = record.principal.clone()?;
+        let kind = match record.principal_kind.as_str() {
+            "user" => PrincipalKind::User,
+            "workload" => PrincipalKind::Workload,
+            _ => return None,
+        };
+        if record.trace.is_empty() {
+            return None;
+        }
+        // What modules were asked holds the groups, too.
+        let asked = record.input.as_deref().filter(|input| !input.principal.issuer.is_empty());
+        let groups = asked.map_or_else(|| record.groups.clone(), |input| input.principal.groups.clone());
+        let principal = Principal { id, kind, groups, claims: record.claims.clone(), token: None };
+        let client = record.client.parse().ok()?;
+        Some(Self {
+            record,
+            action,
+            vault: VaultName::parse(record.vault.as_deref()?).ok()?,
+            name: record.object.as_deref().map(ObjectName::parse).transpose().ok()?,
+            groups_known: asked.is_some(),
+            version: record.version.as_deref().map(ObjectVersion::parse).transpose().ok()?,
+            ctx: RequestContext::new(record.id, Arc::new(principal), client, record.listener.clone(), now),
+        })
+    }
+
+    /// What the gate was asked.
+    pub(crate) fn ask(&self) -> Ask<'_> {
+        let (name, version) = (self.name.as_ref(), self.version.as_ref());
+        Ask { name, version, ..Ask::objects(self.action.object_kind(), self.action, &self.vault) }
+    }
+
+    /// Whether the stage of this name let it through at that time.
+    fn passed(&self, stage: &str) -> bool {
+        self.record.trace.iter().any(|said| said.stage == stage && said.effect == StageEffect::Allow)
+    }
+
+    fn denied_at(&self, stage: &str) -> Option<&str> {
+        let denied = |said: &&crate::decision::Stage| said.stage == stage && said.effect == StageEffect::Deny;
+        self.record.trace.iter().find(denied).map(|said| said.reason.as_str())
+    }
+}
+
+impl Gate {
+    /// Judges a recorded request again. No permit, no record, and nothing comes of it.
+    pub(crate) async fn judge_again(&self, recorded: &Recorded<'_>) -> Again {
+        match Box::pin(self.again(recorded)).await {
+            Ok(()) => Again::Allowed,
+            Err(other) => other,
+        }
+    }
+
+    async fn again(&self, recorded: &Recorded<'_>) -> Result<(), Again> {
+        const GONE: &str = "the vault is not the one of that time any more";
+        let mut trace = Trace { described: true, ..Trace::default() };
+        let (ask, ctx) = (recorded.ask(), &recorded.ctx);
+        let found = self.find_vault(&recorded.vault, ask.action, &mut trace).await.map_err(denied)?;
+        let mut judged = Judged { vault: found, ..Judged::default() };
+        let Some((vault, _)) = judged.vault.clone().filter(|(vault, _)| vault.created_at <= recorded.record.at) else {
+            return Err(Again::Indeterminate(GONE));
+        };
+        judge_network(ctx, &vault, &mut trace).map_err(denied)?;
+        let guards = self.guards(Some(Arc::clone(&vault)), &mut trace).await.map_err(denied)?;
+        let asked = self.of_stage(&guards, PolicyStage::Network, &mut judged).await;
+        if !asked.enforced.is_empty() {
+            let input = recorded.record.input.as_deref();
+            let input = input.ok_or(Again::Indeterminate("the connection is not on record as modules see it"))?;
+            let connection = PolicyRequest {
+                recorded_for: input.recorded_for,
+                connection: input.connection.clone(),
+                object: crate::policy::PolicyObject {
+                    vault: input.object.vault.clone(),
+                    kind: "vault".to_owned(),
+                    ..Default::default()
+                },
+                time: input.time,
+                ..PolicyRequest::default()
+            };
+            self.ask_again(ctx, &asked, &connection, &mut trace).await?;
+        }
+        if let Some(reason) = recorded.denied_at("identity") {
+            return Err(Again::Denied(reason.to_owned()));
+        }
+        self.grants_again(recorded, &ask, &judged, &mut trace).await?;
+        self.modules_again(recorded, &ask, &guards, &mut judged, &mut trace).await
+    }
+
+    /// What was granted then was granted; the groups of who asked are on record where a module was asked.
+    async fn grants_again(
+        &self,
+        recorded: &Recorded<'_>,
+        ask: &Ask<'_>,
+        judged: &Judged,
+        trace: &mut Trace,
+    ) -> Result<(), Again> {
+        const STAGES: [&str; 2] = ["grants", "access-policy"];
+        let denied_then = STAGES.iter().any(|stage| recorded.denied_at(stage).is_some());
+        if !denied_then && STAGES.iter().any(|stage| recorded.passed(stage)) {
+            return Ok(());
+        }
+        let known = denied_then || recorded.groups_known || recorded.ctx.principal.id.issuer == self.own_issuer;
+        match self.judge_grants(&recorded.ctx, ask, judged, trace).await {
+            Err(DenyReason::NoRole | DenyReason::NoAccessPolicy) if !known => {
+                Err(Again::Indeterminate("the groups of who asked are not on record"))
+            }
+            verdict => verdict.map_err(denied),
+        }
+    }
+
+    async fn modules_again(
+        &self,
+        recorded: &Recorded<'_>,
+        ask: &Ask<'_>,
+        guards: &Guards,
+        judged: &mut Judged,
+        trace: &mut Trace,
+    ) -> Result<(), Again> {
+        let asked = self.of_stage(guards, PolicyStage::Request, judged).await;
+        let mut granted = mode_for(ask.action, guards.vault.as_deref()) != AccessMode::Modules;
+        if !asked.enforced.is_empty() {
+            let input = recorded.record.input.as_deref().filter(|input| !input.action.is_empty());
+            let input =
+                input.ok_or(Again::Indeterminate("no module was asked, so what it would see is not on record"))?;
+            if input.recorded_for < RECORDED_FOR_1_0 {
+                return Err(Again::Indeterminate("recorded before modules were told what they are told now"));
+            }
+            if !asked.facts.iter().all(|fact| input.holds(fact)) {
+                return Err(Again::Indeterminate("a fact that a module wants was not recorded"));
+            }
+            granted |= self.ask_again(&recorded.ctx, &asked, input, trace).await?;
+        }
+        if granted { Ok(()) } else { Err(Again::Denied(DenyReason::NoAuthority.code().to_owned())) }
+    }
+
+    /// Asks the enforced modules of a stage; gives whether one of the vault's own with authority allowed.
+    async fn ask_again(
+        &self,
+        ctx: &RequestContext,
+        asked: &OfStage<'_>,
+        request: &PolicyRequest,
+        trace: &mut Trace,
+    ) -> Result<bool, Again> {
+        let mut granted = false;
+        let answers = self.ask_modules(&asked.enforced, request).await;
+        for (attached, said) in asked.enforced.iter().zip(answers) {
+            if by_the_clock(&said) {
+                return Err(Again::Indeterminate("the machine was too slow to ask a module"));
+            }
+            let effect = conclude(ctx, *attached, said, request, trace).map_err(denied)?;
+            granted |= attached.attachment.authority && attached.vault.is_some() && effect == Effect::Allow;
+        }
+        Ok(granted)
+    }
+}
+
+/// A clock's verdict is another one each time.
+fn by_the_clock(said: &Said) -> bool {
+    matches!(said.answer, Err(PolicyFailure::TimedOut | PolicyFailure::Unavailable))
+}
+
+fn denied(reason: DenyReason) -> Again {
+    match reason {
+        DenyReason::Unavailable => Again::Indeterminate("what would be judged could not be read"),
+        reason => Again::Denied(reason.code().to_owned()),
+    }
+}

@@ -1,0 +1,530 @@
+//! What would let a denied request through: each change is tried by the gate, is the caller's to make, and is written
+//! nowhere.
+
+use std::sync::Arc;
+
+use strongroom_domain::{
+    access_policy::{AccessMode, ObjectPermission, SecretPermission},
+    action::Action,
+    admin::{
+        About, AdminError, Altered, Described, Explained, NewAssignment, NewRole, ScopeRequest, SingleChange, Which,
+        WouldAllow,
+    },
+    context::RequestContext,
+    grant::Scope,
+    names::VaultName,
+    network::{NetworkAction, NetworkRule, NetworkRules},
+    policy::{AttachedBefore, AttachmentState, Effect, ModuleDigest, PolicyAttachment},
+    policy_replay::MAX_REPLAYS,
+    principal::{Grantee, Principal},
+    record::Outcome,
+    role::Role,
+    secret::AttributePatch,
+    secrets::SecretError,
+    test_support::{
+        MemoryStore, Verdict,
+        world::{INSTALLATION, name, person},
+    },
+    vault::{VaultSettings, VaultUpdate},
+};
+use uuid::Uuid;
+
+use crate::common::Demo;
+
+struct Story {
+    demo: Demo,
+    olga: Arc<Principal>,
+    bob: Arc<Principal>,
+}
+
+fn attachment(name: &str, module: u8, settings: &str) -> PolicyAttachment {
+    PolicyAttachment {
+        name: name.to_owned(),
+        module: ModuleDigest([module; 32]),
+        settings: settings.to_owned(),
+        state: AttachmentState::Enforce,
+        authority: false,
+        previous: None,
+    }
+}
+
+impl Story {
+    /// Olga owns the installation, Ada administers what is in `demo`, Bob has nothing.
+    async fn with(settings: VaultSettings) -> Self {
+        let demo = Demo::with(settings);
+        let olga = person("olga");
+        demo.world.put_grant(Grantee::Principal { id: olga.id.clone() }, Role::Owner, Scope::Server).unwrap();
+        Self { demo, olga, bob: person("bob") }
+    }
+
+    /// The same, once Ada has stored `db`.
+    async fn stored(settings: VaultSettings) -> Self {
+        let story = Self::with(settings).await;
+        story.demo.set("db", "v").await.unwrap();
+        story
+    }
+
+    fn vault_id(&self) -> strongroom_domain::names::VaultId {
+        self.demo.world.store.image().vaults["demo"].id
+    }
+
+    async fn explain(&self, by: &Arc<Principal>, described: Described) -> Explained {
+        let about = About::Described(Box::new(described));
+        let before = self.demo.world.store.image().happened.len();
+        let ctx = self.demo.world.request(by);
+        let explained = self.demo.world.admin.explain(&ctx, &self.demo.vault, &about, 100).await.unwrap();
+        let image = self.demo.world.store.image();
+        assert_eq!(image.happened.len(), before, "nothing is written");
+        let record = image.record(ctx.request_id).unwrap();
+        assert_eq!((record.operation.as_str(), record.outcome), ("DecisionForesee", Outcome::Allowed));
+        explained
+    }
+
+    async fn would_allow(&self, by: &Arc<Principal>, described: Described) -> WouldAllow {
+        self.explain(by, described).await.would_allow
+    }
+
+    /// Whoever asks may read the records and the roles of the vault, and no more.
+    fn auditor(&self) -> Arc<Principal> {
+        let auditor = person("auditor");
+        let grantee = Grantee::Principal { id: auditor.id.clone() };
+        self.demo.world.put_grant(grantee.clone(), Role::Auditor, Scope::Server).unwrap();
+        let scope = Scope::Vault { vault: self.vault_id() };
+        self.demo.world.put_grant(grantee, Role::Reader, scope).unwrap();
+        auditor
+    }
+
+    /// Makes a change that was told, as the Owner of the installation.
+    async fn make(&self, change: &SingleChange, whom: &Principal) {
+        let (admin, ctx, vault) = (&self.demo.world.admin, self.demo.world.request(&self.olga), &self.demo.vault);
+        let grantee = Grantee::Principal { id: whom.id.clone() };
+        let update = async |update: VaultUpdate| admin.update_vault(&ctx, vault, None, &update).await.map(drop);
+        let settings = &self.demo.world.store.image().vaults["demo"].settings.clone();
+        let in_front = |rule: NetworkRule| {
+            let rules = std::iter::once(rule).chain(settings.network.rules.clone()).collect();
+            let network = Some(NetworkRules { rules, ..settings.network.clone() });
+            VaultUpdate { network, ..VaultUpdate::default() }
+        };
+        let with = |name: &str, change: &dyn Fn(&mut PolicyAttachment)| {
+            let mut policies = settings.policies.clone();
+            change(policies.iter_mut().find(|attachment| attachment.name == name).unwrap());
+            VaultUpdate { policies: Some(policies), ..VaultUpdate::default() }
+        };
+        match change {
+            SingleChange::Assign { role, scope, .. } => {
+                let new = NewAssignment { id: None, grantee, role: (*role).into(), ends_at: None };
+                admin.add_assignment(&ctx, new, scope).await.map(drop)
+            }
+            SingleChange::Permit { permissions, .. } => {
+                admin.put_access_policy(&ctx, vault, &grantee, permissions).await.map(drop)
+            }
+            SingleChange::LetIn(network) => update(in_front(NetworkRule::of(NetworkAction::Allow, *network))).await,
+            SingleChange::LetInBy(listener) => {
+                let (action, listener) = (NetworkAction::Allow, Some(listener.clone()));
+                update(in_front(NetworkRule { action, network: None, listener, ends_at: None })).await
+            }
+            SingleChange::SetState { attachment, state, .. } => {
+                update(with(&attachment.name, &|found| found.state = *state)).await
+            }
+            SingleChange::SettingsBefore { attachment, settings, .. } => {
+                update(with(attachment, &|found| found.settings.clone_from(settings))).await
+            }
+            SingleChange::RollBack { attachment, .. } => {
+                update(VaultUpdate { roll_back: Some(attachment.clone()), ..VaultUpdate::default() }).await
+            }
+            SingleChange::Update { .. } => Ok(()),
+        }
+        .unwrap();
+    }
+
+    /// Each change that is told lets the request through once it is made, on a database of its own.
+    async fn each_does(&self, described: &Described, answers: &[(&str, Verdict)]) {
+        let found = self.would_allow(&self.olga, described.clone()).await;
+        assert!(!found.changes.is_empty());
+        for change in changes(&found) {
+            let store = MemoryStore::new(INSTALLATION, self.demo.world.store.image());
+            let there = Self { demo: self.demo.on(store), olga: self.olga.clone(), bob: self.bob.clone() };
+            answers.iter().for_each(|(name, verdict)| there.demo.world.policies.answer(name, *verdict));
+            there.make(&change, &described.principal).await;
+            let explained = there.explain(&self.olga, described.clone()).await;
+            assert_eq!(explained.foreseen.denied, None, "{change:?}");
+        }
+    }
+
+    async fn denied(&self, who: &Arc<Principal>, ctx: Option<RequestContext>) -> Uuid {
+        let ctx = ctx.unwrap_or_else(|| self.demo.world.request(who));
+        assert!(matches!(self.demo.get_in(&ctx, "db", None).await, Err(SecretError::Denied(_))));
+        ctx.request_id
+    }
+}
+
+fn reads(principal: &Principal) -> Described {
+    Described {
+        principal: principal.clone(),
+        client: None,
+        action: Action::SecretGet,
+        name: Some(name("db").unwrap()),
+        version: None,
+        algorithm: None,
+        listener: None,
+        proposed: None,
+    }
+}
+
+fn changes(would_allow: &WouldAllow) -> Vec<SingleChange> {
+    would_allow.changes.iter().map(|one| one.change.clone()).collect()
+}
+
+#[tokio::test]
+async fn the_least_role_at_the_narrowest_scope_that_the_caller_may_assign() {
+    let story = Story::stored(VaultSettings::default()).await;
+    let found = story.would_allow(&story.olga, reads(&story.bob)).await;
+    let [SingleChange::Assign { role, scope, .. }] = &changes(&found)[..] else { panic!("{found:?}") };
+    assert_eq!(*role, Role::SecretsUser);
+    assert_eq!(*scope, ScopeRequest::Secret(story.demo.vault.clone(), name("db").unwrap()));
+    assert!(found.not_yours.is_empty());
+    story.each_does(&reads(&story.bob), &[]).await;
+    // What is allowed needs no change.
+    let explained = story.explain(&story.olga, reads(&story.demo.ada)).await;
+    assert_eq!((explained.foreseen.denied, changes(&explained.would_allow)), (None, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_custom_role_that_allows_less_comes_before_a_built_in_one() {
+    let story = Story::stored(VaultSettings::default()).await;
+    let new = NewRole {
+        name: "Reader of values".to_owned(),
+        data_actions: vec!["Microsoft.KeyVault/vaults/secrets/getSecret/action".to_owned()],
+        assignable_scopes: vec![ScopeRequest::Vault(story.demo.vault.clone())],
+        ..NewRole::default()
+    };
+    story.demo.world.admin.put_role(&story.demo.world.request(&story.olga), None, &new, None).await.unwrap();
+    let found = story.would_allow(&story.olga, reads(&story.bob)).await;
+    let [SingleChange::Assign { name, .. }] = &changes(&found)[..] else { panic!("{found:?}") };
+    assert_eq!(name, "Reader of values");
+}
+
+#[tokio::test]
+async fn who_may_not_make_a_change_is_told_which_role_would_do_and_no_more() {
+    let story = Story::stored(VaultSettings::default()).await;
+    let auditor = story.auditor();
+    let found = story.would_allow(&auditor, reads(&story.bob)).await;
+    assert!(found.changes.is_empty(), "{found:?}");
+    let [other] = &found.not_yours[..] else { panic!("{found:?}") };
+    assert_eq!((other.sort, other.why.as_str()), ("assignment", "no-role"));
+    assert!(Role::by_name(other.role.unwrap()).unwrap().allows(Action::AssignmentAdd));
+    assert_eq!(found.replayed, 0, "nothing is counted for them");
+    // Nobody grants what they do not hold.
+    let grantee = Grantee::Principal { id: auditor.id.clone() };
+    let scope = Scope::Vault { vault: story.vault_id() };
+    story.demo.world.put_grant(grantee, Role::DataAccessAdministrator, scope).unwrap();
+    let found = story.would_allow(&auditor, reads(&story.bob)).await;
+    assert!(found.changes.is_empty(), "{found:?}");
+    let [other] = &found.not_yours[..] else { panic!("{found:?}") };
+    assert_eq!((other.why.as_str(), other.role), ("grants-more-than-held", Some(Role::SecretsUser.name())));
+}
+
+#[tokio::test]
+async fn a_grant_counts_the_recorded_denials_that_it_would_lift() {
+    let story = Story::stored(VaultSettings::default()).await;
+    let first = story.denied(&story.bob, None).await;
+    let second = story.denied(&story.bob, None).await;
+    story.denied(&person("somebody-else"), None).await;
+    let about = About::Decision(second);
+    let admin = &story.demo.world.admin;
+    let ask = async |last| {
+        admin.explain(&story.demo.world.request(&story.olga), &story.demo.vault, &about, last).await.unwrap()
+    };
+    let found = ask(100).await.would_allow;
+    let [only] = &found.changes[..] else { panic!("{found:?}") };
+    let counted = &only.recorded;
+    assert_eq!((counted.newly_allowed, counted.newly_denied, counted.indeterminate), (2, 0, 0));
+    let [group] = &counted.groups[..] else { panic!("{counted:?}") };
+    assert_eq!((group.altered, group.count), (Altered::NewlyAllowed, 2));
+    assert_eq!((group.principal.as_str(), group.object.as_str()), (&*story.bob.id.to_string(), "demo/db"));
+    assert_eq!((group.operation.as_str(), group.reason.as_str()), ("SecretGet", "no-role"));
+    assert_eq!(group.samples, [second, first]);
+    let counted = ask(0).await.would_allow;
+    assert_eq!((counted.replayed, counted.changes[0].recorded.newly_allowed), (0, 0));
+}
+
+#[tokio::test]
+async fn what_modules_would_have_seen_of_a_recorded_denial_is_not_guessed() {
+    let policies = vec![attachment("guard", 1, "{}")];
+    let story = Story::with(VaultSettings { policies, ..VaultSettings::default() }).await;
+    story.demo.world.policies.answer("guard", Verdict::Says(Effect::Allow));
+    story.demo.set("db", "v").await.unwrap();
+    story.denied(&story.bob, None).await;
+    let found = story.would_allow(&story.olga, reads(&story.bob)).await;
+    let counted = &found.changes[0].recorded;
+    assert_eq!((counted.newly_allowed, counted.indeterminate), (0, 1), "no module was asked then");
+}
+
+#[tokio::test]
+async fn in_the_modes_of_access_policies_a_permission_is_what_is_missing() {
+    let story = Story::stored(VaultSettings::default()).await;
+    let mode = |mode| {
+        let settings = VaultSettings { access_mode: mode, ..VaultSettings::default() };
+        story.demo.world.store.meddle(|image| {
+            let mut vault = (*image.vaults["demo"]).clone();
+            vault.settings = settings.clone();
+            vault.tag = story.demo.world.keyring.tag_vault(&vault).unwrap();
+            image.vaults.insert("demo".to_owned(), Arc::new(vault));
+        });
+    };
+    mode(AccessMode::AccessPolicy);
+    let found = story.would_allow(&story.olga, reads(&story.bob)).await;
+    let [SingleChange::Permit { permissions, permission }] = &changes(&found)[..] else { panic!("{found:?}") };
+    assert_eq!(*permission, ObjectPermission::Secret(SecretPermission::Get));
+    assert_eq!(permissions.secrets, [SecretPermission::Get].into());
+    story.each_does(&reads(&story.bob), &[]).await;
+    // Nobody lifts their own restriction.
+    let found = story.would_allow(&story.olga, reads(&story.olga)).await;
+    assert!(found.changes.is_empty(), "{found:?}");
+    assert_eq!(found.not_yours[0].why, "lifts-own-restriction");
+    // Both are missing: neither alone does.
+    mode(AccessMode::Layered);
+    let found = story.would_allow(&story.olga, reads(&story.bob)).await;
+    assert!(found.changes.is_empty() && found.not_yours.is_empty(), "{found:?}");
+    // One is missing: it alone does.
+    let grantee = Grantee::Principal { id: story.bob.id.clone() };
+    story.demo.world.put_grant(grantee, Role::SecretsUser, Scope::Vault { vault: story.vault_id() }).unwrap();
+    let found = story.would_allow(&story.olga, reads(&story.bob)).await;
+    assert!(matches!(&changes(&found)[..], [SingleChange::Permit { .. }]), "{found:?}");
+}
+
+#[tokio::test]
+async fn one_address_or_the_listener_is_let_in_in_front_of_all_rules() {
+    let network: NetworkRules = serde_json::from_value(serde_json::json!({
+        "default_action": "allow", "rules": [{ "action": "deny", "network": "198.51.100.0/24" }],
+    }))
+    .unwrap();
+    let story = Story::stored(VaultSettings { network, ..VaultSettings::default() }).await;
+    let elsewhere = "198.51.100.7".parse().unwrap();
+    let first = story.denied(&story.demo.ada, Some(story.demo.world.request_from(&story.demo.ada, elsewhere))).await;
+    let neighbour = "198.51.100.8".parse().unwrap();
+    story.denied(&story.demo.ada, Some(story.demo.world.request_from(&story.demo.ada, neighbour))).await;
+    let described = Described { client: Some(elsewhere), ..reads(&story.demo.ada) };
+    story.each_does(&described, &[]).await;
+    let found = story.would_allow(&story.olga, described).await;
+    let [SingleChange::LetIn(network), SingleChange::LetInBy(listener)] = &changes(&found)[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!((network.to_string().as_str(), listener.as_str()), ("198.51.100.7/32", "test"));
+    // People's groups are on record where a module was asked: whether Ada may is not known from these records alone.
+    let counted = |place: usize| &found.changes[place].recorded;
+    assert_eq!((counted(0).newly_allowed, counted(0).indeterminate), (1, 0), "hers by her own role");
+    assert_eq!(counted(0).groups[0].samples, [first]);
+    assert_eq!(counted(1).newly_allowed, 2, "the listener lets in the neighbour, too");
+}
+
+#[tokio::test]
+async fn a_guard_is_set_aside_or_taken_back_by_an_owner_of_the_installation() {
+    let mut guard = attachment("guard", 2, "new");
+    guard.previous = Some(AttachedBefore {
+        module: ModuleDigest([1; 32]),
+        settings: "old".to_owned(),
+        state: AttachmentState::Enforce,
+        authority: false,
+    });
+    let story = Story::with(VaultSettings { policies: vec![guard], ..VaultSettings::default() }).await;
+    let policies = &story.demo.world.policies;
+    policies.answer("old", Verdict::Says(Effect::Allow));
+    policies.answer("new", Verdict::Says(Effect::Allow));
+    story.demo.set("db", "v").await.unwrap();
+    policies.answer("new", Verdict::SaysOfContents(Effect::Deny));
+    let denied = story.denied(&story.demo.ada, None).await;
+    let found = story.would_allow(&story.olga, reads(&story.demo.ada)).await;
+    let found_changes = changes(&found);
+    let [
+        SingleChange::RollBack { to, which: Which::Vault, .. },
+        SingleChange::SettingsBefore { settings, .. },
+        SingleChange::SetState { state: AttachmentState::Shadow, .. },
+        SingleChange::SetState { state: AttachmentState::Off, .. },
+    ] = &found_changes[..]
+    else {
+        panic!("{found:?}")
+    };
+    assert_eq!((to.settings.as_str(), settings.as_str()), ("old", "old"));
+    for one in &found.changes {
+        let counted = &one.recorded;
+        assert_eq!((counted.newly_allowed, counted.newly_denied, counted.indeterminate), (1, 0, 0), "{one:?}");
+        assert_eq!(counted.groups[0].samples, [denied]);
+    }
+    let answers = [("old", Verdict::Says(Effect::Allow)), ("new", Verdict::SaysOfContents(Effect::Deny))];
+    story.each_does(&reads(&story.demo.ada), &answers).await;
+    // What stood there before denies as well: no way back.
+    policies.answer("old", Verdict::SaysOfContents(Effect::Deny));
+    let found = story.would_allow(&story.olga, reads(&story.demo.ada)).await;
+    assert!(changes(&found).iter().all(|change| matches!(change, SingleChange::SetState { .. })), "{found:?}");
+    // An Owner of the vault is restricted by the guard, and lifts none.
+    let owner = story.auditor();
+    let grantee = Grantee::Principal { id: owner.id.clone() };
+    story.demo.world.put_grant(grantee, Role::Owner, Scope::Vault { vault: story.vault_id() }).unwrap();
+    let found = story.would_allow(&owner, reads(&story.demo.ada)).await;
+    assert!(found.changes.is_empty(), "{found:?}");
+    let [other] = &found.not_yours[..] else { panic!("{found:?}") };
+    assert_eq!((other.why.as_str(), other.role), ("lifts-own-restriction", Some("Owner")));
+}
+
+#[tokio::test]
+async fn a_guard_of_all_vaults_is_changed_where_it_is_attached() {
+    let story = Story::stored(VaultSettings::default()).await;
+    let (world, ctx) = (&story.demo.world, story.demo.world.request(&story.olga));
+    world.policies.answer("wide", Verdict::SaysOfContents(Effect::Deny));
+    world.admin.put_policies_everywhere(&ctx, None, &[attachment("wide", 3, "{}")]).await.unwrap();
+    let found = story.would_allow(&story.olga, reads(&story.demo.ada)).await;
+    let found_changes = changes(&found);
+    let [SingleChange::SetState { which: Which::Everywhere, .. }, SingleChange::SetState { .. }] = &found_changes[..]
+    else {
+        panic!("{found:?}")
+    };
+}
+
+#[tokio::test]
+async fn where_no_module_grants_one_with_authority_is_enforced() {
+    let policies = vec![
+        PolicyAttachment { authority: true, ..attachment("says-nothing", 1, "{}") },
+        PolicyAttachment { authority: true, state: AttachmentState::Shadow, ..attachment("grants", 2, "{}") },
+    ];
+    let settings = VaultSettings { policies, access_mode: AccessMode::Modules, ..VaultSettings::default() };
+    let story = Story::with(settings).await;
+    story.demo.world.policies.answer("says-nothing", Verdict::Says(Effect::Abstain));
+    story.demo.world.policies.answer("grants", Verdict::Says(Effect::Allow));
+    let found = story.would_allow(&story.olga, reads(&story.bob)).await;
+    let found_changes = changes(&found);
+    let [SingleChange::SetState { attachment, state: AttachmentState::Enforce, .. }] = &found_changes[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!(attachment.name, "grants");
+    let answers = [("says-nothing", Verdict::Says(Effect::Abstain)), ("grants", Verdict::Says(Effect::Allow))];
+    story.each_does(&reads(&story.bob), &answers).await;
+}
+
+#[tokio::test]
+async fn an_object_is_changed_where_that_alone_does() {
+    let policies = vec![attachment("enabled-only", 1, "{}")];
+    let story = Story::with(VaultSettings { policies, ..VaultSettings::default() }).await;
+    story.demo.world.policies.answer("enabled-only", Verdict::Says(Effect::Allow));
+    story.demo.set("db", "v").await.unwrap();
+    let patch = AttributePatch { enabled: Some(false), expires: Some(4_000_000_000), ..AttributePatch::default() };
+    let (ctx, db) = (story.demo.request(), name("db").unwrap());
+    story.demo.world.secrets.update(&ctx, &story.demo.vault, &db, None, &patch).await.unwrap();
+    story.demo.world.policies.answer("enabled-only", Verdict::EnabledAlone);
+    story.denied(&story.demo.ada, None).await;
+    // Ada may update it; she cannot ask, so somebody asks who may do both.
+    let grantee = Grantee::Principal { id: story.olga.id.clone() };
+    story.demo.world.put_grant(grantee, Role::Administrator, Scope::Server).unwrap();
+    let found = story.would_allow(&story.olga, reads(&story.demo.ada)).await;
+    let Some(SingleChange::Update { patch, .. }) = changes(&found).first().cloned() else { panic!("{found:?}") };
+    assert_eq!(patch, AttributePatch { enabled: Some(true), ..AttributePatch::default() });
+    assert_eq!(found.changes[0].recorded.newly_allowed, 1);
+}
+
+#[tokio::test]
+async fn a_decision_is_one_that_was_denied_on_the_vault() {
+    let story = Story::stored(VaultSettings::default()).await;
+    let admin = &story.demo.world.admin;
+    let explain = async |vault: &VaultName, id| {
+        admin.explain(&story.demo.world.request(&story.olga), vault, &About::Decision(id), 10).await
+    };
+    let allowed = story.demo.request();
+    story.demo.get_in(&allowed, "db", None).await.unwrap();
+    assert!(matches!(explain(&story.demo.vault, allowed.request_id).await, Err(AdminError::Invalid(_))));
+    let unknown = Uuid::from_u128(9);
+    assert!(matches!(explain(&story.demo.vault, unknown).await, Err(AdminError::RecordNotFound)));
+    let denied = story.denied(&story.bob, None).await;
+    let other = VaultName::parse("other").unwrap();
+    story.demo.world.put_vault(&other, VaultSettings::default()).unwrap();
+    assert!(matches!(explain(&other, denied).await, Err(AdminError::RecordNotFound)), "of another vault");
+    // What was denied then may be allowed by now.
+    let grantee = Grantee::Principal { id: story.bob.id.clone() };
+    story.demo.world.put_grant(grantee, Role::SecretsUser, Scope::Server).unwrap();
+    assert_eq!(explain(&story.demo.vault, denied).await.unwrap().foreseen.denied, None);
+    let ada = admin.explain(&story.demo.request(), &story.demo.vault, &About::Decision(denied), 10).await;
+    assert!(matches!(ada, Err(AdminError::Denied(_))), "it is for who may read the records");
+}
+
+/// Ada reads `db` past a guard that would deny her if its settings were others.
+async fn replayed() -> (Story, Uuid) {
+    let policies = vec![attachment("guard", 1, "{}")];
+    let story = Story::with(VaultSettings { policies, ..VaultSettings::default() }).await;
+    story.demo.world.policies.answer("{}", Verdict::Says(Effect::Allow));
+    story.demo.world.policies.answer("strict", Verdict::Says(Effect::Allow));
+    story.demo.set("db", "v").await.unwrap();
+    let ctx = story.demo.request();
+    story.demo.get_in(&ctx, "db", None).await.unwrap();
+    (story, ctx.request_id)
+}
+
+#[tokio::test]
+async fn a_replay_says_what_a_candidate_would_change_and_is_kept() {
+    let (story, read) = replayed().await;
+    let admin = &story.demo.world.admin;
+    let candidate = [attachment("guard", 1, "strict")];
+    story.demo.world.policies.answer("strict", Verdict::SaysOfContents(Effect::Deny));
+    let ctx = story.demo.world.request(&story.olga);
+    let made = admin.replay(&ctx, &story.demo.vault, &candidate, 100).await.unwrap();
+    let counted = &made.counted;
+    assert_eq!((counted.newly_allowed, counted.newly_denied, counted.indeterminate), (0, 2, 0), "{counted:?}");
+    let group = counted.groups.iter().find(|group| group.operation == "SecretGet").unwrap();
+    assert_eq!(
+        (group.altered, group.reason.as_str(), &group.samples[..]),
+        (Altered::NewlyDenied, "as-told", &[read][..])
+    );
+    assert_eq!((made.id, &made.by), (ctx.request_id, &story.olga.id));
+    let record = story.demo.world.store.image().record(ctx.request_id).unwrap().clone();
+    assert_eq!((record.operation.as_str(), record.outcome), ("PolicyReplay", Outcome::Allowed));
+    assert_eq!(record.vault.as_deref(), Some("demo"));
+    // The rules are as they were.
+    story.demo.get("db", None).await.unwrap();
+    let shown = admin.show_replay(&story.demo.world.request(&story.olga), &story.demo.vault, made.id).await.unwrap();
+    assert_eq!(shown, made);
+    let all = admin.list_replays(&story.demo.world.request(&story.olga), &story.demo.vault).await.unwrap();
+    assert_eq!(all, [made]);
+}
+
+#[tokio::test]
+async fn a_replay_is_for_who_may_read_records_and_settings_and_of_one_vault() {
+    let (story, _) = replayed().await;
+    let (admin, vault) = (&story.demo.world.admin, &story.demo.vault);
+    let candidate = [attachment("guard", 1, "{}")];
+    let made = admin.replay(&story.demo.world.request(&story.olga), vault, &candidate, 10).await.unwrap();
+    for who in [&story.demo.ada, &story.bob] {
+        let ctx = || story.demo.world.request(who);
+        assert!(matches!(admin.replay(&ctx(), vault, &candidate, 10).await, Err(AdminError::Denied(_))));
+        assert!(matches!(admin.list_replays(&ctx(), vault).await, Err(AdminError::Denied(_))));
+        assert!(matches!(admin.show_replay(&ctx(), vault, made.id).await, Err(AdminError::Denied(_))));
+    }
+    admin.show_replay(&story.demo.world.request(&story.auditor()), vault, made.id).await.unwrap();
+    let other = VaultName::parse("other").unwrap();
+    story.demo.world.put_vault(&other, VaultSettings::default()).unwrap();
+    let elsewhere = admin.show_replay(&story.demo.world.request(&story.olga), &other, made.id).await;
+    assert!(matches!(elsewhere, Err(AdminError::ReplayNotFound)));
+    // A candidate that could not be attached is not tried.
+    let missing = [attachment("unheard-of", 9, "unheard-of")];
+    let refused = admin.replay(&story.demo.world.request(&story.olga), vault, &missing, 10).await;
+    assert!(matches!(refused, Err(AdminError::AttachmentRefused { .. })));
+}
+
+#[tokio::test]
+async fn a_replay_that_was_edited_is_not_shown_and_the_newest_takes_the_place_of_the_oldest() {
+    let (story, _) = replayed().await;
+    let (admin, vault) = (&story.demo.world.admin, &story.demo.vault);
+    let run = async || admin.replay(&story.demo.world.request(&story.olga), vault, &[], 0).await.unwrap();
+    let first = run().await;
+    let mut newest = first.id;
+    for _ in 0..MAX_REPLAYS {
+        newest = run().await.id;
+    }
+    let list = async || admin.list_replays(&story.demo.world.request(&story.olga), vault).await;
+    let kept = list().await.unwrap();
+    assert_eq!(i64::try_from(kept.len()).unwrap(), MAX_REPLAYS);
+    assert!(kept.iter().any(|replay| replay.id == newest) && kept.iter().all(|replay| replay.id != first.id));
+    story.demo.world.store.meddle(|image| {
+        if let Some(replay) = image.policy_replays.get_mut(&3) {
+            replay.counted.newly_denied = 7;
+        }
+    });
+    assert!(matches!(list().await, Err(AdminError::Tampered)));
+}

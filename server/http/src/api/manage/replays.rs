@@ -1,0 +1,112 @@
+//! `/api/v1/vaults/{vault}/replays`: recorded decisions, asked again with other policy modules; results are kept.
+
+use serde::{Deserialize, Serialize};
+use strongroom_domain::{
+    admin::{Counted, MAX_REPLAYED},
+    policy::PolicyAttachment,
+    policy_replay::PolicyReplay,
+    principal::PrincipalId,
+};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{List, foresee::GroupView, vault_name};
+use crate::{
+    api::wire,
+    edge::Call,
+    message::{Request, Response},
+    openapi::shapes,
+    problem::Problem,
+    services::Services,
+};
+
+/// Decisions that are asked again when nothing else is said.
+const LAST: usize = 200;
+
+/// What is to be tried.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RunReplay)]
+pub(crate) struct Body {
+    /// The attachments in place of all that the vault has, in order.
+    #[schema(value_type = Vec<shapes::PolicyAttachment>)]
+    policies: Vec<PolicyAttachment>,
+    /// How many of the newest decisions on the vault are asked again: at most 500, 200 when absent.
+    #[serde(default)]
+    last: Option<usize>,
+}
+
+/// What a candidate would have made of recorded decisions.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PolicyReplay)]
+pub(crate) struct View<'a> {
+    /// By which it is addressed.
+    id: Uuid,
+    /// When, Unix milliseconds.
+    at: i64,
+    /// Who had it made.
+    #[schema(value_type = shapes::PrincipalId)]
+    by: &'a PrincipalId,
+    /// Revision of the vault's settings that it was compared with.
+    settings_revision: i64,
+    /// What was tried.
+    #[schema(value_type = Vec<shapes::PolicyAttachment>)]
+    policies: &'a [PolicyAttachment],
+    /// How many of the newest records of the vault were asked again, as far as they are decisions.
+    replayed: u64,
+    /// How many recorded denials would be allowed, and would not by the rules as they are.
+    newly_allowed: u64,
+    /// How many that were allowed would be denied, and would not by the rules as they are.
+    newly_denied: u64,
+    /// Of how many it cannot be told, because the record does not hold what would have to be judged.
+    indeterminate: u64,
+    /// Whether time was up before all were asked.
+    cut: bool,
+    /// Those that would change alike, at most 100.
+    groups: Vec<GroupView>,
+}
+
+impl<'a> View<'a> {
+    fn of(replay: &'a PolicyReplay) -> Self {
+        let PolicyReplay { id, at, by, settings_revision, candidate, replayed, counted, .. } = replay;
+        let Counted { newly_allowed, newly_denied, indeterminate, groups, cut } = counted;
+        Self {
+            id: *id,
+            at: *at,
+            by,
+            settings_revision: *settings_revision,
+            policies: candidate,
+            replayed: *replayed,
+            newly_allowed: *newly_allowed,
+            newly_denied: *newly_denied,
+            indeterminate: *indeterminate,
+            cut: *cut,
+            groups: groups.iter().cloned().map(GroupView::of).collect(),
+        }
+    }
+}
+
+/// POST /api/v1/vaults/{vault}/replays
+pub(crate) async fn run(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let vault = vault_name(call.parameter(0))?;
+    let Body { policies, last } = wire::body(request)?;
+    let last = last.unwrap_or(LAST);
+    if last > MAX_REPLAYED {
+        return Err(Problem::bad_parameter("last is at most 500."));
+    }
+    let replay = services.admin.replay(&call.ctx, &vault, &policies, last).await?;
+    Ok(Response::json(201, &View::of(&replay)))
+}
+
+/// GET /api/v1/vaults/{vault}/replays
+pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let found = services.admin.list_replays(&call.ctx, &vault_name(call.parameter(0))?).await?;
+    Ok(Response::json(200, &List { value: found.iter().map(View::of).collect() }))
+}
+
+/// GET /api/v1/vaults/{vault}/replays/{id}
+pub(crate) async fn show(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let id = Uuid::try_parse(call.parameter(1)).map_err(|_| Problem::bad_parameter("A replay's id is a UUID."))?;
+    let found = services.admin.show_replay(&call.ctx, &vault_name(call.parameter(0))?, id).await?;
+    Ok(Response::json(200, &View::of(&found)))
+}
