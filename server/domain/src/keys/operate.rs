@@ -198,6 +198,7 @@ impl Keys {
         let mut turn: Option<Turn> = None;
         for _ in 0..ATTEMPTS {
             let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask()).await?;
+            let judged = self.objects.recorder.ticks_micros();
             if vault.settings.refused_algorithms.contains(&algorithm) {
                 return Err(self.objects.refuse(ctx, case, KeyError::AlgorithmRefused(algorithm)).await);
             }
@@ -256,7 +257,9 @@ impl Keys {
                 token: self.hardware.as_ref().map(|hardware| Arc::clone(&hardware.token)),
             };
             let (cache, now, work) = (Arc::clone(&self.opened), ctx.now, work.clone());
-            let held = in_turn(turn.take(), held, move |source: Result<Option<Source>, ObjectError>| {
+            let objects = Arc::clone(&self.objects);
+            let too_late = move || objects.was_too_long_ago(judged);
+            let held = in_turn(turn.take(), held, too_late, move |source: Result<Option<Source>, ObjectError>| {
                 let key = match source? {
                     Some(Source::Row(row)) => {
                         let key = Arc::new(opening.open(&row, &properties)?);
@@ -274,6 +277,14 @@ impl Keys {
                 })
             })
             .await?;
+            let held = match held {
+                Ok(held) => held,
+                Err(late) => {
+                    self.objects.is_judged_too_long_ago(ctx, judged);
+                    turn = Some(late);
+                    continue;
+                }
+            };
             held.inspect(|done| {
                 if let Ok(done) = done {
                     told(done, &mut case.record);
@@ -286,14 +297,15 @@ impl Keys {
     }
 }
 
-/// Works on what is held; what takes long, in its turn.
+/// Works on what is held; what takes long, in its turn, which comes back when that is too late.
 async fn in_turn<S: Send + 'static, T: Send + 'static>(
     turn: Option<Turn>,
     held: Held<S>,
+    too_late: impl FnOnce() -> bool + Send + 'static,
     work: impl FnOnce(S) -> Result<T, KeyError> + Send + 'static,
-) -> Result<Held<Result<T, KeyError>>, KeyError> {
+) -> Result<Result<Held<Result<T, KeyError>>, Turn>, KeyError> {
     match turn {
-        Some(turn) => turn.run(move || held.map(work)).await,
-        None => Ok(held.map(work)),
+        Some(turn) => turn.run_unless(too_late, move || held.map(work)).await,
+        None => Ok(Ok(held.map(work))),
     }
 }

@@ -6,17 +6,17 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::KeyError;
+use super::{KeyError, workers::Workers};
 use crate::{objects::ObjectError, principal::PrincipalId};
 
 /// How much of a sort of work may be done, or waited for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Done at the same time.
+    /// In hand at the same time: done, or ready to be done.
     pub(super) at_once: usize,
-    /// Done or waited for, of everybody together.
+    /// Done or waited for, of everybody together. Who has nothing in it may have one more each, up to twice as much.
     pub(super) waiting: usize,
     /// Done or waited for, of one caller.
     pub(super) waiting_of_one: usize,
@@ -49,11 +49,19 @@ pub(crate) struct Queue {
     limits: Limits,
     pub(super) places: Arc<Semaphore>,
     waiting: Arc<Mutex<Waiting>>,
+    workers: Option<Arc<Workers>>,
 }
 
 impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, places: Arc::new(Semaphore::new(limits.at_once)), waiting: Arc::default() }
+        Self { limits, places: Arc::new(Semaphore::new(limits.at_once)), waiting: Arc::default(), workers: None }
+    }
+
+    /// One whose work is done by threads of its own, so many of them. More may be in hand, so that none of them is idle
+    /// while somebody is told that the turn has come.
+    pub(super) fn worked_by(mut self, threads: usize) -> Self {
+        self.workers = Some(Arc::new(Workers::new(threads)));
+        self
     }
 
     /// How much is done or waited for.
@@ -69,7 +77,9 @@ impl Queue {
     pub(super) fn join(&self, principal: &PrincipalId) -> Result<Joined, Busy> {
         let mut waiting = lock(&self.waiting);
         let own = waiting.of.get(principal).map_or(0, |own| own.waiting);
-        if waiting.all >= self.limits.waiting || own >= self.limits.waiting_of_one {
+        // A few who fill the queue shut out nobody who has nothing in it; twice as much is the end of it.
+        let full = waiting.all >= self.limits.waiting && (own > 0 || waiting.all >= 2 * self.limits.waiting);
+        if full || own >= self.limits.waiting_of_one {
             return Err(Busy { retry_after: self.limits.retry_after });
         }
         waiting.all += 1;
@@ -88,7 +98,8 @@ impl Queue {
         // In line behind the caller's own work first, then with everybody's, which are both first come, first served.
         let in_line = Arc::clone(&joined.line).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| ObjectError::Unavailable)?;
-        Ok(Turn { of: Arc::clone(&self.places), _held: (joined, in_line, place) })
+        let (of, workers) = (Arc::clone(&self.places), self.workers.clone());
+        Ok(Turn { of, workers, late: false, _held: (joined, in_line, place) })
     }
 
     /// Joins, and waits for the turn.
@@ -119,6 +130,9 @@ fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
 /// The turn that has come; given back when dropped.
 pub(crate) struct Turn {
     of: Arc<Semaphore>,
+    workers: Option<Arc<Workers>>,
+    /// Whether it came back once, because a core was free too late.
+    late: bool,
     _held: (Joined, OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
 
@@ -133,12 +147,35 @@ impl Turn {
     /// # Errors
     /// When the program is ending.
     pub(crate) async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, KeyError> {
-        let done = tokio::task::spawn_blocking(move || {
+        self.run_unless(|| false, work).await?.map_err(|_| ObjectError::Unavailable.into())
+    }
+
+    /// Does the work, unless it is too late for it when a core is free: then the turn comes back, once, and its work is
+    /// the next that is done.
+    ///
+    /// # Errors
+    /// When the program is ending.
+    pub(super) async fn run_unless<T: Send + 'static>(
+        mut self,
+        too_late: impl FnOnce() -> bool + Send + 'static,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Result<T, Self>, KeyError> {
+        let (workers, next) = (self.workers.clone(), self.late);
+        let work = move || {
+            if !next && too_late() {
+                self.late = true;
+                return Err(self);
+            }
             // Held until the core is free again, also when nobody waits any more.
             let _held = self;
-            work()
-        });
-        Ok(done.await.map_err(|_| ObjectError::Unavailable)?)
+            Ok(work())
+        };
+        let Some(workers) = workers else {
+            return Ok(tokio::task::spawn_blocking(work).await.map_err(|_| ObjectError::Unavailable)?);
+        };
+        let (tell, told) = oneshot::channel();
+        workers.hand_over(Box::new(move || drop(tell.send(work()))), next)?;
+        Ok(told.await.map_err(|_| ObjectError::Unavailable)?)
     }
 }
 
@@ -178,7 +215,10 @@ mod tests {
         let own: Vec<_> = (0..4).map(|_| queue.join(&principal(0)).unwrap()).collect();
         assert_eq!(queue.join(&principal(0)).err(), Some(Busy { retry_after: 2 }));
         let others: Vec<_> = (4..9).map(|number| queue.join(&principal(number)).unwrap()).collect();
-        assert!(queue.join(&principal(1000)).is_err());
+        assert!(queue.join(&principal(4)).is_err(), "who has something in a full queue waits");
+        let late: Vec<_> = (9..18).map(|number| queue.join(&principal(number)).unwrap()).collect();
+        assert!(queue.join(&principal(1000)).is_err(), "twice as much is enough");
+        drop(late);
         drop(own);
         assert!(queue.join(&principal(0)).is_ok());
         drop(others);

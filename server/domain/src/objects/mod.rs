@@ -83,7 +83,9 @@ pub enum ObjectError {
     #[error("the backup is malformed, was changed, or is of another vault or installation")]
     BadBackup,
     /// A version of it is in a hardware token, which it never leaves.
-    #[error("{0} has a version in a hardware token, which no backup can hold: the token is backed up by its own means")]
+    #[error(
+        "a version of {0} is in a hardware token, which no backup can hold: the token is backed up by its own means"
+    )]
     InToken(ObjectName),
     /// More versions than a backup holds.
     #[error("there are more than 500 versions, or they are too long together, to be backed up")]
@@ -211,11 +213,16 @@ impl Objects {
 
     /// Whether what was judged when the ticks said this is to be judged again, and if so, by the time it is now.
     pub(crate) fn is_judged_too_long_ago(&self, ctx: &RequestContext, ticks: u64) -> bool {
-        let late = self.recorder.ticks_micros().saturating_sub(ticks) > JUDGED_FOR;
+        let late = self.was_too_long_ago(ticks);
         if late {
             ctx.judge_by(self.recorder.now_millis());
         }
         late
+    }
+
+    /// Whether more time has passed since the ticks said this than a judgement may be old.
+    pub(crate) fn was_too_long_ago(&self, ticks: u64) -> bool {
+        self.recorder.ticks_micros().saturating_sub(ticks) > JUDGED_FOR
     }
 
     /// Its object changed each time it was judged. Judged once more, so that this is told to those alone who may know
