@@ -180,6 +180,19 @@ pub trait VaultStore: Send + Sync {
     /// # Errors
     /// When the store cannot say.
     async fn evidence(&self, vault: VaultId) -> Result<Option<VaultEvidence>, StoreError>;
+
+    /// Whether the audit log says that the last change of a name was its soft delete, and left its row at this
+    /// revision. Must not answer from the name's row nor from a cache.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn tells_of_deletion(
+        &self,
+        vault: VaultId,
+        kind: ObjectKind,
+        name: &ObjectName,
+        revision: i64,
+    ) -> Result<bool, StoreError>;
 }
 
 /// An object that something is to be done with, because its date has come.
@@ -216,10 +229,11 @@ pub trait PurgeSchedule: Send + Sync {
     async fn due_vaults(&self, now: i64) -> Result<Vec<VaultName>, StoreError>;
 
     /// Removes at most `limit` names that were left behind by a purged vault: sealed under a key that
-    /// is gone. Gives whether there was anything left to remove.
+    /// is gone. Gives whether there was anything left to remove. A vault that only its own row calls purged, and
+    /// the audit log does not, keeps everything.
     ///
     /// # Errors
-    /// When the store refuses.
+    /// When the store refuses; [`StoreError::Damaged`] when nothing is left but vaults of which the log tells no purge.
     async fn sweep(&self, limit: usize) -> Result<bool, StoreError>;
 }
 

@@ -192,6 +192,10 @@ impl Store {
         if let Some(principal) = &filter.principal {
             all = all.add(contains(Column::Principal, principal));
         }
+        if let Some(principal) = &filter.whole_principal {
+            let whole = self.place_in_body(principal_in_body(principal)?).gt(0);
+            all = all.add(Column::Principal.eq(rows::filter_text(&principal.subject))).add(whole);
+        }
         if let Some(operation) = &filter.operation {
             all = all.add(self.place_of(operation)?.gt(0));
         }
@@ -203,7 +207,7 @@ impl Store {
         let left_out = |condition: Condition| condition.add(Column::Outcome.eq(Outcome::Allowed.as_str())).not();
         if let Some(reader) = reads_of {
             let reads = self.place_of(Action::AuditRead.operation())?.gt(0);
-            let of_reader = self.place_in_body(reader_in_body(reader)?).gt(0);
+            let of_reader = self.place_in_body(principal_in_body(reader)?).gt(0);
             all = all.add(left_out(Condition::all().add(reads).add(of_reader)));
         }
         for operation in allowed {
@@ -334,8 +338,8 @@ fn operation_in_body(operation: &str) -> Result<String, StoreError> {
 }
 
 /// How a principal stands in the body of a record of a request of theirs.
-fn reader_in_body(reader: &PrincipalId) -> Result<String, StoreError> {
-    let text = serde_json::to_string(reader).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+fn principal_in_body(principal: &PrincipalId) -> Result<String, StoreError> {
+    let text = serde_json::to_string(principal).map_err(|e| StoreError::Unavailable(e.to_string()))?;
     Ok(format!("\"principal\":{text},"))
 }
 

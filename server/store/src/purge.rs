@@ -6,7 +6,7 @@ use sea_orm::{
     QueryTrait, RelationDef,
 };
 use strongroom_domain::{
-    names::{ObjectKind, VaultName},
+    names::{ObjectKind, VaultId, VaultName},
     ports::{DueObject, PurgeSchedule, RotationSchedule, StoreError},
     rotation::LifetimeAction,
 };
@@ -99,7 +99,19 @@ impl PurgeSchedule for Store {
         let purged = purged.filter(remains()).limit(MAX_DUE).into_model::<FoundRow<vault::Entity, Named>>();
         let purged = purged.all(&self.reader).await.map_err(|e| store_error(&e))?;
         let readable = |found| if let FoundRow::Read(id, _) = found { Some(id) } else { None };
-        let Some(id) = purged.into_iter().find_map(readable) else { return Ok(false) };
+        let called_purged: Vec<_> = purged.into_iter().filter_map(readable).collect();
+        if called_purged.is_empty() {
+            return Ok(false);
+        }
+        // Whoever writes to the database can call any vault purged; the log tells which ones were.
+        let told = self.told().await?;
+        let Some(id) = called_purged.iter().copied().find(|id| told.purged(VaultId(*id))) else {
+            for vault in called_purged {
+                tracing::error!(%vault, "a vault's row calls it purged and the audit log does not; nothing of it is removed");
+            }
+            return Err(damaged("vault", "its row calls it purged, and no record tells of that"));
+        };
+        drop(told);
         let mut writer = self.writer.lock().await;
         let transaction = writer.begin(self.caches()).await?;
         let some = secret::Entity::find()

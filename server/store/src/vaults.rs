@@ -10,8 +10,9 @@ use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult, QuerySelect, Select,
 };
 use strongroom_domain::{
-    names::{VaultId, VaultName},
+    names::{ObjectKind, ObjectName, VaultId, VaultName},
     ports::{StoreError, VaultStore},
+    record::{ChangedRow, RowKind},
     vault::{MAX_VAULTS, Vault, VaultEvidence},
 };
 use uuid::Uuid;
@@ -102,6 +103,17 @@ impl VaultStore for Store {
 
     async fn evidence(&self, vault: VaultId) -> Result<Option<VaultEvidence>, StoreError> {
         self.told_of(vault).await
+    }
+
+    async fn tells_of_deletion(
+        &self,
+        vault: VaultId,
+        kind: ObjectKind,
+        name: &ObjectName,
+        revision: i64,
+    ) -> Result<bool, StoreError> {
+        let id = ChangedRow::object_id(vault, kind, name);
+        Ok(self.told().await?.deleted(vault, RowKind::of(kind), &id, revision))
     }
 }
 

@@ -171,6 +171,12 @@ async fn filters_and_pages(place: Place) {
     assert_eq!(only(concerns("tw")).await, Vec::<Uuid>::new(), "a vault's name is whole");
     let principal = RecordFilter { principal: Some("da5".into()), vault: Some("two".into()), ..at_most(9) };
     assert_eq!(only(principal).await, expect(&|r| r.principal.as_ref().unwrap().subject == "Ada5"));
+    let whole = |issuer: &str| RecordFilter {
+        whole_principal: Some(PrincipalId { issuer: issuer.into(), subject: "Ada5".into() }),
+        ..at_most(9)
+    };
+    assert_eq!(only(whole("i")).await, expect(&|r| r.principal.as_ref().unwrap().subject == "Ada5"));
+    assert_eq!(only(whole("j")).await, Vec::<Uuid>::new(), "of the same subject elsewhere");
 
     let window = RecordFilter { from: Some(1001), until: Some(1002), ..at_most(9) };
     assert_eq!(only(window).await, expect(&|r| r.at == 1001));

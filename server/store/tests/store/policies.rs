@@ -157,9 +157,8 @@ async fn documents_change_at_the_revision_that_was_read(place: Place) {
     assert_eq!(s.store.policy_documents().await.unwrap(), [teams]);
 }
 
-async fn replays_change_at_the_revision_that_was_read(place: Place) {
-    let s = place.start().await;
-    let replay = |slot, revision: i64| PolicyReplay {
+pub(crate) fn replay(slot: i64, revision: i64) -> PolicyReplay {
+    PolicyReplay {
         slot,
         id: uuid::Uuid::from_u128(u128::from(revision.unsigned_abs())),
         vault: strongroom_domain::names::VaultId(uuid::Uuid::nil()),
@@ -171,17 +170,23 @@ async fn replays_change_at_the_revision_that_was_read(place: Place) {
         counted: strongroom_domain::admin::Counted::default(),
         revision,
         tag: vec![9; 32],
-    };
-    let write = |replay: &PolicyReplay, replaces| {
-        let change = Change::PutPolicyReplay { replay: Box::new(replay.clone()), replaces };
-        entry(permit(Action::PolicyReplay, test_support::server_ref(), None), change)
-    };
+    }
+}
+
+/// Keeps what a replay found, in its place.
+pub(crate) fn keep(replay: &PolicyReplay, replaces: Option<i64>) -> Entry {
+    let change = Change::PutPolicyReplay { replay: Box::new(replay.clone()), replaces };
+    entry(permit(Action::PolicyReplay, test_support::server_ref(), None), change)
+}
+
+async fn replays_change_at_the_revision_that_was_read(place: Place) {
+    let s = place.start().await;
     let (first, other, next) = (replay(0, 1), replay(7, 1), replay(0, 2));
-    assert_eq!(s.put(write(&other, None)).await, Settled::Recorded);
-    assert_eq!(s.put(write(&first, None)).await, Settled::Recorded);
-    assert_eq!(s.put(write(&first, None)).await, Settled::Conflict, "its place is taken");
+    assert_eq!(s.put(keep(&other, None)).await, Settled::Recorded);
+    assert_eq!(s.put(keep(&first, None)).await, Settled::Recorded);
+    assert_eq!(s.put(keep(&first, None)).await, Settled::Conflict, "its place is taken");
     assert_eq!(s.store.policy_replays().await.unwrap(), [first, other.clone()]);
-    assert_eq!(s.put(write(&next, Some(1))).await, Settled::Recorded);
-    assert_eq!(s.put(write(&next, Some(1))).await, Settled::Conflict, "another revision");
+    assert_eq!(s.put(keep(&next, Some(1))).await, Settled::Recorded);
+    assert_eq!(s.put(keep(&next, Some(1))).await, Settled::Conflict, "another revision");
     assert_eq!(s.store.policy_replays().await.unwrap(), [next, other]);
 }

@@ -57,6 +57,7 @@ async fn furnished(place: &Place) -> Started {
         policies::push(&policies::module(1), b"one"),
         policies::attach(1, None).1,
         policies::write(&policies::document("hours", "9 to 5", 1), None),
+        policies::keep(&policies::replay(0, 1), None),
         entry(permit(Action::SessionChange, test_support::server_ref(), None), begin),
         seal::token_keys(seal::blob(b"one", 0), seal::blob(b"two", 1)),
     ];

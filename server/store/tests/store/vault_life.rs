@@ -31,6 +31,8 @@ on_both!(
     a_purge_of_a_secret_takes_its_grants_and_minds_the_vault,
     the_log_tells_of_every_change,
     no_column_hides_a_change_of_a_vault,
+    a_vault_that_only_its_row_calls_purged_keeps_everything,
+    the_log_tells_what_is_soft_deleted,
     an_edited_record_of_a_change_tells_nothing,
     a_log_that_became_shorter_tells_nothing,
     a_log_that_contradicts_itself_tells_nothing,
@@ -155,6 +157,56 @@ async fn a_purge_takes_key_grants_and_secrets(place: Place) {
     assert_eq!(found(&s, "demo").await, Some(again));
     assert_eq!(found(&s, "other").await, Some(other));
     assert!(verified(&place).await, "what went with the vault is not missed");
+}
+
+async fn a_vault_that_only_its_row_calls_purged_keeps_everything(place: Place) {
+    let s = place.start().await;
+    let other = vault("other");
+    s.put(put_vault(&other)).await;
+    s.put(set(s.secret("a"), None, &version(), b"x")).await;
+    let other = deleted(&other, 50);
+    s.put(put(Action::VaultDelete, &other)).await;
+    assert_eq!(gone(&s, &other).await, Settled::Recorded);
+    let key = if place.is_sqlite() { "x''" } else { "''::bytea" };
+    let called_purged = format!("UPDATE vaults SET state = 'purged', wrapped_key = {key} WHERE name = 'demo'");
+    place.tamper(&[called_purged.as_str()]).await;
+    while s.store.sweep(3).await.is_ok_and(|more| more) {}
+    assert!(matches!(s.store.sweep(3).await, Err(StoreError::Damaged(_))), "what was purged went, and this is left");
+    let kept = s.store.facts(s.vault, ObjectKind::Secret, &name("a"), None).await.unwrap();
+    assert!(kept.is_some());
+    assert!(!verified(&place).await, "and the check of the log finds it");
+    s.store.judge_log(LogVerdict::Contradicted);
+    assert!(s.store.sweep(3).await.is_err());
+}
+
+/// A name's row is borne out by its last change alone, and by none of an earlier life of the name.
+async fn the_log_tells_what_is_soft_deleted(place: Place) {
+    let s = place.start().await;
+    let v = version();
+    let told =
+        async |revision| s.store.tells_of_deletion(s.vault, ObjectKind::Secret, &name("a"), revision).await.unwrap();
+    // As the use case names it.
+    let change = async |judged, state: LifeState| {
+        let mut entry = life(s.secret("a"), judged, &v, state);
+        let action = if state == LifeState::Active { Action::SecretRecover } else { Action::SecretDelete };
+        action.operation().clone_into(&mut entry.record.operation);
+        assert_eq!(s.put(entry).await, Settled::Recorded);
+    };
+    let away = LifeState::Deleted { deleted_at: 1, purge_at: 2 };
+    s.put(set(s.secret("a"), None, &v, b"x")).await;
+    assert!(!told(1).await);
+    change(1, away).await;
+    assert!(told(2).await && !told(1).await && !told(3).await);
+    assert!(!s.store.tells_of_deletion(s.vault, ObjectKind::Key, &name("a"), 2).await.unwrap(), "of another kind");
+    change(2, LifeState::Active).await;
+    place.tamper(&["UPDATE audit_records SET vault_id = NULL, vault = NULL, object = NULL, at = 0"]).await;
+    assert!(!told(2).await && !told(3).await, "whatever the columns say");
+    change(3, away).await;
+    assert!(told(4).await && !told(2).await);
+    assert_eq!(s.put(purge(s.secret("a"), 4)).await, Settled::Recorded);
+    assert!(!told(4).await && !told(5).await);
+    s.store.judge_log(LogVerdict::Contradicted);
+    assert!(s.store.tells_of_deletion(s.vault, ObjectKind::Secret, &name("a"), 4).await.is_err());
 }
 
 /// Whether log and rows agree.

@@ -185,6 +185,32 @@ async fn a_protected_vault_is_purged_by_nobody_before_its_date() {
     assert!(story.world().store.image().vaults.is_empty());
 }
 
+/// The same of an object's own row: the one from when it was deleted stays authentic after it was recovered.
+#[tokio::test]
+async fn no_row_of_what_was_recovered_purges_it() {
+    let story = Story::begin(VaultSettings { retention_days: 7, ..protected() }).await;
+    let (store, ctx) = (&story.world().store, || story.demo.request());
+    story.demo.delete_in(&ctx(), "db").await.unwrap();
+    let deleted = store.image().objects;
+    story.demo.recover_in(&ctx(), "db").await.unwrap();
+    story.world().clock.advance(8 * DAY);
+    let recovered = store.image().objects;
+    store.meddle(|image| image.objects = deleted);
+    let request = ctx();
+    let purge = story.demo.purge_in(&request, "db").await;
+    assert!(matches!(purge, Err(SecretError::Denied(d)) if d.reason == DenyReason::Tampered));
+    let record = store.image().record(request.request_id).cloned().unwrap();
+    assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Denied, "tampered"));
+    assert_eq!(story.run_schedule().await, Purged { failed: 1, ..Purged::default() }, "nor by its date");
+    assert_eq!(store.image().objects.len(), 1);
+
+    // As it was left, it goes as everything does.
+    store.meddle(|image| image.objects = recovered);
+    story.demo.delete_in(&ctx(), "db").await.unwrap();
+    story.world().clock.advance(8 * DAY);
+    assert_eq!(story.run_schedule().await, Purged { objects: 1, ..Purged::default() });
+}
+
 /// The adversary can write the database: edits the row, or puts an older, authentic one back.
 #[tokio::test]
 async fn no_row_takes_purge_protection_away() {
