@@ -1,6 +1,7 @@
 //! `enforce-expiry`: secrets and keys expire, and soon enough.
 //!
-//! It judges the writes that set an expiry date and, if asked to, the reads of what has expired.
+//! It judges the writes that set an expiry date, or have the next version set one, and what is
+//! restored; if asked to, also the reads of what has expired.
 //! Certificates are left alone on writes: theirs is in the certificate, not in the request.
 
 use serde::Deserialize;
@@ -42,9 +43,13 @@ impl Policy for EnforceExpiry {
     .actions(&[
         "Microsoft.KeyVault/vaults/secrets/setSecret/action",
         "Microsoft.KeyVault/vaults/secrets/update/action",
+        "Microsoft.KeyVault/vaults/secrets/restore/action",
         "Microsoft.KeyVault/vaults/keys/create/action",
         "Microsoft.KeyVault/vaults/keys/import/action",
         "Microsoft.KeyVault/vaults/keys/update/action",
+        "Microsoft.KeyVault/vaults/keys/restore/action",
+        "Microsoft.KeyVault/vaults/keys/rotate/action",
+        "Microsoft.KeyVault/vaults/keyrotationpolicies/write",
         GET_SECRET,
         READ_KEY,
         READ_CERTIFICATE,

@@ -1,6 +1,6 @@
 //! `naming-convention`: what is created must be named and tagged as agreed.
 //!
-//! It judges the actions that give an object its name, and nothing else: what is already there
+//! It judges the actions that give an object its name, a restore among them, and nothing else: what is already there
 //! stays readable and can be deleted, whatever it is called.
 
 use serde::Deserialize;
@@ -36,10 +36,13 @@ impl Policy for NamingConvention {
     )
     .actions(&[
         "Microsoft.KeyVault/vaults/secrets/setSecret/action",
+        "Microsoft.KeyVault/vaults/secrets/restore/action",
         "Microsoft.KeyVault/vaults/keys/create/action",
         "Microsoft.KeyVault/vaults/keys/import/action",
+        "Microsoft.KeyVault/vaults/keys/restore/action",
         "Microsoft.KeyVault/vaults/certificates/create/action",
         "Microsoft.KeyVault/vaults/certificates/import/action",
+        "Microsoft.KeyVault/vaults/certificates/restore/action",
     ])
     .facts(&[facts::TAGS])
     .settings_schema(include_str!("../settings.schema.json"));

@@ -6,10 +6,13 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::{
     key::KeySpec,
-    x509::{AlternativeNames, Template, TemplateError, Usage},
+    x509::{AlternativeNames, Template, TemplateError, Usage, Validity},
 };
 
-use crate::{key::KeyOperation, names::ObjectVersion};
+use crate::{
+    key::{KeyOperation, KeyProperties},
+    names::ObjectVersion,
+};
 
 /// Longest validity in months.
 pub const MAX_MONTHS: u32 = 1200;
@@ -216,6 +219,25 @@ impl CertificatePolicy {
         };
         let said: BTreeSet<KeyOperation> = self.template.usages.iter().flat_map(of).copied().collect();
         said.intersection(&KeyOperation::possible(self.key.spec)).copied().collect()
+    }
+
+    /// The key of the next version, before there is one.
+    #[must_use]
+    pub fn next_key(&self) -> KeyProperties {
+        KeyProperties {
+            spec: self.key.spec,
+            operations: self.operations(),
+            exportable: self.key.exportable,
+            public: None,
+            token: None,
+        }
+    }
+
+    /// For how many days a certificate is valid that is made now (Unix seconds).
+    #[must_use]
+    pub fn days_from(&self, now: i64) -> u32 {
+        let end = Validity::months(now, self.validity_months).map_or(now, |validity| validity.not_after);
+        u32::try_from((end - now).div_euclid(86_400)).unwrap_or(0)
     }
 }
 

@@ -202,7 +202,7 @@ impl RotationTerms {
 
     /// Attributes of the version that follows one: the same labels, and an end if the policy has one. What
     /// was disabled is not put back into use by a rotation.
-    fn successor(&self, attributes: &SecretAttributes, now: i64) -> SecretAttributes {
+    pub(crate) fn successor(&self, attributes: &SecretAttributes, now: i64) -> SecretAttributes {
         SecretAttributes {
             enabled: attributes.enabled,
             not_before: None,

@@ -83,15 +83,13 @@ impl Certificates {
                 expires: validity.map(|validity| validity.not_after),
                 ..attributes.clone()
             };
-            let would_be = policy.as_ref().map(|policy| KeyProperties {
-                spec: policy.key.spec,
-                operations: policy.operations(),
-                exportable: policy.key.exportable,
-                public: None,
-                token: None,
-            });
+            let would_be = policy.as_ref().map(CertificatePolicy::next_key);
+            let proposed = match action {
+                Action::CertificateRenewIfDue => Proposed::Renewal(&attributes),
+                _ => Proposed::Whole(&attributes),
+            };
             let ask = Ask {
-                proposed: Some(Proposed::Whole(&attributes)),
+                proposed: Some(proposed),
                 key: would_be.as_ref(),
                 certificate: policy.as_ref().map(|policy| (policy, u32::try_from(days).unwrap_or(0))),
                 ..Ask::object(ObjectKind::Certificate, action, name_of_vault, name)

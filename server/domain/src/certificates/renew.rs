@@ -10,6 +10,7 @@ use crate::{
     action::Action,
     certificate::CertificateState,
     context::RequestContext,
+    gate::Ask,
     names::ObjectKind,
     objects::ObjectError,
     ports::{DueObject, RotationSchedule, StoreError},
@@ -129,8 +130,8 @@ impl Certificates {
             let rotation = Box::new(renewal::plan(state, &item.version));
             Ok(Changed { state: state.clone(), rotation, shown: state.clone() })
         };
-        let place = (&due.vault, &due.name);
-        self.change_name(ctx, place, Action::CertificateRenewalPlan, planned).await.map(drop)
+        let ask = Ask::object(ObjectKind::Certificate, Action::CertificateRenewalPlan, &due.vault, &due.name);
+        self.change_name(ctx, &ask, planned).await.map(drop)
     }
 
     /// Other times for what is done by itself with a certificate, if that is due still.
@@ -148,7 +149,8 @@ impl Certificates {
             let rotation = rotation.ok_or(CertificateError::NotDue)?;
             Ok(Changed { state: state.clone(), rotation: Box::new(after(rotation)), shown: state.clone() })
         };
-        self.change_name(ctx, (&due.vault, &due.name), action, changed).await.map(drop)
+        let ask = Ask::object(ObjectKind::Certificate, action, &due.vault, &due.name);
+        self.change_name(ctx, &ask, changed).await.map(drop)
     }
 }
 

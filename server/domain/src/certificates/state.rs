@@ -62,7 +62,11 @@ impl Certificates {
     ) -> Result<(SecretItem, VaultFacts), CertificateError> {
         let now = ctx.seconds();
         let changed = |state: &CertificateState| with_policy(state, patch, now).map(|after| (after.clone(), after));
-        self.change_state(ctx, (vault, name), Action::CertificatePolicyUpdate, changed).await
+        let ask = Ask {
+            policy: Some(patch),
+            ..Ask::object(ObjectKind::Certificate, Action::CertificatePolicyUpdate, vault, name)
+        };
+        self.change_state(ctx, &ask, changed).await
     }
 
     /// PATCH /certificates/{name}/pending: calls off an operation that waits.
@@ -86,7 +90,8 @@ impl Certificates {
                 Some(_) => Err(CertificateError::NotInProgress),
             }
         };
-        self.change_state(ctx, (vault, name), Action::CertificatePendingUpdate, changed).await
+        let ask = Ask::object(ObjectKind::Certificate, Action::CertificatePendingUpdate, vault, name);
+        self.change_state(ctx, &ask, changed).await
     }
 
     /// DELETE /certificates/{name}/pending: forgets the operation, which ends one that waits. Gives it as it was.
@@ -103,7 +108,8 @@ impl Certificates {
             None => Err(CertificateError::NoPending(name.clone())),
             Some(_) => Ok((CertificateState { pending: None, ..state.clone() }, state.clone())),
         };
-        self.change_state(ctx, (vault, name), Action::CertificatePendingDelete, changed).await
+        let ask = Ask::object(ObjectKind::Certificate, Action::CertificatePendingDelete, vault, name);
+        self.change_state(ctx, &ask, changed).await
     }
 
     /// PATCH /certificates/{name}/{version}: other attributes for a version and for its key and its secret, and another
@@ -123,6 +129,7 @@ impl Certificates {
         let ask = || Ask {
             version,
             proposed: Some(Proposed::Patch(patch)),
+            policy,
             ..Ask::object(ObjectKind::Certificate, Action::CertificateUpdate, vault, name)
         };
         for _ in 0..ATTEMPTS {
@@ -201,11 +208,10 @@ impl Certificates {
     async fn change_state(
         &self,
         ctx: &RequestContext,
-        (vault, name): (&VaultName, &ObjectName),
-        action: Action,
+        ask: &Ask<'_>,
         changed: impl Fn(&CertificateState) -> Result<(CertificateState, CertificateState), CertificateError>,
     ) -> Result<(SecretItem, VaultFacts), CertificateError> {
-        self.change_name(ctx, (vault, name), action, |item, state| {
+        self.change_name(ctx, ask, |item, state| {
             let (after, shown) = changed(state)?;
             let rotation = renewal::follow(Some((&item.secret, &item.version)), &after, &item.version);
             Ok(Changed { state: after, rotation, shown })
@@ -217,16 +223,17 @@ impl Certificates {
     pub(super) async fn change_name(
         &self,
         ctx: &RequestContext,
-        (vault, name): (&VaultName, &ObjectName),
-        action: Action,
+        ask: &Ask<'_>,
         changed: impl Fn(&SecretItem, &CertificateState) -> Result<Changed, CertificateError>,
     ) -> Result<(SecretItem, VaultFacts), CertificateError> {
-        let ask = || Ask::object(ObjectKind::Certificate, action, vault, name);
         for _ in 0..ATTEMPTS {
-            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask()).await?;
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask.clone()).await?;
             let Some(item) = active(case.facts.as_deref()) else {
-                let missing = ObjectError::NotFound(name.clone(), None);
-                return Err(self.objects.refuse(ctx, case, missing.into()).await);
+                let why = match ask.name {
+                    Some(name) => ObjectError::NotFound(name.clone(), None),
+                    None => ObjectError::Unavailable,
+                };
+                return Err(self.objects.refuse(ctx, case, why.into()).await);
             };
             let Some(state) = item.secret.certificate.as_deref() else {
                 return Err(self.objects.refuse(ctx, case, ObjectError::Tampered.into()).await);
@@ -235,7 +242,7 @@ impl Certificates {
                 Ok(changed) => changed,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
             };
-            if by_schedule(ctx, action) {
+            if by_schedule(ctx, ask.action) {
                 case.record.version = Some(item.version.version.as_str().to_owned());
             }
             let judged = item.secret.revision;
@@ -261,7 +268,7 @@ impl Certificates {
                 return Ok((answer, VaultFacts::from(&*vault)));
             }
         }
-        Err(self.objects.contended(ctx, ask()).await)
+        Err(self.objects.contended(ctx, ask.clone()).await)
     }
 }
 

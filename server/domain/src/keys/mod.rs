@@ -12,6 +12,7 @@ mod rotate;
 #[cfg(test)]
 mod tests;
 mod uses;
+mod workers;
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -127,6 +128,7 @@ impl HowItWent for KeyError {
             Self::NoHardware => "no-hardware",
             Self::NotMadeInHardware => "not-made-in-hardware",
             Self::Operation(OperationError::Token(TokenTrouble::Unreachable)) => "token-unreachable",
+            Self::Operation(OperationError::Token(TokenTrouble::Full)) => "token-full",
             Self::Operation(OperationError::Token(TokenTrouble::Missing)) => "token-lacks-key",
             Self::Operation(OperationError::Token(TokenTrouble::Exchanged)) => "tampered",
             Self::Rejected(KeyRejected::Generation) => "unavailable",
@@ -166,6 +168,9 @@ pub struct KeyRequest {
 /// no more than some seconds' work.
 const USES: Limits = Limits { at_once: 1, waiting: 1024, waiting_of_one: 256, retry_after: 1 };
 
+/// Of these, in hand for each core.
+const IN_HAND: usize = 8;
+
 /// The use cases with what they conduct.
 pub struct Keys {
     objects: Arc<Objects>,
@@ -183,8 +188,9 @@ impl Keys {
     /// Over what all kinds of objects share.
     #[must_use]
     pub fn new(objects: Arc<Objects>) -> Self {
-        let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let cores = Arc::new(Queue::new(Limits { at_once, ..USES }));
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let queue = Queue::new(Limits { at_once: cores.saturating_mul(IN_HAND), ..USES });
+        let cores = Arc::new(queue.worked_by(cores));
         Self {
             objects,
             forge: Arc::default(),

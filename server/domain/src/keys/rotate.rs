@@ -130,7 +130,9 @@ impl Keys {
         terms: &RotationTerms,
     ) -> Result<(ObjectName, RotationPolicy), KeyError> {
         terms.check()?;
-        let ask = || Ask::object(ObjectKind::Key, Action::KeyRotationPolicySet, vault, name);
+        // What it would make, were it due now.
+        let proposed = Some(Proposed::SuccessorBy { terms, now: ctx.seconds() });
+        let ask = || Ask { proposed, ..Ask::object(ObjectKind::Key, Action::KeyRotationPolicySet, vault, name) };
         for _ in 0..ATTEMPTS {
             let InVault { mut case, keys, .. } = self.objects.admit(ctx, ask()).await?;
             let Some(item) = active(case.facts.as_deref()) else {

@@ -137,7 +137,14 @@ impl Objects {
                 return Err(self.refuse(ctx, case, ObjectError::BadBackup).await);
             };
             let proposed = Some(Proposed::Whole(&current.meta.attributes));
-            let ask = Ask { proposed, ..Ask::object(verbs.kind, verbs.restore, vault, &backup.name) };
+            let policy = backup.certificate.as_deref().map(|state| &state.policy);
+            let ask = Ask {
+                proposed,
+                key: current.meta.key.as_deref(),
+                certificate: policy.map(|policy| (policy, policy.days_from(ctx.seconds()))),
+                versions: &backup.versions,
+                ..Ask::object(verbs.kind, verbs.restore, vault, &backup.name)
+            };
             let InVault { mut case, vault, keys } = self.admit(ctx, ask).await?;
             if let Some(taken) = &case.facts {
                 let why = match taken.secret.life {

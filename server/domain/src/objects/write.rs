@@ -52,7 +52,8 @@ impl Objects {
     ) -> Result<(SecretItem, VaultFacts), ObjectError> {
         patch.attributes.check()?;
         let proposed = Some(Proposed::Patch(patch.attributes));
-        let ask = || Ask { version, proposed, ..Ask::object(verbs.kind, verbs.update, vault, name) };
+        let operations = patch.operations;
+        let ask = || Ask { version, proposed, operations, ..Ask::object(verbs.kind, verbs.update, vault, name) };
         for _ in 0..ATTEMPTS {
             let InVault { mut case, vault, keys } = self.admit(ctx, ask()).await?;
             let Some(item) = active(case.facts.as_deref()) else {

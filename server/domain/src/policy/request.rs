@@ -122,7 +122,7 @@ pub struct PolicyObject {
     pub purge: Option<i64>,
 }
 
-/// The key of an operation on a key: on a creation as it would be, otherwise as stored.
+/// The key of an operation on a key or a certificate: on a write as it would be, otherwise as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyKeyOperation {
     /// Algorithm, for example `RS256`, where the operation names one.

@@ -1,0 +1,173 @@
+//! What modules see of writes, of what writes lead to, and of what a schedule does: as it would be, never as it was.
+
+use std::collections::BTreeSet;
+
+use strongroom_crypto::{
+    SecretText,
+    key::{Curve, KeySpec},
+};
+use strongroom_domain::{
+    certificate::{LifetimeAction, LifetimeWork, PolicyPatch, Trigger},
+    certificates::Renewed,
+    key::KeyOperation,
+    keys::{KeyRequest, ROTATION_PRINCIPAL, Rotated},
+    policy::{AttachmentState, Effect, ModuleDigest, PolicyAttachment, PolicyRequest},
+    record::{Outcome, Record},
+    rotation::{self, RotationTerms, Span},
+    secret::{AttributePatch, SecretAttributes},
+    test_support::{
+        Verdict,
+        world::{BEGIN, enabled, name},
+    },
+    vault::VaultSettings,
+};
+
+use super::certificates::by;
+use crate::common::Demo;
+
+const DAY: i64 = 86_400;
+const BEGAN: i64 = BEGIN / 1000;
+
+fn guarded() -> Demo {
+    let guard = PolicyAttachment {
+        name: "guard".to_owned(),
+        module: ModuleDigest([7; 32]),
+        settings: "{}".to_owned(),
+        state: AttachmentState::Enforce,
+        authority: false,
+        previous: None,
+    };
+    let demo = Demo::with(VaultSettings { policies: vec![guard], ..VaultSettings::default() });
+    demo.says(Verdict::Says(Effect::Allow));
+    demo
+}
+
+impl Demo {
+    fn says(&self, verdict: Verdict) {
+        self.world.policies.answer("guard", verdict);
+    }
+
+    fn asked_last(&self) -> PolicyRequest {
+        self.world.policies.asked().pop().unwrap()
+    }
+
+    fn newest(&self, operation: &str) -> Record {
+        let log = self.world.store.image().log;
+        log.into_iter().map(|logged| logged.record).rfind(|record| record.operation == operation).unwrap()
+    }
+
+    async fn put_guarded_key(&self) {
+        let request = KeyRequest { spec: KeySpec::Ec { crv: Curve::P256 }, hardware: false, operations: None };
+        let k = name("k").unwrap();
+        self.world.keys.create(&self.request(), &self.vault, &k, &request, &enabled()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn of_an_update_of_a_key_they_see_what_it_could_be_used_for() {
+    let demo = guarded();
+    demo.put_guarded_key().await;
+    let (k, only) = (name("k").unwrap(), BTreeSet::from([KeyOperation::Verify]));
+    let (keys, nothing) = (&demo.world.keys, AttributePatch::default());
+    keys.update(&demo.request(), &demo.vault, &k, None, &nothing, Some(&only)).await.unwrap();
+    assert_eq!(demo.asked_last().key_operation.unwrap().key_ops, ["verify"]);
+    let both = BTreeSet::from([KeyOperation::Sign, KeyOperation::Verify]);
+    demo.says(Verdict::Says(Effect::Deny));
+    assert!(keys.update(&demo.request(), &demo.vault, &k, None, &nothing, Some(&both)).await.is_err());
+    assert_eq!(demo.asked_last().key_operation.unwrap().key_ops.len(), 2, "and not what it can be used for now");
+}
+
+/// A policy whose versions would not expire is denied when it is set, and what a schedule would make when it is due.
+#[tokio::test]
+async fn of_rotations_they_see_the_version_that_would_come_and_a_denial_leaves_the_one_in_use() {
+    let demo = guarded();
+    demo.put_guarded_key().await;
+    demo.says(Verdict::WantsExpiry);
+    let (k, keys) = (name("k").unwrap(), &demo.world.keys);
+    let span = |text: &str| Some(Span::parse(text).unwrap());
+    let rotate = span("P30D").map(rotation::Trigger::AfterCreation);
+    let endless = RotationTerms { rotate, ..RotationTerms::default() };
+    assert!(keys.rotate(&demo.request(), &demo.vault, &k).await.is_err());
+    assert!(keys.set_rotation_policy(&demo.request(), &demo.vault, &k, &endless).await.is_err());
+    let ending = RotationTerms { expiry: span("P90D"), ..endless };
+    keys.set_rotation_policy(&demo.request(), &demo.vault, &k, &ending).await.unwrap();
+    assert_eq!(demo.asked_last().object.expires, Some(BEGAN + 90 * DAY));
+
+    demo.world.clock.advance(30 * DAY * 1000);
+    demo.says(Verdict::Says(Effect::Deny));
+    let run = async || keys.do_what_is_due(&demo.world.store, &*demo.world.clock).await.unwrap();
+    assert_eq!(run().await, Rotated { failed: 1, ..Rotated::default() });
+    let asked = demo.asked_last();
+    assert_eq!((asked.principal.kind.as_str(), asked.principal.subject.as_str()), ("system", ROTATION_PRINCIPAL));
+    assert_eq!(asked.object.expires, Some(BEGAN + 120 * DAY));
+    assert_eq!(demo.newest("KeyRotateIfDue").outcome, Outcome::Denied);
+    demo.says(Verdict::Says(Effect::Allow));
+    let shown = keys.show(&demo.request(), &demo.vault, &k, None).await.unwrap().0;
+    assert_eq!(shown.version.ordinal, 1);
+    assert_eq!(run().await, Rotated { keys: 1, ..Rotated::default() }, "it is due still");
+}
+
+#[tokio::test]
+async fn of_another_policy_they_see_the_certificate_it_would_make_and_they_judge_its_renewal() {
+    let demo = guarded();
+    let lifetime_actions =
+        Some(vec![LifetimeAction { trigger: Trigger::DaysBefore(30), work: LifetimeWork::AutoRenew }]);
+    let first = demo.issue("app", &PolicyPatch { lifetime_actions, ..by("Self") }).await.unwrap();
+    let (app, certificates) = (name("app").unwrap(), &demo.world.certificates);
+    let longer = PolicyPatch { validity_months: Some(120), ..PolicyPatch::default() };
+    demo.says(Verdict::Says(Effect::Deny));
+    assert!(certificates.update_policy(&demo.request(), &demo.vault, &app, &longer).await.is_err());
+    let asked = demo.asked_last();
+    assert!(asked.certificate_request.unwrap().validity_days > Some(3600));
+    assert_eq!(asked.key_operation.unwrap().curve.as_deref(), Some("P-256"));
+
+    demo.says(Verdict::Says(Effect::Allow));
+    let owner = std::collections::BTreeMap::from([("owner".to_owned(), "web".to_owned())]);
+    let tagged = AttributePatch { tags: Some(owner.clone()), ..AttributePatch::default() };
+    certificates.update(&demo.request(), &demo.vault, (&app, None), &tagged, None).await.unwrap();
+    demo.world.clock.advance(336 * DAY * 1000);
+    demo.says(Verdict::Says(Effect::Deny));
+    let run = async || certificates.do_what_is_due(&demo.world.store, &*demo.world.clock).await.unwrap();
+    assert_eq!(run().await, Renewed { failed: 1, ..Renewed::default() });
+    assert_eq!(demo.newest("CertificateRenewIfDue").outcome, Outcome::Denied);
+    assert_eq!(demo.newest("CertificateRenewalPostpone").outcome, Outcome::Allowed);
+    let asked = demo.asked_last();
+    assert_eq!((asked.object.tags, asked.principal.kind.as_str()), (owner, "system"));
+    assert!(asked.certificate_request.is_some());
+    demo.says(Verdict::Says(Effect::Allow));
+    assert_eq!(demo.certificate("app").await.unwrap().version.version, first.version.version);
+    assert_eq!(run().await, Renewed::default(), "not before its time");
+    demo.world.clock.advance(DAY * 1000);
+    assert_eq!(run().await, Renewed { certificates: 1, ..Renewed::default() });
+}
+
+#[tokio::test]
+async fn of_a_restore_they_see_every_version_that_differs() {
+    let demo = guarded();
+    let (db, secrets) = (name("db").unwrap(), &demo.world.secrets);
+    let set = async |expires| {
+        let attributes = SecretAttributes { expires, ..enabled() };
+        let value = SecretText::new("value".to_owned());
+        secrets.set(&demo.request(), &demo.vault, &db, &attributes, value).await.unwrap();
+    };
+    for expires in [None, None, Some(BEGAN + DAY)] {
+        set(expires).await;
+    }
+    let blob = secrets.backup(&demo.request(), &demo.vault, &db).await.unwrap();
+    demo.delete_in(&demo.request(), "db").await.unwrap();
+    demo.purge_in(&demo.request(), "db").await.unwrap();
+    demo.says(Verdict::WantsExpiry);
+    assert!(secrets.restore(&demo.request(), &demo.vault, &blob).await.is_err(), "an older version never ends");
+    let denied = demo.newest("SecretRestore");
+    assert_eq!(denied.outcome, Outcome::Denied);
+    assert_eq!(denied.input.unwrap().object.expires, None, "what is on record is what was denied");
+    assert_eq!(denied.trace.iter().filter(|stage| stage.stage == "policy:guard").count(), 1);
+
+    demo.says(Verdict::Says(Effect::Allow));
+    let before = demo.world.policies.asked().len();
+    secrets.restore(&demo.request(), &demo.vault, &blob).await.unwrap();
+    let asked = demo.world.policies.asked().split_off(before);
+    // Of the two that are alike each is asked about; the current one once.
+    let ends: Vec<_> = asked.iter().map(|request| request.object.expires).collect();
+    assert_eq!(ends, [Some(BEGAN + DAY), None, None]);
+}
