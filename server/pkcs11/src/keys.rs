@@ -119,17 +119,21 @@ impl At {
         if self.marks(session)? == 0 { Err(self.no_mark()) } else { Ok(Err(trouble)) }
     }
 
-    fn mark(&self, session: &Session) -> Result<(), TokenError> {
+    fn mark(&self, session: &Session) -> Asked<()> {
         if self.marks(session)? == 0 {
             if self.marked.load(Ordering::SeqCst) {
                 return Err(self.no_mark());
             }
             let mut template = mechanisms::kept(MARK, MARK.as_bytes());
             template.extend([Attribute::ValueLen(16u64.into()), Attribute::Encrypt(false), Attribute::Decrypt(false)]);
-            session.generate_key(&Mechanism::AesKeyGen, &template).map_err(|error| self.failed(&error))?;
+            match session.generate_key(&Mechanism::AesKeyGen, &template) {
+                Ok(_) => {}
+                Err(error) if mechanisms::is_full(&error) => return Ok(Err(TokenTrouble::Full)),
+                Err(error) => return Err(self.failed(&error)),
+            }
         }
         self.marked.store(true, Ordering::SeqCst);
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// What a call that needs a key came to.
@@ -219,11 +223,15 @@ impl KeyToken for TokenKeys {
         let (label, id, at, objects) = (label.to_owned(), *id, self.at(), objects_of(spec, id));
         let (later, left) = (self.at(), objects.clone());
         let work = move |session: &Session| {
-            at.mark(session)?;
+            if let Err(trouble) = at.mark(session)? {
+                return Ok(Err(trouble));
+            }
             // What is tried again may have made a part of it the first time.
             at.remove(session, &objects)?;
             let mut made = make(session, spec, &label, &id);
-            if made.as_ref().is_err_and(|error| !mechanisms::lacks(error) && !mechanisms::is_away(error)) {
+            let says_why =
+                |error: &Error| mechanisms::lacks(error) || mechanisms::is_full(error) || mechanisms::is_away(error);
+            if made.as_ref().is_err_and(|error| !says_why(error)) {
                 // Some tokens fail now and then, without a reason that another try would meet again.
                 at.remove(session, &objects)?;
                 made = make(session, spec, &label, &id);
@@ -232,6 +240,12 @@ impl KeyToken for TokenKeys {
                 Ok(made) => return Ok(Ok(made)),
                 Err(error) => error,
             };
+            if mechanisms::is_full(&error) {
+                // It answers, and what is in it serves as before: nobody else is to be told that it is away.
+                at.remove(session, &objects)?;
+                tracing::error!(token = %at.token, %error, "the token has no room for another key");
+                return Ok(Err(TokenTrouble::Full));
+            }
             if mechanisms::is_away(&error) {
                 return Err(at.failed(&error));
             }

@@ -273,6 +273,17 @@ pub(crate) fn lacks(error: &Error) -> bool {
     }
 }
 
+/// Whether the module says that the token has no room for what was to be made.
+pub(crate) fn is_full(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Pkcs11(
+            RvError::DeviceMemory,
+            Function::GenerateKey | Function::GenerateKeyPair | Function::CreateObject
+        )
+    )
+}
+
 /// Whether the module says that the token, or the session, is not there.
 pub(crate) fn is_away(error: &Error) -> bool {
     use RvError::{
@@ -302,6 +313,20 @@ pub(crate) fn is_away(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_without_room_is_full_where_something_is_made_and_away_otherwise() {
+        for (function, full) in [
+            (Function::GenerateKey, true),
+            (Function::GenerateKeyPair, true),
+            (Function::CreateObject, true),
+            (Function::SignInit, false),
+        ] {
+            assert_eq!(is_full(&Error::Pkcs11(RvError::DeviceMemory, function)), full);
+            assert!(!is_full(&Error::Pkcs11(RvError::DeviceRemoved, function)));
+        }
+        assert!(is_away(&Error::Pkcs11(RvError::DeviceMemory, Function::SignInit)));
+    }
 
     /// The prefixes as RFC 8017 prints them (section 9.2, notes).
     #[test]

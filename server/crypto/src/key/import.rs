@@ -141,9 +141,13 @@ impl NewKey {
     /// A symmetric key.
     ///
     /// # Errors
-    /// [`KeyRejected::Size`].
+    /// [`KeyRejected::Size`], and [`KeyRejected::Repeated`] of what nobody made at random.
     pub fn from_oct(bytes: Zeroizing<Vec<u8>>) -> Result<Self, KeyRejected> {
         let spec = KeySpec::oct(u64::try_from(bytes.len() * 8).unwrap_or(0)).ok_or(KeyRejected::Size)?;
+        let first = bytes.first().copied().unwrap_or_default();
+        if bytes.iter().fold(0, |other, byte| other | (byte ^ first)) == 0 {
+            return Err(KeyRejected::Repeated);
+        }
         Ok(Self { spec, private: Plaintext::from_zeroizing(bytes), public: None })
     }
 }

@@ -149,6 +149,9 @@ pub enum KeyRejected {
     /// The factors of an RSA key are no primes, not of half the modulus' length, or too close to each other.
     #[error("the factors of the key are not two primes of half its size that are far apart")]
     Weak,
+    /// A symmetric key of one byte again and again.
+    #[error("the key is one byte again and again, which is no key: make one at random")]
+    Repeated,
     /// Parts do not fit together, a point is not on its curve, or a part is missing.
     #[error("the parts of the key are malformed or do not belong together")]
     Inconsistent,

@@ -167,7 +167,7 @@ fn unwrapped_by_decrypting(key: &PrivateKey, wrapped: &[u8]) -> Option<Vec<u8>> 
 #[test]
 fn encrypting_does_not_decrypt_and_decrypting_does_not_unwrap_with_a_key_made_here() {
     let text = [7; 32];
-    let given = NewKey::from_oct(Zeroizing::new(vec![9; 32])).ok().unwrap();
+    let given = NewKey::from_oct(Zeroizing::new((0..32).collect())).ok().unwrap();
     let given = PrivateKey::open(given.spec, &given.private).ok().unwrap();
     let (_, made) = made(KeySpec::Oct { bits: 256 });
     // Bytes from elsewhere are one key for all, as Azure has it: whoever imports them has to know.

@@ -36,6 +36,9 @@ pub enum TokenTrouble {
     /// Its module has no such mechanism, curve or size.
     #[error("the hardware token cannot do this: its module lacks the algorithm, the curve or the size")]
     Lacks,
+    /// It has no room for another key. Says nothing about those that are in it.
+    #[error("the hardware token is full: it has no room for another key")]
+    Full,
     /// The token answers and the key is not in it.
     #[error("the key is not in the hardware token that is plugged in")]
     Missing,

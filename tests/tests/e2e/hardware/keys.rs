@@ -168,6 +168,14 @@ async fn keys_in_a_token_are_made_and_used_there() {
         signs(&story, curve, &[(algorithm, length)]).await;
     }
 
+    // No room for another one: those that are there serve, and nobody is told that the token is away.
+    std::fs::write(story.hsm.folder.join("full"), "").unwrap();
+    let full = story.post("/keys/more/create", &json!({ "kty": "EC-HSM", "crv": "P-256" })).await.expect(507).json();
+    assert_eq!(full["error"]["innererror"]["code"], "TokenFull");
+    signs(&story, "P-256", &[("ES256", 32)]).await;
+    assert_eq!(ready(&story.outside.vault).await.0, 200);
+    std::fs::remove_file(story.hsm.folder.join("full")).unwrap();
+
     // OpenSSL knows the signature, and what it encrypts is decrypted in the token.
     let rsa = story.ask(Method::GET, "/keys/rsa-2048/").await.expect(200).json();
     let body = json!({ "alg": "RS256", "value": b64(&[7; 32]) });

@@ -172,7 +172,11 @@ fn points_off_the_curve_and_foreign_halves_are_refused() {
 
 #[test]
 fn symmetric_keys_have_three_sizes() {
-    for (bytes, good) in [(0, false), (15, false), (16, true), (24, true), (32, true), (33, false), (64, false)] {
-        assert_eq!(NewKey::from_oct(Zeroizing::new(vec![1; bytes])).is_ok(), good, "{bytes}");
+    for (bytes, good) in [(0u8, false), (15, false), (16, true), (24, true), (32, true), (33, false), (64, false)] {
+        assert_eq!(NewKey::from_oct(Zeroizing::new((0..bytes).collect())).is_ok(), good, "{bytes}");
+    }
+    for byte in [0, 0xff] {
+        let repeated = NewKey::from_oct(Zeroizing::new(vec![byte; 32])).err();
+        assert_eq!(repeated, Some(KeyRejected::Repeated), "{byte}");
     }
 }

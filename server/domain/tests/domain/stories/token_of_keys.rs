@@ -41,6 +41,8 @@ use crate::common::Demo;
 struct Played {
     keys: Mutex<Vec<(TokenKeyId, String, PrivateKey)>>,
     away: AtomicBool,
+    /// There is room for no other key.
+    full: AtomicBool,
     /// RSA keys are not done as long as it is.
     busy: AtomicBool,
     /// RSA keys that are being made.
@@ -60,6 +62,9 @@ impl Played {
 impl KeyToken for Played {
     fn make(&self, spec: KeySpec, label: &str, id: &TokenKeyId) -> Result<Option<PublicKey>, TokenTrouble> {
         self.there()?;
+        if self.full.load(Ordering::SeqCst) {
+            return Err(TokenTrouble::Full);
+        }
         if matches!(spec, KeySpec::Rsa { .. }) {
             self.making.fetch_add(1, Ordering::SeqCst);
             while self.busy.load(Ordering::SeqCst) {
@@ -166,6 +171,19 @@ impl Story {
         let log = self.demo.world.store.image().log;
         log.iter().filter(|logged| logged.record.operation == "TokenKeyDestroy").count()
     }
+}
+
+#[tokio::test]
+async fn a_full_token_makes_no_key_and_serves_those_that_are_in_it() {
+    let story = Story::begin();
+    story.make("k", true).await.unwrap();
+    story.token.full.store(true, Ordering::SeqCst);
+    let full = story.make("other", true).await;
+    assert!(matches!(full, Err(KeyError::Operation(OperationError::Token(TokenTrouble::Full)))), "{full:?}");
+    let newest = story.demo.world.store.image().log.last().unwrap().record.clone();
+    assert_eq!((newest.outcome, newest.reason.as_str()), (Outcome::Failed, "token-full"));
+    story.sign(&name("k").unwrap()).await.unwrap();
+    assert_eq!(story.token.count(), 1);
 }
 
 #[tokio::test]
