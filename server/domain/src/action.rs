@@ -303,6 +303,15 @@ impl Action {
         }
     }
 
+    /// Whether a role at a vault, or at what is in one, can permit it there: what is asked of the installation alone
+    /// is permitted at `/` and nowhere else. Making a vault is asked of the installation, under the action that also
+    /// changes one.
+    #[must_use]
+    pub fn applies_below_installation(self) -> bool {
+        let below = ["Microsoft.KeyVault/", "Microsoft.Authorization/", "Strongroom/vaults/"];
+        below.iter().any(|start| self.data_action().starts_with(start))
+    }
+
     /// Whether it is an action on what is in a vault (Azure: data action), not on the vault or the
     /// installation. Only data actions follow a vault's access mode; management is role-based alone.
     #[must_use]

@@ -9,6 +9,8 @@ use std::{fmt, net::IpAddr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::secret::LAST_SECOND;
+
 /// Most rules a vault may have.
 pub const MAX_NETWORK_RULES: usize = 1000;
 /// Longest name of a listener, in bytes.
@@ -204,6 +206,10 @@ impl NetworkRules {
         if self.rules.iter().filter_map(|rule| rule.listener.as_deref()).any(|name| !is_listener_name(name)) {
             return Err("a listener's name has 1 to 32 lower-case letters, digits and hyphens");
         }
+        let shown = |end: i64| (0..=LAST_SECOND).contains(&end.div_euclid(1000));
+        if self.rules.iter().filter_map(|rule| rule.ends_at).any(|end| !shown(end)) {
+            return Err("a network rule ends between 1970-01-01 and 9999-12-31; without an end it has none");
+        }
         Ok(())
     }
 }
@@ -371,6 +377,11 @@ mod tests {
         assert!(
             rule("").check().is_err() && rule("Private").check().is_err() && rule(&"a".repeat(33)).check().is_err()
         );
+        for (end, fits) in [(253_402_300_799_999, true), (253_402_300_800_000, false), (i64::MAX, false), (-1, false)] {
+            let mut ending = rule("a");
+            ending.rules[0].ends_at = Some(end);
+            assert_eq!(ending.check().is_ok(), fits, "{end}");
+        }
         let mut about_nothing = rule("a");
         about_nothing.rules[0].listener = None;
         assert!(about_nothing.check().is_err());

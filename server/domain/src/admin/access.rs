@@ -60,7 +60,7 @@ impl Administration {
         permissions: &ObjectPermissions,
     ) -> Result<AccessPolicy, AdminError> {
         for _ in 0..ATTEMPTS {
-            let case = self.admit(ctx, Ask::vault(Action::AccessPolicyWrite, name)).await?;
+            let mut case = self.admit(ctx, Ask::vault(Action::AccessPolicyWrite, name)).await?;
             let Some((vault, _)) = case.vault.clone() else {
                 return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
             };
@@ -84,6 +84,8 @@ impl Administration {
                 tag: Vec::new(),
             };
             policy.tag = self.keyring.tag_access_policy(&policy)?;
+            let was = before.map(|policy| &policy.permissions);
+            case.record.detail_access_policy(grantee, was, Some(&policy.permissions));
             let change = Change::PutAccessPolicy { policy: Box::new(policy.clone()), replaces };
             if let Some(policy) = self.change(ctx, case, policy.revision, change, policy).await? {
                 return Ok(policy);
@@ -103,7 +105,7 @@ impl Administration {
         grantee: &Grantee,
     ) -> Result<(), AdminError> {
         for _ in 0..ATTEMPTS {
-            let case = self.admit(ctx, Ask::vault(Action::AccessPolicyWrite, name)).await?;
+            let mut case = self.admit(ctx, Ask::vault(Action::AccessPolicyWrite, name)).await?;
             let Some((vault, _)) = case.vault.clone() else {
                 return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
             };
@@ -112,6 +114,7 @@ impl Administration {
                 return Err(self.refuse(ctx, case, AdminError::AccessPolicyNotFound).await);
             };
             let after = policy.revision.saturating_add(1);
+            case.record.detail_access_policy(grantee, Some(&policy.permissions), None);
             let change = Change::RemoveAccessPolicy(Box::new(policy));
             if let Some(done) = self.change(ctx, case, after, change, ()).await? {
                 return Ok(done);

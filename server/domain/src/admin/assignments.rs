@@ -16,9 +16,12 @@ use crate::{
     ports::StoreError,
     principal::{Grantee, Principal, PrincipalId, SYSTEM_ISSUER},
     role::{Permissions, Role, RoleDefinition, RoleRef},
-    secret::Page,
+    secret::{LAST_SECOND, Page},
     time::uuid_v4,
 };
+
+const OF_THE_INSTALLATION: &str =
+    "everything that the role permits concerns the installation as a whole: it is assigned at / and nowhere below";
 
 /// Where an assignment applies, in names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,7 +165,12 @@ impl Administration {
         if ends_at.is_some_and(|end| end <= ctx.now) {
             return Err(AdminError::Invalid("the end of an assignment lies in the future"));
         }
-        let case = self.admit(ctx, scope.ask(Action::AssignmentAdd)).await?;
+        if ends_at.is_some_and(|end| end.div_euclid(1000) > LAST_SECOND) {
+            return Err(AdminError::Invalid(
+                "an assignment ends on 9999-12-31 at the latest; without an end it has none",
+            ));
+        }
+        let mut case = self.admit(ctx, scope.ask(Action::AssignmentAdd)).await?;
         let Some(resolved) = scope.resolve(&case) else {
             return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
         };
@@ -176,6 +184,9 @@ impl Administration {
             (_, Some(custom)) => (custom.name.clone(), custom.permissions()),
             (RoleRef::Custom(_), None) => return Err(AdminError::RoleNotFound),
         };
+        if resolved != Scope::Server && wanted.concern_the_installation_alone() {
+            return Err(self.refuse(ctx, case, AdminError::Invalid(OF_THE_INSTALLATION)).await);
+        }
         if !bootstrap && !self.holds(ctx, wanted, resolved.target(), ends_at).await? {
             return Err(self.refuse(ctx, case, AdminError::GrantsMoreThanHeld(name)).await);
         }
@@ -194,6 +205,7 @@ impl Administration {
         assignment.tag = self.keyring.tag_assignment(&assignment)?;
         let change = Change::AddAssignment(Box::new(assignment.clone()));
         let shown = AssignmentShown { assignment: assignment.clone(), role: name, scope: scope.to_string() };
+        case.record.detail_assignment(&assignment, &shown.role, &shown.scope);
         if let Some(shown) = self.change(ctx, case, 1, change, shown).await? {
             return Ok(shown);
         }
@@ -276,7 +288,7 @@ impl Administration {
         within: &ScopeRequest,
     ) -> Result<AssignmentShown, AdminError> {
         for _ in 0..ATTEMPTS {
-            let (case, found) = self.admit_on_assignment(ctx, Action::AssignmentRemove, id, within).await?;
+            let (mut case, found) = self.admit_on_assignment(ctx, Action::AssignmentRemove, id, within).await?;
             let Some(found) = found else {
                 return Err(self.refuse(ctx, case, AdminError::AssignmentNotFound).await);
             };
@@ -288,6 +300,7 @@ impl Administration {
                     Err(why) => return Err(self.refuse(ctx, case, why).await),
                 };
             }
+            case.record.detail_assignment(assignment, &found.role, &found.scope);
             let change = Change::RemoveAssignment { assignment: Box::new(assignment.clone()), remaining };
             // Gone meanwhile, or who was to remain is.
             if let Some(done) = self.change(ctx, case, 1, change, found).await? {

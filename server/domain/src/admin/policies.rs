@@ -327,6 +327,7 @@ impl Administration {
                 Ok(after) => after,
                 Err(why) => return Err(self.refuse(ctx, case, why).await),
             };
+            case.record.detail_attachments(&before.policies, &after.policies);
             let policies = after.policies.iter().map(|attachment| self.counted(None, attachment)).collect();
             let shown = PoliciesShown { policies, revision: after.revision };
             let revision = after.revision;
@@ -408,6 +409,7 @@ pub async fn recover_policies(
             let before = modules.installation_policies().await?;
             keyring.verify_installation_policies(&before)?;
             let after = next_everywhere(keyring, &before, all_off(&before.policies))?;
+            case.record.detail_attachments(&before.policies, &after.policies);
             (on(&before.policies), after.revision, Change::PutInstallationPolicies(Box::new(after)))
         }
         Some(name) => {
@@ -422,6 +424,7 @@ pub async fn recover_policies(
             case.record.vault = Some(name.as_str().to_owned());
             case.record.kind = Some(ObjectKind::Vault.as_str().to_owned());
             case.record.vault_change = Some(after.as_changed());
+            case.record.detail_attachments(&before.settings.policies, &after.settings.policies);
             (on(&before.settings.policies), after.revision, Change::PutVault(Box::new(after)))
         }
     };

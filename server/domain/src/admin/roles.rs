@@ -13,6 +13,7 @@ use crate::{
     gate::Case,
     grant::Scope,
     names::ObjectKind,
+    record::Record,
     role::{Role, RoleDefinition, RoleRef},
     time::uuid_v4,
 };
@@ -194,7 +195,7 @@ impl Administration {
         let before = there.filter(at_home);
         let mut scopes = new.assignable_scopes.clone();
         scopes.extend(before.iter().flat_map(|role| scopes_of(role, &names)));
-        let case = self.admit(ctx, home(&scopes).ask(Action::RoleWrite)).await?;
+        let mut case = self.admit(ctx, home(&scopes).ask(Action::RoleWrite)).await?;
         // One at a time, so that nobody writes more of them at once than there may be.
         let _place = match self.listing(ctx).await {
             Ok(place) => place,
@@ -209,6 +210,8 @@ impl Administration {
         }
         // Whoever writes it named each of these places.
         let shown = RoleShown::custom(&role, &self.names_of(&role.assignable_scopes).await?, &Scope::Server);
+        let was = before.as_ref().map(|before| RoleShown::custom(before, &names, &Scope::Server));
+        tell(&mut case.record, was.as_ref(), Some(&shown));
         let change = Change::PutRole { role: Box::new(role.clone()), replaces };
         self.change(ctx, case, role.revision, change, shown).await?.ok_or(AdminError::Contended)
     }
@@ -226,7 +229,7 @@ impl Administration {
         let found = self.custom_role(id).await?;
         let names = self.names_of(found.iter().flat_map(|role| &role.assignable_scopes)).await?;
         let its = found.as_ref().map_or(ScopeRequest::Server, |role| home(&scopes_of(role, &names)));
-        let case = self.admit(ctx, at.unwrap_or(&its).ask(Action::RoleDelete)).await?;
+        let mut case = self.admit(ctx, at.unwrap_or(&its).ask(Action::RoleDelete)).await?;
         if at.is_some_and(|at| at.resolve(&case).is_none()) {
             return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
         }
@@ -243,6 +246,7 @@ impl Administration {
             return Err(self.refuse(ctx, case, AdminError::RoleInUse).await);
         }
         let shown = RoleShown::custom(role, &names, &Scope::Server);
+        tell(&mut case.record, Some(&shown), None);
         let change = Change::DeleteRole(Box::new(RoleDefinition::clone(role)));
         // Assigned, changed or deleted meanwhile.
         self.change(ctx, case, role.revision.saturating_add(1), change, shown).await?.ok_or(AdminError::Contended)
@@ -302,6 +306,22 @@ impl Administration {
             _ => Scope::Vault { vault },
         })
     }
+}
+
+/// What a definition was and is now, for the record of a change.
+fn tell(record: &mut Record, before: Option<&RoleShown>, after: Option<&RoleShown>) {
+    record.detail_told("name", before.map(|role| role.name.clone()), after.map(|role| role.name.clone()));
+    if let Some(role) = before.or(after) {
+        record.detail("id", role.id);
+    }
+    let mut list = |name, of: fn(&RoleShown) -> &Vec<String>| {
+        record.detail_list(name, before.map(of).map(Vec::as_slice), after.map(of).map(Vec::as_slice));
+    };
+    list("actions", |role| &role.actions);
+    list("not_actions", |role| &role.not_actions);
+    list("data_actions", |role| &role.data_actions);
+    list("not_data_actions", |role| &role.not_data_actions);
+    list("assignable_scopes", |role| &role.assignable_scopes);
 }
 
 /// The assignable scopes in names; what lies in a vault that is gone counts as the installation's.

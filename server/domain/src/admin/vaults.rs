@@ -88,6 +88,7 @@ impl Administration {
         };
         vault.tag = self.keyring.tag_vault(&vault)?;
         let vault = Arc::new(vault);
+        case.record.detail_settings(None, &vault.settings);
         let change = Change::MakeVault { vault: Box::new((*vault).clone()), beside };
         match self.change(ctx, case, 1, change, vault).await? {
             Some(vault) => Ok(vault),
@@ -132,6 +133,7 @@ impl Administration {
                 Err(why) => return Err(self.refuse(ctx, case, why).await),
             };
             let after = self.next(&before, |vault| vault.settings = settings)?;
+            case.record.detail_settings(Some(&before.settings), &after.settings);
             let change = Change::PutVault(Box::new((*after).clone()));
             if let Some(vault) = self.change(ctx, case, after.revision, change, after).await? {
                 return Ok(vault);
@@ -327,6 +329,7 @@ pub async fn recover_network(
     case.record.vault = Some(name.as_str().to_owned());
     case.record.kind = Some(ObjectKind::Vault.as_str().to_owned());
     case.record.trace.push(Stage::new("network", StageEffect::Allow, RECOVERED));
+    case.record.detail_settings(Some(&before.settings), &after.settings);
     case.record.vault_change = Some(after.as_changed());
     case.record.revision = Some(after.revision);
     let change = Change::PutVault(Box::new(after));

@@ -103,11 +103,14 @@ impl WorkloadEdit {
         }
     }
 
-    /// Whether it gives anybody a way to become the workload: a credential, or the use of those that a
-    /// disabled one has.
+    /// Whether it gives anybody a way to become the workload, a credential or the use of those that a disabled one has,
+    /// or takes its name, which another could then bear to be given what is meant for this one.
     fn gives(&self, before: &Workload) -> bool {
         match self {
-            Self::Update { enabled, .. } => *enabled == Some(true) && !before.enabled,
+            Self::Update { name, enabled } => {
+                let renames = name.as_ref().is_some_and(|name| *name != before.name);
+                renames || (*enabled == Some(true) && !before.enabled)
+            }
             Self::AddSecret(_) | Self::ReplaceSecrets(_) | Self::AddCertificate(..) | Self::AddFederation(_) => true,
             Self::RemoveSecret(_) | Self::RemoveCertificate(_) | Self::RemoveFederation(_) => false,
         }
@@ -167,6 +170,7 @@ impl Administration {
         }
         let mut case = case;
         case.record.object = Some(client_id.to_string());
+        case.record.detail_workload(None, Some(&made.workload));
         made.workload.tag = self.keyring.tag_workload(&made.workload)?;
         let change = Change::PutWorkload { workload: Box::new(made.workload.clone()), remaining: None };
         self.change(ctx, case, 1, change, made).await?.ok_or(AdminError::Unavailable)
@@ -284,6 +288,7 @@ impl Administration {
             changed.workload.revision = changed.workload.revision.saturating_add(1);
             changed.workload.tag = self.keyring.tag_workload(&changed.workload)?;
             case.record.version = changed.credential.map(|id| id.to_string());
+            case.record.detail_workload(Some(&found), Some(&changed.workload));
             let revision = changed.workload.revision;
             let change = Change::PutWorkload { workload: Box::new(changed.workload.clone()), remaining };
             if let Some(done) = self.change(ctx, case, revision, change, changed).await? {
@@ -301,7 +306,7 @@ impl Administration {
     pub async fn delete_workload(&self, ctx: &RequestContext, client_id: Uuid) -> Result<(), AdminError> {
         let name = name_of(client_id)?;
         for _ in 0..ATTEMPTS {
-            let case = self.admit(ctx, Ask::workload(Action::WorkloadDelete, &name)).await?;
+            let mut case = self.admit(ctx, Ask::workload(Action::WorkloadDelete, &name)).await?;
             let Some(found) = case.workload.clone() else {
                 return Err(self.refuse(ctx, case, AdminError::WorkloadNotFound).await);
             };
@@ -309,6 +314,7 @@ impl Administration {
                 Ok(remaining) => remaining,
                 Err(why) => return Err(self.refuse(ctx, case, why).await),
             };
+            case.record.detail_workload(Some(&found), None);
             let change = Change::DeleteWorkload { remaining };
             if self.change(ctx, case, found.revision, change, ()).await?.is_some() {
                 return Ok(());

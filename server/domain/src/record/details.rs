@@ -4,7 +4,10 @@
 //! hold what is shown of an object to whoever may read it, and never a value, key material, or what is signed or
 //! encrypted. Nothing is judged by them. Bounded: what does not fit is cut and says so.
 
-use std::{collections::BTreeSet, fmt::Display};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
 
 use strongroom_crypto::key::KeySpec;
 
@@ -18,11 +21,11 @@ use crate::{
 /// Most details of a record.
 pub const MAX_DETAILS: usize = 16;
 /// Longest detail, in characters.
-pub const MAX_DETAIL: usize = 200;
+pub const MAX_DETAIL: usize = 600;
 
 impl Record {
     /// Adds one detail.
-    pub(crate) fn detail(&mut self, name: &'static str, told: impl Display) {
+    pub(crate) fn detail(&mut self, name: impl Into<String>, told: impl Display) {
         if self.details.len() >= MAX_DETAILS {
             return;
         }
@@ -31,7 +34,7 @@ impl Record {
             Some((end, _)) => format!("{}…", told.get(..end).unwrap_or_default()),
             None => told,
         };
-        self.details.insert(name.to_owned(), cut);
+        self.details.insert(name.into(), cut);
     }
 
     /// Of a new version of a key: what it is.
@@ -59,21 +62,18 @@ impl Record {
         (before, after): (&SecretAttributes, &SecretAttributes),
         keys: Option<(&KeyProperties, &KeyProperties)>,
     ) {
-        let mut changed = |name, before: String, after: String| {
+        let mut changed = |name: &str, before: String, after: String| {
             if before != after {
                 self.detail(name, format_args!("{before} -> {after}"));
             }
         };
-        let moment = |moment: Option<i64>| moment.map_or_else(|| "none".to_owned(), |moment| moment.to_string());
         changed("enabled", before.enabled.to_string(), after.enabled.to_string());
         changed("nbf", moment(before.not_before), moment(after.not_before));
         changed("exp", moment(before.expires), moment(after.expires));
         if let Some((before, after)) = keys {
             changed("key_ops", operations(&before.operations), operations(&after.operations));
         }
-        let names = before.tags.keys().chain(after.tags.keys()).collect::<BTreeSet<_>>();
-        let others = names.into_iter().filter(|name| before.tags.get(*name) != after.tags.get(*name));
-        let others = others.map(String::as_str).collect::<Vec<_>>();
+        let others = other_tags(&before.tags, &after.tags);
         if !others.is_empty() {
             self.detail("tags", others.join(", "));
         }
@@ -95,6 +95,17 @@ impl Record {
             None => self.detail("expiryTime", "none"),
         }
     }
+}
+
+/// A moment that there may be.
+pub(super) fn moment(moment: Option<i64>) -> String {
+    moment.map_or_else(|| "none".to_owned(), |moment| moment.to_string())
+}
+
+/// Names of the tags that are others now.
+pub(super) fn other_tags(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<String> {
+    let names = before.keys().chain(after.keys()).collect::<BTreeSet<_>>();
+    names.into_iter().filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
 }
 
 fn operations(operations: &BTreeSet<KeyOperation>) -> String {

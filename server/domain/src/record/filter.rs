@@ -26,6 +26,8 @@ pub struct RecordFilter {
     pub concerns: Option<String>,
     /// Only principals whose subject contains this.
     pub principal: Option<String>,
+    /// Only this principal.
+    pub whole_principal: Option<PrincipalId>,
     /// Only this operation, exactly.
     pub operation: Option<String>,
     /// None of these.

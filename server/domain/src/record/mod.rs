@@ -8,6 +8,7 @@ mod committer;
 mod details;
 mod filter;
 mod flood;
+mod managed;
 mod receipt;
 mod recorder;
 mod tree;
@@ -120,8 +121,9 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_change: Option<VaultChange>,
     /// Of a change of a key: what it made of it (`key_ops`: `sign, verify -> verify`), and of a verification what it
-    /// found. In the words of the wire, at most [`MAX_DETAILS`] of at most [`MAX_DETAIL`] characters, never a value; of
-    /// tags the names alone. Records of earlier releases have none.
+    /// found; of what is managed: what was given to whom, or changed into what. In the words of the wire, at most
+    /// [`MAX_DETAILS`] of at most [`MAX_DETAIL`] characters, never a value; of tags the names alone. Records of earlier
+    /// releases have none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<String, String>,
     /// How it ended.

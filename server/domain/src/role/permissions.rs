@@ -70,6 +70,14 @@ impl<'a> Permissions<'a> {
         half.allows(action.data_action())
     }
 
+    /// Whether it permits something, and nothing of that can be asked of a vault or of what is in one: below `/` it
+    /// would permit nothing.
+    #[must_use]
+    pub fn concern_the_installation_alone(self) -> bool {
+        let mut allowed = Action::ALL.iter().copied().filter(|action| self.allows(*action)).peekable();
+        allowed.peek().is_some() && !allowed.any(Action::applies_below_installation)
+    }
+
     /// How much harm can be done with it: actions beyond reading metadata first, then all that there are.
     #[must_use]
     pub(crate) fn breadth(self) -> (usize, usize) {

@@ -35,7 +35,7 @@ const RECORDS: &[(&str, &str)] = &[
     ("outcome", "allowed, denied, failed or unauthenticated."),
     ("vault", "Name of a vault, as asked for."),
     ("object", "Part of an object's name, the name of a vault, VAULT/NAME or VAULT/KIND/NAME."),
-    ("principal", "Subject of a principal."),
+    ("principal", "Subject of a principal, or ISSUER#SUBJECT."),
     ("operation", "Name of an operation."),
     ("id", "One record, or those whose ids begin so: at least 13 characters."),
     (

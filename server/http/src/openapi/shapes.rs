@@ -284,7 +284,7 @@ pub(crate) struct Record {
     changed: Vec<serde_json::Value>,
     /// On a change of a vault: what it made of it.
     vault_change: Option<serde_json::Value>,
-    /// Of a change of a key: what it made of it; of a verification: what it found.
+    /// Of a change of a key, and of what is managed: what it made of it; of a verification: what it found.
     #[schema(required = false)]
     details: BTreeMap<String, String>,
     /// `allowed`, `denied`, `failed` or `unauthenticated`.

@@ -1,10 +1,12 @@
 //! `/api/v1/audit`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use strongroom_domain::{
+    action::Action,
     ports::MAX_CHAIN_PAGE,
+    principal::{PrincipalId, SYSTEM_ISSUER},
     record::{ChainedRecord, IdPrefix, Outcome, Record, RecordFilter, TreeCheckpoint, Without},
     secret::Page,
 };
@@ -18,9 +20,26 @@ use crate::{
     message::{Request, Response},
     openapi::shapes,
     problem::Problem,
+    routes::ROUTES,
     services::Services,
 };
 
+/// Longest text of a filter, in bytes: a principal is an issuer and a subject.
+const LONGEST: usize = 1024;
+/// Characters of an operation's name that are compared with those there are.
+const LONGEST_OPERATION: usize = 64;
+/// Operations beside those of actions and routes: what a change of a workload turns out to be, what lists and jobs are
+/// called, and what no route was found for.
+const OTHERS: [&str; 8] = [
+    "AuditResume",
+    "Request",
+    "TokenKeyDestroy",
+    "VaultListDeleted",
+    "WorkloadDisable",
+    "WorkloadEnable",
+    "WorkloadList",
+    "WorkloadSecretReplace",
+];
 /// Records on a page of the audit API: default and most.
 const AUDIT_PAGE: (usize, usize) = (100, 1000);
 #[derive(Serialize, ToSchema)]
@@ -104,7 +123,9 @@ fn limit(request: &Request, (default, most): (usize, usize)) -> Result<usize, Pr
 pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<RecordFilter, Problem> {
     let given = |name| request.query(name).filter(|text| !text.is_empty());
     let bounded = |name| match given(name) {
-        Some(text) if text.len() > 256 => Err(Problem::bad_parameter(format!("{name} is longer than 256 bytes."))),
+        Some(text) if text.len() > LONGEST => {
+            Err(Problem::bad_parameter(format!("{name} is longer than {LONGEST} bytes.")))
+        }
         other => Ok(other.map(str::to_owned)),
     };
     let outcome = match given("outcome") {
@@ -136,14 +157,18 @@ pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<Re
     };
     let vault = bounded("vault")?.map(|vault| vault.to_ascii_lowercase());
     let about = about(bounded("object")?.unwrap_or_default().as_str(), vault)?;
+    let operation = given("operation").map(operation_named).transpose()?.map(str::to_owned);
+    let principal = bounded("principal")?;
+    let whole_principal = principal.as_deref().and_then(principal_of);
     Ok(RecordFilter {
         outcome,
         vault: about.vault,
         object: about.object,
         whole_name: about.whole,
         concerns: about.concerns,
-        principal: bounded("principal")?,
-        operation: bounded("operation")?,
+        principal: principal.filter(|_| whole_principal.is_none()),
+        whole_principal,
+        operation,
         without: Without::default(),
         id,
         from: moment("from")?,
@@ -151,6 +176,53 @@ pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<Re
         before,
         limit: limit(request, page)?,
     })
+}
+
+/// The principal that is named whole, as `ISSUER#SUBJECT`. Issuers are addresses, or Strongroom itself.
+fn principal_of(text: &str) -> Option<PrincipalId> {
+    let (issuer, subject) = text.rsplit_once('#')?;
+    let is_issuer = issuer.contains("://") || issuer == SYSTEM_ISSUER;
+    is_issuer.then(|| PrincipalId { issuer: issuer.to_owned(), subject: subject.to_owned() })
+}
+
+/// Every operation that a record can tell of.
+fn operations() -> BTreeSet<&'static str> {
+    let actions = Action::ALL.iter().map(|action| action.operation());
+    let routes = ROUTES.iter().map(|route| crate::api::operation(route.endpoint));
+    actions.chain(routes).chain(OTHERS).collect()
+}
+
+/// The operation of this name, however its letters are written.
+fn operation_named(text: &str) -> Result<&'static str, Problem> {
+    let all = operations();
+    if let Some(known) = all.iter().copied().find(|known| known.eq_ignore_ascii_case(text)) {
+        return Ok(known);
+    }
+    let text: String = text.chars().take(LONGEST_OPERATION).collect::<String>().to_ascii_lowercase();
+    let nearest = all.into_iter().min_by_key(|known| distance(&text, &known.to_ascii_lowercase()));
+    Err(Problem::bad_parameter(format!(
+        "There is no such operation; the nearest is {}. Records show their names.",
+        nearest.unwrap_or_default()
+    )))
+}
+
+/// How many letters are to be put in, taken out or changed to make one word of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (line, letter) in one.chars().enumerate() {
+        let mut diagonal = line;
+        let mut left = line.saturating_add(1);
+        if let Some(first) = row.first_mut() {
+            *first = left;
+        }
+        for (above, wanted) in row.iter_mut().skip(1).zip(other.chars()) {
+            let changed = diagonal.saturating_add(usize::from(letter != wanted));
+            diagonal = *above;
+            left = changed.min(diagonal.saturating_add(1)).min(left.saturating_add(1));
+            *above = left;
+        }
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 /// Reads what is to be left out: `challenges` and `own`, with a comma between them.
@@ -218,7 +290,29 @@ pub(crate) fn moment(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{About, about, moment};
+    use super::{About, about, moment, operation_named, principal_of};
+
+    #[test]
+    fn operations_are_those_there_are_and_the_nearest_is_named() {
+        for written in ["SecretGet", "secretget", "SECRETGET"] {
+            assert_eq!(operation_named(written).unwrap(), "SecretGet");
+        }
+        for known in ["Request", "WorkloadEnable", "ApprovalGrant", "CertificateNearExpiry", "Page"] {
+            assert_eq!(operation_named(known).unwrap(), known);
+        }
+        let nearest = |text: &str| operation_named(text).unwrap_err().message;
+        assert!(nearest("SecretGot").contains("the nearest is SecretGet."), "{}", nearest("SecretGot"));
+        assert!(nearest("RoleAssignmentAdd").contains("RoleAssignment"), "{}", nearest("RoleAssignmentAdd"));
+        assert!(nearest(&"x".repeat(100_000)).len() < 200);
+    }
+
+    #[test]
+    fn a_principal_may_be_named_whole() {
+        let ada = principal_of("https://login.example#ada").unwrap();
+        assert_eq!((ada.issuer.as_str(), ada.subject.as_str()), ("https://login.example", "ada"));
+        assert_eq!(principal_of("strongroom#purge").unwrap().subject, "purge");
+        assert_eq!(principal_of("ada#1"), None, "part of a subject");
+    }
 
     #[test]
     fn an_object_may_be_written_as_it_is_shown() {
