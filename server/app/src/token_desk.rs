@@ -69,9 +69,11 @@ impl TokenDesk for Desk {
             (EntranceError::Credential(CredentialError::Invalid), ClientProof::Secret(_)) => {
                 TokenEndpointError::InvalidClientSecret
             }
-            (EntranceError::Credential(CredentialError::Invalid), ClientProof::Assertion(_)) => {
-                TokenEndpointError::InvalidClientAssertion
-            }
+            // The same for an issuer that cannot be asked, or anybody could find out which federations there are.
+            (
+                EntranceError::Credential(CredentialError::Invalid | CredentialError::IssuerUnavailable),
+                ClientProof::Assertion(_),
+            ) => TokenEndpointError::InvalidClientAssertion,
             (EntranceError::Credential(CredentialError::OutOfTime), _) => TokenEndpointError::AssertionOutOfTime,
             (EntranceError::Credential(CredentialError::WrongAudience), _) => {
                 TokenEndpointError::AssertionWrongAudience

@@ -98,6 +98,9 @@ pub enum DenyReason {
         /// What went wrong.
         failure: PolicyFailure,
     },
+    /// This one, of a caller who holds nothing in the vault: who is told what everybody is told of a vault that does
+    /// not exist.
+    Concealed(Box<DenyReason>),
     /// What was to be judged is not what Strongroom wrote.
     Tampered,
     /// The facts could not be read.
@@ -158,7 +161,19 @@ pub(crate) fn lifetime(trace: &[Stage]) -> Option<u32> {
     .min()
 }
 
+/// What everybody is told of a vault that does not exist.
+const OF_NO_VAULT: &DenyReason = &DenyReason::NoRole;
+
 impl DenyReason {
+    /// The reason that the caller is told. The record has the true one.
+    #[must_use]
+    pub fn told(&self) -> &Self {
+        match self {
+            Self::Concealed(_) => OF_NO_VAULT,
+            reason => reason,
+        }
+    }
+
     /// Whose approval would lift the denial, if anybody's would.
     #[must_use]
     pub fn approval(&self) -> Option<&ApprovalWanted> {
@@ -175,7 +190,7 @@ impl DenyReason {
         }
     }
 
-    /// Machine-readable reason.
+    /// Machine-readable reason, for the record. [`DenyReason::told`] has one for the caller.
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
@@ -186,6 +201,7 @@ impl DenyReason {
             Self::NoAuthority => "no-authority",
             Self::Policy { code, .. } => code,
             Self::PolicyFailed { failure, .. } => failure.reason_code(),
+            Self::Concealed(reason) => reason.code(),
             Self::Tampered => "tampered",
             Self::Unavailable => "unavailable",
         }
@@ -194,7 +210,7 @@ impl DenyReason {
 
 /// A denial as the caller may see it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} is denied: {}", action.operation(), reason.code())]
+#[error("{} is denied: {}", action.operation(), reason.told().code())]
 pub struct Denial {
     /// Decision id.
     pub request_id: Uuid,

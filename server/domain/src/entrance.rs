@@ -49,7 +49,8 @@ pub enum CredentialError {
     /// An assertion that is signed as it should be, for somebody else. Only its signer learns.
     #[error("the client's assertion is for another audience")]
     WrongAudience,
-    /// The federated issuer's keys cannot be had.
+    /// The federated issuer's keys cannot be had. Answered as [`CredentialError::Invalid`]: another answer would tell
+    /// anybody which federations a workload has. The record says what it was.
     #[error("the issuer of the assertion is not reachable")]
     IssuerUnavailable,
     /// Tokens cannot be signed.
@@ -58,12 +59,13 @@ pub enum CredentialError {
 }
 
 impl CredentialError {
-    /// Whether the client is to blame, as opposed to us or to an issuer.
+    /// Whether nobody proved anything: all that anybody may cause. An issuer that cannot be asked is such a case,
+    /// because naming it takes no key.
     #[must_use]
     pub fn is_refusal(self) -> bool {
         match self {
-            Self::Invalid | Self::OutOfTime | Self::WrongAudience => true,
-            Self::IssuerUnavailable | Self::SigningFailed => false,
+            Self::Invalid | Self::OutOfTime | Self::WrongAudience | Self::IssuerUnavailable => true,
+            Self::SigningFailed => false,
         }
     }
 }
@@ -140,7 +142,7 @@ impl HowItWent for EntranceError {
             Self::Credential(CredentialError::OutOfTime) => (Outcome::Unauthenticated, "assertion-out-of-time"),
             Self::Credential(CredentialError::WrongAudience) => (Outcome::Unauthenticated, "assertion-wrong-audience"),
             Self::TooMany(_) => (Outcome::Failed, "too-many-requests"),
-            Self::Credential(CredentialError::IssuerUnavailable) => (Outcome::Failed, "issuer-unavailable"),
+            Self::Credential(CredentialError::IssuerUnavailable) => (Outcome::Unauthenticated, "issuer-unavailable"),
             Self::Credential(CredentialError::SigningFailed) => (Outcome::Failed, "signing-failed"),
             Self::Unavailable => (Outcome::Failed, "unavailable"),
             Self::NoRecord(_) => (Outcome::Failed, "no-record"),

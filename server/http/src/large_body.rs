@@ -1,14 +1,18 @@
 //! Who may send more than [`MAX_BODY`]: a caller with a valid token or session, to a route that takes backups or
-//! policy modules, one at a time. Everybody else is cut off early, so that nobody can fill the memory before
-//! it is known who they are, and nobody who is known can keep the others out.
+//! policy modules, one at a time and at a steady pace. Everybody else is cut off early, so that nobody can fill the
+//! memory before it is known who they are, and nobody who is known can keep the others out.
 
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use strongroom_domain::{backup::MAX_BACKUP_BYTES, policy_module::MAX_MODULE_BYTES, principal::PrincipalId};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -24,6 +28,10 @@ use crate::{
 const MAX_RESTORE_BODY: usize = MAX_BACKUP_BYTES / 3 * 4 + 4096;
 /// How many such bodies are in memory at once.
 const PLACES: usize = 4;
+/// How long whoever has a place may take before anything of the rest must be there.
+const HEAD_START: Duration = Duration::from_secs(2);
+/// What must come in each second after that.
+const BYTES_A_SECOND: u64 = 64 * 1024;
 
 /// The places for long bodies.
 #[derive(Clone)]
@@ -62,6 +70,26 @@ pub(crate) struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.bodies.occupants.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.principal);
+    }
+}
+
+/// The pace at which a body with a place must come: who has one and sends little gives it back early.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    since: Instant,
+    already: usize,
+}
+
+impl Pace {
+    /// From now on, with so much of the body here.
+    pub(crate) fn begin(already: usize) -> Self {
+        Self { since: Instant::now(), already }
+    }
+
+    /// When the next part must have come, with so much of the body here.
+    pub(crate) fn due(self, length: usize) -> Instant {
+        let sent = u64::try_from(length.saturating_sub(self.already)).unwrap_or(u64::MAX);
+        self.since + HEAD_START + Duration::from_millis(sent.saturating_mul(1000) / BYTES_A_SECOND)
     }
 }
 
@@ -145,6 +173,16 @@ mod tests {
         let _b = bodies.enter(&principal("b")).await.unwrap();
         drop(own);
         assert!(bodies.enter(&principal("a")).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_comes_in_drops_has_no_more_than_its_head_start() {
+        let pace = Pace::begin(MAX_BODY);
+        let seconds = |length| pace.due(length).duration_since(pace.since).as_secs();
+        assert_eq!(seconds(MAX_BODY), 2);
+        assert_eq!(seconds(MAX_BODY + 100), 2, "a byte now and then gains nothing");
+        assert_eq!(seconds(MAX_BODY + 64 * 1024), 3);
+        assert_eq!(seconds(MAX_BODY + 1024 * 1024), 18);
     }
 
     #[tokio::test]

@@ -202,8 +202,9 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
     Some(match (outcome, reason) {
         (Outcome::Denied, STEP_UP) => 401,
         (_, "tampered") => 500,
-        (_, "unavailable" | "no-record" | "issuer-unavailable" | "signing-failed") => 503,
+        (_, "unavailable" | "no-record" | "signing-failed") => 503,
         (_, "token-unreachable" | "token-lacks-key") => 503,
+        (_, "token-full") => 507,
         (Outcome::Allowed, _) => return None,
         (Outcome::Unauthenticated, _) => 401,
         (Outcome::Denied, _) => 403,
@@ -309,7 +310,7 @@ impl From<Denial> for Problem {
             DenyReason::Identity => {
                 forbidden("ForbiddenByPolicy", format!("The caller's identity is disabled or gone.\r\nDecision: {id}"))
             }
-            DenyReason::NoRole => forbidden(
+            DenyReason::NoRole | DenyReason::Concealed(_) => forbidden(
                 "ForbiddenByRbac",
                 format!(
                     // The same words for a vault that does not exist as for one that is nobody's business.

@@ -104,7 +104,8 @@ async fn access_policies_grant_what_they_say_in_the_modes_that_ask_them() {
     assert!(cli(&vault, &operator, &wrong).unwrap_err().contains("getrotationpolicy"), "it says which there are");
     cli(&vault, &operator, &["access-policy", "remove", "demo", "--workload", &nobody.id]).unwrap();
     let denied = vault.get(&nobody_token, "db").await;
-    assert_eq!(denied.problem(), "403 Forbidden/ForbiddenByPolicy");
+    assert_eq!(denied.problem(), "403 Forbidden/ForbiddenByRbac", "who holds nothing is told of no vault");
+    assert!(denied.text().contains("or there is no such vault"), "{}", denied.text());
     assert_eq!(vault.record_of(&operator_token, &denied).await["reason"], "no-access-policy");
 }
 

@@ -52,6 +52,7 @@ impl Route {
             .replace("{node}", "node-1")
             .replace("{client_id}", &vault.app().id)
             .replace("{credential}", &vault.app().id)
+            .replace("{where}", "demo")
             .replace("{attachment}", "walked")
             .replace("{digest}", &"00".repeat(32))
             .replace("{document}", "walked")
@@ -105,7 +106,7 @@ impl Route {
             }
             "/keys/{name}/create" => json!({ "kty": "EC" }),
             "/keys/{name}" if self.method == Method::PUT => {
-                json!({ "key": { "kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAA" } })
+                json!({ "key": { "kty": "oct", "k": "AAECAwQFBgcICQoLDA0ODw" } })
             }
             "/rng" => json!({ "count": 8 }),
             "/certificates/{name}/create" => json!({ "policy": { "x509_props": { "subject": "CN=walked" } } }),

@@ -1,12 +1,14 @@
 //! What the gate is asked: an action on something, with what a write would make of it.
 
+use std::collections::BTreeSet;
+
 use crate::{
     action::Action,
-    certificate::CertificatePolicy,
-    key::KeyProperties,
+    certificate::{CertificatePolicy, PolicyPatch},
+    key::{KeyOperation, KeyProperties},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
-    rotation,
-    secret::{AttributePatch, SecretAttributes, SecretFacts},
+    rotation::{self, RotationTerms},
+    secret::{AttributePatch, SealedVersion, SecretAttributes, SecretFacts},
 };
 
 /// What is asked.
@@ -28,10 +30,16 @@ pub struct Ask<'a> {
     pub mends_modules: bool,
     /// Of an operation with a key: by which algorithm.
     pub algorithm: Option<&'static str>,
-    /// On the making of a key: what it would be. Its public half is not there yet.
+    /// On the making and the restoring of a key: what it would be. When it is made its public half is not there yet.
     pub key: Option<&'a KeyProperties>,
+    /// On an update of a key: what it might be used for.
+    pub operations: Option<&'a BTreeSet<KeyOperation>>,
     /// On the making of a certificate: how, and for how many days it would be valid.
     pub certificate: Option<(&'a CertificatePolicy, u32)>,
+    /// On an update of a certificate's policy: what of it would be another.
+    pub policy: Option<&'a PolicyPatch>,
+    /// On a restore: all versions of the backup, of which what can be seen of each is judged.
+    pub versions: &'a [SealedVersion],
 }
 
 /// What a write would make of a version's attributes.
@@ -46,6 +54,15 @@ pub enum Proposed<'a> {
         /// Unix seconds.
         now: i64,
     },
+    /// Those of the version that a rotation by these terms would make.
+    SuccessorBy {
+        /// The terms that are to be set.
+        terms: &'a RotationTerms,
+        /// Unix seconds.
+        now: i64,
+    },
+    /// These, with the tags of the version before.
+    Renewal(&'a SecretAttributes),
 }
 
 impl Proposed<'_> {
@@ -55,6 +72,11 @@ impl Proposed<'_> {
             Self::Whole(attributes) => Some(attributes.clone()),
             Self::Patch(patch) => Some(patch.over(stored()?)),
             Self::Successor { now } => Some(rotation::successor(&facts?.secret, stored()?, now)),
+            Self::SuccessorBy { terms, now } => Some(terms.successor(stored()?, now)),
+            Self::Renewal(attributes) => {
+                let tags = stored().map(|stored| stored.tags.clone()).unwrap_or_default();
+                Some(SecretAttributes { tags, ..attributes.clone() })
+            }
         }
     }
 }
@@ -73,7 +95,10 @@ impl<'a> Ask<'a> {
             mends_modules: false,
             algorithm: None,
             key: None,
+            operations: None,
             certificate: None,
+            policy: None,
+            versions: &[],
         }
     }
 

@@ -1,16 +1,16 @@
 //! The gate's first look: is there such a vault for this action, is its row authentic, and, before
-//! anything is removed for good, does the audit log bear it out.
+//! anything is removed for good, does the audit log bear it out: the vault's row, and the object's.
 
 use std::sync::Arc;
 
-use super::{Gate, Trace, unreadable};
+use super::{Ask, Gate, Trace, unreadable};
 use crate::{
     action::{Action, Reach},
     decision::DenyReason,
     keyring::{KeyringError, VaultKeys},
-    names::VaultName,
+    names::{ObjectName, VaultName},
     ports::StoreError,
-    secret::LifeState,
+    secret::{LifeState, SecretFacts},
     vault::Vault,
 };
 
@@ -74,6 +74,37 @@ impl Gate {
         }
         tracing::error!(vault = %name, "the row of a vault is not the one that the audit log tells of");
         Err(DenyReason::Tampered)
+    }
+
+    /// The object that is to be removed for good. Its row from when it was deleted stays authentic after it was
+    /// recovered, so the audit log has to say that its deletion is the last that happened to it. What is in use is
+    /// purged by nobody, whatever the log says.
+    pub(super) async fn find_condemned(
+        &self,
+        vault: &Vault,
+        keys: &VaultKeys,
+        name: &ObjectName,
+        ask: &Ask<'_>,
+        trace: &mut Trace,
+    ) -> Result<Option<Arc<SecretFacts>>, DenyReason> {
+        for _ in 0..COMPARISONS {
+            let found = self.find_object(vault, keys, name, ask, trace).await?;
+            let Some(row) = found.as_deref().map(|facts| &facts.secret).filter(|row| row.life != LifeState::Active)
+            else {
+                return Ok(found);
+            };
+            match self.vaults.tells_of_deletion(vault.id, ask.kind, name, row.revision).await {
+                Ok(true) => return Ok(found),
+                Ok(false) => tokio::task::yield_now().await,
+                Err(error) => {
+                    tracing::error!(%error, "the gate could not ask the audit log of an object");
+                    return Err(trace.deny("object", unreadable(&error), None));
+                }
+            }
+        }
+        let kind = ask.kind.as_str();
+        tracing::error!(vault = %vault.name, kind, %name, "the row of an object is not the one that the audit log tells of");
+        Err(trace.deny("object", DenyReason::Tampered, None))
     }
 }
 

@@ -44,6 +44,47 @@ impl Gate {
         Ok(())
     }
 
+    /// The reason of a denial in a vault as the caller may hear it: who holds nothing that reaches into the vault does
+    /// not learn that it exists.
+    pub(super) async fn as_told(
+        &self,
+        ctx: &RequestContext,
+        ask: &Ask<'_>,
+        judged: &Judged,
+        reason: DenyReason,
+    ) -> DenyReason {
+        if self.is_stranger(ctx, ask, judged).await { DenyReason::Concealed(Box::new(reason)) } else { reason }
+    }
+
+    /// Whether the caller holds nothing that reaches into the vault: no assignment on it, in it or on the installation,
+    /// and no access policy, whatever they allow. What cannot be read counts for nothing.
+    pub(super) async fn is_stranger(&self, ctx: &RequestContext, ask: &Ask<'_>, judged: &Judged) -> bool {
+        let Some((vault, _)) = &judged.vault else { return false };
+        if by_schedule(ctx, ask.action) || may_bootstrap(ctx, ask.action) {
+            return false;
+        }
+        let who = &ctx.principal;
+        let assigned = self.grants.assignments_reaching(who, Some(vault.id)).await.is_ok_and(|assignments| {
+            assignments.iter().any(|assignment| {
+                assignment.counts_at(ctx.judged_by())
+                    && assignment.grantee.covers(who)
+                    && assignment.scope.vault().is_none_or(|of| of == vault.id)
+                    && self.keyring.verify_assignment(assignment).is_ok()
+            })
+        });
+        if assigned {
+            return false;
+        }
+        let permitted = self.grants.access_policies(vault.id, who).await.is_ok_and(|policies| {
+            policies.iter().any(|policy| {
+                policy.vault == vault.id
+                    && policy.grantee.covers(who)
+                    && self.keyring.verify_access_policy(policy).is_ok()
+            })
+        });
+        !permitted
+    }
+
     /// Whether the caller is an Owner of the installation now.
     pub(crate) async fn owns_installation(&self, ctx: &RequestContext) -> Result<bool, StoreError> {
         let assignments = self.grants.assignments_reaching(&ctx.principal, None).await?;

@@ -8,6 +8,7 @@ use strongroom_crypto::{key::KeySpec, x509::Subject};
 use super::{
     Ask, Gate, Judged, Trace,
     approvals::wanted,
+    by_schedule,
     facts::{at_hand, is_gathered},
     grants::mode_for,
     unreadable,
@@ -25,7 +26,7 @@ use crate::{
         Said,
     },
     policy_module::InstallationPolicies,
-    secret::{LifeState, SecretFacts},
+    secret::{LifeState, SealedVersion, SecretFacts},
     vault::Vault,
 };
 
@@ -147,10 +148,12 @@ impl Gate {
         trace: &mut Trace,
     ) -> Result<(), DenyReason> {
         let asked = self.of_stage(guards, PolicyStage::Request, judged).await;
-        // In the mode `modules` nothing is granted until a module with authority allows it.
-        let mut granted = mode_for(ask.action, guards.vault.as_deref()) != AccessMode::Modules;
+        // In the mode `modules` nothing is granted until a module with authority allows it. What is due by a policy that
+        // somebody was allowed to set is granted by it, and modules can only deny it.
+        let granted =
+            by_schedule(ctx, ask.action) || mode_for(ask.action, guards.vault.as_deref()) != AccessMode::Modules;
         if asked.enforced.is_empty() && asked.shadows.is_empty() {
-            return if granted { Ok(()) } else { Err(trace.deny("modules", DenyReason::NoAuthority, None)) };
+            return if granted { Ok(()) } else { Err(self.no_authority(ctx, ask, judged, trace).await) };
         }
         let mut request = policy_request(ctx, ask, judged.facts.as_deref());
         for fact in &asked.facts {
@@ -162,30 +165,94 @@ impl Gate {
             let _ = budget.within(self.gather(ctx, ask, fact, &mut request, judged, &mut Trace::default())).await;
             judged.shadows = budget;
         }
-        let mut verdict = Ok(());
-        let answers = self.ask_modules(&asked.enforced, &request).await;
-        for (attached, said) in asked.enforced.iter().zip(answers) {
-            match conclude(ctx, *attached, said, &request, trace) {
-                // Only the owners of a vault give a module the say in it.
-                Ok(effect) => {
-                    granted |= attached.attachment.authority && attached.vault.is_some() && effect == Effect::Allow;
-                }
-                Err(mut reason) => {
-                    if let Some(approval) = reason.approval_mut()
-                        && let Some(wish) = trace.stages.last().and_then(|stage| wanted(&stage.obligations))
-                    {
-                        *approval = self.approval_wanted(ctx, ask, judged, &attached.shown(), wish).await;
-                    }
-                    verdict = Err(reason);
-                    break;
-                }
+        let begun = trace.stages.len();
+        let mut verdict = self.ask_enforced(ctx, ask, &asked.enforced, &request, judged, trace).await;
+        // Of a restore every version comes back. There are no more of them than a backup holds, and where nobody is
+        // enforced nobody is asked.
+        for version in ask.versions.iter().filter(|_| !asked.enforced.is_empty()) {
+            let Ok(given) = verdict else { break };
+            let other = of_version(ask, &request, version);
+            if other == request {
+                continue;
+            }
+            let mut apart = Trace { described: trace.described, ..Trace::default() };
+            let said = self.ask_enforced(ctx, ask, &asked.enforced, &other, judged, &mut apart).await;
+            let denies = !matches!(said, Ok(also) if also || !given);
+            verdict = said.map(|also| also && given);
+            if denies {
+                // What is on record is what was denied, so that it can be judged again.
+                trace.stages.truncate(begun);
+                trace.stages.append(&mut apart.stages);
+                trace.micros.append(&mut apart.micros);
+                request = other;
+                break;
             }
         }
         self.ask_shadows(ctx, &asked.shadows, &request, &mut judged.shadows, trace).await;
         // It holds what the modules of the connection were asked, too.
         judged.input = Some(Box::new(request));
-        verdict?;
-        if granted { Ok(()) } else { Err(trace.deny("modules", DenyReason::NoAuthority, None)) }
+        if verdict? || granted { Ok(()) } else { Err(self.no_authority(ctx, ask, judged, trace).await) }
+    }
+
+    async fn no_authority(
+        &self,
+        ctx: &RequestContext,
+        ask: &Ask<'_>,
+        judged: &Judged,
+        trace: &mut Trace,
+    ) -> DenyReason {
+        let reason = trace.deny("modules", DenyReason::NoAuthority, None);
+        self.as_told(ctx, ask, judged, reason).await
+    }
+
+    /// Whether one of these modules with authority in the vault would allow a request.
+    async fn would_give(&self, modules: &[Attached<'_>], request: &PolicyRequest) -> bool {
+        for module in modules.iter().filter(|module| module.attachment.authority && module.vault.is_some()) {
+            let said = self.policies.judge(&[module.attachment], request).await.into_iter().next();
+            if said.and_then(|said| said.answer.ok()).is_some_and(|answer| answer.effect == Effect::Allow) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Asks enforced modules about one request. Whether one of the vault's own with authority allows it.
+    async fn ask_enforced(
+        &self,
+        ctx: &RequestContext,
+        ask: &Ask<'_>,
+        enforced: &[Attached<'_>],
+        request: &PolicyRequest,
+        judged: &Judged,
+        trace: &mut Trace,
+    ) -> Result<bool, DenyReason> {
+        let mut given = false;
+        let answers = self.ask_modules(enforced, request).await;
+        for (index, (attached, said)) in enforced.iter().zip(answers).enumerate() {
+            match conclude(ctx, *attached, said, request, trace) {
+                // Only the owners of a vault give a module the say in it.
+                Ok(effect) => {
+                    given |= attached.attachment.authority && attached.vault.is_some() && effect == Effect::Allow;
+                }
+                Err(mut reason) => {
+                    // For whom neither a grant nor an authority speaks, the vault does not exist, and nobody is asked
+                    // to approve.
+                    let behind = enforced.get(index + 1..).unwrap_or_default();
+                    if !given && self.is_stranger(ctx, ask, judged).await && !self.would_give(behind, request).await {
+                        return Err(DenyReason::Concealed(Box::new(reason)));
+                    }
+                    // Nobody approves for a schedule: its denial stands until the module says otherwise.
+                    if !by_schedule(ctx, ask.action)
+                        && let Some(approval) = reason.approval_mut()
+                        && let Some(wish) = trace.stages.last().and_then(|stage| wanted(&stage.obligations))
+                    {
+                        *approval = self.approval_wanted(ctx, ask, judged, &attached.shown(), wish).await;
+                    }
+                    return Err(reason);
+                }
+            }
+        }
+        Ok(given)
     }
 
     /// What is asked at a stage. A module that cannot be had fails at the last one; one in shadow that is not
@@ -300,18 +367,19 @@ fn connection(ctx: &RequestContext) -> PolicyConnection {
     }
 }
 
-/// The key of an operation on a key. Neither a digest nor a text that goes through it.
+/// The key of an operation on a key, on a write as it would be. Neither a digest nor a text that goes through it.
 fn key_operation(ask: &Ask<'_>, key: &KeyProperties) -> PolicyKeyOperation {
     let (key_size, curve) = match key.spec {
         KeySpec::Rsa { bits } | KeySpec::Oct { bits } => (Some(u32::from(bits)), None),
         KeySpec::Ec { crv } => (None, Some(crv.as_str().to_owned())),
     };
+    let operations = ask.operations.unwrap_or(&key.operations);
     PolicyKeyOperation {
         algorithm: ask.algorithm.map(str::to_owned),
         key_type: key.type_name().to_owned(),
         key_size,
         curve,
-        key_ops: key.operations.iter().map(|operation| operation.as_str().to_owned()).collect(),
+        key_ops: operations.iter().map(|operation| operation.as_str().to_owned()).collect(),
         exportable: key.exportable,
     }
 }
@@ -329,12 +397,31 @@ fn certificate_request(policy: &CertificatePolicy, days: u32) -> PolicyCertifica
     }
 }
 
-/// What modules see: on a write the attributes as they would be, otherwise as they are.
+/// What modules see of another version of a backup that is restored.
+fn of_version(ask: &Ask<'_>, of_current: &PolicyRequest, version: &SealedVersion) -> PolicyRequest {
+    let attributes = &version.meta.attributes;
+    let object = PolicyObject {
+        tags: attributes.tags.clone(),
+        enabled: Some(attributes.enabled),
+        not_before: attributes.not_before,
+        expires: attributes.expires,
+        ..of_current.object.clone()
+    };
+    let key_operation = version.meta.key.as_deref().map(|key| key_operation(ask, key));
+    PolicyRequest { object, key_operation, ..of_current.clone() }
+}
+
+/// What modules see: on a write the attributes and the key as they would be, otherwise as they are.
 fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, facts: Option<&SecretFacts>) -> PolicyRequest {
     let version = facts.and_then(|f| f.version.as_ref());
     let stored = version.map(|v| &v.attributes);
     let proposed = ask.proposed.and_then(|proposed| proposed.over(facts));
     let attributes = proposed.as_ref().or(stored);
+    // By another policy: what the next version would be made of.
+    let by_policy = ask.policy.and_then(|patch| Some(patch.over(&facts?.secret.certificate.as_ref()?.policy)));
+    let next_key = by_policy.as_ref().map(CertificatePolicy::next_key);
+    let key = ask.key.or(next_key.as_ref()).or_else(|| version?.key.as_deref());
+    let next = by_policy.as_ref().map(|policy| (policy, policy.days_from(ctx.seconds())));
     let (state, deleted, purge) = match facts.map(|f| f.secret.life) {
         None => (ObjectState::Absent, None, None),
         Some(LifeState::Active) => (ObjectState::Active, None, None),
@@ -367,8 +454,8 @@ fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, facts: Option<&SecretFact
             deleted,
             purge,
         },
-        key_operation: ask.key.or_else(|| version?.key.as_deref()).map(|key| key_operation(ask, key)),
-        certificate_request: ask.certificate.map(|(policy, days)| certificate_request(policy, days)),
+        key_operation: key.map(|key| key_operation(ask, key)),
+        certificate_request: ask.certificate.or(next).map(|(policy, days)| certificate_request(policy, days)),
         time: ctx.judged_seconds(),
         facts: at_hand(ctx, facts),
         approvals: None,

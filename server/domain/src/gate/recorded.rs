@@ -61,7 +61,7 @@ impl<'a> Recorded<'a> {
         // What modules were asked holds the groups, too.
         let asked = record.input.as_deref().filter(|input| !input.principal.issuer.is_empty());
         let groups = asked.map_or_else(|| record.groups.clone(), |input| input.principal.groups.clone());
-        let principal = Principal { id, kind, groups, claims: record.claims.clone(), token: None };
+        let principal = Principal { id, kind, groups, claims: record.claims.clone(), token: None, ends: None };
         let client = record.client.parse().ok()?;
         Some(Self {
             record,

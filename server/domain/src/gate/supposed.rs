@@ -16,7 +16,7 @@ use super::{Gate, ShadowCounts};
 use crate::{
     access_policy::AccessPolicy,
     grant::{Assignment, AssignmentCounts, AssignmentFilter, Scope},
-    names::{VaultId, VaultName},
+    names::{ObjectKind, ObjectName, VaultId, VaultName},
     permit::{Held, Permit},
     policy::ModuleDigest,
     policy_document::PolicyDocument,
@@ -121,6 +121,16 @@ impl VaultStore for Supposed {
 
     async fn evidence(&self, vault: VaultId) -> Result<Option<VaultEvidence>, StoreError> {
         self.vaults.evidence(vault).await
+    }
+
+    async fn tells_of_deletion(
+        &self,
+        vault: VaultId,
+        kind: ObjectKind,
+        name: &ObjectName,
+        revision: i64,
+    ) -> Result<bool, StoreError> {
+        self.vaults.tells_of_deletion(vault, kind, name, revision).await
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Verdict {
     SaysOfContents(Effect),
     /// An answer to no request at all.
     SaysNothing,
+    /// Yes to what expires, and no to the rest.
+    WantsExpiry,
     /// No, until so many other people approve; approving itself needs nobody.
     NeedsApproval(u32),
     /// No to whatever is disabled.
@@ -171,6 +173,7 @@ impl PolicyEngine for FakePolicies {
             Verdict::NeedsApproval(approvers) => {
                 Ok(requests.iter().map(|request| needs_approval(request, approvers)).collect())
             }
+            Verdict::WantsExpiry => Ok(requests.iter().map(wants_expiry).collect()),
             verdict @ (Verdict::Says(_) | Verdict::SaysOfContents(_) | Verdict::EnabledAlone) => Ok(requests
                 .iter()
                 .map(|request| PolicyAnswer {
@@ -197,6 +200,20 @@ impl PolicyEngine for FakePolicies {
             Some(Verdict::Fails(failure)) => Err(failure.into()),
             Some(_) => Ok(()),
         }
+    }
+}
+
+/// What a module that wants things to expire says.
+fn wants_expiry(request: &PolicyRequest) -> PolicyAnswer {
+    let effect = if request.object.expires.is_some() { Effect::Allow } else { Effect::Deny };
+    PolicyAnswer {
+        effect,
+        reason_code: "expiry".to_owned(),
+        sentence: "It has to expire.".to_owned(),
+        relied_on: Vec::new(),
+        messages: Vec::new(),
+        obligations: Vec::new(),
+        fuel: 1,
     }
 }
 

@@ -160,7 +160,7 @@ fn denied(
     denial: Denial,
     decision_href: Option<String>,
 ) -> DeniedPage {
-    let needs_role = denial.reason == DenyReason::NoRole;
+    let needs_role = *denial.reason.told() == DenyReason::NoRole;
     let (headline, reason) = told(ctx, place, &denial);
     DeniedPage {
         shell,
@@ -168,7 +168,7 @@ fn denied(
         refused: refused(denial.action).to_owned(),
         headline: headline.to_owned(),
         reason,
-        reason_code: denial.reason.code().to_owned(),
+        reason_code: denial.reason.told().code().to_owned(),
         stages: stages(place, &denial.reason),
         missing_role: needs_role.then(|| Role::least_for(denial.action)).flatten().map(|role| role.name().to_owned()),
         missing_scope: needs_role.then(|| place.scope()),
@@ -244,7 +244,7 @@ fn told(ctx: &RequestContext, place: &Place, denial: &Denial) -> (&'static str, 
         DenyReason::Identity => {
             ("This identity does not count any more", "The identity you act as is disabled or gone.".to_owned())
         }
-        DenyReason::NoRole => {
+        DenyReason::NoRole | DenyReason::Concealed(_) => {
             ("No role of yours allows this", format!("It needs a role that contains it, {}.", place.scope_words()))
         }
         DenyReason::NoAccessPolicy => (
@@ -288,7 +288,7 @@ fn stages(place: &Place, reason: &DenyReason) -> Vec<Stage> {
     let (stopped, detail) = match reason {
         DenyReason::Network(_) => ("Network rules", "Address not listed".to_owned()),
         DenyReason::Identity => ("Identity", "Disabled or gone".to_owned()),
-        DenyReason::NoRole => ("Roles", "No assignment".to_owned()),
+        DenyReason::NoRole | DenyReason::Concealed(_) => ("Roles", "No assignment".to_owned()),
         DenyReason::NoAccessPolicy => ("Roles", "No access policy".to_owned()),
         DenyReason::NoAuthority => ("Policy modules", "None with authority".to_owned()),
         DenyReason::Policy { attachment, .. } | DenyReason::PolicyFailed { attachment, .. } => {

@@ -31,6 +31,10 @@ impl From<KeyError> for Problem {
                 message: "The hardware token of this key does not answer. Try again later.".into(),
                 ..Self::unavailable("token-unreachable")
             },
+            // No status that clients try again by themselves: room comes of what somebody removes.
+            KeyError::Operation(OperationError::Token(TokenTrouble::Full)) => {
+                Self::new(507, "InsufficientStorage", "token-full", message).inner("TokenFull")
+            }
             KeyError::Operation(OperationError::Token(TokenTrouble::Missing)) => Self {
                 message: "The key is not in the hardware token that is plugged in.".into(),
                 ..Self::unavailable("token-lacks-key")

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{forwarded, guard::Caller};
 use crate::{
     edge::{self, Body, MAX_BODY, RawRequest, Unreadable},
-    large_body::Claim,
+    large_body::{Claim, Pace},
     message,
     services::Services,
 };
@@ -152,20 +152,29 @@ fn origin(request: &Request, caller: &Caller) -> Result<(IpAddr, Arc<Wire>), for
 }
 
 /// Reads a body of at most [`MAX_BODY`], or of what is claimed: that is judged once so much has arrived that the
-/// place is for a body that comes, and while the connection still reads.
+/// place is for a body that comes, and while the connection still reads. Whoever has one keeps to its pace.
 async fn read_body(
     mut payload: Payload,
     mut claimed: Option<impl AsyncFnOnce() -> Result<usize, Unreadable>>,
 ) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     let mut limit = MAX_BODY;
+    let mut pace: Option<Pace> = None;
     let mut body = Zeroizing::new(Vec::new());
-    while let Some(chunk) = payload.next().await {
+    loop {
+        let next = match pace {
+            None => payload.next().await,
+            Some(pace) => {
+                tokio::time::timeout_at(pace.due(body.len()), payload.next()).await.map_err(|_| Unreadable::Timeout)?
+            }
+        };
+        let Some(chunk) = next else { return Ok(body) };
         let chunk = chunk.map_err(|_| Unreadable::Broken)?;
         let wanted = body.len() + chunk.len();
         if wanted > BEGUN
             && let Some(claimed) = claimed.take()
         {
             limit = claimed().await?;
+            pace = (limit > MAX_BODY).then(|| Pace::begin(body.len()));
         }
         if wanted > limit {
             return Err(Unreadable::BodyTooLarge);
@@ -178,7 +187,6 @@ async fn read_body(
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
 }
 
 fn render(response: message::Response, head_only: bool) -> Response<Bytes> {

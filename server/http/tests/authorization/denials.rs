@@ -25,6 +25,7 @@ fn reasons() -> Vec<DenyReason> {
             approval: None,
         },
         DenyReason::PolicyFailed { attachment: "naming".to_owned(), failure: PolicyFailure::OutOfFuel },
+        DenyReason::Concealed(Box::new(DenyReason::NoAuthority)),
         DenyReason::Tampered,
         DenyReason::Unavailable,
     ];
@@ -37,6 +38,7 @@ fn reasons() -> Vec<DenyReason> {
             | DenyReason::NoAuthority
             | DenyReason::Policy { .. }
             | DenyReason::PolicyFailed { .. }
+            | DenyReason::Concealed(_)
             | DenyReason::Tampered
             | DenyReason::Unavailable => {}
         }

@@ -112,14 +112,15 @@ async fn nobody_can_make_the_server_ask_a_host_of_their_choice() {
 }
 
 #[tokio::test]
-async fn an_unreachable_issuer_is_a_transient_error() {
+async fn an_unreachable_issuer_is_answered_as_a_federation_that_is_not_there() {
     let issuer = FakeIssuer::start(key_set(&[&signer(2)])).await;
     issuer.answer_with(500);
     let gate = Gatekeeper::with(Vec::new(), FederationIssuers::AsRegistered);
     let shown = SecretText::new(assertion(&issuer.name()).sign(&signer(2)));
     let error =
         check_assertion(&gate.issuers, &endpoints(), Some(&federated(&issuer.name())), &shown, NOW).await.unwrap_err();
-    assert_eq!(TokenEndpointError::from(error), TokenEndpointError::Unavailable);
+    assert_eq!(error, CredentialError::Assertion(TokenError::IssuerUnavailable), "so the record says");
+    assert_eq!(TokenEndpointError::from(error), TokenEndpointError::from(CredentialError::NoFederation));
 }
 
 #[tokio::test]

@@ -75,14 +75,14 @@ impl From<CredentialError> for TokenEndpointError {
             | CredentialError::Disabled
             | CredentialError::WrongSecret
             | CredentialError::ExpiredSecret => Self::InvalidClientSecret,
-            // Only somebody who names a registered federation exactly gets as far as this.
-            CredentialError::Assertion(TokenError::IssuerUnavailable) => Self::Unavailable,
             CredentialError::OutOfTime => Self::AssertionOutOfTime,
             CredentialError::WrongAudience => Self::AssertionWrongAudience,
             CredentialError::UnknownFederatedClient
             | CredentialError::DisabledFederated
             | CredentialError::NoFederation
             | CredentialError::NoCertificate
+            // An issuer that cannot be asked too: only who names a registered federation gets as far as that, and
+            // another answer would say so.
             | CredentialError::Assertion(_) => Self::InvalidClientAssertion,
         }
     }

@@ -57,7 +57,7 @@ pub enum TokenEndpointError {
     /// Too many requests from there or for this client. AADSTS90055.
     #[error("There are too many incoming requests. Try again later.")]
     TooManyRequests,
-    /// Something that is needed (the database, the issuer of the assertion) is not there just now.
+    /// Something of ours that is needed (the database, the keys that sign) is not there just now.
     /// AADSTS90033.
     #[error("A transient error has occurred. Please try again.")]
     Unavailable,

@@ -356,6 +356,7 @@ fn matches(filter: &RecordFilter, record: &Record) -> bool {
         }
         && (contains(&filter.concerns, record.object.as_deref()) || record.vault == filter.concerns)
         && contains(&filter.principal, record.principal.as_ref().map(|p| p.subject.as_str()))
+        && (filter.whole_principal.is_none() || filter.whole_principal == record.principal)
 }
 
 /// At most `limit` of them, and the key of the last one where there are more.

@@ -16,7 +16,7 @@ use crate::{
     condemned::{Condemned, CondemnedKeys},
     grant::{Assignment, AssignmentCounts, AssignmentFilter, Scope},
     identity::{Session, Workload},
-    names::{ObjectKind, VaultId, VaultName},
+    names::{ObjectKind, ObjectName, VaultId, VaultName},
     permit::{Held, Permit},
     policy::{MOST_COUNTED, ModuleDigest, RecentRequests},
     policy_document::PolicyDocument,
@@ -27,7 +27,7 @@ use crate::{
         RotationSchedule, SealStore, SealedBlob, StoreError, VaultStore,
     },
     principal::{Grantee, Principal, PrincipalId},
-    record::Record,
+    record::{ChangedRow, Record, RowKind},
     role::{RoleDefinition, RoleRef},
     rotation::{self, LifetimeAction},
     seal::SealedKeys,
@@ -68,6 +68,26 @@ impl VaultStore for MemoryStore {
         Ok(told.iter().map(|(revision, _)| *revision).max().map(|revision| VaultEvidence {
             revision,
             purge_protection: told.iter().any(|(_, change)| change.purge_protection),
+        }))
+    }
+
+    async fn tells_of_deletion(
+        &self,
+        vault: VaultId,
+        kind: ObjectKind,
+        name: &ObjectName,
+        revision: i64,
+    ) -> Result<bool, StoreError> {
+        self.pause().await;
+        let (row, id, durable) = (RowKind::of(kind), ChangedRow::object_id(vault, kind, name), self.durable());
+        let mut told = durable.log.iter().rev().flat_map(|l| l.record.changed.iter().map(move |changed| (l, changed)));
+        let last = told.find(|(_, changed)| changed.row == row && changed.id == id);
+        Ok(last.is_some_and(|(l, changed)| {
+            let operation = l.record.operation.as_str();
+            let deletes = [Action::SecretDelete, Action::KeyDelete, Action::CertificateDelete]
+                .iter()
+                .any(|action| action.operation() == operation);
+            deletes && !changed.gone && changed.revision == revision
         }))
     }
 }

@@ -67,7 +67,11 @@ impl Scene {
         let (vault, db) = (demo(), name("db").unwrap());
         match self.world.gate.judge(&self.world.request(who), &Ask::secret(action, &vault, &db)).await {
             Judgement::Permitted(_) => Ok(()),
-            Judgement::Denied(_, denial) => Err(open(denial).reason),
+            // What who holds nothing there is told of it is another story.
+            Judgement::Denied(_, denial) => Err(match open(denial).reason {
+                DenyReason::Concealed(reason) => *reason,
+                reason => reason,
+            }),
         }
     }
 

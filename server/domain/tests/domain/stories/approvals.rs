@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use strongroom_domain::{
+    access_policy::AccessMode,
     action::Action,
     admin::AdminError,
     approval::{ApprovalRequest, ApprovalState, MAX_OF_PRINCIPAL, Verdict as Word},
@@ -10,7 +11,7 @@ use strongroom_domain::{
     grant::Scope,
     identity::Workload,
     names::ObjectVersion,
-    policy::{AttachmentState, ModuleDigest, PolicyAttachment},
+    policy::{AttachmentState, Effect, ModuleDigest, PolicyAttachment},
     principal::{Grantee, Principal, PrincipalId},
     record::{Outcome, RowKind},
     role::Role,
@@ -239,6 +240,43 @@ async fn a_principal_opens_so_many_and_is_still_denied_and_recorded_beyond() {
     assert_eq!(story.demo.world.store.image().log.len(), before + 1);
     let ada = story.demo.ada.clone();
     assert!(story.read_as(&ada, "db", None).await.unwrap_err().request.is_some(), "others are not kept out");
+}
+
+/// Where modules alone grant, anybody with a token is asked about: who holds nothing opens no request, unless a module
+/// with authority would let them in.
+#[tokio::test]
+async fn strangers_open_no_request_where_modules_grant() {
+    let attached = |name: &str, module, authority| PolicyAttachment {
+        name: name.to_owned(),
+        module,
+        settings: "{}".to_owned(),
+        state: AttachmentState::Enforce,
+        authority,
+        previous: None,
+    };
+    let policies = vec![attached("two", GUARD, false), attached("decider", ModuleDigest([8; 32]), true)];
+    let demo = Demo::with(VaultSettings { access_mode: AccessMode::Modules, policies, ..VaultSettings::default() });
+    demo.world.policies.wants(GUARD, &["approvals"]);
+    demo.world.policies.answer("two", Verdict::NeedsApproval(1));
+    let says = |effect| demo.world.policies.answer("decider", Verdict::Says(effect));
+    let asks = async |who: &str| match demo.get_in(&demo.world.request(&person(who)), "db", None).await {
+        Err(SecretError::Denied(denial)) => denial.reason,
+        _ => panic!("it wants an approval"),
+    };
+    let give = |who: &str, role: Role| {
+        let vault = demo.world.store.image().vaults["demo"].id;
+        let grantee = Grantee::Principal { id: person(who).id.clone() };
+        demo.world.put_grant(grantee, role, Scope::Vault { vault }).unwrap();
+    };
+    give("grace", Role::Approver);
+    says(Effect::Abstain);
+    let denied = asks("eve").await;
+    assert!(denied.approval().is_none() && *denied.told() == DenyReason::NoRole, "{denied:?}");
+    assert!(demo.world.store.image().log.last().unwrap().record.changed.is_empty(), "nothing was opened");
+    give("bob", Role::Reader);
+    assert!(asks("bob").await.approval().is_some_and(|wanted| wanted.request.is_some()), "he holds something");
+    says(Effect::Allow);
+    assert!(asks("eve").await.approval().is_some_and(|wanted| wanted.request.is_some()), "whom an authority lets in");
 }
 
 #[tokio::test]

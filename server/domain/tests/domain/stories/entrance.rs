@@ -55,6 +55,7 @@ impl Credentials for Checker {
                 let assertion = Some(UsedAssertion { id_hash, used, expires: used + 600 });
                 Ok(Proven { credential: "certificate".into(), id, assertion })
             }
+            ClientProof::Secret(secret) if secret.expose() == "unreachable" => Err(CredentialError::IssuerUnavailable),
             ClientProof::Secret(_) => Err(CredentialError::Invalid),
         }
     }
@@ -177,6 +178,24 @@ async fn a_client_that_is_refused_too_often_waits_and_nobody_else_does() {
     }
     door.world.clock.advance(1_000);
     assert!(refused(&door.ask("10.0.0.1", &door.app, "wrong").await));
+}
+
+/// Naming an issuer that cannot be asked takes no key, so it is counted as any other failure of nobody.
+#[tokio::test]
+async fn an_issuer_that_cannot_be_asked_opens_no_way_around_the_rates() {
+    let door = Door::new();
+    let mut answers = Vec::new();
+    for _ in 0..30 {
+        answers.push(door.ask("10.0.0.1", &door.app, "unreachable").await);
+    }
+    let is_unavailable = |answer: &&Result<(), EntranceError>| {
+        matches!(answer, Err(EntranceError::Credential(CredentialError::IssuerUnavailable)))
+    };
+    assert_eq!(answers.iter().filter(is_unavailable).count(), REFUSED_BY_CLIENT.burst as usize);
+    assert_eq!(too_many(&answers[29]), Some(1));
+    let image = door.world.store.image();
+    let record = &image.log.last().unwrap().record;
+    assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Unauthenticated, "issuer-unavailable"));
 }
 
 #[tokio::test]

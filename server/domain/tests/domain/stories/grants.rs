@@ -72,6 +72,36 @@ async fn a_role_ends_at_its_end_and_not_before() {
 }
 
 #[tokio::test]
+async fn an_end_that_no_calendar_has_is_none() {
+    let (world, olga, _) = owned();
+    let give = async |end| {
+        let new = until(of(&person("ada")), Role::SecretsUser, end);
+        world.admin.add_assignment(&world.request(&olga), new, &here()).await
+    };
+    for end in [i64::MAX, 253_402_300_800_000] {
+        assert!(matches!(give(end).await, Err(AdminError::Invalid(why)) if why.contains("9999-12-31")));
+    }
+    assert!(give(253_402_300_799_999).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_role_of_the_installation_is_assigned_nowhere_below() {
+    let (world, olga, _) = owned();
+    let ada = person("ada");
+    let give = async |role: Role, at: ScopeRequest| {
+        world.admin.add_assignment(&world.request(&olga), (of(&ada), role), &at).await
+    };
+    for below in [here(), ScopeRequest::Secret(demo(), name("db").unwrap())] {
+        assert!(matches!(give(Role::Auditor, below).await, Err(AdminError::Invalid(why)) if why.contains(" / ")));
+    }
+    give(Role::Auditor, ScopeRequest::Server).await.unwrap();
+    // Every other has something to permit in a vault.
+    for role in Role::ALL.iter().copied().filter(|role| *role != Role::Auditor) {
+        assert!(!role.permissions().concern_the_installation_alone(), "{role:?}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_grants_for_longer_than_they_hold() {
     let (world, olga, _) = owned();
     let dan = person("dan");

@@ -2,6 +2,7 @@
 
 use strongroom_crypto::SecretText;
 use strongroom_domain::{
+    access_policy::AccessMode,
     grant::Scope,
     names::{ObjectKind, VaultName},
     network::NetworkRules,
@@ -166,18 +167,38 @@ async fn a_role_on_one_secret_opens_that_secret_only() {
 
 #[tokio::test]
 async fn nobody_learns_whether_a_vault_exists_without_a_role_on_the_installation() {
-    let demo = Demo::start();
-    let missing = VaultName::parse("missing").unwrap();
-    let db = name("db").unwrap();
-    let bob = person("bob");
-    let there = demo.world.secrets.get(&demo.world.request(&bob), &demo.vault, &db, None).await.err().unwrap();
-    let not_there = demo.world.secrets.get(&demo.world.request(&bob), &missing, &db, None).await.err().unwrap();
-    let (SecretError::Denied(there), SecretError::Denied(not_there)) = (there, not_there) else {
-        panic!("Bob has no role")
+    let decider = PolicyAttachment {
+        name: "decider".to_owned(),
+        module: ModuleDigest([7; 32]),
+        settings: "{}".to_owned(),
+        state: AttachmentState::Enforce,
+        authority: true,
+        previous: None,
     };
-    assert_eq!(there.reason, not_there.reason);
-    let admin = demo.world.secrets.get(&demo.request(), &missing, &db, None).await;
-    assert!(matches!(admin, Err(SecretError::VaultNotFound)));
+    let (missing, db) = (VaultName::parse("missing").unwrap(), name("db").unwrap());
+    for (mode, effect) in AccessMode::ALL.into_iter().flat_map(|mode| [(mode, Effect::Abstain), (mode, Effect::Deny)]) {
+        let policies = vec![decider.clone()];
+        let demo = Demo::with(VaultSettings { access_mode: mode, policies, ..VaultSettings::default() });
+        demo.world.policies.answer("decider", Verdict::Says(effect));
+        let asks = async |who: &str, vault: &VaultName| {
+            let answer = demo.world.secrets.get(&demo.world.request(&person(who)), vault, &db, None).await;
+            let Some(SecretError::Denied(denial)) = answer.err() else { panic!("{who} has no role") };
+            // The record has the true reason.
+            assert_eq!(demo.world.store.image().log.last().unwrap().record.reason, denial.reason.code());
+            denial.reason
+        };
+        let (there, not_there) = (asks("bob", &demo.vault).await, asks("bob", &missing).await);
+        assert_eq!(*there.told(), not_there, "{mode:?} {effect:?}");
+        // Who holds something there is told why.
+        let vault = demo.world.store.image().vaults["demo"].id;
+        let scope = Scope::Object { vault, kind: ObjectKind::Secret, name: name("other").unwrap() };
+        let carol = Grantee::Principal { id: person("carol").id.clone() };
+        demo.world.put_grant(carol, Role::SecretsUser, scope).unwrap();
+        let why = asks("carol", &demo.vault).await;
+        assert_eq!(*why.told(), why, "{mode:?} {effect:?}");
+        let admin = demo.world.secrets.get(&demo.request(), &missing, &db, None).await;
+        assert!(matches!(admin, Err(SecretError::VaultNotFound)));
+    }
 }
 
 #[tokio::test]

@@ -196,7 +196,7 @@ async fn the_last_owner_stays_also_when_it_is_a_workload() {
     }
     assert!(matches!(world.admin.delete_workload(&by(), id).await, Err(AdminError::LastOwner)));
     let renamed = WorkloadEdit::Update { name: Some("api".into()), enabled: None };
-    assert!(world.admin.change_workload(&by(), id, &renamed).await.is_ok());
+    assert!(world.admin.change_workload(&world.request(&app), id, &renamed).await.is_ok());
 
     // Another workload that could get no token is nobody; one that could is enough, until it goes itself.
     let other = world.put_workload("other", true).unwrap();
@@ -215,6 +215,24 @@ async fn the_last_owner_stays_also_when_it_is_a_workload() {
     },);
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
     assert!(world.store.image().assignments.iter().any(|a| a.id == second.id));
+}
+
+/// Whoever could take the name of a stronger workload for one of their own would be given what is meant for that one.
+#[tokio::test]
+async fn renaming_a_workload_takes_what_it_holds() {
+    let (world, olga) = owned();
+    let keeper = manager(&world, &olga).await;
+    let app = world.put_workload("app", true).unwrap();
+    let id: Uuid = app.id.subject.parse().unwrap();
+    let rename = async |who: &Arc<Principal>, name: &str| {
+        let edit = WorkloadEdit::Update { name: Some(name.to_owned()), enabled: None };
+        world.admin.change_workload(&world.request(who), id, &edit).await.map(drop)
+    };
+    rename(&keeper, "api").await.unwrap();
+    world.put_grant(Grantee::Principal { id: app.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    assert!(matches!(rename(&keeper, "old").await, Err(AdminError::GrantsMoreThanHeld(_))));
+    rename(&keeper, "api").await.unwrap();
+    rename(&olga, "old").await.unwrap();
 }
 
 #[tokio::test]
