@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use strongroom_store::{
     Store,
-    verify::{Anchors, VerifyReport, read_anchors, verify_log},
+    verify::{Anchors, Finding, VerifyReport, read_anchors, verify_log},
 };
 
 use crate::witness::Witness;
@@ -20,6 +20,17 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    /// Whether there is nothing wrong but an end that is missing: what a copy looks like beside newer anchors, and a log
+    /// that was cut off too.
+    pub(crate) fn is_only_older(&self) -> bool {
+        let cut = |finding: &Finding| matches!(finding, Finding::Truncated { .. } | Finding::TreeCut { .. });
+        let report = &self.report;
+        !report.findings.is_empty()
+            && report.more_findings == 0
+            && report.findings.iter().all(cut)
+            && self.unreadable.is_empty()
+    }
+
     /// What is wrong, one line each.
     pub(crate) fn findings(&self) -> Vec<String> {
         let lines = self.unreadable.iter().map(|line| format!("line {line} of the anchor file is no checkpoint"));

@@ -53,14 +53,15 @@ impl Client {
         if trouble::names_no_vault(&url, &self.base) {
             bail!("{} names no vault: a vault's address is {}", self.base, self.base.replacen("://", "://NAME.", 1));
         }
-        let mut request = self.http.request(method, url.clone()).bearer_auth(self.token.expose());
+        let asked = body.as_deref().map_or_else(|| url.clone(), |body| trouble::with_scope(&url, body));
+        let mut request = self.http.request(method, url).bearer_auth(self.token.expose());
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
         if let Some(revision) = revision {
             request = request.header("if-match", format!("\"{revision}\""));
         }
-        answered(request, &url).await
+        answered(request, &asked).await
     }
 }
 

@@ -25,6 +25,9 @@ pub(crate) enum Exit {
     /// 3: a module is not what somebody signed.
     #[error("the signature does not hold: the module is another one, or the key is")]
     NotSigned,
+    /// 3: a signature is not the key's over these bytes.
+    #[error("it does not verify")]
+    BadSignature,
     /// 3: the root key at hand is not the one that the stored keys are wrapped by.
     #[error(
         "the root key at hand does not open every key: --config or --data names another place of it, and a backup may have \
@@ -53,7 +56,7 @@ pub(crate) enum Found {
 impl Exit {
     pub(crate) fn code(self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Findings | Self::Edited | Self::NotSigned | Self::NotOpened => 3,
+            Self::Findings | Self::Edited | Self::NotSigned | Self::BadSignature | Self::NotOpened => 3,
             Self::Unanchored => 4,
             Self::NotRun => 126,
             Self::NoProgram => 127,

@@ -38,6 +38,18 @@ pub(crate) fn read_line(path: &Path) -> anyhow::Result<SecretText> {
     Ok(SecretText::new(text.strip_suffix('\n').unwrap_or(&text).to_owned()))
 }
 
+/// Says so when everybody on the machine may read a file that is secret: no reason not to start, because what keeps
+/// others away may be a folder above it.
+pub(crate) fn warn_if_open_to_all(path: &Path, what: &str) {
+    if is_open_to_all(path) {
+        tracing::warn!(path = %path.display(), "everybody on this machine may read {what}: chmod o-r");
+    }
+}
+
+fn is_open_to_all(path: &Path) -> bool {
+    path.metadata().is_ok_and(|facts| facts.is_file() && facts.mode() & 0o004 != 0)
+}
+
 /// Writes a file that is not there yet, or, when told so, in place of the one that is.
 pub(crate) fn write(path: &Path, content: &[u8], replace: bool) -> anyhow::Result<()> {
     let unwritten = || format!("{} cannot be written", path.display());
@@ -117,8 +129,10 @@ mod tests {
         for other in [link.as_path(), folder.path(), &folder.path().join("none")] {
             assert!(read_line(other).is_err(), "{}", other.display());
         }
+        assert!(!is_open_to_all(&path));
         for mode in [0o640, 0o604, 0o644, 0o610] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_open_to_all(&path), mode & 0o004 != 0);
             let refused = read_line(&path).err().unwrap().to_string();
             assert!(refused.contains("chmod 600") && !refused.contains("1234"), "{refused}");
         }

@@ -1,6 +1,10 @@
 //! Running: listeners, background jobs, and a stop that finishes what was started.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use strongroom_crypto::{SecretText, SystemEntropy};
@@ -22,7 +26,7 @@ use crate::{
     installation::{self, Opening},
     jobs,
     listeners::Bound,
-    policy_process,
+    policy_process, private_file,
     wiring::{self, Node, Outside},
     witness::Witness,
 };
@@ -36,6 +40,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let shows_password = config.shows_password(&path);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let certificates = Certificates::open(&config.tls.certificate, &config.tls.key)?;
+    let secret = secret_files(&config);
     let tls = certificates.server_config()?;
     let bound = Bound::of(config.listen, std::mem::take(&mut config.listeners), &config.limits, &tls)?;
     let source = config.seal()?.source(&config.data, config.pkcs11.as_ref())?;
@@ -72,6 +77,9 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
              `database_from` name a file of mode 0600 or a credential with the address"
         );
     }
+    for (file, what) in &secret {
+        private_file::warn_if_open_to_all(file, what);
+    }
     harden::lock_memory();
     if let Some(isolation) = args.policy_isolation {
         outside.policy_isolation = isolation;
@@ -90,6 +98,15 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     certificates.warn_of_other_names(names.host());
     println!("Strongroom serves {} on {}.", node.services.addresses.base(), bound.shown);
     run_node(node, bound, certificates, &data, Beside { provider: None, witness }).await
+}
+
+/// Files of the configuration that are for the server alone, besides those that are refused unless they are.
+fn secret_files(config: &Config) -> Vec<(PathBuf, &'static str)> {
+    let of_providers = config.providers.iter().filter_map(|provider| provider.client_secret_file.clone());
+    let mut files: Vec<_> = of_providers.map(|file| (file, "the client secret of a provider")).collect();
+    files.push((config.tls.key.clone(), "the private key of the server's certificate"));
+    files.push((installation::embedded_file(&config.data), "the database"));
+    files
 }
 
 /// The witness of the configuration, and how far apart it is told.

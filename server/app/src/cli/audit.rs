@@ -142,13 +142,13 @@ pub(crate) struct Filter {
     /// Only what is about this: part of an object's name, a vault, VAULT/NAME or VAULT/KIND/NAME.
     #[arg(long)]
     pub(crate) object: Option<String>,
-    /// Only principals whose subject contains this.
+    /// Only principals whose subject contains this, or the one of ISSUER#SUBJECT.
     #[arg(long)]
     pub(crate) principal: Option<String>,
     /// Only this workload of the server, by client id or name.
     #[arg(long, conflicts_with = "principal")]
     pub(crate) workload: Option<String>,
-    /// Only this operation, for example SecretGet.
+    /// Only this operation, for example SecretGet; upper and lower case are the same.
     #[arg(long)]
     pub(crate) operation: Option<String>,
     /// Only the record of this decision; the beginning of its id as `audit tail` shows it will do.

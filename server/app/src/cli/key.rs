@@ -31,6 +31,9 @@ pub(crate) enum KeyCommand {
         /// is usual for its type when absent.
         #[arg(long = "op")]
         operations: Vec<String>,
+        /// Take it in, in software, although the version that is there now is in the hardware token.
+        #[arg(long)]
+        leave_hardware: bool,
         #[command(flatten)]
         attributes: NewAttributes,
         #[command(flatten)]
@@ -174,9 +177,10 @@ pub(crate) struct RotationGiven {
 /// A key that is to be made.
 #[derive(Args)]
 pub(crate) struct KeyGiven {
-    /// Type: RSA, EC or oct; RSA-HSM, EC-HSM or oct-HSM in the hardware token of the server, if it has one.
-    #[arg(long = "type", default_value = "EC")]
-    pub(crate) kty: String,
+    /// Type: RSA, EC or oct; RSA-HSM, EC-HSM or oct-HSM in the hardware token of the server, if it has one. Without it,
+    /// that of the version that is there now, or else EC.
+    #[arg(long = "type")]
+    pub(crate) kty: Option<String>,
     /// Bits, of RSA (2048, 3072, 4096) or oct (128, 192, 256).
     #[arg(long)]
     pub(crate) size: Option<u64>,

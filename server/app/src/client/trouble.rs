@@ -153,6 +153,21 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
              gets in any more: strongroom network recover, on the server's machine",
             address().map_or_else(|| "ADDRESS".to_owned(), |address| address.to_string())
         ),
+        "KeyDisabled" => {
+            "whoever may change the key enables it: strongroom key update NAME --enabled true, with --version VERSION where \
+             it is not the current one"
+                .to_owned()
+        }
+        "" if message.contains("is not allowed on a key that is not valid yet or has expired") => {
+            "strongroom key get NAME says from when until when it is valid; whoever may change it moves that: strongroom key \
+             update NAME --expires WHEN (or --not-before WHEN), or makes the next version: strongroom key rotate NAME"
+                .to_owned()
+        }
+        "ForbiddenByPolicy" if message.contains("are switched off in this vault") => format!(
+            "another algorithm of the key does, or whoever manages the vault lets it in: strongroom vault update {vault} \
+             --accept-algorithm {}",
+            algorithm_of(message).unwrap_or("ALGORITHM")
+        ),
         "KeyOperationForbidden" => {
             "whoever may change the key permits more: strongroom key update NAME --op OPERATION, once for each that it is to be \
              used for"
@@ -187,6 +202,14 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
     })
 }
 
+/// The algorithm that a message says is switched off, if it is written as algorithms are: it goes into a command.
+fn algorithm_of(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("perations by ")?;
+    let (algorithm, _) = rest.split_once(" are switched off")?;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (!algorithm.is_empty() && algorithm.len() <= 32 && algorithm.bytes().all(is_name)).then_some(algorithm)
+}
+
 /// Which vault an address is about.
 fn vault_of(asked: &Url) -> Option<String> {
     let name = match asked.path().strip_prefix("/api/v1/") {
@@ -208,13 +231,51 @@ fn missing_role(message: &str, asked: &Url) -> Option<String> {
     let development = std::env::var_os("OPERATOR_CLIENT_ID").is_some();
     let missing = if message.contains("or there is no such vault") { misnamed(asked) } else { None };
     let missing = missing.unwrap_or_default();
-    let place = if action.is_in_vault() { "" } else { " at /, the whole installation" };
+    let place = place_of(action, asked);
     let or_wider = if role == Role::Owner { "" } else { " or a wider one" };
     Some(format!(
         "{missing}it needs the role \"{}\"{or_wider}{place}{}",
         role.name(),
         if development { "; in development, put as_operator in front of the command" } else { "" }
     ))
+}
+
+/// Where the role is missing, as far as the address tells.
+fn place_of(action: Action, asked: &Url) -> String {
+    const EVERYWHERE: &str = " at /, the whole installation";
+    if !action.applies_below_installation() {
+        return EVERYWHERE.to_owned();
+    }
+    // A vault's own address says it.
+    let Some(management) = asked.path().strip_prefix("/api/v1/") else { return String::new() };
+    let scope = asked.query_pairs().find(|(name, _)| name == "scope").map(|(_, scope)| scope.into_owned());
+    let mut parts = management.split('/');
+    match (scope, parts.next().unwrap_or_default(), parts.next()) {
+        (Some(scope), ..) if scope.starts_with("/vaults/") => format!(" at {}", plain(&scope)),
+        (None, "vaults" | "deletedvaults", Some(name)) if !name.is_empty() => format!(" at /vaults/{}", plain(name)),
+        // Where that is, its id does not tell.
+        (None, "assignments" | "roles", Some(_)) => " at its scope".to_owned(),
+        _ => EVERYWHERE.to_owned(),
+    }
+}
+
+/// The address that was asked, with the scope that the body of an assignment or of a role definition names: a no says
+/// where a role is missing. No other body is looked into, for it may hold a value.
+pub(super) fn with_scope(url: &Url, body: &[u8]) -> Url {
+    let mut asked = url.clone();
+    let collection = url.path().strip_prefix("/api/v1/").and_then(|rest| rest.split('/').next());
+    if !matches!(collection, Some("assignments" | "roles")) {
+        return asked;
+    }
+    let body = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let only = || match body.get("assignable_scopes")?.as_array()?.as_slice() {
+        [one] => Some(one),
+        _ => None,
+    };
+    if let Some(scope) = body.get("scope").or_else(only).and_then(Value::as_str) {
+        asked.query_pairs_mut().append_pair("scope", scope);
+    }
+    asked
 }
 
 /// Which vault was asked for, where one was: one that is not there is answered like one that is closed.
@@ -302,6 +363,37 @@ mod tests {
     }
 
     #[test]
+    fn a_role_is_missing_where_it_was_asked_for() {
+        let said = |action: &str, asked: Url| {
+            let message =
+                format!("Caller is not authorized to perform action on resource.\r\nAction: '{action}'\r\nDecision: 1");
+            let answer = serde_json::json!({
+                "error": { "code": "Forbidden", "message": message, "innererror": { "code": "ForbiddenByRbac" } }
+            });
+            Refused::of(StatusCode::FORBIDDEN, &answer, &asked).to_string()
+        };
+        let at = |path: &str| Url::parse(&format!("https://vault.example/api/v1/{path}")).unwrap();
+        let (write, assign) = ("Microsoft.KeyVault/vaults/write", "Microsoft.Authorization/roleAssignments/write");
+        let to =
+            |scope: &str| with_scope(&at("assignments"), format!(r#"{{"role":"r","scope":"{scope}"}}"#).as_bytes());
+        for (action, asked, place) in [
+            (write, at("vaults/pay"), "at /vaults/pay"),
+            (write, at("deletedvaults/pay/recover"), "at /vaults/pay"),
+            (write, at("vaults"), "at /, the whole installation"),
+            (assign, to("/vaults/pay"), "at /vaults/pay"),
+            (assign, to("/"), "at /, the whole installation"),
+            (assign, at("assignments?scope=%2Fvaults%2Fpay%2Fsecrets%2Fdb"), "at /vaults/pay/secrets/db"),
+            (assign, at("assignments/01900000-0000-7000-8000-000000000001"), "at its scope"),
+            ("Strongroom/audit/read", at("vaults/pay/why"), "at /, the whole installation"),
+        ] {
+            let told = said(action, asked);
+            assert!(told.contains(&format!("\" or a wider one {place}")), "{place}: {told}");
+        }
+        let value = Url::parse("https://pay.vault.example/secrets/scope").unwrap();
+        assert_eq!(with_scope(&value, br#"{"scope":"/vaults/pay"}"#), value, "no value is looked into");
+    }
+
+    #[test]
     fn every_no_names_a_way_out() {
         let said = |status, inner: &str, message: &str| {
             let answer = serde_json::json!({ "error": { "code": "Forbidden", "message": message, "innererror": { "code": inner } } });
@@ -313,6 +405,14 @@ mod tests {
         assert!(outside.contains("strongroom network add payments allow 192.0.2.7 --at 1; if nobody"), "{outside}");
         let disabled = no("ForbiddenByPolicy", "The caller's identity is disabled or gone.\r\nDecision: 1");
         assert!(disabled.contains("identity update NAME --enable"), "{disabled}");
+        let off = no("KeyDisabled", "Operation sign is not allowed on a disabled key.");
+        assert!(off.contains("key update NAME --enabled true"), "{off}");
+        let over = no("", "Operation sign is not allowed on a key that is not valid yet or has expired.");
+        assert!(over.contains("key update NAME --expires WHEN"), "{over}");
+        let refused = no("ForbiddenByPolicy", "Operations by RSA1_5 are switched off in this vault.");
+        assert!(refused.contains("vault update payments --accept-algorithm RSA1_5"), "{refused}");
+        let hostile = no("ForbiddenByPolicy", "Operations by x; rm -rf ~ are switched off in this vault.");
+        assert!(hostile.contains("--accept-algorithm ALGORITHM"), "{hostile}");
         let policy = no("ForbiddenByPolicy", "No permission by an access policy of the vault.\r\nDecision: 1");
         assert!(policy.contains("strongroom access-policy set payments"), "{policy}");
         let module = no(

@@ -121,6 +121,12 @@ async fn add(
     }
     let answer = client.send(Method::POST, at(&base, &PATH, &[])?, Some(serde_json::to_vec(&body)?)).await?;
     warn(&answer);
+    // Names are not unique and can be changed: what was given is given to a client id.
+    if let (Some(name), Some(client_id)) = (&whom.workload, body.get("client_id").and_then(Value::as_str))
+        && name != client_id
+    {
+        eprintln!("granted to workload {name}, client id {client_id}");
+    }
     println!("{}", text(&answer, "/id"));
     Ok(())
 }

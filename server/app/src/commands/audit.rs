@@ -295,6 +295,7 @@ fn show(records: &[Shown], look: Look, header: bool) {
 /// Instead of silence.
 fn nothing_fits(filter: &Filter) -> String {
     match &filter.principal {
+        Some(whole) if whole.contains("://") && whole.contains('#') => format!("no record is of {whole}"),
         Some(principal) => format!(
             "no record is of a principal whose subject contains {principal}: the subject of a workload is its client id \
              (identity list), that of a person is what the issuer says; --workload takes a workload's name"
@@ -455,6 +456,12 @@ pub(crate) async fn verify_offline(place: &Place, with: VerifyWith) -> anyhow::R
     }
     if checked.anchors > 0 {
         println!("compared with {} checkpoints kept outside the database", checked.anchors);
+    }
+    if checked.is_only_older() && findings.len() == report.findings.len() {
+        println!(
+            "nothing else is wrong: this is a whole, older state, as a copy beside newer anchors is (server/docs/operations.md, \"Bringing a \
+             copy back\"), and as a log is whose end somebody removed"
+        );
     }
     if !findings.is_empty() {
         return Err(Exit::Findings.into());

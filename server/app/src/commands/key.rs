@@ -66,8 +66,8 @@ pub(crate) async fn run(command: KeyCommand) -> anyhow::Result<()> {
     match command {
         KeyCommand::Life(step) => KEYS.run(step).await,
         KeyCommand::Create { name, key, at } => create(&name, key, &at).await,
-        KeyCommand::Import { name, file, operations, attributes, at } => {
-            import::import(&name, &file, &operations, attributes.body()?, &at).await
+        KeyCommand::Import { name, file, operations, leave_hardware, attributes, at } => {
+            import::import(&name, &file, (&operations, leave_hardware), attributes.body()?, &at).await
         }
         KeyCommand::Get { key, at } => get(&key, &at).await,
         KeyCommand::Update { key, change, operations, at } => {
@@ -114,18 +114,48 @@ pub(super) fn fitting(kty: &str, size: Option<u64>, curve: Option<&str>) -> anyh
     }
 }
 
+/// What kind of key is made: as it was said, and otherwise like the version that is there now, so that a new version
+/// is another kind of key only where that was meant.
+fn kind_to_make(key: &KeyGiven, current: Option<&Value>) -> anyhow::Result<(String, Option<u64>, Option<String>)> {
+    let of_current = current.map(|current| text(current, "/key/kty")).filter(|kty| !kty.is_empty());
+    let kty = match (&key.kty, &of_current) {
+        (Some(kty), _) => kty.clone(),
+        (None, Some(kty)) if key.leave_hardware => kty.trim_end_matches("-HSM").to_owned(),
+        (None, Some(kty)) => kty.clone(),
+        (None, None) => "EC".to_owned(),
+    };
+    fitting(&kty, key.size, key.curve.as_deref())?;
+    let family = |kty: &str| kty.trim_end_matches("-HSM").to_owned();
+    let (mut size, mut curve) = (key.size, key.curve.clone());
+    if let Some(current) = current.filter(|_| of_current.is_some_and(|of_current| family(&of_current) == family(&kty)))
+    {
+        if family(&kty) == "EC" {
+            curve = curve.or_else(|| Some(text(current, "/key/crv")).filter(|curve| !curve.is_empty()));
+        } else {
+            size = size.or_else(|| current.pointer("/attributes/key_size").and_then(Value::as_u64));
+        }
+    }
+    Ok((kty, size, curve))
+}
+
 async fn create(name: &str, key: KeyGiven, at: &VaultAt) -> anyhow::Result<()> {
-    fitting(&key.kty, key.size, key.curve.as_deref())?;
+    // What is wrong without a look at what there is is told without one.
+    if let Some(kty) = &key.kty {
+        fitting(kty, key.size, key.curve.as_deref())?;
+    }
     let client = connect(at).await?;
-    if !key.kty.ends_with("-HSM") && !key.leave_hardware {
-        stay_in_hardware(&client, name).await?;
+    // Who may not look is not kept from it.
+    let current = client.send(Method::GET, &["keys", name], None).await.ok();
+    let (kty, size, curve) = kind_to_make(&key, current.as_ref())?;
+    if !kty.ends_with("-HSM") && !key.leave_hardware {
+        stay_in_hardware(&client, name, "give --type with -HSM, or").await?;
     }
     let mut body = Value::Object(key.attributes.body()?);
-    insert(&mut body, "kty", key.kty);
-    if let Some(size) = key.size {
+    insert(&mut body, "kty", kty);
+    if let Some(size) = size {
         insert(&mut body, "key_size", size);
     }
-    if let Some(curve) = key.curve {
+    if let Some(curve) = curve {
         insert(&mut body, "crv", curve);
     }
     if !key.operations.is_empty() {
@@ -133,18 +163,24 @@ async fn create(name: &str, key: KeyGiven, at: &VaultAt) -> anyhow::Result<()> {
     }
     let body = serde_json::to_vec(&body)?;
     let answer = client.send(Method::POST, &["keys", name, "create"], Some(body)).await?;
+    if let Some(current) = current {
+        let (was, is) = (kind(&current, "/key"), kind(&answer, "/key"));
+        if was != is {
+            eprintln!("{} was {was}, and is {is} from this version on", plain(name));
+        }
+    }
     KEYS.print_id(&answer, at.output);
     Ok(())
 }
 
 /// Refuses to let a version in software take the place of one in a token without a word: whoever asks for the name
 /// would go on with it. Who may not list versions is not kept from it.
-async fn stay_in_hardware(client: &VaultClient, name: &str) -> anyhow::Result<()> {
+async fn stay_in_hardware(client: &VaultClient, name: &str, instead: &str) -> anyhow::Result<()> {
     let Ok(versions) = client.all(&["keys", name, "versions"]).await else { return Ok(()) };
     let newest = versions.iter().max_by_key(|line| line.pointer("/attributes/created").and_then(Value::as_i64));
     if newest.is_some_and(in_token) {
         bail!(
-            "the current version of {} is in the hardware token, and this one would be in software: give --type with -HSM, or \
+            "the current version of {} is in the hardware token, and this one would be in software: {instead} \
              --leave-hardware if that is meant",
             plain(name)
         );
@@ -218,7 +254,37 @@ fn bytes_of(answer: &Value, name: &str) -> anyhow::Result<Zeroizing<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::cli::NewAttributes;
+
+    #[test]
+    fn a_new_version_is_of_the_kind_that_is_there_unless_another_is_said() {
+        let given = |kty: Option<&str>, size, curve: Option<&str>, leave_hardware| KeyGiven {
+            kty: kty.map(str::to_owned),
+            size,
+            curve: curve.map(str::to_owned),
+            operations: Vec::new(),
+            leave_hardware,
+            attributes: NewAttributes { not_before: None, expires: None, disabled: false, tags: Vec::new() },
+        };
+        let made = |key: &KeyGiven, current: Option<&Value>| kind_to_make(key, current).unwrap();
+        let of = |kty: &str, size, curve: Option<&str>| (kty.to_owned(), size, curve.map(str::to_owned));
+        let rsa = json!({ "key": { "kty": "RSA" }, "attributes": { "key_size": 4096 } });
+        let hard = json!({ "key": { "kty": "EC-HSM", "crv": "P-384" }, "attributes": {} });
+        let nothing = given(None, None, None, false);
+        assert_eq!(made(&nothing, None), of("EC", None, None));
+        assert_eq!(made(&nothing, Some(&rsa)), of("RSA", Some(4096), None));
+        assert_eq!(made(&nothing, Some(&hard)), of("EC-HSM", None, Some("P-384")));
+        assert_eq!(made(&given(None, None, None, true), Some(&hard)), of("EC", None, Some("P-384")));
+        assert_eq!(made(&given(Some("RSA"), Some(2048), None, false), Some(&rsa)), of("RSA", Some(2048), None));
+        assert_eq!(made(&given(Some("EC"), None, None, false), Some(&rsa)), of("EC", None, None));
+        assert!(
+            kind_to_make(&given(None, None, Some("P-256"), false), Some(&rsa)).is_err(),
+            "another type is not said"
+        );
+    }
 
     #[test]
     fn what_a_type_of_key_does_not_have_is_refused() {

@@ -163,6 +163,8 @@ async fn a_forked_log_is_named_and_not_signed_where_it_is_known() {
         let verification = verify(vault);
         assert_eq!(verification.code, Some(3), "{words}: {}", verification.said);
         assert!(verification.said.contains(words), "{words}: {}", verification.said);
+        let whole = verification.said.contains("nothing else is wrong");
+        assert_eq!(whole, known, "an older state is told from another past: {}", verification.said);
         if known {
             assert!(vault.log().contains("forked"), "the server says so: {}", vault.log());
         }

@@ -47,7 +47,7 @@ pub(super) async fn run(command: ReplaysCommand) -> anyhow::Result<()> {
 
 fn list(found: &Value, output: Output) {
     if output == Output::Json {
-        println!("{found}");
+        println!("{}", crate::plain::json(found));
         return;
     }
     let mut shown = table(&["ID", "WHEN", "BY", "ASKED", "NEWLY ALLOWED", "NEWLY DENIED", "INDETERMINATE"]);
@@ -69,7 +69,7 @@ fn list(found: &Value, output: Output) {
 
 fn show(replay: &Value, output: Output) {
     if output == Output::Json {
-        println!("{replay}");
+        println!("{}", crate::plain::json(replay));
         return;
     }
     let mut shown = table(&["CHANGE", "COUNT", "PRINCIPAL", "OPERATION", "OBJECT", "REASON", "FOR EXAMPLE"]);

@@ -47,7 +47,23 @@ pub(super) fn lines(records: &[Shown], header: bool, width: Option<usize>) -> Ve
         let cells = row.iter().zip(widths).map(|(cell, width)| format!("{:width$}", cut(cell, width)));
         cells.collect::<Vec<_>>().join(" ").trim_end().to_owned()
     };
-    rows.iter().map(line).collect()
+    let mut lines: Vec<String> = rows.iter().map(line).collect();
+    if width.is_none() {
+        // Behind everything else, where their length moves no column.
+        let heading = usize::from(header);
+        for (line, (record, _)) in lines.iter_mut().skip(heading).zip(records) {
+            line.push_str(&details(record));
+        }
+    }
+    lines
+}
+
+/// What was given to whom, or changed into what, as far as the record tells.
+fn details(record: &Value) -> String {
+    let details = record.get("details").and_then(Value::as_object).into_iter().flatten();
+    let told = details.map(|(name, told)| plain(&format!("{name}: {}", told.as_str().unwrap_or_default())));
+    let told = told.collect::<Vec<_>>().join("; ");
+    if told.is_empty() { told } else { format!(" {told}") }
 }
 
 fn row(record: &Value, name: Option<&str>, whole_id: bool) -> [String; COLUMNS] {
@@ -136,6 +152,21 @@ mod tests {
         });
         assert!(lines(&[(record.clone(), None)], false, None)[0].contains(" KeySign demo/k/0a by PS256 ok "));
         assert!(lines(&[(record, None)], false, Some(USUAL_WIDTH))[0].contains(" KeySign demo/k "));
+    }
+
+    #[test]
+    fn with_everything_what_was_given_to_whom_is_shown() {
+        let record = json!({
+            "id": ID, "at": 0, "outcome": "allowed", "reason": "ok", "operation": "RoleAssignmentCreate", "vault": "demo",
+            "details": { "role": "Key Vault Reader", "subject": "ada\u{1b}[2J" },
+        });
+        let told = format!(" RoleAssignmentCreate demo ok {ID} role: Key Vault Reader; subject: ada\u{fffd}[2J");
+        let shown = lines(&[(record.clone(), None)], true, None);
+        assert!(
+            shown[0].starts_with("TIME") && shown[1].ends_with(&told.replace("demo ok", "demo   ok    ")),
+            "{shown:#?}"
+        );
+        assert!(!lines(&[(record, None)], false, Some(USUAL_WIDTH))[0].contains("role:"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use strongroom_crypto::key::PrivateParts;
 use zeroize::Zeroizing;
 
-use super::{KEYS, connect, insert, read, text};
+use super::{KEYS, connect, insert, read, stay_in_hardware, text};
 use crate::cli::VaultAt;
 
 /// More than any private key has; reading stops there.
@@ -18,7 +18,7 @@ const MAX_READ: u64 = 64 * 1024;
 pub(super) async fn import(
     name: &str,
     file: &Path,
-    operations: &[String],
+    (operations, leave_hardware): (&[String], bool),
     mut body: Map<String, Value>,
     at: &VaultAt,
 ) -> anyhow::Result<()> {
@@ -29,7 +29,11 @@ pub(super) async fn import(
     }
     body.insert("key".to_owned(), key);
     let body = Zeroizing::new(serde_json::to_vec(&body)?);
-    let answer = connect(at).await?.send(Method::PUT, &["keys", name], Some(body.to_vec())).await?;
+    let client = connect(at).await?;
+    if !leave_hardware {
+        stay_in_hardware(&client, name, "rotate it there (strongroom key rotate), or give").await?;
+    }
+    let answer = client.send(Method::PUT, &["keys", name], Some(body.to_vec())).await?;
     KEYS.print_id(&answer, at.output);
     Ok(())
 }
@@ -114,7 +118,10 @@ fn unarmoured(text: &str) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     for part in text.split("-----BEGIN ").skip(1) {
         let (label, rest) = part.split_once("-----").context("the PEM text is damaged")?;
         if label == "ENCRYPTED PRIVATE KEY" || rest.contains("Proc-Type: 4,ENCRYPTED") {
-            bail!("the key is encrypted; decrypt it first, for example with openssl pkey");
+            bail!(
+                "the key is encrypted: decrypt it on the way, so that it never lies on a disk: `openssl pkey -in FILE | strongroom key \
+                 import NAME --file -`"
+            );
         }
         match something_else(label) {
             Some(why) if label.ends_with("PRIVATE KEY") => bail!("{why}"),

@@ -65,11 +65,18 @@ fn told(policy: &Value, key: &Value) -> Vec<(&'static str, String)> {
             } else {
                 format!("{after} after it was made")
             };
+            let rotates = text(action, "/action/type").eq_ignore_ascii_case("rotate");
+            let endless = key.get("attributes").is_some_and(|known| known.get("exp").is_none_or(Value::is_null));
             let when = match due(action, key) {
                 Some(at) => format!("{when}: {}", utc(at.saturating_mul(1000))),
+                // Known of a key that was read; of one that was not, nothing is said.
+                None if endless && rotates => format!(
+                    "{when}: never, because the current version does not expire (strongroom key rotate NAME makes one that \
+                     does, or strongroom key update NAME --expires WHEN)"
+                ),
+                None if endless => format!("{when}: never, because the current version does not expire"),
                 None => when,
             };
-            let rotates = text(action, "/action/type").eq_ignore_ascii_case("rotate");
             (if rotates { "new version" } else { "put on record" }, when)
         })
         .collect();
@@ -124,7 +131,7 @@ mod tests {
             lines,
             [
                 "new version: P90D after it was made: 2024-02-12 22:13:20.000Z",
-                "put on record: P30D before it expires",
+                "put on record: P30D before it expires: never, because the current version does not expire",
                 "a new version lasts: P2Y",
                 "changed: 2023-11-14 22:13:20Z",
             ]
@@ -148,6 +155,9 @@ mod tests {
         let rotate = json!({ "trigger": { "timeBeforeExpiry": "P7D" }, "action": { "type": "Rotate" } });
         let changed = json!({ "lifetimeActions": [rotate, actions[1]], "attributes": { "expiryTime": "P2Y" } });
         assert_eq!(body(&policy, &change), changed);
+        let rotates_never = &told(&changed, &key)[0].1;
+        assert!(rotates_never.contains("never, because") && rotates_never.contains("--expires"), "{rotates_never}");
+        assert_eq!(told(&changed, &Value::Null)[0].1, "P7D before it expires", "nothing is known of the key");
         let none = told(&json!({ "lifetimeActions": [] }), &key);
         assert!(none[0].1.starts_with("none by itself") && none[1].1 == "without end", "{none:?}");
     }
