@@ -174,6 +174,11 @@ impl DenyReason {
         }
     }
 
+    /// Whether the caller can do something about it: sign in more strongly, or have somebody approve.
+    pub(crate) fn can_be_met(&self) -> bool {
+        matches!(self, Self::Policy { step_up, approval, .. } if step_up.is_some() || approval.is_some())
+    }
+
     /// Whose approval would lift the denial, if anybody's would.
     #[must_use]
     pub fn approval(&self) -> Option<&ApprovalWanted> {

@@ -175,9 +175,13 @@ impl Gate {
             if other == request {
                 continue;
             }
-            let mut apart = Trace { described: trace.described, ..Trace::default() };
+            let mut apart = Trace { described: trace.described, ahead: trace.ahead, ..Trace::default() };
             let said = self.ask_enforced(ctx, ask, &asked.enforced, &other, judged, &mut apart).await;
-            let denies = !matches!(said, Ok(also) if also || !given);
+            let denies = match &said {
+                // That no authority allows it is a denial where nothing else grants anything.
+                Ok(also) => given && !also && !granted,
+                Err(_) => true,
+            };
             verdict = said.map(|also| also && given);
             if denies {
                 // What is on record is what was denied, so that it can be judged again.
@@ -238,7 +242,13 @@ impl Gate {
                     // For whom neither a grant nor an authority speaks, the vault does not exist, and nobody is asked
                     // to approve.
                     let behind = enforced.get(index + 1..).unwrap_or_default();
-                    if !given && self.is_stranger(ctx, ask, judged).await && !self.would_give(behind, request).await {
+                    // What an authority asks for before it allows is told: who is to step up has to know.
+                    let invites = attached.attachment.authority && attached.vault.is_some() && reason.can_be_met();
+                    if !given
+                        && !invites
+                        && self.is_stranger(ctx, ask, judged).await
+                        && !self.would_give(behind, request).await
+                    {
                         return Err(DenyReason::Concealed(Box::new(reason)));
                     }
                     // Nobody approves for a schedule: its denial stands until the module says otherwise.

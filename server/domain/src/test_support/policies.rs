@@ -31,6 +31,8 @@ pub enum Verdict {
     SaysNothing,
     /// Yes to what expires, and no to the rest.
     WantsExpiry,
+    /// Yes to what expires, and no opinion about the rest.
+    LikesExpiry,
     /// No, until so many other people approve; approving itself needs nobody.
     NeedsApproval(u32),
     /// No to whatever is disabled.
@@ -174,23 +176,27 @@ impl PolicyEngine for FakePolicies {
                 Ok(requests.iter().map(|request| needs_approval(request, approvers)).collect())
             }
             Verdict::WantsExpiry => Ok(requests.iter().map(wants_expiry).collect()),
-            verdict @ (Verdict::Says(_) | Verdict::SaysOfContents(_) | Verdict::EnabledAlone) => Ok(requests
-                .iter()
-                .map(|request| PolicyAnswer {
-                    effect: match verdict {
-                        Verdict::EnabledAlone if request.object.enabled == Some(false) => Effect::Deny,
-                        Verdict::SaysOfContents(effect) if is_of_contents(request) => effect,
-                        Verdict::Says(effect) => effect,
-                        _ => Effect::Abstain,
-                    },
-                    reason_code: "as-told".to_owned(),
-                    sentence: "The test said so.".to_owned(),
-                    relied_on: Vec::new(),
-                    messages: Vec::new(),
-                    obligations: obligations.clone(),
-                    fuel: 1,
-                })
-                .collect()),
+            verdict
+            @ (Verdict::Says(_) | Verdict::SaysOfContents(_) | Verdict::EnabledAlone | Verdict::LikesExpiry) => {
+                Ok(requests
+                    .iter()
+                    .map(|request| PolicyAnswer {
+                        effect: match verdict {
+                            Verdict::EnabledAlone if request.object.enabled == Some(false) => Effect::Deny,
+                            Verdict::LikesExpiry if request.object.expires.is_some() => Effect::Allow,
+                            Verdict::SaysOfContents(effect) if is_of_contents(request) => effect,
+                            Verdict::Says(effect) => effect,
+                            _ => Effect::Abstain,
+                        },
+                        reason_code: "as-told".to_owned(),
+                        sentence: "The test said so.".to_owned(),
+                        relied_on: Vec::new(),
+                        messages: Vec::new(),
+                        obligations: obligations.clone(),
+                        fuel: 1,
+                    })
+                    .collect())
+            }
         }
     }
 

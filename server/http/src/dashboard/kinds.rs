@@ -198,8 +198,11 @@ impl Kind {
                 (items, Some(words))
             }
             Err(Failure::Denied(denial)) => {
-                let words =
-                    format!("You may not list the versions: {}, decision {}.", denial.reason.code(), denial.request_id);
+                let words = format!(
+                    "You may not list the versions: {}, decision {}.",
+                    denial.reason.told().code(),
+                    denial.request_id
+                );
                 (Vec::new(), Some(words))
             }
             Err(Failure::Problem(_)) => (Vec::new(), Some("The other versions could not be read just now.".to_owned())),

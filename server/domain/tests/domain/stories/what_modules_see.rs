@@ -28,16 +28,20 @@ use crate::common::Demo;
 const DAY: i64 = 86_400;
 const BEGAN: i64 = BEGIN / 1000;
 
-fn guarded() -> Demo {
-    let guard = PolicyAttachment {
-        name: "guard".to_owned(),
+fn attached(name: &str, authority: bool) -> PolicyAttachment {
+    PolicyAttachment {
+        name: name.to_owned(),
         module: ModuleDigest([7; 32]),
         settings: "{}".to_owned(),
         state: AttachmentState::Enforce,
-        authority: false,
+        authority,
         previous: None,
-    };
-    let demo = Demo::with(VaultSettings { policies: vec![guard], ..VaultSettings::default() });
+    }
+}
+
+fn guarded() -> Demo {
+    let policies = vec![attached("guard", false)];
+    let demo = Demo::with(VaultSettings { policies, ..VaultSettings::default() });
     demo.says(Verdict::Says(Effect::Allow));
     demo
 }
@@ -170,4 +174,27 @@ async fn of_a_restore_they_see_every_version_that_differs() {
     // Of the two that are alike each is asked about; the current one once.
     let ends: Vec<_> = asked.iter().map(|request| request.object.expires).collect();
     assert_eq!(ends, [Some(BEGAN + DAY), None, None]);
+}
+
+/// Where roles grant, that a module with authority has no opinion of one version denies nothing, and so ends nothing.
+#[tokio::test]
+async fn of_a_restore_they_see_what_is_behind_a_version_that_no_authority_allows() {
+    let policies = vec![attached("owner", true), attached("guard", false)];
+    let demo = Demo::with(VaultSettings { policies, ..VaultSettings::default() });
+    demo.says(Verdict::Says(Effect::Abstain));
+    demo.world.policies.answer("owner", Verdict::LikesExpiry);
+    let (db, secrets) = (name("db").unwrap(), &demo.world.secrets);
+    for (enabled, expires) in [(false, None), (true, None), (true, Some(BEGAN + DAY))] {
+        let attributes = SecretAttributes { enabled, expires, ..self::enabled() };
+        let value = SecretText::new("value".to_owned());
+        secrets.set(&demo.request(), &demo.vault, &db, &attributes, value).await.unwrap();
+    }
+    let blob = secrets.backup(&demo.request(), &demo.vault, &db).await.unwrap();
+    demo.delete_in(&demo.request(), "db").await.unwrap();
+    demo.purge_in(&demo.request(), "db").await.unwrap();
+    demo.says(Verdict::EnabledAlone);
+    assert!(secrets.restore(&demo.request(), &demo.vault, &blob).await.is_err(), "the oldest is disabled");
+    assert_eq!(demo.newest("SecretRestore").input.unwrap().object.enabled, Some(false));
+    demo.says(Verdict::Says(Effect::Abstain));
+    secrets.restore(&demo.request(), &demo.vault, &blob).await.unwrap();
 }
