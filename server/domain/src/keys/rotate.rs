@@ -73,8 +73,12 @@ impl Keys {
             }
             let attributes = rotation::successor(&item.secret, &item.version.attributes, ctx.seconds());
             // Made only for who may have it, and what is here only once however often it is judged.
-            let source = made.take().unwrap_or(Source::Make(properties.spec));
             let in_token = properties.in_token();
+            let source = match made.take() {
+                // Of what is the current version by now: somebody may have made one of another type meanwhile.
+                Some(Source::Given(key)) if key.spec == properties.spec && !in_token => Source::Given(key),
+                _ => Source::Make(properties.spec),
+            };
             let began = self.objects.recorder.ticks_micros();
             let key = match self.material(ctx, source, vault.id, &properties).await {
                 Ok(key) => key,
