@@ -300,6 +300,9 @@ impl Verifier {
                 // A check that could not be made says nothing: what the last one said holds.
                 let judged = if verdict.is_ok() { LogVerdict::Intact } else { LogVerdict::Contradicted };
                 self.store.judge_log(judged);
+                if matches!(self.chain.load().witness, Some(WitnessStanding::Contradicts(_))) {
+                    self.store.judge_log(LogVerdict::Contradicted);
+                }
                 verdict
             }
             Err(error) => Err(error.to_string()),

@@ -242,7 +242,6 @@ impl Testimony {
     fn show(&self, standing: WitnessStanding) {
         let found = match &standing {
             WitnessStanding::Contradicts(why) => {
-                self.store.judge_log(LogVerdict::Contradicted);
                 Some(Verified { at: self.clock.now_millis(), verdict: Err(format!("it was forked: {why}")) })
             }
             _ => None,
@@ -252,6 +251,10 @@ impl Testimony {
             verified: found.clone().or_else(|| known.verified.clone()),
             ..ChainStatus::clone(known)
         });
+        // After it can be seen: a check of the log that ends meanwhile looks there once more.
+        if matches!(standing, WitnessStanding::Contradicts(_)) {
+            self.store.judge_log(LogVerdict::Contradicted);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use strongroom_crypto::Entropy;
 use crate::{
     admin::{AdminError, Administration},
     context::RequestContext,
+    decision::{Denial, DenyReason},
     objects::{ObjectError, Objects, Verbs},
     ports::{DueObject, PurgeSchedule, StoreError},
     principal::Principal,
@@ -23,7 +24,7 @@ const BATCH: usize = 100;
 const SWEEP: usize = 500;
 /// Most looks in one run; the next run goes on.
 const LOOKS: usize = 1000;
-/// A run that met this many failures gives up until the next one: each is on record.
+/// A run that met this many failures that may pass gives up until the next one: each is on record.
 const FAILURES: usize = 10;
 
 /// What a run did.
@@ -57,21 +58,25 @@ impl Purger<'_> {
     /// # Errors
     /// When the store cannot say what is due, or records cannot be written; the next run goes on.
     pub async fn run(&self) -> Result<Purged, StoreError> {
-        let mut done = Purged::default();
+        let (mut done, mut passing) = (Purged::default(), 0);
         let now = self.clock.now_millis().div_euclid(1000);
         for vault in self.schedule.due_vaults(now).await? {
             match self.admin.purge_vault(&self.request()?, &vault).await {
                 Ok(()) => done.vaults += 1,
                 // Another node was faster, or somebody recovered it.
                 Err(AdminError::DeletedVaultNotFound | AdminError::VaultNotFound) => {}
-                Err(error) => done.failed(&error)?,
+                Err(error) => {
+                    let lasts = matches!(&error, AdminError::Tampered)
+                        || matches!(&error, AdminError::Denied(denial) if is_tampered(denial));
+                    done.failed(&error, lasts, &mut passing)?;
+                }
             }
         }
         let mut after = None;
         for _ in 0..LOOKS {
             let due = self.schedule.due_objects(now, after.as_ref(), BATCH).await?;
             for object in &due {
-                self.purge(object, &mut done).await?;
+                self.purge(object, &mut done, &mut passing).await?;
             }
             let full = due.len() == BATCH;
             after = due.into_iter().next_back();
@@ -87,11 +92,15 @@ impl Purger<'_> {
         Ok(done)
     }
 
-    async fn purge(&self, due: &DueObject, done: &mut Purged) -> Result<(), StoreError> {
+    async fn purge(&self, due: &DueObject, done: &mut Purged, passing: &mut usize) -> Result<(), StoreError> {
         match self.objects.purge(Verbs::of(due.kind), &self.request()?, &due.vault, &due.name).await {
             Ok(()) => done.objects += 1,
             Err(ObjectError::DeletedNotFound(_) | ObjectError::VaultNotFound) => {}
-            Err(error) => done.failed(&error)?,
+            Err(error) => {
+                let lasts = matches!(&error, ObjectError::Tampered)
+                    || matches!(&error, ObjectError::Denied(denial) if is_tampered(denial));
+                done.failed(&error, lasts, passing)?;
+            }
         }
         Ok(())
     }
@@ -104,10 +113,18 @@ impl Purger<'_> {
     }
 }
 
+/// Whether a row is not what was written there, or not what the log tells of it.
+fn is_tampered(denial: &Denial) -> bool {
+    matches!(denial.reason, DenyReason::Tampered)
+}
+
 impl Purged {
-    fn failed(&mut self, error: &dyn std::error::Error) -> Result<(), StoreError> {
+    /// What lasts until somebody looks at it keeps nothing else from being purged; what may pass, when there is much of it,
+    /// is for the next run.
+    fn failed(&mut self, error: &dyn std::error::Error, lasts: bool, passing: &mut usize) -> Result<(), StoreError> {
         tracing::error!(%error, "something past its purge date could not be purged");
         self.failed += 1;
-        if self.failed < FAILURES { Ok(()) } else { Err(StoreError::Unavailable("too many purges failed".to_owned())) }
+        *passing += usize::from(!lasts);
+        if *passing < FAILURES { Ok(()) } else { Err(StoreError::Unavailable("too many purges failed".to_owned())) }
     }
 }
