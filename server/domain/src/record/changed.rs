@@ -272,7 +272,7 @@ impl PermittedChange {
             (Change::PutTokenKeys(put), _) => {
                 ChangedRow::written(RowKind::TokenKeys, put.label.to_owned(), put.after.revision)
             }
-            // Forgotten by itself within the hour: nothing that a later check could compare.
+            // Forgotten by itself once it has expired, and told apart from rows: see `UsedOnce`.
             (Change::UseAssertion(_), _) => return Vec::new(),
             // No revision changes; a vault put back to before is wrapped by a key that is not in use.
             (Change::Reseal(_), _) => return Vec::new(),

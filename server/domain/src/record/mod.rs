@@ -12,6 +12,7 @@ mod managed;
 mod receipt;
 mod recorder;
 mod tree;
+mod used_once;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ pub use receipt::{MAX_RECEIPT, Receipt, ReceiptError};
 pub(crate) use recorder::Denied;
 pub use recorder::{HowItWent, Recorder};
 pub use tree::{Growth, NodeHead, Segment, TreeCheckpoint, TwoPasts};
+pub use used_once::UsedOnce;
 
 use crate::{
     change::PermittedChange, decision::Stage, policy::PolicyRequest, principal::PrincipalId, vault::VaultChange,
@@ -117,6 +119,9 @@ pub struct Record {
     /// The rows that the change wrote, as they are afterwards: what rows are compared with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<ChangedRow>,
+    /// What was used up by the change and counts once: what the rows that remember it are compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_once: Option<UsedOnce>,
     /// On a change of a vault: what it made of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_change: Option<VaultChange>,

@@ -171,6 +171,7 @@ impl Recorder {
         record.outcome = Outcome::Allowed;
         "ok".clone_into(&mut record.reason);
         record.changed = change.rows();
+        record.used_once = change.used_once();
         of_one_request(ctx, &record, &[held.request_id(), change.permit().request_id()])?;
         match self.write(ctx, record, Some(change)).await? {
             Settled::Recorded => Ok(Some(held.open())),
@@ -293,6 +294,7 @@ impl Record {
             algorithm: None,
             revision: None,
             changed: Vec::new(),
+            used_once: None,
             vault_change: None,
             details: BTreeMap::new(),
             outcome: Outcome::Failed,

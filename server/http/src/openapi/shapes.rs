@@ -282,6 +282,8 @@ pub(crate) struct Record {
     /// The rows that the change wrote.
     #[schema(required = false)]
     changed: Vec<serde_json::Value>,
+    /// The assertion or code that was used up: beginning of its digest, when it was used, and when it expires.
+    used_once: Option<serde_json::Value>,
     /// On a change of a vault: what it made of it.
     vault_change: Option<serde_json::Value>,
     /// Of a change of a key, and of what is managed: what it made of it; of a verification: what it found.

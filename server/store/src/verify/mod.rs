@@ -18,6 +18,7 @@ mod compare;
 mod expected;
 mod export;
 mod links;
+mod once;
 mod records;
 mod sketch;
 mod stored;
@@ -34,6 +35,7 @@ use uuid::Uuid;
 pub use anchors::{AnchorError, Anchors, Told, append_anchor, append_tree, parse_anchors, read_anchors};
 pub use expected::RowFault;
 pub use export::{ExportError, ExportLine, verify_export};
+pub use once::OnceFault;
 pub use stored::{Found, StoredRow};
 pub use walk::{verify_chain, verify_log};
 
@@ -300,6 +302,13 @@ pub enum Finding {
         /// What is wrong.
         fault: RowFault,
     },
+    /// An assertion or a code that counts once is not remembered as the log says it was used.
+    UsedOnce {
+        /// The beginning of its digest.
+        id: String,
+        /// What is wrong.
+        fault: OnceFault,
+    },
 }
 
 impl From<Unreadable> for Finding {
@@ -332,7 +341,8 @@ impl Finding {
             | Self::CheckpointsMissing { .. }
             | Self::Foreign { .. }
             | Self::Unreadable { .. }
-            | Self::Row { .. } => None,
+            | Self::Row { .. }
+            | Self::UsedOnce { .. } => None,
         }
     }
 }
@@ -408,6 +418,18 @@ impl fmt::Display for Finding {
             }
             Self::Unreadable { table, place, why } => {
                 write!(f, "the row {place} of {table} was edited: a cell holds what cannot stand there ({why})")
+            }
+            Self::UsedOnce { id, fault } => {
+                write!(f, "the used assertion {id} ")?;
+                match fault {
+                    OnceFault::Missing => f.write_str(
+                        "was deleted from used_assertions before its time: whoever has the assertion can use it again",
+                    ),
+                    OnceFault::Edited => f.write_str("was edited in used_assertions: it is not as the log says"),
+                    OnceFault::Again { seconds } => {
+                        write!(f, "counted again after {seconds} seconds: what remembered it was taken away meanwhile")
+                    }
+                }
             }
             Self::Row { row, id, fault } => {
                 write!(f, "{} {id} ", row.as_str())?;

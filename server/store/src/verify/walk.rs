@@ -17,6 +17,7 @@ use super::{
     compare::Ledger as _,
     expected::{changed, is_early},
     links::Follower,
+    once::Once,
     records::{Chained, Id, Node, NodeCell, edited, hash, judge_record},
     sketch::Sketch,
 };
@@ -87,6 +88,7 @@ pub async fn verify_log(
         sketch: Sketch::holding(reader.holds, false),
         is_sound: true,
         untracked: false,
+        once: Once::default(),
         report: VerifyReport::default(),
         ends: BTreeMap::new(),
         covered: BTreeMap::new(),
@@ -110,7 +112,8 @@ pub async fn verify_log(
     for what in foreign_objects(&moment).await.map_err(database)? {
         walk.report.add(Finding::Foreign { what });
     }
-    let Walk { sketch, untracked, is_sound, mut report, .. } = walk;
+    let Walk { sketch, untracked, is_sound, once, mut report, .. } = walk;
+    once.compare(&moment, &mut report).await?;
     let again = Again { moment: &moment, nodes: &nodes, is_sound, untracked };
     again.rows(sketch, &mut report).await?;
     moment.rollback().await.map_err(database)?;
@@ -126,6 +129,7 @@ pub(super) struct Walk<'a> {
     is_sound: bool,
     /// Changes were recorded before records told of rows: a row without a record proves nothing.
     untracked: bool,
+    once: Once,
     pub(super) report: VerifyReport,
     /// Last position of every node's chain.
     ends: BTreeMap<String, u64>,
@@ -216,6 +220,9 @@ impl Walk<'_> {
             {
                 Ok(record) => {
                     self.untracked |= is_early(&record);
+                    if let Some(used) = &record.used_once {
+                        self.once.learn(used, &mut self.report);
+                    }
                     self.sketch.learn((index, link.seq), changed(record.outcome, &record.changed));
                 }
                 Err(finding) => {

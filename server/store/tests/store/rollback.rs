@@ -4,16 +4,17 @@ use strongroom_crypto::{AuditSigner, SeededEntropy};
 use strongroom_domain::{
     action::Action,
     change::Change,
-    identity::Session,
+    identity::{Session, UsedAssertion},
     names::ObjectKind,
     permit::ObjectRef,
     principal::Principal,
-    record::{Entry, RowKind},
+    record::{Entry, RowKind, Settled, UsedOnce},
     secret::{LifeState, SecretMeta},
+    test_support,
 };
 use strongroom_store::{
     Store,
-    verify::{Finding, RowFault, VerifyReport, verify_chain},
+    verify::{Finding, OnceFault, RowFault, VerifyReport, verify_chain},
 };
 
 use crate::{
@@ -32,6 +33,7 @@ on_both!(
     token_keys_that_were_put_back_are_found,
     a_key_put_back_alone_or_inserted_is_found,
     rows_from_before_are_counted_and_not_accused,
+    what_remembers_a_used_assertion_is_missed,
 );
 
 const KEEP: [&str; 3] = [
@@ -250,4 +252,35 @@ async fn token_keys_that_were_put_back_are_found(place: Place) {
     }
     place.tamper(&["DELETE FROM sealed_blobs WHERE label = 'tokens'"]).await;
     assert_eq!(faults(&verified(&place).await), [(RowKind::TokenKeys, RowFault::Missing)]);
+}
+
+async fn what_remembers_a_used_assertion_is_missed(place: Place) {
+    let s = place.start().await;
+    let exchange = async |byte: u8, used: i64| {
+        let used = UsedAssertion { id_hash: [byte; 32], used, expires: used + 600 };
+        let permit = permit(Action::TokenIssue, test_support::server_ref(), None);
+        assert_eq!(s.put(entry(permit, Change::UseAssertion(used))).await, Settled::Recorded);
+    };
+    let faults = async || {
+        let findings = verified(&place).await.findings;
+        let fault = |finding| match finding {
+            Finding::UsedOnce { id, fault } => (id, fault),
+            other => panic!("{other}"),
+        };
+        findings.into_iter().map(fault).collect::<Vec<_>>()
+    };
+    let id = |byte: u8| UsedOnce::id_of(&[byte; 32]);
+    exchange(1, 1000).await;
+    exchange(2, 1010).await;
+    exchange(2, 1020).await;
+    exchange(3, 1601).await;
+    assert_eq!(faults().await, [], "the first had expired when the last one came");
+    place.tamper(&["UPDATE used_assertions SET used = 1600 WHERE used = 1010"]).await;
+    assert_eq!(faults().await, [(id(2), OnceFault::Edited)]);
+    place.tamper(&["UPDATE used_assertions SET used = 1010, expires = 900 WHERE used = 1600"]).await;
+    assert_eq!(faults().await, [(id(2), OnceFault::Edited)]);
+    place.tamper(&["DELETE FROM used_assertions"]).await;
+    assert_eq!(faults().await, [(id(2), OnceFault::Missing), (id(3), OnceFault::Missing)]);
+    exchange(3, 1800).await;
+    assert_eq!(faults().await, [(id(3), OnceFault::Again { seconds: 199 })], "for as long as the log is kept");
 }

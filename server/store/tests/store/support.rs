@@ -227,6 +227,7 @@ pub(crate) fn record(operation: &str) -> Record {
         algorithm: None,
         revision: None,
         changed: Vec::new(),
+        used_once: None,
         vault_change: None,
         details: BTreeMap::new(),
         outcome: Outcome::Allowed,
@@ -250,7 +251,7 @@ pub(crate) fn note(operation: &str) -> Entry {
 /// A change with its record.
 pub(crate) fn entry(permit: Permit, change: Change) -> Entry {
     let (change, _) = permit.apply(change, ()).unwrap();
-    let record = Record { changed: change.rows(), ..record("Change") };
+    let record = Record { changed: change.rows(), used_once: change.used_once(), ..record("Change") };
     Entry { record, change: Some(change) }
 }
 
