@@ -274,8 +274,10 @@ impl Gate {
             judged.vault = self.find_vault(name, ask.action, trace).await?;
         }
         let own = by_schedule(ctx, ask.action);
-        if let Some((vault, _)) = judged.vault.as_ref().filter(|_| !own) {
-            judge_network(ctx, vault, trace)?;
+        if let Some((vault, _)) = judged.vault.as_ref().filter(|_| !own)
+            && let Err(reason) = judge_network(ctx, vault, trace)
+        {
+            return Err(self.kept_out(ctx, ask, judged, reason, trace).await);
         }
         let vault = judged.vault.as_ref().map(|(vault, _)| Arc::clone(vault));
         let makes_one = ask.action == Action::VaultCreate && !may_bootstrap(ctx, ask.action);
@@ -285,8 +287,10 @@ impl Gate {
         let guards =
             if is_judged && (vault.is_some() || makes_one) { Some(self.guards(vault, trace).await?) } else { None };
         // A schedule comes over no connection.
-        if let Some(guards) = guards.as_ref().filter(|_| !own) {
-            self.judge_connection(ctx, ask, guards, judged, trace).await?;
+        if let Some(guards) = guards.as_ref().filter(|_| !own)
+            && let Err(reason) = self.judge_connection(ctx, ask, guards, judged, trace).await
+        {
+            return Err(self.kept_out(ctx, ask, judged, reason, trace).await);
         }
         self.judge_identity(ctx, trace).await?;
         if let Err(reason) = self.judge_grants(ctx, ask, judged, trace).await {
@@ -313,6 +317,30 @@ impl Gate {
             trace.allow("modules", OWNER_OVERRULES, None);
         }
         Ok(())
+    }
+
+    /// The reason of a denial by where a request comes from, as the caller may hear it. Of a vault that does not exist a
+    /// stranger hears whether their identity counts, and then that they hold nothing.
+    async fn kept_out(
+        &self,
+        ctx: &RequestContext,
+        ask: &Ask<'_>,
+        judged: &Judged,
+        reason: DenyReason,
+        trace: &mut Trace,
+    ) -> DenyReason {
+        let told = self.as_told(ctx, ask, judged, reason).await;
+        if !matches!(told, DenyReason::Concealed(_)) {
+            return told;
+        }
+        let mut aside = Trace { described: trace.described, ..Trace::default() };
+        match self.judge_identity(ctx, &mut aside).await {
+            Ok(()) => told,
+            Err(of_identity) => {
+                trace.stages.append(&mut aside.stages);
+                of_identity
+            }
+        }
     }
 
     async fn judge_identity(&self, ctx: &RequestContext, trace: &mut Trace) -> Result<(), DenyReason> {

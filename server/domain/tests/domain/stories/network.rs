@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use strongroom_domain::{
+    action::Action,
     admin::{AdminError, recover_network},
-    decision::DenyReason,
+    decision::{Denial, DenyReason},
+    gate::{Ask, Judgement},
     grant::Scope,
-    names::VaultName,
+    names::{ObjectKind, VaultName},
     network::{NetworkRules, ShutOut, parse_network},
-    principal::{Grantee, Principal},
+    principal::{Grantee, Principal, PrincipalKind},
     record::Outcome,
     role::Role,
-    test_support::world::{World, person},
+    test_support::{
+        open,
+        world::{OWN_ISSUER, World, name, person, principal},
+    },
     vault::{NewVault, VaultSettings, VaultUpdate},
 };
 
@@ -96,6 +101,38 @@ async fn a_rule_ends_when_it_says() {
     world.clock.advance(1);
     let denied = world.admin.show_vault(&world.request(&olga), &payments).await;
     assert!(matches!(denied, Err(AdminError::Denied(denial)) if matches!(denial.reason, DenyReason::Network(_))));
+}
+
+/// Whom the rules keep out and who holds nothing in the vault learns nothing of it, not even by an identity that does
+/// not count; who holds anything in it hears of the rules. The record says what it was.
+#[tokio::test]
+async fn strangers_whom_the_rules_keep_out_hear_what_they_hear_of_no_vault() {
+    let world = World::start().unwrap();
+    let (payments, absent) = (VaultName::parse("payments").unwrap(), VaultName::parse("absent").unwrap());
+    let db = name("db").unwrap();
+    let shut = VaultSettings { network: rules(r#"{"default_action":"deny"}"#), ..VaultSettings::default() };
+    let vault = world.put_vault(&payments, shut).unwrap().id;
+    let (ada, mallory) = (person("ada"), person("mallory"));
+    let gone = principal(OWN_ISSUER, &uuid::Uuid::from_bytes([9; 16]).to_string(), PrincipalKind::Workload, &[]);
+    let one = Scope::Object { vault, kind: ObjectKind::Secret, name: name("other").unwrap() };
+    world.put_grant(Grantee::Principal { id: ada.id.clone() }, Role::SecretsUser, one).unwrap();
+    let hears = async |who: &Arc<Principal>, vault: &VaultName| {
+        let ask = Ask::secret(Action::SecretGet, vault, &db);
+        match world.gate.judge(&world.request(who), &ask).await {
+            Judgement::Denied(record, denial) => {
+                let Denial { reason, .. } = open(denial);
+                (reason.told().clone(), reason.code().to_owned(), record.trace.first().cloned())
+            }
+            Judgement::Permitted(_) => panic!("nobody may"),
+        }
+    };
+    for (who, told) in [(&mallory, DenyReason::NoRole), (&gone, DenyReason::Identity)] {
+        let (of_shut, code, first) = hears(who, &payments).await;
+        assert_eq!((&of_shut, &hears(who, &absent).await.0), (&told, &told));
+        assert!(first.is_some_and(|stage| stage.reason == "network-not-allowed"), "{code}");
+    }
+    assert_eq!(hears(&mallory, &payments).await.1, "network-not-allowed");
+    assert!(matches!(hears(&ada, &payments).await.0, DenyReason::Network(_)));
 }
 
 /// A rule that lets its author in for a while is no way in.
