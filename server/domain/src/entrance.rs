@@ -25,7 +25,7 @@ use crate::{
     ports::IdentityStore,
     principal::PrincipalId,
     record::{FloodGate, HowItWent, NoRecord, Outcome, Record, Recorder},
-    sign_in::{SignIn, SignedIn},
+    sign_in::{SignIn, SignedIn, TokenExplanation},
     throttle::{Rate, Throttle, TooMany, network_of},
 };
 
@@ -103,6 +103,10 @@ pub trait Credentials: Send + Sync {
         proof: &ClientProof,
         now_millis: i64,
     ) -> Result<Proven, CredentialError>;
+
+    /// Checks an assertion against a workload in the same way and tells how every check went; uses nothing up. For
+    /// administrators alone: it tells what the workload is federated with.
+    async fn explain(&self, workload: Option<&Workload>, assertion: &SecretText, now_millis: i64) -> TokenExplanation;
 
     /// Signs an access token for a workload that proved itself by this credential. `id` becomes the
     /// token's `jti`.

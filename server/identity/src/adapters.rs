@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use strongroom_crypto::{Entropy, Plaintext};
+use strongroom_crypto::{Entropy, Plaintext, SecretText};
 use strongroom_domain::{
     entrance::{AccessToken, ClientProof, CredentialError as Refused, Credentials, Proven},
     identity::Workload,
@@ -23,7 +23,7 @@ use crate::{
     issuer::Issuers,
     jwt::TokenError,
     sign_in::{CallbackParams, PendingSignIn, Providers, SignInError},
-    token_endpoint::{CredentialError, OwnKeys, check_assertion, check_secret},
+    token_endpoint::{CredentialError, OwnKeys, check_assertion, check_secret, explain_assertion},
 };
 
 #[async_trait]
@@ -104,6 +104,10 @@ impl Credentials for WorkloadCredentials {
                 _ => Refused::Invalid,
             }
         })
+    }
+
+    async fn explain(&self, workload: Option<&Workload>, assertion: &SecretText, now_millis: i64) -> TokenExplanation {
+        explain_assertion(&self.issuers, &self.endpoints, workload, assertion, now_millis.div_euclid(1000)).await
     }
 
     fn mint(&self, workload: &Workload, credential: Uuid, id: Uuid, now_millis: i64) -> Result<AccessToken, Refused> {

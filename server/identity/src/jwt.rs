@@ -4,6 +4,8 @@
 //! set; until then its `iss` only chooses whose keys to try. Must never look at `jwk`, `jku`, `x5u`
 //! or `x5c`, never accept `none` or a symmetric algorithm, and never repair a malformed token.
 
+use std::fmt::Write as _;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
@@ -167,7 +169,9 @@ impl<'a> Unverified<'a> {
         };
         let key_id = trace.note(Check::KeyId, || named("kid"), key_id)?;
         let thumbprints = match token_use {
-            TokenUse::Assertion => Thumbprints::of(&header)?,
+            TokenUse::Assertion => {
+                Thumbprints::of(&header).or_else(|error| trace.note(Check::Certificate, || named("x5t"), Err(error)))?
+            }
             TokenUse::Access | TokenUse::Identity | TokenUse::Logout => Thumbprints::default(),
         };
         let claims = trace.note(Check::Payload, String::new, part(claims))?;
@@ -218,6 +222,22 @@ impl Thumbprints {
             Some(_) => Err(TokenError::Malformed),
         };
         Ok(Self { sha1: read("x5t", 20)?, sha256: read("x5t#S256", 32)? })
+    }
+
+    /// As somebody who looks for the certificate wants to see them.
+    pub(crate) fn shown(&self) -> String {
+        let hex = |name: &str, print: &Option<Vec<u8>>| {
+            print.as_ref().map(|print| {
+                print.iter().fold(format!("{name} "), |mut hex, byte| {
+                    // Writing into text does not fail.
+                    let _ = write!(hex, "{byte:02x}");
+                    hex
+                })
+            })
+        };
+        let named = [hex("x5t", &self.sha1), hex("x5t#S256", &self.sha256)];
+        let named: Vec<String> = named.into_iter().flatten().collect();
+        if named.is_empty() { "no x5t and no x5t#S256".to_owned() } else { named.join(", ") }
     }
 }
 

@@ -29,6 +29,14 @@ pub(crate) enum Check {
     IssuedAt,
     Audience,
     Mapping,
+    Workload,
+    Subject,
+    FederationIssuer,
+    FederationSubject,
+    FederationAudience,
+    Certificate,
+    Lifetime,
+    TokenId,
 }
 
 /// Takes notes, or not.

@@ -115,6 +115,15 @@ async fn a_federated_assertion_is_exchanged_for_a_token_of_ours() {
     let other_subject = outside.token("stranger", FEDERATION_AUDIENCE).await;
     let other_audience = outside.token("payments-api", "https://other.example").await;
     let access_token = outside.api_token("payments-api").await;
+    for (token, check) in [
+        (&assertion, None),
+        (&other_subject, Some("federation subject")),
+        (&other_audience, Some("federation audience")),
+    ] {
+        let body = json!({ "token": token, "client_id": workload });
+        let failing = explained(&outside, &operator, token, body).await;
+        assert_eq!(failing.first().map(|(check, _)| check.as_str()), check, "{failing:?}");
+    }
     let (signed, _) = assertion.rsplit_once('.').unwrap();
     for (what, assertion) in [
         ("another subject", other_subject),
@@ -132,8 +141,12 @@ async fn a_federated_assertion_is_exchanged_for_a_token_of_ours() {
 
 /// Which checks of a token fail, each with its advice, as the API says it to an administrator.
 async fn failing(outside: &Outside, operator: &str, token: &str) -> Vec<(String, String)> {
+    explained(outside, operator, token, json!({ "token": token })).await
+}
+
+async fn explained(outside: &Outside, operator: &str, token: &str, body: Value) -> Vec<(String, String)> {
     let ask = outside.vault.ask_base(Method::POST, "/api/v1/token/explain").bearer(operator);
-    let answer = ask.json(&json!({ "token": token })).send().await.expect(200);
+    let answer = ask.json(&body).send().await.expect(200);
     let record = outside.vault.record_of(operator, &answer).await;
     assert_eq!(record["operation"], "TokenExplain");
     assert!(!record.to_string().contains(token), "the token is not in the record");

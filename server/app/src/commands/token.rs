@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{table, text, utc};
@@ -22,7 +23,9 @@ const MAX_READ: u64 = 64 * 1024;
 
 pub(crate) async fn run(command: TokenCommand) -> anyhow::Result<()> {
     match command {
-        TokenCommand::Explain { file, output, connection } => explain(file, output, &connection).await,
+        TokenCommand::Explain { file, client_id, output, connection } => {
+            explain(file, client_id, output, &connection).await
+        }
         TokenCommand::Keys(TokenKeysCommand::List { at }) => keys(Method::GET, &[], &at).await,
         TokenCommand::Keys(TokenKeysCommand::Rotate { at }) => keys(Method::POST, &["rotate"], &at).await,
         TokenCommand::Keys(TokenKeysCommand::Revoke { yes, at }) => {
@@ -59,11 +62,20 @@ async fn keys(method: Method, change: &[&str], at: &ServerAt) -> anyhow::Result<
     Ok(())
 }
 
-async fn explain(file: Option<PathBuf>, output: Output, connection: &Connection) -> anyhow::Result<()> {
+async fn explain(
+    file: Option<PathBuf>,
+    client_id: Option<Uuid>,
+    output: Output,
+    connection: &Connection,
+) -> anyhow::Result<()> {
     let token = read(file.as_deref())?;
     let base = base(connection)?;
     let client = Client::connect(connection, &base).await?;
-    let body = Zeroizing::new(serde_json::to_vec(&json!({ "token": token.as_str() }))?);
+    let body = match client_id {
+        None => json!({ "token": token.as_str() }),
+        Some(client_id) => json!({ "token": token.as_str(), "client_id": client_id }),
+    };
+    let body = Zeroizing::new(serde_json::to_vec(&body)?);
     let url = at(&base, &["api", "v1", "token", "explain"], &[])?;
     let answer = client.send(Method::POST, url, Some(body.to_vec())).await?;
     let accepted = answer.get("accepted").and_then(Value::as_bool).unwrap_or_default();

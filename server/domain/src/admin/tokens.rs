@@ -1,14 +1,15 @@
-//! Use case: what is wrong with a token. The token itself is used for nothing and kept nowhere.
+//! Use cases: what is wrong with a token, as a bearer's or as a workload's assertion. The token itself is used for nothing and kept nowhere.
 
 use strongroom_crypto::SecretText;
 use uuid::Uuid;
 
-use super::{AdminError, Administration};
+use super::{AdminError, Administration, workloads::name_of};
 use crate::{
     action::Action,
     context::RequestContext,
+    entrance::Credentials,
     gate::Ask,
-    principal::Principal,
+    principal::{Principal, PrincipalId, PrincipalKind},
     sign_in::{Authenticator, CheckState, TokenCheck, TokenExplanation},
 };
 
@@ -39,6 +40,32 @@ impl Administration {
                 advice: (state == CheckState::Failed)
                     .then_some("The token is good, and every request with it is denied: enable the workload identity and take a new token, or use another."),
             });
+        }
+        self.recorder.release(ctx, case.record, case.permit.hold(Ok(explanation))).await?
+    }
+
+    /// Judges a token as the token endpoint would, as the assertion of a workload, and tells how every check went: which
+    /// of its federations or certificates it falls short of. Nothing is exchanged, and nothing used up. For those who may
+    /// see the workload too: it tells what that is federated with.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn explain_assertion(
+        &self,
+        ctx: &RequestContext,
+        credentials: &dyn Credentials,
+        client_id: Uuid,
+        token: &SecretText,
+    ) -> Result<TokenExplanation, AdminError> {
+        let name = name_of(client_id)?;
+        let workload = self.admit(ctx, Ask::workload(Action::WorkloadRead, &name)).await?.workload;
+        let mut case = self.admit(ctx, Ask::server(Action::TokenExplain)).await?;
+        case.record.object = Some(client_id.to_string());
+        let mut explanation = credentials.explain(workload.as_deref(), token, ctx.now).await;
+        if explanation.reason.is_none() {
+            let id = PrincipalId { issuer: self.gate.own_issuer.clone(), subject: client_id.to_string() };
+            let who = Principal { id, kind: PrincipalKind::Workload, ..Principal::anonymous() };
+            explanation.principal = Some(who);
         }
         self.recorder.release(ctx, case.record, case.permit.hold(Ok(explanation))).await?
     }

@@ -460,7 +460,7 @@ impl Administration {
 }
 
 /// The client id as the name of an object.
-fn name_of(client_id: Uuid) -> Result<ObjectName, AdminError> {
+pub(super) fn name_of(client_id: Uuid) -> Result<ObjectName, AdminError> {
     ObjectName::parse(&client_id.to_string()).map_err(|_| AdminError::WorkloadNotFound)
 }
 

@@ -1,12 +1,16 @@
 //! Explaining is judging with notes: the verdict is the same, and the advice points to the place.
 
 use serde_json::{Value, json};
-use strongroom_domain::sign_in::{CheckState, TokenExplanation};
+use strongroom_crypto::SecretText;
+use strongroom_domain::{
+    identity::{Federation, Workload},
+    sign_in::{CheckState, TokenExplanation},
+};
 
 use crate::{
     IssuerConfig,
-    test_support::{BASE, FakeIssuer, Forge, Gatekeeper, INSTALLATION, NOW, key_set, signer},
-    token_endpoint::own_issuer,
+    test_support::{BASE, CLIENT, FakeIssuer, Forge, Gatekeeper, INSTALLATION, NOW, key_set, signer},
+    token_endpoint::{check_assertion, explain_assertion, own_issuer, token_endpoints},
 };
 
 fn honest() -> Forge {
@@ -90,4 +94,74 @@ async fn it_says_what_is_expected_and_never_the_token() {
     let explanation = unreachable.validator.explain(&token, NOW * 1000).await;
     assert_eq!((failed(&explanation), explanation.reason), (vec!["key"], Some("token-issuer-unavailable")));
     assert!(explanation.checks.iter().any(|check| check.advice.is_some_and(|advice| advice.contains("discovery"))));
+}
+
+/// Which part of which federation an assertion falls short of, and the verdict is that of the token endpoint.
+#[tokio::test]
+async fn an_assertion_is_explained_against_the_federations_of_its_workload() {
+    let issuer = FakeIssuer::start(key_set(&[&signer(2)])).await;
+    let name = issuer.name();
+    let gate = Gatekeeper::new(vec![IssuerConfig::new(&name, Vec::new())]);
+    let federation = |subject: &str, audience: &str, pattern| Federation {
+        issuer: name.clone(),
+        subject: subject.into(),
+        audience: audience.into(),
+        pattern,
+    };
+    let federations =
+        vec![federation("repo:acme/app:ref:*", "api://one", true), federation("job:7", "api://two", false)];
+    let workload = Workload { federations, ..Workload::new(CLIENT, "app") };
+    let endpoints = token_endpoints(BASE, INSTALLATION);
+    let good = || Forge::new(&name, &signer(2)).claim("sub", "repo:acme/app:ref:main").claim("aud", "api://one");
+    let none = Workload::new(CLIENT, "app");
+    let disabled = Workload { enabled: false, ..workload.clone() };
+    let cases = [
+        (Some(&workload), good(), 2, None),
+        (Some(&workload), good().claim("iss", "https://id.example"), 2, Some("federation issuer")),
+        (Some(&workload), good().claim("sub", "repo:acme/app:ref:a:b"), 2, Some("federation subject")),
+        (Some(&workload), good().claim("aud", "api://two"), 2, Some("federation audience")),
+        (Some(&workload), good(), 3, Some("signature")),
+        (Some(&workload), good().claim("exp", NOW), 2, Some("exp")),
+        (Some(&workload), good().header("typ", "at+jwt"), 2, Some("typ")),
+        (Some(&none), good(), 2, Some("federation issuer")),
+        (Some(&disabled), good(), 2, Some("workload")),
+        (None, good(), 2, Some("workload")),
+    ];
+    for (workload, forge, seed, check) in cases {
+        let token = SecretText::new(forge.sign(&signer(seed)));
+        let told = explain_assertion(&gate.issuers, &endpoints, workload, &token, NOW).await;
+        let judged = check_assertion(&gate.issuers, &endpoints, workload, &token, NOW).await;
+        assert_eq!(told.reason, judged.err().map(|error| error.code()), "explained as it is judged");
+        if let Some(check) = check {
+            assert_eq!(failed(&told), [check]);
+        }
+        assert_eq!(told.checks.iter().all(|check| check.state == CheckState::Passed), told.reason.is_none());
+        assert!(token.expose().split('.').all(|part| !serde_json::to_string(&told).unwrap().contains(part)));
+    }
+    let token = SecretText::new(good().claim("sub", "job:8").sign(&signer(2)));
+    let told = explain_assertion(&gate.issuers, &endpoints, Some(&workload), &token, NOW).await;
+    let subject = told.checks.iter().find(|check| check.check == "federation subject").unwrap();
+    assert_eq!(subject.found, "\"job:8\"");
+    assert_eq!(subject.expected, "as in one federation: job:7, repo:acme/app:ref:*");
+    assert!(!subject.verified, "whoever sends it may have made it up");
+}
+
+/// What a workload signs itself is told by its certificates.
+#[tokio::test]
+async fn a_workloads_own_assertion_is_explained_by_its_certificates() {
+    let gate = Gatekeeper::new(Vec::new());
+    let endpoints = token_endpoints(BASE, INSTALLATION);
+    let workload = Workload::new(CLIENT, "app");
+    let own = || Forge::new(&CLIENT.to_string(), &signer(1)).claim("sub", CLIENT.to_string()).header("alg", "RS256");
+    for (forge, check) in [
+        (own(), "certificate"),
+        (own().header("x5t", "AAAA"), "certificate"),
+        (own().header("alg", "ES256"), "allowed alg"),
+        (own().claim("sub", "somebody"), "sub"),
+    ] {
+        let token = SecretText::new(forge.sign(&signer(1)));
+        let told = explain_assertion(&gate.issuers, &endpoints, Some(&workload), &token, NOW).await;
+        let judged = check_assertion(&gate.issuers, &endpoints, Some(&workload), &token, NOW).await;
+        assert_eq!((failed(&told), told.reason), (vec![check], judged.err().map(|error| error.code())));
+    }
 }

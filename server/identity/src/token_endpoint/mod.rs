@@ -16,6 +16,7 @@ mod mint;
 mod own_keys;
 mod request;
 
+pub(crate) use assertion::explain_assertion;
 pub use assertion::{AssertionProof, MAX_ASSERTION_SECONDS, check_assertion};
 pub use credential::{CredentialError, check_secret};
 pub use description::{Discovery, JwksDocument, Protocol, discovery, jwks};

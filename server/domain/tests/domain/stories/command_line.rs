@@ -16,6 +16,7 @@ use strongroom_domain::{
     principal::{Grantee, Principal},
     record::{FloodGate, Outcome},
     role::Role,
+    sign_in::TokenExplanation,
     test_support::{
         FakeSignIn, signed_in,
         world::{PEOPLE, World, person},
@@ -29,6 +30,10 @@ struct Nobody;
 impl Credentials for Nobody {
     async fn check(&self, _: Option<&Workload>, _: &str, _: &ClientProof, _: i64) -> Result<Proven, CredentialError> {
         Err(CredentialError::Invalid)
+    }
+
+    async fn explain(&self, _: Option<&Workload>, _: &SecretText, _: i64) -> TokenExplanation {
+        TokenExplanation { principal: None, reason: Some("token-malformed"), checks: Vec::new() }
     }
 
     fn mint(&self, _: &Workload, _: Uuid, _: Uuid, _: i64) -> Result<AccessToken, CredentialError> {

@@ -22,6 +22,7 @@ use strongroom_domain::{
     principal::{Grantee, Principal, PrincipalKind},
     record::{FloodGate, Outcome},
     role::Role,
+    sign_in::{CheckState, TokenCheck, TokenExplanation},
     test_support::{
         FakeSignIn, signed_in,
         world::{PEOPLE, World, person, principal},
@@ -58,6 +59,18 @@ impl Credentials for Checker {
             ClientProof::Secret(secret) if secret.expose() == "unreachable" => Err(CredentialError::IssuerUnavailable),
             ClientProof::Secret(_) => Err(CredentialError::Invalid),
         }
+    }
+
+    async fn explain(&self, workload: Option<&Workload>, _: &SecretText, _: i64) -> TokenExplanation {
+        let checks = vec![TokenCheck {
+            check: "workload",
+            state: if workload.is_some() { CheckState::Passed } else { CheckState::Failed },
+            verified: true,
+            found: String::new(),
+            expected: "enabled".to_owned(),
+            advice: None,
+        }];
+        TokenExplanation { principal: None, reason: workload.is_none().then_some("client-unknown"), checks }
     }
 
     fn mint(&self, _: &Workload, _: Uuid, _: Uuid, _: i64) -> Result<AccessToken, CredentialError> {
@@ -196,6 +209,40 @@ async fn an_issuer_that_cannot_be_asked_opens_no_way_around_the_rates() {
     let image = door.world.store.image();
     let record = &image.log.last().unwrap().record;
     assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Unauthenticated, "issuer-unavailable"));
+}
+
+/// Told to those alone who may have tokens explained and see the workload, on record, and nothing is used up.
+#[tokio::test]
+async fn an_assertion_is_explained_to_those_who_may_see_its_workload_and_uses_nothing_up() {
+    let door = Door::new();
+    let (olga, reader) = (person("olga"), person("reader"));
+    let to = |who: &Principal| Grantee::Principal { id: who.id.clone() };
+    door.world.put_grant(to(&olga), Role::Owner, Scope::Server).unwrap();
+    door.world.put_grant(to(&reader), Role::Reader, Scope::Server).unwrap();
+    let (client_id, assertion) = (door.app.parse::<Uuid>().unwrap(), SecretText::new("jti 1".into()));
+    let shown = &assertion;
+    let explain = async |who: &Arc<Principal>, client_id| {
+        let ctx = door.world.request(who);
+        let told = door.world.admin.explain_assertion(&ctx, &*door.entrance.credentials, client_id, shown).await;
+        (told, door.world.store.image().record(ctx.request_id).unwrap().clone())
+    };
+    let (told, record) = explain(&olga, client_id).await;
+    assert_eq!(told.unwrap().principal.unwrap().id.subject, door.app);
+    assert_eq!((record.operation.as_str(), record.object.as_deref()), ("TokenExplain", Some(door.app.as_str())));
+    let nobody = Uuid::from_u128(9);
+    let told = explain(&olga, nobody).await.0.unwrap();
+    assert_eq!((told.reason, told.principal), (Some("client-unknown"), None));
+    for who in [&reader, &person("eve")] {
+        let (told, record) = explain(who, client_id).await;
+        assert!(matches!(told, Err(AdminError::Denied(_))));
+        assert_eq!(record.outcome, Outcome::Denied);
+    }
+    assert!(door.world.store.image().used_assertions.is_empty());
+    let proof = ClientProof::Assertion(assertion);
+    let ctx = door.from("10.0.0.1");
+    door.entrance.issue_token(&ctx, &door.app, &proof).await.unwrap();
+    let used = door.world.store.image().record(ctx.request_id).unwrap().used_once.clone().unwrap();
+    assert_eq!((used.used, used.expires), (ctx.seconds(), ctx.seconds() + 600), "and its use is on record");
 }
 
 #[tokio::test]

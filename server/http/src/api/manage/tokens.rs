@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use strongroom_domain::sign_in::{CheckState, TokenExplanation};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{
     api::wire,
@@ -18,12 +19,17 @@ use crate::{
 pub(crate) struct ExplainToken {
     #[schema(value_type = String)]
     token: wire::Value,
+    /// The workload that the token is to stand for: it is explained as an assertion at the token endpoint, and not as a
+    /// bearer token.
+    #[serde(default)]
+    client_id: Option<Uuid>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = TokenExplanation)]
 pub(crate) struct View<'a> {
-    /// Whether a request with this token would get as far as the question of permission.
+    /// Whether a request with this token would get as far as the question of permission; of an assertion, whether the
+    /// token endpoint would exchange it, if it was not exchanged before.
     accepted: bool,
     #[serde(flatten)]
     #[schema(value_type = shapes::TokenChecks)]
@@ -33,7 +39,14 @@ pub(crate) struct View<'a> {
 /// POST /api/v1/token/explain
 pub(crate) async fn explain(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let body: ExplainToken = wire::body(request)?;
-    let explanation = services.admin.explain_token(&call.ctx, &*services.authenticator, &body.token.0).await?;
+    let token = &body.token.0;
+    let explanation = match body.client_id {
+        None => services.admin.explain_token(&call.ctx, &*services.authenticator, token).await?,
+        Some(client_id) => {
+            let credentials = &*services.entrance.credentials;
+            services.admin.explain_assertion(&call.ctx, credentials, client_id, token).await?
+        }
+    };
     let accepted = explanation.checks.iter().all(|check| check.state == CheckState::Passed);
     Ok(Response::json(200, &View { accepted, explanation: &explanation }))
 }

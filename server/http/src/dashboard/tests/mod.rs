@@ -165,6 +165,10 @@ impl Credentials for Nobody {
         Err(CredentialError::Invalid)
     }
 
+    async fn explain(&self, _: Option<&Workload>, _: &SecretText, _: i64) -> TokenExplanation {
+        TokenExplanation { principal: None, reason: Some("token-malformed"), checks: Vec::new() }
+    }
+
     fn mint(&self, _: &Workload, _: Uuid, _: Uuid, _: i64) -> Result<AccessToken, CredentialError> {
         Err(CredentialError::SigningFailed)
     }
