@@ -11,7 +11,10 @@ use std::{
 use anyhow::Context as _;
 use strongroom_crypto::{DevAuthority, SecretText, SystemEntropy, TokenSigner};
 use strongroom_domain::{
-    admin::{AdminError, Administration, ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, ScopeRequest, WorkloadEdit},
+    admin::{
+        AdminError, Administration, ChangedWorkload, MAX_SECRET_SECONDS, MAX_WORKLOAD_PAGE, NewSecret, ScopeRequest,
+        WorkloadEdit,
+    },
     names::VaultName,
     policy::{AttachmentState, PolicyAttachment},
     ports::VaultStore as _,
@@ -236,11 +239,14 @@ async fn set_up(
 /// A sample workload with a new client secret: the one of this name that is there already, so that a
 /// lost `dev.env` leaves no forgotten twin with a valid secret behind, or a new one.
 async fn sample(admin: &Administration, clock: &dyn Clock, name: &str) -> anyhow::Result<ChangedWorkload> {
+    // `dev.env` is not written again while it is there: as long as there may be.
+    let expires = clock.now_millis().div_euclid(1000).saturating_add(MAX_SECRET_SECONDS);
+    let secret = NewSecret { name: None, expires: Some(expires) };
     let mut after = None;
     loop {
         let page = admin.list_workloads(&system_request(clock, "dev-setup")?, after, MAX_WORKLOAD_PAGE).await?;
         if let Some(found) = page.items.iter().find(|workload| workload.name == name) {
-            let edit = WorkloadEdit::ReplaceSecrets(NewSecret::default());
+            let edit = WorkloadEdit::ReplaceSecrets(secret);
             return Ok(admin.change_workload(&system_request(clock, "dev-setup")?, found.client_id, &edit).await?);
         }
         match page.next {
@@ -248,8 +254,7 @@ async fn sample(admin: &Administration, clock: &dyn Clock, name: &str) -> anyhow
             None => break,
         }
     }
-    let secret = Some(NewSecret::default());
-    Ok(admin.create_workload(&system_request(clock, "dev-setup")?, name, Vec::new(), secret).await?)
+    Ok(admin.create_workload(&system_request(clock, "dev-setup")?, name, Vec::new(), Some(secret)).await?)
 }
 
 /// One module on the vault, so that a newcomer sees one decide: names that begin with `forbidden-`.

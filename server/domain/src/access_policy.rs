@@ -45,6 +45,61 @@ impl AccessMode {
         matches!(self, Self::AccessPolicy | Self::Layered)
     }
 
+    /// The word for it, as it is sent and kept.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rbac => "rbac",
+            Self::AccessPolicy => "access-policy",
+            Self::Layered => "layered",
+            Self::Modules => "modules",
+        }
+    }
+
+    /// What comes of it when a vault that had this mode gets another one: what sleeps from then on, what wakes, and the way
+    /// back.
+    #[must_use]
+    pub fn what_comes_of(self, next: Self) -> Vec<String> {
+        let mut told = Vec::new();
+        if self == next {
+            return told;
+        }
+        let mut tell = |applies: bool, words: &str| {
+            if applies {
+                told.push(words.to_owned());
+            }
+        };
+        tell(
+            self.asks_roles() && !next.asks_roles(),
+            "Role assignments, those at the installation too, sleep for what is in the vault and count for managing it \
+             alone. They are kept, and count again in the modes rbac and layered.",
+        );
+        tell(
+            self.asks_access_policies() && !next.asks_access_policies(),
+            "The access policies of the vault sleep. They are kept, and count again in the modes access-policy and layered.",
+        );
+        tell(
+            self == Self::Modules,
+            "No policy module grants anything any more: those with authority can only deny, as all others do.",
+        );
+        tell(
+            !self.asks_roles() && next.asks_roles(),
+            "Role assignments count for what is in the vault, those at the installation too.",
+        );
+        tell(
+            !self.asks_access_policies() && next.asks_access_policies(),
+            "The access policies of the vault count, those too that others set while they slept. Certificates are denied to \
+             everybody, because no access policy has a word for them.",
+        );
+        tell(next == Self::Layered, "A role and an access policy must both allow: who has one of them is denied.");
+        tell(next == Self::Modules, "Nothing is granted but what an attached module with authority allows.");
+        told.push(format!(
+            "The way back is the access mode {}, which somebody has to set who gains nothing in the vault by it.",
+            self.as_str()
+        ));
+        told
+    }
+
     /// The usual one; settings that say nothing else mean it.
     pub(crate) fn is_usual(&self) -> bool {
         *self == Self::default()
@@ -130,6 +185,34 @@ mod tests {
             if let Some(permission) = ObjectPermission::of(*action) {
                 assert!(permission.as_permissions().allows(*action), "{action:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_change_of_mode_says_what_sleeps_what_wakes_and_which_way_leads_back() {
+        use AccessMode::{AccessPolicy, Layered, Modules, Rbac};
+        let told = |from: AccessMode, to| from.what_comes_of(to).join("\n");
+        let (roles, policies) =
+            ("Role assignments, those at the installation too, sleep", "The access policies of the vault sleep");
+        for (from, to, sleeps, stays) in [
+            (Rbac, AccessPolicy, vec![roles], vec![policies]),
+            (Rbac, Layered, vec![], vec![roles, policies]),
+            (Rbac, Modules, vec![roles], vec![policies]),
+            (AccessPolicy, Rbac, vec![policies], vec![roles]),
+            (AccessPolicy, Layered, vec![], vec![roles, policies]),
+            (Layered, Rbac, vec![policies], vec![roles]),
+            (Layered, AccessPolicy, vec![roles], vec![policies]),
+            (Layered, Modules, vec![roles, policies], vec![]),
+            (Modules, Rbac, vec!["No policy module grants"], vec![roles, policies]),
+        ] {
+            let told = told(from, to);
+            assert!(sleeps.iter().all(|words| told.contains(words)), "{from:?} to {to:?}: {told}");
+            assert!(!stays.iter().any(|words| told.contains(words)), "{from:?} to {to:?}: {told}");
+            assert!(told.contains(&format!("The way back is the access mode {},", from.as_str())), "{told}");
+        }
+        for mode in AccessMode::ALL {
+            assert_eq!(serde_json::to_value(mode).unwrap(), mode.as_str());
+            assert_eq!(mode.what_comes_of(mode), Vec::<String>::new());
         }
     }
 

@@ -79,7 +79,14 @@ async fn access_policies_grant_what_they_say_in_the_modes_that_ask_them() {
     let set = ["access-policy", "set", "demo", "--workload", &nobody.id, "--secret-permissions", "get,list"];
     cli(&vault, &operator, &set).unwrap();
     assert_eq!(vault.get(&nobody_token, "db").await.problem(), "403 Forbidden/ForbiddenByRbac", "not in this mode");
-    assert_eq!(switch("access-policy").await.expect(200).json()["settings"]["access_mode"], "access-policy");
+    let sleeps = |list: &[&str]| cli(&vault, &operator, list).unwrap().contains("(asleep)");
+    let lists = [&["access-policy", "list", "demo"][..], &["assignment", "list", "--scope", "/vaults/demo"]];
+    assert_eq!(lists.map(sleeps), [true, false]);
+    let switched = switch("access-policy").await.expect(200).json();
+    assert_eq!(switched["settings"]["access_mode"], "access-policy");
+    let told = switched["warnings"].to_string();
+    assert!(told.contains("Role assignments") && told.contains("The way back is the access mode rbac"), "{told}");
+    assert_eq!(lists.map(sleeps), [false, true]);
     assert_eq!(vault.get(&nobody_token, "db").await.expect(200).json()["value"], "v");
     assert_eq!(vault.get(&app_token, "db").await.problem(), "403 Forbidden/ForbiddenByPolicy", "roles do not count");
     assert_eq!(switch("rbac").await.problem(), "403 Forbidden/ForbiddenByPolicy", "it would let its author in");

@@ -79,7 +79,7 @@ pub(crate) enum IdentitySecretCommand {
         /// What people call it.
         #[arg(long)]
         name: Option<String>,
-        /// Days until it expires, at most 730; it does not expire when absent.
+        /// Days until it expires, at most 730; 180 when absent.
         #[arg(long, value_parser = clap::value_parser!(u16).range(1..=730))]
         days: Option<u16>,
         /// In place of all other client secrets, which count no more.

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    assignment::{is_of_nobody, warn, who},
+    assignment::{is_asleep, is_of_nobody, marked, warn, who},
     listed, permitted, table, text,
 };
 use crate::{
@@ -55,9 +55,15 @@ fn print(vault: &str, policies: &[Value], output: Output) {
     let mut table = table(&["GRANTEE", "SECRETS", "KEYS"]);
     for policy in policies {
         let words = |kind: &str| listed(policy, &format!("/permissions/{kind}"));
-        table.add_row([who(policy), words("secrets"), words("keys")]);
+        table.add_row([marked(who(policy), policy), words("secrets"), words("keys")]);
     }
     println!("{table}");
+    if policies.iter().any(is_asleep) {
+        eprintln!(
+            "those asleep count for nobody: the vault's access mode does not ask them. They count again with strongroom vault \
+             update {vault} --access-mode access-policy, or layered"
+        );
+    }
     let of_nobody: Vec<_> = policies.iter().filter(|one| is_of_nobody(one)).collect();
     if !of_nobody.is_empty() {
         eprintln!("those of deleted identities count for nobody; this takes them away:");

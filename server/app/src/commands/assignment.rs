@@ -99,6 +99,16 @@ pub(crate) fn who(grant: &Value) -> String {
     }
 }
 
+/// Whether the access mode of the vault does not ask for what was given.
+pub(crate) fn is_asleep(grant: &Value) -> bool {
+    grant.get("asleep").and_then(Value::as_bool) == Some(true)
+}
+
+/// Words of a list, marked where what they are of is asleep.
+pub(crate) fn marked(words: String, grant: &Value) -> String {
+    if is_asleep(grant) { format!("{words} (asleep)") } else { words }
+}
+
 /// Whether what was given is to a workload that was deleted.
 pub(crate) fn is_of_nobody(grant: &Value) -> bool {
     grant.get("grantee_deleted").and_then(Value::as_bool) == Some(true)
@@ -161,13 +171,19 @@ fn print(assignments: &[Value], output: Output) {
     for assignment in assignments {
         table.add_row([
             text(assignment, "/id"),
-            text(assignment, "/role"),
+            marked(text(assignment, "/role"), assignment),
             text(assignment, "/scope"),
             who(assignment),
             assignment.get("ends_at").and_then(Value::as_i64).map_or_else(String::new, utc),
         ]);
     }
     println!("{table}");
+    if assignments.iter().any(is_asleep) {
+        eprintln!(
+            "those asleep count for managing the vault alone: its access mode does not ask roles. They count again with \
+             strongroom vault update NAME --access-mode rbac, or layered"
+        );
+    }
     let of_nobody: Vec<String> =
         assignments.iter().filter(|one| is_of_nobody(one)).map(|one| text(one, "/id")).collect();
     if !of_nobody.is_empty() {

@@ -235,7 +235,13 @@ fn print(answer: &Value, output: Output) -> anyhow::Result<()> {
 /// The one time that a client secret is shown.
 fn print_secret(answer: &Value) {
     if let Some(secret) = answer.get("client_secret").and_then(Value::as_str) {
-        eprintln!("The client secret, which is shown this once:");
+        let credential = text(answer, "/credential");
+        let all = answer.get("secrets").and_then(Value::as_array);
+        let made = all.into_iter().flatten().find(|known| text(known, "/id") == credential);
+        let end = made.and_then(|made| made.get("expires")).and_then(Value::as_i64);
+        let end =
+            end.map(|end| format!(", and which counts until {}", utc(end.saturating_mul(1000)))).unwrap_or_default();
+        eprintln!("The client secret, which is shown this once{end}:");
         println!("{secret}");
     }
 }

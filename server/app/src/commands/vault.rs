@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use strongroom_domain::key::KeyAlgorithm;
 use url::Url;
 
-use super::{facts, policy::accept, table, tags, text, told_tags, utc};
+use super::{assignment::warn, facts, policy::accept, table, tags, text, told_tags, utc};
 use crate::{
     cli::{Output, ServerAt, VaultChange, VaultCommand, VaultGiven},
     client::{Client, at, base},
@@ -191,7 +191,9 @@ async fn update(name: &str, change: VaultChange, to: &ServerAt) -> anyhow::Resul
     ];
     body.extend(plainly.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     let (url, body) = (server.at(&[ACTIVE, name])?, serde_json::to_vec(&body)?);
-    print(&server.client.send_if(Method::PATCH, url, Some(body), revision.as_deref()).await?, to.output);
+    let changed = server.client.send_if(Method::PATCH, url, Some(body), revision.as_deref()).await?;
+    warn(&changed);
+    print(&changed, to.output);
     Ok(())
 }
 

@@ -27,6 +27,15 @@ const ATTEMPTS: usize = 4;
 /// What the record says when an Owner of the installation takes a guard away or changes it.
 const GUARD_LIFTED: &str = "guard-changed-by-owner";
 
+/// The access policies of a vault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessPoliciesShown {
+    /// All of them.
+    pub policies: Vec<AccessPolicy>,
+    /// Whether none of them counts, because the vault's access mode does not ask them.
+    pub asleep: bool,
+}
+
 impl Administration {
     /// All access policies of a vault.
     ///
@@ -36,14 +45,18 @@ impl Administration {
         &self,
         ctx: &RequestContext,
         vault: &VaultName,
-    ) -> Result<Vec<AccessPolicy>, AdminError> {
+    ) -> Result<AccessPoliciesShown, AdminError> {
         let case = self.admit(ctx, Ask::vault(Action::AccessPolicyRead, vault)).await?;
-        let Some(id) = case.vault.as_ref().map(|(vault, _)| vault.id) else {
+        let found = case.vault.as_ref().map(|(vault, _)| (vault.id, vault.settings.access_mode));
+        let Some((id, mode)) = found else {
             return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
         };
         let found = self.grants.all_access_policies(id).await.map_err(AdminError::from).and_then(|all| {
             let forged = |policy: &AccessPolicy| self.keyring.verify_access_policy(policy).is_err();
-            if all.iter().any(forged) { Err(AdminError::Tampered) } else { Ok(all) }
+            if all.iter().any(forged) {
+                return Err(AdminError::Tampered);
+            }
+            Ok(AccessPoliciesShown { policies: all, asleep: !mode.asks_access_policies() })
         });
         self.recorder.release(ctx, case.record, case.permit.hold(found)).await?
     }

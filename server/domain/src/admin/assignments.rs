@@ -1,7 +1,7 @@
 //! Use cases of role assignments. Nobody can grant what they do not hold, nor for longer than they
 //! hold it; the last Owner of the installation stays.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use uuid::Uuid;
 
@@ -147,6 +147,9 @@ pub struct AssignmentShown {
     pub role: String,
     /// Its scope.
     pub scope: String,
+    /// Whether what it permits on a vault's contents does not count, because the vault's access mode does not ask roles.
+    /// Told where the assignments of a vault are listed.
+    pub asleep: bool,
 }
 
 impl Administration {
@@ -204,7 +207,8 @@ impl Administration {
             Assignment { id, grantee, role, scope: resolved, created_at: ctx.now, ends_at, tag: Vec::new() };
         assignment.tag = self.keyring.tag_assignment(&assignment)?;
         let change = Change::AddAssignment(Box::new(assignment.clone()));
-        let shown = AssignmentShown { assignment: assignment.clone(), role: name, scope: scope.to_string() };
+        let shown =
+            AssignmentShown { assignment: assignment.clone(), role: name, scope: scope.to_string(), asleep: false };
         case.record.detail_assignment(&assignment, &shown.role, &shown.scope);
         if let Some(shown) = self.change(ctx, case, 1, change, shown).await? {
             return Ok(shown);
@@ -240,13 +244,17 @@ impl Administration {
             Ok(place) => place,
             Err(why) => return Err(self.refuse(ctx, case, why).await),
         };
+        let sleeping = case.vault.as_ref().is_some_and(|(vault, _)| !vault.settings.access_mode.asks_roles());
         let mut names = self.names().await?;
-        names.roles = match self.grants.role_definitions().await {
-            Ok(roles) => roles.into_iter().map(|role| (role.id, role.name)).collect(),
+        let roles = match self.grants.role_definitions().await {
+            Ok(roles) => roles,
             // One definition that is damaged hides no assignments: they are shown with the ids of their roles.
-            Err(StoreError::Damaged(_)) => HashMap::new(),
+            Err(StoreError::Damaged(_)) => Vec::new(),
             Err(error) => return Err(error.into()),
         };
+        let of_contents = roles.iter().filter(|role| role.permissions().concern_contents()).map(|role| role.id);
+        let of_contents: HashSet<Uuid> = of_contents.collect();
+        names.roles = roles.into_iter().map(|role| (role.id, role.name)).collect();
         let filter = AssignmentFilter { within: Some(within), grantee, ..AssignmentFilter::default() };
         let held = self.grants.list_assignments(case.permit, &filter, after, limit).await;
         let held = held.map(|page| {
@@ -255,8 +263,15 @@ impl Administration {
             if items.iter().any(|assignment| self.keyring.verify_assignment(assignment).is_err()) {
                 return Err(AdminError::Tampered);
             }
-            let items = items.into_iter().map(|assignment| shown(assignment, &names)).collect();
-            Ok(Page { items, next })
+            let concerns_contents = |role| match role {
+                RoleRef::BuiltIn(role) => role.permissions().concern_contents(),
+                RoleRef::Custom(id) => of_contents.contains(&id),
+            };
+            let items = items.into_iter().map(|assignment| {
+                let asleep = sleeping && concerns_contents(assignment.role);
+                AssignmentShown { asleep, ..shown(assignment, &names) }
+            });
+            Ok(Page { items: items.collect(), next })
         });
         self.recorder.release(ctx, case.record, held).await?
     }
@@ -468,5 +483,5 @@ pub(super) fn shown(assignment: Assignment, names: &Names) -> AssignmentShown {
         RoleRef::Custom(id) => names.roles.get(&id).cloned().unwrap_or_else(|| id.to_string()),
     };
     let scope = names.scope(&assignment.scope);
-    AssignmentShown { assignment, role, scope }
+    AssignmentShown { assignment, role, scope, asleep: false }
 }

@@ -25,6 +25,7 @@ mod would_allow;
 
 use std::sync::Arc;
 
+pub use access::AccessPoliciesShown;
 pub use approvals::ApprovalsShown;
 pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole};
 pub use audit::{Looks, MAX_STRETCHES};
@@ -35,8 +36,11 @@ pub use roles::{NewRole, RoleShown};
 pub use sessions::{EndedSessions, MAX_ENDED_SESSIONS};
 use strongroom_crypto::Entropy;
 pub use token_keys::TokenKeyring;
-pub use vaults::recover_network;
-pub use workloads::{ChangedWorkload, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit, WorkloadLabels};
+pub use vaults::{ChangedVault, recover_network};
+pub use workloads::{
+    ChangedWorkload, DEFAULT_SECRET_SECONDS, MAX_SECRET_SECONDS, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit,
+    WorkloadLabels,
+};
 pub use would_allow::{
     About, Altered, ChangedAlike, Counted, Explained, MAX_REPLAYED, NotYours, Possible, SingleChange, Which, WouldAllow,
 };

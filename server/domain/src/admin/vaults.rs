@@ -31,6 +31,15 @@ const FORCED: &str = "lock-out-forced";
 /// What the record of a change says that was made with the root key in hand, because rules locked everybody out.
 const RECOVERED: &str = "recovered-with-root-key";
 
+/// A vault that was changed.
+#[derive(Clone, Debug)]
+pub struct ChangedVault {
+    /// As it was.
+    pub before: Arc<Vault>,
+    /// As it is.
+    pub after: Arc<Vault>,
+}
+
 impl Administration {
     /// Makes a vault.
     ///
@@ -119,6 +128,20 @@ impl Administration {
         expected: Option<i64>,
         update: &VaultUpdate,
     ) -> Result<Arc<Vault>, AdminError> {
+        Ok(self.change_vault(ctx, name, expected, update).await?.after)
+    }
+
+    /// The same, with what the vault was before.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn change_vault(
+        &self,
+        ctx: &RequestContext,
+        name: &VaultName,
+        expected: Option<i64>,
+        update: &VaultUpdate,
+    ) -> Result<ChangedVault, AdminError> {
         for _ in 0..ATTEMPTS {
             let ask = Ask { mends_modules: update.changes_modules_alone(), ..Ask::vault(Action::VaultUpdate, name) };
             let mut case = self.admit(ctx, ask).await?;
@@ -135,8 +158,8 @@ impl Administration {
             let after = self.next(&before, |vault| vault.settings = settings)?;
             case.record.detail_settings(Some(&before.settings), &after.settings);
             let change = Change::PutVault(Box::new((*after).clone()));
-            if let Some(vault) = self.change(ctx, case, after.revision, change, after).await? {
-                return Ok(vault);
+            if let Some(after) = self.change(ctx, case, after.revision, change, after).await? {
+                return Ok(ChangedVault { before, after });
             }
         }
         Err(self.contended(ctx, Ask::vault(Action::VaultUpdate, name)).await)

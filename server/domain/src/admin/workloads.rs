@@ -34,7 +34,10 @@ const ATTEMPTS: usize = 4;
 /// Most workloads on a page.
 pub const MAX_WORKLOAD_PAGE: usize = 100;
 /// Longest life of a client secret, in seconds: two years, as Azure's portal has it.
-const MAX_SECRET_SECONDS: i64 = 730 * 86_400;
+pub const MAX_SECRET_SECONDS: i64 = 730 * 86_400;
+/// Life of a client secret of which nobody says when it ends, in seconds: half a year, as Azure's portal suggests. None
+/// is made without an end; those of earlier releases have what they were made with.
+pub const DEFAULT_SECRET_SECONDS: i64 = 180 * 86_400;
 
 /// What is said of workloads beside their client ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +68,7 @@ impl WorkloadLabels {
 pub struct NewSecret {
     /// What people call it.
     pub name: Option<String>,
-    /// Unix seconds from which it no longer counts.
+    /// Unix seconds from which it no longer counts; [`DEFAULT_SECRET_SECONDS`] from now when nothing is said.
     pub expires: Option<i64>,
 }
 
@@ -444,7 +447,8 @@ impl Administration {
         new: &NewSecret,
         now: i64,
     ) -> Result<(ClientSecretHash, SecretText), AdminError> {
-        if new.expires.is_some_and(|expires| expires <= now || expires > now.saturating_add(MAX_SECRET_SECONDS)) {
+        let expires = new.expires.unwrap_or_else(|| now.saturating_add(DEFAULT_SECRET_SECONDS));
+        if expires <= now || expires > now.saturating_add(MAX_SECRET_SECONDS) {
             return Err(AdminError::Invalid("a client secret expires in the future, at most two years ahead"));
         }
         let name = match &new.name {
@@ -455,7 +459,7 @@ impl Administration {
         let secret = strongroom_crypto::new_client_secret(&*self.entropy).map_err(|_| AdminError::Unavailable)?;
         let hash =
             strongroom_crypto::hash_client_secret(self.keyring.credentials(), &client_id.to_string(), secret.expose());
-        Ok((ClientSecretHash { id, hash: hash.to_vec(), expires: new.expires, name, created: Some(now) }, secret))
+        Ok((ClientSecretHash { id, hash: hash.to_vec(), expires: Some(expires), name, created: Some(now) }, secret))
     }
 }
 

@@ -70,6 +70,12 @@ impl<'a> Permissions<'a> {
         half.allows(action.data_action())
     }
 
+    /// Whether it permits anything with what is in a vault.
+    #[must_use]
+    pub fn concern_contents(self) -> bool {
+        Action::ALL.iter().any(|action| action.is_data() && self.allows(*action))
+    }
+
     /// Whether it permits something, and nothing of that can be asked of a vault or of what is in one: below `/` it
     /// would permit nothing.
     #[must_use]

@@ -32,24 +32,22 @@ use crate::{
 /// Rows for tags that a form has beyond those in use.
 const SPARE_TAGS: usize = 3;
 
-/// Access modes as they are sent.
-const MODES: [(&str, AccessMode); 4] = [
-    ("rbac", AccessMode::Rbac),
-    ("access-policy", AccessMode::AccessPolicy),
-    ("layered", AccessMode::Layered),
-    ("modules", AccessMode::Modules),
-];
-
 fn mode_field(chosen: AccessMode) -> Field {
-    let options = MODES.map(|(sent, mode)| (sent, mode_words(mode)));
-    let chosen = MODES.iter().find(|(_, mode)| *mode == chosen).map_or("", |(sent, _)| sent);
-    Field::choice("access_mode", "Access by", &options, chosen)
+    let options = AccessMode::ALL.map(|mode| (mode.as_str(), mode_words(mode)));
+    Field::choice("access_mode", "Access by", &options, chosen.as_str())
         .hint("What must allow a request for the vault's contents. Management goes by roles in every mode.")
+}
+
+/// What comes of each other access mode, for whoever is about to choose one.
+fn other_modes(now: AccessMode) -> Panel {
+    let others = AccessMode::ALL.into_iter().filter(|mode| *mode != now);
+    let facts = others.map(|mode| Fact::text(mode_words(mode), now.what_comes_of(mode).join(" ")));
+    Panel::new("What comes of another access mode", Body::Facts(facts.collect()))
 }
 
 fn mode(sent: &Sent) -> Result<AccessMode, Problem> {
     let word = sent.text("access_mode");
-    let found = MODES.iter().find(|(known, _)| *known == word).map(|(_, mode)| *mode);
+    let found = AccessMode::ALL.into_iter().find(|mode| mode.as_str() == word);
     found.ok_or_else(|| Problem::bad_parameter("There is no such access mode."))
 }
 
@@ -253,6 +251,11 @@ async fn settings_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refu
         let acts = if open { vec![switch] } else { Vec::new() };
         Panel::new("Purge protection", Body::Text(vec![words.to_owned()])).acts(acts)
     };
+    let mut main = vec![Panel::new("Settings", body).note(format!("revision {}", vault.revision))];
+    if open {
+        main.push(other_modes(settings.access_mode));
+    }
+    main.push(protection);
     let retention = format!("{} days, fixed when the vault was made", settings.retention_days);
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
@@ -262,7 +265,7 @@ async fn settings_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refu
         ),
         tags: view::tags(&settings.tags),
         cannot,
-        main: vec![Panel::new("Settings", body).note(format!("revision {}", vault.revision)), protection],
+        main,
         aside: vec![
             Panel::new(
                 "Fixed",

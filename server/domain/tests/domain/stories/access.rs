@@ -6,7 +6,7 @@ use std::sync::Arc;
 use strongroom_domain::{
     access_policy::{AccessMode, KeyPermission, ObjectPermissions, SecretPermission},
     action::Action,
-    admin::AdminError,
+    admin::{AdminError, ScopeRequest},
     decision::DenyReason,
     gate::{Ask, Judgement},
     grant::Scope,
@@ -157,7 +157,10 @@ async fn an_access_policy_counts_for_its_group_in_its_vault_while_it_is_there() 
     s.give(&s.olga, &ops, &[SecretPermission::Get, SecretPermission::List]).await.unwrap();
     assert_eq!(s.may(&member, Action::SecretGet).await, Ok(()));
     assert_eq!(s.may(&person("ada"), Action::SecretGet).await, Err(DenyReason::NoAccessPolicy));
-    assert_eq!(s.world.admin.list_access_policies(&s.world.request(&s.connie), &demo()).await.unwrap().len(), 1);
+    assert_eq!(
+        s.world.admin.list_access_policies(&s.world.request(&s.connie), &demo()).await.unwrap().policies.len(),
+        1
+    );
     s.give(&s.olga, &ops, &[SecretPermission::List]).await.unwrap();
     assert_eq!(s.may(&member, Action::SecretGet).await, Err(DenyReason::NoAccessPolicy), "the new one replaces");
     assert_eq!(s.may(&member, Action::SecretListVersions).await, Ok(()));
@@ -172,6 +175,27 @@ async fn an_access_policy_counts_for_its_group_in_its_vault_while_it_is_there() 
     assert_eq!(s.may(&member, Action::SecretListVersions).await, Err(DenyReason::NoAccessPolicy));
     let gone = s.world.admin.remove_access_policy(&s.world.request(&s.connie), &demo(), &ops).await;
     assert!(matches!(gone, Err(AdminError::AccessPolicyNotFound)));
+}
+
+/// What the access mode does not ask is marked where the grants of the vault are listed, and only that.
+#[tokio::test]
+async fn grants_that_sleep_are_marked_in_lists() {
+    for mode in AccessMode::ALL {
+        let s = scene(mode);
+        let at = Scope::Vault { vault: s.vault.id };
+        s.world.put_grant(of(&person("ada")), Role::SecretsUser, at.clone()).unwrap();
+        s.world.put_grant(of(&person("cleo")), Role::Contributor, at).unwrap();
+        s.give(&s.olga, &of(&person("ada")), &[SecretPermission::Get]).await.unwrap();
+        let (ctx, vault) = (s.world.request(&s.olga), ScopeRequest::Vault(demo()));
+        let listed = s.world.admin.list_assignments(&ctx, &vault, None, None, 100).await.unwrap();
+        let mut asleep: Vec<&str> =
+            listed.items.iter().filter(|shown| shown.asleep).map(|shown| shown.role.as_str()).collect();
+        asleep.dedup();
+        let expected: &[&str] = if mode.asks_roles() { &[] } else { &["Key Vault Secrets User"] };
+        assert_eq!((listed.items.len(), asleep.as_slice()), (2, expected), "{mode:?}: managing goes by roles always");
+        let shown = s.world.admin.list_access_policies(&s.world.request(&s.olga), &demo()).await.unwrap();
+        assert_eq!((shown.policies.len(), shown.asleep), (1, !mode.asks_access_policies()), "{mode:?}");
+    }
 }
 
 #[tokio::test]

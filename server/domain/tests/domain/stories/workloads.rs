@@ -267,6 +267,14 @@ async fn limits_hold() {
         let new = NewSecret { name: None, expires: Some(expires) };
         assert!(matches!(change(WorkloadEdit::AddSecret(new)).await, Err(AdminError::Invalid(_))), "{expires}");
     }
+    let made = async |expires| {
+        let edit = WorkloadEdit::ReplaceSecrets(NewSecret { name: None, expires });
+        let ctx = world.request(&olga);
+        let changed = world.admin.change_workload(&ctx, id, &edit).await.unwrap();
+        changed.workload.secrets[0].expires.unwrap() - ctx.seconds()
+    };
+    assert_eq!(made(None).await, 180 * 86_400, "none is made without an end");
+    assert_eq!(made(Some(now + 600)).await, 600);
     for name in ["", "a\nb", "app\u{200b}", "\u{202e}ppa", "app ", " app", "\u{2060}", &"x".repeat(129)] {
         let update = WorkloadEdit::Update { name: Some(name.to_owned()), enabled: None };
         assert!(matches!(change(update).await, Err(AdminError::Invalid(_))));
@@ -277,7 +285,7 @@ async fn limits_hold() {
     assert!(matches!(change(WorkloadEdit::AddFederation(federation("*"))).await, Err(AdminError::Invalid(_))));
     let own = Federation { issuer: OWN_ISSUER.into(), ..federation("s") };
     assert!(matches!(change(WorkloadEdit::AddFederation(own)).await, Err(AdminError::Invalid(_))));
-    for _ in 0..MAX_CREDENTIALS {
+    for _ in 1..MAX_CREDENTIALS {
         change(WorkloadEdit::AddSecret(NewSecret::default())).await.unwrap();
     }
     let one_more = change(WorkloadEdit::AddSecret(NewSecret::default())).await;

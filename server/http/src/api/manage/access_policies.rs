@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
     access_policy::{AccessPolicy, KeyPermission, ObjectPermissions, SecretPermission},
-    admin::WorkloadLabels,
+    admin::{AccessPoliciesShown, WorkloadLabels},
     principal::Grantee,
 };
 use utoipa::ToSchema;
@@ -75,6 +75,9 @@ pub(crate) struct View<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     grantee_deleted: bool,
     permissions: Shown<'a>,
+    /// Whether it does not count, because the vault's access mode does not ask access policies; told in the list.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    asleep: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -82,7 +85,14 @@ pub(crate) struct View<'a> {
 impl<'a> View<'a> {
     fn of(policy: &'a AccessPolicy) -> Self {
         let permissions = Shown::from(&policy.permissions);
-        Self { grantee: &policy.grantee, grantee_name: None, grantee_deleted: false, permissions, warnings: Vec::new() }
+        Self {
+            grantee: &policy.grantee,
+            grantee_name: None,
+            grantee_deleted: false,
+            permissions,
+            asleep: false,
+            warnings: Vec::new(),
+        }
     }
 
     fn labelled(self, labels: &'a WorkloadLabels, own_issuer: &str) -> Self {
@@ -125,10 +135,11 @@ fn named<T: Copy + Ord>(
 /// GET: all of a vault.
 pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, Problem> {
     let vault = vault_name(call.parameter(0))?;
-    let policies = services.admin.list_access_policies(&call.ctx, &vault).await?;
+    let AccessPoliciesShown { policies, asleep } = services.admin.list_access_policies(&call.ctx, &vault).await?;
     let labels = grantee_labels(services, call, policies.iter().map(|policy| &policy.grantee)).await;
     let own_issuer = &services.objects.gate.own_issuer;
-    let value = policies.iter().map(|policy| View::of(policy).labelled(&labels, own_issuer)).collect();
+    let view = |policy| View { asleep, ..View::of(policy).labelled(&labels, own_issuer) };
+    let value = policies.iter().map(view).collect();
     Ok(Response::json(200, &List { value }))
 }
 

@@ -57,6 +57,10 @@ pub(crate) struct AssignmentView<'a> {
     role: &'a str,
     role_id: Uuid,
     scope: &'a str,
+    /// Whether what it permits on the vault's contents does not count, because the vault's access mode does not ask roles;
+    /// told where the assignments of a vault are listed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    asleep: bool,
     created_at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     ends_at: Option<i64>,
@@ -66,7 +70,7 @@ pub(crate) struct AssignmentView<'a> {
 
 impl<'a> AssignmentView<'a> {
     fn of(shown: &'a AssignmentShown) -> Self {
-        let AssignmentShown { assignment, role, scope } = shown;
+        let AssignmentShown { assignment, role, scope, asleep } = shown;
         Self {
             id: assignment.id,
             grantee: &assignment.grantee,
@@ -75,6 +79,7 @@ impl<'a> AssignmentView<'a> {
             role,
             role_id: assignment.role.id(),
             scope,
+            asleep: *asleep,
             created_at: assignment.created_at,
             ends_at: assignment.ends_at,
             warnings: Vec::new(),

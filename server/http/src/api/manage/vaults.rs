@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 use strongroom_domain::{
     access_policy::AccessMode,
+    admin::ChangedVault,
     key::KeyAlgorithm,
     network::NetworkRules,
     policy::PolicyAttachment,
@@ -42,6 +43,9 @@ pub(crate) struct VaultView<'a> {
     deleted_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scheduled_purge_at: Option<i64>,
+    /// After a change of the access mode: what sleeps from then on, what wakes, and the way back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// Settings, with network rules always in their long form.
@@ -76,13 +80,19 @@ impl<'a> VaultView<'a> {
             revision: vault.revision,
             deleted_at,
             scheduled_purge_at,
+            warnings: Vec::new(),
         }
     }
 }
 
 /// One vault, with its revision as the entity tag that `If-Match` takes.
 fn one(services: &Services, status: u16, vault: &Vault) -> Response {
-    Response::json(status, &VaultView::of(services, vault)).with("etag", format!("\"{}\"", vault.revision))
+    with_warnings(services, status, vault, Vec::new())
+}
+
+fn with_warnings(services: &Services, status: u16, vault: &Vault, warnings: Vec<String>) -> Response {
+    let view = VaultView { warnings, ..VaultView::of(services, vault) };
+    Response::json(status, &view).with("etag", format!("\"{}\"", vault.revision))
 }
 
 /// GET /api/v1/vaults
@@ -159,8 +169,9 @@ pub(crate) async fn update(services: &Services, call: &Call, request: &Request) 
     let name = vault_name(call.parameter(0))?;
     let update: VaultUpdate = wire::body(request)?;
     let expected = expected_revision(request)?;
-    let vault = services.admin.update_vault(&call.ctx, &name, expected, &update).await?;
-    Ok(one(services, 200, &vault))
+    let ChangedVault { before, after } = services.admin.change_vault(&call.ctx, &name, expected, &update).await?;
+    let warnings = before.settings.access_mode.what_comes_of(after.settings.access_mode);
+    Ok(with_warnings(services, 200, &after, warnings))
 }
 
 /// DELETE /api/v1/vaults/{vault}: soft delete.

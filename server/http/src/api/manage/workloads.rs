@@ -191,7 +191,7 @@ pub(crate) struct CreateWorkload {
     name: String,
     #[serde(default)]
     federations: Vec<AddFederation>,
-    /// Whether to make a first client secret.
+    /// Whether to make a first client secret, good for 180 days.
     #[serde(default = "yes")]
     secret: bool,
 }
@@ -242,6 +242,7 @@ pub(crate) async fn delete(services: &Services, call: &Call) -> Result<Response,
 pub(crate) struct AddSecret {
     #[serde(default)]
     name: Option<String>,
+    /// Unix seconds, at most 730 days from now; 180 days from now when absent.
     #[serde(default)]
     expires: Option<i64>,
     /// In place of all others.

@@ -109,7 +109,7 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
 /// Assignments as a table.
 pub(super) async fn table(viewer: &Viewer<'_>, items: &[AssignmentShown], removable: bool) -> Table {
     let names = whom::names(viewer, items.iter().map(|shown| &shown.assignment.grantee)).await;
-    let rows = items.iter().map(|AssignmentShown { assignment, role, scope }| {
+    let rows = items.iter().map(|AssignmentShown { assignment, role, scope, asleep }| {
         let acts = if removable {
             let of = format!("Remove {role} of {}", whom::words(&assignment.grantee, &names));
             vec![Act::link(&of, links::remove_assignment(assignment.id), Icon::Trash)]
@@ -119,7 +119,11 @@ pub(super) async fn table(viewer: &Viewer<'_>, items: &[AssignmentShown], remova
         let remove = acts.into_iter().map(short).collect();
         Row::new(vec![
             whom::cell(viewer, &assignment.grantee, &names),
-            Cell::link(role.clone(), links::role(assignment.role.id())),
+            Cell::Link {
+                text: role.clone(),
+                href: links::role(assignment.role.id()),
+                small: asleep.then(|| "asleep: not asked for what is in the vault".to_owned()),
+            },
             Cell::Code(scope.clone()),
             end(assignment.ends_at, viewer.call.ctx.now),
             Cell::Acts(remove),
@@ -268,7 +272,7 @@ pub(crate) async fn remove(viewer: &Viewer<'_>, request: &Request) -> Result<Res
 }
 
 async fn remove_page(viewer: &Viewer<'_>, shown: &AssignmentShown, refusal: Option<&Refusal>) -> Response {
-    let AssignmentShown { assignment, role, scope } = shown;
+    let AssignmentShown { assignment, role, scope, .. } = shown;
     let names = whom::names(viewer, std::iter::once(&assignment.grantee)).await;
     let who = whom::words(&assignment.grantee, &names);
     let form = Form {

@@ -192,7 +192,7 @@ pub(super) async fn panels(
         let secret = vec![
             Field::line("secret-name", "Name", "", 128).hint("Where it is used."),
             Field::new("secret-expires", "Ends, UTC", FieldKind::Moment { value: String::new() })
-                .hint("At most 730 days from now."),
+                .hint("At most 730 days from now; without, 180 days from now."),
             Field::check("replace", "In place of all other client secrets", false).hint("They stop counting at once."),
         ];
         for (title, endpoint, act, fields, submit) in [

@@ -70,9 +70,9 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         ),
     }
     match admin.list_access_policies(&viewer.further()?, &vault).await {
-        Ok(policies) => {
-            let table = policy_table(viewer, &vault, &policies, writable).await;
-            let note = (!mode.asks_access_policies()).then_some("not in use here: the access mode does not ask them");
+        Ok(shown) => {
+            let table = policy_table(viewer, &vault, &shown.policies, writable).await;
+            let note = shown.asleep.then_some("not in use here: the access mode does not ask them");
             main.push(noted(Panel::new("Access policies", body(table)), note));
         }
         Err(_) => notices.push("The access policies of this vault are hidden from you.".to_owned()),

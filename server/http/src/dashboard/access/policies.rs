@@ -43,7 +43,7 @@ pub(crate) async fn edit(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let all = viewer.services.admin.list_access_policies(&viewer.call.ctx, &vault).await?;
     let filled = |name: &str| request.query(name).unwrap_or_default().to_owned();
     let alike = |parts: &[(&str, String); 4]| parts.iter().all(|(name, value)| filled(name) == *value);
-    let held = all.iter().find(|policy| alike(&whom::parts(viewer, &policy.grantee)));
+    let held = all.policies.iter().find(|policy| alike(&whom::parts(viewer, &policy.grantee)));
     let held = held.map(|policy| policy.permissions.clone()).unwrap_or_default();
     Ok(page(viewer, &vault, filled, &held, None).await)
 }
