@@ -4,6 +4,7 @@
 //! foreign keys, content that is deleted is overwritten. PostgreSQL: every statement has an end.
 
 use std::{
+    net::IpAddr,
     path::PathBuf,
     str::FromStr,
     time::{Duration, Instant},
@@ -12,7 +13,7 @@ use std::{
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxPostgresConnector, SqlxSqliteConnector};
 use sqlx::{
     ConnectOptions, SqliteConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -68,6 +69,18 @@ pub(crate) fn place(url: &str) -> Result<Place, OpenError> {
         .synchronous(SqliteSynchronous::Full)
         .disable_statement_logging();
     Ok(Place::File(Box::new(FilePlace { path: options.get_filename().to_owned(), options })))
+}
+
+/// Whether the way to the database is open to whoever sits between: it leads to another machine, and nothing makes sure
+/// who answers there. Of a certificate for whatever name that is so too: authorities of the web count besides the given.
+pub(crate) fn is_open_to_others(place: &Place) -> bool {
+    let Place::Server(server) = place else { return false };
+    let host = server.get_host();
+    let here = server.get_socket().is_some()
+        || host.starts_with('/')
+        || host == "localhost"
+        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    !here && !matches!(server.get_ssl_mode(), PgSslMode::VerifyFull)
 }
 
 /// Why there is no connection, with the server's name.
@@ -254,6 +267,24 @@ mod tests {
         let readers = readers(&place, 1).await.unwrap();
         assert_eq!(pragma(&readers, "query_only").await, "1");
         assert!(readers.execute_unprepared("CREATE TABLE t (a)").await.is_err());
+    }
+
+    #[test]
+    fn a_way_to_another_machine_is_open_unless_its_certificate_is_checked() {
+        for (url, open) in [
+            ("postgres://u@db.example/v", true),
+            ("postgres://u@db.example/v?sslmode=require", true),
+            ("postgres://u@db.example/v?sslmode=verify-ca", true),
+            ("postgres://u@192.0.2.7/v?sslmode=disable", true),
+            ("postgres://u@db.example/v?sslmode=verify-full", false),
+            ("postgres://u@localhost/v?sslmode=disable", false),
+            ("postgres://u@127.0.0.1:5433/v?sslmode=disable", false),
+            ("postgres://u@[::1]/v?sslmode=disable", false),
+            ("postgres:///v?host=/run/postgresql&sslmode=disable", false),
+            ("sqlite:///d/strongroom.db", false),
+        ] {
+            assert_eq!(is_open_to_others(&place(url).unwrap()), open, "{url}");
+        }
     }
 
     /// A look through the log that takes too long ends, whoever waits for it, and the connection goes on.

@@ -159,6 +159,12 @@ impl Store {
 /// migration may take longer than any request may.
 async fn prepare(place: &Place) -> Result<(), OpenError> {
     let unusable = |error: sea_orm::DbErr| OpenError::Unusable(error.to_string());
+    if connect::is_open_to_others(place) {
+        tracing::warn!(
+            "the way to the database leads to another machine, and its certificate is not checked: whoever sits between can read \
+             names and records, and answer in its place; say sslmode=verify-full, and sslrootcert=FILE for an authority of your own"
+        );
+    }
     let database = connect::migrator(place).await?;
     let standing = strongroom_migrations::standing(&database).await.map_err(unusable)?;
     let outcome = match standing {
