@@ -325,7 +325,7 @@ fn advice(check: Check, error: TokenError) -> &'static str {
         (Check::KeyId, _) => "The issuer's key id is not text of at most 256 bytes.",
         (Check::Issuer, _) => "The token names no issuer: ask the issuer for a JWT access token.",
         (Check::KnownIssuer, _) => {
-            "Add the issuer to [[issuers]] of the configuration, byte by byte as it stands in the token, or take the token from a configured one. If it is to be exchanged at the token endpoint, say for which workload (`--client-id`)."
+            "Add the issuer to [[issuers]] of the configuration, byte by byte as it stands in the token, or take the token from a configured one. If it is to be exchanged at the token endpoint, say for which workload (`--workload`, or `client_id` over the API)."
         }
         (Check::AllowedAlgorithm, _) => {
             "Add the algorithm to `algorithms` of the issuer in the configuration, or change it at the issuer."
@@ -348,7 +348,7 @@ fn advice(check: Check, error: TokenError) -> &'static str {
         }
         (Check::NotBefore | Check::IssuedAt, _) => "The issuer must write times as numbers (seconds since 1970).",
         (Check::Audience, TokenError::WrongAudience) => {
-            "Ask the issuer for a token for this installation (scope or resource = the base address), or add the audience to the issuer in the configuration. If it is to be exchanged at the token endpoint, say for which workload (`--client-id`)."
+            "Ask the issuer for a token for this installation (scope or resource = the base address), or add the audience to the issuer in the configuration. If it is to be exchanged at the token endpoint, say for which workload (`--workload`, or `client_id` over the API)."
         }
         (Check::Audience, _) => "`aud` must be text or a list of at most 32 texts.",
         (Check::Mapping, TokenError::TooLarge) => {

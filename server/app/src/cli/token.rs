@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use uuid::Uuid;
 
 use super::{Connection, Output, ServerAt};
 
@@ -16,10 +15,10 @@ pub(crate) enum TokenCommand {
         /// File with the token; `-` or nothing for standard input.
         #[arg(long)]
         file: Option<PathBuf>,
-        /// Client id of the workload that it is to stand for: explained as an assertion at the token endpoint, against the
-        /// federations and certificates of the workload, and not as a bearer token.
-        #[arg(long, value_name = "ID")]
-        client_id: Option<Uuid>,
+        /// The workload that it is to stand for, by name or client id: explained as an assertion at the token endpoint,
+        /// against the federations and certificates of the workload, and not as a bearer token.
+        #[arg(long, value_name = "WORKLOAD")]
+        workload: Option<String>,
         /// How to print.
         #[arg(long, value_enum, default_value = "table")]
         output: Output,

@@ -8,10 +8,9 @@ use std::{
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{table, text, utc};
+use super::{table, text, utc, workload};
 use crate::{
     cli::{Connection, Output, ServerAt, TokenCommand, TokenKeysCommand},
     client::{self, Client, at, base},
@@ -23,8 +22,8 @@ const MAX_READ: u64 = 64 * 1024;
 
 pub(crate) async fn run(command: TokenCommand) -> anyhow::Result<()> {
     match command {
-        TokenCommand::Explain { file, client_id, output, connection } => {
-            explain(file, client_id, output, &connection).await
+        TokenCommand::Explain { file, workload, output, connection } => {
+            explain(file, workload.as_deref(), output, &connection).await
         }
         TokenCommand::Keys(TokenKeysCommand::List { at }) => keys(Method::GET, &[], &at).await,
         TokenCommand::Keys(TokenKeysCommand::Rotate { at }) => keys(Method::POST, &["rotate"], &at).await,
@@ -64,16 +63,19 @@ async fn keys(method: Method, change: &[&str], at: &ServerAt) -> anyhow::Result<
 
 async fn explain(
     file: Option<PathBuf>,
-    client_id: Option<Uuid>,
+    workload: Option<&str>,
     output: Output,
     connection: &Connection,
 ) -> anyhow::Result<()> {
     let token = read(file.as_deref())?;
     let base = base(connection)?;
     let client = Client::connect(connection, &base).await?;
-    let body = match client_id {
+    let body = match workload {
         None => json!({ "token": token.as_str() }),
-        Some(client_id) => json!({ "token": token.as_str(), "client_id": client_id }),
+        Some(workload) => {
+            let client_id = workload::client_id(&client, &base, workload).await?;
+            json!({ "token": token.as_str(), "client_id": client_id })
+        }
     };
     let body = Zeroizing::new(serde_json::to_vec(&body)?);
     let url = at(&base, &["api", "v1", "token", "explain"], &[])?;
