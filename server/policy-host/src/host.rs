@@ -12,24 +12,26 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use strongroom_domain::policy::{
-    MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
-    PolicyRequest, RECORDED_FOR_1_0, Said, Unfit,
+    AttachmentState, MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure,
+    PolicyNeeds, PolicyRequest, RECORDED_FOR_1_0, Said, Unfit,
 };
-
 use strongroom_domain::policy_module::{LibraryError, ModuleFacts, ModuleLibrary};
 use strongroom_domain::time::micros;
+use tokio::sync::{OwnedMutexGuard, Semaphore};
 
 use crate::cache::{ArtefactSeal, Cache};
 use crate::description::ModuleDescription;
 use crate::engine::{self, WasmPolicyEngine};
 use crate::isolated::{
-    Asked, ChildProgram, CompileError, Confinement, Judged, Question, Ran, Refused, Supervisor, compile,
+    Asked, ChildProgram, CompileError, Confinement, Judged, Party, Question, Ran, Refused, Supervisor, Urgency, compile,
 };
 use crate::signature::Signer;
 use crate::{HostError, answer, believe, limits, schema, shipped};
 
 /// How long a module that could not be loaded is not tried again.
 const HOLD_OFF: Duration = Duration::from_secs(10);
+/// How many modules that were taken in are compiled at a time.
+const COMPILING: usize = 2;
 
 /// Where modules run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,8 +114,13 @@ struct Inner {
     signers: Vec<Signer>,
     loaded: Mutex<HashMap<ModuleDigest, ModuleDescription>>,
     failed: Mutex<HashMap<ModuleDigest, Instant>>,
-    /// One module is looked for, compiled and loaded at a time.
-    loading: tokio::sync::Mutex<()>,
+    /// Each module is looked for, compiled, loaded and forgotten by one at a time.
+    loading: Mutex<HashMap<ModuleDigest, Arc<tokio::sync::Mutex<()>>>>,
+    /// One upload is compiled at a time: it may be made to take as long as it can.
+    uploading: Semaphore,
+    /// So are a few of those that were taken in, which compile within bounds and are kept compiled. Those that ship
+    /// wait for nobody.
+    compiling: Semaphore,
 }
 
 impl PolicyHost {
@@ -152,7 +159,9 @@ impl PolicyHost {
             signers,
             loaded: Mutex::default(),
             failed: Mutex::default(),
-            loading: tokio::sync::Mutex::new(()),
+            loading: Mutex::default(),
+            uploading: Semaphore::new(1),
+            compiling: Semaphore::new(COMPILING),
         })))
     }
 
@@ -180,7 +189,7 @@ impl PolicyHost {
     }
 
     async fn find_and_load(&self, digest: ModuleDigest) -> Result<ModuleDescription, ModuleError> {
-        let _one = self.0.loading.lock().await;
+        let _alone = self.0.alone_with(digest).await;
         if let Some(known) = self.0.known(&digest) {
             return Ok(known);
         }
@@ -192,7 +201,8 @@ impl PolicyHost {
                 let found = found.filter(|found| engine::digest_of(&found.bytes) == digest);
                 let SourceModule { bytes, signature } = found.ok_or(ModuleError::Missing)?;
                 self.0.signed(&bytes, signature.as_deref())?;
-                bytes
+                let _turn = self.0.compiling.acquire().await;
+                return self.take_in(digest, bytes).await;
             }
         };
         self.take_in(digest, bytes).await
@@ -212,12 +222,13 @@ impl PolicyHost {
         }
         self.0.signed(&bytes, signature)?;
         let digest = engine::digest_of(&bytes);
-        let one = self.0.loading.lock().await;
+        let alone = self.0.alone_with(digest).await;
         if let Some(known) = self.0.known(&digest) {
             return Ok((digest, known));
         }
+        let turn = self.0.uploading.acquire().await;
         let description = self.take_in(digest, bytes).await?;
-        drop(one);
+        drop((turn, alone));
         // Here and not where modules are loaded: what an earlier release took in goes on being asked.
         if let Err(why) = schema::understood(&description.settings_schema) {
             self.forget(digest).await;
@@ -229,7 +240,7 @@ impl PolicyHost {
     /// Forgets a module that nothing is attached to any more.
     pub async fn forget(&self, digest: ModuleDigest) {
         let inner = Arc::clone(&self.0);
-        let _one = self.0.loading.lock().await;
+        let _alone = self.0.alone_with(digest).await;
         inner.lock_loaded().remove(&digest);
         let work = tokio::task::spawn_blocking(move || match &inner.runner {
             Runner::Child(child) => child.forget(digest),
@@ -291,6 +302,17 @@ impl Inner {
     fn signed(&self, module: &[u8], signature: Option<&[u8]>) -> Result<(), ModuleError> {
         let by = |signer: &Signer| signature.is_some_and(|signature| signer.verify(module, signature).is_ok());
         if self.signers.is_empty() || self.signers.iter().any(by) { Ok(()) } else { Err(ModuleError::NotSigned) }
+    }
+
+    /// Waits until nobody else loads or forgets this module.
+    async fn alone_with(&self, digest: ModuleDigest) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+            // Whoever holds or waits for one has a share of it.
+            loading.retain(|_, lock| Arc::strong_count(lock) > 1);
+            Arc::clone(loading.entry(digest).or_default())
+        };
+        lock.lock_owned().await
     }
 
     fn known(&self, digest: &ModuleDigest) -> Option<ModuleDescription> {
@@ -358,7 +380,7 @@ impl Inner {
         let modules = attachments.iter().map(|attachment| asked(attachment)).collect::<Result<Vec<_>, _>>()?;
         let question = Question::Judge { modules, requests: requests.to_vec(), until_denied };
         let began = Instant::now();
-        let answer = child.ask(&question).await?;
+        let answer = child.ask(&question, &party(attachments, requests)).await?;
         let asked = believe::Put { modules: attachments.len(), requests: requests.len(), until_denied };
         // No module ran longer than all together were waited for, whatever the child says.
         believe::judgement(answer, &asked, micros(began.elapsed()))
@@ -407,6 +429,14 @@ fn asked(attachment: &PolicyAttachment) -> Result<Asked, PolicyFailure> {
         return Err(PolicyFailure::BadSettings);
     }
     Ok(Asked { module: attachment.module, settings: attachment.settings.clone() })
+}
+
+/// For whom it is asked, and whether anything depends on it.
+fn party(attachments: &[&PolicyAttachment], requests: &[PolicyRequest]) -> Party {
+    let vault = requests.first().map(|request| request.object.vault.as_str()).unwrap_or_default().into();
+    let in_shadow = |attachment: &&PolicyAttachment| attachment.state == AttachmentState::Shadow;
+    let shadow = !attachments.is_empty() && attachments.iter().all(in_shadow);
+    Party { vault, urgency: if shadow { Urgency::Shadow } else { Urgency::Decides } }
 }
 
 /// What the first module said.
@@ -471,7 +501,8 @@ impl PolicyEngine for PolicyHost {
         match &self.0.runner {
             Runner::Here(engine) => engine.check(attachment).await?,
             Runner::Child(child) => {
-                let answer = child.ask(&Question::Check { module: asked(attachment)? }).await?;
+                let question = Question::Check { module: asked(attachment)? };
+                let answer = child.ask(&question, &party(&[], &[])).await?;
                 believe::check(answer)?;
             }
         }

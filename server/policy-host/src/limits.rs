@@ -29,7 +29,7 @@ pub const TICKS: u64 = 6;
 /// Instances that run at the same time; further decisions wait for one to end.
 pub const MAX_CONCURRENT: usize = 48;
 /// Most threads of the policy child.
-pub(crate) const MAX_DECIDERS: usize = 16;
+pub(crate) const MAX_DECIDERS: usize = 32;
 /// Instances the pool has room for: more than may run, so that it is never the pool that says no.
 pub(crate) const POOL_INSTANCES: u32 = 64;
 /// Core instances in one component.
@@ -77,3 +77,22 @@ pub(crate) const MAX_CONTROL: usize = MAX_ARTEFACT_BYTES;
 pub(crate) const MAX_ARTEFACT_BYTES: usize = 64 * 1024 * 1024;
 /// Most compiled modules that are kept on disk.
 pub(crate) const MAX_CACHED: usize = 2 * MAX_MODULES;
+
+/// Fuel of an operation that leaves the module for the engine, however little it does there: the most that one can
+/// cost. Growing by nothing takes a thousand times as long as an addition.
+pub(crate) const FUEL_OF_A_CALL: u8 = u8::MAX;
+
+/// Threads of the policy child, and so the questions that it has at once. More than there are cores: what is slow on
+/// one of them shares the core with what is not.
+pub(crate) fn deciders() -> usize {
+    cores().saturating_mul(2).clamp(4, MAX_DECIDERS)
+}
+
+/// How many of those questions may be of modules in shadow.
+pub(crate) fn shadows() -> usize {
+    cores().saturating_sub(1).clamp(1, MAX_DECIDERS / 2)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}

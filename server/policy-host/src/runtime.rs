@@ -3,7 +3,9 @@
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig, ResourceLimiter,
+};
 
 use crate::limits;
 
@@ -35,6 +37,7 @@ pub(crate) fn config() -> Config {
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .consume_fuel(true)
+        .operator_cost(costs())
         .epoch_interruption(true)
         .max_wasm_stack(limits::MAX_STACK_BYTES)
         .memory_init_cow(true)
@@ -44,6 +47,24 @@ pub(crate) fn config() -> Config {
         .shared_memory(false)
         .wasm_backtrace_max_frames(None);
     config
+}
+
+/// What each operation costs: one, and more where it calls the engine, which takes much longer than its count says.
+/// Copying and filling memory calls it too; that costs by the byte, and modules do much of it.
+fn costs() -> OperatorCost {
+    const CALL: u8 = limits::FUEL_OF_A_CALL;
+    OperatorCost {
+        MemoryGrow: CALL,
+        TableGrow: CALL,
+        MemoryInit: CALL,
+        TableInit: CALL,
+        TableCopy: CALL,
+        TableFill: CALL,
+        DataDrop: CALL,
+        ElemDrop: CALL,
+        RefFunc: CALL,
+        ..OperatorCost::new()
+    }
 }
 
 /// Advances the epoch of an engine until it is dropped.

@@ -61,7 +61,7 @@ fn decide() -> Result<(), Ended> {
     let files = confine::take_files_and_network();
     // A panic is a mistake of this program: end, and let the server start anew.
     std::panic::set_hook(Box::new(|_| std::process::exit(101)));
-    let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, limits::MAX_DECIDERS);
+    let threads = limits::deciders();
     let ready = Arc::new(Barrier::new(threads + 1));
     for _ in 0..threads {
         let (engine, questions, ready) = (Arc::clone(&engine), Arc::clone(&questions), Arc::clone(&ready));

@@ -17,6 +17,7 @@ use strongroom_domain::policy::ModuleDigest;
 use tokio::sync::oneshot;
 
 use super::frame::{self, Answer, Done, Hello, Order, Question};
+use super::places::Place;
 use super::{ChildProgram, DECIDE, HELLO_WITHIN, ORDER_WITHIN, REPLY_WITHIN};
 use crate::artefact::Artefact;
 use crate::description::ModuleDescription;
@@ -27,17 +28,24 @@ use crate::limits;
 pub(super) enum Lost {
     /// The child is gone; a new one may know.
     Gone,
-    /// It did not answer in time, which no module can bring about.
+    /// It did not answer in time, which no module can bring about: see [`reply_within`].
     Late,
     /// The question is longer than a question may be.
     TooLong,
+}
+
+/// Who waits for an answer, and the place that the question has until it comes. Who stops waiting leaves the place
+/// taken: the child still has the question.
+struct Waiting {
+    answer: oneshot::Sender<Answer>,
+    place: Place,
 }
 
 /// A child and the sockets to it.
 pub(super) struct Link {
     socket: OwnedFd,
     control: Mutex<UnixStream>,
-    waiting: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+    waiting: Mutex<HashMap<u64, Waiting>>,
     next: AtomicU64,
     gone: AtomicBool,
 }
@@ -72,24 +80,22 @@ impl Link {
     }
 
     /// Asks, and waits for the answer.
-    pub(super) async fn ask(&self, question: &Question) -> Result<Answer, Lost> {
+    pub(super) async fn ask(&self, question: &Question, place: Place) -> Result<Answer, Lost> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let message = frame::encode(number, question).map_err(|_| Lost::TooLong)?;
         let (sender, answer) = oneshot::channel();
-        self.lock_waiting().insert(number, sender);
+        self.lock_waiting().insert(number, Waiting { answer: sender, place });
+        let mut unsent = Unsent { link: self, number: Some(number) };
         if self.gone.load(Ordering::Acquire) {
-            self.lock_waiting().remove(&number);
             return Err(Lost::Gone);
         }
-        if let Err(lost) = self.send(&message).await {
-            self.lock_waiting().remove(&number);
-            return Err(lost);
-        }
-        match tokio::time::timeout(REPLY_WITHIN, answer).await {
+        self.send(&message).await?;
+        unsent.number = None;
+        match tokio::time::timeout(reply_within(question), answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => Err(Lost::Gone),
             Err(_) => {
-                self.lock_waiting().remove(&number);
+                self.forget_question(number);
                 Err(Lost::Late)
             }
         }
@@ -125,14 +131,16 @@ impl Link {
                 tracing::error!("the policy child said something that is no answer");
                 break;
             };
-            if let Some(waiting) = self.lock_waiting().remove(&number) {
+            let asked = self.lock_waiting().remove(&number);
+            if let Some(Waiting { answer: waiting, place }) = asked {
+                drop(place);
                 // Whoever asked may have gone meanwhile.
                 let _ = waiting.send(answer);
             }
         }
         self.gone.store(true, Ordering::Release);
         // Dropping the senders tells everybody who waits.
-        self.lock_waiting().clear();
+        drop(std::mem::take(&mut *self.lock_waiting()));
     }
 
     /// Has the child load a module. Blocks.
@@ -168,9 +176,39 @@ impl Link {
         let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
     }
 
-    fn lock_waiting(&self) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Answer>>> {
+    /// Nobody waits for this answer, and the child does not have the question, or is ended.
+    fn forget_question(&self, number: u64) {
+        let asked = self.lock_waiting().remove(&number);
+        drop(asked);
+    }
+
+    fn lock_waiting(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A question that the child does not have yet: whoever gives up before takes the place along.
+struct Unsent<'a> {
+    link: &'a Link,
+    number: Option<u64>,
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.link.forget_question(number);
+        }
+    }
+}
+
+/// How long a question may take: the child takes it up at once, and no module runs for longer than the backstop lets it.
+fn reply_within(question: &Question) -> Duration {
+    let modules = match question {
+        Question::Judge { modules, .. } => modules.len(),
+        Question::Check { .. } => 1,
+    };
+    let each = limits::TICK.saturating_mul(u32::try_from(limits::TICKS).unwrap_or(u32::MAX));
+    REPLY_WITHIN.saturating_add(each.saturating_mul(u32::try_from(modules).unwrap_or(u32::MAX)))
 }
 
 pub(super) fn read_hello(stream: &UnixStream) -> std::io::Result<Hello> {

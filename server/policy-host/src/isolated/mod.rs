@@ -9,6 +9,7 @@ mod compiler;
 mod confine;
 mod frame;
 mod link;
+mod places;
 mod supervisor;
 
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ pub use child::run_child;
 pub(crate) use compiler::{CompileError, compile};
 pub use confine::Confinement;
 pub(crate) use frame::{Answer, Asked, Hello, Judged, Question, Ran, length};
+pub(crate) use places::{Party, Urgency};
 pub(crate) use supervisor::{Refused, Supervisor};
 
 /// The word that makes a program the child that decides.
@@ -30,7 +32,8 @@ pub(crate) const COMPILE: &str = "compile";
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// How long loading a module may take.
 const ORDER_WITHIN: Duration = Duration::from_secs(10);
-/// How long a question may take: a multiple of what the backstop lets a full house of modules take.
+/// How long a question may take, beyond what the backstop lets its modules take. What is asked runs at once, so no
+/// module and no number of them brings it about that this is not kept.
 const REPLY_WITHIN: Duration = Duration::from_secs(3);
 /// How long a question waits for a child that is being started again.
 const WAIT_FOR_CHILD: Duration = Duration::from_secs(1);

@@ -11,10 +11,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use strongroom_domain::policy::{ModuleDigest, PolicyFailure};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::frame::{Answer, Hello, Question};
 use super::link::{Link, Lost, end};
+use super::places::{Party, Places};
 use super::{ChildProgram, WAIT_FOR_CHILD};
 use crate::artefact::Artefact;
 use crate::description::ModuleDescription;
@@ -32,7 +33,7 @@ pub(crate) struct Supervisor {
     shared: Arc<Shared>,
     hello: Hello,
     thread: Option<JoinHandle<()>>,
-    asking: Semaphore,
+    asking: Places,
 }
 
 struct Shared {
@@ -59,7 +60,7 @@ impl Supervisor {
         let thread = std::thread::Builder::new()
             .name("policy-keeper".to_owned())
             .spawn(move || keeper.keep((link, child), &first))?;
-        let asking = Semaphore::new(limits::MAX_CONCURRENT);
+        let asking = Places::new(limits::deciders(), limits::shadows());
         Ok(Self { shared, hello, thread: Some(thread), asking })
     }
 
@@ -69,11 +70,11 @@ impl Supervisor {
     }
 
     /// Asks the child. A child that went away meanwhile is waited for, within a bound.
-    pub(crate) async fn ask(&self, question: &Question) -> Result<Answer, PolicyFailure> {
-        let _place = self.asking.acquire().await.map_err(|_| PolicyFailure::Unavailable)?;
+    pub(crate) async fn ask(&self, question: &Question, party: &Party) -> Result<Answer, PolicyFailure> {
         for _ in 0..2 {
+            let place = self.asking.take(party).await.ok_or(PolicyFailure::Unavailable)?;
             let link = self.link().await?;
-            match link.ask(question).await {
+            match link.ask(question, place).await {
                 Ok(answer) => return Ok(answer),
                 Err(Lost::Gone) => {}
                 Err(Lost::Late) => {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use rustix::process::{Pid, Signal, kill_process};
-use strongroom_domain::policy::{Effect, PolicyEngine, PolicyFailure};
+use strongroom_domain::policy::{AttachmentState, Effect, PolicyEngine, PolicyFailure};
 use strongroom_policy_host::signature::{self, Signer};
 use strongroom_policy_host::{Isolation, ModuleError, PolicyHost, limits, shipped};
 
@@ -262,6 +262,55 @@ async fn recovered(host: &PolicyHost) {
     while host.decide(&attachment, &[request()]).await.is_err() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
+}
+
+/// What is in shadow in one vault, and what is denied by slow modules there, keeps no other vault waiting: neither
+/// what somebody still waits for nor what they gave up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn slow_modules_of_one_vault_hold_up_no_other_and_no_child() {
+    let slow = ["spin", "grow-nothing", "spin-in-table"].map(framed);
+    let host = Arc::new(host(Isolation::Full, &slow, None));
+    let elsewhere = |vault: &str| {
+        let mut request = request();
+        vault.clone_into(&mut request.object.vault);
+        request
+    };
+    let benign = attach(shipped_digest("naming-convention"), "{}");
+    let (mut others, here) = (Vec::new(), elsewhere("other"));
+    for bytes in &slow {
+        host.check(&attach(digest_of(bytes), "{}")).await.expect_err("it never answers");
+    }
+    host.decide(&benign, std::slice::from_ref(&here)).await.expect("it is loaded");
+    let before = deciders();
+    let stop = Arc::new(AtomicBool::new(false));
+    for number in 0..24_usize {
+        let (host, stop, request) = (Arc::clone(&host), Arc::clone(&stop), elsewhere("demo"));
+        let mut attachment = attach(digest_of(&slow[number % slow.len()]), "{}");
+        let in_shadow = number % 2 == 0;
+        if in_shadow {
+            attachment.state = AttachmentState::Shadow;
+        }
+        others.push(tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                let patience = if in_shadow { Duration::from_millis(5) } else { Duration::from_secs(60) };
+                let _ = tokio::time::timeout(patience, host.judge(&[&attachment], &request)).await;
+            }
+        }));
+    }
+    let mut slowest = Duration::ZERO;
+    for _ in 0..200 {
+        let began = Instant::now();
+        let said = host.judge(&[&benign], &here).await;
+        assert!(said.iter().all(|said| said.answer.is_ok()), "{said:?}");
+        slowest = slowest.max(began.elapsed());
+    }
+    stop.store(true, Ordering::Relaxed);
+    for other in others {
+        other.await.expect("it stops");
+    }
+    // Generous: what was found took a second and more, and then the child.
+    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    assert_eq!(deciders(), before, "nobody ended the child");
 }
 
 /// Whether no thread of a process runs, because it was stopped.
