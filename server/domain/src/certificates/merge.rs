@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use strongroom_crypto::x509::CertificateFacts;
+use strongroom_crypto::x509::{CertificateFacts, Template};
 
 use super::{CertificateError, Certificates, applied, in_turn};
 use crate::{
     action::Action,
-    certificate::{CertificateVersion, PendingOperation, PendingStatus},
+    certificate::{CertificatePolicy, CertificateVersion, PendingOperation, PendingStatus},
     change::{Change, NameWrite},
     context::RequestContext,
     gate::{Ask, Proposed},
+    key::KeyProperties,
     keyring::VaultKeys,
     keys::Turn,
     names::{ObjectKind, ObjectName, VaultName},
@@ -20,6 +21,8 @@ use crate::{
     secret::{AttributePatch, SecretAttributes, SecretItem, SecretMeta, VaultFacts, VersionMeta},
     vault::Vault,
 };
+
+const SECONDS_A_DAY: i64 = 86_400;
 
 impl Certificates {
     /// POST /certificates/{name}/pending/merge: finishes the version whose request is out. The leaf is the certificate
@@ -39,13 +42,19 @@ impl Certificates {
         let facts = CertificateFacts::of_chain(certificates)?;
         let patch = AttributePatch { enabled, tags: tags.cloned(), ..AttributePatch::default() };
         patch.check()?;
-        let ask = || Ask {
+        let plain = || Ask {
             proposed: Some(Proposed::Patch(&patch)),
             ..Ask::object(ObjectKind::Certificate, Action::CertificatePendingMerge, vault, name)
         };
         let mut turn: Option<Turn> = None;
         for _ in 0..ATTEMPTS {
-            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask()).await?;
+            // What would be stored, as far as it is known before anybody is asked.
+            let foreseen = self.foreseen((vault, name), (&facts, certificates), &patch).await;
+            let ask = match &foreseen {
+                Some(foreseen) => foreseen.ask(plain(), ctx.judged_seconds()),
+                None => plain(),
+            };
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask).await?;
             let Some(item) = active(case.facts.as_deref()) else {
                 let missing = ObjectError::NotFound(name.clone(), None);
                 return Err(self.objects.refuse(ctx, case, missing.into()).await);
@@ -59,8 +68,7 @@ impl Certificates {
             let Some((key, unfinished)) = waiting.key.clone().zip(waiting.certificate.clone()) else {
                 return Err(self.objects.refuse(ctx, case, ObjectError::Tampered.into()).await);
             };
-            let leaf = facts.iter().position(|facts| facts.key.is_some() && facts.key == key.public);
-            let Some((place, leaf)) = leaf.and_then(|place| Some((place, facts.get(place)?))) else {
+            let Some((place, leaf)) = leaf_of(&facts, &key) else {
                 return Err(self.objects.refuse(ctx, case, CertificateError::OtherKey).await);
             };
             if !(leaf.not_before..=leaf.not_after).contains(&ctx.judged_seconds()) {
@@ -75,13 +83,11 @@ impl Certificates {
             }
             let others = certificates.iter().enumerate().filter(|(number, _)| *number != place);
             let chain = certificates.get(place).into_iter().chain(others.map(|(_, der)| der)).cloned().collect();
-            let attributes = SecretAttributes {
-                enabled: enabled.unwrap_or(pending.enabled),
-                not_before: Some(leaf.not_before),
-                expires: Some(leaf.not_after),
-                content_type: None,
-                tags: tags.unwrap_or(&waiting.attributes.tags).clone(),
-            };
+            let attributes = attributes_of(leaf, &pending, &waiting, &patch);
+            // Nothing is stored but what was judged.
+            if foreseen.is_none_or(|foreseen| foreseen.attributes != attributes || foreseen.key != key) {
+                continue;
+            }
             let revision = item.secret.revision + 1;
             case.record.version = Some(pending.version.as_str().to_owned());
             case.record.revision = Some(revision);
@@ -164,7 +170,31 @@ impl Certificates {
                 return Ok((item, VaultFacts::from(&*vault)));
             }
         }
-        Err(self.objects.contended(ctx, ask()).await)
+        Err(self.objects.contended(ctx, plain()).await)
+    }
+
+    /// What would come of it by the certificate for the key of the request that is out now; none when there is no such
+    /// certificate or no such request. Tells nobody: whoever asks is judged by it.
+    async fn foreseen(
+        &self,
+        (vault, name): (&VaultName, &ObjectName),
+        (facts, certificates): (&[CertificateFacts], &[Vec<u8>]),
+        patch: &AttributePatch,
+    ) -> Option<Foreseen> {
+        let (objects, kind) = (&self.objects, ObjectKind::Certificate);
+        let vault = objects.gate.vaults.vault(vault).await.ok()??;
+        let keys = objects.keyring.verified_vault_keys(&vault).await.ok()?;
+        let found = objects.store.facts(vault.id, kind, name, None).await.ok()??;
+        objects.keyring.verify_name(&keys, kind, name, &found.secret).ok()?;
+        let item = active(Some(&found))?;
+        let state = item.secret.certificate.clone()?;
+        let pending = state.in_progress()?;
+        let waiting = self.waiting(&vault, &keys, &item, pending).await.ok()?;
+        let key = waiting.key.clone()?;
+        let (place, leaf) = leaf_of(facts, &key)?;
+        let template = Template::of(certificates.get(place)?).ok()?;
+        let policy = CertificatePolicy { template, ..state.policy.clone() };
+        Some(Foreseen { attributes: attributes_of(leaf, pending, &waiting, patch), key, policy })
     }
 
     /// The version that waits, authenticated.
@@ -183,5 +213,45 @@ impl Certificates {
         let version = facts.and_then(|facts| facts.version.clone()).ok_or(ObjectError::Tampered)?;
         self.objects.keyring.verify_version(keys, kind, name, &version)?;
         if version.version == pending.version { Ok(version) } else { Err(ObjectError::Tampered) }
+    }
+}
+
+/// What a merge would store, as policy modules are to see it.
+struct Foreseen {
+    attributes: SecretAttributes,
+    key: Box<KeyProperties>,
+    /// The certificate's policy, saying what the leaf says.
+    policy: CertificatePolicy,
+}
+
+impl Foreseen {
+    fn ask<'a>(&'a self, plain: Ask<'a>, now: i64) -> Ask<'a> {
+        let left = self.attributes.expires.unwrap_or(now).saturating_sub(now).div_euclid(SECONDS_A_DAY);
+        Ask {
+            proposed: Some(Proposed::Whole(&self.attributes)),
+            key: Some(&self.key),
+            certificate: Some((&self.policy, u32::try_from(left).unwrap_or(0))),
+            ..plain
+        }
+    }
+}
+
+/// The certificate that is for a key, and where it stands.
+fn leaf_of<'a>(facts: &'a [CertificateFacts], key: &KeyProperties) -> Option<(usize, &'a CertificateFacts)> {
+    facts.iter().enumerate().find(|(_, facts)| facts.key.is_some() && facts.key == key.public)
+}
+
+fn attributes_of(
+    leaf: &CertificateFacts,
+    pending: &PendingOperation,
+    waiting: &VersionMeta,
+    patch: &AttributePatch,
+) -> SecretAttributes {
+    SecretAttributes {
+        enabled: patch.enabled.unwrap_or(pending.enabled),
+        not_before: Some(leaf.not_before),
+        expires: Some(leaf.not_after),
+        content_type: None,
+        tags: patch.tags.as_ref().unwrap_or(&waiting.attributes.tags).clone(),
     }
 }

@@ -378,6 +378,34 @@ async fn a_request_goes_out_and_the_certificate_is_merged_in() {
     assert!(matches!(merge(vec![]).await, Err(CertificateError::NoPending(_))));
 }
 
+/// Neither what was asked for nor what the version before says is stored, so modules see neither.
+#[tokio::test]
+async fn a_merge_is_judged_by_what_its_certificate_says() {
+    let guard = PolicyAttachment {
+        name: "guard".to_owned(),
+        module: ModuleDigest([7; 32]),
+        settings: "{}".to_owned(),
+        state: AttachmentState::Enforce,
+        authority: false,
+        previous: None,
+    };
+    let demo = Demo::with(VaultSettings { policies: vec![guard], ..VaultSettings::default() });
+    demo.world.policies.answer("guard", Verdict::Says(Effect::Allow));
+    let waiting = demo.issue("app", &by("Unknown")).await.unwrap();
+    let leaf = signed_elsewhere(&demo, &demo.own_key(&waiting), 1, 0);
+    let (ctx, app) = (demo.request(), name("app").unwrap());
+    let (merged, _) =
+        demo.world.certificates.merge(&ctx, &demo.vault, &app, std::slice::from_ref(&leaf), None, None).await.unwrap();
+    let asked = demo.world.policies.asked().pop().unwrap();
+    let stored = &merged.version.attributes;
+    assert_eq!((asked.object.not_before, asked.object.expires), (stored.not_before, stored.expires));
+    assert_eq!(asked.object.enabled, Some(stored.enabled));
+    let said = Template::of(&leaf).unwrap();
+    let request = asked.certificate_request.unwrap();
+    assert_eq!((request.names, request.issuer.as_str()), (said.names.labelled(), "Unknown"));
+    assert!(request.validity_days.is_some_and(|days| days > 0) && asked.key_operation.is_some());
+}
+
 #[tokio::test]
 async fn the_version_in_use_stays_until_the_next_one_is_there() {
     let demo = Demo::start();
