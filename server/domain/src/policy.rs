@@ -261,6 +261,11 @@ pub trait PolicyEngine: Send + Sync {
     /// What the module with this digest needs; none when it cannot be had.
     async fn needs(&self, module: &ModuleDigest) -> Option<Arc<PolicyNeeds>>;
 
+    /// Whether a module that is ready wants to see an action at all; one that cannot say so may.
+    fn wants(&self, _module: &ModuleDigest, _action: &str) -> bool {
+        true
+    }
+
     /// Asks one attached module about a batch of requests; answers are in the same order and number.
     ///
     /// # Errors

@@ -89,7 +89,7 @@ impl ModuleDescription {
 
     /// Why the module is not asked about this request, if it does not want to see it.
     pub(crate) fn unwanted(&self, request: &PolicyRequest) -> Option<&'static str> {
-        if !one_matches(&self.actions, &request.action) {
+        if !self.wants(&request.action) {
             return Some("action-not-wanted");
         }
         // Most ask about every object: then nothing is put together.
@@ -97,6 +97,11 @@ impl ModuleDescription {
         let object = &request.object;
         let wanted = every || one_matches(&self.objects, &format!("{}/{}", object.kind, object.name));
         (!wanted).then_some("object-not-wanted")
+    }
+
+    /// Whether the module wants to see an action.
+    pub(crate) fn wants(&self, action: &str) -> bool {
+        one_matches(&self.actions, action)
     }
 
     /// A list, if the module asked for the fact of this name, and an empty one otherwise.

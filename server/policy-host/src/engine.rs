@@ -241,6 +241,10 @@ impl PolicyEngine for WasmPolicyEngine {
         self.modules.load().get(module).map(|module| Arc::clone(&module.needs))
     }
 
+    fn wants(&self, module: &ModuleDigest, action: &str) -> bool {
+        self.modules.load().get(module).is_none_or(|module| module.description.wants(action))
+    }
+
     async fn decide(
         &self,
         attachment: &PolicyAttachment,

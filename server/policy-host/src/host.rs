@@ -468,6 +468,10 @@ impl PolicyEngine for PolicyHost {
         known()
     }
 
+    fn wants(&self, module: &ModuleDigest, action: &str) -> bool {
+        self.0.lock_loaded().get(module).is_none_or(|description| description.wants(action))
+    }
+
     async fn decide(
         &self,
         attachment: &PolicyAttachment,

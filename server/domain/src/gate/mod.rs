@@ -6,6 +6,7 @@
 
 mod approvals;
 mod ask;
+mod entries;
 mod facts;
 mod find_vault;
 mod grants;

@@ -422,7 +422,7 @@ fn of_version(ask: &Ask<'_>, of_current: &PolicyRequest, version: &SealedVersion
 }
 
 /// What modules see: on a write the attributes and the key as they would be, otherwise as they are.
-fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, facts: Option<&SecretFacts>) -> PolicyRequest {
+pub(super) fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, facts: Option<&SecretFacts>) -> PolicyRequest {
     let version = facts.and_then(|f| f.version.as_ref());
     let stored = version.map(|v| &v.attributes);
     let proposed = ask.proposed.and_then(|proposed| proposed.over(facts));

@@ -1,13 +1,18 @@
 //! What policy modules are asked, when, and what is done with their answers.
 
+use strongroom_crypto::secret::SecretText;
 use strongroom_domain::{
     context::Answers,
     decision::{DenyReason, STEP_UP, StepUp},
     policy::{
         AlertSeverity, AttachmentState, Effect, FactValue, ModuleDigest, ObjectState, Obligation, PolicyAttachment,
     },
+    secret::SecretAttributes,
     secrets::SecretError,
-    test_support::Verdict,
+    test_support::{
+        Verdict,
+        world::{enabled, name},
+    },
     vault::VaultSettings,
 };
 
@@ -66,6 +71,38 @@ async fn a_module_sees_the_life_of_an_object_and_the_age_of_its_current_version(
     demo.get("db", Some(&first.meta.version)).await.unwrap();
     let asked = demo.world.policies.asked();
     assert_eq!(asked[6].facts.get("days-since-rotation").cloned(), days(2), "of the current version");
+}
+
+/// What is denied by itself is not in a list either, and the list goes on where it would have.
+#[tokio::test]
+async fn a_list_leaves_out_what_a_module_denies_and_says_how_much() {
+    let demo = guarded();
+    for (secret, on) in [("a", true), ("b", false), ("c", true)] {
+        let attributes = SecretAttributes { enabled: on, ..enabled() };
+        let value = SecretText::new("v".to_owned());
+        let name = name(secret).unwrap();
+        demo.world.secrets.set(&demo.request(), &demo.vault, &name, &attributes, value).await.unwrap();
+    }
+    let list = async |after: Option<&str>, limit| {
+        let after = after.map(|after| name(after).unwrap());
+        let (page, _) =
+            demo.world.secrets.list(&demo.request(), &demo.vault, false, after.as_ref(), limit).await.unwrap();
+        let names: Vec<_> = page.items.iter().map(|item| item.secret.name.to_string()).collect();
+        (names.join(" "), page.next.is_some())
+    };
+    assert_eq!(list(None, 25).await, ("a b c".to_owned(), false));
+    demo.world.policies.answer("guard", Verdict::EnabledAlone);
+    assert_eq!(list(None, 25).await, ("a c".to_owned(), false));
+    let record = demo.world.store.image().log.last().unwrap().record.clone();
+    let told = record.trace.iter().find(|stage| stage.reason == "judged-entry-by-entry").unwrap();
+    assert_eq!(told.detail.as_deref(), Some("2 of 3"));
+    assert_eq!(list(Some("a"), 1).await, (String::new(), true), "a short page, and there is more");
+    let asked = demo.world.policies.asked().pop().unwrap();
+    assert_eq!((asked.object.name.as_str(), asked.object.enabled), ("b", Some(false)));
+    assert!(demo.get("b", None).await.is_err());
+
+    demo.world.policies.answer("guard", Verdict::Fails(strongroom_domain::policy::PolicyFailure::Trap));
+    assert!(demo.world.secrets.list(&demo.request(), &demo.vault, false, None, 25).await.is_err());
 }
 
 #[tokio::test]
