@@ -281,12 +281,12 @@ impl Gate {
             return Err(self.kept_out(ctx, ask, judged, reason, trace).await);
         }
         let vault = judged.vault.as_ref().map(|(vault, _)| Arc::clone(vault));
-        let makes_one = ask.action == Action::VaultCreate && !may_bootstrap(ctx, ask.action);
+        let concerns_all = concerns_all_vaults(ask.action) && !may_bootstrap(ctx, ask.action);
         // What a schedule does was settled when the object was deleted or its policy set, before the modules' eyes. A
         // new version is more than that: since then modules may have come, and other settings.
         let is_judged = !own || makes_a_version(ask.action);
         let guards =
-            if is_judged && (vault.is_some() || makes_one) { Some(self.guards(vault, trace).await?) } else { None };
+            if is_judged && (vault.is_some() || concerns_all) { Some(self.guards(vault, trace).await?) } else { None };
         // A schedule comes over no connection.
         if let Some(guards) = guards.as_ref().filter(|_| !own)
             && let Err(reason) = self.judge_connection(ctx, ask, guards, judged, trace).await
@@ -471,6 +471,26 @@ pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
             ),
             _ => false,
         }
+}
+
+/// Whether something is changed outside of any vault that reaches into all of them, or makes one: who may do what, who
+/// can come, and what modules read. The modules of all vaults are asked about it. Which modules those are is none of
+/// it, so that there is always a way back.
+fn concerns_all_vaults(action: Action) -> bool {
+    matches!(
+        action,
+        Action::VaultCreate
+            | Action::AssignmentAdd
+            | Action::AssignmentRemove
+            | Action::RoleWrite
+            | Action::RoleDelete
+            | Action::WorkloadCreate
+            | Action::WorkloadUpdate
+            | Action::WorkloadCredential
+            | Action::WorkloadDelete
+            | Action::PolicyDocumentWrite
+            | Action::PolicyDocumentDelete
+    )
 }
 
 /// Of what a schedule does: whether something comes of it that was not there.

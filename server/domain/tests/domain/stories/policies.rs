@@ -315,6 +315,22 @@ async fn modules_of_all_vaults_narrow_every_one_and_making_one() {
     assert!(
         matches!(made, Err(AdminError::Denied(denial)) if matches!(&denial.reason, DenyReason::Policy { attachment, .. } if attachment == "everywhere/rule"))
     );
+    // What is changed for all vaults concerns each of them.
+    let everywhere = |denied: AdminError| matches!(&denied, AdminError::Denied(denial) if matches!(&denial.reason, DenyReason::Policy { attachment, .. } if attachment == "everywhere/rule"));
+    let ctx = || demo.world.request(&olga);
+    let grantee = Grantee::Principal { id: demo.ada.id.clone() };
+    let given = admin.add_assignment(&ctx(), (grantee, Role::SecretsUser), &ScopeRequest::Server).await;
+    assert!(everywhere(given.err().unwrap()));
+    assert!(everywhere(admin.create_workload(&ctx(), "app", Vec::new(), None).await.err().unwrap()));
+    let custom = NewRole {
+        name: "Reader of all".to_owned(),
+        data_actions: vec!["Microsoft.KeyVault/vaults/secrets/getSecret/action".to_owned()],
+        assignable_scopes: vec![ScopeRequest::Server],
+        ..NewRole::default()
+    };
+    assert!(everywhere(admin.put_role(&ctx(), None, &custom, None).await.err().unwrap()));
+    let asked = demo.world.policies.asked().pop().unwrap();
+    assert_eq!((asked.object.vault.as_str(), asked.object.kind.as_str()), ("", "server"));
     // They are asked about vaults, so those who attached them can always take them away.
     put(&olga, Some(1), vec![PolicyAttachment { state: AttachmentState::Off, ..rule }]).await.unwrap();
     demo.get("db", None).await.unwrap();
