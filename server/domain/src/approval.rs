@@ -1,7 +1,8 @@
 //! Approvals: what somebody may do because other people agreed, for a while.
 //!
-//! A policy module that denies for want of approval opens a request. It is for one principal, one operation and one
-//! object: exactly these, by identities and never by what people call them. A request that names a version is for
+//! A policy module that denies for want of approval opens a request. It is for one principal, one operation, one
+//! object and what would be made of it ([`Content`]): exactly these, by identities and never by what people call them.
+//! Whoever is asked sees what it is; what they agreed to in the management of a vault happens once. A request that names a version is for
 //! that version; one that names none is for whatever is current when it is made. Others grant or refuse it, and what
 //! they granted is a fact of later decisions about the very same, until it ends. Nobody approves their own.
 //!
@@ -9,6 +10,8 @@
 //! one ([`ApprovalRequest::is_of`]), and an approval counts while whoever gave it may still give it, which the gate
 //! looks up each time it counts one. A refusal stands also when whoever gave it lost their role, so an
 //! Owner of the installation may lift it.
+
+use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -36,6 +39,30 @@ pub const MIN_SECONDS: u32 = 60;
 /// one that really changed so often is asked for anew.
 pub const MAX_REVISIONS: i64 = 4096;
 
+/// What somebody would do with an object, where operation and object alone do not say it: whom a role is for, which
+/// settings would be others. Never a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    digest: String,
+    told: BTreeMap<String, String>,
+}
+
+impl Content {
+    /// Of all that matters of it, and what is told of it to people.
+    ///
+    /// # Errors
+    /// None in practice: it is plain data.
+    pub fn of(all: &impl Serialize, told: BTreeMap<String, String>) -> Result<Self, serde_json::Error> {
+        Ok(Self { digest: HEXLOWER.encode(&strongroom_crypto::sha256(&serde_json::to_vec(all)?)), told })
+    }
+
+    /// Its two halves.
+    #[must_use]
+    pub fn into_parts(self) -> (String, BTreeMap<String, String>) {
+        (self.digest, self.told)
+    }
+}
+
 /// What an approval is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalSubject {
@@ -51,6 +78,9 @@ pub struct ApprovalSubject {
     pub name: Option<ObjectName>,
     /// The version, when one was named.
     pub version: Option<ObjectVersion>,
+    /// Digest of what would be made of it, see [`Content`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
 }
 
 impl ApprovalSubject {
@@ -65,7 +95,10 @@ impl ApprovalSubject {
             self.kind.as_str(),
             self.name.as_ref().map_or("", ObjectName::as_str),
             self.version.as_ref().map_or("", ObjectVersion::as_str),
+            self.content.as_deref().unwrap_or_default(),
         ];
+        // The key of a request that says nothing of it is what it was before there was any.
+        let parts = parts.iter().take(if self.content.is_some() { parts.len() } else { parts.len().saturating_sub(1) });
         bytes.extend_from_slice(self.vault.0.as_bytes());
         for part in parts {
             bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
@@ -134,6 +167,9 @@ pub struct ApprovalRequest {
     pub id: Uuid,
     /// What for.
     pub subject: ApprovalSubject,
+    /// What would be made of it, in words; for people alone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<String, String>,
     /// At which revision the name of the object was when it was asked for; none when there was no such object, or
     /// none was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -218,6 +254,7 @@ impl ApprovalRequest {
         Self {
             id,
             subject,
+            details: BTreeMap::new(),
             seen,
             attachment: attachment.to_owned(),
             approvers,
@@ -261,7 +298,7 @@ impl ApprovalRequest {
     #[must_use]
     pub fn anew(&self, seen: Option<i64>, attachment: &str, approvers: u32, valid_for: u32, now: i64) -> Self {
         let fresh = Self::open(self.id, self.subject.clone(), seen, attachment, approvers, valid_for, now);
-        Self { revision: self.revision.saturating_add(1), ..fresh }
+        Self { details: self.details.clone(), revision: self.revision.saturating_add(1), ..fresh }
     }
 
     /// The approvals that count now: of other people, each once, in their time, and none after a refusal.
@@ -343,6 +380,12 @@ impl ApprovalRequest {
         }
         next.set_end(now);
         Ok(next)
+    }
+
+    /// The request once what it is for was done: it has ended, and so has every approval of it.
+    #[must_use]
+    pub fn spent(&self, now: i64) -> Self {
+        Self { ends: self.ends.min(now), approvals: Vec::new(), ..self.next(now) }
     }
 
     /// One revision on, without what no longer counts.

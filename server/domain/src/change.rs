@@ -231,11 +231,40 @@ pub struct ChangeError;
 pub struct PermittedChange {
     permit: Permit,
     change: Change,
+    spends: Option<Box<Spent>>,
+}
+
+/// A request for approval that ends with the change which rests on it.
+#[derive(Clone, Debug)]
+pub struct Spent {
+    /// As it is afterwards.
+    pub request: ApprovalRequest,
+    /// The revision that it must still have.
+    pub replaces: i64,
 }
 
 impl PermittedChange {
     pub(crate) fn bind(permit: Permit, change: Change) -> Result<Self, ChangeError> {
-        if fits(&permit, &change) { Ok(Self { permit, change }) } else { Err(ChangeError) }
+        if fits(&permit, &change) { Ok(Self { permit, change, spends: None }) } else { Err(ChangeError) }
+    }
+
+    /// The change together with the end of the approval that it rests on: both are written, or neither is.
+    pub(crate) fn spending(self, spent: Spent) -> Result<Self, ChangeError> {
+        let vault = self.permit.object().vault.as_ref().map(|(id, _)| *id);
+        let subject = &spent.request.subject;
+        let follows = spent.replaces.checked_add(1) == Some(spent.request.revision);
+        if vault != Some(subject.vault) || self.permit.action() != subject.action || !follows {
+            return Err(ChangeError);
+        }
+        // With a vault all requests in it go.
+        let goes = matches!(self.change, Change::PurgeVault);
+        Ok(Self { spends: (!goes).then(|| Box::new(spent)), ..self })
+    }
+
+    /// The request for approval that ends with it.
+    #[must_use]
+    pub fn spends(&self) -> Option<&Spent> {
+        self.spends.as_deref()
     }
 
     /// The permit: object and the revision that its row must still have.

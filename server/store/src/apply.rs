@@ -70,8 +70,16 @@ pub(crate) fn exactly_one(rows: u64) -> Result<(), Obstacle> {
     if rows == 1 { Ok(()) } else { Err(Obstacle::Conflict) }
 }
 
-/// Writes the change.
+/// Writes the change, and ends the approval that it rests on.
 pub(crate) async fn apply(db: &DatabaseTransaction, change: &PermittedChange) -> Result<(), Obstacle> {
+    carry_out(db, change).await?;
+    match change.spends() {
+        Some(spent) => put_approval(db, &spent.request, Some(spent.replaces), spent.request.ends).await,
+        None => Ok(()),
+    }
+}
+
+async fn carry_out(db: &DatabaseTransaction, change: &PermittedChange) -> Result<(), Obstacle> {
     let permit = change.permit();
     let kind = permit.object().kind;
     match change.change() {

@@ -45,7 +45,7 @@ async fn say(answer: ApprovalAnswer, word: &str) -> anyhow::Result<()> {
 }
 
 fn print(requests: &[Value]) {
-    let mut shown = table(&["ID", "STATE", "ENDS", "APPROVED", "WHO", "OPERATION", "OBJECT", "FOR", "BY"]);
+    let mut shown = table(&["ID", "STATE", "ENDS", "APPROVED", "WHO", "OPERATION", "OBJECT", "WHAT", "FOR", "BY"]);
     for request in requests {
         let approved = request.get("approvals").and_then(Value::as_array).map_or(0, Vec::len);
         let parts = ["/kind", "/name", "/version"].map(|pointer| text(request, pointer));
@@ -58,6 +58,7 @@ fn print(requests: &[Value]) {
             named(request, "/principal"),
             text(request, "/operation"),
             object.join("/"),
+            what(request),
             text(request, "/policy"),
             said(request),
         ]);
@@ -69,6 +70,13 @@ fn print(requests: &[Value]) {
              policy attached); it goes when it ends"
         );
     }
+}
+
+/// What would be made of the object.
+fn what(request: &Value) -> String {
+    let details = request.get("details").and_then(Value::as_object).into_iter().flatten();
+    let told = details.map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()));
+    crate::plain::plain(&told.collect::<Vec<_>>().join("; "))
 }
 
 /// Whether the module that asked has no say any more.
@@ -109,11 +117,14 @@ mod tests {
         let id = |subject: &str| json!({ "issuer": "https://i", "subject": subject });
         let request = json!({
             "principal": id("1"), "principal_name": "ledger", "state": "waiting", "policy_enforced": true,
+            "details": { "role": "Key Vault Reader", "subject": "a\u{1b}[2Jb" },
             "approvals": [{ "by": id("2"), "by_name": "second" }, { "by": id("ada") }],
         });
         assert_eq!(named(&request, "/principal"), "ledger (1)");
         assert_eq!(said(&request), "second (2), https://i#ada");
         assert_eq!(state(&request), "waiting");
+        let told = what(&request);
+        assert!(told.starts_with("role: Key Vault Reader; subject: a") && !told.contains('\u{1b}'), "{told}");
         let detached = json!({ "state": "waiting", "policy_enforced": false, "refusal": { "by": id("ada") } });
         assert_eq!(
             (state(&detached).as_str(), said(&detached).as_str()),

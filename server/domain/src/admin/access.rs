@@ -5,7 +5,7 @@
 //! nobody can be granted anything. Taking away is never refused; management stays with roles, so it
 //! can always be mended.
 
-use super::{AdminError, Administration};
+use super::{AdminError, Administration, content};
 use crate::{
     access_policy::{
         AccessMode, AccessPolicy, MAX_ACCESS_POLICIES, ObjectPermission, ObjectPermissions, all_of_a_vault,
@@ -72,8 +72,12 @@ impl Administration {
         grantee: &Grantee,
         permissions: &ObjectPermissions,
     ) -> Result<AccessPolicy, AdminError> {
+        let asked = content(ctx, &(grantee, Some(permissions)), |told| {
+            told.detail_access_policy(grantee, None, Some(permissions));
+        })?;
+        let ask = || Ask { content: Some(&asked), ..Ask::vault(Action::AccessPolicyWrite, name) };
         for _ in 0..ATTEMPTS {
-            let mut case = self.admit(ctx, Ask::vault(Action::AccessPolicyWrite, name)).await?;
+            let mut case = self.admit(ctx, ask()).await?;
             let Some((vault, _)) = case.vault.clone() else {
                 return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
             };
@@ -104,7 +108,7 @@ impl Administration {
                 return Ok(policy);
             }
         }
-        Err(self.contended(ctx, Ask::vault(Action::AccessPolicyWrite, name)).await)
+        Err(self.contended(ctx, ask()).await)
     }
 
     /// Takes an access policy away.
@@ -117,8 +121,13 @@ impl Administration {
         name: &VaultName,
         grantee: &Grantee,
     ) -> Result<(), AdminError> {
+        let asked = content(ctx, &(grantee, None::<&ObjectPermissions>), |told| {
+            told.detail_access_policy(grantee, None, None);
+            told.detail("permissions", "none");
+        })?;
+        let ask = || Ask { content: Some(&asked), ..Ask::vault(Action::AccessPolicyWrite, name) };
         for _ in 0..ATTEMPTS {
-            let mut case = self.admit(ctx, Ask::vault(Action::AccessPolicyWrite, name)).await?;
+            let mut case = self.admit(ctx, ask()).await?;
             let Some((vault, _)) = case.vault.clone() else {
                 return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
             };
@@ -133,7 +142,7 @@ impl Administration {
                 return Ok(done);
             }
         }
-        Err(self.contended(ctx, Ask::vault(Action::AccessPolicyWrite, name)).await)
+        Err(self.contended(ctx, ask()).await)
     }
 
     /// Whether the caller may give these permissions in place of those that were given before.

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use uuid::Uuid;
 
-use super::{AdminError, Administration, WorkloadLabels};
+use super::{AdminError, Administration, WorkloadLabels, content};
 use crate::{
     action::Action,
     approval::{ApprovalRequest, Unheard, Verdict},
@@ -79,14 +79,19 @@ impl Administration {
         verdict: Verdict,
         seconds: Option<u32>,
     ) -> Result<ApprovalRequest, AdminError> {
+        let operation = match verdict {
+            Verdict::Grant => "ApprovalGrant",
+            Verdict::Refuse => "ApprovalRefuse",
+        };
+        let asked = content(ctx, &(id, operation, seconds), |told| {
+            told.detail("answer", operation);
+            told.detail("request", id);
+        })?;
+        let ask = || Ask { content: Some(&asked), ..Ask::vault(Action::ApprovalDecide, vault) };
         for _ in 0..ATTEMPTS {
-            let mut case = self.admit(ctx, Ask::vault(Action::ApprovalDecide, vault)).await?;
+            let mut case = self.admit(ctx, ask()).await?;
             case.record.object = Some(id.to_string());
-            match verdict {
-                Verdict::Grant => "ApprovalGrant",
-                Verdict::Refuse => "ApprovalRefuse",
-            }
-            .clone_into(&mut case.record.operation);
+            operation.clone_into(&mut case.record.operation);
             let Some(of) = case.vault.as_ref().map(|(vault, _)| vault.id) else {
                 return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
             };
@@ -117,7 +122,7 @@ impl Administration {
                 return Ok(done);
             }
         }
-        Err(self.contended(ctx, Ask::vault(Action::ApprovalDecide, vault)).await)
+        Err(self.contended(ctx, ask()).await)
     }
 }
 

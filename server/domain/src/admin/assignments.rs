@@ -5,9 +5,10 @@ use std::{collections::HashSet, fmt, sync::Arc};
 
 use uuid::Uuid;
 
-use super::{AdminError, Administration, names::Names, vaults::ATTEMPTS};
+use super::{AdminError, Administration, content, names::Names, vaults::ATTEMPTS};
 use crate::{
     action::Action,
+    approval::Content,
     change::Change,
     context::RequestContext,
     gate::{Ask, Case},
@@ -173,7 +174,9 @@ impl Administration {
                 "an assignment ends on 9999-12-31 at the latest; without an end it has none",
             ));
         }
-        let mut case = self.admit(ctx, scope.ask(Action::AssignmentAdd)).await?;
+        let asked = self.asked_for(ctx, id, &grantee, (&role, scope), ends_at).await?;
+        let ask = Ask { content: Some(&asked), ..scope.ask(Action::AssignmentAdd) };
+        let mut case = self.admit(ctx, ask).await?;
         let Some(resolved) = scope.resolve(&case) else {
             return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
         };
@@ -222,6 +225,40 @@ impl Administration {
         }
         // Its vault or its role definition changed meanwhile.
         Err(AdminError::Contended)
+    }
+
+    /// What is asked for, for whoever has to agree: the role as it is defined now, or as it was named where there is
+    /// none. Says nothing to who asks.
+    async fn asked_for(
+        &self,
+        ctx: &RequestContext,
+        id: Option<Uuid>,
+        grantee: &Grantee,
+        (role, scope): (&WantedRole, &ScopeRequest),
+        ends_at: Option<i64>,
+    ) -> Result<Content, AdminError> {
+        let (named, found) = match role {
+            WantedRole::Known(role) => (String::new(), Some(*role)),
+            WantedRole::Named(text) => (text.clone(), self.role_named(text).await.unwrap_or_default()),
+        };
+        let custom = match found {
+            Some(RoleRef::Custom(id)) => self.custom_role(id).await.unwrap_or_default(),
+            _ => None,
+        };
+        let name = match (found, &custom) {
+            (Some(RoleRef::BuiltIn(role)), _) => role.name().to_owned(),
+            (_, Some(custom)) => custom.name.clone(),
+            (Some(RoleRef::Custom(id)), None) => id.to_string(),
+            (None, None) => named,
+        };
+        let (scope, revision) = (scope.to_string(), custom.map(|role| role.revision));
+        let role_id = match found {
+            Some(RoleRef::Custom(id)) => Some(id),
+            _ => None,
+        };
+        content(ctx, &(id, grantee, &name, role_id, revision, &scope, ends_at), |told| {
+            told.detail_grant(grantee, (&name, found), &scope, ends_at);
+        })
     }
 
     /// Assignments at a scope and below it, in order of their ids, after `after` (exclusive).
@@ -357,10 +394,12 @@ impl Administration {
         if !within.contains(&scope) {
             return Ok((self.admit(ctx, within.ask(action)).await?, None));
         }
-        let case = self.admit(ctx, scope.ask(action)).await?;
+        let of = shown(assignment.clone(), &names);
+        let asked = content(ctx, &assignment, |told| told.detail_assignment(&assignment, &of.role, &of.scope))?;
+        let case = self.admit(ctx, Ask { content: Some(&asked), ..scope.ask(action) }).await?;
         // Its vault may have been purged and made again in between.
         let same = scope.resolve(&case).as_ref() == Some(&assignment.scope);
-        Ok((case, same.then(|| shown(assignment, &names))))
+        Ok((case, same.then_some(of)))
     }
 
     /// The role that is wanted at a scope, with its definition if it is a custom one. One that has nothing

@@ -33,6 +33,7 @@ pub use foresee::Described;
 pub use holdings::{Holdings, MAX_HOLDINGS, PolicyHeld};
 pub use policies::{AttachmentShown, ModuleShown, PoliciesShown, Recovered, recover_policies};
 pub use roles::{NewRole, RoleShown};
+use serde::Serialize;
 pub use sessions::{EndedSessions, MAX_ENDED_SESSIONS};
 use strongroom_crypto::Entropy;
 pub use token_keys::TokenKeyring;
@@ -46,7 +47,8 @@ pub use would_allow::{
 };
 
 use crate::{
-    change::Change,
+    approval::Content,
+    change::{Change, Spent},
     condemned::CondemnedKeys,
     context::RequestContext,
     decision::{Denial, StageEffect},
@@ -57,10 +59,20 @@ use crate::{
     policy::{PolicyEngine, Unfit},
     policy_module::ModuleLibrary,
     ports::{AuditLog, GrantStore, PolicyStore, StoreError, VaultStore},
-    record::{HowItWent, NoRecord, Outcome, Recorder},
+    record::{HowItWent, NoRecord, Outcome, Record, Recorder},
     role::DefinitionError,
     vault::SettingsError,
 };
+
+/// What somebody would do in the management of a vault, for whoever is asked to agree.
+fn content(ctx: &RequestContext, all: &impl Serialize, tell: impl FnOnce(&mut Record)) -> Result<Content, AdminError> {
+    let mut told = Record::of(ctx, "");
+    tell(&mut told);
+    Content::of(all, told.details).map_err(|error| {
+        tracing::error!(%error, "what is asked for cannot be told");
+        AdminError::Unavailable
+    })
+}
 
 /// How many read many rows at once: fewer than a node has connections for reading, so that the others are judged.
 pub const LISTINGS: usize = 2;
@@ -468,6 +480,17 @@ impl Administration {
             tracing::error!(%error, "a change did not fit its permit");
             AdminError::Unavailable
         })?;
+        let change = match case.spends {
+            Some(rests_on) => {
+                let mut request = rests_on.spent(ctx.seconds());
+                request.tag = self.keyring.tag_approval(&request)?;
+                change.spending(Spent { request, replaces: rests_on.revision }).map_err(|error| {
+                    tracing::error!(%error, "an approval is not of the change that rests on it");
+                    AdminError::Unavailable
+                })?
+            }
+            None => change,
+        };
         Ok(self.recorder.commit(ctx, case.record, change, held).await?)
     }
 }

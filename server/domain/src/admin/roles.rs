@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{AdminError, Administration, ScopeRequest, names::Names};
+use super::{AdminError, Administration, ScopeRequest, content, names::Names};
 use crate::{
     action::Action,
+    approval::Content,
     change::Change,
     context::RequestContext,
-    gate::Case,
+    gate::{Ask, Case},
     grant::Scope,
     names::ObjectKind,
     record::Record,
@@ -185,6 +186,7 @@ impl Administration {
         new: &NewRole,
         at: Option<&ScopeRequest>,
     ) -> Result<RoleShown, AdminError> {
+        let asked = asked_for(ctx, id, new)?;
         let id = match id {
             Some(id) => id,
             None => uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?,
@@ -195,7 +197,9 @@ impl Administration {
         let before = there.filter(at_home);
         let mut scopes = new.assignable_scopes.clone();
         scopes.extend(before.iter().flat_map(|role| scopes_of(role, &names)));
-        let mut case = self.admit(ctx, home(&scopes).ask(Action::RoleWrite)).await?;
+        let home_of_all = home(&scopes);
+        let ask = Ask { content: Some(&asked), ..home_of_all.ask(Action::RoleWrite) };
+        let mut case = self.admit(ctx, ask).await?;
         // One at a time, so that nobody writes more of them at once than there may be.
         let _place = match self.listing(ctx).await {
             Ok(place) => place,
@@ -229,7 +233,13 @@ impl Administration {
         let found = self.custom_role(id).await?;
         let names = self.names_of(found.iter().flat_map(|role| &role.assignable_scopes)).await?;
         let its = found.as_ref().map_or(ScopeRequest::Server, |role| home(&scopes_of(role, &names)));
-        let mut case = self.admit(ctx, at.unwrap_or(&its).ask(Action::RoleDelete)).await?;
+        let named = found.as_ref().map(|role| role.name.clone());
+        let asked = content(ctx, &(id, found.as_ref().map(|role| role.revision)), |told| {
+            told.detail_told("name", named, None);
+            told.detail("id", id);
+        })?;
+        let ask = Ask { content: Some(&asked), ..at.unwrap_or(&its).ask(Action::RoleDelete) };
+        let mut case = self.admit(ctx, ask).await?;
         if at.is_some_and(|at| at.resolve(&case).is_none()) {
             return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
         }
@@ -322,6 +332,26 @@ fn tell(record: &mut Record, before: Option<&RoleShown>, after: Option<&RoleShow
     list("data_actions", |role| &role.data_actions);
     list("not_data_actions", |role| &role.not_data_actions);
     list("assignable_scopes", |role| &role.assignable_scopes);
+}
+
+/// What a definition would say, for whoever has to agree.
+fn asked_for(ctx: &RequestContext, id: Option<Uuid>, new: &NewRole) -> Result<Content, AdminError> {
+    let NewRole { name, description, actions, not_actions, data_actions, not_data_actions, assignable_scopes } = new;
+    let scopes: Vec<String> = assignable_scopes.iter().map(ToString::to_string).collect();
+    let lists = [
+        ("actions", actions),
+        ("not_actions", not_actions),
+        ("data_actions", data_actions),
+        ("not_data_actions", not_data_actions),
+        ("assignable_scopes", &scopes),
+    ];
+    content(ctx, &(id, name, description, &lists), |told| {
+        told.detail_told("name", Some(name.clone()), None);
+        told.detail_told("id", id.map(|id| id.to_string()), None);
+        for (list, patterns) in lists {
+            told.detail_list(list, None, Some(patterns));
+        }
+    })
 }
 
 /// The assignable scopes in names; what lies in a vault that is gone counts as the installation's.

@@ -4,9 +4,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use ipnet::IpNet;
 
-use super::{AdminError, Administration};
+use super::{AdminError, Administration, content};
 use crate::{
     action::Action,
+    approval::Content,
     change::Change,
     context::RequestContext,
     decision::{DenyReason, Stage, StageEffect},
@@ -143,11 +144,18 @@ impl Administration {
         update: &VaultUpdate,
     ) -> Result<ChangedVault, AdminError> {
         for _ in 0..ATTEMPTS {
-            let ask = Ask { mends_modules: update.changes_modules_alone(), ..Ask::vault(Action::VaultUpdate, name) };
+            // What would come of it, as far as that is known before anybody is asked.
+            let known = self.vaults.vault(name).await.ok().flatten();
+            let asked = known.as_ref().map(|before| asked_for(ctx, before, update)).transpose()?.flatten();
+            let mends_modules = update.changes_modules_alone();
+            let ask = Ask { mends_modules, content: asked.as_ref(), ..Ask::vault(Action::VaultUpdate, name) };
             let mut case = self.admit(ctx, ask).await?;
             let Some((before, _)) = case.vault.clone() else {
                 return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
             };
+            if known.is_none_or(|known| known.revision != before.revision) {
+                continue;
+            }
             if expected.is_some_and(|expected| expected != before.revision) {
                 return Err(self.refuse(ctx, case, AdminError::OtherRevision).await);
             }
@@ -298,6 +306,15 @@ impl Administration {
         let names = all.into_iter().filter(|(id, _)| everywhere || reached.contains(id)).map(|(_, name)| name);
         Ok((count, names.collect()))
     }
+}
+
+/// What a change of settings comes to, for whoever has to agree; none when they may not be changed so.
+fn asked_for(ctx: &RequestContext, before: &Vault, update: &VaultUpdate) -> Result<Option<Content>, AdminError> {
+    let Ok(after) = update.clone().apply(&before.settings) else { return Ok(None) };
+    content(ctx, &(before.revision, &after, update.force), |told| {
+        told.detail_settings(Some(&before.settings), &after);
+    })
+    .map(Some)
 }
 
 /// Whether network rules may be put in place: when the caller can reach the vault under them and goes on to, or says

@@ -14,6 +14,7 @@ fn subject() -> ApprovalSubject {
         kind: ObjectKind::Secret,
         name: ObjectName::parse("db").ok(),
         version: None,
+        content: None,
     }
 }
 
@@ -26,7 +27,7 @@ fn wants(approvers: u32) -> ApprovalRequest {
 }
 
 #[test]
-fn a_key_is_of_one_principal_one_operation_one_object_and_one_version() {
+fn a_key_is_of_one_principal_one_operation_one_object_one_version_and_one_content() {
     let base = subject();
     let version = ObjectVersion::parse("0123456789abcdef0123456789abcdef").ok();
     let others = [
@@ -42,6 +43,8 @@ fn a_key_is_of_one_principal_one_operation_one_object_and_one_version() {
         ApprovalSubject { name: ObjectName::parse("db2").ok(), ..base.clone() },
         ApprovalSubject { name: None, ..base.clone() },
         ApprovalSubject { version, ..base.clone() },
+        ApprovalSubject { content: Some("ab".to_owned()), ..base.clone() },
+        ApprovalSubject { content: Some("ba".to_owned()), ..base.clone() },
     ];
     let mut keys: Vec<String> = others.iter().map(ApprovalSubject::key).collect();
     assert!(!keys.contains(&base.key()));
@@ -50,6 +53,22 @@ fn a_key_is_of_one_principal_one_operation_one_object_and_one_version() {
     assert_eq!(keys.len(), others.len());
     let spelt = ApprovalSubject { name: ObjectName::parse("DB").ok(), ..base.clone() };
     assert_eq!(spelt.key(), base.key(), "two spellings are one name");
+}
+
+/// Requests that were opened before contents were told are found and authentic as before.
+#[test]
+fn a_request_without_content_is_written_as_ever() {
+    let text = serde_json::to_string(&wants(1)).unwrap();
+    assert!(!text.contains("content") && !text.contains("details"), "{text}");
+    assert_eq!(subject().key(), "9c8e1913ce04f2827c2e850cc6739305202f74e5dbdd9042589d35dec0f9fd0e");
+}
+
+#[test]
+fn what_counts_once_has_ended_then() {
+    let granted = wants(1).answered(&by("grace"), Verdict::Grant, Some(60), 2000).unwrap();
+    let spent = granted.spent(2001);
+    assert!(!spent.is_there(2001) && spent.counting(2000).next().is_none());
+    assert_eq!((spent.id, spent.revision, spent.ends), (granted.id, granted.revision + 1, 2001));
 }
 
 #[test]

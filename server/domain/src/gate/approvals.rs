@@ -13,10 +13,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use uuid::Uuid;
 
-use super::{Ask, Gate, Judged, Trace, grants::granted, unreadable};
+use super::{
+    Ask, Gate, Judged, Proposed, Trace,
+    grants::granted,
+    modules::{policy_after, policy_request},
+    unreadable,
+};
 use crate::{
     action::Action,
-    approval::{Approval, ApprovalRequest, ApprovalSubject, Approver},
+    approval::{Approval, ApprovalRequest, ApprovalSubject, Approver, Content},
     change::Change,
     context::RequestContext,
     decision::{ApprovalWanted, ApprovalWrite, Denial, DenyReason},
@@ -26,6 +31,7 @@ use crate::{
     policy::{Obligation, PolicyApproval, PolicyRequest},
     principal::{Grantee, Principal, PrincipalKind},
     record::{Denied, NoRecord, Record, Recorder},
+    secret::SecretFacts,
 };
 
 /// The fact that tells which other people agree.
@@ -39,11 +45,11 @@ impl Gate {
         ctx: &RequestContext,
         ask: &Ask<'_>,
         request: &mut PolicyRequest,
-        judged: &Judged,
+        judged: &mut Judged,
         trace: &mut Trace,
     ) -> Result<(), DenyReason> {
         // Without a vault there is nobody to ask.
-        let Some(subject) = subject(ctx, ask, judged) else {
+        let Some((subject, _)) = subject(ctx, ask, judged) else {
             request.approvals = Some(Vec::new());
             return Ok(());
         };
@@ -63,7 +69,9 @@ impl Gate {
                     granted: one.granted,
                     until: one.until,
                 });
-                request.approvals = Some(approvals.collect());
+                let approvals: Vec<_> = approvals.collect();
+                judged.spends = found.filter(|_| counts_once(ask.action) && !approvals.is_empty()).map(Box::new);
+                request.approvals = Some(approvals);
                 Ok(())
             }
             Err(DenyReason::Tampered) => Err(trace.deny("approvals", DenyReason::Tampered, None)),
@@ -178,12 +186,15 @@ impl Gate {
         (approvers, valid_for): (u32, u32),
     ) -> ApprovalWanted {
         let none = ApprovalWanted { request: None, refused_until: None, writes: None };
-        let (Some(subject), Some(vault)) = (subject(ctx, ask, judged), ask.vault) else { return none };
+        let (Some((subject, details)), Some(vault)) = (subject(ctx, ask, judged), ask.vault) else { return none };
         let now = ctx.judged_seconds();
         let Ok(known) = self.request_for(&subject, now).await else { return none };
         let seen = revision(judged);
         let (mut next, replaces) = match &known {
-            None => (ApprovalRequest::open(ctx.request_id, subject, seen, attachment, approvers, valid_for, now), None),
+            None => {
+                let new = ApprovalRequest::open(ctx.request_id, subject, seen, attachment, approvers, valid_for, now);
+                (ApprovalRequest { details, ..new }, None)
+            }
             Some(known) if !known.is_of(seen) => {
                 (known.anew(seen, attachment, approvers, valid_for, now), Some(known.revision))
             }
@@ -241,17 +252,73 @@ impl Gate {
     }
 }
 
-/// What an approval would be for; none without a vault, whose approvers could be asked.
-fn subject(ctx: &RequestContext, ask: &Ask<'_>, judged: &Judged) -> Option<ApprovalSubject> {
+/// Whether an approval is for one time: of data it is for a while, of the management of a vault for what was agreed
+/// to, which is done then.
+fn counts_once(action: Action) -> bool {
+    !action.is_data()
+}
+
+/// What an approval would be for, and what is told of it; none without a vault, whose approvers could be asked.
+fn subject(
+    ctx: &RequestContext,
+    ask: &Ask<'_>,
+    judged: &Judged,
+) -> Option<(ApprovalSubject, BTreeMap<String, String>)> {
     let (vault, _) = judged.vault.as_ref()?;
-    Some(ApprovalSubject {
+    let content = match ask.content {
+        Some(content) => Some(content.clone()),
+        // What cannot be told apart from something else is not asked for.
+        None => written(ctx, ask, judged.facts.as_deref()).ok()?,
+    };
+    let (content, details) = content.map(Content::into_parts).unzip();
+    let subject = ApprovalSubject {
         vault: vault.id,
         principal: ctx.principal.id.clone(),
         action: ask.action,
         kind: ask.kind,
         name: ask.name.cloned(),
         version: ask.version.cloned(),
-    })
+        content,
+    };
+    Some((subject, details.unwrap_or_default()))
+}
+
+/// What a write makes of an object, as far as modules see it; none of what is no write. Never its value: whoever
+/// agrees to a write agrees to any. Moments that follow from the time at which it is made are left out, since it is
+/// made later than it was asked for.
+fn written(
+    ctx: &RequestContext,
+    ask: &Ask<'_>,
+    facts: Option<&SecretFacts>,
+) -> Result<Option<Content>, serde_json::Error> {
+    let writes = ask.proposed.is_some() || ask.key.is_some() || ask.operations.is_some();
+    if !writes && ask.certificate.is_none() && ask.policy.is_none() && ask.versions.is_empty() {
+        return Ok(None);
+    }
+    let mut seen = policy_request(ctx, ask, facts);
+    let from_now_on = match ask.proposed {
+        Some(Proposed::Whole(_) | Proposed::Patch(_)) => ask.action == Action::CertificateCreate,
+        _ => true,
+    };
+    if from_now_on {
+        (seen.object.not_before, seen.object.expires) = (None, None);
+        if let Some(request) = &mut seen.certificate_request {
+            request.validity_days = None;
+        }
+    }
+    let terms = match ask.proposed {
+        Some(Proposed::SuccessorBy { terms, .. }) => Some(terms),
+        _ => None,
+    };
+    let policy = policy_after(ask, facts);
+    let policy = policy.as_ref().or(ask.certificate.map(|(policy, _)| policy));
+    let versions: Vec<_> = ask.versions.iter().map(|version| (&version.meta.attributes, &version.meta.key)).collect();
+    let object = &seen.object;
+    let attributes = (&object.tags, object.enabled, object.not_before, object.expires);
+    let mut told = Record::of(ctx, ask.action.operation());
+    told.detail_proposed(&seen);
+    let all = (attributes, &seen.key_operation, &seen.certificate_request, policy, terms, versions);
+    Content::of(&all, told.details).map(Some)
 }
 
 /// At which revision the name of the object is that is judged; none when there is no such object.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     action::Action,
+    approval::Content,
     certificate::{CertificatePolicy, PolicyPatch},
     key::{KeyOperation, KeyProperties},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
@@ -38,6 +39,8 @@ pub struct Ask<'a> {
     pub certificate: Option<(&'a CertificatePolicy, u32)>,
     /// On an update of a certificate's policy: what of it would be another.
     pub policy: Option<&'a PolicyPatch>,
+    /// In the management of a vault: what would be done, where the action does not say it. An approval is for this.
+    pub content: Option<&'a Content>,
     /// On a restore: all versions of the backup, of which what can be seen of each is judged.
     pub versions: &'a [SealedVersion],
 }
@@ -98,6 +101,7 @@ impl<'a> Ask<'a> {
             operations: None,
             certificate: None,
             policy: None,
+            content: None,
             versions: &[],
         }
     }

@@ -34,7 +34,7 @@ impl Gate {
         ask: &Ask<'_>,
         fact: &str,
         request: &mut PolicyRequest,
-        judged: &Judged,
+        judged: &mut Judged,
         trace: &mut Trace,
     ) -> Result<(), DenyReason> {
         if request.holds(fact) {

@@ -27,6 +27,7 @@ use uuid::Uuid;
 
 use crate::{
     action::Action,
+    approval::ApprovalRequest,
     context::RequestContext,
     decision::{Denial, DenyReason, Stage, StageEffect},
     identity::Workload,
@@ -55,6 +56,8 @@ pub struct Case {
     pub facts: Option<Arc<SecretFacts>>,
     /// The workload that was asked about, if there is one.
     pub workload: Option<Arc<Workload>>,
+    /// The request for approval that it rests on, where that is for one time.
+    pub spends: Option<Box<ApprovalRequest>>,
 }
 
 /// What the gate concluded. A denial is held like everything else until it is on record.
@@ -110,7 +113,7 @@ pub(crate) fn holder_of_root_key(ctx: &RequestContext, action: Action) -> Case {
     let ask = Ask::server(action);
     let object = ObjectRef { vault: None, kind: ask.kind, name: None };
     let permit = Permit::grant(ctx.request_id, action, object, None);
-    Case { permit, record: begin_record(ctx, &ask), vault: None, facts: None, workload: None }
+    Case { permit, record: begin_record(ctx, &ask), vault: None, facts: None, workload: None, spends: None }
 }
 
 /// A judgement in progress: the trace so far, and how long the modules in it ran.
@@ -160,6 +163,8 @@ struct Judged {
     /// Enforced modules that could not be had when the connection was judged. They are asked last, whatever they
     /// turn out to judge: one that comes in between is not to be left out at both stages.
     missed: Vec<ModuleDigest>,
+    /// The request for approval whose approvals count here, where they do once.
+    spends: Option<Box<ApprovalRequest>>,
     /// What modules in shadow may still take of the request's time.
     shadows: shadow::ShadowBudget,
 }
@@ -206,8 +211,8 @@ impl Gate {
                     ObjectKind::Server => None,
                 };
                 let permit = Permit::grant(ctx.request_id, ask.action, object, revision);
-                let Judged { vault, facts, workload, .. } = judged;
-                Judgement::Permitted(Box::new(Case { permit, record, vault, facts, workload }))
+                let Judged { vault, facts, workload, spends, .. } = judged;
+                Judgement::Permitted(Box::new(Case { permit, record, vault, facts, workload, spends }))
             }
             Err(reason) => {
                 if reason != *reason.told() {
@@ -246,7 +251,7 @@ impl Gate {
         let ask = Ask::server(action);
         let object = ObjectRef { vault: None, kind: ask.kind, name: None };
         let permit = Permit::grant(ctx.request_id, action, object, None);
-        Case { permit, record: begin_record(ctx, &ask), vault: None, facts: None, workload: None }
+        Case { permit, record: begin_record(ctx, &ask), vault: None, facts: None, workload: None, spends: None }
     }
 
     /// Judges the caller's identity alone: for lists of what one may see, whose entries are each judged.

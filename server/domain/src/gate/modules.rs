@@ -138,7 +138,8 @@ impl Gate {
         verdict
     }
 
-    /// Asks the modules of all vaults, then the vault's own. Without a vault (it is to be made) the former.
+    /// Asks the modules of all vaults, then the vault's own. Without a vault (it is to be made, or all are meant) the
+    /// former.
     pub(super) async fn judge_modules(
         &self,
         ctx: &RequestContext,
@@ -162,8 +163,10 @@ impl Gate {
         for fact in &asked.shadow_facts {
             // What a module in shadow would like to see neither denies nor takes long.
             let mut budget = std::mem::take(&mut judged.shadows);
+            // Nothing rests on it.
+            let spends = judged.spends.take();
             let _ = budget.within(self.gather(ctx, ask, fact, &mut request, judged, &mut Trace::default())).await;
-            judged.shadows = budget;
+            (judged.shadows, judged.spends) = (budget, spends);
         }
         let begun = trace.stages.len();
         let mut verdict = self.ask_enforced(ctx, ask, &asked.enforced, &request, judged, trace).await;
@@ -421,14 +424,18 @@ fn of_version(ask: &Ask<'_>, of_current: &PolicyRequest, version: &SealedVersion
     PolicyRequest { object, key_operation, ..of_current.clone() }
 }
 
+/// Of another policy of a certificate: what the next version would be made of.
+pub(super) fn policy_after(ask: &Ask<'_>, facts: Option<&SecretFacts>) -> Option<CertificatePolicy> {
+    Some(ask.policy?.over(&facts?.secret.certificate.as_ref()?.policy))
+}
+
 /// What modules see: on a write the attributes and the key as they would be, otherwise as they are.
 pub(super) fn policy_request(ctx: &RequestContext, ask: &Ask<'_>, facts: Option<&SecretFacts>) -> PolicyRequest {
     let version = facts.and_then(|f| f.version.as_ref());
     let stored = version.map(|v| &v.attributes);
     let proposed = ask.proposed.and_then(|proposed| proposed.over(facts));
     let attributes = proposed.as_ref().or(stored);
-    // By another policy: what the next version would be made of.
-    let by_policy = ask.policy.and_then(|patch| Some(patch.over(&facts?.secret.certificate.as_ref()?.policy)));
+    let by_policy = policy_after(ask, facts);
     let next_key = by_policy.as_ref().map(CertificatePolicy::next_key);
     let key = ask.key.or(next_key.as_ref()).or_else(|| version?.key.as_deref());
     let next = by_policy.as_ref().map(|policy| (policy, policy.days_from(ctx.seconds())));

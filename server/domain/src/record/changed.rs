@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     access_policy::AccessPolicy,
+    approval::ApprovalRequest,
     change::{Change, NameWrite, PermittedChange},
     grant::Assignment,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
@@ -169,6 +170,12 @@ impl PermittedChange {
     /// The rows this change writes, as they are afterwards.
     #[must_use]
     pub fn rows(&self) -> Vec<ChangedRow> {
+        let mut rows = self.rows_of_change();
+        rows.extend(self.spends().map(|spent| approval(&spent.request)));
+        rows
+    }
+
+    fn rows_of_change(&self) -> Vec<ChangedRow> {
         let permit = self.permit();
         let vault = permit.object().vault.as_ref().map(|(id, _)| *id);
         let of = permit.object().kind;
@@ -238,10 +245,7 @@ impl PermittedChange {
                 let after = policy.revision.saturating_add(1);
                 ChangedRow::gone(RowKind::AccessPolicy, ChangedRow::access_policy_id(policy), after)
             }
-            (Change::PutApproval { request, .. }, _) => ChangedRow {
-                within: Some(request.subject.vault.0.to_string()),
-                ..ChangedRow::written(RowKind::Approval, request.id.to_string(), request.revision)
-            },
+            (Change::PutApproval { request, .. }, _) => approval(request),
             (Change::PutPolicyModule { module, .. }, _) => {
                 ChangedRow::written(RowKind::PolicyModule, module.digest.to_string(), module.uploaded_at)
             }
@@ -294,6 +298,13 @@ impl NameWrite {
         let row = ChangedRow::written(RowKind::of(self.kind), id, self.name.revision);
         let written = self.new.iter().map(|version| &version.meta).chain(&self.updated);
         written.fold(row, |row, meta| row.with_version(&meta.version, &meta.tag))
+    }
+}
+
+fn approval(request: &ApprovalRequest) -> ChangedRow {
+    ChangedRow {
+        within: Some(request.subject.vault.0.to_string()),
+        ..ChangedRow::written(RowKind::Approval, request.id.to_string(), request.revision)
     }
 }
 

@@ -64,13 +64,24 @@ impl Record {
 
     /// Of an assignment that is given or taken away: which role, where, to whom, until when. Role and scope in names.
     pub(crate) fn detail_assignment(&mut self, assignment: &Assignment, role: &str, scope: &str) {
-        self.detail("role", role);
-        if let RoleRef::Custom(id) = assignment.role {
+        self.detail_grant(&assignment.grantee, (role, Some(assignment.role)), scope, assignment.ends_at);
+    }
+
+    /// The same of one that is asked for; the role as it was named, where there is none of the name.
+    pub(crate) fn detail_grant(
+        &mut self,
+        grantee: &Grantee,
+        (name, role): (&str, Option<RoleRef>),
+        scope: &str,
+        ends_at: Option<i64>,
+    ) {
+        self.detail("role", name);
+        if let Some(RoleRef::Custom(id)) = role {
             self.detail("role_id", id);
         }
         self.detail("scope", scope);
-        self.detail_grantee(&assignment.grantee);
-        self.detail("ends_at", moment(assignment.ends_at));
+        self.detail_grantee(grantee);
+        self.detail("ends_at", moment(ends_at));
     }
 
     /// Of an access policy: for whom, and what they may.

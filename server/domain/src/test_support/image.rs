@@ -181,7 +181,18 @@ impl Image {
         match &entry.change {
             None => Settled::Recorded,
             Some(change) if !self.stands(change.permit()) => Settled::Conflict,
-            Some(change) => self.apply_change(change),
+            Some(change) => {
+                let Some(spent) = change.spends() else { return self.apply_change(change) };
+                let id = spent.request.id;
+                if self.approvals.get(&id).map(|before| before.revision) != Some(spent.replaces) {
+                    return Settled::Conflict;
+                }
+                let settled = self.apply_change(change);
+                if settled == Settled::Recorded {
+                    self.approvals.insert(id, spent.request.clone());
+                }
+                settled
+            }
         }
     }
 

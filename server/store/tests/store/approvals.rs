@@ -34,6 +34,7 @@ pub(crate) fn request(s: &Started, who: &str, what: &str, now: i64) -> ApprovalR
         kind: ObjectKind::Secret,
         name: Some(name(what)),
         version: None,
+        content: None,
     };
     ApprovalRequest { tag: vec![4; 32], ..ApprovalRequest::open(id(), subject, Some(1), "two", 1, 600, now) }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use strongroom_crypto::secret::SecretText;
 use strongroom_domain::{
     access_policy::AccessMode,
     action::Action,
-    admin::AdminError,
+    admin::{AdminError, ScopeRequest},
     approval::{ApprovalRequest, ApprovalState, MAX_OF_PRINCIPAL, Verdict as Word},
     decision::{ApprovalWanted, DenyReason},
     grant::Scope,
@@ -15,12 +16,13 @@ use strongroom_domain::{
     principal::{Grantee, Principal, PrincipalId},
     record::{Outcome, RowKind},
     role::Role,
+    secret::SecretAttributes,
     secrets::SecretError,
     test_support::{
         Verdict,
-        world::{BEGIN, person, principal},
+        world::{BEGIN, enabled, name, person, principal},
     },
-    vault::VaultSettings,
+    vault::{VaultSettings, VaultUpdate},
 };
 use uuid::Uuid;
 
@@ -112,6 +114,74 @@ impl Story {
 
     fn pass(&self, seconds: i64) {
         self.demo.world.clock.advance(seconds * SECOND);
+    }
+}
+
+/// Whoever agrees sees what it is, and agrees to that and to nothing else, once.
+#[tokio::test]
+async fn an_approval_in_management_is_for_what_it_says_and_once() {
+    let (story, olga, reader) = (Story::of(1).await, person("olga"), person("reader"));
+    story.give(&olga.id, Role::Owner);
+    let (admin, scope) = (&story.demo.world.admin, ScopeRequest::Vault(story.demo.vault.clone()));
+    let whom = Grantee::Principal { id: reader.id.clone() };
+    let give = async |role: Role| {
+        let ctx = story.demo.world.request(&olga);
+        admin.add_assignment(&ctx, (whom.clone(), role), &scope).await
+    };
+    let first = opened(give(Role::Reader).await);
+    story.grant(first).await;
+    let other = opened(give(Role::SecretsOfficer).await);
+    assert_ne!(first, other);
+    let ctx = story.demo.world.request(&story.grace);
+    let listed = admin.list_approvals(&ctx, &story.demo.vault).await.unwrap();
+    let told = listed.requests.iter().find(|request| request.id == other).unwrap().details.clone();
+    assert_eq!((told["role"].as_str(), told["subject"].as_str()), ("Key Vault Secrets Officer", "reader"));
+    give(Role::Reader).await.unwrap();
+    let record = story.demo.world.store.image().log.last().unwrap().record.clone();
+    assert!(record.changed.iter().any(|row| row.row == RowKind::Approval && row.id == first.to_string()));
+    story.take_away(&whom);
+    assert_ne!(opened(give(Role::Reader).await), first, "it counted");
+
+    let update = async |update: VaultUpdate| {
+        admin.update_vault(&story.demo.world.request(&olga), &story.demo.vault, None, &update).await
+    };
+    let region = || VaultUpdate { region: Some("home".to_owned()), ..VaultUpdate::default() };
+    let asked = opened(update(region()).await);
+    story.grant(asked).await;
+    let forever = VaultUpdate { purge_protection: Some(true), ..VaultUpdate::default() };
+    assert_ne!(opened(update(forever).await), asked);
+    update(region()).await.unwrap();
+    assert_ne!(opened(update(region()).await), asked);
+}
+
+fn opened<T: std::fmt::Debug>(done: Result<T, AdminError>) -> Uuid {
+    match done {
+        Err(AdminError::Denied(denial)) => denial.reason.approval().unwrap().request.unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What modules see of a write is agreed to with it, and its value is not.
+#[tokio::test]
+async fn an_approval_of_a_write_is_for_its_attributes() {
+    let story = Story::of(1).await;
+    let set = async |value: &str, expires: Option<i64>| {
+        let attributes = SecretAttributes { expires, ..enabled() };
+        let (ctx, value) = (story.demo.world.request(&story.app), SecretText::new(value.to_owned()));
+        story.demo.world.secrets.set(&ctx, &story.demo.vault, &name("db").unwrap(), &attributes, value).await
+    };
+    let wants = |set: Result<_, SecretError>| match set {
+        Err(SecretError::Denied(denial)) => denial.reason.approval().unwrap().request.unwrap(),
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it was set"),
+    };
+    let (soon, late) = (Some(BEGIN / SECOND + 3600), Some(BEGIN / SECOND + 7200));
+    let asked = wants(set("one", soon).await);
+    story.grant(asked).await;
+    assert_ne!(wants(set("one", late).await), asked);
+    assert_ne!(wants(set("one", None).await), asked);
+    for value in ["one", "another"] {
+        set(value, soon).await.unwrap();
     }
 }
 

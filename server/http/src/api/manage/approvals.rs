@@ -1,5 +1,7 @@
 //! `/api/v1/vaults/{vault}/approvals`: what policy modules want other people's approval for.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
     admin::ApprovalsShown,
@@ -30,7 +32,7 @@ pub(crate) struct Answer {
     seconds: Option<u32>,
 }
 
-/// A request for approval: for this principal, this operation and this object alone.
+/// A request for approval: for this principal, this operation, this object and what would be made of it alone.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApprovalRequest)]
 pub(crate) struct View<'a> {
@@ -51,6 +53,10 @@ pub(crate) struct View<'a> {
     /// The version; absent when none was named, which is whatever is current when it is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'a str>,
+    /// What would be made of it, where the operation does not say it: whom a role is for, which settings would be others,
+    /// what a write would set, in the words of audit records. Never a value.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    details: &'a BTreeMap<String, String>,
     /// Name of the attached module that wants it; of several, the one that waits for it now.
     policy: &'a str,
     /// Whether a module of that name has a say in the vault now; when not, nobody waits for this any more. In lists alone.
@@ -113,6 +119,7 @@ fn view(request: &ApprovalRequest, now: i64) -> View<'_> {
         kind: subject.kind.as_str(),
         name: subject.name.as_ref().map(ObjectName::display),
         version: subject.version.as_ref().map(ObjectVersion::as_str),
+        details: &request.details,
         policy: &request.attachment,
         policy_enforced: None,
         approvers: request.approvers,
