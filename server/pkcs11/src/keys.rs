@@ -4,6 +4,8 @@
 //! One object is this crate's own, the mark. A key that is not found is missing only if the mark is found: a
 //! token that is away shows neither. For the same reason what a token refuses counts as refused only while the
 //! mark is there, because tokens say the same of a bad ciphertext and of a cable that is out.
+//!
+//! Nothing is done with an object that the token does not know as made in it and as never to leave it.
 
 use std::{
     sync::{
@@ -93,7 +95,10 @@ impl At {
         let template = [Attribute::Class(class), Attribute::Token(true), Attribute::Id(id.to_vec())];
         let found = session.find_objects(&template).map_err(|error| self.failed(&error))?;
         match found.as_slice() {
-            [key] => Ok(Ok(*key)),
+            [key] => {
+                let made_here = mechanisms::is_made_here(session, *key).map_err(|error| self.failed(&error))?;
+                Ok(if made_here { Ok(*key) } else { Err(TokenTrouble::Exchanged) })
+            }
             [] => self.only_if_marked(session, TokenTrouble::Missing),
             // Ids are random: somebody made a second one.
             _ => Ok(Err(TokenTrouble::Exchanged)),
@@ -158,6 +163,18 @@ impl At {
             Ok(key) => self.done(session, work(key)),
             Err(trouble) => Ok(Err(trouble)),
         }
+    }
+
+    /// Gives a key that was just made, if the token says of its objects what it has to say whenever they are used.
+    fn only_if_made_here<T>(&self, session: &Session, objects: &[(ObjectClass, Vec<u8>)], made: T) -> Asked<T> {
+        for (class, id) in objects {
+            if let Err(trouble) = self.find(session, *class, id)? {
+                self.remove(session, objects)?;
+                tracing::error!(token = %self.token, %trouble, "the token does not know a key as one that it has just made");
+                return Ok(Err(TokenTrouble::Lacks));
+            }
+        }
+        Ok(Ok(made))
     }
 
     /// Destroys the objects of these ids, if there are any.
@@ -237,7 +254,7 @@ impl KeyToken for TokenKeys {
                 made = make(session, spec, &label, &id);
             }
             let error = match made {
-                Ok(made) => return Ok(Ok(made)),
+                Ok(made) => return at.only_if_made_here(session, &objects, made),
                 Err(error) => error,
             };
             if mechanisms::is_full(&error) {

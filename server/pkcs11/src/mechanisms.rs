@@ -30,6 +30,21 @@ pub(crate) fn kept(label: &str, id: &[u8]) -> Vec<Attribute> {
     ]
 }
 
+/// Whether the token says of a key that it was generated there, and that its value has never been where it can be
+/// read. The standard has every token say that of every key.
+pub(crate) fn is_made_here(session: &Session, key: ObjectHandle) -> Result<bool, Error> {
+    let wanted = [
+        Attribute::Sensitive(true),
+        Attribute::AlwaysSensitive(true),
+        Attribute::Extractable(false),
+        Attribute::NeverExtractable(true),
+        Attribute::Local(true),
+    ];
+    let types = wanted.each_ref().map(Attribute::attribute_type);
+    let told = session.get_attributes(key, &types)?;
+    Ok(wanted.iter().all(|wanted| told.contains(wanted)))
+}
+
 /// Object identifier of a curve in DER (RFC 5480, SEC 2).
 fn parameters(curve: Curve) -> &'static [u8] {
     match curve {

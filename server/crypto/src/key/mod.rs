@@ -20,6 +20,7 @@ mod symmetric;
 #[cfg(test)]
 mod tests;
 mod token;
+mod token_proof;
 
 pub use algorithm::{DataAlgorithm, Family, SignAlgorithm};
 use aws_lc_rs::{
@@ -34,7 +35,8 @@ pub use public::PublicKey;
 use serde::{Deserialize, Serialize};
 pub use symmetric::Sealed;
 use token::InToken;
-pub use token::{KeyToken, TOKEN_KEY_ID_LEN, TokenCipher, TokenKeyId, TokenTrouble, TokenUse};
+pub use token::{KeyToken, TokenCipher, TokenKeyId, TokenTrouble, TokenUse};
+pub use token_proof::{TokenDraw, make_in_token};
 
 use crate::{
     entropy::{Entropy, EntropyError},
@@ -210,7 +212,7 @@ pub struct NewKey {
     /// What it is.
     pub spec: KeySpec,
     /// PKCS#8 (RFC 5208) of an asymmetric key, the bytes of a symmetric one or, marked, the seed of one made here. Of a
-    /// key in a token its id there.
+    /// key in a token its id there, and what its objects are known by.
     pub private: Plaintext,
     /// The public half; none of a symmetric key.
     pub public: Option<PublicKey>,
@@ -239,15 +241,6 @@ pub fn generate(spec: KeySpec, entropy: &dyn Entropy) -> Result<NewKey, KeyRejec
             Ok(NewKey { spec, private: oct::draw_seed(entropy)?, public: None })
         }
     }
-}
-
-/// Has a token make a key, and gives its id there to be sealed. Waits for the token.
-///
-/// # Errors
-/// [`TokenTrouble`].
-pub fn make_in_token(token: &dyn KeyToken, spec: KeySpec, label: &str, id: TokenKeyId) -> Result<NewKey, TokenTrouble> {
-    let public = token.make(spec, label, &id)?;
-    Ok(NewKey { spec, private: Plaintext::from_slice(&id), public })
 }
 
 fn of_rsa(pair: &rsa::KeyPair) -> Result<NewKey, KeyRejected> {

@@ -1,8 +1,10 @@
 //! A key that lives in a hardware token: made there, used there, never here.
 //!
 //! What a caller asks is checked here as for every other key; the token is asked only for what it alone can do.
-//! What it signs is verified with the public half before anybody gets it, so an object that was put in the
-//! place of another one is found. Must never hold more of such a key than the id of its object.
+//! An object that was put in the place of another one is found: what a token signs is verified with the public half
+//! before anybody gets it, and what encrypts and decrypts has to show that it is the one that was made, once after
+//! the key was opened (see [`super::token_proof`]). Must never hold more of such a key than the id of its object and
+//! what that showed.
 //!
 //! A symmetric key is three objects, one for each use: AES-CBC lends whoever may use it the bare block cipher,
 //! which under one key for all would be the key stream of AES-GCM (see [`super::oct`]).
@@ -12,7 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 use super::{
-    DataAlgorithm, KeySpec, OperationError, PrivateKey, PublicKey, Sealed, SignAlgorithm, algorithm::Mode, asymmetric,
+    DataAlgorithm, KeySpec, OperationError, PrivateKey, PublicKey, Sealed, SignAlgorithm,
+    algorithm::Mode,
+    asymmetric,
+    token_proof::{self, Proofs},
 };
 use crate::{
     entropy::{Entropy, draw},
@@ -20,9 +25,11 @@ use crate::{
 };
 
 /// Bytes of the id of a key in a token.
-pub const TOKEN_KEY_ID_LEN: usize = 16;
+pub(super) const TOKEN_KEY_ID_LEN: usize = 16;
 const GCM_TAG: usize = 16;
 const BLOCK: usize = 16;
+/// What an RSA key is asked to decrypt.
+const PROBE: &[u8] = b"strongroom";
 
 /// Id of a key in a token, made at random when the key is.
 pub type TokenKeyId = [u8; TOKEN_KEY_ID_LEN];
@@ -42,7 +49,7 @@ pub enum TokenTrouble {
     /// The token answers and the key is not in it.
     #[error("the key is not in the hardware token that is plugged in")]
     Missing,
-    /// What it signed is not of the key whose public half is known.
+    /// The object that answers is not the one that was made.
     #[error("the hardware token has another key in this one's place")]
     Exchanged,
     /// It refused. Of a decryption: whatever the reason.
@@ -173,12 +180,16 @@ pub(super) struct InToken {
     pub(super) public: Option<PublicKey>,
     pub(super) id: TokenKeyId,
     pub(super) token: Arc<dyn KeyToken>,
+    /// Of a symmetric key, unless it is older than they are.
+    proofs: Option<Proofs>,
+    /// Uses whose objects have shown since this was opened that they are the ones that were made.
+    shown: Mutex<Vec<TokenUse>>,
     /// By which algorithms the token was found to decrypt with this key, or not to.
     decrypts: Mutex<Vec<(DataAlgorithm, bool)>>,
 }
 
 impl PrivateKey {
-    /// A key in a token, by what is sealed of it: its id there. Asks nothing of the token.
+    /// A key in a token, by what is sealed of it. Asks nothing of the token.
     #[must_use]
     pub fn in_token(
         spec: KeySpec,
@@ -186,15 +197,16 @@ impl PrivateKey {
         sealed: &Plaintext,
         token: Arc<dyn KeyToken>,
     ) -> Option<Self> {
-        let id = sealed.expose().try_into().ok()?;
-        Some(Self(super::Opened::Token(InToken { spec, public, id, token, decrypts: Mutex::default() })))
+        let (id, proofs) = token_proof::read(sealed)?;
+        let (shown, decrypts) = (Mutex::default(), Mutex::default());
+        Some(Self(super::Opened::Token(InToken { spec, public, id, token, proofs, shown, decrypts })))
     }
 
     /// Makes sure that what is encrypted to the public half of an RSA key can be decrypted: of a key in a token the token
-    /// may lack the algorithm. Waits for the token the first time.
+    /// may lack the algorithm, or have another key in its place. Waits for the token the first time.
     ///
     /// # Errors
-    /// [`TokenTrouble::Lacks`] when it cannot, and any other when the token does not say.
+    /// [`TokenTrouble::Lacks`] when it cannot, [`TokenTrouble::Exchanged`], and any other when the token does not say.
     pub fn check_decrypts(&self, algorithm: DataAlgorithm) -> Result<(), OperationError> {
         match &self.0 {
             super::Opened::Token(key) => key.check_decrypts(algorithm),
@@ -213,22 +225,24 @@ impl InToken {
         if public.verify(algorithm, digest, &signature)? { Ok(signature) } else { Err(TokenTrouble::Exchanged.into()) }
     }
 
-    /// Finds out by trying, because a module's list of mechanisms does not name the hashes that OAEP takes.
+    /// Finds out by trying, because a module's list of mechanisms does not name the hashes that OAEP takes, and because
+    /// whoever decrypts what was encrypted to the public half has the private one.
     fn check_decrypts(&self, algorithm: DataAlgorithm) -> Result<(), OperationError> {
-        let Some(PublicKey::Rsa { n, .. }) = &self.public else { return Err(OperationError::Algorithm) };
+        let Some(public @ PublicKey::Rsa { .. }) = &self.public else { return Err(OperationError::Algorithm) };
         let told = || self.decrypts.lock().unwrap_or_else(PoisonError::into_inner);
         let known = told().iter().find(|(of, _)| *of == algorithm).map(|(_, decrypts)| *decrypts);
         let decrypts = match known {
             Some(decrypts) => decrypts,
             None => {
-                // The number 1, which no padding has: whoever knows the algorithm refuses the ciphertext.
-                let mut probe = vec![0; n.len()];
-                if let Some(last) = probe.last_mut() {
-                    *last = 1;
-                }
+                let probe = public.encrypt(algorithm, PROBE)?;
                 let decrypts = match self.token.rsa_decrypt(&self.id, algorithm, &probe) {
-                    Ok(_) | Err(TokenTrouble::Refused) => true,
+                    Ok(text) if *text == PROBE => true,
                     Err(TokenTrouble::Lacks) => false,
+                    Ok(_) | Err(TokenTrouble::Refused) => {
+                        // Another key, or one that the token lets nobody decrypt with: what it signs tells which.
+                        self.sign(SignAlgorithm::Rs256, &[0; 32])?;
+                        false
+                    }
                     Err(trouble) => return Err(trouble.into()),
                 };
                 told().push((algorithm, decrypts));
@@ -236,6 +250,25 @@ impl InToken {
             }
         };
         if decrypts { Ok(()) } else { Err(TokenTrouble::Lacks.into()) }
+    }
+
+    /// Makes sure that the object of a use is the one that was made, once.
+    fn check_shown(&self, of: TokenUse) -> Result<(), TokenTrouble> {
+        let shown = || self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(proofs) = self.proofs.as_ref().filter(|_| !shown().contains(&of)) else { return Ok(()) };
+        proofs.check(&*self.token, &self.id, of)?;
+        shown().push(of);
+        Ok(())
+    }
+
+    fn encrypt_there(&self, cipher: TokenCipher<'_>, text: &[u8]) -> Result<Vec<u8>, TokenTrouble> {
+        self.check_shown(cipher.of_use())?;
+        self.token.encrypt(&self.id, cipher, text)
+    }
+
+    fn decrypt_there(&self, cipher: TokenCipher<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, TokenTrouble> {
+        self.check_shown(cipher.of_use())?;
+        self.token.decrypt(&self.id, cipher, sealed)
     }
 
     /// With parameters that [`PrivateKey::encrypt`] has looked at.
@@ -255,7 +288,7 @@ impl InToken {
             Mode::Gcm => {
                 let nonce: [u8; 12] = draw(entropy).map_err(failed)?;
                 let cipher = TokenCipher::Gcm { nonce, aad: aad.unwrap_or_default() };
-                let mut value = self.token.encrypt(&self.id, cipher, plaintext)?;
+                let mut value = self.encrypt_there(cipher, plaintext)?;
                 let tag = value.split_off(plaintext.len().min(value.len()));
                 if tag.len() != GCM_TAG {
                     return Err(OperationError::Failed);
@@ -271,7 +304,7 @@ impl InToken {
                 if !padded && (plaintext.is_empty() || !plaintext.len().is_multiple_of(BLOCK)) {
                     return Err(OperationError::InputLength);
                 }
-                let value = self.token.encrypt(&self.id, TokenCipher::Cbc { iv, padded }, plaintext)?;
+                let value = self.encrypt_there(TokenCipher::Cbc { iv, padded }, plaintext)?;
                 Ok(Sealed { value, iv: Some(iv.to_vec()), tag: None })
             }
             Mode::KeyWrap if iv.is_some() => Err(OperationError::Parameter),
@@ -279,7 +312,7 @@ impl InToken {
                 Err(OperationError::InputLength)
             }
             Mode::KeyWrap => {
-                let value = self.token.encrypt(&self.id, TokenCipher::Wrap, plaintext)?;
+                let value = self.encrypt_there(TokenCipher::Wrap, plaintext)?;
                 Ok(Sealed { value, iv: None, tag: None })
             }
         }
@@ -297,12 +330,15 @@ impl InToken {
         let mode = algorithm.mode();
         let parameter = |_| OperationError::Parameter;
         let opened = match mode {
-            Mode::Rsa => self.token.rsa_decrypt(&self.id, algorithm, ciphertext)?,
+            Mode::Rsa => {
+                self.check_decrypts(algorithm)?;
+                self.token.rsa_decrypt(&self.id, algorithm, ciphertext)?
+            }
             Mode::Gcm => {
                 let nonce = iv.try_into().map_err(parameter)?;
                 let tag: [u8; GCM_TAG] = tag.unwrap_or_default().try_into().map_err(parameter)?;
                 let cipher = TokenCipher::Gcm { nonce, aad: aad.unwrap_or_default() };
-                self.token.decrypt(&self.id, cipher, &[ciphertext, tag.as_slice()].concat())?
+                self.decrypt_there(cipher, &[ciphertext, tag.as_slice()].concat())?
             }
             Mode::Cbc | Mode::CbcPad => {
                 let iv = iv.try_into().map_err(parameter)?;
@@ -310,13 +346,13 @@ impl InToken {
                     return Err(OperationError::Failed);
                 }
                 let cipher = TokenCipher::Cbc { iv, padded: mode == Mode::CbcPad };
-                self.token.decrypt(&self.id, cipher, ciphertext)?
+                self.decrypt_there(cipher, ciphertext)?
             }
             Mode::KeyWrap => {
                 if ciphertext.len() < BLOCK + 8 || !ciphertext.len().is_multiple_of(8) {
                     return Err(OperationError::Failed);
                 }
-                self.token.decrypt(&self.id, TokenCipher::Wrap, ciphertext)?
+                self.decrypt_there(TokenCipher::Wrap, ciphertext)?
             }
         };
         Ok(Plaintext::from_zeroizing(opened))

@@ -11,7 +11,7 @@ use std::{
 
 use strongroom_crypto::{
     Entropy,
-    key::{KeySpec, KeyToken, NewKey, TOKEN_KEY_ID_LEN, TokenKeyId, TokenTrouble, make_in_token},
+    key::{KeySpec, KeyToken, NewKey, TokenDraw, TokenTrouble, make_in_token},
 };
 use uuid::Uuid;
 
@@ -91,15 +91,13 @@ pub(super) fn share(
     }
     let family = match known {
         Some(share) => share.family,
-        None => Uuid::from_bytes(drawn(entropy)?),
+        None => {
+            let mut random = [0; 16];
+            entropy.fill(&mut random).map_err(|_| ObjectError::Unavailable)?;
+            Uuid::from_bytes(random)
+        }
     };
     Ok(Some(TokenShare { family, here }))
-}
-
-fn drawn(entropy: &dyn Entropy) -> Result<[u8; TOKEN_KEY_ID_LEN], KeyError> {
-    let mut random = TokenKeyId::default();
-    entropy.fill(&mut random).map_err(|_| ObjectError::Unavailable)?;
-    Ok(random)
 }
 
 impl Keys {
@@ -141,9 +139,9 @@ impl Keys {
         family: Uuid,
         spec: KeySpec,
     ) -> Result<NewKey, KeyError> {
-        let id = drawn(&*self.objects.entropy)?;
+        let drawn = TokenDraw::draw(&*self.objects.entropy).map_err(|_| ObjectError::Unavailable)?;
         let label = label(vault, Some(family));
-        let work = move |token: &dyn KeyToken| make_in_token(token, spec, &label, id);
+        let work = move |token: &dyn KeyToken| make_in_token(token, spec, &label, &drawn);
         let hardware = self.hardware()?;
         let queue = if spec.is_slow_to_make() { &hardware.making } else { &hardware.queue };
         Ok(hardware.work(queue, &ctx.principal.id, work).await?.map_err(TokenFailed)?)
@@ -152,7 +150,7 @@ impl Keys {
     /// Destroys a key of which no version came to be. What cannot be destroyed now stays in the token, where nothing
     /// refers to it.
     pub(super) async fn discard(&self, key: &NewKey) {
-        let (Ok(id), spec) = (TokenKeyId::try_from(key.private.expose()), key.spec) else { return };
+        let (Some(id), spec) = (key.token_id(), key.spec) else { return };
         let Ok(hardware) = self.hardware() else { return };
         let token = Arc::clone(&hardware.token);
         // Without a turn: whoever has a turn too many to wait must not leave a key behind.

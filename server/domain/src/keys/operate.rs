@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use strongroom_crypto::{
     Plaintext,
-    key::{DataAlgorithm, Family, OperationError, PrivateKey, Sealed, SignAlgorithm},
+    key::{DataAlgorithm, Family, OperationError, PrivateKey, Sealed, SignAlgorithm, TokenTrouble},
 };
 
 use super::{
@@ -285,10 +285,14 @@ impl Keys {
                     continue;
                 }
             };
-            held.inspect(|done| {
-                if let Ok(done) = done {
-                    told(done, &mut case.record);
+            held.inspect(|done| match done {
+                Ok(done) => told(done, &mut case.record),
+                Err(KeyError::Operation(OperationError::Token(TokenTrouble::Exchanged))) => {
+                    let (vault, key) = (at.vault.as_str(), item.secret.name.as_str());
+                    let version = item.version.version.as_str();
+                    tracing::error!(vault, key, version, "the hardware token has another key in this one's place");
                 }
+                Err(_) => {}
             });
             let done = self.objects.recorder.release(ctx, case.record, held).await;
             return Ok((item, done.map_err(ObjectError::from)??));

@@ -374,6 +374,42 @@ async fn keys_in_a_token_are_bound_to_their_places_and_destroyed_with_them() {
         let answer = story.post(&format!("/keys/{name}//sign"), &sign).await;
         assert_eq!(answer.status, 500, "{}", answer.text());
     }
+
+    // Somebody with the PIN puts keys of their own in the places of others: one that is in use, one that is not, and one
+    // of which the token itself says nothing bad.
+    for name in ["used", "known", "there"] {
+        story.make(name, &json!({ "kty": "oct-HSM", "key_size": 256 })).await;
+    }
+    story.make("rsa", &json!({ "kty": "RSA-HSM", "key_size": 2048 })).await;
+    let encrypt = |name: &str| (format!("/keys/{name}//encrypt"), json!({ "alg": "A256GCM", "value": b64(b"data") }));
+    let wrap = |name: &str| (format!("/keys/{name}//wrapkey"), json!({ "alg": "A256KW", "value": b64(&[6; 32]) }));
+    let (path, body) = encrypt("used");
+    story.post(&path, &body).await.expect(200);
+    let unwrap = json!({ "alg": "RSA-OAEP", "value": b64(&[5; 256]) });
+    // A pair takes the token long to make: its last one stays for the others.
+    let rsa = [
+        ("made there", "wrapkey", json!({ "alg": "RSA-OAEP", "value": digest })),
+        ("", "unwrapkey", unwrap.clone()),
+        ("", "decrypt", unwrap),
+        ("", "sign", json!({ "alg": "RS256", "value": digest })),
+    ];
+    let rsa = rsa.map(|(value, operation, body)| (value, (format!("/keys/rsa//{operation}"), body)));
+    let known = [encrypt("used"), encrypt("known"), wrap("known")].map(|request| ("Known", request));
+    let there = [encrypt("there"), wrap("there")].map(|request| ("made there", request));
+    for (value, (path, body)) in known.into_iter().chain(there).chain(rsa) {
+        let file = story.hsm.folder.join("exchange");
+        if !value.is_empty() {
+            std::fs::write(&file, value).unwrap();
+        }
+        let first = story.post(&path, &body).await;
+        if !value.is_empty() {
+            std::fs::remove_file(&file).unwrap();
+        }
+        for answer in [first, story.post(&path, &body).await] {
+            assert_eq!(answer.status, 500, "{path}: {}", answer.text());
+        }
+    }
+    story.outside.vault.log_says("the hardware token has another key in this one's place").await;
     assert_eq!(ready(&story.outside.vault).await.0, 200);
     story.outside.vault.stop();
 }
