@@ -114,15 +114,16 @@ impl DynSignatureAlgorithmIdentifier for Signer {
     }
 }
 
-/// The algorithm that a key signs certificates with.
-fn algorithm_of(spec: KeySpec) -> Result<SignAlgorithm, IssueError> {
-    Ok(match spec {
+/// The algorithm that a key signs certificates and requests with; none of a symmetric one.
+#[must_use]
+pub fn algorithm_of(spec: KeySpec) -> Option<SignAlgorithm> {
+    Some(match spec {
         KeySpec::Rsa { .. } => SignAlgorithm::Rs256,
         KeySpec::Ec { crv: Curve::P256 } => SignAlgorithm::Es256,
         KeySpec::Ec { crv: Curve::P256K } => SignAlgorithm::Es256K,
         KeySpec::Ec { crv: Curve::P384 } => SignAlgorithm::Es384,
         KeySpec::Ec { crv: Curve::P521 } => SignAlgorithm::Es512,
-        KeySpec::Oct { .. } => return Err(IssueError),
+        KeySpec::Oct { .. } => return None,
     })
 }
 
@@ -202,7 +203,7 @@ pub fn self_signed(
     entropy: &dyn Entropy,
 ) -> Result<Vec<u8>, IssueError> {
     let public = key.public.as_ref().ok_or(IssueError)?;
-    let algorithm = algorithm_of(key.spec)?;
+    let algorithm = algorithm_of(key.spec).ok_or(IssueError)?;
     let (opened, spki) = opened(key.spec, &key.private, public)?;
     let mut serial = [0u8; 16];
     entropy.fill(&mut serial).map_err(|_| IssueError)?;
@@ -226,7 +227,7 @@ pub fn self_signed(
 /// [`IssueError`].
 pub fn request(template: &Template, key: &NewKey) -> Result<Vec<u8>, IssueError> {
     let public = key.public.as_ref().ok_or(IssueError)?;
-    let algorithm = algorithm_of(key.spec)?;
+    let algorithm = algorithm_of(key.spec).ok_or(IssueError)?;
     let (opened, spki) = opened(key.spec, &key.private, public)?;
     let subject = template.name()?;
     let mut attributes: SetOfVec<Attribute> = SetOfVec::new();

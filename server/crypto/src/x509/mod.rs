@@ -20,7 +20,7 @@ mod tests;
 pub use bundle::{BundleError, pem, pkcs12};
 pub use import::{Document, ImportError, Imported, MAX_IMPORT};
 pub use inspect::{Finding, Inspected, inspect};
-pub use issue::{IssueError, Validity, request, self_signed};
+pub use issue::{IssueError, Validity, algorithm_of, request, self_signed};
 pub use read::{CertificateFacts, NotACertificate, certificates_in, thumbprint};
 pub use subject::{Subject, SubjectError};
 pub use template::{AlternativeNames, MAX_NAMES, Template, TemplateError, Usage};

@@ -121,8 +121,11 @@ impl Described {
         if self.action.object_kind() == ObjectKind::Vault && self.name.is_some() {
             return Err("this operation is of the vault, not of an object in it");
         }
-        if self.algorithm.is_some() && !KeyOperation::ALL.into_iter().any(|used| action_of(used) == self.action) {
-            return Err("an algorithm is one of an operation with a key");
+        // What is on record of a certificate that was made names what its key signed it by.
+        let signs = matches!(self.action, Action::CertificateCreate | Action::CertificateRenewIfDue);
+        let uses = || KeyOperation::ALL.into_iter().any(|used| action_of(used) == self.action);
+        if self.algorithm.is_some() && !signs && !uses() {
+            return Err("an algorithm is one of an operation with a key, or of making a certificate");
         }
         if self.listener.as_ref().is_some_and(|name| !is_listener_name(name)) {
             return Err("a listener's name has 1 to 32 lower-case letters, digits and hyphens");

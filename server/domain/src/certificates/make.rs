@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use strongroom_crypto::{
     Entropy,
-    key::NewKey,
+    key::{NewKey, SignAlgorithm},
     x509::{self, Validity},
 };
 
@@ -18,9 +18,9 @@ use crate::{
     change::{Change, NameWrite},
     context::RequestContext,
     gate::{Ask, Proposed},
-    key::KeyProperties,
+    key::{KeyAlgorithm, KeyProperties},
     keyring::{Keyring, VaultKeys},
-    keys::Turn,
+    keys::{KeyError, Turn},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     objects::{ATTEMPTS, Companions, Faces, Finished, InVault, ObjectError, first_revision},
     permit::Permit,
@@ -84,6 +84,9 @@ impl Certificates {
                 ..attributes.clone()
             };
             let would_be = policy.as_ref().map(CertificatePolicy::next_key);
+            // What is brought was signed elsewhere; of everything else the key signs the certificate or its request.
+            let signed_by = policy.as_ref().filter(|_| brought.is_none());
+            let signed_by = signed_by.and_then(|policy| x509::algorithm_of(policy.key.spec));
             let proposed = match action {
                 Action::CertificateRenewIfDue => Proposed::Renewal(&attributes),
                 _ => Proposed::Whole(&attributes),
@@ -91,6 +94,7 @@ impl Certificates {
             let ask = Ask {
                 proposed: Some(proposed),
                 key: would_be.as_ref(),
+                algorithm: signed_by.map(SignAlgorithm::as_str),
                 certificate: policy.as_ref().map(|policy| (policy, u32::try_from(days).unwrap_or(0))),
                 ..Ask::object(ObjectKind::Certificate, action, name_of_vault, name)
             };
@@ -114,6 +118,11 @@ impl Certificates {
                 let why = CertificateError::Policy(PolicyError::Validity);
                 return Err(self.objects.refuse(ctx, case, why).await);
             };
+            if let Some(algorithm) = signed_by.map(KeyAlgorithm::from)
+                && vault.settings.refused_algorithms.contains(&algorithm)
+            {
+                return Err(self.objects.refuse(ctx, case, KeyError::AlgorithmRefused(algorithm).into()).await);
+            }
             if let Err(why) = possible(before.as_deref(), &policy, name, brought.is_none()) {
                 return Err(self.objects.refuse(ctx, case, why).await);
             }

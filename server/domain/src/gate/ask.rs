@@ -29,7 +29,7 @@ pub struct Ask<'a> {
     pub proposed: Option<Proposed<'a>>,
     /// Whether it does nothing but change which modules are attached to the vault.
     pub mends_modules: bool,
-    /// Of an operation with a key: by which algorithm.
+    /// Of an operation with a key, and of a certificate that its key signs: by which algorithm.
     pub algorithm: Option<&'static str>,
     /// On the making and the restoring of a key: what it would be. When it is made its public half is not there yet.
     pub key: Option<&'a KeyProperties>,

@@ -110,7 +110,7 @@ pub struct Record {
     /// Version that was read or written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Of an operation with a key: by which algorithm (JSON Web Algorithms' names).
+    /// Of an operation with a key, and of a certificate that its key signs: by which algorithm (JSON Web Algorithms' names).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<String>,
     /// Revision of the object's row after the operation.

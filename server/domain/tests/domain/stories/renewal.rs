@@ -3,12 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use strongroom_crypto::key::{Curve, KeySpec, SignAlgorithm};
 use strongroom_domain::{
     certificate::{IssuerReference, LifetimeAction, LifetimeWork, PolicyPatch, Trigger},
-    certificates::{RENEWAL_PRINCIPAL, Renewed},
+    certificates::{CertificateError, RENEWAL_PRINCIPAL, Renewed},
+    grant::Scope,
+    keys::KeyError,
+    principal::Grantee,
     record::{Outcome, Record},
+    role::Role,
     secret::{AttributePatch, SecretItem},
     test_support::world::name,
+    vault::VaultUpdate,
 };
 
 use super::certificates::{by, leaf, public};
@@ -112,6 +118,28 @@ async fn a_certificate_is_renewed_in_time_and_again_after_a_failure() {
     assert_eq!((third.version.ordinal, public(&third)), (3, public(&second)));
     assert!(third.secret.rotation.as_ref().unwrap().failed.is_none(), "what failed is over");
     assert_eq!(again.renew_what_is_due().await, NOTHING);
+}
+
+#[tokio::test]
+async fn an_algorithm_that_is_switched_off_signs_no_certificate_no_request_and_no_renewal() {
+    let demo = Demo::start();
+    demo.issue("app", &renewed_before_end(30)).await.unwrap();
+    let made = demo.of_operation("CertificateCreate", Outcome::Allowed);
+    assert_eq!(made[0].algorithm.as_deref(), Some("ES256"));
+    demo.world.put_grant(Grantee::Principal { id: demo.ada.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    let refused_algorithms = Some([SignAlgorithm::Es256.into()].into());
+    let update = VaultUpdate { refused_algorithms, ..VaultUpdate::default() };
+    demo.world.admin.update_vault(&demo.request(), &demo.vault, None, &update).await.unwrap();
+    for issuer in ["Self", "Unknown"] {
+        let Err(CertificateError::Key(why)) = demo.issue("other", &by(issuer)).await else { panic!("it was made") };
+        assert!(matches!(*why, KeyError::AlgorithmRefused(_)), "{why}");
+    }
+    demo.days_pass(335);
+    assert_eq!(demo.renew_what_is_due().await, Renewed { failed: 1, ..NOTHING });
+    let failed = demo.of_operation("CertificateRenewIfDue", Outcome::Failed).remove(0);
+    assert_eq!((failed.reason.as_str(), failed.algorithm.as_deref()), ("algorithm-refused", Some("ES256")));
+    let p384 = PolicyPatch { spec: Some(KeySpec::Ec { crv: Curve::P384 }), ..by("Self") };
+    demo.issue("other", &p384).await.unwrap();
 }
 
 #[tokio::test]
