@@ -40,11 +40,14 @@ mod witness;
 
 use std::{io::IsTerminal as _, process::ExitCode};
 
+use mimalloc::MiMalloc;
 use tracing_subscriber::EnvFilter;
+use zeroizing_alloc::ZeroAlloc;
 
-/// Costs some MiB and saves time in every request; see server/docs/figures.md.
+/// Costs some MiB and saves time in every request; see server/docs/figures.md. What is freed is overwritten: values go
+/// through buffers of libraries, which do not do that.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
 fn main() -> ExitCode {
     // Before anything else, and before any thread.

@@ -3,6 +3,7 @@
 mod audit;
 mod certificates;
 mod database;
+mod memory;
 mod openapi;
 mod outside;
 mod programs;
@@ -13,6 +14,7 @@ mod vault;
 pub(crate) use audit::verify;
 pub(crate) use certificates::{Certificates, client_certificate};
 pub(crate) use database::Database;
+pub(crate) use memory::in_memory;
 pub(crate) use outside::{FEDERATION_AUDIENCE, Outside};
 pub(crate) use programs::{
     Finished, Named, az, hosts_file, node_script, python, run, rust_program, shared_hosts, tests_folder,

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestVault};
+use crate::support::{Answer, TestVault, in_memory};
 
 struct Story {
     vault: TestVault,
@@ -266,4 +266,25 @@ async fn a_workload_without_a_role_is_refused_everything_and_learns_nothing() {
         let ask = story.vault.ask_vault(vault, Method::GET, "/secrets/kept-one?api-version=7.6");
         refused(ask).await;
     }
+}
+
+#[tokio::test]
+async fn what_went_through_is_gone_from_memory_with_its_connection() {
+    const VALUE: &str = "nowhere-in-memory-any-more-7f31c9";
+    let story = Story::begin().await;
+    let body = json!({ "value": VALUE });
+    for (method, body) in [(Method::PUT, Some(&body)), (Method::GET, None)] {
+        let ask = story.vault.ask(method, "/secrets/marked").bearer(&story.app).header("connection", "close");
+        let ask = if let Some(body) = body { ask.json(body) } else { ask };
+        assert_eq!(ask.send().await.expect(200).json()["value"], VALUE);
+    }
+    for _ in 0..200 {
+        match in_memory(story.vault.process(), &[VALUE, "vault.localhost"]).as_deref() {
+            // Nobody may look, or it is gone and what is still needed is seen.
+            None | Some(["vault.localhost"]) => return,
+            // The server may not have noticed the end of the connection yet.
+            Some(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+        }
+    }
+    panic!("it is still there");
 }
