@@ -64,5 +64,7 @@ pub use provider::{FileProvider, GivenProvider, PassphraseProvider, RootKeyProvi
 pub use root::{RootKey, RootKeyError};
 pub use root_cipher::{RootCipher, RootUse};
 pub use secret::{NotUtf8, Plaintext, SecretText};
-pub use sign::{AuditSigner, PublicJwk, SignerError, TokenSigner, verify_audit_signature};
+pub use sign::{
+    AuditSigner, PublicJwk, SignerError, TokenSigner, verify_audit_signature, verify_named_audit_signature,
+};
 pub use tls::{DevAuthority, TlsError};

@@ -80,6 +80,12 @@ pub fn verify_audit_signature(public: &[u8; 32], message: &[u8], signature: &[u8
     UnparsedPublicKey::new(&ED25519, public).verify(message, signature).is_ok()
 }
 
+/// The same of a signature that names the key it is by ([`AuditSigner::key_id`]).
+#[must_use]
+pub fn verify_named_audit_signature(name: &str, public: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
+    key_id(public) == name && verify_audit_signature(public, message, signature)
+}
+
 fn key_id(public: &[u8; 32]) -> String {
     let x = URL_SAFE_NO_PAD.encode(public);
     thumbprint(&format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#))

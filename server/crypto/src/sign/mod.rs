@@ -10,7 +10,7 @@ mod token;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-pub use audit::{AuditSigner, verify_audit_signature};
+pub use audit::{AuditSigner, verify_audit_signature, verify_named_audit_signature};
 pub use token::{PublicJwk, TokenSigner};
 
 use crate::canonical::sha256;

@@ -12,7 +12,7 @@ use strongroom_crypto::{
     AuditSigner,
     merkle::{self, Frontier, Hash},
     tree::{TreeHead, head_leaf, segment_leaf},
-    verify_audit_signature,
+    verify_named_audit_signature,
 };
 
 use crate::names::InstallationId;
@@ -107,11 +107,11 @@ impl TreeCheckpoint {
         }
     }
 
-    /// Whether one of these keys has signed it for this installation.
+    /// Whether one of these keys has signed it for this installation, the one that it names.
     #[must_use]
     pub fn is_authentic(&self, installation: InstallationId, keys: &[[u8; 32]]) -> bool {
         let signed = self.head(installation).to_signed_bytes();
-        keys.iter().any(|key| verify_audit_signature(key, &signed, &self.signature))
+        keys.iter().any(|key| verify_named_audit_signature(&self.key_id, key, &signed, &self.signature))
     }
 }
 
@@ -259,6 +259,8 @@ mod tests {
         assert!(first.is_authentic(INSTALLATION, &[signer(2).public_key(), key]));
         assert!(!first.is_authentic(InstallationId(Uuid::nil()), &[key]));
         assert!(!first.is_authentic(INSTALLATION, &[signer(2).public_key()]));
+        let renamed = TreeCheckpoint { key_id: signer(2).key_id(), ..first.clone() };
+        assert!(!renamed.is_authentic(INSTALLATION, &[signer(2).public_key(), key]), "it names another key");
         let text = serde_json::to_string(&first).unwrap();
         assert_eq!(serde_json::from_str::<TreeCheckpoint>(&text).unwrap(), first);
         assert!(text.starts_with(r#"{"size":2,"root":""#), "{text}");

@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use strongroom_crypto::{CheckpointBody, chain, verify_audit_signature};
+use strongroom_crypto::{CheckpointBody, chain, verify_named_audit_signature};
 use strongroom_domain::{
     names::InstallationId,
     record::{ChainedRecord, TreeCheckpoint},
@@ -175,7 +175,8 @@ impl Export<'_> {
                 head: single.head,
                 at_millis: single.at,
             };
-            if keys.iter().any(|key| verify_audit_signature(key, &body.to_signed_bytes(), &single.signature)) {
+            let (name, signed) = (&single.key_id, body.to_signed_bytes());
+            if keys.iter().any(|key| verify_named_audit_signature(name, key, &signed, &single.signature)) {
                 said.insert((single.node.as_str(), single.seq, single.head, Source::Anchor));
             } else {
                 let (node, seq, source) = (single.node.clone(), single.seq, Source::Anchor);

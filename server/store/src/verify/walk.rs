@@ -8,7 +8,7 @@ use sea_orm::{
     IdenStatic as _, IsolationLevel, Iterable as _, PrimaryKeyToColumn, QueryFilter, QueryOrder, QuerySelect, Select,
     TransactionOptions, TransactionTrait, sea_query::Expr,
 };
-use strongroom_crypto::{CheckpointBody, chain, verify_audit_signature};
+use strongroom_crypto::{CheckpointBody, chain, verify_named_audit_signature};
 use strongroom_domain::{ports::StoreError, record::Checkpoint};
 
 use super::{
@@ -412,7 +412,8 @@ impl Walk<'_> {
             at_millis: checkpoint.at,
         }
         .to_signed_bytes();
-        self.public_keys.iter().any(|key| verify_audit_signature(key, &signed, &checkpoint.signature))
+        let Checkpoint { key_id, signature, .. } = checkpoint;
+        self.public_keys.iter().any(|key| verify_named_audit_signature(key_id, key, &signed, signature))
     }
 
     async fn head_at(&self, node: &str, seq: u64) -> Result<Option<[u8; 32]>, StoreError> {

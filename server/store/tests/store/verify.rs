@@ -252,6 +252,7 @@ async fn a_forged_checkpoint_is_named(place: Place) {
         t.sign(&stranger, 10, good.head),
         Checkpoint { seq: 9, ..good.clone() },
         Checkpoint { at: 5, ..good.clone() },
+        Checkpoint { key_id: stranger.key_id(), ..good.clone() },
         Checkpoint { signature: Vec::new(), ..good.clone() },
     ];
     for checkpoint in forged {
