@@ -19,7 +19,8 @@ const CLOCKS_DIFFER: i64 = 60;
 /// Reason of a record: the person has to prove again who they are.
 const REASON: &str = "step-up-required";
 
-/// Whether a page or a form needs it. The pages of such forms do too, so that nobody fills one in for nothing.
+/// Whether a page or a form needs it. The pages of such forms do too, so that nobody fills one in for nothing. The form
+/// of a new vault needs it with purge protection alone, and asks by itself.
 pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
     matches!(
         endpoint,
@@ -35,6 +36,11 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::VaultSettingsForm
             | Endpoint::NetworkForm
             | Endpoint::WorkloadEnableForm
+            | Endpoint::WorkloadDeletePage
+            | Endpoint::WorkloadDeleteForm
+            | Endpoint::ClientSecretRemoveForm
+            | Endpoint::CertificateRemoveForm
+            | Endpoint::FederationRemoveForm
             | Endpoint::TokenKeysRevokePage
             | Endpoint::TokenKeysRevokeForm
             | Endpoint::NewAssignmentPage

@@ -21,6 +21,7 @@ use super::{
     redirect,
     refusal::{self, Refusal},
     snippets::{self, Commands},
+    step_up,
     vaults::mode_words,
     view,
 };
@@ -91,6 +92,10 @@ pub(super) async fn new_vault(viewer: &Viewer<'_>) -> Result<Response, Failure> 
 /// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
 pub(super) async fn create(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, LONG)?;
+    // It can never be switched off again.
+    if sent.ticked("purge_protection") && !step_up::is_fresh(viewer.session, viewer.now()) {
+        return Ok(step_up::page(viewer).await);
+    }
     let create = async {
         let name = VaultName::parse(sent.text("name")).map_err(|e| Problem::bad_parameter(format!("{e}.")))?;
         let settings = VaultSettings {

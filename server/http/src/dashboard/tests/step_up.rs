@@ -64,7 +64,7 @@ async fn what_cannot_be_undone_needs_a_sign_in_of_just_now() {
 }
 
 /// Forms that a session may send for as long as it lasts: what they do can be undone, and gives nobody more than they
-/// had. Whoever adds a form decides here.
+/// had. Whoever adds a form decides here. A new vault may be protected against purging, and then goes not without.
 const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::SignOut,
     Endpoint::NewVaultForm,
@@ -95,10 +95,6 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::NewWorkloadForm,
     Endpoint::WorkloadRenameForm,
     Endpoint::WorkloadDisableForm,
-    Endpoint::WorkloadDeleteForm,
-    Endpoint::ClientSecretRemoveForm,
-    Endpoint::CertificateRemoveForm,
-    Endpoint::FederationRemoveForm,
     Endpoint::TokenKeysRotateForm,
     Endpoint::LookForm,
     Endpoint::EndOthersForm,
@@ -112,6 +108,18 @@ fn every_form_needs_a_fresh_proof_or_goes_without_on_purpose() {
     for endpoint in forms.map(|route| route.endpoint) {
         assert_ne!(is_asked_for(endpoint), GOES_WITHOUT.contains(&endpoint), "{endpoint:?}");
     }
+}
+
+#[tokio::test]
+async fn a_vault_is_protected_for_ever_by_somebody_who_proved_who_they_are() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    story.world.clock.advance(FIFTEEN_MINUTES);
+    let new = "name=safe&access_mode=rbac&retention_days=90";
+    let protected = format!("{new}&purge_protection=yes");
+    let asked = story.submit("/new-vault", &cookie, &protected).await;
+    assert_eq!((asked.status, story.last().reason.as_str()), (403, "step-up-required"));
+    assert_eq!(story.submit("/new-vault", &cookie, new).await.status, 303, "nothing was made, and this can be undone");
 }
 
 /// An old session made a token of the command line, which is asked for no proof.
