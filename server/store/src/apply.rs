@@ -119,7 +119,7 @@ async fn carry_out(db: &DatabaseTransaction, change: &PermittedChange) -> Result
         }
         Change::PurgeVault => purge_vault(db, permit).await,
         Change::MakeVault { vault: new, beside } => {
-            bounds::for_vault(db, *beside).await?;
+            bounds::for_vault(db, &new.name, *beside).await?;
             insert(db, vault::Entity::insert(rows::vault_row(new)?.into_active_model())).await
         }
         Change::PutVault(new) => {

@@ -7,11 +7,12 @@
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult, PaginatorTrait,
     QueryFilter, Select, Statement,
+    sea_query::{Expr, ExprTrait as _, Func},
 };
 use strongroom_domain::{
     access_policy::MAX_ACCESS_POLICIES,
     change::{Change, PermittedChange},
-    names::VaultId,
+    names::{VaultId, VaultName},
     policy_document::PolicyDocument,
     policy_module::{PolicyModule, has_room},
     ports::StoreError,
@@ -23,6 +24,7 @@ use crate::{
     apply::Obstacle,
     decoding::{each_row, kept},
     entity::{access_policy, policy_document, role_definition, vault},
+    fault::damaged,
     policies,
     purge::standing,
     rows,
@@ -70,7 +72,13 @@ fn room(there_is: bool) -> Result<(), Obstacle> {
     if there_is { Ok(()) } else { Err(Obstacle::Conflict) }
 }
 
-pub(crate) async fn for_vault(db: &DatabaseTransaction, beside: usize) -> Result<(), Obstacle> {
+/// A vault's name is not free either while it stands in a row in other letters: somebody edited that row.
+pub(crate) async fn for_vault(db: &DatabaseTransaction, name: &VaultName, beside: usize) -> Result<(), Obstacle> {
+    let folded = Expr::expr(Func::lower(Expr::col(vault::Column::Name))).eq(name.as_str());
+    let edited = vault::Entity::find().filter(folded).filter(vault::Column::Name.ne(name.as_str()));
+    if edited.count(db).await? > 0 {
+        return Err(Obstacle::Unwritable(damaged("vault", "its name stands in a row in other letters")));
+    }
     fewer_than(db, vault::Entity::find().filter(standing()), beside).await
 }
 

@@ -49,9 +49,10 @@ impl CondemnedKeys for Store {
     }
 
     async fn condemned(&self, after: Option<&str>, limit: usize) -> Result<Vec<Condemned>, StoreError> {
-        let parse = |Model { body, tag, .. }| {
+        let parse = |Model { label, body, tag }| {
             let row: Condemned = serde_json::from_str(&body).map_err(|error| damaged(ROW, error))?;
-            Ok(Condemned { tag, ..row })
+            // By its label it is forgotten once it was destroyed.
+            if row.label() == label { Ok(Condemned { tag, ..row }) } else { Err(damaged(ROW, "it has another label")) }
         };
         let mut after = after.unwrap_or_default().to_owned();
         loop {

@@ -7,16 +7,17 @@
 use std::fmt::{self, Write as _};
 
 use sea_orm::{
-    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic as _, Iterable as _, PrimaryKeyTrait, QueryResult,
-    Select, TryGetableMany as _,
+    ColumnTrait as _, ColumnType, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic as _, Iterable as _,
+    PrimaryKeyTrait, QueryResult, Select, TryGetableMany as _,
 };
+use sqlx::{Row as _, TypeInfo as _, ValueRef as _};
 use strongroom_domain::ports::StoreError;
 use uuid::Uuid;
 
 use crate::fault::store_error;
 
 /// Most characters of a cell that are shown.
-const MAX_SHOWN: usize = 64;
+pub(crate) const MAX_SHOWN: usize = 64;
 
 /// The key of a row.
 pub(crate) type KeyOf<E> = <<E as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType;
@@ -64,14 +65,33 @@ impl<E: EntityTrait, M: FromQueryResult> FromQueryResult for FoundRow<E, M> {
         let columns: Vec<String> = E::PrimaryKey::iter().map(|key| key.as_str().to_owned()).collect();
         let key = KeyOf::<E>::try_get_many(row, pre, &columns).map_err(DbErr::from);
         let (key, why) = match (key, M::from_query_result(row, pre)) {
-            (Ok(key), Ok(read)) => return Ok(Self::Read(key, read)),
-            (Ok(key), Err(why)) => (Some(key), why),
-            (Err(why), _) => (None, why),
+            (Ok(key), Ok(read)) => match text_for_bytes::<E>(row, pre) {
+                None => return Ok(Self::Read(key, read)),
+                Some(column) => (Some(key), format!("{column}: a text stands for bytes")),
+            },
+            (Ok(key), Err(why)) => (Some(key), why.to_string()),
+            (Err(why), _) => (None, why.to_string()),
         };
         let cells: Vec<String> = columns.iter().map(|column| shown(row, pre, column)).collect();
-        let (table, why) = (E::default().table_name(), why.to_string());
+        let table = E::default().table_name();
         Ok(Self::Unreadable(key, Unreadable { table, place: cells.join("/"), why }))
     }
+}
+
+/// A column of bytes in which a text stands, as SQLite lets it. It would read as the same bytes, but compares as
+/// something else: what was written there is found by nobody.
+fn text_for_bytes<E: EntityTrait>(row: &QueryResult, pre: &str) -> Option<&'static str> {
+    let row = row.try_as_sqlite_row()?;
+    let holds_text = |column: &E::Column| {
+        let of_bytes = matches!(
+            column.def().get_column_type(),
+            ColumnType::Uuid | ColumnType::Blob | ColumnType::Binary(_) | ColumnType::VarBinary(_)
+        );
+        let name = format!("{pre}{}", column.as_str());
+        // What was not asked for is not there.
+        of_bytes && row.try_get_raw(name.as_str()).is_ok_and(|cell| cell.type_info().name() == "TEXT")
+    };
+    E::Column::iter().find(holds_text).map(|column| column.as_str())
 }
 
 /// A cell of a key for people, whatever is in it: nothing of somebody else's reaches a terminal as it is.

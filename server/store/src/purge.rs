@@ -90,7 +90,7 @@ impl PurgeSchedule for Store {
             .all(&self.reader)
             .await
             .map_err(|e| store_error(&e))?;
-        let name = |Named { name }: Named| VaultName::parse(&name).map_err(|e| damaged("vault", e));
+        let name = |Named { name }: Named| rows::vault_name(&name);
         Ok(found.into_iter().filter_map(|found| kept(found.row().and_then(name))).collect())
     }
 
@@ -194,7 +194,7 @@ impl Store {
             .await
             .map_err(|e| store_error(&e))?;
         let parse = |Due { vault, kind, name: qualified, display }: Due| {
-            let vault = VaultName::parse(&vault).map_err(|e| damaged("vault", e))?;
+            let vault = rows::vault_name(&vault)?;
             // What is wrong with its spelling is found, and put on record, by whoever reads the row to do it.
             let (kind, name) = rows::name_of(&kind, &qualified, &display)
                 .or_else(|_| rows::name_of(&kind, &qualified, unqualified(&qualified)))?;

@@ -57,6 +57,21 @@ pub(crate) fn name_of(kind: &str, qualified: &str, display: &str) -> Result<(Obj
     }
 }
 
+/// What is wrong with a cell that reads as something else than what stands in it.
+const SPELT_OTHERWISE: &str = "a name in it is not spelt as names are stored";
+
+/// The name of a vault, as it is stored. One in other letters would be authentic, and no look-up would find its row.
+pub(crate) fn vault_name(stored: &str) -> Result<VaultName, StoreError> {
+    let name = VaultName::parse(stored).map_err(|e| damaged("vault", e))?;
+    if name.as_str() == stored { Ok(name) } else { Err(damaged("vault", SPELT_OTHERWISE)) }
+}
+
+/// A version, as it is stored, for the same reason.
+fn object_version(what: &str, stored: &str) -> Result<ObjectVersion, StoreError> {
+    let version = ObjectVersion::parse(stored).map_err(|e| damaged(what, e))?;
+    if version.as_str() == stored { Ok(version) } else { Err(damaged(what, SPELT_OTHERWISE)) }
+}
+
 pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|e| StoreError::Unavailable(e.to_string()))
 }
@@ -117,7 +132,7 @@ pub(crate) fn secret_meta(row: &secret::Model) -> Result<SecretMeta, StoreError>
         rotation,
         name: name_of(&row.kind, &row.name, &row.display)?.1,
         life,
-        current: ObjectVersion::parse(&row.current).map_err(|e| damaged("secret", e))?,
+        current: object_version("secret", &row.current)?,
         revision: row.revision,
         managed: row.managed,
         certificate: row.certificate.as_ref().map(|state| parsed("certificate", state)).transpose()?,
@@ -142,7 +157,7 @@ pub(crate) struct VersionRow {
 
 pub(crate) fn version_meta(row: VersionRow) -> Result<VersionMeta, StoreError> {
     Ok(VersionMeta {
-        version: ObjectVersion::parse(&row.version).map_err(|e| damaged("secret version", e))?,
+        version: object_version("secret version", &row.version)?,
         attributes: parsed("secret version", &row.attributes)?,
         created: row.created,
         updated: row.updated,
@@ -236,7 +251,7 @@ pub(crate) fn vault_row(vault: &Vault) -> Result<vault::Model, StoreError> {
 pub(crate) fn vault(row: vault::Model) -> Result<Vault, StoreError> {
     Ok(Vault {
         id: VaultId(row.id),
-        name: VaultName::parse(&row.name).map_err(|e| damaged("vault", e))?,
+        name: vault_name(&row.name)?,
         settings: parsed("vault", &row.settings)?,
         revision: row.revision,
         created_at: row.created_at,
@@ -319,7 +334,7 @@ pub(crate) fn approval(row: approval::Model) -> Result<ApprovalRequest, StoreErr
 }
 
 /// A principal as a column: a digest, because a subject may be long.
-fn approval_principal(id: &PrincipalId) -> String {
+pub(crate) fn approval_principal(id: &PrincipalId) -> String {
     strongroom_domain::record::tag_digest(format!("{}\n{}", id.issuer, id.subject).as_bytes())
 }
 

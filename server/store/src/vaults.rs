@@ -21,8 +21,9 @@ use crate::{
     Store,
     caches::weight_of_vault,
     decoding::{FoundRow, each_row, kept},
+    directory::Entry,
     entity::vault,
-    fault::{damaged, store_error, why_damaged},
+    fault::{store_error, why_damaged},
     purge::standing,
     reading::row,
     rows,
@@ -71,13 +72,17 @@ impl VaultStore for Store {
             // What remains of a purged vault is found by nobody, and there may be more of that than vaults.
             let named = vault::Entity::find().filter(standing()).limit(limit).into_model::<Named>();
             let rows = named.all(&self.reader).await.map_err(|e| store_error(&e))?;
-            // Nor is a row whose name is none.
-            let entry = |Named { name, row }: Named| {
-                let name =
-                    name.and_then(|name| VaultName::parse(&name).ok().filter(|parsed| parsed.as_str() == name))?;
-                Some((name, row.row().and_then(rows::vault).map(Arc::new).map_err(why_damaged)))
-            };
-            Ok((rows.len(), rows.into_iter().filter_map(entry).collect()))
+            let read = rows.len();
+            let mut entries: HashMap<VaultName, Entry<Vault>> = HashMap::with_capacity(read);
+            for Named { name, row } in rows {
+                // Nor is a row whose name is none. One that is spelt in other letters is damaged, and stands where it
+                // was, so that its name is not taken for free.
+                let Some(name) = name.and_then(|name| VaultName::parse(&name).ok()) else { continue };
+                let found = row.row().and_then(rows::vault).map(Arc::new).map_err(why_damaged);
+                let twice = |known: &mut Entry<Vault>| *known = Err("more than one row has its name".to_owned());
+                entries.entry(name).and_modify(twice).or_insert(found);
+            }
+            Ok((read, entries.into_iter().collect()))
         };
         caches.vaults.find(name, all, one, weight_of_vault).await
     }
@@ -122,8 +127,7 @@ impl Store {
     async fn named(&self, these: Select<vault::Entity>) -> Result<Vec<(VaultId, VaultName)>, StoreError> {
         let names = these.select_only().columns([vault::Column::Id, vault::Column::Name]);
         let names = names.into_model::<FoundRow<vault::Entity, Name>>().all(&self.reader);
-        let named =
-            |Name { id, name }: Name| Ok((VaultId(id), VaultName::parse(&name).map_err(|e| damaged("vault", e))?));
+        let named = |Name { id, name }: Name| Ok((VaultId(id), rows::vault_name(&name)?));
         let names = names.await.map_err(|e| store_error(&e))?;
         Ok(names.into_iter().filter_map(|found| kept(found.row().and_then(named))).collect())
     }

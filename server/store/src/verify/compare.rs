@@ -1,5 +1,7 @@
 //! Every row that is there against what the log says of it, in the moment in which the log was read.
 
+use std::collections::HashMap;
+
 use futures_util::TryStreamExt as _;
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, FromQueryResult, Iterable as _, PrimaryKeyToColumn, QueryFilter,
@@ -17,7 +19,7 @@ use super::{
     expected::{Absent, At, RowFault},
 };
 use crate::{
-    decoding::{FoundRow, KeyOf},
+    decoding::{FoundRow, KeyOf, MAX_SHOWN},
     entity::{
         access_policy, approval, assignment, audit_record, installation_policies, policy_document, policy_module,
         policy_replay, role_definition, sealed_blob, secret, secret_version, session, vault, workload,
@@ -77,6 +79,7 @@ pub(super) async fn compare(
     report: &mut VerifyReport,
 ) -> Result<(), StoreError> {
     let mut comparing = Comparing { moment, ledger, report };
+    comparing.vault_names().await?;
     comparing.with_revisions().await?;
     comparing.assignments().await?;
     comparing.versions().await?;
@@ -97,6 +100,11 @@ pub(super) fn kind_of(qualified: &str) -> RowKind {
 #[derive(FromQueryResult)]
 struct Revision {
     revision: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Name {
+    name: String,
 }
 
 #[derive(Default, FromQueryResult)]
@@ -161,6 +169,37 @@ impl<L: Ledger> Comparing<'_, L> {
             })
         };
         self.each(select, revision, judge).await
+    }
+
+    /// No record tells names of vaults, but how they are stored is known: by a name in other letters nobody finds the
+    /// row, and another vault could be made in its place.
+    async fn vault_names(&mut self) -> Result<(), StoreError> {
+        if !self.ledger.is_first() {
+            return Ok(());
+        }
+        let names = vault::Entity::find()
+            .filter(standing())
+            .select_only()
+            .columns([vault::Column::Id, vault::Column::Name])
+            .order_by_asc(vault::Column::Id)
+            .into_model::<FoundRow<vault::Entity, Name>>()
+            .all(self.moment);
+        let mut known: HashMap<String, Uuid> = HashMap::new();
+        for found in names.await.map_err(|e| store_error(&e))? {
+            // One that does not read is told with its revision.
+            let FoundRow::Read(id, Name { name }) = found else { continue };
+            let other = known.insert(name.to_ascii_lowercase(), id);
+            let shown: String = name.escape_debug().take(MAX_SHOWN).collect();
+            let wrong = [
+                rows::vault_name(&name).is_err().then(|| format!("name: {shown} is not spelt as names are stored")),
+                other.map(|other| format!("name: {shown} is also the name of {other}")),
+            ];
+            for why in wrong.into_iter().flatten() {
+                let (table, place) = ("vaults".to_owned(), id.to_string());
+                self.report.add(Finding::Unreadable { table, place, why });
+            }
+        }
+        Ok(())
     }
 
     async fn with_revisions(&mut self) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ use strongroom_store::{Store, StoreOptions};
 
 use crate::{
     grants, policies,
-    support::{Place, Started, id, on_both, options, put_vault_beside, vault},
+    support::{Place, Started, id, on_both, options, put_vault, put_vault_beside, vault},
 };
 
 on_both!(
@@ -23,6 +23,7 @@ on_both!(
     modules_have_a_bound,
     roles_at_home_in_a_vault_have_a_bound,
     vaults_are_made_beside_as_many_as_was_said,
+    a_name_that_stands_in_other_letters_is_not_free,
 );
 
 /// All of these go in, and the one more does not: each is in a batch of its own, as requests that were judged before.
@@ -76,6 +77,13 @@ async fn vaults_are_made_beside_as_many_as_was_said(place: Place) {
     let make = |name: &str, beside| put_vault_beside(&vault(name), beside);
     let settled = s.store.append(vec![make("two", 2), make("three", 2), make("four", 3)]).await.unwrap();
     assert_eq!(settled, [Settled::Recorded, Settled::Conflict, Settled::Recorded]);
+}
+
+async fn a_name_that_stands_in_other_letters_is_not_free(place: Place) {
+    let s = place.start().await;
+    place.tamper(&["UPDATE vaults SET name = 'DEMO'"]).await;
+    let settled = s.store.append(vec![put_vault(&vault("demo")), put_vault(&vault("other"))]).await.unwrap();
+    assert_eq!(settled, [Settled::Refused, Settled::Recorded]);
 }
 
 /// The last place, wanted by two nodes at once.

@@ -8,13 +8,13 @@ use strongroom_domain::{
     change::Change,
     condemned::CondemnedKeys as _,
     identity::{Session, UsedAssertion},
-    names::VaultName,
+    names::{ObjectKind, VaultName},
     ports::{
-        AuditLog as _, GrantStore as _, IdentityStore as _, PolicyStore as _, PurgeSchedule as _, StoreError,
-        VaultStore as _,
+        AuditLog as _, GrantStore as _, IdentityStore as _, ObjectStore as _, PolicyStore as _, PurgeSchedule as _,
+        StoreError, VaultStore as _,
     },
     principal::Grantee,
-    record::{Checkpoint, RecordFilter, Settled},
+    record::{Checkpoint, RecordFilter, RowKind, Settled},
     secret::LifeState,
     test_support,
 };
@@ -226,4 +226,54 @@ async fn a_server_goes_on_with_all_rows_but_the_one() {
     let settled = s.store.append(vec![note("Other"), grants::add(&alike)]).await.unwrap();
     assert_eq!(settled, [Settled::Recorded, Settled::Recorded]);
     assert!(s.store.policy_modules().await.unwrap().len() == 1);
+}
+
+/// Letters of another case, and a text of the same bytes: each reads as what was written, and none is found by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_reads_alike_and_is_found_by_nobody_is_damaged() {
+    let place = Place::sqlite();
+    let s = place.start().await;
+    let (first, second) = (version(), version());
+    s.put(set(s.secret("alpha"), None, &first, b"one")).await;
+    s.put(set(s.secret("beta"), None, &second, b"two")).await;
+    let workload = identities::workload("payments");
+    s.put(identities::make(&workload)).await;
+    let demo = VaultName::parse("demo").unwrap();
+    place
+        .tamper(&[
+            "PRAGMA foreign_keys = OFF",
+            "UPDATE vaults SET name = 'Demo'",
+            "UPDATE secrets SET current = upper(current) WHERE name = 'alpha'",
+            "UPDATE secrets SET vault_id = CAST(vault_id AS TEXT) WHERE name = 'beta'",
+            "UPDATE workloads SET client_id = CAST(client_id AS TEXT)",
+        ])
+        .await;
+    assert!(matches!(s.store.vault(&demo).await, Err(StoreError::Damaged(_))), "it is not taken for missing");
+    assert_eq!(s.store.vaults(false).await.unwrap().len(), 0);
+    assert_eq!(s.store.vault_names(false).await.unwrap(), []);
+    let facts = s.store.facts(s.vault, ObjectKind::Secret, &name("alpha"), None).await;
+    assert!(matches!(facts, Err(StoreError::Damaged(_))), "{facts:?}");
+    assert!(matches!(s.store.workload(workload.client_id).await, Err(StoreError::Damaged(_))));
+
+    let reader = Store::open_read_only(&place.url).await.unwrap();
+    let mut wrong = Vec::new();
+    let seen = reader.stored_rows(|(kind, id, row)| {
+        if row.is_err() {
+            wrong.push((kind, id));
+        }
+    });
+    assert_eq!(seen.await.unwrap(), 0);
+    let expected = [
+        (RowKind::Vault, format!("{} (Demo)", s.vault)),
+        (RowKind::Workload, workload.client_id.to_string()),
+        (RowKind::Secret, format!("{}/alpha", s.vault)),
+        (RowKind::Secret, format!("{}/beta", s.vault)),
+    ];
+    for row in &expected {
+        assert!(wrong.contains(row), "{row:?} is not in {wrong:?}");
+    }
+    assert_eq!(wrong.len(), expected.len(), "{wrong:?}");
+    let report = verify_log(&reader, &[], &Anchors::default()).await.unwrap();
+    let told: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|line| line.contains("Demo is not spelt as names are stored")), "{told:?}");
 }

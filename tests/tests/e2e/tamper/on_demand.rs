@@ -57,8 +57,12 @@ async fn what_is_not_what_was_written_is_named_on_demand() {
         let told = said.lines().any(|line| line.contains(named) && line.contains("is not what was written there"));
         assert!(told, "{edit}: {said}");
     }
-    // A vault that is only called purged is missing, as one whose row was taken out.
+    // A vault that is only called purged is missing, as one whose row was taken out. What is spelt in other letters, or a
+    // text where bytes belong, reads as what was written and is found by nobody.
     for edit in [
+        "UPDATE vaults SET name = 'DEMO' WHERE name = 'demo'",
+        "UPDATE secrets SET current = upper(current) WHERE name = 'one'",
+        "UPDATE secrets SET vault_id = CAST(vault_id AS TEXT) WHERE name = 'two'",
         "UPDATE vaults SET state = 'purged', wrapped_key = x'' WHERE name = 'demo'",
         "DELETE FROM vaults WHERE name = 'demo'",
     ] {
