@@ -58,6 +58,22 @@ impl Action {
         }
     }
 
+    /// Whether an object that is not there comes to be by the action.
+    #[must_use]
+    pub fn makes_objects(self) -> bool {
+        matches!(
+            self,
+            Self::SecretSet
+                | Self::SecretRestore
+                | Self::KeyCreate
+                | Self::KeyImport
+                | Self::KeyRestore
+                | Self::CertificateCreate
+                | Self::CertificateImport
+                | Self::CertificateRestore
+        )
+    }
+
     /// Whether the action removes for good, so that a vault's row is not believed without the audit log.
     #[must_use]
     pub fn purges(self) -> bool {

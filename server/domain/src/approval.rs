@@ -26,9 +26,11 @@ use crate::{
 /// Most people whose approval one request may want.
 pub const MAX_APPROVERS: u32 = 8;
 /// Most requests of one principal in a vault that have not ended.
-pub const MAX_OF_PRINCIPAL: u64 = 50;
+pub const MAX_OF_PRINCIPAL: u64 = 20;
 /// Most requests in a vault that have not ended.
 pub const MAX_IN_VAULT: u64 = 500;
+/// Most of them of strangers, for whom nothing spoke when they asked: the rest is for those who hold something.
+pub const MAX_OF_STRANGERS: u64 = 100;
 /// How long a request waits for approvals, in seconds: a day.
 pub const WAITING_SECONDS: i64 = 86_400;
 /// Shortest time for which an approval or a refusal counts, in seconds.
@@ -190,6 +192,10 @@ pub struct ApprovalRequest {
     /// Who refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
+    /// Whether who asks is a stranger to the vault: neither a role nor an access policy nor a module with authority spoke
+    /// for them. What they ask for makes room for what others do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stranger: bool,
     /// Counts changes, from 1.
     pub revision: i64,
     /// HMAC-SHA256 over everything above, under a key of the installation.
@@ -263,6 +269,7 @@ impl ApprovalRequest {
             ends: now.saturating_add(WAITING_SECONDS),
             approvals: Vec::new(),
             refusal: None,
+            stranger: false,
             revision: 1,
             tag: Vec::new(),
         }
@@ -299,6 +306,12 @@ impl ApprovalRequest {
     pub fn anew(&self, seen: Option<i64>, attachment: &str, approvers: u32, valid_for: u32, now: i64) -> Self {
         let fresh = Self::open(self.id, self.subject.clone(), seen, attachment, approvers, valid_for, now);
         Self { details: self.details.clone(), revision: self.revision.saturating_add(1), ..fresh }
+    }
+
+    /// Whether it makes room for a request of somebody who holds something: a stranger's that nobody has answered.
+    #[must_use]
+    pub fn gives_way(&self) -> bool {
+        self.stranger && self.approvals.is_empty() && self.refusal.is_none()
     }
 
     /// The approvals that count now: of other people, each once, in their time, and none after a refusal.

@@ -80,7 +80,7 @@ pub enum DenyReason {
     NoAuthority,
     /// A policy module said no.
     Policy {
-        /// Name of the attachment.
+        /// Name of the attachment; empty when the caller is a stranger to the vault, who is told none.
         attachment: String,
         /// The module's reason code.
         code: String,
@@ -119,8 +119,11 @@ pub struct StepUp {
 }
 
 /// What became of a module's wish that other people approve.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApprovalWanted {
+    /// Whether who asks is a stranger to the vault. They are told of no request, because which ones there are would tell
+    /// them which objects there are.
+    pub of_stranger: bool,
     /// The request they can grant; none where there are as many as may be, or it could not be opened.
     pub request: Option<Uuid>,
     /// Until when nobody is asked anew, Unix seconds, because somebody refused.
@@ -192,6 +195,16 @@ impl DenyReason {
         match self {
             Self::Policy { approval, .. } => approval.as_deref_mut(),
             _ => None,
+        }
+    }
+
+    /// The same without the name of the module, for a stranger to the vault who can do something about it.
+    pub(crate) fn without_name(self) -> Self {
+        match self {
+            Self::Policy { code, sentence, step_up, approval, .. } => {
+                Self::Policy { attachment: String::new(), code, sentence, step_up, approval }
+            }
+            reason => reason,
         }
     }
 

@@ -381,6 +381,12 @@ pub trait ApprovalStore: Send + Sync {
     /// When the store cannot say.
     async fn approval(&self, id: Uuid) -> Result<Option<ApprovalRequest>, StoreError>;
 
+    /// The requests of a principal that have not ended at `now`, in all vaults: for whoever is to become it.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn approvals_of(&self, principal: &PrincipalId, now: i64) -> Result<Vec<ApprovalRequest>, StoreError>;
+
     /// The requests in the permitted vault that have not ended at `now`, in order of their ids: at most
     /// [`crate::approval::MAX_IN_VAULT`].
     async fn approvals(&self, permit: Permit, now: i64) -> Held<Result<Vec<ApprovalRequest>, StoreError>>;

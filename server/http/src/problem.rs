@@ -261,6 +261,9 @@ fn claims_challenge(step_up: &StepUp) -> String {
 
 /// The line that tells a caller whom they have to wait for: an id for the person who grants it.
 fn approval_line(wanted: &ApprovalWanted) -> String {
+    if wanted.of_stranger {
+        return String::new();
+    }
     match (wanted.request, wanted.refused_until) {
         (Some(id), None) => format!("\r\nApproval request: {id}"),
         (Some(id), Some(_)) => format!("\r\nApproval request: {id}, which somebody refused"),
@@ -335,7 +338,9 @@ impl From<Denial> for Problem {
             ),
             DenyReason::Policy { attachment, code, sentence, step_up, approval } => {
                 let asked = approval.as_deref().map(approval_line).unwrap_or_default();
-                let message = format!("{sentence}\r\nPolicy: {attachment}\r\nReason: {code}{asked}\r\nDecision: {id}");
+                // A stranger to the vault is told of no module.
+                let policy = if attachment.is_empty() { "one of the vault" } else { attachment.as_str() };
+                let message = format!("{sentence}\r\nPolicy: {policy}\r\nReason: {code}{asked}\r\nDecision: {id}");
                 match step_up {
                     None if approval.is_some() => forbidden("ApprovalRequired", message),
                     None => forbidden("ForbiddenByPolicy", message),

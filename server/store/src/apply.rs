@@ -7,11 +7,11 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QuerySelect,
+    QueryFilter, QueryOrder, QuerySelect,
     sea_query::OnConflict,
 };
 use strongroom_domain::{
-    approval::{ApprovalRequest, MAX_IN_VAULT, MAX_OF_PRINCIPAL},
+    approval::{ApprovalRequest, MAX_IN_VAULT, MAX_OF_PRINCIPAL, MAX_OF_STRANGERS},
     change::{Change, PermittedChange, Remaining},
     grant::{Assignment, Scope},
     identity::{ASSERTION_RETRY_SECONDS, Session, UsedAssertion},
@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use crate::{
     bounds,
+    decoding::{each_row, kept},
     entity::{
         access_policy, approval, assignment, installation_policies, policy_document, policy_module, policy_replay,
         role_definition, secret, secret_version, session, used_assertion, vault, workload,
@@ -31,6 +32,10 @@ use crate::{
     fault::{is_refusal, is_undecodable, store_error},
     rows,
 };
+
+/// What the body of a stranger's request for approval holds, as `serde_json` writes it. In a text of somebody's the quotes
+/// would be escaped.
+const OF_STRANGER: &str = r#""stranger":true"#;
 
 /// Most versions in one INSERT: a megabyte or so.
 const VERSIONS_PER_INSERT: usize = 40;
@@ -333,14 +338,15 @@ async fn remains(db: &DatabaseTransaction, remaining: Option<&Remaining>) -> Res
     exactly_one(u64::from(found.is_some()))
 }
 
-/// A new one goes in beside so many of the vault and of its principal at most, once what has ended is gone.
+/// A new one goes in beside so many of the vault, of its principal and of strangers at most, once what has ended is gone.
+/// One of a stranger that nobody answered makes room for somebody who holds something.
 async fn put_approval(
     db: &DatabaseTransaction,
     request: &ApprovalRequest,
     replaces: Option<i64>,
     now: i64,
 ) -> Result<(), Obstacle> {
-    use approval::Column::{Ends, Id, Principal, Revision, VaultId};
+    use approval::Column::{Body, Ends, Id, Principal, Revision, VaultId};
     let row = rows::approval_row(request)?;
     if let Some(revision) = replaces {
         let id = row.id;
@@ -351,10 +357,21 @@ async fn put_approval(
     }
     let here = VaultId.eq(row.vault_id);
     approval::Entity::delete_many().filter(here.clone()).filter(Ends.lte(now)).exec(db).await?;
-    let all = approval::Entity::find().filter(here.clone()).count(db).await?;
-    let own = approval::Entity::find().filter(here).filter(Principal.eq(row.principal.clone())).count(db).await?;
-    if all >= MAX_IN_VAULT || own >= MAX_OF_PRINCIPAL {
+    let there = approval::Entity::find().filter(here);
+    let all = there.clone().count(db).await?;
+    let own = there.clone().filter(Principal.eq(row.principal.clone())).count(db).await?;
+    let of_strangers = there.filter(Body.contains(OF_STRANGER)).order_by_asc(Ends).order_by_asc(Id);
+    let too_many = own >= MAX_OF_PRINCIPAL
+        || (request.stranger && (all >= MAX_IN_VAULT || of_strangers.clone().count(db).await? >= MAX_OF_STRANGERS));
+    if too_many {
         return Err(Obstacle::Conflict);
+    }
+    if all >= MAX_IN_VAULT {
+        let waiting = each_row(of_strangers, db).await?;
+        let waiting = waiting.into_iter().filter_map(|row| kept(row.and_then(rows::approval)));
+        let Some(oldest) = waiting.into_iter().find(ApprovalRequest::gives_way) else { return Err(Obstacle::Conflict) };
+        tracing::info!(request = %oldest.id, "a request for approval of a stranger makes room");
+        approval::Entity::delete_by_id(oldest.id).exec(db).await?;
     }
     insert(db, approval::Entity::insert(row.into_active_model())).await
 }

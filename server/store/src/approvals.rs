@@ -7,11 +7,13 @@ use strongroom_domain::{
     approval::{ApprovalRequest, MAX_IN_VAULT},
     permit::{Held, Permit},
     ports::{ApprovalStore, StoreError},
+    principal::PrincipalId,
 };
 use uuid::Uuid;
 
 use crate::{
     Store,
+    decoding::each_row,
     entity::approval::{Column, Entity},
     fault::{damaged, store_error},
     reading::row,
@@ -27,6 +29,12 @@ impl ApprovalStore for Store {
 
     async fn approval(&self, id: Uuid) -> Result<Option<ApprovalRequest>, StoreError> {
         row(Entity::find_by_id(id), &self.reader).await?.map(rows::approval).transpose()
+    }
+
+    async fn approvals_of(&self, principal: &PrincipalId, now: i64) -> Result<Vec<ApprovalRequest>, StoreError> {
+        let found = Entity::find().filter(Column::Principal.eq(rows::approval_principal(principal)));
+        let found = each_row(found.filter(Column::Ends.gt(now)), &self.reader).await?;
+        found.into_iter().map(|row| row.and_then(rows::approval)).collect()
     }
 
     async fn approvals(&self, permit: Permit, now: i64) -> Held<Result<Vec<ApprovalRequest>, StoreError>> {

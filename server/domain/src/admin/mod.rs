@@ -147,6 +147,13 @@ pub enum AdminError {
         "only who holds every data action of the vault by a role, without an end, can let a policy module grant access to it"
     )]
     AuthorityNotHeld,
+    /// What policy modules may grant a workload, or others approved for it, is more than who would become it holds.
+    #[error(
+        "policy modules or approvals may let this workload do more than you: who gives it a credential, enables or renames it \
+         holds every data action of all vaults in the access mode modules by roles, without an end, and it has no approval \
+         that counts now; or an Owner of the installation does it"
+    )]
+    MayBeGrantedMore,
     /// The change would allow its author more in the vault than before.
     #[error("nobody lifts their own restriction: the change would allow you more in this vault than you may now")]
     LiftsOwnRestriction,
@@ -300,6 +307,7 @@ impl HowItWent for AdminError {
             Self::LastOwner => "last-owner",
             Self::PermitsMoreThanHeld => "permits-more-than-held",
             Self::AuthorityNotHeld => "authority-not-held",
+            Self::MayBeGrantedMore => "may-be-granted-more",
             Self::LiftsOwnRestriction => "lifts-own-restriction",
             Self::LocksEverybodyOut => "locks-everybody-out",
             Self::LocksAuthorOut(_) => "locks-author-out",

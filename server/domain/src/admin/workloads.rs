@@ -1,7 +1,8 @@
 //! Use cases of workload identities and their credentials.
 //!
 //! A client secret is told once and never again. Whoever gives a workload a credential can act as it,
-//! so that takes everything the workload holds: nobody grants what they do not hold. Nor does anybody take
+//! so that takes everything the workload holds, and may hold where modules grant or others approved: nobody grants what
+//! they do not hold. Nor does anybody take
 //! the last way in away by taking it from the workload that is it.
 
 use std::{
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 use super::{AdminError, Administration};
 use crate::{
+    access_policy::{AccessMode, all_of_a_vault},
     action::Action,
     change::Change,
     context::RequestContext,
@@ -361,6 +363,24 @@ impl Administration {
                 if !self.holds(ctx, permission.as_permissions(), scope.target(), None).await? {
                     return Err(AdminError::PermitsMoreThanHeld);
                 }
+            }
+        }
+        // An Owner of the installation could be given all of it.
+        if self.gate.owns_installation(ctx).await? {
+            return Ok(());
+        }
+        // What modules would let it do is not known beforehand.
+        for vault in active.iter().chain(&deleted).filter(|vault| vault.settings.access_mode == AccessMode::Modules) {
+            let scope = Scope::Vault { vault: vault.id };
+            if !self.holds(ctx, all_of_a_vault(), scope.target(), None).await? {
+                return Err(AdminError::MayBeGrantedMore);
+            }
+        }
+        // What others approved is for the workload alone, whatever else somebody holds.
+        for request in self.gate.approvals.approvals_of(&workload.id, ctx.seconds()).await? {
+            self.keyring.verify_approval(&request)?;
+            if request.counting(ctx.seconds()).next().is_some() {
+                return Err(AdminError::MayBeGrantedMore);
             }
         }
         Ok(())

@@ -177,6 +177,9 @@ impl Gate {
     }
 
     /// What becomes of a module's wish that other people approve. Writes nothing: [`Gate::turn_away`] does.
+    ///
+    /// A stranger to the vault is one whom a module with authority would let in once others approved. For them what is
+    /// not there waits for nobody; neither that nor a request is told, because either would tell which objects there are.
     pub(super) async fn approval_wanted(
         &self,
         ctx: &RequestContext,
@@ -184,9 +187,13 @@ impl Gate {
         judged: &Judged,
         attachment: &str,
         (approvers, valid_for): (u32, u32),
+        stranger: bool,
     ) -> ApprovalWanted {
-        let none = ApprovalWanted { request: None, refused_until: None, writes: None };
+        let none = ApprovalWanted { of_stranger: stranger, ..ApprovalWanted::default() };
         let (Some((subject, details)), Some(vault)) = (subject(ctx, ask, judged), ask.vault) else { return none };
+        if stranger && ask.name.is_some() && judged.facts.is_none() && !ask.action.makes_objects() {
+            return none;
+        }
         let now = ctx.judged_seconds();
         let Ok(known) = self.request_for(&subject, now).await else { return none };
         let seen = revision(judged);
@@ -200,16 +207,19 @@ impl Gate {
             }
             Some(known) => match known.asking_for(attachment, approvers, valid_for, now) {
                 Some(next) => (next, Some(known.revision)),
+                None if stranger => return none,
                 None => {
                     let refused_until = known.refusal.as_ref().map(|refusal| refusal.until);
-                    return ApprovalWanted { request: Some(known.id), refused_until, writes: None };
+                    return ApprovalWanted { request: Some(known.id), refused_until, ..none };
                 }
             },
         };
+        next.stranger = stranger;
         let Ok(tag) = self.keyring.tag_approval(&next) else { return none };
         next.tag = tag;
         let write = ApprovalWrite { request: next, replaces, vault: vault.clone() };
-        ApprovalWanted { request: Some(write.request.id), refused_until: None, writes: Some(Box::new(write)) }
+        let request = (!stranger).then_some(write.request.id);
+        ApprovalWanted { request, writes: Some(Box::new(write)), ..none }
     }
 
     /// Records a denial and tells it. Where a module wants other people's approval, the request for it is opened in
@@ -242,7 +252,7 @@ impl Gate {
                 let known = self.request_for(&subject, ctx.seconds()).await.ok().flatten().map(|known| known.id);
                 let without = |mut denial: Denial| {
                     if let Some(wanted) = denial.reason.approval_mut() {
-                        (wanted.request, wanted.writes) = (known, None);
+                        (wanted.request, wanted.writes) = (known.filter(|_| !wanted.of_stranger), None);
                     }
                     denial
                 };

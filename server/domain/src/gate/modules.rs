@@ -247,11 +247,9 @@ impl Gate {
                     let behind = enforced.get(index + 1..).unwrap_or_default();
                     // What an authority asks for before it allows is told: who is to step up has to know.
                     let invites = attached.attachment.authority && attached.vault.is_some() && reason.can_be_met();
-                    if !given
-                        && !invites
-                        && self.is_stranger(ctx, ask, judged).await
-                        && !self.would_give(behind, request).await
-                    {
+                    let stranger =
+                        !given && self.is_stranger(ctx, ask, judged).await && !self.would_give(behind, request).await;
+                    if stranger && !invites {
                         return Err(DenyReason::Concealed(Box::new(reason)));
                     }
                     // Nobody approves for a schedule: its denial stands until the module says otherwise.
@@ -259,9 +257,10 @@ impl Gate {
                         && let Some(approval) = reason.approval_mut()
                         && let Some(wish) = trace.stages.last().and_then(|stage| wanted(&stage.obligations))
                     {
-                        *approval = self.approval_wanted(ctx, ask, judged, &attached.shown(), wish).await;
+                        let by = attached.shown();
+                        *approval = self.approval_wanted(ctx, ask, judged, &by, wish, stranger).await;
                     }
-                    return Err(reason);
+                    return Err(if stranger { reason.without_name() } else { reason });
                 }
             }
         }
@@ -347,8 +346,7 @@ pub(super) fn conclude(
         }
         _ => None,
     });
-    let approval = wanted(&answer.obligations)
-        .map(|_| Box::new(ApprovalWanted { request: None, refused_until: None, writes: None }));
+    let approval = wanted(&answer.obligations).map(|_| Box::new(ApprovalWanted::default()));
     let effect = if denies { StageEffect::Deny } else { StageEffect::Allow };
     let detail = format!("{} {}", attachment.module, answer.sentence).trim_end().to_owned();
     let stage = Stage::new(stage, effect, answer.reason_code.clone()).with_detail(detail);

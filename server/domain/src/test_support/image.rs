@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     access_policy::{AccessPolicy, MAX_ACCESS_POLICIES},
     action::Action,
-    approval::{ApprovalRequest, MAX_IN_VAULT, MAX_OF_PRINCIPAL},
+    approval::{ApprovalRequest, MAX_IN_VAULT, MAX_OF_PRINCIPAL, MAX_OF_STRANGERS},
     change::{Change, NameWrite, PermittedChange, Remaining},
     condemned::Condemned,
     grant::{Assignment, AssignmentCounts, Scope},
@@ -433,11 +433,18 @@ impl Image {
                     let key = request.subject.key();
                     let here = self.approvals.values().filter(|old| old.subject.vault == vault);
                     let own = here.clone().filter(|old| old.subject.principal == request.subject.principal);
+                    let full = here.clone().count() as u64 >= MAX_IN_VAULT;
+                    let strangers = here.clone().filter(|old| old.stranger).count() as u64;
                     if own.count() as u64 >= MAX_OF_PRINCIPAL
-                        || here.clone().count() as u64 >= MAX_IN_VAULT
+                        || (request.stranger && (full || strangers >= MAX_OF_STRANGERS))
                         || here.clone().any(|old| old.subject.key() == key)
                     {
                         return Settled::Conflict;
+                    }
+                    if full {
+                        let oldest = here.filter(|old| old.gives_way()).min_by_key(|old| (old.ends, old.id));
+                        let Some(oldest) = oldest.map(|old| old.id) else { return Settled::Conflict };
+                        self.approvals.remove(&oldest);
                     }
                 }
                 if self.approvals.get(&request.id).map(|before| before.revision) != *replaces {

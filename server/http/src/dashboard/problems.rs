@@ -257,7 +257,7 @@ fn told(ctx: &RequestContext, place: &Place, denial: &Denial) -> (&'static str, 
         ),
         DenyReason::Policy { sentence, approval, .. } => {
             let asked = match approval.as_deref() {
-                None => String::new(),
+                None | Some(ApprovalWanted { of_stranger: true, .. }) => String::new(),
                 Some(ApprovalWanted { request: Some(id), refused_until: None, .. }) => {
                     format!(" Somebody else has to approve it: request {id}.")
                 }
@@ -291,6 +291,10 @@ fn stages(place: &Place, reason: &DenyReason) -> Vec<Stage> {
         DenyReason::NoRole | DenyReason::Concealed(_) => ("Roles", "No assignment".to_owned()),
         DenyReason::NoAccessPolicy => ("Roles", "No access policy".to_owned()),
         DenyReason::NoAuthority => ("Policy modules", "None with authority".to_owned()),
+        // Whoever is a stranger to the vault is told of no module.
+        DenyReason::Policy { attachment, .. } if attachment.is_empty() => {
+            ("Policy modules", "Asks for more".to_owned())
+        }
         DenyReason::Policy { attachment, .. } | DenyReason::PolicyFailed { attachment, .. } => {
             ("Policy modules", attachment.clone())
         }

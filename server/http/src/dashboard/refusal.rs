@@ -56,7 +56,8 @@ impl Refusal {
                 reason: DenyReason::Policy { attachment, code, sentence, .. },
                 ..
             }) => {
-                let sentence = format!("{sentence} (policy {attachment}, {code})");
+                let policy = if attachment.is_empty() { String::new() } else { format!("policy {attachment}, ") };
+                let sentence = format!("{sentence} ({policy}{code})");
                 Ok(Self { status: 403, reason: "denied", sentence, record: Some(request_id), field: None })
             }
             other => Err(other),

@@ -59,6 +59,7 @@ const WIRES: &[Wire] = &[
     wire("not-assignable-here", 400, "BadParameter"),
     with_inner("permits-more-than-held", 403, "Forbidden", "ForbiddenByRbac"),
     with_inner("authority-not-held", 403, "Forbidden", "ForbiddenByRbac"),
+    with_inner("may-be-granted-more", 403, "Forbidden", "ForbiddenByRbac"),
     with_inner("lifts-own-restriction", 403, "Forbidden", "ForbiddenByPolicy"),
     with_inner("locks-everybody-out", 409, "Conflict", "LocksEverybodyOut"),
     with_inner("locks-author-out", 409, "Conflict", "LocksAuthorOut"),

@@ -2,11 +2,11 @@
 
 use strongroom_domain::{
     action::Action,
-    approval::{ApprovalRequest, ApprovalSubject, MAX_OF_PRINCIPAL, Verdict},
+    approval::{ApprovalRequest, ApprovalSubject, MAX_IN_VAULT, MAX_OF_PRINCIPAL, MAX_OF_STRANGERS, Verdict},
     change::Change,
     names::{ObjectKind, VaultId, VaultName},
     permit::ObjectRef,
-    ports::{ApprovalStore, StoreError},
+    ports::{ApprovalStore, AuditLog as _, StoreError},
     principal::PrincipalId,
     record::{Entry, Settled},
     test_support,
@@ -18,6 +18,8 @@ use crate::support::{Place, Started, entry, id, name, on_both, permit};
 on_both!(
     one_request_is_there_for_the_same_until_it_ends,
     a_principal_has_so_many_and_those_of_others_do_not_count,
+    strangers_have_a_share_and_make_room,
+    who_is_asked_for_has_their_requests_found,
     an_answer_follows_on_what_was_answered,
     a_row_whose_columns_say_otherwise_is_damaged,
 );
@@ -88,6 +90,49 @@ async fn a_principal_has_so_many_and_those_of_others_do_not_count(place: Place) 
     }
     assert_eq!(s.put(put(&s, &request(&s, "ada", "more", 1000), None, 1000)).await, Settled::Conflict);
     assert_eq!(s.put(put(&s, &request(&s, "grace", "more", 1000), None, 1000)).await, Settled::Recorded);
+}
+
+async fn strangers_have_a_share_and_make_room(place: Place) {
+    let s = place.start().await;
+    let requests = |from: u64, to: u64, stranger| -> Vec<ApprovalRequest> {
+        let of = |one: u64| {
+            let who = format!("{}-{}", if stranger { "stranger" } else { "known" }, one / MAX_OF_PRINCIPAL);
+            ApprovalRequest { stranger, ..request(&s, &who, &format!("s{one}"), 1000 + i64::try_from(one).unwrap()) }
+        };
+        (from..to).map(of).collect()
+    };
+    let write = async |requests: &[ApprovalRequest]| {
+        let entries = requests.iter().map(|request| put(&s, request, None, 1000)).collect();
+        s.store.append(entries).await.unwrap()
+    };
+    let strangers = requests(0, MAX_OF_STRANGERS, true);
+    assert!(write(&strangers).await.iter().all(|one| *one == Settled::Recorded));
+    let more = requests(MAX_OF_STRANGERS, MAX_OF_STRANGERS + 1, true);
+    assert_eq!(write(&more).await, [Settled::Conflict], "the rest is for others");
+    // The oldest was answered, and so makes no room.
+    let refused = strangers[0].answered(&person("grace").into(), Verdict::Refuse, None, 1100).unwrap();
+    assert_eq!(s.put(put(&s, &refused, Some(1), 1100)).await, Settled::Recorded);
+    let known = MAX_IN_VAULT - MAX_OF_STRANGERS;
+    assert!(write(&requests(0, known, false)).await.iter().all(|one| *one == Settled::Recorded));
+    assert_eq!(
+        write(&requests(known, known + 1, false)).await,
+        [Settled::Recorded],
+        "there is room for who holds something"
+    );
+    assert!(s.store.approval(strangers[0].id).await.unwrap().is_some(), "answered");
+    assert!(s.store.approval(strangers[1].id).await.unwrap().is_none(), "the oldest that nobody answered");
+    assert_eq!(all(&s, 1200).await.len() as u64, MAX_IN_VAULT);
+    assert_eq!(write(&more).await, [Settled::Conflict], "and none for one more stranger");
+}
+
+async fn who_is_asked_for_has_their_requests_found(place: Place) {
+    let s = place.start().await;
+    let (one, other) = (request(&s, "ada", "db", 1000), request(&s, "grace", "db", 1000));
+    assert_eq!(s.put(put(&s, &one, None, 1000)).await, Settled::Recorded);
+    assert_eq!(s.put(put(&s, &other, None, 1000)).await, Settled::Recorded);
+    assert_eq!(s.store.approvals_of(&person("ada"), 1000).await.unwrap(), std::slice::from_ref(&one));
+    assert_eq!(s.store.approvals_of(&person("ada"), one.ends).await.unwrap(), [], "it has ended");
+    assert_eq!(s.store.approvals_of(&person("eve"), 1000).await.unwrap(), []);
 }
 
 async fn an_answer_follows_on_what_was_answered(place: Place) {

@@ -335,6 +335,13 @@ impl ApprovalStore for MemoryStore {
         Ok(self.durable().approvals.get(&id).cloned())
     }
 
+    async fn approvals_of(&self, principal: &PrincipalId, now: i64) -> Result<Vec<ApprovalRequest>, StoreError> {
+        self.pause().await;
+        let image = self.durable();
+        let theirs = |request: &&ApprovalRequest| request.subject.principal == *principal && request.ends > now;
+        Ok(image.approvals.values().filter(theirs).cloned().collect())
+    }
+
     async fn approvals(&self, permit: Permit, now: i64) -> Held<Result<Vec<ApprovalRequest>, StoreError>> {
         self.pause().await;
         let vault = permit.object().vault.as_ref().map(|(id, _)| *id);

@@ -349,6 +349,52 @@ async fn strangers_open_no_request_where_modules_grant() {
     assert!(asks("eve").await.approval().is_some_and(|wanted| wanted.request.is_some()), "whom an authority lets in");
 }
 
+/// A module with authority that asks for approval lets nobody in yet. Strangers have to know that they may ask, and learn
+/// nothing else; those who hold something are told as ever.
+#[tokio::test]
+async fn whom_an_authority_invites_is_told_of_no_module_no_request_and_no_object() {
+    let two = PolicyAttachment {
+        name: "two".to_owned(),
+        module: GUARD,
+        settings: "{}".to_owned(),
+        state: AttachmentState::Enforce,
+        authority: true,
+        previous: None,
+    };
+    let settings = VaultSettings { access_mode: AccessMode::Modules, policies: vec![two], ..VaultSettings::default() };
+    let demo = Demo::with(settings);
+    demo.world.policies.wants(GUARD, &["approvals"]);
+    demo.world.policies.answer("two", Verdict::Says(Effect::Allow));
+    demo.set("db", "one").await.unwrap();
+    demo.world.policies.answer("two", Verdict::NeedsApproval(1));
+    let asks = async |who: &str, secret: &str| match demo.get_in(&demo.world.request(&person(who)), secret, None).await
+    {
+        Err(SecretError::Denied(denial)) => denial.reason,
+        _ => panic!("it wants an approval"),
+    };
+    let opened = || demo.world.store.image().approvals.len();
+    let missing = asks("eve", "none").await;
+    assert_eq!(opened(), 0, "what is not there waits for nobody");
+    let there = asks("eve", "db").await;
+    assert_eq!(opened(), 1);
+    assert!(demo.world.store.image().approvals.values().all(|request| request.stranger && request.attachment == "two"));
+    for reason in [missing, there, asks("eve", "db").await] {
+        let wanted = reason.approval().unwrap();
+        assert!(wanted.of_stranger && wanted.request.is_none(), "{wanted:?}");
+        assert!(matches!(&reason, DenyReason::Policy { attachment, .. } if attachment.is_empty()), "{reason:?}");
+    }
+    assert_eq!(opened(), 1);
+    let newest = demo.world.store.image().log.last().unwrap().record.clone();
+    assert!(newest.trace.iter().any(|stage| stage.stage == "policy:two"), "the record has it: {:?}", newest.trace);
+
+    let vault = demo.world.store.image().vaults["demo"].id;
+    let bob = Grantee::Principal { id: person("bob").id.clone() };
+    demo.world.put_grant(bob, Role::Reader, Scope::Vault { vault }).unwrap();
+    let reason = asks("bob", "db").await;
+    assert!(matches!(&reason, DenyReason::Policy { attachment, .. } if attachment == "two"), "{reason:?}");
+    assert!(reason.approval().is_some_and(|wanted| wanted.request.is_some()));
+}
+
 #[tokio::test]
 async fn many_at_once_open_one_request() {
     let story = Story::of(1).await;

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use strongroom_crypto::ClientCertificate;
 use strongroom_domain::{
+    access_policy::AccessMode,
+    action::Action,
     admin::{AdminError, NewRole, NewSecret, ScopeRequest, WorkloadEdit},
+    approval::{ApprovalRequest, ApprovalSubject, Verdict},
     decision::DenyReason,
     grant::Scope,
     identity::{Federation, MAX_CREDENTIALS, Workload},
-    names::VaultName,
+    names::{ObjectKind, VaultName},
     principal::{Grantee, Principal, PrincipalId},
     record::Outcome,
     role::{Role, RoleRef},
@@ -252,6 +255,53 @@ async fn enabling_a_workload_takes_what_it_holds() {
     enable(&keeper, false).await.unwrap();
     enable(&olga, true).await.unwrap();
     enable(&keeper, true).await.unwrap();
+}
+
+/// What modules grant it, and what others approved for it, is held by no role.
+#[tokio::test]
+async fn becoming_a_workload_takes_what_modules_and_approvals_may_let_it_do() {
+    let (world, olga) = owned();
+    let keeper = manager(&world, &olga).await;
+    let app = world.put_workload("app", true).unwrap();
+    let id: Uuid = app.id.subject.parse().unwrap();
+    let become_it = async |who: &Arc<Principal>| {
+        let edit = WorkloadEdit::AddSecret(NewSecret::default());
+        world.admin.change_workload(&world.request(who), id, &edit).await.map(drop)
+    };
+    become_it(&keeper).await.unwrap();
+    let settings = VaultSettings { access_mode: AccessMode::Modules, ..VaultSettings::default() };
+    let vault = world.put_vault(&VaultName::parse("demo").unwrap(), settings).unwrap();
+    assert!(matches!(become_it(&keeper).await, Err(AdminError::MayBeGrantedMore)));
+    become_it(&olga).await.unwrap();
+    let grantee = Grantee::Principal { id: keeper.id.clone() };
+    world.put_grant(grantee, Role::Administrator, Scope::Vault { vault: vault.id }).unwrap();
+    become_it(&keeper).await.unwrap();
+
+    let now = world.request(&olga).seconds();
+    let subject = ApprovalSubject {
+        vault: vault.id,
+        principal: app.id.clone(),
+        action: Action::SecretGet,
+        kind: ObjectKind::Secret,
+        name: None,
+        version: None,
+        content: None,
+    };
+    let asked = ApprovalRequest::open(Uuid::from_u128(7), subject, None, "two", 2, 600, now);
+    let put = |request: &ApprovalRequest| {
+        let tag = world.keyring.tag_approval(request).unwrap();
+        world.store.meddle(|image| image.approvals.insert(request.id, ApprovalRequest { tag, ..request.clone() }));
+    };
+    put(&asked);
+    become_it(&keeper).await.unwrap();
+    let approved = asked.answered(&person("grace").id.clone().into(), Verdict::Grant, None, now).unwrap();
+    put(&approved);
+    assert!(matches!(become_it(&keeper).await, Err(AdminError::MayBeGrantedMore)), "one of two counts too");
+    become_it(&olga).await.unwrap();
+    world.store.meddle(|image| image.approvals.get_mut(&asked.id).unwrap().approvers = 1);
+    assert!(matches!(become_it(&keeper).await, Err(AdminError::Tampered)));
+    put(&approved.answered(&person("grace").id.clone().into(), Verdict::Refuse, None, now).unwrap());
+    become_it(&keeper).await.unwrap();
 }
 
 #[tokio::test]
