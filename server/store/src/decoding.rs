@@ -10,7 +10,7 @@ use sea_orm::{
     ColumnTrait as _, ColumnType, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic as _, Iterable as _,
     PrimaryKeyTrait, QueryResult, Select, TryGetableMany as _,
 };
-use sqlx::{Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::{Row as _, TypeInfo as _, ValueRef as _, sqlite::SqliteValueRef};
 use strongroom_domain::ports::StoreError;
 use uuid::Uuid;
 
@@ -88,8 +88,9 @@ fn text_for_bytes<E: EntityTrait>(row: &QueryResult, pre: &str) -> Option<&'stat
             ColumnType::Uuid | ColumnType::Blob | ColumnType::Binary(_) | ColumnType::VarBinary(_)
         );
         let name = format!("{pre}{}", column.as_str());
-        // What was not asked for is not there.
-        of_bytes && row.try_get_raw(name.as_str()).is_ok_and(|cell| cell.type_info().name() == "TEXT")
+        // What was not asked for is not there, and of a cell with nothing in it the column's type would be told.
+        let is_text = |cell: SqliteValueRef<'_>| !cell.is_null() && cell.type_info().name() == "TEXT";
+        of_bytes && row.try_get_raw(name.as_str()).is_ok_and(is_text)
     };
     E::Column::iter().find(holds_text).map(|column| column.as_str())
 }
