@@ -237,21 +237,36 @@ pub trait PurgeSchedule: Send + Sync {
     async fn sweep(&self, limit: usize) -> Result<bool, StoreError>;
 }
 
+/// What a schedule is asked for: what is due at a moment, of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DueAction {
+    /// Of which objects.
+    pub kind: ObjectKind,
+    /// What is to be done with them.
+    pub action: LifetimeAction,
+    /// Unix seconds: what is due then or was before.
+    pub now: i64,
+}
+
 /// With which keys and certificates something is due. For the job that does it alone: names, and never part of an answer, so
 /// it takes no permit; what it names is judged before anything happens to it.
 #[async_trait]
 pub trait RotationSchedule: Send + Sync {
-    /// Active objects of a kind in active vaults for which the action is due at or before `now` (Unix seconds), in
-    /// order of vault and name, after `after` (exclusive).
+    /// Active vaults with active objects of which that is due, each once, in order of their names.
     ///
     /// # Errors
     /// When the store cannot say.
-    async fn due_of_kind(
+    async fn vaults_with_due(&self, due: DueAction) -> Result<Vec<VaultName>, StoreError>;
+
+    /// Active objects of one active vault of which that is due, in order of their names, after `after` (exclusive).
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn due_in(
         &self,
-        kind: ObjectKind,
-        action: LifetimeAction,
-        now: i64,
-        after: Option<&DueObject>,
+        vault: &VaultName,
+        due: DueAction,
+        after: Option<&ObjectName>,
         limit: usize,
     ) -> Result<Vec<DueObject>, StoreError>;
 }

@@ -6,8 +6,8 @@ use sea_orm::{
     QueryTrait, RelationDef,
 };
 use strongroom_domain::{
-    names::{ObjectKind, VaultId, VaultName},
-    ports::{DueObject, PurgeSchedule, RotationSchedule, StoreError},
+    names::{ObjectName, VaultId, VaultName},
+    ports::{DueAction, DueObject, PurgeSchedule, RotationSchedule, StoreError},
     rotation::LifetimeAction,
 };
 
@@ -46,6 +46,11 @@ pub(crate) fn standing() -> Condition {
 #[derive(FromQueryResult)]
 struct Named {
     name: String,
+}
+
+fn names_of(vaults: Vec<FoundRow<vault::Entity, Named>>) -> Vec<VaultName> {
+    let name = |Named { name }: Named| rows::vault_name(&name);
+    vaults.into_iter().filter_map(|found| kept(found.row().and_then(name))).collect()
 }
 
 /// What names an object.
@@ -90,8 +95,7 @@ impl PurgeSchedule for Store {
             .all(&self.reader)
             .await
             .map_err(|e| store_error(&e))?;
-        let name = |Named { name }: Named| rows::vault_name(&name);
-        Ok(found.into_iter().filter_map(|found| kept(found.row().and_then(name))).collect())
+        Ok(names_of(found))
     }
 
     async fn sweep(&self, limit: usize) -> Result<bool, StoreError> {
@@ -143,26 +147,47 @@ impl PurgeSchedule for Store {
 
 #[async_trait]
 impl RotationSchedule for Store {
-    async fn due_of_kind(
+    async fn vaults_with_due(&self, due: DueAction) -> Result<Vec<VaultName>, StoreError> {
+        let vaults =
+            secret::Entity::find().select_only().column(secret::Column::VaultId).filter(condition(due)).into_query();
+        let found = vault::Entity::find()
+            .select_only()
+            .columns([vault::Column::Id, vault::Column::Name])
+            .filter(vault::Column::State.eq(rows::ACTIVE))
+            .filter(vault::Column::Id.in_subquery(vaults))
+            .order_by_asc(vault::Column::Name)
+            .into_model::<FoundRow<vault::Entity, Named>>()
+            .all(&self.reader)
+            .await
+            .map_err(|e| store_error(&e))?;
+        Ok(names_of(found))
+    }
+
+    async fn due_in(
         &self,
-        kind: ObjectKind,
-        action: LifetimeAction,
-        now: i64,
-        after: Option<&DueObject>,
+        vault: &VaultName,
+        due: DueAction,
+        after: Option<&ObjectName>,
         limit: usize,
     ) -> Result<Vec<DueObject>, StoreError> {
-        let when = match action {
-            LifetimeAction::Rotate => secret::Column::RotateAt.lte(now),
-            LifetimeAction::Notify => secret::Column::NotifyAt.lte(now),
-            // As the index of them says it.
-            LifetimeAction::Plan => secret::Column::Rotation.is_null().and(secret::Column::Certificate.is_not_null()),
-        };
-        let due = Condition::all()
-            .add(when)
-            .add(secret::Column::Kind.eq(kind.as_str()))
-            .add(secret::Column::State.eq(rows::ACTIVE));
-        self.due(due, after, limit).await
+        let after = after.map(|name| DueObject { vault: vault.clone(), kind: due.kind, name: name.clone() });
+        let wanted = condition(due).add(vault::Column::Name.eq(vault.as_str()));
+        self.due(wanted, after.as_ref(), limit).await
     }
+}
+
+/// Rows of active names of which it is due.
+fn condition(due: DueAction) -> Condition {
+    let when = match due.action {
+        LifetimeAction::Rotate => secret::Column::RotateAt.lte(due.now),
+        LifetimeAction::Notify => secret::Column::NotifyAt.lte(due.now),
+        // As the index of them says it.
+        LifetimeAction::Plan => secret::Column::Rotation.is_null().and(secret::Column::Certificate.is_not_null()),
+    };
+    Condition::all()
+        .add(when)
+        .add(secret::Column::Kind.eq(due.kind.as_str()))
+        .add(secret::Column::State.eq(rows::ACTIVE))
 }
 
 impl Store {

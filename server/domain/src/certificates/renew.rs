@@ -17,13 +17,16 @@ use crate::{
     record::HowItWent,
     renewal,
     rotation::{self, LifetimeAction, Rotation},
-    schedule::{Due, own_request},
+    schedule::{Due, fails_for_good, own_request},
     secret::{SecretAttributes, SecretItem},
     time::Clock,
 };
 
 /// Name of the system principal in records.
 pub const PRINCIPAL: &str = "certificate-renewal";
+
+/// What is done with those of a vault, in this order.
+const ACTIONS: [LifetimeAction; 3] = [LifetimeAction::Plan, LifetimeAction::Rotate, LifetimeAction::Notify];
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub struct Renewed {
 }
 
 impl Certificates {
-    /// Does what is due: renews, then gives notice of what still ends soon.
+    /// Does what is due: in each vault renews, then gives notice of what still ends soon. Vaults take turns.
     ///
     /// # Errors
     /// When the store cannot say what is due, or records cannot be written; the next run goes on.
@@ -47,13 +50,9 @@ impl Certificates {
         clock: &dyn Clock,
     ) -> Result<Renewed, StoreError> {
         let mut done = Renewed::default();
-        for action in [LifetimeAction::Plan, LifetimeAction::Rotate, LifetimeAction::Notify] {
-            let mut due = Due::new(schedule, ObjectKind::Certificate, action);
-            while let Some(certificates) = due.next(clock).await? {
-                for certificate in &certificates {
-                    self.act(action, certificate, clock, &mut done).await?;
-                }
-            }
+        let mut due = Due::new(schedule, ObjectKind::Certificate, &ACTIONS);
+        while let Some((action, certificate)) = due.next(clock).await? {
+            self.act(action, &certificate, clock, &mut done).await?;
         }
         Ok(done)
     }
@@ -72,14 +71,14 @@ impl Certificates {
             LifetimeAction::Notify => self.notify(&ctx, due).await.map(|()| done.notices += 1),
         };
         let Err(error) = outcome else { return Ok(()) };
-        if fails_for_good(&error)? {
+        if fails(&error)? {
             // On record; one certificate that cannot be renewed keeps no other from it.
             tracing::error!(%error, vault = %due.vault, certificate = %due.name, "what is due with a certificate could not be done");
             done.failed += 1;
             if action == LifetimeAction::Rotate {
                 let ctx = own_request(PRINCIPAL, clock, &*self.objects.entropy)?;
                 if let Err(error) = self.postpone(&ctx, due, &error).await
-                    && fails_for_good(&error)?
+                    && fails(&error)?
                 {
                     tracing::error!(%error, vault = %due.vault, certificate = %due.name, "its next renewal is tried without a pause");
                 }
@@ -154,16 +153,12 @@ impl Certificates {
     }
 }
 
-/// Whether it went wrong with this certificate. Where nothing was to be done any more (another node was faster,
-/// somebody deleted it), it did not; what would go wrong with all that follow breaks off the run.
-fn fails_for_good(error: &CertificateError) -> Result<bool, StoreError> {
+/// Whether it went wrong with this certificate.
+fn fails(error: &CertificateError) -> Result<bool, StoreError> {
     match error {
-        CertificateError::NotDue | CertificateError::Object(ObjectError::NotFound(..) | ObjectError::VaultNotFound) => {
-            Ok(false)
-        }
-        CertificateError::Object(error @ (ObjectError::Unavailable | ObjectError::NoRecord(_))) => {
-            Err(StoreError::Unavailable(error.to_string()))
-        }
+        // Another node was faster.
+        CertificateError::NotDue => Ok(false),
+        CertificateError::Object(error) => fails_for_good(error),
         _ => Ok(true),
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     objects::{ATTEMPTS, InVault, NewVersion, ObjectError, Verbs, active},
     ports::{DueObject, RotationSchedule, StoreError},
     rotation::{self, LifetimeAction, Rotation, RotationPolicy, RotationTerms},
-    schedule::{Due, own_request},
+    schedule::{Due, fails_for_good, own_request},
     secret::{SecretItem, SecretMeta, VaultFacts},
     time::Clock,
 };
@@ -194,7 +194,7 @@ impl Keys {
         self.objects.change(ctx, case, Change::SetSecretLife { secret }, answer).await
     }
 
-    /// Does what is due: rotates, then gives notice of what still ends soon.
+    /// Does what is due: in each vault rotates, then gives notice of what still ends soon. Vaults take turns.
     ///
     /// # Errors
     /// When the store cannot say what is due, or records cannot be written; the next run goes on.
@@ -204,13 +204,9 @@ impl Keys {
         clock: &dyn Clock,
     ) -> Result<Rotated, StoreError> {
         let mut done = Rotated::default();
-        for action in [LifetimeAction::Rotate, LifetimeAction::Notify] {
-            let mut due = Due::new(schedule, ObjectKind::Key, action);
-            while let Some(keys) = due.next(clock).await? {
-                for key in &keys {
-                    self.act(action, key, clock, &mut done).await?;
-                }
-            }
+        let mut due = Due::new(schedule, ObjectKind::Key, &[LifetimeAction::Rotate, LifetimeAction::Notify]);
+        while let Some((action, key)) = due.next(clock).await? {
+            self.act(action, &key, clock, &mut done).await?;
         }
         Ok(done)
     }
@@ -231,23 +227,19 @@ impl Keys {
             // Of certificates alone.
             LifetimeAction::Plan => return Ok(()),
         };
-        match outcome {
-            // Another node was faster, or somebody deleted it.
-            Ok(())
-            | Err(KeyError::NotDue | KeyError::Object(ObjectError::NotFound(..) | ObjectError::VaultNotFound)) => {
-                Ok(())
-            }
-            // Then it would be so with all that follow.
-            Err(KeyError::Object(error @ (ObjectError::Unavailable | ObjectError::NoRecord(_)))) => {
-                Err(StoreError::Unavailable(error.to_string()))
-            }
+        let Err(error) = outcome else { return Ok(()) };
+        let fails = match &error {
+            // Another node was faster.
+            KeyError::NotDue => false,
+            KeyError::Object(error) => fails_for_good(error)?,
+            _ => true,
+        };
+        if fails {
             // On record; one key that cannot be rotated keeps no other from it.
-            Err(error) => {
-                tracing::error!(%error, "what is due with a key could not be done");
-                done.failed += 1;
-                Ok(())
-            }
+            tracing::error!(%error, vault = %due.vault, key = %due.name, "what is due with a key could not be done");
+            done.failed += 1;
         }
+        Ok(())
     }
 }
 

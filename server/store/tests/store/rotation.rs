@@ -16,10 +16,10 @@ use strongroom_domain::{
     grant::{Assignment, Scope},
     keyring::Keyring,
     keys::{KeyRequest, Keys, Rotated},
-    names::{ObjectKind, VaultId, VaultName},
+    names::{ObjectKind, ObjectName, VaultId, VaultName},
     objects::{Objects, RestorePlace},
     permit::ObjectRef,
-    ports::{DueObject, ObjectStore, RotationSchedule, StoreError},
+    ports::{DueAction, ObjectStore, RotationSchedule, StoreError},
     principal::Grantee,
     record::{Entry, Recorder, Settled, spawn},
     role::Role,
@@ -64,15 +64,25 @@ async fn what_is_due_with_keys_is_named_in_order(place: Place) {
         let rotation = facts.secret.rotation.as_ref().unwrap();
         assert_eq!((rotation.rotate_at, rotation.notify_at), (rotate_at, notify_at), "as it was written");
     }
-    let due = async |action, now, after: Option<&DueObject>, limit| {
-        let due = s.store.due_of_kind(ObjectKind::Key, action, now, after, limit).await.unwrap();
+    let demo = VaultName::parse("demo").unwrap();
+    let due = async |action, now, after: Option<&ObjectName>, limit| {
+        let due = s.store.due_in(&demo, DueAction { kind: ObjectKind::Key, action, now }, after, limit).await.unwrap();
         due.iter().map(|due| due.name.display().to_owned()).collect::<Vec<_>>()
+    };
+    let vaults = async |kind, action, now| {
+        let vaults = s.store.vaults_with_due(DueAction { kind, action, now }).await.unwrap();
+        vaults.iter().map(|vault| vault.as_str().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(due(LifetimeAction::Rotate, 10, None, 10).await, ["k1", "K3", "k5"]);
     assert_eq!(due(LifetimeAction::Rotate, 9, None, 10).await, ["K3"]);
     assert_eq!(due(LifetimeAction::Notify, 10, None, 10).await, ["k2"]);
-    let first = DueObject { vault: VaultName::parse("demo").unwrap(), kind: ObjectKind::Key, name: name("k1") };
-    assert_eq!(due(LifetimeAction::Rotate, 10, Some(&first), 1).await, ["K3"]);
+    assert_eq!(due(LifetimeAction::Rotate, 10, Some(&name("k1")), 1).await, ["K3"]);
+    assert_eq!(vaults(ObjectKind::Key, LifetimeAction::Rotate, 5).await, ["demo"]);
+    assert!(vaults(ObjectKind::Key, LifetimeAction::Rotate, 4).await.is_empty());
+    assert!(vaults(ObjectKind::Certificate, LifetimeAction::Rotate, 10).await.is_empty());
+    let other = VaultName::parse("other").unwrap();
+    let wanted = DueAction { kind: ObjectKind::Key, action: LifetimeAction::Rotate, now: 10 };
+    assert!(s.store.due_in(&other, wanted, None, 10).await.unwrap().is_empty(), "of that vault alone");
     let current = s.store.facts(s.vault, ObjectKind::Key, &name("k1"), None).await.unwrap().unwrap();
     let deleted = LifeState::Deleted { deleted_at: 1, purge_at: 90 };
     assert_eq!(s.put(life(s.key("k1"), 1, &current.secret.current, deleted)).await, Settled::Recorded);
@@ -267,7 +277,8 @@ async fn two_nodes_renew_once_and_fail_once(place: Place) {
     let rotation = kept.secret.rotation.as_ref().unwrap();
     assert_eq!((rotation.failed.as_ref().unwrap().count, ordinal("c0").await), (1, 2));
     for kind in kinds {
-        assert!(s.store.due_of_kind(kind, LifetimeAction::Rotate, i64::MAX, None, 10).await.unwrap().is_empty());
+        let wanted = DueAction { kind, action: LifetimeAction::Rotate, now: i64::MAX };
+        assert!(s.store.vaults_with_due(wanted).await.unwrap().is_empty());
     }
     // A node that starts later goes on with what is stored.
     let late = Node::on(s.store.clone(), 13);
@@ -276,9 +287,11 @@ async fn two_nodes_renew_once_and_fail_once(place: Place) {
     late.clock.advance(901 * 1000);
     assert_eq!(late.renew_what_is_due().await, Renewed { failed: 1, ..Renewed::default() });
     // Those of which it was never said are found.
-    assert!(s.store.due_of_kind(ObjectKind::Certificate, LifetimeAction::Plan, 0, None, 10).await.unwrap().is_empty());
+    let plan = DueAction { kind: ObjectKind::Certificate, action: LifetimeAction::Plan, now: 0 };
+    assert!(s.store.vaults_with_due(plan).await.unwrap().is_empty());
     place.tamper(&["UPDATE secrets SET rotation = NULL, rotate_at = NULL WHERE name = 'certificate/c1'"]).await;
-    let due = s.store.due_of_kind(ObjectKind::Certificate, LifetimeAction::Plan, 0, None, 10).await.unwrap();
+    assert_eq!(s.store.vaults_with_due(plan).await.unwrap(), [vault.clone()]);
+    let due = s.store.due_in(&vault, plan, None, 10).await.unwrap();
     assert_eq!(due.iter().map(|due| due.name.as_str()).collect::<Vec<_>>(), ["c1"]);
 }
 

@@ -23,13 +23,13 @@ use crate::{
     policy_module::{InstallationPolicies, PolicyModule},
     policy_replay::PolicyReplay,
     ports::{
-        ApprovalStore, DueObject, GrantStore, IdentityStore, PolicyStore, PurgeSchedule, RequestCounts,
+        ApprovalStore, DueAction, DueObject, GrantStore, IdentityStore, PolicyStore, PurgeSchedule, RequestCounts,
         RotationSchedule, SealStore, SealedBlob, StoreError, VaultStore,
     },
     principal::{Grantee, Principal, PrincipalId},
     record::{ChangedRow, Record, RowKind},
     role::{RoleDefinition, RoleRef},
-    rotation::{self, LifetimeAction},
+    rotation,
     seal::SealedKeys,
     secret::{LifeState, Page, SecretMeta},
     vault::{Vault, VaultEvidence},
@@ -148,24 +148,37 @@ impl CondemnedKeys for MemoryStore {
 
 #[async_trait]
 impl RotationSchedule for MemoryStore {
-    async fn due_of_kind(
+    async fn vaults_with_due(&self, due: DueAction) -> Result<Vec<VaultName>, StoreError> {
+        self.pause().await;
+        let mut vaults: Vec<_> = self.due_for(due).into_iter().map(|object| object.vault).collect();
+        vaults.dedup();
+        Ok(vaults)
+    }
+
+    async fn due_in(
         &self,
-        kind: ObjectKind,
-        action: LifetimeAction,
-        now: i64,
-        after: Option<&DueObject>,
+        vault: &VaultName,
+        due: DueAction,
+        after: Option<&ObjectName>,
         limit: usize,
     ) -> Result<Vec<DueObject>, StoreError> {
         self.pause().await;
-        let mut due =
-            self.due(after, usize::MAX, |meta| meta.life == LifeState::Active && rotation::is_due(meta, action, now));
-        due.retain(|object| object.kind == kind);
-        due.truncate(limit);
-        Ok(due)
+        let mut objects = self.due_for(due);
+        objects
+            .retain(|object| object.vault == *vault && after.is_none_or(|after| object.name.as_str() > after.as_str()));
+        objects.truncate(limit);
+        Ok(objects)
     }
 }
 
 impl MemoryStore {
+    fn due_for(&self, due: DueAction) -> Vec<DueObject> {
+        let wanted = |meta: &SecretMeta| meta.life == LifeState::Active && rotation::is_due(meta, due.action, due.now);
+        let mut objects = self.due(None, usize::MAX, wanted);
+        objects.retain(|object| object.kind == due.kind);
+        objects
+    }
+
     /// Objects of active vaults, in order of vault, kind and name.
     fn due(&self, after: Option<&DueObject>, limit: usize, wanted: impl Fn(&SecretMeta) -> bool) -> Vec<DueObject> {
         let durable = self.durable();

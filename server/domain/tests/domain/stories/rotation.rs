@@ -3,11 +3,13 @@
 use strongroom_crypto::key::{Curve, DataAlgorithm, KeySpec};
 use strongroom_domain::{
     keys::{Ciphertext, Cleartext, KeyAt, KeyError, KeyRequest, ROTATION_PRINCIPAL, Rotated, Sealing},
+    names::VaultName,
     objects::ObjectError,
     record::{Outcome, Record},
     rotation::{RotationError, RotationTerms, Span, Trigger},
     secret::{AttributePatch, SecretItem},
     test_support::world::{BEGIN, enabled, name, person},
+    vault::VaultSettings,
 };
 
 use crate::common::Demo;
@@ -87,6 +89,25 @@ async fn what_is_due_is_rotated_once_over_two_nodes_and_on_record() {
     assert_eq!(again.do_what_is_due().await, Rotated::default());
     again.world.clock.advance(DAY);
     assert_eq!(again.do_what_is_due().await.keys, 1);
+}
+
+#[tokio::test]
+async fn many_keys_that_are_due_in_a_vault_do_not_keep_those_of_the_next_waiting() {
+    let mut demo = Demo::start();
+    for number in 0..30 {
+        let key = format!("k{number}");
+        demo.put_key(&key, EC).await;
+        demo.set_rotation(&key, &every("P30D")).await.unwrap();
+    }
+    demo.vault = VaultName::parse("next").unwrap();
+    demo.world.put_vault(&demo.vault, VaultSettings::default()).unwrap();
+    demo.put_key("other", EC).await;
+    demo.set_rotation("other", &every("P30D")).await.unwrap();
+    demo.world.clock.advance(30 * DAY);
+    assert_eq!(demo.do_what_is_due().await.keys, 31);
+    let told = demo.done_by_schedule("KeyRotateIfDue");
+    let place = told.iter().position(|record| record.vault.as_deref() == Some("next")).unwrap();
+    assert_eq!(place, 20, "after one turn of the vault before");
 }
 
 #[tokio::test]
