@@ -16,7 +16,7 @@ use strongroom_crypto::{
 use uuid::Uuid;
 
 use super::{
-    KeyError, Keys,
+    KeyError, Keys, Made,
     queue::{Limits, Queue},
 };
 use crate::{
@@ -79,25 +79,20 @@ pub struct Destroyed {
     pub left: usize,
 }
 
-/// What the token has of a name with its next version.
-pub(super) fn share(
-    before: Option<&SecretFacts>,
-    here: bool,
-    entropy: &dyn Entropy,
-) -> Result<Option<TokenShare>, KeyError> {
-    let known = before.and_then(|facts| facts.version.as_ref()?.key.as_ref()?.token);
-    if known.is_none() && !here {
+/// What the token has of a name that is new, with a version that is there or nowhere in it.
+pub(super) fn new_share(here: bool, entropy: &dyn Entropy) -> Result<Option<TokenShare>, KeyError> {
+    if !here {
         return Ok(None);
     }
-    let family = match known {
-        Some(share) => share.family,
-        None => {
-            let mut random = [0; 16];
-            entropy.fill(&mut random).map_err(|_| ObjectError::Unavailable)?;
-            Uuid::from_bytes(random)
-        }
-    };
-    Ok(Some(TokenShare { family, here }))
+    let mut random = [0; 16];
+    entropy.fill(&mut random).map_err(|_| ObjectError::Unavailable)?;
+    Ok(Some(TokenShare { family: Uuid::from_bytes(random), here }))
+}
+
+/// What the token has of a name with its next version, of which this is what it would have were the name new.
+pub(super) fn share(before: Option<&SecretFacts>, new: Option<TokenShare>) -> Option<TokenShare> {
+    let known = before.and_then(|facts| facts.version.as_ref()?.key.as_ref()?.token);
+    known.map(|known| TokenShare { family: known.family, here: new.is_some() }).or(new)
 }
 
 impl Keys {
@@ -147,9 +142,10 @@ impl Keys {
         Ok(hardware.work(queue, &ctx.principal.id, work).await?.map_err(TokenFailed)?)
     }
 
-    /// Destroys a key of which no version came to be. What cannot be destroyed now stays in the token, where nothing
-    /// refers to it.
-    pub(super) async fn discard(&self, key: &NewKey) {
+    /// Destroys a key of which no version came to be, if it is in the token. What cannot be destroyed now stays there,
+    /// where nothing refers to it.
+    pub(super) async fn discard(&self, made: Made) {
+        let Made { key, family: Some(_) } = made else { return };
         let (Some(id), spec) = (key.token_id(), key.spec) else { return };
         let Ok(hardware) = self.hardware() else { return };
         let token = Arc::clone(&hardware.token);

@@ -55,7 +55,8 @@ impl Keys {
             }
         };
         let request = KeyRequest { spec, hardware, operations };
-        self.put(ctx, (vault, name), Action::KeyImport, Source::Imported(parts), &request, attributes).await
+        let source = Source { parts: Some(parts), made: None };
+        self.put(ctx, (vault, name), Action::KeyImport, source, &request, attributes).await
     }
 
     /// The key that the parts are, if it is a good one.

@@ -20,6 +20,7 @@ use std::{
 };
 
 use strongroom_crypto::key::{KeyParts, KeyRejected, KeySpec, NewKey, OperationError, TokenTrouble};
+use uuid::Uuid;
 
 pub use crate::objects::ObjectPage as KeyPage;
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
     change::Change,
     context::RequestContext,
     gate::{Ask, Case, Proposed},
-    key::{KeyAlgorithm, KeyOperation, KeyProperties},
+    key::{KeyAlgorithm, KeyOperation, KeyProperties, TokenShare},
     keys::{
         hardware::Hardware,
         opened::OpenedKeys,
@@ -231,7 +232,7 @@ impl Keys {
         if request.hardware {
             self.hardware()?;
         }
-        self.put(ctx, (vault, name), Action::KeyCreate, Source::Make(request.spec), request, attributes).await
+        self.put(ctx, (vault, name), Action::KeyCreate, Source::default(), request, attributes).await
     }
 
     /// PATCH /keys/{name}/{version}: other attributes or operations for a version, or for the current one.
@@ -251,78 +252,84 @@ impl Keys {
         Ok(self.objects.update(Verbs::KEYS, ctx, vault, (name, version), patch).await?)
     }
 
-    /// The material of a version with these properties.
-    async fn material(
+    /// The material of a version with these properties: what was made already, as long as it fits, or a new key.
+    async fn material<'a>(
         &self,
         ctx: &RequestContext,
-        source: Source,
+        source: &'a mut Source,
         vault: VaultId,
         properties: &KeyProperties,
-    ) -> Result<NewKey, KeyError> {
-        match (source, properties.token) {
-            (Source::Given(key), _) => Ok(key),
-            (Source::Imported(parts), _) => self.looked_at(&ctx.principal.id, parts).await,
-            (Source::Make(spec), Some(share)) if share.here => self.make_in_token(ctx, vault, share.family, spec).await,
-            (Source::Make(spec), _) => {
-                self.forge.make(spec, &ctx.principal.id, Arc::clone(&self.objects.entropy)).await
-            }
+    ) -> Result<&'a NewKey, KeyError> {
+        let mut made = source.made.take();
+        if let Some(unfit) = made.take_if(|made| !made.fits(properties)) {
+            self.discard(unfit).await;
         }
+        let made = match (made, source.parts.take(), properties.token) {
+            (Some(made), ..) => made,
+            (None, Some(parts), _) => Made { key: self.looked_at(&ctx.principal.id, parts).await?, family: None },
+            (None, None, Some(TokenShare { family, here: true })) => {
+                let key = self.make_in_token(ctx, vault, family, properties.spec).await?;
+                Made { key, family: Some(family) }
+            }
+            (None, None, _) => {
+                let entropy = Arc::clone(&self.objects.entropy);
+                Made { key: self.forge.make(properties.spec, &ctx.principal.id, entropy).await?, family: None }
+            }
+        };
+        Ok(&source.made.insert(made).key)
     }
 
-    /// Commits a new version. Without an answer it is tried again from what is given back: a key that is here serves
-    /// the next try, one in a token is destroyed, because the name may have another family by then.
+    /// Commits a new version. Without an answer it is tried again.
     async fn commit_version(
         &self,
         ctx: &RequestContext,
         case: Case,
         change: Change,
         item: SecretItem,
-        (key, in_token): (NewKey, bool),
-    ) -> Result<Result<SecretItem, Source>, KeyError> {
-        match self.objects.change(ctx, case, change, item).await {
-            Ok(Some(item)) => Ok(Ok(item)),
-            Ok(None) if in_token => {
-                self.discard(&key).await;
-                Ok(Err(Source::Make(key.spec)))
-            }
-            Ok(None) => Ok(Err(Source::Given(key))),
-            // Whether it was written is not known, so the key stays.
-            Err(why @ ObjectError::NoRecord(NoRecord::Unknown)) => Err(why.into()),
-            Err(why) => {
-                if in_token {
-                    self.discard(&key).await;
-                }
-                Err(why.into())
-            }
+        source: &mut Source,
+    ) -> Result<Option<SecretItem>, ObjectError> {
+        let committed = self.objects.change(ctx, case, change, item).await;
+        if matches!(committed, Ok(Some(_)) | Err(ObjectError::NoRecord(NoRecord::Unknown))) {
+            // The version has the key. Where it is not known whether it was written, it may have it.
+            source.made = None;
         }
+        committed
     }
 
-    /// What came of sealing a version. Without one its key in a token is destroyed.
-    async fn or_discard<T>(
-        &self,
-        (key, in_token): (&NewKey, bool),
-        sealed: Result<T, ObjectError>,
-    ) -> Result<T, KeyError> {
-        if sealed.is_err() && in_token {
-            self.discard(key).await;
+    /// Destroys what was made and is no version's: what is in the token alone would stay there.
+    async fn discard_unused(&self, source: Source) {
+        if let Some(made) = source.made {
+            self.discard(made).await;
         }
-        Ok(sealed?)
     }
 
     async fn put(
         &self,
         ctx: &RequestContext,
-        (vault, name): (&VaultName, &ObjectName),
+        place: (&VaultName, &ObjectName),
         action: Action,
         mut source: Source,
+        request: &KeyRequest,
+        attributes: &SecretAttributes,
+    ) -> Result<(SecretItem, VaultFacts), KeyError> {
+        let done = self.put_from(ctx, place, action, &mut source, request, attributes).await;
+        self.discard_unused(source).await;
+        done
+    }
+
+    async fn put_from(
+        &self,
+        ctx: &RequestContext,
+        (vault, name): (&VaultName, &ObjectName),
+        action: Action,
+        source: &mut Source,
         request: &KeyRequest,
         attributes: &SecretAttributes,
     ) -> Result<(SecretItem, VaultFacts), KeyError> {
         attributes.check().map_err(ObjectError::from)?;
         let usual = || KeyOperation::default_for(request.spec);
         let operations = request.operations.clone().unwrap_or_else(usual);
-        let entropy = &*self.objects.entropy;
-        let token = hardware::share(None, request.hardware, entropy)?;
+        let token = hardware::new_share(request.hardware, &*self.objects.entropy)?;
         let would_be = KeyProperties { spec: request.spec, operations, exportable: false, public: None, token };
         would_be.check_operations().map_err(ObjectError::from)?;
         let proposed = Some(Proposed::Whole(attributes));
@@ -337,36 +344,51 @@ impl Keys {
                 return Err(self.objects.refuse(ctx, case, ObjectError::Managed(name.clone()).into()).await);
             }
             let facts = case.facts.clone();
-            let token = hardware::share(facts.as_deref(), request.hardware, entropy)?;
+            let token = hardware::share(facts.as_deref(), would_be.token);
             let planned = KeyProperties { token, ..would_be.clone() };
-            // Made only for who may have it, and what is here only once however often it is judged.
+            // Made only for who may have it, and once as long as it fits, however often it is judged.
             let began = self.objects.recorder.ticks_micros();
             let key = match self.material(ctx, source, vault.id, &planned).await {
                 Ok(key) => key,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
             };
-            if !request.hardware && self.objects.is_judged_too_long_ago(ctx, began) {
-                source = Source::Given(key);
+            if self.objects.is_judged_too_long_ago(ctx, began) {
                 continue;
             }
             let properties = KeyProperties { spec: key.spec, public: key.public.clone(), ..planned.clone() };
             let new = NewVersion { attributes, key: Some(properties), value: &key.private };
-            let sealed = self.objects.new_version(Verbs::KEYS, ctx, &keys, name, new, facts.as_deref());
-            let (item, change) = self.or_discard((&key, request.hardware), sealed).await?;
+            let (item, change) = self.objects.new_version(Verbs::KEYS, ctx, &keys, name, new, facts.as_deref())?;
             case.record.version = Some(item.version.version.as_str().to_owned());
             case.record.detail_key(&planned, attributes);
-            source = match self.commit_version(ctx, case, change, item, (key, request.hardware)).await? {
-                Ok(item) => return Ok((item, VaultFacts::from(&*vault))),
-                Err(again) => again,
-            };
+            if let Some(item) = self.commit_version(ctx, case, change, item, source).await? {
+                return Ok((item, VaultFacts::from(&*vault)));
+            }
         }
         Err(self.objects.contended(ctx, ask()).await)
     }
 }
 
 /// Where the material of a new version comes from.
-enum Source {
-    Make(KeySpec),
-    Imported(KeyParts),
-    Given(NewKey),
+#[derive(Default)]
+struct Source {
+    /// Brought from elsewhere; without it, a key is made.
+    parts: Option<KeyParts>,
+    /// What came of that, until a version has it.
+    made: Option<Made>,
+}
+
+/// A key that is no version's yet.
+struct Made {
+    key: NewKey,
+    /// Of one in the token: the family that it was made for.
+    family: Option<Uuid>,
+}
+
+impl Made {
+    /// Whether it can be a version with these properties. The current version may be of another type by now, and in the
+    /// token the name may have another family.
+    fn fits(&self, properties: &KeyProperties) -> bool {
+        let family = properties.token.filter(|share| share.here).map(|share| share.family);
+        self.key.spec == properties.spec && self.family == family
+    }
 }

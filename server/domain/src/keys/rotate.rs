@@ -55,7 +55,19 @@ impl Keys {
         name: &ObjectName,
         action: Action,
     ) -> Result<(SecretItem, VaultFacts), KeyError> {
-        let mut made: Option<Source> = None;
+        let mut source = Source::default();
+        let done = self.rotate_from(ctx, (vault, name), action, &mut source).await;
+        self.discard_unused(source).await;
+        done
+    }
+
+    async fn rotate_from(
+        &self,
+        ctx: &RequestContext,
+        (vault, name): (&VaultName, &ObjectName),
+        action: Action,
+        source: &mut Source,
+    ) -> Result<(SecretItem, VaultFacts), KeyError> {
         let proposed = Some(Proposed::Successor { now: ctx.seconds() });
         let ask = || Ask { proposed, ..Ask::object(ObjectKind::Key, action, vault, name) };
         for _ in 0..ATTEMPTS {
@@ -72,31 +84,22 @@ impl Keys {
                 return Err(self.objects.refuse(ctx, case, KeyError::NotDue).await);
             }
             let attributes = rotation::successor(&item.secret, &item.version.attributes, ctx.seconds());
-            // Made only for who may have it, and what is here only once however often it is judged.
-            let in_token = properties.in_token();
-            let source = match made.take() {
-                // Of what is the current version by now: somebody may have made one of another type meanwhile.
-                Some(Source::Given(key)) if key.spec == properties.spec && !in_token => Source::Given(key),
-                _ => Source::Make(properties.spec),
-            };
+            // Made only for who may have it, and once as long as it fits, however often it is judged.
             let began = self.objects.recorder.ticks_micros();
             let key = match self.material(ctx, source, vault.id, &properties).await {
                 Ok(key) => key,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
             };
-            if !in_token && self.objects.is_judged_too_long_ago(ctx, began) {
-                made = Some(Source::Given(key));
+            if self.objects.is_judged_too_long_ago(ctx, began) {
                 continue;
             }
             let next = KeyProperties { public: key.public.clone(), ..*properties };
             let new = NewVersion { attributes: &attributes, key: Some(next), value: &key.private };
-            let sealed = self.objects.new_version(Verbs::KEYS, ctx, &keys, name, new, facts.as_deref());
-            let (item, change) = self.or_discard((&key, in_token), sealed).await?;
+            let (item, change) = self.objects.new_version(Verbs::KEYS, ctx, &keys, name, new, facts.as_deref())?;
             case.record.version = Some(item.version.version.as_str().to_owned());
-            made = match self.commit_version(ctx, case, change, item, (key, in_token)).await? {
-                Ok(item) => return Ok((item, VaultFacts::from(&*vault))),
-                Err(again) => Some(again),
-            };
+            if let Some(item) = self.commit_version(ctx, case, change, item, source).await? {
+                return Ok((item, VaultFacts::from(&*vault)));
+            }
         }
         Err(self.objects.contended(ctx, ask()).await)
     }

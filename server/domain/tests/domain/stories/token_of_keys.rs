@@ -154,6 +154,25 @@ impl Story {
         signed.map(|(_, signature)| signature)
     }
 
+    /// Makes a slow key; while the token is at it, something is done, and three seconds pass.
+    async fn slowly<T>(
+        &self,
+        making: impl Future<Output = Result<T, KeyError>>,
+        meanwhile: impl AsyncFnOnce(),
+    ) -> Result<T, KeyError> {
+        let before = self.token.making.load(Ordering::SeqCst);
+        self.token.busy.store(true, Ordering::SeqCst);
+        let meanwhile = async {
+            while self.token.making.load(Ordering::SeqCst) == before {
+                tokio::task::yield_now().await;
+            }
+            meanwhile().await;
+            self.demo.world.clock.advance(3000);
+            self.token.busy.store(false, Ordering::SeqCst);
+        };
+        tokio::join!(making, meanwhile).0
+    }
+
     async fn destroy(&self) -> Destroyed {
         self.keys.destroy_condemned(&self.demo.world.store, &*self.demo.world.clock).await.unwrap()
     }
@@ -320,6 +339,45 @@ async fn making_slow_keys_leaves_the_sessions_to_those_who_use_keys() {
     assert_eq!(meanwhile, (true, true, 1));
     assert!([a, b, c, d].iter().all(Result::is_ok));
     assert!(matches!(e, Err(KeyError::Busy { .. })), "four of one caller wait, and no more");
+}
+
+#[tokio::test]
+async fn whoever_waited_for_the_token_is_judged_again_and_leaves_nothing_in_it_without_the_right() {
+    let story = Story::begin();
+    let (rsa, k) = (KeySpec::Rsa { bits: 2048 }, name("k").unwrap());
+    let count = || (story.token.count(), story.token.making.load(Ordering::SeqCst));
+    let kept = story.slowly(story.make_of(rsa, "k", true), async || ()).await.unwrap();
+    assert_eq!(count(), (1, 1), "judged twice, and made once");
+    let rotate = async || {
+        let ctx = story.demo.request();
+        story.keys.rotate(&ctx, &story.demo.vault, &k).await.map(|(item, _)| item)
+    };
+    let next = story.slowly(rotate(), async || ()).await.unwrap();
+    assert_eq!((next.version.ordinal, count()), (kept.version.ordinal + 1, (2, 2)));
+
+    let grants = story.demo.world.store.image().assignments;
+    let lose = async || story.demo.world.store.meddle(|image| image.assignments.clear());
+    let made = story.slowly(story.make_of(rsa, "other", true), lose).await;
+    assert!(matches!(made, Err(KeyError::Object(ObjectError::Denied(_)))), "{made:?}");
+    story.demo.world.store.meddle(|image| image.assignments.clone_from(&grants));
+    let rotated = story.slowly(rotate(), lose).await;
+    assert!(matches!(rotated, Err(KeyError::Object(ObjectError::Denied(_)))), "{rotated:?}");
+    assert_eq!(count(), (2, 4), "what nobody may have was destroyed");
+    let last = story.demo.world.store.image().log.last().unwrap().record.clone();
+    assert_eq!((last.operation.as_str(), last.outcome), ("KeyRotate", Outcome::Denied));
+}
+
+#[tokio::test]
+async fn a_name_that_somebody_made_meanwhile_has_one_family_in_the_token() {
+    let story = Story::begin();
+    let rsa = KeySpec::Rsa { bits: 2048 };
+    let making = story.make_of(rsa, "k", true);
+    let second = story.slowly(making, async || drop(story.make("k", true).await.unwrap())).await.unwrap();
+    assert_eq!(second.version.ordinal, 2);
+    assert_eq!((story.token.count(), story.token.making.load(Ordering::SeqCst)), (2, 2), "made again for the family");
+    let family = second.version.key.unwrap().token.unwrap().family.simple().to_string();
+    let keys = story.token.keys.lock().unwrap();
+    assert!(keys.iter().all(|(_, label, _)| label.contains(&family)), "a purge finds both");
 }
 
 #[tokio::test(start_paused = true)]
