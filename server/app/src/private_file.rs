@@ -46,7 +46,8 @@ pub(crate) fn warn_if_open_to_all(path: &Path, what: &str) {
     }
 }
 
-fn is_open_to_all(path: &Path) -> bool {
+/// Whether everybody on the machine may read a file.
+pub(crate) fn is_open_to_all(path: &Path) -> bool {
     path.metadata().is_ok_and(|facts| facts.is_file() && facts.mode() & 0o004 != 0)
 }
 

@@ -168,9 +168,24 @@ async fn keys_of_every_form_come_in_and_their_public_halves_go_out() {
         let theirs = story.other(&format!("openssl pkey {form}-in {name} -pubout"));
         assert_eq!(story.good(&format!("key export {name}")), theirs.trim());
     }
-    story.other("openssl genpkey -algorithm RSA -aes256 -pass pass:secret -out locked");
-    let (code, _, err) = story.cli(&["key", "import", "locked", "--file", "locked"]);
-    assert!(code == 1 && err.contains("encrypted"), "{err}");
+    story.file("password", b"secret\n");
+    story.file("wrong", b"other\n");
+    story.other("openssl genpkey -algorithm RSA -aes256 -pass pass:secret -out lockedPEM");
+    story.other(
+        "openssl pkcs8 -topk8 -in lockedPEM -passin pass:secret -passout pass:secret -outform DER -out lockedDER",
+    );
+    for form in ["PEM", "DER"] {
+        let import = format!("key import locked{form} --file locked{form}");
+        let fails = |line: &str, said: &str| {
+            let (code, _, err) = story.cli(&line.split(' ').collect::<Vec<_>>());
+            assert!(code == 1 && err.contains(said), "{err}");
+        };
+        fails(&import, "encrypted: give --password-file FILE");
+        fails(&format!("{import} --password-file wrong"), "the password is wrong");
+        story.good(&format!("{import} --password-file password"));
+        let theirs = story.other("openssl pkey -in lockedPEM -passin pass:secret -pubout");
+        assert_eq!(story.good(&format!("key export locked{form}")), theirs.trim());
+    }
     story.other("openssl genrsa -out small 1024");
     let (code, _, err) = story.cli(&["key", "import", "small", "--file", "small"]);
     assert!(code != 0 && err.contains("size"), "{err}");

@@ -27,6 +27,9 @@ pub(crate) enum KeyCommand {
         /// File with the key; `-` for standard input.
         #[arg(long)]
         file: PathBuf,
+        /// File with the password that the key is encrypted with (PKCS#8); none when absent.
+        #[arg(long)]
+        password_file: Option<PathBuf>,
         /// What it may be used for: encrypt, decrypt, sign, verify, wrapKey or unwrapKey; may be given several times. What
         /// is usual for its type when absent.
         #[arg(long = "op")]

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::{
     attributes::update,
-    key::fitting,
+    key::{fitting, password},
     listed,
     object::{Collection, connect},
     pem, tags, text,
@@ -165,13 +165,6 @@ async fn make(vault: &VaultClient, name: &str, body: &Value, at: &VaultAt) -> an
     let made = vault.send(Method::GET, &["certificates", name], None).await?;
     CERTIFICATES.print_id(&made, at.output);
     Ok(())
-}
-
-fn password(file: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let bytes = Zeroizing::new(read(file)?);
-    let text = std::str::from_utf8(&bytes).context("the password is not text in UTF-8")?;
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    Ok(Zeroizing::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
 }
 
 /// What a certificate is imported with.

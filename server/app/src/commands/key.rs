@@ -47,6 +47,9 @@ const KEYS: Collection = Collection {
     },
 };
 
+/// More than any password has that a document is opened with; reading stops there.
+const MAX_PASSWORD: u64 = 4096;
+
 /// What kind of key, as far as an answer tells: `RSA, 2048 bits`; `EC-HSM, P-256, in the hardware token`. `of` is
 /// where its type stands.
 fn kind(answer: &Value, of: &str) -> String {
@@ -66,8 +69,9 @@ pub(crate) async fn run(command: KeyCommand) -> anyhow::Result<()> {
     match command {
         KeyCommand::Life(step) => KEYS.run(step).await,
         KeyCommand::Create { name, key, at } => create(&name, key, &at).await,
-        KeyCommand::Import { name, file, operations, leave_hardware, attributes, at } => {
-            import::import(&name, &file, (&operations, leave_hardware), attributes.body()?, &at).await
+        KeyCommand::Import { name, file, password_file, operations, leave_hardware, attributes, at } => {
+            let key = import::private(&file, password_file.as_deref())?;
+            import::import(&name, key, (&operations, leave_hardware), attributes.body()?, &at).await
         }
         KeyCommand::Get { key, at } => get(&key, &at).await,
         KeyCommand::Update { key, change, operations, at } => {
@@ -221,6 +225,17 @@ fn read(file: Option<&Path>, most: u64) -> anyhow::Result<Zeroizing<Vec<u8>>> {
         bail!("{from} has more than {most} bytes, the most that is read here");
     }
     Ok(bytes)
+}
+
+/// The password in a file, without the end of its line. Whoever gives one that all may read is told.
+pub(super) fn password(file: &Path) -> anyhow::Result<Zeroizing<String>> {
+    if private_file::is_open_to_all(file) {
+        eprintln!("everybody on this machine may read {}: chmod o-r", file.display());
+    }
+    let bytes = read(Some(file), MAX_PASSWORD)?;
+    let text = std::str::from_utf8(&bytes).context("the password is not text in UTF-8")?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    Ok(Zeroizing::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
 }
 
 /// To a new file for its owner alone, or to standard output: to a terminal only what cannot command it, because

@@ -116,6 +116,25 @@ impl Imported {
     }
 }
 
+/// A private key that is encrypted by itself (PKCS#8, RFC 5958), in DER.
+pub struct EncryptedKey<'a>(&'a [u8]);
+
+impl<'a> EncryptedKey<'a> {
+    /// A document, if it is of that form.
+    #[must_use]
+    pub fn read(document: &'a [u8]) -> Option<Self> {
+        Opener::is_key(document).then_some(Self(document))
+    }
+
+    /// The private key in it, as a document of its own. Takes as long as deriving a key from the password takes.
+    ///
+    /// # Errors
+    /// [`ImportError`]. A wrong password may give bytes that are no key instead.
+    pub fn open(&self, password: &str) -> Result<Zeroizing<Vec<u8>>, ImportError> {
+        if password.len() > MAX_PASSWORD { Err(ImportError::Password) } else { Opener::new(password).key(self.0) }
+    }
+}
+
 /// What a document holds, whether or not it belongs together: for people who look for what is wrong with it.
 pub struct Document {
     /// The public half of its private key, if one is in it.

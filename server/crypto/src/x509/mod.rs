@@ -18,7 +18,7 @@ mod template;
 mod tests;
 
 pub use bundle::{BundleError, pem, pkcs12};
-pub use import::{Document, ImportError, Imported, MAX_IMPORT};
+pub use import::{Document, EncryptedKey, ImportError, Imported, MAX_IMPORT};
 pub use inspect::{Finding, Inspected, inspect};
 pub use issue::{IssueError, Validity, algorithm_of, request, self_signed};
 pub use read::{CertificateFacts, NotACertificate, certificates_in, thumbprint};

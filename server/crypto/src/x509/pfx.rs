@@ -179,6 +179,16 @@ impl Opener {
         Ok(contents)
     }
 
+    /// Whether a document has the form of an encrypted private key (RFC 5958).
+    pub(super) fn is_key(document: &[u8]) -> bool {
+        use x509_parser::der_parser::ber::BerObjectContent::{OctetString, Sequence};
+        let is_key = |document: &BerObject<'_>| match parts(document) {
+            Ok([scheme, content]) => matches!((&scheme.content, &content.content), (Sequence(_), OctetString(_))),
+            _ => false,
+        };
+        object(document).is_ok_and(|document| is_key(&document))
+    }
+
     /// Opens an encrypted private key (RFC 5958).
     pub(super) fn key(&mut self, document: &[u8]) -> Result<Zeroizing<Vec<u8>>, ImportError> {
         let document = object(document)?;

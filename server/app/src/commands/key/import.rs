@@ -6,10 +6,13 @@ use anyhow::{Context as _, bail};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use strongroom_crypto::key::PrivateParts;
+use strongroom_crypto::{
+    key::PrivateParts,
+    x509::{EncryptedKey, ImportError},
+};
 use zeroize::Zeroizing;
 
-use super::{KEYS, connect, insert, read, stay_in_hardware, text};
+use super::{KEYS, connect, insert, password, read, stay_in_hardware, text};
 use crate::cli::VaultAt;
 
 /// More than any private key has; reading stops there.
@@ -17,13 +20,11 @@ const MAX_READ: u64 = 64 * 1024;
 
 pub(super) async fn import(
     name: &str,
-    file: &Path,
+    mut key: Value,
     (operations, leave_hardware): (&[String], bool),
     mut body: Map<String, Value>,
     at: &VaultAt,
 ) -> anyhow::Result<()> {
-    let bytes = read(Some(file), MAX_READ)?;
-    let mut key = jwk(&bytes)?;
     if !operations.is_empty() {
         insert(&mut key, "key_ops", operations.to_vec());
     }
@@ -38,16 +39,35 @@ pub(super) async fn import(
     Ok(())
 }
 
+/// The private key in a file, as it is sent.
+pub(super) fn private(file: &Path, password_file: Option<&Path>) -> anyhow::Result<Value> {
+    if [Some(file), password_file] == [Some(Path::new("-")); 2] {
+        bail!("standard input can be --file or --password-file, not both");
+    }
+    let password = password_file.map(password).transpose()?;
+    jwk(&read(Some(file), MAX_READ)?, password.as_deref().map(String::as_str))
+}
+
 /// A file's key as a JSON Web Key with its private members.
-fn jwk(bytes: &[u8]) -> anyhow::Result<Value> {
+fn jwk(bytes: &[u8], password: Option<&str>) -> anyhow::Result<Value> {
     if bytes.trim_ascii_start().first() == Some(&b'{') {
-        return private(serde_json::from_slice(bytes).context("the file is not a JSON Web Key")?);
+        return of_jwk(serde_json::from_slice(bytes).context("the file is not a JSON Web Key")?);
     }
     let der = match std::str::from_utf8(bytes).ok().filter(|text| text.contains("-----BEGIN ")) {
         Some(text) => unarmoured(text)?,
         None => Zeroizing::new(bytes.to_vec()),
     };
-    let parts = PrivateParts::from_der(&der).with_context(|| unreadable(&der))?;
+    let parts = match EncryptedKey::read(&der) {
+        Some(locked) => {
+            let password =
+                password.context("the key is encrypted: give --password-file FILE, `-` for standard input")?;
+            let opened = locked.open(password).context("the encrypted key")?;
+            // One wrong password in some hundred seems to fit.
+            PrivateParts::from_der(&opened)
+                .with_context(|| format!("{}, or {}", ImportError::Password, unreadable(&opened)))?
+        }
+        None => PrivateParts::from_der(&der).with_context(|| unreadable(&der))?,
+    };
     let b64 = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
     Ok(match &parts {
         PrivateParts::Rsa(rsa) => json!({
@@ -61,7 +81,7 @@ fn jwk(bytes: &[u8]) -> anyhow::Result<Value> {
 }
 
 /// A JSON Web Key as it is sent: one key of a type there is, with its private half, and the curve by Azure's name.
-fn private(mut key: Value) -> anyhow::Result<Value> {
+fn of_jwk(mut key: Value) -> anyhow::Result<Value> {
     if key.get("keys").is_some_and(Value::is_array) {
         bail!("the file is a set of JSON Web Keys: take the one that is meant out of it");
     }
@@ -117,10 +137,10 @@ fn unarmoured(text: &str) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     let (mut key, mut other) = (None, None);
     for part in text.split("-----BEGIN ").skip(1) {
         let (label, rest) = part.split_once("-----").context("the PEM text is damaged")?;
-        if label == "ENCRYPTED PRIVATE KEY" || rest.contains("Proc-Type: 4,ENCRYPTED") {
+        if rest.contains("Proc-Type: 4,ENCRYPTED") {
             bail!(
-                "the key is encrypted: decrypt it on the way, so that it never lies on a disk: `openssl pkey -in FILE | strongroom key \
-                 import NAME --file -`"
+                "the key is encrypted in OpenSSL's old form, which is not read: decrypt it on the way, so that it never lies on a \
+                 disk: `openssl pkey -in FILE | strongroom key import NAME --file -`"
             );
         }
         match something_else(label) {
@@ -142,7 +162,7 @@ mod tests {
     use super::*;
 
     fn why(file: &str) -> String {
-        format!("{:#}", jwk(file.as_bytes()).unwrap_err())
+        format!("{:#}", jwk(file.as_bytes(), None).unwrap_err())
     }
 
     #[test]
@@ -162,16 +182,20 @@ mod tests {
                 "Ed25519",
             ),
             ("something", "no RSA or elliptic private key"),
+            (
+                "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAQ==\n-----END RSA PRIVATE KEY-----",
+                "OpenSSL's old form",
+            ),
         ] {
             assert!(why(file).contains(said), "{file}: {}", why(file));
         }
         let brainpool = [&[0x30, 0x0b, 0x06, 0x09, 0x2b, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x07][..]].concat();
-        assert!(format!("{:#}", jwk(&brainpool).unwrap_err()).contains("of a curve that is not offered"));
+        assert!(format!("{:#}", jwk(&brainpool, None).unwrap_err()).contains("of a curve that is not offered"));
     }
 
     #[test]
     fn a_curve_is_taken_by_its_name_in_the_standard() {
-        let key = jwk(br#"{"kty":"EC","crv":"secp256k1","x":"AQ","y":"Ag","d":"Aw"}"#).unwrap();
+        let key = jwk(br#"{"kty":"EC","crv":"secp256k1","x":"AQ","y":"Ag","d":"Aw"}"#, None).unwrap();
         assert_eq!(key["crv"], "P-256K");
     }
 }
