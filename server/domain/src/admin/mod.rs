@@ -23,7 +23,7 @@ mod vaults;
 mod workloads;
 mod would_allow;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 pub use access::AccessPoliciesShown;
 pub use approvals::ApprovalsShown;
@@ -54,6 +54,7 @@ use crate::{
     decision::{Denial, StageEffect},
     gate::{Ask, Case, Gate, Judgement, POLICY_STAGE},
     identity::FederationError,
+    key::KeyAlgorithm,
     keyring::{Keyring, KeyringError},
     places::{Place, Places},
     policy::{PolicyEngine, Unfit},
@@ -432,6 +433,17 @@ impl Administration {
                 let last = record.trace.into_iter().rfind(|stage| stage.effect == StageEffect::Deny)?;
                 (!last.stage.starts_with(POLICY_STAGE)).then_some(last.reason)
             }
+        }
+    }
+
+    /// The algorithms that the vault refuses whoever is let as far as the policy modules with this now, without a record:
+    /// what a page need not offer. None for all others.
+    pub async fn refused_algorithms(&self, ctx: &RequestContext, ask: &Ask<'_>) -> BTreeSet<KeyAlgorithm> {
+        match self.gate.judge_ahead(ctx, ask).await {
+            Judgement::Permitted(case) => {
+                case.vault.map(|(vault, _)| vault.settings.refused_algorithms.clone()).unwrap_or_default()
+            }
+            Judgement::Denied(..) => BTreeSet::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use strongroom_crypto::key::{DataAlgorithm, KeySpec, PublicKey, SignAlgorithm};
 use strongroom_domain::{
     action::Action,
     gate::Ask,
-    key::{KeyOperation, KeyProperties},
+    key::{KeyAlgorithm, KeyOperation, KeyProperties},
     keys::action_of,
     names::{ObjectKind, ObjectName, VaultName},
     secret::{SecretItem, VaultFacts},
@@ -21,7 +21,7 @@ use super::{
     key_rotation,
     kinds::Kind,
     links,
-    offers::Offers,
+    offers::{Offers, listed},
     refusal::{self, Refusal},
     secret::Named,
     snippets::{self, Commands},
@@ -78,14 +78,17 @@ pub(super) async fn page(
     let place = Place::Key(vault.clone(), name.clone(), version);
     let mut offers = Offers::new(viewer, &place);
     let acts = acts(viewer, &mut offers, vault, &item, current).await;
-    let usable = usable(&mut offers, vault, &item, &properties).await;
+    let usable = usable(viewer, &mut offers, vault, &item, &properties).await;
+    if !usable.refused.is_empty() {
+        offers.note(format!("This vault refuses operations by {}.", listed(&usable.refused)));
+    }
     // The key of a certificate is renewed with it.
     let rotates = current && !item.secret.managed;
     let rotation = if rotates { key_rotation::panel(viewer, &mut offers, vault, &item).await } else { None };
     let (offered, cannot) = offers.told();
     let mut main: Vec<Panel> = done.into_iter().collect();
-    if !usable.is_empty() {
-        main.push(use_panel(viewer, vault, &item, &properties, &usable, refusal).await);
+    if !usable.operations.is_empty() {
+        main.push(use_panel(viewer, vault, &item, &usable, refusal).await);
     }
     let (versions, partial) = Kind::Key.versions(viewer, vault, &item).await;
     main.push(versions_panel(viewer, vault, &item, &versions));
@@ -94,7 +97,7 @@ pub(super) async fn page(
     if let Some(public) = &properties.public {
         aside.push(public_panel(public));
     }
-    aside.push(snippets::panel(commands(viewer, vault, name, &properties)));
+    aside.push(snippets::panel(commands(viewer, vault, name, &properties, &usable.refused)));
     let (tone, icon, word) = view::state_badge(view::state(&item.version.attributes, viewer.now()));
     let mut badges = vec![(tone, icon, word)];
     if !current {
@@ -153,25 +156,54 @@ fn shown_before(vault: &VaultName, name: &ObjectName, current: bool) -> Vec<Act>
     vec![Act::link("Show the current version", links::key(vault, name, None), Icon::Key)]
 }
 
+/// What a page offers to do with a key.
+struct Usable {
+    /// The operations, each with an algorithm at least.
+    operations: Vec<KeyOperation>,
+    /// The algorithms, each with what it is for.
+    algorithms: Vec<(&'static str, String)>,
+    /// The algorithms that would do too, and that the vault refuses.
+    refused: Vec<&'static str>,
+}
+
+impl Usable {
+    fn of(spec: KeySpec, operations: &[KeyOperation], refused: &BTreeSet<KeyAlgorithm>) -> Self {
+        let (refused, algorithms): (Vec<_>, Vec<_>) = algorithms(spec, operations)
+            .into_iter()
+            .partition(|(name, _)| refused.iter().any(|refused| refused.as_str() == *name));
+        let takes = |operation: &&KeyOperation| {
+            let fitting = self::algorithms(spec, &[**operation]);
+            algorithms.iter().any(|(name, _)| fitting.iter().any(|(fitting, _)| fitting == name))
+        };
+        Self {
+            operations: operations.iter().filter(takes).copied().collect(),
+            refused: refused.into_iter().map(|(name, _)| name).collect(),
+            algorithms,
+        }
+    }
+}
+
 /// Which operations of a page the key is for and this person may do now.
 async fn usable(
+    viewer: &Viewer<'_>,
     offers: &mut Offers<'_>,
     vault: &VaultName,
     item: &SecretItem,
     properties: &KeyProperties,
-) -> Vec<KeyOperation> {
-    let mut usable = Vec::new();
-    if !item.version.attributes.enabled {
-        return usable;
-    }
-    for operation in IN_PLACE.into_iter().filter(|operation| properties.operations.contains(operation)) {
+) -> Usable {
+    let (mut usable, mut refused) = (Vec::new(), BTreeSet::new());
+    let enabled = item.version.attributes.enabled;
+    for operation in IN_PLACE.into_iter().filter(|operation| enabled && properties.operations.contains(operation)) {
         let version = Some(&item.version.version);
         let ask = Ask { version, ..Ask::object(ObjectKind::Key, action_of(operation), vault, &item.secret.name) };
         if offers.open(&ask, words(operation)).await {
+            if usable.is_empty() {
+                refused = viewer.services.admin.refused_algorithms(&viewer.call.ctx, &ask).await;
+            }
             usable.push(operation);
         }
     }
-    usable
+    Usable::of(properties.spec, &usable, &refused)
 }
 
 /// Algorithms of a key for what a page offers, each with what it is for.
@@ -193,14 +225,12 @@ async fn use_panel(
     viewer: &Viewer<'_>,
     vault: &VaultName,
     item: &SecretItem,
-    properties: &KeyProperties,
-    usable: &[KeyOperation],
+    usable: &Usable,
     refusal: Option<&Refusal>,
 ) -> Panel {
     let operations: Vec<(&str, &str)> =
-        usable.iter().map(|operation| (operation.as_str(), words(*operation))).collect();
-    let algorithms = algorithms(properties.spec, usable);
-    let algorithms: Vec<(&str, &str)> = algorithms.iter().map(|(name, label)| (*name, label.as_str())).collect();
+        usable.operations.iter().map(|operation| (operation.as_str(), words(*operation))).collect();
+    let algorithms: Vec<(&str, &str)> = usable.algorithms.iter().map(|(name, label)| (*name, label.as_str())).collect();
     let first = |options: &[(&'static str, &str)]| options.first().map_or("", |(name, _)| *name);
     let mut fields = vec![
         Field::choice("operation", "Operation", &operations, operations.first().map_or("", |(name, _)| name)),
@@ -210,7 +240,7 @@ async fn use_panel(
             .hint("What is signed, verified, encrypted or wrapped; not sent back. A signature is over its digest."),
         Field::check("encoded", "The text is bytes in base64url", false),
     ];
-    if usable.contains(&KeyOperation::Verify) {
+    if usable.operations.contains(&KeyOperation::Verify) {
         fields.push(Field::lines("signature", "Signature to verify", "", 2).hint("In base64url, as signing gave it."));
     }
     let form = Form {
@@ -290,17 +320,25 @@ fn public_panel(public: &PublicKey) -> Panel {
     Panel::new("Public part", Body::Snippets(forms)).note("not a secret")
 }
 
-fn commands(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName, properties: &KeyProperties) -> Vec<Snippet> {
+fn commands(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    name: &ObjectName,
+    properties: &KeyProperties,
+    refused: &[&str],
+) -> Vec<Snippet> {
     let commands = Commands::of_vault(viewer.services, vault);
-    let used = match properties.spec {
-        KeySpec::Oct { bits } => format!("key encrypt {name} --algorithm A{bits}GCM --file FILE"),
-        KeySpec::Rsa { .. } => format!("key sign {name} --algorithm PS256 --file FILE"),
-        KeySpec::Ec { .. } => {
-            let fits = SignAlgorithm::ALL.iter().find(|algorithm| algorithm.fits(properties.spec));
-            format!("key sign {name} --algorithm {} --file FILE", fits.map_or("ES256", |algorithm| algorithm.as_str()))
-        }
+    let (verb, usual) = match properties.spec {
+        KeySpec::Oct { bits } => ("encrypt", format!("A{bits}GCM")),
+        KeySpec::Rsa { .. } => ("sign", "PS256".to_owned()),
+        KeySpec::Ec { .. } => ("sign", String::new()),
     };
-    vec![commands.vault(&used), commands.curl_vault("GET", &format!("/keys/{name}"), None)]
+    let signing = SignAlgorithm::ALL.iter().filter(|algorithm| algorithm.fits(properties.spec) && verb == "sign");
+    let others = signing.map(|algorithm| algorithm.as_str());
+    let fitting = std::iter::once(usual.as_str()).chain(others).find(|one| !one.is_empty() && !refused.contains(one));
+    let used =
+        fitting.map(|algorithm| commands.vault(&format!("key {verb} {name} --algorithm {algorithm} --file FILE")));
+    used.into_iter().chain([commands.curl_vault("GET", &format!("/keys/{name}"), None)]).collect()
 }
 
 #[cfg(test)]
@@ -308,6 +346,19 @@ mod tests {
     use strongroom_crypto::key::Curve;
 
     use super::*;
+
+    #[test]
+    fn what_a_vault_refuses_is_not_offered_and_neither_is_an_operation_that_nothing_is_left_for() {
+        let refused = |names: &[&str]| names.iter().map(|name| KeyAlgorithm::parse(name).unwrap()).collect();
+        let rsa = KeySpec::Rsa { bits: 2048 };
+        let usable = Usable::of(rsa, &IN_PLACE, &refused(&["RSA1_5", "A128CBC", "RSA-OAEP"]));
+        assert_eq!(usable.refused, ["RSA1_5", "RSA-OAEP"], "of those that fit the key");
+        assert!(usable.operations == IN_PLACE && usable.algorithms.iter().any(|(name, _)| *name == "RSA-OAEP-256"));
+        let usable = Usable::of(rsa, &IN_PLACE, &refused(&["RSA1_5", "RSA-OAEP", "RSA-OAEP-256"]));
+        assert_eq!(usable.operations, [KeyOperation::Sign, KeyOperation::Verify]);
+        let none = Usable::of(KeySpec::Ec { crv: Curve::P256 }, &IN_PLACE, &refused(&["ES256"]));
+        assert!(none.operations.is_empty() && none.algorithms.is_empty());
+    }
 
     #[test]
     fn algorithms_are_those_of_the_key_and_of_what_is_offered() {

@@ -1,6 +1,11 @@
 //! Keys by pages: made, shown, used, changed, deleted.
 
-use strongroom_domain::record::Outcome;
+use strongroom_domain::{
+    key::KeyAlgorithm,
+    record::Outcome,
+    test_support::world::{demo, person},
+    vault::VaultUpdate,
+};
 
 use super::Story;
 
@@ -90,6 +95,26 @@ async fn a_key_is_used_where_it_is() {
         .submit(&using, &cookie, "operation=wrapKey&algorithm=A256KW&encoded=yes&text=AAAAAAAAAAAAAAAAAAAAAA")
         .await;
     assert_eq!((wrapped.status, fact(&wrapped.text, "Ciphertext").len()), (200, 32));
+}
+
+#[tokio::test]
+async fn algorithms_that_the_vault_refuses_are_named_and_not_offered() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let version = made(&story, &cookie, "data", "RSA+2048").await;
+    let page = async || story.get("/vaults/demo/keys/data", &cookie).await.text;
+    let before = page().await;
+    assert!(before.contains("value=\"RSA1_5\"") && before.contains("--algorithm PS256"), "{before}");
+    let refused = ["RSA1_5", "PS256"].map(|name| KeyAlgorithm::parse(name).unwrap()).into();
+    let update = VaultUpdate { refused_algorithms: Some(refused), ..VaultUpdate::default() };
+    let (ctx, vault) = (story.world.request(&person("ada")), demo().unwrap());
+    story.world.admin.update_vault(&ctx, &vault, None, &update).await.unwrap();
+    let after = page().await;
+    assert!(after.contains("This vault refuses operations by PS256 and RSA1_5."), "{after}");
+    assert!(!after.contains("value=\"RSA1_5\"") && after.contains("value=\"RSA-OAEP-256\""), "{after}");
+    assert!(!after.contains("--algorithm PS256") && after.contains("--algorithm RS256"), "{after}");
+    let refused = story.submit(&format!("{version}/use"), &cookie, "operation=sign&algorithm=PS256&text=x").await;
+    assert!(refused.status == 403 && refused.text.contains("switched off in this vault"), "{}", refused.text);
 }
 
 #[tokio::test]
