@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use strongroom_crypto::{Entropy, EntropyError};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// Tells the time. Only `app` has one that reads the machine's clock.
@@ -18,6 +19,18 @@ pub trait Clock: Send + Sync {
 #[must_use]
 pub fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A moment in Unix seconds as people read it, in UTC (RFC 3339); where the calendar ends, as the number.
+pub(crate) fn utc(seconds: i64) -> String {
+    OffsetDateTime::from_unix_timestamp(seconds).map_or_else(
+        |_| seconds.to_string(),
+        |at| {
+            let (date, time) = (at.date(), at.time());
+            let (month, hour, minute, second) = (u8::from(date.month()), time.hour(), time.minute(), time.second());
+            format!("{:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", date.year(), date.day())
+        },
+    )
 }
 
 /// Makes a UUID of version 7 (RFC 9562) from a given time.

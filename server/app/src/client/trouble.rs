@@ -158,9 +158,14 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
              it is not the current one"
                 .to_owned()
         }
-        "" if message.contains("is not allowed on a key that is not valid yet or has expired") => {
-            "strongroom key get NAME says from when until when it is valid; whoever may change it moves that: strongroom key \
-             update NAME --expires WHEN (or --not-before WHEN), or makes the next version: strongroom key rotate NAME"
+        "" if message.contains("is not allowed on a key that is not valid before") => {
+            "whoever may change the key moves that: strongroom key update NAME --not-before WHEN, with --version VERSION where \
+             it is not the current one"
+                .to_owned()
+        }
+        "" if message.contains("is not allowed on a key that expired") => {
+            "whoever may change the key moves that: strongroom key update NAME --expires WHEN, or makes the next version: \
+             strongroom key rotate NAME"
                 .to_owned()
         }
         "ForbiddenByPolicy" if message.contains("are switched off in this vault") => format!(
@@ -407,8 +412,14 @@ mod tests {
         assert!(disabled.contains("identity update NAME --enable"), "{disabled}");
         let off = no("KeyDisabled", "Operation sign is not allowed on a disabled key.");
         assert!(off.contains("key update NAME --enabled true"), "{off}");
-        let over = no("", "Operation sign is not allowed on a key that is not valid yet or has expired.");
+        let over =
+            no("", "Operation sign is not allowed on a key that expired at 2026-01-01T00:00:00Z (exp 1767225600).");
         assert!(over.contains("key update NAME --expires WHEN"), "{over}");
+        let early = no(
+            "",
+            "Operation sign is not allowed on a key that is not valid before 2026-01-01T00:00:00Z (nbf 1767225600).",
+        );
+        assert!(early.contains("key update NAME --not-before WHEN"), "{early}");
         let refused = no("ForbiddenByPolicy", "Operations by RSA1_5 are switched off in this vault.");
         assert!(refused.contains("vault update payments --accept-algorithm RSA1_5"), "{refused}");
         let hostile = no("ForbiddenByPolicy", "Operations by x; rm -rf ~ are switched off in this vault.");

@@ -47,7 +47,7 @@ pub use opened::{LIFETIME_MILLIS, MAX_KEYS};
 pub use operate::{Ciphertext, Cleartext, KeyAt, MAX_RANDOM_BYTES};
 pub(crate) use queue::{Queue, Turn};
 pub use rotate::{PRINCIPAL as ROTATION_PRINCIPAL, Rotated};
-pub use uses::{Sealing, action_of};
+pub use uses::{Sealing, WindowEnd, action_of};
 
 /// Why an operation on keys did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -69,9 +69,14 @@ pub enum KeyError {
     /// The version is disabled.
     #[error("operation {} is not allowed on a disabled key", .0.as_str())]
     Disabled(KeyOperation),
-    /// The key is not valid yet or has expired.
-    #[error("operation {} is not allowed on a key that is not valid yet or has expired", .0.as_str())]
-    OutsideWindow(KeyOperation),
+    /// The key is not valid yet or has expired. Told, with when, to those alone who may use it so.
+    #[error("operation {} is not allowed on a key that {end}", .operation.as_str())]
+    OutsideWindow {
+        /// What was asked for.
+        operation: KeyOperation,
+        /// The end of the window that the request was beyond.
+        end: WindowEnd,
+    },
     /// The key may not be used for that.
     #[error("operation {} is not permitted on this key, which is for {}", .operation.as_str(), those(.permitted))]
     NotPermitted {
@@ -134,7 +139,7 @@ impl HowItWent for KeyError {
             Self::Operation(OperationError::Token(TokenTrouble::Exchanged)) => "tampered",
             Self::Rejected(KeyRejected::Generation) => "unavailable",
             Self::Disabled(_) => "key-disabled",
-            Self::OutsideWindow(_) => "outside-window",
+            Self::OutsideWindow { .. } => "outside-window",
             Self::NotPermitted { .. } => "operation-not-permitted",
             Self::AlgorithmRefused(_) => "algorithm-refused",
             Self::Operation(OperationError::Failed) => "operation-failed",

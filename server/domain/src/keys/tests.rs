@@ -119,7 +119,7 @@ async fn what_ends_by_the_clock_while_somebody_waits_has_ended() {
     let now = story.0.request(&story.1).seconds();
     until(&story, now + 60).await;
     wait(&story, 3).await.unwrap();
-    assert!(matches!(wait(&story, 60).await, Err(KeyError::OutsideWindow(KeyOperation::Sign))));
+    assert!(matches!(wait(&story, 60).await, Err(KeyError::OutsideWindow { end: WindowEnd::Expires(_), .. })));
     let last = story.0.store.image().log.last().unwrap().record.clone();
     assert_eq!(last.at, (now + 3) * 1000, "the record says when the request arrived");
     until(&story, now + 6000).await;

@@ -1,5 +1,7 @@
 //! What a key may be used for: by its operations, its time, and the algorithms that fit it.
 
+use std::fmt;
+
 use strongroom_crypto::key::{DataAlgorithm, KeySpec, OperationError, SignAlgorithm};
 
 use super::KeyError;
@@ -7,6 +9,7 @@ use crate::{
     action::Action,
     key::{KeyOperation, KeyProperties},
     secret::SecretAttributes,
+    time::utc,
 };
 
 /// Encrypting data or wrapping keys: the same work under different permissions and with different algorithms.
@@ -68,15 +71,33 @@ pub(super) fn usable(
     if !attributes.enabled {
         return Err(KeyError::Disabled(operation));
     }
-    let early = attributes.not_before.is_some_and(|begin| now < begin);
-    let late = attributes.expires.is_some_and(|end| now >= end);
-    if (early || late) && !matches!(operation, Decrypt | UnwrapKey | Verify) {
-        return Err(KeyError::OutsideWindow(operation));
+    let early = attributes.not_before.filter(|begin| now < *begin).map(WindowEnd::NotBefore);
+    let late = attributes.expires.filter(|end| now >= *end).map(WindowEnd::Expires);
+    if let Some(end) = early.or(late).filter(|_| !matches!(operation, Decrypt | UnwrapKey | Verify)) {
+        return Err(KeyError::OutsideWindow { operation, end });
     }
     if !properties.operations.contains(&operation) {
         return Err(KeyError::NotPermitted { operation, permitted: properties.operations.clone() });
     }
     Ok(())
+}
+
+/// An end of the window in which a key makes something new. Unix seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowEnd {
+    /// Its `nbf`: not yet.
+    NotBefore(i64),
+    /// Its `exp`: not any more.
+    Expires(i64),
+}
+
+impl fmt::Display for WindowEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotBefore(at) => write!(f, "is not valid before {} (nbf {at})", utc(*at)),
+            Self::Expires(at) => write!(f, "expired at {} (exp {at})", utc(*at)),
+        }
+    }
 }
 
 /// The action that an operation is judged as.

@@ -20,7 +20,7 @@ impl From<KeyError> for Problem {
             KeyError::NotMadeInHardware => Self { reason: "not-made-in-hardware", ..Self::bad_parameter(message) },
             KeyError::Rejected(KeyRejected::Generation) => Self::unavailable("unavailable"),
             KeyError::Disabled(_) => Self::new(403, "Forbidden", "key-disabled", message).inner("KeyDisabled"),
-            KeyError::OutsideWindow(_) => Self::new(403, "Forbidden", "outside-window", message),
+            KeyError::OutsideWindow { .. } => Self::new(403, "Forbidden", "outside-window", message),
             KeyError::NotPermitted { .. } => {
                 Self::new(403, "Forbidden", "operation-not-permitted", message).inner("KeyOperationForbidden")
             }

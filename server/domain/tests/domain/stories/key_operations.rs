@@ -11,7 +11,7 @@ use strongroom_domain::{
     decision::DenyReason,
     grant::Scope,
     key::{KeyAlgorithm, KeyOperation},
-    keys::{Ciphertext, Cleartext, KeyAt, KeyError, KeyRequest, LIFETIME_MILLIS, Sealing},
+    keys::{Ciphertext, Cleartext, KeyAt, KeyError, KeyRequest, LIFETIME_MILLIS, Sealing, WindowEnd},
     names::{ObjectKind, ObjectName},
     objects::ObjectError,
     principal::Grantee,
@@ -186,16 +186,17 @@ async fn a_key_does_what_its_key_ops_say() {
 /// Azure: outside of nbf and exp only decrypt, unwrap and verify work; a disabled key does nothing.
 #[tokio::test]
 async fn outside_its_window_a_key_only_undoes() {
-    for window in [
-        SecretAttributes { not_before: Some(NOW + 100), ..enabled() },
-        SecretAttributes { expires: Some(NOW), ..enabled() },
+    for (window, told) in [
+        (SecretAttributes { not_before: Some(NOW + 100), ..enabled() }, WindowEnd::NotBefore(NOW + 100)),
+        (SecretAttributes { expires: Some(NOW), ..enabled() }, WindowEnd::Expires(NOW)),
     ] {
         let story = Story::with(RSA, None, &window).await;
         let signed = story.sign(SignAlgorithm::Rs256, &[1; 32]).await;
-        assert!(matches!(signed, Err(KeyError::OutsideWindow(KeyOperation::Sign))));
+        let Err(KeyError::OutsideWindow { operation: KeyOperation::Sign, end }) = signed else { panic!("it signed") };
+        assert_eq!(end, told);
         for operation in [Sealing::Data, Sealing::Key] {
             let sealed = story.encrypt(operation, DataAlgorithm::RsaOaep, b"x").await;
-            assert!(matches!(sealed, Err(KeyError::OutsideWindow(_))));
+            assert!(matches!(sealed, Err(KeyError::OutsideWindow { .. })));
             let tried = story.decrypt(operation, DataAlgorithm::RsaOaep, Ciphertext::default()).await;
             assert!(matches!(tried, Err(KeyError::Operation(OperationError::Failed))), "it was tried");
         }
@@ -205,6 +206,25 @@ async fn outside_its_window_a_key_only_undoes() {
     assert!(matches!(story.verify(SignAlgorithm::Rs256, &[1; 32], &[0; 256]).await, Err(KeyError::Disabled(_))));
     let tried = story.decrypt(Sealing::Data, DataAlgorithm::RsaOaep, Ciphertext::default()).await;
     assert!(matches!(tried, Err(KeyError::Disabled(KeyOperation::Decrypt))));
+}
+
+#[tokio::test]
+async fn when_a_window_ends_is_told_to_who_may_use_the_key_and_to_nobody_else() {
+    let story = Story::with(RSA, None, &SecretAttributes { expires: Some(NOW), ..enabled() }).await;
+    let said = story.sign(SignAlgorithm::Rs256, &[1; 32]).await.unwrap_err().to_string();
+    let moment = "expired at 2026-01-01T00:00:00Z (exp 1767225600)";
+    assert_eq!(said, format!("operation sign is not allowed on a key that {moment}"));
+    let (world, k) = (&story.demo.world, name("k").unwrap());
+    let at = KeyAt { vault: &story.demo.vault, name: &k, version: None };
+    for role in [None, Some(Role::Reader)] {
+        let other = person(if role.is_some() { "reader" } else { "stranger" });
+        if let Some(role) = role {
+            world.put_grant(Grantee::Principal { id: other.id.clone() }, role, Scope::Server).unwrap();
+        }
+        let denied = world.keys.sign(&world.request(&other), at, SignAlgorithm::Rs256, vec![1; 32]).await;
+        let Err(KeyError::Object(denied @ ObjectError::Denied(_))) = denied else { panic!("told {role:?}") };
+        assert!(!denied.to_string().contains("1767225600"), "{denied}");
+    }
 }
 
 #[tokio::test]
