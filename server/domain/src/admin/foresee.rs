@@ -170,7 +170,8 @@ impl Administration {
             return Err(self.refuse(ctx, case, AdminError::Invalid(why)).await);
         }
         described.note(&mut case.record);
-        let foreseen = self.gate.foresee(&described.request(ctx), &described.ask(vault)).await;
+        let mut foreseen = self.gate.foresee(&described.request(ctx), &described.ask(vault)).await;
+        foreseen.state = self.state_of(ctx, vault, described, &foreseen).await;
         self.recorder.release(ctx, case.record, case.permit.hold(Ok(foreseen))).await?
     }
 

@@ -16,6 +16,7 @@ mod policy_documents;
 mod replays;
 mod roles;
 mod sessions;
+mod state;
 mod token_keys;
 mod tokens;
 mod vault_life;

@@ -79,6 +79,8 @@ pub struct Foreseen {
     pub module_micros: BTreeMap<String, u64>,
     /// Revision of the vault's settings that were in force.
     pub settings_revision: Option<i64>,
+    /// Behind the gate: what the state of the object would make of it, where whoever asks may read that.
+    pub state: Option<Stage>,
 }
 
 /// The gate with what it asks.
@@ -230,7 +232,15 @@ impl Gate {
         let (mut trace, mut judged) = (Trace { described: true, ..Trace::default() }, Judged::default());
         let denied = Box::pin(self.stages(ctx, ask, &mut trace, &mut judged)).await.err();
         let settings_revision = judged.vault.as_ref().map(|(vault, _)| vault.revision);
-        Foreseen { denied, trace: trace.stages, module_micros: trace.micros, settings_revision }
+        Foreseen { denied, trace: trace.stages, module_micros: trace.micros, settings_revision, state: None }
+    }
+
+    /// What is known of an object, without its value, for whom the gate would let do this with it; none for all others.
+    /// Nothing comes of it either.
+    pub(crate) async fn peek(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Option<Option<Arc<SecretFacts>>> {
+        let (mut trace, mut judged) = (Trace { described: true, ..Trace::default() }, Judged::default());
+        Box::pin(self.stages(ctx, ask, &mut trace, &mut judged)).await.ok()?;
+        Some(judged.facts)
     }
 
     /// Judges a request as far as the policy modules: address, identity and grants. Gives no permit; for what must be

@@ -47,6 +47,7 @@ pub use opened::{LIFETIME_MILLIS, MAX_KEYS};
 pub use operate::{Ciphertext, Cleartext, KeyAt, MAX_RANDOM_BYTES};
 pub(crate) use queue::{Queue, Turn};
 pub use rotate::{PRINCIPAL as ROTATION_PRINCIPAL, Rotated};
+pub(crate) use uses::usable;
 pub use uses::{Sealing, WindowEnd, action_of};
 
 /// Why an operation on keys did not happen.

@@ -61,7 +61,7 @@ pub(super) fn fitting(spec: KeySpec, operation: KeyOperation) -> Vec<&'static st
 }
 
 /// Whether a key may be used so now (Azure: outside of nbf and exp only decrypt, unwrap and verify).
-pub(super) fn usable(
+pub(crate) fn usable(
     attributes: &SecretAttributes,
     properties: &KeyProperties,
     operation: KeyOperation,

@@ -80,19 +80,21 @@ pub(super) async fn described(
     if algorithm.is_none() && action.as_deref().is_some_and(takes_algorithm) {
         eprintln!("judged without an algorithm, which modules may decide by: --algorithm says one");
     }
-    if action.as_deref().is_some_and(is_of_one_object) {
+    let url = at(&base, &["api", "v1", "vaults", vault, "why"], &[])?;
+    let answer = client.send(Method::POST, url, Some(serde_json::to_vec(&body)?)).await?;
+    if name.is_some() && text(&answer, "/outcome") == "allowed" && !tells_of_state(&answer) {
         eprintln!(
-            "whether the object is there, enabled, in its time and fit for this is not looked at: a request that may happen \
-             can still fail by that"
+            "whether the object is there, enabled, in its time and fit for this is not told to you, who may not read its \
+             attributes: a request that may happen can still fail by that"
         );
     }
-    let url = at(&base, &["api", "v1", "vaults", vault, "why"], &[])?;
-    show(&client.send(Method::POST, url, Some(serde_json::to_vec(&body)?)).await?, wanted.output)
+    show(&answer, wanted.output)
 }
 
-/// Whether an operation is about one object, whose state the real request would be held against as well.
-fn is_of_one_object(operation: &str) -> bool {
-    takes_algorithm(operation) || matches!(operation, "SecretGet" | "KeyGet" | "CertificateGet")
+/// Whether an answer holds the state of the object, which the real request would be held against as well.
+fn tells_of_state(answer: &Value) -> bool {
+    let stages = answer.get("trace").and_then(Value::as_array).into_iter().flatten();
+    stages.into_iter().any(|stage| text(stage, "/stage") == "state")
 }
 
 /// Whether an operation is done by an algorithm.

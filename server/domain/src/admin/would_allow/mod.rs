@@ -143,7 +143,8 @@ impl Administration {
         last: usize,
     ) -> Result<Explained, AdminError> {
         let theirs = described.request(ctx);
-        let foreseen = self.gate.foresee(&theirs, &described.ask(vault)).await;
+        let mut foreseen = self.gate.foresee(&theirs, &described.ask(vault)).await;
+        foreseen.state = self.state_of(ctx, vault, &described, &foreseen).await;
         let mut would_allow = WouldAllow::default();
         if foreseen.denied.is_some() {
             let until = Instant::now() + PATIENCE;

@@ -2,21 +2,26 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use strongroom_crypto::key::{Curve, KeySpec};
 use strongroom_domain::{
     action::Action,
     admin::{AdminError, Described},
+    decision::StageEffect,
     gate::Foreseen,
     grant::Scope,
+    key::KeyOperation,
+    keys::KeyRequest,
     names::ObjectName,
     network::NetworkRules,
     policy::{AlertSeverity, AttachmentState, Effect, ModuleDigest, Obligation, PolicyAttachment},
     principal::{Grantee, Principal, PrincipalKind, SYSTEM_ISSUER},
     record::Outcome,
     role::Role,
+    secret::AttributePatch,
     secrets::SecretError,
     test_support::{
         Verdict,
-        world::{demo as demo_name, name, person},
+        world::{BEGIN, demo as demo_name, enabled, name, person},
     },
     vault::VaultSettings,
 };
@@ -94,6 +99,56 @@ async fn it_is_what_is_said_of_the_request_that_somebody_makes() {
             Err(other) => panic!("{other}"),
         }
     }
+}
+
+#[tokio::test]
+async fn the_state_of_the_object_is_told_behind_the_gate_to_who_may_read_it() {
+    let story = Story::start().await;
+    let (demo, k, db) = (&story.demo, name("k").unwrap(), name("db").unwrap());
+    let request = KeyRequest {
+        spec: KeySpec::Ec { crv: Curve::P256 },
+        hardware: false,
+        operations: Some([KeyOperation::Sign].into()),
+    };
+    demo.world.keys.create(&demo.request(), &demo.vault, &k, &request, &enabled()).await.unwrap();
+    let (reader, auditor) = (person("reader"), person("auditor"));
+    for (who, role) in [(&reader, Role::Reader), (&reader, Role::Auditor), (&reader, Role::Contributor)]
+        .into_iter()
+        .chain([(&auditor, Role::Auditor), (&auditor, Role::Contributor)])
+    {
+        demo.world.put_grant(Grantee::Principal { id: who.id.clone() }, role, Scope::Server).unwrap();
+    }
+    let of = |action, object: &ObjectName| Described { action, name: Some(object.clone()), ..reads(&demo.ada) };
+    let told = async |by: &Arc<Principal>, described: &Described| {
+        let foreseen = story.foresee(by, described).await.unwrap();
+        assert!(foreseen.state.is_none() || foreseen.denied.is_none(), "only what the gate lets through");
+        foreseen.state.map(|stage| (stage.effect == StageEffect::Allow, stage.reason, stage.detail.unwrap_or_default()))
+    };
+    let is = async |action, object: &ObjectName, allowed: bool, reason: &str, detail: &str| {
+        let (is_allowed, said, more) = told(&reader, &of(action, object)).await.unwrap();
+        assert_eq!((is_allowed, said.as_str()), (allowed, reason), "{action:?} {more}");
+        assert!(more.contains(detail), "{more}");
+        let unseen = told(&auditor, &of(action, object)).await;
+        assert_eq!(unseen, None, "an auditor reads no attributes");
+    };
+    is(Action::SecretGet, &db, true, "in-use", "").await;
+    is(Action::KeySign, &k, true, "in-use", "").await;
+    is(Action::KeyVerify, &k, false, "operation-not-permitted", "which is for sign").await;
+    is(Action::KeyGet, &name("none").unwrap(), false, "not-found", "none").await;
+    is(Action::KeyCreate, &name("none").unwrap(), true, "new", "").await;
+    is(Action::SecretRecover, &db, false, "deleted-not-found", "db").await;
+
+    let change = |patch: AttributePatch| async move {
+        demo.world.keys.update(&demo.request(), &demo.vault, &name("k").unwrap(), None, &patch, None).await.unwrap();
+    };
+    change(AttributePatch { expires: Some(BEGIN / 1000), ..AttributePatch::default() }).await;
+    is(Action::KeySign, &k, false, "outside-window", "expired at 2026-01-01T00:00:00Z").await;
+    change(AttributePatch { enabled: Some(false), ..AttributePatch::default() }).await;
+    is(Action::KeySign, &k, false, "key-disabled", "disabled").await;
+    demo.delete_in(&demo.request(), "db").await.unwrap();
+    is(Action::SecretGet, &db, false, "not-found", "soft deleted").await;
+    is(Action::SecretSet, &db, false, "deleted-but-recoverable", "db").await;
+    is(Action::SecretRecover, &db, true, "deleted", "").await;
 }
 
 #[tokio::test]

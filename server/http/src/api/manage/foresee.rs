@@ -9,7 +9,7 @@ use strongroom_domain::{
     admin::{
         About, ChangedAlike, Counted, Described, Explained, MAX_REPLAYED, NotYours, Possible, SingleChange, WouldAllow,
     },
-    decision::Stage,
+    decision::{Stage, StageEffect},
     gate::Foreseen,
     key::KeyAlgorithm,
     names::{ObjectName, ObjectVersion},
@@ -105,11 +105,11 @@ pub(crate) struct View<'a> {
     version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     algorithm: Option<&'static str>,
-    /// `allowed` or `denied`.
+    /// `allowed`; `denied` by the gate; or `failed`, because of the state of the object, as far as the caller may read it.
     outcome: &'static str,
     /// Machine-readable; `ok` when it would be allowed.
     reason: &'a str,
-    /// What each stage would say.
+    /// What each stage would say; last `state`, of the object, where the caller may read its attributes.
     #[schema(value_type = Vec<serde_json::Value>)]
     trace: &'a [Stage],
     /// How long each policy module ran, microseconds, by the name of its stage.
@@ -291,7 +291,13 @@ pub(crate) async fn foresee(services: &Services, call: &Call, request: &Request)
             (described, foreseen, asked.then_some(would_allow))
         }
     };
-    let Foreseen { denied, trace, module_micros, settings_revision } = foreseen;
+    let Foreseen { denied, mut trace, module_micros, settings_revision, state } = foreseen;
+    let (outcome, reason) = match (&denied, &state) {
+        (Some(why), _) => ("denied", why.code()),
+        (None, Some(Stage { effect: StageEffect::Deny, reason, .. })) => ("failed", reason.as_str()),
+        (None, _) => ("allowed", "ok"),
+    };
+    trace.extend(state.clone());
     let told = |change: &SingleChange| {
         let told = Told { change, vault: &vault, principal: &described.principal.id };
         let at = if told.is_at_vault() {
@@ -313,8 +319,8 @@ pub(crate) async fn foresee(services: &Services, call: &Call, request: &Request)
         object: described.name.as_ref().map(ObjectName::as_str),
         version: described.version.as_ref().map(ObjectVersion::as_str),
         algorithm: described.algorithm.map(KeyAlgorithm::as_str),
-        outcome: if denied.is_some() { "denied" } else { "allowed" },
-        reason: denied.as_ref().map_or("ok", |why| why.code()),
+        outcome,
+        reason,
         trace: &trace,
         module_micros: &module_micros,
         settings_revision,
