@@ -3,33 +3,30 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use strongroom_crypto::{
-    Entropy,
     key::{NewKey, SignAlgorithm},
     x509::{self, Validity},
 };
 
-use super::{CertificateError, Certificates, Worked, applied, import::Brought, in_turn};
+use super::{
+    CertificateError, Certificates,
+    import::Brought,
+    in_turn,
+    making::{Making, Origin, finished},
+};
 use crate::{
     action::Action,
-    certificate::{
-        CertificatePolicy, CertificateState, CertificateVersion, PendingOperation, PendingStatus, PolicyError,
-        PolicyPatch, SELF, UNKNOWN,
-    },
-    change::{Change, NameWrite},
+    certificate::{CertificatePolicy, PolicyError, PolicyPatch, SELF, UNKNOWN},
     context::RequestContext,
     gate::{Ask, Proposed},
-    key::{KeyAlgorithm, KeyProperties},
+    key::KeyAlgorithm,
     keyring::{Keyring, VaultKeys},
     keys::{KeyError, Turn},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
-    objects::{ATTEMPTS, Companions, Faces, Finished, InVault, ObjectError, first_revision},
-    permit::Permit,
+    objects::{ATTEMPTS, InVault, ObjectError, first_revision},
     ports::StoreError,
-    renewal,
     rotation::{self, LifetimeAction},
     secret::{
-        AttributeError, LifeState, SealedVersion, SecretAttributes, SecretFacts, SecretItem, SecretMeta, VaultFacts,
-        VersionMeta,
+        AttributeError, LifeState, SealedVersion, SecretAttributes, SecretFacts, SecretItem, VaultFacts, VersionMeta,
     },
 };
 
@@ -254,12 +251,6 @@ fn possible(
     }
 }
 
-/// The current version, if there is a certificate in it.
-fn finished(before: Option<&SecretFacts>) -> Option<&VersionMeta> {
-    let version = before?.version.as_ref()?;
-    version.certificate.as_ref()?.leaf().map(|_| version)
-}
-
 /// The version whose key the new one is to keep, if the policy says so and the key is what it asks for.
 fn key_to_keep<'a>(before: Option<&'a SecretFacts>, policy: &CertificatePolicy) -> Option<&'a VersionMeta> {
     let version = finished(before).filter(|_| policy.key.reuse)?;
@@ -284,135 +275,6 @@ fn kept_key(
     let private =
         keyring.open(keys, ObjectKind::Certificate, name, &kept.version, &row.sealed).map_err(ObjectError::from)?;
     Ok(NewKey { spec: properties.spec, private, public: properties.public.clone() })
-}
-
-/// A version in the making: everything that is settled before its key is there.
-struct Making {
-    keyring: Arc<Keyring>,
-    keys: Arc<VaultKeys>,
-    entropy: Arc<dyn Entropy>,
-    now: i64,
-    name: ObjectName,
-    revision: i64,
-    version: ObjectVersion,
-    request_id: String,
-    before: Option<Arc<SecretFacts>>,
-    companions: Companions,
-    policy: CertificatePolicy,
-    would_be: KeyProperties,
-    attributes: SecretAttributes,
-    origin: Origin,
-}
-
-/// Where the certificate of a version comes from.
-enum Origin {
-    /// Its own key signs it.
-    SignsItself(Validity),
-    /// It is asked for elsewhere.
-    Asks,
-    /// It came along, with its chain.
-    Brought(Vec<Vec<u8>>),
-}
-
-impl Making {
-    fn state_before(&self) -> Option<&CertificateState> {
-        self.before.as_ref()?.secret.certificate.as_deref()
-    }
-
-    fn make(self, permit: Permit, key: &NewKey) -> Worked {
-        let chain = match &self.origin {
-            Origin::SignsItself(validity) => {
-                vec![x509::self_signed(&self.policy.template, key, *validity, &*self.entropy)?]
-            }
-            Origin::Asks => Vec::new(),
-            Origin::Brought(chain) => chain.clone(),
-        };
-        let is_finished = !chain.is_empty();
-        let wanted = self.attributes.enabled;
-        let attributes = if is_finished {
-            self.attributes.clone()
-        } else {
-            SecretAttributes { enabled: false, not_before: None, expires: None, ..self.attributes.clone() }
-        };
-        let properties = KeyProperties { public: key.public.clone(), ..self.would_be.clone() };
-        let certificate = CertificateVersion { content_type: self.policy.content_type, chain };
-        let ordinal = self.state_before().map_or(1, |state| state.newest + 1);
-        let faces = Faces { keyring: &self.keyring, keys: &self.keys, entropy: &*self.entropy, now: self.now };
-        let mut with_it = Vec::new();
-        if is_finished {
-            let finished = Finished {
-                version: &self.version,
-                ordinal,
-                created: self.now,
-                attributes: &attributes,
-                key: &properties,
-                certificate: &certificate,
-                private: &key.private,
-            };
-            for (kind, version) in faces.version(&self.name, &finished)? {
-                let before = self.companions.of(kind);
-                with_it.push(faces.companion(kind, &self.name, before, &self.version, vec![version])?);
-            }
-        }
-        let meta = VersionMeta {
-            version: self.version.clone(),
-            attributes,
-            created: self.now,
-            updated: self.now,
-            ordinal,
-            data_key_id: [0; 16],
-            key: Some(Box::new(properties)),
-            certificate: Some(Box::new(certificate)),
-            tag: Vec::new(),
-        };
-        let version = faces.seal(ObjectKind::Certificate, &self.name, meta, &key.private)?;
-        let current = match (is_finished, finished(self.before.as_deref())) {
-            // The one in use stays until the new one is there.
-            (false, Some(before)) => before,
-            _ => &version.meta,
-        };
-        let state = CertificateState {
-            policy_created: self.state_before().map_or(self.now, |state| state.policy_created),
-            policy_updated: self.now,
-            pending: match self.origin {
-                // Done at once, and there is no request.
-                Origin::Brought(_) => None,
-                _ => Some(PendingOperation {
-                    request_id: self.request_id.clone(),
-                    version: self.version.clone(),
-                    issuer: self.policy.issuer.name.clone(),
-                    request: x509::request(&self.policy.template, key)?,
-                    status: if is_finished { PendingStatus::Completed } else { PendingStatus::InProgress },
-                    enabled: wanted,
-                }),
-            },
-            newest: ordinal,
-            policy: self.policy.clone(),
-        };
-        let before = self.before.as_deref().and_then(|facts| Some((&facts.secret, facts.version.as_ref()?)));
-        let own = SecretMeta {
-            name: self.name.clone(),
-            life: LifeState::Active,
-            current: current.version.clone(),
-            revision: self.revision,
-            managed: false,
-            rotation: Some(renewal::follow(before, &state, current)),
-            certificate: Some(Box::new(state)),
-            tag: Vec::new(),
-        };
-        let own = faces.tagged(ObjectKind::Certificate, own)?;
-        let item = SecretItem { secret: own.clone(), version: version.meta.clone() };
-        let judged = self.before.as_ref().map(|facts| facts.secret.revision);
-        let mut writes = vec![NameWrite {
-            kind: ObjectKind::Certificate,
-            judged,
-            name: own,
-            new: vec![version],
-            updated: Vec::new(),
-        }];
-        writes.append(&mut with_it);
-        applied(permit, Change::WriteCertificate(writes), item)
-    }
 }
 
 impl From<AttributeError> for CertificateError {

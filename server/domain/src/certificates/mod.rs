@@ -6,6 +6,7 @@
 
 mod import;
 mod make;
+mod making;
 mod merge;
 mod renew;
 mod state;

@@ -53,16 +53,12 @@ impl Administration {
         // A list that is full, for one.
         let Ok(settings) = update.clone().apply(&vault.settings) else { return Ok(None) };
         let rule = supposed_vault(&self.keyring, vault, settings)?;
-        if !self.lets_through(theirs, &described.ask(&vault.name), rule.clone()).await {
-            return Ok(None);
-        }
         let may = async {
             let mends_modules = update.changes_modules_alone();
             self.may_manage(ctx, &Ask { mends_modules, ..Ask::vault(Action::VaultUpdate, &vault.name) }).await?;
             self.settings_after(ctx, &mut Vec::new(), vault, &update).await.map(drop)
         };
-        let may = may.await;
-        Ok(Some(Trial { change, rule: Some(rule), may }))
+        Ok(self.tried(theirs, &described.ask(&vault.name), (change, rule), may).await)
     }
 
     async fn try_everywhere(
@@ -76,15 +72,25 @@ impl Administration {
         let before = self.everywhere().await?;
         let after = next_everywhere(&self.keyring, &before, change.attachments(&before.policies)?)?;
         let rule = Supposition::Everywhere(std::sync::Arc::new(after.clone()));
-        if !self.lets_through(theirs, &described.ask(&vault.name), rule.clone()).await {
-            return Ok(None);
-        }
         let may = async {
             self.may_manage(ctx, &Ask::server(Action::PolicyWrite)).await?;
             self.may_put_everywhere(ctx, &mut Vec::new(), &before, &after).await
         };
-        let may = may.await;
-        Ok(Some(Trial { change, rule: Some(rule), may }))
+        Ok(self.tried(theirs, &described.ask(&vault.name), (change, rule), may).await)
+    }
+
+    /// A change of the rules, where it lets the request through; whether the caller may make it is asked only then.
+    async fn tried(
+        &self,
+        theirs: &RequestContext,
+        ask: &Ask<'_>,
+        (change, rule): (SingleChange, Supposition),
+        may: impl Future<Output = Result<(), AdminError>>,
+    ) -> Option<Trial> {
+        if !self.lets_through(theirs, ask, rule.clone()).await {
+            return None;
+        }
+        Some(Trial { change, rule: Some(rule), may: may.await })
     }
 
     async fn try_object(
