@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 use strongroom_crypto::{
-    SecretText,
-    key::{Curve, KeySpec},
+    Plaintext, SecretText,
+    key::{Curve, DataAlgorithm, KeySpec, SignAlgorithm},
 };
 use strongroom_domain::{
     certificate::{LifetimeAction, LifetimeWork, PolicyPatch, Trigger},
     certificates::Renewed,
     key::KeyOperation,
-    keys::{KeyRequest, ROTATION_PRINCIPAL, Rotated},
+    keys::{Ciphertext, Cleartext, KeyAt, KeyRequest, ROTATION_PRINCIPAL, Rotated, Sealing},
     policy::{AttachmentState, Effect, ModuleDigest, PolicyAttachment, PolicyRequest},
     record::{Outcome, Record},
     rotation::{self, RotationTerms, Span},
@@ -79,6 +80,36 @@ async fn of_an_update_of_a_key_they_see_what_it_could_be_used_for() {
     demo.says(Verdict::Says(Effect::Deny));
     assert!(keys.update(&demo.request(), &demo.vault, &k, None, &nothing, Some(&both)).await.is_err());
     assert_eq!(demo.asked_last().key_operation.unwrap().key_ops.len(), 2, "and not what it can be used for now");
+}
+
+#[tokio::test]
+async fn of_a_use_of_a_key_they_see_algorithm_and_key_and_nothing_that_goes_through_it() {
+    let demo = guarded();
+    let operations = Some(KeyOperation::ALL.into_iter().collect());
+    let request = KeyRequest { spec: KeySpec::Oct { bits: 256 }, hardware: false, operations };
+    let (k, keys) = (name("k").unwrap(), &demo.world.keys);
+    keys.create(&demo.request(), &demo.vault, &k, &request, &enabled()).await.unwrap();
+    let at = KeyAt { vault: &demo.vault, name: &k, version: None };
+    let (text, digest, by) = (b"for the caller alone, this text".to_vec(), vec![0xc7; 32], DataAlgorithm::A256Gcm);
+    let (_, mac) = keys.sign(&demo.request(), at, SignAlgorithm::Hs256, digest.clone()).await.unwrap();
+    let cleartext = Cleartext { value: Plaintext::from_slice(&text), iv: None, aad: None };
+    let (_, sealed) = keys.encrypt(&demo.request(), at, Sealing::Data, by, cleartext).await.unwrap();
+    let seen = demo.asked_last().key_operation.unwrap();
+    assert_eq!((seen.algorithm.as_deref(), seen.key_type.as_str(), seen.key_size), (Some("A256GCM"), "oct", Some(256)));
+    let ciphertext = Ciphertext { value: sealed.value.clone(), iv: sealed.iv, aad: None, tag: sealed.tag };
+    keys.decrypt(&demo.request(), at, Sealing::Data, by, ciphertext).await.unwrap();
+    assert_eq!(demo.asked_last().action, "Microsoft.KeyVault/vaults/keys/decrypt/action");
+
+    let log = demo.world.store.image().log;
+    let mut said: Vec<String> = log.into_iter().map(|logged| String::from_utf8(logged.body).unwrap()).collect();
+    said.push(format!("{:?}", demo.world.policies.asked()));
+    for hidden in [text, digest, mac, sealed.value] {
+        let listed = format!("{hidden:?}");
+        let forms = [HEXLOWER.encode(&hidden), BASE64URL_NOPAD.encode(&hidden), BASE64_NOPAD.encode(&hidden), listed];
+        for form in forms.into_iter().chain(String::from_utf8(hidden)) {
+            assert!(!said.iter().any(|said| said.contains(form.trim_matches(['[', ']']))), "{form}");
+        }
+    }
 }
 
 /// A policy whose versions would not expire is denied when it is set, and what a schedule would make when it is due.
