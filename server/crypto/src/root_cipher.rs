@@ -50,6 +50,11 @@ pub trait RootCipher: Send + Sync {
     /// Whether it answered the last time it was asked, or has not been asked yet.
     fn is_reachable(&self) -> bool;
 
+    /// Whether it is out of reach because it is in a token that takes no PIN.
+    fn refuses_pin(&self) -> bool {
+        false
+    }
+
     /// Seals something small that belongs to the installation as a whole, such as a signing key.
     /// `label` names what it is; it opens under the same label only.
     ///

@@ -188,7 +188,8 @@ impl RotationTerms {
 
     /// When the version after this one is made: never in its first week, unless it ends about then, so that no policy
     /// makes one version after the other.
-    fn rotate_at(&self, created: i64, expires: Option<i64>) -> Option<i64> {
+    #[must_use]
+    pub fn rotate_at(&self, created: i64, expires: Option<i64>) -> Option<i64> {
         let planned = self.planned_at(created, expires)?;
         let week = created.saturating_add(i64::from(MIN_DAYS) * DAY);
         let earliest = expires.map_or(week, |ends| week.min(ends.saturating_sub(DAY)));
@@ -196,7 +197,8 @@ impl RotationTerms {
     }
 
     /// When notice is given of the end of a version.
-    fn notify_at(&self, expires: Option<i64>) -> Option<i64> {
+    #[must_use]
+    pub fn notify_at(&self, expires: Option<i64>) -> Option<i64> {
         self.notify?.before(expires?)
     }
 

@@ -375,10 +375,12 @@ pub fn find(site: Site, method: Method, path: &[String]) -> Found {
             other_method = true;
         }
     }
-    // An operation that no key has. It stands where a version may, and is none.
-    let is_release = matches!(path, [kind, _, last]
-        if site == Site::Vault && kind.eq_ignore_ascii_case("keys") && last.eq_ignore_ascii_case("release"));
-    if other_method && !is_release { Found::OtherMethod } else { Found::Nothing }
+    // Operations that no key has. They stand where a version may, and are none.
+    let is_none =
+        |last: &str| ["release", "securewrapkey", "secureunwrapkey"].iter().any(|n| last.eq_ignore_ascii_case(n));
+    let is_none = matches!(path, [kind, _, last]
+        if site == Site::Vault && kind.eq_ignore_ascii_case("keys") && is_none(last));
+    if other_method && !is_none { Found::OtherMethod } else { Found::Nothing }
 }
 
 #[cfg(test)]
@@ -403,7 +405,10 @@ mod tests {
         assert_eq!(endpoint(Vault, Get, "/secrets/db/0123"), "SecretGetVersion db,0123");
         assert_eq!(endpoint(Vault, Put, "/secrets/"), "405");
         assert_eq!(endpoint(Vault, Post, "/keys/k/0a"), "405");
-        assert_eq!(endpoint(Vault, Post, "/keys/k/release"), "404");
+        for none in ["release", "securewrapkey", "SecureUnwrapKey"] {
+            assert_eq!(endpoint(Vault, Post, &format!("/keys/k/{none}")), "404");
+            assert_eq!(endpoint(Vault, Post, &format!("/keys/k/0a/{none}")), "404");
+        }
         assert_eq!(endpoint(Vault, Delete, "/deletedsecrets/db"), "DeletedPurge db");
         let roles = "providers/Microsoft.Authorization/roleDefinitions";
         for (scope, found) in

@@ -358,6 +358,10 @@ impl KeyToken for TokenKeys {
         self.spare.is_reachable()
     }
 
+    fn refuses_pin(&self) -> bool {
+        self.spare.refuses_pin()
+    }
+
     fn sessions(&self) -> usize {
         self.sessions
     }

@@ -275,6 +275,10 @@ impl RootCipher for KeyInToken {
     fn is_reachable(&self) -> bool {
         self.token.is_reachable()
     }
+
+    fn refuses_pin(&self) -> bool {
+        self.token.refuses_pin()
+    }
 }
 
 #[cfg(test)]

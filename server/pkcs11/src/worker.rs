@@ -94,6 +94,12 @@ impl Token {
         lock(&self.shared.trouble).is_none()
     }
 
+    /// Whether the last call was not, because the token took no PIN.
+    pub(crate) fn refuses_pin(&self) -> bool {
+        use TokenError::{LastTry, PinLocked, PinRefused};
+        matches!(&*lock(&self.shared.trouble), Some((PinRefused(_) | PinLocked(_) | LastTry(_), _)))
+    }
+
     /// Does something in a session with the token and waits for it, but not for ever. It may be tried again in another
     /// session.
     pub(crate) fn call<T: Send + 'static>(

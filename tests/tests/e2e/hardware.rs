@@ -209,6 +209,7 @@ async fn a_root_key_in_a_token_stays_there_and_a_token_that_was_away_is_back_wit
         assert_eq!(make_vault(vault, &operator, "last").await, 503);
     }
     assert_eq!(hsm.log_ins(), before + 1, "a wrong PIN is given once");
+    assert_eq!(ready(vault).await, (503, "the token of the root key refuses the PIN".to_owned()));
     hsm.write_pin(PIN);
     until_made(vault, &operator, "last").await;
     assert_eq!(ready(vault).await.0, 200);

@@ -186,6 +186,14 @@ async fn keys_of_every_form_come_in_and_their_public_halves_go_out() {
         let theirs = story.other("openssl pkey -in lockedPEM -passin pass:secret -pubout");
         assert_eq!(story.good(&format!("key export locked{form}")), theirs.trim());
     }
+    story.other("openssl genpkey -algorithm RSA-PSS -out pss");
+    story.good("key import pss --file pss");
+    assert!(
+        story.good("key get pss --output json").contains(r#""key_ops":["sign","verify"]"#),
+        "as the file restricts it"
+    );
+    let (code, _, err) = story.cli(&["key", "import", "pss", "--file", "pss", "--op", "decrypt"]);
+    assert!(code == 1 && err.contains("RSASSA-PSS"), "{err}");
     story.other("openssl genrsa -out small 1024");
     let (code, _, err) = story.cli(&["key", "import", "small", "--file", "small"]);
     assert!(code != 0 && err.contains("size"), "{err}");

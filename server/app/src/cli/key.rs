@@ -92,7 +92,7 @@ pub(crate) enum KeyCommand {
         #[command(flatten)]
         at: VaultAt,
     },
-    /// Verify a signature over a file; ends with 1 when it is not the key's.
+    /// Verify a signature over a file; ends with 3 when it is not the key's.
     Verify {
         #[command(flatten)]
         key: Versioned,

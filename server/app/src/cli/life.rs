@@ -52,7 +52,7 @@ pub(crate) enum LifeCommand {
     Backup {
         /// Name.
         name: String,
-        /// File to write, for its owner alone.
+        /// File to write, for its owner alone; `-` for standard output.
         #[arg(long)]
         file: PathBuf,
         /// Replace the file if it is there.
@@ -63,7 +63,7 @@ pub(crate) enum LifeCommand {
     },
     /// Bring a name back from a backup file; it must be free.
     Restore {
-        /// File that a backup was written to.
+        /// File that a backup was written to; `-` for standard input.
         #[arg(long)]
         file: PathBuf,
         #[command(flatten)]

@@ -1,6 +1,10 @@
 //! Backup files: the bytes that the vault sealed, as `az keyvault secret backup` and `key backup` write them too.
 
-use std::{fs::File, io::Read as _, path::Path};
+use std::{
+    fs::File,
+    io::{IsTerminal as _, Read, Write as _},
+    path::Path,
+};
 
 use anyhow::{Context as _, bail};
 use data_encoding::BASE64URL_NOPAD;
@@ -23,14 +27,21 @@ pub(super) async fn backup(
     overwrite: bool,
     from: &VaultAt,
 ) -> anyhow::Result<()> {
+    let piped = file == Path::new("-");
     // Before anything is asked for: a backup that could not be kept would be on record all the same.
-    if !overwrite && file.symlink_metadata().is_ok() {
+    if piped && std::io::stdout().is_terminal() {
+        bail!("a backup is no text for a terminal: pipe it, or name a file");
+    }
+    if !piped && !overwrite && file.symlink_metadata().is_ok() {
         bail!("{} is there already; --overwrite replaces it", file.display());
     }
     let answer = connect(from).await?.send(Method::POST, &[of.path, name, "backup"], None).await?;
     let blob = answer.get("value").and_then(Value::as_str).context("the answer has no backup")?;
     let blob =
         BASE64URL_NOPAD.decode(blob.trim_end_matches('=').as_bytes()).context("the answer's backup is damaged")?;
+    if piped {
+        return Ok(std::io::stdout().lock().write_all(&blob)?);
+    }
     private_file::write(file, &blob, overwrite)?;
     match from.output {
         Output::Json => {
@@ -44,7 +55,10 @@ pub(super) async fn backup(
 
 pub(super) async fn restore(of: &Collection, file: &Path, to: &VaultAt) -> anyhow::Result<()> {
     let mut blob = Vec::new();
-    let opened = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let opened: Box<dyn Read> = match file == Path::new("-") {
+        true => Box::new(std::io::stdin()),
+        false => Box::new(File::open(file).with_context(|| format!("{} cannot be read", file.display()))?),
+    };
     opened.take(MAX_FILE.saturating_add(1)).read_to_end(&mut blob)?;
     if u64::try_from(blob.len()).is_ok_and(|length| length > MAX_FILE) {
         bail!("{} is too long for a backup", file.display());

@@ -70,8 +70,8 @@ pub(crate) async fn run(command: KeyCommand) -> anyhow::Result<()> {
         KeyCommand::Life(step) => KEYS.run(step).await,
         KeyCommand::Create { name, key, at } => create(&name, key, &at).await,
         KeyCommand::Import { name, file, password_file, operations, leave_hardware, attributes, at } => {
-            let key = import::private(&file, password_file.as_deref())?;
-            import::import(&name, key, (&operations, leave_hardware), attributes.body()?, &at).await
+            let key = import::private(&file, password_file.as_deref(), &operations)?;
+            import::import(&name, key, leave_hardware, attributes.body()?, &at).await
         }
         KeyCommand::Get { key, at } => get(&key, &at).await,
         KeyCommand::Update { key, change, operations, at } => {

@@ -133,6 +133,12 @@ async fn rotate(place: &Place, to: Option<Seal>) -> anyhow::Result<()> {
         alone: true,
     };
     let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
+    if opened.installation.development && matches!(target, Target::Elsewhere(_)) {
+        bail!(
+            "this is a development installation, which `strongroom dev` starts by the key file in its data directory alone: its \
+             root key is changed in its place, without --to"
+        );
+    }
     let new = target.source();
     let (key, parameters) = new.create(&SystemEntropy)?;
     let store = Arc::new(opened.store);

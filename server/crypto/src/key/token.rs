@@ -170,6 +170,11 @@ pub trait KeyToken: Send + Sync {
     /// Whether it answered the last time.
     fn is_reachable(&self) -> bool;
 
+    /// Whether it is out of reach because it takes no PIN: nobody is let in until that is mended.
+    fn refuses_pin(&self) -> bool {
+        false
+    }
+
     /// How many calls it takes at the same time.
     fn sessions(&self) -> usize;
 }

@@ -171,7 +171,7 @@ impl Administration {
         }
         described.note(&mut case.record);
         let mut foreseen = self.gate.foresee(&described.request(ctx), &described.ask(vault)).await;
-        foreseen.state = self.state_of(ctx, vault, described, &foreseen).await;
+        foreseen.state = self.state_stage(ctx, vault, described, &foreseen).await;
         self.recorder.release(ctx, case.record, case.permit.hold(Ok(foreseen))).await?
     }
 

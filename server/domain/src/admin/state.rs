@@ -24,7 +24,7 @@ const STAGE: &str = "state";
 impl Administration {
     /// The stage of the object's state behind those of the gate; none where the gate denies, where nothing is asked of
     /// one object, and where the caller may not read its attributes.
-    pub(super) async fn state_of(
+    pub(super) async fn state_stage(
         &self,
         ctx: &RequestContext,
         vault: &VaultName,

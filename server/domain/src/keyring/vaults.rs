@@ -18,6 +18,12 @@ impl Keyring {
         self.root.is_reachable()
     }
 
+    /// Whether it did not because the token that it is in takes no PIN.
+    #[must_use]
+    pub fn root_key_refuses_pin(&self) -> bool {
+        self.root.refuses_pin()
+    }
+
     /// Does something that may need the root key, without holding up the thread: where the root key is in a
     /// token, on a thread of its own.
     ///

@@ -114,6 +114,12 @@ impl Keys {
         self.hardware.as_ref().is_none_or(|hardware| hardware.token.is_reachable())
     }
 
+    /// Whether it did not because it takes no PIN.
+    #[must_use]
+    pub fn token_refuses_pin(&self) -> bool {
+        self.hardware.as_ref().is_some_and(|hardware| hardware.token.refuses_pin())
+    }
+
     /// Looks whether the token answers, so that it is known before anybody needs it. Does nothing without one.
     pub async fn look_at_token(&self) {
         if let Some(hardware) = &self.hardware {

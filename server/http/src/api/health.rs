@@ -25,10 +25,18 @@ pub(crate) fn answer(services: &Services, endpoint: Endpoint) -> Response {
         return Response::json(503, &Health { status, witness: None });
     }
     if endpoint == Endpoint::Ready && !services.keyring.root_key_is_reachable() {
-        return Response::json(503, &Health { status: "the token of the root key does not answer", witness: None });
+        let status = match services.keyring.root_key_refuses_pin() {
+            true => "the token of the root key refuses the PIN",
+            false => "the token of the root key does not answer",
+        };
+        return Response::json(503, &Health { status, witness: None });
     }
     if endpoint == Endpoint::Ready && !services.keys.token_is_reachable() {
-        return Response::json(503, &Health { status: "the token of keys does not answer", witness: None });
+        let status = match services.keys.token_refuses_pin() {
+            true => "the token of keys refuses the PIN",
+            false => "the token of keys does not answer",
+        };
+        return Response::json(503, &Health { status, witness: None });
     }
     let witness = (endpoint == Endpoint::Ready).then(|| (services.chain)().witness).flatten();
     let witness = witness.map(|standing| match standing {

@@ -230,6 +230,9 @@ mod tests {
         assert_eq!(form.moment("b", "B").unwrap(), Some(1_801_396_830));
         assert_eq!(form.moment("c", "C").unwrap_err().status, 400);
         assert_eq!(form.moment("d", "D").unwrap(), None);
+        for shown in [1_801_396_800, 1_801_396_830, 59] {
+            assert_eq!(read_moment(&crate::dashboard::view::for_field(shown)), Some(shown), "sent back as it was");
+        }
     }
 
     #[test]

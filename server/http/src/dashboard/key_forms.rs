@@ -47,13 +47,17 @@ const KINDS: [(&str, &str); 10] = [
 ];
 
 /// Those that are made in the hardware token, where there is one.
-const HARDWARE_KINDS: [(&str, &str); 6] = [
+const HARDWARE_KINDS: [(&str, &str); 10] = [
     ("EC-HSM P-256", "EC-HSM P-256: signs, in the hardware token"),
     ("EC-HSM P-384", "EC-HSM P-384: signs, in the hardware token"),
+    ("EC-HSM P-521", "EC-HSM P-521: signs, in the hardware token"),
+    ("EC-HSM P-256K", "EC-HSM P-256K (secp256k1): signs, in the hardware token"),
     ("RSA-HSM 2048", "RSA-HSM 2048: signs, encrypts, wraps, in the hardware token"),
     ("RSA-HSM 3072", "RSA-HSM 3072: signs, encrypts, wraps, in the hardware token"),
     ("RSA-HSM 4096", "RSA-HSM 4096: signs, encrypts, wraps, in the hardware token"),
     ("oct-HSM 256", "oct-HSM 256: encrypts and wraps with AES, in the hardware token"),
+    ("oct-HSM 192", "oct-HSM 192: encrypts and wraps with AES, in the hardware token"),
+    ("oct-HSM 128", "oct-HSM 128: encrypts and wraps with AES, in the hardware token"),
 ];
 
 /// What kind of key, and whether in the hardware token.
@@ -73,6 +77,7 @@ fn spec(kind: &str) -> Option<(KeySpec, bool)> {
 fn common_fields(draft: Draft) -> impl Iterator<Item = Field> {
     draft.fields().into_iter().filter(|field| field.name != "content_type").map(|field| match field.name.as_str() {
         "expires" => field.hint("From then on it signs, encrypts and wraps no more; it still verifies and decrypts."),
+        "enabled" => field.hint("Nobody can use a disabled version; what is known of it can still be read."),
         _ => field,
     })
 }
@@ -261,13 +266,16 @@ async fn edit_page(
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_vault(viewer.services, vault);
     let path = version.as_ref().map_or_else(|| format!("/keys/{name}"), |version| format!("/keys/{name}/{version}"));
-    let body = r#"{"key_ops":["sign","verify"],"attributes":{"enabled":true}}"#;
+    let listed: Vec<&str> = held.iter().map(|operation| operation.as_str()).collect();
+    let body = serde_json::json!({ "key_ops": listed }).to_string();
+    let of_version = version.as_ref().map(|version| format!(" --version {version}")).unwrap_or_default();
+    let said: String = listed.iter().map(|operation| format!(" --op {operation}")).collect();
     let page = PanelsPage {
         lead: Some("A date that is set can be moved and not taken away: an empty field changes nothing.".to_owned()),
         main: vec![Panel::new("Attributes", Body::Form(form))],
         aside: vec![snippets::panel(vec![
-            commands.vault(&format!("key update {name} --op sign --op verify")),
-            commands.curl_vault("PATCH", &path, Some(body)),
+            commands.vault(&format!("key update {name}{of_version}{said}")),
+            commands.curl_vault("PATCH", &path, Some(&body)),
         ])],
         ..PanelsPage::new(viewer.shell(&place).await, format!("Attributes of {name}"))
     };

@@ -45,9 +45,12 @@ pub(super) fn moment_millis(millis: i64) -> Moment {
     }
 }
 
-/// A moment (Unix seconds) as a field of a form holds it.
+/// A moment (Unix seconds) as a field of a form holds it: to the second where it has some, so that a form that is sent
+/// back as it was moves nothing.
 pub(super) fn for_field(seconds: i64) -> String {
-    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]");
+    let minute = format_description!("[year]-[month]-[day]T[hour]:[minute]");
+    let second = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
+    let format = if seconds.rem_euclid(60) == 0 { minute } else { second };
     at_millis(seconds.saturating_mul(1000)).and_then(|at| at.format(format).ok()).unwrap_or_default()
 }
 

@@ -8,7 +8,7 @@ use strongroom_crypto::key::PublicKey;
 
 use super::{connect, path, text};
 use crate::{
-    cli::{PublicForm, VaultAt, Versioned},
+    cli::{Output, PublicForm, VaultAt, Versioned},
     commands::pem,
 };
 
@@ -19,6 +19,11 @@ pub(super) async fn export(key: &Versioned, format: PublicForm, at: &VaultAt) ->
         bail!("a symmetric key has no public half to export");
     }
     let public: PublicKey = serde_json::from_value(jwk.clone()).context("the answer has no public key")?;
+    let format = match at.output {
+        // Of its forms the one that is JSON.
+        Output::Json => PublicForm::Jwk,
+        Output::Table => format,
+    };
     match format {
         PublicForm::Jwk => println!("{}", standard(&public, jwk)?),
         PublicForm::Pem => println!("{}", pem("PUBLIC KEY", &public.spki()?)),

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use strongroom_domain::rotation::Span;
+use strongroom_domain::rotation::{RotationTerms, Span, Trigger};
 
 use super::{
     super::{facts, seconds, utc},
@@ -43,13 +43,17 @@ pub(super) async fn policy(command: RotationCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// When an action of a policy is due with a version.
-fn due(action: &Value, key: &Value) -> Option<i64> {
+/// When an action of a policy is due with a version, by the rules that the server keeps too.
+fn due(action: &Value, rotates: bool, key: &Value) -> Option<i64> {
     let span = |pointer| action.pointer(pointer).and_then(Value::as_str).and_then(|text| Span::parse(text).ok());
     let moment = |name: &str| key.pointer(&format!("/attributes/{name}")).and_then(Value::as_i64);
-    match span("/trigger/timeAfterCreate") {
-        Some(span) => span.after(moment("created")?),
-        None => span("/trigger/timeBeforeExpiry")?.before(moment("exp")?),
+    let before = span("/trigger/timeBeforeExpiry");
+    if rotates {
+        let after = span("/trigger/timeAfterCreate").map(Trigger::AfterCreation);
+        let rotate = after.or(before.map(Trigger::BeforeExpiry));
+        RotationTerms { rotate, ..RotationTerms::default() }.rotate_at(moment("created")?, moment("exp"))
+    } else {
+        RotationTerms { notify: before, ..RotationTerms::default() }.notify_at(moment("exp"))
     }
 }
 
@@ -67,7 +71,7 @@ fn told(policy: &Value, key: &Value) -> Vec<(&'static str, String)> {
             };
             let rotates = text(action, "/action/type").eq_ignore_ascii_case("rotate");
             let endless = key.get("attributes").is_some_and(|known| known.get("exp").is_none_or(Value::is_null));
-            let when = match due(action, key) {
+            let when = match due(action, rotates, key) {
                 Some(at) => format!("{when}: {}", utc(at.saturating_mul(1000))),
                 // Known of a key that was read; of one that was not, nothing is said.
                 None if endless && rotates => format!(
@@ -158,6 +162,10 @@ mod tests {
         let rotates_never = &told(&changed, &key)[0].1;
         assert!(rotates_never.contains("never, because") && rotates_never.contains("--expires"), "{rotates_never}");
         assert_eq!(told(&changed, &Value::Null)[0].1, "P7D before it expires", "nothing is known of the key");
+        let soon = json!({ "attributes": { "created": 1_700_000_000, "exp": 1_700_000_000 + 90 * 86_400 } });
+        let early = json!({ "trigger": { "timeBeforeExpiry": "P90D" }, "action": { "type": "Rotate" } });
+        let told_early = &told(&json!({ "lifetimeActions": [early] }), &soon)[0].1;
+        assert_eq!(told_early, "P90D before it expires: 2023-11-21 22:13:20.000Z", "not in its first week");
         let none = told(&json!({ "lifetimeActions": [] }), &key);
         assert!(none[0].1.starts_with("none by itself") && none[1].1 == "without end", "{none:?}");
     }

@@ -144,7 +144,7 @@ impl Administration {
     ) -> Result<Explained, AdminError> {
         let theirs = described.request(ctx);
         let mut foreseen = self.gate.foresee(&theirs, &described.ask(vault)).await;
-        foreseen.state = self.state_of(ctx, vault, &described, &foreseen).await;
+        foreseen.state = self.state_stage(ctx, vault, &described, &foreseen).await;
         let mut would_allow = WouldAllow::default();
         if foreseen.denied.is_some() {
             let until = Instant::now() + PATIENCE;

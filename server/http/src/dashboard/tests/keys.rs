@@ -122,8 +122,13 @@ async fn a_key_is_changed_deleted_and_recovered() {
     let story = Story::start();
     let cookie = story.sign_in("ada").await;
     let version = made(&story, &cookie, "signing", "EC+P-256").await;
-    let changed = story.submit(&format!("{version}/edit"), &cookie, "op-verify=yes&enabled=yes&tags-shown=yes").await;
+    let fields = "op-verify=yes&enabled=yes&tags-shown=yes&expires=2031-05-06T07%3A08%3A09";
+    let changed = story.submit(&format!("{version}/edit"), &cookie, fields).await;
     assert_eq!(changed.header("location"), Some("/vaults/demo/keys/signing"));
+    let form = story.get(&format!("{version}/edit"), &cookie).await.text;
+    assert!(form.contains("value=\"2031-05-06T07:08:09\" step=\"1\""), "what is sent back moves nothing: {form}");
+    assert!(form.contains("--op verify") && !form.contains("--op sign"), "the key's own: {form}");
+    assert!(form.contains("Nobody can use a disabled version"), "{form}");
     let page = story.get("/vaults/demo/keys/signing", &cookie).await.text;
     assert!(page.contains("for verify.") && !page.contains("value=\"sign\""), "{page}");
     assert!(!page.contains("ledger"), "its tags are gone");
