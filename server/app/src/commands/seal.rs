@@ -187,3 +187,27 @@ impl Target {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_root_key_of_a_development_installation_stays_where_it_is_looked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        let source = Seal::default().source(data, None).unwrap();
+        let development = Some(true);
+        let opening = Opening { data, database: None, source: &source, node: "node-1", development, alone: false };
+        let made = installation::open(&opening, 1, &SystemEntropy).await.unwrap();
+        made.store.close().await.unwrap();
+        drop(made);
+        let (seal, node) = (Seal::default(), "node-1".to_owned());
+        let place = Place { data: data.to_owned(), database: None, node, seal, hardware: None };
+        let other = data.join("other.key");
+        let refused = rotate(&place, Some(Seal { file: Some(other.clone()), ..Seal::default() })).await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("a development installation"), "{refused}");
+        assert!(!other.exists());
+    }
+}
