@@ -177,6 +177,7 @@ mod tests {
             providers: Vec::new(),
             key_token: None,
             token_key_age: crate::config::Tokens::default().key_age().unwrap(),
+            scrub_every: crate::config::scrub_pause(None).unwrap(),
             policy_isolation: crate::policy_process::PolicyIsolation::None,
             policy_signers: Vec::new(),
         };

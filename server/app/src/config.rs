@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -48,6 +49,9 @@ pub(crate) struct Config {
     /// Name of this node in the audit chain.
     #[serde(default = "default_node", deserialize_with = "node")]
     pub(crate) node: String,
+    /// How far apart the server begins to look through everything that is stored, in minutes.
+    #[serde(default = "default_scrub")]
+    scrub_every_minutes: u16,
     /// Certificate and key.
     pub(crate) tls: Tls,
     /// Where policy modules run; `--policy-isolation` goes before it.
@@ -90,6 +94,20 @@ const MAX_NODE: usize = 64;
 
 fn default_node() -> String {
     "node-1".to_owned()
+}
+
+/// How far apart rounds of the scrub begin, in minutes, unless something else is said.
+const SCRUB_EVERY: u16 = 60;
+
+fn default_scrub() -> u16 {
+    SCRUB_EVERY
+}
+
+/// `scrub_every_minutes`, from an hour to a week: more often costs more than it finds, and never is not offered.
+pub(crate) fn scrub_pause(minutes: Option<u16>) -> anyhow::Result<Duration> {
+    let minutes = minutes.unwrap_or(SCRUB_EVERY);
+    anyhow::ensure!((60..=10_080).contains(&minutes), "scrub_every_minutes is a number of minutes from 60 to 10080");
+    Ok(Duration::from_secs(u64::from(minutes) * 60))
 }
 
 /// `[[listeners]]`
@@ -195,6 +213,11 @@ impl Config {
     pub(crate) fn shows_password(&self, path: &Path) -> bool {
         let everybody = std::fs::metadata(path).is_ok_and(|facts| facts.permissions().mode() & 0o004 != 0);
         everybody && self.database.as_deref().is_some_and(has_password)
+    }
+
+    /// How far apart rounds of the scrub begin.
+    pub(crate) fn scrub_every(&self) -> anyhow::Result<Duration> {
+        scrub_pause(Some(self.scrub_every_minutes))
     }
 
     /// The address of the database; none for the embedded one.

@@ -103,6 +103,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
         }],
         key_token,
         token_key_age: config::Tokens::default().key_age()?,
+        scrub_every: config::scrub_pause(None)?,
         policy_isolation: args.policy_isolation.unwrap_or_default(),
         policy_signers: Vec::new(),
     };

@@ -1,6 +1,6 @@
 //! Background jobs of a node: signed checkpoints of the audit log (see `checkpoints`), told to its witness (see `witness`);
 //! counts of anonymous floods; scheduled purges; what is due with keys; the keys that sign tokens; the periodic check of the
-//! chain that the dashboard shows; the return of the audit log after a failure.
+//! chain that the dashboard shows, and of everything that is stored (see `scrubbing`); the return of the audit log after a failure.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,16 +14,21 @@ use strongroom_domain::{
     keys::{Destroyed, Rotated},
     purge::{Purged, Purger},
     record::{Counted, Outcome, Record},
+    scrub::Findings,
     token_keys::{self, LOOK_MILLIS},
 };
 use strongroom_http::services::{ChainStatus, Reached, Services, Verified, WitnessStanding};
-use strongroom_store::{LogVerdict, Store};
+use strongroom_store::{
+    LogVerdict, Store,
+    verify::{Finding, VerifyReport},
+};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     audit_check,
     checkpoints::Checkpoints,
     covering::ANCHORS,
+    scrubbing::{self, Scrubbing},
     serve::system_request,
     wiring::Node,
     witness::{Testimony, Witness},
@@ -35,6 +40,9 @@ pub(crate) const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
 const FLOOD_EVERY: Duration = Duration::from_secs(5);
 /// The chain is verified as a whole this often.
 const VERIFY_EVERY: Duration = Duration::from_secs(600);
+
+/// Most rows of one check that are named.
+const MAX_NAMED: usize = 100;
 
 /// What is past its purge date is purged this often.
 const PURGE_EVERY: Duration = Duration::from_secs(600);
@@ -96,6 +104,7 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
         public_key: node.auditor.public_key(),
         chain: Arc::clone(&node.chain),
         anchors,
+        told: Arc::new(tokio::sync::Mutex::new(scrubbing::findings(&node.services))),
     };
     let flood = Arc::clone(&node.services);
     let first = Arc::clone(&checkpoints);
@@ -126,6 +135,7 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
         tokio::spawn(keep_presence(Arc::clone(&node.store))),
         tokio::spawn(keep_hardware(Arc::clone(&node.store), Arc::clone(&node.services))),
     ];
+    endless.push(tokio::spawn(Scrubbing::new(node).run()));
     endless.extend(testimony.map(|testimony| tokio::spawn(testimony.run())));
     Jobs { stop, tasks, endless }
 }
@@ -280,6 +290,7 @@ struct Verifier {
     public_key: [u8; 32],
     chain: Arc<ArcSwap<ChainStatus>>,
     anchors: PathBuf,
+    told: Arc<tokio::sync::Mutex<Findings>>,
 }
 
 impl Verifier {
@@ -290,9 +301,23 @@ impl Verifier {
         Reached { position: own.map_or(0, |node| node.last), head: head.unwrap_or_default() }
     }
 
+    /// Names every row that is not the one that the log tells of; of several nodes one has it put on record.
+    async fn tell(&self, report: &VerifyReport) {
+        let is_of_row = |finding: &&Finding| matches!(finding, Finding::Row { .. } | Finding::Unreadable { .. });
+        let leads = self.store.leads().await;
+        for finding in report.findings.iter().filter(is_of_row).take(MAX_NAMED) {
+            let row = finding.to_string();
+            tracing::error!(%row, "a stored row is not the one that the audit log tells of");
+            if leads {
+                self.told.lock().await.tell_put_back(&row).await;
+            }
+        }
+    }
+
     async fn run(self) {
         let verdict = match audit_check::check(&self.database, self.public_key, &self.anchors, None).await {
             Ok(checked) => {
+                self.tell(&checked.report).await;
                 let mut verdict = checked.findings().into_iter().next().map_or_else(|| Ok(self.reached(&checked)), Err);
                 if let Some(WitnessStanding::Contradicts(why)) = &self.chain.load().witness {
                     verdict = verdict.and_then(|_| Err(format!("it was forked: {why}")));

@@ -31,6 +31,7 @@ mod loopback;
 mod plain;
 mod policy_process;
 mod private_file;
+mod scrubbing;
 mod seal;
 mod serve;
 mod terminal;

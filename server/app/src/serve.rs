@@ -132,6 +132,7 @@ pub(crate) struct Beside {
 }
 
 fn outside(config: Config) -> anyhow::Result<Outside> {
+    let scrub_every = config.scrub_every()?;
     let trusted_roots = match &config.trusted_ca {
         Some(path) => {
             TrustedRoots::SystemAnd(std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?)
@@ -151,6 +152,7 @@ fn outside(config: Config) -> anyhow::Result<Outside> {
         providers,
         key_token: None,
         token_key_age,
+        scrub_every,
         policy_isolation,
         policy_signers,
     })

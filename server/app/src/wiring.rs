@@ -1,7 +1,7 @@
 //! Wiring: adapters behind ports, ports into use cases, use cases into services. No judgement, no
 //! state; the configuration is gone when this is done.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy, TokenSigner, key::KeyToken};
@@ -49,6 +49,8 @@ pub(crate) struct Outside {
     pub(crate) key_token: Option<Arc<dyn KeyToken>>,
     /// How long a key signs tokens, in milliseconds.
     pub(crate) token_key_age: i64,
+    /// How far apart rounds of the scrub begin.
+    pub(crate) scrub_every: Duration,
     /// Where policy modules run.
     pub(crate) policy_isolation: PolicyIsolation,
     /// Whose signatures policy modules need; empty for none.
@@ -67,6 +69,8 @@ pub(crate) struct Node {
     pub(crate) own_issuer: String,
     /// How long a key signs tokens, in milliseconds.
     pub(crate) token_key_age: i64,
+    /// How far apart rounds of the scrub begin.
+    pub(crate) scrub_every: Duration,
     /// Address of the database, for checks that read it beside the node.
     pub(crate) database: String,
 }
@@ -243,6 +247,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         policies,
         own_issuer,
         token_key_age: outside.token_key_age,
+        scrub_every: outside.scrub_every,
         database,
     })
 }

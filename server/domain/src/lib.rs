@@ -40,10 +40,12 @@ pub mod renewal;
 pub mod role;
 pub mod rotation;
 mod schedule;
+pub mod scrub;
 pub mod seal;
 pub mod secret;
 pub mod secrets;
 pub mod sign_in;
+pub mod stored;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
 pub mod text;

@@ -31,6 +31,18 @@ pub struct ChainStatus {
     pub verified: Option<Verified>,
     /// How the witness stands, if there is one that was told or tried.
     pub witness: Option<WitnessStanding>,
+    /// What the last look at everything that is stored said, if there was one. A look that goes on counts once it
+    /// found something.
+    pub stored: Option<StoredStatus>,
+}
+
+/// A look at everything that is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredStatus {
+    /// When it began, Unix milliseconds.
+    pub at: i64,
+    /// How many rows are what was written, as far as this node counted them; or which are not.
+    pub verdict: Result<Option<u64>, String>,
 }
 
 /// How a witness of the audit log stands.

@@ -144,6 +144,16 @@ impl Store {
             .transpose()
     }
 
+    /// The newest record that one of Strongroom's own jobs wrote of an operation, on whichever node.
+    ///
+    /// # Errors
+    /// When the database cannot say.
+    pub async fn newest_of_job(&self, job: PrincipalId, operation: &str) -> Result<Option<Record>, StoreError> {
+        let (whole_principal, operation) = (Some(job), Some(operation.to_owned()));
+        let filter = RecordFilter { whole_principal, operation, limit: 1, ..RecordFilter::default() };
+        Ok(self.page(&filter).await?.items.into_iter().next())
+    }
+
     async fn chain_page(&self, node: &str, after: u64, limit: usize) -> Result<Vec<ChainedRecord>, StoreError> {
         use audit_record::Column;
 

@@ -131,6 +131,14 @@ impl Store {
         }
     }
 
+    /// Whether this node does what is done once for all nodes of the installation: one of them does, until it is gone.
+    pub async fn leads(&self) -> bool {
+        match &self.presence {
+            Some(presence) => presence.leads().await,
+            None => true,
+        }
+    }
+
     /// Position and head of this node's chain after the last batch that this process certainly wrote.
     #[must_use]
     pub fn written_head(&self) -> Option<(u64, [u8; 32])> {

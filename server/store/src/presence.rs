@@ -22,6 +22,8 @@ use crate::{
 
 /// The lock that all nodes share: "strongnd" as a number.
 pub(crate) const NODES: i64 = 0x7374_726f_6e67_6e64;
+/// The lock of the one node that does what is done once for all: "strongla" as a number.
+const LEADS: i64 = 0x7374_726f_6e67_6c61;
 /// How often a lock that somebody has is tried again at a start: a process that was killed has it for a moment.
 const TRIES: u32 = 10;
 /// Between two tries.
@@ -90,6 +92,14 @@ impl Presence {
         let kept = self.look().await;
         self.stand(|standing| standing.lost = kept.as_ref().err().cloned());
         kept.map_err(StoreError::Unavailable)
+    }
+
+    /// Whether this node does what is done once for all nodes: the first one that asks, as long as its session lasts.
+    pub(crate) async fn leads(&self) -> bool {
+        let mut session = self.session.lock().await;
+        let Some(session) = session.as_mut() else { return false };
+        let ask = sqlx::query_scalar::<sqlx::Postgres, bool>("SELECT pg_try_advisory_lock($1)").bind(LEADS);
+        matches!(timeout(REACHED_WITHIN, ask.fetch_one(session)).await, Ok(Ok(true)))
     }
 
     async fn look(&self) -> Result<(), String> {

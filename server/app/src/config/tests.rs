@@ -94,3 +94,14 @@ fn a_mistake_is_told_with_its_line_and_key_and_never_its_value() {
         assert_eq!(told(&text), said);
     }
 }
+
+#[test]
+fn everything_is_looked_through_at_most_once_an_hour_and_at_least_once_a_week() {
+    let every = |more: &str| parse(&format!("{HEAD}{more}{TLS}")).unwrap().scrub_every();
+    assert_eq!(every("").unwrap(), Duration::from_secs(3600));
+    assert_eq!(every("scrub_every_minutes = 10080\n").unwrap(), Duration::from_secs(7 * 86_400));
+    for minutes in ["0", "59", "10081"] {
+        let refused = every(&format!("scrub_every_minutes = {minutes}\n")).unwrap_err().to_string();
+        assert_eq!(refused, "scrub_every_minutes is a number of minutes from 60 to 10080");
+    }
+}

@@ -56,6 +56,24 @@ impl Keyring {
         }
     }
 
+    /// The same, and keys that were not in memory do not stay there: for whoever passes by every vault.
+    ///
+    /// # Errors
+    /// As [`Keyring::verified_vault_keys`].
+    pub(crate) async fn passing_vault_keys(
+        self: &Arc<Self>,
+        vault: &Arc<Vault>,
+    ) -> Result<Arc<VaultKeys>, KeyringError> {
+        self.verify_vault(vault)?;
+        match self.kept(vault) {
+            Some(keys) => Ok(keys),
+            None => {
+                let vault = Arc::clone(vault);
+                self.apart(move |keyring| keyring.unwrapped(&vault)).await
+            }
+        }
+    }
+
     fn kept(&self, vault: &Vault) -> Option<Arc<VaultKeys>> {
         let known = self.vaults.read().ok()?;
         known.get(&(vault.id, vault.wrapped_key.clone())).map(Arc::clone)
@@ -70,10 +88,7 @@ impl Keyring {
             return Ok(keys);
         }
         let slot = (vault.id, vault.wrapped_key.clone());
-        let (installation, id) = (self.installation.0.as_bytes(), vault.id.0.as_bytes());
-        let key = VaultKey::unwrap(&WrappedKey(vault.wrapped_key.clone()), &*self.root, installation, id)?;
-        let mac = key.mac_key("metadata-v1", installation, id);
-        let keys = Arc::new(VaultKeys { id: vault.id, key, mac });
+        let keys = self.unwrapped(vault)?;
         if let Ok(mut known) = self.vaults.write() {
             if known.len() >= MAX_VAULTS {
                 known.clear();
@@ -81,6 +96,13 @@ impl Keyring {
             known.insert(slot, Arc::clone(&keys));
         }
         Ok(keys)
+    }
+
+    fn unwrapped(&self, vault: &Vault) -> Result<Arc<VaultKeys>, KeyringError> {
+        let (installation, id) = (self.installation.0.as_bytes(), vault.id.0.as_bytes());
+        let key = VaultKey::unwrap(&WrappedKey(vault.wrapped_key.clone()), &*self.root, installation, id)?;
+        let mac = key.mac_key("metadata-v1", installation, id);
+        Ok(Arc::new(VaultKeys { id: vault.id, key, mac }))
     }
 
     /// Drops a vault's keys from memory, once the vault is purged.

@@ -7,14 +7,14 @@ use strongroom_domain::{
     action::Action, context::RequestContext, gate::Ask, identity::Session, policy::AttachmentState, time::uuid_v7,
     vault::Vault,
 };
-use strongroom_web::{Account, Look, NavVault, PostForm, Shell, Standing, StatusLine};
+use strongroom_web::{Account, Cell, Icon, Look, NavVault, PostForm, Shell, Standing, StatusLine, Tone};
 
 pub(super) use super::place::Place;
 use super::{links, links::ReturnTo, view};
 use crate::{
     edge::Call,
     problem::Problem,
-    services::{Services, Verified},
+    services::{ChainStatus, Services, StoredStatus, Verified},
 };
 
 /// A signed-in person who asks for a page.
@@ -147,8 +147,17 @@ fn shadow_note(vaults: &[Arc<Vault>]) -> Option<String> {
     (count > 0).then(|| format!("{count} shadow"))
 }
 
+/// How the log stands, or, where that stands well and something stored does not, what is stored.
 fn chain(services: &Services, now: i64) -> StatusLine {
-    match (services.chain)().verified {
+    let chain = (services.chain)();
+    let is_broken = chain.verified.as_ref().is_some_and(|verified| verified.verdict.is_err());
+    if let Some(StoredStatus { at, verdict: Err(_) }) = chain.stored
+        && !is_broken
+    {
+        let text = format!("Stored data damaged, found {}", view::short_moment(at, now));
+        return StatusLine { standing: Standing::Bad, text };
+    }
+    match chain.verified {
         None => StatusLine { standing: Standing::Unknown, text: "Audit chain not verified yet".to_owned() },
         Some(Verified { at, verdict: Ok(_) }) => StatusLine {
             standing: Standing::Good,
@@ -157,6 +166,25 @@ fn chain(services: &Services, now: i64) -> StatusLine {
         Some(Verified { at, verdict: Err(_) }) => StatusLine {
             standing: Standing::Bad,
             text: format!("Audit chain broken, found {}", view::short_moment(at, now)),
+        },
+    }
+}
+
+/// What the last look at everything that is stored said. Which row is damaged is for those who may read the records.
+pub(super) fn stored(chain: &ChainStatus) -> Cell {
+    match &chain.stored {
+        None => Cell::None("Not looked through yet".to_owned()),
+        Some(StoredStatus { at, verdict: Ok(rows) }) => Cell::Badge {
+            tone: Tone::Good,
+            icon: Icon::Check,
+            text: rows.map_or_else(|| "Authentic".to_owned(), |rows| format!("{} rows authentic", view::grouped(rows))),
+            small: Some(view::moment_millis(*at).text),
+        },
+        Some(StoredStatus { at, verdict: Err(_) }) => Cell::Badge {
+            tone: Tone::Bad,
+            icon: Icon::Ban,
+            text: "Damaged".to_owned(),
+            small: Some(view::moment_millis(*at).text),
         },
     }
 }

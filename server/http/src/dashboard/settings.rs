@@ -11,7 +11,7 @@ use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Panel, PanelsPage, Row, 
 use super::{
     Failure,
     form::{SHORT, Sent},
-    frame::{Place, Viewer},
+    frame::{self, Place, Viewer},
     links,
     offers::Offers,
     redirect,
@@ -143,6 +143,7 @@ fn chain(chain: &ChainStatus) -> Panel {
             Fact::code("Head", chain.head.clone()),
             fact("Verified", verified),
             fact("Witness", witness),
+            fact("Stored data", frame::stored(chain)),
         ]),
     )
     .acts(vec![Act::link("Audit", links::AUDIT, Icon::Records)])

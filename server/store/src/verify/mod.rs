@@ -36,7 +36,6 @@ pub use anchors::{AnchorError, Anchors, Told, append_anchor, append_tree, parse_
 pub use expected::RowFault;
 pub use export::{ExportError, ExportLine, verify_export};
 pub use once::OnceFault;
-pub use stored::{Found, StoredRow};
 pub use walk::{verify_chain, verify_log};
 
 use crate::{

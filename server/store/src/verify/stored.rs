@@ -1,240 +1,297 @@
-//! Every row that the root key protects, as it is stored, for whoever holds that key and checks them all:
-//! the log tells which row is the last, and only the key tells whether a row is what was written.
+//! Every row that the root key protects, as it is stored, for whoever holds that key and checks them all: see
+//! [`strongroom_domain::stored`].
 //!
-//! Reads row by row and changes nothing. Each table is read as it is when its turn comes, not all in one
-//! moment: whether a row is authentic does not depend on the others.
+//! Reads a few rows at a time, in the order of their keys, and changes nothing. Each portion is read as it is when its
+//! turn comes, not all in one moment: whether a row is authentic does not depend on the others.
 
-use std::collections::HashSet;
-
-use futures_util::TryStreamExt as _;
+use async_trait::async_trait;
 use sea_orm::{
-    DatabaseConnection, EntityTrait, FromQueryResult, Iterable as _, PrimaryKeyToColumn, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, Select,
+    ColumnTrait as _, DatabaseConnection, EntityTrait, ExprTrait as _, Iterable as _, PrimaryKeyToColumn,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+    sea_query::{Expr, IntoValueTuple as _, ValueTuple},
 };
 use strongroom_domain::{
-    access_policy::AccessPolicy,
-    approval::ApprovalRequest,
-    grant::Assignment,
-    identity::{Session, Workload},
-    names::{ObjectKind, ObjectName, VaultId},
-    policy_document::PolicyDocument,
-    policy_module::{InstallationPolicies, PolicyModule},
-    policy_replay::PolicyReplay,
+    names::{ObjectKind, VaultId},
     ports::StoreError,
     record::{ChangedRow, RowKind},
-    role::RoleDefinition,
-    secret::{SealedVersion, SecretMeta},
-    vault::Vault,
+    stored::{Found, StoredRow, StoredRows, StoredVault, StoredWalk},
 };
 use uuid::Uuid;
 
 use super::{AuditReader, compare::kind_of};
 use crate::{
+    Store,
     decoding::{FoundRow, KeyOf},
     entity::{
         access_policy, approval, assignment, installation_policies, policy_document, policy_module, policy_replay,
-        role_definition, secret, secret_version, session, vault, workload,
+        role_definition, sealed_blob, secret, secret_version, session, vault, workload,
     },
     fault::store_error,
-    purge::{remains, standing},
+    purge::standing,
     reading::row,
     rows,
 };
 
-/// One protected row.
-#[derive(Debug)]
-pub enum StoredRow {
-    /// A vault.
-    Vault(Vault),
-    /// A workload.
-    Workload(Workload),
-    /// An assignment.
-    Assignment(Assignment),
-    /// A custom role definition.
-    Role(RoleDefinition),
-    /// An access policy.
-    AccessPolicy(AccessPolicy),
-    /// An uploaded policy module with its bytes.
-    PolicyModule(PolicyModule, Vec<u8>),
-    /// A document that policy modules read.
-    PolicyDocument(PolicyDocument),
-    /// The result of a replay.
-    PolicyReplay(Box<PolicyReplay>),
-    /// The modules that are attached to every vault.
-    InstallationPolicies(InstallationPolicies),
-    /// A request for approval.
-    Approval(ApprovalRequest),
-    /// A session.
-    Session(Session),
-    /// The name of a secret or a key.
-    Name(VaultId, ObjectKind, SecretMeta),
-    /// A version of one, still sealed, and the name it is found under.
-    Version(VaultId, ObjectKind, ObjectName, Box<SealedVersion>),
-}
+/// Rows of a portion.
+const PORTION: u64 = 100;
+/// Most characters of a name that are shown.
+const MAX_SHOWN: usize = 200;
+/// Policy modules of a portion: each may be megabytes long.
+const MODULES: u64 = 1;
 
-/// A row as it was found: of which table, its identity, and what stands there.
-pub type Found = (RowKind, String, Result<StoredRow, StoreError>);
-
-impl AuditReader {
-    /// Shows every row; vaults come before what is in them. A row that does not read is damaged.
-    ///
-    /// Gives how many rows are left of purged vaults: nothing opens them any more, and the server takes them away. That
-    /// such a vault was purged, and not only called so, is what the log says.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn stored_rows(&self, mut see: impl FnMut(Found)) -> Result<u64, StoreError> {
-        let database = &self.connection;
-        // What is left of a purged vault is on its way out, and under no key any more.
-        each(database, vault::Entity::find().filter(standing()), |found| {
-            let (id, name) = match &found {
-                FoundRow::Read(id, row) => (id.to_string(), Some(row.name.clone())),
-                FoundRow::Unreadable(_, row) => (row.place.clone(), None),
-            };
-            let vault = found.row().and_then(rows::vault).map(StoredRow::Vault);
-            // The name is not to be believed, but tells people which one is meant.
-            let name = name.filter(|_| vault.is_err()).map(|name| format!(" ({})", name.escape_debug()));
-            see((RowKind::Vault, id + &name.unwrap_or_default(), vault));
-        })
-        .await?;
-        each(database, workload::Entity::find(), |found| {
-            let id = id_of(&found, Uuid::to_string);
-            see((RowKind::Workload, id, found.row().and_then(rows::workload).map(StoredRow::Workload)));
-        })
-        .await?;
-        each(database, assignment::Entity::find(), |found| {
-            let id = id_of(&found, Uuid::to_string);
-            see((RowKind::Assignment, id, found.row().and_then(rows::assignment).map(StoredRow::Assignment)));
-        })
-        .await?;
-        each(database, role_definition::Entity::find(), |found| {
-            let id = id_of(&found, Uuid::to_string);
-            see((RowKind::RoleDefinition, id, found.row().and_then(rows::role).map(StoredRow::Role)));
-        })
-        .await?;
-        each(database, access_policy::Entity::find(), |found| {
-            let id = id_of(&found, |(vault, key)| ChangedRow::access_policy_id_of(VaultId(*vault), key));
-            see((RowKind::AccessPolicy, id, found.row().and_then(rows::access_policy).map(StoredRow::AccessPolicy)));
-        })
-        .await?;
-        each(database, session::Entity::find(), |found| {
-            let id = id_of(&found, |hash| {
-                <[u8; 32]>::try_from(hash.as_slice())
-                    .map_or_else(|_| "of a wrong length".to_owned(), |hash| ChangedRow::session_id(&hash))
-            });
-            see((RowKind::Session, id, found.row().and_then(rows::session).map(StoredRow::Session)));
-        })
-        .await?;
-        each(database, approval::Entity::find(), |found| {
-            let id = id_of(&found, Uuid::to_string);
-            see((RowKind::Approval, id, found.row().and_then(rows::approval).map(StoredRow::Approval)));
-        })
-        .await?;
-        self.policies(&mut see).await?;
-        self.secrets(&mut see).await
+#[async_trait]
+impl StoredRows for AuditReader {
+    fn walk(&self) -> Box<dyn StoredWalk> {
+        Box::new(Walk::over(&self.connection))
     }
 
-    async fn policies(&self, see: &mut impl FnMut(Found)) -> Result<(), StoreError> {
-        let database = &self.connection;
-        let modules = policy_module::Entity::find().select_only().column(policy_module::Column::Digest);
-        let modules = modules.into_model::<FoundRow<policy_module::Entity, Digest>>().all(database);
-        for found in modules.await.map_err(|e| store_error(&e))? {
-            let digest = match found {
-                FoundRow::Read(digest, _) => digest,
-                FoundRow::Unreadable(_, row) => {
-                    see((RowKind::PolicyModule, row.place.clone(), Err(row.into())));
-                    continue;
+    async fn stored_vault(&self, id: VaultId) -> Result<Option<StoredVault>, StoreError> {
+        stored_vault(&self.connection, id).await
+    }
+}
+
+/// Past every cache, and on the connections on which no request waits but those for the log.
+#[async_trait]
+impl StoredRows for Store {
+    fn walk(&self) -> Box<dyn StoredWalk> {
+        Box::new(Walk::over(&self.log_reader))
+    }
+
+    async fn stored_vault(&self, id: VaultId) -> Result<Option<StoredVault>, StoreError> {
+        stored_vault(&self.log_reader, id).await
+    }
+}
+
+async fn stored_vault(database: &DatabaseConnection, id: VaultId) -> Result<Option<StoredVault>, StoreError> {
+    let Some(found) = row(vault::Entity::find_by_id(id.0), database).await? else { return Ok(None) };
+    if found.state == rows::PURGED && found.wrapped_key.is_empty() {
+        return Ok(Some(StoredVault::Left));
+    }
+    rows::vault(found).map(|vault| Some(StoredVault::Standing(Box::new(vault))))
+}
+
+/// Which table a walk is at: vaults come before what is in them.
+#[derive(Clone, Copy)]
+enum Table {
+    Blobs,
+    Vaults,
+    Workloads,
+    Assignments,
+    Roles,
+    AccessPolicies,
+    Sessions,
+    Approvals,
+    PolicyModules,
+    PolicyDocuments,
+    PolicyReplays,
+    InstallationPolicies,
+    Names,
+    Versions,
+}
+
+impl Table {
+    const ALL: [Self; 14] = [
+        Self::Blobs,
+        Self::Vaults,
+        Self::Workloads,
+        Self::Assignments,
+        Self::Roles,
+        Self::AccessPolicies,
+        Self::Sessions,
+        Self::Approvals,
+        Self::PolicyModules,
+        Self::PolicyDocuments,
+        Self::PolicyReplays,
+        Self::InstallationPolicies,
+        Self::Names,
+        Self::Versions,
+    ];
+}
+
+/// Where a walk is: behind a key of a table, and so many rows behind that whose keys do not read.
+struct Walk {
+    database: DatabaseConnection,
+    table: usize,
+    after: Option<ValueTuple>,
+    skip: u64,
+}
+
+impl Walk {
+    fn over(database: &DatabaseConnection) -> Self {
+        Self { database: database.clone(), table: 0, after: None, skip: 0 }
+    }
+
+    /// The next rows of a table in the order of its key.
+    async fn rows<E: EntityTrait>(
+        &mut self,
+        select: Select<E>,
+        limit: u64,
+        show: impl Fn(FoundRow<E>) -> Found,
+    ) -> Result<Vec<Found>, StoreError>
+    where
+        KeyOf<E>: Clone,
+    {
+        let keys = || E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
+        let mut select = keys().fold(select, |select, key| select.order_by_asc(key));
+        if let Some(after) = self.after.clone() {
+            let key = Expr::tuple(keys().map(|key| key.into_expr()));
+            select = select.filter(key.gt(Expr::tuple(after.into_iter().map(Expr::value))));
+        }
+        let found = select.limit(limit).offset(self.skip).into_model::<FoundRow<E>>().all(&self.database);
+        let found = found.await.map_err(|e| store_error(&e))?;
+        if u64::try_from(found.len()).unwrap_or(u64::MAX) < limit {
+            (self.table, self.after, self.skip) = (self.table.saturating_add(1), None, 0);
+        } else {
+            for one in &found {
+                match one {
+                    FoundRow::Read(key, _) | FoundRow::Unreadable(Some(key), _) => {
+                        (self.after, self.skip) = (Some(key.clone().into_value_tuple()), 0);
+                    }
+                    FoundRow::Unreadable(None, _) => self.skip = self.skip.saturating_add(1),
                 }
-            };
-            // One at a time: each may be megabytes long.
-            let found = row(policy_module::Entity::find_by_id(digest.clone()), database).await.transpose();
-            let Some(found) = found else { continue };
-            let found = found.and_then(|row| {
-                let module = rows::policy_module(&row.digest, &row.body, row.revision, row.tag)?;
-                Ok(StoredRow::PolicyModule(module, row.module))
-            });
-            match found {
-                Err(StoreError::Unavailable(why)) => return Err(StoreError::Unavailable(why)),
-                found => see((RowKind::PolicyModule, digest, found)),
             }
         }
-        each(database, policy_document::Entity::find(), |found| {
-            let name = id_of(&found, String::clone);
-            let document = found.row().and_then(rows::policy_document).map(StoredRow::PolicyDocument);
-            see((RowKind::PolicyDocument, name, document));
-        })
-        .await?;
-        each(database, policy_replay::Entity::find(), |found| {
-            let slot = id_of(&found, i64::to_string);
-            let replay = found.row().and_then(rows::policy_replay);
-            see((RowKind::PolicyReplay, slot, replay.map(Box::new).map(StoredRow::PolicyReplay)));
-        })
-        .await?;
-        each(database, installation_policies::Entity::find(), |found| {
-            let id = id_of(&found, String::clone);
-            let policies = found.row().and_then(rows::installation_policies).map(StoredRow::InstallationPolicies);
-            see((RowKind::InstallationPolicies, id, policies));
+        Ok(found.into_iter().map(show).collect())
+    }
+
+    /// The next rows of a table of the installation's own.
+    async fn control<E: EntityTrait>(
+        &mut self,
+        (kind, limit): (RowKind, u64),
+        id: impl Fn(&KeyOf<E>) -> String,
+        read: impl Fn(E::Model) -> Result<StoredRow, StoreError>,
+    ) -> Result<Vec<Found>, StoreError>
+    where
+        KeyOf<E>: Clone,
+    {
+        self.rows(E::find(), limit, |found| {
+            let id = id_of(&found, &id);
+            Found { kind, id, inside: None, row: found.row().and_then(&read) }
         })
         .await
     }
 
-    async fn secrets(&self, see: &mut impl FnMut(Found)) -> Result<u64, StoreError> {
-        // After the vaults were shown: what is purged meanwhile was among them.
-        let purged = vault::Entity::find().select_only().column(vault::Column::Id).filter(remains());
-        let purged = purged.into_model::<FoundRow<vault::Entity, VaultKey>>().all(&self.connection);
-        let purged: HashSet<Uuid> = purged
-            .await
-            .map_err(|e| store_error(&e))?
-            .into_iter()
-            .filter_map(|found| if let FoundRow::Read(id, _) = found { Some(id) } else { None })
-            .collect();
-        let mut left = 0_u64;
-        each(&self.connection, secret::Entity::find(), |found| {
-            let (kind, id) = match &found {
-                FoundRow::Read((vault, ..), _) if purged.contains(vault) => {
-                    left = left.saturating_add(1);
-                    return;
-                }
+    async fn vaults(&mut self) -> Result<Vec<Found>, StoreError> {
+        // What is left of a purged vault is on its way out, and under no key any more.
+        self.rows(vault::Entity::find().filter(standing()), PORTION, |found| {
+            let (id, name) = match &found {
+                FoundRow::Read(id, row) => (id.to_string(), Some(row.name.clone())),
+                FoundRow::Unreadable(_, row) => (row.place.clone(), None),
+            };
+            let row = found.row().and_then(rows::vault).map(Box::new).map(StoredRow::Vault);
+            // The name is not to be believed, but tells people which one is meant.
+            let name = name.filter(|_| row.is_err()).map(|name| format!(" ({})", shown(&name)));
+            Found { kind: RowKind::Vault, id: id + &name.unwrap_or_default(), inside: None, row }
+        })
+        .await
+    }
+
+    async fn names(&mut self) -> Result<Vec<Found>, StoreError> {
+        self.rows(secret::Entity::find(), PORTION, |found| {
+            let (kind, id, inside) = match &found {
                 FoundRow::Read((vault, name), _) | FoundRow::Unreadable(Some((vault, name)), _) => {
-                    (kind_of(name), format!("{vault}/{name}"))
+                    (kind_of(name), format!("{vault}/{}", shown(name)), Some(VaultId(*vault)))
                 }
-                FoundRow::Unreadable(None, row) => (RowKind::Secret, row.place.clone()),
+                FoundRow::Unreadable(None, row) => (RowKind::Secret, row.place.clone(), None),
             };
-            let name = found.row().and_then(|row| {
+            let row = found.row().and_then(|row| {
                 let (kind, _) = rows::name_of(&row.kind, &row.name, &row.display)?;
-                Ok(StoredRow::Name(VaultId(row.vault_id), kind, rows::secret_meta(&row)?))
+                Ok(StoredRow::Name(kind, rows::secret_meta(&row)?))
             });
-            see((kind, id, name));
+            Found { kind, id, inside, row }
         })
-        .await?;
-        each(&self.connection, secret_version::Entity::find(), |found| {
-            let (kind, id) = match &found {
-                FoundRow::Read((vault, ..), _) if purged.contains(vault) => {
-                    left = left.saturating_add(1);
-                    return;
-                }
+        .await
+    }
+
+    async fn versions(&mut self) -> Result<Vec<Found>, StoreError> {
+        self.rows(secret_version::Entity::find(), PORTION, |found| {
+            let (kind, id, inside) = match &found {
                 FoundRow::Read((vault, name, version), _) | FoundRow::Unreadable(Some((vault, name, version)), _) => {
-                    (kind_of(name), format!("{vault}/{name}/{version}"))
+                    let id = format!("{vault}/{}/{}", shown(name), shown(version));
+                    (kind_of(name), id, Some(VaultId(*vault)))
                 }
-                FoundRow::Unreadable(None, row) => (RowKind::Secret, row.place.clone()),
+                FoundRow::Unreadable(None, row) => (RowKind::Secret, row.place.clone(), None),
             };
-            see((kind, id, found.row().and_then(version)));
+            Found { kind, id, inside, row: found.row().and_then(version) }
         })
-        .await?;
-        Ok(left)
+        .await
+    }
+
+    async fn of(&mut self, table: Table) -> Result<Vec<Found>, StoreError> {
+        let of = |kind| (kind, PORTION);
+        match table {
+            Table::Blobs => {
+                let blob = |row: sealed_blob::Model| Ok(StoredRow::Blob(row.label, row.bytes));
+                self.control::<sealed_blob::Entity>(of(RowKind::TokenKeys), |name| shown(name), blob).await
+            }
+            Table::Vaults => self.vaults().await,
+            Table::Workloads => {
+                let workload = |row| rows::workload(row).map(StoredRow::Workload);
+                self.control::<workload::Entity>(of(RowKind::Workload), Uuid::to_string, workload).await
+            }
+            Table::Assignments => {
+                let assignment = |row| rows::assignment(row).map(StoredRow::Assignment);
+                self.control::<assignment::Entity>(of(RowKind::Assignment), Uuid::to_string, assignment).await
+            }
+            Table::Roles => {
+                let role = |row| rows::role(row).map(StoredRow::Role);
+                self.control::<role_definition::Entity>(of(RowKind::RoleDefinition), Uuid::to_string, role).await
+            }
+            Table::AccessPolicies => {
+                let id = |(vault, key): &(Uuid, String)| ChangedRow::access_policy_id_of(VaultId(*vault), key);
+                let policy = |row| rows::access_policy(row).map(StoredRow::AccessPolicy);
+                self.control::<access_policy::Entity>(of(RowKind::AccessPolicy), id, policy).await
+            }
+            Table::Sessions => {
+                let session = |row| rows::session(row).map(StoredRow::Session);
+                self.control::<session::Entity>(of(RowKind::Session), |hash| session_id(hash), session).await
+            }
+            Table::Approvals => {
+                let approval = |row| rows::approval(row).map(StoredRow::Approval);
+                self.control::<approval::Entity>(of(RowKind::Approval), Uuid::to_string, approval).await
+            }
+            Table::PolicyModules => {
+                let module = |row: policy_module::Model| {
+                    let module = rows::policy_module(&row.digest, &row.body, row.revision, row.tag)?;
+                    Ok(StoredRow::PolicyModule(module, row.module))
+                };
+                let kind = (RowKind::PolicyModule, MODULES);
+                self.control::<policy_module::Entity>(kind, |name| shown(name), module).await
+            }
+            Table::PolicyDocuments => {
+                let document = |row| rows::policy_document(row).map(StoredRow::PolicyDocument);
+                self.control::<policy_document::Entity>(of(RowKind::PolicyDocument), |name| shown(name), document).await
+            }
+            Table::PolicyReplays => {
+                let replay = |row| rows::policy_replay(row).map(Box::new).map(StoredRow::PolicyReplay);
+                self.control::<policy_replay::Entity>(of(RowKind::PolicyReplay), i64::to_string, replay).await
+            }
+            Table::InstallationPolicies => {
+                let policies = |row| rows::installation_policies(row).map(StoredRow::InstallationPolicies);
+                let kind = of(RowKind::InstallationPolicies);
+                self.control::<installation_policies::Entity>(kind, |name| shown(name), policies).await
+            }
+            Table::Names => self.names().await,
+            Table::Versions => self.versions().await,
+        }
     }
 }
 
-#[derive(FromQueryResult)]
-struct Digest {
-    #[expect(dead_code, reason = "the key is what is asked for")]
-    digest: String,
+#[async_trait]
+impl StoredWalk for Walk {
+    async fn portion(&mut self) -> Result<Option<Vec<Found>>, StoreError> {
+        while let Some(table) = Table::ALL.get(self.table) {
+            let found = self.of(*table).await?;
+            if !found.is_empty() {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
 }
 
-#[derive(FromQueryResult)]
-struct VaultKey {
-    #[expect(dead_code, reason = "the key is what is asked for")]
-    id: Uuid,
+fn session_id(hash: &[u8]) -> String {
+    <[u8; 32]>::try_from(hash).map_or_else(|_| "of a wrong length".to_owned(), |hash| ChangedRow::session_id(&hash))
 }
 
 fn version(row: secret_version::Model) -> Result<StoredRow, StoreError> {
@@ -243,7 +300,12 @@ fn version(row: secret_version::Model) -> Result<StoredRow, StoreError> {
         None => (ObjectKind::Secret.as_str(), row.name.as_str()),
     };
     let (kind, name) = rows::name_of(kind, &row.name, name)?;
-    Ok(StoredRow::Version(VaultId(row.vault_id), kind, name, Box::new(rows::sealed_version(row)?)))
+    Ok(StoredRow::Version(kind, name, Box::new(rows::sealed_version(row)?)))
+}
+
+/// A text of a key for people, whatever somebody wrote there.
+fn shown(text: &str) -> String {
+    text.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect()
 }
 
 /// The identity of a row, or what stands in its place.
@@ -252,19 +314,4 @@ fn id_of<E: EntityTrait>(found: &FoundRow<E>, id: impl Fn(&KeyOf<E>) -> String) 
         FoundRow::Read(key, _) | FoundRow::Unreadable(Some(key), _) => id(key),
         FoundRow::Unreadable(None, row) => row.place.clone(),
     }
-}
-
-/// Shows every row of a table in the order of its key.
-async fn each<E: EntityTrait>(
-    database: &DatabaseConnection,
-    select: Select<E>,
-    mut see: impl FnMut(FoundRow<E>),
-) -> Result<(), StoreError> {
-    let keys = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
-    let select = keys.fold(select, |select, key| select.order_by_asc(key)).into_model::<FoundRow<E>>();
-    let mut rows = select.stream(database).await.map_err(|e| store_error(&e))?;
-    while let Some(found) = rows.try_next().await.map_err(|e| store_error(&e))? {
-        see(found);
-    }
-    Ok(())
 }

@@ -9,6 +9,7 @@ use strongroom_domain::{
     ports::{AuditLog, IdentityStore, SealStore, StoreError, VaultStore},
     principal::Grantee,
     record::{Entry, Settled},
+    stored::StoredRows as _,
     test_support,
     vault::MAX_VAULTS,
 };
@@ -325,14 +326,10 @@ async fn a_session_that_is_hidden_counts_no_more_and_can_be_ended(place: Place) 
     assert_eq!(at_provider.iter().map(|session| session.id_hash).collect::<Vec<_>>(), [[4; 32]]);
     let mut damaged = Vec::new();
     let reader = Store::open_read_only(&place.url).await.unwrap();
-    reader
-        .stored_rows(|(kind, id, row)| {
-            if row.is_err() {
-                damaged.push((kind, id));
-            }
-        })
-        .await
-        .unwrap();
+    let mut walk = reader.walk();
+    while let Some(portion) = walk.portion().await.unwrap() {
+        damaged.extend(portion.into_iter().filter(|found| found.row.is_err()).map(|found| (found.kind, found.id)));
+    }
     assert_eq!(damaged.len(), 3, "{damaged:?}");
     let permit = permit(Action::SessionRevoke, test_support::server_ref(), None);
     let hashes = found.clone();

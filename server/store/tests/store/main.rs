@@ -35,6 +35,8 @@ mod rollback;
 #[cfg(test)]
 mod rotation;
 #[cfg(test)]
+mod scrub;
+#[cfg(test)]
 mod seal;
 #[cfg(test)]
 mod secrets;

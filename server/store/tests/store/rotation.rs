@@ -96,18 +96,22 @@ async fn what_is_due_with_keys_is_named_in_order(place: Place) {
     assert!(matches!(damaged, Err(StoreError::Damaged(_))), "{damaged:?}");
 }
 
+/// The keyring of every node.
+pub(crate) fn keyring() -> Keyring {
+    Keyring::new(RootKey::generate(&SeededEntropy::new(1)).unwrap(), world::INSTALLATION)
+}
+
 /// The use cases of keys and certificates on one node.
-struct Node {
-    store: Arc<Store>,
-    keys: Keys,
+pub(crate) struct Node {
+    pub(crate) store: Arc<Store>,
+    pub(crate) keys: Keys,
     certificates: Certificates,
-    clock: Arc<ManualClock>,
+    pub(crate) clock: Arc<ManualClock>,
 }
 
 impl Node {
-    fn on(store: Arc<Store>, seed: u64) -> Self {
-        let root = RootKey::generate(&SeededEntropy::new(1)).unwrap();
-        let keyring = Arc::new(Keyring::new(root, world::INSTALLATION));
+    pub(crate) fn on(store: Arc<Store>, seed: u64) -> Self {
+        let keyring = Arc::new(keyring());
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(seed));
         let clock = Arc::new(ManualClock::at(world::BEGIN));
         let (committer, _) = spawn(store.clone());
@@ -139,7 +143,7 @@ impl Node {
         Self { store, certificates: Certificates::new(objects, &keys), keys, clock }
     }
 
-    fn request(&self) -> RequestContext {
+    pub(crate) fn request(&self) -> RequestContext {
         let here = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
         RequestContext::new(id(), world::person("ada"), here, "test", self.clock.now_millis())
     }
@@ -165,9 +169,8 @@ async fn two_nodes(place: &Place, s: &Started) -> (Node, Node) {
 }
 
 /// A vault whose row and key are authentic, and an administrator of its contents.
-async fn furnish(s: &Started) -> VaultName {
-    let root = RootKey::generate(&SeededEntropy::new(1)).unwrap();
-    let keyring = Keyring::new(root, world::INSTALLATION);
+pub(crate) async fn furnish(s: &Started) -> VaultName {
+    let keyring = keyring();
     let (vault_id, vault_name) = (VaultId(id()), VaultName::parse("kept").unwrap());
     let mut vault = Vault {
         id: vault_id,

@@ -16,6 +16,7 @@ use strongroom_domain::{
     principal::Grantee,
     record::{Checkpoint, RecordFilter, RowKind, Settled},
     secret::LifeState,
+    stored::{Found, StoredRows as _},
     test_support,
 };
 use strongroom_store::{
@@ -86,10 +87,12 @@ async fn found(place: &Place) -> Vec<String> {
     all.sort();
     found.sort();
     assert_eq!(all, found, "however little is held at a time");
-    let see = |(kind, id, row): strongroom_store::verify::Found| {
-        found.extend(row.err().map(|error| format!("{} {id}: {error}", kind.as_str())));
-    };
-    reader.stored_rows(see).await.unwrap();
+    let mut walk = reader.walk();
+    while let Some(portion) = walk.portion().await.unwrap() {
+        for Found { kind, id, row, .. } in portion {
+            found.extend(row.err().map(|error| format!("{} {id}: {error}", kind.as_str())));
+        }
+    }
     // What does not read is shown as nothing, which opens nothing.
     let sealed = reader.installation_keys().await.unwrap().blobs;
     found.extend(sealed.into_iter().filter(|(_, bytes)| bytes.is_empty()).map(|(label, _)| format!("blob {label}")));

@@ -1,9 +1,17 @@
 //! `strongroom verify`: what nobody asks for is checked on demand, beside a running server too.
 
-use std::process::Command;
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use reqwest::Method;
 
 use super::Pristine;
 use crate::support::{Database, TestVault, binary, run_to_end, verify};
+
+/// A server looks at everything a few seconds after its start.
+const FOUND_WITHIN: Duration = Duration::from_secs(30);
 
 /// Exit code and what was printed.
 fn verify_all(vault: &TestVault) -> (Option<i32>, String) {
@@ -21,7 +29,7 @@ async fn what_is_not_what_was_written_is_named_on_demand() {
         vault.set(&app, name, "walked-value").await;
     }
     vault.set(&app, "one", "walked-value, again").await;
-    let pristine = {
+    let mut pristine = {
         let pristine = Pristine::of(vault);
         let (code, said) = verify_all(&pristine.vault);
         assert_eq!(code, Some(0), "{said}");
@@ -104,6 +112,22 @@ async fn what_is_not_what_was_written_is_named_on_demand() {
     let (code, said) = verify_all(&pristine.vault);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("token-signing-key-v1-development is missing"), "{said}");
+    // A server finds by itself what nobody asks for.
+    pristine.restore();
+    let mut database = Database::open(&pristine.vault).await;
+    let zeroed = "UPDATE secret_versions SET ciphertext = zeroblob(length(ciphertext)) WHERE name = 'two'";
+    database.change(1, zeroed).await;
+    database.close().await;
+    pristine.vault.start().await.unwrap();
+    let begun = Instant::now();
+    while pristine.vault.ask_base(Method::GET, "/readyz").send().await.expect(200).json()["stored"] != "damaged" {
+        assert!(begun.elapsed() < FOUND_WITHIN, "{}", pristine.vault.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let log = pristine.vault.log();
+    let named = log.lines().any(|line| line.contains("not what was written there") && line.contains("demo/two/"));
+    assert!(named, "{log}");
+    pristine.vault.stop();
     pristine.restore();
     let mut vault = pristine.vault;
     vault.start().await.unwrap();

@@ -8,6 +8,7 @@ use strongroom_domain::{
     ports::MAX_CHAIN_PAGE,
     principal::{PrincipalId, SYSTEM_ISSUER},
     record::{ChainedRecord, IdPrefix, Outcome, Record, RecordFilter, TreeCheckpoint, Without},
+    scrub,
     secret::Page,
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -30,9 +31,11 @@ const LONGEST: usize = 1024;
 const LONGEST_OPERATION: usize = 64;
 /// Operations beside those of actions and routes: what a change of a workload turns out to be, what lists and jobs are
 /// called, and what no route was found for.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 10] = [
     "AuditResume",
     "Request",
+    scrub::ROUND,
+    scrub::FINDING,
     "TokenKeyDestroy",
     "VaultListDeleted",
     "WorkloadDisable",
