@@ -17,6 +17,9 @@ pub(crate) enum Exit {
     /// 3: a row is not what was written there.
     #[error("what is stored does not verify")]
     Edited,
+    /// 3: the server left out of its answer what is damaged.
+    #[error("not all of it could be shown; whoever runs the server: strongroom verify --config FILE")]
+    Damaged,
     /// 4: nothing is wrong, as far as can be told without a checkpoint from outside the database.
     #[error(
         "no checkpoint kept outside the database was compared: a log that was cut off or written anew would look the same"
@@ -56,7 +59,7 @@ pub(crate) enum Found {
 impl Exit {
     pub(crate) fn code(self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Findings | Self::Edited | Self::NotSigned | Self::BadSignature | Self::NotOpened => 3,
+            Self::Findings | Self::Edited | Self::Damaged | Self::NotSigned | Self::BadSignature | Self::NotOpened => 3,
             Self::Unanchored => 4,
             Self::NotRun => 126,
             Self::NoProgram => 127,

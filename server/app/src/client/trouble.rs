@@ -65,6 +65,7 @@ impl Refused {
         let (code, inner) = (part("/error/code"), part("/error/innererror/code"));
         let help = after_denial(status, &inner, message, asked);
         let help = help.or_else(|| where_to_look(status, &code).map(str::to_owned));
+        let help = help.or_else(|| after_damage(status, message).map(str::to_owned));
         let help = help.map_or_else(String::new, |help| format!("; {help}"));
         let inner = if inner.is_empty() { inner } else { format!("/{inner}") };
         // Lines become parts of one sentence.
@@ -320,6 +321,15 @@ fn where_to_look(status: StatusCode, code: &str) -> Option<&'static str> {
     })
 }
 
+/// A stored row that fails its authentication is nothing that whoever asks can mend.
+fn after_damage(status: StatusCode, message: &str) -> Option<&'static str> {
+    let damaged = status == StatusCode::INTERNAL_SERVER_ERROR && message.contains("fails its authentication");
+    damaged.then_some(
+        "somebody edited the database, or it is damaged; whoever runs the server: strongroom verify --config FILE names \
+         the row, and so does the server's log",
+    )
+}
+
 /// Whether an address is the server's own and not that of a vault.
 pub(super) fn names_no_vault(url: &Url, base: &str) -> bool {
     origin(url) == base && !url.path().starts_with("/api/")
@@ -328,6 +338,18 @@ pub(super) fn names_no_vault(url: &Url, base: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_damaged_is_told_with_who_can_find_out_more() {
+        let message = "Stored data fails its authentication.\r\nDecision: 0190";
+        let answer = serde_json::json!({ "error": { "code": "InternalError", "message": message } });
+        let asked = Url::parse("https://vault.example/api/v1/vaults/demo").unwrap();
+        let said = Refused::of(StatusCode::INTERNAL_SERVER_ERROR, &answer, &asked).to_string();
+        assert!(said.contains("whoever runs the server: strongroom verify --config FILE"), "{said}");
+        let other = serde_json::json!({ "error": { "code": "InternalError", "message": "No." } });
+        let said = Refused::of(StatusCode::INTERNAL_SERVER_ERROR, &other, &asked).to_string();
+        assert!(!said.contains("verify"), "{said}");
+    }
 
     #[test]
     fn what_is_not_there_is_told_with_the_command_that_names_what_is() {

@@ -10,6 +10,7 @@ use super::{assignment::warn, facts, policy::accept, table, tags, text, told_tag
 use crate::{
     cli::{Output, ServerAt, VaultChange, VaultCommand, VaultGiven},
     client::{Client, at, base},
+    exit::Exit,
     hosts, terminal,
 };
 
@@ -132,9 +133,19 @@ async fn list(deleted: bool, from: &ServerAt) -> anyhow::Result<()> {
     let kind = if deleted { DELETED } else { ACTIVE };
     let answer = Server::connect(from).await?.send(Method::GET, &[kind], None).await?;
     let vaults = answer.get("value").cloned().context("the answer has no vaults")?;
-    if from.output == Output::Json {
-        println!("{}", crate::plain::json(&vaults));
-        return Ok(());
+    print_list(&vaults, deleted, from.output);
+    let damaged: Vec<&str> =
+        answer.get("damaged").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    for name in &damaged {
+        eprintln!("vault {} is left out: what is stored of it fails its authentication", crate::plain::plain(name));
+    }
+    if damaged.is_empty() { Ok(()) } else { Err(Exit::Damaged.into()) }
+}
+
+fn print_list(vaults: &Value, deleted: bool, output: Output) {
+    if output == Output::Json {
+        println!("{}", crate::plain::json(vaults));
+        return;
     }
     let mut shown = if deleted {
         table(&["NAME", "DELETED", "RECOVERABLE UNTIL"])
@@ -150,7 +161,6 @@ async fn list(deleted: bool, from: &ServerAt) -> anyhow::Result<()> {
         }
     }
     println!("{shown}");
-    Ok(())
 }
 
 async fn update(name: &str, change: VaultChange, to: &ServerAt) -> anyhow::Result<()> {

@@ -41,6 +41,16 @@ pub struct ChangedVault {
     pub after: Arc<Vault>,
 }
 
+/// The vaults of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VaultListing {
+    /// Those that the caller may see, in order of their names.
+    pub vaults: Vec<Arc<Vault>>,
+    /// Those that the caller may see by their roles, and nobody can, because what is stored of them fails its
+    /// authentication. By the names that stand there, which may be wrong as well.
+    pub damaged: Vec<VaultName>,
+}
+
 impl Administration {
     /// Makes a vault.
     ///
@@ -203,11 +213,12 @@ impl Administration {
         Ok(())
     }
 
-    /// The vaults that the caller may see the settings of. Judged vault by vault; one record for all.
+    /// The vaults that the caller may see the settings of. Judged vault by vault; one record for all. A damaged one takes
+    /// no other away, and is named.
     ///
     /// # Errors
     /// [`AdminError`].
-    pub async fn list_vaults(&self, ctx: &RequestContext) -> Result<Vec<Arc<Vault>>, AdminError> {
+    pub async fn list_vaults(&self, ctx: &RequestContext) -> Result<VaultListing, AdminError> {
         self.list(ctx, Action::VaultRead, "VaultList").await
     }
 
@@ -215,7 +226,7 @@ impl Administration {
     ///
     /// # Errors
     /// [`AdminError`].
-    pub async fn list_deleted_vaults(&self, ctx: &RequestContext) -> Result<Vec<Arc<Vault>>, AdminError> {
+    pub async fn list_deleted_vaults(&self, ctx: &RequestContext) -> Result<VaultListing, AdminError> {
         self.list(ctx, Action::VaultGetDeleted, "VaultListDeleted").await
     }
 
@@ -246,7 +257,7 @@ impl Administration {
         self.recorder.release(ctx, record, held).await?
     }
 
-    async fn list(&self, ctx: &RequestContext, action: Action, operation: &str) -> Result<Vec<Arc<Vault>>, AdminError> {
+    async fn list(&self, ctx: &RequestContext, action: Action, operation: &str) -> Result<VaultListing, AdminError> {
         let (permit, mut record) = match self.gate.identified(ctx, action).await {
             Judgement::Permitted(case) => (case.permit, case.record),
             Judgement::Denied(mut record, denial) => {
@@ -258,20 +269,30 @@ impl Administration {
         let _place = self.listing(ctx).await?;
         let deleted = action == Action::VaultGetDeleted;
         let (count, names) = self.within_reach(ctx, deleted).await?;
-        let mut seen = Vec::new();
-        for name in &names {
-            match self.gate.judge(ctx, &Ask::vault(action, name)).await {
-                Judgement::Permitted(case) => seen.extend(case.vault.map(|(vault, _)| vault)),
+        let mut seen = VaultListing::default();
+        for (id, name) in names {
+            match self.gate.judge(ctx, &Ask::vault(action, &name)).await {
+                Judgement::Permitted(case) => seen.vaults.extend(case.vault.map(|(vault, _)| vault)),
                 Judgement::Denied(record, denial) => match denial.inspect(|d| d.reason.clone()) {
                     DenyReason::Unavailable => return Err(AdminError::Unavailable),
                     // Not about this vault: the caller does not count at all any more.
                     DenyReason::Identity => return Err(self.recorder.release(ctx, *record, denial).await?.into()),
+                    DenyReason::Tampered => {
+                        tracing::error!(vault = %name, %id, "a list leaves a vault out: what is stored of it fails its authentication");
+                        if self.gate.roles_allow(ctx, action, id).await {
+                            seen.damaged.push(name);
+                        }
+                    }
                     _ => {}
                 },
             }
         }
         let judged = Stage::new("grants", StageEffect::Allow, "judged-one-by-one");
-        record.trace.push(judged.with_detail(format!("{} of {}", seen.len(), count)));
+        let mut told = format!("{} of {}", seen.vaults.len(), count);
+        if !seen.damaged.is_empty() {
+            told.push_str(&format!(", {} damaged", seen.damaged.len()));
+        }
+        record.trace.push(judged.with_detail(told));
         operation.clone_into(&mut record.operation);
         record.kind = Some(ObjectKind::Vault.as_str().to_owned());
         self.recorder.release(ctx, record, permit.hold(Ok(seen))).await?
@@ -286,7 +307,7 @@ impl Administration {
         // As for a list that is asked for: each vault is judged by itself.
         let _place = self.listing(ctx).await?;
         let mut seen = Vec::new();
-        for name in self.within_reach(ctx, false).await?.1 {
+        for (_, name) in self.within_reach(ctx, false).await?.1 {
             let ask = Ask::vault(Action::VaultRead, &name);
             if let Judgement::Permitted(case) = self.gate.judge_ahead(ctx, &ask).await {
                 seen.extend(case.vault.map(|(vault, _)| vault));
@@ -295,15 +316,19 @@ impl Administration {
         Ok(seen)
     }
 
-    /// How many vaults there are, and the names of those that some role of the caller reaches: the others are
+    /// How many vaults there are, and identities and names of those that some role of the caller reaches: the others are
     /// managed by nobody like them, and need not be looked at to say so.
-    async fn within_reach(&self, ctx: &RequestContext, deleted: bool) -> Result<(usize, Vec<VaultName>), AdminError> {
+    async fn within_reach(
+        &self,
+        ctx: &RequestContext,
+        deleted: bool,
+    ) -> Result<(usize, Vec<(VaultId, VaultName)>), AdminError> {
         let all = self.vaults.vault_names(deleted).await?;
         let assignments = self.grants.assignments(&ctx.principal).await?;
         let everywhere = assignments.iter().any(|assignment| assignment.scope == Scope::Server);
         let reached: BTreeSet<VaultId> = assignments.iter().filter_map(|assignment| assignment.scope.vault()).collect();
         let count = all.len();
-        let names = all.into_iter().filter(|(id, _)| everywhere || reached.contains(id)).map(|(_, name)| name);
+        let names = all.into_iter().filter(|(id, _)| everywhere || reached.contains(id));
         Ok((count, names.collect()))
     }
 }

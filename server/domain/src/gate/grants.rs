@@ -11,6 +11,7 @@ use crate::{
     context::RequestContext,
     decision::DenyReason,
     grant::{Scope, Target},
+    names::{ObjectKind, VaultId},
     ports::StoreError,
     role::{Role, RoleDefinition, RoleRef},
     vault::Vault,
@@ -94,6 +95,13 @@ impl Gate {
                 && assignment.concerns(&ctx.principal, Scope::Server.target(), ctx.judged_by())
                 && self.keyring.verify_assignment(assignment).is_ok()
         }))
+    }
+
+    /// Whether roles alone allow an action on a vault that cannot be judged, because its row is not what was written: to
+    /// say that it is damaged, and for nothing else.
+    pub(crate) async fn roles_allow(&self, ctx: &RequestContext, action: Action, vault: VaultId) -> bool {
+        let target = Target { vault: Some(vault), kind: ObjectKind::Vault, name: None };
+        self.judge_roles(ctx, action, target, &mut Trace::default()).await.is_ok()
     }
 
     /// Whether grants alone would allow an action in a vault if it had this access mode. In `modules`

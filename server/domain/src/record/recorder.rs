@@ -23,6 +23,9 @@ use crate::{
 /// How often the log is looked at, and a failing committer is tried when nobody else does.
 const RESUME_PAUSE: Duration = Duration::from_secs(1);
 
+/// Why something failed or was denied because a row is not what was written there.
+const TAMPERED: &str = "tampered";
+
 /// Tells the recorder how an outcome went without giving it away.
 pub trait HowItWent {
     /// Outcome and machine-readable reason.
@@ -239,6 +242,18 @@ impl Recorder {
             None => self.clock.now_millis().saturating_sub(ctx.now).max(0).unsigned_abs().saturating_mul(1000),
         };
         let lifted_by_sign_in = record.outcome == Outcome::Denied && asks_for_step_up(&record.trace);
+        if record.reason == TAMPERED {
+            let Record { vault, kind, object, version, operation, .. } = &record;
+            tracing::error!(
+                decision = %record.id,
+                operation,
+                vault,
+                kind,
+                object,
+                version,
+                "a stored row fails its authentication: `strongroom verify` names every one"
+            );
+        }
         let reason = if lifted_by_sign_in { STEP_UP } else { &record.reason };
         record.status = record.status.or_else(|| ctx.status_of(record.outcome, reason));
         record.trace_digest = digest(&record.trace);

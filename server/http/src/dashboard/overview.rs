@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_domain::{
     action::Action,
-    admin::{MAX_WORKLOAD_PAGE, ScopeRequest},
+    admin::{MAX_WORKLOAD_PAGE, ScopeRequest, VaultListing},
     gate::Ask,
     record::{Outcome, Record, RecordFilter},
 };
@@ -13,12 +13,15 @@ use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Table,
 
 use super::{
     Failure, audit,
-    frame::{Place, Viewer},
+    frame::{self, Place, Viewer},
     links, rendered,
     snippets::{self, Commands},
-    view,
+    vaults, view,
 };
-use crate::{message::Response, services::Verified};
+use crate::{
+    message::Response,
+    services::{StoredStatus, Verified},
+};
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
@@ -57,7 +60,7 @@ struct Attention {
 /// # Errors
 /// 503 when the record cannot be written.
 pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
-    let vaults = viewer.services.admin.list_vaults(&viewer.call.ctx).await?;
+    let VaultListing { vaults, damaged } = viewer.services.admin.list_vaults(&viewer.call.ctx).await?;
     let now = viewer.call.ctx.now;
     let mut attention = Vec::new();
     let mut hidden = Vec::new();
@@ -71,6 +74,25 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
             act: Act::link("Open", links::AUDIT, Icon::Records),
         });
     }
+    if let Some(StoredStatus { at, verdict: Err(_) }) = &chain.stored {
+        attention.push(Attention {
+            tone: Tone::Bad,
+            icon: Icon::Ban,
+            what: "Stored data is damaged".to_owned(),
+            detail: format!(
+                "A row is not what was written there. The server's log and the records of ScrubFinding name it. Found {}.",
+                view::moment_millis(*at).text
+            ),
+            act: Act::link("Open", links::AUDIT, Icon::Records),
+        });
+    }
+    attention.extend(damaged.iter().map(|name| Attention {
+        tone: Tone::Bad,
+        icon: Icon::Ban,
+        what: format!("Vault {name} is damaged"),
+        detail: vaults::DAMAGED.to_owned(),
+        act: Act::link("Open", links::AUDIT, Icon::Records),
+    }));
     let mut main = Vec::new();
     if !viewer.services.admin.holds_something(&viewer.call.ctx).await? {
         main.push(no_role(viewer));
@@ -144,6 +166,7 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let health = vec![
         fact("Seal", Cell::badge(Tone::Good, Icon::Check, "Unsealed")),
         fact("Audit chain", verified),
+        fact("Stored data", frame::stored(&chain)),
         Fact::text("Records", view::grouped(chain.position)),
         fact("Vaults you may list", Cell::link(vaults.len().to_string(), links::VAULTS)),
     ];

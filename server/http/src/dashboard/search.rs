@@ -43,7 +43,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     if query.chars().count() > MAX_QUERY {
         return Err(Problem::bad_parameter(format!("A search has at most {MAX_QUERY} characters.")).into());
     }
-    let vaults = viewer.services.admin.list_vaults(&viewer.call.ctx).await?;
+    let vaults = viewer.services.admin.list_vaults(&viewer.call.ctx).await?.vaults;
     let wanted = query.to_lowercase();
     let has = |text: &str| text.to_lowercase().contains(&wanted);
     let mut rows = Vec::new();

@@ -1,6 +1,8 @@
 //! The life of a vault: delete, recover, purge.
 
-use strongroom_domain::{action::Action, gate::Ask, names::VaultName, secret::LifeState, vault::Vault};
+use strongroom_domain::{
+    action::Action, admin::VaultListing, gate::Ask, names::VaultName, secret::LifeState, vault::Vault,
+};
 use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Panel, PanelsPage, Row, Table};
 
 use super::{
@@ -11,7 +13,7 @@ use super::{
     refusal::{self, Refusal},
     rendered,
     snippets::{self, Commands},
-    view,
+    vaults, view,
 };
 use crate::{
     message::{Request, Response},
@@ -85,7 +87,7 @@ async fn delete_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refusa
 /// # Errors
 /// 503 when the vaults cannot be read or the record cannot be written.
 pub(super) async fn list_deleted(viewer: &Viewer<'_>) -> Result<Response, Failure> {
-    let vaults = viewer.services.admin.list_deleted_vaults(&viewer.call.ctx).await?;
+    let VaultListing { vaults, damaged } = viewer.services.admin.list_deleted_vaults(&viewer.call.ctx).await?;
     let token = viewer.form_token();
     let mut rows = Vec::new();
     for vault in &vaults {
@@ -118,6 +120,7 @@ pub(super) async fn list_deleted(viewer: &Viewer<'_>) -> Result<Response, Failur
     };
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
+        notices: vaults::notices(&damaged),
         main: vec![
             Panel::new("Deleted vaults", body),
             snippets::panel(vec![

@@ -3,6 +3,7 @@
 use strongroom_domain::{
     access_policy::AccessMode,
     action::Action,
+    admin::VaultListing,
     gate::Ask,
     names::VaultName,
     network::NetworkAction,
@@ -27,13 +28,21 @@ use crate::{message::Response, problem::Problem};
 /// Name of the vault in the command that an empty list shows.
 const FIRST_VAULT: &str = "first-vault";
 
+/// What a damaged vault means, and who can find out more.
+pub(super) const DAMAGED: &str = "What is stored of it fails its authentication, so nobody gets in. Whoever runs the server: strongroom verify --config FILE.";
+
+/// One line for each vault that is left out of a list.
+pub(super) fn notices(damaged: &[VaultName]) -> Vec<String> {
+    damaged.iter().map(|name| format!("Vault {name} is left out. {DAMAGED}")).collect()
+}
+
 /// GET /vaults
 ///
 /// # Errors
 /// 503 when the vaults cannot be read or the record cannot be written.
 pub(super) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let services = viewer.services;
-    let vaults = services.admin.list_vaults(&viewer.call.ctx).await?;
+    let VaultListing { vaults, damaged } = services.admin.list_vaults(&viewer.call.ctx).await?;
     let place = Place::Vaults;
     let mut offers = Offers::new(viewer, &place);
     if let Ok(name) = VaultName::parse(FIRST_VAULT) {
@@ -77,6 +86,7 @@ pub(super) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let page = PanelsPage {
         acts,
         cannot,
+        notices: notices(&damaged),
         main: vec![
             panel,
             snippets::panel(vec![commands.server("vault list"), commands.curl_server("GET", "/api/v1/vaults", None)]),

@@ -65,7 +65,7 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
     let workloads = |summary| operation("workloads", summary);
     let audit = |summary| operation("audit", summary);
     let vault = Some(Body::of::<vaults::VaultView<'_>>());
-    let vault_list = Some(Body::named::<List<vaults::VaultView<'_>>>(|| "VaultList".to_owned()));
+    let vault_list = Some(Body::of::<vaults::VaultList<'_>>());
     let policy = Some(Body::of::<access_policies::View<'_>>());
     let document = Some(Body::of::<policy_documents::View<'_>>());
     let module = Some(Body::of::<policy_modules::View<'_>>());

@@ -286,6 +286,9 @@ async fn touched_vaults_let_nobody_in() {
         edit(&format!("vault-{number}"), &format!("other-{number}")).apply(&vault).await;
     }
     vault.start().await.unwrap();
+    let listed = vault.ask_base(Method::GET, "/api/v1/vaults").bearer(&operator).send().await.expect(200).json();
+    let damaged = |name: &str| listed["damaged"].as_array().is_some_and(|names| names.iter().any(|one| one == name));
+    assert!(damaged("vault-0") && damaged("vault-2") && !damaged("other-0"), "{listed}");
     let mut answers = Vec::new();
     for (number, (what, _)) in VAULT_TOUCHES.into_iter().enumerate() {
         for (method, path) in

@@ -304,7 +304,7 @@ async fn a_workload_that_does_not_count_lists_nothing_not_even_no_vaults() {
     let world = World::start().unwrap();
     let (enabled, disabled) = (world.put_workload("on", true).unwrap(), world.put_workload("off", false).unwrap());
     let ctx = world.request(&enabled);
-    assert_eq!(world.admin.list_vaults(&ctx).await.unwrap().len(), 0);
+    assert_eq!(world.admin.list_vaults(&ctx).await.unwrap().vaults.len(), 0);
     let trace = world.store.image().record(ctx.request_id).unwrap().trace.clone();
     let stages: Vec<_> = trace.iter().map(|stage| (stage.stage.as_str(), stage.detail.as_deref())).collect();
     assert_eq!(stages, [("identity", None), ("grants", Some("0 of 0"))]);

@@ -1,7 +1,7 @@
 //! Vaults, grants, workloads and the log itself.
 
 use strongroom_domain::{
-    admin::{AdminError, ScopeRequest},
+    admin::{AdminError, ScopeRequest, VaultListing},
     decision::DenyReason,
     grant::Scope,
     names::VaultName,
@@ -76,9 +76,7 @@ async fn a_list_of_vaults_shows_what_the_gate_would_show_one_by_one() {
     world.put_vault(&vault("near"), near).unwrap();
     let open = world.put_vault(&vault("open"), VaultSettings::default()).unwrap();
     world.put_vault(&vault("other"), VaultSettings::default()).unwrap();
-    let names = |vaults: Vec<std::sync::Arc<strongroom_domain::vault::Vault>>| {
-        vaults.iter().map(|v| v.name.as_str().to_owned()).collect::<Vec<_>>()
-    };
+    let names = |listed: VaultListing| listed.vaults.iter().map(|v| v.name.as_str().to_owned()).collect::<Vec<_>>();
     let all = world.admin.list_vaults(&world.request_from(&olga, "10.0.0.1".parse().unwrap())).await.unwrap();
     assert_eq!(names(all), ["near", "open", "other"]);
     let from_afar = world.admin.list_vaults(&world.request(&olga)).await.unwrap();
@@ -86,6 +84,32 @@ async fn a_list_of_vaults_shows_what_the_gate_would_show_one_by_one() {
     let rita = person("rita");
     world.put_grant(Grantee::Principal { id: rita.id.clone() }, Role::Reader, Scope::Vault { vault: open.id }).unwrap();
     assert_eq!(names(world.admin.list_vaults(&world.request(&rita)).await.unwrap()), ["open"]);
+}
+
+/// One edited row hides neither itself from those who may see it, nor the others.
+#[tokio::test]
+async fn a_damaged_vault_is_named_to_those_who_may_see_it() {
+    let (world, olga) = owned();
+    let broken = world.put_vault(&vault("broken"), VaultSettings::default()).unwrap();
+    world.put_vault(&vault("whole"), VaultSettings::default()).unwrap();
+    let scope = Scope::Vault { vault: broken.id };
+    let (rita, sam) = (person("rita"), person("sam"));
+    world.put_grant(Grantee::Principal { id: rita.id.clone() }, Role::Reader, scope.clone()).unwrap();
+    world.put_grant(Grantee::Principal { id: sam.id.clone() }, Role::SecretsUser, scope).unwrap();
+    world.store.meddle(|image| {
+        let mut edited = (*broken).clone();
+        edited.settings.purge_protection = !edited.settings.purge_protection;
+        image.vaults.insert("broken".to_owned(), std::sync::Arc::new(edited));
+    });
+    let ctx = world.request(&olga);
+    let listed = world.admin.list_vaults(&ctx).await.unwrap();
+    assert_eq!(listed.vaults.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["whole"]);
+    assert_eq!(listed.damaged, [vault("broken")]);
+    let trace = world.store.image().record(ctx.request_id).unwrap().trace.clone();
+    assert_eq!(trace.last().unwrap().detail.as_deref(), Some("1 of 2, 1 damaged"));
+    assert_eq!(world.admin.list_vaults(&world.request(&rita)).await.unwrap().damaged, [vault("broken")]);
+    let sam = world.admin.list_vaults(&world.request(&sam)).await.unwrap();
+    assert_eq!(sam, VaultListing::default(), "whose role shows no vault");
 }
 
 #[tokio::test]

@@ -114,12 +114,12 @@ async fn a_deleted_vault_is_not_there_and_comes_back_as_it_was() {
     let changed = admin.update_vault(&story.request(), &demo_name(), None, &protect()).await;
     assert!(matches!(changed, Err(AdminError::VaultNotFound)));
     assert!(matches!(admin.delete_vault(&story.request(), &demo_name()).await, Err(AdminError::VaultNotFound)));
-    assert!(admin.list_vaults(&story.request()).await.unwrap().is_empty());
+    assert!(admin.list_vaults(&story.request()).await.unwrap().vaults.is_empty());
     assert!(admin.visible_vaults(&story.request()).await.unwrap().is_empty());
     // Its name stays taken, and it is listed where deleted vaults are.
     let again = admin.create_vault(&story.request(), &demo_name(), VaultSettings::default()).await;
     assert!(matches!(again, Err(AdminError::VaultDeletedButRecoverable)));
-    let listed = admin.list_deleted_vaults(&story.request()).await.unwrap();
+    let listed = admin.list_deleted_vaults(&story.request()).await.unwrap().vaults;
     let LifeState::Deleted { deleted_at, purge_at } = listed[0].life else { panic!("it is deleted") };
     assert_eq!(purge_at - deleted_at, 7 * 86_400);
     assert_eq!(admin.show_deleted_vault(&story.request(), &demo_name()).await.unwrap(), listed[0]);

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 use strongroom_domain::{
     access_policy::AccessMode,
-    admin::ChangedVault,
+    admin::{ChangedVault, VaultListing},
     key::KeyAlgorithm,
+    names::VaultName,
     network::NetworkRules,
     policy::PolicyAttachment,
     secret::LifeState,
@@ -15,7 +16,7 @@ use strongroom_domain::{
 };
 use utoipa::ToSchema;
 
-use super::{List, vault_name};
+use super::vault_name;
 use crate::{
     api::wire,
     edge::Call,
@@ -95,11 +96,25 @@ fn with_warnings(services: &Services, status: u16, vault: &Vault, warnings: Vec<
     Response::json(status, &view).with("etag", format!("\"{}\"", vault.revision))
 }
 
+/// A list of vaults.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct VaultList<'a> {
+    value: Vec<VaultView<'a>>,
+    /// Names of vaults that are not in the list although the caller may see them: what is stored of them fails its
+    /// authentication.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damaged: Vec<&'a str>,
+}
+
+fn listed(services: &Services, listing: &VaultListing) -> Response {
+    let value = listing.vaults.iter().map(|vault| VaultView::of(services, vault)).collect();
+    let damaged = listing.damaged.iter().map(VaultName::as_str).collect();
+    Response::json(200, &VaultList { value, damaged })
+}
+
 /// GET /api/v1/vaults
 pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let vaults = services.admin.list_vaults(&call.ctx).await?;
-    let value = vaults.iter().map(|vault| VaultView::of(services, vault)).collect();
-    Ok(Response::json(200, &List { value }))
+    Ok(listed(services, &services.admin.list_vaults(&call.ctx).await?))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -183,9 +198,7 @@ pub(crate) async fn delete(services: &Services, call: &Call) -> Result<Response,
 
 /// GET /api/v1/deletedvaults
 pub(crate) async fn list_deleted(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let vaults = services.admin.list_deleted_vaults(&call.ctx).await?;
-    let value = vaults.iter().map(|vault| VaultView::of(services, vault)).collect();
-    Ok(Response::json(200, &List { value }))
+    Ok(listed(services, &services.admin.list_deleted_vaults(&call.ctx).await?))
 }
 
 /// GET /api/v1/deletedvaults/{vault}

@@ -36,7 +36,7 @@ struct Attached {
 /// # Errors
 /// 503 when the vaults cannot be read or the record cannot be written.
 pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
-    let vaults = viewer.services.admin.list_vaults(&viewer.call.ctx).await?;
+    let vaults = viewer.services.admin.list_vaults(&viewer.call.ctx).await?.vaults;
     let mut notices = Vec::new();
     let mut places = Vec::new();
     if viewer.may(&Ask::server(Action::PolicyRead)).await {
