@@ -108,7 +108,7 @@ impl Table {
     ];
 }
 
-/// Where a walk is: behind a key of a table, and so many rows behind that whose keys do not read.
+/// Where a walk is: behind a key of a table, and so many rows further that do not read.
 struct Walk {
     database: DatabaseConnection,
     table: usize,
@@ -144,10 +144,9 @@ impl Walk {
         } else {
             for one in &found {
                 match one {
-                    FoundRow::Read(key, _) | FoundRow::Unreadable(Some(key), _) => {
-                        (self.after, self.skip) = (Some(key.clone().into_value_tuple()), 0);
-                    }
-                    FoundRow::Unreadable(None, _) => self.skip = self.skip.saturating_add(1),
+                    FoundRow::Read(key, _) => (self.after, self.skip) = (Some(key.clone().into_value_tuple()), 0),
+                    // Its key may stand elsewhere in the order than what it reads as.
+                    FoundRow::Unreadable(..) => self.skip = self.skip.saturating_add(1),
                 }
             }
         }

@@ -260,12 +260,10 @@ async fn what_reads_alike_and_is_found_by_nobody_is_damaged() {
 
     let reader = Store::open_read_only(&place.url).await.unwrap();
     let mut wrong = Vec::new();
-    let seen = reader.stored_rows(|(kind, id, row)| {
-        if row.is_err() {
-            wrong.push((kind, id));
-        }
-    });
-    assert_eq!(seen.await.unwrap(), 0);
+    let mut walk = reader.walk();
+    while let Some(portion) = walk.portion().await.unwrap() {
+        wrong.extend(portion.into_iter().filter(|found| found.row.is_err()).map(|found| (found.kind, found.id)));
+    }
     let expected = [
         (RowKind::Vault, format!("{} (Demo)", s.vault)),
         (RowKind::Workload, workload.client_id.to_string()),
