@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::principal::{Principal, TokenOrigin};
+use crate::principal::{Principal, PrincipalId, TokenOrigin};
 
 /// Most client secrets, certificates and federations of a workload, of each sort (Azure: 20 federations).
 pub const MAX_CREDENTIALS: usize = 20;
+/// Of how many it is remembered that they gave a workload a credential.
+pub const MAX_GIVERS: usize = 32;
 
 /// A client secret of a workload, as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,6 +158,10 @@ pub struct Workload {
     /// again is another credential. Federations from before have none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub registered: BTreeMap<Uuid, Uuid>,
+    /// Who gave it a credential, or had it enabled again: they may know one, and are not somebody else than it. The last
+    /// [`MAX_GIVERS`]; those of earlier releases are not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub givers: Vec<PrincipalId>,
     /// Counts changes; authenticated.
     pub revision: i64,
     /// HMAC-SHA256 over everything above, under a key of the installation.
@@ -208,9 +214,18 @@ impl Workload {
             created: None,
             generation: 0,
             registered: BTreeMap::new(),
+            givers: Vec::new(),
             revision: 1,
             tag: Vec::new(),
         }
+    }
+
+    /// Notes who gave it a credential.
+    pub fn note_giver(&mut self, who: &PrincipalId) {
+        self.givers.retain(|known| known != who);
+        self.givers.push(who.clone());
+        let beyond = self.givers.len().saturating_sub(MAX_GIVERS);
+        self.givers.drain(..beyond);
     }
 
     /// The bytes that `tag` authenticates: the canonical JSON of all other fields.

@@ -1,6 +1,7 @@
 //! Use cases of approvals: seeing what waits, and granting or refusing what somebody else asks for.
 //!
-//! Nobody answers their own request, by whatever name they come: issuer and subject are compared. What somebody else
+//! Nobody answers their own request, by whatever name they come: issuer and subject are compared. Nor does a workload
+//! grant one of whoever gave it a credential. What somebody else
 //! refused an Owner of the installation lifts by granting, and the record says that they did.
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -104,6 +105,11 @@ impl Administration {
                 // Whoever may not approve any more stands in nobody's place.
                 let found = self.gate.standing(ctx, found).await.map_err(unread)?;
                 let by = self.gate.approver(ctx, of).await.map_err(unread)?;
+                if verdict == Verdict::Grant
+                    && self.gate.could_be(ctx, &found.subject.principal).await.map_err(unread)?
+                {
+                    return Err(AdminError::OwnApproval);
+                }
                 let overruled = found.is_refused_by_other_than(&by.id);
                 let mut next = found.answered(&by, verdict, seconds, ctx.seconds())?;
                 next.tag = self.keyring.tag_approval(&next)?;

@@ -116,6 +116,14 @@ impl WorkloadEdit {
                 let renames = name.as_ref().is_some_and(|name| *name != before.name);
                 renames || (*enabled == Some(true) && !before.enabled)
             }
+            _ => self.lets_in(),
+        }
+    }
+
+    /// Whether somebody may know a credential afterwards, or one counts again that somebody knows.
+    fn lets_in(&self) -> bool {
+        match self {
+            Self::Update { enabled, .. } => *enabled == Some(true),
             Self::AddSecret(_) | Self::ReplaceSecrets(_) | Self::AddCertificate(..) | Self::AddFederation(_) => true,
             Self::RemoveSecret(_) | Self::RemoveCertificate(_) | Self::RemoveFederation(_) => false,
         }
@@ -171,6 +179,9 @@ impl Administration {
         for edit in edits {
             if let Err(why) = self.edit(&mut made, &edit, ctx.seconds()) {
                 return Err(self.refuse(ctx, case, why).await);
+            }
+            if edit.lets_in() {
+                made.workload.note_giver(&ctx.principal.id);
             }
         }
         let mut case = case;
@@ -285,6 +296,9 @@ impl Administration {
             let mut changed = ChangedWorkload { workload: (*found).clone(), credential: None, secret: None };
             if let Err(why) = self.edit(&mut changed, edit, ctx.seconds()) {
                 return Err(self.refuse(ctx, case, why).await);
+            }
+            if edit.lets_in() {
+                changed.workload.note_giver(&ctx.principal.id);
             }
             let remaining = match self.remaining_without(ctx, &found, Some(&changed.workload)).await {
                 Ok(remaining) => remaining,

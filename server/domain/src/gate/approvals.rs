@@ -3,7 +3,7 @@
 //!
 //! One that was given is never taken for granted: each time it would count, its giver must still hold the action in
 //! the vault, by a role of their own or by one of the group that carried it, and a workload of this installation must
-//! not be gone or disabled, nor have been since. That costs a request at most [`MAX_APPROVERS`] look-ups of
+//! not be gone or disabled, nor have been since, nor have a credential that whoever asks gave it. That costs a request at most [`MAX_APPROVERS`] look-ups of
 //! assignments, which are cached. What cannot be read counts for nothing. Whether a person is still in the group, or
 //! still at their issuer, is not known here: until the approval ends, the way to take it back is to refuse.
 //!
@@ -29,7 +29,7 @@ use crate::{
     names::{ObjectKind, VaultId},
     permit::{Held, ObjectRef, Permit},
     policy::{Obligation, PolicyApproval, PolicyRequest},
-    principal::{Grantee, Principal, PrincipalKind},
+    principal::{Grantee, Principal, PrincipalId, PrincipalKind},
     record::{Denied, NoRecord, Record, Recorder},
     secret::SecretFacts,
 };
@@ -87,7 +87,7 @@ impl Gate {
     ) -> Result<ApprovalRequest, DenyReason> {
         let mut standing = Vec::with_capacity(request.approvals.len());
         for approval in std::mem::take(&mut request.approvals) {
-            if self.still_decides(ctx, &approval, request.subject.vault).await? {
+            if self.still_decides(ctx, &approval, &request.subject).await? {
                 standing.push(approval);
             } else {
                 tracing::info!(request = %request.id, by = %approval.by, "an approval counts no more: its giver may not decide");
@@ -100,7 +100,7 @@ impl Gate {
         &self,
         ctx: &RequestContext,
         approval: &Approval,
-        vault: VaultId,
+        subject: &ApprovalSubject,
     ) -> Result<bool, DenyReason> {
         let by = &approval.by;
         let own = by.issuer == self.own_issuer;
@@ -114,7 +114,8 @@ impl Gate {
             if self.keyring.verify_workload(&workload).is_err() || workload.client_id != client_id {
                 return Err(DenyReason::Tampered);
             }
-            if !workload.enabled || approval.generation != Some(workload.generation) {
+            let speaks_for_itself = !workload.givers.contains(&subject.principal);
+            if !workload.enabled || approval.generation != Some(workload.generation) || !speaks_for_itself {
                 return Ok(false);
             }
         }
@@ -126,7 +127,7 @@ impl Gate {
             token: None,
             ends: None,
         };
-        self.may_decide(ctx, approver, vault).await
+        self.may_decide(ctx, approver, subject.vault).await
     }
 
     /// Whether somebody may answer requests in a vault, by roles alone.
@@ -158,6 +159,15 @@ impl Gate {
             generation: principal.token.map(|token| token.generation),
             owns_installation: self.owns_installation(ctx).await.map_err(|error| unreadable(&error))?,
         })
+    }
+
+    /// Whether the caller is a workload that somebody gave a credential, who could answer as it.
+    pub(crate) async fn could_be(&self, ctx: &RequestContext, who: &PrincipalId) -> Result<bool, DenyReason> {
+        let Some(client_id) = ctx.principal.id.workload_of(&self.own_issuer) else { return Ok(false) };
+        match self.identities.workload(client_id).await.map_err(|error| unreadable(&error))? {
+            Some(workload) if self.keyring.verify_workload(&workload).is_err() => Err(DenyReason::Tampered),
+            found => Ok(found.is_some_and(|workload| workload.givers.contains(who))),
+        }
     }
 
     /// The authentic request for this subject that has not ended.

@@ -372,6 +372,7 @@ async fn a_name_that_is_not_there_costs_what_one_that_is_costs() {
         created: Some(1),
         generation: 0,
         registered: std::collections::BTreeMap::new(),
+        givers: Vec::new(),
         revision: 1,
         tag: vec![4; 32],
     };

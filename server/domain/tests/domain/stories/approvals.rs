@@ -6,7 +6,7 @@ use strongroom_crypto::secret::SecretText;
 use strongroom_domain::{
     access_policy::AccessMode,
     action::Action,
-    admin::{AdminError, ScopeRequest},
+    admin::{AdminError, NewSecret, ScopeRequest, WorkloadEdit},
     approval::{ApprovalRequest, ApprovalState, MAX_OF_PRINCIPAL, Verdict as Word},
     decision::{ApprovalWanted, DenyReason},
     grant::Scope,
@@ -152,6 +152,28 @@ async fn an_approval_in_management_is_for_what_it_says_and_once() {
     assert_ne!(opened(update(forever).await), asked);
     update(region()).await.unwrap();
     assert_ne!(opened(update(region()).await), asked);
+}
+
+/// Whoever gave a workload a credential can speak as it, so its word is theirs.
+#[tokio::test]
+async fn a_workload_grants_nothing_to_whoever_gave_it_a_credential() {
+    let (story, olga) = (Story::of(1).await, person("olga"));
+    let bot = story.demo.world.put_workload("bot", true).unwrap();
+    for role in [Role::Owner, Role::Administrator] {
+        story.give(&olga.id, role);
+    }
+    story.give(&bot.id, Role::Approver);
+    let id = story.read_as(&olga, "db", None).await.unwrap_err().request.unwrap();
+    story.say(&bot, id, Word::Grant, None).await.unwrap();
+    story.read_as(&olga, "db", None).await.unwrap();
+
+    let (client_id, add) = (bot.id.subject.parse().unwrap(), WorkloadEdit::AddSecret(NewSecret::default()));
+    story.demo.world.admin.change_workload(&story.demo.world.request(&olga), client_id, &add).await.unwrap();
+    story.read_as(&olga, "db", None).await.unwrap_err();
+    let own = story.say(&bot, id, Word::Grant, None).await;
+    assert!(matches!(own, Err(AdminError::OwnApproval)), "{own:?}");
+    story.grant(id).await;
+    story.read_as(&olga, "db", None).await.unwrap();
 }
 
 fn opened<T: std::fmt::Debug>(done: Result<T, AdminError>) -> Uuid {
