@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use strongroom_domain::entrance::{AccessToken, ClientProof, CredentialError, EntranceError};
+use strongroom_domain::entrance::{AccessToken, ClientProof, CredentialError, DISABLED, EntranceError};
 use strongroom_http::{
     api::token::{TokenDesk, TokenForm, TokenProblem},
     message::Response,
@@ -30,6 +30,7 @@ fn problem(error: &TokenEndpointError, request_id: &str, now_millis: i64) -> Tok
 fn reason(error: &TokenEndpointError) -> &'static str {
     match error {
         TokenEndpointError::TooManyRequests => "too-many-requests",
+        TokenEndpointError::ClientDisabled => DISABLED,
         other => other.code(),
     }
 }
@@ -74,6 +75,7 @@ impl TokenDesk for Desk {
                 EntranceError::Credential(CredentialError::Invalid | CredentialError::IssuerUnavailable),
                 ClientProof::Assertion(_),
             ) => TokenEndpointError::InvalidClientAssertion,
+            (EntranceError::Credential(CredentialError::Disabled), _) => TokenEndpointError::ClientDisabled,
             (EntranceError::Credential(CredentialError::OutOfTime), _) => TokenEndpointError::AssertionOutOfTime,
             (EntranceError::Credential(CredentialError::WrongAudience), _) => {
                 TokenEndpointError::AssertionWrongAudience

@@ -37,12 +37,16 @@ pub enum ClientProof {
     Assertion(SecretText),
 }
 
-/// A credential is not good enough. One answer for unknown, wrong, expired and disabled.
+/// A credential is not good enough. One answer for unknown, wrong and expired; that a workload is disabled hears
+/// only who showed a credential of it that is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
-    /// Unknown client, wrong or expired credential, disabled workload.
+    /// Unknown client, wrong or expired credential.
     #[error("the client's credential is not valid")]
     Invalid,
+    /// A credential that is right in every respect, of a workload that is disabled. Only who has it learns.
+    #[error("the workload is disabled")]
+    Disabled,
     /// An assertion that is signed as it should be, before or after its time. Only its signer learns.
     #[error("the client's assertion is not within its time")]
     OutOfTime,
@@ -59,12 +63,12 @@ pub enum CredentialError {
 }
 
 impl CredentialError {
-    /// Whether nobody proved anything: all that anybody may cause. An issuer that cannot be asked is such a case,
+    /// Whether nobody got in: all that anybody may cause. An issuer that cannot be asked is such a case,
     /// because naming it takes no key.
     #[must_use]
     pub fn is_refusal(self) -> bool {
         match self {
-            Self::Invalid | Self::OutOfTime | Self::WrongAudience | Self::IssuerUnavailable => true,
+            Self::Invalid | Self::Disabled | Self::OutOfTime | Self::WrongAudience | Self::IssuerUnavailable => true,
             Self::SigningFailed => false,
         }
     }
@@ -139,10 +143,14 @@ pub enum EntranceError {
     NoRecord(#[from] NoRecord),
 }
 
+/// What the record says of a credential that is right, of a workload that is disabled.
+pub const DISABLED: &str = "workload-disabled";
+
 impl HowItWent for EntranceError {
     fn how(&self) -> (Outcome, &str) {
         match self {
             Self::Credential(CredentialError::Invalid) => (Outcome::Unauthenticated, "invalid-credential"),
+            Self::Credential(CredentialError::Disabled) => (Outcome::Unauthenticated, DISABLED),
             Self::Credential(CredentialError::OutOfTime) => (Outcome::Unauthenticated, "assertion-out-of-time"),
             Self::Credential(CredentialError::WrongAudience) => (Outcome::Unauthenticated, "assertion-wrong-audience"),
             Self::TooMany(_) => (Outcome::Failed, "too-many-requests"),

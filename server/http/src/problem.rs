@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 use strongroom_domain::{
     decision::{ApprovalWanted, Denial, DenyReason, STEP_UP, StepUp},
+    entrance::DISABLED,
     record::{NoRecord, Outcome},
     sign_in::TokenRejected,
 };
@@ -206,6 +207,8 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         (_, "token-unreachable" | "token-lacks-key") => 503,
         (_, "token-full") => 507,
         (Outcome::Allowed, _) => return None,
+        // As Entra answers, and RFC 6749 wants it.
+        (Outcome::Unauthenticated, DISABLED) => 400,
         (Outcome::Unauthenticated, _) => 401,
         (Outcome::Denied, _) => 403,
         (Outcome::Failed, "disabled" | "managed") => 403,

@@ -401,6 +401,9 @@ mod tests {
         use Method::{Delete, Get, Post, Put};
         use Site::Vault;
         assert_eq!(endpoint(Vault, Get, "/secrets/db/"), "SecretGet db", "the empty version");
+        assert_eq!(endpoint(Vault, Get, "/secrets/db//"), "SecretGetVersion db,", "the empty version");
+        assert_eq!(endpoint(Vault, Get, "//secrets/db"), "404", "nothing is skipped");
+        assert_eq!(endpoint(Vault, Get, "/secrets//db"), "SecretGetVersion ,db", "a name that is none");
         assert_eq!(endpoint(Vault, Get, "/Secrets/db/Versions"), "SecretVersions db", "the case of words is nothing");
         assert_eq!(endpoint(Vault, Get, "/secrets/db/0123"), "SecretGetVersion db,0123");
         assert_eq!(endpoint(Vault, Put, "/secrets/"), "405");

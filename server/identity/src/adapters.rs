@@ -98,6 +98,7 @@ impl Credentials for WorkloadCredentials {
             let client = workload.map(|workload| workload.client_id);
             tracing::debug!(?client, reason = error.code(), "a client's credential is refused");
             match error {
+                CredentialError::Disabled | CredentialError::DisabledFederated => Refused::Disabled,
                 CredentialError::OutOfTime => Refused::OutOfTime,
                 CredentialError::WrongAudience => Refused::WrongAudience,
                 CredentialError::Assertion(TokenError::IssuerUnavailable) => Refused::IssuerUnavailable,

@@ -41,7 +41,15 @@ async fn what_is_changed_holds_on_the_next_request() {
 
     api(&vault, &operator, Method::PATCH, &path, Some(json!({ "enabled": false }))).await.expect(200);
     assert_eq!(list(&token).await.problem(), "403 Forbidden/ForbiddenByPolicy");
-    exchange(&vault, &app).await.expect(401);
+    // Told to whoever has a credential that is right, and to nobody else.
+    let refused = exchange(&vault, &app).await.expect(400);
+    assert_eq!(
+        (&refused.json()["error_codes"], &refused.json()["error"]),
+        (&json!([7_000_112]), &json!("unauthorized_client"))
+    );
+    let record = vault.record_of(&operator, &refused).await;
+    assert_eq!((&record["outcome"], &record["reason"]), (&json!("unauthenticated"), &json!("workload-disabled")));
+    exchange(&vault, &Credential { secret: "srs_wrong".into(), ..app.clone() }).await.expect(401);
     api(&vault, &operator, Method::PATCH, &path, Some(json!({ "enabled": true }))).await.expect(200);
     list(&token).await.expect(403);
     let token = token_of(&app).await;
@@ -181,7 +189,8 @@ async fn the_command_line_manages_them() {
     let refused = ["identity", "federation", "add", &id, "--issuer", "ci", "--subject", "app"];
     let refused = run(&vault.cli(&vault.operator(), &refused), &Named::No);
     assert!(!refused.good && refused.err.contains("is an https address"), "{}", refused.err);
-    say(&["identity", "federation", "remove", &id, federation["credential"].as_str().unwrap()]);
+    let removed = say(&["identity", "federation", "remove", &id, federation["credential"].as_str().unwrap()]);
+    assert_eq!((&removed["removed"], &removed["client_id"]), (&federation["credential"], &json!(id)));
     assert_eq!(say(&["identity", "update", &id, "--name", "api", "--disable"])["enabled"], false);
     assert_eq!(say(&["identity", "show", &id])["name"], "api");
     // Another of the name is made, with a warning; and a session of nobody is not ended in silence.
@@ -198,7 +207,7 @@ async fn the_command_line_manages_them() {
         ended.status.code() == Some(6) && told.contains("no session of https://nowhere.example#nobody was there"),
         "{told}"
     );
-    say(&["identity", "delete", &id]);
+    assert_eq!(say(&["identity", "delete", &id])["deleted"], id.as_str());
     let gone = run(&vault.cli(&vault.operator(), &["identity", "show", &id]), &Named::No);
     assert!(!gone.good && gone.err.contains("no such workload identity"), "{}", gone.err);
 }

@@ -5,7 +5,7 @@
 //! nobody can be granted anything. Taking away is never refused; management stays with roles, so it
 //! can always be mended.
 
-use super::{AdminError, Administration, content};
+use super::{AdminError, Administration, OwnRestriction, content};
 use crate::{
     access_policy::{
         AccessMode, AccessPolicy, MAX_ACCESS_POLICIES, ObjectPermission, ObjectPermissions, all_of_a_vault,
@@ -33,6 +33,15 @@ pub struct AccessPoliciesShown {
     /// All of them.
     pub policies: Vec<AccessPolicy>,
     /// Whether none of them counts, because the vault's access mode does not ask them.
+    pub asleep: bool,
+}
+
+/// An access policy that was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessPolicyGiven {
+    /// As it is now.
+    pub policy: AccessPolicy,
+    /// Whether it does not count, because the vault's access mode does not ask access policies.
     pub asleep: bool,
 }
 
@@ -71,7 +80,7 @@ impl Administration {
         name: &VaultName,
         grantee: &Grantee,
         permissions: &ObjectPermissions,
-    ) -> Result<AccessPolicy, AdminError> {
+    ) -> Result<AccessPolicyGiven, AdminError> {
         let asked = content(ctx, &(grantee, Some(permissions)), |told| {
             told.detail_access_policy(grantee, None, Some(permissions));
         })?;
@@ -104,8 +113,9 @@ impl Administration {
             let was = before.map(|policy| &policy.permissions);
             case.record.detail_access_policy(grantee, was, Some(&policy.permissions));
             let change = Change::PutAccessPolicy { policy: Box::new(policy.clone()), replaces };
+            let asleep = !vault.settings.access_mode.asks_access_policies();
             if let Some(policy) = self.change(ctx, case, policy.revision, change, policy).await? {
-                return Ok(policy);
+                return Ok(AccessPolicyGiven { policy, asleep });
             }
         }
         Err(self.contended(ctx, ask()).await)
@@ -163,7 +173,7 @@ impl Administration {
                 return Err(AdminError::PermitsMoreThanHeld);
             }
             if vault.settings.access_mode.asks_access_policies() && grantee.covers(&ctx.principal) {
-                return Err(AdminError::LiftsOwnRestriction);
+                return Err(AdminError::LiftsOwnRestriction(OwnRestriction::AccessPolicy));
             }
         }
         Ok(())
@@ -246,12 +256,12 @@ impl Administration {
         }
         // What modules would grant is not known beforehand.
         if [before.access_mode, after.access_mode].contains(&AccessMode::Modules) {
-            return Err(AdminError::LiftsOwnRestriction);
+            return Err(AdminError::LiftsOwnRestriction(OwnRestriction::Guard));
         }
         for place in self.places(ctx, vault).await? {
             for action in Action::ALL.iter().copied().filter(|action| action.is_data()) {
                 if self.would(ctx, action, place.as_target(vault), vault, after.access_mode).await? {
-                    return Err(AdminError::LiftsOwnRestriction);
+                    return Err(AdminError::LiftsOwnRestriction(OwnRestriction::Guard));
                 }
             }
         }
@@ -275,7 +285,7 @@ impl Administration {
             trace.push(Stage::new("modules", StageEffect::Allow, GUARD_LIFTED));
             return Ok(());
         }
-        Err(AdminError::LiftsOwnRestriction)
+        Err(AdminError::LiftsOwnRestriction(OwnRestriction::GuardOfAll))
     }
 
     /// Where in a vault the caller may hold something: all of it, and the objects they have roles on.
@@ -312,7 +322,7 @@ impl Administration {
             for action in Action::ALL.iter().copied().filter(|action| action.is_data()) {
                 let would = async |mode| self.would(ctx, action, place.as_target(vault), vault, mode).await;
                 if would(mode).await? && !would(vault.settings.access_mode).await? {
-                    return Err(AdminError::LiftsOwnRestriction);
+                    return Err(AdminError::LiftsOwnRestriction(OwnRestriction::AccessMode));
                 }
             }
         }

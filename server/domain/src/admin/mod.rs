@@ -26,7 +26,7 @@ mod would_allow;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-pub use access::AccessPoliciesShown;
+pub use access::{AccessPoliciesShown, AccessPolicyGiven};
 pub use approvals::ApprovalsShown;
 pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole};
 pub use audit::{Looks, MAX_STRETCHES};
@@ -106,6 +106,9 @@ pub enum AdminError {
     /// The workload identity has no such credential.
     #[error("the workload identity has no such credential")]
     CredentialNotFound,
+    /// The workload identity has the credential already.
+    #[error("the {0} is registered already for this workload identity")]
+    CredentialExists(&'static str),
     /// There is no such soft-deleted vault.
     #[error("there is no such deleted vault")]
     DeletedVaultNotFound,
@@ -157,8 +160,8 @@ pub enum AdminError {
     )]
     MayBeGrantedMore,
     /// The change would allow its author more in the vault than before.
-    #[error("nobody lifts their own restriction: the change would allow you more in this vault than you may now")]
-    LiftsOwnRestriction,
+    #[error("nobody lifts their own restriction: {0}")]
+    LiftsOwnRestriction(OwnRestriction),
     /// In the new access mode nobody could be granted anything.
     #[error(
         "in this access mode nobody would have access: give somebody an access policy, or attach an enforced module with authority, first"
@@ -275,6 +278,32 @@ pub enum AdminError {
     NoRecord(#[from] NoRecord),
 }
 
+/// What of their own somebody would lift, and who can do it in their place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OwnRestriction {
+    /// That the access mode of a vault does not ask for what they hold.
+    #[error(
+        "in this access mode you could do more in the vault than you can now, so somebody who gains nothing by it has to \
+         change it, for instance a Key Vault Contributor of this vault who holds nothing else there"
+    )]
+    AccessMode,
+    /// That they have no such permission by an access policy.
+    #[error(
+        "this access policy would be your own, so somebody else has to give it who holds these permissions by a role on the \
+         vault, for instance another Owner of it"
+    )]
+    AccessPolicy,
+    /// What a policy module denies them, or an algorithm that is switched off.
+    #[error(
+        "what is taken away or changed restricts you as well, so an Owner of the installation has to do it, or, unless \
+         modules grant access there, somebody who may do nothing with what is in the vault"
+    )]
+    Guard,
+    /// What a policy module denies them in all vaults.
+    #[error("what is taken away or changed restricts everybody, so an Owner of the installation has to do it")]
+    GuardOfAll,
+}
+
 impl HowItWent for AdminError {
     fn how(&self) -> (Outcome, &str) {
         let reason = match self {
@@ -286,6 +315,7 @@ impl HowItWent for AdminError {
             Self::NotCovered => "not-covered-yet",
             Self::WorkloadNotFound => "workload-not-found",
             Self::CredentialNotFound => "credential-not-found",
+            Self::CredentialExists(_) => "credential-exists",
             Self::DeletedVaultNotFound => "deleted-vault-not-found",
             Self::PurgeProtected => "purge-protected",
             Self::TooManyVaults => "too-many-vaults",
@@ -310,7 +340,7 @@ impl HowItWent for AdminError {
             Self::PermitsMoreThanHeld => "permits-more-than-held",
             Self::AuthorityNotHeld => "authority-not-held",
             Self::MayBeGrantedMore => "may-be-granted-more",
-            Self::LiftsOwnRestriction => "lifts-own-restriction",
+            Self::LiftsOwnRestriction(_) => "lifts-own-restriction",
             Self::LocksEverybodyOut => "locks-everybody-out",
             Self::LocksAuthorOut(_) => "locks-author-out",
             Self::AccessPolicyNotFound => "access-policy-not-found",

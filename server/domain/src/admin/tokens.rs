@@ -13,6 +13,16 @@ use crate::{
     sign_in::{Authenticator, CheckState, TokenCheck, TokenExplanation},
 };
 
+const GONE: &str = "The token is good, and every request with it is denied: there is no such workload identity any more, and none \
+                    gets its client id again. Use another.";
+const TAMPERED: &str = "The token is good, and every request with it is denied: what is stored of the workload identity was edited \
+                        in the database. `strongroom verify` on the server's machine names it.";
+const DISABLED: &str = "The token is good, and every request with it is denied: enable the workload identity and take a new token, \
+                        or use another.";
+const OUTLIVED: &str = "The token is good, and every request with it is denied: take a new one.";
+const REMOVED: &str = "The token is good, and every request with it is denied: take a new token with a credential that is still \
+                       there, as `strongroom identity show` lists them.";
+
 impl Administration {
     /// Judges a token as a request with it would be, and tells how every check went. For those who
     /// may: it tells what this installation accepts.
@@ -30,15 +40,14 @@ impl Administration {
         if let Some(principal) = &explanation.principal
             && principal.id.issuer == self.gate.own_issuer
         {
-            let (state, found) = self.state_of(principal).await?;
+            let (found, advice) = self.state_of(principal).await?;
             explanation.checks.push(TokenCheck {
                 check: "workload",
-                state,
+                state: if advice.is_none() { CheckState::Passed } else { CheckState::Failed },
                 verified: true,
                 found: found.to_owned(),
                 expected: "enabled".to_owned(),
-                advice: (state == CheckState::Failed)
-                    .then_some("The token is good, and every request with it is denied: enable the workload identity and take a new token, or use another."),
+                advice,
             });
         }
         self.recorder.release(ctx, case.record, case.permit.hold(Ok(explanation))).await?
@@ -70,19 +79,22 @@ impl Administration {
         self.recorder.release(ctx, case.record, case.permit.hold(Ok(explanation))).await?
     }
 
-    /// What the gate would say of a workload's state.
-    async fn state_of(&self, principal: &Principal) -> Result<(CheckState, &'static str), AdminError> {
+    /// What the gate would say of a workload's state, with what to do where it denies every request with the token.
+    async fn state_of(&self, principal: &Principal) -> Result<(&'static str, Option<&'static str>), AdminError> {
         let Ok(client_id) = Uuid::try_parse(&principal.id.subject) else {
-            return Ok((CheckState::Failed, "no client id"));
+            return Ok(("no client id", Some(GONE)));
         };
         Ok(match self.gate.identities.workload(client_id).await? {
-            None => (CheckState::Failed, "deleted"),
-            Some(workload) if self.keyring.verify_workload(&workload).is_err() => (CheckState::Failed, "tampered with"),
-            Some(workload) if !workload.enabled => (CheckState::Failed, "disabled"),
-            Some(workload) if !principal.token.is_some_and(|token| workload.stands_behind(token)) => {
-                (CheckState::Failed, "made from a credential that was removed, or before it was disabled")
-            }
-            Some(_) => (CheckState::Passed, "enabled"),
+            None => ("deleted", Some(GONE)),
+            Some(workload) if self.keyring.verify_workload(&workload).is_err() => ("tampered with", Some(TAMPERED)),
+            Some(workload) if !workload.enabled => ("disabled", Some(DISABLED)),
+            Some(workload) => match principal.token {
+                Some(token) if workload.stands_behind(token) => ("enabled", None),
+                Some(token) if token.generation != workload.generation => {
+                    ("enabled again, and the token is from before it was disabled", Some(OUTLIVED))
+                }
+                _ => ("enabled, and the credential that the token was made from was removed", Some(REMOVED)),
+            },
         })
     }
 }

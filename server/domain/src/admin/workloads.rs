@@ -427,7 +427,7 @@ impl Administration {
             WorkloadEdit::RemoveSecret(id) => to.credential = remove(&mut workload.secrets, |known| known.id, *id)?,
             WorkloadEdit::AddCertificate(certificate, name) => {
                 if workload.certificates.iter().any(|known| known.sha256 == certificate.sha256) {
-                    return Err(AdminError::Invalid("the certificate is registered already"));
+                    return Err(AdminError::CredentialExists("certificate"));
                 }
                 if certificate.not_after <= now {
                     return Err(AdminError::Invalid("the certificate has expired"));
@@ -460,7 +460,7 @@ impl Administration {
                     return Err(AdminError::Invalid("a workload cannot be federated with this installation itself"));
                 }
                 if workload.federations.iter().any(|known| known.id() == federation.id()) {
-                    return Err(AdminError::Invalid("the federation is registered already"));
+                    return Err(AdminError::CredentialExists("federation"));
                 }
                 to.credential = Some(federation.id());
                 add(&mut workload.federations, federation.clone())?;

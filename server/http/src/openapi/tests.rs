@@ -41,6 +41,26 @@ fn every_route_has_an_operation_and_every_operation_a_route() {
     assert!(routed.len() > 30, "the table is read: {}", routed.len());
 }
 
+/// Some are seconds, as Azure's are, and some are milliseconds.
+#[test]
+fn every_moment_says_its_unit() {
+    let document = serde_json::to_value(document()).unwrap();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let mut seen = 0;
+    for (schema, shape) in schemas {
+        for (name, property) in shape["properties"].as_object().into_iter().flatten() {
+            let is_moment = ["_at", "_until", "_from"].iter().any(|end| name.ends_with(end))
+                || ["at", "until", "created", "expires", "not_before"].contains(&name.as_str());
+            if is_moment && property["type"].to_string().contains("integer") {
+                let told = property["description"].as_str().unwrap_or_default();
+                assert!(told.contains("Unix "), "{schema}.{name}: {told:?}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}
+
 /// A name that two shapes share would show one of them for both.
 #[test]
 fn every_reference_leads_to_a_schema_and_every_schema_is_referred_to() {

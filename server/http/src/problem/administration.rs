@@ -28,6 +28,7 @@ const WIRES: &[Wire] = &[
     wire("not-covered-yet", 409, "Conflict"),
     wire("workload-not-found", 404, "NotFound"),
     wire("credential-not-found", 404, "NotFound"),
+    wire("credential-exists", 409, "Conflict"),
     with_inner("vault-deleted-but-recoverable", 409, "Conflict", "VaultIsDeletedButRecoverable"),
     wire("deleted-vault-not-found", 404, "VaultNotFound"),
     with_inner("purge-protected", 403, "Forbidden", "ForbiddenByPolicy"),

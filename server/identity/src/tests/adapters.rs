@@ -54,6 +54,11 @@ async fn a_client_secret_becomes_a_token_that_is_accepted() {
         let refused = credentials.check(workload, &client_id, proof, NOW_MILLIS).await;
         assert_eq!(refused, Err(CredentialError::Invalid));
     }
+    let disabled = Workload { enabled: false, ..workload.clone() };
+    for (proof, expected) in [(&proof, CredentialError::Disabled), (&wrong, CredentialError::Invalid)] {
+        let refused = credentials.check(Some(&disabled), &client_id, proof, NOW_MILLIS).await;
+        assert_eq!(refused, Err(expected));
+    }
     let token = credentials.mint(&workload, Uuid::from_u128(1), Uuid::from_u128(2), NOW_MILLIS).ok().unwrap();
     assert_eq!(token.expires_in, 3600);
     let port: &dyn Authenticator = &gate.validator;

@@ -73,6 +73,9 @@ async fn an_assertion_counts_for_the_workload_that_names_it_exactly() {
     assert_eq!(check(Some(&Workload::new(CLIENT, "app")), assertion(&name), 2).await, Err(NoFederation));
     let disabled = Workload { enabled: false, ..federated(&name) };
     assert_eq!(check(Some(&disabled), assertion(&name), 2).await, Err(DisabledFederated));
+    assert_eq!(check(Some(&disabled), assertion(&name), 3).await, Err(Assertion(TokenError::BadSignature)));
+    let late = assertion(&name).claim("exp", NOW);
+    assert_eq!(check(Some(&disabled), late, 2).await, Err(OutOfTime), "told to nobody else");
 }
 
 #[tokio::test]

@@ -47,6 +47,8 @@ fn a_client_secret_counts_for_its_workload_until_it_expires() {
     assert_eq!(check(None, &secret(1)), Err(CredentialError::UnknownClient));
     let disabled = Workload { enabled: false, ..workload() };
     assert_eq!(check(Some(&disabled), &secret(1)), Err(CredentialError::Disabled));
+    assert_eq!(check(Some(&disabled), &secret(2)), Err(CredentialError::ExpiredSecret), "told to nobody else");
+    assert_eq!(check(Some(&disabled), &secret(3)), Err(CredentialError::WrongSecret), "told to nobody else");
     let without = Workload { secrets: Vec::new(), ..workload() };
     assert_eq!(check(Some(&without), &secret(1)), Err(CredentialError::WrongSecret));
     let other = Workload { client_id: Uuid::from_u128(5), ..workload() };
@@ -56,13 +58,15 @@ fn a_client_secret_counts_for_its_workload_until_it_expires() {
 #[test]
 fn no_answer_tells_why_a_credential_is_refused() {
     use CredentialError::*;
-    for error in [UnknownClient, Disabled, WrongSecret, ExpiredSecret] {
+    for error in [UnknownClient, WrongSecret, ExpiredSecret] {
         assert_eq!(TokenEndpointError::from(error), TokenEndpointError::InvalidClientSecret);
     }
-    for error in
-        [UnknownFederatedClient, DisabledFederated, NoFederation, NoCertificate, Assertion(TokenError::BadSignature)]
-    {
+    for error in [UnknownFederatedClient, NoFederation, NoCertificate, Assertion(TokenError::BadSignature)] {
         assert_eq!(TokenEndpointError::from(error), TokenEndpointError::InvalidClientAssertion);
+    }
+    // Of these the credential was looked at first, and is right.
+    for error in [Disabled, DisabledFederated] {
+        assert_eq!(TokenEndpointError::from(error), TokenEndpointError::ClientDisabled);
     }
 }
 
@@ -111,6 +115,7 @@ fn error_bodies() {
         UnsupportedGrantType("password".into()),
         InvalidScope("https://vault.azure.net/.default".into()),
         MissingCredential,
+        ClientDisabled,
         InvalidClientSecret,
         InvalidClientAssertion,
         AssertionOutOfTime,

@@ -69,18 +69,21 @@ async fn examine(
 ) -> Result<AssertionProof, CredentialError> {
     let unverified = Unverified::read_noting(assertion.expose(), TokenUse::Assertion, trace);
     let unverified = unverified.map_err(CredentialError::Assertion)?;
-    let there = match workload {
+    let enabled = match workload {
         None => Err(CredentialError::UnknownFederatedClient),
         Some(workload) if !workload.enabled => Err(CredentialError::DisabledFederated),
-        Some(workload) => Ok(workload),
+        Some(_) => Ok(()),
     };
     let found = || workload.map_or("none", |workload| if workload.enabled { "enabled" } else { "disabled" }).to_owned();
-    let workload = step(trace, Check::Workload, found, there)?;
-    if unverified.issuer == workload.client_id.to_string() {
+    let enabled = step(trace, Check::Workload, found, enabled);
+    let workload = workload.ok_or(CredentialError::UnknownFederatedClient)?;
+    let proof = if unverified.issuer == workload.client_id.to_string() {
         own(endpoints, workload, unverified, now, trace)
     } else {
         federated(issuers, workload, unverified, now, trace).await
-    }
+    }?;
+    // Last: only whose assertion is right learns that the workload is disabled.
+    enabled.map(|()| proof)
 }
 
 /// Judges an assertion and tells how every step went. Uses nothing up.

@@ -1,7 +1,7 @@
 //! Whether a client is the workload that it says it is.
 //!
 //! The reasons are for the audit record; all of one kind of credential become the same answer
-//! (`From<CredentialError> for TokenEndpointError`). Must never compare in variable time, nor skip
+//! (`From<CredentialError> for TokenEndpointError`), but for a right one of a disabled workload. Must never compare in variable time, nor skip
 //! the hashing for a client that does not exist. Assertions: `assertion.rs`.
 
 use strongroom_crypto::{MacKey, SecretText, verify_client_secret};
@@ -17,7 +17,7 @@ pub enum CredentialError {
     /// No workload has the client id (client secret).
     #[error("no workload has this client id")]
     UnknownClient,
-    /// The workload is disabled (client secret).
+    /// The client secret is right, and the workload is disabled.
     #[error("the workload is disabled")]
     Disabled,
     /// The workload has no such client secret.
@@ -29,7 +29,7 @@ pub enum CredentialError {
     /// No workload has the client id (assertion).
     #[error("no workload has this client id")]
     UnknownFederatedClient,
-    /// The workload is disabled (assertion).
+    /// The assertion is right, and the workload is disabled.
     #[error("the workload is disabled")]
     DisabledFederated,
     /// No federation of the workload has this issuer, subject and audience.
@@ -72,13 +72,12 @@ impl From<CredentialError> for TokenEndpointError {
     fn from(error: CredentialError) -> Self {
         match error {
             CredentialError::UnknownClient
-            | CredentialError::Disabled
             | CredentialError::WrongSecret
             | CredentialError::ExpiredSecret => Self::InvalidClientSecret,
+            CredentialError::Disabled | CredentialError::DisabledFederated => Self::ClientDisabled,
             CredentialError::OutOfTime => Self::AssertionOutOfTime,
             CredentialError::WrongAudience => Self::AssertionWrongAudience,
             CredentialError::UnknownFederatedClient
-            | CredentialError::DisabledFederated
             | CredentialError::NoFederation
             | CredentialError::NoCertificate
             // An issuer that cannot be asked too: only who names a registered federation gets as far as that, and

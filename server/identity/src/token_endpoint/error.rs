@@ -34,6 +34,9 @@ pub enum TokenEndpointError {
     /// No credential. AADSTS7000216.
     #[error("'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.")]
     MissingCredential,
+    /// The credential is right, and the workload is disabled. AADSTS7000112.
+    #[error("The application is disabled.")]
+    ClientDisabled,
     /// The client secret does not authenticate the client, for whatever reason. AADSTS7000215.
     #[error(
         "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID."
@@ -97,6 +100,7 @@ impl TokenEndpointError {
                 "invalid_request"
             }
             Self::UnsupportedGrantType(_) => "unsupported_grant_type",
+            Self::ClientDisabled => "unauthorized_client",
             Self::InvalidScope(_) => "invalid_scope",
             Self::MissingCredential
             | Self::InvalidClientSecret
@@ -118,6 +122,7 @@ impl TokenEndpointError {
             Self::UnsupportedGrantType(_) => 70_003,
             Self::InvalidScope(_) => 70_011,
             Self::MissingCredential => 7_000_216,
+            Self::ClientDisabled => 7_000_112,
             Self::InvalidClientSecret => 7_000_215,
             Self::InvalidClientAssertion => 70_021,
             Self::AssertionOutOfTime => 700_024,

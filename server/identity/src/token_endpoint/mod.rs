@@ -5,8 +5,8 @@
 //! order of a request: [`Tenant::parse`], [`TokenRequest::parse`], the workload is looked up,
 //! [`check_secret`] or [`check_assertion`], [`TokenMinter::mint`].
 //!
-//! Must never let an answer tell an unknown client from a wrong secret, an expired one or a
-//! disabled workload.
+//! Must never let an answer tell an unknown client from a wrong secret or an expired one, nor a disabled
+//! workload to whoever did not show a credential of it that is right.
 
 mod assertion;
 mod credential;

@@ -249,7 +249,7 @@ fn not_yours(change: &SingleChange, why: &AdminError) -> NotYours {
         AdminError::Denied(Denial { action, reason: DenyReason::NoRole, .. }) => {
             Role::least_for(*action).map(Role::name)
         }
-        AdminError::LiftsOwnRestriction if change.is_of_modules() => Some(Role::Owner.name()),
+        AdminError::LiftsOwnRestriction(_) if change.is_of_modules() => Some(Role::Owner.name()),
         AdminError::GrantsMoreThanHeld(_) | AdminError::PermitsMoreThanHeld => change.role_to_hold(),
         _ => None,
     };

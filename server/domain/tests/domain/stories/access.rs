@@ -217,21 +217,21 @@ async fn nobody_lifts_their_own_restriction() {
     for mode in [AccessMode::Layered, AccessMode::AccessPolicy] {
         let s = scene(mode);
         s.give(&s.olga, &of(&person("ada")), &[SecretPermission::Get]).await.unwrap();
-        assert!(matches!(s.switch(&s.olga, AccessMode::Rbac).await, Err(AdminError::LiftsOwnRestriction)));
+        assert!(matches!(s.switch(&s.olga, AccessMode::Rbac).await, Err(AdminError::LiftsOwnRestriction(_))));
         let own = s.give(&s.olga, &of(&s.olga), &[SecretPermission::Get]).await;
-        assert!(matches!(own, Err(AdminError::LiftsOwnRestriction)));
+        assert!(matches!(own, Err(AdminError::LiftsOwnRestriction(_))));
         // Somebody whom it gives nothing may.
         assert!(s.switch(&s.connie, AccessMode::Rbac).await.is_ok());
         assert_eq!(s.may(&s.olga, Action::SecretGet).await, Ok(()));
     }
     // What modules would say is not known, so leaving them gains whatever is granted.
     let s = scene(AccessMode::Modules);
-    assert!(matches!(s.switch(&s.olga, AccessMode::Rbac).await, Err(AdminError::LiftsOwnRestriction)));
+    assert!(matches!(s.switch(&s.olga, AccessMode::Rbac).await, Err(AdminError::LiftsOwnRestriction(_))));
     assert!(s.switch(&s.connie, AccessMode::Rbac).await.is_ok());
     // An access policy that slept wakes with the mode.
     let s = scene(AccessMode::Rbac);
     s.give(&s.olga, &of(&s.connie), &[SecretPermission::Get]).await.unwrap();
-    assert!(matches!(s.switch(&s.connie, AccessMode::AccessPolicy).await, Err(AdminError::LiftsOwnRestriction)));
+    assert!(matches!(s.switch(&s.connie, AccessMode::AccessPolicy).await, Err(AdminError::LiftsOwnRestriction(_))));
     assert!(s.switch(&s.connie, AccessMode::Layered).await.is_ok(), "she has no role for it");
 }
 
@@ -265,7 +265,7 @@ async fn nobody_lifts_a_guard_that_binds_them_but_an_owner_on_record() {
     for who in [&victor, &wanda] {
         for weaker in [vec![], vec![off.clone()], vec![looser.clone()], vec![other.clone()]] {
             let (done, _) = change(who, &weaker).await;
-            assert!(matches!(done, Err(AdminError::LiftsOwnRestriction)), "{weaker:?} {done:?}");
+            assert!(matches!(done, Err(AdminError::LiftsOwnRestriction(_))), "{weaker:?} {done:?}");
         }
         assert!(change(who, &more).await.0.is_ok(), "one more narrows");
         assert!(change(who, &[renamed.clone(), more[1].clone()]).await.0.is_ok(), "a name decides nothing");
@@ -322,7 +322,7 @@ async fn a_guard_is_not_lifted_by_making_an_authority_of_it_first() {
         let s = at(mode, stored);
         let (done, _) = change(&s, &victor, to, policies).await;
         assert!(
-            matches!(done, Err(AdminError::LiftsOwnRestriction)),
+            matches!(done, Err(AdminError::LiftsOwnRestriction(_))),
             "{mode:?} {stored:?} {to:?} {policies:?} {done:?}"
         );
     }
@@ -335,7 +335,7 @@ async fn a_guard_is_not_lifted_by_making_an_authority_of_it_first() {
     let s = at(rbac, &decider);
     s.give(&s.olga, &of(&person("ada")), &[SecretPermission::Get]).await.unwrap();
     assert!(s.switch(&victor, AccessMode::AccessPolicy).await.is_ok(), "it takes everything from him");
-    assert!(matches!(s.switch(&victor, modules).await, Err(AdminError::LiftsOwnRestriction)));
+    assert!(matches!(s.switch(&victor, modules).await, Err(AdminError::LiftsOwnRestriction(_))));
 }
 
 #[tokio::test]
@@ -458,5 +458,5 @@ async fn permissions_on_keys_are_given_for_each_use_and_for_nothing_else() {
         let judged = s.world.gate.judge(&s.world.request(&signer), &Ask::object(kind, action, &vault, &k)).await;
         assert_eq!(matches!(judged, Judgement::Permitted(_)), expected.contains(&action), "{action:?}");
     }
-    assert!(matches!(put(&s.olga, &s.olga, &signing).await, Err(AdminError::LiftsOwnRestriction)));
+    assert!(matches!(put(&s.olga, &s.olga, &signing).await, Err(AdminError::LiftsOwnRestriction(_))));
 }

@@ -48,6 +48,7 @@ impl Credentials for Checker {
         let id = workload.ok_or(CredentialError::Invalid)?.client_id;
         let used = now_millis / 1000;
         match proof {
+            ClientProof::Secret(secret) if secret.expose() == "disabled" => Err(CredentialError::Disabled),
             ClientProof::Secret(secret) if secret.expose() == "right" => {
                 Ok(Proven { credential: "secret".into(), id, assertion: None })
             }
@@ -209,6 +210,15 @@ async fn an_issuer_that_cannot_be_asked_opens_no_way_around_the_rates() {
     let image = door.world.store.image();
     let record = &image.log.last().unwrap().record;
     assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Unauthenticated, "issuer-unavailable"));
+    // Nor does a workload that is disabled, and its record says what it was.
+    let mut answers = Vec::new();
+    for _ in 0..30 {
+        answers.push(door.ask("10.0.0.2", &door.app, "disabled").await);
+    }
+    assert_eq!(too_many(&answers[29]), Some(1));
+    let image = door.world.store.image();
+    let record = &image.log.last().unwrap().record;
+    assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Unauthenticated, "workload-disabled"));
 }
 
 /// Told to those alone who may have tokens explained and see the workload, on record, and nothing is used up.

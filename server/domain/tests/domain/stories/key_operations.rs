@@ -133,9 +133,9 @@ async fn an_algorithm_that_is_switched_off_does_nothing_for_anybody_until_it_is_
     story.sign(SignAlgorithm::Ps256, &[7; 32]).await.unwrap();
     story.encrypt(Sealing::Data, DataAlgorithm::RsaOaep256, &[9; 32]).await.unwrap();
     let lifted = switch(Vec::new()).await;
-    assert!(matches!(lifted, Err(AdminError::LiftsOwnRestriction)), "who uses keys lifts what restricts them");
+    assert!(matches!(lifted, Err(AdminError::LiftsOwnRestriction(_))), "who uses keys lifts what restricts them");
     let fewer = switch(KeyAlgorithm::weak().collect()).await;
-    assert!(matches!(fewer, Err(AdminError::LiftsOwnRestriction)));
+    assert!(matches!(fewer, Err(AdminError::LiftsOwnRestriction(_))));
     world.put_grant(grantee, Role::Owner, Scope::Server).unwrap();
     switch(Vec::new()).await.unwrap();
     assert_eq!(story.decrypt(Sealing::Data, DataAlgorithm::Rsa15, sealed).await.unwrap(), [9; 32]);

@@ -24,6 +24,7 @@ mod roles;
 mod rotation;
 mod secrets;
 mod sessions;
+mod token_explained;
 mod token_keys;
 mod token_of_keys;
 mod updates;

@@ -94,9 +94,11 @@ async fn a_workload_lives_and_every_step_is_on_record() {
     let (certified, _) = change(WorkloadEdit::AddCertificate(certificate(1), None)).await;
     let certified = certified.unwrap();
     assert_eq!(certified.workload.certificates[0].name, "CN=app");
-    assert!(change(WorkloadEdit::AddCertificate(certificate(1), None)).await.0.is_err(), "registered already");
+    let twice = change(WorkloadEdit::AddCertificate(certificate(1), None)).await.0.err();
+    assert!(matches!(twice, Some(AdminError::CredentialExists("certificate"))));
     assert!(change(WorkloadEdit::RemoveCertificate(certified.credential.unwrap())).await.0.is_ok());
-    assert!(change(WorkloadEdit::AddFederation(federation("s"))).await.0.is_err(), "registered already");
+    let twice = change(WorkloadEdit::AddFederation(federation("s"))).await.0.err();
+    assert!(matches!(twice, Some(AdminError::CredentialExists("federation"))));
     assert!(change(WorkloadEdit::RemoveFederation(federation("s").id())).await.0.is_ok());
     let (off, record) = change(update(None, Some(false))).await;
     assert_eq!((off.unwrap().workload.enabled, record), (false, done("WorkloadDisable")));

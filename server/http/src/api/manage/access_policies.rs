@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
     access_policy::{AccessPolicy, KeyPermission, ObjectPermissions, SecretPermission},
-    admin::{AccessPoliciesShown, WorkloadLabels},
+    admin::{AccessPoliciesShown, AccessPolicyGiven, WorkloadLabels},
     principal::Grantee,
 };
 use utoipa::ToSchema;
@@ -149,8 +149,15 @@ pub(crate) async fn put(services: &Services, call: &Call, request: &Request) -> 
     let PutAccessPolicy { issuer, subject, group, client_id, permissions: given } = wire::body(request)?;
     let grantee = Whom { issuer, subject, group, client_id }.grantee_to_be(services)?;
     let permissions = given.permissions()?;
-    let policy = services.admin.put_access_policy(&call.ctx, &vault, &grantee, &permissions).await?;
-    let warnings = warnings(services, call, &policy.grantee).await;
+    let given = services.admin.put_access_policy(&call.ctx, &vault, &grantee, &permissions).await?;
+    let AccessPolicyGiven { policy, asleep } = given;
+    let mut warnings = warnings(services, call, &policy.grantee).await;
+    if asleep {
+        warnings.push(format!(
+            "The access mode of {vault} asks no access policies, so this one counts for nothing until the mode is \
+             access-policy or layered."
+        ));
+    }
     Ok(Response::json(200, &View { warnings, ..View::of(&policy) }))
 }
 

@@ -61,7 +61,9 @@ pub(crate) struct AssignmentView<'a> {
     /// told where the assignments of a vault are listed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     asleep: bool,
+    /// Unix milliseconds.
     created_at: i64,
+    /// Unix milliseconds; it does not end when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     ends_at: Option<i64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

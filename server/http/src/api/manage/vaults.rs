@@ -36,12 +36,14 @@ pub(crate) struct VaultView<'a> {
     #[schema(value_type = shapes::VaultSettings)]
     settings: SettingsView<'a>,
     recovery_level: &'static str,
-    /// Unix milliseconds, like every time below.
+    /// Unix milliseconds.
     created_at: i64,
     /// Grows by one with every change; the entity tag.
     revision: i64,
+    /// Unix milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_at: Option<i64>,
+    /// Unix milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     scheduled_purge_at: Option<i64>,
     /// After a change of the access mode: what sleeps from then on, what wakes, and the way back.

@@ -25,7 +25,9 @@ use crate::{
 struct SecretView<'a> {
     id: Uuid,
     name: Option<&'a str>,
+    /// Unix seconds.
     created: Option<i64>,
+    /// Unix seconds.
     expires: Option<i64>,
 }
 
@@ -37,8 +39,11 @@ struct CertificateView<'a> {
     /// Fingerprints in hexadecimal, as other tools show them.
     sha1: String,
     sha256: String,
+    /// Unix seconds.
     not_before: i64,
+    /// Unix seconds.
     expires: i64,
+    /// Unix seconds.
     created: i64,
 }
 
@@ -60,6 +65,7 @@ pub(crate) struct WorkloadView<'a> {
     client_id: Uuid,
     name: &'a str,
     enabled: bool,
+    /// Unix seconds.
     created: Option<i64>,
     secrets: Vec<SecretView<'a>>,
     certificates: Vec<CertificateView<'a>>,

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use strongroom_domain::{
     action::Action,
+    admin::OwnRestriction,
     decision::{Denial, DenyReason},
     network::ShutOut,
     policy::PolicyFailure,
@@ -24,7 +25,8 @@ fn next(error: &AdminError) -> Option<AdminError> {
         E::RecordNotFound => E::NotCovered,
         E::NotCovered => E::WorkloadNotFound,
         E::WorkloadNotFound => E::CredentialNotFound,
-        E::CredentialNotFound => E::DeletedVaultNotFound,
+        E::CredentialNotFound => E::CredentialExists("certificate"),
+        E::CredentialExists(_) => E::DeletedVaultNotFound,
         E::DeletedVaultNotFound => E::PurgeProtected,
         E::PurgeProtected => E::TooManyVaults,
         E::TooManyVaults => E::GrantsMoreThanHeld("Owner".to_owned()),
@@ -38,8 +40,8 @@ fn next(error: &AdminError) -> Option<AdminError> {
         E::NotAssignableHere => E::PermitsMoreThanHeld,
         E::PermitsMoreThanHeld => E::AuthorityNotHeld,
         E::AuthorityNotHeld => E::MayBeGrantedMore,
-        E::MayBeGrantedMore => E::LiftsOwnRestriction,
-        E::LiftsOwnRestriction => E::LocksEverybodyOut,
+        E::MayBeGrantedMore => E::LiftsOwnRestriction(OwnRestriction::AccessMode),
+        E::LiftsOwnRestriction(_) => E::LocksEverybodyOut,
         E::LocksEverybodyOut => E::LocksAuthorOut(ShutOut::Now),
         E::LocksAuthorOut(_) => E::AccessPolicyNotFound,
         E::AccessPolicyNotFound => E::TooManyAccessPolicies,
