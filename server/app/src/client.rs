@@ -108,10 +108,11 @@ async fn challenge(http: &reqwest::Client, url: &Url, ca: Option<&Path>) -> anyh
     probe.set_path("/api/v1/vaults");
     probe.set_query(None);
     let response = http.get(probe).send().await.map_err(|error| trouble::no_answer(error, url, ca))?;
-    let header =
-        response.headers().get("www-authenticate").and_then(|value| value.to_str().ok()).with_context(|| {
-            format!("{} answers, and not like a Strongroom server: is host and port its base address?", origin(url))
-        })?;
+    let header = response
+        .headers()
+        .get("www-authenticate")
+        .and_then(|value| value.to_str().ok())
+        .with_context(|| trouble::no_challenge(&response, url))?;
     let part = |name: &str| {
         let (_, rest) = header.split_once(&format!("{name}=\""))?;
         rest.split_once('"').map(|(value, _)| value.to_owned())
@@ -168,7 +169,7 @@ async fn exchange(
     form.append_pair("grant_type", "client_credentials").append_pair("client_id", client_id);
     match credential {
         Credential::Secret(secret) => form.append_pair("client_secret", secret.expose()),
-        Credential::Assertion(token) => form
+        Credential::Assertion { token, .. } => form
             .append_pair("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
             .append_pair("client_assertion", token.expose()),
     };
@@ -185,7 +186,8 @@ async fn exchange(
     if !status.is_success() {
         let why = ["/error_description", "/error/message"].iter().find_map(|at| answer.pointer(at)?.as_str());
         let why = why.map_or_else(|| format!("the server answers {status}"), plain);
-        return Err(trouble::no_token(status, &format!("no token for {client_id}: {why}")));
+        let code = answer.get("error").and_then(Value::as_str).unwrap_or_default();
+        return Err(trouble::no_token(status, code, &format!("no token for {client_id}: {why}"), credential));
     }
     let token = answer.get("access_token").and_then(Value::as_str).context("the answer has no access_token")?;
     let seconds = answer.get("expires_in").and_then(Value::as_i64).unwrap_or_default();
@@ -284,5 +286,5 @@ mod trouble;
 mod vault;
 
 pub(crate) use credential::Credential;
-pub(crate) use trouble::{NoToken, Refused, is_forbidden, with_way_out};
+pub(crate) use trouble::{NoToken, Refused, aimed_at, is_forbidden, with_way_out};
 pub(crate) use vault::VaultClient;

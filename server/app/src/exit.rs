@@ -37,6 +37,9 @@ pub(crate) enum Exit {
          the one that is needed"
     )]
     NotOpened,
+    /// 3: there is no root key at hand that could be tried; what is under it says why.
+    #[error("the stored keys were not tried, because there is no root key for them here")]
+    NoRootKey,
     /// 126: the program that `run` was to start is there and could not be started.
     #[error("it cannot be run")]
     NotRun,
@@ -59,7 +62,13 @@ pub(crate) enum Found {
 impl Exit {
     pub(crate) fn code(self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Findings | Self::Edited | Self::Damaged | Self::NotSigned | Self::BadSignature | Self::NotOpened => 3,
+            Self::Findings
+            | Self::Edited
+            | Self::Damaged
+            | Self::NotSigned
+            | Self::BadSignature
+            | Self::NotOpened
+            | Self::NoRootKey => 3,
             Self::Unanchored => 4,
             Self::NotRun => 126,
             Self::NoProgram => 127,

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Connection, Output, Whom};
+use super::{Connection, Output, ServerAt, Whom};
 
 /// `strongroom access-policy`
 #[derive(Subcommand)]
@@ -16,7 +16,7 @@ pub(crate) enum AccessPolicyCommand {
         #[command(flatten)]
         permissions: PermissionsGiven,
         #[command(flatten)]
-        connection: Connection,
+        at: ServerAt,
     },
     /// List the access policies of a vault.
     List {
@@ -35,7 +35,7 @@ pub(crate) enum AccessPolicyCommand {
         #[command(flatten)]
         whom: Whom,
         #[command(flatten)]
-        connection: Connection,
+        at: ServerAt,
     },
 }
 

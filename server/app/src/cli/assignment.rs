@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Connection, Moment, Output};
+use super::{Connection, Moment, Output, ServerAt};
 
 /// Whom a grant is for.
 #[derive(Args)]
@@ -10,14 +10,21 @@ use super::{Connection, Moment, Output};
 pub(crate) struct Whom {
     /// Somebody whom an issuer signs in, `ISSUER#SUBJECT`: `https://login.example#8b1a`. The issuer stands there letter for
     /// letter as its tokens, and records, have it; `strongroom whoami` shows your own.
-    #[arg(long)]
+    #[arg(long, value_parser = of_issuer)]
     pub(crate) principal: Option<String>,
     /// A group of an issuer, `ISSUER#GROUP`: `https://login.example#app-team`.
-    #[arg(long)]
+    #[arg(long, value_parser = of_issuer)]
     pub(crate) group: Option<String>,
     /// A workload of this server, by client id or name (`strongroom identity list`).
     #[arg(long)]
     pub(crate) workload: Option<String>,
+}
+
+/// Somebody of an issuer as it was written, if it is one.
+fn of_issuer(text: &str) -> Result<String, &'static str> {
+    const WRONG: &str =
+        "it is ISSUER#NAME, for example https://login.example#app-team, and `strongroom whoami` shows yours";
+    if text.contains('#') { Ok(text.to_owned()) } else { Err(WRONG) }
 }
 
 /// `strongroom assignment`
@@ -47,7 +54,7 @@ pub(crate) enum AssignmentCommand {
         #[command(flatten)]
         whom: Whom,
         #[command(flatten)]
-        connection: Connection,
+        at: ServerAt,
     },
     /// List the assignments at a scope and below it, of everybody or of one grantee.
     List {
@@ -77,6 +84,6 @@ pub(crate) enum AssignmentCommand {
         /// Id of the assignment.
         id: String,
         #[command(flatten)]
-        connection: Connection,
+        at: ServerAt,
     },
 }

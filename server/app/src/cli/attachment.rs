@@ -26,7 +26,7 @@ pub(crate) struct AttachmentAt {
     #[command(flatten)]
     pub(crate) which: Which,
     #[command(flatten)]
-    pub(crate) connection: Connection,
+    pub(crate) server: ServerAt,
 }
 
 /// Whether an attached module is asked, and whether its answer counts.
@@ -60,7 +60,7 @@ pub(crate) enum AttachmentCommand {
         /// The module (a WebAssembly component).
         file: PathBuf,
         #[command(flatten)]
-        connection: Connection,
+        at: ServerAt,
     },
     /// List the modules of a server: those that ship and those that were uploaded.
     List {
@@ -79,7 +79,7 @@ pub(crate) enum AttachmentCommand {
         /// Digest, its beginning, or name.
         module: String,
         #[command(flatten)]
-        connection: Connection,
+        at: ServerAt,
     },
     /// List what is attached, in order, and what modules in shadow would have said.
     Attached {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::moment::Moment;
+use super::{moment::Moment, tag};
 
 /// The attributes of a new version.
 #[derive(Args)]
@@ -17,16 +17,42 @@ pub(crate) struct NewAttributes {
     #[arg(long)]
     pub(crate) disabled: bool,
     /// Tag, `NAME=VALUE`; may be given several times.
-    #[arg(long = "tag")]
+    #[arg(long = "tag", value_parser = tag)]
     pub(crate) tags: Vec<String>,
+}
+
+/// Whether something may be used: said in one of two ways.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[group(id = "enabling", multiple = false)]
+pub(crate) struct Enabling {
+    /// Whether it counts, or may be used.
+    #[arg(long)]
+    enabled: Option<bool>,
+    /// As `--enabled true`.
+    #[arg(long)]
+    enable: bool,
+    /// As `--enabled false`.
+    #[arg(long)]
+    disable: bool,
+}
+
+impl Enabling {
+    #[cfg(test)]
+    pub(crate) fn of(enabled: bool) -> Self {
+        Self { enable: enabled, disable: !enabled, ..Self::default() }
+    }
+
+    /// What was said; nothing where nothing was.
+    pub(crate) fn said(self) -> Option<bool> {
+        self.enabled.or(self.enable.then_some(true)).or(self.disable.then_some(false))
+    }
 }
 
 /// What of a version is to be changed. What is not said stays as it is.
 #[derive(Args)]
 pub(crate) struct ChangedAttributes {
-    /// Let it be used, or not.
-    #[arg(long)]
-    pub(crate) enabled: Option<bool>,
+    #[command(flatten)]
+    pub(crate) enabling: Enabling,
     /// From when on it may be used: a time with its zone, or a date, which is its first moment in UTC.
     #[arg(long, value_name = "WHEN")]
     pub(crate) not_before: Option<Moment>,
@@ -41,7 +67,7 @@ pub(crate) struct ChangedAttributes {
 #[derive(Args)]
 pub(crate) struct ChangedTags {
     /// Tags in place of all there are, `NAME=VALUE`; may be given several times.
-    #[arg(long = "tag")]
+    #[arg(long = "tag", value_parser = tag)]
     pub(crate) tags: Vec<String>,
     /// Take all tags away.
     #[arg(long, conflicts_with = "tags")]

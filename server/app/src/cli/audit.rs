@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use strongroom_domain::record::IdPrefix;
 
-use super::{Connection, Output, seal::At};
+use super::{Connection, JsonAlone, Output, seal::At};
 
 /// `strongroom audit`
 #[derive(Subcommand)]
@@ -40,11 +40,17 @@ pub(crate) enum AuditCommand {
         /// Stop after this many.
         #[arg(long, short = 'n', visible_alias = "lines", default_value_t = 1000)]
         limit: usize,
+        /// How to print: these are JSON in any case.
+        #[arg(long, value_enum, default_value = "json")]
+        output: JsonAlone,
         #[command(flatten)]
         connection: Connection,
     },
     /// Print the whole log up to its newest checkpoint, as JSON lines that `verify --export` can check.
     Export {
+        /// How to print: these are JSON in any case.
+        #[arg(long, value_enum, default_value = "json")]
+        output: JsonAlone,
         #[command(flatten)]
         connection: Connection,
     },
@@ -52,6 +58,9 @@ pub(crate) enum AuditCommand {
     Receipt {
         /// The decision id, or its beginning as `audit tail` shows it.
         id: DecisionId,
+        /// How to print: these are JSON in any case.
+        #[arg(long, value_enum, default_value = "json")]
+        output: JsonAlone,
         #[command(flatten)]
         connection: Connection,
     },
@@ -62,6 +71,9 @@ pub(crate) enum AuditCommand {
         /// File with the public audit key.
         #[arg(long)]
         public_key: PathBuf,
+        /// How to print: a record is JSON in any case.
+        #[arg(long, value_enum, default_value = "json")]
+        output: JsonAlone,
     },
     /// Verify the audit log and compare every row with it, offline, with public keys alone.
     ///

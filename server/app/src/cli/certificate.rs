@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{ChangedTags, LifeCommand, VaultAt, Versioned};
+use super::{ChangedTags, Enabling, LifeCommand, VaultAt, Versioned, tag};
 
 /// `strongroom certificate`
 #[derive(Subcommand)]
@@ -58,7 +58,7 @@ pub(crate) enum CertificateCommand {
         #[arg(long)]
         not_exportable: bool,
         /// Tag, `NAME=VALUE`; may be given several times.
-        #[arg(long = "tag")]
+        #[arg(long = "tag", value_parser = tag)]
         tags: Vec<String>,
         #[command(flatten)]
         at: VaultAt,
@@ -74,9 +74,8 @@ pub(crate) enum CertificateCommand {
     Update {
         #[command(flatten)]
         certificate: Versioned,
-        /// Let it be used, or not.
-        #[arg(long)]
-        enabled: Option<bool>,
+        #[command(flatten)]
+        enabling: Enabling,
         #[command(flatten)]
         tags: ChangedTags,
         #[command(flatten)]
@@ -170,7 +169,7 @@ pub(crate) struct CertificateGiven {
     #[arg(long)]
     pub(crate) reuse_key: bool,
     /// Tag, `NAME=VALUE`; may be given several times.
-    #[arg(long = "tag")]
+    #[arg(long = "tag", value_parser = tag)]
     pub(crate) tags: Vec<String>,
 }
 

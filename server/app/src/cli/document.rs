@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{Connection, ServerAt};
+use super::ServerAt;
 
 /// `strongroom policy document`
 #[derive(Subcommand)]
@@ -18,7 +18,7 @@ pub(crate) enum DocumentCommand {
         /// The text; - for standard input.
         file: PathBuf,
         #[command(flatten)]
-        connection: Connection,
+        at: ServerAt,
     },
     /// List the documents.
     List {
@@ -37,6 +37,6 @@ pub(crate) enum DocumentCommand {
         /// Its name.
         name: String,
         #[command(flatten)]
-        connection: Connection,
+        at: ServerAt,
     },
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::ServerAt;
+use super::{Enabling, ServerAt};
 
 /// `strongroom identity`
 #[derive(Subcommand)]
@@ -32,19 +32,16 @@ pub(crate) enum IdentityCommand {
         #[command(flatten)]
         at: ServerAt,
     },
-    /// Rename, disable or enable one. Holds on the next request.
+    /// Rename, disable or enable one. Holds on the next request: one that is disabled gets no token, and its tokens count
+    /// for nothing.
     Update {
         /// Client id or name.
         workload: String,
         /// New name.
         #[arg(long)]
         name: Option<String>,
-        /// It gets no token any more, and its tokens count for nothing.
-        #[arg(long, conflicts_with = "enable")]
-        disable: bool,
-        /// It counts again.
-        #[arg(long)]
-        enable: bool,
+        #[command(flatten)]
+        enabling: Enabling,
         #[command(flatten)]
         at: ServerAt,
     },

@@ -29,7 +29,7 @@ pub(crate) use access_policy::AccessPolicyCommand;
 pub(crate) use approval::{ApprovalAnswer, ApprovalCommand};
 pub(crate) use assignment::{AssignmentCommand, Whom};
 pub(crate) use attachment::{AttachmentAt, AttachmentCommand, StateWord, Which};
-pub(crate) use attributes::{ChangedAttributes, ChangedTags, NewAttributes, Versioned};
+pub(crate) use attributes::{ChangedAttributes, ChangedTags, Enabling, NewAttributes, Versioned};
 pub(crate) use audit::{AuditCommand, DecisionId, Filter as AuditFilter, VerifyArgs, VerifyWith};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 pub(crate) use document::DocumentCommand;
@@ -74,7 +74,7 @@ enum Command {
     /// End the login.
     Logout {
         #[command(flatten)]
-        connection: Connection,
+        at: ServerAt,
     },
     /// Show whom the server takes this command line for.
     Whoami {
@@ -218,7 +218,14 @@ pub(crate) struct LoginArgs {
     #[arg(long, conflicts_with = "client_credentials")]
     pub(crate) no_browser: bool,
     #[command(flatten)]
-    pub(crate) connection: Connection,
+    pub(crate) server: ServerAt,
+}
+
+/// How a result is printed that is JSON in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum JsonAlone {
+    /// For machines.
+    Json,
 }
 
 /// How a result is printed.
@@ -265,6 +272,11 @@ pub(crate) struct VaultAt {
     pub(crate) output: Output,
 }
 
+/// A tag as it was written, if it is one.
+fn tag(text: &str) -> Result<String, &'static str> {
+    if text.contains('=') { Ok(text.to_owned()) } else { Err("a tag is NAME=VALUE") }
+}
+
 /// An address to listen on.
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "it is ADDRESS:PORT, for example 127.0.0.1:8443")
@@ -303,7 +315,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Dev(args) => dev::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Login(args) => commands::login::login(args).await,
-        Command::Logout { connection } => commands::login::logout(&connection).await,
+        Command::Logout { at } => commands::login::logout(&at).await,
         Command::Whoami { at } => commands::login::whoami(&at).await,
         Command::Secret(command) => commands::secret::run(command).await,
         Command::Key(command) => commands::key::run(command).await,
@@ -348,6 +360,42 @@ mod tests {
         let documents = include_str!("../../../docs/cli.md");
         found.retain(|path| !documents.contains(&format!("| `{path}`")) && !documents.contains(&format!("| `{path} ")));
         assert!(found.is_empty(), "server/docs/cli.md does not say: {found:?}");
+    }
+
+    fn without_output(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+        let mut below = command.get_subcommands().filter(|below| !below.is_hide_set()).peekable();
+        let prints = command.get_arguments().any(|argument| argument.get_id() == "output");
+        if below.peek().is_none() && !prints {
+            found.push(path.to_owned());
+        }
+        for below in below {
+            without_output(below, &format!("{path} {}", below.get_name()), found);
+        }
+    }
+
+    /// Servers have no result, the output of `run` is its command's, and completions are a shell's.
+    #[test]
+    fn every_other_command_prints_json() {
+        let mut found = Vec::new();
+        without_output(&Cli::command(), "strongroom", &mut found);
+        let none = ["dev", "serve", "run", "completions"].map(|name| format!("strongroom {name}"));
+        assert_eq!(found, none, "commands without --output json");
+    }
+
+    #[test]
+    fn what_is_malformed_is_no_command_line() {
+        let whom = ["assignment", "list", "--principal", "bob"];
+        let tag = ["vault", "update", "demo", "--tag", "foo"];
+        for (wrong, said) in [(&whom[..], "ISSUER#NAME"), (&tag[..], "NAME=VALUE")] {
+            let read = Cli::command().try_get_matches_from(["strongroom"].iter().chain(wrong));
+            let why = read.err().map(|error| (error.exit_code(), error.to_string()));
+            assert!(why.as_ref().is_some_and(|(code, why)| *code == 2 && why.contains(said)), "{wrong:?}: {why:?}");
+        }
+        for variable in ["DB", "1A=x", "A=d/b"] {
+            let run = ["strongroom", "run", "--env", variable, "--", "true"];
+            let code = Cli::command().try_get_matches_from(run).err().map(|error| error.exit_code());
+            assert_eq!(code, Some(2), "{variable}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use strongroom_domain::network::parse_network;
 
-use super::{Connection, Moment, Output, SealAt};
+use super::{Connection, Moment, Output, SealAt, ServerAt};
 
 /// What is done with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -32,7 +32,7 @@ pub(crate) struct NetworkChange {
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]
-    pub(crate) connection: Connection,
+    pub(crate) server: ServerAt,
 }
 
 /// `strongroom network`

@@ -54,12 +54,18 @@ pub(crate) enum PolicyCommand {
         /// In which language.
         #[arg(long, value_enum, default_value = "rust")]
         lang: Language,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
     },
     /// Build the module of a folder to NAME.wasm in it.
     Build {
         /// The folder.
         #[arg(default_value = ".")]
         folder: PathBuf,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
     },
     /// Load a module as the server would, and say what it is.
     Inspect {
@@ -80,6 +86,9 @@ pub(crate) enum PolicyCommand {
         /// File with the cases, when it is not the folder's `golden.json`.
         #[arg(long)]
         cases: Option<PathBuf>,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
     },
     /// Ask a module about one request and show everything there is to see.
     Explain {
@@ -100,6 +109,9 @@ pub(crate) enum PolicyCommand {
         /// How many decisions.
         #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
         rounds: u32,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
     },
     /// Ask a module about decisions that were recorded, and say what it would change.
     Replay {
@@ -127,6 +139,9 @@ pub(crate) enum PolicyCommand {
         /// Private key (PKCS#8 PEM, as `openssl genpkey -algorithm ed25519` makes it).
         #[arg(long)]
         key: PathBuf,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
     },
     /// Check the signature of a module, FILE.sig. Ends with 3 when it does not hold.
     Verify {
@@ -135,6 +150,9 @@ pub(crate) enum PolicyCommand {
         /// Public key (PEM, as `openssl pkey -pubout` makes it).
         #[arg(long)]
         public_key: PathBuf,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
     },
 }
 

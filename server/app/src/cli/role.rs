@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{Connection, Output};
+use super::{Connection, Output, ServerAt};
 
 /// `strongroom role`
 #[derive(Subcommand)]
@@ -37,7 +37,7 @@ pub(crate) enum RoleCommand {
         #[arg(long)]
         file: PathBuf,
         #[command(flatten)]
-        connection: Connection,
+        at: ServerAt,
     },
     /// Replace a custom role definition. Holds from the next request on.
     Update {
@@ -47,13 +47,13 @@ pub(crate) enum RoleCommand {
         #[arg(long)]
         file: PathBuf,
         #[command(flatten)]
-        connection: Connection,
+        at: ServerAt,
     },
     /// Delete a custom role definition that nobody is assigned.
     Delete {
         /// Name or id.
         role: String,
         #[command(flatten)]
-        connection: Connection,
+        at: ServerAt,
     },
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::Output;
 use crate::seal::Provider;
 
 /// Which installation.
@@ -15,6 +16,9 @@ pub(crate) struct At {
     /// Data directory, with the key file `root.key` and the embedded database in it.
     #[arg(long, default_value = "strongroom-data")]
     pub(crate) data: PathBuf,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) output: Output,
 }
 
 /// `strongroom seal`
@@ -55,5 +59,8 @@ pub(crate) enum SealCommand {
     Generate {
         /// The file; must not exist.
         file: PathBuf,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
     },
 }

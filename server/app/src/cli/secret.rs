@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{ChangedAttributes, LifeCommand, NewAttributes, VaultAt, Versioned};
+use super::{ChangedAttributes, LifeCommand, NewAttributes, VaultAt, Versioned, tag};
 
 /// `strongroom secret`
 #[derive(Subcommand)]
@@ -80,6 +80,6 @@ pub(crate) struct SecretImport {
     pub(crate) prefix: String,
     /// Tag of all that is created or changed, `NAME=VALUE`; may be given several times. What a changed one has
     /// besides stays.
-    #[arg(long = "tag")]
+    #[arg(long = "tag", value_parser = tag)]
     pub(crate) tags: Vec<String>,
 }

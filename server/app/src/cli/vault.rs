@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::ServerAt;
+use super::{ServerAt, tag};
 
 /// Access modes by the names that the API has for them.
 const MODES: [&str; 4] = ["rbac", "access-policy", "layered", "modules"];
@@ -88,7 +88,7 @@ pub(crate) struct VaultGiven {
     #[arg(long = "policy")]
     pub(crate) policies: Vec<String>,
     /// Tag, `NAME=VALUE`; may be given several times.
-    #[arg(long = "tag")]
+    #[arg(long = "tag", value_parser = tag)]
     pub(crate) tags: Vec<String>,
     /// Label of a region; says nothing about where data is.
     #[arg(long)]
@@ -113,7 +113,7 @@ pub(crate) struct VaultChange {
     #[arg(long)]
     pub(crate) purge_protection: bool,
     /// Tag to add or change, `NAME=VALUE`; may be given several times.
-    #[arg(long = "tag")]
+    #[arg(long = "tag", value_parser = tag)]
     pub(crate) tags: Vec<String>,
     /// Name of a tag to take away; may be given several times.
     #[arg(long = "remove-tag")]

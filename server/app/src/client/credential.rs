@@ -3,7 +3,10 @@
 //! A named workload without a proof is an error: whoever lost their credential must not act as the person who
 //! happens to be signed in on the same machine.
 
-use std::{io::Read as _, path::Path};
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 use strongroom_crypto::SecretText;
@@ -15,7 +18,11 @@ const MAX_ASSERTION: u64 = 16 * 1024;
 pub(crate) enum Credential {
     Secret(SecretText),
     /// A token of an issuer that the workload is federated with.
-    Assertion(SecretText),
+    Assertion {
+        token: SecretText,
+        /// Where it was read.
+        file: PathBuf,
+    },
 }
 
 impl Credential {
@@ -33,7 +40,9 @@ impl Credential {
     ) -> anyhow::Result<Option<(&'a str, Self)>> {
         match (client_id, secret, token_file) {
             (Some(client_id), Some(secret), _) => Ok(Some((client_id, Self::Secret(secret)))),
-            (Some(client_id), None, Some(file)) => Ok(Some((client_id, Self::Assertion(token_in(file)?)))),
+            (Some(client_id), None, Some(file)) => {
+                Ok(Some((client_id, Self::Assertion { token: token_in(file)?, file: file.to_owned() })))
+            }
             (Some(client_id), None, None) => bail!(
                 "the workload {client_id} is named (AZURE_CLIENT_ID or --client-id) and nothing proves that you may act for it: \
                  set AZURE_CLIENT_SECRET or AZURE_FEDERATED_TOKEN_FILE, or name no workload to act as whoever signed in"
@@ -77,7 +86,7 @@ mod tests {
         assert!(Credential::among(Some("app"), None, Some(&file)).is_err(), "there is no such file");
         std::fs::write(&file, "header.claims.signature\n").unwrap();
         let (_, found) = Credential::among(Some("app"), None, Some(&file)).unwrap().unwrap();
-        assert!(matches!(found, Credential::Assertion(token) if token.expose() == "header.claims.signature"));
+        assert!(matches!(found, Credential::Assertion { token, .. } if token.expose() == "header.claims.signature"));
         let (_, found) = Credential::among(Some("app"), Some(secret()), Some(&file)).unwrap().unwrap();
         assert!(matches!(found, Credential::Secret(_)), "as the SDKs do");
         std::fs::write(&file, "\n").unwrap();

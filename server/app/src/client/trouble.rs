@@ -5,11 +5,15 @@ use std::{error::Error as StdError, net::IpAddr, path::Path};
 use reqwest::StatusCode;
 use rustls::CertificateError::{NotValidForName, NotValidForNameContext, UnknownIssuer};
 use serde_json::Value;
-use strongroom_domain::{action::Action, role::Role};
+use strongroom_domain::{
+    action::Action,
+    admin::{AdminError, OwnRestriction},
+    role::Role,
+};
 use url::Url;
 use uuid::Uuid;
 
-use super::origin;
+use super::{Credential, origin};
 use crate::plain::plain;
 
 /// Longest message of an answer that is printed, in characters.
@@ -44,18 +48,49 @@ pub(crate) fn with_way_out(error: anyhow::Error, way_out: &str) -> anyhow::Error
     }
 }
 
-/// The token endpoint said no: 401 means the same here as with a request.
-pub(super) fn no_token(status: StatusCode, why: &str) -> anyhow::Error {
-    match status {
-        StatusCode::UNAUTHORIZED => anyhow::Error::new(NoToken).context(why.to_owned()),
-        _ => anyhow::anyhow!("{why}"),
+/// A no to what a command reads before it changes something, with the role that the change takes: the one for reading
+/// would be the next thing that is not enough.
+pub(crate) fn aimed_at(error: anyhow::Error, action: Action, asked: &Url) -> anyhow::Error {
+    match error.downcast::<Refused>() {
+        Ok(refused) if refused.inner == "/ForbiddenByRbac" => {
+            let help = role_for(action, &refused.message, asked);
+            let help = help.map_or_else(|| refused.help.clone(), |help| format!("; {help}"));
+            Refused { help, ..refused }.into()
+        }
+        Ok(refused) => refused.into(),
+        Err(other) => other,
     }
 }
 
-/// Who asks did not show who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("see AZURE_CLIENT_ID and AZURE_CLIENT_SECRET")]
-pub(crate) struct NoToken;
+/// The token endpoint said no, in these words and with this code: 401 means the same here as with a request.
+pub(super) fn no_token(status: StatusCode, code: &str, why: &str, credential: &Credential) -> anyhow::Error {
+    let no = match (status, code, credential) {
+        (_, "unauthorized_client", _) => NoToken::Disabled,
+        (StatusCode::UNAUTHORIZED, _, Credential::Secret(_)) => NoToken::Secret,
+        (StatusCode::UNAUTHORIZED, _, Credential::Assertion { file, .. }) => {
+            NoToken::Assertion(plain(&file.to_string_lossy()))
+        }
+        _ => return anyhow::anyhow!("{why}"),
+    };
+    anyhow::Error::new(no).context(why.to_owned())
+}
+
+/// Who asks did not show who they are, or may not come: where to look, by what they showed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoToken {
+    /// A client secret.
+    #[error("see AZURE_CLIENT_ID and AZURE_CLIENT_SECRET")]
+    Secret,
+    /// The token in this file.
+    #[error(
+        "see AZURE_CLIENT_ID and the token in {0} (AZURE_FEDERATED_TOKEN_FILE): `strongroom identity show` of that client id, by \
+         whoever manages identities, says of which issuer, subject and audience it must be"
+    )]
+    Assertion(String),
+    /// A good credential of a workload that is disabled.
+    #[error("whoever manages identities enables it by `strongroom identity update CLIENT-ID --enable`")]
+    Disabled,
+}
 
 impl Refused {
     pub(super) fn of(status: StatusCode, answer: &Value, asked: &Url) -> Self {
@@ -109,6 +144,21 @@ pub(super) fn no_answer(error: reqwest::Error, url: &Url, ca: Option<&Path>) -> 
         ),
         Some(other) => anyhow::anyhow!("no trusted connection to {at}: {other}"),
         None => anyhow::Error::new(error.without_url()).context(format!("{at} does not answer")),
+    }
+}
+
+/// Why an answer to nobody in particular holds no challenge.
+pub(super) fn no_challenge(response: &reqwest::Response, url: &Url) -> String {
+    let at = origin(url);
+    let version = response.headers().get("x-ms-keyvault-service-version");
+    let ours = version.is_some_and(|version| version.as_bytes().starts_with(b"strongroom"));
+    match response.status() {
+        StatusCode::MISDIRECTED_REQUEST if ours => format!(
+            "a Strongroom server answers at {at}, and under another address: hosts are that of its `base`, with its port \
+             whatever the listener's is, and vaults' names in front of it"
+        ),
+        status if ours => format!("a Strongroom server answers at {at}, and does not let anybody in now ({status})"),
+        _ => format!("{at} answers, and not like a Strongroom server: is host and port its base address?"),
     }
 }
 
@@ -184,6 +234,14 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
              NAME --enable`"
                 .to_owned()
         }
+        "ForbiddenByPolicy" if is_own_restriction(message, OwnRestriction::AccessMode) => format!(
+            "to appoint one: strongroom assignment add --role \"Key Vault Contributor\" --scope /vaults/{vault} with \
+             --workload, --group or --principal; theirs is then: strongroom vault update {vault} --access-mode MODE"
+        ),
+        "ForbiddenByPolicy" if is_own_restriction(message, OwnRestriction::AccessPolicy) => format!(
+            "to appoint one: strongroom assignment add --role Owner --scope /vaults/{vault} with --workload, --group or \
+             --principal; theirs is then: strongroom access-policy set {vault}"
+        ),
         "ForbiddenByPolicy" if message.contains("by an access policy of the vault") => format!(
             "whoever manages the vault gives it: strongroom access-policy set {vault}, with all that you are to have \
              (it takes the place of what you have)"
@@ -206,6 +264,11 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
         }
         _ => return None,
     })
+}
+
+/// Whether a message says that this is what somebody would lift of their own.
+fn is_own_restriction(message: &str, own: OwnRestriction) -> bool {
+    message == AdminError::LiftsOwnRestriction(own).to_string()
 }
 
 /// The algorithm that a message says is switched off, if it is written as algorithms are: it goes into a command.
@@ -232,6 +295,11 @@ fn vault_of(asked: &Url) -> Option<String> {
 fn missing_role(message: &str, asked: &Url) -> Option<String> {
     let named = message.split("Action: '").nth(1)?.split('\'').next()?;
     let action = Action::ALL.iter().copied().find(|action| action.data_action() == named)?;
+    role_for(action, message, asked)
+}
+
+/// The same for an action of the caller's choice.
+fn role_for(action: Action, message: &str, asked: &Url) -> Option<String> {
     let role = Role::least_for(action)?;
     // Set by `dev.env`, and by nobody else.
     let development = std::env::var_os("OPERATOR_CLIENT_ID").is_some();
@@ -418,6 +486,65 @@ mod tests {
         }
         let value = Url::parse("https://pay.vault.example/secrets/scope").unwrap();
         assert_eq!(with_scope(&value, br#"{"scope":"/vaults/pay"}"#), value, "no value is looked into");
+    }
+
+    #[test]
+    fn what_is_read_for_a_change_is_refused_with_the_role_for_the_change() {
+        let message = "Caller is not authorized to perform action on resource, or there is no such vault.\r\nAction: \
+                       'Microsoft.KeyVault/vaults/read'\r\nDecision: 1";
+        let answer = serde_json::json!({
+            "error": { "code": "Forbidden", "message": message, "innererror": { "code": "ForbiddenByRbac" } }
+        });
+        let asked = Url::parse("https://vault.example/api/v1/vaults/pay").unwrap();
+        let read = || anyhow::Error::new(Refused::of(StatusCode::FORBIDDEN, &answer, &asked));
+        assert!(read().to_string().contains("the role \"Key Vault Reader\""), "{}", read());
+        let change = aimed_at(read(), Action::VaultUpdate, &asked).to_string();
+        assert!(change.contains("it needs the role \"Key Vault Contributor\"") && change.contains("at /vaults/pay"));
+        assert!(change.contains("not there or closed to you") && !change.contains("Key Vault Reader"), "{change}");
+    }
+
+    #[test]
+    fn a_token_that_is_refused_is_told_by_what_was_shown_for_it() {
+        let secret = Credential::Secret(strongroom_crypto::SecretText::new("s".to_owned()));
+        let token = strongroom_crypto::SecretText::new("t".to_owned());
+        let assertion = Credential::Assertion { token, file: "/run/token".into() };
+        let said = |status, code, credential: &Credential| {
+            let error = no_token(status, code, "no", credential);
+            (error.downcast_ref::<NoToken>().cloned(), format!("{error:#}"))
+        };
+        let (unauthorized, bad) = (StatusCode::UNAUTHORIZED, StatusCode::BAD_REQUEST);
+        assert!(said(unauthorized, "invalid_client", &secret).1.contains("AZURE_CLIENT_SECRET"));
+        let (_, federated) = said(unauthorized, "invalid_client", &assertion);
+        assert!(federated.contains("/run/token") && federated.contains("identity show"), "{federated}");
+        assert!(!federated.contains("AZURE_CLIENT_SECRET"), "{federated}");
+        for credential in [&secret, &assertion] {
+            let (kind, disabled) = said(bad, "unauthorized_client", credential);
+            assert_eq!(kind, Some(NoToken::Disabled));
+            assert!(disabled.contains("identity update CLIENT-ID --enable"), "{disabled}");
+        }
+        assert_eq!(said(bad, "invalid_request", &secret).0, None);
+    }
+
+    #[test]
+    fn nobody_who_lifts_their_own_restriction_is_left_without_a_way() {
+        let said = |own, path: &str| {
+            let message = AdminError::LiftsOwnRestriction(own).to_string();
+            let answer = serde_json::json!({
+                "error": { "code": "Forbidden", "message": message, "innererror": { "code": "ForbiddenByPolicy" } }
+            });
+            let asked = Url::parse(&format!("https://vault.example/api/v1/{path}")).unwrap();
+            Refused::of(StatusCode::FORBIDDEN, &answer, &asked).to_string()
+        };
+        let mode = said(OwnRestriction::AccessMode, "vaults/pay");
+        assert!(mode.contains("for instance a Key Vault Contributor of this vault"), "{mode}");
+        assert!(mode.contains("--role \"Key Vault Contributor\" --scope /vaults/pay"), "{mode}");
+        let policy = said(OwnRestriction::AccessPolicy, "vaults/pay/access-policies");
+        assert!(
+            policy.contains("somebody else has to give it") && policy.contains("access-policy set pay"),
+            "{policy}"
+        );
+        let guard = said(OwnRestriction::Guard, "vaults/pay");
+        assert!(guard.contains("an Owner of the installation"), "{guard}");
     }
 
     #[test]

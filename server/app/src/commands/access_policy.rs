@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     assignment::{is_asleep, is_of_nobody, marked, warn, who},
-    listed, permitted, table, text,
+    done, listed, permitted, table, text,
 };
 use crate::{
     cli::{AccessPolicyCommand, Output},
@@ -18,15 +18,15 @@ fn path(vault: &str) -> [&str; 5] {
 
 pub(crate) async fn run(command: AccessPolicyCommand) -> anyhow::Result<()> {
     match command {
-        AccessPolicyCommand::Set { vault, whom, permissions, connection } => {
-            let base = base(&connection)?;
-            let client = Client::connect(&connection, &base).await?;
+        AccessPolicyCommand::Set { vault, whom, permissions, at: to } => {
+            let base = base(&to.connection)?;
+            let client = Client::connect(&to.connection, &base).await?;
             let mut body = whom.required(&client, &base).await?;
             body.insert("permissions".to_owned(), json!({ "secrets": permissions.secrets, "keys": permissions.keys }));
             let answer =
                 client.send(Method::PUT, at(&base, &path(&vault), &[])?, Some(serde_json::to_vec(&body)?)).await?;
             warn(&answer);
-            println!("the access policy in {vault} is set: {}", permitted(&answer));
+            done(to.output, &answer, format_args!("the access policy in {vault} is set: {}", permitted(&answer)));
         }
         AccessPolicyCommand::List { vault, output, connection } => {
             let base = base(&connection)?;
@@ -35,13 +35,14 @@ pub(crate) async fn run(command: AccessPolicyCommand) -> anyhow::Result<()> {
             let policies = answer.get("value").and_then(Value::as_array).cloned().unwrap_or_default();
             print(&vault, &policies, output);
         }
-        AccessPolicyCommand::Remove { vault, whom, connection } => {
-            let base = base(&connection)?;
-            let client = Client::connect(&connection, &base).await?;
+        AccessPolicyCommand::Remove { vault, whom, at: to } => {
+            let base = base(&to.connection)?;
+            let client = Client::connect(&to.connection, &base).await?;
             let whom = whom.required(&client, &base).await?;
             let query: Vec<_> = whom.iter().filter_map(|(name, text)| Some((name.as_str(), text.as_str()?))).collect();
             client.send(Method::DELETE, at(&base, &path(&vault), &query)?, None).await?;
-            println!("the access policy in {vault} is removed");
+            let removed = json!({ "vault": vault, "removed": whom });
+            done(to.output, &removed, format_args!("the access policy in {vault} is removed"));
         }
     }
     Ok(())

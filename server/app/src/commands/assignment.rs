@@ -3,21 +3,21 @@
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
+use strongroom_domain::time::Clock as _;
 use url::Url;
 
-use super::{table, text, utc, workload};
+use super::{done, table, text, utc, workload};
 use crate::{
-    cli::{AssignmentCommand, Connection, Moment, Output, Whom},
+    cli::{AssignmentCommand, Connection, Moment, Output, ServerAt, Whom},
     client::{Client, at, base},
+    clock::SystemClock,
 };
 
 const PATH: [&str; 3] = ["api", "v1", "assignments"];
 
 pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
     match command {
-        AssignmentCommand::Add { role, scope, until, whom, connection } => {
-            add(&role, &scope, until, &whom, &connection).await
-        }
+        AssignmentCommand::Add { role, scope, until, whom, at } => add(&role, &scope, until, &whom, &at).await,
         AssignmentCommand::List { scope, whom, output, connection } => list(&scope, &whom, output, &connection).await,
         AssignmentCommand::Show { id, output, connection } => {
             let base = base(&connection)?;
@@ -26,11 +26,11 @@ pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
             print(&[found], output);
             Ok(())
         }
-        AssignmentCommand::Remove { id, connection } => {
-            let base = base(&connection)?;
-            let client = Client::connect(&connection, &base).await?;
+        AssignmentCommand::Remove { id, at: to } => {
+            let base = base(&to.connection)?;
+            let client = Client::connect(&to.connection, &base).await?;
             client.send(Method::DELETE, at(&base, &[&PATH[..], &[&id]].concat(), &[])?, None).await?;
-            println!("the assignment {id} is removed");
+            done(to.output, &json!({ "removed": id }), format_args!("the assignment {id} is removed"));
             Ok(())
         }
     }
@@ -40,9 +40,7 @@ impl Whom {
     /// As the API names a grantee; nothing when nobody was named.
     pub(crate) async fn fields(&self, client: &Client, base: &Url) -> anyhow::Result<Map<String, Value>> {
         let split = |text: &str| -> anyhow::Result<(String, String)> {
-            let (issuer, name) = text.rsplit_once('#').with_context(|| {
-                format!("{text} is not ISSUER#NAME: it is like https://login.example#app-team, and `strongroom whoami` shows yours")
-            })?;
+            let (issuer, name) = text.rsplit_once('#').with_context(|| format!("{text} is not ISSUER#NAME"))?;
             Ok((issuer.to_owned(), name.to_owned()))
         };
         let mut fields = Map::new();
@@ -114,15 +112,9 @@ pub(crate) fn is_of_nobody(grant: &Value) -> bool {
     grant.get("grantee_deleted").and_then(Value::as_bool) == Some(true)
 }
 
-async fn add(
-    role: &str,
-    scope: &str,
-    until: Option<Moment>,
-    whom: &Whom,
-    connection: &Connection,
-) -> anyhow::Result<()> {
-    let base = base(connection)?;
-    let client = Client::connect(connection, &base).await?;
+async fn add(role: &str, scope: &str, until: Option<Moment>, whom: &Whom, to: &ServerAt) -> anyhow::Result<()> {
+    let base = base(&to.connection)?;
+    let client = Client::connect(&to.connection, &base).await?;
     let mut body = whom.required(&client, &base).await?;
     body.insert("role".to_owned(), json!(role));
     body.insert("scope".to_owned(), json!(scope));
@@ -137,7 +129,7 @@ async fn add(
     {
         eprintln!("granted to workload {name}, client id {client_id}");
     }
-    println!("{}", text(&answer, "/id"));
+    done(to.output, &answer, text(&answer, "/id"));
     Ok(())
 }
 
@@ -162,19 +154,25 @@ async fn list(scope: &str, whom: &Whom, output: Output, connection: &Connection)
     Ok(())
 }
 
+/// When something ends, or that it has ended.
+fn until(end: i64, now: i64) -> String {
+    if end <= now { format!("{} (ended)", utc(end)) } else { utc(end) }
+}
+
 fn print(assignments: &[Value], output: Output) {
     if output == Output::Json {
         println!("{}", crate::plain::json(&Value::Array(assignments.to_vec())));
         return;
     }
     let mut table = table(&["ID", "ROLE", "SCOPE", "GRANTEE", "UNTIL"]);
+    let now = SystemClock::new().now_millis();
     for assignment in assignments {
         table.add_row([
             text(assignment, "/id"),
             marked(text(assignment, "/role"), assignment),
             text(assignment, "/scope"),
             who(assignment),
-            assignment.get("ends_at").and_then(Value::as_i64).map_or_else(String::new, utc),
+            assignment.get("ends_at").and_then(Value::as_i64).map_or_else(String::new, |end| until(end, now)),
         ]);
     }
     println!("{table}");
@@ -189,5 +187,17 @@ fn print(assignments: &[Value], output: Output) {
     if !of_nobody.is_empty() {
         eprintln!("those of deleted identities count for nobody; strongroom assignment remove ID takes one away:");
         of_nobody.iter().for_each(|id| eprintln!("  strongroom assignment remove {id}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::until;
+
+    #[test]
+    fn what_has_ended_is_told_from_what_will_end() {
+        let end = 1_801_353_600_000;
+        assert_eq!(until(end, end - 1), "2027-01-31 00:00:00.000Z");
+        assert_eq!(until(end, end), "2027-01-31 00:00:00.000Z (ended)");
     }
 }

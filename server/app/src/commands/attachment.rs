@@ -13,9 +13,9 @@ use serde_json::{Map, Value, json};
 use strongroom_domain::{admin::recover_policies, names::VaultName};
 use url::Url;
 
-use super::{recovery::Recovery, seal::Place, text};
+use super::{done, recovery::Recovery, seal::Place, text};
 use crate::{
-    cli::{AttachmentAt, AttachmentCommand, Connection, StateWord, Which},
+    cli::{AttachmentAt, AttachmentCommand, Connection, Output, StateWord, Which},
     client::{Client, at, base, is_forbidden, with_way_out},
     exit::Found,
     plain::plain,
@@ -27,7 +27,7 @@ const MODULES: &str = "policy-modules";
 
 pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
     match command {
-        AttachmentCommand::Push { file, connection } => push::push(&file, &connection).await,
+        AttachmentCommand::Push { file, at } => push::push(&file, &at).await,
         AttachmentCommand::List { at } => {
             let Modules(modules) = Server::connect(&at.connection).await?.modules().await?;
             print_modules(&modules, at.output);
@@ -39,11 +39,11 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
             print_module(&server.client.send(Method::GET, server.at(&[MODULES, &digest])?, None).await?, at.output);
             Ok(())
         }
-        AttachmentCommand::Remove { module, connection } => {
-            let server = Server::connect(&connection).await?;
+        AttachmentCommand::Remove { module, at } => {
+            let server = Server::connect(&at.connection).await?;
             let digest = server.digest(&module).await?;
             server.client.send(Method::DELETE, server.at(&[MODULES, &digest])?, None).await?;
-            println!("{module} is removed");
+            done(at.output, &json!({ "removed": digest }), format_args!("{module} is removed"));
             Ok(())
         }
         AttachmentCommand::Attached { which, output, connection } => {
@@ -54,7 +54,7 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
             Ok(())
         }
         AttachmentCommand::Attach { at, module, settings, state, place, authority } => {
-            let server = Server::connect(&at.connection).await?;
+            let server = Server::connect(&at.server.connection).await?;
             let digest = server.digest(&module).await?;
             let mut attached = server.attached(&at.which).await?;
             let wanted = Wanted { digest, settings, state, place, authority };
@@ -64,18 +64,18 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
             Ok(())
         }
         AttachmentCommand::Detach { at } => {
-            let server = Server::connect(&at.connection).await?;
+            let server = Server::connect(&at.server.connection).await?;
             let mut attached = server.attached(&at.which).await?;
             let place = attached.place(&at)?;
             attached.policies.remove(place);
-            server.put(&at.which, attached).await?;
-            println!("{} is detached from {}", at.name, at.which);
+            let answer = server.put(&at.which, attached).await?;
+            done(at.server.output, &answer, format_args!("{} is detached from {}", at.name, at.which));
             Ok(())
         }
         AttachmentCommand::Shadow { at } => set_state(&at, StateWord::Shadow).await,
         AttachmentCommand::Enforce { at } => set_state(&at, StateWord::Enforce).await,
         AttachmentCommand::Rollback { at } => {
-            let server = Server::connect(&at.connection).await?;
+            let server = Server::connect(&at.server.connection).await?;
             let modules = server.modules_if_told().await;
             // Whoever may not look is told afterwards.
             if let Ok(before) = server.attached(&at.which).await {
@@ -99,7 +99,10 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
             Ok(())
         }
         AttachmentCommand::Replays(command) => replays::run(command).await,
-        AttachmentCommand::Recover { which, at } => recover(&which, &Place::of(at)?).await,
+        AttachmentCommand::Recover { which, at } => {
+            let output = at.output;
+            recover(&which, &Place::of(at)?, output).await
+        }
     }
 }
 
@@ -282,7 +285,7 @@ impl Wanted {
 }
 
 async fn set_state(at: &AttachmentAt, state: StateWord) -> anyhow::Result<()> {
-    let server = Server::connect(&at.connection).await?;
+    let server = Server::connect(&at.server.connection).await?;
     let mut attached = server.attached(&at.which).await?;
     let place = attached.place(at)?;
     if let Some(attachment) = attached.policies.get_mut(place) {
@@ -293,18 +296,17 @@ async fn set_state(at: &AttachmentAt, state: StateWord) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn recover(which: &Which, place: &Place) -> anyhow::Result<()> {
+async fn recover(which: &Which, place: &Place, output: Output) -> anyhow::Result<()> {
     let vault = which.vault.as_deref().map(VaultName::parse).transpose()?;
     let recovery = Recovery::begin(place, "policy-recover").await?;
     let Recovery { ctx, keyring, store, recorder, .. } = &recovery;
     let recovered = recover_policies(ctx, keyring, (&**store, &**store), recorder, vault.as_ref()).await;
-    if let Ok(recovered) = &recovered {
-        match recovered.attachments.as_slice() {
-            [] => println!("no module was on"),
-            some => println!("off now: {}", some.join(", ")),
-        }
-    }
-    recovery.end(recovered.map(drop)).await
+    let off = recovered.as_ref().map(|recovered| recovered.attachments.clone()).unwrap_or_default();
+    let said = match off.as_slice() {
+        [] => "no module was on".to_owned(),
+        some => format!("off now: {}", some.join(", ")),
+    };
+    recovery.end(recovered.map(drop), output, json!({ "off": off }), &[said]).await
 }
 
 #[cfg(test)]

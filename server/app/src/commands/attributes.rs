@@ -25,7 +25,7 @@ impl ChangedAttributes {
     /// What belongs into the body of a request that changes a version; nothing where nothing was said.
     pub(super) fn body(&self) -> anyhow::Result<Map<String, Value>> {
         let moments = (self.not_before.map(Moment::seconds), self.expires.map(Moment::seconds));
-        let mut body = attributes(self.enabled, moments);
+        let mut body = attributes(self.enabling.said(), moments);
         body.extend(self.tags.body()?);
         Ok(body)
     }
@@ -77,14 +77,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::cli::Enabling;
 
     #[test]
     fn what_was_not_said_is_not_sent() {
         let no_tags = |no_tags| ChangedTags { tags: Vec::new(), no_tags };
-        let nothing = ChangedAttributes { enabled: None, not_before: None, expires: None, tags: no_tags(false) };
+        let enabling = Enabling::default();
+        let nothing = ChangedAttributes { enabling, not_before: None, expires: None, tags: no_tags(false) };
         assert!(nothing.body().unwrap().is_empty());
         let some = ChangedAttributes {
-            enabled: Some(false),
+            enabling: Enabling::of(false),
             expires: Some("2027-01-31T00:00:00Z".parse().unwrap()),
             tags: no_tags(true),
             ..nothing

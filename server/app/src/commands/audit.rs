@@ -1,5 +1,6 @@
 //! `strongroom audit`: records from the server, and the chain from the database, offline.
 
+mod checked;
 mod lines;
 
 use std::{
@@ -9,28 +10,20 @@ use std::{
 
 use anyhow::Context as _;
 use reqwest::Method;
-use serde_json::Value;
-use strongroom_crypto::SecretText;
-use strongroom_domain::{
-    record::{ChainedRecord, MAX_RECEIPT, Receipt, TreeCheckpoint},
-    time::Clock as _,
-};
+use serde_json::{Value, json};
+use strongroom_domain::record::{ChainedRecord, MAX_RECEIPT, Receipt, TreeCheckpoint};
 use strongroom_store::verify::{Anchors, ExportError, ExportLine, read_anchors, verify_export};
 use url::Url;
 
+pub(crate) use checked::look;
+
 use super::{object_path, seal::Place, text, utc, workload};
 use crate::{
-    audit_check,
-    checkpoints::COVERED_WITHIN,
-    cli::{AuditCommand, AuditFilter as Filter, Connection, DecisionId, Output, VerifyArgs, VerifyWith},
+    cli::{AuditCommand, AuditFilter as Filter, Connection, DecisionId, JsonAlone, Output, VerifyArgs},
     client::{Client, at, base},
-    clock::SystemClock,
-    covering::ANCHORS,
     database,
-    exit::Exit,
-    jobs::CHECKPOINT_EVERY,
+    exit::{Exit, Found},
     terminal,
-    witness::Witness,
 };
 
 /// Records of a page of the API.
@@ -55,7 +48,7 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
             };
             tail(usize::from(lines), follow, (filter, all), look, &connection).await
         }
-        AuditCommand::Query { filter, limit, connection } => {
+        AuditCommand::Query { filter, limit, output: JsonAlone::Json, connection } => {
             let server = Server::connect(&connection).await?;
             let filter = server.known(filter).await?;
             let mut shown = 0;
@@ -63,13 +56,14 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
             server
                 .query((&filter, EVERYTHING), limit.saturating_add(1), None, |record, _| {
                     if shown < limit {
-                        println!("{record}");
+                        println!("{}", crate::plain::json(record));
                     }
                     shown += 1;
                     true
                 })
                 .await?;
             match shown {
+                // Nothing is an answer too: 0, as of a query that finds something.
                 0 => eprintln!("{}", nothing_fits(&filter)),
                 some if some > limit => eprintln!(
                     "there are more than these {limit}: --limit says how many, and `audit export` prints all there are"
@@ -78,28 +72,35 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        AuditCommand::Export { connection } => export(&connection).await,
-        AuditCommand::Receipt { id, connection } => {
+        AuditCommand::Export { output: JsonAlone::Json, connection } => export(&connection).await,
+        AuditCommand::Receipt { id, output: JsonAlone::Json, connection } => {
             let server = Server::connect(&connection).await?;
             let id = match uuid::Uuid::try_parse(&id.0) {
                 Ok(whole) => whole.to_string(),
                 Err(_) => text(&server.record(&id).await?, "/id"),
             };
-            println!("{}", server.get(&["api", "v1", "audit", &id, "receipt"], &[]).await?);
+            let receipt = server.get(&["api", "v1", "audit", &id, "receipt"], &[]).await?;
+            println!("{}", crate::plain::json(&receipt));
             Ok(())
         }
-        AuditCommand::VerifyReceipt { file, public_key } => verify_receipt(&file, &public_key),
+        AuditCommand::VerifyReceipt { file, public_key, output: JsonAlone::Json } => verify_receipt(&file, &public_key),
         AuditCommand::Verify(VerifyArgs { at, database, database_from, export, with }) => {
             let database = match (database, database_from) {
                 (Some(database), _) => Some(database::argument(database)?),
                 (None, Some(from)) => Some(database::kept(&from)?),
                 (None, None) => None,
             };
-            match export {
-                Some(file) => verify_exported(&file, &Place::of_log(at, None)?, with.anchors, with.public_key),
-                None if database.is_some() => verify_offline(&Place::of_log(at, database)?, with).await,
-                None => verify_offline(&Place::of(at)?, with).await,
+            let output = at.output;
+            if let Some(file) = export {
+                return verify_exported(&file, &Place::of_log(at, None)?, (with.anchors, with.public_key), output);
             }
+            let place = if database.is_some() { Place::of_log(at, database)? } else { Place::of(at)? };
+            let looked = look(&place, with).await?;
+            match output {
+                Output::Json => println!("{}", crate::plain::json(&looked.object())),
+                Output::Table => looked.print(),
+            }
+            looked.verdict()
         }
     }
 }
@@ -133,11 +134,14 @@ impl Server {
         let answer = self.get(&["api", "v1", "audit"], &[("id", &id.0), ("limit", ALIKE)]).await?;
         match answer.get("value").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default() {
             [one] => Ok(one.clone()),
-            [] => anyhow::bail!(
-                "no record has the id {}: what was never answered, and what was cut off at the door, has none; \
-                 audit tail shows the newest",
-                id.0
-            ),
+            [] => {
+                let why = format!(
+                    "no record has the id {}: what was never answered, and what was cut off at the door, has none; \
+                     audit tail shows the newest",
+                    id.0
+                );
+                Err(Found::Nothing(why).into())
+            }
             several => anyhow::bail!("{}", ambiguous(&id.0, several)),
         }
     }
@@ -312,7 +316,7 @@ async fn export(connection: &Connection) -> anyhow::Result<()> {
     let checkpoint: TreeCheckpoint = serde_json::from_value(newest.get("checkpoint").cloned().unwrap_or_default())
         .context("there is no checkpoint yet: ask again in some seconds")?;
     let print = |line: &ExportLine| -> anyhow::Result<()> {
-        println!("{}", serde_json::to_string(line)?);
+        println!("{}", crate::plain::json(&serde_json::to_string(line)?));
         Ok(())
     };
     print(&ExportLine::Export { version: 1, installation })?;
@@ -364,7 +368,7 @@ fn verify_receipt(file: &Path, public_key: &Path) -> anyhow::Result<()> {
         println!("{why}");
         return Err(Exit::Findings.into());
     }
-    println!("{}", receipt.record);
+    println!("{}", crate::plain::json(&receipt.record));
     let TreeCheckpoint { at, key_id, .. } = &receipt.checkpoint;
     eprintln!(
         "the receipt holds: position {} of node {}, covered at {} by key {key_id}",
@@ -378,8 +382,8 @@ fn verify_receipt(file: &Path, public_key: &Path) -> anyhow::Result<()> {
 fn verify_exported(
     file: &Path,
     place: &Place,
-    anchors: Option<PathBuf>,
-    public_key: Option<PathBuf>,
+    (anchors, public_key): (Option<PathBuf>, Option<PathBuf>),
+    output: Output,
 ) -> anyhow::Result<()> {
     let key_file = public_key.unwrap_or_else(|| place.data.join("audit.pub"));
     let key = read_key(&key_file)?;
@@ -388,124 +392,55 @@ fn verify_exported(
         None => Anchors::default(),
     };
     let read = std::fs::File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    println!("verifying the exported log {} by the public key {}", file.display(), key_file.display());
-    let report = match verify_export(std::io::BufReader::new(read), &[key], &kept) {
-        Ok(report) => report,
+    let (findings, nodes) = match verify_export(std::io::BufReader::new(read), &[key], &kept) {
+        Ok(report) => (report.findings.iter().map(ToString::to_string).collect(), report.nodes),
         // It begins like an exported log: what is wrong with the rest is a finding.
-        Err(broken @ (ExportError::Cut | ExportError::Line(2..))) => {
-            println!("{broken}");
-            return Err(Exit::Findings.into());
-        }
+        Err(broken @ (ExportError::Cut | ExportError::Line(2..))) => (vec![broken.to_string()], Vec::new()),
         Err(other) => return Err(other.into()),
     };
-    report.findings.iter().for_each(|finding| println!("{finding}"));
-    for node in &report.nodes {
-        println!("node {}: {} records, the last at position {}", node.node, node.records, node.last);
+    let compared = kept.checkpoints.len() + kept.trees.len();
+    match output {
+        Output::Json => {
+            let told = json!({
+                "log": file,
+                "public_key": key_file,
+                "intact": findings.is_empty(),
+                "findings": findings,
+                "nodes": checked::nodes(&nodes),
+                "anchors": compared,
+            });
+            println!("{}", crate::plain::json(&told));
+        }
+        Output::Table => {
+            println!("verifying the exported log {} by the public key {}", file.display(), key_file.display());
+            findings.iter().for_each(|finding: &String| println!("{finding}"));
+            for node in &nodes {
+                println!("{}", checked::of_node(node));
+            }
+            match (findings.is_empty(), &anchors) {
+                (false, _) => {}
+                (true, None) => {
+                    println!("the exported log is what its own checkpoint covers; --anchors compares it with others");
+                }
+                (true, Some(_)) => {
+                    println!(
+                        "compared with {compared} checkpoints kept outside the database\nthe exported log verifies"
+                    );
+                }
+            }
+        }
     }
-    if !report.is_intact() {
-        return Err(Exit::Findings.into());
+    match (findings.is_empty(), anchors) {
+        (false, _) => Err(Exit::Findings.into()),
+        (true, None) => Err(Exit::Unanchored.into()),
+        (true, Some(_)) => Ok(()),
     }
-    if anchors.is_none() {
-        println!("the exported log is what its own checkpoint covers; --anchors compares it with others");
-        return Err(Exit::Unanchored.into());
-    }
-    println!("compared with {} checkpoints kept outside the database", kept.checkpoints.len() + kept.trees.len());
-    println!("the exported log verifies");
-    Ok(())
-}
-
-/// A witness of the command line.
-fn witness_at(address: &str, token: Option<PathBuf>, ca: Option<PathBuf>) -> anyhow::Result<Witness> {
-    let read = |path: PathBuf| std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()));
-    let token = token.map(read).transpose()?.map(String::from_utf8).transpose().context("the token is no text")?;
-    let token = token.map(|token| SecretText::new(token.trim().to_owned()));
-    Witness::new(address, ca.map(read).transpose()?.as_deref(), token)
-}
-
-pub(crate) async fn verify_offline(place: &Place, with: VerifyWith) -> anyhow::Result<()> {
-    let data = &place.data;
-    let VerifyWith { anchors, public_key, witness, witness_token_file, witness_ca } = with;
-    let witness = witness.map(|address| witness_at(&address, witness_token_file, witness_ca)).transpose()?;
-    let key_file = public_key.unwrap_or_else(|| data.join("audit.pub"));
-    let key = read_key(&key_file)?;
-    let anchors = anchors.unwrap_or_else(|| data.join(ANCHORS));
-    let address = place.address();
-    println!("verifying the log in {} by the public key {}", database::shown(&address), key_file.display());
-    let checked = audit_check::check(&address, key, &anchors, witness.as_ref()).await?;
-    let mut findings = checked.findings();
-    if checked.report.nodes.iter().all(|node| node.records == 0) {
-        findings.push("there is no record at all: an installation in use has some".to_owned());
-    }
-    for finding in &findings {
-        println!("{finding}");
-    }
-    let report = &checked.report;
-    for node in &report.nodes {
-        println!("node {}: {} records, the last at position {}", node.node, node.records, node.last);
-    }
-    println!(
-        "{} rows are of the revisions that the log tells; whether what is in them is authentic takes the root key: `strongroom verify`",
-        report.rows
-    );
-    if report.untracked > 0 {
-        println!("{} rows are older than what the log tells of rows, and were not compared", report.untracked);
-    }
-    if report.uncovered > 0 {
-        let age = report.uncovered_since.map(|since| SystemClock::new().now_millis().saturating_sub(since));
-        println!("{}", uncovered(report.uncovered, report.uncovered_since, age));
-    }
-    if checked.anchors > 0 {
-        println!("compared with {} checkpoints kept outside the database", checked.anchors);
-    }
-    if checked.is_only_older() && findings.len() == report.findings.len() {
-        println!(
-            "nothing else is wrong: this is a whole, older state, as a copy beside newer anchors is (server/docs/operations.md, \"Bringing a \
-             copy back\"), and as a log is whose end somebody removed"
-        );
-    }
-    if !findings.is_empty() {
-        return Err(Exit::Findings.into());
-    }
-    if checked.anchors == 0 {
-        return Err(Exit::Unanchored.into());
-    }
-    println!("the audit log verifies");
-    Ok(())
-}
-
-/// What is said of records behind the newest checkpoint: nothing to worry about while a running server is about to
-/// cover them, and what to do about it when it should have.
-fn uncovered(records: u64, since: Option<i64>, age: Option<i64>) -> String {
-    let every = CHECKPOINT_EVERY.as_secs();
-    let within = i64::try_from(COVERED_WITHIN.as_millis()).unwrap_or(i64::MAX);
-    if age.is_some_and(|age| age <= within) {
-        return format!(
-            "{records} records of the last seconds wait for their checkpoint: a running server signs one every {every} seconds, \
-             one that was stopped does at its next start"
-        );
-    }
-    format!(
-        "{records} records since {} are not covered by a checkpoint, and whoever can write the database can still rewrite \
-         them: start the server if it is stopped, which covers them; if it runs, it should have within {every} seconds, \
-         and its log says why it does not",
-        since.map_or_else(|| "an unknown time".to_owned(), utc)
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::SealAt;
-
-    #[test]
-    fn the_last_seconds_are_no_alarm_and_older_records_are() {
-        let calm = uncovered(2, Some(1000), Some(3000));
-        assert!(calm.contains("every 2 seconds") && !calm.contains("rewrite"), "{calm}");
-        for age in [Some(60_000), None] {
-            let alarm = uncovered(2, Some(1_700_000_000_123), age);
-            assert!(alarm.contains("since 2023-11-14 22:13:20.123Z") && alarm.contains("rewrite"), "{alarm}");
-        }
-    }
 
     #[test]
     fn several_decisions_that_begin_alike_are_named() {
@@ -520,12 +455,13 @@ mod tests {
     fn a_damaged_export_is_a_finding_and_another_file_is_a_mistake() {
         let folder = tempfile::tempdir().unwrap();
         let (file, key) = (folder.path().join("export"), folder.path().join("audit.pub"));
-        let place = Place::of_log(SealAt { config: None, data: folder.path().to_owned() }, None).unwrap();
+        let place = Place::of_log(SealAt { config: None, data: folder.path().to_owned(), output: Output::Table }, None)
+            .unwrap();
         std::fs::write(&key, "00".repeat(32)).unwrap();
         let begin = serde_json::to_string(&ExportLine::Export { version: 1, installation: uuid::Uuid::nil() }).unwrap();
         let code = |text: String| {
             std::fs::write(&file, text).unwrap();
-            let error = verify_exported(&file, &place, None, Some(key.clone())).unwrap_err();
+            let error = verify_exported(&file, &place, (None, Some(key.clone())), Output::Table).unwrap_err();
             error.downcast_ref::<Exit>().copied()
         };
         assert_eq!(code(format!("{begin}\n")), Some(Exit::Findings), "cut off after a line");

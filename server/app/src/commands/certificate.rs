@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::{
     attributes::update,
+    done,
     key::{fitting, password},
     listed,
     object::{Collection, connect},
@@ -74,9 +75,9 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
             print(&show(&certificate, &at).await?, at.output);
             Ok(())
         }
-        CertificateCommand::Update { certificate, enabled, tags, at } => {
+        CertificateCommand::Update { certificate, enabling, tags, at } => {
             let mut body = tags.body()?;
-            if let Some(enabled) = enabled {
+            if let Some(enabled) = enabling.said() {
                 body.insert("attributes".to_owned(), json!({ "enabled": enabled }));
             }
             update(&CERTIFICATES, &certificate, body, "--enabled, --tag or --no-tags", &at).await
@@ -91,8 +92,8 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
         CertificateCommand::Merge { name, file, at } => merge(&name, &file, &at).await,
         CertificateCommand::Cancel { name, at } => {
             let body = serde_json::to_vec(&json!({ "cancellation_requested": true }))?;
-            pending(&name, Method::PATCH, Some(body), &at).await?;
-            println!("{name} no longer waits for its authority");
+            let answer = pending(&name, Method::PATCH, Some(body), &at).await?;
+            done(at.output, &answer, format_args!("{name} no longer waits for its authority"));
             Ok(())
         }
     }

@@ -12,7 +12,7 @@ use strongroom_domain::time::Clock as _;
 use url::Url;
 use uuid::Uuid;
 
-use super::{assignment::warn, table, text, utc, workload};
+use super::{assignment::warn, done, table, text, utc, workload};
 use crate::{
     cli::{
         CertificateCommand, CredentialOf, FederationCommand, IdentityCommand, IdentitySecretCommand, Output, ServerAt,
@@ -40,9 +40,7 @@ pub(crate) async fn run(command: IdentityCommand) -> anyhow::Result<()> {
             server.warn_of_namesakes(&answer).await;
             print(&answer, at.output)
         }
-        IdentityCommand::Update { workload, name, disable, enable, at } => {
-            update(&workload, name, disable, enable, &at).await
-        }
+        IdentityCommand::Update { workload, name, enabling, at } => update(&workload, name, enabling.said(), &at).await,
         IdentityCommand::Delete { workload, yes, at } => {
             let server = Server::connect(&at).await?;
             let id = server.id(&workload).await?;
@@ -51,7 +49,8 @@ pub(crate) async fn run(command: IdentityCommand) -> anyhow::Result<()> {
                 bail!("{workload} is who this command acts as, and nobody can undo it: --yes deletes it all the same");
             }
             server.send(Method::DELETE, &[&id], None).await?;
-            println!("the workload identity {workload} is deleted: its tokens count no more");
+            let words = format!("the workload identity {workload} is deleted: its tokens count no more");
+            done(at.output, &json!({ "deleted": id }), words);
             Ok(())
         }
         IdentityCommand::Secret(IdentitySecretCommand::Add { workload, name, days, replace, at }) => {
@@ -148,17 +147,7 @@ async fn list(to: &ServerAt) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn update(
-    workload: &str,
-    name: Option<String>,
-    disable: bool,
-    enable: bool,
-    to: &ServerAt,
-) -> anyhow::Result<()> {
-    let enabled = match (disable, enable) {
-        (false, false) => None,
-        (disable, _) => Some(!disable),
-    };
+async fn update(workload: &str, name: Option<String>, enabled: Option<bool>, to: &ServerAt) -> anyhow::Result<()> {
     if name.is_none() && enabled.is_none() {
         bail!("say what to change: --name, --disable or --enable");
     }
@@ -191,7 +180,8 @@ async fn remove(sort: &str, of: &CredentialOf) -> anyhow::Result<()> {
     let server = Server::connect(&of.at).await?;
     let id = server.id(&of.workload).await?;
     server.send(Method::DELETE, &[&id, sort, &of.credential.to_string()], None).await?;
-    println!("the credential {} of {} is removed", of.credential, of.workload);
+    let removed = json!({ "client_id": id, "removed": of.credential });
+    done(of.at.output, &removed, format_args!("the credential {} of {} is removed", of.credential, of.workload));
     Ok(())
 }
 

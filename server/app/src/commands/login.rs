@@ -15,7 +15,7 @@ use strongroom_domain::{entrance::command_line::comparison, time::Clock as _};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{facts, listed, permitted, table, text, utc};
+use super::{done, facts, listed, permitted, table, text, utc};
 use crate::{
     cli::{Connection, LoginArgs, Output, ServerAt},
     client::{self, Client, Credential, Door, base},
@@ -26,18 +26,24 @@ use crate::{
 };
 
 pub(crate) async fn login(args: LoginArgs) -> anyhow::Result<()> {
-    let door = Door::find(&args.connection, &base(&args.connection)?).await?;
+    let to = &args.server.connection;
+    let door = Door::find(to, &base(to)?).await?;
     let server = door.base.clone();
     let kept = if args.client_credentials {
-        by_client_credentials(&door, &args.connection).await?
+        by_client_credentials(&door, to).await?
     } else {
         in_the_browser(&door, !args.no_browser).await?
     };
     let path = kept.keep(&server)?;
-    println!("Signed in as {} until {}.", plain(&kept.name), utc(kept.expires_at));
-    println!("Kept in {}; strongroom logout ends it.", path.display());
-    if args.connection.client_id.is_some() && !args.client_credentials {
-        println!("AZURE_CLIENT_ID is set: commands go on as that workload until it is unset.");
+    let words = format!(
+        "Signed in as {} until {}.\nKept in {}; strongroom logout ends it.",
+        plain(&kept.name),
+        utc(kept.expires_at),
+        path.display()
+    );
+    done(args.server.output, &json!({ "name": kept.name, "expires_at": kept.expires_at, "kept_in": path }), words);
+    if to.client_id.is_some() && !args.client_credentials {
+        eprintln!("AZURE_CLIENT_ID is set: commands go on as that workload until it is unset.");
     }
     Ok(())
 }
@@ -104,7 +110,8 @@ fn opens(address: &Url) -> bool {
     programs.into_iter().any(start)
 }
 
-pub(crate) async fn logout(connection: &Connection) -> anyhow::Result<()> {
+pub(crate) async fn logout(at: &ServerAt) -> anyhow::Result<()> {
+    let connection = &at.connection;
     let door = Door::find(connection, &base(connection)?).await;
     // Without an answer from the server what is kept goes all the same.
     let server = match &door {
@@ -112,7 +119,8 @@ pub(crate) async fn logout(connection: &Connection) -> anyhow::Result<()> {
         Err(_) => base(connection)?,
     };
     let Some(kept) = KeptLogin::find(&server)? else {
-        println!("Nobody is signed in at {}.", server.origin().ascii_serialization());
+        let nobody = format!("Nobody is signed in at {}.", server.origin().ascii_serialization());
+        done(at.output, &json!({ "signed_out": null }), nobody);
         return Ok(());
     };
     KeptLogin::forget(&server)?;
@@ -125,7 +133,7 @@ pub(crate) async fn logout(connection: &Connection) -> anyhow::Result<()> {
             _ => return Err(error.context("the login is forgotten here, and the server did not end it")),
         },
     }
-    println!("{} is signed out.", plain(&kept.name));
+    done(at.output, &json!({ "signed_out": kept.name }), format_args!("{} is signed out.", plain(&kept.name)));
     Ok(())
 }
 

@@ -36,7 +36,7 @@ use anyhow::Context as _;
 use comfy_table::{Table, presets::NOTHING};
 use serde_json::Value;
 
-use crate::plain::plain;
+use crate::{cli::Output, plain::plain};
 
 /// A plain table, readable in any terminal: its lines end where their words do, so that one long cell does not make
 /// a terminal break all the others.
@@ -67,6 +67,14 @@ fn table(header: &[&str]) -> Lines {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header);
     Lines(table)
+}
+
+/// Says that something is done: to people in words, to machines in an object.
+fn done(output: Output, object: &Value, words: impl fmt::Display) {
+    match output {
+        Output::Json => println!("{}", crate::plain::json(object)),
+        Output::Table => println!("{words}"),
+    }
 }
 
 /// Names and what they stand for, a line each, without those of which there is nothing to say.
@@ -104,6 +112,30 @@ fn permitted(policy: &Value) -> String {
         .map(|(kind, words)| format!("{kind}: {words}"))
         .collect();
     if told.is_empty() { "nothing".to_owned() } else { told.join("; ") }
+}
+
+/// A detail of a record, with its moments as people read them: in records they are Unix milliseconds where something
+/// ends, and Unix seconds of attributes and credentials.
+fn detail(name: &str, told: &str) -> String {
+    let moment = |text: &str, unit: i64| {
+        let at: i64 = text.parse().ok()?;
+        Some(utc(at.checked_mul(unit)?)).filter(|shown| !shown.is_empty())
+    };
+    let unit_of = |word: &str| match word {
+        "ends_at" | "until" => Some(1),
+        "nbf" | "exp" => Some(1000),
+        _ => None,
+    };
+    let whole = unit_of(name);
+    let mut before = "";
+    let mut words = Vec::new();
+    for word in told.split(' ') {
+        let number = word.trim_end_matches([',', ';']);
+        let shown = unit_of(before).or(whole).and_then(|unit| moment(number, unit));
+        words.push(shown.map_or_else(|| word.to_owned(), |shown| word.replacen(number, &shown, 1)));
+        before = word;
+    }
+    plain(&format!("{name}: {}", words.join(" ")))
 }
 
 /// Tags of an answer, `NAME=VALUE` each.
@@ -166,4 +198,28 @@ fn pem(label: &str, der: &[u8]) -> String {
     let text = data_encoding::BASE64.encode(der);
     let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----", lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::detail;
+
+    #[test]
+    fn moments_of_records_are_told_as_dates() {
+        for (name, told, shown) in [
+            ("ends_at", "1801353600000", "ends_at: 2027-01-31 00:00:00.000Z"),
+            ("ends_at", "none", "ends_at: none"),
+            ("exp", "none -> 1801353600", "exp: none -> 2027-01-31 00:00:00.000Z"),
+            (
+                "rules",
+                "none -> deny 10.0.0.0/8 until 1801353600000, allow ::/0",
+                "rules: none -> deny 10.0.0.0/8 until 2027-01-31 00:00:00.000Z, allow ::/0",
+            ),
+            ("client_secrets", "7 ci exp 1801353600", "client_secrets: 7 ci exp 2027-01-31 00:00:00.000Z"),
+            ("retention_days", "90", "retention_days: 90"),
+            ("subject", "until\u{1b} 99999999999999999999", "subject: until\u{fffd} 99999999999999999999"),
+        ] {
+            assert_eq!(detail(name, told), shown);
+        }
+    }
 }

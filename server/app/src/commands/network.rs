@@ -8,13 +8,15 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use strongroom_domain::{admin::recover_network, names::VaultName, network::parse_network, time::Clock as _};
+use strongroom_domain::{
+    action::Action, admin::recover_network, names::VaultName, network::parse_network, time::Clock as _,
+};
 use url::Url;
 
 use super::{recovery::Recovery, seal::Place, table, text, utc};
 use crate::{
     cli::{Connection, Moment, NetworkChange, NetworkCommand, NetworkWord, Output},
-    client::{Client, at, base},
+    client::{Client, aimed_at, at, base},
     clock::SystemClock,
     exit::Found,
 };
@@ -30,12 +32,12 @@ pub(crate) async fn run(command: NetworkCommand) -> anyhow::Result<()> {
         }
         NetworkCommand::Set { vault, file, change } => {
             let network = read(&file)?;
-            let found = Vault::find(&vault, &change.connection).await?;
+            let found = Vault::to_change(&vault, &change).await?;
             found.put(network, &change).await
         }
         NetworkCommand::Add { vault, action, network, listener, until, at, change } => {
             let rule = rule(action, network, listener, until)?;
-            let mut found = Vault::find(&vault, &change.connection).await?;
+            let mut found = Vault::to_change(&vault, &change).await?;
             let rules = found.rules()?;
             match at {
                 None => rules.push(rule),
@@ -48,7 +50,7 @@ pub(crate) async fn run(command: NetworkCommand) -> anyhow::Result<()> {
             found.put_as_it_is(&change).await
         }
         NetworkCommand::Remove { vault, place, change } => {
-            let mut found = Vault::find(&vault, &change.connection).await?;
+            let mut found = Vault::to_change(&vault, &change).await?;
             let rules = found.rules()?;
             if !(1..=rules.len()).contains(&place) {
                 let why = format!(
@@ -61,17 +63,20 @@ pub(crate) async fn run(command: NetworkCommand) -> anyhow::Result<()> {
             found.put_as_it_is(&change).await
         }
         NetworkCommand::Default { vault, action, change } => {
-            let mut found = Vault::find(&vault, &change.connection).await?;
+            let mut found = Vault::to_change(&vault, &change).await?;
             if let Some(network) = found.network.as_object_mut() {
                 network.insert("default_action".to_owned(), json!(action.as_str()));
             }
             found.put_as_it_is(&change).await
         }
-        NetworkCommand::Recover { vault, allow, at } => recover(&vault, allow.as_deref(), &Place::of(at)?).await,
+        NetworkCommand::Recover { vault, allow, at } => {
+            let output = at.output;
+            recover(&vault, allow.as_deref(), &Place::of(at)?, output).await
+        }
     }
 }
 
-async fn recover(vault: &str, allow: Option<&str>, place: &Place) -> anyhow::Result<()> {
+async fn recover(vault: &str, allow: Option<&str>, place: &Place, output: Output) -> anyhow::Result<()> {
     let name = VaultName::parse(vault)?;
     let network = allow
         .map(|text| parse_network(text).with_context(|| format!("{text} is not a network such as 10.0.0.0/8")))
@@ -79,16 +84,19 @@ async fn recover(vault: &str, allow: Option<&str>, place: &Place) -> anyhow::Res
     let recovery = Recovery::begin(place, "network-recover").await?;
     let Recovery { ctx, keyring, store, recorder, .. } = &recovery;
     let gone = recover_network(ctx, keyring, &**store, recorder, &name, network).await;
+    let mut said = Vec::new();
     if let Ok(gone) = &gone {
-        match network {
-            Some(network) => println!("the first rule of {vault} lets {network} in now; the others are as they were"),
-            None => println!("the first two rules of {vault} let every address in now; the others are as they were"),
-        }
+        said.push(match network {
+            Some(network) => format!("the first rule of {vault} lets {network} in now; the others are as they were"),
+            None => format!("the first two rules of {vault} let every address in now; the others are as they were"),
+        });
         for rule in gone {
-            println!("gone from the end of the full list: {}", crate::plain::json(&serde_json::to_string(rule)?));
+            let rule = crate::plain::json(&serde_json::to_string(rule)?);
+            said.push(format!("gone from the end of the full list: {rule}"));
         }
     }
-    recovery.end(gone.map(drop)).await
+    let object = json!({ "vault": vault, "let_in": network.map(|network| network.to_string()), "gone": gone.as_deref().unwrap_or_default() });
+    recovery.end(gone.map(drop), output, object, &said).await
 }
 
 /// A vault as it was read.
@@ -109,6 +117,13 @@ impl Vault {
         Ok(Self { client, url, revision: text(&answer, "/revision"), network })
     }
 
+    /// The same for a change of it.
+    async fn to_change(name: &str, change: &NetworkChange) -> anyhow::Result<Self> {
+        let connection = &change.server.connection;
+        let asked = at(&base(connection)?, &["api", "v1", "vaults", name], &[])?;
+        Self::find(name, connection).await.map_err(|error| aimed_at(error, Action::VaultUpdate, &asked))
+    }
+
     fn rules(&mut self) -> anyhow::Result<&mut Vec<Value>> {
         let rules = self.network.pointer_mut("/rules").and_then(Value::as_array_mut);
         rules.context("the answer has no network rules")
@@ -123,7 +138,7 @@ impl Vault {
         let body = serde_json::to_vec(&json!({ "network": network, "force": change.force }))?;
         let answer = self.client.send_if(Method::PATCH, self.url, Some(body), Some(&self.revision)).await?;
         // As `network list` prints them: what is in force now.
-        print(answer.pointer("/settings/network").unwrap_or(&Value::Null), Output::Table);
+        print(answer.pointer("/settings/network").unwrap_or(&Value::Null), change.server.output);
         Ok(())
     }
 }
@@ -162,7 +177,7 @@ fn read(file: &Path) -> anyhow::Result<Value> {
 
 fn print(network: &Value, output: Output) {
     if output == Output::Json {
-        println!("{}", crate::plain::json(&network));
+        println!("{}", crate::plain::json(network));
         return;
     }
     let mut table = table(&["RULE", "ACTION", "NETWORK", "LISTENER", "UNTIL"]);

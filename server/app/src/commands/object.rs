@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use super::{Lines, backup, facts, seconds, table, text, told_tags};
+use super::{Lines, backup, done, facts, seconds, table, text, told_tags};
 use crate::{
     cli::{LifeCommand, Output, VaultAt},
     client::VaultClient,
@@ -140,9 +140,7 @@ impl Collection {
             terminal::confirm(&format!("Purging the {} {name}", self.word), name)?;
         }
         connect(from).await?.send(Method::DELETE, &[self.deleted, name], None).await?;
-        if from.output == Output::Table {
-            println!("{name} is purged");
-        }
+        done(from.output, &serde_json::json!({ "purged": name }), format_args!("{name} is purged"));
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
 use strongroom_crypto::{AuditSigner, SystemEntropy};
 use strongroom_domain::{
     context::RequestContext,
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 
 use super::seal::Place;
 use crate::{
+    cli::Output,
     clock::SystemClock,
     covering::cover_once,
     installation::{self, Opening},
@@ -67,15 +69,32 @@ impl<'a> Recovery<'a> {
         })
     }
 
-    /// Says under which record what was done is found, and covers it.
-    pub(super) async fn end<E>(self, done: Result<(), E>) -> anyhow::Result<()>
+    /// Says what was done, as an object and in lines, and under which record it is found, and covers it.
+    pub(super) async fn end<E>(
+        self,
+        done: Result<(), E>,
+        output: Output,
+        mut object: Value,
+        said: &[String],
+    ) -> anyhow::Result<()>
     where
         anyhow::Error: From<E>,
     {
         drop(self.recorder);
         self.committer.await?;
         done?;
-        println!("recorded as {}", self.ctx.request_id);
+        match output {
+            Output::Json => {
+                if let Some(members) = object.as_object_mut() {
+                    members.insert("record".to_owned(), json!(self.ctx.request_id));
+                }
+                println!("{}", crate::plain::json(&object));
+            }
+            Output::Table => {
+                said.iter().for_each(|line| println!("{line}"));
+                println!("recorded as {}", self.ctx.request_id);
+            }
+        }
         cover_once(&self.store, self.auditor, self.installation, &self.place.data, &*self.clock).await
     }
 }

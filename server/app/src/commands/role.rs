@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
-use super::{facts, table, text};
+use super::{done, facts, table, text};
 use crate::{
     cli::{Connection, Output, RoleCommand},
     client::{Client, at, base},
@@ -29,24 +29,24 @@ pub(crate) async fn run(command: RoleCommand) -> anyhow::Result<()> {
             let id = server.id(&role).await?;
             print_one(&server.client.send(Method::GET, server.at(&id)?, None).await?, output);
         }
-        RoleCommand::Create { file, connection } => {
+        RoleCommand::Create { file, at: to } => {
             let body = read(&file)?;
-            let server = Server::connect(&connection).await?;
+            let server = Server::connect(&to.connection).await?;
             let made = server.client.send(Method::POST, at(&server.base, &PATH, &[])?, Some(body)).await?;
-            println!("{}", text(&made, "/id"));
+            done(to.output, &made, text(&made, "/id"));
         }
-        RoleCommand::Update { role, file, connection } => {
+        RoleCommand::Update { role, file, at: to } => {
             let body = read(&file)?;
-            let server = Server::connect(&connection).await?;
+            let server = Server::connect(&to.connection).await?;
             let id = server.id(&role).await?;
-            server.client.send(Method::PUT, server.at(&id)?, Some(body)).await?;
-            println!("the role definition {role} is replaced");
+            let replaced = server.client.send(Method::PUT, server.at(&id)?, Some(body)).await?;
+            done(to.output, &replaced, format_args!("the role definition {role} is replaced"));
         }
-        RoleCommand::Delete { role, connection } => {
-            let server = Server::connect(&connection).await?;
+        RoleCommand::Delete { role, at: to } => {
+            let server = Server::connect(&to.connection).await?;
             let id = server.id(&role).await?;
             server.client.send(Method::DELETE, server.at(&id)?, None).await?;
-            println!("the role definition {role} is deleted");
+            done(to.output, &json!({ "deleted": id }), format_args!("the role definition {role} is deleted"));
         }
     }
     Ok(())

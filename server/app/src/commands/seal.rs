@@ -3,17 +3,19 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, bail};
-use strongroom_crypto::{RootCipher as _, RootKey, SystemEntropy, VaultKey, WrappedKey};
+use serde_json::{Value, json};
+use strongroom_crypto::{RootCipher, RootKey, SystemEntropy, VaultKey, WrappedKey};
 use strongroom_domain::{
     ports::SealStore as _,
     record::{Recorder, spawn},
+    seal::SealedKeys,
     time::Clock,
 };
-use strongroom_store::Store;
+use strongroom_store::{Installation, Store};
 
-use super::utc;
+use super::{done, utc};
 use crate::{
-    cli::{SealAt, SealCommand},
+    cli::{Output, SealAt, SealCommand},
     clock::SystemClock,
     config,
     covering::cover_once,
@@ -25,15 +27,20 @@ use crate::{
 
 pub(crate) async fn run(command: SealCommand) -> anyhow::Result<()> {
     match command {
-        SealCommand::Status { at } => status(&Place::of(at)?).await,
+        SealCommand::Status { at } => {
+            let output = at.output;
+            status(&Place::of(at)?, output).await
+        }
         SealCommand::Rotate { at, to, file, credential, passphrase_from, key_label } => {
+            let output = at.output;
             let place = Place::of(at)?;
             let to = to.map(|provider| Seal { provider, file, credential, passphrase_from, key_label });
-            rotate(&place, to).await
+            rotate(&place, to, output).await
         }
-        SealCommand::Generate { file } => {
+        SealCommand::Generate { file, output } => {
             let key = RootKey::create_file(&file, &SystemEntropy)?;
-            println!("{} holds a new root key with the id {}", file.display(), key.id());
+            let words = format!("{} holds a new root key with the id {}", file.display(), key.id());
+            done(output, &json!({ "file": file, "root_key": key.id() }), words);
             Ok(())
         }
     }
@@ -81,40 +88,88 @@ impl Place {
     }
 }
 
-async fn status(place: &Place) -> anyhow::Result<()> {
+/// Which keys the root key in use opens.
+struct Opened {
+    key_id: String,
+    vaults: usize,
+    blobs: usize,
+    /// Keys that it does not open.
+    stray: usize,
+    /// Those of them that are of vaults, by name.
+    names: Vec<String>,
+}
+
+async fn status(place: &Place, output: Output) -> anyhow::Result<()> {
     let reader = Store::open_read_only(&place.address()).await?;
     let installation = reader.installation().await?.context("the database holds no installation")?;
     let sealed = reader.sealed_keys().await?;
-    let fact = sealed.root_key.context("which root key is in use is not written down: the first start of this release does that; if there was one, somebody removed it: see `root_keys` in a backup")?;
-    println!("root key   {}", fact.key_id);
-    println!("provider   {}", fact.provider);
-    println!("since      {}", utc(fact.since));
-    let key = place.source().and_then(|source| source.open(&fact));
-    let key = match key {
-        Ok(key) => key,
-        Err(error) => {
-            println!("vault keys {} (not tried: {error:#})", sealed.vaults.len());
-            return Err(Exit::NotOpened.into());
+    let fact = sealed.root_key.as_ref().context("which root key is in use is not written down: the first start of this release does that; if there was one, somebody removed it: see `root_keys` in a backup")?;
+    // What is in use is told by the database, and so in any case.
+    let tried = place.source().and_then(|source| source.open(fact)).map(|key| opened_by(&*key, &installation, &sealed));
+    let known = sealed.vaults.len();
+    match output {
+        Output::Json => {
+            let mut told = json!({ "root_key": fact.key_id, "provider": fact.provider, "since": fact.since });
+            let more = match &tried {
+                Ok(found) => json!({
+                    "opens": found.stray == 0,
+                    "vault_keys": found.vaults,
+                    "own_keys": found.blobs,
+                    "others": found.stray,
+                    "vaults_of_others": found.names,
+                }),
+                Err(why) => json!({ "opens": false, "vault_keys_not_tried": known, "why": format!("{why:#}") }),
+            };
+            if let (Some(told), Value::Object(more)) = (told.as_object_mut(), more) {
+                told.extend(more);
+            }
+            println!("{}", crate::plain::json(&told));
         }
-    };
-    let id = installation.id.0.as_bytes();
-    let opens =
-        |wrapped: &[u8], vault: &[u8; 16]| VaultKey::unwrap(&WrappedKey(wrapped.to_vec()), &*key, id, vault).is_ok();
-    let (ours, others): (Vec<_>, Vec<_>) =
-        sealed.vaults.iter().partition(|vault| opens(&vault.wrapped_key, vault.id.0.as_bytes()));
-    println!("vault keys {} wrapped by {}", ours.len(), fact.key_id);
-    let blobs = sealed.blobs.iter().filter(|(label, bytes)| key.open_blob(label, id, bytes).is_ok()).count();
-    println!("own keys   {blobs} wrapped by {}", fact.key_id);
-    let stray = others.len() + (sealed.blobs.len() - blobs);
-    if stray > 0 {
-        let names: Vec<&str> = others.iter().map(|vault| vault.name.as_str()).collect();
-        println!("{stray} keys are wrapped by another root key or are damaged (vaults: {})", names.join(", "));
-        return Err(Exit::NotOpened.into());
+        Output::Table => {
+            println!("root key   {}", fact.key_id);
+            println!("provider   {}", fact.provider);
+            println!("since      {}", utc(fact.since));
+            match &tried {
+                Ok(found) => {
+                    println!("vault keys {} wrapped by {}", found.vaults, found.key_id);
+                    println!("own keys   {} wrapped by {}", found.blobs, found.key_id);
+                    if found.stray > 0 {
+                        println!(
+                            "{} keys are wrapped by another root key or are damaged (vaults: {})",
+                            found.stray,
+                            found.names.join(", ")
+                        );
+                    }
+                }
+                Err(_) => println!("vault keys {known} (not tried)"),
+            }
+        }
     }
-    Ok(())
+    match tried {
+        // What kept the key away says what to do about it, which the last line must not speak over.
+        Err(why) => Err(why.context(Exit::NoRootKey)),
+        Ok(found) if found.stray > 0 => Err(Exit::NotOpened.into()),
+        Ok(_) => Ok(()),
+    }
 }
 
-async fn rotate(place: &Place, to: Option<Seal>) -> anyhow::Result<()> {
+fn opened_by(key: &dyn RootCipher, installation: &Installation, sealed: &SealedKeys) -> Opened {
+    let id = installation.id.0.as_bytes();
+    let opens =
+        |wrapped: &[u8], vault: &[u8; 16]| VaultKey::unwrap(&WrappedKey(wrapped.to_vec()), key, id, vault).is_ok();
+    let (ours, others): (Vec<_>, Vec<_>) =
+        sealed.vaults.iter().partition(|vault| opens(&vault.wrapped_key, vault.id.0.as_bytes()));
+    let blobs = sealed.blobs.iter().filter(|(label, bytes)| key.open_blob(label, id, bytes).is_ok()).count();
+    Opened {
+        key_id: key.id(),
+        vaults: ours.len(),
+        blobs,
+        stray: others.len() + (sealed.blobs.len() - blobs),
+        names: others.iter().map(|vault| vault.name.as_str().to_owned()).collect(),
+    }
+}
+
+async fn rotate(place: &Place, to: Option<Seal>, output: Output) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let source = place.source()?;
     let target = match &to {
@@ -152,24 +207,36 @@ async fn rotate(place: &Place, to: Option<Seal>) -> anyhow::Result<()> {
     task.await?;
     let rotated = rotated?;
     let fact = store.root_key().await?.context("the new root key is not written down")?;
-    println!(
+    let mut said = vec![format!(
         "{} vault keys and {} own keys are wrapped by the root key {}",
         rotated.vaults, rotated.blobs, fact.key_id
-    );
-    match target {
+    )];
+    let holder = match &target {
         Target::InPlace(_) => {
             source.finish_rotation(&fact)?;
-            println!("{} holds it; back it up, apart from the database", source.shown());
+            said.push(format!("{} holds it; back it up, apart from the database", source.shown()));
+            source.shown()
         }
         Target::Elsewhere(new) => {
-            println!(
+            said.push(format!(
                 "`[seal]` in the configuration must name the provider {} ({}) from now on",
                 new.name(),
                 new.shown()
-            );
+            ));
+            new.shown()
         }
-    }
-    println!("backups of the database from before need the old root key {}", opened.keyring.root_key_id());
+    };
+    let before = opened.keyring.root_key_id();
+    said.push(format!("backups of the database from before need the old root key {before}"));
+    let told = json!({
+        "root_key": fact.key_id,
+        "provider": fact.provider,
+        "held_by": holder,
+        "vault_keys": rotated.vaults,
+        "own_keys": rotated.blobs,
+        "before": before,
+    });
+    done(output, &told, said.join("\n"));
     // Last: a log that does not fit must not leave a rotation half done.
     cover_once(&store, opened.auditor, opened.installation.id, &place.data, &*clock).await
 }
@@ -205,7 +272,7 @@ mod tests {
         let (seal, node) = (Seal::default(), "node-1".to_owned());
         let place = Place { data: data.to_owned(), database: None, node, seal, hardware: None };
         let other = data.join("other.key");
-        let refused = rotate(&place, Some(Seal { file: Some(other.clone()), ..Seal::default() })).await;
+        let refused = rotate(&place, Some(Seal { file: Some(other.clone()), ..Seal::default() }), Output::Table).await;
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("a development installation"), "{refused}");
         assert!(!other.exists());

@@ -3,13 +3,13 @@
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use strongroom_domain::key::KeyAlgorithm;
+use strongroom_domain::{action::Action, key::KeyAlgorithm};
 use url::Url;
 
-use super::{assignment::warn, facts, policy::accept, table, tags, text, told_tags, utc};
+use super::{assignment::warn, done, facts, policy::accept, table, tags, text, told_tags, utc};
 use crate::{
     cli::{Output, ServerAt, VaultChange, VaultCommand, VaultGiven},
-    client::{Client, at, base},
+    client::{Client, aimed_at, at, base},
     exit::Exit,
     hosts, terminal,
 };
@@ -49,9 +49,7 @@ pub(crate) async fn run(command: VaultCommand) -> anyhow::Result<()> {
                 terminal::confirm(&format!("Purging the vault {name} and all that was in it"), &name)?;
             }
             Server::connect(&at).await?.send(Method::DELETE, &[DELETED, &name], None).await?;
-            if at.output == Output::Table {
-                println!("{name} is purged");
-            }
+            done(at.output, &json!({ "purged": name }), format_args!("{name} is purged"));
             Ok(())
         }
     }
@@ -173,7 +171,9 @@ async fn update(name: &str, change: VaultChange, to: &ServerAt) -> anyhow::Resul
         (!added.is_empty() || !removed.is_empty(), !refused.is_empty() || !accepted.is_empty());
     // Both are replaced as a whole: what is sent is what was read, changed, if nobody was faster.
     let read = if other_tags || other_algorithms {
-        server.send(Method::GET, &[ACTIVE, name], None).await?
+        let asked = server.at(&[ACTIVE, name])?;
+        let read = server.send(Method::GET, &[ACTIVE, name], None).await;
+        read.map_err(|error| aimed_at(error, Action::VaultUpdate, &asked))?
     } else {
         Value::Null
     };

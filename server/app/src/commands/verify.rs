@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use serde_json::{Value, json};
 use strongroom_domain::stored::{Inspector, StoredRows as _, Verdict};
 use strongroom_store::Store;
 
-use super::{audit::verify_offline, seal::Place};
+use super::{audit::look, seal::Place};
 use crate::{
-    cli::{SealAt, VerifyWith},
+    cli::{Output, SealAt, VerifyWith},
     exit::Exit,
     installation,
 };
@@ -19,18 +20,24 @@ use crate::{
 const MAX_NAMED: u64 = 1000;
 
 pub(crate) async fn run(at: SealAt, with: VerifyWith) -> anyhow::Result<()> {
+    let output = at.output;
     let place = Place::of(at)?;
-    let log = match verify_offline(&place, with).await {
-        Ok(()) => None,
-        Err(error) => Some(error.downcast::<Exit>()?),
-    };
-    let seen = rows(&place).await?;
-    println!("{} rows are authentic, and {} values open at their places", seen.authentic, seen.opened);
-    match log {
-        _ if seen.wrong > 0 => Err(Exit::Edited.into()),
-        Some(exit) => Err(exit.into()),
-        None => Ok(()),
+    let log = look(&place, with).await?;
+    if output == Output::Table {
+        log.print();
     }
+    let seen = rows(&place).await?;
+    match output {
+        Output::Json => {
+            let mut told = log.object();
+            if let Some(members) = told.as_object_mut() {
+                members.insert("stored".to_owned(), seen.object());
+            }
+            println!("{}", crate::plain::json(&told));
+        }
+        Output::Table => seen.print(),
+    }
+    if seen.wrong > 0 { Err(Exit::Edited.into()) } else { log.verdict() }
 }
 
 /// Checks every row with the root key.
@@ -44,7 +51,8 @@ async fn rows(place: &Place) -> anyhow::Result<Seen> {
     for label in installation::signing_keys(installation.development) {
         if !sealed.blobs.iter().any(|(known, _)| known == label) {
             seen.wrong += 1;
-            println!("the installation's own {label} is missing: the server does not start without it");
+            let missing = "is missing: the server does not start without it";
+            seen.named.push(format!("the installation's own {label} {missing}"));
         }
     }
     let mut walk = reader.walk();
@@ -55,15 +63,6 @@ async fn rows(place: &Place) -> anyhow::Result<Seen> {
             seen.see(row.verdict, || row.to_string());
         }
     }
-    if seen.left > 0 {
-        println!("{} rows are left of purged vaults: their key is gone, and the server takes them away", seen.left);
-    }
-    if let Some(more) = seen.wrong.checked_sub(MAX_NAMED).filter(|more| *more > 0) {
-        println!("and {more} more");
-    }
-    if seen.closed > 0 {
-        println!("{} rows are in vaults that are not authentic, and could not be checked", seen.closed);
-    }
     Ok(seen)
 }
 
@@ -72,6 +71,8 @@ struct Seen {
     authentic: u64,
     opened: u64,
     wrong: u64,
+    /// What is wrong, a line each, up to [`MAX_NAMED`].
+    named: Vec<String>,
     /// Rows in vaults whose own row is wrong.
     closed: u64,
     /// Rows of purged vaults.
@@ -90,9 +91,39 @@ impl Seen {
             Verdict::Wrong | Verdict::Orphan => {
                 self.wrong = self.wrong.saturating_add(1);
                 if self.wrong <= MAX_NAMED {
-                    println!("{} is not what was written there: it was edited, moved, or is damaged", what());
+                    let wrong = "is not what was written there: it was edited, moved, or is damaged";
+                    self.named.push(format!("{} {wrong}", what()));
                 }
             }
         }
+    }
+
+    /// For machines.
+    fn object(&self) -> Value {
+        json!({
+            "authentic": self.authentic,
+            "opened": self.opened,
+            "wrong": self.wrong,
+            "named": self.named,
+            "left_of_purged_vaults": self.left,
+            "not_checked": self.closed,
+        })
+    }
+
+    /// For people.
+    fn print(&self) {
+        for line in &self.named {
+            println!("{line}");
+        }
+        if self.left > 0 {
+            println!("{} rows are left of purged vaults: their key is gone, and the server takes them away", self.left);
+        }
+        if let Some(more) = self.wrong.checked_sub(MAX_NAMED).filter(|more| *more > 0) {
+            println!("and {more} more");
+        }
+        if self.closed > 0 {
+            println!("{} rows are in vaults that are not authentic, and could not be checked", self.closed);
+        }
+        println!("{} rows are authentic, and {} values open at their places", self.authentic, self.opened);
     }
 }

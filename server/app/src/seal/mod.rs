@@ -177,6 +177,14 @@ impl Source {
             return Ok(Box::new(key));
         }
         let given = given.map_err(|error| self.lacking(error, fact))?;
+        // What it is made with is kept beside the keys, so nothing but the passphrase can be another one.
+        if self.name() == "passphrase" && fact.provider == "passphrase" {
+            bail!(
+                "the passphrase is wrong: it makes the root key {}, and this database is sealed under {}",
+                given.id(),
+                fact.key_id
+            );
+        }
         bail!(
             "the root key {} has the id {}, and this database is sealed under {} (provider {}): it is not the root key of this database",
             self.shown(),
@@ -263,6 +271,19 @@ mod tests {
         let other = RootKey::generate(&SystemEntropy).unwrap();
         let error = source.open(&fact(&other)).err().unwrap().to_string();
         assert!(error.contains(&other.id()) && error.contains("root.key") && !error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_passphrase_is_called_one() {
+        let source = |text: &str| {
+            let provider = PassphraseProvider::new(strongroom_crypto::SecretText::new(text.to_owned())).unwrap();
+            Source { provider: Box::new(provider), file: None, shown: "passphrase".to_owned(), token: None }
+        };
+        let (key, parameters) = source("correct horse battery staple").create(&SystemEntropy).unwrap();
+        let sealed = RootKeyFact { provider: "passphrase".to_owned(), parameters, ..fact(&*key) };
+        assert_eq!(source("correct horse battery staple").open(&sealed).unwrap().id(), key.id());
+        let error = source("another one, and as long as that").open(&sealed).err().unwrap().to_string();
+        assert!(error.starts_with("the passphrase is wrong") && error.contains(&key.id()), "{error}");
     }
 
     /// A second node, or a copy of the database, to which nobody brought the key.

@@ -8,12 +8,12 @@ use reqwest::Method;
 use strongroom_domain::policy_module::MAX_MODULE_BYTES;
 
 use super::{
-    super::{policy::signature_beside, text},
+    super::{done, policy::signature_beside, text},
     MODULES, Server,
 };
-use crate::cli::Connection;
+use crate::cli::ServerAt;
 
-pub(super) async fn push(file: &Path, connection: &Connection) -> anyhow::Result<()> {
+pub(super) async fn push(file: &Path, to: &ServerAt) -> anyhow::Result<()> {
     let module = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     if module.len() > MAX_MODULE_BYTES {
         bail!("{} is larger than the 4 MiB that a policy module may have", file.display());
@@ -21,7 +21,7 @@ pub(super) async fn push(file: &Path, connection: &Connection) -> anyhow::Result
     if let Some(why) = no_component(&module) {
         bail!("{} is {why}", file.display());
     }
-    let server = Server::connect(connection).await?;
+    let server = Server::connect(&to.connection).await?;
     let mut url = server.at(&[MODULES])?;
     let beside = signature_beside(file);
     match std::fs::read(&beside) {
@@ -32,7 +32,7 @@ pub(super) async fn push(file: &Path, connection: &Connection) -> anyhow::Result
         Err(error) => return Err(error).with_context(|| format!("{} cannot be read", beside.display())),
     }
     let made = server.client.send(Method::POST, url, Some(module)).await?;
-    println!("{}", text(&made, "/digest"));
+    done(to.output, &made, text(&made, "/digest"));
     Ok(())
 }
 

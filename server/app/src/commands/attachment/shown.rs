@@ -63,6 +63,10 @@ const SHOWN_DIGEST: usize = 12;
 
 /// Says how an attachment stands now that it was changed.
 pub(super) fn told(at: &AttachmentAt, answer: &Value, modules: &Modules, done: &str) {
+    if at.server.output == Output::Json {
+        println!("{}", crate::plain::json(answer));
+        return;
+    }
     let of_vault = answer.pointer("/settings/policies").and_then(Value::as_array);
     let everywhere = answer.get("policies").and_then(Value::as_array);
     let all = of_vault.into_iter().flatten().chain(everywhere.into_iter().flatten());

@@ -4,7 +4,7 @@ use serde_json::Value;
 use strongroom_domain::record::{CHALLENGES, Outcome};
 
 use super::{
-    super::{text, utc},
+    super::{detail, text, utc},
     Shown,
 };
 use crate::plain::plain;
@@ -61,7 +61,7 @@ pub(super) fn lines(records: &[Shown], header: bool, width: Option<usize>) -> Ve
 /// What was given to whom, or changed into what, as far as the record tells.
 fn details(record: &Value) -> String {
     let details = record.get("details").and_then(Value::as_object).into_iter().flatten();
-    let told = details.map(|(name, told)| plain(&format!("{name}: {}", told.as_str().unwrap_or_default())));
+    let told = details.map(|(name, told)| detail(name, told.as_str().unwrap_or_default()));
     let told = told.collect::<Vec<_>>().join("; ");
     if told.is_empty() { told } else { format!(" {told}") }
 }

@@ -15,6 +15,7 @@ use super::{bytes_of, connect, path, read, source, text, version_of, write};
 use crate::{
     cli::{Output, SignatureForm, Through, VaultAt, Versioned},
     clock::SystemClock,
+    commands::done,
     exit::Exit,
     plain::plain,
 };
@@ -165,7 +166,8 @@ pub(super) async fn verify(
         };
         return Err(anyhow::Error::new(Exit::BadSignature).context(why));
     }
-    println!("{}", good(key.version.as_deref(), &looked, SystemClock::new().now_millis().div_euclid(1000)));
+    let told = good(key.version.as_deref(), &looked, SystemClock::new().now_millis().div_euclid(1000));
+    done(at.output, &json!({ "verified": true, "version": key.version }), told);
     Ok(())
 }
 

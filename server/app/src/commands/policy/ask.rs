@@ -9,7 +9,7 @@ use strongroom_domain::policy::{PolicyAnswer, PolicyEngine as _, PolicyRequest};
 use super::{super::plain_lines, Loaded, test};
 use crate::{
     cli::{Output, Question},
-    commands::table,
+    commands::{done, table},
     plain::plain,
 };
 
@@ -82,7 +82,7 @@ pub(super) async fn explain(module: &str, asked: &Question, output: Output) -> a
     Ok(())
 }
 
-pub(super) async fn bench(module: &str, asked: &Question, rounds: u32) -> anyhow::Result<()> {
+pub(super) async fn bench(module: &str, asked: &Question, rounds: u32, output: Output) -> anyhow::Result<()> {
     let (request, settings) = question(asked)?;
     let loaded = Loaded::find(module)?;
     let fuel = decide(&loaded, &request, &settings).await?.fuel;
@@ -99,12 +99,22 @@ pub(super) async fn bench(module: &str, asked: &Question, rounds: u32) -> anyhow
     let total: Duration = took.iter().sum();
     took.sort_unstable();
     let at = |part: usize| took.get((took.len() * part / 1000).min(took.len() - 1)).copied().unwrap_or_default();
-    println!(
-        "{rounds} decisions, one at a time: p50 {:.1?}, p99 {:.1?}, longest {:.1?}; {:.0} a second; fuel {fuel}",
+    let rate = f64::from(rounds) / total.as_secs_f64();
+    let micros = |part| at(part).as_secs_f64() * 1e6;
+    let told = json!({
+        "decisions": rounds,
+        "p50_microseconds": micros(500),
+        "p99_microseconds": micros(990),
+        "longest_microseconds": micros(1000),
+        "a_second": rate,
+        "fuel": fuel,
+    });
+    let words = format!(
+        "{rounds} decisions, one at a time: p50 {:.1?}, p99 {:.1?}, longest {:.1?}; {rate:.0} a second; fuel {fuel}",
         at(500),
         at(990),
         at(1000),
-        f64::from(rounds) / total.as_secs_f64(),
     );
+    done(output, &told, words);
     Ok(())
 }

@@ -10,8 +10,10 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 use strongroom_policy_host::component_of;
+
+use crate::{cli::Output, commands::done};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// 64 KiB of stack, and half a mebibyte of memory from the start: growing is dear.
@@ -32,9 +34,10 @@ pub(super) fn product(folder: &Path) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-pub(super) fn run(folder: &Path) -> anyhow::Result<()> {
+pub(super) fn run(folder: &Path, output: Output) -> anyhow::Result<()> {
     let path = build(folder)?;
-    println!("{} {} bytes", path.display(), std::fs::metadata(&path)?.len());
+    let size = std::fs::metadata(&path)?.len();
+    done(output, &json!({ "module": path, "size": size }), format_args!("{} {size} bytes", path.display()));
     Ok(())
 }
 

@@ -14,16 +14,16 @@ use url::Url;
 use crate::{
     cli::{Connection, DocumentCommand, Output},
     client::{Client, at, base},
-    commands::{table, text, utc},
+    commands::{done, table, text, utc},
     plain::plain_lines,
 };
 
 pub(super) async fn run(command: DocumentCommand) -> anyhow::Result<()> {
     match command {
-        DocumentCommand::Put { name, file, connection } => {
+        DocumentCommand::Put { name, file, at } => {
             let body = json!({ "text": read(&file)? });
-            send(Method::PUT, Some(&name), Some(serde_json::to_vec(&body)?), &connection).await?;
-            println!("document/{name} is written");
+            let put = send(Method::PUT, Some(&name), Some(serde_json::to_vec(&body)?), &at.connection).await?;
+            done(at.output, &put, format_args!("document/{name} is written"));
         }
         DocumentCommand::List { at } => {
             let found = send(Method::GET, None, None, &at.connection).await?;
@@ -54,9 +54,9 @@ pub(super) async fn run(command: DocumentCommand) -> anyhow::Result<()> {
                 }
             }
         }
-        DocumentCommand::Remove { name, connection } => {
-            send(Method::DELETE, Some(&name), None, &connection).await?;
-            println!("document/{name} is removed");
+        DocumentCommand::Remove { name, at } => {
+            send(Method::DELETE, Some(&name), None, &at.connection).await?;
+            done(at.output, &json!({ "removed": name }), format_args!("document/{name} is removed"));
         }
     }
     Ok(())

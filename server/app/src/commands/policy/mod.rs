@@ -37,18 +37,22 @@ pub(crate) async fn run(command: PolicyCommand) -> anyhow::Result<()> {
                 None => why::described(described, wanted, &connection).await,
             }
         }
-        PolicyCommand::New { name, lang } => new::run(&name, lang),
-        PolicyCommand::Build { folder } => build::run(&folder),
+        PolicyCommand::New { name, lang, output } => new::run(&name, lang, output),
+        PolicyCommand::Build { folder, output } => build::run(&folder, output),
         PolicyCommand::Inspect { module, output } => inspect(&module.module, output),
-        PolicyCommand::Test { folder, module, cases } => test::run(&folder, module.as_deref(), cases).await,
+        PolicyCommand::Test { folder, module, cases, output } => {
+            test::run(&folder, module.as_deref(), cases, output).await
+        }
         PolicyCommand::Explain { module, question, output } => ask::explain(&module.module, &question, output).await,
-        PolicyCommand::Bench { module, question, rounds } => ask::bench(&module.module, &question, rounds).await,
+        PolicyCommand::Bench { module, question, rounds, output } => {
+            ask::bench(&module.module, &question, rounds, output).await
+        }
         PolicyCommand::Replay { module, records, settings, attachment, vault, output } => {
             let wanted = replay::Wanted { settings, attachment, vault };
             replay::run(&module.module, &records, wanted, output).await
         }
-        PolicyCommand::Sign { file, key } => sign::sign(&file, &key),
-        PolicyCommand::Verify { file, public_key } => sign::verify(&file, &public_key),
+        PolicyCommand::Sign { file, key, output } => sign::sign(&file, &key, output),
+        PolicyCommand::Verify { file, public_key, output } => sign::verify(&file, &public_key, output),
     }
 }
 

@@ -4,7 +4,12 @@ use std::{io::ErrorKind, path::Path};
 
 use anyhow::{Context as _, bail};
 
-use crate::cli::Language;
+use serde_json::json;
+
+use crate::{
+    cli::{Language, Output},
+    commands::done,
+};
 
 /// A file of a template: where it is put, and what is in it.
 type File = (&'static str, &'static str);
@@ -57,7 +62,7 @@ const C: &[File] = &[
     template!(".gitignore", "c/gitignore.txt"),
 ];
 
-pub(super) fn run(name: &str, lang: Language) -> anyhow::Result<()> {
+pub(super) fn run(name: &str, lang: Language, output: Output) -> anyhow::Result<()> {
     let letters = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
     if !letters || !(1..=64).contains(&name.len()) || !name.starts_with(|first: char| first.is_ascii_lowercase()) {
         bail!("a module's name is made of a-z, 0-9 and -, begins with a letter and has at most 64 characters");
@@ -85,8 +90,9 @@ pub(super) fn run(name: &str, lang: Language) -> anyhow::Result<()> {
         std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
     }
     let source = if lang == Language::Rust { "src/lib.rs" } else { "policy.c" };
-    println!(
+    let words = format!(
         "{name}/{source} is the module, {name}/golden.json what it should say. Next:\n  strongroom policy test {name}"
     );
+    done(output, &json!({ "folder": name, "source": format!("{name}/{source}") }), words);
     Ok(())
 }

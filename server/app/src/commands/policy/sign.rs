@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use rustls_pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer, pem::PemObject as _};
+use serde_json::json;
 use strongroom_policy_host::signature;
 use zeroize::Zeroizing;
 
 use super::{Loaded, read_module};
-use crate::exit::Exit;
+use crate::{cli::Output, commands::done, exit::Exit};
 
 /// Where the signature of a file is.
 pub(crate) fn beside(file: &Path) -> PathBuf {
@@ -18,7 +19,7 @@ pub(crate) fn beside(file: &Path) -> PathBuf {
     name.into()
 }
 
-pub(super) fn sign(file: &Path, key: &Path) -> anyhow::Result<()> {
+pub(super) fn sign(file: &Path, key: &Path, output: Output) -> anyhow::Result<()> {
     let bytes = read_module(file)?;
     // What no server would load is not worth a signature.
     Loaded::bytes(&bytes).with_context(|| format!("{} is not loaded, so it is not signed", file.display()))?;
@@ -29,11 +30,11 @@ pub(super) fn sign(file: &Path, key: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("{} is not an Ed25519 key", key.display()))?;
     let path = beside(file);
     std::fs::write(&path, made).with_context(|| format!("{} cannot be written", path.display()))?;
-    println!("{}", path.display());
+    done(output, &json!({ "signature": path }), path.display());
     Ok(())
 }
 
-pub(super) fn verify(file: &Path, public_key: &Path) -> anyhow::Result<()> {
+pub(super) fn verify(file: &Path, public_key: &Path, output: Output) -> anyhow::Result<()> {
     let bytes = read_module(file)?;
     let path = beside(file);
     let made = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
@@ -42,7 +43,8 @@ pub(super) fn verify(file: &Path, public_key: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("{} holds no public key in PEM", public_key.display()))?;
     match signature::verify(&bytes, &made, &key) {
         Ok(()) => {
-            println!("{} is signed by this key", file.display());
+            let signed = format!("{} is signed by this key", file.display());
+            done(output, &json!({ "module": file, "verified": true }), signed);
             Ok(())
         }
         Err(signature::SignatureError::Key) => anyhow::bail!("{} is not an Ed25519 key", public_key.display()),

@@ -11,7 +11,7 @@ use super::would_allow;
 use crate::{
     cli::{Connection, DecisionId, DescribedRequest, Output},
     client::{Client, at, base},
-    commands::{audit, object_path, text, utc, workload},
+    commands::{audit, detail, object_path, text, utc, workload},
     plain::plain,
 };
 
@@ -129,9 +129,7 @@ fn told(record: &Value) -> Vec<String> {
         lines.push(format!("  using   the algorithm {algorithm}"));
     }
     let details = record.get("details").and_then(Value::as_object).into_iter().flatten();
-    lines.extend(
-        details.map(|(name, value)| format!("  {}", plain(&format!("{name}: {}", value.as_str().unwrap_or_default())))),
-    );
+    lines.extend(details.map(|(name, value)| format!("  {}", detail(name, value.as_str().unwrap_or_default()))));
     let revision = text(record, "/settings_revision");
     if !revision.is_empty() {
         lines.push(format!("  by      the vault's settings of revision {revision}"));
