@@ -20,10 +20,32 @@ pub enum StageEffect {
     Allow,
     /// The request must not go through.
     Deny,
+    /// A policy module has no opinion: nothing against the request, and nothing for it.
+    Abstain,
+    /// A policy module was not asked: it does not want to see such a request, or, in shadow, there was no time for it.
+    NotAsked,
     /// A module in shadow has nothing against the request.
     WouldAllow,
     /// A module in shadow would have denied the request, or given no answer.
     WouldDeny,
+    /// A module in shadow has no opinion.
+    WouldAbstain,
+}
+
+impl StageEffect {
+    /// As on the wire and in records, in words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Abstain => "abstain",
+            Self::NotAsked => "not asked",
+            Self::WouldAllow => "would allow",
+            Self::WouldDeny => "would deny",
+            Self::WouldAbstain => "would abstain",
+        }
+    }
 }
 
 /// One stage of a decision's trace, in the order in which they were judged.
@@ -156,7 +178,8 @@ pub(crate) fn asks_for_step_up(trace: &[Stage]) -> bool {
 /// For how many seconds an answer may be kept, by the strictest module that let the request through and said so.
 /// What those in shadow would have said shortens nothing.
 pub(crate) fn lifetime(trace: &[Stage]) -> Option<u32> {
-    let said = trace.iter().filter(|stage| stage.effect == StageEffect::Allow).flat_map(|stage| &stage.obligations);
+    let passed = |stage: &&Stage| matches!(stage.effect, StageEffect::Allow | StageEffect::Abstain);
+    let said = trace.iter().filter(passed).flat_map(|stage| &stage.obligations);
     said.filter_map(|obligation| match obligation {
         Obligation::ShortenLifetime { seconds } => Some(*seconds),
         _ => None,

@@ -113,20 +113,23 @@ pub struct NetworkVerdict {
     pub rule: Option<usize>,
 }
 
-/// How rules keep a client out.
+/// How rules, or modules, keep a client out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShutOut {
     /// They deny it.
     Now,
     /// They deny it once the rule at this place, from 0, has ended.
     OnceEnded(usize),
+    /// A policy module that comes to be enforced denies the connection.
+    ByModule,
 }
 
 impl fmt::Display for ShutOut {
-    /// What goes behind "this change would lock you out": nothing, or when.
+    /// What goes behind "this change would lock you out": nothing, when, or by what.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Now => Ok(()),
+            Self::ByModule => f.write_str(", by a policy module that judges connections"),
             Self::OnceEnded(place) => write!(f, " once rule {} has ended", place.saturating_add(1)),
         }
     }

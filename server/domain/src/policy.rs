@@ -154,6 +154,18 @@ impl PolicyAttachment {
         Ok(attachments)
     }
 
+    /// These attachments without the one of this name.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when there is none.
+    pub fn without(attachments: &[Self], name: &str) -> Result<Vec<Self>, SettingsError> {
+        let rest: Vec<_> = attachments.iter().filter(|attachment| attachment.name != name).cloned().collect();
+        if rest.len() == attachments.len() {
+            return Err(SettingsError("no policy module is attached under this name"));
+        }
+        Ok(rest)
+    }
+
     fn version(&self) -> AttachedBefore {
         AttachedBefore {
             module: self.module,
@@ -300,4 +312,9 @@ pub trait PolicyEngine: Send + Sync {
     /// # Errors
     /// [`Unfit`]: [`PolicyFailure::Missing`], [`PolicyFailure::BadSettings`], or what evaluating ran into.
     async fn check(&self, attachment: &PolicyAttachment) -> Result<(), Unfit>;
+
+    /// Whether a module that can be had would not be asked about a request, because it does not want to see such ones.
+    fn passes_over(&self, _module: &ModuleDigest, _request: &PolicyRequest) -> bool {
+        false
+    }
 }

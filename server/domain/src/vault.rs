@@ -98,6 +98,9 @@ pub struct VaultUpdate {
     /// Puts the module that was attached under this name before in its place again. Not together with
     /// `policies`.
     pub roll_back: Option<String>,
+    /// Detaches the module that is attached under this name, whatever else is attached: so can somebody whom it lets
+    /// read nothing. Not together with the two before.
+    pub detach: Option<String>,
     /// Fixed when the vault is made: only what it is already may be said.
     pub retention_days: Option<u16>,
     /// Can be turned on, never off.
@@ -110,7 +113,8 @@ pub struct VaultUpdate {
     pub access_mode: Option<AccessMode>,
     /// Replaces the refused algorithms.
     pub refused_algorithms: Option<BTreeSet<KeyAlgorithm>>,
-    /// Change the network rules even if the caller could not reach the vault any more. The record says so.
+    /// Change the network rules and the modules even if the caller could not reach the vault any more. The record
+    /// says so.
     pub force: bool,
 }
 
@@ -118,8 +122,20 @@ impl VaultUpdate {
     /// Whether it says which modules are attached, and nothing else.
     #[must_use]
     pub fn changes_modules_alone(&self) -> bool {
-        let (policies, roll_back) = (self.policies.clone(), self.roll_back.clone());
-        (policies.is_some() || roll_back.is_some()) && *self == Self { policies, roll_back, ..Self::default() }
+        let alone = Self {
+            policies: self.policies.clone(),
+            roll_back: self.roll_back.clone(),
+            detach: self.detach.clone(),
+            force: self.force,
+            ..Self::default()
+        };
+        self.touches_modules() && *self == alone
+    }
+
+    /// Whether it says something of which modules are attached.
+    #[must_use]
+    pub fn touches_modules(&self) -> bool {
+        self.policies.is_some() || self.roll_back.is_some() || self.detach.is_some()
     }
 
     /// The settings as they would be.
@@ -135,11 +151,12 @@ impl VaultUpdate {
         }
         let after = VaultSettings {
             network: self.network.unwrap_or_else(|| before.network.clone()),
-            policies: match (self.policies, self.roll_back) {
-                (Some(_), Some(_)) => return Err(SettingsError("policies are replaced or rolled back, not both")),
-                (Some(new), None) => PolicyAttachment::following(new, &before.policies),
-                (None, Some(name)) => PolicyAttachment::rolled_back(&before.policies, &name)?,
-                (None, None) => before.policies.clone(),
+            policies: match (self.policies, self.roll_back, self.detach) {
+                (Some(new), None, None) => PolicyAttachment::following(new, &before.policies),
+                (None, Some(name), None) => PolicyAttachment::rolled_back(&before.policies, &name)?,
+                (None, None, Some(name)) => PolicyAttachment::without(&before.policies, &name)?,
+                (None, None, None) => before.policies.clone(),
+                _ => return Err(SettingsError("policies are replaced, rolled back or detached, one at a time")),
             },
             retention_days: before.retention_days,
             purge_protection: before.purge_protection || self.purge_protection == Some(true),

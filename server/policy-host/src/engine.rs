@@ -257,6 +257,10 @@ impl PolicyEngine for WasmPolicyEngine {
         let _running = self.running.acquire().await.map_err(|_| PolicyFailure::Unavailable)?;
         self.check_now(&attachment.module, &attachment.settings)
     }
+
+    fn passes_over(&self, module: &ModuleDigest, request: &PolicyRequest) -> bool {
+        self.modules.load().get(module).is_some_and(|module| module.description.unwanted(request).is_some())
+    }
 }
 
 /// Judges, and says how long that took.

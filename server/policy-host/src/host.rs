@@ -517,4 +517,8 @@ impl PolicyEngine for PolicyHost {
         first(judged)?;
         Ok(())
     }
+
+    fn passes_over(&self, module: &ModuleDigest, request: &PolicyRequest) -> bool {
+        self.0.lock_loaded().get(module).is_some_and(|description| description.unwanted(request).is_some())
+    }
 }

@@ -112,8 +112,11 @@ pub(crate) enum AttachmentCommand {
         /// Its allow grants, in the access mode `modules`.
         #[arg(long)]
         authority: bool,
+        /// Attach it even if it denies the connection that you ask over.
+        #[arg(long)]
+        force: bool,
     },
-    /// Detach a module.
+    /// Detach a module. Of a vault nothing is read for it, so it works where a module denies to look.
     Detach {
         #[command(flatten)]
         at: AttachmentAt,
@@ -127,6 +130,9 @@ pub(crate) enum AttachmentCommand {
     Enforce {
         #[command(flatten)]
         at: AttachmentAt,
+        /// Even if it denies the connection that you ask over.
+        #[arg(long)]
+        force: bool,
     },
     /// Go back to the module and the settings that were attached under the name before, in the state they had then.
     ///
@@ -136,6 +142,9 @@ pub(crate) enum AttachmentCommand {
     Rollback {
         #[command(flatten)]
         at: AttachmentAt,
+        /// Even if what comes back denies the connection that you ask over.
+        #[arg(long)]
+        force: bool,
     },
     /// Recorded decisions, asked again by the server with other modules or settings.
     #[command(subcommand)]

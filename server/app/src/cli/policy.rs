@@ -30,7 +30,7 @@ pub(crate) enum PolicyCommand {
     Why {
         /// The decision id: a denial names it, and so does the audit log. Its beginning as `audit tail` shows it
         /// will do.
-        #[arg(required_unless_present = "who", conflicts_with = "who")]
+        #[arg(conflicts_with = "who")]
         id: Option<DecisionId>,
         #[command(flatten)]
         described: DescribedRequest,

@@ -27,6 +27,9 @@ pub(crate) enum ReplaysCommand {
         /// Place in the order, from 1; where it is, or at the end, when absent.
         #[arg(long)]
         place: Option<usize>,
+        /// Its allow grants, in the access mode `modules`; one that is attached keeps what it has.
+        #[arg(long)]
+        authority: bool,
         /// How many of the newest decisions are asked again.
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=500))]
         last: u16,

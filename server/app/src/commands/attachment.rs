@@ -53,28 +53,40 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
             print_attached(&shown, &modules, output);
             Ok(())
         }
-        AttachmentCommand::Attach { at, module, settings, state, place, authority } => {
+        AttachmentCommand::Attach { at, module, settings, state, place, authority, force } => {
             let server = Server::connect(&at.server.connection).await?;
             let digest = server.digest(&module).await?;
-            let mut attached = server.attached(&at.which).await?;
+            let mut attached = server.attached_to_change(&at).await?;
             let wanted = Wanted { digest, settings, state, place, authority };
             wanted.put(&at.name, &mut attached.policies)?;
-            let answer = server.put(&at.which, attached).await?;
+            let answer = server.put(&at.which, attached, force).await?;
             told(&at, &answer, &server.modules_if_told().await, "attached, ");
             Ok(())
         }
         AttachmentCommand::Detach { at } => {
             let server = Server::connect(&at.server.connection).await?;
-            let mut attached = server.attached(&at.which).await?;
-            let place = attached.place(&at)?;
-            attached.policies.remove(place);
-            let answer = server.put(&at.which, attached).await?;
+            let answer = match &at.which.vault {
+                // By its name alone: what is to go may deny to be looked at.
+                Some(vault) => {
+                    if let Ok(attached) = server.attached(&at.which).await {
+                        attached.place(&at)?;
+                    }
+                    let body = serde_json::to_vec(&json!({ "detach": at.name }))?;
+                    server.client.send(Method::PATCH, server.at(&["vaults", vault])?, Some(body)).await?
+                }
+                None => {
+                    let mut attached = server.attached(&at.which).await?;
+                    let place = attached.place(&at)?;
+                    attached.policies.remove(place);
+                    server.put(&at.which, attached, false).await?
+                }
+            };
             done(at.server.output, &answer, format_args!("{} is detached from {}", at.name, at.which));
             Ok(())
         }
-        AttachmentCommand::Shadow { at } => set_state(&at, StateWord::Shadow).await,
-        AttachmentCommand::Enforce { at } => set_state(&at, StateWord::Enforce).await,
-        AttachmentCommand::Rollback { at } => {
+        AttachmentCommand::Shadow { at } => set_state(&at, StateWord::Shadow, false).await,
+        AttachmentCommand::Enforce { at, force } => set_state(&at, StateWord::Enforce, force).await,
+        AttachmentCommand::Rollback { at, force } => {
             let server = Server::connect(&at.server.connection).await?;
             let modules = server.modules_if_told().await;
             // Whoever may not look is told afterwards.
@@ -86,7 +98,7 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
             }
             let (method, url, body) = match &at.which.vault {
                 Some(vault) => {
-                    let body = serde_json::to_vec(&json!({ "roll_back": at.name }))?;
+                    let body = serde_json::to_vec(&json!({ "roll_back": at.name, "force": force }))?;
                     (Method::PATCH, server.at(&["vaults", vault])?, Some(body))
                 }
                 None => (Method::POST, server.at(&["policies", &at.name, "rollback"])?, None),
@@ -219,14 +231,35 @@ impl Server {
         Ok(Attached { policies, revision: text(&answer, "/revision") })
     }
 
-    async fn put(&self, which: &Which, attached: Attached) -> anyhow::Result<Value> {
-        let body = serde_json::to_vec(&json!({ "policies": attached.policies }))?;
-        let (method, url) = match &which.vault {
-            Some(vault) => (Method::PATCH, self.at(&["vaults", vault])?),
-            None => (Method::PUT, self.at(&["policies"])?),
+    /// The same, in order to change it: whom a module denies that hears what works without.
+    async fn attached_to_change(&self, to: &AttachmentAt) -> anyhow::Result<Attached> {
+        let attached = self.attached(&to.which).await;
+        attached.map_err(|error| match &to.which.vault {
+            Some(vault) if is_forbidden(&error) => with_way_out(error, &without_reading(vault)),
+            _ => error,
+        })
+    }
+
+    async fn put(&self, which: &Which, attached: Attached, force: bool) -> anyhow::Result<Value> {
+        let policies = attached.policies;
+        // What is attached to all vaults never denies its own change.
+        let (method, url, body) = match &which.vault {
+            Some(vault) => {
+                (Method::PATCH, self.at(&["vaults", vault])?, json!({ "policies": policies, "force": force }))
+            }
+            None => (Method::PUT, self.at(&["policies"])?, json!({ "policies": policies })),
         };
+        let body = serde_json::to_vec(&body)?;
         self.client.send_if(method, url, Some(body), Some(&attached.revision)).await
     }
+}
+
+/// What changes the modules of a vault without looking at them.
+fn without_reading(vault: &str) -> String {
+    format!(
+        "an Owner of the installation needs no look for strongroom policy detach NAME --vault {vault} and strongroom policy \
+         rollback NAME --vault {vault}; strongroom policy why names the one that denies"
+    )
 }
 
 /// What to do for who may not look an uploaded module up.
@@ -284,14 +317,14 @@ impl Wanted {
     }
 }
 
-async fn set_state(at: &AttachmentAt, state: StateWord) -> anyhow::Result<()> {
+async fn set_state(at: &AttachmentAt, state: StateWord, force: bool) -> anyhow::Result<()> {
     let server = Server::connect(&at.server.connection).await?;
-    let mut attached = server.attached(&at.which).await?;
+    let mut attached = server.attached_to_change(at).await?;
     let place = attached.place(at)?;
     if let Some(attachment) = attached.policies.get_mut(place) {
         attachment.insert("state".to_owned(), state.as_str().into());
     }
-    let answer = server.put(&at.which, attached).await?;
+    let answer = server.put(&at.which, attached, force).await?;
     told(at, &answer, &server.modules_if_told().await, "");
     Ok(())
 }

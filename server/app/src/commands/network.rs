@@ -9,7 +9,13 @@ use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use strongroom_domain::{
-    action::Action, admin::recover_network, names::VaultName, network::parse_network, time::Clock as _,
+    action::Action,
+    admin::recover_network,
+    names::VaultName,
+    network::parse_network,
+    policy::{AttachmentState, PolicyAttachment},
+    ports::{PolicyStore as _, VaultStore as _},
+    time::Clock as _,
 };
 use url::Url;
 
@@ -95,8 +101,34 @@ async fn recover(vault: &str, allow: Option<&str>, place: &Place, output: Output
             said.push(format!("gone from the end of the full list: {rule}"));
         }
     }
-    let object = json!({ "vault": vault, "let_in": network.map(|network| network.to_string()), "gone": gone.as_deref().unwrap_or_default() });
+    let judged = if gone.is_ok() { enforced(&recovery, &name).await? } else { Vec::new() };
+    if !judged.is_empty() {
+        said.push(format!(
+            "modules are enforced there all the same, and those of connections keep out whom they deny: {}; strongroom policy \
+             recover turns them off",
+            judged.join(", ")
+        ));
+    }
+    let object = json!({
+        "vault": vault,
+        "let_in": network.map(|network| network.to_string()),
+        "gone": gone.as_deref().unwrap_or_default(),
+        "enforced": judged,
+    });
     recovery.end(gone.map(drop), output, object, &said).await
+}
+
+/// The modules that are enforced in a vault, of the vault and of all.
+async fn enforced(recovery: &Recovery<'_>, vault: &VaultName) -> anyhow::Result<Vec<String>> {
+    let own = recovery.store.vault(vault).await?;
+    let everywhere = recovery.store.installation_policies().await?;
+    let enforced = |policies: &[PolicyAttachment], of: &str| {
+        let on = policies.iter().filter(|attachment| attachment.state == AttachmentState::Enforce);
+        on.map(|attachment| format!("{}{of}", attachment.name)).collect::<Vec<_>>()
+    };
+    let mut all = own.map(|vault| enforced(&vault.settings.policies, "")).unwrap_or_default();
+    all.extend(enforced(&everywhere.policies, " (of all vaults)"));
+    Ok(all)
 }
 
 /// A vault as it was read.

@@ -335,7 +335,7 @@ fn no_module_could_grant(settings: &VaultSettings) -> bool {
     settings.access_mode == AccessMode::Modules && settings.authorities().next().is_none()
 }
 
-fn enforced(policies: &[PolicyAttachment]) -> impl Iterator<Item = &PolicyAttachment> {
+pub(super) fn enforced(policies: &[PolicyAttachment]) -> impl Iterator<Item = &PolicyAttachment> {
     policies.iter().filter(|attachment| attachment.state == AttachmentState::Enforce)
 }
 
@@ -345,7 +345,7 @@ fn guards_kept(before: &[PolicyAttachment], after: &[PolicyAttachment]) -> bool 
 }
 
 /// Whether two attachments are one guard: a name and what stood there before decide nothing, everything else does.
-fn decides_alike(one: &PolicyAttachment, other: &PolicyAttachment) -> bool {
+pub(super) fn decides_alike(one: &PolicyAttachment, other: &PolicyAttachment) -> bool {
     let PolicyAttachment { name: _, module, settings, state, authority, previous: _ } = one;
     (module, settings, state, authority) == (&other.module, &other.settings, &other.state, &other.authority)
 }

@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use ipnet::IpNet;
 
-use super::{AdminError, Administration, content};
+use super::{
+    AdminError, Administration,
+    access::{decides_alike, enforced},
+    content,
+};
 use crate::{
     action::Action,
     approval::Content,
@@ -88,6 +92,10 @@ impl Administration {
             return Err(self.refuse(ctx, case, why).await);
         }
         if let Err(why) = lets_author_in(ctx, &mut case.record.trace, None, &settings, force) {
+            return Err(self.refuse(ctx, case, why).await);
+        }
+        let trace = &mut case.record.trace;
+        if let Err(why) = self.modules_let_author_in(ctx, trace, name, &[], &settings.policies, force).await {
             return Err(self.refuse(ctx, case, why).await);
         }
         let id = VaultId(uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?);
@@ -193,13 +201,38 @@ impl Administration {
         update: &VaultUpdate,
     ) -> Result<VaultSettings, AdminError> {
         let after = update.clone().apply(&before.settings)?;
+        // Who only takes one away is not held up by another that cannot be had.
         if update.policies.is_some() || update.roll_back.is_some() {
             self.loaded(&after.policies).await?;
         }
         self.may_change_access(ctx, before, &after).await?;
         self.may_change_guards(ctx, trace, before, &after).await?;
         lets_author_in(ctx, trace, Some(&before.settings), &after, update.force)?;
+        self.modules_let_author_in(ctx, trace, &before.name, &before.settings.policies, &after.policies, update.force)
+            .await?;
         Ok(after)
+    }
+
+    /// The same as [`lets_author_in`] for modules that judge connections: those that come to be enforced are asked about
+    /// the caller's own. What the others will say keeps no change from being made.
+    async fn modules_let_author_in(
+        &self,
+        ctx: &RequestContext,
+        trace: &mut Vec<Stage>,
+        vault: &VaultName,
+        before: &[PolicyAttachment],
+        after: &[PolicyAttachment],
+        force: bool,
+    ) -> Result<(), AdminError> {
+        let new = enforced(after).filter(|new| !enforced(before).any(|known| decides_alike(new, known)));
+        match self.gate.would_keep_out(ctx, vault, new).await {
+            false => Ok(()),
+            true if force => {
+                trace.push(Stage::new("network", StageEffect::Allow, FORCED));
+                Ok(())
+            }
+            true => Err(AdminError::LocksAuthorOut(ShutOut::ByModule)),
+        }
     }
 
     /// Whether every module is there, takes its settings, and answers when it is asked.

@@ -305,6 +305,7 @@ impl Gate {
         // A schedule comes over no connection.
         if let Some(guards) = guards.as_ref().filter(|_| !own)
             && let Err(reason) = self.judge_connection(ctx, ask, guards, judged, trace).await
+            && !self.overrules(ctx, ask, trace).await?
         {
             return Err(self.kept_out(ctx, ask, judged, reason, trace).await);
         }
@@ -325,14 +326,22 @@ impl Gate {
         }
         if let Some(guards) = &guards
             && let Err(reason) = self.judge_modules(ctx, ask, guards, judged, trace).await
+            && !self.overrules(ctx, ask, trace).await?
         {
-            // A module that is broken, or denies its own removal, must not keep the owners out for ever.
-            if !(ask.mends_modules && self.owns_installation(ctx).await.map_err(|error| unreadable(&error))?) {
-                return Err(reason);
-            }
-            trace.allow("modules", OWNER_OVERRULES, None);
+            return Err(reason);
         }
         Ok(())
+    }
+
+    /// Whether the caller may go on against what a module denied: an Owner of the installation who changes modules alone.
+    /// One that is broken, or denies its own removal, whether of the request or of its connection, must not keep the
+    /// owners out for ever.
+    async fn overrules(&self, ctx: &RequestContext, ask: &Ask<'_>, trace: &mut Trace) -> Result<bool, DenyReason> {
+        let overrules = ask.mends_modules && self.owns_installation(ctx).await.map_err(|error| unreadable(&error))?;
+        if overrules {
+            trace.allow("modules", OWNER_OVERRULES, None);
+        }
+        Ok(overrules)
     }
 
     /// The reason of a denial by where a request comes from, as the caller may hear it. Of a vault that does not exist a

@@ -19,7 +19,7 @@ use crate::{
     context::RequestContext,
     decision::{ApprovalWanted, DenyReason, Stage, StageEffect, StepUp},
     key::KeyProperties,
-    names::VaultId,
+    names::{VaultId, VaultName},
     policy::{
         AttachmentState, Effect, ObjectState, Obligation, PolicyAttachment, PolicyCertificateRequest, PolicyConnection,
         PolicyFailure, PolicyKeyOperation, PolicyObject, PolicyPrincipal, PolicyRequest, PolicyStage, RECORDED_FOR_1_0,
@@ -115,13 +115,7 @@ impl Gate {
         if asked.enforced.is_empty() && asked.shadows.is_empty() {
             return Ok(());
         }
-        let request = PolicyRequest {
-            recorded_for: RECORDED_FOR_1_0,
-            connection: connection(ctx),
-            object: PolicyObject { vault: vault_of(ask), kind: "vault".into(), ..Default::default() },
-            time: ctx.judged_seconds(),
-            ..PolicyRequest::default()
-        };
+        let request = connection_alone(ctx, vault_of(ask));
         let mut verdict = Ok(());
         let answers = self.ask_modules(&asked.enforced, &request).await;
         for (attached, said) in asked.enforced.iter().zip(answers) {
@@ -136,6 +130,27 @@ impl Gate {
         self.ask_shadows(ctx, &asked.shadows, &request, &mut judged.shadows, trace).await;
         judged.input = Some(Box::new(request));
         verdict
+    }
+
+    /// Whether one of these modules, were it enforced in a vault, would keep out the connection that the caller asks over.
+    pub(crate) async fn would_keep_out(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        modules: impl Iterator<Item = &PolicyAttachment> + Send,
+    ) -> bool {
+        let request = connection_alone(ctx, vault.as_str().to_owned());
+        for attachment in modules {
+            let needs = self.policies.needs(&attachment.module).await;
+            if needs.is_none_or(|needs| needs.stage != PolicyStage::Network) {
+                continue;
+            }
+            let said = self.policies.judge(&[attachment], &request).await.into_iter().next();
+            if !said.is_some_and(|said| said.answer.is_ok_and(|answer| answer.effect != Effect::Deny)) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Asks the modules of all vaults, then the vault's own. Without a vault (it is to be made, or all are meant) the
@@ -347,7 +362,12 @@ pub(super) fn conclude(
         _ => None,
     });
     let approval = wanted(&answer.obligations).map(|_| Box::new(ApprovalWanted::default()));
-    let effect = if denies { StageEffect::Deny } else { StageEffect::Allow };
+    let effect = match answer.effect {
+        _ if answer.is_unasked() => StageEffect::NotAsked,
+        Effect::Allow => StageEffect::Allow,
+        Effect::Deny => StageEffect::Deny,
+        Effect::Abstain => StageEffect::Abstain,
+    };
     let detail = format!("{} {}", attachment.module, answer.sentence).trim_end().to_owned();
     let stage = Stage::new(stage, effect, answer.reason_code.clone()).with_detail(detail);
     let (fuel, messages, obligations) = (Some(answer.fuel), answer.messages, answer.obligations);
@@ -366,6 +386,17 @@ pub(super) fn conclude(
 
 fn vault_of(ask: &Ask<'_>) -> String {
     ask.vault.map(|vault| vault.as_str().to_owned()).unwrap_or_default()
+}
+
+/// What modules that judge connections are asked.
+fn connection_alone(ctx: &RequestContext, vault: String) -> PolicyRequest {
+    PolicyRequest {
+        recorded_for: RECORDED_FOR_1_0,
+        connection: connection(ctx),
+        object: PolicyObject { vault, kind: "vault".into(), ..Default::default() },
+        time: ctx.judged_seconds(),
+        ..PolicyRequest::default()
+    }
 }
 
 fn connection(ctx: &RequestContext) -> PolicyConnection {

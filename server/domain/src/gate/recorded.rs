@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use super::{
-    Ask, Gate, Judged, Trace, judge_network,
+    Ask, Gate, Judged, Trace,
+    facts::is_gathered,
+    judge_network,
     modules::{Guards, OfStage, conclude},
 };
 use crate::{
@@ -17,7 +19,7 @@ use crate::{
     decision::{DenyReason, StageEffect},
     gate::grants::mode_for,
     names::{ObjectName, ObjectVersion, VaultName},
-    policy::{Effect, PolicyFailure, PolicyRequest, PolicyStage, RECORDED_FOR_1_0, Said},
+    policy::{Effect, PolicyFailure, PolicyObject, PolicyRequest, PolicyStage, RECORDED_FOR_1_0, Said},
     principal::{Principal, PrincipalKind},
     record::Record,
 };
@@ -78,6 +80,17 @@ impl<'a> Recorded<'a> {
     pub(crate) fn ask(&self) -> Ask<'_> {
         let (name, version) = (self.name.as_ref(), self.version.as_ref());
         Ask { name, version, ..Ask::objects(self.action.object_kind(), self.action, &self.vault) }
+    }
+
+    /// What tells modules whether they want to see it.
+    fn in_short(&self, ask: &Ask<'_>) -> PolicyRequest {
+        let object = PolicyObject {
+            vault: self.vault.as_str().to_owned(),
+            kind: ask.kind.as_str().to_owned(),
+            name: ask.name.map(|name| name.as_str().to_owned()).unwrap_or_default(),
+            ..PolicyObject::default()
+        };
+        PolicyRequest { action: ask.action.data_action().to_owned(), object, ..PolicyRequest::default() }
     }
 
     /// Whether the stage of this name let it through at that time.
@@ -169,17 +182,28 @@ impl Gate {
         let mut granted = mode_for(ask.action, guards.vault.as_deref()) != AccessMode::Modules;
         if !asked.enforced.is_empty() {
             let input = recorded.record.input.as_deref().filter(|input| !input.action.is_empty());
+            // Whoever does not want to see such a request needs nothing of it.
+            let in_short = recorded.in_short(ask);
+            let seen = input.unwrap_or(&in_short);
+            let modules = asked.enforced.iter().map(|attached| attached.attachment.module);
+            let asking: Vec<_> = modules.filter(|module| !self.policies.passes_over(module, seen)).collect();
+            if asking.is_empty() {
+                return if granted { Ok(()) } else { Err(no_authority()) };
+            }
             let input =
                 input.ok_or(Again::Indeterminate("no module was asked, so what it would see is not on record"))?;
             if input.recorded_for < RECORDED_FOR_1_0 {
                 return Err(Again::Indeterminate("recorded before modules were told what they are told now"));
             }
-            if !asked.facts.iter().all(|fact| input.holds(fact)) {
-                return Err(Again::Indeterminate("a fact that a module wants was not recorded"));
+            for module in &asking {
+                let needs = self.policies.needs(module).await.unwrap_or_default();
+                if !needs.facts.iter().filter(|fact| is_gathered(fact)).all(|fact| input.holds(fact)) {
+                    return Err(Again::Indeterminate("a fact that a module wants was not recorded"));
+                }
             }
             granted |= self.ask_again(&recorded.ctx, &asked, input, trace).await?;
         }
-        if granted { Ok(()) } else { Err(Again::Denied(DenyReason::NoAuthority.code().to_owned())) }
+        if granted { Ok(()) } else { Err(no_authority()) }
     }
 
     /// Asks the enforced modules of a stage; gives whether one of the vault's own with authority allowed.
@@ -206,6 +230,10 @@ impl Gate {
 /// A clock's verdict is another one each time.
 fn by_the_clock(said: &Said) -> bool {
     matches!(said.answer, Err(PolicyFailure::TimedOut | PolicyFailure::Unavailable))
+}
+
+fn no_authority() -> Again {
+    Again::Denied(DenyReason::NoAuthority.code().to_owned())
 }
 
 fn denied(reason: DenyReason) -> Again {

@@ -40,6 +40,8 @@ pub struct ShadowCount {
     pub would_allow: u64,
     /// The request would have been denied.
     pub would_deny: u64,
+    /// No opinion.
+    pub would_abstain: u64,
     /// There was no usable answer, so the request would have been denied.
     pub would_fail: u64,
     /// It was not asked, or did not answer, within the budget.
@@ -148,16 +150,22 @@ impl Gate {
             };
             trace.stages.push(match answer {
                 Some(Ok(answer)) => {
-                    let denies = answer.effect == Effect::Deny;
-                    note(&|seen: &mut ShadowSeen| {
-                        if denies {
+                    let effect = match answer.effect {
+                        _ if answer.is_unasked() => StageEffect::NotAsked,
+                        Effect::Allow => StageEffect::WouldAllow,
+                        Effect::Deny => StageEffect::WouldDeny,
+                        Effect::Abstain => StageEffect::WouldAbstain,
+                    };
+                    note(&|seen: &mut ShadowSeen| match effect {
+                        StageEffect::WouldDeny => {
                             seen.count.would_deny += 1;
                             seen.sample(ctx, &answer.reason_code);
-                        } else {
-                            seen.count.would_allow += 1;
                         }
+                        StageEffect::WouldAbstain => seen.count.would_abstain += 1,
+                        StageEffect::WouldAllow => seen.count.would_allow += 1,
+                        // What it does not want to see says nothing of it.
+                        _ => {}
                     });
-                    let effect = if denies { StageEffect::WouldDeny } else { StageEffect::WouldAllow };
                     let detail = format!("{module} {}", answer.sentence).trim_end().to_owned();
                     let stage = stage(effect, &answer.reason_code).with_detail(detail);
                     let (fuel, messages, obligations) = (Some(answer.fuel), answer.messages, answer.obligations);
@@ -172,7 +180,7 @@ impl Gate {
                 }
                 None => {
                     note(&|seen: &mut ShadowSeen| seen.count.over_budget += 1);
-                    stage(StageEffect::WouldAllow, OVER_BUDGET).with_detail(module)
+                    stage(StageEffect::NotAsked, OVER_BUDGET).with_detail(module)
                 }
             });
         }

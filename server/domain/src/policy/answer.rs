@@ -132,6 +132,18 @@ pub struct PolicyAnswer {
     pub fuel: u64,
 }
 
+impl PolicyAnswer {
+    /// Reasons of the host, which answers in the place of a module that does not want to see the action or the object.
+    const UNASKED: [&str; 2] = ["action-not-wanted", "object-not-wanted"];
+
+    /// Whether the module was not asked, because it does not want to see such a request. No module answers anything
+    /// without burning fuel.
+    #[must_use]
+    pub fn is_unasked(&self) -> bool {
+        self.effect == Effect::Abstain && self.fuel == 0 && Self::UNASKED.contains(&self.reason_code.as_str())
+    }
+}
+
 /// What came of asking one module about one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {

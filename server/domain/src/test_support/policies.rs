@@ -50,6 +50,7 @@ pub struct FakePolicies {
     loading: Mutex<HashSet<ModuleDigest>>,
     late: Mutex<HashSet<ModuleDigest>>,
     known: Mutex<HashMap<ModuleDigest, String>>,
+    sees: Mutex<HashMap<ModuleDigest, Action>>,
 }
 
 impl FakePolicies {
@@ -73,6 +74,11 @@ impl FakePolicies {
     pub fn wants(&self, module: ModuleDigest, facts: &[&str]) {
         let mut needs = self.needs.lock().unwrap_or_else(PoisonError::into_inner);
         needs.entry(module).or_default().facts = facts.iter().map(|&fact| fact.to_owned()).collect();
+    }
+
+    /// Lets a module see this action alone.
+    pub fn sees_alone(&self, module: ModuleDigest, action: Action) {
+        self.sees.lock().unwrap_or_else(PoisonError::into_inner).insert(module, action);
     }
 
     /// Lets a module be loaded for ever.
@@ -163,6 +169,9 @@ impl PolicyEngine for FakePolicies {
         attachment: &PolicyAttachment,
         requests: &[PolicyRequest],
     ) -> Result<Vec<PolicyAnswer>, PolicyFailure> {
+        if !requests.is_empty() && requests.iter().all(|request| self.passes_over(&attachment.module, request)) {
+            return Ok(requests.iter().map(|_| unasked()).collect());
+        }
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(requests);
         let obligations = {
             let wanted = self.obligations.lock().unwrap_or_else(PoisonError::into_inner);
@@ -206,6 +215,24 @@ impl PolicyEngine for FakePolicies {
             Some(Verdict::Fails(failure)) => Err(failure.into()),
             Some(_) => Ok(()),
         }
+    }
+
+    fn passes_over(&self, module: &ModuleDigest, request: &PolicyRequest) -> bool {
+        let sees = self.sees.lock().unwrap_or_else(PoisonError::into_inner);
+        sees.get(module).is_some_and(|action| action.data_action() != request.action)
+    }
+}
+
+/// What the host says in the place of a module that does not want to see an action.
+fn unasked() -> PolicyAnswer {
+    PolicyAnswer {
+        effect: Effect::Abstain,
+        reason_code: "action-not-wanted".to_owned(),
+        sentence: String::new(),
+        relied_on: Vec::new(),
+        messages: Vec::new(),
+        obligations: Vec::new(),
+        fuel: 0,
     }
 }
 

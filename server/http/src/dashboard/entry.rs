@@ -103,6 +103,9 @@ fn trace(record: &Record) -> Panel {
         let (tone, icon, word) = match stage.effect {
             StageEffect::Allow => (Tone::Good, Icon::Check, "Passed"),
             StageEffect::Deny => (Tone::Bad, Icon::Ban, "Stopped"),
+            StageEffect::Abstain => (Tone::Plain, Icon::Off, "No opinion"),
+            StageEffect::NotAsked => (Tone::Plain, Icon::Off, "Not asked"),
+            StageEffect::WouldAbstain => (Tone::Planned, Icon::Hourglass, "No opinion"),
             StageEffect::WouldAllow => (Tone::Planned, Icon::Hourglass, "Would pass"),
             StageEffect::WouldDeny => (Tone::Planned, Icon::Hourglass, "Would stop"),
         };

@@ -129,6 +129,8 @@ pub(crate) struct VaultUpdate {
     policies: Option<Vec<PolicyAttachment>>,
     /// Puts the module that was attached under this name before in its place again.
     roll_back: Option<String>,
+    /// Detaches the module that is attached under this name.
+    detach: Option<String>,
     /// Fixed when the vault is made: only what it is already may be said.
     retention_days: Option<u16>,
     /// Can be turned on, never off.
@@ -140,7 +142,7 @@ pub(crate) struct VaultUpdate {
     access_mode: Option<AccessMode>,
     /// Replaces the algorithms that no key of the vault is used by.
     refused_algorithms: Option<Vec<String>>,
-    /// Change the network rules even if the caller could not reach the vault any more.
+    /// Change the network rules and the modules even if the caller could not reach the vault any more.
     #[schema(required = false)]
     force: bool,
 }

@@ -375,7 +375,19 @@ impl Row {
 
     /// The life that has not ended. Of several (which no honest log has) the one written last.
     fn living(&self) -> Option<Run> {
+        if self.kind == RowKind::PolicyDocument {
+            return self.latest().filter(|run| !run.gone);
+        }
         self.runs().filter(|run| !run.gone).max_by_key(|run| run.at.1).copied()
+    }
+
+    /// Of a document: what was written of it last. A replacement once had the clock for a revision, and logs tell of
+    /// it for ever: such a life did not end, another took its place. One node's chain tells the order, of several the
+    /// revisions do.
+    fn latest(&self) -> Option<Run> {
+        let of_one_node = self.runs().all(|run| run.at.0 == self.run.at.0);
+        let latest = self.runs().max_by_key(|run| if of_one_node { (0, run.at.1) } else { (run.last, 0) });
+        latest.copied()
     }
 }
 

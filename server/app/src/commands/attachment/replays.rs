@@ -12,7 +12,7 @@ use crate::cli::{Output, ReplaysCommand};
 
 pub(super) async fn run(command: ReplaysCommand) -> anyhow::Result<()> {
     match command {
-        ReplaysCommand::Run { name, vault, module, settings, state, place, last, output, connection } => {
+        ReplaysCommand::Run { name, vault, module, settings, state, place, authority, last, output, connection } => {
             let server = Server::connect(&connection).await?;
             let mut attached = server.attached(&Which { vault: Some(vault.clone()), all_vaults: false }).await?;
             let digest = match &module {
@@ -25,7 +25,7 @@ pub(super) async fn run(command: ReplaysCommand) -> anyhow::Result<()> {
                     .context("nothing is attached under this name: say with --module which module is to be tried")?
                     .to_owned(),
             };
-            let wanted = Wanted { digest, settings, state: Some(state), place, authority: false };
+            let wanted = Wanted { digest, settings, state: Some(state), place, authority };
             wanted.put(&name, &mut attached.policies)?;
             let body = serde_json::to_vec(&json!({ "policies": attached.policies, "last": last }))?;
             let url = server.at(&["vaults", &vault, "replays"])?;

@@ -153,8 +153,17 @@ pub(super) fn print_attached(attached: &Value, modules: &Modules, output: Output
         println!("{}", crate::plain::json(attached));
         return;
     }
-    let mut shown =
-        table(&["NAME", "STATE", "MODULE", "SETTINGS", "WOULD ALLOW", "WOULD DENY", "WOULD FAIL", "OVER BUDGET"]);
+    let mut shown = table(&[
+        "NAME",
+        "STATE",
+        "MODULE",
+        "SETTINGS",
+        "WOULD ALLOW",
+        "WOULD DENY",
+        "ABSTAINED",
+        "WOULD FAIL",
+        "OVER BUDGET",
+    ]);
     for one in attached.get("policies").and_then(Value::as_array).into_iter().flatten() {
         let part = |pointer| text(one, pointer);
         shown.add_row([
@@ -164,6 +173,7 @@ pub(super) fn print_attached(attached: &Value, modules: &Modules, output: Output
             part("/attachment/settings"),
             part("/shadow/would_allow"),
             part("/shadow/would_deny"),
+            part("/shadow/would_abstain"),
             part("/shadow/would_fail"),
             part("/shadow/over_budget"),
         ]);

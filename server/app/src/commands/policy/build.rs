@@ -76,9 +76,17 @@ fn rust(folder: &Path) -> anyhow::Result<PathBuf> {
         TARGET,
         "--message-format=json-render-diagnostics",
     ]);
+    let target = target_folder(folder);
     if toolchain.std {
-        eprintln!("compiling, with the standard library for WebAssembly; that takes some minutes the first time");
+        if !target.as_deref().is_some_and(has_library) {
+            eprintln!(
+                "compiling, with the standard library for WebAssembly: that takes some minutes, once for all modules"
+            );
+        }
         command.arg("-Zbuild-std=std,panic_abort");
+    }
+    if let Some(target) = &target {
+        command.env("CARGO_TARGET_DIR", target);
     }
     // Of the module alone, so that what it is built of is the same for every module and compiled once.
     command.arg("--").arg(format!("-Clinker={}", linker.display()));
@@ -101,6 +109,25 @@ fn rust(folder: &Path) -> anyhow::Result<PathBuf> {
     products
         .rfind(|path| path.extension().is_some_and(|ending| ending == "wasm"))
         .context("the compiler made no WebAssembly: crate-type must be cdylib")
+}
+
+/// Where all modules are compiled, so that what they have in common is compiled once: a cache of whoever builds, unless
+/// `CARGO_TARGET_DIR` says otherwise. None where there is no home: then each module has its own.
+fn target_folder(folder: &Path) -> Option<PathBuf> {
+    let given = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(said) = given("CARGO_TARGET_DIR") {
+        return Some(folder.join(said));
+    }
+    let cache = given("XDG_CACHE_HOME").filter(|cache| cache.is_absolute());
+    let cache = cache.or_else(|| Some(given("HOME").filter(|home| home.is_absolute())?.join(".cache")))?;
+    Some(cache.join("strongroom/policy-modules"))
+}
+
+/// Whether the standard library for WebAssembly was compiled there.
+fn has_library(target: &Path) -> bool {
+    let made = std::fs::read_dir(target.join(TARGET).join("release/deps"));
+    let mut names = made.into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.any(|name| name.to_string_lossy().starts_with("libstd-"))
 }
 
 /// No folder of this machine in the module: the same in `policy-plugins/build.sh`, in the same order.

@@ -34,6 +34,10 @@ pub(crate) async fn run(command: PolicyCommand) -> anyhow::Result<()> {
             let wanted = why::Wanted { would_allow: would_allow.then_some(last), output };
             match id {
                 Some(id) => why::recorded(&id, wanted, &connection).await,
+                None if described.who.is_none() => bail!(
+                    "which decision? strongroom policy why ID, as a denial names it; or of a request that nobody makes: strongroom \
+                     policy why --as WHO --action SecretGet --object VAULT/secrets/NAME"
+                ),
                 None => why::described(described, wanted, &connection).await,
             }
         }

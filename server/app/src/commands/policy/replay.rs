@@ -4,7 +4,7 @@
 //! answer is `indeterminate` and never a guess.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead as _, BufReader, Read as _},
     path::Path,
 };
@@ -12,8 +12,9 @@ use std::{
 use anyhow::{Context as _, bail};
 use serde_json::json;
 use strongroom_domain::{
+    action::Action,
     decision::{Stage, StageEffect},
-    policy::{Effect, PolicyAttachment, PolicyEngine as _, PolicyFailure, PolicyStage},
+    policy::{Effect, PolicyAttachment, PolicyEngine as _, PolicyFailure, PolicyObject, PolicyRequest, PolicyStage},
     record::{Outcome, Record},
 };
 use strongroom_store::verify::ExportLine;
@@ -23,6 +24,8 @@ use crate::{cli::Output, commands::table, plain::plain};
 
 /// Longest line that is read, in bytes.
 const LONGEST_LINE: u64 = 1024 * 1024;
+/// Reason where the candidate does not want to see a request.
+const NOT_WANTED: &str = "not-wanted";
 /// Decisions that are named for each group.
 const SAMPLES: usize = 3;
 
@@ -78,8 +81,8 @@ pub(super) async fn run(module: &str, records: &Path, wanted: Wanted, output: Ou
     let name = wanted.attachment.unwrap_or_else(|| loaded.description.name.clone());
     let file = std::fs::File::open(records).with_context(|| format!("{} cannot be read", records.display()))?;
     let mut lines = BufReader::new(file);
-    let (mut groups, mut number, mut others) = (BTreeMap::<Group, Seen>::new(), 0_u64, 0_u64);
-    let mut found = 0_u64;
+    let (mut groups, mut number, mut left_out) = (BTreeMap::<Group, Seen>::new(), 0_u64, LeftOut::default());
+    let (mut found, mut vaults) = (0_u64, BTreeSet::new());
     loop {
         let mut line = String::new();
         if (&mut lines).take(LONGEST_LINE).read_line(&mut line)? == 0 {
@@ -93,9 +96,13 @@ pub(super) async fn run(module: &str, records: &Path, wanted: Wanted, output: Ou
             continue;
         };
         found += 1;
-        // What was not decided on a vault's object was not for modules to judge.
-        if record.trace.is_empty() || wanted.vault.as_ref().is_some_and(|vault| record.vault.as_ref() != Some(vault)) {
-            others += 1;
+        if !is_for_modules(&record) {
+            left_out.not_for_modules += 1;
+            continue;
+        }
+        vaults.extend(record.vault.clone());
+        if wanted.vault.as_ref().is_some_and(|vault| record.vault.as_ref() != Some(vault)) {
+            left_out.of_other_vaults += 1;
             continue;
         }
         let group = judge(&loaded, &attachment, &name, &record).await?;
@@ -108,7 +115,25 @@ pub(super) async fn run(module: &str, records: &Path, wanted: Wanted, output: Ou
     if found == 0 {
         bail!("no line of {} is a record: give it what `audit export` or `audit query` printed", records.display());
     }
-    print(&groups, others, output)
+    if let Some(vault) = wanted.vault.filter(|vault| !vaults.contains(vault)) {
+        let vaults: Vec<_> = vaults.iter().map(|vault| plain(vault)).collect();
+        let vaults = if vaults.is_empty() { "none".to_owned() } else { vaults.join(", ") };
+        bail!("no decision in {} is on a vault {vault}; on these: {vaults}", records.display());
+    }
+    print(&groups, left_out, output)
+}
+
+/// Records that are not asked again.
+#[derive(Clone, Copy, Debug, Default)]
+struct LeftOut {
+    not_for_modules: u64,
+    of_other_vaults: u64,
+}
+
+/// Whether modules judge what a record tells of: what somebody asks of a vault, and what they were asked.
+fn is_for_modules(record: &Record) -> bool {
+    let in_vault = record.vault.is_some() && matches!(record.principal_kind.as_str(), "user" | "workload");
+    !record.trace.is_empty() && (in_vault || record.input.is_some())
 }
 
 /// The record of a line; none for lines of an export that are no records.
@@ -132,11 +157,12 @@ async fn judge(loaded: &Loaded, attachment: &PolicyAttachment, name: &str, recor
     let (change, after) = match again(loaded, attachment, record).await? {
         Again::Indeterminate(why) => (Change::Indeterminate, why),
         Again::Denied(reason) => (changed(before, record, true, &reason), format!("deny {reason}")),
-        Again::NotDenied(reason) => (changed(before, record, false, &reason), format!("allow {reason}")),
+        Again::NotDenied(effect, reason) => {
+            (changed(before, record, false, &reason), format!("{} {reason}", effect.words()))
+        }
     };
     let before = match before {
-        Some(one) if one.effect == StageEffect::Deny => format!("deny {}", one.reason),
-        Some(one) => format!("allow {}", one.reason),
+        Some(one) => format!("{} {}", one.effect.words(), one.reason),
         None => "not asked".to_owned(),
     };
     Ok(Group { change, principal, operation: record.operation.clone(), object, before, after })
@@ -145,11 +171,18 @@ async fn judge(loaded: &Loaded, attachment: &PolicyAttachment, name: &str, recor
 /// What the candidate says of a recorded decision.
 enum Again {
     Denied(String),
-    NotDenied(String),
+    NotDenied(StageEffect, String),
     Indeterminate(String),
 }
 
 async fn again(loaded: &Loaded, attachment: &PolicyAttachment, record: &Record) -> anyhow::Result<Again> {
+    // Whatever is not on record: whoever does not want to see such a request is not asked.
+    let in_short = in_short(record);
+    if let Some(seen) = record.input.as_deref().filter(|input| !input.action.is_empty()).or(in_short.as_ref())
+        && loaded.engine.passes_over(&attachment.module, seen)
+    {
+        return Ok(Again::NotDenied(StageEffect::NotAsked, NOT_WANTED.to_owned()));
+    }
     let Some(input) = record.input.as_deref() else {
         return Ok(Again::Indeterminate("no module was asked, so its input was not recorded".to_owned()));
     };
@@ -169,8 +202,12 @@ async fn again(loaded: &Loaded, attachment: &PolicyAttachment, record: &Record) 
     match loaded.engine.decide(attachment, std::slice::from_ref(input)).await {
         Ok(answers) => {
             let answer = answers.into_iter().next().context("the module gave no answer")?;
-            let denied = answer.effect == Effect::Deny;
-            Ok(if denied { Again::Denied(answer.reason_code) } else { Again::NotDenied(answer.reason_code) })
+            let reason = answer.reason_code;
+            Ok(match answer.effect {
+                Effect::Deny => Again::Denied(reason),
+                Effect::Allow => Again::NotDenied(StageEffect::Allow, reason),
+                Effect::Abstain => Again::NotDenied(StageEffect::Abstain, reason),
+            })
         }
         // A clock's verdict is another one each time.
         Err(PolicyFailure::TimedOut | PolicyFailure::Unavailable) => {
@@ -180,17 +217,30 @@ async fn again(loaded: &Loaded, attachment: &PolicyAttachment, record: &Record) 
     }
 }
 
+/// What tells a module whether it wants to see a recorded request, where nothing more is on record.
+fn in_short(record: &Record) -> Option<PolicyRequest> {
+    let action = Action::ALL.iter().find(|action| action.operation() == record.operation)?;
+    let object = PolicyObject {
+        kind: record.kind.clone()?,
+        name: record.object.clone().unwrap_or_default(),
+        ..PolicyObject::default()
+    };
+    Some(PolicyRequest { action: action.data_action().to_owned(), object, ..PolicyRequest::default() })
+}
+
 fn changed(before: Option<&Stage>, record: &Record, denies: bool, reason: &str) -> Change {
     let denied_before = before.is_some_and(|one| one.effect == StageEffect::Deny);
     match (before, denies) {
         (_, true) if !denied_before && record.outcome != Outcome::Denied => Change::NewlyDenied,
         (Some(_), false) if denied_before => Change::NewlyAllowed,
+        (Some(one), _) if one.effect == StageEffect::NotAsked && reason == NOT_WANTED => Change::Same,
         (Some(one), _) if one.reason != reason => Change::OtherReason,
         _ => Change::Same,
     }
 }
 
-fn print(groups: &BTreeMap<Group, Seen>, others: u64, output: Output) -> anyhow::Result<()> {
+fn print(groups: &BTreeMap<Group, Seen>, left_out: LeftOut, output: Output) -> anyhow::Result<()> {
+    let LeftOut { not_for_modules, of_other_vaults } = left_out;
     let mut totals = BTreeMap::<Change, u64>::new();
     for (group, seen) in groups {
         *totals.entry(group.change).or_default() += seen.count;
@@ -211,7 +261,10 @@ fn print(groups: &BTreeMap<Group, Seen>, others: u64, output: Output) -> anyhow:
             "{}",
             crate::plain::json(&format_args!(
                 "{:#}",
-                json!({ "totals": totals, "not_judged": others, "groups": shown })
+                json!({
+                    "totals": totals, "not_judged": not_for_modules, "of_other_vaults": of_other_vaults,
+                    "groups": shown,
+                })
             ))
         );
         return Ok(());
@@ -235,6 +288,7 @@ fn print(groups: &BTreeMap<Group, Seen>, others: u64, output: Output) -> anyhow:
     let all = [Change::NewlyDenied, Change::NewlyAllowed, Change::OtherReason, Change::Indeterminate, Change::Same];
     let said: Vec<_> =
         all.iter().map(|change| format!("{} {}", totals.get(change).unwrap_or(&0), change.word())).collect();
-    println!("{}; {others} records are not decisions on a vault", said.join(", "));
+    let others = if of_other_vaults == 0 { String::new() } else { format!(", {of_other_vaults} on other vaults") };
+    println!("{}; left out: {not_for_modules} that are no decisions on a vault{others}", said.join(", "));
     Ok(())
 }

@@ -7,10 +7,11 @@ use strongroom_domain::{
     access_policy::{AccessMode, KeyPermission, ObjectPermissions, SecretPermission},
     action::Action,
     admin::{AdminError, ScopeRequest},
-    decision::DenyReason,
+    decision::{DenyReason, Stage},
     gate::{Ask, Judgement},
     grant::Scope,
     names::{ObjectKind, VaultName},
+    network::ShutOut,
     policy::{AttachmentState, Effect, ModuleDigest, PolicyAttachment},
     principal::{Grantee, Principal},
     role::Role,
@@ -359,6 +360,39 @@ async fn a_broken_guard_is_taken_away_by_an_owner_and_by_nobody_else() {
         assert!(done.is_ok(), "{done:?}");
         assert!(trace.iter().any(|stage| stage.reason == "overruled-by-owner"), "{trace:?}");
     }
+}
+
+#[tokio::test]
+async fn a_module_of_connections_locks_no_owner_out_and_comes_against_its_author_by_force_alone() {
+    let s = scene(AccessMode::Rbac);
+    s.world.put_vault(&demo(), VaultSettings::default()).unwrap();
+    let gate = PolicyAttachment { authority: false, ..authority() };
+    s.world.policies.judges_connections(gate.module);
+    s.world.policies.answer("decider", Verdict::Says(Effect::Deny));
+    let change = async |who: &Arc<Principal>, update: VaultUpdate| {
+        let ctx = s.world.request(who);
+        let done = s.world.admin.update_vault(&ctx, &demo(), None, &update).await.map(drop);
+        (done, s.world.store.image().record(ctx.request_id).unwrap().trace.clone())
+    };
+    let put = |state, force| {
+        let policies = Some(vec![PolicyAttachment { state, ..gate.clone() }]);
+        VaultUpdate { policies, force, ..VaultUpdate::default() }
+    };
+    let says = |trace: &[Stage], reason: &str| trace.iter().any(|stage| stage.reason == reason);
+    change(&s.olga, put(AttachmentState::Shadow, false)).await.0.unwrap();
+    let (refused, _) = change(&s.olga, put(AttachmentState::Enforce, false)).await;
+    assert!(matches!(refused, Err(AdminError::LocksAuthorOut(ShutOut::ByModule))), "{refused:?}");
+    let (forced, trace) = change(&s.olga, put(AttachmentState::Enforce, true)).await;
+    assert!(forced.is_ok() && says(&trace, "lock-out-forced"), "{forced:?} {trace:?}");
+
+    let other = VaultUpdate { region: Some("eu".to_owned()), ..VaultUpdate::default() };
+    assert!(matches!(change(&s.olga, other).await.0, Err(AdminError::Denied(_))), "to all else it binds the owner too");
+    let detach = |name: &str| VaultUpdate { detach: Some(name.to_owned()), ..VaultUpdate::default() };
+    assert!(matches!(change(&s.connie, detach("decider")).await.0, Err(AdminError::Denied(_))));
+    assert!(matches!(change(&s.olga, detach("nobody")).await.0, Err(AdminError::Invalid(_))));
+    let (done, trace) = change(&s.olga, detach("decider")).await;
+    assert!(done.is_ok() && says(&trace, "overruled-by-owner"), "{done:?} {trace:?}");
+    change(&s.connie, VaultUpdate { region: Some("eu".to_owned()), ..VaultUpdate::default() }).await.0.unwrap();
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use strongroom_domain::{
     action::Action,
     admin::{AdminError, NewRole, ScopeRequest, recover_policies},
     decision::{DenyReason, StageEffect},
-    gate::{Ask, SHADOW_SAMPLES},
+    gate::{Ask, SHADOW_SAMPLES, ShadowCount},
     grant::Scope,
     policy::{
         AttachedBefore, AttachmentState, Effect, FactValue, ModuleDigest, PolicyAttachment, PolicyFailure,
@@ -105,6 +105,34 @@ async fn a_module_in_shadow_is_on_record_and_has_no_say() {
     }
     let shown = demo.world.admin.show_policies(&demo.world.request(&olga), Some(&demo.vault)).await.unwrap();
     assert_eq!(shown.policies[0].shadow.samples.len(), SHADOW_SAMPLES);
+}
+
+#[tokio::test]
+async fn who_abstains_and_who_is_not_asked_is_on_record_and_counted_for_nothing_else() {
+    let (demo, olga) = scene(vec![
+        attachment("unasked", 1, AttachmentState::Enforce),
+        attachment("abstains", 2, AttachmentState::Enforce),
+        attachment("shadow-unasked", 1, AttachmentState::Shadow),
+        attachment("shadow-abstains", 2, AttachmentState::Shadow),
+    ]);
+    let policies = &demo.world.policies;
+    policies.sees_alone(attachment("", 1, AttachmentState::Off).module, Action::KeySign);
+    for name in ["unasked", "shadow-unasked"] {
+        policies.answer(name, Verdict::Says(Effect::Deny));
+    }
+    for name in ["abstains", "shadow-abstains"] {
+        policies.answer(name, Verdict::Says(Effect::Abstain));
+    }
+    let ctx = demo.request();
+    demo.set_in(&ctx, "db", "v").await.unwrap();
+    let record = demo.world.store.image().record(ctx.request_id).unwrap().clone();
+    let effects: Vec<_> = record.trace.iter().rev().take(4).map(|stage| stage.effect).collect();
+    let expected = [StageEffect::WouldAbstain, StageEffect::NotAsked, StageEffect::Abstain, StageEffect::NotAsked];
+    assert_eq!(effects, expected);
+    let shown = demo.world.admin.show_policies(&demo.world.request(&olga), Some(&demo.vault)).await.unwrap();
+    let [.., unasked, abstains] = shown.policies.as_slice() else { panic!("four are attached") };
+    assert_eq!(unasked.shadow.count, ShadowCount::default());
+    assert_eq!(abstains.shadow.count, ShadowCount { would_abstain: 2, ..ShadowCount::default() });
 }
 
 /// Each page of the dashboard asks what it may offer: who only looks at pages makes no module in shadow seem to deny.

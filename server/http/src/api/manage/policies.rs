@@ -51,6 +51,8 @@ pub(crate) struct AttachmentView<'a> {
 pub(crate) struct ShadowView<'a> {
     would_allow: u64,
     would_deny: u64,
+    /// It had no opinion. What it does not want to see is not counted.
+    would_abstain: u64,
     /// It gave no usable answer, which would have denied.
     would_fail: u64,
     /// It was not asked, or not heard, within the 5 ms that all modules in shadow have together.
@@ -84,6 +86,7 @@ impl<'a> View<'a> {
             shadow: ShadowView {
                 would_allow: shadow.count.would_allow,
                 would_deny: shadow.count.would_deny,
+                would_abstain: shadow.count.would_abstain,
                 would_fail: shadow.count.would_fail,
                 over_budget: shadow.count.over_budget,
                 samples: shadow.samples.iter().map(SampleView::of).collect(),

@@ -50,6 +50,7 @@ fn counted(shadow: &ShadowSeen) -> String {
         (count.would_deny, "would have been denied"),
         (count.would_fail, "would have been denied for want of a usable answer"),
         (count.would_allow, "it had nothing against"),
+        (count.would_abstain, "it had no opinion on"),
         (count.over_budget, "were not asked within the 5 ms that all modules in shadow have together"),
     ];
     let words: Vec<String> = counts

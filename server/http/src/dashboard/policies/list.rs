@@ -160,7 +160,7 @@ fn attached(place: &Attached, modules: &Modules) -> Panel {
 pub(super) fn seen(shadow: &ShadowSeen) -> Cell {
     let count = shadow.count;
     let denied = count.would_deny.saturating_add(count.would_fail);
-    let asked = denied.saturating_add(count.would_allow);
+    let asked = denied.saturating_add(count.would_allow).saturating_add(count.would_abstain);
     if asked == 0 {
         return Cell::None("Nothing seen yet".to_owned());
     }

@@ -95,6 +95,22 @@ fn a_session_that_began_again_on_record_is_there_until_it_ends_again() {
 }
 
 #[test]
+fn a_document_that_was_written_with_a_gap_ends_all_the_same() {
+    let document = |revision| ChangedRow::written(RowKind::PolicyDocument, "hosts".into(), revision);
+    let removed = |revision| ChangedRow::gone(RowKind::PolicyDocument, "hosts".into(), revision);
+    let judged = |log: &[ChangedRow], found| learned(log).judge(RowKind::PolicyDocument, "hosts", Some(found), "");
+    let mut log = vec![document(10), document(500)];
+    assert_eq!(judged(&log, 500), None);
+    assert_eq!(judged(&log, 10), Some(RowFault::Older { found: 10, recorded: 500 }));
+    log.push(removed(501));
+    assert!(learned(&log).absent().is_empty());
+    assert_eq!(judged(&log, 500), Some(RowFault::Back));
+    log.push(document(900));
+    assert_eq!(judged(&log, 900), None);
+    assert_eq!(learned(&log).absent().len(), 1);
+}
+
+#[test]
 fn a_denied_change_changed_nothing() {
     let rows = [secret(1, false, &[])];
     assert_eq!(changed(Outcome::Allowed, &rows), rows);
