@@ -8,7 +8,7 @@ use strongroom_domain::{
     change::Change,
     condemned::CondemnedKeys as _,
     identity::{Session, UsedAssertion},
-    names::{ObjectKind, VaultName},
+    names::{ObjectKind, ObjectVersion, VaultName},
     ports::{
         AuditLog as _, GrantStore as _, IdentityStore as _, ObjectStore as _, PolicyStore as _, PurgeSchedule as _,
         StoreError, VaultStore as _,
@@ -236,7 +236,9 @@ async fn a_server_goes_on_with_all_rows_but_the_one() {
 async fn what_reads_alike_and_is_found_by_nobody_is_damaged() {
     let place = Place::sqlite();
     let s = place.start().await;
-    let (first, second) = (version(), version());
+    // With letters, which have cases.
+    let first = ObjectVersion::parse("0190000000007000800000000000abcd").unwrap();
+    let second = version();
     s.put(set(s.secret("alpha"), None, &first, b"one")).await;
     s.put(set(s.secret("beta"), None, &second, b"two")).await;
     let workload = identities::workload("payments");

@@ -10,6 +10,7 @@ use super::{connect, path, text};
 use crate::{
     cli::{Output, PublicForm, VaultAt, Versioned},
     commands::pem,
+    plain,
 };
 
 pub(super) async fn export(key: &Versioned, format: PublicForm, at: &VaultAt) -> anyhow::Result<()> {
@@ -20,12 +21,12 @@ pub(super) async fn export(key: &Versioned, format: PublicForm, at: &VaultAt) ->
     }
     let public: PublicKey = serde_json::from_value(jwk.clone()).context("the answer has no public key")?;
     let format = match at.output {
+        Output::Table => format,
         // Of its forms the one that is JSON.
         Output::Json => PublicForm::Jwk,
-        Output::Table => format,
     };
     match format {
-        PublicForm::Jwk => println!("{}", standard(&public, jwk)?),
+        PublicForm::Jwk => println!("{}", plain::json(&standard(&public, jwk)?)),
         PublicForm::Pem => println!("{}", pem("PUBLIC KEY", &public.spki()?)),
         PublicForm::Ssh => match public.ssh() {
             Some((kind, bytes)) => println!("{kind} {} {}", BASE64.encode(&bytes), comment(jwk)),

@@ -211,6 +211,7 @@ async fn an_issuer_that_cannot_be_asked_opens_no_way_around_the_rates() {
     let record = &image.log.last().unwrap().record;
     assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Unauthenticated, "issuer-unavailable"));
     // Nor does a workload that is disabled, and its record says what it was.
+    let door = Door::new();
     let mut answers = Vec::new();
     for _ in 0..30 {
         answers.push(door.ask("10.0.0.2", &door.app, "disabled").await);

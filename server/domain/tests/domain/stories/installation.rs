@@ -95,7 +95,7 @@ async fn a_damaged_vault_is_named_to_those_who_may_see_it() {
     let scope = Scope::Vault { vault: broken.id };
     let (rita, sam) = (person("rita"), person("sam"));
     world.put_grant(Grantee::Principal { id: rita.id.clone() }, Role::Reader, scope.clone()).unwrap();
-    world.put_grant(Grantee::Principal { id: sam.id.clone() }, Role::SecretsUser, scope).unwrap();
+    world.put_grant(Grantee::Principal { id: sam.id.clone() }, Role::PurgeOperator, scope).unwrap();
     world.store.meddle(|image| {
         let mut edited = (*broken).clone();
         edited.settings.purge_protection = !edited.settings.purge_protection;
