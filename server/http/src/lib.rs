@@ -6,6 +6,8 @@ mod boxed;
 mod changes;
 mod dashboard;
 pub mod edge;
+#[doc(hidden)]
+pub mod fuzzed;
 mod large_body;
 mod long_answer;
 pub mod message;

@@ -24,6 +24,8 @@ mod description;
 mod engine;
 mod facts;
 mod failure;
+#[doc(hidden)]
+pub mod fuzzed;
 mod golden;
 mod host;
 mod isolated;

@@ -4,10 +4,10 @@
 //! nothing: see [`confine`] for what they may not do, [`frame`] for what is said, [`supervisor`] for how
 //! one is kept running. The server itself never turns bytes into machine code then.
 
-mod child;
+pub(crate) mod child;
 mod compiler;
 mod confine;
-mod frame;
+pub(crate) mod frame;
 mod link;
 mod places;
 mod supervisor;

@@ -1,4 +1,5 @@
-//! Hostile modules of `policy-plugins/fixtures`, made into components.
+//! Hostile modules of `policy-plugins/fixtures`, made into components. The fuzz targets of `tests/fuzz` begin with
+//! them too.
 
 use std::path::PathBuf;
 
