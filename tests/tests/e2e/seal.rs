@@ -203,7 +203,7 @@ async fn a_passphrase_opens_what_it_sealed_and_no_other_does() {
     }
     assert!(!sealed.path("data/root.key").exists());
     let line = sealed.one_line("", "3<wrong");
-    assert!(line.contains("is not the root key of this database") && !line.contains("horse"), "{line}");
+    assert!(line.contains("the passphrase is wrong") && !line.contains("horse"), "{line}");
     let line = sealed.one_line("", "3<short");
     assert!(line.contains("at least 16") && !line.contains("hunter2"), "{line}");
     assert!(sealed.one_line("", "").contains("file descriptor 3"));
