@@ -5,6 +5,7 @@ Everything comes from the environment: VAULT_URL, AZURE_*, REQUESTS_CA_BUNDLE.
 """
 
 import hashlib
+import hmac
 import os
 from datetime import datetime, timedelta, timezone
 
@@ -209,6 +210,12 @@ def symmetric():
         wrapped = crypto.wrap_key(KeyWrapAlgorithm(f"A{bits}KW"), blocks).encrypted_key
         assert keywrap.aes_key_unwrap(material, wrapped) == blocks
         assert crypto.unwrap_key(KeyWrapAlgorithm(f"A{bits}KW"), keywrap.aes_key_wrap(material, blocks)).key == blocks
+        for size in ("256", "384", "512"):
+            algorithm, value = SignatureAlgorithm(f"HS{size}"), digest(size)
+            code = crypto.sign(algorithm, value).signature
+            assert code == hmac.digest(material, value, f"sha{size}")
+            assert crypto.verify(algorithm, value, code).is_valid
+            assert not crypto.verify(algorithm, value, bytes(len(code))).is_valid
     made = CLIENT.create_oct_key("py-oct", size=256, hardware_protected=False)
     assert made.key_type == "oct"
     nothing_is_sealed_under_a_key_that_the_package_drew()
