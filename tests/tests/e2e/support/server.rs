@@ -28,14 +28,21 @@ pub(crate) fn binary() -> PathBuf {
     path
 }
 
+/// The only port in that range of the bad ports of the Fetch standard.
+const REFUSED_BY_BROWSERS: u16 = 10_080;
+
 /// Two free ports in a row: one for the server, one for its development identity provider.
 ///
 /// Below the range from which the system serves outgoing connections, so that a server can be started
-/// again on its port; drawn at random, because stories run side by side in several processes.
+/// again on its port; drawn at random, because stories run side by side in several processes. Never the one of them that
+/// browsers open nothing at.
 pub(crate) fn free_ports() -> u16 {
     for _ in 0..1000 {
         let (random, _) = uuid::Uuid::new_v4().as_u64_pair();
         let port = 10_000 + u16::try_from(random % 3000).expect("a small number") * 2;
+        if port == REFUSED_BY_BROWSERS {
+            continue;
+        }
         if TcpListener::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
             return port;
         }
