@@ -80,7 +80,7 @@ for (const keySize of [2048, 3072, 4096]) {
 
 for (const bits of [128, 192, 256]) {
   const material = crypto.randomBytes(bits / 8);
-  const keyOps = ['encrypt', 'decrypt', 'wrapKey', 'unwrapKey'];
+  const keyOps = ['encrypt', 'decrypt', 'wrapKey', 'unwrapKey', 'sign', 'verify'];
   const key = await client.importKey(`js-oct-${bits}`, { kty: 'oct', k: material, keyOps });
   const use = new CryptographyClient(key.id, credential);
   const aad = Buffer.from('aad');
@@ -104,6 +104,13 @@ for (const bits of [128, 192, 256]) {
   const wrap = crypto.createCipheriv(`id-aes${bits}-wrap`, material, Buffer.alloc(8, 0xa6));
   assert.deepEqual(Buffer.from(wrapped.result), Buffer.concat([wrap.update(digest(256)), wrap.final()]));
   assert.deepEqual(Buffer.from((await use.unwrapKey(`A${bits}KW`, wrapped.result)).result), digest(256));
+  for (const size of [256, 384, 512]) {
+    const code = (await use.sign(`HS${size}`, digest(size))).result;
+    const theirs = crypto.createHmac(`sha${size}`, material).update(digest(size)).digest();
+    assert.deepEqual(Buffer.from(code), theirs, `HS${size}`);
+    assert.ok((await use.verify(`HS${size}`, digest(size), theirs)).result);
+    assert.ok(!(await use.verify(`HS${size}`, digest(size), Buffer.alloc(theirs.length))).result);
+  }
 }
 
 const early = await client.createEcKey('js-early', { notBefore: new Date(Date.now() + 3600_000) });
