@@ -63,6 +63,13 @@ async fn python_with_certificates() {
     through(&vault, python_script("sdk/python/certificates.py", "").envs(&vault.env));
 }
 
+/// The same through Azure's JavaScript package, checked with OpenSSL; what was exported serves real clients.
+#[tokio::test]
+async fn javascript_with_certificates() {
+    let vault = TestVault::dev().await;
+    through(&vault, node_script("sdk/js/certificates.mjs").envs(&vault.env));
+}
+
 /// Roles of a vault, by the package that Azure has for its Managed HSM.
 #[tokio::test]
 async fn python_gives_roles_and_takes_them_away() {
