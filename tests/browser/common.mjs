@@ -13,6 +13,8 @@ const FLAGS = [
   '--disable-component-update', '--disable-sync',
 ];
 const WIDTHS = [1440, 900, 390];
+/// Most bytes of a page with what it loads at a first visit, fonts apart, as they are: nothing is compressed on the way.
+const MOST_BYTES = 150_000;
 const WIDE = { width: 1280, height: 900 };
 
 /// For each page of a browser, the last answer to a navigation.
@@ -62,6 +64,9 @@ export async function check(page, what, widths = WIDTHS) {
   assert.ok(!policy.includes('unsafe'), `${what}: ${policy}`);
   assert.ok(headers['cache-control']?.includes('no-store'), `${what}: ${headers['cache-control']}`);
   assert.equal(await page.locator('h1').count(), 1, `${what} has one heading`);
+  const weight = await page.evaluate(() => ['navigation', 'resource'].flatMap((type) => performance.getEntriesByType(type))
+    .filter(({ name }) => !name.endsWith('.woff2')).reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0));
+  assert.ok(weight > 0 && weight < MOST_BYTES, `${what} weighs ${weight} bytes`);
   await page.evaluate(AXE);
   for (const width of widths) {
     await page.setViewportSize({ width, height: 900 });

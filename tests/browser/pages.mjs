@@ -1,13 +1,17 @@
 // Every page, looked at: accessible in both colour schemes at every width, and photographed if wanted.
 //
-// Environment: BASE: a development installation; SHOTS: a directory for pictures instead of checks.
+// Environment: BASE: a development installation; SHOTS: a directory for pictures instead of checks;
+// ROUTES: the table of routes (`strongroom routes`), so that no page is forgotten.
 
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { check, field, signIn, story } from './common.mjs';
 
-const { BASE, SHOTS } = process.env;
+const { BASE, SHOTS, ROUTES = '' } = process.env;
+
+/// What of the table is no page that stands for itself: leads elsewhere, is a file, or is walked by another story.
+const NO_PAGES = ['/', '/audit/export', '/command-line'];
 
 /// What the pages show: made by the pages' own forms.
 async function prepare(page) {
@@ -74,6 +78,8 @@ async function prepare(page) {
   await press(/Delete, recoverable/);
   await page.goto(`${BASE}/vaults/demo/keys/release-signing`);
   const keyEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');
+  await page.goto(`${BASE}/vaults/demo/secrets/ledger-db-password`);
+  const secretEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');
   await page.goto(`${BASE}/policy`);
   const module = await main.getByRole('link', { name: 'two-person', exact: true }).getAttribute('href');
   const other = await main.getByRole('link', { name: 'enforce-expiry', exact: true }).getAttribute('href');
@@ -90,7 +96,7 @@ async function prepare(page) {
   await page.goto(`${BASE}/audit?outcome=denied`);
   await page.goto(`${BASE}/audit`);
   const record = await main.getByRole('row').getByRole('link').first().getAttribute('href');
-  return { role, workload, removal, record, keyEdit, module };
+  return { role, workload, removal, record, keyEdit, secretEdit, module };
 }
 
 function pages({ role, workload, removal, record, keyEdit, module }) {
@@ -120,6 +126,36 @@ function pages({ role, workload, removal, record, keyEdit, module }) {
   };
 }
 
+/// The pages of the table that are not looked at yet, with what this installation has for their parameters.
+function others(looked, { role, workload, removal, record, keyEdit, secretEdit, module }) {
+  const table = ROUTES.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  const routes = table.filter(({ site, method, access, path }) => site === 'base' && method === 'GET'
+    && access === 'session' && !NO_PAGES.includes(path)).map(({ path }) => path);
+  const parts = (path) => path.split('?')[0].split('/');
+  const takes = (route, path) => parts(route).length === parts(path).length
+    && parts(route).every((part, n) => part.startsWith('{') || part === parts(path)[n]);
+  // Of the routes that take a path, the one that says most of it in words.
+  const parameters = (route) => (route.match(/{/g) ?? []).length;
+  const routeOf = (path) => routes.filter((route) => takes(route, path)).sort((a, b) => parameters(a) - parameters(b))[0];
+  const seen = new Set(looked.map(routeOf));
+  const known = [
+    [/^\/vaults\/{vault}\/keys\/{name}\/{version}/, keyEdit.replace(/\/edit$/, '')],
+    [/^\/vaults\/{vault}\/secrets\/{name}\/{version}/, secretEdit.replace(/\/edit$/, '')],
+    [/^\/vaults\/{vault}\/secrets\/{name}/, '/vaults/demo/secrets/ledger-db-password'],
+    [/^\/vaults\/{vault}\/keys\/{name}/, '/vaults/demo/keys/release-signing'],
+    [/^\/vaults\/{vault}/, '/vaults/demo'],
+    [/^\/access\/roles\/{id}/, role], [/^\/access\/workloads\/{client_id}/, workload],
+    [/^\/access\/assignments\/{id}/, removal.replace(/\/remove.*$/, '')],
+    [/^\/policy\/modules\/{digest}/, module], [/^\/policy\/attached\/{where}\/{attachment}/, '/policy/attached/demo/two-person'],
+    [/^\/audit\/{id}/, record],
+  ];
+  return routes.filter((route) => !seen.has(route)).map((route) => {
+    const address = known.reduce((path, [pattern, value]) => path.replace(pattern, value), route);
+    assert.ok(!address.includes('{'), `${route}: a new page, whose parameters nothing here stands for`);
+    return [route, address];
+  });
+}
+
 const SIZES = [['light', 1440], ['dark', 1440], ['light', 390]];
 
 async function look(page, name) {
@@ -140,13 +176,14 @@ await story({}, async (page, context) => {
   await look(page, 'sign-in');
   await signIn(page, BASE, 'Ada Lovelace', false);
   const made = await prepare(page);
-  const left = Object.entries(pages(made));
+  const named = Object.entries(pages(made));
+  const left = [...named, ...others(named.map(([, address]) => address), made)];
   const lookOn = async (tab) => {
     for (let next = left.shift(); next; next = left.shift()) {
       const [name, address] = next;
       const answer = await tab.goto(BASE + address);
-      assert.ok([200, 404].includes(answer.status()), `${name}: ${answer.status()}`);
-      await look(tab, name);
+      assert.equal(answer.status(), name === 'not-found' ? 404 : 200, name);
+      await look(tab, name.replaceAll('/', '-').replace(/[{}]/g, ''));
     }
   };
   await Promise.all([lookOn(page), lookOn(await context.newPage())]);

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::{Named, Outside, TestVault, node_script, run};
+use crate::support::{Named, Outside, TestVault, binary, node_script, run, run_to_end};
 
 const SECRET: &str = "browser-story";
 /// With what a page could get wrong: mark-up, quotes, more than one line, letters of another script.
@@ -53,13 +53,17 @@ async fn a_person_does_the_same_without_script() {
 #[tokio::test]
 async fn every_page_is_accessible_at_every_width() {
     let vault = TestVault::dev().await;
-    told(node_script("browser/pages.mjs").env("BASE", &vault.base));
+    let routes = run_to_end(Command::new(binary()).arg("routes"));
+    assert!(routes.status.success());
+    let routes = String::from_utf8(routes.stdout).expect("text");
+    told(node_script("browser/pages.mjs").env("BASE", &vault.base).env("ROUTES", routes));
 }
 
 #[tokio::test]
-async fn vaults_secrets_and_access_are_managed_with_and_without_script() {
+async fn vaults_secrets_and_access_are_managed_with_and_without_script_and_by_keyboard_alone() {
     let vault = TestVault::dev().await;
     told(node_script("browser/tasks.mjs").env("BASE", &vault.base));
+    told(node_script("browser/keyboard.mjs").env("BASE", &vault.base));
 }
 
 #[tokio::test]

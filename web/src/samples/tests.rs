@@ -96,6 +96,21 @@ fn every_post_form_carries_the_token() {
     }
 }
 
+/// Most bytes of a page with all that it needs at a first visit, fonts apart, as they are: nothing is compressed on the
+/// way, so that no answer's length tells of a secret in it.
+const MOST_BYTES: usize = 150_000;
+
+#[test]
+fn a_first_visit_weighs_little() {
+    for (name, html) in pages() {
+        let linked: BTreeSet<_> =
+            between(&html, "\"/assets/", "\"").filter_map(|path| path.split('#').next()).collect();
+        let assets = linked.into_iter().filter(|file| !file.ends_with(".woff2"));
+        let weight: usize = html.len() + assets.filter_map(asset).map(|asset| asset.bytes.len()).sum::<usize>();
+        assert!(weight < MOST_BYTES, "{name} weighs {weight} bytes");
+    }
+}
+
 #[test]
 fn ids_are_unique_in_a_page() {
     for (name, html) in pages() {

@@ -1,0 +1,132 @@
+// The main tasks by keyboard alone: nothing is clicked, and no address is typed but the first one.
+// The same is done with and without script.
+//
+// Environment: BASE: a development installation.
+
+import assert from 'node:assert/strict';
+import { story } from './common.mjs';
+
+const { BASE } = process.env;
+/// Most presses of Tab to whatever is wanted on a page.
+const MOST_TABS = 250;
+
+for (const [name, javaScriptEnabled] of [['by-keyboard', true], ['by-keyboard-without-script', false]]) {
+  await story({ javaScriptEnabled }, (page) => tasks(page, name));
+}
+
+async function tasks(page, name) {
+  const at = (path) => page.waitForURL((url) => url.origin === BASE && url.pathname === path);
+  const main = page.getByRole('main');
+  const enter = async (words, within) => {
+    await reach(page, words, within);
+    await page.keyboard.press('Enter');
+  };
+  const write = async (label, text) => {
+    await reach(page, label);
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type(text);
+  };
+
+  // Sign in.
+  await page.goto(BASE);
+  await enter(/Development sign-in/, 'body');
+  await page.getByRole('heading', { name: 'Who do you want to be?' }).waitFor();
+  await enter(/^Ada Lovelace$/, 'body');
+  await at('/overview');
+
+  // Browse, create.
+  await enter(/^Vaults/, 'nav');
+  await at('/vaults');
+  await enter(/^demo$/);
+  await at('/vaults/demo');
+  await enter(/^Secrets$/);
+  await at('/vaults/demo/secrets');
+  await enter(/^New secret$/);
+  await at('/vaults/demo/new-secret');
+  await write(/^Name( optional)?$/, name);
+  await write(/^Value( optional)?$/, 'first value');
+  await enter(/^Create secret$/);
+  const secret = `/vaults/demo/secrets/${name}`;
+  await at(secret);
+
+  // A version, and back to the one before.
+  await enter(/^New version$/);
+  await at(`${secret}/new-version`);
+  await write(/^Value( optional)?$/, 'second value');
+  await enter(/^Add version$/);
+  await at(secret);
+  await enter(/^Roll back/);
+  await main.getByText(/^3 versions/).or(main.getByRole('row').nth(3)).first().waitFor();
+
+  // Reveal, and hide.
+  await enter(/^Reveal/);
+  await page.locator('#value').waitFor();
+  assert.equal(await page.locator('#value').textContent(), 'first value');
+  await enter(/^Hide now$/);
+  await page.locator('#value').waitFor({ state: 'detached' });
+
+  // Search.
+  await enter(/^demo$/, 'body');
+  await at('/vaults/demo');
+  await enter(/^Secrets$/);
+  await at('/vaults/demo/secrets');
+  await write(/^Search names/, name);
+  await page.keyboard.press('Enter');
+  await page.waitForURL((url) => url.searchParams.get('q') === name);
+  await enter(new RegExp(`^${name}$`));
+  await at(secret);
+
+  // Delete, recover.
+  await enter(/^Delete$/);
+  await at(`${secret}/delete`);
+  await enter(/^Delete, recoverable/);
+  await at('/vaults/demo/deleted');
+  await enter(/^Recover/);
+  await at(secret);
+
+  // The audit log: filter, export, and why it was decided so.
+  await enter(/^Audit$/, 'nav');
+  await at('/audit');
+  await reach(page, /^Outcome/);
+  await page.keyboard.type('Allowed');
+  await write(/^Object/, name);
+  await enter(/^Filter$/);
+  await page.waitForURL((url) => url.searchParams.get('outcome') === 'allowed' && url.searchParams.get('object') === name);
+  const saved = page.waitForEvent('download');
+  await enter(/^Export as JSON lines$/);
+  assert.match((await saved).suggestedFilename(), /^audit-.*\.jsonl$/);
+  await enter(/^Decision /);
+  await main.getByRole('heading', { level: 1, name: /^Record of/ }).waitFor();
+  await main.getByRole('heading', { name: 'Stages' }).waitFor();
+
+  // Sign out.
+  await enter(/Ada Lovelace/, 'body');
+  await enter(/^Sign out$/, 'body');
+  await at('/signed-out');
+}
+
+/// Goes on by Tab to what is called so within a part of the page, and looks whether one sees that it has the focus.
+async function reach(page, words, within = 'main') {
+  await page.waitForLoadState();
+  const passed = [];
+  for (let tabs = 0; tabs < MOST_TABS; tabs += 1) {
+    await page.keyboard.press('Tab');
+    const here = await page.evaluate((part) => {
+      const element = document.activeElement;
+      const labels = element.labels?.length ? [...element.labels].map((label) => label.innerText).join(' ') : '';
+      // A field may be drawn by what is around it.
+      const rings = [element, element.parentElement].filter(Boolean).map((drawn) => getComputedStyle(drawn));
+      return {
+        name: (element.getAttribute('aria-label') || labels || element.innerText || '').replace(/\s+/g, ' ').trim(),
+        inside: element.closest(part) !== null,
+        seen: rings.some(({ outlineStyle, boxShadow }) => outlineStyle !== 'none' || boxShadow !== 'none'),
+      };
+    }, within);
+    passed.push(here.name);
+    if (here.inside && words.test(here.name)) {
+      assert.ok(here.seen, `one sees that ${here.name} has the focus`);
+      return;
+    }
+  }
+  assert.fail(`${words} is not reached by keyboard on ${page.url()}: ${passed.slice(0, 80).join(' | ')}`);
+}
