@@ -36,6 +36,7 @@ mod m0026_condemned_keys;
 mod m0027_policy_documents;
 mod m0028_certificates_to_plan;
 mod m0029_policy_replays;
+mod m0030_audit_indexes;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0027_policy_documents::Migration),
             Box::new(m0028_certificates_to_plan::Migration),
             Box::new(m0029_policy_replays::Migration),
+            Box::new(m0030_audit_indexes::Migration),
         ]
     }
 }

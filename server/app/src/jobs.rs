@@ -58,6 +58,8 @@ const ROTATE_EVERY: Duration = Duration::from_secs(300);
 
 /// A node looks whether it still has its place at the database this often.
 const PRESENCE_EVERY: Duration = Duration::from_secs(2);
+/// How often new records are counted for charts over time. Whoever asks for one counts what came since.
+const COUNT_EVERY: Duration = Duration::from_secs(2);
 
 /// The running jobs.
 pub(crate) struct Jobs {
@@ -133,6 +135,7 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
         tokio::spawn(renew_certificates(Arc::clone(&node.store), Arc::clone(&node.services))),
         tokio::spawn(forget_keys(Arc::clone(&node.services))),
         tokio::spawn(keep_presence(Arc::clone(&node.store))),
+        tokio::spawn(count_log(Arc::clone(&node.store))),
         tokio::spawn(keep_hardware(Arc::clone(&node.store), Arc::clone(&node.services))),
     ];
     endless.push(tokio::spawn(Scrubbing::new(node).run()));
@@ -174,6 +177,16 @@ async fn keep_presence(store: Arc<Store>) {
         if let Err(error) = store.keep_presence().await {
             tracing::error!(%error, "this node cannot hold its place at the database, and answers nobody");
         }
+    }
+}
+
+/// Counts what was recorded, for charts over time.
+async fn count_log(store: Arc<Store>) {
+    loop {
+        if let Err(error) = store.count_log().await {
+            tracing::warn!(%error, "what was recorded could not be counted, so charts over time take long");
+        }
+        tokio::time::sleep(COUNT_EVERY).await;
     }
 }
 

@@ -4,19 +4,14 @@
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect,
-    sea_query::{Expr, Func, LikeExpr, OnConflict},
+    ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, OnConflict},
 };
 use strongroom_domain::{
-    action::Action,
     permit::{Held, Permit},
     ports::{AppendError, AuditLog, MAX_CHAIN_PAGE, StoreError},
     principal::PrincipalId,
-    record::{
-        CHALLENGES, ChainedRecord, Checkpoint, Entry, Outcome, Proof, Record, RecordFilter, Settled, Tally,
-        TreeCheckpoint, Without,
-    },
+    record::{ChainedRecord, Checkpoint, Entry, Outcome, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
     secret::Page,
 };
 use uuid::Uuid;
@@ -176,102 +171,19 @@ impl Store {
         found.into_iter().map(chained).collect()
     }
 
-    /// What a filter takes, its page aside.
-    fn conditions(&self, filter: &RecordFilter) -> Result<Condition, StoreError> {
-        use audit_record::Column;
-
-        let mut all = Condition::all();
-        if let Some(outcome) = filter.outcome {
-            all = all.add(Column::Outcome.eq(outcome.as_str()));
-            if outcome != Outcome::Allowed {
-                // In the words of the index, so that it is used: it is over these records alone.
-                all = all.add(Expr::cust("outcome <> 'allowed'"));
-            }
-        }
-        if let Some(vault) = &filter.vault {
-            all = all.add(Column::Vault.eq(rows::filter_text(vault)));
-        }
-        if let Some(object) = &filter.object {
-            let whole = Column::Object.eq(rows::filter_text(object));
-            all = all.add(if filter.whole_name { whole } else { contains(Column::Object, object) });
-        }
-        if let Some(text) = &filter.concerns {
-            let vault = Column::Vault.eq(rows::filter_text(text));
-            all = all.add(Condition::any().add(vault).add(contains(Column::Object, text)));
-        }
-        if let Some(principal) = &filter.principal {
-            all = all.add(contains(Column::Principal, principal));
-        }
-        if let Some(principal) = &filter.whole_principal {
-            let whole = self.place_in_body(principal_in_body(principal)?).gt(0);
-            all = all.add(Column::Principal.eq(rows::filter_text(&principal.subject))).add(whole);
-        }
-        if let Some(operation) = &filter.operation {
-            all = all.add(self.place_of(operation)?.gt(0));
-        }
-        let Without { challenges, reads_of, allowed } = &filter.without;
-        if *challenges {
-            all = all.add(Condition::all().add(Expr::cust(self.challenge())).not());
-        }
-        // None of these expressions is ever null, so that no record falls out of a negation.
-        let left_out = |condition: Condition| condition.add(Column::Outcome.eq(Outcome::Allowed.as_str())).not();
-        if let Some(reader) = reads_of {
-            let reads = self.place_of(Action::AuditRead.operation())?.gt(0);
-            let of_reader = self.place_in_body(principal_in_body(reader)?).gt(0);
-            all = all.add(left_out(Condition::all().add(reads).add(of_reader)));
-        }
-        for operation in allowed {
-            all = all.add(left_out(Condition::all().add(self.place_of(operation)?.gt(0))));
-        }
-        if let Some(id) = &filter.id {
-            let ids = id.ids();
-            all = all.add(Column::Id.between(*ids.start(), *ids.end()));
-        }
-        if let Some(from) = filter.from {
-            all = all.add(Column::At.gte(from));
-        }
-        if let Some(until) = filter.until {
-            all = all.add(Column::At.lt(until));
-        }
-        Ok(all)
-    }
-
-    /// Where an operation stands in a body; 0 for nowhere.
-    fn place_of(&self, operation: &str) -> Result<Expr, StoreError> {
-        Ok(self.place_in_body(operation_in_body(operation)?))
-    }
-
-    fn place_in_body(&self, text: String) -> Expr {
-        let found = Func::cust(self.position());
-        Expr::from(found.arg(Expr::col(audit_record::Column::Body)).arg(text))
-    }
-
-    /// What the database calls the function that finds a text in another.
-    fn position(&self) -> &'static str {
-        match self.reader.get_database_backend() {
-            DbBackend::Postgres => "strpos",
-            _ => "instr",
-        }
-    }
-
-    /// Whether a record is one of [`CHALLENGES`]; words of ours alone, written out, so that it can be grouped by.
-    fn challenge(&self) -> String {
-        let outcome = Outcome::Unauthenticated.as_str();
-        let position = self.position();
-        let reasons =
-            CHALLENGES.map(|reason| format!(r#"{position}(body, '"outcome":"{outcome}","reason":"{reason}",') > 0"#));
-        format!("(outcome = '{outcome}' AND ({}))", reasons.join(" OR "))
-    }
-
     async fn tallied(&self, filter: &RecordFilter, stretch: i64) -> Result<Vec<Tally>, StoreError> {
         use audit_record::Column;
 
         let stretch = Ord::max(stretch, 1);
+        if let Some(counted) = self.counted(filter, stretch).await? {
+            return Ok(counted);
+        }
+        let subjects = self.subjects(filter).await?;
         // A number of ours, written out: PostgreSQL would take two parameters for two expressions.
         let place = Expr::cust(format!("CAST(at AS bigint) / {stretch}"));
         let challenge = Expr::cust(format!("CASE WHEN {} THEN 1 ELSE 0 END", self.challenge()));
         let found: Vec<(i64, String, i32, i64)> = audit_record::Entity::find()
-            .filter(self.conditions(filter)?)
+            .filter(self.conditions(filter, subjects.as_deref())?)
             // What somebody edited into none of these is told by whoever verifies the log.
             .filter(Column::Outcome.is_in(Outcome::ALL.map(Outcome::as_str)))
             .select_only()
@@ -298,19 +210,10 @@ impl Store {
     }
 
     async fn page(&self, filter: &RecordFilter) -> Result<Page<Record>, StoreError> {
-        use audit_record::Column;
-
         let limit = filter.limit.clamp(1, MAX_PAGE);
-        let mut query = audit_record::Entity::find().filter(self.conditions(filter)?);
-        if let Some(before) = filter.before {
-            let mark = audit_record::Entity::find_by_id(before).select_only().column(Column::At).into_tuple();
-            let mark: Option<i64> = mark.one(&self.log_reader).await.map_err(|e| unavailable_or_long(&e))?;
-            let Some(at) = mark else { return Ok(Page { items: Vec::new(), next: None }) };
-            let earlier = Condition::any().add(Column::At.lt(at)).add(Column::At.eq(at).and(Column::Id.lt(before)));
-            query = query.filter(Column::At.lte(at)).filter(earlier);
-        }
-        let wanted = u64::try_from(limit).unwrap_or(u64::MAX);
-        let query = query.order_by_desc(Column::At).order_by_desc(Column::Id).limit(wanted.saturating_add(1));
+        let Some(query) = self.newest_first(filter, limit).await? else {
+            return Ok(Page { items: Vec::new(), next: None });
+        };
         let query = query.into_model::<FoundRow<audit_record::Entity>>();
         let mut found = query.stream(&self.log_reader).await.map_err(|e| unavailable_or_long(&e))?;
         let mut items: Vec<Record> = Vec::new();
@@ -333,38 +236,6 @@ impl Store {
         }
         Ok(Page { items, next: None })
     }
-}
-
-/// Whether the column contains the text, both folded to lower case (ASCII).
-fn contains(column: audit_record::Column, text: &str) -> Expr {
-    Expr::col(column).like(escaped(&rows::filter_text(text)))
-}
-
-/// How an operation stands in a body. Inside a text of a body every quotation mark is escaped, so
-/// nothing that a caller wrote can look like this.
-fn operation_in_body(operation: &str) -> Result<String, StoreError> {
-    let text = serde_json::to_string(operation).map_err(|e| StoreError::Unavailable(e.to_string()))?;
-    Ok(format!("\"operation\":{text},"))
-}
-
-/// How a principal stands in the body of a record of a request of theirs.
-fn principal_in_body(principal: &PrincipalId) -> Result<String, StoreError> {
-    let text = serde_json::to_string(principal).map_err(|e| StoreError::Unavailable(e.to_string()))?;
-    Ok(format!("\"principal\":{text},"))
-}
-
-/// A pattern for texts that contain this one.
-fn escaped(text: &str) -> LikeExpr {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for letter in text.chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    LikeExpr::new(pattern).escape('\\')
 }
 
 /// Writes something, so that this transaction stands behind every earlier one also on the disk: if

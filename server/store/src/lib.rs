@@ -6,6 +6,7 @@
 //! | the transaction of a batch: changes, records, hash chain | `writer`, `apply`, `bounds` |
 //! | what this process knows of its chain, whatever the database says | `heads` |
 //! | what the log tells of vaults, before a purge | `evidence` |
+//! | what a filter asks of the log, by its indexes; its records by stretches of time | `log_query`, `tallies` |
 //! | the ports | `audit`, `counts`, `secrets`, `vaults`, `grants`, `policies`, `approvals`, `identities` |
 //! | the Merkle tree over all chains, and proofs out of it | `tree` |
 //! | what the root key wraps | `seal` |
@@ -46,6 +47,7 @@ mod heads;
 mod identities;
 mod installation;
 mod lock;
+mod log_query;
 mod open;
 mod policies;
 mod presence;
@@ -55,6 +57,7 @@ mod rows;
 mod seal;
 mod secrets;
 mod strangers;
+mod tallies;
 mod tree;
 mod vaults;
 pub mod verify;
@@ -72,7 +75,7 @@ pub use open::{OpenError, StoreOptions};
 
 use crate::{
     caches::Caches, evidence::Told, fault::store_error, heads::KnownHeads, lock::Ownership, presence::Presence,
-    writer::Writer,
+    tallies::Tallies, writer::Writer,
 };
 
 /// An open database. Implements the store ports of the domain; share it in an `Arc`.
@@ -89,6 +92,7 @@ pub struct Store {
     heads: Arc<KnownHeads>,
     verdict: watch::Sender<LogVerdict>,
     told: Mutex<Told>,
+    tallies: Tallies,
     presence: Option<Arc<Presence>>,
     _ownership: Option<Ownership>,
 }

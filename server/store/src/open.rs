@@ -14,6 +14,7 @@ use crate::{
     lock::Ownership,
     presence::Presence,
     strangers::{Strangers, strangers},
+    tallies::Tallies,
     writer::Writer,
 };
 
@@ -150,6 +151,7 @@ impl Store {
             heads,
             verdict: watch::Sender::new(LogVerdict::Pending),
             told: Mutex::default(),
+            tallies: Tallies::default(),
             _ownership: ownership,
         })
     }

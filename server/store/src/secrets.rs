@@ -158,6 +158,24 @@ fn one_more(limit: usize) -> u64 {
     u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1)
 }
 
+/// A page of names with their current versions, and one more.
+pub(crate) fn listing(
+    vault: VaultId,
+    kind: ObjectKind,
+    deleted: bool,
+    after: Option<&ObjectName>,
+    limit: usize,
+) -> Select<secret::Entity> {
+    let mut query = secret::Entity::find()
+        .filter(secret::Column::VaultId.eq(vault.0))
+        .filter(secret::Column::Kind.eq(kind.as_str()))
+        .filter(secret::Column::State.eq(if deleted { rows::DELETED } else { rows::ACTIVE }));
+    if let Some(after) = after {
+        query = query.filter(secret::Column::Name.gt(kind.qualify(after)));
+    }
+    query.join(JoinType::LeftJoin, current()).order_by_asc(secret::Column::Name).limit(one_more(limit))
+}
+
 impl Store {
     async fn load_facts(
         &self,
@@ -241,17 +259,7 @@ impl Store {
         let Some((vault, _)) = &permit.object().vault else { return Err(StoreError::Stale) };
         let kind = permit.object().kind;
         let limit = limit.clamp(1, MAX_PAGE);
-        let mut query = secret::Entity::find()
-            .filter(secret::Column::VaultId.eq(vault.0))
-            .filter(secret::Column::Kind.eq(kind.as_str()))
-            .filter(secret::Column::State.eq(if deleted { rows::DELETED } else { rows::ACTIVE }));
-        if let Some(after) = after {
-            query = query.filter(secret::Column::Name.gt(kind.qualify(after)));
-        }
-        let found = query
-            .join(JoinType::LeftJoin, current())
-            .order_by_asc(secret::Column::Name)
-            .limit(one_more(limit))
+        let found = listing(*vault, kind, deleted, after, limit)
             .into_partial_model::<NameWithVersion>()
             .all(&self.reader)
             .await

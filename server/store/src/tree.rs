@@ -303,7 +303,7 @@ async fn subtree(database: &impl ConnectionTrait, at: Subtree) -> Result<Hash, S
 }
 
 /// The names of all nodes that have a chain. One step into the index each, however long the chains.
-async fn nodes(database: &impl ConnectionTrait) -> Result<Vec<String>, StoreError> {
+pub(crate) async fn nodes(database: &impl ConnectionTrait) -> Result<Vec<String>, StoreError> {
     use audit_record::Column;
 
     let mut nodes: Vec<String> = Vec::new();

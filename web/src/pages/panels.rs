@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::{Act, Form, Icon, Panel, RenderError, Shell, Tag, Tone, render};
+use crate::{Act, Chart, Form, Icon, Panel, RenderError, Shell, Tag, Tone, render};
 
 /// A page of panels.
 #[derive(Debug, Clone, Template)]
@@ -28,6 +28,8 @@ pub struct PanelsPage {
     pub tabs: Vec<Tab>,
     /// A form that narrows the page (GET), as one bar of lines and choices.
     pub filter: Option<Form>,
+    /// How often something happened, behind the first panel of the wide column.
+    pub chart: Option<Chart>,
     /// The panels of the wide column.
     pub main: Vec<Panel>,
     /// The panels of the narrow column.
@@ -60,6 +62,7 @@ impl PanelsPage {
             notices: Vec::new(),
             tabs: Vec::new(),
             filter: None,
+            chart: None,
             main: Vec::new(),
             aside: Vec::new(),
         }

@@ -30,6 +30,8 @@ pub struct RecordFilter {
     pub whole_principal: Option<PrincipalId>,
     /// Only this operation, exactly.
     pub operation: Option<String>,
+    /// Only what people changed.
+    pub changes_of_people: bool,
     /// None of these.
     pub without: Without,
     /// Only the record of this decision, or those whose ids begin so.
@@ -72,6 +74,12 @@ impl Without {
 }
 
 impl Record {
+    /// Whether a person changed something by this request.
+    #[must_use]
+    pub fn is_change_of_person(&self) -> bool {
+        self.outcome == Outcome::Allowed && self.principal_kind == "user" && !self.changed.is_empty()
+    }
+
     /// Whether nobody tried anything here: the request came without any credential and was told how to get one.
     #[must_use]
     pub fn is_challenge(&self) -> bool {

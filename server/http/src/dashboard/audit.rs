@@ -76,11 +76,17 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
 }
 
 /// How many of each sort there were in the time that is looked at; none when that cannot be told.
-async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Option<Chart> {
+pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Option<Chart> {
     let (from, until, stretch) = asked.window(viewer.call.ctx.now);
     // Whole stretches, so that the first and the last are as long as the others.
     let from = from.div_euclid(stretch) * stretch;
-    let filter = RecordFilter { from: Some(from), until: Some(until), before: None, ..asked.filter.clone() };
+    // To the end of the stretch that is now, so that it is whole too: nothing is recorded of what comes.
+    let end = if asked.filter.until.is_some_and(|until| until <= viewer.call.ctx.now) {
+        until
+    } else {
+        (until + stretch - 1).div_euclid(stretch) * stretch
+    };
+    let filter = RecordFilter { from: Some(from), until: Some(end), before: None, ..asked.filter.clone() };
     let ctx = viewer.further().ok()?;
     let tallies = viewer.services.admin.tally_audit(&ctx, filter, stretch).await.ok()?;
     let mut bars: BTreeMap<i64, Bar> = BTreeMap::new();

@@ -61,13 +61,16 @@ impl Asked {
         // What somebody asks for by name is shown.
         let named = filter.operation.is_some() || filter.outcome == Some(Outcome::Unauthenticated);
         if request.query("own").unwrap_or_default().is_empty() && !named {
-            filter.without = Without {
-                challenges: true,
-                reads_of: Some(viewer.call.ctx.principal.id.clone()),
-                allowed: OWN.map(str::to_owned).to_vec(),
-            };
+            filter.without = routine(viewer);
         }
         Ok(Self { filter, texts })
+    }
+
+    /// What was decided in the last day.
+    pub(super) fn of_last_day(viewer: &Viewer<'_>) -> Self {
+        let from = Some(viewer.call.ctx.now - DAY);
+        let filter = RecordFilter { from, without: routine(viewer), limit: 1, ..RecordFilter::default() };
+        Self { filter, texts: vec![("range", "24h".to_owned())] }
     }
 
     /// What is left out and the way to the other list; none where there is nothing that could be.
@@ -169,9 +172,9 @@ impl Asked {
         let until = self.filter.until.unwrap_or(now + 1).min(now + 1);
         let from = self.filter.from.unwrap_or(until - DAY).min(until - MINUTE);
         let length = until - from;
-        // The stretch of the first range that holds it; beyond the last, a hundredth of it.
+        // The stretch of the first range that holds it; beyond the last, a hundredth of it in whole minutes.
         let stretch = RANGES.iter().find(|(_, range, _)| length <= range + MINUTE).map(|(.., stretch)| *stretch);
-        (from, until, stretch.unwrap_or(length / 100))
+        (from, until, stretch.unwrap_or(length / 100 / MINUTE * MINUTE))
     }
 
     /// How long a stretch is, in words.
@@ -188,6 +191,15 @@ impl Asked {
     /// A moment as the address holds it.
     pub(super) fn moment(millis: i64) -> String {
         view::audit_time(millis).iso
+    }
+}
+
+/// What says nothing new to whoever looks.
+fn routine(viewer: &Viewer<'_>) -> Without {
+    Without {
+        challenges: true,
+        reads_of: Some(viewer.call.ctx.principal.id.clone()),
+        allowed: OWN.map(str::to_owned).to_vec(),
     }
 }
 

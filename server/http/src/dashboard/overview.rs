@@ -13,6 +13,7 @@ use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Table,
 
 use super::{
     Failure, audit,
+    audit_filter::Asked,
     frame::{self, Place, Viewer},
     links, rendered,
     snippets::{self, Commands},
@@ -45,8 +46,9 @@ const RENEWALS: &[Action] = &[
     Action::CertificatePendingMerge,
     Action::CertificateDelete,
 ];
-/// Changes that are listed.
+/// Changes that are listed, and records among which they are.
 const CHANGES: usize = 8;
+const CHANGES_FROM: usize = 100;
 
 /// Something that needs somebody.
 struct Attention {
@@ -98,11 +100,12 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         main.push(no_role(viewer));
     }
     let reads_audit = viewer.may(&Ask::server(Action::AuditRead)).await;
-    let mut changes = None;
+    let (mut changes, mut chart) = (None, None);
     if reads_audit {
         attention.extend(denials(viewer, now).await);
         attention.extend(renewals(viewer, now).await);
         changes = changes_panel(viewer, now).await;
+        chart = audit::chart(viewer, &Asked::of_last_day(viewer)).await;
     } else {
         hidden.push(
             "Denials and changes are hidden: seeing them needs the role Strongroom Auditor on the installation."
@@ -178,6 +181,7 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let page = PanelsPage {
         notices: Vec::new(),
         cannot: hidden,
+        chart,
         main,
         aside: vec![Panel::new("Health", Body::Facts(health)), snippets::panel(copy)],
         ..PanelsPage::new(viewer.shell_with(&Place::Overview, &vaults).await, headline)
@@ -339,12 +343,11 @@ async fn credentials(viewer: &Viewer<'_>) -> Vec<Attention> {
 /// What people changed in the last day, the newest first.
 async fn changes_panel(viewer: &Viewer<'_>, now: i64) -> Option<Panel> {
     let filter =
-        RecordFilter { outcome: Some(Outcome::Allowed), from: Some(now - DAY), limit: MOST, ..RecordFilter::default() };
+        RecordFilter { changes_of_people: true, from: Some(now - DAY), limit: CHANGES_FROM, ..RecordFilter::default() };
     let page = viewer.services.admin.query_audit(&viewer.further().ok()?, filter).await.ok()?;
     let own_issuer = &viewer.services.objects.gate.own_issuer;
-    let by_people = page.items.iter().filter(|record| {
-        record.principal_kind == "user" && record.revision.is_some() && !record.operation.starts_with("Session")
-    });
+    // Signing in and out is no change of what is kept here.
+    let by_people = page.items.iter().filter(|record| !record.operation.starts_with("Session"));
     let rows = by_people.take(CHANGES).map(|record| {
         Row::new(vec![
             Cell::Moment(view::moment_millis(record.at)),
@@ -355,16 +358,7 @@ async fn changes_panel(viewer: &Viewer<'_>, now: i64) -> Option<Panel> {
     });
     let rows: Vec<Row> = rows.collect();
     let body = if rows.is_empty() {
-        let by_others = page.items.iter().filter(|record| record.principal_kind != "user" && record.revision.is_some());
-        let words = match by_others.map(|record| record.count.unwrap_or(1)).sum::<u64>() {
-            0 => "Nobody changed anything.".to_owned(),
-            1 => "No person changed anything; one change was made by a workload or the installation itself.".to_owned(),
-            count => format!(
-                "No person changed anything; workloads and the installation itself made {} changes.",
-                view::grouped(count)
-            ),
-        };
-        Body::Text(vec![words])
+        Body::Text(vec!["No person changed anything.".to_owned()])
     } else {
         Body::Table(Table::new(&["When", "Who", "Change", "Where"], rows))
     };
@@ -373,5 +367,5 @@ async fn changes_panel(viewer: &Viewer<'_>, now: i64) -> Option<Panel> {
         links::asked(links::AUDIT, &[("range", Some("24h"))]),
         Icon::Records,
     )]);
-    Some(if page.next.is_some() { panel.foot(format!("Among the last {MOST} records.")) } else { panel })
+    Some(panel)
 }

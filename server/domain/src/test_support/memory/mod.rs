@@ -346,6 +346,7 @@ fn matches(filter: &RecordFilter, record: &Record) -> bool {
     filter.outcome.is_none_or(|outcome| outcome == record.outcome)
         && filter.vault.as_ref().is_none_or(|vault| record.vault.as_ref() == Some(vault))
         && filter.operation.as_ref().is_none_or(|operation| record.operation == *operation)
+        && (!filter.changes_of_people || record.is_change_of_person())
         && !filter.without.leaves_out(record)
         && filter.id.as_ref().is_none_or(|id| id.ids().contains(&record.id))
         && filter.from.is_none_or(|from| record.at >= from)

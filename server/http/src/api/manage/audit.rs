@@ -172,6 +172,7 @@ pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<Re
         principal: principal.filter(|_| whole_principal.is_none()),
         whole_principal,
         operation,
+        changes_of_people: false,
         without: Without::default(),
         id,
         from: moment("from")?,

@@ -1,0 +1,367 @@
+//! What a filter asks of the log: conditions in the words of the indexes, so that a question to a long log is answered
+//! by one of them. Must never take less than the filter says because it is quicker.
+
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select, Statement,
+    sea_query::{Expr, Func, LikeExpr, Query, SelectStatement, UnionType},
+};
+use strongroom_domain::{
+    action::Action,
+    ports::StoreError,
+    principal::PrincipalId,
+    record::{CHALLENGES, Outcome, RecordFilter, Without},
+};
+
+use crate::{Store, entity::audit_record, fault::unavailable_or_long, rows};
+
+/// Most subjects that a part of one means, for each of which the newest records are looked up.
+const MAX_SUBJECTS: usize = 20;
+/// Most subjects that are gone through for a part of one.
+const MAX_STEPS: usize = 5000;
+/// Every subject once: each step goes to the next one in the index.
+const SUBJECTS: &str = "\
+    WITH RECURSIVE subjects (subject) AS (\
+      SELECT (SELECT principal FROM audit_records WHERE principal IS NOT NULL ORDER BY principal LIMIT 1) \
+      UNION ALL SELECT (SELECT r.principal FROM audit_records r WHERE r.principal > subjects.subject \
+        AND r.principal IS NOT NULL ORDER BY r.principal LIMIT 1) FROM subjects WHERE subjects.subject IS NOT NULL\
+    ) SELECT subject FROM subjects LIMIT 5001";
+impl Store {
+    /// The records of a page and the one behind it, by an index wherever there is one; none before a record that is not
+    /// there.
+    pub(crate) async fn newest_first(
+        &self,
+        filter: &RecordFilter,
+        limit: usize,
+    ) -> Result<Option<Select<audit_record::Entity>>, StoreError> {
+        use audit_record::Column;
+
+        let before = match filter.before {
+            None => Condition::all(),
+            Some(before) => {
+                let mark = audit_record::Entity::find_by_id(before).select_only().column(Column::At).into_tuple();
+                let mark: Option<i64> = mark.one(&self.log_reader).await.map_err(|e| unavailable_or_long(&e))?;
+                let Some(at) = mark else { return Ok(None) };
+                let earlier = Condition::any().add(Column::At.lt(at)).add(Column::At.eq(at).and(Column::Id.lt(before)));
+                Condition::all().add(Column::At.lte(at)).add(earlier)
+            }
+        };
+        let wanted = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        let subjects = self.subjects(filter).await?;
+        let all = match &subjects {
+            None => self.conditions(filter, None)?.add(before),
+            // Of each subject the newest, and of all of them the newest: one index serves each.
+            Some(subjects) => {
+                let mut newest: Option<SelectStatement> = None;
+                for subject in subjects {
+                    let of_one = audit_record::Entity::find()
+                        .select_only()
+                        .column(Column::Id)
+                        .filter(self.conditions(filter, Some(std::slice::from_ref(subject)))?)
+                        .filter(before.clone())
+                        .order_by_desc(Column::At)
+                        .order_by_desc(Column::Id)
+                        .limit(wanted);
+                    let of_one =
+                        Query::select().column(Column::Id).from_subquery(of_one.into_query(), "one").to_owned();
+                    newest = Some(match newest {
+                        Some(mut others) => others.union(UnionType::All, of_one).to_owned(),
+                        None => of_one,
+                    });
+                }
+                let Some(newest) = newest else { return Ok(None) };
+                Condition::all().add(Column::Id.in_subquery(newest))
+            }
+        };
+        let query = audit_record::Entity::find().filter(all);
+        Ok(Some(query.order_by_desc(Column::At).order_by_desc(Column::Id).limit(wanted)))
+    }
+
+    /// What a filter takes, its page aside. Where the subjects are known that a part of one means, these.
+    pub(crate) fn conditions(
+        &self,
+        filter: &RecordFilter,
+        subjects: Option<&[String]>,
+    ) -> Result<Condition, StoreError> {
+        use audit_record::Column;
+
+        let mut all = Condition::all();
+        if let Some(outcome) = filter.outcome {
+            all = all.add(Column::Outcome.eq(outcome.as_str()));
+            if outcome != Outcome::Allowed {
+                // In the words of the index, so that it is used: it is over these records alone.
+                all = all.add(Expr::cust("outcome <> 'allowed'"));
+            }
+        }
+        if let Some(vault) = &filter.vault {
+            all = all.add(Column::Vault.eq(rows::filter_text(vault)));
+        }
+        if let Some(object) = &filter.object {
+            let whole = Column::Object.eq(rows::filter_text(object));
+            all = all.add(if filter.whole_name { whole } else { contains(Column::Object, object) });
+        }
+        if let Some(text) = &filter.concerns {
+            let vault = Column::Vault.eq(rows::filter_text(text));
+            all = all.add(Condition::any().add(vault).add(contains(Column::Object, text)));
+        }
+        match (&filter.principal, subjects) {
+            (Some(_), Some(subjects)) => all = all.add(Column::Principal.is_in(subjects.iter().map(String::as_str))),
+            (Some(principal), None) => all = all.add(contains(Column::Principal, principal)),
+            (None, _) => {}
+        }
+        if let Some(principal) = &filter.whole_principal {
+            let whole = self.place_in_body(principal_in_body(principal)?).gt(0);
+            all = all.add(Column::Principal.eq(rows::filter_text(&principal.subject))).add(whole);
+        }
+        if let Some(operation) = &filter.operation {
+            all = all.add(Expr::cust(self.operation()).eq(operation.as_str()));
+        }
+        if filter.changes_of_people {
+            all = all.add(Expr::cust(self.changes_of_people()));
+        }
+        let Without { challenges, reads_of, allowed } = &filter.without;
+        if *challenges {
+            all = all.add(Condition::all().add(Expr::cust(self.challenge())).not());
+        }
+        // None of these expressions is ever null, so that no record falls out of a negation.
+        let left_out = |condition: Condition| condition.add(Column::Outcome.eq(Outcome::Allowed.as_str())).not();
+        if let Some(reader) = reads_of {
+            let reads = self.place_of(Action::AuditRead.operation())?.gt(0);
+            let of_reader = self.place_in_body(principal_in_body(reader)?).gt(0);
+            all = all.add(left_out(Condition::all().add(reads).add(of_reader)));
+        }
+        for operation in allowed {
+            all = all.add(left_out(Condition::all().add(self.place_of(operation)?.gt(0))));
+        }
+        if let Some(id) = &filter.id {
+            let ids = id.ids();
+            all = all.add(Column::Id.between(*ids.start(), *ids.end()));
+        }
+        if let Some(from) = filter.from {
+            all = all.add(Column::At.gte(from));
+        }
+        if let Some(until) = filter.until {
+            all = all.add(Column::At.lt(until));
+        }
+        Ok(all)
+    }
+
+    /// The subjects that a part of one means: none when there are more than can be looked at one by one, so that
+    /// records are looked at instead. Each is found by a step in the index, without a look at its records.
+    pub(crate) async fn subjects(&self, filter: &RecordFilter) -> Result<Option<Vec<String>>, StoreError> {
+        let Some(part) = &filter.principal else { return Ok(None) };
+        let backend = self.reader.get_database_backend();
+        let steps = Statement::from_string(backend, SUBJECTS);
+        let found = self.log_reader.query_all_raw(steps).await.map_err(|e| unavailable_or_long(&e))?;
+        if found.len() > MAX_STEPS {
+            return Ok(None);
+        }
+        let part = rows::filter_text(part);
+        // One that does not read was not written by Strongroom, and is told by whoever verifies the log.
+        let subjects = found.iter().filter_map(|row| row.try_get::<Option<String>>("", "subject").ok().flatten());
+        let subjects: Vec<String> = subjects.filter(|subject| subject.contains(&part)).collect();
+        Ok(Some(subjects).filter(|subjects| subjects.len() <= MAX_SUBJECTS))
+    }
+
+    /// Where an operation stands in a body; 0 for nowhere.
+    fn place_of(&self, operation: &str) -> Result<Expr, StoreError> {
+        Ok(self.place_in_body(operation_in_body(operation)?))
+    }
+
+    fn place_in_body(&self, text: String) -> Expr {
+        let found = Func::cust(self.position());
+        Expr::from(found.arg(Expr::col(audit_record::Column::Body)).arg(text))
+    }
+
+    /// The operation of a body, in the words of its index.
+    fn operation(&self) -> &'static str {
+        match self.reader.get_database_backend() {
+            DbBackend::Postgres => r#"split_part(split_part(body, '"operation":"', 2), '"', 1)"#,
+            _ => {
+                r#"substr(substr(body, instr(body, '"operation":"') + 13, 64), 1, instr(substr(body, instr(body, '"operation":"') + 13, 64), '"') - 1)"#
+            }
+        }
+    }
+
+    /// What a person changed, in the words of its index.
+    fn changes_of_people(&self) -> String {
+        let position = self.position();
+        format!(
+            r#"(outcome = 'allowed' AND {position}(body, '"principal_kind":"user"') > 0 AND {position}(body, '"changed":[') > 0)"#
+        )
+    }
+
+    /// What the database calls the function that finds a text in another.
+    pub(crate) fn position(&self) -> &'static str {
+        match self.reader.get_database_backend() {
+            DbBackend::Postgres => "strpos",
+            _ => "instr",
+        }
+    }
+
+    /// Whether a record is one of [`CHALLENGES`]; words of ours alone, written out, so that it can be grouped by.
+    pub(crate) fn challenge(&self) -> String {
+        let outcome = Outcome::Unauthenticated.as_str();
+        let position = self.position();
+        let reasons =
+            CHALLENGES.map(|reason| format!(r#"{position}(body, '"outcome":"{outcome}","reason":"{reason}",') > 0"#));
+        format!("(outcome = '{outcome}' AND ({}))", reasons.join(" OR "))
+    }
+}
+
+/// Whether the column contains the text, both folded to lower case (ASCII).
+fn contains(column: audit_record::Column, text: &str) -> Expr {
+    Expr::col(column).like(escaped(&rows::filter_text(text)))
+}
+
+/// How an operation stands in a body. Inside a text of a body every quotation mark is escaped, so
+/// nothing that a caller wrote can look like this.
+fn operation_in_body(operation: &str) -> Result<String, StoreError> {
+    let text = serde_json::to_string(operation).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+    Ok(format!("\"operation\":{text},"))
+}
+
+/// How a principal stands in the body of a record of a request of theirs.
+fn principal_in_body(principal: &PrincipalId) -> Result<String, StoreError> {
+    let text = serde_json::to_string(principal).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+    Ok(format!("\"principal\":{text},"))
+}
+
+/// A pattern for texts that contain this one.
+fn escaped(text: &str) -> LikeExpr {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    LikeExpr::new(pattern).escape('\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{Database, TransactionTrait as _};
+    use strongroom_domain::names::{ObjectKind, ObjectName, VaultId};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{StoreOptions, secrets::listing};
+
+    const RECORDS: &str = "\
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
+        INSERT INTO audit_records (id, at, outcome, vault, object, principal, body, node, seq) \
+        SELECT ID, i * 1000, CASE WHEN i % 50 = 0 THEN 'denied' ELSE 'allowed' END, 'v' || (i % 6), 's-' || (i % 1000), \
+          'worker-' || (i % 100), '{\"principal_kind\":\"workload\",\"operation\":\"' || \
+          CASE WHEN i % 97 = 0 THEN 'KeySign' ELSE 'SecretGet' END || '\",\"vault\":\"v\"}', 'node-1', i FROM n";
+
+    /// A long log on either database, with the statement by which it says how it goes about another one.
+    async fn with_a_long_log(url: &str) -> Store {
+        let database = Database::connect(format!("{url}{}", if url.starts_with("sqlite") { "?mode=rwc" } else { "" }));
+        let database = database.await.unwrap();
+        strongroom_migrations::migrate(&database).await.unwrap();
+        let postgres = database.get_database_backend() == DbBackend::Postgres;
+        let records = RECORDS.replace("ID,", if postgres { "gen_random_uuid()," } else { "randomblob(16)," });
+        database.execute_unprepared(&records).await.unwrap();
+        if postgres {
+            database.execute_unprepared("ANALYZE").await.unwrap();
+        }
+        database.close().await.unwrap();
+        Store::open(url, StoreOptions::default()).await.unwrap()
+    }
+
+    async fn plan(store: &Store, mut asked: Statement) -> String {
+        let postgres = asked.db_backend == DbBackend::Postgres;
+        let explain = if postgres { "EXPLAIN" } else { "EXPLAIN QUERY PLAN" };
+        asked.sql = format!("{explain} {}", asked.sql);
+        let transaction = store.log_reader.begin().await.unwrap();
+        let rows = transaction.query_all_raw(asked).await.unwrap();
+        let column = if postgres { "QUERY PLAN" } else { "detail" };
+        rows.iter().map(|row| row.try_get("", column).unwrap()).collect::<Vec<String>>().join("\n")
+    }
+
+    /// What is not found by an index is looked for record by record, which takes seconds in a long log.
+    async fn indexes_are_used(url: &str) {
+        let store = with_a_long_log(url).await;
+        let ada = PrincipalId { issuer: "https://idp".to_owned(), subject: "worker-7".to_owned() };
+        let all = RecordFilter { limit: 50, ..RecordFilter::default() };
+        let day = || RecordFilter { from: Some(19_000_000), ..all.clone() };
+        let without = Without { challenges: true, reads_of: Some(ada.clone()), allowed: vec!["Page".to_owned()] };
+        let operation = |name: &str| Some(name.to_owned());
+        let cases = [
+            (RecordFilter { without, ..all.clone() }, vec!["audit_records_by_time"]),
+            (RecordFilter { outcome: Some(Outcome::Denied), ..day() }, vec!["audit_records_by_outcome"]),
+            (RecordFilter { vault: Some("v1".to_owned()), ..all.clone() }, vec!["audit_records_by_vault"]),
+            (RecordFilter { operation: operation("KeySign"), ..all.clone() }, vec!["audit_records_by_operation"]),
+            (
+                RecordFilter {
+                    operation: operation("CertificateNearExpiry"),
+                    outcome: Some(Outcome::Allowed),
+                    ..day()
+                },
+                vec!["audit_records_by_operation"],
+            ),
+            (RecordFilter { principal: Some("KER-7".to_owned()), ..all.clone() }, vec!["audit_records_by_subject"]),
+            (RecordFilter { whole_principal: Some(ada), ..all.clone() }, vec!["audit_records_by_subject"]),
+            (RecordFilter { changes_of_people: true, ..day() }, vec!["audit_records_of_changes"]),
+            (
+                RecordFilter {
+                    outcome: Some(Outcome::Allowed),
+                    vault: Some("v1".to_owned()),
+                    object: Some("s-7".to_owned()),
+                    whole_name: true,
+                    operation: operation("SecretGet"),
+                    ..day()
+                },
+                vec!["audit_records_by_object"],
+            ),
+        ];
+        for (filter, indexes) in cases {
+            let query = store.newest_first(&filter, filter.limit).await.unwrap().unwrap();
+            let plan = plan(&store, query.build(store.log_reader.get_database_backend())).await;
+            assert!(indexes.iter().any(|index| plan.contains(index)), "{filter:?}\n{plan}");
+            assert!(!plan.contains("Seq Scan"), "{filter:?}\n{plan}");
+            let by_steps = plan.lines().filter(|line| line.contains("SCAN audit_records"));
+            assert!(by_steps.into_iter().all(|line| line.contains("USING INDEX")), "{filter:?}\n{plan}");
+        }
+        let nobody = RecordFilter { principal: Some("nobody".to_owned()), ..all };
+        assert!(store.newest_first(&nobody, 50).await.unwrap().is_none());
+        let backend = store.log_reader.get_database_backend();
+        let subjects = plan(&store, Statement::from_string(backend, SUBJECTS)).await;
+        assert!(subjects.contains("audit_records_by_subject"), "{subjects}");
+        let values = ["node-1".into(), 100.into(), 200.into()];
+        let counted = plan(&store, Statement::from_sql_and_values(backend, store.sorted(), values)).await;
+        assert!(counted.contains("audit_records_by_position"), "{counted}");
+        let after = ObjectName::parse("s-7").unwrap();
+        let listed = listing(VaultId(Uuid::nil()), ObjectKind::Secret, false, Some(&after), 25).build(backend);
+        // An empty table is read from its beginning by PostgreSQL, whatever indexes there are.
+        if backend == DbBackend::Sqlite {
+            let listed = plan(&store, listed).await;
+            assert!(listed.contains("name>?") && !listed.contains("TEMP B-TREE"), "{listed}");
+        }
+        store.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn every_question_to_a_long_log_is_answered_by_an_index_on_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        indexes_are_used(&format!("sqlite://{}", folder.path().join("db").display())).await;
+    }
+
+    #[tokio::test]
+    async fn every_question_to_a_long_log_is_answered_by_an_index_on_postgres() {
+        let server = std::env::var("STRONGROOM_TEST_POSTGRES").expect("the URL of a PostgreSQL server, or skip");
+        if server == "skip" {
+            return;
+        }
+        let admin = Database::connect(&server).await.unwrap();
+        let name = format!("strongroom_plans_{}", std::process::id());
+        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+        let (base, query) = server.split_once('?').unwrap_or((&server, ""));
+        let (authority, _) = base.rsplit_once('/').unwrap();
+        indexes_are_used(&format!("{authority}/{name}?{query}")).await;
+        admin.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+    }
+}

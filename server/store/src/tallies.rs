@@ -1,0 +1,331 @@
+//! How many records there are of each sort, by stretches of time: counted once for each record and kept in memory, so
+//! that a chart over a long log costs a look at its stretches and not at its records.
+//!
+//! What is kept is only ever counted from the log, position by position of each node's chain: [`Store::count_log`] goes
+//! on from where it was, and so does a question before it is answered. Nothing of it is stored, so there is nothing to
+//! edit; a process that starts counts anew. What it cannot tell exactly it does not tell, and the log is asked instead.
+//!
+//! Its size is bounded: the oldest stretches go first, and names of vaults beyond [`MAX_VAULTS`] are counted together.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sea_orm::{ConnectionTrait, Statement};
+use strongroom_domain::{
+    action::Action,
+    ports::StoreError,
+    principal::PrincipalId,
+    record::{Outcome, Record, RecordFilter, Tally},
+};
+use tokio::sync::Mutex;
+
+use crate::{Store, fault::unavailable_or_long, reading, rows, tree};
+
+const MINUTE: i64 = 60_000;
+/// How long the stretches are that are kept: of the last days, and of all that is kept.
+const WIDTHS: [(i64, i64); 2] = [(MINUTE, 2 * 24 * 60 * MINUTE), (15 * MINUTE, 400 * 24 * 60 * MINUTE)];
+/// Most counts that are kept of stretches of one length, about 50 bytes each.
+const MAX_COUNTS: usize = 100_000;
+/// Most names of vaults, and most readers of the log, that are told apart.
+const MAX_VAULTS: usize = 4096;
+const MAX_READERS: usize = 256;
+/// Positions that are counted by one question to the database: some ten milliseconds.
+const AT_ONCE: u64 = 10_000;
+/// How far behind a question may find the count and still bring it up to date itself.
+const MOST_BEHIND: u64 = 20_000;
+/// What the dashboard asks for itself: files of its pages and forms. Counted apart, because its charts leave them out.
+const OWN: [&str; 2] = ["Asset", "Page"];
+
+/// Name of a vault, or reader of the log, by its number. The last one stands for all that have none.
+type Number = u32;
+const OTHERS: Number = Number::MAX;
+
+/// What a record counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Sort {
+    Of(Outcome),
+    Challenge,
+    /// Allowed, and one of [`OWN`].
+    Own(usize),
+    /// What this reader was allowed to read of the log.
+    Read(Number),
+}
+
+/// Stretches of one length.
+#[derive(Debug)]
+struct Stretches {
+    width: i64,
+    keep: i64,
+    counts: BTreeMap<i64, HashMap<(Option<Number>, Sort), u64>>,
+    kept: usize,
+    /// Everything from here on is counted.
+    whole_from: i64,
+}
+
+impl Stretches {
+    fn new((width, keep): (i64, i64)) -> Self {
+        Self { width, keep, counts: BTreeMap::new(), kept: 0, whole_from: i64::MIN }
+    }
+
+    fn add(&mut self, at: i64, key: (Option<Number>, Sort), records: u64) {
+        let at = at.div_euclid(self.width).saturating_mul(self.width);
+        if at < self.whole_from {
+            return;
+        }
+        let count = self.counts.entry(at).or_default().entry(key).or_insert_with(|| {
+            self.kept += 1;
+            0
+        });
+        *count += records;
+        let newest = self.counts.last_key_value().map_or(at, |(newest, _)| *newest);
+        while let Some(oldest) = self.counts.first_entry() {
+            if self.kept <= MAX_COUNTS && newest.saturating_sub(*oldest.key()) <= self.keep {
+                break;
+            }
+            self.whole_from = oldest.key().saturating_add(self.width);
+            self.kept -= oldest.remove().len();
+        }
+    }
+
+    /// Whether stretches of that length from then until then are made of whole ones of these.
+    fn can_tell(&self, from: i64, until: i64, stretch: i64) -> bool {
+        let whole = |moment: i64| moment.rem_euclid(self.width) == 0;
+        from >= self.whole_from && whole(from) && whole(until) && whole(stretch)
+    }
+}
+
+/// Numbers for names, up to a limit.
+#[derive(Debug)]
+struct Names<T> {
+    numbers: HashMap<T, Number>,
+    most: usize,
+    all: bool,
+}
+
+impl<T: std::hash::Hash + Eq> Names<T> {
+    fn new(most: usize) -> Self {
+        Self { numbers: HashMap::new(), most, all: true }
+    }
+
+    fn number(&mut self, name: T) -> Number {
+        if let Some(number) = self.numbers.get(&name) {
+            return *number;
+        }
+        match Number::try_from(self.numbers.len()) {
+            Ok(number) if self.numbers.len() < self.most => {
+                self.numbers.insert(name, number);
+                number
+            }
+            _ => {
+                self.all = false;
+                OTHERS
+            }
+        }
+    }
+
+    /// The number of a name that was asked for: `Some(None)` for one that nothing is counted of, none where that cannot
+    /// be told.
+    fn find(&self, name: &T) -> Option<Option<Number>> {
+        match self.numbers.get(name) {
+            Some(number) => Some(Some(*number)),
+            None => self.all.then_some(None),
+        }
+    }
+}
+
+/// What is counted by now.
+#[derive(Debug)]
+pub(crate) struct Tallies(Mutex<Counted>);
+
+#[derive(Debug)]
+struct Counted {
+    /// Up to where each node's chain is.
+    nodes: BTreeMap<String, u64>,
+    stretches: [Stretches; 2],
+    vaults: Names<String>,
+    readers: Names<PrincipalId>,
+}
+
+impl Default for Tallies {
+    fn default() -> Self {
+        Self(Mutex::new(Counted {
+            nodes: BTreeMap::new(),
+            stretches: WIDTHS.map(Stretches::new),
+            vaults: Names::new(MAX_VAULTS),
+            readers: Names::new(MAX_READERS),
+        }))
+    }
+}
+
+impl Counted {
+    fn add(&mut self, minute: i64, vault: Option<String>, sort: Sort, records: u64) {
+        let vault = vault.map(|vault| self.vaults.number(vault));
+        for stretches in &mut self.stretches {
+            stretches.add(minute.saturating_mul(MINUTE), (vault, sort), records);
+        }
+    }
+
+    /// What a filter takes, if that can be told.
+    fn tell(&self, filter: &RecordFilter, stretch: i64) -> Option<Vec<Tally>> {
+        let RecordFilter {
+            outcome,
+            vault,
+            object: None,
+            whole_name: _,
+            concerns: None,
+            principal: None,
+            whole_principal: None,
+            operation: None,
+            changes_of_people: false,
+            without,
+            id: None,
+            from: Some(from),
+            until: Some(until),
+            before: None,
+            limit: _,
+        } = filter
+        else {
+            return None;
+        };
+        let stretches = self.stretches.iter().rev().find(|kept| kept.can_tell(*from, *until, stretch))?;
+        let vault = match vault {
+            Some(vault) => Some(self.vaults.find(&rows::filter_text(vault))?),
+            None => None,
+        };
+        let reader = match &without.reads_of {
+            Some(reader) => self.readers.find(reader)?,
+            None => None,
+        };
+        if without.allowed.iter().any(|operation| !OWN.contains(&operation.as_str())) {
+            return None;
+        }
+        let mut told: BTreeMap<(i64, &str, bool), Tally> = BTreeMap::new();
+        for (at, counts) in stretches.counts.range(*from..*until) {
+            let from = at.div_euclid(stretch).saturating_mul(stretch);
+            for ((of_vault, sort), records) in counts {
+                let (ended, left_out) = match sort {
+                    Sort::Of(outcome) => (*outcome, false),
+                    Sort::Challenge => (Outcome::Unauthenticated, without.challenges),
+                    Sort::Own(own) => {
+                        let name = OWN.get(*own).copied().unwrap_or_default();
+                        (Outcome::Allowed, without.allowed.iter().any(|left_out| left_out == name))
+                    }
+                    Sort::Read(by) => (Outcome::Allowed, reader == Some(*by)),
+                };
+                let of_another = vault.is_some_and(|wanted| wanted.is_none() || *of_vault != wanted);
+                if left_out || of_another || outcome.is_some_and(|wanted| wanted != ended) {
+                    continue;
+                }
+                let challenge = *sort == Sort::Challenge;
+                let none = Tally { from, outcome: ended, challenge, records: 0 };
+                told.entry((from, ended.as_str(), challenge)).or_insert(none).records += records;
+            }
+        }
+        Some(told.into_values().collect())
+    }
+}
+
+impl Store {
+    /// Counts what was recorded since the last time, in steps that keep nobody waiting. To be called every so often.
+    ///
+    /// # Errors
+    /// When the database cannot say; the next call goes on from there.
+    pub async fn count_log(&self) -> Result<(), StoreError> {
+        loop {
+            let mut counted = self.tallies.0.lock().await;
+            if self.count_more(&mut counted, AT_ONCE).await? == 0 {
+                return Ok(());
+            }
+            drop(counted);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// What a filter takes, if that is counted, up to what is recorded now.
+    pub(crate) async fn counted(&self, filter: &RecordFilter, stretch: i64) -> Result<Option<Vec<Tally>>, StoreError> {
+        let mut counted = self.tallies.0.lock().await;
+        // What is asked for is told by the log if it is nothing that is counted, or not yet.
+        if counted.tell(filter, stretch).is_none() || self.count_more(&mut counted, MOST_BEHIND).await? > 0 {
+            return Ok(None);
+        }
+        Ok(counted.tell(filter, stretch))
+    }
+
+    /// Counts at most so many positions of each chain; how many are left.
+    async fn count_more(&self, counted: &mut Counted, most: u64) -> Result<u64, StoreError> {
+        let mut left: u64 = 0;
+        for node in tree::nodes(&self.log_reader).await? {
+            let Some((last, _)) = reading::head_of(&self.log_reader, &node).await? else { continue };
+            let begun = counted.nodes.get(&node).copied().unwrap_or(0);
+            let end = last.min(begun.saturating_add(most));
+            let mut from = begun;
+            while from < end {
+                let to = end.min(from.saturating_add(AT_ONCE));
+                self.count_stretch(counted, &node, from, to).await?;
+                from = to;
+                counted.nodes.insert(node.clone(), to);
+            }
+            left = left.saturating_add(last.saturating_sub(end));
+        }
+        Ok(left)
+    }
+
+    /// Counts the positions behind one up to another one. Either all of them are counted or none is.
+    async fn count_stretch(&self, counted: &mut Counted, node: &str, after: u64, to: u64) -> Result<(), StoreError> {
+        let number = |seq: u64| i64::try_from(seq).map_err(|e| crate::fault::damaged("audit chain", e));
+        let ask = Statement::from_sql_and_values(
+            self.log_reader.get_database_backend(),
+            self.sorted(),
+            [node.into(), number(after)?.into(), number(to)?.into()],
+        );
+        let found = self.log_reader.query_all_raw(ask).await.map_err(|e| unavailable_or_long(&e))?;
+        for row in found {
+            // What somebody edited so that it does not read is told by whoever verifies the log.
+            let (Ok(minute), Ok(outcome), Ok(sort), Ok(records)) = (
+                row.try_get::<i64>("", "minute"),
+                row.try_get::<String>("", "outcome"),
+                row.try_get::<i32>("", "sort"),
+                row.try_get::<i64>("", "records"),
+            ) else {
+                continue;
+            };
+            let vault: Option<String> = row.try_get("", "vault").unwrap_or_default();
+            let Some(outcome) = Outcome::parse(&outcome) else { continue };
+            let sort = match sort {
+                1 => Sort::Challenge,
+                2 => {
+                    let body: Option<String> = row.try_get("", "body").unwrap_or_default();
+                    let record = body.and_then(|body| serde_json::from_str::<Record>(&body).ok());
+                    match record.and_then(|record| record.principal) {
+                        Some(reader) => Sort::Read(counted.readers.number(reader)),
+                        None => Sort::Of(outcome),
+                    }
+                }
+                own if own >= 3 => Sort::Own(usize::try_from(own - 3).unwrap_or(0)),
+                _ => Sort::Of(outcome),
+            };
+            counted.add(minute, vault, sort, u64::try_from(records).unwrap_or(0));
+        }
+        Ok(())
+    }
+
+    /// The records of some positions, counted by what they count as. The bodies of reads of the log are told, because
+    /// who read stands there.
+    pub(crate) fn sorted(&self) -> String {
+        let (challenge, position) = (self.challenge(), self.position());
+        let is = |operation: &str| format!(r#"{position}(body, '"operation":"{operation}",') > 0"#);
+        let read = format!("(outcome = 'allowed' AND {})", is(Action::AuditRead.operation()));
+        let own: String = OWN
+            .iter()
+            .zip(3..)
+            .map(|(own, number)| format!("WHEN outcome = 'allowed' AND {} THEN {number} ", is(own)))
+            .collect();
+        format!(
+            "SELECT minute, outcome, vault, sort, body, COUNT(*) AS records FROM (\
+               SELECT CAST(at AS bigint) / {MINUTE} AS minute, outcome, vault, \
+                 CAST(CASE WHEN {challenge} THEN 1 WHEN {read} THEN 2 {own}ELSE 0 END AS integer) AS sort, \
+                 CASE WHEN {read} THEN body END AS body \
+               FROM audit_records WHERE node = $1 AND seq > $2 AND seq <= $3\
+             ) sorted GROUP BY minute, outcome, vault, sort, body"
+        )
+    }
+}
