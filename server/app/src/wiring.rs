@@ -185,6 +185,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         development,
         secrets: Secrets { objects: Arc::clone(&objects) },
         certificates: Certificates::new(Arc::clone(&objects), &keys),
+        issuers: strongroom_domain::issuers::Issuers { objects: Arc::clone(&objects), speaks_acme: false },
         keys,
         objects,
         admin: Administration {

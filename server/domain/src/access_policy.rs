@@ -169,7 +169,7 @@ mod tests {
         for action in Action::ALL {
             // Azure has random bytes in its managed HSM alone, which has no access policies. Of certificates they say
             // nothing here.
-            let beside = *action == Action::RandomBytes || action.data_action().contains("/vaults/certificates/");
+            let beside = *action == Action::RandomBytes || action.data_action().contains("/vaults/certificate");
             let on_objects = action.is_data() && !beside;
             assert_eq!(ObjectPermission::of(*action).is_some(), on_objects, "{action:?}");
             if let Some(permission) = ObjectPermission::of(*action) {

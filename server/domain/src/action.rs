@@ -71,6 +71,8 @@ impl Action {
                 | Self::CertificateCreate
                 | Self::CertificateImport
                 | Self::CertificateRestore
+                | Self::IssuerSet
+                | Self::ContactsSet
         )
     }
 
@@ -204,6 +206,22 @@ actions! {
     CertificateRenewalPlan = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateRenewalPlan";
     /// What the schedule does when somebody is to be told of the end of a certificate: it says so.
     CertificateNearExpiry = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateNearExpiry";
+    /// GET /certificates/issuers
+    IssuerList = "Microsoft.KeyVault/vaults/certificatecas/read", "CertificateIssuersList";
+    /// GET /certificates/issuers/{name}; never its password.
+    IssuerGet = "Microsoft.KeyVault/vaults/certificatecas/read", "CertificateIssuerGet";
+    /// PUT /certificates/issuers/{name}
+    IssuerSet = "Microsoft.KeyVault/vaults/certificatecas/write", "CertificateIssuerSet";
+    /// PATCH /certificates/issuers/{name}
+    IssuerUpdate = "Microsoft.KeyVault/vaults/certificatecas/write", "CertificateIssuerUpdate";
+    /// DELETE /certificates/issuers/{name}
+    IssuerDelete = "Microsoft.KeyVault/vaults/certificatecas/delete", "CertificateIssuerDelete";
+    /// GET /certificates/contacts
+    ContactsGet = "Microsoft.KeyVault/vaults/certificatecontacts/write", "CertificateContactsGet";
+    /// PUT /certificates/contacts
+    ContactsSet = "Microsoft.KeyVault/vaults/certificatecontacts/write", "CertificateContactsSet";
+    /// DELETE /certificates/contacts
+    ContactsDelete = "Microsoft.KeyVault/vaults/certificatecontacts/write", "CertificateContactsDelete";
     /// Make a vault.
     VaultCreate = "Microsoft.KeyVault/vaults/write", "VaultPut";
     /// Change a vault's settings.
@@ -315,6 +333,8 @@ impl Action {
             Some("secrets") => ObjectKind::Secret,
             Some("keys" | "keyrotationpolicies") => ObjectKind::Key,
             Some("certificates") => ObjectKind::Certificate,
+            Some("certificatecas") => ObjectKind::Issuer,
+            Some("certificatecontacts") => ObjectKind::Contacts,
             _ => ObjectKind::Vault,
         }
     }
@@ -332,7 +352,8 @@ impl Action {
     /// installation. Only data actions follow a vault's access mode; management is role-based alone.
     #[must_use]
     pub fn is_data(self) -> bool {
-        const IN_A_VAULT: [&str; 4] = ["secrets/", "keys/", "keyrotationpolicies/", "certificates/"];
+        const IN_A_VAULT: [&str; 6] =
+            ["secrets/", "keys/", "keyrotationpolicies/", "certificates/", "certificatecas/", "certificatecontacts/"];
         let inside = self.data_action().strip_prefix("Microsoft.KeyVault/vaults/");
         inside.is_some_and(|rest| IN_A_VAULT.iter().any(|kind| rest.starts_with(kind)))
     }

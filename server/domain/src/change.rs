@@ -63,6 +63,14 @@ pub enum Change {
         /// The name's row after the change.
         secret: SecretMeta,
     },
+    /// A name with its one version, new or in place of the one that is there, sealed value and all: of what has no
+    /// history.
+    PutWhole {
+        /// The name's row after the change.
+        secret: SecretMeta,
+        /// The version, which stays the same one for as long as the name.
+        version: Box<SealedVersion>,
+    },
     /// Other attributes of a version; its value stays.
     UpdateSecret {
         /// The name's row after the change.
@@ -322,6 +330,22 @@ fn fits(permit: &Permit, change: &Change) -> bool {
                 // What is rotated is there.
                 && (permit.revision().is_some()
                     || !matches!(permit.action(), Action::KeyRotate | Action::KeyRotateIfDue))
+        }
+        (Change::PutWhole { secret, version }, Action::IssuerSet | Action::IssuerUpdate | Action::ContactsSet) => {
+            next(secret)
+                && object.kind == permit.action().object_kind()
+                && shaped(&version.meta)
+                && secret.life == LifeState::Active
+                && secret.current == version.meta.version
+                // What is updated is there.
+                && (permit.revision().is_some() || permit.action() != Action::IssuerUpdate)
+        }
+        (Change::PurgeSecret { companions, .. }, Action::IssuerDelete | Action::ContactsDelete) => {
+            in_vault
+                && object.kind == permit.action().object_kind()
+                && object.name.is_some()
+                && permit.revision().is_some()
+                && companions.is_empty()
         }
         (Change::UpdateSecret { secret, version }, _) if of_kind(Action::SecretUpdate, &[Action::KeyUpdate]) => {
             next(secret) && shaped(version) && permit.revision().is_some() && secret.life == LifeState::Active

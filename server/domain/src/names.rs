@@ -169,6 +169,10 @@ pub enum ObjectKind {
     Key,
     /// A certificate.
     Certificate,
+    /// Who issues certificates for a vault.
+    Issuer,
+    /// Who is told about the certificates of a vault.
+    Contacts,
     /// The vault itself, and what is configured on it.
     Vault,
     /// The installation: vaults, identities, assignments, audit.
@@ -181,7 +185,7 @@ impl ObjectKind {
     /// Whether it is one of what a vault holds.
     #[must_use]
     pub fn is_in_vault(self) -> bool {
-        matches!(self, Self::Secret | Self::Key | Self::Certificate)
+        matches!(self, Self::Secret | Self::Key | Self::Certificate | Self::Issuer | Self::Contacts)
     }
 
     /// The word used in associated data, policy requests and audit records. Frozen.
@@ -191,6 +195,8 @@ impl ObjectKind {
             Self::Secret => "secret",
             Self::Key => "key",
             Self::Certificate => "certificate",
+            Self::Issuer => "issuer",
+            Self::Contacts => "contacts",
             Self::Vault => "vault",
             Self::Server => "server",
             Self::Workload => "workload",

@@ -142,7 +142,8 @@ impl Seen {
         let mut parts = self.id.split('/').skip(1);
         let first = parts.next();
         // Only a secret's name is not qualified by its kind.
-        let name = if matches!(self.kind, RowKind::Key | RowKind::Certificate) { parts.next() } else { first };
+        let qualified = self.kind.is_of_object() && self.kind != RowKind::Secret;
+        let name = if qualified { parts.next() } else { first };
         (name, parts.next())
     }
 }

@@ -335,6 +335,10 @@ fn named(template: &str, call: &Call) -> Option<(ObjectKind, ObjectName)> {
     let kind = match segments.next()? {
         "secrets" | "deletedsecrets" => ObjectKind::Secret,
         "keys" | "deletedkeys" => ObjectKind::Key,
+        "certificates" if template.starts_with("/certificates/issuers") => {
+            segments.next();
+            ObjectKind::Issuer
+        }
         "certificates" | "deletedcertificates" => ObjectKind::Certificate,
         _ => return None,
     };

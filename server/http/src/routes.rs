@@ -294,6 +294,14 @@ routes! {
     Vault Post "/deletedkeys/{name}/recover" Bearer DeletedKeyRecover;
     Vault Get "/certificates" Bearer CertificateList;
     Vault Post "/certificates/restore" Bearer CertificateRestore;
+    Vault Get "/certificates/contacts" Bearer ContactsGet;
+    Vault Put "/certificates/contacts" Bearer ContactsSet;
+    Vault Delete "/certificates/contacts" Bearer ContactsDelete;
+    Vault Get "/certificates/issuers" Bearer IssuerList;
+    Vault Get "/certificates/issuers/{name}" Bearer IssuerGet;
+    Vault Put "/certificates/issuers/{name}" Bearer IssuerSet;
+    Vault Patch "/certificates/issuers/{name}" Bearer IssuerUpdate;
+    Vault Delete "/certificates/issuers/{name}" Bearer IssuerDelete;
     Vault Get "/certificates/{name}" Bearer CertificateGet;
     Vault Patch "/certificates/{name}" Bearer CertificateUpdate;
     Vault Delete "/certificates/{name}" Bearer CertificateDelete;

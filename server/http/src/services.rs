@@ -7,6 +7,7 @@ use strongroom_domain::{
     admin::Administration,
     certificates::Certificates,
     entrance::Entrance,
+    issuers::Issuers,
     keyring::Keyring,
     keys::Keys,
     objects::Objects,
@@ -86,6 +87,8 @@ pub struct Services {
     pub keys: Keys,
     /// Certificates.
     pub certificates: Certificates,
+    /// Who issues them, and who is told.
+    pub issuers: Issuers,
     /// What is common to all of them.
     pub objects: Arc<Objects>,
     /// Vaults, assignments, workloads, records.

@@ -94,6 +94,26 @@ async fn carry_out(db: &DatabaseTransaction, change: &PermittedChange) -> Result
             let row = rows::version_row(vault, kind, &secret.name, version)?;
             insert(db, secret_version::Entity::insert(row.into_active_model())).await
         }
+        Change::PutWhole { secret, version } => {
+            let vault = vault_of(permit)?;
+            if permit.revision().is_none() {
+                bounds::for_issuer(db, vault, kind).await?;
+            }
+            put_name(db, (vault, kind), secret, permit.revision()).await?;
+            let row = rows::version_row(vault, kind, &secret.name, version)?;
+            if permit.revision().is_none() {
+                return insert(db, secret_version::Entity::insert(row.into_active_model())).await;
+            }
+            let (name, id) = (row.name.clone(), row.version.clone());
+            let mut row = row.into_active_model().reset_all();
+            (row.vault_id, row.name, row.version) = (NotSet, NotSet, NotSet);
+            let update = secret_version::Entity::update_many()
+                .set(row)
+                .filter(secret_version::Column::VaultId.eq(vault.0))
+                .filter(secret_version::Column::Name.eq(name))
+                .filter(secret_version::Column::Version.eq(id));
+            exactly_one(update.exec(db).await?.rows_affected)
+        }
         Change::UpdateSecret { secret, version } => {
             let vault = vault_of(permit)?;
             put_name(db, (vault, kind), secret, permit.revision()).await?;
@@ -565,7 +585,7 @@ async fn unchanged(db: &DatabaseTransaction, permit: &Permit) -> Result<(), Obst
     let object = permit.object();
     let found: Option<i64> = match (object.kind, &object.vault, &object.name) {
         (ObjectKind::Vault, Some((vault, _)), _) => revision_of_vault(db, *vault).await?,
-        (ObjectKind::Secret | ObjectKind::Key | ObjectKind::Certificate, Some((vault, _)), Some(name)) => {
+        (kind, Some((vault, _)), Some(name)) if kind.is_in_vault() => {
             let row = secret::Entity::find_by_id((vault.0, object.kind.qualify(name)))
                 .select_only()
                 .column(secret::Column::Revision);

@@ -12,7 +12,8 @@ use sea_orm::{
 use strongroom_domain::{
     access_policy::MAX_ACCESS_POLICIES,
     change::{Change, PermittedChange},
-    names::{VaultId, VaultName},
+    issuer::MAX_ISSUERS,
+    names::{ObjectKind, VaultId, VaultName},
     policy_document::PolicyDocument,
     policy_module::{PolicyModule, has_room},
     ports::StoreError,
@@ -23,7 +24,7 @@ use strongroom_domain::{
 use crate::{
     apply::Obstacle,
     decoding::{each_row, kept},
-    entity::{access_policy, policy_document, role_definition, vault},
+    entity::{access_policy, policy_document, role_definition, secret, vault},
     fault::damaged,
     policies,
     purge::standing,
@@ -44,6 +45,7 @@ fn is_bounded(change: &PermittedChange) -> bool {
             | Change::PutPolicyModule { .. }
             | Change::PutPolicyDocument { .. }
             | Change::PutApproval { replaces: None, .. }
+            | Change::PutWhole { .. }
     )
 }
 
@@ -85,6 +87,14 @@ pub(crate) async fn for_vault(db: &DatabaseTransaction, name: &VaultName, beside
 pub(crate) async fn for_access_policy(db: &DatabaseTransaction, vault: VaultId) -> Result<(), Obstacle> {
     let here = access_policy::Entity::find().filter(access_policy::Column::VaultId.eq(vault.0));
     fewer_than(db, here, MAX_ACCESS_POLICIES).await
+}
+
+/// Of contacts there is one row, by its name.
+pub(crate) async fn for_issuer(db: &DatabaseTransaction, vault: VaultId, kind: ObjectKind) -> Result<(), Obstacle> {
+    let here = secret::Entity::find()
+        .filter(secret::Column::VaultId.eq(vault.0))
+        .filter(secret::Column::Kind.eq(kind.as_str()));
+    fewer_than(db, here, MAX_ISSUERS).await
 }
 
 /// Rows are read for what is counted of them in their bodies: some hundred at most.

@@ -103,6 +103,7 @@ impl Caches {
     pub(crate) fn forget(&self, change: &PermittedChange) {
         match change.change() {
             Change::SetSecret { .. }
+            | Change::PutWhole { .. }
             | Change::UpdateSecret { .. }
             | Change::RestoreSecret { .. }
             | Change::SetSecretLife { .. } => {

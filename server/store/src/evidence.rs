@@ -139,7 +139,7 @@ impl Learned {
         let vault = changed.id.split('/').next().and_then(|id| Uuid::try_parse(id).ok());
         match (changed.row, vault) {
             (RowKind::Vault, Some(vault)) if changed.gone => self.purged.push(VaultId(vault)),
-            (RowKind::Secret | RowKind::Key | RowKind::Certificate, Some(vault)) => self.names.push(NameChange {
+            (kind, Some(vault)) if kind.is_of_object() => self.names.push(NameChange {
                 row: (vault, digest_of(changed.row, &changed.id)),
                 revision: changed.revision,
                 otherwise: changed.gone || !deletes,

@@ -47,6 +47,8 @@ pub(crate) fn name_of(kind: &str, qualified: &str, display: &str) -> Result<(Obj
         "secret" => ObjectKind::Secret,
         "key" => ObjectKind::Key,
         "certificate" => ObjectKind::Certificate,
+        "issuer" => ObjectKind::Issuer,
+        "contacts" => ObjectKind::Contacts,
         _ => return Err(damaged("object", "it is of no kind")),
     };
     let name = ObjectName::parse(display).map_err(|e| damaged("object", e))?;

@@ -109,6 +109,10 @@ impl Route {
                 json!({ "key": { "kty": "oct", "k": "AAECAwQFBgcICQoLDA0ODw" } })
             }
             "/rng" => json!({ "count": 8 }),
+            "/certificates/contacts" => json!({ "contacts": [{ "email": "ops@app.example" }] }),
+            "/certificates/issuers/{name}" => {
+                json!({ "provider": "Strongroom-CA", "org_details": { "id": "walked" } })
+            }
             "/certificates/{name}/create" => json!({ "policy": { "x509_props": { "subject": "CN=walked" } } }),
             "/certificates/{name}/import" => json!({ "value": "AAAA" }),
             "/certificates/{name}/pending" => json!({ "cancellation_requested": true }),

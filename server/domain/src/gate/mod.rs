@@ -205,12 +205,10 @@ impl Gate {
                     },
                 };
                 let revision = match ask.kind {
-                    ObjectKind::Secret | ObjectKind::Key | ObjectKind::Certificate => {
-                        judged.facts.as_ref().map(|f| f.secret.revision)
-                    }
+                    kind if kind.is_in_vault() => judged.facts.as_ref().map(|f| f.secret.revision),
                     ObjectKind::Vault => judged.vault.as_ref().map(|(vault, _)| vault.revision),
                     ObjectKind::Workload => judged.workload.as_ref().map(|workload| workload.revision),
-                    ObjectKind::Server => None,
+                    _ => None,
                 };
                 let permit = Permit::grant(ctx.request_id, ask.action, object, revision);
                 let Judged { vault, facts, workload, spends, .. } = judged;

@@ -348,6 +348,8 @@ fn version_label(kind: ObjectKind) -> &'static [u8] {
         ObjectKind::Secret => b"version",
         ObjectKind::Key => b"key-version",
         ObjectKind::Certificate => b"certificate-version",
+        ObjectKind::Issuer => b"issuer-version",
+        ObjectKind::Contacts => b"contacts-version",
         ObjectKind::Vault | ObjectKind::Server | ObjectKind::Workload => b"no-version",
     }
 }

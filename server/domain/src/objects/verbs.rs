@@ -67,6 +67,22 @@ impl Verbs {
         restore: Action::CertificateRestore,
     };
 
+    /// Those of issuers, which are listed like everything else, and have neither versions nor a soft delete.
+    pub const ISSUERS: &'static Self = &Self {
+        kind: ObjectKind::Issuer,
+        list: Action::IssuerList,
+        list_deleted: Action::IssuerList,
+        list_versions: Action::IssuerList,
+        show: Action::IssuerGet,
+        get_deleted: Action::IssuerGet,
+        update: Action::IssuerUpdate,
+        delete: Action::IssuerDelete,
+        recover: Action::IssuerSet,
+        purge: Action::IssuerDelete,
+        backup: Action::IssuerGet,
+        restore: Action::IssuerSet,
+    };
+
     /// Those of a kind.
     #[must_use]
     pub fn of(kind: ObjectKind) -> &'static Self {

@@ -152,6 +152,7 @@ impl Objects {
     ) -> Result<Option<T>, ObjectError> {
         case.record.revision = Some(match &change {
             Change::SetSecret { secret, .. }
+            | Change::PutWhole { secret, .. }
             | Change::UpdateSecret { secret, .. }
             | Change::RestoreSecret { secret, .. }
             | Change::SetSecretLife { secret } => secret.revision,

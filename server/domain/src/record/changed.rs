@@ -33,6 +33,10 @@ pub enum RowKind {
     Key,
     /// The name of a certificate; vault id, `certificate` and canonical name.
     Certificate,
+    /// Who issues certificates for a vault; vault id, `issuer` and canonical name.
+    Issuer,
+    /// Who is told about the certificates of a vault; vault id, `contacts` and their one name.
+    Contacts,
     /// An assignment; its id.
     Assignment,
     /// A custom role definition; its id.
@@ -64,8 +68,16 @@ impl RowKind {
         match kind {
             ObjectKind::Key => Self::Key,
             ObjectKind::Certificate => Self::Certificate,
+            ObjectKind::Issuer => Self::Issuer,
+            ObjectKind::Contacts => Self::Contacts,
             _ => Self::Secret,
         }
+    }
+
+    /// Whether it is of the name of something that a vault holds.
+    #[must_use]
+    pub fn is_of_object(self) -> bool {
+        matches!(self, Self::Secret | Self::Key | Self::Certificate | Self::Issuer | Self::Contacts)
     }
 
     /// The word for people.
@@ -76,6 +88,8 @@ impl RowKind {
             Self::Secret => "secret",
             Self::Key => "key",
             Self::Certificate => "certificate",
+            Self::Issuer => "issuer",
+            Self::Contacts => "contacts",
             Self::Assignment => "assignment",
             Self::RoleDefinition => "role definition",
             Self::AccessPolicy => "access policy",
@@ -194,7 +208,7 @@ impl PermittedChange {
             return writes.iter().map(|write| write.row(vault)).collect();
         }
         let row = match (self.change(), vault) {
-            (Change::SetSecret { secret, version }, Some(vault)) => {
+            (Change::SetSecret { secret, version } | Change::PutWhole { secret, version }, Some(vault)) => {
                 let id = ChangedRow::object_id(vault, of, &secret.name);
                 ChangedRow::written(kind, id, secret.revision).with_version(&version.meta.version, &version.meta.tag)
             }
@@ -215,6 +229,7 @@ impl PermittedChange {
             (
                 Change::WriteCertificate(_)
                 | Change::SetSecret { .. }
+                | Change::PutWhole { .. }
                 | Change::UpdateSecret { .. }
                 | Change::RestoreSecret { .. }
                 | Change::SetSecretLife { .. }

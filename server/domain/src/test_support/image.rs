@@ -18,6 +18,7 @@ use crate::{
     condemned::Condemned,
     grant::{Assignment, AssignmentCounts, Scope},
     identity::{ASSERTION_RETRY_SECONDS, Session, UsedAssertion, Workload},
+    issuer::MAX_ISSUERS,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::Permit,
     policy::{ModuleDigest, PolicyAttachment},
@@ -243,6 +244,15 @@ impl Image {
                     .or_insert_with(|| NameRow { meta: secret.clone(), versions: BTreeMap::new() });
                 row.meta = secret.clone();
                 row.versions.insert(version.meta.version.clone(), Arc::new((**version).clone()));
+                (done.version, done.revision) = (Some(version.meta.version.clone()), Some(secret.revision));
+            }
+            (Change::PutWhole { secret, version }, Some(slot)) => {
+                let of_kind = |(vault, kind, _): &&(VaultId, ObjectKind, String)| *vault == slot.0 && *kind == slot.1;
+                if permit.revision().is_none() && self.objects.keys().filter(of_kind).count() >= MAX_ISSUERS {
+                    return Settled::Conflict;
+                }
+                let versions = BTreeMap::from([(version.meta.version.clone(), Arc::new((**version).clone()))]);
+                self.objects.insert(slot, NameRow { meta: secret.clone(), versions });
                 (done.version, done.revision) = (Some(version.meta.version.clone()), Some(secret.revision));
             }
             (Change::UpdateSecret { secret, version }, Some(slot)) => {
@@ -515,6 +525,7 @@ impl Image {
             (Change::EndSessions(sessions), _) => self.sessions.retain(|id_hash, _| !sessions.contains(id_hash)),
             (
                 Change::SetSecret { .. }
+                | Change::PutWhole { .. }
                 | Change::WriteCertificate(_)
                 | Change::UpdateSecret { .. }
                 | Change::RestoreSecret { .. }

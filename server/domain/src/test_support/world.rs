@@ -20,6 +20,7 @@ use crate::{
     gate::{Gate, ShadowCounts},
     grant::{Assignment, Scope},
     identity::{ClientSecretHash, Workload},
+    issuers::Issuers,
     keyring::{Keyring, KeyringError},
     keys::Keys,
     names::{InstallationId, NameError, ObjectName, VaultId, VaultName},
@@ -92,6 +93,8 @@ pub struct World {
     pub keys: Arc<Keys>,
     /// The use cases of certificates.
     pub certificates: Arc<Certificates>,
+    /// Use cases of issuers and contacts.
+    pub issuers: Arc<Issuers>,
     /// The use cases of the installation.
     pub admin: Arc<Administration>,
     /// The keys that sign tokens, as this node holds them.
@@ -156,6 +159,7 @@ impl World {
         let secrets = Arc::new(Secrets { objects: objects.clone() });
         let keys = Arc::new(Keys::new(objects.clone()));
         let certificates = Arc::new(Certificates::new(objects.clone(), &keys));
+        let issuers = Arc::new(Issuers { objects: objects.clone(), speaks_acme: true });
         let admin = Arc::new(Administration {
             gate: gate.clone(),
             vaults: ports.clone(),
@@ -184,6 +188,7 @@ impl World {
             secrets,
             keys,
             certificates,
+            issuers,
             admin,
             token_keys,
             committer: task,

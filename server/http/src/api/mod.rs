@@ -5,6 +5,7 @@ pub mod arm;
 pub mod certificates;
 mod endpoints;
 pub mod health;
+pub mod issuers;
 pub mod key_operations;
 pub mod key_rotation;
 pub mod keys;
@@ -73,6 +74,14 @@ pub(crate) async fn vault_site(
         Endpoint::KeyRotate => boxed(|| key_rotation::rotate(services, call, &vault)),
         Endpoint::KeyRotationGet => boxed(|| key_rotation::get(services, call, &vault)),
         Endpoint::KeyRotationPut => boxed(|| key_rotation::put(services, call, &vault, &request)),
+        Endpoint::ContactsGet => boxed(|| issuers::contacts(services, call, &vault)),
+        Endpoint::ContactsSet => boxed(|| issuers::set_contacts(services, call, &vault, &request)),
+        Endpoint::ContactsDelete => boxed(|| issuers::delete_contacts(services, call, &vault)),
+        Endpoint::IssuerList => boxed(|| issuers::list(services, call, &vault, &request)),
+        Endpoint::IssuerGet => boxed(|| issuers::get(services, call, &vault)),
+        Endpoint::IssuerSet => boxed(|| issuers::set(services, call, &vault, &request)),
+        Endpoint::IssuerUpdate => boxed(|| issuers::update(services, call, &vault, &request)),
+        Endpoint::IssuerDelete => boxed(|| issuers::delete(services, call, &vault)),
         Endpoint::CertificateCreate => boxed(|| certificates::create(services, call, &vault, &request)),
         Endpoint::CertificateImport => boxed(|| certificates::import(services, call, &vault, request)),
         Endpoint::CertificateGet | Endpoint::CertificateGetVersion => {

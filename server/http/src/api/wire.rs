@@ -2,6 +2,7 @@
 
 pub(crate) mod certificates;
 pub(crate) mod inventive;
+pub(crate) mod issuers;
 pub(crate) mod key_operations;
 pub(crate) mod key_rotation;
 pub(crate) mod keys;

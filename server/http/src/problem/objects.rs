@@ -1,7 +1,9 @@
 //! What goes wrong with secrets, keys and certificates, on the wire. Azure's codes where Azure has some.
 
 use strongroom_crypto::key::{KeyRejected, OperationError, TokenTrouble};
-use strongroom_domain::{certificates::CertificateError, keys::KeyError, objects::ObjectError, secrets::SecretError};
+use strongroom_domain::{
+    certificates::CertificateError, issuers::IssuerError, keys::KeyError, objects::ObjectError, secrets::SecretError,
+};
 
 use super::Problem;
 
@@ -85,6 +87,20 @@ impl From<CertificateError> for Problem {
     }
 }
 
+impl From<IssuerError> for Problem {
+    fn from(error: IssuerError) -> Self {
+        let message = sentence(&error);
+        match error {
+            IssuerError::Object(error) => Self::of_object(&ISSUER, error),
+            IssuerError::NoContacts => Self::new(404, "CertificateContactsNotFound", "not-found", message),
+            IssuerError::Invalid(_) => Self::bad_parameter(message),
+            IssuerError::NoSuchAuthority(_) | IssuerError::NotAnAuthority(_) | IssuerError::NotHere(_) => {
+                Self { reason: "invalid", ..Self::bad_parameter(message) }
+            }
+        }
+    }
+}
+
 /// What one kind of object is called in errors.
 struct Noun {
     word: &'static str,
@@ -101,6 +117,13 @@ const CERTIFICATE: Noun = Noun {
     title: "Certificate",
     not_found: "CertificateNotFound",
     disabled: "CertificateDisabled",
+};
+
+const ISSUER: Noun = Noun {
+    word: "certificate issuer",
+    title: "Certificate issuer",
+    not_found: "CertificateIssuerNotFound",
+    disabled: "CertificateIssuerDisabled",
 };
 
 /// An error as a sentence.

@@ -93,6 +93,8 @@ pub(super) fn kind_of(qualified: &str) -> RowKind {
     match qualified.split_once('/') {
         Some(("key", _)) => RowKind::Key,
         Some(("certificate", _)) => RowKind::Certificate,
+        Some(("issuer", _)) => RowKind::Issuer,
+        Some(("contacts", _)) => RowKind::Contacts,
         _ => RowKind::Secret,
     }
 }

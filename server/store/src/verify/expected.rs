@@ -130,7 +130,7 @@ pub(super) fn place_of(kind: RowKind, id: &str) -> Place {
 /// The vault that a changed row lies in, or is.
 pub(super) fn vault_of(changed: &ChangedRow) -> Option<&str> {
     match changed.row {
-        RowKind::Secret | RowKind::Key | RowKind::Certificate | RowKind::AccessPolicy => {
+        kind if kind.is_of_object() || kind == RowKind::AccessPolicy => {
             changed.id.split_once('/').map(|(vault, _)| vault)
         }
         RowKind::Vault => Some(&changed.id),

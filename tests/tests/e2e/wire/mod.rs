@@ -4,6 +4,7 @@ mod backup;
 mod bad_input;
 mod certificates;
 mod challenge;
+mod issuers;
 mod keys;
 mod lifecycle;
 mod listing;

@@ -15,8 +15,11 @@ use crate::{
 
 /// Whether an action opens what is sealed in a version.
 fn opens(action: Action) -> bool {
-    use Action::{KeyDecrypt, KeyEncrypt, KeySign, KeyUnwrap, KeyVerify, KeyWrap, SecretGet};
-    matches!(action, SecretGet | KeySign | KeyVerify | KeyEncrypt | KeyDecrypt | KeyWrap | KeyUnwrap)
+    use Action::{ContactsGet, IssuerGet, KeyDecrypt, KeyEncrypt, KeySign, KeyUnwrap, KeyVerify, KeyWrap, SecretGet};
+    matches!(
+        action,
+        SecretGet | KeySign | KeyVerify | KeyEncrypt | KeyDecrypt | KeyWrap | KeyUnwrap | IssuerGet | ContactsGet
+    )
 }
 
 #[async_trait]
@@ -53,7 +56,12 @@ impl ObjectStore for MemoryStore {
         let makes = |action| {
             matches!(
                 action,
-                Action::CertificateCreate | Action::CertificateRenewIfDue | Action::CertificatePendingMerge
+                Action::CertificateCreate
+                    | Action::CertificateRenewIfDue
+                    | Action::CertificatePendingMerge
+                    | Action::IssuerUpdate
+                    | Action::ContactsDelete
+                    | Action::IssuerDelete
             )
         };
         let found = self.permitted_row(&permit, makes).and_then(|row| {
@@ -91,6 +99,7 @@ impl ObjectStore for MemoryStore {
             (ObjectKind::Key, true) => Action::KeyListDeleted,
             (ObjectKind::Certificate, false) => Action::CertificateList,
             (ObjectKind::Certificate, true) => Action::CertificateListDeleted,
+            (ObjectKind::Issuer, false) => Action::IssuerList,
             (_, false) => Action::SecretList,
             (_, true) => Action::SecretListDeleted,
         };

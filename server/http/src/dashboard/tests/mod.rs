@@ -31,6 +31,7 @@ use strongroom_domain::{
     entrance::{AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError, Proven, TokenRates},
     grant::Scope,
     identity::{UsedAssertion, Workload},
+    issuers::Issuers,
     keys::Keys,
     names::VaultName,
     places::Places,
@@ -264,6 +265,7 @@ impl Story {
             development: true,
             secrets: Secrets { objects: world.objects.clone() },
             certificates: Certificates::new(world.objects.clone(), &world.keys),
+            issuers: Issuers { objects: world.objects.clone(), speaks_acme: true },
             keys: Keys::new(world.objects.clone()),
             objects: world.objects.clone(),
             admin: Administration {

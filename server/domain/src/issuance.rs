@@ -1,0 +1,97 @@
+//! The port to whoever issues certificates: asked about one pending operation, again and again until it ends.
+
+use async_trait::async_trait;
+use strongroom_crypto::{
+    SecretText,
+    x509::{Template, Validity},
+};
+
+use crate::{
+    issuer::IssuerSettings,
+    names::{ObjectName, VaultName},
+};
+
+/// Longest state that an issuer keeps of an operation, in bytes.
+pub const MAX_STATE: usize = 16 * 1024;
+/// Longest sentence of an issuer that is shown, in bytes.
+pub const MAX_MESSAGE: usize = 400;
+
+/// One question to an issuer about one pending operation.
+pub struct Order<'a> {
+    /// The vault of the certificate and of the issuer.
+    pub vault: &'a VaultName,
+    /// The issuer's name there.
+    pub issuer: &'a ObjectName,
+    /// The certificate's name there.
+    pub certificate: &'a ObjectName,
+    /// Names the operation, the same over all questions.
+    pub request_id: &'a str,
+    /// How the issuer is asked.
+    pub settings: &'a IssuerSettings,
+    /// Azure: `credentials.pwd`.
+    pub password: Option<&'a SecretText>,
+    /// What the issuer gave to be kept, by [`Answer::account`].
+    pub account: Option<&'a SecretText>,
+    /// The request (PKCS#10), DER.
+    pub request: &'a [u8],
+    /// What the certificate shall say.
+    pub template: &'a Template,
+    /// For how long it shall be valid.
+    pub validity: Validity,
+    /// The certificate that it replaces, DER.
+    pub replaces: Option<&'a [u8]>,
+    /// What the last answer gave as [`Outcome::Pending`]; none the first time.
+    pub state: Option<&'a str>,
+    /// Unix seconds.
+    pub now: i64,
+}
+
+/// What an issuer says.
+pub struct Answer {
+    /// How the operation stands.
+    pub outcome: Outcome,
+    /// To be kept sealed with the issuer from now on; none: what there is stays.
+    pub account: Option<SecretText>,
+}
+
+/// How an operation stands with its issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Issued {
+        /// The certificate with those above it, in any order; checked as what is merged.
+        chain: Vec<Vec<u8>>,
+        /// When the authority wishes it to be renewed (ARI), Unix seconds.
+        renew_at: Option<i64>,
+    },
+    /// It takes longer.
+    Pending {
+        /// For the next question: at most [`MAX_STATE`] bytes, authenticated and not secret.
+        state: String,
+        /// When that is to be, Unix seconds.
+        ask_at: i64,
+    },
+    /// It failed.
+    Failed {
+        /// A short word.
+        code: &'static str,
+        /// One sentence that everybody may see who may see the certificate.
+        message: String,
+        /// When it may be tried again, Unix seconds; none: never, and the operation has failed.
+        retry_at: Option<i64>,
+    },
+}
+
+impl From<Outcome> for Answer {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, account: None }
+    }
+}
+
+/// Somebody who issues certificates.
+#[async_trait]
+pub trait CertificateIssuer: Send + Sync {
+    /// Asks, or asks again. One node asks about an operation at a time, for two minutes at most: what takes longer is
+    /// answered with [`Outcome::Pending`].
+    async fn ask(&self, order: &Order<'_>) -> Answer;
+}

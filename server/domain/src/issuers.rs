@@ -1,0 +1,494 @@
+//! The use cases of issuers and contacts. Each is a name with one sealed document, in the same tables, behind the same
+//! gate and in the same log as everything else that a vault holds; none has a history or a soft delete, as in Azure.
+
+use std::sync::Arc;
+
+use strongroom_crypto::Plaintext;
+
+use crate::{
+    action::Action,
+    change::{Change, PermittedChange},
+    context::RequestContext,
+    gate::{Ask, Proposed},
+    issuer::{AuthoritySettings, Contacts, Issuer, IssuerInvalid, IssuerPatch, IssuerSettings},
+    keyring::{Keyring, VaultKeys},
+    names::{NameError, ObjectKind, ObjectName, ObjectVersion, VaultName},
+    objects::{ATTEMPTS, InVault, ObjectError, ObjectPage, Objects, Verbs, active, first_revision},
+    permit::{Held, Permit},
+    ports::StoreError,
+    record::{HowItWent, Outcome},
+    secret::{
+        AttributePatch, LifeState, SealedVersion, SecretAttributes, SecretFacts, SecretItem, SecretMeta, VersionMeta,
+    },
+};
+
+/// The one name of the contacts of a vault.
+pub const CONTACTS: &str = "contacts";
+
+/// Why an operation on issuers or contacts did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuerError {
+    /// For a reason that other objects have too.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// It is not what an issuer or contacts can be.
+    #[error(transparent)]
+    Invalid(#[from] IssuerInvalid),
+    /// There are no contacts.
+    #[error("the vault has no certificate contacts")]
+    NoContacts,
+    /// Whoever names an authority must be allowed to sign with its key.
+    #[error(
+        "there is no certificate authority {0} that you may sign with: whoever makes it an issuer needs sign on its key"
+    )]
+    NoSuchAuthority(String),
+    /// A certificate that may not sign others.
+    #[error("{0} is not the certificate of an authority: its policy's basic_constraints do not say ca")]
+    NotAnAuthority(String),
+    /// Nobody speaks with this provider on this server.
+    #[error("this server cannot ask issuers of the provider {0}")]
+    NotHere(&'static str),
+}
+
+impl HowItWent for IssuerError {
+    fn how(&self) -> (Outcome, &str) {
+        let reason = match self {
+            Self::Object(error) => return error.how(),
+            Self::Invalid(_) | Self::NoSuchAuthority(_) | Self::NotAnAuthority(_) | Self::NotHere(_) => "invalid",
+            Self::NoContacts => "not-found",
+        };
+        (Outcome::Failed, reason)
+    }
+}
+
+impl From<StoreError> for IssuerError {
+    fn from(error: StoreError) -> Self {
+        ObjectError::from(error).into()
+    }
+}
+
+impl From<NameError> for IssuerError {
+    fn from(_: NameError) -> Self {
+        // Unreachable by construction: the name is ours.
+        ObjectError::Unavailable.into()
+    }
+}
+
+/// An issuer as it is shown: its secrets stay where they are.
+pub struct ShownIssuer {
+    /// Name and times.
+    pub item: SecretItem,
+    /// How it is asked.
+    pub settings: IssuerSettings,
+    /// Azure: `credentials.account_id`.
+    pub account_id: Option<String>,
+    /// Azure: `org_details`.
+    pub organization: Option<crate::issuer::Organization>,
+}
+
+impl ShownIssuer {
+    fn of(item: SecretItem, issuer: Issuer) -> Self {
+        let Issuer { settings, account_id, organization, .. } = issuer;
+        Self { item, settings, account_id, organization }
+    }
+}
+
+/// The use cases with what they conduct.
+pub struct Issuers {
+    /// What they share with other kinds.
+    pub objects: Arc<Objects>,
+    /// Whether somebody here speaks RFC 8555.
+    pub speaks_acme: bool,
+}
+
+type Worked<T> = Result<(PermittedChange, Held<T>), IssuerError>;
+
+impl Issuers {
+    /// GET /certificates/issuers: names and providers, in order, after `after`.
+    ///
+    /// # Errors
+    /// [`IssuerError`].
+    pub async fn list(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        after: Option<&ObjectName>,
+        limit: usize,
+    ) -> Result<ObjectPage, IssuerError> {
+        Ok(self.objects.list(Verbs::ISSUERS, ctx, vault, false, after, limit).await?)
+    }
+
+    /// GET /certificates/issuers/{name}.
+    ///
+    /// # Errors
+    /// [`IssuerError`].
+    pub async fn get(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+    ) -> Result<ShownIssuer, IssuerError> {
+        let ask = Ask::object(ObjectKind::Issuer, Action::IssuerGet, vault, name);
+        let (item, document) = self.read(ctx, ask).await?.ok_or_else(|| not_found(name))?;
+        Ok(ShownIssuer::of(item, issuer_in(&document)?))
+    }
+
+    /// PUT /certificates/issuers/{name}: a new one, or another in its place.
+    ///
+    /// # Errors
+    /// [`IssuerError`].
+    pub async fn set(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+        given: &IssuerPatch,
+    ) -> Result<ShownIssuer, IssuerError> {
+        let issuer = Issuer::made(given)?;
+        self.is_spoken_here(&issuer)?;
+        let attributes = attributes(given.enabled.unwrap_or(true), Some(issuer.settings.provider()));
+        let document = issuer.to_document().map_err(|_| ObjectError::Unavailable)?;
+        let ask = Ask {
+            proposed: Some(Proposed::Whole(&attributes)),
+            ..Ask::object(ObjectKind::Issuer, Action::IssuerSet, vault, name)
+        };
+        for _ in 0..ATTEMPTS {
+            let InVault { case, keys, .. } = self.objects.admit(ctx, ask.clone()).await?;
+            if let IssuerSettings::Authority(authority) = &issuer.settings
+                && let Err(why) = self.may_be_authority(ctx, vault, authority).await
+            {
+                return Err(self.objects.refuse(ctx, case, why).await);
+            }
+            let facts = case.facts.clone();
+            let (item, change) =
+                self.written(ctx, &keys, (ObjectKind::Issuer, name), &document, &attributes, facts.as_deref())?;
+            if let Some(item) = self.objects.change(ctx, case, change, item).await? {
+                return Ok(ShownIssuer::of(item, issuer));
+            }
+        }
+        Err(self.objects.contended(ctx, ask).await)
+    }
+
+    /// PATCH /certificates/issuers/{name}: what is given in place of what was there.
+    ///
+    /// # Errors
+    /// [`IssuerError`].
+    pub async fn update(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+        given: &IssuerPatch,
+    ) -> Result<ShownIssuer, IssuerError> {
+        let patch = AttributePatch { enabled: given.enabled, ..AttributePatch::default() };
+        let ask = Ask {
+            proposed: Some(Proposed::Patch(&patch)),
+            ..Ask::object(ObjectKind::Issuer, Action::IssuerUpdate, vault, name)
+        };
+        for _ in 0..ATTEMPTS {
+            let InVault { mut case, keys, .. } = self.objects.admit(ctx, ask.clone()).await?;
+            let Some(item) = active(case.facts.as_deref()) else {
+                return Err(self.objects.refuse(ctx, case, not_found(name).into()).await);
+            };
+            let known = item.version.attributes.content_type.clone().unwrap_or_default();
+            let named = authority_in(given, &known);
+            if let Some(named) = &named
+                && let Err(why) = self.may_be_authority(ctx, vault, named).await
+            {
+                return Err(self.objects.refuse(ctx, case, why).await);
+            }
+            case.record.revision = Some(item.secret.revision + 1);
+            let facts = case.facts.clone();
+            let held = self.objects.store.read_to_change(case.permit, &item.version.version).await;
+            if held.inspect(|(_, read)| matches!(read, Err(StoreError::Stale))) {
+                continue;
+            }
+            let held = held.map(|(permit, read): (Permit, _)| -> Worked<ShownIssuer> {
+                let before = issuer_in(&opened(&self.objects.keyring, &keys, ObjectKind::Issuer, &item, read)?)?;
+                let was = authority_of(&before.settings);
+                let after = before.changed(given)?;
+                self.is_spoken_here(&after)?;
+                let is = authority_of(&after.settings);
+                // Nothing is stored but what was judged.
+                if is != was && is != named.as_ref().map(|named| named.certificate.as_str()).map(str::to_owned) {
+                    return Err(IssuerError::NoSuchAuthority(is.unwrap_or_default()));
+                }
+                let enabled = given.enabled.unwrap_or(item.version.attributes.enabled);
+                let attributes = attributes(enabled, Some(after.settings.provider()));
+                let document = after.to_document().map_err(|_| ObjectError::Unavailable)?;
+                let place = (ObjectKind::Issuer, name);
+                let (item, change) = self.written(ctx, &keys, place, &document, &attributes, facts.as_deref())?;
+                spent(permit, change, ShownIssuer::of(item, after))
+            });
+            let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
+            if let Some(shown) = done? {
+                return Ok(shown);
+            }
+        }
+        Err(self.objects.contended(ctx, ask).await)
+    }
+
+    /// DELETE /certificates/issuers/{name}: gone at once and for good, as in Azure. Gives it as it was.
+    ///
+    /// # Errors
+    /// [`IssuerError`].
+    pub async fn delete(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+    ) -> Result<ShownIssuer, IssuerError> {
+        let ask = Ask::object(ObjectKind::Issuer, Action::IssuerDelete, vault, name);
+        let missing = || IssuerError::from(not_found(name));
+        let (item, document) = self.remove(ctx, ask, missing).await?;
+        Ok(ShownIssuer::of(item, issuer_in(&document)?))
+    }
+
+    /// GET /certificates/contacts.
+    ///
+    /// # Errors
+    /// [`IssuerError`].
+    pub async fn contacts(&self, ctx: &RequestContext, vault: &VaultName) -> Result<Contacts, IssuerError> {
+        let name = ObjectName::parse(CONTACTS)?;
+        let ask = Ask::object(ObjectKind::Contacts, Action::ContactsGet, vault, &name);
+        let (_, document) = self.read(ctx, ask).await?.ok_or(IssuerError::NoContacts)?;
+        Ok(Contacts::of_document(&document).map_err(|_| ObjectError::Tampered)?)
+    }
+
+    /// PUT /certificates/contacts: all of them.
+    ///
+    /// # Errors
+    /// [`IssuerError`].
+    pub async fn set_contacts(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        contacts: &Contacts,
+    ) -> Result<(), IssuerError> {
+        contacts.check()?;
+        let name = ObjectName::parse(CONTACTS)?;
+        let attributes = attributes(true, None);
+        let document = contacts.to_document().map_err(|_| ObjectError::Unavailable)?;
+        let ask = Ask {
+            proposed: Some(Proposed::Whole(&attributes)),
+            ..Ask::object(ObjectKind::Contacts, Action::ContactsSet, vault, &name)
+        };
+        for _ in 0..ATTEMPTS {
+            let InVault { case, keys, .. } = self.objects.admit(ctx, ask.clone()).await?;
+            let facts = case.facts.clone();
+            let (_, change) =
+                self.written(ctx, &keys, (ObjectKind::Contacts, &name), &document, &attributes, facts.as_deref())?;
+            if self.objects.change(ctx, case, change, ()).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(self.objects.contended(ctx, ask).await)
+    }
+
+    /// DELETE /certificates/contacts. Gives them as they were.
+    ///
+    /// # Errors
+    /// [`IssuerError`].
+    pub async fn delete_contacts(&self, ctx: &RequestContext, vault: &VaultName) -> Result<Contacts, IssuerError> {
+        let name = ObjectName::parse(CONTACTS)?;
+        let ask = Ask::object(ObjectKind::Contacts, Action::ContactsDelete, vault, &name);
+        let (_, document) = self.remove(ctx, ask, || IssuerError::NoContacts).await?;
+        Ok(Contacts::of_document(&document).map_err(|_| ObjectError::Tampered)?)
+    }
+
+    /// A name with its one version: a new one, or the one there is with another document in it.
+    fn written(
+        &self,
+        ctx: &RequestContext,
+        keys: &VaultKeys,
+        (kind, name): (ObjectKind, &ObjectName),
+        document: &Plaintext,
+        attributes: &SecretAttributes,
+        before: Option<&SecretFacts>,
+    ) -> Result<(SecretItem, Change), ObjectError> {
+        let (objects, known) = (&self.objects, before.and_then(|facts| facts.version.as_ref()));
+        let mut random = [0u8; 16];
+        objects.entropy.fill(&mut random).map_err(|_| ObjectError::Unavailable)?;
+        let version = known.map_or_else(|| ObjectVersion::from_bytes(random), |known| known.version.clone());
+        let name = before.map_or(name, |facts| &facts.secret.name);
+        let sealed = objects.keyring.seal(keys, kind, name, &version, document, &*objects.entropy)?;
+        let mut meta = VersionMeta {
+            version: version.clone(),
+            attributes: attributes.clone(),
+            created: known.map_or_else(|| ctx.seconds(), |known| known.created),
+            updated: ctx.seconds(),
+            ordinal: 1,
+            data_key_id: sealed.data_key_id,
+            key: None,
+            certificate: None,
+            tag: Vec::new(),
+        };
+        meta.tag = objects.keyring.tag_version(keys, kind, name, &meta)?;
+        let mut secret = SecretMeta {
+            name: name.clone(),
+            life: LifeState::Active,
+            current: version,
+            revision: before.map_or_else(|| first_revision(random), |facts| facts.secret.revision + 1),
+            managed: false,
+            certificate: None,
+            rotation: None,
+            tag: Vec::new(),
+        };
+        secret.tag = objects.keyring.tag_name(keys, kind, &secret)?;
+        let item = SecretItem { secret: secret.clone(), version: meta.clone() };
+        Ok((item, Change::PutWhole { secret, version: Box::new(SealedVersion { meta, sealed }) }))
+    }
+
+    fn is_spoken_here(&self, issuer: &Issuer) -> Result<(), IssuerError> {
+        match issuer.settings {
+            IssuerSettings::Acme(_) if !self.speaks_acme => Err(IssuerError::NotHere(issuer.settings.provider())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nobody grants what they do not hold: whoever lets certificates of a vault be signed by an authority could sign
+    /// them.
+    async fn may_be_authority(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        authority: &AuthoritySettings,
+    ) -> Result<(), IssuerError> {
+        let (elsewhere, name) = authority.place()?;
+        let place = elsewhere.as_ref().unwrap_or(vault);
+        let unknown = || IssuerError::NoSuchAuthority(authority.certificate.clone());
+        let sign = Ask::object(ObjectKind::Key, Action::KeySign, place, &name);
+        let key = self.objects.gate.peek(ctx, &sign).await.flatten().ok_or_else(unknown)?;
+        if !key.secret.managed || active(Some(&key)).is_none() {
+            return Err(unknown());
+        }
+        let found = self.objects.gate.vaults.vault(place).await.map_err(IssuerError::from)?.ok_or_else(unknown)?;
+        let keys = self.objects.keyring.verified_vault_keys(&found).await.map_err(ObjectError::from)?;
+        let kind = ObjectKind::Certificate;
+        let facts = self.objects.store.facts(found.id, kind, &name, None).await?.ok_or_else(unknown)?;
+        self.objects.keyring.verify_name(&keys, kind, &name, &facts.secret).map_err(ObjectError::from)?;
+        let version = facts.version.as_ref().ok_or_else(unknown)?;
+        self.objects.keyring.verify_version(&keys, kind, &name, version).map_err(ObjectError::from)?;
+        let leaf = version.certificate.as_ref().and_then(|certificate| certificate.leaf()).ok_or_else(unknown)?;
+        let template = strongroom_crypto::x509::Template::of(leaf).map_err(|_| ObjectError::Tampered)?;
+        if template.ca { Ok(()) } else { Err(IssuerError::NotAnAuthority(authority.certificate.clone())) }
+    }
+
+    /// A document, opened under a permit of its own; none when there is none.
+    async fn read(&self, ctx: &RequestContext, ask: Ask<'_>) -> Result<Option<(SecretItem, Plaintext)>, IssuerError> {
+        for _ in 0..ATTEMPTS {
+            let InVault { mut case, keys, .. } = self.objects.admit(ctx, ask.clone()).await?;
+            let Some(item) = active(case.facts.as_deref()) else {
+                let missing = ask.name.map_or(ObjectError::Unavailable, not_found);
+                return match self.objects.refuse::<ObjectError>(ctx, case, missing).await {
+                    ObjectError::NotFound(..) => Ok(None),
+                    why => Err(why.into()),
+                };
+            };
+            case.record.revision = Some(item.secret.revision);
+            let held = self.objects.store.read(case.permit, &item.version.version).await;
+            if held.inspect(|read| matches!(read, Err(StoreError::Stale))) {
+                continue;
+            }
+            let keyring = Arc::clone(&self.objects.keyring);
+            let held = held.map(|read| {
+                let document = opened(&keyring, &keys, ask.kind, &item, read)?;
+                Ok::<_, ObjectError>((item, document))
+            });
+            return Ok(Some(self.objects.recorder.release(ctx, case.record, held).await.map_err(ObjectError::from)??));
+        }
+        Err(self.objects.contended::<IssuerError>(ctx, ask).await)
+    }
+
+    /// Takes a document away and gives it.
+    async fn remove(
+        &self,
+        ctx: &RequestContext,
+        ask: Ask<'_>,
+        missing: impl Fn() -> IssuerError,
+    ) -> Result<(SecretItem, Plaintext), IssuerError> {
+        for _ in 0..ATTEMPTS {
+            let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask.clone()).await?;
+            let Some(item) = active(case.facts.as_deref()) else {
+                return Err(self.objects.refuse(ctx, case, missing()).await);
+            };
+            case.record.revision = Some(item.secret.revision + 1);
+            let held = self.objects.store.read_to_change(case.permit, &item.version.version).await;
+            if held.inspect(|(_, read)| matches!(read, Err(StoreError::Stale))) {
+                continue;
+            }
+            let change =
+                Change::PurgeSecret { vault_revision: vault.revision, companions: Vec::new(), assignments: Vec::new() };
+            let keyring = Arc::clone(&self.objects.keyring);
+            let held = held.map(|(permit, read): (Permit, _)| -> Worked<(SecretItem, Plaintext)> {
+                let document = opened(&keyring, &keys, ask.kind, &item, read)?;
+                spent(permit, change, (item, document))
+            });
+            let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
+            if let Some(removed) = done? {
+                return Ok(removed);
+            }
+        }
+        Err(self.objects.contended(ctx, ask).await)
+    }
+}
+
+fn not_found(name: &ObjectName) -> ObjectError {
+    ObjectError::NotFound(name.clone(), None)
+}
+
+/// What of an issuer or of contacts is not sealed: a listing shows the provider without opening anything.
+fn attributes(enabled: bool, provider: Option<&str>) -> SecretAttributes {
+    SecretAttributes {
+        enabled,
+        not_before: None,
+        expires: None,
+        content_type: provider.map(str::to_owned),
+        tags: std::collections::BTreeMap::new(),
+    }
+}
+
+fn issuer_in(document: &Plaintext) -> Result<Issuer, ObjectError> {
+    Issuer::of_document(document).map_err(|_| ObjectError::Tampered)
+}
+
+/// The authority that a change names, of an issuer of this provider.
+fn authority_in(given: &IssuerPatch, provider: &str) -> Option<AuthoritySettings> {
+    if let Some(IssuerSettings::Authority(settings)) = &given.settings {
+        return Some(settings.clone());
+    }
+    let provider = given.provider.as_deref().unwrap_or(provider);
+    let IssuerSettings::Authority(settings) = IssuerSettings::of(provider).ok()? else { return None };
+    let certificate = given.organization.as_ref()?.id.clone()?;
+    Some(AuthoritySettings { certificate, ..settings })
+}
+
+fn authority_of(settings: &IssuerSettings) -> Option<String> {
+    match settings {
+        IssuerSettings::Authority(settings) => Some(settings.certificate.clone()),
+        IssuerSettings::Acme(_) => None,
+    }
+}
+
+/// What is sealed in a version, which must be the one that was judged.
+fn opened(
+    keyring: &Keyring,
+    keys: &VaultKeys,
+    kind: ObjectKind,
+    item: &SecretItem,
+    read: Result<Arc<SealedVersion>, StoreError>,
+) -> Result<Plaintext, ObjectError> {
+    let row = read?;
+    if row.meta != item.version || row.sealed.data_key_id != item.version.data_key_id {
+        return Err(ObjectError::Tampered);
+    }
+    Ok(keyring.open(keys, kind, &item.secret.name, &item.version.version, &row.sealed)?)
+}
+
+/// A change that does not fit its permit is a mistake of this program.
+fn spent<T>(permit: Permit, change: Change, answer: T) -> Worked<T> {
+    permit.apply(change, answer).map_err(|error| {
+        tracing::error!(%error, "a change did not fit its permit");
+        ObjectError::Unavailable.into()
+    })
+}
