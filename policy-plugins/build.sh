@@ -15,7 +15,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here"
 
 target=wasm32-unknown-unknown
-shipped="enforce-expiry naming-convention network-zone office-hours rate-guard require-mfa two-person"
+shipped="certificate-names enforce-expiry naming-convention network-zone office-hours rate-guard require-mfa two-person"
 target_dir=${CARGO_TARGET_DIR:-$here/target}/wasm
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 

@@ -20,6 +20,10 @@ pub struct ShippedModule {
 #[must_use]
 pub fn shipped() -> Vec<ShippedModule> {
     [
+        (
+            "certificate-names",
+            include_bytes!("../../../policy-plugins/certificate-names/certificate-names.wasm").as_slice(),
+        ),
         ("enforce-expiry", include_bytes!("../../../policy-plugins/enforce-expiry/enforce-expiry.wasm").as_slice()),
         (
             "naming-convention",

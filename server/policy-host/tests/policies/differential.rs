@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 
 use strongroom_domain::policy::{
-    FactValue, PolicyApproval, PolicyAttachment, PolicyCertificate, PolicyEngine, PolicyRequest, PolicyTls,
+    FactValue, PolicyApproval, PolicyAttachment, PolicyCertificate, PolicyCertificateRequest, PolicyEngine,
+    PolicyRequest, PolicyTls,
 };
 use strongroom_policy_host::{WasmPolicyEngine, released, shipped};
 
 use crate::support::{attach, request};
 
+const CREATE_CERTIFICATE: &str = "Microsoft.KeyVault/vaults/certificates/create/action";
 const DECISIONS: usize = 10_000;
 /// Decisions that are asked at once.
 const PAGE: usize = 50;
@@ -57,8 +59,20 @@ impl Draw {
                 "Microsoft.KeyVault/vaults/secrets/getSecret/action",
                 "Microsoft.KeyVault/vaults/keys/create/action",
                 "Microsoft.KeyVault/vaults/secrets/delete",
+                CREATE_CERTIFICATE,
             ])
             .to_owned();
+        if drawn.action == CREATE_CERTIFICATE {
+            drawn.object.kind = "certificate".to_owned();
+            drawn.certificate_request = Some(PolicyCertificateRequest {
+                subject: self.one(&["CN=app.example.com", "", "CN=\\,*", "O=ß,CN=ada@other.test"]).to_owned(),
+                names: (0..self.below(3))
+                    .map(|_| self.one(&["dns:app.example.com", "dns:*.example.com", "ip:::1", "ß"]).to_owned())
+                    .collect(),
+                issuer: self.one(&["Self", "SELF", "Unknown"]).to_owned(),
+                validity_days: self.one(&[None, Some(90), Some(u32::MAX)]),
+            });
+        }
         drawn.object.name = self.one(&["db-password", "tmp", "", "TLS-Front", "zażółć"]).to_owned();
         drawn.object.tags.clear();
         for tag in 0..self.below(4) {
@@ -84,6 +98,7 @@ impl Draw {
 
 fn attachments() -> Vec<PolicyAttachment> {
     let settings = |name: &str| match name {
+        "certificate-names" => r#"{"domains":["example.com"],"issuers":["Self"],"max_days":90}"#,
         "enforce-expiry" => r#"{"max_days":90,"deny_expired_reads":true}"#,
         "naming-convention" => {
             r#"{"allowed_names":["*-password","tls-*"],"forbidden_names":["tmp*"],"required_tags":["owner"]}"#
