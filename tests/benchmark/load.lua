@@ -1,6 +1,6 @@
 -- What wrk sends, and what it counts. An answer that is not a success is an error of the run.
 --
--- KIND      page, get, set: for the time of the run; fill, grant, identity: numbers FROM to TO, once each
+-- KIND      page, get, set, certificate (of BODY): for the time of the run; fill, grant, identity: numbers FROM to TO, once each
 -- HOST      the Host header;  TOKEN: the bearer token;  RANGE: how many names a get draws from
 -- For peers: METHOD, TARGET and BODY of the one request, and HEADER, a name and a value.
 local kind, range = os.getenv("KIND"), tonumber(os.getenv("RANGE") or "1")
@@ -44,6 +44,10 @@ function request()
   -- A few thousand names, so that neither one name nor the list of names grows without end.
   if kind == "set" then
     return wrk.format("PUT", "/secrets/bench-" .. number .. "-" .. sent % 1000 .. "?api-version=7.6", nil, value)
+  end
+  if kind == "certificate" then
+    local target = "/certificates/bench-" .. number .. "-" .. sent % 1000 .. "/create?api-version=7.6"
+    return wrk.format("POST", target, nil, os.getenv("BODY"))
   end
   local n = math.max(first, math.min(first + sent - 1, last - 1))
   if kind == "fill" then return wrk.format("PUT", "/secrets/s-" .. n .. "?api-version=7.6", nil, value) end
