@@ -65,6 +65,86 @@ await story({ javaScriptEnabled }, async (page, context) => {
   await signOut(page, BASE);
 });
 
+// A session belongs to one browser: what was planted before sign-in is no session, what was copied counts no more once
+// its owner has left, and whoever ends the others ends them everywhere.
+await story({ javaScriptEnabled }, async (page, context) => {
+  const planted = { name: '__Host-session', value: 'chosen-by-somebody-else', url: BASE, secure: true, httpOnly: true, sameSite: 'Lax' };
+  await context.addCookies([planted]);
+  await signIn(page, BASE, 'Ada Lovelace', false);
+  const session = async (of) => (await of.cookies(BASE)).find((cookie) => cookie.name === '__Host-session');
+  const first = await session(context);
+  assert.notEqual(first.value, planted.value, 'a session has an id of its own');
+
+  // Signing in again leaves no old way in.
+  await page.goto(`${BASE}/auth/dev/start?return_to=/me`);
+  await page.getByRole('button', { name: 'Ada Lovelace' }).click();
+  await page.waitForURL(`${BASE}/me`);
+  const second = await session(context);
+  assert.notEqual(second.value, first.value, 'it is another one after each sign-in');
+  const thief = await context.browser().newContext({ ignoreHTTPSErrors: true, javaScriptEnabled });
+  const stolen = await thief.newPage();
+  const opens = async ({ value }) => {
+    await thief.clearCookies();
+    await thief.addCookies([{ ...planted, value }]);
+    await stolen.goto(`${BASE}/vaults`);
+    return new URL(stolen.url()).pathname === '/vaults';
+  };
+  assert.ok(!(await opens(first)), 'the one before is over');
+  assert.ok(!(await opens(planted)), 'nobody chooses the id of a session');
+
+  // A second browser of the same person, ended from the first.
+  const other = await context.browser().newContext({ ignoreHTTPSErrors: true, javaScriptEnabled });
+  const elsewhere = await other.newPage();
+  await signIn(elsewhere, BASE, 'Ada Lovelace', false);
+  await page.goto(`${BASE}/me`);
+  await page.getByRole('button', { name: /End all others/ }).click();
+  await page.getByRole('heading', { name: 'You have this session alone' }).waitFor();
+  await elsewhere.goto(`${BASE}/vaults`);
+  assert.equal(new URL(elsewhere.url()).pathname, '/sign-in', 'ended everywhere else');
+
+  const copied = await session(context);
+  await signOut(page, BASE);
+  assert.ok(!(await opens(copied)), 'a copy counts no more once its owner has left');
+});
+
+// By keyboard alone: the palette finds a secret, and the live tail shows that it was revealed.
+if (javaScriptEnabled) {
+  await story({}, async (page, context) => {
+    await signIn(page, BASE, 'Ada Lovelace', false);
+    await page.keyboard.press('Control+k');
+    const palette = page.getByRole('dialog', { name: 'Search everything' });
+    await palette.getByRole('combobox').waitFor();
+    await page.keyboard.type(SECRET);
+    await palette.getByRole('option').filter({ hasText: `${VAULT}/${SECRET}` }).first().waitFor();
+    assert.equal(await palette.getByRole('option', { selected: true }).count(), 1, 'one is chosen');
+    const names = await palette.getByRole('option').allTextContents();
+    const steps = names.findIndex((name) => name.includes(`${VAULT}/${SECRET}`));
+    for (let step = 0; step < steps; step += 1) await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`${BASE}/vaults/${VAULT}/secrets/${SECRET}`);
+    await page.keyboard.press('Control+k');
+    await page.keyboard.press('Escape');
+    await palette.waitFor({ state: 'hidden' });
+
+    const tail = await context.newPage();
+    await tail.goto(`${BASE}/audit`);
+    await tail.getByRole('button', { name: 'Follow live' }).click();
+    const live = tail.getByRole('region', { name: 'Live' });
+    await live.getByText('Following, 0').waitFor();
+    await check(tail, 'live tail', [1440, 390]);
+    await page.getByRole('button', { name: /Reveal/ }).click();
+    await page.locator('#value').waitFor();
+    await tail.bringToFront();
+    const follow = live.getByRole('button', { name: 'Follow live' });
+    if (await follow.isVisible()) await follow.click();
+    await live.getByRole('listitem').filter({ hasText: 'SecretGet' }).filter({ hasText: SECRET }).first().waitFor();
+    assert.ok(!(await tail.content()).includes(VALUE), 'the tail holds no value');
+    await live.getByRole('button', { name: 'Pause' }).click();
+    await live.getByText('Paused.').waitFor();
+    await signOut(page, BASE);
+  });
+}
+
 /// The copy button puts exactly the value on the clipboard.
 async function copied(page, context) {
   await check(page, 'revealed');

@@ -48,6 +48,29 @@ async function manage(page, vault) {
   assert.equal(await page.locator('#value').textContent(), 'first value\nof two lines');
   await open('Hide now');
 
+  // Several at once: each has a result of its own.
+  await page.goto(`${BASE}/vaults/${vault}/new-secret`);
+  await field(page, 'Name').fill('api-key');
+  await field(page, 'Value').fill('another value');
+  await press('Create secret');
+  await at(`/vaults/${vault}/secrets/api-key`);
+  await page.goto(`${BASE}/vaults/${vault}/secrets`);
+  await overflow(page, 'secrets to choose from');
+  await main.getByLabel('Choose api-key').check();
+  await main.getByLabel('Choose db-password').check();
+  await main.locator('select[name="act"]').selectOption('tag');
+  await main.locator('input[name="tag"]').last().fill('tier');
+  await main.locator('input[name="tag-value"]').fill('0');
+  await press('Do it');
+  await main.getByRole('heading', { name: '2 of 2: tagged' }).waitFor();
+  await page.goto(`${BASE}/vaults/${vault}/secrets`);
+  await main.getByLabel('Choose api-key').check();
+  await main.locator('select[name="act"]').selectOption('delete');
+  await press('Do it');
+  await main.getByRole('heading', { name: `Delete one secret of ${vault}?` }).waitFor();
+  await open('Cancel');
+  await at(`/vaults/${vault}/secrets`);
+
   // Found by search and filter; the address holds both.
   await page.goto(`${BASE}/vaults/${vault}/secrets`);
   await field(page, 'Search names').fill('pass');

@@ -1,15 +1,15 @@
 //! The content security policy that every page keeps.
 
 /// The policy to send with every HTML answer: own scripts, styles, pictures and fonts only, no inline
-/// script or style, no frame around us, no HTML made from strings by a script. Nothing here connects
-/// anywhere, so `connect-src` stays `'none'` through `default-src`.
+/// script or style, no frame around us, no HTML made from strings by a script. The palette and the live tail
+/// connect to this host alone.
 ///
 /// Browsers hold redirects that follow a form against `form-action` as well: sign-in is a link for
 /// that reason, and the answer to the sign-out form must not redirect to a provider.
 #[must_use]
 pub fn content_security_policy() -> &'static str {
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
-     base-uri 'none'; frame-ancestors 'none'; \
+     connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'; form-action 'self'"
 }
 

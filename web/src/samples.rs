@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 
 use crate::{
     Account, AuditPage, Clock, CommandLinePage, CredentialPage, Crumb, DeniedPage, ErrorPage, Look, Moment, NavPage,
-    NavVault, NotFoundPage, PanelsPage, PostForm, RenderError, SecretPage, SecretsPage, Section, Shell, SignInPage,
-    SignedOutPage, Standing, StatusLine, Tag,
+    NavVault, NotFoundPage, PanelsPage, PostForm, RenderError, SecretPage, SecretsPage, Section, SetupPage, Shell,
+    SignInPage, SignedOutPage, Standing, StatusLine, Tag,
 };
 
 pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
@@ -79,6 +79,7 @@ pub fn sample_pages() -> impl Iterator<Item = (&'static str, Result<Zeroizing<St
     }
     rendered!(
         SignInPage,
+        SetupPage,
         SignedOutPage,
         CommandLinePage,
         SecretsPage,

@@ -183,6 +183,8 @@ mod tests {
         };
         let node = wiring::wire(opened, outside, data.path(), Arc::clone(&clock)).unwrap();
         let admin = &node.services.admin;
+        assert!(node.waits_for_setup(&*clock).await.unwrap(), "nobody owns it");
+        assert!(node.waits_for_setup(&*clock).await.unwrap(), "a later start finds the same door");
         let start = async |with: &[&str]| configured(with).unwrap().appoint(admin, &*clock).await.unwrap();
         let owners = async || admin.owners(clock.now_millis()).await.unwrap();
         let nobody = configured(&[]).unwrap().appoint(admin, &*clock).await.unwrap_err().to_string();
@@ -190,6 +192,7 @@ mod tests {
         assert_eq!((start(&[OPS, OPS]).await, owners().await.len()), (2, 1), "a later start, and one named twice");
         assert_eq!((start(&[OPS, ADA]).await, owners().await.len()), (0, 1), "there is an Owner");
         assert_eq!(start(&[]).await, 0);
+        assert!(!node.waits_for_setup(&*clock).await.unwrap(), "somebody owns it");
         assert!(matches!(owners().await.as_slice(), [Grantee::Group { group, .. }] if group == "ops"));
     }
 }

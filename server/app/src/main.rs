@@ -34,6 +34,7 @@ mod private_file;
 mod scrubbing;
 mod seal;
 mod serve;
+mod setup_code;
 mod terminal;
 mod token_desk;
 mod wiring;

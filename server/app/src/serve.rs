@@ -26,7 +26,7 @@ use crate::{
     installation::{self, Opening},
     jobs,
     listeners::Bound,
-    policy_process, private_file,
+    policy_process, private_file, setup_code,
     wiring::{self, Node, Outside},
     witness::Witness,
 };
@@ -45,6 +45,8 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let bound = Bound::of(config.listen, std::mem::take(&mut config.listeners), &config.limits, &tls)?;
     let source = config.seal()?.source(&config.data, config.pkcs11.as_ref())?;
     let administrators = Administrators::of(&config)?;
+    // Nobody is named: whoever has the code of the terminal names the first ones.
+    let waits = config.providers.is_empty() && config.administrators.is_empty();
     let witness = config.witness.take().map(|witness| witness_of(witness, config.trusted_ca.as_deref())).transpose()?;
     // Everything that the configuration alone can get wrong is told before anything is made.
     let (data, database, node) = (config.data.clone(), config.database()?, std::mem::take(&mut config.node));
@@ -64,11 +66,13 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         alone: false,
     };
     if let Some(why) = administrators.lacking()
+        && !waits
         && !installation::exists(&opening).await?
     {
         anyhow::bail!("no installation is made that nobody could manage: {why} ({FIRST_HOUR})");
     }
     let opened = installation::open(&opening, clock.now_millis(), &SystemEntropy).await?;
+    setup_code::add_first_provider(&opened, &mut outside).await?;
     let fresh = opened.fresh;
     if shows_password {
         tracing::warn!(
@@ -90,10 +94,14 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     }
     end_sessions_of_past_issuers(&node, &*clock).await?;
     node.warn_of_other_addresses().await?;
-    match administrators.appoint(&node.services.admin, &*clock).await? {
-        0 => {}
-        1 => println!("The configured administrator is Owner of the installation now."),
-        several => println!("The {several} configured administrators are Owners of the installation now."),
+    if waits && node.waits_for_setup(&*clock).await? {
+        setup_code::ask(node.services.addresses.base(), &data, &path, clock.now_millis())?;
+    } else {
+        match administrators.appoint(&node.services.admin, &*clock).await? {
+            0 => {}
+            1 => println!("The configured administrator is Owner of the installation now."),
+            several => println!("The {several} configured administrators are Owners of the installation now."),
+        }
     }
     certificates.warn_of_other_names(names.host());
     println!("Strongroom serves {} on {}.", node.services.addresses.base(), bound.shown);

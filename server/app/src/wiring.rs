@@ -16,13 +16,14 @@ use strongroom_domain::{
     places::Places,
     record::{Committer, FloodGate, Recorder, spawn},
     secrets::Secrets,
+    setup::{self, Setup},
     sign_in::SignIn,
     time::Clock,
     token_keys::TokenKeys,
 };
 use strongroom_http::{
     paths::Addresses,
-    services::{ChainStatus, LongAnswers, LongBodies, Services},
+    services::{ChainStatus, LongAnswers, LongBodies, Services, live_batches},
 };
 use strongroom_identity::{
     BearerValidator, FederationIssuers, HttpClient, IssuerConfig, Issuers, ProviderConfig, Providers, SignInService,
@@ -36,6 +37,7 @@ use tokio::task::JoinHandle;
 use crate::{
     installation::Opened,
     policy_process::{self, PolicyIsolation},
+    setup_code::CodeFile,
     token_desk::Desk,
 };
 
@@ -76,6 +78,20 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// Leaves the door of the setup open if nobody owns the installation and it was never set up. Only for a start by
+    /// a configuration that names neither a provider nor an administrator.
+    pub(crate) async fn waits_for_setup(&self, clock: &dyn Clock) -> anyhow::Result<bool> {
+        let services = &self.services;
+        let ctx = crate::serve::system_request(clock, setup::PRINCIPAL)?;
+        if !Setup::was_never_done(&services.admin, &ctx).await? {
+            return Ok(false);
+        }
+        let door = setup::open_door(&services.keyring, &*services.entropy)?;
+        self.store.add_sealed_blob(setup::LABEL, &door).await?;
+        services.setup.unlock();
+        Ok(services.setup.is_open(&services.admin, clock.now_millis()).await?)
+    }
+
     /// Says so when workloads hold grants under another address of this installation: they are known by their issuer, in
     /// which the address stands, and under the new one they hold nothing.
     pub(crate) async fn warn_of_other_addresses(&self) -> anyhow::Result<()> {
@@ -180,7 +196,8 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
     };
     let chain = Arc::new(ArcSwap::<ChainStatus>::default());
     let shown = Arc::clone(&chain);
-    let sign_in: Arc<dyn SignIn> = Arc::new(SignInService::new(providers, Arc::clone(&entropy)));
+    let desk = Arc::new(SignInService::new(providers, Arc::clone(&entropy)));
+    let sign_in: Arc<dyn SignIn> = desk.clone();
     let services = Services {
         development,
         secrets: Secrets { objects: Arc::clone(&objects) },
@@ -225,6 +242,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
             flood: FloodGate::default(),
             rates: TokenRates::default(),
         },
+        setup: Setup::locked(store.clone(), Arc::new(CodeFile::of(data)), desk),
         authenticator: Arc::new(BearerValidator::new(issuers, Arc::clone(&clock))),
         sign_in,
         token_desk: Arc::new(Desk { base, installation: id.0, keys: own_keys }),
@@ -232,6 +250,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         flood: FloodGate::default(),
         long_bodies: LongBodies::default(),
         long_answers: LongAnswers::default(),
+        live_batches: live_batches(),
         keyring,
         clock,
         entropy,

@@ -312,6 +312,8 @@ actions! {
     SessionRevoke = "Strongroom/sessions/delete", "SessionRevoke";
     /// Begin or end a dashboard session.
     SessionChange = "Strongroom/session/write", "Session";
+    /// POST /setup: the first provider and the first Owner, by the code of the terminal.
+    SetupFinish = "Strongroom/setup/write", "SetupFinish";
 }
 
 impl Action {

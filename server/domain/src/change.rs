@@ -17,7 +17,7 @@ use crate::{
     policy_module::{InstallationPolicies, PolicyModule},
     policy_replay::PolicyReplay,
     ports::SealedBlob,
-    role::RoleDefinition,
+    role::{Role, RoleDefinition},
     seal::Reseal,
     secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
     vault::Vault,
@@ -191,6 +191,13 @@ pub enum Change {
     Reseal(Box<Reseal>),
     /// Other keys sign tokens.
     PutTokenKeys(Box<PutTokenKeys>),
+    /// An installation that nobody owns is set up: its first provider, and its Owner.
+    FinishSetup {
+        /// The door, which is closed by it.
+        put: Box<PutTokenKeys>,
+        /// The Owner.
+        owner: Box<Assignment>,
+    },
     /// A dashboard session begins.
     BeginSession(Box<Session>),
     /// A session of the command line begins: a code is exchanged, and counts no more.
@@ -218,7 +225,7 @@ pub enum Change {
     },
 }
 
-/// The keys that sign tokens, before and after.
+/// A sealed document that changes, before and after: the keys that sign tokens, or the door of the setup.
 #[derive(Clone, Debug)]
 pub struct PutTokenKeys {
     /// Label of the sealed document.
@@ -423,6 +430,14 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         }
         (Change::PutTokenKeys(put), Action::TokenKeyRotate | Action::TokenKeyRevoke | Action::TokenKeyRetire) => {
             object.kind == ObjectKind::Server && put.before.revision.checked_add(1) == Some(put.after.revision)
+        }
+        (Change::FinishSetup { put, owner }, Action::SetupFinish) => {
+            object.kind == ObjectKind::Server
+                && put.label == crate::setup::LABEL
+                && (put.before.revision, put.after.revision) == (0, 1)
+                && owner.scope == Scope::Server
+                && owner.role == Role::Owner
+                && owner.ends_at.is_none()
         }
         (Change::PutPolicyReplay { replay, replaces }, Action::PolicyReplay) => {
             object.kind == ObjectKind::Server

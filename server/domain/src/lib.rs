@@ -47,6 +47,7 @@ pub mod scrub;
 pub mod seal;
 pub mod secret;
 pub mod secrets;
+pub mod setup;
 pub mod sign_in;
 pub mod stored;
 #[cfg(any(test, feature = "test-support"))]

@@ -46,6 +46,8 @@ routes! {
     Base Get "/healthz" Public Health;
     Base Get "/readyz" Public Ready;
     Base Get "/assets/{file}" Public Asset;
+    Base Get "/setup" Public SetupPage;
+    Base Post "/setup" Public SetupForm;
     Base Get "/sign-in" Public SignInPage;
     Base Get "/auth/{provider}/start" Public SignInStart;
     Base Get "/auth/callback" Public SignInCallback;
@@ -74,6 +76,7 @@ routes! {
     Base Get "/vaults/{vault}/secrets" Session SecretsPage;
     Base Get "/vaults/{vault}/new-secret" Session NewSecretPage;
     Base Post "/vaults/{vault}/new-secret" Session NewSecretForm;
+    Base Post "/vaults/{vault}/bulk-secrets" Session BulkSecretsForm;
     Base Get "/vaults/{vault}/secrets/{name}" Session SecretPage;
     Base Get "/vaults/{vault}/secrets/{name}/new-version" Session NewVersionPage;
     Base Post "/vaults/{vault}/secrets/{name}/new-version" Session NewVersionForm;
@@ -169,6 +172,7 @@ routes! {
     Base Post "/me/end-others" Session EndOthersForm;
     Base Post "/me/sessions/{session}/end" Session SessionEndForm;
     Base Get "/audit" Session AuditPage;
+    Base Get "/audit/live" Session AuditLive;
     Base Get "/audit/export" Session AuditExportPage;
     Base Get "/audit/{id}" Session AuditEntryPage;
     Base Get "/command-line" Session CommandLinePage;

@@ -13,13 +13,15 @@ use strongroom_domain::{
     objects::Objects,
     record::{FloodGate, Recorder},
     secrets::Secrets,
+    setup::Setup,
     sign_in::{Authenticator, SignIn},
+    throttle::Throttle,
     time::Clock,
 };
 
 use crate::{api::token::TokenDesk, paths::Addresses};
 
-pub use crate::{large_body::LongBodies, long_answer::LongAnswers};
+pub use crate::{dashboard::live_batches, large_body::LongBodies, long_answer::LongAnswers};
 
 /// How the audit chain stands, for the dashboard's badge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,6 +97,8 @@ pub struct Services {
     pub admin: Administration,
     /// Tokens and sessions.
     pub entrance: Entrance,
+    /// The first way in.
+    pub setup: Setup,
     /// Bearer tokens.
     pub authenticator: Arc<dyn Authenticator>,
     /// OIDC sign-in of people.
@@ -109,6 +113,8 @@ pub struct Services {
     pub long_bodies: LongBodies,
     /// Places for long answers.
     pub long_answers: LongAnswers,
+    /// How often each session asks what was recorded since.
+    pub live_batches: Throttle<[u8; 32]>,
     /// Seals the cookie of a sign-in under way.
     pub keyring: Arc<Keyring>,
     /// Time.

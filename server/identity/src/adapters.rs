@@ -11,6 +11,7 @@ use strongroom_domain::{
     identity::Workload,
     keyring::Keyring,
     principal::{Principal, TokenOrigin},
+    setup::{FirstProvider, ProviderDesk},
     sign_in::{
         Authenticator, LogoutToken, SignIn, SignInDemand, SignInError as SignInRefused, SignInProvider, SignedIn,
         TokenExplanation, TokenRejected,
@@ -20,9 +21,9 @@ use uuid::Uuid;
 
 use crate::{
     bearer::BearerValidator,
-    issuer::Issuers,
+    issuer::{IssuerConfig, Issuers},
     jwt::TokenError,
-    sign_in::{CallbackParams, PendingSignIn, Providers, SignInError},
+    sign_in::{CallbackParams, PendingSignIn, ProviderConfig, Providers, SignInError},
     token_endpoint::{CredentialError, OwnKeys, check_assertion, check_secret, explain_assertion},
 };
 
@@ -136,12 +137,8 @@ impl SignInService {
 #[async_trait]
 impl SignIn for SignInService {
     fn providers(&self) -> Vec<SignInProvider> {
-        let named = |(id, name, issuer): (&str, &str, &str)| SignInProvider {
-            id: id.to_owned(),
-            name: name.to_owned(),
-            issuer: issuer.to_owned(),
-        };
-        self.providers.list().map(named).collect()
+        let named = |(id, name, issuer)| SignInProvider { id, name, issuer };
+        self.providers.list().into_iter().map(named).collect()
     }
 
     fn knows(&self, issuer: &str) -> bool {
@@ -185,6 +182,36 @@ impl SignIn for SignInService {
 
     async fn logout_token(&self, provider: &str, token: &str, now_millis: i64) -> Result<LogoutToken, SignInRefused> {
         self.providers.logout_token(provider, token, now_millis).await.map_err(refused)
+    }
+}
+
+/// What a provider that was named in the setup is like: everything else as where a configuration does not say.
+#[must_use]
+pub fn provider_of(named: &FirstProvider) -> ProviderConfig {
+    let issuer = IssuerConfig::new(named.issuer.clone(), Vec::new());
+    ProviderConfig {
+        name: named.name.clone(),
+        label: named.label.clone(),
+        issuer: IssuerConfig { groups_claim: named.groups_claim.clone(), ..issuer },
+        client_id: named.client_id.clone(),
+        client_secret: named.client_secret.as_ref().map(|secret| SecretText::new(secret.expose().to_owned())),
+        scopes: vec!["profile".to_owned()],
+    }
+}
+
+#[async_trait]
+impl ProviderDesk for SignInService {
+    async fn try_out(&self, provider: &FirstProvider) -> Result<(), SignInRefused> {
+        // Where people come back to does not matter here: nobody is sent.
+        let back = "https://setup.invalid/auth/callback";
+        self.providers.try_out(provider_of(provider), back).await.map_err(refused)
+    }
+
+    fn take_up(&self, provider: &FirstProvider) -> Result<(), SignInRefused> {
+        self.providers.add(provider_of(provider)).map_err(|error| {
+            tracing::error!(%error, "a provider that was tried out cannot be added");
+            SignInRefused::Unreachable
+        })
     }
 }
 

@@ -39,7 +39,7 @@ mod test_support;
 #[cfg(test)]
 mod tests;
 
-pub use adapters::{SignInService, WorkloadCredentials};
+pub use adapters::{SignInService, WorkloadCredentials, provider_of};
 pub use bearer::BearerValidator;
 pub use http_client::{HttpClient, HttpClientError, TrustedRoots};
 pub use issuer::{FederationIssuers, IssuerConfig, IssuerConfigError, Issuers, WorkloadWhen};

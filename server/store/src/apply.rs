@@ -318,6 +318,10 @@ async fn carry_out(db: &DatabaseTransaction, change: &PermittedChange) -> Result
         Change::UseAssertion(used) => use_assertion(db, used).await,
         Change::Reseal(reseal) => crate::seal::reseal(db, reseal).await,
         Change::PutTokenKeys(put) => crate::seal::put_token_keys(db, put).await,
+        Change::FinishSetup { put, owner } => {
+            crate::seal::put_token_keys(db, put).await?;
+            insert(db, assignment::Entity::insert(rows::assignment_row(owner)?.into_active_model())).await
+        }
         Change::BeginSession(new) => begin_session(db, new).await,
         Change::BeginCommandLine { session, code, allowed_from } => {
             session_stays(db, allowed_from).await?;

@@ -128,7 +128,9 @@ impl Caches {
                 self.assignments.clear();
                 self.access_policies.clear();
             }
-            Change::AddAssignment(_) | Change::RemoveAssignment { .. } => self.assignments.clear(),
+            Change::AddAssignment(_) | Change::RemoveAssignment { .. } | Change::FinishSetup { .. } => {
+                self.assignments.clear();
+            }
             Change::PutRole { role, .. } | Change::DeleteRole(role) => self.roles.invalidate(&role.id),
             Change::PutAccessPolicy { .. } | Change::RemoveAccessPolicy(_) => self.access_policies.clear(),
             // Asked for when it is loaded, and then kept by the policy host.

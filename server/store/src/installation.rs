@@ -4,7 +4,7 @@
 //! change it afterwards, and there must never be one: it is what keeps `serve` away from databases
 //! whose keys were made for a demonstration.
 
-use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, sea_query::OnConflict};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait, sea_query::OnConflict};
 use strongroom_domain::{names::InstallationId, ports::StoreError, seal::RootKeyFact};
 use uuid::Uuid;
 
@@ -102,6 +102,25 @@ impl Store {
         Ok(Installation { id: InstallationId(id), created_at, development })
     }
 
+    /// Stores bytes that are sealed already, unless there is something under the label.
+    ///
+    /// # Errors
+    /// When label or bytes are too long, or the database refuses.
+    pub async fn add_sealed_blob(&self, label: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let row = blob_row(label, bytes)?;
+        let mut writer = self.writer.lock().await;
+        let transaction = writer.begin(self.caches()).await?;
+        let there = OnConflict::column(sealed_blob::Column::Label).do_nothing().to_owned();
+        let insert = sealed_blob::Entity::insert(row.into_active_model()).on_conflict(there);
+        match insert.exec_without_returning(&transaction).await {
+            Ok(_) | Err(DbErr::RecordNotInserted) => {}
+            Err(error) => return Err(store_error(&error)),
+        }
+        transaction.commit().await.map_err(|e| store_error(&e))?;
+        writer.settle();
+        Ok(())
+    }
+
     /// Stores bytes that are sealed already, in place of what was under the label.
     ///
     /// # Errors
@@ -116,11 +135,15 @@ impl Store {
     }
 }
 
-pub(crate) async fn put(database: &impl ConnectionTrait, label: &str, bytes: &[u8]) -> Result<(), StoreError> {
+fn blob_row(label: &str, bytes: &[u8]) -> Result<sealed_blob::Model, StoreError> {
     if label.is_empty() || label.len() > MAX_LABEL || bytes.len() > MAX_BLOB {
         return Err(damaged("sealed blob", "its label or its bytes are too long"));
     }
-    let row = sealed_blob::Model { label: label.to_owned(), bytes: bytes.to_vec(), revision: 0 };
+    Ok(sealed_blob::Model { label: label.to_owned(), bytes: bytes.to_vec(), revision: 0 })
+}
+
+pub(crate) async fn put(database: &impl ConnectionTrait, label: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    let row = blob_row(label, bytes)?;
     let over = OnConflict::column(sealed_blob::Column::Label).update_column(sealed_blob::Column::Bytes).to_owned();
     sealed_blob::Entity::insert(row.into_active_model())
         .on_conflict(over)

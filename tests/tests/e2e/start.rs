@@ -199,7 +199,9 @@ async fn a_mistake_in_the_configuration_is_named() {
     assert!(line.contains("/nowhere/strongroom.toml"), "{line}");
     let managed = serve_command(vault.folder(), &fresh, "");
     let config = vault.folder().join("serve.toml");
-    let nobody = std::fs::read_to_string(&config).unwrap().replace(MANAGED, "");
+    let provider =
+        "\n[[providers]]\nname = \"corp\"\nlabel = \"Corp\"\nissuer = \"https://login.example\"\nclient_id = \"x\"\n";
+    let nobody = std::fs::read_to_string(&config).unwrap().replace(MANAGED, provider);
     std::fs::write(&config, nobody).unwrap();
     let line = one_line(&mut { managed });
     assert!(line.contains("[[administrators]]") && line.contains("The first hour"), "{line}");

@@ -5,9 +5,15 @@ import { startClock, addLocalTimes } from './time.js';
 import { confirmCopies } from './copy.js';
 import { guardRevealedValue } from './reveal.js';
 import { listenToKeys } from './keys.js';
+import { followLive } from './live.js';
+import { makePalette } from './palette.js';
+import { countChosen } from './bulk.js';
 
 startClock(document.querySelector('.clock'));
 addLocalTimes(document.querySelectorAll('time[datetime]'));
 confirmCopies(document.getElementById('announce'));
-listenToKeys(document.querySelector('[data-palette]'), document.querySelector('dialog.keys'));
+const search = document.querySelector('[data-palette]');
+listenToKeys(search, document.querySelector('dialog.keys'), search && makePalette(search.form));
+followLive(document.querySelector('main .acts'));
+countChosen(document.querySelector('form[data-bulk]'));
 guardRevealedValue(document.querySelector('[data-hide-href]'));

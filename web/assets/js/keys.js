@@ -3,13 +3,12 @@
 const GO = { o: '/overview', v: '/vaults', a: '/audit', w: '/access', s: '/settings', m: '/me' };
 const OFF = 'strongroom-keys-off';
 
-export function listenToKeys(search, help) {
+export function listenToKeys(search, help, openPalette) {
   let going = 0;
   document.addEventListener('keydown', (event) => {
-    if ((event.ctrlKey || event.metaKey) && event.key === 'k' && search) {
+    if ((event.ctrlKey || event.metaKey) && event.key === 'k' && openPalette) {
       event.preventDefault();
-      search.focus();
-      search.select();
+      openPalette();
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || localStorage.getItem(OFF)) return;

@@ -12,6 +12,7 @@ mod panels_samples;
 mod secret;
 mod secret_samples;
 mod secrets;
+mod setup;
 mod sign_in;
 mod signed_out;
 
@@ -24,6 +25,7 @@ pub use not_found::NotFoundPage;
 pub use panels::{PanelsPage, Tab};
 pub(crate) use secret::Run;
 pub use secret::{ReasonField, RevealForm, Revealed, SecretPage, VersionRow};
-pub use secrets::{SecretFilter, SecretRow, SecretsPage};
+pub use secrets::{BulkForm, SecretFilter, SecretRow, SecretsPage};
+pub use setup::SetupPage;
 pub use sign_in::{Provider, SignInPage};
 pub use signed_out::SignedOutPage;

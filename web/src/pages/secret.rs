@@ -73,9 +73,19 @@ pub struct RevealForm {
     pub error: Option<String>,
     /// For how many seconds the value will be shown.
     pub shown_for_seconds: u32,
+    /// Whether the value may have fields, to be shown one by one.
+    pub by_field: bool,
+    /// Names of the fields, told in the answer to a read of them; empty before.
+    pub fields: Vec<String>,
+    /// The reason that was given when their names were read.
+    pub given_reason: String,
 }
 
 impl RevealForm {
+    /// Name of the button that asks for the names of the fields alone.
+    pub const NAMES_FIELD: &'static str = "names";
+    /// Name of the field that names one field of the value.
+    pub const ONE_FIELD: &'static str = "field";
     /// Name of the text field of the reason.
     pub const REASON_FIELD: &'static str = "reason";
     /// Longest reason the field takes, in characters; the handler checks it again.
@@ -108,6 +118,8 @@ pub struct Revealed {
     pub reason: Option<String>,
     /// The same page without the value.
     pub hide_href: String,
+    /// The one field of the value that this is, if it is not the whole.
+    pub field: Option<String>,
 }
 
 impl Revealed {
@@ -121,7 +133,13 @@ impl Revealed {
         reason: Option<String>,
         hide_href: String,
     ) -> Self {
-        Self { value, hides_after_seconds, recorded_as, revealed_at, reason, hide_href }
+        Self { value, hides_after_seconds, recorded_as, revealed_at, reason, hide_href, field: None }
+    }
+
+    /// The same as one field of a value.
+    #[must_use]
+    pub fn of_field(self, field: Option<String>) -> Self {
+        Self { field, ..self }
     }
 }
 
@@ -144,6 +162,10 @@ pub struct VersionRow {
     pub expires: Option<Moment>,
     /// What one can do with it.
     pub acts: Vec<Act>,
+    /// How often it was read in the last 24 hours, for who may know it.
+    pub reads: Option<String>,
+    /// Whether it is not the current one and is read all the same.
+    pub still_read: bool,
 }
 
 impl SecretPage {
@@ -167,6 +189,10 @@ impl SecretPage {
 
     fn any_version_acts(&self) -> bool {
         self.versions.iter().any(|row| !row.acts.is_empty())
+    }
+
+    fn any_version_reads(&self) -> bool {
+        self.versions.iter().any(|row| row.reads.is_some())
     }
 
     fn any_version_expires(&self) -> bool {

@@ -43,6 +43,30 @@ impl SecretPage {
                 "secret-revealed-lines",
                 Self { revealed: Some(revealed("\n<b>first</b> & \"second\"\r\n  third", None)), ..page() },
             ),
+            (
+                "secret-fields",
+                Self {
+                    content_type: Some("application/json".into()),
+                    reveal: Some(RevealForm {
+                        by_field: true,
+                        fields: vec!["host".into(), "pass<word>".into()],
+                        given_reason: "INC-2291".into(),
+                        ..form(ReasonField::Optional, None)
+                    }),
+                    versions: versions(NOW)
+                        .into_iter()
+                        .map(|row| VersionRow { reads: Some("41".into()), still_read: !row.current, ..row })
+                        .collect(),
+                    ..page()
+                },
+            ),
+            (
+                "secret-field-revealed",
+                Self {
+                    revealed: Some(revealed("pg-1.example", Some("INC-2291")).of_field(Some("host".into()))),
+                    ..page()
+                },
+            ),
             ("secret-revealed-inexact", Self { revealed: Some(revealed("before\0after", None)), ..page() }),
             (
                 "secret-older",
@@ -121,6 +145,9 @@ fn form(reason: ReasonField, error: Option<&str>) -> RevealForm {
         reason,
         error: error.map(Into::into),
         shown_for_seconds: 30,
+        by_field: false,
+        fields: vec![],
+        given_reason: String::new(),
     }
 }
 
@@ -149,6 +176,8 @@ fn versions(shown: &str) -> Vec<VersionRow> {
         } else {
             vec![Act::post("Roll back", version, "/x/roll-back", "sample-token", Icon::Undo)]
         },
+        reads: None,
+        still_read: false,
     };
     vec![
         row(NOW, true, ItemState::Enabled, "2026-11-12T09:14:00Z", None),

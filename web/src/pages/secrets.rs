@@ -2,7 +2,9 @@
 
 use askama::Template;
 
-use crate::{Act, Choice, Icon, ItemState, Moment, RenderError, Section, Shell, Snippet, Tag, render, samples};
+use crate::{
+    Act, Choice, Icon, ItemState, Moment, PostForm, RenderError, Section, Shell, Snippet, Tag, render, samples,
+};
 
 /// The list of secrets of a vault, one page of it.
 #[derive(Debug, Clone, Template)]
@@ -22,6 +24,8 @@ pub struct SecretsPage {
     pub cannot: Vec<String>,
     /// One page of secrets, in order.
     pub rows: Vec<SecretRow>,
+    /// What can be done with several of them at once, if anything.
+    pub bulk: Option<BulkForm>,
     /// The next page; `None` on the last.
     pub next_href: Option<String>,
     /// The first page; `None` on the first.
@@ -32,6 +36,15 @@ pub struct SecretsPage {
     pub create_command: Option<String>,
     /// Commands that list the same.
     pub copy_as: Vec<Snippet>,
+}
+
+/// The form around the rows: fields `secret` for those that are chosen, `act`, `tag` and `tag-value`.
+#[derive(Debug, Clone)]
+pub struct BulkForm {
+    /// Where it leads.
+    pub post: PostForm,
+    /// What can be done.
+    pub acts: Vec<Choice>,
 }
 
 /// The filter form (GET): fields `q`, `tag`, `state` and `expires`.
@@ -81,6 +94,11 @@ impl SecretsPage {
         Some(&self.shell)
     }
 
+    /// As somebody sees it who may change none of them.
+    fn without_bulk(self) -> Self {
+        Self { bulk: None, ..self }
+    }
+
     fn any_expires(&self) -> bool {
         self.rows.iter().any(|row| row.expires.is_some())
     }
@@ -125,6 +143,13 @@ impl SecretsPage {
             acts: vec![Act::primary("New secret", "/vaults/payments-prod/new-secret", Icon::Plus)],
             cannot: vec![],
             rows,
+            bulk: Some(BulkForm {
+                post: PostForm {
+                    action: "/vaults/payments-prod/bulk-secrets".into(),
+                    csrf_token: "sample-token".into(),
+                },
+                acts: vec![Choice { value: "disable".into(), label: "Disable".into(), chosen: true }],
+            }),
             next_href: None,
             first_href: None,
             partial: None,
@@ -150,7 +175,8 @@ impl SecretsPage {
                         })
                         .take(2)
                         .collect(),
-                ),
+                )
+                .without_bulk(),
             ),
             (
                 "secrets-next",

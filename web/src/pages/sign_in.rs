@@ -16,6 +16,8 @@ pub struct SignInPage {
     pub providers: Vec<Provider>,
     /// Why the last attempt did not lead to a session, as one sentence.
     pub error: Option<String>,
+    /// Where an installation that nobody owns yet is set up.
+    pub setup_href: Option<String>,
 }
 
 /// A way to sign in.
@@ -66,6 +68,7 @@ impl SignInPage {
             development,
             providers: providers.iter().copied().cloned().collect(),
             error: error.map(Into::into),
+            setup_href: None,
         };
         vec![
             ("sign-in", page(&[&staff, &partner], false, None)),
@@ -79,6 +82,7 @@ impl SignInPage {
                 ),
             ),
             ("sign-in-no-provider", page(&[], false, None)),
+            ("sign-in-set-up", Self { setup_href: Some("/setup".into()), ..page(&[], false, None) }),
         ]
     }
 }

@@ -53,7 +53,7 @@ pub(crate) use session::SessionCommand;
 pub(crate) use token::{TokenCommand, TokenKeysCommand};
 pub(crate) use vault::{VaultChange, VaultCommand, VaultGiven};
 
-use crate::{commands, dev, policy_process::PolicyIsolation, serve};
+use crate::{commands, dev, policy_process::PolicyIsolation, serve, setup_code};
 
 /// A self-hosted vault whose rules its owners can program.
 #[derive(Parser)]
@@ -69,6 +69,15 @@ enum Command {
     Dev(DevArgs),
     /// Start the server by a configuration file.
     Serve(ServeArgs),
+    /// Show a one-time code with which the first provider and administrator of a new installation are named.
+    ///
+    /// To be run where the server runs, as the user that it runs as. The code counts once and for half an hour, and in
+    /// place of one that was shown before.
+    SetupCode {
+        /// Configuration of the server (TOML).
+        #[arg(long)]
+        config: PathBuf,
+    },
     /// Sign in for later commands: in the browser, or with the client credentials of the environment.
     Login(LoginArgs),
     /// End the login.
@@ -314,6 +323,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Dev(args) => dev::run(args).await,
         Command::Serve(args) => serve::run(args).await,
+        Command::SetupCode { config } => setup_code::run(&config),
         Command::Login(args) => commands::login::login(args).await,
         Command::Logout { at } => commands::login::logout(&at).await,
         Command::Whoami { at } => commands::login::whoami(&at).await,

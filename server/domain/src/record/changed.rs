@@ -57,7 +57,7 @@ pub enum RowKind {
     Workload,
     /// A dashboard session; a digest of its hash.
     Session,
-    /// The keys that sign tokens; the label of the sealed document.
+    /// The keys that sign tokens, or the door of the setup; the label of the sealed document.
     TokenKeys,
 }
 
@@ -241,11 +241,7 @@ impl PermittedChange {
             (Change::MakeVault { vault, .. } | Change::PutVault(vault), _) => {
                 ChangedRow::written(RowKind::Vault, vault.id.0.to_string(), vault.revision)
             }
-            (Change::AddAssignment(new), _) => ChangedRow {
-                digest: Some(tag_digest(&new.tag)),
-                within: new.scope.vault().map(|vault| vault.0.to_string()),
-                ..ChangedRow::written(RowKind::Assignment, new.id.to_string(), new.created_at)
-            },
+            (Change::AddAssignment(new), _) => assignment_written(new),
             (Change::PutRole { role, .. }, _) => {
                 ChangedRow::written(RowKind::RoleDefinition, role.id.to_string(), role.revision)
             }
@@ -291,6 +287,12 @@ impl PermittedChange {
             (Change::PutTokenKeys(put), _) => {
                 ChangedRow::written(RowKind::TokenKeys, put.label.to_owned(), put.after.revision)
             }
+            (Change::FinishSetup { put, owner }, _) => {
+                return vec![
+                    ChangedRow::written(RowKind::TokenKeys, put.label.to_owned(), put.after.revision),
+                    assignment_written(owner),
+                ];
+            }
             // Forgotten by itself once it has expired, and told apart from rows: see `UsedOnce`.
             (Change::UseAssertion(_), _) => return Vec::new(),
             // No revision changes; a vault put back to before is wrapped by a key that is not in use.
@@ -325,6 +327,14 @@ fn approval(request: &ApprovalRequest) -> ChangedRow {
 
 fn session_gone(id_hash: &[u8; 32]) -> ChangedRow {
     ChangedRow::gone(RowKind::Session, ChangedRow::session_id(id_hash), 2)
+}
+
+fn assignment_written(new: &Assignment) -> ChangedRow {
+    ChangedRow {
+        digest: Some(tag_digest(&new.tag)),
+        within: new.scope.vault().map(|vault| vault.0.to_string()),
+        ..ChangedRow::written(RowKind::Assignment, new.id.to_string(), new.created_at)
+    }
 }
 
 /// An id may be chosen by the caller and so come again: its next life begins later.

@@ -505,6 +505,13 @@ impl Image {
                 }
                 self.blobs.insert(put.label.to_owned(), put.after.clone());
             }
+            (Change::FinishSetup { put, owner }, _) => {
+                if self.blobs.get(put.label) != Some(&put.before) {
+                    return Settled::Conflict;
+                }
+                self.blobs.insert(put.label.to_owned(), put.after.clone());
+                self.assignments.push((**owner).clone());
+            }
             (Change::BeginCommandLine { session, code, allowed_from }, _) => {
                 self.used_assertions.retain(|_, known| known.expires >= code.used);
                 if !self.sessions.contains_key(allowed_from) || self.used_assertions.contains_key(&code.id_hash) {

@@ -190,6 +190,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::AuditPage
         | Endpoint::AuditEntryPage
         | Endpoint::AuditExportPage
+        | Endpoint::AuditLive
         | Endpoint::AuditCheckpoint
         | Endpoint::AuditChain
         | Endpoint::AuditReceipt => "AuditRead",
@@ -213,6 +214,10 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::WorkloadFederationRemove | Endpoint::FederationRemoveForm => "WorkloadFederationRemove",
         Endpoint::TokenV1 | Endpoint::TokenV2 => "Authentication",
         Endpoint::SignInPage | Endpoint::SignInStart | Endpoint::SignInCallback => "SessionBegin",
+        // What is done with each stands in the record of each.
+        Endpoint::BulkSecretsForm => "SecretBulk",
+        Endpoint::SetupPage => "SetupShow",
+        Endpoint::SetupForm => "SetupFinish",
         Endpoint::BackChannelLogout => "SessionEndByProvider",
         Endpoint::SignOut | Endpoint::SignedOut | Endpoint::SessionEndForm | Endpoint::EndOthersForm => "SessionEnd",
         Endpoint::MePage => "SessionList",
@@ -263,6 +268,7 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::WorkloadFederationRemove
         | Endpoint::SessionEnd => 204,
         Endpoint::SignInCallback
+        | Endpoint::SetupForm
         | Endpoint::SignOut
         | Endpoint::CommandLineAllow
         | Endpoint::SessionEndForm

@@ -52,6 +52,8 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         let href = asked.address(links::AUDIT, &[("range", Some(*range)), ("from", None), ("until", None)]);
         Act::Link { label, href, icon: None, primary: false }
     });
+    // With scripts, what is new also comes by itself.
+    let reload = Act::link("Reload", asked.address(links::AUDIT, &[]), Icon::Records);
     let export = Act::link("Export as JSON lines", asked.address(links::AUDIT_EXPORT, &[]), Icon::Download);
     let page = AuditPage {
         shell: viewer.shell(&Place::Audit).await,
@@ -66,7 +68,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         words: asked.words(),
         kind: asked.kind().to_owned(),
         chart,
-        acts: ranges.chain([export]).collect(),
+        acts: ranges.chain([reload, export]).collect(),
         copy_as: vec![
             commands.server("audit query"),
             commands.curl_server("GET", &asked.address("/api/v1/audit", &[("range", None), ("own", None)]), None),

@@ -14,6 +14,7 @@ use super::{
     frame::{Place, Viewer},
     links, rendered,
     secret::Named,
+    secret_fields,
     snippets::{self, Commands},
     view,
 };
@@ -24,9 +25,6 @@ use crate::{
 
 /// Most fields that are listed.
 const MOST_FIELDS: usize = 200;
-
-/// Longest name of a field that is shown.
-const LONGEST_NAME: usize = 40;
 
 /// What became of a field, or of a whole value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +70,7 @@ fn changes(before: &SecretText, after: &SecretText) -> Vec<(Option<String>, Chan
 
 /// How a field is called on the page.
 fn shown(name: &str) -> Cell {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-    match (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(plain) {
+    match secret_fields::is_plain(name) {
         true => Cell::Code(name.to_owned()),
         false => Cell::text("A field whose name is no plain word"),
     }

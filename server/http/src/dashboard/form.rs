@@ -39,6 +39,11 @@ impl Sent {
         }
     }
 
+    /// All fields of one name, as they were sent.
+    pub(super) fn each<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// A line without the white space around it; empty when it is absent.
     pub(super) fn text(&self, name: &str) -> &str {
         self.raw(name).unwrap_or_default().trim()

@@ -43,6 +43,8 @@ pub(super) const TOKEN_KEYS_REVOKE: &str = "/settings/token-keys/revoke";
 pub(super) const POLICY: &str = "/policy";
 /// The form that uploads a policy module.
 pub(super) const MODULE_UPLOAD: &str = "/policy/upload";
+/// Sets up an installation that nobody owns yet.
+pub(super) const SETUP: &str = "/setup";
 /// The sign-in page.
 pub(super) const SIGN_IN: &str = "/sign-in";
 /// Where providers send the browser back to.
@@ -83,6 +85,11 @@ pub(super) fn in_vault(vault: &VaultName, page: &str, query: &[(&str, Option<&st
 /// The form that makes a secret.
 pub(super) fn new_secret(vault: &VaultName) -> String {
     format!("{VAULTS}/{vault}/new-secret")
+}
+
+/// Something that is done with several secrets at once.
+pub(super) fn bulk_secrets(vault: &VaultName) -> String {
+    format!("{VAULTS}/{vault}/bulk-secrets")
 }
 
 /// Something that is done with a secret, or with one of its versions: a form, or the page of one.

@@ -7,6 +7,7 @@
 mod access;
 mod audit;
 mod audit_filter;
+mod bulk;
 mod command_line;
 mod compare;
 mod deleted;
@@ -19,6 +20,7 @@ mod key_rotation;
 mod keys;
 mod kinds;
 mod links;
+mod live;
 mod me;
 pub(crate) mod multipart;
 mod network;
@@ -31,11 +33,13 @@ mod readers;
 mod refusal;
 mod search;
 mod secret;
+mod secret_fields;
 mod secret_filter;
 mod secret_forms;
 mod secrets;
 mod session;
 mod settings;
+mod setup;
 mod sign_in;
 mod snippets;
 mod step_up;
@@ -64,6 +68,7 @@ use crate::{
 };
 use frame::Viewer;
 use kinds::Kind;
+pub use live::live_batches;
 use problems::Failure;
 
 /// Reason of a record: a page was asked for without a session, and the answer led to sign-in.
@@ -71,7 +76,7 @@ pub(crate) const SESSION_MISSING: &str = "session-missing";
 
 /// Whether a path of the base host belongs to the dashboard, so that problems are shown as pages.
 pub(crate) fn is_page(path: &str) -> bool {
-    const FIRST: [&str; 16] = [
+    const FIRST: [&str; 17] = [
         "overview",
         "search",
         "vaults",
@@ -86,6 +91,7 @@ pub(crate) fn is_page(path: &str) -> bool {
         "sign-in",
         "sign-out",
         "signed-out",
+        "setup",
         "auth",
         "assets",
     ];
@@ -125,7 +131,9 @@ pub(crate) fn problem_page(ctx: &RequestContext, problem: &Problem) -> Response 
 pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request) -> Result<Response, Problem> {
     match call.endpoint {
         Endpoint::Asset => return bundled(call.parameter(0)),
-        Endpoint::SignInPage => return sign_in::page(services, &request),
+        Endpoint::SetupPage => return setup::page(services, call).await,
+        Endpoint::SetupForm => return setup::finish(services, call, &request).await,
+        Endpoint::SignInPage => return sign_in::page(services, call, &request).await,
         Endpoint::SignInStart => return sign_in::start(services, call, &request).await,
         Endpoint::SignInCallback => return sign_in::callback(services, call, &request).await,
         Endpoint::SignedOut => return sign_in::signed_out(services, &request).await,
@@ -144,6 +152,7 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::OverviewPage => boxed(|| overview::show(&viewer)),
         Endpoint::VaultsPage => boxed(|| vaults::list(&viewer)),
         Endpoint::SecretsPage => boxed(|| secrets::list(&viewer, &request)),
+        Endpoint::BulkSecretsForm => boxed(|| bulk::act(&viewer, &request)),
         Endpoint::SecretPage | Endpoint::SecretVersionPage => boxed(|| secret::show(&viewer)),
         Endpoint::SecretReveal => boxed(|| secret::reveal(&viewer, &request)),
         Endpoint::NewSecretPage => boxed(|| secret_forms::new_secret(&viewer)),
@@ -254,6 +263,7 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::EndOthersForm => boxed(|| me::end_others(&viewer, &request)),
         Endpoint::SessionEndForm => boxed(|| me::end(&viewer, &request)),
         Endpoint::AuditExportPage => boxed(|| audit::export(&viewer, &request)),
+        Endpoint::AuditLive => boxed(|| live::batch(&viewer, &request)),
         Endpoint::AuditPage => boxed(|| audit::list(&viewer, &request)),
         Endpoint::SignOut => boxed(|| session::sign_out(&viewer, &request)),
         Endpoint::CommandLinePage => boxed(|| async { command_line::page(&viewer, &request) }),
@@ -264,6 +274,10 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Ok(response) => response,
         Err(failure) => problems::answer(&viewer, failure).await,
     };
+    if call.endpoint == Endpoint::AuditLive {
+        // A page that is left open is no use of a session.
+        return Ok(response);
+    }
     Ok(session::in_use(services, request.cookies.as_deref(), call.ctx.now, response))
 }
 

@@ -16,14 +16,38 @@ const MILLIS_A_DAY: i64 = 86_400_000;
 /// Most records that are read to name who read a secret.
 const READERS_FROM: usize = 1000;
 
-/// Who read the secret in the last 24 hours, for who may know it.
-pub(super) async fn panel(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> Panel {
-    let title = "Read in the last 24 hours";
-    let told = |words: &str| Panel::new(title, Body::Text(vec![words.to_owned()]));
-    if !viewer.may(&Ask::server(Action::AuditRead)).await {
-        return told("Readers are hidden: seeing them needs the role Strongroom Auditor on the installation.");
+/// How often versions of a secret were read lately.
+pub(super) struct Reads {
+    counts: BTreeMap<String, u64>,
+    /// Whether these are all.
+    all: bool,
+}
+
+impl Reads {
+    /// Of one version, and whether that is all of them.
+    pub(super) fn of(&self, version: &str) -> (u64, bool) {
+        (self.counts.get(version).copied().unwrap_or_default(), self.all)
     }
-    let filter = RecordFilter {
+}
+
+/// Reads of the last 24 hours by version, for who may know it; none for others.
+pub(super) async fn by_version(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> Option<Reads> {
+    if !viewer.may(&Ask::server(Action::AuditRead)).await {
+        return None;
+    }
+    let records = viewer.services.admin.query_audit(&viewer.further().ok()?, reads(viewer, vault, name)).await.ok()?;
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for record in &records.items {
+        if let Some(version) = &record.version {
+            *counts.entry(version.clone()).or_default() += record.count.unwrap_or(1);
+        }
+    }
+    Some(Reads { counts, all: records.next.is_none() })
+}
+
+/// What was read of a secret in the last 24 hours.
+fn reads(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> RecordFilter {
+    RecordFilter {
         outcome: Some(Outcome::Allowed),
         vault: Some(vault.to_string()),
         object: Some(name.as_str().to_owned()),
@@ -32,7 +56,17 @@ pub(super) async fn panel(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectN
         from: Some(viewer.call.ctx.now - MILLIS_A_DAY),
         limit: READERS_FROM,
         ..RecordFilter::default()
-    };
+    }
+}
+
+/// Who read the secret in the last 24 hours, for who may know it.
+pub(super) async fn panel(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> Panel {
+    let title = "Read in the last 24 hours";
+    let told = |words: &str| Panel::new(title, Body::Text(vec![words.to_owned()]));
+    if !viewer.may(&Ask::server(Action::AuditRead)).await {
+        return told("Readers are hidden: seeing them needs the role Strongroom Auditor on the installation.");
+    }
+    let filter = reads(viewer, vault, name);
     let Ok(ctx) = viewer.further() else { return told("The readers could not be looked up.") };
     let Ok(records) = viewer.services.admin.query_audit(&ctx, filter).await else {
         return told("The readers could not be looked up just now.");

@@ -1,7 +1,13 @@
 //! GET /search: one search over the names and tags of everything that this person may list. The same
-//! lists as everywhere, judged and recorded page by page; it says how far it came.
+//! lists as everywhere, judged and recorded page by page; it says how far it came. With `as=list` it is what the
+//! palette shows while somebody types: the same search, in JSON.
 
-use strongroom_domain::{action::Action, admin::MAX_WORKLOAD_PAGE, gate::Ask, names::ObjectName, record::IdPrefix};
+use std::sync::Arc;
+
+use serde_json::json;
+use strongroom_domain::{
+    action::Action, admin::MAX_WORKLOAD_PAGE, gate::Ask, names::ObjectName, record::IdPrefix, vault::Vault,
+};
 use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table};
 
 use super::{
@@ -44,13 +50,24 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         return Err(Problem::bad_parameter(format!("A search has at most {MAX_QUERY} characters.")).into());
     }
     let vaults = viewer.services.admin.list_vaults(&viewer.call.ctx).await?.vaults;
+    let (hits, notices) = find(viewer, &query, &vaults).await?;
+    if request.query("as") == Some("list") {
+        let found: Vec<_> = hits.iter().map(Hit::told).collect();
+        let body = json!({ "found": found, "notices": notices });
+        return Ok(Response::json(200, &body).with("cache-control", "no-store".to_owned()));
+    }
+    Ok(page(viewer, query, &vaults, (hits, notices)).await)
+}
+
+/// What was found, and what was not searched.
+async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result<(Vec<Hit>, Vec<String>), Failure> {
     let wanted = query.to_lowercase();
     let has = |text: &str| text.to_lowercase().contains(&wanted);
     let mut rows = Vec::new();
     let mut notices = Vec::new();
     if !query.is_empty() {
-        if IdPrefix::parse(&query).is_some() && viewer.may(&Ask::server(Action::AuditRead)).await {
-            rows.push(line(Icon::Records, "Decision", &query, &links::entry(&wanted), Cell::None("None".into())));
+        if IdPrefix::parse(query).is_some() && viewer.may(&Ask::server(Action::AuditRead)).await {
+            rows.push(line(Icon::Records, "Decision", query, &links::entry(&wanted), Cell::None("None".into())));
         }
         for (name, href) in GO_TO.iter().filter(|(name, _)| has(name)) {
             rows.push(line(Icon::Records, "Page", name, href, Cell::None("None".into())));
@@ -123,6 +140,16 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
             }
         }
     }
+    Ok((rows, notices))
+}
+
+async fn page(
+    viewer: &Viewer<'_>,
+    query: String,
+    vaults: &[Arc<Vault>],
+    (hits, notices): (Vec<Hit>, Vec<String>),
+) -> Response {
+    let rows: Vec<Row> = hits.into_iter().map(Hit::row).collect();
     let headline = match (query.as_str(), rows.len()) {
         ("", _) => "Search".to_owned(),
         (query, 0) => format!("Nothing with “{query}”"),
@@ -143,12 +170,31 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
             ..Form::default()
         }),
         main: vec![Panel::new("Found", body)],
-        ..PanelsPage::new(viewer.shell_with(&Place::Elsewhere, &vaults).await, headline)
+        ..PanelsPage::new(viewer.shell_with(&Place::Elsewhere, vaults).await, headline)
     };
-    Ok(rendered(200, page.render()))
+    rendered(200, page.render())
 }
 
-fn line(icon: Icon, kind: &str, name: &str, href: &str, tags: Cell) -> Row {
-    let kind = Cell::Who { icon, kind: String::new(), name: kind.to_owned(), small: None };
-    Row::new(vec![Cell::link(name, href), kind, tags])
+/// Something that was found.
+struct Hit {
+    icon: Icon,
+    kind: &'static str,
+    name: String,
+    href: String,
+    tags: Cell,
+}
+
+impl Hit {
+    fn row(self) -> Row {
+        let kind = Cell::Who { icon: self.icon, kind: String::new(), name: self.kind.to_owned(), small: None };
+        Row::new(vec![Cell::link(self.name, self.href), kind, self.tags])
+    }
+
+    fn told(&self) -> serde_json::Value {
+        json!({ "kind": self.kind, "name": self.name, "href": self.href })
+    }
+}
+
+fn line(icon: Icon, kind: &'static str, name: &str, href: &str, tags: Cell) -> Hit {
+    Hit { icon, kind, name: name.to_owned(), href: href.to_owned(), tags }
 }

@@ -17,7 +17,9 @@ use super::{
     kinds::Kind,
     links,
     offers::Offers,
-    rendered, view,
+    readers, rendered,
+    secret_fields::{self, Found},
+    view,
 };
 use crate::{
     api::wire::API_VERSION,
@@ -73,7 +75,21 @@ pub(super) async fn reveal(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     let ctx = &viewer.call.ctx;
     ctx.state_reason(sent.text(RevealForm::REASON_FIELD))
         .map_err(|unfit| Problem::bad_parameter(format!("{unfit}.")))?;
-    let opened = viewer.services.secrets.get(ctx, &vault, &name, version.as_ref()).await?;
+    let names_alone = sent.ticked(RevealForm::NAMES_FIELD);
+    let one = sent.given(RevealForm::ONE_FIELD);
+    let mut opened = viewer.services.secrets.get(ctx, &vault, &name, version.as_ref()).await?;
+    if names_alone || one.is_some() {
+        // The value was read, which is on record; no more of it goes out than was asked for.
+        let asked = if names_alone { None } else { one.as_deref() };
+        match secret_fields::of(&opened.value, asked) {
+            Found::One(value) => opened.value = value,
+            other => {
+                drop(opened.value);
+                let item = SecretItem { secret: opened.secret, version: opened.meta };
+                return Ok(told_of_fields(viewer, &vault, (item, opened.vault), other).await);
+            }
+        }
+    }
     // So long as people need, or as a policy module leaves them; a second at least, or there would be no page.
     let seconds = ctx.lifetime().map_or(SHOWN_SECONDS, |lifetime| lifetime.clamp(1, SHOWN_SECONDS));
     let item = SecretItem { secret: opened.secret, version: opened.meta };
@@ -87,10 +103,35 @@ pub(super) async fn reveal(viewer: &Viewer<'_>, request: &Request) -> Result<Res
         view::moment_millis(ctx.now),
         ctx.stated_reason().map(str::to_owned),
         hide_href.clone(),
-    );
+    )
+    .of_field(one);
     drop(opened.value);
     let page = fill_in(viewer, &place, &vault, item, opened.vault, Some(revealed)).await;
     Ok(rendered(200, page.render()).with("refresh", format!("{seconds}; url={hide_href}")))
+}
+
+/// The names of the fields, or that there is no such field: an answer without any value.
+async fn told_of_fields(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    (item, facts): (SecretItem, VaultFacts),
+    found: Found,
+) -> Response {
+    let shown = (item.secret.current != item.version.version).then(|| item.version.version.clone());
+    let place = Place::Secret(vault.clone(), item.secret.name.clone(), shown);
+    let mut page = fill_in(viewer, &place, vault, item, facts, None).await;
+    if let Some(form) = &mut page.reveal {
+        viewer.call.ctx.stated_reason().unwrap_or_default().clone_into(&mut form.given_reason);
+        match found {
+            Found::Names(names) => form.fields = names,
+            Found::One(_) | Found::Nothing => {
+                form.error =
+                    Some("There is no such field: the value is no JSON object, or has none of this name.".to_owned());
+            }
+        }
+    }
+    // The read went well, and is on record so.
+    rendered(200, page.render())
 }
 
 async fn fill_in(
@@ -132,6 +173,9 @@ async fn fill_in(
             reason: ReasonField::Optional,
             error: None,
             shown_for_seconds: SHOWN_SECONDS,
+            by_field: meta.attributes.content_type.as_deref().is_some_and(|text| text.contains("json")),
+            fields: Vec::new(),
+            given_reason: String::new(),
         }),
         no_reveal,
         revealed,
@@ -196,7 +240,12 @@ async fn versions(
     roll_back: bool,
 ) -> (Vec<VersionRow>, Option<String>) {
     let (items, partial) = Kind::Secret.versions(viewer, vault, shown).await;
+    let counts = readers::by_version(viewer, vault, &shown.secret.name).await;
+    let reads = |item: &SecretItem| counts.as_ref().map(|counts| counts.of(item.version.version.as_str()));
     let row = |item: &SecretItem| VersionRow {
+        reads: reads(item)
+            .map(|(reads, all)| if all { view::grouped(reads) } else { format!("{}+", view::grouped(reads)) }),
+        still_read: item.version.version != item.secret.current && reads(item).is_some_and(|(reads, _)| reads > 0),
         version: item.version.version.to_string(),
         href: links::secret(vault, &shown.secret.name, Some(&item.version.version)),
         current: item.version.version == item.secret.current,

@@ -8,10 +8,10 @@ use strongroom_domain::{
     secret::SecretItem,
     secrets::MAX_PAGE,
 };
-use strongroom_web::{Act, Icon, SecretRow, SecretsPage};
+use strongroom_web::{Act, BulkForm, Choice, Icon, PostForm, SecretRow, SecretsPage};
 
 use super::{
-    Failure,
+    Failure, bulk,
     frame::{Place, Viewer},
     kinds::Kind,
     links,
@@ -46,11 +46,26 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let new = Act::primary("New secret", links::new_secret(&vault), Icon::Plus);
     offers.offer(&Ask::secrets(Action::SecretSet, &vault), new).await;
     let (acts, cannot) = offers.told();
+    // Offered by what is true of the vault; each that is chosen is judged by itself.
+    let may_change = viewer.may(&Ask::secrets(Action::SecretUpdate, &vault)).await
+        || viewer.may(&Ask::secrets(Action::SecretDelete, &vault)).await;
     let commands = Commands::of_vault(viewer.services, &vault);
     let page = SecretsPage {
         shell: viewer.shell(&place).await,
         vault: vault.to_string(),
         search_action: links::secrets(&vault),
+        bulk: (!rows.is_empty() && may_change).then(|| BulkForm {
+            post: PostForm { action: links::bulk_secrets(&vault), csrf_token: viewer.form_token() },
+            acts: bulk::ACTS
+                .iter()
+                .enumerate()
+                .map(|(at, (value, label))| Choice {
+                    value: (*value).to_owned(),
+                    label: (*label).to_owned(),
+                    chosen: at == 0,
+                })
+                .collect(),
+        }),
         rows,
         acts,
         cannot,

@@ -52,9 +52,12 @@ const MAX_LOGOUT: usize = 32 * 1024;
 /// GET /sign-in
 ///
 /// # Errors
-/// None.
-pub(super) fn page(services: &Services, request: &Request) -> Result<Response, Problem> {
-    Ok(rendered(200, form(services, &return_to(request), None).render()))
+/// 503 when nobody can sign in and the store cannot say whether that is to be set up.
+pub(super) async fn page(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let page = form(services, &return_to(request), None);
+    let waits = page.providers.is_empty() && super::setup::is_open(services, call.ctx.now).await?;
+    let setup_href = waits.then(|| links::SETUP.to_owned());
+    Ok(rendered(200, SignInPage { setup_href, ..page }.render()))
 }
 
 /// GET /signed-out
@@ -211,6 +214,7 @@ fn form(services: &Services, return_to: &ReturnTo, error: Option<String>) -> Sig
         development: services.development,
         providers: services.sign_in.providers().into_iter().map(provider).collect(),
         error,
+        setup_href: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What goes wrong when vaults, roles, identities, modules and sessions are managed, on the wire.
 
-use strongroom_domain::{admin::AdminError, entrance::EntranceError, record::HowItWent, role::Role};
+use strongroom_domain::{admin::AdminError, entrance::EntranceError, record::HowItWent, role::Role, setup::SetupError};
 
 use super::Problem;
 
@@ -141,6 +141,19 @@ impl From<EntranceError> for Problem {
             },
             EntranceError::Unavailable => Self::unavailable("unavailable"),
             EntranceError::NoRecord(no_record) => no_record.into(),
+        }
+    }
+}
+
+impl From<SetupError> for Problem {
+    fn from(error: SetupError) -> Self {
+        match error {
+            SetupError::Closed => Self { reason: "setup-closed", ..Self::no_route() },
+            SetupError::TooMany(too_many) => EntranceError::TooMany(too_many).into(),
+            SetupError::Code => Self::foreign_form(),
+            SetupError::Invalid(sentence) => Self::bad_parameter(sentence),
+            SetupError::Provider(_) | SetupError::Unavailable => Self::unavailable("unavailable"),
+            SetupError::NoRecord(no_record) => no_record.into(),
         }
     }
 }

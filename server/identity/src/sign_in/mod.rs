@@ -16,6 +16,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openidconnect::{
@@ -152,15 +153,16 @@ struct Provider {
 
 /// The providers people may sign in at.
 pub struct Providers {
-    providers: Vec<(String, Provider)>,
+    providers: ArcSwap<Vec<(String, Arc<Provider>)>>,
     http: HttpClient,
+    clock: Arc<dyn Clock>,
 }
 
 impl Providers {
     /// Whether one of them is this issuer.
     #[must_use]
     pub fn knows(&self, issuer: &str) -> bool {
-        self.providers.iter().any(|(_, provider)| provider.issuer.config.issuer == issuer)
+        self.providers.load().iter().any(|(_, provider)| provider.issuer.config.issuer == issuer)
     }
 
     /// Checks the configuration. Nothing is fetched yet.
@@ -172,33 +174,61 @@ impl Providers {
         http: HttpClient,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, IssuerConfigError> {
-        let mut providers: Vec<(String, Provider)> = Vec::new();
+        let providers = Self { providers: ArcSwap::default(), http, clock: Arc::clone(clock) };
         for config in configs {
-            let provider = Provider {
-                label: config.label,
-                issuer: Issuer::remote(config.issuer, true, &http, clock)?,
-                client_id: config.client_id,
-                client_secret: config.client_secret,
-                scopes: config.scopes,
-            };
-            if providers.iter().any(|(name, _)| *name == config.name) {
-                return Err(IssuerConfigError::Duplicate(config.name));
-            }
-            providers.push((config.name, provider));
+            providers.add(config)?;
         }
-        Ok(Self { providers, http })
+        Ok(providers)
+    }
+
+    /// One more. Nothing is fetched yet.
+    ///
+    /// # Errors
+    /// [`IssuerConfigError`]; [`IssuerConfigError::Duplicate`] when there is one of this name.
+    pub fn add(&self, config: ProviderConfig) -> Result<(), IssuerConfigError> {
+        let (name, provider) = self.prepared(config)?;
+        let mut providers = Vec::clone(&self.providers.load());
+        if providers.iter().any(|(other, _)| *other == name) {
+            return Err(IssuerConfigError::Duplicate(name));
+        }
+        providers.push((name, Arc::new(provider)));
+        self.providers.store(Arc::new(providers));
+        Ok(())
+    }
+
+    /// Whether one would answer as a provider of its issuer that people can be sent to. Nothing is kept.
+    ///
+    /// # Errors
+    /// [`SignInError::ProviderUnreachable`].
+    pub async fn try_out(&self, config: ProviderConfig, redirect_uri: &str) -> Result<(), SignInError> {
+        let (_, provider) = self.prepared(config).map_err(|_| SignInError::ProviderUnreachable)?;
+        self.client(&provider, &*provider.snapshot().await?, redirect_uri).map(drop)
+    }
+
+    fn prepared(&self, config: ProviderConfig) -> Result<(String, Provider), IssuerConfigError> {
+        let provider = Provider {
+            label: config.label,
+            issuer: Issuer::remote(config.issuer, true, &self.http, &self.clock)?,
+            client_id: config.client_id,
+            client_secret: config.client_secret,
+            scopes: config.scopes,
+        };
+        Ok((config.name, provider))
     }
 
     /// Name, label and issuer of every provider, in the order of the configuration.
-    pub fn list(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.providers
-            .iter()
-            .map(|(name, provider)| (name.as_str(), provider.label.as_str(), provider.issuer.config.issuer.as_str()))
+    #[must_use]
+    pub fn list(&self) -> Vec<(String, String, String)> {
+        let named = |(name, provider): &(String, Arc<Provider>)| {
+            (name.clone(), provider.label.clone(), provider.issuer.config.issuer.clone())
+        };
+        self.providers.load().iter().map(named).collect()
     }
 
-    fn provider(&self, name: &str) -> Result<&Provider, SignInError> {
-        let found = self.providers.iter().find(|(other, _)| other == name);
-        found.map(|(_, provider)| provider).ok_or(SignInError::UnknownProvider)
+    fn provider(&self, name: &str) -> Result<Arc<Provider>, SignInError> {
+        let providers = self.providers.load();
+        let found = providers.iter().find(|(other, _)| other == name);
+        found.map(|(_, provider)| Arc::clone(provider)).ok_or(SignInError::UnknownProvider)
     }
 
     /// Begins a sign-in: where to send the browser, and what to keep for it. The provider will send
@@ -226,7 +256,7 @@ impl Providers {
             created: now_millis,
             afresh: demand.afresh,
         };
-        let client = self.client(provider, &*provider.snapshot().await?, redirect_uri)?;
+        let client = self.client(&provider, &*provider.snapshot().await?, redirect_uri)?;
         let verifier = PkceCodeVerifier::new(pending.pkce_verifier.clone());
         let (state, nonce) = (pending.state.clone(), pending.nonce.clone());
         let mut request = client
@@ -272,9 +302,9 @@ impl Providers {
             return Err(provider_error(&error));
         }
         let code = params.code.ok_or(SignInError::MalformedAnswer)?;
-        let client = self.client(provider, &snapshot, &pending.redirect_uri)?;
+        let client = self.client(&provider, &snapshot, &pending.redirect_uri)?;
         let answer = self.redeem(&client, code, &pending).await?;
-        self.accept(provider, &answer, &pending, now_millis).await
+        self.accept(&provider, &answer, &pending, now_millis).await
     }
 
     /// Exchanges the code for tokens.

@@ -143,7 +143,7 @@ fn replace(query: Vec<(String, String)>, name: &str, value: Option<&str>) -> Vec
 #[tokio::test]
 async fn ada_signs_in() {
     let world = World::start().await;
-    assert_eq!(world.providers.list().collect::<Vec<_>>(), [("dev", "Development", world.server.uri().as_str())]);
+    assert_eq!(world.providers.list(), [("dev".to_owned(), "Development".to_owned(), world.server.uri())]);
     let (url, pending) = world.begin(1).await;
     let parameter = |name: &str| url.query_pairs().find(|(other, _)| other == name).unwrap().1.into_owned();
     assert_eq!(parameter("scope"), "openid profile");

@@ -3,15 +3,19 @@
 use strongroom_domain::{
     action::Action,
     change::{Change, PutTokenKeys},
+    grant::{Assignment, Scope},
     names::ObjectKind,
     permit::ObjectRef,
-    ports::{AuditLog, PurgeSchedule, SealStore, SealedBlob, StoreError, VaultStore},
+    ports::{AuditLog, GrantStore, PurgeSchedule, SealStore, SealedBlob, StoreError, VaultStore},
+    principal::{Grantee, PrincipalId},
     record::{Entry, Settled},
+    role::Role,
     seal::{Reseal, Rewrapped, RootKeyFact},
     secret::LifeState,
-    test_support,
+    setup, test_support,
     vault::Vault,
 };
+use uuid::Uuid;
 
 use crate::support::{Place, Started, entry, on_both, permit, put_vault, set, vault, version};
 
@@ -22,6 +26,7 @@ on_both!(
     what_is_left_of_a_purged_vault_is_not_wrapped,
     a_root_key_is_taken_up_once,
     of_two_changes_of_the_token_keys_one_happens,
+    an_installation_is_set_up_once,
 );
 
 fn fact(key_id: &str, since: i64) -> RootKeyFact {
@@ -177,4 +182,34 @@ async fn of_two_changes_of_the_token_keys_one_happens(place: Place) {
     assert_eq!(stored().await, blob(b"new", 2), "wrapped anew, and the same keys");
     let stale = token_keys(blob(b"three", 2), blob(b"four", 3));
     assert_eq!(s.put(stale).await, Settled::Conflict, "sealed under the old root key");
+}
+
+/// Two who have the code name an Owner at the same moment; and a door that was put there again is not opened over it.
+async fn an_installation_is_set_up_once(place: Place) {
+    let s = sealed(&place).await;
+    s.store.add_sealed_blob(setup::LABEL, b"open").await.unwrap();
+    s.store.add_sealed_blob(setup::LABEL, b"another").await.unwrap();
+    let finish = |subject: &str, id: u128, after: &[u8]| {
+        let put = PutTokenKeys { label: setup::LABEL, before: blob(b"open", 0), after: blob(after, 1) };
+        let id_of = PrincipalId { issuer: "https://login.example".to_owned(), subject: subject.to_owned() };
+        let owner = Assignment {
+            id: Uuid::from_u128(id),
+            grantee: Grantee::Principal { id: id_of },
+            role: Role::Owner.into(),
+            scope: Scope::Server,
+            created_at: 1,
+            ends_at: None,
+            tag: vec![3; 32],
+        };
+        let permit = permit(Action::SetupFinish, test_support::server_ref(), None);
+        entry(permit, Change::FinishSetup { put: Box::new(put), owner: Box::new(owner) })
+    };
+    let settled = s.store.append(vec![finish("ada", 1, b"hers"), finish("eve", 2, b"other")]).await.unwrap();
+    assert_eq!(settled, [Settled::Recorded, Settled::Conflict]);
+    let owners = s.store.installation_assignments().await.unwrap();
+    let subjects: Vec<_> = owners.iter().map(|owner| owner.id).collect();
+    assert_eq!(subjects, [Uuid::from_u128(1)]);
+    assert_eq!(s.store.sealed_blob(setup::LABEL).await.unwrap().unwrap(), blob(b"hers", 1));
+    s.store.add_sealed_blob(setup::LABEL, b"open").await.unwrap();
+    assert_eq!(s.store.sealed_blob(setup::LABEL).await.unwrap().unwrap(), blob(b"hers", 1), "it stays shut");
 }

@@ -131,6 +131,14 @@ fn token_keys(before: i64, after: i64) -> Change {
     Change::PutTokenKeys(Box::new(PutTokenKeys { label: "tokens", before: blob(before), after: blob(after) }))
 }
 
+fn finish_setup(before: i64, scope: Scope) -> Change {
+    let blob = |revision| SealedBlob { bytes: vec![1], revision };
+    let put = PutTokenKeys { label: strongroom_domain::setup::LABEL, before: blob(before), after: blob(before + 1) };
+    let Change::AddAssignment(owner) = grant(scope) else { unreachable!() };
+    let owner = Assignment { role: Role::Owner.into(), ..*owner };
+    Change::FinishSetup { put: Box::new(put), owner: Box::new(owner) }
+}
+
 fn command_line() -> Change {
     let session = Session {
         id_hash: [0; 32],
@@ -195,6 +203,7 @@ fn a_change_on_the_permitted_object_fits() {
         (TokenKeyRevoke, server_ref(), None, token_keys(4, 5)),
         (TokenKeyRetire, server_ref(), None, token_keys(4, 5)),
         (SessionRevoke, server_ref(), None, Change::EndSessions(vec![[0; 32]])),
+        (SetupFinish, server_ref(), None, finish_setup(0, Scope::Server)),
         (SessionChange, server_ref(), None, at_provider()),
     ];
     for (action, object, revision, change) in good {
@@ -311,6 +320,9 @@ fn any_other_change_does_not_fit() {
             None,
             Change::EndSessions(vec![]),
         ),
+        ("a setup by another's permit", AssignmentAdd, server_ref(), None, finish_setup(0, Scope::Server)),
+        ("a setup that was done", SetupFinish, server_ref(), None, finish_setup(1, Scope::Server)),
+        ("a setup of a vault", SetupFinish, server_ref(), None, finish_setup(0, Scope::Vault { vault: VAULT })),
         ("a session of the command line by another's permit", SessionRevoke, server_ref(), None, command_line()),
         ("a session by a grant's permit", AssignmentAdd, server_ref(), None, Change::EndSession { id_hash: [0; 32] }),
     ];

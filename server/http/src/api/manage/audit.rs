@@ -31,9 +31,10 @@ const LONGEST: usize = 1024;
 const LONGEST_OPERATION: usize = 64;
 /// Operations beside those of actions and routes: what a change of a workload turns out to be, what lists and jobs are
 /// called, and what no route was found for.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     "AuditResume",
     "Request",
+    "SetupLook",
     scrub::ROUND,
     scrub::FINDING,
     "TokenKeyDestroy",

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bad_input;
+mod bulk;
 mod changing;
 mod command_line;
 mod compare;
@@ -12,6 +13,7 @@ mod offers;
 mod policies;
 mod reading;
 mod settings;
+mod setup;
 mod sign_in;
 mod spans;
 mod step_up;
@@ -40,6 +42,7 @@ use strongroom_domain::{
     record::{FloodGate, Record},
     role::Role,
     secrets::Secrets,
+    setup::Setup,
     sign_in::{
         Authenticator, LogoutToken, SignIn, SignInDemand, SignInError, SignInProvider, SignedIn, TokenExplanation,
         TokenRejected,
@@ -58,7 +61,7 @@ use crate::{
     edge::{Body, RawRequest, answer},
     message::Response,
     paths::Addresses,
-    services::{ChainStatus, LongAnswers, LongBodies, Services},
+    services::{ChainStatus, LongAnswers, LongBodies, Services, live_batches},
 };
 
 const BASE: &str = "https://vault.localhost:8443";
@@ -260,6 +263,7 @@ impl Story {
         world.put_vault(&vault, VaultSettings::default()).unwrap();
         world.put_grant(Grantee::Principal { id: ada.id.clone() }, Role::Owner, Scope::Server).unwrap();
         let ports = Arc::new(world.store.clone());
+        let (setup_store, codes) = (ports.clone(), Arc::new(setup::Terminal::default()));
         let services = Services {
             addresses: Addresses::new(BASE, "11").unwrap(),
             development: true,
@@ -300,6 +304,7 @@ impl Story {
                 flood: FloodGate::default(),
                 rates: TokenRates::default(),
             },
+            setup: Setup::locked(setup_store, codes, Arc::new(Nobody)),
             authenticator: Arc::new(Nobody),
             sign_in: Arc::new(Provider),
             token_desk: Arc::new(Nobody),
@@ -307,6 +312,7 @@ impl Story {
             flood: FloodGate::default(),
             long_bodies: LongBodies::default(),
             long_answers: LongAnswers::default(),
+            live_batches: live_batches(),
             keyring: world.keyring.clone(),
             clock: world.clock.clone(),
             entropy: world.entropy.clone(),

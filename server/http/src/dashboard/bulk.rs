@@ -1,0 +1,187 @@
+//! POST /vaults/{vault}/bulk-secrets: one act on several secrets of a list. Each is judged and recorded by itself, as
+//! if it were done alone, and the answer tells of each what came of it: one that is refused keeps none of the others.
+
+use strongroom_domain::{
+    context::RequestContext,
+    decision::{Denial, DenyReason},
+    names::{ObjectName, VaultName},
+    secret::AttributePatch,
+    secrets::MAX_PAGE,
+};
+use strongroom_web::{Act, Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table, Tone};
+
+use super::{
+    Failure,
+    form::{SHORT, Sent},
+    frame::{Place, Viewer},
+    kinds::Kind,
+    links, rendered,
+};
+use crate::{
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// What can be done with several at once. A purge is not among them.
+#[derive(Clone)]
+enum Wanted {
+    Enable,
+    Disable,
+    Delete,
+    /// With its value.
+    Tag(String, String),
+    Untag(String),
+}
+
+/// As they are sent and shown.
+pub(super) const ACTS: [(&str, &str); 5] = [
+    ("disable", "Disable"),
+    ("enable", "Enable"),
+    ("tag", "Set the tag"),
+    ("untag", "Remove the tag"),
+    ("delete", "Delete, recoverable"),
+];
+
+impl Wanted {
+    fn of(sent: &Sent) -> Result<Self, Problem> {
+        let tag = || sent.given("tag").ok_or_else(|| Problem::bad_parameter("A tag has a name."));
+        match sent.text("act") {
+            "enable" => Ok(Self::Enable),
+            "disable" => Ok(Self::Disable),
+            "delete" => Ok(Self::Delete),
+            "tag" => Ok(Self::Tag(tag()?, sent.text("tag-value").to_owned())),
+            "untag" => Ok(Self::Untag(tag()?)),
+            _ => Err(Problem::bad_parameter("There is no such act.")),
+        }
+    }
+
+    fn done(&self) -> &'static str {
+        match self {
+            Self::Enable => "Enabled",
+            Self::Disable => "Disabled",
+            Self::Delete => "Deleted, recoverable",
+            Self::Tag(..) => "Tagged",
+            Self::Untag(_) => "Tag removed",
+        }
+    }
+}
+
+/// # Errors
+/// 403 for a form that is not ours; 400 when nothing was chosen or the act is none.
+pub(super) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, SHORT)?;
+    let vault = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
+    let mut names = Vec::new();
+    for text in sent.each("secret") {
+        let name = ObjectName::parse(text).map_err(|_| Problem::bad_parameter("That is not the name of a secret."))?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() {
+        return Err(Problem::bad_parameter("No secret was chosen.").into());
+    }
+    if names.len() > MAX_PAGE {
+        return Err(Problem::bad_parameter(format!("At most {MAX_PAGE} secrets are chosen at once.")).into());
+    }
+    let wanted = Wanted::of(&sent)?;
+    if matches!(wanted, Wanted::Delete) && !sent.ticked("sure") {
+        return Ok(ask(viewer, &vault, &names).await);
+    }
+    let (mut rows, mut done) = (Vec::new(), 0);
+    for name in &names {
+        let came = apply(viewer, &viewer.further()?, &vault, name, &wanted).await;
+        done += usize::from(came.is_ok());
+        rows.push(row(&vault, name, &wanted, came));
+    }
+    let headline = format!("{done} of {}: {}", names.len(), wanted.done().to_lowercase());
+    let page = PanelsPage {
+        lead: Some("Each was judged and recorded by itself.".to_owned()),
+        acts: vec![Act::primary("Back to the secrets", links::secrets(&vault), Icon::Undo)],
+        main: vec![Panel::new("What came of it", Body::Table(Table::new(&["Name", "Result", "Why"], rows)))],
+        ..PanelsPage::new(viewer.shell(&Place::Secrets(vault.clone())).await, headline)
+    };
+    Ok(rendered(200, page.render()))
+}
+
+async fn apply(
+    viewer: &Viewer<'_>,
+    ctx: &RequestContext,
+    vault: &VaultName,
+    name: &ObjectName,
+    wanted: &Wanted,
+) -> Result<(), Failure> {
+    let secrets = &viewer.services.secrets;
+    let patch = match wanted {
+        Wanted::Delete => {
+            secrets.delete(ctx, vault, name).await?;
+            return Ok(());
+        }
+        Wanted::Enable | Wanted::Disable => {
+            AttributePatch { enabled: Some(matches!(wanted, Wanted::Enable)), ..AttributePatch::default() }
+        }
+        Wanted::Tag(..) | Wanted::Untag(_) => {
+            // What it is tagged with is read first, which is on record too.
+            let (item, _) = secrets.show(&viewer.further()?, vault, name, None).await?;
+            let mut tags = item.version.attributes.tags;
+            match wanted {
+                Wanted::Tag(tag, value) => drop(tags.insert(tag.clone(), value.clone())),
+                Wanted::Untag(tag) => drop(tags.remove(tag)),
+                _ => {}
+            }
+            AttributePatch { tags: Some(tags), ..AttributePatch::default() }
+        }
+    };
+    secrets.update(ctx, vault, name, None, &patch).await?;
+    Ok(())
+}
+
+fn row(vault: &VaultName, name: &ObjectName, wanted: &Wanted, came: Result<(), Failure>) -> Row {
+    let href = match (&came, wanted) {
+        (Ok(()), Wanted::Delete) => links::deleted(Kind::Secret, vault),
+        _ => links::secret(vault, name, None),
+    };
+    let (result, why) = match came {
+        Ok(()) => (Cell::badge(Tone::Good, Icon::Check, wanted.done()), Cell::None("Nothing to add".to_owned())),
+        Err(Failure::Denied(denial)) => {
+            (Cell::badge(Tone::Bad, Icon::Ban, "Denied"), Cell::link(told(&denial), links::entry(denial.request_id)))
+        }
+        Err(Failure::Problem(problem)) => {
+            let sentence = problem.message.lines().next().unwrap_or_default().to_owned();
+            (Cell::badge(Tone::Warn, Icon::Failed, "Not done"), Cell::text(sentence))
+        }
+    };
+    Row::new(vec![Cell::link(name.to_string(), href), result, why])
+}
+
+/// Why one was denied, in the words of the policy where one says it.
+fn told(denial: &Denial) -> String {
+    match &denial.reason {
+        DenyReason::Policy { sentence, .. } => sentence.clone(),
+        reason => format!("Denied: {}", reason.told().code()),
+    }
+}
+
+/// The page that asks before several are deleted.
+async fn ask(viewer: &Viewer<'_>, vault: &VaultName, names: &[ObjectName]) -> Response {
+    let count = names.len();
+    let what = if count == 1 { "one secret".to_owned() } else { format!("{count} secrets") };
+    let mut fields = vec![Field::hidden("act", "delete"), Field::hidden("sure", "yes")];
+    fields.extend(names.iter().map(|name| Field::hidden("secret", name.to_string())));
+    let form = Form {
+        action: links::bulk_secrets(vault),
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: format!("Delete {what}, recoverable"),
+        danger: true,
+        cancel_href: Some(links::secrets(vault)),
+        ..Form::default()
+    };
+    let listed = names.iter().map(ToString::to_string).collect();
+    let page = PanelsPage {
+        lead: Some("They can be recovered until their purge dates. Nothing was changed yet.".to_owned()),
+        main: vec![Panel::new("Which", Body::Text(listed)), Panel::new("Delete", Body::Form(form))],
+        ..PanelsPage::new(viewer.shell(&Place::Secrets(vault.clone())).await, format!("Delete {what} of {vault}?"))
+    };
+    rendered(200, page.render())
+}
