@@ -11,7 +11,7 @@ import { check, field, signIn, story } from './common.mjs';
 const { BASE, SHOTS, ROUTES = '' } = process.env;
 
 /// What of the table is no page that stands for itself: leads elsewhere, is a file, or is walked by another story.
-const NO_PAGES = ['/', '/audit/export', '/command-line'];
+const NO_PAGES = ['/', '/audit/export', '/audit/live', '/command-line'];
 
 /// What the pages show: made by the pages' own forms.
 async function prepare(page) {
