@@ -11,7 +11,9 @@ import { check, field, signIn, story } from './common.mjs';
 const { BASE, SHOTS, ROUTES = '' } = process.env;
 
 /// What of the table is no page that stands for itself: leads elsewhere, is a file, or is walked by another story.
-const NO_PAGES = ['/', '/audit/export', '/audit/live', '/command-line'];
+const NO_PAGES = [
+  '/', '/audit/export', '/audit/live', '/command-line', '/vaults/{vault}/certificates/{name}/{version}/public',
+];
 
 /// What the pages show: made by the pages' own forms.
 async function prepare(page) {
@@ -80,6 +82,22 @@ async function prepare(page) {
   const keyEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');
   await page.goto(`${BASE}/vaults/demo/secrets/ledger-db-password`);
   const secretEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');
+  for (const [certificate, signer] of [['shop-tls', 'Self'], ['partner-tls', 'Unknown'], ['old-tls', 'Self']]) {
+    await page.goto(`${BASE}/vaults/demo/new-certificate`);
+    await field(page, 'Name').fill(certificate);
+    await field(page, 'Subject').fill(`CN=${certificate}.example`);
+    await field(page, 'DNS names').fill(`${certificate}.example`);
+    await field(page, 'Signed by').fill(signer);
+    await press('Make certificate');
+  }
+  await page.goto(`${BASE}/vaults/demo/certificates/old-tls/delete`);
+  await press(/Delete, recoverable/);
+  await page.goto(`${BASE}/vaults/demo/certificates/shop-tls`);
+  const certificateEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');
+  await page.goto(`${BASE}/policy/new-document`);
+  await field(page, 'Name').fill('known-sites');
+  await field(page, 'Text').fill('fra-2 10.2.0.0/16\nams-1 10.3.0.0/16');
+  await press(/Save/);
   await page.goto(`${BASE}/policy`);
   const module = await main.getByRole('link', { name: 'two-person', exact: true }).getAttribute('href');
   const other = await main.getByRole('link', { name: 'enforce-expiry', exact: true }).getAttribute('href');
@@ -91,15 +109,18 @@ async function prepare(page) {
   await page.goto(`${BASE}/policy/attached/demo/two-person/settings`);
   await field(page, 'valid_for').fill('7200');
   await press(/Save/);
+  await page.goto(`${BASE}/vaults/demo/replays`);
+  await press('Ask them again');
+  const replay = new URL(page.url()).pathname;
   await page.goto(`${BASE}/access`);
   const removal = await main.getByRole('link', { name: 'Remove' }).first().getAttribute('href');
   await page.goto(`${BASE}/audit?outcome=denied`);
   await page.goto(`${BASE}/audit`);
   const record = await main.getByRole('row').getByRole('link').first().getAttribute('href');
-  return { role, workload, removal, record, keyEdit, secretEdit, module };
+  return { role, workload, removal, record, keyEdit, secretEdit, module, certificateEdit, replay };
 }
 
-function pages({ role, workload, removal, record, keyEdit, module }) {
+function pages({ role, workload, removal, record, keyEdit, secretEdit, module, certificateEdit, replay }) {
   const secret = '/vaults/demo/secrets/ledger-db-password';
   return {
     overview: '/overview', search: '/search?q=ledger', me: '/me', vaults: '/vaults', 'new-vault': '/new-vault', 'deleted-vaults': '/deleted-vaults',
@@ -115,6 +136,16 @@ function pages({ role, workload, removal, record, keyEdit, module }) {
     'key-delete': '/vaults/demo/keys/release-signing/delete',
     'deleted-keys': '/vaults/demo/deleted-keys', 'key-purge': '/vaults/demo/deleted-keys/old-signing/purge',
     deleted: '/vaults/demo/deleted', purge: '/vaults/demo/deleted/etl-legacy-token/purge',
+    certificates: '/vaults/demo/certificates', 'certificates-empty': '/vaults/payments-prod/certificates',
+    'new-certificate': '/vaults/demo/new-certificate', 'certificate-import': '/vaults/demo/import-certificate',
+    certificate: '/vaults/demo/certificates/shop-tls', 'certificate-pending': '/vaults/demo/certificates/partner-tls',
+    'certificate-policy': '/vaults/demo/certificates/shop-tls/policy', 'certificate-edit': certificateEdit,
+    'certificate-delete': '/vaults/demo/certificates/shop-tls/delete',
+    'deleted-certificates': '/vaults/demo/deleted-certificates',
+    'certificate-purge': '/vaults/demo/deleted-certificates/old-tls/purge',
+    approvals: '/vaults/demo/approvals', replays: '/vaults/demo/replays', replay,
+    documents: '/policy/documents', document: '/policy/documents/known-sites', 'new-document': '/policy/new-document',
+    'document-edit': '/policy/documents/known-sites/edit', 'document-remove': '/policy/documents/known-sites/remove',
     access: '/access', 'new-assignment': '/access/new-assignment', 'remove-assignment': removal,
     roles: '/access/roles', role, 'role-edit': `${role}/edit`, 'role-delete': `${role}/delete`,
     'new-role': '/access/new-role', workloads: '/access/workloads', workload,
@@ -127,7 +158,7 @@ function pages({ role, workload, removal, record, keyEdit, module }) {
 }
 
 /// The pages of the table that are not looked at yet, with what this installation has for their parameters.
-function others(looked, { role, workload, removal, record, keyEdit, secretEdit, module }) {
+function others(looked, { role, workload, removal, record, keyEdit, secretEdit, module, certificateEdit }) {
   const table = ROUTES.split('\n').filter(Boolean).map((line) => JSON.parse(line));
   const routes = table.filter(({ site, method, access, path }) => site === 'base' && method === 'GET'
     && access === 'session' && !NO_PAGES.includes(path)).map(({ path }) => path);
@@ -140,6 +171,7 @@ function others(looked, { role, workload, removal, record, keyEdit, secretEdit, 
   const seen = new Set(looked.map(routeOf));
   const known = [
     [/^\/vaults\/{vault}\/keys\/{name}\/{version}/, keyEdit.replace(/\/edit$/, '')],
+    [/^\/vaults\/{vault}\/certificates\/{name}\/{version}/, certificateEdit.replace(/\/edit$/, '')],
     [/^\/vaults\/{vault}\/secrets\/{name}\/{version}/, secretEdit.replace(/\/edit$/, '')],
     [/^\/vaults\/{vault}\/secrets\/{name}/, '/vaults/demo/secrets/ledger-db-password'],
     [/^\/vaults\/{vault}\/keys\/{name}/, '/vaults/demo/keys/release-signing'],
@@ -196,6 +228,16 @@ await story({}, async (page, context) => {
   await page.getByRole('button', { name: 'Use the key' }).click();
   await page.getByRole('heading', { name: 'Result' }).waitFor();
   await look(page, 'key-used');
+  await page.goto(`${BASE}/vaults/demo/certificates/shop-tls`);
+  const downloading = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Download with its private key' }).click();
+  const brought = await (await downloading).path();
+  await page.goto(`${BASE}/vaults/demo/import-certificate`);
+  await field(page, 'Name').fill('brought-tls');
+  await field(page, 'File').setInputFiles(brought);
+  await page.getByRole('button', { name: 'Show what is in it' }).click();
+  await page.getByRole('heading', { name: 'Take it in' }).waitFor();
+  await look(page, 'certificate-looked-into');
 });
 await story({}, async (page) => {
   await signIn(page, BASE, 'Edsger Dijkstra', false);

@@ -2,15 +2,21 @@
 
 use super::panels::{PanelsPage, Tab};
 use crate::{
-    Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Look, NavVault, Paging, Panel, Row, Section, Shell, Snippet,
-    Table, Theme, Tone, samples,
+    Act, Body, Cell, ChainLink, Fact, Field, FieldKind, Form, Icon, Look, NavVault, Paging, Panel, Row, Section, Shell,
+    Snippet, Table, Theme, Tone, samples,
 };
 
 impl PanelsPage {
     /// Every block, by name of the page.
     #[must_use]
     pub fn samples() -> Vec<(&'static str, Self)> {
-        vec![("panels-list", list()), ("panels-form", form()), ("panels-icons", icons()), ("panels-empty", empty())]
+        vec![
+            ("panels-list", list()),
+            ("panels-form", form()),
+            ("panels-chain", chain()),
+            ("panels-icons", icons()),
+            ("panels-empty", empty()),
+        ]
     }
 }
 
@@ -159,6 +165,40 @@ fn form() -> PanelsPage {
             Panel::new("Test an address", Body::Form(ask)),
         ],
         ..PanelsPage::new(shell(&["Vaults", "payments-prod", "New secret"]), "New secret in payments-prod")
+    }
+}
+
+/// A chain with something wrong, and an end that is not there.
+fn chain() -> PanelsPage {
+    let link = |title: &str, place: &str, tone, icon, findings: &[&str]| ChainLink {
+        title: title.into(),
+        place: place.into(),
+        icon,
+        tone,
+        findings: findings.iter().map(|&finding| finding.into()).collect(),
+        facts: match tone {
+            Tone::Planned => Vec::new(),
+            _ => vec![Fact::text("Key", "EC P-256"), Fact::code("Serial", "5f0c3f1de9a94a71b51e0f4a8a2c6d07")],
+        },
+    };
+    let chain = vec![
+        link("CN=pay.kestrelpay.example", "Leaf", Tone::Good, Icon::Certificate, &[]),
+        link("CN=<b>Issuing</b> CA", "Authority", Tone::Bad, Icon::Over, &["It has expired."]),
+        link("CN=Root CA", "Not here", Tone::Planned, Icon::Unknown, &[]),
+    ];
+    let import = Form {
+        action: "/vaults/payments-prod/import-certificate".into(),
+        csrf_token: Some(TOKEN.into()),
+        fields: vec![
+            Field::file("document", "File", ".pfx,.p12,.pem"),
+            Field::new("password", "Password", FieldKind::Password).hint("It is not sent back to this page."),
+        ],
+        submit: "Look into it".into(),
+        ..Form::default()
+    };
+    PanelsPage {
+        main: vec![Panel::new("Chain", Body::Chain(chain)), Panel::new("Import", Body::Form(import))],
+        ..PanelsPage::new(shell(&["Vaults", "payments-prod", "Certificates", "pay"]), "pay")
     }
 }
 

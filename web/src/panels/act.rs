@@ -70,6 +70,8 @@ icons! {
     Try = "search";
     /// Keys.
     Key = "key-round";
+    /// Certificates.
+    Certificate = "file-badge";
     /// Asked without a say.
     Shadow = "blend";
     /// Brings a file.

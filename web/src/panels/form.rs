@@ -78,6 +78,8 @@ pub enum FieldKind {
     },
     /// Several lines that are a secret: never filled in by us.
     Secret,
+    /// One line that is a secret: never filled in by us, and not shown while it is typed.
+    Password,
     /// A file, which makes the form one of several parts.
     File {
         /// What sort of files is looked for: `.wasm`.

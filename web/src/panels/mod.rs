@@ -2,10 +2,12 @@
 //! text made by the caller; what a block looks like is decided here and nowhere else.
 
 mod act;
+mod chain;
 mod form;
 mod table;
 
 pub use act::{Act, Icon, Tone};
+pub use chain::ChainLink;
 pub use form::{Choice, Field, FieldKind, Form};
 pub use table::{Cell, Paging, Row, Table};
 
@@ -33,6 +35,8 @@ pub enum Body {
     Facts(Vec<Fact>),
     /// Rows.
     Table(Table),
+    /// Certificates, each above the one that signed it.
+    Chain(Vec<ChainLink>),
     /// Something to fill in.
     Form(Form),
     /// Commands to copy.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use strongroom_crypto::{
     key::NewKey,
-    x509::{CertificateFacts, ImportError, Imported, NotACertificate, Template, Validity},
+    x509::{
+        CertificateFacts, Document, ImportError, Imported, Inspected, NotACertificate, Template, Validity, inspect,
+    },
 };
 
 use super::{CertificateError, Certificates};
@@ -15,8 +17,12 @@ use crate::{
     gate::{Ask, Proposed},
     names::{ObjectKind, ObjectName, VaultName},
     objects::{InVault, ObjectError},
+    permit::Held,
     secret::{SecretAttributes, SecretItem, VaultFacts},
 };
+
+/// What a look at a document that may be imported is called in records.
+const INSPECT: &str = "CertificateInspect";
 
 /// What came along.
 pub(super) struct Brought {
@@ -65,6 +71,48 @@ impl Certificates {
         // It is judged again in any case.
         self.objects.is_judged_too_long_ago(ctx, began);
         self.put(ctx, (vault, name), Action::CertificateImport, Some(policy), Some(&brought), attributes).await
+    }
+}
+
+/// What is in a document that may be imported.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// Its certificates, from the leaf to the root, with what is wrong with each.
+    pub chain: Vec<Inspected>,
+    /// Whether a private key is among them.
+    pub has_key: bool,
+}
+
+impl Certificates {
+    /// What is in a document, for whoever may import it under this name. Nothing is kept of it, and policy modules are
+    /// asked when it is imported. `read` may take seconds, and is done as [`Certificates::import`] does it.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub async fn look_into(
+        &self,
+        ctx: &RequestContext,
+        (vault, name): (&VaultName, &ObjectName),
+        read: impl FnOnce() -> Result<Document, ImportError> + Send + 'static,
+    ) -> Result<Looked, CertificateError> {
+        let known = Ask::object(ObjectKind::Certificate, Action::CertificateImport, vault, name);
+        let Some(mut record) = self.objects.gate.until_modules(ctx, &known).await else {
+            let InVault { case, .. } = self.objects.admit(ctx, known).await?;
+            // Let in between the two questions: to be asked again.
+            return Err(self.objects.refuse(ctx, case, ObjectError::Contended.into()).await);
+        };
+        INSPECT.clone_into(&mut record.operation);
+        let now = ctx.seconds();
+        let look = move || -> Result<Looked, CertificateError> {
+            let Document { key, certificates } = read()?;
+            Ok(Looked { chain: inspect(&certificates, key.as_ref(), now)?, has_key: key.is_some() })
+        };
+        let looked = match self.forge.work(&ctx.principal.id, look).await {
+            Ok(looked) => looked,
+            Err(why) => Err(why.into()),
+        };
+        let held = Held::without_permit(ctx.request_id, looked);
+        self.objects.recorder.release(ctx, record, held).await.map_err(ObjectError::from)?
     }
 }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use strongroom_crypto::x509::{ImportError, IssueError, NotACertificate};
 
+pub use import::Looked;
 pub use renew::{PRINCIPAL as RENEWAL_PRINCIPAL, Renewed};
 
 pub use crate::objects::ObjectPage as CertificatePage;

@@ -10,9 +10,11 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::SecretSet | Endpoint::NewSecretForm | Endpoint::NewVersionForm | Endpoint::RollBackForm => {
             "SecretSet"
         }
-        Endpoint::SecretGet | Endpoint::SecretGetVersion | Endpoint::SecretReveal | Endpoint::CompareForm => {
-            "SecretGet"
-        }
+        Endpoint::SecretGet
+        | Endpoint::SecretGetVersion
+        | Endpoint::SecretReveal
+        | Endpoint::CertificateExportForm
+        | Endpoint::CompareForm => "SecretGet",
         Endpoint::SecretUpdate
         | Endpoint::SecretUpdateVersion
         | Endpoint::VersionEditForm
@@ -60,7 +62,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::DeletedKeyGet | Endpoint::KeyPurgePage => "KeyGetDeleted",
         Endpoint::DeletedKeyPurge | Endpoint::KeyPurgeForm => "KeyPurge",
         Endpoint::DeletedKeyRecover | Endpoint::KeyRecoverForm => "KeyRecover",
-        Endpoint::CertificateList => "CertificateList",
+        Endpoint::CertificateList | Endpoint::CertificatesPage => "CertificateList",
         Endpoint::ContactsGet => "CertificateContactsGet",
         Endpoint::ContactsSet => "CertificateContactsSet",
         Endpoint::ContactsDelete => "CertificateContactsDelete",
@@ -69,24 +71,37 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::IssuerSet => "CertificateIssuerSet",
         Endpoint::IssuerUpdate => "CertificateIssuerUpdate",
         Endpoint::IssuerDelete => "CertificateIssuerDelete",
-        Endpoint::CertificateCreate => "CertificateCreate",
-        Endpoint::CertificateImport => "CertificateImport",
-        Endpoint::CertificateGet | Endpoint::CertificateGetVersion => "CertificateGet",
-        Endpoint::CertificateUpdate | Endpoint::CertificateUpdateVersion => "CertificateUpdate",
-        Endpoint::CertificateDelete => "CertificateDelete",
+        Endpoint::CertificateCreate | Endpoint::MakeCertificateForm | Endpoint::CertificateRenewForm => {
+            "CertificateCreate"
+        }
+        Endpoint::CertificateImport | Endpoint::CertificateImportForm => "CertificateImport",
+        Endpoint::CertificateLookForm => "CertificateInspect",
+        Endpoint::CertificateGet
+        | Endpoint::CertificateGetVersion
+        | Endpoint::CertificatePage
+        | Endpoint::CertificateVersionPage
+        | Endpoint::CertificatePublicFile
+        | Endpoint::CertificateEditPage
+        | Endpoint::CertificateDeletePage => "CertificateGet",
+        Endpoint::CertificateUpdate
+        | Endpoint::CertificateUpdateVersion
+        | Endpoint::CertificateEditForm
+        | Endpoint::CertificateEnableForm
+        | Endpoint::CertificateDisableForm => "CertificateUpdate",
+        Endpoint::CertificateDelete | Endpoint::CertificateDeleteForm => "CertificateDelete",
         Endpoint::CertificateVersions => "CertificateListVersions",
-        Endpoint::CertificatePolicyGet => "CertificatePolicyGet",
-        Endpoint::CertificatePolicyUpdate => "CertificatePolicyUpdate",
+        Endpoint::CertificatePolicyGet | Endpoint::CertificatePolicyPage => "CertificatePolicyGet",
+        Endpoint::CertificatePolicyUpdate | Endpoint::CertificatePolicyForm => "CertificatePolicyUpdate",
         Endpoint::CertificatePendingGet => "CertificatePendingGet",
-        Endpoint::CertificatePendingUpdate => "CertificatePendingUpdate",
-        Endpoint::CertificatePendingDelete => "CertificatePendingDelete",
-        Endpoint::CertificatePendingMerge => "CertificatePendingMerge",
+        Endpoint::CertificatePendingUpdate | Endpoint::CertificateCancelForm => "CertificatePendingUpdate",
+        Endpoint::CertificatePendingDelete | Endpoint::CertificateForgetForm => "CertificatePendingDelete",
+        Endpoint::CertificatePendingMerge | Endpoint::CertificateMergeForm => "CertificatePendingMerge",
         Endpoint::CertificateBackup => "CertificateBackup",
         Endpoint::CertificateRestore => "CertificateRestore",
-        Endpoint::DeletedCertificateList => "CertificateListDeleted",
-        Endpoint::DeletedCertificateGet => "CertificateGetDeleted",
-        Endpoint::DeletedCertificatePurge => "CertificatePurge",
-        Endpoint::DeletedCertificateRecover => "CertificateRecover",
+        Endpoint::DeletedCertificateList | Endpoint::DeletedCertificatesPage => "CertificateListDeleted",
+        Endpoint::DeletedCertificateGet | Endpoint::CertificatePurgePage => "CertificateGetDeleted",
+        Endpoint::DeletedCertificatePurge | Endpoint::CertificatePurgeForm => "CertificatePurge",
+        Endpoint::DeletedCertificateRecover | Endpoint::CertificateRecoverForm => "CertificateRecover",
         Endpoint::SecretsPage => "SecretList",
         Endpoint::SecretPage
         | Endpoint::SecretVersionPage
@@ -96,11 +111,14 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         // A form to fill in: nothing of the vault is on it.
         Endpoint::NewSecretPage
         | Endpoint::NewKeyPage
+        | Endpoint::MakeCertificatePage
+        | Endpoint::CertificateImportPage
         | Endpoint::LookForm
         | Endpoint::NewVaultPage
         | Endpoint::NewAssignmentPage
         | Endpoint::NewRolePage
         | Endpoint::ModuleUploadPage
+        | Endpoint::NewDocumentPage
         | Endpoint::NewWorkloadPage => "Page",
         Endpoint::VaultList
         | Endpoint::VaultsPage
@@ -135,9 +153,9 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::PolicyList => "VaultGet",
         // Of a vault or of all: what the gate was asked for stands in the record.
         Endpoint::AttachmentPage | Endpoint::AttachmentSettingsPage | Endpoint::DetachPage => "PolicyRead",
-        Endpoint::ApprovalList => "ApprovalRead",
-        Endpoint::ApprovalGrant => "ApprovalGrant",
-        Endpoint::ApprovalRefuse => "ApprovalRefuse",
+        Endpoint::ApprovalList | Endpoint::ApprovalsPage => "ApprovalRead",
+        Endpoint::ApprovalGrant | Endpoint::ApprovalGrantForm => "ApprovalGrant",
+        Endpoint::ApprovalRefuse | Endpoint::ApprovalRefuseForm => "ApprovalRefuse",
         Endpoint::PolicyListEverywhere => "PolicyRead",
         Endpoint::PolicyPutEverywhere
         | Endpoint::PolicyRollBackEverywhere
@@ -156,12 +174,19 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::ModuleRemovePage => "PolicyModuleRead",
         Endpoint::PolicyModulePush | Endpoint::ModuleUploadForm => "PolicyModulePush",
         Endpoint::DecisionForesee => "DecisionForesee",
-        Endpoint::ReplayRun => "PolicyReplay",
-        Endpoint::ReplayList | Endpoint::ReplayShow => "PolicyReplayRead",
+        Endpoint::ReplayRun | Endpoint::ReplayForm => "PolicyReplay",
+        Endpoint::ReplayList | Endpoint::ReplayShow | Endpoint::ReplaysPage | Endpoint::ReplayPage => {
+            "PolicyReplayRead"
+        }
         Endpoint::PolicyModuleRemove | Endpoint::ModuleRemoveForm => "PolicyModuleDelete",
-        Endpoint::PolicyDocumentList | Endpoint::PolicyDocumentShow => "PolicyDocumentRead",
-        Endpoint::PolicyDocumentPut => "PolicyDocumentPut",
-        Endpoint::PolicyDocumentRemove => "PolicyDocumentDelete",
+        Endpoint::PolicyDocumentList
+        | Endpoint::PolicyDocumentShow
+        | Endpoint::DocumentsPage
+        | Endpoint::DocumentPage
+        | Endpoint::DocumentEditPage
+        | Endpoint::DocumentRemovePage => "PolicyDocumentRead",
+        Endpoint::PolicyDocumentPut | Endpoint::NewDocumentForm | Endpoint::DocumentEditForm => "PolicyDocumentPut",
+        Endpoint::PolicyDocumentRemove | Endpoint::DocumentRemoveForm => "PolicyDocumentDelete",
         Endpoint::AccessPolicyList | Endpoint::AccessPolicyPage => "AccessPolicyRead",
         Endpoint::AccessPolicyPut
         | Endpoint::AccessPolicyRemove
@@ -292,6 +317,19 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::KeyDeleteForm
         | Endpoint::KeyRecoverForm
         | Endpoint::KeyPurgeForm
+        | Endpoint::MakeCertificateForm
+        | Endpoint::CertificateImportForm
+        | Endpoint::CertificatePolicyForm
+        | Endpoint::CertificateDeleteForm
+        | Endpoint::CertificateRenewForm
+        | Endpoint::CertificateMergeForm
+        | Endpoint::CertificateCancelForm
+        | Endpoint::CertificateForgetForm
+        | Endpoint::CertificateEditForm
+        | Endpoint::CertificateEnableForm
+        | Endpoint::CertificateDisableForm
+        | Endpoint::CertificateRecoverForm
+        | Endpoint::CertificatePurgeForm
         | Endpoint::NewVaultForm
         | Endpoint::VaultSettingsForm
         | Endpoint::VaultProtectForm
@@ -323,6 +361,12 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::AttachmentStateForm
         | Endpoint::AttachmentOrderForm
         | Endpoint::AttachmentRollBackForm
+        | Endpoint::ApprovalGrantForm
+        | Endpoint::ApprovalRefuseForm
+        | Endpoint::ReplayForm
+        | Endpoint::NewDocumentForm
+        | Endpoint::DocumentEditForm
+        | Endpoint::DocumentRemoveForm
         | Endpoint::DetachForm => 303,
         _ => 200,
     }

@@ -1,4 +1,4 @@
-//! Deletion of secrets and keys: what it means, what is deleted until when, recovery, purge.
+//! Deletion of secrets, keys and certificates: what it means, what is deleted until when, recovery, purge.
 
 use strongroom_domain::{
     names::{ObjectName, VaultName},
@@ -112,7 +112,7 @@ fn tabs(vault: &VaultName, shown: Kind) -> Vec<Tab> {
         href: links::deleted(kind, vault),
         current: kind == shown,
     };
-    vec![tab(Kind::Secret, "Secrets"), tab(Kind::Key, "Keys")]
+    vec![tab(Kind::Secret, "Secrets"), tab(Kind::Key, "Keys"), tab(Kind::Certificate, "Certificates")]
 }
 
 /// When it was deleted, and when it will be purged.
@@ -237,6 +237,7 @@ pub(super) async fn ask_delete(viewer: &Viewer<'_>, kind: Kind) -> Result<Respon
     let place = match kind {
         Kind::Secret => Place::Secret(vault.clone(), name.clone(), None),
         Kind::Key => Place::Key(vault.clone(), name.clone(), None),
+        Kind::Certificate => Place::Certificate(vault.clone(), name.clone(), None),
     };
     let place = place.below("Delete");
     let form = Form {

@@ -133,7 +133,8 @@ async fn acts(
     let (name, version) = (&item.secret.name, Some(&item.version.version));
     if item.secret.managed {
         offers.note(Kind::Key.managed_words(name));
-        return shown_before(vault, name, current);
+        let own = Act::link("Certificate", links::certificate(vault, name, version), Icon::Certificate);
+        return shown_before(vault, name, current).into_iter().chain([own]).collect();
     }
     let at = |act: &str, version| links::key_act(vault, name, version, act);
     let ask = |action| Ask { version, ..Ask::object(ObjectKind::Key, action, vault, name) };

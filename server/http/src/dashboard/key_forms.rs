@@ -61,7 +61,7 @@ const HARDWARE_KINDS: [(&str, &str); 10] = [
 ];
 
 /// What kind of key, and whether in the hardware token.
-fn spec(kind: &str) -> Option<(KeySpec, bool)> {
+pub(super) fn spec(kind: &str) -> Option<(KeySpec, bool)> {
     let (kty, size) = kind.split_once(' ')?;
     let (kty, hardware) = kty.strip_suffix("-HSM").map_or((kty, false), |kty| (kty, true));
     let spec = match kty {
@@ -88,7 +88,7 @@ fn common_fields(draft: Draft) -> impl Iterator<Item = Field> {
 /// 404 for what is no vault's name.
 pub(super) async fn new_key(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let vault = vault(viewer)?;
-    Ok(new_key_page(viewer, &vault, Draft::empty(), KINDS[0].0, None).await)
+    Ok(new_key_page(viewer, &vault, Draft::empty(), (KINDS[0].0, &BTreeSet::new()), None).await)
 }
 
 /// POST /vaults/{vault}/new-key
@@ -98,16 +98,23 @@ pub(super) async fn new_key(viewer: &Viewer<'_>) -> Result<Response, Failure> {
 pub(super) async fn create(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, SHORT)?;
     let vault = vault(viewer)?;
-    match try_create(viewer, &vault, &sent).await {
+    let operations = ticked_operations(&sent);
+    match try_create(viewer, &vault, &sent, &operations).await {
         Ok(name) => Ok(redirect(links::key(&vault, &name, None))),
         Err(failure) => {
             let refusal = Refusal::of(failure)?;
-            Ok(new_key_page(viewer, &vault, Draft::of_sent(&sent), sent.text("kind"), Some(&refusal)).await)
+            let made_of = (sent.text("kind"), &operations);
+            Ok(new_key_page(viewer, &vault, Draft::of_sent(&sent), made_of, Some(&refusal)).await)
         }
     }
 }
 
-async fn try_create(viewer: &Viewer<'_>, vault: &VaultName, sent: &Sent) -> Result<ObjectName, Failure> {
+async fn try_create(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    sent: &Sent,
+    operations: &BTreeSet<KeyOperation>,
+) -> Result<ObjectName, Failure> {
     let name = ObjectName::parse(sent.text("name")).map_err(|error| Problem::bad_parameter(format!("{error}.")))?;
     let (spec, hardware) =
         spec(sent.text("kind")).ok_or_else(|| Problem::bad_parameter("There is no such kind of key."))?;
@@ -117,7 +124,8 @@ async fn try_create(viewer: &Viewer<'_>, vault: &VaultName, sent: &Sent) -> Resu
         let words = format!("There is a key {name} already.");
         return Err(Problem { status: 409, reason: "exists", ..Problem::bad_parameter(words) }.into());
     }
-    let wanted = KeyRequest { spec, hardware, operations: None };
+    let operations = (!operations.is_empty()).then(|| operations.clone());
+    let wanted = KeyRequest { spec, hardware, operations };
     let (item, _) = viewer.services.keys.create(&viewer.call.ctx, vault, &name, &wanted, &attributes).await?;
     Ok(item.secret.name)
 }
@@ -126,7 +134,7 @@ async fn new_key_page(
     viewer: &Viewer<'_>,
     vault: &VaultName,
     draft: Draft,
-    kind: &str,
+    (kind, operations): (&str, &BTreeSet<KeyOperation>),
     refusal: Option<&Refusal>,
 ) -> Response {
     let place = Place::Keys(vault.clone()).below("New key");
@@ -140,6 +148,15 @@ async fn new_key_page(
             .hint("1 to 127 letters, digits and hyphens. Names stay: a key cannot be renamed."),
         Field::choice("kind", "Kind", &kinds, kind),
     ];
+    fields.extend(KeyOperation::ALL.into_iter().enumerate().map(|(index, operation)| {
+        let label = format!("May be used to {}", operation.as_str());
+        let field = Field::check(&operation_field(operation), &label, operations.contains(&operation));
+        if index == 0 {
+            field.hint("None ticked: whatever a key of the kind can. It can be narrowed later too.")
+        } else {
+            field
+        }
+    }));
     fields.extend(common_fields(draft));
     let form = Form {
         action: links::in_vault(vault, "new-key", &[]),
@@ -165,7 +182,12 @@ async fn new_key_page(
     refusal::answer(&page, refusal)
 }
 
-/// The field of an operation in the form that changes a key.
+/// The operations that are ticked in a form.
+fn ticked_operations(sent: &Sent) -> BTreeSet<KeyOperation> {
+    KeyOperation::ALL.into_iter().filter(|operation| sent.ticked(&operation_field(*operation))).collect()
+}
+
+/// The field of an operation in the forms that make and change a key.
 fn operation_field(operation: KeyOperation) -> String {
     format!("op-{}", operation.as_str())
 }
@@ -190,8 +212,7 @@ pub(super) async fn edit(viewer: &Viewer<'_>) -> Result<Response, Failure> {
 pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, SHORT)?;
     let named = Named::of(viewer)?;
-    let ticked = |operation: &KeyOperation| sent.ticked(&operation_field(*operation));
-    let operations: BTreeSet<KeyOperation> = KeyOperation::ALL.into_iter().filter(ticked).collect();
+    let operations = ticked_operations(&sent);
     let change = async {
         let SecretAttributes { enabled, not_before, expires, tags, .. } = attributes(&sent)?;
         let tags = sent.given("tags-shown").map(|_| tags);

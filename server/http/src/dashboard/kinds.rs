@@ -1,4 +1,4 @@
-//! Secrets and keys where pages treat them alike: lists, versions, deletion, recovery.
+//! Secrets, keys and certificates where pages treat them alike: lists, versions, deletion, recovery.
 
 use strongroom_domain::{
     action::Action,
@@ -20,6 +20,7 @@ const VERSION_PAGES: usize = 4;
 pub(super) enum Kind {
     Secret,
     Key,
+    Certificate,
 }
 
 impl Kind {
@@ -28,6 +29,7 @@ impl Kind {
         match self {
             Self::Secret => "secret",
             Self::Key => "key",
+            Self::Certificate => "certificate",
         }
     }
 
@@ -36,6 +38,7 @@ impl Kind {
         match self {
             Self::Secret => "secrets",
             Self::Key => "keys",
+            Self::Certificate => "certificates",
         }
     }
 
@@ -44,6 +47,7 @@ impl Kind {
         match self {
             Self::Secret => "deleted",
             Self::Key => "deleted-keys",
+            Self::Certificate => "deleted-certificates",
         }
     }
 
@@ -51,6 +55,7 @@ impl Kind {
         match self {
             Self::Secret => Action::SecretRecover,
             Self::Key => Action::KeyRecover,
+            Self::Certificate => Action::CertificateRecover,
         }
     }
 
@@ -58,6 +63,7 @@ impl Kind {
         match self {
             Self::Secret => Action::SecretPurge,
             Self::Key => Action::KeyPurge,
+            Self::Certificate => Action::CertificatePurge,
         }
     }
 
@@ -66,6 +72,7 @@ impl Kind {
         let kind = match self {
             Self::Secret => ObjectKind::Secret,
             Self::Key => ObjectKind::Key,
+            Self::Certificate => ObjectKind::Certificate,
         };
         Ask::objects(kind, action, vault)
     }
@@ -83,6 +90,7 @@ impl Kind {
         match self {
             Self::Secret => links::secret(vault, name, None),
             Self::Key => links::key(vault, name, None),
+            Self::Certificate => links::certificate(vault, name, None),
         }
     }
 
@@ -97,6 +105,7 @@ impl Kind {
         Ok(match self {
             Self::Secret => viewer.services.secrets.list(ctx, vault, deleted, after, MAX_PAGE).await?,
             Self::Key => viewer.services.keys.list(ctx, vault, deleted, after, MAX_PAGE).await?,
+            Self::Certificate => viewer.services.certificates.list(ctx, vault, deleted, after, MAX_PAGE).await?,
         })
     }
 
@@ -110,6 +119,7 @@ impl Kind {
         Ok(match self {
             Self::Secret => viewer.services.secrets.show(ctx, vault, name, None).await?,
             Self::Key => viewer.services.keys.show(ctx, vault, name, None).await?,
+            Self::Certificate => viewer.services.certificates.show(ctx, vault, name, None).await?,
         })
     }
 
@@ -123,6 +133,7 @@ impl Kind {
         Ok(match self {
             Self::Secret => viewer.services.secrets.get_deleted(ctx, vault, name).await?,
             Self::Key => viewer.services.keys.get_deleted(ctx, vault, name).await?,
+            Self::Certificate => viewer.services.certificates.get_deleted(ctx, vault, name).await?,
         })
     }
 
@@ -131,6 +142,7 @@ impl Kind {
         match self {
             Self::Secret => drop(viewer.services.secrets.delete(ctx, vault, name).await?),
             Self::Key => drop(viewer.services.keys.delete(ctx, vault, name).await?),
+            Self::Certificate => drop(viewer.services.certificates.delete(ctx, vault, name).await?),
         }
         Ok(())
     }
@@ -145,6 +157,7 @@ impl Kind {
         match self {
             Self::Secret => drop(viewer.services.secrets.recover(ctx, vault, name).await?),
             Self::Key => drop(viewer.services.keys.recover(ctx, vault, name).await?),
+            Self::Certificate => drop(viewer.services.certificates.recover(ctx, vault, name).await?),
         }
         Ok(())
     }
@@ -154,6 +167,7 @@ impl Kind {
         match self {
             Self::Secret => viewer.services.secrets.purge(ctx, vault, name).await?,
             Self::Key => viewer.services.keys.purge(ctx, vault, name).await?,
+            Self::Certificate => viewer.services.certificates.purge(ctx, vault, name).await?,
         }
         Ok(())
     }
@@ -172,6 +186,9 @@ impl Kind {
             let (page, _) = match self {
                 Self::Secret => viewer.services.secrets.versions(&ctx, vault, name, after.as_ref(), MAX_PAGE).await?,
                 Self::Key => viewer.services.keys.versions(&ctx, vault, name, after.as_ref(), MAX_PAGE).await?,
+                Self::Certificate => {
+                    viewer.services.certificates.versions(&ctx, vault, name, after.as_ref(), MAX_PAGE).await?
+                }
             };
             items.extend(page.items);
             after = page.next.and_then(|next| ObjectVersion::parse(&next).ok());

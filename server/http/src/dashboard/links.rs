@@ -41,6 +41,10 @@ pub(super) const TOKEN_KEYS_ROTATE: &str = "/settings/token-keys/rotate";
 pub(super) const TOKEN_KEYS_REVOKE: &str = "/settings/token-keys/revoke";
 /// The policy modules and where they are attached.
 pub(super) const POLICY: &str = "/policy";
+/// The documents that policy modules are given.
+pub(super) const DOCUMENTS: &str = "/policy/documents";
+/// The form that writes another one.
+pub(super) const NEW_DOCUMENT: &str = "/policy/new-document";
 /// The form that uploads a policy module.
 pub(super) const MODULE_UPLOAD: &str = "/policy/upload";
 /// Sets up an installation that nobody owns yet.
@@ -125,6 +129,29 @@ pub(super) fn key_act(vault: &VaultName, name: &ObjectName, version: Option<&Obj
     format!("{}/{act}", key(vault, name, version))
 }
 
+/// The certificates of a vault.
+pub(super) fn certificates(vault: &VaultName) -> String {
+    in_vault(vault, "certificates", &[])
+}
+
+/// A certificate, or one of its versions.
+pub(super) fn certificate(vault: &VaultName, name: &ObjectName, version: Option<&ObjectVersion>) -> String {
+    match version {
+        Some(version) => format!("{}/{name}/{version}", certificates(vault)),
+        None => format!("{}/{name}", certificates(vault)),
+    }
+}
+
+/// Something that is done with a certificate, or with one of its versions.
+pub(super) fn certificate_act(
+    vault: &VaultName,
+    name: &ObjectName,
+    version: Option<&ObjectVersion>,
+    act: &str,
+) -> String {
+    format!("{}/{act}", certificate(vault, name, version))
+}
+
 /// Who may do what.
 pub(super) const ACCESS: &str = "/access";
 /// The form that gives a role.
@@ -166,6 +193,21 @@ pub(super) fn module(digest: &ModuleDigest) -> String {
 /// Something that is done with a policy module.
 pub(super) fn module_act(digest: &ModuleDigest, act: &str) -> String {
     format!("{}/{act}", module(digest))
+}
+
+/// A document that policy modules are given.
+pub(super) fn document(name: &str) -> String {
+    format!("{DOCUMENTS}/{}", in_path(name))
+}
+
+/// Something that is done with a document.
+pub(super) fn document_act(name: &str, act: &str) -> String {
+    format!("{}/{act}", document(name))
+}
+
+/// What a replay of a vault's decisions found.
+pub(super) fn replay(vault: &VaultName, id: Uuid) -> String {
+    in_vault(vault, &format!("replays/{id}"), &[])
 }
 
 /// A policy module as it is attached somewhere.

@@ -5,9 +5,11 @@
 //! No page holds a secret's value but the answer to a reveal, and no page is ever cached.
 
 mod access;
+mod approvals;
 mod audit;
 mod audit_filter;
 mod bulk;
+mod certificates;
 mod command_line;
 mod compare;
 mod deleted;
@@ -24,6 +26,7 @@ mod live;
 mod me;
 pub(crate) mod multipart;
 mod network;
+mod object_list;
 mod offers;
 mod overview;
 mod place;
@@ -53,7 +56,7 @@ mod would_allow;
 
 use std::sync::Arc;
 
-use strongroom_domain::{context::RequestContext, identity::Session};
+use strongroom_domain::{approval::Verdict, context::RequestContext, identity::Session};
 use strongroom_web::{asset, content_security_policy};
 use zeroize::Zeroizing;
 
@@ -189,6 +192,31 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::KeyRecoverForm => boxed(|| deleted::recover(&viewer, &request, Kind::Key)),
         Endpoint::KeyPurgePage => boxed(|| deleted::ask_purge(&viewer, Kind::Key)),
         Endpoint::KeyPurgeForm => boxed(|| deleted::purge(&viewer, &request, Kind::Key)),
+        Endpoint::CertificatesPage => boxed(|| certificates::list::show(&viewer, &request)),
+        Endpoint::MakeCertificatePage => boxed(|| certificates::forms::new(&viewer)),
+        Endpoint::MakeCertificateForm => boxed(|| certificates::forms::make(&viewer, &request)),
+        Endpoint::CertificateImportPage => boxed(|| certificates::import::form(&viewer)),
+        Endpoint::CertificateLookForm => boxed(|| certificates::import::look(&viewer, &request)),
+        Endpoint::CertificateImportForm => boxed(|| certificates::import::store(&viewer, &request)),
+        Endpoint::CertificatePage | Endpoint::CertificateVersionPage => boxed(|| certificates::show::show(&viewer)),
+        Endpoint::CertificatePolicyPage => boxed(|| certificates::forms::edit_policy(&viewer)),
+        Endpoint::CertificatePolicyForm => boxed(|| certificates::forms::change_policy(&viewer, &request)),
+        Endpoint::CertificateRenewForm => boxed(|| certificates::forms::renew(&viewer, &request)),
+        Endpoint::CertificateMergeForm => boxed(|| certificates::pending::merge(&viewer, &request)),
+        Endpoint::CertificateCancelForm => boxed(|| certificates::pending::cancel(&viewer, &request)),
+        Endpoint::CertificateForgetForm => boxed(|| certificates::pending::forget(&viewer, &request)),
+        Endpoint::CertificatePublicFile => boxed(|| certificates::files::public(&viewer, &request)),
+        Endpoint::CertificateExportForm => boxed(|| certificates::files::export(&viewer, &request)),
+        Endpoint::CertificateEditPage => boxed(|| certificates::forms::edit(&viewer)),
+        Endpoint::CertificateEditForm => boxed(|| certificates::forms::change(&viewer, &request)),
+        Endpoint::CertificateEnableForm => boxed(|| certificates::forms::switch(&viewer, &request, true)),
+        Endpoint::CertificateDisableForm => boxed(|| certificates::forms::switch(&viewer, &request, false)),
+        Endpoint::CertificateDeletePage => boxed(|| deleted::ask_delete(&viewer, Kind::Certificate)),
+        Endpoint::CertificateDeleteForm => boxed(|| deleted::delete(&viewer, &request, Kind::Certificate)),
+        Endpoint::DeletedCertificatesPage => boxed(|| deleted::list(&viewer, &request, Kind::Certificate)),
+        Endpoint::CertificateRecoverForm => boxed(|| deleted::recover(&viewer, &request, Kind::Certificate)),
+        Endpoint::CertificatePurgePage => boxed(|| deleted::ask_purge(&viewer, Kind::Certificate)),
+        Endpoint::CertificatePurgeForm => boxed(|| deleted::purge(&viewer, &request, Kind::Certificate)),
         Endpoint::NewVaultPage => boxed(|| vault_forms::new_vault(&viewer)),
         Endpoint::NewVaultForm => boxed(|| vault_forms::create(&viewer, &request)),
         Endpoint::VaultPage => boxed(|| vaults::home(&viewer)),
@@ -237,6 +265,19 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         | Endpoint::FederationRemoveForm => boxed(|| access::credentials::change(&viewer, &request)),
         Endpoint::AuditEntryPage => boxed(|| entry::show(&viewer, &request)),
         Endpoint::PoliciesPage => boxed(|| policies::list::show(&viewer)),
+        Endpoint::ApprovalsPage => boxed(|| approvals::list(&viewer)),
+        Endpoint::ApprovalGrantForm => boxed(|| approvals::answer(&viewer, &request, Verdict::Grant)),
+        Endpoint::ApprovalRefuseForm => boxed(|| approvals::answer(&viewer, &request, Verdict::Refuse)),
+        Endpoint::ReplaysPage => boxed(|| policies::replays::list(&viewer)),
+        Endpoint::ReplayForm => boxed(|| policies::replays::run(&viewer, &request)),
+        Endpoint::ReplayPage => boxed(|| policies::replays::show(&viewer)),
+        Endpoint::DocumentsPage => boxed(|| policies::documents::list(&viewer)),
+        Endpoint::NewDocumentPage => boxed(|| policies::documents::new(&viewer)),
+        Endpoint::NewDocumentForm | Endpoint::DocumentEditForm => boxed(|| policies::documents::put(&viewer, &request)),
+        Endpoint::DocumentPage => boxed(|| policies::documents::show(&viewer)),
+        Endpoint::DocumentEditPage => boxed(|| policies::documents::edit(&viewer)),
+        Endpoint::DocumentRemovePage => boxed(|| policies::documents::ask_remove(&viewer)),
+        Endpoint::DocumentRemoveForm => boxed(|| policies::documents::remove(&viewer, &request)),
         Endpoint::ModuleUploadPage => boxed(|| policies::upload::form(&viewer)),
         Endpoint::ModuleUploadForm => boxed(|| policies::upload::push(&viewer, &request)),
         Endpoint::ModulePage => boxed(|| policies::module::show(&viewer)),

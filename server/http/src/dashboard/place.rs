@@ -25,12 +25,18 @@ pub(super) enum Place {
     Keys(VaultName),
     /// A key or one of its versions.
     Key(VaultName, ObjectName, Option<ObjectVersion>),
+    /// The certificates of a vault.
+    Certificates(VaultName),
+    /// A certificate or one of its versions.
+    Certificate(VaultName, ObjectName, Option<ObjectVersion>),
     /// What is soft-deleted in a vault, of one kind.
     Deleted(VaultName, Kind),
     /// A vault's own page.
     Vault(VaultName),
     /// The network rules of a vault.
     Network(VaultName),
+    /// What waits for other people's approval in a vault.
+    Approvals(VaultName),
     /// The settings of a vault.
     Settings(VaultName),
     /// Who may do what in a vault.
@@ -72,10 +78,20 @@ impl Place {
                 | Endpoint::VaultPurgeForm,
                 ..,
             ) => Self::DeletedVaults,
-            (Endpoint::VaultPage | Endpoint::VaultDeletePage | Endpoint::VaultDeleteForm, Ok(vault), _) => {
-                Self::Vault(vault)
-            }
+            (
+                Endpoint::VaultPage
+                | Endpoint::VaultDeletePage
+                | Endpoint::VaultDeleteForm
+                | Endpoint::ReplaysPage
+                | Endpoint::ReplayForm
+                | Endpoint::ReplayPage,
+                Ok(vault),
+                _,
+            ) => Self::Vault(vault),
             (Endpoint::NetworkPage | Endpoint::NetworkForm, Ok(vault), _) => Self::Network(vault),
+            (Endpoint::ApprovalsPage | Endpoint::ApprovalGrantForm | Endpoint::ApprovalRefuseForm, Ok(vault), _) => {
+                Self::Approvals(vault)
+            }
             (
                 Endpoint::VaultAccessPage
                 | Endpoint::AccessPolicyPage
@@ -113,6 +129,44 @@ impl Place {
                 Ok(vault),
                 _,
             ) => Self::Deleted(vault, Kind::Key),
+            (
+                Endpoint::DeletedCertificatesPage
+                | Endpoint::CertificateRecoverForm
+                | Endpoint::CertificatePurgePage
+                | Endpoint::CertificatePurgeForm,
+                Ok(vault),
+                _,
+            ) => Self::Deleted(vault, Kind::Certificate),
+            (
+                Endpoint::CertificatesPage
+                | Endpoint::MakeCertificatePage
+                | Endpoint::MakeCertificateForm
+                | Endpoint::CertificateImportPage
+                | Endpoint::CertificateLookForm
+                | Endpoint::CertificateImportForm,
+                Ok(vault),
+                _,
+            ) => Self::Certificates(vault),
+            (
+                Endpoint::CertificatePage
+                | Endpoint::CertificateVersionPage
+                | Endpoint::CertificatePolicyPage
+                | Endpoint::CertificatePolicyForm
+                | Endpoint::CertificateDeletePage
+                | Endpoint::CertificateDeleteForm
+                | Endpoint::CertificateRenewForm
+                | Endpoint::CertificateMergeForm
+                | Endpoint::CertificateCancelForm
+                | Endpoint::CertificateForgetForm
+                | Endpoint::CertificatePublicFile
+                | Endpoint::CertificateExportForm
+                | Endpoint::CertificateEditPage
+                | Endpoint::CertificateEditForm
+                | Endpoint::CertificateEnableForm
+                | Endpoint::CertificateDisableForm,
+                Ok(vault),
+                Ok(name),
+            ) => Self::Certificate(vault, name, ObjectVersion::parse(call.parameter(2)).ok()),
             (Endpoint::KeysPage | Endpoint::NewKeyPage | Endpoint::NewKeyForm, Ok(vault), _) => Self::Keys(vault),
             (
                 Endpoint::KeyPage
@@ -163,10 +217,12 @@ impl Place {
             Self::Vaults => "Vaults".to_owned(),
             Self::Secrets(vault) => format!("Secrets of {vault}"),
             Self::Keys(vault) => format!("Keys of {vault}"),
-            Self::Secret(_, name, _) | Self::Key(_, name, _) => name.to_string(),
+            Self::Certificates(vault) => format!("Certificates of {vault}"),
+            Self::Secret(_, name, _) | Self::Key(_, name, _) | Self::Certificate(_, name, _) => name.to_string(),
             Self::Deleted(vault, kind) => format!("Deleted {} of {vault}", kind.plural()),
             Self::Vault(vault) => vault.to_string(),
             Self::Network(vault) => format!("Network rules of {vault}"),
+            Self::Approvals(vault) => format!("Approvals in {vault}"),
             Self::Settings(vault) => format!("Settings of {vault}"),
             Self::VaultAccess(vault) => format!("Access to {vault}"),
             Self::DeletedVaults => "Deleted vaults".to_owned(),
@@ -190,9 +246,12 @@ impl Place {
             Self::Secret(vault, name, version) => links::secret(vault, name, version.as_ref()),
             Self::Keys(vault) => links::keys(vault),
             Self::Key(vault, name, version) => links::key(vault, name, version.as_ref()),
+            Self::Certificates(vault) => links::certificates(vault),
+            Self::Certificate(vault, name, version) => links::certificate(vault, name, version.as_ref()),
             Self::Deleted(vault, kind) => links::deleted(*kind, vault),
             Self::Vault(vault) => links::vault(vault),
             Self::Network(vault) => links::in_vault(vault, "network", &[]),
+            Self::Approvals(vault) => links::in_vault(vault, "approvals", &[]),
             Self::Settings(vault) => links::in_vault(vault, "settings", &[]),
             Self::VaultAccess(vault) => links::in_vault(vault, "access", &[]),
             Self::DeletedVaults => links::DELETED_VAULTS.to_owned(),
@@ -211,13 +270,16 @@ impl Place {
         match self {
             Self::Secrets(vault)
             | Self::Keys(vault)
+            | Self::Certificates(vault)
             | Self::Deleted(vault, _)
             | Self::Vault(vault)
             | Self::Network(vault)
+            | Self::Approvals(vault)
             | Self::VaultAccess(vault)
             | Self::Settings(vault) => format!("/vaults/{vault}"),
             Self::Secret(vault, name, _) => format!("/vaults/{vault}/secrets/{name}"),
             Self::Key(vault, name, _) => format!("/vaults/{vault}/keys/{name}"),
+            Self::Certificate(vault, name, _) => format!("/vaults/{vault}/certificates/{name}"),
             Self::Attachment(AttachedTo::Vault(vault), _) => format!("/vaults/{vault}"),
             Self::Below(above, _) => above.scope(),
             Self::Attachment(AttachedTo::Everywhere, _)
@@ -238,14 +300,17 @@ impl Place {
         match self {
             Self::Secrets(_)
             | Self::Keys(_)
+            | Self::Certificates(_)
             | Self::Deleted(..)
             | Self::Vault(_)
             | Self::Network(_)
+            | Self::Approvals(_)
             | Self::VaultAccess(_)
             | Self::Settings(_)
             | Self::Attachment(AttachedTo::Vault(_), _) => "on this vault or the installation",
             Self::Secret(..) => "on this secret, its vault or the installation",
             Self::Key(..) => "on this key, its vault or the installation",
+            Self::Certificate(..) => "on this certificate, its vault or the installation",
             Self::Below(above, _) => above.scope_words(),
             Self::Attachment(AttachedTo::Everywhere, _)
             | Self::Policies
@@ -269,9 +334,12 @@ impl Place {
             | Self::Secret(..)
             | Self::Keys(_)
             | Self::Key(..)
+            | Self::Certificates(_)
+            | Self::Certificate(..)
             | Self::Deleted(..)
             | Self::Vault(_)
             | Self::Network(_)
+            | Self::Approvals(_)
             | Self::VaultAccess(_)
             | Self::Settings(_) => Section::InVault,
             Self::Access => Section::Access,
@@ -290,9 +358,12 @@ impl Place {
             | Self::Secret(vault, ..)
             | Self::Keys(vault)
             | Self::Key(vault, ..)
+            | Self::Certificates(vault)
+            | Self::Certificate(vault, ..)
             | Self::Deleted(vault, _)
             | Self::Vault(vault)
             | Self::Network(vault)
+            | Self::Approvals(vault)
             | Self::VaultAccess(vault)
             | Self::Settings(vault) => Some(vault),
             Self::Below(above, _) => above.vault(),
@@ -316,16 +387,21 @@ impl Place {
         let page = |label: &str, href: String, current: bool| NavPage { label: label.to_owned(), href, current };
         let secrets = page("Secrets", links::secrets(vault), matches!(open, Self::Secrets(_) | Self::Secret(..)));
         let keys = page("Keys", links::keys(vault), matches!(open, Self::Keys(_) | Self::Key(..)));
+        let open_certificates = matches!(open, Self::Certificates(_) | Self::Certificate(..));
+        let certificates = page("Certificates", links::certificates(vault), open_certificates);
         let deleted = page("Deleted", links::deleted(Kind::Secret, vault), matches!(open, Self::Deleted(..)));
         let access = page("Access", links::in_vault(vault, "access", &[]), matches!(open, Self::VaultAccess(_)));
         let network = page("Network rules", links::in_vault(vault, "network", &[]), matches!(open, Self::Network(_)));
+        let approvals = page("Approvals", links::in_vault(vault, "approvals", &[]), matches!(open, Self::Approvals(_)));
         let settings = page("Settings", links::in_vault(vault, "settings", &[]), matches!(open, Self::Settings(_)));
         vec![
             (Kind::Secret.ask(Action::SecretList, vault), secrets),
             (Kind::Key.ask(Action::KeyList, vault), keys),
+            (Kind::Certificate.ask(Action::CertificateList, vault), certificates),
             (Kind::Secret.ask(Action::SecretListDeleted, vault), deleted),
             (Ask::vault(Action::AssignmentRead, vault), access),
             (Ask::vault(Action::VaultRead, vault), network),
+            (Ask::vault(Action::ApprovalRead, vault), approvals),
             (Ask::vault(Action::VaultRead, vault), settings),
         ]
     }
@@ -348,9 +424,18 @@ impl Place {
             Self::Vaults => vec![step("Vaults", None)],
             Self::Secrets(vault) => vec![vaults(), within(vault), step("Secrets", None)],
             Self::Keys(vault) => vec![vaults(), within(vault), step("Keys", None)],
+            Self::Certificates(vault) => vec![vaults(), within(vault), step("Certificates", None)],
+            Self::Certificate(vault, name, version) => {
+                let list = step("Certificates", Some(links::certificates(vault)));
+                let current = version.as_ref().map(|_| links::certificate(vault, name, None));
+                let mut crumbs = vec![vaults(), within(vault), list, step(name.display(), current)];
+                crumbs.extend(version.as_ref().map(|version| step(version.as_str(), None)));
+                crumbs
+            }
             Self::Deleted(vault, _) => vec![vaults(), within(vault), step("Deleted", None)],
             Self::Vault(vault) => vec![vaults(), step(vault.as_str(), None)],
             Self::Network(vault) => vec![vaults(), within(vault), step("Network rules", None)],
+            Self::Approvals(vault) => vec![vaults(), within(vault), step("Approvals", None)],
             Self::Settings(vault) => vec![vaults(), within(vault), step("Settings", None)],
             Self::VaultAccess(vault) => vec![vaults(), within(vault), step("Access", None)],
             Self::DeletedVaults => vec![vaults(), step("Deleted vaults", None)],

@@ -6,11 +6,13 @@
 use strongroom_domain::{
     action::Action,
     admin::AdminError,
+    certificates::CertificateError,
     context::RequestContext,
     decision::{ApprovalWanted, Denial, DenyReason},
     entrance::EntranceError,
     gate::Ask,
     keys::KeyError,
+    objects::ObjectError,
     role::Role,
     secrets::SecretError,
 };
@@ -64,6 +66,15 @@ impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::Object(error) => error.into(),
+            other => Self::Problem(other.into()),
+        }
+    }
+}
+
+impl From<CertificateError> for Failure {
+    fn from(error: CertificateError) -> Self {
+        match error {
+            CertificateError::Object(ObjectError::Denied(denial)) => denial.into(),
             other => Self::Problem(other.into()),
         }
     }
@@ -135,8 +146,15 @@ fn method(endpoint: Endpoint) -> Option<Method> {
 
 /// Whether a request may have changed something although it failed. A reveal only reads.
 fn changes(endpoint: Endpoint) -> bool {
-    !matches!(endpoint, Endpoint::SecretReveal | Endpoint::CompareForm | Endpoint::KeyUseForm | Endpoint::ModuleTryForm)
-        && method(endpoint) == Some(Method::Post)
+    !matches!(
+        endpoint,
+        Endpoint::SecretReveal
+            | Endpoint::CompareForm
+            | Endpoint::KeyUseForm
+            | Endpoint::ModuleTryForm
+            | Endpoint::CertificateLookForm
+            | Endpoint::CertificateExportForm
+    ) && method(endpoint) == Some(Method::Post)
 }
 
 fn headline(status: u16) -> &'static str {
@@ -181,6 +199,7 @@ fn denied(
             }
             Place::Secret(vault, ..) => links::secrets(vault),
             Place::Key(vault, ..) => links::keys(vault),
+            Place::Certificate(vault, ..) => links::certificates(vault),
             _ => links::VAULTS.to_owned(),
         }),
     }
@@ -206,8 +225,32 @@ fn refused(action: Action) -> &'static str {
         Action::KeyRecover => "You cannot recover this key.",
         Action::KeyPurge => "You cannot purge this key.",
         Action::KeySign | Action::KeyVerify | Action::KeyEncrypt | Action::KeyWrap => "You cannot use this key so.",
+        Action::CertificateList => "You cannot list the certificates of this vault.",
+        Action::CertificateGet | Action::CertificateListVersions => "You cannot see this certificate.",
+        Action::CertificatePolicyGet => "You cannot see how this certificate is made.",
+        Action::CertificatePendingGet => "You cannot see what this certificate waits for.",
+        Action::CertificateCreate => "You cannot make this certificate.",
+        Action::CertificateImport => "You cannot import this certificate.",
+        Action::CertificateUpdate => "You cannot change this certificate.",
+        Action::CertificatePolicyUpdate => "You cannot change how this certificate is made.",
+        Action::CertificatePendingUpdate | Action::CertificatePendingDelete | Action::CertificatePendingMerge => {
+            "You cannot change what this certificate waits for."
+        }
+        Action::CertificateDelete => "You cannot delete this certificate.",
+        Action::CertificateListDeleted | Action::CertificateGetDeleted => {
+            "You cannot see the deleted certificates of this vault."
+        }
+        Action::CertificateRecover => "You cannot recover this certificate.",
+        Action::CertificatePurge => "You cannot purge this certificate.",
         Action::TokenKeyRead => "You cannot see the settings of this installation.",
         Action::AuditRead => "You cannot read audit records.",
+        Action::PolicyReplay | Action::PolicyReplayRead => "You cannot ask recorded decisions again.",
+        Action::PolicyDocumentRead => "You cannot see the documents of policy modules.",
+        Action::PolicyDocumentWrite | Action::PolicyDocumentDelete => {
+            "You cannot change the documents of policy modules."
+        }
+        Action::ApprovalRead => "You cannot see what waits for approval in this vault.",
+        Action::ApprovalDecide => "You cannot answer this request.",
         Action::AssignmentRead => "You cannot see who may do what here.",
         Action::AssignmentAdd => "You cannot give this role here.",
         Action::AssignmentRemove => "You cannot take this role away.",

@@ -85,7 +85,11 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
             }
         }
         let (mut pages, mut searched, mut whole) = (0, 0, true);
-        let kinds = [(Kind::Secret, Action::SecretList), (Kind::Key, Action::KeyList)];
+        let kinds = [
+            (Kind::Secret, Action::SecretList),
+            (Kind::Key, Action::KeyList),
+            (Kind::Certificate, Action::CertificateList),
+        ];
         for (vault, (kind, listing)) in vaults.iter().flat_map(|vault| kinds.map(|kind| (vault, kind))) {
             if !viewer.may(&kind.ask(listing, &vault.name)).await {
                 continue;
@@ -111,6 +115,7 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
                         let (icon, word) = match kind {
                             Kind::Secret => (Icon::Lock, "Secret"),
                             Kind::Key => (Icon::Key, "Key"),
+                            Kind::Certificate => (Icon::Certificate, "Certificate"),
                         };
                         let href = kind.href(&vault.name, name);
                         rows.push(line(icon, word, &text, &href, view::tags_cell(tags)));

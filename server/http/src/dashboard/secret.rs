@@ -197,8 +197,9 @@ async fn acts(
     let (name, version) = (&item.secret.name, Some(&item.version.version));
     if item.secret.managed {
         offers.note(Kind::Secret.managed_words(name));
-        let (acts, cannot) = offers.told();
-        return (acts, cannot, false);
+        let own = Act::link("Certificate", links::certificate(vault, name, version), Icon::Certificate);
+        let (_, cannot) = offers.told();
+        return (vec![own], cannot, false);
     }
     let at = |act: &str, version| links::secret_act(vault, name, version, act);
     let ask = |action| Ask { version, ..Ask::secret(action, vault, name) };

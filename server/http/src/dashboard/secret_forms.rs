@@ -55,6 +55,11 @@ impl Draft {
         }
     }
 
+    /// The same, to be enabled.
+    pub(super) fn enabled(self) -> Self {
+        Self { enabled: true, ..self }
+    }
+
     pub(super) fn of_sent(sent: &Sent) -> Self {
         let tag = |index: usize| {
             let part = |part: &str| sent.text(&format!("tag-{part}-{index}")).to_owned();

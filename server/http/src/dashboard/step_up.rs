@@ -28,6 +28,8 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::PurgeForm
             | Endpoint::KeyPurgePage
             | Endpoint::KeyPurgeForm
+            | Endpoint::CertificatePurgePage
+            | Endpoint::CertificatePurgeForm
             | Endpoint::VaultPurgePage
             | Endpoint::VaultPurgeForm
             | Endpoint::VaultProtectPage
@@ -56,6 +58,13 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::NewClientSecretForm
             | Endpoint::NewCertificateForm
             | Endpoint::NewFederationForm
+            | Endpoint::ApprovalGrantForm
+            | Endpoint::NewDocumentPage
+            | Endpoint::NewDocumentForm
+            | Endpoint::DocumentEditPage
+            | Endpoint::DocumentEditForm
+            | Endpoint::DocumentRemovePage
+            | Endpoint::DocumentRemoveForm
             | Endpoint::ModuleUploadPage
             | Endpoint::ModuleUploadForm
             | Endpoint::ModuleRemovePage

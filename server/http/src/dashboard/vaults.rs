@@ -127,8 +127,12 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         .await;
     let keys = Act::link("Keys", links::keys(&name), Icon::Key);
     offers.offer(&Kind::Key.ask(Action::KeyList, &name), keys).await;
+    let certificates = Act::link("Certificates", links::certificates(&name), Icon::Certificate);
+    offers.offer(&Kind::Certificate.ask(Action::CertificateList, &name), certificates).await;
     let new = Act::link("New secret", links::new_secret(&name), Icon::Plus);
     offers.offer(&Ask::secrets(Action::SecretSet, &name), new).await;
+    let replays = Act::link("Replays", links::in_vault(&name, "replays", &[]), Icon::Compare);
+    offers.offer(&Ask::server(Action::PolicyReplayRead), replays).await;
     let delete = Act::link("Delete", links::in_vault(&name, "delete", &[]), Icon::Trash);
     offers.offer(&Ask::vault(Action::VaultDelete, &name), delete).await;
     let (acts, cannot) = offers.told();

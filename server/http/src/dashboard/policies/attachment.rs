@@ -2,8 +2,9 @@
 //! decided lately, and what can be done with it.
 
 use strongroom_domain::{
+    action::Action,
     admin::{AttachmentShown, PoliciesShown},
-    gate::ShadowSeen,
+    gate::{Ask, ShadowSeen},
     policy::{AttachedBefore, AttachmentState},
 };
 use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Snippet, Table};
@@ -47,7 +48,11 @@ pub(super) async fn page(
     let place = Place::Attachment(to.clone(), name.to_owned());
     let mut offers = Offers::new(viewer, &place);
     let open = offers.open(&to.ask_to_change(), "Changing what is attached").await;
-    let (_, cannot) = offers.told();
+    if let AttachedTo::Vault(vault) = to {
+        let replays = Act::link("Replay", links::in_vault(vault, "replays", &[]), Icon::Compare);
+        offers.offer(&Ask::server(Action::PolicyReplayRead), replays).await;
+    }
+    let (replays, cannot) = offers.told();
     let acts = Acts { to, name, token: viewer.form_token(), revision: all.revision };
     let mut main = vec![decides(attachment.state, if open { acts.states(attachment.state) } else { Vec::new() })];
     if attachment.state != AttachmentState::Off || shown.shadow != ShadowSeen::default() {
@@ -66,7 +71,7 @@ pub(super) async fn page(
     let page = PanelsPage {
         badges: vec![badge(attachment.state)],
         lead: Some(lead(to, all, index, &modules)),
-        acts: if open { acts.detach() } else { Vec::new() },
+        acts: replays.into_iter().chain(if open { acts.detach() } else { Vec::new() }).collect(),
         cannot,
         notices: refusal.map(|refusal| refusal.sentence().to_owned()).into_iter().collect(),
         main,

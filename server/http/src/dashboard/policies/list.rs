@@ -60,6 +60,8 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let mut offers = Offers::new(viewer, &place);
     let upload = Act::primary("Upload module", links::MODULE_UPLOAD, Icon::Upload);
     offers.offer(&Ask::server(Action::PolicyModuleWrite), upload).await;
+    let documents = Act::link("Documents", links::DOCUMENTS, Icon::Records);
+    offers.offer(&Ask::server(Action::PolicyDocumentRead), documents).await;
     let (acts, cannot) = offers.told();
     let names = modules.unwrap_or_default();
     let mut main: Vec<Panel> = places.iter().map(|place| attached(place, &names)).collect();

@@ -50,6 +50,13 @@ async fn a_key_is_made_shown_and_found() {
     assert!(story.get("/search?q=ledger", &cookie).await.text.contains("demo/release-signing"), "by its tag");
     let again = story.submit("/vaults/demo/new-key", &cookie, "name=release-signing&kind=RSA+2048&enabled=yes").await;
     assert_eq!(again.status, 409);
+    let narrow =
+        story.submit("/vaults/demo/new-key", &cookie, "name=checks&kind=EC+P-256&enabled=yes&op-verify=yes").await;
+    assert_eq!(narrow.status, 303, "{}", narrow.text);
+    assert!(story.get("/vaults/demo/keys/checks", &cookie).await.text.contains("for verify."));
+    let unfit =
+        story.submit("/vaults/demo/new-key", &cookie, "name=odd&kind=EC+P-256&enabled=yes&op-encrypt=yes").await;
+    assert!(unfit.status == 400 && unfit.text.contains("name=\"op-encrypt\" value=\"yes\" checked"), "{}", unfit.text);
     for (fields, status) in [("name=&kind=EC+P-256", 400), ("name=a&kind=EC+P-1", 400), ("name=a_b&kind=oct+256", 400)]
     {
         assert_eq!(story.submit("/vaults/demo/new-key", &cookie, fields).await.status, status, "{fields}");

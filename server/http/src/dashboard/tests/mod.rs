@@ -3,12 +3,14 @@
 mod answers;
 mod bad_input;
 mod bulk;
+mod certificates;
 mod changing;
 mod command_line;
 mod compare;
 mod forms;
 mod keys;
 mod managing;
+mod modules;
 mod offers;
 mod policies;
 mod reading;

@@ -49,7 +49,7 @@ async fn the_sidebar_leads_nowhere_that_is_closed() {
     let refused = story.get("/vaults/demo/keys", &story.sign_in("grace").await).await;
     assert!(refused.text.contains(&inner("keys")), "{}", refused.text);
     let owners = story.get("/vaults/demo/secrets", &story.sign_in("ada").await).await;
-    for open in ["secrets", "keys", "deleted", "access", "network", "settings"] {
+    for open in ["secrets", "keys", "certificates", "deleted", "access", "network", "approvals", "settings"] {
         assert!(owners.text.contains(&inner(open)), "{open}: {}", owners.text);
     }
 }

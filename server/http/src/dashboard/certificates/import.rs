@@ -1,0 +1,348 @@
+//! Importing a certificate with its private key: first what is in the document is shown, and nothing is kept; then it
+//! is taken in.
+//!
+//! Between the two the document is with the browser, sealed for this session, this vault and this name, and for ten
+//! minutes: nobody has to choose the file twice, this node keeps nothing of it, and nobody can read it out of the page.
+
+use data_encoding::BASE64URL_NOPAD;
+use strongroom_crypto::{
+    Plaintext,
+    x509::{Document, Finding, ImportError, Imported, MAX_IMPORT},
+};
+use strongroom_domain::{
+    certificate::{ContentType, PolicyPatch},
+    certificates::Looked,
+    names::{ObjectName, VaultName},
+};
+use strongroom_web::{Body, Cell, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage, Tone};
+use zeroize::Zeroizing;
+
+use super::{chain, forms::beside, policy::FORMS};
+use crate::{
+    dashboard::{
+        Failure,
+        form::{LONG, Sent},
+        frame::{Place, Viewer},
+        links,
+        multipart::Parts,
+        redirect,
+        refusal::{self, Refusal},
+        secret_forms::{self, attributes, vault},
+        snippets::{self, Commands},
+    },
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// What a document under way is sealed as.
+const LABEL: &str = "certificate-import";
+/// For how long it may be taken in, in seconds.
+const LIFETIME: i64 = 600;
+/// Longest password in bytes.
+const MAX_PASSWORD: usize = 1024;
+
+/// A document between the two steps.
+struct UnderWay {
+    password: Zeroizing<String>,
+    document: Zeroizing<Vec<u8>>,
+}
+
+impl UnderWay {
+    fn form(&self) -> ContentType {
+        if self.document.windows(11).any(|window| window == b"-----BEGIN ") {
+            ContentType::Pem
+        } else {
+            ContentType::Pkcs12
+        }
+    }
+
+    fn read(&self) -> Result<Imported, ImportError> {
+        match self.form() {
+            ContentType::Pem => Imported::from_pem(&self.document, &self.password, false),
+            ContentType::Pkcs12 => Imported::from_pkcs12(&self.document, &self.password, false),
+        }
+    }
+
+    /// What it is sealed together with.
+    fn place(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> Vec<u8> {
+        let mut bytes = viewer.session.id_hash.to_vec();
+        bytes.extend_from_slice(format!("/vaults/{vault}/certificates/{}", name.as_str()).as_bytes());
+        bytes
+    }
+
+    /// `sealed at (8 bytes) ‖ length of place (2) ‖ place ‖ length of password (2) ‖ password ‖ document`.
+    fn seal(&self, viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> Result<String, Problem> {
+        let place = Self::place(viewer, vault, name);
+        let length = |bytes: &[u8]| u16::try_from(bytes.len()).map(u16::to_be_bytes).map_err(|_| Problem::internal());
+        let password = self.password.as_bytes();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(12 + place.len() + password.len() + self.document.len()));
+        bytes.extend_from_slice(&viewer.now().to_be_bytes());
+        bytes.extend_from_slice(&length(&place)?);
+        bytes.extend_from_slice(&place);
+        bytes.extend_from_slice(&length(password)?);
+        bytes.extend_from_slice(password);
+        bytes.extend_from_slice(&self.document);
+        let plain = Plaintext::new(std::mem::take(&mut *bytes));
+        let sealed = viewer.services.keyring.seal_passing(LABEL, &plain, &*viewer.services.entropy);
+        let sealed = sealed.map_err(|error| {
+            tracing::error!(%error, "a document to import could not be sealed");
+            Problem::internal()
+        })?;
+        Ok(BASE64URL_NOPAD.encode(&sealed))
+    }
+
+    /// None for what was not sealed here for this session, this vault and this name within the last ten minutes.
+    fn open(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName, text: &str) -> Option<Self> {
+        let sealed = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+        let opened = viewer.services.keyring.open_passing(LABEL, &sealed).ok()?;
+        let (at, rest) = opened.expose().split_first_chunk::<8>()?;
+        let (length, rest) = rest.split_first_chunk::<2>()?;
+        let (place, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        let (length, rest) = rest.split_first_chunk::<2>()?;
+        let (password, document) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        let age = viewer.now().checked_sub(i64::from_be_bytes(*at))?;
+        if place != Self::place(viewer, vault, name) || !(0..LIFETIME).contains(&age) {
+            return None;
+        }
+        Some(Self {
+            password: Zeroizing::new(std::str::from_utf8(password).ok()?.to_owned()),
+            document: Zeroizing::new(document.to_vec()),
+        })
+    }
+}
+
+/// GET /vaults/{vault}/import-certificate
+///
+/// # Errors
+/// 404 for what is no vault's name.
+pub(crate) async fn form(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let vault = vault(viewer)?;
+    Ok(form_page(viewer, &vault, "", None).await)
+}
+
+/// POST /vaults/{vault}/import-certificate: what is in the document. Nothing is kept.
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why the document cannot be read.
+pub(crate) async fn look(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let parts = Parts::accept(viewer, request)?;
+    let vault = vault(viewer)?;
+    let text = |name| parts.file(name).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+    let sent_name = text("name").trim();
+    let refusal = match brought(&parts, sent_name) {
+        Ok((name, brought)) => {
+            let (document, password) = (brought.document.clone(), brought.password.clone());
+            let read = move || Document::read(&document, &password);
+            match viewer.services.certificates.look_into(&viewer.call.ctx, (&vault, &name), read).await {
+                Ok(found) => return preview(viewer, &vault, &name, &brought, &found).await,
+                Err(error) => Refusal::of(error.into())?.at("document"),
+            }
+        }
+        Err(refusal) => refusal,
+    };
+    Ok(form_page(viewer, &vault, sent_name, Some(&refusal)).await)
+}
+
+/// What was sent: the file, or what was pasted in its place.
+fn brought(parts: &Parts<'_>, name: &str) -> Result<(ObjectName, UnderWay), Refusal> {
+    let name = ObjectName::parse(name).map_err(|error| Refusal::of_field("name", format!("{error}.")))?;
+    let given = |part| parts.file(part).filter(|bytes| !bytes.is_empty());
+    let document = match (given("document"), given("pasted")) {
+        (Some(_), Some(_)) => return Err(Refusal::of_field("pasted", "Either a file or a text, not both.")),
+        (Some(bytes), None) | (None, Some(bytes)) => bytes,
+        (None, None) => return Err(Refusal::of_field("document", "Choose a file, PFX or PEM, or paste PEM below.")),
+    };
+    if document.len() > MAX_IMPORT {
+        return Err(Refusal::of_field("document", "It is longer than the 25,600 bytes that are read."));
+    }
+    let password = std::str::from_utf8(parts.file("password").unwrap_or_default());
+    let password = password.ok().filter(|password| password.len() <= MAX_PASSWORD);
+    let password = password.ok_or_else(|| Refusal::of_field("password", "A password has at most 1,024 bytes."))?;
+    let under_way =
+        UnderWay { password: Zeroizing::new(password.to_owned()), document: Zeroizing::new(document.to_vec()) };
+    Ok((name, under_way))
+}
+
+async fn form_page(viewer: &Viewer<'_>, vault: &VaultName, name: &str, refusal: Option<&Refusal>) -> Response {
+    let form = Form {
+        action: links::in_vault(vault, "import-certificate", &[]),
+        csrf_token: Some(viewer.form_token()),
+        fields: vec![
+            Field::line("name", "Name", name, 127)
+                .required()
+                .hint("1 to 127 letters, digits and hyphens. Of one that is there it becomes the next version."),
+            Field::file("document", "File", ".pfx,.p12,.pem,.crt,.cer")
+                .hint("A certificate with its private key and its chain, as PFX or PEM, of at most 25,600 bytes."),
+            Field::new("pasted", "Or PEM, pasted", FieldKind::Secret).hint("It is not sent back to this page."),
+            Field::new("password", "Password", FieldKind::Password)
+                .hint("Of the PFX, or of an encrypted key. It is not sent back to this page."),
+        ],
+        submit: "Show what is in it".to_owned(),
+        cancel_href: Some(links::certificates(vault)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let place = Place::Certificates(vault.clone()).below("Import");
+    let page = PanelsPage {
+        lead: Some("First it is shown what is in it; nothing is kept before you say so.".to_owned()),
+        main: vec![Panel::new("Document", Body::Form(form))],
+        aside: vec![commands(viewer, vault, "NAME")],
+        ..PanelsPage::new(viewer.shell(&place).await, format!("Import a certificate into {vault}"))
+    };
+    refusal::answer(&page, refusal)
+}
+
+fn commands(viewer: &Viewer<'_>, vault: &VaultName, name: &str) -> Panel {
+    let commands = Commands::of_vault(viewer.services, vault);
+    snippets::panel(vec![
+        strongroom_web::Snippet::new("What is in a file", "strongroom certificate inspect --file FILE"),
+        commands.vault(&format!("certificate import {name} --file FILE")),
+        commands.curl_vault("POST", &format!("/certificates/{name}/import"), Some("@certificate.json")),
+    ])
+}
+
+/// A document that is about to be taken in.
+struct Step<'a> {
+    vault: &'a VaultName,
+    name: &'a ObjectName,
+    form: ContentType,
+    sealed: &'a str,
+    /// Whether there is a certificate of the name already.
+    there: bool,
+}
+
+/// The page of what is in a document, with the form that takes it in.
+async fn preview(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    name: &ObjectName,
+    brought: &UnderWay,
+    found: &Looked,
+) -> Result<Response, Failure> {
+    let there = viewer.services.certificates.show(&viewer.further()?, vault, name, None).await.ok();
+    let sealed = brought.seal(viewer, vault, name)?;
+    let draft = match &there {
+        Some((item, _)) => secret_forms::Draft::of(&item.version.attributes).enabled(),
+        None => secret_forms::Draft::empty(),
+    };
+    let step = Step { vault, name, form: brought.form(), sealed: &sealed, there: there.is_some() };
+    Ok(import_page(viewer, &step, Some(found), (true, draft), None).await)
+}
+
+async fn import_page(
+    viewer: &Viewer<'_>,
+    step: &Step<'_>,
+    found: Option<&Looked>,
+    (exportable, draft): (bool, secret_forms::Draft),
+    refusal: Option<&Refusal>,
+) -> Response {
+    let Step { vault, name, form, sealed, there } = step;
+    let place = Place::Certificates((*vault).clone()).below("Import");
+    let mut fields = vec![
+        Field::hidden("name", name.display()),
+        Field::hidden("sealed", *sealed),
+        Field::check("exportable", "The private key may be exported", exportable)
+            .hint("If not, the secret of this name holds the certificate alone."),
+        Field::choice("form", "Handed out as", &FORMS, form.as_str()).required(),
+    ];
+    fields.extend(beside(draft));
+    let import = Form {
+        action: links::in_vault(vault, "import-certificate/store", &[]),
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: if *there { "Import as the next version" } else { "Import" }.to_owned(),
+        cancel_href: Some(links::in_vault(vault, "import-certificate", &[])),
+        ..Form::default()
+    };
+    let import = Panel::new("Take it in", Body::Form(refusal::form(viewer, import, refusal).await))
+        .foot("The document is kept for this for ten minutes, sealed, in this page and nowhere else.");
+    let told = if *there {
+        format!("There is a certificate {name} already: this becomes its next version, and says its policy.")
+    } else {
+        format!("It becomes the certificate {name}, with a key and a secret of that name.")
+    };
+    let mut aside: Vec<Panel> =
+        found.map(|found| Panel::new("In the document", Body::Facts(facts(*form, found)))).into_iter().collect();
+    aside.push(commands(viewer, vault, name.display()));
+    let page = PanelsPage {
+        lead: Some(format!("Nothing is kept yet. {told}")),
+        notices: found.map(warnings).unwrap_or_default(),
+        main: found.map(|found| chain::drawn(&found.chain)).into_iter().chain([import]).collect(),
+        aside,
+        ..PanelsPage::new(viewer.shell(&place).await, headline(name, found))
+    };
+    refusal::answer(&page, refusal)
+}
+
+fn headline(name: &ObjectName, found: Option<&Looked>) -> String {
+    match found.and_then(|found| found.chain.first()) {
+        Some(leaf) if !leaf.subject.is_empty() => format!("Import {}?", leaf.subject),
+        _ => format!("Import {name}?"),
+    }
+}
+
+/// Why it will be refused as it is.
+fn warnings(found: &Looked) -> Vec<String> {
+    let leaf = found.chain.first().map_or(&[][..], |leaf| &leaf.findings);
+    let mut told = Vec::new();
+    if !found.has_key {
+        told.push("It holds no private key, so it cannot be imported: choose a document with both.".to_owned());
+    }
+    let refused = [Finding::Expired, Finding::NotYetValid, Finding::OtherKey];
+    told.extend(
+        refused
+            .iter()
+            .filter(|finding| leaf.contains(finding))
+            .map(|finding| format!("Of the first certificate: {finding}. It will not be taken in.")),
+    );
+    told
+}
+
+fn facts(form: ContentType, found: &Looked) -> Vec<Fact> {
+    let badge = |tone, icon, word| Fact { name: "Private key".to_owned(), value: Cell::badge(tone, icon, word) };
+    let other = found.chain.first().is_some_and(|leaf| leaf.findings.contains(&Finding::OtherKey));
+    vec![
+        Fact::text("Form", if form == ContentType::Pem { "PEM" } else { "PFX" }),
+        Fact::text("Certificates", found.chain.len().to_string()),
+        match (found.has_key, other) {
+            (false, _) => badge(Tone::Bad, Icon::Ban, "None"),
+            (true, true) => badge(Tone::Bad, Icon::Ban, "For another certificate"),
+            (true, false) => badge(Tone::Good, Icon::Check, "The first certificate's"),
+        },
+    ]
+}
+
+/// POST /vaults/{vault}/import-certificate/store: what was looked at is taken in.
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(crate) async fn store(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let vault = vault(viewer)?;
+    let name = ObjectName::parse(sent.text("name")).map_err(|error| Problem::bad_parameter(format!("{error}.")))?;
+    let sealed = sent.text("sealed");
+    let Some(under_way) = UnderWay::open(viewer, &vault, &name, sealed) else {
+        let words = "It was looked at too long ago, or by another session: choose the file once more.";
+        return Ok(form_page(viewer, &vault, name.display(), Some(&Refusal::of_field("document", words))).await);
+    };
+    let form = ContentType::parse(sent.text("form")).unwrap_or_else(|| under_way.form());
+    let exportable = sent.ticked("exportable");
+    let policy = PolicyPatch { content_type: Some(form), exportable: Some(exportable), ..PolicyPatch::default() };
+    let import = async {
+        let attributes = attributes(&sent)?;
+        let read = move || under_way.read();
+        let ctx = &viewer.call.ctx;
+        let (item, _) = viewer.services.certificates.import(ctx, (&vault, &name), read, &policy, &attributes).await?;
+        Ok::<_, Failure>(links::certificate(&vault, &item.secret.name, None))
+    };
+    match import.await {
+        Ok(href) => Ok(redirect(href)),
+        Err(failure) => {
+            let refusal = Refusal::of(failure)?;
+            let there = viewer.services.certificates.show(&viewer.further()?, &vault, &name, None).await.is_ok();
+            let step = Step { vault: &vault, name: &name, form, sealed, there };
+            let draft = secret_forms::Draft::of_sent(&sent);
+            Ok(import_page(viewer, &step, None, (exportable, draft), Some(&refusal)).await)
+        }
+    }
+}

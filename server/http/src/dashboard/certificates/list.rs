@@ -1,0 +1,97 @@
+//! The certificates of a vault: whose they are, until when, and whether they are renewed by themselves.
+
+use strongroom_crypto::x509::Template;
+use strongroom_domain::{action::Action, names::VaultName, secret::SecretItem};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table};
+
+use super::state_badge;
+use crate::{
+    dashboard::{
+        Failure,
+        frame::{Place, Viewer},
+        kinds::Kind,
+        links,
+        object_list::Listed,
+        offers::Offers,
+        rendered,
+        secret_forms::vault,
+        snippets::{self, Commands},
+        view,
+    },
+    message::{Request, Response},
+};
+
+/// GET /vaults/{vault}/certificates
+///
+/// # Errors
+/// The gate's denial, or why the list cannot be read.
+pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let vault = vault(viewer)?;
+    let listed = Listed::read(viewer, request, Kind::Certificate, &vault).await?;
+    let place = Place::Certificates(vault.clone());
+    let mut offers = Offers::new(viewer, &place);
+    let at = |page| links::in_vault(&vault, page, &[]);
+    let new = Act::primary("New certificate", at("new-certificate"), Icon::Plus);
+    offers.offer(&Kind::Certificate.ask(Action::CertificateCreate, &vault), new).await;
+    let import = Act::link("Import", at("import-certificate"), Icon::Upload);
+    offers.offer(&Kind::Certificate.ask(Action::CertificateImport, &vault), import).await;
+    let (acts, cannot) = offers.told();
+    let commands = Commands::of_vault(viewer.services, &vault);
+    let body = body(viewer, &vault, &listed);
+    let page = PanelsPage {
+        lead: Some("Each with a key and a secret of its name, which change with it alone.".to_owned()),
+        acts,
+        cannot,
+        notices: listed.notices,
+        filter: listed.filter,
+        main: vec![
+            Panel::new("Certificates", body),
+            snippets::panel(vec![
+                commands.vault("certificate list"),
+                commands.curl_vault("GET", "/certificates?includePending=true", None),
+            ]),
+        ],
+        ..PanelsPage::new(viewer.shell(&place).await, listed.headline)
+    };
+    Ok(rendered(200, page.render()))
+}
+
+fn body(viewer: &Viewer<'_>, vault: &VaultName, listed: &Listed) -> Body {
+    if listed.found.items.is_empty() {
+        let how = "One is made here, or imported with its private key as PFX or PEM.";
+        return listed.empty(Kind::Certificate, how);
+    }
+    let rows = listed.found.items.iter().map(|item| row(viewer, vault, item)).collect();
+    let table = Table::new(&["Name", "State", "Signed by", "Expires", "Renewed", "Tags"], rows);
+    Body::Table(Table { paging: listed.paging.clone(), ..table })
+}
+
+fn row(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Row {
+    let (name, version) = (&item.secret.name, &item.version);
+    let (tone, icon, text) = state_badge(item, viewer.now());
+    let leaf = version.certificate.as_ref().and_then(|certificate| certificate.leaf());
+    let said = leaf.and_then(|leaf| Template::of(leaf).ok());
+    let said = said.as_ref().or_else(|| item.secret.certificate.as_ref().map(|state| &state.policy.template));
+    let issuer = item.secret.certificate.as_ref().map(|state| state.policy.issuer.name.clone());
+    let renewed = item.secret.rotation.as_ref().and_then(|rotation| rotation.rotate_at);
+    let moment = |at: Option<i64>, none: &str| {
+        at.map_or_else(|| Cell::None(none.to_owned()), |at| Cell::Moment(view::moment(at)))
+    };
+    Row::new(vec![
+        Cell::Link { text: name.to_string(), href: links::certificate(vault, name, None), small: said.map(whose) },
+        Cell::Badge { tone, icon, text, small: None },
+        Cell::text(issuer.unwrap_or_default()),
+        moment(version.attributes.expires, "Not yet known"),
+        moment(renewed, "By hand"),
+        view::tags_cell(&version.attributes.tags),
+    ])
+}
+
+/// Whom a certificate is for, in a line.
+pub(super) fn whose(said: &Template) -> String {
+    match (said.subject.as_str(), said.names.labelled().first()) {
+        ("", None) => "names nobody".to_owned(),
+        ("", Some(first)) => first.clone(),
+        (subject, _) => subject.to_owned(),
+    }
+}

@@ -1,0 +1,45 @@
+//! Certificates: which there are, how each is made and renewed, what waits for an authority, and how one comes in from
+//! elsewhere and goes out.
+//!
+//! What is public is shown and handed out here. A private key is never on a page: it comes in by a form that is
+//! answered with what was in it, and goes out as a file in the answer to one, by the same reading of its secret as
+//! everywhere.
+
+mod chain;
+pub(super) mod files;
+pub(super) mod forms;
+pub(super) mod import;
+pub(super) mod list;
+pub(super) mod pending;
+pub(super) mod policy;
+pub(super) mod show;
+
+use data_encoding::BASE64;
+use strongroom_domain::secret::SecretItem;
+use strongroom_web::{Icon, Tone};
+
+use super::view;
+
+/// Whether the version waits for its certificate.
+fn is_waiting(item: &SecretItem) -> bool {
+    item.version.certificate.as_ref().is_none_or(|certificate| certificate.leaf().is_none())
+}
+
+/// How a version stands.
+fn state_badge(item: &SecretItem, now: i64) -> (Tone, Icon, String) {
+    if is_waiting(item) {
+        return (Tone::Planned, Icon::Hourglass, "Waits for its authority".to_owned());
+    }
+    view::state_badge(view::state(&item.version.attributes, now))
+}
+
+/// One document in PEM (RFC 7468): 64 characters a line.
+fn pem(label: &str, bytes: &[u8]) -> String {
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for line in bytes.chunks(48) {
+        BASE64.encode_append(line, &mut text);
+        text.push('\n');
+    }
+    text.push_str(&format!("-----END {label}-----\n"));
+    text
+}

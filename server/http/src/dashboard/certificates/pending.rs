@@ -1,0 +1,147 @@
+//! What waits for an authority: the request to have signed, and merging what came of it, or calling it off.
+
+use strongroom_crypto::x509::certificates_in;
+use strongroom_domain::{
+    action::Action,
+    certificate::{PendingOperation, PendingStatus},
+    certificates::CertificateError,
+    gate::Ask,
+    names::{ObjectKind, ObjectName, VaultName},
+};
+use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, Snippet, Tone};
+
+use super::{pem, show};
+use crate::{
+    dashboard::{
+        Failure,
+        form::{LONG, SHORT, Sent},
+        frame::Viewer,
+        links,
+        offers::Offers,
+        redirect,
+        refusal::{self, Refusal},
+        secret::Named,
+    },
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// The operation of a name, for who may see it. Reading it is on record like any other read.
+pub(super) async fn panels(
+    viewer: &Viewer<'_>,
+    offers: &mut Offers<'_>,
+    vault: &VaultName,
+    name: &ObjectName,
+    refusal: Option<&Refusal>,
+) -> Vec<Panel> {
+    let ask = |action| Ask::object(ObjectKind::Certificate, action, vault, name);
+    if !offers.open(&ask(Action::CertificatePendingGet), "Seeing what it waits for").await {
+        return Vec::new();
+    }
+    let Ok(ctx) = viewer.further() else { return Vec::new() };
+    let Ok((item, _)) = viewer.services.certificates.pending(&ctx, vault, name).await else { return Vec::new() };
+    let Some(pending) = item.secret.certificate.as_ref().and_then(|state| state.pending.as_ref()) else {
+        return Vec::new();
+    };
+    let at = |act: &str| links::certificate_act(vault, name, None, &format!("pending/{act}"));
+    let waits = pending.status == PendingStatus::InProgress;
+    let mut acts = Vec::new();
+    let token = viewer.form_token();
+    if waits && offers.open(&ask(Action::CertificatePendingUpdate), "Calling it off").await {
+        acts.push(Act::post("Call off", "the request", at("cancel"), &token, Icon::Off));
+    }
+    if offers.open(&ask(Action::CertificatePendingDelete), "Forgetting the operation").await {
+        acts.push(Act::post("Forget", "the operation", at("delete"), &token, Icon::Trash));
+    }
+    let mut panels = vec![Panel::new("Pending operation", Body::Facts(facts(pending))).acts(acts)];
+    if !waits {
+        return panels;
+    }
+    let request = Snippet::new("Request (PKCS#10), PEM", pem("CERTIFICATE REQUEST", &pending.request));
+    panels.push(
+        Panel::new("Request to have signed", Body::Snippets(vec![request]))
+            .note("not a secret")
+            .foot("Give it to your authority. Its private key stays in this vault."),
+    );
+    if offers.open(&ask(Action::CertificatePendingMerge), "Merging a certificate").await {
+        let form = Form {
+            action: at("merge"),
+            csrf_token: Some(viewer.form_token()),
+            fields: vec![
+                Field::code("certificates", "Certificate and its chain, PEM", "", 8)
+                    .required()
+                    .hint("The certificate for the request above, and those that signed it, in any order."),
+            ],
+            submit: "Merge".to_owned(),
+            ..Form::default()
+        };
+        let form = refusal::form(viewer, form, refusal).await;
+        panels.push(Panel::new("Merge what the authority made", Body::Form(form)));
+    }
+    panels
+}
+
+fn facts(pending: &PendingOperation) -> Vec<Fact> {
+    let (tone, icon, word) = match pending.status {
+        PendingStatus::InProgress => (Tone::Planned, Icon::Hourglass, "Waits for the certificate"),
+        PendingStatus::Completed => (Tone::Good, Icon::Check, "Completed"),
+        PendingStatus::Cancelled => (Tone::Plain, Icon::Off, "Called off"),
+    };
+    vec![
+        Fact { name: "State".to_owned(), value: Cell::badge(tone, icon, word) },
+        Fact::text("Signed by", pending.issuer.clone()),
+        Fact::code("Version", pending.version.to_string()),
+        Fact::code("Request", pending.request_id.clone()),
+    ]
+}
+
+/// POST /vaults/{vault}/certificates/{name}/pending/merge
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(crate) async fn merge(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let Named { vault, name, .. } = Named::of(viewer)?;
+    let merge = async {
+        let text = sent.secret("certificates");
+        let found = certificates_in(text.expose().as_bytes()).map_err(CertificateError::from)?;
+        viewer.services.certificates.merge(&viewer.call.ctx, &vault, &name, &found, None, None).await?;
+        Ok::<_, Failure>(())
+    };
+    match merge.await {
+        Ok(()) => Ok(redirect(links::certificate(&vault, &name, None))),
+        Err(failure) => {
+            let refusal = Refusal::of(failure)?.at("certificates");
+            // The page around it is a read of its own.
+            let look = viewer.further()?;
+            let shown = viewer.services.certificates.show(&look, &vault, &name, None).await?;
+            let waits = shown.0.secret.certificate.as_ref().is_some_and(|state| state.in_progress().is_some());
+            if !waits {
+                return Err(Problem::from(CertificateError::NoPending(name)).into());
+            }
+            show::page(viewer, &vault, shown, Some(&refusal)).await
+        }
+    }
+}
+
+/// POST /vaults/{vault}/certificates/{name}/pending/cancel
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(crate) async fn cancel(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    let Named { vault, name, .. } = Named::of(viewer)?;
+    viewer.services.certificates.cancel(&viewer.call.ctx, &vault, &name).await?;
+    Ok(redirect(links::certificate(&vault, &name, None)))
+}
+
+/// POST /vaults/{vault}/certificates/{name}/pending/delete
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(crate) async fn forget(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    let Named { vault, name, .. } = Named::of(viewer)?;
+    viewer.services.certificates.delete_pending(&viewer.call.ctx, &vault, &name).await?;
+    Ok(redirect(links::certificate(&vault, &name, None)))
+}

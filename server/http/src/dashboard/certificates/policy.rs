@@ -1,0 +1,340 @@
+//! How the next version of a certificate is made: in words, and as a form that makes a certificate or changes its
+//! policy.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use strongroom_crypto::x509::{AlternativeNames, Usage};
+use strongroom_domain::certificate::{
+    CertificatePolicy, ContentType, IssuerReference, LifetimeAction, LifetimeWork, MAX_MONTHS, PolicyPatch, SELF,
+    Trigger, UNKNOWN,
+};
+use strongroom_web::{Fact, Field, FieldKind};
+
+use crate::dashboard::{form::Sent, key_forms, refusal::Refusal, view};
+
+/// Kinds of keys to choose from: what is sent, what is shown.
+const KINDS: [(&str, &str); 7] = [
+    ("EC P-256", "EC P-256: small and fast"),
+    ("EC P-384", "EC P-384"),
+    ("EC P-521", "EC P-521"),
+    ("EC P-256K", "EC P-256K (secp256k1)"),
+    ("RSA 2048", "RSA 2048: what old programs read"),
+    ("RSA 3072", "RSA 3072"),
+    ("RSA 4096", "RSA 4096"),
+];
+
+/// In which form a secret gives a certificate out: what is sent, what is shown.
+pub(super) const FORMS: [(&str, &str); 2] =
+    [("application/x-pem-file", "PEM"), ("application/x-pkcs12", "PFX, without a password")];
+
+/// Usages that are sorted under more people's words than the wire's.
+fn usage_words(usage: Usage) -> &'static str {
+    match usage {
+        Usage::DigitalSignature => "Digital signature",
+        Usage::NonRepudiation => "Non-repudiation",
+        Usage::KeyEncipherment => "Key encipherment",
+        Usage::DataEncipherment => "Data encipherment",
+        Usage::KeyAgreement => "Key agreement",
+        Usage::KeyCertSign => "Certificate signing",
+        Usage::CrlSign => "Signing of revocation lists",
+        Usage::EncipherOnly => "Encipher only",
+        Usage::DecipherOnly => "Decipher only",
+    }
+}
+
+/// A policy in words.
+pub(super) fn facts(policy: &CertificatePolicy) -> Vec<Fact> {
+    let said = &policy.template;
+    let usages: Vec<&str> = said.usages.iter().map(|usage| usage_words(*usage)).collect();
+    let none_or = |name: &str, text: String| Fact::text(name, if text.is_empty() { "None".to_owned() } else { text });
+    let issuer = match policy.issuer.name.as_str() {
+        SELF => "Itself".to_owned(),
+        UNKNOWN => "An authority elsewhere: its request goes out, the certificate is merged in".to_owned(),
+        other => other.to_owned(),
+    };
+    let actions: Vec<String> = policy.lifetime_actions.iter().map(action_line).collect();
+    let form = FORMS.iter().find(|(sent, _)| *sent == policy.content_type.as_str()).map_or("", |(_, label)| label);
+    vec![
+        Fact::text("Signed by", issuer),
+        none_or("Subject", said.subject.clone()),
+        none_or("Names", said.names.labelled().join(", ")),
+        Fact::text("Key", view::key_kind(policy.key.spec)),
+        Fact::text("The next key", if policy.key.reuse { "The same" } else { "Made anew" }),
+        Fact::text("Private key", if policy.key.exportable { "May be exported" } else { "Stays in the vault" }),
+        none_or("Usages", usages.join(", ")),
+        none_or("Extended usages", said.extended_usages.join(", ")),
+        Fact::text("Valid for", months(policy.validity_months)),
+        none_or("In its life", actions.join("; ")),
+        Fact::text("Handed out as", form),
+    ]
+}
+
+fn months(count: u32) -> String {
+    if count == 1 { "1 month".to_owned() } else { format!("{count} months") }
+}
+
+/// `renew at 80%`, `notify 30 days before`.
+fn action_line(action: &LifetimeAction) -> String {
+    let work = match action.work {
+        LifetimeWork::AutoRenew => "renew",
+        LifetimeWork::EmailContacts => "notify",
+    };
+    match action.trigger {
+        Trigger::Percentage(percentage) => format!("{work} at {percentage}%"),
+        Trigger::DaysBefore(days) => format!("{work} {days} days before"),
+    }
+}
+
+fn read_action(line: &str) -> Option<LifetimeAction> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let (work, rest) = words.split_first()?;
+    let work = match work.to_ascii_lowercase().as_str() {
+        "renew" => LifetimeWork::AutoRenew,
+        "notify" => LifetimeWork::EmailContacts,
+        _ => return None,
+    };
+    let trigger = match rest {
+        ["at", percentage] => Trigger::Percentage(percentage.strip_suffix('%')?.parse().ok()?),
+        [days, "day" | "days", "before"] => Trigger::DaysBefore(days.parse().ok()?),
+        _ => return None,
+    };
+    Some(LifetimeAction { trigger, work })
+}
+
+/// What the fields of a policy hold.
+#[derive(Clone)]
+pub(super) struct Draft {
+    subject: String,
+    dns: String,
+    emails: String,
+    addresses: String,
+    uris: String,
+    upns: String,
+    issuer: String,
+    /// The issuer that is stored, so that what a form does not show of it stays.
+    issuer_was: String,
+    months: String,
+    kind: String,
+    exportable: bool,
+    reuse: bool,
+    form: String,
+    usages: BTreeSet<&'static str>,
+    extended: String,
+    ca: bool,
+    actions: String,
+}
+
+impl Draft {
+    /// What a form for a new certificate begins with.
+    pub(super) fn usual() -> Self {
+        let usual = CertificatePolicy::default();
+        Self {
+            issuer: SELF.to_owned(),
+            issuer_was: String::new(),
+            kind: KINDS[0].0.to_owned(),
+            form: ContentType::Pem.as_str().to_owned(),
+            ..Self::of(&usual)
+        }
+    }
+
+    pub(super) fn of(policy: &CertificatePolicy) -> Self {
+        let (said, names) = (&policy.template, &policy.template.names);
+        let addresses: Vec<String> = names.addresses.iter().map(ToString::to_string).collect();
+        let actions: Vec<String> = policy.lifetime_actions.iter().map(action_line).collect();
+        Self {
+            subject: said.subject.clone(),
+            dns: names.dns.join("\n"),
+            emails: names.emails.join("\n"),
+            addresses: addresses.join("\n"),
+            uris: names.uris.join("\n"),
+            upns: names.upns.join("\n"),
+            issuer: policy.issuer.name.clone(),
+            issuer_was: policy.issuer.name.clone(),
+            months: policy.validity_months.to_string(),
+            kind: view::key_kind(policy.key.spec),
+            exportable: policy.key.exportable,
+            reuse: policy.key.reuse,
+            form: policy.content_type.as_str().to_owned(),
+            usages: said.usages.iter().map(|usage| usage.as_str()).collect(),
+            extended: said.extended_usages.join("\n"),
+            ca: said.ca,
+            actions: actions.join("\n"),
+        }
+    }
+
+    pub(super) fn of_sent(sent: &Sent) -> Self {
+        let line = |name| sent.text(name).to_owned();
+        let lines = |name| sent.secret(name).expose().to_owned();
+        let ticked = |usage: &Usage| sent.ticked(&usage_field(*usage));
+        Self {
+            subject: line("subject"),
+            dns: lines("dns"),
+            emails: lines("emails"),
+            addresses: lines("addresses"),
+            uris: lines("uris"),
+            upns: lines("upns"),
+            issuer: line("issuer"),
+            issuer_was: line("issuer-was"),
+            months: line("months"),
+            kind: line("kind"),
+            exportable: sent.ticked("exportable"),
+            reuse: sent.ticked("reuse"),
+            form: line("form"),
+            usages: Usage::ALL.iter().filter(|usage| ticked(usage)).map(|usage| usage.as_str()).collect(),
+            extended: lines("extended"),
+            ca: sent.ticked("ca"),
+            actions: lines("actions"),
+        }
+    }
+
+    /// What the form says.
+    ///
+    /// # Errors
+    /// The field that cannot be read.
+    pub(super) fn patch(&self) -> Result<PolicyPatch, Refusal> {
+        let (spec, hardware) =
+            key_forms::spec(&self.kind).ok_or_else(|| Refusal::of_field("kind", "There is no such kind of key."))?;
+        if hardware {
+            return Err(Refusal::of_field("kind", "Keys of certificates are made in software."));
+        }
+        let address = |text: String| {
+            text.parse::<IpAddr>().map_err(|_| Refusal::of_field("addresses", format!("“{text}” is no IP address.")))
+        };
+        let action = |text: String| {
+            let words = format!("“{text}” is none: for example “renew at 80%” or “notify 30 days before”.");
+            read_action(&text).ok_or_else(|| Refusal::of_field("actions", words))
+        };
+        let months = self.months.parse();
+        let issuer = [SELF, UNKNOWN].into_iter().find(|known| known.eq_ignore_ascii_case(&self.issuer));
+        let issuer = issuer.unwrap_or(&self.issuer);
+        Ok(PolicyPatch {
+            spec: Some(spec),
+            exportable: Some(self.exportable),
+            reuse: Some(self.reuse),
+            content_type: Some(
+                ContentType::parse(&self.form).ok_or_else(|| Refusal::of_field("form", "There is no such form."))?,
+            ),
+            subject: Some(self.subject.clone()),
+            names: Some(AlternativeNames {
+                dns: listed(&self.dns),
+                emails: listed(&self.emails),
+                upns: listed(&self.upns),
+                uris: listed(&self.uris),
+                addresses: listed(&self.addresses).into_iter().map(address).collect::<Result<_, _>>()?,
+            }),
+            extended_usages: Some(listed(&self.extended)),
+            usages: Some(self.usages.iter().filter_map(|name| Usage::parse(name)).collect()),
+            ca: Some(self.ca),
+            validity_months: Some(
+                months.map_err(|_| Refusal::of_field("months", "A certificate is valid for 1 to 1200 months."))?,
+            ),
+            lifetime_actions: Some(listed(&self.actions).into_iter().map(action).collect::<Result<_, _>>()?),
+            issuer: (issuer != self.issuer_was).then(|| IssuerReference {
+                name: issuer.to_owned(),
+                certificate_type: None,
+                transparency: None,
+            }),
+        })
+    }
+
+    pub(super) fn fields(self) -> Vec<Field> {
+        let several = |name: &str, label: &str, value: String| Field::lines(name, label, value, 2);
+        let known = [
+            (SELF.to_owned(), "its own key signs it, at once".to_owned()),
+            (UNKNOWN.to_owned(), "a request goes out, the certificate is merged in".to_owned()),
+        ];
+        let mut fields = vec![
+            Field::line("subject", "Subject", self.subject, 1024)
+                .hint("For example CN=app.example, O=Example. It may be empty if there is a name below."),
+            several("dns", "DNS names", self.dns).hint("One a line, for example app.example or *.app.example."),
+            several("addresses", "IP addresses", self.addresses),
+            several("emails", "Mail addresses", self.emails),
+            several("uris", "URIs", self.uris),
+            several("upns", "User principal names", self.upns),
+            Field::line("issuer", "Signed by", self.issuer, 127)
+                .required()
+                .hint("Self, Unknown for an authority elsewhere, or the name of an issuer that was set up.")
+                .known(known.iter().map(|(name, said)| (name, said))),
+            Field::hidden("issuer-was", self.issuer_was),
+            Field::new(
+                "months",
+                "Valid for, months",
+                FieldKind::Number { value: self.months, min: 1, max: MAX_MONTHS },
+            )
+            .required(),
+            Field::choice("kind", "Key", &KINDS, &self.kind).required(),
+            Field::check("reuse", "Keep the key when it is renewed", self.reuse),
+            Field::check("exportable", "The private key may be exported", self.exportable)
+                .hint("If not, the secret of this name holds the certificate alone."),
+            Field::choice("form", "Handed out as", &FORMS, &self.form).required(),
+        ];
+        for usage in Usage::ALL {
+            let ticked = self.usages.contains(usage.as_str());
+            fields.push(Field::check(&usage_field(usage), usage_words(usage), ticked));
+        }
+        fields.extend([
+            Field::check("ca", "It is an authority and may sign others", self.ca),
+            several("extended", "Extended usages", self.extended)
+                .hint("Object identifiers: 1.3.6.1.5.5.7.3.1 is a server, 1.3.6.1.5.5.7.3.2 a client."),
+            several("actions", "In its life", self.actions)
+                .hint("One a line: renew at 80%, renew 30 days before, notify at 90%, notify 14 days before."),
+        ]);
+        fields
+    }
+}
+
+fn usage_field(usage: Usage) -> String {
+    format!("usage-{}", usage.as_str())
+}
+
+/// Entries of a field of several lines.
+fn listed(text: &str) -> Vec<String> {
+    text.split(['\n', ',']).map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_form_is_filled_in_with_says_the_same_policy() {
+        let mut policy = CertificatePolicy::default();
+        policy.template.subject = "CN=app.example".to_owned();
+        policy.template.names.dns = vec!["app.example".to_owned(), "*.app.example".to_owned()];
+        policy.template.names.addresses = vec![IpAddr::from([192, 0, 2, 7])];
+        policy
+            .lifetime_actions
+            .push(LifetimeAction { trigger: Trigger::DaysBefore(14), work: LifetimeWork::EmailContacts });
+        policy.issuer.certificate_type = Some("EV".to_owned());
+        let Ok(patch) = Draft::of(&policy).patch() else { panic!("it is one") };
+        assert_eq!(patch.over(&policy), policy, "and keeps what the form does not show");
+        let other = Draft { issuer: "self".to_owned(), ..Draft::of(&policy) };
+        let Ok(patch) = other.patch() else { panic!("it is one") };
+        assert_eq!(patch.over(&policy).issuer.name, SELF);
+    }
+
+    #[test]
+    fn what_happens_in_a_life_is_read_as_it_is_written() {
+        for line in ["renew at 80%", "renew 30 days before", "notify at 1%", "notify 1 days before"] {
+            assert_eq!(read_action(line).map(|action| action_line(&action)).as_deref(), Some(line));
+        }
+        for other in ["", "renew", "renew 80%", "renew at 80", "mail at 80%", "renew at 300%", "renew -1 days before"] {
+            assert_eq!(read_action(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_cannot_be_read_is_named() {
+        let usual = || Draft { dns: "a.example".to_owned(), ..Draft::usual() };
+        assert!(usual().patch().is_ok());
+        for (draft, words) in [
+            (Draft { kind: "oct 1".to_owned(), ..usual() }, "There is no such kind of key."),
+            (Draft { kind: "EC-HSM P-256".to_owned(), ..usual() }, "Keys of certificates are made in software."),
+            (Draft { months: "soon".to_owned(), ..usual() }, "A certificate is valid for 1 to 1200 months."),
+            (Draft { addresses: "a.example".to_owned(), ..usual() }, "“a.example” is no IP address."),
+            (Draft { form: "text".to_owned(), ..usual() }, "There is no such form."),
+        ] {
+            assert_eq!(draft.patch().err().map(|refusal| refusal.sentence().to_owned()).as_deref(), Some(words));
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! One certificate: its chain, its versions, how it is made and renewed, what waits, and the ways out.
+
+use strongroom_crypto::x509;
+use strongroom_domain::{
+    action::Action,
+    certificate::{CertificateState, PendingStatus},
+    gate::Ask,
+    names::{ObjectKind, ObjectName, VaultName},
+    role::Role,
+    secret::{SecretItem, VaultFacts},
+};
+use strongroom_web::{
+    Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, RevealForm, Row, Snippet, Table, Tone,
+};
+
+use super::{chain, is_waiting, list::whose, pem, pending, policy, state_badge};
+use crate::{
+    dashboard::{
+        Failure,
+        frame::{Place, Viewer},
+        kinds::Kind,
+        links,
+        offers::Offers,
+        refusal::{self, Refusal},
+        secret::Named,
+        snippets::{self, Commands},
+        view,
+    },
+    message::Response,
+    problem::Problem,
+};
+
+/// GET /vaults/{vault}/certificates/{name}[/{version}]
+///
+/// # Errors
+/// The gate's denial, or why the certificate cannot be shown.
+pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let Named { vault, name, version } = Named::of(viewer)?;
+    let shown = viewer.services.certificates.show(&viewer.call.ctx, &vault, &name, version.as_ref()).await?;
+    page(viewer, &vault, shown, None).await
+}
+
+/// The page of a certificate, with why nothing was merged.
+pub(super) async fn page(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    (item, facts): (SecretItem, VaultFacts),
+    refusal: Option<&Refusal>,
+) -> Result<Response, Failure> {
+    let state = item.secret.certificate.as_deref().ok_or_else(Problem::internal)?;
+    let name = &item.secret.name;
+    let current = item.secret.current == item.version.version;
+    let place = Place::Certificate(vault.clone(), name.clone(), (!current).then(|| item.version.version.clone()));
+    let mut offers = Offers::new(viewer, &place);
+    let acts = acts(viewer, &mut offers, vault, &item, state, current).await;
+    let mut main = Vec::new();
+    // One that came to its end is told by the version that it made.
+    let open = state.pending.as_ref().filter(|pending| pending.status != PendingStatus::Completed);
+    if current && open.is_some() {
+        main.extend(pending::panels(viewer, &mut offers, vault, name, refusal).await);
+    }
+    let certificates = item.version.certificate.as_ref().map_or(&[][..], |certificate| &certificate.chain);
+    let public = item.version.key.as_ref().and_then(|key| key.public.as_ref());
+    if !is_waiting(&item) {
+        match chain::panel(certificates, public, viewer.now()) {
+            Ok(panel) => main.push(panel),
+            Err(_) => return Err(Problem::internal().into()),
+        }
+    }
+    let (versions, partial) = Kind::Certificate.versions(viewer, vault, &item).await;
+    main.push(versions_panel(viewer, vault, &item, &versions));
+    let mut aside = vec![details(viewer, vault, &item, facts)];
+    aside.push(policy_panel(&mut offers, vault, &item, state).await);
+    if !is_waiting(&item) {
+        aside.push(public_panel(vault, &item, certificates));
+        aside.push(export_panel(viewer, vault, &item).await);
+    }
+    aside.push(snippets::panel(commands(viewer, vault, name, is_waiting(&item))));
+    let (offered, cannot) = offers.told();
+    let mut badges = vec![state_badge(&item, viewer.now())];
+    if !current {
+        badges.push((Tone::Plain, Icon::Undo, "Older version".to_owned()));
+    }
+    let subject = certificates.first().and_then(|leaf| x509::Template::of(leaf).ok());
+    let page = PanelsPage {
+        badges,
+        lead: Some(format!(
+            "Certificate in {vault}: {}. Version of {}.",
+            whose(subject.as_ref().unwrap_or(&state.policy.template)),
+            view::moment(item.version.created).text
+        )),
+        tags: view::tags(&item.version.attributes.tags),
+        acts: acts.into_iter().chain(offered).collect(),
+        cannot,
+        notices: partial.into_iter().chain(failed(&item)).collect(),
+        main,
+        aside,
+        ..PanelsPage::new(viewer.shell(&place).await, name.to_string())
+    };
+    Ok(refusal::answer(&page, refusal))
+}
+
+/// That it should have been renewed and was not.
+fn failed(item: &SecretItem) -> Option<String> {
+    let failed = item.secret.rotation.as_ref()?.failed.as_ref()?;
+    let times = if failed.count == 1 { "once".to_owned() } else { format!("{} times", failed.count) };
+    Some(format!(
+        "Its renewal failed {times}, last on {} ({}); it is tried again by itself.",
+        view::moment(failed.last).text,
+        failed.reason
+    ))
+}
+
+/// What leads on; the offers get what grants let through.
+async fn acts(
+    viewer: &Viewer<'_>,
+    offers: &mut Offers<'_>,
+    vault: &VaultName,
+    item: &SecretItem,
+    state: &CertificateState,
+    current: bool,
+) -> Vec<Act> {
+    let (name, version) = (&item.secret.name, Some(&item.version.version));
+    let at = |act: &str, version| links::certificate_act(vault, name, version, act);
+    let ask = |action| Ask { version, ..Ask::object(ObjectKind::Certificate, action, vault, name) };
+    let token = viewer.form_token();
+    if current && state.in_progress().is_none() {
+        let renew = Act::post("Renew now", "", at("renew", None), &token, Icon::Undo);
+        offers.offer(&ask(Action::CertificateCreate), renew).await;
+    }
+    if !is_waiting(item) {
+        offers.offer(&ask(Action::CertificateUpdate), Act::link("Edit", at("edit", version), Icon::Pencil)).await;
+        let (label, act, icon) = match item.version.attributes.enabled {
+            true => ("Disable", "disable", Icon::Off),
+            false => ("Enable", "enable", Icon::Check),
+        };
+        offers.offer(&ask(Action::CertificateUpdate), Act::post(label, "", at(act, version), &token, icon)).await;
+    }
+    offers.offer(&ask(Action::CertificateDelete), Act::link("Delete", at("delete", None), Icon::Trash)).await;
+    if current {
+        return Vec::new();
+    }
+    vec![Act::link("Show the current version", links::certificate(vault, name, None), Icon::Certificate)]
+}
+
+fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem, versions: &[SecretItem]) -> Panel {
+    let row = |item: &SecretItem| {
+        let (tone, icon, text) = state_badge(item, viewer.now());
+        let version = &item.version;
+        let expires = version.attributes.expires;
+        Row {
+            cells: vec![
+                Cell::Link {
+                    text: version.version.to_string(),
+                    href: links::certificate(vault, &item.secret.name, Some(&version.version)),
+                    small: (version.version == item.secret.current).then(|| "current".to_owned()),
+                },
+                Cell::Badge { tone, icon, text, small: None },
+                Cell::Moment(view::moment(version.created)),
+                expires.map_or_else(|| Cell::None("Not yet known".to_owned()), |at| Cell::Moment(view::moment(at))),
+            ],
+            marked: version.version == shown.version.version,
+        }
+    };
+    let rows = versions.iter().map(row).collect();
+    Panel::new("Versions", Body::Table(Table::new(&["Version", "State", "Created", "Expires"], rows)))
+        .note("newest first")
+}
+
+fn details(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem, facts: VaultFacts) -> Panel {
+    let (name, version) = (&item.secret.name, &item.version);
+    let addresses = &viewer.services.addresses;
+    let mut told =
+        vec![Fact::code("Identifier", addresses.object("certificates", vault, name, Some(&version.version)))];
+    if let Some(leaf) = version.certificate.as_ref().and_then(|certificate| certificate.leaf()) {
+        let link = |name: &str, text: &str, href| Fact { name: name.to_owned(), value: Cell::link(text, href) };
+        let thumbprint = data_encoding::HEXUPPER.encode(&x509::thumbprint(leaf));
+        told.push(Fact::code("Thumbprint", thumbprint));
+        told.push(link("Key", "of the same name", links::key(vault, name, Some(&version.version))));
+        told.push(link("Secret", "of the same name", links::secret(vault, name, Some(&version.version))));
+    }
+    told.extend([
+        Fact::moment("Created", Some(view::moment(version.created)), ""),
+        Fact::moment("Updated", Some(view::moment(version.updated)), ""),
+        Fact::moment("Not before", version.attributes.not_before.map(view::moment), "Not yet known"),
+        Fact::moment("Expires", version.attributes.expires.map(view::moment), "Not yet known"),
+        Fact::text("Deletion", view::recovery(facts)),
+    ]);
+    Panel::new("Details", Body::Facts(told)).foot("The identifier is what clients use; the thumbprint is SHA-1.")
+}
+
+async fn policy_panel(
+    offers: &mut Offers<'_>,
+    vault: &VaultName,
+    item: &SecretItem,
+    state: &CertificateState,
+) -> Panel {
+    let name = &item.secret.name;
+    let mut acts = Vec::new();
+    let ask = Ask::object(ObjectKind::Certificate, Action::CertificatePolicyUpdate, vault, name);
+    if offers.open(&ask, "Changing the policy").await {
+        acts.push(Act::link("Change", links::certificate_act(vault, name, None, "policy"), Icon::Pencil));
+    }
+    let rotation = item.secret.rotation.as_deref();
+    let by_itself = state.policy.renews_by_itself();
+    let mut facts = vec![Fact::moment(
+        "Renewed",
+        rotation.and_then(|rotation| rotation.rotate_at).map(view::moment),
+        if by_itself { "Not by itself" } else { "By hand: nobody here can sign it" },
+    )];
+    let notice = rotation.and_then(|rotation| rotation.notify_at).map(view::moment);
+    facts.push(Fact::moment("Notice of its end", notice, "None to come"));
+    facts.extend(policy::facts(&state.policy));
+    facts.push(Fact::moment("Policy set", Some(view::moment(state.policy_updated)), ""));
+    Panel::new("How the next version is made", Body::Facts(facts)).acts(acts)
+}
+
+/// What anybody may have.
+fn public_panel(vault: &VaultName, item: &SecretItem, certificates: &[Vec<u8>]) -> Panel {
+    let href = |form| {
+        let path = links::certificate_act(vault, &item.secret.name, Some(&item.version.version), "public");
+        links::asked(&path, &[("as", Some(form))])
+    };
+    let mut forms = Vec::new();
+    if let Some(leaf) = certificates.first() {
+        forms.push(Snippet::new("Certificate, PEM", pem("CERTIFICATE", leaf)));
+    }
+    if certificates.len() > 1 {
+        forms.push(Snippet::new("Chain, PEM", x509::pem(None, certificates).expose().to_owned()));
+    }
+    Panel::new("Public part", Body::Snippets(forms))
+        .note("not a secret")
+        .acts(["pem", "cer", "pfx"].map(|form| Act::link(&form.to_uppercase(), href(form), Icon::Download)).into())
+}
+
+/// The way out with the private key.
+async fn export_panel(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Panel {
+    const TITLE: &str = "With its private key";
+    let (name, version) = (&item.secret.name, Some(&item.version.version));
+    let said = |words: String| Panel::new(TITLE, Body::Text(vec![words]));
+    if item.version.key.as_ref().is_some_and(|key| !key.exportable) {
+        return said("Its private key stays in the vault: its policy says that it may not be exported.".to_owned());
+    }
+    if !item.version.attributes.enabled {
+        return said("This version is disabled, so nobody can read its secret.".to_owned());
+    }
+    if !viewer.may(&Ask { version, ..Ask::secret(Action::SecretGet, vault, name) }).await {
+        let role = Role::least_for(Action::SecretGet).map_or(Role::Owner.name(), |role| role.name());
+        return said(format!("It is in the secret of this name, and reading that needs the role {role}."));
+    }
+    let form = Form {
+        action: links::certificate_act(vault, name, version, "export"),
+        csrf_token: Some(viewer.form_token()),
+        fields: vec![Field::line(RevealForm::REASON_FIELD, "Reason", "", 200).hint("It is recorded with the reading.")],
+        submit: "Download with its private key".to_owned(),
+        ..Form::default()
+    };
+    Panel::new(TITLE, Body::Form(form)).foot("A PFX has no password, as in Azure: whoever has the file has the key.")
+}
+
+fn commands(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName, waits: bool) -> Vec<Snippet> {
+    let commands = Commands::of_vault(viewer.services, vault);
+    let mut told = vec![commands.vault(&format!("certificate show {name}"))];
+    if waits {
+        told.push(commands.vault(&format!("certificate request {name}")).labelled("Its request"));
+        told.push(commands.vault(&format!("certificate merge {name} --file FILE")).labelled("Merge"));
+    } else {
+        told.push(commands.vault(&format!("certificate inspect {name}")).labelled("Chain"));
+        told.push(commands.vault(&format!("certificate renew {name}")).labelled("Renew"));
+        told.push(commands.vault(&format!("certificate export {name} --public")).labelled("Public part"));
+        told.push(commands.vault(&format!("certificate export {name} --out FILE")).labelled("With its private key"));
+    }
+    told.push(commands.curl_vault("GET", &format!("/certificates/{name}"), None));
+    told
+}

@@ -1,0 +1,378 @@
+//! Replays: what other policy modules would have made of recorded decisions of a vault. They decide nothing; results
+//! are kept, so that they can be looked at again and shown to others.
+
+use strongroom_domain::{
+    action::Action,
+    admin::{Altered, ChangedAlike, Counted, MAX_REPLAYED, PoliciesShown},
+    gate::Ask,
+    names::VaultName,
+    policy::{AttachmentState, PolicyAttachment},
+    policy_replay::PolicyReplay,
+};
+use strongroom_web::{
+    Act, Body, Cell, Choice, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage, Row, Table, Tone,
+};
+use uuid::Uuid;
+
+use super::{AttachedTo, Modules, attachments, badge_cell, word};
+use crate::{
+    dashboard::{
+        Failure,
+        form::{LONG, Sent},
+        frame::{Place, Viewer, without_scheme},
+        links,
+        offers::Offers,
+        redirect,
+        refusal::{self, Refusal},
+        rendered,
+        snippets::{self, Commands},
+        view,
+    },
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// Decisions that are asked again when nobody says how many.
+const LAST: u32 = 200;
+/// Decisions of a group that are linked.
+const SAMPLES: usize = 3;
+/// What is tried of an attachment besides its states.
+const ROLLED_BACK: &str = "before";
+const DETACHED: &str = "detached";
+
+fn vault(viewer: &Viewer<'_>) -> Result<VaultName, Problem> {
+    VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())
+}
+
+/// What a form holds.
+struct Draft {
+    /// One of the words for each attachment, in order.
+    states: Vec<String>,
+    json: String,
+    last: String,
+}
+
+impl Draft {
+    /// The usual question: what if those in shadow had a say.
+    fn usual(shown: &PoliciesShown) -> Self {
+        let of = |state| if state == AttachmentState::Shadow { AttachmentState::Enforce } else { state };
+        let states = shown.policies.iter().map(|one| word(of(one.attachment.state)).to_owned());
+        Self { states: states.collect(), json: String::new(), last: LAST.to_string() }
+    }
+
+    fn of_sent(sent: &Sent, shown: &PoliciesShown) -> Self {
+        let states = (0..shown.policies.len()).map(|index| sent.text(&state_field(index)).to_owned());
+        Self {
+            states: states.collect(),
+            json: sent.secret("policies").expose().to_owned(),
+            last: sent.text("last").to_owned(),
+        }
+    }
+
+    /// The attachments that are to be tried.
+    fn candidate(&self, shown: &PoliciesShown) -> Result<Vec<PolicyAttachment>, Refusal> {
+        let json = self.json.trim();
+        if !json.is_empty() {
+            return serde_json::from_str(json)
+                .map_err(|error| Refusal::of_field("policies", format!("This is no list of attachments: {error}.")));
+        }
+        let mut candidate = Vec::new();
+        for (index, (attachment, state)) in attachments(shown).into_iter().zip(&self.states).enumerate() {
+            let tried = match (state.as_str(), attachment.previous.clone()) {
+                (DETACHED, _) => continue,
+                (ROLLED_BACK, Some(before)) => PolicyAttachment {
+                    module: before.module,
+                    settings: before.settings,
+                    state: before.state,
+                    ..attachment
+                },
+                (text, _) => {
+                    let state = super::state_of(text);
+                    let state =
+                        state.ok_or_else(|| Refusal::of_field(state_field(index), "There is no such state."))?;
+                    PolicyAttachment { state, ..attachment }
+                }
+            };
+            candidate.push(tried);
+        }
+        Ok(candidate)
+    }
+}
+
+fn state_field(index: usize) -> String {
+    format!("state-{}", index + 1)
+}
+
+/// GET /vaults/{vault}/replays
+///
+/// # Errors
+/// The gate's denial, or why the results cannot be read.
+pub(crate) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let vault = vault(viewer)?;
+    let kept = viewer.services.admin.list_replays(&viewer.call.ctx, &vault).await?;
+    let shown = AttachedTo::Vault(vault.clone()).read(viewer, &viewer.further()?).await.ok();
+    let draft = shown.as_ref().map(Draft::usual);
+    Ok(list_page(viewer, &vault, &kept, shown.as_ref().zip(draft.as_ref()), None).await)
+}
+
+/// POST /vaults/{vault}/replays
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be asked again.
+pub(crate) async fn run(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let vault = vault(viewer)?;
+    let shown = AttachedTo::Vault(vault.clone()).read(viewer, &viewer.further()?).await?;
+    let draft = Draft::of_sent(&sent, &shown);
+    let last = draft.last.parse::<usize>().ok().filter(|last| (1..=MAX_REPLAYED).contains(last));
+    let last = last.ok_or_else(|| Refusal::of_field("last", "From 1 to 500 decisions are asked again."));
+    let refusal = match last.and_then(|last| Ok((last, draft.candidate(&shown)?))) {
+        Ok((last, candidate)) => match viewer.services.admin.replay(&viewer.call.ctx, &vault, &candidate, last).await {
+            Ok(replay) => return Ok(redirect(links::replay(&vault, replay.id))),
+            Err(error) => Refusal::of(error.into())?,
+        },
+        Err(refusal) => refusal,
+    };
+    let kept = viewer.services.admin.list_replays(&viewer.further()?, &vault).await?;
+    Ok(list_page(viewer, &vault, &kept, Some((&shown, &draft)), Some(&refusal)).await)
+}
+
+async fn list_page(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    kept: &[PolicyReplay],
+    candidate: Option<(&PoliciesShown, &Draft)>,
+    refusal: Option<&Refusal>,
+) -> Response {
+    let place = Place::Vault(vault.clone()).below("Replays");
+    let mut offers = Offers::new(viewer, &place);
+    let open = offers.open(&Ask::server(Action::PolicyReplay), "Asking decisions again").await;
+    let (_, cannot) = offers.told();
+    let mut main = vec![kept_panel(vault, kept)];
+    match candidate.filter(|_| open) {
+        Some((shown, draft)) => {
+            let form = refusal::form(viewer, form(viewer, vault, shown, draft), refusal).await;
+            main.insert(0, Panel::new("What if", Body::Form(form)).foot(
+                "Recorded decisions are asked again with these attachments in place of the vault's own. Nothing is decided \
+                 by it.",
+            ));
+        }
+        None if open => main.insert(
+            0,
+            Panel::new(
+                "What if",
+                Body::Text(vec![
+                    "What is attached to this vault cannot be read, so it cannot be varied here.".to_owned(),
+                ]),
+            ),
+        ),
+        None => {}
+    }
+    let commands = Commands::of_installation(viewer.services);
+    let page = PanelsPage {
+        lead: Some("What other policy modules would have made of the decisions on record.".to_owned()),
+        cannot,
+        main,
+        aside: vec![snippets::panel(vec![
+            commands.server(&format!("policy replays run NAME --vault {vault} --state enforce")).labelled("Ask again"),
+            commands.server(&format!("policy replays list --vault {vault}")).labelled("Results that are kept"),
+            commands.curl_server("GET", &format!("/api/v1/vaults/{vault}/replays"), None),
+        ])],
+        ..PanelsPage::new(viewer.shell(&place).await, format!("Replays of {vault}"))
+    };
+    refusal::answer(&page, refusal)
+}
+
+fn form(viewer: &Viewer<'_>, vault: &VaultName, shown: &PoliciesShown, draft: &Draft) -> Form {
+    let choice = |value: &str, label: &str, chosen: &str| Choice {
+        value: value.to_owned(),
+        label: label.to_owned(),
+        chosen: value == chosen,
+    };
+    let mut fields = Vec::new();
+    for (index, (one, state)) in shown.policies.iter().zip(&draft.states).enumerate() {
+        let mut choices = vec![
+            choice("enforce", "Enforced", state),
+            choice("shadow", "In shadow: no say", state),
+            choice("off", "Off", state),
+            choice(DETACHED, "Not attached", state),
+        ];
+        if one.attachment.previous.is_some() {
+            choices.insert(3, choice(ROLLED_BACK, "As before its last change", state));
+        }
+        let field = Field::new(&state_field(index), &one.attachment.name, FieldKind::Choice(choices));
+        fields.push(field.required().hint(format!("Now: {}.", word(one.attachment.state))));
+    }
+    fields.push(
+        Field::code("policies", "Or all attachments, JSON", draft.json.as_str(), 4)
+            .hint("In place of what is chosen above: a list as GET .../policies gives it."),
+    );
+    let most = u32::try_from(MAX_REPLAYED).unwrap_or(LAST);
+    let last = FieldKind::Number { value: draft.last.clone(), min: 1, max: most };
+    fields.push(Field::new("last", "Newest decisions", last).required());
+    Form {
+        action: links::in_vault(vault, "replays", &[]),
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: "Ask them again".to_owned(),
+        ..Form::default()
+    }
+}
+
+fn kept_panel(vault: &VaultName, kept: &[PolicyReplay]) -> Panel {
+    let row = |replay: &PolicyReplay| {
+        let Counted { newly_allowed, newly_denied, .. } = &replay.counted;
+        Row::new(vec![
+            Cell::Link {
+                text: view::moment_millis(replay.at).text,
+                href: links::replay(vault, replay.id),
+                small: Some(replay.by.subject.clone()),
+            },
+            Cell::text(tried(&replay.candidate)),
+            Cell::text(view::grouped(replay.replayed)),
+            changed(Tone::Bad, Icon::Ban, *newly_denied, "would be denied"),
+            changed(Tone::Good, Icon::Check, *newly_allowed, "would be allowed"),
+        ])
+    };
+    if kept.is_empty() {
+        return Panel::new("Results", Body::Text(vec!["Nothing was asked again yet.".to_owned()]));
+    }
+    let rows = kept.iter().map(row).collect();
+    let columns = ["When", "Tried", "Decisions", "Newly denied", "Newly allowed"];
+    Panel::new("Results", Body::Table(Table::new(&columns, rows))).note("newest first, of 50 kept for all vaults")
+}
+
+fn changed(tone: Tone, icon: Icon, count: u64, words: &str) -> Cell {
+    if count == 0 {
+        Cell::None("None".to_owned())
+    } else {
+        Cell::badge(tone, icon, &format!("{} {words}", view::grouped(count)))
+    }
+}
+
+/// `two-person enforce, geo-fence shadow`.
+fn tried(candidate: &[PolicyAttachment]) -> String {
+    if candidate.is_empty() {
+        return "none attached".to_owned();
+    }
+    candidate.iter().map(|one| format!("{} {}", one.name, word(one.state))).collect::<Vec<_>>().join(", ")
+}
+
+/// GET /vaults/{vault}/replays/{id}
+///
+/// # Errors
+/// The gate's denial, or why the result cannot be read.
+pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let vault = vault(viewer)?;
+    let id = Uuid::try_parse(viewer.call.parameter(1)).map_err(|_| Problem::no_route())?;
+    let replay = viewer.services.admin.show_replay(&viewer.call.ctx, &vault, id).await?;
+    let modules = Modules::told(viewer).await;
+    let PolicyReplay { counted, replayed, .. } = &replay;
+    let mut notices = Vec::new();
+    if counted.cut {
+        notices.push("Time was up before all of them were asked again: what is counted here is a part.".to_owned());
+    }
+    if counted.indeterminate > 0 {
+        let count = view::grouped(counted.indeterminate);
+        notices.push(format!("Of {count} it cannot be told: their records do not hold what would have to be judged."));
+    }
+    let commands = Commands::of_installation(viewer.services);
+    let place = Place::Vault(vault.clone()).below("Replay");
+    let page = PanelsPage {
+        lead: Some(format!(
+            "{}, on the newest decisions of {vault}. Nothing was decided by it.",
+            tried(&replay.candidate)
+        )),
+        acts: vec![Act::link("All replays", links::in_vault(&vault, "replays", &[]), Icon::Records)],
+        notices,
+        main: vec![groups(&counted.groups), candidate_panel(&replay.candidate, &modules)],
+        aside: vec![
+            Panel::new(
+                "Result",
+                Body::Facts(vec![
+                    Fact::text("Asked again", view::grouped(*replayed)),
+                    fact("Newly denied", changed(Tone::Bad, Icon::Ban, counted.newly_denied, "would be denied")),
+                    fact("Newly allowed", changed(Tone::Good, Icon::Check, counted.newly_allowed, "would be allowed")),
+                    Fact::text("Cannot be told", view::grouped(counted.indeterminate)),
+                    Fact::moment("When", Some(view::moment_millis(replay.at)), ""),
+                    fact(
+                        "By",
+                        Cell::Text {
+                            text: replay.by.subject.clone(),
+                            small: Some(without_scheme(&replay.by.issuer).to_owned()),
+                        },
+                    ),
+                    Fact::text("Compared with revision", replay.settings_revision.to_string()),
+                ]),
+            ),
+            snippets::panel(vec![
+                commands.server(&format!("policy replays show {id} --vault {vault}")),
+                commands.curl_server("GET", &format!("/api/v1/vaults/{vault}/replays/{id}"), None),
+            ]),
+        ],
+        ..PanelsPage::new(viewer.shell(&place).await, headline(counted, *replayed))
+    };
+    Ok(rendered(200, page.render()))
+}
+
+fn fact(name: &str, value: Cell) -> Fact {
+    Fact { name: name.to_owned(), value }
+}
+
+fn headline(counted: &Counted, replayed: u64) -> String {
+    let changed = counted.newly_allowed.saturating_add(counted.newly_denied);
+    match (changed, replayed) {
+        (_, 0) => "There was no decision to ask again".to_owned(),
+        (0, of) => format!("It would change none of {} decisions", view::grouped(of)),
+        (count, of) => format!("It would change {} of {} decisions", view::grouped(count), view::grouped(of)),
+    }
+}
+
+fn groups(groups: &[ChangedAlike]) -> Panel {
+    const TITLE: &str = "What would change";
+    if groups.is_empty() {
+        return Panel::new(TITLE, Body::Text(vec!["Nothing that can be told from the records.".to_owned()]));
+    }
+    let row = |group: &ChangedAlike| {
+        let (tone, icon, word) = match group.altered {
+            Altered::NewlyDenied => (Tone::Shadow, Icon::Ban, "Would deny"),
+            Altered::NewlyAllowed => (Tone::Shadow, Icon::Check, "Would allow"),
+            Altered::Indeterminate => (Tone::Planned, Icon::Unknown, "Cannot be told"),
+        };
+        let samples = group.samples.iter().take(SAMPLES).map(|id| {
+            let digits: String = id.simple().to_string().chars().rev().take(6).collect();
+            let label = format!("…{}", digits.chars().rev().collect::<String>());
+            Act::link(&label, links::entry(*id), Icon::Records)
+        });
+        Row::new(vec![
+            Cell::badge(tone, icon, word),
+            Cell::Text { text: group.principal.clone(), small: Some(group.operation.clone()) },
+            Cell::text(group.object.clone()),
+            Cell::Code(group.reason.clone()),
+            Cell::text(view::grouped(group.count)),
+            Cell::Acts(samples.collect()),
+        ])
+    };
+    let rows = groups.iter().map(row).collect();
+    let table = Table::new(&["Change", "Who", "Object", "Reason", "Count", "Decisions"], rows);
+    let note =
+        if groups.len() == 1 { "one group".to_owned() } else { format!("{} groups, the largest first", groups.len()) };
+    Panel::new(TITLE, Body::Table(table)).note(note)
+}
+
+fn candidate_panel(candidate: &[PolicyAttachment], modules: &Modules) -> Panel {
+    let row = |(index, one): (usize, &PolicyAttachment)| {
+        Row::new(vec![
+            Cell::Text { text: one.name.clone(), small: Some(format!("number {}", index + 1)) },
+            badge_cell(one.state, None),
+            modules.cell(&one.module),
+            Cell::Code(one.settings.clone()),
+        ])
+    };
+    let rows: Vec<Row> = candidate.iter().enumerate().map(row).collect();
+    let body = match rows.is_empty() {
+        true => Body::Text(vec!["No module of the vault's own.".to_owned()]),
+        false => Body::Table(Table::new(&["Attachment", "State", "Module", "Settings"], rows)),
+    };
+    Panel::new("What was tried", body).note("in place of what was attached to the vault")
+}
