@@ -134,7 +134,8 @@ async fn acts(
     if item.secret.managed {
         offers.note(Kind::Key.managed_words(name));
         let own = Act::link("Certificate", links::certificate(vault, name, version), Icon::Certificate);
-        return shown_before(vault, name, current).into_iter().chain([own]).collect();
+        offers.offer(&Kind::Certificate.ask(Action::CertificateGet, vault), own).await;
+        return shown_before(vault, name, current);
     }
     let at = |act: &str, version| links::key_act(vault, name, version, act);
     let ask = |action| Ask { version, ..Ask::object(ObjectKind::Key, action, vault, name) };

@@ -198,8 +198,9 @@ async fn acts(
     if item.secret.managed {
         offers.note(Kind::Secret.managed_words(name));
         let own = Act::link("Certificate", links::certificate(vault, name, version), Icon::Certificate);
-        let (_, cannot) = offers.told();
-        return (vec![own], cannot, false);
+        offers.offer(&Kind::Certificate.ask(Action::CertificateGet, vault), own).await;
+        let (acts, cannot) = offers.told();
+        return (acts, cannot, false);
     }
     let at = |act: &str, version| links::secret_act(vault, name, version, act);
     let ask = |action| Ask { version, ..Ask::secret(action, vault, name) };
