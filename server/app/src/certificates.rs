@@ -1,5 +1,6 @@
 //! The server's certificate: read at the start, and again whenever its files change, without a
-//! restart and without a connection lost. Files that do not fit each other change nothing.
+//! restart and without a connection lost. Files that do not fit each other change nothing. One in a vault takes the
+//! place of the files from when it was first read (see `own_certificate`).
 
 use std::{
     path::{Path, PathBuf},
@@ -18,6 +19,8 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
+
+use crate::own_certificate::InVault;
 
 /// How often the files are looked at; SIGHUP makes it at once.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -39,9 +42,12 @@ pub(crate) struct Certificates {
     current: Arc<Current>,
     /// What was read last, whether it was any good or not.
     read: Files,
+    /// What takes the place of the files.
+    vault: Option<InVault>,
 }
 
-type Files = (Vec<u8>, Zeroizing<Vec<u8>>);
+/// Chain and key, both PEM.
+pub(crate) type Files = (Vec<u8>, Zeroizing<Vec<u8>>);
 
 impl Certificates {
     /// Reads the files.
@@ -53,7 +59,22 @@ impl Certificates {
             key: key.to_owned(),
             current: Arc::new(Current(ArcSwap::from_pointee(certified))),
             read,
+            vault: None,
         })
+    }
+
+    /// Has the certificate of a vault take the place of the files, now if it can be read.
+    pub(crate) async fn use_vault(&mut self, vault: InVault) {
+        self.vault = Some(vault);
+        self.look_into_vault().await;
+    }
+
+    async fn look_into_vault(&mut self) {
+        if let Some(vault) = &mut self.vault
+            && let Some(certified) = vault.look().await
+        {
+            self.current.0.store(Arc::new(certified));
+        }
     }
 
     /// Says so when the certificate is not for the base or not for the vaults below it, because every client would
@@ -156,11 +177,18 @@ impl Certificates {
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                _ = hangup => {}
+            let by_hand = tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => false,
+                _ = hangup => true,
+            };
+            let of_vault = self.vault.as_ref().map(|vault| (vault.was_read(), by_hand || vault.is_due()));
+            // Files stand in until the vault has one.
+            if of_vault.is_none_or(|(was_read, _)| !was_read) {
+                self.look();
             }
-            self.look();
+            if of_vault.is_some_and(|(_, due)| due) {
+                self.look_into_vault().await;
+            }
         }
     }
 }
@@ -177,7 +205,7 @@ fn read(certificate: &Path, key: &Path) -> anyhow::Result<Files> {
 }
 
 /// Parses both and holds them against each other.
-fn certified((chain, key): &Files) -> anyhow::Result<CertifiedKey> {
+pub(crate) fn certified((chain, key): &Files) -> anyhow::Result<CertifiedKey> {
     let chain =
         CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>().context("the certificate is not PEM")?;
     anyhow::ensure!(!chain.is_empty(), "there is no certificate in the file");

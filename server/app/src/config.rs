@@ -174,6 +174,9 @@ pub(crate) struct Tls {
     pub(crate) certificate: PathBuf,
     /// PEM file (PKCS#8, PKCS#1 or SEC1).
     pub(crate) key: PathBuf,
+    /// Vault and name of a certificate that takes their place once it can be read.
+    #[serde(default)]
+    pub(crate) from_vault: Option<String>,
 }
 
 /// `[tokens]`

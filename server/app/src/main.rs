@@ -28,6 +28,7 @@ mod kept_in;
 mod kept_login;
 mod listeners;
 mod loopback;
+mod own_certificate;
 mod plain;
 mod policy_process;
 mod private_file;

@@ -26,6 +26,7 @@ use crate::{
     installation::{self, Opening},
     jobs,
     listeners::Bound,
+    own_certificate::{InVault, Place},
     policy_process, private_file, setup_code,
     wiring::{self, Node, Outside},
     witness::Witness,
@@ -39,7 +40,8 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let mut config = config::read(&path)?;
     let shows_password = config.shows_password(&path);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let certificates = Certificates::open(&config.tls.certificate, &config.tls.key)?;
+    let in_vault = config.tls.from_vault.as_deref().map(Place::parse).transpose()?;
+    let mut certificates = Certificates::open(&config.tls.certificate, &config.tls.key)?;
     let secret = secret_files(&config);
     let tls = certificates.server_config()?;
     let bound = Bound::of(config.listen, std::mem::take(&mut config.listeners), &config.limits, &tls)?;
@@ -102,6 +104,9 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             1 => println!("The configured administrator is Owner of the installation now."),
             several => println!("The {several} configured administrators are Owners of the installation now."),
         }
+    }
+    if let Some(place) = in_vault {
+        certificates.use_vault(InVault::new(place, Arc::clone(&node.services))).await;
     }
     certificates.warn_of_other_names(names.host());
     println!("Strongroom serves {} on {}.", node.services.addresses.base(), bound.shown);

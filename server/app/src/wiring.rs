@@ -23,7 +23,7 @@ use strongroom_domain::{
 };
 use strongroom_http::{
     paths::Addresses,
-    services::{ChainStatus, LongAnswers, LongBodies, Services, live_batches},
+    services::{CertificateStanding, ChainStatus, LongAnswers, LongBodies, Services, live_batches},
 };
 use strongroom_identity::{
     BearerValidator, FederationIssuers, HttpClient, IssuerConfig, Issuers, ProviderConfig, Providers, SignInService,
@@ -248,6 +248,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         token_desk: Arc::new(Desk { base, installation: id.0, keys: own_keys }),
         recorder,
         flood: FloodGate::default(),
+        certificate: CertificateStanding::default(),
         long_bodies: LongBodies::default(),
         long_answers: LongAnswers::default(),
         live_batches: live_batches(),

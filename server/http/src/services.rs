@@ -39,6 +39,23 @@ pub struct ChainStatus {
     pub stored: Option<StoredStatus>,
 }
 
+/// Whether the certificate that this node shows is the one that it should show.
+#[derive(Clone, Debug, Default)]
+pub struct CertificateStanding(Arc<std::sync::atomic::AtomicBool>);
+
+impl CertificateStanding {
+    /// The last look could not take it from its place, so the one before it is shown.
+    pub fn set_kept(&self, kept: bool) {
+        self.0.store(kept, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Whether it is so.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
 /// A look at everything that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredStatus {
@@ -109,6 +126,8 @@ pub struct Services {
     pub recorder: Recorder,
     /// Counts floods of anonymous failures.
     pub flood: FloodGate,
+    /// How the server's own certificate stands.
+    pub certificate: CertificateStanding,
     /// Places for long bodies.
     pub long_bodies: LongBodies,
     /// Places for long answers.

@@ -26,6 +26,42 @@ impl Story {
         out
     }
 
+    /// Looks once, as cron would: what is new is written and somebody told, until they have heard it.
+    fn files_are_kept(&self) {
+        let watch = ["certificate", "watch", "web", "--folder", "tls", "--once", "--", "sh", "-c"];
+        let look = |hook: &str| self.cli(&[&watch[..], &[hook]].concat());
+        let (code, _, err) = look("exit 3");
+        assert!(code == 1 && err.contains("is run again"), "{err}");
+        let told = r#"echo "$STRONGROOM_CERTIFICATE $STRONGROOM_CERTIFICATE_PATH$AZURE_CLIENT_SECRET" >> told"#;
+        for _ in 0..2 {
+            let (code, _, err) = look(told);
+            assert_eq!(code, 0, "{err}");
+        }
+        let heard = std::fs::read_to_string(self.folder().join("told")).unwrap();
+        assert_eq!(heard, "web tls/current\n", "once for the version, and without a credential");
+        let public = |from: &str| self.openssl(&format!("{from} -noout -pubkey"));
+        let key = || self.openssl("pkey -in tls/current/key.pem -pubout");
+        let first = key();
+        assert_eq!(public("x509 -in tls/current/chain.pem"), first);
+
+        self.good(&["certificate", "create", "web"]);
+        let (code, _, err) = look(told);
+        assert!(code == 0 && err.contains("is in tls/current now"), "{err}");
+        assert_eq!(public("x509 -in tls/current/chain.pem"), key());
+        assert_ne!(key(), first);
+        // Without an answer what is there stays; and a PFX goes to a file.
+        let nowhere =
+            ["certificate", "watch", "web", "--folder", "tls", "--once", "--vault-url", "https://127.0.0.1:1"];
+        assert_eq!(self.cli(&nowhere).0, 1);
+        assert_ne!(key(), first);
+        self.good(&["certificate", "watch", "pfx", "--file", "kept.p12", "--once", "--mode", "640"]);
+        assert!(self.openssl("pkcs12 -in kept.p12 -passin pass: -nodes").contains("BEGIN PRIVATE KEY"));
+        let mode = std::fs::metadata(self.folder().join("kept.p12")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        let (code, _, err) = self.cli(&["certificate", "watch", "kept", "--file", "kept.pem", "--once"]);
+        assert!(code == 1 && err.contains("stays in the vault"), "{err}");
+    }
+
     #[track_caller]
     fn openssl(&self, line: &str) -> String {
         let mut command = Command::new("openssl");
@@ -84,18 +120,16 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     assert_eq!(story.good(&["certificate", "versions", "web"]).matches("true").count(), 2);
     // Now, as the schedule would, and what is kept of the last one is kept.
     story.good(&["certificate", "update", "web", "--tag", "owner=me"]);
-    let next = {
-        let renewed = story.good(&["certificate", "renew", "web"]);
-        assert_ne!(renewed, next);
-        renewed
-    };
+    assert_ne!(story.good(&["certificate", "renew", "web"]), next);
     assert_eq!(story.good(&["certificate", "versions", "web"]).matches("true").count(), 3);
     assert!(story.good(&["certificate", "show", "web"]).contains("owner=me"));
     assert_eq!(story.cli(&["certificate", "renew", "none"]).0, 6, "there is none of the name");
+    story.files_are_kept();
     let inspected = story.good(&["certificate", "inspect", "web"]);
     assert!(inspected.starts_with("CN=web.example,O=Example\n"), "{inspected}");
     assert!(inspected.contains("dns:web.example") && inspected.contains("its private key"), "{inspected}");
     assert!(!inspected.contains("wrong") && !inspected.contains("PRIVATE"), "{inspected}");
+    let next = story.good(&["certificate", "renew", "web"]);
     let shown = story.good(&["certificate", "show", "web"]);
     assert!(shown.contains("web.example") && !shown.contains("PRIVATE"), "{shown}");
     story.good(&["certificate", "backup", "web", "--file", "web.backup"]);
@@ -136,6 +170,11 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
         let inspected = story.good(&["certificate", "inspect", "--file", file]);
         assert!(inspected.contains(said), "{inspected}");
     }
+    let url = url::Url::parse(&story.vault.env["STRONGROOM_URL"]).unwrap();
+    let server = format!("127.0.0.1:{}", url.port().unwrap());
+    let shown = |host: &str| story.good(&["certificate", "inspect", "--connect", &server, "--host", host]);
+    assert!(!shown("demo.vault.localhost").contains("is not for"), "the server's own");
+    assert!(shown("elsewhere.example").contains("it is not for elsewhere.example"));
     let (code, _, err) = story.cli(&["certificate", "inspect", "--file", "asked.csr"]);
     assert!(code == 1 && !err.is_empty(), "{err}");
     let (code, _, err) = story.cli(&["certificate", "cancel", "asked"]);

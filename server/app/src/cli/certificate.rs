@@ -1,6 +1,6 @@
 //! `strongroom certificate`: what can be said.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -27,17 +27,32 @@ pub(crate) enum CertificateCommand {
         #[command(flatten)]
         at: VaultAt,
     },
+    /// Keep files that have the current version with its private key, and run a command when they have another one.
+    Watch {
+        /// Name of the certificate.
+        name: String,
+        #[command(flatten)]
+        watched: Box<Watched>,
+        #[command(flatten)]
+        at: VaultAt,
+    },
     /// Show a chain from the leaf to the root, and what is wrong with it.
     Inspect {
         /// Name of the certificate.
-        #[arg(required_unless_present = "file")]
+        #[arg(required_unless_present_any = ["file", "connect"])]
         name: Option<String>,
         /// Version; the current one when absent.
-        #[arg(long, conflicts_with = "file")]
+        #[arg(long, conflicts_with_all = ["file", "connect"])]
         version: Option<String>,
         /// A file instead, in PEM, DER or PFX, with its private key or without; `-` for standard input. Nothing is sent.
-        #[arg(long, conflicts_with = "name")]
+        #[arg(long, conflicts_with_all = ["name", "connect"])]
         file: Option<PathBuf>,
+        /// What a server shows instead, `HOST:PORT` of any that speaks TLS.
+        #[arg(long, value_parser = endpoint, conflicts_with = "name")]
+        connect: Option<(String, u16)>,
+        /// Host that it should be for; that of `--connect` when absent.
+        #[arg(long)]
+        host: Option<String>,
         /// File with the password that the file is encrypted with.
         #[arg(long, requires = "file")]
         password_file: Option<PathBuf>,
@@ -118,6 +133,51 @@ pub(crate) enum CertificateCommand {
         #[command(flatten)]
         at: VaultAt,
     },
+}
+
+/// Files that are kept, and who is told of them.
+#[derive(Args)]
+pub(crate) struct Watched {
+    /// File for all of it, as the policy of the certificate says: PEM with the key first, or PFX. It is replaced as a whole.
+    #[arg(long, required_unless_present = "folder", conflicts_with = "folder")]
+    pub(crate) file: Option<PathBuf>,
+    /// Folder in which `current` links to a folder with chain.pem, key.pem and bundle.pem, or bundle.pfx; the link is
+    /// switched as a whole.
+    #[arg(long)]
+    pub(crate) folder: Option<PathBuf>,
+    /// Mode of the files: 600, or 640 for their group as well. They belong to who runs this.
+    #[arg(long, default_value = "600", value_parser = mode)]
+    pub(crate) mode: u32,
+    /// Look once and end, for cron and timers.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Seconds between looks, a tenth less or more.
+    #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub(crate) every: u64,
+    /// Seconds that the command may take.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) hook_seconds: u64,
+    /// Command to run when there is another version, and what it is given; run again until it ends well.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) hook: Vec<OsString>,
+}
+
+/// `HOST:PORT`; an IPv6 address in brackets.
+fn endpoint(text: &str) -> Result<(String, u16), &'static str> {
+    let wrong = "it is HOST:PORT";
+    let (host, port) = text.rsplit_once(':').ok_or(wrong)?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let port = port.parse().map_err(|_| wrong)?;
+    if host.is_empty() { Err(wrong) } else { Ok((host.to_owned(), port)) }
+}
+
+/// Private keys are for their owner, and for a group that it says.
+fn mode(text: &str) -> Result<u32, &'static str> {
+    match text.trim_start_matches('0') {
+        "600" => Ok(0o600),
+        "640" => Ok(0o640),
+        _ => Err("it is 600 or 640: a private key is in the files"),
+    }
 }
 
 /// A certificate that is to be made. Without a subject and names: by the policy that is stored.

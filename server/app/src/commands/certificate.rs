@@ -2,6 +2,8 @@
 //! pipe.
 
 mod inspect;
+mod place;
+mod watch;
 
 use std::{
     io::{IsTerminal as _, Read as _, Write as _},
@@ -53,16 +55,19 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
         CertificateCommand::Life(step) => CERTIFICATES.run(step).await,
         CertificateCommand::Create { name, certificate, at } => create(&name, &certificate, &at).await,
         CertificateCommand::Renew { name, at } => renew(&name, &at).await,
-        CertificateCommand::Inspect { name, version, file, password_file, at } => {
-            let document = match (&name, &file) {
-                (_, Some(file)) => {
+        CertificateCommand::Watch { name, watched, at } => watch::run(&name, &watched, &at).await,
+        CertificateCommand::Inspect { name, version, file, connect, host, password_file, at } => {
+            let document = match (&name, &file, &connect) {
+                (_, Some(file), _) => {
                     let password = password_file.as_deref().map(password).transpose()?.unwrap_or_default();
                     inspect::read(&Zeroizing::new(read(file)?), &password)?
                 }
-                (Some(name), None) => inspect::fetch(&Versioned { name: name.clone(), version }, &at).await?,
-                (None, None) => bail!("give the name of a certificate, or --file FILE"),
+                (_, None, Some((host, port))) => inspect::presented(host, *port)?,
+                (Some(name), None, None) => inspect::fetch(&Versioned { name: name.clone(), version }, &at).await?,
+                (None, None, None) => bail!("give the name of a certificate, --file FILE or --connect HOST:PORT"),
             };
-            inspect::print(&document, at.output)
+            let host = host.or(connect.map(|(host, _)| host));
+            inspect::print(&document, host.as_deref(), at.output)
         }
         CertificateCommand::Import { name, file, password_file, not_exportable, tags: said, at } => {
             let rest = json!({

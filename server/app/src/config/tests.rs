@@ -72,7 +72,7 @@ fn a_mistake_is_told_with_its_line_and_key_and_never_its_value() {
         (HEAD.to_owned(), "line 1: `tls` is missing".to_owned()),
         (
             format!("{HEAD}{TLS}keyy = 'hunter2'\n"),
-            "line 6: there is no key `tls.keyy`, expected `certificate` or `key`".to_owned(),
+            "line 6: there is no key `tls.keyy`, expected one of `certificate`, `key`, `from_vault`".to_owned(),
         ),
         (
             format!("base = 'http://hunter2'\ndata = '/d'\n{TLS}"),

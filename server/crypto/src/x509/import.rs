@@ -55,6 +55,11 @@ pub enum ImportError {
     /// A key of a type that is not kept here.
     #[error(transparent)]
     Key(#[from] KeyRejected),
+    /// Two certificates that their issuer gave one number.
+    #[error(
+        "two certificates in the document are by the same issuer with the same serial number: no authority makes such, and          neither can be told from the other"
+    )]
+    DuplicateSerial,
     /// None of the certificates is the key's.
     #[error("none of the certificates in the document is for its private key")]
     OtherKey,
@@ -95,9 +100,13 @@ impl Imported {
         let mut known: Vec<(CertificateFacts, Vec<u8>)> = Vec::with_capacity(certificates.len());
         for der in certificates {
             let facts = CertificateFacts::of(&der).map_err(|_| ImportError::Damaged)?;
-            if !known.iter().any(|(_, other)| *other == der) {
-                known.push((facts, der));
+            if known.iter().any(|(_, other)| *other == der) {
+                continue;
             }
+            if known.iter().any(|(other, _)| (&other.issuer, &other.serial) == (&facts.issuer, &facts.serial)) {
+                return Err(ImportError::DuplicateSerial);
+            }
+            known.push((facts, der));
         }
         let own = known.iter().position(|(facts, _)| facts.key.is_some() && facts.key == key.public);
         let mut chain = vec![known.remove(own.ok_or(ImportError::OtherKey)?)];
@@ -340,6 +349,37 @@ mod tests {
             let why = Imported::from_pem(text.expose().as_bytes(), "", false).err();
             assert_eq!(why, expected, "{count} in PEM");
         }
+    }
+
+    /// A certificate by whoever is named, for whoever is named, with a number.
+    fn issued(subject: &str, issuer: &str, serial: u64) -> (String, Vec<u8>) {
+        use rcgen::{CertificateParams, DistinguishedName, DnType, Issuer, KeyPair, SerialNumber};
+        let named = |name: &str| {
+            let mut params = CertificateParams::new(Vec::new()).unwrap();
+            params.distinguished_name = DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.serial_number = Some(SerialNumber::from(serial));
+            params
+        };
+        let key = KeyPair::generate().unwrap();
+        let issuer = Issuer::new(named(issuer), KeyPair::generate().unwrap());
+        (key.serialize_pem(), named(subject).signed_by(&key, &issuer).unwrap().der().to_vec())
+    }
+
+    #[test]
+    fn a_chain_that_loops_ends_and_numbers_that_are_given_twice_are_refused() {
+        let ((key, leaf), (_, a), (_, b)) = (issued("app", "a", 1), issued("a", "b", 2), issued("b", "a", 3));
+        let read = |chain: &[&Vec<u8>]| {
+            let certificates: String = chain.iter().map(|der| armored("CERTIFICATE", der)).collect();
+            Imported::from_pem((key.clone() + &certificates).as_bytes(), "", false).map(|imported| imported.chain)
+        };
+        assert_eq!(read(&[&b, &a, &leaf]), Ok(vec![leaf.clone(), a.clone(), b.clone()]), "each once");
+        assert_eq!(read(&[&leaf, &a, &leaf]), Ok(vec![leaf.clone(), a.clone()]), "the same twice is one");
+        let (_, twice) = issued("other", "a", 1);
+        assert_eq!(read(&[&leaf, &twice]), Err(ImportError::DuplicateSerial));
+        let (_, elsewhere) = issued("other", "b", 1);
+        assert!(read(&[&leaf, &elsewhere]).is_ok(), "another authority counts for itself");
+        assert_eq!(read(&[&a, &b]), Err(ImportError::OtherKey));
     }
 
     /// As deep as fits: a reader that goes down by itself would overflow the stack of its thread.

@@ -46,6 +46,9 @@ pub enum Finding {
     /// It signed none of the others.
     #[error("it does not belong to the chain")]
     Stray,
+    /// A name that it does not have.
+    #[error("it is not for {0}")]
+    OtherName(String),
     /// The private key is another certificate's.
     #[error("the private key beside it is for another certificate")]
     OtherKey,
@@ -54,6 +57,8 @@ pub enum Finding {
 /// A certificate as people read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspected {
+    /// Where it stands in the document.
+    pub place: usize,
     /// RFC 4514.
     pub subject: String,
     /// RFC 4514.
@@ -200,6 +205,7 @@ impl<'a> Looked<'a> {
         let addresses = said.addresses.iter().map(|address| format!("ip:{address}"));
         let signature = self.parsed.signature_algorithm.algorithm.to_id_string();
         Ok(Inspected {
+            place: self.place,
             subject: name(&self.facts.subject)?,
             issuer: name(&self.facts.issuer)?,
             serial: data_encoding::HEXLOWER.encode(self.parsed.raw_serial()),

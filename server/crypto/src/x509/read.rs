@@ -43,6 +43,8 @@ pub struct CertificateFacts {
     pub subject: Vec<u8>,
     /// Issuer, DER.
     pub issuer: Vec<u8>,
+    /// Serial number, as its octets stand there.
+    pub serial: Vec<u8>,
     /// Unix seconds.
     pub not_before: i64,
     /// Unix seconds.
@@ -67,6 +69,7 @@ impl CertificateFacts {
         Ok(Self {
             subject: parsed.subject().as_raw().to_vec(),
             issuer: parsed.issuer().as_raw().to_vec(),
+            serial: parsed.raw_serial().to_vec(),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
             key: public_key(&parsed),

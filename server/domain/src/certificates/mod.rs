@@ -9,6 +9,7 @@ mod make;
 mod making;
 mod merge;
 mod renew;
+mod serve;
 mod state;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use strongroom_crypto::x509::{ImportError, IssueError, NotACertificate};
 
 pub use import::Looked;
 pub use renew::{PRINCIPAL as RENEWAL_PRINCIPAL, Renewed};
+pub use serve::PRINCIPAL as SERVER_PRINCIPAL;
 
 pub use crate::objects::ObjectPage as CertificatePage;
 use crate::{

@@ -296,8 +296,8 @@ impl Gate {
         let vault = judged.vault.as_ref().map(|(vault, _)| Arc::clone(vault));
         let concerns_all = concerns_all_vaults(ask.action) && !may_bootstrap(ctx, ask.action);
         // What a schedule does was settled when the object was deleted or its policy set, before the modules' eyes. A
-        // new version is more than that: since then modules may have come, and other settings.
-        let is_judged = !own || makes_a_version(ask.action);
+        // new version is more than that: since then modules may have come, and other settings. So is reading a value.
+        let is_judged = !own || makes_a_version(ask.action) || ask.action == Action::SecretGet;
         let guards =
             if is_judged && (vault.is_some() || concerns_all) { Some(self.guards(vault, trace).await?) } else { None };
         // A schedule comes over no connection.
@@ -474,7 +474,7 @@ pub(crate) fn may_bootstrap(ctx: &RequestContext, action: Action) -> bool {
 
 /// What Strongroom itself does when its time has come: a purge date, the age of a key that signs tokens, what the
 /// policy of a key or a certificate says, or a start without an issuer that there are sessions of. The use case checks that it
-/// has.
+/// has. The certificate that the server shows is read so too, when the configuration names one.
 pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
     let principal = &ctx.principal;
     principal.kind == PrincipalKind::System
@@ -491,6 +491,7 @@ pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
                     | Action::CertificateRenewalPlan
                     | Action::CertificateNearExpiry
             ),
+            crate::certificates::SERVER_PRINCIPAL => action == Action::SecretGet,
             _ => false,
         }
 }

@@ -1,7 +1,7 @@
 //! Probes: `/healthz` says that the process answers, `/readyz` that it can serve, can audit and reaches its root
 //! key and the hardware token of keys; how the audit log's witness stands, if it has one, and whether something that is
-//! stored is not what was written there. Without a witness's answer requests go on all the same, and so they do beside
-//! a damaged row.
+//! stored is not what was written there, and whether the certificate of the vault that it is in could not be taken.
+//! Without a witness's answer requests go on all the same, and so they do beside a damaged row.
 
 use crate::{
     message::Response,
@@ -16,11 +16,13 @@ struct Health {
     witness: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stored: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<&'static str>,
 }
 
 impl Health {
     fn of(status: &'static str) -> Self {
-        Self { status, witness: None, stored: None }
+        Self { status, witness: None, stored: None, certificate: None }
     }
 }
 
@@ -57,5 +59,6 @@ pub(crate) fn answer(services: &Services, endpoint: Endpoint) -> Response {
         WitnessStanding::Contradicts(_) => "contradicts",
     });
     let stored = chain.stored.filter(|stored| stored.verdict.is_err()).map(|_| "damaged");
-    Response::json(200, &Health { status: "ok", witness, stored })
+    let certificate = services.certificate.is_kept().then_some("kept");
+    Response::json(200, &Health { status: "ok", witness, stored, certificate })
 }

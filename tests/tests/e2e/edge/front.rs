@@ -1,14 +1,14 @@
 //! What stands in front of the server: proxies that name the client, sockets, new certificates.
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpStream, UnixStream},
 };
 
 use super::{Edge, LISTEN, Wire};
-use crate::support::{Ask, Certificates, Database, client};
+use crate::support::{Ask, Certificates, Database, Outside, client};
 
 const LISTENERS: &str = r#"
 [[listeners]]
@@ -138,6 +138,45 @@ async fn a_new_certificate_is_taken_without_a_restart_and_a_bad_one_is_not() {
     assert!(asks(&first).await.is_err(), "the old one is not shown any more");
     kept.write(&format!("GET /healthz HTTP/1.1\r\nhost: {}\r\n\r\n", edge.authority())).await.expect("to write");
     assert!(kept.answer().await.starts_with("HTTP/1.1 200 "), "connections that are there go on");
+}
+
+/// Until then the files stand in.
+#[tokio::test]
+async fn the_server_shows_the_certificate_of_a_vault_once_it_is_there() {
+    let from_vault = |text: &str| text.replace("[tls]\n", "[tls]\nfrom_vault = \"demo/server\"\n");
+    let outside = Outside::start_configured(|text, _| from_vault(text)).await;
+    let vault = &outside.vault;
+    let standing = async |ca: &[u8]| {
+        let url = format!("{}/readyz", vault.base);
+        Ask::new(&client(ca), Method::GET, &url).try_send().await.map(|answer| answer.json()["certificate"].clone())
+    };
+    let files = outside.certificates.ca_pem();
+    assert_eq!(standing(&files).await.expect("an answer"), "kept", "there is no such vault yet");
+
+    let operator = outside.api_token("operator").await;
+    vault.create_vault(&operator, &json!({ "name": "demo" })).await;
+    let issuer = outside.issuer();
+    let role = "Key Vault Administrator";
+    let itself = json!({ "issuer": issuer, "subject": "operator", "role": role, "scope": "/vaults/demo" });
+    vault.assign(&operator, &itself).await;
+    let policy = json!({ "policy": {
+        "issuer": { "name": "Self" },
+        "key_props": { "kty": "EC", "crv": "P-256", "exportable": true },
+        "x509_props": {
+            "subject": "CN=vault.localhost",
+            "sans": { "dns_names": ["vault.localhost", "*.vault.localhost"] },
+            "validity_months": 3,
+        },
+    } });
+    let create = vault.ask(Method::POST, "/certificates/server/create").bearer(&operator).json(&policy);
+    create.send().await.expect(202);
+    let made = vault.ask(Method::GET, "/certificates/server").bearer(&operator).send().await.expect(200).json();
+    vault.signal("HUP");
+    vault.log_says("the certificate of the vault is shown now").await;
+    let der = made["cer"].as_str().expect("a certificate");
+    let own = format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
+    assert_eq!(standing(own.as_bytes()).await.expect("an answer"), Value::Null);
+    assert!(standing(&files).await.is_err(), "the one of the files is not shown any more");
 }
 
 /// See decision 0014: no frame of HTTP/2 is ever parsed, whichever way a client begins it.

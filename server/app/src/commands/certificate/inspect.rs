@@ -1,9 +1,25 @@
 //! `strongroom certificate inspect`: a chain from the leaf to the root, and what is wrong with it. Private keys are read
-//! to see whose they are, and shown to nobody.
+//! to see whose they are, and shown to nobody. A server is asked what it shows and told nothing.
+
+use std::{
+    net::{TcpStream, ToSocketAddrs as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use data_encoding::BASE64;
 use reqwest::Method;
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
+    client::{
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
+    },
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+    server::ParsedCertificate,
+};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use serde_json::{Value, json};
 use strongroom_crypto::x509::{Document, Finding, Inspected, inspect};
 use strongroom_domain::time::Clock as _;
@@ -43,9 +59,85 @@ pub(super) async fn fetch(certificate: &Versioned, at: &VaultAt) -> anyhow::Resu
     }
 }
 
-pub(super) fn print(document: &Document, output: Output) -> anyhow::Result<()> {
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a server shows to who connects, whatever is wrong with it.
+pub(super) fn presented(host: &str, port: u16) -> anyhow::Result<Document> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(LookedAtLater(provider)))
+        .with_no_client_auth();
+    let mut addresses = (host, port).to_socket_addrs().with_context(|| format!("{host} has no address"))?;
+    let address = addresses.next().with_context(|| format!("{host} has no address"))?;
+    let unreached = || format!("{host}:{port} does not answer by TLS");
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).with_context(unreached)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut connection = ClientConnection::new(Arc::new(config), ServerName::try_from(host.to_owned())?)?;
+    while connection.is_handshaking() {
+        connection.complete_io(&mut stream).with_context(unreached)?;
+    }
+    let shown = connection.peer_certificates().context("the server shows no certificate")?;
+    Ok(Document { key: None, certificates: shown.iter().map(|der| der.to_vec()).collect() })
+}
+
+/// Lets every certificate pass, because what is wrong with it is what is asked for. Nothing is sent over such a connection.
+#[derive(Debug)]
+struct LookedAtLater(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for LookedAtLater {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Whether a client that asked for a host would take a certificate for its own.
+fn is_for(certificate: &[u8], host: &str) -> bool {
+    let der = CertificateDer::from(certificate);
+    let (Ok(parsed), Ok(name)) = (ParsedCertificate::try_from(&der), ServerName::try_from(host)) else { return false };
+    verify_server_name(&parsed, &name).is_ok()
+}
+
+pub(super) fn print(document: &Document, host: Option<&str>, output: Output) -> anyhow::Result<()> {
     let now = SystemClock::new().now_millis().div_euclid(1000);
-    let found = inspect(&document.certificates, document.key.as_ref(), now)?;
+    let mut found = inspect(&document.certificates, document.key.as_ref(), now)?;
+    if let (Some(host), Some(leaf)) = (host, found.first_mut())
+        && document.certificates.get(leaf.place).is_none_or(|der| !is_for(der, host))
+    {
+        leaf.findings.push(Finding::OtherName(host.to_owned()));
+    }
     match output {
         Output::Json => println!("{}", crate::plain::json(&Value::Array(found.iter().map(told).collect()))),
         Output::Table => print!("{}", drawn(&found, document.key.is_some())),

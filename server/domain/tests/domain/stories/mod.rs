@@ -23,6 +23,7 @@ mod renewal;
 mod roles;
 mod rotation;
 mod secrets;
+mod server_certificate;
 mod sessions;
 mod token_explained;
 mod token_keys;

@@ -100,6 +100,7 @@ mod tests {
 
     fn certificate(subject: &str, issuer: &str, findings: &[Finding]) -> Inspected {
         Inspected {
+            place: 0,
             subject: subject.to_owned(),
             issuer: issuer.to_owned(),
             serial: "01".to_owned(),

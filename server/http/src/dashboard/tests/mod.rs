@@ -312,6 +312,7 @@ impl Story {
             token_desk: Arc::new(Nobody),
             recorder: world.recorder.clone(),
             flood: FloodGate::default(),
+            certificate: crate::services::CertificateStanding::default(),
             long_bodies: LongBodies::default(),
             long_answers: LongAnswers::default(),
             live_batches: live_batches(),
