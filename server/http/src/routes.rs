@@ -122,7 +122,7 @@ routes! {
     Base Post "/vaults/{vault}/certificates/{name}/policy" Session CertificatePolicyForm;
     Base Get "/vaults/{vault}/certificates/{name}/delete" Session CertificateDeletePage;
     Base Post "/vaults/{vault}/certificates/{name}/delete" Session CertificateDeleteForm;
-    Base Post "/vaults/{vault}/certificates/{name}/renew" Session CertificateRenewForm;
+    Base Post "/vaults/{vault}/certificates/{name}/policy/renew" Session CertificateRenewForm;
     Base Post "/vaults/{vault}/certificates/{name}/pending/merge" Session CertificateMergeForm;
     Base Post "/vaults/{vault}/certificates/{name}/pending/cancel" Session CertificateCancelForm;
     Base Post "/vaults/{vault}/certificates/{name}/pending/delete" Session CertificateForgetForm;

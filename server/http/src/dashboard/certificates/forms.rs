@@ -187,7 +187,7 @@ async fn policy_page(
     refusal::answer(&page, refusal)
 }
 
-/// POST /vaults/{vault}/certificates/{name}/renew: the next version, by the stored policy and with what the current one
+/// POST /vaults/{vault}/certificates/{name}/policy/renew: the next version, by the stored policy and with what the current one
 /// has beside.
 ///
 /// # Errors

@@ -125,7 +125,7 @@ async fn acts(
     let ask = |action| Ask { version, ..Ask::object(ObjectKind::Certificate, action, vault, name) };
     let token = viewer.form_token();
     if current && state.in_progress().is_none() {
-        let renew = Act::post("Renew now", "", at("renew", None), &token, Icon::Undo);
+        let renew = Act::post("Renew now", "", at("policy/renew", None), &token, Icon::Undo);
         offers.offer(&ask(Action::CertificateCreate), renew).await;
     }
     if !is_waiting(item) {

@@ -111,7 +111,7 @@ async fn a_certificate_is_made_shown_and_renewed() {
         assert_eq!(refused.status, 400, "{fields}");
         assert!(refused.text.contains(sentence) && refused.text.contains("role=\"alert\""), "{}", refused.text);
     }
-    let renewed = story.submit("/vaults/demo/certificates/web/renew", &cookie, "").await;
+    let renewed = story.submit("/vaults/demo/certificates/web/policy/renew", &cookie, "").await;
     assert_eq!((renewed.status, renewed.header("location")), (303, Some("/vaults/demo/certificates/web")));
     let old = story.get(&version, &cookie).await.text;
     assert!(old.contains("Older version") && !old.contains("Renew now"), "{old}");
@@ -141,7 +141,7 @@ async fn a_policy_is_changed_by_its_form_and_counts_for_the_next_version() {
     assert!(page.contains("CN=web.example"), "the version that is there stays");
     let refused = story.submit(policy, &cookie, &said.replace("10+days", "1000+days")).await;
     assert!(refused.status == 400 && refused.text.contains("A lifetime action has"), "{}", refused.text);
-    assert_eq!(story.submit("/vaults/demo/certificates/web/renew", &cookie, "").await.status, 303);
+    assert_eq!(story.submit("/vaults/demo/certificates/web/policy/renew", &cookie, "").await.status, 303);
     let page = story.get("/vaults/demo/certificates/web", &cookie).await.text;
     assert!(page.contains("its policy says that it may not be exported"), "{page}");
 }
