@@ -16,7 +16,9 @@ const MADE: &str = "kind=EC+P-256&months=12&form=application%2Fx-pem-file&export
 
 /// Makes a certificate by the form, and gives the address of its version.
 async fn made(story: &Story, cookie: &str, name: &str, issuer: &str) -> String {
-    let fields = format!("name={name}&subject=CN%3D{name}.example&dns={name}.example&issuer={issuer}&{MADE}");
+    let fields = format!(
+        "name={name}&subject=CN%3D{name}.example&dns={name}.example&issuer={issuer}&actions=renew+at+80%25&{MADE}"
+    );
     let made = story.submit("/vaults/demo/new-certificate", cookie, &fields).await;
     assert_eq!(made.status, 303, "{}", made.text);
     let href = made.header("location").unwrap().to_owned();
