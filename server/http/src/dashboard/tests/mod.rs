@@ -15,6 +15,7 @@ mod settings;
 mod sign_in;
 mod spans;
 mod step_up;
+mod unparsed;
 mod walk;
 
 use std::{
