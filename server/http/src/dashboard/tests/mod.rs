@@ -5,6 +5,7 @@ mod bad_input;
 mod changing;
 mod command_line;
 mod compare;
+mod concealed;
 mod forms;
 mod keys;
 mod managing;
