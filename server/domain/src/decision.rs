@@ -200,6 +200,14 @@ impl DenyReason {
         }
     }
 
+    /// The reason that the record has.
+    pub(crate) fn truly(&self) -> &Self {
+        match self {
+            Self::Concealed(reason) => reason,
+            reason => reason,
+        }
+    }
+
     /// Whether the caller can do something about it: sign in more strongly, or have somebody approve.
     pub(crate) fn can_be_met(&self) -> bool {
         matches!(self, Self::Policy { step_up, approval, .. } if step_up.is_some() || approval.is_some())

@@ -169,6 +169,27 @@ pub async fn answer(services: Arc<Services>, raw: RawRequest) -> Response {
     response
 }
 
+/// Answers what never came to be a request, or whose handling ended in a fault: of it is known where it came from.
+pub(crate) async fn unparsed(
+    services: Arc<Services>,
+    client: IpAddr,
+    listener: &'static str,
+    wire: Arc<Wire>,
+    problem: Problem,
+) -> Response {
+    let now = services.clock.now_millis();
+    let Ok(request_id) = uuid_v7(now, &*services.entropy) else {
+        return Problem::internal().respond(&services.addresses);
+    };
+    let arrival = Arrival { request_id, client, listener, wire, now, began: services.clock.ticks_micros() };
+    let span = tracing::info_span!("request", id = %request_id, operation = "Request");
+    let ctx = arrival.anonymous();
+    let recorded = finish(&services, &ctx, None, "Request", Err(problem), false);
+    let mut response = recorded.instrument(span).await;
+    common_headers(&mut response, request_id, None, true);
+    response
+}
+
 /// Where a vault sees its caller come from, in Azure's form: what network rules judge, told to the caller alone.
 fn network_info(client: IpAddr) -> String {
     let client = client.to_canonical();

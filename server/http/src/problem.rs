@@ -117,6 +117,21 @@ impl Problem {
         )
     }
 
+    /// What the server's library finds wrong with what is no request yet, by the status that it would answer.
+    pub(crate) fn unparsed(status: u16) -> Self {
+        match status {
+            408 => Self::timeout(),
+            431 => Self::head_too_large(),
+            500.. => Self::internal(),
+            _ => Self::new(
+                400,
+                "BadRequest",
+                "malformed",
+                "This is not a request by HTTP/1.1, or it leaves open where it ends.",
+            ),
+        }
+    }
+
     /// 421: the host is not one of this installation.
     #[must_use]
     pub fn misdirected() -> Self {

@@ -415,9 +415,12 @@ impl Route {
     }
 }
 
-/// Finds the route of a path.
+/// Finds the route of a path. On a vault's host empty segments in front are skipped: what joins a vault's address that
+/// ends in a slash with a path sends one, and no name is empty, so that nothing else can be meant.
 #[must_use]
 pub fn find(site: Site, method: Method, path: &[String]) -> Found {
+    let empty = if site == Site::Vault { path.iter().take_while(|part| part.is_empty()).count() } else { 0 };
+    let path = path.get(empty..).unwrap_or_default();
     let mut other_method = false;
     for route in ROUTES.iter().filter(|r| r.site == site) {
         if let Some(parameters) = route.parameters(path) {
@@ -454,7 +457,15 @@ mod tests {
         use Site::Vault;
         assert_eq!(endpoint(Vault, Get, "/secrets/db/"), "SecretGet db", "the empty version");
         assert_eq!(endpoint(Vault, Get, "/secrets/db//"), "SecretGetVersion db,", "the empty version");
-        assert_eq!(endpoint(Vault, Get, "//secrets/db"), "404", "nothing is skipped");
+        for front in ["/", "//", "///"] {
+            assert_eq!(endpoint(Vault, Get, &format!("{front}secrets/db")), "SecretGet db", "{front}");
+            assert_eq!(
+                endpoint(Vault, Get, &format!("{front}%2fsecrets/db")),
+                "404",
+                "a slash that is written is none"
+            );
+        }
+        assert_eq!(endpoint(Vault, Get, "//"), "404");
         assert_eq!(endpoint(Vault, Get, "/secrets//db"), "SecretGetVersion ,db", "a name that is none");
         assert_eq!(endpoint(Vault, Get, "/Secrets/db/Versions"), "SecretVersions db", "the case of words is nothing");
         assert_eq!(endpoint(Vault, Get, "/secrets/db/0123"), "SecretGetVersion db,0123");
@@ -466,9 +477,15 @@ mod tests {
         }
         assert_eq!(endpoint(Vault, Delete, "/deletedsecrets/db"), "DeletedPurge db");
         let roles = "providers/Microsoft.Authorization/roleDefinitions";
-        for (scope, found) in
-            [("", ""), ("/", ""), ("//", ""), ("///", "/"), ("/secrets/db/", "secrets/db"), ("/a/b/c/", "a/b/c")]
-        {
+        for (scope, found) in [
+            ("", ""),
+            ("/", ""),
+            ("//", ""),
+            ("///", ""),
+            ("//secrets/db/", "secrets/db"),
+            ("/secrets/db/", "secrets/db"),
+            ("/a/b/c/", "a/b/c"),
+        ] {
             assert_eq!(endpoint(Vault, Get, &format!("{scope}{roles}")), format!("DefinitionList {found}"), "{scope}");
             assert_eq!(
                 endpoint(Vault, Put, &format!("{scope}{roles}/7")),

@@ -306,7 +306,7 @@ impl Administration {
         for (id, name) in names {
             match self.gate.judge(ctx, &Ask::vault(action, &name)).await {
                 Judgement::Permitted(case) => seen.vaults.extend(case.vault.map(|(vault, _)| vault)),
-                Judgement::Denied(record, denial) => match denial.inspect(|d| d.reason.clone()) {
+                Judgement::Denied(record, denial) => match denial.inspect(|d| d.reason.truly().clone()) {
                     DenyReason::Unavailable => return Err(AdminError::Unavailable),
                     // Not about this vault: the caller does not count at all any more.
                     DenyReason::Identity => return Err(self.recorder.release(ctx, *record, denial).await?.into()),

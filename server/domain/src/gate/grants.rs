@@ -11,7 +11,7 @@ use crate::{
     context::RequestContext,
     decision::DenyReason,
     grant::{Scope, Target},
-    names::{ObjectKind, VaultId},
+    names::{ObjectKind, VaultId, VaultName},
     ports::StoreError,
     role::{Role, RoleDefinition, RoleRef},
     vault::Vault,
@@ -64,26 +64,36 @@ impl Gate {
         if by_schedule(ctx, ask.action) || may_bootstrap(ctx, ask.action) {
             return false;
         }
+        !self.reaches_into(ctx, Some(vault.id)).await.unwrap_or(false)
+    }
+
+    /// Whether the caller holds something that reaches into a vault, or of one that nobody knows the identity of, on the
+    /// installation.
+    pub(super) async fn reaches_into(&self, ctx: &RequestContext, vault: Option<VaultId>) -> Result<bool, StoreError> {
         let who = &ctx.principal;
-        let assigned = self.grants.assignments_reaching(who, Some(vault.id)).await.is_ok_and(|assignments| {
-            assignments.iter().any(|assignment| {
-                assignment.counts_at(ctx.judged_by())
-                    && assignment.grantee.covers(who)
-                    && assignment.scope.vault().is_none_or(|of| of == vault.id)
-                    && self.keyring.verify_assignment(assignment).is_ok()
-            })
+        let assignments = self.grants.assignments_reaching(who, vault).await?;
+        let assigned = assignments.iter().any(|assignment| {
+            assignment.counts_at(ctx.judged_by())
+                && assignment.grantee.covers(who)
+                && assignment.scope.vault().is_none_or(|of| vault == Some(of))
+                && self.keyring.verify_assignment(assignment).is_ok()
         });
-        if assigned {
-            return false;
+        let Some(vault) = vault.filter(|_| !assigned) else { return Ok(assigned) };
+        let policies = self.grants.access_policies(vault, who).await?;
+        Ok(policies.iter().any(|policy| {
+            policy.vault == vault && policy.grantee.covers(who) && self.keyring.verify_access_policy(policy).is_ok()
+        }))
+    }
+
+    /// Which vault it is whose row does not read, by what of it does.
+    pub(super) async fn id_of_damaged(&self, name: &VaultName) -> Option<VaultId> {
+        for deleted in [false, true] {
+            let names = self.vaults.vault_names(deleted).await.ok()?;
+            if let Some((id, _)) = names.into_iter().find(|(_, stored)| stored == name) {
+                return Some(id);
+            }
         }
-        let permitted = self.grants.access_policies(vault.id, who).await.is_ok_and(|policies| {
-            policies.iter().any(|policy| {
-                policy.vault == vault.id
-                    && policy.grantee.covers(who)
-                    && self.keyring.verify_access_policy(policy).is_ok()
-            })
-        });
-        !permitted
+        None
     }
 
     /// Whether the caller is an Owner of the installation now.

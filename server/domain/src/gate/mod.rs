@@ -26,13 +26,14 @@ pub use shadow::{SHADOW_BUDGET, SHADOW_SAMPLES, ShadowCount, ShadowCounts, Shado
 use uuid::Uuid;
 
 use crate::{
+    access_policy::AccessMode,
     action::Action,
     approval::ApprovalRequest,
     context::RequestContext,
     decision::{Denial, DenyReason, Stage, StageEffect},
     identity::Workload,
     keyring::{Keyring, VaultKeys},
-    names::{ObjectKind, ObjectName},
+    names::{ObjectKind, ObjectName, VaultName},
     permit::{Held, ObjectRef, Permit},
     policy::{ModuleDigest, PolicyEngine, PolicyRequest},
     ports::{
@@ -277,7 +278,24 @@ impl Gate {
         }
     }
 
+    /// Judges stage by stage. That something in a vault cannot be judged, because it is damaged or out of reach, is told
+    /// to those alone who hold something there.
     async fn stages(
+        &self,
+        ctx: &RequestContext,
+        ask: &Ask<'_>,
+        trace: &mut Trace,
+        judged: &mut Judged,
+    ) -> Result<(), DenyReason> {
+        match (self.each_stage(ctx, ask, trace, judged).await, ask.vault) {
+            (Err(reason @ (DenyReason::Tampered | DenyReason::Unavailable)), Some(name)) => {
+                Err(self.unfit(ctx, ask, name, judged, reason, trace).await)
+            }
+            (verdict, _) => verdict,
+        }
+    }
+
+    async fn each_stage(
         &self,
         ctx: &RequestContext,
         ask: &Ask<'_>,
@@ -342,8 +360,7 @@ impl Gate {
         Ok(overrules)
     }
 
-    /// The reason of a denial by where a request comes from, as the caller may hear it. Of a vault that does not exist a
-    /// stranger hears whether their identity counts, and then that they hold nothing.
+    /// The reason of a denial by where a request comes from, as the caller may hear it.
     async fn kept_out(
         &self,
         ctx: &RequestContext,
@@ -353,6 +370,49 @@ impl Gate {
         trace: &mut Trace,
     ) -> DenyReason {
         let told = self.as_told(ctx, ask, judged, reason).await;
+        self.as_of_no_vault(ctx, told, trace).await
+    }
+
+    /// That something cannot be judged, as the caller may hear it: who holds nothing in the vault hears what everybody
+    /// hears of one that does not exist.
+    async fn unfit(
+        &self,
+        ctx: &RequestContext,
+        ask: &Ask<'_>,
+        name: &VaultName,
+        judged: &Judged,
+        reason: DenyReason,
+        trace: &mut Trace,
+    ) -> DenyReason {
+        if by_schedule(ctx, ask.action) || may_bootstrap(ctx, ask.action) {
+            return reason;
+        }
+        let found = match &judged.vault {
+            Some((vault, _)) => Ok(Some(Arc::clone(vault))),
+            None => self.vaults.vault(name).await,
+        };
+        let vault = match found {
+            // A module that cannot be asked now may let in whoever holds nothing: they are to try again.
+            Ok(Some(vault))
+                if reason == DenyReason::Unavailable
+                    && grants::mode_for(ask.action, Some(&vault)) == AccessMode::Modules =>
+            {
+                return reason;
+            }
+            Ok(Some(vault)) => Some(vault.id),
+            Err(StoreError::Damaged(_)) => self.id_of_damaged(name).await,
+            // It does not exist, or nobody can say.
+            Ok(None) | Err(_) => return reason,
+        };
+        match self.reaches_into(ctx, vault).await {
+            Ok(true) => reason,
+            Ok(false) => self.as_of_no_vault(ctx, DenyReason::Concealed(Box::new(reason)), trace).await,
+            Err(error) => unreadable(&error),
+        }
+    }
+
+    /// Of a vault that does not exist a stranger hears whether their identity counts, and then that they hold nothing.
+    async fn as_of_no_vault(&self, ctx: &RequestContext, told: DenyReason, trace: &mut Trace) -> DenyReason {
         if !matches!(told, DenyReason::Concealed(_)) {
             return told;
         }

@@ -9,6 +9,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     future::Future as _,
     io,
     net::IpAddr,
@@ -61,6 +62,10 @@ struct Pulse {
     held: RefCell<Option<Waker>>,
     /// The place of an answer that the client has not taken yet.
     place: RefCell<Option<Place>>,
+    /// Lengths of the bodies of the answers that are given and not written yet.
+    answers: RefCell<VecDeque<usize>>,
+    /// A body was malformed, or ended early: nothing can follow it.
+    body_broken: Cell<bool>,
 }
 
 impl Pulse {
@@ -82,6 +87,30 @@ impl Caller {
         self.pulse.ahead.set(0);
         self.pulse.head_since.set(None);
         Turn(Rc::clone(&self.pulse))
+    }
+
+    /// A handler gives an answer with a body of this length.
+    pub(super) fn answered(&self, body: usize) {
+        self.pulse.answers.borrow_mut().push_back(body);
+    }
+
+    /// The next answer of a handler that is written, by the length of its body.
+    pub(super) fn next_answer(&self) -> Option<usize> {
+        self.pulse.answers.borrow_mut().pop_front()
+    }
+
+    /// The body of the request that is answered is malformed, or ended early.
+    pub(super) fn body_broke(&self) {
+        self.pulse.body_broken.set(true);
+    }
+
+    pub(super) fn is_body_broken(&self) -> bool {
+        self.pulse.body_broken.get()
+    }
+
+    /// Whether a part of a head has arrived whose rest has not.
+    pub(super) fn has_head_begun(&self) -> bool {
+        self.pulse.head_since.get().is_some()
     }
 
     /// Keeps the place of an answer until the client has taken all of it, or is gone.

@@ -8,6 +8,7 @@
 //! TLS configuration must not offer `h2`.
 
 mod accept;
+mod account;
 mod forwarded;
 mod guard;
 mod proxy_protocol;
@@ -28,7 +29,7 @@ use ipnet::IpNet;
 use tokio_rustls::TlsAcceptor;
 
 pub use self::forwarded::ForwardedHeader;
-use self::{accept::Door, guard::Guarded, seats::Seats, stream::Transport};
+use self::{accept::Door, account::Accounted, seats::Seats, stream::Transport};
 use crate::services::Services;
 
 /// Bytes that the system may keep for a connection's client to fetch. Half of what it really sets
@@ -159,8 +160,8 @@ where
     let services = Arc::clone(services);
     move || {
         let (services, door, stopping) = (Arc::clone(&services), Arc::clone(&door), stopping.clone());
-        let limits = door.limits;
-        let http = HttpService::<Guarded, _, _>::build()
+        let (limits, accounts) = (door.limits, Arc::clone(&services));
+        let http = HttpService::<Accounted, _, _>::build()
             .keep_alive(KeepAlive::Timeout(limits.idle))
             .client_request_timeout(limits.head)
             .client_disconnect_timeout(FAREWELL)
@@ -168,12 +169,15 @@ where
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            .on_connect_ext(|connection: &Guarded, data| {
+            .on_connect_ext(|connection: &Accounted, data| {
                 data.insert(connection.caller());
             })
             .h1(fn_service(move |request| request::handle(Arc::clone(&services), request)))
             .map_err(|_| ());
-        let accepted = fn_service(move |socket: S| accept::accept(Arc::clone(&door), socket.into()));
+        let accepted = fn_service(move |socket: S| {
+            let (services, accepted) = (Arc::clone(&accounts), accept::accept(Arc::clone(&door), socket.into()));
+            async move { accepted.await.map(|(connection, peer)| (Accounted::new(connection, services), peer)) }
+        });
         boxed::factory(accepted.and_then(http))
     }
 }

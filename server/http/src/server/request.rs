@@ -14,11 +14,12 @@ use crate::{
     edge::{self, Body, MAX_BODY, RawRequest, Unreadable},
     large_body::{Claim, Pace},
     message,
+    problem::Problem,
     services::Services,
 };
 
 /// Longest request head in bytes: target, names and values together. The library itself gives up at
-/// 128 KiB or 96 headers.
+/// 128 KiB or 96 headers, see [`account`](super::account).
 const MAX_HEAD: usize = 32 * 1024;
 
 /// How much of a long body arrives before it takes a place among the long ones.
@@ -37,7 +38,7 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
     let turn = caller.begin(announced.min(MAX_BODY));
     let head_only = request.method() == actix_http::Method::HEAD;
     let mut raw = head(&request, &caller);
-    let client = raw.client;
+    let (client, wire) = (raw.client, Arc::clone(&raw.wire));
     let wanted = match (&raw.body, &payload) {
         (Body::Read(_), Payload::None) | (Body::Unreadable(_) | Body::Arriving(_), _) => None,
         (Body::Read(_), _) => {
@@ -68,6 +69,9 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
         tokio::select! {
             biased;
             body = arriving => {
+                if matches!(body, Ok(Err(Unreadable::Broken))) {
+                    caller.body_broke();
+                }
                 // Nobody takes it when the answer has come meanwhile.
                 let _ = wanted.send(body.unwrap_or(Err(Unreadable::Timeout)));
             }
@@ -87,9 +91,14 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
         }
         Err(error) => {
             tracing::error!(%error, %client, "a request ended in a fault");
-            Response::with_body(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new())
+            let recorded = edge::unparsed(services, client, caller.door.name, wire, Problem::internal());
+            match tokio::spawn(recorded).await {
+                Ok(response) => render(response, head_only),
+                Err(_) => Response::with_body(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
+            }
         }
     };
+    caller.answered(answer.body().len());
     Ok(answer)
 }
 

@@ -139,10 +139,8 @@ pub(crate) fn draw(draw: &mut Draw, operation: Operation, secret: usize) -> Path
             text.push_str("//");
             meant = meant.or_nothing();
         }
-        3 => {
-            text.insert(0, '/');
-            meant = meant.or_nothing();
-        }
+        // Empty segments in front, as a vault's address with a slash at its end brings about.
+        3 => text.insert_str(0, draw.of(&["/", "//"])),
         4 => {
             text.push_str("/%2f");
             meant = Meant::Nothing;

@@ -3,7 +3,7 @@
 use strongroom_domain::ports::{AuditLog, VaultStore};
 use strongroom_store::{OpenError, Store, StoreOptions};
 
-use crate::support::{Place, note, options, put_vault, vault};
+use crate::support::{Place, note, on_both, options, put_vault, vault};
 
 fn named(node: &str) -> StoreOptions {
     StoreOptions { node: node.to_owned(), ..options() }
@@ -38,6 +38,29 @@ async fn nodes_have_names_of_their_own_and_none_is_there_beside_who_is_alone() {
     drop(only);
     Store::open(&place.url, options()).await.unwrap();
 }
+
+/// What is done once for all nodes: by the first that asks, for as long as it is there.
+async fn one_node_leads_until_it_is_gone(place: Place) {
+    let s = place.start().await;
+    assert!(s.store.leads().await && s.store.leads().await, "asking again changes nothing");
+    if place.is_sqlite() {
+        return;
+    }
+    let second = Store::open(&place.url, named("second")).await.unwrap();
+    let third = Store::open(&place.url, named("third")).await.unwrap();
+    assert!(!second.leads().await && !third.leads().await);
+    // Its session ends with it, and with that its turn. Who goes on without having noticed leads nobody.
+    cut_off(&place).await;
+    assert!(!s.store.leads().await);
+    second.keep_presence().await.unwrap();
+    s.store.keep_presence().await.unwrap();
+    assert!(second.leads().await && !s.store.leads().await, "it is not given back to whoever had it");
+    second.close().await.unwrap();
+    third.keep_presence().await.unwrap();
+    assert!(s.store.leads().await && !third.leads().await);
+}
+
+on_both!(one_node_leads_until_it_is_gone);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_lost_its_place_takes_it_again_or_writes_nothing() {

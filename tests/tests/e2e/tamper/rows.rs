@@ -302,7 +302,23 @@ async fn touched_vaults_let_nobody_in() {
         let status = untouched.bearer(&operator).send().await.status;
         assert_eq!(status, if what.contains("each other") { 500 } else { 200 }, "{what}: others go on");
     }
+    // Who holds nothing there does not learn that there is something damaged.
+    let app = vault.token(&vault.app()).await;
+    let path = "/secrets/control?api-version=7.6";
+    let missing = vault.ask_vault("missing", Method::GET, path).bearer(&app).send().await;
+    let of_missing = missing.text().replace(missing.request_id(), "ID");
+    assert_eq!((missing.status, of_missing.contains("or there is no such vault")), (403, true), "{of_missing}");
+    let mut concealed = Vec::new();
+    for number in 0..VAULT_TOUCHES.len() {
+        let answer = vault.ask_vault(&format!("vault-{number}"), Method::GET, path).bearer(&app).send().await;
+        assert_eq!((answer.status, answer.text().replace(answer.request_id(), "ID")), (403, of_missing.clone()));
+        concealed.push(answer);
+    }
     let records = vault.records(&operator).await;
+    for answer in &concealed {
+        let record = records.iter().find(|record| record["id"] == answer.request_id()).expect("a record");
+        assert_eq!((&record["outcome"], &record["reason"]), (&json!("denied"), &json!("tampered")), "{record}");
+    }
     for (what, path, answer) in &answers {
         assert_eq!(answer.problem(), "500 InternalError", "{what}: {path}");
         let record = records.iter().find(|record| record["id"] == answer.request_id()).expect("a record");

@@ -7,6 +7,7 @@ mod certificates;
 mod changing;
 mod command_line;
 mod compare;
+mod concealed;
 mod forms;
 mod keys;
 mod managing;
@@ -19,6 +20,7 @@ mod setup;
 mod sign_in;
 mod spans;
 mod step_up;
+mod unparsed;
 mod walk;
 
 use std::{

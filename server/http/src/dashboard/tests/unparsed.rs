@@ -1,0 +1,240 @@
+//! What the server's library refuses before there is a request, over a connection on which every byte is chosen.
+
+use std::{
+    os::unix::net::UnixListener,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use serde_json::Value;
+use strongroom_domain::{
+    principal::Principal,
+    record::{Outcome, Record},
+    sign_in::{Authenticator, TokenExplanation, TokenRejected},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixStream,
+};
+
+use super::Story;
+use crate::server::{Limits, Listener, Socket, serve};
+
+/// A story's services behind a socket of their own.
+struct Listening {
+    story: Story,
+    socket: PathBuf,
+}
+
+/// An answer, its head by lines.
+struct Said {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Said {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().filter_map(|line| line.split_once(": ")).find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    fn code(&self) -> Value {
+        serde_json::from_slice::<Value>(&self.body).unwrap()["error"]["code"].clone()
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+impl Listening {
+    fn start(limits: Limits) -> Self {
+        Self::of(Story::start(), limits)
+    }
+
+    fn of(story: Story, limits: Limits) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("strongroom-{}-{}.sock", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let socket = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_file(&socket);
+        let listener = Listener {
+            name: "test",
+            socket: Socket::Unix(UnixListener::bind(&socket).unwrap()),
+            tls: None,
+            proxies: Vec::new(),
+            proxy_protocol: false,
+            forwarded: None,
+        };
+        tokio::spawn(serve(&story.services, vec![listener], limits, 1).unwrap());
+        Self { story, socket }
+    }
+
+    /// Everything that is answered to these bytes until the server closes.
+    async fn say(&self, bytes: &[u8]) -> Vec<Said> {
+        self.story.world.clock.advance(1000);
+        let mut wire = UnixStream::connect(&self.socket).await.unwrap();
+        // The server may close before it has read everything.
+        let _ = wire.write_all(bytes).await;
+        let mut all = Vec::new();
+        let _ = wire.read_to_end(&mut all).await;
+        let (mut said, mut rest) = (Vec::new(), all.as_slice());
+        while let Some(end) = rest.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = String::from_utf8(rest[..end].to_vec()).unwrap();
+            let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+            let mut answer = Said { status, head, body: Vec::new() };
+            let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+            let body = &rest[end + 4..];
+            answer.body = body[..length].to_vec();
+            rest = &body[length..];
+            said.push(answer);
+        }
+        assert!(rest.is_empty());
+        said
+    }
+
+    /// The only record of an answer.
+    fn record(&self, said: &Said) -> Record {
+        let id = said.header("x-ms-request-id").unwrap();
+        let mut records = self.story.log();
+        records.retain(|record| record.id.to_string() == id);
+        assert_eq!(records.len(), 1, "{id}");
+        records.remove(0)
+    }
+}
+
+fn request(more: &str) -> String {
+    format!("GET /sign-in HTTP/1.1\r\nhost: vault.localhost:8443\r\n{more}\r\n")
+}
+
+#[tokio::test]
+async fn what_never_comes_to_be_a_request_is_answered_and_recorded_as_one() {
+    let listening = Listening::start(Limits::default());
+    let malformed = (400, "BadRequest", "malformed");
+    let long = (431, "RequestHeaderFieldsTooLarge", "head-too-large");
+    let cases = [
+        ("no HTTP", "this is no HTTP\r\n\r\n".to_owned(), malformed),
+        ("a handshake", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\r\n".to_owned(), malformed),
+        ("another version", "GET / HTTP/3.7\r\nhost: a\r\n\r\n".to_owned(), malformed),
+        ("no host", "GET / HTTP/1.1\r\n\r\n".to_owned(), malformed),
+        ("two hosts", request("host: b\r\n"), malformed),
+        ("a header that is none", request("a header\r\n"), malformed),
+        ("two lengths", request("content-length: 1\r\ncontent-length: 2\r\n"), malformed),
+        ("a length and pieces", request("content-length: 1\r\ntransfer-encoding: chunked\r\n"), malformed),
+        ("pieces of a sort that nobody knows", request("transfer-encoding: gzip\r\n"), malformed),
+        ("97 headers", request(&"x: y\r\n".repeat(96)), long),
+        ("a head of 200,000 bytes", request(&format!("x: {}\r\n", "y".repeat(200_000))), long),
+    ];
+    for (what, bytes, (status, code, reason)) in cases {
+        for before in [String::new(), request("")] {
+            let said = listening.say(format!("{before}{bytes}").as_bytes()).await;
+            let (last, earlier) = said.split_last().unwrap();
+            assert_eq!(earlier.iter().map(|said| said.status).collect::<Vec<_>>(), vec![200; before.len().min(1)]);
+            assert_eq!((last.status, last.code()), (status, code.into()), "{what}: {}", last.head);
+            for (name, value) in [("connection", "close"), ("content-type", "application/json; charset=utf-8")] {
+                assert_eq!(last.header(name), Some(value), "{what}");
+            }
+            assert!(last.header("date").is_some() && last.header("strict-transport-security").is_some(), "{what}");
+            let record = listening.record(last);
+            assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Failed, reason), "{what}");
+            assert_eq!((record.status, record.operation.as_str()), (Some(status), "Request"), "{what}");
+            assert_eq!((record.client.as_str(), record.listener.as_str()), ("127.0.0.1", "test"), "{what}");
+            assert_eq!((record.principal, record.vault), (None, None), "{what}: nobody looked at a token");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_record_nothing_is_said_of_it_either() {
+    let listening = Listening::start(Limits::default());
+    listening.story.world.store.set_disk_full(true);
+    let said = listening.say(b"nonsense\r\n\r\n").await;
+    assert_eq!(said.iter().map(|said| said.status).collect::<Vec<_>>(), [503]);
+    assert!(listening.story.log().is_empty());
+}
+
+#[tokio::test]
+async fn floods_of_what_is_no_request_are_counted() {
+    let listening = Listening::start(Limits::default());
+    let mut answered = 0;
+    for _ in 0..60 {
+        let said = listening.say(b"nonsense\r\n\r\n").await;
+        assert!(said.iter().all(|said| said.status == 400 && said.header("x-ms-request-id").is_some()));
+        answered += said.len() as u64;
+        listening.story.world.clock.advance(-1000);
+    }
+    let counted = listening.story.services.flood.take();
+    assert_eq!((answered, listening.story.log().len() as u64 + counted.failures), (60, 60));
+    assert!(counted.failures > 30, "{counted:?}");
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_slow_is_on_record_and_a_connection_without_one_is_not() {
+    let listening = Listening::start(Limits { head: Duration::from_millis(300), ..Limits::default() });
+    let since = Instant::now();
+    let silent = listening.say(b"").await;
+    assert!(silent.iter().all(|said| said.status == 408) && listening.story.log().is_empty());
+    let said = listening.say(b"GET / HTTP/1.1\r\nhost: v").await;
+    let [slow] = said.as_slice() else { panic!("one answer") };
+    assert_eq!((slow.status, slow.code()), (408, "RequestTimeout".into()));
+    assert_eq!(listening.record(slow).reason, "request-timeout");
+    assert!(since.elapsed() < Duration::from_secs(20));
+}
+
+/// Fails as a handler of ours must not.
+struct Faulty;
+
+#[async_trait]
+impl Authenticator for Faulty {
+    async fn authenticate(&self, _: &str, _: i64) -> Result<Arc<Principal>, TokenRejected> {
+        panic!("a fault")
+    }
+
+    async fn explain(&self, _: &str, _: i64) -> TokenExplanation {
+        TokenExplanation { principal: None, reason: None, checks: Vec::new() }
+    }
+
+    fn knows(&self, _: &str) -> bool {
+        true
+    }
+
+    fn issuers(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn ends(&self, _: &str) -> Option<i64> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_fault_in_a_handler_is_on_record() {
+    let mut story = Story::start();
+    Arc::get_mut(&mut story.services).unwrap().authenticator = Arc::new(Faulty);
+    let listening = Listening::of(story, Limits::default());
+    let head =
+        "GET /api/v1/vaults HTTP/1.1\r\nhost: vault.localhost:8443\r\nauthorization: Bearer x\r\nconnection: close";
+    let said = listening.say(format!("{head}\r\n\r\n").as_bytes()).await;
+    let [answer] = said.as_slice() else { panic!("one answer") };
+    assert_eq!((answer.status, answer.code()), (500, "InternalError".into()));
+    let record = listening.record(answer);
+    assert_eq!((record.outcome, record.reason.as_str(), record.status), (Outcome::Failed, "internal", Some(500)));
+}
+
+#[tokio::test]
+async fn a_broken_body_is_one_failure_with_one_answer() {
+    let listening = Listening::start(Limits::default());
+    let head =
+        "POST /11/oauth2/v2.0/token HTTP/1.1\r\nhost: vault.localhost:8443\r\ntransfer-encoding: chunked\r\n\r\n";
+    let said = listening.say(format!("{head}2\r\nab\r\nno length\r\n").as_bytes()).await;
+    let [answer] = said.as_slice() else { panic!("one answer") };
+    assert_eq!(answer.status, 400);
+    assert_eq!(listening.record(answer).status, Some(400));
+    assert_eq!(listening.story.log().len(), 1);
+}
