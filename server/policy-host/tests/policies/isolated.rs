@@ -189,7 +189,7 @@ async fn an_upload_of_very_many_functions_holds_up_nothing_that_is_to_be_loaded(
     };
     let said = host.decide(&attach(digest_of(&module), "{}"), &[request()]).await.expect("it is compiled beside");
     assert_eq!(said[0].effect, Effect::Allow);
-    healthy(&host).await;
+    healthy(&*host).await;
     let neighbours = began.elapsed();
     let (admitted, took) = upload.await.expect("it ends");
     assert!(neighbours < took, "{neighbours:?} beside an upload of {took:?}");
@@ -198,7 +198,7 @@ async fn an_upload_of_very_many_functions_holds_up_nothing_that_is_to_be_loaded(
         Err(ModuleError::Refused(why)) => assert!(why.contains("more time or memory"), "{why}"),
         Err(other) => panic!("{other}"),
     }
-    healthy(&host).await;
+    healthy(&*host).await;
 }
 
 /// One module whose description never ends is no module, wherever it comes from, and whoever needs it is told at once.

@@ -93,6 +93,7 @@ pub(crate) struct Body {
 struct ObjectBody {
     /// `active`, `deleted`, or `absent`, which is as if there were nothing of that name.
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     state: Option<ObjectState>,
     /// Whether it is enabled.
     #[serde(default)]
