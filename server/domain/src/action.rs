@@ -81,6 +81,12 @@ impl Action {
     pub fn purges(self) -> bool {
         matches!(self, Self::SecretPurge | Self::KeyPurge | Self::CertificatePurge | Self::VaultPurge)
     }
+
+    /// Whether all versions of an object are given out at once.
+    #[must_use]
+    pub fn backs_up(self) -> bool {
+        matches!(self, Self::SecretBackup | Self::KeyBackup | Self::CertificateBackup)
+    }
 }
 
 actions! {

@@ -210,6 +210,9 @@ pub enum PolicyFailure {
     /// The host itself could not evaluate (pool exhausted, engine gone).
     #[error("the policy host is not available")]
     Unavailable,
+    /// It was not found, compiled and loaded in the time that a request waits for that. Not replayable.
+    #[error("the attached module was not ready in time")]
+    NotReady,
 }
 
 /// Why an attachment is not taken.
@@ -230,6 +233,12 @@ impl From<PolicyFailure> for Unfit {
 }
 
 impl PolicyFailure {
+    /// Whether another moment or another machine may bring another answer, so that nothing follows from this one.
+    #[must_use]
+    pub fn is_of_the_moment(self) -> bool {
+        matches!(self, Self::TimedOut | Self::NotReady | Self::Unavailable)
+    }
+
     /// Machine-readable reason used in decisions and audit records.
     #[must_use]
     pub fn reason_code(self) -> &'static str {
@@ -243,6 +252,7 @@ impl PolicyFailure {
             Self::BadSettings => "policy-bad-settings",
             Self::FactUnavailable => "policy-fact-unavailable",
             Self::Unavailable => "policy-unavailable",
+            Self::NotReady => "policy-not-ready",
         }
     }
 }
@@ -270,7 +280,8 @@ pub struct PolicyNeeds {
 /// Evaluates attached modules. Implementations are pure functions of their arguments.
 #[async_trait]
 pub trait PolicyEngine: Send + Sync {
-    /// What the module with this digest needs; none when it cannot be had.
+    /// What the module with this digest needs; none when it cannot be had. Finding and loading it may take long: who
+    /// asks says for how long it is waited for, and who stops waiting does not end it.
     async fn needs(&self, module: &ModuleDigest) -> Option<Arc<PolicyNeeds>>;
 
     /// Whether a module that is ready wants to see an action at all; one that cannot say so may.

@@ -28,7 +28,7 @@ use crate::{
     role::RoleDefinition,
     rotation::LifetimeAction,
     seal::SealedKeys,
-    secret::{Page, SealedVersion, SecretFacts, SecretItem},
+    secret::{Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
     vault::{Vault, VaultEvidence},
 };
 
@@ -464,6 +464,18 @@ pub trait ObjectStore: Send + Sync {
         name: &ObjectName,
         version: Option<&ObjectVersion>,
     ) -> Result<Option<Arc<SecretFacts>>, StoreError>;
+
+    /// Metadata for judging of all versions of a name, in the order they were made, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn version_metas(
+        &self,
+        vault: VaultId,
+        kind: ObjectKind,
+        name: &ObjectName,
+        limit: usize,
+    ) -> Result<Vec<VersionMeta>, StoreError>;
 
     /// The sealed version, if the name's row still has the permitted revision
     /// ([`StoreError::Stale`] otherwise).

@@ -12,7 +12,7 @@ use strongroom_domain::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::{Held, Permit},
     ports::{ObjectStore, StoreError},
-    secret::{Page, SealedVersion, SecretFacts, SecretItem},
+    secret::{Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
 };
 
 use crate::{
@@ -76,6 +76,24 @@ impl ObjectStore for Store {
             caches.put_facts((vault, kind), ticket, facts);
         }
         Ok(facts)
+    }
+
+    async fn version_metas(
+        &self,
+        vault: VaultId,
+        kind: ObjectKind,
+        name: &ObjectName,
+        limit: usize,
+    ) -> Result<Vec<VersionMeta>, StoreError> {
+        let found = row_of(vault, kind, name)
+            .join(JoinType::InnerJoin, versions_where(Condition::all))
+            .order_by_asc(secret_version::Column::Ordinal)
+            .limit(u64::try_from(limit.clamp(1, MAX_PAGE)).unwrap_or(1))
+            .into_partial_model::<NameWithVersion>()
+            .all(&self.reader)
+            .await
+            .map_err(|e| store_error(&e))?;
+        found.into_iter().filter_map(|row| row.version).map(rows::version_meta).collect()
     }
 
     async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>> {

@@ -7,7 +7,7 @@ use super::ServerAt;
 /// Which request, and for how long somebody's word counts.
 #[derive(Args)]
 pub(crate) struct ApprovalAnswer {
-    /// Id of the request, as the denial and `approval list` tell it.
+    /// Id of the request, as the denial and `approval list` tell it, or its beginning of at least 6 characters.
     pub(crate) id: String,
     /// Name of the vault.
     #[arg(long)]

@@ -43,7 +43,7 @@ pub(crate) use key::{
 pub(crate) use life::LifeCommand;
 pub(crate) use moment::Moment;
 pub(crate) use network::{NetworkChange, NetworkCommand, NetworkWord};
-pub(crate) use policy::{DescribedRequest, Language, PolicyCommand, Question};
+pub(crate) use policy::{AsIf, DescribedRequest, Language, PolicyCommand, Question, SupposedState};
 pub(crate) use replays::ReplaysCommand;
 pub(crate) use role::RoleCommand;
 pub(crate) use run::RunArgs;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{AttachmentCommand, Connection, DecisionId, DocumentCommand, Output};
+use super::{AttachmentCommand, Connection, DecisionId, DocumentCommand, Moment, Output};
 
 /// `strongroom policy`
 #[derive(Subcommand)]
@@ -192,6 +192,45 @@ pub(crate) struct DescribedRequest {
     /// By which listener; by that of your connection when absent.
     #[arg(long, requires = "who")]
     pub(crate) listener: Option<String>,
+    #[command(flatten)]
+    pub(crate) as_if: AsIf,
+}
+
+/// What modules are told of the object where that is not to be as it is stored.
+#[derive(Args)]
+pub(crate) struct AsIf {
+    /// As if the object had this tag, NAME=VALUE, and none that is not given. May be given again.
+    #[arg(long = "tag", requires = "who", help_heading = "What if the object were another")]
+    pub(crate) tags: Vec<String>,
+    /// As if it had no tags.
+    #[arg(long, requires = "who", conflicts_with = "tags", help_heading = "What if the object were another")]
+    pub(crate) no_tags: bool,
+    /// As if it were there, soft deleted, or not there.
+    #[arg(long, requires = "who", value_enum, help_heading = "What if the object were another")]
+    pub(crate) state: Option<SupposedState>,
+    /// As if it were enabled.
+    #[arg(long, requires = "who", conflicts_with = "disabled", help_heading = "What if the object were another")]
+    pub(crate) enabled: bool,
+    /// As if it were disabled.
+    #[arg(long, requires = "who", help_heading = "What if the object were another")]
+    pub(crate) disabled: bool,
+    /// As if it counted from this time on.
+    #[arg(long, requires = "who", help_heading = "What if the object were another")]
+    pub(crate) not_before: Option<Moment>,
+    /// As if it counted until this time.
+    #[arg(long, requires = "who", help_heading = "What if the object were another")]
+    pub(crate) expires: Option<Moment>,
+    /// As if it had no end.
+    #[arg(long, requires = "who", conflicts_with = "expires", help_heading = "What if the object were another")]
+    pub(crate) no_expiry: bool,
+}
+
+/// Whether an object is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SupposedState {
+    Active,
+    Deleted,
+    Absent,
 }
 
 /// Which module.

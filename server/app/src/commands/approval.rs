@@ -1,13 +1,20 @@
 //! `strongroom approval`.
 
+use anyhow::bail;
 use reqwest::Method;
 use serde_json::{Value, json};
+use url::Url;
+use uuid::Uuid;
 
 use super::{seconds, table, text};
 use crate::{
     cli::{ApprovalAnswer, ApprovalCommand, Output},
     client::{Client, at, base},
+    plain::plain,
 };
+
+/// Least characters of an id that stand for all of it.
+const LEAST_ID: usize = 6;
 
 pub(crate) async fn run(command: ApprovalCommand) -> anyhow::Result<()> {
     match command {
@@ -34,6 +41,7 @@ async fn say(answer: ApprovalAnswer, word: &str) -> anyhow::Result<()> {
     let ApprovalAnswer { id, vault, seconds: wanted, at: to } = answer;
     let base = base(&to.connection)?;
     let client = Client::connect(&to.connection, &base).await?;
+    let id = meant(&client, &base, &vault, &id).await?;
     let url = at(&base, &["api", "v1", "vaults", &vault, "approvals", &id, word], &[])?;
     let body = wanted.map_or_else(|| json!({}), |seconds| json!({ "seconds": seconds }));
     let request = client.send(Method::POST, url, Some(serde_json::to_vec(&body)?)).await?;
@@ -42,6 +50,31 @@ async fn say(answer: ApprovalAnswer, word: &str) -> anyhow::Result<()> {
         Output::Table => print(std::slice::from_ref(&request)),
     }
     Ok(())
+}
+
+/// The whole id of the request that is meant.
+async fn meant(client: &Client, base: &Url, vault: &str, said: &str) -> anyhow::Result<String> {
+    if Uuid::try_parse(said).is_ok() {
+        return Ok(said.to_owned());
+    }
+    let found = client.send(Method::GET, at(base, &["api", "v1", "vaults", vault, "approvals"], &[])?, None).await?;
+    begins(found.get("value").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default(), vault, said)
+}
+
+/// The one of these requests whose id begins so.
+fn begins(requests: &[Value], vault: &str, said: &str) -> anyhow::Result<String> {
+    let beginning = said.trim_end_matches('…').to_ascii_lowercase();
+    if beginning.len() < LEAST_ID || !beginning.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+        bail!("{} is not the id of a request, nor its beginning of at least {LEAST_ID} characters", plain(said));
+    }
+    let ids: Vec<_> = requests.iter().map(|one| text(one, "/id")).filter(|id| id.starts_with(&beginning)).collect();
+    match ids.as_slice() {
+        [id] => Ok(id.clone()),
+        [] => {
+            bail!("no request for approval in {} has an id that begins so: see strongroom approval list", plain(vault))
+        }
+        several => bail!("several requests for approval begin so: {}", several.join(", ")),
+    }
 }
 
 fn print(requests: &[Value]) {
@@ -76,7 +109,7 @@ fn print(requests: &[Value]) {
 fn what(request: &Value) -> String {
     let details = request.get("details").and_then(Value::as_object).into_iter().flatten();
     let told = details.map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()));
-    crate::plain::plain(&told.collect::<Vec<_>>().join("; "))
+    plain(&told.collect::<Vec<_>>().join("; "))
 }
 
 /// Whether the module that asked has no say any more.
@@ -111,6 +144,24 @@ fn said(request: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_beginning_of_an_id_stands_for_one_request_or_for_none() {
+        let ids = [
+            "01900000-0000-7000-8000-000000000001",
+            "01900000-0000-7000-8000-0000000000ff",
+            "0190000a-0000-7000-8000-000000000001",
+        ];
+        let requests = ids.map(|id| json!({ "id": id }));
+        let meant = |said: &str| begins(&requests, "demo", said).map_err(|error| error.to_string());
+        assert_eq!(meant("0190000A").as_deref(), Ok(ids[2]));
+        assert_eq!(meant("01900000-0000-7000-8000-0000000000f…").as_deref(), Ok(ids[1]));
+        assert!(meant("01900000").unwrap_err().contains("several"));
+        assert!(meant("0190ff").unwrap_err().contains("no request"));
+        for unfit in ["0190", "", "demo/db", "../../x"] {
+            assert!(meant(unfit).unwrap_err().contains("at least 6"), "{unfit}");
+        }
+    }
 
     #[test]
     fn a_request_names_who_is_known_and_says_when_nobody_waits_for_it() {

@@ -7,7 +7,7 @@ use crate::{
     action::Action,
     context::{RequestContext, Wire},
     decision::{Stage, StageEffect},
-    gate::{Ask, Case, Foreseen, Judgement, Proposed, Recorded},
+    gate::{Ask, Case, DescribedObject, Foreseen, Judgement, Proposed, Recorded},
     key::{KeyAlgorithm, KeyOperation},
     keys::action_of,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
@@ -22,7 +22,7 @@ const MAX_TEXTS: usize = 256;
 /// Longest text of it, in bytes.
 const MAX_TEXT: usize = 1024;
 
-/// A request that nobody makes. A write is judged as if it left the attributes as they are.
+/// A request that nobody makes. A write is judged as if it left the attributes as they are, or as the object is described.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
     /// Who would ask.
@@ -41,6 +41,8 @@ pub struct Described {
     pub listener: Option<String>,
     /// Of a write: the attributes as they would be; none for as they are.
     pub proposed: Option<SecretAttributes>,
+    /// What the object is taken to be; none for as it is stored.
+    pub object: Option<DescribedObject>,
 }
 
 impl Described {
@@ -69,6 +71,7 @@ impl Described {
                 content_type: None,
                 tags: object.tags.clone(),
             }),
+            object: None,
         })
     }
 
@@ -87,6 +90,7 @@ impl Described {
             version: self.version.as_ref(),
             algorithm: self.algorithm.map(KeyAlgorithm::as_str),
             proposed: self.proposed.as_ref().map(Proposed::Whole),
+            described: self.object.as_ref(),
             ..Ask::objects(self.action.object_kind(), self.action, vault)
         }
     }
@@ -132,6 +136,17 @@ impl Described {
         }
         if self.version.is_some() && self.name.is_none() {
             return Err("a version is one of an object");
+        }
+        if let Some(object) = &self.object {
+            if self.name.is_none() {
+                return Err("tags, state and dates are those of an object");
+            }
+            let tags = object.tags.iter().flatten();
+            if object.tags.as_ref().is_some_and(|tags| tags.len() > MAX_TEXTS)
+                || !tags.into_iter().all(|(name, value)| short(name) && short(value))
+            {
+                return Err("an object has at most 256 tags, of at most 1024 bytes each");
+            }
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ const STAGE: &str = "state";
 
 impl Administration {
     /// The stage of the object's state behind those of the gate; none where the gate denies, where nothing is asked of
-    /// one object, and where the caller may not read its attributes.
+    /// one object as it is, and where the caller may not read its attributes.
     pub(super) async fn state_stage(
         &self,
         ctx: &RequestContext,
@@ -32,7 +32,9 @@ impl Administration {
         foreseen: &Foreseen,
     ) -> Option<Stage> {
         let (action, kind) = (described.action, described.action.object_kind());
-        let name = described.name.as_ref().filter(|_| foreseen.denied.is_none())?;
+        // Of an object that is taken to be another than it is, what is stored says nothing.
+        let asked = foreseen.denied.is_none() && described.object.is_none();
+        let name = described.name.as_ref().filter(|_| asked)?;
         if !matches!(kind, ObjectKind::Secret | ObjectKind::Key | ObjectKind::Certificate) {
             return None;
         }

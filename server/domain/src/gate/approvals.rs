@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     Ask, Gate, Judged, Proposed, Trace,
     grants::granted,
-    modules::{policy_after, policy_request},
+    seen::{policy_after, policy_request},
     unreadable,
 };
 use crate::{

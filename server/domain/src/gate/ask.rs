@@ -1,6 +1,6 @@
 //! What the gate is asked: an action on something, with what a write would make of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     action::Action,
@@ -8,6 +8,7 @@ use crate::{
     certificate::{CertificatePolicy, PolicyPatch},
     key::{KeyOperation, KeyProperties},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
+    policy::{ObjectState, PolicyObject},
     rotation::{self, RotationTerms},
     secret::{AttributePatch, SealedVersion, SecretAttributes, SecretFacts},
 };
@@ -43,6 +44,45 @@ pub struct Ask<'a> {
     pub content: Option<&'a Content>,
     /// On a restore: all versions of the backup, of which what can be seen of each is judged.
     pub versions: &'a [SealedVersion],
+    /// Of a request that nobody makes: what the object is taken to be where it is not taken as it is.
+    pub described: Option<&'a DescribedObject>,
+}
+
+/// An object as modules would see it, if it were so. What is not said is as it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DescribedObject {
+    /// Whether it is there.
+    pub state: Option<ObjectState>,
+    /// Whether the version may be used.
+    pub enabled: Option<bool>,
+    /// From when on, Unix seconds, or that this is not said.
+    pub not_before: Option<Option<i64>>,
+    /// Until when, Unix seconds, or that it has no end.
+    pub expires: Option<Option<i64>>,
+    /// All its tags.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+impl DescribedObject {
+    pub(super) fn put_into(&self, object: &mut PolicyObject) {
+        if let Some(state) = self.state {
+            object.state = state;
+            if state != ObjectState::Deleted {
+                (object.deleted, object.purge) = (None, None);
+            }
+            if state == ObjectState::Absent {
+                (object.created, object.updated) = (None, None);
+                (object.enabled, object.not_before, object.expires) = (None, None, None);
+                object.tags.clear();
+            }
+        }
+        object.enabled = self.enabled.or(object.enabled);
+        object.not_before = self.not_before.unwrap_or(object.not_before);
+        object.expires = self.expires.unwrap_or(object.expires);
+        if let Some(tags) = &self.tags {
+            object.tags.clone_from(tags);
+        }
+    }
 }
 
 /// What a write would make of a version's attributes.
@@ -103,6 +143,7 @@ impl<'a> Ask<'a> {
             policy: None,
             content: None,
             versions: &[],
+            described: None,
         }
     }
 

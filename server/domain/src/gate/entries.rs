@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{Ask, Gate, Judged, Trace, grants::mode_for, modules::policy_request};
+use super::{Ask, Gate, Judged, Trace, attached::Attached, grants::mode_for, seen::policy_request};
 use crate::{
     access_policy::AccessMode,
     context::RequestContext,
@@ -47,10 +47,27 @@ impl Gate {
         }
         // In the mode `modules` nothing is shown that no authority allows.
         let granted = mode_for(ask.action, Some(&**vault)) != AccessMode::Modules;
+        let shown = self.pass(&modules, &requests, granted).await?;
+        let told = format!("{} of {}", shown.iter().filter(|shown| **shown).count(), shown.len());
+        record.trace.push(Stage::new("modules", StageEffect::Allow, ENTRY_BY_ENTRY).with_detail(told));
+        Ok(Some(shown))
+    }
+
+    /// Which of these requests no module denies; where nothing else grants them, those that a module of the vault's own with authority allows
+    /// besides. Each module is asked about all of them in one call.
+    pub(super) async fn pass(
+        &self,
+        modules: &[&Attached<'_>],
+        requests: &[PolicyRequest],
+        granted: bool,
+    ) -> Result<Vec<bool>, DenyReason> {
         let mut entries = vec![(true, granted); requests.len()];
         for attached in modules {
             let failed = |failure| DenyReason::PolicyFailed { attachment: attached.shown(), failure };
-            let answers = self.policies.decide(attached.attachment, &requests).await.map_err(failed)?;
+            if !attached.is_there {
+                return Err(failed(PolicyFailure::NotReady));
+            }
+            let answers = self.policies.decide(attached.attachment, requests).await.map_err(failed)?;
             if answers.len() != entries.len() {
                 return Err(failed(PolicyFailure::BadAnswer));
             }
@@ -60,10 +77,7 @@ impl Gate {
                 *given |= authority && answer.effect == Effect::Allow;
             }
         }
-        let shown: Vec<bool> = entries.into_iter().map(|(passes, given)| passes && given).collect();
-        let told = format!("{} of {}", shown.iter().filter(|shown| **shown).count(), shown.len());
-        record.trace.push(Stage::new("modules", StageEffect::Allow, ENTRY_BY_ENTRY).with_detail(told));
-        Ok(Some(shown))
+        Ok(entries.into_iter().map(|(passes, given)| passes && given).collect())
     }
 }
 

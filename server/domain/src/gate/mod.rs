@@ -6,22 +6,26 @@
 
 mod approvals;
 mod ask;
+mod attached;
 mod entries;
 mod facts;
 mod find_vault;
 mod grants;
 mod modules;
 mod recorded;
+mod seen;
 mod shadow;
 mod supposed;
 
-pub(crate) use modules::{EVERYWHERE, POLICY_STAGE};
+pub(crate) use attached::EVERYWHERE;
+pub(crate) use modules::POLICY_STAGE;
 pub(crate) use recorded::{Again, Recorded};
 pub(crate) use supposed::Supposition;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-pub use ask::{Ask, Proposed};
+pub use ask::{Ask, DescribedObject, Proposed};
+pub use attached::READY_WITHIN;
 pub use shadow::{SHADOW_BUDGET, SHADOW_SAMPLES, ShadowCount, ShadowCounts, ShadowSample, ShadowSeen};
 use uuid::Uuid;
 
@@ -170,6 +174,8 @@ struct Judged {
     spends: Option<Box<ApprovalRequest>>,
     /// What modules in shadow may still take of the request's time.
     shadows: shadow::ShadowBudget,
+    /// How long enforced ones may still take until they are there.
+    patience: attached::Patience,
 }
 
 impl Gate {

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::{
     Ask, Gate, Judged, Trace,
+    attached::{Guards, OfStage},
     facts::is_gathered,
     judge_network,
-    modules::{Guards, OfStage, conclude},
+    modules::conclude,
 };
 use crate::{
     access_policy::AccessMode,
@@ -19,10 +20,13 @@ use crate::{
     decision::{DenyReason, StageEffect},
     gate::grants::mode_for,
     names::{ObjectName, ObjectVersion, VaultName},
-    policy::{Effect, PolicyFailure, PolicyObject, PolicyRequest, PolicyStage, RECORDED_FOR_1_0, Said},
+    policy::{Effect, PolicyObject, PolicyRequest, PolicyStage, RECORDED_FOR_1_0, Said},
     principal::{Principal, PrincipalKind},
     record::Record,
 };
+
+/// Nothing can be told of a module that there was no time to ask.
+const TOO_SLOW: &str = "the machine was too slow to ask a module";
 
 /// What becomes of a recorded request when it is judged again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,8 +189,8 @@ impl Gate {
             // Whoever does not want to see such a request needs nothing of it.
             let in_short = recorded.in_short(ask);
             let seen = input.unwrap_or(&in_short);
-            let modules = asked.enforced.iter().map(|attached| attached.attachment.module);
-            let asking: Vec<_> = modules.filter(|module| !self.policies.passes_over(module, seen)).collect();
+            let wants = |module| !self.policies.passes_over(module, seen);
+            let asking: Vec<_> = asked.enforced.iter().filter(|attached| wants(&attached.attachment.module)).collect();
             if asking.is_empty() {
                 return if granted { Ok(()) } else { Err(no_authority()) };
             }
@@ -195,8 +199,11 @@ impl Gate {
             if input.recorded_for < RECORDED_FOR_1_0 {
                 return Err(Again::Indeterminate("recorded before modules were told what they are told now"));
             }
-            for module in &asking {
-                let needs = self.policies.needs(module).await.unwrap_or_default();
+            if !asking.iter().all(|attached| attached.is_there) {
+                return Err(Again::Indeterminate(TOO_SLOW));
+            }
+            for attached in asking {
+                let needs = self.policies.needs(&attached.attachment.module).await.unwrap_or_default();
                 if !needs.facts.iter().filter(|fact| is_gathered(fact)).all(|fact| input.holds(fact)) {
                     return Err(Again::Indeterminate("a fact that a module wants was not recorded"));
                 }
@@ -218,7 +225,7 @@ impl Gate {
         let answers = self.ask_modules(&asked.enforced, request).await;
         for (attached, said) in asked.enforced.iter().zip(answers) {
             if by_the_clock(&said) {
-                return Err(Again::Indeterminate("the machine was too slow to ask a module"));
+                return Err(Again::Indeterminate(TOO_SLOW));
             }
             let effect = conclude(ctx, *attached, said, request, trace).map_err(denied)?;
             granted |= attached.attachment.authority && attached.vault.is_some() && effect == Effect::Allow;
@@ -229,7 +236,7 @@ impl Gate {
 
 /// A clock's verdict is another one each time.
 fn by_the_clock(said: &Said) -> bool {
-    matches!(said.answer, Err(PolicyFailure::TimedOut | PolicyFailure::Unavailable))
+    said.answer.as_ref().is_err_and(|failure| failure.is_of_the_moment())
 }
 
 fn no_authority() -> Again {

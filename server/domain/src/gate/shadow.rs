@@ -14,7 +14,7 @@ use std::{
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use super::{Gate, Trace, modules::Attached};
+use super::{Gate, Trace, attached::Attached};
 use crate::{
     context::RequestContext,
     decision::{Stage, StageEffect},

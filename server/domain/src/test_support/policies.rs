@@ -86,6 +86,11 @@ impl FakePolicies {
         self.loading.lock().unwrap_or_else(PoisonError::into_inner).insert(module);
     }
 
+    /// Ends that.
+    pub fn is_loaded(&self, module: ModuleDigest) {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner).remove(&module);
+    }
+
     /// Lets a module be missing when it is looked for next, and there from then on.
     pub fn comes_late(&self, module: ModuleDigest) {
         self.late.lock().unwrap_or_else(PoisonError::into_inner).insert(module);

@@ -45,6 +45,12 @@ async fn policy_engine_contract(engine: &dyn PolicyEngine) {
     let open = engine.decide(&attach(naming, "{}"), &mixed).await.expect("answers");
     assert!(open.iter().all(|answer| answer.effect != Effect::Deny));
 
+    // Who would be asked is known without asking; of a module that is not there nothing is.
+    let passed: Vec<_> = mixed.iter().map(|request| engine.passes_over(&naming, request)).collect();
+    assert_eq!(passed, [false, true, false, false]);
+    assert!(!engine.passes_over(&ModuleDigest([7; 32]), &mixed[1]));
+    assert!(engine.wants(&naming, &mixed[0].action) && !engine.wants(&naming, &mixed[1].action));
+
     // What cannot be judged is a failure.
     let nobody = attach(ModuleDigest([7; 32]), "{}");
     assert_eq!(engine.decide(&nobody, &[request()]).await, Err(PolicyFailure::Missing));

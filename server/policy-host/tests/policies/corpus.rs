@@ -13,7 +13,7 @@ use crate::support::{attach, request, shipped_digest};
 const WORST: Duration = Duration::from_secs(2);
 
 /// What must become of a fixture.
-fn expectation(text: &str) -> Option<&str> {
+pub(crate) fn expectation(text: &str) -> Option<&str> {
     text.lines().find_map(|line| line.strip_prefix(";; => "))
 }
 

@@ -8,9 +8,9 @@ use strongroom_domain::policy::{
     FactValue, PolicyApproval, PolicyAttachment, PolicyCertificate, PolicyCertificateRequest, PolicyEngine,
     PolicyRequest, PolicyTls,
 };
-use strongroom_policy_host::{WasmPolicyEngine, released, shipped};
+use strongroom_policy_host::{Isolation, WasmPolicyEngine, released, shipped};
 
-use crate::support::{attach, request};
+use crate::support::{attach, host, request};
 
 const CREATE_CERTIFICATE: &str = "Microsoft.KeyVault/vaults/certificates/create/action";
 const DECISIONS: usize = 10_000;
@@ -118,7 +118,8 @@ fn attachments() -> Vec<PolicyAttachment> {
 
 #[tokio::test]
 async fn ten_thousand_recorded_decisions_are_the_same_when_they_are_asked_again() {
-    let server = WasmPolicyEngine::with_shipped().expect("a host");
+    // As a server has it, whose modules run in a child, and as the command line has it.
+    let server = host(Isolation::Full, &[], None);
     let command_line = WasmPolicyEngine::with_shipped().expect("a host");
     let (attachments, mut draw) = (attachments(), Draw(20_260_601));
     let mut seen = BTreeMap::<String, usize>::new();

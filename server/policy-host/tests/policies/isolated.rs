@@ -12,6 +12,7 @@ use strongroom_domain::policy::{AttachmentState, Effect, PolicyEngine, PolicyFai
 use strongroom_policy_host::signature::{self, Signer};
 use strongroom_policy_host::{Isolation, ModuleError, PolicyHost, limits, shipped};
 
+use crate::fixtures::in_frame;
 use crate::hostile::{MISBEHAVIOUR, healthy};
 use crate::support::{attach, child, digest_of, fixture, framed, host, host_with, request, shipped_digest};
 
@@ -172,6 +173,49 @@ async fn a_module_that_nobody_waits_for_is_loaded_all_the_same() {
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     panic!("never loaded");
+}
+
+/// An upload with as many functions as it can have keeps the compiler busy for as long as that may be. What was taken in
+/// before is found, compiled and asked beside it, and so is what ships.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn an_upload_of_very_many_functions_holds_up_nothing_that_is_to_be_loaded() {
+    let module = uploaded();
+    let bomb: Arc<[u8]> = in_frame("many functions", &format!("(module {})", "(func)".repeat(100_000))).into();
+    let host = Arc::new(host(Isolation::Full, std::slice::from_ref(&module), None));
+    let began = Instant::now();
+    let upload = {
+        let host = Arc::clone(&host);
+        tokio::spawn(async move { (host.admit(bomb, None).await.map(|_| ()), began.elapsed()) })
+    };
+    let said = host.decide(&attach(digest_of(&module), "{}"), &[request()]).await.expect("it is compiled beside");
+    assert_eq!(said[0].effect, Effect::Allow);
+    healthy(&*host).await;
+    let neighbours = began.elapsed();
+    let (admitted, took) = upload.await.expect("it ends");
+    assert!(neighbours < took, "{neighbours:?} beside an upload of {took:?}");
+    match admitted {
+        Ok(()) => {}
+        Err(ModuleError::Refused(why)) => assert!(why.contains("more time or memory"), "{why}"),
+        Err(other) => panic!("{other}"),
+    }
+    healthy(&*host).await;
+}
+
+/// One module whose description never ends is no module, wherever it comes from, and whoever needs it is told at once.
+#[tokio::test]
+async fn a_module_that_spins_when_it_is_asked_what_it_needs_is_missing() {
+    let hostile = [framed("describe-spins"), framed("spin-at-start")];
+    let host = host(Isolation::Full, &hostile, None);
+    for bytes in &hostile {
+        let digest = digest_of(bytes);
+        assert!(host.needs(&digest).await.is_none());
+        // For a while it is not even tried again.
+        let again = tokio::time::timeout(Duration::from_millis(100), host.needs(&digest)).await;
+        assert!(matches!(again, Ok(None)), "{again:?}");
+        let said = host.judge(&[&attach(digest, "{}")], &request()).await;
+        assert!(matches!(&said[..], [said] if said.answer == Err(PolicyFailure::Missing)), "{said:?}");
+    }
+    healthy(&host).await;
 }
 
 #[tokio::test]

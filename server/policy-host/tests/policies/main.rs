@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking, in their helpers as well")]
 
+mod beside;
 mod contract;
 mod corpus;
 mod differential;

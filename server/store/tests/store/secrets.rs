@@ -141,6 +141,10 @@ async fn a_name_is_taken_out_whole_and_put_back(place: Place) {
     assert_eq!(take(90, 10).await.unwrap().len(), 10);
     let all = take(90, 500).await.unwrap();
     assert_eq!(all.iter().map(|v| v.meta.version.clone()).collect::<Vec<_>>(), written, "in the order they were made");
+    let metas = async |limit| s.store.version_metas(s.vault, ObjectKind::Secret, &name("db"), limit).await.unwrap();
+    assert_eq!(metas(500).await, all.iter().map(|v| v.meta.clone()).collect::<Vec<_>>(), "what is judged leaves");
+    assert_eq!(metas(10).await.len(), 10);
+    assert!(s.store.version_metas(s.vault, ObjectKind::Key, &name("db"), 500).await.unwrap().is_empty());
 
     assert_eq!(s.put(restore(s.secret("db"), all.clone())).await, Settled::Conflict, "the name is taken");
     s.put(life(s.secret("db"), 90, written.last().unwrap(), DELETED)).await;

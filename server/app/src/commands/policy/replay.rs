@@ -14,7 +14,7 @@ use serde_json::json;
 use strongroom_domain::{
     action::Action,
     decision::{Stage, StageEffect},
-    policy::{Effect, PolicyAttachment, PolicyEngine as _, PolicyFailure, PolicyObject, PolicyRequest, PolicyStage},
+    policy::{Effect, PolicyAttachment, PolicyEngine as _, PolicyObject, PolicyRequest, PolicyStage},
     record::{Outcome, Record},
 };
 use strongroom_store::verify::ExportLine;
@@ -96,21 +96,14 @@ pub(super) async fn run(module: &str, records: &Path, wanted: Wanted, output: Ou
             continue;
         };
         found += 1;
-        if !is_for_modules(&record) {
-            left_out.not_for_modules += 1;
-            continue;
+        if is_for_modules(&record) {
+            vaults.extend(record.vault.clone());
         }
-        vaults.extend(record.vault.clone());
-        if wanted.vault.as_ref().is_some_and(|vault| record.vault.as_ref() != Some(vault)) {
-            left_out.of_other_vaults += 1;
+        if !left_out.or_takes(&record, wanted.vault.as_deref()) {
             continue;
         }
         let group = judge(&loaded, &attachment, &name, &record).await?;
-        let seen = groups.entry(group).or_default();
-        seen.count += 1;
-        if seen.samples.len() < SAMPLES {
-            seen.samples.push(record.id.to_string());
-        }
+        groups.entry(group).or_default().note(&record);
     }
     if found == 0 {
         bail!("no line of {} is a record: give it what `audit export` or `audit query` printed", records.display());
@@ -123,11 +116,33 @@ pub(super) async fn run(module: &str, records: &Path, wanted: Wanted, output: Ou
     print(&groups, left_out, output)
 }
 
+impl Seen {
+    fn note(&mut self, record: &Record) {
+        self.count += 1;
+        if self.samples.len() < SAMPLES {
+            self.samples.push(record.id.to_string());
+        }
+    }
+}
+
 /// Records that are not asked again.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct LeftOut {
     not_for_modules: u64,
     of_other_vaults: u64,
+}
+
+impl LeftOut {
+    /// Whether a record is asked again, of this vault alone where one is wanted. Counted where it is not.
+    fn or_takes(&mut self, record: &Record, vault: Option<&str>) -> bool {
+        if !is_for_modules(record) {
+            self.not_for_modules += 1;
+            return false;
+        }
+        let elsewhere = vault.is_some_and(|vault| record.vault.as_deref() != Some(vault));
+        self.of_other_vaults += u64::from(elsewhere);
+        !elsewhere
+    }
 }
 
 /// Whether modules judge what a record tells of: what somebody asks of a vault, and what they were asked.
@@ -210,7 +225,7 @@ async fn again(loaded: &Loaded, attachment: &PolicyAttachment, record: &Record) 
             })
         }
         // A clock's verdict is another one each time.
-        Err(PolicyFailure::TimedOut | PolicyFailure::Unavailable) => {
+        Err(failure) if failure.is_of_the_moment() => {
             Ok(Again::Indeterminate("the machine was too slow to ask".to_owned()))
         }
         Err(failure) => Ok(Again::Denied(failure.reason_code().to_owned())),
@@ -291,4 +306,80 @@ fn print(groups: &BTreeMap<Group, Seen>, left_out: LeftOut, output: Output) -> a
     let others = if of_other_vaults == 0 { String::new() } else { format!(", {of_other_vaults} on other vaults") };
     println!("{}; left out: {not_for_modules} that are no decisions on a vault{others}", said.join(", "));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// A read of `demo/db` that somebody made; what is said of it besides.
+    fn record(besides: Value) -> Record {
+        let mut record = json!({
+            "id": "01900000-0000-7000-8000-000000000001", "at": 1, "principal_kind": "user", "client": "192.0.2.1",
+            "listener": "main", "operation": "SecretGet", "vault": "demo", "kind": "secret", "object": "db",
+            "outcome": "allowed", "reason": "ok", "duration_micros": 1,
+            "trace": [{ "stage": "network", "effect": "allow", "reason": "admitted" }],
+        });
+        if let (Value::Object(record), Value::Object(besides)) = (&mut record, besides) {
+            record.extend(besides);
+        }
+        serde_json::from_value(record).unwrap()
+    }
+
+    fn stage(effect: StageEffect, reason: &str) -> Stage {
+        Stage::new("policy:rule", effect, reason)
+    }
+
+    #[test]
+    fn what_is_no_decision_on_a_vault_is_counted_and_not_asked_again() {
+        let mut left_out = LeftOut::default();
+        assert!(left_out.or_takes(&record(json!({})), None));
+        assert!(left_out.or_takes(&record(json!({})), Some("demo")));
+        assert!(!left_out.or_takes(&record(json!({})), Some("other")));
+        for besides in [json!({ "trace": [] }), json!({ "vault": null }), json!({ "principal_kind": "system" })] {
+            // What is no decision for modules is that in every vault.
+            assert!(!left_out.or_takes(&record(besides.clone()), None), "{besides}");
+            assert!(!left_out.or_takes(&record(besides), Some("other")));
+        }
+        let by_a_schedule = json!({ "principal_kind": "system", "input": PolicyRequest::default() });
+        assert!(left_out.or_takes(&record(by_a_schedule), None), "modules were asked about it");
+        assert_eq!(left_out, LeftOut { not_for_modules: 6, of_other_vaults: 1 });
+    }
+
+    #[test]
+    fn all_alike_are_counted_and_some_are_named() {
+        let mut seen = Seen::default();
+        for _ in 0..SAMPLES + 4 {
+            seen.note(&record(json!({})));
+        }
+        assert_eq!((seen.count, seen.samples.len()), (SAMPLES as u64 + 4, SAMPLES));
+    }
+
+    #[test]
+    fn what_changes_is_told_from_what_does_not() {
+        let (allowed, denied) = (record(json!({})), record(json!({ "outcome": "denied" })));
+        let (allow, deny) = (stage(StageEffect::Allow, "fine"), stage(StageEffect::Deny, "no"));
+        let unasked = stage(StageEffect::NotAsked, "action-not-wanted");
+        assert_eq!(changed(None, &allowed, true, "no"), Change::NewlyDenied);
+        assert_eq!(changed(Some(&allow), &allowed, true, "no"), Change::NewlyDenied);
+        assert_eq!(changed(None, &denied, true, "no"), Change::Same, "somebody else denied it");
+        assert_eq!(changed(Some(&deny), &denied, false, "fine"), Change::NewlyAllowed);
+        assert_eq!(changed(Some(&deny), &denied, true, "no"), Change::Same);
+        assert_eq!(changed(Some(&deny), &denied, true, "other"), Change::OtherReason);
+        assert_eq!(changed(Some(&allow), &allowed, false, "other"), Change::OtherReason);
+        assert_eq!(changed(Some(&unasked), &allowed, false, NOT_WANTED), Change::Same);
+        assert_eq!(changed(None, &allowed, false, "fine"), Change::Same);
+    }
+
+    /// What tells a module whether it wants to see a request is in every record.
+    #[test]
+    fn who_would_be_asked_is_known_without_what_they_were_asked() {
+        let seen = in_short(&record(json!({}))).unwrap();
+        assert_eq!(seen.action, Action::SecretGet.data_action());
+        assert_eq!((seen.object.kind.as_str(), seen.object.name.as_str()), ("secret", "db"));
+        assert_eq!(in_short(&record(json!({ "operation": "NoSuchThing" }))), None);
+        assert_eq!(in_short(&record(json!({ "kind": null }))), None);
+    }
 }

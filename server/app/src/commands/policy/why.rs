@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use strongroom_domain::{key::KeyOperation, keys::action_of};
 
 use super::would_allow;
 use crate::{
-    cli::{Connection, DecisionId, DescribedRequest, Output},
+    cli::{AsIf, Connection, DecisionId, DescribedRequest, Output, SupposedState},
     client::{Client, at, base},
-    commands::{audit, detail, object_path, text, utc, workload},
+    commands::{audit, detail, object_path, tags, text, utc, workload},
     plain::plain,
 };
 
@@ -50,7 +50,7 @@ pub(super) async fn described(
 ) -> anyhow::Result<()> {
     let base = base(connection)?;
     let client = Client::connect(connection, &base).await?;
-    let DescribedRequest { who, groups, claims, action, object, algorithm, client: from, listener } = described;
+    let DescribedRequest { who, groups, claims, action, object, algorithm, client: from, listener, as_if } = described;
     let (who, object) = (who.unwrap_or_default(), object.unwrap_or_default());
     let (by, whom) = match who.rsplit_once('#') {
         Some((issuer, subject)) => ("principal", json!({ "issuer": issuer, "subject": subject })),
@@ -74,6 +74,7 @@ pub(super) async fn described(
         "name": name,
         "version": version,
         "algorithm": algorithm,
+        "object": supposed(&as_if)?,
         "would_allow": wanted.would_allow.is_some(),
         "last": wanted.would_allow,
     });
@@ -82,13 +83,45 @@ pub(super) async fn described(
     }
     let url = at(&base, &["api", "v1", "vaults", vault, "why"], &[])?;
     let answer = client.send(Method::POST, url, Some(serde_json::to_vec(&body)?)).await?;
-    if name.is_some() && text(&answer, "/outcome") == "allowed" && !tells_of_state(&answer) {
+    let as_stored = body.get("object").is_none_or(Value::is_null);
+    if as_stored && name.is_some() && text(&answer, "/outcome") == "allowed" && !tells_of_state(&answer) {
         eprintln!(
             "whether the object is there, enabled, in its time and fit for this is not told to you, who may not read its \
              attributes: a request that may happen can still fail by that"
         );
     }
     show(&answer, wanted.output)
+}
+
+/// What is said of the object in place of what is stored; null for nothing.
+fn supposed(as_if: &AsIf) -> anyhow::Result<Value> {
+    let AsIf { tags: given, no_tags, state, enabled, disabled, not_before, expires, no_expiry } = as_if;
+    let mut object = Map::new();
+    let mut say = |name: &str, value: Value| object.insert(name.to_owned(), value);
+    if *no_tags || !given.is_empty() {
+        say("tags", tags(given)?.into());
+    }
+    if let Some(state) = state {
+        let word = match state {
+            SupposedState::Active => "active",
+            SupposedState::Deleted => "deleted",
+            SupposedState::Absent => "absent",
+        };
+        say("state", word.into());
+    }
+    if *enabled || *disabled {
+        say("enabled", (*enabled).into());
+    }
+    if let Some(at) = not_before {
+        say("not_before", at.seconds().into());
+    }
+    if let Some(at) = expires {
+        say("expires", at.seconds().into());
+    }
+    if *no_expiry {
+        say("expires", Value::Null);
+    }
+    Ok(if object.is_empty() { Value::Null } else { object.into() })
 }
 
 /// Whether an answer holds the state of the object, which the real request would be held against as well.
@@ -197,5 +230,29 @@ mod tests {
                         would-allow, over-budget";
         assert_eq!(told, expected);
         assert!(super::told(&json!({ "outcome": "unauthenticated" })).last().unwrap().contains("not asked"));
+    }
+
+    #[test]
+    fn an_object_is_described_by_what_is_said_of_it_alone() {
+        let as_if = || AsIf {
+            tags: Vec::new(),
+            no_tags: false,
+            state: None,
+            enabled: false,
+            disabled: false,
+            not_before: None,
+            expires: None,
+            no_expiry: false,
+        };
+        assert_eq!(supposed(&as_if()).unwrap(), Value::Null, "as it is stored");
+        let tags = vec!["owner=payments".to_owned()];
+        let said = AsIf { tags, disabled: true, no_expiry: true, state: Some(SupposedState::Deleted), ..as_if() };
+        let expected = json!({
+            "tags": { "owner": "payments" }, "enabled": false, "expires": null, "state": "deleted",
+        });
+        assert_eq!(supposed(&said).unwrap(), expected);
+        let until = AsIf { no_tags: true, expires: Some("2027-01-31T00:00:00Z".parse().unwrap()), ..as_if() };
+        assert_eq!(supposed(&until).unwrap(), json!({ "tags": {}, "expires": 1_801_353_600 }));
+        assert!(supposed(&AsIf { tags: vec!["owner".to_owned()], ..as_if() }).is_err());
     }
 }

@@ -249,7 +249,8 @@ impl Administration {
         described: &Described,
     ) -> Result<Vec<Candidate>, AdminError> {
         let kind = described.action.object_kind();
-        let (Some(name), None, true) = (&described.name, &described.proposed, update_of(kind).is_some()) else {
+        let as_stored = described.proposed.is_none() && described.object.is_none();
+        let Some(name) = described.name.as_ref().filter(|_| as_stored && update_of(kind).is_some()) else {
             return Ok(Vec::new());
         };
         // Authentic: the gate has judged it, and would not have come this far otherwise.

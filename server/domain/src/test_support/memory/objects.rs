@@ -10,7 +10,7 @@ use crate::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::{Held, Permit},
     ports::{ObjectStore, StoreError},
-    secret::{LifeState, Page, SealedVersion, SecretFacts, SecretItem},
+    secret::{LifeState, Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
 };
 
 /// Whether an action opens what is sealed in a version.
@@ -37,6 +37,21 @@ impl ObjectStore for MemoryStore {
             let version = row.versions.get(version.unwrap_or(&row.meta.current)).map(|v| v.meta.clone());
             Arc::new(SecretFacts { secret: row.meta.clone(), version })
         }))
+    }
+
+    async fn version_metas(
+        &self,
+        vault: VaultId,
+        kind: ObjectKind,
+        name: &ObjectName,
+        limit: usize,
+    ) -> Result<Vec<VersionMeta>, StoreError> {
+        self.pause().await;
+        let row = self.durable().objects.get(&(vault, kind, name.as_str().to_owned())).cloned();
+        let mut metas: Vec<_> = row.iter().flat_map(|row| row.versions.values()).map(|v| v.meta.clone()).collect();
+        metas.sort_by_key(|meta| meta.ordinal);
+        metas.truncate(limit);
+        Ok(metas)
     }
 
     async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>> {

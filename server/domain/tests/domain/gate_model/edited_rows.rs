@@ -18,7 +18,7 @@ use strongroom_domain::{
     ports::{ObjectStore, StoreError},
     principal::Grantee,
     role::Role,
-    secret::{Page, SealedVersion, SecretAttributes, SecretFacts, SecretItem},
+    secret::{Page, SealedVersion, SecretAttributes, SecretFacts, SecretItem, VersionMeta},
     secrets::{SecretError, Secrets},
     test_support::{
         Image, MemoryStore, NameRow, open,
@@ -357,6 +357,16 @@ impl ObjectStore for TwoFaced {
         version: Option<&ObjectVersion>,
     ) -> Result<Option<Arc<SecretFacts>>, StoreError> {
         self.0.facts(vault, kind, name, version).await
+    }
+
+    async fn version_metas(
+        &self,
+        vault: VaultId,
+        kind: ObjectKind,
+        name: &ObjectName,
+        limit: usize,
+    ) -> Result<Vec<VersionMeta>, StoreError> {
+        self.0.version_metas(vault, kind, name, limit).await
     }
 
     async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>> {

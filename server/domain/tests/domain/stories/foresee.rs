@@ -1,19 +1,21 @@
 //! What the gate would say of a request that nobody makes: the same as of one that somebody makes, and nothing comes of it.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use strongroom_crypto::key::{Curve, KeySpec};
 use strongroom_domain::{
     action::Action,
     admin::{AdminError, Described},
     decision::StageEffect,
-    gate::Foreseen,
+    gate::{DescribedObject, Foreseen},
     grant::Scope,
     key::KeyOperation,
     keys::KeyRequest,
     names::ObjectName,
     network::NetworkRules,
-    policy::{AlertSeverity, AttachmentState, Effect, ModuleDigest, Obligation, PolicyAttachment},
+    policy::{
+        AlertSeverity, AttachmentState, Effect, ModuleDigest, ObjectState, Obligation, PolicyAttachment, PolicyObject,
+    },
     principal::{Grantee, Principal, PrincipalKind, SYSTEM_ISSUER},
     record::Outcome,
     role::Role,
@@ -76,6 +78,7 @@ fn reads(principal: &Principal) -> Described {
         algorithm: None,
         listener: None,
         proposed: None,
+        object: None,
     }
 }
 
@@ -91,7 +94,7 @@ async fn it_is_what_is_said_of_the_request_that_somebody_makes() {
         let record = demo.world.store.image().record(ctx.request_id).unwrap().clone();
         assert_eq!(foreseen.trace, record.trace, "stage by stage");
         assert_eq!(foreseen.settings_revision, record.settings_revision);
-        let named = |micros: &std::collections::BTreeMap<String, u64>| micros.keys().cloned().collect::<Vec<_>>();
+        let named = |micros: &BTreeMap<String, u64>| micros.keys().cloned().collect::<Vec<_>>();
         assert_eq!(named(&foreseen.module_micros), named(&record.module_micros), "how long each module ran, too");
         match done {
             Ok(_) => assert_eq!(foreseen.denied, None),
@@ -149,6 +152,39 @@ async fn the_state_of_the_object_is_told_behind_the_gate_to_who_may_read_it() {
     is(Action::SecretGet, &db, false, "not-found", "soft deleted").await;
     is(Action::SecretSet, &db, false, "deleted-but-recoverable", "db").await;
     is(Action::SecretRecover, &db, true, "deleted", "").await;
+}
+
+/// What is said of the object stands in for what is stored, and the rest is as it is.
+#[tokio::test]
+async fn an_object_can_be_described_as_it_is_not() {
+    let story = Story::start().await;
+    let (policies, ada) = (&story.demo.world.policies, story.demo.ada.clone());
+    let seen = async |object: DescribedObject| {
+        let described = Described { object: Some(object), ..reads(&ada) };
+        let foreseen = story.foresee(&story.olga, &described).await.unwrap();
+        assert_eq!(foreseen.state, None, "what is stored says nothing of it");
+        (policies.asked().pop().unwrap().object, foreseen.denied.is_none())
+    };
+    let (stored, _) = seen(DescribedObject::default()).await;
+    assert_eq!((stored.state, stored.enabled, stored.expires), (ObjectState::Active, Some(true), None));
+    let tags = BTreeMap::from([("owner".to_owned(), "payments".to_owned())]);
+    let other = DescribedObject { tags: Some(tags.clone()), expires: Some(Some(7)), ..DescribedObject::default() };
+    let (asked, _) = seen(other.clone()).await;
+    assert_eq!(asked, PolicyObject { tags, expires: Some(7), ..stored.clone() });
+    let (asked, _) = seen(DescribedObject { expires: Some(None), ..DescribedObject::default() }).await;
+    assert_eq!(asked, stored, "it has no end");
+    let (asked, _) = seen(DescribedObject { state: Some(ObjectState::Absent), ..DescribedObject::default() }).await;
+    assert_eq!((asked.state, asked.enabled, asked.created), (ObjectState::Absent, None, None));
+    let unknown = Described { name: Some(name("none").unwrap()), object: Some(other), ..reads(&ada) };
+    story.foresee(&story.olga, &unknown).await.unwrap();
+    assert_eq!(policies.asked().pop().unwrap().object.expires, Some(7), "of what is not there as well");
+    // It is decided by.
+    policies.answer("guard", Verdict::EnabledAlone);
+    assert!(seen(DescribedObject::default()).await.1);
+    assert!(!seen(DescribedObject { enabled: Some(false), ..DescribedObject::default() }).await.1);
+    let of_vault =
+        Described { action: Action::VaultRead, name: None, object: Some(DescribedObject::default()), ..reads(&ada) };
+    assert!(matches!(story.foresee(&story.olga, &of_vault).await, Err(AdminError::Invalid(_))));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use strongroom_domain::{
     action::Action,
     admin::{AdminError, NewRole, ScopeRequest, recover_policies},
     decision::{DenyReason, StageEffect},
-    gate::{Ask, SHADOW_SAMPLES, ShadowCount},
+    gate::{Ask, READY_WITHIN, SHADOW_SAMPLES, ShadowCount},
     grant::Scope,
     policy::{
         AttachedBefore, AttachmentState, Effect, FactValue, ModuleDigest, PolicyAttachment, PolicyFailure,
@@ -182,6 +182,40 @@ async fn modules_in_shadow_are_not_waited_for_while_they_are_loaded() {
     let shadows: Vec<_> = record.trace.iter().filter(|stage| stage.stage.starts_with("shadow:")).collect();
     assert!(shadows.iter().all(|stage| stage.reason == "over-budget"), "{shadows:?}");
     assert_eq!(shadows.len(), 2);
+}
+
+/// A module that takes for ever to be compiled or loaded, and one of connections, which is looked for first: both
+/// together are waited for no longer than one, and what stands before them is asked as ever.
+#[tokio::test(start_paused = true)]
+async fn an_enforced_module_that_is_not_ready_in_time_denies_by_its_own_reason() {
+    let (demo, _) = scene(vec![
+        attachment("there", 1, AttachmentState::Enforce),
+        attachment("endless", 2, AttachmentState::Enforce),
+        attachment("endless-network", 3, AttachmentState::Enforce),
+    ]);
+    let policies = &demo.world.policies;
+    for name in ["there", "endless", "endless-network"] {
+        policies.answer(name, Verdict::Says(Effect::Allow));
+    }
+    policies.judges_connections(ModuleDigest([3; 32]));
+    for module in [2, 3] {
+        policies.keeps_loading(ModuleDigest([module; 32]));
+    }
+    let (ctx, began) = (demo.request(), tokio::time::Instant::now());
+    let denied = demo.set_in(&ctx, "db", "v").await.unwrap_err();
+    assert!(began.elapsed() <= READY_WITHIN * 2, "{:?}", began.elapsed());
+    assert_eq!(why(&denied), "policy-not-ready");
+    let record = demo.world.store.image().record(ctx.request_id).unwrap().clone();
+    let stages: Vec<_> = record.trace.iter().filter(|stage| stage.stage.starts_with("policy:")).collect();
+    let said: Vec<_> = stages.iter().map(|stage| (stage.stage.as_str(), stage.effect)).collect();
+    assert_eq!(said, [("policy:there", StageEffect::Allow), ("policy:endless", StageEffect::Deny)]);
+    assert_eq!(policies.asked().len(), 1, "nobody asks a module that is not there");
+
+    // Once they are, they are asked.
+    for module in [2, 3] {
+        policies.is_loaded(ModuleDigest([module; 32]));
+    }
+    demo.set("db", "v").await.unwrap();
 }
 
 #[tokio::test]

@@ -229,3 +229,36 @@ async fn of_a_restore_they_see_what_is_behind_a_version_that_no_authority_allows
     demo.says(Verdict::Says(Effect::Abstain));
     secrets.restore(&demo.request(), &demo.vault, &blob).await.unwrap();
 }
+
+/// A backup takes every version out of the vault, so each is judged, and one that is denied keeps all of them in.
+#[tokio::test]
+async fn of_a_backup_they_see_every_version_that_leaves() {
+    let demo = guarded();
+    let (db, secrets) = (name("db").unwrap(), &demo.world.secrets);
+    let mut versions = Vec::new();
+    for expires in [Some(BEGAN + DAY), None, Some(BEGAN + DAY)] {
+        let attributes = SecretAttributes { expires, ..enabled() };
+        let value = SecretText::new("value".to_owned());
+        versions.push(secrets.set(&demo.request(), &demo.vault, &db, &attributes, value).await.unwrap().meta.version);
+    }
+    let before = demo.world.policies.asked().len();
+    let blob = secrets.backup(&demo.request(), &demo.vault, &db).await;
+    assert!(blob.is_ok());
+    let asked = demo.world.policies.asked().split_off(before);
+    let seen: Vec<_> = asked.iter().map(|request| (request.object.version.clone(), request.object.expires)).collect();
+    let named = |number: usize| Some(versions[number].as_str().to_owned());
+    let ends = Some(BEGAN + DAY);
+    assert_eq!(seen, [(None, ends), (named(0), ends), (named(1), None)], "the current one once");
+
+    demo.says(Verdict::WantsExpiry);
+    assert!(secrets.backup(&demo.request(), &demo.vault, &db).await.is_err(), "an older version never ends");
+    let denied = demo.newest("SecretBackup");
+    assert_eq!((denied.outcome, denied.reason.as_str()), (Outcome::Denied, "expiry"));
+    assert_eq!(denied.input.unwrap().object.version, named(1), "what is on record is what was denied");
+    assert_eq!(denied.trace.iter().filter(|stage| stage.stage == "policy:guard").count(), 1);
+    secrets.get(&demo.request(), &demo.vault, &db, None).await.unwrap();
+
+    // Without a usable answer to any of them nothing leaves.
+    demo.says(Verdict::Fails(strongroom_domain::policy::PolicyFailure::OutOfFuel));
+    assert!(secrets.backup(&demo.request(), &demo.vault, &db).await.is_err());
+}

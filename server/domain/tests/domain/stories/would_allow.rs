@@ -168,6 +168,7 @@ fn reads(principal: &Principal) -> Described {
         algorithm: None,
         listener: None,
         proposed: None,
+        object: None,
     }
 }
 
@@ -482,6 +483,28 @@ async fn a_replay_says_what_a_candidate_would_change_and_is_kept() {
     assert_eq!(shown, made);
     let all = admin.list_replays(&story.demo.world.request(&story.olga), &story.demo.vault).await.unwrap();
     assert_eq!(all, [made]);
+}
+
+/// Where no module was asked what is recorded does not hold what they would see: that matters to nobody who does not
+/// want to see such requests, and to everybody else it is not guessed. In the mode `modules` nobody's authority is
+/// nobody's.
+#[tokio::test]
+async fn a_replay_first_asks_who_would_be_asked_at_all() {
+    let story = Story::stored(VaultSettings::default()).await;
+    story.demo.get("db", None).await.unwrap();
+    let policies = &story.demo.world.policies;
+    policies.answer("{}", Verdict::Says(Effect::Deny));
+    policies.sees_alone(ModuleDigest([1; 32]), Action::KeySign);
+    let replay = async |candidate: &[PolicyAttachment]| {
+        let ctx = story.demo.world.request(&story.olga);
+        let counted = story.demo.world.admin.replay(&ctx, &story.demo.vault, candidate, 100).await.unwrap().counted;
+        (counted.newly_allowed, counted.newly_denied, counted.indeterminate)
+    };
+    let before = policies.asked().len();
+    assert_eq!(replay(&[attachment("blind", 1, "{}")]).await, (0, 0, 0), "it would be asked about none of them");
+    let (allowed, denied, unknown) = replay(&[attachment("blind", 1, "{}"), attachment("sees", 2, "{}")]).await;
+    assert!((allowed, denied) == (0, 0) && unknown >= 2, "{allowed}, {denied}, {unknown}");
+    assert_eq!(policies.asked().len(), before, "nobody is asked about what is not on record");
 }
 
 #[tokio::test]

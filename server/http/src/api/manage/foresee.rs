@@ -3,16 +3,17 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use strongroom_domain::{
     action::Action,
     admin::{
         About, ChangedAlike, Counted, Described, Explained, MAX_REPLAYED, NotYours, Possible, SingleChange, WouldAllow,
     },
     decision::{Stage, StageEffect},
-    gate::Foreseen,
+    gate::{DescribedObject, Foreseen},
     key::KeyAlgorithm,
     names::{ObjectName, ObjectVersion},
+    policy::ObjectState,
     principal::{Principal, PrincipalId, PrincipalKind},
 };
 use utoipa::ToSchema;
@@ -29,7 +30,7 @@ use crate::{
     services::Services,
 };
 
-/// A request that nobody makes. A write is judged as if it left the attributes as they are.
+/// A request that nobody makes. A write is judged as if it left the attributes as they are, or as `object` has them.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = DescribedRequest)]
@@ -69,6 +70,9 @@ pub(crate) struct Body {
     /// Of an operation with a key: by which algorithm, as audit records have it.
     #[serde(default)]
     algorithm: Option<String>,
+    /// What the object is taken to be, for policy modules; what is left out is as it is stored.
+    #[serde(default)]
+    object: Option<ObjectBody>,
     /// In place of all that describes the request: the id of a recorded denial on this vault. Its request is judged
     /// by the rules and the objects as they are now.
     #[serde(default)]
@@ -80,6 +84,36 @@ pub(crate) struct Body {
     /// absent.
     #[serde(default)]
     last: Option<usize>,
+}
+
+/// An object as it is not, or not yet.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DescribedObject)]
+struct ObjectBody {
+    /// `active`, `deleted`, or `absent`, which is as if there were nothing of that name.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    state: Option<ObjectState>,
+    /// Whether it is enabled.
+    #[serde(default)]
+    enabled: Option<bool>,
+    /// From when on it counts, Unix seconds; null for no beginning.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<i64>)]
+    not_before: Option<Option<i64>>,
+    /// Until when, Unix seconds; null for no end.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<i64>)]
+    expires: Option<Option<i64>>,
+    /// All its tags.
+    #[serde(default)]
+    tags: Option<BTreeMap<String, String>>,
+}
+
+/// Tells null from what is left out.
+fn said<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<i64>>, D::Error> {
+    Option::deserialize(value).map(Some)
 }
 
 /// Decisions that are asked again when nothing else is said.
@@ -228,7 +262,8 @@ impl Body {
             || self.operation.is_some()
             || self.name.is_some()
             || self.version.is_some()
-            || self.algorithm.is_some();
+            || self.algorithm.is_some()
+            || self.object.is_some();
         if describes {
             return Err(Problem::bad_parameter("decision stands in place of all that describes a request."));
         }
@@ -255,7 +290,11 @@ impl Body {
         let name = self.name.as_deref().map(ObjectName::parse).transpose();
         let version = self.version.as_deref().map(ObjectVersion::parse).transpose();
         let algorithm = self.algorithm.as_deref().map(KeyAlgorithm::parse).transpose();
-        let Self { groups, claims, client, listener, .. } = self;
+        let Self { groups, claims, client, listener, object, .. } = self;
+        let object = object.map(|object| {
+            let ObjectBody { state, enabled, not_before, expires, tags } = object;
+            DescribedObject { state, enabled, not_before, expires, tags }
+        });
         Ok(Described {
             principal: Principal { id, kind, groups, claims, token: None, ends: None },
             client,
@@ -266,6 +305,7 @@ impl Body {
                 .map_err(|_| Problem::bad_parameter("algorithm is the name of one of keys: PS256, A256KW."))?,
             listener,
             proposed: None,
+            object,
         })
     }
 }
