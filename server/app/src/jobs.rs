@@ -156,17 +156,29 @@ async fn rotate_keys(store: Arc<Store>, services: Arc<Services>) {
     }
 }
 
-/// The same with certificates. By itself: many keys that take long keep no certificate from being renewed in time.
+/// The same with certificates. By itself: many keys that take long keep no certificate from being renewed in time. At
+/// once when something is ordered of an issuer on this node, and when an issuer is to be asked again.
 async fn renew_certificates(store: Arc<Store>, services: Arc<Services>) {
+    // When some issuer is to be asked again: also of those that the last run had nothing to do with.
+    let mut ask_at: Option<i64> = None;
     loop {
+        let mut pause = ROTATE_EVERY;
         match services.certificates.do_what_is_due(&*store, &*services.clock).await {
-            Ok(Renewed { certificates: 0, notices: 0, failed: 0 }) => {}
             Ok(done) => {
-                tracing::info!(done.certificates, done.notices, done.failed, "did what was due with certificates");
+                if done != (Renewed { ask_at: done.ask_at, ..Renewed::default() }) {
+                    tracing::info!(done.certificates, done.notices, done.failed, "did what was due with certificates");
+                }
+                let now = services.clock.now_millis().div_euclid(1000);
+                ask_at = ask_at.filter(|at| *at > now).into_iter().chain(done.ask_at).min();
+                let left = ask_at.map_or(i64::MAX, |at| at.saturating_sub(now).max(1));
+                pause = pause.min(Duration::from_secs(u64::try_from(left).unwrap_or(u64::MAX)));
             }
             Err(error) => tracing::error!(%error, "what is due with certificates was broken off"),
         }
-        tokio::time::sleep(ROTATE_EVERY).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = services.certificates.until_ordered() => {}
+        }
     }
 }
 

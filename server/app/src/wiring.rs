@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy, TokenSigner, key::KeyToken};
 use strongroom_domain::{
     admin::{Administration, LISTINGS, Looks, TokenKeyring},
-    certificates::Certificates,
+    certificates::{AuthorityIssuer, Certificates, IssuersByProvider},
     entrance::{Entrance, TokenRates},
     gate::{Gate, ShadowCounts},
     keys::Keys,
@@ -194,6 +194,14 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         Some(token) => keys.with_token(token),
         None => keys,
     };
+    let providers_of_certificates = IssuersByProvider {
+        authority: Arc::new(AuthorityIssuer { objects: Arc::clone(&objects), clock: Arc::clone(&clock) }),
+        acme: None,
+    };
+    let certificate_issuers = Arc::new(strongroom_domain::issuers::Issuers {
+        objects: Arc::clone(&objects),
+        speaks_acme: providers_of_certificates.acme.is_some(),
+    });
     let chain = Arc::new(ArcSwap::<ChainStatus>::default());
     let shown = Arc::clone(&chain);
     let desk = Arc::new(SignInService::new(providers, Arc::clone(&entropy)));
@@ -201,8 +209,13 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
     let services = Services {
         development,
         secrets: Secrets { objects: Arc::clone(&objects) },
-        certificates: Certificates::new(Arc::clone(&objects), &keys),
-        issuers: strongroom_domain::issuers::Issuers { objects: Arc::clone(&objects), speaks_acme: false },
+        certificates: Certificates::new(
+            Arc::clone(&objects),
+            &keys,
+            Arc::clone(&certificate_issuers),
+            providers_of_certificates,
+        ),
+        issuers: certificate_issuers,
         keys,
         objects,
         admin: Administration {

@@ -212,6 +212,14 @@ actions! {
     CertificateRenewalPlan = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateRenewalPlan";
     /// What the schedule does when somebody is to be told of the end of a certificate: it says so.
     CertificateNearExpiry = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateNearExpiry";
+    /// What the schedule does while an issuer has an operation: it says when it asks, and how that went.
+    CertificateEnroll = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateEnroll";
+    /// What the schedule does when an issuer has issued: a new version.
+    CertificateIssue = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateIssue";
+    /// What the schedule does to sign with an authority that is kept in a vault: it opens the authority's key.
+    AuthoritySign = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateAuthoritySign";
+    /// What the schedule does to ask an issuer: it opens its credentials, and keeps what the issuer wants kept.
+    IssuerAsk = "Microsoft.KeyVault/vaults/certificatecas/write", "CertificateIssuerAsk";
     /// GET /certificates/issuers
     IssuerList = "Microsoft.KeyVault/vaults/certificatecas/read", "CertificateIssuersList";
     /// GET /certificates/issuers/{name}; never its password.

@@ -295,6 +295,8 @@ pub enum PendingStatus {
     Completed,
     /// Somebody called it off.
     Cancelled,
+    /// The issuer would not.
+    Failed,
 }
 
 /// The last operation that was begun for a name, until it is deleted.
@@ -313,6 +315,33 @@ pub struct PendingOperation {
     pub status: PendingStatus,
     /// Whether the version is to be enabled once it is there.
     pub enabled: bool,
+    /// How it stands with an issuer of the vault, if one is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolment: Option<Enrolment>,
+}
+
+/// How an operation stands with the issuer that is asked for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolment {
+    /// When the issuer is asked next, Unix seconds.
+    pub ask_at: i64,
+    /// How often it was asked.
+    pub asked: u32,
+    /// What the issuer wants to know again. Not secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// What the issuer said against it last, or at last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
+}
+
+/// What an issuer says against an operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// A short word.
+    pub code: String,
+    /// A sentence for whoever may see the certificate.
+    pub message: String,
 }
 
 /// What of a name is a certificate's alone.
@@ -329,9 +358,18 @@ pub struct CertificateState {
     pub pending: Option<PendingOperation>,
     /// Ordinal of the newest version, finished or not.
     pub newest: i64,
+    /// When the authority wishes the current version to be renewed, Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renew_at: Option<i64>,
 }
 
 impl CertificateState {
+    /// When an issuer is asked for the operation that waits, if one is.
+    #[must_use]
+    pub fn asks_at(&self) -> Option<i64> {
+        self.in_progress()?.enrolment.as_ref().map(|enrolment| enrolment.ask_at)
+    }
+
     /// The operation that waits for something.
     #[must_use]
     pub fn in_progress(&self) -> Option<&PendingOperation> {
@@ -404,8 +442,10 @@ mod tests {
                 request: vec![1, 2],
                 status: PendingStatus::InProgress,
                 enabled: true,
+                enrolment: None,
             }),
             newest: 3,
+            renew_at: None,
         };
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(

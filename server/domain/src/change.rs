@@ -338,14 +338,17 @@ fn fits(permit: &Permit, change: &Change) -> bool {
                 && (permit.revision().is_some()
                     || !matches!(permit.action(), Action::KeyRotate | Action::KeyRotateIfDue))
         }
-        (Change::PutWhole { secret, version }, Action::IssuerSet | Action::IssuerUpdate | Action::ContactsSet) => {
+        (
+            Change::PutWhole { secret, version },
+            Action::IssuerSet | Action::IssuerUpdate | Action::IssuerAsk | Action::ContactsSet,
+        ) => {
             next(secret)
                 && object.kind == permit.action().object_kind()
                 && shaped(&version.meta)
                 && secret.life == LifeState::Active
                 && secret.current == version.meta.version
                 // What is updated is there.
-                && (permit.revision().is_some() || permit.action() != Action::IssuerUpdate)
+                && (permit.revision().is_some() || matches!(permit.action(), Action::IssuerSet | Action::ContactsSet))
         }
         (Change::PurgeSecret { companions, .. }, Action::IssuerDelete | Action::ContactsDelete) => {
             in_vault
@@ -492,6 +495,7 @@ fn certificate_fits(permit: &Permit, writes: &[NameWrite]) -> bool {
     let active = own.name.life == LifeState::Active;
     let sort = match permit.action() {
         Action::CertificateCreate | Action::CertificateImport | Action::CertificatePendingMerge => active,
+        Action::CertificateIssue => active && own.judged.is_some(),
         // What is renewed is there.
         Action::CertificateRenewIfDue => active && own.judged.is_some(),
         Action::CertificateRestore => active && writes.iter().all(|write| write.judged.is_none()),
@@ -502,7 +506,10 @@ fn certificate_fits(permit: &Permit, writes: &[NameWrite]) -> bool {
             active && writes.iter().all(|write| write.judged.is_some() && write.new.is_empty())
         }
         // When something is due is said of the name alone.
-        Action::CertificateRenewalPostpone | Action::CertificateRenewalPlan | Action::CertificateNearExpiry => {
+        Action::CertificateRenewalPostpone
+        | Action::CertificateRenewalPlan
+        | Action::CertificateNearExpiry
+        | Action::CertificateEnroll => {
             active && own.judged.is_some() && own.new.is_empty() && own.updated.is_empty() && companions.is_empty()
         }
         action @ (Action::CertificateDelete | Action::CertificateRecover) => {

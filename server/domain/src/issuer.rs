@@ -51,6 +51,8 @@ pub enum Profile {
     Client,
     /// Signing code.
     CodeSigning,
+    /// Authorities below it, and nothing else.
+    Authority,
 }
 
 impl Profile {
@@ -61,6 +63,7 @@ impl Profile {
             Self::Server => &["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"],
             Self::Client => &["1.3.6.1.5.5.7.3.2"],
             Self::CodeSigning => &["1.3.6.1.5.5.7.3.3"],
+            Self::Authority => &[],
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use strongroom_crypto::Plaintext;
+use strongroom_crypto::{Plaintext, SecretText};
+use zeroize::Zeroizing;
 
 use crate::{
     action::Action,
@@ -210,7 +211,7 @@ impl Issuers {
                 self.is_spoken_here(&after)?;
                 let is = authority_of(&after.settings);
                 // Nothing is stored but what was judged.
-                if is != was && is != named.as_ref().map(|named| named.certificate.as_str()).map(str::to_owned) {
+                if is != was && is != named.as_ref().map(|named| named.certificate.clone()) {
                     return Err(IssuerError::NoSuchAuthority(is.unwrap_or_default()));
                 }
                 let enabled = given.enabled.unwrap_or(item.version.attributes.enabled);
@@ -223,6 +224,67 @@ impl Issuers {
             let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
             if let Some(shown) = done? {
                 return Ok(shown);
+            }
+        }
+        Err(self.objects.contended(ctx, ask).await)
+    }
+
+    /// An issuer with its secrets, and whether it is enabled, for a question of the schedule's to it; none when there is
+    /// none.
+    ///
+    /// # Errors
+    /// [`IssuerError`].
+    pub(crate) async fn opened_to_ask(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+    ) -> Result<Option<(bool, Issuer)>, IssuerError> {
+        let ask = Ask::object(ObjectKind::Issuer, Action::IssuerAsk, vault, name);
+        let Some((item, document)) = self.read(ctx, ask).await? else { return Ok(None) };
+        Ok(Some((item.version.attributes.enabled, issuer_in(&document)?)))
+    }
+
+    /// Keeps what an issuer gave, if it is still the one that was asked.
+    ///
+    /// # Errors
+    /// [`IssuerError`].
+    pub(crate) async fn keep_account(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+        asked: &IssuerSettings,
+        account: SecretText,
+    ) -> Result<(), IssuerError> {
+        let ask = Ask::object(ObjectKind::Issuer, Action::IssuerAsk, vault, name);
+        let account = Zeroizing::new(account.expose().to_owned());
+        for _ in 0..ATTEMPTS {
+            let InVault { mut case, keys, .. } = self.objects.admit(ctx, ask.clone()).await?;
+            let Some(item) = active(case.facts.as_deref()) else {
+                return Err(self.objects.refuse(ctx, case, not_found(name).into()).await);
+            };
+            case.record.revision = Some(item.secret.revision + 1);
+            let facts = case.facts.clone();
+            let held = self.objects.store.read_to_change(case.permit, &item.version.version).await;
+            if held.inspect(|(_, read)| matches!(read, Err(StoreError::Stale))) {
+                continue;
+            }
+            let held = held.map(|(permit, read): (Permit, _)| -> Worked<()> {
+                let before = issuer_in(&opened(&self.objects.keyring, &keys, ObjectKind::Issuer, &item, read)?)?;
+                if before.settings != *asked {
+                    return Err(ObjectError::Contended.into());
+                }
+                let after = Issuer { account: Some(SecretText::new(account.to_string())), ..before };
+                let document = after.to_document().map_err(|_| ObjectError::Unavailable)?;
+                let place = (ObjectKind::Issuer, name);
+                let attributes = &item.version.attributes;
+                let (_, change) = self.written(ctx, &keys, place, &document, attributes, facts.as_deref())?;
+                spent(permit, change, ())
+            });
+            let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
+            if done?.is_some() {
+                return Ok(());
             }
         }
         Err(self.objects.contended(ctx, ask).await)

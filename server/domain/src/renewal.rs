@@ -37,6 +37,11 @@ impl CertificatePolicy {
 /// What is to be done while a version is the current one. What is not there yet, or was taken out of use, is left
 /// alone.
 pub(crate) fn plan(state: &CertificateState, version: &VersionMeta) -> Rotation {
+    if let Some(ask_at) = state.asks_at() {
+        // The next version is on its way: what is due is the question after it.
+        let before = plan(&CertificateState { pending: None, ..state.clone() }, version);
+        return Rotation { rotate_at: Some(ask_at), ..before };
+    }
     let attributes = &version.attributes;
     let is_there = version.certificate.as_ref().is_some_and(|certificate| certificate.leaf().is_some());
     let (Some(begin), Some(end), true) = (attributes.not_before, attributes.expires, is_there && attributes.enabled)
@@ -49,7 +54,8 @@ pub(crate) fn plan(state: &CertificateState, version: &VersionMeta) -> Rotation 
     };
     let (renewed, told) = (first(LifetimeWork::AutoRenew), first(LifetimeWork::EmailContacts));
     let (rotate_at, notify_at) = if state.policy.renews_by_itself() {
-        (renewed, told)
+        // Not later than the policy says, whatever the authority wishes.
+        (renewed.map(|at| state.renew_at.map_or(at, |wished| at.min(wished))), told)
     } else {
         // Somebody has to do it, and is told when it should be done.
         (None, [renewed, told].into_iter().flatten().min())
@@ -106,7 +112,7 @@ mod tests {
                 .collect(),
             ..CertificatePolicy::default()
         };
-        CertificateState { policy, policy_created: 0, policy_updated: 0, pending: None, newest: 1 }
+        CertificateState { policy, policy_created: 0, policy_updated: 0, pending: None, newest: 1, renew_at: None }
     }
 
     fn version(enabled: bool, chain: usize) -> VersionMeta {

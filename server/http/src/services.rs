@@ -107,7 +107,7 @@ pub struct Services {
     /// Certificates.
     pub certificates: Certificates,
     /// Who issues them, and who is told.
-    pub issuers: Issuers,
+    pub issuers: Arc<Issuers>,
     /// What is common to all of them.
     pub objects: Arc<Objects>,
     /// Vaults, assignments, workloads, records.

@@ -76,7 +76,7 @@ impl Validity {
         Some(Self { not_before: now - BACKDATED, not_after: end.unix_timestamp() })
     }
 
-    fn window(self) -> Result<Window, IssueError> {
+    pub(super) fn window(self) -> Result<Window, IssueError> {
         let time = |seconds: i64| -> Result<Time, IssueError> {
             let seconds = u64::try_from(seconds).map_err(|_| IssueError)?;
             Ok(Time::from(DateTime::from_unix_duration(Duration::from_secs(seconds))?))
@@ -86,13 +86,13 @@ impl Validity {
 }
 
 /// What signs, as the builder of certificates wants to know it. The key itself stays outside.
-struct Signer {
-    algorithm: SignAlgorithm,
-    public: Public,
+pub(super) struct Signer {
+    pub(super) algorithm: SignAlgorithm,
+    pub(super) public: Public,
 }
 
 #[derive(Clone)]
-struct Public(Vec<u8>);
+pub(super) struct Public(pub(super) Vec<u8>);
 
 impl EncodePublicKey for Public {
     fn to_public_key_der(&self) -> spki::Result<Document> {
@@ -144,7 +144,7 @@ fn identifier(algorithm: SignAlgorithm) -> AlgorithmIdentifierOwned {
 }
 
 /// A signature as certificates hold it: of a curve `SEQUENCE { r, s }` (RFC 3279, section 2.2.3).
-fn sign(key: &PrivateKey, algorithm: SignAlgorithm, message: &[u8]) -> Result<BitString, IssueError> {
+pub(super) fn sign(key: &PrivateKey, algorithm: SignAlgorithm, message: &[u8]) -> Result<BitString, IssueError> {
     let digest = algorithm.digest_of(message).map_err(|_| IssueError)?;
     let signature = key.sign(algorithm, &digest).map_err(|_| IssueError)?;
     let bytes = match key.spec() {

@@ -6,6 +6,7 @@
 //! AWS-LC's, by [`crate::key`]. Must never decide whether to trust a certificate. Copies that `p12-keystore` makes of
 //! a private key while it writes are out of reach of zeroizing; they live as long as the call.
 
+mod authority;
 mod bundle;
 mod import;
 mod inspect;
@@ -17,6 +18,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use authority::{AuthorityError, Wanted, issue};
 pub use bundle::{BundleError, pem, pkcs12};
 pub use import::{Document, EncryptedKey, ImportError, Imported, MAX_IMPORT};
 pub use inspect::{Finding, Inspected, inspect};

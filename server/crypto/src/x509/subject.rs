@@ -107,6 +107,12 @@ impl Subject {
         self.0.is_empty()
     }
 
+    /// Its common name, if it has one.
+    pub(super) fn common_name(&self) -> Option<&str> {
+        let common = |(attribute, _): &&(ObjectIdentifier, String)| *attribute == oid("2.5.4.3");
+        self.0.iter().flatten().find(common).map(|(_, value)| value.as_str())
+    }
+
     /// As it stands in a certificate: the least specific part first.
     pub(super) fn to_name(&self) -> Result<Name, der::Error> {
         let mut sequence = Vec::with_capacity(self.0.len());

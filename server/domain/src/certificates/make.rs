@@ -28,6 +28,7 @@ use crate::{
     secret::{
         AttributeError, LifeState, SealedVersion, SecretAttributes, SecretFacts, SecretItem, VaultFacts, VersionMeta,
     },
+    vault::Vault,
 };
 
 const SECONDS_A_DAY: i64 = 86_400;
@@ -123,6 +124,11 @@ impl Certificates {
             if let Err(why) = possible(before.as_deref(), &policy, name, brought.is_none()) {
                 return Err(self.objects.refuse(ctx, case, why).await);
             }
+            if brought.is_none()
+                && let Err(why) = self.has_issuer(&vault, &keys, &policy.issuer.name).await
+            {
+                return Err(self.objects.refuse(ctx, case, why).await);
+            }
             let companions = match self.objects.companions(&vault, &keys, name, None).await {
                 Ok(companions) => companions,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why.into()).await),
@@ -169,7 +175,8 @@ impl Certificates {
                 origin: match brought {
                     Some(brought) => Origin::Brought(brought.chain.clone()),
                     None if policy.issuer.name.eq_ignore_ascii_case(SELF) => Origin::SignsItself(validity),
-                    None => Origin::Asks,
+                    None if policy.issuer.name.eq_ignore_ascii_case(UNKNOWN) => Origin::Asks,
+                    None => Origin::Ordered,
                 },
                 policy,
             };
@@ -193,6 +200,9 @@ impl Certificates {
             let held = in_turn(come, held, move |permit, key| making.make(permit, &*key?)).await?;
             let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
             if let Some(item) = done? {
+                if item.secret.certificate.as_ref().is_some_and(|state| state.asks_at().is_some()) {
+                    self.ordered.notify_one();
+                }
                 return Ok((item, VaultFacts::from(&*vault)));
             }
         }
@@ -201,6 +211,21 @@ impl Certificates {
             ..Ask::object(ObjectKind::Certificate, action, name_of_vault, name)
         };
         Err(self.objects.contended(ctx, ask).await)
+    }
+
+    /// Whether somebody can be asked who has this name.
+    async fn has_issuer(&self, vault: &Vault, keys: &VaultKeys, issuer: &str) -> Result<(), CertificateError> {
+        if [SELF, UNKNOWN].iter().any(|known| issuer.eq_ignore_ascii_case(known)) {
+            return Ok(());
+        }
+        let unknown = || CertificateError::NoSuchIssuer(issuer.to_owned());
+        let (kind, name) = (ObjectKind::Issuer, ObjectName::parse(issuer).map_err(|_| unknown())?);
+        let found = self.objects.store.facts(vault.id, kind, &name, None).await.map_err(ObjectError::from)?;
+        let facts = found.ok_or_else(unknown)?;
+        self.objects.keyring.verify_name(keys, kind, &name, &facts.secret).map_err(ObjectError::from)?;
+        let version = facts.version.as_ref().ok_or_else(unknown)?;
+        self.objects.keyring.verify_version(keys, kind, &name, version).map_err(ObjectError::from)?;
+        if version.attributes.enabled { Ok(()) } else { Err(CertificateError::IssuerDisabled(issuer.to_owned())) }
     }
 
     async fn stored_policy(&self, vault: &VaultName, name: &ObjectName) -> Option<CertificatePolicy> {
@@ -243,12 +268,7 @@ fn possible(
     if policy.key.exportable && kept.is_some_and(|key| !key.exportable) {
         return Err(CertificateError::KeyStaysHere);
     }
-    let issuer = &policy.issuer.name;
-    if [SELF, UNKNOWN].iter().any(|known| issuer.eq_ignore_ascii_case(known)) {
-        Ok(())
-    } else {
-        Err(CertificateError::NoSuchIssuer(issuer.clone()))
-    }
+    Ok(())
 }
 
 /// The version whose key the new one is to keep, if the policy says so and the key is what it asks for.

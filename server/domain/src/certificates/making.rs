@@ -11,7 +11,9 @@ use strongroom_crypto::{
 
 use super::{Worked, applied};
 use crate::{
-    certificate::{CertificatePolicy, CertificateState, CertificateVersion, PendingOperation, PendingStatus},
+    certificate::{
+        CertificatePolicy, CertificateState, CertificateVersion, Enrolment, PendingOperation, PendingStatus,
+    },
     change::{Change, NameWrite},
     key::KeyProperties,
     keyring::{Keyring, VaultKeys},
@@ -52,6 +54,8 @@ pub(super) enum Origin {
     SignsItself(Validity),
     /// It is asked for elsewhere.
     Asks,
+    /// An issuer of the vault is asked for it.
+    Ordered,
     /// It came along, with its chain.
     Brought(Vec<Vec<u8>>),
 }
@@ -66,7 +70,7 @@ impl Making {
             Origin::SignsItself(validity) => {
                 vec![x509::self_signed(&self.policy.template, key, *validity, &*self.entropy)?]
             }
-            Origin::Asks => Vec::new(),
+            Origin::Asks | Origin::Ordered => Vec::new(),
             Origin::Brought(chain) => chain.clone(),
         };
         let is_finished = !chain.is_empty();
@@ -126,19 +130,31 @@ impl Making {
                     request: x509::request(&self.policy.template, key)?,
                     status: if is_finished { PendingStatus::Completed } else { PendingStatus::InProgress },
                     enabled: wanted,
+                    enrolment: match self.origin {
+                        Origin::Ordered => Some(Enrolment { ask_at: self.now, ..Enrolment::default() }),
+                        _ => None,
+                    },
                 }),
             },
             newest: ordinal,
+            renew_at: self.state_before().filter(|_| !is_finished).and_then(|state| state.renew_at),
             policy: self.policy.clone(),
         };
         let before = self.before.as_deref().and_then(|facts| Some((&facts.secret, facts.version.as_ref()?)));
+        let mut rotation = renewal::follow(before, &state, current);
+        if let (Origin::Ordered, Some(was)) = (&self.origin, before.and_then(|(name, _)| name.rotation.as_ref()))
+            && self.state_before().is_some_and(|before| before.policy == state.policy)
+        {
+            // It is the version in use of which was told, and whose renewal has failed so often.
+            (rotation.notify_at, rotation.failed) = (was.notify_at, was.failed.clone());
+        }
         let own = SecretMeta {
             name: self.name.clone(),
             life: LifeState::Active,
             current: current.version.clone(),
             revision: self.revision,
             managed: false,
-            rotation: Some(renewal::follow(before, &state, current)),
+            rotation: Some(rotation),
             certificate: Some(Box::new(state)),
             tag: Vec::new(),
         };

@@ -39,17 +39,40 @@ impl Certificates {
         tags: Option<&std::collections::BTreeMap<String, String>>,
         enabled: Option<bool>,
     ) -> Result<(SecretItem, VaultFacts), CertificateError> {
-        let facts = CertificateFacts::of_chain(certificates)?;
         let patch = AttributePatch { enabled, tags: tags.cloned(), ..AttributePatch::default() };
+        self.take_in(ctx, (vault, name), certificates, &patch, By::Merge).await
+    }
+
+    /// The certificate that an issuer of the vault made, taken in as one that is merged.
+    pub(super) async fn take_issued(
+        &self,
+        ctx: &RequestContext,
+        (vault, name): (&VaultName, &ObjectName),
+        certificates: &[Vec<u8>],
+        (request_id, renew_at): (&str, Option<i64>),
+    ) -> Result<(), CertificateError> {
+        let by = By::Issuer { request_id, renew_at };
+        self.take_in(ctx, (vault, name), certificates, &AttributePatch::default(), by).await.map(drop)
+    }
+
+    async fn take_in(
+        &self,
+        ctx: &RequestContext,
+        (vault, name): (&VaultName, &ObjectName),
+        certificates: &[Vec<u8>],
+        patch: &AttributePatch,
+        by: By<'_>,
+    ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        let facts = CertificateFacts::of_chain(certificates)?;
         patch.check()?;
         let plain = || Ask {
-            proposed: Some(Proposed::Patch(&patch)),
-            ..Ask::object(ObjectKind::Certificate, Action::CertificatePendingMerge, vault, name)
+            proposed: Some(Proposed::Patch(patch)),
+            ..Ask::object(ObjectKind::Certificate, by.action(), vault, name)
         };
         let mut turn: Option<Turn> = None;
         for _ in 0..ATTEMPTS {
             // What would be stored, as far as it is known before anybody is asked.
-            let foreseen = self.foreseen((vault, name), (&facts, certificates), &patch).await;
+            let foreseen = self.foreseen((vault, name), (&facts, certificates), patch).await;
             let ask = match &foreseen {
                 Some(foreseen) => foreseen.ask(plain(), ctx.judged_seconds()),
                 None => plain(),
@@ -64,6 +87,9 @@ impl Certificates {
             else {
                 return Err(self.objects.refuse(ctx, case, CertificateError::NoPending(name.clone())).await);
             };
+            if let Err(why) = by.may_finish(&pending) {
+                return Err(self.objects.refuse(ctx, case, why).await);
+            }
             let waiting = self.waiting(&vault, &keys, &item, &pending).await?;
             let Some((key, unfinished)) = waiting.key.clone().zip(waiting.certificate.clone()) else {
                 return Err(self.objects.refuse(ctx, case, ObjectError::Tampered.into()).await);
@@ -83,7 +109,7 @@ impl Certificates {
             }
             let others = certificates.iter().enumerate().filter(|(number, _)| *number != place);
             let chain = certificates.get(place).into_iter().chain(others.map(|(_, der)| der)).cloned().collect();
-            let attributes = attributes_of(leaf, &pending, &waiting, &patch);
+            let attributes = attributes_of(leaf, &pending, &waiting, patch);
             // Nothing is stored but what was judged.
             if foreseen.is_none_or(|foreseen| foreseen.attributes != attributes || foreseen.key != key) {
                 continue;
@@ -106,7 +132,7 @@ impl Certificates {
                 continue;
             }
             let (keyring, entropy) = (Arc::clone(&self.objects.keyring), Arc::clone(&self.objects.entropy));
-            let now = ctx.seconds();
+            let (now, renew_at) = (ctx.seconds(), by.renew_at());
             let work = move |permit, read: Result<Arc<crate::secret::SealedVersion>, StoreError>| {
                 let row = read.map_err(ObjectError::from)?;
                 if row.meta != waiting || row.sealed.data_key_id != waiting.data_key_id {
@@ -142,6 +168,7 @@ impl Certificates {
                     keyring.tag_version(&keys, ObjectKind::Certificate, own, &meta).map_err(ObjectError::from)?;
                 let mut state = *state;
                 state.pending = Some(PendingOperation { status: PendingStatus::Completed, ..pending });
+                state.renew_at = renew_at;
                 let judged = item.secret.revision;
                 let name = faces.tagged(
                     ObjectKind::Certificate,
@@ -213,6 +240,39 @@ impl Certificates {
         let version = facts.and_then(|facts| facts.version.clone()).ok_or(ObjectError::Tampered)?;
         self.objects.keyring.verify_version(keys, kind, name, &version)?;
         if version.version == pending.version { Ok(version) } else { Err(ObjectError::Tampered) }
+    }
+}
+
+/// Who brings the certificate of a request.
+#[derive(Clone, Copy)]
+enum By<'a> {
+    /// Whoever had it signed.
+    Merge,
+    /// The issuer that was asked, for this operation and no other.
+    Issuer { request_id: &'a str, renew_at: Option<i64> },
+}
+
+impl By<'_> {
+    fn action(self) -> Action {
+        match self {
+            Self::Merge => Action::CertificatePendingMerge,
+            Self::Issuer { .. } => Action::CertificateIssue,
+        }
+    }
+
+    fn may_finish(self, pending: &PendingOperation) -> Result<(), CertificateError> {
+        match self {
+            Self::Merge if pending.enrolment.is_some() => Err(CertificateError::IssuerWorks),
+            Self::Issuer { request_id, .. } if pending.request_id != request_id => Err(CertificateError::NotDue),
+            _ => Ok(()),
+        }
+    }
+
+    fn renew_at(self) -> Option<i64> {
+        match self {
+            Self::Merge => None,
+            Self::Issuer { renew_at, .. } => renew_at,
+        }
     }
 }
 

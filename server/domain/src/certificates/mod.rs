@@ -4,6 +4,8 @@
 //! A certificate, a key and a secret of one name and version are three faces of one thing. They are written together
 //! or not at all, and the key and the secret change with the certificate alone.
 
+mod authority;
+mod enrol;
 mod import;
 mod make;
 mod making;
@@ -14,8 +16,12 @@ mod state;
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use strongroom_crypto::x509::{ImportError, IssueError, NotACertificate};
 
+pub use authority::AuthorityIssuer;
+pub use enrol::IssuersByProvider;
 pub use import::Looked;
 pub use renew::{PRINCIPAL as RENEWAL_PRINCIPAL, Renewed};
 pub use serve::PRINCIPAL as SERVER_PRINCIPAL;
@@ -25,6 +31,7 @@ use crate::{
     certificate::PolicyError,
     change::PermittedChange,
     context::RequestContext,
+    issuers::Issuers,
     keys::{Forge, KeyError, Keys, Queue, Turn},
     names::{ObjectName, ObjectVersion, VaultName},
     objects::{ObjectError, ObjectPage, Objects, Verbs, common_life},
@@ -50,9 +57,16 @@ pub enum CertificateError {
     NoPolicy,
     /// No issuer of this name.
     #[error(
-        "there is no certificate issuer named {0}: Self signs here, Unknown gives out a request to be signed elsewhere"
+        "there is no certificate issuer named {0} in the vault: Self signs here, Unknown gives out a request to be signed \
+         elsewhere"
     )]
     NoSuchIssuer(String),
+    /// The issuer is turned off.
+    #[error("the certificate issuer {0} is disabled")]
+    IssuerDisabled(String),
+    /// The issuer of the vault finishes it.
+    #[error("an issuer of the vault was asked for this certificate and finishes the operation itself: cancel it first")]
+    IssuerWorks,
     /// An operation waits for its certificate.
     #[error("a certificate operation of {0} is in progress: merge, cancel or delete it first")]
     InProgress(ObjectName),
@@ -100,8 +114,10 @@ impl HowItWent for CertificateError {
             Self::Unfinished => "certificate-unfinished",
             Self::Issue(_) => "unavailable",
             Self::NotDue => "not-due",
+            Self::IssuerWorks => "issuer-works",
             Self::Policy(_)
             | Self::NoPolicy
+            | Self::IssuerDisabled(_)
             | Self::NoSuchIssuer(_)
             | Self::NotInProgress
             | Self::NotACertificate(_)
@@ -125,6 +141,10 @@ pub struct Certificates {
     objects: Arc<Objects>,
     forge: Arc<Forge>,
     cores: Arc<Queue>,
+    issuers: Arc<Issuers>,
+    providers: IssuersByProvider,
+    /// Something was ordered just now of an issuer.
+    ordered: Notify,
 }
 
 common_life!(Certificates, Verbs::CERTIFICATES, CertificateError);
@@ -136,8 +156,14 @@ impl Certificates {
     /// Over what all kinds of objects share. Keys are made where all keys are made, and what takes a core waits where
     /// the uses of keys wait.
     #[must_use]
-    pub fn new(objects: Arc<Objects>, keys: &Keys) -> Self {
-        Self { objects, forge: keys.forge(), cores: keys.cores() }
+    pub fn new(objects: Arc<Objects>, keys: &Keys, issuers: Arc<Issuers>, providers: IssuersByProvider) -> Self {
+        let (forge, cores) = (keys.forge(), keys.cores());
+        Self { objects, forge, cores, issuers, providers, ordered: Notify::new() }
+    }
+
+    /// Waits until something is ordered of an issuer on this node: whoever asks for it need not wait for the schedule.
+    pub async fn until_ordered(&self) {
+        self.ordered.notified().await;
     }
 
     /// The caller's turn for a core: the one that has come already, or the next.

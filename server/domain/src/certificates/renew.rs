@@ -33,6 +33,8 @@ const ACTIONS: [LifetimeAction; 3] = [LifetimeAction::Plan, LifetimeAction::Rota
 pub struct Renewed {
     /// Certificates with a new version.
     pub certificates: usize,
+    /// When an issuer is to be asked again next, Unix seconds.
+    pub ask_at: Option<i64>,
     /// Certificates of whose end notice was given.
     pub notices: usize,
     /// Certificates with which something should have been done and was not: the records say why.
@@ -67,7 +69,7 @@ impl Certificates {
         let ctx = own_request(PRINCIPAL, clock, &*self.objects.entropy)?;
         let outcome = match action {
             LifetimeAction::Plan => self.plan(&ctx, due).await,
-            LifetimeAction::Rotate => self.renew_if_due(&ctx, due).await.map(|()| done.certificates += 1),
+            LifetimeAction::Rotate => self.renew(ctx, due, clock, done).await,
             LifetimeAction::Notify => self.notify(&ctx, due).await.map(|()| done.notices += 1),
         };
         let Err(error) = outcome else { return Ok(()) };
@@ -84,6 +86,26 @@ impl Certificates {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Makes the next version, or asks an issuer for it: for the first time, or again.
+    async fn renew(
+        &self,
+        ctx: RequestContext,
+        due: &DueObject,
+        clock: &dyn Clock,
+        done: &mut Renewed,
+    ) -> Result<(), CertificateError> {
+        if self.is_ordered(due).await {
+            return self.enrol(&ctx, due, clock, done).await;
+        }
+        self.renew_if_due(&ctx, due).await?;
+        if self.is_ordered(due).await {
+            let ctx = own_request(PRINCIPAL, clock, &*self.objects.entropy).map_err(ObjectError::from)?;
+            return self.enrol(&ctx, due, clock, done).await;
+        }
+        done.certificates += 1;
         Ok(())
     }
 
@@ -157,7 +179,7 @@ impl Certificates {
 fn fails(error: &CertificateError) -> Result<bool, StoreError> {
     match error {
         // Another node was faster.
-        CertificateError::NotDue => Ok(false),
+        CertificateError::NotDue | CertificateError::NoPending(_) => Ok(false),
         CertificateError::Object(error) => fails_for_good(error),
         _ => Ok(true),
     }

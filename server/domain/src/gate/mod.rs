@@ -556,6 +556,10 @@ pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
                     | Action::CertificateRenewalPostpone
                     | Action::CertificateRenewalPlan
                     | Action::CertificateNearExpiry
+                    | Action::CertificateEnroll
+                    | Action::CertificateIssue
+                    | Action::AuthoritySign
+                    | Action::IssuerAsk
             ),
             crate::certificates::SERVER_PRINCIPAL => action == Action::SecretGet,
             _ => false,
@@ -584,7 +588,7 @@ fn concerns_all_vaults(action: Action) -> bool {
 
 /// Of what a schedule does: whether something comes of it that was not there.
 fn makes_a_version(action: Action) -> bool {
-    matches!(action, Action::KeyRotateIfDue | Action::CertificateRenewIfDue)
+    matches!(action, Action::KeyRotateIfDue | Action::CertificateRenewIfDue | Action::CertificateIssue)
 }
 
 /// What the record says when an Owner of the installation changes the modules of a vault against them.

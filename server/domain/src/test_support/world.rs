@@ -15,11 +15,12 @@ use uuid::Uuid;
 use super::{Image, ManualClock, MemoryStore, policies::FakePolicies};
 use crate::{
     admin::{Administration, LISTINGS, Looks, TokenKeyring},
-    certificates::Certificates,
+    certificates::{AuthorityIssuer, Certificates, IssuersByProvider},
     context::RequestContext,
     gate::{Gate, ShadowCounts},
     grant::{Assignment, Scope},
     identity::{ClientSecretHash, Workload},
+    issuance::CertificateIssuer,
     issuers::Issuers,
     keyring::{Keyring, KeyringError},
     keys::Keys,
@@ -158,8 +159,9 @@ impl World {
         });
         let secrets = Arc::new(Secrets { objects: objects.clone() });
         let keys = Arc::new(Keys::new(objects.clone()));
-        let certificates = Arc::new(Certificates::new(objects.clone(), &keys));
         let issuers = Arc::new(Issuers { objects: objects.clone(), speaks_acme: true });
+        let providers = providers(&objects, clock.clone());
+        let certificates = Arc::new(Certificates::new(objects.clone(), &keys, issuers.clone(), providers));
         let admin = Arc::new(Administration {
             gate: gate.clone(),
             vaults: ports.clone(),
@@ -193,6 +195,20 @@ impl World {
             token_keys,
             committer: task,
         })
+    }
+
+    /// The use cases of certificates once more, over the same store.
+    #[must_use]
+    pub fn other_certificates(&self) -> Certificates {
+        let providers = providers(&self.objects, self.clock.clone());
+        Certificates::new(self.objects.clone(), &self.keys, self.issuers.clone(), providers)
+    }
+
+    /// The same, with somebody in the place of an ACME server.
+    #[must_use]
+    pub fn certificates_by(&self, acme: Arc<dyn CertificateIssuer>) -> Certificates {
+        let providers = IssuersByProvider { acme: Some(acme), ..providers(&self.objects, self.clock.clone()) };
+        Certificates::new(self.objects.clone(), &self.keys, self.issuers.clone(), providers)
     }
 
     /// Puts a vault in place, as if it had been made long ago.
@@ -310,4 +326,10 @@ pub fn demo() -> Result<VaultName, NameError> {
 /// When it is none.
 pub fn name(text: &str) -> Result<ObjectName, NameError> {
     ObjectName::parse(text)
+}
+
+/// The authorities kept in vaults, and nobody else.
+#[must_use]
+pub fn providers(objects: &Arc<Objects>, clock: Arc<dyn crate::time::Clock>) -> IssuersByProvider {
+    IssuersByProvider { authority: Arc::new(AuthorityIssuer { objects: objects.clone(), clock }), acme: None }
 }

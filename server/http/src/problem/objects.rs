@@ -71,10 +71,12 @@ impl From<CertificateError> for Problem {
             CertificateError::Import(_)
             | CertificateError::NoPolicy
             | CertificateError::NoSuchIssuer(_)
+            | CertificateError::IssuerDisabled(_)
             | CertificateError::NotInProgress
             | CertificateError::KeyStaysHere
             | CertificateError::OtherKey
             | CertificateError::NotValidNow => invalid(message),
+            CertificateError::IssuerWorks => Self::new(403, "Forbidden", "issuer-works", message),
             CertificateError::InProgress(_) => Self::new(409, "Conflict", "certificate-in-progress", message),
             CertificateError::NotDue => Self::new(409, "Conflict", "not-due", message),
             CertificateError::Unfinished => Self::new(409, "Conflict", "certificate-unfinished", message),

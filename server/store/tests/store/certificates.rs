@@ -24,7 +24,7 @@ fn certificate(s: &Started) -> ObjectRef {
 
 fn state() -> CertificateState {
     let policy = CertificatePolicy::default();
-    CertificateState { policy, policy_created: 1, policy_updated: 2, pending: None, newest: 1 }
+    CertificateState { policy, policy_created: 1, policy_updated: 2, pending: None, newest: 1, renew_at: None }
 }
 
 fn write(kind: ObjectKind, judged: Option<i64>, current: &ObjectVersion, life: LifeState, new: bool) -> NameWrite {

@@ -14,6 +14,7 @@ use strongroom_domain::{
     context::RequestContext,
     gate::{Gate, ShadowCounts},
     grant::{Assignment, Scope},
+    issuers::Issuers,
     keyring::Keyring,
     keys::{KeyRequest, Keys, Rotated},
     names::{ObjectKind, ObjectName, VaultId, VaultName},
@@ -140,7 +141,9 @@ impl Node {
             restores,
         });
         let keys = Keys::new(objects.clone());
-        Self { store, certificates: Certificates::new(objects, &keys), keys, clock }
+        let issuers = Arc::new(Issuers { objects: objects.clone(), speaks_acme: false });
+        let providers = world::providers(&objects, clock.clone());
+        Self { store, certificates: Certificates::new(objects, &keys, issuers, providers), keys, clock }
     }
 
     pub(crate) fn request(&self) -> RequestContext {

@@ -1,9 +1,11 @@
 //! Issuers and contacts on the wire: kept and given out as Azure does, without what is secret of them.
 
+use std::process::Command;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestVault};
+use crate::support::{Answer, TestVault, run_to_end, scratch};
 
 struct Story {
     vault: TestVault,
@@ -112,4 +114,63 @@ async fn issuers_and_contacts_are_kept_as_azure_keeps_them() {
         story.ask(Method::GET, "/certificates/issuers/another").await.problem(),
         "404 CertificateIssuerNotFound"
     );
+}
+
+/// The chain is OpenSSL's to judge.
+#[tokio::test]
+async fn an_authority_in_the_vault_issues_what_openssl_believes() {
+    let story = Story::begin().await;
+    story.authority("ca").await;
+    let issuer = json!({
+        "provider": "Strongroom-CA",
+        "settings": { "kind": "authority", "certificate": "ca", "crlUrl": "http://ca.example/ca.crl" },
+    });
+    story.send(Method::PUT, "/certificates/issuers/house", &issuer).await.expect(200);
+    let policy = json!({
+        "key_props": { "kty": "EC", "crv": "P-256" }, "secret_props": { "contentType": "application/x-pem-file" },
+        "x509_props": { "subject": "CN=app.example", "sans": { "dns_names": ["app.example"] }, "ekus": ["1.3.6.1.5.5.7.3.1"] },
+        "issuer": { "name": "house" },
+    });
+    let begun =
+        story.send(Method::POST, "/certificates/app/create", &json!({ "policy": policy })).await.expect(202).json();
+    assert_eq!(begun["status"], "inProgress");
+    let mut operation = Value::Null;
+    for _ in 0..200 {
+        operation = story.ask(Method::GET, "/certificates/app/pending").await.expect(200).json();
+        if operation["status"] != "inProgress" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(operation["status"], "completed", "{operation}");
+    let folder = scratch();
+    let ca = story.ask(Method::GET, "/certificates/ca").await.expect(200).json();
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", ca["cer"].as_str().unwrap());
+    let document = story.ask(Method::GET, "/secrets/app").await.expect(200).json();
+    std::fs::write(folder.path().join("ca.pem"), pem).unwrap();
+    std::fs::write(folder.path().join("app.pem"), document["value"].as_str().unwrap()).unwrap();
+    let openssl = |arguments: &[&str]| {
+        let output = run_to_end(Command::new("openssl").current_dir(folder.path()).args(arguments));
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    openssl(&[
+        "verify",
+        "-x509_strict",
+        "-purpose",
+        "sslserver",
+        "-verify_hostname",
+        "app.example",
+        "-CAfile",
+        "ca.pem",
+        "app.pem",
+    ]);
+    let text = openssl(&["x509", "-in", "app.pem", "-noout", "-text"]);
+    assert!(
+        text.contains("URI:http://ca.example/ca.crl")
+            && (text.contains("Issuer: CN = ca") || text.contains("Issuer: CN=ca")),
+        "{text}"
+    );
+    let serial = openssl(&["x509", "-in", "app.pem", "-noout", "-serial"]);
+    assert_eq!(serial.trim().len(), "serial=".len() + 40, "20 octets: {serial}");
 }

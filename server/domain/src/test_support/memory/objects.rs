@@ -15,10 +15,23 @@ use crate::{
 
 /// Whether an action opens what is sealed in a version.
 fn opens(action: Action) -> bool {
-    use Action::{ContactsGet, IssuerGet, KeyDecrypt, KeyEncrypt, KeySign, KeyUnwrap, KeyVerify, KeyWrap, SecretGet};
+    use Action::{
+        AuthoritySign, ContactsGet, IssuerAsk, IssuerGet, KeyDecrypt, KeyEncrypt, KeySign, KeyUnwrap, KeyVerify,
+        KeyWrap, SecretGet,
+    };
     matches!(
         action,
-        SecretGet | KeySign | KeyVerify | KeyEncrypt | KeyDecrypt | KeyWrap | KeyUnwrap | IssuerGet | ContactsGet
+        SecretGet
+            | KeySign
+            | KeyVerify
+            | KeyEncrypt
+            | KeyDecrypt
+            | KeyWrap
+            | KeyUnwrap
+            | IssuerGet
+            | ContactsGet
+            | IssuerAsk
+            | AuthoritySign
     )
 }
 
@@ -74,7 +87,9 @@ impl ObjectStore for MemoryStore {
                 Action::CertificateCreate
                     | Action::CertificateRenewIfDue
                     | Action::CertificatePendingMerge
+                    | Action::CertificateIssue
                     | Action::IssuerUpdate
+                    | Action::IssuerAsk
                     | Action::ContactsDelete
                     | Action::IssuerDelete
             )

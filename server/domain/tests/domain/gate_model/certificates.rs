@@ -54,7 +54,14 @@ fn version(kind: ObjectKind) -> SealedVersion {
 fn write(kind: ObjectKind, judged: Option<i64>, life: LifeState, new: bool) -> NameWrite {
     let state = || {
         let policy = CertificatePolicy::default();
-        Box::new(CertificateState { policy, policy_created: 0, policy_updated: 0, pending: None, newest: 1 })
+        Box::new(CertificateState {
+            policy,
+            policy_created: 0,
+            policy_updated: 0,
+            pending: None,
+            newest: 1,
+            renew_at: None,
+        })
     };
     let row = SecretMeta {
         name: name("app").unwrap(),
@@ -90,6 +97,8 @@ fn a_certificate_is_written_with_its_key_and_its_secret() {
         (CertificateImport, Some(4), three(Some(4), ACTIVE, true)),
         (CertificatePendingMerge, Some(4), three(Some(4), ACTIVE, true)),
         (CertificateRenewIfDue, Some(4), three(Some(4), ACTIVE, true)),
+        (CertificateIssue, Some(4), three(Some(4), ACTIVE, true)),
+        (CertificateEnroll, Some(4), alone(Some(4), false)),
         (CertificateRenewalPostpone, Some(4), alone(Some(4), false)),
         (CertificateRenewalPlan, Some(4), alone(Some(4), false)),
         (CertificateNearExpiry, Some(4), alone(Some(4), false)),

@@ -12,6 +12,7 @@ mod foresee;
 mod grants;
 mod holdings;
 mod installation;
+mod issuing;
 mod key_operations;
 mod keys;
 mod managed_records;

@@ -21,7 +21,7 @@ use super::certificates::{by, leaf, public};
 use crate::common::Demo;
 
 const DAY: i64 = 86_400;
-const NOTHING: Renewed = Renewed { certificates: 0, notices: 0, failed: 0 };
+const NOTHING: Renewed = Renewed { certificates: 0, notices: 0, failed: 0, ask_at: None };
 
 fn when(actions: &[(Trigger, LifetimeWork)]) -> Option<Vec<LifetimeAction>> {
     Some(actions.iter().map(|(trigger, work)| LifetimeAction { trigger: *trigger, work: *work }).collect())

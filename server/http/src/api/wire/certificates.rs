@@ -9,7 +9,7 @@ use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::x509::{ImportError, Imported, certificates_in, thumbprint};
 use strongroom_domain::{
-    certificate::{CertificateState, ContentType, PendingOperation, PendingStatus, PolicyPatch},
+    certificate::{CertificateState, ContentType, Enrolment, PendingOperation, PendingStatus, PolicyPatch, Trouble},
     certificates::CertificateError,
     names::VaultName,
     secret::{AttributePatch, SecretAttributes, SecretItem, VaultFacts},
@@ -304,7 +304,7 @@ pub(crate) struct Operation {
     cancellation_requested: bool,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status_details: Option<&'static str>,
+    status_details: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<OperationProblem>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -314,8 +314,8 @@ pub(crate) struct Operation {
 
 #[derive(Serialize)]
 struct OperationProblem {
-    code: &'static str,
-    message: &'static str,
+    code: String,
+    message: String,
 }
 
 /// The last operation of a name; none when there is none, or another than the caller asks about.
@@ -331,18 +331,16 @@ pub(crate) fn operation(
     let pending = pending.ok_or_else(|| CertificateError::NoPending(name.clone()))?;
     let id = addresses.object("certificates", vault, name, None);
     let (status, status_details, error) = match pending.status {
-        PendingStatus::InProgress => (
-            "inProgress",
-            Some(
-                "Pending certificate created. Please Perform Merge to complete the request. The certificate signing \
-                 request is in csr.",
-            ),
-            None,
-        ),
+        PendingStatus::InProgress => ("inProgress", Some(details(pending)), None),
         PendingStatus::Completed => ("completed", None, None),
         PendingStatus::Cancelled => {
-            let message = "The operation was cancelled.";
-            ("cancelled", Some(message), Some(OperationProblem { code: "Cancelled", message }))
+            let message = "The operation was cancelled.".to_owned();
+            ("cancelled", Some(message.clone()), Some(OperationProblem { code: "Cancelled".to_owned(), message }))
+        }
+        PendingStatus::Failed => {
+            let trouble = pending.enrolment.as_ref().and_then(|enrolment| enrolment.trouble.clone());
+            let problem = trouble.map(|Trouble { code, message }| OperationProblem { code, message });
+            ("failed", problem.as_ref().map(|problem| problem.message.clone()), problem)
         }
     };
     Ok(Operation {
@@ -358,17 +356,27 @@ pub(crate) fn operation(
     })
 }
 
+/// What of an operation that goes on is told.
+const ASK: &str = "Pending certificate created. Ask for this operation to learn when it is done.";
+
+fn details(pending: &PendingOperation) -> String {
+    match &pending.enrolment {
+        None => "Pending certificate created. Please Perform Merge to complete the request. The certificate signing \
+                 request is in csr."
+            .to_owned(),
+        Some(Enrolment { trouble: None, .. }) => ASK.to_owned(),
+        Some(Enrolment { trouble: Some(trouble), .. }) => {
+            format!("The issuer is asked again. The last time: {}", trouble.message)
+        }
+    }
+}
+
 impl Operation {
     /// As it began, also when it is done already: Azure's Python package takes an operation that never was in progress
     /// for one without a result.
     pub(crate) fn begun(self) -> Self {
         match self.status {
-            "completed" => Self {
-                status: "inProgress",
-                status_details: Some("Pending certificate created. Ask for this operation to learn when it is done."),
-                target: None,
-                ..self
-            },
+            "completed" => Self { status: "inProgress", status_details: Some(ASK.to_owned()), target: None, ..self },
             _ => self,
         }
     }

@@ -54,7 +54,8 @@ pub(super) async fn panels(
         acts.push(Act::post("Forget", "the operation", at("delete"), &token, Icon::Trash));
     }
     let mut panels = vec![Panel::new("Pending operation", Body::Facts(facts(pending))).acts(acts)];
-    if !waits {
+    // An issuer of the vault finishes what it was asked for.
+    if !waits || pending.enrolment.is_some() {
         return panels;
     }
     let request = Snippet::new("Request (PKCS#10), PEM", pem("CERTIFICATE REQUEST", &pending.request));
@@ -86,13 +87,17 @@ fn facts(pending: &PendingOperation) -> Vec<Fact> {
         PendingStatus::InProgress => (Tone::Planned, Icon::Hourglass, "Waits for the certificate"),
         PendingStatus::Completed => (Tone::Good, Icon::Check, "Completed"),
         PendingStatus::Cancelled => (Tone::Plain, Icon::Off, "Called off"),
+        PendingStatus::Failed => (Tone::Bad, Icon::Warning, "Failed"),
     };
-    vec![
+    let trouble = pending.enrolment.as_ref().and_then(|enrolment| enrolment.trouble.as_ref());
+    let mut facts = vec![
         Fact { name: "State".to_owned(), value: Cell::badge(tone, icon, word) },
         Fact::text("Signed by", pending.issuer.clone()),
         Fact::code("Version", pending.version.to_string()),
         Fact::code("Request", pending.request_id.clone()),
-    ]
+    ];
+    facts.extend(trouble.map(|trouble| Fact::text("The issuer said", trouble.message.clone())));
+    facts
 }
 
 /// POST /vaults/{vault}/certificates/{name}/pending/merge

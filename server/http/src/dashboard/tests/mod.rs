@@ -33,11 +33,9 @@ use serde_json::Value;
 use strongroom_crypto::{Plaintext, SecretText};
 use strongroom_domain::{
     admin::{Administration, LISTINGS, Looks, TokenKeyring},
-    certificates::Certificates,
     entrance::{AccessToken, ClientProof, CredentialError, Credentials, Entrance, EntranceError, Proven, TokenRates},
     grant::Scope,
     identity::{UsedAssertion, Workload},
-    issuers::Issuers,
     keys::Keys,
     names::VaultName,
     places::Places,
@@ -272,8 +270,8 @@ impl Story {
             addresses: Addresses::new(BASE, "11").unwrap(),
             development: true,
             secrets: Secrets { objects: world.objects.clone() },
-            certificates: Certificates::new(world.objects.clone(), &world.keys),
-            issuers: Issuers { objects: world.objects.clone(), speaks_acme: true },
+            certificates: world.other_certificates(),
+            issuers: world.issuers.clone(),
             keys: Keys::new(world.objects.clone()),
             objects: world.objects.clone(),
             admin: Administration {

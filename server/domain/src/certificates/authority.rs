@@ -1,0 +1,171 @@
+//! The issuer that is an authority kept in a vault: its certificate is one of that vault, and its key signs here.
+//!
+//! Whoever made it an issuer could sign with its key then; what it signs is on record at the authority's own name, in the
+//! vault where it is kept. A key of an authority leaves by this no more than by anything else.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use async_trait::async_trait;
+use strongroom_crypto::x509::{self, AuthorityError, Template, Validity, Wanted};
+
+use super::RENEWAL_PRINCIPAL;
+use crate::{
+    action::Action,
+    context::RequestContext,
+    gate::Ask,
+    issuance::{Answer, CertificateIssuer, Order, Outcome},
+    issuer::{AuthoritySettings, IssuerSettings, Profile},
+    names::{ObjectKind, ObjectName, VaultName},
+    objects::{ATTEMPTS, InVault, ObjectError, Objects, active},
+    ports::StoreError,
+    record::{HowItWent, Outcome as Recorded},
+    schedule::own_request,
+    time::Clock,
+};
+
+const SECONDS_A_DAY: i64 = 86_400;
+/// Seconds after which it is tried again when the store or the record was not there.
+const TRY_AGAIN: i64 = 30;
+
+/// Signs by the authorities that are kept in vaults.
+pub struct AuthorityIssuer {
+    /// What it shares with everything else.
+    pub objects: Arc<Objects>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why an authority did not sign.
+#[derive(Debug, thiserror::Error)]
+enum NotSigned {
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    #[error("the certificate of the authority is not there, or disabled")]
+    Missing,
+    #[error("the issuer's profile does not allow the extended key usages or the constraints that the policy asks for")]
+    Profile,
+}
+
+impl HowItWent for NotSigned {
+    fn how(&self) -> (Recorded, &str) {
+        match self {
+            Self::Object(error) => error.how(),
+            Self::Authority(_) | Self::Missing | Self::Profile => (Recorded::Failed, "invalid"),
+        }
+    }
+}
+
+impl NotSigned {
+    fn outcome(self, now: i64) -> Outcome {
+        let code = match &self {
+            Self::Object(ObjectError::Denied(_) | ObjectError::VaultNotFound | ObjectError::Tampered)
+            | Self::Missing => "authority-unavailable",
+            Self::Object(_) => {
+                let message = "The authority could not be asked, and will be asked again.".to_owned();
+                return Outcome::Failed { code: "unavailable", message, retry_at: Some(now + TRY_AGAIN) };
+            }
+            Self::Authority(AuthorityError::OutsideConstraints) => "outside-constraints",
+            Self::Authority(_) => "authority-refuses",
+            Self::Profile => "outside-profile",
+        };
+        let message = match &self {
+            Self::Object(_) => "The authority cannot be used.".to_owned(),
+            other => format!("The authority does not sign: {other}."),
+        };
+        Outcome::Failed { code, message, retry_at: None }
+    }
+}
+
+#[async_trait]
+impl CertificateIssuer for AuthorityIssuer {
+    async fn ask(&self, order: &Order<'_>) -> Answer {
+        let IssuerSettings::Authority(settings) = order.settings else {
+            return NotSigned::Missing.outcome(order.now).into();
+        };
+        match self.sign(order, settings).await {
+            Ok(chain) => Outcome::Issued { chain, renew_at: None }.into(),
+            Err(why) => {
+                tracing::warn!(%why, vault = %order.vault, certificate = %order.certificate, "an authority did not sign");
+                why.outcome(order.now).into()
+            }
+        }
+    }
+}
+
+impl AuthorityIssuer {
+    async fn sign(&self, order: &Order<'_>, settings: &AuthoritySettings) -> Result<Vec<Vec<u8>>, NotSigned> {
+        let template = within(settings.profile, order.template)?;
+        let (elsewhere, name) = settings.place().map_err(|_| NotSigned::Missing)?;
+        let vault = elsewhere.as_ref().unwrap_or(order.vault);
+        let longest = settings.max_days.map_or(i64::MAX, |days| order.now + i64::from(days) * SECONDS_A_DAY);
+        let validity = Validity { not_after: order.validity.not_after.min(longest), ..order.validity };
+        let ctx = own_request(RENEWAL_PRINCIPAL, &*self.clock, &*self.objects.entropy).map_err(ObjectError::from)?;
+        let wanted = Wanted {
+            request: order.request,
+            template: &template,
+            validity,
+            crl_url: settings.crl_url.as_deref(),
+            now: order.now,
+        };
+        self.sign_with(&ctx, (vault, &name), &wanted).await
+    }
+
+    async fn sign_with(
+        &self,
+        ctx: &RequestContext,
+        (vault, name): (&VaultName, &ObjectName),
+        wanted: &Wanted<'_>,
+    ) -> Result<Vec<Vec<u8>>, NotSigned> {
+        let (objects, kind) = (&self.objects, ObjectKind::Certificate);
+        for _ in 0..ATTEMPTS {
+            let InVault { mut case, keys, .. } =
+                objects.admit(ctx, Ask::object(kind, Action::AuthoritySign, vault, name)).await?;
+            let Some(item) = active(case.facts.as_deref()).filter(|item| item.version.attributes.enabled) else {
+                return Err(objects.refuse(ctx, case, NotSigned::Missing).await);
+            };
+            let Some((key, certificate)) = item.version.key.clone().zip(item.version.certificate.clone()) else {
+                return Err(objects.refuse(ctx, case, NotSigned::Missing).await);
+            };
+            case.record.version = Some(item.version.version.as_str().to_owned());
+            let held = objects.store.read(case.permit, &item.version.version).await;
+            if held.inspect(|read| matches!(read, Err(StoreError::Stale))) {
+                continue;
+            }
+            let held = held.map(|read| {
+                let row = read.map_err(ObjectError::from)?;
+                if row.meta != item.version || row.sealed.data_key_id != item.version.data_key_id {
+                    return Err(NotSigned::Object(ObjectError::Tampered));
+                }
+                let own = &item.secret.name;
+                let private = objects
+                    .keyring
+                    .open(&keys, kind, own, &item.version.version, &row.sealed)
+                    .map_err(ObjectError::from)?;
+                let leaf = x509::issue(&certificate.chain, (key.spec, &private), wanted, &*objects.entropy)?;
+                Ok(std::iter::once(leaf).chain(certificate.chain.iter().cloned()).collect())
+            });
+            return objects.recorder.release(ctx, case.record, held).await.map_err(ObjectError::from)?;
+        }
+        Err(objects.contended::<ObjectError>(ctx, Ask::object(kind, Action::AuthoritySign, vault, name)).await.into())
+    }
+}
+
+/// The template as the profile allows it.
+fn within(profile: Profile, template: &Template) -> Result<Template, NotSigned> {
+    if profile == Profile::Authority {
+        return if template.ca { Ok(template.clone()) } else { Err(NotSigned::Profile) };
+    }
+    let allowed: BTreeSet<&str> = profile.extended_usages().iter().copied().collect();
+    let asked = &template.extended_usages;
+    if template.ca || !asked.iter().all(|usage| allowed.contains(usage.as_str())) {
+        return Err(NotSigned::Profile);
+    }
+    let mut template = template.clone();
+    if asked.is_empty() {
+        // Without any, a certificate is good for everything.
+        template.extended_usages = profile.extended_usages().iter().map(|usage| (*usage).to_owned()).collect();
+    }
+    Ok(template)
+}

@@ -1,0 +1,243 @@
+//! Certificates by the issuers of a vault: an authority that is kept there, and one elsewhere that takes its time.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use strongroom_crypto::{SecretText, x509::Usage};
+use strongroom_domain::{
+    certificate::{IssuerReference, PendingStatus, PolicyPatch},
+    certificates::{CertificateError, Certificates, Renewed},
+    grant::Scope,
+    issuance::{Answer, CertificateIssuer, Order, Outcome},
+    issuer::{AcmeSettings, AuthoritySettings, IssuerPatch, IssuerSettings, Profile},
+    issuers::IssuerError,
+    names::ObjectKind,
+    objects::ObjectError,
+    principal::Grantee,
+    record::Outcome as Recorded,
+    role::Role,
+    secret::SecretItem,
+    test_support::world::{name, person},
+};
+
+use super::certificates::{by, leaf};
+use crate::common::Demo;
+
+fn named(issuer: &str) -> Option<IssuerReference> {
+    Some(IssuerReference { name: issuer.to_owned(), certificate_type: None, transparency: None })
+}
+
+fn root() -> PolicyPatch {
+    PolicyPatch {
+        subject: Some("CN=Root".to_owned()),
+        names: Some(Default::default()),
+        ca: Some(true),
+        extended_usages: Some(Vec::new()),
+        usages: Some([Usage::KeyCertSign, Usage::CrlSign].into()),
+        exportable: Some(false),
+        ..by("Self")
+    }
+}
+
+fn authority(settings: AuthoritySettings) -> IssuerPatch {
+    let settings = AuthoritySettings { certificate: "root".to_owned(), ..settings };
+    IssuerPatch {
+        provider: Some("Strongroom-CA".to_owned()),
+        settings: Some(IssuerSettings::Authority(settings)),
+        ..IssuerPatch::default()
+    }
+}
+
+fn acme() -> IssuerPatch {
+    let directory = "https://ca.example/directory".to_owned();
+    IssuerPatch {
+        provider: Some("ACME".to_owned()),
+        settings: Some(IssuerSettings::Acme(AcmeSettings { directory, ..AcmeSettings::default() })),
+        ..IssuerPatch::default()
+    }
+}
+
+impl Demo {
+    async fn set_issuer(&self, issuer: &str, given: &IssuerPatch) -> Result<(), IssuerError> {
+        let (ctx, name) = (self.request(), name(issuer).unwrap());
+        self.world.issuers.set(&ctx, &self.vault, &name, given).await.map(drop)
+    }
+
+    async fn run_of(&self, certificates: &Certificates) -> Renewed {
+        certificates.do_what_is_due(&self.world.store, &*self.world.clock).await.unwrap()
+    }
+
+    async fn run(&self) -> Renewed {
+        self.run_of(&self.world.certificates).await
+    }
+
+    async fn operation(&self, certificate: &str) -> SecretItem {
+        let name = name(certificate).unwrap();
+        self.world.certificates.pending(&self.request(), &self.vault, &name).await.unwrap().0
+    }
+}
+
+fn status(item: &SecretItem) -> (PendingStatus, Option<String>) {
+    let pending = item.secret.certificate.as_ref().unwrap().pending.as_ref().unwrap();
+    let trouble = pending.enrolment.as_ref().and_then(|enrolment| enrolment.trouble.clone());
+    (pending.status, trouble.map(|trouble| trouble.code))
+}
+
+#[tokio::test]
+async fn an_authority_in_the_vault_signs_what_its_issuer_allows() {
+    let demo = Demo::start();
+    assert!(matches!(demo.issue("app", &by("inside")).await, Err(CertificateError::NoSuchIssuer(_))));
+    let missing = demo.set_issuer("inside", &authority(AuthoritySettings::default())).await;
+    assert!(matches!(missing, Err(IssuerError::NoSuchAuthority(_))), "{missing:?}");
+    demo.issue("plain", &by("Self")).await.unwrap();
+    let plain = IssuerPatch {
+        settings: Some(IssuerSettings::Authority(AuthoritySettings {
+            certificate: "plain".to_owned(),
+            ..AuthoritySettings::default()
+        })),
+        ..authority(AuthoritySettings::default())
+    };
+    assert!(matches!(demo.set_issuer("inside", &plain).await, Err(IssuerError::NotAnAuthority(_))));
+    let made = demo.issue("root", &root()).await.unwrap();
+    demo.set_issuer("inside", &authority(AuthoritySettings { max_days: Some(7), ..Default::default() })).await.unwrap();
+
+    let begun = demo.issue("app", &by("Inside")).await.unwrap();
+    assert_eq!(status(&begun), (PendingStatus::InProgress, None));
+    let (ctx, app) = (demo.request(), name("app").unwrap());
+    let merged = demo.world.certificates.merge(&ctx, &demo.vault, &app, &[], None, None).await;
+    assert!(matches!(merged, Err(CertificateError::IssuerWorks)));
+    assert_eq!(demo.run().await, Renewed { certificates: 1, ..Renewed::default() });
+    assert_eq!(status(&demo.operation("app").await), (PendingStatus::Completed, None));
+    let app = demo.certificate("app").await.unwrap();
+    let (facts, now) = (leaf(&app), demo.request().seconds());
+    assert_eq!((facts.issuer, facts.not_after), (leaf(&made).subject, now + 7 * 86_400));
+    let chain = &app.version.certificate.as_ref().unwrap().chain;
+    assert_eq!((chain.len(), &chain[1]), (2, &made.version.certificate.as_ref().unwrap().chain[0]));
+    assert!(app.version.attributes.enabled);
+    demo.key_of("app").await.unwrap();
+    let signed = demo.world.store.image().log.iter().any(|logged| {
+        logged.record.operation == "CertificateAuthoritySign"
+            && logged.record.object.as_deref() == Some("root")
+            && logged.record.outcome == Recorded::Allowed
+    });
+    assert!(signed, "what an authority signs is on record at its own name");
+
+    // What the profile does not allow fails, and stays to be seen.
+    let client = authority(AuthoritySettings { profile: Profile::Client, ..Default::default() });
+    demo.set_issuer("clients", &client).await.unwrap();
+    demo.issue("server", &by("clients")).await.unwrap();
+    assert_eq!(demo.run().await, Renewed { failed: 1, ..Renewed::default() });
+    let failed = (PendingStatus::Failed, Some("outside-profile".to_owned()));
+    assert_eq!(status(&demo.operation("server").await), failed);
+    assert_eq!(demo.run().await, Renewed::default(), "nobody asks again by themselves");
+}
+
+#[tokio::test]
+async fn what_an_issuer_allows_is_for_who_may_sign_with_the_authority() {
+    let demo = Demo::start();
+    demo.issue("root", &root()).await.unwrap();
+    let officer = person("officer");
+    let vault = demo.world.store.image().vaults[demo.vault.as_str()].id;
+    let grantee = Grantee::Principal(officer.id.clone());
+    demo.world.put_grant(grantee, Role::CertificatesOfficer, Scope::Vault { vault }).unwrap();
+    let ctx = demo.world.request(&officer);
+    let given = authority(AuthoritySettings::default());
+    let refused = demo.world.issuers.set(&ctx, &demo.vault, &name("inside").unwrap(), &given).await;
+    assert!(matches!(refused, Err(IssuerError::NoSuchAuthority(_))));
+    let ctx = demo.world.request(&officer);
+    let elsewhere = demo.world.issuers.set(&ctx, &demo.vault, &name("outside").unwrap(), &acme()).await;
+    assert!(elsewhere.is_ok(), "what is asked elsewhere is the officer's to say");
+}
+
+/// An authority elsewhere, and what it says one time after the other.
+struct Elsewhere {
+    answers: Mutex<Vec<Outcome>>,
+    asked: Mutex<Vec<(Option<String>, Option<String>)>>,
+}
+
+#[async_trait]
+impl CertificateIssuer for Elsewhere {
+    async fn ask(&self, order: &Order<'_>) -> Answer {
+        let account = order.account.map(|account| account.expose().to_owned());
+        self.asked.lock().unwrap().push((order.state.map(str::to_owned), account));
+        let outcome = self.answers.lock().unwrap().remove(0);
+        Answer { outcome, account: Some(SecretText::new("account-key".to_owned())) }
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_takes_its_time_is_asked_again_and_its_failure_never_touches_what_is_in_use() {
+    let demo = Demo::start();
+    demo.set_issuer("far", &acme()).await.unwrap();
+    demo.issue("app", &by("Self")).await.unwrap();
+    let in_use = demo.certificate("app").await.unwrap();
+    let now = demo.request().seconds();
+    let answers = vec![
+        Outcome::Pending { state: "order-1".to_owned(), ask_at: now + 60 },
+        Outcome::Failed { code: "rate-limited", message: "Later".to_owned(), retry_at: Some(now + 600) },
+        Outcome::Issued { chain: in_use.version.certificate.as_ref().unwrap().chain.clone(), renew_at: None },
+    ];
+    let elsewhere = Arc::new(Elsewhere { answers: Mutex::new(answers), asked: Mutex::default() });
+    let certificates = demo.world.certificates_by(elsewhere.clone());
+    let other = PolicyPatch { issuer: named("far"), ..by("far") };
+    demo.issue("app", &other).await.unwrap();
+
+    assert_eq!(demo.run_of(&certificates).await, Renewed { ask_at: Some(now + 60), ..Renewed::default() });
+    assert_eq!(demo.run_of(&certificates).await, Renewed::default(), "not before its time");
+    demo.world.clock.advance(60_000);
+    let second = demo.run_of(&certificates).await;
+    assert_eq!((second.failed, second.ask_at), (1, Some(now + 600)));
+    let told = (PendingStatus::InProgress, Some("rate-limited".to_owned()));
+    assert_eq!(status(&demo.operation("app").await), told);
+    demo.world.clock.advance(540_000);
+    // A certificate of another key is nothing that was asked for.
+    assert_eq!(demo.run_of(&certificates).await, Renewed { failed: 1, ..Renewed::default() });
+    let refused = (PendingStatus::Failed, Some("answer-refused".to_owned()));
+    assert_eq!(status(&demo.operation("app").await), refused);
+    assert_eq!(demo.certificate("app").await.unwrap().version, in_use.version, "the version in use stays");
+    let kept = Some("account-key".to_owned());
+    let state = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        *elsewhere.asked.lock().unwrap(),
+        [(None, None), (state("order-1"), kept.clone()), (state("order-1"), kept)]
+    );
+    let shown = demo.world.issuers.get(&demo.request(), &demo.vault, &name("far").unwrap()).await.unwrap();
+    assert_eq!(shown.settings.provider(), "ACME");
+}
+
+#[tokio::test]
+async fn an_operation_that_was_called_off_is_not_asked_for() {
+    let demo = Demo::start();
+    demo.set_issuer("far", &acme()).await.unwrap();
+    demo.issue("app", &by("far")).await.unwrap();
+    let app = name("app").unwrap();
+    demo.world.certificates.cancel(&demo.request(), &demo.vault, &app).await.unwrap();
+    assert_eq!(demo.run().await, Renewed::default());
+    demo.world.certificates.delete_pending(&demo.request(), &demo.vault, &app).await.unwrap();
+    demo.issue("app", &by("far")).await.unwrap();
+    assert_eq!(demo.run().await, Renewed { failed: 1, ..Renewed::default() }, "nobody here speaks with it");
+    assert_eq!(status(&demo.operation("app").await), (PendingStatus::Failed, Some("not-here".to_owned())));
+}
+
+/// Who writes into the database puts no other issuer's credentials in the place of one.
+#[tokio::test]
+async fn an_issuer_opens_at_its_own_place_alone() {
+    let demo = Demo::start();
+    demo.set_issuer("one", &acme()).await.unwrap();
+    demo.set_issuer("two", &acme()).await.unwrap();
+    let get = async |issuer: &str| {
+        demo.world.issuers.get(&demo.request(), &demo.vault, &name(issuer).unwrap()).await.map(drop)
+    };
+    get("one").await.unwrap();
+    demo.world.store.meddle(|image| {
+        let of = |issuer: &str| {
+            let key = image.objects.keys().find(|(_, kind, name)| *kind == ObjectKind::Issuer && name == issuer);
+            key.unwrap().clone()
+        };
+        let (one, two) = (of("one"), of("two"));
+        let row = image.objects[&two].clone();
+        image.objects.insert(one, row);
+    });
+    assert!(matches!(get("one").await, Err(IssuerError::Object(ObjectError::Tampered | ObjectError::Denied(_)))));
+    get("two").await.unwrap();
+}
