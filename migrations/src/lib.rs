@@ -37,6 +37,7 @@ mod m0027_policy_documents;
 mod m0028_certificates_to_plan;
 mod m0029_policy_replays;
 mod m0030_audit_indexes;
+mod m0031_acme_proofs;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -76,6 +77,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0028_certificates_to_plan::Migration),
             Box::new(m0029_policy_replays::Migration),
             Box::new(m0030_audit_indexes::Migration),
+            Box::new(m0031_acme_proofs::Migration),
         ]
     }
 }

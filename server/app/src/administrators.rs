@@ -176,6 +176,7 @@ mod tests {
             issuers: Vec::new(),
             providers: Vec::new(),
             key_token: None,
+            acme: None,
             token_key_age: crate::config::Tokens::default().key_age().unwrap(),
             scrub_every: crate::config::scrub_pause(None).unwrap(),
             policy_isolation: crate::policy_process::PolicyIsolation::None,

@@ -1,5 +1,6 @@
 //! The configuration of `strongroom serve`, read once and dropped once everything is wired.
 
+pub(crate) mod acme;
 mod mistake;
 
 use std::{
@@ -81,6 +82,9 @@ pub(crate) struct Config {
     /// Providers that people sign in at.
     #[serde(default)]
     pub(crate) providers: Vec<Provider>,
+    /// Certificate authorities that may be asked by ACME.
+    #[serde(default)]
+    pub(crate) acme: Option<acme::Acme>,
     /// Principals that own the installation; appointed at a start that finds no Owner.
     #[serde(default)]
     pub(crate) administrators: Vec<Administrator>,
@@ -137,6 +141,9 @@ pub(crate) struct Listener {
     /// Header in which those proxies name the client.
     #[serde(default, deserialize_with = "some_word")]
     pub(crate) forwarded: Option<Forwarded>,
+    /// Whether it is for certificate authorities alone: plain HTTP, the answers of http-01, and nothing else.
+    #[serde(default)]
+    pub(crate) acme: bool,
 }
 
 /// `forwarded` of a listener.

@@ -102,6 +102,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
             scopes: vec!["profile".to_owned()],
         }],
         key_token,
+        acme: None,
         token_key_age: config::Tokens::default().key_age()?,
         scrub_every: config::scrub_pause(None)?,
         policy_isolation: args.policy_isolation.unwrap_or_default(),

@@ -9,6 +9,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use strongroom_acme::Acme;
 use strongroom_domain::{
     certificates::Renewed,
     keys::{Destroyed, Rotated},
@@ -55,6 +56,9 @@ const TOKEN_EVERY: Duration = Duration::from_secs(2);
 
 /// What is due with keys and certificates is done this often.
 const ROTATE_EVERY: Duration = Duration::from_secs(300);
+
+/// Proofs for certificate authorities that were left behind are taken away this often.
+const SWEEP_PROOFS_EVERY: Duration = Duration::from_secs(600);
 
 /// A node looks whether it still has its place at the database this often.
 const PRESENCE_EVERY: Duration = Duration::from_secs(2);
@@ -139,6 +143,9 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
         tokio::spawn(keep_hardware(Arc::clone(&node.store), Arc::clone(&node.services))),
     ];
     endless.push(tokio::spawn(Scrubbing::new(node).run()));
+    if let Some(acme) = &node.acme {
+        endless.push(tokio::spawn(sweep_proofs(Arc::clone(acme), Arc::clone(&node.services))));
+    }
     endless.extend(testimony.map(|testimony| tokio::spawn(testimony.run())));
     Jobs { stop, tasks, endless }
 }
@@ -212,6 +219,14 @@ async fn keep_hardware(store: Arc<Store>, services: Arc<Services>) {
             Err(error) => tracing::error!(%error, "purged keys could not be destroyed in the hardware token"),
         }
         tokio::time::sleep(TOKEN_EVERY).await;
+    }
+}
+
+/// Takes away what was put anywhere for certificate authorities by orders that came to no end.
+async fn sweep_proofs(acme: Arc<Acme>, services: Arc<Services>) {
+    loop {
+        acme.sweep(services.clock.now_millis().div_euclid(1000)).await;
+        tokio::time::sleep(SWEEP_PROOFS_EVERY).await;
     }
 }
 

@@ -79,6 +79,7 @@ fn main(socket: TcpListener, tls: &Arc<rustls::ServerConfig>) -> Listener {
         proxies: Vec::new(),
         proxy_protocol: false,
         forwarded: None,
+        challenges: false,
     }
 }
 
@@ -96,7 +97,8 @@ fn open(
     tls: &Arc<rustls::ServerConfig>,
     files: &mut Vec<PathBuf>,
 ) -> anyhow::Result<(Listener, String)> {
-    let config::Listener { name, address, socket, mode, tls: wants_tls, proxies, proxy_protocol, forwarded } = listener;
+    let config::Listener { name, address, socket, mode, tls: wants_tls, proxies, proxy_protocol, forwarded, acme } =
+        listener;
     ensure!(
         strongroom_domain::network::is_listener_name(&name) && !RESERVED.contains(&name.as_str()),
         "a listener's name has 1 to 32 lower-case letters, digits and hyphens, and is not `local` or `internal`"
@@ -109,7 +111,7 @@ fn open(
         (Some(address), None) => {
             ensure!(mode.is_none(), "`mode` is for a Unix socket");
             ensure!(
-                wants_tls != Some(false),
+                acme || wants_tls != Some(false),
                 "plain HTTP on a network is not served; a Unix socket may do without TLS"
             );
             let needs_proxies = proxy_protocol || forwarded.is_some();
@@ -126,7 +128,11 @@ fn open(
         }
         _ => bail!("a listener has either `address` or `socket`"),
     };
-    let speaks_tls = wants_tls.unwrap_or(matches!(socket, Socket::Tcp(_)));
+    ensure!(
+        !acme || wants_tls != Some(true),
+        "certificate authorities ask a listener with `acme = true` in plain HTTP: it has no TLS"
+    );
+    let speaks_tls = !acme && wants_tls.unwrap_or(matches!(socket, Socket::Tcp(_)));
     let listener = Listener {
         // Lives as long as the process; there are a few at most.
         name: Box::leak(name.into_boxed_str()),
@@ -138,6 +144,7 @@ fn open(
             config::Forwarded::XForwardedFor => ForwardedHeader::XForwardedFor,
             config::Forwarded::Forwarded => ForwardedHeader::Forwarded,
         }),
+        challenges: acme,
     };
     Ok((listener, shown))
 }
@@ -238,6 +245,13 @@ mod tests {
                 address = "127.0.0.1:0"
                 tls = false"#,
                 "plain HTTP on a network",
+            ),
+            (
+                r#"name = "a"
+                address = "127.0.0.1:0"
+                acme = true
+                tls = true"#,
+                "it has no TLS",
             ),
             (
                 r#"name = "a"

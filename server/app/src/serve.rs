@@ -157,6 +157,7 @@ fn outside(config: Config) -> anyhow::Result<Outside> {
     let providers = config.providers.into_iter().map(provider).collect::<anyhow::Result<Vec<_>>>()?;
     let token_key_age = config.tokens.key_age()?;
     let policy_isolation = config.policy_isolation;
+    let acme = config.acme.map(config::acme::Acme::allowed).transpose()?;
     let policy_signers = policy_process::signers(&config.policy_signers)?;
     Ok(Outside {
         base,
@@ -164,6 +165,7 @@ fn outside(config: Config) -> anyhow::Result<Outside> {
         issuers,
         providers,
         key_token: None,
+        acme,
         token_key_age,
         scrub_every,
         policy_isolation,

@@ -4,16 +4,19 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use strongroom_acme::{Acme, Allowed};
 use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy, TokenSigner, key::KeyToken};
 use strongroom_domain::{
     admin::{Administration, LISTINGS, Looks, TokenKeyring},
     certificates::{AuthorityIssuer, Certificates, IssuersByProvider},
     entrance::{Entrance, TokenRates},
     gate::{Gate, ShadowCounts},
+    issuance::CertificateIssuer,
     keys::Keys,
     names::InstallationId,
     objects::{Objects, RestorePlace},
     places::Places,
+    proofs::Proofs,
     record::{Committer, FloodGate, Recorder, spawn},
     secrets::Secrets,
     setup::{self, Setup},
@@ -49,6 +52,8 @@ pub(crate) struct Outside {
     pub(crate) providers: Vec<ProviderConfig>,
     /// The hardware token that keys of the types with -HSM are made in.
     pub(crate) key_token: Option<Arc<dyn KeyToken>>,
+    /// Certificate authorities that may be asked by ACME; none when the operator says nothing of it.
+    pub(crate) acme: Option<Allowed>,
     /// How long a key signs tokens, in milliseconds.
     pub(crate) token_key_age: i64,
     /// How far apart rounds of the scrub begin.
@@ -69,6 +74,8 @@ pub(crate) struct Node {
     pub(crate) committer: JoinHandle<()>,
     pub(crate) policies: Arc<PolicyHost>,
     pub(crate) own_issuer: String,
+    /// Asks certificate authorities by ACME.
+    pub(crate) acme: Option<Arc<Acme>>,
     /// How long a key signs tokens, in milliseconds.
     pub(crate) token_key_age: i64,
     /// How far apart rounds of the scrub begin.
@@ -189,6 +196,10 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         restores: RestorePlace::default(),
         condemned: store.clone(),
     });
+    let acme = outside.acme.map(|allowed| {
+        let proofs = Proofs::new(Arc::clone(&keyring), store.clone());
+        Arc::new(Acme::new(allowed, proofs, Arc::clone(&entropy)))
+    });
     let keys = Keys::new(Arc::clone(&objects));
     let keys = match outside.key_token {
         Some(token) => keys.with_token(token),
@@ -196,7 +207,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
     };
     let providers_of_certificates = IssuersByProvider {
         authority: Arc::new(AuthorityIssuer { objects: Arc::clone(&objects), clock: Arc::clone(&clock) }),
-        acme: None,
+        acme: acme.clone().map(|acme| acme as Arc<dyn CertificateIssuer>),
     };
     let certificate_issuers = Arc::new(strongroom_domain::issuers::Issuers {
         objects: Arc::clone(&objects),
@@ -265,6 +276,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         long_bodies: LongBodies::default(),
         long_answers: LongAnswers::default(),
         live_batches: live_batches(),
+        proofs: Proofs::new(Arc::clone(&keyring), store.clone()),
         keyring,
         clock,
         entropy,
@@ -280,6 +292,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         committer: committer_task,
         policies,
         own_issuer,
+        acme,
         token_key_age: outside.token_key_age,
         scrub_every: outside.scrub_every,
         database,

@@ -37,6 +37,7 @@ pub mod policy_module;
 pub mod policy_replay;
 pub mod ports;
 pub mod principal;
+pub mod proofs;
 pub mod purge;
 pub mod record;
 pub mod renewal;

@@ -11,6 +11,7 @@ use strongroom_domain::{
     keyring::Keyring,
     keys::Keys,
     objects::Objects,
+    proofs::Proofs,
     record::{FloodGate, Recorder},
     secrets::Secrets,
     setup::Setup,
@@ -134,6 +135,8 @@ pub struct Services {
     pub long_answers: LongAnswers,
     /// How often each session asks what was recorded since.
     pub live_batches: Throttle<[u8; 32]>,
+    /// What certificate authorities look for.
+    pub proofs: Proofs,
     /// Seals the cookie of a sign-in under way.
     pub keyring: Arc<Keyring>,
     /// Time.

@@ -51,6 +51,7 @@ mod log_query;
 mod open;
 mod policies;
 mod presence;
+mod proofs;
 mod purge;
 mod reading;
 mod rows;

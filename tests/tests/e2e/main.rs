@@ -13,6 +13,7 @@
     reason = "a test that cannot go on has failed, tells why on the terminal, and has a clock of its own"
 )]
 
+mod acme;
 mod approvals;
 mod audit;
 mod browser;

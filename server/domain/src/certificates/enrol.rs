@@ -222,7 +222,8 @@ fn bounded(outcome: Outcome, asked: u32) -> Outcome {
             Outcome::Failed { code: "asked-too-often", message, retry_at: None }
         }
         Outcome::Failed { code, message, retry_at } => {
-            let message = message.chars().filter(|c| !crate::text::deceives(*c)).take(MAX_MESSAGE / 4).collect();
+            let mut message: String = message.chars().filter(|c| !crate::text::deceives(*c)).collect();
+            message.truncate(message.floor_char_boundary(MAX_MESSAGE));
             Outcome::Failed { code, message, retry_at: retry_at.filter(|_| asked < MOST_QUESTIONS) }
         }
         other => other,

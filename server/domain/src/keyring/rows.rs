@@ -11,6 +11,7 @@ use crate::{
     policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
     policy_replay::PolicyReplay,
+    proofs::Proof,
     role::RoleDefinition,
     seal::RootKeyFact,
     vault::Vault,
@@ -79,6 +80,22 @@ impl Keyring {
     /// [`KeyringError::Tampered`].
     pub fn verify_condemned(&self, condemned: &Condemned) -> Result<(), KeyringError> {
         self.check_control(b"condemned", &condemned.authenticated()?, &condemned.tag)
+    }
+
+    /// Tag of a proof for a certificate authority.
+    ///
+    /// # Errors
+    /// When the row has no canonical form.
+    pub fn tag_proof(&self, proof: &Proof) -> Result<Vec<u8>, KeyringError> {
+        Ok(self.control.tag(&[b"acme-proof", &proof.authenticated()?]).to_vec())
+    }
+
+    /// Checks a proof for a certificate authority.
+    ///
+    /// # Errors
+    /// [`KeyringError::Tampered`].
+    pub fn verify_proof(&self, proof: &Proof) -> Result<(), KeyringError> {
+        self.check_control(b"acme-proof", &proof.authenticated()?, &proof.tag)
     }
 
     /// Tag of a custom role definition.

@@ -27,6 +27,7 @@ use crate::{
     policy_replay::PolicyReplay,
     ports::SealedBlob,
     principal::Grantee,
+    proofs::Proof,
     record::{Checkpoint, Entry, Record, Settled},
     role::{RoleDefinition, RoleRef},
     secret::{SealedVersion, SecretMeta},
@@ -107,6 +108,8 @@ pub struct Image {
     pub objects: BTreeMap<(VaultId, ObjectKind, String), NameRow>,
     /// What is to be destroyed in a hardware token, by its label there.
     pub condemned: BTreeMap<String, Condemned>,
+    /// Proofs for certificate authorities, by label.
+    pub proofs: BTreeMap<String, Proof>,
     /// The log, in the order of commits.
     pub log: Vec<Logged>,
     /// Checkpoints.

@@ -29,7 +29,7 @@ fn sources(folder: &Path) -> String {
 fn every_cited_test_exists() {
     let server = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let folder = |name: &str| match name {
-        "domain" | "crypto" | "pkcs11" | "store" | "identity" | "http" | "app" => Some(server.join(name)),
+        "domain" | "crypto" | "pkcs11" | "store" | "identity" | "acme" | "http" | "app" => Some(server.join(name)),
         "policies" => Some(server.join("policy-host")),
         "web" => Some(server.parent().unwrap().join("web")),
         "e2e" => Some(server.parent().unwrap().join("tests/tests")),

@@ -24,6 +24,8 @@ pub(super) struct Door {
     pub(super) forwarded: Option<ForwardedHeader>,
     /// A Unix socket: everybody who connects is a proxy.
     pub(super) local: bool,
+    /// For certificate authorities alone.
+    pub(super) challenges: bool,
     pub(super) seats: Seats,
     pub(super) limits: Limits,
 }

@@ -2,13 +2,15 @@
 //!
 //! Bounds what a connection may cost, in bytes and in time; finds out who the client is; turns the
 //! library's request into a [`RawRequest`](crate::edge::RawRequest) and hands it to a task of its
-//! own, so that a client that hangs up cancels nothing half-way. Judges nothing.
+//! own, so that a client that hangs up cancels nothing half-way. Judges nothing. A listener for certificate
+//! authorities is another door: nothing of the edge is behind it.
 //!
 //! HTTP/1.1 alone: the library is built without HTTP/2 (RUSTSEC-2026-0258 is in its h2 0.3), so the
 //! TLS configuration must not offer `h2`.
 
 mod accept;
 mod account;
+mod challenges;
 mod forwarded;
 mod guard;
 mod proxy_protocol;
@@ -76,7 +78,7 @@ impl Default for Limits {
 /// A bound socket.
 #[derive(Debug)]
 pub enum Socket {
-    /// TCP; always with TLS.
+    /// TCP; always with TLS, but for certificate authorities.
     Tcp(TcpListener),
     /// A Unix socket: whoever may open its file may connect.
     Unix(UnixListener),
@@ -88,7 +90,8 @@ pub struct Listener {
     pub name: &'static str,
     /// Where it listens.
     pub socket: Socket,
-    /// TLS 1.2 and 1.3, offering `http/1.1` alone. `None` for plain HTTP, on a Unix socket only.
+    /// TLS 1.2 and 1.3, offering `http/1.1` alone. `None` for plain HTTP, on a Unix socket only, and for certificate
+    /// authorities.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Networks of proxies whose word about the client counts. On a Unix socket everybody is one.
     pub proxies: Vec<IpNet>,
@@ -96,6 +99,8 @@ pub struct Listener {
     pub proxy_protocol: bool,
     /// The header in which proxies name the client, if they do.
     pub forwarded: Option<ForwardedHeader>,
+    /// Whether it shows certificate authorities what they look for (http-01), in plain HTTP, and nothing else.
+    pub challenges: bool,
 }
 
 /// Starts the server on bound listeners.
@@ -116,10 +121,15 @@ pub fn serve(
         .shutdown_timeout(limits.stop.as_secs())
         .disable_signals();
     for listener in listeners {
-        let Listener { name, socket, tls, proxies, proxy_protocol, forwarded } = listener;
+        let Listener { name, socket, tls, proxies, proxy_protocol, forwarded, challenges } = listener;
         let local = matches!(socket, Socket::Unix(_));
-        if tls.is_none() && !local {
+        if tls.is_none() && !local && !challenges {
             return Err(std::io::Error::other(format!("the listener {name} has no TLS and is no Unix socket")));
+        }
+        if tls.is_some() && challenges {
+            return Err(std::io::Error::other(format!(
+                "the listener {name} is for certificate authorities, in plain HTTP"
+            )));
         }
         let door = Arc::new(Door {
             name,
@@ -128,6 +138,7 @@ pub fn serve(
             proxy_protocol,
             forwarded,
             local,
+            challenges,
             seats: seats.clone(),
             limits,
         });
@@ -162,6 +173,8 @@ where
         let (services, door, stopping) = (Arc::clone(&services), Arc::clone(&door), stopping.clone());
         let (limits, accounts) = (door.limits, Arc::clone(&services));
         let http = HttpService::<Accounted, _, _>::build()
+        let (limits, challenges) = (door.limits, door.challenges);
+        let http = HttpService::<Guarded, _, _>::build()
             .keep_alive(KeepAlive::Timeout(limits.idle))
             .client_request_timeout(limits.head)
             .client_disconnect_timeout(FAREWELL)
@@ -172,7 +185,16 @@ where
             .on_connect_ext(|connection: &Accounted, data| {
                 data.insert(connection.caller());
             })
-            .h1(fn_service(move |request| request::handle(Arc::clone(&services), request)))
+            .h1(fn_service(move |request| {
+                let services = Arc::clone(&services);
+                async move {
+                    if challenges {
+                        challenges::handle(&services, &request).await
+                    } else {
+                        request::handle(services, request).await
+                    }
+                }
+            }))
             .map_err(|_| ());
         let accepted = fn_service(move |socket: S| {
             let (services, accepted) = (Arc::clone(&accounts), accept::accept(Arc::clone(&door), socket.into()));

@@ -1,6 +1,7 @@
 //! The tables as sea-orm entities: shapes only, no meaning. Nothing outside this crate sees them.
 
 pub(crate) mod access_policy;
+pub(crate) mod acme_proof;
 pub(crate) mod approval;
 pub(crate) mod assignment;
 pub(crate) mod audit_checkpoint;

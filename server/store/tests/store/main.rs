@@ -31,6 +31,8 @@ mod policies;
 #[cfg(test)]
 mod presence;
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod rollback;
 #[cfg(test)]
 mod rotation;

@@ -27,6 +27,7 @@ use crate::{
         RotationSchedule, SealStore, SealedBlob, StoreError, VaultStore,
     },
     principal::{Grantee, Principal, PrincipalId},
+    proofs::{Proof, ProofStore},
     record::{ChangedRow, Record, RowKind},
     role::{RoleDefinition, RoleRef},
     rotation,
@@ -142,6 +143,42 @@ impl CondemnedKeys for MemoryStore {
     async fn forget_condemned(&self, condemned: &Condemned) -> Result<(), StoreError> {
         self.pause().await;
         self.meddle(|image| image.condemned.remove(&condemned.label()));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ProofStore for MemoryStore {
+    async fn put_proof(&self, proof: &Proof, most: usize) -> Result<bool, StoreError> {
+        self.pause().await;
+        Ok(self.meddle(|image| {
+            let fits = image.proofs.contains_key(&proof.label()) || image.proofs.len() < most;
+            fits.then(|| image.proofs.insert(proof.label(), proof.clone())).is_some()
+        }))
+    }
+
+    async fn proof(&self, label: &str) -> Result<Option<Proof>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().proofs.get(label).cloned())
+    }
+
+    async fn proofs_of(&self, order: &str) -> Result<Vec<Proof>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().proofs.values().filter(|proof| proof.order == order).cloned().collect())
+    }
+
+    async fn lapsed_proofs(&self, now: i64, limit: usize) -> Result<Vec<Proof>, StoreError> {
+        self.pause().await;
+        Ok(self.durable().proofs.values().filter(|proof| proof.until <= now).take(limit).cloned().collect())
+    }
+
+    async fn forget_proof(&self, proof: &Proof) -> Result<(), StoreError> {
+        self.pause().await;
+        self.meddle(|image| {
+            if image.proofs.get(&proof.label()) == Some(proof) {
+                image.proofs.remove(&proof.label());
+            }
+        });
         Ok(())
     }
 }
