@@ -8,6 +8,7 @@ use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy, TokenSigner, key::K
 use strongroom_domain::{
     admin::{Administration, LISTINGS, Looks, TokenKeyring},
     certificates::Certificates,
+    decision::StepUp,
     entrance::{Entrance, TokenRates},
     gate::{Gate, ShadowCounts},
     keys::Keys,
@@ -47,6 +48,8 @@ pub(crate) struct Outside {
     pub(crate) trusted_roots: TrustedRoots,
     pub(crate) issuers: Vec<IssuerConfig>,
     pub(crate) providers: Vec<ProviderConfig>,
+    /// How people of an issuer must have signed in before what cannot be undone.
+    pub(crate) step_up: Vec<(String, StepUp)>,
     /// The hardware token that keys of the types with -HSM are made in.
     pub(crate) key_token: Option<Arc<dyn KeyToken>>,
     /// How long a key signs tokens, in milliseconds.
@@ -196,7 +199,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
     };
     let chain = Arc::new(ArcSwap::<ChainStatus>::default());
     let shown = Arc::clone(&chain);
-    let desk = Arc::new(SignInService::new(providers, Arc::clone(&entropy)));
+    let desk = Arc::new(SignInService::new(providers, Arc::clone(&entropy)).with_step_up(outside.step_up));
     let sign_in: Arc<dyn SignIn> = desk.clone();
     let services = Services {
         development,
