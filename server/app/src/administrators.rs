@@ -175,6 +175,7 @@ mod tests {
             trusted_roots: TrustedRoots::System,
             issuers: Vec::new(),
             providers: Vec::new(),
+            step_up: Vec::new(),
             key_token: None,
             acme: None,
             token_key_age: crate::config::Tokens::default().key_age().unwrap(),

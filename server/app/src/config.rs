@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::Context as _;
 use serde::{Deserialize, Deserializer};
-use strongroom_domain::{principal::PrincipalKind, text::deceives};
+use strongroom_domain::{decision::StepUp, principal::PrincipalKind, text::deceives};
 use strongroom_http::paths::Addresses;
 use strongroom_identity::{IssuerConfig, WorkloadWhen};
 use url::Url;
@@ -328,6 +328,31 @@ pub(crate) struct Provider {
     pub(crate) groups_claim: Option<String>,
     #[serde(default = "default_scopes")]
     pub(crate) scopes: Vec<String>,
+    /// Authentication context classes, one of which a sign-in must have before what cannot be undone.
+    #[serde(default, deserialize_with = "classes")]
+    step_up_acr: Vec<String>,
+    /// Authentication methods, one of which it must have used.
+    #[serde(default, deserialize_with = "classes")]
+    step_up_amr: Vec<String>,
+}
+
+impl Provider {
+    /// The issuer, and how its people must have signed in before what cannot be undone, if that is said.
+    pub(crate) fn step_up(&self) -> Option<(String, StepUp)> {
+        let terms = StepUp { acr: self.step_up_acr.clone(), amr: self.step_up_amr.clone(), max_age: None };
+        (!terms.acr.is_empty() || !terms.amr.is_empty()).then(|| (self.issuer.clone(), terms))
+    }
+}
+
+/// Names of classes or methods, which stand beside each other in requests and claims with spaces between.
+fn classes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    let is_name = |name: &String| (1..=256).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
+    if names.len() <= 8 && names.iter().all(is_name) {
+        Ok(names)
+    } else {
+        Err(serde::de::Error::custom("expected at most 8 names of 1 to 256 letters, digits and signs, without spaces"))
+    }
 }
 
 fn default_scopes() -> Vec<String> {

@@ -101,6 +101,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
             client_secret: None,
             scopes: vec!["profile".to_owned()],
         }],
+        step_up: Vec::new(),
         key_token,
         acme: None,
         token_key_age: config::Tokens::default().key_age()?,

@@ -154,6 +154,7 @@ fn outside(config: Config) -> anyhow::Result<Outside> {
     };
     let base = config.base.trim_end_matches('/').to_owned();
     let issuers = config.issuers.into_iter().map(|i| i.into_config(&base)).collect::<anyhow::Result<Vec<_>>>()?;
+    let step_up = config.providers.iter().filter_map(Provider::step_up).collect();
     let providers = config.providers.into_iter().map(provider).collect::<anyhow::Result<Vec<_>>>()?;
     let token_key_age = config.tokens.key_age()?;
     let policy_isolation = config.policy_isolation;
@@ -164,6 +165,7 @@ fn outside(config: Config) -> anyhow::Result<Outside> {
         trusted_roots,
         issuers,
         providers,
+        step_up,
         key_token: None,
         acme,
         token_key_age,

@@ -9,6 +9,7 @@ use strongroom_crypto::{AuditSigner, Entropy, SystemEntropy, TokenSigner, key::K
 use strongroom_domain::{
     admin::{Administration, LISTINGS, Looks, TokenKeyring},
     certificates::{AuthorityIssuer, Certificates, IssuersByProvider},
+    decision::StepUp,
     entrance::{Entrance, TokenRates},
     gate::{Gate, ShadowCounts},
     issuance::CertificateIssuer,
@@ -50,6 +51,8 @@ pub(crate) struct Outside {
     pub(crate) trusted_roots: TrustedRoots,
     pub(crate) issuers: Vec<IssuerConfig>,
     pub(crate) providers: Vec<ProviderConfig>,
+    /// How people of an issuer must have signed in before what cannot be undone.
+    pub(crate) step_up: Vec<(String, StepUp)>,
     /// The hardware token that keys of the types with -HSM are made in.
     pub(crate) key_token: Option<Arc<dyn KeyToken>>,
     /// Certificate authorities that may be asked by ACME; none when the operator says nothing of it.
@@ -215,7 +218,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
     });
     let chain = Arc::new(ArcSwap::<ChainStatus>::default());
     let shown = Arc::clone(&chain);
-    let desk = Arc::new(SignInService::new(providers, Arc::clone(&entropy)));
+    let desk = Arc::new(SignInService::new(providers, Arc::clone(&entropy)).with_step_up(outside.step_up));
     let sign_in: Arc<dyn SignIn> = desk.clone();
     let services = Services {
         development,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use strongroom_crypto::Plaintext;
 
-use crate::{identity::UsedAssertion, principal::Principal};
+use crate::{decision::StepUp, identity::UsedAssertion, principal::Principal};
 
 /// Why a bearer token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -195,6 +195,12 @@ pub trait SignIn: Send + Sync {
 
     /// Whether people of this issuer can be signed in.
     fn knows(&self, issuer: &str) -> bool;
+
+    /// How people of this issuer must have signed in before they do what cannot be undone or gives power away, as the
+    /// installation is configured; none for in any way.
+    fn step_up(&self, _issuer: &str) -> Option<StepUp> {
+        None
+    }
 
     /// Begins: gives the provider's address to go to, and what must be kept until the way back
     /// (state, nonce, code verifier), which the caller seals.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use strongroom_crypto::{Entropy, Plaintext, SecretText};
 use strongroom_domain::{
+    decision::StepUp,
     entrance::{AccessToken, ClientProof, CredentialError as Refused, Credentials, Proven},
     identity::Workload,
     keyring::Keyring,
@@ -124,13 +125,20 @@ impl Credentials for WorkloadCredentials {
 pub struct SignInService {
     providers: Providers,
     entropy: Arc<dyn Entropy>,
+    step_up: Vec<(String, StepUp)>,
 }
 
 impl SignInService {
     /// Sign-in at these providers.
     #[must_use]
     pub fn new(providers: Providers, entropy: Arc<dyn Entropy>) -> Self {
-        Self { providers, entropy }
+        Self { providers, entropy, step_up: Vec::new() }
+    }
+
+    /// The same where people of these issuers must have signed in so before what cannot be undone.
+    #[must_use]
+    pub fn with_step_up(self, step_up: Vec<(String, StepUp)>) -> Self {
+        Self { step_up, ..self }
     }
 }
 
@@ -143,6 +151,10 @@ impl SignIn for SignInService {
 
     fn knows(&self, issuer: &str) -> bool {
         self.providers.knows(issuer)
+    }
+
+    fn step_up(&self, issuer: &str) -> Option<StepUp> {
+        self.step_up.iter().find(|(known, _)| known == issuer).map(|(_, terms)| terms.clone())
     }
 
     async fn begin(

@@ -146,7 +146,7 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
     let Some(session) = call.session.as_deref() else { return Err(Problem::no_route()) };
     let here = links::ReturnTo::of_request(&request);
     let viewer = Viewer { services, call, session, look: me::look(request.cookies.as_deref()), here };
-    if step_up::is_asked_for(call.endpoint) && !step_up::is_fresh(session, viewer.now()) {
+    if step_up::is_asked_for(call.endpoint) && !step_up::is_proven(&viewer) {
         return Ok(step_up::page(&viewer).await);
     }
     let answer = match call.endpoint {

@@ -87,10 +87,29 @@ pub(super) fn is_fresh(session: &Session, now: i64) -> bool {
     session.authenticated.is_some_and(|proved| (-CLOCKS_DIFFER..FRESH_SECONDS).contains(&now.saturating_sub(proved)))
 }
 
+/// Whether the person proved who they are a moment ago, and in the way that the installation asks for.
+pub(super) fn is_proven(viewer: &Viewer<'_>) -> bool {
+    is_fresh(viewer.session, viewer.now()) && is_such(viewer.session, terms(viewer).as_ref())
+}
+
+fn terms(viewer: &Viewer<'_>) -> Option<StepUp> {
+    viewer.services.sign_in.step_up(&viewer.session.principal.id.issuer)
+}
+
+/// Whether a session began by a sign-in as these terms ask for, as its provider told: what was asked for is not enough.
+pub(super) fn is_such(session: &Session, terms: Option<&StepUp>) -> bool {
+    let Some(terms) = terms else { return true };
+    let told = |claim: &str| session.principal.claims.get(claim).map(String::as_str).unwrap_or_default();
+    let class = terms.acr.is_empty() || terms.acr.iter().any(|class| class == told("acr"));
+    let method = |method: &str| terms.amr.iter().any(|wanted| wanted == method);
+    class && (terms.amr.is_empty() || told("amr").split(' ').any(method))
+}
+
 /// Where the person proves again who they are, and comes back; for a policy that asks for it, in the way that it
 /// asks for. None when the provider is not configured any more.
 pub(super) fn href(viewer: &Viewer<'_>, asked: Option<&StepUp>) -> Option<String> {
-    let acr = asked.map(|asked| asked.acr.as_slice()).unwrap_or_default();
+    let own = terms(viewer);
+    let acr = asked.or(own.as_ref()).map(|asked| asked.acr.as_slice()).unwrap_or_default();
     viewer.provider().map(|provider| links::sign_in_again(&provider, &viewer.here, acr))
 }
 
@@ -99,8 +118,15 @@ pub(super) async fn page(viewer: &Viewer<'_>) -> Response {
     let place = Place::of(viewer.call);
     let minutes = FRESH_SECONDS / 60;
     let again = href(viewer, None).map(|href| Act::primary("Sign in again", href, Icon::Lock));
+    let lead = match terms(viewer) {
+        Some(StepUp { acr, amr, .. }) if is_fresh(viewer.session, viewer.now()) => {
+            let ways = acr.into_iter().chain(amr).collect::<Vec<_>>().join(", ");
+            format!("Your provider did not say that you signed in as this asks for: {ways}.")
+        }
+        _ => format!("You signed in more than {minutes} minutes ago, or it is not known when."),
+    };
     let page = PanelsPage {
-        lead: Some(format!("You signed in more than {minutes} minutes ago, or it is not known when.")),
+        lead: Some(lead),
         acts: again.into_iter().collect(),
         main: vec![Panel::new(
             "Why",

@@ -93,7 +93,7 @@ pub(super) async fn new_vault(viewer: &Viewer<'_>) -> Result<Response, Failure> 
 pub(super) async fn create(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, LONG)?;
     // It can never be switched off again.
-    if sent.ticked("purge_protection") && !step_up::is_fresh(viewer.session, viewer.now()) {
+    if sent.ticked("purge_protection") && !step_up::is_proven(viewer) {
         return Ok(step_up::page(viewer).await);
     }
     let create = async {

@@ -171,10 +171,8 @@ where
     let services = Arc::clone(services);
     move || {
         let (services, door, stopping) = (Arc::clone(&services), Arc::clone(&door), stopping.clone());
-        let (limits, accounts) = (door.limits, Arc::clone(&services));
+        let (limits, challenges, accounts) = (door.limits, door.challenges, Arc::clone(&services));
         let http = HttpService::<Accounted, _, _>::build()
-        let (limits, challenges) = (door.limits, door.challenges);
-        let http = HttpService::<Guarded, _, _>::build()
             .keep_alive(KeepAlive::Timeout(limits.idle))
             .client_request_timeout(limits.head)
             .client_disconnect_timeout(FAREWELL)

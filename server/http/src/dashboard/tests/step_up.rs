@@ -1,6 +1,7 @@
 //! How sessions age: in use, idle, ended elsewhere, and too old for what cannot be undone.
 
 use strongroom_domain::{
+    decision::StepUp,
     identity::Session,
     policy::{Effect, Obligation},
     principal::Principal,
@@ -10,7 +11,7 @@ use strongroom_domain::{
 
 use super::Story;
 use crate::{
-    dashboard::step_up::{is_asked_for, is_fresh},
+    dashboard::step_up::{is_asked_for, is_fresh, is_such},
     message::Method,
     routes::{Access, Endpoint, ROUTES},
 };
@@ -157,6 +158,35 @@ async fn an_old_session_gives_no_power_away_and_lets_no_command_line_in() {
     assert_eq!(story.get("/vaults/demo/network", &cookie).await.status, 200);
     assert_eq!(story.submit("/vaults/demo/network", &cookie, "rules=allow+0.0.0.0%2F0").await.status, 403);
     assert_eq!(story.last().reason, "step-up-required");
+}
+
+#[test]
+fn a_sign_in_is_of_the_kind_that_is_asked_for_only_when_the_provider_says_so() {
+    let terms = |acr: &[&str], amr: &[&str]| StepUp {
+        acr: acr.iter().map(|class| (*class).to_owned()).collect(),
+        amr: amr.iter().map(|method| (*method).to_owned()).collect(),
+        max_age: None,
+    };
+    let session = |claims: &[(&str, &str)]| Session {
+        id_hash: [1; 32],
+        principal: Principal {
+            claims: claims.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            ..Principal::system("test")
+        },
+        display_name: "Ada".to_owned(),
+        created: 1000,
+        expires: 9000,
+        provider_session: None,
+        authenticated: Some(1000),
+        tag: Vec::new(),
+    };
+    let (strong, weak) = (session(&[("acr", "phr"), ("amr", "pwd hwk")]), session(&[("acr", "phr2"), ("amr", "pwd")]));
+    assert!(is_such(&weak, None), "any way where none is asked for");
+    for terms in [terms(&["phrh", "phr"], &[]), terms(&[], &["hwk"]), terms(&["phr"], &["otp", "hwk"])] {
+        assert!(is_such(&strong, Some(&terms)), "{terms:?}");
+        assert!(!is_such(&weak, Some(&terms)), "{terms:?}");
+        assert!(!is_such(&session(&[]), Some(&terms)), "what is not told is not so: {terms:?}");
+    }
 }
 
 #[test]
