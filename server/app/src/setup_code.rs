@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 use data_encoding::HEXLOWER;
+use serde_json::json;
 use strongroom_crypto::{Entropy, SecretText, SystemEntropy};
 use strongroom_domain::{
     ports::SealStore as _,
@@ -18,6 +19,7 @@ use strongroom_domain::{
 use strongroom_identity::provider_of;
 
 use crate::{
+    cli::Output,
     clock::SystemClock,
     config,
     installation::{Opened, write_private},
@@ -71,7 +73,7 @@ impl SetupCodes for CodeFile {
 }
 
 /// `strongroom setup-code`
-pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn run(path: &Path, output: Output) -> anyhow::Result<()> {
     let config = config::read(path)?;
     anyhow::ensure!(
         config.providers.is_empty() && config.administrators.is_empty(),
@@ -87,7 +89,7 @@ pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
         config.data.display(),
         facts.uid()
     );
-    show(config.base.trim_end_matches('/'), &config.data, SystemClock::new().now_millis())
+    show(config.base.trim_end_matches('/'), &config.data, SystemClock::new().now_millis(), output)
 }
 
 /// Says at a start that nobody owns the installation: with a code where there is a terminal to show it on, and never
@@ -95,17 +97,26 @@ pub(crate) fn run(path: &Path) -> anyhow::Result<()> {
 pub(crate) fn ask(base: &str, data: &Path, config: &Path, now: i64) -> anyhow::Result<()> {
     println!("Nobody owns this installation yet: {base}/setup names its first provider and administrator.");
     if std::io::stdout().is_terminal() {
-        return show(base, data, now);
+        return show(base, data, now, Output::Table);
     }
     println!("The code for it is shown by: strongroom setup-code --config {}", config.display());
     Ok(())
 }
 
-fn show(base: &str, data: &Path, now: i64) -> anyhow::Result<()> {
+fn show(base: &str, data: &Path, now: i64, output: Output) -> anyhow::Result<()> {
     let code = CodeFile::of(data).issue(now, &SystemEntropy)?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "Setup code, once and for {} minutes: {}", CODE_MILLIS / 60_000, code.expose())?;
-    writeln!(out, "Enter it at {base}/setup")?;
+    match output {
+        Output::Json => {
+            let url = format!("{base}/setup");
+            let told = json!({ "code": code.expose(), "expires_in": CODE_MILLIS / 1000, "url": url });
+            writeln!(out, "{}", crate::plain::json(&told))?;
+        }
+        Output::Table => {
+            writeln!(out, "Setup code, once and for {} minutes: {}", CODE_MILLIS / 60_000, code.expose())?;
+            writeln!(out, "Enter it at {base}/setup")?;
+        }
+    }
     Ok(())
 }
 

@@ -77,6 +77,9 @@ enum Command {
         /// Configuration of the server (TOML).
         #[arg(long)]
         config: PathBuf,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
     },
     /// Sign in for later commands: in the browser, or with the client credentials of the environment.
     Login(LoginArgs),
@@ -323,7 +326,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Dev(args) => dev::run(args).await,
         Command::Serve(args) => serve::run(args).await,
-        Command::SetupCode { config } => setup_code::run(&config),
+        Command::SetupCode { config, output } => setup_code::run(&config, output),
         Command::Login(args) => commands::login::login(args).await,
         Command::Logout { at } => commands::login::logout(&at).await,
         Command::Whoami { at } => commands::login::whoami(&at).await,

@@ -74,6 +74,8 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::NewSecretForm,
     Endpoint::NewVersionForm,
     Endpoint::SecretDeleteForm,
+    // What it does with several, each of the forms above and below does with one.
+    Endpoint::BulkSecretsForm,
     Endpoint::SecretReveal,
     Endpoint::VersionEditForm,
     Endpoint::VersionEnableForm,
