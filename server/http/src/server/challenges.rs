@@ -36,6 +36,7 @@ pub(super) async fn handle(services: &Services, request: &Request) -> Result<Res
         }
     };
     let body = if *request.method() == Method::HEAD { Bytes::new() } else { Bytes::from(body) };
+    caller.answered(body.len());
     let mut response = Response::with_body(status, body);
     let plain = header::HeaderValue::from_static("application/octet-stream");
     response.headers_mut().insert(header::CONTENT_TYPE, plain);

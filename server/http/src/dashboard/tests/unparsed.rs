@@ -71,6 +71,7 @@ impl Listening {
             proxies: Vec::new(),
             proxy_protocol: false,
             forwarded: None,
+            challenges: false,
         };
         tokio::spawn(serve(&story.services, vec![listener], limits, 1).unwrap());
         Self { story, socket }
