@@ -4,7 +4,8 @@
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use strongroom_domain::{
@@ -178,6 +179,9 @@ impl Store {
         if let Some(counted) = self.counted(filter, stretch).await? {
             return Ok(counted);
         }
+        if self.looked_to(filter, Condition::all()).await?.is_some() {
+            return Ok(Vec::new());
+        }
         let subjects = self.subjects(filter).await?;
         // A number of ours, written out: PostgreSQL would take two parameters for two expressions.
         let place = Expr::cust(format!("CAST(at AS bigint) / {stretch}"));
@@ -211,7 +215,7 @@ impl Store {
 
     async fn page(&self, filter: &RecordFilter) -> Result<Page<Record>, StoreError> {
         let limit = filter.limit.clamp(1, MAX_PAGE);
-        let Some(query) = self.newest_first(filter, limit).await? else {
+        let Some((query, looked_to)) = self.newest_first(filter, limit).await? else {
             return Ok(Page { items: Vec::new(), next: None });
         };
         let query = query.into_model::<FoundRow<audit_record::Entity>>();
@@ -234,7 +238,7 @@ impl Store {
             // One that somebody edited so that it does not read is told by whoever verifies the log.
             items.extend(kept(found.row().and_then(|row| rows::record(&row))));
         }
-        Ok(Page { items, next: None })
+        Ok(Page { items, next: looked_to.map(|last| last.to_string()) })
     }
 }
 

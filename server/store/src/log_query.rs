@@ -12,6 +12,7 @@ use strongroom_domain::{
     principal::PrincipalId,
     record::{CHALLENGES, Outcome, RecordFilter, Without},
 };
+use uuid::Uuid;
 
 use crate::{Store, entity::audit_record, fault::unavailable_or_long, rows};
 
@@ -26,14 +27,75 @@ const SUBJECTS: &str = "\
       UNION ALL SELECT (SELECT r.principal FROM audit_records r WHERE r.principal > subjects.subject \
         AND r.principal IS NOT NULL ORDER BY r.principal LIMIT 1) FROM subjects WHERE subjects.subject IS NOT NULL\
     ) SELECT subject FROM subjects LIMIT 5001";
+
+/// A question for records, and the last one that it looks through where there are more.
+type Question = (Select<audit_record::Entity>, Option<Uuid>);
+/// A part of what is asked for, of one subject if that is what makes it one.
+type Part = (RecordFilter, Option<String>);
+
 impl Store {
-    /// The records of a page and the one behind it, by an index wherever there is one; none before a record that is not
-    /// there.
+    /// The last of the newest records that are looked through, where there are more: by whatever else the filter says
+    /// that an index finds.
+    pub(crate) async fn looked_to(
+        &self,
+        filter: &RecordFilter,
+        before: Condition,
+    ) -> Result<Option<(Uuid, i64)>, StoreError> {
+        use audit_record::Column;
+
+        let in_part = filter.concerns.is_some() || (filter.object.is_some() && !filter.whole_name);
+        let Some(most) = filter.look_through.filter(|_| in_part) else { return Ok(None) };
+        let found = RecordFilter {
+            outcome: filter.outcome,
+            vault: filter.vault.clone(),
+            operation: filter.operation.clone(),
+            from: filter.from,
+            until: filter.until,
+            ..RecordFilter::default()
+        };
+        let last = audit_record::Entity::find()
+            .select_only()
+            .columns([Column::Id, Column::At])
+            .filter(self.conditions(&found, None)?)
+            .filter(before)
+            .order_by_desc(Column::At)
+            .order_by_desc(Column::Id)
+            .offset(u64::try_from(most).unwrap_or(u64::MAX))
+            .limit(1)
+            .into_tuple();
+        last.one(&self.log_reader).await.map_err(|e| unavailable_or_long(&e))
+    }
+
+    /// Filters that together take what one takes, each of which an index serves from its newest record on; none where
+    /// one does for the whole.
+    async fn parts(&self, filter: &RecordFilter) -> Result<Option<Vec<Part>>, StoreError> {
+        if let Some(subjects) = self.subjects(filter).await? {
+            return Ok(Some(subjects.into_iter().map(|subject| (filter.clone(), Some(subject))).collect()));
+        }
+        if !of_one_object(filter) {
+            return Ok(None);
+        }
+        let outcomes = filter.outcome.map_or_else(|| Outcome::ALL.to_vec(), |one| vec![one]);
+        let of = |outcome| (RecordFilter { outcome: Some(outcome), ..filter.clone() }, None);
+        Ok(Some(outcomes.into_iter().map(of).collect()))
+    }
+
+    /// What records of one moment are put in order by, in a part. SQLite would take the index of the vault for one
+    /// object, because it ends with the id, and look at every record of the vault.
+    fn id_in_part(&self, part: &RecordFilter) -> Expr {
+        match self.reader.get_database_backend() {
+            DbBackend::Sqlite if of_one_object(part) => Expr::cust("+id"),
+            _ => Expr::col(audit_record::Column::Id),
+        }
+    }
+
+    /// The records of a page and the one behind it, by an index wherever there is one, and how far they are looked
+    /// through; none before a record that is not there.
     pub(crate) async fn newest_first(
         &self,
         filter: &RecordFilter,
         limit: usize,
-    ) -> Result<Option<Select<audit_record::Entity>>, StoreError> {
+    ) -> Result<Option<Question>, StoreError> {
         use audit_record::Column;
 
         let before = match filter.before {
@@ -47,34 +109,41 @@ impl Store {
             }
         };
         let wanted = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        let subjects = self.subjects(filter).await?;
-        let all = match &subjects {
-            None => self.conditions(filter, None)?.add(before),
-            // Of each subject the newest, and of all of them the newest: one index serves each.
-            Some(subjects) => {
-                let mut newest: Option<SelectStatement> = None;
-                for subject in subjects {
-                    let of_one = audit_record::Entity::find()
-                        .select_only()
-                        .column(Column::Id)
-                        .filter(self.conditions(filter, Some(std::slice::from_ref(subject)))?)
-                        .filter(before.clone())
-                        .order_by_desc(Column::At)
-                        .order_by_desc(Column::Id)
-                        .limit(wanted);
-                    let of_one =
-                        Query::select().column(Column::Id).from_subquery(of_one.into_query(), "one").to_owned();
-                    newest = Some(match newest {
-                        Some(mut others) => others.union(UnionType::All, of_one).to_owned(),
-                        None => of_one,
-                    });
-                }
-                let Some(newest) = newest else { return Ok(None) };
-                Condition::all().add(Column::Id.in_subquery(newest))
+        let looked_to = self.looked_to(filter, before.clone()).await?;
+        let before = match looked_to {
+            None => before,
+            Some((id, at)) => {
+                let later = Condition::any().add(Column::At.gt(at)).add(Column::At.eq(at).and(Column::Id.gte(id)));
+                before.add(Column::At.gte(at)).add(later)
             }
         };
+        let looked_to = looked_to.map(|(id, _)| id);
+        let Some(parts) = self.parts(filter).await? else {
+            let query = audit_record::Entity::find().filter(self.conditions(filter, None)?).filter(before);
+            let query = query.order_by_desc(Column::At).order_by_desc(Column::Id).limit(wanted);
+            return Ok(Some((query, looked_to)));
+        };
+        let mut newest: Option<SelectStatement> = None;
+        for (part, subject) in parts {
+            let of_one = audit_record::Entity::find()
+                .select_only()
+                .column(Column::Id)
+                .filter(self.conditions(&part, subject.as_ref().map(std::slice::from_ref))?)
+                .filter(before.clone())
+                .order_by_desc(Column::At)
+                .order_by_desc(self.id_in_part(&part))
+                .limit(wanted);
+            let of_one = Query::select().column(Column::Id).from_subquery(of_one.into_query(), "one").to_owned();
+            newest = Some(match newest {
+                Some(mut others) => others.union(UnionType::All, of_one).to_owned(),
+                None => of_one,
+            });
+        }
+        let Some(newest) = newest else { return Ok(None) };
+        let all = Condition::all().add(Column::Id.in_subquery(newest));
         let query = audit_record::Entity::find().filter(all);
-        Ok(Some(query.order_by_desc(Column::At).order_by_desc(Column::Id).limit(wanted)))
+        let query = query.order_by_desc(Column::At).order_by_desc(Column::Id).limit(wanted);
+        Ok(Some((query, looked_to)))
     }
 
     /// What a filter takes, its page aside. Where the subjects are known that a part of one means, these.
@@ -114,7 +183,12 @@ impl Store {
             all = all.add(Column::Principal.eq(rows::filter_text(&principal.subject))).add(whole);
         }
         if let Some(operation) = &filter.operation {
-            all = all.add(Expr::cust(self.operation()).eq(operation.as_str()));
+            // Whose or of what it is narrows more, and those have indexes too: not to be asked for by this one.
+            let by_another = filter.principal.is_some() || filter.whole_principal.is_some() || of_one_object(filter);
+            all = match by_another {
+                true => all.add(self.place_of(operation)?.gt(0)),
+                false => all.add(Expr::cust(self.operation()).eq(operation.as_str())),
+            };
         }
         if filter.changes_of_people {
             all = all.add(Expr::cust(self.changes_of_people()));
@@ -174,7 +248,7 @@ impl Store {
     }
 
     /// The operation of a body, in the words of its index.
-    fn operation(&self) -> &'static str {
+    pub(crate) fn operation(&self) -> &'static str {
         match self.reader.get_database_backend() {
             DbBackend::Postgres => r#"split_part(split_part(body, '"operation":"', 2), '"', 1)"#,
             _ => {
@@ -207,6 +281,11 @@ impl Store {
             CHALLENGES.map(|reason| format!(r#"{position}(body, '"outcome":"{outcome}","reason":"{reason}",') > 0"#));
         format!("(outcome = '{outcome}' AND ({}))", reasons.join(" OR "))
     }
+}
+
+/// Whether all is of one object.
+fn of_one_object(filter: &RecordFilter) -> bool {
+    filter.vault.is_some() && filter.object.is_some() && filter.whole_name
 }
 
 /// Whether the column contains the text, both folded to lower case (ASCII).
@@ -245,7 +324,6 @@ fn escaped(text: &str) -> LikeExpr {
 mod tests {
     use sea_orm::{Database, TransactionTrait as _};
     use strongroom_domain::names::{ObjectKind, ObjectName, VaultId};
-    use uuid::Uuid;
 
     use super::*;
     use crate::{StoreOptions, secrets::listing};
@@ -317,9 +395,18 @@ mod tests {
                 },
                 vec!["audit_records_by_object"],
             ),
+            (
+                RecordFilter {
+                    vault: Some("v1".to_owned()),
+                    object: Some("s-7".to_owned()),
+                    whole_name: true,
+                    ..all.clone()
+                },
+                vec!["audit_records_by_object"],
+            ),
         ];
         for (filter, indexes) in cases {
-            let query = store.newest_first(&filter, filter.limit).await.unwrap().unwrap();
+            let (query, _) = store.newest_first(&filter, filter.limit).await.unwrap().unwrap();
             let plan = plan(&store, query.build(store.log_reader.get_database_backend())).await;
             assert!(indexes.iter().any(|index| plan.contains(index)), "{filter:?}\n{plan}");
             assert!(!plan.contains("Seq Scan"), "{filter:?}\n{plan}");

@@ -24,30 +24,35 @@ const MINUTE: i64 = 60_000;
 /// How long the stretches are that are kept: of the last days, and of all that is kept.
 const WIDTHS: [(i64, i64); 2] = [(MINUTE, 2 * 24 * 60 * MINUTE), (15 * MINUTE, 400 * 24 * 60 * MINUTE)];
 /// Most counts that are kept of stretches of one length, about 50 bytes each.
-const MAX_COUNTS: usize = 100_000;
-/// Most names of vaults, and most readers of the log, that are told apart.
+const MAX_COUNTS: usize = 400_000;
+/// Most names of vaults, operations and readers of the log that are told apart.
 const MAX_VAULTS: usize = 4096;
+const MAX_OPERATIONS: usize = 1024;
 const MAX_READERS: usize = 256;
 /// Positions that are counted by one question to the database: some ten milliseconds.
 const AT_ONCE: u64 = 10_000;
 /// How far behind a question may find the count and still bring it up to date itself.
 const MOST_BEHIND: u64 = 20_000;
-/// What the dashboard asks for itself: files of its pages and forms. Counted apart, because its charts leave them out.
-const OWN: [&str; 2] = ["Asset", "Page"];
 
-/// Name of a vault, or reader of the log, by its number. The last one stands for all that have none.
+/// Name of a vault, operation or reader of the log, by its number. The last one stands for all that have none.
 type Number = u32;
 const OTHERS: Number = Number::MAX;
 
-/// What a record counts as.
+/// How a record ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Sort {
     Of(Outcome),
     Challenge,
-    /// Allowed, and one of [`OWN`].
-    Own(usize),
     /// What this reader was allowed to read of the log.
     Read(Number),
+}
+
+/// What a record counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    vault: Option<Number>,
+    operation: Number,
+    sort: Sort,
 }
 
 /// Stretches of one length.
@@ -55,7 +60,7 @@ enum Sort {
 struct Stretches {
     width: i64,
     keep: i64,
-    counts: BTreeMap<i64, HashMap<(Option<Number>, Sort), u64>>,
+    counts: BTreeMap<i64, HashMap<Key, u64>>,
     kept: usize,
     /// Everything from here on is counted.
     whole_from: i64,
@@ -66,7 +71,7 @@ impl Stretches {
         Self { width, keep, counts: BTreeMap::new(), kept: 0, whole_from: i64::MIN }
     }
 
-    fn add(&mut self, at: i64, key: (Option<Number>, Sort), records: u64) {
+    fn add(&mut self, at: i64, key: Key, records: u64) {
         let at = at.div_euclid(self.width).saturating_mul(self.width);
         if at < self.whole_from {
             return;
@@ -142,6 +147,7 @@ struct Counted {
     nodes: BTreeMap<String, u64>,
     stretches: [Stretches; 2],
     vaults: Names<String>,
+    operations: Names<String>,
     readers: Names<PrincipalId>,
 }
 
@@ -151,16 +157,16 @@ impl Default for Tallies {
             nodes: BTreeMap::new(),
             stretches: WIDTHS.map(Stretches::new),
             vaults: Names::new(MAX_VAULTS),
+            operations: Names::new(MAX_OPERATIONS),
             readers: Names::new(MAX_READERS),
         }))
     }
 }
 
 impl Counted {
-    fn add(&mut self, minute: i64, vault: Option<String>, sort: Sort, records: u64) {
-        let vault = vault.map(|vault| self.vaults.number(vault));
+    fn add(&mut self, minute: i64, key: Key, records: u64) {
         for stretches in &mut self.stretches {
-            stretches.add(minute.saturating_mul(MINUTE), (vault, sort), records);
+            stretches.add(minute.saturating_mul(MINUTE), key, records);
         }
     }
 
@@ -174,13 +180,14 @@ impl Counted {
             concerns: None,
             principal: None,
             whole_principal: None,
-            operation: None,
+            operation,
             changes_of_people: false,
             without,
             id: None,
             from: Some(from),
             until: Some(until),
             before: None,
+            look_through: _,
             limit: _,
         } = filter
         else {
@@ -191,31 +198,39 @@ impl Counted {
             Some(vault) => Some(self.vaults.find(&rows::filter_text(vault))?),
             None => None,
         };
+        let operation = match operation {
+            Some(operation) => Some(self.operations.find(operation)?),
+            None => None,
+        };
         let reader = match &without.reads_of {
             Some(reader) => self.readers.find(reader)?,
             None => None,
         };
-        if without.allowed.iter().any(|operation| !OWN.contains(&operation.as_str())) {
-            return None;
+        let mut left_out = Vec::new();
+        for operation in &without.allowed {
+            left_out.extend(self.operations.find(operation)?);
+        }
+        // What was asked for and is nowhere takes none of them.
+        let is_another = |wanted: Option<Option<Number>>, of: Option<Number>| {
+            wanted.is_some_and(|wanted| wanted.is_none() || of != wanted)
+        };
+        if from >= until {
+            return Some(Vec::new());
         }
         let mut told: BTreeMap<(i64, &str, bool), Tally> = BTreeMap::new();
         for (at, counts) in stretches.counts.range(*from..*until) {
             let from = at.div_euclid(stretch).saturating_mul(stretch);
-            for ((of_vault, sort), records) in counts {
-                let (ended, left_out) = match sort {
-                    Sort::Of(outcome) => (*outcome, false),
+            for (key, records) in counts {
+                let (ended, is_left_out) = match key.sort {
+                    Sort::Of(ended) => (ended, ended == Outcome::Allowed && left_out.contains(&key.operation)),
                     Sort::Challenge => (Outcome::Unauthenticated, without.challenges),
-                    Sort::Own(own) => {
-                        let name = OWN.get(*own).copied().unwrap_or_default();
-                        (Outcome::Allowed, without.allowed.iter().any(|left_out| left_out == name))
-                    }
-                    Sort::Read(by) => (Outcome::Allowed, reader == Some(*by)),
+                    Sort::Read(by) => (Outcome::Allowed, reader == Some(by) || left_out.contains(&key.operation)),
                 };
-                let of_another = vault.is_some_and(|wanted| wanted.is_none() || *of_vault != wanted);
-                if left_out || of_another || outcome.is_some_and(|wanted| wanted != ended) {
+                let of_another = is_another(vault, key.vault) || is_another(operation, Some(key.operation));
+                if is_left_out || of_another || outcome.is_some_and(|wanted| wanted != ended) {
                     continue;
                 }
-                let challenge = *sort == Sort::Challenge;
+                let challenge = key.sort == Sort::Challenge;
                 let none = Tally { from, outcome: ended, challenge, records: 0 };
                 told.entry((from, ended.as_str(), challenge)).or_insert(none).records += records;
             }
@@ -289,21 +304,23 @@ impl Store {
                 continue;
             };
             let vault: Option<String> = row.try_get("", "vault").unwrap_or_default();
+            let operation: String = row.try_get("", "operation").unwrap_or_default();
             let Some(outcome) = Outcome::parse(&outcome) else { continue };
             let sort = match sort {
                 1 => Sort::Challenge,
                 2 => {
-                    let body: Option<String> = row.try_get("", "body").unwrap_or_default();
+                    let body: Option<String> = row.try_get("", "told").unwrap_or_default();
                     let record = body.and_then(|body| serde_json::from_str::<Record>(&body).ok());
                     match record.and_then(|record| record.principal) {
                         Some(reader) => Sort::Read(counted.readers.number(reader)),
                         None => Sort::Of(outcome),
                     }
                 }
-                own if own >= 3 => Sort::Own(usize::try_from(own - 3).unwrap_or(0)),
                 _ => Sort::Of(outcome),
             };
-            counted.add(minute, vault, sort, u64::try_from(records).unwrap_or(0));
+            let vault = vault.map(|vault| counted.vaults.number(vault));
+            let key = Key { vault, operation: counted.operations.number(operation), sort };
+            counted.add(minute, key, u64::try_from(records).unwrap_or(0));
         }
         Ok(())
     }
@@ -311,21 +328,15 @@ impl Store {
     /// The records of some positions, counted by what they count as. The bodies of reads of the log are told, because
     /// who read stands there.
     pub(crate) fn sorted(&self) -> String {
-        let (challenge, position) = (self.challenge(), self.position());
-        let is = |operation: &str| format!(r#"{position}(body, '"operation":"{operation}",') > 0"#);
-        let read = format!("(outcome = 'allowed' AND {})", is(Action::AuditRead.operation()));
-        let own: String = OWN
-            .iter()
-            .zip(3..)
-            .map(|(own, number)| format!("WHEN outcome = 'allowed' AND {} THEN {number} ", is(own)))
-            .collect();
+        let (challenge, operation) = (self.challenge(), self.operation());
+        let read = format!("(outcome = 'allowed' AND operation = '{}')", Action::AuditRead.operation());
         format!(
-            "SELECT minute, outcome, vault, sort, body, COUNT(*) AS records FROM (\
-               SELECT CAST(at AS bigint) / {MINUTE} AS minute, outcome, vault, \
-                 CAST(CASE WHEN {challenge} THEN 1 WHEN {read} THEN 2 {own}ELSE 0 END AS integer) AS sort, \
-                 CASE WHEN {read} THEN body END AS body \
+            "SELECT minute, outcome, vault, operation, CASE WHEN {read} THEN 2 ELSE challenge END AS sort, \
+               CASE WHEN {read} THEN body END AS told, COUNT(*) AS records FROM (\
+               SELECT CAST(at AS bigint) / {MINUTE} AS minute, outcome, vault, {operation} AS operation, body, \
+                 CAST(CASE WHEN {challenge} THEN 1 ELSE 0 END AS integer) AS challenge \
                FROM audit_records WHERE node = $1 AND seq > $2 AND seq <= $3\
-             ) sorted GROUP BY minute, outcome, vault, sort, body"
+             ) found GROUP BY minute, outcome, vault, operation, challenge, CASE WHEN {read} THEN body END"
         )
     }
 }

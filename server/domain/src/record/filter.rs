@@ -42,6 +42,9 @@ pub struct RecordFilter {
     pub until: Option<i64>,
     /// Only records before this one (exclusive), for the next page.
     pub before: Option<Uuid>,
+    /// Where parts of names are looked for, which no index finds: the newest so many records alone. A page may end
+    /// there, and the next one goes on; a tally tells nothing when there are more.
+    pub look_through: Option<usize>,
     /// At most this many, 1 to 1,000.
     pub limit: usize,
 }

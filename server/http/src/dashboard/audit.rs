@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Failure,
-    audit_filter::{Asked, RANGES},
+    audit_filter::{Asked, LOOKED_THROUGH, RANGES},
     frame::{Place, Viewer, without_scheme},
     links, rendered,
     snippets::Commands,
@@ -61,8 +61,14 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         next_href: next.as_deref().map(|next| asked.address(links::AUDIT, &[("before", Some(next))])),
         first_href,
         chain: chain((viewer.services.chain)()),
-        partial: (asked.filter.outcome == Some(Ended::Failed))
-            .then(|| "Requests without a valid credential have an outcome of their own: unauthenticated.".to_owned()),
+        partial: if asked.looks_for_part() && items.len() < PAGE && next.is_some() {
+            let most = view::grouped(u64::try_from(LOOKED_THROUGH).unwrap_or(0));
+            Some(format!("Only {most} records have been looked through so far; the next page looks on from there."))
+        } else {
+            (asked.filter.outcome == Some(Ended::Failed)).then(|| {
+                "Requests without a valid credential have an outcome of their own: unauthenticated.".to_owned()
+            })
+        },
         left_out: asked.left_out(),
         filter: asked.form(),
         words: asked.words(),
@@ -91,6 +97,10 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Option<Chart> {
     let filter = RecordFilter { from: Some(from), until: Some(end), before: None, ..asked.filter.clone() };
     let ctx = viewer.further().ok()?;
     let tallies = viewer.services.admin.tally_audit(&ctx, filter, stretch).await.ok()?;
+    // Nothing there, or more than was looked through.
+    if tallies.is_empty() && asked.looks_for_part() {
+        return None;
+    }
     let mut bars: BTreeMap<i64, Bar> = BTreeMap::new();
     let mut at = from;
     while at < until {
@@ -137,7 +147,8 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Option<Chart> {
 pub(super) async fn export(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let asked = Asked::of(viewer, request, EXPORT_PAGE)?;
     let place = viewer.services.long_answers.enter(&viewer.call.ctx.principal.id).await?;
-    let mut filter = asked.filter;
+    // A file has everything, however long that takes.
+    let mut filter = RecordFilter { look_through: None, ..asked.filter };
     let mut lines = Vec::new();
     let mut exported = 0;
     let admin = &viewer.services.admin;

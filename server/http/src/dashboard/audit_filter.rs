@@ -14,6 +14,9 @@ const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
+/// Records that a page looks through where no index finds what is asked for.
+pub(super) const LOOKED_THROUGH: usize = 30_000;
+
 /// Stretches of time before now: as they stand in the address, as they are shown, and how wide a bar of
 /// their chart is.
 pub(super) const RANGES: [(&str, i64, i64); 4] =
@@ -37,6 +40,7 @@ impl Asked {
         let mut filter = audit_filter(request, (page, page))?;
         // The id has a page of its own, and a filter that cannot be seen must not be in force.
         filter.id = None;
+        filter.look_through = Some(LOOKED_THROUGH);
         let text = |name: &'static str| (name, request.query(name).unwrap_or_default().trim().to_owned());
         let mut texts = vec![
             text("outcome"),
@@ -92,6 +96,11 @@ impl Asked {
             label: "Leave the routine out".to_owned(),
             href: self.address(links::AUDIT, &[("own", None)]),
         })
+    }
+
+    /// Whether records are looked through for a part of a name.
+    pub(super) fn looks_for_part(&self) -> bool {
+        self.filter.concerns.is_some() || (self.filter.object.is_some() && !self.filter.whole_name)
     }
 
     fn text(&self, name: &str) -> &str {

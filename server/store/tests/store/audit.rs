@@ -20,6 +20,10 @@ on_both!(
     names_as_callers_write_them_are_recorded,
     a_batch_of_any_size_is_one_batch,
     filters_and_pages,
+    a_part_of_a_subject_finds_whoever_has_it_page_by_page,
+    what_no_index_finds_is_looked_for_stretch_by_stretch,
+    what_people_changed_is_found_apart,
+    what_is_counted_for_charts_is_what_is_recorded,
     what_says_nothing_new_is_left_out_and_no_denial_is,
     checkpoints_come_back,
     a_page_has_an_end_in_bytes_too,
@@ -232,6 +236,143 @@ async fn filters_and_pages(place: Place) {
     assert_eq!(seen.len(), 8, "six, the vault's and the hostile one");
     assert!(written.iter().all(|r| seen.contains(r)));
     assert_eq!(page(&s, RecordFilter { before: Some(Uuid::nil()), ..at_most(2) }).await.items, []);
+}
+
+async fn a_part_of_a_subject_finds_whoever_has_it_page_by_page(place: Place) {
+    let s = place.start().await;
+    let mut written = Vec::new();
+    for n in 0..12_i64 {
+        let subject = ["Ada", "adalbert", "grace"][usize::try_from(n % 3).unwrap()];
+        let mut record = record(if n % 2 == 0 { "Even" } else { "Odd" });
+        (record.at, record.principal) =
+            (1000 + n / 2, Some(PrincipalId { issuer: "i".into(), subject: subject.into() }));
+        written.push(record.clone());
+        s.put(Entry { record, change: None }).await;
+    }
+    written.reverse();
+    written.sort_by_key(|r| std::cmp::Reverse((r.at, r.id)));
+    let asked = |operation: Option<&str>| RecordFilter {
+        principal: Some("DA".to_ascii_lowercase()),
+        operation: operation.map(str::to_owned),
+        ..at_most(3)
+    };
+    for operation in [None, Some("Odd"), Some("None")] {
+        let (mut found, mut filter) = (Vec::new(), asked(operation));
+        loop {
+            let page = page(&s, filter.clone()).await;
+            found.extend(page.items);
+            let Some(next) = page.next else { break };
+            filter.before = Some(next.parse().unwrap());
+        }
+        let of = |r: &&Record| {
+            r.principal.as_ref().unwrap().subject != "grace" && operation.is_none_or(|wanted| r.operation == wanted)
+        };
+        assert_eq!(found, written.iter().filter(of).cloned().collect::<Vec<_>>(), "{operation:?}");
+    }
+    let permit = permit(Action::AuditRead, test_support::server_ref(), None);
+    let all = RecordFilter { from: Some(1000), until: Some(2000), ..asked(None) };
+    let told = test_support::open(s.store.tally(permit, all, 1000).await).unwrap();
+    assert_eq!(told.iter().map(|t| t.records).collect::<Vec<_>>(), [8]);
+}
+
+async fn what_no_index_finds_is_looked_for_stretch_by_stretch(place: Place) {
+    let s = place.start().await;
+    let mut written = Vec::new();
+    for n in 0..20_i64 {
+        let mut record = record("Op");
+        (record.at, record.object) = (1000 + n / 3, Some(if n % 7 == 0 { "db-main" } else { "other" }.into()));
+        written.push(record.clone());
+        s.put(Entry { record, change: None }).await;
+    }
+    written.reverse();
+    let mut filter = RecordFilter { object: Some("b-m".into()), look_through: Some(4), ..at_most(9) };
+    let (mut found, mut pages) = (Vec::new(), 0);
+    loop {
+        let page = page(&s, filter.clone()).await;
+        found.extend(page.items);
+        pages += 1;
+        let Some(next) = page.next else { break };
+        filter.before = Some(next.parse().unwrap());
+    }
+    let wanted = written.iter().filter(|r| r.object.as_deref() == Some("db-main")).cloned();
+    assert_eq!(found, wanted.collect::<Vec<_>>());
+    assert!((4..=6).contains(&pages), "{pages} pages over all records");
+    let tally = async |most: usize| {
+        let permit = permit(Action::AuditRead, test_support::server_ref(), None);
+        let window = RecordFilter { from: Some(1000), until: Some(2000), look_through: Some(most), ..filter.clone() };
+        let window = RecordFilter { before: None, ..window };
+        test_support::open(s.store.tally(permit, window, 1000).await).unwrap().len()
+    };
+    assert_eq!((tally(4).await, tally(100).await), (0, 1), "nothing is told of a part");
+}
+
+async fn what_people_changed_is_found_apart(place: Place) {
+    let s = place.start().await;
+    let mut change = set(s.secret("a"), None, &version(), b"1");
+    change.record.principal_kind = "user".into();
+    let by_person = change.record.id;
+    let by_workload = set(s.secret("b"), None, &version(), b"1");
+    let mut read = note("SecretGet");
+    read.record.principal_kind = "user".into();
+    for entry in [change, by_workload, read] {
+        assert_eq!(s.put(entry).await, Settled::Recorded);
+    }
+    let found = page(&s, RecordFilter { changes_of_people: true, ..at_most(9) }).await;
+    assert_eq!(found.items.iter().map(|r| r.id).collect::<Vec<_>>(), [by_person]);
+    assert!(found.items.iter().all(Record::is_change_of_person));
+}
+
+/// However often it is asked meanwhile, and whatever is left out.
+async fn what_is_counted_for_charts_is_what_is_recorded(place: Place) {
+    const MINUTE: i64 = 60_000;
+    let s = place.start().await;
+    let reader = PrincipalId { issuer: "https://idp".into(), subject: "Ada".into() };
+    let elsewhere = PrincipalId { issuer: "https://other".into(), ..reader.clone() };
+    let mut all = Vec::new();
+    let endings = [
+        (Outcome::Allowed, "ok"),
+        (Outcome::Denied, "no-role"),
+        (Outcome::Failed, "not-found"),
+        (Outcome::Unauthenticated, "token-missing"),
+        (Outcome::Unauthenticated, "token-expired"),
+    ];
+    let leave_out = Without { challenges: true, reads_of: Some(reader.clone()), allowed: vec!["Page".into()] };
+    for (n, operation) in (100..).zip(["AuditRead", "Page", "Asset", "SecretGet"]) {
+        for (outcome, reason) in endings {
+            for (principal, vault) in [(None, "one"), (Some(&reader), "Two"), (Some(&elsewhere), "one")] {
+                let mut record = record(operation);
+                (record.at, record.outcome, record.reason) = (n * MINUTE + 7, outcome, reason.into());
+                (record.principal, record.vault) = (principal.cloned(), Some(vault.into()));
+                all.push(record.clone());
+                s.put(Entry { record, change: None }).await;
+            }
+        }
+        let window = || RecordFilter { from: Some(100 * MINUTE), until: Some(110 * MINUTE), ..at_most(1) };
+        for filter in [
+            window(),
+            RecordFilter { without: leave_out.clone(), ..window() },
+            RecordFilter { outcome: Some(Outcome::Denied), ..window() },
+            RecordFilter { vault: Some("two".into()), without: leave_out.clone(), ..window() },
+            RecordFilter { vault: Some("none".into()), ..window() },
+            RecordFilter { until: Some(102 * MINUTE), ..window() },
+        ] {
+            let takes = |r: &&Record| {
+                filter.until.is_some_and(|until| r.at < until)
+                    && filter.outcome.is_none_or(|outcome| r.outcome == outcome)
+                    && filter.vault.as_ref().is_none_or(|vault| r.vault.as_ref().unwrap().to_lowercase() == *vault)
+                    && !filter.without.leaves_out(r)
+            };
+            let mut expected = std::collections::BTreeMap::new();
+            for r in all.iter().filter(takes) {
+                *expected.entry((r.at / MINUTE * MINUTE, r.outcome.as_str(), r.is_challenge())).or_insert(0_u64) += 1;
+            }
+            let permit = permit(Action::AuditRead, test_support::server_ref(), None);
+            let told = test_support::open(s.store.tally(permit, filter.clone(), MINUTE).await).unwrap();
+            let told = told.into_iter().map(|t| ((t.from, t.outcome.as_str(), t.challenge), t.records));
+            assert_eq!(told.collect::<std::collections::BTreeMap<_, _>>(), expected, "{filter:?}");
+        }
+        s.store.count_log().await.unwrap();
+    }
 }
 
 async fn what_says_nothing_new_is_left_out_and_no_denial_is(place: Place) {

@@ -179,6 +179,7 @@ pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<Re
         from: moment("from")?,
         until: moment("until")?,
         before,
+        look_through: None,
         limit: limit(request, page)?,
     })
 }
