@@ -11,7 +11,7 @@ use strongroom_domain::policy::{
 use strongroom_policy_host::{
     ArtefactSeal, ChildProgram, HostOptions, Isolation, ModuleSource, PolicyHost, SourceModule, shipped,
 };
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 use crate::measure::{AT_ONCE, Figures, ROUNDS, attached, memory, one_at_a_time, per_decision, processor_time};
 

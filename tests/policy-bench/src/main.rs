@@ -18,7 +18,7 @@ use measure::Figures;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// So many times everything is measured.
-const TURNS: usize = 5;
+const TURNS: usize = 3;
 /// By how many attachments a request is judged.
 const ATTACHMENTS: [usize; 3] = [1, 5, 20];
 

@@ -19,7 +19,7 @@ pub(crate) fn measure() -> Vec<(String, Figures)> {
         let attached_settings: Vec<_> = (0..count).map(|_| settings()).collect();
         let decide = || {
             for settings in &attached_settings {
-                std::hint::black_box(NamingConvention::decide(std::hint::black_box(&request), settings));
+                let _ = std::hint::black_box(NamingConvention::decide(std::hint::black_box(&request), settings));
             }
         };
         (attached(count), on_this_thread(count, decide))

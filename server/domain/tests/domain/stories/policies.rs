@@ -202,7 +202,7 @@ async fn an_enforced_module_that_is_not_ready_in_time_denies_by_its_own_reason()
         policies.keeps_loading(ModuleDigest([module; 32]));
     }
     let (ctx, began) = (demo.request(), tokio::time::Instant::now());
-    let denied = demo.set_in(&ctx, "db", "v").await.unwrap_err();
+    let denied = demo.set_in(&ctx, "db", "v").await.err().unwrap();
     assert!(began.elapsed() <= READY_WITHIN * 2, "{:?}", began.elapsed());
     assert_eq!(why(&denied), "policy-not-ready");
     let record = demo.world.store.image().record(ctx.request_id).unwrap().clone();
