@@ -138,7 +138,7 @@ async fn what_an_issuer_allows_is_for_who_may_sign_with_the_authority() {
     demo.issue("root", &root()).await.unwrap();
     let officer = person("officer");
     let vault = demo.world.store.image().vaults[demo.vault.as_str()].id;
-    let grantee = Grantee::Principal(officer.id.clone());
+    let grantee = Grantee::Principal { id: officer.id.clone() };
     demo.world.put_grant(grantee, Role::CertificatesOfficer, Scope::Vault { vault }).unwrap();
     let ctx = demo.world.request(&officer);
     let given = authority(AuthoritySettings::default());
