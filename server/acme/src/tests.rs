@@ -236,7 +236,7 @@ impl Story {
     }
 
     /// Questions until something else comes than another one.
-    async fn to_the_end(&mut self) -> Outcome {
+    async fn until_the_end(&mut self) -> Outcome {
         for _ in 0..5 {
             match self.ask().await {
                 Outcome::Pending { .. } => {}
@@ -247,7 +247,7 @@ impl Story {
     }
 
     async fn fails(&mut self) -> (&'static str, String, Option<i64>) {
-        match self.to_the_end().await {
+        match self.until_the_end().await {
             Outcome::Failed { code, message, retry_at } => (code, message, retry_at.map(|at| at - NOW)),
             _ => panic!("it came to something"),
         }
@@ -278,7 +278,7 @@ async fn an_order_goes_from_its_names_to_its_chain_and_is_renewed_in_the_window(
     let mut story = Story::begin(Told { renewal_info: true, ..Told::default() }).await;
     assert!(matches!(story.ask().await, Outcome::Pending { ask_at: NOW, .. }), "an account is kept before it is used");
     assert!(story.sent("/order").is_empty() && story.account.is_some());
-    let Outcome::Issued { chain, renew_at } = story.to_the_end().await else { panic!("no certificate") };
+    let Outcome::Issued { chain, renew_at } = story.until_the_end().await else { panic!("no certificate") };
     assert_eq!(chain.len(), 2);
     let window = 1_801_440_000..=1_801_612_800;
     assert!(renew_at.is_some_and(|at| window.contains(&at)), "{renew_at:?}");
@@ -287,7 +287,7 @@ async fn an_order_goes_from_its_names_to_its_chain_and_is_renewed_in_the_window(
     story.nothing_is_left().await;
 
     (story.replaces, story.state) = (Some(chain[0].clone()), None);
-    assert!(matches!(story.to_the_end().await, Outcome::Issued { .. }));
+    assert!(matches!(story.until_the_end().await, Outcome::Issued { .. }));
     let named = crate::renewal::certificate_id(&chain[0]).unwrap().to_string();
     assert_eq!(story.sent("/order")[1]["replaces"], json!(named));
     assert_eq!(story.sent("/account").len(), 1, "the account is the one before");
@@ -296,7 +296,7 @@ async fn an_order_goes_from_its_names_to_its_chain_and_is_renewed_in_the_window(
 #[tokio::test]
 async fn a_certificate_that_was_replaced_already_is_asked_for_like_any_other() {
     let mut story = Story::begin(Told { renewal_info: true, ..Told::default() }).await;
-    let Outcome::Issued { chain, .. } = story.to_the_end().await else { panic!("no certificate") };
+    let Outcome::Issued { chain, .. } = story.until_the_end().await else { panic!("no certificate") };
     (story.replaces, story.state) = (Some(chain[0].clone()), None);
     // Refused with it and without it, so that both are seen.
     story.instead("/order", 409, "alreadyReplaced", None);
@@ -319,7 +319,7 @@ async fn an_answer_is_there_when_the_authority_looks_for_it_and_stays_until_the_
     let again = story.fails().await;
     assert_eq!((again.0, again.2), ("acme-unreachable", Some(60)), "it lasts, and is told");
     story.told().instead.clear();
-    assert!(matches!(story.to_the_end().await, Outcome::Issued { .. }));
+    assert!(matches!(story.until_the_end().await, Outcome::Issued { .. }));
     assert_eq!(story.sent("/order").len(), 1, "it is the same order");
     story.nothing_is_left().await;
 }
@@ -367,7 +367,7 @@ async fn an_account_is_bound_to_the_one_that_the_authority_knows() {
     assert!(story.sent("/account").is_empty());
     story.password =
         Some(SecretText::new("zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W".to_owned()));
-    assert!(matches!(story.to_the_end().await, Outcome::Issued { .. }));
+    assert!(matches!(story.until_the_end().await, Outcome::Issued { .. }));
     let binding = story.sent("/account")[0]["externalAccountBinding"].clone();
     let header = BASE64URL_NOPAD.decode(binding["protected"].as_str().unwrap().as_bytes()).unwrap();
     let header: Value = serde_json::from_slice(&header).unwrap();
@@ -425,7 +425,7 @@ async fn a_record_is_put_into_the_dns_by_the_operators_program_and_taken_away() 
     let hook = DnsHook::new(crate::HookSettings { program, environment: Vec::new(), limit }).unwrap();
     let challenge = Challenge::Dns01 { hook: "script".to_owned() };
     let mut story = Story::with(Told::default(), challenge, HashMap::from([("script".to_owned(), hook)])).await;
-    assert!(matches!(story.to_the_end().await, Outcome::Issued { .. }));
+    assert!(matches!(story.until_the_end().await, Outcome::Issued { .. }));
     story.nothing_is_left().await;
     let calls = std::fs::read_to_string(calls).unwrap();
     assert_eq!(calls, "present _acme-challenge.a.example 43\ncleanup _acme-challenge.a.example 43\n");
