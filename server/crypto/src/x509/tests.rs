@@ -156,6 +156,15 @@ fn what_a_certificate_cannot_say_is_refused() {
 
 /// Whatever is asked about a certificate reads its chain.
 #[test]
+fn an_extended_usage_is_written_in_one_way_alone() {
+    let with = |oid: &str| Template { extended_usages: vec![oid.to_owned()], ..template() }.check();
+    assert_eq!(with("1.3.6.1.5.5.7.3.1"), Ok(()));
+    for other in ["1.3.6.1.5.5.07.3.1", "01.3.6.1", "1.3.6.1.5.5.7.3.1.", " 1.3.6.1", "1.3.6.1.505.7.05.7.3.1"] {
+        assert_eq!(with(other), Err(TemplateError::ExtendedUsage), "{other}");
+    }
+}
+
+#[test]
 fn a_chain_has_an_end_in_bytes_and_so_has_a_serial_number() {
     let key = generate(KeySpec::Ec { crv: Curve::P256 }, &SeededEntropy::new(1)).ok().unwrap();
     let dns = (10..100).map(|number| format!("{number}{}.example", "a".repeat(55))).collect();
