@@ -139,6 +139,20 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     assert_eq!(story.good(&["certificate", "restore", "--file", "web.backup"]), next);
 
     // A request, signed by an authority of OpenSSL's.
+    story.good(&["certificate", "create", "house-ca", "--subject", "CN=House", "--ca"]);
+    story.good(&["certificate", "issuer", "set", "house", "--authority", "house-ca", "--max-days", "9"]);
+    assert!(story.good(&["certificate", "issuer", "list"]).contains("Strongroom-CA"));
+    assert!(story.good(&["certificate", "issuer", "show", "house"]).contains("house-ca"));
+    story.good(&["certificate", "create", "issued", "--dns", "issued.example", "--issuer", "house"]);
+    std::fs::write(story.folder().join("issued.pem"), story.good(&["certificate", "export", "issued"])).unwrap();
+    std::fs::write(story.folder().join("ca.pem"), story.good(&["certificate", "export", "house-ca", "--public"]))
+        .unwrap();
+    story.openssl("verify -CAfile ca.pem issued.pem");
+    story.good(&["certificate", "issuer", "delete", "house"]);
+    story.good(&["certificate", "contacts", "set", "--email", "ops@app.example"]);
+    assert!(story.good(&["certificate", "contacts", "show"]).contains("ops@app.example"));
+    story.good(&["certificate", "contacts", "delete"]);
+
     let request = story.good(&["certificate", "create", "asked", "--dns", "asked.example", "--issuer", "Unknown"]);
     assert_eq!(story.good(&["certificate", "request", "asked"]), request);
     for export in [&["certificate", "export", "asked"][..], &["certificate", "export", "asked", "--public"]] {

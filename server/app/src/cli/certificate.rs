@@ -4,6 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::issuer::{ContactsCommand, IssuerCommand};
 use super::{ChangedTags, Enabling, LifeCommand, VaultAt, Versioned, tag};
 
 /// `strongroom certificate`
@@ -126,6 +127,12 @@ pub(crate) enum CertificateCommand {
         #[command(flatten)]
         at: VaultAt,
     },
+    /// Who issues certificates of the vault.
+    #[command(subcommand)]
+    Issuer(IssuerCommand),
+    /// Who is told about certificates of the vault.
+    #[command(subcommand)]
+    Contacts(ContactsCommand),
     /// Call off a certificate that waits for its authority.
     Cancel {
         /// Name of the certificate.
@@ -198,7 +205,7 @@ pub(crate) struct CertificateGiven {
     /// URI; may be given several times.
     #[arg(long = "uri")]
     pub(crate) uris: Vec<String>,
-    /// Who signs: `Self`, or `Unknown` for a request that is signed elsewhere.
+    /// Who signs: `Self`, `Unknown` for a request that is signed elsewhere, or an issuer of the vault.
     #[arg(long, default_value = "Self")]
     pub(crate) issuer: String,
     /// Type of the key: RSA or EC.
@@ -213,6 +220,10 @@ pub(crate) struct CertificateGiven {
     /// For how many months it is valid.
     #[arg(long, default_value_t = 12)]
     pub(crate) months: u32,
+    /// Make it an authority, which signs other certificates: keyCertSign and cRLSign, no extended usage, and a key that
+    /// stays in the vault.
+    #[arg(long, conflicts_with_all = ["usages", "extended"])]
+    pub(crate) ca: bool,
     /// Usage of the key, for example digitalSignature; may be given several times.
     #[arg(long = "usage", default_values_t = ["digitalSignature".to_owned(), "keyEncipherment".to_owned()])]
     pub(crate) usages: Vec<String>,

@@ -9,6 +9,7 @@ mod audit;
 pub(crate) mod certificate;
 mod document;
 mod identity;
+pub(crate) mod issuer;
 mod key;
 mod life;
 mod moment;

@@ -2,6 +2,7 @@
 //! pipe.
 
 mod inspect;
+mod issuer;
 mod place;
 mod watch;
 
@@ -47,6 +48,10 @@ const CERTIFICATES: Collection = Collection {
     own: |certificate| vec![("thumbprint", text(certificate, "/x5t"))],
 };
 
+/// How often an issuer's operation is asked for before the command leaves it to the server.
+const QUESTIONS: usize = 120;
+/// Time between two of these questions.
+const BETWEEN: std::time::Duration = std::time::Duration::from_millis(500);
 /// More than any chain has; reading stops there.
 const MAX_READ: u64 = 512 * 1024;
 
@@ -94,6 +99,8 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
             println!("{}", request(&pending(&name, Method::GET, None, &at).await?)?);
             Ok(())
         }
+        CertificateCommand::Issuer(command) => issuer::run(command).await,
+        CertificateCommand::Contacts(command) => issuer::contacts(command).await,
         CertificateCommand::Merge { name, file, at } => merge(&name, &file, &at).await,
         CertificateCommand::Cancel { name, at } => {
             let body = serde_json::to_vec(&json!({ "cancellation_requested": true }))?;
@@ -110,13 +117,15 @@ fn policy(given: &CertificateGiven) -> Value {
         BundleForm::Pem => "application/x-pem-file",
     };
     let extended = match given.extended.as_slice() {
+        [] if given.ca => Vec::new(),
         [] => ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"].map(str::to_owned).to_vec(),
         said => said.to_vec(),
     };
+    let authority = ["keyCertSign", "cRLSign"].map(str::to_owned).to_vec();
     json!({
         "key_props": {
             "kty": given.kty, "key_size": given.size, "crv": given.curve,
-            "exportable": !given.not_exportable, "reuse_key": given.reuse_key,
+            "exportable": !given.not_exportable && !given.ca, "reuse_key": given.reuse_key,
         },
         "secret_props": { "contentType": form },
         "x509_props": {
@@ -124,7 +133,8 @@ fn policy(given: &CertificateGiven) -> Value {
             "sans": {
                 "dns_names": given.dns, "emails": given.emails, "ipAddresses": given.addresses, "uris": given.uris,
             },
-            "key_usage": given.usages,
+            "key_usage": if given.ca { &authority } else { &given.usages },
+            "basic_constraints": { "ca": given.ca },
             "ekus": extended,
             "validity_months": given.months,
         },
@@ -157,8 +167,29 @@ async fn renew(name: &str, at: &VaultAt) -> anyhow::Result<()> {
 
 async fn make(vault: &VaultClient, name: &str, body: &Value, at: &VaultAt) -> anyhow::Result<()> {
     vault.send(Method::POST, &["certificates", name, "create"], Some(serde_json::to_vec(body)?)).await?;
-    let operation = vault.send(Method::GET, &["certificates", name, "pending"], None).await?;
-    if operation.get("status").and_then(Value::as_str) == Some("inProgress") {
+    let mut operation = vault.send(Method::GET, &["certificates", name, "pending"], None).await?;
+    let in_progress = |operation: &Value| text(operation, "/status") == "inProgress";
+    let by_hand = text(&operation, "/issuer/name").eq_ignore_ascii_case("Unknown");
+    for _ in 0..QUESTIONS {
+        if by_hand || !in_progress(&operation) {
+            break;
+        }
+        tokio::time::sleep(BETWEEN).await;
+        operation = vault.send(Method::GET, &["certificates", name, "pending"], None).await?;
+    }
+    if text(&operation, "/status") == "failed" {
+        bail!(
+            "the issuer of {name} failed ({}): {}",
+            text(&operation, "/error/code"),
+            text(&operation, "/error/message")
+        );
+    }
+    if !by_hand && in_progress(&operation) {
+        eprintln!("{name} still waits for its issuer: {}", text(&operation, "/status_details"));
+        done(at.output, &operation, format_args!("strongroom certificate show {name} tells when it is there"));
+        return Ok(());
+    }
+    if in_progress(&operation) {
         eprintln!(
             "{name} waits for its authority: have the request signed, then `strongroom certificate merge {name}`"
         );
