@@ -33,10 +33,14 @@ async fn walk(argument: Option<&str>) {
         };
         records.iter().filter(alike).count()
     };
-    assert_eq!(count("SecretGet", "ada", "allowed"), 1, "one reveal is one read");
+    // By keyboard it is revealed once more, which takes script and another sign-in.
+    let with_script = usize::from(argument.is_none());
+    assert_eq!(count("SecretGet", "ada", "allowed"), 1 + with_script, "one reveal is one read");
     assert_eq!(count("SecretGet", "edsger", "allowed"), 0);
     assert!(count("SecretList", "edsger", "denied") >= 1);
-    assert_eq!((count("SessionBegin", "ada", "allowed"), count("SessionEnd", "ada", "allowed")), (1, 1));
+    let begun = count("SessionBegin", "ada", "allowed");
+    assert_eq!(begun, 4 + with_script);
+    assert!(count("SessionEnd", "ada", "allowed") >= begun, "each has ended");
     assert!(!json!(records).to_string().contains("hunter2"), "no record holds a value");
 }
 
