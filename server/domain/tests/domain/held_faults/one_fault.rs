@@ -356,10 +356,11 @@ async fn a_graceful_stop_writes_what_is_queued() {
         secrets,
         keys,
         certificates,
+        issuers,
         admin,
         ..
     } = demo.world;
-    drop((recorder, objects, secrets, keys, certificates, admin));
+    drop((recorder, objects, secrets, keys, certificates, issuers, admin));
     committer.await.unwrap();
     assert_eq!(store.image().happened.len(), 2);
 }
