@@ -177,14 +177,26 @@ pub(crate) async fn unparsed(
     wire: Arc<Wire>,
     problem: Problem,
 ) -> Response {
+    anonymous(services, client, listener, wire, "Request", Err(problem)).await
+}
+
+/// Gives an answer that knows no principal and no vault, with a record of it like every other one.
+pub(crate) async fn anonymous(
+    services: Arc<Services>,
+    client: IpAddr,
+    listener: &'static str,
+    wire: Arc<Wire>,
+    operation: &'static str,
+    result: Result<Response, Problem>,
+) -> Response {
     let now = services.clock.now_millis();
     let Ok(request_id) = uuid_v7(now, &*services.entropy) else {
         return Problem::internal().respond(&services.addresses);
     };
     let arrival = Arrival { request_id, client, listener, wire, now, began: services.clock.ticks_micros() };
-    let span = tracing::info_span!("request", id = %request_id, operation = "Request");
+    let span = tracing::info_span!("request", id = %request_id, operation);
     let ctx = arrival.anonymous();
-    let recorded = finish(&services, &ctx, None, "Request", Err(problem), false);
+    let recorded = finish(&services, &ctx, None, operation, result, false);
     let mut response = recorded.instrument(span).await;
     common_headers(&mut response, request_id, None, true);
     response

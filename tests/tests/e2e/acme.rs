@@ -238,6 +238,7 @@ async fn a_certificate_of_an_acme_authority_is_issued_renewed_and_kept_when_that
     for path in ["/", "/healthz", "/secrets/web", "/.well-known/acme-challenge/a-token-that-nobody-has"] {
         let answer = story.authority.ask(Method::GET, &here(path)).send().await;
         assert_eq!((answer.status, answer.text().as_str()), (404, ""), "{path}");
+        assert!(answer.header("x-ms-request-id").is_some(), "{path}");
     }
 
     // By the operator's program, which gets what is stated and nothing else.

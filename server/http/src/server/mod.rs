@@ -187,7 +187,7 @@ where
                 let services = Arc::clone(&services);
                 async move {
                     if challenges {
-                        challenges::handle(&services, &request).await
+                        challenges::handle(services, &request).await
                     } else {
                         request::handle(services, request).await
                     }

@@ -198,7 +198,7 @@ async fn read_body(
     }
 }
 
-fn render(response: message::Response, head_only: bool) -> Response<Bytes> {
+pub(super) fn render(response: message::Response, head_only: bool) -> Response<Bytes> {
     let message::Response { status, headers, body, .. } = response;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     // The body is wiped when the library has copied it to the connection.

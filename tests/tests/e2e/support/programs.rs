@@ -77,7 +77,7 @@ impl Finished {
     }
 }
 
-/// Runs a command to its end, ten minutes at most: what takes one minute on a quiet machine takes several beside
+/// Runs a command to its end, twenty minutes at most: what takes one minute on a quiet machine takes several beside
 /// a full one.
 ///
 /// The names are given by a mount namespace of its own, in which another file lies over `/etc/hosts`:
@@ -85,7 +85,7 @@ impl Finished {
 /// a user namespace too, or is not allowed at all, and says so in `STRONGROOM_TEST_HOSTS`.
 pub(crate) fn run(command: &Command, named: &Named) -> Finished {
     let mut outer = Command::new("timeout");
-    outer.args(["--kill-after=5", "600"]);
+    outer.args(["--kill-after=5", "1200"]);
     if let Named::By(hosts) = named
         && !shared_hosts()
     {
