@@ -139,7 +139,7 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     assert_eq!(story.good(&["certificate", "restore", "--file", "web.backup"]), next);
 
     // A request, signed by an authority of OpenSSL's.
-    story.good(&["certificate", "create", "house-ca", "--subject", "CN=House", "--ca"]);
+    story.good(&["certificate", "create", "house-ca", "--subject", "CN=House", "--authority"]);
     story.good(&["certificate", "issuer", "set", "house", "--authority", "house-ca", "--max-days", "9"]);
     assert!(story.good(&["certificate", "issuer", "list"]).contains("Strongroom-CA"));
     assert!(story.good(&["certificate", "issuer", "show", "house"]).contains("house-ca"));

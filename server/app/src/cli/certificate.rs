@@ -223,7 +223,7 @@ pub(crate) struct CertificateGiven {
     /// Make it an authority, which signs other certificates: keyCertSign and cRLSign, no extended usage, and a key that
     /// stays in the vault.
     #[arg(long, conflicts_with_all = ["usages", "extended"])]
-    pub(crate) ca: bool,
+    pub(crate) authority: bool,
     /// Usage of the key, for example digitalSignature; may be given several times.
     #[arg(long = "usage", default_values_t = ["digitalSignature".to_owned(), "keyEncipherment".to_owned()])]
     pub(crate) usages: Vec<String>,

@@ -117,7 +117,7 @@ fn policy(given: &CertificateGiven) -> Value {
         BundleForm::Pem => "application/x-pem-file",
     };
     let extended = match given.extended.as_slice() {
-        [] if given.ca => Vec::new(),
+        [] if given.authority => Vec::new(),
         [] => ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"].map(str::to_owned).to_vec(),
         said => said.to_vec(),
     };
@@ -125,7 +125,7 @@ fn policy(given: &CertificateGiven) -> Value {
     json!({
         "key_props": {
             "kty": given.kty, "key_size": given.size, "crv": given.curve,
-            "exportable": !given.not_exportable && !given.ca, "reuse_key": given.reuse_key,
+            "exportable": !given.not_exportable && !given.authority, "reuse_key": given.reuse_key,
         },
         "secret_props": { "contentType": form },
         "x509_props": {
@@ -133,8 +133,8 @@ fn policy(given: &CertificateGiven) -> Value {
             "sans": {
                 "dns_names": given.dns, "emails": given.emails, "ipAddresses": given.addresses, "uris": given.uris,
             },
-            "key_usage": if given.ca { &authority } else { &given.usages },
-            "basic_constraints": { "ca": given.ca },
+            "key_usage": if given.authority { &authority } else { &given.usages },
+            "basic_constraints": { "ca": given.authority },
             "ekus": extended,
             "validity_months": given.months,
         },
