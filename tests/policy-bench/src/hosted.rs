@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom_domain::policy::{
-    AttachmentState, Effect, ModuleDigest, PolicyAttachment, PolicyConnection, PolicyEngine, PolicyObject,
+    AttachmentState, Effect, FactValue, ModuleDigest, PolicyAttachment, PolicyConnection, PolicyEngine, PolicyObject,
     PolicyPrincipal, PolicyRequest,
 };
 use strongroom_policy_host::{
@@ -34,39 +34,45 @@ pub(crate) fn measure(isolation: Isolation) -> Vec<(String, Figures)> {
     for count in crate::ATTACHMENTS {
         let attachments: Vec<_> =
             digests.iter().take(count).map(|digest| attachment("naming-convention", *digest)).collect();
-        all.push((attached(count), decisions(&runtime, &host, &attachments)));
+        all.push((attached(count), decisions(&runtime, &host, &attachments, &request())));
     }
     for module in shipped() {
-        let figures = decisions(&runtime, &host, &[attachment(module.name, module.digest)]);
+        let attachments = [attachment(module.name, module.digest)];
+        let figures = decisions(&runtime, &host, &attachments, &request_to(module.name));
         all.push((format!("module {}", module.name), figures));
     }
     all.push(("memory".to_owned(), Figures { p50: before, p99: loaded, alone: memory(), ..Figures::default() }));
     all
 }
 
-fn decisions(runtime: &tokio::runtime::Runtime, host: &Arc<PolicyHost>, attachments: &[PolicyAttachment]) -> Figures {
-    let (request, attached) = (request(), attachments.iter().collect::<Vec<_>>());
+fn decisions(
+    runtime: &tokio::runtime::Runtime,
+    host: &Arc<PolicyHost>,
+    attachments: &[PolicyAttachment],
+    request: &PolicyRequest,
+) -> Figures {
+    let attached: Vec<_> = attachments.iter().collect();
     let figures = runtime.block_on(one_at_a_time(attached.len(), async || {
-        let said = host.judge(&attached, &request).await;
+        let said = host.judge(&attached, request).await;
         assert_eq!(said.len(), attached.len(), "every module was asked");
     }));
     let mut fuel = 0;
-    for said in runtime.block_on(host.judge(&attached, &request)) {
+    for said in runtime.block_on(host.judge(&attached, request)) {
         let answer = said.answer.expect("an answer");
         assert!(answer.effect != Effect::Deny, "{answer:?}");
         fuel = fuel.max(answer.fuel);
     }
-    Figures { fuel: fuel as f64, busy: runtime.block_on(busy(host, attachments)), ..figures }
+    Figures { fuel: fuel as f64, busy: runtime.block_on(busy(host, attachments, request)), ..figures }
 }
 
 /// Processor time of this process and its child for one module's decision, with many under way.
-async fn busy(host: &Arc<PolicyHost>, attachments: &[PolicyAttachment]) -> f64 {
+async fn busy(host: &Arc<PolicyHost>, attachments: &[PolicyAttachment], request: &PolicyRequest) -> f64 {
     let rounds = 2 * ROUNDS / AT_ONCE / attachments.len();
     let before = processor_time();
     let tasks = (0..AT_ONCE).map(|_| {
-        let (host, attachments) = (Arc::clone(host), attachments.to_vec());
+        let (host, attachments, request) = (Arc::clone(host), attachments.to_vec(), request.clone());
         tokio::spawn(async move {
-            let (request, attached) = (request(), attachments.iter().collect::<Vec<_>>());
+            let attached: Vec<_> = attachments.iter().collect();
             for _ in 0..rounds {
                 assert_eq!(host.judge(&attached, &request).await.len(), attached.len());
             }
@@ -130,6 +136,12 @@ fn attachment(name: &str, module: ModuleDigest) -> PolicyAttachment {
     let settings = match name {
         "enforce-expiry" => r#"{"max_days":90}"#,
         "naming-convention" => r#"{"allowed_names":["db-*"],"required_tags":["owner"]}"#,
+        "network-zone" => r#"{"allowed":["192.0.2.0/24"],"listeners":["https"]}"#,
+        "office-hours" => r#"{"utc_offset":0,"hours":[{"days":["mon"],"from":"08:00","until":"18:00"}]}"#,
+        "rate-guard" => r#"{"per_minute":20,"denied_in_five_minutes":4}"#,
+        "require-mfa" => r#"{"acr":["1","2"]}"#,
+        "two-person" => r#"{"names":["prod-*"]}"#,
+        "certificate-names" => r#"{"domains":["example.com"]}"#,
         _ => "{}",
     };
     PolicyAttachment {
@@ -140,6 +152,19 @@ fn attachment(name: &str, module: ModuleDigest) -> PolicyAttachment {
         authority: false,
         previous: None,
     }
+}
+
+/// The same to one module, with the facts that it wants.
+fn request_to(module: &str) -> PolicyRequest {
+    let mut request = request();
+    if module == "rate-guard" {
+        let counts = ["count/principal/any/60", "count/principal/denied/300"];
+        request.facts = counts.map(|fact| (fact.to_owned(), Some(FactValue::Number(2)))).into();
+    }
+    if module == "two-person" {
+        request.approvals = Some(Vec::new());
+    }
+    request
 }
 
 /// A write by somebody in eight groups.

@@ -53,8 +53,8 @@ impl Gate {
         Ok(Some(shown))
     }
 
-    /// Which of these requests no module denies; where nothing else grants them, those that a module of the vault's own with authority allows
-    /// besides. Each module is asked about all of them in one call.
+    /// Which of these requests no module denies; where nothing else grants them, those that a module of the vault's own
+    /// with authority allows besides. Each module is asked about all of them in one call.
     pub(super) async fn pass(
         &self,
         modules: &[&Attached<'_>],

@@ -135,9 +135,9 @@ impl Gate {
         if verdict? || granted { Ok(()) } else { Err(self.no_authority(ctx, ask, judged, trace).await) }
     }
 
-    /// What a request that is about several versions is about besides: of a restore those that come back, of a backup those
-    /// that leave. Of them, one call to each module sorts out what nobody denies. There are no more than a backup holds, and where nobody is enforced
-    /// nobody is asked.
+    /// What a request that is about several versions is about besides: of a restore those that come back, of a backup
+    /// those that leave. One call to each module sorts out what nobody denies. There are no more of them than a backup
+    /// holds, and where nobody is enforced nobody is asked.
     async fn to_ask_about(
         &self,
         ask: &Ask<'_>,
@@ -241,8 +241,8 @@ impl Gate {
         Ok(given)
     }
 
-    /// Asks modules in order, up to and including the first that denies or fails, or was not there in time. Behind the answers stands a
-    /// failure: an engine that leaves a module out without saying why has not judged.
+    /// Asks modules in order, up to and including the first that denies or fails, or was not there in time. Behind the
+    /// answers stands a failure: an engine that leaves a module out without saying why has not judged.
     pub(super) async fn ask_modules(&self, attached: &[Attached<'_>], request: &PolicyRequest) -> Vec<Said> {
         let there = attached.iter().take_while(|attached| attached.is_there);
         let attachments: Vec<_> = there.map(|attached| attached.attachment).collect();
