@@ -16,6 +16,10 @@ import Provider from 'oidc-provider';
 
 const { PROVIDER_CERTIFICATE, PROVIDER_KEY, PROVIDER_AUDIENCE, PROVIDER_RELYING_PARTY, PROVIDER_CA } = process.env;
 
+/// How a person signs in who gives a code besides the password, and how one who does not.
+const TWO_FACTORS = { amr: ['pwd', 'otp'], acr: 'urn:example:two-factors' };
+const PASSWORD = { amr: ['pwd'], acr: 'urn:example:password' };
+
 /// Audience of tokens that stand for a workload elsewhere; such tokens are plain JWTs.
 const FEDERATION_AUDIENCE = 'api://AzureADTokenExchange';
 
@@ -106,7 +110,8 @@ function build(issuer) {
     ],
     pkce: { required: () => true },
     fetch: toRelyingParty,
-    claims: { openid: ['sub', 'groups', 'auth_time'], profile: ['name'] },
+    claims: { openid: ['sub', 'groups', 'auth_time', 'acr', 'amr'], profile: ['name'] },
+    acrValues: [PASSWORD.acr, TWO_FACTORS.acr],
     conformIdTokenClaims: false,
     scopes: ['openid', 'profile'],
     ttl: { ClientCredentials: 300, AccessToken: 300, IdToken: 300, Interaction: 300, Session: 600, Grant: 600, AuthorizationCode: 60 },
@@ -162,7 +167,8 @@ function build(issuer) {
 
 const page = (uid, message = '') => `<!doctype html><html lang="en"><title>Provider sign-in</title><main><h1>Sign in</h1>
 <p role="alert">${message}</p><form method="post" action="/interaction/${uid}"><label>User <input name="login"></label>
-<label>Password <input type="password" name="password"></label><button>Sign in</button></form></main></html>`;
+<label>Password <input type="password" name="password"></label>
+<label>Code <input name="code"></label><button>Sign in</button></form></main></html>`;
 
 async function form(request) {
   let text = '';
@@ -182,7 +188,7 @@ async function interact(uid, request, response) {
   const given = await form(request);
   const person = people[given.get('login')];
   if (person?.password !== given.get('password')) return html(401, page(uid, 'Wrong user or password'));
-  const result = { login: { accountId: given.get('login'), amr: ['pwd'] } };
+  const result = { login: { accountId: given.get('login'), ...(given.get('code') ? TWO_FACTORS : PASSWORD) } };
   return provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
 }
 

@@ -33,6 +33,7 @@ mod provider;
 mod routes;
 mod sdk;
 mod seal;
+mod setup;
 mod start;
 mod stop;
 mod support;
