@@ -40,8 +40,11 @@ impl Told<'_> {
                     state_word(to.state)
                 )
             }
-            SingleChange::SettingsBefore { attachment, which, .. } => {
+            SingleChange::Settings { attachment, which, how: None, .. } => {
                 format!("give {} the settings that it had before", attached(attachment, *which))
+            }
+            SingleChange::Settings { attachment, which, how: Some(how), .. } => {
+                format!("in the settings of {}, {how}", attached(attachment, *which))
             }
             SingleChange::Update { name, patch, .. } => {
                 let said = [
@@ -98,7 +101,7 @@ impl Told<'_> {
             SingleChange::RollBack { attachment, which, .. } => {
                 format!("policy rollback {} {}", quoted(attachment), at(vault, *which))
             }
-            SingleChange::SettingsBefore { attachment, which, module, settings, authority: grants } => format!(
+            SingleChange::Settings { attachment, which, module, settings, authority: grants, .. } => format!(
                 "policy attach {} {} --module {module}{} --settings {}",
                 quoted(attachment),
                 at(vault, *which),
@@ -211,6 +214,14 @@ mod tests {
             authority: false,
         };
         let state = |which, state| SingleChange::SetState { attachment: attachment.clone(), which, state };
+        let settings = |which, settings: &str, how: Option<&str>| SingleChange::Settings {
+            attachment: "guard".to_owned(),
+            which,
+            module: ModuleDigest([7; 32]),
+            settings: settings.to_owned(),
+            authority: false,
+            how: how.map(str::to_owned),
+        };
         let secret = SecretPermission::Get;
         let permissions = ObjectPermissions { secrets: [secret].into(), keys: [KeyPermission::WrapKey].into() };
         let after = SecretAttributes {
@@ -234,13 +245,8 @@ mod tests {
             state(Which::Vault, AttachmentState::Enforce),
             state(Which::Everywhere, AttachmentState::Shadow),
             SingleChange::RollBack { attachment: "guard".to_owned(), which: Which::Vault, to: before },
-            SingleChange::SettingsBefore {
-                attachment: "guard".to_owned(),
-                which: Which::Everywhere,
-                module: ModuleDigest([7; 32]),
-                settings: r#"{"it's":1}"#.to_owned(),
-                authority: false,
-            },
+            settings(Which::Everywhere, r#"{"it's":1}"#, None),
+            settings(Which::Vault, r#"{"names":["db"]}"#, Some(r#"add "db" to names"#)),
             SingleChange::Update {
                 kind: ObjectKind::Key,
                 name,

@@ -86,6 +86,8 @@ pub struct Foreseen {
     pub settings_revision: Option<i64>,
     /// Behind the gate: what the state of the object would make of it, where whoever asks may read that.
     pub state: Option<Stage>,
+    /// What modules were asked last, if any was. For trying other rules on it, and not to be shown.
+    pub(crate) input: Option<Box<PolicyRequest>>,
 }
 
 /// The gate with what it asks.
@@ -237,7 +239,8 @@ impl Gate {
         let (mut trace, mut judged) = (Trace { described: true, ..Trace::default() }, Judged::default());
         let denied = Box::pin(self.stages(ctx, ask, &mut trace, &mut judged)).await.err();
         let settings_revision = judged.vault.as_ref().map(|(vault, _)| vault.revision);
-        Foreseen { denied, trace: trace.stages, module_micros: trace.micros, settings_revision, state: None }
+        let Judged { input, .. } = judged;
+        Foreseen { denied, trace: trace.stages, module_micros: trace.micros, settings_revision, state: None, input }
     }
 
     /// What is known of an object, without its value, for whom the gate would let do this with it; none for all others.

@@ -72,8 +72,8 @@ pub enum SingleChange {
         /// What comes back.
         to: AttachedBefore,
     },
-    /// An attachment gets the settings it had before, and keeps its module.
-    SettingsBefore {
+    /// An attachment gets other settings, and keeps its module.
+    Settings {
         /// Its name.
         attachment: String,
         /// Where it is.
@@ -84,6 +84,8 @@ pub enum SingleChange {
         settings: String,
         /// Whether it grants.
         authority: bool,
+        /// What is another in them, in words; none where they are those that it had before.
+        how: Option<String>,
     },
     /// The object's attributes change.
     Update {
@@ -110,13 +112,13 @@ impl SingleChange {
             Self::LetIn(_) | Self::LetInBy(_) => "network-rule",
             Self::SetState { .. } => "attachment-state",
             Self::RollBack { .. } => "rollback",
-            Self::SettingsBefore { .. } => "attachment-settings",
+            Self::Settings { .. } => "attachment-settings",
             Self::Update { .. } => "object",
         }
     }
 
     pub(super) fn is_of_modules(&self) -> bool {
-        matches!(self, Self::SetState { .. } | Self::RollBack { .. } | Self::SettingsBefore { .. })
+        matches!(self, Self::SetState { .. } | Self::RollBack { .. } | Self::Settings { .. })
     }
 
     /// The built-in role that whoever makes the change would have to hold.
@@ -139,7 +141,7 @@ impl SingleChange {
         Ok(match self {
             Self::SetState { attachment, state, .. } => with(&attachment.name, &|found| found.state = *state),
             Self::RollBack { attachment, .. } => PolicyAttachment::rolled_back(before, attachment)?,
-            Self::SettingsBefore { attachment, settings, .. } => {
+            Self::Settings { attachment, settings, .. } => {
                 with(attachment, &|found| found.settings.clone_from(settings))
             }
             _ => before.to_vec(),
@@ -159,7 +161,7 @@ impl SingleChange {
             Self::RollBack { attachment, which: Which::Vault, .. } => {
                 return Ok(Some(VaultUpdate { roll_back: Some(attachment.clone()), ..VaultUpdate::default() }));
             }
-            Self::SetState { which: Which::Vault, .. } | Self::SettingsBefore { which: Which::Vault, .. } => {
+            Self::SetState { which: Which::Vault, .. } | Self::Settings { which: Which::Vault, .. } => {
                 let policies = Some(self.attachments(&vault.settings.policies)?);
                 return Ok(Some(VaultUpdate { policies, ..VaultUpdate::default() }));
             }
@@ -178,6 +180,8 @@ pub(super) enum Candidate {
     LeastRole,
     /// One more permission by access policy.
     Permit(ObjectPermission),
+    /// Settings that differ in one place, as the module's schema offers them.
+    OtherSettings(Box<PolicyAttachment>, Which),
     /// A change that says all.
     Change(Box<SingleChange>),
 }
@@ -220,6 +224,17 @@ impl Administration {
                 for attachment in &vault.settings.policies {
                     found.extend(back(attachment, Which::Vault));
                 }
+                let grants = |attachment: &&PolicyAttachment| {
+                    attachment.authority && attachment.state == AttachmentState::Enforce
+                };
+                found.extend(
+                    vault
+                        .settings
+                        .policies
+                        .iter()
+                        .filter(grants)
+                        .map(|attachment| Candidate::OtherSettings(Box::new(attachment.clone()), Which::Vault)),
+                );
             }
             other => {
                 let Some(name) = other.strip_prefix(POLICY_STAGE) else { return Ok(found) };
@@ -231,6 +246,7 @@ impl Administration {
                 found.extend(self.better_object(vault, theirs, described).await?);
                 if let Some(attachment) = attached.iter().find(|attachment| attachment.name == name) {
                     found.extend(back(attachment, which));
+                    found.push(Candidate::OtherSettings(Box::new(attachment.clone()), which));
                     for state in [AttachmentState::Shadow, AttachmentState::Off] {
                         let attachment = attachment.clone();
                         found.push(Candidate::from(SingleChange::SetState { attachment, which, state }));
@@ -289,12 +305,13 @@ fn back(attachment: &PolicyAttachment, which: Which) -> Vec<Candidate> {
         to: before.clone(),
     })];
     if before.module != attachment.module && before.settings != attachment.settings {
-        found.push(Candidate::from(SingleChange::SettingsBefore {
+        found.push(Candidate::from(SingleChange::Settings {
             attachment: attachment.name.clone(),
             which,
             module: attachment.module,
             settings: before.settings.clone(),
             authority: attachment.authority,
+            how: None,
         }));
     }
     found

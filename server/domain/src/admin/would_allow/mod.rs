@@ -8,6 +8,7 @@
 mod candidates;
 mod grants;
 mod recorded;
+mod settings;
 mod trials;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use candidates::Candidate;
 pub use candidates::{SingleChange, Which};
 use recorded::GROUPS;
 pub use recorded::{Altered, ChangedAlike, Counted, MAX_REPLAYED};
@@ -33,8 +35,10 @@ use crate::{
     vault::Vault,
 };
 
-/// Most changes that are tried.
+/// Most changes that are tried, those of settings apart.
 const MAX_TRIED: usize = 32;
+/// Most changes of the settings of one attachment that are told, the narrowest that let the request through.
+const MAX_SETTINGS: usize = 6;
 /// How long is tried and counted in all; what is not reached by then is not told, and that it was cut is.
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -197,7 +201,21 @@ impl Administration {
             if number >= MAX_TRIED || Instant::now() >= until {
                 return Ok((found, true));
             }
-            found.extend(self.settled(ctx, theirs, &vault, described, candidate).await?);
+            match candidate {
+                Candidate::OtherSettings(attachment, which) => {
+                    let offered = self.other_settings(&attachment, which, foreseen).await;
+                    let mut told = 0;
+                    for change in offered {
+                        if told >= MAX_SETTINGS || Instant::now() >= until {
+                            break;
+                        }
+                        let trial = self.settled(ctx, theirs, &vault, described, change).await?;
+                        told += usize::from(trial.is_some());
+                        found.extend(trial);
+                    }
+                }
+                candidate => found.extend(self.settled(ctx, theirs, &vault, described, candidate).await?),
+            }
         }
         Ok((found, false))
     }

@@ -4,12 +4,14 @@ use super::{
     super::{AdminError, Administration, Described, policies::next_everywhere},
     Trial,
     candidates::{Candidate, SingleChange, Which, update_of},
+    settings::{Other, others},
     supposed_vault,
 };
 use crate::{
     action::Action,
     context::RequestContext,
-    gate::{Ask, Proposed, Supposition},
+    gate::{Ask, Foreseen, Proposed, Supposition},
+    policy::PolicyAttachment,
     vault::Vault,
 };
 
@@ -29,16 +31,41 @@ impl Administration {
                 return self.one_more_permission(ctx, theirs, vault, described, permission).await;
             }
             Candidate::Change(change) => *change,
+            // Each of what is offered is a change by itself.
+            Candidate::OtherSettings(..) => return Ok(None),
         };
         match &change {
             SingleChange::Update { .. } => self.try_object(ctx, theirs, vault, described, change).await,
             SingleChange::SetState { which: Which::Everywhere, .. }
             | SingleChange::RollBack { which: Which::Everywhere, .. }
-            | SingleChange::SettingsBefore { which: Which::Everywhere, .. } => {
+            | SingleChange::Settings { which: Which::Everywhere, .. } => {
                 self.try_everywhere(ctx, theirs, vault, described, change).await
             }
             _ => self.try_settings(ctx, theirs, vault, described, change).await,
         }
+    }
+
+    /// Other settings of an attachment that its module's schema offers for the request that was judged, the narrowest
+    /// first. None of a module that cannot be had.
+    pub(super) async fn other_settings(
+        &self,
+        attachment: &PolicyAttachment,
+        which: Which,
+        foreseen: &Foreseen,
+    ) -> Vec<Candidate> {
+        let Ok(facts) = self.library.facts(&attachment.module).await else { return Vec::new() };
+        let offered = others(&facts.settings_schema, &attachment.settings, foreseen.input.as_deref());
+        let change = |Other { settings, how }| {
+            Candidate::from(SingleChange::Settings {
+                attachment: attachment.name.clone(),
+                which,
+                module: attachment.module,
+                settings,
+                authority: attachment.authority,
+                how: Some(how),
+            })
+        };
+        offered.into_iter().map(change).collect()
     }
 
     async fn try_settings(

@@ -15,6 +15,7 @@ use strongroom_domain::{
     names::VaultName,
     network::{NetworkAction, NetworkRule, NetworkRules},
     policy::{AttachedBefore, AttachmentState, Effect, ModuleDigest, PolicyAttachment},
+    policy_module::ModuleLibrary as _,
     policy_replay::MAX_REPLAYS,
     principal::{Grantee, Principal},
     record::Outcome,
@@ -126,7 +127,7 @@ impl Story {
             SingleChange::SetState { attachment, state, .. } => {
                 update(with(&attachment.name, &|found| found.state = *state)).await
             }
-            SingleChange::SettingsBefore { attachment, settings, .. } => {
+            SingleChange::Settings { attachment, settings, .. } => {
                 update(with(attachment, &|found| found.settings.clone_from(settings))).await
             }
             SingleChange::RollBack { attachment, .. } => {
@@ -339,7 +340,7 @@ async fn a_guard_is_set_aside_or_taken_back_by_an_owner_of_the_installation() {
     let found_changes = changes(&found);
     let [
         SingleChange::RollBack { to, which: Which::Vault, .. },
-        SingleChange::SettingsBefore { settings, .. },
+        SingleChange::Settings { settings, .. },
         SingleChange::SetState { state: AttachmentState::Shadow, .. },
         SingleChange::SetState { state: AttachmentState::Off, .. },
     ] = &found_changes[..]
@@ -366,6 +367,50 @@ async fn a_guard_is_set_aside_or_taken_back_by_an_owner_of_the_installation() {
     assert!(found.changes.is_empty(), "{found:?}");
     let [other] = &found.not_yours[..] else { panic!("{found:?}") };
     assert_eq!((other.why.as_str(), other.role), ("lifts-own-restriction", Some("Owner")));
+}
+
+/// What the schema of a module offers is tried in its place, with the name that was asked for first; who may not change
+/// modules is told no more than that settings would do.
+#[tokio::test]
+async fn other_settings_of_a_guard_are_tried_as_its_schema_offers_them() {
+    const SCHEMA: &str = r#"{"type":"object","properties":{"names":{"type":"array","items":{"type":"string"}}}}"#;
+    const NONE: &str = r#"{"names":[]}"#;
+    const WITH_IT: &str = r#"{"names":["db"]}"#;
+    let digest = ModuleDigest(strongroom_crypto::sha256(SCHEMA.as_bytes()));
+    let guard = PolicyAttachment { module: digest, ..attachment("guard", 1, NONE) };
+    let story = Story::with(VaultSettings { policies: vec![guard], ..VaultSettings::default() }).await;
+    let policies = &story.demo.world.policies;
+    policies.admit(SCHEMA.as_bytes().into(), None).await.unwrap();
+    policies.answer(NONE, Verdict::Says(Effect::Allow));
+    story.demo.set("db", "v").await.unwrap();
+    policies.answer(NONE, Verdict::SaysOfContents(Effect::Deny));
+    policies.answer(WITH_IT, Verdict::Says(Effect::Allow));
+    let denied = story.denied(&story.demo.ada, None).await;
+    let found = story.would_allow(&story.olga, reads(&story.demo.ada)).await;
+    let found_changes = changes(&found);
+    // All others are refused by the module, and so tried in vain.
+    let [
+        SingleChange::Settings { settings, how: Some(how), .. },
+        SingleChange::SetState { .. },
+        SingleChange::SetState { .. },
+    ] = &found_changes[..]
+    else {
+        panic!("{found:?}")
+    };
+    assert_eq!((settings.as_str(), how.as_str()), (WITH_IT, r#"add "db" to names"#));
+    let counted = &found.changes[0].recorded;
+    assert_eq!((counted.newly_allowed, counted.newly_denied, counted.indeterminate), (1, 0, 0));
+    assert_eq!(counted.groups[0].samples, [denied]);
+    story
+        .each_does(
+            &reads(&story.demo.ada),
+            &[(NONE, Verdict::SaysOfContents(Effect::Deny)), (WITH_IT, Verdict::Says(Effect::Allow))],
+        )
+        .await;
+    let found = story.would_allow(&story.auditor(), reads(&story.demo.ada)).await;
+    assert!(found.changes.is_empty(), "{found:?}");
+    let sorts: Vec<_> = found.not_yours.iter().map(|one| (one.sort, one.why.as_str())).collect();
+    assert_eq!(sorts, [("attachment-settings", "no-role"), ("attachment-state", "no-role")]);
 }
 
 #[tokio::test]

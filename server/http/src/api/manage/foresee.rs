@@ -331,7 +331,7 @@ pub(crate) async fn foresee(services: &Services, call: &Call, request: &Request)
             (described, foreseen, asked.then_some(would_allow))
         }
     };
-    let Foreseen { denied, mut trace, module_micros, settings_revision, state } = foreseen;
+    let Foreseen { denied, mut trace, module_micros, settings_revision, state, .. } = foreseen;
     let (outcome, reason) = match (&denied, &state) {
         (Some(why), _) => ("denied", why.code()),
         (None, Some(Stage { effect: StageEffect::Deny, reason, .. })) => ("failed", reason.as_str()),
