@@ -28,6 +28,9 @@ pub(crate) enum Exit {
     /// 3: a module is not what somebody signed.
     #[error("the signature does not hold: the module is another one, or the key is")]
     NotSigned,
+    /// 3: a module says something else of a recorded decision than it said then.
+    #[error("not every answer is the one that is on record")]
+    NotReproduced,
     /// 3: a signature is not the key's over these bytes.
     #[error("it does not verify")]
     BadSignature,
@@ -66,6 +69,7 @@ impl Exit {
             | Self::Edited
             | Self::Damaged
             | Self::NotSigned
+            | Self::NotReproduced
             | Self::BadSignature
             | Self::NotOpened
             | Self::NoRootKey => 3,

@@ -9,7 +9,7 @@ use crate::{
     action::Action,
     approval::ApprovalRequest,
     names::VaultName,
-    policy::{Obligation, PolicyFailure},
+    policy::{Effect, ModuleDigest, Obligation, PolicyAnswer, PolicyFailure},
 };
 
 /// What one stage of the gate said.
@@ -78,6 +78,31 @@ impl Stage {
     pub fn new(stage: impl Into<String>, effect: StageEffect, reason: impl Into<String>) -> Self {
         let (stage, reason) = (stage.into(), reason.into());
         Self { stage, effect, reason, detail: None, fuel: None, messages: Vec::new(), obligations: Vec::new() }
+    }
+
+    /// What a policy module said, as it stands in records; a failure stands there as the denial that it is.
+    #[must_use]
+    pub fn of_module(
+        stage: impl Into<String>,
+        module: ModuleDigest,
+        said: Result<PolicyAnswer, PolicyFailure>,
+    ) -> Self {
+        let answer = match said {
+            Ok(answer) => answer,
+            Err(failure) => {
+                let failed = Self::new(stage, StageEffect::Deny, failure.reason_code());
+                return failed.with_detail(module.to_string());
+            }
+        };
+        let effect = match answer.effect {
+            _ if answer.is_unasked() => StageEffect::NotAsked,
+            Effect::Allow => StageEffect::Allow,
+            Effect::Deny => StageEffect::Deny,
+            Effect::Abstain => StageEffect::Abstain,
+        };
+        let detail = format!("{module} {}", answer.sentence).trim_end().to_owned();
+        let (fuel, messages, obligations) = (Some(answer.fuel), answer.messages, answer.obligations);
+        Self { fuel, messages, obligations, ..Self::new(stage, effect, answer.reason_code).with_detail(detail) }
     }
 
     /// The same, with a sentence or the evidence.

@@ -126,6 +126,8 @@ fn record(at: u64, n: u64, numbers: &mut Numbers) -> Record {
         module_micros: BTreeMap::new(),
         trace_digest: None,
         settings_revision: Some(1),
+        policies_revision: None,
+        attached: Vec::new(),
         input: None,
     }
 }

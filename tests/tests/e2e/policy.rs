@@ -1,7 +1,7 @@
 //! `strongroom policy`: a module from an empty folder to its tests, its signature, and what it would change.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -172,4 +172,87 @@ async fn recorded_decisions_are_asked_again_and_say_what_would_change() {
     let explained =
         good(vault.folder(), &["explain", "naming-convention", "--request", "input.json", "--settings", settings]);
     assert!(explained.contains("name-forbidden") && explained.contains("object.name"), "{explained}");
+    decisions_under_an_older_module_are_reproduced(&vault, &token).await;
+}
+
+/// A module that ships, as another one that does the same: with a custom section of its own.
+fn version(vault: &TestVault, name: &str) -> PathBuf {
+    let shipped = tests_folder().join("../policy-plugins/naming-convention/naming-convention.wasm");
+    let mut bytes = std::fs::read(shipped).unwrap();
+    bytes.extend_from_slice(b"\x00\x05\x04");
+    bytes.extend_from_slice(name.as_bytes());
+    let file = vault.folder().join(name);
+    std::fs::write(&file, bytes).unwrap();
+    file
+}
+
+/// Decisions by one version of a module, then by another with other settings, beside one that wants facts: the log says
+/// of each what it was asked, and the same module gives the same answer to the last bit. Of what was not recorded
+/// nothing is guessed, and what was changed in the file is found.
+async fn decisions_under_an_older_module_are_reproduced(vault: &TestVault, token: &str) {
+    let operator = vault.operator();
+    let cli = |arguments: &[&str]| {
+        let output = run_to_end(&mut vault.cli(&operator, arguments));
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let attach = |name: &str, module: &str, settings: &str| {
+        let at = ["policy", "attach", name, "--vault", "demo", "--state", "enforce", "--module", module];
+        cli(&[&at[..], &["--settings", settings]].concat());
+    };
+    let put = async |name: &str| {
+        let ask = vault.ask(reqwest::Method::PUT, &format!("/secrets/{name}")).bearer(token);
+        ask.json(&serde_json::json!({ "value": "reproduced-value" })).send().await
+    };
+    let first = version(vault, "one1");
+    let second = version(vault, "two2");
+    let old = cli(&["policy", "push", first.to_str().unwrap()]);
+    let new = cli(&["policy", "push", second.to_str().unwrap()]);
+    attach("rate", "rate-guard", r#"{"per_minute":9000}"#);
+    attach("versioned", &old, r#"{"forbidden_names":["tmp*"]}"#);
+    let denied = put("tmp-1").await.request_id().to_owned();
+    vault.set(token, "db", "reproduced-value").await;
+    attach("versioned", &new, r#"{"forbidden_names":["db*"]}"#);
+    let denied_by_new = put("db-2").await.request_id().to_owned();
+    vault.set(token, "tmp-1", "reproduced-value").await;
+
+    let file = vault.folder().join("reproduced.jsonl");
+    let recorded = cli(&["audit", "query"]);
+    assert!(recorded.contains(&denied) && recorded.contains(&denied_by_new));
+    let reproduce = |recorded: &str, modules: &[&str]| {
+        std::fs::write(&file, recorded).unwrap();
+        let arguments = [&["reproduce", file.to_str().unwrap()][..], modules, &["--output", "json"]].concat();
+        let (code, out, err) = policy(vault.folder(), &arguments);
+        (code, serde_json::from_str::<Value>(&out).unwrap_or_else(|_| panic!("{err}")))
+    };
+    let (code, all) = reproduce(&recorded, &["one1", "two2"]);
+    assert_eq!((code, &all["different"], &all["indeterminate"]), (0, &serde_json::json!([]), &serde_json::json!({})));
+    // Four writes, each judged by both modules at least.
+    assert!(all["reproduced"].as_u64().unwrap() >= 8 && all["decisions"].as_u64().unwrap() >= 4, "{all}");
+    let of_file = |shown: &Value| shown["indeterminate"].as_object().unwrap().clone();
+
+    // Without the old version what it said cannot be told, and the rest can.
+    let (code, without) = reproduce(&recorded, &["two2"]);
+    assert!(code == 0 && of_file(&without).keys().all(|why| why.contains(&old)), "{without}");
+    assert!(without["reproduced"].as_u64() < all["reproduced"].as_u64(), "{without}");
+    // A fact, or what attached a module, that is not on record is not guessed.
+    let mut lines: Vec<Value> = recorded.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let text = |lines: &[Value]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let edit = |lines: &[Value], change: &dyn Fn(&mut Value)| {
+        let mut lines = lines.to_vec();
+        change(lines.iter_mut().find(|record| record["id"] == denied.as_str()).unwrap());
+        text(&lines)
+    };
+    let forgotten = edit(&lines, &|record| record["input"]["facts"] = serde_json::json!({}));
+    let (code, shown) = reproduce(&forgotten, &["one1", "two2"]);
+    assert!(code == 0 && of_file(&shown).keys().any(|why| why.contains("the fact count/")), "{shown}");
+    // Edited, an answer is another one.
+    let edited = edit(&lines, &|record| record["input"]["object"]["name"] = "tmq-1".into());
+    let (code, shown) = reproduce(&edited, &["one1", "two2"]);
+    assert_eq!((code, &shown["different"][0]["decision"]), (3, &denied.as_str().into()), "{shown}");
+    assert_eq!(shown["different"][0]["again"]["effect"], "abstain", "{shown}");
+    lines.retain(|record| record["attached"].is_null());
+    let (code, shown) = reproduce(&text(&lines), &["one1", "two2"]);
+    assert!(code == 0 && shown["reproduced"] == 0 && !of_file(&shown).is_empty(), "{shown}");
+    assert!(!recorded.contains("reproduced-value"), "never a value");
 }

@@ -132,6 +132,17 @@ pub(crate) enum PolicyCommand {
         #[arg(long, value_enum, default_value = "table")]
         output: Output,
     },
+    /// Have modules say again what is on record of them, from the records alone, and compare to the last bit. Ends with 3
+    /// when an answer is another one.
+    Reproduce {
+        /// Recorded decisions, and the changes that attached the modules: the lines of `audit export` or `audit query`.
+        records: PathBuf,
+        /// Modules besides those that ship: files, or folders in which one was built.
+        modules: Vec<String>,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
+    },
     /// Sign a module with an Ed25519 key, into FILE.sig.
     Sign {
         /// The module.

@@ -169,6 +169,8 @@ struct Judged {
     facts: Option<Arc<SecretFacts>>,
     workload: Option<Arc<Workload>>,
     input: Option<Box<PolicyRequest>>,
+    /// Revision of what is attached to all vaults, where anything is.
+    everywhere: Option<i64>,
     /// Enforced modules that could not be had when the connection was judged. They are asked last, whatever they
     /// turn out to judge: one that comes in between is not to be left out at both stages.
     missed: Vec<ModuleDigest>,
@@ -200,6 +202,7 @@ impl Gate {
         let mut record = begin_record(ctx, ask);
         (record.trace, record.module_micros) = (trace.stages, trace.micros);
         record.settings_revision = judged.vault.as_ref().map(|(vault, _)| vault.revision);
+        record.policies_revision = judged.everywhere;
         record.input = judged.input;
         match verdict {
             Ok(()) => {
@@ -327,6 +330,8 @@ impl Gate {
         let is_judged = !own || makes_a_version(ask.action) || ask.action == Action::SecretGet;
         let guards =
             if is_judged && (vault.is_some() || concerns_all) { Some(self.guards(vault, trace).await?) } else { None };
+        let everywhere = guards.as_ref().map(|guards| &guards.everywhere);
+        judged.everywhere = everywhere.filter(|all| !all.policies.is_empty()).map(|all| all.revision);
         // A schedule comes over no connection.
         if let Some(guards) = guards.as_ref().filter(|_| !own)
             && let Err(reason) = self.judge_connection(ctx, ask, guards, judged, trace).await

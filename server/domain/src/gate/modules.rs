@@ -14,7 +14,7 @@ use crate::{
     access_policy::AccessMode,
     backup::MAX_BACKUP_VERSIONS,
     context::RequestContext,
-    decision::{ApprovalWanted, DenyReason, Stage, StageEffect, StepUp},
+    decision::{ApprovalWanted, DenyReason, Stage, StepUp},
     names::VaultName,
     policy::{Effect, Obligation, PolicyAttachment, PolicyFailure, PolicyRequest, PolicyStage, Said},
 };
@@ -270,11 +270,10 @@ pub(super) fn conclude(
     let answer = match said.answer {
         Ok(answer) => answer,
         Err(failure) => {
-            let reason = DenyReason::PolicyFailed { attachment: name, failure };
-            return Err(trace.deny(&stage, reason, Some(attachment.module.to_string())));
+            trace.stages.push(Stage::of_module(stage, attachment.module, Err(failure)));
+            return Err(DenyReason::PolicyFailed { attachment: name, failure });
         }
     };
-    let denies = answer.effect == Effect::Deny;
     for obligation in answer.obligations.iter().filter(|_| trace.is_of_a_request()) {
         // The sentence may repeat what a caller chose, so it is in the record alone.
         if let Obligation::Alert { severity, .. } = obligation {
@@ -290,24 +289,10 @@ pub(super) fn conclude(
         _ => None,
     });
     let approval = wanted(&answer.obligations).map(|_| Box::new(ApprovalWanted::default()));
-    let effect = match answer.effect {
-        _ if answer.is_unasked() => StageEffect::NotAsked,
-        Effect::Allow => StageEffect::Allow,
-        Effect::Deny => StageEffect::Deny,
-        Effect::Abstain => StageEffect::Abstain,
-    };
-    let detail = format!("{} {}", attachment.module, answer.sentence).trim_end().to_owned();
-    let stage = Stage::new(stage, effect, answer.reason_code.clone()).with_detail(detail);
-    let (fuel, messages, obligations) = (Some(answer.fuel), answer.messages, answer.obligations);
-    trace.stages.push(Stage { fuel, messages, obligations, ..stage });
-    if denies {
-        return Err(DenyReason::Policy {
-            attachment: name,
-            code: answer.reason_code,
-            sentence: answer.sentence,
-            step_up,
-            approval,
-        });
+    let (effect, code, sentence) = (answer.effect, answer.reason_code.clone(), answer.sentence.clone());
+    trace.stages.push(Stage::of_module(stage, attachment.module, Ok(answer)));
+    if effect == Effect::Deny {
+        return Err(DenyReason::Policy { attachment: name, code, sentence, step_up, approval });
     }
-    Ok(answer.effect)
+    Ok(effect)
 }

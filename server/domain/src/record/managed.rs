@@ -120,6 +120,7 @@ impl Record {
         listed("refused_algorithms", |settings| {
             settings.refused_algorithms.iter().map(|algorithm| algorithm.as_str().to_owned()).collect()
         });
+        self.note_attached(before.map_or(&[][..], |before| &before.policies), &after.policies);
         let none = VaultSettings::default();
         let tags = other_tags(&before.unwrap_or(&none).tags, &after.tags);
         self.detail_list("tags", None, Some(&tags));
@@ -129,6 +130,15 @@ impl Record {
     pub(crate) fn detail_attachments(&mut self, before: &[PolicyAttachment], after: &[PolicyAttachment]) {
         let told = |policies: &[PolicyAttachment]| policies.iter().map(attachment).collect::<Vec<_>>();
         self.detail_list("policies", Some(&told(before)), Some(&told(after)));
+        self.note_attached(before, after);
+    }
+
+    /// What is attached otherwise now, whole: details tell settings by the beginning of their digest.
+    fn note_attached(&mut self, before: &[PolicyAttachment], after: &[PolicyAttachment]) {
+        let of = |one: &PolicyAttachment| (one.name.clone(), one.module, one.settings.clone(), one.authority);
+        let before: Vec<_> = before.iter().map(of).collect();
+        let others = after.iter().filter(|one| !before.contains(&of(one))).cloned();
+        self.attached = others.map(|one| PolicyAttachment { previous: None, ..one }).collect();
     }
 
     /// Of a workload that was made, changed or deleted: its name, whether it is enabled, and the credentials that it

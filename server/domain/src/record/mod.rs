@@ -31,7 +31,11 @@ pub use tree::{Growth, NodeHead, Segment, TreeCheckpoint, TwoPasts};
 pub use used_once::UsedOnce;
 
 use crate::{
-    change::PermittedChange, decision::Stage, policy::PolicyRequest, principal::PrincipalId, vault::VaultChange,
+    change::PermittedChange,
+    decision::Stage,
+    policy::{PolicyAttachment, PolicyRequest},
+    principal::PrincipalId,
+    vault::VaultChange,
 };
 
 /// Longest reason that a person may state, in characters.
@@ -162,6 +166,13 @@ pub struct Record {
     /// Revision of the vault's settings that were in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings_revision: Option<i64>,
+    /// Revision of what was attached to all vaults, where anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policies_revision: Option<i64>,
+    /// On a change of what is attached: each attachment whose module or settings are others now, with all its settings.
+    /// Decisions name a revision and a module, and are judged again with these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attached: Vec<PolicyAttachment>,
     /// What policy modules were asked, when any was: enough to ask again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Box<PolicyRequest>>,

@@ -128,6 +128,7 @@ impl Recorder {
             record.vault_change = None;
             // Nothing came of what they tell.
             record.details.clear();
+            record.attached.clear();
         }
         of_one_request(ctx, &record, &[held.request_id()])?;
         match self.write(ctx, record, None).await? {
@@ -322,6 +323,8 @@ impl Record {
             module_micros: BTreeMap::new(),
             trace_digest: None,
             settings_revision: None,
+            policies_revision: None,
+            attached: Vec::new(),
             input: None,
         }
     }

@@ -308,6 +308,11 @@ pub(crate) struct Record {
     module_micros: BTreeMap<String, u64>,
     trace_digest: Option<String>,
     settings_revision: Option<i64>,
+    /// Revision of what was attached to all vaults, where anything was.
+    policies_revision: Option<i64>,
+    /// On a change of what is attached: each attachment whose module or settings are others now, with all its settings.
+    #[schema(required = false)]
+    attached: Vec<serde_json::Value>,
     /// What policy modules were asked.
     input: Option<serde_json::Value>,
 }

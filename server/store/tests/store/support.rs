@@ -239,6 +239,8 @@ pub(crate) fn record(operation: &str) -> Record {
         module_micros: BTreeMap::new(),
         trace_digest: None,
         settings_revision: None,
+        policies_revision: None,
+        attached: Vec::new(),
         input: None,
     }
 }

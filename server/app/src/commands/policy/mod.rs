@@ -6,6 +6,7 @@ mod build;
 mod document;
 mod new;
 mod replay;
+mod reproduce;
 mod sign;
 mod test;
 mod why;
@@ -55,6 +56,7 @@ pub(crate) async fn run(command: PolicyCommand) -> anyhow::Result<()> {
             let wanted = replay::Wanted { settings, attachment, vault };
             replay::run(&module.module, &records, wanted, output).await
         }
+        PolicyCommand::Reproduce { records, modules, output } => reproduce::run(&records, &modules, output).await,
         PolicyCommand::Sign { file, key, output } => sign::sign(&file, &key, output),
         PolicyCommand::Verify { file, public_key, output } => sign::verify(&file, &public_key, output),
     }

@@ -23,7 +23,7 @@ use super::Loaded;
 use crate::{cli::Output, commands::table, plain::plain};
 
 /// Longest line that is read, in bytes.
-const LONGEST_LINE: u64 = 1024 * 1024;
+pub(super) const LONGEST_LINE: u64 = 4 * 1024 * 1024;
 /// Reason where the candidate does not want to see a request.
 const NOT_WANTED: &str = "not-wanted";
 /// Decisions that are named for each group.
@@ -152,7 +152,7 @@ fn is_for_modules(record: &Record) -> bool {
 }
 
 /// The record of a line; none for lines of an export that are no records.
-fn parse(line: &str) -> anyhow::Result<Option<Record>> {
+pub(super) fn parse(line: &str) -> anyhow::Result<Option<Record>> {
     match serde_json::from_str(line) {
         Ok(ExportLine::Record { chained, .. }) => return Ok(Some(serde_json::from_str(&chained.record)?)),
         Ok(ExportLine::Export { .. } | ExportLine::Checkpoint(_)) => return Ok(None),
