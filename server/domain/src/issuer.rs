@@ -1,5 +1,4 @@
-//! Who issues certificates for a vault, as data: how an issuer is asked, what Azure's clients say of one, and who is
-//! told about certificates.
+//! Who issues certificates for a vault, as data: how an issuer is asked, and what Azure's clients say of one.
 //!
 //! An issuer is sealed as a whole, as one JSON document at its place. Its password and what it keeps of its account
 //! leave that document towards the issuer alone, and never in an answer.
@@ -12,8 +11,6 @@ use crate::names::{ObjectName, VaultName};
 
 /// Most issuers of a vault.
 pub const MAX_ISSUERS: usize = 100;
-/// Most contacts of a vault.
-pub const MAX_CONTACTS: usize = 50;
 /// Most administrators of an issuer.
 const MAX_ADMINISTRATORS: usize = 10;
 /// Longest text that an issuer or a contact has, in bytes.
@@ -467,61 +464,7 @@ impl Issuer {
     }
 }
 
-/// Somebody who is told about the certificates of a vault.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "each is what it says")]
-pub struct Contact {
-    pub email: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
-}
-
-/// Those who are told about the certificates of a vault.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Contacts {
-    /// In the order in which they were given.
-    pub contacts: Vec<Contact>,
-}
-
-impl Contacts {
-    /// Checks the limits.
-    ///
-    /// # Errors
-    /// [`IssuerInvalid`].
-    pub fn check(&self) -> Result<(), IssuerInvalid> {
-        if self.contacts.len() > MAX_CONTACTS {
-            return Err(IssuerInvalid::TooManyContacts);
-        }
-        if self.contacts.is_empty() {
-            return Err(IssuerInvalid::NoContacts);
-        }
-        if !self.contacts.iter().all(|contact| is_mail(&contact.email)) {
-            return Err(IssuerInvalid::Mail);
-        }
-        let mut texts = self.contacts.iter().flat_map(|contact| [&contact.name, &contact.phone]).flatten();
-        if texts.all(|text| is_text(text)) { Ok(()) } else { Err(IssuerInvalid::Text) }
-    }
-
-    /// The document that is sealed.
-    ///
-    /// # Errors
-    /// None in practice: the fields are plain data.
-    pub fn to_document(&self) -> Result<Plaintext, serde_json::Error> {
-        document(self)
-    }
-
-    /// Reads what was sealed.
-    ///
-    /// # Errors
-    /// When it is none.
-    pub fn of_document(document: &Plaintext) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(document.expose())
-    }
-}
-
-fn document(value: &impl Serialize) -> Result<Plaintext, serde_json::Error> {
+pub(crate) fn document(value: &impl Serialize) -> Result<Plaintext, serde_json::Error> {
     let mut bytes = Vec::with_capacity(ROOM);
     match serde_json::to_writer(&mut bytes, value) {
         Ok(()) => Ok(Plaintext::new(bytes)),
@@ -532,11 +475,11 @@ fn document(value: &impl Serialize) -> Result<Plaintext, serde_json::Error> {
     }
 }
 
-fn is_text(text: &str) -> bool {
+pub(crate) fn is_text(text: &str) -> bool {
     text.len() <= MAX_TEXT && !text.chars().any(char::is_control)
 }
 
-fn is_mail(address: &str) -> bool {
+pub(crate) fn is_mail(address: &str) -> bool {
     let parts = address.split_once('@').filter(|(local, host)| !local.is_empty() && !host.contains('@'));
     let graphic = address.bytes().all(|byte| byte.is_ascii_graphic() && !br#"<>,;:"\"#.contains(&byte));
     graphic && address.len() <= 254 && parts.is_some_and(|(_, host)| !host.is_empty())
@@ -681,15 +624,5 @@ mod tests {
             refused(|given| given.settings = Some(IssuerSettings::Authority(AuthoritySettings::default()))),
             Some(IssuerInvalid::OtherProvider)
         );
-    }
-
-    #[test]
-    fn contacts_have_addresses_and_limits() {
-        let one = |email: &str| Contact { email: email.to_owned(), name: None, phone: None };
-        let of = |contacts| Contacts { contacts }.check();
-        assert_eq!(of(vec![one("a@b.example")]), Ok(()));
-        assert_eq!(of(Vec::new()), Err(IssuerInvalid::NoContacts));
-        assert_eq!(of(vec![one("a@b.example\r\nbcc: c")]), Err(IssuerInvalid::Mail));
-        assert_eq!(of(vec![one("a@b.example"); MAX_CONTACTS + 1]), Err(IssuerInvalid::TooManyContacts));
     }
 }

@@ -9,9 +9,10 @@ use zeroize::Zeroizing;
 use crate::{
     action::Action,
     change::{Change, PermittedChange},
+    contacts::Contacts,
     context::RequestContext,
     gate::{Ask, Proposed},
-    issuer::{AuthoritySettings, Contacts, Issuer, IssuerInvalid, IssuerPatch, IssuerSettings},
+    issuer::{AuthoritySettings, Issuer, IssuerInvalid, IssuerPatch, IssuerSettings},
     keyring::{Keyring, VaultKeys},
     names::{NameError, ObjectKind, ObjectName, ObjectVersion, VaultName},
     objects::{ATTEMPTS, InVault, ObjectError, ObjectPage, Objects, Verbs, active, first_revision},

@@ -14,6 +14,7 @@ pub mod certificate;
 pub mod certificates;
 pub mod change;
 pub mod condemned;
+pub mod contacts;
 pub mod context;
 pub mod decision;
 pub mod entrance;

@@ -1,7 +1,7 @@
 //! Issuers and contacts on the wire: one handler for each operation of the Azure Key Vault data plane.
 
 use strongroom_domain::{
-    issuer::Contacts,
+    contacts::Contacts,
     names::{ObjectName, VaultName},
 };
 

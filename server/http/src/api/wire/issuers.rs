@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
-    issuer::{Contacts, IssuerPatch, IssuerSettings, Organization},
+    contacts::Contacts,
+    issuer::{IssuerPatch, IssuerSettings, Organization},
     issuers::ShownIssuer,
     names::{ObjectName, VaultName},
     secret::{SecretItem, VersionMeta},
