@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::{
     key::KeySpec,
-    x509::{AlternativeNames, Template, TemplateError, Usage, Validity},
+    x509::{AlternativeNames, Constraints, Template, TemplateError, Usage, Validity},
 };
 
 use crate::{
@@ -142,6 +142,8 @@ impl Default for CertificatePolicy {
                 extended_usages: vec!["1.3.6.1.5.5.7.3.1".to_owned(), "1.3.6.1.5.5.7.3.2".to_owned()],
                 usages: BTreeSet::from([Usage::DigitalSignature, Usage::KeyEncipherment]),
                 ca: false,
+                path_length: None,
+                constraints: Constraints::default(),
             },
             validity_months: 12,
             lifetime_actions: vec![LifetimeAction { trigger: Trigger::Percentage(80), work: LifetimeWork::AutoRenew }],
@@ -254,6 +256,8 @@ pub struct PolicyPatch {
     pub extended_usages: Option<Vec<String>>,
     pub usages: Option<BTreeSet<Usage>>,
     pub ca: Option<bool>,
+    pub path_length: Option<Option<u8>>,
+    pub constraints: Option<Constraints>,
     pub validity_months: Option<u32>,
     pub lifetime_actions: Option<Vec<LifetimeAction>>,
     pub issuer: Option<IssuerReference>,
@@ -264,6 +268,9 @@ impl PolicyPatch {
     #[must_use]
     pub fn over(&self, stored: &CertificatePolicy) -> CertificatePolicy {
         let said = &stored.template;
+        let ca = self.ca.unwrap_or(said.ca);
+        // What was said of an authority goes with it.
+        let (length, names) = if ca { (said.path_length, Some(&said.constraints)) } else { (None, None) };
         CertificatePolicy {
             key: KeyPolicy {
                 spec: self.spec.unwrap_or(stored.key.spec),
@@ -276,7 +283,9 @@ impl PolicyPatch {
                 names: self.names.as_ref().unwrap_or(&said.names).clone(),
                 extended_usages: self.extended_usages.as_ref().unwrap_or(&said.extended_usages).clone(),
                 usages: self.usages.as_ref().unwrap_or(&said.usages).clone(),
-                ca: self.ca.unwrap_or(said.ca),
+                ca,
+                path_length: self.path_length.unwrap_or(length),
+                constraints: self.constraints.as_ref().or(names).cloned().unwrap_or_default(),
             },
             validity_months: self.validity_months.unwrap_or(stored.validity_months),
             lifetime_actions: self.lifetime_actions.as_ref().unwrap_or(&stored.lifetime_actions).clone(),

@@ -129,7 +129,7 @@ pub fn issue(
     Ok(certificate.assemble(signature, &signer)?.to_der()?)
 }
 
-fn key_id(authority: &Certificate) -> Result<OctetString, AuthorityError> {
+pub(super) fn key_id(authority: &Certificate) -> Result<OctetString, AuthorityError> {
     if let Some((_, SubjectKeyIdentifier(id))) = authority.tbs_certificate().get_extension::<SubjectKeyIdentifier>()? {
         return Ok(id);
     }

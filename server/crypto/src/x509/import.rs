@@ -248,7 +248,7 @@ mod tests {
         entropy::SeededEntropy,
         key::{Curve, KeySpec, generate},
         secret::Plaintext,
-        x509::{AlternativeNames, Template, Validity, pem, pkcs12, self_signed},
+        x509::{AlternativeNames, Constraints, Template, Validity, pem, pkcs12, self_signed},
     };
 
     /// Of the password `s\u{e9}cret`, by OpenSSL 3: `pkcs12 -export -legacy -certpbe PBE-SHA1-RC2-40 -keypbe
@@ -286,6 +286,8 @@ mod tests {
             extended_usages: Vec::new(),
             usages: BTreeSet::new(),
             ca: false,
+            path_length: None,
+            constraints: Constraints::default(),
         };
         let validity = Validity::months(1_767_225_600, 12).unwrap();
         let leaf = self_signed(&template, &key, validity, &SeededEntropy::new(2)).unwrap();

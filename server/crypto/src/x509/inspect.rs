@@ -137,6 +137,16 @@ pub fn inspect(certificates: &[Vec<u8>], key: Option<&PublicKey>, now: i64) -> R
     Ok(told)
 }
 
+/// Whether a certificate names an authority as its issuer and is signed by its key.
+///
+/// # Errors
+/// [`NotACertificate`].
+pub fn is_issued_by(certificate: &[u8], authority: &[u8]) -> Result<bool, NotACertificate> {
+    let (certificate, authority) = (Looked::at(certificate)?, Looked::at(authority)?);
+    let named = certificate.facts.issuer == authority.facts.subject;
+    Ok(named && certificate.is_signed_by(&authority) == Some(true))
+}
+
 /// A certificate that was read.
 struct Looked<'a> {
     der: &'a [u8],
@@ -297,7 +307,7 @@ mod tests {
     use crate::{
         entropy::SeededEntropy,
         key::{KeySpec, NewKey, generate},
-        x509::{Template, Usage, Validity, self_signed},
+        x509::{Constraints, Template, Usage, Validity, self_signed},
     };
 
     const NOW: i64 = 1_800_000_000;
@@ -311,6 +321,8 @@ mod tests {
             extended_usages: Vec::new(),
             usages: std::collections::BTreeSet::from([Usage::DigitalSignature]),
             ca: false,
+            path_length: None,
+            constraints: Constraints::default(),
         };
         (self_signed(&template, &key, Validity::months(NOW, 1).unwrap(), &entropy).unwrap(), key)
     }

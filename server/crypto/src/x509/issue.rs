@@ -128,7 +128,7 @@ pub fn algorithm_of(spec: KeySpec) -> Option<SignAlgorithm> {
 }
 
 /// RFC 8017, appendix C and RFC 5758, section 3.2.
-fn identifier(algorithm: SignAlgorithm) -> AlgorithmIdentifierOwned {
+pub(super) fn identifier(algorithm: SignAlgorithm) -> AlgorithmIdentifierOwned {
     const RSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
     const ECDSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
     const ECDSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");

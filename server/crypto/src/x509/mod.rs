@@ -8,6 +8,10 @@
 
 mod authority;
 mod bundle;
+#[cfg(test)]
+mod chain_tests;
+mod constraints;
+mod crl;
 mod import;
 mod inspect;
 mod issue;
@@ -20,8 +24,10 @@ mod tests;
 
 pub use authority::{AuthorityError, Wanted, issue};
 pub use bundle::{BundleError, pem, pkcs12};
+pub use constraints::{Constraints, Subtrees};
+pub use crl::{List, ListError, Reason, Revoked, list_id, revocation_list};
 pub use import::{Document, EncryptedKey, ImportError, Imported, MAX_IMPORT};
-pub use inspect::{Finding, Inspected, inspect};
+pub use inspect::{Finding, Inspected, inspect, is_issued_by};
 pub use issue::{IssueError, Validity, algorithm_of, request, self_signed};
 pub use read::{CertificateFacts, NotACertificate, certificates_in, thumbprint};
 pub use subject::{Subject, SubjectError};

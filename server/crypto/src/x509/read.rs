@@ -13,6 +13,7 @@ use x509_parser::{
 };
 
 use super::{
+    constraints::Constraints,
     subject::Subject,
     template::{AlternativeNames, Template, Usage},
 };
@@ -148,6 +149,9 @@ impl Template {
         // Without the extension it may be used for anything (RFC 5280, section 4.2.1.3): for what is usual.
         let usual = 0b101;
         let flags = parsed.key_usage().map_err(|_| NotACertificate)?.map_or(usual, |extension| extension.value.flags);
+        let constraints = parsed.basic_constraints().map_err(|_| NotACertificate)?;
+        let path_length = constraints.filter(|said| said.value.ca).and_then(|said| said.value.path_len_constraint);
+        let path_length = path_length.map(|most| u8::try_from(most).unwrap_or(u8::MAX));
         let usages = Usage::ALL.into_iter().enumerate().filter(|(bit, _)| flags >> bit & 1 == 1);
         Ok(Self {
             subject,
@@ -155,8 +159,16 @@ impl Template {
             extended_usages,
             usages: usages.map(|(_, usage)| usage).collect(),
             ca: parsed.is_ca(),
+            path_length,
+            constraints: if parsed.is_ca() { name_constraints(&parsed) } else { Constraints::default() },
         })
     }
+}
+
+/// Name constraints, as far as a template can say them.
+fn name_constraints(certificate: &X509Certificate<'_>) -> Constraints {
+    let found = certificate.extensions().iter().find(|extension| extension.oid.to_id_string() == "2.5.29.30");
+    found.and_then(|found| Constraints::of(found.value)).unwrap_or_default()
 }
 
 /// The text of an `otherName`, in its tag.

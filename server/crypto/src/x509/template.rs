@@ -19,7 +19,10 @@ use x509_cert::{
     name::Name,
 };
 
-use super::subject::{Subject, SubjectError};
+use super::{
+    constraints::Constraints,
+    subject::{Subject, SubjectError},
+};
 
 /// Most alternative names of a certificate.
 pub const MAX_NAMES: usize = 100;
@@ -60,6 +63,15 @@ pub enum TemplateError {
     /// Not an object identifier.
     #[error("an extended key usage is not an object identifier such as 1.3.6.1.5.5.7.3.1")]
     ExtendedUsage,
+    /// Constraints of an authority in a certificate that is none.
+    #[error("a path length and name constraints are for certificates of authorities (ca) alone")]
+    NoAuthority,
+    /// A name constraint that is none.
+    #[error(
+        "a name constraint is not a domain (app.example), the domain of mail addresses or a network (10.0.0.0/8) without \
+         bits behind its prefix, or there are more than 100"
+    )]
+    Constraint,
 }
 
 /// Subject alternative names (RFC 5280, section 4.2.1.6).
@@ -149,7 +161,7 @@ impl AlternativeNames {
     }
 }
 
-fn is_dns_name(name: &str) -> bool {
+pub(super) fn is_dns_name(name: &str) -> bool {
     let rest = name.strip_prefix("*.").unwrap_or(name);
     let label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -268,6 +280,12 @@ pub struct Template {
     /// Whether it may sign other certificates.
     #[serde(default)]
     pub ca: bool,
+    /// Of an authority: how many more may stand between it and the end of a chain; none for any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_length: Option<u8>,
+    /// Of an authority: the names that it and those below it may certify.
+    #[serde(default, skip_serializing_if = "Constraints::is_empty")]
+    pub constraints: Constraints,
 }
 
 impl Template {
@@ -288,6 +306,10 @@ impl Template {
         if !self.extended_usages.iter().all(|oid| oid.len() <= 128 && canonical(oid)) {
             return Err(TemplateError::ExtendedUsage);
         }
+        if !self.ca && (self.path_length.is_some() || !self.constraints.is_empty()) {
+            return Err(TemplateError::NoAuthority);
+        }
+        self.constraints.check()?;
         self.names.check()
     }
 
@@ -306,7 +328,7 @@ impl Template {
         let mut extensions = Vec::new();
         let mut add = |extension: Extension| extensions.push(extension);
         // At the end of a chain, whatever of it is trusted, unless it says otherwise.
-        let constraints = BasicConstraints { ca: self.ca, path_len_constraint: None };
+        let constraints = BasicConstraints { ca: self.ca, path_len_constraint: self.path_length };
         let value = OctetString::new(constraints.to_der()?)?;
         add(Extension {
             extn_id: <BasicConstraints as der::oid::AssociatedOid>::OID,
@@ -324,6 +346,9 @@ impl Template {
         }
         if !self.names.is_empty() {
             add((&SubjectAltName(self.names.general()?)).to_extension(subject, &[])?);
+        }
+        if !self.constraints.is_empty() {
+            add(self.constraints.extension(subject)?);
         }
         Ok(extensions)
     }

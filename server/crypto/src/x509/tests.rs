@@ -24,6 +24,8 @@ fn template() -> Template {
         extended_usages: vec!["1.3.6.1.5.5.7.3.1".to_owned(), "1.3.6.1.5.5.7.3.2".to_owned()],
         usages: BTreeSet::from([Usage::DigitalSignature, Usage::KeyEncipherment]),
         ca: false,
+        path_length: None,
+        constraints: Constraints::default(),
     }
 }
 

@@ -135,6 +135,8 @@ impl Brought {
             extended_usages: None,
             usages: None,
             ca: None,
+            path_length: None,
+            constraints: None,
             ..given.clone()
         };
         let policy = beside.over(&said);

@@ -225,6 +225,8 @@ impl Draft {
             extended_usages: Some(listed(&self.extended)),
             usages: Some(self.usages.iter().filter_map(|name| Usage::parse(name)).collect()),
             ca: Some(self.ca),
+            path_length: None,
+            constraints: None,
             validity_months: Some(
                 months.map_err(|_| Refusal::of_field("months", "A certificate is valid for 1 to 1200 months."))?,
             ),

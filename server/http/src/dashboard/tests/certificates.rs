@@ -38,6 +38,8 @@ fn document(story: &Story, name: &str, as_pem: bool) -> Zeroizing<Vec<u8>> {
         extended_usages: Vec::new(),
         usages: [Usage::DigitalSignature].into(),
         ca: false,
+        path_length: None,
+        constraints: Default::default(),
     };
     let now = story.world.request(&story.ada).seconds();
     let leaf = self_signed(&template, &key, Validity::months(now, 2).unwrap(), &entropy).unwrap();

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::{
     key::{Curve, KeySpec},
-    x509::{AlternativeNames, Usage},
+    x509::{AlternativeNames, Constraints, Subtrees, Usage},
 };
 use strongroom_domain::{
     certificate::{
@@ -72,6 +72,8 @@ struct X509Props {
     validity_months: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     basic_constraints: Option<BasicConstraints>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name_constraints: Option<NameConstraints>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -92,6 +94,28 @@ struct Names {
 struct BasicConstraints {
     #[serde(default)]
     ca: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path_len_constraint: Option<u8>,
+}
+
+/// Names that an authority may certify; not of Azure's API.
+#[derive(Deserialize, Serialize)]
+struct NameConstraints {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    permitted: Option<NameSubtrees>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    excluded: Option<NameSubtrees>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct NameSubtrees {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dns_names: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    emails: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ip_networks: Vec<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -204,6 +228,29 @@ impl Names {
     }
 }
 
+impl NameSubtrees {
+    fn parse(given: Option<Self>) -> Subtrees {
+        let Some(Self { dns_names, emails, ip_networks }) = given else { return Subtrees::default() };
+        Subtrees { dns: dns_names, emails, networks: ip_networks }
+    }
+
+    fn of(said: &Subtrees) -> Option<Self> {
+        let Subtrees { dns, emails, networks } = said.clone();
+        (!said.is_empty()).then_some(Self { dns_names: dns, emails, ip_networks: networks })
+    }
+}
+
+impl NameConstraints {
+    fn parse(self) -> Constraints {
+        Constraints { permitted: NameSubtrees::parse(self.permitted), excluded: NameSubtrees::parse(self.excluded) }
+    }
+
+    fn of(said: &Constraints) -> Option<Self> {
+        let (permitted, excluded) = (NameSubtrees::of(&said.permitted), NameSubtrees::of(&said.excluded));
+        (!said.is_empty()).then_some(Self { permitted, excluded })
+    }
+}
+
 impl Issuer {
     /// Known by its name alone.
     pub(super) fn named(name: &str) -> Self {
@@ -279,7 +326,13 @@ impl Policy {
             names: x509.sans.map(Names::parse).transpose()?,
             extended_usages: x509.ekus,
             usages: usages.transpose()?,
-            ca: x509.basic_constraints.and_then(|constraints| constraints.ca),
+            ca: x509.basic_constraints.as_ref().and_then(|constraints| constraints.ca),
+            // Who says anew whether it is an authority says all of it.
+            path_length: x509
+                .basic_constraints
+                .filter(|constraints| constraints.ca.is_some() || constraints.path_len_constraint.is_some())
+                .map(|constraints| constraints.path_len_constraint),
+            constraints: x509.name_constraints.map(NameConstraints::parse),
             validity_months: months.transpose()?,
             lifetime_actions: actions.transpose()?,
             issuer,
@@ -301,7 +354,8 @@ impl Policy {
                 ekus: Some(said.extended_usages.clone()),
                 key_usage: Some(said.usages.iter().map(|usage| usage.as_str().to_owned()).collect()),
                 validity_months: Some(i64::from(policy.validity_months)),
-                basic_constraints: Some(BasicConstraints { ca: Some(said.ca) }),
+                basic_constraints: Some(BasicConstraints { ca: Some(said.ca), path_len_constraint: said.path_length }),
+                name_constraints: NameConstraints::of(&said.constraints),
             }),
             lifetime_actions: Some(policy.lifetime_actions.iter().map(Lifetime::of).collect()),
             issuer: Some(Issuer {

@@ -1,0 +1,256 @@
+//! What the authorities here sign, as others check it: OpenSSL, and webpki as rustls asks it.
+
+use std::{collections::BTreeSet, path::Path, process::Command, sync::Arc, time::Duration};
+
+use rustls::{
+    RootCertStore,
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier},
+};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+
+use super::{authority::Wanted, *};
+use crate::{
+    entropy::SeededEntropy,
+    key::{Curve, KeySpec, NewKey, generate},
+};
+
+const NOW: i64 = 1_767_225_600;
+const SPEC: KeySpec = KeySpec::Ec { crv: Curve::P256 };
+
+struct Made {
+    key: NewKey,
+    chain: Vec<Vec<u8>>,
+}
+
+fn key(seed: u64) -> NewKey {
+    generate(SPEC, &SeededEntropy::new(seed)).ok().unwrap()
+}
+
+fn authority(subject: &str) -> Template {
+    Template {
+        subject: subject.to_owned(),
+        names: AlternativeNames::default(),
+        extended_usages: Vec::new(),
+        usages: BTreeSet::from([Usage::KeyCertSign, Usage::CrlSign]),
+        ca: true,
+        path_length: None,
+        constraints: Constraints::default(),
+    }
+}
+
+fn server(host: &str) -> Template {
+    Template {
+        subject: format!("CN={host}"),
+        names: AlternativeNames { dns: vec![host.to_owned()], ..AlternativeNames::default() },
+        extended_usages: vec!["1.3.6.1.5.5.7.3.1".to_owned()],
+        usages: BTreeSet::from([Usage::DigitalSignature]),
+        ca: false,
+        path_length: None,
+        constraints: Constraints::default(),
+    }
+}
+
+fn root(template: &Template) -> Made {
+    let key = key(1);
+    let validity = Validity::months(NOW, 120).unwrap();
+    let chain = vec![self_signed(template, &key, validity, &SeededEntropy::new(2)).unwrap()];
+    Made { key, chain }
+}
+
+impl Made {
+    fn signs(&self, template: &Template, seed: u64) -> Result<Made, AuthorityError> {
+        let key = key(seed);
+        let wanted = Wanted {
+            request: &request(template, &key).unwrap(),
+            template,
+            validity: Validity::months(NOW, 12).unwrap(),
+            crl_url: Some("https://vault.example/crl/1/ca/2.crl"),
+            now: NOW,
+        };
+        let leaf = issue(&self.chain, (SPEC, &self.key.private), &wanted, &SeededEntropy::new(seed + 100))?;
+        Ok(Made { key, chain: std::iter::once(leaf).chain(self.chain.iter().cloned()).collect() })
+    }
+
+    fn list(&self, number: u64, now: i64, revoked: &[Revoked]) -> Vec<u8> {
+        let list = List { number, this_update: now - 600, next_update: now + 7 * 86_400, revoked };
+        revocation_list(&self.chain[0], (SPEC, &self.key.private), &list).unwrap()
+    }
+}
+
+fn revoked(certificate: &[u8], reason: Reason) -> Revoked {
+    Revoked { serial: CertificateFacts::of(certificate).unwrap().serial, at: NOW, reason }
+}
+
+fn armored(label: &str, ders: &[Vec<u8>]) -> String {
+    let one = |der: &Vec<u8>| {
+        let text = data_encoding::BASE64.encode(der);
+        format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+    };
+    ders.iter().map(one).collect()
+}
+
+/// What OpenSSL says against a chain, at a moment; with lists, of every certificate below the root.
+fn openssl(chain: &[Vec<u8>], lists: &[Vec<u8>], now: i64) -> Result<(), String> {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let (leaf, above) = chain.split_first().unwrap();
+    let (root, between) = above.split_last().unwrap();
+    let mut command = Command::new("openssl");
+    command.arg("verify").args(["-x509_strict", "-purpose", "sslserver", "-attime", &now.to_string()]);
+    let with = |command: &mut Command, option: &str, path: &Path| {
+        command.arg(option).arg(path);
+    };
+    with(&mut command, "-CAfile", &put("root.pem", armored("CERTIFICATE", std::slice::from_ref(root))));
+    if !between.is_empty() {
+        with(&mut command, "-untrusted", &put("between.pem", armored("CERTIFICATE", between)));
+    }
+    if !lists.is_empty() {
+        command.arg("-crl_check_all");
+        with(&mut command, "-CRLfile", &put("lists.pem", armored("X509 CRL", lists)));
+    }
+    command.arg(put("leaf.pem", armored("CERTIFICATE", std::slice::from_ref(leaf))));
+    let done = command.output().unwrap();
+    let said = [done.stdout, done.stderr].concat();
+    if done.status.success() { Ok(()) } else { Err(String::from_utf8(said).unwrap()) }
+}
+
+/// What webpki says against it.
+fn webpki(chain: &[Vec<u8>], lists: &[Vec<u8>], host: &str, now: i64) -> Result<(), String> {
+    let certificates: Vec<CertificateDer<'_>> = chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
+    let (leaf, above) = certificates.split_first().unwrap();
+    let (root, between) = above.split_last().unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(root.clone().into_owned()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let lists = lists.iter().map(|list| CertificateRevocationListDer::from(list.clone()));
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .with_crls(lists)
+        .enforce_revocation_expiration()
+        .build()
+        .unwrap();
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now).unwrap()));
+    let name = ServerName::try_from(host).unwrap();
+    verifier.verify_server_cert(leaf, between, &name, &[], now).map(drop).map_err(|error| error.to_string())
+}
+
+fn domains(permitted: &[&str], excluded: &[&str]) -> Constraints {
+    let dns =
+        |names: &[&str]| Subtrees { dns: names.iter().map(|&name| name.to_owned()).collect(), ..Subtrees::default() };
+    Constraints { permitted: dns(permitted), excluded: dns(excluded) }
+}
+
+#[test]
+fn a_chain_over_an_intermediate_is_taken_by_openssl_and_webpki() {
+    let constraints = Constraints {
+        permitted: Subtrees { networks: vec!["10.0.0.0/8".to_owned()], ..domains(&["app.example"], &[]).permitted },
+        ..domains(&[], &["secret.app.example"])
+    };
+    let root = root(&Template { path_length: Some(1), constraints: constraints.clone(), ..authority("CN=Root") });
+    let between = root.signs(&Template { path_length: Some(0), ..authority("CN=Between") }, 3).unwrap();
+    let leaf = between.signs(&server("www.app.example"), 4).unwrap();
+    assert_eq!(leaf.chain.len(), 3);
+    assert_eq!(openssl(&leaf.chain, &[], NOW), Ok(()));
+    assert_eq!(webpki(&leaf.chain, &[], "www.app.example", NOW), Ok(()));
+    // What was asked stands in the certificate, and is read as it was asked.
+    let said = Template::of(&root.chain[0]).unwrap();
+    assert_eq!((said.path_length, said.constraints), (Some(1), constraints));
+    assert_eq!(is_issued_by(&leaf.chain[0], &between.chain[0]), Ok(true));
+    assert_eq!(is_issued_by(&leaf.chain[0], &root.chain[0]), Ok(false));
+
+    // No further authority, and no other names.
+    assert_eq!(between.signs(&authority("CN=Below"), 5).err(), Some(AuthorityError::PathTooLong));
+    for host in ["www.other.example", "a.secret.app.example"] {
+        assert_eq!(between.signs(&server(host), 5).err(), Some(AuthorityError::OutsideConstraints), "{host}");
+    }
+}
+
+#[test]
+fn what_an_authority_here_would_not_sign_nobody_takes() {
+    let root = root(&Template {
+        path_length: Some(0),
+        constraints: domains(&["app.example"], &["secret.app.example"]),
+        ..authority("CN=Root")
+    });
+    // One that has forgotten what stands above it signs what it must not.
+    let forgetful = |made: Made| Made { chain: vec![made.chain[0].clone()], ..made };
+    let of_root = Template { path_length: None, constraints: Constraints::default(), ..authority("CN=Root") };
+    let unbound = self::root(&of_root);
+    let between = forgetful(unbound.signs(&authority("CN=Between"), 3).unwrap());
+    let leaf = |host: &str| {
+        let mut chain = between.signs(&server(host), 4).unwrap().chain;
+        chain.push(root.chain[0].clone());
+        chain
+    };
+    let deep = leaf("www.app.example");
+    let told = openssl(&deep, &[], NOW).unwrap_err();
+    assert!(told.contains("path length"), "{told}");
+    assert!(webpki(&deep, &[], "www.app.example", NOW).is_err());
+
+    for host in ["www.other.example", "a.secret.app.example"] {
+        let direct = unbound.signs(&server(host), 6).unwrap();
+        let chain = [direct.chain[0].clone(), root.chain[0].clone()];
+        let told = openssl(&chain, &[], NOW).unwrap_err();
+        assert!(told.contains("subtree violation"), "{told}");
+        let told = webpki(&chain, &[], host, NOW).unwrap_err();
+        assert!(told.contains("NameConstraintViolation"), "{told}");
+    }
+}
+
+#[test]
+fn a_revoked_certificate_is_taken_before_and_refused_after_and_a_lapsed_list_refuses_all() {
+    let root = root(&authority("CN=Root"));
+    let between = root.signs(&authority("CN=Between"), 3).unwrap();
+    let (one, other) =
+        (between.signs(&server("a.example"), 4).unwrap(), between.signs(&server("b.example"), 5).unwrap());
+    let lists = |revoked: &[Revoked]| [root.list(1, NOW, &[]), between.list(7, NOW, revoked)];
+    let check = |chain: &[Vec<u8>], host: &str, lists: &[Vec<u8>], now: i64| {
+        (openssl(chain, lists, now), webpki(chain, lists, host, now))
+    };
+    assert_eq!(check(&one.chain, "a.example", &lists(&[]), NOW), (Ok(()), Ok(())));
+    for reason in Reason::ALL {
+        let lists = lists(&[revoked(&one.chain[0], reason)]);
+        let (openssl, webpki) = check(&one.chain, "a.example", &lists, NOW);
+        assert!(openssl.unwrap_err().contains("certificate revoked"), "{}", reason.as_str());
+        assert!(webpki.unwrap_err().contains("Revoked"), "{}", reason.as_str());
+        assert_eq!(check(&other.chain, "b.example", &lists, NOW), (Ok(()), Ok(())), "another one of it");
+    }
+    let of_root = [root.list(2, NOW, &[revoked(&between.chain[0], Reason::CaCompromise)]), between.list(8, NOW, &[])];
+    assert!(openssl(&other.chain, &of_root, NOW).unwrap_err().contains("certificate revoked"));
+
+    let later = NOW + 8 * 86_400;
+    let (openssl, webpki) = check(&other.chain, "b.example", &lists(&[]), later);
+    assert!(openssl.unwrap_err().contains("CRL has expired") && webpki.is_err());
+    let again = [root.list(3, later, &[]), between.list(9, later, &[])];
+    assert_eq!(check(&other.chain, "b.example", &again, later), (Ok(()), Ok(())));
+}
+
+#[test]
+fn a_list_is_of_who_may_sign_lists_and_has_one_name_for_one_key() {
+    let mut silent = authority("CN=Root");
+    silent.usages.remove(&Usage::CrlSign);
+    assert_eq!(list_id(&root(&silent).chain[0]), Err(ListError::MayNotSignLists));
+    let leaf = root(&server("a.example"));
+    assert_eq!(list_id(&leaf.chain[0]), Err(AuthorityError::NotAnAuthority.into()));
+    let (one, again) = (root(&authority("CN=Root")), root(&Template { path_length: Some(3), ..authority("CN=Root") }));
+    assert_eq!(list_id(&one.chain[0]), list_id(&again.chain[0]));
+    assert_ne!(list_id(&one.chain[0]), list_id(&root(&authority("CN=Other")).chain[0]));
+    let ended = List { number: 1, this_update: NOW + 4000 * 86_400, next_update: NOW + 4001 * 86_400, revoked: &[] };
+    let made = revocation_list(&one.chain[0], (SPEC, &one.key.private), &ended);
+    assert_eq!(made, Err(AuthorityError::NotValid.into()));
+}
+
+#[test]
+fn constraints_are_for_authorities_alone() {
+    let with = |template: Template| template.check();
+    assert_eq!(with(Template { path_length: Some(0), ..server("a.example") }), Err(TemplateError::NoAuthority));
+    let constraints = domains(&["app.example"], &[]);
+    assert_eq!(
+        with(Template { constraints: constraints.clone(), ..server("a.example") }),
+        Err(TemplateError::NoAuthority)
+    );
+    assert_eq!(with(Template { constraints, path_length: Some(0), ..authority("CN=Root") }), Ok(()));
+}
