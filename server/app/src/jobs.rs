@@ -1,5 +1,5 @@
 //! Background jobs of a node: signed checkpoints of the audit log (see `checkpoints`), told to its witness (see `witness`);
-//! counts of anonymous floods; scheduled purges; what is due with keys; the keys that sign tokens; the periodic check of the
+//! counts of anonymous floods; scheduled purges; what is due with keys, certificates and lists of revoked ones; the keys that sign tokens; the periodic check of the
 //! chain that the dashboard shows, and of everything that is stored (see `scrubbing`); the return of the audit log after a failure.
 
 use std::{
@@ -15,6 +15,7 @@ use strongroom_domain::{
     keys::{Destroyed, Rotated},
     purge::{Purged, Purger},
     record::{Counted, Outcome, Record},
+    revocations::Issued,
     scrub::Findings,
     token_keys::{self, LOOK_MILLIS},
 };
@@ -137,6 +138,7 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
         tokio::spawn(keep_token_keys(Arc::clone(&node.services), node.token_key_age)),
         tokio::spawn(rotate_keys(Arc::clone(&node.store), Arc::clone(&node.services))),
         tokio::spawn(renew_certificates(Arc::clone(&node.store), Arc::clone(&node.services))),
+        tokio::spawn(issue_lists(Arc::clone(&node.store), Arc::clone(&node.services))),
         tokio::spawn(forget_keys(Arc::clone(&node.services))),
         tokio::spawn(keep_presence(Arc::clone(&node.store))),
         tokio::spawn(count_log(Arc::clone(&node.store))),
@@ -186,6 +188,18 @@ async fn renew_certificates(store: Arc<Store>, services: Arc<Services>) {
             () = tokio::time::sleep(pause) => {}
             () = services.certificates.until_ordered() => {}
         }
+    }
+}
+
+/// Makes lists of revoked certificates anew, long before they lapse.
+async fn issue_lists(store: Arc<Store>, services: Arc<Services>) {
+    loop {
+        match services.revoking.do_what_is_due(&*store).await {
+            Ok(Issued { authorities: 0, failed: 0 }) => {}
+            Ok(done) => tracing::info!(done.authorities, done.failed, "made lists of revoked certificates"),
+            Err(error) => tracing::error!(%error, "making lists of revoked certificates was broken off"),
+        }
+        tokio::time::sleep(ROTATE_EVERY).await;
     }
 }
 

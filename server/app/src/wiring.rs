@@ -19,6 +19,7 @@ use strongroom_domain::{
     places::Places,
     proofs::Proofs,
     record::{Committer, FloodGate, Recorder, spawn},
+    revocations::{Revoking, Shelf},
     secrets::Secrets,
     setup::{self, Setup},
     sign_in::SignIn,
@@ -208,8 +209,18 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         Some(token) => keys.with_token(token),
         None => keys,
     };
+    let revoking = Arc::new(Revoking {
+        objects: Arc::clone(&objects),
+        clock: Arc::clone(&clock),
+        base: Some(addresses.base().to_owned()),
+        shelf: Shelf::default(),
+    });
     let providers_of_certificates = IssuersByProvider {
-        authority: Arc::new(AuthorityIssuer { objects: Arc::clone(&objects), clock: Arc::clone(&clock) }),
+        authority: Arc::new(AuthorityIssuer {
+            objects: Arc::clone(&objects),
+            clock: Arc::clone(&clock),
+            revoking: Arc::clone(&revoking),
+        }),
         acme: acme.clone().map(|acme| acme as Arc<dyn CertificateIssuer>),
     };
     let certificate_issuers = Arc::new(strongroom_domain::issuers::Issuers {
@@ -230,6 +241,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
             providers_of_certificates,
         ),
         issuers: certificate_issuers,
+        revoking,
         keys,
         objects,
         admin: Administration {

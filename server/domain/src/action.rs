@@ -73,6 +73,8 @@ impl Action {
                 | Self::CertificateRestore
                 | Self::IssuerSet
                 | Self::ContactsSet
+                | Self::CertificateRevoke
+                | Self::RevocationListIssue
         )
     }
 
@@ -218,6 +220,15 @@ actions! {
     CertificateIssue = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateIssue";
     /// What the schedule does to sign with an authority that is kept in a vault: it opens the authority's key.
     AuthoritySign = "Microsoft.KeyVault/vaults/certificates/create/action", "CertificateAuthoritySign";
+    /// POST /certificates/{name}/revoke: what the authority of this name signed is not to be taken any more. Of Azure's
+    /// authorities none is in a vault, so it has no action for it.
+    CertificateRevoke = "Microsoft.KeyVault/vaults/certificates/revoke/action", "CertificateRevoke";
+    /// GET /certificates/{name}/revocations
+    RevocationListGet = "Microsoft.KeyVault/vaults/certificates/read", "CertificateRevocationListGet";
+    /// What the schedule does before a list of revoked certificates lapses: it makes the next one.
+    RevocationListIssue = "Microsoft.KeyVault/vaults/certificates/revoke/action", "CertificateRevocationListIssue";
+    /// What the server does when somebody wants a list of revoked certificates, which is for everybody: it opens it.
+    RevocationListPublish = "Microsoft.KeyVault/vaults/certificates/read", "CertificateRevocationListPublish";
     /// What the schedule does to ask an issuer: it opens its credentials, and keeps what the issuer wants kept.
     IssuerAsk = "Microsoft.KeyVault/vaults/certificatecas/write", "CertificateIssuerAsk";
     /// GET /certificates/issuers
@@ -344,6 +355,12 @@ impl Action {
     /// Of which kind of object it is asked: the vault, or what is in it.
     #[must_use]
     pub fn object_kind(self) -> ObjectKind {
+        if matches!(
+            self,
+            Self::CertificateRevoke | Self::RevocationListGet | Self::RevocationListIssue | Self::RevocationListPublish
+        ) {
+            return ObjectKind::Revocations;
+        }
         let inside = self.data_action().strip_prefix("Microsoft.KeyVault/vaults/").unwrap_or_default();
         match inside.split('/').next() {
             Some("secrets") => ObjectKind::Secret,

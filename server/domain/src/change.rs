@@ -340,7 +340,12 @@ fn fits(permit: &Permit, change: &Change) -> bool {
         }
         (
             Change::PutWhole { secret, version },
-            Action::IssuerSet | Action::IssuerUpdate | Action::IssuerAsk | Action::ContactsSet,
+            Action::IssuerSet
+            | Action::IssuerUpdate
+            | Action::IssuerAsk
+            | Action::ContactsSet
+            | Action::CertificateRevoke
+            | Action::RevocationListIssue,
         ) => {
             next(secret)
                 && object.kind == permit.action().object_kind()
@@ -348,7 +353,7 @@ fn fits(permit: &Permit, change: &Change) -> bool {
                 && secret.life == LifeState::Active
                 && secret.current == version.meta.version
                 // What is updated is there.
-                && (permit.revision().is_some() || matches!(permit.action(), Action::IssuerSet | Action::ContactsSet))
+                && (permit.revision().is_some() || permit.action().makes_objects())
         }
         (Change::PurgeSecret { companions, .. }, Action::IssuerDelete | Action::ContactsDelete) => {
             in_vault

@@ -13,15 +13,12 @@ use crate::{
     context::RequestContext,
     gate::{Ask, Proposed},
     issuer::{AuthoritySettings, Issuer, IssuerInvalid, IssuerPatch, IssuerSettings},
-    keyring::{Keyring, VaultKeys},
-    names::{NameError, ObjectKind, ObjectName, ObjectVersion, VaultName},
-    objects::{ATTEMPTS, InVault, ObjectError, ObjectPage, Objects, Verbs, active, first_revision},
+    names::{NameError, ObjectKind, ObjectName, VaultName},
+    objects::{ATTEMPTS, InVault, ObjectError, ObjectPage, Objects, Verbs, active, opened_whole, spent},
     permit::{Held, Permit},
     ports::StoreError,
     record::{HowItWent, Outcome},
-    secret::{
-        AttributePatch, LifeState, SealedVersion, SecretAttributes, SecretFacts, SecretItem, SecretMeta, VersionMeta,
-    },
+    secret::{AttributePatch, SecretAttributes, SecretItem},
 };
 
 /// The one name of the contacts of a vault.
@@ -131,7 +128,7 @@ impl Issuers {
         name: &ObjectName,
     ) -> Result<ShownIssuer, IssuerError> {
         let ask = Ask::object(ObjectKind::Issuer, Action::IssuerGet, vault, name);
-        let (item, document) = self.read(ctx, ask).await?.ok_or_else(|| not_found(name))?;
+        let (item, document) = self.objects.read_whole(ctx, ask).await?.ok_or_else(|| not_found(name))?;
         Ok(ShownIssuer::of(item, issuer_in(&document)?))
     }
 
@@ -162,8 +159,14 @@ impl Issuers {
                 return Err(self.objects.refuse(ctx, case, why).await);
             }
             let facts = case.facts.clone();
-            let (item, change) =
-                self.written(ctx, &keys, (ObjectKind::Issuer, name), &document, &attributes, facts.as_deref())?;
+            let (item, change) = self.objects.whole(
+                ctx,
+                &keys,
+                (ObjectKind::Issuer, name),
+                &document,
+                &attributes,
+                (None, facts.as_deref()),
+            )?;
             if let Some(item) = self.objects.change(ctx, case, change, item).await? {
                 return Ok(ShownIssuer::of(item, issuer));
             }
@@ -206,7 +209,7 @@ impl Issuers {
                 continue;
             }
             let held = held.map(|(permit, read): (Permit, _)| -> Worked<ShownIssuer> {
-                let before = issuer_in(&opened(&self.objects.keyring, &keys, ObjectKind::Issuer, &item, read)?)?;
+                let before = issuer_in(&opened_whole(&self.objects.keyring, &keys, ObjectKind::Issuer, &item, read)?)?;
                 let was = authority_of(&before.settings);
                 let after = before.changed(given)?;
                 self.is_spoken_here(&after)?;
@@ -219,7 +222,8 @@ impl Issuers {
                 let attributes = attributes(enabled, Some(after.settings.provider()));
                 let document = after.to_document().map_err(|_| ObjectError::Unavailable)?;
                 let place = (ObjectKind::Issuer, name);
-                let (item, change) = self.written(ctx, &keys, place, &document, &attributes, facts.as_deref())?;
+                let (item, change) =
+                    self.objects.whole(ctx, &keys, place, &document, &attributes, (None, facts.as_deref()))?;
                 spent(permit, change, ShownIssuer::of(item, after))
             });
             let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
@@ -242,7 +246,7 @@ impl Issuers {
         name: &ObjectName,
     ) -> Result<Option<(bool, Issuer)>, IssuerError> {
         let ask = Ask::object(ObjectKind::Issuer, Action::IssuerAsk, vault, name);
-        let Some((item, document)) = self.read(ctx, ask).await? else { return Ok(None) };
+        let Some((item, document)) = self.objects.read_whole(ctx, ask).await? else { return Ok(None) };
         Ok(Some((item.version.attributes.enabled, issuer_in(&document)?)))
     }
 
@@ -272,7 +276,7 @@ impl Issuers {
                 continue;
             }
             let held = held.map(|(permit, read): (Permit, _)| -> Worked<()> {
-                let before = issuer_in(&opened(&self.objects.keyring, &keys, ObjectKind::Issuer, &item, read)?)?;
+                let before = issuer_in(&opened_whole(&self.objects.keyring, &keys, ObjectKind::Issuer, &item, read)?)?;
                 if before.settings != *asked {
                     return Err(ObjectError::Contended.into());
                 }
@@ -280,7 +284,8 @@ impl Issuers {
                 let document = after.to_document().map_err(|_| ObjectError::Unavailable)?;
                 let place = (ObjectKind::Issuer, name);
                 let attributes = &item.version.attributes;
-                let (_, change) = self.written(ctx, &keys, place, &document, attributes, facts.as_deref())?;
+                let (_, change) =
+                    self.objects.whole(ctx, &keys, place, &document, attributes, (None, facts.as_deref()))?;
                 spent(permit, change, ())
             });
             let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
@@ -314,7 +319,7 @@ impl Issuers {
     pub async fn contacts(&self, ctx: &RequestContext, vault: &VaultName) -> Result<Contacts, IssuerError> {
         let name = ObjectName::parse(CONTACTS)?;
         let ask = Ask::object(ObjectKind::Contacts, Action::ContactsGet, vault, &name);
-        let (_, document) = self.read(ctx, ask).await?.ok_or(IssuerError::NoContacts)?;
+        let (_, document) = self.objects.read_whole(ctx, ask).await?.ok_or(IssuerError::NoContacts)?;
         Ok(Contacts::of_document(&document).map_err(|_| ObjectError::Tampered)?)
     }
 
@@ -339,8 +344,14 @@ impl Issuers {
         for _ in 0..ATTEMPTS {
             let InVault { case, keys, .. } = self.objects.admit(ctx, ask.clone()).await?;
             let facts = case.facts.clone();
-            let (_, change) =
-                self.written(ctx, &keys, (ObjectKind::Contacts, &name), &document, &attributes, facts.as_deref())?;
+            let (_, change) = self.objects.whole(
+                ctx,
+                &keys,
+                (ObjectKind::Contacts, &name),
+                &document,
+                &attributes,
+                (None, facts.as_deref()),
+            )?;
             if self.objects.change(ctx, case, change, ()).await?.is_some() {
                 return Ok(());
             }
@@ -357,49 +368,6 @@ impl Issuers {
         let ask = Ask::object(ObjectKind::Contacts, Action::ContactsDelete, vault, &name);
         let (_, document) = self.remove(ctx, ask, || IssuerError::NoContacts).await?;
         Ok(Contacts::of_document(&document).map_err(|_| ObjectError::Tampered)?)
-    }
-
-    /// A name with its one version: a new one, or the one there is with another document in it.
-    fn written(
-        &self,
-        ctx: &RequestContext,
-        keys: &VaultKeys,
-        (kind, name): (ObjectKind, &ObjectName),
-        document: &Plaintext,
-        attributes: &SecretAttributes,
-        before: Option<&SecretFacts>,
-    ) -> Result<(SecretItem, Change), ObjectError> {
-        let (objects, known) = (&self.objects, before.and_then(|facts| facts.version.as_ref()));
-        let mut random = [0u8; 16];
-        objects.entropy.fill(&mut random).map_err(|_| ObjectError::Unavailable)?;
-        let version = known.map_or_else(|| ObjectVersion::from_bytes(random), |known| known.version.clone());
-        let name = before.map_or(name, |facts| &facts.secret.name);
-        let sealed = objects.keyring.seal(keys, kind, name, &version, document, &*objects.entropy)?;
-        let mut meta = VersionMeta {
-            version: version.clone(),
-            attributes: attributes.clone(),
-            created: known.map_or_else(|| ctx.seconds(), |known| known.created),
-            updated: ctx.seconds(),
-            ordinal: 1,
-            data_key_id: sealed.data_key_id,
-            key: None,
-            certificate: None,
-            tag: Vec::new(),
-        };
-        meta.tag = objects.keyring.tag_version(keys, kind, name, &meta)?;
-        let mut secret = SecretMeta {
-            name: name.clone(),
-            life: LifeState::Active,
-            current: version,
-            revision: before.map_or_else(|| first_revision(random), |facts| facts.secret.revision + 1),
-            managed: false,
-            certificate: None,
-            rotation: None,
-            tag: Vec::new(),
-        };
-        secret.tag = objects.keyring.tag_name(keys, kind, &secret)?;
-        let item = SecretItem { secret: secret.clone(), version: meta.clone() };
-        Ok((item, Change::PutWhole { secret, version: Box::new(SealedVersion { meta, sealed }) }))
     }
 
     fn is_spoken_here(&self, issuer: &Issuer) -> Result<(), IssuerError> {
@@ -437,32 +405,6 @@ impl Issuers {
         if template.ca { Ok(()) } else { Err(IssuerError::NotAnAuthority(authority.certificate.clone())) }
     }
 
-    /// A document, opened under a permit of its own; none when there is none.
-    async fn read(&self, ctx: &RequestContext, ask: Ask<'_>) -> Result<Option<(SecretItem, Plaintext)>, IssuerError> {
-        for _ in 0..ATTEMPTS {
-            let InVault { mut case, keys, .. } = self.objects.admit(ctx, ask.clone()).await?;
-            let Some(item) = active(case.facts.as_deref()) else {
-                let missing = ask.name.map_or(ObjectError::Unavailable, not_found);
-                return match self.objects.refuse::<ObjectError>(ctx, case, missing).await {
-                    ObjectError::NotFound(..) => Ok(None),
-                    why => Err(why.into()),
-                };
-            };
-            case.record.revision = Some(item.secret.revision);
-            let held = self.objects.store.read(case.permit, &item.version.version).await;
-            if held.inspect(|read| matches!(read, Err(StoreError::Stale))) {
-                continue;
-            }
-            let keyring = Arc::clone(&self.objects.keyring);
-            let held = held.map(|read| {
-                let document = opened(&keyring, &keys, ask.kind, &item, read)?;
-                Ok::<_, ObjectError>((item, document))
-            });
-            return Ok(Some(self.objects.recorder.release(ctx, case.record, held).await.map_err(ObjectError::from)??));
-        }
-        Err(self.objects.contended::<IssuerError>(ctx, ask).await)
-    }
-
     /// Takes a document away and gives it.
     async fn remove(
         &self,
@@ -484,7 +426,7 @@ impl Issuers {
                 Change::PurgeSecret { vault_revision: vault.revision, companions: Vec::new(), assignments: Vec::new() };
             let keyring = Arc::clone(&self.objects.keyring);
             let held = held.map(|(permit, read): (Permit, _)| -> Worked<(SecretItem, Plaintext)> {
-                let document = opened(&keyring, &keys, ask.kind, &item, read)?;
+                let document = opened_whole(&keyring, &keys, ask.kind, &item, read)?;
                 spent(permit, change, (item, document))
             });
             let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
@@ -531,27 +473,4 @@ fn authority_of(settings: &IssuerSettings) -> Option<String> {
         IssuerSettings::Authority(settings) => Some(settings.certificate.clone()),
         IssuerSettings::Acme(_) => None,
     }
-}
-
-/// What is sealed in a version, which must be the one that was judged.
-fn opened(
-    keyring: &Keyring,
-    keys: &VaultKeys,
-    kind: ObjectKind,
-    item: &SecretItem,
-    read: Result<Arc<SealedVersion>, StoreError>,
-) -> Result<Plaintext, ObjectError> {
-    let row = read?;
-    if row.meta != item.version || row.sealed.data_key_id != item.version.data_key_id {
-        return Err(ObjectError::Tampered);
-    }
-    Ok(keyring.open(keys, kind, &item.secret.name, &item.version.version, &row.sealed)?)
-}
-
-/// A change that does not fit its permit is a mistake of this program.
-fn spent<T>(permit: Permit, change: Change, answer: T) -> Worked<T> {
-    permit.apply(change, answer).map_err(|error| {
-        tracing::error!(%error, "a change did not fit its permit");
-        ObjectError::Unavailable.into()
-    })
 }

@@ -42,6 +42,8 @@ pub mod proofs;
 pub mod purge;
 pub mod record;
 pub mod renewal;
+pub mod revocation;
+pub mod revocations;
 pub mod role;
 pub mod rotation;
 mod schedule;

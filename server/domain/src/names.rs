@@ -173,6 +173,8 @@ pub enum ObjectKind {
     Issuer,
     /// Who is told about the certificates of a vault.
     Contacts,
+    /// What an authority of a vault has revoked.
+    Revocations,
     /// The vault itself, and what is configured on it.
     Vault,
     /// The installation: vaults, identities, assignments, audit.
@@ -185,7 +187,7 @@ impl ObjectKind {
     /// Whether it is one of what a vault holds.
     #[must_use]
     pub fn is_in_vault(self) -> bool {
-        matches!(self, Self::Secret | Self::Key | Self::Certificate | Self::Issuer | Self::Contacts)
+        matches!(self, Self::Secret | Self::Key | Self::Certificate | Self::Issuer | Self::Contacts | Self::Revocations)
     }
 
     /// The word used in associated data, policy requests and audit records. Frozen.
@@ -197,6 +199,7 @@ impl ObjectKind {
             Self::Certificate => "certificate",
             Self::Issuer => "issuer",
             Self::Contacts => "contacts",
+            Self::Revocations => "revocations",
             Self::Vault => "vault",
             Self::Server => "server",
             Self::Workload => "workload",

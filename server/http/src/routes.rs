@@ -281,6 +281,7 @@ routes! {
     Base Get "/api/v1/audit/chain/{node}" Bearer AuditChain;
     Base Get "/api/v1/audit/{id}/receipt" Bearer AuditReceipt;
     Base Get "/metadata/endpoints" Public CloudMetadata;
+    Base Get "/crl/{vault}/{authority}/{list}" Public RevocationList;
     Base Get "/subscriptions" Bearer SubscriptionList;
     Base Get "/tenants" Bearer TenantList;
     Base Get "/{tenant}/v2.0/.well-known/openid-configuration" Public TenantDiscoveryV2;
@@ -359,6 +360,8 @@ routes! {
     Vault Delete "/certificates/{name}/pending" Bearer CertificatePendingDelete;
     Vault Post "/certificates/{name}/pending/merge" Bearer CertificatePendingMerge;
     Vault Post "/certificates/{name}/backup" Bearer CertificateBackup;
+    Vault Post "/certificates/{name}/revoke" Bearer CertificateRevoke;
+    Vault Get "/certificates/{name}/revocations" Bearer RevocationsGet;
     Vault Get "/certificates/{name}/{version}" Bearer CertificateGetVersion;
     Vault Patch "/certificates/{name}/{version}" Bearer CertificateUpdateVersion;
     Vault Get "/deletedcertificates" Bearer DeletedCertificateList;

@@ -13,6 +13,7 @@ use strongroom_domain::{
     objects::Objects,
     proofs::Proofs,
     record::{FloodGate, Recorder},
+    revocations::Revoking,
     secrets::Secrets,
     setup::Setup,
     sign_in::{Authenticator, SignIn},
@@ -109,6 +110,8 @@ pub struct Services {
     pub certificates: Certificates,
     /// Who issues them, and who is told.
     pub issuers: Arc<Issuers>,
+    /// What authorities have revoked.
+    pub revoking: Arc<Revoking>,
     /// What is common to all of them.
     pub objects: Arc<Objects>,
     /// Vaults, assignments, workloads, records.

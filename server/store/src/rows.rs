@@ -49,6 +49,7 @@ pub(crate) fn name_of(kind: &str, qualified: &str, display: &str) -> Result<(Obj
         "certificate" => ObjectKind::Certificate,
         "issuer" => ObjectKind::Issuer,
         "contacts" => ObjectKind::Contacts,
+        "revocations" => ObjectKind::Revocations,
         _ => return Err(damaged("object", "it is of no kind")),
     };
     let name = ObjectName::parse(display).map_err(|e| damaged("object", e))?;

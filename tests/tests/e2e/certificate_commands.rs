@@ -139,7 +139,18 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     assert_eq!(story.good(&["certificate", "restore", "--file", "web.backup"]), next);
 
     // A request, signed by an authority of OpenSSL's.
-    story.good(&["certificate", "create", "house-ca", "--subject", "CN=House", "--authority"]);
+    story.good(&[
+        "certificate",
+        "create",
+        "house-ca",
+        "--subject",
+        "CN=House",
+        "--authority",
+        "--path-length",
+        "0",
+        "--permit-dns",
+        "issued.example",
+    ]);
     story.good(&["certificate", "issuer", "set", "house", "--authority", "house-ca", "--max-days", "9"]);
     assert!(story.good(&["certificate", "issuer", "list"]).contains("Strongroom-CA"));
     assert!(story.good(&["certificate", "issuer", "show", "house"]).contains("house-ca"));
@@ -148,6 +159,19 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     std::fs::write(story.folder().join("ca.pem"), story.good(&["certificate", "export", "house-ca", "--public"]))
         .unwrap();
     story.openssl("verify -CAfile ca.pem issued.pem");
+    let list =
+        || std::fs::write(story.folder().join("crl.pem"), story.good(&["certificate", "crl", "house-ca"])).unwrap();
+    list();
+    story.openssl("verify -crl_check -CAfile ca.pem -CRLfile crl.pem issued.pem");
+    let revoke = ["certificate", "revoke", "house-ca", "--certificate", "issued", "--reason", "superseded"];
+    assert!(story.good(&revoke).contains("revoked"));
+    assert!(story.good(&["certificate", "revocations", "house-ca"]).contains("superseded"));
+    list();
+    let refused = ["verify", "-crl_check", "-CAfile", "ca.pem", "-CRLfile", "crl.pem", "issued.pem"];
+    let refused = run_to_end(Command::new("openssl").current_dir(story.folder()).args(refused));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("certificate revoked"), "{refused:?}");
+    let (code, _, err) = story.cli(&["certificate", "create", "other", "--dns", "other.example", "--issuer", "house"]);
+    assert!(code != 0 && err.contains("outside-constraints"), "{err}");
     story.good(&["certificate", "issuer", "delete", "house"]);
     story.good(&["certificate", "contacts", "set", "--email", "ops@app.example"]);
     assert!(story.good(&["certificate", "contacts", "show"]).contains("ops@app.example"));

@@ -10,12 +10,13 @@ use crate::support::{Answer, Ask, TestVault, binary, client_certificate, run_to_
 
 /// What anybody may ask without showing anything. This list may only shrink; whoever makes it longer
 /// explains in the change why nobody learns or does anything by it.
-const PUBLIC: [&str; 18] = [
+const PUBLIC: [&str; 19] = [
     "base GET /assets/{file}",
     "base GET /auth/callback",
     "base GET /auth/{provider}/start",
     "base GET /healthz",
     // Only what every 401 says too: the base address and the tenant.
+    "base GET /crl/{vault}/{authority}/{list}",
     "base GET /metadata/endpoints",
     "base GET /readyz",
     // Not there but in an installation that nobody owns yet; then only for whoever has the code of its own terminal.
@@ -119,6 +120,7 @@ impl Route {
             "/certificates/{name}/create" => json!({ "policy": { "x509_props": { "subject": "CN=walked" } } }),
             "/certificates/{name}/import" => json!({ "value": "AAAA" }),
             "/certificates/{name}/pending" => json!({ "cancellation_requested": true }),
+            "/certificates/{name}/revoke" => json!({ "serial": "0a" }),
             "/certificates/{name}/pending/merge" => json!({ "x5c": [client_certificate().0] }),
             path if path.starts_with("/keys/{name}/{version}/") => {
                 let alg = if path.ends_with("/sign") || path.ends_with("/verify") { "ES256" } else { "RSA-OAEP" };

@@ -133,6 +133,33 @@ pub(crate) enum CertificateCommand {
     /// Who is told about certificates of the vault.
     #[command(subcommand)]
     Contacts(ContactsCommand),
+    /// Say that a certificate, signed by an authority of the vault, is not to be taken any more. For good.
+    Revoke {
+        /// Name of the authority's certificate.
+        authority: String,
+        #[command(flatten)]
+        revoked: RevokedGiven,
+        /// Why: unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation or
+        /// privilegeWithdrawn.
+        #[arg(long, default_value = "unspecified")]
+        reason: String,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Show what an authority of the vault has revoked, and where everybody finds the list of it.
+    Revocations {
+        /// Name of the authority's certificate.
+        authority: String,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Write the lists of revoked certificates (PEM) of an authority of the vault, one for each key that it signed with.
+    Crl {
+        /// Name of the authority's certificate.
+        authority: String,
+        #[command(flatten)]
+        at: VaultAt,
+    },
     /// Call off a certificate that waits for its authority.
     Cancel {
         /// Name of the certificate.
@@ -140,6 +167,47 @@ pub(crate) enum CertificateCommand {
         #[command(flatten)]
         at: VaultAt,
     },
+}
+
+/// What is revoked.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct RevokedGiven {
+    /// A certificate of the vault by its name, or `NAME/VERSION`.
+    #[arg(long)]
+    pub(crate) certificate: Option<String>,
+    /// A file with the certificate, PEM or DER; `-` for standard input.
+    #[arg(long)]
+    pub(crate) file: Option<PathBuf>,
+    /// A serial number in hexadecimal digits, signed by the authority's current version.
+    #[arg(long)]
+    pub(crate) serial: Option<String>,
+}
+
+/// What an authority and all below it may sign.
+#[derive(Args)]
+pub(crate) struct ConstraintsGiven {
+    /// How many authorities may stand between it and what is signed at the end: 0 for none.
+    #[arg(long, requires = "authority")]
+    pub(crate) path_length: Option<u8>,
+    /// Domain whose names may be signed, with all below it; may be given several times, and then no other may.
+    #[arg(long, requires = "authority")]
+    pub(crate) permit_dns: Vec<String>,
+    /// Host, or domain with a dot in front, whose mail addresses may be signed; the same.
+    #[arg(long, requires = "authority")]
+    pub(crate) permit_email: Vec<String>,
+    /// Network whose addresses may be signed, for example 10.0.0.0/8; the same.
+    #[arg(long, requires = "authority")]
+    pub(crate) permit_ip: Vec<String>,
+    /// Domain whose names may not be signed; may be given several times.
+    #[arg(long, requires = "authority")]
+    pub(crate) exclude_dns: Vec<String>,
+    /// Host, or domain with a dot in front, whose mail addresses may not be signed.
+    #[arg(long, requires = "authority")]
+    pub(crate) exclude_email: Vec<String>,
+    /// Network whose addresses may not be signed.
+    #[arg(long, requires = "authority")]
+    pub(crate) exclude_ip: Vec<String>,
 }
 
 /// Files that are kept, and who is told of them.
@@ -224,6 +292,8 @@ pub(crate) struct CertificateGiven {
     /// stays in the vault.
     #[arg(long, conflicts_with_all = ["usages", "extended"])]
     pub(crate) authority: bool,
+    #[command(flatten)]
+    pub(crate) constraints: ConstraintsGiven,
     /// Usage of the key, for example digitalSignature; may be given several times.
     #[arg(long = "usage", default_values_t = ["digitalSignature".to_owned(), "keyEncipherment".to_owned()])]
     pub(crate) usages: Vec<String>,

@@ -4,6 +4,7 @@
 mod inspect;
 mod issuer;
 mod place;
+mod revocation;
 mod watch;
 
 use std::{
@@ -102,6 +103,11 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
         CertificateCommand::Issuer(command) => issuer::run(command).await,
         CertificateCommand::Contacts(command) => issuer::contacts(command).await,
         CertificateCommand::Merge { name, file, at } => merge(&name, &file, &at).await,
+        CertificateCommand::Revoke { authority, revoked, reason, at } => {
+            revocation::revoke(&authority, &revoked, &reason, &at).await
+        }
+        CertificateCommand::Revocations { authority, at } => revocation::show(&authority, &at).await,
+        CertificateCommand::Crl { authority, at } => revocation::write_lists(&authority, &at).await,
         CertificateCommand::Cancel { name, at } => {
             let body = serde_json::to_vec(&json!({ "cancellation_requested": true }))?;
             let answer = pending(&name, Method::PATCH, Some(body), &at).await?;
@@ -122,6 +128,8 @@ fn policy(given: &CertificateGiven) -> Value {
         said => said.to_vec(),
     };
     let authority = ["keyCertSign", "cRLSign"].map(str::to_owned).to_vec();
+    let said = &given.constraints;
+    let subtrees = |dns: &[String], emails: &[String], networks: &[String]| json!({ "dns_names": dns, "emails": emails, "ip_networks": networks });
     json!({
         "key_props": {
             "kty": given.kty, "key_size": given.size, "crv": given.curve,
@@ -134,7 +142,11 @@ fn policy(given: &CertificateGiven) -> Value {
                 "dns_names": given.dns, "emails": given.emails, "ipAddresses": given.addresses, "uris": given.uris,
             },
             "key_usage": if given.authority { &authority } else { &given.usages },
-            "basic_constraints": { "ca": given.authority },
+            "basic_constraints": { "ca": given.authority, "path_len_constraint": said.path_length },
+            "name_constraints": {
+                "permitted": subtrees(&said.permit_dns, &said.permit_email, &said.permit_ip),
+                "excluded": subtrees(&said.exclude_dns, &said.exclude_email, &said.exclude_ip),
+            },
             "ekus": extended,
             "validity_months": given.months,
         },

@@ -19,6 +19,7 @@ use crate::{
     objects::{ATTEMPTS, InVault, ObjectError, Objects, active},
     ports::StoreError,
     record::{HowItWent, Outcome as Recorded},
+    revocations::{RevocationError, Revoking},
     schedule::own_request,
     time::Clock,
 };
@@ -33,6 +34,8 @@ pub struct AuthorityIssuer {
     pub objects: Arc<Objects>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Where it is said what was revoked.
+    pub revoking: Arc<Revoking>,
 }
 
 /// Why an authority did not sign.
@@ -101,15 +104,36 @@ impl AuthorityIssuer {
         let vault = elsewhere.as_ref().unwrap_or(order.vault);
         let longest = settings.max_days.map_or(i64::MAX, |days| order.now + i64::from(days) * SECONDS_A_DAY);
         let validity = Validity { not_after: order.validity.not_after.min(longest), ..order.validity };
+        let crl_url = match &settings.crl_url {
+            Some(elsewhere) => Some(elsewhere.clone()),
+            None => self.point(vault, &name).await?,
+        };
         let ctx = own_request(RENEWAL_PRINCIPAL, &*self.clock, &*self.objects.entropy).map_err(ObjectError::from)?;
         let wanted = Wanted {
             request: order.request,
             template: &template,
             validity,
-            crl_url: settings.crl_url.as_deref(),
+            crl_url: crl_url.as_deref(),
             now: order.now,
         };
         self.sign_with(&ctx, (vault, &name), &wanted).await
+    }
+
+    /// Where it is said what the authority has revoked. What is wrong with it is told by whoever asks it to sign.
+    async fn point(&self, vault: &VaultName, name: &ObjectName) -> Result<Option<String>, NotSigned> {
+        let objects = &self.objects;
+        let found = objects.gate.vaults.vault(vault).await.map_err(ObjectError::from)?;
+        let Some(found) = found else { return Ok(None) };
+        let facts = objects.store.facts(found.id, ObjectKind::Certificate, name, None).await;
+        let Some(item) = active(facts.map_err(ObjectError::from)?.as_deref()) else { return Ok(None) };
+        match self.revoking.point(vault, name, &item.version).await {
+            Ok(point) => Ok(point),
+            Err(RevocationError::Object(why)) => Err(why.into()),
+            Err(why) => {
+                tracing::error!(%why, %vault, authority = %name, "certificates are signed without a list of revoked ones");
+                Ok(None)
+            }
+        }
     }
 
     async fn sign_with(

@@ -569,6 +569,9 @@ pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
                     | Action::AuthoritySign
                     | Action::IssuerAsk
             ),
+            crate::revocations::PRINCIPAL => {
+                matches!(action, Action::AuthoritySign | Action::RevocationListIssue | Action::RevocationListPublish)
+            }
             crate::certificates::SERVER_PRINCIPAL => action == Action::SecretGet,
             _ => false,
         }

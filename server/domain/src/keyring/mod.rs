@@ -350,6 +350,7 @@ fn version_label(kind: ObjectKind) -> &'static [u8] {
         ObjectKind::Certificate => b"certificate-version",
         ObjectKind::Issuer => b"issuer-version",
         ObjectKind::Contacts => b"contacts-version",
+        ObjectKind::Revocations => b"revocations-version",
         ObjectKind::Vault | ObjectKind::Server | ObjectKind::Workload => b"no-version",
     }
 }

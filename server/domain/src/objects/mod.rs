@@ -10,6 +10,7 @@ mod copy;
 mod life;
 mod read;
 mod verbs;
+mod whole;
 mod write;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub(crate) use companions::{Companions, Faces, Finished};
 pub use copy::RestorePlace;
 pub(crate) use read::{active, deleted};
 pub use verbs::Verbs;
+pub(crate) use whole::{opened_whole, spent};
 pub(crate) use write::{NewVersion, VersionPatch, first_revision};
 
 use crate::{

@@ -37,6 +37,8 @@ pub enum RowKind {
     Issuer,
     /// Who is told about the certificates of a vault; vault id, `contacts` and their one name.
     Contacts,
+    /// What an authority of a vault has revoked; vault id, `revocations` and canonical name.
+    Revocations,
     /// An assignment; its id.
     Assignment,
     /// A custom role definition; its id.
@@ -70,6 +72,7 @@ impl RowKind {
             ObjectKind::Certificate => Self::Certificate,
             ObjectKind::Issuer => Self::Issuer,
             ObjectKind::Contacts => Self::Contacts,
+            ObjectKind::Revocations => Self::Revocations,
             _ => Self::Secret,
         }
     }
@@ -77,7 +80,7 @@ impl RowKind {
     /// Whether it is of the name of something that a vault holds.
     #[must_use]
     pub fn is_of_object(self) -> bool {
-        matches!(self, Self::Secret | Self::Key | Self::Certificate | Self::Issuer | Self::Contacts)
+        matches!(self, Self::Secret | Self::Key | Self::Certificate | Self::Issuer | Self::Contacts | Self::Revocations)
     }
 
     /// The word for people.
@@ -90,6 +93,7 @@ impl RowKind {
             Self::Certificate => "certificate",
             Self::Issuer => "issuer",
             Self::Contacts => "contacts",
+            Self::Revocations => "revocations",
             Self::Assignment => "assignment",
             Self::RoleDefinition => "role definition",
             Self::AccessPolicy => "access policy",

@@ -30,6 +30,7 @@ use crate::{
     ports::SealedBlob,
     principal::{Grantee, Principal, PrincipalId, PrincipalKind, TokenOrigin},
     record::{Recorder, spawn},
+    revocations::{Revoking, Shelf},
     role::RoleRef,
     secret::{LifeState, SecretAttributes},
     secrets::Secrets,
@@ -96,6 +97,8 @@ pub struct World {
     pub certificates: Arc<Certificates>,
     /// Use cases of issuers and contacts.
     pub issuers: Arc<Issuers>,
+    /// Use cases of what authorities have revoked.
+    pub revoking: Arc<Revoking>,
     /// The use cases of the installation.
     pub admin: Arc<Administration>,
     /// The keys that sign tokens, as this node holds them.
@@ -160,6 +163,7 @@ impl World {
         let secrets = Arc::new(Secrets { objects: objects.clone() });
         let keys = Arc::new(Keys::new(objects.clone()));
         let issuers = Arc::new(Issuers { objects: objects.clone(), speaks_acme: true });
+        let revoking = revoking(&objects, clock.clone());
         let providers = providers(&objects, clock.clone());
         let certificates = Arc::new(Certificates::new(objects.clone(), &keys, issuers.clone(), providers));
         let admin = Arc::new(Administration {
@@ -191,6 +195,7 @@ impl World {
             keys,
             certificates,
             issuers,
+            revoking,
             admin,
             token_keys,
             committer: task,
@@ -331,5 +336,13 @@ pub fn name(text: &str) -> Result<ObjectName, NameError> {
 /// The authorities kept in vaults, and nobody else.
 #[must_use]
 pub fn providers(objects: &Arc<Objects>, clock: Arc<dyn crate::time::Clock>) -> IssuersByProvider {
-    IssuersByProvider { authority: Arc::new(AuthorityIssuer { objects: objects.clone(), clock }), acme: None }
+    let revoking = revoking(objects, clock.clone());
+    IssuersByProvider { authority: Arc::new(AuthorityIssuer { objects: objects.clone(), clock, revoking }), acme: None }
+}
+
+/// What authorities have revoked, published where everything is.
+#[must_use]
+pub fn revoking(objects: &Arc<Objects>, clock: Arc<dyn crate::time::Clock>) -> Arc<Revoking> {
+    let base = Some("https://vault.localhost:8443".to_owned());
+    Arc::new(Revoking { objects: objects.clone(), clock, base, shelf: Shelf::default() })
 }

@@ -71,6 +71,9 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::IssuerSet => "CertificateIssuerSet",
         Endpoint::IssuerUpdate => "CertificateIssuerUpdate",
         Endpoint::IssuerDelete => "CertificateIssuerDelete",
+        Endpoint::CertificateRevoke => "CertificateRevoke",
+        Endpoint::RevocationsGet => "CertificateRevocationListGet",
+        Endpoint::RevocationList => "CertificateRevocationListRead",
         Endpoint::CertificateCreate | Endpoint::MakeCertificateForm | Endpoint::CertificateRenewForm => {
             "CertificateCreate"
         }

@@ -11,6 +11,7 @@ pub mod key_rotation;
 pub mod keys;
 pub mod manage;
 mod object_life;
+pub mod revocations;
 pub mod secrets;
 pub mod token;
 pub mod wire;
@@ -82,6 +83,8 @@ pub(crate) async fn vault_site(
         Endpoint::IssuerSet => boxed(|| issuers::set(services, call, &vault, &request)),
         Endpoint::IssuerUpdate => boxed(|| issuers::update(services, call, &vault, &request)),
         Endpoint::IssuerDelete => boxed(|| issuers::delete(services, call, &vault)),
+        Endpoint::CertificateRevoke => boxed(|| revocations::revoke(services, call, &vault, &request)),
+        Endpoint::RevocationsGet => boxed(|| revocations::show(services, call, &vault)),
         Endpoint::CertificateCreate => boxed(|| certificates::create(services, call, &vault, &request)),
         Endpoint::CertificateImport => boxed(|| certificates::import(services, call, &vault, request)),
         Endpoint::CertificateGet | Endpoint::CertificateGetVersion => {
@@ -236,6 +239,7 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::TenantDiscovery | Endpoint::TenantDiscoveryV2 | Endpoint::TenantKeys | Endpoint::TenantKeysV1 => {
             boxed(|| async { token::document(services, call) })
         }
+        Endpoint::RevocationList => boxed(|| revocations::published(services, call)),
         Endpoint::CloudMetadata => boxed(|| async { Ok(arm::metadata(services)) }),
         Endpoint::SubscriptionList | Endpoint::TenantList => boxed(|| arm::one_of_a_kind(services, call)),
         Endpoint::TokenV1 | Endpoint::TokenV2 => boxed(|| token::issue(services, call, &request)),

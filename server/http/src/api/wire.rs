@@ -6,6 +6,7 @@ pub(crate) mod issuers;
 pub(crate) mod key_operations;
 pub(crate) mod key_rotation;
 pub(crate) mod keys;
+pub(crate) mod revocations;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,8 @@
 
 use strongroom_crypto::key::{KeyRejected, OperationError, TokenTrouble};
 use strongroom_domain::{
-    certificates::CertificateError, issuers::IssuerError, keys::KeyError, objects::ObjectError, secrets::SecretError,
+    certificates::CertificateError, issuers::IssuerError, keys::KeyError, objects::ObjectError,
+    revocations::RevocationError, secrets::SecretError,
 };
 
 use super::Problem;
@@ -103,6 +104,19 @@ impl From<IssuerError> for Problem {
     }
 }
 
+impl From<RevocationError> for Problem {
+    fn from(error: RevocationError) -> Self {
+        let message = sentence(&error);
+        match error {
+            RevocationError::Object(error) => Self::of_object(&REVOCATIONS, error),
+            RevocationError::NoSuchAuthority(_) => Self::new(404, "CertificateNotFound", "not-found", message),
+            RevocationError::Invalid(_) | RevocationError::NotACertificate(_) | RevocationError::List(_) => {
+                Self { reason: "invalid", ..Self::bad_parameter(message) }
+            }
+        }
+    }
+}
+
 /// What one kind of object is called in errors.
 struct Noun {
     word: &'static str,
@@ -126,6 +140,13 @@ const ISSUER: Noun = Noun {
     title: "Certificate issuer",
     not_found: "CertificateIssuerNotFound",
     disabled: "CertificateIssuerDisabled",
+};
+
+const REVOCATIONS: Noun = Noun {
+    word: "authority's list of revoked certificates",
+    title: "Authority's list of revoked certificates",
+    not_found: "RevocationListNotFound",
+    disabled: "RevocationListDisabled",
 };
 
 /// An error as a sentence.

@@ -95,6 +95,7 @@ pub(super) fn kind_of(qualified: &str) -> RowKind {
         Some(("certificate", _)) => RowKind::Certificate,
         Some(("issuer", _)) => RowKind::Issuer,
         Some(("contacts", _)) => RowKind::Contacts,
+        Some(("revocations", _)) => RowKind::Revocations,
         _ => RowKind::Secret,
     }
 }

@@ -33,6 +33,8 @@ mod presence;
 #[cfg(test)]
 mod proofs;
 #[cfg(test)]
+mod revocation;
+#[cfg(test)]
 mod rollback;
 #[cfg(test)]
 mod rotation;

@@ -23,6 +23,7 @@ use strongroom_domain::{
     ports::{DueAction, ObjectStore, RotationSchedule, StoreError},
     principal::Grantee,
     record::{Entry, Recorder, Settled, spawn},
+    revocations::Revoking,
     role::Role,
     rotation::{LifetimeAction, Rotation, RotationPolicy, RotationTerms, Span, Trigger},
     secret::{LifeState, SecretMeta},
@@ -106,7 +107,8 @@ pub(crate) fn keyring() -> Keyring {
 pub(crate) struct Node {
     pub(crate) store: Arc<Store>,
     pub(crate) keys: Keys,
-    certificates: Certificates,
+    pub(crate) certificates: Certificates,
+    pub(crate) revoking: Arc<Revoking>,
     pub(crate) clock: Arc<ManualClock>,
 }
 
@@ -143,7 +145,8 @@ impl Node {
         let keys = Keys::new(objects.clone());
         let issuers = Arc::new(Issuers { objects: objects.clone(), speaks_acme: false });
         let providers = world::providers(&objects, clock.clone());
-        Self { store, certificates: Certificates::new(objects, &keys, issuers, providers), keys, clock }
+        let revoking = world::revoking(&objects, clock.clone());
+        Self { store, certificates: Certificates::new(objects, &keys, issuers, providers), keys, revoking, clock }
     }
 
     pub(crate) fn request(&self) -> RequestContext {
@@ -161,7 +164,7 @@ impl Node {
 }
 
 /// Two nodes of one database.
-async fn two_nodes(place: &Place, s: &Started) -> (Node, Node) {
+pub(crate) async fn two_nodes(place: &Place, s: &Started) -> (Node, Node) {
     // One node alone may write to a file; two use cases on one store race all the same.
     let twin = if place.is_sqlite() {
         s.store.clone()

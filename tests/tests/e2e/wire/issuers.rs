@@ -173,4 +173,27 @@ async fn an_authority_in_the_vault_issues_what_openssl_believes() {
     );
     let serial = openssl(&["x509", "-in", "app.pem", "-noout", "-serial"]);
     assert_eq!(serial.trim().len(), "serial=".len() + 40, "20 octets: {serial}");
+
+    // What it revokes is on a list that everybody gets who knows where.
+    let given = json!({ "certificate": document["value"], "reason": "keyCompromise" });
+    assert_eq!(story.send(Method::POST, "/certificates/ca/revoke", &given).await.problem(), "400 BadParameter");
+    let der = story.ask(Method::GET, "/certificates/app").await.expect(200).json()["cer"].clone();
+    let given = json!({ "certificate": der, "reason": "keyCompromise" });
+    let shown = story.send(Method::POST, "/certificates/ca/revoke", &given).await.expect(200);
+    let record = story.vault.record_of(&story.operator, &shown).await;
+    assert_eq!((&record["operation"], &record["object"]), (&json!("CertificateRevoke"), &json!("ca")), "{record}");
+    let list = shown.json()["lists"][0].clone();
+    assert_eq!(list["revoked"][0]["reason"], "keyCompromise", "{list}");
+    assert_eq!(story.ask(Method::GET, "/certificates/ca/revocations").await.expect(200).json()["lists"][0], list);
+    let path = list["url"].as_str().unwrap().strip_prefix(&story.vault.base).unwrap().to_owned();
+    let published = story.vault.ask_base(Method::GET, &path).send().await.expect(200);
+    assert_eq!(published.header("content-type"), Some("application/pkix-crl"));
+    std::fs::write(
+        folder.path().join("ca.crl"),
+        format!("-----BEGIN X509 CRL-----\n{}\n-----END X509 CRL-----\n", list["crl"].as_str().unwrap()),
+    )
+    .unwrap();
+    assert!(openssl(&["crl", "-in", "ca.crl", "-noout", "-text", "-CAfile", "ca.pem"]).contains("Key Compromise"));
+    let elsewhere = path.replace("/ca/", "/app/");
+    assert_eq!(story.vault.ask_base(Method::GET, &elsewhere).send().await.status, 404);
 }

@@ -17,7 +17,7 @@ use crate::{
 fn opens(action: Action) -> bool {
     use Action::{
         AuthoritySign, ContactsGet, IssuerAsk, IssuerGet, KeyDecrypt, KeyEncrypt, KeySign, KeyUnwrap, KeyVerify,
-        KeyWrap, SecretGet,
+        KeyWrap, RevocationListGet, RevocationListIssue, RevocationListPublish, SecretGet,
     };
     matches!(
         action,
@@ -32,6 +32,9 @@ fn opens(action: Action) -> bool {
             | ContactsGet
             | IssuerAsk
             | AuthoritySign
+            | RevocationListGet
+            | RevocationListIssue
+            | RevocationListPublish
     )
 }
 
@@ -92,6 +95,7 @@ impl ObjectStore for MemoryStore {
                     | Action::IssuerAsk
                     | Action::ContactsDelete
                     | Action::IssuerDelete
+                    | Action::CertificateRevoke
             )
         };
         let found = self.permitted_row(&permit, makes).and_then(|row| {

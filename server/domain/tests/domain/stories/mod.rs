@@ -21,6 +21,7 @@ mod network;
 mod no_value_in_sight;
 mod policies;
 mod renewal;
+mod revocation;
 mod roles;
 mod rotation;
 mod secrets;

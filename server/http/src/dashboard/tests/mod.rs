@@ -273,6 +273,7 @@ impl Story {
             secrets: Secrets { objects: world.objects.clone() },
             certificates: world.other_certificates(),
             issuers: world.issuers.clone(),
+            revoking: world.revoking.clone(),
             keys: Keys::new(world.objects.clone()),
             objects: world.objects.clone(),
             admin: Administration {

@@ -1,0 +1,218 @@
+//! Signing lists of revoked certificates, by the schedule or right after something was revoked: always as the installation
+//! itself, and always on record at the authority whose key signs.
+
+use strongroom_crypto::x509;
+
+use super::{PRINCIPAL, RevocationError, Revoking, Signatory};
+use crate::{
+    action::Action,
+    context::RequestContext,
+    gate::Ask,
+    names::{ObjectKind, ObjectName, VaultName},
+    objects::{ATTEMPTS, InVault, ObjectError, active},
+    ports::{RotationSchedule, StoreError},
+    record::HowItWent,
+    revocation::{MADE_AGAIN_AFTER, RevocationList, Revocations, SignedList, TRIED_AGAIN_AFTER},
+    rotation::{self, FailedAttempts, LifetimeAction},
+    schedule::{Due, fails_for_good, own_request},
+    secret::SecretItem,
+};
+
+/// What is done with those of a vault.
+const ACTIONS: [LifetimeAction; 1] = [LifetimeAction::Rotate];
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Issued {
+    /// Authorities whose lists were made anew.
+    pub authorities: usize,
+    /// Authorities of which one should have been made and was not: the records say why.
+    pub failed: usize,
+}
+
+impl Revoking {
+    /// Makes anew the lists whose time has come: long before they lapse.
+    ///
+    /// # Errors
+    /// When the store cannot say what is due, or records cannot be written; the next run goes on.
+    pub async fn do_what_is_due(&self, schedule: &dyn RotationSchedule) -> Result<Issued, StoreError> {
+        let mut done = Issued::default();
+        let mut due = Due::new(schedule, ObjectKind::Revocations, &ACTIONS);
+        while let Some((_, object)) = due.next(&*self.clock).await? {
+            match self.sign_if_due(&object.vault, &object.name).await {
+                Ok(Some(_)) => done.authorities += 1,
+                Ok(None) => {}
+                Err(error) => {
+                    if !matches!(&error, RevocationError::Object(why) if !fails_for_good(why)?) {
+                        tracing::error!(%error, vault = %object.vault, authority = %object.name, "a list of revoked certificates could not be made");
+                        done.failed += 1;
+                    }
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// Signs the lists of an authority, if their time has come. Gives them as they are then.
+    pub(super) async fn sign_if_due(
+        &self,
+        vault: &VaultName,
+        name: &ObjectName,
+    ) -> Result<Option<Revocations>, RevocationError> {
+        for _ in 0..ATTEMPTS {
+            let Some((item, mut all)) = self.read(vault, name).await? else { return Ok(None) };
+            let now = self.seconds();
+            if !rotation::is_due(&item.secret, LifetimeAction::Rotate, now) {
+                return Ok(None);
+            }
+            all.forget(now);
+            let mut failed = None;
+            for list in &mut all.lists {
+                match self.signed(vault, name, list, now).await {
+                    Ok(signed) => list.signed = Some(signed),
+                    // Nothing is worth writing down: the next run tries again.
+                    Err(RevocationError::Object(why @ (ObjectError::Unavailable | ObjectError::NoRecord(_)))) => {
+                        return Err(why.into());
+                    }
+                    Err(why) => failed = Some(why),
+                }
+            }
+            let before = item.secret.rotation.as_ref().and_then(|rotation| rotation.failed.as_ref());
+            let attempt = |why: &RevocationError| FailedAttempts {
+                count: before.map_or(1, |before| before.count.saturating_add(1)),
+                last: now,
+                reason: why.how().1.to_owned(),
+            };
+            let again = now + if failed.is_some() { TRIED_AGAIN_AFTER } else { MADE_AGAIN_AFTER };
+            let attempts = failed.as_ref().map(attempt);
+            if self.rewrite((vault, name), Some(item.secret.revision), &all, (again, attempts)).await? {
+                return match failed {
+                    Some(why) => Err(why),
+                    None => Ok(Some(all)),
+                };
+            }
+        }
+        Err(ObjectError::Contended.into())
+    }
+
+    /// Begins the list of a key, once over many nodes.
+    pub(super) async fn begin(
+        &self,
+        vault: &VaultName,
+        name: &ObjectName,
+        key: &Signatory,
+    ) -> Result<(), RevocationError> {
+        for _ in 0..ATTEMPTS {
+            let (judged, mut all) = match self.read(vault, name).await? {
+                Some((item, all)) => (Some(item.secret.revision), all),
+                None => (None, Revocations::default()),
+            };
+            all.list(key.named())?;
+            if self.rewrite((vault, name), judged, &all, (self.seconds(), None)).await? {
+                return Ok(());
+            }
+        }
+        Err(ObjectError::Contended.into())
+    }
+
+    fn seconds(&self) -> i64 {
+        self.clock.now_millis().div_euclid(1000)
+    }
+
+    fn own_request(&self) -> Result<RequestContext, RevocationError> {
+        Ok(own_request(PRINCIPAL, &*self.clock, &*self.objects.entropy)?)
+    }
+
+    /// What an authority has revoked, if anything was ever written down of it. That there is nothing is no failure, so it
+    /// is not asked for under a permit.
+    async fn read(
+        &self,
+        vault: &VaultName,
+        name: &ObjectName,
+    ) -> Result<Option<(SecretItem, Revocations)>, RevocationError> {
+        let (kind, objects) = (ObjectKind::Revocations, &self.objects);
+        let found = objects.gate.vaults.vault(vault).await?.ok_or(ObjectError::VaultNotFound)?;
+        if objects.store.facts(found.id, kind, name, None).await?.is_none() {
+            return Ok(None);
+        }
+        let ctx = self.own_request()?;
+        let ask = Ask::object(kind, Action::RevocationListIssue, vault, name);
+        let Some((item, document)) = objects.read_whole(&ctx, ask).await? else { return Ok(None) };
+        Ok(Some((item, Revocations::of_document(&document).map_err(|_| ObjectError::Tampered)?)))
+    }
+
+    /// Writes it, if it is still the one that was read.
+    async fn rewrite(
+        &self,
+        (vault, name): (&VaultName, &ObjectName),
+        judged: Option<i64>,
+        all: &Revocations,
+        (due, failed): (i64, Option<FailedAttempts>),
+    ) -> Result<bool, RevocationError> {
+        let ctx = self.own_request()?;
+        let ask = Ask::object(ObjectKind::Revocations, Action::RevocationListIssue, vault, name);
+        let InVault { case, keys, vault: found } = self.objects.admit(&ctx, ask).await?;
+        let facts = case.facts.clone();
+        if facts.as_ref().map(|facts| facts.secret.revision) != judged {
+            return match self.objects.refuse(&ctx, case, ObjectError::Contended).await {
+                ObjectError::Contended => Ok(false),
+                why => Err(why.into()),
+            };
+        }
+        let change = match self.written(&ctx, &keys, name, all, (all.plan(due, failed), facts.as_deref())) {
+            Ok(change) => change,
+            Err(why) => return Err(self.objects.refuse(&ctx, case, why).await.into()),
+        };
+        let written = self.objects.change(&ctx, case, change, ()).await?.is_some();
+        if written {
+            self.shelf.forget(found.id, name);
+        }
+        Ok(written)
+    }
+
+    /// The next list of a key, signed by it. A version that is disabled signs no certificates, and lists all the same:
+    /// what it signed before is taken for as long as nobody hears otherwise.
+    async fn signed(
+        &self,
+        vault: &VaultName,
+        name: &ObjectName,
+        list: &RevocationList,
+        now: i64,
+    ) -> Result<SignedList, RevocationError> {
+        let (objects, kind, ctx) = (&self.objects, ObjectKind::Certificate, self.own_request()?);
+        let ask = Ask { version: Some(&list.version), ..Ask::object(kind, Action::AuthoritySign, vault, name) };
+        let missing = || RevocationError::NoSuchAuthority(name.clone());
+        for _ in 0..ATTEMPTS {
+            let InVault { mut case, keys, .. } = objects.admit(&ctx, ask.clone()).await?;
+            let Some(item) = active(case.facts.as_deref()) else {
+                return Err(objects.refuse(&ctx, case, missing()).await);
+            };
+            let parts = item.version.key.clone().zip(item.version.certificate.clone());
+            let Some((key, certificate)) = parts else {
+                return Err(objects.refuse(&ctx, case, missing()).await);
+            };
+            case.record.version = Some(item.version.version.as_str().to_owned());
+            let held = objects.store.read(case.permit, &item.version.version).await;
+            if held.inspect(|read| matches!(read, Err(StoreError::Stale))) {
+                continue;
+            }
+            let held = held.map(|read| {
+                let row = read.map_err(ObjectError::from)?;
+                if row.meta != item.version || row.sealed.data_key_id != item.version.data_key_id {
+                    return Err(RevocationError::Object(ObjectError::Tampered));
+                }
+                let (own, version) = (&item.secret.name, &item.version.version);
+                let private =
+                    objects.keyring.open(&keys, kind, own, version, &row.sealed).map_err(ObjectError::from)?;
+                let leaf = certificate.leaf().ok_or_else(missing)?;
+                let (number, this_update, next_update) = list.next(now);
+                let revoked = list.entries();
+                let said = x509::List { number, this_update, next_update, revoked: &revoked };
+                let der = x509::revocation_list(leaf, (key.spec, &private), &said)?;
+                Ok(SignedList { number, this_update, next_update, der })
+            });
+            return objects.recorder.release(&ctx, case.record, held).await.map_err(ObjectError::from)?;
+        }
+        Err(objects.contended::<RevocationError>(&ctx, ask).await)
+    }
+}
