@@ -3,19 +3,21 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
+import { unreadable } from './colours.mjs';
 
 // The package's own runner opens a second page for every look; asked directly, axe answers in the page.
-const { source: AXE } = createRequire(import.meta.resolve('@axe-core/playwright'))('axe-core');
+const { source: AXE } = createRequire(import.meta.resolve('@axe-core/playwright'))('axe-core/axe.min.js');
 const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
 const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync',
 ];
-const WIDTHS = [1440, 900, 390];
 /// Most bytes of a page with what it loads at a first visit, fonts apart, as they are: nothing is compressed on the way.
 const MOST_BYTES = 150_000;
-const WIDE = { width: 1280, height: 900 };
+const WIDE = { width: 1440, height: 900 };
+const PHONE = { width: 390, height: 844 };
+const NARROW = { width: 320, height: 844 };
 
 /// For each page of a browser, the last answer to a navigation.
 const shown = new WeakMap();
@@ -27,6 +29,8 @@ export async function story(options, tell) {
   try {
     const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: WIDE, ...options });
     context.setDefaultTimeout(20_000);
+    // A server without optimisations that compiles its policy modules besides answers late.
+    context.setDefaultNavigationTimeout(60_000);
     const complaints = [];
     context.on('console', (message) => {
       // Chromium reports a page that is refused with a status as an error of its own.
@@ -54,8 +58,8 @@ export async function story(options, tell) {
 }
 
 /// What holds on every page of ours: policy, accessibility in both colour schemes at every width, no
-/// overflow.
-export async function check(page, what, widths = WIDTHS) {
+/// overflow. `last` is what is done with the page when nothing else will be, while it is narrow.
+export async function check(page, what, last) {
   const headers = await shown.get(page).allHeaders();
   const policy = headers['content-security-policy'] ?? '';
   for (const part of ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"]) {
@@ -68,33 +72,80 @@ export async function check(page, what, widths = WIDTHS) {
     .filter(({ name }) => !name.endsWith('.woff2')).reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0));
   assert.ok(weight > 0 && weight < MOST_BYTES, `${what} weighs ${weight} bytes`);
   await page.evaluate(AXE);
-  for (const width of widths) {
-    await page.setViewportSize({ width, height: 900 });
-    // In between, colours are those of the wide page.
-    for (const colorScheme of width === 900 ? ['light'] : ['light', 'dark']) {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      // A theme changes colours and nothing else, so the second one is asked about those.
-      const runOnly = colorScheme === 'light' ? WCAG : { type: 'rule', values: ['color-contrast'] };
-      const options = { runOnly, resultTypes: ['violations'] };
-      const { violations } = await page.evaluate((given) => window.axe.run(document, given), options);
-      const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`);
-      assert.deepEqual(told, [], `${what}, ${colorScheme}, ${width} px`);
-    }
-  }
+  await accessible(page, what);
+  if (last) await last(page, what);
+  else await page.setViewportSize(WIDE);
+}
+
+/// Accessible in both colour schemes at every width, and nowhere wider than the window. A theme changes colours and
+/// nothing else, so the dark one is asked about those; in between, colours are those of the wide page.
+async function accessible(page, what) {
+  const rules = { runOnly: WCAG, resultTypes: ['violations'], rules: { 'color-contrast': { enabled: false } } };
+  const asked = async (colorScheme, width) => {
+    const whole = { violations: [] };
+    const { violations } = colorScheme === 'dark' ? whole : await page.evaluate((given) => window.axe.run(document, given), rules);
+    const found = [...violations, ...await unreadable(page, colorScheme, width)];
+    assert.deepEqual(found.map(told), [], `${what}, ${colorScheme}, ${width} px`);
+  };
+  // In an order in which each width is laid out once.
+  await page.setViewportSize(WIDE);
+  await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
+  await asked('dark', 1440);
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+  await asked('light', 1440);
+  await page.setViewportSize({ ...WIDE, width: 900 });
+  await asked('light', 900);
+  await page.setViewportSize(PHONE);
+  await asked('light', 390);
+  await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
+  await asked('dark', 390);
   await page.emulateMedia({ colorScheme: null, reducedMotion: null });
-  await overflow(page, what);
+  await fits(page, what);
+  await page.setViewportSize(NARROW);
+  await fits(page, what);
+}
+
+function told({ id, nodes }) {
+  return `${id}: ${nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`;
 }
 
 /// No page scrolls sideways, not even at 320 pixels.
 export async function overflow(page, what) {
-  for (const width of [390, 320]) {
-    await page.setViewportSize({ width, height: 844 });
-    const [needed, given] = await page.evaluate(() => [
-      document.documentElement.scrollWidth, document.documentElement.clientWidth,
-    ]);
-    assert.ok(needed <= given, `${what} is ${needed} pixels wide where ${given} are`);
+  for (const size of [PHONE, NARROW]) {
+    await page.setViewportSize(size);
+    await fits(page, what);
   }
   await page.setViewportSize(WIDE);
+}
+
+async function fits(page, what) {
+  const [needed, given] = await page.evaluate(() => [
+    document.documentElement.scrollWidth, document.documentElement.clientWidth,
+  ]);
+  assert.ok(needed <= given, `${what} is ${needed} pixels wide where ${given} are`);
+}
+
+/// Nor does it with any other content. Spoils the page: words that do not end are put in for all that it shows, and
+/// badges, which may be there or not, to every value.
+export async function overflowWithAnything(page, what) {
+  if (page.viewportSize().width !== NARROW.width) await page.setViewportSize(NARROW);
+  await page.evaluate(() => {
+    const word = 'Wm'.repeat(40);
+    const main = document.querySelector('main');
+    const walker = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
+    const texts = [];
+    while (walker.nextNode()) texts.push(walker.currentNode);
+    // Moments have one length, and what nobody sees has none.
+    const none = 'script, svg, option, textarea, kbd, th, time, relative-time, .sr, .nowrap';
+    for (const text of texts) if (text.data.trim() && !text.parentElement.closest(none)) text.data += word;
+    for (const value of main.querySelectorAll('dd, td:not(.date, .nowrap, .choose)')) {
+      const badge = document.createElement('span');
+      badge.className = 'badge';
+      badge.append(word);
+      value.append(badge);
+    }
+  });
+  await fits(page, `${what}, with words that do not end,`);
 }
 
 /// The field with this label and no other, whether it must be filled in or not.

@@ -131,7 +131,7 @@ if (javaScriptEnabled) {
     await tail.getByRole('button', { name: 'Follow live' }).click();
     const live = tail.getByRole('region', { name: 'Live' });
     await live.getByText('Following, 0').waitFor();
-    await check(tail, 'live tail', [1440, 390]);
+    await check(tail, 'live tail');
     await page.getByRole('button', { name: /Reveal/ }).click();
     await page.locator('#value').waitFor();
     await tail.bringToFront();

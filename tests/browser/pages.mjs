@@ -1,24 +1,35 @@
 // Every page, looked at: accessible in both colour schemes at every width, and photographed if wanted.
 //
 // Environment: BASE: a development installation; SHOTS: a directory for pictures instead of checks;
-// ROUTES: the table of routes (`strongroom routes`), so that no page is forgotten.
+// ROUTES: the table of routes (`strongroom routes`), so that no page is forgotten; SAMPLES: a directory with the sample
+// pages of `web`, of the same build.
 
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { check, field, signIn, story } from './common.mjs';
+import { check, field, overflowWithAnything, signIn, story } from './common.mjs';
 
-const { BASE, SHOTS, ROUTES = '' } = process.env;
+const { BASE, SHOTS, ROUTES = '', SAMPLES } = process.env;
 
 /// What of the table is no page that stands for itself: leads elsewhere, is a file, or is walked by another story.
 const NO_PAGES = [
   '/', '/audit/export', '/audit/live', '/command-line', '/vaults/{vault}/certificates/{name}/{version}/public',
 ];
 
-/// What the pages show: made by the pages' own forms.
-async function prepare(page) {
+/// What the pages show, made by the pages' own forms: in two tabs where neither waits for what the other makes.
+async function prepare(page, second) {
+  const [kept, ruled] = await Promise.all([keep(page), rule(second)]);
+  return { ...kept, ...ruled, ...await attach(page) };
+}
+
+function mainOf(page) {
   const main = page.getByRole('main');
-  const press = async (name) => main.getByRole('button', { name }).first().click();
+  return { main, press: async (name) => main.getByRole('button', { name }).first().click() };
+}
+
+/// Secrets, keys and certificates.
+async function keep(page) {
+  const { main, press } = mainOf(page);
   const secret = async (name, value, more = async () => {}) => {
     await page.goto(`${BASE}/vaults/demo/new-secret`);
     await field(page, 'Name').fill(name);
@@ -42,6 +53,35 @@ async function prepare(page) {
   await secret('etl-legacy-token', 'x');
   await page.goto(`${BASE}/vaults/demo/secrets/etl-legacy-token/delete`);
   await press(/Delete, recoverable/);
+  for (const key of ['release-signing', 'old-signing']) {
+    await page.goto(`${BASE}/vaults/demo/new-key`);
+    await field(page, 'Name').fill(key);
+    await press('Create key');
+  }
+  await page.goto(`${BASE}/vaults/demo/keys/old-signing/delete`);
+  await press(/Delete, recoverable/);
+  await page.goto(`${BASE}/vaults/demo/keys/release-signing`);
+  const keyEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');
+  await page.goto(`${BASE}/vaults/demo/secrets/ledger-db-password`);
+  const secretEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');
+  for (const [certificate, signer] of [['shop-tls', 'Self'], ['partner-tls', 'Unknown'], ['old-tls', 'Self']]) {
+    await page.goto(`${BASE}/vaults/demo/new-certificate`);
+    await field(page, 'Name').fill(certificate);
+    await field(page, 'Subject').fill(`CN=${certificate}.example`);
+    await field(page, 'DNS names').fill(`${certificate}.example`);
+    await field(page, 'Signed by').fill(signer);
+    await press('Make certificate');
+  }
+  await page.goto(`${BASE}/vaults/demo/certificates/old-tls/delete`);
+  await press(/Delete, recoverable/);
+  await page.goto(`${BASE}/vaults/demo/certificates/shop-tls`);
+  const certificateEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');
+  return { keyEdit, secretEdit, certificateEdit };
+}
+
+/// Vaults, and who may what.
+async function rule(page) {
+  const { main, press } = mainOf(page);
   for (const vault of ['payments-prod', 'old-staging']) {
     await page.goto(`${BASE}/new-vault`);
     await field(page, 'Name').fill(vault);
@@ -71,29 +111,12 @@ async function prepare(page) {
   await field(page, 'Subject').fill('repo:kestrel/ledger:ref:refs/heads/main');
   await field(page, 'Audience').fill('api://AzureADTokenExchange');
   await press('Add federation');
-  for (const key of ['release-signing', 'old-signing']) {
-    await page.goto(`${BASE}/vaults/demo/new-key`);
-    await field(page, 'Name').fill(key);
-    await press('Create key');
-  }
-  await page.goto(`${BASE}/vaults/demo/keys/old-signing/delete`);
-  await press(/Delete, recoverable/);
-  await page.goto(`${BASE}/vaults/demo/keys/release-signing`);
-  const keyEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');
-  await page.goto(`${BASE}/vaults/demo/secrets/ledger-db-password`);
-  const secretEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');
-  for (const [certificate, signer] of [['shop-tls', 'Self'], ['partner-tls', 'Unknown'], ['old-tls', 'Self']]) {
-    await page.goto(`${BASE}/vaults/demo/new-certificate`);
-    await field(page, 'Name').fill(certificate);
-    await field(page, 'Subject').fill(`CN=${certificate}.example`);
-    await field(page, 'DNS names').fill(`${certificate}.example`);
-    await field(page, 'Signed by').fill(signer);
-    await press('Make certificate');
-  }
-  await page.goto(`${BASE}/vaults/demo/certificates/old-tls/delete`);
-  await press(/Delete, recoverable/);
-  await page.goto(`${BASE}/vaults/demo/certificates/shop-tls`);
-  const certificateEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');
+  return { role, workload };
+}
+
+/// Policies, which have a say in whatever comes after.
+async function attach(page) {
+  const { main, press } = mainOf(page);
   await page.goto(`${BASE}/policy/new-document`);
   await field(page, 'Name').fill('known-sites');
   await field(page, 'Text').fill('fra-2 10.2.0.0/16\nams-1 10.3.0.0/16');
@@ -117,7 +140,7 @@ async function prepare(page) {
   await page.goto(`${BASE}/audit?outcome=denied`);
   await page.goto(`${BASE}/audit`);
   const record = await main.getByRole('row').getByRole('link').first().getAttribute('href');
-  return { role, workload, removal, record, keyEdit, secretEdit, module, certificateEdit, replay };
+  return { removal, record, module, replay };
 }
 
 function pages({ role, workload, removal, record, keyEdit, secretEdit, module, certificateEdit, replay }) {
@@ -190,8 +213,8 @@ function others(looked, { role, workload, removal, record, keyEdit, secretEdit, 
 
 const SIZES = [['light', 1440], ['dark', 1440], ['light', 390]];
 
-async function look(page, name) {
-  if (!SHOTS) return check(page, name);
+async function look(page, name, last) {
+  if (!SHOTS) return check(page, name, last);
   for (const [colorScheme, width] of SIZES) {
     await page.setViewportSize({ width, height: width > 1000 ? 900 : 844 });
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
@@ -202,12 +225,25 @@ async function look(page, name) {
   await page.setViewportSize({ width: 1440, height: 900 });
 }
 
+/// The sample pages show what this installation happens not to hold.
+async function samples(page) {
+  const within = `${BASE}/samples/`;
+  await page.route(`${within}*`, (route) => route.fulfill({
+    body: readFileSync(join(SAMPLES, new URL(route.request().url()).pathname.slice('/samples/'.length))), contentType: 'text/html',
+  }));
+  for (const name of readdirSync(SAMPLES).filter((file) => file.endsWith('.html'))) {
+    await page.goto(within + name);
+    await overflowWithAnything(page, `the sample ${name}`);
+  }
+}
+
 if (SHOTS) mkdirSync(SHOTS, { recursive: true });
 await story({}, async (page, context) => {
   await page.goto(`${BASE}/sign-in`);
   await look(page, 'sign-in');
   await signIn(page, BASE, 'Ada Lovelace', false);
-  const made = await prepare(page);
+  const second = await context.newPage();
+  const made = await prepare(page, second);
   const named = Object.entries(pages(made));
   const left = [...named, ...others(named.map(([, address]) => address), made)];
   const lookOn = async (tab) => {
@@ -215,10 +251,11 @@ await story({}, async (page, context) => {
       const [name, address] = next;
       const answer = await tab.goto(BASE + address);
       assert.equal(answer.status(), name === 'not-found' ? 404 : 200, name);
-      await look(tab, name.replaceAll('/', '-').replace(/[{}]/g, ''));
+      await look(tab, name.replaceAll('/', '-').replace(/[{}]/g, ''), overflowWithAnything);
     }
   };
-  await Promise.all([lookOn(page), lookOn(await context.newPage())]);
+  await Promise.all([lookOn(page), lookOn(second)]);
+  if (!SHOTS) await samples(second);
   await page.goto(`${BASE}/vaults/demo/secrets/ledger-db-password`);
   await page.getByRole('button', { name: /Reveal/ }).click();
   await page.locator('#value').waitFor();

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::{Named, Outside, TestVault, binary, node_script, run, run_to_end};
+use crate::support::{Named, Outside, TestVault, binary, example, node_script, run, run_to_end};
 
 const SECRET: &str = "browser-story";
 /// With what a page could get wrong: mark-up, quotes, more than one line, letters of another script.
@@ -60,7 +60,10 @@ async fn every_page_is_accessible_at_every_width() {
     let routes = run_to_end(Command::new(binary()).arg("routes"));
     assert!(routes.status.success());
     let routes = String::from_utf8(routes.stdout).expect("text");
-    told(node_script("browser/pages.mjs").env("BASE", &vault.base).env("ROUTES", routes));
+    let samples = tempfile::tempdir().expect("a folder");
+    assert!(run_to_end(Command::new(example("samples")).arg(samples.path())).status.success());
+    let mut command = node_script("browser/pages.mjs");
+    told(command.env("BASE", &vault.base).env("ROUTES", routes).env("SAMPLES", samples.path()));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ pub(crate) use programs::{
     Finished, Named, az, hosts_file, node_script, python, run, rust_program, shared_hosts, tests_folder,
 };
 pub(crate) use requests::{Answer, Ask, client};
-pub(crate) use server::{Server, binary, free_ports, run_to_end};
+pub(crate) use server::{Server, binary, example, free_ports, run_to_end};
 pub(crate) use vault::{Credential, TestVault, dev_command};
 
 /// Api-version of hand-made requests.

@@ -28,6 +28,14 @@ pub(crate) fn binary() -> PathBuf {
     path
 }
 
+/// An example program of this build.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let path = test.ancestors().nth(2).expect("a target directory").join("examples").join(name);
+    assert!(path.is_file(), "{} is missing: `cargo build --workspace --all-targets` makes it", path.display());
+    path
+}
+
 /// The only port in that range of the bad ports of the Fetch standard.
 const REFUSED_BY_BROWSERS: u16 = 10_080;
 
