@@ -120,7 +120,9 @@ impl Problem {
     /// What the server's library finds wrong with what is no request yet, by the status that it would answer.
     pub(crate) fn unparsed(status: u16) -> Self {
         match status {
+            405 => Self::method_not_allowed("CONNECT"),
             408 => Self::timeout(),
+            414 => TargetError::TooLong.into(),
             431 => Self::head_too_large(),
             500.. => Self::internal(),
             _ => Self::new(

@@ -3,7 +3,8 @@
 //! The library answers by itself where it finds no request that a handler could be given: no valid HTTP, two lengths
 //! of one body, more headers than it counts, a head without end or too slow. Such an answer is kept back here, recorded
 //! by the edge, and given in the words of every other one. Which answers are the library's own is told by following
-//! what it writes: those of the handlers come in their order, and each handler says how long its body is.
+//! what it writes: a handler says how long the body of its answer is, and the library is given no other request before that
+//! is written.
 //!
 //! Changes nothing that a handler said, and looks at no body.
 
@@ -49,13 +50,9 @@ impl Accounted {
 
     /// What becomes of an answer of the library's own.
     fn refuse(&self, status: u16, answer: &[u8]) -> Refusal {
-        if self.caller.is_body_broken() {
-            // Whose body it was has been answered, and that is on record.
-            return Refusal::Said { answer: Vec::new(), taken: 0 };
-        }
         let (client, door) = (self.caller.client, &self.caller.door);
         let wire = Arc::clone(&self.caller.wire);
-        let problem = Problem::unparsed(status);
+        let problem = Problem::unparsed(self.caller.refused().unwrap_or(status));
         // On record also when the client hangs up.
         let asked = tokio::spawn(edge::unparsed(Arc::clone(&self.services), client, door.name, wire, problem));
         let date = answer.split_inclusive(|byte| *byte == b'\n').find(|line| line.starts_with(b"date: "));
@@ -127,45 +124,41 @@ enum Whose {
 /// Follows what is written from answer to answer.
 #[derive(Default)]
 struct Written {
-    /// Bytes to come that are a handler's.
+    /// Bytes to come that are a handler's, or say nothing yet.
     known: usize,
-    /// Bytes of the body that follows then.
-    body: usize,
-    /// What was written is no answer: nothing more can be told.
-    lost: bool,
+    /// An answer ends with them.
+    ends: bool,
 }
 
 impl Written {
-    /// `bytes` begin where the last ones that were taken ended; `next` gives the length of the next handler's body.
+    /// `bytes` begin where the last ones that were taken ended; `next` gives the length of a handler's body.
     fn whose(&mut self, bytes: &[u8], mut next: impl FnMut() -> Option<usize>) -> Whose {
-        while self.known < bytes.len() && !self.lost {
-            let rest = bytes.get(self.known..).unwrap_or_default();
-            let body = std::mem::take(&mut self.body);
-            // The library leaves a body out when a HEAD request follows closely.
-            if body > 0 && !rest.starts_with(ANSWER) {
-                self.known = self.known.saturating_add(body);
-                continue;
-            }
-            let Some((head, status)) = head(rest) else {
+        while self.known < bytes.len() {
+            let Some((head, status)) = head(bytes.get(self.known..).unwrap_or_default()) else {
                 tracing::error!("what is written on a connection is no answer");
-                self.lost = true;
+                self.known = bytes.len();
                 break;
             };
             if status < 200 {
                 self.known += head;
             } else if let Some(body) = next() {
-                self.known += head;
-                self.body = body;
+                self.known = self.known.saturating_add(head).saturating_add(body);
+                self.ends = true;
             } else {
                 return if self.known == 0 { Whose::Library(status) } else { Whose::Handlers(self.known) };
             }
         }
-        Whose::Handlers(bytes.len())
+        Whose::Handlers(self.known.min(bytes.len()))
     }
 
     /// So many bytes were taken.
     fn taken(&mut self, count: usize) {
         self.known = self.known.saturating_sub(count);
+    }
+
+    /// Whether an answer has come to its end, said once.
+    fn has_ended(&mut self) -> bool {
+        self.known == 0 && std::mem::take(&mut self.ends)
     }
 }
 
@@ -209,7 +202,13 @@ impl AsyncWrite for Accounted {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().guarded).poll_flush(cx)
+        let this = self.get_mut();
+        // The library flushes when it has nothing left to write.
+        ready!(Pin::new(&mut this.guarded).poll_flush(cx))?;
+        if this.written.has_ended() {
+            this.caller.is_answered();
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -266,12 +265,21 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_the_library_leaves_out_hides_nothing_that_follows() {
-        let without = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n".as_slice();
-        let all = [without, &answer(200, b""), &answer(400, b"")].concat();
-        for piece in [1, 30, usize::MAX] {
-            let (ours, whose) = follow(&all, &[5, 0], piece);
-            assert_eq!((ours, whose), (all.len() - answer(400, b"").len(), Some(400)), "{piece}");
+    fn an_answer_has_ended_when_all_of_it_is_taken_and_not_before() {
+        let interim = b"HTTP/1.1 100 Continue\r\n\r\n".as_slice();
+        for body in [b"".as_slice(), b"{}"] {
+            let all = [interim, &answer(200, body)].concat();
+            for piece in [1, 7, all.len()] {
+                let (mut written, mut next) = (Written::default(), Some(body.len()));
+                let mut at = 0;
+                while at < all.len() {
+                    assert!(!written.has_ended(), "{at}");
+                    let Whose::Handlers(count) = written.whose(&all[at..], || next.take()) else { panic!("{at}") };
+                    written.taken(count.min(piece));
+                    at += count.min(piece);
+                }
+                assert!(written.has_ended() && !written.has_ended());
+            }
         }
     }
 

@@ -10,7 +10,10 @@ use actix_http::{Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
-use super::{guard::Caller, request::render};
+use super::{
+    guard::Caller,
+    request::{render, written},
+};
 use crate::{edge, message, problem::Problem, services::Services};
 
 /// Where an authority looks.
@@ -23,8 +26,7 @@ pub(super) async fn handle(services: Arc<Services>, request: &Request) -> Result
         return Ok(Response::with_body(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()));
     };
     // Over when this answers; a body is not waited for.
-    let turn = caller.begin(0);
-    turn.body_is_complete();
+    caller.wants_no_more();
     let asks = matches!(*request.method(), Method::GET | Method::HEAD);
     let token = request.uri().path().strip_prefix(PLACE).filter(|_| asks);
     let answer = match token {
@@ -43,10 +45,10 @@ pub(super) async fn handle(services: Arc<Services>, request: &Request) -> Result
     let recorded = edge::anonymous(services, client, caller.door.name, wire, OPERATION, shown);
     // On record also when the authority hangs up.
     let answer = match tokio::spawn(recorded).await {
-        Ok(response) => render(response, *request.method() == Method::HEAD),
+        Ok(response) => render(response),
         Err(_) => Response::with_body(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
     };
-    caller.answered(answer.body().len());
+    caller.answered(written(&answer, *request.method() == Method::HEAD));
     Ok(answer)
 }
 

@@ -1,15 +1,15 @@
-//! A connection under watch: what the HTTP library does not bound is bounded here.
+//! A connection under watch: what the HTTP library does not bound is bounded here, and it is given one request at a time.
 //!
 //! - A client that does not take its answers is dropped. The library waits for ever.
-//! - A request head must arrive in time on a kept connection too. The library watches the first one.
-//! - Pipelined requests queue up with the client and not in memory. The library parses whatever it has
-//!   read, and a request of twenty bytes costs it seven thousand.
+//! - A request head must arrive in time on a kept connection too, and so must what nobody wants of a body any more. The
+//!   library watches the first head.
+//! - What follows a request waits until its answer is written, with the client but for one portion. The library would
+//!   parse it, and answer by what the last head said.
 //!
-//! Works on bytes and time alone; knows nothing of what they say.
+//! Works on bytes and time; where a request ends is [`framing`](super::framing)'s to say.
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
     future::Future as _,
     io,
     net::IpAddr,
@@ -25,14 +25,20 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep_until},
 };
+use zeroize::Zeroizing;
 
-use super::{accept::Door, seats::Seat, stream::Stream};
+use super::{
+    accept::Door,
+    framing::{Framing, Stand},
+    seats::Seat,
+    stream::Stream,
+};
 use crate::long_answer::Place;
 
 /// Bytes a second that a client must take of an answer, after its first [`super::Limits::answer`].
 const SLOWEST: u64 = 16 * 1024;
-/// Bytes of heads that are read before the library has parsed what it has: longer than most heads.
-const PORTION: usize = 1024;
+/// What no request begins with: shown to the library in the place of one that is refused, so that it ends the connection.
+const NO_REQUEST: &[u8] = b"\0";
 
 /// What the handlers of a connection know of it, and tell it.
 #[derive(Clone)]
@@ -50,25 +56,30 @@ pub(super) struct Caller {
 /// Where a connection stands between reading and answering.
 #[derive(Default)]
 struct Pulse {
-    /// A request is being handled.
-    busy: Cell<bool>,
-    /// Bytes of its body that may still come.
-    body: Cell<usize>,
-    /// Bytes read since it has.
-    ahead: Cell<usize>,
-    /// When the head that is arriving began to.
-    head_since: Cell<Option<Instant>>,
+    /// A request was given to the library, and its answer is not written yet.
+    answering: Cell<bool>,
+    /// Nobody waits for the rest of its body.
+    unwanted: Cell<bool>,
+    /// Since when there is something to come that must come in time: the rest of a head, or of an unwanted body.
+    due_since: Cell<Option<Instant>>,
     /// Who waits for reading to go on.
     held: RefCell<Option<Waker>>,
     /// The place of an answer that the client has not taken yet.
     place: RefCell<Option<Place>>,
-    /// Lengths of the bodies of the answers that are given and not written yet.
-    answers: RefCell<VecDeque<usize>>,
-    /// A body was malformed, or ended early: nothing can follow it.
-    body_broken: Cell<bool>,
+    /// Length of the body of the answer that is given and not written yet.
+    answer: Cell<Option<usize>>,
+    /// The status of a request that the library is not shown.
+    refused: Cell<Option<u16>>,
 }
 
 impl Pulse {
+    /// The library is given a request.
+    fn begin(&self) {
+        self.answering.set(true);
+        self.unwanted.set(false);
+        self.due_since.set(None);
+    }
+
     fn go_on(&self) {
         if let Some(reader) = self.held.take() {
             reader.wake();
@@ -76,67 +87,41 @@ impl Pulse {
     }
 }
 
-/// A request being handled; over when dropped.
-pub(super) struct Turn(Rc<Pulse>);
-
 impl Caller {
-    /// A request's head has arrived; its body has at most this many bytes.
-    pub(super) fn begin(&self, body: usize) -> Turn {
-        self.pulse.busy.set(true);
-        self.pulse.body.set(body);
-        self.pulse.ahead.set(0);
-        self.pulse.head_since.set(None);
-        Turn(Rc::clone(&self.pulse))
+    /// The rest of the request's body is not waited for.
+    pub(super) fn wants_no_more(&self) {
+        self.pulse.unwanted.set(true);
     }
 
     /// A handler gives an answer with a body of this length.
     pub(super) fn answered(&self, body: usize) {
-        self.pulse.answers.borrow_mut().push_back(body);
+        self.pulse.answer.set(Some(body));
     }
 
-    /// The next answer of a handler that is written, by the length of its body.
+    /// The answer of a handler that is to be written, by the length of its body.
     pub(super) fn next_answer(&self) -> Option<usize> {
-        self.pulse.answers.borrow_mut().pop_front()
+        self.pulse.answer.take()
     }
 
-    /// The body of the request that is answered is malformed, or ended early.
-    pub(super) fn body_broke(&self) {
-        self.pulse.body_broken.set(true);
+    /// All of an answer is written: the next request may come.
+    pub(super) fn is_answered(&self) {
+        self.pulse.answering.set(false);
+        self.pulse.go_on();
     }
 
-    pub(super) fn is_body_broken(&self) -> bool {
-        self.pulse.body_broken.get()
+    /// The status of the refusal that is to be given in the library's place, if it is not the library's own.
+    pub(super) fn refused(&self) -> Option<u16> {
+        self.pulse.refused.get()
     }
 
     /// Whether a part of a head has arrived whose rest has not.
     pub(super) fn has_head_begun(&self) -> bool {
-        self.pulse.head_since.get().is_some()
+        self.pulse.due_since.get().is_some()
     }
 
     /// Keeps the place of an answer until the client has taken all of it, or is gone.
     pub(super) fn keep(&self, place: Option<Place>) {
         self.pulse.place.replace(place);
-    }
-}
-
-impl Turn {
-    /// The body may have this many bytes more than was said when the request began.
-    pub(super) fn body_may_grow(&self, more: usize) {
-        self.0.body.set(self.0.body.get().saturating_add(more));
-        self.0.go_on();
-    }
-
-    /// Its body has arrived, or is not wanted.
-    pub(super) fn body_is_complete(&self) {
-        self.0.body.set(0);
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.0.busy.set(false);
-        self.0.body.set(0);
-        self.0.go_on();
     }
 }
 
@@ -147,8 +132,9 @@ pub(super) struct Guarded {
     /// Since when the client does not take what is written, and what it took since.
     stuck: Option<(Instant, u64)>,
     timer: Pin<Box<Sleep>>,
-    /// A whole portion was read and is not parsed yet.
-    full: bool,
+    framing: Framing,
+    /// Read and not given to the library: the beginning of a head, or what follows a request.
+    behind: Zeroizing<Vec<u8>>,
     /// When the timer wakes; it is set anew only for something earlier.
     alarm: Option<Instant>,
     _seat: Option<Seat>,
@@ -167,7 +153,8 @@ impl Guarded {
         let wire = Wire { proxies: passed_on.into_iter().collect(), tls: stream.tls(), client_certificate: None };
         let caller = Caller { door, client, trusted, wire: Arc::new(wire), pulse: Rc::default() };
         let timer = Box::pin(sleep_until(Instant::now()));
-        Self { stream, caller, stuck: None, timer, full: false, alarm: None, _seat: seat }
+        let (framing, behind) = (Framing::default(), Zeroizing::default());
+        Self { stream, caller, stuck: None, timer, framing, behind, alarm: None, _seat: seat }
     }
 
     pub(super) fn caller(&self) -> Caller {
@@ -178,9 +165,9 @@ impl Guarded {
     fn deadline(&self) -> Option<Instant> {
         let limits = &self.caller.door.limits;
         let written = self.stuck.map(|(since, taken)| since + limits.answer + Duration::from_secs(taken / SLOWEST));
-        let head = self.caller.pulse.head_since.get().map(|since| since + limits.head);
-        match (written, head) {
-            (Some(written), Some(head)) => Some(written.min(head)),
+        let due = self.caller.pulse.due_since.get().map(|since| since + limits.head);
+        match (written, due) {
+            (Some(written), Some(due)) => Some(written.min(due)),
             (one, other) => one.or(other),
         }
     }
@@ -210,39 +197,99 @@ impl Guarded {
     }
 }
 
+impl Guarded {
+    /// What was read before goes first.
+    fn give_behind(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+        let given = self.framing.pass(&mut self.behind, buffer.remaining());
+        buffer.put_slice(self.behind.get(..given).unwrap_or_default());
+        self.behind.drain(..given);
+        if self.behind.is_empty() {
+            self.behind = Zeroizing::default();
+        }
+        given > 0
+    }
+
+    /// What was read behind `before` goes on as far as it may, the rest waits.
+    fn give_read(&mut self, buffer: &mut ReadBuf<'_>, before: usize) -> bool {
+        let read = buffer.filled_mut().get_mut(before..).unwrap_or_default();
+        let given = if self.behind.is_empty() { self.framing.pass(read, read.len()) } else { 0 };
+        self.behind.extend_from_slice(read.get(given..).unwrap_or_default());
+        buffer.set_filled(before + given);
+        given > 0
+    }
+
+    /// Whether a request begins with what the library is given.
+    fn note_begin(&self, before: Stand) {
+        if before == Stand::Arriving && matches!(self.framing.stand(), Stand::UnderWay | Stand::Over | Stand::Broken) {
+            self.caller.pulse.begin();
+        }
+    }
+
+    /// Something is to come by a time.
+    fn is_overdue(&self, pulse: &Pulse) -> bool {
+        let since = pulse.due_since.get().unwrap_or_else(Instant::now);
+        pulse.due_since.set(Some(since));
+        since.elapsed() >= self.caller.door.limits.head
+    }
+}
+
 impl AsyncRead for Guarded {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let pulse = Rc::clone(&this.caller.pulse);
-        let body = pulse.body.get();
-        let ahead = pulse.busy.get() && body == 0;
-        // Nothing new before the old is taken, and little before it is answered.
-        if this.stuck.is_some() || ahead && pulse.ahead.get() >= PORTION {
-            pulse.held.replace(Some(cx.waker().clone()));
-            return Poll::Pending;
-        }
-        if std::mem::take(&mut this.full) && body == 0 {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let portion = buffer.remaining().min(if body > 0 { body } else { PORTION });
-        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(portion));
-        match Pin::new(&mut this.stream).poll_read(cx, &mut part) {
-            Poll::Ready(Ok(())) => {
-                let read = part.filled().len();
-                buffer.advance(read);
-                this.full = read == portion;
-                pulse.body.set(body.saturating_sub(read));
-                if ahead {
-                    pulse.ahead.set(pulse.ahead.get() + read);
-                } else if read > 0 && !pulse.busy.get() && pulse.head_since.get().is_none() {
-                    pulse.head_since.set(Some(Instant::now()));
-                }
-                Poll::Ready(Ok(()))
+        while buffer.remaining() > 0 {
+            let (stand, answering) = (this.framing.stand(), pulse.answering.get());
+            // Nothing new before the old is answered and taken.
+            if this.stuck.is_some() || answering && (stand == Stand::Over || pulse.unwanted.get()) {
+                pulse.held.replace(Some(cx.waker().clone()));
+                return Poll::Pending;
             }
-            Poll::Pending => this.wait(cx),
-            failed @ Poll::Ready(Err(_)) => failed,
+            match stand {
+                Stand::Arriving | Stand::UnderWay => {}
+                Stand::Over => {
+                    this.framing.next();
+                    pulse.due_since.set(None);
+                    continue;
+                }
+                // As if the client had gone in the middle of it.
+                Stand::Broken => return Poll::Ready(Ok(())),
+                Stand::Refused(status) => {
+                    pulse.refused.set(Some(status));
+                    buffer.put_slice(NO_REQUEST);
+                    this.framing.end();
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            if !this.behind.is_empty() {
+                let gives = this.give_behind(buffer);
+                this.note_begin(stand);
+                if gives {
+                    return Poll::Ready(Ok(()));
+                }
+                if this.framing.stand() != stand {
+                    continue;
+                }
+            }
+            let due = !answering && (stand == Stand::UnderWay || !this.behind.is_empty());
+            if due && this.is_overdue(&pulse) {
+                this.stream.forget_unsent();
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            let before = buffer.filled().len();
+            match Pin::new(&mut this.stream).poll_read(cx, buffer) {
+                Poll::Ready(Ok(())) if buffer.filled().len() == before => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(())) => {
+                    let gives = this.give_read(buffer, before);
+                    this.note_begin(stand);
+                    if gives {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Poll::Pending => return this.wait(cx),
+                failed @ Poll::Ready(Err(_)) => return failed,
+            }
         }
+        Poll::Ready(Ok(()))
     }
 }
 

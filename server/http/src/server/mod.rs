@@ -12,6 +12,7 @@ mod accept;
 mod account;
 mod challenges;
 mod forwarded;
+mod framing;
 mod guard;
 mod proxy_protocol;
 mod request;

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
-use actix_http::{HttpMessage as _, Payload, Request, Response, StatusCode, header};
+use actix_http::{ConnectionType, HttpMessage as _, Method, Payload, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use strongroom_domain::context::Wire;
@@ -18,8 +18,8 @@ use crate::{
     services::Services,
 };
 
-/// Longest request head in bytes: target, names and values together. The library itself gives up at
-/// 128 KiB or 96 headers, see [`account`](super::account).
+/// Longest request head in bytes: target, names and values together. [`framing`](super::framing) gives up at 128 KiB,
+/// the library at 96 headers.
 const MAX_HEAD: usize = 32 * 1024;
 
 /// How much of a long body arrives before it takes a place among the long ones.
@@ -35,8 +35,7 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
         // In pieces, of a length that is not said: as long as a body may be.
         _ => text(&request, header::CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(usize::MAX),
     };
-    let turn = caller.begin(announced.min(MAX_BODY));
-    let head_only = request.method() == actix_http::Method::HEAD;
+    let head_only = request.method() == Method::HEAD;
     let mut raw = head(&request, &caller);
     let (client, wire) = (raw.client, Arc::clone(&raw.wire));
     let wanted = match (&raw.body, &payload) {
@@ -49,7 +48,7 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
     };
     let claim = wanted.as_ref().filter(|_| announced > MAX_BODY).and_then(|_| Claim::of(&services, &raw));
     let mut answering = tokio::spawn(edge::answer(Arc::clone(&services), raw));
-    let mut early = None;
+    let (mut early, mut broken) = (None, false);
     // Kept until the answer is there.
     let mut place = None;
     if let Some(wanted) = wanted {
@@ -58,7 +57,6 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
                 async || {
                     let (limit, granted) = claim.judged(&services).await?;
                     place = granted;
-                    turn.body_may_grow(announced.min(limit).saturating_sub(MAX_BODY));
                     Ok::<_, Unreadable>(limit)
                 }
             });
@@ -69,37 +67,44 @@ pub(super) async fn handle(services: Arc<Services>, mut request: Request) -> Res
         tokio::select! {
             biased;
             body = arriving => {
-                if matches!(body, Ok(Err(Unreadable::Broken))) {
-                    caller.body_broke();
-                }
+                broken = matches!(body, Ok(Err(Unreadable::Broken)));
                 // Nobody takes it when the answer has come meanwhile.
                 let _ = wanted.send(body.unwrap_or(Err(Unreadable::Timeout)));
             }
             answer = &mut answering => early = Some(answer),
         }
     }
-    turn.body_is_complete();
+    caller.wants_no_more();
     let answered = match early {
         Some(answer) => answer,
         None => answering.await,
     };
     drop(place);
-    let answer = match answered {
+    let mut answer = match answered {
         Ok(mut response) => {
             caller.keep(response.place.take());
-            render(response, head_only)
+            render(response)
         }
         Err(error) => {
             tracing::error!(%error, %client, "a request ended in a fault");
             let recorded = edge::unparsed(services, client, caller.door.name, wire, Problem::internal());
             match tokio::spawn(recorded).await {
-                Ok(response) => render(response, head_only),
+                Ok(response) => render(response),
                 Err(_) => Response::with_body(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
             }
         }
     };
-    caller.answered(answer.body().len());
+    if broken {
+        // Nothing can follow it.
+        answer.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    caller.answered(written(&answer, head_only));
     Ok(answer)
+}
+
+/// How much of an answer's body the library writes: a HEAD is told its length alone.
+pub(super) fn written(answer: &Response<Bytes>, head_only: bool) -> usize {
+    if head_only { 0 } else { answer.body().len() }
 }
 
 /// The only value of a header; none when it is given twice or is no text.
@@ -198,12 +203,11 @@ async fn read_body(
     }
 }
 
-pub(super) fn render(response: message::Response, head_only: bool) -> Response<Bytes> {
+pub(super) fn render(response: message::Response) -> Response<Bytes> {
     let message::Response { status, headers, body, .. } = response;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     // The body is wiped when the library has copied it to the connection.
-    let body = if head_only { Bytes::new() } else { Bytes::from_owner(body) };
-    let mut rendered = Response::with_body(status, body);
+    let mut rendered = Response::with_body(status, Bytes::from_owner(body));
     for (name, value) in headers {
         match header::HeaderValue::try_from(value) {
             Ok(value) => rendered.headers_mut().append(header::HeaderName::from_static(name), value),
