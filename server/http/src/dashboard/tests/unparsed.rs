@@ -254,7 +254,7 @@ async fn a_fault_in_a_handler_is_on_record() {
     assert_eq!((record.outcome, record.reason.as_str(), record.status), (Outcome::Failed, "internal", Some(500)));
 }
 
-/// How a body in pieces must not be written. The library has seen each of them to its end, and would say nothing.
+/// How a body in pieces must not be written. The library would end the connection there, and say nothing.
 const BROKEN: [&str; 8] = [
     "2\r\nab\r\nno length\r\n",
     "2\r\nabc\r\n0\r\n\r\n",
