@@ -16,6 +16,28 @@ pub struct Chart {
     pub bars: Vec<Bar>,
     /// Words below the beginning and the end.
     pub ends: (String, String),
+    /// What was changed meanwhile, in order.
+    pub marks: Vec<Mark>,
+}
+
+/// A change, where it falls among the bars: what came of it may begin there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Where it falls, in thousandths of the width.
+    pub place: u16,
+    /// When, in words.
+    pub label: String,
+    /// What was changed, and by whom.
+    pub what: String,
+    /// Its record.
+    pub href: String,
+}
+
+impl Mark {
+    /// Where it is drawn, in percent.
+    pub(crate) fn x(&self) -> String {
+        format!("{}.{}", self.place / 10, self.place % 10)
+    }
 }
 
 /// One stretch of time.
@@ -96,5 +118,6 @@ mod tests {
         assert_eq!(drawn[2].parts, [("f-deny", 37, 35)]);
         assert_eq!((drawn[1].x.as_str(), drawn[1].width.as_str()), ("33.333", "27.333"));
         assert_eq!(Chart::default().drawn().count(), 0);
+        assert_eq!([0, 7, 999].map(|place| Mark { place, ..Mark::default() }.x()), ["0.0", "0.7", "99.9"]);
     }
 }

@@ -12,11 +12,12 @@ mod samples;
 mod shell;
 
 pub use asset::{ASSET_PREFIX, Asset, asset, asset_names};
-pub use chart::{Bar, Chart};
+pub use chart::{Bar, Chart, Mark};
 pub use csp::{content_security_policy, content_security_policy_leading_to};
 pub use pages::*;
 pub use panels::{
-    Act, Body, Cell, ChainLink, Choice, Fact, Field, FieldKind, Form, Icon, Paging, Panel, Row, Snippet, Table, Tone,
+    Act, Body, Cell, ChainLink, Choice, ColumnSort, Fact, Field, FieldKind, Form, Icon, Order, Paging, Panel, Row,
+    Snippet, Table, Tone,
 };
 pub use parts::{CSRF_FIELD, ItemState, Moment, PostForm, Standing, StatusLine, Tag};
 pub use render::RenderError;

@@ -107,6 +107,7 @@ fn chart() -> Chart {
         summary: "23,000 allowed, 1,157 denied and 12 failed in 24 h; most at 02:00 UTC.".into(),
         bars: (0..24).map(bar).collect(),
         ends: ("22 Nov 2026, 03:12 UTC".into(), "23 Nov 2026, 03:12 UTC".into()),
+        marks: vec![],
     }
 }
 

@@ -3,7 +3,8 @@
 use askama::Template;
 
 use crate::{
-    Act, Choice, Icon, ItemState, Moment, PostForm, RenderError, Section, Shell, Snippet, Tag, render, samples,
+    Act, Choice, ColumnSort, Icon, ItemState, Moment, PostForm, RenderError, Section, Shell, Snippet, Tag, render,
+    samples,
 };
 
 /// The list of secrets of a vault, one page of it.
@@ -24,6 +25,10 @@ pub struct SecretsPage {
     pub cannot: Vec<String>,
     /// One page of secrets, in order.
     pub rows: Vec<SecretRow>,
+    /// How the columns sort: name, state, updated, expires.
+    pub sorts: Vec<Option<ColumnSort>>,
+    /// What the address says besides the filter, for the search form to keep.
+    pub kept: Vec<(String, String)>,
     /// What can be done with several of them at once, if anything.
     pub bulk: Option<BulkForm>,
     /// The next page; `None` on the last.
@@ -99,6 +104,14 @@ impl SecretsPage {
         Self { bulk: None, ..self }
     }
 
+    /// The headings that have something below them, each with how its column sorts.
+    fn heads(&self) -> Vec<(&'static str, Option<&ColumnSort>)> {
+        let shown = [true, true, true, self.any_expires(), self.any_tags()];
+        let sorts = self.sorts.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let heads = ["Name", "State", "Updated", "Expires", "Tags"].into_iter().zip(sorts).zip(shown);
+        heads.filter(|(_, shown)| *shown).map(|(head, _)| head).collect()
+    }
+
     fn any_expires(&self) -> bool {
         self.rows.iter().any(|row| row.expires.is_some())
     }
@@ -143,6 +156,8 @@ impl SecretsPage {
             acts: vec![Act::primary("New secret", "/vaults/payments-prod/new-secret", Icon::Plus)],
             cannot: vec![],
             rows,
+            sorts: vec![],
+            kept: vec![],
             bulk: Some(BulkForm {
                 post: PostForm {
                     action: "/vaults/payments-prod/bulk-secrets".into(),

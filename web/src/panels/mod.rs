@@ -9,7 +9,7 @@ mod table;
 pub use act::{Act, Icon, Tone};
 pub use chain::ChainLink;
 pub use form::{Choice, Field, FieldKind, Form};
-pub use table::{Cell, Paging, Row, Table};
+pub use table::{Cell, ColumnSort, Order, Paging, Row, Table};
 
 use crate::Moment;
 

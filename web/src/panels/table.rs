@@ -8,10 +8,46 @@ use crate::{Moment, Tag};
 pub struct Table {
     /// Headings; as many as each row has cells. An empty one is for acts.
     pub columns: Vec<String>,
+    /// How each column sorts, in their order; empty for a list that has one order only.
+    pub sorts: Vec<Option<ColumnSort>>,
     /// The rows.
     pub rows: Vec<Row>,
     /// Where the list goes on.
     pub paging: Paging,
+}
+
+/// A column that the list can be sorted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnSort {
+    /// The same list, sorted by this column; the other way round where it is.
+    pub href: String,
+    /// How it is sorted now, if by this column.
+    pub order: Option<Order>,
+}
+
+/// A direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The least first.
+    Ascending,
+    /// The greatest first.
+    Descending,
+}
+
+impl Order {
+    pub(crate) fn aria(self) -> &'static str {
+        match self {
+            Self::Ascending => "ascending",
+            Self::Descending => "descending",
+        }
+    }
+
+    pub(crate) fn icon(self) -> &'static str {
+        match self {
+            Self::Ascending => Icon::Up.name(),
+            Self::Descending => Icon::Down.name(),
+        }
+    }
 }
 
 /// One row.
@@ -100,6 +136,20 @@ impl Cell {
         Self::Link { text: text.into(), href: href.into(), small: None }
     }
 
+    /// What it is sorted by: its own words, a moment by time. None for what is not there.
+    #[must_use]
+    pub fn sorted_by(&self) -> Option<String> {
+        match self {
+            Self::Text { text, .. } | Self::Link { text, .. } | Self::Badge { text, .. } | Self::Code(text) => {
+                Some(text.to_lowercase())
+            }
+            Self::Who { name, .. } => Some(name.to_lowercase()),
+            Self::Moment(moment) => Some(moment.iso.clone()),
+            Self::Tags(tags) => Some(tags.iter().map(|tag| format!("{}={} ", tag.name, tag.value)).collect()),
+            Self::Acts(_) | Self::None(_) => None,
+        }
+    }
+
     /// A state.
     #[must_use]
     pub fn badge(tone: Tone, icon: Icon, text: &str) -> Self {
@@ -119,7 +169,14 @@ impl Table {
     /// A table without a second page.
     #[must_use]
     pub fn new(columns: &[&str], rows: Vec<Row>) -> Self {
-        Self { columns: columns.iter().map(|column| (*column).to_owned()).collect(), rows, paging: Paging::default() }
+        let columns = columns.iter().map(|column| (*column).to_owned()).collect();
+        Self { columns, sorts: Vec::new(), rows, paging: Paging::default() }
+    }
+
+    /// The headings, each with how its column sorts.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = (&str, Option<&ColumnSort>)> {
+        let sorts = self.sorts.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        self.columns.iter().map(String::as_str).zip(sorts)
     }
 
     /// The cells of a row with their headings.

@@ -7,7 +7,7 @@ use strongroom_domain::{
     record::{Outcome as Ended, Record, RecordFilter},
     secret::Page,
 };
-use strongroom_web::{Act, AuditPage, AuditRow, Bar, Cell, ChainBadge, Chart, Icon, Outcome, PrincipalKind};
+use strongroom_web::{Act, AuditPage, AuditRow, Bar, Cell, ChainBadge, Chart, Icon, Mark, Outcome, PrincipalKind};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -27,6 +27,13 @@ use crate::{
 
 /// Records on a page.
 const PAGE: usize = 50;
+/// Changes that a chart marks, and the newest of all among which they are looked for.
+const MARKS: usize = 5;
+const MARKS_FROM: usize = 100;
+/// How operations begin that change what is decided.
+const DECIDES: [&str; 6] = ["Vault", "Policy", "Role", "AccessPolicy", "TokenKey", "Setup"];
+/// What begins like one of them and changes nothing of that.
+const ASKS_AGAIN: &str = "PolicyReplay";
 /// Digits of a hash that are shown.
 const HASH_DIGITS: usize = 8;
 
@@ -132,12 +139,48 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Option<Chart> {
     let most = bars.iter().max_by_key(|bar| bar.denied).filter(|bar| bar.denied > 0);
     let most =
         most.map(|bar| format!("; most denials from {}, {}", bar.label, view::grouped(bar.denied))).unwrap_or_default();
+    let marks = marks(viewer, (from, end)).await;
     Some(Chart {
+        marks,
         title: format!("{length} by {wide}: {counts}"),
         summary: format!("In {length}: {counts}{most}."),
         bars,
         ends: (view::moment_millis(from).text, view::moment_millis(until).text),
     })
+}
+
+/// What people changed of what decides, the newest few, where they fall in a stretch of time. What is kept in vaults
+/// changes all the time, and decides nothing.
+async fn marks(viewer: &Viewer<'_>, (from, until): (i64, i64)) -> Vec<Mark> {
+    let filter = RecordFilter {
+        changes_of_people: true,
+        from: Some(from),
+        until: Some(until),
+        limit: MARKS_FROM,
+        ..RecordFilter::default()
+    };
+    let Ok(ctx) = viewer.further() else { return Vec::new() };
+    let Ok(page) = viewer.services.admin.query_audit(&ctx, filter).await else { return Vec::new() };
+    let decides = |record: &&Record| {
+        let operation = record.operation.as_str();
+        record.outcome == Ended::Allowed
+            && operation != ASKS_AGAIN
+            && DECIDES.iter().any(|word| operation.starts_with(word))
+    };
+    let length = (until - from).max(1);
+    let mark = |record: &Record| {
+        let who = record.principal.as_ref().map_or("nobody known", |id| id.subject.as_str());
+        let place = (record.at - from).clamp(0, length - 1).saturating_mul(1000) / length;
+        Mark {
+            place: u16::try_from(place).unwrap_or(0),
+            label: view::moment_millis(record.at).text,
+            what: format!("{} at {}, by {who}", record.operation, object(record)),
+            href: links::entry(record.id),
+        }
+    };
+    let mut marks: Vec<Mark> = page.items.iter().filter(decides).take(MARKS).map(mark).collect();
+    marks.reverse();
+    marks
 }
 
 /// GET /audit/export: what the filter takes, newest first, one record a line.

@@ -70,11 +70,11 @@ impl Asked {
         Ok(Self { filter, texts })
     }
 
-    /// What was decided in the last day.
-    pub(super) fn of_last_day(viewer: &Viewer<'_>) -> Self {
-        let from = Some(viewer.call.ctx.now - DAY);
+    /// What was decided in the last while, which is one of [`RANGES`].
+    pub(super) fn of_last(viewer: &Viewer<'_>, (range, length, _): (&'static str, i64, i64)) -> Self {
+        let from = Some(viewer.call.ctx.now - length);
         let filter = RecordFilter { from, without: routine(viewer), limit: 1, ..RecordFilter::default() };
-        Self { filter, texts: vec![("range", "24h".to_owned())] }
+        Self { filter, texts: vec![("range", range.to_owned())] }
     }
 
     /// What is left out and the way to the other list; none where there is nothing that could be.

@@ -19,6 +19,7 @@ use super::{
     secret::Named,
     secrets::cursor,
     snippets::{self, Commands},
+    sort::Sort,
     view,
 };
 use crate::{
@@ -30,15 +31,25 @@ use crate::{
 const SOON: i64 = 7 * SECONDS_A_DAY;
 const SECONDS_A_DAY: i64 = 86_400;
 
+const COLUMNS: [&str; 5] = ["Name", "Deleted", "Purged", "Tags", ""];
+
 /// GET /vaults/{vault}/deleted and /deleted-keys
 ///
 /// # Errors
 /// The gate's denial, or why the list cannot be read.
 pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> Result<Response, Failure> {
     let vault = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
-    let after = cursor(request)?;
+    let sort = Sort::of(viewer, request, &COLUMNS);
+    let after = cursor(request)?.filter(|_| !sort.is_set());
     let ctx = &viewer.call.ctx;
-    let (page, facts) = kind.list(viewer, ctx, &vault, true, after.as_ref()).await?;
+    let (mut page, facts) = kind.list(viewer, ctx, &vault, true, after.as_ref()).await?;
+    let mut turns = 0;
+    while let Some(next) = sort.reads_on(page.next.as_ref(), &mut turns) {
+        let next = ObjectName::parse(&next).ok();
+        let (more, _) = kind.list(viewer, &viewer.further()?, &vault, true, next.as_ref()).await?;
+        page.items.extend(more.items);
+        page.next = more.next;
+    }
     let place = Place::Deleted(vault.clone(), kind);
     let mut offers = Offers::new(viewer, &place);
     let recover = offers.open(&kind.ask(kind.recovering(), &vault), "Recover").await;
@@ -80,18 +91,19 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> 
             command: None,
         }
     } else {
-        let mut table = Table::new(&["Name", "Deleted", "Purged", "Tags", ""], rows);
+        let mut table = Table::new(&COLUMNS, rows);
         table.paging = Paging {
             words: format!("{} on this page", table.rows.len()),
             first_href: after.map(|_| links::deleted(kind, &vault)),
             next_href: next.map(|next| links::in_vault(&vault, kind.deleted(), &[("after", Some(next))])),
         };
-        Body::Table(table)
+        Body::Table(sort.table(table, &[]))
     };
     let commands = Commands::of_vault(viewer.services, &vault);
     let page = PanelsPage {
         lead: Some(format!("Recoverable until the purge date; {}", view::purge_words(facts))),
         cannot,
+        notices: sort.notice(page.items.len(), page.next.is_some()).into_iter().collect(),
         tabs: tabs(&vault, kind),
         main: vec![
             Panel::new(&format!("Deleted {plural}"), body).note("by name"),

@@ -17,13 +17,15 @@ use super::{
 };
 use crate::message::{Request, Response};
 
+const COLUMNS: [&str; 6] = ["Name", "State", "For", "Updated", "Expires", "Tags"];
+
 /// GET /vaults/{vault}/keys
 ///
 /// # Errors
 /// The gate's denial, or why the list cannot be read.
 pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let vault = vault(viewer)?;
-    let listed = Listed::read(viewer, request, Kind::Key, &vault).await?;
+    let listed = Listed::read(viewer, request, (Kind::Key, &COLUMNS), &vault).await?;
     let place = Place::Keys(vault.clone());
     let mut offers = Offers::new(viewer, &place);
     let new = Act::primary("New key", links::in_vault(&vault, "new-key", &[]), Icon::Plus);
@@ -46,13 +48,13 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     Ok(rendered(200, page.render()))
 }
 
-fn body(viewer: &Viewer<'_>, vault: &VaultName, listed: &Listed) -> Body {
+fn body(viewer: &Viewer<'_>, vault: &VaultName, listed: &Listed<'_>) -> Body {
     if listed.found.items.is_empty() {
         return listed.empty(Kind::Key, "A key is made here, or imported by the command line: key import.");
     }
     let rows = listed.found.items.iter().map(|item| row(viewer, vault, item)).collect();
-    let table = Table::new(&["Name", "State", "For", "Updated", "Expires", "Tags"], rows);
-    Body::Table(Table { paging: listed.paging.clone(), ..table })
+    let table = Table { paging: listed.paging.clone(), ..Table::new(&COLUMNS, rows) };
+    Body::Table(listed.sort.table(table, &[]))
 }
 
 fn row(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Row {

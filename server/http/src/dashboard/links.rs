@@ -349,6 +349,15 @@ impl ReturnTo {
         &self.0
     }
 
+    /// The same page with other parameters in the place of those of their names; none where nothing is said.
+    pub(super) fn with(&self, others: &[(&str, Option<&str>)]) -> String {
+        let (path, query) = self.0.split_once('?').unwrap_or((&self.0, ""));
+        let kept: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let kept = kept.iter().filter(|(name, _)| others.iter().all(|(other, _)| !name.eq_ignore_ascii_case(other)));
+        let kept = kept.map(|(name, value)| (name.as_str(), Some(value.as_str())));
+        with_query(path.to_owned(), &kept.chain(others.iter().copied()).collect::<Vec<_>>())
+    }
+
     fn unless_default(&self) -> Option<&str> {
         (self.0 != VAULTS).then_some(self.as_str())
     }

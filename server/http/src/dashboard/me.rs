@@ -11,6 +11,7 @@ use super::{
     frame::{Place, Viewer, without_scheme},
     links, redirect, rendered,
     session::{self, set_cookie},
+    snippets::{self, Commands},
     view,
 };
 use crate::{
@@ -100,7 +101,11 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let page = PanelsPage {
         lead: Some(format!("Signed in at {}.", without_scheme(&principal.id.issuer))),
         main: vec![sessions_panel],
-        aside: vec![Panel::new("You", Body::Facts(facts)), Panel::new("Appearance", Body::Form(look))],
+        aside: vec![
+            Panel::new("You", Body::Facts(facts)),
+            Panel::new("Appearance", Body::Form(look)),
+            snippets::panel(vec![Commands::of_installation(viewer.services).server("whoami")]),
+        ],
         ..PanelsPage::new(viewer.shell(&Place::Me).await, headline)
     };
     Ok(rendered(200, page.render()))

@@ -45,6 +45,7 @@ mod settings;
 mod setup;
 mod sign_in;
 mod snippets;
+mod sort;
 mod step_up;
 #[cfg(test)]
 mod tests;
@@ -152,8 +153,8 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
     let answer = match call.endpoint {
         Endpoint::Home => boxed(|| async { Ok(redirect(links::OVERVIEW.to_owned())) }),
         Endpoint::SearchPage => boxed(|| search::show(&viewer, &request)),
-        Endpoint::OverviewPage => boxed(|| overview::show(&viewer)),
-        Endpoint::VaultsPage => boxed(|| vaults::list(&viewer)),
+        Endpoint::OverviewPage => boxed(|| overview::show(&viewer, &request)),
+        Endpoint::VaultsPage => boxed(|| vaults::list(&viewer, &request)),
         Endpoint::SecretsPage => boxed(|| secrets::list(&viewer, &request)),
         Endpoint::BulkSecretsForm => boxed(|| bulk::act(&viewer, &request)),
         Endpoint::SecretPage | Endpoint::SecretVersionPage => boxed(|| secret::show(&viewer)),
@@ -228,7 +229,7 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::NetworkForm => boxed(|| network::change(&viewer, &request)),
         Endpoint::VaultDeletePage => boxed(|| vault_life::ask_delete(&viewer)),
         Endpoint::VaultDeleteForm => boxed(|| vault_life::delete(&viewer, &request)),
-        Endpoint::DeletedVaultsPage => boxed(|| vault_life::list_deleted(&viewer)),
+        Endpoint::DeletedVaultsPage => boxed(|| vault_life::list_deleted(&viewer, &request)),
         Endpoint::VaultRecoverForm => boxed(|| vault_life::recover(&viewer, &request)),
         Endpoint::VaultPurgePage => boxed(|| vault_life::ask_purge(&viewer)),
         Endpoint::VaultPurgeForm => boxed(|| vault_life::purge(&viewer, &request)),
@@ -241,7 +242,7 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::NewAssignmentForm => boxed(|| access::assignments::add(&viewer, &request)),
         Endpoint::AssignmentRemovePage => boxed(|| access::assignments::ask_remove(&viewer)),
         Endpoint::AssignmentRemoveForm => boxed(|| access::assignments::remove(&viewer, &request)),
-        Endpoint::RolesPage => boxed(|| access::roles::list(&viewer)),
+        Endpoint::RolesPage => boxed(|| access::roles::list(&viewer, &request)),
         Endpoint::RolePage => boxed(|| access::roles::show(&viewer)),
         Endpoint::NewRolePage => boxed(|| access::roles::new(&viewer)),
         Endpoint::RoleEditPage => boxed(|| access::roles::edit(&viewer)),
@@ -264,14 +265,14 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         | Endpoint::CertificateRemoveForm
         | Endpoint::FederationRemoveForm => boxed(|| access::credentials::change(&viewer, &request)),
         Endpoint::AuditEntryPage => boxed(|| entry::show(&viewer, &request)),
-        Endpoint::PoliciesPage => boxed(|| policies::list::show(&viewer)),
+        Endpoint::PoliciesPage => boxed(|| policies::list::show(&viewer, &request)),
         Endpoint::ApprovalsPage => boxed(|| approvals::list(&viewer)),
         Endpoint::ApprovalGrantForm => boxed(|| approvals::answer(&viewer, &request, Verdict::Grant)),
         Endpoint::ApprovalRefuseForm => boxed(|| approvals::answer(&viewer, &request, Verdict::Refuse)),
         Endpoint::ReplaysPage => boxed(|| policies::replays::list(&viewer)),
         Endpoint::ReplayForm => boxed(|| policies::replays::run(&viewer, &request)),
         Endpoint::ReplayPage => boxed(|| policies::replays::show(&viewer)),
-        Endpoint::DocumentsPage => boxed(|| policies::documents::list(&viewer)),
+        Endpoint::DocumentsPage => boxed(|| policies::documents::list(&viewer, &request)),
         Endpoint::NewDocumentPage => boxed(|| policies::documents::new(&viewer)),
         Endpoint::NewDocumentForm | Endpoint::DocumentEditForm => boxed(|| policies::documents::put(&viewer, &request)),
         Endpoint::DocumentPage => boxed(|| policies::documents::show(&viewer)),

@@ -9,11 +9,13 @@ use super::{
     kinds::Kind,
     secret_filter::Filter,
     secrets::{Found, cursor, read},
+    sort::Sort,
 };
 use crate::message::Request;
 
 /// A page of a list, and what stands around it.
-pub(super) struct Listed {
+pub(super) struct Listed<'a> {
+    pub(super) sort: Sort<'a>,
     pub(super) found: Found,
     pub(super) headline: String,
     /// How far a search came, where it did not reach the end.
@@ -25,23 +27,26 @@ pub(super) struct Listed {
     words: String,
 }
 
-impl Listed {
+impl<'a> Listed<'a> {
     /// Reads the page that an address asks for.
     ///
     /// # Errors
     /// The gate's denial, or why the list cannot be read.
     pub(super) async fn read(
-        viewer: &Viewer<'_>,
+        viewer: &'a Viewer<'a>,
         request: &Request,
-        kind: Kind,
+        (kind, columns): (Kind, &[&str]),
         vault: &VaultName,
     ) -> Result<Self, Failure> {
         let filter = Filter::of(request)?;
-        let after = cursor(request)?;
-        let found = read(viewer, kind, vault, &filter, after.clone()).await?;
+        let sort = Sort::of(viewer, request, columns);
+        let after = cursor(request)?.filter(|_| !sort.is_set());
+        let found = read(viewer, kind, vault, (&filter, &sort), after.clone()).await?;
         let (set, whole) = (filter.is_set(), found.next.is_none() && after.is_none());
-        let notices = (set && found.next.is_some())
-            .then(|| format!("Only {} names have been searched so far; the next page searches on.", found.searched));
+        let notices = sort.notice(found.items.len(), found.next.is_some()).or_else(|| {
+            (set && found.next.is_some())
+                .then(|| format!("Only {} names have been searched so far; the next page searches on.", found.searched))
+        });
         let paging = Paging {
             words: format!("{} on this page", found.items.len()),
             first_href: after.map(|_| filter.address(kind, vault, None)),
@@ -52,13 +57,17 @@ impl Listed {
         let searchable = !found.items.is_empty() || set || paging.first_href.is_some();
         let choice = |name: &str, label: &str, choices| Field::new(name, label, FieldKind::Choice(choices));
         let action = Filter::default().address(kind, vault, None);
+        let kept = sort.kept().into_iter().map(|(name, value)| Field::hidden(&name, value));
         let form = Form {
-            fields: vec![
+            fields: [
                 Field::line("q", "Search names", shown.query, 127).hint("part of a name"),
                 Field::line("tag", "Tag", shown.tag, 513).hint("name, or name=value"),
                 choice("state", "State", shown.states),
                 choice("expires", "Expires", shown.expiries),
-            ],
+            ]
+            .into_iter()
+            .chain(kept)
+            .collect(),
             submit: "Search".to_owned(),
             cancel_href: set.then(|| action.clone()),
             action,
@@ -71,6 +80,7 @@ impl Listed {
             found,
             paging,
             words,
+            sort,
         })
     }
 

@@ -9,23 +9,26 @@ use strongroom_domain::{
     gate::Ask,
     record::{Outcome, Record, RecordFilter},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Table, Tone};
+use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Tab, Table, Tone};
 
 use super::{
     Failure, audit,
-    audit_filter::Asked,
+    audit_filter::{Asked, RANGES},
     frame::{self, Place, Viewer},
     links, rendered,
     snippets::{self, Commands},
     vaults, view,
 };
 use crate::{
-    message::Response,
+    message::{Request, Response},
+    problem::Problem,
     services::{StoredStatus, Verified},
 };
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
+/// The range that is shown unless the address says another.
+const A_DAY: &str = "24h";
 /// How near the end of a role is near, in milliseconds.
 const ROLE_ENDS: i64 = DAY;
 /// How near the end of a credential is near, in seconds: 14 days.
@@ -61,9 +64,10 @@ struct Attention {
 
 /// # Errors
 /// 503 when the record cannot be written.
-pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let VaultListing { vaults, damaged } = viewer.services.admin.list_vaults(&viewer.call.ctx).await?;
     let now = viewer.call.ctx.now;
+    let range = range(request)?;
     let mut attention = Vec::new();
     let mut hidden = Vec::new();
     let chain = (viewer.services.chain)();
@@ -104,8 +108,8 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     if reads_audit {
         attention.extend(denials(viewer, now).await);
         attention.extend(renewals(viewer, now).await);
-        changes = changes_panel(viewer, now).await;
-        chart = audit::chart(viewer, &Asked::of_last_day(viewer)).await;
+        changes = changes_panel(viewer, range).await;
+        chart = audit::chart(viewer, &Asked::of_last(viewer, range)).await;
     } else {
         hidden.push(
             "Denials and changes are hidden: seeing them needs the role Strongroom Auditor on the installation."
@@ -181,12 +185,33 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let page = PanelsPage {
         notices: Vec::new(),
         cannot: hidden,
+        tabs: if reads_audit { ranges(range.0) } else { Vec::new() },
         chart,
         main,
         aside: vec![Panel::new("Health", Body::Facts(health)), snippets::panel(copy)],
         ..PanelsPage::new(viewer.shell_with(&Place::Overview, &vaults).await, headline)
     };
     Ok(rendered(200, page.render()))
+}
+
+/// The stretch of time that is looked at: a day, unless the address says another.
+///
+/// # Errors
+/// 400 for one that is not offered.
+fn range(request: &Request) -> Result<(&'static str, i64, i64), Problem> {
+    let asked = request.query("range").unwrap_or(A_DAY);
+    let found = RANGES.into_iter().find(|(word, ..)| *word == asked);
+    found.ok_or_else(|| Problem::bad_parameter("There is no such range."))
+}
+
+/// The others.
+fn ranges(shown: &str) -> Vec<Tab> {
+    let tab = |(word, length, _): (&str, i64, i64)| Tab {
+        label: Asked::length_words(length),
+        href: links::asked(links::OVERVIEW, &[("range", (word != A_DAY).then_some(word))]),
+        current: word == shown,
+    };
+    RANGES.map(tab).into_iter().collect()
 }
 
 /// What somebody does who may do nothing yet: whom to ask, and what to tell them.
@@ -340,10 +365,10 @@ async fn credentials(viewer: &Viewer<'_>) -> Vec<Attention> {
     told.collect()
 }
 
-/// What people changed in the last day, the newest first.
-async fn changes_panel(viewer: &Viewer<'_>, now: i64) -> Option<Panel> {
-    let filter =
-        RecordFilter { changes_of_people: true, from: Some(now - DAY), limit: CHANGES_FROM, ..RecordFilter::default() };
+/// What people changed in the last while, the newest first.
+async fn changes_panel(viewer: &Viewer<'_>, (range, length, _): (&str, i64, i64)) -> Option<Panel> {
+    let from = Some(viewer.call.ctx.now - length);
+    let filter = RecordFilter { changes_of_people: true, from, limit: CHANGES_FROM, ..RecordFilter::default() };
     let page = viewer.services.admin.query_audit(&viewer.further().ok()?, filter).await.ok()?;
     let own_issuer = &viewer.services.objects.gate.own_issuer;
     // Signing in and out is no change of what is kept here.
@@ -362,9 +387,10 @@ async fn changes_panel(viewer: &Viewer<'_>, now: i64) -> Option<Panel> {
     } else {
         Body::Table(Table::new(&["When", "Who", "Change", "Where"], rows))
     };
-    let panel = Panel::new("Changes by people", body).note("last 24 h").acts(vec![Act::link(
+    let note = format!("last {}", Asked::length_words(length));
+    let panel = Panel::new("Changes by people", body).note(note).acts(vec![Act::link(
         "Open in Audit",
-        links::asked(links::AUDIT, &[("range", Some("24h"))]),
+        links::asked(links::AUDIT, &[("range", Some(range))]),
         Icon::Records,
     )]);
     Some(panel)

@@ -8,7 +8,7 @@ use strongroom_domain::{
     secret::SecretItem,
     secrets::MAX_PAGE,
 };
-use strongroom_web::{Act, BulkForm, Choice, Icon, PostForm, SecretRow, SecretsPage};
+use strongroom_web::{Act, BulkForm, Choice, Icon, Paging, PostForm, SecretRow, SecretsPage};
 
 use super::{
     Failure, bulk,
@@ -19,6 +19,7 @@ use super::{
     rendered,
     secret_filter::Filter,
     snippets::Commands,
+    sort::{self, Sort},
     view,
 };
 use crate::{
@@ -28,15 +29,27 @@ use crate::{
 
 /// Pages of the list that one search goes through. The list is read like any other list: every page
 /// is judged and recorded.
-const SEARCH_PAGES: usize = 8;
+const SEARCH_PAGES: usize = sort::PAGES;
+/// What the list can be sorted by.
+const COLUMNS: [&str; 5] = ["Name", "State", "Updated", "Expires", "Tags"];
+
+/// GET /vaults/{vault}/secrets
+///
 /// # Errors
 /// The gate's denial, or why the list cannot be read.
 pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let vault = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
     let filter = Filter::of(request)?;
-    let after = cursor(request)?;
-    let read = read(viewer, Kind::Secret, &vault, &filter, after.clone()).await?;
+    let sort = Sort::of(viewer, request, &COLUMNS);
+    let after = cursor(request)?.filter(|_| !sort.is_set());
+    let mut read = read(viewer, Kind::Secret, &vault, (&filter, &sort), after.clone()).await?;
     let now = viewer.now();
+    let sorted = sort.notice(read.items.len(), read.next.is_some());
+    let paging = sort.arrange(&mut read.items, |item, column| key(item, column, now)).unwrap_or_else(|| Paging {
+        first_href: after.as_ref().map(|_| filter.address(Kind::Secret, &vault, None)),
+        next_href: read.next.as_ref().map(|next| filter.address(Kind::Secret, &vault, Some(next))),
+        ..Paging::default()
+    });
     let rows: Vec<SecretRow> = read.items.iter().map(|item| row(&vault, item, now)).collect();
     let filtered = filter.is_set();
     let untouched = rows.is_empty() && !filtered && after.is_none();
@@ -69,10 +82,14 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         rows,
         acts,
         cannot,
-        next_href: read.next.as_ref().map(|next| filter.address(Kind::Secret, &vault, Some(next))),
-        first_href: after.map(|_| filter.address(Kind::Secret, &vault, None)),
-        partial: (filtered && read.next.is_some()).then(|| {
-            format!("Only {} names have been searched so far; the next page searches on from there.", read.searched)
+        sorts: sort.heads(&COLUMNS, &[]),
+        kept: sort.kept(),
+        next_href: paging.next_href,
+        first_href: paging.first_href,
+        partial: sorted.or_else(|| {
+            (filtered && read.next.is_some()).then(|| {
+                format!("Only {} names have been searched so far; the next page searches on from there.", read.searched)
+            })
         }),
         create_command: untouched.then(|| format!("strongroom secret set first-secret --vault-url {address}")),
         copy_as: vec![commands.vault("secret list"), commands.curl_vault("GET", "/secrets", None)],
@@ -101,15 +118,16 @@ pub(super) struct Found {
     pub(super) searched: usize,
 }
 
-/// One page of a list; with a filter, as many pages as it takes to fill one, up to [`SEARCH_PAGES`].
+/// One page of a list; with a filter, as many pages as it takes to fill one, up to [`SEARCH_PAGES`], and as many as that
+/// to be sorted.
 pub(super) async fn read(
     viewer: &Viewer<'_>,
     kind: Kind,
     vault: &VaultName,
-    filter: &Filter,
+    (filter, sort): (&Filter, &Sort<'_>),
     after: Option<ObjectName>,
 ) -> Result<Found, Failure> {
-    let pages = if filter.is_set() { SEARCH_PAGES } else { 1 };
+    let pages = if filter.is_set() || sort.is_set() { SEARCH_PAGES } else { 1 };
     let mut found = Found { items: Vec::new(), next: after, searched: 0 };
     for turn in 0..pages {
         let further;
@@ -123,11 +141,23 @@ pub(super) async fn read(
         found.searched += page.items.len();
         found.next = page.next.as_deref().and_then(|next| ObjectName::parse(next).ok());
         found.items.extend(page.items.into_iter().filter(|item| filter.takes(item, viewer.now())));
-        if found.next.is_none() || found.items.len() >= MAX_PAGE {
+        if found.next.is_none() || (found.items.len() >= MAX_PAGE && !sort.is_set()) {
             break;
         }
     }
     Ok(found)
+}
+
+/// What a secret is sorted by.
+fn key(item: &SecretItem, column: &str, now: i64) -> Option<String> {
+    let version = &item.version;
+    match column {
+        "state" => Some(view::state_badge(view::state(&version.attributes, now)).2),
+        "updated" => Some(version.updated.to_string()),
+        "expires" => version.attributes.expires.map(|expires| expires.to_string()),
+        "tags" => view::tags_cell(&version.attributes.tags).sorted_by(),
+        _ => Some(item.secret.name.to_string()),
+    }
 }
 
 fn row(vault: &VaultName, item: &SecretItem, now: i64) -> SecretRow {

@@ -13,6 +13,7 @@ use super::{
     refusal::{self, Refusal},
     rendered,
     snippets::{self, Commands},
+    sort::Sort,
     vaults, view,
 };
 use crate::{
@@ -82,11 +83,13 @@ async fn delete_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refusa
     refusal::answer(&page, refusal)
 }
 
+const COLUMNS: [&str; 4] = ["Name", "Deleted", "Purged", ""];
+
 /// GET /deleted-vaults
 ///
 /// # Errors
 /// 503 when the vaults cannot be read or the record cannot be written.
-pub(super) async fn list_deleted(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+pub(super) async fn list_deleted(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let VaultListing { vaults, damaged } = viewer.services.admin.list_deleted_vaults(&viewer.call.ctx).await?;
     let token = viewer.form_token();
     let mut rows = Vec::new();
@@ -116,7 +119,7 @@ pub(super) async fn list_deleted(viewer: &Viewer<'_>) -> Result<Response, Failur
             command: None,
         }
     } else {
-        Body::Table(Table::new(&["Name", "Deleted", "Purged", ""], rows))
+        Body::Table(Sort::of(viewer, request, &COLUMNS).table(Table::new(&COLUMNS, rows), &[]))
     };
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {

@@ -21,9 +21,13 @@ use super::{
     policies::{self, AttachedTo},
     rendered,
     snippets::{self, Commands},
+    sort::Sort,
     view,
 };
-use crate::{message::Response, problem::Problem};
+use crate::{
+    message::{Request, Response},
+    problem::Problem,
+};
 
 /// Name of the vault in the command that an empty list shows.
 const FIRST_VAULT: &str = "first-vault";
@@ -36,11 +40,13 @@ pub(super) fn notices(damaged: &[VaultName]) -> Vec<String> {
     damaged.iter().map(|name| format!("Vault {name} is left out. {DAMAGED}")).collect()
 }
 
+const COLUMNS: [&str; 5] = ["Name", "Access by", "Purge protection", "Address for clients", "Tags"];
+
 /// GET /vaults
 ///
 /// # Errors
 /// 503 when the vaults cannot be read or the record cannot be written.
-pub(super) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let services = viewer.services;
     let VaultListing { vaults, damaged } = services.admin.list_vaults(&viewer.call.ctx).await?;
     let place = Place::Vaults;
@@ -79,7 +85,8 @@ pub(super) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
             }),
         }
     } else {
-        Body::Table(Table::new(&["Name", "Access by", "Purge protection", "Address for clients", "Tags"], rows))
+        let table = Table::new(&COLUMNS, rows);
+        Body::Table(Sort::of(viewer, request, &COLUMNS).table(table, &["Address for clients"]))
     };
     let stranger = vaults.is_empty() && !creates && !services.admin.holds_something(&viewer.call.ctx).await?;
     let panel = if stranger { overview::no_role(viewer) } else { Panel::new("Vaults", body) };

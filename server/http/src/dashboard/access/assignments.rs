@@ -23,6 +23,7 @@ use crate::{
         refusal::{self, Refusal},
         rendered,
         snippets::{self, Commands, quoted},
+        sort::Sort,
         view,
     },
     message::{Request, Response},
@@ -31,6 +32,7 @@ use crate::{
 
 /// Assignments on a page.
 const PAGE: usize = 50;
+const COLUMNS: [&str; 5] = ["Who", "Role", "Where", "Until", ""];
 
 /// GET /access[?scope=&after=]
 ///
@@ -43,7 +45,16 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         Some(text) => Some(Uuid::try_parse(text).map_err(|_| Problem::bad_parameter("after is an assignment's id."))?),
         None => None,
     };
-    let page = viewer.services.admin.list_assignments(&viewer.call.ctx, &at, None, after, PAGE).await?;
+    let sort = Sort::of(viewer, request, &COLUMNS);
+    let after = after.filter(|_| !sort.is_set());
+    let admin = &viewer.services.admin;
+    let mut page = admin.list_assignments(&viewer.call.ctx, &at, None, after, PAGE).await?;
+    let mut turns = 0;
+    while let Some(next) = sort.reads_on(page.next.as_ref(), &mut turns) {
+        let more = admin.list_assignments(&viewer.further()?, &at, None, Uuid::try_parse(&next).ok(), PAGE).await?;
+        page.items.extend(more.items);
+        page.next = more.next;
+    }
     let place = Place::Access;
     let mut offers = Offers::new(viewer, &place);
     let new = links::asked(links::NEW_ASSIGNMENT, &[("scope", text)]);
@@ -73,7 +84,7 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
             command: None,
         }
     } else {
-        Body::Table(table)
+        Body::Table(sort.table(table, &[]))
     };
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
@@ -83,6 +94,7 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         ),
         acts,
         cannot,
+        notices: sort.notice(page.items.len(), page.next.is_some()).into_iter().collect(),
         tabs: tabs(links::ACCESS),
         filter: Some(Form {
             action: links::ACCESS.to_owned(),
@@ -129,7 +141,7 @@ pub(super) async fn table(viewer: &Viewer<'_>, items: &[AssignmentShown], remova
             Cell::Acts(remove),
         ])
     });
-    Table::new(&["Who", "Role", "Where", "Until", ""], rows.collect())
+    Table::new(&COLUMNS, rows.collect())
 }
 
 /// The act with the word that a row has room for; who it is about stands in the row.

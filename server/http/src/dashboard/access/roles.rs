@@ -21,17 +21,20 @@ use crate::{
         refusal::{self, Refusal},
         rendered,
         snippets::{self, Commands},
+        sort::Sort,
     },
     message::{Request, Response},
     problem::Problem,
     routes::Endpoint,
 };
 
+const COLUMNS: [&str; 3] = ["Name", "Kind", "Assignable at"];
+
 /// GET /access/roles
 ///
 /// # Errors
 /// The gate's denial, or why the roles cannot be read.
-pub(crate) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let roles = viewer.services.admin.list_roles(&viewer.call.ctx, &ScopeRequest::Server).await?;
     let place = Place::Access.below("Roles");
     let mut offers = Offers::new(viewer, &place);
@@ -44,6 +47,7 @@ pub(crate) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
             Cell::text(role.assignable_scopes.join(", ")),
         ])
     });
+    let table = Sort::of(viewer, request, &COLUMNS).table(Table::new(&COLUMNS, rows.collect()), &[]);
     let custom = roles.iter().filter(|role| role.custom).count();
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
@@ -52,7 +56,7 @@ pub(crate) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         cannot,
         tabs: tabs(links::ROLES),
         main: vec![
-            Panel::new("Roles", Body::Table(Table::new(&["Name", "Kind", "Assignable at"], rows.collect()))),
+            Panel::new("Roles", Body::Table(table)),
             snippets::panel(vec![commands.server("role list"), commands.curl_server("GET", "/api/v1/roles", None)]),
         ],
         ..PanelsPage::new(

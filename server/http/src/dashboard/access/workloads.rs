@@ -24,6 +24,7 @@ use crate::{
         refusal::{self, Refusal},
         rendered,
         snippets::{self, Commands},
+        sort::Sort,
         view,
     },
     message::{Request, Response},
@@ -32,6 +33,8 @@ use crate::{
 
 /// A credential this near to its end, in seconds, needs a look: 30 days.
 const SOON: i64 = 30 * 86_400;
+
+const COLUMNS: [&str; 4] = ["Name", "State", "Credentials", "Next end"];
 
 /// GET /access/workloads[?after=]
 ///
@@ -42,7 +45,17 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         Some(text) => Some(Uuid::try_parse(text).map_err(|_| Problem::bad_parameter("after is a client id."))?),
         None => None,
     };
-    let page = viewer.services.admin.list_workloads(&viewer.call.ctx, after, MAX_WORKLOAD_PAGE).await?;
+    let sort = Sort::of(viewer, request, &COLUMNS);
+    let after = after.filter(|_| !sort.is_set());
+    let admin = &viewer.services.admin;
+    let mut page = admin.list_workloads(&viewer.call.ctx, after, MAX_WORKLOAD_PAGE).await?;
+    let mut turns = 0;
+    while let Some(next) = sort.reads_on(page.next.as_ref(), &mut turns) {
+        let next = Uuid::try_parse(&next).ok();
+        let more = admin.list_workloads(&viewer.further()?, next, MAX_WORKLOAD_PAGE).await?;
+        page.items.extend(more.items);
+        page.next = more.next;
+    }
     let place = Place::Access.below("Workloads");
     let mut offers = Offers::new(viewer, &place);
     offers
@@ -65,17 +78,18 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
             command: None,
         }
     } else {
-        let mut table = Table::new(&["Name", "State", "Credentials", "Next end"], rows);
+        let mut table = Table::new(&COLUMNS, rows);
         table.paging = Paging {
             words: format!("{} on this page", table.rows.len()),
             first_href: after.map(|_| links::WORKLOADS.to_owned()),
             next_href: page.next.as_deref().map(|next| links::asked(links::WORKLOADS, &[("after", Some(next))])),
         };
-        Body::Table(table)
+        Body::Table(sort.table(table, &[]))
     };
     let page = PanelsPage {
         acts,
         cannot,
+        notices: sort.notice(page.items.len(), page.next.is_some()).into_iter().collect(),
         tabs: tabs(links::WORKLOADS),
         main: vec![
             Panel::new("Workloads", body),

@@ -21,13 +21,15 @@ use crate::{
     message::{Request, Response},
 };
 
+const COLUMNS: [&str; 6] = ["Name", "State", "Signed by", "Expires", "Renewed", "Tags"];
+
 /// GET /vaults/{vault}/certificates
 ///
 /// # Errors
 /// The gate's denial, or why the list cannot be read.
 pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let vault = vault(viewer)?;
-    let listed = Listed::read(viewer, request, Kind::Certificate, &vault).await?;
+    let listed = Listed::read(viewer, request, (Kind::Certificate, &COLUMNS), &vault).await?;
     let place = Place::Certificates(vault.clone());
     let mut offers = Offers::new(viewer, &place);
     let at = |page| links::in_vault(&vault, page, &[]);
@@ -56,14 +58,14 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     Ok(rendered(200, page.render()))
 }
 
-fn body(viewer: &Viewer<'_>, vault: &VaultName, listed: &Listed) -> Body {
+fn body(viewer: &Viewer<'_>, vault: &VaultName, listed: &Listed<'_>) -> Body {
     if listed.found.items.is_empty() {
         let how = "One is made here, or imported with its private key as PFX or PEM.";
         return listed.empty(Kind::Certificate, how);
     }
     let rows = listed.found.items.iter().map(|item| row(viewer, vault, item)).collect();
-    let table = Table::new(&["Name", "State", "Signed by", "Expires", "Renewed", "Tags"], rows);
-    Body::Table(Table { paging: listed.paging.clone(), ..table })
+    let table = Table { paging: listed.paging.clone(), ..Table::new(&COLUMNS, rows) };
+    Body::Table(listed.sort.table(table, &[]))
 }
 
 fn row(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Row {

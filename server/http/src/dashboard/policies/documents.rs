@@ -18,6 +18,7 @@ use crate::{
         refusal::{self, Refusal},
         rendered,
         snippets::{self, Commands},
+        sort::Sort,
         view,
     },
     message::{Request, Response},
@@ -28,11 +29,13 @@ use crate::{
 const NOTHING_SECRET: &str =
     "A document stands in the record of every decision that it was given for, so nothing secret belongs in one.";
 
+const COLUMNS: [&str; 4] = ["Name", "Size", "Written", "By"];
+
 /// GET /policy/documents
 ///
 /// # Errors
 /// The gate's denial, or why the documents cannot be read.
-pub(crate) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let documents = viewer.services.admin.list_documents(&viewer.call.ctx).await?;
     let place = Place::Policies.below("Documents");
     let mut offers = Offers::new(viewer, &place);
@@ -64,7 +67,7 @@ pub(crate) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         }
     } else {
         let rows = documents.iter().map(row).collect();
-        Body::Table(Table::new(&["Name", "Size", "Written", "By"], rows))
+        Body::Table(Sort::of(viewer, request, &COLUMNS).table(Table::new(&COLUMNS, rows), &[]))
     };
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {

@@ -21,11 +21,14 @@ use crate::{
         offers::Offers,
         rendered,
         snippets::{self, Commands},
+        sort::Sort,
         view,
     },
-    message::Response,
+    message::{Request, Response},
     problem::Problem,
 };
+
+const COLUMNS: [&str; 4] = ["Module", "Version", "Uploaded by", "Attached"];
 
 /// What is attached in one place.
 struct Attached {
@@ -35,7 +38,7 @@ struct Attached {
 
 /// # Errors
 /// 503 when the vaults cannot be read or the record cannot be written.
-pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let vaults = viewer.services.admin.list_vaults(&viewer.call.ctx).await?.vaults;
     let mut notices = Vec::new();
     let mut places = Vec::new();
@@ -69,7 +72,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         main.push(nothing_attached());
     }
     if !names.0.is_empty() {
-        main.push(listed(&names, &places));
+        main.push(listed(&names, &places, &Sort::of(viewer, request, &COLUMNS)));
     }
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
@@ -172,7 +175,7 @@ pub(super) fn seen(shadow: &ShadowSeen) -> Cell {
 }
 
 /// The modules, those of one name together.
-fn listed(modules: &Modules, places: &[Attached]) -> Panel {
+fn listed(modules: &Modules, places: &[Attached], sort: &Sort<'_>) -> Panel {
     let mut attached: BTreeMap<ModuleDigest, usize> = BTreeMap::new();
     for one in places.iter().flat_map(|place| &place.policies) {
         *attached.entry(one.attachment.module).or_default() += 1;
@@ -197,7 +200,7 @@ fn listed(modules: &Modules, places: &[Attached]) -> Panel {
         ])
     };
     let rows = all.into_iter().map(row).collect();
-    Panel::new("Modules", Body::Table(Table::new(&["Module", "Version", "Uploaded by", "Attached"], rows)))
+    Panel::new("Modules", Body::Table(sort.table(Table::new(&COLUMNS, rows), &[])))
         .note("known by the digest of their bytes")
         .foot("Attached: in how many places that you may see.")
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{BASE, Story, VALUE};
+use url::form_urlencoded;
+
+use super::{BASE, Page, Story, VALUE};
 use crate::{
     message::Method,
     paths::segments,
@@ -13,11 +15,22 @@ fn between<'a>(text: &'a str, start: &'a str, end: &'a str) -> impl Iterator<Ite
     text.split(start).skip(1).filter_map(move |rest| rest.split(end).next())
 }
 
+/// What would be mark-up if it were not text.
+const PROBE: &str = "\"><img src=x onerror=alert(1)><script>alert(1)</script>";
+
+/// A page's text, in which the probe is text.
+fn harmless(what: &str, page: Page) -> Page {
+    for mark_up in ["<img", "<script>alert"] {
+        assert!(!page.text.contains(mark_up), "{what}: {}", page.text);
+    }
+    page
+}
+
 /// Pages to begin from; the walk follows their links.
 const START: [&str; 6] = ["/overview", "/vaults", "/audit", "/access", "/policy", "/settings"];
 
 #[tokio::test]
-async fn every_form_proves_where_it_comes_from() {
+async fn every_form_proves_where_it_comes_from_and_every_page_shows_text_as_text() {
     let story = Story::start();
     for value in [VALUE, "newer"] {
         story.set("db-password", value).await;
@@ -70,6 +83,31 @@ async fn every_form_proves_where_it_comes_from() {
         story.attached(&ada, module, to, name).await;
     }
     story.changed_settings(&ada, module).await;
+    // Kept or sent back with what is wrong with it: the probe in every field that a form has.
+    let probe: String = form_urlencoded::byte_serialize(PROBE.as_bytes()).collect();
+    let federation = format!("{workload}/new-federation");
+    for (form, fields) in [
+        ("/access/new-workload", "name=*"),
+        (federation.as_str(), "issuer=https%3A%2F%2Fother.example&subject=*&audience=*"),
+        ("/vaults/demo/access-policy", "issuer=https%3A%2F%2Fi.example&group=*&get=yes"),
+        ("/access/new-role", "name=*&description=*&data_actions=*&actions=*&scopes=*"),
+        ("/access/new-assignment", "issuer=*&subject=*&group=*&role=*&scope=*&until=*"),
+        ("/vaults/demo/new-key", "name=*&kind=*"),
+        ("/vaults/demo/new-certificate", "name=*&subject=*&dns=*&emails=*&issuer=*&months=*&kind=EC+P-256"),
+        (
+            "/vaults/demo/new-certificate",
+            "name=marked&subject=CN%3D*&dns=app.example&issuer=Self&months=1&kind=EC+P-256",
+        ),
+        ("/vaults/demo/network", "rules=*&default=*"),
+        ("/new-vault", "name=*&access_mode=*&retention_days=*"),
+        ("/policy/new-document", "name=marked&text=*"),
+        ("/policy/new-document", "name=*&text=*"),
+    ] {
+        let answer = story.submit(form, &ada, &fields.replace('*', &probe)).await;
+        assert!(matches!(answer.status, 200 | 303 | 400 | 404 | 409), "{form}: {}", answer.status);
+        harmless(form, answer);
+    }
+    story.asked(PROBE);
 
     let mut to_see: Vec<String> = START.iter().map(|page| (*page).to_owned()).collect();
     let (mut seen, mut forms) = (BTreeSet::new(), BTreeSet::new());
@@ -81,8 +119,11 @@ async fn every_form_proves_where_it_comes_from() {
         {
             continue;
         }
-        let page = story.get(&target, &ada).await;
+        let page = harmless(&target, story.get(&target, &ada).await);
         assert!(matches!(page.status, 200 | 303), "{target}: {}", page.status);
+        if page.header("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
+            assert!(page.text.contains("Copy as"), "{target}: the same by the command line or by curl");
+        }
         assert!(!page.text.contains(VALUE), "{target} holds no value");
         for form in between(&page.text, "<form", "</form>").filter(|form| form.contains("method=\"post\"")) {
             assert_eq!(form.matches(&format!("name=\"csrf_token\" value=\"{token}\"")).count(), 1, "{target}: {form}");
@@ -96,6 +137,7 @@ async fn every_form_proves_where_it_comes_from() {
                 && !link.starts_with("/audit?")
                 && !link.starts_with("/search?")
                 && !link.contains("after=")
+                && !link.contains("sort=")
         }));
     }
 

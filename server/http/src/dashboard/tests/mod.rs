@@ -18,6 +18,7 @@ mod reading;
 mod settings;
 mod setup;
 mod sign_in;
+mod sorting;
 mod spans;
 mod step_up;
 mod unparsed;
@@ -315,6 +316,7 @@ impl Story {
             recorder: world.recorder.clone(),
             flood: FloodGate::default(),
             certificate: crate::services::CertificateStanding::default(),
+            listening: crate::services::Listening::default(),
             long_bodies: LongBodies::default(),
             long_answers: LongAnswers::default(),
             live_batches: live_batches(),

@@ -1,0 +1,82 @@
+//! Lists in the order that the address asks for, page by page.
+
+use super::{Page, Story, VALUE};
+
+/// Names of secrets, in the order in which a page lists them.
+fn names(page: &Page) -> Vec<String> {
+    let links = page.text.split("class=\"name\" href=\"/vaults/demo/secrets/").skip(1);
+    links.filter_map(|link| link.split('"').next().map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn a_list_is_sorted_by_its_headings_and_goes_on_in_that_order() {
+    let story = Story::start();
+    for count in 0..30 {
+        story.world.clock.advance(1000);
+        story.set(&format!("s{:02}", (count * 7) % 30), VALUE).await;
+    }
+    let cookie = story.sign_in("ada").await;
+    let own = story.get("/vaults/demo/secrets", &cookie).await;
+    assert!(!own.text.contains("aria-sort"), "it is in the order of names, which is the list's own");
+    assert!(own.text.contains("href=\"/vaults/demo/secrets?sort=updated\""), "{}", own.text);
+    let first = story.get("/vaults/demo/secrets?sort=updated", &cookie).await;
+    assert!(first.text.contains("aria-sort=\"ascending\""));
+    let (next, turned) = ("sort=updated&#38;from=25", "sort=updated&#38;order=desc");
+    assert!(first.text.contains(next) && first.text.contains(turned), "{}", first.text);
+    assert_eq!((names(&first).len(), names(&first)[0].as_str()), (25, "s00"));
+    let second = story.get("/vaults/demo/secrets?sort=updated&from=25", &cookie).await;
+    assert_eq!((names(&second).len(), names(&second)[4].as_str()), (5, "s23"));
+    let newest = story.get("/vaults/demo/secrets?sort=updated&order=desc", &cookie).await;
+    assert_eq!((names(&newest).len(), names(&newest)[0].as_str()), (25, "s23"));
+    assert!(newest.text.contains("aria-sort=\"descending\""));
+    assert!(newest.text.contains("name=\"sort\" value=\"updated\""), "a search keeps the order");
+    let found = story.get("/vaults/demo/secrets?q=s2&sort=name&order=desc", &cookie).await;
+    assert_eq!(names(&found)[..2], ["s29", "s28"]);
+    let beyond = story.get("/vaults/demo/secrets?sort=updated&from=99999999999999999999", &cookie).await;
+    assert_eq!((beyond.status, names(&beyond).len()), (200, 25), "what is no number is the first page");
+    let unknown = story.get("/vaults/demo/secrets?sort=value", &cookie).await;
+    assert_eq!((unknown.status, names(&unknown)[0].as_str()), (200, "s00"), "its own order");
+}
+
+#[tokio::test]
+async fn more_than_is_read_at_once_is_sorted_in_part_and_the_page_says_so() {
+    let story = Story::start();
+    for count in 0..201 {
+        story.set(&format!("s{count:03}"), VALUE).await;
+    }
+    let cookie = story.sign_in("ada").await;
+    let page = story.get("/vaults/demo/secrets?sort=name&order=desc", &cookie).await;
+    assert!(page.text.contains("Only the first 200 are sorted"), "{}", page.text);
+    assert_eq!(names(&page)[0], "s199");
+}
+
+#[tokio::test]
+async fn the_overview_shows_a_range_and_marks_what_was_changed_in_it() {
+    let story = Story::start();
+    let ada = story.sign_in("ada").await;
+    let role = "name=Custom&data_actions=Microsoft.KeyVault%2Fvaults%2Fsecrets%2F*&scopes=%2F";
+    assert_eq!(story.submit("/access/new-role", &ada, role).await.status, 303);
+    let day = story.get("/overview", &ada).await;
+    assert!(day.text.contains("class=\"mark\"") && day.text.contains("RoleDefinitionWrite at"), "{}", day.text);
+    assert!(day.text.contains("aria-current=\"page\">1 d<") && day.text.contains("last 1 d"), "{}", day.text);
+    let hour = story.get("/overview?range=1h", &ada).await;
+    assert!(hour.text.contains("aria-current=\"page\">1 h<") && hour.text.contains("last 1 h"), "{}", hour.text);
+    assert_eq!(story.get("/overview?range=2h", &ada).await.status, 400);
+    let log = story.get("/audit?range=1h", &ada).await;
+    assert!(log.text.contains("Changed meanwhile") && log.text.contains("RoleDefinitionWrite at"), "{}", log.text);
+    let bob = story.get("/overview", &story.sign_in("bob").await).await;
+    assert!(!bob.text.contains("range=1h") && !bob.text.contains("class=\"mark\""), "who may not read the log");
+}
+
+#[tokio::test]
+async fn every_list_has_an_order_of_its_own_and_others() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    for list in ["/vaults?sort=name", "/access?sort=role", "/access/roles?sort=kind"] {
+        let page = story.get(list, &cookie).await;
+        assert_eq!(page.status, 200, "{list}");
+        assert!(page.text.contains("aria-sort=\"ascending\"") && page.text.contains("class=\"sort\""), "{list}");
+    }
+    let audit = story.get("/audit", &cookie).await;
+    assert!(audit.text.contains("aria-sort=\"descending\""), "a log has one order");
+}
