@@ -37,7 +37,7 @@ impl Administrators {
             Grantee::Principal { .. } => None,
         });
         let says_groups = |wanted: &String| {
-            config.providers.iter().any(|one| one.issuer == *wanted && one.groups_claim.is_some())
+            config.providers.iter().any(|one| one.issuer == *wanted && one.says_groups())
                 || config.issuers.iter().any(|one| one.issuer == *wanted && one.says_groups())
         };
         let without_groups = groups.find(|issuer| !says_groups(issuer));
@@ -46,7 +46,7 @@ impl Administrators {
                 "the issuer {issuer} of an administrator is none of the [[providers]] and [[issuers]], letter for letter"
             )),
             (None, Some(issuer)) => Err(format!(
-                "an administrator is a group of {issuer}, and no `groups_claim` of its [[providers]] or [[issuers]] \
+                "an administrator is a group of {issuer}, and no `groups_claim` or `claims_as_groups` of its [[providers]] or [[issuers]] \
                  says where tokens name groups"
             )),
             (None, None) => Ok(all),

@@ -265,6 +265,9 @@ pub(crate) struct Issuer {
     workload_value: Option<String>,
     #[serde(default)]
     groups_claim: Option<String>,
+    /// Claims whose values are groups too, called `CLAIM=VALUE`.
+    #[serde(default, deserialize_with = "claims_as_groups")]
+    claims_as_groups: Vec<String>,
     #[serde(default)]
     claims: Option<Vec<String>>,
     #[serde(default)]
@@ -284,7 +287,7 @@ enum IssuerKind {
 impl Issuer {
     /// Whether its tokens name groups.
     pub(crate) fn says_groups(&self) -> bool {
-        self.groups_claim.is_some()
+        self.groups_claim.is_some() || !self.claims_as_groups.is_empty()
     }
 
     pub(crate) fn into_config(self, base: &str) -> anyhow::Result<IssuerConfig> {
@@ -305,6 +308,7 @@ impl Issuer {
             },
             workload_when,
             groups_claim: self.groups_claim,
+            claims_as_groups: self.claims_as_groups,
             claims: self.claims.unwrap_or(plain.claims),
             jwks_uri: self.jwks_uri,
             algorithms: self.algorithms.unwrap_or(plain.algorithms),
@@ -330,6 +334,9 @@ pub(crate) struct Provider {
     pub(crate) client_secret_file: Option<PathBuf>,
     #[serde(default)]
     pub(crate) groups_claim: Option<String>,
+    /// Claims whose values are groups too, called `CLAIM=VALUE`.
+    #[serde(default, deserialize_with = "claims_as_groups")]
+    pub(crate) claims_as_groups: Vec<String>,
     #[serde(default = "default_scopes")]
     pub(crate) scopes: Vec<String>,
     /// Authentication context classes, one of which a sign-in must have before what cannot be undone.
@@ -341,6 +348,11 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
+    /// Whether its tokens name groups.
+    pub(crate) fn says_groups(&self) -> bool {
+        self.groups_claim.is_some() || !self.claims_as_groups.is_empty()
+    }
+
     /// The issuer, and how its people must have signed in before what cannot be undone, if that is said.
     pub(crate) fn step_up(&self) -> Option<(String, StepUp)> {
         let terms = StepUp { acr: self.step_up_acr.clone(), amr: self.step_up_amr.clone(), max_age: None };
@@ -356,6 +368,17 @@ fn classes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> 
         Ok(names)
     } else {
         Err(serde::de::Error::custom("expected at most 8 names of 1 to 256 letters, digits and signs, without spaces"))
+    }
+}
+
+fn claims_as_groups<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let names = classes(from)?;
+    // What stands before the first sign of equality in a group's name is the claim.
+    match names.iter().find(|name| name.contains('=')) {
+        Some(name) => {
+            Err(serde::de::Error::custom(format!("a claim whose values are groups has no = in its name: {name}")))
+        }
+        None => Ok(names),
     }
 }
 

@@ -183,7 +183,11 @@ fn provider(provider: Provider) -> anyhow::Result<ProviderConfig> {
         }
         None => None,
     };
-    let issuer = IssuerConfig { groups_claim: provider.groups_claim, ..IssuerConfig::new(provider.issuer, Vec::new()) };
+    let issuer = IssuerConfig {
+        groups_claim: provider.groups_claim,
+        claims_as_groups: provider.claims_as_groups,
+        ..IssuerConfig::new(provider.issuer, Vec::new())
+    };
     Ok(ProviderConfig {
         name: provider.name,
         label: provider.label,

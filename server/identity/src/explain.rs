@@ -227,7 +227,10 @@ impl Words<'_> {
 
     fn mapping(&self) -> String {
         self.of_issuer(|config| {
-            let groups = config.groups_claim.as_deref().unwrap_or("none");
+            let whole = config.groups_claim.iter().cloned();
+            let values = config.claims_as_groups.iter().map(|claim| format!("{claim} as {claim}=VALUE"));
+            let groups: Vec<String> = whole.chain(values).collect();
+            let groups = if groups.is_empty() { "none".to_owned() } else { groups.join(", ") };
             format!("sub of 1 to 256 characters; groups from: {groups}; claims: {}", config.claims.join(", "))
         })
     }

@@ -49,6 +49,8 @@ pub struct IssuerConfig {
     pub workload_when: Option<WorkloadWhen>,
     /// Claim with the names of groups; none: no groups.
     pub groups_claim: Option<String>,
+    /// Claims whose values are groups too, each called `CLAIM=VALUE`: `department=payments`.
+    pub claims_as_groups: Vec<String>,
     /// Claims that become part of the principal, for policies to rely on.
     pub claims: Vec<String>,
     /// Where the key set is, when not where the discovery document says.
@@ -68,6 +70,7 @@ impl IssuerConfig {
             kind: PrincipalKind::User,
             workload_when: None,
             groups_claim: None,
+            claims_as_groups: Vec::new(),
             claims: ["acr", "amr", "azp", "appid"].map(String::from).to_vec(),
             jwks_uri: None,
             algorithms: ["RS256", "PS256", "ES256", "ES384", "EdDSA"].map(String::from).to_vec(),

@@ -38,7 +38,7 @@ pub(crate) fn principal(config: &IssuerConfig, claims: Claims<'_>) -> Result<Pri
             selected.insert(name.clone(), text);
         }
     }
-    let groups = match &config.groups_claim {
+    let mut groups = match &config.groups_claim {
         None => Vec::new(),
         Some(name) => {
             if claims.get("_claim_names").and_then(|names| names.get(name)).is_some() {
@@ -47,6 +47,9 @@ pub(crate) fn principal(config: &IssuerConfig, claims: Claims<'_>) -> Result<Pri
             groups(claims.get(name))?
         }
     };
+    if !config.claims_as_groups.is_empty() {
+        add_claims(&mut groups, config, &claims)?;
+    }
     let is_workload = config.kind == PrincipalKind::Workload
         || config.workload_when.as_ref().is_some_and(|when| claims.text(&when.claim) == Some(when.value.as_str()));
     let kind = if is_workload { PrincipalKind::Workload } else { PrincipalKind::User };
@@ -78,6 +81,35 @@ fn groups(claim: Option<&Value>) -> Result<Vec<String>, TokenError> {
             _ => Err(TokenError::Malformed),
         })
         .collect()
+}
+
+/// Adds a group `CLAIM=VALUE` for each value of the claims that are to be groups. One of that name which the issuer calls
+/// a group itself is none: others may name groups than say claims.
+fn add_claims(groups: &mut Vec<String>, config: &IssuerConfig, claims: &Claims<'_>) -> Result<(), TokenError> {
+    groups.retain(|group| {
+        let claim = group.split_once('=').map(|(claim, _)| claim);
+        claim.is_none_or(|claim| config.claims_as_groups.iter().all(|name| name != claim))
+    });
+    for name in &config.claims_as_groups {
+        let values = match claims.get(name) {
+            None | Some(Value::Null) => continue,
+            Some(Value::Array(members)) => members.as_slice(),
+            Some(one) => std::slice::from_ref(one),
+        };
+        for value in values {
+            let value = match value {
+                Value::Array(_) => None,
+                other => claim_text(other),
+            };
+            let value = value.filter(|value| !value.is_empty() && !value.chars().any(char::is_control));
+            let group = format!("{name}={}", value.ok_or(TokenError::Malformed)?);
+            if group.chars().count() > MAX_GROUP_LEN || groups.len() >= MAX_GROUPS {
+                return Err(TokenError::TooLarge);
+            }
+            groups.push(group);
+        }
+    }
+    Ok(())
 }
 
 /// A claim as text: lists of text (like `amr`) joined by spaces. Other shapes have none.

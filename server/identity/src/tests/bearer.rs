@@ -79,6 +79,29 @@ async fn groups_are_bounded_and_their_shape_is_checked() {
 }
 
 #[tokio::test]
+async fn values_of_claims_are_groups_where_that_is_said() {
+    let (issuer, mut config) = issuer().await;
+    config.groups_claim = Some("groups".into());
+    config.claims_as_groups = ["department", "level", "missing"].map(String::from).to_vec();
+    let gate = Gatekeeper::new(vec![config]);
+    let ask = async |claims: &[(&str, Value)]| {
+        let forge = Forge::new(&issuer.name(), &signer(2));
+        let forge = claims.iter().fold(forge, |forge, (name, value)| forge.claim(name, value.clone()));
+        gate.ask(&forge.sign(&signer(2))).await.map(|principal| principal.groups.clone())
+    };
+    let payments = ("department", json!(["payments", "risk"]));
+    let groups = ask(&[("groups", json!(["ops"])), payments.clone(), ("level", json!(3))]).await;
+    assert_eq!(groups.unwrap(), ["ops", "department=payments", "department=risk", "level=3"]);
+    let pretended = ask(&[("groups", json!(["department=payments", "other=x"]))]).await;
+    assert_eq!(pretended.unwrap(), ["other=x"], "a group that is called like a claim is none");
+    for odd in [json!({ "a": 1 }), json!([["payments"]]), json!(""), json!("a\nb"), json!([null])] {
+        assert_eq!(ask(&[("department", odd)]).await, Err(TokenError::Malformed));
+    }
+    assert_eq!(ask(&[("department", json!("x".repeat(256)))]).await, Err(TokenError::TooLarge));
+    assert_eq!(ask(&[("groups", json!(vec!["g"; 199])), payments]).await, Err(TokenError::TooLarge));
+}
+
+#[tokio::test]
 async fn groups_that_were_left_out_are_said_to_be() {
     let (issuer, mut config) = issuer().await;
     config.groups_claim = Some("groups".into());
