@@ -28,7 +28,7 @@ use strongroom_domain::{
 };
 use strongroom_http::{
     paths::Addresses,
-    services::{CertificateStanding, ChainStatus, LongAnswers, LongBodies, Services, live_batches},
+    services::{CertificateStanding, ChainStatus, Listening, LongAnswers, LongBodies, Services, live_batches},
 };
 use strongroom_identity::{
     BearerValidator, FederationIssuers, HttpClient, IssuerConfig, Issuers, ProviderConfig, Providers, SignInService,
@@ -227,7 +227,8 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         objects: Arc::clone(&objects),
         speaks_acme: providers_of_certificates.acme.is_some(),
     });
-    let chain = Arc::new(ArcSwap::<ChainStatus>::default());
+    let public_key = data_encoding::HEXLOWER.encode(&auditor.public_key());
+    let chain = Arc::new(ArcSwap::from_pointee(ChainStatus { public_key, ..ChainStatus::default() }));
     let shown = Arc::clone(&chain);
     let desk = Arc::new(SignInService::new(providers, Arc::clone(&entropy)).with_step_up(outside.step_up));
     let sign_in: Arc<dyn SignIn> = desk.clone();
@@ -288,6 +289,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         recorder,
         flood: FloodGate::default(),
         certificate: CertificateStanding::default(),
+        listening: Listening::default(),
         long_bodies: LongBodies::default(),
         long_answers: LongAnswers::default(),
         live_batches: live_batches(),

@@ -1,6 +1,6 @@
 //! What the handlers work with, put together once by `app`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use strongroom_crypto::Entropy;
 use strongroom_domain::{
@@ -32,6 +32,8 @@ pub struct ChainStatus {
     pub position: u64,
     /// Head of the chain, hexadecimal.
     pub head: String,
+    /// The public key that checkpoints are signed with, hexadecimal: all that a verification takes.
+    pub public_key: String,
     /// What the last verification said, if there was one.
     pub verified: Option<Verified>,
     /// How the witness stands, if there is one that was told or tried.
@@ -55,6 +57,36 @@ impl CertificateStanding {
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+/// Where this node listens, from when it does.
+#[derive(Clone, Debug, Default)]
+pub struct Listening(Arc<OnceLock<Vec<ListenerFacts>>>);
+
+/// One way in, as the configuration names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerFacts {
+    /// Its name in network rules and records.
+    pub name: String,
+    /// Its address, or that it is a Unix socket.
+    pub place: String,
+    /// How somebody there is spoken to, in words.
+    pub how: &'static str,
+    /// Networks of proxies whose word about the client counts.
+    pub proxies: Vec<String>,
+}
+
+impl Listening {
+    /// These are the ways in. Told once.
+    pub fn tell(&self, listeners: Vec<ListenerFacts>) {
+        let _ = self.0.set(listeners);
+    }
+
+    /// The ways in.
+    #[must_use]
+    pub fn told(&self) -> &[ListenerFacts] {
+        self.0.get().map_or(&[], Vec::as_slice)
     }
 }
 
@@ -132,6 +164,8 @@ pub struct Services {
     pub flood: FloodGate,
     /// How the server's own certificate stands.
     pub certificate: CertificateStanding,
+    /// Where this node listens.
+    pub listening: Listening,
     /// Places for long bodies.
     pub long_bodies: LongBodies,
     /// Places for long answers.

@@ -86,7 +86,7 @@ async fn page(
     let (name, rules) = (&vault.name, &vault.settings.network);
     let now = viewer.call.ctx.now;
     let (address, listener) = (viewer.call.ctx.client.to_canonical(), &*viewer.call.ctx.listener);
-    let mut main = vec![listed(rules, now), tester(rules, name, tried, (address, listener), now)];
+    let mut main = vec![listed(rules, now), tester(viewer, rules, name, tried)];
     let written = sent.map_or_else(
         || rules.rules.iter().map(write_rule).collect::<Vec<_>>().join("\n"),
         |sent| sent.text("rules").to_owned(),
@@ -151,8 +151,14 @@ fn listed(rules: &NetworkRules, now: i64) -> Panel {
     };
     let row = |(index, rule): (usize, &NetworkRule)| {
         let over = rule.ends_at.is_some_and(|end| end <= now);
+        let hidden_by = rules.rules.iter().take(index).position(|before| hides(before, rule, now));
         Row::new(vec![
-            Cell::text((index + 1).to_string()),
+            Cell::Text {
+                text: (index + 1).to_string(),
+                small: hidden_by
+                    .filter(|_| !over)
+                    .map(|before| format!("never reached: rule {} comes first", before + 1)),
+            },
             badge(rule.action),
             rule.network.map_or_else(|| Cell::None("Any".into()), |network| Cell::Code(network.to_string())),
             rule.listener.clone().map_or_else(|| Cell::None("Any".into()), Cell::text),
@@ -174,19 +180,29 @@ fn listed(rules: &NetworkRules, now: i64) -> Panel {
     Panel::new("Rules", Body::Table(Table::new(&["Place", "Does", "Network", "Listener", "Ends"], rows))).foot(default)
 }
 
-fn tester(
-    rules: &NetworkRules,
-    name: &VaultName,
-    tried: Option<&(IpAddr, String)>,
-    own: (IpAddr, &str),
-    now: i64,
-) -> Panel {
-    let (address, listener) = tried.map_or((own.0, own.1), |(address, listener)| (*address, listener.as_str()));
+/// Whether an earlier rule fits whatever a later one fits, for as long as that one counts.
+fn hides(before: &NetworkRule, rule: &NetworkRule, now: i64) -> bool {
+    let network = match (before.network, rule.network) {
+        (None, _) => true,
+        (Some(before), Some(network)) => before.contains(&network),
+        (Some(_), None) => false,
+    };
+    let listener = before.listener.is_none() || before.listener == rule.listener;
+    let in_time = before.ends_at.is_none_or(|end| end > now && rule.ends_at.is_some_and(|ends| ends <= end));
+    network && listener && in_time
+}
+
+fn tester(viewer: &Viewer<'_>, rules: &NetworkRules, name: &VaultName, tried: Option<&(IpAddr, String)>) -> Panel {
+    let ctx = &viewer.call.ctx;
+    let own = (ctx.client.to_canonical(), &*ctx.listener);
+    let (address, listener) = tried.map_or(own, |(address, listener)| (*address, listener.as_str()));
+    let known = viewer.services.listening.told();
     let form = Form {
         action: links::in_vault(name, "network", &[]),
         fields: vec![
             Field::line("address", "Address", address.to_string(), 64),
-            Field::line("listener", "Listener", listener, 32),
+            Field::line("listener", "Listener", listener, 32)
+                .known(known.iter().map(|listener| (&listener.name, &listener.place))),
         ],
         submit: "Test".to_owned(),
         ..Form::default()
@@ -195,7 +211,7 @@ fn tester(
     match tried {
         None => panel,
         Some((address, listener)) => {
-            let verdict = rules.judge(*address, listener, now);
+            let verdict = rules.judge(*address, listener, ctx.now);
             let by = verdict.rule.map_or_else(|| "the default".to_owned(), |place| format!("rule {}", place + 1));
             panel.foot(format!("{address} over {listener}: {} by {by}.", word_past(verdict.action)))
         }
@@ -290,6 +306,23 @@ mod tests {
             assert!(read_rule(bad).is_none(), "{bad}");
         }
         assert!(read_rules("allow 10.0.0.0/8\n\n what?").unwrap_err().message.starts_with("Line 3"));
+    }
+
+    #[test]
+    fn a_rule_that_is_never_reached_is_told() {
+        let hidden = |before: &str, rule: &str| hides(&read_rule(before).unwrap(), &read_rule(rule).unwrap(), 0);
+        assert!(hidden("deny 10.0.0.0/8", "allow 10.1.0.0/16"));
+        assert!(hidden("deny listener main", "allow 10.1.0.0/16 listener main"));
+        assert!(hidden("deny 10.0.0.0/8 until 2027-01-31T00:00:00Z", "allow 10.1.0.0/16 until 2027-01-30T00:00:00Z"));
+        for (before, rule) in [
+            ("deny 10.1.0.0/16", "allow 10.0.0.0/8"),
+            ("deny 10.0.0.0/8 listener main", "allow 10.1.0.0/16"),
+            ("deny 10.0.0.0/8", "allow listener main"),
+            ("deny 10.0.0.0/8 until 2027-01-31T00:00:00Z", "allow 10.1.0.0/16"),
+            ("deny 10.0.0.0/8", "allow 2001:db8::/32"),
+        ] {
+            assert!(!hidden(before, rule), "{before}, {rule}");
+        }
     }
 
     proptest! {

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     message::{Request, Response},
-    services::{ChainStatus, Verified, WitnessStanding},
+    services::{ChainStatus, ListenerFacts, Verified, WitnessStanding},
 };
 
 /// What is typed to confirm.
@@ -46,7 +46,7 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let page = PanelsPage {
         lead: Some("What the configuration file says is changed there, and counts from the next start on.".to_owned()),
         cannot,
-        main: vec![providers(viewer), token_keys(&keys).acts(acts)],
+        main: vec![providers(viewer), listeners(viewer), token_keys(&keys).acts(acts)],
         aside: vec![
             chain(&(viewer.services.chain)()),
             seal(),
@@ -86,6 +86,28 @@ fn providers(viewer: &Viewer<'_>) -> Panel {
         links::CALLBACK,
         links::SIGNED_OUT
     ))
+}
+
+/// Where this node listens. Another may listen elsewhere.
+fn listeners(viewer: &Viewer<'_>) -> Panel {
+    let row = |listener: &ListenerFacts| {
+        Row::new(vec![
+            Cell::text(listener.name.clone()),
+            Cell::Code(listener.place.clone()),
+            Cell::text(listener.how),
+            match listener.proxies.as_slice() {
+                [] => Cell::None("Nobody".to_owned()),
+                proxies => Cell::Code(proxies.join(", ")),
+            },
+        ])
+    };
+    let rows: Vec<Row> = viewer.services.listening.told().iter().map(row).collect();
+    let body = if rows.is_empty() {
+        Body::Text(vec!["This node does not tell where it listens.".to_owned()])
+    } else {
+        Body::Table(Table::new(&["Listener", "Where", "How", "Believed about the client"], rows))
+    };
+    Panel::new("Listeners", body).note("of this node, from the configuration").foot("Network rules name them.")
 }
 
 fn token_keys(keys: &[TokenKeyFacts]) -> Panel {
@@ -141,6 +163,7 @@ fn chain(chain: &ChainStatus) -> Panel {
         Body::Facts(vec![
             Fact::text("Records", view::grouped(chain.position)),
             Fact::code("Head", chain.head.clone()),
+            Fact::code("Public key", chain.public_key.clone()),
             fact("Verified", verified),
             fact("Witness", witness),
             fact("Stored data", frame::stored(chain)),

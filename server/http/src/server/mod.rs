@@ -33,7 +33,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub use self::forwarded::ForwardedHeader;
 use self::{accept::Door, account::Accounted, seats::Seats, stream::Transport};
-use crate::services::Services;
+use crate::services::{ListenerFacts, Services};
 
 /// Bytes that the system may keep for a connection's client to fetch. Half of what it really sets
 /// aside (socket(7)); without a bound of ours it would grow to megabytes for each slow reader.
@@ -104,6 +104,23 @@ pub struct Listener {
     pub challenges: bool,
 }
 
+impl Listener {
+    fn facts(&self) -> ListenerFacts {
+        let place = match &self.socket {
+            Socket::Tcp(socket) => socket.local_addr().map_or_else(|_| String::new(), |address| address.to_string()),
+            Socket::Unix(_) => "a Unix socket".to_owned(),
+        };
+        let how = match (self.challenges, self.tls.is_some(), self.proxy_protocol || self.forwarded.is_some()) {
+            (true, ..) => "HTTP, for certificate authorities alone",
+            (_, true, false) => "TLS",
+            (_, true, true) => "TLS, behind a proxy",
+            (_, false, _) => "HTTP, behind a proxy on this machine",
+        };
+        let proxies = self.proxies.iter().map(ToString::to_string).collect();
+        ListenerFacts { name: self.name.to_owned(), place, how, proxies }
+    }
+}
+
 /// Starts the server on bound listeners.
 ///
 /// # Errors
@@ -116,6 +133,7 @@ pub fn serve(
 ) -> std::io::Result<Server> {
     let workers = workers.max(1);
     let seats = Seats::new(limits.connections_per_client);
+    services.listening.tell(listeners.iter().map(Listener::facts).collect());
     let mut server = Server::build()
         .workers(workers)
         .max_concurrent_connections(limits.connections.div_ceil(workers))

@@ -1,14 +1,20 @@
 //! The installation's settings: shown to who may, and the keys of tokens changed there.
 
 use super::Story;
+use crate::services::ListenerFacts;
 
 #[tokio::test]
 async fn settings_are_shown_to_who_may_see_them() {
     let story = Story::start();
+    let listener =
+        ListenerFacts { name: "public".into(), place: "192.0.2.1:8443".into(), how: "TLS", proxies: Vec::new() };
+    story.services.listening.tell(vec![listener]);
     let ada = story.sign_in("ada").await;
     let page = story.get("/settings", &ada).await;
     assert_eq!(page.status, 200);
     for shown in [
+        "192.0.2.1:8443",
+        "Public key",
         "https://vault.localhost:8443/auth/dev/back-channel-logout",
         "https://vault.localhost:8443/auth/callback",
         "Signing",
