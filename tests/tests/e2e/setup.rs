@@ -81,7 +81,9 @@ async fn a_server_of_nobody_is_set_up_once_and_no_row_opens_it_again() {
     vault.start().await.expect("there is an Owner");
     is_shut(vault, &code).await;
     vault.stop();
-    assert!(!verify(vault).good, "a missing row is found");
+    let found = verify(vault);
+    assert!(!found.good && found.said.contains("first-provider-v1 was deleted"), "{}", found.said);
+    assert!(!found.said.contains("assignment"), "what the same record wrote besides is there: {}", found.said);
 
     // Taken away together with its Owner: nothing is begun anew.
     let mut database = Database::open(vault).await;

@@ -54,6 +54,9 @@ pub(super) trait Ledger {
 
     /// Rows that should be there and were not judged. Sessions and requests for approval end by themselves.
     fn absent(&self) -> Vec<Absent>;
+
+    /// Whether this row, or this version of it, is one of those.
+    fn is_absent(&self, kind: RowKind, id: &str, version: Option<&str>) -> bool;
 }
 
 /// A row, or a version of it, and what is wrong with it.
@@ -297,11 +300,14 @@ impl<L: Ledger> Comparing<'_, L> {
                 .await;
             let Some(Ok(record)) = row.map_err(|e| store_error(&e))?.as_ref().map(rows::record) else { continue };
             for changed in record.changed.iter().filter(|changed| !changed.gone) {
-                let whole = changed.id.clone();
-                let ids = if version {
-                    changed.versions.keys().map(|version| format!("{whole}/{version}")).collect()
+                let (row, whole) = (changed.row, &changed.id);
+                // One record may have written several rows, of which others are there.
+                let ids: Vec<String> = if version {
+                    let absent =
+                        changed.versions.keys().filter(|one| self.ledger.is_absent(row, whole, Some(one.as_str())));
+                    absent.map(|version| format!("{whole}/{version}")).collect()
                 } else {
-                    vec![whole]
+                    Some(whole).filter(|id| self.ledger.is_absent(row, id, None)).cloned().into_iter().collect()
                 };
                 for id in ids {
                     self.report.add(Finding::Row { row: changed.row, id, fault: RowFault::Missing });

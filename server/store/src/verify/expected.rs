@@ -292,6 +292,15 @@ impl Ledger for Expected {
         }
     }
 
+    fn is_absent(&self, kind: RowKind, id: &str, version: Option<&str>) -> bool {
+        let name = key(kind, id);
+        match version {
+            _ if !self.only.contains(&place(&name)) => false,
+            None => self.rows.get(&name).is_some_and(|row| !row.seen && row.living().is_some()),
+            Some(version) => self.versions.get(&version_key(id, version)).is_some_and(|version| !version.seen),
+        }
+    }
+
     fn absent(&self) -> Vec<Absent> {
         let gone: Vec<u32> = self
             .rows

@@ -250,6 +250,10 @@ impl Ledger for Sketch {
     fn absent(&self) -> Vec<Absent> {
         Vec::new()
     }
+
+    fn is_absent(&self, _: RowKind, _: &str, _: Option<&str>) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]
