@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use strongroom_domain::policy::{
     AttachmentState, MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure,
-    PolicyNeeds, PolicyRequest, RECORDED_FOR_1_0, Said, Unfit,
+    PolicyNeeds, PolicyRequest, PolicyStage, RECORDED_FOR_1_0, Said, Unfit,
 };
 use strongroom_domain::policy_module::{LibraryError, ModuleFacts, ModuleLibrary};
 use strongroom_domain::time::micros;
@@ -26,7 +26,7 @@ use crate::isolated::{
     Asked, ChildProgram, CompileError, Confinement, Judged, Party, Question, Ran, Refused, Supervisor, Urgency, compile,
 };
 use crate::signature::Signer;
-use crate::{HostError, answer, believe, limits, schema, shipped};
+use crate::{HostError, answer, believe, limits, schema, shape, shipped};
 
 /// How long a module that could not be loaded is not tried again.
 const HOLD_OFF: Duration = Duration::from_secs(10);
@@ -220,6 +220,7 @@ impl PolicyHost {
         if bytes.len() > limits::MAX_MODULE_BYTES {
             return Err(ModuleError::Refused(crate::LoadError::TooLarge.to_string()));
         }
+        shape::check(&bytes).map_err(|error| ModuleError::Refused(error.to_string()))?;
         self.0.signed(&bytes, signature)?;
         let digest = engine::digest_of(&bytes);
         let alone = self.0.alone_with(digest).await;
@@ -378,12 +379,37 @@ impl Inner {
             Runner::Child(child) => child,
         };
         let modules = attachments.iter().map(|attachment| asked(attachment)).collect::<Result<Vec<_>, _>>()?;
-        let question = Question::Judge { modules, requests: requests.to_vec(), until_denied };
-        let began = Instant::now();
-        let answer = child.ask(&question, &party(attachments, requests)).await?;
-        let asked = believe::Put { modules: attachments.len(), requests: requests.len(), until_denied };
-        // No module ran longer than all together were waited for, whatever the child says.
-        believe::judgement(answer, &asked, micros(began.elapsed()))
+        // Who wants to see none of it is passed over here as the child would do it: that runs no module, and the way
+        // there and back costs more than many a module.
+        let mut said: Vec<_> = modules.iter().map(|asked| self.unasked(&asked.module, requests)).collect();
+        let modules: Vec<_> =
+            modules.into_iter().zip(&said).filter(|(_, said)| said.is_none()).map(|(asked, _)| asked).collect();
+        if !modules.is_empty() {
+            let asked = believe::Put { modules: modules.len(), requests: requests.len(), until_denied };
+            let question = Question::Judge { modules, requests: requests.to_vec(), until_denied };
+            let began = Instant::now();
+            let answer = child.ask(&question, &party(attachments, requests)).await?;
+            // No module ran longer than all together were waited for, whatever the child says.
+            let judged = believe::judgement(answer, &asked, micros(began.elapsed()))?;
+            for (place, ran) in said.iter_mut().filter(|place| place.is_none()).zip(judged) {
+                *place = Some(ran);
+            }
+        }
+        let ended = |ran: &Ran| until_denied && engine::ends(&ran.judged);
+        // In order, up to and including the one behind which nobody was to be asked.
+        let length = said.iter().position(|ran| ran.as_ref().is_none_or(ended));
+        let last = length.map_or(said.len(), |place| place.saturating_add(1));
+        Ok(said.into_iter().take(last).flatten().collect())
+    }
+
+    /// What is said in the name of a loaded module that wants to see none of these requests; none where one is to be put
+    /// to it.
+    fn unasked(&self, module: &ModuleDigest, requests: &[PolicyRequest]) -> Option<Ran> {
+        let loaded = self.lock_loaded();
+        let description = loaded.get(module).filter(|description| description.stage == PolicyStage::Request)?;
+        let unwanted: Vec<_> = requests.iter().map_while(|request| description.unwanted(request)).collect();
+        (!requests.is_empty() && unwanted.len() == requests.len())
+            .then(|| Ran { judged: Ok(unwanted.into_iter().map(answer::not_wanted).collect()), micros: 0 })
     }
 }
 

@@ -34,6 +34,7 @@ mod module;
 mod pattern;
 mod runtime;
 mod schema;
+mod shape;
 mod shipped;
 pub mod signature;
 

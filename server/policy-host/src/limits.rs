@@ -4,6 +4,9 @@ use std::time::Duration;
 
 /// Largest module that is loaded, in bytes.
 pub const MAX_MODULE_BYTES: usize = strongroom_domain::policy_module::MAX_MODULE_BYTES;
+/// Most functions that a module may define: many times what a module of any language has that fits into
+/// [`MAX_MODULE_BYTES`]. More of them would only keep the compiler busy.
+pub const MAX_FUNCTIONS: u64 = 128 * 1024;
 /// Most modules that are loaded at once.
 pub const MAX_MODULES: usize = 256;
 /// Most requests that one instance judges; a longer batch is cut into several.

@@ -13,7 +13,7 @@ use crate::facts;
 use crate::failure::classify;
 use crate::runtime::Limiter;
 use crate::schema::Schema;
-use crate::{answer, limits};
+use crate::{answer, limits, shape};
 
 /// Why a module is not loaded.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,9 @@ pub enum LoadError {
     /// Larger than [`limits::MAX_MODULE_BYTES`].
     #[error("the module is larger than {} bytes", limits::MAX_MODULE_BYTES)]
     TooLarge,
+    /// It defines more than [`limits::MAX_FUNCTIONS`].
+    #[error("the module defines more than {} functions", limits::MAX_FUNCTIONS)]
+    TooManyFunctions,
     /// [`limits::MAX_MODULES`] are loaded already.
     #[error("{} modules are loaded already", limits::MAX_MODULES)]
     TooMany,
@@ -59,6 +62,7 @@ impl Module {
         if bytes.len() > limits::MAX_MODULE_BYTES {
             return Err(LoadError::TooLarge);
         }
+        shape::check(bytes)?;
         let component =
             Component::from_binary(engine, bytes).map_err(|error| LoadError::NotAComponent(sentence(&error)))?;
         Self::of(engine, &component)

@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use strongroom_domain::policy::{Effect, PolicyEngine, PolicyFailure};
-use strongroom_policy_host::{LoadError, WasmPolicyEngine, limits};
+use strongroom_policy_host::{Isolation, LoadError, ModuleError, WasmPolicyEngine, limits};
 
-use crate::support::{attach, fixture, framed, request, shipped_digest};
+use crate::support::{attach, fixture, framed, host, request, shipped_digest};
 
 /// What each fixture ends with.
 pub(crate) const MISBEHAVIOUR: [(&str, PolicyFailure); 12] = [
@@ -93,6 +93,43 @@ async fn modules_outside_the_contract_are_not_loaded() {
 
     assert_eq!(engine.modules().len(), before);
     healthy(&engine).await;
+}
+
+/// So many core modules of so many functions each, the smallest there are.
+fn of_functions(modules: usize, functions: usize) -> Vec<u8> {
+    let number = |mut value: usize| {
+        let mut bytes = Vec::new();
+        while value >= 0x80 {
+            bytes.push(u8::try_from(value % 0x80).expect("seven bits") | 0x80);
+            value /= 0x80;
+        }
+        bytes.push(u8::try_from(value).expect("seven bits"));
+        bytes
+    };
+    let section = |id: u8, body: &[u8]| [&[id][..], &number(body.len()), body].concat();
+    let list = |entry: &[u8]| [number(functions), entry.repeat(functions)].concat();
+    let (types, bodies) = (section(1, &[1, 0x60, 0, 0]), section(10, &list(&[2, 0, 11])));
+    let core = [b"\0asm\x01\0\0\0".to_vec(), types, section(3, &list(&[0])), bodies].concat();
+    [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &core).repeat(modules)].concat()
+}
+
+/// As many functions as fit into the largest module, in one core module and in several: counted by the headers of their
+/// sections, before anything is compiled, and before a process is started for it.
+#[tokio::test]
+async fn a_million_functions_are_refused_at_once() {
+    let engine = WasmPolicyEngine::with_shipped().expect("a host");
+    let host = host(Isolation::Full, &[], None);
+    for (modules, functions) in [(1, 1_000_000), (8, 125_000)] {
+        let bytes = of_functions(modules, functions);
+        assert!(bytes.len() <= limits::MAX_MODULE_BYTES);
+        let began = Instant::now();
+        assert!(matches!(engine.load(&bytes), Err(LoadError::TooManyFunctions)));
+        let Err(ModuleError::Refused(why)) = host.admit(bytes.into(), None).await else { panic!("it is refused") };
+        assert!(why.contains("more than 131072 functions"), "{why}");
+        assert!(began.elapsed() < WORST / 2, "{:?}", began.elapsed());
+    }
+    healthy(&engine).await;
+    healthy(&host).await;
 }
 
 #[tokio::test]

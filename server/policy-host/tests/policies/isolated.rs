@@ -366,15 +366,48 @@ fn is_stopped(process: Pid) -> bool {
     })
 }
 
+/// Modules that do not want to see a request are passed over in the server, among others that are asked in the child: the
+/// same is said as where all of them run in the server.
+#[tokio::test]
+async fn what_is_passed_over_is_the_same_here_and_in_a_child() {
+    let unasked = attach(shipped_digest("certificate-names"), "{}");
+    let passes = attach(shipped_digest("naming-convention"), "{}");
+    let denies = attach(shipped_digest("naming-convention"), r#"{"forbidden_names":["db-*"]}"#);
+    let missing = attach(digest_of(b"no module"), "{}");
+    let (here, child) = (host(Isolation::None, &[], None), host(Isolation::Full, &[], None));
+    for attached in [
+        vec![&unasked, &passes, &unasked],
+        vec![&passes, &unasked, &denies, &unasked],
+        vec![&unasked, &denies, &unasked, &passes],
+        vec![&unasked, &missing, &unasked],
+    ] {
+        for module in &attached {
+            for host in [&here, &child] {
+                host.needs(&module.module).await;
+            }
+        }
+        let answers = async |host: &PolicyHost| {
+            let said = host.judge(&attached, &request()).await;
+            said.into_iter().map(|said| said.answer).collect::<Vec<_>>()
+        };
+        assert_eq!(answers(&child).await, answers(&here).await, "{attached:?}");
+    }
+}
+
 /// A child that does not answer is no child: it is ended, and the question is denied.
 #[tokio::test]
 async fn a_stopped_child_denies_and_is_replaced() {
     let host = host(Isolation::Full, &[], None);
     healthy(&host).await;
     let [child] = deciders().try_into().expect("one child");
+    let unasked = attach(shipped_digest("certificate-names"), "{}");
+    host.needs(&unasked.module).await.expect("it ships");
     kill_process(child, Signal::STOP).expect("stopped");
     // The signal is on its way when the call returns; until it is there, the child answers.
     wait_until(|| is_stopped(child)).await;
+    let said = host.judge(&[&unasked, &unasked], &request()).await;
+    let reasons: Vec<_> = said.into_iter().map(|said| said.answer.expect("it is passed over").reason_code).collect();
+    assert_eq!(reasons, ["action-not-wanted"; 2], "who does not want to see it is not asked, wherever it would run");
     let attachment = attach(shipped_digest("naming-convention"), "{}");
     let began = Instant::now();
     assert_eq!(host.decide(&attachment, &[request()]).await, Err(PolicyFailure::Unavailable));
