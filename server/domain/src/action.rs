@@ -89,6 +89,12 @@ impl Action {
     pub fn backs_up(self) -> bool {
         matches!(self, Self::SecretBackup | Self::KeyBackup | Self::CertificateBackup)
     }
+
+    /// Whether all versions of an object are given out or come back at once.
+    #[must_use]
+    pub fn is_of_versions(self) -> bool {
+        self.backs_up() || matches!(self, Self::SecretRestore | Self::KeyRestore | Self::CertificateRestore)
+    }
 }
 
 actions! {

@@ -14,13 +14,16 @@ use crate::{
     access_policy::AccessMode,
     backup::MAX_BACKUP_VERSIONS,
     context::RequestContext,
-    decision::{ApprovalWanted, DenyReason, Stage, StepUp},
+    decision::{ApprovalWanted, DenyReason, Stage, StageEffect, StepUp},
     names::VaultName,
     policy::{Effect, Obligation, PolicyAttachment, PolicyFailure, PolicyRequest, PolicyStage, Said},
 };
 
 /// How the stage of an attached module begins in a trace; its attachment's name follows.
 pub(crate) const POLICY_STAGE: &str = "policy:";
+/// What the record says where a request was about several versions, of which it holds one.
+pub(super) const VERSION_BY_VERSION: &str = "judged-version-by-version";
+
 impl Gate {
     /// Asks the modules that judge connections alone. What one of them denies is denied by the network.
     pub(super) async fn judge_connection(
@@ -106,10 +109,14 @@ impl Gate {
         }
         let begun = trace.stages.len();
         let mut verdict = self.ask_enforced(ctx, ask, &asked.enforced, &request, judged, trace).await;
-        let others = match &verdict {
+        let (others, beside) = match &verdict {
             Ok(_) => self.to_ask_about(ask, &asked.enforced, &request, judged, granted, trace).await?,
-            Err(_) => Vec::new(),
+            Err(_) => (Vec::new(), 0),
         };
+        // That there were others is on record, because they are not.
+        let mut several = (beside > 0).then(|| {
+            Stage::new("modules", StageEffect::Allow, VERSION_BY_VERSION).with_detail(format!("{beside} others"))
+        });
         for other in others {
             let Ok(given) = verdict else { break };
             let mut apart = Trace { described: trace.described, ahead: trace.ahead, ..Trace::default() };
@@ -123,12 +130,14 @@ impl Gate {
             if denies {
                 // What is on record is what was denied, so that it can be judged again.
                 trace.stages.truncate(begun);
+                trace.stages.extend(several.take());
                 trace.stages.append(&mut apart.stages);
                 trace.micros.append(&mut apart.micros);
                 request = other;
                 break;
             }
         }
+        trace.stages.extend(several);
         self.ask_shadows(ctx, &asked.shadows, &request, &mut judged.shadows, trace).await;
         // It holds what the modules of the connection were asked, too.
         judged.input = Some(Box::new(request));
@@ -136,7 +145,7 @@ impl Gate {
     }
 
     /// What a request that is about several versions is about besides: of a restore those that come back, of a backup
-    /// those that leave. One call to each module sorts out what nobody denies. There are no more of them than a backup
+    /// those that leave; and how many there are that look different. One call to each module sorts out what nobody denies. There are no more of them than a backup
     /// holds, and where nobody is enforced nobody is asked.
     async fn to_ask_about(
         &self,
@@ -146,9 +155,9 @@ impl Gate {
         judged: &Judged,
         granted: bool,
         trace: &mut Trace,
-    ) -> Result<Vec<PolicyRequest>, DenyReason> {
+    ) -> Result<(Vec<PolicyRequest>, usize), DenyReason> {
         if enforced.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), 0));
         }
         let mut others: Vec<_> = ask.versions.iter().map(|version| of_restored(ask, request, &version.meta)).collect();
         if let (true, Some((vault, keys)), Some(facts)) = (ask.action.backs_up(), &judged.vault, &judged.facts) {
@@ -166,12 +175,14 @@ impl Gate {
         }
         others.retain(|other| other != request);
         if others.is_empty() {
-            return Ok(others);
+            return Ok((others, 0));
         }
+        let beside = others.len();
         let modules: Vec<_> = enforced.iter().collect();
         // Without usable answers to all at once, each is asked about by itself.
         let passed = self.pass(&modules, &others, granted).await.unwrap_or_else(|_| vec![false; others.len()]);
-        Ok(others.into_iter().zip(passed).filter_map(|(other, passed)| (!passed).then_some(other)).collect())
+        let denied = others.into_iter().zip(passed).filter_map(|(other, passed)| (!passed).then_some(other));
+        Ok((denied.collect(), beside))
     }
 
     async fn no_authority(

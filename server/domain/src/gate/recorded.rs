@@ -11,7 +11,7 @@ use super::{
     attached::{Guards, OfStage},
     facts::is_gathered,
     judge_network,
-    modules::conclude,
+    modules::{VERSION_BY_VERSION, conclude},
 };
 use crate::{
     access_policy::AccessMode,
@@ -100,6 +100,16 @@ impl<'a> Recorded<'a> {
     /// Whether the stage of this name let it through at that time.
     fn passed(&self, stage: &str) -> bool {
         self.record.trace.iter().any(|said| said.stage == stage && said.effect == StageEffect::Allow)
+    }
+
+    /// Whether modules were asked about versions besides the one on record, or would have been, had it not been denied.
+    fn is_of_several_versions(&self) -> bool {
+        let module_denied = |said: &crate::decision::Stage| {
+            said.effect == StageEffect::Deny && said.stage.starts_with(super::POLICY_STAGE)
+        };
+        let mut trace = self.record.trace.iter();
+        trace.clone().any(|said| said.reason == VERSION_BY_VERSION)
+            || (self.action.is_of_versions() && trace.any(module_denied))
     }
 
     fn denied_at(&self, stage: &str) -> Option<&str> {
@@ -209,6 +219,11 @@ impl Gate {
                 }
             }
             granted |= self.ask_again(&recorded.ctx, &asked, input, trace).await?;
+            if granted && recorded.is_of_several_versions() {
+                return Err(Again::Indeterminate(
+                    "one of several versions is on record, and denied it would be by any",
+                ));
+            }
         }
         if granted { Ok(()) } else { Err(no_authority()) }
     }

@@ -220,6 +220,9 @@ async fn again(loaded: &Loaded, attachment: &PolicyAttachment, record: &Record) 
             let reason = answer.reason_code;
             Ok(match answer.effect {
                 Effect::Deny => Again::Denied(reason),
+                _ if is_of_several_versions(record) => {
+                    Again::Indeterminate("of several versions one is on record".to_owned())
+                }
                 Effect::Allow => Again::NotDenied(StageEffect::Allow, reason),
                 Effect::Abstain => Again::NotDenied(StageEffect::Abstain, reason),
             })
@@ -230,6 +233,14 @@ async fn again(loaded: &Loaded, attachment: &PolicyAttachment, record: &Record) 
         }
         Err(failure) => Ok(Again::Denied(failure.reason_code().to_owned())),
     }
+}
+
+/// Whether modules were asked about versions besides the one on record, any of which could be denied, or would have
+/// been, had it not been denied.
+fn is_of_several_versions(record: &Record) -> bool {
+    let denied = |one: &Stage| one.effect == StageEffect::Deny && one.stage.starts_with("policy:");
+    record.trace.iter().any(|one| one.reason == "judged-version-by-version")
+        || (Action::in_vault(&record.operation).is_some_and(Action::is_of_versions) && record.trace.iter().any(denied))
 }
 
 /// What tells a module whether it wants to see a recorded request, where nothing more is on record.
@@ -371,6 +382,18 @@ mod tests {
         assert_eq!(changed(Some(&allow), &allowed, false, "other"), Change::OtherReason);
         assert_eq!(changed(Some(&unasked), &allowed, false, NOT_WANTED), Change::Same);
         assert_eq!(changed(None, &allowed, false, "fine"), Change::Same);
+    }
+
+    /// A backup and a restore are about all versions, and one is on record.
+    #[test]
+    fn what_is_said_of_one_version_is_not_said_of_all() {
+        let deny = Stage::new("policy:rule", StageEffect::Deny, "no");
+        let several = Stage::new("modules", StageEffect::Allow, "judged-version-by-version");
+        let backup = |trace: Value| record(json!({ "operation": "SecretBackup", "trace": trace }));
+        assert!(is_of_several_versions(&backup(json!([several]))));
+        assert!(is_of_several_versions(&backup(json!([deny]))), "nobody was asked about the others any more");
+        assert!(!is_of_several_versions(&backup(json!([stage(StageEffect::Allow, "fine")]))));
+        assert!(!is_of_several_versions(&record(json!({ "trace": [deny] }))));
     }
 
     /// What tells a module whether it wants to see a request is in every record.

@@ -530,6 +530,36 @@ async fn a_replay_says_what_a_candidate_would_change_and_is_kept() {
     assert_eq!(all, [made]);
 }
 
+/// A backup is about all versions of a name, any of which keeps all of them in, and one of them is on record: what becomes
+/// of it cannot be told, by the rules as they are either.
+#[tokio::test]
+async fn a_replay_guesses_nothing_of_versions_that_are_not_on_record() {
+    let (story, _) = replayed().await;
+    let set = async |enabled| {
+        let patch = AttributePatch { enabled: Some(enabled), ..AttributePatch::default() };
+        let (ctx, db) = (story.demo.request(), name("db").unwrap());
+        story.demo.world.secrets.update(&ctx, &story.demo.vault, &db, None, &patch).await.unwrap();
+    };
+    set(false).await;
+    story.demo.set("db", "another").await.unwrap();
+    let db = name("db").unwrap();
+    let backup = story.demo.request();
+    story.demo.world.secrets.backup(&backup, &story.demo.vault, &db).await.unwrap();
+    let record = story.demo.world.store.image().record(backup.request_id).unwrap().clone();
+    assert_eq!(record.trace.iter().filter(|stage| stage.reason == "judged-version-by-version").count(), 1);
+    let replay = async |verdict| {
+        story.demo.world.policies.answer("strict", verdict);
+        let candidate = [attachment("guard", 1, "strict")];
+        let ctx = story.demo.world.request(&story.olga);
+        let groups =
+            story.demo.world.admin.replay(&ctx, &story.demo.vault, &candidate, 100).await.unwrap().counted.groups;
+        groups.into_iter().find(|group| group.operation == "SecretBackup").map(|group| group.altered)
+    };
+    for verdict in [Verdict::EnabledAlone, Verdict::SaysOfContents(Effect::Deny)] {
+        assert_eq!(replay(verdict).await, Some(Altered::Indeterminate));
+    }
+}
+
 /// Where no module was asked what is recorded does not hold what they would see: that matters to nobody who does not
 /// want to see such requests, and to everybody else it is not guessed. In the mode `modules` nobody's authority is
 /// nobody's.
