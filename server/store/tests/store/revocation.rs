@@ -49,7 +49,8 @@ async fn lists_are_made_once_and_what_somebody_else_wrote_is_found(place: Place)
         one.revoking.revoke(&first, &vault, &root, &a, Reason::Superseded),
         two.revoking.revoke(&second, &vault, &root, &b, Reason::KeyCompromise)
     );
-    (here.unwrap(), there.unwrap());
+    here.unwrap();
+    there.unwrap();
     let shown = async |node: &Node| node.revoking.show(&node.request(), &vault, &root).await;
     let before = shown(&two).await.unwrap();
     let list = &before.all.lists[0];
