@@ -1,11 +1,12 @@
 -- What wrk sends, and what it counts. An answer that is not a success is an error of the run.
 --
--- KIND      page, get, set, certificate (of BODY): for the time of the run; fill, grant, identity: numbers FROM to TO, once each
+-- KIND      page, get, set, certificate (of BODY): for the time of the run; fill, order (of BODY), grant, identity: numbers
+--           FROM to TO, once each
 -- HOST      the Host header;  TOKEN: the bearer token;  RANGE: how many names a get draws from
 -- For peers: METHOD, TARGET and BODY of the one request, and HEADER, a name and a value.
 local kind, range = os.getenv("KIND"), tonumber(os.getenv("RANGE") or "1")
 local from, to = tonumber(os.getenv("FROM") or "0"), tonumber(os.getenv("TO") or "0")
-local count = kind == "fill" or kind == "grant" or kind == "identity"
+local count = kind == "fill" or kind == "order" or kind == "grant" or kind == "identity"
 if os.getenv("HOST") then wrk.headers["Host"] = os.getenv("HOST") end
 if os.getenv("TOKEN") and kind ~= "page" then wrk.headers["Authorization"] = "Bearer " .. os.getenv("TOKEN") end
 if os.getenv("HEADER") then
@@ -51,6 +52,9 @@ function request()
   end
   local n = math.max(first, math.min(first + sent - 1, last - 1))
   if kind == "fill" then return wrk.format("PUT", "/secrets/s-" .. n .. "?api-version=7.6", nil, value) end
+  if kind == "order" then
+    return wrk.format("POST", "/certificates/order-" .. n .. "/create?api-version=7.6", nil, os.getenv("BODY"))
+  end
   if kind == "identity" then
     return wrk.format("POST", "/api/v1/workloads", nil, '{"name":"figures-' .. n .. '","secret":false}')
   end
