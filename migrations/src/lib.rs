@@ -38,6 +38,7 @@ mod m0028_certificates_to_plan;
 mod m0029_policy_replays;
 mod m0030_audit_indexes;
 mod m0031_acme_proofs;
+mod m0032_certificates_by_serial;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -78,6 +79,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0029_policy_replays::Migration),
             Box::new(m0030_audit_indexes::Migration),
             Box::new(m0031_acme_proofs::Migration),
+            Box::new(m0032_certificates_by_serial::Migration),
         ]
     }
 }

@@ -477,6 +477,19 @@ pub trait ObjectStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<VersionMeta>, StoreError>;
 
+    /// Versions of certificates of a vault, deleted ones too, that were issued as this
+    /// ([`strongroom_crypto::x509::CertificateFacts::issued_as`]), at most `limit`. For finding what would contradict a new
+    /// one: names, never part of an answer, and to be looked at as what is stored by whoever asks.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn issued_as(
+        &self,
+        vault: VaultId,
+        issued_as: &str,
+        limit: usize,
+    ) -> Result<Vec<(ObjectName, ObjectVersion)>, StoreError>;
+
     /// The sealed version, if the name's row still has the permitted revision
     /// ([`StoreError::Stale`] otherwise).
     async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>>;

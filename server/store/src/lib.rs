@@ -57,6 +57,7 @@ mod reading;
 mod rows;
 mod seal;
 mod secrets;
+mod serials;
 mod strangers;
 mod tallies;
 mod tree;

@@ -178,6 +178,10 @@ async fn prepare(place: &Place) -> Result<(), OpenError> {
             strongroom_migrations::migrate(&database).await.map_err(unusable)
         }
     };
+    let outcome = match outcome {
+        Ok(()) => crate::serials::note(&database).await.map_err(unusable),
+        Err(why) => Err(why),
+    };
     let foreign = foreign_objects(&database).await.map_err(unusable);
     let others = strangers(&database).await.map_err(unusable);
     // The lock of a session ends with it.

@@ -1,10 +1,11 @@
 //! Rows to domain types and back. A row that does not parse is damaged, never guessed at.
 
 use sea_orm::{ActiveValue::Set, DerivePartialModel};
-use strongroom_crypto::SealedValue;
+use strongroom_crypto::{SealedValue, x509::CertificateFacts};
 use strongroom_domain::{
     access_policy::AccessPolicy,
     approval::ApprovalRequest,
+    certificate::CertificateVersion,
     grant::Assignment,
     identity::{Session, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
@@ -118,7 +119,7 @@ pub(crate) fn secret_row(vault: VaultId, kind: ObjectKind, meta: &SecretMeta) ->
         managed: meta.managed,
         certificate: meta.certificate.as_ref().map(json).transpose()?,
         rotation: meta.rotation.as_ref().map(json).transpose()?,
-        rotate_at: meta.rotation.as_ref().and_then(|rotation| rotation.rotate_at),
+        rotate_at: meta.rotation.as_ref().and_then(|rotation| rotation.looked_at()),
         notify_at: meta.rotation.as_ref().and_then(|rotation| rotation.notify_at),
         tag: meta.tag.clone(),
     })
@@ -127,7 +128,7 @@ pub(crate) fn secret_row(vault: VaultId, kind: ObjectKind, meta: &SecretMeta) ->
 pub(crate) fn secret_meta(row: &secret::Model) -> Result<SecretMeta, StoreError> {
     let life = life_of("secret", (&row.state, row.deleted_at, row.purge_at))?;
     let rotation: Option<Box<Rotation>> = row.rotation.as_deref().map(|text| parsed("rotation", text)).transpose()?;
-    let times = rotation.as_ref().map_or((None, None), |rotation| (rotation.rotate_at, rotation.notify_at));
+    let times = rotation.as_ref().map_or((None, None), |rotation| (rotation.looked_at(), rotation.notify_at));
     if times != (row.rotate_at, row.notify_at) {
         return Err(damaged("rotation", "its columns contradict each other"));
     }
@@ -196,6 +197,7 @@ pub(crate) fn version_row(
         row_format: i64::from(sealed.row_format),
         key: meta.key.as_ref().map(json).transpose()?,
         certificate: meta.certificate.as_ref().map(json).transpose()?,
+        issued_as: meta.certificate.as_deref().map(issued_as),
         tag: meta.tag.clone(),
     })
 }
@@ -207,10 +209,17 @@ pub(crate) fn updated_version(meta: &VersionMeta) -> Result<secret_version::Acti
         attributes: Set(json(&meta.attributes)?),
         key: Set(meta.key.as_ref().map(json).transpose()?),
         certificate: Set(meta.certificate.as_ref().map(json).transpose()?),
+        issued_as: Set(meta.certificate.as_deref().map(issued_as)),
         updated: Set(meta.updated),
         tag: Set(meta.tag.clone()),
         ..Default::default()
     })
+}
+
+/// By which others of a certificate's issuer and serial number are found; empty as long as there is no certificate.
+pub(crate) fn issued_as(certificate: &CertificateVersion) -> String {
+    let facts = certificate.leaf().and_then(|leaf| CertificateFacts::of(leaf).ok());
+    facts.map(|facts| facts.issued_as()).unwrap_or_default()
 }
 
 pub(crate) fn sealed_version(row: secret_version::Model) -> Result<SealedVersion, StoreError> {

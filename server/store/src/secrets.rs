@@ -96,6 +96,15 @@ impl ObjectStore for Store {
         found.into_iter().filter_map(|row| row.version).map(rows::version_meta).collect()
     }
 
+    async fn issued_as(
+        &self,
+        vault: VaultId,
+        issued_as: &str,
+        limit: usize,
+    ) -> Result<Vec<(ObjectName, ObjectVersion)>, StoreError> {
+        crate::serials::issued_as(&self.reader, vault, issued_as, limit).await
+    }
+
     async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>> {
         let sealed = self.sealed(&permit, version).await;
         permit.hold(sealed)

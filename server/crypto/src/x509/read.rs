@@ -77,6 +77,13 @@ impl CertificateFacts {
         })
     }
 
+    /// Issuer and serial number in one short text: what no authority gives to two certificates.
+    #[must_use]
+    pub fn issued_as(&self) -> String {
+        let length = u64::try_from(self.issuer.len()).unwrap_or(u64::MAX).to_be_bytes();
+        data_encoding::HEXLOWER.encode(&crate::sha256(&[&length[..], &self.issuer, &self.serial].concat()))
+    }
+
     /// Reads the certificates of a chain, in their order.
     ///
     /// # Errors

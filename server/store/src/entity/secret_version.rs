@@ -27,6 +27,10 @@ pub(crate) struct Model {
     pub(crate) key: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub(crate) certificate: Option<String>,
+    /// Of a certificate: issuer and serial number, to find others by. Copied from what stands beside it; empty as long as
+    /// there is none.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub(crate) issued_as: Option<String>,
     #[sea_orm(column_type = "Blob")]
     pub(crate) tag: Vec<u8>,
 }

@@ -1,10 +1,15 @@
 //! The contract of `ObjectStore` for certificates with their keys and secrets: written together or not at all.
 
+use strongroom_crypto::{
+    SystemEntropy,
+    key::{Curve, KeySpec, generate},
+    x509::{CertificateFacts, Template, Validity, self_signed},
+};
 use strongroom_domain::{
     action::Action,
     certificate::{CertificatePolicy, CertificateState, CertificateVersion, ContentType},
     change::{Change, NameWrite},
-    names::{ObjectKind, ObjectVersion},
+    names::{ObjectKind, ObjectVersion, VaultId},
     permit::ObjectRef,
     ports::{ObjectStore, PurgeSchedule, StoreError},
     record::{Entry, Settled},
@@ -12,9 +17,16 @@ use strongroom_domain::{
     test_support,
 };
 
-use crate::support::{Place, Started, entry, name, on_both, permit, properties, sealed, set, version};
+use strongroom_store::Store;
 
-on_both!(all_three_are_written_or_none, what_is_a_certificates_alone_comes_back, all_three_go_together_and_once,);
+use crate::support::{Place, Started, entry, name, on_both, options, permit, properties, sealed, set, version};
+
+on_both!(
+    all_three_are_written_or_none,
+    what_is_a_certificates_alone_comes_back,
+    all_three_go_together_and_once,
+    certificates_are_found_by_issuer_and_serial_number,
+);
 
 const KINDS: [ObjectKind; 3] = [ObjectKind::Certificate, ObjectKind::Key, ObjectKind::Secret];
 
@@ -24,7 +36,15 @@ fn certificate(s: &Started) -> ObjectRef {
 
 fn state() -> CertificateState {
     let policy = CertificatePolicy::default();
-    CertificateState { policy, policy_created: 1, policy_updated: 2, pending: None, newest: 1, renew_at: None }
+    CertificateState {
+        policy,
+        policy_created: 1,
+        policy_updated: 2,
+        pending: None,
+        newest: 1,
+        renew_at: None,
+        inquiry: None,
+    }
 }
 
 fn write(kind: ObjectKind, judged: Option<i64>, current: &ObjectVersion, life: LifeState, new: bool) -> NameWrite {
@@ -128,4 +148,47 @@ async fn all_three_go_together_and_once(place: Place) {
     assert_eq!(revisions(&s).await, [Some(2); 3], "not one of them went");
     assert_eq!(s.put(purge(2)).await, Settled::Recorded);
     assert_eq!(revisions(&s).await, [None; 3]);
+}
+
+/// A certificate of its own, with how it was issued.
+fn issued() -> (Vec<u8>, String) {
+    let spec = KeySpec::Ec { crv: Curve::P256 };
+    let key = generate(spec, &SystemEntropy).ok().unwrap();
+    let template = Template { subject: "CN=one".to_owned(), ..CertificatePolicy::default().template };
+    let leaf = self_signed(&template, &key, Validity::months(1_800_000_000, 1).unwrap(), &SystemEntropy).unwrap();
+    let issued_as = CertificateFacts::of(&leaf).unwrap().issued_as();
+    (leaf, issued_as)
+}
+
+async fn certificates_are_found_by_issuer_and_serial_number(place: Place) {
+    let s = place.start().await;
+    let ((leaf, first), (_, second)) = (issued(), issued());
+    let version = version();
+    let with = |judged: Option<i64>, leaf: Option<Vec<u8>>, new: bool| {
+        let mut own = write(ObjectKind::Certificate, judged, &version, LifeState::Active, true);
+        let chain = leaf.into_iter().collect();
+        own.new[0].meta.certificate = Some(Box::new(CertificateVersion { content_type: ContentType::Pem, chain }));
+        if !new {
+            own.updated = own.new.drain(..).map(|version| version.meta).collect();
+        }
+        let action = if new { Action::CertificateCreate } else { Action::CertificatePendingMerge };
+        entry(permit(action, certificate(&s), judged), Change::WriteCertificate(vec![own]))
+    };
+    let found = async |store: &Store, issued_as: &str| store.issued_as(s.vault, issued_as, 9).await.unwrap();
+    // One that waits, and is finished later.
+    assert_eq!(s.put(with(None, None, true)).await, Settled::Recorded);
+    assert!(found(&s.store, &first).await.is_empty());
+    assert_eq!(s.put(with(Some(1), Some(leaf), false)).await, Settled::Recorded);
+    let here = [(name("app"), version.clone())];
+    assert_eq!(found(&s.store, &first).await, here);
+    assert!(found(&s.store, &second).await.is_empty());
+    let elsewhere = VaultId(crate::support::id());
+    assert!(s.store.issued_as(elsewhere, &first, 9).await.unwrap().is_empty(), "of that vault alone");
+    // From before it was noted: found once somebody has started a server.
+    place.tamper(&["UPDATE secret_versions SET issued_as = NULL"]).await;
+    assert!(found(&s.store, &first).await.is_empty());
+    let vault = s.vault;
+    drop(s);
+    let store = Store::open(&place.url, options()).await.unwrap();
+    assert_eq!(store.issued_as(vault, &first, 9).await.unwrap(), here);
 }

@@ -3,6 +3,7 @@
 use std::{ops::Bound, sync::Arc};
 
 use async_trait::async_trait;
+use strongroom_crypto::x509::CertificateFacts;
 
 use super::{super::image::NameRow, MemoryStore, page};
 use crate::{
@@ -68,6 +69,24 @@ impl ObjectStore for MemoryStore {
         metas.sort_by_key(|meta| meta.ordinal);
         metas.truncate(limit);
         Ok(metas)
+    }
+
+    async fn issued_as(
+        &self,
+        vault: VaultId,
+        issued_as: &str,
+        limit: usize,
+    ) -> Result<Vec<(ObjectName, ObjectVersion)>, StoreError> {
+        self.pause().await;
+        let is_it = |meta: &VersionMeta| {
+            let leaf = meta.certificate.as_ref().and_then(|certificate| certificate.leaf());
+            leaf.and_then(|leaf| CertificateFacts::of(leaf).ok()).is_some_and(|facts| facts.issued_as() == issued_as)
+        };
+        let durable = self.durable();
+        let rows = durable.objects.iter().filter(|((id, kind, _), _)| *id == vault && *kind == ObjectKind::Certificate);
+        let versions = rows.flat_map(|(_, row)| row.versions.values().map(|version| (&row.meta.name, &version.meta)));
+        let found = versions.filter(|(_, meta)| is_it(meta));
+        Ok(found.map(|(name, meta)| (name.clone(), meta.version.clone())).take(limit).collect())
     }
 
     async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>> {

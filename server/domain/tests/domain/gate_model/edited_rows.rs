@@ -369,6 +369,15 @@ impl ObjectStore for TwoFaced {
         self.0.version_metas(vault, kind, name, limit).await
     }
 
+    async fn issued_as(
+        &self,
+        vault: VaultId,
+        issued_as: &str,
+        limit: usize,
+    ) -> Result<Vec<(ObjectName, ObjectVersion)>, StoreError> {
+        self.0.issued_as(vault, issued_as, limit).await
+    }
+
     async fn read(&self, permit: Permit, version: &ObjectVersion) -> Held<Result<Arc<SealedVersion>, StoreError>> {
         let row = self.0.image().objects.values().next().unwrap().versions[version].clone();
         let mut meta = row.meta.clone();
