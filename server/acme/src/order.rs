@@ -12,9 +12,9 @@ use instant_acme::{
     Account as Restored, AccountBuilder, AuthorizationStatus, ChallengeStatus, Error, NewOrder, OrderStatus,
 };
 use serde::{Deserialize, Serialize};
-use strongroom_crypto::{Entropy, x509::certificates_in};
+use strongroom_crypto::{SecretText, x509::certificates_in};
 use strongroom_domain::{
-    issuance::{Answer, CertificateIssuer, Order, Outcome},
+    issuance::{Answer, CertificateIssuer, Order, Outcome, RenewalInformation, RenewalQuestion},
     issuer::{AcmeSettings, IssuerSettings},
     proofs::{ProofKind, Proofs},
 };
@@ -32,6 +32,8 @@ use crate::{
 
 /// Longest answer to one question. A program that is called then has its own end, [`crate::hook::LONGEST`].
 const ASK: Duration = Duration::from_secs(95);
+/// Longest answer to what is asked beside orders.
+const BESIDE: Duration = Duration::from_secs(30);
 /// After this much of it no further name is begun to be proven.
 const BEGIN_WITHIN: Duration = Duration::from_secs(40);
 /// How long is waited for an authority within one question.
@@ -78,20 +80,19 @@ pub struct Acme {
     directories: Vec<Url>,
     egress: Way,
     prover: Arc<Prover>,
-    entropy: Arc<dyn Entropy>,
 }
 
 impl Acme {
     /// Asks what the operator allows.
     #[must_use]
-    pub fn new(allowed: Allowed, proofs: Proofs, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn new(allowed: Allowed, proofs: Proofs) -> Self {
         let Allowed { directories, private_addresses, hooks } = allowed;
         let egress = move |settings: &AcmeSettings| {
             let roots = settings.ca_bundle.as_ref().map(|pem| TrustedRoots::Only(pem.clone().into_bytes()));
             let egress = Egress::new(roots.unwrap_or(TrustedRoots::System), private_addresses);
             egress.map_err(|error| AcmeError::Forbidden(error.to_string()))
         };
-        Self { directories, egress: Box::new(egress), prover: Arc::new(Prover::new(proofs, hooks)), entropy }
+        Self { directories, egress: Box::new(egress), prover: Arc::new(Prover::new(proofs, hooks)) }
     }
 
     /// The same, over plain HTTP to this machine.
@@ -101,7 +102,6 @@ impl Acme {
             directories: vec![Url::parse(directory).unwrap()],
             egress: Box::new(|_| Ok(Egress::plain())),
             prover: Arc::new(Prover::new(proofs, hooks)),
-            entropy: Arc::new(strongroom_crypto::SystemEntropy),
         }
     }
 
@@ -110,17 +110,38 @@ impl Acme {
         self.prover.sweep(now).await;
     }
 
-    fn work<'a>(&'a self, order: &'a Order<'a>) -> Result<Work<'a>, AcmeError> {
-        let IssuerSettings::Acme(settings) = order.settings else {
-            return Err(AcmeError::Unsuitable("the issuer is none that is asked by ACME"));
-        };
+    /// With the authority of an issuer, if the operator allows that one.
+    fn conversation(&self, settings: &AcmeSettings) -> Result<Conversation, AcmeError> {
         let directory = Url::parse(&settings.directory).ok().filter(|url| self.directories.contains(url));
         let directory = directory.ok_or_else(|| {
             AcmeError::Forbidden("the server's configuration does not list the issuer's directory".to_owned())
         })?;
+        Ok((self.egress)(settings)?.with(&directory))
+    }
+
+    /// The account that is kept for an issuer, taken up again to ask something beside orders.
+    async fn account(
+        &self,
+        settings: &AcmeSettings,
+        kept: Option<&SecretText>,
+        now: i64,
+    ) -> Result<(Restored, Conversation), AcmeError> {
+        let conversation = self.conversation(settings)?;
+        let account = kept.and_then(Account::from_document).filter(|account| account.is_for(settings));
+        let account = account.ok_or(AcmeError::AccountGone)?;
+        let builder = Restored::builder_with_http(Box::new(conversation.clone()));
+        let restored = account.restore(builder).await;
+        let restored = restored.map_err(|error| AcmeError::of(&error, &conversation, None, now))?;
+        Ok((restored, conversation))
+    }
+
+    fn work<'a>(&'a self, order: &'a Order<'a>) -> Result<Work<'a>, AcmeError> {
+        let IssuerSettings::Acme(settings) = order.settings else {
+            return Err(AcmeError::Unsuitable("the issuer is none that is asked by ACME"));
+        };
+        let conversation = self.conversation(settings)?;
         let kind = kind_of(&settings.challenge);
         let names = Identifiers::of_request(order.request, kind)?;
-        let conversation = (self.egress)(settings)?.with(&directory);
         let begun = Instant::now();
         Ok(Work { acme: self, order, settings, kind, names, conversation, begun })
     }
@@ -175,6 +196,31 @@ impl CertificateIssuer for Acme {
                 },
                 account: None,
             },
+        }
+    }
+
+    async fn renewal_information(&self, question: &RenewalQuestion<'_>) -> Option<RenewalInformation> {
+        let RenewalQuestion { settings: IssuerSettings::Acme(settings), account, certificate, now } = *question else {
+            return None;
+        };
+        if !settings.renewal_information {
+            return None;
+        }
+        let asked = async {
+            let (account, conversation) = self.account(settings, account, now).await?;
+            // Since it was issued the authority may have stopped to say.
+            if !conversation.offers_renewal_info() {
+                return Ok(None);
+            }
+            Ok(renewal::asked(&account, certificate, (&conversation, now)).await)
+        };
+        match tokio::time::timeout(BESIDE, asked).await {
+            Ok(Ok(said)) => said,
+            Ok(Err::<_, AcmeError>(trouble)) => {
+                tracing::warn!(%trouble, "an ACME authority could not be asked when it wants a certificate renewed");
+                None
+            }
+            Err(_) => None,
         }
     }
 }
@@ -353,25 +399,13 @@ impl Work<'_> {
     async fn collect(&self, account: &Restored, order: &mut instant_acme::Order) -> Result<Outcome, AcmeError> {
         let text = order.certificate().await.map_err(|error| self.trouble(&error))?.ok_or(AcmeError::Garbled)?;
         let chain = certificates_in(text.as_bytes()).map_err(|_| AcmeError::Garbled)?;
-        let renew_at = match chain.first() {
-            Some(leaf) if self.wants_renewal_info() => self.renew_at(account, leaf).await,
+        let renewal = match chain.first() {
+            Some(leaf) if self.wants_renewal_info() => {
+                Some(renewal::asked(account, leaf, (&self.conversation, self.order.now)).await.unwrap_or_default())
+            }
             _ => None,
         };
-        Ok(Outcome::Issued { chain, renew_at })
-    }
-
-    async fn renew_at(&self, account: &Restored, leaf: &[u8]) -> Option<i64> {
-        let (suggested, _) = match account.renewal_info(&renewal::certificate_id(leaf)?).await {
-            Ok(found) => found,
-            Err(error) => {
-                let trouble = self.trouble(&error);
-                tracing::warn!(%trouble, "an ACME authority does not say when it wants a certificate renewed");
-                return None;
-            }
-        };
-        let mut random = [0u8; 8];
-        self.acme.entropy.fill(&mut random).ok()?;
-        renewal::moment(&suggested, leaf, self.order.now, u64::from_le_bytes(random))
+        Ok(Outcome::Issued { chain, renewal })
     }
 }
 

@@ -1,8 +1,14 @@
-//! Renewal information (RFC 9773): how an authority names a certificate, and when it wants that one renewed.
+//! Renewal information (RFC 9773): how an authority names a certificate, and what it says of when it wants that one renewed.
 
-use instant_acme::{CertificateIdentifier, RenewalInfo};
+use instant_acme::{Account, CertificateIdentifier};
 use rustls_pki_types::Der;
+use strongroom_domain::{certificate::Window, issuance::RenewalInformation};
 use x509_parser::{certificate::X509Certificate, extensions::ParsedExtension, prelude::FromDer as _};
+
+use crate::{
+    egress::Conversation,
+    trouble::{AcmeError, asked_after},
+};
 
 /// By which a directory with renewal information knows a certificate; none for one without a key identifier of its issuer.
 pub(crate) fn certificate_id(certificate: &[u8]) -> Option<CertificateIdentifier<'static>> {
@@ -15,18 +21,24 @@ pub(crate) fn certificate_id(certificate: &[u8]) -> Option<CertificateIdentifier
     Some(CertificateIdentifier::new(Der::from_slice(key), Der::from_slice(serial)).into_owned())
 }
 
-/// The moment in the suggested window at which a certificate is renewed (Unix seconds), drawn with `random`: a window that
-/// has begun is still drawn from as a whole, and what has passed is at once. None for a window that is none, or that begins
-/// when the certificate has ended.
-pub(crate) fn moment(suggested: &RenewalInfo, certificate: &[u8], now: i64, random: u64) -> Option<i64> {
-    let (begin, end) =
-        (suggested.suggested_window.start.unix_timestamp(), suggested.suggested_window.end.unix_timestamp());
-    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    let expires = certificate.validity().not_after.timestamp();
-    if begin >= end || begin >= expires {
-        return None;
+/// Asks the authority of an account; none when it does not say, which is told in the log.
+pub(crate) async fn asked(
+    account: &Account,
+    certificate: &[u8],
+    (conversation, now): (&Conversation, i64),
+) -> Option<RenewalInformation> {
+    match account.renewal_info(&certificate_id(certificate)?).await {
+        Ok((suggested, _)) => {
+            let window = suggested.suggested_window;
+            Some(RenewalInformation {
+                window: Some(Window { begin: window.start.unix_timestamp(), end: window.end.unix_timestamp() }),
+                retry_after: asked_after(conversation.retry_after().as_deref(), now),
+            })
+        }
+        Err(error) => {
+            let trouble = AcmeError::of(&error, conversation, None, now);
+            tracing::warn!(%trouble, "an ACME authority does not say when it wants a certificate renewed");
+            None
+        }
     }
-    let width = u128::from(end.min(expires).abs_diff(begin));
-    let drawn = i64::try_from(width * u128::from(random) / u128::from(u64::MAX)).ok()?;
-    Some(begin.saturating_add(drawn).max(now))
 }

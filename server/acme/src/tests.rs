@@ -10,8 +10,8 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use strongroom_crypto::{SecretText, x509::Validity};
 use strongroom_domain::{
-    certificate::CertificatePolicy,
-    issuance::{Answer, CertificateIssuer, Order, Outcome},
+    certificate::{CertificatePolicy, Window},
+    issuance::{Answer, CertificateIssuer, Order, Outcome, RenewalInformation, RenewalQuestion},
     issuer::{AcmeSettings, Challenge, IssuerSettings},
     names::{ObjectName, VaultName},
     proofs::Proofs,
@@ -235,6 +235,12 @@ impl Story {
         outcome
     }
 
+    /// When the authority wants a certificate renewed.
+    async fn renewal_information(&self, certificate: &[u8]) -> Option<RenewalInformation> {
+        let (settings, account) = (&self.settings, self.account.as_ref());
+        self.acme.renewal_information(&RenewalQuestion { settings, account, certificate, now: NOW }).await
+    }
+
     /// Questions until something else comes than another one.
     async fn until_the_end(&mut self) -> Outcome {
         for _ in 0..5 {
@@ -278,10 +284,10 @@ async fn an_order_goes_from_its_names_to_its_chain_and_is_renewed_in_the_window(
     let mut story = Story::begin(Told { renewal_info: true, ..Told::default() }).await;
     assert!(matches!(story.ask().await, Outcome::Pending { ask_at: NOW, .. }), "an account is kept before it is used");
     assert!(story.sent("/order").is_empty() && story.account.is_some());
-    let Outcome::Issued { chain, renew_at } = story.until_the_end().await else { panic!("no certificate") };
+    let Outcome::Issued { chain, renewal } = story.until_the_end().await else { panic!("no certificate") };
     assert_eq!(chain.len(), 2);
-    let window = 1_801_440_000..=1_801_612_800;
-    assert!(renew_at.is_some_and(|at| window.contains(&at)), "{renew_at:?}");
+    let window = Some(Window { begin: 1_801_440_000, end: 1_801_612_800 });
+    assert_eq!(renewal, Some(RenewalInformation { window, retry_after: Some(21_600) }));
     assert_eq!(story.sent("/account")[0]["contact"], json!(["mailto:ops@a.example"]));
     assert_eq!(story.sent("/order")[0], json!({ "identifiers": [{ "type": "dns", "value": "a.example" }] }));
     story.nothing_is_left().await;
@@ -291,6 +297,29 @@ async fn an_order_goes_from_its_names_to_its_chain_and_is_renewed_in_the_window(
     let named = crate::renewal::certificate_id(&chain[0]).unwrap().to_string();
     assert_eq!(story.sent("/order")[1]["replaces"], json!(named));
     assert_eq!(story.sent("/account").len(), 1, "the account is the one before");
+}
+
+#[tokio::test]
+async fn a_certificate_in_use_is_asked_about_again_and_whatever_fails_says_nothing() {
+    let mut story = Story::begin(Told { renewal_info: true, ..Told::default() }).await;
+    let Outcome::Issued { chain, .. } = story.until_the_end().await else { panic!("no certificate") };
+    let at = format!("/ari/{}", crate::renewal::certificate_id(&chain[0]).unwrap());
+    let moved = json!({ "suggestedWindow": { "start": "2027-01-20T00:00:00Z", "end": "2027-01-21T00:00:00Z" } });
+    story.told().instead.insert(at.clone(), (200, moved.clone(), Some("600")));
+    let window = Some(Window { begin: 1_800_403_200, end: 1_800_489_600 });
+    let said = Some(RenewalInformation { window, retry_after: Some(600) });
+    assert_eq!(story.renewal_information(&chain[0]).await, said);
+    for (status, body, after) in [(500, json!({}), Some("600")), (200, json!({}), Some("600")), (200, moved, None)] {
+        story.told().instead.insert(at.clone(), (status, body, after));
+        assert_eq!(story.renewal_information(&chain[0]).await, None);
+    }
+    assert_eq!(story.renewal_information(b"no certificate").await, None);
+    story.told().instead.clear();
+    story.acme_settings().renewal_information = false;
+    assert_eq!(story.renewal_information(&chain[0]).await, None, "nobody wants to know");
+    story.acme_settings().renewal_information = true;
+    story.told().renewal_info = false;
+    assert_eq!(story.renewal_information(&chain[0]).await, None, "the authority says no more");
 }
 
 #[tokio::test]

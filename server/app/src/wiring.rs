@@ -202,7 +202,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
     });
     let acme = outside.acme.map(|allowed| {
         let proofs = Proofs::new(Arc::clone(&keyring), store.clone());
-        Arc::new(Acme::new(allowed, proofs, Arc::clone(&entropy)))
+        Arc::new(Acme::new(allowed, proofs))
     });
     let keys = Keys::new(Arc::clone(&objects));
     let keys = match outside.key_token {

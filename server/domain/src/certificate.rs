@@ -370,6 +370,29 @@ pub struct CertificateState {
     /// When the authority wishes the current version to be renewed, Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renew_at: Option<i64>,
+    /// How the authority that signed the current version is asked again when it wants it renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inquiry: Option<Inquiry>,
+}
+
+/// What is known of when an authority wants a version renewed, and when it is asked again (RFC 9773).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inquiry {
+    /// The issuer that had it signed, by which it is asked.
+    pub issuer: String,
+    /// When it is asked next, Unix seconds.
+    pub ask_at: i64,
+    /// The window that it suggested last, of which a moment was drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+}
+
+/// From when to when an authority wants a version renewed, Unix seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each is what it says")]
+pub struct Window {
+    pub begin: i64,
+    pub end: i64,
 }
 
 impl CertificateState {
@@ -455,6 +478,7 @@ mod tests {
             }),
             newest: 3,
             renew_at: None,
+            inquiry: None,
         };
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(

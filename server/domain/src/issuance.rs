@@ -7,6 +7,7 @@ use strongroom_crypto::{
 };
 
 use crate::{
+    certificate::Window,
     issuer::IssuerSettings,
     names::{ObjectName, VaultName},
 };
@@ -61,8 +62,8 @@ pub enum Outcome {
     Issued {
         /// The certificate with those above it, in any order; checked as what is merged.
         chain: Vec<Vec<u8>>,
-        /// When the authority wishes it to be renewed (ARI), Unix seconds.
-        renew_at: Option<i64>,
+        /// When the authority wants it renewed; none where it is none that says so.
+        renewal: Option<RenewalInformation>,
     },
     /// It takes longer.
     Pending {
@@ -88,10 +89,36 @@ impl From<Outcome> for Answer {
     }
 }
 
+/// What an authority says of when it wants a certificate renewed (RFC 9773).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RenewalInformation {
+    /// What it suggests; none when that could not be learnt.
+    pub window: Option<Window>,
+    /// After how many seconds it wants to be asked again, if it said.
+    pub retry_after: Option<i64>,
+}
+
+/// A question about a certificate that was issued.
+pub struct RenewalQuestion<'a> {
+    /// How the issuer is asked.
+    pub settings: &'a IssuerSettings,
+    /// What the issuer gave to be kept, by [`Answer::account`].
+    pub account: Option<&'a SecretText>,
+    /// The certificate, DER.
+    pub certificate: &'a [u8],
+    /// Unix seconds.
+    pub now: i64,
+}
+
 /// Somebody who issues certificates.
 #[async_trait]
 pub trait CertificateIssuer: Send + Sync {
     /// Asks, or asks again. One node asks about an operation at a time, for two minutes at most: what takes longer is
     /// answered with [`Outcome::Pending`].
     async fn ask(&self, order: &Order<'_>) -> Answer;
+
+    /// When a certificate that it issued is wanted renewed; none where that cannot be learnt now. In a minute at most.
+    async fn renewal_information(&self, _question: &RenewalQuestion<'_>) -> Option<RenewalInformation> {
+        None
+    }
 }

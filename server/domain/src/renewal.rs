@@ -2,9 +2,14 @@
 //!
 //! The times are worked out whenever a version or the policy changes, stored with the name and authenticated with it,
 //! so neither a restart nor another node loses them. Nothing here acts: [`crate::certificates`] does.
+//!
+//! What was made together is not renewed together: a part of each age is left to chance, but never beyond what the
+//! policy says. It is drawn out of the version's id, which is random for each: every node draws the same, at any time.
 
 use crate::{
-    certificate::{CertificatePolicy, CertificateState, LifetimeWork, Trigger, UNKNOWN},
+    certificate::{CertificatePolicy, CertificateState, Inquiry, LifetimeWork, Trigger, UNKNOWN, Window},
+    issuance::RenewalInformation,
+    names::ObjectVersion,
     rotation::{FailedAttempts, Rotation},
     secret::{SecretMeta, VersionMeta},
 };
@@ -15,12 +20,31 @@ const FIRST_PAUSE: i64 = 900;
 /// Longest time between two attempts, in seconds.
 const LONGEST_PAUSE: i64 = SECONDS_A_DAY;
 
+/// What part of the age at which a version is renewed is left to chance, and how much of it at most, in seconds.
+const SPREAD: i64 = 50;
+const LONGEST_SPREAD: i64 = SECONDS_A_DAY;
+/// A version that does not live much longer than the days before its end at which it would be renewed, as one of an
+/// authority that signs for shorter than was asked, is renewed in the middle of its life: else its successors would
+/// be made one right after the other. How much longer it has to live: this part of its life.
+const LEAST_PART: i64 = 10;
+/// A version that an authority wants renewed at once is left alone so long after it was made, in seconds, for the same
+/// reason.
+const LEAST_AGE: i64 = 3600;
+/// Seconds to the next question to an authority when it wants a version renewed: where it does not say, and within
+/// which bounds it may.
+pub(crate) const USUAL_INQUIRY: i64 = 6 * 3600;
+const SOONEST_INQUIRY: i64 = 3600;
+const LATEST_INQUIRY: i64 = SECONDS_A_DAY;
+
 impl Trigger {
     /// When it is, in a life between two moments (all Unix seconds).
     fn moment(self, begin: i64, end: i64) -> i64 {
         match self {
             Self::Percentage(percentage) => begin + (end - begin) * i64::from(percentage) / 100,
-            Self::DaysBefore(days) => end - i64::from(days) * SECONDS_A_DAY,
+            Self::DaysBefore(days) => {
+                let (moment, life) = (end - i64::from(days) * SECONDS_A_DAY, end - begin);
+                if moment - begin < life / LEAST_PART { begin + life / 2 } else { moment }
+            }
         }
     }
 }
@@ -54,13 +78,67 @@ pub(crate) fn plan(state: &CertificateState, version: &VersionMeta) -> Rotation 
     };
     let (renewed, told) = (first(LifetimeWork::AutoRenew), first(LifetimeWork::EmailContacts));
     let (rotate_at, notify_at) = if state.policy.renews_by_itself() {
+        let renewed = renewed.map(|at| at - left_to_chance(&version.version, at - begin));
         // Not later than the policy says, whatever the authority wishes.
-        (renewed.map(|at| state.renew_at.map_or(at, |wished| at.min(wished))), told)
+        let wished = state.renew_at.map(|wished| wished.max(version.created + LEAST_AGE));
+        (renewed.map(|at| wished.map_or(at, |wished| at.min(wished))), told)
     } else {
         // Somebody has to do it, and is told when it should be done.
         (None, [renewed, told].into_iter().flatten().min())
     };
-    Rotation { rotate_at, notify_at, ..Rotation::default() }
+    let inquiry = state.inquiry.as_ref().filter(|_| rotate_at.is_some());
+    Rotation { rotate_at, notify_at, inquire_at: inquiry.map(|inquiry| inquiry.ask_at), ..Rotation::default() }
+}
+
+/// How much earlier a version is renewed than at this age, in seconds.
+fn left_to_chance(version: &ObjectVersion, age: i64) -> i64 {
+    let drawn = version.as_str().get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0);
+    (age / SPREAD).clamp(0, LONGEST_SPREAD) * i64::from(drawn) / i64::from(u32::MAX)
+}
+
+/// Whether the authority of the version in use is to be asked now when it wants that renewed: not when it is renewed
+/// anyway, or should have been.
+pub(crate) fn is_to_inquire(name: &SecretMeta, now: i64) -> bool {
+    let passed = |at: Option<i64>| at.is_some_and(|at| at <= now);
+    name.rotation
+        .as_ref()
+        .is_some_and(|rotation| rotation.failed.is_none() && passed(rotation.inquire_at) && !passed(rotation.rotate_at))
+}
+
+/// The moment in a suggested window at which a version is renewed (Unix seconds), drawn with `random`: a window that has
+/// begun is still drawn from as a whole. None for a window that is none, or that begins when the version has ended.
+pub(crate) fn drawn(window: Window, expires: Option<i64>, random: u64) -> Option<i64> {
+    let Window { begin, end } = window;
+    let expires = expires?;
+    if begin >= end || begin >= expires {
+        return None;
+    }
+    let width = u128::from(end.min(expires).abs_diff(begin));
+    let drawn = i64::try_from(width * u128::from(random) / u128::from(u64::MAX)).ok()?;
+    Some(begin.saturating_add(drawn))
+}
+
+/// How an authority is asked again that has said this now.
+pub(crate) fn inquiry(issuer: &str, said: RenewalInformation, now: i64) -> Inquiry {
+    let pause = said.retry_after.unwrap_or(USUAL_INQUIRY).clamp(SOONEST_INQUIRY, LATEST_INQUIRY);
+    Inquiry { issuer: issuer.to_owned(), ask_at: now + pause, window: said.window }
+}
+
+/// A state by what the authority of the current version says of it. A window that is as it was has had its draw.
+pub(crate) fn informed(
+    state: &CertificateState,
+    said: RenewalInformation,
+    (expires, now): (Option<i64>, i64),
+    random: u64,
+) -> CertificateState {
+    let Some(known) = &state.inquiry else { return state.clone() };
+    let mut next = inquiry(&known.issuer, said, now);
+    let renew_at = match said.window {
+        Some(window) if known.window != Some(window) => drawn(window, expires, random),
+        _ => state.renew_at,
+    };
+    next.window = next.window.or(known.window);
+    CertificateState { renew_at, inquiry: Some(next), ..state.clone() }
 }
 
 /// What is to be done after a change of the state or of the current version. What was told and tried stands as long
@@ -87,6 +165,7 @@ pub(crate) fn postponed(rotation: &Rotation, reason: &str, now: i64, random: u32
     let earlier = pause / 4 * i64::from(random) / i64::from(u32::MAX);
     Rotation {
         rotate_at: Some(now + pause - earlier),
+        inquire_at: None,
         failed: Some(FailedAttempts { count, last: now, reason: reason.to_owned() }),
         ..rotation.clone()
     }
@@ -112,12 +191,21 @@ mod tests {
                 .collect(),
             ..CertificatePolicy::default()
         };
-        CertificateState { policy, policy_created: 0, policy_updated: 0, pending: None, newest: 1, renew_at: None }
+        CertificateState {
+            policy,
+            policy_created: 0,
+            policy_updated: 0,
+            pending: None,
+            newest: 1,
+            renew_at: None,
+            inquiry: None,
+        }
     }
 
     fn version(enabled: bool, chain: usize) -> VersionMeta {
         VersionMeta {
-            version: ObjectVersion::from_bytes([1; 16]),
+            // The least that can be drawn.
+            version: ObjectVersion::from_bytes([0; 16]),
             attributes: SecretAttributes {
                 enabled,
                 not_before: Some(100 * DAY),
@@ -159,6 +247,74 @@ mod tests {
             planned("unknown", &[(Percentage(80), AutoRenew), (Percentage(50), EmailContacts)]),
             (None, Some(150))
         );
+    }
+
+    #[test]
+    fn a_part_of_the_age_is_left_to_chance_and_never_more_than_a_day() {
+        let of = |bytes: [u8; 16], age| left_to_chance(&ObjectVersion::from_bytes(bytes), age);
+        assert_eq!((of([0; 16], 300 * DAY), of([255; 16], 300 * DAY)), (0, DAY));
+        assert_eq!(of([255; 16], 5 * DAY), DAY / 10, "a fiftieth of what lives for days");
+        assert_eq!((of([255; 16], 0), of([255; 16], -DAY)), (0, 0));
+        let half = of([0x80; 16], 300 * DAY);
+        assert!((DAY / 2..DAY / 2 + 1000).contains(&half), "{half}");
+        let late = VersionMeta { version: ObjectVersion::from_bytes([255; 16]), ..version(true, 1) };
+        let usual = state(SELF, &[(Trigger::Percentage(80), LifetimeWork::AutoRenew)]);
+        assert_eq!(plan(&usual, &late).rotate_at, Some(179 * DAY));
+    }
+
+    #[test]
+    fn what_lives_shorter_than_was_asked_serves_half_its_life() {
+        let days = |days| Trigger::DaysBefore(days).moment(0, 7 * DAY);
+        assert_eq!((days(30), days(7)), (7 * DAY / 2, 7 * DAY / 2));
+        assert_eq!(days(5), 2 * DAY);
+        assert_eq!(Trigger::Percentage(1).moment(0, 100 * DAY), DAY, "what was said of its life is what counts");
+    }
+
+    #[test]
+    fn an_authority_has_what_it_signed_renewed_earlier_and_not_later_and_not_at_once() {
+        let usual = state(SELF, &[(Trigger::Percentage(80), LifetimeWork::AutoRenew)]);
+        let wished =
+            |renew_at| plan(&CertificateState { renew_at: Some(renew_at), ..usual.clone() }, &made()).rotate_at;
+        fn made() -> VersionMeta {
+            VersionMeta { created: 100 * DAY, ..version(true, 1) }
+        }
+        assert_eq!(wished(150 * DAY), Some(150 * DAY));
+        assert_eq!(wished(190 * DAY), Some(180 * DAY));
+        assert_eq!(wished(0), Some(100 * DAY + LEAST_AGE));
+        let asked = Inquiry { issuer: "far".to_owned(), ask_at: 101 * DAY, window: None };
+        let asked = CertificateState { inquiry: Some(asked), ..usual.clone() };
+        let planned = plan(&asked, &made());
+        assert_eq!(
+            (planned.rotate_at, planned.inquire_at, planned.looked_at()),
+            (Some(180 * DAY), Some(101 * DAY), Some(101 * DAY))
+        );
+        let by_hand = CertificateState { policy: state(UNKNOWN, &[]).policy, ..asked };
+        assert_eq!(plan(&by_hand, &made()).inquire_at, None, "what is not renewed is not asked about");
+    }
+
+    #[test]
+    fn a_window_is_drawn_from_once_and_authorities_are_asked_within_bounds() {
+        let window = Window { begin: 100, end: 200 };
+        assert_eq!((drawn(window, Some(900), 0), drawn(window, Some(900), u64::MAX)), (Some(100), Some(200)));
+        assert_eq!(drawn(window, Some(150), u64::MAX), Some(150), "not after its end");
+        for (window, expires) in [(Window { begin: 200, end: 200 }, Some(900)), (window, Some(100)), (window, None)] {
+            assert_eq!(drawn(window, expires, 7), None);
+        }
+        let said = |retry_after| RenewalInformation { window: Some(window), retry_after };
+        for (retry_after, pause) in
+            [(None, 21_600), (Some(-5), 3600), (Some(5), 3600), (Some(7200), 7200), (Some(i64::MAX), DAY)]
+        {
+            assert_eq!(inquiry("far", said(retry_after), 1000).ask_at, 1000 + pause, "{retry_after:?}");
+        }
+        let known =
+            CertificateState { renew_at: Some(150), inquiry: Some(inquiry("far", said(None), 0)), ..state(SELF, &[]) };
+        let after = |window, random| {
+            informed(&known, RenewalInformation { window, retry_after: None }, (Some(900), 50), random)
+        };
+        assert_eq!(after(Some(window), u64::MAX).renew_at, Some(150), "it is the window that it was");
+        let silent = after(None, 0);
+        assert_eq!((silent.renew_at, silent.inquiry.unwrap().window), (Some(150), Some(window)));
+        assert_eq!(after(Some(Window { begin: 60, end: 80 }), 0).renew_at, Some(60), "it moved");
     }
 
     #[test]

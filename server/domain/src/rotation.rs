@@ -95,6 +95,9 @@ pub struct Rotation {
     /// When notice is given of the end of the current version (Unix seconds); none for never, or not again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify_at: Option<i64>,
+    /// Of a certificate: when the authority that signed it is asked again when it wants it renewed (Unix seconds).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inquire_at: Option<i64>,
     /// Of a certificate: its renewals that failed since the current version was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<FailedAttempts>,
@@ -229,7 +232,13 @@ impl Rotation {
         let rotate_at = terms.rotate_at(version.created, version.attributes.expires);
         let notify_at = terms.notify_at(version.attributes.expires);
         let something = policy.is_some() || rotate_at.is_some() || notify_at.is_some();
-        something.then(|| Box::new(Self { policy, rotate_at, notify_at, failed: None }))
+        something.then(|| Box::new(Self { policy, rotate_at, notify_at, inquire_at: None, failed: None }))
+    }
+
+    /// When a schedule looks at it to make a new version, or to ask when that is to be (Unix seconds).
+    #[must_use]
+    pub fn looked_at(&self) -> Option<i64> {
+        self.rotate_at.into_iter().chain(self.inquire_at).min()
     }
 
     /// When an action is due (Unix seconds).
@@ -260,6 +269,13 @@ pub(crate) fn is_due(secret: &SecretMeta, action: LifetimeAction, now: i64) -> b
         return secret.certificate.is_some() && secret.rotation.is_none();
     }
     secret.rotation.as_ref().and_then(|rotation| rotation.at(action)).is_some_and(|at| at <= now)
+}
+
+/// Whether a schedule is to be told of a name for an action: what is due, and of a new version also the question when
+/// that is to be.
+pub(crate) fn is_looked_at(secret: &SecretMeta, action: LifetimeAction, now: i64) -> bool {
+    let asks = || secret.rotation.as_ref().and_then(|rotation| rotation.looked_at()).is_some_and(|at| at <= now);
+    is_due(secret, action, now) || (action == LifetimeAction::Rotate && asks())
 }
 
 /// Attributes of the version that a rotation makes now (Unix seconds).
@@ -365,6 +381,7 @@ mod tests {
             policy: Some(RotationPolicy { terms, created: 1, updated: 2 }),
             rotate_at: Some(3),
             notify_at: None,
+            inquire_at: None,
             failed: None,
         };
         let text = serde_json::to_string(&rotation).unwrap();

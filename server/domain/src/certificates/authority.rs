@@ -88,7 +88,7 @@ impl CertificateIssuer for AuthorityIssuer {
             return NotSigned::Missing.outcome(order.now).into();
         };
         match self.sign(order, settings).await {
-            Ok(chain) => Outcome::Issued { chain, renew_at: None }.into(),
+            Ok(chain) => Outcome::Issued { chain, renewal: None }.into(),
             Err(why) => {
                 tracing::warn!(%why, vault = %order.vault, certificate = %order.certificate, "an authority did not sign");
                 why.outcome(order.now).into()

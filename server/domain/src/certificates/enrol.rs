@@ -14,7 +14,9 @@ use crate::{
     certificate::{CertificateState, Enrolment, PendingOperation, PendingStatus, Trouble},
     context::RequestContext,
     gate::Ask,
-    issuance::{Answer, CertificateIssuer, MAX_MESSAGE, MAX_STATE, Order, Outcome},
+    issuance::{
+        Answer, CertificateIssuer, MAX_MESSAGE, MAX_STATE, Order, Outcome, RenewalInformation, RenewalQuestion,
+    },
     issuer::IssuerSettings,
     issuers::IssuerError,
     names::{ObjectKind, ObjectName},
@@ -46,6 +48,14 @@ pub struct IssuersByProvider {
 }
 
 impl IssuersByProvider {
+    pub(super) async fn renewal_information(&self, question: &RenewalQuestion<'_>) -> Option<RenewalInformation> {
+        match (question.settings, &self.acme) {
+            (IssuerSettings::Authority(_), _) => self.authority.renewal_information(question).await,
+            (IssuerSettings::Acme(_), Some(acme)) => acme.renewal_information(question).await,
+            (IssuerSettings::Acme(_), None) => None,
+        }
+    }
+
     async fn ask(&self, order: &Order<'_>) -> Answer {
         match (order.settings, &self.acme) {
             (IssuerSettings::Authority(_), _) => self.authority.ask(order).await,
@@ -59,16 +69,6 @@ impl IssuersByProvider {
 }
 
 impl Certificates {
-    /// Whether an issuer is to be asked for what is due. Tells nobody: whatever is done is judged.
-    pub(super) async fn is_ordered(&self, due: &DueObject) -> bool {
-        let found = async {
-            let vault = self.objects.gate.vaults.vault(&due.vault).await.ok()??;
-            let facts = self.objects.store.facts(vault.id, ObjectKind::Certificate, &due.name, None).await.ok()??;
-            facts.secret.certificate.as_ref()?.asks_at()
-        };
-        found.await.is_some()
-    }
-
     /// Asks once, and does what comes of it.
     pub(super) async fn enrol(
         &self,
@@ -91,8 +91,8 @@ impl Certificates {
         };
         let place = (&due.vault, &due.name);
         let outcome = match answer {
-            Outcome::Issued { chain, renew_at } => {
-                let taken = self.take_issued(&next(clock)?, place, &chain, (&pending.request_id, renew_at)).await;
+            Outcome::Issued { chain, renewal } => {
+                let taken = self.take_issued(&next(clock)?, place, &chain, (&pending.request_id, renewal)).await;
                 match taken {
                     Ok(()) => {
                         done.certificates += 1;
@@ -101,6 +101,7 @@ impl Certificates {
                     // It is not what was asked for, or somebody forbids it: the issuer would say the same again.
                     Err(
                         why @ (CertificateError::OtherKey
+                        | CertificateError::DuplicateSerial
                         | CertificateError::NotValidNow
                         | CertificateError::NotACertificate(_)
                         | CertificateError::Object(ObjectError::Denied(_) | ObjectError::NameTaken(_))),

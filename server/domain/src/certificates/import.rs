@@ -28,6 +28,7 @@ const INSPECT: &str = "CertificateInspect";
 pub(super) struct Brought {
     pub(super) key: Arc<NewKey>,
     pub(super) chain: Vec<Vec<u8>>,
+    pub(super) facts: CertificateFacts,
     pub(super) window: Validity,
 }
 
@@ -121,7 +122,7 @@ impl Brought {
     fn of(imported: Imported, given: &PolicyPatch, now: i64) -> Result<(Self, CertificatePolicy), CertificateError> {
         let leaf = imported.chain.first().ok_or(NotACertificate)?;
         let facts = CertificateFacts::of_chain(&imported.chain)?;
-        let facts = facts.first().ok_or(NotACertificate)?;
+        let facts = facts.into_iter().next().ok_or(NotACertificate)?;
         let template = Template::of(leaf)?;
         if template.subject.is_empty() && template.names.is_empty() {
             return Err(ImportError::Nameless.into());
@@ -145,6 +146,6 @@ impl Brought {
         if !(window.not_before..=window.not_after).contains(&now) {
             return Err(CertificateError::NotValidNow);
         }
-        Ok((Self { key: Arc::new(imported.key), chain: imported.chain, window }, policy))
+        Ok((Self { key: Arc::new(imported.key), chain: imported.chain, facts, window }, policy))
     }
 }

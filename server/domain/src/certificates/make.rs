@@ -129,6 +129,11 @@ impl Certificates {
             {
                 return Err(self.objects.refuse(ctx, case, why).await);
             }
+            if let Some((brought, leaf)) = brought.and_then(|brought| Some((brought, brought.chain.first()?)))
+                && let Err(why) = self.contradicts_none(&vault, &brought.facts, leaf).await
+            {
+                return Err(self.objects.refuse(ctx, case, why).await);
+            }
             let companions = match self.objects.companions(&vault, &keys, name, None).await {
                 Ok(companions) => companions,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why.into()).await),

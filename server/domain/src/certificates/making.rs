@@ -117,6 +117,8 @@ impl Making {
             (false, Some(before)) => before,
             _ => &version.meta,
         };
+        // Of the version in use, as long as that one stays.
+        let in_use = self.state_before().filter(|_| !is_finished);
         let state = CertificateState {
             policy_created: self.state_before().map_or(self.now, |state| state.policy_created),
             policy_updated: self.now,
@@ -137,7 +139,8 @@ impl Making {
                 }),
             },
             newest: ordinal,
-            renew_at: self.state_before().filter(|_| !is_finished).and_then(|state| state.renew_at),
+            renew_at: in_use.and_then(|state| state.renew_at),
+            inquiry: in_use.and_then(|state| state.inquiry.clone()),
             policy: self.policy.clone(),
         };
         let before = self.before.as_deref().and_then(|facts| Some((&facts.secret, facts.version.as_ref()?)));

@@ -7,10 +7,11 @@ use strongroom_crypto::x509::{CertificateFacts, Template};
 use super::{CertificateError, Certificates, applied, in_turn};
 use crate::{
     action::Action,
-    certificate::{CertificatePolicy, CertificateVersion, PendingOperation, PendingStatus},
+    certificate::{CertificatePolicy, CertificateVersion, Inquiry, PendingOperation, PendingStatus},
     change::{Change, NameWrite},
     context::RequestContext,
     gate::{Ask, Proposed},
+    issuance::RenewalInformation,
     key::KeyProperties,
     keyring::VaultKeys,
     keys::Turn,
@@ -49,9 +50,11 @@ impl Certificates {
         ctx: &RequestContext,
         (vault, name): (&VaultName, &ObjectName),
         certificates: &[Vec<u8>],
-        (request_id, renew_at): (&str, Option<i64>),
+        (request_id, renewal): (&str, Option<RenewalInformation>),
     ) -> Result<(), CertificateError> {
-        let by = By::Issuer { request_id, renew_at };
+        let mut random = [0u8; 8];
+        self.objects.entropy.fill(&mut random).map_err(|_| ObjectError::Unavailable)?;
+        let by = By::Issuer { request_id, renewal, random: u64::from_le_bytes(random) };
         self.take_in(ctx, (vault, name), certificates, &AttributePatch::default(), by).await.map(drop)
     }
 
@@ -100,6 +103,11 @@ impl Certificates {
             if !(leaf.not_before..=leaf.not_after).contains(&ctx.judged_seconds()) {
                 return Err(self.objects.refuse(ctx, case, CertificateError::NotValidNow).await);
             }
+            if let Some(der) = certificates.get(place)
+                && let Err(why) = self.contradicts_none(&vault, leaf, der).await
+            {
+                return Err(self.objects.refuse(ctx, case, why).await);
+            }
             let companions = match self.objects.companions(&vault, &keys, name, None).await {
                 Ok(companions) => companions,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why.into()).await),
@@ -132,7 +140,8 @@ impl Certificates {
                 continue;
             }
             let (keyring, entropy) = (Arc::clone(&self.objects.keyring), Arc::clone(&self.objects.entropy));
-            let (now, renew_at) = (ctx.seconds(), by.renew_at());
+            let now = ctx.seconds();
+            let (renew_at, inquiry) = by.renewal(&pending.issuer, attributes.expires, now);
             let work = move |permit, read: Result<Arc<crate::secret::SealedVersion>, StoreError>| {
                 let row = read.map_err(ObjectError::from)?;
                 if row.meta != waiting || row.sealed.data_key_id != waiting.data_key_id {
@@ -168,7 +177,7 @@ impl Certificates {
                     keyring.tag_version(&keys, ObjectKind::Certificate, own, &meta).map_err(ObjectError::from)?;
                 let mut state = *state;
                 state.pending = Some(PendingOperation { status: PendingStatus::Completed, ..pending });
-                state.renew_at = renew_at;
+                (state.renew_at, state.inquiry) = (renew_at, inquiry);
                 let judged = item.secret.revision;
                 let name = faces.tagged(
                     ObjectKind::Certificate,
@@ -249,7 +258,7 @@ enum By<'a> {
     /// Whoever had it signed.
     Merge,
     /// The issuer that was asked, for this operation and no other.
-    Issuer { request_id: &'a str, renew_at: Option<i64> },
+    Issuer { request_id: &'a str, renewal: Option<RenewalInformation>, random: u64 },
 }
 
 impl By<'_> {
@@ -268,11 +277,11 @@ impl By<'_> {
         }
     }
 
-    fn renew_at(self) -> Option<i64> {
-        match self {
-            Self::Merge => None,
-            Self::Issuer { renew_at, .. } => renew_at,
-        }
+    /// When the authority wishes it to be renewed, and how it is asked again.
+    fn renewal(self, issuer: &str, expires: Option<i64>, now: i64) -> (Option<i64>, Option<Inquiry>) {
+        let Self::Issuer { renewal: Some(said), random, .. } = self else { return (None, None) };
+        let renew_at = said.window.and_then(|window| renewal::drawn(window, expires, random));
+        (renew_at, Some(renewal::inquiry(issuer, said, now)))
     }
 }
 

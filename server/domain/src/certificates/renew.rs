@@ -41,6 +41,17 @@ pub struct Renewed {
     pub failed: usize,
 }
 
+/// What is to be done with a certificate that is due.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// An issuer is asked for the version that was ordered.
+    Ask,
+    /// The authority of the version in use is asked when it wants that renewed.
+    Inquire,
+    /// The next version is made or ordered.
+    Renew,
+}
+
 impl Certificates {
     /// Does what is due: in each vault renews, then gives notice of what still ends soon. Vaults take turns.
     ///
@@ -97,16 +108,30 @@ impl Certificates {
         clock: &dyn Clock,
         done: &mut Renewed,
     ) -> Result<(), CertificateError> {
-        if self.is_ordered(due).await {
-            return self.enrol(&ctx, due, clock, done).await;
+        match self.next_step(due, ctx.seconds()).await {
+            Step::Ask => return self.enrol(&ctx, due, clock, done).await,
+            Step::Inquire => return self.inquire(&ctx, due, clock).await,
+            Step::Renew => self.renew_if_due(&ctx, due).await?,
         }
-        self.renew_if_due(&ctx, due).await?;
-        if self.is_ordered(due).await {
+        if self.next_step(due, ctx.seconds()).await == Step::Ask {
             let ctx = own_request(PRINCIPAL, clock, &*self.objects.entropy).map_err(ObjectError::from)?;
             return self.enrol(&ctx, due, clock, done).await;
         }
         done.certificates += 1;
         Ok(())
+    }
+
+    /// What is to be done with what is due. Tells nobody: whatever is done is judged.
+    async fn next_step(&self, due: &DueObject, now: i64) -> Step {
+        let found = async {
+            let vault = self.objects.gate.vaults.vault(&due.vault).await.ok()??;
+            let facts = self.objects.store.facts(vault.id, ObjectKind::Certificate, &due.name, None).await.ok()??;
+            if facts.secret.certificate.as_ref()?.asks_at().is_some() {
+                return Some(Step::Ask);
+            }
+            renewal::is_to_inquire(&facts.secret, now).then_some(Step::Inquire)
+        };
+        found.await.unwrap_or(Step::Renew)
     }
 
     async fn renew_if_due(&self, ctx: &RequestContext, due: &DueObject) -> Result<(), CertificateError> {
@@ -176,7 +201,7 @@ impl Certificates {
 }
 
 /// Whether it went wrong with this certificate.
-fn fails(error: &CertificateError) -> Result<bool, StoreError> {
+pub(super) fn fails(error: &CertificateError) -> Result<bool, StoreError> {
     match error {
         // Another node was faster.
         CertificateError::NotDue | CertificateError::NoPending(_) => Ok(false),

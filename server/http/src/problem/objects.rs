@@ -78,6 +78,7 @@ impl From<CertificateError> for Problem {
             | CertificateError::OtherKey
             | CertificateError::NotValidNow => invalid(message),
             CertificateError::IssuerWorks => Self::new(403, "Forbidden", "issuer-works", message),
+            CertificateError::DuplicateSerial => Self::new(409, "Conflict", "duplicate-serial", message),
             CertificateError::InProgress(_) => Self::new(409, "Conflict", "certificate-in-progress", message),
             CertificateError::NotDue => Self::new(409, "Conflict", "not-due", message),
             CertificateError::Unfinished => Self::new(409, "Conflict", "certificate-unfinished", message),

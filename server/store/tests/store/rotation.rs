@@ -44,7 +44,7 @@ fn timed(entry: Entry, rotate_at: Option<i64>, notify_at: Option<i64>) -> Entry 
     let change = entry.change.as_ref().unwrap();
     let Change::SetSecret { secret, version } = change.change() else { panic!("a new version") };
     let policy = Some(RotationPolicy { terms: RotationTerms::usual(), created: 1, updated: 1 });
-    let rotation = Some(Box::new(Rotation { policy, rotate_at, notify_at, failed: None }));
+    let rotation = Some(Box::new(Rotation { policy, rotate_at, notify_at, inquire_at: None, failed: None }));
     let secret = SecretMeta { rotation, ..secret.clone() };
     let object = change.permit().object().clone();
     let permit = permit(Action::KeyCreate, object, change.permit().revision());

@@ -210,7 +210,8 @@ impl RotationSchedule for MemoryStore {
 
 impl MemoryStore {
     fn due_for(&self, due: DueAction) -> Vec<DueObject> {
-        let wanted = |meta: &SecretMeta| meta.life == LifeState::Active && rotation::is_due(meta, due.action, due.now);
+        let wanted =
+            |meta: &SecretMeta| meta.life == LifeState::Active && rotation::is_looked_at(meta, due.action, due.now);
         let mut objects = self.due(None, usize::MAX, wanted);
         objects.retain(|object| object.kind == due.kind);
         objects

@@ -61,6 +61,7 @@ fn write(kind: ObjectKind, judged: Option<i64>, life: LifeState, new: bool) -> N
             pending: None,
             newest: 1,
             renew_at: None,
+            inquiry: None,
         })
     };
     let row = SecretMeta {

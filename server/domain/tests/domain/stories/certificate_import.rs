@@ -2,8 +2,8 @@
 //! say.
 
 use strongroom_crypto::{
-    SystemEntropy,
-    key::{Curve, KeySpec, generate},
+    Plaintext, SeededEntropy, SystemEntropy,
+    key::{Curve, KeySpec, NewKey, generate},
     x509::{ImportError, Imported, Template, Validity, self_signed},
 };
 use strongroom_domain::{
@@ -21,6 +21,7 @@ use strongroom_domain::{
     vault::VaultSettings,
 };
 
+use super::certificates::by;
 use crate::common::Demo;
 
 impl Demo {
@@ -81,6 +82,57 @@ async fn what_is_imported_is_read_for_those_alone_who_may_and_says_itself_what_i
         demo.world.certificates.show(&demo.request(), &demo.vault, &name("app").unwrap(), None).await.unwrap().0,
         made
     );
+}
+
+/// Of one issuer with one serial number there is one certificate in a vault; the same one again is no other.
+#[tokio::test]
+async fn two_certificates_of_one_issuer_and_serial_number_are_not_both_taken_in() {
+    let demo = Demo::start();
+    let spec = KeySpec::Ec { crv: Curve::P256 };
+    // As many draws give the same serial number.
+    let signed = |key: &NewKey, serial: u64| {
+        let template = Template { subject: "CN=one".to_owned(), ..CertificatePolicy::default().template };
+        let validity = Validity::months(demo.request().seconds(), 1).unwrap();
+        self_signed(&template, key, validity, &SeededEntropy::new(serial)).unwrap()
+    };
+    let copy = |key: &NewKey| NewKey {
+        spec,
+        private: Plaintext::new(key.private.expose().to_vec()),
+        public: key.public.clone(),
+    };
+    let given = PolicyPatch::default();
+    let (first, second) = (generate(spec, &SystemEntropy).ok().unwrap(), generate(spec, &SystemEntropy).ok().unwrap());
+    let leaf = signed(&first, 1);
+    for _ in 0..2 {
+        let brought = Imported { key: copy(&first), chain: vec![leaf.clone()] };
+        demo.import(&demo.request(), || Ok(brought), &given).await.unwrap();
+    }
+    let app = demo.certificate("app").await.unwrap();
+    let brought = Imported { chain: vec![signed(&second, 1)], key: copy(&second) };
+    let ctx = demo.request();
+    let refused = demo.import(&ctx, || Ok(brought), &given).await;
+    assert!(matches!(refused, Err(CertificateError::DuplicateSerial)), "{refused:?}");
+    let image = demo.world.store.image();
+    assert_eq!(image.record(ctx.request_id).unwrap().reason, "duplicate-serial");
+    assert_eq!(demo.certificate("app").await.unwrap(), app, "nothing was stored");
+
+    let waiting = demo.issue("web", &by("Unknown")).await.unwrap();
+    let own = demo.own_key(&waiting);
+    let merge = async |chain: Vec<Vec<u8>>| {
+        let (ctx, web) = (demo.request(), name("web").unwrap());
+        demo.world.certificates.merge(&ctx, &demo.vault, &web, &chain, None, None).await
+    };
+    let refused = merge(vec![signed(&own, 1)]).await.err();
+    assert!(matches!(refused, Some(CertificateError::DuplicateSerial)), "{refused:?}");
+    let pending = demo.certificate("web").await.unwrap().secret.certificate.unwrap();
+    assert!(pending.in_progress().is_some(), "it waits still");
+    merge(vec![signed(&own, 2), leaf]).await.unwrap();
+    // What was taken away for good is no other either.
+    let (ctx, app) = (demo.request(), name("app").unwrap());
+    demo.world.certificates.delete(&ctx, &demo.vault, &app).await.unwrap();
+    demo.world.certificates.purge(&demo.request(), &demo.vault, &app).await.unwrap();
+    let brought = Imported { chain: vec![signed(&second, 1)], key: second };
+    demo.import(&demo.request(), || Ok(brought), &given).await.unwrap();
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ pub(super) fn public(item: &SecretItem) -> PublicKey {
 }
 
 /// What an authority outside makes of a key that it is told of.
-fn signed_elsewhere(demo: &Demo, key: &strongroom_crypto::key::NewKey, months: u32, since: i64) -> Vec<u8> {
+pub(super) fn signed_elsewhere(demo: &Demo, key: &strongroom_crypto::key::NewKey, months: u32, since: i64) -> Vec<u8> {
     let template = Template {
         subject: "CN=elsewhere".to_owned(),
         ..strongroom_domain::certificate::CertificatePolicy::default().template
@@ -582,7 +582,7 @@ async fn a_row_that_was_moved_or_edited_does_not_pass() {
 
 impl Demo {
     /// The private key of a version, as only somebody has who holds the root key.
-    fn own_key(&self, item: &SecretItem) -> strongroom_crypto::key::NewKey {
+    pub(super) fn own_key(&self, item: &SecretItem) -> strongroom_crypto::key::NewKey {
         let image = self.world.store.image();
         let vault = Arc::clone(&image.vaults["demo"]);
         let keys = self.world.keyring.vault_keys(&vault).unwrap();

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use strongroom_crypto::{SecretText, x509::Usage};
 use strongroom_domain::{
-    certificate::{IssuerReference, PendingStatus, PolicyPatch},
+    certificate::{IssuerReference, PendingStatus, PolicyPatch, Window},
     certificates::{CertificateError, Certificates, Renewed},
     grant::Scope,
-    issuance::{Answer, CertificateIssuer, Order, Outcome},
+    issuance::{Answer, CertificateIssuer, Order, Outcome, RenewalInformation, RenewalQuestion},
     issuer::{AcmeSettings, AuthoritySettings, IssuerPatch, IssuerSettings, Profile},
     issuers::IssuerError,
     names::ObjectKind,
@@ -16,12 +16,15 @@ use strongroom_domain::{
     principal::Grantee,
     record::Outcome as Recorded,
     role::Role,
+    rotation::Rotation,
     secret::SecretItem,
     test_support::world::{name, person},
 };
 
-use super::certificates::{by, leaf};
+use super::certificates::{by, leaf, signed_elsewhere};
 use crate::common::Demo;
+
+const DAY: i64 = 86_400;
 
 fn named(issuer: &str) -> Option<IssuerReference> {
     Some(IssuerReference { name: issuer.to_owned(), certificate_type: None, transparency: None })
@@ -153,6 +156,20 @@ async fn what_an_issuer_allows_is_for_who_may_sign_with_the_authority() {
 struct Elsewhere {
     answers: Mutex<Vec<Outcome>>,
     asked: Mutex<Vec<(Option<String>, Option<String>)>>,
+    /// What it says of when it wants a certificate renewed, and who asked with which account.
+    wishes: Mutex<Vec<Option<RenewalInformation>>>,
+    inquiries: Mutex<Vec<Option<String>>>,
+}
+
+impl Elsewhere {
+    fn that_says(answers: Vec<Outcome>) -> Arc<Self> {
+        let answers = Mutex::new(answers);
+        Arc::new(Self { answers, asked: Mutex::default(), wishes: Mutex::default(), inquiries: Mutex::default() })
+    }
+
+    fn inquiries(&self) -> usize {
+        self.inquiries.lock().unwrap().len()
+    }
 }
 
 #[async_trait]
@@ -162,6 +179,12 @@ impl CertificateIssuer for Elsewhere {
         self.asked.lock().unwrap().push((order.state.map(str::to_owned), account));
         let outcome = self.answers.lock().unwrap().remove(0);
         Answer { outcome, account: Some(SecretText::new("account-key".to_owned())) }
+    }
+
+    async fn renewal_information(&self, question: &RenewalQuestion<'_>) -> Option<RenewalInformation> {
+        let account = question.account.map(|account| account.expose().to_owned());
+        self.inquiries.lock().unwrap().push(account);
+        self.wishes.lock().unwrap().remove(0)
     }
 }
 
@@ -175,9 +198,9 @@ async fn an_issuer_that_takes_its_time_is_asked_again_and_its_failure_never_touc
     let answers = vec![
         Outcome::Pending { state: "order-1".to_owned(), ask_at: now + 60 },
         Outcome::Failed { code: "rate-limited", message: "Later".to_owned(), retry_at: Some(now + 600) },
-        Outcome::Issued { chain: in_use.version.certificate.as_ref().unwrap().chain.clone(), renew_at: None },
+        Outcome::Issued { chain: in_use.version.certificate.as_ref().unwrap().chain.clone(), renewal: None },
     ];
-    let elsewhere = Arc::new(Elsewhere { answers: Mutex::new(answers), asked: Mutex::default() });
+    let elsewhere = Elsewhere::that_says(answers);
     let certificates = demo.world.certificates_by(elsewhere.clone());
     let other = PolicyPatch { issuer: named("far"), ..by("far") };
     demo.issue("app", &other).await.unwrap();
@@ -203,6 +226,63 @@ async fn an_issuer_that_takes_its_time_is_asked_again_and_its_failure_never_touc
     );
     let shown = demo.world.issuers.get(&demo.request(), &demo.vault, &name("far").unwrap()).await.unwrap();
     assert_eq!(shown.settings.provider(), "ACME");
+}
+
+/// Asked by one node, again and again; what fails costs nothing, and nothing is renewed later than the policy says.
+#[tokio::test]
+async fn the_authority_of_a_version_in_use_is_asked_again_and_has_it_renewed_earlier() {
+    let demo = Demo::start();
+    demo.set_issuer("far", &acme()).await.unwrap();
+    let begun = demo.issue("app", &by("far")).await.unwrap();
+    let now = demo.request().seconds();
+    let within = |from: i64, to: i64| {
+        let window = Some(Window { begin: now + from * DAY, end: now + to * DAY });
+        Some(RenewalInformation { window, retry_after: Some(7200) })
+    };
+    let chain = vec![signed_elsewhere(&demo, &demo.own_key(&begun), 12, 0)];
+    let elsewhere = Elsewhere::that_says(vec![Outcome::Issued { chain, renewal: within(200, 210) }]);
+    *elsewhere.wishes.lock().unwrap() = vec![None, within(200, 210), within(20, 30), within(350, 360)];
+    let one = demo.world.certificates_by(elsewhere.clone());
+    let twin = demo.on(demo.world.store.node("twin"));
+    let two = twin.world.certificates_by(elsewhere.clone());
+    let pass = |seconds: i64| [&demo, &twin].map(|node| node.world.clock.advance(seconds * 1000));
+    let times = async || {
+        let Rotation { rotate_at, inquire_at, failed, .. } =
+            *demo.certificate("app").await.unwrap().secret.rotation.unwrap();
+        assert_eq!(failed, None);
+        (rotate_at.unwrap() - now, inquire_at.unwrap() - demo.request().seconds())
+    };
+    let both = async || {
+        let (one, two) = tokio::join!(demo.run_of(&one), twin.run_of(&two));
+        assert_eq!((one, two), (Renewed::default(), Renewed::default()));
+        elsewhere.inquiries()
+    };
+    assert_eq!(demo.run_of(&one).await, Renewed { certificates: 1, ..Renewed::default() });
+    let (planned, next) = times().await;
+    assert!((200 * DAY..=210 * DAY).contains(&planned), "{planned}");
+    assert_eq!((next, both().await), (7200, 0), "when the authority said");
+    pass(7200);
+    assert_eq!(both().await, 1);
+    assert_eq!(times().await, (planned, 6 * 3600), "of no answer comes nothing");
+    pass(6 * 3600);
+    assert_eq!(both().await, 2);
+    assert_eq!(times().await, (planned, 7200), "of the same window nothing is drawn again");
+    pass(7200);
+    assert_eq!(both().await, 3);
+    let (earlier, _) = times().await;
+    assert!((20 * DAY..=30 * DAY).contains(&earlier), "{earlier}");
+    pass(7200);
+    assert_eq!(both().await, 4);
+    let (latest, _) = times().await;
+    assert!((290 * DAY..=292 * DAY).contains(&latest), "80 hundredths of a year, as the policy says: {latest}");
+    let kept = Some("account-key".to_owned());
+    assert!(elsewhere.inquiries.lock().unwrap().iter().all(|account| *account == kept));
+
+    demo.world.issuers.delete(&demo.request(), &demo.vault, &name("far").unwrap()).await.unwrap();
+    pass(7200);
+    assert_eq!(both().await, 4, "nobody is left to be asked");
+    let rotation = demo.certificate("app").await.unwrap().secret.rotation.unwrap();
+    assert_eq!((rotation.rotate_at, rotation.inquire_at), (Some(now + latest), None));
 }
 
 #[tokio::test]
