@@ -14,7 +14,7 @@ use instant_acme::{
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::{SecretText, x509::certificates_in};
 use strongroom_domain::{
-    issuance::{Answer, CertificateIssuer, Order, Outcome, RenewalInformation, RenewalQuestion},
+    issuance::{Answer, CertificateIssuer, Farewell, Order, Outcome, RenewalInformation, RenewalQuestion},
     issuer::{AcmeSettings, IssuerSettings},
     proofs::{ProofKind, Proofs},
 };
@@ -196,6 +196,23 @@ impl CertificateIssuer for Acme {
                 },
                 account: None,
             },
+        }
+    }
+
+    async fn part(&self, settings: &IssuerSettings, account: &SecretText, now: i64) -> Farewell {
+        let IssuerSettings::Acme(settings) = settings else { return Farewell::NothingToTell };
+        let told = async {
+            let (account, conversation) = self.account(settings, Some(account), now).await?;
+            let ended = account.deactivate().await;
+            ended.map_err(|error| AcmeError::of(&error, &conversation, None, now))
+        };
+        match tokio::time::timeout(BESIDE, told).await {
+            Ok(Ok(())) => Farewell::Told,
+            Ok(Err(trouble)) => {
+                tracing::warn!(%trouble, "an account at an ACME authority could not be deactivated");
+                Farewell::NotTold(trouble.code())
+            }
+            Err(_) => Farewell::NotTold("acme-unreachable"),
         }
     }
 

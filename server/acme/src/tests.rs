@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use strongroom_crypto::{SecretText, x509::Validity};
 use strongroom_domain::{
     certificate::{CertificatePolicy, Window},
-    issuance::{Answer, CertificateIssuer, Order, Outcome, RenewalInformation, RenewalQuestion},
+    issuance::{Answer, CertificateIssuer, Farewell, Order, Outcome, RenewalInformation, RenewalQuestion},
     issuer::{AcmeSettings, Challenge, IssuerSettings},
     names::{ObjectName, VaultName},
     proofs::Proofs,
@@ -87,6 +87,7 @@ impl Respond for Authority {
                 answer(200, directory)
             }
             "/nonce" => ResponseTemplate::new(200).insert_header("replay-nonce", "nonce"),
+            "/account/1" => answer(200, json!({ "status": "deactivated" })),
             "/account" => answer(201, json!({ "status": "valid" })).insert_header("location", at("/account/1")),
             "/order" => {
                 told.replaces = payload.and_then(|payload| payload.get("replaces").cloned());
@@ -320,6 +321,20 @@ async fn a_certificate_in_use_is_asked_about_again_and_whatever_fails_says_nothi
     story.acme_settings().renewal_information = true;
     story.told().renewal_info = false;
     assert_eq!(story.renewal_information(&chain[0]).await, None, "the authority says no more");
+}
+
+#[tokio::test]
+async fn an_account_that_is_kept_no_more_is_deactivated() {
+    let mut story = Story::begin(Told::default()).await;
+    story.ask().await;
+    let account = story.account.take().unwrap();
+    assert_eq!(story.acme.part(&story.settings, &account, NOW).await, Farewell::Told);
+    assert_eq!(story.sent("/account/1"), [json!({ "status": "deactivated" })]);
+    story.instead("/account/1", 403, "unauthorized", None);
+    let again = story.acme.part(&story.settings, &account, NOW).await;
+    assert!(matches!(again, Farewell::NotTold("acme-account-refused")), "{again:?}");
+    story.acme_settings().directory.push('2');
+    assert_eq!(story.acme.part(&story.settings, &account, NOW).await, Farewell::NotTold("acme-forbidden"));
 }
 
 #[tokio::test]

@@ -225,7 +225,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
     };
     let certificate_issuers = Arc::new(strongroom_domain::issuers::Issuers {
         objects: Arc::clone(&objects),
-        speaks_acme: providers_of_certificates.acme.is_some(),
+        acme: providers_of_certificates.acme.clone(),
     });
     let public_key = data_encoding::HEXLOWER.encode(&auditor.public_key());
     let chain = Arc::new(ArcSwap::from_pointee(ChainStatus { public_key, ..ChainStatus::default() }));

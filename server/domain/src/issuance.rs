@@ -110,6 +110,17 @@ pub struct RenewalQuestion<'a> {
     pub now: i64,
 }
 
+/// How an issuer took it that what it gave to be kept is kept no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// It has nothing to be told.
+    NothingToTell,
+    /// It knows.
+    Told,
+    /// It could not be told: why, in a short word.
+    NotTold(&'static str),
+}
+
 /// Somebody who issues certificates.
 #[async_trait]
 pub trait CertificateIssuer: Send + Sync {
@@ -120,5 +131,11 @@ pub trait CertificateIssuer: Send + Sync {
     /// When a certificate that it issued is wanted renewed; none where that cannot be learnt now. In a minute at most.
     async fn renewal_information(&self, _question: &RenewalQuestion<'_>) -> Option<RenewalInformation> {
         None
+    }
+
+    /// Tells it that what it gave to be kept ([`Answer::account`]) is kept no more, so that whoever has a copy can do
+    /// nothing with it. In a minute at most.
+    async fn part(&self, _settings: &IssuerSettings, _account: &SecretText, _now: i64) -> Farewell {
+        Farewell::NothingToTell
     }
 }

@@ -234,6 +234,14 @@ pub struct Issuer {
     pub account: Option<SecretText>,
 }
 
+/// What an issuer gave to be kept, with how it is asked.
+pub struct KeptAccount {
+    /// How it is asked.
+    pub settings: IssuerSettings,
+    /// What it gave. Nobody is shown it.
+    pub account: SecretText,
+}
+
 /// What of an issuer a caller gives; what is absent stays as it is.
 #[derive(Default)]
 #[expect(missing_docs, reason = "each is a part of the issuer")]
@@ -417,6 +425,18 @@ impl Issuer {
         Ok(self)
     }
 
+    /// In the place of another. Gives what that one had kept of an account, with how it is asked, if this one has no use
+    /// for it.
+    #[must_use]
+    pub fn in_place_of(mut self, before: Self) -> (Self, Option<KeptAccount>) {
+        if before.asked_at().is_some() && before.asked_at() == self.asked_at() {
+            self.account = before.account;
+            return (self, None);
+        }
+        let Self { settings, account, .. } = before;
+        (self, account.map(|account| KeptAccount { settings, account }))
+    }
+
     /// Where an account of it is.
     fn asked_at(&self) -> Option<(String, Option<String>)> {
         match &self.settings {
@@ -570,6 +590,13 @@ mod tests {
         let known = || Issuer { account: Some(text("{}")), ..Issuer::made(&acme()).unwrap() };
         let enabled = IssuerPatch { enabled: Some(false), ..IssuerPatch::default() };
         assert!(known().changed(&enabled).unwrap().account.is_some());
+        let (same, parted) = Issuer::made(&acme()).unwrap().in_place_of(known());
+        assert!(same.account.is_some() && parted.is_none(), "it is the account of both");
+        let elsewhere = organization("https://other.example/directory", "ops@app.example");
+        let other = Issuer::made(&IssuerPatch { organization: Some(elsewhere), ..acme() }).unwrap();
+        let (other, parted) = other.in_place_of(known());
+        assert!(other.account.is_none());
+        assert_eq!(parted.unwrap().settings, known().settings, "where the account is that is given up");
         let other = organization("https://other.example/directory", "ops@app.example");
         let moved = IssuerPatch { organization: Some(other), ..IssuerPatch::default() };
         let moved = known().changed(&moved).unwrap();

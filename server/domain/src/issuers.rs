@@ -8,18 +8,24 @@ use zeroize::Zeroizing;
 
 use crate::{
     action::Action,
+    certificates::RENEWAL_PRINCIPAL,
     change::{Change, PermittedChange},
     contacts::Contacts,
     context::RequestContext,
     gate::{Ask, Proposed},
-    issuer::{AuthoritySettings, Issuer, IssuerInvalid, IssuerPatch, IssuerSettings},
+    issuance::{CertificateIssuer, Farewell},
+    issuer::{AuthoritySettings, Issuer, IssuerInvalid, IssuerPatch, IssuerSettings, KeptAccount},
     names::{NameError, ObjectKind, ObjectName, VaultName},
     objects::{ATTEMPTS, InVault, ObjectError, ObjectPage, Objects, Verbs, active, opened_whole, spent},
     permit::{Held, Permit},
     ports::StoreError,
-    record::{HowItWent, Outcome},
+    record::{HowItWent, Outcome, Record},
+    schedule::own_request_at,
     secret::{AttributePatch, SecretAttributes, SecretItem},
 };
+
+/// What it is called in records that an issuer was told that its account is given up.
+const PARTING: &str = "IssuerAccountDeactivate";
 
 /// The one name of the contacts of a vault.
 pub const CONTACTS: &str = "contacts";
@@ -96,8 +102,8 @@ impl ShownIssuer {
 pub struct Issuers {
     /// What they share with other kinds.
     pub objects: Arc<Objects>,
-    /// Whether somebody here speaks RFC 8555.
-    pub speaks_acme: bool,
+    /// Who speaks RFC 8555, if somebody here does.
+    pub acme: Option<Arc<dyn CertificateIssuer>>,
 }
 
 type Worked<T> = Result<(PermittedChange, Held<T>), IssuerError>;
@@ -146,29 +152,45 @@ impl Issuers {
         let issuer = Issuer::made(given)?;
         self.is_spoken_here(&issuer)?;
         let attributes = attributes(given.enabled.unwrap_or(true), Some(issuer.settings.provider()));
-        let document = issuer.to_document().map_err(|_| ObjectError::Unavailable)?;
         let ask = Ask {
             proposed: Some(Proposed::Whole(&attributes)),
             ..Ask::object(ObjectKind::Issuer, Action::IssuerSet, vault, name)
         };
         for _ in 0..ATTEMPTS {
-            let InVault { case, keys, .. } = self.objects.admit(ctx, ask.clone()).await?;
+            let InVault { mut case, keys, .. } = self.objects.admit(ctx, ask.clone()).await?;
             if let IssuerSettings::Authority(authority) = &issuer.settings
                 && let Err(why) = self.may_be_authority(ctx, vault, authority).await
             {
                 return Err(self.objects.refuse(ctx, case, why).await);
             }
             let facts = case.facts.clone();
-            let (item, change) = self.objects.whole(
-                ctx,
-                &keys,
-                (ObjectKind::Issuer, name),
-                &document,
-                &attributes,
-                (None, facts.as_deref()),
-            )?;
-            if let Some(item) = self.objects.change(ctx, case, change, item).await? {
-                return Ok(ShownIssuer::of(item, issuer));
+            let place = (ObjectKind::Issuer, name);
+            let Some(item) = active(facts.as_deref()) else {
+                let document = issuer.to_document().map_err(|_| ObjectError::Unavailable)?;
+                let (item, change) =
+                    self.objects.whole(ctx, &keys, place, &document, &attributes, (None, facts.as_deref()))?;
+                if let Some(item) = self.objects.change(ctx, case, change, item).await? {
+                    return Ok(ShownIssuer::of(item, issuer));
+                }
+                continue;
+            };
+            case.record.revision = Some(item.secret.revision + 1);
+            let held = self.objects.store.read_to_change(case.permit, &item.version.version).await;
+            if held.inspect(|(_, read)| matches!(read, Err(StoreError::Stale))) {
+                continue;
+            }
+            let held = held.map(|(permit, read): (Permit, _)| -> Worked<(ShownIssuer, Option<KeptAccount>)> {
+                let before = issuer_in(&opened_whole(&self.objects.keyring, &keys, ObjectKind::Issuer, &item, read)?)?;
+                let (issuer, parted) = Issuer::made(given)?.in_place_of(before);
+                let document = issuer.to_document().map_err(|_| ObjectError::Unavailable)?;
+                let (item, change) =
+                    self.objects.whole(ctx, &keys, place, &document, &attributes, (None, facts.as_deref()))?;
+                spent(permit, change, (ShownIssuer::of(item, issuer), parted))
+            });
+            let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
+            if let Some((shown, parted)) = done? {
+                self.part_with(ctx, vault, name, parted);
+                return Ok(shown);
             }
         }
         Err(self.objects.contended(ctx, ask).await)
@@ -208,9 +230,10 @@ impl Issuers {
             if held.inspect(|(_, read)| matches!(read, Err(StoreError::Stale))) {
                 continue;
             }
-            let held = held.map(|(permit, read): (Permit, _)| -> Worked<ShownIssuer> {
+            let held = held.map(|(permit, read): (Permit, _)| -> Worked<(ShownIssuer, Option<KeptAccount>)> {
                 let before = issuer_in(&opened_whole(&self.objects.keyring, &keys, ObjectKind::Issuer, &item, read)?)?;
                 let was = authority_of(&before.settings);
+                let kept = kept_account(&before);
                 let after = before.changed(given)?;
                 self.is_spoken_here(&after)?;
                 let is = authority_of(&after.settings);
@@ -224,10 +247,12 @@ impl Issuers {
                 let place = (ObjectKind::Issuer, name);
                 let (item, change) =
                     self.objects.whole(ctx, &keys, place, &document, &attributes, (None, facts.as_deref()))?;
-                spent(permit, change, ShownIssuer::of(item, after))
+                let parted = kept.filter(|_| after.account.is_none());
+                spent(permit, change, (ShownIssuer::of(item, after), parted))
             });
             let done = self.objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)?;
-            if let Some(shown) = done? {
+            if let Some((shown, parted)) = done? {
+                self.part_with(ctx, vault, name, parted);
                 return Ok(shown);
             }
         }
@@ -309,7 +334,9 @@ impl Issuers {
         let ask = Ask::object(ObjectKind::Issuer, Action::IssuerDelete, vault, name);
         let missing = || IssuerError::from(not_found(name));
         let (item, document) = self.remove(ctx, ask, missing).await?;
-        Ok(ShownIssuer::of(item, issuer_in(&document)?))
+        let issuer = issuer_in(&document)?;
+        self.part_with(ctx, vault, name, kept_account(&issuer));
+        Ok(ShownIssuer::of(item, issuer))
     }
 
     /// GET /certificates/contacts.
@@ -372,9 +399,27 @@ impl Issuers {
 
     fn is_spoken_here(&self, issuer: &Issuer) -> Result<(), IssuerError> {
         match issuer.settings {
-            IssuerSettings::Acme(_) if !self.speaks_acme => Err(IssuerError::NotHere(issuer.settings.provider())),
+            IssuerSettings::Acme(_) if self.acme.is_none() => Err(IssuerError::NotHere(issuer.settings.provider())),
             _ => Ok(()),
         }
+    }
+
+    /// Has an issuer told, beside whatever comes next, that what it gave is kept no more. That it is gone from here is
+    /// durable by then; what came of telling is on record by itself.
+    fn part_with(&self, ctx: &RequestContext, vault: &VaultName, name: &ObjectName, parted: Option<KeptAccount>) {
+        let (Some(KeptAccount { settings, account }), Some(acme)) = (parted, self.acme.clone()) else { return };
+        let (objects, now) = (Arc::clone(&self.objects), ctx.now);
+        let (vault, name) = (vault.clone(), name.clone());
+        tokio::spawn(async move {
+            let (outcome, reason) = match acme.part(&settings, &account, now.div_euclid(1000)).await {
+                Farewell::NothingToTell => return,
+                Farewell::Told => (Outcome::Allowed, "told"),
+                Farewell::NotTold(why) => (Outcome::Failed, why),
+            };
+            if let Err(error) = note_parting(&objects, (&vault, &name), (outcome, reason), now).await {
+                tracing::error!(%error, %vault, issuer = %name, reason, "what came of an account that was given up is not on record");
+            }
+        });
     }
 
     /// Nobody grants what they do not hold: whoever lets certificates of a vault be signed by an authority could sign
@@ -436,6 +481,28 @@ impl Issuers {
         }
         Err(self.objects.contended(ctx, ask).await)
     }
+}
+
+/// What an issuer gave to be kept, with how it is asked.
+fn kept_account(issuer: &Issuer) -> Option<KeptAccount> {
+    let account = SecretText::new(issuer.account.as_ref()?.expose().to_owned());
+    Some(KeptAccount { settings: issuer.settings.clone(), account })
+}
+
+async fn note_parting(
+    objects: &Objects,
+    (vault, name): (&VaultName, &ObjectName),
+    (outcome, reason): (Outcome, &str),
+    now: i64,
+) -> Result<(), ObjectError> {
+    let ctx = own_request_at(RENEWAL_PRINCIPAL, now, &*objects.entropy)?;
+    let mut record = Record::of(&ctx, PARTING);
+    record.vault = Some(vault.as_str().to_owned());
+    record.kind = Some(ObjectKind::Issuer.as_str().to_owned());
+    record.object = Some(name.as_str().to_owned());
+    record.outcome = outcome;
+    reason.clone_into(&mut record.reason);
+    objects.recorder.note_event(record).await.map_err(ObjectError::from)
 }
 
 fn not_found(name: &ObjectName) -> ObjectError {

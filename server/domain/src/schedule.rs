@@ -119,7 +119,11 @@ pub(crate) fn own_request(
     clock: &dyn Clock,
     entropy: &dyn Entropy,
 ) -> Result<RequestContext, StoreError> {
-    let now = clock.now_millis();
+    own_request_at(principal, clock.now_millis(), entropy)
+}
+
+/// The same, at a time (Unix milliseconds).
+pub(crate) fn own_request_at(principal: &str, now: i64, entropy: &dyn Entropy) -> Result<RequestContext, StoreError> {
     let id = uuid_v7(now, entropy).map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let principal = Arc::new(Principal::system(principal));
     Ok(RequestContext::new(id, principal, IpAddr::V4(Ipv4Addr::LOCALHOST), "internal", now))

@@ -1,7 +1,8 @@
 //! What is due with keys and certificates: named by the store in order, and done once over many nodes of one database.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use strongroom_crypto::{
     Entropy, RootKey, SeededEntropy,
     key::{Curve, KeySpec},
@@ -9,11 +10,13 @@ use strongroom_crypto::{
 use strongroom_domain::{
     action::Action,
     certificate::{IssuerReference, PolicyPatch},
-    certificates::{Certificates, Renewed},
+    certificates::{Certificates, IssuersByProvider, Renewed},
     change::Change,
     context::RequestContext,
     gate::{Gate, ShadowCounts},
     grant::{Assignment, Scope},
+    issuance::{Answer, CertificateIssuer, Order, Outcome},
+    issuer::{AcmeSettings, IssuerPatch, IssuerSettings},
     issuers::Issuers,
     keyring::Keyring,
     keys::{KeyRequest, Keys, Rotated},
@@ -35,7 +38,12 @@ use strongroom_store::{Store, StoreOptions};
 
 use crate::support::{Place, Started, entry, id, life, name, on_both, options, permit, set, version};
 
-on_both!(what_is_due_with_keys_is_named_in_order, two_nodes_do_what_is_due_once, two_nodes_renew_once_and_fail_once);
+on_both!(
+    what_is_due_with_keys_is_named_in_order,
+    two_nodes_do_what_is_due_once,
+    two_nodes_renew_once_and_fail_once,
+    two_nodes_ask_an_issuer_once,
+);
 
 const DAY: i64 = 86_400;
 
@@ -108,12 +116,18 @@ pub(crate) struct Node {
     pub(crate) store: Arc<Store>,
     pub(crate) keys: Keys,
     pub(crate) certificates: Certificates,
+    issuers: Arc<Issuers>,
     pub(crate) revoking: Arc<Revoking>,
     pub(crate) clock: Arc<ManualClock>,
 }
 
 impl Node {
     pub(crate) fn on(store: Arc<Store>, seed: u64) -> Self {
+        Self::beside(store, seed, None)
+    }
+
+    /// With somebody in the place of an ACME server.
+    fn beside(store: Arc<Store>, seed: u64, acme: Option<Arc<dyn CertificateIssuer>>) -> Self {
         let keyring = Arc::new(keyring());
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(seed));
         let clock = Arc::new(ManualClock::at(world::BEGIN));
@@ -143,10 +157,11 @@ impl Node {
             restores,
         });
         let keys = Keys::new(objects.clone());
-        let issuers = Arc::new(Issuers { objects: objects.clone(), speaks_acme: false });
-        let providers = world::providers(&objects, clock.clone());
+        let issuers = Arc::new(Issuers { objects: objects.clone(), acme: acme.clone() });
+        let providers = IssuersByProvider { acme, ..world::providers(&objects, clock.clone()) };
         let revoking = world::revoking(&objects, clock.clone());
-        Self { store, certificates: Certificates::new(objects, &keys, issuers, providers), keys, revoking, clock }
+        let certificates = Certificates::new(objects, &keys, issuers.clone(), providers);
+        Self { store, certificates, issuers, keys, revoking, clock }
     }
 
     pub(crate) fn request(&self) -> RequestContext {
@@ -302,6 +317,66 @@ async fn two_nodes_renew_once_and_fail_once(place: Place) {
     assert_eq!(s.store.vaults_with_due(plan).await.unwrap(), std::slice::from_ref(&vault));
     let due = s.store.due_in(&vault, plan, None, 10).await.unwrap();
     assert_eq!(due.iter().map(|due| due.name.as_str()).collect::<Vec<_>>(), ["c1"]);
+}
+
+/// An authority elsewhere that keeps whoever asks waiting, and then refuses. Notes what it is asked.
+#[derive(Default)]
+struct Elsewhere(Mutex<Vec<Option<String>>>);
+
+#[async_trait]
+impl CertificateIssuer for Elsewhere {
+    async fn ask(&self, order: &Order<'_>) -> Answer {
+        let asked = {
+            let mut asked = self.0.lock().unwrap();
+            asked.push(order.state.map(str::to_owned));
+            asked.len()
+        };
+        // The other node has time to come by meanwhile.
+        tokio::task::yield_now().await;
+        let pending = Outcome::Pending { state: format!("order {asked}"), ask_at: order.now + 60 };
+        let refused = Outcome::Failed { code: "refused", message: String::new(), retry_at: None };
+        if asked < 3 { pending.into() } else { refused.into() }
+    }
+}
+
+async fn two_nodes_ask_an_issuer_once(place: Place) {
+    let s = place.start().await;
+    let vault = furnish(&s).await;
+    let elsewhere = Arc::new(Elsewhere::default());
+    let beside = |store: &Arc<Store>, seed| Node::beside(store.clone(), seed, Some(elsewhere.clone()));
+    let (one, two) = two_nodes(&place, &s).await;
+    let (one, two) = (beside(&one.store, 21), beside(&two.store, 22));
+    let directory = "https://ca.example/directory".to_owned();
+    let given = IssuerPatch {
+        provider: Some("ACME".to_owned()),
+        settings: Some(IssuerSettings::Acme(AcmeSettings { directory, ..AcmeSettings::default() })),
+        ..IssuerPatch::default()
+    };
+    one.issuers.set(&one.request(), &vault, &name("far"), &given).await.map(drop).unwrap();
+    let issuer = IssuerReference { name: "far".to_owned(), certificate_type: None, transparency: None };
+    let policy = PolicyPatch {
+        spec: Some(KeySpec::Ec { crv: Curve::P256 }),
+        subject: Some("CN=app.example".to_owned()),
+        issuer: Some(issuer),
+        ..PolicyPatch::default()
+    };
+    let (ctx, attributes) = (one.request(), world::enabled());
+    one.certificates.create(&ctx, &vault, &name("app"), Some(&policy), &attributes).await.unwrap();
+    let both = async |seconds: i64| {
+        [&one, &two].map(|node| node.clock.advance(seconds * 1000));
+        let (first, second) = tokio::join!(one.renew_what_is_due(), two.renew_what_is_due());
+        (elsewhere.0.lock().unwrap().len(), first.failed + second.failed)
+    };
+    assert_eq!(both(0).await, (1, 0));
+    assert_eq!(both(0).await, (1, 0), "not before its time");
+    assert_eq!(both(60).await, (2, 0));
+    // A node that starts meanwhile goes on with the order.
+    let late = beside(&one.store, 23);
+    late.clock.advance(120_000);
+    assert_eq!(late.renew_what_is_due().await, Renewed { failed: 1, ..Renewed::default() });
+    assert_eq!(both(60).await, (3, 0), "what is refused is not asked for again");
+    let asked = elsewhere.0.lock().unwrap().clone();
+    assert_eq!(asked, [None, Some("order 1".to_owned()), Some("order 2".to_owned())]);
 }
 
 async fn stored(s: &Started, vault: &VaultName) -> VaultId {

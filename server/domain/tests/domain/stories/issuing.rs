@@ -8,9 +8,9 @@ use strongroom_domain::{
     certificate::{IssuerReference, PendingStatus, PolicyPatch, Window},
     certificates::{CertificateError, Certificates, Renewed},
     grant::Scope,
-    issuance::{Answer, CertificateIssuer, Order, Outcome, RenewalInformation, RenewalQuestion},
+    issuance::{Answer, CertificateIssuer, Farewell, Order, Outcome, RenewalInformation, RenewalQuestion},
     issuer::{AcmeSettings, AuthoritySettings, IssuerPatch, IssuerSettings, Profile},
-    issuers::IssuerError,
+    issuers::{IssuerError, Issuers},
     names::ObjectKind,
     objects::ObjectError,
     principal::Grantee,
@@ -159,12 +159,21 @@ struct Elsewhere {
     /// What it says of when it wants a certificate renewed, and who asked with which account.
     wishes: Mutex<Vec<Option<RenewalInformation>>>,
     inquiries: Mutex<Vec<Option<String>>>,
+    /// Who was told that an account is given up, and how it takes that.
+    parted: Mutex<Vec<(IssuerSettings, String)>>,
+    farewell: Farewell,
 }
 
 impl Elsewhere {
     fn that_says(answers: Vec<Outcome>) -> Arc<Self> {
-        let answers = Mutex::new(answers);
-        Arc::new(Self { answers, asked: Mutex::default(), wishes: Mutex::default(), inquiries: Mutex::default() })
+        Arc::new(Self {
+            answers: Mutex::new(answers),
+            asked: Mutex::default(),
+            wishes: Mutex::default(),
+            inquiries: Mutex::default(),
+            parted: Mutex::default(),
+            farewell: Farewell::Told,
+        })
     }
 
     fn inquiries(&self) -> usize {
@@ -179,6 +188,11 @@ impl CertificateIssuer for Elsewhere {
         self.asked.lock().unwrap().push((order.state.map(str::to_owned), account));
         let outcome = self.answers.lock().unwrap().remove(0);
         Answer { outcome, account: Some(SecretText::new("account-key".to_owned())) }
+    }
+
+    async fn part(&self, settings: &IssuerSettings, account: &SecretText, _now: i64) -> Farewell {
+        self.parted.lock().unwrap().push((settings.clone(), account.expose().to_owned()));
+        self.farewell
     }
 
     async fn renewal_information(&self, question: &RenewalQuestion<'_>) -> Option<RenewalInformation> {
@@ -297,6 +311,64 @@ async fn an_operation_that_was_called_off_is_not_asked_for() {
     demo.issue("app", &by("far")).await.unwrap();
     assert_eq!(demo.run().await, Renewed { failed: 1, ..Renewed::default() }, "nobody here speaks with it");
     assert_eq!(status(&demo.operation("app").await), (PendingStatus::Failed, Some("not-here".to_owned())));
+}
+
+/// An account is given up with its issuer, or when that is asked elsewhere, and that is on record.
+#[tokio::test]
+async fn the_authority_of_an_issuer_that_goes_is_told_to_end_its_account() {
+    let demo = Demo::start();
+    let pending = |state: &str| Outcome::Pending { state: state.to_owned(), ask_at: i64::MAX };
+    let elsewhere = Elsewhere::that_says(["one", "two", "three"].map(pending).to_vec());
+    let (certificates, far) = (demo.world.certificates_by(elsewhere.clone()), name("far").unwrap());
+    let issuers = Issuers { objects: demo.world.objects.clone(), acme: Some(elsewhere.clone()) };
+    let at = |directory: &str| {
+        let directory = format!("https://{directory}/directory");
+        let settings = IssuerSettings::Acme(AcmeSettings { directory, ..AcmeSettings::default() });
+        IssuerPatch { settings: Some(settings), ..acme() }
+    };
+    let set =
+        async |given: &IssuerPatch| issuers.set(&demo.request(), &demo.vault, &far, given).await.map(drop).unwrap();
+    // The first question has it make an account.
+    let registers = async |certificate: &str| {
+        demo.issue(certificate, &by("far")).await.unwrap();
+        demo.run_of(&certificates).await;
+    };
+    let told = async |many: usize| loop {
+        let records = demo.world.store.image().log.into_iter().map(|logged| logged.record);
+        let told: Vec<_> = records.filter(|record| record.operation == "IssuerAccountDeactivate").collect();
+        if told.len() >= many {
+            assert_eq!(told.len(), many);
+            break told.last().cloned().unwrap();
+        }
+        tokio::task::yield_now().await;
+    };
+    set(&at("one.example")).await;
+    registers("a").await;
+    set(&at("one.example")).await;
+    set(&at("two.example")).await;
+    let record = told(1).await;
+    assert_eq!(
+        (record.object.as_deref(), record.outcome, record.reason.as_str()),
+        (Some("far"), Recorded::Allowed, "told")
+    );
+    registers("b").await;
+    issuers.update(&demo.request(), &demo.vault, &far, &at("three.example")).await.map(drop).unwrap();
+    told(2).await;
+    registers("c").await;
+    issuers.delete(&demo.request(), &demo.vault, &far).await.map(drop).unwrap();
+    told(3).await;
+    let parted: Vec<_> = elsewhere
+        .parted
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(settings, account)| {
+            let IssuerSettings::Acme(settings) = settings else { panic!() };
+            (settings.directory.clone(), account.clone())
+        })
+        .collect();
+    let one = |directory: &str| (format!("https://{directory}/directory"), "account-key".to_owned());
+    assert_eq!(parted, [one("one.example"), one("two.example"), one("three.example")]);
 }
 
 /// Who writes into the database puts no other issuer's credentials in the place of one.
