@@ -108,6 +108,13 @@ pub trait AuditLog: Send + Sync {
     /// The proof that a record is in the log.
     async fn receipt(&self, permit: Permit, record: Uuid) -> Held<Result<Proof, StoreError>>;
 
+    /// Makes something small of this node's own durable, in the way of every batch: whether a record could be written
+    /// now. It is no record, and changes nothing that anybody is shown.
+    ///
+    /// # Errors
+    /// When the database cannot, or this node may not.
+    async fn prove_writable(&self) -> Result<(), StoreError>;
+
     /// Position and head of this node's chain, if it has begun.
     ///
     /// # Errors

@@ -99,6 +99,16 @@ impl AuditLog for Store {
         permit.hold(proof)
     }
 
+    async fn prove_writable(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().await;
+        let transaction = writer.begin(self.caches()).await?;
+        raise_fence(&transaction, &self.node).await?;
+        // What is rolled back never comes to the disk, and shows nothing of it.
+        transaction.commit().await.map_err(|e| store_error(&e))?;
+        writer.settle();
+        Ok(())
+    }
+
     async fn chain_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError> {
         // Who asks wants to know whether this node can go on.
         if let Some(presence) = &self.presence {

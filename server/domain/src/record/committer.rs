@@ -29,14 +29,16 @@ use crate::ports::{AppendError, AuditLog};
 const MAX_BATCH: usize = 256;
 /// Most members waiting. When the queue is full, new requests are refused rather than buffered.
 pub(super) const MAX_WAITING: usize = 4096;
-/// A commit that takes longer makes the node not ready, though it may still succeed.
-const SLOW_COMMIT: Duration = Duration::from_secs(2);
+/// A commit that takes longer makes the node not ready, though it may still succeed: so that it is so within two
+/// seconds, also for who asks in between.
+const SLOW_COMMIT: Duration = Duration::from_millis(1800);
 /// Longest time anybody waits for their record.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// Longest time a single question about an unknown outcome may take.
 const ASKING: Duration = Duration::from_secs(2);
-/// Longest time that a log which works takes to say where it stands.
-const LOOKING: Duration = Duration::from_millis(900);
+/// Longest time that a log which works takes for a small write. With the pause between two of them it is less than two
+/// seconds.
+const LOOKING: Duration = Duration::from_millis(1200);
 /// How far apart an unknown outcome is asked for before giving up.
 const RESOLVE_PAUSES: [Duration; 5] = [
     Duration::from_millis(5),
@@ -68,6 +70,7 @@ pub struct CommitterHealth(Arc<Health>);
 struct Health {
     failing: AtomicBool,
     uncovered: AtomicBool,
+    under_way: AtomicBool,
 }
 
 impl CommitterHealth {
@@ -148,15 +151,18 @@ impl Committer {
         }
     }
 
-    /// Asks the log for something small. One that does not answer makes the node not ready before the
-    /// first request finds out.
+    /// Has the log make something small durable. One that cannot makes the node not ready before the first request
+    /// finds out: a full disk can still be read. While a commit is under way, that one shows how the log is.
     pub(super) async fn look(&self) {
-        match timeout(LOOKING, self.log.chain_head()).await {
-            Ok(Ok(_)) => {}
+        if self.health.0.under_way.load(Ordering::Acquire) {
+            return;
+        }
+        match timeout(LOOKING, self.log.prove_writable()).await {
+            Ok(Ok(())) => {}
             failed => {
                 let why =
                     failed.map_or_else(|_| "no answer in time".to_owned(), |answer| format!("{:?}", answer.err()));
-                tracing::error!(%why, "the audit log does not answer");
+                tracing::error!(%why, "the audit log cannot be written");
                 self.health.set(true);
             }
         }
@@ -195,7 +201,9 @@ async fn run(log: Arc<dyn AuditLog>, mut waiting: mpsc::Receiver<Waiting>, healt
         if entries.is_empty() {
             continue;
         }
+        health.0.0.under_way.store(true, Ordering::Release);
         let fates = commit(&log, entries, &health.0).await;
+        health.0.0.under_way.store(false, Ordering::Release);
         for (answer, fate) in answers.into_iter().zip(fates) {
             // A client that hung up does not undo what is durable.
             let _ = answer.send(fate);

@@ -20,8 +20,8 @@ use crate::{
     time::{Clock, uuid_v7},
 };
 
-/// How often the log is looked at, and a failing committer is tried when nobody else does.
-const RESUME_PAUSE: Duration = Duration::from_secs(1);
+/// How long between two tries whether the log can be written, when nobody else tries.
+const RESUME_PAUSE: Duration = Duration::from_millis(700);
 
 /// Why something failed or was denied because a row is not what was written there.
 const TAMPERED: &str = "tampered";
@@ -85,8 +85,8 @@ impl Recorder {
         self.committer.health()
     }
 
-    /// While commits fail, tries once a second to write a record that says when the log went on.
-    /// Otherwise a node that is not ready gets no request, and so never finds out that the disk
+    /// Tries about once a second whether the log can be written; while commits fail, by a record that says when the log
+    /// went on. Otherwise a node that is not ready gets no request, and so never finds out that the disk
     /// has room again. Never returns; `app` runs it and ends it at shutdown.
     pub async fn resume_when_possible(&self, entropy: &dyn Entropy) {
         loop {

@@ -18,6 +18,7 @@ use crate::support::{Place, Started, note, on_both, run, set, version};
 on_both!(
     a_failure_before_the_commit_is_rolled_back,
     a_failure_in_a_member_rolls_the_batch_back,
+    a_log_that_can_be_read_and_not_written_is_found,
     a_failed_commit_is_ambiguous_until_asked,
     a_caller_that_goes_away_leaves_nothing_half_done,
     records_that_are_dropped_on_their_way_are_not_taken_for_written,
@@ -75,6 +76,19 @@ async fn breaks_on(place: Place, table: &str) {
 
 async fn a_failure_before_the_commit_is_rolled_back(place: Place) {
     breaks_on(place, "audit_records").await;
+}
+
+async fn a_log_that_can_be_read_and_not_written_is_found(place: Place) {
+    let s = place.start().await;
+    s.put(note("before")).await;
+    s.store.prove_writable().await.unwrap();
+    let statements = failing_inserts(&place, "audit_fence");
+    place.tamper(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert!(s.store.prove_writable().await.is_err());
+    assert!(s.store.chain_head().await.unwrap().is_some());
+    place.tamper(&[&repaired(&place, "audit_fence")]).await;
+    s.store.prove_writable().await.unwrap();
+    healthy(&place, &s, 1).await;
 }
 
 async fn a_failure_in_a_member_rolls_the_batch_back(place: Place) {

@@ -329,6 +329,14 @@ impl AuditLog for MemoryStore {
         permit.hold(Ok(if known { Proof::NotYet } else { Proof::NoRecord }))
     }
 
+    async fn prove_writable(&self) -> Result<(), StoreError> {
+        self.pause().await;
+        if self.database.disk_full.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("no space left on device".to_owned()));
+        }
+        Ok(())
+    }
+
     async fn chain_head(&self) -> Result<Option<(u64, [u8; 32])>, StoreError> {
         Ok(self.durable().head(&self.node.name))
     }

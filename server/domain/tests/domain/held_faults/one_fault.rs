@@ -151,8 +151,8 @@ async fn a_hung_append_holds_nobody_for_ever_and_is_never_overtaken() {
         let demo = demo.clone();
         async move { no_record(demo.set("db", "v").await) }
     });
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(demo.world.recorder.health().is_failing(), "not ready while a commit hangs");
+    tokio::time::sleep(Duration::from_millis(1950)).await;
+    assert!(demo.world.recorder.health().is_failing(), "not ready within two seconds while a commit hangs");
     let queued = no_record(demo.set("db", "w").await);
     assert_eq!(hung.await.unwrap(), Some(NoRecord::Unknown));
     assert_eq!(queued, Some(NoRecord::NotWritten), "what was still waiting was withdrawn");
@@ -300,6 +300,22 @@ async fn a_full_disk_answers_nobody_and_the_node_comes_back_without_a_request() 
     assert_eq!(operations, ["SecretSet", "AuditResume"], "one record says when the log went on");
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(demo.world.store.image().log.len(), 2, "and no more while all is well");
+    resuming.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_to_which_nobody_writes_is_found_within_two_seconds() {
+    let demo = Arc::new(Demo::start());
+    demo.set("db", "v").await.unwrap();
+    let resuming = tokio::spawn({
+        let demo = demo.clone();
+        async move { demo.world.recorder.resume_when_possible(&SeededEntropy::new(99)).await }
+    });
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(!demo.world.recorder.health().is_failing());
+    demo.world.store.set_disk_full(true);
+    tokio::time::sleep(Duration::from_millis(1950)).await;
+    assert!(demo.world.recorder.health().is_failing(), "reading works, and nothing could be recorded");
     resuming.abort();
 }
 
