@@ -77,7 +77,15 @@ async fn a_full_disk_is_survived() {
     }
     let records = vault.records(&operator).await;
     assert!(records.iter().any(|record| record["operation"] == "AuditResume"), "the log says when it went on");
+    let exported = run_to_end(&mut vault.cli(&vault.operator(), &["audit", "export"]));
+    assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+    std::fs::write(vault.folder().join("export"), exported.stdout).unwrap();
     vault.stop();
+    let mut verify = Command::new(binary());
+    verify.args(["audit", "verify", "--export", "export", "--public-key"]).arg(vault.data().join("audit.pub"));
+    let verified = run_to_end(verify.current_dir(vault.folder()));
+    let said = String::from_utf8_lossy(&verified.stdout);
+    assert_eq!(verified.status.code(), Some(4), "everything fits, and there is nothing to compare with: {said}");
 }
 
 /// A throwaway PostgreSQL that can be stopped.

@@ -92,7 +92,10 @@ fn found(path: &str, method: strongroom_http::message::Method) -> Option<Parsed>
     let action = match route.endpoint {
         Endpoint::SecretList => return Some((Action::SecretList, None, None)),
         Endpoint::DeletedList => return Some((Action::SecretListDeleted, None, None)),
+        Endpoint::SecretRestore => return Some((Action::SecretRestore, None, None)),
         Endpoint::SecretSet => Action::SecretSet,
+        Endpoint::SecretUpdate | Endpoint::SecretUpdateVersion => Action::SecretUpdate,
+        Endpoint::SecretBackup => Action::SecretBackup,
         Endpoint::SecretGet | Endpoint::SecretGetVersion => Action::SecretGet,
         Endpoint::SecretDelete => Action::SecretDelete,
         Endpoint::SecretVersions => Action::SecretListVersions,

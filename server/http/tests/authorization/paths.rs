@@ -17,10 +17,13 @@ pub(crate) enum Operation {
     GetDeleted,
     Purge,
     Recover,
+    Update,
+    Backup,
+    Restore,
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::List,
         Self::ListDeleted,
         Self::Set,
@@ -30,6 +33,9 @@ impl Operation {
         Self::GetDeleted,
         Self::Purge,
         Self::Recover,
+        Self::Update,
+        Self::Backup,
+        Self::Restore,
     ];
 
     pub(crate) fn action(self) -> Action {
@@ -43,6 +49,9 @@ impl Operation {
             Self::GetDeleted => Action::SecretGetDeleted,
             Self::Purge => Action::SecretPurge,
             Self::Recover => Action::SecretRecover,
+            Self::Update => Action::SecretUpdate,
+            Self::Backup => Action::SecretBackup,
+            Self::Restore => Action::SecretRestore,
         }
     }
 
@@ -51,17 +60,26 @@ impl Operation {
             Self::List | Self::ListDeleted | Self::Get | Self::Versions | Self::GetDeleted => Method::Get,
             Self::Set => Method::Put,
             Self::Delete | Self::Purge => Method::Delete,
-            Self::Recover => Method::Post,
+            Self::Recover | Self::Backup | Self::Restore => Method::Post,
+            Self::Update => Method::Patch,
         }
     }
 
     pub(crate) fn named(self) -> bool {
-        !matches!(self, Self::List | Self::ListDeleted)
+        !matches!(self, Self::List | Self::ListDeleted | Self::Restore)
+    }
+
+    /// Whether its path may name a version.
+    fn versioned(self) -> bool {
+        matches!(self, Self::Get | Self::Update)
     }
 
     fn words(self) -> (&'static str, Option<&'static str>) {
         match self {
-            Self::List | Self::Set | Self::Get | Self::Delete => ("secrets", None),
+            Self::List | Self::Set | Self::Get | Self::Delete | Self::Update => ("secrets", None),
+            Self::Backup => ("secrets", Some("backup")),
+            // The name is in the blob.
+            Self::Restore => ("secrets", Some("restore")),
             Self::Versions => ("secrets", Some("versions")),
             Self::ListDeleted | Self::GetDeleted | Self::Purge => ("deletedsecrets", None),
             Self::Recover => ("deletedsecrets", Some("recover")),
@@ -116,7 +134,7 @@ pub(crate) fn draw(draw: &mut Draw, operation: Operation, secret: usize) -> Path
         text.push('/');
         text.push_str(&draw.spelt(verb));
     }
-    if operation == Operation::Get && meant == Meant::This {
+    if operation.versioned() && meant == Meant::This {
         match draw.below(6) {
             0 => {
                 version = true;

@@ -9,7 +9,9 @@ use strongroom_domain::{
 };
 
 use crate::{
-    paths::Operation::{self, Delete, Get, GetDeleted, List, ListDeleted, Purge, Recover, Set, Versions},
+    paths::Operation::{
+        self, Backup, Delete, Get, GetDeleted, List, ListDeleted, Purge, Recover, Restore, Set, Update, Versions,
+    },
     scene::{CLIENTS, For, Module, Request, Scene, Where, Who},
 };
 
@@ -83,9 +85,11 @@ fn needed(operation: Operation) -> SecretPermission {
     match operation {
         List | ListDeleted | Versions => SecretPermission::List,
         Get | GetDeleted => SecretPermission::Get,
-        Set => SecretPermission::Set,
+        Set | Update => SecretPermission::Set,
         Delete => SecretPermission::Delete,
         Recover => SecretPermission::Recover,
         Purge => SecretPermission::Purge,
+        Backup => SecretPermission::Backup,
+        Restore => SecretPermission::Restore,
     }
 }

@@ -362,6 +362,26 @@ async fn a_checkpoint_covers_the_heads_of_all_nodes_of_a_database() {
     assert_eq!(report.nodes.iter().map(|n| (n.last, n.covered)).collect::<Vec<_>>(), [(66, Some(66)), (67, Some(67))]);
 }
 
+/// Whoever takes back what one node wrote, with all that covers it, has not taken back what the other node keeps.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_keeps_shows_that_the_log_of_another_was_taken_back() {
+    let Some(place) = Place::postgres().await else { return };
+    let Started { store: one, installation, .. } = place.start().await;
+    let two = Store::open(&place.url, StoreOptions { node: "node-2".into(), ..options() }).await.unwrap();
+    write(&one, 4).await;
+    write(&two, 2).await;
+    let first = cover(&two, installation).await;
+    write(&one, 4).await;
+    // By the second node, which keeps it in a file of its own.
+    let kept = cover(&two, installation).await;
+    let node = one.node().to_owned();
+    two.close().await.unwrap();
+    roll_back(&place, one, 5, first.size).await;
+    assert!(verify(&place, &[first]).await.is_intact(), "the database alone shows nothing");
+    let cut = Finding::Truncated { node, ends: 5, checkpoint: 9, source: Source::Anchor };
+    assert_eq!(verify(&place, &[kept]).await.findings, [cut]);
+}
+
 async fn cover_rest(store: &Store, installation: Uuid) -> TreeCheckpoint {
     let growth = store.tree_growth().await.unwrap();
     if growth.segments.is_empty() { growth.last.unwrap() } else { cover(store, installation).await }

@@ -309,7 +309,7 @@ fn on_small_disk(command: &Command, folder: &Path, size: usize) -> Command {
         set -e
         mkdir outside && mount --bind data outside && mount -t tmpfs -o size="$0"m,mode=700 small data
         (while [ -d outside ]; do
-            cp -u data/*.pem outside/ 2>/dev/null || true
+            cp -u data/*.pem data/*.pub outside/ 2>/dev/null || true
             cp -u data/dev.env whole.env 2>/dev/null && mv whole.env outside/dev.env || true
             if [ -e fill ]; then
                 dd if=/dev/zero of=data/ballast bs=64k 2>/dev/null || true
