@@ -200,4 +200,25 @@ async fn only_http_1_1_is_offered() {
     preface.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("written");
     let (answer, _) = preface.read_to_end().await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "prior knowledge helps nobody: {answer}");
+
+    // Beneath it TLS 1.3, 1.2 where a client has no newer one, and nothing older.
+    assert_eq!(both.version(), Some(rustls::ProtocolVersion::TLSv1_3));
+    let mut older = Wire::of_version_1_2(&edge).await.expect("TLS 1.2");
+    assert_eq!(older.version(), Some(rustls::ProtocolVersion::TLSv1_2));
+    older.write(&format!("GET /healthz HTTP/1.1\r\nhost: {authority}\r\n\r\n")).await.expect("written");
+    assert!(older.answer().await.starts_with("HTTP/1.1 200"));
+    assert_eq!(hello_of_version_1_1(&edge).await, [0x15, 2, 70], "a fatal alert: protocol_version");
+}
+
+/// What is answered to a client that has TLS 1.1 (RFC 4346): type of the record, level and description of the alert.
+async fn hello_of_version_1_1(edge: &Edge) -> [u8; 3] {
+    let suites: [u8; 6] = [0x00, 0x04, 0xc0, 0x13, 0x00, 0x2f];
+    let hello = [&[0x03, 0x02][..], &[7; 32], &[0], &suites, &[1, 0]].concat();
+    let length = u8::try_from(hello.len()).expect("short");
+    let record = [&[0x16, 0x03, 0x01, 0, length + 4, 0x01, 0, 0, length][..], hello.as_slice()].concat();
+    let mut socket = TcpStream::connect(("127.0.0.1", edge.vault.port)).await.expect("a connection");
+    socket.write_all(&record).await.expect("written");
+    let mut answer = [0; 7];
+    socket.read_exact(&mut answer).await.expect("an alert");
+    [answer[0], answer[5], answer[6]]
 }

@@ -76,6 +76,15 @@ key = "{key}"
         .replace("FOLDER", &folder.display().to_string())
 }
 
+fn speaking(versions: &[&'static rustls::SupportedProtocolVersion], roots: RootCertStore) -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
 /// A connection on which every byte is chosen.
 pub(super) struct Wire(TlsStream<TcpStream>);
 
@@ -95,15 +104,26 @@ impl Wire {
         let mut roots = RootCertStore::empty();
         let ca = rustls::pki_types::CertificateDer::from_pem_slice(ca_pem).expect("a CA");
         roots.add(ca).expect("a CA");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let mut config = speaking(rustls::DEFAULT_VERSIONS, roots);
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         let name = ServerName::try_from(name).expect("a name");
         Ok(Self(TlsConnector::from(Arc::new(config)).connect(name, socket).await?))
+    }
+
+    /// In TLS 1.2 and nothing newer.
+    pub(super) async fn of_version_1_2(edge: &Edge) -> std::io::Result<Self> {
+        let socket = TcpStream::connect(("127.0.0.1", edge.vault.port)).await?;
+        let mut roots = RootCertStore::empty();
+        let ca = rustls::pki_types::CertificateDer::from_pem_slice(&edge.certificates.ca_pem()).expect("a CA");
+        roots.add(ca).expect("a CA");
+        let config = speaking(&[&rustls::version::TLS12], roots);
+        let name = ServerName::try_from("vault.localhost").expect("a name");
+        Ok(Self(TlsConnector::from(Arc::new(config)).connect(name, socket).await?))
+    }
+
+    /// The version of TLS.
+    pub(super) fn version(&self) -> Option<rustls::ProtocolVersion> {
+        self.0.get_ref().1.protocol_version()
     }
 
     /// What was agreed on (ALPN).

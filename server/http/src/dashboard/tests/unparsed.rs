@@ -65,19 +65,7 @@ impl Listening {
     }
 
     fn of(story: Story, limits: Limits) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("strongroom-{}-{}.sock", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let socket = std::env::temp_dir().join(name);
-        let _ = std::fs::remove_file(&socket);
-        let listener = Listener {
-            name: "test",
-            socket: Socket::Unix(UnixListener::bind(&socket).unwrap()),
-            tls: None,
-            proxies: Vec::new(),
-            proxy_protocol: false,
-            forwarded: None,
-            challenges: false,
-        };
+        let (listener, socket) = listener("test");
         tokio::spawn(serve(&story.services, vec![listener], limits, 1).unwrap());
         Self { story, socket }
     }
@@ -119,6 +107,24 @@ impl Listening {
 
 fn statuses(said: &[Said]) -> Vec<u16> {
     said.iter().map(|said| said.status).collect()
+}
+
+/// A listener on a socket of its own.
+fn listener(name: &'static str) -> (Listener, PathBuf) {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let file = format!("strongroom-{}-{}.sock", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let path = std::env::temp_dir().join(file);
+    let _ = std::fs::remove_file(&path);
+    let listener = Listener {
+        name,
+        socket: Socket::Unix(UnixListener::bind(&path).unwrap()),
+        tls: None,
+        proxies: Vec::new(),
+        proxy_protocol: false,
+        forwarded: None,
+        challenges: false,
+    };
+    (listener, path)
 }
 
 fn request(more: &str) -> String {
@@ -170,6 +176,35 @@ async fn what_never_comes_to_be_a_request_is_answered_and_recorded_as_one() {
             assert_eq!((record.client.as_str(), record.listener.as_str()), ("127.0.0.1", "test"), "{what}");
             assert_eq!((record.principal, record.vault), (None, None), "{what}: nobody looked at a token");
         }
+    }
+}
+
+#[tokio::test]
+async fn connections_are_bounded_over_all_listeners_and_further_ones_wait() {
+    let story = Story::start();
+    let ((first, one), (second, two)) = (listener("first"), listener("second"));
+    let limits = Limits { connections: 2, ..Limits::default() };
+    tokio::spawn(serve(&story.services, vec![first, second], limits, 1).unwrap());
+    let answered = async |wire: &mut UnixStream| {
+        let mut begin = [0; 12];
+        wire.read_exact(&mut begin).await.unwrap();
+        assert_eq!(&begin, b"HTTP/1.1 200");
+    };
+    let mut held = Vec::new();
+    for socket in [&one, &two] {
+        let mut wire = UnixStream::connect(socket).await.unwrap();
+        wire.write_all(request("").as_bytes()).await.unwrap();
+        answered(&mut wire).await;
+        held.push(wire);
+    }
+    let mut waiting = UnixStream::connect(&one).await.unwrap();
+    waiting.write_all(request("").as_bytes()).await.unwrap();
+    let nothing = tokio::time::timeout(Duration::from_millis(500), waiting.readable()).await;
+    assert!(nothing.is_err(), "there are two already, one on each");
+    held.pop();
+    tokio::time::timeout(Duration::from_secs(20), answered(&mut waiting)).await.expect("its turn");
+    for socket in [one, two] {
+        let _ = std::fs::remove_file(socket);
     }
 }
 
