@@ -154,6 +154,8 @@ pub struct OpenedSecret {
     pub vault: VaultFacts,
     /// The value.
     pub value: SecretText,
+    /// Of the secret of a certificate: the version before, if there is one.
+    pub previous: Option<ObjectVersion>,
 }
 
 /// What of a vault shows on its objects.

@@ -8,6 +8,7 @@ use strongroom_crypto::{Plaintext, SecretText};
 pub use crate::objects::{MAX_PAGE, ObjectError as SecretError, ObjectPage as SecretPage};
 use crate::{
     action::Action,
+    certificate::ContentType,
     context::RequestContext,
     gate::{Ask, Proposed},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
@@ -39,10 +40,25 @@ impl Secrets {
         name: &ObjectName,
         version: Option<&ObjectVersion>,
     ) -> Result<OpenedSecret, SecretError> {
+        self.get_as(ctx, vault, name, version, None).await
+    }
+
+    /// The same; that of a certificate in this form, whatever it is kept in.
+    ///
+    /// # Errors
+    /// [`SecretError`].
+    pub async fn get_as(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+        version: Option<&ObjectVersion>,
+        form: Option<ContentType>,
+    ) -> Result<OpenedSecret, SecretError> {
         let ask = || Ask { version, ..Ask::secret(Action::SecretGet, vault, name) };
         for _ in 0..ATTEMPTS {
             let InVault { mut case, vault, keys } = self.objects.admit(ctx, ask()).await?;
-            let Some(item) = active(case.facts.as_deref()) else {
+            let Some(mut item) = active(case.facts.as_deref()) else {
                 return Err(self
                     .objects
                     .refuse(ctx, case, SecretError::NotFound(name.clone(), version.cloned()))
@@ -52,6 +68,10 @@ impl Secrets {
                 return Err(self.objects.refuse(ctx, case, SecretError::Disabled).await);
             }
             case.record.version = Some(item.version.version.as_str().to_owned());
+            let told = match self.objects.told(&vault, &keys, &item, form).await {
+                Ok(told) => told,
+                Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
+            };
             let held = self.objects.store.read(case.permit, &item.version.version).await;
             if held.inspect(|read| matches!(read, Err(StoreError::Stale))) {
                 continue;
@@ -64,8 +84,12 @@ impl Secrets {
                 }
                 let value =
                     self.objects.keyring.open(&keys, ObjectKind::Secret, name, &item.version.version, &row.sealed)?;
-                let value = value.into_utf8().map_err(|_| SecretError::Tampered)?;
-                Ok(OpenedSecret { secret: item.secret, meta: item.version, vault: VaultFacts::from(&*vault), value })
+                let (value, other) = told.given(value.into_utf8().map_err(|_| SecretError::Tampered)?)?;
+                if let Some(other) = other {
+                    item.version.attributes.content_type = Some(other.as_str().to_owned());
+                }
+                let (vault, previous) = (VaultFacts::from(&*vault), told.previous);
+                Ok(OpenedSecret { secret: item.secret, meta: item.version, vault, value, previous })
             });
             return self.objects.recorder.release(ctx, case.record, held).await?;
         }
@@ -104,7 +128,7 @@ impl Secrets {
             case.record.version = Some(item.version.version.as_str().to_owned());
             if let Some(item) = self.objects.change(ctx, case, change, item).await? {
                 let vault = VaultFacts::from(&*vault);
-                return Ok(OpenedSecret { secret: item.secret, meta: item.version, vault, value });
+                return Ok(OpenedSecret { secret: item.secret, meta: item.version, vault, value, previous: None });
             }
         }
         Err(self.objects.contended(ctx, ask()).await)

@@ -53,6 +53,11 @@ def default_policy():
     assert secret.properties.content_type == "application/x-pkcs12" and secret.properties.key_id == made.key_id
     key, leaf, others = pkcs12.load_key_and_certificates(base64.b64decode(secret.value), None)
     assert leaf == certificate and not others
+    assert secret.properties.previous_version is None
+    given = SECRETS.get_secret("py-default", out_content_type="application/x-pem-file")
+    assert given.properties.content_type == "application/x-pem-file"
+    assert serialization.load_pem_private_key(given.value.encode(), None).public_key() == certificate.public_key()
+    refused(400, lambda: SECRETS.get_secret("py-default", out_content_type="text/plain"))
     # The key of the vault signs what the certificate verifies.
     crypto = CryptographyClient(KEYS.get_key("py-default"), CREDENTIAL)
     digest = hashes.Hash(hashes.SHA256())
@@ -84,6 +89,7 @@ def life():
     assert not updated.properties.enabled and updated.properties.tags == {"a": "b"}
     refused(403, lambda: SECRETS.get_secret("py-life"))
     CLIENT.update_certificate_properties("py-life", second.properties.version, enabled=True)
+    assert SECRETS.get_secret("py-life").properties.previous_version == first.properties.version
     text = SECRETS.get_secret("py-life").value.encode()
     key = serialization.load_pem_private_key(text, None)
     assert isinstance(key.curve, ec.SECP384R1)

@@ -8,7 +8,10 @@ use super::{
     pfx::{Contents, Opener},
     read::{CertificateFacts, MAX_CHAIN, certificates_in},
 };
-use crate::key::{KeyRejected, NewKey, PrivateParts, PublicKey};
+use crate::{
+    key::{KeyRejected, NewKey, PrivateParts, PublicKey},
+    secret::Plaintext,
+};
 
 /// Longest document in bytes: that of the longest secret.
 pub const MAX_IMPORT: usize = 25_600;
@@ -123,6 +126,15 @@ impl Imported {
         }
         Ok(Self { key, chain: chain.into_iter().chain(known).map(|(_, der)| der).collect() })
     }
+}
+
+/// The private key in a PKCS#12 without a password, if one is in it: of a document of our own, to be given in another form.
+///
+/// # Errors
+/// [`ImportError`].
+pub fn private_key_of_pkcs12(document: &[u8]) -> Result<Option<Plaintext>, ImportError> {
+    let contents = Opener::new("").pkcs12(document)?;
+    Ok(contents.key.map(|der| Plaintext::from_slice(&der)))
 }
 
 /// A private key that is encrypted by itself (PKCS#8, RFC 5958), in DER.
@@ -247,7 +259,6 @@ mod tests {
     use crate::{
         entropy::SeededEntropy,
         key::{Curve, KeySpec, generate},
-        secret::Plaintext,
         x509::{AlternativeNames, Constraints, Template, Validity, pem, pkcs12, self_signed},
     };
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use strongroom_crypto::{Entropy, Plaintext};
+use strongroom_crypto::{Entropy, Plaintext, SecretText};
+use zeroize::Zeroizing;
 
 use super::{ObjectError, Objects, write::first_revision};
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     key::KeyProperties,
     keyring::{Keyring, VaultKeys},
     names::{ObjectKind, ObjectName, ObjectVersion},
-    secret::{LifeState, SealedVersion, SecretAttributes, SecretFacts, SecretMeta, VersionMeta},
+    secret::{LifeState, SealedVersion, SecretAttributes, SecretFacts, SecretItem, SecretMeta, VersionMeta},
     vault::Vault,
 };
 
@@ -57,6 +58,72 @@ impl Objects {
             found.push((kind, facts));
         }
         Ok(Companions { found })
+    }
+}
+
+/// Most versions among which the one before is looked for.
+const MAX_VERSIONS: usize = 1000;
+
+/// What the secret of a certificate is told with besides its value. Of other secrets nothing.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// The version before this one.
+    pub(crate) previous: Option<ObjectVersion>,
+    /// The chain, where the value is to be given in another form than it is kept in.
+    chain: Option<Vec<Vec<u8>>>,
+}
+
+impl Objects {
+    /// Reads what a version of a secret is told with, authenticated as by the gate. Belongs to a permitted read of it.
+    pub(crate) async fn told(
+        &self,
+        vault: &Vault,
+        keys: &VaultKeys,
+        SecretItem { secret, version }: &SecretItem,
+        form: Option<ContentType>,
+    ) -> Result<Told, ObjectError> {
+        if !secret.managed {
+            return Ok(Told::default());
+        }
+        let (kind, name) = (ObjectKind::Secret, &secret.name);
+        let mut previous = None;
+        if version.ordinal > 1 {
+            let found = self.store.version_metas(vault.id, kind, name, MAX_VERSIONS).await?;
+            let before = found.into_iter().filter(|meta| meta.ordinal < version.ordinal);
+            if let Some(meta) = before.max_by_key(|meta| meta.ordinal) {
+                self.keyring.verify_version(keys, kind, name, &meta)?;
+                previous = Some(meta.version);
+            }
+        }
+        let kept = version.attributes.content_type.as_deref();
+        let chain = match form {
+            Some(form) if kept != Some(form.as_str()) => {
+                // In Azure too this is the only way.
+                if form != ContentType::Pem {
+                    return Err(ObjectError::OtherForm);
+                }
+                let (kind, version) = (ObjectKind::Certificate, Some(&version.version));
+                let facts = self.store.facts(vault.id, kind, name, version).await?.ok_or(ObjectError::Tampered)?;
+                self.keyring.verify_name(keys, kind, name, &facts.secret)?;
+                let meta = facts.version.as_ref().ok_or(ObjectError::Tampered)?;
+                self.keyring.verify_version(keys, kind, name, meta)?;
+                Some(meta.certificate.as_ref().ok_or(ObjectError::Tampered)?.chain.clone())
+            }
+            _ => None,
+        };
+        Ok(Told { previous, chain })
+    }
+}
+
+impl Told {
+    /// The value as it is to be given, and its media type where that is another than it is kept in.
+    pub(crate) fn given(&self, value: SecretText) -> Result<(SecretText, Option<ContentType>), ObjectError> {
+        let Some(chain) = &self.chain else { return Ok((value, None)) };
+        let document = data_encoding::BASE64.decode(value.expose().as_bytes()).map(Zeroizing::new);
+        let document = document.map_err(|_| ObjectError::Tampered)?;
+        // None where the key is not exportable: it is in no document.
+        let key = strongroom_crypto::x509::private_key_of_pkcs12(&document).map_err(|_| ObjectError::Tampered)?;
+        Ok((strongroom_crypto::x509::pem(key.as_ref(), chain), Some(ContentType::Pem)))
     }
 }
 

@@ -98,6 +98,11 @@ pub enum ObjectError {
     /// Of a key: it cannot do what it should be used for.
     #[error(transparent)]
     Impossible(#[from] ImpossibleOperations),
+    /// The secret of a certificate is kept in a form from which there is no way to the one asked for.
+    #[error(
+        "a certificate that is kept as PFX is given as PEM, and no other is given in another form than it is kept in"
+    )]
+    OtherForm,
     /// The object keeps changing under the request.
     #[error("it is being changed by others")]
     Contended,
@@ -135,7 +140,7 @@ impl HowItWent for ObjectError {
             Self::BadBackup => "bad-backup",
             Self::InToken(_) => "in-token",
             Self::TooMuchToBackUp => "too-much-to-back-up",
-            Self::Invalid(_) | Self::Impossible(_) => "invalid",
+            Self::Invalid(_) | Self::Impossible(_) | Self::OtherForm => "invalid",
             Self::Contended => "contended",
             Self::Busy => "throttled",
             Self::Tampered => "tampered",

@@ -46,7 +46,7 @@ pub(crate) async fn vault_site(
     };
     let answer = match call.endpoint {
         Endpoint::SecretSet => boxed(|| secrets::set(services, call, &vault, request)),
-        Endpoint::SecretGet | Endpoint::SecretGetVersion => boxed(|| secrets::get(services, call, &vault)),
+        Endpoint::SecretGet | Endpoint::SecretGetVersion => boxed(|| secrets::get(services, call, &vault, &request)),
         Endpoint::SecretUpdate | Endpoint::SecretUpdateVersion => {
             boxed(|| secrets::update(services, call, &vault, &request))
         }

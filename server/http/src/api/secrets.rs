@@ -1,6 +1,7 @@
 //! Secrets on the wire: one handler for each operation of the Azure Key Vault data plane.
 
 use strongroom_domain::{
+    certificate::ContentType,
     names::VaultName,
     secret::{OpenedSecret, SecretItem, VaultFacts},
     secrets::SecretPage,
@@ -20,7 +21,8 @@ use crate::{
 fn opened(services: &Services, vault: &VaultName, secret: &OpenedSecret) -> Response {
     let item = (&secret.secret, &secret.meta);
     let value = Some(secret.value.expose());
-    Response::json(200, &Bundle::of(&services.addresses, vault, item, secret.vault, IdForm::Versioned, value))
+    let bundle = Bundle::of(&services.addresses, vault, item, secret.vault, IdForm::Versioned, value);
+    Response::json(200, &bundle.after(secret.previous.as_ref()))
 }
 
 fn described(
@@ -59,10 +61,21 @@ pub(crate) async fn set(
     Ok(opened(services, vault, &secret))
 }
 
-/// GET /secrets/{name}/{version}
-pub(crate) async fn get(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
+/// GET /secrets/{name}/{version}; with `outContentType`, that of a certificate in this form.
+pub(crate) async fn get(
+    services: &Services,
+    call: &Call,
+    vault: &VaultName,
+    request: &Request,
+) -> Result<Response, Problem> {
     let (name, version) = (name(call)?, version(call)?);
-    let secret = services.secrets.get(&call.ctx, vault, &name, version.as_ref()).await?;
+    let form = match request.has_query("outContentType") {
+        false => None,
+        true => Some(request.query("outContentType").and_then(ContentType::parse).ok_or_else(|| {
+            Problem::bad_parameter("outContentType must be application/x-pkcs12 or application/x-pem-file.")
+        })?),
+    };
+    let secret = services.secrets.get_as(&call.ctx, vault, &name, version.as_ref(), form).await?;
     Ok(opened(services, vault, &secret))
 }
 

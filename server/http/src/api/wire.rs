@@ -300,6 +300,9 @@ pub(crate) struct Bundle<'a> {
     kid: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     managed: bool,
+    /// Of the secret of a certificate: the version before.
+    #[serde(rename = "previousVersion", skip_serializing_if = "Option::is_none")]
+    previous_version: Option<&'a str>,
     #[serde(flatten)]
     deletion: Option<Deletion>,
 }
@@ -353,8 +356,14 @@ impl<'a> Bundle<'a> {
             tags: &meta.attributes.tags,
             kid: managed.then(|| addresses.object("keys", vault, name, version)),
             managed: *managed,
+            previous_version: None,
             deletion,
         }
+    }
+
+    /// The same with the version before.
+    pub(crate) fn after(self, previous: Option<&'a ObjectVersion>) -> Self {
+        Self { previous_version: previous.map(ObjectVersion::as_str), ..self }
     }
 
     pub(crate) fn of_item(

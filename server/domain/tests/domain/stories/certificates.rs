@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use strongroom_crypto::{
     SystemEntropy,
     key::{Curve, KeySpec, PublicKey, SignAlgorithm, generate},
-    x509::{AlternativeNames, CertificateFacts, Template, Validity, self_signed},
+    x509::{AlternativeNames, CertificateFacts, Imported, Template, Validity, self_signed},
 };
 use strongroom_domain::{
     action::Action,
@@ -117,6 +117,52 @@ async fn a_certificate_has_a_key_and_a_secret_of_its_name_and_version() {
     assert_eq!(rows, [RowKind::Certificate, RowKind::Key, RowKind::Secret]);
     assert_eq!(record.version.as_deref(), Some(made.version.version.as_str()));
     assert_eq!(record.revision, Some(made.secret.revision));
+}
+
+#[tokio::test]
+async fn the_secret_of_a_certificate_says_what_was_before_and_comes_as_pem_where_it_is_kept_as_pfx() {
+    let demo = Demo::start();
+    let kept_as = |form: ContentType, exportable: bool| {
+        let mut policy = by("Self");
+        (policy.content_type, policy.exportable) = (Some(form), Some(exportable));
+        policy
+    };
+    let first = demo.issue("app", &kept_as(ContentType::Pkcs12, true)).await.unwrap();
+    let second = demo.issue("app", &kept_as(ContentType::Pkcs12, false)).await.unwrap();
+    let third = demo.issue("app", &kept_as(ContentType::Pem, true)).await.unwrap();
+    let app = name("app").unwrap();
+    let get = async |of: &SecretItem, form: Option<ContentType>| {
+        let version = Some(&of.version.version);
+        demo.world.secrets.get_as(&demo.request(), &demo.vault, &app, version, form).await
+    };
+    let kept = get(&first, None).await.unwrap();
+    assert!(kept.previous.is_none() && !kept.value.expose().starts_with("-----"));
+    let given = get(&first, Some(ContentType::Pem)).await.unwrap();
+    assert_eq!(given.meta.attributes.content_type.as_deref(), Some("application/x-pem-file"));
+    let taken = Imported::from_pem(given.value.expose().as_bytes(), "", true).ok().unwrap();
+    assert_eq!((taken.key.public, taken.chain.len()), (Some(public(&first)), 1));
+
+    // What is not exportable is in no form.
+    let given = get(&second, Some(ContentType::Pem)).await.unwrap();
+    assert_eq!(given.previous.as_ref(), Some(&first.version.version));
+    assert!(given.value.expose().starts_with("-----BEGIN CERTIFICATE-----") && !given.value.expose().contains("KEY"));
+
+    let given = get(&third, Some(ContentType::Pem)).await.unwrap();
+    assert_eq!(given.previous.as_ref(), Some(&second.version.version));
+    assert!(given.value.expose().starts_with("-----BEGIN PRIVATE KEY-----"));
+    assert!(matches!(get(&third, Some(ContentType::Pkcs12)).await, Err(SecretError::OtherForm)));
+    let last = demo.world.store.image().log.pop().unwrap().record;
+    assert_eq!(
+        (last.operation.as_str(), last.outcome, last.reason.as_str()),
+        ("SecretGet", Outcome::Failed, "invalid")
+    );
+
+    // Of a secret that is no certificate's it says nothing.
+    demo.set("db", "v").await.unwrap();
+    let db = name("db").unwrap();
+    let form = Some(ContentType::Pem);
+    let plain = demo.world.secrets.get_as(&demo.request(), &demo.vault, &db, None, form).await.unwrap();
+    assert_eq!((plain.value.expose(), plain.previous), ("v", None));
 }
 
 #[tokio::test]
