@@ -43,6 +43,12 @@ impl MacKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 
+    /// A key of its own for one more purpose, as long-lived as this one. No tag is made of this field.
+    #[must_use]
+    pub fn for_purpose(&self, purpose: &'static str) -> Self {
+        Self::from_secret(&Zeroizing::new(self.tag(&[b"strongroom/v1/mac-key/authenticates", purpose.as_bytes()])))
+    }
+
     /// Authenticates a list of fields. Each is preceded by its length (64 bits, big-endian), so
     /// moving bytes from one field to the next changes the tag.
     #[must_use]

@@ -15,7 +15,7 @@ use strongroom_crypto::{
 };
 
 use crate::{
-    names::{InstallationId, ObjectKind, ObjectName, ObjectVersion, VaultId},
+    names::{InstallationId, ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     seal::MacSecrets,
     secret::{SecretMeta, VersionMeta},
     vault::Vault,
@@ -65,6 +65,8 @@ pub struct Keyring {
     credentials: MacKey,
     /// Seals what lasts for minutes.
     passing: RootKey,
+    /// Says where the pages of listings begin.
+    pages: MacKey,
     vaults: RwLock<HashMap<WrappedVaultKey, Arc<VaultKeys>>>,
 }
 
@@ -98,7 +100,8 @@ impl Keyring {
 
     fn of(root: Box<dyn RootCipher>, installation: InstallationId, control: MacKey, credentials: MacKey) -> Self {
         let passing = control.sealing_key();
-        Self { root, installation, control, credentials, passing, vaults: RwLock::default() }
+        let pages = control.for_purpose("page-tokens-v1");
+        Self { root, installation, control, credentials, passing, pages, vaults: RwLock::default() }
     }
 
     /// Fingerprint of the root key.
@@ -194,6 +197,22 @@ impl Keyring {
     /// [`KeyringError::Tampered`].
     pub fn open_passing(&self, label: &str, sealed: &[u8]) -> Result<Plaintext, KeyringError> {
         Ok(self.passing.open_blob(label, self.installation.0.as_bytes(), sealed)?)
+    }
+
+    /// Where a page of a listing of this vault begins, in a form that nobody else can make: the same on every node
+    /// and after every start.
+    #[must_use]
+    pub fn page_token(&self, vault: &VaultName, listing: &str, place: &str) -> Vec<u8> {
+        let tag = self.pages.tag(&page(vault, listing, place));
+        [&tag[..], place.as_bytes()].concat()
+    }
+
+    /// The place in what [`Keyring::page_token`] made for the same listing. `None` for everything else.
+    #[must_use]
+    pub fn page_place<'a>(&self, vault: &VaultName, listing: &str, token: &'a [u8]) -> Option<&'a str> {
+        let (tag, place) = token.split_first_chunk::<32>()?;
+        let place = std::str::from_utf8(place).ok()?;
+        self.pages.verify(&page(vault, listing, place), tag).then_some(place)
     }
 
     /// Makes the key of a new vault, wrapped.
@@ -335,6 +354,11 @@ impl Keyring {
             Err(KeyringError::Tampered)
         }
     }
+}
+
+/// What the tag of a page's place is made of.
+fn page<'a>(vault: &'a VaultName, listing: &'a str, place: &'a str) -> [&'a [u8]; 3] {
+    [vault.as_str().as_bytes(), listing.as_bytes(), place.as_bytes()]
 }
 
 /// What the tag of a name's row begins with. Frozen: rows of different kinds must never pass for each other.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{
     manage::grantee::{bounded, with_an_issuer, workload},
-    wire,
+    wire::{self, Pages},
 };
 use crate::{
     edge::Call,
@@ -236,14 +236,17 @@ pub(crate) async fn list_assignments(
             _ => return Err(Problem::bad_parameter("$filter is atScope() or principalId eq '{id}'.")),
         }
     }
-    let after = wire::skip_token(request, |text| Uuid::try_parse(text).ok())?;
-    let page = services.admin.list_assignments(&call.ctx, &at, of, after, PAGE).await?;
     let wanted = at.to_string();
+    let path = format!("{}{ASSIGNMENTS}", local(vault, &wanted).unwrap_or_default().trim_end_matches('/'));
+    let pages = Pages::of(services, vault, path, request);
+    let after = pages.after(|text| Uuid::try_parse(text).ok())?;
+    let page = services.admin.list_assignments(&call.ctx, &at, of, after, PAGE).await?;
     let value = page.items.iter().filter(|shown| !here || shown.scope == wanted);
-    let next_link = page.next.as_deref().map(|next| {
-        let path = format!("{}{ASSIGNMENTS}", local(vault, &wanted).unwrap_or_default().trim_end_matches('/'));
-        wire::next_link(&services.addresses.vault(vault), &path, request, next)
-    });
+    let mut next_link = pages.next_link(page.next.as_deref());
+    if let (Some(link), Some(filter)) = (&mut next_link, request.query("$filter")) {
+        // Clients follow the link as it is.
+        link.extend(["&$filter="].into_iter().chain(url::form_urlencoded::byte_serialize(filter.as_bytes())));
+    }
     Ok(Response::json(200, &Listing { value: value.map(|a| assignment(services, vault, a)).collect(), next_link }))
 }
 

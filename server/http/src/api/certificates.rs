@@ -7,7 +7,7 @@ use strongroom_domain::{
 
 use super::{
     object_life::object_life,
-    wire::{self, IdForm, Listing, certificates as shapes, name, version},
+    wire::{self, IdForm, Listing, Pages, certificates as shapes, name, version},
 };
 use crate::{
     edge::Call,
@@ -94,12 +94,13 @@ pub(crate) async fn list(
         Some(text) if text.eq_ignore_ascii_case("false") => false,
         Some(_) => return Err(Problem::bad_parameter("includePending must be true or false.")),
     };
-    let after = wire::skip_token(request, |text| ObjectName::parse(text).ok())?;
-    let (page, facts) = services.certificates.list(&call.ctx, vault, deleted, after.as_ref(), limit).await?;
     let path = if deleted { "/deletedcertificates" } else { "/certificates" };
+    let pages = Pages::of(services, vault, path, request);
+    let after = pages.after(|text| ObjectName::parse(text).ok())?;
+    let (page, facts) = services.certificates.list(&call.ctx, vault, deleted, after.as_ref(), limit).await?;
     let shown = page.items.iter().filter(|item| pending || shapes::is_finished(item));
     let value = shown.map(|item| shapes::line(&services.addresses, vault, item, facts, IdForm::Unversioned)).collect();
-    let mut next_link = wire::next_page(&services.addresses, vault, path, request, page.next.as_deref());
+    let mut next_link = pages.next_link(page.next.as_deref());
     if let Some(link) = next_link.as_mut().filter(|_| pending) {
         link.push_str("&includePending=true");
     }
@@ -115,12 +116,12 @@ pub(crate) async fn versions(
 ) -> Result<Response, Problem> {
     let name = name(call)?;
     let limit = wire::max_results(request)?;
-    let after = wire::skip_token(request, |text| ObjectVersion::parse(text).ok())?;
+    let pages = Pages::of(services, vault, format!("/certificates/{name}/versions"), request);
+    let after = pages.after(|text| ObjectVersion::parse(text).ok())?;
     let (page, facts) = services.certificates.versions(&call.ctx, vault, &name, after.as_ref(), limit).await?;
     let shown = page.items.iter().filter(|item| shapes::is_finished(item));
     let value = shown.map(|item| shapes::line(&services.addresses, vault, item, facts, IdForm::Versioned)).collect();
-    let path = format!("/certificates/{name}/versions");
-    let next_link = wire::next_page(&services.addresses, vault, &path, request, page.next.as_deref());
+    let next_link = pages.next_link(page.next.as_deref());
     Ok(Response::json(200, &Listing { value, next_link }))
 }
 

@@ -5,7 +5,7 @@ use strongroom_domain::{
     names::{ObjectName, VaultName},
 };
 
-use super::wire::{self, Listing, issuers as shapes, name};
+use super::wire::{self, Listing, Pages, issuers as shapes, name};
 use crate::{
     edge::Call,
     message::{Request, Response},
@@ -21,10 +21,11 @@ pub(crate) async fn list(
     request: &Request,
 ) -> Result<Response, Problem> {
     let limit = wire::max_results(request)?;
-    let after = wire::skip_token(request, |text| ObjectName::parse(text).ok())?;
+    let pages = Pages::of(services, vault, "/certificates/issuers", request);
+    let after = pages.after(|text| ObjectName::parse(text).ok())?;
     let (page, _) = services.issuers.list(&call.ctx, vault, after.as_ref(), limit).await?;
     let value = page.items.iter().map(|item| shapes::Line::of(&services.addresses, vault, item)).collect();
-    let next_link = wire::next_page(&services.addresses, vault, "/certificates/issuers", request, page.next.as_deref());
+    let next_link = pages.next_link(page.next.as_deref());
     Ok(Response::json(200, &Listing { value, next_link }))
 }
 

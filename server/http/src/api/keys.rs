@@ -8,7 +8,7 @@ use strongroom_domain::{
 
 use super::{
     object_life::{object_life, object_lists},
-    wire::{self, IdForm, Listing, keys as shapes, name, version},
+    wire::{self, IdForm, Listing, Pages, keys as shapes, name, version},
 };
 use crate::{
     edge::Call,
@@ -33,13 +33,12 @@ pub(super) fn described(
 fn listed(
     services: &Services,
     vault: &VaultName,
-    request: &Request,
-    path: &str,
+    pages: &Pages<'_>,
     form: IdForm,
     (page, facts): &KeyPage,
 ) -> Response {
     let line = |item| shapes::line(&services.addresses, vault, item, *facts, form);
-    let next_link = wire::next_page(&services.addresses, vault, path, request, page.next.as_deref());
+    let next_link = pages.next_link(page.next.as_deref());
     Response::json(200, &Listing { value: page.items.iter().map(line).collect(), next_link })
 }
 

@@ -12,10 +12,11 @@ macro_rules! object_lists {
             deleted: bool,
         ) -> Result<Response, Problem> {
             let limit = wire::max_results(request)?;
-            let after = wire::skip_token(request, |text| strongroom_domain::names::ObjectName::parse(text).ok())?;
-            let page = services.$cases.list(&call.ctx, vault, deleted, after.as_ref(), limit).await?;
             let path = if deleted { concat!("/", $deleted) } else { concat!("/", $collection) };
-            Ok(listed(services, vault, request, path, IdForm::Unversioned, &page))
+            let pages = wire::Pages::of(services, vault, path, request);
+            let after = pages.after(|text| strongroom_domain::names::ObjectName::parse(text).ok())?;
+            let page = services.$cases.list(&call.ctx, vault, deleted, after.as_ref(), limit).await?;
+            Ok(listed(services, vault, &pages, IdForm::Unversioned, &page))
         }
 
         #[doc = concat!("GET /", $collection, "/{name}/versions")]
@@ -27,10 +28,11 @@ macro_rules! object_lists {
         ) -> Result<Response, Problem> {
             let name = name(call)?;
             let limit = wire::max_results(request)?;
-            let after = wire::skip_token(request, |text| strongroom_domain::names::ObjectVersion::parse(text).ok())?;
+            let pages =
+                wire::Pages::of(services, vault, format!(concat!("/", $collection, "/{}/versions"), name), request);
+            let after = pages.after(|text| strongroom_domain::names::ObjectVersion::parse(text).ok())?;
             let page = services.$cases.versions(&call.ctx, vault, &name, after.as_ref(), limit).await?;
-            let path = format!(concat!("/", $collection, "/{}/versions"), name);
-            Ok(listed(services, vault, request, &path, IdForm::Versioned, &page))
+            Ok(listed(services, vault, &pages, IdForm::Versioned, &page))
         }
     };
 }

@@ -9,7 +9,7 @@ use strongroom_domain::{
 
 use super::{
     object_life::{object_life, object_lists},
-    wire::{self, Bundle, IdForm, Listing, name, version},
+    wire::{self, Bundle, IdForm, Listing, Pages, name, version},
 };
 use crate::{
     edge::Call,
@@ -37,13 +37,12 @@ fn described(
 fn listed(
     services: &Services,
     vault: &VaultName,
-    request: &Request,
-    path: &str,
+    pages: &Pages<'_>,
     form: IdForm,
     (page, facts): &SecretPage,
 ) -> Response {
     let bundle = |item| Bundle::of_item(&services.addresses, vault, item, *facts, form);
-    let next_link = wire::next_page(&services.addresses, vault, path, request, page.next.as_deref());
+    let next_link = pages.next_link(page.next.as_deref());
     Response::json(200, &Listing { value: page.items.iter().map(bundle).collect(), next_link })
 }
 

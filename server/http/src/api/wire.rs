@@ -6,6 +6,7 @@ pub(crate) mod issuers;
 pub(crate) mod key_operations;
 pub(crate) mod key_rotation;
 pub(crate) mod keys;
+pub(crate) mod pages;
 pub(crate) mod revocations;
 
 use std::collections::BTreeMap;
@@ -377,6 +378,8 @@ impl<'a> Bundle<'a> {
     }
 }
 
+pub(crate) use pages::Pages;
+
 /// A page of a listing.
 #[derive(Serialize)]
 pub(crate) struct Listing<T> {
@@ -410,43 +413,6 @@ pub(crate) fn max_results(request: &Request) -> Result<usize, Problem> {
         Some(count @ 1..=25) => Ok(count),
         _ => Err(Problem::bad_parameter("maxresults must be a whole number from 1 to 25.")),
     }
-}
-
-/// Where a page begins, from a `$skiptoken` of ours.
-pub(crate) fn skip_token<T>(request: &Request, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Problem> {
-    if !request.has_query("$skiptoken") {
-        return Ok(None);
-    }
-    request
-        .query("$skiptoken")
-        .filter(|token| token.len() <= 256)
-        .and_then(|token| data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).ok())
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .and_then(|text| parse(&text))
-        .map(Some)
-        .ok_or_else(|| Problem::bad_parameter("The $skiptoken is not one of this listing."))
-}
-
-/// The absolute link to the next page of a vault's listing, if there is one.
-pub(crate) fn next_page(
-    addresses: &Addresses,
-    vault: &VaultName,
-    path: &str,
-    request: &Request,
-    next: Option<&str>,
-) -> Option<String> {
-    next.map(|next| next_link(&addresses.vault(vault), path, request, next))
-}
-
-/// The absolute link to the next page: same host, same api-version, same page size.
-pub(crate) fn next_link(vault_url: &str, path: &str, request: &Request, next: &str) -> String {
-    let mut link = url::form_urlencoded::Serializer::new(format!("{vault_url}{path}?"));
-    link.append_pair("api-version", request.query("api-version").unwrap_or_default());
-    link.append_pair("$skiptoken", &data_encoding::BASE64URL_NOPAD.encode(next.as_bytes()));
-    if let Some(count) = request.query("maxresults") {
-        link.append_pair("maxresults", count);
-    }
-    link.finish().replace("?&", "?")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod changing;
 mod command_line;
 mod compare;
 mod concealed;
+mod data_plane;
 mod forms;
 mod keys;
 mod managing;
