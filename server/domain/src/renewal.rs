@@ -273,11 +273,9 @@ mod tests {
     #[test]
     fn an_authority_has_what_it_signed_renewed_earlier_and_not_later_and_not_at_once() {
         let usual = state(SELF, &[(Trigger::Percentage(80), LifetimeWork::AutoRenew)]);
+        let made = || VersionMeta { created: 100 * DAY, ..version(true, 1) };
         let wished =
             |renew_at| plan(&CertificateState { renew_at: Some(renew_at), ..usual.clone() }, &made()).rotate_at;
-        fn made() -> VersionMeta {
-            VersionMeta { created: 100 * DAY, ..version(true, 1) }
-        }
         assert_eq!(wished(150 * DAY), Some(150 * DAY));
         assert_eq!(wished(190 * DAY), Some(180 * DAY));
         assert_eq!(wished(0), Some(100 * DAY + LEAST_AGE));

@@ -210,6 +210,9 @@ async fn policy_panel(
     )];
     let notice = rotation.and_then(|rotation| rotation.notify_at).map(view::moment);
     facts.push(Fact::moment("Notice of its end", notice, "None to come"));
+    if let Some(at) = rotation.and_then(|rotation| rotation.inquire_at) {
+        facts.push(Fact::moment("Its authority asked again when", Some(view::moment(at)), ""));
+    }
     facts.extend(policy::facts(&state.policy));
     facts.push(Fact::moment("Policy set", Some(view::moment(state.policy_updated)), ""));
     Panel::new("How the next version is made", Body::Facts(facts)).acts(acts)
