@@ -89,8 +89,14 @@ pub trait AuditLog: Send + Sync {
     async fn query(&self, permit: Permit, filter: RecordFilter) -> Held<Result<Page<Record>, StoreError>>;
 
     /// How many records the filter takes (its page aside), by outcome and by stretches of so many
-    /// milliseconds, in order of time.
-    async fn tally(&self, permit: Permit, filter: RecordFilter, stretch: i64) -> Held<Result<Vec<Tally>, StoreError>>;
+    /// milliseconds, in order of time; none where more would have to be looked through for it than
+    /// the filter says.
+    async fn tally(
+        &self,
+        permit: Permit,
+        filter: RecordFilter,
+        stretch: i64,
+    ) -> Held<Result<Option<Vec<Tally>>, StoreError>>;
 
     /// Records of a node's chain as they are chained, after the position `after`, at most `limit`
     /// (1 to [`MAX_CHAIN_PAGE`]).

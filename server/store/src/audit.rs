@@ -4,8 +4,7 @@
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use strongroom_domain::{
@@ -73,7 +72,12 @@ impl AuditLog for Store {
         permit.hold(page)
     }
 
-    async fn tally(&self, permit: Permit, filter: RecordFilter, stretch: i64) -> Held<Result<Vec<Tally>, StoreError>> {
+    async fn tally(
+        &self,
+        permit: Permit,
+        filter: RecordFilter,
+        stretch: i64,
+    ) -> Held<Result<Option<Vec<Tally>>, StoreError>> {
         let tally = self.tallied(&filter, stretch).await;
         permit.hold(tally)
     }
@@ -182,17 +186,17 @@ impl Store {
         found.into_iter().map(chained).collect()
     }
 
-    async fn tallied(&self, filter: &RecordFilter, stretch: i64) -> Result<Vec<Tally>, StoreError> {
+    async fn tallied(&self, filter: &RecordFilter, stretch: i64) -> Result<Option<Vec<Tally>>, StoreError> {
         use audit_record::Column;
 
         let stretch = Ord::max(stretch, 1);
         if let Some(counted) = self.counted(filter, stretch).await? {
-            return Ok(counted);
-        }
-        if self.looked_to(filter, Condition::all()).await?.is_some() {
-            return Ok(Vec::new());
+            return Ok(Some(counted));
         }
         let subjects = self.subjects(filter).await?;
+        if self.is_too_much(filter, subjects.as_deref()).await? {
+            return Ok(None);
+        }
         // A number of ours, written out: PostgreSQL would take two parameters for two expressions.
         let place = Expr::cust(format!("CAST(at AS bigint) / {stretch}"));
         let challenge = Expr::cust(format!("CASE WHEN {} THEN 1 ELSE 0 END", self.challenge()));
@@ -220,7 +224,7 @@ impl Store {
             let (from, records) = (place.saturating_mul(stretch), u64::try_from(records).unwrap_or(0));
             Ok(Tally { from, outcome, challenge: challenge != 0, records })
         };
-        found.into_iter().map(tally).collect()
+        found.into_iter().map(tally).collect::<Result<_, _>>().map(Some)
     }
 
     async fn page(&self, filter: &RecordFilter) -> Result<Page<Record>, StoreError> {

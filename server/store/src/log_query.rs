@@ -35,24 +35,19 @@ type Part = (RecordFilter, Option<String>);
 
 impl Store {
     /// The last of the newest records that are looked through, where there are more: by whatever else the filter says
-    /// that an index finds.
-    pub(crate) async fn looked_to(
+    /// that an index finds. Whether an index finds who asked, its subjects say.
+    async fn looked_to(
         &self,
         filter: &RecordFilter,
+        subjects: Option<&[String]>,
         before: Condition,
     ) -> Result<Option<(Uuid, i64)>, StoreError> {
         use audit_record::Column;
 
         let in_part = filter.concerns.is_some() || (filter.object.is_some() && !filter.whole_name);
-        let Some(most) = filter.look_through.filter(|_| in_part) else { return Ok(None) };
-        let found = RecordFilter {
-            outcome: filter.outcome,
-            vault: filter.vault.clone(),
-            operation: filter.operation.clone(),
-            from: filter.from,
-            until: filter.until,
-            ..RecordFilter::default()
-        };
+        let of_many = filter.principal.is_some() && subjects.is_none();
+        let Some(most) = filter.look_through.filter(|_| in_part || of_many) else { return Ok(None) };
+        let found = by_index(filter);
         let last = audit_record::Entity::find()
             .select_only()
             .columns([Column::Id, Column::At])
@@ -66,18 +61,45 @@ impl Store {
         last.one(&self.log_reader).await.map_err(|e| unavailable_or_long(&e))
     }
 
-    /// Filters that together take what one takes, each of which an index serves from its newest record on; none where
-    /// one does for the whole.
-    async fn parts(&self, filter: &RecordFilter) -> Result<Option<Vec<Part>>, StoreError> {
-        if let Some(subjects) = self.subjects(filter).await? {
-            return Ok(Some(subjects.into_iter().map(|subject| (filter.clone(), Some(subject))).collect()));
+    /// Whether more records would have to be gone through, to count what a filter takes, than it says: as many as are
+    /// found by whatever of it an index finds.
+    pub(crate) async fn is_too_much(
+        &self,
+        filter: &RecordFilter,
+        subjects: Option<&[String]>,
+    ) -> Result<bool, StoreError> {
+        use audit_record::Column;
+
+        let Some(most) = filter.look_through else { return Ok(false) };
+        let mut left = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+        let whole = filter.whole_principal.as_ref().map(|principal| rows::filter_text(&principal.subject));
+        let subjects = whole.map_or_else(|| subjects.map(<[String]>::to_vec), |subject| Some(vec![subject]));
+        let found = by_index(filter);
+        let found = match (parts(filter, None), subjects) {
+            (Some(parts), _) => parts,
+            (None, Some(subjects)) => {
+                let found = RecordFilter { principal: Some(String::new()), ..found };
+                parts(&found, Some(subjects)).unwrap_or_default()
+            }
+            (None, None) => vec![(found, None)],
+        };
+        for (part, subject) in found {
+            let some = audit_record::Entity::find()
+                .select_only()
+                .column(Column::At)
+                .filter(self.conditions(&part, subject.as_ref().map(std::slice::from_ref))?)
+                .limit(left);
+            let mut count = Query::select();
+            count.expr_as(Expr::col(Column::At).count(), "records").from_subquery(some.into_query(), "some");
+            let count = self.log_reader.get_database_backend().build(&count);
+            let told = self.log_reader.query_one_raw(count).await.map_err(|e| unavailable_or_long(&e))?;
+            let records: i64 = told.and_then(|row| row.try_get("", "records").ok()).unwrap_or_default();
+            left = left.saturating_sub(u64::try_from(records).unwrap_or_default());
+            if left == 0 {
+                return Ok(true);
+            }
         }
-        if !of_one_object(filter) {
-            return Ok(None);
-        }
-        let outcomes = filter.outcome.map_or_else(|| Outcome::ALL.to_vec(), |one| vec![one]);
-        let of = |outcome| (RecordFilter { outcome: Some(outcome), ..filter.clone() }, None);
-        Ok(Some(outcomes.into_iter().map(of).collect()))
+        Ok(false)
     }
 
     /// What records of one moment are put in order by, in a part. SQLite would take the index of the vault for one
@@ -109,7 +131,8 @@ impl Store {
             }
         };
         let wanted = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        let looked_to = self.looked_to(filter, before.clone()).await?;
+        let subjects = self.subjects(filter).await?;
+        let looked_to = self.looked_to(filter, subjects.as_deref(), before.clone()).await?;
         let before = match looked_to {
             None => before,
             Some((id, at)) => {
@@ -118,7 +141,7 @@ impl Store {
             }
         };
         let looked_to = looked_to.map(|(id, _)| id);
-        let Some(parts) = self.parts(filter).await? else {
+        let Some(parts) = parts(filter, subjects) else {
             let query = audit_record::Entity::find().filter(self.conditions(filter, None)?).filter(before);
             let query = query.order_by_desc(Column::At).order_by_desc(Column::Id).limit(wanted);
             return Ok(Some((query, looked_to)));
@@ -281,6 +304,32 @@ impl Store {
             CHALLENGES.map(|reason| format!(r#"{position}(body, '"outcome":"{outcome}","reason":"{reason}",') > 0"#));
         format!("(outcome = '{outcome}' AND ({}))", reasons.join(" OR "))
     }
+}
+
+/// What of a filter an index finds by itself.
+fn by_index(filter: &RecordFilter) -> RecordFilter {
+    RecordFilter {
+        outcome: filter.outcome,
+        vault: filter.vault.clone(),
+        operation: filter.operation.clone(),
+        from: filter.from,
+        until: filter.until,
+        ..RecordFilter::default()
+    }
+}
+
+/// Filters that together take what one takes, each of which an index serves from its newest record on; none where
+/// one does for the whole.
+fn parts(filter: &RecordFilter, subjects: Option<Vec<String>>) -> Option<Vec<Part>> {
+    if let Some(subjects) = subjects {
+        return Some(subjects.into_iter().map(|subject| (filter.clone(), Some(subject))).collect());
+    }
+    if !of_one_object(filter) {
+        return None;
+    }
+    let outcomes = filter.outcome.map_or_else(|| Outcome::ALL.to_vec(), |one| vec![one]);
+    let of = |outcome| (RecordFilter { outcome: Some(outcome), ..filter.clone() }, None);
+    Some(outcomes.into_iter().map(of).collect())
 }
 
 /// Whether all is of one object.

@@ -20,6 +20,8 @@ pub struct AuditPage {
     pub kind: String,
     /// How often, over time.
     pub chart: Option<Chart>,
+    /// Why there is no chart where there could be one, in words.
+    pub uncounted: Option<String>,
     /// Other stretches of time and the export.
     pub acts: Vec<Act>,
     /// Commands that ask the same.

@@ -56,6 +56,7 @@ fn page(rows: Vec<AuditRow>) -> AuditPage {
         words: String::new(),
         kind: String::new(),
         chart: Some(chart()),
+        uncounted: None,
         acts: vec![
             Act::Link { label: "Last hour".into(), href: "/audit?range=1h".into(), icon: None, primary: false },
             Act::link("Export as JSON lines", "/audit/export", Icon::Download),

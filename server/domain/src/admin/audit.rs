@@ -48,7 +48,8 @@ impl Administration {
     }
 
     /// How many records a filter takes, by outcome and by stretches of so many milliseconds. The filter
-    /// says from when until when, and these are at most [`MAX_STRETCHES`] stretches.
+    /// says from when until when, and these are at most [`MAX_STRETCHES`] stretches. None where more would have to be
+    /// looked through for it than the filter says.
     ///
     /// # Errors
     /// [`AdminError`].
@@ -57,7 +58,7 @@ impl Administration {
         ctx: &RequestContext,
         filter: RecordFilter,
         stretch: i64,
-    ) -> Result<Vec<Tally>, AdminError> {
+    ) -> Result<Option<Vec<Tally>>, AdminError> {
         let bounded = filter
             .from
             .zip(filter.until)

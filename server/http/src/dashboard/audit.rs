@@ -53,7 +53,8 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let own_issuer = &viewer.services.objects.gate.own_issuer;
     let names = names(viewer, items.iter()).await;
     let commands = Commands::of_installation(viewer.services);
-    let chart = if asked.filter.before.is_none() { chart(viewer, &asked).await } else { None };
+    let counted = if asked.filter.before.is_none() { chart(viewer, &asked).await } else { Ok(None) };
+    let (chart, uncounted) = counted.map_or_else(|why| (None, Some(why)), |chart| (chart, None));
     let ranges = RANGES.iter().map(|(range, length, _)| {
         let label = format!("Last {}", Asked::length_words(*length));
         let href = asked.address(links::AUDIT, &[("range", Some(*range)), ("from", None), ("until", None)]);
@@ -81,6 +82,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         words: asked.words(),
         kind: asked.kind().to_owned(),
         chart,
+        uncounted,
         acts: ranges.chain([reload, export]).collect(),
         copy_as: vec![
             commands.server("audit query"),
@@ -91,7 +93,10 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
 }
 
 /// How many of each sort there were in the time that is looked at; none when that cannot be told.
-pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Option<Chart> {
+///
+/// # Errors
+/// In words, that there are too many to count them now.
+pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Result<Option<Chart>, String> {
     let (from, until, stretch) = asked.window(viewer.call.ctx.now);
     // Whole stretches, so that the first and the last are as long as the others.
     let from = from.div_euclid(stretch) * stretch;
@@ -102,11 +107,18 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Option<Chart> {
         (until + stretch - 1).div_euclid(stretch) * stretch
     };
     let filter = RecordFilter { from: Some(from), until: Some(end), before: None, ..asked.filter.clone() };
-    let ctx = viewer.further().ok()?;
-    let tallies = viewer.services.admin.tally_audit(&ctx, filter, stretch).await.ok()?;
-    // Nothing there, or more than was looked through.
+    let Ok(ctx) = viewer.further() else { return Ok(None) };
+    let Ok(tallies) = viewer.services.admin.tally_audit(&ctx, filter, stretch).await else { return Ok(None) };
+    let Some(tallies) = tallies else {
+        let most = view::grouped(u64::try_from(LOOKED_THROUGH).unwrap_or(0));
+        return Err(format!(
+            "No chart: more than {most} records would have to be looked through for it. A shorter time may have one; \
+             charts that name neither who nor what are counted ahead, and told again within minutes after a start."
+        ));
+    };
+    // Nothing there.
     if tallies.is_empty() && asked.looks_for_part() {
-        return None;
+        return Ok(None);
     }
     let mut bars: BTreeMap<i64, Bar> = BTreeMap::new();
     let mut at = from;
@@ -140,13 +152,13 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Option<Chart> {
     let most =
         most.map(|bar| format!("; most denials from {}, {}", bar.label, view::grouped(bar.denied))).unwrap_or_default();
     let marks = marks(viewer, (from, end)).await;
-    Some(Chart {
+    Ok(Some(Chart {
         marks,
         title: format!("{length} by {wide}: {counts}"),
         summary: format!("In {length}: {counts}{most}."),
         bars,
         ends: (view::moment_millis(from).text, view::moment_millis(until).text),
-    })
+    }))
 }
 
 /// What people changed of what decides, the newest few, where they fall in a stretch of time. What is kept in vaults

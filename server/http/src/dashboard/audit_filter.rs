@@ -73,7 +73,8 @@ impl Asked {
     /// What was decided in the last while, which is one of [`RANGES`].
     pub(super) fn of_last(viewer: &Viewer<'_>, (range, length, _): (&'static str, i64, i64)) -> Self {
         let from = Some(viewer.call.ctx.now - length);
-        let filter = RecordFilter { from, without: routine(viewer), limit: 1, ..RecordFilter::default() };
+        let look_through = Some(LOOKED_THROUGH);
+        let filter = RecordFilter { from, without: routine(viewer), look_through, limit: 1, ..RecordFilter::default() };
         Self { filter, texts: vec![("range", range.to_owned())] }
     }
 
@@ -98,9 +99,10 @@ impl Asked {
         })
     }
 
-    /// Whether records are looked through for a part of a name.
+    /// Whether records are looked through for a part of a name, or may be.
     pub(super) fn looks_for_part(&self) -> bool {
-        self.filter.concerns.is_some() || (self.filter.object.is_some() && !self.filter.whole_name)
+        let filter = &self.filter;
+        filter.concerns.is_some() || filter.principal.is_some() || (filter.object.is_some() && !filter.whole_name)
     }
 
     fn text(&self, name: &str) -> &str {

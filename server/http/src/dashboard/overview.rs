@@ -104,12 +104,15 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         main.push(no_role(viewer));
     }
     let reads_audit = viewer.may(&Ask::server(Action::AuditRead)).await;
-    let (mut changes, mut chart) = (None, None);
+    let (mut changes, mut chart, mut notices) = (None, None, Vec::new());
     if reads_audit {
         attention.extend(denials(viewer, now).await);
         attention.extend(renewals(viewer, now).await);
         changes = changes_panel(viewer, range).await;
-        chart = audit::chart(viewer, &Asked::of_last(viewer, range)).await;
+        match audit::chart(viewer, &Asked::of_last(viewer, range)).await {
+            Ok(drawn) => chart = drawn,
+            Err(why) => notices.push(why),
+        }
     } else {
         hidden.push(
             "Denials and changes are hidden: seeing them needs the role Strongroom Auditor on the installation."
@@ -183,7 +186,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         copy.push(commands.server("audit query --outcome denied").labelled("List denials"));
     }
     let page = PanelsPage {
-        notices: Vec::new(),
+        notices,
         cannot: hidden,
         tabs: if reads_audit { ranges(range.0) } else { Vec::new() },
         chart,

@@ -211,7 +211,7 @@ async fn filters_and_pages(place: Place) {
 
     let tally = async |filter: RecordFilter, stretch: i64| {
         let permit = permit(Action::AuditRead, test_support::server_ref(), None);
-        let told = test_support::open(s.store.tally(permit, filter, stretch).await).unwrap();
+        let told = test_support::open(s.store.tally(permit, filter, stretch).await).unwrap().unwrap();
         told.into_iter().map(|t| (t.from, t.outcome, t.records)).collect::<Vec<_>>()
     };
     let six = RecordFilter { from: Some(1000), until: Some(1003), ..at_most(1) };
@@ -271,16 +271,18 @@ async fn a_part_of_a_subject_finds_whoever_has_it_page_by_page(place: Place) {
     }
     let permit = permit(Action::AuditRead, test_support::server_ref(), None);
     let all = RecordFilter { from: Some(1000), until: Some(2000), ..asked(None) };
-    let told = test_support::open(s.store.tally(permit, all, 1000).await).unwrap();
+    let told = test_support::open(s.store.tally(permit, all, 1000).await).unwrap().unwrap();
     assert_eq!(told.iter().map(|t| t.records).collect::<Vec<_>>(), [8]);
 }
 
 async fn what_no_index_finds_is_looked_for_stretch_by_stretch(place: Place) {
     let s = place.start().await;
+    let who = PrincipalId { issuer: "https://idp".into(), subject: "Ada".into() };
     let mut written = Vec::new();
     for n in 0..20_i64 {
         let mut record = record("Op");
         (record.at, record.object) = (1000 + n / 3, Some(if n % 7 == 0 { "db-main" } else { "other" }.into()));
+        record.principal = (n % 2 == 0).then(|| who.clone());
         written.push(record.clone());
         s.put(Entry { record, change: None }).await;
     }
@@ -301,9 +303,27 @@ async fn what_no_index_finds_is_looked_for_stretch_by_stretch(place: Place) {
         let permit = permit(Action::AuditRead, test_support::server_ref(), None);
         let window = RecordFilter { from: Some(1000), until: Some(2000), look_through: Some(most), ..filter.clone() };
         let window = RecordFilter { before: None, ..window };
-        test_support::open(s.store.tally(permit, window, 1000).await).unwrap().len()
+        test_support::open(s.store.tally(permit, window, 1000).await).unwrap().map(|told| told.len())
     };
-    assert_eq!((tally(4).await, tally(100).await), (0, 1), "nothing is told of a part");
+    assert_eq!((tally(4).await, tally(100).await), (None, Some(1)), "nothing is told of a part");
+    let of_whom = async |principal: Option<&str>, whole: Option<PrincipalId>, most: usize| {
+        let permit = permit(Action::AuditRead, test_support::server_ref(), None);
+        let window = RecordFilter {
+            principal: principal.map(str::to_owned),
+            whole_principal: whole,
+            from: Some(0),
+            until: Some(9000),
+            look_through: Some(most),
+            ..at_most(1)
+        };
+        let told = test_support::open(s.store.tally(permit, window, 9000).await).unwrap();
+        told.map(|told| told.iter().map(|tally| tally.records).sum::<u64>())
+    };
+    for (part, whole) in [(None, Some(who.clone())), (Some("da"), None)] {
+        assert_eq!(of_whom(part, whole.clone(), 10).await, Some(10));
+        assert_eq!(of_whom(part, whole, 9).await, None, "more than is looked through");
+    }
+    assert_eq!(of_whom(Some("nobody at all"), None, 0).await, Some(0));
 }
 
 async fn what_people_changed_is_found_apart(place: Place) {
@@ -367,7 +387,7 @@ async fn what_is_counted_for_charts_is_what_is_recorded(place: Place) {
                 *expected.entry((r.at / MINUTE * MINUTE, r.outcome.as_str(), r.is_challenge())).or_insert(0_u64) += 1;
             }
             let permit = permit(Action::AuditRead, test_support::server_ref(), None);
-            let told = test_support::open(s.store.tally(permit, filter.clone(), MINUTE).await).unwrap();
+            let told = test_support::open(s.store.tally(permit, filter.clone(), MINUTE).await).unwrap().unwrap();
             let told = told.into_iter().map(|t| ((t.from, t.outcome.as_str(), t.challenge), t.records));
             assert_eq!(told.collect::<std::collections::BTreeMap<_, _>>(), expected, "{filter:?}");
         }
@@ -414,7 +434,7 @@ async fn what_says_nothing_new_is_left_out_and_no_denial_is(place: Place) {
         assert_eq!(left, expected, "{without:?}");
     }
     let permit = permit(Action::AuditRead, test_support::server_ref(), None);
-    let told = test_support::open(s.store.tally(permit, some(Without::default()), 5000).await).unwrap();
+    let told = test_support::open(s.store.tally(permit, some(Without::default()), 5000).await).unwrap().unwrap();
     let told: Vec<_> = told.into_iter().map(|t| (t.outcome, t.challenge, t.records)).collect();
     let expected = [
         (Outcome::Allowed, false, 9),

@@ -285,7 +285,12 @@ impl AuditLog for MemoryStore {
         permit.hold(Ok(Page { items, next }))
     }
 
-    async fn tally(&self, permit: Permit, filter: RecordFilter, stretch: i64) -> Held<Result<Vec<Tally>, StoreError>> {
+    async fn tally(
+        &self,
+        permit: Permit,
+        filter: RecordFilter,
+        stretch: i64,
+    ) -> Held<Result<Option<Vec<Tally>>, StoreError>> {
         self.pause().await;
         if permit.action() != Action::AuditRead {
             return permit.hold(Err(StoreError::Damaged("a permit for something else".to_owned())));
@@ -298,7 +303,7 @@ impl AuditLog for MemoryStore {
             let tally = Tally { from, outcome, challenge, records: 0 };
             counts.entry((from, outcome.as_str(), challenge)).or_insert(tally).records += 1;
         }
-        permit.hold(Ok(counts.into_values().collect()))
+        permit.hold(Ok(Some(counts.into_values().collect())))
     }
 
     async fn chain(
