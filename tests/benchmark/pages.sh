@@ -57,6 +57,7 @@ run_pages() {
     page 'audit, of a vault' '/audit?vault=figures-1&range=24h'
     page 'audit, of a person' '/audit?principal=ada&range=24h'
     page 'audit, of nobody' '/audit?principal=nobody&range=30d'
+    page 'audit, of part of many names' '/audit?principal=worker&range=24h'
     page 'audit, of an operation' '/audit?operation=SecretList&range=24h'
     page 'audit, of an operation there is none of' '/audit?operation=CertificateNearExpiry'
     page 'audit, of an object' '/audit?vault=figures&object=s-77'

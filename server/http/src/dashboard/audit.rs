@@ -113,7 +113,7 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Result<Option<C
         let most = view::grouped(u64::try_from(LOOKED_THROUGH).unwrap_or(0));
         return Err(format!(
             "No chart: more than {most} records would have to be looked through for it. A shorter time may have one; \
-             charts that name neither who nor what are counted ahead, and told again within minutes after a start."
+             charts that name neither who asked nor an object are counted ahead, and told again within minutes after a start."
         ));
     };
     // Nothing there.
