@@ -328,8 +328,19 @@ async fn a_request_goes_out_and_the_certificate_of_an_authority_comes_in() {
     let twice = story.send(Method::POST, "/certificates/app/pending/merge", &json!({ "x5c": x5c })).await;
     assert_eq!(twice.problem(), "404 PendingCertificateNotFound");
 
-    // The next one is called off.
-    story.issue("app", policy("Unknown")).await;
+    // The next one with the number of this one contradicts it, and is called off.
+    let next = story.issue("app", policy("Unknown")).await.json();
+    story.file("app.csr", &BASE64.decode(next["csr"].as_str().unwrap().as_bytes()).unwrap());
+    let serial = story.openssl(&["x509", "-in", "app.pem", "-noout", "-serial"]);
+    let serial = serial.trim().replace("serial=", "0x");
+    let sign =
+        ["-req", "-inform", "der", "-in", "app.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-set_serial", &serial];
+    story.openssl(&[&["x509"][..], &sign, &["-days", "20", "-out", "next.pem"]].concat());
+    let x5c = [BASE64.encode(read("next.pem").as_bytes())];
+    let duplicate = story.send(Method::POST, "/certificates/app/pending/merge", &json!({ "x5c": x5c })).await;
+    assert_eq!(duplicate.problem(), "409 Conflict");
+    assert!(duplicate.text().contains("the same issuer with the same serial number"), "{}", duplicate.text());
+    assert_eq!(story.vault.record_of(&story.operator, &duplicate).await["reason"], "duplicate-serial");
     let cancel = json!({ "cancellation_requested": true });
     let cancelled = story.send(Method::PATCH, "/certificates/app/pending", &cancel).await.expect(200).json();
     assert_eq!((&cancelled["status"], &cancelled["cancellation_requested"]), (&json!("cancelled"), &json!(true)));
