@@ -69,6 +69,9 @@ if [ "$sign_in" = secret ]; then
     digest=$(printf 'signed by az' | "$(dirname "$program")/python" -c 'import base64, hashlib, sys; print(base64.b64encode(hashlib.sha256(sys.stdin.buffer.read()).digest()).decode())')
     signature=$(key sign --name from-az --algorithm ES256 --digest "$digest" --query signature -o tsv)
     expect 'signature' "$(key verify --name from-az --algorithm ES256 --digest "$digest" --signature "$signature" --query isValid -o tsv)" 'true'
+    key rotate --name from-az -o none
+    expect 'key versions' "$(key list-versions --name from-az --query 'length(@)' -o tsv)" '2'
+    key backup --name from-az --file "$AZURE_CONFIG_DIR/key" -o none
     key set-attributes --name from-az --enabled false -o none
     if key sign --name from-az --algorithm ES256 --digest "$digest" -o none 2>"$AZURE_CONFIG_DIR/refused"; then
         echo 'a disabled key signed' >&2
@@ -90,6 +93,8 @@ POLICY
     certificate create --name from-az --policy "@$AZURE_CONFIG_DIR/policy.json" -o none
     thumbprint=$(certificate show --name from-az --query x509ThumbprintHex -o tsv)
     expect 'certificates' "$(certificate list --query "[?name=='from-az'].x509ThumbprintHex" -o tsv)" "$thumbprint"
+    certificate set-attributes --name from-az --tags kind=test -o none
+    expect 'certificate versions' "$(certificate list-versions --name from-az --query '[].tags.kind' -o tsv)" 'test'
     certificate download --name from-az --file "$AZURE_CONFIG_DIR/certificate.pem"
     expect 'subject' "$(openssl x509 -in "$AZURE_CONFIG_DIR/certificate.pem" -noout -subject -nameopt RFC2253)" 'subject=CN=az.example.com'
     certificate backup --name from-az --file "$AZURE_CONFIG_DIR/certificate"
@@ -99,6 +104,9 @@ POLICY
     expect 'restored' "$(certificate show --name from-az --query x509ThumbprintHex -o tsv)" "$thumbprint"
     certificate delete --name from-az -o none
     certificate purge --name from-az -o none
+
+    # A key and a certificate have one name between them, so only now.
+    expect 'restored key' "$(key restore --file "$AZURE_CONFIG_DIR/key" --query key.kty -o tsv)" 'EC'
 fi
 az logout
 echo 'done'

@@ -90,10 +90,14 @@ async fn what_is_no_backup_of_this_vault_is_refused_and_changes_nothing() {
         json!({ "client_id": story.vault.app().id, "role": "Key Vault Administrator", "scope": "/vaults/second" });
     story.vault.assign(&story.operator, &grant).await;
     let ask = story.vault.ask_vault("second", Method::POST, "/secrets/restore?api-version=7.6").bearer(&story.app);
-    assert_eq!(ask.json(&json!({ "value": blob })).send().await.problem(), "400 BadParameter", "another vault");
-
+    let there = ask.json(&json!({ "value": blob })).send().await;
     let other = Story::begin().await;
-    assert_eq!(other.restore(&json!({ "value": blob })).await.problem(), "400 BadParameter", "another installation");
+    let elsewhere = other.restore(&json!({ "value": blob })).await;
+    for (story, answer, vault) in [(&story, there, "second"), (&other, elsewhere, "demo")] {
+        assert_eq!(answer.problem(), "400 BadParameter", "{vault}");
+        let record = story.vault.record_of(&story.operator, &answer).await;
+        assert_eq!((&record["vault"], &record["reason"]), (&json!(vault), &json!("bad-backup")));
+    }
 
     let changed = |at: usize| {
         let mut bytes = data_encoding::BASE64URL_NOPAD.decode(blob.as_bytes()).unwrap();
