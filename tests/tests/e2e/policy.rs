@@ -70,7 +70,7 @@ fn begin_test_change_and_sign(lang: &str, source: &str, reason: &str) -> tempfil
     assert!(code == 1 && out.contains("1 failed") && out.contains("another-reason"), "{out} {err}");
     edit(&here.join("first-rule").join(source), "another-reason", reason);
     // From an edit to its tests, warm. A clock tells what else the machine does, so the processor's time is held: 2.6 s
-    // of a debug build of this program, a third of that for compiling the WebAssembly, which a release does in less.
+    // of a debug build of this program, a third of that for compiling the WebAssembly.
     let before = seconds_of_children();
     good(here, &["test", "first-rule"]);
     let took = seconds_of_children() - before;
