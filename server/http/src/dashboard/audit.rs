@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Failure,
-    audit_filter::{Asked, LOOKED_THROUGH, RANGES},
+    audit_filter::{Asked, COUNTED, LOOKED_THROUGH, RANGES},
     frame::{Place, Viewer, without_scheme},
     links, rendered,
     snippets::Commands,
@@ -106,11 +106,17 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Result<Option<C
     } else {
         (until + stretch - 1).div_euclid(stretch) * stretch
     };
-    let filter = RecordFilter { from: Some(from), until: Some(end), before: None, ..asked.filter.clone() };
+    let filter = RecordFilter {
+        from: Some(from),
+        until: Some(end),
+        before: None,
+        look_through: Some(COUNTED),
+        ..asked.filter.clone()
+    };
     let Ok(ctx) = viewer.further() else { return Ok(None) };
     let Ok(tallies) = viewer.services.admin.tally_audit(&ctx, filter, stretch).await else { return Ok(None) };
     let Some(tallies) = tallies else {
-        let most = view::grouped(u64::try_from(LOOKED_THROUGH).unwrap_or(0));
+        let most = view::grouped(u64::try_from(COUNTED).unwrap_or(0));
         return Err(format!(
             "No chart: more than {most} records would have to be looked through for it. A shorter time may have one; \
              charts that name neither who asked nor an object are counted ahead, and told again within minutes after a start."
