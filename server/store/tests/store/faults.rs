@@ -88,7 +88,7 @@ async fn a_log_that_can_be_read_and_not_written_is_found(place: Place) {
     assert!(s.store.chain_head().await.unwrap().is_some());
     place.tamper(&[&repaired(&place, "audit_fence")]).await;
     s.store.prove_writable().await.unwrap();
-    healthy(&place, &s, 1).await;
+    healthy(&place, &s, 2).await;
 }
 
 async fn a_failure_in_a_member_rolls_the_batch_back(place: Place) {
