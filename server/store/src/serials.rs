@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     entity::secret_version,
-    fault::{damaged, store_error},
+    fault::{damaged, is_undecodable, store_error},
     rows,
 };
 
@@ -70,7 +70,15 @@ pub(crate) async fn note(db: &DatabaseConnection) -> Result<(), DbErr> {
             .limit(PORTION)
             .into_partial_model::<Unnoted>()
             .all(db)
-            .await?;
+            .await;
+        let rows = match rows {
+            // A row that somebody edited keeps no server from starting.
+            Err(error) if is_undecodable(&error) => {
+                tracing::warn!(%error, "not every certificate could be noted by its serial number");
+                return Ok(());
+            }
+            rows => rows?,
+        };
         if rows.is_empty() {
             return Ok(());
         }
