@@ -363,7 +363,9 @@ async fn two_nodes_ask_an_issuer_once(place: Place) {
     let (ctx, attributes) = (one.request(), world::enabled());
     one.certificates.create(&ctx, &vault, &name("app"), Some(&policy), &attributes).await.unwrap();
     let both = async |seconds: i64| {
-        [&one, &two].map(|node| node.clock.advance(seconds * 1000));
+        for node in [&one, &two] {
+            node.clock.advance(seconds * 1000);
+        }
         let (first, second) = tokio::join!(one.renew_what_is_due(), two.renew_what_is_due());
         (elsewhere.0.lock().unwrap().len(), first.failed + second.failed)
     };
