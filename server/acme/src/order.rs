@@ -204,7 +204,16 @@ impl CertificateIssuer for Acme {
         let told = async {
             let (account, conversation) = self.account(settings, Some(account), now).await?;
             let ended = account.deactivate().await;
-            ended.map_err(|error| AcmeError::of(&error, &conversation, None, now))
+            ended.map_err(|error| AcmeError::of(&error, &conversation, None, now))?;
+            // Any answer is taken for a yes by then.
+            match conversation.status() {
+                Some(status) if status.is_success() => Ok(()),
+                Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Err(AcmeError::AccountRefused),
+                Some(status) if status.is_server_error() => {
+                    Err(AcmeError::Unreachable(format!("it answers {}", status.as_u16())))
+                }
+                _ => Err(AcmeError::Garbled),
+            }
         };
         match tokio::time::timeout(BESIDE, told).await {
             Ok(Ok(())) => Farewell::Told,
