@@ -1,6 +1,6 @@
 //! What the authorities here sign, as others check it: OpenSSL, and webpki as rustls asks it.
 
-use std::{collections::BTreeSet, path::Path, process::Command, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, process::Command, rc::Rc, sync::Arc, time::Duration};
 
 use rustls::{
     RootCertStore,
@@ -18,12 +18,12 @@ const NOW: i64 = 1_767_225_600;
 const SPEC: KeySpec = KeySpec::Ec { crv: Curve::P256 };
 
 struct Made {
-    key: NewKey,
+    key: Rc<NewKey>,
     chain: Vec<Vec<u8>>,
 }
 
-fn key(seed: u64) -> NewKey {
-    generate(SPEC, &SeededEntropy::new(seed)).ok().unwrap()
+fn key(seed: u64) -> Rc<NewKey> {
+    Rc::new(generate(SPEC, &SeededEntropy::new(seed)).ok().unwrap())
 }
 
 fn authority(subject: &str) -> Template {
@@ -51,7 +51,10 @@ fn server(host: &str) -> Template {
 }
 
 fn root(template: &Template) -> Made {
-    let key = key(1);
+    of_key(template, key(1))
+}
+
+fn of_key(template: &Template, key: Rc<NewKey>) -> Made {
     let validity = Validity::months(NOW, 120).unwrap();
     let chain = vec![self_signed(template, &key, validity, &SeededEntropy::new(2)).unwrap()];
     Made { key, chain }
@@ -178,7 +181,7 @@ fn what_an_authority_here_would_not_sign_nobody_takes() {
     // One that has forgotten what stands above it signs what it must not.
     let forgetful = |made: Made| Made { chain: vec![made.chain[0].clone()], ..made };
     let of_root = Template { path_length: None, constraints: Constraints::default(), ..authority("CN=Root") };
-    let unbound = self::root(&of_root);
+    let unbound = of_key(&of_root, Rc::clone(&root.key));
     let between = forgetful(unbound.signs(&authority("CN=Between"), 3).unwrap());
     let leaf = |host: &str| {
         let mut chain = between.signs(&server(host), 4).unwrap().chain;
@@ -235,7 +238,8 @@ fn a_list_is_of_who_may_sign_lists_and_has_one_name_for_one_key() {
     assert_eq!(list_id(&root(&silent).chain[0]), Err(ListError::MayNotSignLists));
     let leaf = root(&server("a.example"));
     assert_eq!(list_id(&leaf.chain[0]), Err(AuthorityError::NotAnAuthority.into()));
-    let (one, again) = (root(&authority("CN=Root")), root(&Template { path_length: Some(3), ..authority("CN=Root") }));
+    let one = root(&authority("CN=Root"));
+    let again = of_key(&Template { path_length: Some(3), ..authority("CN=Root") }, Rc::clone(&one.key));
     assert_eq!(list_id(&one.chain[0]), list_id(&again.chain[0]));
     assert_ne!(list_id(&one.chain[0]), list_id(&root(&authority("CN=Other")).chain[0]));
     let ended = List { number: 1, this_update: NOW + 4000 * 86_400, next_update: NOW + 4001 * 86_400, revoked: &[] };
