@@ -22,12 +22,7 @@ use strongroom_domain::{
 use strongroom_policy_host::WasmPolicyEngine;
 
 use super::{build, read_module, replay};
-use crate::{
-    cli::Output,
-    commands::table,
-    exit::Exit,
-    plain::{json as printed, plain},
-};
+use crate::{cli::Output, commands::table, exit::Exit, plain::plain};
 
 /// How the stage of an enforced module begins.
 const MODULE: &str = "policy:";
@@ -217,7 +212,7 @@ impl Reproduced {
                 "decisions": decisions.len(), "reproduced": same, "different": different,
                 "indeterminate": indeterminate,
             });
-            println!("{}", printed(&format_args!("{shown:#}")));
+            println!("{}", crate::plain::json(&format_args!("{shown:#}")));
             return Ok(());
         }
         if !different.is_empty() {
