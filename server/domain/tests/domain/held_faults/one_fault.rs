@@ -373,10 +373,11 @@ async fn a_graceful_stop_writes_what_is_queued() {
         keys,
         certificates,
         issuers,
+        revoking,
         admin,
         ..
     } = demo.world;
-    drop((recorder, objects, secrets, keys, certificates, issuers, admin));
+    drop((recorder, objects, secrets, keys, certificates, issuers, revoking, admin));
     committer.await.unwrap();
     assert_eq!(store.image().happened.len(), 2);
 }
