@@ -110,6 +110,7 @@ impl ObjectStore for MemoryStore {
                     | Action::CertificateRenewIfDue
                     | Action::CertificatePendingMerge
                     | Action::CertificateIssue
+                    | Action::IssuerSet
                     | Action::IssuerUpdate
                     | Action::IssuerAsk
                     | Action::ContactsDelete
