@@ -13,7 +13,7 @@ use strongroom_domain::{
     permit::ObjectRef,
     ports::{ObjectStore, PurgeSchedule, StoreError},
     record::{Entry, Settled},
-    secret::{LifeState, SecretMeta},
+    secret::{LifeState, SecretMeta, VersionMeta},
     test_support,
 };
 
@@ -164,21 +164,25 @@ async fn certificates_are_found_by_issuer_and_serial_number(place: Place) {
     let s = place.start().await;
     let ((leaf, first), (_, second)) = (issued(), issued());
     let version = version();
-    let with = |judged: Option<i64>, leaf: Option<Vec<u8>>, new: bool| {
-        let mut own = write(ObjectKind::Certificate, judged, &version, LifeState::Active, true);
-        let chain = leaf.into_iter().collect();
-        own.new[0].meta.certificate = Some(Box::new(CertificateVersion { content_type: ContentType::Pem, chain }));
-        if !new {
-            own.updated = own.new.drain(..).map(|version| version.meta).collect();
-        }
-        let action = if new { Action::CertificateCreate } else { Action::CertificatePendingMerge };
-        entry(permit(action, certificate(&s), judged), Change::WriteCertificate(vec![own]))
+    let with = |chain| Some(Box::new(CertificateVersion { content_type: ContentType::Pem, chain }));
+    let waits = || {
+        let mut own = write(ObjectKind::Certificate, None, &version, LifeState::Active, true);
+        own.new[0].meta.certificate = with(Vec::new());
+        entry(permit(Action::CertificateCreate, certificate(&s), None), Change::WriteCertificate(vec![own]))
+    };
+    let finished = async {
+        let facts = s.store.facts(s.vault, ObjectKind::Certificate, &name("app"), None).await.unwrap().unwrap();
+        let meta = VersionMeta { certificate: with(vec![leaf]), ..facts.version.clone().unwrap() };
+        let own = write(ObjectKind::Certificate, Some(1), &version, LifeState::Active, false);
+        let own = NameWrite { updated: vec![meta], ..own };
+        let merge = permit(Action::CertificatePendingMerge, certificate(&s), Some(1));
+        entry(merge, Change::WriteCertificate(vec![own]))
     };
     let found = async |store: &Store, issued_as: &str| store.issued_as(s.vault, issued_as, 9).await.unwrap();
     // One that waits, and is finished later.
-    assert_eq!(s.put(with(None, None, true)).await, Settled::Recorded);
+    assert_eq!(s.put(waits()).await, Settled::Recorded);
     assert!(found(&s.store, &first).await.is_empty());
-    assert_eq!(s.put(with(Some(1), Some(leaf), false)).await, Settled::Recorded);
+    assert_eq!(s.put(finished.await).await, Settled::Recorded);
     let here = [(name("app"), version.clone())];
     assert_eq!(found(&s.store, &first).await, here);
     assert!(found(&s.store, &second).await.is_empty());
