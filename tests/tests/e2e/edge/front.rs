@@ -213,7 +213,9 @@ async fn only_http_1_1_is_offered() {
 /// What is answered to a client that has TLS 1.1 (RFC 4346): type of the record, level and description of the alert.
 async fn hello_of_version_1_1(edge: &Edge) -> [u8; 3] {
     let suites: [u8; 6] = [0x00, 0x04, 0xc0, 0x13, 0x00, 0x2f];
-    let hello = [&[0x03, 0x02][..], &[7; 32], &[0], &suites, &[1, 0]].concat();
+    // Without it (RFC 5246) no version is looked at.
+    let signature_algorithms: [u8; 10] = [0, 8, 0, 13, 0, 4, 0, 2, 4, 3];
+    let hello = [&[0x03, 0x02][..], &[7; 32], &[0], &suites, &[1, 0], &signature_algorithms].concat();
     let length = u8::try_from(hello.len()).expect("short");
     let record = [&[0x16, 0x03, 0x01, 0, length + 4, 0x01, 0, 0, length][..], hello.as_slice()].concat();
     let mut socket = TcpStream::connect(("127.0.0.1", edge.vault.port)).await.expect("a connection");
