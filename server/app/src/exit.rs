@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use reqwest::StatusCode;
-use strongroom_domain::ports::StoreError;
+use strongroom_domain::{admin::AdminError, ports::StoreError};
 
 use crate::client::{NoToken, Refused};
 
@@ -89,6 +89,10 @@ pub(crate) fn code(error: &anyhow::Error) -> ExitCode {
         Some(Found::Nothing(_)) => return ExitCode::from(6),
         Some(Found::Conflict(_)) => return ExitCode::from(7),
         None => {}
+    }
+    // Found out without the server, which is not running.
+    if let Some(AdminError::VaultNotFound) = error.downcast_ref::<AdminError>() {
+        return ExitCode::from(6);
     }
     // What cannot be read because somebody else wrote it is found out as well.
     if let Some(StoreError::Damaged(_)) = error.downcast_ref::<StoreError>() {

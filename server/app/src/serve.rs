@@ -147,9 +147,9 @@ pub(crate) struct Beside {
 fn outside(config: Config) -> anyhow::Result<Outside> {
     let scrub_every = config.scrub_every()?;
     let trusted_roots = match &config.trusted_ca {
-        Some(path) => {
-            TrustedRoots::SystemAnd(std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?)
-        }
+        Some(path) => TrustedRoots::SystemAnd(
+            std::fs::read(path).with_context(|| format!("trusted_ca: {} cannot be read", path.display()))?,
+        ),
         None => TrustedRoots::System,
     };
     let base = config.base.trim_end_matches('/').to_owned();

@@ -23,7 +23,11 @@ pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
             let base = base(&connection)?;
             let client = Client::connect(&connection, &base).await?;
             let found = client.send(Method::GET, at(&base, &[&PATH[..], &[&id]].concat(), &[])?, None).await?;
-            print(&[found], output);
+            if output == Output::Json {
+                println!("{}", crate::plain::json(&found));
+            } else {
+                print(&[found], output);
+            }
             Ok(())
         }
         AssignmentCommand::Remove { id, at: to } => {

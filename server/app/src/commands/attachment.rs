@@ -151,7 +151,7 @@ struct Attached {
 impl Attached {
     fn place(&self, at: &AttachmentAt) -> anyhow::Result<usize> {
         let found = self.policies.iter().position(|attachment| is_called(attachment, &at.name));
-        found.with_context(|| {
+        found.ok_or_else(|| {
             let names = self.policies.iter().filter_map(|one| one.get("name")?.as_str());
             let names = names.map(plain).collect::<Vec<_>>().join(", ");
             let names = if names.is_empty() { "nothing".to_owned() } else { names };
@@ -159,10 +159,11 @@ impl Attached {
                 Some(vault) => format!("--vault {vault}"),
                 None => "--all-vaults".to_owned(),
             };
-            format!(
+            let why = format!(
                 "no policy module is attached as {} to {}; attached there: {names} (strongroom policy attached {option})",
                 at.name, at.which
-            )
+            );
+            Found::Nothing(why).into()
         })
     }
 }

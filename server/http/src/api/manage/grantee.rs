@@ -104,19 +104,17 @@ pub(crate) async fn warnings(services: &Services, call: &Call, grantee: &Grantee
     if services.authenticator.knows(issuer) || services.sign_in.knows(issuer) {
         return Vec::new();
     }
-    vec![
-        unconfigured(services, call, &format!("No issuer {issuer} is configured, so nobody can come as this grantee."))
-            .await,
-    ]
+    let warning = format!("No issuer {issuer} is configured, so nobody can come as this grantee.");
+    let people = services.sign_in.providers().into_iter().map(|provider| provider.issuer);
+    let known = people.chain(services.authenticator.issuers()).collect();
+    vec![unconfigured(services, call, &warning, known).await]
 }
 
 /// The warning that an issuer is not configured, with those that are for whoever may know them.
-pub(crate) async fn unconfigured(services: &Services, call: &Call, warning: &str) -> String {
+pub(crate) async fn unconfigured(services: &Services, call: &Call, warning: &str, mut known: Vec<String>) -> String {
     if !services.admin.may(&call.ctx, &Ask::server(Action::TokenExplain)).await {
         return format!("{warning} Those who may have tokens explained are told which issuers are.");
     }
-    let people = services.sign_in.providers().into_iter().map(|provider| provider.issuer);
-    let mut known: Vec<String> = people.chain(services.authenticator.issuers()).collect();
     // Its workloads are named by their client ids.
     known.retain(|issuer| *issuer != services.objects.gate.own_issuer);
     known.sort_unstable();

@@ -316,12 +316,12 @@ async fn foreign(services: &Services, call: &Call, federations: &[Federation]) -
         if !services.authenticator.knows(issuer) {
             let warning = if services.sign_in.knows(issuer) {
                 format!(
-                    "{issuer} signs people in and is not among the issuers whose tokens count, so none stands for this workload."
+                    "{issuer} signs people in and is not among the issuers whose tokens count, so none stands for this workload. An issuer whose tokens count has a table [[issuers]] in the configuration."
                 )
             } else {
                 format!("No issuer {issuer} is configured, so no token of it stands for this workload.")
             };
-            warnings.push(unconfigured(services, call, &warning).await);
+            warnings.push(unconfigured(services, call, &warning, services.authenticator.issuers()).await);
         }
     }
     warnings
