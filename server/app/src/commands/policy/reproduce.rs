@@ -19,7 +19,7 @@ use strongroom_domain::{
     policy::{ModuleDigest, PolicyAttachment, PolicyEngine as _, PolicyFailure},
     record::Record,
 };
-use strongroom_policy_host::WasmPolicyEngine;
+use strongroom_policy_host::{WasmPolicyEngine, released, shipped};
 
 use super::{build, read_module, replay};
 use crate::{cli::Output, commands::table, exit::Exit, plain::plain};
@@ -32,19 +32,24 @@ const EVERYWHERE: &str = "everywhere/";
 const SHOWN: usize = 20;
 
 pub(super) async fn run(records: &Path, modules: &[String], output: Output) -> anyhow::Result<()> {
-    let engine = WasmPolicyEngine::with_shipped()?;
+    let engine = WasmPolicyEngine::new()?;
     for module in modules {
         let path = Path::new(module);
         let path = if path.is_dir() { build::product(path)? } else { path.to_owned() };
         engine.load(&read_module(&path)?).with_context(|| format!("{} is not loaded", path.display()))?;
     }
-    let (mut settings, mut found) = (Settings::default(), Reproduced::default());
+    let (mut settings, mut found, mut asked) = (Settings::default(), Reproduced::default(), BTreeSet::new());
     // A file of a query has the newest first, so what was attached is gathered before anybody is asked.
     each_record(records, async |record| {
         settings.learn(record);
+        asked.extend(record.trace.iter().filter(|stage| stage.stage.starts_with(MODULE)).filter_map(module_of));
         Ok(())
     })
     .await?;
+    // Compiling each takes its time, so of those that ship no others are.
+    for module in shipped().into_iter().chain(released()).filter(|module| asked.contains(&module.digest)) {
+        engine.load(module.bytes).with_context(|| format!("the module {} is not loaded", module.name))?;
+    }
     each_record(records, async |record| {
         for stage in record.trace.iter().filter(|stage| stage.stage.starts_with(MODULE)) {
             found.note(record, stage, again(&engine, &settings, record, stage).await?);
@@ -124,6 +129,11 @@ impl Settings {
     }
 }
 
+/// Which module it was.
+fn module_of(stage: &Stage) -> Option<ModuleDigest> {
+    stage.detail.as_deref()?.split(' ').next()?.parse().ok()
+}
+
 /// What comes of asking again.
 #[derive(Debug, PartialEq, Eq)]
 enum Again {
@@ -139,8 +149,7 @@ async fn again(
     stage: &Stage,
 ) -> anyhow::Result<Again> {
     let unknown = |why: &str| Ok(Again::Indeterminate(why.to_owned()));
-    let module = stage.detail.as_deref().and_then(|detail| detail.split(' ').next()?.parse::<ModuleDigest>().ok());
-    let Some(module) = module else { return unknown("which module it was is not on record") };
+    let Some(module) = module_of(stage) else { return unknown("which module it was is not on record") };
     let Some(input) = record.input.as_deref() else { return unknown("what the module was asked is not on record") };
     if by_the_clock(&stage.reason) {
         return unknown("the clock decided, or the module was not there");
