@@ -3,6 +3,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -149,21 +150,19 @@ async fn receipts_and_exports_are_checked_without_the_server() {
     assert!(exported.contains(got.request_id()), "what is covered is in the export");
     vault.stop();
     let key = vault.data().join("audit.pub");
-    let check = |name: &str, text: &str| {
+    let kept = vault.data().join("anchors.jsonl");
+    let checked = |name: &str, text: &str, anchors: &Path, options: &[&str]| {
         let file = vault.folder().join(name);
         std::fs::write(&file, text).unwrap();
         let mut command = Command::new(binary());
         match name {
             "receipt" => command.args(["audit", "verify-receipt"]).arg(&file),
-            _ => command
-                .args(["audit", "verify", "--export"])
-                .arg(&file)
-                .arg("--anchors")
-                .arg(vault.data().join("anchors.jsonl")),
+            _ => command.args(["audit", "verify", "--export"]).arg(&file).arg("--anchors").arg(anchors).args(options),
         };
         let output = run_to_end(command.arg("--public-key").arg(&key).current_dir(vault.folder()));
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
+    let check = |name: &str, text: &str| checked(name, text, &kept, &["--until-own-checkpoint"]);
     let (code, record) = check("receipt", &receipt);
     assert_eq!(code, Some(0), "{record}");
     assert_eq!(lines(&record)[0]["id"], got.request_id());
@@ -171,16 +170,35 @@ async fn receipts_and_exports_are_checked_without_the_server() {
     assert_eq!(check("receipt", &other).0, Some(3));
     assert_eq!(check("receipt", "{}").0, Some(1));
 
-    let (code, said) = check("export", &exported);
-    assert_eq!(code, Some(0), "{said}");
-    let mut alone = Command::new(binary());
-    alone.args(["audit", "verify", "--export", "export", "--public-key"]).arg(&key).current_dir(vault.folder());
-    let alone = run_to_end(&mut alone);
-    assert_eq!(alone.status.code(), Some(4), "nothing from outside was compared: it may be cut off at its end");
     let place = exported.lines().position(|line| line.contains(got.request_id())).unwrap();
     let without = |skip: usize| -> String {
         exported.lines().enumerate().filter(|(at, _)| *at != skip).map(|(_, line)| format!("{line}\n")).collect()
     };
+    let (code, said) = check("export", &exported);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("the exported log verifies"), "{said}");
+    // The end of the file is a genuine, older checkpoint, and the file is cut to it.
+    let first = std::fs::read_to_string(&kept).unwrap().lines().next().unwrap().to_owned();
+    let covers = lines(&first)[0]["heads"][0]["seq"].as_u64().unwrap();
+    let begin: Vec<&str> = exported.lines().take(1 + usize::try_from(covers).unwrap()).collect();
+    let older = format!("{}\n{{\"checkpoint\":{first}}}\n", begin.join("\n"));
+    let (code, said) = checked("export", &older, &kept, &[]);
+    assert!(code == Some(3) && said.contains("the anchors go on to position"), "{said}");
+    let (code, said) = check("export", &older);
+    assert!(code == Some(0) && said.contains("this export is older"), "{said}");
+    let (code, said) =
+        check("export", &format!("{}{{\"checkpoint\":{first}}}\n", without(exported.lines().count() - 1)));
+    assert!(code == Some(3) && said.contains("records were added"), "{said}");
+    let other = vault.folder().join("other-anchors");
+    for (text, code) in [("", 4), ("\n", 4), ("junk\n", 3), ("{}", 3)] {
+        std::fs::write(&other, text).unwrap();
+        let (found, said) = checked("export", &exported, &other, &["--until-own-checkpoint"]);
+        assert_eq!(found, Some(code), "anchors {text:?}: {said}");
+    }
+    let mut alone = Command::new(binary());
+    alone.args(["audit", "verify", "--export", "export", "--public-key"]).arg(&key).current_dir(vault.folder());
+    let alone = run_to_end(&mut alone);
+    assert_eq!(alone.status.code(), Some(4), "nothing from outside was compared: it may be cut off at its end");
     let (code, said) = check("export", &without(place));
     assert!(code == Some(3) && said.contains("are missing"), "{said}");
     let (code, said) = check("export", &exported.replace("secret-3", "secret-4"));

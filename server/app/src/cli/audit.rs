@@ -82,7 +82,8 @@ pub(crate) enum AuditCommand {
     ///
     /// Ends with 0 when everything fits and was compared with checkpoints kept outside the database, 3 when
     /// something does not fit, 4 when everything fits but no such checkpoint was there to compare with, and
-    /// 1 when it could not be checked.
+    /// 1 when it could not be checked. An export that ends before the newest anchor is either older or cut off: that
+    /// is 3, unless --until-own-checkpoint accepts it.
     Verify(VerifyArgs),
 }
 
@@ -102,6 +103,10 @@ pub(crate) struct VerifyArgs {
     /// Instead of a database: a file of `audit export`.
     #[arg(long, conflicts_with_all = ["database", "database_from", "witness"])]
     pub(crate) export: Option<PathBuf>,
+    /// Accept an exported log that ends before the newest anchor, as one does that was made earlier: it is checked up
+    /// to its own checkpoint, and where the anchors go on is told, no finding.
+    #[arg(long, requires = "export")]
+    pub(crate) until_own_checkpoint: bool,
     #[command(flatten)]
     pub(crate) with: VerifyWith,
 }

@@ -12,13 +12,14 @@ use anyhow::Context as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use strongroom_domain::record::{ChainedRecord, MAX_RECEIPT, Receipt, TreeCheckpoint};
-use strongroom_store::verify::{Anchors, ExportError, ExportLine, read_anchors, verify_export};
+use strongroom_store::verify::{Anchors, ExportError, ExportLine, Exported, Later, read_anchors, verify_export};
 use url::Url;
 
 pub(crate) use checked::look;
 
 use super::{object_path, seal::Place, text, utc, workload};
 use crate::{
+    audit_check::Checked,
     cli::{AuditCommand, AuditFilter as Filter, Connection, DecisionId, JsonAlone, Output, VerifyArgs},
     client::{Client, at, base},
     database,
@@ -84,7 +85,7 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
             Ok(())
         }
         AuditCommand::VerifyReceipt { file, public_key, output: JsonAlone::Json } => verify_receipt(&file, &public_key),
-        AuditCommand::Verify(VerifyArgs { at, database, database_from, export, with }) => {
+        AuditCommand::Verify(VerifyArgs { at, database, database_from, export, until_own_checkpoint, with }) => {
             let database = match (database, database_from) {
                 (Some(database), _) => Some(database::argument(database)?),
                 (None, Some(from)) => Some(database::kept(&from)?),
@@ -92,7 +93,8 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<()> {
             };
             let output = at.output;
             if let Some(file) = export {
-                return verify_exported(&file, &Place::of_log(at, None)?, (with.anchors, with.public_key), output);
+                let place = Place::of_log(at, None)?;
+                return verify_exported(&file, &place, (with.anchors, with.public_key), until_own_checkpoint, output);
             }
             let place = if database.is_some() { Place::of_log(at, database)? } else { Place::of(at)? };
             let looked = look(&place, with).await?;
@@ -383,6 +385,7 @@ fn verify_exported(
     file: &Path,
     place: &Place,
     (anchors, public_key): (Option<PathBuf>, Option<PathBuf>),
+    older: bool,
     output: Output,
 ) -> anyhow::Result<()> {
     let key_file = public_key.unwrap_or_else(|| place.data.join("audit.pub"));
@@ -392,49 +395,80 @@ fn verify_exported(
         None => Anchors::default(),
     };
     let read = std::fs::File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let (findings, nodes) = match verify_export(std::io::BufReader::new(read), &[key], &kept) {
-        Ok(report) => (report.findings.iter().map(ToString::to_string).collect(), report.nodes),
-        // It begins like an exported log: what is wrong with the rest is a finding.
-        Err(broken @ (ExportError::Cut | ExportError::Line(2..))) => (vec![broken.to_string()], Vec::new()),
-        Err(other) => return Err(other.into()),
-    };
-    let compared = kept.checkpoints.len() + kept.trees.len();
+    let (Exported { report, compared, later }, broken) =
+        match verify_export(std::io::BufReader::new(read), &[key], &kept) {
+            Ok(exported) => (exported, None),
+            // It begins like an exported log: what is wrong with the rest is a finding.
+            Err(broken @ (ExportError::Cut | ExportError::Line(2..))) => {
+                (Exported::default(), Some(broken.to_string()))
+            }
+            Err(other) => return Err(other.into()),
+        };
+    let checked = Checked { report, anchors: compared, unreadable: kept.unreadable };
+    let mut findings: Vec<String> = broken.into_iter().chain(checked.findings()).collect();
+    if !older {
+        findings.extend(later.iter().map(cut_or_older));
+    }
     match output {
         Output::Json => {
+            let goes_on = later.iter().map(|Later { node, ends, at, goes_on, goes_on_at }| {
+                json!({ "node": node, "ends": ends, "at": at, "goes_on": goes_on, "goes_on_at": goes_on_at })
+            });
             let told = json!({
                 "log": file,
                 "public_key": key_file,
                 "intact": findings.is_empty(),
                 "findings": findings,
-                "nodes": checked::nodes(&nodes),
+                "nodes": checked::nodes(&checked.report.nodes),
                 "anchors": compared,
+                "later": goes_on.collect::<Vec<_>>(),
             });
             println!("{}", crate::plain::json(&told));
         }
         Output::Table => {
             println!("verifying the exported log {} by the public key {}", file.display(), key_file.display());
-            findings.iter().for_each(|finding: &String| println!("{finding}"));
-            for node in &nodes {
+            findings.iter().for_each(|finding| println!("{finding}"));
+            for node in &checked.report.nodes {
                 println!("{}", checked::of_node(node));
             }
-            match (findings.is_empty(), &anchors) {
+            if older {
+                later.iter().for_each(|later| println!("{}: this export is older", goes_on(later)));
+            }
+            if compared > 0 {
+                println!("compared with {compared} checkpoints kept outside the database");
+            }
+            match (findings.is_empty(), compared) {
                 (false, _) => {}
-                (true, None) => {
+                (true, 0) if anchors.is_some() => println!(
+                    "the exported log is what its own checkpoint covers; no anchor was there that covers nothing else"
+                ),
+                (true, 0) => {
                     println!("the exported log is what its own checkpoint covers; --anchors compares it with others");
                 }
-                (true, Some(_)) => {
-                    println!(
-                        "compared with {compared} checkpoints kept outside the database\nthe exported log verifies"
-                    );
-                }
+                (true, _) if later.is_empty() => println!("the exported log verifies"),
+                (true, _) => println!("the exported log verifies up to its own checkpoint"),
             }
         }
     }
-    match (findings.is_empty(), anchors) {
+    match (findings.is_empty(), compared) {
         (false, _) => Err(Exit::Findings.into()),
-        (true, None) => Err(Exit::Unanchored.into()),
-        (true, Some(_)) => Ok(()),
+        (true, 0) => Err(Exit::Unanchored.into()),
+        (true, _) => Ok(()),
     }
+}
+
+/// Where a chain goes on that an exported log does not have to its end.
+fn goes_on(later: &Later) -> String {
+    let Later { node, ends, at, goes_on, goes_on_at } = later;
+    format!(
+        "the chain of node {node} ends at position {ends} here ({}), and the anchors go on to position {goes_on} ({})",
+        utc(*at),
+        utc(*goes_on_at)
+    )
+}
+
+fn cut_or_older(later: &Later) -> String {
+    format!("{}: the file was cut off, or exported before; --until-own-checkpoint accepts an older one", goes_on(later))
 }
 
 #[cfg(test)]
@@ -461,7 +495,7 @@ mod tests {
         let begin = serde_json::to_string(&ExportLine::Export { version: 1, installation: uuid::Uuid::nil() }).unwrap();
         let code = |text: String| {
             std::fs::write(&file, text).unwrap();
-            let error = verify_exported(&file, &place, (None, Some(key.clone())), Output::Table).unwrap_err();
+            let error = verify_exported(&file, &place, (None, Some(key.clone())), false, Output::Table).unwrap_err();
             error.downcast_ref::<Exit>().copied()
         };
         assert_eq!(code(format!("{begin}\n")), Some(Exit::Findings), "cut off after a line");

@@ -3,6 +3,11 @@
 //!
 //! A file of JSON lines, in this order: one [`ExportLine::Export`], the records of one node after
 //! another, and one [`ExportLine::Checkpoint`]. A file without the last line was cut off.
+//!
+//! Chains take no key to make, so that links follow from each other proves nothing alone: every chain must end
+//! exactly at the head that the file's checkpoint has signed for it, and no chain may be there that it does not
+//! name. The checkpoint may be a genuine older one with the file cut to it; that is told by newer anchors. The
+//! tree's root is over segments, which the file does not have: the signed heads bind the records.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use strongroom_crypto::{CheckpointBody, chain, verify_named_audit_signature};
 use strongroom_domain::{
     names::InstallationId,
-    record::{ChainedRecord, TreeCheckpoint},
+    record::{ChainedRecord, Checkpoint, TreeCheckpoint},
 };
 use uuid::Uuid;
 
@@ -65,16 +70,59 @@ pub enum ExportError {
     Cut,
 }
 
+/// What checking an exported log found.
+#[derive(Clone, Debug, Default)]
+pub struct Exported {
+    /// The chains, and what is wrong with them.
+    pub report: VerifyReport,
+    /// How many anchors were compared: everything that they cover is in the file.
+    pub compared: usize,
+    /// Chains that go on behind the file's end, by authentic anchors that are newer than its checkpoint. An older
+    /// export looks like that, and so does one that was cut at an older checkpoint.
+    pub later: Vec<Later>,
+}
+
+/// A chain that goes on behind the end of an exported log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Later {
+    /// Whose chain.
+    pub node: String,
+    /// Last position in the file; 0 when it has none of this node.
+    pub ends: u64,
+    /// When the file's checkpoint was signed, Unix milliseconds.
+    pub at: i64,
+    /// Last position by the anchors.
+    pub goes_on: u64,
+    /// When that was signed, Unix milliseconds.
+    pub goes_on_at: i64,
+}
+
+/// What checkpoints say of the chains. One change is one finding, by the checkpoint that tells most of it.
+#[derive(Default)]
+struct Said {
+    covered: BTreeMap<String, u64>,
+    beyond: BTreeMap<(String, Source), u64>,
+    contradicted: BTreeMap<(String, Source), u64>,
+    /// Position and time of the farthest head behind the file's end.
+    later: BTreeMap<String, (u64, i64)>,
+}
+
 struct Export<'a> {
     installation: InstallationId,
     /// Positions whose heads somebody says, with what the file has there.
     wanted: BTreeSet<(&'a str, u64)>,
     heads: BTreeMap<(String, u64), [u8; 32]>,
     followers: BTreeMap<String, (Follower, u64)>,
+    /// Whose records stand at this place of the file.
+    of: Option<String>,
+    /// Last positions, once all records were read.
+    ends: BTreeMap<String, u64>,
+    said: Said,
     report: VerifyReport,
 }
 
-/// Follows every chain of an exported log, and compares the ends with its checkpoint and with `anchors`.
+/// Follows every chain of an exported log, and compares it with its own checkpoint, which has to cover exactly what is
+/// in the file, and with `anchors`.
 ///
 /// # Errors
 /// [`ExportError`] when it is no exported log. What is wrong with the log is in the report.
@@ -82,7 +130,7 @@ pub fn verify_export(
     mut file: impl BufRead,
     public_keys: &[[u8; 32]],
     anchors: &Anchors,
-) -> Result<VerifyReport, ExportError> {
+) -> Result<Exported, ExportError> {
     let Some((_, ExportLine::Export { version: 1, installation })) = next(&mut file, 1)? else {
         return Err(ExportError::Form);
     };
@@ -94,6 +142,9 @@ pub fn verify_export(
         wanted: trees.chain(single).collect(),
         heads: BTreeMap::new(),
         followers: BTreeMap::new(),
+        of: None,
+        ends: BTreeMap::new(),
+        said: Said::default(),
         report: VerifyReport::default(),
     };
     let mut number = 2;
@@ -123,6 +174,13 @@ fn next(file: &mut impl BufRead, number: usize) -> Result<Option<(usize, ExportL
 
 impl Export<'_> {
     fn follow(&mut self, node: &str, chained: ChainedRecord) {
+        if self.of.as_deref() != Some(node) {
+            if self.followers.contains_key(node) {
+                let (node, from, to) = (node.to_owned(), chained.seq, chained.seq);
+                self.report.add(Finding::OutOfOrder { node, from, to });
+            }
+            self.of = Some(node.to_owned());
+        }
         let installation = *self.installation.0.as_bytes();
         let (follower, records) = self
             .followers
@@ -139,69 +197,138 @@ impl Export<'_> {
         }
     }
 
-    fn conclude(mut self, checkpoint: &TreeCheckpoint, anchors: &Anchors, keys: &[[u8; 32]]) -> VerifyReport {
-        let mut ends = BTreeMap::new();
+    fn conclude(mut self, checkpoint: &TreeCheckpoint, anchors: &Anchors, keys: &[[u8; 32]]) -> Exported {
         for (node, (follower, records)) in std::mem::take(&mut self.followers) {
             let (last, head) = (follower.last, follower.head);
-            ends.insert(node.clone(), last);
+            self.ends.insert(node.clone(), last);
             self.heads.insert((node.clone(), last), head);
             self.report.nodes.push(NodeReport { node, records, last, head: Some(head), covered: None });
             follower.finish().into_iter().for_each(|finding| self.report.add(finding));
         }
-        let own = checkpoint.is_authentic(self.installation, keys);
-        if !own {
-            self.report.add(Finding::TreeForged { size: checkpoint.size, source: Source::Database });
+        let own = checkpoint.is_authentic(self.installation, keys).then_some(checkpoint);
+        match own {
+            Some(own) => self.own(own),
+            None => self.report.add(Finding::TreeForged { size: checkpoint.size, source: Source::Export }),
         }
-        let mut said: BTreeSet<(&str, u64, [u8; 32], Source)> = BTreeSet::new();
-        if own {
-            said.extend(checkpoint.heads.iter().map(|h| (h.node.as_str(), h.seq, h.head, Source::Database)));
-        }
+        let mut compared: usize = 0;
         let kept = anchors.trees.iter().map(|tree| (tree, Source::Anchor));
         for (tree, source) in kept.chain(anchors.witnessed.iter().map(|tree| (tree, Source::Witness))) {
             if tree.is_authentic(self.installation, keys) {
-                // What was covered later than this file ends is not missing from it.
-                let older = tree.size <= checkpoint.size;
-                let heads = tree.heads.iter().filter(|_| older);
-                said.extend(heads.map(|h| (h.node.as_str(), h.seq, h.head, source)));
+                compared = compared.saturating_add(usize::from(self.tree(tree, source, own)));
             } else {
                 self.report.add(Finding::TreeForged { size: tree.size, source });
             }
         }
         for single in &anchors.checkpoints {
-            let body = CheckpointBody {
-                installation: *self.installation.0.as_bytes(),
-                node: single.node.clone(),
-                seq: single.seq,
-                head: single.head,
-                at_millis: single.at,
-            };
-            let (name, signed) = (&single.key_id, body.to_signed_bytes());
-            if keys.iter().any(|key| verify_named_audit_signature(name, key, &signed, &single.signature)) {
-                said.insert((single.node.as_str(), single.seq, single.head, Source::Anchor));
+            if self.is_authentic(single, keys) {
+                let newer = own.filter(|own| single.at > own.at).map(|_| single.at);
+                let whole = self.compare((&single.node, single.seq, &single.head), Source::Anchor, newer);
+                compared = compared.saturating_add(usize::from(whole));
             } else {
                 let (node, seq, source) = (single.node.clone(), single.seq, Source::Anchor);
                 self.report.add(Finding::CheckpointForged { node, seq, source });
             }
         }
-        let mut covered: BTreeMap<&str, u64> = BTreeMap::new();
-        for (node, seq, head, source) in said {
-            let ends = ends.get(node).copied().unwrap_or(0);
-            let node_name = node.to_owned();
-            match self.heads.get(&(node_name.clone(), seq)) {
-                _ if seq > ends => {
-                    self.report.add(Finding::Truncated { node: node_name, ends, checkpoint: seq, source });
-                }
-                Some(found) if *found == head => {
-                    let highest = covered.entry(node).or_insert(seq);
-                    *highest = seq.max(*highest);
-                }
-                Some(_) => self.report.add(Finding::Rewritten { node: node_name, seq, source }),
-                None => {}
+        self.told(compared, checkpoint.at)
+    }
+
+    /// The file's own checkpoint covers exactly what is in the file.
+    fn own(&mut self, own: &TreeCheckpoint) {
+        let mut covers: BTreeMap<&str, u64> = BTreeMap::new();
+        for head in &own.heads {
+            self.compare((&head.node, head.seq, &head.head), Source::Export, None);
+            covers.insert(&head.node, head.seq);
+        }
+        for (node, last) in &self.ends {
+            let covered = covers.get(node.as_str()).copied().unwrap_or(0);
+            if *last > covered {
+                let (node, from, to) = (node.clone(), covered.saturating_add(1), *last);
+                self.report.add(Finding::Added { node, from, to });
             }
         }
-        for report in &mut self.report.nodes {
-            report.covered = covered.get(report.node.as_str()).copied();
+    }
+
+    /// Compares an authentic anchor; whether everything that it covers is in the file.
+    fn tree(&mut self, tree: &TreeCheckpoint, source: Source, own: Option<&TreeCheckpoint>) -> bool {
+        let newer = own.filter(|own| tree.size > own.size);
+        if let Some(own) = newer {
+            // What was covered once is covered by everything signed after it.
+            let covers = |node: &str| tree.heads.iter().find(|head| head.node == node).map_or(0, |head| head.seq);
+            for head in own.heads.iter().filter(|head| covers(&head.node) < head.seq) {
+                self.report.add(Finding::Forked { node: head.node.clone(), seq: head.seq, source });
+            }
+        } else if own.is_some_and(|own| tree.size == own.size && tree.root != own.root) {
+            self.report.add(Finding::TreeChanged { size: tree.size, source });
         }
-        self.report
+        let mut whole = true;
+        for head in &tree.heads {
+            whole &= self.compare((&head.node, head.seq, &head.head), source, newer.map(|_| tree.at));
+        }
+        whole
+    }
+
+    /// Compares one head that a checkpoint signs; false when the file ends before it, as an older one does. `newer` is
+    /// when a checkpoint was signed that is newer than the file's own.
+    fn compare(&mut self, (node, seq, head): (&str, u64, &[u8; 32]), source: Source, newer: Option<i64>) -> bool {
+        let Self { said, .. } = self;
+        let name = node.to_owned();
+        if seq > self.ends.get(node).copied().unwrap_or(0) {
+            if let Some(at) = newer {
+                let farthest = said.later.entry(name).or_insert((seq, at));
+                *farthest = (seq, at).max(*farthest);
+                return false;
+            }
+            let beyond = said.beyond.entry((name, source)).or_insert(seq);
+            *beyond = seq.max(*beyond);
+            return true;
+        }
+        match self.heads.get(&(name.clone(), seq)) {
+            Some(found) if found == head => {
+                let highest = said.covered.entry(name).or_insert(seq);
+                *highest = seq.max(*highest);
+            }
+            Some(_) => {
+                let lowest = said.contradicted.entry((name, source)).or_insert(seq);
+                *lowest = seq.min(*lowest);
+            }
+            // The position is missing, or the file goes on behind what its own checkpoint covers: told as such.
+            None => {}
+        }
+        true
+    }
+
+    fn is_authentic(&self, single: &Checkpoint, keys: &[[u8; 32]]) -> bool {
+        let body = CheckpointBody {
+            installation: *self.installation.0.as_bytes(),
+            node: single.node.clone(),
+            seq: single.seq,
+            head: single.head,
+            at_millis: single.at,
+        };
+        let (name, signed) = (&single.key_id, body.to_signed_bytes());
+        keys.iter().any(|key| verify_named_audit_signature(name, key, &signed, &single.signature))
+    }
+
+    fn told(mut self, compared: usize, at: i64) -> Exported {
+        let Said { covered, beyond, contradicted, later } = std::mem::take(&mut self.said);
+        let ends = |node: &str| self.ends.get(node).copied().unwrap_or(0);
+        for ((node, source), checkpoint) in beyond {
+            let ends = ends(&node);
+            self.report.add(Finding::Truncated { node, ends, checkpoint, source });
+        }
+        for ((node, source), seq) in contradicted {
+            self.report.add(Finding::Rewritten { node, seq, source });
+        }
+        for report in &mut self.report.nodes {
+            report.covered = covered.get(&report.node).copied();
+        }
+        let later = later.into_iter().map(|(node, (goes_on, goes_on_at))| {
+            let ends = ends(&node);
+            Later { node, ends, at, goes_on, goes_on_at }
+        });
+        Exported { compared, later: later.collect(), report: self.report }
     }
 }
+
+#[cfg(test)]
+mod tests;

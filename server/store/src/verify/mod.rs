@@ -34,7 +34,7 @@ use uuid::Uuid;
 
 pub use anchors::{AnchorError, Anchors, Told, append_anchor, append_tree, parse_anchors, read_anchors};
 pub use expected::RowFault;
-pub use export::{ExportError, ExportLine, verify_export};
+pub use export::{ExportError, ExportLine, Exported, Later, verify_export};
 pub use once::OnceFault;
 pub use walk::{verify_chain, verify_log};
 
@@ -117,6 +117,8 @@ pub enum Source {
     Anchor,
     /// At the witness.
     Witness,
+    /// At the end of the exported log that is checked.
+    Export,
 }
 
 impl fmt::Display for Source {
@@ -125,6 +127,7 @@ impl fmt::Display for Source {
             Self::Database => "the database",
             Self::Anchor => "the anchors",
             Self::Witness => "what the witness keeps",
+            Self::Export => "the file itself",
         })
     }
 }
@@ -167,6 +170,33 @@ pub enum Finding {
         seq: u64,
         /// The other.
         other: u64,
+    },
+    /// Records stand in an exported log behind others that follow from them, or among those of another node.
+    OutOfOrder {
+        /// Whose chain.
+        node: String,
+        /// First of these positions.
+        from: u64,
+        /// Last of these positions.
+        to: u64,
+    },
+    /// A position stands in an exported log once more.
+    Repeated {
+        /// Whose chain.
+        node: String,
+        /// Position in it.
+        seq: u64,
+        /// The record that stands there the second time.
+        record: Uuid,
+    },
+    /// An exported log has records that its own checkpoint does not cover: nobody signed them.
+    Added {
+        /// Whose chain.
+        node: String,
+        /// First of these positions.
+        from: u64,
+        /// Last of these positions.
+        to: u64,
     },
     /// What stands at this position is not what was chained here.
     LinkBroken {
@@ -325,6 +355,9 @@ impl Finding {
             | Self::RecordHidden { node, .. }
             | Self::LinksMissing { node, .. }
             | Self::Reordered { node, .. }
+            | Self::OutOfOrder { node, .. }
+            | Self::Repeated { node, .. }
+            | Self::Added { node, .. }
             | Self::LinkBroken { node, .. }
             | Self::CheckpointForged { node, .. }
             | Self::Truncated { node, .. }
@@ -361,6 +394,16 @@ impl fmt::Display for Finding {
             Self::Reordered { node, seq, other } => {
                 write!(f, "positions {seq} and {other} of node {node} were exchanged")
             }
+            Self::OutOfOrder { node, from, to } => {
+                write!(f, "records were reordered: positions {from} to {to} of node {node} do not stand at their place")
+            }
+            Self::Repeated { node, seq, record } => {
+                write!(f, "position {seq} of node {node} is repeated (by record {record})")
+            }
+            Self::Added { node, from, to } => write!(
+                f,
+                "records were added: positions {from} to {to} of node {node} are not covered by the checkpoint at the end of the file"
+            ),
             Self::LinkBroken { node, seq, record } => {
                 write!(f, "position {seq} of node {node} (now record {record}) is not what was chained there")
             }
@@ -380,7 +423,7 @@ impl fmt::Display for Finding {
             }
             Self::Forked { node, seq, source } => write!(
                 f,
-                "the chain of node {node} was forked: at or before position {seq} it went on differently, by a checkpoint in {source} and one in the database, both signed"
+                "the chain of node {node} was forked: at or before position {seq} it went on differently, by a checkpoint in {source} and one in the log, both signed"
             ),
             Self::TreeForged { size, source } => {
                 write!(f, "a checkpoint of the log at {size} segments in {source} is not signed by any known key")

@@ -13,7 +13,7 @@ use strongroom_domain::{
 };
 use strongroom_store::{
     Store, StoreOptions,
-    verify::{Anchors, ExportError, ExportLine, Finding, Source, VerifyReport, verify_export, verify_log},
+    verify::{Anchors, ExportError, ExportLine, Exported, Finding, Source, VerifyReport, verify_export, verify_log},
 };
 use uuid::Uuid;
 
@@ -401,28 +401,32 @@ async fn an_exported_log_is_checked_without_a_database(place: Place) {
     lines.extend(chained.into_iter().map(|chained| ExportLine::Record { node: node.clone(), chained }));
     lines.push(ExportLine::Checkpoint(checkpoint.clone()));
     let lines: Vec<String> = lines.iter().map(|line| serde_json::to_string(line).unwrap()).collect();
-    let anchors = Anchors { trees: vec![kept], ..Anchors::default() };
+    let anchors = Anchors { trees: vec![kept.clone()], ..Anchors::default() };
     let check = |lines: &[String]| verify_export(lines.join("\n").as_bytes(), &[signer().public_key()], &anchors);
-    let report = check(&lines).unwrap();
+    let Exported { report, compared, later } = check(&lines).unwrap();
     assert!(report.is_intact(), "{:?}", report.findings);
+    assert_eq!((compared, later), (1, vec![]));
     assert_eq!((report.nodes[0].records, report.nodes[0].covered), (11, Some(11)));
     let findings = |change: &dyn Fn(&mut Vec<String>)| {
         let mut changed = lines.clone();
         change(&mut changed);
-        check(&changed).unwrap().findings
+        check(&changed).unwrap().report.findings
     };
     let edited = findings(&|l| l[6] = l[6].replace("127.0.0.1", "127.0.0.2"));
     assert!(matches!(&edited[..], [Finding::LinkBroken { seq: 6, .. }]), "{edited:?}");
     let dropped = findings(&|l| _ = l.remove(6));
     assert_eq!(dropped, [Finding::LinksMissing { node: node.clone(), from: 6, to: 6 }]);
     let cut = findings(&|l| _ = l.remove(11));
-    let truncated = Finding::Truncated { node: node.clone(), ends: 10, checkpoint: 11, source: Source::Database };
+    let truncated = Finding::Truncated { node: node.clone(), ends: 10, checkpoint: 11, source: Source::Export };
     assert_eq!(cut, [truncated]);
     let forged = findings(&|l| l[12] = l[12].replace("\"at\":5", "\"at\":6"));
-    assert_eq!(forged, [Finding::TreeForged { size: checkpoint.size, source: Source::Database }]);
-    let mut swapped = lines.clone();
-    swapped.swap(4, 7);
-    assert!(!check(&swapped).unwrap().is_intact());
+    assert_eq!(forged, [Finding::TreeForged { size: checkpoint.size, source: Source::Export }]);
+    let exchanged = findings(&|l| l.swap(4, 7));
+    assert_eq!(exchanged, [Finding::Reordered { node: node.clone(), seq: 4, other: 7 }]);
+    // A genuine checkpoint that covers less than the file has.
+    let older = serde_json::to_string(&ExportLine::Checkpoint(kept.clone())).unwrap();
+    let added = findings(&|l| l[12].clone_from(&older));
+    assert_eq!(added, [Finding::Added { node, from: 6, to: 11 }]);
     assert!(matches!(check(&lines[..12]), Err(ExportError::Cut)));
     assert!(matches!(check(&lines[1..]), Err(ExportError::Form)));
 }
