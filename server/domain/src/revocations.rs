@@ -87,6 +87,7 @@ pub enum ToRevoke {
 }
 
 /// What an authority has revoked, as it is shown.
+#[derive(Debug)]
 pub struct ShownRevocations {
     /// The lists.
     pub all: Revocations,
