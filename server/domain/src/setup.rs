@@ -307,7 +307,7 @@ pub struct Setup {
     desk: Arc<dyn ProviderDesk>,
     /// Bounds how many wrong codes are recorded one by one.
     flood: FloodGate,
-    /// Bounds how many codes are tried.
+    /// Bounds how many wrong codes are answered.
     refused: Throttle<IpAddr>,
     /// Whether this start of the server found that the installation may be set up.
     unlocked: AtomicBool,
@@ -376,9 +376,13 @@ impl Setup {
             return Err(SetupError::Closed);
         }
         let from = network_of(ctx.client);
-        self.refused.check(&from, ctx.now)?;
+        // Compared first: whoever has the code is let in, whoever floods from the same address.
+        let right = self.counts(code, ctx.now);
+        if !right {
+            self.refused.check(&from, ctx.now)?;
+        }
         let Case { permit, mut record, .. } = admin.gate.proven(ctx, Action::SetupFinish);
-        if !self.counts(code, ctx.now) {
+        if !right {
             let _ = self.refused.count(&from, ctx.now);
             if !self.flood.admit(ctx.now) {
                 // One of a flood: the edge counts it instead of recording it.
