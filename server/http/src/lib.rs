@@ -12,6 +12,7 @@ mod large_body;
 mod long_answer;
 pub mod message;
 pub mod openapi;
+mod page_tokens;
 pub mod paths;
 pub mod problem;
 pub mod routes;

@@ -65,10 +65,13 @@ pub struct Keyring {
     credentials: MacKey,
     /// Seals what lasts for minutes.
     passing: RootKey,
-    /// Says where the pages of listings begin.
-    pages: MacKey,
+    /// Seals where the pages of listings begin.
+    pages: RootKey,
     vaults: RwLock<HashMap<WrappedVaultKey, Arc<VaultKeys>>>,
 }
+
+/// What every place of a page is padded to: no name is longer.
+const PLACE_BYTES: usize = 128;
 
 /// A vault and its key as wrapped: a key that was wrapped anew is unwrapped anew.
 type WrappedVaultKey = (VaultId, Vec<u8>);
@@ -100,7 +103,7 @@ impl Keyring {
 
     fn of(root: Box<dyn RootCipher>, installation: InstallationId, control: MacKey, credentials: MacKey) -> Self {
         let passing = control.sealing_key();
-        let pages = control.for_purpose("page-tokens-v1");
+        let pages = control.for_purpose("page-tokens-v1").sealing_key();
         Self { root, installation, control, credentials, passing, pages, vaults: RwLock::default() }
     }
 
@@ -199,20 +202,30 @@ impl Keyring {
         Ok(self.passing.open_blob(label, self.installation.0.as_bytes(), sealed)?)
     }
 
-    /// Where a page of a listing of this vault begins, in a form that nobody else can make: the same on every node
-    /// and after every start.
-    #[must_use]
-    pub fn page_token(&self, vault: &VaultName, listing: &str, place: &str) -> Vec<u8> {
-        let tag = self.pages.tag(&page(vault, listing, place));
-        [&tag[..], place.as_bytes()].concat()
+    /// Where a page of a listing of this vault begins, in a form that nobody else can make or read, and that every
+    /// node opens, also after its next start. The place may be the name of something that its reader is not shown,
+    /// so neither it nor its length is told.
+    ///
+    /// # Errors
+    /// When sealing fails.
+    pub fn page_token(
+        &self,
+        vault: &VaultName,
+        listing: &str,
+        place: &str,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, KeyringError> {
+        let mut padded = place.as_bytes().to_vec();
+        padded.resize(place.len().max(PLACE_BYTES), 0);
+        let (label, id) = (page(vault, listing), self.installation.0.as_bytes());
+        Ok(self.pages.seal_blob(&label, id, &Plaintext::from_slice(&padded), entropy)?)
     }
 
     /// The place in what [`Keyring::page_token`] made for the same listing. `None` for everything else.
     #[must_use]
-    pub fn page_place<'a>(&self, vault: &VaultName, listing: &str, token: &'a [u8]) -> Option<&'a str> {
-        let (tag, place) = token.split_first_chunk::<32>()?;
-        let place = std::str::from_utf8(place).ok()?;
-        self.pages.verify(&page(vault, listing, place), tag).then_some(place)
+    pub fn page_place(&self, vault: &VaultName, listing: &str, token: &[u8]) -> Option<String> {
+        let opened = self.pages.open_blob(&page(vault, listing), self.installation.0.as_bytes(), token).ok()?;
+        Some(std::str::from_utf8(opened.expose()).ok()?.trim_end_matches('\0').to_owned())
     }
 
     /// Makes the key of a new vault, wrapped.
@@ -356,9 +369,9 @@ impl Keyring {
     }
 }
 
-/// What the tag of a page's place is made of.
-fn page<'a>(vault: &'a VaultName, listing: &'a str, place: &'a str) -> [&'a [u8]; 3] {
-    [vault.as_str().as_bytes(), listing.as_bytes(), place.as_bytes()]
+/// What a page's place is sealed to. No vault's name has a space in it.
+fn page(vault: &VaultName, listing: &str) -> String {
+    format!("page {vault} {listing}")
 }
 
 /// What the tag of a name's row begins with. Frozen: rows of different kinds must never pass for each other.

@@ -80,6 +80,37 @@ fn vault(keyring: &Keyring, number: u128) -> Arc<Vault> {
     Arc::new(vault)
 }
 
+#[test]
+fn a_page_token_tells_nothing_and_opens_in_its_own_listing_alone() {
+    let (root, away) = Elsewhere::new(1);
+    let keyring = keyring(root);
+    away.store(true, Ordering::SeqCst);
+    let (demo, other) = (VaultName::parse("demo").unwrap(), VaultName::parse("other").unwrap());
+    let token = |place: &str, seed| keyring.page_token(&demo, "/secrets", place, &SeededEntropy::new(seed)).unwrap();
+    let hidden = token("hidden-name", 4);
+    assert!(!hidden.windows(6).any(|bytes| bytes == b"hidden"));
+    assert_eq!(hidden.len(), token("a", 5).len(), "not even how long it is");
+    assert_ne!(hidden, token("hidden-name", 6), "nor whether it is the same as before");
+    let longest = token(&"n".repeat(127), 7);
+    assert_eq!(keyring.page_place(&demo, "/secrets", &longest), Some("n".repeat(127)));
+    assert_eq!(keyring.page_place(&demo, "/secrets", &hidden).as_deref(), Some("hidden-name"));
+    assert_eq!(keyring.page_place(&other, "/secrets", &hidden), None, "of another vault");
+    assert_eq!(keyring.page_place(&demo, "/keys", &hidden), None, "of another listing");
+    assert_eq!(keyring.page_place(&demo, "/secrets", b"hidden-name"), None, "as anybody can write it");
+    assert_eq!(keyring.page_place(&demo, "/secrets", &[]), None);
+    for at in 0..hidden.len() {
+        let mut edited = hidden.clone();
+        edited[at] ^= 1;
+        assert_eq!(keyring.page_place(&demo, "/secrets", &edited), None, "byte {at}");
+        assert_eq!(keyring.page_place(&demo, "/secrets", &hidden[..at]), None, "cut at {at}");
+    }
+    let (again, _) = Elsewhere::new(9);
+    let again =
+        Keyring::with_secrets(again, keyring.installation(), &MacSecrets::generate(&SeededEntropy::new(2)).unwrap());
+    let place = again.unwrap().page_place(&demo, "/secrets", &hidden);
+    assert_eq!(place.as_deref(), Some("hidden-name"), "by the next start, whatever the root key is by then");
+}
+
 #[tokio::test]
 async fn a_root_key_that_is_out_of_reach_is_no_tampering() {
     let (root, away) = Elsewhere::new(1);

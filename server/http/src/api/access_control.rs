@@ -242,7 +242,7 @@ pub(crate) async fn list_assignments(
     let after = pages.after(|text| Uuid::try_parse(text).ok())?;
     let page = services.admin.list_assignments(&call.ctx, &at, of, after, PAGE).await?;
     let value = page.items.iter().filter(|shown| !here || shown.scope == wanted);
-    let mut next_link = pages.next_link(page.next.as_deref());
+    let mut next_link = pages.next_link(page.next.as_deref())?;
     if let (Some(link), Some(filter)) = (&mut next_link, request.query("$filter")) {
         // Clients follow the link as it is.
         link.extend(["&$filter="].into_iter().chain(url::form_urlencoded::byte_serialize(filter.as_bytes())));

@@ -100,7 +100,7 @@ pub(crate) async fn list(
     let (page, facts) = services.certificates.list(&call.ctx, vault, deleted, after.as_ref(), limit).await?;
     let shown = page.items.iter().filter(|item| pending || shapes::is_finished(item));
     let value = shown.map(|item| shapes::line(&services.addresses, vault, item, facts, IdForm::Unversioned)).collect();
-    let mut next_link = pages.next_link(page.next.as_deref());
+    let mut next_link = pages.next_link(page.next.as_deref())?;
     if let Some(link) = next_link.as_mut().filter(|_| pending) {
         link.push_str("&includePending=true");
     }
@@ -121,7 +121,7 @@ pub(crate) async fn versions(
     let (page, facts) = services.certificates.versions(&call.ctx, vault, &name, after.as_ref(), limit).await?;
     let shown = page.items.iter().filter(|item| shapes::is_finished(item));
     let value = shown.map(|item| shapes::line(&services.addresses, vault, item, facts, IdForm::Versioned)).collect();
-    let next_link = pages.next_link(page.next.as_deref());
+    let next_link = pages.next_link(page.next.as_deref())?;
     Ok(Response::json(200, &Listing { value, next_link }))
 }
 

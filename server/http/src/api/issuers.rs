@@ -25,7 +25,7 @@ pub(crate) async fn list(
     let after = pages.after(|text| ObjectName::parse(text).ok())?;
     let (page, _) = services.issuers.list(&call.ctx, vault, after.as_ref(), limit).await?;
     let value = page.items.iter().map(|item| shapes::Line::of(&services.addresses, vault, item)).collect();
-    let next_link = pages.next_link(page.next.as_deref());
+    let next_link = pages.next_link(page.next.as_deref())?;
     Ok(Response::json(200, &Listing { value, next_link }))
 }
 

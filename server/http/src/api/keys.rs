@@ -36,10 +36,10 @@ fn listed(
     pages: &Pages<'_>,
     form: IdForm,
     (page, facts): &KeyPage,
-) -> Response {
+) -> Result<Response, Problem> {
     let line = |item| shapes::line(&services.addresses, vault, item, *facts, form);
-    let next_link = pages.next_link(page.next.as_deref());
-    Response::json(200, &Listing { value: page.items.iter().map(line).collect(), next_link })
+    let next_link = pages.next_link(page.next.as_deref())?;
+    Ok(Response::json(200, &Listing { value: page.items.iter().map(line).collect(), next_link }))
 }
 
 /// POST /keys/{name}/create

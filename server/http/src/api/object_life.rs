@@ -16,7 +16,7 @@ macro_rules! object_lists {
             let pages = wire::Pages::of(services, vault, path, request);
             let after = pages.after(|text| strongroom_domain::names::ObjectName::parse(text).ok())?;
             let page = services.$cases.list(&call.ctx, vault, deleted, after.as_ref(), limit).await?;
-            Ok(listed(services, vault, &pages, IdForm::Unversioned, &page))
+            listed(services, vault, &pages, IdForm::Unversioned, &page)
         }
 
         #[doc = concat!("GET /", $collection, "/{name}/versions")]
@@ -32,7 +32,7 @@ macro_rules! object_lists {
                 wire::Pages::of(services, vault, format!(concat!("/", $collection, "/{}/versions"), name), request);
             let after = pages.after(|text| strongroom_domain::names::ObjectVersion::parse(text).ok())?;
             let page = services.$cases.versions(&call.ctx, vault, &name, after.as_ref(), limit).await?;
-            Ok(listed(services, vault, &pages, IdForm::Versioned, &page))
+            listed(services, vault, &pages, IdForm::Versioned, &page)
         }
     };
 }

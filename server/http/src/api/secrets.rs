@@ -40,10 +40,10 @@ fn listed(
     pages: &Pages<'_>,
     form: IdForm,
     (page, facts): &SecretPage,
-) -> Response {
+) -> Result<Response, Problem> {
     let bundle = |item| Bundle::of_item(&services.addresses, vault, item, *facts, form);
-    let next_link = pages.next_link(page.next.as_deref());
-    Response::json(200, &Listing { value: page.items.iter().map(bundle).collect(), next_link })
+    let next_link = pages.next_link(page.next.as_deref())?;
+    Ok(Response::json(200, &Listing { value: page.items.iter().map(bundle).collect(), next_link }))
 }
 
 /// PUT /secrets/{name}

@@ -17,13 +17,14 @@ use super::{
     refusal::{self, Refusal},
     rendered,
     secret::Named,
-    secrets::cursor,
+    secrets::{cursor, following},
     snippets::{self, Commands},
     sort::Sort,
     view,
 };
 use crate::{
     message::{Request, Response},
+    page_tokens::PageTokens,
     problem::Problem,
 };
 
@@ -40,7 +41,8 @@ const COLUMNS: [&str; 5] = ["Name", "Deleted", "Purged", "Tags", ""];
 pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> Result<Response, Failure> {
     let vault = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
     let sort = Sort::of(viewer, request, &COLUMNS);
-    let after = cursor(request)?.filter(|_| !sort.is_set());
+    let tokens = PageTokens { services: viewer.services, vault: &vault, listing: kind.deleted() };
+    let after = cursor(request, &tokens, &sort)?;
     let ctx = &viewer.call.ctx;
     let (mut page, facts) = kind.list(viewer, ctx, &vault, true, after.as_ref()).await?;
     let mut turns = 0;
@@ -75,8 +77,9 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> 
         Row::new(vec![Cell::text(name.to_string()), deleted, purged, tags, Cell::Acts(acts)])
     });
     let rows: Vec<Row> = rows.collect();
-    let next = page.next.as_deref();
-    let whole = next.is_none() && after.is_none();
+    let next = page.next.as_deref().and_then(|next| ObjectName::parse(next).ok());
+    let next = following(&tokens, next.as_ref(), &sort)?;
+    let whole = page.next.is_none() && after.is_none();
     let (word, plural) = (kind.word(), kind.plural());
     let headline = match (rows.len(), whole) {
         (0, true) => format!("No deleted {plural} in {vault}"),
@@ -95,7 +98,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> 
         table.paging = Paging {
             words: format!("{} on this page", table.rows.len()),
             first_href: after.map(|_| links::deleted(kind, &vault)),
-            next_href: next.map(|next| links::in_vault(&vault, kind.deleted(), &[("after", Some(next))])),
+            next_href: next.map(|next| links::in_vault(&vault, kind.deleted(), &[("after", Some(&next))])),
         };
         Body::Table(sort.table(table, &[]))
     };

@@ -8,10 +8,10 @@ use super::{
     frame::Viewer,
     kinds::Kind,
     secret_filter::Filter,
-    secrets::{Found, cursor, read},
+    secrets::{Found, cursor, following, read},
     sort::Sort,
 };
-use crate::message::Request;
+use crate::{message::Request, page_tokens::PageTokens};
 
 /// A page of a list, and what stands around it.
 pub(super) struct Listed<'a> {
@@ -40,17 +40,19 @@ impl<'a> Listed<'a> {
     ) -> Result<Self, Failure> {
         let filter = Filter::of(request)?;
         let sort = Sort::of(viewer, request, columns);
-        let after = cursor(request)?.filter(|_| !sort.is_set());
+        let tokens = PageTokens { services: viewer.services, vault, listing: kind.plural() };
+        let after = cursor(request, &tokens, &sort)?;
         let found = read(viewer, kind, vault, (&filter, &sort), after.clone()).await?;
         let (set, whole) = (filter.is_set(), found.next.is_none() && after.is_none());
         let notices = sort.notice(found.items.len(), found.next.is_some()).or_else(|| {
             (set && found.next.is_some())
                 .then(|| format!("Only {} names have been searched so far; the next page searches on.", found.searched))
         });
+        let next = following(&tokens, found.next.as_ref(), &sort)?;
         let paging = Paging {
             words: format!("{} on this page", found.items.len()),
             first_href: after.map(|_| filter.address(kind, vault, None)),
-            next_href: found.next.as_ref().map(|next| filter.address(kind, vault, Some(next))),
+            next_href: next.map(|next| filter.address(kind, vault, Some(&next))),
         };
         let shown = filter.shown();
         let words = shown.words.clone();

@@ -1,9 +1,6 @@
 //! The filter of the lists of secrets and of keys, as it stands in the address.
 
-use strongroom_domain::{
-    names::{ObjectName, VaultName},
-    secret::SecretItem,
-};
+use strongroom_domain::{names::VaultName, secret::SecretItem};
 use strongroom_web::{Choice, ItemState, SecretFilter};
 
 use super::{kinds::Kind, links, view};
@@ -71,14 +68,14 @@ impl Filter {
         !(self.query.is_empty() && self.tag.is_empty() && self.state.is_empty() && self.expires.is_empty())
     }
 
-    /// The address of the list with this filter.
-    pub(super) fn address(&self, kind: Kind, vault: &VaultName, after: Option<&ObjectName>) -> String {
+    /// The address of the list with this filter, behind the place of this token.
+    pub(super) fn address(&self, kind: Kind, vault: &VaultName, after: Option<&str>) -> String {
         let query = [
             ("q", Some(self.query.as_str())),
             ("tag", Some(&self.tag)),
             ("state", Some(self.state)),
             ("expires", Some(self.expires)),
-            ("after", after.map(ObjectName::as_str)),
+            ("after", after),
         ];
         links::in_vault(vault, kind.plural(), &query)
     }

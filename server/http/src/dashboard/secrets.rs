@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     message::{Request, Response},
+    page_tokens::PageTokens,
     problem::Problem,
 };
 
@@ -41,13 +42,15 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let vault = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
     let filter = Filter::of(request)?;
     let sort = Sort::of(viewer, request, &COLUMNS);
-    let after = cursor(request)?.filter(|_| !sort.is_set());
+    let tokens = PageTokens { services: viewer.services, vault: &vault, listing: Kind::Secret.plural() };
+    let after = cursor(request, &tokens, &sort)?;
     let mut read = read(viewer, Kind::Secret, &vault, (&filter, &sort), after.clone()).await?;
     let now = viewer.now();
+    let next = following(&tokens, read.next.as_ref(), &sort)?;
     let sorted = sort.notice(read.items.len(), read.next.is_some());
     let paging = sort.arrange(&mut read.items, |item, column| key(item, column, now)).unwrap_or_else(|| Paging {
         first_href: after.as_ref().map(|_| filter.address(Kind::Secret, &vault, None)),
-        next_href: read.next.as_ref().map(|next| filter.address(Kind::Secret, &vault, Some(next))),
+        next_href: next.map(|next| filter.address(Kind::Secret, &vault, Some(&next))),
         ..Paging::default()
     });
     let rows: Vec<SecretRow> = read.items.iter().map(|item| row(&vault, item, now)).collect();
@@ -98,17 +101,34 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     Ok(rendered(200, page.render()))
 }
 
-/// Where a page of a list begins.
+/// Where a page of a list begins. One that is sorted otherwise has its pages by number.
 ///
 /// # Errors
-/// 400 for what is no name.
-pub(super) fn cursor(request: &Request) -> Result<Option<ObjectName>, Problem> {
+/// 400 for what is no token of this list.
+pub(super) fn cursor(
+    request: &Request,
+    tokens: &PageTokens<'_>,
+    sort: &Sort<'_>,
+) -> Result<Option<ObjectName>, Problem> {
     match request.query("after") {
         None | Some("") => Ok(None),
-        Some(text) => ObjectName::parse(text)
-            .map(Some)
-            .map_err(|_| Problem::bad_parameter("The page after this name cannot be shown: it is not a name.")),
+        Some(token) => tokens
+            .open(token, |name| ObjectName::parse(name).ok())
+            .map(|name| Some(name).filter(|_| !sort.is_set()))
+            .ok_or_else(|| Problem::bad_parameter("This page is not one of this list: begin at its first one.")),
     }
+}
+
+/// The token of the page that follows, if one does.
+///
+/// # Errors
+/// 500 without randomness.
+pub(super) fn following(
+    tokens: &PageTokens<'_>,
+    next: Option<&ObjectName>,
+    sort: &Sort<'_>,
+) -> Result<Option<String>, Problem> {
+    next.filter(|_| !sort.is_set()).map(|next| tokens.seal(next.as_str())).transpose()
 }
 
 /// What was found and how far it was looked for.

@@ -147,7 +147,8 @@ async fn a_page_begins_where_its_own_listing_said_and_nowhere_else() {
         let own = &tokens[path];
         let mut others: Vec<String> =
             tokens.iter().filter(|(of, _)| **of != path).map(|(_, token)| token.clone()).collect();
-        // The place alone, as anybody can write it; a place that is another one; a tag that is.
+        // The place alone, as anybody can write it; what was sealed, cut and edited.
+        others.push(BASE64URL_NOPAD.encode(b"a-a"));
         let bytes = BASE64URL_NOPAD.decode(own.as_bytes()).unwrap();
         others.push(BASE64URL_NOPAD.encode(&bytes[32..]));
         for at in [0, 31, bytes.len() - 1] {
