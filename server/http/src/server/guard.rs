@@ -62,7 +62,7 @@ struct Pulse {
     unwanted: Cell<bool>,
     /// Since when there is something to come that must come in time: the rest of a head, or of an unwanted body.
     due_since: Cell<Option<Instant>>,
-    /// Who waits for reading to go on.
+    /// Who read last, and reads on when an answer is taken: what is due then has a time only while somebody waits for it.
     held: RefCell<Option<Waker>>,
     /// The place of an answer that the client has not taken yet.
     place: RefCell<Option<Place>>,
@@ -78,6 +78,10 @@ impl Pulse {
         self.answering.set(true);
         self.unwanted.set(false);
         self.due_since.set(None);
+    }
+
+    fn is_read_by(&self, reader: &Waker) {
+        self.held.borrow_mut().get_or_insert_with(|| reader.clone()).clone_from(reader);
     }
 
     fn go_on(&self) {
@@ -237,11 +241,11 @@ impl AsyncRead for Guarded {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let pulse = Rc::clone(&this.caller.pulse);
+        pulse.is_read_by(cx.waker());
         while buffer.remaining() > 0 {
             let (stand, answering) = (this.framing.stand(), pulse.answering.get());
             // Nothing new before the old is answered and taken.
             if this.stuck.is_some() || answering && (stand == Stand::Over || pulse.unwanted.get()) {
-                pulse.held.replace(Some(cx.waker().clone()));
                 return Poll::Pending;
             }
             match stand {

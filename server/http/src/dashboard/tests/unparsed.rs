@@ -249,6 +249,19 @@ async fn a_head_that_is_too_slow_is_on_record_and_a_connection_without_one_is_no
     assert!(since.elapsed() < Duration::from_secs(20));
 }
 
+/// The answer comes first, and the library's own times begin with the end of the body.
+#[tokio::test]
+async fn a_body_that_nobody_wants_and_that_never_ends_is_not_waited_for() {
+    // The library's clock is up to half a second slow.
+    let listening = Listening::start(Limits { head: Duration::from_millis(1500), ..Limits::default() });
+    let head = "PUT /secrets/db?api-version=7.6 HTTP/1.1\r\nhost: demo.vault.localhost:8443\r\n";
+    let bodies = ["", "1", "1\r\n{\r\n"].map(|body| format!("{head}transfer-encoding: chunked\r\n\r\n{body}"));
+    let [none, begun, some] = bodies.each_ref().map(|bytes| listening.say(bytes.as_bytes()));
+    let said = tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(none, begun, some) }).await;
+    let (none, begun, some) = said.expect("they are closed");
+    assert_eq!([none, begun, some].map(|said| statuses(&said)), [[401]; 3]);
+}
+
 /// Fails as a handler of ours must not.
 struct Faulty;
 
