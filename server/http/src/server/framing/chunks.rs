@@ -1,7 +1,8 @@
 //! A body in chunks (RFC 9112, section 7.1), followed to its end.
 //!
 //! Lines end in CR LF and in nothing else; a length is digits and no space. Extensions and trailers, which nobody here
-//! understands, are read over and bounded.
+//! understands, are read over and bounded. So is how many chunks there are beside what they hold: the library keeps
+//! each by itself, which costs more than a chunk of one byte.
 
 use super::is_token;
 
@@ -11,10 +12,24 @@ const DIGITS: u8 = 16;
 const LONGEST_EXTENSION: u16 = 256;
 /// Longest trailers, together.
 const LONGEST_TRAILERS: u16 = 8 * 1024;
+/// So many chunks may be as small as they like.
+const SMALL: u64 = 1024;
+/// Least bytes of the others, on average.
+const LEAST: u64 = 64;
+
+/// Where a body is in its chunks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Chunks {
+    next: Next,
+    /// How many have begun.
+    count: u64,
+    /// Bytes that they hold.
+    held: u64,
+}
 
 /// What comes next. Numbers beside a length count what was read over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Chunks {
+enum Next {
     /// A length, so far, of so many digits.
     Length(u64, u8),
     Extension(u64, u16),
@@ -30,7 +45,7 @@ pub(super) enum Chunks {
     Over,
 }
 
-impl Default for Chunks {
+impl Default for Next {
     fn default() -> Self {
         Self::Length(0, 0)
     }
@@ -41,19 +56,25 @@ impl Chunks {
     pub(super) fn pass(&mut self, bytes: &[u8]) -> Result<usize, usize> {
         let mut passed = 0;
         while let Some(byte) = bytes.get(passed) {
-            match self {
-                Self::Over => break,
-                Self::Data(left) => {
+            match &mut self.next {
+                Next::Over => break,
+                Next::Data(left) => {
                     let rest = bytes.len() - passed;
                     let taken = usize::try_from(*left).map_or(rest, |left| left.min(rest));
                     passed += taken;
                     *left = left.saturating_sub(u64::try_from(taken).unwrap_or(u64::MAX));
                     if *left == 0 {
-                        *self = Self::DataReturn;
+                        self.next = Next::DataReturn;
                     }
                 }
-                _ => {
-                    *self = self.after(*byte).ok_or(passed)?;
+                next => {
+                    let after = next.after(*byte).ok_or(passed)?;
+                    *next = after;
+                    if let Next::Data(length) = after
+                        && !self.begins(length)
+                    {
+                        return Err(passed);
+                    }
                     passed += 1;
                 }
             }
@@ -61,6 +82,21 @@ impl Chunks {
         Ok(passed)
     }
 
+    /// Whether all of it was passed.
+    pub(super) fn is_over(&self) -> bool {
+        self.next == Next::Over
+    }
+
+    /// A chunk of this length, and whether it is not one too many.
+    fn begins(&mut self, length: u64) -> bool {
+        let allowed = SMALL + self.held / LEAST;
+        self.count += 1;
+        self.held = self.held.saturating_add(length);
+        self.count <= allowed
+    }
+}
+
+impl Next {
     fn after(self, byte: u8) -> Option<Self> {
         Some(match (self, byte) {
             (Self::Length(length, digits @ 1..), b'\r') if digits <= DIGITS => Self::LengthFeed(length),

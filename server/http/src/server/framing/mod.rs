@@ -65,6 +65,15 @@ enum Body {
     Chunks(Chunks),
 }
 
+impl Body {
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Length(left) => *left == 0,
+            Self::Chunks(chunks) => chunks.is_over(),
+        }
+    }
+}
+
 impl Framing {
     pub(super) fn stand(&self) -> Stand {
         match self.0 {
@@ -112,7 +121,7 @@ impl Framing {
                     }
                 },
             }
-            if matches!(body, Body::Length(0) | Body::Chunks(Chunks::Over)) {
+            if body.is_over() {
                 self.0 = State::Over;
             }
         }

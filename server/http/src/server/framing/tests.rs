@@ -111,6 +111,33 @@ fn a_head_and_a_target_have_a_longest_length_also_without_an_end() {
     }
 }
 
+/// The library keeps every chunk by itself, whatever it holds.
+#[test]
+fn a_body_does_not_come_in_crumbs() {
+    let head = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n";
+    let crumb = "1;a=b\r\nx\r\n";
+    let chunk = format!("40\r\n{}\r\n", "x".repeat(0x40));
+    for (body, stand) in [
+        (crumb.repeat(1024), Stand::Arriving),
+        (chunk.repeat(20_000), Stand::Arriving),
+        (format!("{}{}", crumb.repeat(1000), chunk.repeat(20_000)), Stand::Arriving),
+        (format!("FFFF\r\n{}\r\n{}", "x".repeat(0xffff), crumb.repeat(2000)), Stand::Arriving),
+        (crumb.repeat(1100), Stand::Broken),
+        (format!("{}{}", chunk.repeat(1000), crumb.repeat(1100)), Stand::Broken),
+        (format!("{chunk}{crumb}").repeat(5000), Stand::Broken),
+    ] {
+        let asked = format!("{head}{body}0\r\n\r\n");
+        for piece in [usize::MAX, 1000, 7] {
+            let (_, given, seen) = requests(asked.as_bytes(), &[piece], usize::MAX);
+            assert_eq!(seen, stand, "{}", &body[..40]);
+            assert!(given.len() < asked.len(), "nothing of what is one too many");
+        }
+    }
+    let sent = format!("{head}{}", crumb.repeat(50_000));
+    let (_, given, stand) = requests(sent.as_bytes(), &[], usize::MAX);
+    assert!(stand == Stand::Broken && given.len() < 16 * 1024, "{}", given.len());
+}
+
 #[test]
 fn the_offer_of_another_protocol_is_hidden_and_nothing_else_changed() {
     let offer = "GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: close , Upgrade\r\nx-upgrade: Upgrade\r\n\r\n";
