@@ -56,13 +56,14 @@ impl Accounted {
         // On record also when the client hangs up.
         let asked = tokio::spawn(edge::unparsed(Arc::clone(&self.services), client, door.name, wire, problem));
         let date = answer.split_inclusive(|byte| *byte == b'\n').find(|line| line.starts_with(b"date: "));
-        Refusal::Asked { asked, date: date.unwrap_or_default().to_vec() }
+        let date = date.unwrap_or_default().to_vec();
+        Refusal::Asked { asked, date, head_only: self.guarded.asks_head() }
     }
 }
 
 /// An answer in the place of one of the library's.
 enum Refusal {
-    Asked { asked: JoinHandle<Response>, date: Vec<u8> },
+    Asked { asked: JoinHandle<Response>, date: Vec<u8>, head_only: bool },
     Said { answer: Vec<u8>, taken: usize },
 }
 
@@ -71,9 +72,9 @@ impl Refusal {
     fn poll(&mut self, mut guarded: Pin<&mut Guarded>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             match self {
-                Self::Asked { asked, date } => {
+                Self::Asked { asked, date, head_only } => {
                     let answer = match ready!(Pin::new(asked).poll(cx)) {
-                        Ok(response) => encoded(&response, date)?,
+                        Ok(response) => encoded(&response, date, *head_only)?,
                         Err(error) => {
                             tracing::error!(%error, "a refusal ended in a fault");
                             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
@@ -96,8 +97,8 @@ impl Refusal {
     }
 }
 
-/// The last answer on a connection, as it is sent.
-fn encoded(response: &Response, date: &[u8]) -> io::Result<Vec<u8>> {
+/// The last answer on a connection, as it is sent: to a HEAD without the body whose length it says.
+fn encoded(response: &Response, date: &[u8], head_only: bool) -> io::Result<Vec<u8>> {
     let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = Vec::new();
     let reason = status.canonical_reason().unwrap_or_default();
@@ -108,7 +109,9 @@ fn encoded(response: &Response, date: &[u8]) -> io::Result<Vec<u8>> {
     }
     answer.extend_from_slice(date);
     answer.extend_from_slice(b"\r\n");
-    answer.extend_from_slice(&response.body);
+    if !head_only {
+        answer.extend_from_slice(&response.body);
+    }
     Ok(answer)
 }
 

@@ -165,6 +165,11 @@ impl Guarded {
         self.caller.clone()
     }
 
+    /// Whether the request that is given asks for a head alone.
+    pub(super) fn asks_head(&self) -> bool {
+        self.framing.asks_head(&self.behind)
+    }
+
     /// What must have happened by when, if anything must.
     fn deadline(&self) -> Option<Instant> {
         let limits = &self.caller.door.limits;

@@ -262,6 +262,29 @@ async fn a_body_that_nobody_wants_and_that_never_ends_is_not_waited_for() {
     assert_eq!([none, begun, some].map(|said| statuses(&said)), [[401]; 3]);
 }
 
+#[tokio::test]
+async fn a_head_that_is_refused_is_answered_without_a_body() {
+    let listening = Listening::start(Limits::default());
+    let head = |more: &str| request(more).replacen("GET", "HEAD", 1);
+    let cases = [
+        (head(&"x: y\r\n".repeat(96)), 431),
+        (head("content-length: 1\r\ncontent-length: 2\r\n"), 400),
+        (format!("HEAD /{}", "a".repeat(100_000)), 414),
+        (format!("\r\n{}", head("a header\r\n")), 400),
+    ];
+    for (bytes, status) in cases {
+        for before in [String::new(), request("")] {
+            let said = listening.say(format!("{before}{bytes}").as_bytes()).await;
+            let last = said.last().unwrap();
+            assert_eq!((last.status, last.body.len()), (status, 0), "{}", last.head);
+            assert!(last.length() > 0 && listening.record(last).status == Some(status));
+        }
+    }
+    // The one before says nothing of this one.
+    let said = listening.say(format!("{}{}", head(""), request("a header\r\n")).as_bytes()).await;
+    assert_eq!((statuses(&said), said[1].body.is_empty()), (vec![200, 400], false));
+}
+
 /// Fails as a handler of ours must not.
 struct Faulty;
 

@@ -39,7 +39,11 @@ pub(super) enum Stand {
 
 /// Follows a connection's bytes from request to request.
 #[derive(Debug, Default)]
-pub(super) struct Framing(State);
+pub(super) struct Framing {
+    state: State,
+    /// Once the head is whole or refused: whether it is that of a HEAD.
+    asks_head: bool,
+}
 
 #[derive(Debug, PartialEq, Eq)]
 enum State {
@@ -76,7 +80,7 @@ impl Body {
 
 impl Framing {
     pub(super) fn stand(&self) -> Stand {
-        match self.0 {
+        match self.state {
             State::Arriving(_) => Stand::Arriving,
             State::Giving(..) | State::Body(_) => Stand::UnderWay,
             State::Over => Stand::Over,
@@ -85,27 +89,33 @@ impl Framing {
         }
     }
 
+    /// Whether what comes in is a HEAD, which no body answers; `behind` is what was not given of it.
+    pub(super) fn asks_head(&self, behind: &[u8]) -> bool {
+        if matches!(self.state, State::Arriving(_)) { is_head(behind) } else { self.asks_head }
+    }
+
     /// How many of these bytes, and not more than `room`, the library may be given now. The others are to be shown
     /// again, in front of what comes next.
     pub(super) fn pass(&mut self, bytes: &mut [u8], room: usize) -> usize {
-        if let State::Arriving(head) = &mut self.0 {
-            match head.read(bytes) {
+        if let State::Arriving(head) = &mut self.state {
+            self.state = match head.read(bytes) {
                 Ok(None) => return 0,
-                Ok(Some((length, body))) => self.0 = State::Giving(length, body),
-                Err(status) => self.0 = State::Refused(status),
-            }
+                Ok(Some((length, body))) => State::Giving(length, body),
+                Err(status) => State::Refused(status),
+            };
+            self.asks_head = is_head(bytes);
         }
         let room = room.min(bytes.len());
         let mut given = 0;
-        if let State::Giving(left, body) = &mut self.0 {
+        if let State::Giving(left, body) = &mut self.state {
             given = room.min(*left);
             *left -= given;
             if *left > 0 {
                 return given;
             }
-            self.0 = State::Body(*body);
+            self.state = State::Body(*body);
         }
-        if let State::Body(body) = &mut self.0 {
+        if let State::Body(body) = &mut self.state {
             let rest = bytes.get(given..room).unwrap_or_default();
             match body {
                 Body::Length(left) => {
@@ -116,13 +126,13 @@ impl Framing {
                 Body::Chunks(chunks) => match chunks.pass(rest) {
                     Ok(taken) => given += taken,
                     Err(taken) => {
-                        self.0 = State::Broken;
+                        self.state = State::Broken;
                         return given + taken;
                     }
                 },
             }
             if body.is_over() {
-                self.0 = State::Over;
+                self.state = State::Over;
             }
         }
         given
@@ -130,12 +140,12 @@ impl Framing {
 
     /// The next request.
     pub(super) fn next(&mut self) {
-        self.0 = State::default();
+        *self = Self::default();
     }
 
     /// Nothing follows.
     pub(super) fn end(&mut self) {
-        self.0 = State::Broken;
+        self.state = State::Broken;
     }
 }
 
@@ -239,6 +249,12 @@ impl Head {
             (false, length) => Ok(Body::Length(length.unwrap_or(0))),
         }
     }
+}
+
+/// Whether a HEAD begins here, perhaps after empty lines.
+fn is_head(bytes: &[u8]) -> bool {
+    let first = bytes.iter().position(|byte| !b"\r\n".contains(byte));
+    first.and_then(|first| bytes.get(first..)).is_some_and(|line| line.starts_with(b"HEAD "))
 }
 
 /// Length of the line that begins here, with its end.
