@@ -191,7 +191,16 @@ fn what_an_authority_here_would_not_sign_nobody_takes() {
     let deep = leaf("www.app.example");
     let told = openssl(&deep, &[], NOW).unwrap_err();
     assert!(told.contains("path length"), "{told}");
-    assert!(webpki(&deep, &[], "www.app.example", NOW).is_err());
+    // Of a root webpki knows names and key alone (RFC 5280, section 6.1.1), so it is asked about one below.
+    let short = unbound.signs(&Template { path_length: Some(0), ..authority("CN=Short") }, 7).unwrap();
+    let twin = of_key(&authority("CN=Short"), Rc::clone(&short.key));
+    let below = forgetful(twin.signs(&authority("CN=Below"), 8).unwrap());
+    let mut deeper = below.signs(&server("www.app.example"), 9).unwrap().chain;
+    deeper.extend(short.chain);
+    let told = openssl(&deeper, &[], NOW).unwrap_err();
+    assert!(told.contains("path length"), "{told}");
+    let told = webpki(&deeper, &[], "www.app.example", NOW).unwrap_err();
+    assert!(told.contains("PathLenConstraint"), "{told}");
 
     for host in ["www.other.example", "a.secret.app.example"] {
         let direct = unbound.signs(&server(host), 6).unwrap();
