@@ -416,7 +416,7 @@ impl Setup {
     fn counts(&self, code: &SecretText, now: i64) -> bool {
         let hash = code_hash(code.expose());
         self.codes.issued().is_some_and(|issued| {
-            let in_time = (0..=CODE_MILLIS).contains(&issued.expires.saturating_sub(now));
+            let in_time = (1..=CODE_MILLIS).contains(&issued.expires.saturating_sub(now));
             bool::from(issued.hash.ct_eq(&hash)) && in_time
         })
     }
