@@ -122,7 +122,7 @@ async fn a_configuration_that_is_not_right_leaves_nothing_behind() {
         ("base = \"https://", "base = \"http://", "line 1: `base` is not right: expected https://HOST"),
         ("[[administrators]]", "[[administrator]]", "there is no key `administrator`"),
         ("group = ", "subject = \"ada\"\ngroup = ", "either a subject or a group"),
-        ("groups_claim = ", "# groups_claim = ", "no `groups_claim` of its [[providers]]"),
+        ("groups_claim = ", "# groups_claim = ", "no `groups_claim` or `claims_as_groups` of its [[providers]]"),
     ] {
         let mut command = serve_command(vault.folder(), &data, "");
         let config = vault.folder().join("serve.toml");
