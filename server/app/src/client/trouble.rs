@@ -211,6 +211,11 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
              it is not the current one"
                 .to_owned()
         }
+        "SecretDisabled" => {
+            "whoever may change the secret enables it: strongroom secret update NAME --enabled true, with --version VERSION \
+             where it is not the current one"
+                .to_owned()
+        }
         "" if message.contains("is not allowed on a key that is not valid before") => {
             "whoever may change the key moves that: strongroom key update NAME --not-before WHEN, with --version VERSION where \
              it is not the current one"
@@ -569,6 +574,8 @@ mod tests {
         assert!(disabled.contains("identity update NAME --enable"), "{disabled}");
         let off = no("KeyDisabled", "Operation sign is not allowed on a disabled key.");
         assert!(off.contains("key update NAME --enabled true"), "{off}");
+        let off = no("SecretDisabled", "Operation get is not allowed on a disabled secret.");
+        assert!(off.contains("secret update NAME --enabled true"), "{off}");
         let over =
             no("", "Operation sign is not allowed on a key that expired at 2026-01-01T00:00:00Z (exp 1767225600).");
         assert!(over.contains("key update NAME --expires WHEN"), "{over}");

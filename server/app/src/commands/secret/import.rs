@@ -76,14 +76,24 @@ pub(super) async fn import(given: SecretImport, to: &VaultAt) -> anyhow::Result<
 }
 
 fn read(file: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::with_capacity(dotenv::MAX_FILE.saturating_add(1)));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(dotenv::MAX_FILE.saturating_add(1)));
     let opened = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let most = u64::try_from(dotenv::MAX_FILE)?.saturating_add(1);
-    let length = opened.take(most).read_to_string(&mut text).with_context(|| format!("{}", file.display()))?;
+    let length = opened.take(most).read_to_end(&mut bytes).with_context(|| format!("{}", file.display()))?;
     if length > dotenv::MAX_FILE {
         bail!("{} is longer than {} bytes", file.display(), dotenv::MAX_FILE);
     }
-    Ok(text)
+    utf8(std::mem::take(&mut *bytes))
+}
+
+/// The text, or the line that is none.
+fn utf8(bytes: Vec<u8>) -> anyhow::Result<Zeroizing<String>> {
+    String::from_utf8(bytes).map(Zeroizing::new).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let bytes = Zeroizing::new(error.into_bytes());
+        let before = bytes.iter().take(good).filter(|byte| **byte == b'\n').count();
+        anyhow::anyhow!("line {}: not text in UTF-8: nothing was written", before.saturating_add(1))
+    })
 }
 
 /// The names that the entries get, all of them in order before anybody is asked.
@@ -192,6 +202,13 @@ mod tests {
     fn names(text: &str, prefix: &str) -> Result<Vec<String>, String> {
         let planned = plan(dotenv::parse(text).unwrap(), prefix, false).map_err(|error| format!("{error:#}"))?;
         Ok(planned.into_iter().map(|one| one.secret).collect())
+    }
+
+    #[test]
+    fn the_line_that_is_no_text_is_named() {
+        assert_eq!(*utf8(b"A=\xc3\xa4\n".to_vec()).unwrap(), "A=\u{e4}\n");
+        let told = utf8(b"A=1\nB=2\nC=\xff\n".to_vec()).unwrap_err().to_string();
+        assert!(told.starts_with("line 3: not text in UTF-8"), "{told}");
     }
 
     #[test]
