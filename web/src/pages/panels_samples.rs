@@ -56,11 +56,22 @@ fn list() -> PanelsPage {
     let mut table = Table::new(&["Name", "State", "Deleted", "Tags", "By", ""], vec![row, bare]);
     table.paging =
         Paging { words: "2 on this page".into(), first_href: Some("/first".into()), next_href: Some("/next".into()) };
+    let fact = |name: &str, value| Fact { name: name.into(), value };
+    let moment = || samples::moment("2026-11-23T03:11:52Z");
+    let when = |href: Option<&str>, small: Option<&str>| Cell::When {
+        moment: moment(),
+        href: href.map(Into::into),
+        small: small.map(Into::into),
+    };
+    let due = Cell::Due { tone: Tone::Warn, icon: Icon::Over, text: "Over".into(), moment: moment() };
     let facts = vec![
         Fact::text("Mode", "rbac"),
         Fact::code("Identifier", "https://payments-prod.vault.kestrelpay.example"),
         Fact::moment("Expires", None, "Never"),
         Fact::moment("Created", Some(samples::moment("2026-11-23T03:11:52Z")), ""),
+        fact("Ends", due),
+        fact("Tried", when(Some("/x"), Some("ada"))),
+        fact("Uploaded", when(None, None)),
     ];
     let snippets =
         vec![Snippet::new("curl", "curl https://example"), Snippet::new("Command line", "strongroom secret list")];

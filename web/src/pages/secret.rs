@@ -3,7 +3,7 @@
 use askama::Template;
 use zeroize::Zeroizing;
 
-use crate::{Act, ItemState, Moment, RenderError, Shell, Snippet, Tag, render};
+use crate::{Act, ColumnSort, ItemState, Moment, Paging, RenderError, Shell, Snippet, Table, Tag, render};
 
 /// One version of one secret. Holds no value unless [`SecretPage::revealed`] is set, and has no
 /// `Debug` and no `Clone` for that case.
@@ -50,10 +50,12 @@ pub struct SecretPage {
     pub no_reveal: Option<String>,
     /// Set only in the answer to a reveal.
     pub revealed: Option<Revealed>,
-    /// Versions, newest first, one page of them.
+    /// One page of its versions.
     pub versions: Vec<VersionRow>,
-    /// The next page of versions.
-    pub versions_next_href: Option<String>,
+    /// How [`SecretPage::VERSION_COLUMNS`] sort; empty where they do not.
+    pub versions_sorts: Vec<Option<ColumnSort>>,
+    /// Where the versions go on.
+    pub versions_paging: Paging,
     /// What is missing from the versions and why, as one sentence.
     pub versions_partial: Option<String>,
     /// Commands that read this secret with a token variable; never a value.
@@ -168,7 +170,26 @@ pub struct VersionRow {
     pub still_read: bool,
 }
 
+impl VersionRow {
+    /// What it is sorted by in a column, by the column's word in an address.
+    #[must_use]
+    pub fn sorted_by(&self, column: &str) -> Option<String> {
+        match column {
+            "version" => Some(self.version.clone()),
+            "state" => Some(self.state.label().to_lowercase()),
+            "created" => Some(self.created.iso.clone()),
+            "expires" => self.expires.as_ref().map(|expires| expires.iso.clone()),
+            _ => self.reads.clone(),
+        }
+    }
+}
+
 impl SecretPage {
+    /// Name of the table of versions, for its parameters in the address.
+    pub const VERSIONS: &'static str = "versions";
+    /// Headings of the table of versions; those of which no version has anything are left out.
+    pub const VERSION_COLUMNS: [&'static str; 5] = ["Version", "State", "Created", "Expires", "Reads, 24 h"];
+
     /// The page as HTML, in a buffer that is wiped on drop and was never reallocated. When the page
     /// is [revealed](Self::revealed) the text holds the value: hand it to the answer, send it with
     /// `cache-control: no-store`, and keep no copy.
@@ -185,6 +206,22 @@ impl SecretPage {
 
     fn snippets(&self) -> impl Iterator<Item = (String, &Snippet)> {
         self.copy_as.iter().enumerate().map(|(index, snippet)| (format!("snippet-{index}"), snippet))
+    }
+
+    /// The headings of the versions, each with how it sorts where there is more than one.
+    fn version_heads(&self) -> impl Iterator<Item = (&str, Option<&ColumnSort>)> {
+        let [_, _, _, expires, reads] = Self::VERSION_COLUMNS;
+        let shown = move |column: &str| {
+            (column != expires || self.any_version_expires()) && (column != reads || self.any_version_reads())
+        };
+        let several = self.versions.len() > 1 || self.versions_paging.any();
+        let sorts = self.versions_sorts.iter().map(move |sort| sort.as_ref().filter(|_| several));
+        let heads = Self::VERSION_COLUMNS.into_iter().zip(sorts.chain(std::iter::repeat(None)));
+        heads.filter(move |(column, _)| shown(column))
+    }
+
+    fn versions_sorted(&self) -> bool {
+        self.versions_sorts.iter().flatten().any(|sort| sort.order.is_some())
     }
 
     fn any_version_acts(&self) -> bool {

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::secret::{ReasonField, RevealForm, Revealed, SecretPage, VersionRow};
-use crate::{Act, Icon, ItemState, Section, Shell, Snippet, samples};
+use crate::{Act, ColumnSort, Icon, ItemState, Order, Paging, Section, Shell, Snippet, samples};
 
 const NOW: &str = "5f0c3f1de9a94a71b51e0f4a8a2c6d07";
 const BEFORE: &str = "c2b7aa20d2f64b0d9d5c74a0e6f3b918";
@@ -83,9 +83,17 @@ impl SecretPage {
                     expires: Some(samples::moment("2026-11-20T00:00:00Z")),
                     not_before: Some(samples::moment("2026-10-13T09:00:00Z")),
                     versions: versions(BEFORE),
-                    versions_next_href: Some(
-                        "/vaults/payments-prod/secrets/ledger-db-password?versions-after=c1".into(),
-                    ),
+                    versions_sorts: vec![Some(ColumnSort {
+                        href: "/vaults/payments-prod/secrets/ledger-db-password?versions-sort=version&versions-order=desc#t-versions".into(),
+                        order: Some(Order::Ascending),
+                    })],
+                    versions_paging: Paging {
+                        words: "3 of 28 on this page".into(),
+                        first_href: None,
+                        next_href: Some(
+                            "/vaults/payments-prod/secrets/ledger-db-password?versions-from=25#t-versions".into(),
+                        ),
+                    },
                     versions_partial: Some(
                         "One version could not be read and is left out; its record is damaged.".into(),
                     ),
@@ -132,7 +140,8 @@ fn page() -> SecretPage {
         no_reveal: None,
         revealed: None,
         versions: versions(NOW),
-        versions_next_href: None,
+        versions_sorts: vec![],
+        versions_paging: Paging::default(),
         versions_partial: None,
         copy_as: snippets(),
     }

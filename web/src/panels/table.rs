@@ -6,6 +6,8 @@ use crate::{Moment, Tag};
 /// Rows under headings.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
+    /// What its parameters in the address begin with, and where links to it lead; none for the one list of a page.
+    pub name: Option<String>,
     /// Headings; as many as each row has cells. An empty one is for acts.
     pub columns: Vec<String>,
     /// How each column sorts, in their order; empty for a list that has one order only.
@@ -104,6 +106,26 @@ pub enum Cell {
     },
     /// A moment.
     Moment(Moment),
+    /// A moment that leads on, or with smaller words below.
+    When {
+        /// The moment.
+        moment: Moment,
+        /// Where it leads.
+        href: Option<String>,
+        /// Smaller words.
+        small: Option<String>,
+    },
+    /// A moment that is near or over: a picture and a word, and the moment below.
+    Due {
+        /// What the colour means.
+        tone: Tone,
+        /// The picture.
+        icon: Icon,
+        /// The word.
+        text: String,
+        /// The moment.
+        moment: Moment,
+    },
     /// Tags.
     Tags(Vec<Tag>),
     /// Somebody: what kind, and how they are called.
@@ -144,7 +166,7 @@ impl Cell {
                 Some(text.to_lowercase())
             }
             Self::Who { name, .. } => Some(name.to_lowercase()),
-            Self::Moment(moment) => Some(moment.iso.clone()),
+            Self::Moment(moment) | Self::When { moment, .. } | Self::Due { moment, .. } => Some(moment.iso.clone()),
             Self::Tags(tags) => Some(tags.iter().map(|tag| format!("{}={} ", tag.name, tag.value)).collect()),
             Self::Acts(_) | Self::None(_) => None,
         }
@@ -170,7 +192,24 @@ impl Table {
     #[must_use]
     pub fn new(columns: &[&str], rows: Vec<Row>) -> Self {
         let columns = columns.iter().map(|column| (*column).to_owned()).collect();
-        Self { columns, sorts: Vec::new(), rows, paging: Paging::default() }
+        Self { name: None, columns, sorts: Vec::new(), rows, paging: Paging::default() }
+    }
+
+    /// Where a link to a table of this name leads in its page.
+    #[must_use]
+    pub fn id_of(name: &str) -> String {
+        format!("t-{name}")
+    }
+
+    /// Whether it is in another order than its own.
+    #[must_use]
+    pub fn is_sorted(&self) -> bool {
+        self.sorts.iter().flatten().any(|sort| sort.order.is_some())
+    }
+
+    /// Where links to it lead.
+    pub(crate) fn id(&self) -> Option<String> {
+        self.name.as_deref().map(Self::id_of)
     }
 
     /// The headings, each with how its column sorts.

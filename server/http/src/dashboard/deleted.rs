@@ -137,7 +137,7 @@ fn dates(item: &SecretItem, now: i64) -> (Cell, Cell) {
         LifeState::Deleted { deleted_at, purge_at } => {
             let purged = if purge_at - now <= SOON {
                 let (tone, icon) = (Tone::Warn, Icon::Hourglass);
-                Cell::Badge { tone, icon, text: view::moment(purge_at).text, small: None }
+                Cell::Due { tone, icon, text: "Soon".to_owned(), moment: view::moment(purge_at) }
             } else {
                 Cell::Moment(view::moment(purge_at))
             };

@@ -25,7 +25,7 @@ use super::{
     refusal::{self, Refusal},
     secret::Named,
     snippets::{self, Commands},
-    view,
+    sort, view,
 };
 use crate::{message::Response, problem::Problem};
 
@@ -278,7 +278,8 @@ fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem, ve
         }
     };
     let rows = versions.iter().map(row).collect();
-    Panel::new("Versions", Body::Table(Table::new(&["Version", "State", "Kind", "Created"], rows))).note("newest first")
+    let table = Table::new(&["Version", "State", "Kind", "Created"], rows);
+    sort::panel(viewer, "Versions", "versions", table, Some("newest first"))
 }
 
 fn details(

@@ -349,6 +349,16 @@ impl ReturnTo {
         &self.0
     }
 
+    /// The only value of one of its parameters, as [`Request::query`] reads it.
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        let (_, query) = self.0.split_once('?')?;
+        let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) => Some(value.into_owned()),
+            _ => None,
+        }
+    }
+
     /// The same page with other parameters in the place of those of their names; none where nothing is said.
     pub(super) fn with(&self, others: &[(&str, Option<&str>)]) -> String {
         let (path, query) = self.0.split_once('?').unwrap_or((&self.0, ""));

@@ -12,7 +12,7 @@ use super::{
     links, redirect, rendered,
     session::{self, set_cookie},
     snippets::{self, Commands},
-    view,
+    sort, view,
 };
 use crate::{
     message::{Request, Response},
@@ -67,9 +67,9 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         }
     });
     let others = sessions.len().saturating_sub(1);
-    let mut sessions_panel =
-        Panel::new("Sessions", Body::Table(Table::new(&["Began", "Ends", "Where", ""], rows.collect())))
-            .foot("What is ended here counts for nothing from its next request on.");
+    let table = Table::new(&["Began", "Ends", "Where", ""], rows.collect());
+    let mut sessions_panel = sort::panel(viewer, "Sessions", "sessions", table, Some("newest first"))
+        .foot("What is ended here counts for nothing from its next request on.");
     if others > 0 {
         sessions_panel =
             sessions_panel.acts(vec![Act::post("End all others", "", links::END_OTHERS, &token, Icon::SignOut)]);

@@ -165,8 +165,8 @@ fn listed(rules: &NetworkRules, now: i64) -> Panel {
             match rule.ends_at {
                 None => Cell::None("Never".into()),
                 Some(end) if over => {
-                    let text = view::moment_millis(end).text;
-                    Cell::Badge { tone: Tone::Warn, icon: Icon::Over, text: "Over".into(), small: Some(text) }
+                    let moment = view::moment_millis(end);
+                    Cell::Due { tone: Tone::Warn, icon: Icon::Over, text: "Over".into(), moment }
                 }
                 Some(end) => Cell::Moment(view::moment_millis(end)),
             },

@@ -10,7 +10,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Table};
 
-use super::{audit, frame::Viewer, links, view};
+use super::{audit, frame::Viewer, links, sort, view};
 
 const MILLIS_A_DAY: i64 = 86_400_000;
 /// Most records that are read to name who read a secret.
@@ -84,7 +84,7 @@ pub(super) async fn panel(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectN
     let rows = counts
         .into_iter()
         .map(|((kind, who), count)| Row::new(vec![view::who(&kind, who, None), Cell::text(view::grouped(count))]));
-    let table = Table::new(&["Who", "Reads"], rows.collect());
+    let table = sort::table(viewer, "readers", Table::new(&["Who", "Reads"], rows.collect()));
     let panel = Panel::new(title, Body::Table(table)).acts(vec![Act::link(
         "Open in Audit",
         links::audit(None, None, Some(name.as_str()), None),

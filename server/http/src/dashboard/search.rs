@@ -14,7 +14,7 @@ use super::{
     Failure,
     frame::{Place, Viewer},
     kinds::Kind,
-    links, rendered, view,
+    links, rendered, sort, view,
 };
 use crate::{
     message::{Request, Response},
@@ -164,7 +164,7 @@ async fn page(
     let body = if rows.is_empty() {
         Body::Text(vec!["Names and tags are searched, never values, and only what you may list.".to_owned()])
     } else {
-        Body::Table(Table::new(&["Name", "Kind", "Tags"], rows))
+        Body::Table(sort::table(viewer, "found", Table::new(&["Name", "Kind", "Tags"], rows)))
     };
     let page = PanelsPage {
         notices,

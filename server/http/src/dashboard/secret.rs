@@ -19,6 +19,7 @@ use super::{
     offers::Offers,
     readers, rendered,
     secret_fields::{self, Found},
+    sort::Sort,
     view,
 };
 use crate::{
@@ -144,7 +145,10 @@ async fn fill_in(
 ) -> SecretPage {
     let offers = Offers::new(viewer, place);
     let (acts, cannot, roll_back) = acts(viewer, offers, vault, &item).await;
-    let (versions, versions_partial) = versions(viewer, vault, &item, roll_back).await;
+    let (mut versions, versions_partial) = versions(viewer, vault, &item, roll_back).await;
+    let sort = Sort::within(viewer, SecretPage::VERSIONS, &SecretPage::VERSION_COLUMNS);
+    let versions_paging = sort.arrange(&mut versions, VersionRow::sorted_by).unwrap_or_else(|| sort.cut(&mut versions));
+    let versions_sorts = sort.heads(&SecretPage::VERSION_COLUMNS, &[]);
     let no_reveal = if revealed.is_some() { None } else { no_reveal(viewer, vault, &item).await };
     let SecretItem { secret, version: meta } = item;
     let (name, current) = (&secret.name, secret.current == meta.version);
@@ -180,7 +184,8 @@ async fn fill_in(
         no_reveal,
         revealed,
         versions,
-        versions_next_href: None,
+        versions_sorts,
+        versions_paging,
         versions_partial,
         copy_as: copy_as(addresses, viewer.services.development, vault, name, (!current).then_some(&meta.version)),
     }

@@ -2,10 +2,18 @@
 //!
 //! A list that is read page by page is read in its own order, which an index has. Sorted otherwise, as much of it as one
 //! request reads is sorted, and the page says so where that is not all of it; `from` says where its pages go on.
+//!
+//! A table within a page ([`table`], [`panel`]) is whole in memory. Its parameters begin with its name
+//! (`versions-sort=created`), so that one address holds the order of each table on the page, and it has pages in any
+//! order.
+//!
+//! Tables that do not sort, and why: in those of network rules, attachments, stages of a decision, the links of a chain,
+//! fields of a value and patterns of a role the order is what they say; the audit log, the charts and what was changed
+//! lately are in order of time; what needs attention has the worst first; what would allow a request is tried anew, and
+//! recorded, at every look; the result of a form has no address to hold an order; and the settings show a few lines of
+//! one file as it has them.
 
-use std::cmp::Ordering;
-
-use strongroom_web::{ColumnSort, Order, Paging, Table};
+use strongroom_web::{Body, ColumnSort, Order, Paging, Panel, Table};
 
 use super::frame::Viewer;
 use crate::message::Request;
@@ -20,6 +28,8 @@ const DESCENDING: &str = "desc";
 /// The order that an address asks for.
 pub(super) struct Sort<'a> {
     viewer: &'a Viewer<'a>,
+    /// Of a table among others, its name; of a page's one list none.
+    name: Option<&'a str>,
     /// As it stands in the address; empty for the list's own order.
     column: String,
     order: Order,
@@ -33,7 +43,29 @@ impl<'a> Sort<'a> {
         let known = columns.iter().any(|column| !column.is_empty() && word(column) == asked);
         let order = if request.query("order") == Some(DESCENDING) { Order::Descending } else { Order::Ascending };
         let from = request.query("from").and_then(|from| from.parse().ok()).unwrap_or(0);
-        Self { viewer, column: if known { asked.to_owned() } else { String::new() }, order, from }
+        Self { viewer, name: None, column: if known { asked.to_owned() } else { String::new() }, order, from }
+    }
+
+    /// Reads it for a table among others.
+    pub(super) fn within(viewer: &'a Viewer<'a>, name: &'a str, columns: &[&str]) -> Self {
+        let asked = |parameter: &str| viewer.here.query(&format!("{name}-{parameter}"));
+        let column = asked("sort").filter(|asked| columns.iter().any(|column| word(column) == *asked));
+        let descending = asked("order").as_deref() == Some(DESCENDING);
+        Self {
+            viewer,
+            name: Some(name),
+            column: column.unwrap_or_default(),
+            order: if descending { Order::Descending } else { Order::Ascending },
+            from: asked("from").and_then(|from| from.parse().ok()).unwrap_or(0),
+        }
+    }
+
+    /// This page with other parameters of this order, at the table where that is one of several.
+    fn address(&self, others: &[(&str, Option<&str>)]) -> String {
+        let Some(name) = self.name else { return self.viewer.here.with(others) };
+        let named: Vec<_> = others.iter().map(|(other, value)| (format!("{name}-{other}"), *value)).collect();
+        let named: Vec<_> = named.iter().map(|(other, value)| (other.as_str(), *value)).collect();
+        format!("{}#{}", self.viewer.here.with(&named), Table::id_of(name))
     }
 
     /// Whether the list is in another order than its own.
@@ -72,9 +104,8 @@ impl<'a> Sort<'a> {
             let word = word(column);
             let order = (word == self.column).then_some(self.order);
             let turned = (order == Some(Order::Ascending)).then_some(DESCENDING);
-            let here = &self.viewer.here;
             let others = [("sort", Some(word.as_str())), ("order", turned), ("after", None), ("from", None)];
-            Some(ColumnSort { href: here.with(&others), order })
+            Some(ColumnSort { href: self.address(&others), order })
         };
         columns.iter().map(head).collect()
     }
@@ -85,21 +116,29 @@ impl<'a> Sort<'a> {
         if !self.is_set() {
             return None;
         }
-        let mut keyed: Vec<(Option<String>, T)> = all.drain(..).map(|one| (key(&one, &self.column), one)).collect();
+        let mut keyed: Vec<(Option<Vec<Part>>, T)> =
+            all.drain(..).map(|one| (key(&one, &self.column).map(|text| parts(&text)), one)).collect();
         keyed.sort_by(|(one, _), (other, _)| match (one, other) {
-            (Some(one), Some(other)) if self.order == Order::Descending => compare(other, one),
-            (Some(one), Some(other)) => compare(one, other),
+            (Some(one), Some(other)) if self.order == Order::Descending => other.cmp(one),
+            (Some(one), Some(other)) => one.cmp(other),
             (one, other) => other.is_some().cmp(&one.is_some()),
         });
-        let count = keyed.len();
-        all.extend(keyed.into_iter().skip(self.from).take(PAGE).map(|(_, one)| one));
-        let next = self.from.saturating_add(PAGE);
-        let here = &self.viewer.here;
-        Some(Paging {
+        all.extend(keyed.into_iter().map(|(_, one)| one));
+        Some(self.cut(all))
+    }
+
+    /// Cuts a page out of all that there is.
+    pub(super) fn cut<T>(&self, all: &mut Vec<T>) -> Paging {
+        let count = all.len();
+        let from = if self.from < count { self.from } else { 0 };
+        all.drain(..from);
+        all.truncate(PAGE);
+        let next = from.saturating_add(PAGE);
+        Paging {
             words: format!("{} of {count} on this page", all.len()),
-            first_href: (self.from > 0).then(|| here.with(&[("from", None)])),
-            next_href: (next < count).then(|| here.with(&[("from", Some(&next.to_string()))])),
-        })
+            first_href: (from > 0).then(|| self.address(&[("from", None)])),
+            next_href: (next < count).then(|| self.address(&[("from", Some(&next.to_string()))])),
+        }
     }
 
     /// A table in this order, by what its cells say. Its paging stays where it is in its own.
@@ -113,18 +152,60 @@ impl<'a> Sort<'a> {
     }
 }
 
-/// A heading as it stands in the address: `next-end`.
-fn word(column: &str) -> String {
-    column.to_lowercase().replace(' ', "-")
+/// A table among others on a page that is there as a whole: sorted and cut as the address says.
+pub(super) fn table(viewer: &Viewer<'_>, name: &str, table: Table) -> Table {
+    // One row has one order.
+    if table.rows.len() < 2 {
+        return table;
+    }
+    let columns: Vec<&str> = table.columns.iter().map(String::as_str).collect();
+    let sort = Sort::within(viewer, name, &columns);
+    let sorted = sort.table(table.clone(), &[]);
+    if sort.is_set() {
+        return Table { name: Some(name.to_owned()), ..sorted };
+    }
+    let mut rows = sorted.rows;
+    let paging = sort.cut(&mut rows);
+    Table { name: Some(name.to_owned()), rows, paging, ..sorted }
 }
 
-/// By the number that they begin with, if any, and then by their words.
-fn compare(one: &str, other: &str) -> Ordering {
-    let number = |text: &str| {
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        text.get(..digits).and_then(|digits| digits.parse::<u64>().ok())
-    };
-    number(one).cmp(&number(other)).then_with(|| one.cmp(other))
+/// A panel with such a table, and with words on its own order where it is in that.
+pub(super) fn panel(viewer: &Viewer<'_>, title: &str, name: &str, of: Table, own: Option<&str>) -> Panel {
+    let table = table(viewer, name, of);
+    let note = own.filter(|_| !table.is_sorted()).map(str::to_owned);
+    Panel { note, ..Panel::new(title, Body::Table(table)) }
+}
+
+/// A heading as it stands in the address: `next-end`.
+fn word(column: &str) -> String {
+    column.to_lowercase().replace(' ', "-").replace(',', "")
+}
+
+/// What a text is compared by: numbers by their size, and everything else by its characters.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// How many digits without leading zeros, and those.
+    Number(usize, String),
+    Character(char),
+}
+
+fn parts(text: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut rest = text.chars().peekable();
+    while let Some(next) = rest.next() {
+        if !next.is_ascii_digit() {
+            parts.push(Part::Character(next));
+            continue;
+        }
+        let mut digits = String::from(next);
+        // As numbers are written here: 12,345.
+        while let Some(more) = rest.next_if(|more| more.is_ascii_digit() || *more == ',') {
+            digits.extend(Some(more).filter(|more| *more != ','));
+        }
+        let digits = digits.trim_start_matches('0').to_owned();
+        parts.push(Part::Number(digits.len(), digits));
+    }
+    parts
 }
 
 #[cfg(test)]
@@ -133,9 +214,13 @@ mod tests {
 
     #[test]
     fn numbers_are_sorted_by_their_size_and_moments_by_time() {
-        assert_eq!(compare("98 bytes", "120 bytes"), Ordering::Less);
-        assert_eq!(compare("2026-11-28T08:00:00Z", "2026-11-28T07:59:59Z"), Ordering::Greater);
-        assert_eq!(compare("alpha", "beta"), Ordering::Less);
+        let ascending = |one: &str, other: &str| assert!(parts(one) < parts(other), "{one}, {other}");
+        ascending("98 bytes", "120 bytes");
+        ascending("999", "1,000");
+        ascending("1.9.0", "1.10.0");
+        ascending("2026-11-28t07:59:59z", "2026-11-28t08:00:00z");
+        ascending("alpha", "beta");
         assert_eq!(word("Purge protection"), "purge-protection");
+        assert_eq!(word("Reads, 24 h"), "reads-24-h");
     }
 }

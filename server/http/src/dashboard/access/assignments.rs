@@ -23,7 +23,7 @@ use crate::{
         refusal::{self, Refusal},
         rendered,
         snippets::{self, Commands, quoted},
-        sort::Sort,
+        sort::{self, Sort},
         view,
     },
     message::{Request, Response},
@@ -157,8 +157,8 @@ pub(super) fn end(ends_at: Option<i64>, now: i64) -> Cell {
     match ends_at {
         None => Cell::None("No end".to_owned()),
         Some(end) if end <= now => {
-            let small = Some(view::moment_millis(end).text);
-            Cell::Badge { tone: Tone::Warn, icon: Icon::Over, text: "Over".to_owned(), small }
+            let moment = view::moment_millis(end);
+            Cell::Due { tone: Tone::Warn, icon: Icon::Over, text: "Over".to_owned(), moment }
         }
         Some(end) => Cell::Moment(view::moment_millis(end)),
     }
@@ -317,7 +317,7 @@ async fn remove_page(viewer: &Viewer<'_>, shown: &AssignmentShown, refusal: Opti
             let body = if left.is_empty() {
                 Body::Text(vec!["Nothing: this is the only role given to exactly this grantee.".to_owned()])
             } else {
-                Body::Table(table(viewer, &left, false).await)
+                Body::Table(sort::table(viewer, "left", table(viewer, &left, false).await))
             };
             main.push(Panel::new("What is left afterwards", body).note("groups aside"));
         }

@@ -18,7 +18,7 @@ use crate::{
         frame::{Place, Viewer},
         links, redirect,
         refusal::{self, Refusal},
-        rendered, view,
+        rendered, sort, view,
     },
     message::{Request, Response},
     problem::Problem,
@@ -151,9 +151,10 @@ pub(super) async fn panels(
         ])
     });
     let listed = |title: &str, columns: &[&str], rows: Vec<Row>, none: &str| {
-        let body =
-            if rows.is_empty() { Body::Text(vec![none.to_owned()]) } else { Body::Table(Table::new(columns, rows)) };
-        Panel::new(title, body)
+        if rows.is_empty() {
+            return Panel::new(title, Body::Text(vec![none.to_owned()]));
+        }
+        sort::panel(viewer, title, &title.to_lowercase().replace(' ', "-"), Table::new(columns, rows), None)
     };
     let mut panels = vec![
         listed(

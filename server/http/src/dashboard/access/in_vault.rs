@@ -16,6 +16,7 @@ use crate::{
         offers::Offers,
         rendered,
         snippets::{self, Commands},
+        sort,
         vaults::mode_words,
     },
     message::Response,
@@ -55,14 +56,14 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
 
     let unused = |asked: bool| (!asked).then_some("not in use here for what is in the vault, only for managing it");
     let mut main = Vec::new();
-    let panel =
-        Panel::new("Roles at this vault and below", body(assignments::table(viewer, &own.items, removable).await));
+    let table = assignments::table(viewer, &own.items, removable).await;
+    let panel = Panel::new("Roles at this vault and below", body(viewer, "roles", table));
     main.push(noted(panel, unused(mode.asks_roles())));
     match admin.list_assignments(&viewer.further()?, &ScopeRequest::Server, None, None, MOST).await {
         Ok(all) => {
             let inherited: Vec<_> = all.items.into_iter().filter(|a| a.assignment.scope == Scope::Server).collect();
             let table = assignments::table(viewer, &inherited, false).await;
-            main.push(noted(Panel::new("Roles at the installation", body(table)), unused(mode.asks_roles())));
+            main.push(noted(Panel::new("Roles at the installation", body(viewer, "inherited", table)), unused(mode.asks_roles())));
         }
         Err(_) => notices.push(
             "Roles given at the installation are hidden: seeing them needs the role Key Vault Reader on the installation."
@@ -73,7 +74,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         Ok(shown) => {
             let table = policy_table(viewer, &vault, &shown.policies, writable).await;
             let note = shown.asleep.then_some("not in use here: the access mode does not ask them");
-            main.push(noted(Panel::new("Access policies", body(table)), note));
+            main.push(noted(Panel::new("Access policies", body(viewer, "policies", table)), note));
         }
         Err(_) => notices.push("The access policies of this vault are hidden from you.".to_owned()),
     }
@@ -97,8 +98,12 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     Ok(rendered(200, page.render()))
 }
 
-fn body(table: Table) -> Body {
-    if table.rows.is_empty() { Body::Text(vec!["None.".to_owned()]) } else { Body::Table(table) }
+fn body(viewer: &Viewer<'_>, name: &str, table: Table) -> Body {
+    if table.rows.is_empty() {
+        Body::Text(vec!["None.".to_owned()])
+    } else {
+        Body::Table(sort::table(viewer, name, table))
+    }
 }
 
 fn noted(panel: Panel, note: Option<&str>) -> Panel {

@@ -138,9 +138,11 @@ pub(super) fn state(workload: &Workload) -> Cell {
 
 /// When a credential ends, Unix seconds; what is over or near says so.
 pub(super) fn end(expires: Option<i64>, now: i64) -> Cell {
-    let near = |tone, icon, word: &str, expires| {
-        let small = Some(view::moment(expires).text);
-        Cell::Badge { tone, icon, text: word.to_owned(), small }
+    let near = |tone, icon, word: &str, expires| Cell::Due {
+        tone,
+        icon,
+        text: word.to_owned(),
+        moment: view::moment(expires),
     };
     match expires {
         None => Cell::None("No end".to_owned()),

@@ -24,7 +24,7 @@ use crate::{
         refusal::{self, Refusal},
         secret::Named,
         snippets::{self, Commands},
-        view,
+        sort, view,
     },
     message::Response,
     problem::Problem,
@@ -163,8 +163,8 @@ fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem, ve
         }
     };
     let rows = versions.iter().map(row).collect();
-    Panel::new("Versions", Body::Table(Table::new(&["Version", "State", "Created", "Expires"], rows)))
-        .note("newest first")
+    let table = Table::new(&["Version", "State", "Created", "Expires"], rows);
+    sort::panel(viewer, "Versions", "versions", table, Some("newest first"))
 }
 
 fn details(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem, facts: VaultFacts) -> Panel {

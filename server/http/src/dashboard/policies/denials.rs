@@ -12,7 +12,7 @@ use strongroom_domain::{
 use strongroom_web::{Body, Cell, Panel, Row, Table};
 
 use super::AttachedTo;
-use crate::dashboard::{audit, frame::Viewer, links, view};
+use crate::dashboard::{audit, frame::Viewer, links, sort, view};
 
 /// Denials that are looked through.
 const LOOKED_THROUGH: usize = 200;
@@ -39,7 +39,7 @@ pub(super) async fn in_shadow(viewer: &Viewer<'_>, shadow: &ShadowSeen) -> Panel
             decision(sample.decision, readable),
         ])
     });
-    let table = Table::new(&["Would have denied", "Reason", "Decision"], rows.collect());
+    let table = sort::table(viewer, "shadow", Table::new(&["Would have denied", "Reason", "Decision"], rows.collect()));
     Panel::new("In shadow", Body::Table(table)).note(note).foot(counts)
 }
 
@@ -101,9 +101,9 @@ pub(super) async fn enforced(viewer: &Viewer<'_>, to: &AttachedTo, shown: &Attac
         .take(SHOWN)
         .map(|record| {
             Row::new(vec![
-                Cell::Link {
-                    text: view::moment_millis(record.at).text,
-                    href: links::entry(record.id),
+                Cell::When {
+                    moment: view::moment_millis(record.at),
+                    href: Some(links::entry(record.id)),
                     small: Some(record.operation.clone()),
                 },
                 audit::who(record, own_issuer, &names),
@@ -118,8 +118,8 @@ pub(super) async fn enforced(viewer: &Viewer<'_>, to: &AttachedTo, shown: &Attac
         return said(&format!("It denied nothing.{looked}"));
     }
     let count = if denied.len() == 1 { "One request.".to_owned() } else { format!("{} requests.", denied.len()) };
-    Panel::new(TITLE, Body::Table(Table::new(&["When", "Who", "Object", "Reason"], rows)))
-        .foot(format!("{count}{looked}"))
+    let table = sort::table(viewer, "denied", Table::new(&["When", "Who", "Object", "Reason"], rows));
+    Panel::new(TITLE, Body::Table(table)).foot(format!("{count}{looked}"))
 }
 
 /// Why a module denied, if it was this one.

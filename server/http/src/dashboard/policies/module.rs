@@ -20,7 +20,7 @@ use crate::{
         refusal::{self, Refusal},
         rendered,
         snippets::{self, Commands},
-        view,
+        sort, view,
     },
     message::{Request, Response},
 };
@@ -84,7 +84,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         ],
         aside: vec![
             Panel::new("Details", Body::Facts(details(&module))),
-            versions(&modules, &module),
+            versions(viewer, &modules, &module),
             snippets::panel(vec![
                 commands.server(&format!("policy show {}", short(&digest))),
                 commands
@@ -135,12 +135,12 @@ fn wants(module: &ModuleShown) -> Vec<Fact> {
 }
 
 /// The modules of the same name.
-fn versions(modules: &Modules, shown: &ModuleShown) -> Panel {
+fn versions(viewer: &Viewer<'_>, modules: &Modules, shown: &ModuleShown) -> Panel {
     let row = |module: &ModuleShown| {
         let facts = &module.facts;
         let from = module.uploaded.as_ref().map_or_else(
             || Cell::text("Ships"),
-            |(by, at)| Cell::Text { text: view::moment_millis(*at).text, small: Some(by.subject.clone()) },
+            |(by, at)| Cell::When { moment: view::moment_millis(*at), href: None, small: Some(by.subject.clone()) },
         );
         let version = Cell::Link {
             text: facts.version.clone(),
@@ -153,7 +153,8 @@ fn versions(modules: &Modules, shown: &ModuleShown) -> Panel {
     if rows.is_empty() {
         rows.push(row(shown));
     }
-    Panel::new("Versions", Body::Table(Table::new(&["Version", "Uploaded"], rows))).note("of this name")
+    let table = sort::table(viewer, "versions", Table::new(&["Version", "Uploaded"], rows));
+    Panel::new("Versions", Body::Table(table)).note("of this name")
 }
 
 /// Where it is attached, as far as this person may see it.
@@ -202,7 +203,7 @@ async fn attached(
     let body = if rows.is_empty() {
         Body::Text(vec!["Nowhere that you may see.".to_owned()])
     } else {
-        Body::Table(Table::new(&["Attachment", "To", "State"], rows))
+        Body::Table(sort::table(viewer, "attached", Table::new(&["Attachment", "To", "State"], rows)))
     };
     (Panel::new("Attached", body), notice)
 }

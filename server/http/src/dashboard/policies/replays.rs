@@ -26,7 +26,7 @@ use crate::{
         refusal::{self, Refusal},
         rendered,
         snippets::{self, Commands},
-        view,
+        sort, view,
     },
     message::{Request, Response},
     problem::Problem,
@@ -148,7 +148,7 @@ async fn list_page(
     let mut offers = Offers::new(viewer, &place);
     let open = offers.open(&Ask::server(Action::PolicyReplay), "Asking decisions again").await;
     let (_, cannot) = offers.told();
-    let mut main = vec![kept_panel(vault, kept)];
+    let mut main = vec![kept_panel(viewer, vault, kept)];
     match candidate.filter(|_| open) {
         Some((shown, draft)) => {
             let form = refusal::form(viewer, form(viewer, vault, shown, draft), refusal).await;
@@ -219,13 +219,13 @@ fn form(viewer: &Viewer<'_>, vault: &VaultName, shown: &PoliciesShown, draft: &D
     }
 }
 
-fn kept_panel(vault: &VaultName, kept: &[PolicyReplay]) -> Panel {
+fn kept_panel(viewer: &Viewer<'_>, vault: &VaultName, kept: &[PolicyReplay]) -> Panel {
     let row = |replay: &PolicyReplay| {
         let Counted { newly_allowed, newly_denied, .. } = &replay.counted;
         Row::new(vec![
-            Cell::Link {
-                text: view::moment_millis(replay.at).text,
-                href: links::replay(vault, replay.id),
+            Cell::When {
+                moment: view::moment_millis(replay.at),
+                href: Some(links::replay(vault, replay.id)),
                 small: Some(replay.by.subject.clone()),
             },
             Cell::text(tried(&replay.candidate)),
@@ -239,7 +239,8 @@ fn kept_panel(vault: &VaultName, kept: &[PolicyReplay]) -> Panel {
     }
     let rows = kept.iter().map(row).collect();
     let columns = ["When", "Tried", "Decisions", "Newly denied", "Newly allowed"];
-    Panel::new("Results", Body::Table(Table::new(&columns, rows))).note("newest first, of 50 kept for all vaults")
+    let own = Some("newest first, of 50 kept for all vaults");
+    sort::panel(viewer, "Results", "results", Table::new(&columns, rows), own)
 }
 
 fn changed(tone: Tone, icon: Icon, count: u64, words: &str) -> Cell {
@@ -285,7 +286,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         )),
         acts: vec![Act::link("All replays", links::in_vault(&vault, "replays", &[]), Icon::Records)],
         notices,
-        main: vec![groups(&counted.groups), candidate_panel(&replay.candidate, &modules)],
+        main: vec![groups(viewer, &counted.groups), candidate_panel(&replay.candidate, &modules)],
         aside: vec![
             Panel::new(
                 "Result",
@@ -328,7 +329,7 @@ fn headline(counted: &Counted, replayed: u64) -> String {
     }
 }
 
-fn groups(groups: &[ChangedAlike]) -> Panel {
+fn groups(viewer: &Viewer<'_>, groups: &[ChangedAlike]) -> Panel {
     const TITLE: &str = "What would change";
     if groups.is_empty() {
         return Panel::new(TITLE, Body::Text(vec!["Nothing that can be told from the records.".to_owned()]));
@@ -357,7 +358,7 @@ fn groups(groups: &[ChangedAlike]) -> Panel {
     let table = Table::new(&["Change", "Who", "Object", "Reason", "Count", "Decisions"], rows);
     let note =
         if groups.len() == 1 { "one group".to_owned() } else { format!("{} groups, the largest first", groups.len()) };
-    Panel::new(TITLE, Body::Table(table)).note(note)
+    sort::panel(viewer, TITLE, "changes", table, Some(&note))
 }
 
 fn candidate_panel(candidate: &[PolicyAttachment], modules: &Modules) -> Panel {

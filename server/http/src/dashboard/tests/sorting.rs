@@ -80,3 +80,31 @@ async fn every_list_has_an_order_of_its_own_and_others() {
     let audit = story.get("/audit", &cookie).await;
     assert!(audit.text.contains("aria-sort=\"descending\""), "a log has one order");
 }
+
+#[tokio::test]
+async fn a_table_within_a_page_has_an_order_of_its_own_and_keeps_that_of_the_others() {
+    let story = Story::start();
+    for _ in 0..30 {
+        story.world.clock.advance(1000);
+        story.set("db", VALUE).await;
+    }
+    let cookie = story.sign_in("ada").await;
+    let own = story.get("/vaults/demo/secrets/db", &cookie).await;
+    let next = "href=\"/vaults/demo/secrets/db?versions-from=25#t-versions\"";
+    assert!(own.text.contains("id=\"t-versions\"") && own.text.contains(next), "{}", own.text);
+    assert!(own.text.contains("newest first") && !own.text.contains("aria-sort"));
+    let rest = story.get("/vaults/demo/secrets/db?versions-from=25", &cookie).await;
+    assert_eq!((names(&own).len(), names(&rest).len()), (25, 5));
+    let oldest = story.get("/vaults/demo/secrets/db?others-sort=who&versions-sort=created", &cookie).await;
+    assert_eq!(names(&oldest)[..5], names(&rest).into_iter().rev().collect::<Vec<_>>());
+    let turned = "others-sort=who&#38;versions-sort=created&#38;versions-order=desc#t-versions";
+    assert!(oldest.text.contains(turned) && !oldest.text.contains("newest first"), "{}", oldest.text);
+    let newest = story.get("/vaults/demo/secrets/db?versions-sort=created&versions-order=desc", &cookie).await;
+    assert_eq!(names(&newest), names(&own));
+    let beyond = story.get("/vaults/demo/secrets/db?versions-from=30", &cookie).await;
+    assert_eq!(names(&beyond), names(&own), "beyond the last is the first page");
+
+    story.sign_in("ada").await;
+    let me = story.get("/me?sessions-sort=ends", &cookie).await;
+    assert!(me.text.contains("aria-sort=\"ascending\"") && me.text.contains("sessions-sort=began#t-sessions"));
+}
