@@ -108,6 +108,12 @@ pub struct Revocations {
     pub lists: Vec<RevocationList>,
 }
 
+/// Whether a list should have been made again by now: two runs of the schedule did not make it.
+#[must_use]
+pub fn is_overdue(signed: &SignedList, now: i64) -> bool {
+    now >= signed.this_update + 2 * MADE_AGAIN_AFTER
+}
+
 /// A serial number as people write it, in its one form.
 ///
 /// # Errors

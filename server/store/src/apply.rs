@@ -30,7 +30,7 @@ use crate::{
         role_definition, secret, secret_version, session, used_assertion, vault, workload,
     },
     fault::{is_refusal, is_undecodable, store_error},
-    rows,
+    rows, serials,
 };
 
 /// What the body of a stranger's request for approval holds, as `serde_json` writes it. In a text of somebody's the quotes
@@ -126,6 +126,7 @@ async fn carry_out(db: &DatabaseTransaction, change: &PermittedChange) -> Result
         }
         Change::WriteCertificate(writes) => {
             let vault = vault_of(permit)?;
+            serials::contradict_none(db, vault, change).await?;
             for write in writes {
                 put_name(db, (vault, write.kind), &write.name, write.judged).await?;
                 insert_versions(db, (vault, write.kind), &write.name, &write.new).await?;

@@ -2,21 +2,27 @@
 //!
 //! What they are found by is a copy of what is authenticated beside it. Who edits it hides a certificate from this alone.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, DerivePartialModel, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::Expr,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, DerivePartialModel,
+    EntityTrait, QueryFilter, QuerySelect, Statement, sea_query::Expr,
 };
 use strongroom_domain::{
     certificate::CertificateVersion,
+    change::{Change, PermittedChange},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     ports::StoreError,
+    record::Entry,
+    secret::VersionMeta,
 };
 use uuid::Uuid;
 
 use crate::{
+    apply::Obstacle,
     entity::secret_version,
     fault::{damaged, is_undecodable, store_error},
-    rows,
+    lock, rows,
 };
 
 /// Rows of one look for those that were never looked at.
@@ -50,6 +56,67 @@ pub(crate) async fn issued_as(
         name.zip(version).ok_or_else(|| damaged("certificate version", "its place is none"))
     };
     rows.into_iter().map(place).collect()
+}
+
+/// The certificates that a change writes, each with what it is found by.
+fn written(change: &PermittedChange) -> Vec<(String, &[u8])> {
+    let Change::WriteCertificate(writes) = change.change() else { return Vec::new() };
+    let own = writes.iter().filter(|write| write.kind == ObjectKind::Certificate);
+    let versions = own.flat_map(|write| write.new.iter().map(|version| &version.meta).chain(&write.updated));
+    let issued = |meta: &VersionMeta| meta.certificate.as_deref().map(rows::issued_as).filter(|by| !by.is_empty());
+    versions.filter_map(|meta| Some((issued(meta)?, meta.certificate.as_deref()?.leaf()?))).collect()
+}
+
+/// Waits for the turn of a batch to write certificates: on all nodes, those of one issuer and serial number are written
+/// one after the other. Taken in one order, before anything else is locked, so that no two wait for one another. SQLite
+/// has one writer anyhow.
+pub(crate) async fn take_turns(db: &DatabaseTransaction, batch: &[Entry]) -> Result<(), DbErr> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let turns = batch.iter().filter_map(|entry| entry.change.as_ref()).flat_map(|change| {
+        let vault = change.permit().object().vault.as_ref().map(|(id, _)| id.0.simple().to_string());
+        let vault = vault.unwrap_or_default();
+        written(change).into_iter().map(move |(issued_as, _)| lock::number(&vault, &issued_as))
+    });
+    for turn in turns.collect::<BTreeSet<i64>>() {
+        let lock = "SELECT pg_advisory_xact_lock($1)";
+        db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, lock, [turn.into()])).await?;
+    }
+    Ok(())
+}
+
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "secret_version::Entity")]
+struct Known {
+    certificate: Option<String>,
+}
+
+/// A conflict when the vault has another certificate of the issuer and serial number of one that is written. What cannot
+/// be read is another.
+pub(crate) async fn contradict_none(
+    db: &DatabaseTransaction,
+    vault: VaultId,
+    change: &PermittedChange,
+) -> Result<(), Obstacle> {
+    for (issued_as, leaf) in written(change) {
+        let rows = secret_version::Entity::find()
+            .filter(secret_version::Column::VaultId.eq(vault.0))
+            .filter(secret_version::Column::IssuedAs.eq(issued_as))
+            .limit(PORTION)
+            .into_partial_model::<Known>()
+            .all(db)
+            .await?;
+        let same = |row: &Known| {
+            let known = row.certificate.as_deref();
+            let known = known.and_then(|text| serde_json::from_str::<CertificateVersion>(text).ok());
+            known.as_ref().and_then(|known| known.leaf()) == Some(leaf)
+        };
+        if !rows.iter().all(same) {
+            return Err(Obstacle::Conflict);
+        }
+    }
+    Ok(())
 }
 
 #[derive(DerivePartialModel)]

@@ -33,7 +33,7 @@ use crate::{
     installation, lock,
     presence::{self, Presence, ROOT_KEY, another_root_key},
     reading::head_of,
-    rows,
+    rows, serials,
 };
 
 /// Most rows of one INSERT: times twelve columns this stays far below the bind limits of SQLite
@@ -192,6 +192,7 @@ impl Writer {
         let mut root_key = self.root_key.clone();
         let mut records = Vec::with_capacity(batch.len());
         bounds::take_turn(transaction, batch).await.map_err(database)?;
+        serials::take_turns(transaction, batch).await.map_err(database)?;
         for entry in batch {
             if let Some(change) = &entry.change {
                 let member = transaction.begin().await.map_err(database)?;

@@ -16,11 +16,11 @@ use crate::{
     issuance::{Answer, CertificateIssuer, Order, Outcome},
     issuer::{AuthoritySettings, IssuerSettings, Profile},
     names::{ObjectKind, ObjectName, VaultName},
-    objects::{ATTEMPTS, InVault, ObjectError, Objects, active},
-    ports::StoreError,
+    objects::{ObjectError, Objects, SigningKey, active},
     record::{HowItWent, Outcome as Recorded},
     revocations::{RevocationError, Revoking},
     schedule::own_request,
+    secret::VersionMeta,
     time::Clock,
 };
 
@@ -142,37 +142,13 @@ impl AuthorityIssuer {
         (vault, name): (&VaultName, &ObjectName),
         wanted: &Wanted<'_>,
     ) -> Result<Vec<Vec<u8>>, NotSigned> {
-        let (objects, kind) = (&self.objects, ObjectKind::Certificate);
-        for _ in 0..ATTEMPTS {
-            let InVault { mut case, keys, .. } =
-                objects.admit(ctx, Ask::object(kind, Action::AuthoritySign, vault, name)).await?;
-            let Some(item) = active(case.facts.as_deref()).filter(|item| item.version.attributes.enabled) else {
-                return Err(objects.refuse(ctx, case, NotSigned::Missing).await);
-            };
-            let Some((key, certificate)) = item.version.key.clone().zip(item.version.certificate.clone()) else {
-                return Err(objects.refuse(ctx, case, NotSigned::Missing).await);
-            };
-            case.record.version = Some(item.version.version.as_str().to_owned());
-            let held = objects.store.read(case.permit, &item.version.version).await;
-            if held.inspect(|read| matches!(read, Err(StoreError::Stale))) {
-                continue;
-            }
-            let held = held.map(|read| {
-                let row = read.map_err(ObjectError::from)?;
-                if row.meta != item.version || row.sealed.data_key_id != item.version.data_key_id {
-                    return Err(NotSigned::Object(ObjectError::Tampered));
-                }
-                let own = &item.secret.name;
-                let private = objects
-                    .keyring
-                    .open(&keys, kind, own, &item.version.version, &row.sealed)
-                    .map_err(ObjectError::from)?;
-                let leaf = x509::issue(&certificate.chain, (key.spec, &private), wanted, &*objects.entropy)?;
-                Ok(std::iter::once(leaf).chain(certificate.chain.iter().cloned()).collect())
-            });
-            return objects.recorder.release(ctx, case.record, held).await.map_err(ObjectError::from)?;
-        }
-        Err(objects.contended::<ObjectError>(ctx, Ask::object(kind, Action::AuthoritySign, vault, name)).await.into())
+        let ask = Ask::object(ObjectKind::Certificate, Action::AuthoritySign, vault, name);
+        let is_enabled = |version: &VersionMeta| version.attributes.enabled;
+        let sign = |with: &SigningKey<'_>| -> Result<_, NotSigned> {
+            let leaf = x509::issue(with.chain, with.key(), wanted, &*self.objects.entropy)?;
+            Ok(std::iter::once(leaf).chain(with.chain.iter().cloned()).collect())
+        };
+        self.objects.sign_as_authority(ctx, ask, (is_enabled, || NotSigned::Missing), sign).await
     }
 }
 

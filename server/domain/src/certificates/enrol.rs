@@ -22,6 +22,7 @@ use crate::{
     names::{ObjectKind, ObjectName},
     objects::ObjectError,
     ports::DueObject,
+    record::{Outcome as Recorded, Record},
     renewal,
     rotation::{self, LifetimeAction, Rotation},
     schedule::own_request,
@@ -101,10 +102,11 @@ impl Certificates {
                     // It is not what was asked for, or somebody forbids it: the issuer would say the same again.
                     Err(
                         why @ (CertificateError::OtherKey
-                        | CertificateError::DuplicateSerial
                         | CertificateError::NotValidNow
                         | CertificateError::NotACertificate(_)
-                        | CertificateError::Object(ObjectError::Denied(_) | ObjectError::NameTaken(_))),
+                        | CertificateError::Object(
+                            ObjectError::Denied(_) | ObjectError::NameTaken(_) | ObjectError::DuplicateSerial,
+                        )),
                     ) => {
                         let message = match why {
                             CertificateError::Object(ObjectError::Denied(_)) => {
@@ -119,8 +121,9 @@ impl Certificates {
             }
             other => other,
         };
-        if matches!(outcome, Outcome::Failed { .. }) {
+        if let Outcome::Failed { code, .. } = outcome {
             done.failed += 1;
+            self.note_failure(&next(clock)?, due, code).await?;
         }
         let ctx = next(clock)?;
         let mut random = [0u8; 4];
@@ -134,6 +137,18 @@ impl Certificates {
         let ask_at = item.secret.certificate.as_ref().and_then(|state| state.asks_at());
         done.ask_at = done.ask_at.into_iter().chain(ask_at).min();
         Ok(())
+    }
+
+    /// That an issuer did not issue is on record as a failure of its own: what is written down of it succeeds.
+    async fn note_failure(&self, ctx: &RequestContext, due: &DueObject, code: &str) -> Result<(), CertificateError> {
+        tracing::error!(vault = %due.vault, certificate = %due.name, code, "an issuer did not issue; the version in use stays");
+        let mut record = Record::of(ctx, Action::CertificateEnroll.operation());
+        record.vault = Some(due.vault.as_str().to_owned());
+        record.kind = Some(ObjectKind::Certificate.as_str().to_owned());
+        record.object = Some(due.name.as_str().to_owned());
+        record.outcome = Recorded::Failed;
+        code.clone_into(&mut record.reason);
+        Ok(self.objects.recorder.note_event(record).await.map_err(ObjectError::from)?)
     }
 
     /// Writes down that this node asks now, and when somebody asks again if it does not come back.

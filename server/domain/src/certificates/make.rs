@@ -130,9 +130,9 @@ impl Certificates {
                 return Err(self.objects.refuse(ctx, case, why).await);
             }
             if let Some((brought, leaf)) = brought.and_then(|brought| Some((brought, brought.chain.first()?)))
-                && let Err(why) = self.contradicts_none(&vault, &brought.facts, leaf).await
+                && let Err(why) = self.objects.contradicts_none(&vault, &brought.facts, leaf).await
             {
-                return Err(self.objects.refuse(ctx, case, why).await);
+                return Err(self.objects.refuse(ctx, case, CertificateError::from(why)).await);
             }
             let companions = match self.objects.companions(&vault, &keys, name, None).await {
                 Ok(companions) => companions,

@@ -104,9 +104,9 @@ impl Certificates {
                 return Err(self.objects.refuse(ctx, case, CertificateError::NotValidNow).await);
             }
             if let Some(der) = certificates.get(place)
-                && let Err(why) = self.contradicts_none(&vault, leaf, der).await
+                && let Err(why) = self.objects.contradicts_none(&vault, leaf, der).await
             {
-                return Err(self.objects.refuse(ctx, case, why).await);
+                return Err(self.objects.refuse(ctx, case, CertificateError::from(why)).await);
             }
             let companions = match self.objects.companions(&vault, &keys, name, None).await {
                 Ok(companions) => companions,

@@ -5,7 +5,6 @@
 //! or not at all, and the key and the secret change with the certificate alone.
 
 mod authority;
-mod duplicate;
 mod enrol;
 mod import;
 mod inquire;
@@ -92,12 +91,6 @@ pub enum CertificateError {
     /// The certificate is for another key.
     #[error("none of the certificates is for the key of the pending request")]
     OtherKey,
-    /// Another certificate has the same issuer and serial number.
-    #[error(
-        "another certificate of this vault is by the same issuer with the same serial number: no authority makes such, and \
-         neither can be told from the other"
-    )]
-    DuplicateSerial,
     /// The certificate is not valid now.
     #[error("the certificate has expired or is not valid yet")]
     NotValidNow,
@@ -133,7 +126,6 @@ impl HowItWent for CertificateError {
             | Self::KeyStaysHere
             | Self::OtherKey
             | Self::NotValidNow => "invalid",
-            Self::DuplicateSerial => "duplicate-serial",
         };
         (Outcome::Failed, reason)
     }

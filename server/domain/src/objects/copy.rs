@@ -156,6 +156,9 @@ impl Objects {
             if verbs.kind == ObjectKind::Certificate && place.is_none() {
                 return Err(self.refuse(ctx, case, ObjectError::Busy).await);
             }
+            if let Err(why) = self.backup_contradicts_none(&vault, backup).await {
+                return Err(self.refuse(ctx, case, why).await);
+            }
             let (item, versions) = self.as_new(verbs, &keys, backup, current)?;
             case.record.version = Some(item.version.version.as_str().to_owned());
             let change = if verbs.kind == ObjectKind::Certificate {

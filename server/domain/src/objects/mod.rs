@@ -5,8 +5,10 @@
 //! Each use case conducts one operation: gate, store, keyring, record. Nothing here may answer without a
 //! permit spent and a record written, and no error may tell more than the caller could find out anyway.
 
+mod authority;
 mod companions;
 mod copy;
+mod duplicate;
 mod life;
 mod read;
 mod verbs;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 
 use strongroom_crypto::Entropy;
 
+pub(crate) use authority::SigningKey;
 pub(crate) use companions::{Companions, Faces, Finished};
 pub use copy::RestorePlace;
 pub(crate) use read::{active, deleted};
@@ -75,6 +78,12 @@ pub enum ObjectError {
     /// A key or a secret that is no certificate's has the name that one of a certificate would have.
     #[error("there is a {} of this name already, which a certificate of the name would need", .0.as_str())]
     NameTaken(ObjectKind),
+    /// Another certificate has the same issuer and serial number.
+    #[error(
+        "another certificate of this vault is by the same issuer with the same serial number: no authority makes such, and \
+         neither can be told from the other"
+    )]
+    DuplicateSerial,
     /// Nothing in this vault can be purged before its time.
     #[error("the vault is protected against purging")]
     PurgeProtected,
@@ -135,6 +144,7 @@ impl HowItWent for ObjectError {
             Self::Disabled => "disabled",
             Self::Managed(_) => "managed",
             Self::NameTaken(_) => "name-taken",
+            Self::DuplicateSerial => "duplicate-serial",
             Self::PurgeProtected => "purge-protected",
             Self::Exists(_) => "exists",
             Self::BadBackup => "bad-backup",

@@ -9,13 +9,13 @@ use crate::{
     context::RequestContext,
     gate::Ask,
     names::{ObjectKind, ObjectName, VaultName},
-    objects::{ATTEMPTS, InVault, ObjectError, active},
+    objects::{ATTEMPTS, InVault, ObjectError, SigningKey},
     ports::{RotationSchedule, StoreError},
     record::HowItWent,
     revocation::{MADE_AGAIN_AFTER, RevocationList, Revocations, SignedList, TRIED_AGAIN_AFTER},
     rotation::{self, FailedAttempts, LifetimeAction},
     schedule::{Due, fails_for_good, own_request},
-    secret::SecretItem,
+    secret::{SecretItem, VersionMeta},
 };
 
 /// What is done with those of a vault.
@@ -179,40 +179,18 @@ impl Revoking {
         list: &RevocationList,
         now: i64,
     ) -> Result<SignedList, RevocationError> {
-        let (objects, kind, ctx) = (&self.objects, ObjectKind::Certificate, self.own_request()?);
-        let ask = Ask { version: Some(&list.version), ..Ask::object(kind, Action::AuthoritySign, vault, name) };
+        let ctx = self.own_request()?;
+        let ask = Ask::object(ObjectKind::Certificate, Action::AuthoritySign, vault, name);
+        let ask = Ask { version: Some(&list.version), ..ask };
         let missing = || RevocationError::NoSuchAuthority(name.clone());
-        for _ in 0..ATTEMPTS {
-            let InVault { mut case, keys, .. } = objects.admit(&ctx, ask.clone()).await?;
-            let Some(item) = active(case.facts.as_deref()) else {
-                return Err(objects.refuse(&ctx, case, missing()).await);
-            };
-            let parts = item.version.key.clone().zip(item.version.certificate.clone());
-            let Some((key, certificate)) = parts else {
-                return Err(objects.refuse(&ctx, case, missing()).await);
-            };
-            case.record.version = Some(item.version.version.as_str().to_owned());
-            let held = objects.store.read(case.permit, &item.version.version).await;
-            if held.inspect(|read| matches!(read, Err(StoreError::Stale))) {
-                continue;
-            }
-            let held = held.map(|read| {
-                let row = read.map_err(ObjectError::from)?;
-                if row.meta != item.version || row.sealed.data_key_id != item.version.data_key_id {
-                    return Err(RevocationError::Object(ObjectError::Tampered));
-                }
-                let (own, version) = (&item.secret.name, &item.version.version);
-                let private =
-                    objects.keyring.open(&keys, kind, own, version, &row.sealed).map_err(ObjectError::from)?;
-                let leaf = certificate.leaf().ok_or_else(missing)?;
-                let (number, this_update, next_update) = list.next(now);
-                let revoked = list.entries();
-                let said = x509::List { number, this_update, next_update, revoked: &revoked };
-                let der = x509::revocation_list(leaf, (key.spec, &private), &said)?;
-                Ok(SignedList { number, this_update, next_update, der })
-            });
-            return objects.recorder.release(&ctx, case.record, held).await.map_err(ObjectError::from)?;
-        }
-        Err(objects.contended::<RevocationError>(&ctx, ask).await)
+        let sign = |with: &SigningKey<'_>| -> Result<_, RevocationError> {
+            let leaf = with.chain.first().ok_or_else(missing)?;
+            let (number, this_update, next_update) = list.next(now);
+            let revoked = list.entries();
+            let said = x509::List { number, this_update, next_update, revoked: &revoked };
+            let der = x509::revocation_list(leaf, with.key(), &said)?;
+            Ok(SignedList { number, this_update, next_update, der })
+        };
+        self.objects.sign_as_authority(&ctx, ask, (|_: &VersionMeta| true, missing), sign).await
     }
 }

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use strongroom_crypto::chain;
+use strongroom_crypto::{chain, x509::CertificateFacts};
 use uuid::Uuid;
 
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
     proofs::Proof,
     record::{Checkpoint, Entry, Record, Settled},
     role::{RoleDefinition, RoleRef},
-    secret::{SealedVersion, SecretMeta},
+    secret::{SealedVersion, SecretMeta, VersionMeta},
     vault::Vault,
 };
 
@@ -302,7 +302,7 @@ impl Image {
                 let of = |kind| (slot.0, kind, slot.2.clone());
                 let moved =
                     |write: &NameWrite| self.objects.get(&of(write.kind)).map(|row| row.meta.revision) != write.judged;
-                if writes.iter().any(moved) {
+                if writes.iter().any(moved) || writes.iter().any(|write| self.contradicts(slot.0, write)) {
                     return Settled::Conflict;
                 }
                 for write in writes {
@@ -546,6 +546,17 @@ impl Image {
         }
         self.happened.push(done);
         Settled::Recorded
+    }
+
+    /// Whether the vault has another certificate of the issuer and serial number of one that is written.
+    fn contradicts(&self, vault: VaultId, write: &NameWrite) -> bool {
+        let leaf = |meta: &VersionMeta| Some(meta.certificate.as_deref()?.leaf()?.to_vec());
+        let issued = |leaf: &[u8]| CertificateFacts::of(leaf).ok().map(|facts| facts.issued_as());
+        let of_vault = self.objects.iter().filter(|((place, ..), _)| *place == vault);
+        let known: Vec<Vec<u8>> =
+            of_vault.flat_map(|(_, row)| row.versions.values().filter_map(|version| leaf(&version.meta))).collect();
+        let written = write.new.iter().map(|version| &version.meta).chain(&write.updated).filter_map(leaf);
+        written.into_iter().any(|one| known.iter().any(|other| *other != one && issued(other) == issued(&one)))
     }
 
     /// Remembers an assertion; false when it was used before.

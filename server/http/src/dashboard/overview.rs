@@ -44,6 +44,7 @@ const RENEWAL_WANTED: i64 = 30 * DAY;
 /// What makes a certificate's next version, or ends it.
 const RENEWALS: &[Action] = &[
     Action::CertificateRenewIfDue,
+    Action::CertificateIssue,
     Action::CertificateCreate,
     Action::CertificateImport,
     Action::CertificatePendingMerge,
@@ -272,9 +273,10 @@ async fn renewals(viewer: &Viewer<'_>, now: i64) -> Vec<Attention> {
     let mut told = Vec::new();
     for (operation, outcome, since) in [
         (Action::CertificateRenewIfDue, Outcome::Failed, RENEWAL_FAILED),
+        (Action::CertificateEnroll, Outcome::Failed, RENEWAL_FAILED),
         (Action::CertificateNearExpiry, Outcome::Allowed, RENEWAL_WANTED),
     ] {
-        let failed = outcome == Outcome::Failed;
+        let (failed, by_issuer) = (outcome == Outcome::Failed, operation == Action::CertificateEnroll);
         let mut records = renewal_records(viewer, operation, outcome, now - since).await.unwrap_or_default();
         // Another node was faster.
         records.retain(|record| record.reason != "not-due");
@@ -299,8 +301,14 @@ async fn renewals(viewer: &Viewer<'_>, now: i64) -> Vec<Attention> {
             told.push(Attention {
                 tone: if failed { Tone::Bad } else { Tone::Warn },
                 icon: Icon::Hourglass,
-                what: if failed { format!("{what} could not be renewed") } else { format!("{what} ends soon") },
-                detail: if failed {
+                what: match (failed, by_issuer) {
+                    (true, true) => format!("{what} was not issued by its issuer"),
+                    (true, false) => format!("{what} could not be renewed"),
+                    (false, _) => format!("{what} ends soon"),
+                },
+                detail: if by_issuer {
+                    format!("{}, last asked {}", record.reason, view::moment_millis(record.at).text)
+                } else if failed {
                     format!("{}, last tried {}; it is tried again", record.reason, view::moment_millis(record.at).text)
                 } else {
                     format!("told {}, as its policy says", view::moment_millis(record.at).text)

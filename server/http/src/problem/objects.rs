@@ -78,7 +78,6 @@ impl From<CertificateError> for Problem {
             | CertificateError::OtherKey
             | CertificateError::NotValidNow => invalid(message),
             CertificateError::IssuerWorks => Self::new(403, "Forbidden", "issuer-works", message),
-            CertificateError::DuplicateSerial => Self::new(409, "Conflict", "duplicate-serial", message),
             CertificateError::InProgress(_) => Self::new(409, "Conflict", "certificate-in-progress", message),
             CertificateError::NotDue => Self::new(409, "Conflict", "not-due", message),
             CertificateError::Unfinished => Self::new(409, "Conflict", "certificate-unfinished", message),
@@ -190,6 +189,7 @@ impl Problem {
                 format!("{title} {name} belongs to the certificate of its name and changes with it alone: ask for the certificate instead."),
             ),
             ObjectError::NameTaken(_) => Self::new(409, "Conflict", "name-taken", sentence(&message)),
+            ObjectError::DuplicateSerial => Self::new(409, "Conflict", "duplicate-serial", sentence(&message)),
             ObjectError::PurgeProtected => Self::new(
                 403,
                 "Forbidden",

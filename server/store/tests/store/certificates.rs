@@ -1,7 +1,7 @@
 //! The contract of `ObjectStore` for certificates with their keys and secrets: written together or not at all.
 
 use strongroom_crypto::{
-    SystemEntropy,
+    Entropy, SeededEntropy, SystemEntropy,
     key::{Curve, KeySpec, generate},
     x509::{CertificateFacts, Template, Validity, self_signed},
 };
@@ -17,7 +17,7 @@ use strongroom_domain::{
     test_support,
 };
 
-use strongroom_store::Store;
+use strongroom_store::{Store, StoreOptions};
 
 use crate::support::{Place, Started, entry, name, on_both, options, permit, properties, sealed, set, version};
 
@@ -26,6 +26,7 @@ on_both!(
     what_is_a_certificates_alone_comes_back,
     all_three_go_together_and_once,
     certificates_are_found_by_issuer_and_serial_number,
+    of_one_issuer_and_serial_number_there_is_one_certificate,
 );
 
 const KINDS: [ObjectKind; 3] = [ObjectKind::Certificate, ObjectKind::Key, ObjectKind::Secret];
@@ -152,10 +153,15 @@ async fn all_three_go_together_and_once(place: Place) {
 
 /// A certificate of its own, with how it was issued.
 fn issued() -> (Vec<u8>, String) {
+    issued_with(&SystemEntropy)
+}
+
+/// The same whose serial number is drawn from here.
+fn issued_with(serials: &dyn Entropy) -> (Vec<u8>, String) {
     let spec = KeySpec::Ec { crv: Curve::P256 };
     let key = generate(spec, &SystemEntropy).ok().unwrap();
     let template = Template { subject: "CN=one".to_owned(), ..CertificatePolicy::default().template };
-    let leaf = self_signed(&template, &key, Validity::months(1_800_000_000, 1).unwrap(), &SystemEntropy).unwrap();
+    let leaf = self_signed(&template, &key, Validity::months(1_800_000_000, 1).unwrap(), serials).unwrap();
     let issued_as = CertificateFacts::of(&leaf).unwrap().issued_as();
     (leaf, issued_as)
 }
@@ -195,4 +201,43 @@ async fn certificates_are_found_by_issuer_and_serial_number(place: Place) {
     drop(s);
     let store = Store::open(&place.url, options()).await.unwrap();
     assert_eq!(store.issued_as(vault, &first, 9).await.unwrap(), here);
+}
+
+/// A certificate by itself, under a name of its own.
+fn brought(s: &Started, under: &str, leaf: Vec<u8>) -> Entry {
+    let mut own = write(ObjectKind::Certificate, None, &version(), LifeState::Active, true);
+    own.name.name = name(under);
+    own.new[0].meta.certificate =
+        Some(Box::new(CertificateVersion { content_type: ContentType::Pem, chain: vec![leaf] }));
+    let object = ObjectRef { kind: ObjectKind::Certificate, ..s.secret(under) };
+    entry(permit(Action::CertificateImport, object, None), Change::WriteCertificate(vec![own]))
+}
+
+async fn of_one_issuer_and_serial_number_there_is_one_certificate(place: Place) {
+    let s = place.start().await;
+    // Two keys, and as many draws for the serial number.
+    let ((first, of_first), (second, of_second)) =
+        (issued_with(&SeededEntropy::new(1)), issued_with(&SeededEntropy::new(1)));
+    assert!(first != second && of_first == of_second);
+    assert_eq!(s.put(brought(&s, "one", first.clone())).await, Settled::Recorded);
+    assert_eq!(s.put(brought(&s, "other", second.clone())).await, Settled::Conflict);
+    assert_eq!(s.put(brought(&s, "copy", first)).await, Settled::Recorded, "the same is no other");
+    // In one batch, and on two nodes at once, too.
+    let pair = |by: u64| [issued_with(&SeededEntropy::new(by)).0, issued_with(&SeededEntropy::new(by)).0];
+    let [third, fourth] = pair(2);
+    let batch = vec![brought(&s, "third", third), brought(&s, "fourth", fourth)];
+    assert_eq!(s.store.append(batch).await.unwrap(), [Settled::Recorded, Settled::Conflict]);
+    if place.is_sqlite() {
+        return;
+    }
+    let second = StoreOptions { node: "second".to_owned(), ..options() };
+    let elsewhere = Store::open(&place.url, second).await.unwrap();
+    for round in 0..4 {
+        let [here, there] = pair(3 + round);
+        let (here, there) =
+            (brought(&s, &format!("here-{round}"), here), brought(&s, &format!("there-{round}"), there));
+        let (here, there) = tokio::join!(s.store.append(vec![here]), elsewhere.append(vec![there]));
+        let both = [here.unwrap()[0], there.unwrap()[0]];
+        assert_eq!(both.iter().filter(|settled| **settled == Settled::Recorded).count(), 1, "{both:?}");
+    }
 }

@@ -111,7 +111,7 @@ async fn two_certificates_of_one_issuer_and_serial_number_are_not_both_taken_in(
     let brought = Imported { chain: vec![signed(&second, 1)], key: copy(&second) };
     let ctx = demo.request();
     let refused = demo.import(&ctx, || Ok(brought), &given).await;
-    assert!(matches!(refused, Err(CertificateError::DuplicateSerial)), "{refused:?}");
+    assert!(matches!(refused, Err(CertificateError::Object(ObjectError::DuplicateSerial))), "{refused:?}");
     let image = demo.world.store.image();
     assert_eq!(image.record(ctx.request_id).unwrap().reason, "duplicate-serial");
     assert_eq!(demo.certificate("app").await.unwrap(), app, "nothing was stored");
@@ -123,16 +123,27 @@ async fn two_certificates_of_one_issuer_and_serial_number_are_not_both_taken_in(
         demo.world.certificates.merge(&ctx, &demo.vault, &web, &chain, None, None).await
     };
     let refused = merge(vec![signed(&own, 1)]).await.err();
-    assert!(matches!(refused, Some(CertificateError::DuplicateSerial)), "{refused:?}");
+    assert!(matches!(refused, Some(CertificateError::Object(ObjectError::DuplicateSerial))), "{refused:?}");
     let pending = demo.certificate("web").await.unwrap().secret.certificate.unwrap();
     assert!(pending.in_progress().is_some(), "it waits still");
     merge(vec![signed(&own, 2), leaf]).await.unwrap();
-    // What was taken away for good is no other either.
+    // What was taken away for good is no other either, and comes back from its backup as long as no other came in.
     let (ctx, app) = (demo.request(), name("app").unwrap());
-    demo.world.certificates.delete(&ctx, &demo.vault, &app).await.unwrap();
-    demo.world.certificates.purge(&demo.request(), &demo.vault, &app).await.unwrap();
-    let brought = Imported { chain: vec![signed(&second, 1)], key: second };
-    demo.import(&demo.request(), || Ok(brought), &given).await.unwrap();
+    let backup = demo.world.certificates.backup(&ctx, &demo.vault, &app).await.unwrap();
+    let restore = async || demo.world.certificates.restore(&demo.request(), &demo.vault, &backup).await;
+    let gone = async || {
+        demo.world.certificates.delete(&demo.request(), &demo.vault, &app).await.unwrap();
+        demo.world.certificates.purge(&demo.request(), &demo.vault, &app).await.unwrap();
+    };
+    gone().await;
+    restore().await.unwrap();
+    gone().await;
+    let (brought, other) = (Imported { chain: vec![signed(&second, 1)], key: second }, name("other").unwrap());
+    let place = (&demo.vault, &other);
+    let taken = demo.world.certificates.import(&demo.request(), place, || Ok(brought), &given, &enabled()).await;
+    assert!(taken.is_ok(), "{taken:?}");
+    let refused = restore().await.err();
+    assert!(matches!(refused, Some(CertificateError::Object(ObjectError::DuplicateSerial))), "{refused:?}");
 }
 
 #[tokio::test]
