@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{action::Action, names::VaultId, principal::Grantee, role::Permissions};
 use permissions::data_alone;
-pub use permissions::{KeyPermission, ObjectPermission, ObjectPermissions, SecretPermission};
+pub use permissions::{CertificatePermission, KeyPermission, ObjectPermission, ObjectPermissions, SecretPermission};
 
 /// Most access policies of a vault (Azure: 1,024).
 pub const MAX_ACCESS_POLICIES: usize = 1024;
@@ -88,8 +88,7 @@ impl AccessMode {
         );
         tell(
             !self.asks_access_policies() && next.asks_access_policies(),
-            "The access policies of the vault count, those too that others set while they slept. Certificates are denied to \
-             everybody, because no access policy has a word for them.",
+            "The access policies of the vault count, those too that others set while they slept.",
         );
         tell(next == Self::Layered, "A role and an access policy must both allow: who has one of them is denied.");
         tell(next == Self::Modules, "Nothing is granted but what an attached module with authority allows.");
@@ -155,9 +154,9 @@ mod tests {
     fn permission_matrix() {
         let mut lines = String::new();
         for action in Action::ALL {
-            let permission = ObjectPermission::of(*action).map_or("-".to_owned(), |permission| match permission {
-                ObjectPermission::Secret(permission) => format!("secrets {}", permission.as_str()),
-                ObjectPermission::Key(permission) => format!("keys {}", permission.as_str()),
+            let permission = ObjectPermission::of(*action).map_or("-".to_owned(), |permission| {
+                let (kind, word) = permission.words();
+                format!("{kind} {word}")
             });
             lines.push_str(&format!("{}: {permission}\n", action.operation()));
         }
@@ -165,16 +164,15 @@ mod tests {
     }
 
     #[test]
-    fn no_access_policy_is_about_management_and_every_action_on_secrets_and_keys_has_a_permission() {
+    fn no_access_policy_is_about_management_and_every_action_on_what_is_in_a_vault_has_a_permission() {
         for action in Action::ALL {
-            // Azure has random bytes in its managed HSM alone, which has no access policies. Of certificates they say
-            // nothing here.
-            let beside = *action == Action::RandomBytes || action.data_action().contains("/vaults/certificate");
-            let on_objects = action.is_data() && !beside;
+            // Azure has random bytes in its managed HSM alone, which has no access policies.
+            let on_objects = action.is_data() && *action != Action::RandomBytes;
             assert_eq!(ObjectPermission::of(*action).is_some(), on_objects, "{action:?}");
             if let Some(permission) = ObjectPermission::of(*action) {
-                let on_secrets = action.data_action().contains("/vaults/secrets/");
-                assert_eq!(matches!(permission, ObjectPermission::Secret(_)), on_secrets, "{action:?}");
+                let inside = action.data_action().strip_prefix("Microsoft.KeyVault/vaults/").unwrap_or_default();
+                let (kind, _) = permission.words();
+                assert!(inside.starts_with(kind.trim_end_matches('s')), "{action:?}");
             }
         }
     }
@@ -224,7 +222,31 @@ mod tests {
         for permission in SecretPermission::ALL {
             assert_eq!(serde_json::to_value(permission).unwrap(), permission.as_str());
         }
+        for permission in CertificatePermission::ALL {
+            assert_eq!(serde_json::to_value(permission).unwrap(), permission.as_str());
+        }
         assert_eq!(KeyPermission::WrapKey.as_str(), "wrapKey");
+    }
+
+    #[test]
+    fn who_manages_issuers_may_do_whatever_is_done_with_them_and_revoke() {
+        let with = |permission| ObjectPermissions { certificates: [permission].into(), ..ObjectPermissions::default() };
+        let allows = |permissions: &ObjectPermissions, action| {
+            ObjectPermission::of(action).is_some_and(|permission| permissions.contains(permission))
+        };
+        let on_issuers =
+            [Action::IssuerGet, Action::IssuerList, Action::IssuerSet, Action::IssuerUpdate, Action::IssuerDelete];
+        let manages = with(CertificatePermission::ManageIssuers);
+        assert!(
+            on_issuers.iter().all(|action| allows(&manages, *action)) && allows(&manages, Action::CertificateRevoke)
+        );
+        assert!(!allows(&manages, Action::ContactsSet) && !allows(&manages, Action::CertificateUpdate));
+        let gets = with(CertificatePermission::GetIssuers);
+        assert_eq!(on_issuers.map(|action| allows(&gets, action)), [true, false, false, false, false]);
+        assert!(
+            !allows(&with(CertificatePermission::Update), Action::CertificateRevoke),
+            "it is others' that are revoked"
+        );
     }
 
     /// Pins the form: it is authenticated as written, and policies from before keys had permissions go on.

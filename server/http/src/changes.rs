@@ -2,7 +2,6 @@
 //! command line and the dashboard say the same.
 
 use strongroom_domain::{
-    access_policy::ObjectPermission,
     admin::{SingleChange, Which},
     names::{ObjectKind, VaultName},
     policy::AttachmentState,
@@ -23,10 +22,10 @@ impl Told<'_> {
     pub(crate) fn words(&self) -> String {
         match self.change {
             SingleChange::Assign { name, scope, .. } => format!("assign {name} at {scope}"),
-            SingleChange::Permit { permission, .. } => match permission {
-                ObjectPermission::Secret(one) => format!("add {} on secrets to the access policy", one.as_str()),
-                ObjectPermission::Key(one) => format!("add {} on keys to the access policy", one.as_str()),
-            },
+            SingleChange::Permit { permission, .. } => {
+                let (kind, word) = permission.words();
+                format!("add {word} on {kind} to the access policy")
+            }
             SingleChange::LetIn(network) => format!("a network rule in front that allows {network}"),
             SingleChange::LetInBy(listener) => format!("a network rule in front that allows the listener {listener}"),
             SingleChange::SetState { attachment, which, state } => {
@@ -79,7 +78,9 @@ impl Told<'_> {
                 let secrets =
                     words(permissions.secrets.iter().map(|one| one.as_str()).collect(), "--secret-permissions");
                 let keys = words(permissions.keys.iter().map(|one| one.as_str()).collect(), "--key-permissions");
-                format!("access-policy set {vault} --principal {}{secrets}{keys}", whom())
+                let certificates = permissions.certificates.iter().map(|one| one.as_str()).collect();
+                let certificates = words(certificates, "--certificate-permissions");
+                format!("access-policy set {vault} --principal {}{secrets}{keys}{certificates}", whom())
             }
             SingleChange::LetIn(network) => format!("network add {vault} allow {network} --at 1"),
             SingleChange::LetInBy(listener) => {
@@ -177,7 +178,7 @@ pub(crate) fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use strongroom_domain::{
-        access_policy::{KeyPermission, ObjectPermissions, SecretPermission},
+        access_policy::{CertificatePermission, KeyPermission, ObjectPermission, ObjectPermissions, SecretPermission},
         admin::ScopeRequest,
         names::{ObjectName, ObjectVersion},
         policy::{AttachedBefore, ModuleDigest, PolicyAttachment},
@@ -223,7 +224,11 @@ mod tests {
             how: how.map(str::to_owned),
         };
         let secret = SecretPermission::Get;
-        let permissions = ObjectPermissions { secrets: [secret].into(), keys: [KeyPermission::WrapKey].into() };
+        let permissions = ObjectPermissions {
+            secrets: [secret].into(),
+            keys: [KeyPermission::WrapKey].into(),
+            certificates: [CertificatePermission::GetIssuers].into(),
+        };
         let after = SecretAttributes {
             enabled: true,
             not_before: None,

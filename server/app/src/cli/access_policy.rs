@@ -50,4 +50,8 @@ pub(crate) struct PermissionsGiven {
     /// wrapKey, unwrapKey, sign, verify, rotate, release, getrotationpolicy, setrotationpolicy; or all.
     #[arg(long = "key-permissions", num_args = 1.., value_delimiter = ',')]
     pub(crate) keys: Vec<String>,
+    /// On certificates: get, list, update, create, import, delete, recover, backup, restore, purge, managecontacts,
+    /// manageissuers, getissuers, listissuers, setissuers, deleteissuers; or all.
+    #[arg(long = "certificate-permissions", num_args = 1.., value_delimiter = ',')]
+    pub(crate) certificates: Vec<String>,
 }

@@ -22,7 +22,10 @@ pub(crate) async fn run(command: AccessPolicyCommand) -> anyhow::Result<()> {
             let base = base(&to.connection)?;
             let client = Client::connect(&to.connection, &base).await?;
             let mut body = whom.required(&client, &base).await?;
-            body.insert("permissions".to_owned(), json!({ "secrets": permissions.secrets, "keys": permissions.keys }));
+            let permissions = json!({
+                "secrets": permissions.secrets, "keys": permissions.keys, "certificates": permissions.certificates,
+            });
+            body.insert("permissions".to_owned(), permissions);
             let answer =
                 client.send(Method::PUT, at(&base, &path(&vault), &[])?, Some(serde_json::to_vec(&body)?)).await?;
             warn(&answer);
@@ -53,10 +56,10 @@ fn print(vault: &str, policies: &[Value], output: Output) {
         println!("{}", crate::plain::json(&Value::Array(policies.to_vec())));
         return;
     }
-    let mut table = table(&["GRANTEE", "SECRETS", "KEYS"]);
+    let mut table = table(&["GRANTEE", "SECRETS", "KEYS", "CERTIFICATES"]);
     for policy in policies {
         let words = |kind: &str| listed(policy, &format!("/permissions/{kind}"));
-        table.add_row([marked(who(policy), policy), words("secrets"), words("keys")]);
+        table.add_row([marked(who(policy), policy), words("secrets"), words("keys"), words("certificates")]);
     }
     println!("{table}");
     if policies.iter().any(is_asleep) {

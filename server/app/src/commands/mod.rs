@@ -105,7 +105,7 @@ fn listed(value: &Value, pointer: &str) -> String {
 
 /// What an access policy of an answer allows: `secrets: get, list; keys: sign`.
 fn permitted(policy: &Value) -> String {
-    let kinds = ["secrets", "keys"].map(|kind| (kind, listed(policy, &format!("/permissions/{kind}"))));
+    let kinds = ["secrets", "keys", "certificates"].map(|kind| (kind, listed(policy, &format!("/permissions/{kind}"))));
     let told: Vec<String> = kinds
         .into_iter()
         .filter(|(_, words)| !words.is_empty())

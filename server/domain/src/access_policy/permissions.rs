@@ -110,6 +110,57 @@ permissions! {
     }
 }
 
+permissions! {
+    /// A permission on certificates (Azure: `certificates` of an access policy's permissions).
+    CertificatePermission: 16 {
+        /// Read a certificate, its policy and its operation, or what is known of a deleted one.
+        Get = "get" ["Microsoft.KeyVault/vaults/certificates/read"];
+        /// List names, versions and deleted certificates.
+        List = "list" ["Microsoft.KeyVault/vaults/certificates/read"];
+        /// Change attributes, the policy and the operation.
+        Update = "update" ["Microsoft.KeyVault/vaults/certificates/update/action"];
+        /// Make certificates and versions, and merge what an authority made.
+        Create = "create" ["Microsoft.KeyVault/vaults/certificates/create/action"];
+        /// Take in certificates that were made elsewhere.
+        Import = "import" ["Microsoft.KeyVault/vaults/certificates/import/action"];
+        /// Soft delete.
+        Delete = "delete" ["Microsoft.KeyVault/vaults/certificates/delete"];
+        /// Recover what is soft deleted.
+        Recover = "recover" ["Microsoft.KeyVault/vaults/certificates/recover/action"];
+        /// Back up.
+        Backup = "backup" ["Microsoft.KeyVault/vaults/certificates/backup/action"];
+        /// Restore a backup.
+        Restore = "restore" ["Microsoft.KeyVault/vaults/certificates/restore/action"];
+        /// Purge what is soft deleted.
+        Purge = "purge" ["Microsoft.KeyVault/vaults/certificates/purge/action"];
+        /// See and say who is told about certificates.
+        ManageContacts = "managecontacts" ["Microsoft.KeyVault/vaults/certificatecontacts/write"];
+        /// Everything with issuers. Whoever says who signs also takes back what was signed: Azure has no word for that,
+        /// because none of its authorities is in a vault.
+        ManageIssuers = "manageissuers" [
+            "Microsoft.KeyVault/vaults/certificatecas/read",
+            "Microsoft.KeyVault/vaults/certificatecas/write",
+            "Microsoft.KeyVault/vaults/certificatecas/delete",
+            "Microsoft.KeyVault/vaults/certificates/revoke/action"
+        ];
+        /// Read an issuer.
+        GetIssuers = "getissuers" ["Microsoft.KeyVault/vaults/certificatecas/read"];
+        /// List issuers.
+        ListIssuers = "listissuers" ["Microsoft.KeyVault/vaults/certificatecas/read"];
+        /// Set issuers up and change them.
+        SetIssuers = "setissuers" ["Microsoft.KeyVault/vaults/certificatecas/write"];
+        /// Take issuers away.
+        DeleteIssuers = "deleteissuers" ["Microsoft.KeyVault/vaults/certificatecas/delete"];
+    }
+}
+
+impl CertificatePermission {
+    /// Whether it is a part of [`Self::ManageIssuers`].
+    fn is_on_issuers(self) -> bool {
+        matches!(self, Self::GetIssuers | Self::ListIssuers | Self::SetIssuers | Self::DeleteIssuers)
+    }
+}
+
 /// A permission on one kind of object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectPermission {
@@ -117,6 +168,8 @@ pub enum ObjectPermission {
     Secret(SecretPermission),
     /// On keys.
     Key(KeyPermission),
+    /// On certificates.
+    Certificate(CertificatePermission),
 }
 
 impl ObjectPermission {
@@ -156,8 +209,49 @@ impl ObjectPermission {
             Action::KeyRotate | Action::KeyRotateIfDue | Action::KeyNearExpiry => on_keys(KeyPermission::Rotate),
             Action::KeyRotationPolicyGet => on_keys(KeyPermission::GetRotationPolicy),
             Action::KeyRotationPolicySet => on_keys(KeyPermission::SetRotationPolicy),
-            _ => None,
+            _ => Self::on_certificates(action).map(Self::Certificate),
         }
+    }
+
+    fn on_certificates(action: Action) -> Option<CertificatePermission> {
+        Some(match action {
+            Action::CertificateGet
+            | Action::CertificateGetDeleted
+            | Action::CertificatePolicyGet
+            | Action::CertificatePendingGet
+            | Action::RevocationListGet
+            | Action::RevocationListPublish => CertificatePermission::Get,
+            Action::CertificateList | Action::CertificateListVersions | Action::CertificateListDeleted => {
+                CertificatePermission::List
+            }
+            // Azure: an operation is called off and forgotten by whoever may update.
+            Action::CertificateUpdate
+            | Action::CertificatePolicyUpdate
+            | Action::CertificatePendingUpdate
+            | Action::CertificatePendingDelete => CertificatePermission::Update,
+            Action::CertificateCreate
+            | Action::CertificatePendingMerge
+            | Action::CertificateRenewIfDue
+            | Action::CertificateRenewalPostpone
+            | Action::CertificateRenewalPlan
+            | Action::CertificateNearExpiry
+            | Action::CertificateEnroll
+            | Action::CertificateIssue
+            | Action::AuthoritySign => CertificatePermission::Create,
+            Action::CertificateImport => CertificatePermission::Import,
+            Action::CertificateDelete => CertificatePermission::Delete,
+            Action::CertificateRecover => CertificatePermission::Recover,
+            Action::CertificateBackup => CertificatePermission::Backup,
+            Action::CertificateRestore => CertificatePermission::Restore,
+            Action::CertificatePurge => CertificatePermission::Purge,
+            Action::ContactsGet | Action::ContactsSet | Action::ContactsDelete => CertificatePermission::ManageContacts,
+            Action::CertificateRevoke | Action::RevocationListIssue => CertificatePermission::ManageIssuers,
+            Action::IssuerGet => CertificatePermission::GetIssuers,
+            Action::IssuerList => CertificatePermission::ListIssuers,
+            Action::IssuerSet | Action::IssuerUpdate | Action::IssuerAsk => CertificatePermission::SetIssuers,
+            Action::IssuerDelete => CertificatePermission::DeleteIssuers,
+            _ => return None,
+        })
     }
 
     /// What one must hold by role to give it: its data actions.
@@ -166,6 +260,17 @@ impl ObjectPermission {
         match self {
             Self::Secret(permission) => permission.as_permissions(),
             Self::Key(permission) => permission.as_permissions(),
+            Self::Certificate(permission) => permission.as_permissions(),
+        }
+    }
+
+    /// The kind and the word, as Azure writes them.
+    #[must_use]
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Secret(permission) => ("secrets", permission.as_str()),
+            Self::Key(permission) => ("keys", permission.as_str()),
+            Self::Certificate(permission) => ("certificates", permission.as_str()),
         }
     }
 }
@@ -178,13 +283,16 @@ pub struct ObjectPermissions {
     /// With keys.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub keys: BTreeSet<KeyPermission>,
+    /// With certificates.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub certificates: BTreeSet<CertificatePermission>,
 }
 
 impl ObjectPermissions {
     /// Whether it allows nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.secrets.is_empty() && self.keys.is_empty()
+        self.secrets.is_empty() && self.keys.is_empty() && self.certificates.is_empty()
     }
 
     /// Whether a permission is among them.
@@ -193,6 +301,11 @@ impl ObjectPermissions {
         match permission {
             ObjectPermission::Secret(permission) => self.secrets.contains(&permission),
             ObjectPermission::Key(permission) => self.keys.contains(&permission),
+            ObjectPermission::Certificate(permission) => {
+                let by_part =
+                    permission.is_on_issuers() && self.certificates.contains(&CertificatePermission::ManageIssuers);
+                by_part || self.certificates.contains(&permission)
+            }
         }
     }
 
@@ -201,13 +314,15 @@ impl ObjectPermissions {
         match permission {
             ObjectPermission::Secret(permission) => self.secrets.insert(permission),
             ObjectPermission::Key(permission) => self.keys.insert(permission),
+            ObjectPermission::Certificate(permission) => self.certificates.insert(permission),
         };
     }
 
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = ObjectPermission> {
         let secrets = self.secrets.iter().copied().map(ObjectPermission::Secret);
-        secrets.chain(self.keys.iter().copied().map(ObjectPermission::Key))
+        let certificates = self.certificates.iter().copied().map(ObjectPermission::Certificate);
+        secrets.chain(self.keys.iter().copied().map(ObjectPermission::Key)).chain(certificates)
     }
 }
 

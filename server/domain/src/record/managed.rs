@@ -99,7 +99,11 @@ impl Record {
             of.keys.iter().map(|permission| permission.as_str().to_owned()).collect()
         };
         self.detail_list("secrets", before.map(secrets).as_deref(), after.map(secrets).as_deref());
+        let certificates = |of: &ObjectPermissions| -> Vec<String> {
+            of.certificates.iter().map(|permission| permission.as_str().to_owned()).collect()
+        };
         self.detail_list("keys", before.map(keys).as_deref(), after.map(keys).as_deref());
+        self.detail_list("certificates", before.map(certificates).as_deref(), after.map(certificates).as_deref());
     }
 
     /// Of a vault's settings: all of a new one's, or those that are others now. Of tags the names alone.

@@ -8,7 +8,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use proptest::{prelude::*, sample::select};
 use strongroom_domain::{
-    access_policy::{AccessMode, AccessPolicy, KeyPermission, ObjectPermissions, SecretPermission},
+    access_policy::{
+        AccessMode, AccessPolicy, CertificatePermission, KeyPermission, ObjectPermissions, SecretPermission,
+    },
     action::Action,
     admin::{NewAssignment, NewRole, NewSecret, ScopeRequest, WorkloadEdit},
     context::RequestContext,
@@ -88,7 +90,12 @@ fn parts() -> impl Strategy<Value = [Vec<&'static str>; 4]> {
 fn permissions() -> impl Strategy<Value = ObjectPermissions> {
     let secrets = proptest::collection::btree_set(select(SecretPermission::ALL.to_vec()), 0..4);
     let keys = proptest::collection::btree_set(select(KeyPermission::ALL.to_vec()), 0..4);
-    (secrets, keys).prop_map(|(secrets, keys)| ObjectPermissions { secrets, keys })
+    let certificates = proptest::collection::btree_set(select(CertificatePermission::ALL.to_vec()), 0..4);
+    (secrets, keys, certificates).prop_map(|(secrets, keys, certificates)| ObjectPermissions {
+        secrets,
+        keys,
+        certificates,
+    })
 }
 
 /// Ends before, between and after the moments that are looked at.

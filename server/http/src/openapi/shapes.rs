@@ -223,6 +223,28 @@ pub(crate) enum KeyPermission {
     Release,
 }
 
+/// A permission on certificates.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum CertificatePermission {
+    Get,
+    List,
+    Update,
+    Create,
+    Import,
+    Delete,
+    Recover,
+    Backup,
+    Restore,
+    Purge,
+    ManageContacts,
+    ManageIssuers,
+    GetIssuers,
+    ListIssuers,
+    SetIssuers,
+    DeleteIssuers,
+}
+
 /// Every check of a token, in order.
 #[derive(ToSchema)]
 pub(crate) struct TokenChecks {

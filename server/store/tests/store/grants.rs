@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use strongroom_domain::{
-    access_policy::{AccessPolicy, KeyPermission, ObjectPermissions, SecretPermission},
+    access_policy::{AccessPolicy, CertificatePermission, KeyPermission, ObjectPermissions, SecretPermission},
     action::Action,
     change::{Change, Remaining},
     grant::{Assignment, AssignmentCounts, AssignmentFilter, MAX_ASSIGNMENTS_OF_GRANTEE, Scope},
@@ -315,6 +315,7 @@ pub(crate) fn policy(vault: VaultId, grantee: &Grantee, revision: i64) -> Access
         permissions: ObjectPermissions {
             secrets: [SecretPermission::Get, SecretPermission::List].into(),
             keys: [KeyPermission::WrapKey].into(),
+            certificates: [CertificatePermission::ManageIssuers].into(),
         },
         revision,
         tag: vec![6; 32],

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use strongroom_domain::{
-    access_policy::{AccessMode, KeyPermission, ObjectPermissions, SecretPermission},
+    access_policy::{AccessMode, CertificatePermission, KeyPermission, ObjectPermissions, SecretPermission},
     action::Action,
     admin::{AdminError, ScopeRequest},
     decision::{DenyReason, Stage},
@@ -493,4 +493,38 @@ async fn permissions_on_keys_are_given_for_each_use_and_for_nothing_else() {
         assert_eq!(matches!(judged, Judgement::Permitted(_)), expected.contains(&action), "{action:?}");
     }
     assert!(matches!(put(&s.olga, &s.olga, &signing).await, Err(AdminError::LiftsOwnRestriction(_))));
+}
+
+#[tokio::test]
+async fn permissions_on_certificates_are_given_for_each_use_and_for_nothing_else() {
+    let s = scene(AccessMode::AccessPolicy);
+    let (keeper, c) = (person("keeper"), name("c").unwrap());
+    let keeping = ObjectPermissions {
+        certificates: [CertificatePermission::List, CertificatePermission::ManageIssuers].into(),
+        ..ObjectPermissions::default()
+    };
+    let put = async |by: &Arc<Principal>| {
+        s.world.admin.put_access_policy(&s.world.request(by), &demo(), &of(&keeper), &keeping).await.map(drop)
+    };
+    assert!(matches!(put(&s.connie).await, Err(AdminError::PermitsMoreThanHeld)), "who gives it holds it");
+    put(&s.olga).await.unwrap();
+    let vault = demo();
+    let expected = [
+        Action::CertificateList,
+        Action::CertificateListVersions,
+        Action::CertificateListDeleted,
+        Action::CertificateRevoke,
+        Action::RevocationListIssue,
+        Action::IssuerGet,
+        Action::IssuerList,
+        Action::IssuerSet,
+        Action::IssuerUpdate,
+        Action::IssuerAsk,
+        Action::IssuerDelete,
+    ];
+    for action in Action::ALL.iter().copied().filter(|action| action.is_data()) {
+        let ask = Ask::object(action.object_kind(), action, &vault, &c);
+        let judged = s.world.gate.judge(&s.world.request(&keeper), &ask).await;
+        assert_eq!(matches!(judged, Judgement::Permitted(_)), expected.contains(&action), "{action:?}");
+    }
 }

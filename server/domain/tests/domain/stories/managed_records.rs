@@ -67,8 +67,11 @@ async fn what_an_access_policy_permits_and_permitted() {
     let (world, olga) = owned();
     let ada = of(&person("ada"));
     let put = async |secrets: &[SecretPermission], keys: &[KeyPermission]| {
-        let permissions =
-            ObjectPermissions { secrets: secrets.iter().copied().collect(), keys: keys.iter().copied().collect() };
+        let permissions = ObjectPermissions {
+            secrets: secrets.iter().copied().collect(),
+            keys: keys.iter().copied().collect(),
+            ..ObjectPermissions::default()
+        };
         world.admin.put_access_policy(&world.request(&olga), &demo(), &ada, &permissions).await.unwrap();
         told(&world, "AccessPolicyWrite")
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
-    access_policy::{AccessPolicy, KeyPermission, ObjectPermissions, SecretPermission},
+    access_policy::{AccessPolicy, CertificatePermission, KeyPermission, ObjectPermissions, SecretPermission},
     admin::{AccessPoliciesShown, AccessPolicyGiven, WorkloadLabels},
     principal::Grantee,
 };
@@ -46,6 +46,7 @@ pub(crate) struct PutAccessPolicy {
 struct Given {
     secrets: Vec<String>,
     keys: Vec<String>,
+    certificates: Vec<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -55,11 +56,13 @@ pub(crate) struct Shown<'a> {
     secrets: &'a BTreeSet<SecretPermission>,
     #[schema(value_type = Vec<shapes::KeyPermission>)]
     keys: &'a BTreeSet<KeyPermission>,
+    #[schema(value_type = Vec<shapes::CertificatePermission>)]
+    certificates: &'a BTreeSet<CertificatePermission>,
 }
 
 impl<'a> From<&'a ObjectPermissions> for Shown<'a> {
-    fn from(ObjectPermissions { secrets, keys }: &'a ObjectPermissions) -> Self {
-        Self { secrets, keys }
+    fn from(ObjectPermissions { secrets, keys, certificates }: &'a ObjectPermissions) -> Self {
+        Self { secrets, keys, certificates }
     }
 }
 
@@ -106,6 +109,12 @@ impl Given {
         Ok(ObjectPermissions {
             secrets: named("secrets", &self.secrets, &SecretPermission::ALL, SecretPermission::as_str)?,
             keys: named("keys", &self.keys, &KeyPermission::ALL, KeyPermission::as_str)?,
+            certificates: named(
+                "certificates",
+                &self.certificates,
+                &CertificatePermission::ALL,
+                CertificatePermission::as_str,
+            )?,
         })
     }
 }

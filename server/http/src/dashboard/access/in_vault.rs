@@ -138,12 +138,18 @@ async fn policy_table(viewer: &Viewer<'_>, vault: &VaultName, all: &[AccessPolic
         }
         let secrets: Vec<&str> = policy.permissions.secrets.iter().map(|permission| permission.as_str()).collect();
         let keys: Vec<&str> = policy.permissions.keys.iter().map(|permission| permission.as_str()).collect();
+        let of_certificates = policy.permissions.certificates.iter();
+        let certificates: Vec<&str> = of_certificates.map(|permission| permission.as_str()).collect();
         Row::new(vec![
             whom::cell(viewer, &policy.grantee, &names),
             if secrets.is_empty() { Cell::None("None".into()) } else { Cell::text(secrets.join(", ")) },
             if keys.is_empty() { Cell::None("None".into()) } else { Cell::text(keys.join(", ")) },
+            if certificates.is_empty() { Cell::None("None".into()) } else { Cell::text(certificates.join(", ")) },
             Cell::Acts(acts),
         ])
     });
-    Table::new(&["Who", "Permissions on secrets", "Permissions on keys", ""], rows.collect())
+    Table::new(
+        &["Who", "Permissions on secrets", "Permissions on keys", "Permissions on certificates", ""],
+        rows.collect(),
+    )
 }

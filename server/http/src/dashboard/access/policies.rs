@@ -1,7 +1,7 @@
 //! The access policy of one grantee in a vault: what they may do with what is in it.
 
 use strongroom_domain::{
-    access_policy::{KeyPermission, ObjectPermissions, SecretPermission},
+    access_policy::{CertificatePermission, KeyPermission, ObjectPermissions, SecretPermission},
     names::VaultName,
 };
 use strongroom_web::{Body, Field, Form, Panel, PanelsPage};
@@ -28,6 +28,11 @@ fn on_secrets(permission: SecretPermission) -> String {
 /// What a permission on keys is called in the form.
 fn on_keys(permission: KeyPermission) -> String {
     format!("key-{}", permission.as_str())
+}
+
+/// What a permission on certificates is called in the form.
+fn on_certificates(permission: CertificatePermission) -> String {
+    format!("certificate-{}", permission.as_str())
 }
 
 fn vault(viewer: &Viewer<'_>) -> Result<VaultName, Problem> {
@@ -58,6 +63,10 @@ pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     let permissions = ObjectPermissions {
         secrets: SecretPermission::ALL.into_iter().filter(|given| sent.ticked(&on_secrets(*given))).collect(),
         keys: KeyPermission::ALL.into_iter().filter(|given| sent.ticked(&on_keys(*given))).collect(),
+        certificates: CertificatePermission::ALL
+            .into_iter()
+            .filter(|given| sent.ticked(&on_certificates(*given)))
+            .collect(),
     };
     let put = async {
         let grantee = whom::read(viewer, &sent)?;
@@ -101,6 +110,10 @@ async fn page(
     fields.extend(KeyPermission::ALL.map(|permission| {
         let label = format!("Keys, {}: {}", permission.as_str(), of_keys(permission));
         Field::check(&on_keys(permission), &label, held.keys.contains(&permission))
+    }));
+    fields.extend(CertificatePermission::ALL.map(|permission| {
+        let label = format!("Certificates, {}: {}", permission.as_str(), of_certificates(permission));
+        Field::check(&on_certificates(permission), &label, held.certificates.contains(&permission))
     }));
     let form = Form {
         action: links::in_vault(vault, "access-policy", &[]),
@@ -161,5 +174,26 @@ fn of_keys(permission: KeyPermission) -> &'static str {
         KeyPermission::GetRotationPolicy => "read rotation policies",
         KeyPermission::SetRotationPolicy => "set rotation policies",
         KeyPermission::Release => "nothing here: no key is released",
+    }
+}
+
+fn of_certificates(permission: CertificatePermission) -> &'static str {
+    match permission {
+        CertificatePermission::Get => "read certificates, policies and operations",
+        CertificatePermission::List => "list names and metadata",
+        CertificatePermission::Update => "change attributes and policies",
+        CertificatePermission::Create => "make certificates and versions, and merge",
+        CertificatePermission::Import => "take in certificates from elsewhere",
+        CertificatePermission::Delete => "delete, recoverable",
+        CertificatePermission::Recover => "recover what is deleted",
+        CertificatePermission::Backup => "back up, sealed",
+        CertificatePermission::Restore => "restore a backup",
+        CertificatePermission::Purge => "purge for good",
+        CertificatePermission::ManageContacts => "see and say who is told",
+        CertificatePermission::ManageIssuers => "everything with issuers, and revoke",
+        CertificatePermission::GetIssuers => "read issuers",
+        CertificatePermission::ListIssuers => "list issuers",
+        CertificatePermission::SetIssuers => "set issuers up",
+        CertificatePermission::DeleteIssuers => "take issuers away",
     }
 }
