@@ -135,6 +135,23 @@ try {
   await refused(() => client.getCertificateOperation('js-merge'), 404, 'PendingCertificateNotFound');
   assert.deepEqual((await client.getCertificate('js-merge')).cer, merged.cer);
 
+  // Contacts, and an issuer: the authority, taken in.
+  await refused(() => client.getContacts(), 404, 'CertificateContactsNotFound');
+  await client.setContacts([{ email: 'ops@app.example', name: 'Ops' }]);
+  assert.deepEqual((await client.getContacts()).map((one) => [one.email, one.name]), [['ops@app.example', 'Ops']]);
+  await client.deleteContacts();
+  const root = ['ca.key', 'ca.pem'].map((name) => fs.readFileSync(path.join(folder, name))).reduce((a, b) => Buffer.concat([a, b]));
+  await client.importCertificate('js-root', root, { policy: { contentType: 'application/x-pem-file' } });
+  const admin = { organizationId: 'js-root', administratorContacts: [{ email: 'ops@app.example' }] };
+  assert.equal((await client.createIssuer('js-house', 'Strongroom-CA', admin)).provider, 'Strongroom-CA');
+  assert.equal((await client.getIssuer('js-house')).organizationId, 'js-root');
+  assert.ok((await all(client.listPropertiesOfIssuers())).some((one) => one.name === 'js-house'));
+  assert.equal((await client.updateIssuer('js-house', { accountId: 'acc' })).accountId, 'acc');
+  const issued = await made('js-issued', { ...policy, issuerName: 'js-house' });
+  assert.match(openssl('verify', '-CAfile', 'ca.pem', file('issued.pem', pem(issued.cer))), /OK/);
+  await client.deleteIssuer('js-house');
+  await refused(() => client.getIssuer('js-house'), 404, 'CertificateIssuerNotFound');
+
   const backup = await client.backupCertificate('js-life');
   await (await client.beginDeleteCertificate('js-life', soon)).pollUntilDone();
   assert.ok((await client.getDeletedCertificate('js-life')).recoveryId.endsWith('/deletedcertificates/js-life'));
