@@ -74,6 +74,20 @@ async function keep(page) {
   }
   await page.goto(`${BASE}/vaults/demo/certificates/old-tls/delete`);
   await press(/Delete, recoverable/);
+  await page.goto(`${BASE}/vaults/demo/new-certificate`);
+  await field(page, 'Name').fill('house-root');
+  await field(page, 'Subject').fill('CN=House Root');
+  for (const said of ['It is an authority and may sign others', 'Certificate signing', 'Signing of revocation lists']) {
+    await field(page, said).check();
+  }
+  await press('Make certificate');
+  await page.goto(`${BASE}/vaults/demo/new-issuer`);
+  await field(page, 'Name').fill('house');
+  await field(page, 'Certificate of the authority').fill('house-root');
+  await press('Set up issuer');
+  await page.goto(`${BASE}/vaults/demo/contacts`);
+  await field(page, 'Contacts').fill('ops@app.example, Operations');
+  await press('Save contacts');
   await page.goto(`${BASE}/vaults/demo/certificates/shop-tls`);
   const certificateEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');
   return { keyEdit, secretEdit, certificateEdit };
@@ -166,6 +180,12 @@ function pages({ role, workload, removal, record, keyEdit, secretEdit, module, c
     'certificate-delete': '/vaults/demo/certificates/shop-tls/delete',
     'deleted-certificates': '/vaults/demo/deleted-certificates',
     'certificate-purge': '/vaults/demo/deleted-certificates/old-tls/purge',
+    issuers: '/vaults/demo/issuers', issuer: '/vaults/demo/issuers/house', 'issuer-edit': '/vaults/demo/issuers/house/edit',
+    'issuer-delete': '/vaults/demo/issuers/house/delete', 'new-issuer': '/vaults/demo/new-issuer',
+    'new-issuer-acme': '/vaults/demo/new-issuer?provider=acme', contacts: '/vaults/demo/contacts',
+    authority: '/vaults/demo/certificates/house-root', revocations: '/vaults/demo/certificates/house-root/revocations',
+    'revoke-signed': '/vaults/demo/certificates/house-root/revoke',
+    'revoke-version': certificateEdit.replace(/edit$/, 'revoke'),
     approvals: '/vaults/demo/approvals', replays: '/vaults/demo/replays', replay,
     documents: '/policy/documents', document: '/policy/documents/known-sites', 'new-document': '/policy/new-document',
     'document-edit': '/policy/documents/known-sites/edit', 'document-remove': '/policy/documents/known-sites/remove',

@@ -412,10 +412,10 @@ impl Issuer {
             self.organization = Some(organization.clone());
         }
         if let Some(account_id) = &given.account_id {
-            self.account_id = Some(account_id.clone());
+            self.account_id = Some(account_id.clone()).filter(|id| !id.is_empty());
         }
         if let Some(password) = &given.password {
-            self.password = Some(copy(password));
+            self.password = Some(copy(password)).filter(|password| !password.is_empty());
         }
         self.settings.adopt(self.account_id.as_deref(), self.organization.as_ref());
         if before.is_some() && self.asked_at() != before {
@@ -604,6 +604,23 @@ mod tests {
         let IssuerSettings::Acme(settings) = moved.settings else { panic!() };
         assert_eq!(settings.directory, "https://other.example/directory");
         assert_eq!(settings.external_account.as_deref(), Some("kid-1"));
+    }
+
+    #[test]
+    fn an_external_account_binding_is_given_up_by_an_empty_one() {
+        let bound = Issuer { account: Some(text("{}")), ..Issuer::made(&acme()).unwrap() };
+        let without = AcmeSettings { directory: "https://ca.example/directory".to_owned(), ..AcmeSettings::default() };
+        let given = IssuerPatch {
+            account_id: Some(String::new()),
+            password: Some(text("")),
+            settings: Some(IssuerSettings::Acme(without)),
+            ..IssuerPatch::default()
+        };
+        let unbound = bound.changed(&given).unwrap();
+        assert!(unbound.account_id.is_none() && unbound.password.is_none());
+        assert!(unbound.account.is_none(), "the account was another's");
+        let IssuerSettings::Acme(settings) = unbound.settings else { panic!() };
+        assert_eq!(settings.external_account, None);
     }
 
     #[test]

@@ -64,14 +64,19 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::DeletedKeyRecover | Endpoint::KeyRecoverForm => "KeyRecover",
         Endpoint::CertificateList | Endpoint::CertificatesPage => "CertificateList",
         Endpoint::ContactsGet => "CertificateContactsGet",
-        Endpoint::ContactsSet => "CertificateContactsSet",
-        Endpoint::ContactsDelete => "CertificateContactsDelete",
-        Endpoint::IssuerList => "CertificateIssuersList",
-        Endpoint::IssuerGet => "CertificateIssuerGet",
-        Endpoint::IssuerSet => "CertificateIssuerSet",
-        Endpoint::IssuerUpdate => "CertificateIssuerUpdate",
-        Endpoint::IssuerDelete => "CertificateIssuerDelete",
-        Endpoint::CertificateRevoke => "CertificateRevoke",
+        Endpoint::ContactsSet | Endpoint::ContactsForm => "CertificateContactsSet",
+        Endpoint::ContactsDelete | Endpoint::ContactsDeleteForm => "CertificateContactsDelete",
+        Endpoint::IssuerList | Endpoint::IssuersPage => "CertificateIssuersList",
+        Endpoint::IssuerGet | Endpoint::IssuerPage | Endpoint::IssuerEditPage | Endpoint::IssuerDeletePage => {
+            "CertificateIssuerGet"
+        }
+        Endpoint::IssuerSet | Endpoint::NewIssuerForm => "CertificateIssuerSet",
+        Endpoint::IssuerUpdate
+        | Endpoint::IssuerEditForm
+        | Endpoint::IssuerEnableForm
+        | Endpoint::IssuerDisableForm => "CertificateIssuerUpdate",
+        Endpoint::IssuerDelete | Endpoint::IssuerDeleteForm => "CertificateIssuerDelete",
+        Endpoint::CertificateRevoke | Endpoint::RevokeSignedForm | Endpoint::RevokeVersionForm => "CertificateRevoke",
         Endpoint::RevocationsGet => "CertificateRevocationListGet",
         Endpoint::RevocationList => "CertificateRevocationListRead",
         Endpoint::CertificateCreate | Endpoint::MakeCertificateForm | Endpoint::CertificateRenewForm => {
@@ -84,6 +89,9 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::CertificatePage
         | Endpoint::CertificateVersionPage
         | Endpoint::CertificatePublicFile
+        | Endpoint::RevocationsPage
+        | Endpoint::RevokeSignedPage
+        | Endpoint::RevokeVersionPage
         | Endpoint::CertificateEditPage
         | Endpoint::CertificateDeletePage => "CertificateGet",
         Endpoint::CertificateUpdate
@@ -111,8 +119,11 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::NewVersionPage
         | Endpoint::VersionEditPage
         | Endpoint::SecretDeletePage => "SecretShow",
+        // What it shows of the contacts is a read of its own, and that there are none is no failure.
+        Endpoint::ContactsPage => "Page",
         // A form to fill in: nothing of the vault is on it.
         Endpoint::NewSecretPage
+        | Endpoint::NewIssuerPage
         | Endpoint::NewKeyPage
         | Endpoint::MakeCertificatePage
         | Endpoint::CertificateImportPage
@@ -333,6 +344,15 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::CertificateDisableForm
         | Endpoint::CertificateRecoverForm
         | Endpoint::CertificatePurgeForm
+        | Endpoint::RevokeSignedForm
+        | Endpoint::RevokeVersionForm
+        | Endpoint::NewIssuerForm
+        | Endpoint::IssuerEditForm
+        | Endpoint::IssuerEnableForm
+        | Endpoint::IssuerDisableForm
+        | Endpoint::IssuerDeleteForm
+        | Endpoint::ContactsForm
+        | Endpoint::ContactsDeleteForm
         | Endpoint::NewVaultForm
         | Endpoint::VaultSettingsForm
         | Endpoint::VaultProtectForm

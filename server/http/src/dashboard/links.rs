@@ -152,6 +152,26 @@ pub(super) fn certificate_act(
     format!("{}/{act}", certificate(vault, name, version))
 }
 
+/// Who issues certificates of a vault.
+pub(super) fn issuers(vault: &VaultName) -> String {
+    in_vault(vault, "issuers", &[])
+}
+
+/// One of them.
+pub(super) fn issuer(vault: &VaultName, name: &ObjectName) -> String {
+    format!("{}/{name}", issuers(vault))
+}
+
+/// Something that is done with one of them.
+pub(super) fn issuer_act(vault: &VaultName, name: &ObjectName, act: &str) -> String {
+    format!("{}/{act}", issuer(vault, name))
+}
+
+/// Who is told about the certificates of a vault.
+pub(super) fn contacts(vault: &VaultName) -> String {
+    in_vault(vault, "contacts", &[])
+}
+
 /// Who may do what.
 pub(super) const ACCESS: &str = "/access";
 /// The form that gives a role.

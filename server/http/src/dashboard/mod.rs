@@ -16,6 +16,7 @@ mod deleted;
 mod entry;
 mod form;
 mod frame;
+mod issuers;
 mod key;
 mod key_forms;
 mod key_rotation;
@@ -218,6 +219,24 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::CertificateRecoverForm => boxed(|| deleted::recover(&viewer, &request, Kind::Certificate)),
         Endpoint::CertificatePurgePage => boxed(|| deleted::ask_purge(&viewer, Kind::Certificate)),
         Endpoint::CertificatePurgeForm => boxed(|| deleted::purge(&viewer, &request, Kind::Certificate)),
+        Endpoint::RevocationsPage => boxed(|| certificates::revocation::list(&viewer)),
+        Endpoint::RevokeSignedPage | Endpoint::RevokeVersionPage => boxed(|| certificates::revoke::ask(&viewer)),
+        Endpoint::RevokeSignedForm | Endpoint::RevokeVersionForm => {
+            boxed(|| certificates::revoke::revoke(&viewer, &request))
+        }
+        Endpoint::IssuersPage => boxed(|| issuers::list::show(&viewer)),
+        Endpoint::NewIssuerPage => boxed(|| issuers::forms::new(&viewer, &request)),
+        Endpoint::NewIssuerForm => boxed(|| issuers::forms::make(&viewer, &request)),
+        Endpoint::IssuerPage => boxed(|| issuers::show::show(&viewer)),
+        Endpoint::IssuerEditPage => boxed(|| issuers::forms::edit(&viewer)),
+        Endpoint::IssuerEditForm => boxed(|| issuers::forms::change(&viewer, &request)),
+        Endpoint::IssuerEnableForm => boxed(|| issuers::forms::switch(&viewer, &request, true)),
+        Endpoint::IssuerDisableForm => boxed(|| issuers::forms::switch(&viewer, &request, false)),
+        Endpoint::IssuerDeletePage => boxed(|| issuers::delete::ask(&viewer)),
+        Endpoint::IssuerDeleteForm => boxed(|| issuers::delete::delete(&viewer, &request)),
+        Endpoint::ContactsPage => boxed(|| issuers::contacts::show(&viewer)),
+        Endpoint::ContactsForm => boxed(|| issuers::contacts::set(&viewer, &request)),
+        Endpoint::ContactsDeleteForm => boxed(|| issuers::contacts::delete(&viewer, &request)),
         Endpoint::NewVaultPage => boxed(|| vault_forms::new_vault(&viewer)),
         Endpoint::NewVaultForm => boxed(|| vault_forms::create(&viewer, &request)),
         Endpoint::VaultPage => boxed(|| vaults::home(&viewer)),

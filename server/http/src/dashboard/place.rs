@@ -29,6 +29,10 @@ pub(super) enum Place {
     Certificates(VaultName),
     /// A certificate or one of its versions.
     Certificate(VaultName, ObjectName, Option<ObjectVersion>),
+    /// Who issues certificates of a vault, and who is told about them.
+    Issuers(VaultName),
+    /// An issuer of a vault.
+    Issuer(VaultName, ObjectName),
     /// What is soft-deleted in a vault, of one kind.
     Deleted(VaultName, Kind),
     /// A vault's own page.
@@ -163,10 +167,36 @@ impl Place {
                 | Endpoint::CertificateEditPage
                 | Endpoint::CertificateEditForm
                 | Endpoint::CertificateEnableForm
-                | Endpoint::CertificateDisableForm,
+                | Endpoint::CertificateDisableForm
+                | Endpoint::RevocationsPage
+                | Endpoint::RevokeSignedPage
+                | Endpoint::RevokeSignedForm
+                | Endpoint::RevokeVersionPage
+                | Endpoint::RevokeVersionForm,
                 Ok(vault),
                 Ok(name),
             ) => Self::Certificate(vault, name, ObjectVersion::parse(call.parameter(2)).ok()),
+            (
+                Endpoint::IssuerPage
+                | Endpoint::IssuerEditPage
+                | Endpoint::IssuerEditForm
+                | Endpoint::IssuerEnableForm
+                | Endpoint::IssuerDisableForm
+                | Endpoint::IssuerDeletePage
+                | Endpoint::IssuerDeleteForm,
+                Ok(vault),
+                Ok(name),
+            ) => Self::Issuer(vault, name),
+            (
+                Endpoint::IssuersPage
+                | Endpoint::NewIssuerPage
+                | Endpoint::NewIssuerForm
+                | Endpoint::ContactsPage
+                | Endpoint::ContactsForm
+                | Endpoint::ContactsDeleteForm,
+                Ok(vault),
+                _,
+            ) => Self::Issuers(vault),
             (Endpoint::KeysPage | Endpoint::NewKeyPage | Endpoint::NewKeyForm, Ok(vault), _) => Self::Keys(vault),
             (
                 Endpoint::KeyPage
@@ -218,7 +248,11 @@ impl Place {
             Self::Secrets(vault) => format!("Secrets of {vault}"),
             Self::Keys(vault) => format!("Keys of {vault}"),
             Self::Certificates(vault) => format!("Certificates of {vault}"),
-            Self::Secret(_, name, _) | Self::Key(_, name, _) | Self::Certificate(_, name, _) => name.to_string(),
+            Self::Issuers(vault) => format!("Issuers of {vault}"),
+            Self::Secret(_, name, _)
+            | Self::Key(_, name, _)
+            | Self::Certificate(_, name, _)
+            | Self::Issuer(_, name) => name.to_string(),
             Self::Deleted(vault, kind) => format!("Deleted {} of {vault}", kind.plural()),
             Self::Vault(vault) => vault.to_string(),
             Self::Network(vault) => format!("Network rules of {vault}"),
@@ -248,6 +282,8 @@ impl Place {
             Self::Key(vault, name, version) => links::key(vault, name, version.as_ref()),
             Self::Certificates(vault) => links::certificates(vault),
             Self::Certificate(vault, name, version) => links::certificate(vault, name, version.as_ref()),
+            Self::Issuers(vault) => links::issuers(vault),
+            Self::Issuer(vault, name) => links::issuer(vault, name),
             Self::Deleted(vault, kind) => links::deleted(*kind, vault),
             Self::Vault(vault) => links::vault(vault),
             Self::Network(vault) => links::in_vault(vault, "network", &[]),
@@ -271,6 +307,8 @@ impl Place {
             Self::Secrets(vault)
             | Self::Keys(vault)
             | Self::Certificates(vault)
+            | Self::Issuers(vault)
+            | Self::Issuer(vault, _)
             | Self::Deleted(vault, _)
             | Self::Vault(vault)
             | Self::Network(vault)
@@ -301,6 +339,8 @@ impl Place {
             Self::Secrets(_)
             | Self::Keys(_)
             | Self::Certificates(_)
+            | Self::Issuers(_)
+            | Self::Issuer(..)
             | Self::Deleted(..)
             | Self::Vault(_)
             | Self::Network(_)
@@ -336,6 +376,8 @@ impl Place {
             | Self::Key(..)
             | Self::Certificates(_)
             | Self::Certificate(..)
+            | Self::Issuers(_)
+            | Self::Issuer(..)
             | Self::Deleted(..)
             | Self::Vault(_)
             | Self::Network(_)
@@ -360,6 +402,8 @@ impl Place {
             | Self::Key(vault, ..)
             | Self::Certificates(vault)
             | Self::Certificate(vault, ..)
+            | Self::Issuers(vault)
+            | Self::Issuer(vault, _)
             | Self::Deleted(vault, _)
             | Self::Vault(vault)
             | Self::Network(vault)
@@ -387,7 +431,8 @@ impl Place {
         let page = |label: &str, href: String, current: bool| NavPage { label: label.to_owned(), href, current };
         let secrets = page("Secrets", links::secrets(vault), matches!(open, Self::Secrets(_) | Self::Secret(..)));
         let keys = page("Keys", links::keys(vault), matches!(open, Self::Keys(_) | Self::Key(..)));
-        let open_certificates = matches!(open, Self::Certificates(_) | Self::Certificate(..));
+        let open_certificates =
+            matches!(open, Self::Certificates(_) | Self::Certificate(..) | Self::Issuers(_) | Self::Issuer(..));
         let certificates = page("Certificates", links::certificates(vault), open_certificates);
         let deleted = page("Deleted", links::deleted(Kind::Secret, vault), matches!(open, Self::Deleted(..)));
         let access = page("Access", links::in_vault(vault, "access", &[]), matches!(open, Self::VaultAccess(_)));
@@ -425,6 +470,11 @@ impl Place {
             Self::Secrets(vault) => vec![vaults(), within(vault), step("Secrets", None)],
             Self::Keys(vault) => vec![vaults(), within(vault), step("Keys", None)],
             Self::Certificates(vault) => vec![vaults(), within(vault), step("Certificates", None)],
+            Self::Issuers(vault) => {
+                let list = step("Certificates", Some(links::certificates(vault)));
+                vec![vaults(), within(vault), list, step("Issuers", None)]
+            }
+            Self::Issuer(vault, name) => Self::Issuers(vault.clone()).below(name.display()).crumbs(),
             Self::Certificate(vault, name, version) => {
                 let list = step("Certificates", Some(links::certificates(vault)));
                 let current = version.as_ref().map(|_| links::certificate(vault, name, None));

@@ -11,8 +11,10 @@ use strongroom_domain::{
     decision::{ApprovalWanted, Denial, DenyReason},
     entrance::EntranceError,
     gate::Ask,
+    issuers::IssuerError,
     keys::KeyError,
     objects::ObjectError,
+    revocations::RevocationError,
     role::Role,
     secrets::SecretError,
 };
@@ -75,6 +77,24 @@ impl From<CertificateError> for Failure {
     fn from(error: CertificateError) -> Self {
         match error {
             CertificateError::Object(ObjectError::Denied(denial)) => denial.into(),
+            other => Self::Problem(other.into()),
+        }
+    }
+}
+
+impl From<IssuerError> for Failure {
+    fn from(error: IssuerError) -> Self {
+        match error {
+            IssuerError::Object(ObjectError::Denied(denial)) => denial.into(),
+            other => Self::Problem(other.into()),
+        }
+    }
+}
+
+impl From<RevocationError> for Failure {
+    fn from(error: RevocationError) -> Self {
+        match error {
+            RevocationError::Object(ObjectError::Denied(denial)) => denial.into(),
             other => Self::Problem(other.into()),
         }
     }
@@ -199,7 +219,8 @@ fn denied(
             }
             Place::Secret(vault, ..) => links::secrets(vault),
             Place::Key(vault, ..) => links::keys(vault),
-            Place::Certificate(vault, ..) => links::certificates(vault),
+            Place::Certificate(vault, ..) | Place::Issuers(vault) => links::certificates(vault),
+            Place::Issuer(vault, _) => links::issuers(vault),
             _ => links::VAULTS.to_owned(),
         }),
     }
@@ -242,6 +263,16 @@ fn refused(action: Action) -> &'static str {
         }
         Action::CertificateRecover => "You cannot recover this certificate.",
         Action::CertificatePurge => "You cannot purge this certificate.",
+        Action::CertificateRevoke => "You cannot revoke what this authority signed.",
+        Action::RevocationListGet => "You cannot see what this authority revoked.",
+        Action::IssuerList => "You cannot list the issuers of this vault.",
+        Action::IssuerGet => "You cannot see this issuer.",
+        Action::IssuerSet | Action::IssuerUpdate => "You cannot change this issuer.",
+        Action::IssuerDelete => "You cannot take this issuer away.",
+        Action::ContactsGet => "You cannot see who is told about the certificates of this vault.",
+        Action::ContactsSet | Action::ContactsDelete => {
+            "You cannot change who is told about the certificates of this vault."
+        }
         Action::TokenKeyRead => "You cannot see the settings of this installation.",
         Action::AuditRead => "You cannot read audit records.",
         Action::PolicyReplay | Action::PolicyReplayRead => "You cannot ask recorded decisions again.",

@@ -109,6 +109,56 @@ impl Refusal {
     }
 }
 
+/// Why a form did not do what it is for.
+pub(super) enum Stopped {
+    /// It comes back.
+    Refused(Refusal),
+    /// Nothing in it could change that.
+    Failed(Failure),
+}
+
+impl Stopped {
+    /// What was wrong with it.
+    ///
+    /// # Errors
+    /// The failure, when nothing in it could change that.
+    pub(super) fn refusal(self) -> Result<Refusal, Failure> {
+        match self {
+            Self::Refused(refusal) => Ok(refusal),
+            Self::Failed(failure) => Err(failure),
+        }
+    }
+
+    /// The same with the field that is to blame, if it comes back.
+    pub(super) fn at(self, field: Option<&str>) -> Self {
+        match (self, field) {
+            (Self::Refused(refusal), Some(field)) => Self::Refused(refusal.at(field)),
+            (other, _) => other,
+        }
+    }
+}
+
+impl From<Refusal> for Stopped {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        match Refusal::of(failure) {
+            Ok(refusal) => Self::Refused(refusal),
+            Err(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+impl From<Problem> for Stopped {
+    fn from(problem: Problem) -> Self {
+        Failure::from(problem).into()
+    }
+}
+
 /// A form, with what was wrong when it was refused.
 pub(super) async fn form(viewer: &Viewer<'_>, form: Form, refusal: Option<&Refusal>) -> Form {
     match refusal {

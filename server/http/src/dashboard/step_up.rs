@@ -30,6 +30,17 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::KeyPurgeForm
             | Endpoint::CertificatePurgePage
             | Endpoint::CertificatePurgeForm
+            | Endpoint::RevokeSignedPage
+            | Endpoint::RevokeSignedForm
+            | Endpoint::RevokeVersionPage
+            | Endpoint::RevokeVersionForm
+            | Endpoint::NewIssuerPage
+            | Endpoint::NewIssuerForm
+            | Endpoint::IssuerEditPage
+            | Endpoint::IssuerEditForm
+            | Endpoint::IssuerEnableForm
+            | Endpoint::IssuerDeletePage
+            | Endpoint::IssuerDeleteForm
             | Endpoint::VaultPurgePage
             | Endpoint::VaultPurgeForm
             | Endpoint::VaultProtectPage

@@ -10,7 +10,11 @@ use strongroom_web::{Body, ChainLink, Fact, Icon, Panel, Tone};
 use crate::dashboard::view;
 
 /// The panel of a chain, beside whose private key it stands if there is one.
-pub(super) fn panel(certificates: &[Vec<u8>], key: Option<&PublicKey>, now: i64) -> Result<Panel, NotACertificate> {
+pub(in crate::dashboard) fn panel(
+    certificates: &[Vec<u8>],
+    key: Option<&PublicKey>,
+    now: i64,
+) -> Result<Panel, NotACertificate> {
     Ok(drawn(&inspect(certificates, key, now)?))
 }
 

@@ -9,6 +9,7 @@ use crate::{
     dashboard::{
         Failure,
         frame::{Place, Viewer},
+        issuers::{View, tabs},
         kinds::Kind,
         links,
         object_list::Listed,
@@ -44,6 +45,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         lead: Some("Each with a key and a secret of its name, which change with it alone.".to_owned()),
         acts,
         cannot,
+        tabs: tabs(&vault, View::Certificates),
         notices: listed.notices,
         filter: listed.filter,
         main: vec![

@@ -5,13 +5,15 @@
 //! answered with what was in it, and goes out as a file in the answer to one, by the same reading of its secret as
 //! everywhere.
 
-mod chain;
+pub(super) mod chain;
 pub(super) mod files;
 pub(super) mod forms;
 pub(super) mod import;
 pub(super) mod list;
 pub(super) mod pending;
 pub(super) mod policy;
+pub(super) mod revocation;
+pub(super) mod revoke;
 pub(super) mod show;
 
 use data_encoding::BASE64;

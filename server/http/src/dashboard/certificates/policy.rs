@@ -10,7 +10,7 @@ use strongroom_domain::certificate::{
 };
 use strongroom_web::{Fact, Field, FieldKind};
 
-use crate::dashboard::{form::Sent, key_forms, refusal::Refusal, view};
+use crate::dashboard::{form::Sent, issuers::show::subtrees, key_forms, refusal::Refusal, view};
 
 /// Kinds of keys to choose from: what is sent, what is shown.
 const KINDS: [(&str, &str); 7] = [
@@ -54,7 +54,7 @@ pub(super) fn facts(policy: &CertificatePolicy) -> Vec<Fact> {
     };
     let actions: Vec<String> = policy.lifetime_actions.iter().map(action_line).collect();
     let form = FORMS.iter().find(|(sent, _)| *sent == policy.content_type.as_str()).map_or("", |(_, label)| label);
-    vec![
+    let mut facts = vec![
         Fact::text("Signed by", issuer),
         none_or("Subject", said.subject.clone()),
         none_or("Names", said.names.labelled().join(", ")),
@@ -63,10 +63,21 @@ pub(super) fn facts(policy: &CertificatePolicy) -> Vec<Fact> {
         Fact::text("Private key", if policy.key.exportable { "May be exported" } else { "Stays in the vault" }),
         none_or("Usages", usages.join(", ")),
         none_or("Extended usages", said.extended_usages.join(", ")),
+    ];
+    if said.ca {
+        let below = said.path_length.map_or_else(|| "Any number".to_owned(), |count| count.to_string());
+        facts.extend([
+            Fact::text("Authorities below it", below),
+            Fact::text("Names that it may certify", subtrees(&said.constraints.permitted, "Any")),
+            Fact::text("Names that it may not", subtrees(&said.constraints.excluded, "None")),
+        ]);
+    }
+    facts.extend([
         Fact::text("Valid for", months(policy.validity_months)),
         none_or("In its life", actions.join("; ")),
         Fact::text("Handed out as", form),
-    ]
+    ]);
+    facts
 }
 
 fn months(count: u32) -> String {

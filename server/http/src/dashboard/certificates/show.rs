@@ -3,7 +3,7 @@
 use strongroom_crypto::x509;
 use strongroom_domain::{
     action::Action,
-    certificate::{CertificateState, PendingStatus},
+    certificate::{CertificateState, PendingStatus, SELF, UNKNOWN},
     gate::Ask,
     names::{ObjectKind, ObjectName, VaultName},
     role::Role,
@@ -136,11 +136,29 @@ async fn acts(
         };
         offers.offer(&ask(Action::CertificateUpdate), Act::post(label, "", at(act, version), &token, icon)).await;
     }
+    revoking(offers, vault, item, state).await;
     offers.offer(&ask(Action::CertificateDelete), Act::link("Delete", at("delete", None), Icon::Trash)).await;
     if current {
         return Vec::new();
     }
     vec![Act::link("Show the current version", links::certificate(vault, name, None), Icon::Certificate)]
+}
+
+/// What an authority revoked, and revoking what an issuer of the vault signed. Who may do that is judged at the authority,
+/// which the page of it finds out.
+async fn revoking(offers: &mut Offers<'_>, vault: &VaultName, item: &SecretItem, state: &CertificateState) {
+    let (name, version) = (&item.secret.name, Some(&item.version.version));
+    let Some(leaf) = item.version.certificate.as_ref().and_then(|certificate| certificate.leaf()) else { return };
+    if x509::Template::of(leaf).is_ok_and(|said| said.ca) {
+        let ask = Ask::object(ObjectKind::Revocations, Action::RevocationListGet, vault, name);
+        let at = links::certificate_act(vault, name, None, "revocations");
+        offers.offer(&ask, Act::link("What it revoked", at, Icon::Ban)).await;
+    }
+    if ![SELF, UNKNOWN].contains(&state.policy.issuer.name.as_str()) {
+        let ask = Ask { version, ..Ask::object(ObjectKind::Certificate, Action::CertificateGet, vault, name) };
+        let at = links::certificate_act(vault, name, version, "revoke");
+        offers.offer(&ask, Act::link("Revoke", at, Icon::Ban)).await;
+    }
 }
 
 fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem, versions: &[SecretItem]) -> Panel {

@@ -10,6 +10,7 @@ mod compare;
 mod concealed;
 mod data_plane;
 mod forms;
+mod issuers;
 mod keys;
 mod managing;
 mod modules;

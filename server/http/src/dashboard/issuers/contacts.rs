@@ -1,0 +1,175 @@
+//! Who is told about the certificates of a vault, one a line, so that the list can be read, compared and pasted.
+
+use strongroom_domain::{
+    action::Action,
+    contacts::{Contact, Contacts},
+    gate::Ask,
+    issuers::IssuerError,
+    names::{ObjectKind, VaultName},
+};
+use strongroom_web::{Act, Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table};
+
+use super::{View, tabs};
+use crate::{
+    dashboard::{
+        Failure,
+        form::{LONG, SHORT, Sent},
+        frame::{Place, Viewer},
+        links,
+        offers::Offers,
+        redirect,
+        refusal::{self, Refusal},
+        secret_forms::vault,
+        snippets::{self, Commands},
+    },
+    message::{Request, Response},
+};
+
+/// GET /vaults/{vault}/contacts
+///
+/// # Errors
+/// The gate's denial, or why they cannot be shown.
+pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let vault = vault(viewer)?;
+    let contacts = read(viewer, &vault).await?;
+    Ok(page(viewer, &vault, &contacts, None).await)
+}
+
+/// Those that there are; none is no failure of the page.
+async fn read(viewer: &Viewer<'_>, vault: &VaultName) -> Result<Contacts, Failure> {
+    match viewer.services.issuers.contacts(&viewer.further()?, vault).await {
+        Err(IssuerError::NoContacts) => Ok(Contacts::default()),
+        other => Ok(other?),
+    }
+}
+
+/// POST /vaults/{vault}/contacts: all of them.
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(crate) async fn set(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let vault = vault(viewer)?;
+    let text = sent.secret("contacts");
+    let contacts = Contacts { contacts: text.expose().lines().filter_map(contact).collect() };
+    match viewer.services.issuers.set_contacts(&viewer.call.ctx, &vault, &contacts).await {
+        Ok(()) => Ok(redirect(links::contacts(&vault))),
+        Err(error) => {
+            let refusal = Refusal::of(error.into())?.at("contacts");
+            Ok(page(viewer, &vault, &read(viewer, &vault).await?, Some((&refusal, text.expose()))).await)
+        }
+    }
+}
+
+/// POST /vaults/{vault}/contacts/delete
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be removed.
+pub(crate) async fn delete(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    let vault = vault(viewer)?;
+    viewer.services.issuers.delete_contacts(&viewer.call.ctx, &vault).await?;
+    Ok(redirect(links::contacts(&vault)))
+}
+
+/// `MAIL`, `MAIL, NAME` or `MAIL, NAME, PHONE`; none of an empty line.
+fn contact(line: &str) -> Option<Contact> {
+    let mut parts = Some(line.trim()).filter(|line| !line.is_empty())?.splitn(3, ',').map(str::trim);
+    let email = parts.next().unwrap_or_default().to_owned();
+    let mut given = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
+    let (name, phone) = (given(), given());
+    Some(Contact { email, name, phone })
+}
+
+/// The line of one.
+fn line(contact: &Contact) -> String {
+    let Contact { email, name, phone } = contact;
+    match (name, phone) {
+        (None, None) => email.clone(),
+        (Some(name), None) => format!("{email}, {name}"),
+        (name, Some(phone)) => format!("{email}, {}, {phone}", name.as_deref().unwrap_or_default()),
+    }
+}
+
+async fn page(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    contacts: &Contacts,
+    refused: Option<(&Refusal, &str)>,
+) -> Response {
+    let place = Place::Issuers(vault.clone()).below("Contacts");
+    let mut offers = Offers::new(viewer, &place);
+    let ask = |action| Ask::objects(ObjectKind::Contacts, action, vault);
+    let kept = &contacts.contacts;
+    if !kept.is_empty() {
+        let (token, action) = (viewer.form_token(), format!("{}/delete", links::contacts(vault)));
+        offers.offer(&ask(Action::ContactsDelete), Act::post("Tell nobody", "", action, &token, Icon::Off)).await;
+    }
+    let mut main = vec![Panel::new("Contacts", listed(kept))];
+    if offers.open(&ask(Action::ContactsSet), "Changing the contacts").await {
+        let lines = kept.iter().map(line).collect::<Vec<_>>().join("\n");
+        let value = refused.map_or(lines, |(_, sent)| sent.to_owned());
+        let form =
+            Form {
+                action: links::contacts(vault),
+                csrf_token: Some(viewer.form_token()),
+                fields: vec![Field::lines("contacts", "Contacts", value, 6).required().hint(
+                    "One a line: a mail address, then a name and a phone number if there are, with commas between.",
+                )],
+                submit: "Save contacts".to_owned(),
+                ..Form::default()
+            };
+        main.push(Panel::new(
+            "Change",
+            Body::Form(refusal::form(viewer, form, refused.map(|(refusal, _)| refusal)).await),
+        ));
+    }
+    let (acts, cannot) = offers.told();
+    let commands = Commands::of_vault(viewer.services, vault);
+    let headline = match kept.len() {
+        0 => format!("Nobody is told about the certificates of {vault}"),
+        1 => format!("One contact for the certificates of {vault}"),
+        count => format!("{count} contacts for the certificates of {vault}"),
+    };
+    let page = PanelsPage {
+        lead: Some(
+            "No mail is sent from here: that a certificate is near its end is on record and on the overview, for \
+             whoever tells these people."
+                .to_owned(),
+        ),
+        acts,
+        cannot,
+        tabs: tabs(vault, View::Contacts),
+        main,
+        aside: vec![snippets::panel(vec![
+            commands.vault("certificate contacts show"),
+            commands.vault("certificate contacts set --email MAIL").labelled("Set them"),
+            commands.curl_vault("PUT", "/certificates/contacts", Some(r#"{"contacts":[{"email":"ops@app.example"}]}"#)),
+        ])],
+        ..PanelsPage::new(viewer.shell(&place).await, headline)
+    };
+    refusal::answer(&page, refused.map(|(refusal, _)| refusal))
+}
+
+fn listed(contacts: &[Contact]) -> Body {
+    if contacts.is_empty() {
+        return Body::Text(vec!["There are none.".to_owned()]);
+    }
+    let none_or = |text: &Option<String>| text.clone().map_or_else(|| Cell::None("None".to_owned()), Cell::text);
+    let row = |one: &Contact| Row::new(vec![Cell::text(&one.email), none_or(&one.name), none_or(&one.phone)]);
+    Body::Table(Table::new(&["Mail address", "Name", "Phone"], contacts.iter().map(row).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contact_is_read_as_it_is_written() {
+        for text in ["a@b.example", "a@b.example, Ada", "a@b.example, Ada, 1", "a@b.example, , 1"] {
+            assert_eq!(contact(text).map(|one| line(&one)).as_deref(), Some(text));
+        }
+        assert!([" ", ""].iter().all(|text| contact(text).is_none()));
+        assert_eq!(contact(", Ada").map(|one| one.email).as_deref(), Some(""), "refused, and not left out");
+    }
+}

@@ -1,0 +1,90 @@
+//! Taking an issuer away: at once and for good, as in Azure, so its name is typed first.
+
+use strongroom_domain::{
+    issuer::IssuerSettings,
+    issuers::ShownIssuer,
+    names::{ObjectName, VaultName},
+};
+use strongroom_web::{Body, Form, Panel, PanelsPage};
+
+use super::{show::asked, uses::Uses};
+use crate::{
+    dashboard::{
+        Failure,
+        form::{SHORT, Sent},
+        frame::{Place, Viewer},
+        links,
+        offers::Offers,
+        redirect,
+        refusal::{self, Refusal},
+        secret::Named,
+        snippets::{self, Commands},
+    },
+    message::{Request, Response},
+};
+
+/// GET /vaults/{vault}/issuers/{name}/delete
+///
+/// # Errors
+/// The gate's denial, or why the issuer cannot be shown.
+pub(crate) async fn ask(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let Named { vault, name, .. } = Named::of(viewer)?;
+    let issuer = viewer.services.issuers.get(&viewer.call.ctx, &vault, &name).await?;
+    Ok(page(viewer, &vault, &issuer, None).await)
+}
+
+/// POST /vaults/{vault}/issuers/{name}/delete: gone for good, once its name was typed.
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be removed.
+pub(crate) async fn delete(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, SHORT)?;
+    let Named { vault, name, .. } = Named::of(viewer)?;
+    let issuers = &viewer.services.issuers;
+    if ObjectName::parse(sent.text("confirm")).ok().as_ref() != Some(&name) {
+        let issuer = issuers.get(&viewer.further()?, &vault, &name).await?;
+        let refusal = Refusal::of(refusal::unconfirmed("taken away", issuer.item.secret.name.display()).into())?;
+        return Ok(page(viewer, &vault, &issuer, Some(&refusal)).await);
+    }
+    issuers.delete(&viewer.call.ctx, &vault, &name).await?;
+    Ok(redirect(links::issuers(&vault)))
+}
+
+async fn page(viewer: &Viewer<'_>, vault: &VaultName, issuer: &ShownIssuer, refusal: Option<&Refusal>) -> Response {
+    let name = &issuer.item.secret.name;
+    let place = Place::Issuer(vault.clone(), name.clone()).below("Delete");
+    let mut offers = Offers::new(viewer, &place);
+    let uses = Uses::read(viewer, &mut offers, vault).await;
+    let form = Form {
+        action: links::issuer_act(vault, name, "delete"),
+        csrf_token: Some(viewer.form_token()),
+        fields: vec![refusal::confirm_field(name.display())],
+        submit: "Delete for good".to_owned(),
+        danger: true,
+        cancel_href: Some(links::issuer(vault, name)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let account = match issuer.settings {
+        IssuerSettings::Acme(_) => " Its account at the authority is given up, and the key of that is gone.",
+        IssuerSettings::Authority(_) => " The authority itself stays where it is.",
+    };
+    let (_, cannot) = offers.told();
+    let commands = Commands::of_vault(viewer.services, vault);
+    let mut main = vec![asked(vault, issuer)];
+    main.extend(uses.iter().map(|uses| uses.panel(vault, name)));
+    main.push(Panel::new("Confirm", Body::Form(form)));
+    let page = PanelsPage {
+        lead: Some(format!(
+            "What it signed stays. Certificates whose policies name it are renewed no more, until they name another.{account}"
+        )),
+        cannot,
+        main,
+        aside: vec![snippets::panel(vec![
+            commands.vault(&format!("certificate issuer delete {name}")),
+            commands.curl_vault("DELETE", &format!("/certificates/issuers/{name}"), None),
+        ])],
+        ..PanelsPage::new(viewer.shell(&place).await, format!("Delete {name} for good?"))
+    };
+    refusal::answer(&page, refusal)
+}

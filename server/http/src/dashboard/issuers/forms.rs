@@ -1,0 +1,195 @@
+//! Forms that set an issuer up and change it. Whoever names an authority must be allowed to sign with its key, here as
+//! by every other way.
+
+use strongroom_domain::{
+    issuer::IssuerPatch,
+    issuers::IssuerError,
+    names::{ObjectName, VaultName},
+};
+use strongroom_web::{Body, Form, Panel, PanelsPage, Tab};
+
+use super::draft::{Draft, blamed};
+use crate::{
+    dashboard::{
+        Failure,
+        form::{LONG, SHORT, Sent},
+        frame::{Place, Viewer},
+        links, redirect,
+        refusal::{self, Refusal, Stopped},
+        secret::Named,
+        secret_forms::vault,
+        snippets::{self, Commands},
+    },
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// GET /vaults/{vault}/new-issuer[?provider=acme]
+///
+/// # Errors
+/// 404 for what is no vault's name.
+pub(crate) async fn new(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let vault = vault(viewer)?;
+    let acme = request.query("provider").is_some_and(|provider| provider.eq_ignore_ascii_case("acme"));
+    Ok(new_page(viewer, &vault, Draft::usual(acme), None).await)
+}
+
+/// POST /vaults/{vault}/new-issuer
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(crate) async fn make(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let vault = vault(viewer)?;
+    let draft = Draft::of_sent(&sent);
+    let refusal = match draft.patch(&sent) {
+        Ok(patch) => match try_make(viewer, &vault, &draft.name, &patch).await {
+            Ok(name) => return Ok(redirect(links::issuer(&vault, &name))),
+            Err(stopped) => stopped.refusal()?,
+        },
+        Err(refusal) => refusal,
+    };
+    Ok(new_page(viewer, &vault, draft, Some(&refusal)).await)
+}
+
+async fn try_make(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    sent: &str,
+    patch: &IssuerPatch,
+) -> Result<ObjectName, Stopped> {
+    let name = ObjectName::parse(sent).map_err(|error| Refusal::of_field("name", format!("{error}.")))?;
+    let issuers = &viewer.services.issuers;
+    // A form says "new": what is there already is not replaced by it.
+    if issuers.get(&viewer.further()?, vault, &name).await.is_ok() {
+        let words = format!("There is an issuer {name} already: change it, or choose another name.");
+        let taken = Problem { status: 409, reason: "exists", ..Problem::bad_parameter(words) };
+        return Err(Stopped::from(taken).at(Some("name")));
+    }
+    let made = issuers.set(&viewer.call.ctx, vault, &name, patch).await;
+    made.map(|issuer| issuer.item.secret.name).map_err(refused)
+}
+
+/// Why nothing was written, at the field that is to blame.
+fn refused(error: IssuerError) -> Stopped {
+    let field = blamed(&error);
+    Stopped::from(Failure::from(error)).at(field)
+}
+
+async fn new_page(viewer: &Viewer<'_>, vault: &VaultName, draft: Draft, refusal: Option<&Refusal>) -> Response {
+    let place = Place::Issuers(vault.clone()).below("New issuer");
+    let acme = draft.acme;
+    let at = |provider| links::in_vault(vault, "new-issuer", &[("provider", provider)]);
+    let tab = |label: &str, provider: Option<&str>| Tab {
+        label: label.to_owned(),
+        href: at(provider),
+        current: acme == provider.is_some(),
+    };
+    let form = Form {
+        action: links::in_vault(vault, "new-issuer", &[]),
+        csrf_token: Some(viewer.form_token()),
+        fields: draft.fields(true),
+        submit: "Set up issuer".to_owned(),
+        cancel_href: Some(links::issuers(vault)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let commands = Commands::of_vault(viewer.services, vault);
+    let (command, body) = match acme {
+        true => (
+            "certificate issuer set NAME --acme https://acme.example/directory",
+            r#"{"provider":"ACME","settings":{"kind":"acme","directory":"https://acme.example/directory"}}"#,
+        ),
+        false => (
+            "certificate issuer set NAME --authority CERTIFICATE",
+            r#"{"provider":"Strongroom-CA","settings":{"kind":"authority","certificate":"CERTIFICATE"}}"#,
+        ),
+    };
+    let page = PanelsPage {
+        lead: Some("Whoever may make certificates in this vault can have them signed by it from then on.".to_owned()),
+        tabs: vec![tab("An authority kept in a vault", None), tab("An authority elsewhere, by ACME", Some("acme"))],
+        main: vec![Panel::new("Issuer", Body::Form(form))],
+        aside: vec![snippets::panel(vec![
+            commands.vault(command),
+            commands.curl_vault("PUT", "/certificates/issuers/NAME", Some(body)),
+        ])],
+        ..PanelsPage::new(viewer.shell(&place).await, format!("New issuer in {vault}"))
+    };
+    refusal::answer(&page, refusal)
+}
+
+/// GET /vaults/{vault}/issuers/{name}/edit
+///
+/// # Errors
+/// The gate's denial, or why the issuer cannot be shown.
+pub(crate) async fn edit(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let Named { vault, name, .. } = Named::of(viewer)?;
+    let issuer = viewer.services.issuers.get(&viewer.call.ctx, &vault, &name).await?;
+    Ok(edit_page(viewer, &vault, &issuer.item.secret.name, Draft::of(&issuer), None).await)
+}
+
+/// POST /vaults/{vault}/issuers/{name}/edit
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let Named { vault, name, .. } = Named::of(viewer)?;
+    let draft = Draft::of_sent(&sent);
+    let refusal = match draft.patch(&sent) {
+        Ok(patch) => match viewer.services.issuers.update(&viewer.call.ctx, &vault, &name, &patch).await {
+            Ok(_) => return Ok(redirect(links::issuer(&vault, &name))),
+            Err(error) => refused(error).refusal()?,
+        },
+        Err(refusal) => refusal,
+    };
+    Ok(edit_page(viewer, &vault, &name, draft, Some(&refusal)).await)
+}
+
+async fn edit_page(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    name: &ObjectName,
+    draft: Draft,
+    refusal: Option<&Refusal>,
+) -> Response {
+    let place = Place::Issuer(vault.clone(), name.clone()).below("Edit");
+    let acme = draft.acme;
+    let form = Form {
+        action: links::issuer_act(vault, name, "edit"),
+        csrf_token: Some(viewer.form_token()),
+        fields: draft.fields(false),
+        submit: "Save".to_owned(),
+        cancel_href: Some(links::issuer(vault, name)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let commands = Commands::of_vault(viewer.services, vault);
+    let command = match acme {
+        true => format!("certificate issuer set {name} --acme https://acme.example/directory"),
+        false => format!("certificate issuer set {name} --authority CERTIFICATE"),
+    };
+    let body = r#"{"attributes":{"enabled":true}}"#;
+    let page = PanelsPage {
+        lead: Some("What was signed stays as it is; what comes next is asked for as this says.".to_owned()),
+        main: vec![Panel::new("Issuer", Body::Form(form))],
+        aside: vec![snippets::panel(vec![
+            commands.vault(&command),
+            commands.curl_vault("PATCH", &format!("/certificates/issuers/{name}"), Some(body)),
+        ])],
+        ..PanelsPage::new(viewer.shell(&place).await, format!("Change {name}"))
+    };
+    refusal::answer(&page, refusal)
+}
+
+/// POST /vaults/{vault}/issuers/{name}/enable and /disable
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(crate) async fn switch(viewer: &Viewer<'_>, request: &Request, enabled: bool) -> Result<Response, Failure> {
+    Sent::accept(viewer, request, SHORT)?;
+    let Named { vault, name, .. } = Named::of(viewer)?;
+    let patch = IssuerPatch { enabled: Some(enabled), ..IssuerPatch::default() };
+    viewer.services.issuers.update(&viewer.call.ctx, &vault, &name, &patch).await?;
+    Ok(redirect(links::issuer(&vault, &name)))
+}

@@ -1,0 +1,111 @@
+//! The issuers of a vault: how each is asked, whether it is on, and what it signs.
+
+use strongroom_domain::{
+    action::Action,
+    certificate::{SELF, UNKNOWN},
+    gate::Ask,
+    names::{ObjectKind, ObjectName, VaultName},
+    secret::SecretItem,
+    secrets::MAX_PAGE,
+};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table, Tone};
+
+use super::{View, provider_words, tabs, uses::Uses};
+use crate::{
+    dashboard::{
+        Failure,
+        frame::{Place, Viewer},
+        links,
+        offers::Offers,
+        rendered,
+        secret_forms::vault,
+        snippets::{self, Commands},
+        view,
+    },
+    message::Response,
+};
+
+/// Pages that are read: a vault has no more than a hundred.
+const PAGES: usize = 8;
+
+const COLUMNS: [&str; 5] = ["Name", "Signs by", "State", "Used by", "Changed"];
+
+/// GET /vaults/{vault}/issuers
+///
+/// # Errors
+/// The gate's denial, or why the list cannot be read.
+pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let vault = vault(viewer)?;
+    let issuers = read(viewer, &vault).await?;
+    let place = Place::Issuers(vault.clone());
+    let mut offers = Offers::new(viewer, &place);
+    let ask = Ask::objects(ObjectKind::Issuer, Action::IssuerSet, &vault);
+    let new = Act::primary("New issuer", links::in_vault(&vault, "new-issuer", &[]), Icon::Plus);
+    offers.offer(&ask, new).await;
+    let uses = Uses::read(viewer, &mut offers, &vault).await;
+    let (acts, cannot) = offers.told();
+    let used =
+        |name: &str| uses.as_ref().map_or_else(|| Cell::None("Not shown to you".to_owned()), |uses| uses.cell(name));
+    let built_in = [(SELF, "The certificate's own key, at once"), (UNKNOWN, "Whoever is given the request")];
+    let rows = built_in.iter().map(|(name, how)| {
+        Row::new(vec![
+            Cell::text(*name),
+            Cell::text(*how),
+            Cell::badge(Tone::Good, Icon::Check, "Always there"),
+            used(name),
+            Cell::None("Never".to_owned()),
+        ])
+    });
+    let rows = rows.chain(issuers.iter().map(|item| row(&vault, item, used(item.secret.name.as_str())))).collect();
+    let commands = Commands::of_vault(viewer.services, &vault);
+    let headline = match issuers.len() {
+        0 => format!("No issuer was set up in {vault}"),
+        1 => format!("One issuer in {vault}"),
+        count => format!("{count} issuers in {vault}"),
+    };
+    let page = PanelsPage {
+        lead: Some("The policy of a certificate names the issuer that signs it and its renewals.".to_owned()),
+        acts,
+        cannot,
+        tabs: tabs(&vault, View::Issuers),
+        main: vec![
+            Panel::new("Issuers", Body::Table(Table::new(&COLUMNS, rows))),
+            snippets::panel(vec![
+                commands.vault("certificate issuer list"),
+                commands.curl_vault("GET", "/certificates/issuers", None),
+            ]),
+        ],
+        ..PanelsPage::new(viewer.shell(&place).await, headline)
+    };
+    Ok(rendered(200, page.render()))
+}
+
+async fn read(viewer: &Viewer<'_>, vault: &VaultName) -> Result<Vec<SecretItem>, Failure> {
+    let issuers = &viewer.services.issuers;
+    let (mut page, _) = issuers.list(&viewer.call.ctx, vault, None, MAX_PAGE).await?;
+    let mut items = std::mem::take(&mut page.items);
+    for _ in 1..PAGES {
+        let Some(after) = page.next.as_deref().and_then(|next| ObjectName::parse(next).ok()) else { break };
+        (page, _) = issuers.list(&viewer.further()?, vault, Some(&after), MAX_PAGE).await?;
+        items.append(&mut page.items);
+    }
+    Ok(items)
+}
+
+fn row(vault: &VaultName, item: &SecretItem, used: Cell) -> Row {
+    let provider = item.version.attributes.content_type.clone().unwrap_or_default();
+    Row::new(vec![
+        Cell::link(item.secret.name.display(), links::issuer(vault, &item.secret.name)),
+        Cell::Text { text: provider_words(&provider).to_owned(), small: Some(provider) },
+        state(item.version.attributes.enabled),
+        used,
+        Cell::Moment(view::moment(item.version.updated)),
+    ])
+}
+
+fn state(enabled: bool) -> Cell {
+    match enabled {
+        true => Cell::badge(Tone::Good, Icon::Check, "Enabled"),
+        false => Cell::badge(Tone::Plain, Icon::Off, "Disabled"),
+    }
+}

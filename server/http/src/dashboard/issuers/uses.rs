@@ -1,0 +1,84 @@
+//! Which certificates an issuer signs, by their policies.
+
+use std::collections::BTreeMap;
+
+use strongroom_domain::{
+    action::Action,
+    names::{ObjectName, VaultName},
+    secrets::MAX_PAGE,
+};
+use strongroom_web::{Body, Cell, Panel, Row, Table};
+
+use crate::dashboard::{frame::Viewer, kinds::Kind, links, offers::Offers};
+
+/// Pages of certificates that are looked through.
+const PAGES: usize = 8;
+
+/// Certificates by the issuers that their policies name.
+#[derive(Default)]
+pub(super) struct Uses {
+    by: BTreeMap<String, Vec<ObjectName>>,
+    /// Whether all certificates of the vault were looked through.
+    whole: bool,
+}
+
+impl Uses {
+    /// What is there for who may list it. Each page is on record like any other listing.
+    pub(super) async fn read(viewer: &Viewer<'_>, offers: &mut Offers<'_>, vault: &VaultName) -> Option<Self> {
+        let ask = Kind::Certificate.ask(Action::CertificateList, vault);
+        if !offers.open(&ask, "Seeing what is signed by whom").await {
+            return None;
+        }
+        let (mut found, mut after) = (Self::default(), None);
+        for _ in 0..PAGES {
+            let ctx = viewer.further().ok()?;
+            let listed = viewer.services.certificates.list(&ctx, vault, false, after.as_ref(), MAX_PAGE).await;
+            let (page, _) = listed.ok()?;
+            for item in page.items {
+                let Some(state) = item.secret.certificate.as_deref() else { continue };
+                found.by.entry(state.policy.issuer.name.to_ascii_lowercase()).or_default().push(item.secret.name);
+            }
+            after = page.next.as_deref().and_then(|next| ObjectName::parse(next).ok());
+            if after.is_none() {
+                found.whole = true;
+                break;
+            }
+        }
+        Some(found)
+    }
+
+    fn of(&self, issuer: &str) -> &[ObjectName] {
+        self.by.get(&issuer.to_ascii_lowercase()).map_or(&[][..], Vec::as_slice)
+    }
+
+    /// The certificates of an issuer in a few words.
+    pub(super) fn cell(&self, issuer: &str) -> Cell {
+        const NAMED: usize = 3;
+        let all = self.of(issuer);
+        let named: Vec<&str> = all.iter().take(NAMED).map(ObjectName::display).collect();
+        let small = (!self.whole).then(|| "of those looked through".to_owned());
+        match all.len() {
+            0 if self.whole => Cell::None("Nothing".to_owned()),
+            0 => Cell::None("Nothing so far".to_owned()),
+            count if count > NAMED => {
+                Cell::Text { text: format!("{} and {} more", named.join(", "), count - NAMED), small }
+            }
+            _ => Cell::Text { text: named.join(", "), small },
+        }
+    }
+
+    /// The certificates of an issuer.
+    pub(super) fn panel(&self, vault: &VaultName, issuer: &ObjectName) -> Panel {
+        let row = |name: &ObjectName| Row::new(vec![Cell::link(name.display(), links::certificate(vault, name, None))]);
+        let rows: Vec<Row> = self.of(issuer.as_str()).iter().map(row).collect();
+        let body = match rows.is_empty() {
+            true => Body::Text(vec!["No policy of a certificate names it.".to_owned()]),
+            false => Body::Table(Table::new(&["Certificate"], rows)),
+        };
+        let panel = Panel::new("Signs", body);
+        match self.whole {
+            true => panel,
+            false => panel.foot("Not all certificates of the vault were looked through."),
+        }
+    }
+}
