@@ -51,6 +51,18 @@ impl NetworkRule {
         Self { action, network: Some(network), listener: None, ends_at: None }
     }
 
+    /// Whether it fits whatever a later rule fits, for as long as that one counts.
+    fn hides(&self, later: &Self, now: i64) -> bool {
+        let network = match (self.network, later.network) {
+            (None, _) => true,
+            (Some(own), Some(network)) => own.contains(&network),
+            (Some(_), None) => false,
+        };
+        let listener = self.listener.is_none() || self.listener == later.listener;
+        let in_time = self.ends_at.is_none_or(|end| end > now && later.ends_at.is_some_and(|ends| ends <= end));
+        network && listener && in_time
+    }
+
     fn fits(&self, client: &IpAddr, listener: &str, now: i64) -> bool {
         self.ends_at.is_none_or(|end| now < end)
             && self.network.is_none_or(|network| network.contains(client))
@@ -185,6 +197,14 @@ impl NetworkRules {
         }
     }
 
+    /// The place of the rule, from 0, that decides whatever the one at this place would, for as long as that one counts:
+    /// it is never reached.
+    #[must_use]
+    pub fn hidden_by(&self, place: usize, now: i64) -> Option<usize> {
+        let rule = self.rules.get(place).filter(|rule| rule.ends_at.is_none_or(|end| end > now))?;
+        self.rules.iter().take(place).position(|before| before.hides(rule, now))
+    }
+
     /// Lets this network in, or every address, whatever else the rules say: by rules in front of all others. Gives
     /// what had to go from the end of the list to make room, which decided nothing any more.
     pub fn let_in(&mut self, network: Option<IpNet>) -> Vec<NetworkRule> {
@@ -222,6 +242,15 @@ impl NetworkVerdict {
     #[must_use]
     pub fn admits(self) -> bool {
         self.action == NetworkAction::Allow
+    }
+
+    /// What decided, read from the trace of a decision: the place of a rule from 0, or the default action.
+    #[must_use]
+    pub fn place_of(ground: &str) -> Option<Option<usize>> {
+        match ground.strip_prefix("rule ") {
+            Some(number) => number.parse::<usize>().ok()?.checked_sub(1).map(Some),
+            None => (ground == "default action").then_some(None),
+        }
     }
 
     /// What decided, for the trace of a decision. Rules are counted from 1, as people do.
@@ -305,6 +334,11 @@ mod tests {
         assert_eq!(judge("192.0.2.9", "public", 999), "rule 3");
         assert_eq!(judge("192.0.2.9", "public", 1000), "rule 4");
         assert_eq!(judge("::1", "private", 0), "default action");
+        for rule in [None, Some(0), Some(41)] {
+            let ground = NetworkVerdict { action: NetworkAction::Allow, rule }.ground();
+            assert_eq!(NetworkVerdict::place_of(&ground), Some(rule));
+        }
+        assert_eq!(["rule 0", "rule", "policy:geo"].map(NetworkVerdict::place_of), [None, None, None]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use strongroom_domain::{
     action::Action,
     admin::recover_network,
     names::VaultName,
-    network::parse_network,
+    network::{NetworkRules, parse_network},
     policy::{AttachmentState, PolicyAttachment},
     ports::{PolicyStore as _, VaultStore as _},
     time::Clock as _,
@@ -212,15 +212,23 @@ fn print(network: &Value, output: Output) {
         println!("{}", crate::plain::json(network));
         return;
     }
-    let mut table = table(&["RULE", "ACTION", "NETWORK", "LISTENER", "UNTIL"]);
+    let mut table = table(&["RULE", "ACTION", "NETWORK", "LISTENER", "UNTIL", "NOTE"]);
+    let now = SystemClock::new().now_millis();
+    let known = serde_json::from_value::<NetworkRules>(network.clone()).unwrap_or_default();
     let any = |text: String| if text.is_empty() { "any".to_owned() } else { text };
     let rules = network.pointer("/rules").and_then(Value::as_array);
     for (place, rule) in rules.into_iter().flatten().enumerate() {
         let until = rule.get("ends_at").and_then(Value::as_i64).map(utc).unwrap_or_default();
         let (network, listener) = (any(text(rule, "/network")), any(text(rule, "/listener")));
-        table.add_row([place.saturating_add(1).to_string(), text(rule, "/action"), network, listener, until]);
+        let over = rule.get("ends_at").and_then(Value::as_i64).is_some_and(|end| end <= now);
+        let note = match known.hidden_by(place, now) {
+            Some(before) => format!("never reached: rule {} comes first", before.saturating_add(1)),
+            None if over => "over".to_owned(),
+            None => String::new(),
+        };
+        table.add_row([place.saturating_add(1).to_string(), text(rule, "/action"), network, listener, until, note]);
     }
     let otherwise = text(network, "/default_action");
-    table.add_row(["default".to_owned(), otherwise, "any".to_owned(), "any".to_owned(), String::new()]);
+    table.add_row(["default".to_owned(), otherwise, "any".to_owned(), "any".to_owned(), String::new(), String::new()]);
     println!("{table}");
 }

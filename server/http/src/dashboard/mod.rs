@@ -27,6 +27,7 @@ mod live;
 mod me;
 pub(crate) mod multipart;
 mod network;
+mod network_hits;
 mod object_list;
 mod offers;
 mod overview;

@@ -17,6 +17,7 @@ use super::{
     form::{LONG, Sent},
     frame::{Place, Viewer},
     links,
+    network_hits::{self, Hits},
     offers::Offers,
     redirect,
     refusal::{self, Refusal},
@@ -86,7 +87,8 @@ async fn page(
     let (name, rules) = (&vault.name, &vault.settings.network);
     let now = viewer.call.ctx.now;
     let (address, listener) = (viewer.call.ctx.client.to_canonical(), &*viewer.call.ctx.listener);
-    let mut main = vec![listed(rules, now), tester(viewer, rules, name, tried)];
+    let hits = if rules.rules.is_empty() { None } else { network_hits::of(viewer, name).await };
+    let mut main = vec![listed(rules, hits.as_ref(), now), tester(viewer, rules, name, tried)];
     let written = sent.map_or_else(
         || rules.rules.iter().map(write_rule).collect::<Vec<_>>().join("\n"),
         |sent| sent.text("rules").to_owned(),
@@ -114,6 +116,9 @@ async fn page(
     let mut offers = Offers::new(viewer, &place);
     if offers.open(&Ask::vault(Action::VaultUpdate, name), "Changing the rules").await {
         main.insert(usize::from(refusal.is_none()) * 2, Panel::new("Change", Body::Form(form)));
+    }
+    if hits.is_none() && !rules.rules.is_empty() {
+        offers.note("Hits are hidden: seeing them needs the role Strongroom Auditor on the installation.");
     }
     let (_, cannot) = offers.told();
     let commands = Commands::of_installation(viewer.services);
@@ -144,20 +149,18 @@ fn headline(name: &VaultName, rules: &NetworkRules) -> String {
     }
 }
 
-fn listed(rules: &NetworkRules, now: i64) -> Panel {
+fn listed(rules: &NetworkRules, hits: Option<&Hits>, now: i64) -> Panel {
     let badge = |action| match action {
         NetworkAction::Allow => Cell::badge(Tone::Good, Icon::Check, "Allow"),
         NetworkAction::Deny => Cell::badge(Tone::Bad, Icon::Ban, "Deny"),
     };
     let row = |(index, rule): (usize, &NetworkRule)| {
         let over = rule.ends_at.is_some_and(|end| end <= now);
-        let hidden_by = rules.rules.iter().take(index).position(|before| hides(before, rule, now));
-        Row::new(vec![
+        let hidden_by = rules.hidden_by(index, now);
+        let mut cells = vec![
             Cell::Text {
                 text: (index + 1).to_string(),
-                small: hidden_by
-                    .filter(|_| !over)
-                    .map(|before| format!("never reached: rule {} comes first", before + 1)),
+                small: hidden_by.map(|before| format!("never reached: rule {} comes first", before + 1)),
             },
             badge(rule.action),
             rule.network.map_or_else(|| Cell::None("Any".into()), |network| Cell::Code(network.to_string())),
@@ -170,26 +173,19 @@ fn listed(rules: &NetworkRules, now: i64) -> Panel {
                 }
                 Some(end) => Cell::Moment(view::moment_millis(end)),
             },
-        ])
+        ];
+        cells.extend(hits.map(|hits| hits.cell(index, rule.action)));
+        Row::new(cells)
     };
     let default = format!("What no rule fits is {}.", word_past(rules.default_action));
     if rules.rules.is_empty() {
         return Panel::new("Rules", Body::Text(vec!["There is no rule.".to_owned(), default]));
     }
     let rows = rules.rules.iter().enumerate().map(row).collect();
-    Panel::new("Rules", Body::Table(Table::new(&["Place", "Does", "Network", "Listener", "Ends"], rows))).foot(default)
-}
-
-/// Whether an earlier rule fits whatever a later one fits, for as long as that one counts.
-fn hides(before: &NetworkRule, rule: &NetworkRule, now: i64) -> bool {
-    let network = match (before.network, rule.network) {
-        (None, _) => true,
-        (Some(before), Some(network)) => before.contains(&network),
-        (Some(_), None) => false,
-    };
-    let listener = before.listener.is_none() || before.listener == rule.listener;
-    let in_time = before.ends_at.is_none_or(|end| end > now && rule.ends_at.is_some_and(|ends| ends <= end));
-    network && listener && in_time
+    let mut columns = vec!["Place", "Does", "Network", "Listener", "Ends"];
+    columns.extend(hits.map(|_| "Hits, 24 h"));
+    let counted = hits.map(|hits| format!(" {}", hits.foot())).unwrap_or_default();
+    Panel::new("Rules", Body::Table(Table::new(&columns, rows))).foot(format!("{default}{counted}"))
 }
 
 fn tester(viewer: &Viewer<'_>, rules: &NetworkRules, name: &VaultName, tried: Option<&(IpAddr, String)>) -> Panel {
@@ -310,7 +306,10 @@ mod tests {
 
     #[test]
     fn a_rule_that_is_never_reached_is_told() {
-        let hidden = |before: &str, rule: &str| hides(&read_rule(before).unwrap(), &read_rule(rule).unwrap(), 0);
+        let hidden = |before: &str, rule: &str| {
+            let rules = [before, rule].map(|line| read_rule(line).unwrap()).to_vec();
+            NetworkRules { rules, ..NetworkRules::default() }.hidden_by(1, 0) == Some(0)
+        };
         assert!(hidden("deny 10.0.0.0/8", "allow 10.1.0.0/16"));
         assert!(hidden("deny listener main", "allow 10.1.0.0/16 listener main"));
         assert!(hidden("deny 10.0.0.0/8 until 2027-01-31T00:00:00Z", "allow 10.1.0.0/16 until 2027-01-30T00:00:00Z"));

@@ -88,6 +88,9 @@ async fn network_rules_are_tested_and_a_lock_out_is_asked_about() {
     assert_eq!(location(&story.submit(at, &cookie, rules).await), at);
     let page = story.get(&format!("{at}?address=192.0.2.7&listener=main"), &cookie).await;
     assert!(page.text.contains("192.0.2.7 over main: denied by rule 1."), "{}", page.text);
+    // Of what was judged since by these rules, neither decided anything.
+    assert!(page.text.contains("Hits, 24 h") && page.text.matches("Unused").count() == 2, "{}", page.text);
+    assert!(page.text.contains("What no rule fits is allowed. The default decided "), "{}", page.text);
     let page = story.get(&format!("{at}?address=::1"), &cookie).await;
     assert!(page.text.contains("allowed by the default"));
 
