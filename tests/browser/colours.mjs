@@ -1,12 +1,13 @@
 // Contrast, asked of each look that a text has and not of each text.
 
-/// What could be read, by colour scheme and width.
+/// What could be read, by colour scheme.
 const readable = new Map();
 
 /// Runs in the page: judges one text of each look that is not known yet. What it tells is those looks and what is wrong.
 ///
 /// A look is the colour, size and weight of a text, and of everything that it is in: background, opacity, blending,
-/// filter and whether it is moved out of its place. Two texts of one look are readable both or neither.
+/// filter and whether it is moved out of its place. Two texts of one look are readable both or neither, at any width:
+/// what a width changes of it makes another look.
 async function judge(known) {
   const looks = new Set(known);
   const grounds = new Map([[null, '']]);
@@ -38,11 +39,10 @@ async function judge(known) {
   return { seen: [...fresh.keys()], violations };
 }
 
-/// What of a page cannot be read in this colour scheme at this width, of all that looks like nothing before it.
-export async function unreadable(page, colorScheme, width) {
-  const place = `${colorScheme} ${width}`;
-  const known = readable.get(place) ?? new Set();
-  readable.set(place, known);
+/// What of a page cannot be read in this colour scheme as wide as it is, of all that looks like nothing before it.
+export async function unreadable(page, colorScheme) {
+  const known = readable.get(colorScheme) ?? new Set();
+  readable.set(colorScheme, known);
   const { seen, violations } = await page.evaluate(judge, [...known]);
   if (violations.length === 0) seen.forEach((look) => known.add(look));
   return violations;

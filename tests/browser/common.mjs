@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 import { unreadable } from './colours.mjs';
+import { misshapen } from './shapes.mjs';
 
 // The package's own runner opens a second page for every look; asked directly, axe answers in the page.
 const { source: AXE } = createRequire(import.meta.resolve('@axe-core/playwright'))('axe-core/axe.min.js');
@@ -73,18 +74,24 @@ export async function check(page, what, last) {
   assert.ok(weight > 0 && weight < MOST_BYTES, `${what} weighs ${weight} bytes`);
   await page.evaluate(AXE);
   await accessible(page, what);
-  if (last) await last(page, what);
-  else await page.setViewportSize(WIDE);
+  if (last) return last(page, what);
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
+  await page.setViewportSize(WIDE);
 }
 
 /// Accessible in both colour schemes at every width, and nowhere wider than the window. A theme changes colours and
-/// nothing else, so the dark one is asked about those; in between, colours are those of the wide page.
+/// nothing else, so the dark one is asked about those; a width changes the layout and nothing else, so every page is
+/// asked about everything while it is wide, and otherwise about what has a shape that was not seen there before.
 async function accessible(page, what) {
   const rules = { runOnly: WCAG, resultTypes: ['violations'], rules: { 'color-contrast': { enabled: false } } };
+  const ruled = async (width) => {
+    if (width !== WIDE.width) return misshapen(page, width, rules);
+    const { violations } = await page.evaluate((given) => window.axe.run(document, given), rules);
+    return violations;
+  };
   const asked = async (colorScheme, width) => {
-    const whole = { violations: [] };
-    const { violations } = colorScheme === 'dark' ? whole : await page.evaluate((given) => window.axe.run(document, given), rules);
-    const found = [...violations, ...await unreadable(page, colorScheme, width)];
+    const violations = colorScheme === 'dark' ? [] : await ruled(width);
+    const found = [...violations, ...await unreadable(page, colorScheme)];
     assert.deepEqual(found.map(told), [], `${what}, ${colorScheme}, ${width} px`);
   };
   // In an order in which each width is laid out once.
@@ -99,7 +106,6 @@ async function accessible(page, what) {
   await asked('light', 390);
   await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
   await asked('dark', 390);
-  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
   await fits(page, what);
   await page.setViewportSize(NARROW);
   await fits(page, what);
@@ -155,10 +161,9 @@ export function field(page, label) {
 }
 
 /// Signs in at the development provider as one of its sample people.
-export async function signIn(page, base, name, checked) {
+export async function signIn(page, base, name) {
   await page.goto(base);
   assert.equal(new URL(page.url()).pathname, '/sign-in');
-  if (checked) await check(page, 'sign-in');
   await page.getByRole('link', { name: /Development sign-in/ }).click();
   await page.getByRole('button', { name }).click();
   await page.waitForURL((url) => url.origin === base && !url.pathname.startsWith('/auth'));

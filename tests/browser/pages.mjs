@@ -16,12 +16,6 @@ const NO_PAGES = [
   '/', '/audit/export', '/audit/live', '/command-line', '/vaults/{vault}/certificates/{name}/{version}/public',
 ];
 
-/// What the pages show, made by the pages' own forms: in two tabs where neither waits for what the other makes.
-async function prepare(page, second) {
-  const [kept, ruled] = await Promise.all([keep(page), rule(second)]);
-  return { ...kept, ...ruled, ...await attach(page) };
-}
-
 function mainOf(page) {
   const main = page.getByRole('main');
   return { main, press: async (name) => main.getByRole('button', { name }).first().click() };
@@ -157,12 +151,13 @@ async function attach(page) {
   return { removal, record, module, replay };
 }
 
-function pages({ role, workload, removal, record, keyEdit, secretEdit, module, certificateEdit, replay }) {
+/// The pages that do not say what is attached.
+function pages({ role, workload, keyEdit, certificateEdit }) {
   const secret = '/vaults/demo/secrets/ledger-db-password';
   return {
-    overview: '/overview', search: '/search?q=ledger', me: '/me', vaults: '/vaults', 'new-vault': '/new-vault', 'deleted-vaults': '/deleted-vaults',
+    search: '/search?q=ledger', me: '/me', vaults: '/vaults', 'new-vault': '/new-vault', 'deleted-vaults': '/deleted-vaults',
     'purge-vault': '/deleted-vaults/old-staging/purge',
-    vault: '/vaults/demo', 'vault-settings': '/vaults/demo/settings', 'vault-protect': '/vaults/demo/protect',
+    'vault-settings': '/vaults/demo/settings', 'vault-protect': '/vaults/demo/protect',
     'vault-delete': '/vaults/payments-prod/delete', network: '/vaults/demo/network?address=192.0.2.7&listener=main',
     'vault-access': '/vaults/demo/access', 'access-policy': '/vaults/demo/access-policy',
     secrets: '/vaults/demo/secrets', 'secrets-filtered': '/vaults/demo/secrets?state=expired',
@@ -186,17 +181,23 @@ function pages({ role, workload, removal, record, keyEdit, secretEdit, module, c
     authority: '/vaults/demo/certificates/house-root', revocations: '/vaults/demo/certificates/house-root/revocations',
     'revoke-signed': '/vaults/demo/certificates/house-root/revoke',
     'revoke-version': certificateEdit.replace(/edit$/, 'revoke'),
-    approvals: '/vaults/demo/approvals', replays: '/vaults/demo/replays', replay,
-    documents: '/policy/documents', document: '/policy/documents/known-sites', 'new-document': '/policy/new-document',
-    'document-edit': '/policy/documents/known-sites/edit', 'document-remove': '/policy/documents/known-sites/remove',
-    access: '/access', 'new-assignment': '/access/new-assignment', 'remove-assignment': removal,
+    access: '/access', 'new-assignment': '/access/new-assignment',
     roles: '/access/roles', role, 'role-edit': `${role}/edit`, 'role-delete': `${role}/delete`,
     'new-role': '/access/new-role', workloads: '/access/workloads', workload,
     'workload-delete': `${workload}/delete`, 'new-workload': '/access/new-workload',
+    settings: '/settings', 'token-keys-revoke': '/settings/token-keys/revoke', 'not-found': '/vaults/demo/secrets/not-there',
+  };
+}
+
+/// Those that do.
+function pagesOfPolicies({ removal, record, module, replay }) {
+  return {
+    overview: '/overview', vault: '/vaults/demo', approvals: '/vaults/demo/approvals', replays: '/vaults/demo/replays', replay,
+    documents: '/policy/documents', document: '/policy/documents/known-sites', 'new-document': '/policy/new-document',
+    'document-edit': '/policy/documents/known-sites/edit', 'document-remove': '/policy/documents/known-sites/remove',
+    'remove-assignment': removal, audit: '/audit', record,
     policy: '/policy', 'policy-upload': '/policy/upload', 'policy-module': module, 'policy-attach': `${module}/attach`,
     'policy-try': `${module}/try`, 'policy-attachment': '/policy/attached/demo/two-person',
-    settings: '/settings', 'token-keys-revoke': '/settings/token-keys/revoke',
-    audit: '/audit', record, 'not-found': '/vaults/demo/secrets/not-there',
   };
 }
 
@@ -257,15 +258,18 @@ async function samples(page) {
   }
 }
 
-if (SHOTS) mkdirSync(SHOTS, { recursive: true });
-await story({}, async (page, context) => {
+/// Looks at every page, in two tabs that take turns at what is left. Its objects are made by the pages' own forms: in
+/// two tabs too where neither waits for what the other makes, while a third one looks at the samples, which need no
+/// object; and while modules are compiled and attached, the pages that do not say so are looked at.
+async function walk(page, context) {
   await page.goto(`${BASE}/sign-in`);
   await look(page, 'sign-in');
-  await signIn(page, BASE, 'Ada Lovelace', false);
+  await signIn(page, BASE, 'Ada Lovelace');
   const second = await context.newPage();
-  const made = await prepare(page, second);
-  const named = Object.entries(pages(made));
-  const left = [...named, ...others(named.map(([, address]) => address), made)];
+  const sampled = SHOTS ? null : samples(await context.newPage());
+  const [kept, ruled] = await Promise.all([keep(page), rule(second)]);
+  const named = Object.entries(pages({ ...kept, ...ruled }));
+  const left = [...named];
   const lookOn = async (tab) => {
     for (let next = left.shift(); next; next = left.shift()) {
       const [name, address] = next;
@@ -274,8 +278,22 @@ await story({}, async (page, context) => {
       await look(tab, name.replaceAll('/', '-').replace(/[{}]/g, ''), overflowWithAnything);
     }
   };
-  await Promise.all([lookOn(page), lookOn(second)]);
-  if (!SHOTS) await samples(second);
+  const attached = attach(page).then((policies) => {
+    named.push(...Object.entries(pagesOfPolicies(policies)));
+    const made = { ...kept, ...ruled, ...policies };
+    left.push(...Object.entries(pagesOfPolicies(policies)), ...others(named.map(([, address]) => address), made));
+  });
+  const inTurn = async () => {
+    await lookOn(second);
+    await attached;
+    await lookOn(second);
+  };
+  await Promise.all([attached.then(() => lookOn(page)), inTurn(), sampled]);
+  await Promise.all([used(page), broughtIn(second)]);
+}
+
+/// What a form answers with: a value, and the result of a key.
+async function used(page) {
   await page.goto(`${BASE}/vaults/demo/secrets/ledger-db-password`);
   await page.getByRole('button', { name: /Reveal/ }).click();
   await page.locator('#value').waitFor();
@@ -285,6 +303,10 @@ await story({}, async (page, context) => {
   await page.getByRole('button', { name: 'Use the key' }).click();
   await page.getByRole('heading', { name: 'Result' }).waitFor();
   await look(page, 'key-used');
+}
+
+/// A certificate that was taken out, before it is taken in again.
+async function broughtIn(page) {
   await page.goto(`${BASE}/vaults/demo/certificates/shop-tls`);
   const downloading = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Download with its private key' }).click();
@@ -295,11 +317,16 @@ await story({}, async (page, context) => {
   await page.getByRole('button', { name: 'Show what is in it' }).click();
   await page.getByRole('heading', { name: 'Take it in' }).waitFor();
   await look(page, 'certificate-looked-into');
-});
-await story({}, async (page) => {
-  await signIn(page, BASE, 'Edsger Dijkstra', false);
+}
+
+/// What somebody sees who may nothing.
+async function outside(page) {
+  await signIn(page, BASE, 'Edsger Dijkstra');
   await page.goto(`${BASE}/vaults/demo/secrets`);
   await look(page, 'denied');
   await page.goto(`${BASE}/vaults`);
   await look(page, 'vaults-none');
-});
+}
+
+if (SHOTS) mkdirSync(SHOTS, { recursive: true });
+await Promise.all([story({}, walk), story({}, outside)]);

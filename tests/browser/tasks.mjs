@@ -1,5 +1,5 @@
 // What people do with vaults, secrets and access, by pages alone.
-// The same is done with and without script.
+// The same is done with and without script, at once, each in a vault of its own.
 //
 // Environment: BASE: a development installation.
 
@@ -8,16 +8,15 @@ import { field, overflow, signIn, signOut, story } from './common.mjs';
 
 const { BASE } = process.env;
 
-for (const [vault, javaScriptEnabled] of [['tasks', true], ['scriptless', false]]) {
-  await story({ javaScriptEnabled }, (page) => manage(page, vault));
-}
+const ways = [['tasks', true], ['scriptless', false]];
+await Promise.all(ways.map(([vault, javaScriptEnabled]) => story({ javaScriptEnabled }, (page) => manage(page, vault))));
 
 async function manage(page, vault) {
   const main = page.getByRole('main');
   const open = async (name) => main.getByRole('link', { name, exact: true }).first().click();
   const press = async (name) => main.getByRole('button', { name }).first().click();
   const at = async (path) => page.waitForURL((url) => url.pathname === path);
-  await signIn(page, BASE, 'Ada Lovelace', false);
+  await signIn(page, BASE, 'Ada Lovelace');
 
   // A vault, reachable from here, with a tag.
   await page.goto(`${BASE}/vaults`);

@@ -67,21 +67,21 @@ async fn every_page_is_accessible_at_every_width() {
 }
 
 #[tokio::test]
-async fn vaults_secrets_and_access_are_managed_with_and_without_script_and_by_keyboard_alone() {
+async fn vaults_secrets_and_access_are_managed_with_and_without_script() {
     let vault = TestVault::dev().await;
     told(node_script("browser/tasks.mjs").env("BASE", &vault.base));
-    told(node_script("browser/keyboard.mjs").env("BASE", &vault.base));
 }
 
 #[tokio::test]
-async fn people_sign_in_at_a_real_provider_and_out_of_it() {
+async fn people_sign_in_at_a_real_provider_and_out_of_it_by_keyboard_alone_too() {
     // What cannot be undone asks for more than the password.
     let terms = "groups_claim = \"groups\"\nstep_up_acr = [\"urn:example:two-factors\"]\nstep_up_amr = [\"otp\"]";
     let outside = Outside::start_configured(|text, _| text.replace("groups_claim = \"groups\"", terms)).await;
     let operator = outside.api_token("operator").await;
     outside.vault.create_vault(&operator, &json!({ "name": "demo" })).await;
-    let mut command = node_script("browser/real_provider.mjs");
-    told(command.env("BASE", &outside.vault.base).env("PROVIDER", outside.issuer()));
+    for script in ["browser/real_provider.mjs", "browser/keyboard.mjs"] {
+        told(node_script(script).env("BASE", &outside.vault.base).env("PROVIDER", outside.issuer()));
+    }
     let records = outside.vault.records(&operator).await;
     let by_provider = |r: &&serde_json::Value| r["operation"] == "SessionEndByProvider" && r["outcome"] == "allowed";
     let subjects: Vec<_> = records.iter().filter(by_provider).map(|r| r["principal"]["subject"].clone()).collect();
