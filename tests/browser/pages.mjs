@@ -80,7 +80,7 @@ async function keep(page) {
   await field(page, 'Certificate of the authority').fill('house-root');
   await press('Set up issuer');
   await page.goto(`${BASE}/vaults/demo/contacts`);
-  await field(page, 'Contacts').fill('ops@app.example, Operations');
+  await field(page, 'Everybody who is told').fill('ops@app.example, Operations');
   await press('Save contacts');
   await page.goto(`${BASE}/vaults/demo/certificates/shop-tls`);
   const certificateEdit = await main.getByRole('link', { name: 'Edit' }).getAttribute('href');

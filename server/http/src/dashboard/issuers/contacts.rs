@@ -113,7 +113,7 @@ async fn page(
             Form {
                 action: links::contacts(vault),
                 csrf_token: Some(viewer.form_token()),
-                fields: vec![Field::lines("contacts", "Contacts", value, 6).required().hint(
+                fields: vec![Field::lines("contacts", "Everybody who is told", value, 6).required().hint(
                     "One a line: a mail address, then a name and a phone number if there are, with commas between.",
                 )],
                 submit: "Save contacts".to_owned(),

@@ -79,10 +79,9 @@ fn refused(error: IssuerError) -> Stopped {
 async fn new_page(viewer: &Viewer<'_>, vault: &VaultName, draft: Draft, refusal: Option<&Refusal>) -> Response {
     let place = Place::Issuers(vault.clone()).below("New issuer");
     let acme = draft.acme;
-    let at = |provider| links::in_vault(vault, "new-issuer", &[("provider", provider)]);
     let tab = |label: &str, provider: Option<&str>| Tab {
         label: label.to_owned(),
-        href: at(provider),
+        href: links::in_vault(vault, "new-issuer", &[("provider", provider)]),
         current: acme == provider.is_some(),
     };
     let form = Form {
