@@ -3,14 +3,14 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use strongroom_crypto::x509::{AlternativeNames, Usage};
+use strongroom_crypto::x509::{AlternativeNames, Constraints, Subtrees, Usage};
 use strongroom_domain::certificate::{
     CertificatePolicy, ContentType, IssuerReference, LifetimeAction, LifetimeWork, MAX_MONTHS, PolicyPatch, SELF,
     Trigger, UNKNOWN,
 };
 use strongroom_web::{Fact, Field, FieldKind};
 
-use crate::dashboard::{form::Sent, issuers::show::subtrees, key_forms, refusal::Refusal, view};
+use crate::dashboard::{form::Sent, key_forms, refusal::Refusal, view};
 
 /// Kinds of keys to choose from: what is sent, what is shown.
 const KINDS: [(&str, &str); 7] = [
@@ -132,6 +132,9 @@ pub(super) struct Draft {
     usages: BTreeSet<&'static str>,
     extended: String,
     ca: bool,
+    path_length: String,
+    permitted: String,
+    excluded: String,
     actions: String,
 }
 
@@ -169,6 +172,9 @@ impl Draft {
             usages: said.usages.iter().map(|usage| usage.as_str()).collect(),
             extended: said.extended_usages.join("\n"),
             ca: said.ca,
+            path_length: said.path_length.map(|count| count.to_string()).unwrap_or_default(),
+            permitted: named(&said.constraints.permitted).join("\n"),
+            excluded: named(&said.constraints.excluded).join("\n"),
             actions: actions.join("\n"),
         }
     }
@@ -194,6 +200,9 @@ impl Draft {
             usages: Usage::ALL.iter().filter(|usage| ticked(usage)).map(|usage| usage.as_str()).collect(),
             extended: lines("extended"),
             ca: sent.ticked("ca"),
+            path_length: line("path-length"),
+            permitted: lines("permitted"),
+            excluded: lines("excluded"),
             actions: lines("actions"),
         }
     }
@@ -236,8 +245,11 @@ impl Draft {
             extended_usages: Some(listed(&self.extended)),
             usages: Some(self.usages.iter().filter_map(|name| Usage::parse(name)).collect()),
             ca: Some(self.ca),
-            path_length: None,
-            constraints: None,
+            path_length: Some(self.below()?),
+            constraints: Some(Constraints {
+                permitted: subtrees_in("permitted", &self.permitted)?,
+                excluded: subtrees_in("excluded", &self.excluded)?,
+            }),
             validity_months: Some(
                 months.map_err(|_| Refusal::of_field("months", "A certificate is valid for 1 to 1200 months."))?,
             ),
@@ -248,6 +260,15 @@ impl Draft {
                 transparency: None,
             }),
         })
+    }
+
+    /// How many authorities may stand below one.
+    fn below(&self) -> Result<Option<u8>, Refusal> {
+        let words = "How many authorities may stand below it is a number from 0 to 255, or nothing.";
+        match self.path_length.as_str() {
+            "" => Ok(None),
+            count => count.parse().map(Some).map_err(|_| Refusal::of_field("path-length", words)),
+        }
     }
 
     pub(super) fn fields(self) -> Vec<Field> {
@@ -287,6 +308,11 @@ impl Draft {
         }
         fields.extend([
             Field::check("ca", "It is an authority and may sign others", self.ca),
+            Field::line("path-length", "Authorities below it", self.path_length, 3)
+                .hint("Of an authority: how many may stand below it, one above the other. Empty for any number."),
+            several("permitted", "Names that it may certify", self.permitted)
+                .hint("Of an authority, one a line: dns:app.example, email:app.example, network:10.0.0.0/8."),
+            several("excluded", "Names that it may not", self.excluded).hint("Of an authority, written alike."),
             several("extended", "Extended usages", self.extended)
                 .hint("Object identifiers: 1.3.6.1.5.5.7.3.1 is a server, 1.3.6.1.5.5.7.3.2 a client."),
             several("actions", "In its life", self.actions)
@@ -294,6 +320,35 @@ impl Draft {
         ]);
         fields
     }
+}
+
+/// Names of constraints in a line.
+pub(in crate::dashboard) fn subtrees(names: &Subtrees, none: &str) -> String {
+    if names.is_empty() { none.to_owned() } else { named(names).join(", ") }
+}
+
+/// Names of constraints, each with its kind.
+fn named(names: &Subtrees) -> Vec<String> {
+    let kinds = [("dns", &names.dns), ("email", &names.emails), ("network", &names.networks)];
+    kinds.into_iter().flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind}:{name}"))).collect()
+}
+
+/// The same, read.
+fn subtrees_in(field: &str, text: &str) -> Result<Subtrees, Refusal> {
+    let mut names = Subtrees::default();
+    for line in listed(text) {
+        let (kind, name) = line.split_once(':').unwrap_or_default();
+        match kind {
+            "dns" => names.dns.push(name.to_owned()),
+            "email" => names.emails.push(name.to_owned()),
+            "network" => names.networks.push(name.to_owned()),
+            _ => {
+                let words = format!("“{line}” is none: for example dns:app.example or network:10.0.0.0/8.");
+                return Err(Refusal::of_field(field, words));
+            }
+        }
+    }
+    Ok(names)
 }
 
 fn usage_field(usage: Usage) -> String {
@@ -321,6 +376,15 @@ mod tests {
         policy.issuer.certificate_type = Some("EV".to_owned());
         let Ok(patch) = Draft::of(&policy).patch() else { panic!("it is one") };
         assert_eq!(patch.over(&policy), policy, "and keeps what the form does not show");
+        policy.template.ca = true;
+        policy.template.path_length = Some(0);
+        policy.template.constraints.permitted.dns = vec!["app.example".to_owned()];
+        policy.template.constraints.excluded.networks = vec!["2001:db8::/32".to_owned()];
+        let Ok(patch) = Draft::of(&policy).patch() else { panic!("it is one") };
+        assert_eq!(
+            patch.over(&CertificatePolicy { issuer: policy.issuer.clone(), ..CertificatePolicy::default() }),
+            policy
+        );
         let other = Draft { issuer: "self".to_owned(), ..Draft::of(&policy) };
         let Ok(patch) = other.patch() else { panic!("it is one") };
         assert_eq!(patch.over(&policy).issuer.name, SELF);
@@ -346,6 +410,14 @@ mod tests {
             (Draft { months: "soon".to_owned(), ..usual() }, "A certificate is valid for 1 to 1200 months."),
             (Draft { addresses: "a.example".to_owned(), ..usual() }, "“a.example” is no IP address."),
             (Draft { form: "text".to_owned(), ..usual() }, "There is no such form."),
+            (
+                Draft { permitted: "app.example".to_owned(), ..usual() },
+                "“app.example” is none: for example dns:app.example or network:10.0.0.0/8.",
+            ),
+            (
+                Draft { path_length: "-1".to_owned(), ..usual() },
+                "How many authorities may stand below it is a number from 0 to 255, or nothing.",
+            ),
         ] {
             assert_eq!(draft.patch().err().map(|refusal| refusal.sentence().to_owned()).as_deref(), Some(words));
         }

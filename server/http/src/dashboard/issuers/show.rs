@@ -1,6 +1,6 @@
 //! One issuer: how it is asked, what it signs, and of an authority kept in a vault its chain and what it may certify.
 
-use strongroom_crypto::x509::{Subtrees, Template};
+use strongroom_crypto::x509::Template;
 use strongroom_domain::{
     action::Action,
     gate::Ask,
@@ -15,7 +15,7 @@ use super::{provider, uses::Uses};
 use crate::{
     dashboard::{
         Failure,
-        certificates::chain,
+        certificates::{chain, policy::subtrees},
         frame::{Place, Viewer},
         links,
         offers::Offers,
@@ -186,12 +186,4 @@ fn may_certify(vault: &VaultName, name: &ObjectName, said: &Template) -> Panel {
         revoked,
         Icon::Ban,
     )])
-}
-
-/// Names of constraints, each with its kind.
-pub(in crate::dashboard) fn subtrees(names: &Subtrees, none: &str) -> String {
-    let kinds = [("dns", &names.dns), ("email", &names.emails), ("network", &names.networks)];
-    let listed = kinds.into_iter().flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind}:{name}")));
-    let listed: Vec<String> = listed.collect();
-    if listed.is_empty() { none.to_owned() } else { listed.join(", ") }
 }
