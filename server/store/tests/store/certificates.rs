@@ -11,7 +11,7 @@ use strongroom_domain::{
     change::{Change, NameWrite},
     names::{ObjectKind, ObjectVersion, VaultId},
     permit::ObjectRef,
-    ports::{ObjectStore, PurgeSchedule, StoreError},
+    ports::{AuditLog as _, ObjectStore, PurgeSchedule, StoreError},
     record::{Entry, Settled},
     secret::{LifeState, SecretMeta, VersionMeta},
     test_support,
