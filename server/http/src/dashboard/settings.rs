@@ -3,6 +3,7 @@
 
 use strongroom_domain::{
     action::Action,
+    admin::RootKeyShown,
     gate::Ask,
     token_keys::{TokenKeyFacts, TokenKeyState},
 };
@@ -49,7 +50,8 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         main: vec![providers(viewer), listeners(viewer), token_keys(&keys).acts(acts)],
         aside: vec![
             chain(&(viewer.services.chain)()),
-            seal(),
+            root_key(viewer).await,
+            sealing(),
             snippets::panel(vec![
                 commands.server("token keys list"),
                 commands.curl_server("GET", "/api/v1/token/keys", None),
@@ -172,18 +174,66 @@ fn chain(chain: &ChainStatus) -> Panel {
     .acts(vec![Act::link("Audit", links::AUDIT, Icon::Records)])
 }
 
-/// How the root key is changed: beside the server, for it must hold no other one meanwhile.
-fn seal() -> Panel {
+/// The root key in use, what a start needs of it, and how it is changed: beside the server, for it must hold no other
+/// one meanwhile.
+async fn root_key(viewer: &Viewer<'_>) -> Panel {
+    const TITLE: &str = "Root key";
+    let shown = match viewer.further() {
+        Ok(ctx) => viewer.services.admin.root_key(&ctx).await.ok(),
+        Err(_) => None,
+    };
+    let Some(RootKeyShown { fact, vaults, blobs }) = shown else {
+        return Panel::new(TITLE, Body::Text(vec!["It could not be read just now.".to_owned()]));
+    };
+    let wraps = format!("Keys of vaults: {vaults}; the installation's own: {blobs}");
+    let facts = match fact {
+        Some(fact) => vec![
+            Fact::code("In use", fact.key_id.clone()),
+            Fact::text("Provider", fact.provider.clone()),
+            Fact::moment("Since", Some(view::moment_millis(fact.since)), ""),
+            Fact::text("Wraps", wraps),
+            Fact::text("A start needs", needs(&fact.provider)),
+        ],
+        None => vec![
+            Fact::code("In use", viewer.services.keyring.root_key_id()),
+            Fact::text("Wraps", wraps),
+            Fact::text("A start needs", needs("")),
+        ],
+    };
+    Panel::new(TITLE, Body::Facts(facts)).note("unsealed")
+}
+
+/// What a server needs to unseal itself when it starts, by the provider of its root key.
+fn needs(provider: &str) -> &'static str {
+    match provider {
+        "file" => "The key file that the configuration names, readable by the server alone; nobody has to be there",
+        "passphrase" => {
+            "The passphrase: from somebody at the terminal, or from a credential or descriptor that the configuration names"
+        }
+        "credential" => "The systemd credential that the configuration names; nobody has to be there",
+        "environment" => "The variable STRONGROOM_ROOT_KEY; nobody has to be there",
+        "pkcs11" => "The hardware token with this key, and its PIN; nobody has to be there",
+        _ => "The root key, from the provider that the configuration names under [seal]",
+    }
+}
+
+/// Sealing and another root key, and why no button does it.
+fn sealing() -> Panel {
     let command = |label: &str, code: &str| Snippet::new(label, code);
     Panel::new(
-        "Root key",
+        "Seal and rotate",
         Body::Snippets(vec![
-            command("Which one is in use", "strongroom seal status --config FILE"),
-            command("Wrap every key by a new one", "strongroom seal rotate --config FILE"),
+            command("Whether the root key at hand opens everything", "strongroom seal status --config FILE"),
+            command("Wrap every key by a new root key", "strongroom seal rotate --config FILE"),
         ]),
     )
-    .note("unsealed")
-    .foot("Rotated on the server's own machine, with the server stopped.")
+    .note("on the server's own machine")
+    .foot(
+        "No button does this. Every key is wrapped anew in one transaction, by somebody who holds the old root key and the \
+         new one, while no server runs: one that ran would go on with the old key. A server is sealed when it is stopped, \
+         because its memory is the only place where the root key is open; it unseals itself when it starts. Backups from \
+         before a rotation need the old root key: keep it with them.",
+    )
 }
 
 /// POST /settings/token-keys/rotate

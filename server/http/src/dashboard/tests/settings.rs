@@ -18,6 +18,9 @@ async fn settings_are_shown_to_who_may_see_them() {
         "https://vault.localhost:8443/auth/dev/back-channel-logout",
         "https://vault.localhost:8443/auth/callback",
         "Signing",
+        &story.services.keyring.root_key_id(),
+        "A start needs",
+        "strongroom seal rotate",
     ] {
         assert!(page.text.contains(shown), "{shown} in {}", page.text);
     }
