@@ -82,6 +82,8 @@ impl Administration {
     ) -> Result<ModuleShown, AdminError> {
         let mut case = self.admit(ctx, Ask::server(Action::PolicyModuleWrite)).await?;
         let (size, digest) = (bytes.len() as u64, ModuleDigest(sha256(&bytes)));
+        // Also of what is refused: which bytes they were.
+        case.record.object = Some(digest.to_string());
         if self.library.shipped().iter().any(|(shipped, _)| *shipped == digest) {
             return Err(self.refuse(ctx, case, AdminError::ModuleShips).await);
         }
@@ -113,7 +115,6 @@ impl Administration {
         };
         module.tag = self.keyring.tag_policy_module(&module)?;
         let shown = ModuleShown { facts, size, uploaded: Some((module.uploaded_by.clone(), module.uploaded_at)) };
-        case.record.object = Some(module.digest.to_string());
         let revision = module.uploaded_at;
         let change = Change::PutPolicyModule { module: Box::new(module), bytes };
         let put = self.change(ctx, case, revision, change, shown).await;

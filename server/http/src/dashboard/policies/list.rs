@@ -12,7 +12,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table};
 
-use super::{AttachedTo, Modules, badge_cell, short};
+use super::{AttachedTo, Modules, badge_cell, refused, short};
 use crate::{
     dashboard::{
         Failure,
@@ -74,6 +74,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     if !names.0.is_empty() {
         main.push(listed(&names, &places, &Sort::of(viewer, request, &COLUMNS)));
     }
+    main.extend(refused::lately(viewer).await);
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
         lead: Some(

@@ -12,6 +12,7 @@ mod denials;
 pub(super) mod documents;
 pub(super) mod list;
 pub(super) mod module;
+mod refused;
 pub(super) mod replays;
 mod schema_form;
 mod skeleton;

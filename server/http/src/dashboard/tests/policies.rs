@@ -112,6 +112,11 @@ async fn a_module_is_uploaded_and_removed_by_forms() {
     }
     assert_eq!(story.upload(&cookie, "other", &[("module", b"rule")]).await.status, 403);
     assert!(story.world.store.image().policy_modules.is_empty(), "nothing was taken in");
+    let log = story.world.store.image().log;
+    let why = log.iter().rev().map(|row| &row.record).find(|record| record.reason == "module-not-signed");
+    let why = why.expect("the refusal is on record").id;
+    let list = story.get("/policy", &cookie).await.text;
+    assert!(list.contains("Refused in the last 30 days") && list.contains(&format!("href=\"/audit/{why}\"")), "{list}");
 
     let pushed = story.upload(&cookie, &token, &[("module", b"rule\r\n--y")]).await;
     let page = location(&pushed).to_owned();
