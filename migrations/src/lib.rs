@@ -39,6 +39,7 @@ mod m0029_policy_replays;
 mod m0030_audit_indexes;
 mod m0031_acme_proofs;
 mod m0032_certificates_by_serial;
+mod m0033_ends_and_rotations;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -80,6 +81,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0030_audit_indexes::Migration),
             Box::new(m0031_acme_proofs::Migration),
             Box::new(m0032_certificates_by_serial::Migration),
+            Box::new(m0033_ends_and_rotations::Migration),
         ]
     }
 }

@@ -16,8 +16,8 @@ pub use chart::{Bar, Chart, Mark};
 pub use csp::{content_security_policy, content_security_policy_leading_to};
 pub use pages::*;
 pub use panels::{
-    Act, Body, Cell, ChainLink, Choice, ColumnSort, Fact, Field, FieldKind, Form, Icon, Order, Paging, Panel, Row,
-    Snippet, Table, Tone,
+    Act, Body, Cell, ChainLink, Choice, ColumnSort, Coming, Fact, Field, FieldKind, Form, Icon, Lane, Lanes, Order,
+    Paging, Panel, Row, Snippet, Table, Tone,
 };
 pub use parts::{CSRF_FIELD, ItemState, Moment, PostForm, Standing, StatusLine, Tag};
 pub use render::RenderError;

@@ -132,6 +132,42 @@ impl Permit {
     }
 }
 
+/// Permits that one request was given for the same action on several objects, spent together: for what is read of all
+/// of them at once.
+#[derive(Debug)]
+pub struct Permits {
+    first: Permit,
+    others: Vec<Permit>,
+}
+
+impl Permits {
+    /// None when there is none, or when they are of different requests or actions.
+    pub(crate) fn together(permits: Vec<Permit>) -> Option<Self> {
+        let mut permits = permits.into_iter();
+        let first = permits.next()?;
+        let others: Vec<Permit> = permits.collect();
+        let alike = |other: &Permit| (other.request_id, other.action) == (first.request_id, first.action);
+        others.iter().all(alike).then_some(Self { first, others })
+    }
+
+    /// What each is for.
+    pub fn iter(&self) -> impl Iterator<Item = &Permit> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// The action that they allow.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.first.action
+    }
+
+    /// Spends all of them on one outcome.
+    #[must_use]
+    pub fn hold<T>(self, outcome: T) -> Held<T> {
+        self.first.hold(outcome)
+    }
+}
+
 /// An outcome, errors included, that is not on record yet.
 ///
 /// Everybody may carry it:
@@ -201,6 +237,12 @@ impl<T> Held<T> {
     /// (opening a sealed row), never for adapters.
     pub(crate) fn map<U>(self, work: impl FnOnce(T) -> U) -> Held<U> {
         Held { request_id: self.request_id, outcome: work(self.outcome) }
+    }
+
+    /// Two outcomes of the same request as one, which its one record opens.
+    pub(crate) fn and<U>(self, other: Held<U>) -> Held<(T, U)> {
+        debug_assert_eq!(self.request_id, other.request_id);
+        Held { request_id: self.request_id, outcome: (self.outcome, other.outcome) }
     }
 
     /// Looks at how it went, not at what it is: for writing the record.

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    ops::Range,
     sync::Arc,
 };
 
@@ -18,7 +19,7 @@ use crate::{
     grant::{Assignment, AssignmentCounts, AssignmentFilter, Scope},
     identity::{Session, Workload},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
-    permit::{Held, Permit},
+    permit::{Held, Permit, Permits},
     policy::{ModuleDigest, RecentRequests},
     policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
@@ -28,7 +29,7 @@ use crate::{
     role::RoleDefinition,
     rotation::LifetimeAction,
     seal::SealedKeys,
-    secret::{Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
+    secret::{Endings, Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
     vault::{Vault, VaultEvidence},
 };
 
@@ -536,6 +537,11 @@ pub trait ObjectStore: Send + Sync {
         after: Option<&ObjectVersion>,
         limit: usize,
     ) -> Held<Result<Page<SecretItem>, StoreError>>;
+
+    /// Active objects in the vaults that the permits are for, of their kind, whose current version ends within these
+    /// seconds, the first to end first; those that belong to a certificate are left out, because it ends with them. At
+    /// most `limit` versions are looked at.
+    async fn ending(&self, permits: Permits, within: Range<i64>, limit: usize) -> Held<Result<Endings, StoreError>>;
 }
 
 /// Identities and sessions.

@@ -13,7 +13,7 @@ use strongroom_crypto::{SealedValue, SecretText};
 use crate::{
     certificate::{CertificateState, CertificateVersion},
     key::KeyProperties,
-    names::{ObjectName, ObjectVersion},
+    names::{ObjectName, ObjectVersion, VaultId},
     rotation::Rotation,
 };
 
@@ -142,6 +142,15 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins (exclusive), if there is one.
     pub next: Option<String>,
+}
+
+/// Objects of several vaults whose current version ends within some time, the first to end first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endings {
+    /// Where, and what.
+    pub items: Vec<(VaultId, SecretItem)>,
+    /// Not every version that ends within the time was looked at.
+    pub more: bool,
 }
 
 /// A version whose value has been opened for a caller.

@@ -19,13 +19,19 @@ use uuid::Uuid;
 use crate::{
     action::Action,
     names::{ObjectKind, ObjectName, VaultId, VaultName},
-    permit::{Held, ObjectRef, Permit},
+    permit::{Held, ObjectRef, Permit, Permits},
 };
 
 /// A permit out of thin air.
 #[must_use]
 pub fn permit(request_id: Uuid, action: Action, object: ObjectRef, revision: Option<i64>) -> Permit {
     Permit::grant(request_id, action, object, revision)
+}
+
+/// Permits for the same on several objects, together.
+#[must_use]
+pub fn permits(together: Vec<Permit>) -> Option<Permits> {
+    Permits::together(together)
 }
 
 /// Reference to a secret.

@@ -38,6 +38,7 @@ mod connect;
 mod counts;
 mod decoding;
 mod directory;
+mod endings;
 mod entity;
 mod evidence;
 mod fault;

@@ -1,6 +1,6 @@
 //! Secrets, keys and certificates: metadata for judging, sealed versions, listings.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use sea_orm::{
@@ -10,9 +10,9 @@ use sea_orm::{
 };
 use strongroom_domain::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
-    permit::{Held, Permit},
+    permit::{Held, Permit, Permits},
     ports::{ObjectStore, StoreError},
-    secret::{Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
+    secret::{Endings, Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
 };
 
 use crate::{
@@ -143,6 +143,11 @@ impl ObjectStore for Store {
     ) -> Held<Result<Page<SecretItem>, StoreError>> {
         let page = self.versions_of(&permit, after, limit).await;
         permit.hold(page)
+    }
+
+    async fn ending(&self, permits: Permits, within: Range<i64>, limit: usize) -> Held<Result<Endings, StoreError>> {
+        let endings = self.endings(&permits, within, limit).await;
+        permits.hold(endings)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::panels::{PanelsPage, Tab};
 use crate::{
-    Act, Body, Cell, ChainLink, Fact, Field, FieldKind, Form, Icon, Look, NavVault, Paging, Panel, Row, Section, Shell,
-    Snippet, Table, Theme, Tone, samples,
+    Act, Body, Cell, ChainLink, Coming, Fact, Field, FieldKind, Form, Icon, Lane, Lanes, Look, NavVault, Paging, Panel,
+    Row, Section, Shell, Snippet, Table, Theme, Tone, samples,
 };
 
 impl PanelsPage {
@@ -15,6 +15,7 @@ impl PanelsPage {
             ("panels-form", form()),
             ("panels-chain", chain()),
             ("panels-icons", icons()),
+            ("panels-lanes", lanes()),
             ("panels-empty", empty()),
         ]
     }
@@ -23,6 +24,39 @@ impl PanelsPage {
 fn shell(crumbs: &[&str]) -> Shell {
     let vaults: Vec<NavVault> = samples::nav(&["identity-prod", "payments-prod"], Some("payments-prod"));
     Shell { vaults, ..samples::shell(Section::InVault, crumbs) }
+}
+
+/// One thing, several near each other, one at the far end, and a lane with nothing.
+fn lanes() -> PanelsPage {
+    let coming = |place, tone, name: &str| Coming {
+        place,
+        tone,
+        label: format!("payments-prod/{name}, 26 Nov 2026"),
+        href: format!("/vaults/payments-prod/certificates/{name}"),
+    };
+    let certificates = vec![
+        coming(33, Tone::Bad, "api"),
+        coming(300, Tone::Warn, "mesh-1"),
+        coming(310, Tone::Warn, "mesh-2"),
+        coming(1000, Tone::Plain, &"far".repeat(26)),
+    ];
+    let row = Row::new(vec![
+        Cell::link("payments-prod/api", "/vaults/payments-prod/certificates/api"),
+        Cell::text("certificate"),
+        Cell::Moment(samples::moment("2026-11-26T03:12:08Z")),
+    ]);
+    let lane = |name: &str, words: String, coming| Lane { name: name.into(), words, coming };
+    let words = format!("payments-prod/{}, 26 Nov 2026 and 3 later", "far".repeat(26));
+    let lanes = Lanes {
+        lanes: vec![lane("Certificates", words, certificates), lane("Keys", "None ends".into(), Vec::new())],
+        axis: ["Today", "23 Dec 2026", "22 Jan 2027", "21 Feb 2027"].map(String::from).into(),
+        list: Table::new(&["Name", "Kind", "Ends"], vec![row]),
+    };
+    PanelsPage {
+        main: vec![Panel::new("Ending in 90 days", Body::Lanes(lanes)).note("4 items")],
+        aside: vec![Panel::new("Words", Body::Text(vec!["Beside them.".into()]))],
+        ..PanelsPage::new(shell(&["Overview"]), "Four things end soon")
+    }
 }
 
 fn list() -> PanelsPage {

@@ -4,11 +4,13 @@
 mod act;
 mod chain;
 mod form;
+mod lanes;
 mod table;
 
 pub use act::{Act, Icon, Tone};
 pub use chain::ChainLink;
 pub use form::{Choice, Field, FieldKind, Form};
+pub use lanes::{Coming, Lane, Lanes};
 pub use table::{Cell, ColumnSort, Order, Paging, Row, Table};
 
 use crate::Moment;
@@ -37,6 +39,8 @@ pub enum Body {
     Table(Table),
     /// Certificates, each above the one that signed it.
     Chain(Vec<ChainLink>),
+    /// What comes when.
+    Lanes(Lanes),
     /// Something to fill in.
     Form(Form),
     /// Commands to copy.

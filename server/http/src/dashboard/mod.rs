@@ -13,6 +13,7 @@ mod certificates;
 mod command_line;
 mod compare;
 mod deleted;
+mod endings;
 mod entry;
 mod form;
 mod frame;

@@ -14,6 +14,7 @@ use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Tab, T
 use super::{
     Failure, audit,
     audit_filter::{Asked, RANGES},
+    endings,
     frame::{self, Place, Viewer},
     links, rendered,
     snippets::{self, Commands},
@@ -135,6 +136,10 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
             "Credentials that end soon are hidden: seeing them needs a role with Strongroom/workloads/read.".to_owned(),
         );
     }
+    let endings::Ending { panel: ending, hidden: endings_hidden, notices: endings_failed } =
+        endings::look(viewer, &vaults).await;
+    hidden.extend(endings_hidden);
+    notices.extend(endings_failed);
     let headline = match attention.len() {
         0 => "Nothing needs you".to_owned(),
         1 => "One thing needs attention".to_owned(),
@@ -162,6 +167,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
             Body::Table(Table::new(&["What", "When", ""], rows))
         },
     ));
+    main.extend(ending);
     main.extend(changes);
     let verified = match &chain.verified {
         None => Cell::text("Not verified yet"),

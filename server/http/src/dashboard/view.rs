@@ -36,6 +36,11 @@ pub(super) fn moment(seconds: i64) -> Moment {
     moment_millis(seconds.saturating_mul(1000))
 }
 
+/// The day of a moment (Unix seconds), in UTC: `23 Nov 2026`.
+pub(super) fn day(seconds: i64) -> String {
+    words(at_millis(seconds.saturating_mul(1000)), DAY)
+}
+
 /// A moment given in Unix milliseconds.
 pub(super) fn moment_millis(millis: i64) -> Moment {
     let at = at_millis(millis);

@@ -1,15 +1,20 @@
 //! The contract of `ObjectStore`.
 
+use std::collections::BTreeMap;
+
 use strongroom_domain::{
     action::Action,
-    names::ObjectKind,
+    names::{ObjectKind, VaultId, VaultName},
+    permit::ObjectRef,
     ports::{AuditLog, ObjectStore, StoreError},
     record::Settled,
     secret::{LifeState, SealedVersion, SecretItem, VersionMeta},
     test_support,
 };
 
-use crate::support::{Place, Started, life, name, on_both, permit, purge, restore, set, update, version};
+use crate::support::{
+    Place, Started, life, name, on_both, permit, properties, purge, restore, sealed, set, set_sealed, update, version,
+};
 
 on_both!(
     a_version_comes_back_as_it_was_written,
@@ -20,6 +25,7 @@ on_both!(
     a_name_is_taken_out_whole_and_put_back,
     names_are_listed_in_order_by_pages,
     versions_are_listed_by_pages,
+    what_ends_first_is_found_wherever_it_is,
 );
 
 const DELETED: LifeState = LifeState::Deleted { deleted_at: 10, purge_at: 20 };
@@ -220,4 +226,40 @@ async fn versions_are_listed_by_pages(place: Place) {
     let seen: Vec<_> = first.items.into_iter().chain(rest.items).map(|item| item.version.version).collect();
     assert_eq!(seen, written);
     assert!(page(Some(&elsewhere), 3).await.items.is_empty(), "a version of another secret is no place in this one");
+}
+
+async fn what_ends_first_is_found_wherever_it_is(place: Place) {
+    let s = place.start().await;
+    let ends = async |object: ObjectRef, judged: Option<i64>, end: Option<i64>| {
+        let mut sealed = sealed(&version(), judged.unwrap_or(0) + 1, b"x");
+        sealed.meta.key = (object.kind == ObjectKind::Key).then(|| Box::new(properties()));
+        sealed.meta.attributes.expires = end;
+        // What a caller wrote is no end, however it looks.
+        sealed.meta.attributes.content_type = Some("\"expires\":50,".to_owned());
+        sealed.meta.attributes.tags = BTreeMap::from([("expires".to_owned(), "60".to_owned())]);
+        assert_eq!(s.put(set_sealed(object, judged, sealed)).await, Settled::Recorded);
+    };
+    ends(s.secret("late"), None, Some(300)).await;
+    ends(s.secret("soon"), None, Some(100)).await;
+    ends(s.secret("never"), None, None).await;
+    ends(s.secret("over"), None, Some(9)).await;
+    ends(s.key("k"), None, Some(150)).await;
+    // An older version ends, and the current one does not.
+    ends(s.secret("renewed"), None, Some(120)).await;
+    ends(s.secret("renewed"), Some(1), None).await;
+    let found = async |object: ObjectRef, action, within, limit| {
+        let collection = ObjectRef { name: None, ..object };
+        let permits = test_support::permits(vec![permit(action, collection, None)]).unwrap();
+        let endings = test_support::open(s.store.ending(permits, within, limit).await).unwrap();
+        let names: Vec<_> = endings.items.iter().map(|(_, item)| item.secret.name.to_string()).collect();
+        (names.join(" "), endings.more)
+    };
+    let secrets = async |within, limit| found(s.secret("x"), Action::SecretList, within, limit).await;
+    assert_eq!(secrets(10..1000, 9).await, ("soon late".to_owned(), false));
+    assert_eq!(secrets(10..300, 9).await, ("soon".to_owned(), false));
+    assert_eq!(secrets(10..1000, 1).await, ("soon".to_owned(), true));
+    assert_eq!(secrets(0..10, 9).await, ("over".to_owned(), false));
+    assert_eq!(found(s.key("x"), Action::KeyList, 10..1000, 9).await, ("k".to_owned(), false));
+    let elsewhere = test_support::secret_ref(VaultId(crate::support::id()), VaultName::parse("other").unwrap(), None);
+    assert_eq!(found(elsewhere, Action::SecretList, 10..1000, 9).await, (String::new(), false));
 }

@@ -331,21 +331,25 @@ pub(crate) fn set_with(
     value: &[u8],
     key: Option<KeyProperties>,
 ) -> Entry {
-    let revision = judged.unwrap_or(0) + 1;
+    let mut version = sealed(version, judged.unwrap_or(0) + 1, value);
+    version.meta.key = key.map(Box::new);
+    set_sealed(object, judged, version)
+}
+
+/// The same, sealed already.
+pub(crate) fn set_sealed(object: ObjectRef, judged: Option<i64>, version: SealedVersion) -> Entry {
     let secret = SecretMeta {
         name: object.name.clone().unwrap(),
         life: LifeState::Active,
-        current: version.clone(),
-        revision,
+        current: version.meta.version.clone(),
+        revision: judged.unwrap_or(0) + 1,
         managed: false,
         certificate: None,
         rotation: None,
         tag: vec![8; 32],
     };
-    let mut version = Box::new(sealed(version, revision, value));
-    let action = if key.is_some() { Action::KeyCreate } else { Action::SecretSet };
-    version.meta.key = key.map(Box::new);
-    entry(permit(action, object, judged), Change::SetSecret { secret, version })
+    let action = if version.meta.key.is_some() { Action::KeyCreate } else { Action::SecretSet };
+    entry(permit(action, object, judged), Change::SetSecret { secret, version: Box::new(version) })
 }
 
 /// Other attributes of a version, over the judged revision.

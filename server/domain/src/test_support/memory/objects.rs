@@ -1,6 +1,9 @@
 //! Secrets and keys, given out against permits.
 
-use std::{ops::Bound, sync::Arc};
+use std::{
+    ops::{Bound, Range},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use strongroom_crypto::x509::CertificateFacts;
@@ -9,9 +12,9 @@ use super::{super::image::NameRow, MemoryStore, page};
 use crate::{
     action::Action,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
-    permit::{Held, Permit},
+    permit::{Held, Permit, Permits},
     ports::{ObjectStore, StoreError},
-    secret::{LifeState, Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
+    secret::{Endings, LifeState, Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
 };
 
 /// Whether an action opens what is sealed in a version.
@@ -197,6 +200,36 @@ impl ObjectStore for MemoryStore {
                 page(items, limit, |item| item.version.version.as_str().to_owned())
             });
         permit.hold(found)
+    }
+
+    async fn ending(&self, permits: Permits, within: Range<i64>, limit: usize) -> Held<Result<Endings, StoreError>> {
+        self.pause().await;
+        let mut ending = Vec::new();
+        {
+            let durable = self.durable();
+            for ((vault, kind, _), row) in &durable.objects {
+                let object = |permit: &Permit| {
+                    let object = permit.object();
+                    object.kind == *kind && object.vault.as_ref().is_some_and(|(id, _)| id == vault)
+                };
+                if !permits.iter().any(object) {
+                    continue;
+                }
+                let ends = |meta: &VersionMeta| meta.attributes.expires.filter(|end| within.contains(end));
+                for version in row.versions.values() {
+                    let Some(end) = ends(&version.meta) else { continue };
+                    let shown = row.meta.life == LifeState::Active
+                        && !row.meta.managed
+                        && row.meta.current == version.meta.version;
+                    let item = SecretItem { secret: row.meta.clone(), version: version.meta.clone() };
+                    ending.push((end, shown.then_some((*vault, item))));
+                }
+            }
+        }
+        ending.sort_by_key(|(end, _)| *end);
+        let more = ending.len() > limit;
+        ending.truncate(limit);
+        permits.hold(Ok(Endings { items: ending.into_iter().filter_map(|(_, shown)| shown).collect(), more }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The adversary who can write to the database: any field, any bit of a tag, any row in another's
 //! place. Fields are found through their JSON, so one that is added later is covered too.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
@@ -14,11 +14,11 @@ use strongroom_domain::{
     grant::Scope,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     objects::{Objects, RestorePlace},
-    permit::{Held, Permit},
+    permit::{Held, Permit, Permits},
     ports::{ObjectStore, StoreError},
     principal::Grantee,
     role::Role,
-    secret::{Page, SealedVersion, SecretAttributes, SecretFacts, SecretItem, VersionMeta},
+    secret::{Endings, Page, SealedVersion, SecretAttributes, SecretFacts, SecretItem, VersionMeta},
     secrets::{SecretError, Secrets},
     test_support::{
         Image, MemoryStore, NameRow, open,
@@ -414,6 +414,10 @@ impl ObjectStore for TwoFaced {
         limit: usize,
     ) -> Held<Result<Page<SecretItem>, StoreError>> {
         self.0.versions(permit, after, limit).await
+    }
+
+    async fn ending(&self, permits: Permits, within: Range<i64>, limit: usize) -> Held<Result<Endings, StoreError>> {
+        self.0.ending(permits, within, limit).await
     }
 }
 

@@ -7,6 +7,7 @@ mod certificate_import;
 mod certificates;
 mod command_line;
 mod documents;
+mod endings;
 mod entrance;
 mod foresee;
 mod grants;

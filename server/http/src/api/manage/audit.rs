@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use strongroom_domain::{
     action::Action,
+    objects::ENDING,
     ports::MAX_CHAIN_PAGE,
     principal::{PrincipalId, SYSTEM_ISSUER},
     record::{ChainedRecord, IdPrefix, Outcome, Record, RecordFilter, TreeCheckpoint, Without},
@@ -31,8 +32,9 @@ const LONGEST: usize = 1024;
 const LONGEST_OPERATION: usize = 64;
 /// Operations beside those of actions and routes: what a change of a workload turns out to be, what lists and jobs are
 /// called, and what no route was found for.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 12] = [
     "AuditResume",
+    ENDING,
     "Request",
     "SetupLook",
     scrub::ROUND,

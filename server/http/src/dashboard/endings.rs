@@ -1,0 +1,220 @@
+//! What ends within 90 days in the vaults that somebody may list, on lanes of time: a part of the overview.
+
+use std::sync::Arc;
+
+use strongroom_domain::{
+    names::{ObjectKind, ObjectName, VaultName},
+    objects::{EndingSoon, MAX_VAULTS_AT_ONCE, ObjectError},
+    secret::SecretItem,
+    vault::Vault,
+};
+use strongroom_web::{Body, Cell, Coming, Lane, Lanes, Panel, Row, Table, Tone};
+
+use super::{frame::Viewer, kinds::Kind, view};
+
+const DAY: i64 = 86_400;
+/// How far is looked ahead, in days.
+const AHEAD: i64 = 90;
+/// Days between those that are named below the lanes.
+const STEP: i64 = 30;
+/// How near is very near, in days.
+const VERY_NEAR: i64 = 7;
+/// Most of one kind that are shown.
+const MOST: usize = 100;
+
+/// What ends soon. What cannot be shown is said beside it.
+pub(super) struct Ending {
+    pub(super) panel: Option<Panel>,
+    /// What is hidden, and which role is missing.
+    pub(super) hidden: Vec<String>,
+    /// What went wrong.
+    pub(super) notices: Vec<String>,
+}
+
+pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>]) -> Ending {
+    let mut ending = Ending { panel: None, hidden: Vec::new(), notices: Vec::new() };
+    if vaults.is_empty() {
+        return ending;
+    }
+    let names: Vec<VaultName> = vaults.iter().map(|vault| vault.name.clone()).collect();
+    let now = viewer.now();
+    let Ok(ctx) = viewer.further() else { return ending };
+    match viewer.services.objects.ending(&ctx, &names, now..now + AHEAD * DAY, MOST).await {
+        Ok(lanes) => {
+            ending.hidden.extend(lanes.iter().filter_map(hidden));
+            ending.panel = Some(panel(&lanes, now, vaults.len()));
+        }
+        Err(ObjectError::Tampered) => ending.notices.push(
+            "What ends soon is not shown: something that is stored of it fails its authentication. Whoever runs the \
+             server: strongroom verify --config FILE."
+                .to_owned(),
+        ),
+        Err(_) => ending.notices.push("What ends soon could not be read just now.".to_owned()),
+    }
+    ending
+}
+
+fn kind(lane: &EndingSoon) -> Kind {
+    match lane.kind {
+        ObjectKind::Key => Kind::Key,
+        ObjectKind::Certificate => Kind::Certificate,
+        _ => Kind::Secret,
+    }
+}
+
+fn hidden(lane: &EndingSoon) -> Option<String> {
+    let vaults = match lane.hidden {
+        0 => return None,
+        1 => "one vault".to_owned(),
+        count => format!("{count} vaults"),
+    };
+    Some(format!(
+        "The {} of {vaults} are not among what ends soon: listing them needs the role Key Vault Reader there.",
+        kind(lane).plural()
+    ))
+}
+
+fn panel(found: &[EndingSoon], now: i64, vaults: usize) -> Panel {
+    let count: usize = found.iter().map(|lane| lane.items.len()).sum();
+    let more = found.iter().any(|lane| lane.more);
+    let words = match (count, more) {
+        (1, false) => "one item".to_owned(),
+        (count, false) => format!("{count} items"),
+        (count, true) => format!("{count} items and more"),
+    };
+    let axis = (0..=AHEAD / STEP).map(|step| match step {
+        0 => "Today".to_owned(),
+        step => view::day(now + step * STEP * DAY),
+    });
+    let mut rows: Vec<(i64, Row)> =
+        found.iter().flat_map(|lane| lane.items.iter().map(|item| row(lane, item))).collect();
+    rows.sort_by_key(|(end, _)| *end);
+    let lanes = Lanes {
+        lanes: found.iter().map(|lane| self::lane(lane, now)).collect(),
+        axis: axis.collect(),
+        list: Table::new(&["Name", "Kind", "Ends"], rows.into_iter().map(|(_, row)| row).collect()),
+    };
+    let panel = Panel::new("Ending in 90 days", Body::Lanes(lanes)).note(words);
+    if vaults > MAX_VAULTS_AT_ONCE {
+        panel.foot(format!("Of the first {MAX_VAULTS_AT_ONCE} of {vaults} vaults; the others are not looked at here."))
+    } else {
+        panel
+    }
+}
+
+fn end(item: &SecretItem) -> i64 {
+    item.version.attributes.expires.unwrap_or_default()
+}
+
+fn place((vault, name): (&VaultName, &ObjectName)) -> String {
+    format!("{vault}/{name}")
+}
+
+fn row(lane: &EndingSoon, (vault, item): &(VaultName, SecretItem)) -> (i64, Row) {
+    let (kind, name) = (kind(lane), &item.secret.name);
+    let cells = vec![
+        Cell::link(place((vault, name)), kind.href(vault, name)),
+        Cell::text(kind.word()),
+        Cell::Moment(view::moment(end(item))),
+    ];
+    (end(item), Row::new(cells))
+}
+
+fn lane(lane: &EndingSoon, now: i64) -> Lane {
+    let kind = kind(lane);
+    let coming = lane.items.iter().map(|(vault, item)| {
+        let left = end(item).saturating_sub(now);
+        let tone = match left / DAY {
+            ..VERY_NEAR => Tone::Bad,
+            VERY_NEAR..STEP => Tone::Warn,
+            _ => Tone::Plain,
+        };
+        let place_in = left.saturating_mul(1000) / (AHEAD * DAY);
+        Coming {
+            place: u16::try_from(place_in.clamp(0, 1000)).unwrap_or(1000),
+            tone,
+            label: format!("{}, {}", place((vault, &item.secret.name)), view::day(end(item))),
+            href: kind.href(vault, &item.secret.name),
+        }
+    });
+    let coming: Vec<Coming> = coming.collect();
+    let words = match (coming.as_slice(), lane.more) {
+        ([], false) => "None ends".to_owned(),
+        ([], true) => "Only versions that are current no more were looked at; there are more".to_owned(),
+        ([first], false) => first.label.clone(),
+        ([first, rest @ ..], false) => format!("{} and {} later", first.label, rest.len()),
+        ([first, rest @ ..], true) => format!("{} and more than {} later", first.label, rest.len()),
+    };
+    let mut name = kind.plural().to_owned();
+    if let Some(first) = name.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    Lane { name, words, coming }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use strongroom_domain::{
+        names::ObjectVersion,
+        secret::{LifeState, SecretAttributes, SecretMeta, VersionMeta},
+    };
+
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn ending(name: &str, days: i64) -> (VaultName, SecretItem) {
+        let version = ObjectVersion::parse("0123456789abcdef0123456789abcdef").unwrap();
+        let attributes = SecretAttributes {
+            enabled: true,
+            not_before: None,
+            expires: Some(NOW + days * DAY),
+            content_type: None,
+            tags: BTreeMap::new(),
+        };
+        let secret = SecretMeta {
+            name: ObjectName::parse(name).unwrap(),
+            life: LifeState::Active,
+            current: version.clone(),
+            revision: 1,
+            managed: false,
+            certificate: None,
+            rotation: None,
+            tag: Vec::new(),
+        };
+        let version = VersionMeta {
+            version,
+            attributes,
+            created: 0,
+            updated: 0,
+            ordinal: 1,
+            data_key_id: [0; 16],
+            key: None,
+            certificate: None,
+            tag: Vec::new(),
+        };
+        (VaultName::parse("demo").unwrap(), SecretItem { secret, version })
+    }
+
+    #[test]
+    fn a_lane_says_what_ends_first_and_how_many_later() {
+        let of = |items, more| EndingSoon { kind: ObjectKind::Key, items, more, hidden: 0 };
+        let drawn = lane(&of(vec![ending("a", 3), ending("b", 45)], true), NOW);
+        assert_eq!((drawn.name.as_str(), drawn.coming.len()), ("Keys", 2));
+        assert_eq!(drawn.words, "demo/a, 18 Jan 2027 and more than 1 later");
+        let places: Vec<_> = drawn.coming.iter().map(|coming| (coming.place, coming.tone)).collect();
+        assert_eq!(places, [(33, Tone::Bad), (500, Tone::Plain)]);
+        assert_eq!(drawn.coming[0].href, "/vaults/demo/keys/a");
+        assert_eq!(lane(&of(vec![ending("a", 3)], false), NOW).words, "demo/a, 18 Jan 2027");
+        assert_eq!(lane(&of(Vec::new(), false), NOW).words, "None ends");
+    }
+
+    #[test]
+    fn what_is_hidden_is_said() {
+        let of = |hidden| EndingSoon { kind: ObjectKind::Certificate, items: Vec::new(), more: false, hidden };
+        assert_eq!(hidden(&of(0)), None);
+        assert!(hidden(&of(2)).unwrap().starts_with("The certificates of 2 vaults are not among"));
+    }
+}
