@@ -40,6 +40,7 @@ mod m0030_audit_indexes;
 mod m0031_acme_proofs;
 mod m0032_certificates_by_serial;
 mod m0033_ends_and_rotations;
+mod m0034_ages_of_secrets;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -82,6 +83,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0031_acme_proofs::Migration),
             Box::new(m0032_certificates_by_serial::Migration),
             Box::new(m0033_ends_and_rotations::Migration),
+            Box::new(m0034_ages_of_secrets::Migration),
         ]
     }
 }

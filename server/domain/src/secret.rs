@@ -151,6 +151,18 @@ pub struct Endings {
     pub items: Vec<(VaultId, SecretItem)>,
     /// Not every version that ends within the time was looked at.
     pub more: bool,
+    /// How many of all in each vault are behind.
+    pub behind: Vec<(VaultId, Behind)>,
+}
+
+/// How many of a vault's objects of a kind are behind: secrets whose current version is older than a moment, keys and
+/// certificates that should have got another version before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// Secrets; or keys and certificates that get new versions by themselves.
+    pub all: u64,
+    /// How many of them are behind.
+    pub behind: u64,
 }
 
 /// A version whose value has been opened for a caller.

@@ -90,7 +90,7 @@ async fn carry_out(db: &DatabaseTransaction, change: &PermittedChange) -> Result
     match change.change() {
         Change::SetSecret { secret, version } => {
             let vault = vault_of(permit)?;
-            put_name(db, (vault, kind), secret, permit.revision()).await?;
+            put_name(db, (vault, kind), secret, permit.revision(), Some(version.meta.created)).await?;
             let row = rows::version_row(vault, kind, &secret.name, version)?;
             insert(db, secret_version::Entity::insert(row.into_active_model())).await
         }
@@ -99,7 +99,7 @@ async fn carry_out(db: &DatabaseTransaction, change: &PermittedChange) -> Result
             if permit.revision().is_none() {
                 bounds::for_issuer(db, vault, kind).await?;
             }
-            put_name(db, (vault, kind), secret, permit.revision()).await?;
+            put_name(db, (vault, kind), secret, permit.revision(), Some(version.meta.created)).await?;
             let row = rows::version_row(vault, kind, &secret.name, version)?;
             if permit.revision().is_none() {
                 return insert(db, secret_version::Entity::insert(row.into_active_model())).await;
@@ -116,19 +116,19 @@ async fn carry_out(db: &DatabaseTransaction, change: &PermittedChange) -> Result
         }
         Change::UpdateSecret { secret, version } => {
             let vault = vault_of(permit)?;
-            put_name(db, (vault, kind), secret, permit.revision()).await?;
+            put_name(db, (vault, kind), secret, permit.revision(), None).await?;
             update_version(db, (vault, kind), secret, version).await
         }
         Change::RestoreSecret { secret, versions } => {
             let vault = vault_of(permit)?;
-            put_name(db, (vault, kind), secret, permit.revision()).await?;
+            put_name(db, (vault, kind), secret, permit.revision(), made(secret, versions)).await?;
             insert_versions(db, (vault, kind), secret, versions).await
         }
         Change::WriteCertificate(writes) => {
             let vault = vault_of(permit)?;
             serials::contradict_none(db, vault, change).await?;
             for write in writes {
-                put_name(db, (vault, write.kind), &write.name, write.judged).await?;
+                put_name(db, (vault, write.kind), &write.name, write.judged, made(&write.name, &write.new)).await?;
                 insert_versions(db, (vault, write.kind), &write.name, &write.new).await?;
                 for version in &write.updated {
                     update_version(db, (vault, write.kind), &write.name, version).await?;
@@ -137,7 +137,7 @@ async fn carry_out(db: &DatabaseTransaction, change: &PermittedChange) -> Result
             Ok(())
         }
         Change::SetSecretLife { secret } => match permit.revision() {
-            Some(revision) => put_name(db, (vault_of(permit)?, kind), secret, Some(revision)).await,
+            Some(revision) => put_name(db, (vault_of(permit)?, kind), secret, Some(revision), None).await,
             None => Err(Obstacle::Conflict),
         },
         Change::PurgeSecret { vault_revision, companions, assignments } => {
@@ -458,20 +458,31 @@ where
     exactly_one(db.execute(&statement).await?.rows_affected())
 }
 
-/// Writes the row of a name: a new one, or over the permitted revision.
+/// When the current version was made, if it is one of these.
+fn made(secret: &SecretMeta, versions: &[SealedVersion]) -> Option<i64> {
+    let current = versions.iter().find(|version| version.meta.version == secret.current);
+    current.map(|version| version.meta.created)
+}
+
+/// Writes the row of a name: a new one, or over the permitted revision. When its current version was made stays as it
+/// is unless that is another one.
 async fn put_name(
     db: &DatabaseTransaction,
     (vault, kind): (VaultId, ObjectKind),
     meta: &SecretMeta,
     revision: Option<i64>,
+    made: Option<i64>,
 ) -> Result<(), Obstacle> {
-    let row = rows::secret_row(vault, kind, meta)?;
+    let row = rows::secret_row(vault, kind, meta, made)?;
     let Some(revision) = revision else {
         return insert(db, secret::Entity::insert(row.into_active_model())).await;
     };
     let name = row.name.clone();
     let mut row = row.into_active_model().reset_all();
     (row.vault_id, row.name) = (NotSet, NotSet);
+    if made.is_none() {
+        row.made = NotSet;
+    }
     let update = secret::Entity::update_many()
         .set(row)
         .filter(secret::Column::VaultId.eq(vault.0))

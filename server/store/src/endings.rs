@@ -16,7 +16,7 @@ use strongroom_domain::{
     names::{ObjectKind, VaultId},
     permit::Permits,
     ports::StoreError,
-    secret::{Endings, SecretItem},
+    secret::{Behind, Endings, SecretItem},
 };
 use uuid::Uuid;
 
@@ -103,6 +103,7 @@ impl Store {
         &self,
         permits: &Permits,
         within: Range<i64>,
+        behind: i64,
         limit: usize,
     ) -> Result<Endings, StoreError> {
         let mut vaults = Vec::new();
@@ -118,8 +119,8 @@ impl Store {
         let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
         let backend = self.reader.get_database_backend();
         let place = [secret_version::Column::VaultId, secret_version::Column::Name, secret_version::Column::Version];
-        let place = Expr::tuple(place.map(|column| Expr::col((secret_version::Entity, column)).into()));
-        let places = first(backend, kind, vaults, &within, one_more).into_query();
+        let place = Expr::tuple(place.map(|column| Expr::col((secret_version::Entity, column))));
+        let places = first(backend, kind, vaults.clone(), &within, one_more).into_query();
         let found = secret_version::Entity::find()
             .filter(place.in_subquery(places))
             .join(JoinType::LeftJoin, shown_name())
@@ -138,23 +139,63 @@ impl Store {
             end(one).cmp(&end(other)).then_with(|| one.secret.name.as_str().cmp(other.secret.name.as_str()))
         });
         items.truncate(limit);
-        Ok(Endings { items, more })
+        Ok(Endings { items, more, behind: self.behind(kind, vaults, behind).await? })
+    }
+}
+
+/// How many of all are behind, by vault: read from an index alone.
+fn counts(kind: ObjectKind, vaults: Vec<Uuid>, before: i64) -> Select<secret::Entity> {
+    // As the indexes say it.
+    let (of_all, moment) = match kind {
+        ObjectKind::Secret => ("kind = 'secret' AND state = 'active' AND NOT managed".to_owned(), "made"),
+        kind => (format!("kind = '{}' AND state = 'active' AND rotate_at IS NOT NULL", kind.as_str()), "rotate_at"),
+    };
+    secret::Entity::find()
+        .select_only()
+        .column(secret::Column::VaultId)
+        .column_as(Expr::cust("COUNT(*)"), "of_all")
+        .column_as(Expr::cust(format!("SUM(CASE WHEN {moment} < {before} THEN 1 ELSE 0 END)")), "behind")
+        .filter(Expr::cust(of_all))
+        .filter(secret::Column::VaultId.is_in(vaults))
+        .group_by(secret::Column::VaultId)
+}
+
+impl Store {
+    async fn behind(
+        &self,
+        kind: ObjectKind,
+        vaults: Vec<Uuid>,
+        before: i64,
+    ) -> Result<Vec<(VaultId, Behind)>, StoreError> {
+        let rows: Vec<(Uuid, i64, i64)> =
+            counts(kind, vaults, before).into_tuple().all(&self.reader).await.map_err(|e| store_error(&e))?;
+        let count = |count: i64| u64::try_from(count).unwrap_or_default();
+        let behind = |(vault, all, behind)| (VaultId(vault), Behind { all: count(all), behind: count(behind) });
+        Ok(rows.into_iter().map(behind).collect())
     }
 }
 
 fn item(version: VersionRow, name: &secret::Model) -> Result<(VaultId, SecretItem), StoreError> {
-    let version = rows::version_meta(version)?;
+    let (secret, version) = rows::current_of(name, version)?;
     if version.attributes.expires.is_none() {
         return Err(damaged("secret version", "its end is none"));
     }
-    Ok((VaultId(name.vault_id), SecretItem { secret: rows::secret_meta(name)?, version }))
+    Ok((VaultId(name.vault_id), SecretItem { secret, version }))
 }
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::{ConnectionTrait, Database};
+    use sea_orm::{ConnectionTrait, Database, DatabaseConnection, sea_query::SelectStatement};
 
     use super::*;
+
+    async fn plan(database: &DatabaseConnection, select: &SelectStatement) -> String {
+        let mut asked = database.get_database_backend().build(select);
+        asked.sql = format!("EXPLAIN QUERY PLAN {}", asked.sql);
+        let rows = database.query_all_raw(asked).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
+        plan.join("; ")
+    }
 
     /// Whoever looks for what ends must not read every version there is.
     #[tokio::test]
@@ -163,13 +204,13 @@ mod tests {
         strongroom_migrations::migrate(&database).await.unwrap();
         for kind in [ObjectKind::Secret, ObjectKind::Certificate] {
             let select = first(DbBackend::Sqlite, kind, vec![Uuid::nil(); 3], &(1..2), 9).into_query();
-            let mut asked = database.get_database_backend().build(&select);
-            asked.sql = format!("EXPLAIN QUERY PLAN {}", asked.sql);
-            let rows = database.query_all_raw(asked).await.unwrap();
-            let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
-            let plan = plan.join("; ");
+            let plan = plan(&database, &select).await;
             assert!(plan.contains("versions_by_end"), "{plan}");
             assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
+        for (kind, index) in [(ObjectKind::Secret, "secrets_by_age"), (ObjectKind::Key, "rotations_by_vault")] {
+            let plan = plan(&database, &counts(kind, vec![Uuid::nil(); 3], 1).into_query()).await;
+            assert!(plan.contains(&format!("COVERING INDEX {index}")), "{plan}");
         }
     }
 }

@@ -104,7 +104,12 @@ fn life_of(what: &str, columns: (&str, Option<i64>, Option<i64>)) -> Result<Life
     }
 }
 
-pub(crate) fn secret_row(vault: VaultId, kind: ObjectKind, meta: &SecretMeta) -> Result<secret::Model, StoreError> {
+pub(crate) fn secret_row(
+    vault: VaultId,
+    kind: ObjectKind,
+    meta: &SecretMeta,
+    made: Option<i64>,
+) -> Result<secret::Model, StoreError> {
     let (state, deleted_at, purge_at) = life_columns(meta.life);
     Ok(secret::Model {
         vault_id: vault.0,
@@ -121,6 +126,7 @@ pub(crate) fn secret_row(vault: VaultId, kind: ObjectKind, meta: &SecretMeta) ->
         rotation: meta.rotation.as_ref().map(json).transpose()?,
         rotate_at: meta.rotation.as_ref().and_then(|rotation| rotation.looked_at()),
         notify_at: meta.rotation.as_ref().and_then(|rotation| rotation.notify_at),
+        made,
         tag: meta.tag.clone(),
     })
 }
@@ -142,6 +148,16 @@ pub(crate) fn secret_meta(row: &secret::Model) -> Result<SecretMeta, StoreError>
         certificate: row.certificate.as_ref().map(|state| parsed("certificate", state)).transpose()?,
         tag: row.tag.clone(),
     })
+}
+
+/// A name and its current version, if what was copied from the version is not younger: nothing that Strongroom writes
+/// makes a secret look younger than it is.
+pub(crate) fn current_of(row: &secret::Model, version: VersionRow) -> Result<(SecretMeta, VersionMeta), StoreError> {
+    let (secret, version) = (secret_meta(row)?, version_meta(version)?);
+    if version.version == secret.current && row.made.is_some_and(|made| made > version.created) {
+        return Err(damaged("secret", "its age is not that of its version"));
+    }
+    Ok((secret, version))
 }
 
 /// What of a version is judged and listed: all but the sealed value.

@@ -145,8 +145,14 @@ impl ObjectStore for Store {
         permit.hold(page)
     }
 
-    async fn ending(&self, permits: Permits, within: Range<i64>, limit: usize) -> Held<Result<Endings, StoreError>> {
-        let endings = self.endings(&permits, within, limit).await;
+    async fn ending(
+        &self,
+        permits: Permits,
+        within: Range<i64>,
+        behind: i64,
+        limit: usize,
+    ) -> Held<Result<Endings, StoreError>> {
+        let endings = self.endings(&permits, within, behind, limit).await;
         permits.hold(endings)
     }
 }
@@ -171,7 +177,8 @@ struct NameWithSealed {
 
 fn item(row: NameWithVersion) -> Result<SecretItem, StoreError> {
     let version = row.version.ok_or_else(|| damaged("secret", "it has no current version"))?;
-    Ok(SecretItem { secret: rows::secret_meta(&row.name)?, version: rows::version_meta(version)? })
+    let (secret, version) = rows::current_of(&row.name, version)?;
+    Ok(SecretItem { secret, version })
 }
 
 /// Cuts off the one row too many that was asked for, and says where the next page begins.
@@ -223,8 +230,13 @@ impl Store {
             .await
             .map_err(|e| store_error(&e))?;
         let Some(row) = found.into_iter().next() else { return Ok(None) };
-        let secret = rows::secret_meta(&row.name)?;
-        Ok(Some(SecretFacts { secret, version: row.version.map(rows::version_meta).transpose()? }))
+        Ok(Some(match row.version {
+            Some(version) => {
+                let (secret, version) = rows::current_of(&row.name, version)?;
+                SecretFacts { secret, version: Some(version) }
+            }
+            None => SecretFacts { secret: rows::secret_meta(&row.name)?, version: None },
+        }))
     }
 
     async fn sealed(&self, permit: &Permit, version: &ObjectVersion) -> Result<Arc<SealedVersion>, StoreError> {

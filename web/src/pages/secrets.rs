@@ -52,7 +52,7 @@ pub struct BulkForm {
     pub acts: Vec<Choice>,
 }
 
-/// The filter form (GET): fields `q`, `tag`, `state` and `expires`.
+/// The filter form (GET): fields `q`, `tag`, `state`, `expires` and `rotated`.
 #[derive(Debug, Clone, Default)]
 pub struct SecretFilter {
     /// Part of a name; empty for any.
@@ -63,6 +63,8 @@ pub struct SecretFilter {
     pub states: Vec<Choice>,
     /// Times within which a secret expires, to choose from.
     pub expiries: Vec<Choice>,
+    /// Times for which a secret got no new version, to choose from.
+    pub ages: Vec<Choice>,
     /// The filter in words, `with “ledger”, tagged “team”`; empty for none.
     pub words: String,
 }
@@ -241,6 +243,7 @@ fn filter(query: &str, tag: &str, words: &str) -> SecretFilter {
         tag: tag.into(),
         states: vec![choice("Any"), choice("Disabled")],
         expiries: vec![choice("Any"), choice("Within 30 days")],
+        ages: vec![choice("Any"), choice("Not for a year")],
         words: words.into(),
     }
 }

@@ -53,6 +53,17 @@ impl Gate {
         Ok(Some(shown))
     }
 
+    /// Whether a module looks at the entries of this listing one by one, so that a count of them would tell of some that
+    /// it denies.
+    pub(crate) async fn looks_at_entries(&self, ask: &Ask<'_>, vault: &Arc<Vault>) -> Result<bool, DenyReason> {
+        let guards = self.guards(Some(Arc::clone(vault)), &mut Trace::default()).await?;
+        let asked = self.of_stage(&guards, PolicyStage::Request, &mut Judged::default()).await;
+        Ok(asked
+            .enforced
+            .iter()
+            .any(|attached| self.policies.wants(&attached.attachment.module, ask.action.data_action())))
+    }
+
     /// Which of these requests no module denies; where nothing else grants them, those that a module of the vault's own
     /// with authority allows besides. Each module is asked about all of them in one call.
     pub(super) async fn pass(

@@ -14,7 +14,7 @@ use crate::{
     permit::{Held, Permits},
     ports::StoreError,
     record::Record,
-    secret::{Endings, SecretItem},
+    secret::{Behind, Endings, SecretItem},
     vault::Vault,
 };
 
@@ -34,6 +34,34 @@ pub struct EndingSoon {
     pub more: bool,
     /// In how many vaults the caller may not list the kind.
     pub hidden: usize,
+    /// How many are behind, by vault.
+    pub behind: Vec<(VaultName, Behind)>,
+    /// In how many vaults nothing is counted, because a policy module judges each name there.
+    pub uncounted: usize,
+}
+
+/// What is looked for.
+#[derive(Clone, Debug)]
+pub struct Ahead {
+    /// Ends within these seconds.
+    pub within: Range<i64>,
+    /// Secrets that were made before this moment are behind.
+    pub made_before: i64,
+    /// Keys and certificates that should have got another version before this moment are.
+    pub due_before: i64,
+    /// How much of each kind.
+    pub limit: usize,
+}
+
+/// What of one kind may be shown.
+#[derive(Default)]
+struct Shown {
+    items: Vec<(VaultName, SecretItem)>,
+    more: bool,
+    behind: Vec<(VaultName, Behind)>,
+    /// Vaults of which nothing is shown, and of which nothing is counted.
+    kept_back: usize,
+    uncounted: usize,
 }
 
 /// A vault whose objects of a kind the caller may list.
@@ -45,8 +73,8 @@ struct Listable<'a> {
 }
 
 impl Objects {
-    /// Secrets, keys and certificates in these vaults whose current version ends within these seconds: of each kind the
-    /// first `limit`. Of more than [`MAX_VAULTS_AT_ONCE`] vaults the others are not looked at.
+    /// Secrets, keys and certificates in these vaults whose current version ends soon, of each kind the first, and how
+    /// many are behind. Of more than [`MAX_VAULTS_AT_ONCE`] vaults the others are not looked at.
     ///
     /// # Errors
     /// [`ObjectError`].
@@ -54,8 +82,7 @@ impl Objects {
         &self,
         ctx: &RequestContext,
         vaults: &[VaultName],
-        within: Range<i64>,
-        limit: usize,
+        ahead: &Ahead,
     ) -> Result<Vec<EndingSoon>, ObjectError> {
         let (permit, mut record) = match self.gate.identified(ctx, Action::SecretList).await {
             Judgement::Permitted(case) => (case.permit, case.record),
@@ -73,18 +100,23 @@ impl Objects {
                 Stage::new("grants", StageEffect::Allow, "judged-one-by-one")
                     .with_detail(format!("{}: {told}", verbs.list.operation())),
             );
-            let none = EndingSoon { kind: verbs.kind, items: Vec::new(), more: false, hidden };
+            let lane = move |shown: Shown| EndingSoon {
+                kind: verbs.kind,
+                items: shown.items,
+                more: shown.more,
+                hidden: hidden + shown.kept_back,
+                behind: shown.behind,
+                uncounted: shown.uncounted,
+            };
             let Some(permits) = permits else {
-                held = held.map(|lanes| with(lanes, Ok(none)));
+                held = held.map(|lanes| with(lanes, Ok(lane(Shown::default()))));
                 continue;
             };
-            let endings = self.store.ending(permits, within.clone(), limit).await;
+            let before = if verbs.kind == ObjectKind::Secret { ahead.made_before } else { ahead.due_before };
+            let endings = self.store.ending(permits, ahead.within.clone(), before, ahead.limit).await;
             let endings = endings.map(|found| self.authentic_endings(verbs, &listable, found));
             let endings = self.shown_endings(ctx, listable, &mut record, endings).await;
-            let endings = endings.map(|found| {
-                let (items, more, kept_back) = found?;
-                Ok(EndingSoon { items, more, hidden: hidden + kept_back, ..none })
-            });
+            let endings = endings.map(|shown| shown.map(lane));
             held = held.and(endings).map(|(lanes, lane)| with(lanes, lane));
         }
         self.recorder.release(ctx, record, held).await?
@@ -135,17 +167,16 @@ impl Objects {
         Ok(found)
     }
 
-    /// What no policy module denies; of a vault whose modules give no answer nothing. With it, whether there is more, and
-    /// of how many vaults nothing is shown.
+    /// What no policy module denies; of a vault whose modules give no answer nothing.
     async fn shown_endings(
         &self,
         ctx: &RequestContext,
         listable: Vec<Listable<'_>>,
         told: &mut Record,
         endings: Held<Result<Endings, ObjectError>>,
-    ) -> Held<Result<(Vec<(VaultName, SecretItem)>, bool, usize), ObjectError>> {
-        let mut kept_back = 0;
-        let mut names = Vec::new();
+    ) -> Held<Result<Shown, ObjectError>> {
+        let (mut kept_back, mut uncounted) = (0, 0);
+        let (mut names, mut counted) = (Vec::new(), Vec::new());
         let mut endings = endings;
         for Listable { ask, vault, mut record, .. } in listable {
             let inside = |id: VaultId| id == vault.id;
@@ -174,15 +205,19 @@ impl Objects {
                     Ok(found)
                 });
             }
+            match self.gate.looks_at_entries(&ask, &vault).await {
+                Ok(false) => counted.push(vault.id),
+                _ => uncounted += 1,
+            }
             names.push((vault.id, vault.name.clone()));
         }
         endings.map(|found| {
-            let Endings { items, more } = found?;
-            let items = items.into_iter().filter_map(|(id, item)| {
-                let (_, name) = names.iter().find(|(known, _)| *known == id)?;
-                Some((name.clone(), item))
-            });
-            Ok((items.collect(), more, kept_back))
+            let Endings { items, more, behind } = found?;
+            let name = |id: VaultId| names.iter().find(|(known, _)| *known == id).map(|(_, name)| name.clone());
+            let items = items.into_iter().filter_map(|(id, item)| Some((name(id)?, item))).collect();
+            let behind = behind.into_iter().filter(|(id, _)| counted.contains(id));
+            let behind = behind.filter_map(|(id, count)| Some((name(id)?, count))).collect();
+            Ok(Shown { items, more, behind, kept_back, uncounted })
         })
     }
 }

@@ -23,7 +23,7 @@ use strongroom_crypto::Entropy;
 pub(crate) use authority::SigningKey;
 pub(crate) use companions::{Companions, Faces, Finished};
 pub use copy::RestorePlace;
-pub use ending::{ENDING, EndingSoon, MAX_VAULTS_AT_ONCE};
+pub use ending::{Ahead, ENDING, EndingSoon, MAX_VAULTS_AT_ONCE};
 pub(crate) use read::{active, deleted};
 pub use verbs::Verbs;
 pub(crate) use whole::{opened_whole, spent};

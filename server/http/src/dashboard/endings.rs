@@ -1,16 +1,16 @@
 //! What ends within 90 days in the vaults that somebody may list, on lanes of time: a part of the overview.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use strongroom_domain::{
     names::{ObjectKind, ObjectName, VaultName},
-    objects::{EndingSoon, MAX_VAULTS_AT_ONCE, ObjectError},
+    objects::{Ahead, EndingSoon, MAX_VAULTS_AT_ONCE, ObjectError},
     secret::SecretItem,
     vault::Vault,
 };
 use strongroom_web::{Body, Cell, Coming, Lane, Lanes, Panel, Row, Table, Tone};
 
-use super::{frame::Viewer, kinds::Kind, view};
+use super::{frame::Viewer, kinds::Kind, links, secret_filter, view};
 
 const DAY: i64 = 86_400;
 /// How far is looked ahead, in days.
@@ -21,10 +21,18 @@ const STEP: i64 = 30;
 const VERY_NEAR: i64 = 7;
 /// Most of one kind that are shown.
 const MOST: usize = 100;
+/// From which age on a secret is told of, in days.
+const OLD: i64 = 365;
+/// From when on what rotates by itself is late, in days behind its date.
+const LATE: i64 = 1;
+/// Most vaults of which it is told.
+const VAULTS: usize = 10;
 
 /// What ends soon. What cannot be shown is said beside it.
 pub(super) struct Ending {
     pub(super) panel: Option<Panel>,
+    /// What is behind, by vault.
+    pub(super) rotation: Option<Panel>,
     /// What is hidden, and which role is missing.
     pub(super) hidden: Vec<String>,
     /// What went wrong.
@@ -32,17 +40,27 @@ pub(super) struct Ending {
 }
 
 pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>]) -> Ending {
-    let mut ending = Ending { panel: None, hidden: Vec::new(), notices: Vec::new() };
+    let mut ending = Ending { panel: None, rotation: None, hidden: Vec::new(), notices: Vec::new() };
     if vaults.is_empty() {
         return ending;
     }
     let names: Vec<VaultName> = vaults.iter().map(|vault| vault.name.clone()).collect();
     let now = viewer.now();
     let Ok(ctx) = viewer.further() else { return ending };
-    match viewer.services.objects.ending(&ctx, &names, now..now + AHEAD * DAY, MOST).await {
+    let ahead = Ahead {
+        within: now..now + AHEAD * DAY,
+        made_before: now - OLD * DAY,
+        due_before: now - LATE * DAY,
+        limit: MOST,
+    };
+    match viewer.services.objects.ending(&ctx, &names, &ahead).await {
         Ok(lanes) => {
             ending.hidden.extend(lanes.iter().filter_map(hidden));
-            ending.panel = Some(panel(&lanes, now, vaults.len()));
+            let looked_at = vaults.len().min(MAX_VAULTS_AT_ONCE);
+            if lanes.iter().any(|lane| lane.hidden < looked_at) {
+                ending.panel = Some(panel(&lanes, now, vaults.len()));
+                ending.rotation = Some(rotation(&lanes));
+            }
         }
         Err(ObjectError::Tampered) => ending.notices.push(
             "What ends soon is not shown: something that is stored of it fails its authentication. Whoever runs the \
@@ -87,7 +105,7 @@ fn panel(found: &[EndingSoon], now: i64, vaults: usize) -> Panel {
         step => view::day(now + step * STEP * DAY),
     });
     let mut rows: Vec<(i64, Row)> =
-        found.iter().flat_map(|lane| lane.items.iter().map(|item| row(lane, item))).collect();
+        found.iter().flat_map(|lane| lane.items.iter().map(move |item| row(lane, item))).collect();
     rows.sort_by_key(|(end, _)| *end);
     let lanes = Lanes {
         lanes: found.iter().map(|lane| self::lane(lane, now)).collect(),
@@ -100,6 +118,56 @@ fn panel(found: &[EndingSoon], now: i64, vaults: usize) -> Panel {
     } else {
         panel
     }
+}
+
+/// How many secrets are old and how many rotations are late, by vault, the most first.
+fn rotation(found: &[EndingSoon]) -> Panel {
+    let mut vaults: BTreeMap<&VaultName, [u64; 2]> = BTreeMap::new();
+    let (mut all, mut behind) = (0, 0);
+    for lane in found {
+        for (vault, count) in &lane.behind {
+            let [old, late] = vaults.entry(vault).or_default();
+            *(if kind(lane) == Kind::Secret { old } else { late }) += count.behind;
+            all += count.all;
+            behind += count.behind;
+        }
+    }
+    let mut vaults: Vec<_> = vaults.into_iter().filter(|(_, counts)| counts.iter().sum::<u64>() > 0).collect();
+    vaults.sort_by_key(|(_, [old, late])| std::cmp::Reverse((*late, *old)));
+    let row = |(vault, [old, late]): &(&VaultName, [u64; 2])| {
+        let old = match old {
+            0 => Cell::None("None".to_owned()),
+            old => Cell::link(
+                view::grouped(*old),
+                links::in_vault(vault, Kind::Secret.plural(), &[("rotated", Some(secret_filter::A_YEAR))]),
+            ),
+        };
+        let late = match late {
+            0 => Cell::None("None".to_owned()),
+            late => Cell::text(view::grouped(*late)),
+        };
+        Row::new(vec![Cell::link(vault.to_string(), links::vault(vault)), old, late])
+    };
+    let rows: Vec<Row> = vaults.iter().take(VAULTS).map(row).collect();
+    let body = match (rows.is_empty(), all) {
+        (true, 0) => Body::Text(vec!["There is nothing that you may list.".to_owned()]),
+        (true, _) => Body::Text(vec!["No secret is older than a year, and no rotation is late.".to_owned()]),
+        (false, _) => Body::Table(Table::new(&["Vault", "Older than a year", "Late"], rows)),
+    };
+    let mut foot = vec![
+        "Secrets count by the age of their current version; keys and certificates are late a day after their date."
+            .to_owned(),
+    ];
+    if vaults.len() > VAULTS {
+        foot.push(format!("{} more vaults have some.", vaults.len() - VAULTS));
+    }
+    let uncounted = found.iter().map(|lane| lane.uncounted).max().unwrap_or_default();
+    if uncounted > 0 {
+        foot.push(format!("Not counted where a policy module judges each name: {uncounted}."));
+    }
+    Panel::new("Rotation by vault", body)
+        .note(format!("{} of {} in time", view::grouped(all - behind), view::grouped(all)))
+        .foot(foot.join(" "))
 }
 
 fn end(item: &SecretItem) -> i64 {
@@ -139,6 +207,7 @@ fn lane(lane: &EndingSoon, now: i64) -> Lane {
     });
     let coming: Vec<Coming> = coming.collect();
     let words = match (coming.as_slice(), lane.more) {
+        ([], false) if lane.hidden > 0 => "None ends where you may list them".to_owned(),
         ([], false) => "None ends".to_owned(),
         ([], true) => "Only versions that are current no more were looked at; there are more".to_owned(),
         ([first], false) => first.label.clone(),
@@ -158,12 +227,16 @@ mod tests {
 
     use strongroom_domain::{
         names::ObjectVersion,
-        secret::{LifeState, SecretAttributes, SecretMeta, VersionMeta},
+        secret::{Behind, LifeState, SecretAttributes, SecretMeta, VersionMeta},
     };
 
     use super::*;
 
     const NOW: i64 = 1_800_000_000;
+
+    fn ending_soon(kind: ObjectKind) -> EndingSoon {
+        EndingSoon { kind, items: Vec::new(), more: false, hidden: 0, behind: Vec::new(), uncounted: 0 }
+    }
 
     fn ending(name: &str, days: i64) -> (VaultName, SecretItem) {
         let version = ObjectVersion::parse("0123456789abcdef0123456789abcdef").unwrap();
@@ -200,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_lane_says_what_ends_first_and_how_many_later() {
-        let of = |items, more| EndingSoon { kind: ObjectKind::Key, items, more, hidden: 0 };
+        let of = |items, more| EndingSoon { items, more, ..ending_soon(ObjectKind::Key) };
         let drawn = lane(&of(vec![ending("a", 3), ending("b", 45)], true), NOW);
         assert_eq!((drawn.name.as_str(), drawn.coming.len()), ("Keys", 2));
         assert_eq!(drawn.words, "demo/a, 18 Jan 2027 and more than 1 later");
@@ -213,8 +286,26 @@ mod tests {
 
     #[test]
     fn what_is_hidden_is_said() {
-        let of = |hidden| EndingSoon { kind: ObjectKind::Certificate, items: Vec::new(), more: false, hidden };
+        let of = |hidden| EndingSoon { hidden, ..ending_soon(ObjectKind::Certificate) };
         assert_eq!(hidden(&of(0)), None);
         assert!(hidden(&of(2)).unwrap().starts_with("The certificates of 2 vaults are not among"));
+    }
+
+    #[test]
+    fn the_vault_with_the_most_late_rotations_is_first() {
+        let vault = |name: &str| VaultName::parse(name).unwrap();
+        let of = |kind, behind: Vec<(VaultName, Behind)>| EndingSoon { behind, uncounted: 1, ..ending_soon(kind) };
+        let secrets = vec![
+            (vault("one"), Behind { all: 9, behind: 3 }),
+            (vault("two"), Behind { all: 1, behind: 0 }),
+            (vault("none"), Behind { all: 4, behind: 0 }),
+        ];
+        let keys = vec![(vault("two"), Behind { all: 2, behind: 1 })];
+        let panel = rotation(&[of(ObjectKind::Secret, secrets), of(ObjectKind::Key, keys)]);
+        assert_eq!(panel.note.as_deref(), Some("12 of 16 in time"));
+        let Body::Table(table) = panel.body else { panic!("a table") };
+        let firsts: Vec<_> = table.rows.iter().filter_map(|row| row.cells[0].sorted_by()).collect();
+        assert_eq!(firsts, ["two", "one"]);
+        assert!(panel.foot.unwrap().ends_with("judges each name: 1."));
     }
 }

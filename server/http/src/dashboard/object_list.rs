@@ -66,6 +66,7 @@ impl<'a> Listed<'a> {
                 Field::line("tag", "Tag", shown.tag, 513).hint("name, or name=value"),
                 choice("state", "State", shown.states),
                 choice("expires", "Expires", shown.expiries),
+                choice("rotated", "Rotated", shown.ages),
             ]
             .into_iter()
             .chain(kept)

@@ -7,6 +7,7 @@ use strongroom_domain::{
     action::Action,
     admin::{MAX_WORKLOAD_PAGE, ScopeRequest, VaultListing},
     gate::Ask,
+    names::VaultName,
     record::{Outcome, Record, RecordFilter},
 };
 use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Tab, Table, Tone};
@@ -110,7 +111,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     if reads_audit {
         attention.extend(denials(viewer, now).await);
         attention.extend(renewals(viewer, now).await);
-        changes = changes_panel(viewer, range).await;
+        changes = changes_panel(viewer, range, None).await;
         match audit::chart(viewer, &Asked::of_last(viewer, range)).await {
             Ok(drawn) => chart = drawn,
             Err(why) => notices.push(why),
@@ -136,7 +137,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
             "Credentials that end soon are hidden: seeing them needs a role with Strongroom/workloads/read.".to_owned(),
         );
     }
-    let endings::Ending { panel: ending, hidden: endings_hidden, notices: endings_failed } =
+    let endings::Ending { panel: ending, rotation, hidden: endings_hidden, notices: endings_failed } =
         endings::look(viewer, &vaults).await;
     hidden.extend(endings_hidden);
     notices.extend(endings_failed);
@@ -198,7 +199,10 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         tabs: if reads_audit { ranges(range.0) } else { Vec::new() },
         chart,
         main,
-        aside: vec![Panel::new("Health", Body::Facts(health)), snippets::panel(copy)],
+        aside: [Some(Panel::new("Health", Body::Facts(health))), rotation, Some(snippets::panel(copy))]
+            .into_iter()
+            .flatten()
+            .collect(),
         ..PanelsPage::new(viewer.shell_with(&Place::Overview, &vaults).await, headline)
     };
     Ok(rendered(200, page.render()))
@@ -382,10 +386,26 @@ async fn credentials(viewer: &Viewer<'_>) -> Vec<Attention> {
     told.collect()
 }
 
+/// What people changed in a vault in the last day.
+pub(super) async fn changes_of_a_day(viewer: &Viewer<'_>, vault: &VaultName) -> Option<Panel> {
+    let range = RANGES.into_iter().find(|(word, ..)| *word == A_DAY)?;
+    changes_panel(viewer, range, Some(vault)).await
+}
+
 /// What people changed in the last while, the newest first.
-async fn changes_panel(viewer: &Viewer<'_>, (range, length, _): (&str, i64, i64)) -> Option<Panel> {
-    let from = Some(viewer.call.ctx.now - length);
-    let filter = RecordFilter { changes_of_people: true, from, limit: CHANGES_FROM, ..RecordFilter::default() };
+async fn changes_panel(
+    viewer: &Viewer<'_>,
+    (range, length, _): (&str, i64, i64),
+    vault: Option<&VaultName>,
+) -> Option<Panel> {
+    let vault = vault.map(|vault| vault.as_str().to_owned());
+    let filter = RecordFilter {
+        changes_of_people: true,
+        vault: vault.clone(),
+        from: Some(viewer.call.ctx.now - length),
+        limit: CHANGES_FROM,
+        ..RecordFilter::default()
+    };
     let page = viewer.services.admin.query_audit(&viewer.further().ok()?, filter).await.ok()?;
     let own_issuer = &viewer.services.objects.gate.own_issuer;
     // Signing in and out is no change of what is kept here.
@@ -407,7 +427,7 @@ async fn changes_panel(viewer: &Viewer<'_>, (range, length, _): (&str, i64, i64)
     let note = format!("last {}", Asked::length_words(length));
     let panel = Panel::new("Changes by people", body).note(note).acts(vec![Act::link(
         "Open in Audit",
-        links::asked(links::AUDIT, &[("range", Some(range))]),
+        links::asked(links::AUDIT, &[("range", Some(range)), ("vault", vault.as_deref())]),
         Icon::Records,
     )]);
     Some(panel)

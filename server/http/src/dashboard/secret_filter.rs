@@ -30,6 +30,15 @@ const EXPIRIES: [(&str, &str, &str); 5] = [
     ("never", "Never", "that never expire"),
 ];
 
+/// For how long there was no new version, as it is sent in days, as it is shown, and in words.
+const AGES: [(&str, &str, &str); 3] = [
+    ("", "Any time", ""),
+    ("90", "Not for 90 days", "not rotated for 90 days"),
+    (A_YEAR, "Not for a year", "not rotated for a year"),
+];
+/// As it is sent.
+pub(super) const A_YEAR: &str = "365";
+
 /// What the list is to hold.
 #[derive(Default)]
 pub(super) struct Filter {
@@ -37,6 +46,7 @@ pub(super) struct Filter {
     tag: String,
     state: &'static str,
     expires: &'static str,
+    rotated: &'static str,
 }
 
 impl Filter {
@@ -56,16 +66,20 @@ impl Filter {
         let state = STATES.iter().find(|(sent, ..)| *sent == state).map(|(sent, ..)| *sent);
         let expires = request.query("expires").unwrap_or_default();
         let expires = EXPIRIES.iter().find(|(sent, ..)| *sent == expires).map(|(sent, ..)| *sent);
+        let rotated = request.query("rotated").unwrap_or_default();
+        let rotated = AGES.iter().find(|(sent, ..)| *sent == rotated).map(|(sent, ..)| *sent);
         Ok(Self {
             query: text("q", MAX_QUERY)?,
             tag: text("tag", MAX_TAG)?,
             state: state.ok_or_else(|| Problem::bad_parameter("There is no such state to filter by."))?,
             expires: expires.ok_or_else(|| Problem::bad_parameter("There is no such expiry to filter by."))?,
+            rotated: rotated.ok_or_else(|| Problem::bad_parameter("There is no such age to filter by."))?,
         })
     }
 
     pub(super) fn is_set(&self) -> bool {
-        !(self.query.is_empty() && self.tag.is_empty() && self.state.is_empty() && self.expires.is_empty())
+        let chosen = [self.state, self.expires, self.rotated];
+        !(self.query.is_empty() && self.tag.is_empty() && chosen.iter().all(|chosen| chosen.is_empty()))
     }
 
     /// The address of the list with this filter, behind the place of this token.
@@ -75,6 +89,7 @@ impl Filter {
             ("tag", Some(&self.tag)),
             ("state", Some(self.state)),
             ("expires", Some(self.expires)),
+            ("rotated", Some(self.rotated)),
             ("after", after),
         ];
         links::in_vault(vault, kind.plural(), &query)
@@ -97,7 +112,10 @@ impl Filter {
             (days, Some(expires)) => days.parse().is_ok_and(|days: i64| (now..=now + days * DAY).contains(&expires)),
             (_, None) => false,
         };
-        named && tagged && in_state && in_time
+        // Empty for any.
+        let days: Option<i64> = self.rotated.parse().ok();
+        let of_age = days.is_none_or(|days| item.version.created < now - days * DAY);
+        named && tagged && in_state && in_time && of_age
     }
 
     /// As the page shows it.
@@ -110,6 +128,7 @@ impl Filter {
         SecretFilter {
             states: STATES.iter().map(|(sent, label, _)| choice(sent, label, self.state)).collect(),
             expiries: EXPIRIES.iter().map(|(sent, label, _)| choice(sent, label, self.expires)).collect(),
+            ages: AGES.iter().map(|(sent, label, _)| choice(sent, label, self.rotated)).collect(),
             words: self.words(),
             query: self.query,
             tag: self.tag,
@@ -119,11 +138,13 @@ impl Filter {
     fn words(&self) -> String {
         let state = STATES.iter().find(|(sent, ..)| *sent == self.state).map_or("", |(_, label, _)| label);
         let expiry = EXPIRIES.iter().find(|(sent, ..)| *sent == self.expires).map_or("", |(.., words)| words);
+        let age = AGES.iter().find(|(sent, ..)| *sent == self.rotated).map_or("", |(.., words)| words);
         let parts = [
             (!self.query.is_empty()).then(|| format!("with “{}” in their name", self.query)),
             (!self.tag.is_empty()).then(|| format!("tagged “{}”", self.tag)),
             (!self.state.is_empty()).then(|| format!("in state {}", state.to_lowercase())),
             (!expiry.is_empty()).then(|| expiry.to_owned()),
+            (!age.is_empty()).then(|| age.to_owned()),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }

@@ -12,7 +12,7 @@ use strongroom_domain::{
 use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone};
 
 use super::{
-    Failure,
+    Failure, endings,
     frame::{Place, Viewer},
     kinds::Kind,
     links,
@@ -142,7 +142,18 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     offers.offer(&Ask::server(Action::PolicyReplayRead), replays).await;
     let delete = Act::link("Delete", links::in_vault(&name, "delete", &[]), Icon::Trash);
     offers.offer(&Ask::vault(Action::VaultDelete, &name), delete).await;
-    let (acts, cannot) = offers.told();
+    let (acts, mut cannot) = offers.told();
+    let ending = endings::look(viewer, std::slice::from_ref(&vault)).await;
+    let changes = if viewer.may(&Ask::server(Action::AuditRead)).await {
+        overview::changes_of_a_day(viewer, &name).await
+    } else {
+        cannot.push(
+            "What was changed here is hidden: seeing it needs the role Strongroom Auditor on the installation."
+                .to_owned(),
+        );
+        None
+    };
+    let here = [ending.panel, changes, Some(network(&vault)), Some(modules(&vault))];
     let commands = Commands::of_installation(viewer.services);
     let settings = &vault.settings;
     let page = PanelsPage {
@@ -155,7 +166,8 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         tags: view::tags(&settings.tags),
         acts,
         cannot,
-        main: vec![network(&vault), modules(&vault)],
+        notices: ending.notices,
+        main: here.into_iter().flatten().collect(),
         aside: vec![
             Panel::new("Details", Body::Facts(facts(viewer, &vault))).acts(vec![Act::link(
                 "Settings",

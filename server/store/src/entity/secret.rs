@@ -27,6 +27,8 @@ pub(crate) struct Model {
     pub(crate) rotation: Option<String>,
     pub(crate) rotate_at: Option<i64>,
     pub(crate) notify_at: Option<i64>,
+    /// Since when the current version is there, copied from it for counting; none where nobody noted it.
+    pub(crate) made: Option<i64>,
     #[sea_orm(column_type = "Blob")]
     pub(crate) tag: Vec<u8>,
 }

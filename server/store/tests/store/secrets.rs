@@ -8,12 +8,14 @@ use strongroom_domain::{
     permit::ObjectRef,
     ports::{AuditLog, ObjectStore, StoreError},
     record::Settled,
-    secret::{LifeState, SealedVersion, SecretItem, VersionMeta},
+    secret::{Behind, LifeState, SealedVersion, SecretItem, VersionMeta},
     test_support,
 };
+use strongroom_store::Store;
 
 use crate::support::{
-    Place, Started, life, name, on_both, permit, properties, purge, restore, sealed, set, set_sealed, update, version,
+    Place, Started, life, name, on_both, options, permit, properties, purge, restore, sealed, set, set_sealed, update,
+    version,
 };
 
 on_both!(
@@ -250,7 +252,7 @@ async fn what_ends_first_is_found_wherever_it_is(place: Place) {
     let found = async |object: ObjectRef, action, within, limit| {
         let collection = ObjectRef { name: None, ..object };
         let permits = test_support::permits(vec![permit(action, collection, None)]).unwrap();
-        let endings = test_support::open(s.store.ending(permits, within, limit).await).unwrap();
+        let endings = test_support::open(s.store.ending(permits, within, 6, limit).await).unwrap();
         let names: Vec<_> = endings.items.iter().map(|(_, item)| item.secret.name.to_string()).collect();
         (names.join(" "), endings.more)
     };
@@ -260,6 +262,22 @@ async fn what_ends_first_is_found_wherever_it_is(place: Place) {
     assert_eq!(secrets(10..1000, 1).await, ("soon".to_owned(), true));
     assert_eq!(secrets(0..10, 9).await, ("over".to_owned(), false));
     assert_eq!(found(s.key("x"), Action::KeyList, 10..1000, 9).await, ("k".to_owned(), false));
+    // Made at 5, all of them, and the key rotates never.
+    let counted = async |object: ObjectRef, action, before| {
+        let permits = test_support::permits(vec![permit(action, ObjectRef { name: None, ..object }, None)]).unwrap();
+        test_support::open(s.store.ending(permits, 0..1, before, 1).await).unwrap().behind
+    };
+    let behind = |all, behind| vec![(s.vault, Behind { all, behind })];
+    assert_eq!(counted(s.secret("x"), Action::SecretList, 6).await, behind(5, 5));
+    assert_eq!(counted(s.secret("x"), Action::SecretList, 5).await, behind(5, 0));
+    assert!(counted(s.key("x"), Action::KeyList, 6).await.is_empty());
     let elsewhere = test_support::secret_ref(VaultId(crate::support::id()), VaultName::parse("other").unwrap(), None);
     assert_eq!(found(elsewhere, Action::SecretList, 10..1000, 9).await, (String::new(), false));
+
+    place.tamper(&["UPDATE secrets SET made = 6 WHERE name = 'soon'"]).await;
+    let vault = s.vault;
+    drop(s);
+    let store = Store::open(&place.url, options()).await.unwrap();
+    let younger = store.facts(vault, ObjectKind::Secret, &name("soon"), None).await;
+    assert!(matches!(younger, Err(StoreError::Damaged(_))), "nothing looks younger than it is");
 }

@@ -1,6 +1,7 @@
 //! Secrets and keys, given out against permits.
 
 use std::{
+    collections::BTreeMap,
     ops::{Bound, Range},
     sync::Arc,
 };
@@ -14,7 +15,7 @@ use crate::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::{Held, Permit, Permits},
     ports::{ObjectStore, StoreError},
-    secret::{Endings, LifeState, Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
+    secret::{Behind, Endings, LifeState, Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
 };
 
 /// Whether an action opens what is sealed in a version.
@@ -202,9 +203,16 @@ impl ObjectStore for MemoryStore {
         permit.hold(found)
     }
 
-    async fn ending(&self, permits: Permits, within: Range<i64>, limit: usize) -> Held<Result<Endings, StoreError>> {
+    async fn ending(
+        &self,
+        permits: Permits,
+        within: Range<i64>,
+        behind: i64,
+        limit: usize,
+    ) -> Held<Result<Endings, StoreError>> {
         self.pause().await;
         let mut ending = Vec::new();
+        let mut counts: BTreeMap<VaultId, Behind> = BTreeMap::new();
         {
             let durable = self.durable();
             for ((vault, kind, _), row) in &durable.objects {
@@ -214,6 +222,16 @@ impl ObjectStore for MemoryStore {
                 };
                 if !permits.iter().any(object) {
                     continue;
+                }
+                if row.meta.life == LifeState::Active && !row.meta.managed {
+                    let made = row.versions.get(&row.meta.current).map(|version| version.meta.created);
+                    let planned = row.meta.rotation.as_ref().and_then(|rotation| rotation.looked_at());
+                    let moment = if *kind == ObjectKind::Secret { made } else { planned };
+                    if let Some(moment) = moment {
+                        let count = counts.entry(*vault).or_default();
+                        count.all += 1;
+                        count.behind += u64::from(moment < behind);
+                    }
                 }
                 let ends = |meta: &VersionMeta| meta.attributes.expires.filter(|end| within.contains(end));
                 for version in row.versions.values() {
@@ -229,7 +247,8 @@ impl ObjectStore for MemoryStore {
         ending.sort_by_key(|(end, _)| *end);
         let more = ending.len() > limit;
         ending.truncate(limit);
-        permits.hold(Ok(Endings { items: ending.into_iter().filter_map(|(_, shown)| shown).collect(), more }))
+        let items = ending.into_iter().filter_map(|(_, shown)| shown).collect();
+        permits.hold(Ok(Endings { items, more, behind: counts.into_iter().collect() }))
     }
 }
 

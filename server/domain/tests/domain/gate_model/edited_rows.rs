@@ -416,8 +416,14 @@ impl ObjectStore for TwoFaced {
         self.0.versions(permit, after, limit).await
     }
 
-    async fn ending(&self, permits: Permits, within: Range<i64>, limit: usize) -> Held<Result<Endings, StoreError>> {
-        self.0.ending(permits, within, limit).await
+    async fn ending(
+        &self,
+        permits: Permits,
+        within: Range<i64>,
+        behind: i64,
+        limit: usize,
+    ) -> Held<Result<Endings, StoreError>> {
+        self.0.ending(permits, within, behind, limit).await
     }
 }
 

@@ -4,7 +4,7 @@ use strongroom_crypto::SecretText;
 use strongroom_domain::{
     grant::Scope,
     names::{ObjectKind, VaultName},
-    objects::{ENDING, EndingSoon, ObjectError},
+    objects::{Ahead, ENDING, EndingSoon, ObjectError},
     policy::{AttachmentState, Effect, ModuleDigest, PolicyAttachment, PolicyFailure},
     principal::Grantee,
     role::Role,
@@ -24,6 +24,19 @@ fn told(found: &[EndingSoon], kind: ObjectKind) -> (String, usize) {
     (names.join(" "), lane.hidden)
 }
 
+fn ahead() -> Ahead {
+    Ahead { within: 10..1000, made_before: i64::MAX, due_before: 0, limit: 9 }
+}
+
+/// How many secrets are behind, by vault.
+fn behind(found: &[EndingSoon]) -> String {
+    let lane = found.iter().find(|lane| lane.kind == ObjectKind::Secret).unwrap();
+    let counts = lane.behind.iter().map(|(vault, count)| format!("{vault} {} of {}", count.behind, count.all));
+    let mut counts: Vec<_> = counts.collect();
+    counts.sort();
+    format!("{}; {} not counted", counts.join(", "), lane.uncounted)
+}
+
 async fn set(demo: &Demo, vault: &VaultName, secret: &str, end: i64, on: bool) {
     let attributes = SecretAttributes { expires: Some(end), enabled: on, ..enabled() };
     let value = SecretText::new("v".to_owned());
@@ -40,9 +53,10 @@ async fn each_vault_is_judged_by_itself_and_one_record_tells_of_all() {
     set(&demo, &other, "over", 9, true).await;
     let vaults = [demo.vault.clone(), other.clone()];
     let before = demo.world.store.image().log.len();
-    let found = demo.world.objects.ending(&demo.request(), &vaults, 10..1000, 9).await.unwrap();
+    let found = demo.world.objects.ending(&demo.request(), &vaults, &ahead()).await.unwrap();
     assert_eq!(told(&found, ObjectKind::Secret), ("other/soon demo/late".to_owned(), 0));
     assert_eq!(told(&found, ObjectKind::Key), (String::new(), 0));
+    assert_eq!(behind(&found), "demo 1 of 1, other 2 of 2; 0 not counted");
     let log = demo.world.store.image().log;
     assert_eq!((log.len(), log.last().unwrap().record.operation.as_str()), (before + 1, ENDING));
 
@@ -51,11 +65,12 @@ async fn each_vault_is_judged_by_itself_and_one_record_tells_of_all() {
     let id = demo.world.store.image().vaults["demo"].id;
     let grantee = Grantee::Principal { id: bob.id.clone() };
     demo.world.put_grant(grantee, Role::Administrator, Scope::Vault { vault: id }).unwrap();
-    let found = demo.world.objects.ending(&demo.world.request(&bob), &vaults, 10..1000, 9).await.unwrap();
+    let found = demo.world.objects.ending(&demo.world.request(&bob), &vaults, &ahead()).await.unwrap();
     assert_eq!(told(&found, ObjectKind::Secret), ("demo/late".to_owned(), 1));
+    assert_eq!(behind(&found), "demo 1 of 1; 0 not counted");
     assert_eq!(told(&found, ObjectKind::Certificate), (String::new(), 1));
     let nobody = demo.world.request(&person("mallory"));
-    let found = demo.world.objects.ending(&nobody, &vaults, 10..1000, 9).await.unwrap();
+    let found = demo.world.objects.ending(&nobody, &vaults, &ahead()).await.unwrap();
     assert_eq!(told(&found, ObjectKind::Secret), (String::new(), 2));
 }
 
@@ -74,10 +89,11 @@ async fn what_a_module_denies_is_not_among_what_ends() {
     set(&demo, &demo.vault, "a", 100, true).await;
     set(&demo, &demo.vault, "b", 200, false).await;
     let vaults = [demo.vault.clone()];
-    let ending = async || demo.world.objects.ending(&demo.request(), &vaults, 10..1000, 9).await.unwrap();
+    let ending = async || demo.world.objects.ending(&demo.request(), &vaults, &ahead()).await.unwrap();
     assert_eq!(told(&ending().await, ObjectKind::Secret), ("demo/a demo/b".to_owned(), 0));
     demo.world.policies.answer("guard", Verdict::EnabledAlone);
     assert_eq!(told(&ending().await, ObjectKind::Secret), ("demo/a".to_owned(), 0));
+    assert_eq!(behind(&ending().await), "; 1 not counted", "a count would tell of what it denies");
     demo.world.policies.answer("guard", Verdict::Fails(PolicyFailure::Trap));
     assert_eq!(told(&ending().await, ObjectKind::Secret), (String::new(), 1), "no answer lists nothing");
 }
@@ -95,6 +111,6 @@ async fn an_end_that_somebody_edited_is_not_shown() {
             }
         }
     });
-    let found = demo.world.objects.ending(&demo.request(), &[demo.vault.clone()], 10..1000, 9).await;
+    let found = demo.world.objects.ending(&demo.request(), &[demo.vault.clone()], &ahead()).await;
     assert!(matches!(found, Err(ObjectError::Tampered)));
 }

@@ -205,9 +205,10 @@ async fn filters_stand_in_the_address() {
     assert_eq!(names("tag=team%3Dother").await, "");
     assert_eq!(names("expires=never&state=enabled").await, "plain tagged");
     assert_eq!(names("expires=90").await, "");
+    assert_eq!(names("rotated=365").await, "", "all were made just now");
     let none = story.get("/vaults/demo/secrets?tag=%3Cb%3E&state=expired", &cookie).await;
     assert!(none.text.contains("tagged “&#60;b&#62;”, in state expired"), "{}", none.text);
-    for bad in ["state=x", "expires=8"] {
+    for bad in ["state=x", "expires=8", "rotated=8"] {
         assert_eq!(story.get(&format!("/vaults/demo/secrets?{bad}"), &cookie).await.status, 400, "{bad}");
     }
 }
