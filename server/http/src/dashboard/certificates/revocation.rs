@@ -19,7 +19,7 @@ use crate::{
         rendered,
         secret::Named,
         snippets::{self, Commands},
-        view,
+        sort, view,
     },
     message::Response,
 };
@@ -101,7 +101,8 @@ fn of_key(viewer: &Viewer<'_>, name: &ObjectName, shown: &ShownRevocations, list
         true => Body::Text(vec!["Nothing that its key signed is revoked.".to_owned()]),
         false => {
             let rows = list.revoked.iter().rev().take(MOST).map(row).collect();
-            Body::Table(Table::new(&["Serial number", "Revoked", "Why", "Would have ended"], rows))
+            let table = Table::new(&["Serial number", "Revoked", "Why", "Would have ended"], rows);
+            Body::Table(sort::table(viewer, &format!("revoked-{version}"), table))
         }
     };
     let revoked = Panel::new(&format!("Revoked, of version {version}"), table);

@@ -20,7 +20,7 @@ use crate::{
         rendered,
         secret_forms::vault,
         snippets::{self, Commands},
-        view,
+        sort, view,
     },
     message::Response,
 };
@@ -69,7 +69,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         cannot,
         tabs: tabs(&vault, View::Issuers),
         main: vec![
-            Panel::new("Issuers", Body::Table(Table::new(&COLUMNS, rows))),
+            Panel::new("Issuers", Body::Table(sort::table(viewer, "issuers", Table::new(&COLUMNS, rows)))),
             snippets::panel(vec![
                 commands.vault("certificate issuer list"),
                 commands.curl_vault("GET", "/certificates/issuers", None),
