@@ -44,13 +44,17 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         main.extend(authority(viewer, &mut offers, &vault, settings).await);
     }
     let commands = Commands::of_vault(viewer.services, &vault);
+    let enabled = issuer.item.version.attributes.enabled;
+    let switch = if enabled { "Disable" } else { "Enable" };
+    let switched = format!(r#"{{"attributes":{{"enabled":{}}}}}"#, !enabled);
     let mut aside: Vec<Panel> = uses.iter().map(|uses| uses.panel(&vault, name)).collect();
     aside.push(snippets::panel(vec![
         commands.vault(&format!("certificate issuer show {name}")),
         commands.curl_vault("GET", &format!("/certificates/issuers/{name}"), None),
+        commands.curl_vault("PATCH", &format!("/certificates/issuers/{name}"), Some(&switched)).labelled(switch),
     ]));
     let (acts, cannot) = offers.told();
-    let badge = match issuer.item.version.attributes.enabled {
+    let badge = match enabled {
         true => (Tone::Good, Icon::Check, "Enabled".to_owned()),
         false => (Tone::Plain, Icon::Off, "Disabled".to_owned()),
     };
