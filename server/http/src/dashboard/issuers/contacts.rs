@@ -144,6 +144,7 @@ async fn page(
         aside: vec![snippets::panel(vec![
             commands.vault("certificate contacts show"),
             commands.vault("certificate contacts set --email MAIL").labelled("Set them"),
+            commands.vault("certificate contacts delete").labelled("Tell nobody"),
             commands.curl_vault("PUT", "/certificates/contacts", Some(r#"{"contacts":[{"email":"ops@app.example"}]}"#)),
         ])],
         ..PanelsPage::new(viewer.shell(&place).await, headline)
