@@ -90,6 +90,23 @@ impl Action {
         matches!(self, Self::SecretBackup | Self::KeyBackup | Self::CertificateBackup)
     }
 
+    /// Whether it lists what is in a vault, each entry of which modules are asked about.
+    #[must_use]
+    pub fn is_of_entries(self) -> bool {
+        matches!(
+            self,
+            Self::SecretList
+                | Self::SecretListVersions
+                | Self::SecretListDeleted
+                | Self::KeyList
+                | Self::KeyListVersions
+                | Self::KeyListDeleted
+                | Self::CertificateList
+                | Self::CertificateListVersions
+                | Self::CertificateListDeleted
+        )
+    }
+
     /// Whether all versions of an object are given out or come back at once.
     #[must_use]
     pub fn is_of_versions(self) -> bool {
@@ -354,8 +371,14 @@ impl Action {
         // What the gate and schedules do by themselves.
         let nobody_asks =
             |action: Self| matches!(action, Self::ApprovalOpen | Self::KeyRotateIfDue | Self::KeyNearExpiry);
+        Self::done_in_vault(operation).filter(|action| !nobody_asks(*action))
+    }
+
+    /// The same of what schedules do, too.
+    #[must_use]
+    pub(crate) fn done_in_vault(operation: &str) -> Option<Self> {
         let found = Self::ALL.iter().copied().find(|action| action.operation() == operation);
-        found.filter(|action| action.is_in_vault() && !nobody_asks(*action))
+        found.filter(|action| action.is_in_vault())
     }
 
     /// Of which kind of object it is asked: the vault, or what is in it.

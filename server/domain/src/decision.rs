@@ -22,7 +22,8 @@ pub enum StageEffect {
     Deny,
     /// A policy module has no opinion: nothing against the request, and nothing for it.
     Abstain,
-    /// A policy module was not asked: it does not want to see such a request, or, in shadow, there was no time for it.
+    /// A policy module was not asked: it does not want to see such a request, one before it denied, or, in shadow, there
+    /// was no time for it.
     NotAsked,
     /// A module in shadow has nothing against the request.
     WouldAllow,
@@ -64,6 +65,9 @@ pub struct Stage {
     /// Fuel burnt by a policy module.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fuel: Option<u64>,
+    /// Attributes that a policy module says its answer rests on. Records of earlier releases have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relied_on: Vec<String>,
     /// What a policy module wanted done besides, and what therefore was done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub obligations: Vec<Obligation>,
@@ -77,7 +81,8 @@ impl Stage {
     #[must_use]
     pub fn new(stage: impl Into<String>, effect: StageEffect, reason: impl Into<String>) -> Self {
         let (stage, reason) = (stage.into(), reason.into());
-        Self { stage, effect, reason, detail: None, fuel: None, messages: Vec::new(), obligations: Vec::new() }
+        let (messages, obligations, relied_on) = (Vec::new(), Vec::new(), Vec::new());
+        Self { stage, effect, reason, detail: None, fuel: None, relied_on, obligations, messages }
     }
 
     /// What a policy module said, as it stands in records; a failure stands there as the denial that it is.
@@ -102,7 +107,8 @@ impl Stage {
         };
         let detail = format!("{module} {}", answer.sentence).trim_end().to_owned();
         let (fuel, messages, obligations) = (Some(answer.fuel), answer.messages, answer.obligations);
-        Self { fuel, messages, obligations, ..Self::new(stage, effect, answer.reason_code).with_detail(detail) }
+        let said = Self::new(stage, effect, answer.reason_code).with_detail(detail);
+        Self { fuel, relied_on: answer.relied_on, messages, obligations, ..said }
     }
 
     /// The same, with a sentence or the evidence.
@@ -292,4 +298,30 @@ pub struct Denial {
     pub action: Action,
     /// Why not.
     pub reason: DenyReason,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record is verified as it was written: what earlier releases did not write must not come into it.
+    #[test]
+    fn what_a_module_relied_on_is_on_record_and_an_earlier_record_stays_as_it_is() {
+        let answer = PolicyAnswer {
+            effect: Effect::Deny,
+            reason_code: "no".to_owned(),
+            sentence: "No.".to_owned(),
+            relied_on: vec!["object.tags.owner".to_owned(), "time".to_owned()],
+            messages: Vec::new(),
+            obligations: Vec::new(),
+            fuel: 7,
+        };
+        let stage = Stage::of_module("policy:rule", ModuleDigest([1; 32]), Ok(answer));
+        let text = serde_json::to_string(&stage).unwrap();
+        assert!(text.contains(r#""relied_on":["object.tags.owner","time"]"#), "{text}");
+        assert_eq!(serde_json::from_str::<Stage>(&text).unwrap(), stage);
+        let earlier = r#"{"stage":"policy:rule","effect":"deny","reason":"no","detail":"01 No.","fuel":7}"#;
+        let read: Stage = serde_json::from_str(earlier).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), earlier);
+    }
 }

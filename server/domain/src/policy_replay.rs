@@ -29,7 +29,7 @@ pub struct PolicyReplay {
     pub settings_revision: i64,
     /// The attachments that were tried in place of the vault's own, in order.
     pub candidate: Vec<PolicyAttachment>,
-    /// How many of the newest decisions were asked again.
+    /// How many decisions were asked again, of the newest records of the vault.
     pub replayed: u64,
     /// What would change.
     pub counted: Counted,

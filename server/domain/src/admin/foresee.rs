@@ -49,7 +49,7 @@ impl Described {
     /// The request of a record, as far as it can be made again; none where nobody asked anything of a vault. What a key
     /// or a certificate that was to be made would have been is not on record.
     pub(super) fn of(record: &Record) -> Option<Self> {
-        let recorded = Recorded::of(record, record.at)?;
+        let recorded = Recorded::of(record, record.at).filter(Recorded::is_of_somebody)?;
         let input = record.input.as_deref().filter(|input| !input.action.is_empty());
         let written = input.filter(|_| writes_attributes(recorded.action)).map(|input| &input.object);
         Some(Self {

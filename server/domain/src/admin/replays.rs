@@ -86,7 +86,7 @@ impl Administration {
             at: ctx.now,
             settings_revision: vault.revision,
             candidate,
-            replayed: u64::try_from(records.len()).unwrap_or(u64::MAX),
+            replayed: counted.asked,
             counted,
             revision: replaces.unwrap_or(0).saturating_add(1),
             tag: Vec::new(),

@@ -15,7 +15,7 @@ use crate::{
     change::Change,
     context::RequestContext,
     decision::{DenyReason, Stage, StageEffect},
-    gate::{self, Ask, Case, Judgement},
+    gate::{self, Ask, Budgets, Case, Judgement},
     grant::Scope,
     keyring::Keyring,
     names::{ObjectKind, VaultId, VaultName},
@@ -303,8 +303,9 @@ impl Administration {
         let deleted = action == Action::VaultGetDeleted;
         let (count, names) = self.within_reach(ctx, deleted).await?;
         let mut seen = VaultListing::default();
+        let mut budgets = Budgets::default();
         for (id, name) in names {
-            match self.gate.judge(ctx, &Ask::vault(action, &name)).await {
+            match self.gate.judge_one_of_many(ctx, &Ask::vault(action, &name), &mut budgets).await {
                 Judgement::Permitted(case) => seen.vaults.extend(case.vault.map(|(vault, _)| vault)),
                 Judgement::Denied(record, denial) => match denial.inspect(|d| d.reason.truly().clone()) {
                     DenyReason::Unavailable => return Err(AdminError::Unavailable),
@@ -339,10 +340,10 @@ impl Administration {
     pub async fn visible_vaults(&self, ctx: &RequestContext) -> Result<Vec<Arc<Vault>>, AdminError> {
         // As for a list that is asked for: each vault is judged by itself.
         let _place = self.listing(ctx).await?;
-        let mut seen = Vec::new();
+        let (mut seen, mut budgets) = (Vec::new(), Budgets::default());
         for (_, name) in self.within_reach(ctx, false).await?.1 {
             let ask = Ask::vault(Action::VaultRead, &name);
-            if let Judgement::Permitted(case) = self.gate.judge_ahead(ctx, &ask).await {
+            if let Judgement::Permitted(case) = self.gate.judge_ahead_within(ctx, &ask, &mut budgets).await {
                 seen.extend(case.vault.map(|(vault, _)| vault));
             }
         }

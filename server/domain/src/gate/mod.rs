@@ -18,6 +18,7 @@ mod shadow;
 mod supposed;
 
 pub(crate) use attached::EVERYWHERE;
+pub use modules::BEHIND_A_DENIAL;
 pub(crate) use modules::POLICY_STAGE;
 pub(crate) use recorded::{Again, Recorded};
 pub(crate) use supposed::Supposition;
@@ -132,8 +133,17 @@ struct Trace {
     micros: BTreeMap<String, u64>,
     /// Nobody makes the request: nothing must come of it.
     described: bool,
-    /// Nobody makes it yet: what is judged is whether to show what leads there.
+    /// Nobody makes it yet: what is judged is whether to show what leads there. Modules in shadow are not asked.
     ahead: bool,
+    /// One of many that one answer is made of, whose record holds none of these stages: nobody looks for it there.
+    of_many: bool,
+}
+
+/// What the modules may take of the time of one answer, however many judgements it is made of.
+#[derive(Default)]
+pub(crate) struct Budgets {
+    shadows: shadow::ShadowBudget,
+    patience: attached::Patience,
 }
 
 impl Trace {
@@ -185,20 +195,45 @@ struct Judged {
 impl Gate {
     /// Judges a request.
     pub async fn judge(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Judgement {
-        self.judged(ctx, ask, Trace::default()).await
+        self.judged(ctx, ask, Trace::default(), &mut Budgets::default()).await
+    }
+
+    /// Judges one of many requests that one answer is made of, within what is left of the answer's budgets. What modules
+    /// in shadow would say is counted, and not named as a sample: the answer's record holds no stage of it.
+    pub(crate) async fn judge_one_of_many(
+        &self,
+        ctx: &RequestContext,
+        ask: &Ask<'_>,
+        budgets: &mut Budgets,
+    ) -> Judgement {
+        self.judged(ctx, ask, Trace { of_many: true, ..Trace::default() }, budgets).await
     }
 
     /// Judges a request that the caller may go on to make, for showing or leaving out what leads there: alike, but
-    /// nobody is alerted, and what modules in shadow would say is not counted. Whoever makes it is judged again.
+    /// nobody is alerted, and modules in shadow are not asked. Whoever makes it is judged again.
     pub(crate) async fn judge_ahead(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Judgement {
-        self.judged(ctx, ask, Trace { ahead: true, ..Trace::default() }).await
+        self.judge_ahead_within(ctx, ask, &mut Budgets::default()).await
     }
 
-    async fn judged(&self, ctx: &RequestContext, ask: &Ask<'_>, mut trace: Trace) -> Judgement {
+    /// The same of one of many, within what is left of the answer's budgets.
+    pub(crate) async fn judge_ahead_within(
+        &self,
+        ctx: &RequestContext,
+        ask: &Ask<'_>,
+        budgets: &mut Budgets,
+    ) -> Judgement {
+        budgets.shadows = shadow::ShadowBudget::spent();
+        self.judged(ctx, ask, Trace { ahead: true, ..Trace::default() }, budgets).await
+    }
+
+    async fn judged(&self, ctx: &RequestContext, ask: &Ask<'_>, mut trace: Trace, budgets: &mut Budgets) -> Judgement {
         trace.stages.reserve(6);
-        let mut judged = Judged::default();
+        let Budgets { shadows, patience } = std::mem::take(budgets);
+        let mut judged = Judged { shadows, patience, ..Judged::default() };
         // On the heap: what the stages hold is much, and every use case would carry it on its stack.
         let verdict = Box::pin(self.stages(ctx, ask, &mut trace, &mut judged)).await;
+        *budgets =
+            Budgets { shadows: std::mem::take(&mut judged.shadows), patience: std::mem::take(&mut judged.patience) };
         let mut record = begin_record(ctx, ask);
         (record.trace, record.module_micros) = (trace.stages, trace.micros);
         record.settings_revision = judged.vault.as_ref().map(|(vault, _)| vault.revision);
@@ -249,7 +284,8 @@ impl Gate {
     /// What is known of an object, without its value, for whom the gate would let do this with it; none for all others.
     /// Nothing comes of it either.
     pub(crate) async fn peek(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Option<Option<Arc<SecretFacts>>> {
-        let (mut trace, mut judged) = (Trace { described: true, ..Trace::default() }, Judged::default());
+        let mut trace = Trace { described: true, ahead: true, ..Trace::default() };
+        let mut judged = Judged { shadows: shadow::ShadowBudget::spent(), ..Judged::default() };
         Box::pin(self.stages(ctx, ask, &mut trace, &mut judged)).await.ok()?;
         Some(judged.facts)
     }
@@ -325,11 +361,11 @@ impl Gate {
         }
         let vault = judged.vault.as_ref().map(|(vault, _)| Arc::clone(vault));
         let concerns_all = concerns_all_vaults(ask.action) && !may_bootstrap(ctx, ask.action);
-        // What a schedule does was settled when the object was deleted or its policy set, before the modules' eyes. A
-        // new version is more than that: since then modules may have come, and other settings. So is reading a value.
-        let is_judged = !own || makes_a_version(ask.action) || ask.action == Action::SecretGet;
-        let guards =
-            if is_judged && (vault.is_some() || concerns_all) { Some(self.guards(vault, trace).await?) } else { None };
+        let guards = if is_judged(ctx, ask.action) && (vault.is_some() || concerns_all) {
+            Some(self.guards(vault, trace).await?)
+        } else {
+            None
+        };
         let everywhere = guards.as_ref().map(|guards| &guards.everywhere);
         judged.everywhere = everywhere.filter(|all| !all.policies.is_empty()).map(|all| all.revision);
         // A schedule comes over no connection.
@@ -595,6 +631,13 @@ fn concerns_all_vaults(action: Action) -> bool {
             | Action::PolicyDocumentWrite
             | Action::PolicyDocumentDelete
     )
+}
+
+/// Whether modules are asked about it. What a schedule does was settled when the object was deleted or its policy set,
+/// before the modules' eyes. A new version is more than that: since then modules may have come, and other settings. So is
+/// reading a value.
+fn is_judged(ctx: &RequestContext, action: Action) -> bool {
+    !by_schedule(ctx, action) || makes_a_version(action) || action == Action::SecretGet
 }
 
 /// Of what a schedule does: whether something comes of it that was not there.

@@ -21,6 +21,8 @@ use crate::{
 
 /// How the stage of an attached module begins in a trace; its attachment's name follows.
 pub(crate) const POLICY_STAGE: &str = "policy:";
+/// Reason of a module that was not asked any more, because one before it denied.
+pub const BEHIND_A_DENIAL: &str = "behind-a-denial";
 /// What the record says where a request was about several versions, of which it holds one.
 pub(super) const VERSION_BY_VERSION: &str = "judged-version-by-version";
 
@@ -49,6 +51,9 @@ impl Gate {
                 });
                 break;
             }
+        }
+        if verdict.is_err() {
+            name_those_behind(&asked.enforced, trace);
         }
         self.ask_shadows(ctx, &asked.shadows, &request, &mut judged.shadows, trace).await;
         judged.input = Some(Box::new(request));
@@ -119,7 +124,8 @@ impl Gate {
         });
         for other in others {
             let Ok(given) = verdict else { break };
-            let mut apart = Trace { described: trace.described, ahead: trace.ahead, ..Trace::default() };
+            let Trace { described, ahead, of_many, .. } = *trace;
+            let mut apart = Trace { described, ahead, of_many, ..Trace::default() };
             let said = self.ask_enforced(ctx, ask, &asked.enforced, &other, judged, &mut apart).await;
             let denies = match &said {
                 // That no authority allows it is a denial where nothing else grants anything.
@@ -235,6 +241,7 @@ impl Gate {
                     let stranger =
                         !given && self.is_stranger(ctx, ask, judged).await && !self.would_give(behind, request).await;
                     if stranger && !invites {
+                        name_those_behind(enforced, trace);
                         return Err(DenyReason::Concealed(Box::new(reason)));
                     }
                     // Nobody approves for a schedule: its denial stands until the module says otherwise.
@@ -245,6 +252,7 @@ impl Gate {
                         let by = attached.shown();
                         *approval = self.approval_wanted(ctx, ask, judged, &by, wish, stranger).await;
                     }
+                    name_those_behind(enforced, trace);
                     return Err(if stranger { reason.without_name() } else { reason });
                 }
             }
@@ -265,6 +273,18 @@ impl Gate {
         answers.push(missing.into());
         answers
     }
+}
+
+/// Puts into the trace who was not asked any more, because the last one that was denies.
+fn name_those_behind(enforced: &[Attached<'_>], trace: &mut Trace) {
+    let stage = |attached: &Attached<'_>| format!("{POLICY_STAGE}{}", attached.shown());
+    let Some(last) = trace.stages.last().map(|last| last.stage.clone()) else { return };
+    let behind = enforced.iter().skip_while(|attached| stage(attached) != last).skip(1);
+    let unasked = behind.map(|attached| {
+        let detail = attached.attachment.module.to_string();
+        Stage::new(stage(attached), StageEffect::NotAsked, BEHIND_A_DENIAL).with_detail(detail)
+    });
+    trace.stages.extend(unasked.collect::<Vec<_>>());
 }
 
 /// Puts the answer of one module into the trace; a denial and every failure is an error.

@@ -7,11 +7,13 @@
 use std::sync::Arc;
 
 use super::{
-    Ask, Gate, Judged, Trace,
+    Ask, Gate, Judged, OWNER_OVERRULES, Trace,
     attached::{Guards, OfStage},
+    by_schedule,
     facts::is_gathered,
-    judge_network,
+    is_judged, judge_network,
     modules::{VERSION_BY_VERSION, conclude},
+    unreadable,
 };
 use crate::{
     access_policy::AccessMode,
@@ -20,7 +22,7 @@ use crate::{
     decision::{DenyReason, StageEffect},
     gate::grants::mode_for,
     names::{ObjectName, ObjectVersion, VaultName},
-    policy::{Effect, PolicyObject, PolicyRequest, PolicyStage, RECORDED_FOR_1_0, Said},
+    policy::{Effect, ModuleDigest, PolicyObject, PolicyRequest, PolicyStage, RECORDED_FOR_1_0, Said},
     principal::{Principal, PrincipalKind},
     record::Record,
 };
@@ -33,10 +35,27 @@ const TOO_SLOW: &str = "the machine was too slow to ask a module";
 pub(crate) enum Again {
     /// It would go through.
     Allowed,
+    /// The listing would go through, and these would be asked about each entry of it. The entries are not on record, so
+    /// what it would show is the same where the same are asked, and otherwise not known.
+    Listed(EntryByEntry),
     /// It would be denied, for this reason.
     Denied(String),
     /// The record does not hold what would have to be judged.
     Indeterminate(&'static str),
+}
+
+/// Who is asked about the entries of a listing, in order, and whether something else than a module grants them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EntryByEntry {
+    granted: bool,
+    modules: Vec<EntryModule>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct EntryModule {
+    module: ModuleDigest,
+    settings: String,
+    gives: bool,
 }
 
 /// A recorded request in the terms of the gate.
@@ -52,23 +71,30 @@ pub(crate) struct Recorded<'a> {
 }
 
 impl<'a> Recorded<'a> {
-    /// The request of a record; none where the gate did not judge anything that somebody asks of a vault.
+    /// The request of a record; none where the gate did not judge anything that somebody asks of a vault, or a schedule
+    /// does there before the modules' eyes.
     pub(crate) fn of(record: &'a Record, now: i64) -> Option<Self> {
-        let action = Action::in_vault(&record.operation)?;
         let id = record.principal.clone()?;
-        let kind = match record.principal_kind.as_str() {
-            "user" => PrincipalKind::User,
-            "workload" => PrincipalKind::Workload,
+        let (kind, action) = match record.principal_kind.as_str() {
+            "user" => (PrincipalKind::User, Action::in_vault(&record.operation)?),
+            "workload" => (PrincipalKind::Workload, Action::in_vault(&record.operation)?),
+            "system" => (PrincipalKind::System, Action::done_in_vault(&record.operation)?),
             _ => return None,
         };
-        if record.trace.is_empty() {
-            return None;
-        }
         // What modules were asked holds the groups, too.
         let asked = record.input.as_deref().filter(|input| !input.principal.issuer.is_empty());
         let groups = asked.map_or_else(|| record.groups.clone(), |input| input.principal.groups.clone());
         let principal = Principal { id, kind, groups, claims: record.claims.clone(), token: None, ends: None };
         let client = record.client.parse().ok()?;
+        let ctx = RequestContext::new(record.id, Arc::new(principal), client, record.listener.clone(), now);
+        // A schedule's request may leave no stage behind, where no module was attached.
+        let was_judged = match kind {
+            PrincipalKind::System => by_schedule(&ctx, action) && is_judged(&ctx, action),
+            _ => !record.trace.is_empty(),
+        };
+        if !was_judged {
+            return None;
+        }
         Some(Self {
             record,
             action,
@@ -76,14 +102,34 @@ impl<'a> Recorded<'a> {
             name: record.object.as_deref().map(ObjectName::parse).transpose().ok()?,
             groups_known: asked.is_some(),
             version: record.version.as_deref().map(ObjectVersion::parse).transpose().ok()?,
-            ctx: RequestContext::new(record.id, Arc::new(principal), client, record.listener.clone(), now),
+            ctx,
         })
     }
 
     /// What the gate was asked.
     pub(crate) fn ask(&self) -> Ask<'_> {
         let (name, version) = (self.name.as_ref(), self.version.as_ref());
-        Ask { name, version, ..Ask::objects(self.action.object_kind(), self.action, &self.vault) }
+        let mends_modules = self.mends_modules() == Some(true);
+        Ask { name, version, mends_modules, ..Ask::objects(self.action.object_kind(), self.action, &self.vault) }
+    }
+
+    /// Whether somebody makes it, and not a schedule.
+    pub(crate) fn is_of_somebody(&self) -> bool {
+        self.ctx.principal.kind != PrincipalKind::System
+    }
+
+    /// Whether it did nothing but change which modules are attached to the vault; none where the record does not tell,
+    /// because nothing was changed.
+    fn mends_modules(&self) -> Option<bool> {
+        if self.action != Action::VaultUpdate {
+            return Some(false);
+        }
+        let overruled = |said: &crate::decision::Stage| said.reason == OWNER_OVERRULES;
+        if self.record.trace.iter().any(overruled) {
+            return Some(true);
+        }
+        let details = &self.record.details;
+        (!details.is_empty()).then(|| details.keys().all(|detail| detail == "policies"))
     }
 
     /// What tells modules whether they want to see it.
@@ -122,12 +168,13 @@ impl Gate {
     /// Judges a recorded request again. No permit, no record, and nothing comes of it.
     pub(crate) async fn judge_again(&self, recorded: &Recorded<'_>) -> Again {
         match Box::pin(self.again(recorded)).await {
-            Ok(()) => Again::Allowed,
+            Ok(None) => Again::Allowed,
+            Ok(Some(entries)) => Again::Listed(entries),
             Err(other) => other,
         }
     }
 
-    async fn again(&self, recorded: &Recorded<'_>) -> Result<(), Again> {
+    async fn again(&self, recorded: &Recorded<'_>) -> Result<Option<EntryByEntry>, Again> {
         const GONE: &str = "the vault is not the one of that time any more";
         let mut trace = Trace { described: true, ..Trace::default() };
         let (ask, ctx) = (recorded.ask(), &recorded.ctx);
@@ -136,10 +183,14 @@ impl Gate {
         let Some((vault, _)) = judged.vault.clone().filter(|(vault, _)| vault.created_at <= recorded.record.at) else {
             return Err(Again::Indeterminate(GONE));
         };
-        judge_network(ctx, &vault, &mut trace).map_err(denied)?;
+        // A schedule comes over no connection, and what it does was granted when it was set.
+        let own = by_schedule(ctx, ask.action);
+        if !own {
+            judge_network(ctx, &vault, &mut trace).map_err(denied)?;
+        }
         let guards = self.guards(Some(Arc::clone(&vault)), &mut trace).await.map_err(denied)?;
         let asked = self.of_stage(&guards, PolicyStage::Network, &mut judged).await;
-        if !asked.enforced.is_empty() {
+        if !own && !asked.enforced.is_empty() {
             let input = recorded.record.input.as_deref();
             let input = input.ok_or(Again::Indeterminate("the connection is not on record as modules see it"))?;
             let connection = PolicyRequest {
@@ -153,13 +204,35 @@ impl Gate {
                 time: input.time,
                 ..PolicyRequest::default()
             };
-            self.ask_again(ctx, &asked, &connection, &mut trace).await?;
+            let said = self.ask_again(ctx, &asked, &connection, &mut trace).await;
+            self.unless_overruled(recorded, said).await?;
+        }
+        if own {
+            return self.modules_again(recorded, &ask, &guards, &mut judged, &mut trace).await;
         }
         if let Some(reason) = recorded.denied_at("identity") {
             return Err(Again::Denied(reason.to_owned()));
         }
         self.grants_again(recorded, &ask, &judged, &mut trace).await?;
-        self.modules_again(recorded, &ask, &guards, &mut judged, &mut trace).await
+        let said = self.modules_again(recorded, &ask, &guards, &mut judged, &mut trace).await;
+        self.unless_overruled(recorded, said).await
+    }
+
+    /// What modules deny, an Owner of the installation overrules who changes modules alone.
+    async fn unless_overruled<T: Default>(&self, recorded: &Recorded<'_>, said: Result<T, Again>) -> Result<T, Again> {
+        let (Err(Again::Denied(_)), mends) = (&said, recorded.mends_modules()) else { return said };
+        if mends == Some(false) {
+            return said;
+        }
+        match (self.owns_installation(&recorded.ctx).await, mends) {
+            (Err(error), _) => Err(denied(unreadable(&error))),
+            (Ok(true), Some(_)) => Ok(T::default()),
+            (Ok(true), None) => Err(Again::Indeterminate("what an Owner would have changed is not on record")),
+            (Ok(false), _) if !recorded.groups_known && recorded.ctx.principal.id.issuer != self.own_issuer => {
+                Err(Again::Indeterminate("the groups of who asked are not on record"))
+            }
+            (Ok(false), _) => said,
+        }
     }
 
     /// What was granted then was granted; the groups of who asked are on record where a module was asked.
@@ -191,9 +264,11 @@ impl Gate {
         guards: &Guards,
         judged: &mut Judged,
         trace: &mut Trace,
-    ) -> Result<(), Again> {
+    ) -> Result<Option<EntryByEntry>, Again> {
         let asked = self.of_stage(guards, PolicyStage::Request, judged).await;
-        let mut granted = mode_for(ask.action, guards.vault.as_deref()) != AccessMode::Modules;
+        let by_rules = by_schedule(&recorded.ctx, ask.action)
+            || mode_for(ask.action, guards.vault.as_deref()) != AccessMode::Modules;
+        let mut granted = by_rules;
         if !asked.enforced.is_empty() {
             let input = recorded.record.input.as_deref().filter(|input| !input.action.is_empty());
             // Whoever does not want to see such a request needs nothing of it.
@@ -202,7 +277,7 @@ impl Gate {
             let wants = |module| !self.policies.passes_over(module, seen);
             let asking: Vec<_> = asked.enforced.iter().filter(|attached| wants(&attached.attachment.module)).collect();
             if asking.is_empty() {
-                return if granted { Ok(()) } else { Err(no_authority()) };
+                return if granted { Ok(self.entry_by_entry(recorded, &asked, by_rules)) } else { Err(no_authority()) };
             }
             let input =
                 input.ok_or(Again::Indeterminate("no module was asked, so what it would see is not on record"))?;
@@ -225,7 +300,29 @@ impl Gate {
                 ));
             }
         }
-        if granted { Ok(()) } else { Err(no_authority()) }
+        if granted { Ok(self.entry_by_entry(recorded, &asked, by_rules)) } else { Err(no_authority()) }
+    }
+
+    /// Who would be asked about the entries of a listing, which are not on record.
+    fn entry_by_entry(&self, recorded: &Recorded<'_>, asked: &OfStage<'_>, granted: bool) -> Option<EntryByEntry> {
+        if !recorded.action.is_of_entries() {
+            return None;
+        }
+        let in_short = recorded.in_short(&recorded.ask());
+        let wants = |module| match &recorded.name {
+            // All entries are versions of this one.
+            Some(_) => !self.policies.passes_over(module, &in_short),
+            None => self.policies.wants(module, recorded.action.data_action()),
+        };
+        let modules = asked.enforced.iter().filter(|attached| wants(&attached.attachment.module));
+        let modules: Vec<_> = modules
+            .map(|attached| EntryModule {
+                module: attached.attachment.module,
+                settings: attached.attachment.settings.clone(),
+                gives: attached.attachment.authority && attached.vault.is_some(),
+            })
+            .collect();
+        (!modules.is_empty()).then_some(EntryByEntry { granted, modules })
     }
 
     /// Asks the enforced modules of a stage; gives whether one of the vault's own with authority allowed.

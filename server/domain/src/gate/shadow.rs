@@ -99,7 +99,7 @@ impl ShadowSeen {
     }
 }
 
-/// What is left of the time that modules in shadow have for one request.
+/// What is left of the time that modules in shadow have for one answer.
 pub(super) struct ShadowBudget(Duration);
 
 impl Default for ShadowBudget {
@@ -109,6 +109,11 @@ impl Default for ShadowBudget {
 }
 
 impl ShadowBudget {
+    /// None: nobody is asked.
+    pub(super) fn spent() -> Self {
+        Self(Duration::ZERO)
+    }
+
     /// What comes of some work, if it is done in time.
     pub(super) async fn within<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         if self.0.is_zero() {
@@ -130,6 +135,9 @@ impl Gate {
         budget: &mut ShadowBudget,
         trace: &mut Trace,
     ) {
+        if trace.ahead {
+            return;
+        }
         for attached in shadows {
             let attachment = attached.attachment;
             let asked = async {
@@ -142,7 +150,7 @@ impl Gate {
             let answer = said.map(|said| said.answer);
             let stage = |effect, reason: &str| Stage::new(name, effect, reason);
             let module = attachment.module.to_string();
-            let counts = trace.is_of_a_request();
+            let (counts, sampled) = (trace.is_of_a_request(), !trace.of_many);
             let note = |what: &dyn Fn(&mut ShadowSeen)| {
                 if counts {
                     self.shadows.note(attached, what);
@@ -159,7 +167,9 @@ impl Gate {
                     note(&|seen: &mut ShadowSeen| match effect {
                         StageEffect::WouldDeny => {
                             seen.count.would_deny += 1;
-                            seen.sample(ctx, &answer.reason_code);
+                            if sampled {
+                                seen.sample(ctx, &answer.reason_code);
+                            }
                         }
                         StageEffect::WouldAbstain => seen.count.would_abstain += 1,
                         StageEffect::WouldAllow => seen.count.would_allow += 1,
@@ -169,12 +179,14 @@ impl Gate {
                     let detail = format!("{module} {}", answer.sentence).trim_end().to_owned();
                     let stage = stage(effect, &answer.reason_code).with_detail(detail);
                     let (fuel, messages, obligations) = (Some(answer.fuel), answer.messages, answer.obligations);
-                    Stage { fuel, messages, obligations, ..stage }
+                    Stage { fuel, relied_on: answer.relied_on, messages, obligations, ..stage }
                 }
                 Some(Err(failure)) => {
                     note(&|seen: &mut ShadowSeen| {
                         seen.count.would_fail += 1;
-                        seen.sample(ctx, failure.reason_code());
+                        if sampled {
+                            seen.sample(ctx, failure.reason_code());
+                        }
                     });
                     stage(StageEffect::WouldDeny, failure.reason_code()).with_detail(module)
                 }

@@ -51,6 +51,7 @@ pub struct FakePolicies {
     late: Mutex<HashSet<ModuleDigest>>,
     known: Mutex<HashMap<ModuleDigest, String>>,
     sees: Mutex<HashMap<ModuleDigest, Action>>,
+    blind: Mutex<HashSet<ModuleDigest>>,
 }
 
 impl FakePolicies {
@@ -79,6 +80,11 @@ impl FakePolicies {
     /// Lets a module see this action alone.
     pub fn sees_alone(&self, module: ModuleDigest, action: Action) {
         self.sees.lock().unwrap_or_else(PoisonError::into_inner).insert(module, action);
+    }
+
+    /// Lets a module say that it wants to see no action at all.
+    pub fn wants_none_of(&self, module: ModuleDigest) {
+        self.blind.lock().unwrap_or_else(PoisonError::into_inner).insert(module);
     }
 
     /// Lets a module be loaded for ever.
@@ -220,6 +226,10 @@ impl PolicyEngine for FakePolicies {
             Some(Verdict::Fails(failure)) => Err(failure.into()),
             Some(_) => Ok(()),
         }
+    }
+
+    fn wants(&self, module: &ModuleDigest, _action: &str) -> bool {
+        !self.blind.lock().unwrap_or_else(PoisonError::into_inner).contains(module)
     }
 
     fn passes_over(&self, module: &ModuleDigest, request: &PolicyRequest) -> bool {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use strongroom_domain::{
     admin::AdminError,
-    decision::StageEffect,
+    decision::{Stage, StageEffect},
     record::{IdPrefix, Record, RecordFilter},
     secret::Page,
 };
@@ -118,13 +118,20 @@ fn trace(record: &Record) -> Panel {
         Row::new(vec![
             Cell::text(stage.stage.clone()),
             Cell::badge(tone, icon, word),
-            Cell::Text { text: stage.reason.clone(), small: stage.detail.clone() },
+            Cell::Text { text: stage.reason.clone(), small: told(stage) },
             fuel,
             took,
         ])
     });
     let table = Table::new(&["Stage", "Said", "Reason", "Fuel", "Time"], rows.collect());
     Panel::new("Stages", Body::Table(table)).note("in the order in which they were judged")
+}
+
+/// What a stage says besides its reason, and what a module says that this rests on.
+fn told(stage: &Stage) -> Option<String> {
+    let relied_on = (!stage.relied_on.is_empty()).then(|| format!("(relied on {})", stage.relied_on.join(", ")));
+    let told: Vec<_> = stage.detail.clone().into_iter().chain(relied_on).collect();
+    (!told.is_empty()).then(|| told.join(" "))
 }
 
 /// Where the record stands in its node's chain, with its neighbours; every link is computed anew.

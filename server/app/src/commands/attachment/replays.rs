@@ -99,8 +99,12 @@ fn summary(replay: &Value) -> String {
     } else {
         ""
     };
+    let left_out = match replay.get("left_out").and_then(Value::as_u64) {
+        None | Some(0) => String::new(),
+        Some(count) => format!(", {count} records left out that are no decisions"),
+    };
     format!(
-        "{} newly allowed, {} newly denied, {} indeterminate, of the newest {} decisions{up}; kept as {}",
+        "{} newly allowed, {} newly denied, {} indeterminate, of {} decisions asked again{left_out}{up}; kept as {}",
         part("/newly_allowed"),
         part("/newly_denied"),
         part("/indeterminate"),

@@ -14,9 +14,11 @@ use serde_json::json;
 use strongroom_domain::{
     action::Action,
     decision::{Stage, StageEffect},
+    gate::BEHIND_A_DENIAL,
     policy::{Effect, PolicyAttachment, PolicyEngine as _, PolicyObject, PolicyRequest, PolicyStage},
     record::{Outcome, Record},
 };
+use strongroom_policy_host::ModuleDescription;
 use strongroom_store::verify::ExportLine;
 
 use super::Loaded;
@@ -26,6 +28,8 @@ use crate::{cli::Output, commands::table, plain::plain};
 pub(super) const LONGEST_LINE: u64 = 4 * 1024 * 1024;
 /// Reason where the candidate does not want to see a request.
 const NOT_WANTED: &str = "not-wanted";
+/// Of a listing whose entries the candidate would be asked about.
+const ENTRIES: &str = "which entries a listing showed is not on record";
 /// Decisions that are named for each group.
 const SAMPLES: usize = 3;
 
@@ -165,7 +169,8 @@ pub(super) fn parse(line: &str) -> anyhow::Result<Option<Record>> {
 
 async fn judge(loaded: &Loaded, attachment: &PolicyAttachment, name: &str, record: &Record) -> anyhow::Result<Group> {
     let stage = format!("policy:{name}");
-    let before = record.trace.iter().find(|one| one.stage == stage);
+    // Who stood behind a denial was not asked.
+    let before = record.trace.iter().find(|one| one.stage == stage && one.reason != BEHIND_A_DENIAL);
     let principal = record.principal.as_ref().map_or_else(|| record.principal_kind.clone(), ToString::to_string);
     let object =
         [record.vault.as_deref(), record.object.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("/");
@@ -191,11 +196,15 @@ enum Again {
 }
 
 async fn again(loaded: &Loaded, attachment: &PolicyAttachment, record: &Record) -> anyhow::Result<Again> {
+    let wants = |action: &str| loaded.engine.wants(&attachment.module, action);
     // Whatever is not on record: whoever does not want to see such a request is not asked.
     let in_short = in_short(record);
     if let Some(seen) = record.input.as_deref().filter(|input| !input.action.is_empty()).or(in_short.as_ref())
         && loaded.engine.passes_over(&attachment.module, seen)
     {
+        if judges_entries(&loaded.description, wants, record, true) {
+            return Ok(Again::Indeterminate(ENTRIES.to_owned()));
+        }
         return Ok(Again::NotDenied(StageEffect::NotAsked, NOT_WANTED.to_owned()));
     }
     let Some(input) = record.input.as_deref() else {
@@ -223,6 +232,9 @@ async fn again(loaded: &Loaded, attachment: &PolicyAttachment, record: &Record) 
                 _ if is_of_several_versions(record) => {
                     Again::Indeterminate("of several versions one is on record".to_owned())
                 }
+                _ if judges_entries(&loaded.description, wants, record, false) => {
+                    Again::Indeterminate(ENTRIES.to_owned())
+                }
                 Effect::Allow => Again::NotDenied(StageEffect::Allow, reason),
                 Effect::Abstain => Again::NotDenied(StageEffect::Abstain, reason),
             })
@@ -241,6 +253,32 @@ fn is_of_several_versions(record: &Record) -> bool {
     let denied = |one: &Stage| one.effect == StageEffect::Deny && one.stage.starts_with("policy:");
     record.trace.iter().any(|one| one.reason == "judged-version-by-version")
         || (Action::in_vault(&record.operation).is_some_and(Action::is_of_versions) && record.trace.iter().any(denied))
+}
+
+/// Whether a module that lets a recorded listing through would be asked about its entries, which are not on record. Of
+/// one that is passed over, whose entries are all of the name that was asked for, it is not.
+fn judges_entries(
+    description: &ModuleDescription,
+    wants: impl Fn(&str) -> bool,
+    record: &Record,
+    passed_over: bool,
+) -> bool {
+    let listing = Action::in_vault(&record.operation).filter(|action| action.is_of_entries());
+    let (Some(action), Some(kind)) = (listing, record.kind.as_deref()) else { return false };
+    if description.stage != PolicyStage::Request || record.outcome == Outcome::Denied {
+        return false;
+    }
+    if record.object.is_some() {
+        return !passed_over;
+    }
+    wants(action.data_action()) && description.objects.iter().any(|pattern| may_be_of(pattern, kind))
+}
+
+/// Whether some object of a kind may fit a pattern.
+fn may_be_of(pattern: &str, kind: &str) -> bool {
+    let literal = pattern.split('*').next().unwrap_or_default().to_ascii_lowercase();
+    let kind = format!("{kind}/");
+    kind.starts_with(&literal) || literal.starts_with(&kind)
 }
 
 /// What tells a module whether it wants to see a recorded request, where nothing more is on record.
@@ -394,6 +432,39 @@ mod tests {
         assert!(is_of_several_versions(&backup(json!([deny]))), "nobody was asked about the others any more");
         assert!(!is_of_several_versions(&backup(json!([stage(StageEffect::Allow, "fine")]))));
         assert!(!is_of_several_versions(&record(json!({ "trace": [deny] }))));
+    }
+
+    /// Live, whoever lets a listing through, or is not asked about it, leaves out entries, and those are not on record.
+    #[test]
+    fn a_replay_guesses_nothing_of_the_entries_of_a_listing() {
+        let of = |objects: &[&str]| ModuleDescription {
+            contract: "1.0".to_owned(),
+            name: "rule".to_owned(),
+            version: "1".to_owned(),
+            summary: String::new(),
+            stage: PolicyStage::Request,
+            actions: vec!["*".to_owned()],
+            objects: objects.iter().map(|&pattern| pattern.to_owned()).collect(),
+            facts: Vec::new(),
+            settings_schema: "{}".to_owned(),
+        };
+        let list = record(json!({ "operation": "SecretList", "object": null }));
+        for (objects, expected) in [
+            (&["secret/prod-*"][..], true),
+            (&["*"], true),
+            (&["sec*"], true),
+            (&["key/*", "secret/db"], true),
+            (&["key/*"], false),
+        ] {
+            assert_eq!(judges_entries(&of(objects), |_| true, &list, true), expected, "{objects:?}");
+        }
+        assert!(!judges_entries(&of(&["*"]), |_| false, &list, false), "it does not want to see the action");
+        let denied = record(json!({ "operation": "SecretList", "object": null, "outcome": "denied" }));
+        assert!(!judges_entries(&of(&["*"]), |_| true, &denied, false), "nothing was listed");
+        assert!(!judges_entries(&of(&["*"]), |_| true, &record(json!({})), false), "it is no listing");
+        let versions = record(json!({ "operation": "SecretListVersions" }));
+        assert!(!judges_entries(&of(&["secret/prod-*"]), |_| true, &versions, true), "all entries are of this name");
+        assert!(judges_entries(&of(&["secret/*"]), |_| true, &versions, false));
     }
 
     /// What tells a module whether it wants to see a request is in every record.

@@ -16,6 +16,7 @@ use serde_json::json;
 use strongroom_domain::{
     action::Action,
     decision::Stage,
+    gate::BEHIND_A_DENIAL,
     policy::{ModuleDigest, PolicyAttachment, PolicyEngine as _, PolicyFailure},
     record::Record,
 };
@@ -149,6 +150,9 @@ async fn again(
     stage: &Stage,
 ) -> anyhow::Result<Again> {
     let unknown = |why: &str| Ok(Again::Indeterminate(why.to_owned()));
+    if stage.reason == BEHIND_A_DENIAL {
+        return unknown("another module denied before it was asked");
+    }
     let Some(module) = module_of(stage) else { return unknown("which module it was is not on record") };
     let Some(input) = record.input.as_deref() else { return unknown("what the module was asked is not on record") };
     if by_the_clock(&stage.reason) {
@@ -178,7 +182,11 @@ async fn again(
         Err(failure) if failure.is_of_the_moment() => return unknown("the machine was too slow to ask"),
         Err(failure) => Err(failure),
     };
-    let said = Stage::of_module(stage.stage.clone(), module, said);
+    let mut said = Stage::of_module(stage.stage.clone(), module, said);
+    if stage.relied_on.is_empty() {
+        // An earlier release did not record it.
+        said.relied_on.clear();
+    }
     // To the last bit: as it would stand in the record.
     let alike = serde_json::to_vec(&said)? == serde_json::to_vec(stage)?;
     Ok(if alike { Again::Same } else { Again::Other(said) })

@@ -178,6 +178,11 @@ fn told(record: &Value) -> Vec<String> {
         if !detail.is_empty() {
             lines.push(format!("       {detail}"));
         }
+        let relied_on = stage.get("relied_on").and_then(Value::as_array).into_iter().flatten();
+        let relied_on: Vec<_> = relied_on.map(|attribute| text(attribute, "")).collect();
+        if !relied_on.is_empty() {
+            lines.push(format!("       relied on: {}", relied_on.join(", ")));
+        }
         for message in stage.get("messages").and_then(Value::as_array).into_iter().flatten() {
             lines.push(format!("       said: {}", text(message, "")));
         }
@@ -214,7 +219,7 @@ mod tests {
                 {
                     "stage": "policy:names", "effect": "deny", "reason": "name-not-allowed",
                     "detail": "00ff The name \u{1b}[2J is not allowed.", "fuel": 812,
-                    "messages": ["looked at 3 patterns"],
+                    "relied_on": ["object.name", "settings"], "messages": ["looked at 3 patterns"],
                     "obligations": [{ "alert": { "severity": "low", "sentence": "Look." } }],
                 },
                 { "stage": "shadow:next", "effect": "would-allow", "reason": "over-budget" },
@@ -225,7 +230,7 @@ mod tests {
                         from    192.0.2.1 by listener main\n  what    demo/secrets/db\n  using   the algorithm PS256\n  \
                         enabled: true -> false\n  by      the vault's settings of \
                         revision 4\n  1. network: allow, admitted\n  2. policy:names: deny, name-not-allowed\n       \
-                        00ff The name \u{fffd}[2J is not allowed.\n       said: looked at 3 patterns\n       wanted: \
+                        00ff The name \u{fffd}[2J is not allowed.\n       relied on: object.name, settings\n       said: looked at 3 patterns\n       wanted: \
                         {\"alert\":{\"sentence\":\"Look.\",\"severity\":\"low\"}}\n       fuel 812, 37 µs\n  3. shadow:next: \
                         would-allow, over-budget";
         assert_eq!(told, expected);

@@ -78,7 +78,8 @@ pub struct WouldAllow {
     pub changes: Vec<Possible>,
     /// By somebody else.
     pub not_yours: Vec<NotYours>,
-    /// How many of the newest decisions on the vault were asked again.
+    /// How many decisions were asked again for each change, of the newest records of the vault; the fewest, where time
+    /// was up.
     pub replayed: usize,
     /// Whether time was up before all was tried and counted.
     pub cut: bool,
@@ -159,7 +160,7 @@ impl Administration {
             } else {
                 Vec::new()
             };
-            would_allow.replayed = records.len();
+            let mut fewest = None;
             for Trial { change, rule, may } in trials {
                 match may {
                     Ok(()) => {
@@ -172,11 +173,15 @@ impl Administration {
                             )
                             .await;
                         would_allow.cut |= recorded.cut;
+                        let asked = usize::try_from(recorded.asked).unwrap_or(usize::MAX);
+                        // Where time was up, the fewest that a change was held against.
+                        fewest = Some(fewest.map_or(asked, |fewest: usize| fewest.min(asked)));
                         would_allow.changes.push(Possible { change, recorded });
                     }
                     Err(why) => would_allow.not_yours.push(not_yours(&change, &why)),
                 }
             }
+            would_allow.replayed = fewest.unwrap_or(0);
             would_allow.not_yours.sort();
             would_allow.not_yours.dedup();
         }

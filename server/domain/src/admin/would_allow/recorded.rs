@@ -28,6 +28,9 @@ pub(in crate::admin) const REPLAY_GROUPS: usize = 100;
 /// Decisions that are named for each group.
 const SAMPLES: usize = 3;
 
+/// Of a listing that others would be asked about the entries of.
+const ENTRIES: &str = "which entries a listing showed is not on record";
+
 /// How a recorded decision would change: it would come out otherwise than it did, and would not without the change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -84,6 +87,16 @@ pub struct Counted {
     pub groups: Vec<ChangedAlike>,
     /// Whether time was up before all were asked.
     pub cut: bool,
+    /// How many decisions were asked again, or need not be, because they cannot change. Older results have none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub asked: u64,
+    /// How many of the records were no decisions of the gate and its modules on the vault, and were left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A change, and the rule as it would be.
@@ -128,7 +141,11 @@ impl Administration {
                 counted.cut = true;
                 break;
             }
-            let Some(recorded) = Recorded::of(record, ctx.now) else { continue };
+            let Some(recorded) = Recorded::of(record, ctx.now) else {
+                counted.left_out += 1;
+                continue;
+            };
+            counted.asked += 1;
             let Some((altered, reason)) = self.altered(&recorded, what).await else { continue };
             match altered {
                 Altered::NewlyAllowed => counted.newly_allowed += 1,
@@ -189,10 +206,19 @@ impl Administration {
         // What came out otherwise by the rules of its time is not changed by this.
         let denied = recorded.record.outcome == Outcome::Denied;
         match (before, after) {
-            (Again::Denied(reason), Again::Allowed) if denied => Some((Altered::NewlyAllowed, reason)),
-            (Again::Allowed, Again::Denied(reason)) if !denied => Some((Altered::NewlyDenied, reason)),
+            (Again::Denied(reason), Again::Allowed | Again::Listed(_)) if denied => {
+                Some((Altered::NewlyAllowed, reason))
+            }
+            (Again::Allowed | Again::Listed(_), Again::Denied(reason)) if !denied => {
+                Some((Altered::NewlyDenied, reason))
+            }
             (_, Again::Indeterminate(why)) | (Again::Indeterminate(why), _) => {
                 Some((Altered::Indeterminate, why.to_owned()))
+            }
+            (before @ (Again::Allowed | Again::Listed(_)), after @ (Again::Allowed | Again::Listed(_)))
+                if before != after && !denied =>
+            {
+                Some((Altered::Indeterminate, ENTRIES.to_owned()))
             }
             _ => None,
         }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use strongroom_domain::{
     action::Action,
     admin::{AdminError, NewRole, ScopeRequest, recover_policies},
+    context::RequestContext,
     decision::{DenyReason, StageEffect},
     gate::{Ask, READY_WITHIN, SHADOW_SAMPLES, ShadowCount},
     grant::Scope,
+    names::VaultName,
     policy::{
         AttachedBefore, AttachmentState, Effect, FactValue, ModuleDigest, PolicyAttachment, PolicyFailure,
         PolicyRequest, Unfit,
@@ -166,6 +168,67 @@ async fn modules_in_shadow_slow_nobody_down_beyond_their_budget() {
     assert_eq!(unheard, 5);
 }
 
+/// However many vaults there are, a list of them is one answer; and what is only offered asks nobody in shadow.
+#[tokio::test(start_paused = true)]
+async fn modules_in_shadow_have_one_budget_for_a_list_of_many_vaults() {
+    let (demo, olga) = scene(Vec::new());
+    for number in 0..40 {
+        let vault = VaultName::parse(&format!("vault-{number}")).unwrap();
+        demo.world.put_vault(&vault, VaultSettings::default()).unwrap();
+    }
+    demo.world.policies.answer("slow", Verdict::Hangs);
+    demo.world.policies.answer("denies", Verdict::Says(Effect::Deny));
+    let admin = &demo.world.admin;
+    let everywhere = [attachment("denies", 1, AttachmentState::Shadow), attachment("slow", 2, AttachmentState::Shadow)];
+    admin.put_policies_everywhere(&demo.world.request(&olga), None, &everywhere).await.unwrap();
+    let before = demo.world.policies.asked().len();
+    let began = tokio::time::Instant::now();
+    assert_eq!(admin.visible_vaults(&demo.world.request(&olga)).await.unwrap().len(), 41);
+    assert!(began.elapsed().is_zero(), "{:?}", began.elapsed());
+    assert_eq!(demo.world.policies.asked().len(), before, "nobody in shadow is asked ahead");
+    let began = tokio::time::Instant::now();
+    assert_eq!(admin.list_vaults(&demo.world.request(&olga)).await.unwrap().vaults.len(), 41);
+    assert!(began.elapsed() < strongroom_domain::gate::SHADOW_BUDGET * 2, "{:?}", began.elapsed());
+    let shown = admin.show_policies(&demo.world.request(&olga), None).await.unwrap();
+    let [denies, slow] = shown.policies.as_slice() else { panic!("two are attached") };
+    assert_eq!((denies.shadow.count.would_deny, slow.shadow.count.over_budget), (1, 41));
+    assert!(denies.shadow.samples.is_empty(), "the record of a list has no stage to look at");
+}
+
+/// Who stands behind a denial is named, because `why` shows everybody that is attached.
+#[tokio::test]
+async fn who_is_behind_a_denial_is_on_record_as_not_asked() {
+    let (demo, _) = scene(vec![
+        attachment("denies", 1, AttachmentState::Enforce),
+        attachment("behind", 2, AttachmentState::Enforce),
+        attachment("also", 3, AttachmentState::Enforce),
+    ]);
+    let policies = &demo.world.policies;
+    for name in ["denies", "behind", "also"] {
+        policies.answer(name, Verdict::Says(Effect::Deny));
+    }
+    let of = |ctx: &RequestContext| {
+        let record = demo.world.store.image().record(ctx.request_id).unwrap().clone();
+        let stages = record.trace.into_iter().filter(|stage| stage.stage.starts_with("policy:"));
+        stages.map(|stage| (stage.stage, stage.effect, stage.reason)).collect::<Vec<_>>()
+    };
+    let named = |name: &str, effect, reason: &str| (format!("policy:{name}"), effect, reason.to_owned());
+    let expected = [
+        named("denies", StageEffect::Deny, "as-told"),
+        named("behind", StageEffect::NotAsked, "behind-a-denial"),
+        named("also", StageEffect::NotAsked, "behind-a-denial"),
+    ];
+    let ctx = demo.request();
+    demo.set_in(&ctx, "db", "v").await.unwrap_err();
+    assert_eq!(of(&ctx), expected);
+    // Those of connections stand at their own stage.
+    policies.judges_connections(ModuleDigest([1; 32]));
+    policies.judges_connections(ModuleDigest([2; 32]));
+    let ctx = demo.request();
+    demo.set_in(&ctx, "db", "v").await.unwrap_err();
+    assert_eq!(of(&ctx), expected[..2]);
+}
+
 /// A node that has not loaded a module in shadow yet, and one that wants to see what takes a look-up, does
 /// not let a request wait for it either.
 #[tokio::test(start_paused = true)]
@@ -208,7 +271,8 @@ async fn an_enforced_module_that_is_not_ready_in_time_denies_by_its_own_reason()
     let record = demo.world.store.image().record(ctx.request_id).unwrap().clone();
     let stages: Vec<_> = record.trace.iter().filter(|stage| stage.stage.starts_with("policy:")).collect();
     let said: Vec<_> = stages.iter().map(|stage| (stage.stage.as_str(), stage.effect)).collect();
-    assert_eq!(said, [("policy:there", StageEffect::Allow), ("policy:endless", StageEffect::Deny)]);
+    let behind = ("policy:endless-network", StageEffect::NotAsked);
+    assert_eq!(said, [("policy:there", StageEffect::Allow), ("policy:endless", StageEffect::Deny), behind]);
     assert_eq!(policies.asked().len(), 1, "nobody asks a module that is not there");
 
     // Once they are, they are asked.

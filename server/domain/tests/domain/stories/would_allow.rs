@@ -1,8 +1,9 @@
 //! What would let a denied request through: each change is tried by the gate, is the caller's to make, and is written
 //! nowhere.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use strongroom_crypto::key::{Curve, KeySpec};
 use strongroom_domain::{
     access_policy::{AccessMode, ObjectPermission, SecretPermission},
     action::Action,
@@ -12,6 +13,7 @@ use strongroom_domain::{
     },
     context::RequestContext,
     grant::Scope,
+    keys::KeyRequest,
     names::VaultName,
     network::{NetworkAction, NetworkRule, NetworkRules},
     policy::{AttachedBefore, AttachmentState, Effect, ModuleDigest, PolicyAttachment},
@@ -20,11 +22,12 @@ use strongroom_domain::{
     principal::{Grantee, Principal},
     record::Outcome,
     role::Role,
+    rotation::{RotationTerms, Span, Trigger},
     secret::AttributePatch,
     secrets::SecretError,
     test_support::{
         MemoryStore, Verdict,
-        world::{INSTALLATION, name, person},
+        world::{INSTALLATION, enabled, name, person},
     },
     vault::{VaultSettings, VaultUpdate},
 };
@@ -558,6 +561,88 @@ async fn a_replay_guesses_nothing_of_versions_that_are_not_on_record() {
     for verdict in [Verdict::EnabledAlone, Verdict::SaysOfContents(Effect::Deny)] {
         assert_eq!(replay(verdict).await, Some(Altered::Indeterminate));
     }
+}
+
+/// Entries of a listing are not on record: whoever would be asked about them might leave some out, and that is the same
+/// only where the same are asked.
+#[tokio::test]
+async fn a_replay_guesses_nothing_of_the_entries_of_a_listing() {
+    let (story, _) = replayed().await;
+    let (policies, vault) = (&story.demo.world.policies, &story.demo.vault);
+    story.demo.world.secrets.list(&story.demo.request(), vault, false, None, 10).await.unwrap();
+    policies.sees_alone(ModuleDigest([2; 32]), Action::KeySign);
+    let replay = async |candidate: &[PolicyAttachment]| {
+        let ctx = story.demo.world.request(&story.olga);
+        let groups = story.demo.world.admin.replay(&ctx, vault, candidate, 100).await.unwrap().counted.groups;
+        groups.into_iter().find(|group| group.operation == "SecretList").map(|group| group.altered)
+    };
+    let guard = attachment("guard", 1, "{}");
+    assert_eq!(replay(&[guard.clone()]).await, None, "nothing changes");
+    policies.answer("beside", Verdict::Says(Effect::Allow));
+    let beside = |module| attachment("beside", module, "beside");
+    // It lets the listing through, and who knows which entries.
+    assert_eq!(replay(&[guard.clone(), beside(3)]).await, Some(Altered::Indeterminate));
+    assert_eq!(replay(&[]).await, Some(Altered::Indeterminate), "what it left out would be shown");
+    policies.wants_none_of(ModuleDigest([2; 32]));
+    assert_eq!(replay(&[guard.clone(), beside(2)]).await, None, "it would be asked about none of them");
+    policies.answer("beside", Verdict::SaysOfContents(Effect::Deny));
+    assert_eq!(replay(&[guard, beside(3)]).await, Some(Altered::NewlyDenied));
+}
+
+/// What a schedule does is no request of somebody's, and modules judge it all the same.
+#[tokio::test]
+async fn a_replay_asks_again_what_a_schedule_did_before_the_eyes_of_modules() {
+    let (story, _) = replayed().await;
+    let (world, vault, k) = (&story.demo.world, &story.demo.vault, name("k").unwrap());
+    let request = KeyRequest { spec: KeySpec::Ec { crv: Curve::P256 }, hardware: false, operations: None };
+    world.keys.create(&story.demo.request(), vault, &k, &request, &enabled()).await.unwrap();
+    let rotate = Some(Trigger::AfterCreation(Span::parse("P30D").unwrap()));
+    let terms = RotationTerms { rotate, ..RotationTerms::default() };
+    world.keys.set_rotation_policy(&story.demo.request(), vault, &k, &terms).await.unwrap();
+    world.clock.advance(31 * 86_400_000);
+    assert_eq!(world.keys.do_what_is_due(&world.store, &*world.clock).await.unwrap().keys, 1);
+    world.policies.answer("strict", Verdict::SaysOfContents(Effect::Deny));
+    let ctx = world.request(&story.olga);
+    let made = world.admin.replay(&ctx, vault, &[attachment("guard", 1, "strict")], 100).await.unwrap();
+    let group = made.counted.groups.iter().find(|group| group.operation == "KeyRotateIfDue").unwrap();
+    assert_eq!((group.altered, group.count, group.reason.as_str()), (Altered::NewlyDenied, 1, "as-told"));
+}
+
+/// What is no decision is left out and not said to stay as it is.
+#[tokio::test]
+async fn a_replay_says_how_many_decisions_it_asked_again() {
+    let (story, _) = replayed().await;
+    let (admin, vault) = (&story.demo.world.admin, &story.demo.vault);
+    let replay = async || admin.replay(&story.demo.world.request(&story.olga), vault, &[], 100).await.unwrap();
+    let first = replay().await;
+    // The replay itself is on record, and nobody's request of the vault.
+    let second = replay().await;
+    assert_eq!(second.replayed, first.replayed, "{:?}", second.counted);
+    assert_eq!(second.counted.left_out, first.counted.left_out + 1);
+    assert_eq!(second.counted.asked, second.replayed);
+}
+
+/// What modules deny of it an Owner of the installation overrules, and so does a replay.
+#[tokio::test]
+async fn a_replay_knows_that_an_owner_overrules_modules() {
+    let (story, _) = replayed().await;
+    let (world, vault) = (&story.demo.world, &story.demo.vault);
+    let with = |policies: Vec<PolicyAttachment>| VaultUpdate { policies: Some(policies), ..VaultUpdate::default() };
+    let update = async |update: &VaultUpdate| {
+        world.admin.update_vault(&world.request(&story.olga), vault, None, update).await.unwrap();
+    };
+    update(&with(vec![attachment("guard", 1, "{}"), attachment("beside", 1, "strict")])).await;
+    let changed = async || {
+        let ctx = world.request(&story.olga);
+        let made = world.admin.replay(&ctx, vault, &[attachment("guard", 1, "strict")], 100).await.unwrap();
+        let updates = made.counted.groups.into_iter().filter(|group| group.operation == "VaultPatch");
+        updates.map(|group| (group.altered, group.count)).collect::<Vec<_>>()
+    };
+    let tags = BTreeMap::from([("owner".to_owned(), "payments".to_owned())]);
+    update(&VaultUpdate { tags: Some(tags), ..VaultUpdate::default() }).await;
+    update(&with(vec![attachment("guard", 1, "{}")])).await;
+    world.policies.answer("strict", Verdict::Says(Effect::Deny));
+    assert_eq!(changed().await, [(Altered::NewlyDenied, 1)], "what changes more than modules is theirs to deny");
 }
 
 /// Where no module was asked what is recorded does not hold what they would see: that matters to nobody who does not

@@ -164,7 +164,8 @@ pub(crate) struct WouldAllowView {
     changes: Vec<ChangeView>,
     /// Those that somebody else would have to make.
     not_yours: Vec<NotYoursView>,
-    /// How many of the newest decisions on the vault were asked again for each change.
+    /// How many decisions were asked again for each change, of the newest records of the vault; the fewest, where time
+    /// was up.
     replayed: usize,
     /// Whether time was up before all was tried and counted.
     cut: bool,
@@ -232,7 +233,7 @@ impl WouldAllowView {
         let WouldAllow { changes, not_yours, replayed, cut } = would_allow;
         let change = |Possible { change, recorded }: Possible| {
             let (words, command) = told(&change);
-            let Counted { newly_allowed, newly_denied, indeterminate, groups, cut: _ } = recorded;
+            let Counted { newly_allowed, newly_denied, indeterminate, groups, .. } = recorded;
             let groups = groups.into_iter().map(GroupView::of);
             let groups = groups.collect();
             let sort = change.sort();

@@ -52,8 +52,10 @@ pub(crate) struct View<'a> {
     /// What was tried.
     #[schema(value_type = Vec<shapes::PolicyAttachment>)]
     policies: &'a [PolicyAttachment],
-    /// How many of the newest records of the vault were asked again, as far as they are decisions.
+    /// How many decisions were asked again, of the newest records of the vault.
     replayed: u64,
+    /// How many of those records are no decisions of the gate and its modules, and were left out.
+    left_out: u64,
     /// How many recorded denials would be allowed, and would not by the rules as they are.
     newly_allowed: u64,
     /// How many that were allowed would be denied, and would not by the rules as they are.
@@ -69,7 +71,7 @@ pub(crate) struct View<'a> {
 impl<'a> View<'a> {
     fn of(replay: &'a PolicyReplay) -> Self {
         let PolicyReplay { id, at, by, settings_revision, candidate, replayed, counted, .. } = replay;
-        let Counted { newly_allowed, newly_denied, indeterminate, groups, cut } = counted;
+        let Counted { newly_allowed, newly_denied, indeterminate, groups, cut, left_out, .. } = counted;
         Self {
             id: *id,
             at: *at,
@@ -77,6 +79,7 @@ impl<'a> View<'a> {
             settings_revision: *settings_revision,
             policies: candidate,
             replayed: *replayed,
+            left_out: *left_out,
             newly_allowed: *newly_allowed,
             newly_denied: *newly_denied,
             indeterminate: *indeterminate,

@@ -34,6 +34,8 @@ use crate::{
 
 /// Decisions that are asked again when nobody says how many.
 const LAST: u32 = 200;
+/// The headline where the records hold no decision.
+const NOTHING_TO_ASK: &str = "There was no decision to ask again";
 /// Decisions of a group that are linked.
 const SAMPLES: usize = 3;
 /// What is tried of an attachment besides its states.
@@ -295,6 +297,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
                     fact("Newly denied", changed(Tone::Bad, Icon::Ban, counted.newly_denied, "would be denied")),
                     fact("Newly allowed", changed(Tone::Good, Icon::Check, counted.newly_allowed, "would be allowed")),
                     Fact::text("Cannot be told", view::grouped(counted.indeterminate)),
+                    Fact::text("Records that are no decisions", view::grouped(counted.left_out)),
                     Fact::moment("When", Some(view::moment_millis(replay.at)), ""),
                     fact(
                         "By",
@@ -322,11 +325,22 @@ fn fact(name: &str, value: Cell) -> Fact {
 
 fn headline(counted: &Counted, replayed: u64) -> String {
     let changed = counted.newly_allowed.saturating_add(counted.newly_denied);
-    match (changed, replayed) {
-        (_, 0) => "There was no decision to ask again".to_owned(),
-        (0, of) => format!("It would change none of {} decisions", view::grouped(of)),
-        (count, of) => format!("It would change {} of {} decisions", view::grouped(count), view::grouped(of)),
+    let told = replayed.saturating_sub(counted.indeterminate);
+    if replayed == 0 {
+        let why = if counted.cut { "Time was up before any decision was asked again" } else { NOTHING_TO_ASK };
+        return why.to_owned();
     }
+    if told == 0 {
+        return format!("Of none of {} decisions it can be told", view::grouped(replayed));
+    }
+    let how_many = if changed == 0 { "none".to_owned() } else { view::grouped(changed) };
+    let which = match (counted.indeterminate, counted.cut) {
+        (0, false) => "",
+        (0, true) => " that were asked again",
+        (_, false) => " that can be told",
+        (_, true) => " that were asked again and can be told",
+    };
+    format!("It would change {how_many} of {} decisions{which}", view::grouped(told))
 }
 
 fn groups(viewer: &Viewer<'_>, groups: &[ChangedAlike]) -> Panel {
@@ -376,4 +390,26 @@ fn candidate_panel(candidate: &[PolicyAttachment], modules: &Modules) -> Panel {
         false => Body::Table(Table::new(&["Attachment", "State", "Module", "Settings"], rows)),
     };
     Panel::new("What was tried", body).note("in place of what was attached to the vault")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_told_and_what_was_not_reached_is_not_said_to_stay() {
+        let of = |newly_denied, indeterminate, cut| Counted { newly_denied, indeterminate, cut, ..Counted::default() };
+        for (counted, replayed, expected) in [
+            (of(0, 0, false), 0, "There was no decision to ask again"),
+            (of(0, 0, true), 0, "Time was up before any decision was asked again"),
+            (of(0, 0, false), 200, "It would change none of 200 decisions"),
+            (of(3, 0, false), 200, "It would change 3 of 200 decisions"),
+            (of(0, 200, false), 200, "Of none of 200 decisions it can be told"),
+            (of(0, 150, false), 200, "It would change none of 50 decisions that can be told"),
+            (of(1, 0, true), 20, "It would change 1 of 20 decisions that were asked again"),
+            (of(1, 5, true), 20, "It would change 1 of 15 decisions that were asked again and can be told"),
+        ] {
+            assert_eq!(headline(&counted, replayed), expected);
+        }
+    }
 }
