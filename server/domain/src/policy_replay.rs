@@ -29,6 +29,9 @@ pub struct PolicyReplay {
     pub settings_revision: i64,
     /// The attachments that were tried in place of the vault's own, in order.
     pub candidate: Vec<PolicyAttachment>,
+    /// Whether they were tried in place of those of all vaults instead, and that is whose revision stands here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub everywhere: bool,
     /// How many decisions were asked again, of the newest records of the vault.
     pub replayed: u64,
     /// What would change.

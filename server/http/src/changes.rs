@@ -26,6 +26,11 @@ impl Told<'_> {
                 let (kind, word) = permission.words();
                 format!("add {word} on {kind} to the access policy")
             }
+            SingleChange::Enable { name, client_id, .. } => {
+                format!("enable the workload identity {name} ({client_id})")
+            }
+            SingleChange::Mode(mode) => format!("give the vault the access mode {}", mode.as_str()),
+            SingleChange::Authorize(attachment) => format!("let the allow of {} grant", attachment.name),
             SingleChange::LetIn(network) => format!("a network rule in front that allows {network}"),
             SingleChange::LetInBy(listener) => format!("a network rule in front that allows the listener {listener}"),
             SingleChange::SetState { attachment, which, state } => {
@@ -82,6 +87,14 @@ impl Told<'_> {
                 let certificates = words(certificates, "--certificate-permissions");
                 format!("access-policy set {vault} --principal {}{secrets}{keys}{certificates}", whom())
             }
+            SingleChange::Enable { client_id, .. } => format!("identity update {client_id} --enabled true"),
+            SingleChange::Mode(mode) => format!("vault update {vault} --access-mode {}", mode.as_str()),
+            SingleChange::Authorize(attachment) => format!(
+                "policy attach {} --vault {vault} --module {} --authority --settings {}",
+                quoted(&attachment.name),
+                attachment.module,
+                quoted(&attachment.settings)
+            ),
             SingleChange::LetIn(network) => format!("network add {vault} allow {network} --at 1"),
             SingleChange::LetInBy(listener) => {
                 format!("network add {vault} allow --listener {} --at 1", quoted(listener))
@@ -178,7 +191,9 @@ pub(crate) fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use strongroom_domain::{
-        access_policy::{CertificatePermission, KeyPermission, ObjectPermission, ObjectPermissions, SecretPermission},
+        access_policy::{
+            AccessMode, CertificatePermission, KeyPermission, ObjectPermission, ObjectPermissions, SecretPermission,
+        },
         admin::ScopeRequest,
         names::{ObjectName, ObjectVersion},
         policy::{AttachedBefore, ModuleDigest, PolicyAttachment},
@@ -264,6 +279,13 @@ mod tests {
                 },
                 after,
             },
+            SingleChange::Enable {
+                client_id: uuid::Uuid::nil(),
+                name: "app".to_owned(),
+                after: std::sync::Arc::new(strongroom_domain::identity::Workload::new(uuid::Uuid::nil(), "app")),
+            },
+            SingleChange::Mode(AccessMode::Layered),
+            SingleChange::Authorize(PolicyAttachment { authority: false, ..attachment.clone() }),
         ];
         let told = changes.iter().map(|change| {
             let told = Told { change, vault: &vault, principal: &principal };

@@ -203,6 +203,9 @@ pub(crate) struct DescribedRequest {
     /// By which listener; by that of your connection when absent.
     #[arg(long, requires = "who")]
     pub(crate) listener: Option<String>,
+    /// When they would ask, by the rules as they are now; now when absent.
+    #[arg(long, requires = "who", value_name = "MOMENT")]
+    pub(crate) at: Option<Moment>,
     #[command(flatten)]
     pub(crate) as_if: AsIf,
 }

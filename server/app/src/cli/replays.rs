@@ -12,9 +12,12 @@ pub(crate) enum ReplaysCommand {
     Run {
         /// Name of the attachment.
         name: String,
-        /// The vault.
+        /// The vault whose decisions are asked again.
         #[arg(long)]
         vault: String,
+        /// The attachment is one to all vaults.
+        #[arg(long)]
+        all_vaults: bool,
         /// Digest of the module, its beginning, or its name; the attached one when absent.
         #[arg(long)]
         module: Option<String>,

@@ -19,6 +19,8 @@ use crate::{
 
 /// Most groups, and most claims, of a described principal.
 const MAX_TEXTS: usize = 256;
+/// The last moment of which it can be asked, Unix milliseconds: the year 9999 ends.
+const LATEST: i64 = 253_402_300_799_999;
 /// Longest text of it, in bytes.
 const MAX_TEXT: usize = 1024;
 
@@ -43,6 +45,8 @@ pub struct Described {
     pub proposed: Option<SecretAttributes>,
     /// What the object is taken to be; none for as it is stored.
     pub object: Option<DescribedObject>,
+    /// When it would be asked, Unix milliseconds; none for now. Rules, and what is known, are as they are now.
+    pub at: Option<i64>,
 }
 
 impl Described {
@@ -72,6 +76,7 @@ impl Described {
                 tags: object.tags.clone(),
             }),
             object: None,
+            at: None,
         })
     }
 
@@ -80,8 +85,13 @@ impl Described {
         let client = self.client.unwrap_or(ctx.client);
         let wire = Wire { tls: ctx.wire.tls.clone(), ..Wire::default() };
         let listener = self.listener.clone().map_or_else(|| ctx.listener.clone(), Into::into);
-        RequestContext::new(ctx.request_id, Arc::new(self.principal.clone()), client, listener, ctx.now)
+        RequestContext::new(ctx.request_id, Arc::new(self.principal.clone()), client, listener, self.at(ctx))
             .over(Arc::new(wire))
+    }
+
+    /// When it would be asked, Unix milliseconds.
+    pub(super) fn at(&self, ctx: &RequestContext) -> i64 {
+        self.at.unwrap_or(ctx.now)
     }
 
     pub(super) fn ask<'a>(&'a self, vault: &'a VaultName) -> Ask<'a> {
@@ -134,6 +144,9 @@ impl Described {
         if self.listener.as_ref().is_some_and(|name| !is_listener_name(name)) {
             return Err("a listener's name has 1 to 32 lower-case letters, digits and hyphens");
         }
+        if self.at.is_some_and(|at| !(0..=LATEST).contains(&at)) {
+            return Err("a request is made in a year from 1970 to 9999");
+        }
         if self.version.is_some() && self.name.is_none() {
             return Err("a version is one of an object");
         }
@@ -168,8 +181,9 @@ pub(super) fn writes_attributes(action: Action) -> bool {
 }
 
 impl Administration {
-    /// What the gate would say of a request that nobody makes, now. Nothing comes of it but the record that the caller
-    /// asked. For who may read the records, and who holds which role in the vault: the answer tells of both.
+    /// What the gate would say of a request that nobody makes, now or at another time by the rules of now. Nothing comes
+    /// of it but the record that the caller asked. For who may read the records, and who holds which role in the vault: the
+    /// answer tells of both.
     ///
     /// # Errors
     /// [`AdminError`].

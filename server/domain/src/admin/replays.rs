@@ -2,21 +2,22 @@
 //!
 //! A replay decides nothing and changes no rule. It is for who may read the records, and the settings of the vault.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
     AdminError, Administration,
+    policies::next_everywhere,
     vaults::ATTEMPTS,
-    would_allow::{REPLAY_GROUPS, WhatChanges, supposed_vault},
+    would_allow::{REPLAY_GROUPS, WhatChanges, Which, supposed_vault},
 };
 use crate::{
     action::Action,
     change::Change,
     context::RequestContext,
-    gate::{Ask, Case, Judgement},
+    gate::{Ask, Case, Judgement, Supposition},
     names::VaultName,
     policy::PolicyAttachment,
     policy_replay::{PolicyReplay, next_place},
@@ -39,12 +40,36 @@ impl Administration {
         candidate: &[PolicyAttachment],
         last: usize,
     ) -> Result<PolicyReplay, AdminError> {
+        self.replay_at(ctx, name, (candidate, Which::Vault), last).await
+    }
+
+    /// The same with other attachments in place of those of all vaults. For who may see those, too.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn replay_everywhere(
+        &self,
+        ctx: &RequestContext,
+        name: &VaultName,
+        candidate: &[PolicyAttachment],
+        last: usize,
+    ) -> Result<PolicyReplay, AdminError> {
+        self.replay_at(ctx, name, (candidate, Which::Everywhere), last).await
+    }
+
+    async fn replay_at(
+        &self,
+        ctx: &RequestContext,
+        name: &VaultName,
+        candidate: (&[PolicyAttachment], Which),
+        last: usize,
+    ) -> Result<PolicyReplay, AdminError> {
         let Some(_place) = self.looks.enter(&ctx.principal.id).await else {
-            let (case, _) = self.admit_replay(ctx, Action::PolicyReplay, name).await?;
+            let (case, _) = self.admit_replay(ctx, Action::PolicyReplay, name, candidate.1).await?;
             return Err(self.refuse(ctx, case, AdminError::Busy).await);
         };
         for _ in 0..ATTEMPTS {
-            let (case, vault) = self.admit_replay(ctx, Action::PolicyReplay, name).await?;
+            let (case, vault) = self.admit_replay(ctx, Action::PolicyReplay, name, candidate.1).await?;
             let (mut replay, replaces) = match self.replay_of(ctx, &vault, candidate, last).await {
                 Ok(made) => made,
                 Err(why) => return Err(self.refuse(ctx, case, why).await),
@@ -64,15 +89,25 @@ impl Administration {
         &self,
         ctx: &RequestContext,
         vault: &Vault,
-        candidate: &[PolicyAttachment],
+        (candidate, which): (&[PolicyAttachment], Which),
         last: usize,
     ) -> Result<(PolicyReplay, Option<i64>), AdminError> {
-        let update = VaultUpdate { policies: Some(candidate.to_vec()), ..VaultUpdate::default() };
-        let settings = update.apply(&vault.settings)?;
-        self.loaded(&settings.policies).await?;
-        let mut candidate = settings.policies.clone();
+        let candidate = candidate.to_vec();
+        let (mut candidate, rule, settings_revision) = match which {
+            Which::Vault => {
+                let update = VaultUpdate { policies: Some(candidate), ..VaultUpdate::default() };
+                let settings = update.apply(&vault.settings)?;
+                let candidate = settings.policies.clone();
+                (candidate, supposed_vault(&self.keyring, vault, settings)?, vault.revision)
+            }
+            Which::Everywhere => {
+                let before = self.everywhere().await?;
+                let after = next_everywhere(&self.keyring, &before, candidate)?;
+                (after.policies.clone(), Supposition::Everywhere(Arc::new(after)), before.revision)
+            }
+        };
+        self.loaded(&candidate).await?;
         candidate.iter_mut().for_each(|attachment| attachment.previous = None);
-        let rule = supposed_vault(&self.keyring, vault, settings)?;
         let records = self.newest_decisions(ctx, &vault.name, last).await?;
         let what = WhatChanges { change: None, rule: Some(&rule), groups: REPLAY_GROUPS };
         let counted = self.replayed(ctx, &records, what, Instant::now() + PATIENCE).await;
@@ -84,8 +119,9 @@ impl Administration {
             vault: vault.id,
             by: ctx.principal.id.clone(),
             at: ctx.now,
-            settings_revision: vault.revision,
+            settings_revision,
             candidate,
+            everywhere: which == Which::Everywhere,
             replayed: counted.asked,
             counted,
             revision: replaces.unwrap_or(0).saturating_add(1),
@@ -99,7 +135,7 @@ impl Administration {
     /// # Errors
     /// [`AdminError`].
     pub async fn list_replays(&self, ctx: &RequestContext, name: &VaultName) -> Result<Vec<PolicyReplay>, AdminError> {
-        let (case, vault) = self.admit_replay(ctx, Action::PolicyReplayRead, name).await?;
+        let (case, vault) = self.admit_replay(ctx, Action::PolicyReplayRead, name, Which::Vault).await?;
         let _place = match self.listing(ctx).await {
             Ok(place) => place,
             Err(why) => return Err(self.refuse(ctx, case, why).await),
@@ -118,7 +154,7 @@ impl Administration {
         name: &VaultName,
         id: Uuid,
     ) -> Result<PolicyReplay, AdminError> {
-        let (mut case, vault) = self.admit_replay(ctx, Action::PolicyReplayRead, name).await?;
+        let (mut case, vault) = self.admit_replay(ctx, Action::PolicyReplayRead, name, Which::Vault).await?;
         case.record.object = Some(id.to_string());
         let found = self.replays_of(&vault).await;
         let found = found.and_then(|all| all.into_iter().find(|one| one.id == id).ok_or(AdminError::ReplayNotFound));
@@ -135,14 +171,18 @@ impl Administration {
         Ok(found)
     }
 
-    /// Admits who may read the records, and the settings of the vault.
+    /// Admits who may read the records, and the settings of the vault; and what is attached to all, where that is varied.
     async fn admit_replay(
         &self,
         ctx: &RequestContext,
         action: Action,
         name: &VaultName,
+        which: Which,
     ) -> Result<(Case, Vault), AdminError> {
         let mut case = self.admit(ctx, Ask::server(action)).await?;
+        if which == Which::Everywhere {
+            self.admit(ctx, Ask::server(Action::PolicyRead)).await?;
+        }
         let of_vault = match self.gate.judge(ctx, &Ask::vault(Action::VaultRead, name)).await {
             Judgement::Permitted(of_vault) => of_vault,
             Judgement::Denied(record, denial) => {

@@ -52,7 +52,7 @@ impl Administration {
         }
         let found = look(verbs.show, version).await?;
         if let Some(item) = active(found.as_deref()) {
-            return Some(of_active(&item, action, ctx.seconds()));
+            return Some(of_active(&item, action, described.at(ctx).div_euclid(1000)));
         }
         let is_deleted = look(verbs.get_deleted, None).await.is_some_and(|found| deleted(found.as_deref()).is_some());
         Some(match (makes(action), is_deleted) {

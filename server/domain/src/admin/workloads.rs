@@ -343,7 +343,7 @@ impl Administration {
     }
 
     /// Whether the caller holds everything that the workload holds, so that becoming it gains nothing.
-    async fn may_become(&self, ctx: &RequestContext, client_id: Uuid) -> Result<(), AdminError> {
+    pub(super) async fn may_become(&self, ctx: &RequestContext, client_id: Uuid) -> Result<(), AdminError> {
         let id = PrincipalId { issuer: self.gate.own_issuer.clone(), subject: client_id.to_string() };
         if ctx.principal.id == id || crate::gate::may_bootstrap(ctx, Action::WorkloadCredential) {
             return Ok(());

@@ -16,14 +16,15 @@ use super::{Gate, ShadowCounts};
 use crate::{
     access_policy::AccessPolicy,
     grant::{Assignment, AssignmentCounts, AssignmentFilter, Scope},
+    identity::{Session, Workload},
     names::{ObjectKind, ObjectName, VaultId, VaultName},
     permit::{Held, Permit},
     policy::ModuleDigest,
     policy_document::PolicyDocument,
     policy_module::{InstallationPolicies, PolicyModule},
     policy_replay::PolicyReplay,
-    ports::{GrantStore, PolicyStore, StoreError, VaultStore},
-    principal::{Grantee, Principal},
+    ports::{GrantStore, IdentityStore, PolicyStore, StoreError, VaultStore},
+    principal::{Grantee, Principal, PrincipalId},
     role::RoleDefinition,
     secret::Page,
     vault::{Vault, VaultEvidence},
@@ -40,6 +41,8 @@ pub(crate) enum Supposition {
     Vault(Arc<Vault>),
     /// Other modules attached to all vaults.
     Everywhere(Arc<InstallationPolicies>),
+    /// A workload as it would be.
+    Workload(Arc<Workload>),
 }
 
 /// The stores as they would answer.
@@ -48,6 +51,7 @@ struct Supposed {
     vaults: Arc<dyn VaultStore>,
     grants: Arc<dyn GrantStore>,
     attached: Arc<dyn PolicyStore>,
+    identities: Arc<dyn IdentityStore>,
 }
 
 /// A gate that foresees under a supposition, and does nothing else.
@@ -69,14 +73,15 @@ impl Gate {
             vaults: Arc::clone(&self.vaults),
             grants: Arc::clone(&self.grants),
             attached: Arc::clone(&self.attached),
+            identities: Arc::clone(&self.identities),
         });
         SupposedGate(Gate {
             own_issuer: self.own_issuer.clone(),
             vaults: Arc::clone(&supposed) as Arc<dyn VaultStore>,
             grants: Arc::clone(&supposed) as Arc<dyn GrantStore>,
-            attached: supposed,
+            attached: Arc::clone(&supposed) as Arc<dyn PolicyStore>,
             objects: Arc::clone(&self.objects),
-            identities: Arc::clone(&self.identities),
+            identities: supposed,
             policies: Arc::clone(&self.policies),
             counts: Arc::clone(&self.counts),
             approvals: Arc::clone(&self.approvals),
@@ -241,5 +246,40 @@ impl PolicyStore for Supposed {
 
     async fn policy_replays(&self) -> Result<Vec<PolicyReplay>, StoreError> {
         self.attached.policy_replays().await
+    }
+}
+
+#[async_trait]
+impl IdentityStore for Supposed {
+    async fn workload(&self, client_id: Uuid) -> Result<Option<Arc<Workload>>, StoreError> {
+        match &self.rule {
+            Supposition::Workload(other) if other.client_id == client_id => Ok(Some(Arc::clone(other))),
+            _ => self.identities.workload(client_id).await,
+        }
+    }
+
+    async fn workloads(
+        &self,
+        permit: Permit,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Held<Result<Page<Arc<Workload>>, StoreError>> {
+        self.identities.workloads(permit, after, limit).await
+    }
+
+    async fn sessions(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError> {
+        self.identities.sessions(principal).await
+    }
+
+    async fn all_sessions(&self, after: Option<[u8; 32]>, limit: usize) -> Result<Vec<Session>, StoreError> {
+        self.identities.all_sessions(after, limit).await
+    }
+
+    async fn sessions_at(&self, issuer: &str, provider_session: &str) -> Result<Vec<Arc<Session>>, StoreError> {
+        self.identities.sessions_at(issuer, provider_session).await
+    }
+
+    async fn session(&self, id_hash: &[u8; 32]) -> Result<Option<Arc<Session>>, StoreError> {
+        self.identities.session(id_hash).await
     }
 }

@@ -41,7 +41,7 @@ pub(super) async fn panels(viewer: &Viewer<'_>, request: &Request, record: &Reco
 
 fn told(viewer: &Viewer<'_>, vault: &VaultName, explained: &Explained) -> Vec<Panel> {
     let Explained { described, foreseen, would_allow } = explained;
-    let WouldAllow { changes, not_yours, replayed, cut } = would_allow;
+    let WouldAllow { changes, not_yours, tried, by_approval, approval, replayed, cut } = would_allow;
     let Some(denied) = &foreseen.denied else {
         let text = "As things are now, this request is allowed.";
         return vec![Panel::new(TITLE, Body::Text(vec![text.to_owned()]))];
@@ -58,8 +58,12 @@ fn told(viewer: &Viewer<'_>, vault: &VaultName, explained: &Explained) -> Vec<Pa
     let rows: Vec<_> = rows.collect();
     let mut panels = Vec::new();
     if rows.is_empty() {
-        let text = "No single change that you could make would let this request through.";
-        panels.push(Panel::new(TITLE, Body::Text(vec![text.to_owned()])));
+        let mut text =
+            "No single change that was tried and that you could make would let this request through.".to_owned();
+        if !tried.is_empty() {
+            text.push_str(&format!(" Tried were: {}.", tried.join(", ")));
+        }
+        panels.push(Panel::new(TITLE, Body::Text(vec![text])));
     } else {
         let table = Table::new(&["Change", "Newly allowed", "Newly denied", "Cannot be told"], rows);
         let up = if *cut { " Time was up before all was tried and counted." } else { "" };
@@ -77,6 +81,14 @@ fn told(viewer: &Viewer<'_>, vault: &VaultName, explained: &Explained) -> Vec<Pa
         };
         let panel = snippets::panel(changes.iter().map(command).collect());
         panels.push(Panel { title: "Commands that make a change".to_owned(), ..panel });
+    }
+    if *by_approval {
+        let which = match approval {
+            Some(id) => format!("The request that waits for it is {id}."),
+            None => "No request waits for it now; one is opened when it is asked for again.".to_owned(),
+        };
+        let text = format!("It would do if somebody else approved, as the module that denied says. {which}");
+        panels.push(Panel::new("Approval", Body::Text(vec![text])));
     }
     if !not_yours.is_empty() {
         let others = not_yours.iter().map(|NotYours { sort, why, role }| {

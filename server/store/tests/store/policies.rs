@@ -165,6 +165,7 @@ pub(crate) fn replay(slot: i64, revision: i64) -> PolicyReplay {
         by: PrincipalId { issuer: "https://idp".to_owned(), subject: "ada".to_owned() },
         at: 7,
         settings_revision: 1,
+        everywhere: false,
         candidate: Vec::new(),
         replayed: 3,
         counted: strongroom_domain::admin::Counted::default(),

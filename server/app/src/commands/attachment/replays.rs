@@ -12,9 +12,22 @@ use crate::cli::{Output, ReplaysCommand};
 
 pub(super) async fn run(command: ReplaysCommand) -> anyhow::Result<()> {
     match command {
-        ReplaysCommand::Run { name, vault, module, settings, state, place, authority, last, output, connection } => {
+        ReplaysCommand::Run {
+            name,
+            vault,
+            all_vaults,
+            module,
+            settings,
+            state,
+            place,
+            authority,
+            last,
+            output,
+            connection,
+        } => {
             let server = Server::connect(&connection).await?;
-            let mut attached = server.attached(&Which { vault: Some(vault.clone()), all_vaults: false }).await?;
+            let which = Which { vault: (!all_vaults).then(|| vault.clone()), all_vaults };
+            let mut attached = server.attached(&which).await?;
             let digest = match &module {
                 Some(module) => server.digest(module).await?,
                 None => attached
@@ -27,7 +40,8 @@ pub(super) async fn run(command: ReplaysCommand) -> anyhow::Result<()> {
             };
             let wanted = Wanted { digest, settings, state: Some(state), place, authority };
             wanted.put(&name, &mut attached.policies)?;
-            let body = serde_json::to_vec(&json!({ "policies": attached.policies, "last": last }))?;
+            let body =
+                serde_json::to_vec(&json!({ "policies": attached.policies, "all_vaults": all_vaults, "last": last }))?;
             let url = server.at(&["vaults", &vault, "replays"])?;
             show(&server.client.send(Method::POST, url, Some(body)).await?, output);
         }

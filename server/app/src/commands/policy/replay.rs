@@ -451,10 +451,10 @@ mod tests {
         let list = record(json!({ "operation": "SecretList", "object": null }));
         for (objects, expected) in [
             (&["secret/prod-*"][..], true),
-            (&["*"], true),
-            (&["sec*"], true),
-            (&["key/*", "secret/db"], true),
-            (&["key/*"], false),
+            (&["*"][..], true),
+            (&["sec*"][..], true),
+            (&["key/*", "secret/db"][..], true),
+            (&["key/*"][..], false),
         ] {
             assert_eq!(judges_entries(&of(objects), |_| true, &list, true), expected, "{objects:?}");
         }

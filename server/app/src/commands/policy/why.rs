@@ -50,7 +50,8 @@ pub(super) async fn described(
 ) -> anyhow::Result<()> {
     let base = base(connection)?;
     let client = Client::connect(connection, &base).await?;
-    let DescribedRequest { who, groups, claims, action, object, algorithm, client: from, listener, as_if } = described;
+    let DescribedRequest { who, groups, claims, action, object, algorithm, client: from, listener, at: when, as_if } =
+        described;
     let (who, object) = (who.unwrap_or_default(), object.unwrap_or_default());
     let (by, whom) = match who.rsplit_once('#') {
         Some((issuer, subject)) => ("principal", json!({ "issuer": issuer, "subject": subject })),
@@ -75,6 +76,7 @@ pub(super) async fn described(
         "version": version,
         "algorithm": algorithm,
         "object": supposed(&as_if)?,
+        "at": when.map(|when| when.seconds().saturating_mul(1000)),
         "would_allow": wanted.would_allow.is_some(),
         "last": wanted.would_allow,
     });

@@ -16,7 +16,7 @@ pub(super) fn print(decision: &Value) {
     println!("What would allow it, each by itself, as things are now ({}):", text(now, "/reason"));
     let changes: Vec<_> = array(would_allow, "changes").collect();
     if changes.is_empty() {
-        println!("  no single change of yours");
+        println!("  {}", tried_in_vain(would_allow));
     } else {
         let mut shown = table(&["CHANGE", "NEWLY ALLOWED", "NEWLY DENIED", "INDETERMINATE"]);
         for change in &changes {
@@ -29,12 +29,37 @@ pub(super) fn print(decision: &Value) {
         }
         println!("of the newest {} decisions on the vault", text(would_allow, "/replayed"));
     }
+    if let Some(line) = by_approval(would_allow, &text(decision, "/vault")) {
+        println!("{line}");
+    }
     for line in array(would_allow, "not_yours").map(others) {
         println!("{line}");
     }
     if would_allow.get("cut").and_then(Value::as_bool) == Some(true) {
         println!("time was up before all was tried and counted");
     }
+}
+
+/// That nothing does which was tried, and what that was.
+fn tried_in_vain(would_allow: &Value) -> String {
+    let tried: Vec<_> = array(would_allow, "tried").map(|sort| text(sort, "")).collect();
+    if tried.is_empty() {
+        return "no single change that is known to be worth trying".to_owned();
+    }
+    format!("no single change of yours; tried were: {}", tried.join(", "))
+}
+
+/// That somebody else could approve, and which request they would grant.
+fn by_approval(would_allow: &Value, vault: &str) -> Option<String> {
+    if would_allow.get("by_approval").and_then(Value::as_bool) != Some(true) {
+        return None;
+    }
+    let id = text(would_allow, "/approval");
+    Some(if id.is_empty() {
+        "somebody else could approve it; no request waits for that now, and asking again opens one".to_owned()
+    } else {
+        format!("somebody else could approve it: strongroom approval grant {id} --vault {vault}")
+    })
 }
 
 /// The command that makes a change, and whom else it would concern.
@@ -73,6 +98,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_was_tried_in_vain_and_who_could_approve_is_told() {
+        let found = json!({ "tried": ["assignment", "access-mode"], "by_approval": true, "approval": "01" });
+        assert_eq!(tried_in_vain(&found), "no single change of yours; tried were: assignment, access-mode");
+        let line = by_approval(&found, "demo").unwrap();
+        assert_eq!(line, "somebody else could approve it: strongroom approval grant 01 --vault demo");
+        let line = by_approval(&json!({ "by_approval": true }), "demo").unwrap();
+        assert!(line.ends_with("asking again opens one"), "{line}");
+        assert_eq!(by_approval(&json!({ "by_approval": false }), "demo"), None);
+        assert_eq!(tried_in_vain(&json!({ "tried": [] })), "no single change that is known to be worth trying");
+    }
 
     #[test]
     fn a_change_is_told_with_its_command_and_whom_else_it_concerns() {

@@ -1,16 +1,18 @@
 //! Which changes are worth trying, by the stage that denied.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
+use uuid::Uuid;
 
 use super::super::{AdminError, Administration, Described, ScopeRequest};
 use crate::{
-    access_policy::{ObjectPermission, ObjectPermissions},
+    access_policy::{AccessMode, ObjectPermission, ObjectPermissions},
     action::Action,
     context::RequestContext,
     decision::{Stage, StageEffect},
     gate::{EVERYWHERE, Foreseen, POLICY_STAGE},
+    identity::Workload,
     names::{ObjectKind, ObjectName, ObjectVersion},
     network::{NetworkAction, NetworkRule, NetworkRules},
     policy::{AttachedBefore, AttachmentState, ModuleDigest, PolicyAttachment},
@@ -50,6 +52,19 @@ pub enum SingleChange {
         /// The new one.
         permission: ObjectPermission,
     },
+    /// A workload is enabled again.
+    Enable {
+        /// Which.
+        client_id: Uuid,
+        /// What people call it.
+        name: String,
+        /// The workload then.
+        after: Arc<Workload>,
+    },
+    /// The vault gets another access mode.
+    Mode(AccessMode),
+    /// The allow of a guard grants from then on.
+    Authorize(PolicyAttachment),
     /// A network rule in front of the others lets an address in.
     LetIn(IpNet),
     /// A network rule in front of the others lets a listener in.
@@ -109,6 +124,9 @@ impl SingleChange {
         match self {
             Self::Assign { .. } => "assignment",
             Self::Permit { .. } => "access-policy",
+            Self::Enable { .. } => "identity",
+            Self::Mode(_) => "access-mode",
+            Self::Authorize(_) => "attachment-authority",
             Self::LetIn(_) | Self::LetInBy(_) => "network-rule",
             Self::SetState { .. } => "attachment-state",
             Self::RollBack { .. } => "rollback",
@@ -118,7 +136,7 @@ impl SingleChange {
     }
 
     pub(super) fn is_of_modules(&self) -> bool {
-        matches!(self, Self::SetState { .. } | Self::RollBack { .. } | Self::Settings { .. })
+        matches!(self, Self::SetState { .. } | Self::RollBack { .. } | Self::Settings { .. } | Self::Authorize(_))
     }
 
     /// The built-in role that whoever makes the change would have to hold.
@@ -140,6 +158,7 @@ impl SingleChange {
         };
         Ok(match self {
             Self::SetState { attachment, state, .. } => with(&attachment.name, &|found| found.state = *state),
+            Self::Authorize(attachment) => with(&attachment.name, &|found| found.authority = true),
             Self::RollBack { attachment, .. } => PolicyAttachment::rolled_back(before, attachment)?,
             Self::Settings { attachment, settings, .. } => {
                 with(attachment, &|found| found.settings.clone_from(settings))
@@ -161,7 +180,12 @@ impl SingleChange {
             Self::RollBack { attachment, which: Which::Vault, .. } => {
                 return Ok(Some(VaultUpdate { roll_back: Some(attachment.clone()), ..VaultUpdate::default() }));
             }
-            Self::SetState { which: Which::Vault, .. } | Self::Settings { which: Which::Vault, .. } => {
+            Self::Mode(mode) => {
+                return Ok(Some(VaultUpdate { access_mode: Some(*mode), ..VaultUpdate::default() }));
+            }
+            Self::Authorize(_)
+            | Self::SetState { which: Which::Vault, .. }
+            | Self::Settings { which: Which::Vault, .. } => {
                 let policies = Some(self.attachments(&vault.settings.policies)?);
                 return Ok(Some(VaultUpdate { policies, ..VaultUpdate::default() }));
             }
@@ -184,6 +208,18 @@ pub(super) enum Candidate {
     OtherSettings(Box<PolicyAttachment>, Which),
     /// A change that says all.
     Change(Box<SingleChange>),
+}
+
+impl Candidate {
+    /// Of what sort the changes are that it comes to: see [`SingleChange::sort`].
+    pub(super) fn sort(&self) -> &'static str {
+        match self {
+            Self::LeastRole => "assignment",
+            Self::Permit(_) => "access-policy",
+            Self::OtherSettings(..) => "attachment-settings",
+            Self::Change(change) => change.sort(),
+        }
+    }
 }
 
 impl From<SingleChange> for Candidate {
@@ -209,10 +245,15 @@ impl Administration {
                 found.push(SingleChange::LetIn(alone(theirs.client)).into());
                 found.push(SingleChange::LetInBy(theirs.listener.clone().into_owned()).into());
             }
+            "identity" => found.extend(self.enabled_again(theirs).await?),
             "grants" => {
                 found.push(Candidate::LeastRole);
+                found.extend(other_modes(vault));
             }
-            "access-policy" => found.extend(ObjectPermission::of(described.action).map(Candidate::Permit)),
+            "access-policy" => {
+                found.extend(ObjectPermission::of(described.action).map(Candidate::Permit));
+                found.extend(other_modes(vault));
+            }
             "modules" => {
                 // None with authority allowed it.
                 for attachment in vault.settings.policies.iter().filter(|attachment| attachment.authority) {
@@ -235,6 +276,13 @@ impl Administration {
                         .filter(grants)
                         .map(|attachment| Candidate::OtherSettings(Box::new(attachment.clone()), Which::Vault)),
                 );
+                let guards = vault
+                    .settings
+                    .policies
+                    .iter()
+                    .filter(|attachment| !attachment.authority && attachment.state == AttachmentState::Enforce);
+                found.extend(guards.map(|guard| Candidate::from(SingleChange::Authorize(guard.clone()))));
+                found.extend(other_modes(vault));
             }
             other => {
                 let Some(name) = other.strip_prefix(POLICY_STAGE) else { return Ok(found) };
@@ -255,6 +303,19 @@ impl Administration {
             }
         }
         Ok(found)
+    }
+
+    /// The workload that would ask, enabled, where it is not.
+    async fn enabled_again(&self, theirs: &RequestContext) -> Result<Option<Candidate>, AdminError> {
+        let Some(client_id) = theirs.principal.id.workload_of(&self.gate.own_issuer) else { return Ok(None) };
+        let Some(found) = self.gate.identities.workload(client_id).await?.filter(|found| !found.enabled) else {
+            return Ok(None);
+        };
+        self.keyring.verify_workload(&found)?;
+        let mut after = Workload { enabled: true, ..(*found).clone() };
+        after.tag = self.keyring.tag_workload(&after)?;
+        let name = after.name.clone();
+        Ok(Some(SingleChange::Enable { client_id, name, after: Arc::new(after) }.into()))
     }
 
     /// Changes of the object after which a module may judge it otherwise: enabled, begun, not ended.
@@ -315,6 +376,12 @@ fn back(attachment: &PolicyAttachment, which: Which) -> Vec<Candidate> {
         }));
     }
     found
+}
+
+/// The vault's other access modes: they concern everybody there, so they come last.
+fn other_modes(vault: &Vault) -> impl Iterator<Item = Candidate> + use<> {
+    let now = vault.settings.access_mode;
+    AccessMode::ALL.into_iter().filter(move |mode| *mode != now).map(|mode| SingleChange::Mode(mode).into())
 }
 
 /// One address and no other.

@@ -78,6 +78,12 @@ pub struct WouldAllow {
     pub changes: Vec<Possible>,
     /// By somebody else.
     pub not_yours: Vec<NotYours>,
+    /// Of which sorts the changes were that were tried, in that order: see [`SingleChange::sort`].
+    pub tried: Vec<&'static str>,
+    /// Whether other people's approval would lift the denial, as the module that denied says.
+    pub by_approval: bool,
+    /// The request for approval that they could grant, where one is open.
+    pub approval: Option<Uuid>,
     /// How many decisions were asked again for each change, of the newest records of the vault; the fewest, where time
     /// was up.
     pub replayed: usize,
@@ -153,8 +159,14 @@ impl Administration {
         let mut would_allow = WouldAllow::default();
         if foreseen.denied.is_some() {
             let until = Instant::now() + PATIENCE;
-            let (trials, cut) = self.trials(ctx, &theirs, vault, &described, &foreseen, until).await?;
+            let (trials, cut) =
+                self.trials(ctx, &theirs, vault, &described, (&foreseen, &mut would_allow.tried), until).await?;
             would_allow.cut = cut;
+            let wanted = foreseen.denied.as_ref().and_then(|reason| reason.truly().approval());
+            would_allow.by_approval = wanted.is_some();
+            // What would be opened first is not there, and of what was refused nobody is asked for a while.
+            let open = wanted.filter(|wanted| wanted.writes.is_none() && wanted.refused_until.is_none());
+            would_allow.approval = open.and_then(|wanted| wanted.request);
             let records = if trials.iter().any(|trial| trial.may.is_ok()) {
                 self.newest_decisions(ctx, vault, last).await?
             } else {
@@ -195,7 +207,7 @@ impl Administration {
         theirs: &RequestContext,
         name: &VaultName,
         described: &Described,
-        foreseen: &Foreseen,
+        (foreseen, tried): (&Foreseen, &mut Vec<&'static str>),
         until: Instant,
     ) -> Result<(Vec<Trial>, bool), AdminError> {
         let Some(vault) = self.vaults.vault(name).await? else { return Err(AdminError::VaultNotFound) };
@@ -205,6 +217,9 @@ impl Administration {
         for (number, candidate) in candidates.into_iter().enumerate() {
             if number >= MAX_TRIED || Instant::now() >= until {
                 return Ok((found, true));
+            }
+            if !tried.contains(&candidate.sort()) {
+                tried.push(candidate.sort());
             }
             match candidate {
                 Candidate::OtherSettings(attachment, which) => {

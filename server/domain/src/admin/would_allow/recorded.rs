@@ -243,6 +243,7 @@ fn concerns(recorded: &Recorded<'_>, what: WhatChanges<'_>) -> bool {
             let wanted = crate::access_policy::ObjectPermission::of(recorded.action);
             policy.grantee.covers(principal) && wanted == Some(*permission)
         }
+        (SingleChange::Enable { after, .. }, _) => principal.id.subject == after.client_id.to_string(),
         (SingleChange::LetIn(network), _) => network.contains(&recorded.ctx.client.to_canonical()),
         (SingleChange::LetInBy(listener), _) => *listener == recorded.ctx.listener,
         // What was written is on record as it was to be, whatever was there before.

@@ -1,7 +1,9 @@
 //! Candidates put to the trial: would the gate let the request through with the change, and may the caller make it.
 
+use std::sync::Arc;
+
 use super::{
-    super::{AdminError, Administration, Described, policies::next_everywhere},
+    super::{AdminError, Administration, Described, policies::next_everywhere, workloads::name_of},
     Trial,
     candidates::{Candidate, SingleChange, Which, update_of},
     settings::{Other, others},
@@ -36,6 +38,15 @@ impl Administration {
         };
         match &change {
             SingleChange::Update { .. } => self.try_object(ctx, theirs, vault, described, change).await,
+            SingleChange::Enable { client_id, after, .. } => {
+                let (client_id, rule) = (*client_id, Supposition::Workload(Arc::clone(after)));
+                let may = async {
+                    let name = name_of(client_id)?;
+                    self.may_manage(ctx, &Ask::workload(Action::WorkloadUpdate, &name)).await?;
+                    self.may_become(ctx, client_id).await
+                };
+                Ok(self.tried(theirs, &described.ask(&vault.name), (change, rule), may).await)
+            }
             SingleChange::SetState { which: Which::Everywhere, .. }
             | SingleChange::RollBack { which: Which::Everywhere, .. }
             | SingleChange::Settings { which: Which::Everywhere, .. } => {
@@ -98,7 +109,7 @@ impl Administration {
     ) -> Result<Option<Trial>, AdminError> {
         let before = self.everywhere().await?;
         let after = next_everywhere(&self.keyring, &before, change.attachments(&before.policies)?)?;
-        let rule = Supposition::Everywhere(std::sync::Arc::new(after.clone()));
+        let rule = Supposition::Everywhere(Arc::new(after.clone()));
         let may = async {
             self.may_manage(ctx, &Ask::server(Action::PolicyWrite)).await?;
             self.may_put_everywhere(ctx, &mut Vec::new(), &before, &after).await

@@ -79,6 +79,7 @@ fn reads(principal: &Principal) -> Described {
         listener: None,
         proposed: None,
         object: None,
+        at: None,
     }
 }
 
@@ -265,4 +266,23 @@ async fn what_is_described_is_somebody_from_somewhere_who_asks_for_something_the
     assert!(matches!(none, Err(AdminError::VaultNotFound)));
     let unknown = Described { name: Some(ObjectName::parse("none").unwrap()), ..reads(&demo.ada) };
     assert_eq!(reason(&Described { client: Some("192.0.2.1".parse().unwrap()), ..unknown }).await, None);
+}
+
+/// What somebody will be told on Sunday is judged by the rules of now and the clock of then.
+#[tokio::test]
+async fn a_request_is_described_for_another_time_too() {
+    let story = Story::start().await;
+    let ada = &story.demo.ada;
+    let at = |at| Described { at, ..reads(ada) };
+    for (when, seen) in [(Some(BEGIN + 7 * 86_400_000), BEGIN / 1000 + 7 * 86_400), (Some(0), 0), (None, BEGIN / 1000)]
+    {
+        assert_eq!(story.foresee(&story.olga, &at(when)).await.unwrap().denied, None);
+        let asked = story.demo.world.policies.asked();
+        let of_ada = asked.iter().rfind(|asked| asked.principal.subject == ada.id.subject);
+        assert_eq!(of_ada.unwrap().time, seen);
+    }
+    for out_of_reach in [-1, i64::MAX] {
+        let refused = story.foresee(&story.olga, &at(Some(out_of_reach))).await;
+        assert!(matches!(refused, Err(AdminError::Invalid(_))));
+    }
 }

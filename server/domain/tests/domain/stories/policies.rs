@@ -219,13 +219,13 @@ async fn who_is_behind_a_denial_is_on_record_as_not_asked() {
         named("also", StageEffect::NotAsked, "behind-a-denial"),
     ];
     let ctx = demo.request();
-    demo.set_in(&ctx, "db", "v").await.unwrap_err();
+    demo.set_in(&ctx, "db", "v").await.err().unwrap();
     assert_eq!(of(&ctx), expected);
     // Those of connections stand at their own stage.
     policies.judges_connections(ModuleDigest([1; 32]));
     policies.judges_connections(ModuleDigest([2; 32]));
     let ctx = demo.request();
-    demo.set_in(&ctx, "db", "v").await.unwrap_err();
+    demo.set_in(&ctx, "db", "v").await.err().unwrap();
     assert_eq!(of(&ctx), expected[..2]);
 }
 

@@ -9,7 +9,7 @@ use strongroom_domain::{
     action::Action,
     admin::{
         About, AdminError, Altered, Described, Explained, NewAssignment, NewRole, ScopeRequest, SingleChange, Which,
-        WouldAllow,
+        WorkloadEdit, WouldAllow,
     },
     context::RequestContext,
     grant::Scope,
@@ -136,6 +136,16 @@ impl Story {
             SingleChange::RollBack { attachment, .. } => {
                 update(VaultUpdate { roll_back: Some(attachment.clone()), ..VaultUpdate::default() }).await
             }
+            SingleChange::Mode(mode) => {
+                update(VaultUpdate { access_mode: Some(*mode), ..VaultUpdate::default() }).await
+            }
+            SingleChange::Authorize(attachment) => {
+                update(with(&attachment.name, &|found| found.authority = true)).await
+            }
+            SingleChange::Enable { client_id, .. } => {
+                let edit = WorkloadEdit::Update { name: None, enabled: Some(true) };
+                admin.change_workload(&ctx, *client_id, &edit).await.map(drop)
+            }
             SingleChange::Update { .. } => Ok(()),
         }
         .unwrap();
@@ -173,6 +183,7 @@ fn reads(principal: &Principal) -> Described {
         listener: None,
         proposed: None,
         object: None,
+        at: None,
     }
 }
 
@@ -295,7 +306,13 @@ async fn in_the_modes_of_access_policies_a_permission_is_what_is_missing() {
     let grantee = Grantee::Principal { id: story.bob.id.clone() };
     story.demo.world.put_grant(grantee, Role::SecretsUser, Scope::Vault { vault: story.vault_id() }).unwrap();
     let found = story.would_allow(&story.olga, reads(&story.bob)).await;
-    assert!(matches!(&changes(&found)[..], [SingleChange::Permit { .. }]), "{found:?}");
+    let found_changes = changes(&found);
+    assert!(
+        matches!(&found_changes[..], [SingleChange::Permit { .. }, SingleChange::Mode(AccessMode::Rbac)]),
+        "{found:?}"
+    );
+    assert_eq!(found.tried, ["access-policy", "access-mode"]);
+    story.each_does(&reads(&story.bob), &[]).await;
 }
 
 #[tokio::test]
@@ -451,6 +468,59 @@ async fn where_no_module_grants_one_with_authority_is_enforced() {
 }
 
 #[tokio::test]
+async fn a_guard_that_allows_is_let_grant_where_no_module_does() {
+    let settings = VaultSettings {
+        policies: vec![attachment("allows", 1, "{}")],
+        access_mode: AccessMode::Modules,
+        ..VaultSettings::default()
+    };
+    let story = Story::with(settings).await;
+    story.demo.world.policies.answer("allows", Verdict::Says(Effect::Allow));
+    let found = story.would_allow(&story.olga, reads(&story.bob)).await;
+    let found_changes = changes(&found);
+    let [SingleChange::Authorize(attachment)] = &found_changes[..] else { panic!("{found:?}") };
+    assert_eq!(attachment.name, "allows");
+    assert_eq!(found.tried, ["attachment-authority", "access-mode"]);
+    story.each_does(&reads(&story.bob), &[("allows", Verdict::Says(Effect::Allow))]).await;
+}
+
+#[tokio::test]
+async fn a_disabled_workload_is_enabled_by_who_may_become_it() {
+    let story = Story::stored(VaultSettings::default()).await;
+    let app = story.demo.world.put_workload("app", false).unwrap();
+    let grantee = Grantee::Principal { id: app.id.clone() };
+    story.demo.world.put_grant(grantee, Role::SecretsUser, Scope::Vault { vault: story.vault_id() }).unwrap();
+    let described = reads(&app);
+    let found = story.would_allow(&story.auditor(), described.clone()).await;
+    assert!(found.changes.is_empty(), "{found:?}");
+    let [other] = &found.not_yours[..] else { panic!("{found:?}") };
+    assert_eq!((other.sort, other.why.as_str()), ("identity", "no-role"));
+    let found = story.would_allow(&story.olga, described.clone()).await;
+    let found_changes = changes(&found);
+    let [SingleChange::Enable { name, .. }] = &found_changes[..] else { panic!("{found:?}") };
+    assert_eq!(name, "app");
+    story.each_does(&described, &[]).await;
+}
+
+/// What nobody's single change lifts is told with what was tried, and with who could approve it.
+#[tokio::test]
+async fn a_denial_that_others_could_approve_names_their_request() {
+    let policies = vec![attachment("two-person", 1, "{}")];
+    let story = Story::with(VaultSettings { policies, ..VaultSettings::default() }).await;
+    story.demo.world.policies.answer("two-person", Verdict::Says(Effect::Allow));
+    story.demo.set("db", "v").await.unwrap();
+    story.demo.world.policies.answer("two-person", Verdict::NeedsApproval(1));
+    let found = story.would_allow(&story.olga, reads(&story.demo.ada)).await;
+    assert_eq!((found.by_approval, found.approval), (true, None), "nothing is opened by asking what if");
+    story.denied(&story.demo.ada, None).await;
+    let found = story.would_allow(&story.olga, reads(&story.demo.ada)).await;
+    let open: Vec<_> = story.demo.world.store.image().approvals.values().map(|request| request.id).collect();
+    assert_eq!((found.by_approval, found.approval.into_iter().collect::<Vec<_>>()), (true, open));
+    let found = story.would_allow(&story.olga, reads(&story.bob)).await;
+    assert!(!found.by_approval && found.tried == ["assignment", "access-mode"], "{found:?}");
+}
+
+#[tokio::test]
 async fn an_object_is_changed_where_that_alone_does() {
     let policies = vec![attachment("enabled-only", 1, "{}")];
     let story = Story::with(VaultSettings { policies, ..VaultSettings::default() }).await;
@@ -577,7 +647,7 @@ async fn a_replay_guesses_nothing_of_the_entries_of_a_listing() {
         groups.into_iter().find(|group| group.operation == "SecretList").map(|group| group.altered)
     };
     let guard = attachment("guard", 1, "{}");
-    assert_eq!(replay(&[guard.clone()]).await, None, "nothing changes");
+    assert_eq!(replay(std::slice::from_ref(&guard)).await, None, "nothing changes");
     policies.answer("beside", Verdict::Says(Effect::Allow));
     let beside = |module| attachment("beside", module, "beside");
     // It lets the listing through, and who knows which entries.
@@ -665,6 +735,26 @@ async fn a_replay_first_asks_who_would_be_asked_at_all() {
     let (allowed, denied, unknown) = replay(&[attachment("blind", 1, "{}"), attachment("sees", 2, "{}")]).await;
     assert!((allowed, denied) == (0, 0) && unknown >= 2, "{allowed}, {denied}, {unknown}");
     assert_eq!(policies.asked().len(), before, "nobody is asked about what is not on record");
+}
+
+/// What is attached to all vaults is tried on the decisions of one, and the vault's own modules stay.
+#[tokio::test]
+async fn a_replay_varies_what_is_attached_to_all_vaults() {
+    let (story, read) = replayed().await;
+    let (admin, vault) = (&story.demo.world.admin, &story.demo.vault);
+    story.demo.world.policies.answer("strict", Verdict::SaysOfContents(Effect::Deny));
+    let ctx = story.demo.world.request(&story.olga);
+    let made = admin.replay_everywhere(&ctx, vault, &[attachment("wide", 1, "strict")], 100).await.unwrap();
+    let group = made.counted.groups.iter().find(|group| group.operation == "SecretGet").unwrap();
+    assert_eq!((group.altered, &group.samples[..]), (Altered::NewlyDenied, &[read][..]));
+    assert!(made.everywhere && made.candidate.len() == 1, "{made:?}");
+    let shown = admin.show_replay(&story.demo.world.request(&story.olga), vault, made.id).await.unwrap();
+    assert_eq!(shown, made);
+    // Nothing in place of nothing.
+    let none = admin.replay_everywhere(&story.demo.world.request(&story.olga), vault, &[], 100).await.unwrap();
+    assert_eq!((none.counted.newly_allowed, none.counted.newly_denied, none.counted.indeterminate), (0, 0, 0));
+    let ada = admin.replay_everywhere(&story.demo.request(), vault, &[], 100).await;
+    assert!(matches!(ada, Err(AdminError::Denied(_))));
 }
 
 #[tokio::test]

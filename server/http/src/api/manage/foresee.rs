@@ -73,6 +73,10 @@ pub(crate) struct Body {
     /// What the object is taken to be, for policy modules; what is left out is as it is stored.
     #[serde(default)]
     object: Option<ObjectBody>,
+    /// When it would be asked, Unix milliseconds; now when absent. Rules, and what is known of the vault and of other
+    /// requests, are as they are now.
+    #[serde(default)]
+    at: Option<i64>,
     /// In place of all that describes the request: the id of a recorded denial on this vault. Its request is judged
     /// by the rules and the objects as they are now.
     #[serde(default)]
@@ -123,7 +127,7 @@ const LAST: usize = 200;
 #[derive(Serialize, ToSchema)]
 #[schema(as = ForeseenDecision)]
 pub(crate) struct View<'a> {
-    /// When it was judged, Unix milliseconds.
+    /// For when it was judged, Unix milliseconds.
     at: i64,
     #[schema(value_type = shapes::PrincipalId)]
     principal: &'a PrincipalId,
@@ -164,6 +168,14 @@ pub(crate) struct WouldAllowView {
     changes: Vec<ChangeView>,
     /// Those that somebody else would have to make.
     not_yours: Vec<NotYoursView>,
+    /// Of which sorts the changes were that were tried.
+    #[schema(value_type = Vec<String>)]
+    tried: Vec<&'static str>,
+    /// Whether other people's approval would lift the denial, as the module that denied says.
+    by_approval: bool,
+    /// The request for approval that they could grant, where one is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<Uuid>,
     /// How many decisions were asked again for each change, of the newest records of the vault; the fewest, where time
     /// was up.
     replayed: usize,
@@ -175,7 +187,8 @@ pub(crate) struct WouldAllowView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = AllowingChange)]
 pub(crate) struct ChangeView {
-    /// `assignment`, `access-policy`, `network-rule`, `attachment-state`, `rollback`, `attachment-settings` or `object`.
+    /// `assignment`, `access-policy`, `access-mode`, `identity`, `network-rule`, `attachment-state`, `rollback`,
+    /// `attachment-settings`, `attachment-authority` or `object`.
     sort: &'static str,
     /// In words.
     change: String,
@@ -230,7 +243,7 @@ impl GroupView {
 
 impl WouldAllowView {
     fn of(would_allow: WouldAllow, told: impl Fn(&SingleChange) -> (String, String)) -> Self {
-        let WouldAllow { changes, not_yours, replayed, cut } = would_allow;
+        let WouldAllow { changes, not_yours, tried, by_approval, approval, replayed, cut } = would_allow;
         let change = |Possible { change, recorded }: Possible| {
             let (words, command) = told(&change);
             let Counted { newly_allowed, newly_denied, indeterminate, groups, .. } = recorded;
@@ -243,6 +256,9 @@ impl WouldAllowView {
         Self {
             changes: changes.into_iter().map(change).collect(),
             not_yours: not_yours.into_iter().map(others).collect(),
+            tried,
+            by_approval,
+            approval,
             replayed,
             cut,
         }
@@ -264,7 +280,8 @@ impl Body {
             || self.name.is_some()
             || self.version.is_some()
             || self.algorithm.is_some()
-            || self.object.is_some();
+            || self.object.is_some()
+            || self.at.is_some();
         if describes {
             return Err(Problem::bad_parameter("decision stands in place of all that describes a request."));
         }
@@ -291,7 +308,7 @@ impl Body {
         let name = self.name.as_deref().map(ObjectName::parse).transpose();
         let version = self.version.as_deref().map(ObjectVersion::parse).transpose();
         let algorithm = self.algorithm.as_deref().map(KeyAlgorithm::parse).transpose();
-        let Self { groups, claims, client, listener, object, .. } = self;
+        let Self { groups, claims, client, listener, object, at, .. } = self;
         let object = object.map(|object| {
             let ObjectBody { state, enabled, not_before, expires, tags } = object;
             DescribedObject { state, enabled, not_before, expires, tags }
@@ -307,6 +324,7 @@ impl Body {
             listener,
             proposed: None,
             object,
+            at,
         })
     }
 }
@@ -349,7 +367,7 @@ pub(crate) async fn foresee(services: &Services, call: &Call, request: &Request)
         (told.words(), format!("strongroom {}{at}", told.command()))
     };
     let view = View {
-        at: ctx.now,
+        at: described.at.unwrap_or(ctx.now),
         principal: &described.principal.id,
         principal_kind: described.principal.kind.as_str(),
         client: described.client.unwrap_or(ctx.client).to_canonical().to_string(),

@@ -31,6 +31,9 @@ pub(crate) struct Body {
     /// The attachments in place of all that the vault has, in order.
     #[schema(value_type = Vec<shapes::PolicyAttachment>)]
     policies: Vec<PolicyAttachment>,
+    /// Whether they stand in place of those of all vaults, and the vault's own stay as they are.
+    #[serde(default)]
+    all_vaults: bool,
     /// How many of the newest decisions on the vault are asked again: at most 500, 200 when absent.
     #[serde(default)]
     last: Option<usize>,
@@ -47,8 +50,10 @@ pub(crate) struct View<'a> {
     /// Who had it made.
     #[schema(value_type = shapes::PrincipalId)]
     by: &'a PrincipalId,
-    /// Revision of the vault's settings that it was compared with.
+    /// Revision of the vault's settings that it was compared with; with `all_vaults`, of what was attached to all.
     settings_revision: i64,
+    /// Whether `policies` were tried in place of those of all vaults.
+    all_vaults: bool,
     /// What was tried.
     #[schema(value_type = Vec<shapes::PolicyAttachment>)]
     policies: &'a [PolicyAttachment],
@@ -70,13 +75,14 @@ pub(crate) struct View<'a> {
 
 impl<'a> View<'a> {
     fn of(replay: &'a PolicyReplay) -> Self {
-        let PolicyReplay { id, at, by, settings_revision, candidate, replayed, counted, .. } = replay;
+        let PolicyReplay { id, at, by, settings_revision, candidate, everywhere, replayed, counted, .. } = replay;
         let Counted { newly_allowed, newly_denied, indeterminate, groups, cut, left_out, .. } = counted;
         Self {
             id: *id,
             at: *at,
             by,
             settings_revision: *settings_revision,
+            all_vaults: *everywhere,
             policies: candidate,
             replayed: *replayed,
             left_out: *left_out,
@@ -92,12 +98,16 @@ impl<'a> View<'a> {
 /// POST /api/v1/vaults/{vault}/replays
 pub(crate) async fn run(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let vault = vault_name(call.parameter(0))?;
-    let Body { policies, last } = wire::body(request)?;
+    let Body { policies, all_vaults, last } = wire::body(request)?;
     let last = last.unwrap_or(LAST);
     if last > MAX_REPLAYED {
         return Err(Problem::bad_parameter("last is at most 500."));
     }
-    let replay = services.admin.replay(&call.ctx, &vault, &policies, last).await?;
+    let replay = if all_vaults {
+        services.admin.replay_everywhere(&call.ctx, &vault, &policies, last).await?
+    } else {
+        services.admin.replay(&call.ctx, &vault, &policies, last).await?
+    };
     Ok(Response::json(201, &View::of(&replay)))
 }
 

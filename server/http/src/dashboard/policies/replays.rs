@@ -230,7 +230,7 @@ fn kept_panel(viewer: &Viewer<'_>, vault: &VaultName, kept: &[PolicyReplay]) -> 
                 href: Some(links::replay(vault, replay.id)),
                 small: Some(replay.by.subject.clone()),
             },
-            Cell::text(tried(&replay.candidate)),
+            Cell::text(tried(replay)),
             Cell::text(view::grouped(replay.replayed)),
             changed(Tone::Bad, Icon::Ban, *newly_denied, "would be denied"),
             changed(Tone::Good, Icon::Check, *newly_allowed, "would be allowed"),
@@ -254,11 +254,12 @@ fn changed(tone: Tone, icon: Icon, count: u64, words: &str) -> Cell {
 }
 
 /// `two-person enforce, geo-fence shadow`.
-fn tried(candidate: &[PolicyAttachment]) -> String {
-    if candidate.is_empty() {
-        return "none attached".to_owned();
-    }
-    candidate.iter().map(|one| format!("{} {}", one.name, word(one.state))).collect::<Vec<_>>().join(", ")
+fn tried(PolicyReplay { candidate, everywhere, .. }: &PolicyReplay) -> String {
+    let told = match candidate.is_empty() {
+        true => "none attached".to_owned(),
+        false => candidate.iter().map(|one| format!("{} {}", one.name, word(one.state))).collect::<Vec<_>>().join(", "),
+    };
+    if *everywhere { format!("to all vaults: {told}") } else { told }
 }
 
 /// GET /vaults/{vault}/replays/{id}
@@ -282,13 +283,10 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let commands = Commands::of_installation(viewer.services);
     let place = Place::Vault(vault.clone()).below("Replay");
     let page = PanelsPage {
-        lead: Some(format!(
-            "{}, on the newest decisions of {vault}. Nothing was decided by it.",
-            tried(&replay.candidate)
-        )),
+        lead: Some(format!("{}, on the newest decisions of {vault}. Nothing was decided by it.", tried(&replay))),
         acts: vec![Act::link("All replays", links::in_vault(&vault, "replays", &[]), Icon::Records)],
         notices,
-        main: vec![groups(viewer, &counted.groups), candidate_panel(&replay.candidate, &modules)],
+        main: vec![groups(viewer, &counted.groups), candidate_panel(&replay, &modules)],
         aside: vec![
             Panel::new(
                 "Result",
@@ -375,7 +373,7 @@ fn groups(viewer: &Viewer<'_>, groups: &[ChangedAlike]) -> Panel {
     sort::panel(viewer, TITLE, "changes", table, Some(&note))
 }
 
-fn candidate_panel(candidate: &[PolicyAttachment], modules: &Modules) -> Panel {
+fn candidate_panel(PolicyReplay { candidate, everywhere, .. }: &PolicyReplay, modules: &Modules) -> Panel {
     let row = |(index, one): (usize, &PolicyAttachment)| {
         Row::new(vec![
             Cell::Text { text: one.name.clone(), small: Some(format!("number {}", index + 1)) },
@@ -386,10 +384,12 @@ fn candidate_panel(candidate: &[PolicyAttachment], modules: &Modules) -> Panel {
     };
     let rows: Vec<Row> = candidate.iter().enumerate().map(row).collect();
     let body = match rows.is_empty() {
+        true if *everywhere => Body::Text(vec!["No module of all vaults.".to_owned()]),
         true => Body::Text(vec!["No module of the vault's own.".to_owned()]),
         false => Body::Table(Table::new(&["Attachment", "State", "Module", "Settings"], rows)),
     };
-    Panel::new("What was tried", body).note("in place of what was attached to the vault")
+    let place = if *everywhere { "to all vaults" } else { "to the vault" };
+    Panel::new("What was tried", body).note(format!("in place of what was attached {place}"))
 }
 
 #[cfg(test)]
