@@ -21,7 +21,7 @@ use crate::description::ModuleDescription;
 use crate::isolated::{Confinement, Judged, Ran, length};
 use crate::module::{LoadError, Module};
 use crate::runtime::{Ticker, new_engine};
-use crate::{limits, shipped};
+use crate::{limits, shipped, trial};
 
 /// Why there is no policy host.
 #[derive(Debug, thiserror::Error)]
@@ -182,6 +182,12 @@ impl WasmPolicyEngine {
         modules.get(digest).map(|module| module.description.clone())
     }
 
+    /// Names of what a loaded module's component exports: the contract, and whatever else.
+    #[must_use]
+    pub fn exports(&self, digest: &ModuleDigest) -> Vec<String> {
+        self.modules.load().get(digest).map(|module| module.exports.clone()).unwrap_or_default()
+    }
+
     /// Every loaded module, in the order of their digests.
     #[must_use]
     pub fn modules(&self) -> Vec<(ModuleDigest, ModuleDescription)> {
@@ -213,10 +219,16 @@ impl WasmPolicyEngine {
         Ok(answers)
     }
 
-    /// Holds settings against the module's schema, and has the module look at them, on the calling thread.
+    /// Holds settings against the module's schema, has the module look at them, and tries it, on the calling thread.
     pub(crate) fn check_now(&self, module: &ModuleDigest, settings: &str) -> Result<(), Unfit> {
         let against = |sentence| Unfit { failure: PolicyFailure::BadSettings, sentence: Some(sentence) };
-        self.find(module, settings)?.take(settings)?.map_err(against)
+        let module = self.find(module, settings)?;
+        module.take(settings)?.map_err(against)?;
+        // One that takes its settings and then fails would deny all that it wants to see: better now than then.
+        for request in trial::of(&module.description) {
+            module.decide(std::slice::from_ref(&request), settings)?;
+        }
+        Ok(())
     }
 
     /// Judges, once there is a place. Waiting for it is not counted.

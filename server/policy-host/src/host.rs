@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use strongroom_domain::policy::{
     AttachmentState, MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure,
-    PolicyNeeds, PolicyRequest, PolicyStage, RECORDED_FOR_1_0, Said, Unfit,
+    PolicyNeeds, PolicyRequest, PolicyStage, Said, Unfit,
 };
 use strongroom_domain::policy_module::{LibraryError, ModuleFacts, ModuleLibrary};
 use strongroom_domain::time::micros;
@@ -470,19 +470,6 @@ fn first(judged: Vec<Ran>) -> Judged {
     judged.into_iter().next().map_or(Err(PolicyFailure::BadAnswer), |ran| ran.judged)
 }
 
-/// A request that nobody makes: by nobody, of nothing, at the beginning of time, with every fact that is
-/// wanted and nothing in it.
-fn trial(facts: &[String]) -> PolicyRequest {
-    let mut request = PolicyRequest { recorded_for: RECORDED_FOR_1_0, ..PolicyRequest::default() };
-    request.principal.kind = "user".to_owned();
-    request.connection.client_address = "192.0.2.1".to_owned();
-    request.action = "Microsoft.KeyVault/vaults/secrets/getSecret/action".to_owned();
-    (request.object.kind, request.object.name) = ("secret".to_owned(), "trial".to_owned());
-    request.facts = facts.iter().map(|fact| (fact.clone(), None)).collect();
-    request.approvals = Some(Vec::new());
-    request
-}
-
 #[async_trait]
 impl PolicyEngine for PolicyHost {
     async fn needs(&self, module: &ModuleDigest) -> Option<Arc<PolicyNeeds>> {
@@ -529,19 +516,12 @@ impl PolicyEngine for PolicyHost {
     async fn check(&self, attachment: &PolicyAttachment) -> Result<(), Unfit> {
         self.find(&attachment.module).await?;
         match &self.0.runner {
-            Runner::Here(engine) => engine.check(attachment).await?,
+            Runner::Here(engine) => engine.check(attachment).await,
             Runner::Child(child) => {
                 let question = Question::Check { module: asked(attachment)? };
-                let answer = child.ask(&question, &party(&[], &[])).await?;
-                believe::check(answer)?;
+                believe::check(child.ask(&question, &party(&[], &[])).await?)
             }
         }
-        // A module that takes its settings and then fails would deny everything: better now than then. What
-        // it says does not matter.
-        let needs = self.needs(&attachment.module).await.ok_or(PolicyFailure::Missing)?;
-        let judged = self.judge_all(&[attachment], std::slice::from_ref(&trial(&needs.facts)), false).await?;
-        first(judged)?;
-        Ok(())
     }
 
     fn passes_over(&self, module: &ModuleDigest, request: &PolicyRequest) -> bool {

@@ -37,6 +37,7 @@ mod schema;
 mod shape;
 mod shipped;
 pub mod signature;
+mod trial;
 
 pub use author::{CONTRACT, component_of};
 pub use cache::ArtefactSeal;
