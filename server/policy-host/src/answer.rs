@@ -1,6 +1,7 @@
 //! From the contract's decisions to the domain's answers: checked, cut, and fit for a log line.
 
 use strongroom_domain::policy::{Effect, Obligation, PolicyAnswer, PolicyFailure};
+use strongroom_domain::text::deceives;
 
 use crate::limits;
 
@@ -47,9 +48,12 @@ pub(crate) fn checked(
     })
 }
 
-/// Whether obligations are few enough, go with the effect and are within their bounds.
+/// Whether obligations are few enough, go with the effect and are within their bounds. One sign-in is all that a denial
+/// can ask for, so a second one would be dropped.
 pub(crate) fn are_fit(obligations: &[Obligation], effect: Effect) -> bool {
+    let sign_ins = obligations.iter().filter(|one| matches!(one, Obligation::StepUp { .. })).count();
     obligations.len() <= limits::MAX_OBLIGATIONS
+        && sign_ins <= 1
         && obligations.iter().all(|obligation| obligation.goes_with(effect) && is_within_bounds(obligation))
 }
 
@@ -86,18 +90,10 @@ pub(crate) fn is_code(text: &str) -> bool {
         && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
-/// The first `length` characters, with everything that could forge a line or turn the direction
-/// of writing replaced by U+FFFD.
+/// The first `length` characters, with all that could forge a line, turn the direction of writing or hide replaced by
+/// U+FFFD.
 pub(crate) fn cut(text: &str, length: usize) -> String {
-    text.chars()
-        .take(length)
-        .map(|character| match character {
-            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{061c}' => '\u{fffd}',
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-            _ if character.is_control() => '\u{fffd}',
-            _ => character,
-        })
-        .collect()
+    text.chars().take(length).map(|character| if deceives(character) { '\u{fffd}' } else { character }).collect()
 }
 
 #[cfg(test)]
@@ -125,6 +121,8 @@ mod tests {
         let Some(Obligation::Alert { sentence, .. }) = answer.obligations.first() else { panic!("the alert") };
         assert_eq!(sentence.chars().count(), limits::MAX_TEXT);
         assert!(!sentence.contains('\n'));
+        let hidden = "a\u{ad}\u{180e}\u{200b}\u{2060}\u{206a}\u{feff}\u{fff9}\u{e0041}\u{2028}\u{61c}b";
+        assert_eq!(cut(hidden, 12), format!("a{}b", "\u{fffd}".repeat(10)));
     }
 
     #[test]
@@ -166,6 +164,9 @@ mod tests {
             let answer = decided("reason", effect, vec![obligation.clone()]);
             assert_eq!(answer.is_ok(), fits, "{effect:?} {obligation:?}");
         }
+        assert!(decided("reason", Effect::Deny, vec![alert(), step_up(&["c2"], &[], None)]).is_ok());
+        let twice = vec![step_up(&["c2"], &[], None), step_up(&[], &["otp"], None)];
+        assert_eq!(decided("reason", Effect::Deny, twice), Err(PolicyFailure::BadAnswer), "none may be dropped");
         assert!(decided("reason", Effect::Deny, vec![alert(); 8]).is_ok());
         assert_eq!(decided("reason", Effect::Deny, vec![alert(); 9]), Err(PolicyFailure::BadAnswer));
     }

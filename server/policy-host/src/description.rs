@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::policy::{ObjectState, PolicyNeeds, PolicyRequest, PolicyStage};
+use strongroom_domain::text::deceives;
 
 use crate::answer::{cut, is_code};
 use crate::{limits, pattern};
@@ -60,6 +61,9 @@ impl ModuleDescription {
         if !are_patterns(told.objects) {
             return Err("it asks for no objects or too many");
         }
+        if told.actions.iter().chain(told.objects).any(|pattern| pattern.chars().any(deceives)) {
+            return Err("a pattern of its actions or objects has characters in it that nobody sees");
+        }
         let PolicyNeeds { stage, facts } = told.needs;
         if facts.len() > limits::MAX_FACTS {
             return Err("it asks for too many facts");
@@ -115,7 +119,7 @@ impl ModuleDescription {
     }
 }
 
-fn one_matches(patterns: &[String], text: &str) -> bool {
+pub(crate) fn one_matches(patterns: &[String], text: &str) -> bool {
     patterns.iter().any(|wanted| wanted == "*" || pattern::matches(wanted, text))
 }
 
