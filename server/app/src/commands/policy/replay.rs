@@ -45,6 +45,7 @@ pub(super) struct Wanted {
 enum Change {
     NewlyDenied,
     NewlyAllowed,
+    OtherEffect,
     OtherReason,
     Indeterminate,
     Same,
@@ -55,6 +56,7 @@ impl Change {
         match self {
             Self::NewlyDenied => "newly denied",
             Self::NewlyAllowed => "no longer denied here",
+            Self::OtherEffect => "other effect",
             Self::OtherReason => "other reason",
             Self::Indeterminate => "indeterminate",
             Self::Same => "same",
@@ -176,9 +178,9 @@ async fn judge(loaded: &Loaded, attachment: &PolicyAttachment, name: &str, recor
         [record.vault.as_deref(), record.object.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("/");
     let (change, after) = match again(loaded, attachment, record).await? {
         Again::Indeterminate(why) => (Change::Indeterminate, why),
-        Again::Denied(reason) => (changed(before, record, true, &reason), format!("deny {reason}")),
+        Again::Denied(reason) => (changed(before, record, StageEffect::Deny, &reason), format!("deny {reason}")),
         Again::NotDenied(effect, reason) => {
-            (changed(before, record, false, &reason), format!("{} {reason}", effect.words()))
+            (changed(before, record, effect, &reason), format!("{} {reason}", effect.words()))
         }
     };
     let before = match before {
@@ -292,12 +294,15 @@ fn in_short(record: &Record) -> Option<PolicyRequest> {
     Some(PolicyRequest { action: action.data_action().to_owned(), object, ..PolicyRequest::default() })
 }
 
-fn changed(before: Option<&Stage>, record: &Record, denies: bool, reason: &str) -> Change {
+fn changed(before: Option<&Stage>, record: &Record, effect: StageEffect, reason: &str) -> Change {
     let denied_before = before.is_some_and(|one| one.effect == StageEffect::Deny);
-    match (before, denies) {
+    // Of a module with authority an allowance is a grant, and anything else is none.
+    let grants = effect == StageEffect::Allow;
+    match (before, effect == StageEffect::Deny) {
         (_, true) if !denied_before && record.outcome != Outcome::Denied => Change::NewlyDenied,
         (Some(_), false) if denied_before => Change::NewlyAllowed,
         (Some(one), _) if one.effect == StageEffect::NotAsked && reason == NOT_WANTED => Change::Same,
+        (Some(one), false) if (one.effect == StageEffect::Allow) != grants => Change::OtherEffect,
         (Some(one), _) if one.reason != reason => Change::OtherReason,
         _ => Change::Same,
     }
@@ -349,7 +354,14 @@ fn print(groups: &BTreeMap<Group, Seen>, left_out: LeftOut, output: Output) -> a
     if totals.keys().any(|change| *change != Change::Same) {
         println!("{shown}");
     }
-    let all = [Change::NewlyDenied, Change::NewlyAllowed, Change::OtherReason, Change::Indeterminate, Change::Same];
+    let all = [
+        Change::NewlyDenied,
+        Change::NewlyAllowed,
+        Change::OtherEffect,
+        Change::OtherReason,
+        Change::Indeterminate,
+        Change::Same,
+    ];
     let said: Vec<_> =
         all.iter().map(|change| format!("{} {}", totals.get(change).unwrap_or(&0), change.word())).collect();
     let others = if of_other_vaults == 0 { String::new() } else { format!(", {of_other_vaults} on other vaults") };
@@ -411,15 +423,21 @@ mod tests {
         let (allowed, denied) = (record(json!({})), record(json!({ "outcome": "denied" })));
         let (allow, deny) = (stage(StageEffect::Allow, "fine"), stage(StageEffect::Deny, "no"));
         let unasked = stage(StageEffect::NotAsked, "action-not-wanted");
-        assert_eq!(changed(None, &allowed, true, "no"), Change::NewlyDenied);
-        assert_eq!(changed(Some(&allow), &allowed, true, "no"), Change::NewlyDenied);
-        assert_eq!(changed(None, &denied, true, "no"), Change::Same, "somebody else denied it");
-        assert_eq!(changed(Some(&deny), &denied, false, "fine"), Change::NewlyAllowed);
-        assert_eq!(changed(Some(&deny), &denied, true, "no"), Change::Same);
-        assert_eq!(changed(Some(&deny), &denied, true, "other"), Change::OtherReason);
-        assert_eq!(changed(Some(&allow), &allowed, false, "other"), Change::OtherReason);
-        assert_eq!(changed(Some(&unasked), &allowed, false, NOT_WANTED), Change::Same);
-        assert_eq!(changed(None, &allowed, false, "fine"), Change::Same);
+        let (allows, denies, unasked_now) = (StageEffect::Allow, StageEffect::Deny, StageEffect::NotAsked);
+        assert_eq!(changed(None, &allowed, denies, "no"), Change::NewlyDenied);
+        assert_eq!(changed(Some(&allow), &allowed, denies, "no"), Change::NewlyDenied);
+        assert_eq!(changed(None, &denied, denies, "no"), Change::Same, "somebody else denied it");
+        assert_eq!(changed(Some(&deny), &denied, allows, "fine"), Change::NewlyAllowed);
+        assert_eq!(changed(Some(&deny), &denied, denies, "no"), Change::Same);
+        assert_eq!(changed(Some(&deny), &denied, denies, "other"), Change::OtherReason);
+        assert_eq!(changed(Some(&allow), &allowed, allows, "other"), Change::OtherReason);
+        assert_eq!(changed(Some(&unasked), &allowed, unasked_now, NOT_WANTED), Change::Same);
+        assert_eq!(changed(None, &allowed, allows, "fine"), Change::Same);
+        // The same words, and a grant that is none any more.
+        let abstain = stage(StageEffect::Abstain, "fine");
+        assert_eq!(changed(Some(&allow), &allowed, StageEffect::Abstain, "fine"), Change::OtherEffect);
+        assert_eq!(changed(Some(&abstain), &allowed, allows, "other"), Change::OtherEffect);
+        assert_eq!(changed(Some(&abstain), &allowed, unasked_now, NOT_WANTED), Change::OtherReason);
     }
 
     /// A backup and a restore are about all versions, and one is on record.
