@@ -20,6 +20,7 @@
 
 #![expect(clippy::panic, clippy::expect_used, reason = "a test kit fails by panicking")]
 
+mod bounds;
 mod golden;
 
 pub use golden::golden;
@@ -137,7 +138,7 @@ impl RequestBuilder {
 /// Asks a module about one request, as the server would.
 ///
 /// # Panics
-/// When the module refuses the settings.
+/// When the module refuses the settings, or answers what the server takes for no answer.
 #[must_use]
 pub fn ask<P: Policy>(settings: &str, request: &RequestBuilder) -> Decision {
     let request = &request.0;
@@ -152,7 +153,11 @@ pub fn ask<P: Policy>(settings: &str, request: &RequestBuilder) -> Decision {
     }
     let request = handed_over(request, P::ABOUT.stage, P::ABOUT.facts);
     let mut decisions = Exported::<P>::decide(vec![request], settings.to_owned()).expect("settings refused");
-    decisions.remove(0)
+    let decision = decisions.remove(0);
+    if let Some(why) = bounds::broken(&decision) {
+        panic!("the server takes this for a bad answer, which denies: {why}");
+    }
+    decision
 }
 
 /// What of a request a module is given that is asked at this stage and wants these facts.

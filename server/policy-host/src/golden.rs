@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 use strongroom_domain::policy::{
-    AttachmentState, Effect, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyRequest,
-    Unfit,
+    AttachmentState, Effect, ModuleDigest, Obligation, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure,
+    PolicyRequest, Unfit,
 };
 
 use crate::WasmPolicyEngine;
@@ -35,9 +35,27 @@ struct Case {
     with: Value,
     effect: Effect,
     reason_code: String,
-    /// Names of the obligations of the answer, in order.
+    /// The obligations of the answer, in order.
     #[serde(default)]
-    obligations: Vec<String>,
+    obligations: Vec<Expected>,
+}
+
+/// An obligation as a case expects it: by its name, or whole, as a record shows it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Expected {
+    Named(String),
+    Whole(serde_json::Map<String, Value>),
+}
+
+impl Expected {
+    /// An obligation of an answer, in the form of what is expected in its place.
+    fn of(obligation: &Obligation, expected: Option<&Self>) -> Self {
+        match (expected, serde_json::to_value(obligation)) {
+            (Some(Self::Whole(_)), Ok(Value::Object(members))) => Self::Whole(members),
+            _ => Self::Named(obligation.name().to_owned()),
+        }
+    }
 }
 
 fn nothing() -> Value {
@@ -99,10 +117,14 @@ impl GoldenFile {
         for case in &self.cases {
             match self.ask(engine, module, case).await {
                 Ok(answer) => {
-                    let names: Vec<_> = answer.obligations.iter().map(|one| one.name()).collect();
-                    let found = outcome(answer.effect, &answer.reason_code, &names);
+                    let told = answer.obligations.iter().enumerate();
+                    let told: Vec<_> =
+                        told.map(|(place, one)| Expected::of(one, case.obligations.get(place))).collect();
+                    let found = outcome(answer.effect, &answer.reason_code, &told);
                     let wanted = outcome(case.effect, &case.reason_code, &case.obligations);
-                    if found == wanted {
+                    if (answer.effect, &answer.reason_code, &told)
+                        == (case.effect, &case.reason_code, &case.obligations)
+                    {
                         run.passed += 1;
                     } else {
                         run.failed.push(format!("{}: it says {found}, and {wanted} is expected", case.name));
@@ -152,11 +174,14 @@ fn attachment(module: ModuleDigest, settings: String) -> PolicyAttachment {
     PolicyAttachment { name: "golden".to_owned(), module, settings, state, authority: false, previous: None }
 }
 
-fn outcome(effect: Effect, reason_code: &str, obligations: &[impl AsRef<str>]) -> String {
+fn outcome(effect: Effect, reason_code: &str, obligations: &[Expected]) -> String {
     let mut text = format!("{} {reason_code}", effect.as_str());
     for obligation in obligations {
         text.push_str(" +");
-        text.push_str(obligation.as_ref());
+        match obligation {
+            Expected::Named(name) => text.push_str(name),
+            Expected::Whole(members) => text.push_str(&Value::Object(members.clone()).to_string()),
+        }
     }
     text
 }
@@ -182,5 +207,33 @@ fn merge(target: &mut Value, patch: &Value) {
         } else {
             merge(members.entry(name).or_insert(Value::Null), change);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_obligation_is_expected_by_its_name_or_whole() {
+        let approval = Obligation::RequireApproval { approvers: 2, valid_for: 600 };
+        let expected = |json: Value| serde_json::from_value::<Expected>(json).expect("an expectation");
+        for (json, is_it) in [
+            (json!("require-approval"), true),
+            (json!("step-up"), false),
+            (json!({ "do": "require-approval", "approvers": 2, "valid_for": 600 }), true),
+            (json!({ "do": "require-approval", "approvers": 1, "valid_for": 600 }), false),
+            (json!({ "do": "require-approval", "approvers": 2 }), false),
+            (json!({ "do": "require-approval", "approvers": 2, "valid_for": 600, "until": 1 }), false),
+        ] {
+            let expected = expected(json);
+            assert_eq!(Expected::of(&approval, Some(&expected)) == expected, is_it, "{expected:?}");
+        }
+        let step_up = Obligation::StepUp { acr: vec!["c2".to_owned()], amr: Vec::new(), max_age: None };
+        let whole = expected(json!({ "do": "step-up", "acr": ["c2"] }));
+        assert_eq!(Expected::of(&step_up, Some(&whole)), whole, "what is empty is left out");
+        assert_eq!(Expected::of(&step_up, None), Expected::Named("step-up".to_owned()));
     }
 }

@@ -66,6 +66,8 @@ pub const MAX_ACTIONS: usize = 64;
 pub const MAX_ACTION: usize = 256;
 /// Longest version of a module, in characters.
 pub const MAX_VERSION: usize = 32;
+/// Most exports of a component whose names are shown.
+pub(crate) const MAX_EXPORTS: usize = 16;
 /// Longest settings schema, in bytes.
 pub const MAX_SCHEMA_BYTES: usize = 16 * 1024;
 

@@ -53,6 +53,8 @@ pub(crate) struct Module {
     pre: Pre,
     pub(crate) description: ModuleDescription,
     pub(crate) needs: Arc<PolicyNeeds>,
+    /// Names of what the component exports, the contract and whatever else.
+    pub(crate) exports: Vec<String>,
 }
 
 impl Module {
@@ -100,7 +102,7 @@ impl Module {
             }
         }
         let needs = description.needs();
-        Ok(Self { engine: engine.clone(), pre, description, needs })
+        Ok(Self { engine: engine.clone(), pre, description, needs, exports: exports(shape.exports(engine)) })
     }
 
     /// Asks a fresh instance whether it takes these settings; the inner error is its sentence against them.
@@ -186,6 +188,13 @@ impl Module {
     }
 }
 
+/// The names of exports, as many as are shown.
+fn exports<'a, T>(found: impl ExactSizeIterator<Item = (&'a str, T)>) -> Vec<String> {
+    let more = found.len().saturating_sub(limits::MAX_EXPORTS);
+    let names = found.take(limits::MAX_EXPORTS).map(|(name, _)| answer::cut(name, limits::MAX_ATTRIBUTE));
+    names.chain((more > 0).then(|| format!("{more} more"))).collect()
+}
+
 /// Makes a fresh instance within its limits.
 fn start(engine: &Engine, pre: &Pre) -> Result<(Store<Limiter>, Instance), PolicyFailure> {
     let mut store = Store::new(engine, Limiter::default());
@@ -202,4 +211,17 @@ fn start(engine: &Engine, pre: &Pre) -> Result<(Store<Limiter>, Instance), Polic
 /// An engine's error on one line.
 pub(crate) fn sentence(error: &wasmtime::Error) -> String {
     answer::cut(&format!("{error:#}"), limits::MAX_TEXT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_exports_are_named_and_the_others_counted() {
+        let named = |names: &[&'static str]| exports(names.iter().map(|&name| (name, ())));
+        assert_eq!(named(&["one", "a\u{202e}b"]), ["one", "a\u{fffd}b"]);
+        let many = named(&["x"; limits::MAX_EXPORTS + 3]);
+        assert_eq!((many.len(), many.last().map(String::as_str)), (limits::MAX_EXPORTS + 1, Some("3 more")));
+    }
 }

@@ -62,6 +62,7 @@ fn begin_test_change_and_sign(lang: &str, source: &str, reason: &str) -> tempfil
     );
     let shown: Value = serde_json::from_str(&good(here, &["inspect", "first-rule", "--output", "json"])).unwrap();
     assert_eq!((&shown["name"], &shown["contract"]), (&"first-rule".into(), &"1.0.0".into()));
+    assert_eq!(shown["exports"], serde_json::json!(["strongroom:policy/guard@1.0.0"]));
     assert_eq!(shown["settings_schema"]["type"], "object");
 
     // What the module does is no longer what its cases say.
@@ -112,9 +113,75 @@ fn becomes_the_example_of_the_readme(module: &Path) {
     std::fs::write(&golden, cases.to_string()).unwrap();
 }
 
-#[test]
-fn a_module_in_rust_comes_from_an_empty_folder_to_a_signature() {
+/// What a command of the operator prints. Each module is compiled when it is asked for first, which goes on
+/// behind a client that has waited long enough: on a busy machine the next one finds it done.
+fn patiently(vault: &TestVault, arguments: &[&str]) -> String {
+    let operator = vault.operator();
+    let once = || vault.cli(&operator, arguments).stdin(Stdio::null()).output().unwrap();
+    let done = |output: &std::process::Output| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() || said.contains("timed out"), "{arguments:?}: {said}");
+        output.status.success()
+    };
+    let output = (0..6).map(|_| once()).find(done).expect("an answer");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// What the guide goes on with, by its own words: looked at, measured, tried in shadow, replayed, enforced, changed and
+/// rolled back.
+async fn goes_the_way_of_the_guide(here: &Path) {
+    let vault = TestVault::dev().await;
+    let token = vault.token(&vault.app()).await;
+    vault.set(&token, "prod-db", "guided-value").await;
+    good(here, &["build", "first-rule"]);
+    let case = ["first-rule", "--case", "a member reads", "--cases", "first-rule/golden.json"];
+    let explained = good(here, &[&["explain"][..], &case].concat());
+    assert!(explained.contains("member") && explained.contains("principal.groups"), "{explained}");
+    let measured = good(here, &[&["bench"][..], &case, &["--rounds", "50"]].concat());
+    assert!(measured.contains("50 decisions"), "{measured}");
+
+    let cli = |arguments: &[&str]| patiently(&vault, arguments);
+    let read = async || vault.get(&token, "prod-db").await;
+    let at = ["payments-only", "--vault", "demo"];
+    let digest = cli(&["policy", "push", here.join("first-rule/first-rule.wasm").to_str().unwrap()]);
+    let attach = |guarded: &str| {
+        let settings = format!(r#"{{"guarded":["{guarded}"],"group":"payments"}}"#);
+        cli(&[&["policy", "attach"][..], &at, &["--module", &digest, "--settings", &settings]].concat());
+    };
+    attach("prod-*");
+    let mut decisions = String::new();
+    // A machine under load may take more than the budget of shadows, and what was not asked is not on record.
+    for _ in 0..20 {
+        assert_eq!(read().await.status, 200, "in shadow nobody is kept out");
+        decisions = cli(&["audit", "query"]);
+        if decisions.contains("would-deny") {
+            break;
+        }
+    }
+    assert!(cli(&["policy", "attached", "--vault", "demo"]).contains("payments-only"));
+    std::fs::write(here.join("decisions.jsonl"), &decisions).unwrap();
+    let settings = r#"{"guarded":["prod-*"],"group":"payments"}"#;
+    let replay = ["replay", "first-rule", "decisions.jsonl", "--attachment", "payments-only", "--settings", settings];
+    let replayed = good(here, &[&replay[..], &["--output", "json"]].concat());
+    let replayed: Value = serde_json::from_str(&replayed).unwrap();
+    assert!(replayed["totals"]["newly denied"].as_u64() >= Some(1), "{replayed}");
+
+    cli(&[&["policy", "enforce"][..], &at].concat());
+    let denied = read().await;
+    assert_eq!(denied.problem(), "403 Forbidden/ForbiddenByPolicy");
+    assert!(denied.text().contains("not-a-member"), "{}", denied.text());
+    attach("test-*");
+    assert_eq!(read().await.status, 200);
+    cli(&[&["policy", "rollback"][..], &at].concat());
+    assert_eq!(read().await.problem(), "403 Forbidden/ForbiddenByPolicy");
+    cli(&[&["policy", "detach"][..], &at].concat());
+    assert_eq!(read().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_module_in_rust_comes_from_an_empty_folder_to_a_signature_and_to_a_vault() {
     let folder = begin_test_change_and_sign("rust", "src/lib.rs", "not-a-member");
+    goes_the_way_of_the_guide(folder.path()).await;
     becomes_the_example_of_the_readme(&folder.path().join("first-rule"));
     let tested = good(folder.path(), &["test", "first-rule"]);
     assert!(tested.contains(", 0 failed"), "{tested}");
@@ -204,19 +271,7 @@ fn version(vault: &TestVault, name: &str) -> PathBuf {
 /// of each what it was asked, and the same module gives the same answer to the last bit. Of what was not recorded
 /// nothing is guessed, and what was changed in the file is found.
 async fn decisions_under_an_older_module_are_reproduced(vault: &TestVault, token: &str) {
-    let operator = vault.operator();
-    let cli = |arguments: &[&str]| {
-        // Each module is compiled when it is asked for first, which goes on behind a client that has waited long enough:
-        // on a busy machine the next one finds it done.
-        let tries = (0..6).map(|_| vault.cli(&operator, arguments).stdin(Stdio::null()).output().unwrap());
-        let done = |output: &std::process::Output| {
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success() || said.contains("timed out"), "{arguments:?}: {said}");
-            output.status.success()
-        };
-        let output = tries.into_iter().find(done).expect("an answer");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    };
+    let cli = |arguments: &[&str]| patiently(vault, arguments);
     let attach = |name: &str, module: &str, settings: &str| {
         let at = ["policy", "attach", name, "--vault", "demo", "--state", "enforce", "--module", module];
         cli(&[&at[..], &["--settings", settings]].concat());
@@ -276,4 +331,21 @@ async fn decisions_under_an_older_module_are_reproduced(vault: &TestVault, token
     let (code, shown) = reproduce(&text(&lines), &["one1", "two2"]);
     assert!(code == 0 && shown["reproduced"] == 0 && !of_file(&shown).is_empty(), "{shown}");
     assert!(!recorded.contains("reproduced-value"), "never a value");
+
+    // What an alert is: a line in the log, with nothing in it that a caller chose; its sentence is in the record alone.
+    attach("rate", "rate-guard", r#"{"per_minute":1}"#);
+    // The second of them, however long ago the last one was.
+    put("ok-3").await;
+    let denied = put("ok-3").await;
+    assert_eq!(denied.problem(), "403 Forbidden/ForbiddenByPolicy");
+    vault.log_says(denied.request_id()).await;
+    let log = vault.log();
+    let alert = log.lines().find(|line| line.contains(denied.request_id())).unwrap();
+    for said in ["WARN", "a policy module alerts", "severity=\"medium\"", "policy=rate", "code=too-many-requests"] {
+        assert!(alert.contains(said), "{said}: {alert}");
+    }
+    assert!(!log.contains("A principal is kept out"), "{alert}");
+    let record = cli(&["audit", "query"]);
+    let record = record.lines().find(|line| line.contains(denied.request_id())).unwrap();
+    assert!(record.contains(r#""do":"alert""#) && record.contains("A principal is kept out"), "{record}");
 }

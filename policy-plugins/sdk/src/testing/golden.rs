@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::{RequestBuilder, ask, check_settings};
-use crate::contract::exports::strongroom::policy::guard::{Fact, FactValue, Obligation};
+use crate::contract::exports::strongroom::policy::guard::{Fact, FactValue, Obligation, Severity};
 use crate::{
     Approval, CertificateRequest, ClientCertificate, Connection, Effect, KeyOperation, Object, ObjectState, Policy,
     Principal, Request, Tls,
@@ -18,8 +18,8 @@ use crate::{
 ///
 /// The file holds `base`, a whole request in the server's JSON form; `cases`, each with a `name`,
 /// `settings`, changes to the base request (`with`, an RFC 7396 merge patch), the `effect` and
-/// `reason_code` to expect and, where the answer has some, the names of its `obligations`; and
-/// `refused_settings`, settings that the module must not take.
+/// `reason_code` to expect and, where the answer has some, its `obligations`, each by its name or
+/// whole, as a record of the server shows it; and `refused_settings`, settings that the module must not take.
 ///
 /// # Panics
 /// When the file cannot be read, or the module answers otherwise.
@@ -34,7 +34,8 @@ pub fn golden<P: Policy>(file: impl AsRef<Path>) {
         let decision = ask::<P>(&case.settings.to_string(), &request.into());
         let found = (word(decision.effect), decision.reason_code.as_str());
         assert_eq!(found, (case.effect.as_str(), case.reason_code.as_str()), "{}", case.name);
-        let obligations: Vec<_> = decision.obligations.iter().map(name_of).collect();
+        let told = decision.obligations.iter().enumerate();
+        let obligations: Vec<_> = told.map(|(place, one)| as_expected(one, case.obligations.get(place))).collect();
         assert_eq!(obligations, case.obligations, "{}", case.name);
     }
     for settings in &file.refused_settings {
@@ -52,12 +53,43 @@ fn word(effect: Effect) -> &'static str {
     }
 }
 
-fn name_of(obligation: &Obligation) -> &'static str {
-    match obligation {
-        Obligation::StepUp(_) => "step-up",
-        Obligation::RequireApproval(_) => "require-approval",
-        Obligation::ShortenLifetime(_) => "shorten-lifetime",
-        Obligation::Alert(_) => "alert",
+/// An obligation as a case expects it.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Expected {
+    Named(String),
+    Whole(Map<String, Value>),
+}
+
+/// An obligation as the server writes it, its name under `do`; what is empty is left out.
+fn whole(obligation: &Obligation) -> Map<String, Value> {
+    let told = match obligation {
+        Obligation::StepUp(wanted) => {
+            json!({ "do": "step-up", "acr": wanted.acr, "amr": wanted.amr, "max_age": wanted.max_age })
+        }
+        Obligation::RequireApproval(wanted) => {
+            json!({ "do": "require-approval", "approvers": wanted.approvers, "valid_for": wanted.valid_for })
+        }
+        Obligation::ShortenLifetime(seconds) => json!({ "do": "shorten-lifetime", "seconds": seconds }),
+        Obligation::Alert(alert) => {
+            let severity = match alert.severity {
+                Severity::Low => "low",
+                Severity::Medium => "medium",
+                Severity::High => "high",
+            };
+            json!({ "do": "alert", "severity": severity, "sentence": alert.sentence })
+        }
+    };
+    let members = told.as_object().cloned().unwrap_or_default();
+    members.into_iter().filter(|(_, value)| !value.is_null() && *value != json!([])).collect()
+}
+
+/// An obligation in the form in which it is expected.
+fn as_expected(obligation: &Obligation, expected: Option<&Expected>) -> Expected {
+    let whole = whole(obligation);
+    match expected {
+        Some(Expected::Whole(_)) => Expected::Whole(whole),
+        _ => Expected::Named(whole.get("do").and_then(Value::as_str).unwrap_or_default().to_owned()),
     }
 }
 
@@ -102,7 +134,7 @@ struct GoldenCase {
     effect: String,
     reason_code: String,
     #[serde(default)]
-    obligations: Vec<String>,
+    obligations: Vec<Expected>,
 }
 
 fn nothing() -> Value {

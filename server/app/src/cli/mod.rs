@@ -376,6 +376,39 @@ mod tests {
         assert!(found.is_empty(), "server/docs/cli.md does not say: {found:?}");
     }
 
+    /// The words of a line as a shell would read it, up to a comment or where its output goes.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+        for c in line.chars() {
+            match (quote, c) {
+                (Some(open), c) if c == open => quote = None,
+                (None, '\'' | '"') => {
+                    quote = Some(c);
+                    word.get_or_insert_default();
+                }
+                (None, '#' | '>') if word.is_none() => break,
+                (None, c) if c.is_whitespace() => words.extend(word.take()),
+                (_, c) => word.get_or_insert_default().push(c),
+            }
+        }
+        words.extend(word);
+        words
+    }
+
+    #[test]
+    fn every_command_of_the_guide_is_one() {
+        let guide = include_str!("../../../../policy-plugins/README.md");
+        let blocks = guide.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```"));
+        let lines = blocks.flat_map(|(block, _)| block.lines()).filter(|line| line.starts_with("strongroom "));
+        let mut read = 0;
+        for line in lines {
+            let words = words(line);
+            assert!(Cli::command().try_get_matches_from(&words).is_ok(), "{line}: {words:?}");
+            read += 1;
+        }
+        assert!(read >= 15, "{read} commands");
+    }
+
     fn without_output(command: &clap::Command, path: &str, found: &mut Vec<String>) {
         let mut below = command.get_subcommands().filter(|below| !below.is_hide_set()).peekable();
         let prints = command.get_arguments().any(|argument| argument.get_id() == "output");

@@ -1,12 +1,13 @@
 //! The command line asks recorded decisions again by the server's own code: ten thousand decisions, drawn,
 //! answered by the server's host, recorded as JSON, read back and answered by a host of its own as
-//! `strongroom policy replay` does it. Answers are compared to the last unit of fuel.
+//! `strongroom policy replay` does it. Answers are compared to the last unit of fuel. Most are asked in pages, as a
+//! listing is; some one by one of several modules until one denies, as a request is.
 
 use std::collections::BTreeMap;
 
 use strongroom_domain::policy::{
-    FactValue, PolicyApproval, PolicyAttachment, PolicyCertificate, PolicyCertificateRequest, PolicyEngine,
-    PolicyRequest, PolicyTls,
+    Effect, FactValue, PolicyAnswer, PolicyApproval, PolicyAttachment, PolicyCertificate, PolicyCertificateRequest,
+    PolicyEngine, PolicyFailure, PolicyRequest, PolicyTls,
 };
 use strongroom_policy_host::{Isolation, WasmPolicyEngine, released, shipped};
 
@@ -14,6 +15,8 @@ use crate::support::{attach, host, request};
 
 const CREATE_CERTIFICATE: &str = "Microsoft.KeyVault/vaults/certificates/create/action";
 const DECISIONS: usize = 10_000;
+/// Pages that are asked for; in each ten of them one is of requests, which end with the first module that denies.
+const PAGES: usize = 210;
 /// Decisions that are asked at once.
 const PAGE: usize = 50;
 
@@ -116,6 +119,25 @@ fn attachments() -> Vec<PolicyAttachment> {
     shipped().iter().chain(&released()).map(|module| attach(module.digest, settings(module.name))).collect()
 }
 
+/// What modules say of one request, in order, up to the first that denies or fails.
+async fn until_denied(
+    engine: &WasmPolicyEngine,
+    attachments: &[&PolicyAttachment],
+    request: &PolicyRequest,
+) -> Vec<Result<PolicyAnswer, PolicyFailure>> {
+    let mut said = Vec::new();
+    for attachment in attachments {
+        let answers = engine.decide(attachment, std::slice::from_ref(request)).await;
+        let answer = answers.map(|mut answers| answers.swap_remove(0));
+        let ends = answer.as_ref().map_or(true, |answer| answer.effect == Effect::Deny);
+        said.push(answer);
+        if ends {
+            break;
+        }
+    }
+    said
+}
+
 #[tokio::test]
 async fn ten_thousand_recorded_decisions_are_the_same_when_they_are_asked_again() {
     // As a server has it, whose modules run in a child, and as the command line has it.
@@ -123,19 +145,32 @@ async fn ten_thousand_recorded_decisions_are_the_same_when_they_are_asked_again(
     let command_line = WasmPolicyEngine::with_shipped().expect("a host");
     let (attachments, mut draw) = (attachments(), Draw(20_260_601));
     let mut seen = BTreeMap::<String, usize>::new();
-    for page in 0..DECISIONS / PAGE {
+    for page in 0..PAGES {
         let attachment = &attachments[page % attachments.len()];
-        let asked: Vec<_> = (0..PAGE).map(|_| draw.request()).collect();
-        let answered = server.decide(attachment, &asked).await;
+        let one_by_one = page / 10 % 10 == page % 10;
+        // Two modules are asked about each of half as many.
+        let asked: Vec<_> = (0..if one_by_one { PAGE / 2 } else { PAGE }).map(|_| draw.request()).collect();
         let recorded = serde_json::to_string(&asked).expect("JSON");
         let read: Vec<PolicyRequest> = serde_json::from_str(&recorded).expect("requests");
         assert_eq!(serde_json::to_string(&read).expect("JSON"), recorded, "written as it was read");
-        let again = command_line.decide(attachment, &read).await;
+        let (answered, again) = if one_by_one {
+            let both = [attachment, &attachments[(page + 3) % attachments.len()]];
+            let (mut answered, mut again) = (Vec::new(), Vec::new());
+            for (asked, read) in asked.iter().zip(&read) {
+                answered.extend(server.judge(&both, asked).await.into_iter().map(|said| said.answer));
+                again.extend(until_denied(&command_line, &both, read).await);
+            }
+            (answered.into_iter().collect(), again.into_iter().collect())
+        } else {
+            (server.decide(attachment, &asked).await, command_line.decide(attachment, &read).await)
+        };
         assert_eq!(again, answered, "page {page}: {recorded}");
         for answer in answered.expect("answers") {
             *seen.entry(format!("{:?} {}", answer.effect, answer.reason_code)).or_default() += 1;
         }
     }
+    let decisions: usize = seen.values().sum();
+    assert!(decisions >= DECISIONS, "{decisions} decisions");
     // It would be easy to agree on nothing but abstentions.
     assert!(seen.len() >= 20, "{seen:#?}");
 }

@@ -136,7 +136,8 @@ fn read_module(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 fn inspect(module: &str, output: Output) -> anyhow::Result<()> {
-    let Loaded { digest, description, size, .. } = Loaded::find(module)?;
+    let Loaded { engine, digest, description, size } = Loaded::find(module)?;
+    let exports = engine.exports(&digest);
     let schema: serde_json::Value = serde_json::from_str(&description.settings_schema)?;
     let bounds = json!({
         "fuel": limits::FUEL,
@@ -151,6 +152,7 @@ fn inspect(module: &str, output: Output) -> anyhow::Result<()> {
             members.insert("settings_schema".to_owned(), schema);
             members.insert("digest".to_owned(), json!(digest));
             members.insert("size".to_owned(), json!(size));
+            members.insert("exports".to_owned(), json!(exports));
             members.insert("limits".to_owned(), bounds);
         }
         println!("{}", crate::plain::json(&serde_json::to_string_pretty(&shown)?));
@@ -166,6 +168,7 @@ fn inspect(module: &str, output: Output) -> anyhow::Result<()> {
         ("version", plain(&description.version)),
         ("summary", plain(&description.summary)),
         ("contract", description.contract.clone()),
+        ("exports", list(&exports)),
         ("digest", digest.to_string()),
         ("size", format!("{size} bytes")),
         ("stage", stage.to_owned()),

@@ -37,6 +37,7 @@ const SDK: &[File] = &[
     same!("sdk/src/lib.rs"),
     same!("sdk/src/pattern.rs"),
     same!("sdk/src/testing.rs"),
+    same!("sdk/src/testing/bounds.rs"),
     same!("sdk/src/testing/golden.rs"),
 ];
 
