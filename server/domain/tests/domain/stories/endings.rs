@@ -111,6 +111,6 @@ async fn an_end_that_somebody_edited_is_not_shown() {
             }
         }
     });
-    let found = demo.world.objects.ending(&demo.request(), &[demo.vault.clone()], &ahead()).await;
+    let found = demo.world.objects.ending(&demo.request(), std::slice::from_ref(&demo.vault), &ahead()).await;
     assert!(matches!(found, Err(ObjectError::Tampered)));
 }
