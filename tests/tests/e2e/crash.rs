@@ -142,16 +142,15 @@ async fn compare(vault: &TestVault, app: &str, operator: &str, known: &Known, la
         told(id, "SecretGet", name);
     }
     let names: Vec<_> = known.set.lock().unwrap().iter().map(|(_, name)| name.clone()).collect();
-    for name in names {
-        assert_eq!(vault.get(app, &name).await.expect(200).json()["value"], value_of(&name), "{name}");
+    for (name, answer) in answers(vault, app, names).await {
+        assert_eq!(answer.expect(200).json()["value"], value_of(&name), "{name}");
     }
     // What was cut off happened wholly, with its record, or not at all.
     let unanswered = known.unanswered.lock().unwrap().clone();
     assert_eq!(unanswered.len(), SETTERS, "every setter was cut off once");
-    for name in unanswered {
+    for (name, answer) in answers(vault, app, unanswered).await {
         let on_record =
             records.iter().any(|r| r["operation"] == "SecretSet" && r["object"] == name && r["outcome"] == "allowed");
-        let answer = vault.get(app, &name).await;
         match answer.status {
             200 => assert_eq!(answer.json()["value"], value_of(&name), "{name}"),
             status => assert_eq!(status, 404, "{name}: {}", answer.text()),
@@ -159,6 +158,26 @@ async fn compare(vault: &TestVault, app: &str, operator: &str, known: &Known, la
         assert_eq!(on_record, answer.status == 200, "{name}: on record if and only if it happened");
     }
     records.first().map(|record| record["id"].as_str().unwrap().to_owned())
+}
+
+/// What the server answers for each of these names, asked side by side: an answer waits for its record, and records of
+/// one moment become durable together.
+async fn answers(vault: &TestVault, app: &str, names: Vec<String>) -> Vec<(String, Answer)> {
+    let mut asked = tokio::task::JoinSet::new();
+    for part in names.chunks(names.len().div_ceil(SETTERS).max(1)) {
+        let (http, vault_url) = (vault.http().clone(), vault.vault_url("demo"));
+        let (app, part) = (app.to_owned(), part.to_vec());
+        asked.spawn(async move {
+            let mut answers = Vec::new();
+            for name in part {
+                let url = format!("{vault_url}/secrets/{name}?api-version={API_VERSION}");
+                let answer = Ask::new(&http, Method::GET, &url).bearer(&app).send().await;
+                answers.push((name, answer));
+            }
+            answers
+        });
+    }
+    asked.join_all().await.into_iter().flatten().collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
