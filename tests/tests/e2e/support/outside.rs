@@ -104,6 +104,15 @@ impl Outside {
 
     /// A signed token of a machine, for this audience.
     pub(crate) async fn token(&self, machine: &str, audience: &str) -> String {
+        self.token_by(machine, audience, "").await
+    }
+
+    /// A token for the vault server, got with a second factor.
+    pub(crate) async fn stronger_api_token(&self, machine: &str) -> String {
+        self.token_by(machine, &self.vault.base, "123456").await
+    }
+
+    async fn token_by(&self, machine: &str, audience: &str, code: &str) -> String {
         let url = format!("{}/token", self.issuer());
         let secret = format!("{machine}-secret-of-at-least-32-characters");
         let form = [
@@ -112,6 +121,7 @@ impl Outside {
             ("client_secret", &secret),
             ("scope", "secrets"),
             ("resource", audience),
+            ("code", code),
         ];
         let answer = Ask::new(self.vault.http(), Method::POST, &url).form(&form).send().await.expect(200);
         answer.json()["access_token"].as_str().expect("a token").to_owned()
