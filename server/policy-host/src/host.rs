@@ -112,7 +112,8 @@ struct Inner {
     cache: Option<Cache>,
     source: Arc<dyn ModuleSource>,
     signers: Vec<Signer>,
-    loaded: Mutex<HashMap<ModuleDigest, ModuleDescription>>,
+    /// Shared, so that nobody matches a module's patterns while others wait for the map.
+    loaded: Mutex<HashMap<ModuleDigest, Arc<ModuleDescription>>>,
     failed: Mutex<HashMap<ModuleDigest, Instant>>,
     /// Each module is looked for, compiled, loaded and forgotten by one at a time.
     loading: Mutex<HashMap<ModuleDigest, Arc<tokio::sync::Mutex<()>>>>,
@@ -317,10 +318,14 @@ impl Inner {
     }
 
     fn known(&self, digest: &ModuleDigest) -> Option<ModuleDescription> {
+        self.loaded(digest).map(|description| (*description).clone())
+    }
+
+    fn loaded(&self, digest: &ModuleDigest) -> Option<Arc<ModuleDescription>> {
         self.lock_loaded().get(digest).cloned()
     }
 
-    fn lock_loaded(&self) -> std::sync::MutexGuard<'_, HashMap<ModuleDigest, ModuleDescription>> {
+    fn lock_loaded(&self) -> std::sync::MutexGuard<'_, HashMap<ModuleDigest, Arc<ModuleDescription>>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -355,7 +360,7 @@ impl Inner {
                 engine.load_artefact(digest, &artefact).map_err(|error| ModuleError::Refused(error.to_string()))?
             }
         };
-        self.lock_loaded().insert(digest, description.clone());
+        self.lock_loaded().insert(digest, Arc::new(description.clone()));
         Ok(description)
     }
 
@@ -405,8 +410,7 @@ impl Inner {
     /// What is said in the name of a loaded module that wants to see none of these requests; none where one is to be put
     /// to it.
     fn unasked(&self, module: &ModuleDigest, requests: &[PolicyRequest]) -> Option<Ran> {
-        let loaded = self.lock_loaded();
-        let description = loaded.get(module).filter(|description| description.stage == PolicyStage::Request)?;
+        let description = self.loaded(module).filter(|description| description.stage == PolicyStage::Request)?;
         let unwanted: Vec<_> = requests.iter().map_while(|request| description.unwanted(request)).collect();
         (!requests.is_empty() && unwanted.len() == requests.len())
             .then(|| Ran { judged: Ok(unwanted.into_iter().map(answer::not_wanted).collect()), micros: 0 })
@@ -473,7 +477,7 @@ fn first(judged: Vec<Ran>) -> Judged {
 #[async_trait]
 impl PolicyEngine for PolicyHost {
     async fn needs(&self, module: &ModuleDigest) -> Option<Arc<PolicyNeeds>> {
-        let known = || self.0.lock_loaded().get(module).map(ModuleDescription::needs);
+        let known = || self.0.loaded(module).map(|description| description.needs());
         if let Some(needs) = known() {
             return Some(needs);
         }
@@ -482,7 +486,7 @@ impl PolicyEngine for PolicyHost {
     }
 
     fn wants(&self, module: &ModuleDigest, action: &str) -> bool {
-        self.0.lock_loaded().get(module).is_none_or(|description| description.wants(action))
+        self.0.loaded(module).is_none_or(|description| description.wants(action))
     }
 
     async fn decide(
@@ -525,6 +529,6 @@ impl PolicyEngine for PolicyHost {
     }
 
     fn passes_over(&self, module: &ModuleDigest, request: &PolicyRequest) -> bool {
-        self.0.lock_loaded().get(module).is_some_and(|description| description.unwanted(request).is_some())
+        self.0.loaded(module).is_some_and(|description| description.unwanted(request).is_some())
     }
 }
