@@ -76,6 +76,8 @@ impl Supervisor {
             let link = self.link().await?;
             match link.ask(question, place).await {
                 Ok(answer) => return Ok(answer),
+                // Nothing is decided by whether settings are taken: what may have killed one child is not put to another.
+                Err(Lost::Gone) if matches!(question, Question::Check { .. }) => break,
                 Err(Lost::Gone) => {}
                 Err(Lost::Late) => {
                     tracing::error!("the policy child does not answer and is ended");

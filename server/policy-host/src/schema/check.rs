@@ -1,24 +1,23 @@
 //! Settings against a schema: the first rule that they break, and where.
 
+use std::borrow::Cow;
+
 use serde_json::{Number, Value};
 
 use super::{Kind, Node, Schema, Span};
 use crate::{answer, limits};
 
-/// Most steps of one check: each schema at each value is one, and comparing long lists are more.
+/// Most steps of one check: each schema at each value is one, and comparing, measuring and matching what is long are
+/// more.
 const MAX_STEPS: u64 = 100_000;
-/// Deepest that definitions may refer to each other at one value.
-const MAX_REFERENCES: usize = 32;
-
-/// A rule that is broken: where (a JSON pointer, RFC 6901) and which.
-struct Broken {
-    at: String,
-    rule: String,
-}
+/// Deepest that schemas are gone into: members, elements, alternatives and definitions together. Each goes onto the
+/// stack, and a small one holds so many.
+const MAX_DEPTH: usize = 128;
 
 /// Why a check ends.
 enum End {
-    Broken(Broken),
+    /// This rule is broken.
+    Broken(String),
     TooLong,
 }
 
@@ -29,16 +28,25 @@ impl Schema {
             Ok(settings) => settings,
             Err(error) => return Err(format!("they are not JSON: line {}, column {}", error.line(), error.column())),
         };
-        let mut checker = Checker { schema: self, steps: 0 };
-        match checker.node(&self.root, &settings, &mut Vec::new(), 0) {
+        let (mut checker, mut at) = (Checker { schema: self, steps: 0 }, Vec::new());
+        match checker.node(&self.root, &settings, &mut at, 0) {
             Ok(()) => Ok(()),
             Err(End::TooLong) => Err("checking them against the module's schema takes too long".to_owned()),
-            Err(End::Broken(Broken { at, rule })) => {
-                let at = if at.is_empty() { at } else { format!(" at {at}") };
+            Err(End::Broken(rule)) => {
+                let at = if at.is_empty() { String::new() } else { format!(" at {}", pointer(&at)) };
                 Err(answer::cut(&format!("the settings break the module's schema{at}: {rule}"), limits::MAX_TEXT))
             }
         }
     }
+}
+
+/// Where a value stands. A check that a rule ends leaves it where that was.
+type Place<'a> = Vec<Cow<'a, str>>;
+
+/// A place as a JSON pointer (RFC 6901).
+fn pointer(at: &[Cow<'_, str>]) -> String {
+    let escaped = at.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1")));
+    escaped.collect()
 }
 
 struct Checker<'a> {
@@ -53,58 +61,71 @@ impl<'a> Checker<'a> {
     }
 
     /// Whether a value satisfies a schema. What takes too long is an error whatever is asked.
-    fn satisfies(&mut self, node: &'a Node, value: &'a Value, at: &mut Vec<String>, refs: usize) -> Result<bool, End> {
-        match self.node(node, value, at, refs) {
-            Ok(()) => Ok(true),
-            Err(End::Broken(_)) => Ok(false),
-            Err(End::TooLong) => Err(End::TooLong),
-        }
+    fn satisfies<'v>(
+        &mut self,
+        node: &'a Node,
+        value: &'v Value,
+        at: &mut Place<'v>,
+        depth: usize,
+    ) -> Result<bool, End> {
+        let before = at.len();
+        let fits = match self.node(node, value, at, depth) {
+            Ok(()) => true,
+            Err(End::Broken(_)) => false,
+            Err(End::TooLong) => return Err(End::TooLong),
+        };
+        at.truncate(before);
+        Ok(fits)
     }
 
-    fn node(&mut self, node: &'a Node, value: &'a Value, at: &mut Vec<String>, refs: usize) -> Result<(), End> {
+    /// Checks a value against a schema that so many others stand round.
+    fn node<'v>(&mut self, node: &'a Node, value: &'v Value, at: &mut Place<'v>, depth: usize) -> Result<(), End> {
         self.charge(1)?;
+        if depth > MAX_DEPTH {
+            return Err(End::TooLong);
+        }
         if node.never {
-            return broken(at, "nothing may stand here");
+            return broken("nothing may stand here");
         }
         if let Some(kinds) = &node.kinds
             && !kinds.iter().any(|kind| is(value, *kind))
         {
             let words: Vec<_> = kinds.iter().map(|kind| kind.word()).collect();
-            return broken(at, &format!("type: {}", words.join(" or ")));
+            return broken(&format!("type: {}", words.join(" or ")));
         }
         if let Some(values) = &node.values {
-            self.charge(values.len() + size(value))?;
+            self.charge(values.iter().map(size).fold(size(value), usize::saturating_add))?;
             if !values.iter().any(|one| same(one, value)) {
                 let texts: Vec<_> = values.iter().map(Value::to_string).collect();
-                return broken(at, &format!("enum: one of {}", texts.join(", ")));
+                return broken(&format!("enum: one of {}", texts.join(", ")));
             }
         }
         match value {
-            Value::Number(value) => numeric(node, value, at)?,
-            Value::String(text) => textual(node, text, at)?,
+            Value::Number(value) => numeric(node, value)?,
+            Value::String(text) => self.textual(node, text)?,
             Value::Array(list) => {
-                spanned(node.elements, list.len(), ["minItems", "maxItems"], at)?;
+                spanned(node.elements, list.len(), ["minItems", "maxItems"])?;
                 if node.unique {
-                    self.charge(list.len().saturating_mul(list.len()))?;
+                    self.charge(list.len().saturating_mul(size(value)))?;
                     let twice =
                         list.iter().enumerate().any(|(n, one)| list.iter().take(n).any(|other| same(one, other)));
                     if twice {
-                        return broken(at, "uniqueItems: nothing twice");
+                        return broken("uniqueItems: nothing twice");
                     }
                 }
                 if let Some(items) = &node.items {
                     for (index, item) in list.iter().enumerate() {
-                        at.push(index.to_string());
-                        self.node(items, item, at, 0)?;
+                        at.push(Cow::Owned(index.to_string()));
+                        self.node(items, item, at, depth + 1)?;
                         at.pop();
                     }
                 }
             }
             Value::Object(members) => {
-                spanned(node.members, members.len(), ["minProperties", "maxProperties"], at)?;
-                self.charge(node.required.len())?;
+                spanned(node.members, members.len(), ["minProperties", "maxProperties"])?;
+                self.charge(node.required.iter().map(|name| text_size(name)).fold(0, usize::saturating_add))?;
                 if let Some(missing) = node.required.iter().find(|name| !members.contains_key(*name)) {
-                    return broken(at, &format!("required: {missing}"));
+                    return broken(&format!("required: {missing}"));
                 }
                 for (name, member) in members {
                     let (schema, known) = match node.properties.get(name) {
@@ -112,59 +133,60 @@ impl<'a> Checker<'a> {
                         None => (node.others.as_deref(), false),
                     };
                     let Some(schema) = schema else { continue };
-                    at.push(name.clone());
+                    at.push(Cow::Borrowed(name));
                     if !known && schema.never {
-                        return broken(at, "additionalProperties: there is no such setting");
+                        return broken("additionalProperties: there is no such setting");
                     }
-                    self.node(schema, member, at, 0)?;
+                    self.node(schema, member, at, depth + 1)?;
                     at.pop();
                 }
             }
             Value::Null | Value::Bool(_) => {}
         }
-        self.combined(node, value, at, refs)
+        self.combined(node, value, at, depth + 1)
     }
 
-    fn combined(&mut self, node: &'a Node, value: &'a Value, at: &mut Vec<String>, refs: usize) -> Result<(), End> {
-        let depth = at.len();
+    fn combined<'v>(&mut self, node: &'a Node, value: &'v Value, at: &mut Place<'v>, depth: usize) -> Result<(), End> {
         if let Some(name) = &node.refers {
-            let Some(definition) = self.schema.definitions.get(name).filter(|_| refs < MAX_REFERENCES) else {
-                return Err(End::TooLong);
-            };
-            self.node(definition, value, at, refs + 1)?;
+            let definition = self.schema.definitions.get(name).ok_or(End::TooLong)?;
+            self.node(definition, value, at, depth)?;
         }
         for one in &node.all {
-            self.node(one, value, at, refs)?;
+            self.node(one, value, at, depth)?;
         }
         for (rule, nodes, exactly) in [("anyOf", &node.any, false), ("oneOf", &node.one, true)] {
             let Some(nodes) = nodes else { continue };
             let mut fitting = 0_usize;
             for one in nodes {
-                fitting += usize::from(self.satisfies(one, value, at, refs)?);
-                at.truncate(depth);
+                fitting += usize::from(self.satisfies(one, value, at, depth)?);
             }
             if fitting == 0 || (exactly && fitting > 1) {
                 let sought = if exactly { "exactly one" } else { "one" };
-                return broken(
-                    at,
-                    &format!("{rule}: {sought} of {} alternatives has to fit, {fitting} do", nodes.len()),
-                );
+                return broken(&format!("{rule}: {sought} of {} alternatives has to fit, {fitting} do", nodes.len()));
             }
         }
-        if let Some(not) = &node.not {
-            let fits = self.satisfies(not, value, at, refs)?;
-            at.truncate(depth);
-            if fits {
-                return broken(at, "not: this is excluded");
-            }
+        if let Some(not) = &node.not
+            && self.satisfies(not, value, at, depth)?
+        {
+            return broken("not: this is excluded");
         }
         Ok(())
     }
+
+    /// A pattern takes time in proportion to the text, and more of it than counting its characters does.
+    fn textual(&mut self, node: &Node, text: &str) -> Result<(), End> {
+        if node.length.least.is_some() || node.length.most.is_some() {
+            self.charge(text_size(text))?;
+            spanned(node.length, text.chars().count(), ["minLength", "maxLength"])?;
+        }
+        let Some(pattern) = &node.pattern else { return Ok(()) };
+        self.charge(text.len())?;
+        if pattern.is_match(text) { Ok(()) } else { broken(&format!("pattern: {}", pattern.as_str())) }
+    }
 }
 
-fn broken(at: &[String], rule: &str) -> Result<(), End> {
-    let escaped = at.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1")));
-    Err(End::Broken(Broken { at: escaped.collect(), rule: rule.to_owned() }))
+fn broken(rule: &str) -> Result<(), End> {
+    Err(End::Broken(rule.to_owned()))
 }
 
 fn is(value: &Value, kind: Kind) -> bool {
@@ -209,12 +231,16 @@ fn size(value: &Value) -> usize {
     match value {
         Value::Array(list) => list.iter().map(size).fold(1, usize::saturating_add),
         Value::Object(members) => members.values().map(size).fold(1, usize::saturating_add),
-        Value::String(text) => 1 + text.len() / 64,
+        Value::String(text) => text_size(text),
         _ => 1,
     }
 }
 
-fn numeric(node: &Node, value: &Number, at: &[String]) -> Result<(), End> {
+fn text_size(text: &str) -> usize {
+    1 + text.len() / 64
+}
+
+fn numeric(node: &Node, value: &Number) -> Result<(), End> {
     use std::cmp::Ordering::{Equal, Greater, Less};
     for (bound, rule, fits) in [
         (&node.minimum, "minimum", [Equal, Greater]),
@@ -225,32 +251,22 @@ fn numeric(node: &Node, value: &Number, at: &[String]) -> Result<(), End> {
         if let Some(bound) = bound
             && !compare(value, bound).is_some_and(|how| fits.contains(&how))
         {
-            return broken(at, &format!("{rule}: {bound}"));
+            return broken(&format!("{rule}: {bound}"));
         }
     }
     if let Some(multiple) = node.multiple
         && whole(value).is_none_or(|value| value % i128::from(multiple) != 0)
     {
-        return broken(at, &format!("multipleOf: {multiple}"));
+        return broken(&format!("multipleOf: {multiple}"));
     }
     Ok(())
 }
 
-fn textual(node: &Node, text: &str, at: &[String]) -> Result<(), End> {
-    if node.length.least.is_some() || node.length.most.is_some() {
-        spanned(node.length, text.chars().count(), ["minLength", "maxLength"], at)?;
-    }
-    match &node.pattern {
-        Some(pattern) if !pattern.is_match(text) => broken(at, &format!("pattern: {}", pattern.as_str())),
-        _ => Ok(()),
-    }
-}
-
-fn spanned(span: Span, found: usize, [least, most]: [&str; 2], at: &[String]) -> Result<(), End> {
+fn spanned(span: Span, found: usize, [least, most]: [&str; 2]) -> Result<(), End> {
     let found = u64::try_from(found).unwrap_or(u64::MAX);
     match (span.least, span.most) {
-        (Some(bound), _) if found < bound => broken(at, &format!("{least}: {bound}, and there are {found}")),
-        (_, Some(bound)) if found > bound => broken(at, &format!("{most}: {bound}, and there are {found}")),
+        (Some(bound), _) if found < bound => broken(&format!("{least}: {bound}, and there are {found}")),
+        (_, Some(bound)) if found > bound => broken(&format!("{most}: {bound}, and there are {found}")),
         _ => Ok(()),
     }
 }
@@ -360,10 +376,40 @@ mod tests {
         for (schema, settings) in [(endless, "{}"), (&doubling, "{}"), (r#"{"uniqueItems":true}"#, elements.as_str())] {
             assert_eq!(says(schema, settings), "checking them against the module's schema takes too long");
         }
+        // A definition that gets to the next at nine depths, and to the first one again at each member.
+        let nested = |inner: String| (0..9).fold(inner, |inner, _| format!(r#"{{"allOf":[{inner}]}}"#));
+        let mut turns: Vec<_> =
+            (0..30).map(|n| format!(r#""d{n}":{}"#, nested(format!(r##"{{"$ref":"#/$defs/d{}"}}"##, n + 1)))).collect();
+        turns.push(r##""d30":{"properties":{"x":{"$ref":"#/$defs/d0"}}}"##.to_owned());
+        let turns = format!(r##"{{"$defs":{{{}}},"$ref":"#/$defs/d0"}}"##, turns.join(","));
+        let members = format!("{}0{}", r#"{"x":"#.repeat(115), "}".repeat(115));
+        assert_eq!(says(&turns, &members), "checking them against the module's schema takes too long");
         // Backtracking would take longer than anybody waits.
         let long = format!("\"{}\"", "a".repeat(16_000));
         assert!(says(r#"{"pattern":"^(a+)+$|^(a|aa)+b$"}"#, &long).is_empty());
         assert!(says(r#"{"pattern":"^(a|aa)+b$"}"#, &long).contains("pattern"));
+    }
+
+    #[test]
+    fn whatever_takes_time_is_counted() {
+        // Each of them at 4096 places, once for each way there.
+        let ways: Vec<_> = (0..12)
+            .map(|n| format!(r##""d{n}":{{"anyOf":[{{"$ref":"#/$defs/d{0}"}},{{"$ref":"#/$defs/d{0}"}}]}}"##, n + 1))
+            .collect();
+        let long = "a".repeat(16_000);
+        let text = format!("\"{long}\"");
+        let named = format!(r#"{{"enum":["{}"]}}"#, "b".repeat(8000));
+        let wanted = format!(r#"{{"required":["{}"]}}"#, "b".repeat(8000));
+        for (costly, settings) in [
+            (r#"{"pattern":"^(a|aa)+b$"}"#, text.as_str()),
+            (r#"{"minLength":20000}"#, &text),
+            (&named, "1"),
+            (&wanted, "{}"),
+            (r#"{"uniqueItems":true}"#, &format!(r#"[["{long}"],["{long}"]]"#)),
+        ] {
+            let schema = format!(r##"{{"$defs":{{{},"d12":{costly}}},"$ref":"#/$defs/d0"}}"##, ways.join(","));
+            assert_eq!(says(&schema, settings), "checking them against the module's schema takes too long", "{costly}");
+        }
     }
 
     proptest! {
