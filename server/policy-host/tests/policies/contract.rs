@@ -5,7 +5,7 @@ use strongroom_domain::policy::{
 };
 use strongroom_policy_host::{Isolation, PolicyHost, WasmPolicyEngine, limits, understood};
 
-use crate::support::{attach, host, request, shipped_digest};
+use crate::support::{attach, digest_of, framed, host, request, shipped_digest};
 
 /// The suite. The engine has the modules that ship.
 async fn policy_engine_contract(engine: &dyn PolicyEngine) {
@@ -134,6 +134,19 @@ async fn modules_are_asked_in_order_until_one_denies() {
         assert_eq!(effects(&[&fine, &fine]).await, [Ok(Effect::Allow), Ok(Effect::Allow)]);
         assert_eq!(effects(&[&fine, &denies, &fine]).await, [Ok(Effect::Allow), Ok(Effect::Deny)]);
         assert_eq!(effects(&[&fine, &missing, &fine]).await, [Ok(Effect::Allow), Err(PolicyFailure::Missing)]);
+    }
+}
+
+/// A module is tried with what it wants to see, not with what it is never asked about.
+#[tokio::test]
+async fn what_fails_at_all_it_wants_to_see_is_not_fit_to_be_attached() {
+    let modules = [framed("trap-on-creates")];
+    for isolation in [Isolation::Full, Isolation::None] {
+        let host = host(isolation, &modules, None);
+        let attachment = attach(digest_of(&modules[0]), "{}");
+        assert_eq!(host.check(&attachment).await, Err(PolicyFailure::Trap.into()), "{isolation:?}");
+        let answers = host.decide(&attachment, &[request()]).await.expect("nobody asks it about a secret");
+        assert_eq!(answers[0].effect, Effect::Abstain);
     }
 }
 
