@@ -52,11 +52,11 @@ pub fn control_reads(bytes: &[u8]) -> [bool; 3] {
 /// The message that asks a child to have a module judge requests, or look at its settings when there are none.
 #[must_use]
 pub fn question(module: ModuleDigest, settings: &str, requests: &[PolicyRequest]) -> Option<Vec<u8>> {
-    let module = Asked { module, settings: settings.to_owned() };
+    let module = Asked { module, settings: settings.into() };
     let question = if requests.is_empty() {
         Question::Check { module }
     } else {
-        Question::Judge { modules: vec![module], requests: requests.to_vec(), until_denied: false }
+        Question::Judge { modules: vec![module], requests: requests.into(), until_denied: false }
     };
     frame::encode(1, &question).ok()
 }

@@ -391,7 +391,7 @@ impl Inner {
             modules.into_iter().zip(&said).filter(|(_, said)| said.is_none()).map(|(asked, _)| asked).collect();
         if !modules.is_empty() {
             let asked = believe::Put { modules: modules.len(), requests: requests.len(), until_denied };
-            let question = Question::Judge { modules, requests: requests.to_vec(), until_denied };
+            let question = Question::Judge { modules, requests: requests.into(), until_denied };
             let began = Instant::now();
             let answer = child.ask(&question, &party(attachments, requests)).await?;
             // No module ran longer than all together were waited for, whatever the child says.
@@ -454,11 +454,11 @@ fn facts(digest: ModuleDigest, description: ModuleDescription) -> ModuleFacts {
     ModuleFacts { digest, name, version, summary, settings_schema, actions, objects, needs }
 }
 
-fn asked(attachment: &PolicyAttachment) -> Result<Asked, PolicyFailure> {
+fn asked(attachment: &PolicyAttachment) -> Result<Asked<'_>, PolicyFailure> {
     if attachment.settings.len() > MAX_SETTINGS_BYTES {
         return Err(PolicyFailure::BadSettings);
     }
-    Ok(Asked { module: attachment.module, settings: attachment.settings.clone() })
+    Ok(Asked { module: attachment.module, settings: attachment.settings.as_str().into() })
 }
 
 /// For whom it is asked, and whether anything depends on it.

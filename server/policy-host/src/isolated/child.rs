@@ -1,8 +1,9 @@
 //! The two programs that a child can be: one decides, one compiles.
 //!
-//! A child is this program, executed anew with a cleared environment and two sockets. It confines itself
-//! before it reads anything and holds no key, no file and no connection. Everything it is told comes over
-//! the sockets; when they close, it ends. Must never be given a secret value, and never keeps an instance.
+//! A child is this program, executed anew with a cleared environment and one socket. It confines itself
+//! before it reads anything but, where it decides, its other sockets, which have to be there before threads
+//! are; it holds no key, no file and no connection. Everything it is told comes over the sockets; when they
+//! close, it ends. Must never be given a secret value, and never keeps an instance.
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -16,6 +17,7 @@ use strongroom_domain::policy::PolicyFailure;
 
 use super::confine::{self, Confinement, Role};
 use super::frame::{self, Answer, Asked, Done, Hello, Malformed, Order, Question, Ran};
+use super::lane;
 use crate::artefact::{Artefact, engine_version};
 use crate::engine::WasmPolicyEngine;
 use crate::limits;
@@ -52,8 +54,7 @@ fn outlive_a_stop() -> Result<(), Ended> {
 
 fn decide() -> Result<(), Ended> {
     let closed = confine::enter(Role::Decide)?;
-    let questions = Arc::new(std::io::stdin().as_fd().try_clone_to_owned()?);
-    let mut control = Stream(std::io::stdout().as_fd().try_clone_to_owned()?);
+    let mut control = Stream(std::io::stdin().as_fd().try_clone_to_owned()?);
 
     // Before files are taken away: the engine looks at `/proc/self/pagemap`.
     let engine = Arc::new(WasmPolicyEngine::bare()?);
@@ -61,14 +62,14 @@ fn decide() -> Result<(), Ended> {
     let files = confine::take_files_and_network();
     // A panic is a mistake of this program: end, and let the server start anew.
     std::panic::set_hook(Box::new(|_| std::process::exit(101)));
-    let threads = limits::deciders();
-    let ready = Arc::new(Barrier::new(threads + 1));
-    for _ in 0..threads {
-        let (engine, questions, ready) = (Arc::clone(&engine), Arc::clone(&questions), Arc::clone(&ready));
+    let lanes = lane::take_over(&control.0)?;
+    let ready = Arc::new(Barrier::new(lanes.len() + 1));
+    for lane in lanes {
+        let (engine, ready) = (Arc::clone(&engine), Arc::clone(&ready));
         std::thread::Builder::new().name("decider".to_owned()).spawn(move || {
             WasmPolicyEngine::prepare_thread();
             ready.wait();
-            if answer_all(&engine, &questions).is_err() {
+            if answer_all(&engine, &lane).is_err() {
                 std::process::exit(1);
             }
             std::process::exit(0);
@@ -109,7 +110,7 @@ fn obey(engine: &WasmPolicyEngine, control: &mut Stream) -> Result<(), Ended> {
     Ok(())
 }
 
-/// Answers questions until the server is gone. Every thread does so on the same socket.
+/// Answers questions until the server is gone, each thread those of its own lane.
 fn answer_all(engine: &WasmPolicyEngine, socket: &OwnedFd) -> Result<(), Ended> {
     let mut buffer = vec![0; limits::MAX_FRAME + 1];
     loop {

@@ -127,7 +127,7 @@ fn refused() -> Result<BpfProgram, seccompiler::BackendError> {
 
 /// All calls that do not end the process.
 fn allowed() -> Result<BpfProgram, seccompiler::BackendError> {
-    // What the allocator, the threads and the engine need of the system, and the two sockets. A thread that was
+    // What the allocator, the threads and the engine need of the system, and the sockets. A thread that was
     // made before may begin after: it registers itself (`rseq`, robust list), asks for its stack and takes its name.
     let free = [
         // Only to be refused.

@@ -1,14 +1,15 @@
 //! What crosses between the server and its policy child.
 //!
-//! Questions and answers go over a socket that keeps messages apart (`SOCK_SEQPACKET`): each message is
-//! one frame, read by whichever thread of the child is free, and answers come in any order. A frame is
-//! the number of the question, eight bytes little-endian, and a MessagePack body with named fields.
+//! Questions and answers go over sockets that keep messages apart (`SOCK_SEQPACKET`), one for each thread of
+//! the child: each message is one frame, and a question is followed by its answer. A frame is the number of
+//! the question, eight bytes little-endian, and a MessagePack body with named fields.
 //! Control (hello, modules to load and to forget) goes over a stream of its own, one request at a time:
 //! length, four bytes little-endian, and a body of the same sort.
 //!
 //! Both ends distrust what they read: sizes are bounded before anything is allocated, and a body that
 //! does not parse ends the connection. Nothing here can carry a secret value.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -25,23 +26,23 @@ pub(crate) struct Malformed;
 
 /// A module with its settings, as it is asked.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct Asked<'a> {
     pub(crate) module: ModuleDigest,
-    pub(crate) settings: String,
+    pub(crate) settings: Cow<'a, str>,
 }
 
-/// What the server asks.
+/// What the server asks. It lends what it has, and the child owns what it reads.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Question {
+pub(crate) enum Question<'a> {
     /// Judge these requests by each module, in order.
     Judge {
-        modules: Vec<Asked>,
-        requests: Vec<PolicyRequest>,
+        modules: Vec<Asked<'a>>,
+        requests: Cow<'a, [PolicyRequest]>,
         /// Stop behind the first module that denies or fails.
         until_denied: bool,
     },
     /// Would the module take these settings.
-    Check { module: Asked },
+    Check { module: Asked<'a> },
 }
 
 /// What a module says of each request of a batch, or why it says nothing.
@@ -252,7 +253,8 @@ mod tests {
             judged in proptest::collection::vec(ran(), 0..4),
         ) {
             let module = ModuleDigest([7; 32]);
-            let question = Question::Judge { modules: vec![Asked { module, settings }], requests, until_denied };
+            let modules = vec![Asked { module, settings: settings.into() }];
+            let question = Question::Judge { modules, requests: requests.into(), until_denied };
             let frame = encode(number, &question).unwrap();
             let (found, body) = split(&frame).unwrap();
             prop_assert_eq!(found, number);
@@ -306,7 +308,7 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_not_sent() {
-        let module = Asked { module: ModuleDigest([7; 32]), settings: "s".repeat(MAX_FRAME) };
+        let module = Asked { module: ModuleDigest([7; 32]), settings: "s".repeat(MAX_FRAME).into() };
         assert_eq!(encode(1, &Question::Check { module }), Err(Malformed));
         assert!(write_bytes(&mut Vec::new(), &vec![0; MAX_CONTROL + 1]).is_err());
     }

@@ -8,6 +8,7 @@ pub(crate) mod child;
 mod compiler;
 mod confine;
 pub(crate) mod frame;
+mod lane;
 mod link;
 mod places;
 mod supervisor;

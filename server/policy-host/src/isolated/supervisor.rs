@@ -1,8 +1,8 @@
 //! Keeps a child running, and asks it.
 //!
-//! One thread starts the child, loads what was loaded before, passes answers on, and starts the next one
-//! when it is gone. Decisions are pure, so a question that was lost with a child is asked again, once;
-//! who cannot be answered within a bound gets [`PolicyFailure::Unavailable`], which denies.
+//! One thread starts the child, loads what was loaded before, and starts the next one when it is gone.
+//! Decisions are pure, so a question that was lost with a child is asked again, once; who cannot be answered
+//! within a bound gets [`PolicyFailure::Unavailable`], which denies.
 
 use std::collections::BTreeMap;
 use std::process::Child;
@@ -38,6 +38,8 @@ pub(crate) struct Supervisor {
 
 struct Shared {
     program: ChildProgram,
+    /// How many questions a child answers at once: the places that there are.
+    lanes: usize,
     /// What every new child loads. Held while a child is being made ready, so that nothing is missed.
     modules: Mutex<BTreeMap<ModuleDigest, Artefact>>,
     link: watch::Sender<Option<Arc<Link>>>,
@@ -48,9 +50,11 @@ struct Shared {
 impl Supervisor {
     /// Starts the first child. Blocks until it is ready.
     pub(crate) fn start(program: ChildProgram) -> std::io::Result<Self> {
-        let (link, child, hello) = Link::start(&program)?;
+        let lanes = limits::deciders();
+        let (link, child, hello) = Link::start(&program, lanes)?;
         let shared = Arc::new(Shared {
             program,
+            lanes,
             modules: Mutex::default(),
             link: watch::Sender::new(None),
             stopping: Mutex::new(false),
@@ -60,7 +64,7 @@ impl Supervisor {
         let thread = std::thread::Builder::new()
             .name("policy-keeper".to_owned())
             .spawn(move || keeper.keep((link, child), &first))?;
-        let asking = Places::new(limits::deciders(), limits::shadows());
+        let asking = Places::new(lanes, limits::shadows());
         Ok(Self { shared, hello, thread: Some(thread), asking })
     }
 
@@ -70,20 +74,16 @@ impl Supervisor {
     }
 
     /// Asks the child. A child that went away meanwhile is waited for, within a bound.
-    pub(crate) async fn ask(&self, question: &Question, party: &Party) -> Result<Answer, PolicyFailure> {
+    pub(crate) async fn ask(&self, question: &Question<'_>, party: &Party) -> Result<Answer, PolicyFailure> {
         for _ in 0..2 {
             let place = self.asking.take(party).await.ok_or(PolicyFailure::Unavailable)?;
             let link = self.link().await?;
-            match link.ask(question, place).await {
+            match link.ask(question, place, party.urgency).await {
                 Ok(answer) => return Ok(answer),
                 // Nothing is decided by whether settings are taken: what may have killed one child is not put to another.
                 Err(Lost::Gone) if matches!(question, Question::Check { .. }) => break,
                 Err(Lost::Gone) => {}
-                Err(Lost::Late) => {
-                    tracing::error!("the policy child does not answer and is ended");
-                    link.hang_up();
-                    break;
-                }
+                Err(Lost::Late) => break,
                 Err(Lost::TooLong) => {
                     tracing::error!("a request is too long for the policy child");
                     break;
@@ -204,7 +204,7 @@ impl Shared {
             if self.pause(Duration::ZERO) {
                 return;
             }
-            started = match Link::start(&self.program) {
+            started = match Link::start(&self.program, self.lanes) {
                 Ok((link, child, said)) if alike(&said, hello) => Some((link, child)),
                 Ok((_, mut child, said)) => {
                     tracing::error!(confinement = %said.confinement, "a new policy child is held differently and is not used");
@@ -235,7 +235,7 @@ impl Shared {
             if *self.stopping.lock().unwrap_or_else(PoisonError::into_inner) {
                 link.hang_up();
             }
-            link.read_until_gone();
+            link.wait_until_gone();
         } else {
             tracing::error!("a new policy child does not load what the last one had loaded");
         }
