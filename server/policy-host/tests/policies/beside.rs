@@ -1,10 +1,11 @@
 //! What hostile modules cost their neighbours.
 //!
-//! In processor time a bound is held: a decision of a benign module takes less than twice of it while a hostile one runs
-//! beside, and, as it is printed, hardly ever more than a fifth above; that a machine which shares its processors and its
-//! memory's bandwidth with others decides. By the clock the two share what the machine has with everything else, so that is a figure of a machine that does nothing
-//! else, apart from the test command: `cargo test -p strongroom-policy-host --test policies -- --ignored --nocapture
-//! beside`. The last of it is in `server/docs/figures.md`.
+//! In processor time a bound is held: a decision of a benign module takes no more than a fifth more of it while a hostile
+//! one runs beside. A machine that shares its processors and its memory's bandwidth with others makes a round of it worse
+//! now and then; what a module really costs its neighbours it costs in every round. So one round within the bound is
+//! enough, and none of a few is too much. By the clock the two share what the machine has with everything
+//! else, so that is a figure of a machine that does nothing else, apart from the test command: `cargo test -p
+//! strongroom-policy-host --test policies -- --ignored --nocapture beside`. The last of it is in `server/docs/figures.md`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,15 +20,12 @@ use crate::support::{attach, digest_of, host, request, shipped_digest};
 
 /// Decisions of which the median is taken.
 const DECISIONS: usize = 400;
-/// Decisions of which the processor time is taken at once, and how often at least and at most.
+/// Decisions of which the processor time is taken at once, pairs of them in a round, and rounds at most.
 const AT_ONCE: u64 = 40;
-const ROUNDS: std::ops::RangeInclusive<usize> = 3..=40;
-/// What a neighbour's decision takes of a processor, in parts of a hundred of what it takes apart: below the first no more
-/// is measured, below the second it has to be.
-const HARDLY: u64 = 120;
-const BOUND: u64 = 200;
-/// How often at most it is measured anew.
-const ATTEMPTS: usize = 3;
+const PAIRS: usize = 3;
+const ROUNDS: usize = 12;
+/// What a neighbour's decision may take of a processor, in parts of a hundred of what it takes apart.
+const BOUND: u64 = 120;
 /// How much slower a neighbour may answer.
 const SLOWER: f64 = 1.2;
 
@@ -57,9 +55,9 @@ impl Drop for Stop<'_> {
 
 /// The neighbour is busy all the time: with the hostile module, or with sums, so that both times the machine is as warm
 /// and as shared. The machine itself is faster at one time and slower at another, for a second and by a quarter, so what
-/// is compared was taken one behind the other, in turns one first and the other, and the middle one of all pairs counts.
+/// is compared was taken one behind the other, in turns one first and the other, and of a round the middle pair counts.
 #[test]
-fn a_benign_decision_takes_less_than_twice_of_a_processor_beside_any_hostile_module() {
+fn a_benign_decision_takes_no_fifth_more_of_a_processor_beside_any_hostile_module() {
     let engine = Arc::new(WasmPolicyEngine::with_shipped().expect("a host"));
     let benign = attach(shipped_digest("naming-convention"), "{}");
     let waiting = || tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -95,32 +93,29 @@ fn a_benign_decision_takes_less_than_twice_of_a_processor_beside_any_hostile_mod
                 took(AT_ONCE)
             };
             let middle = || {
-                let mut ratios = Vec::new();
-                for round in 1..=*ROUNDS.end() {
-                    let (apart, beside) = if round % 2 == 0 {
+                let mut ratios = [0; PAIRS];
+                for (pair, ratio) in ratios.iter_mut().enumerate() {
+                    let (apart, beside) = if pair % 2 == 0 {
+                        (measure(false), measure(true))
+                    } else {
                         let beside = measure(true);
                         (measure(false), beside)
-                    } else {
-                        (measure(false), measure(true))
                     };
-                    ratios.push(beside * 100 / apart);
-                    ratios.sort_unstable();
-                    if round >= *ROUNDS.start() && ratios[round / 2] <= HARDLY {
-                        break;
-                    }
+                    *ratio = beside * 100 / apart;
                 }
-                ratios[ratios.len() / 2]
+                ratios.sort_unstable();
+                ratios[PAIRS / 2]
             };
-            let mut ratio = middle();
-            for _ in 1..ATTEMPTS {
-                if ratio >= BOUND {
-                    ratio = middle();
+            let mut best = middle();
+            for _ in 1..ROUNDS {
+                if best > BOUND {
+                    best = best.min(middle());
                 }
             }
-            ratio
+            best
         });
         println!("{name}: {ratio} % of what it takes apart");
-        if ratio >= BOUND {
+        if ratio > BOUND {
             dearer.push(format!("{name}: {ratio} %"));
         }
     }
