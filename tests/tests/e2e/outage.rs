@@ -2,6 +2,7 @@
 //! returns by itself when the cause goes.
 
 use std::{
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -10,7 +11,7 @@ use std::{
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Outside, TestVault, binary, free_ports, run_to_end};
+use crate::support::{API_VERSION, Ask, Outside, Server, TestVault, binary, free_ports, run_to_end};
 
 /// How soon a node that cannot record says that it is not ready.
 const RED_WITHIN: Duration = Duration::from_secs(2);
@@ -158,6 +159,66 @@ fn run(command: &mut Command) {
     assert!(status.success(), "{command:?}: {status}");
 }
 
+/// What is attached to a vault on one node decides on every other one within a second. The change comes at once or, when
+/// its notice is lost, later: so one of a few changes has to be there in time, and all of them in the end.
+async fn a_second_node_follows(outside: &Outside, operator: &str) {
+    const WITHIN: Duration = Duration::from_secs(1);
+    let vault = &outside.vault;
+    let (folder, port) = (vault.folder().join("second"), free_ports());
+    std::fs::DirBuilder::new().mode(0o700).create(&folder).unwrap();
+    std::fs::copy(vault.data().join("root.key"), folder.join("root.key")).unwrap();
+    let text = std::fs::read_to_string(vault.folder().join("strongroom.toml")).unwrap();
+    let text = text
+        .replace(&format!("listen = \"127.0.0.1:{}\"", vault.port), &format!("listen = \"127.0.0.1:{port}\""))
+        .replace(&format!("data = \"{}\"", vault.data().display()), &format!("data = \"{}\"", folder.display()));
+    let config = folder.join("strongroom.toml");
+    std::fs::write(&config, format!("node = \"node-2\"\n{text}")).unwrap();
+    let mut command = Command::new(binary());
+    let mut second = Server::spawn(command.arg("serve").arg("--config").arg(&config), &folder.join("log"));
+    let ready = second.ready(vault.http(), &format!("https://vault.localhost:{port}/healthz")).await;
+    ready.unwrap_or_else(|why| panic!("{why}"));
+
+    let listed = vault.ask_base(Method::GET, "/api/v1/policy-modules").bearer(operator).send().await.expect(200).json();
+    let listed = listed["value"].as_array().expect("modules").clone();
+    let module = listed.iter().find(|module| module["name"] == "naming-convention").expect("it ships");
+    let forbid = async |names: &str| {
+        let policies = json!([{
+            "name": "names",
+            "module": module["digest"],
+            "settings": json!({ "forbidden_names": [names] }).to_string(),
+            "state": "enforce",
+        }]);
+        let change = vault.ask_base(Method::PATCH, "/api/v1/vaults/demo").bearer(operator);
+        change.json(&json!({ "policies": policies })).send().await.expect(200);
+        Instant::now()
+    };
+    let set_on_second = async |name: &str| {
+        let url = format!("https://demo.vault.localhost:{port}/secrets/{name}?api-version={API_VERSION}");
+        let set = Ask::new(vault.http(), Method::PUT, &url).bearer(operator);
+        let set = set.header("host", &format!("demo.vault.localhost:{}", vault.port));
+        set.json(&json!({ "value": "walked-value" })).send().await
+    };
+    set_on_second("no-first").await.expect(200);
+    let mut soonest = Duration::MAX;
+    for (round, names) in ["first", "second", "third", "fourth", "fifth"].iter().enumerate() {
+        let changed = forbid(&format!("no-{names}")).await;
+        while set_on_second(&format!("no-{names}")).await.status != 403 {
+            assert!(changed.elapsed() < Duration::from_secs(20), "it does not follow");
+        }
+        // The first one compiles the module there as well.
+        if round > 0 {
+            soonest = soonest.min(changed.elapsed());
+            if soonest < WITHIN {
+                break;
+            }
+        }
+    }
+    assert!(soonest < WITHIN, "{soonest:?}");
+    let detach = vault.ask_base(Method::PATCH, "/api/v1/vaults/demo").bearer(operator);
+    detach.json(&json!({ "policies": [] })).send().await.expect(200);
+    assert!(second.stop().success());
+}
+
 #[tokio::test]
 async fn a_database_that_is_away_is_survived() {
     let cluster = Cluster::start();
@@ -182,6 +243,7 @@ async fn a_database_that_is_away_is_survived() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains(why) && said.lines().count() == 1, "{said}");
     }
+    a_second_node_follows(&outside, &operator).await;
     for _ in 0..2 {
         cluster.stop();
         // Nobody asks for anything, and still it says so.
