@@ -258,7 +258,7 @@ mod tests {
             let frame = encode(number, &question).unwrap();
             let (found, body) = split(&frame).unwrap();
             prop_assert_eq!(found, number);
-            prop_assert_eq!(decode::<Question>(body).unwrap(), question);
+            prop_assert_eq!(decode::<Question<'_>>(body).unwrap(), question);
             let answer = Answer::Judged(judged);
             let frame = encode(number, &answer).unwrap();
             prop_assert_eq!(decode::<Answer>(split(&frame).unwrap().1).unwrap(), answer);
@@ -279,7 +279,7 @@ mod tests {
             flip in any::<u8>(),
             judged in proptest::collection::vec(ran(), 1..3),
         ) {
-            let _ = split(&bytes).map(|(_, body)| (decode::<Question>(body).is_ok(), decode::<Answer>(body).is_ok()));
+            let _ = split(&bytes).map(|(_, body)| (decode::<Question<'_>>(body).is_ok(), decode::<Answer>(body).is_ok()));
             let _ = decode::<Hello>(&bytes);
             let _ = decode::<Order>(&bytes);
             let _ = decode::<Done>(&bytes);
@@ -298,7 +298,7 @@ mod tests {
             [vec![0xdb, 0xff, 0xff, 0xff, 0xff, 1], vec![0xdd, 0xff, 0xff, 0xff, 0xff, 1], vec![0x91; 200_000]]
         {
             assert!(decode::<Answer>(&promise).is_err());
-            assert!(decode::<Question>(&promise).is_err());
+            assert!(decode::<Question<'_>>(&promise).is_err());
             assert!(decode::<BTreeMap<String, String>>(&promise).is_err());
         }
         assert!(read_bytes(&mut [0xff, 0xff, 0xff, 0xff, 1].as_slice()).is_err());
