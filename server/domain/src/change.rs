@@ -137,12 +137,14 @@ pub enum Change {
     },
     /// An access policy is taken away.
     RemoveAccessPolicy(Box<AccessPolicy>),
-    /// A policy module that was uploaded.
+    /// A policy module that was uploaded, new or with another signature in place of the one of this revision.
     PutPolicyModule {
         /// What is known of it.
         module: Box<PolicyModule>,
         /// Its bytes.
         bytes: Arc<[u8]>,
+        /// Revision of the one it replaces.
+        replaces: Option<i64>,
     },
     /// An uploaded policy module that is attached nowhere is removed.
     DeletePolicyModule(Box<PolicyModule>),

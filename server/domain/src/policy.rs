@@ -23,6 +23,9 @@ pub use request::{
 
 use crate::{time::micros, vault::SettingsError};
 
+/// Why nothing is detached or rolled back.
+const NOT_ATTACHED: &str = "no policy module is attached under this name; one that records and denials call everywhere/NAME is attached to all vaults (strongroom policy detach NAME --all-vaults)";
+
 /// SHA-256 of a module's bytes. Attachments pin modules by it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModuleDigest(pub [u8; 32]);
@@ -141,7 +144,7 @@ impl PolicyAttachment {
     pub fn rolled_back(attachments: &[Self], name: &str) -> Result<Vec<Self>, SettingsError> {
         let mut attachments = attachments.to_vec();
         let attachment = attachments.iter_mut().find(|attachment| attachment.name == name);
-        let attachment = attachment.ok_or(SettingsError("no policy module is attached under this name"))?;
+        let attachment = attachment.ok_or(SettingsError(NOT_ATTACHED))?;
         let now = attachment.version();
         let before = attachment.previous.replace(now);
         let before =
@@ -161,7 +164,7 @@ impl PolicyAttachment {
     pub fn without(attachments: &[Self], name: &str) -> Result<Vec<Self>, SettingsError> {
         let rest: Vec<_> = attachments.iter().filter(|attachment| attachment.name != name).cloned().collect();
         if rest.len() == attachments.len() {
-            return Err(SettingsError("no policy module is attached under this name"));
+            return Err(SettingsError(NOT_ATTACHED));
         }
         Ok(rest)
     }

@@ -121,6 +121,9 @@ pub trait ModuleLibrary: Send + Sync {
     /// [`LibraryError`].
     async fn facts(&self, module: &ModuleDigest) -> Result<ModuleFacts, LibraryError>;
 
+    /// Whether keys are listed, one of which has to have signed what is taken in.
+    fn judges_signatures(&self) -> bool;
+
     /// Forgets a module that was removed.
     async fn forget(&self, module: &ModuleDigest);
 

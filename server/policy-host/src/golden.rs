@@ -85,10 +85,17 @@ impl GoldenFile {
         if file.cases.is_empty() {
             return Err("there are no cases, which proves nothing".to_owned());
         }
+        if let Some(unknown) = PolicyRequest::unknown_member(&file.base) {
+            return Err(format!("`base`: {unknown}"));
+        }
         let mut names = BTreeSet::new();
         for case in &file.cases {
             if !names.insert(&case.name) {
                 return Err(format!("there are two cases named {:?}", case.name));
+            }
+            // Before it is merged, where what is null would be gone.
+            if let Some(unknown) = PolicyRequest::unknown_member(&case.with) {
+                return Err(format!("`with` of the case {:?}: {unknown}", case.name));
             }
         }
         Ok(file)
@@ -215,6 +222,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_member_that_no_request_has_is_no_case() {
+        let read = |base: Value, with: Value| {
+            let case = json!({ "name": "one", "with": with, "effect": "allow", "reason_code": "fine" });
+            GoldenFile::parse(&json!({ "base": base, "cases": [case] }).to_string()).map(drop)
+        };
+        assert_eq!(read(json!({}), json!({ "object": { "enabled": null }, "facts": { "x": 1 } })), Ok(()));
+        let wrong = read(json!({}), json!({ "object": { "enabeld": false } })).unwrap_err();
+        assert!(wrong.contains("the case \"one\"") && wrong.contains("`enabeld`"), "{wrong}");
+        let wrong = read(json!({ "tiem": 1 }), json!({})).unwrap_err();
+        assert!(wrong.contains("`base`") && wrong.contains("`tiem`"), "{wrong}");
+    }
 
     #[test]
     fn an_obligation_is_expected_by_its_name_or_whole() {

@@ -428,6 +428,10 @@ impl ModuleLibrary for PolicyHost {
         Ok(facts(*module, self.ready(module).await?))
     }
 
+    fn judges_signatures(&self) -> bool {
+        !self.0.signers.is_empty()
+    }
+
     async fn forget(&self, module: &ModuleDigest) {
         Self::forget(self, *module).await;
     }

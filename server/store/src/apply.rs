@@ -225,10 +225,20 @@ async fn carry_out(db: &DatabaseTransaction, change: &PermittedChange) -> Result
                 .filter(access_policy::Column::Revision.eq(policy.revision));
             exactly_one(delete.exec(db).await?.rows_affected)
         }
-        Change::PutPolicyModule { module, bytes } => {
-            bounds::for_module(db, module).await?;
+        Change::PutPolicyModule { module, bytes, replaces } => {
             let row = rows::policy_module_row(module, bytes)?;
-            insert(db, policy_module::Entity::insert(row.into_active_model())).await
+            let Some(revision) = replaces else {
+                bounds::for_module(db, module).await?;
+                return insert(db, policy_module::Entity::insert(row.into_active_model())).await;
+            };
+            let digest = row.digest.clone();
+            let mut row = row.into_active_model().reset_all();
+            row.digest = NotSet;
+            let update = policy_module::Entity::update_many()
+                .set(row)
+                .filter(policy_module::Column::Digest.eq(digest))
+                .filter(policy_module::Column::Revision.eq(*revision));
+            exactly_one(update.exec(db).await?.rows_affected)
         }
         Change::DeletePolicyModule(module) => {
             let digest = module.digest.to_string();

@@ -42,7 +42,7 @@ fn is_bounded(change: &PermittedChange) -> bool {
             | Change::AddAssignment(_)
             | Change::PutRole { .. }
             | Change::PutAccessPolicy { replaces: None, .. }
-            | Change::PutPolicyModule { .. }
+            | Change::PutPolicyModule { replaces: None, .. }
             | Change::PutPolicyDocument { .. }
             | Change::PutApproval { replaces: None, .. }
             | Change::PutWhole { .. }

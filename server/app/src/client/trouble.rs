@@ -202,7 +202,7 @@ fn after_denial(status: StatusCode, inner: &str, message: &str, asked: &Url) -> 
         "ForbiddenByFirewall" => format!(
             "whoever may change the vault's network rules lets it in: strongroom network add {vault} allow {} --at 1; where a \
              policy module denies the connection (strongroom policy why says it), an Owner of the installation takes it away: \
-             strongroom policy detach NAME --vault {vault}; if nobody gets in any more, on the server's machine: strongroom \
+             strongroom policy detach NAME --vault {vault}, or --all-vaults where it is named policy:everywhere/NAME; if nobody gets in any more, on the server's machine: strongroom \
              network recover, and against modules strongroom policy recover",
             address().map_or_else(|| "ADDRESS".to_owned(), |address| address.to_string())
         ),

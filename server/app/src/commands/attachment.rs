@@ -101,7 +101,13 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
                     let body = serde_json::to_vec(&json!({ "roll_back": at.name, "force": force }))?;
                     (Method::PATCH, server.at(&["vaults", vault])?, Some(body))
                 }
-                None => (Method::POST, server.at(&["policies", &at.name, "rollback"])?, None),
+                None => {
+                    let mut url = server.at(&["policies", &at.name, "rollback"])?;
+                    if force {
+                        url.query_pairs_mut().append_pair("force", "true");
+                    }
+                    (Method::POST, url, None)
+                }
             };
             let answer = server.client.send(method, url, body).await?;
             told(&at, &answer, &modules, "back at the module and settings before, ");
@@ -243,12 +249,11 @@ impl Server {
 
     async fn put(&self, which: &Which, attached: Attached, force: bool) -> anyhow::Result<Value> {
         let policies = attached.policies;
-        // What is attached to all vaults never denies its own change.
         let (method, url, body) = match &which.vault {
             Some(vault) => {
                 (Method::PATCH, self.at(&["vaults", vault])?, json!({ "policies": policies, "force": force }))
             }
-            None => (Method::PUT, self.at(&["policies"])?, json!({ "policies": policies })),
+            None => (Method::PUT, self.at(&["policies"])?, json!({ "policies": policies, "force": force })),
         };
         let body = serde_json::to_vec(&body)?;
         self.client.send_if(method, url, Some(body), Some(&attached.revision)).await
@@ -259,7 +264,8 @@ impl Server {
 fn without_reading(vault: &str) -> String {
     format!(
         "an Owner of the installation needs no look for strongroom policy detach NAME --vault {vault} and strongroom policy \
-         rollback NAME --vault {vault}; strongroom policy why names the one that denies"
+         rollback NAME --vault {vault}; strongroom policy why names the one that denies, and a policy:everywhere/NAME is one of \
+         --all-vaults"
     )
 }
 

@@ -196,7 +196,7 @@ pub enum AdminError {
     ModuleShips,
     /// Attachments refer to the module.
     #[error(
-        "the policy module is attached somewhere, or was before: detach it there, and let go of what a rollback would need"
+        "the policy module is attached somewhere, or a rollback there would need it: detach what `strongroom policy attached` shows of it, of each vault and of all vaults (strongroom policy detach NAME --vault VAULT, or --all-vaults), deleted vaults included"
     )]
     ModuleInUse,
     /// What was uploaded is no policy module.
@@ -205,6 +205,11 @@ pub enum AdminError {
     /// The server's configuration demands a signature that the module does not have.
     #[error("the policy module is not signed by a key that this server's configuration lists")]
     ModuleNotSigned,
+    /// The module is kept with a signature already, and nothing tells which of the two holds.
+    #[error(
+        "the policy module is kept with another signature, and this server lists no keys (policy_signers) that would tell which one holds: list them and push again, or remove the module first"
+    )]
+    ModuleSignedOtherwise,
     /// There are as many policy modules as there may be.
     #[error(
         "there are at most 200 uploaded policy modules, of 256 MiB together: remove some that are attached nowhere"
@@ -328,6 +333,7 @@ impl HowItWent for AdminError {
             Self::ModuleInUse => "module-in-use",
             Self::ModuleRefused(_) => "module-refused",
             Self::ModuleNotSigned => "module-not-signed",
+            Self::ModuleSignedOtherwise => "module-signed-otherwise",
             Self::TooManyModules => "too-many-modules",
             Self::DocumentNotFound => "document-not-found",
             Self::TooManyDocuments => "too-many-documents",
@@ -529,6 +535,11 @@ impl Administration {
             (Change::PurgeVault, Some((vault, _))) => Some(vault.as_changed()),
             _ => None,
         };
+        let attached = match &change {
+            Change::PutVault(vault) => Some((Some(vault.id), vault.settings.policies.clone())),
+            Change::PutInstallationPolicies(all) => Some((None, all.policies.clone())),
+            _ => None,
+        };
         let (change, held) = case.permit.apply(change, answer).map_err(|error| {
             tracing::error!(%error, "a change did not fit its permit");
             AdminError::Unavailable
@@ -544,6 +555,10 @@ impl Administration {
             }
             None => change,
         };
-        Ok(self.recorder.commit(ctx, case.record, change, held).await?)
+        let done = self.recorder.commit(ctx, case.record, change, held).await?;
+        if let (Some(_), Some((vault, policies))) = (&done, attached) {
+            self.gate.shadows.keep_attached(vault, &policies);
+        }
+        Ok(done)
     }
 }

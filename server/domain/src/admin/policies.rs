@@ -42,7 +42,7 @@ pub struct ModuleShown {
 pub struct AttachmentShown {
     /// The attachment.
     pub attachment: PolicyAttachment,
-    /// Seen by this node since it started.
+    /// Seen by this node since it started, of the module and the settings that are there now.
     pub shadow: ShadowSeen,
 }
 
@@ -70,7 +70,8 @@ impl From<LibraryError> for AdminError {
 }
 
 impl Administration {
-    /// Takes a module in, once it is known to be one. The same bytes again change nothing.
+    /// Takes a module in, once it is known to be one. The same bytes again change nothing, unless they come with another
+    /// signature that holds: that is kept in place of the one before.
     ///
     /// # Errors
     /// [`AdminError`].
@@ -98,10 +99,20 @@ impl Administration {
             Ok(facts) => facts,
             Err(why) => return Err(self.refuse(ctx, case, why.into()).await),
         };
-        if let Some(known) = known {
-            let shown = self.shown(known, facts);
+        let signature = signature.map(|signature| BASE64URL_NOPAD.encode(signature));
+        if let Some(known) = known.as_ref().filter(|known| signature.is_none() || signature == known.signature) {
+            let shown = self.shown(known.clone(), facts);
             return self.recorder.release(ctx, case.record, case.permit.hold(shown)).await?;
         }
+        // Which of two holds is told by listed keys alone: without any, one that a key of another server may have made
+        // is not lost for one that nobody made.
+        if known.as_ref().is_some_and(|known| known.signature.is_some()) && !self.library.judges_signatures() {
+            return Err(self.refuse(ctx, case, AdminError::ModuleSignedOtherwise).await);
+        }
+        if let Some(Err(why)) = known.as_ref().map(|known| self.keyring.verify_policy_module(known)) {
+            return Err(self.refuse(ctx, case, why.into()).await);
+        }
+        let replaces = known.map(|known| known.uploaded_at);
         let mut module = PolicyModule {
             digest: facts.digest,
             size,
@@ -109,16 +120,16 @@ impl Administration {
             version: facts.version.clone(),
             summary: facts.summary.clone(),
             uploaded_by: ctx.principal.id.clone(),
-            uploaded_at: ctx.now,
-            signature: signature.map(|signature| BASE64URL_NOPAD.encode(signature)),
+            uploaded_at: replaces.map_or(ctx.now, |before| ctx.now.max(before.saturating_add(1))),
+            signature,
             tag: Vec::new(),
         };
         module.tag = self.keyring.tag_policy_module(&module)?;
         let shown = ModuleShown { facts, size, uploaded: Some((module.uploaded_by.clone(), module.uploaded_at)) };
         let revision = module.uploaded_at;
-        let change = Change::PutPolicyModule { module: Box::new(module), bytes };
+        let change = Change::PutPolicyModule { module: Box::new(module), bytes, replaces };
         let put = self.change(ctx, case, revision, change, shown).await;
-        if !matches!(put, Ok(Some(_))) {
+        if replaces.is_none() && !matches!(put, Ok(Some(_))) {
             // Loaded here and kept nowhere, it could be attached, and would be missing everywhere else.
             self.library.forget(&digest).await;
         }
@@ -277,7 +288,7 @@ impl Administration {
     }
 
     fn counted(&self, vault: Option<&crate::vault::Vault>, attachment: &PolicyAttachment) -> AttachmentShown {
-        let shadow = self.gate.shadows.of(vault.map(|vault| vault.id), &attachment.name, attachment.module);
+        let shadow = self.gate.shadows.of(vault.map(|vault| vault.id), attachment);
         AttachmentShown { attachment: attachment.clone(), shadow }
     }
 
@@ -287,7 +298,8 @@ impl Administration {
         Ok(found)
     }
 
-    /// Attaches modules to all vaults, in place of those that are. With `expected`, only at that revision.
+    /// Attaches modules to all vaults, in place of those that are. With `expected`, only at that revision; with `force`
+    /// also where one of them denies the connection that the caller asks over.
     ///
     /// # Errors
     /// [`AdminError`].
@@ -296,8 +308,9 @@ impl Administration {
         ctx: &RequestContext,
         expected: Option<i64>,
         policies: &[PolicyAttachment],
+        force: bool,
     ) -> Result<PoliciesShown, AdminError> {
-        self.change_everywhere(ctx, expected, |before| {
+        self.change_everywhere(ctx, expected, force, |before| {
             Ok(PolicyAttachment::following(policies.to_vec(), &before.policies))
         })
         .await
@@ -307,6 +320,7 @@ impl Administration {
         &self,
         ctx: &RequestContext,
         expected: Option<i64>,
+        force: bool,
         change: impl Fn(&InstallationPolicies) -> Result<Vec<PolicyAttachment>, AdminError>,
     ) -> Result<PoliciesShown, AdminError> {
         for _ in 0..ATTEMPTS {
@@ -321,7 +335,7 @@ impl Administration {
             let after = async {
                 let policies = change(&before)?;
                 let after = next_everywhere(&self.keyring, &before, policies)?;
-                self.may_put_everywhere(ctx, &mut case.record.trace, &before, &after).await?;
+                self.may_put_everywhere(ctx, &mut case.record.trace, (&before, &after), force).await?;
                 Ok(after)
             };
             let after = match after.await {
@@ -345,11 +359,12 @@ impl Administration {
         &self,
         ctx: &RequestContext,
         trace: &mut Vec<Stage>,
-        before: &InstallationPolicies,
-        after: &InstallationPolicies,
+        (before, after): (&InstallationPolicies, &InstallationPolicies),
+        force: bool,
     ) -> Result<(), AdminError> {
         self.may_change_guards_everywhere(ctx, trace, &before.policies, &after.policies).await?;
-        self.loaded(&after.policies).await
+        self.loaded(&after.policies).await?;
+        self.modules_let_author_in(ctx, trace, None, &before.policies, &after.policies, force).await
     }
 
     /// Puts what was attached to all vaults under a name before in its place again: module, settings, state.
@@ -361,9 +376,12 @@ impl Administration {
         &self,
         ctx: &RequestContext,
         attachment: &str,
+        force: bool,
     ) -> Result<PoliciesShown, AdminError> {
-        self.change_everywhere(ctx, None, |before| Ok(PolicyAttachment::rolled_back(&before.policies, attachment)?))
-            .await
+        self.change_everywhere(ctx, None, force, |before| {
+            Ok(PolicyAttachment::rolled_back(&before.policies, attachment)?)
+        })
+        .await
     }
 }
 

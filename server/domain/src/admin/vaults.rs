@@ -95,7 +95,7 @@ impl Administration {
             return Err(self.refuse(ctx, case, why).await);
         }
         let trace = &mut case.record.trace;
-        if let Err(why) = self.modules_let_author_in(ctx, trace, name, &[], &settings.policies, force).await {
+        if let Err(why) = self.modules_let_author_in(ctx, trace, Some(name), &[], &settings.policies, force).await {
             return Err(self.refuse(ctx, case, why).await);
         }
         let id = VaultId(uuid_v4(&*self.entropy).map_err(|_| AdminError::Unavailable)?);
@@ -208,18 +208,18 @@ impl Administration {
         self.may_change_access(ctx, before, &after).await?;
         self.may_change_guards(ctx, trace, before, &after).await?;
         lets_author_in(ctx, trace, Some(&before.settings), &after, update.force)?;
-        self.modules_let_author_in(ctx, trace, &before.name, &before.settings.policies, &after.policies, update.force)
-            .await?;
+        let (old, new) = (&before.settings.policies, &after.policies);
+        self.modules_let_author_in(ctx, trace, Some(&before.name), old, new, update.force).await?;
         Ok(after)
     }
 
     /// The same as [`lets_author_in`] for modules that judge connections: those that come to be enforced are asked about
     /// the caller's own. What the others will say keeps no change from being made.
-    async fn modules_let_author_in(
+    pub(super) async fn modules_let_author_in(
         &self,
         ctx: &RequestContext,
         trace: &mut Vec<Stage>,
-        vault: &VaultName,
+        vault: Option<&VaultName>,
         before: &[PolicyAttachment],
         after: &[PolicyAttachment],
         force: bool,

@@ -60,14 +60,15 @@ impl Gate {
         verdict
     }
 
-    /// Whether one of these modules, were it enforced in a vault, would keep out the connection that the caller asks over.
+    /// Whether one of these modules, were it enforced in a vault, or in all of them where none is named, would keep out the
+    /// connection that the caller asks over.
     pub(crate) async fn would_keep_out(
         &self,
         ctx: &RequestContext,
-        vault: &VaultName,
+        vault: Option<&VaultName>,
         modules: impl Iterator<Item = &PolicyAttachment> + Send,
     ) -> bool {
-        let request = connection_alone(ctx, vault.as_str().to_owned());
+        let request = connection_alone(ctx, vault.map(|vault| vault.as_str().to_owned()).unwrap_or_default());
         let mut patience = Patience::default();
         for attachment in modules {
             let needs = patience.for_needs(self.policies.needs(&attachment.module)).await.flatten();

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use strongroom_crypto::sha256;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
@@ -19,7 +20,7 @@ use crate::{
     context::RequestContext,
     decision::{Stage, StageEffect},
     names::VaultId,
-    policy::{Effect, ModuleDigest, PolicyFailure, PolicyRequest},
+    policy::{Effect, ModuleDigest, PolicyAttachment, PolicyFailure, PolicyRequest},
 };
 
 /// What all modules in shadow may add to one answer.
@@ -33,7 +34,7 @@ const OVER_BUDGET: &str = "over-budget";
 /// How the stage of a module in shadow begins in a trace; its attachment's name follows.
 pub(crate) const SHADOW_STAGE: &str = "shadow:";
 
-/// How often one module in shadow would have said what since the node started.
+/// How often one module in shadow would have said what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShadowCount {
     /// Nothing against the request.
@@ -62,33 +63,71 @@ pub struct ShadowSample {
 /// What is known of one module in shadow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShadowSeen {
+    /// When the first of them was counted, Unix milliseconds; none before any was.
+    pub since: Option<i64>,
     /// How often it would have said what.
     pub count: ShadowCount,
     /// What it would have denied last, the newest first: at most [`SHADOW_SAMPLES`].
     pub samples: VecDeque<ShadowSample>,
 }
 
-type Key = (Option<VaultId>, String, ModuleDigest);
+/// The vault, or all vaults, and the attachment's name.
+type Key = (Option<VaultId>, String);
 
-/// What this node saw since it started: of the vault, or of all vaults, by attachment and module.
+/// What was seen of one module under one set of settings: under others it would have said something else.
+#[derive(Debug)]
+struct Counted {
+    module: ModuleDigest,
+    /// Their digest.
+    settings: [u8; 32],
+    seen: ShadowSeen,
+}
+
+impl Counted {
+    fn is_of(&self, attachment: &PolicyAttachment) -> bool {
+        self.module == attachment.module && self.settings == sha256(attachment.settings.as_bytes())
+    }
+}
+
+/// What this node saw since it started: of the vault, or of all vaults, by attachment. Another module or other settings
+/// are counted anew, and so is what was detached and is attached again.
 #[derive(Debug, Default)]
-pub struct ShadowCounts(Mutex<HashMap<Key, ShadowSeen>>);
+pub struct ShadowCounts(Mutex<HashMap<Key, Counted>>);
 
 impl ShadowCounts {
-    /// What was seen of an attachment.
+    /// What was seen of an attachment as it is now.
     #[must_use]
-    pub fn of(&self, vault: Option<VaultId>, attachment: &str, module: ModuleDigest) -> ShadowSeen {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get(&(vault, attachment.to_owned(), module)).cloned().unwrap_or_default()
+    pub fn of(&self, vault: Option<VaultId>, attachment: &PolicyAttachment) -> ShadowSeen {
+        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = counted.get(&(vault, attachment.name.clone())).filter(|counted| counted.is_of(attachment));
+        counted.map(|counted| counted.seen.clone()).unwrap_or_default()
     }
 
-    fn note(&self, attached: &Attached<'_>, what: impl FnOnce(&mut ShadowSeen)) {
-        let key = (attached.vault, attached.attachment.name.clone(), attached.attachment.module);
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= MAX_COUNTED && !seen.contains_key(&key) {
-            seen.clear();
+    /// Forgets what is not attached any more, so that it does not come back with the name.
+    pub(crate) fn keep_attached(&self, vault: Option<VaultId>, policies: &[PolicyAttachment]) {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.retain(|(of, name), one| {
+            *of != vault || policies.iter().any(|attachment| attachment.name == *name && one.is_of(attachment))
+        });
+    }
+
+    fn note(&self, now: i64, attached: &Attached<'_>, what: impl FnOnce(&mut ShadowSeen)) {
+        let attachment = attached.attachment;
+        let key = (attached.vault, attachment.name.clone());
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if counted.len() >= MAX_COUNTED && !counted.contains_key(&key) {
+            counted.clear();
         }
-        what(seen.entry(key).or_default());
+        let anew = || Counted {
+            module: attachment.module,
+            settings: sha256(attachment.settings.as_bytes()),
+            seen: ShadowSeen { since: Some(now), ..ShadowSeen::default() },
+        };
+        let one = counted.entry(key).or_insert_with(anew);
+        if !one.is_of(attachment) {
+            *one = anew();
+        }
+        what(&mut one.seen);
     }
 }
 
@@ -153,7 +192,7 @@ impl Gate {
             let (counts, sampled) = (trace.is_of_a_request(), !trace.of_many);
             let note = |what: &dyn Fn(&mut ShadowSeen)| {
                 if counts {
-                    self.shadows.note(attached, what);
+                    self.shadows.note(ctx.now, attached, what);
                 }
             };
             trace.stages.push(match answer {

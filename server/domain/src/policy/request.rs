@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Who asks, as a module sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,6 +232,124 @@ impl PolicyRequest {
             "groups" | "claims" | "tags" => true,
             "approvals" => self.approvals.is_some(),
             other => self.facts.contains_key(other),
+        }
+    }
+
+    /// A sentence about the first member of what somebody writes down as a request, or as a part of one, that no request
+    /// has. Read without this, it would be passed over, and the module asked something else than was meant.
+    #[must_use]
+    pub fn unknown_member(described: &Value) -> Option<String> {
+        let shape = serde_json::to_value(whole()).ok()?;
+        unknown(described, &shape, "")
+    }
+}
+
+/// Members whose own members are named by whoever writes them.
+const NAMED_FREELY: [&str; 3] = ["claims", "tags", "facts"];
+
+fn unknown(described: &Value, shape: &Value, place: &str) -> Option<String> {
+    match (described, shape) {
+        (Value::Object(members), Value::Object(known)) => members.iter().find_map(|(name, member)| {
+            let Some(shape) = known.get(name) else {
+                let of = if place.is_empty() { "a request".to_owned() } else { format!("`{place}` of a request") };
+                let known: Vec<_> = known.keys().map(String::as_str).collect();
+                return Some(format!("{of} has no member `{name}`; it has {}", known.join(", ")));
+            };
+            if NAMED_FREELY.contains(&name.as_str()) {
+                return None;
+            }
+            let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
+            unknown(member, shape, &place)
+        }),
+        (Value::Array(items), Value::Array(shapes)) => {
+            let shape = shapes.first()?;
+            items.iter().find_map(|item| unknown(item, shape, place))
+        }
+        _ => None,
+    }
+}
+
+/// A request that holds everything that one may hold. No field is left to a default, so that none is forgotten here.
+fn whole() -> PolicyRequest {
+    PolicyRequest {
+        recorded_for: RECORDED_FOR_1_0,
+        principal: PolicyPrincipal::default(),
+        connection: PolicyConnection {
+            client_address: String::new(),
+            listener: String::new(),
+            proxies: vec![String::new()],
+            tls: Some(PolicyTls { version: String::new(), cipher_suite: String::new() }),
+            client_certificate: Some(PolicyCertificate {
+                subject: String::new(),
+                issuer: String::new(),
+                serial_number: String::new(),
+                sha256: String::new(),
+                names: Vec::new(),
+                not_after: 0,
+            }),
+        },
+        action: String::new(),
+        object: PolicyObject {
+            vault: String::new(),
+            kind: String::new(),
+            name: String::new(),
+            version: None,
+            state: ObjectState::Active,
+            tags: BTreeMap::new(),
+            enabled: None,
+            not_before: None,
+            expires: None,
+            created: Some(0),
+            updated: Some(0),
+            deleted: Some(0),
+            purge: Some(0),
+        },
+        key_operation: Some(PolicyKeyOperation {
+            algorithm: Some(String::new()),
+            key_type: String::new(),
+            key_size: Some(0),
+            curve: Some(String::new()),
+            key_ops: Vec::new(),
+            exportable: false,
+        }),
+        certificate_request: Some(PolicyCertificateRequest {
+            subject: String::new(),
+            names: Vec::new(),
+            issuer: String::new(),
+            validity_days: Some(0),
+        }),
+        time: 0,
+        facts: BTreeMap::from([(String::new(), None)]),
+        approvals: Some(vec![PolicyApproval { issuer: String::new(), subject: String::new(), granted: 0, until: 0 }]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_no_request_has_is_found_wherever_it_stands() {
+        for (described, place) in [
+            (json!({ "acton": "x" }), "a request has no member `acton`"),
+            (json!({ "object": { "enabeld": false } }), "`object` of a request has no member `enabeld`"),
+            (json!({ "object": { "enabeld": null } }), "`enabeld`"),
+            (json!({ "connection": { "tls": { "cipher": "x" } } }), "`connection.tls` of a request"),
+            (json!({ "approvals": [{ "who": "grace" }] }), "`approvals` of a request has no member `who`"),
+        ] {
+            let found = PolicyRequest::unknown_member(&described).unwrap_or_default();
+            assert!(found.contains(place), "{described}: {found}");
+        }
+        for described in [
+            serde_json::to_value(whole()).unwrap(),
+            serde_json::to_value(PolicyRequest::default()).unwrap(),
+            json!({ "principal": { "claims": { "acr": "c2" } }, "object": { "tags": { "a": "b", "c": null } } }),
+            json!({ "facts": { "days-since-rotation": null }, "key_operation": null, "connection": { "proxies": [] } }),
+            json!("no object"),
+        ] {
+            assert_eq!(PolicyRequest::unknown_member(&described), None, "{described}");
         }
     }
 }

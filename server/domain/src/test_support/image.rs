@@ -394,9 +394,10 @@ impl Image {
                 }
                 self.access_policies.remove(&slot);
             }
-            (Change::PutPolicyModule { module, bytes }, _) => {
-                if self.policy_modules.contains_key(&module.digest)
-                    || !has_room(module.size, self.policy_modules.values().map(|(module, _)| module))
+            (Change::PutPolicyModule { module, bytes, replaces }, _) => {
+                let all = || self.policy_modules.values().map(|(module, _)| module);
+                if self.policy_modules.get(&module.digest).map(|(before, _)| before.uploaded_at) != *replaces
+                    || (replaces.is_none() && !has_room(module.size, all()))
                 {
                     return Settled::Conflict;
                 }

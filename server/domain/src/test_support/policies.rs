@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -52,6 +55,7 @@ pub struct FakePolicies {
     known: Mutex<HashMap<ModuleDigest, String>>,
     sees: Mutex<HashMap<ModuleDigest, Action>>,
     blind: Mutex<HashSet<ModuleDigest>>,
+    no_signers: AtomicBool,
 }
 
 impl FakePolicies {
@@ -87,6 +91,11 @@ impl FakePolicies {
         self.blind.lock().unwrap_or_else(PoisonError::into_inner).insert(module);
     }
 
+    /// Whether somebody's signature is demanded; it is, unless this says otherwise.
+    pub fn lists_signers(&self, lists: bool) {
+        self.no_signers.store(!lists, Ordering::Relaxed);
+    }
+
     /// Lets a module be loaded for ever.
     pub fn keeps_loading(&self, module: ModuleDigest) {
         self.loading.lock().unwrap_or_else(PoisonError::into_inner).insert(module);
@@ -114,7 +123,7 @@ impl FakePolicies {
     }
 }
 
-/// A library in which every text but the empty one is a module, and its own signature. Its summary repeats the text,
+/// A library in which every text but the empty one is a module, and whatever begins with it its signature. Its summary repeats the text,
 /// and one that begins like JSON is the schema of its settings as well.
 #[async_trait]
 impl ModuleLibrary for FakePolicies {
@@ -122,7 +131,7 @@ impl ModuleLibrary for FakePolicies {
         if bytes.is_empty() {
             return Err(LibraryError::Refused("it is no module".to_owned()));
         }
-        if signature.is_some_and(|signature| signature != bytes.as_ref()) {
+        if signature.is_some_and(|signature| !signature.starts_with(&bytes)) {
             return Err(LibraryError::NotSigned);
         }
         let digest = ModuleDigest(strongroom_crypto::sha256(&bytes));
@@ -147,6 +156,10 @@ impl ModuleLibrary for FakePolicies {
             objects: vec!["*".to_owned()],
             needs: needs.unwrap_or_default(),
         })
+    }
+
+    fn judges_signatures(&self) -> bool {
+        !self.no_signers.load(Ordering::Relaxed)
     }
 
     async fn forget(&self, module: &ModuleDigest) {

@@ -188,7 +188,7 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::ApprovalGrant => boxed(|| manage::approvals::answer(services, call, &request, Verdict::Grant)),
         Endpoint::ApprovalRefuse => boxed(|| manage::approvals::answer(services, call, &request, Verdict::Refuse)),
         Endpoint::PolicyPutEverywhere => boxed(|| manage::policies::put(services, call, &request)),
-        Endpoint::PolicyRollBackEverywhere => boxed(|| manage::policies::roll_back(services, call)),
+        Endpoint::PolicyRollBackEverywhere => boxed(|| manage::policies::roll_back(services, call, &request)),
         Endpoint::PolicyModuleList => boxed(|| manage::policy_modules::list(services, call)),
         Endpoint::PolicyModulePush => boxed(|| manage::policy_modules::push(services, call, request)),
         Endpoint::PolicyModuleShow => boxed(|| manage::policy_modules::show(services, call)),

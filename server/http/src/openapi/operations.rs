@@ -50,6 +50,7 @@ const RECORDS: &[(&str, &str)] = &[
 ];
 const SIGNATURE: &[(&str, &str)] =
     &[("signature", "Ed25519 signature of the module, base64url without padding; servers may demand one.")];
+const FORCE: &[(&str, &str)] = &[("force", "true: even if what comes back denies the connection that is asked over.")];
 const CHAIN: &[(&str, &str)] = &[("after", "A position; 0 when absent."), ("limit", "1 to 1000; 1000 when absent.")];
 
 /// The operation behind an endpoint; none for what is not of the management API.
@@ -120,6 +121,7 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
             ..approvals("Refuse what somebody else asks for, for a while, and take back what was approved")
         },
         Endpoint::PolicyRollBackEverywhere => Operation {
+            query: FORCE,
             answer: attached,
             ..modules("Put what was attached to every vault under a name before in its place again")
         },

@@ -51,6 +51,7 @@ const WIRES: &[Wire] = &[
     wire("attachment-refused", 400, "BadParameter"),
     wire("module-refused", 400, "BadParameter"),
     wire("module-not-signed", 400, "BadParameter"),
+    wire("module-signed-otherwise", 409, "Conflict"),
     wire("module-not-found", 404, "PolicyModuleNotFound"),
     wire("module-ships", 409, "Conflict"),
     wire("module-in-use", 409, "Conflict"),

@@ -58,7 +58,11 @@ pub(crate) fn module(digest: u8) -> PolicyModule {
 }
 
 pub(crate) fn push(module: &PolicyModule, bytes: &[u8]) -> Entry {
-    let change = Change::PutPolicyModule { module: Box::new(module.clone()), bytes: Arc::from(bytes) };
+    push_over(module, bytes, None)
+}
+
+fn push_over(module: &PolicyModule, bytes: &[u8], replaces: Option<i64>) -> Entry {
+    let change = Change::PutPolicyModule { module: Box::new(module.clone()), bytes: Arc::from(bytes), replaces };
     entry(permit(Action::PolicyModuleWrite, test_support::server_ref(), None), change)
 }
 
@@ -91,6 +95,11 @@ async fn modules_come_back_and_stay_while_they_are_attached(place: Place) {
     assert_eq!(s.put(push(&one, b"one")).await, Settled::Recorded);
     assert_eq!(s.put(push(&one, b"one")).await, Settled::Conflict);
     assert_eq!(s.store.policy_modules().await.unwrap(), [one.clone(), other.clone()]);
+    assert_eq!(s.store.policy_module(&one.digest).await.unwrap(), Some((one.clone(), b"one".to_vec())));
+
+    let one = PolicyModule { signature: Some("c2ln".to_owned()), uploaded_at: 8, ..one };
+    assert_eq!(s.put(push_over(&one, b"one", Some(6))).await, Settled::Conflict, "somebody else was first");
+    assert_eq!(s.put(push_over(&one, b"one", Some(7))).await, Settled::Recorded);
     assert_eq!(s.store.policy_module(&one.digest).await.unwrap(), Some((one.clone(), b"one".to_vec())));
 
     assert_eq!(s.put(attach(1, Some(one.digest)).1).await, Settled::Recorded);

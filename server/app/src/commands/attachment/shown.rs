@@ -163,6 +163,7 @@ pub(super) fn print_attached(attached: &Value, modules: &Modules, output: Output
         "ABSTAINED",
         "WOULD FAIL",
         "OVER BUDGET",
+        "SINCE",
     ]);
     for one in attached.get("policies").and_then(Value::as_array).into_iter().flatten() {
         let part = |pointer| text(one, pointer);
@@ -176,6 +177,7 @@ pub(super) fn print_attached(attached: &Value, modules: &Modules, output: Output
             part("/shadow/would_abstain"),
             part("/shadow/would_fail"),
             part("/shadow/over_budget"),
+            one.pointer("/shadow/since").and_then(Value::as_i64).map(utc).unwrap_or_default(),
         ]);
     }
     println!("{shown}");

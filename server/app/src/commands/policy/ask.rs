@@ -22,7 +22,12 @@ fn question(question: &Question) -> anyhow::Result<(PolicyRequest, String)> {
     }
     let path = question.request.as_ref().context("say --request or --case")?;
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let request = serde_json::from_str(&text).with_context(|| format!("{} is not a request", path.display()))?;
+    let not_one = || format!("{} is not a request", path.display());
+    let described = serde_json::from_str(&text).with_context(not_one)?;
+    if let Some(unknown) = PolicyRequest::unknown_member(&described) {
+        anyhow::bail!("{}: {unknown}", not_one());
+    }
+    let request = serde_json::from_str(&text).with_context(not_one)?;
     Ok((request, question.settings.clone()))
 }
 

@@ -13,6 +13,7 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use strongroom_policy_host::component_of;
 
+use super::sign::beside;
 use crate::{cli::Output, commands::done};
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -51,8 +52,21 @@ pub(super) fn build(folder: &Path) -> anyhow::Result<PathBuf> {
     let bytes = std::fs::read(&core).with_context(|| format!("{} cannot be read", core.display()))?;
     let component = component_of(&bytes).map_err(|error| anyhow::anyhow!("no component can be made of it: {error}"))?;
     let path = folder.join(format!("{}.wasm", name(folder)?));
+    let_go_of_signature(&path, &component)?;
     std::fs::write(&path, component).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path)
+}
+
+/// Removes a signature of other bytes than those that are to be in a file: `policy push` would send it along.
+fn let_go_of_signature(file: &Path, new: &[u8]) -> anyhow::Result<()> {
+    let signature = beside(file);
+    let is_of_others = std::fs::read(file).is_ok_and(|before| before != new);
+    if !is_of_others || !signature.exists() {
+        return Ok(());
+    }
+    std::fs::remove_file(&signature).with_context(|| format!("{} cannot be removed", signature.display()))?;
+    eprintln!("{} was of what was built before, and is removed: sign anew", signature.display());
+    Ok(())
 }
 
 /// A compiler for the target.
@@ -211,4 +225,22 @@ fn c(folder: &Path) -> anyhow::Result<PathBuf> {
         bail!("the module does not compile");
     }
     Ok(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_stays_as_long_as_the_bytes_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let module = folder.path().join("rule.wasm");
+        std::fs::write(&module, b"old").unwrap();
+        std::fs::write(beside(&module), b"signature").unwrap();
+        let_go_of_signature(&module, b"old").unwrap();
+        assert!(beside(&module).exists());
+        let_go_of_signature(&module, b"new").unwrap();
+        assert!(!beside(&module).exists());
+        let_go_of_signature(&module, b"new").unwrap();
+    }
 }

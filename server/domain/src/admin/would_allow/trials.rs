@@ -112,7 +112,7 @@ impl Administration {
         let rule = Supposition::Everywhere(Arc::new(after.clone()));
         let may = async {
             self.may_manage(ctx, &Ask::server(Action::PolicyWrite)).await?;
-            self.may_put_everywhere(ctx, &mut Vec::new(), &before, &after).await
+            self.may_put_everywhere(ctx, &mut Vec::new(), (&before, &after), false).await
         };
         Ok(self.tried(theirs, &described.ask(&vault.name), (change, rule), may).await)
     }

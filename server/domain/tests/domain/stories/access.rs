@@ -396,6 +396,23 @@ async fn a_module_of_connections_locks_no_owner_out_and_comes_against_its_author
 }
 
 #[tokio::test]
+async fn a_module_of_connections_comes_to_all_vaults_against_its_author_by_force_alone() {
+    let s = scene(AccessMode::Rbac);
+    let gate = PolicyAttachment { authority: false, state: AttachmentState::Enforce, ..authority() };
+    s.world.policies.judges_connections(gate.module);
+    s.world.policies.answer("decider", Verdict::Says(Effect::Deny));
+    let put = async |policies: &[PolicyAttachment], force| {
+        s.world.admin.put_policies_everywhere(&s.world.request(&s.olga), None, policies, force).await.map(drop)
+    };
+    let shadow = PolicyAttachment { state: AttachmentState::Shadow, ..gate.clone() };
+    put(&[shadow], false).await.unwrap();
+    let refused = put(std::slice::from_ref(&gate), false).await;
+    assert!(matches!(refused, Err(AdminError::LocksAuthorOut(ShutOut::ByModule))), "{refused:?}");
+    put(&[gate], true).await.unwrap();
+    put(&[], false).await.unwrap();
+}
+
+#[tokio::test]
 async fn no_change_of_mode_locks_everybody_out() {
     let s = scene(AccessMode::Rbac);
     for mode in [AccessMode::AccessPolicy, AccessMode::Layered] {

@@ -137,6 +137,30 @@ async fn who_abstains_and_who_is_not_asked_is_on_record_and_counted_for_nothing_
     assert_eq!(abstains.shadow.count, ShadowCount { would_abstain: 2, ..ShadowCount::default() });
 }
 
+/// What it would have said under other settings, or when somebody attached it before, is no reason to enforce it now.
+#[tokio::test]
+async fn what_was_seen_in_shadow_is_of_the_settings_that_are_there_and_of_this_attachment() {
+    let (demo, olga) = scene(vec![attachment("rule", 1, AttachmentState::Shadow)]);
+    let admin = &demo.world.admin;
+    demo.world.policies.answer("rule", Verdict::Says(Effect::Deny));
+    let seen = async |policies: Option<Vec<PolicyAttachment>>| {
+        let update = VaultUpdate { policies, ..VaultUpdate::default() };
+        if update.policies.is_some() {
+            admin.update_vault(&demo.world.request(&olga), &demo.vault, None, &update).await.unwrap();
+        }
+        let shown = admin.show_policies(&demo.world.request(&olga), Some(&demo.vault)).await.unwrap();
+        shown.policies.first().map(|one| (one.shadow.count.would_deny, one.shadow.since.is_some()))
+    };
+    assert_eq!(seen(None).await, Some((1, true)), "the settings that were asked for");
+    assert_eq!(seen(None).await, Some((2, true)));
+    let changed =
+        PolicyAttachment { settings: r#"{"a":1}"#.to_owned(), ..attachment("rule", 1, AttachmentState::Shadow) };
+    assert_eq!(seen(Some(vec![changed.clone()])).await, Some((1, true)), "other settings are counted anew");
+    assert_eq!(seen(None).await, Some((2, true)));
+    assert_eq!(seen(Some(Vec::new())).await, None);
+    assert_eq!(seen(Some(vec![changed])).await, Some((1, true)), "so is what is attached again");
+}
+
 /// Each page of the dashboard asks what it may offer: who only looks at pages makes no module in shadow seem to deny.
 #[tokio::test]
 async fn what_is_only_offered_counts_nothing_in_shadow() {
@@ -180,7 +204,7 @@ async fn modules_in_shadow_have_one_budget_for_a_list_of_many_vaults() {
     demo.world.policies.answer("denies", Verdict::Says(Effect::Deny));
     let admin = &demo.world.admin;
     let everywhere = [attachment("denies", 1, AttachmentState::Shadow), attachment("slow", 2, AttachmentState::Shadow)];
-    admin.put_policies_everywhere(&demo.world.request(&olga), None, &everywhere).await.unwrap();
+    admin.put_policies_everywhere(&demo.world.request(&olga), None, &everywhere, false).await.unwrap();
     let before = demo.world.policies.asked().len();
     let began = tokio::time::Instant::now();
     assert_eq!(admin.visible_vaults(&demo.world.request(&olga)).await.unwrap().len(), 41);
@@ -394,7 +418,7 @@ async fn a_guard_of_all_vaults_is_lifted_by_an_owner_alone_and_added_by_whoever_
         demo.world.policies.answer(name, Verdict::Says(Effect::Allow));
     }
     let put = async |who: &Arc<Principal>, policies: &[PolicyAttachment]| {
-        admin.put_policies_everywhere(&demo.world.request(who), None, policies).await
+        admin.put_policies_everywhere(&demo.world.request(who), None, policies, false).await
     };
     let (hours, names) =
         (attachment("hours", 1, AttachmentState::Enforce), attachment("names", 2, AttachmentState::Enforce));
@@ -409,9 +433,9 @@ async fn a_guard_of_all_vaults_is_lifted_by_an_owner_alone_and_added_by_whoever_
     put(&olga, &[changed]).await.unwrap();
     let record = demo.world.store.image().log.last().unwrap().record.clone();
     assert!(record.trace.iter().any(|stage| stage.reason == "guard-changed-by-owner"), "{:?}", record.trace);
-    let back = admin.roll_back_everywhere(&demo.world.request(&polly), "hours").await;
+    let back = admin.roll_back_everywhere(&demo.world.request(&polly), "hours", false).await;
     assert!(matches!(back, Err(AdminError::LiftsOwnRestriction(_))), "{back:?}");
-    admin.roll_back_everywhere(&demo.world.request(&olga), "hours").await.unwrap();
+    admin.roll_back_everywhere(&demo.world.request(&olga), "hours", false).await.unwrap();
 }
 
 #[tokio::test]
@@ -419,7 +443,7 @@ async fn modules_of_all_vaults_narrow_every_one_and_making_one() {
     let (demo, olga) = scene(Vec::new());
     let admin = &demo.world.admin;
     let put = async |who: &Arc<Principal>, expected, policies: Vec<PolicyAttachment>| {
-        admin.put_policies_everywhere(&demo.world.request(who), expected, &policies).await
+        admin.put_policies_everywhere(&demo.world.request(who), expected, &policies, false).await
     };
     demo.set("db", "v").await.unwrap();
     let rule = attachment("rule", 1, AttachmentState::Enforce);
@@ -484,6 +508,18 @@ async fn a_module_is_uploaded_once_shown_and_removed_when_it_is_attached_nowhere
     let made = push(&olga, b"module").await.unwrap();
     let again = push(&olga, b"module").await.unwrap();
     assert_eq!((made.facts.digest, made.size), (again.facts.digest, 6));
+    let signed = async |signature: &[u8]| {
+        let ctx = demo.world.request(&olga);
+        let pushed = admin.push_module(&ctx, Arc::from(b"module".as_slice()), Some(signature)).await;
+        let kept = demo.world.store.image().policy_modules[&made.facts.digest].0.signature.clone();
+        pushed.map(|_| kept.unwrap())
+    };
+    let first = signed(b"module").await.unwrap();
+    demo.world.policies.lists_signers(false);
+    assert!(matches!(signed(b"module, too").await, Err(AdminError::ModuleSignedOtherwise)), "it may be worse");
+    demo.world.policies.lists_signers(true);
+    assert!(matches!(signed(b"forged").await, Err(AdminError::ModuleNotSigned)));
+    assert_ne!(signed(b"module, too").await.unwrap(), first, "one that holds takes the place of the one before");
     let listed = admin.list_modules(&demo.world.request(&olga)).await.unwrap();
     assert_eq!(listed.iter().map(|module| module.facts.digest).collect::<Vec<_>>(), [made.facts.digest]);
     let digest = made.facts.digest;
@@ -521,7 +557,7 @@ async fn a_lock_out_is_undone_on_the_machine_itself_and_is_on_record() {
     demo.world.policies.answer("rule", Verdict::Says(Effect::Deny));
     demo.world.policies.answer("all", Verdict::Says(Effect::Allow));
     let everywhere = vec![attachment("all", 2, AttachmentState::Enforce)];
-    admin.put_policies_everywhere(&demo.world.request(&olga), None, &everywhere).await.unwrap();
+    admin.put_policies_everywhere(&demo.world.request(&olga), None, &everywhere, false).await.unwrap();
     demo.world.policies.answer("all", Verdict::Says(Effect::Deny));
     let settings = admin.show_vault(&demo.world.request(&olga), &demo.vault).await;
     assert!(matches!(settings, Err(AdminError::Denied(_))), "the owner too");

@@ -438,7 +438,7 @@ async fn a_guard_of_all_vaults_is_changed_where_it_is_attached() {
     let story = Story::stored(VaultSettings::default()).await;
     let (world, ctx) = (&story.demo.world, story.demo.world.request(&story.olga));
     world.policies.answer("wide", Verdict::SaysOfContents(Effect::Deny));
-    world.admin.put_policies_everywhere(&ctx, None, &[attachment("wide", 3, "{}")]).await.unwrap();
+    world.admin.put_policies_everywhere(&ctx, None, &[attachment("wide", 3, "{}")], false).await.unwrap();
     let found = story.would_allow(&story.olga, reads(&story.demo.ada)).await;
     let found_changes = changes(&found);
     let [SingleChange::SetState { which: Which::Everywhere, .. }, SingleChange::SetState { .. }] = &found_changes[..]

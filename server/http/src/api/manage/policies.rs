@@ -26,6 +26,9 @@ use crate::{
 pub(crate) struct Body {
     #[schema(value_type = Vec<shapes::PolicyAttachment>)]
     policies: Vec<PolicyAttachment>,
+    /// Even if one of them denies the connection that is asked over.
+    #[serde(default)]
+    force: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -57,6 +60,10 @@ pub(crate) struct ShadowView<'a> {
     would_fail: u64,
     /// It was not asked, or not heard, within the 5 ms that all modules in shadow have together.
     over_budget: u64,
+    /// When the first of these was counted, Unix milliseconds: another module, other settings, and attaching it anew begin
+    /// at nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<i64>,
     /// What it would have denied last, the newest first; at most 10.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     samples: Vec<SampleView<'a>>,
@@ -89,6 +96,7 @@ impl<'a> View<'a> {
                 would_abstain: shadow.count.would_abstain,
                 would_fail: shadow.count.would_fail,
                 over_budget: shadow.count.over_budget,
+                since: shadow.since,
                 samples: shadow.samples.iter().map(SampleView::of).collect(),
             },
         };
@@ -113,10 +121,15 @@ pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, P
 pub(crate) async fn put(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let body: Body = wire::body(request)?;
     let expected = expected_revision(request)?;
-    Ok(answer(&services.admin.put_policies_everywhere(&call.ctx, expected, &body.policies).await?))
+    Ok(answer(&services.admin.put_policies_everywhere(&call.ctx, expected, &body.policies, body.force).await?))
 }
 
-/// POST /api/v1/policies/{attachment}/rollback
-pub(crate) async fn roll_back(services: &Services, call: &Call) -> Result<Response, Problem> {
-    Ok(answer(&services.admin.roll_back_everywhere(&call.ctx, call.parameter(0)).await?))
+/// POST /api/v1/policies/{attachment}/rollback[?force=true]
+pub(crate) async fn roll_back(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let force = match request.query("force") {
+        Some("true") => true,
+        None | Some("false") => false,
+        Some(_) => return Err(Problem::bad_parameter("force is true or false.")),
+    };
+    Ok(answer(&services.admin.roll_back_everywhere(&call.ctx, call.parameter(0), force).await?))
 }

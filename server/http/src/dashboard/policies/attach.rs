@@ -403,7 +403,9 @@ async fn edit_page(
     let place = Place::Attachment(to.clone(), name.clone()).below("Settings");
     let state = match attachment.state {
         AttachmentState::Enforce => "It stays enforced: what the new settings deny is denied from the next request on.",
-        AttachmentState::Shadow => "It stays in shadow, and is counted anew with another version of the module.",
+        AttachmentState::Shadow => {
+            "It stays in shadow, and is counted anew with another version of the module or other settings."
+        }
         AttachmentState::Off => "It stays off.",
     };
     let page = PanelsPage {

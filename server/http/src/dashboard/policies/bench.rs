@@ -46,8 +46,8 @@ pub(crate) async fn ask(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     let (described, settings) = (sent.secret("request"), sent.secret("settings"));
     let (described, settings) = (described.expose(), settings.expose());
     let module = viewer.services.admin.show_module(&viewer.further()?, digest).await?;
-    let read = serde_json::from_str::<PolicyRequest>(described)
-        .map_err(|error| Refusal::of_field("request", format!("This is no request: {error}.")));
+    let read =
+        described_request(described).map_err(|why| Refusal::of_field("request", format!("This is no request: {why}.")));
     let read = read.and_then(|request| match module.facts.needs.facts.iter().find(|fact| !request.holds(fact)) {
         Some(fact) => {
             let words = format!("The module wants the fact {fact}, and the request does not say it (null for none).");
@@ -70,6 +70,15 @@ pub(crate) async fn ask(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
             Ok(page(viewer, &module, (described, settings), None, Some(&refusal)).await)
         }
     }
+}
+
+fn described_request(text: &str) -> Result<PolicyRequest, String> {
+    let described = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if let Some(unknown) = PolicyRequest::unknown_member(&described) {
+        return Err(unknown);
+    }
+    // Of the text, so that an error has its line.
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 /// A request to begin with: whoever looks, reading a secret.

@@ -24,7 +24,9 @@ const BACK: i64 = 86_400_000;
 /// What it would have denied in shadow.
 pub(super) async fn in_shadow(viewer: &Viewer<'_>, shadow: &ShadowSeen) -> Panel {
     let counts = counted(shadow);
-    let note = "seen by the node that answers, since it started";
+    let since = shadow.since.map(|since| format!(" since {}", view::moment_millis(since).text));
+    let note =
+        &format!("seen by the node that answers, of this module and these settings{}", since.unwrap_or_default());
     if shadow.samples.is_empty() {
         return Panel::new("In shadow", Body::Text(vec![counts])).note(note);
     }

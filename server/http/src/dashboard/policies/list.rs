@@ -170,8 +170,11 @@ pub(super) fn seen(shadow: &ShadowSeen) -> Cell {
     if asked == 0 {
         return Cell::None("Nothing seen yet".to_owned());
     }
-    let small =
+    let unanswered =
         (count.would_fail > 0).then(|| format!("{} of them without an answer", view::grouped(count.would_fail)));
+    let since = shadow.since.map(|since| format!("since {}", view::moment_millis(since).text));
+    let small: Vec<String> = unanswered.into_iter().chain(since).collect();
+    let small = (!small.is_empty()).then(|| small.join(", "));
     Cell::Text { text: format!("{} of {}", view::grouped(denied), view::grouped(asked)), small }
 }
 

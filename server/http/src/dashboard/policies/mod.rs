@@ -109,7 +109,7 @@ impl AttachedTo {
     async fn put(&self, viewer: &Viewer<'_>, revision: i64, policies: Vec<PolicyAttachment>) -> Result<(), Failure> {
         let (admin, ctx) = (&viewer.services.admin, &viewer.call.ctx);
         match self {
-            Self::Everywhere => drop(admin.put_policies_everywhere(ctx, Some(revision), &policies).await?),
+            Self::Everywhere => drop(admin.put_policies_everywhere(ctx, Some(revision), &policies, false).await?),
             Self::Vault(vault) => {
                 let update = VaultUpdate { policies: Some(policies), ..VaultUpdate::default() };
                 drop(admin.update_vault(ctx, vault, Some(revision), &update).await?);
@@ -122,7 +122,7 @@ impl AttachedTo {
     async fn roll_back(&self, viewer: &Viewer<'_>, revision: i64, name: &str) -> Result<(), Failure> {
         let (admin, ctx) = (&viewer.services.admin, &viewer.call.ctx);
         match self {
-            Self::Everywhere => drop(admin.roll_back_everywhere(ctx, name).await?),
+            Self::Everywhere => drop(admin.roll_back_everywhere(ctx, name, false).await?),
             Self::Vault(vault) => {
                 let update = VaultUpdate { roll_back: Some(name.to_owned()), ..VaultUpdate::default() };
                 drop(admin.update_vault(ctx, vault, Some(revision), &update).await?);

@@ -57,7 +57,11 @@ pub(crate) async fn push(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         Ok(module) => Ok(redirect(links::module(&module.facts.digest))),
         Err(error) => {
             let refusal = Refusal::of(error.into())?;
-            let field = if refusal.reason() == "module-not-signed" { "signature" } else { "module" };
+            let field = if ["module-not-signed", "module-signed-otherwise"].contains(&refusal.reason()) {
+                "signature"
+            } else {
+                "module"
+            };
             Ok(page(viewer, Some(&refusal.at(field))).await)
         }
     }
