@@ -557,7 +557,10 @@ impl Image {
         let known: Vec<Vec<u8>> =
             of_vault.flat_map(|(_, row)| row.versions.values().filter_map(|version| leaf(&version.meta))).collect();
         let written = write.new.iter().map(|version| &version.meta).chain(&write.updated).filter_map(leaf);
-        written.into_iter().any(|one| known.iter().any(|other| *other != one && issued(other) == issued(&one)))
+        let is_new = |one: &Vec<u8>| !known.contains(one);
+        let by =
+            |one: Vec<u8>| issued(&one).is_some_and(|by| known.iter().any(|other| issued(other).as_ref() == Some(&by)));
+        written.filter(is_new).any(by)
     }
 
     /// Remembers an assertion; false when it was used before.

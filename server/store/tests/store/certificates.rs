@@ -27,6 +27,7 @@ on_both!(
     all_three_go_together_and_once,
     certificates_are_found_by_issuer_and_serial_number,
     of_one_issuer_and_serial_number_there_is_one_certificate,
+    two_that_came_in_before_that_are_still_changed,
 );
 
 const KINDS: [ObjectKind; 3] = [ObjectKind::Certificate, ObjectKind::Key, ObjectKind::Secret];
@@ -240,4 +241,22 @@ async fn of_one_issuer_and_serial_number_there_is_one_certificate(place: Place) 
         let both = [here.unwrap()[0], there.unwrap()[0]];
         assert_eq!(both.iter().filter(|settled| **settled == Settled::Recorded).count(), 1, "{both:?}");
     }
+}
+
+async fn two_that_came_in_before_that_are_still_changed(place: Place) {
+    let s = place.start().await;
+    let [first, second] = [issued_with(&SeededEntropy::new(1)).0, issued_with(&SeededEntropy::new(1)).0];
+    assert_eq!(s.put(brought(&s, "one", first)).await, Settled::Recorded);
+    place.tamper(&["UPDATE secret_versions SET issued_as = NULL"]).await;
+    assert_eq!(s.put(brought(&s, "other", second)).await, Settled::Recorded, "it was not looked for");
+    let noted = "SELECT issued_as FROM secret_versions WHERE name = 'certificate/other'";
+    place.tamper(&[&format!("UPDATE secret_versions SET issued_as = ({noted})")]).await;
+    let facts = s.store.facts(s.vault, ObjectKind::Certificate, &name("one"), None).await.unwrap().unwrap();
+    let meta = facts.version.clone().unwrap();
+    let mut own = write(ObjectKind::Certificate, Some(1), &meta.version, LifeState::Active, false);
+    own.name.name = name("one");
+    let own = NameWrite { updated: vec![meta], ..own };
+    let object = ObjectRef { kind: ObjectKind::Certificate, ..s.secret("one") };
+    let change = entry(permit(Action::CertificatePendingMerge, object, Some(1)), Change::WriteCertificate(vec![own]));
+    assert_eq!(s.put(change).await, Settled::Recorded);
 }
