@@ -145,7 +145,7 @@ try {
   const admin = { organizationId: 'js-root', administratorContacts: [{ email: 'ops@app.example' }] };
   assert.equal((await client.createIssuer('js-house', 'Strongroom-CA', admin)).provider, 'Strongroom-CA');
   assert.equal((await client.getIssuer('js-house')).organizationId, 'js-root');
-  assert.ok((await all(client.listPropertiesOfIssuers())).some((one) => one.name === 'js-house'));
+  assert.ok((await all(client.listPropertiesOfIssuers())).some((one) => one.id.endsWith('/certificates/issuers/js-house')));
   assert.equal((await client.updateIssuer('js-house', { accountId: 'acc' })).accountId, 'acc');
   const issued = await made('js-issued', { ...policy, issuerName: 'js-house' });
   assert.match(openssl('verify', '-CAfile', 'ca.pem', file('issued.pem', pem(issued.cer))), /OK/);

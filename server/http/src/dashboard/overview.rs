@@ -300,8 +300,10 @@ async fn renewals(viewer: &Viewer<'_>, now: i64) -> Vec<Attention> {
         let mut seen = BTreeSet::new();
         for record in records {
             let same = |other: &Record| (&other.vault, &other.object) == (&record.vault, &record.object);
-            // Also within the same millisecond: what was renewed is not due, so nothing fails right after it.
-            let is_over = later.iter().any(|other| same(other) && other.at >= record.at);
+            // Also within the same millisecond: what was renewed is not due, so nothing fails right after it. An issuer
+            // fails after it was asked.
+            let from = record.at + i64::from(by_issuer);
+            let is_over = later.iter().any(|other| same(other) && other.at >= from);
             // Newest first.
             if !seen.insert((record.vault.clone(), record.object.clone())) || is_over {
                 continue;

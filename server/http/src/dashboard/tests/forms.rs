@@ -65,8 +65,9 @@ async fn every_form_proves_where_it_comes_from() {
         assert_eq!(made.status, 303, "{}", made.text);
     }
     story.submit("/vaults/demo/keys/gone/delete", &ada, "").await;
-    // One that is there, one whose request waits, one that is deleted.
-    for (certificate, issuer) in [("web", "Self"), ("asked", "Unknown"), ("dropped", "Self")] {
+    // One that an authority signed, whose issuer is there; one that is there, one whose request waits, one that is deleted.
+    story.with_authority(&ada).await;
+    for (certificate, issuer) in [("own", "Self"), ("asked", "Unknown"), ("dropped", "Self")] {
         let fields =
             format!("name={certificate}&dns=app.example&issuer={issuer}&months=1&kind=EC+P-256&exportable=yes");
         let fields = format!("{fields}&form=application%2Fx-pem-file&enabled=yes");
@@ -99,6 +100,14 @@ async fn every_form_proves_where_it_comes_from() {
             "/vaults/demo/new-certificate",
             "name=marked&subject=CN%3D*&dns=app.example&issuer=Self&months=1&kind=EC+P-256",
         ),
+        ("/vaults/demo/contacts", "contacts=ops%40app.example%2C*"),
+        ("/vaults/demo/contacts", "contacts=*"),
+        ("/vaults/demo/new-issuer", "provider=Strongroom-CA&name=*&certificate=*&profile=*&max-days=*&crl-url=*"),
+        (
+            "/vaults/demo/new-issuer",
+            "provider=ACME&name=*&directory=*&contacts=*&challenge=*&hook=*&external=*&external-key=*&bundle=*",
+        ),
+        ("/vaults/demo/certificates/root/revoke", "serial=*&version=*&certificate=*&reason=*&confirm=root"),
         ("/vaults/demo/network", "rules=*&default=*"),
         ("/new-vault", "name=*&access_mode=*&retention_days=*"),
         ("/policy/new-document", "name=marked&text=*"),

@@ -11,7 +11,7 @@ const INSIDE: &str = "provider=Strongroom-CA&certificate=root&profile=server&max
 impl Story {
     /// An authority, the issuer `inside` that is it, and the certificate `web` that it signed. Gives the address of the
     /// version of that one.
-    async fn with_authority(&self, cookie: &str) -> String {
+    pub(super) async fn with_authority(&self, cookie: &str) -> String {
         for (form, fields) in [("new-certificate", ROOT), ("new-issuer", &format!("name=inside&{INSIDE}"))] {
             let made = self.submit(&format!("/vaults/demo/{form}"), cookie, fields).await;
             assert_eq!(made.status, 303, "{}", made.text);
@@ -141,6 +141,7 @@ async fn the_overview_says_what_an_issuer_did_not_issue_until_it_does() {
         story.get("/overview", &cookie).await.text
     };
     assert_eq!(story.submit("/vaults/demo/certificates/root/delete", &cookie, "").await.status, 303);
+    story.world.clock.advance(1000);
     let failed = renewed().await;
     assert!(
         failed.contains("web was not issued by its issuer") && failed.contains("authority-unavailable"),
