@@ -109,7 +109,7 @@ fn unread(what: &str, error: impl Into<Problem>) -> String {
 fn of_vault(viewer: &Viewer<'_>, vault: &Vault) -> Attached {
     let seen = &viewer.services.admin.gate.shadows;
     let policies = vault.settings.policies.iter().map(|attachment| AttachmentShown {
-        shadow: seen.of(Some(vault.id), &attachment.name, attachment.module),
+        shadow: seen.of(Some(vault.id), attachment),
         attachment: attachment.clone(),
     });
     Attached { to: AttachedTo::Vault(vault.name.clone()), policies: policies.collect() }
