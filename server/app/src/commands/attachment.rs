@@ -7,6 +7,8 @@ mod push;
 mod replays;
 mod shown;
 
+use std::cmp::Reverse;
+
 use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -191,7 +193,12 @@ impl Server {
 
     async fn modules(&self) -> anyhow::Result<Modules> {
         let answer = self.client.send(Method::GET, self.at(&[MODULES])?, None).await?;
-        Ok(Modules(answer.get("value").and_then(Value::as_array).cloned().unwrap_or_default()))
+        let mut modules = answer.get("value").and_then(Value::as_array).cloned().unwrap_or_default();
+        // By name, and of one name the newest first; one that ships came with the server, before any other.
+        modules.sort_by_cached_key(|one| {
+            (text(one, "/name"), Reverse(one.pointer("/uploaded_at").and_then(Value::as_i64)))
+        });
+        Ok(Modules(modules))
     }
 
     /// The modules, to name them beside their digests; those that ship alone for somebody who may not know the others.

@@ -1,6 +1,6 @@
 //! Settings against a schema: the first rule that they break, and where.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Number, Value};
 
@@ -122,7 +122,10 @@ impl<'a> Checker<'a> {
                 }
             }
             Value::Object(members) => {
-                spanned(node.members, members.len(), ["minProperties", "maxProperties"])?;
+                if let Err(rule) = spanned(node.members, members.len(), ["minProperties", "maxProperties"]) {
+                    let few = node.members.least.is_some_and(|least| count(members.len()) < least);
+                    return if few { self.with_names(rule, &node.properties) } else { Err(rule) };
+                }
                 self.charge(node.required.iter().map(|name| text_size(name)).fold(0, usize::saturating_add))?;
                 if let Some(missing) = node.required.iter().find(|name| !members.contains_key(*name)) {
                     return broken(&format!("required: {missing}"));
@@ -162,6 +165,10 @@ impl<'a> Checker<'a> {
             }
             if fitting == 0 || (exactly && fitting > 1) {
                 let sought = if exactly { "exactly one" } else { "one" };
+                if fitting == 0 && self.lacks_all(nodes, value)? {
+                    let ways: Vec<_> = nodes.iter().map(|one| one.required.join(" with ")).collect();
+                    return broken(&format!("{rule}: {sought} of {} has to be there", ways.join(", ")));
+                }
                 return broken(&format!("{rule}: {sought} of {} alternatives has to fit, {fitting} do", nodes.len()));
             }
         }
@@ -171,6 +178,24 @@ impl<'a> Checker<'a> {
             return broken("not: this is excluded");
         }
         Ok(())
+    }
+
+    /// Whether each of these alternatives demands members, and none of them has all that it demands.
+    fn lacks_all(&mut self, alternatives: &[Node], value: &Value) -> Result<bool, End> {
+        let Value::Object(members) = value else { return Ok(false) };
+        let demanded = alternatives.iter().flat_map(|one| &one.required);
+        self.charge(demanded.map(|name| text_size(name)).fold(0, usize::saturating_add))?;
+        Ok(alternatives.iter().all(|one| one.required.iter().any(|name| !members.contains_key(name))))
+    }
+
+    /// A rule about how many members there are, with the names that they may have.
+    fn with_names(&mut self, rule: End, properties: &BTreeMap<String, Node>) -> Result<(), End> {
+        self.charge(properties.keys().map(|name| text_size(name)).fold(0, usize::saturating_add))?;
+        let names: Vec<_> = properties.keys().map(String::as_str).collect();
+        match rule {
+            End::Broken(rule) if !names.is_empty() => broken(&format!("{rule}, of {}", names.join(", "))),
+            rule => Err(rule),
+        }
     }
 
     /// A pattern takes time in proportion to the text, and more of it than counting its characters does.
@@ -262,8 +287,12 @@ fn numeric(node: &Node, value: &Number) -> Result<(), End> {
     Ok(())
 }
 
+fn count(found: usize) -> u64 {
+    u64::try_from(found).unwrap_or(u64::MAX)
+}
+
 fn spanned(span: Span, found: usize, [least, most]: [&str; 2]) -> Result<(), End> {
-    let found = u64::try_from(found).unwrap_or(u64::MAX);
+    let found = count(found);
     match (span.least, span.most) {
         (Some(bound), _) if found < bound => broken(&format!("{least}: {bound}, and there are {found}")),
         (_, Some(bound)) if found > bound => broken(&format!("{most}: {bound}, and there are {found}")),
@@ -302,11 +331,23 @@ mod tests {
             (r#"{"minLength":2}"#, r#""ä""#, ": minLength: 2, and there are 1"),
             (r#"{"pattern":"^[0-9]{2}$"}"#, r#""123""#, ": pattern: ^[0-9]{2}$"),
             (r#"{"multipleOf":5}"#, "12", ": multipleOf: 5"),
+            (r#"{"anyOf":[{"required":["a"]},{"required":["b"]}]}"#, "{}", ": anyOf: one of a, b has to be there"),
             (
-                r#"{"anyOf":[{"required":["a"]},{"required":["b"]}]}"#,
-                "{}",
+                r#"{"anyOf":[{"required":["a","c"]},{"required":["b"]}]}"#,
+                r#"{"a":1}"#,
+                ": anyOf: one of a with c, b has to be there",
+            ),
+            (
+                r#"{"anyOf":[{"required":["a"],"properties":{"a":{"minimum":2}}},{"required":["b"]}]}"#,
+                r#"{"a":1}"#,
                 ": anyOf: one of 2 alternatives has to fit, 0 do",
             ),
+            (
+                r#"{"minProperties":1,"properties":{"a":{},"b":{}}}"#,
+                "{}",
+                ": minProperties: 1, and there are 0, of a, b",
+            ),
+            (r#"{"minProperties":1}"#, "{}", ": minProperties: 1, and there are 0"),
             (
                 r#"{"oneOf":[{"type":"integer"},{"type":"number"}]}"#,
                 "1",

@@ -193,7 +193,7 @@ fn blamed(failure: Failure, draft: &Draft, schema: Option<&str>) -> Result<Refus
     if refusal.reason() != NOT_TAKEN {
         return Ok(refusal);
     }
-    let field = schema.filter(|_| draft.typed.is_some()).and_then(|of| schema_form::blamed(of, refusal.sentence()));
+    let field = schema.filter(|_| !draft.json).and_then(|of| schema_form::blamed(of, refusal.sentence()));
     Ok(refusal.at(field.unwrap_or_else(|| "settings".to_owned())))
 }
 
@@ -206,7 +206,8 @@ fn settings_fields(draft: &Draft, schema: Option<&str>, href: &str) -> (Vec<Fiel
     match form {
         Some(mut fields) if !draft.json => {
             fields.push(Field::hidden("as", "form"));
-            (fields, vec![Act::link("As JSON", format!("{href}?as=json"), Icon::Module)])
+            let joint = if href.contains('?') { '&' } else { '?' };
+            (fields, vec![Act::link("As JSON", format!("{href}{joint}as=json"), Icon::Module)])
         }
         form => {
             let other = form.map(|_| Act::link("As a form", href, Icon::Pencil));
@@ -309,7 +310,12 @@ pub(crate) async fn edit(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         revision: shown.revision.to_string(),
         ..Draft::default()
     };
-    let module = told(viewer, &attachment.module).await;
+    // What is to be filled in is what the chosen version has.
+    let chosen = draft.module.parse().unwrap_or(attachment.module);
+    let module = match told(viewer, &chosen).await {
+        Some(module) => Some(module),
+        None => told(viewer, &attachment.module).await,
+    };
     Ok(edit_page(viewer, &to, (attachment, module.as_ref()), &draft, None).await)
 }
 
@@ -333,9 +339,10 @@ pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     let mut policies = attachments(&shown);
     let index = policies.iter().position(|one| one.name == name).ok_or_else(Problem::no_route)?;
     let found = shown.policies.get(index).ok_or_else(Problem::no_route)?;
-    // The fields are those of the module that is there, whichever version is to come.
-    let now = told(viewer, &found.attachment.module).await;
-    let schema = now.as_ref().map(|module| module.facts.settings_schema.as_str());
+    // The version whose fields were shown, whichever is to come.
+    let shown_of = sent.text("of").parse::<ModuleDigest>().unwrap_or(found.attachment.module);
+    let mut module_of_fields = told(viewer, &shown_of).await;
+    let schema = module_of_fields.as_ref().map(|module| module.facts.settings_schema.as_str());
     let read = draft.checked_settings(schema).and_then(|settings| {
         let module = draft.module.parse::<ModuleDigest>();
         let module = module.map_err(|_| Refusal::of_field("module", "Choose a version of the module."))?;
@@ -346,15 +353,24 @@ pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
             if let Some(attachment) = policies.get_mut(index) {
                 (attachment.settings, attachment.module, attachment.authority) = (settings, module, draft.authority);
             }
-            match to.put(viewer, sent.number("revision", "The revision")?, policies).await {
+            let failure = match to.put(viewer, sent.number("revision", "The revision")?, policies).await {
                 Ok(()) => return Ok(redirect(links::attachment(&to, &name))),
-                Err(failure) => blamed(failure, &draft, schema)?,
+                Err(failure) => failure,
+            };
+            if module != shown_of
+                && let Some(chosen) = told(viewer, &module).await
+            {
+                // From here on the fields are its own, with what was said for those that both have.
+                module_of_fields = Some(chosen);
+                draft.typed = None;
             }
+            let schema = module_of_fields.as_ref().map(|module| module.facts.settings_schema.as_str());
+            blamed(failure, &draft, schema)?
         }
         Err(refusal) => refusal,
     };
     draft.revision = shown.revision.to_string();
-    Ok(edit_page(viewer, &to, (&found.attachment, now.as_ref()), &draft, Some(&refusal)).await)
+    Ok(edit_page(viewer, &to, (&found.attachment, module_of_fields.as_ref()), &draft, Some(&refusal)).await)
 }
 
 async fn edit_page(
@@ -380,9 +396,16 @@ async fn edit_page(
         versions.push(Choice { value, label, chosen: true });
     }
     let address = links::attachment_act(to, &attachment.name, "settings");
-    let (settings, other) = settings_fields(draft, now.map(|module| module.facts.settings_schema.as_str()), &address);
-    let mut fields = vec![Field::new("module", "Version of the module", FieldKind::Choice(versions)).required()];
+    let again = match now.filter(|module| module.facts.digest != attachment.module) {
+        Some(module) => format!("{address}?module={}", module.facts.digest),
+        None => address.clone(),
+    };
+    let (settings, other) = settings_fields(draft, now.map(|module| module.facts.settings_schema.as_str()), &again);
+    let version = Field::new("module", "Version of the module", FieldKind::Choice(versions)).required();
+    let mut fields =
+        vec![version.hint("One that does not take these settings comes back with the fields that it has.")];
     fields.extend(settings);
+    fields.extend(now.map(|module| Field::hidden("of", module.facts.digest.to_string())));
     fields.extend([authority_field(draft.authority), Field::hidden("revision", draft.revision.clone())]);
     let form = Form {
         action: address,

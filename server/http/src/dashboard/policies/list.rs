@@ -184,8 +184,6 @@ fn listed(modules: &Modules, places: &[Attached], sort: &Sort<'_>) -> Panel {
     for one in places.iter().flat_map(|place| &place.policies) {
         *attached.entry(one.attachment.module).or_default() += 1;
     }
-    let mut all: Vec<&ModuleShown> = modules.0.iter().collect();
-    all.sort_by(|one, other| one.facts.name.cmp(&other.facts.name));
     let row = |module: &ModuleShown| {
         let ModuleShown { facts, uploaded, .. } = module;
         let count = attached.get(&facts.digest).copied().unwrap_or_default();
@@ -203,7 +201,7 @@ fn listed(modules: &Modules, places: &[Attached], sort: &Sort<'_>) -> Panel {
             if count == 0 { Cell::None("Nowhere".to_owned()) } else { Cell::text(count.to_string()) },
         ])
     };
-    let rows = all.into_iter().map(row).collect();
+    let rows = modules.0.iter().map(row).collect();
     Panel::new("Modules", Body::Table(sort.table(Table::new(&COLUMNS, rows), &[])))
         .note("known by the digest of their bytes")
         .foot("Attached: in how many places that you may see.")

@@ -18,6 +18,8 @@ mod schema_form;
 mod skeleton;
 pub(super) mod upload;
 
+use std::cmp::Reverse;
+
 use strongroom_domain::{
     action::Action,
     admin::{ModuleShown, PoliciesShown},
@@ -159,7 +161,9 @@ impl Modules {
             return Self::default();
         }
         let Ok(ctx) = viewer.further() else { return Self::default() };
-        Self(viewer.services.admin.list_modules(&ctx).await.unwrap_or_default())
+        let mut modules = viewer.services.admin.list_modules(&ctx).await.unwrap_or_default();
+        modules.sort_by(|one, other| in_order(one).cmp(&in_order(other)));
+        Self(modules)
     }
 
     fn find(&self, digest: &ModuleDigest) -> Option<&ModuleShown> {
@@ -183,6 +187,11 @@ impl Modules {
     fn versions<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a ModuleShown> {
         self.0.iter().filter(move |module| module.facts.name == name)
     }
+}
+
+/// By name, and of one name the newest first; one that ships came with the server, before any other.
+fn in_order(module: &ModuleShown) -> (&str, Reverse<Option<i64>>) {
+    (&module.facts.name, Reverse(module.uploaded.as_ref().map(|(_, at)| *at)))
 }
 
 fn short(digest: &ModuleDigest) -> String {

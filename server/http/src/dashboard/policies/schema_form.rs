@@ -177,8 +177,10 @@ fn field(member: &Member<'_>, index: usize, text: &str) -> Field {
         Kind::Lines => Field::lines(name, label, text, 4),
         Kind::Json => Field::code(name, label, text, 6),
     };
+    let least = |keyword| member.schema.get(keyword).and_then(Value::as_u64).unwrap_or_default();
     let described = member.schema.get("description").and_then(Value::as_str);
     let how = match &member.kind {
+        Kind::Lines if member.required && least("minItems") == 0 => Some("One a line. None is an answer too."),
         Kind::Lines => Some("One a line."),
         Kind::Json => Some("As JSON."),
         Kind::Integer => Some("A whole number."),
@@ -186,7 +188,14 @@ fn field(member: &Member<'_>, index: usize, text: &str) -> Field {
     };
     let hint: Vec<&str> = described.into_iter().chain(how).collect();
     let field = if hint.is_empty() { field } else { field.hint(hint.join(" ")) };
-    let must = member.required && matches!(member.kind, Kind::Integer | Kind::Number | Kind::OneOf(_) | Kind::Json);
+    let must = member.required
+        && match member.kind {
+            Kind::Integer | Kind::Number | Kind::OneOf(_) | Kind::Json => true,
+            // What may be empty is said by saying nothing.
+            Kind::Lines => least("minItems") > 0,
+            Kind::Text => least("minLength") > 0,
+            Kind::Check => false,
+        };
     if must { field.required() } else { field }
 }
 
@@ -281,6 +290,24 @@ mod tests {
             let read = read(&schema(), sent(&fields)).unwrap().unwrap();
             assert_eq!(serde_json::from_str::<Value>(&read).unwrap(), settings);
         }
+    }
+
+    #[test]
+    fn what_has_to_be_said_is_not_called_optional() {
+        let schema = json!({
+            "type": "object",
+            "required": ["groups", "name", "may_be_none"],
+            "properties": {
+                "groups": { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+                "may_be_none": { "type": "array", "items": { "type": "string" } },
+                "name": { "type": "string", "minLength": 1 },
+                "others": { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+            },
+        });
+        let fields = fields(&schema.to_string(), "{}").unwrap();
+        let required: Vec<bool> = fields.iter().map(|field| field.required).collect();
+        assert_eq!(required, [true, false, true, false]);
+        assert_eq!(fields[1].hint.as_deref(), Some("One a line. None is an answer too."));
     }
 
     #[test]

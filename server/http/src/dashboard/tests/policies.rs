@@ -198,6 +198,29 @@ async fn an_attachment_begins_in_shadow_and_is_changed_by_forms() {
     assert_eq!(story.get(GUARD, &cookie).await.status, 404);
 }
 
+/// Whatever the version that is there takes, the one that is to come asks for its own.
+#[tokio::test]
+async fn a_version_that_asks_for_more_comes_back_with_its_own_fields() {
+    let story = Story::start();
+    let old = story.module(r#"{"properties":{"days":{"type":"integer"}}}"#).await;
+    let new = story
+        .module(r#"{"required":["group"],"properties":{"days":{"type":"integer"},"group":{"type":"string"}}}"#)
+        .await;
+    let cookie = story.sign_in("ada").await;
+    story.world.policies.answer("guard", Verdict::Says(Effect::Abstain));
+    story.attached(&cookie, old, "demo", "guard").await;
+    let chosen = story.get(&format!("{GUARD}/settings?module={new}"), &cookie).await.text;
+    assert!(chosen.contains("name=\"s-1\"") && chosen.contains(&format!("value=\"{new}\" selected")), "{chosen}");
+    story.world.policies.answer("guard", Verdict::Fails(PolicyFailure::BadSettings));
+    let refused = story.press("settings", &cookie, &format!("as=form&of={old}&module={new}&s-0=7")).await;
+    assert!(refused.status == 400 && refused.text.contains("name=\"s-1\""), "{}", refused.text);
+    assert!(refused.text.contains("value=\"7\""), "what was said is kept: {}", refused.text);
+    story.world.policies.answer("guard", Verdict::Says(Effect::Abstain));
+    let taken = story.press("settings", &cookie, &format!("as=form&of={new}&module={new}&s-0=7&s-1=ops")).await;
+    assert_eq!(location(&taken), GUARD);
+    assert_eq!(story.policies()[0].2, r#"{"days":7,"group":"ops"}"#);
+}
+
 #[tokio::test]
 async fn a_module_is_attached_to_all_vaults_and_its_form_loses_nothing() {
     let story = Story::start();
