@@ -1,4 +1,4 @@
-//! Indexes by which the overview finds what ends soon, in all vaults at once, and counts rotations by vault.
+//! Indexes by which the overview finds what ends soon in each vault, and counts rotations that are late.
 //!
 //! When a version ends stands in its attributes alone, so the first index is over expressions: no copy can be edited to
 //! hide an end, and there is nothing to copy in older databases. The end stands before every text that a caller wrote,
@@ -39,11 +39,10 @@ impl MigrationTrait for Migration {
         };
         for index in [
             format!(
-                "CREATE INDEX {VERSIONS} ON secret_versions (({kind}), ({end}), vault_id, name, version) WHERE {ends}"
+                "CREATE INDEX {VERSIONS} ON secret_versions (vault_id, ({kind}), ({end}), name, version) WHERE {ends}"
             ),
             format!(
-                "CREATE INDEX {ROTATIONS} ON secrets (kind, vault_id, rotate_at) \
-                 WHERE state = 'active' AND rotate_at IS NOT NULL"
+                "CREATE INDEX {ROTATIONS} ON secrets (vault_id, kind, state, rotate_at) WHERE rotate_at IS NOT NULL"
             ),
         ] {
             database.execute_unprepared(&index).await?;

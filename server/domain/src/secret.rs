@@ -151,19 +151,13 @@ pub struct Endings {
     pub items: Vec<(VaultId, SecretItem)>,
     /// Not every version that ends within the time was looked at.
     pub more: bool,
-    /// How many of all in each vault are behind.
-    pub behind: Vec<(VaultId, Behind)>,
+    /// How many are behind in each vault where one is: secrets whose current version is older than a moment, keys and
+    /// certificates that should have got another version before it. Counted to [`MOST_BEHIND`].
+    pub behind: Vec<(VaultId, u64)>,
 }
 
-/// How many of a vault's objects of a kind are behind: secrets whose current version is older than a moment, keys and
-/// certificates that should have got another version before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Behind {
-    /// Secrets; or keys and certificates that get new versions by themselves.
-    pub all: u64,
-    /// How many of them are behind.
-    pub behind: u64,
-}
+/// Where counting ends.
+pub const MOST_BEHIND: u64 = 1000;
 
 /// A version whose value has been opened for a caller.
 pub struct OpenedSecret {

@@ -14,7 +14,7 @@ use crate::{
     permit::{Held, Permits},
     ports::StoreError,
     record::Record,
-    secret::{Behind, Endings, SecretItem},
+    secret::{Endings, SecretItem},
     vault::Vault,
 };
 
@@ -34,8 +34,8 @@ pub struct EndingSoon {
     pub more: bool,
     /// In how many vaults the caller may not list the kind.
     pub hidden: usize,
-    /// How many are behind, by vault.
-    pub behind: Vec<(VaultName, Behind)>,
+    /// How many are behind, by vault; where none is, it is not there.
+    pub behind: Vec<(VaultName, u64)>,
     /// In how many vaults nothing is counted, because a policy module judges each name there.
     pub uncounted: usize,
 }
@@ -58,7 +58,7 @@ pub struct Ahead {
 struct Shown {
     items: Vec<(VaultName, SecretItem)>,
     more: bool,
-    behind: Vec<(VaultName, Behind)>,
+    behind: Vec<(VaultName, u64)>,
     /// Vaults of which nothing is shown, and of which nothing is counted.
     kept_back: usize,
     uncounted: usize,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use strongroom_domain::{
     names::{ObjectKind, ObjectName, VaultName},
     objects::{Ahead, EndingSoon, MAX_VAULTS_AT_ONCE, ObjectError},
-    secret::SecretItem,
+    secret::{MOST_BEHIND, SecretItem},
     vault::Vault,
 };
 use strongroom_web::{Body, Cell, Coming, Lane, Lanes, Panel, Row, Table, Tone};
@@ -123,36 +123,33 @@ fn panel(found: &[EndingSoon], now: i64, vaults: usize) -> Panel {
 /// How many secrets are old and how many rotations are late, by vault, the most first.
 fn rotation(found: &[EndingSoon]) -> Panel {
     let mut vaults: BTreeMap<&VaultName, [u64; 2]> = BTreeMap::new();
-    let (mut all, mut behind) = (0, 0);
     for lane in found {
         for (vault, count) in &lane.behind {
             let [old, late] = vaults.entry(vault).or_default();
-            *(if kind(lane) == Kind::Secret { old } else { late }) += count.behind;
-            all += count.all;
-            behind += count.behind;
+            *(if kind(lane) == Kind::Secret { old } else { late }) += count;
         }
     }
-    let mut vaults: Vec<_> = vaults.into_iter().filter(|(_, counts)| counts.iter().sum::<u64>() > 0).collect();
+    let mut vaults: Vec<_> = vaults.into_iter().collect();
     vaults.sort_by_key(|(_, [old, late])| std::cmp::Reverse((*late, *old)));
     let row = |(vault, [old, late]): &(&VaultName, [u64; 2])| {
         let old = match old {
             0 => Cell::None("None".to_owned()),
             old => Cell::link(
-                view::grouped(*old),
+                counted(*old),
                 links::in_vault(vault, Kind::Secret.plural(), &[("rotated", Some(secret_filter::A_YEAR))]),
             ),
         };
         let late = match late {
             0 => Cell::None("None".to_owned()),
-            late => Cell::text(view::grouped(*late)),
+            late => Cell::text(counted(*late)),
         };
         Row::new(vec![Cell::link(vault.to_string(), links::vault(vault)), old, late])
     };
     let rows: Vec<Row> = vaults.iter().take(VAULTS).map(row).collect();
-    let body = match (rows.is_empty(), all) {
-        (true, 0) => Body::Text(vec!["There is nothing that you may list.".to_owned()]),
-        (true, _) => Body::Text(vec!["No secret is older than a year, and no rotation is late.".to_owned()]),
-        (false, _) => Body::Table(Table::new(&["Vault", "Older than a year", "Late"], rows)),
+    let body = if rows.is_empty() {
+        Body::Text(vec!["No secret that you may list is older than a year, and no rotation is late.".to_owned()])
+    } else {
+        Body::Table(Table::new(&["Vault", "Older than a year", "Late"], rows))
     };
     let mut foot = vec![
         "Secrets count by the age of their current version; keys and certificates are late a day after their date."
@@ -165,9 +162,13 @@ fn rotation(found: &[EndingSoon]) -> Panel {
     if uncounted > 0 {
         foot.push(format!("Not counted where a policy module judges each name: {uncounted}."));
     }
-    Panel::new("Rotation by vault", body)
-        .note(format!("{} of {} in time", view::grouped(all - behind), view::grouped(all)))
-        .foot(foot.join(" "))
+    Panel::new("Rotation by vault", body).foot(foot.join(" "))
+}
+
+/// A count that ends somewhere.
+fn counted(count: u64) -> String {
+    let words = view::grouped(count);
+    if count < MOST_BEHIND { words } else { format!("{words} or more") }
 }
 
 fn end(item: &SecretItem) -> i64 {
@@ -227,7 +228,7 @@ mod tests {
 
     use strongroom_domain::{
         names::ObjectVersion,
-        secret::{Behind, LifeState, SecretAttributes, SecretMeta, VersionMeta},
+        secret::{LifeState, SecretAttributes, SecretMeta, VersionMeta},
     };
 
     use super::*;
@@ -294,18 +295,14 @@ mod tests {
     #[test]
     fn the_vault_with_the_most_late_rotations_is_first() {
         let vault = |name: &str| VaultName::parse(name).unwrap();
-        let of = |kind, behind: Vec<(VaultName, Behind)>| EndingSoon { behind, uncounted: 1, ..ending_soon(kind) };
-        let secrets = vec![
-            (vault("one"), Behind { all: 9, behind: 3 }),
-            (vault("two"), Behind { all: 1, behind: 0 }),
-            (vault("none"), Behind { all: 4, behind: 0 }),
-        ];
-        let keys = vec![(vault("two"), Behind { all: 2, behind: 1 })];
+        let of = |kind, behind: Vec<(VaultName, u64)>| EndingSoon { behind, uncounted: 1, ..ending_soon(kind) };
+        let secrets = vec![(vault("one"), 3), (vault("full"), MOST_BEHIND)];
+        let keys = vec![(vault("two"), 1)];
         let panel = rotation(&[of(ObjectKind::Secret, secrets), of(ObjectKind::Key, keys)]);
-        assert_eq!(panel.note.as_deref(), Some("12 of 16 in time"));
         let Body::Table(table) = panel.body else { panic!("a table") };
         let firsts: Vec<_> = table.rows.iter().filter_map(|row| row.cells[0].sorted_by()).collect();
-        assert_eq!(firsts, ["two", "one"]);
+        assert_eq!(firsts, ["two", "full", "one"]);
+        assert_eq!(table.rows[1].cells[1].sorted_by().as_deref(), Some("1,000 or more"));
         assert!(panel.foot.unwrap().ends_with("judges each name: 1."));
     }
 }

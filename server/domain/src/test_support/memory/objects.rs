@@ -15,7 +15,7 @@ use crate::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::{Held, Permit, Permits},
     ports::{ObjectStore, StoreError},
-    secret::{Behind, Endings, LifeState, Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
+    secret::{Endings, LifeState, Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
 };
 
 /// Whether an action opens what is sealed in a version.
@@ -212,7 +212,7 @@ impl ObjectStore for MemoryStore {
     ) -> Held<Result<Endings, StoreError>> {
         self.pause().await;
         let mut ending = Vec::new();
-        let mut counts: BTreeMap<VaultId, Behind> = BTreeMap::new();
+        let mut counts: BTreeMap<VaultId, u64> = BTreeMap::new();
         {
             let durable = self.durable();
             for ((vault, kind, _), row) in &durable.objects {
@@ -227,10 +227,8 @@ impl ObjectStore for MemoryStore {
                     let made = row.versions.get(&row.meta.current).map(|version| version.meta.created);
                     let planned = row.meta.rotation.as_ref().and_then(|rotation| rotation.looked_at());
                     let moment = if *kind == ObjectKind::Secret { made } else { planned };
-                    if let Some(moment) = moment {
-                        let count = counts.entry(*vault).or_default();
-                        count.all += 1;
-                        count.behind += u64::from(moment < behind);
+                    if moment.is_some_and(|moment| moment < behind) {
+                        *counts.entry(*vault).or_default() += 1;
                     }
                 }
                 let ends = |meta: &VersionMeta| meta.attributes.expires.filter(|end| within.contains(end));
