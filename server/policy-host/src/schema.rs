@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Number, Value};
+use strongroom_domain::text::deceives;
 
 use crate::{answer, limits};
 
@@ -134,7 +135,10 @@ pub struct NotUnderstood(String);
 /// # Errors
 /// [`NotUnderstood`].
 pub fn understood(schema: &str) -> Result<(), NotUnderstood> {
-    Schema::parse(schema).map(drop)
+    Schema::parse(schema)?;
+    // Its texts are shown to who fills in the settings. Written again, they hide nothing behind escapes.
+    let texts = serde_json::from_str::<Value>(schema).map_err(|_| not("it is not JSON"))?.to_string();
+    if texts.contains(deceives) { Err(not("a text in it has characters that nobody sees")) } else { Ok(()) }
 }
 
 fn not(why: impl std::fmt::Display) -> NotUnderstood {

@@ -85,6 +85,10 @@ fn the_schemas_of_shipped_modules_are_understood() {
     for (_, description) in engine.modules() {
         assert_eq!(understood(&description.settings_schema), Ok(()), "{}", description.name);
     }
+    assert_eq!(understood(r#"{ "title": "two\nlines, and some 日本語" }"#), Ok(()));
+    for hides in [r#"{ "title": "a\u202eb" }"#, "{ \"properties\": { \"a\u{200b}\": {} } }"] {
+        assert!(understood(hides).is_err_and(|why| why.to_string().contains("nobody sees")), "{hides}");
+    }
 }
 
 #[tokio::test]
