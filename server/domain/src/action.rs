@@ -420,3 +420,28 @@ impl Action {
         inside.is_some_and(|rest| IN_A_VAULT.iter().any(|kind| rest.starts_with(kind)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Action;
+
+    /// Whoever writes a module or asks why finds the names there and nowhere else.
+    #[test]
+    fn every_action_is_in_the_documents() {
+        let kind = |action: Action| match action.data_action() {
+            of_vaults
+                if of_vaults.starts_with("Microsoft.KeyVault/") || of_vaults.starts_with("Strongroom/vaults/") =>
+            {
+                action.object_kind().as_str()
+            }
+            roles if roles.starts_with("Microsoft.Authorization/") => "vault, server",
+            workloads if workloads.starts_with("Strongroom/workloads/") => "workload",
+            _ => "server",
+        };
+        let line =
+            |action: &Action| format!("| `{}` | `{}` | {} |", action.operation(), action.data_action(), kind(*action));
+        let written: Vec<&str> =
+            include_str!("../../docs/actions.md").lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(written, Action::ALL.iter().map(line).collect::<Vec<_>>());
+    }
+}

@@ -183,11 +183,18 @@ async fn judge(loaded: &Loaded, attachment: &PolicyAttachment, name: &str, recor
             (changed(before, record, effect, &reason), format!("{} {reason}", effect.words()))
         }
     };
-    let before = match before {
-        Some(one) => format!("{} {}", one.effect.words(), one.reason),
-        None => "not asked".to_owned(),
-    };
+    let before = said_before(before, name, record);
     Ok(Group { change, principal, operation: record.operation.clone(), object, before, after })
+}
+
+/// What the attachment said then; without a say it was asked all the same.
+fn said_before(before: Option<&Stage>, name: &str, record: &Record) -> String {
+    let shadow = format!("shadow:{name}");
+    match (before, record.trace.iter().find(|one| one.stage == shadow)) {
+        (Some(one), _) => format!("{} {}", one.effect.words(), one.reason),
+        (None, Some(one)) => format!("in shadow: {} {}", one.effect.words(), one.reason),
+        (None, None) => "not asked".to_owned(),
+    }
 }
 
 /// What the candidate says of a recorded decision.
@@ -407,6 +414,15 @@ mod tests {
         let by_a_schedule = json!({ "principal_kind": "system", "input": PolicyRequest::default() });
         assert!(left_out.or_takes(&record(by_a_schedule), None), "modules were asked about it");
         assert_eq!(left_out, LeftOut { not_for_modules: 6, of_other_vaults: 1 });
+    }
+
+    #[test]
+    fn who_was_in_shadow_was_asked_all_the_same() {
+        let shadow = Stage::new("shadow:rule", StageEffect::WouldDeny, "no");
+        let record = record(json!({ "trace": [shadow] }));
+        assert_eq!(said_before(None, "rule", &record), "in shadow: would deny no");
+        assert_eq!(said_before(None, "other", &record), "not asked");
+        assert_eq!(said_before(Some(&stage(StageEffect::Allow, "fine")), "rule", &record), "allow fine");
     }
 
     #[test]

@@ -206,12 +206,16 @@ fn operation_named(text: &str) -> Result<&'static str, Problem> {
     if let Some(known) = all.iter().copied().find(|known| known.eq_ignore_ascii_case(text)) {
         return Ok(known);
     }
-    let text: String = text.chars().take(LONGEST_OPERATION).collect::<String>().to_ascii_lowercase();
-    let nearest = all.into_iter().min_by_key(|known| distance(&text, &known.to_ascii_lowercase()));
     Err(Problem::bad_parameter(format!(
         "There is no such operation; the nearest is {}. Records show their names.",
-        nearest.unwrap_or_default()
+        nearest(text, all).unwrap_or_default()
     )))
+}
+
+/// The name that is written most like a text.
+pub(super) fn nearest(text: &str, names: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
+    let text: String = text.chars().take(LONGEST_OPERATION).collect::<String>().to_ascii_lowercase();
+    names.into_iter().min_by_key(|known| distance(&text, &known.to_ascii_lowercase()))
 }
 
 /// How many letters are to be put in, taken out or changed to make one word of the other (Levenshtein).

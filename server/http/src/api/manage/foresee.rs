@@ -19,7 +19,7 @@ use strongroom_domain::{
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::vault_name;
+use super::{audit::nearest, vault_name};
 use crate::{
     api::wire,
     changes::Told,
@@ -302,9 +302,8 @@ impl Body {
                 ));
             }
         };
-        let action = self.operation.as_deref().and_then(Action::in_vault).ok_or_else(|| {
-            Problem::bad_parameter("operation is the name of an operation on a vault, as audit records have it.")
-        })?;
+        let operation = self.operation.as_deref().unwrap_or_default();
+        let action = Action::in_vault(operation).ok_or_else(|| no_operation(operation))?;
         let name = self.name.as_deref().map(ObjectName::parse).transpose();
         let version = self.version.as_deref().map(ObjectVersion::parse).transpose();
         let algorithm = self.algorithm.as_deref().map(KeyAlgorithm::parse).transpose();
@@ -386,4 +385,29 @@ pub(crate) async fn foresee(services: &Services, call: &Call, request: &Request)
         would_allow: would_allow.map(|found| WouldAllowView::of(found, told)),
     };
     Ok(Response::json(200, &view))
+}
+
+/// Where whoever misspelt an operation reads on.
+fn no_operation(text: &str) -> Problem {
+    let names = Action::ALL.iter().map(|action| action.operation()).filter(|name| Action::in_vault(name).is_some());
+    let near = match nearest(text, names) {
+        Some(near) if !text.is_empty() => format!("; the nearest to this one is {near}"),
+        _ => String::new(),
+    };
+    Problem::bad_parameter(format!(
+        "operation is the name of an operation on a vault, as audit records have it{near}. All are listed in \
+         server/docs/actions.md."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::no_operation;
+
+    #[test]
+    fn a_misspelt_operation_is_told_the_nearest() {
+        let said = no_operation("secretgett").message;
+        assert!(said.contains("the nearest to this one is SecretGet."), "{said}");
+        assert!(!no_operation("").message.contains("nearest"));
+    }
 }
