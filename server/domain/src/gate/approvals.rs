@@ -17,6 +17,7 @@ use super::{
     Ask, Gate, Judged, Proposed, Trace,
     grants::granted,
     seen::{policy_after, policy_request},
+    told::told,
     unreadable,
 };
 use crate::{
@@ -303,9 +304,9 @@ fn subject(
     Some((subject, details.unwrap_or_default()))
 }
 
-/// What a write makes of an object, as far as modules see it; none of what is no write. Never its value: whoever
-/// agrees to a write agrees to any. Moments that follow from the time at which it is made are left out, since it is
-/// made later than it was asked for.
+/// What a write makes of an object, as far as modules see it, and of an operation with a key its algorithm; none of
+/// what is neither. Never a value nor data: whoever agrees to a write or an operation agrees to any. Moments that follow
+/// from the time at which it is made are left out, since it is made later than it was asked for.
 fn written(
     ctx: &RequestContext,
     ask: &Ask<'_>,
@@ -313,7 +314,12 @@ fn written(
 ) -> Result<Option<Content>, serde_json::Error> {
     let writes = ask.proposed.is_some() || ask.key.is_some() || ask.operations.is_some();
     if !writes && ask.certificate.is_none() && ask.policy.is_none() && ask.versions.is_empty() {
-        return Ok(None);
+        // Of what a key does: by which algorithm. What it does it to is a value, or stands for one.
+        let by = |algorithm: &str| {
+            let told = BTreeMap::from([("algorithm".to_owned(), algorithm.to_owned())]);
+            Content::of(&("algorithm", algorithm), told)
+        };
+        return ask.algorithm.map(by).transpose();
     }
     let mut seen = policy_request(ctx, ask, facts);
     let from_now_on = match ask.proposed {
@@ -335,10 +341,14 @@ fn written(
     let versions: Vec<_> = ask.versions.iter().map(|version| (&version.meta.attributes, &version.meta.key)).collect();
     let object = &seen.object;
     let attributes = (&object.tags, object.enabled, object.not_before, object.expires);
-    let mut told = Record::of(ctx, ask.action.operation());
-    told.detail_proposed(&seen);
+    let mut details = told(&seen, policy, ask.versions)?;
+    if let Some(terms) = terms {
+        let mut record = Record::of(ctx, ask.action.operation());
+        record.detail_rotation(terms);
+        details.append(&mut record.details);
+    }
     let all = (attributes, &seen.key_operation, &seen.certificate_request, policy, terms, versions);
-    Content::of(&all, told.details).map(Some)
+    Content::of(&all, details).map(Some)
 }
 
 /// At which revision the name of the object is that is judged; none when there is no such object.

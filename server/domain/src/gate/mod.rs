@@ -16,6 +16,7 @@ mod recorded;
 mod seen;
 mod shadow;
 mod supposed;
+mod told;
 
 pub(crate) use attached::EVERYWHERE;
 pub use modules::BEHIND_A_DENIAL;

@@ -14,7 +14,6 @@ use strongroom_crypto::key::KeySpec;
 use super::Record;
 use crate::{
     key::{KeyOperation, KeyProperties},
-    policy::PolicyRequest,
     rotation::{RotationTerms, Trigger},
     secret::SecretAttributes,
 };
@@ -53,30 +52,6 @@ impl Record {
             if let Some(moment) = moment {
                 self.detail(name, moment);
             }
-        }
-    }
-
-    /// Of a write that is asked for: what modules see of it; of tags the names alone.
-    pub(crate) fn detail_proposed(&mut self, seen: &PolicyRequest) {
-        let object = &seen.object;
-        if let Some(enabled) = object.enabled {
-            self.detail("enabled", enabled);
-        }
-        for (name, at) in [("nbf", object.not_before), ("exp", object.expires)] {
-            if let Some(at) = at {
-                self.detail(name, at);
-            }
-        }
-        let mut list = |name, of: &[String]| self.detail_list(name, None, Some(of));
-        list("tags", &object.tags.keys().cloned().collect::<Vec<_>>());
-        if let Some(key) = &seen.key_operation {
-            list("key_ops", &key.key_ops);
-            self.detail("kty", &key.key_type);
-        }
-        if let Some(request) = &seen.certificate_request {
-            self.detail("subject", &request.subject);
-            self.detail("issuer", &request.issuer);
-            self.detail_list("names", None, Some(&request.names));
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use strongroom_crypto::secret::SecretText;
+use strongroom_crypto::{
+    key::{Curve, KeySpec, SignAlgorithm},
+    secret::SecretText,
+};
 use strongroom_domain::{
     access_policy::AccessMode,
     action::Action,
@@ -11,11 +14,14 @@ use strongroom_domain::{
     decision::{ApprovalWanted, DenyReason},
     grant::Scope,
     identity::Workload,
+    keys::{KeyAt, KeyError, KeyRequest},
     names::ObjectVersion,
+    objects::ObjectError,
     policy::{AttachmentState, Effect, ModuleDigest, PolicyAttachment},
     principal::{Grantee, Principal, PrincipalId},
     record::{Outcome, RowKind},
     role::Role,
+    rotation::{RotationTerms, Span, Trigger},
     secret::SecretAttributes,
     secrets::SecretError,
     test_support::{
@@ -205,6 +211,50 @@ async fn an_approval_of_a_write_is_for_its_attributes() {
     for value in ["one", "another"] {
         set(value, soon).await.unwrap();
     }
+}
+
+/// Of a key: by which algorithm it is used, and by which terms it rotates. What is signed is not agreed to.
+#[tokio::test]
+async fn an_approval_of_what_is_done_with_a_key_is_for_what_it_tells() {
+    let story = Story::of(1).await;
+    let (world, vault, app) = (&story.demo.world, &story.demo.vault, name("app").unwrap());
+    story
+        .unguarded(async |demo| {
+            let request = KeyRequest { spec: KeySpec::Ec { crv: Curve::P256 }, hardware: false, operations: None };
+            demo.world.keys.create(&demo.request(), vault, &app, &request, &enabled()).await.unwrap();
+        })
+        .await;
+    let sign = async |algorithm: SignAlgorithm, digest: u8| {
+        let at = KeyAt { vault, name: &app, version: None };
+        world.keys.sign(&world.request(&story.app), at, algorithm, vec![digest; 32]).await.map(drop)
+    };
+    let rotate = async |after: &str| {
+        let rotate = Some(Trigger::AfterCreation(Span::parse(after).unwrap()));
+        let terms = RotationTerms { rotate, ..RotationTerms::default() };
+        world.keys.set_rotation_policy(&world.request(&story.app), vault, &app, &terms).await.map(drop)
+    };
+    let wants = |done: Result<(), KeyError>| match done {
+        Err(KeyError::Object(ObjectError::Denied(denial))) => denial.reason.approval().unwrap().request.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let asked = [
+        wants(sign(SignAlgorithm::Es256, 1).await),
+        wants(sign(SignAlgorithm::Es384, 1).await),
+        wants(rotate("P30D").await),
+        wants(rotate("P9Y").await),
+    ];
+    let listed = world.admin.list_approvals(&world.request(&story.grace), vault).await.unwrap();
+    let told = |id: Uuid, detail: &str| {
+        let request = listed.requests.iter().find(|request| request.id == id).unwrap();
+        request.details.get(detail).cloned().unwrap_or_default()
+    };
+    assert_eq!([told(asked[0], "algorithm"), told(asked[1], "algorithm")], ["ES256", "ES384"]);
+    assert_eq!([told(asked[2], "rotate"), told(asked[3], "rotate")], ["P30D after creation", "P9Y after creation"]);
+    story.grant(asked[0]).await;
+    for digest in [1, 2] {
+        sign(SignAlgorithm::Es256, digest).await.unwrap();
+    }
+    assert_eq!(wants(sign(SignAlgorithm::Es384, 1).await), asked[1]);
 }
 
 #[tokio::test]
