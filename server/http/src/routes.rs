@@ -256,6 +256,7 @@ routes! {
     Base Get "/api/v1/policy-modules" Bearer PolicyModuleList;
     Base Post "/api/v1/policy-modules" Bearer PolicyModulePush;
     Base Get "/api/v1/policy-modules/{digest}" Bearer PolicyModuleShow;
+    Base Get "/api/v1/policy-modules/{digest}/content" Bearer PolicyModulePull;
     Base Delete "/api/v1/policy-modules/{digest}" Bearer PolicyModuleRemove;
     Base Get "/api/v1/policy-documents" Bearer PolicyDocumentList;
     Base Get "/api/v1/policy-documents/{document}" Bearer PolicyDocumentShow;

@@ -74,6 +74,16 @@ pub(crate) enum AttachmentCommand {
         #[command(flatten)]
         at: ServerAt,
     },
+    /// Get the file of an uploaded module back, with its signature beside it if it has one.
+    Pull {
+        /// Digest, its beginning, or name.
+        module: String,
+        /// Where to put it; a file that is there is not replaced. DIGEST.wasm when absent.
+        #[arg(long, short, value_name = "FILE")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        at: ServerAt,
+    },
     /// Remove an uploaded module that is attached nowhere.
     Remove {
         /// Digest, its beginning, or name.

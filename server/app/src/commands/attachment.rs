@@ -3,6 +3,7 @@
 //! What is changed is what was read: every change names the revision that it is of, so that two people at
 //! once do not undo each other.
 
+mod pull;
 mod push;
 mod replays;
 mod shown;
@@ -41,11 +42,13 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
             print_module(&server.client.send(Method::GET, server.at(&[MODULES, &digest])?, None).await?, at.output);
             Ok(())
         }
+        AttachmentCommand::Pull { module, out, at } => pull::pull(&module, out, &at).await,
         AttachmentCommand::Remove { module, at } => {
             let server = Server::connect(&at.connection).await?;
             let digest = server.digest(&module).await?;
             server.client.send(Method::DELETE, server.at(&[MODULES, &digest])?, None).await?;
             done(at.output, &json!({ "removed": digest }), format_args!("{module} is removed"));
+            eprintln!("decisions on record name it by its digest: to ask it about them again (policy reproduce) takes its file");
             Ok(())
         }
         AttachmentCommand::Attached { which, output, connection } => {

@@ -188,6 +188,32 @@ impl Administration {
         self.recorder.release(ctx, record, permit.hold(found)).await?
     }
 
+    /// An uploaded module as it came, with what is known of it: for whoever does not have its file any more.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn pull_module(
+        &self,
+        ctx: &RequestContext,
+        digest: ModuleDigest,
+    ) -> Result<(PolicyModule, Vec<u8>), AdminError> {
+        let Case { permit, mut record, .. } = self.admit(ctx, Ask::server(Action::PolicyModuleRead)).await?;
+        record.object = Some(digest.to_string());
+        let found = async {
+            if self.library.shipped().iter().any(|(shipped, _)| *shipped == digest) {
+                return Err(AdminError::ModuleShips);
+            }
+            let (module, bytes) = self.modules.policy_module(&digest).await?.ok_or(AdminError::ModuleNotFound)?;
+            self.keyring.verify_policy_module(&module)?;
+            if module.digest != digest || ModuleDigest(sha256(&bytes)) != digest {
+                return Err(AdminError::Tampered);
+            }
+            Ok((module, bytes))
+        };
+        let found = found.await;
+        self.recorder.release(ctx, record, permit.hold(found)).await?
+    }
+
     fn shown(&self, module: PolicyModule, facts: ModuleFacts) -> Result<ModuleShown, AdminError> {
         self.keyring.verify_policy_module(&module)?;
         Ok(ModuleShown { facts, size: module.size, uploaded: Some((module.uploaded_by, module.uploaded_at)) })

@@ -181,6 +181,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::DetachForm => "PolicyWrite",
         Endpoint::PolicyModuleList
         | Endpoint::PolicyModuleShow
+        | Endpoint::PolicyModulePull
         | Endpoint::ModulePage
         | Endpoint::AttachPage
         | Endpoint::ModuleTryPage

@@ -196,6 +196,7 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::ReplayList => boxed(|| manage::replays::list(services, call)),
         Endpoint::ReplayRun => boxed(|| manage::replays::run(services, call, &request)),
         Endpoint::ReplayShow => boxed(|| manage::replays::show(services, call)),
+        Endpoint::PolicyModulePull => boxed(|| manage::policy_modules::pull(services, call)),
         Endpoint::PolicyModuleRemove => boxed(|| manage::policy_modules::remove(services, call)),
         Endpoint::PolicyDocumentList => boxed(|| manage::policy_documents::list(services, call)),
         Endpoint::PolicyDocumentShow => boxed(|| manage::policy_documents::show(services, call)),

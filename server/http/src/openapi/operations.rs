@@ -151,6 +151,10 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
             ..modules("Ask the newest decisions on a vault again with other modules, and keep what would change")
         },
         Endpoint::ReplayShow => Operation { answer: replay, ..modules("Show what a replay found") },
+        Endpoint::PolicyModulePull => Operation {
+            answer: Some(Body::of::<policy_modules::ContentView>()),
+            ..modules("The bytes of an uploaded module, as they came")
+        },
         Endpoint::PolicyModuleRemove => modules("Remove an uploaded module that is attached nowhere"),
         Endpoint::PolicyDocumentList => Operation {
             answer: Some(Body::named::<List<policy_documents::View<'_>>>(|| "PolicyDocumentList".to_owned())),

@@ -525,6 +525,11 @@ async fn a_module_is_uploaded_once_shown_and_removed_when_it_is_attached_nowhere
     let digest = made.facts.digest;
     assert_eq!(admin.show_module(&demo.world.request(&olga), digest).await.unwrap().uploaded.unwrap().0, olga.id);
 
+    let (kept, bytes) = admin.pull_module(&demo.world.request(&olga), digest).await.unwrap();
+    assert_eq!((kept.digest, bytes.as_slice()), (digest, &b"module"[..]));
+    let pulled = admin.pull_module(&demo.world.request(&demo.ada), digest).await;
+    assert!(matches!(pulled, Err(AdminError::Denied(_))));
+
     demo.world.policies.answer("rule", Verdict::Says(Effect::Allow));
     let put = async |policies: Vec<PolicyAttachment>| {
         let update = VaultUpdate { policies: Some(policies), ..VaultUpdate::default() };

@@ -41,6 +41,18 @@ pub(crate) struct View<'a> {
     actions: &'a [String],
 }
 
+/// The bytes of an uploaded module, as they came.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PolicyModuleContent)]
+pub(crate) struct ContentView {
+    digest: String,
+    /// The WebAssembly component, base64url without padding.
+    content: String,
+    /// Its Ed25519 signature, base64url without padding, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
+}
+
 #[derive(Serialize, ToSchema)]
 #[schema(as = PolicyModuleUploader)]
 pub(crate) struct Uploader<'a> {
@@ -93,6 +105,13 @@ pub(crate) async fn push(services: &Services, call: &Call, request: Request) -> 
 pub(crate) async fn show(services: &Services, call: &Call) -> Result<Response, Problem> {
     let module = services.admin.show_module(&call.ctx, digest(call)?).await?;
     Ok(Response::json(200, &View::of(&module)))
+}
+
+/// GET /api/v1/policy-modules/{digest}/content
+pub(crate) async fn pull(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let (module, bytes) = services.admin.pull_module(&call.ctx, digest(call)?).await?;
+    let (digest, content) = (module.digest.to_string(), BASE64URL_NOPAD.encode(&bytes));
+    Ok(Response::json(200, &ContentView { digest, content, signature: module.signature }))
 }
 
 /// DELETE /api/v1/policy-modules/{digest}: one that is attached nowhere.
