@@ -48,7 +48,9 @@ pub(crate) async fn run(command: AttachmentCommand) -> anyhow::Result<()> {
             let digest = server.digest(&module).await?;
             server.client.send(Method::DELETE, server.at(&[MODULES, &digest])?, None).await?;
             done(at.output, &json!({ "removed": digest }), format_args!("{module} is removed"));
-            eprintln!("decisions on record name it by its digest: to ask it about them again (policy reproduce) takes its file");
+            eprintln!(
+                "decisions on record name it by its digest: to ask it about them again (policy reproduce) takes its file"
+            );
             Ok(())
         }
         AttachmentCommand::Attached { which, output, connection } => {
