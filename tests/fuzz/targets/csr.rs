@@ -8,7 +8,7 @@ mod making;
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
-use strongroom_crypto::x509::{AlternativeNames, Template, Usage};
+use strongroom_crypto::x509::{AlternativeNames, Constraints, Subtrees, Template, Usage};
 
 fn template(text: &str) -> Template {
     let mut lines = text.lines();
@@ -19,6 +19,8 @@ fn template(text: &str) -> Template {
         extended_usages: Vec::new(),
         usages: [Usage::DigitalSignature].into(),
         ca: false,
+        path_length: None,
+        constraints: Constraints::default(),
     };
     for line in lines {
         let (sort, value) = line.split_once(':').unwrap_or((line, ""));
@@ -32,10 +34,22 @@ fn template(text: &str) -> Template {
             "eku" => template.extended_usages.push(value.to_owned()),
             "usage" => template.usages.extend(Usage::parse(value)),
             "ca" => template.ca = true,
+            "path" => template.path_length = value.parse().ok(),
+            "permit" => constrain(&mut template.constraints.permitted, value),
+            "exclude" => constrain(&mut template.constraints.excluded, value),
             _ => {}
         }
     }
     template
+}
+
+fn constrain(trees: &mut Subtrees, value: &str) {
+    let (sort, value) = value.split_once(':').unwrap_or(("dns", value));
+    match sort {
+        "email" => trees.emails.push(value.to_owned()),
+        "net" => trees.networks.push(value.to_owned()),
+        _ => trees.dns.push(value.to_owned()),
+    }
 }
 
 fuzz_target!(|text: &str| {

@@ -31,11 +31,14 @@ pub(crate) fn assert_can_be_said(template: &Template, months: u32) {
     assert_eq!(said.names, template.names);
     let purposes = |template: &Template| template.extended_usages.iter().cloned().collect::<BTreeSet<_>>();
     assert_eq!((purposes(&said), said.ca), (purposes(template), template.ca));
+    assert_eq!(said.path_length, template.path_length.filter(|_| template.ca));
     // Without any, it says nothing, and may be used for what is usual.
     assert!(said.usages == template.usages || template.usages.is_empty());
     // The parts that stand side by side are sorted in DER, so the text may be another; that one stays.
     let subject = |template: &Template| Subject::parse(&template.subject).expect("a subject");
     assert_eq!(subject(&said).is_empty(), subject(template).is_empty(), "{}", template.subject);
     let again = self_signed(&said, &KEY, validity, &SeededEntropy::new(2)).expect("what was read can be said again");
-    assert_eq!(Template::of(&again).expect("it is read").subject, said.subject);
+    let again = Template::of(&again).expect("it is read");
+    assert_eq!(again.subject, said.subject);
+    assert_eq!((again.path_length, again.constraints), (said.path_length, said.constraints));
 }
