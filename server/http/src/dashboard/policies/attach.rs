@@ -353,9 +353,9 @@ pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
             if let Some(attachment) = policies.get_mut(index) {
                 (attachment.settings, attachment.module, attachment.authority) = (settings, module, draft.authority);
             }
-            let failure = match to.put(viewer, sent.number("revision", "The revision")?, policies).await {
-                Ok(()) => return Ok(redirect(links::attachment(&to, &name))),
-                Err(failure) => failure,
+            let revision = sent.number("revision", "The revision")?;
+            let Err(failure) = to.put(viewer, revision, policies).await else {
+                return Ok(redirect(links::attachment(&to, &name)));
             };
             if module != shown_of
                 && let Some(chosen) = told(viewer, &module).await
