@@ -372,6 +372,12 @@ fn asked_for(ctx: &RequestContext, before: &Vault, update: &VaultUpdate) -> Resu
     let Ok(after) = update.clone().apply(&before.settings) else { return Ok(None) };
     content(ctx, &(before.revision, &after, update.force), |told| {
         told.detail_settings(Some(&before.settings), &after);
+        if let Some(tags) = gate::changed_tags(&before.settings.tags, &after.tags) {
+            told.details.insert("tags".to_owned(), tags);
+        }
+        if update.force {
+            told.detail("force", true);
+        }
     })
     .map(Some)
 }

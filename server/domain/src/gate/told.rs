@@ -55,6 +55,14 @@ pub(super) fn told(
     Ok(told.0)
 }
 
+/// Tags that are others now, with their values; none where all are as they were.
+pub(crate) fn changed_tags(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Option<String> {
+    let gone = before.keys().filter(|name| !after.contains_key(*name)).map(|name| format!("{} removed", word(name)));
+    let now = after.iter().filter(|(name, value)| before.get(*name) != Some(*value));
+    let changed: Vec<_> = gone.chain(now.map(|(name, value)| format!("{}={}", word(name), word(value)))).collect();
+    (!changed.is_empty()).then(|| listed(&changed))
+}
+
 #[derive(Default)]
 struct Told(BTreeMap<String, String>);
 

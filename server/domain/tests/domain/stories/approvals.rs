@@ -1,6 +1,6 @@
 //! What takes two: a denial opens a request, somebody else grants it, and it ends.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use strongroom_crypto::{
     key::{Curve, KeySpec, SignAlgorithm},
@@ -158,6 +158,15 @@ async fn an_approval_in_management_is_for_what_it_says_and_once() {
     assert_ne!(opened(update(forever).await), asked);
     update(region()).await.unwrap();
     assert_ne!(opened(update(region()).await), asked);
+    // Of tags the values are told as well.
+    for value in ["prod", "dev"] {
+        let tags = Some(BTreeMap::from([("owner".to_owned(), value.to_owned())]));
+        let asked = opened(update(VaultUpdate { tags, ..VaultUpdate::default() }).await);
+        let ctx = story.demo.world.request(&story.grace);
+        let listed = admin.list_approvals(&ctx, &story.demo.vault).await.unwrap();
+        let told = &listed.requests.iter().find(|request| request.id == asked).unwrap().details;
+        assert_eq!(told["tags"], format!("owner={value}"));
+    }
 }
 
 /// Whoever gave a workload a credential can speak as it, so its word is theirs.
