@@ -131,11 +131,12 @@ pub(crate) async fn vault_site(
 }
 
 /// Every parameter of a query that some operation of the management API reads, `api-version` besides.
-pub(crate) const QUERY: [&str; 19] = [
+pub(crate) const QUERY: [&str; 20] = [
     "after",
     "api-version",
     "before",
     "client_id",
+    "force",
     "from",
     "group",
     "id",
