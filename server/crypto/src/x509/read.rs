@@ -125,7 +125,7 @@ impl Template {
     pub fn of(certificate: &[u8]) -> Result<Self, NotACertificate> {
         let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| NotACertificate)?;
         let subject = Name::from_der(parsed.subject().as_raw()).map_err(|_| NotACertificate)?;
-        let subject = Subject::parse(&subject.to_string()).map(|subject| subject.to_string()).unwrap_or_default();
+        let subject = Subject::of(&subject).map(|subject| subject.to_string()).unwrap_or_default();
         let mut names = AlternativeNames::default();
         let found = parsed.subject_alternative_name().map_err(|_| NotACertificate)?;
         for name in found.iter().flat_map(|extension| &extension.value.general_names) {

@@ -101,6 +101,25 @@ impl Subject {
         Ok(Self(parts))
     }
 
+    /// What stands in a certificate that others made, whichever attributes it uses.
+    ///
+    /// # Errors
+    /// [`SubjectError`]: a part that is no text, or that [`Self::parse`] would refuse.
+    pub(super) fn of(name: &Name) -> Result<Self, SubjectError> {
+        let rdns: Vec<_> = name.iter_rdn().collect();
+        let pair = |said: &AttributeTypeAndValue| {
+            let value = text(&said.value).ok_or(SubjectError::Value)?;
+            check(said.oid, &value)?;
+            Ok((said.oid, value))
+        };
+        let parts = rdns.into_iter().rev().map(|rdn| rdn.iter().map(pair).collect());
+        let subject = Self(parts.collect::<Result<_, SubjectError>>()?);
+        if subject.0.iter().map(Vec::len).sum::<usize>() > MAX_ATTRIBUTES || subject.to_string().len() > MAX_TEXT {
+            return Err(SubjectError::TooLong);
+        }
+        Ok(subject)
+    }
+
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -223,6 +242,23 @@ fn value(text: &str) -> Result<(String, Option<char>, &str), SubjectError> {
 fn finished(mut bytes: Vec<u8>, solid: usize) -> Result<String, SubjectError> {
     bytes.truncate(solid);
     String::from_utf8(bytes).map_err(|_| SubjectError::Syntax)
+}
+
+/// The text of a value (RFC 5280, `DirectoryString`, and `IA5String`).
+fn text(value: &Any) -> Option<String> {
+    let bytes = value.value();
+    match value.tag() {
+        Tag::Utf8String => String::from_utf8(bytes.to_vec()).ok(),
+        Tag::PrintableString | Tag::Ia5String | Tag::TeletexString if bytes.is_ascii() => {
+            String::from_utf8(bytes.to_vec()).ok()
+        }
+        Tag::BmpString => {
+            let (units, rest) = bytes.as_chunks::<2>();
+            let text = char::decode_utf16(units.iter().map(|unit| u16::from_be_bytes(*unit)));
+            text.collect::<Result<_, _>>().ok().filter(|_| rest.is_empty())
+        }
+        _ => None,
+    }
 }
 
 fn tag_of(oid: ObjectIdentifier) -> Tag {

@@ -1,6 +1,8 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
+use der::Decode as _;
 use rustls_pki_types::CertificateDer;
+use x509_cert::name::Name;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509CertificationRequest};
 
 use super::*;
@@ -108,12 +110,19 @@ fn names_are_read_as_people_write_them() {
         ("OU=Sales+CN=J.  Smith, DC=example, DC=net", "OU=Sales+CN=J.  Smith,DC=example,DC=net"),
         ("OID.2.5.4.15=Private, 1.3.6.1.4.1.99.1=x", "2.5.4.15=Private,1.3.6.1.4.1.99.1=x"),
         ("CN=Zo\u{eb}", "CN=Zo\u{eb}"),
+        // Attributes that have a name elsewhere, and none here.
+        ("1.3.6.1.5.5.7.3.1=c, 1.3.6.1.4.1.311.60.2.1.3=DE", "1.3.6.1.5.5.7.3.1=c,1.3.6.1.4.1.311.60.2.1.3=DE"),
     ] {
         let subject = Subject::parse(text).unwrap();
         assert_eq!(subject.to_string(), canonical, "{text}");
         assert_eq!(Subject::parse(canonical).unwrap(), subject, "and back");
-        subject.to_name().unwrap();
+        let name = subject.to_name().unwrap();
+        // What was joined by `+` is in the order of DER.
+        assert_eq!(Subject::of(&name).unwrap().to_name().unwrap(), name, "as it stands in a certificate");
     }
+    // A common name "Zoë" in two octets for each letter, as old Windows authorities write it.
+    let bmp = b"\x30\x11\x31\x0f\x30\x0d\x06\x03\x55\x04\x03\x1e\x06\0Z\0o\0\xeb";
+    assert_eq!(Subject::of(&Name::from_der(bmp).unwrap()).unwrap().to_string(), "CN=Zo\u{eb}");
     for (text, error) in [
         ("app", SubjectError::Syntax),
         ("CN=app,", SubjectError::Syntax),
