@@ -81,7 +81,7 @@ async fn busy(host: &Arc<PolicyHost>, attachments: &[PolicyAttachment], request:
     for task in tasks.collect::<Vec<_>>() {
         task.await.expect("answers");
     }
-    per_decision(processor_time() - before, rounds * AT_ONCE * attachments.len())
+    per_decision(processor_time().saturating_sub(before), rounds * AT_ONCE * attachments.len())
 }
 
 /// The module with another end each time, so that each is compiled and loaded by itself.

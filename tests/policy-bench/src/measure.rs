@@ -60,7 +60,7 @@ pub(crate) async fn one_at_a_time(count: usize, mut decide: impl AsyncFnMut()) -
         decide().await;
         took.push(began.elapsed());
     }
-    let alone = per_decision(processor_time() - before, rounds * count);
+    let alone = per_decision(processor_time().saturating_sub(before), rounds * count);
     took.sort_unstable();
     let micros = |at: usize| took[at].as_secs_f64() * 1e6;
     Figures { p50: micros(rounds / 2), p99: micros(rounds * 99 / 100), alone, ..Figures::default() }
@@ -88,7 +88,7 @@ fn busy(count: usize, decide: impl Fn() + Sync) -> f64 {
             });
         }
         done.wait();
-        let took = processor_time() - before;
+        let took = processor_time().saturating_sub(before);
         known.wait();
         took
     });
@@ -109,7 +109,7 @@ fn processes() -> impl Iterator<Item = std::path::PathBuf> {
     })
 }
 
-/// What all their threads took so far, unless they have ended.
+/// What all their threads took so far, unless they have ended: one that ends between two of these makes the second less.
 pub(crate) fn processor_time() -> Duration {
     let nanoseconds = processes().map(|path| {
         let mut nanoseconds = 0;

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use der::{
-    Decode, Encode, Tag,
+    Decode, Encode, Tag, Tagged as _,
     asn1::{Any, ObjectIdentifier, SetOfVec},
 };
 use x509_cert::{attr::AttributeTypeAndValue, name::Name};
