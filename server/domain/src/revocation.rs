@@ -137,6 +137,18 @@ pub fn serial_from(octets: &[u8]) -> Result<String, RevocationInvalid> {
     Ok(data_encoding::HEXLOWER.encode(&octets))
 }
 
+/// How much a reason says: whoever checks old signatures takes them before a supersession and not before a compromise,
+/// so saying less afterwards would bring back what was taken away.
+fn weight(reason: Reason) -> u8 {
+    match reason {
+        Reason::Unspecified => 0,
+        Reason::AffiliationChanged | Reason::Superseded | Reason::CessationOfOperation | Reason::PrivilegeWithdrawn => {
+            1
+        }
+        Reason::KeyCompromise | Reason::CaCompromise | Reason::AaCompromise => 2,
+    }
+}
+
 impl RevocationList {
     /// What is signed at a moment, under which number and for how long.
     #[must_use]
@@ -183,7 +195,8 @@ impl Revocations {
         Ok(list)
     }
 
-    /// Puts a certificate on the list of a key. One that is there keeps its moment, and is given the reason of now.
+    /// Puts a certificate on the list of a key. One that is there keeps its moment, and is given the reason of now unless
+    /// that is a weaker one.
     ///
     /// # Errors
     /// [`RevocationInvalid::Full`].
@@ -195,7 +208,9 @@ impl Revocations {
         let there: usize = self.lists.iter().map(|list| list.revoked.len()).sum();
         let list = self.list(key)?;
         if let Some(known) = list.revoked.iter_mut().find(|known| known.serial == one.serial) {
-            known.reason = one.reason;
+            if weight(one.reason) >= weight(known.reason) {
+                known.reason = one.reason;
+            }
             known.ends = one.ends.or(known.ends);
             return Ok(());
         }
@@ -297,6 +312,24 @@ mod tests {
         assert_eq!(all.lists[0].revoked[0].serial, "02", "without an end it stays");
         all.forget(1_000_000);
         assert!(all.lists.is_empty() && all.plan(1, None).unwrap().rotate_at.is_none());
+    }
+
+    #[test]
+    fn a_reason_gives_way_to_none_that_is_weaker() {
+        let (mut all, key) = (Revocations::default(), version());
+        let mut again = |reason| {
+            all.revoke(("a", &key, 10), RevokedCertificate { reason, ..one("01", None) }).unwrap();
+            all.lists[0].revoked[0].reason
+        };
+        assert_eq!(again(Reason::Unspecified), Reason::Unspecified);
+        assert_eq!(again(Reason::Superseded), Reason::Superseded);
+        assert_eq!(again(Reason::Unspecified), Reason::Superseded, "nothing said changes nothing");
+        assert_eq!(again(Reason::PrivilegeWithdrawn), Reason::PrivilegeWithdrawn);
+        assert_eq!(again(Reason::KeyCompromise), Reason::KeyCompromise);
+        for weaker in Reason::ALL.into_iter().filter(|reason| weight(*reason) < 2) {
+            assert_eq!(again(weaker), Reason::KeyCompromise, "{weaker:?}");
+        }
+        assert_eq!(again(Reason::CaCompromise), Reason::CaCompromise, "as strong");
     }
 
     #[test]
