@@ -219,6 +219,7 @@ impl Story {
             certificate: &certificate,
             request_id: "operation",
             settings: &self.settings,
+            authority: None,
             password: self.password.as_ref(),
             account: self.account.as_ref(),
             request: &self.request,

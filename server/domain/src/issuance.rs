@@ -8,7 +8,7 @@ use strongroom_crypto::{
 
 use crate::{
     certificate::Window,
-    issuer::IssuerSettings,
+    issuer::{AuthorityLife, IssuerSettings},
     names::{ObjectName, VaultName},
 };
 
@@ -29,6 +29,8 @@ pub struct Order<'a> {
     pub request_id: &'a str,
     /// How the issuer is asked.
     pub settings: &'a IssuerSettings,
+    /// Of an authority kept in a vault: which one it was when the issuer was set.
+    pub authority: Option<&'a AuthorityLife>,
     /// Azure: `credentials.pwd`.
     pub password: Option<&'a SecretText>,
     /// What the issuer gave to be kept, by [`Answer::account`].

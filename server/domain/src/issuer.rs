@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use strongroom_crypto::{Plaintext, SecretText, x509::certificates_in};
 use url::Url;
 
-use crate::names::{ObjectName, VaultName};
+use crate::names::{ObjectName, VaultId, VaultName};
 
 /// Most issuers of a vault.
 pub const MAX_ISSUERS: usize = 100;
@@ -19,6 +19,8 @@ const MAX_TEXT: usize = 512;
 const MAX_PASSWORD: usize = 4096;
 /// Longest certificates that the connection to a directory is checked with, in bytes.
 const MAX_BUNDLE: usize = 64 * 1024;
+/// Most changes of an authority in one life of its name.
+const MAX_CHANGES: i64 = 4096;
 /// Room for a document, so that it does not grow while it is written and leave copies behind.
 const ROOM: usize = 160 * 1024;
 
@@ -215,6 +217,26 @@ pub struct Organization {
     pub admin_details: Vec<Administrator>,
 }
 
+/// Which authority of its name an issuer was made for: whoever named it could sign with this one, and with no other that
+/// came to have its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorityLife {
+    /// Its vault. One made again under an old name is another vault.
+    pub vault: VaultId,
+    /// Revision of its certificate's name at that moment.
+    pub revision: i64,
+}
+
+impl AuthorityLife {
+    /// Whether it is the one that stands here now. A renewed one is; one made again after a purge is not, because the
+    /// revisions of a name begin at random.
+    #[must_use]
+    pub fn is_of(&self, vault: VaultId, revision: i64) -> bool {
+        let on = revision.checked_sub(self.revision);
+        self.vault == vault && on.is_some_and(|on| (0..=MAX_CHANGES).contains(&on))
+    }
+}
+
 /// An issuer, whole.
 #[derive(Serialize, Deserialize)]
 pub struct Issuer {
@@ -232,6 +254,10 @@ pub struct Issuer {
     /// What the issuer gave to be kept for the next question, such as the key of an account. Never in an answer.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "secret")]
     pub account: Option<SecretText>,
+    /// Of an authority kept in a vault: which one it was when it was judged. One that was stored before that was kept has
+    /// none, and signs nothing until it is set again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<AuthorityLife>,
 }
 
 /// What an issuer gave to be kept, with how it is asked.
@@ -378,7 +404,8 @@ impl Issuer {
     /// [`IssuerInvalid`].
     pub fn made(given: &IssuerPatch) -> Result<Self, IssuerInvalid> {
         let usual = IssuerSettings::of(given.provider.as_deref().unwrap_or_default())?;
-        Self { settings: usual, account_id: None, organization: None, password: None, account: None }.changed(given)
+        let (account_id, organization, password) = (None, None, None);
+        Self { settings: usual, account_id, organization, password, account: None, authority: None }.changed(given)
     }
 
     /// With what is given in place of what was there. Of an account of another provider or directory nothing is kept.

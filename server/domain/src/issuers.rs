@@ -14,7 +14,7 @@ use crate::{
     context::RequestContext,
     gate::{Ask, Proposed},
     issuance::{CertificateIssuer, Farewell},
-    issuer::{AuthoritySettings, Issuer, IssuerInvalid, IssuerPatch, IssuerSettings, KeptAccount},
+    issuer::{AuthorityLife, AuthoritySettings, Issuer, IssuerInvalid, IssuerPatch, IssuerSettings, KeptAccount},
     names::{NameError, ObjectKind, ObjectName, VaultName},
     objects::{ATTEMPTS, InVault, ObjectError, ObjectPage, Objects, Verbs, active, opened_whole, spent},
     permit::{Held, Permit},
@@ -149,7 +149,7 @@ impl Issuers {
         name: &ObjectName,
         given: &IssuerPatch,
     ) -> Result<ShownIssuer, IssuerError> {
-        let issuer = Issuer::made(given)?;
+        let mut issuer = Issuer::made(given)?;
         self.is_spoken_here(&issuer)?;
         let attributes = attributes(given.enabled.unwrap_or(true), Some(issuer.settings.provider()));
         let ask = Ask {
@@ -158,11 +158,13 @@ impl Issuers {
         };
         for _ in 0..ATTEMPTS {
             let InVault { mut case, keys, .. } = self.objects.admit(ctx, ask.clone()).await?;
-            if let IssuerSettings::Authority(authority) = &issuer.settings
-                && let Err(why) = self.may_be_authority(ctx, vault, authority).await
-            {
-                return Err(self.objects.refuse(ctx, case, why).await);
+            if let IssuerSettings::Authority(authority) = &issuer.settings {
+                match self.may_be_authority(ctx, vault, authority).await {
+                    Ok(judged) => issuer.authority = Some(judged),
+                    Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
+                }
             }
+            let judged = issuer.authority;
             let facts = case.facts.clone();
             let place = (ObjectKind::Issuer, name);
             let Some(item) = active(facts.as_deref()) else {
@@ -182,6 +184,7 @@ impl Issuers {
             let held = held.map(|(permit, read): (Permit, _)| -> Worked<(ShownIssuer, Option<KeptAccount>)> {
                 let before = issuer_in(&opened_whole(&self.objects.keyring, &keys, ObjectKind::Issuer, &item, read)?)?;
                 let (issuer, parted) = Issuer::made(given)?.in_place_of(before);
+                let issuer = Issuer { authority: judged, ..issuer };
                 let document = issuer.to_document().map_err(|_| ObjectError::Unavailable)?;
                 let (item, change) =
                     self.objects.whole(ctx, &keys, place, &document, &attributes, (None, facts.as_deref()))?;
@@ -219,11 +222,13 @@ impl Issuers {
             };
             let known = item.version.attributes.content_type.clone().unwrap_or_default();
             let named = authority_in(given, &known);
-            if let Some(named) = &named
-                && let Err(why) = self.may_be_authority(ctx, vault, named).await
-            {
-                return Err(self.objects.refuse(ctx, case, why).await);
-            }
+            let judged = match &named {
+                Some(named) => match self.may_be_authority(ctx, vault, named).await {
+                    Ok(judged) => Some(judged),
+                    Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
+                },
+                None => None,
+            };
             case.record.revision = Some(item.secret.revision + 1);
             let facts = case.facts.clone();
             let held = self.objects.store.read_to_change(case.permit, &item.version.version).await;
@@ -234,12 +239,17 @@ impl Issuers {
                 let before = issuer_in(&opened_whole(&self.objects.keyring, &keys, ObjectKind::Issuer, &item, read)?)?;
                 let was = authority_of(&before.settings);
                 let kept = kept_account(&before);
-                let after = before.changed(given)?;
+                let mut after = before.changed(given)?;
                 self.is_spoken_here(&after)?;
                 let is = authority_of(&after.settings);
                 // Nothing is stored but what was judged.
                 if is != was && is != named.as_ref().map(|named| named.certificate.clone()) {
                     return Err(IssuerError::NoSuchAuthority(is.unwrap_or_default()));
+                }
+                if is.is_none() {
+                    after.authority = None;
+                } else if is == named.as_ref().map(|named| named.certificate.clone()) {
+                    after.authority = judged;
                 }
                 let enabled = given.enabled.unwrap_or(item.version.attributes.enabled);
                 let attributes = attributes(enabled, Some(after.settings.provider()));
@@ -429,25 +439,34 @@ impl Issuers {
         ctx: &RequestContext,
         vault: &VaultName,
         authority: &AuthoritySettings,
-    ) -> Result<(), IssuerError> {
+    ) -> Result<AuthorityLife, IssuerError> {
         let (elsewhere, name) = authority.place()?;
         let place = elsewhere.as_ref().unwrap_or(vault);
         let unknown = || IssuerError::NoSuchAuthority(authority.certificate.clone());
+        let kind = ObjectKind::Certificate;
+        // Read before it is judged, and told after: what comes to have the name meanwhile is not what is kept.
+        let found = self.objects.gate.vaults.vault(place).await;
+        let facts = match &found {
+            Ok(Some(found)) => self.objects.store.facts(found.id, kind, &name, None).await,
+            _ => Ok(None),
+        };
         let sign = Ask::object(ObjectKind::Key, Action::KeySign, place, &name);
         let key = self.objects.gate.peek(ctx, &sign).await.flatten().ok_or_else(unknown)?;
         if !key.secret.managed || active(Some(&key)).is_none() {
             return Err(unknown());
         }
-        let found = self.objects.gate.vaults.vault(place).await.map_err(IssuerError::from)?.ok_or_else(unknown)?;
+        let found = found.map_err(IssuerError::from)?.ok_or_else(unknown)?;
+        let facts = facts?.ok_or_else(unknown)?;
         let keys = self.objects.keyring.verified_vault_keys(&found).await.map_err(ObjectError::from)?;
-        let kind = ObjectKind::Certificate;
-        let facts = self.objects.store.facts(found.id, kind, &name, None).await?.ok_or_else(unknown)?;
         self.objects.keyring.verify_name(&keys, kind, &name, &facts.secret).map_err(ObjectError::from)?;
         let version = facts.version.as_ref().ok_or_else(unknown)?;
         self.objects.keyring.verify_version(&keys, kind, &name, version).map_err(ObjectError::from)?;
         let leaf = version.certificate.as_ref().and_then(|certificate| certificate.leaf()).ok_or_else(unknown)?;
         let template = strongroom_crypto::x509::Template::of(leaf).map_err(|_| ObjectError::Tampered)?;
-        if template.ca { Ok(()) } else { Err(IssuerError::NotAnAuthority(authority.certificate.clone())) }
+        if !template.ca {
+            return Err(IssuerError::NotAnAuthority(authority.certificate.clone()));
+        }
+        Ok(AuthorityLife { vault: found.id, revision: facts.secret.revision })
     }
 
     /// Takes a document away and gives it.

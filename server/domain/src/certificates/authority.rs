@@ -14,13 +14,13 @@ use crate::{
     context::RequestContext,
     gate::Ask,
     issuance::{Answer, CertificateIssuer, Order, Outcome},
-    issuer::{AuthoritySettings, IssuerSettings, Profile},
-    names::{ObjectKind, ObjectName, VaultName},
+    issuer::{AuthorityLife, AuthoritySettings, IssuerSettings, Profile},
+    names::{ObjectKind, ObjectName, VaultId, VaultName},
     objects::{ObjectError, Objects, SigningKey, active},
     record::{HowItWent, Outcome as Recorded},
     revocations::{RevocationError, Revoking},
     schedule::own_request,
-    secret::VersionMeta,
+    secret::SecretItem,
     time::Clock,
 };
 
@@ -47,6 +47,8 @@ enum NotSigned {
     Authority(#[from] AuthorityError),
     #[error("the certificate of the authority is not there, or disabled")]
     Missing,
+    #[error("the authority of this name is not known to be the one that the issuer was set for: set the issuer again")]
+    OtherAuthority,
     #[error("the issuer's profile does not allow the extended key usages or the constraints that the policy asks for")]
     Profile,
 }
@@ -55,7 +57,7 @@ impl HowItWent for NotSigned {
     fn how(&self) -> (Recorded, &str) {
         match self {
             Self::Object(error) => error.how(),
-            Self::Authority(_) | Self::Missing | Self::Profile => (Recorded::Failed, "invalid"),
+            Self::Authority(_) | Self::Missing | Self::OtherAuthority | Self::Profile => (Recorded::Failed, "invalid"),
         }
     }
 }
@@ -71,6 +73,7 @@ impl NotSigned {
             }
             Self::Authority(AuthorityError::OutsideConstraints) => "outside-constraints",
             Self::Authority(_) => "authority-refuses",
+            Self::OtherAuthority => "authority-changed",
             Self::Profile => "outside-profile",
         };
         let message = match &self {
@@ -106,7 +109,7 @@ impl AuthorityIssuer {
         let validity = Validity { not_after: order.validity.not_after.min(longest), ..order.validity };
         let crl_url = match &settings.crl_url {
             Some(elsewhere) => Some(elsewhere.clone()),
-            None => self.point(vault, &name).await?,
+            None => self.point((vault, &name), order.authority).await?,
         };
         let ctx = own_request(RENEWAL_PRINCIPAL, &*self.clock, &*self.objects.entropy).map_err(ObjectError::from)?;
         let wanted = Wanted {
@@ -116,16 +119,21 @@ impl AuthorityIssuer {
             crl_url: crl_url.as_deref(),
             now: order.now,
         };
-        self.sign_with(&ctx, (vault, &name), &wanted).await
+        self.sign_with(&ctx, (vault, &name, order.authority), &wanted).await
     }
 
     /// Where it is said what the authority has revoked. What is wrong with it is told by whoever asks it to sign.
-    async fn point(&self, vault: &VaultName, name: &ObjectName) -> Result<Option<String>, NotSigned> {
+    async fn point(
+        &self,
+        (vault, name): (&VaultName, &ObjectName),
+        judged: Option<&AuthorityLife>,
+    ) -> Result<Option<String>, NotSigned> {
         let objects = &self.objects;
         let found = objects.gate.vaults.vault(vault).await.map_err(ObjectError::from)?;
         let Some(found) = found else { return Ok(None) };
         let facts = objects.store.facts(found.id, ObjectKind::Certificate, name, None).await;
         let Some(item) = active(facts.map_err(ObjectError::from)?.as_deref()) else { return Ok(None) };
+        is_judged(judged, found.id, &item)?;
         match self.revoking.point(vault, name, &item.version).await {
             Ok(point) => Ok(point),
             Err(RevocationError::Object(why)) => Err(why.into()),
@@ -139,17 +147,26 @@ impl AuthorityIssuer {
     async fn sign_with(
         &self,
         ctx: &RequestContext,
-        (vault, name): (&VaultName, &ObjectName),
+        (vault, name, judged): (&VaultName, &ObjectName, Option<&AuthorityLife>),
         wanted: &Wanted<'_>,
     ) -> Result<Vec<Vec<u8>>, NotSigned> {
         let ask = Ask::object(ObjectKind::Certificate, Action::AuthoritySign, vault, name);
-        let is_enabled = |version: &VersionMeta| version.attributes.enabled;
+        let fit = |vault: VaultId, item: &SecretItem| -> Result<(), NotSigned> {
+            is_judged(judged, vault, item)?;
+            if item.version.attributes.enabled { Ok(()) } else { Err(NotSigned::Missing) }
+        };
         let sign = |with: &SigningKey<'_>| -> Result<_, NotSigned> {
             let leaf = x509::issue(with.chain, with.key(), wanted, &*self.objects.entropy)?;
             Ok(std::iter::once(leaf).chain(with.chain.iter().cloned()).collect())
         };
-        self.objects.sign_as_authority(ctx, ask, (is_enabled, || NotSigned::Missing), sign).await
+        self.objects.sign_as_authority(ctx, ask, (fit, || NotSigned::Missing), sign).await
     }
+}
+
+/// An issuer signs by the authority for which it was set alone, and not by whatever came to have its name since.
+fn is_judged(judged: Option<&AuthorityLife>, vault: VaultId, item: &SecretItem) -> Result<(), NotSigned> {
+    let is_it = judged.is_some_and(|judged| judged.is_of(vault, item.secret.revision));
+    if is_it { Ok(()) } else { Err(NotSigned::OtherAuthority) }
 }
 
 /// The template as the profile allows it.

@@ -200,6 +200,7 @@ impl Certificates {
             certificate: &due.name,
             request_id: &pending.request_id,
             settings: &issuer.settings,
+            authority: issuer.authority.as_ref(),
             password: issuer.password.as_ref(),
             account: issuer.account.as_ref(),
             request: &pending.request,

@@ -7,10 +7,10 @@ use super::{ATTEMPTS, InVault, ObjectError, Objects, active};
 use crate::{
     context::RequestContext,
     gate::Ask,
-    names::ObjectKind,
+    names::{ObjectKind, VaultId},
     ports::StoreError,
     record::HowItWent,
-    secret::{SecretItem, VersionMeta},
+    secret::SecretItem,
 };
 
 /// What an authority signs with.
@@ -31,15 +31,15 @@ impl SigningKey<'_> {
 }
 
 impl Objects {
-    /// Signs with the version that is asked for, if it is there, has a certificate and is fit for it.
+    /// Signs with the version that is asked for, if it is there, has a certificate and is `fit` for it, in this vault.
     ///
     /// # Errors
-    /// [`ObjectError`]; what `missing` says of an authority that is not there or not fit; whatever `sign` fails with.
+    /// [`ObjectError`]; what `missing` says of an authority that is not there; whatever `fit` and `sign` fail with.
     pub(crate) async fn sign_as_authority<T, E>(
         &self,
         ctx: &RequestContext,
         ask: Ask<'_>,
-        (is_fit, missing): (impl Fn(&VersionMeta) -> bool, impl Fn() -> E),
+        (fit, missing): (impl Fn(VaultId, &SecretItem) -> Result<(), E>, impl Fn() -> E),
         sign: impl Fn(&SigningKey<'_>) -> Result<T, E>,
     ) -> Result<T, E>
     where
@@ -47,9 +47,15 @@ impl Objects {
     {
         let kind = ObjectKind::Certificate;
         for _ in 0..ATTEMPTS {
-            let InVault { mut case, keys, .. } = self.admit(ctx, ask.clone()).await?;
-            let found = active(case.facts.as_deref()).filter(|item| is_fit(&item.version)).and_then(parts);
-            let Some((item, spec, chain)) = found else { return Err(self.refuse(ctx, case, missing()).await) };
+            let InVault { mut case, keys, vault } = self.admit(ctx, ask.clone()).await?;
+            let found = match active(case.facts.as_deref()) {
+                Some(item) => fit(vault.id, &item).and_then(|()| parts(item).ok_or_else(&missing)),
+                None => Err(missing()),
+            };
+            let (item, spec, chain) = match found {
+                Ok(found) => found,
+                Err(why) => return Err(self.refuse(ctx, case, why).await),
+            };
             case.record.version = Some(item.version.version.as_str().to_owned());
             let held = self.store.read(case.permit, &item.version.version).await;
             if held.inspect(|read| matches!(read, Err(StoreError::Stale))) {

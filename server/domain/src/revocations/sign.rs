@@ -8,14 +8,14 @@ use crate::{
     action::Action,
     context::RequestContext,
     gate::Ask,
-    names::{ObjectKind, ObjectName, VaultName},
+    names::{ObjectKind, ObjectName, VaultId, VaultName},
     objects::{ATTEMPTS, InVault, ObjectError, SigningKey},
     ports::{RotationSchedule, StoreError},
     record::HowItWent,
     revocation::{MADE_AGAIN_AFTER, RevocationList, Revocations, SignedList, TRIED_AGAIN_AFTER},
     rotation::{self, FailedAttempts, LifetimeAction},
     schedule::{Due, fails_for_good, own_request},
-    secret::{SecretItem, VersionMeta},
+    secret::SecretItem,
 };
 
 /// What is done with those of a vault.
@@ -191,6 +191,6 @@ impl Revoking {
             let der = x509::revocation_list(leaf, with.key(), &said)?;
             Ok(SignedList { number, this_update, next_update, der })
         };
-        self.objects.sign_as_authority(&ctx, ask, (|_: &VersionMeta| true, missing), sign).await
+        self.objects.sign_as_authority(&ctx, ask, (|_: VaultId, _: &SecretItem| Ok(()), missing), sign).await
     }
 }

@@ -135,6 +135,38 @@ async fn an_authority_in_the_vault_signs_what_its_issuer_allows() {
     assert_eq!(demo.run().await, Renewed::default(), "nobody asks again by themselves");
 }
 
+/// Whoever named an authority could sign with it. That says nothing of one that others make under its name later.
+#[tokio::test]
+async fn an_issuer_signs_by_the_authority_it_was_set_for_and_by_none_that_took_its_name() {
+    let demo = Demo::start();
+    demo.issue("root", &root()).await.unwrap();
+    let given = authority(AuthoritySettings::default());
+    demo.set_issuer("inside", &given).await.unwrap();
+    // A renewed one, with a new key, is the same.
+    demo.issue("root", &root()).await.unwrap();
+    demo.issue("app", &by("inside")).await.unwrap();
+    assert_eq!(demo.run().await, Renewed { certificates: 1, ..Renewed::default() });
+
+    let root_name = name("root").unwrap();
+    demo.world.certificates.delete(&demo.request(), &demo.vault, &root_name).await.unwrap();
+    demo.world.certificates.purge(&demo.request(), &demo.vault, &root_name).await.unwrap();
+    demo.issue("root", &root()).await.unwrap();
+    demo.issue("other", &by("inside")).await.unwrap();
+    assert_eq!(demo.run().await, Renewed { failed: 1, ..Renewed::default() });
+    let failed = (PendingStatus::Failed, Some("authority-changed".to_owned()));
+    assert_eq!(status(&demo.operation("other").await), failed);
+    // What names no authority judges none.
+    let (ctx, inside) = (demo.request(), name("inside").unwrap());
+    let enabled = IssuerPatch { enabled: Some(true), ..IssuerPatch::default() };
+    demo.world.issuers.update(&ctx, &demo.vault, &inside, &enabled).await.map(drop).unwrap();
+    demo.issue("third", &by("inside")).await.unwrap();
+    assert_eq!(demo.run().await, Renewed { failed: 1, ..Renewed::default() });
+
+    demo.set_issuer("inside", &given).await.unwrap();
+    demo.issue("fourth", &by("inside")).await.unwrap();
+    assert_eq!(demo.run().await, Renewed { certificates: 1, ..Renewed::default() });
+}
+
 #[tokio::test]
 async fn what_an_issuer_allows_is_for_who_may_sign_with_the_authority() {
     let demo = Demo::start();
