@@ -172,6 +172,16 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("certificate revoked"), "{refused:?}");
     let (code, _, err) = story.cli(&["certificate", "create", "other", "--dns", "other.example", "--issuer", "house"]);
     assert!(code != 0 && err.contains("outside-constraints"), "{err}");
+    // Nobody waits for what failed, and everybody who looks is told why.
+    for look in [&["certificate", "show", "other"][..], &["certificate", "pending", "show", "other"]] {
+        let shown = story.good(look);
+        assert!(shown.contains("outside-constraints") && !shown.contains("for its authority"), "{shown}");
+    }
+    let (code, _, err) = story.cli(&["certificate", "export", "other"]);
+    assert!(code == 1 && err.contains("outside-constraints") && !err.contains("merge"), "{err}");
+    assert!(story.good(&["certificate", "list"]).contains("other"));
+    story.good(&["certificate", "pending", "delete", "other"]);
+    assert_eq!(story.cli(&["certificate", "pending", "show", "other"]).0, 6);
     story.good(&["certificate", "issuer", "delete", "house"]);
     story.good(&["certificate", "contacts", "set", "--email", "ops@app.example"]);
     assert!(story.good(&["certificate", "contacts", "show"]).contains("ops@app.example"));

@@ -167,6 +167,28 @@ pub(crate) enum CertificateCommand {
         #[command(flatten)]
         at: VaultAt,
     },
+    /// The last operation that was begun for a certificate.
+    #[command(subcommand)]
+    Pending(PendingCommand),
+}
+
+/// `strongroom certificate pending`
+#[derive(Subcommand)]
+pub(crate) enum PendingCommand {
+    /// Show how it stands, and why it failed.
+    Show {
+        /// Name of the certificate.
+        name: String,
+        #[command(flatten)]
+        at: VaultAt,
+    },
+    /// Forget it.
+    Delete {
+        /// Name of the certificate.
+        name: String,
+        #[command(flatten)]
+        at: VaultAt,
+    },
 }
 
 /// What is revoked.

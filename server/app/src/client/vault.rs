@@ -45,7 +45,14 @@ impl VaultClient {
 
     /// Everything that a listing names, page by page.
     pub(crate) async fn all(&self, path: &[&str]) -> anyhow::Result<Vec<Value>> {
-        let mut next = Some(self.at(path)?);
+        self.all_asked(path, &[]).await
+    }
+
+    /// The same of a listing that is asked for more than usual.
+    pub(crate) async fn all_asked(&self, path: &[&str], asked: &[(&str, &str)]) -> anyhow::Result<Vec<Value>> {
+        let mut first = self.at(path)?;
+        first.query_pairs_mut().extend_pairs(asked);
+        let mut next = Some(first);
         let mut items = Vec::new();
         while let Some(url) = next.take() {
             let page = self.client.send(Method::GET, url.clone(), None).await?;

@@ -3,6 +3,7 @@
 
 mod inspect;
 mod issuer;
+mod pending;
 mod place;
 mod revocation;
 mod watch;
@@ -43,9 +44,14 @@ const CERTIFICATES: Collection = Collection {
     word: "certificate",
     path: "certificates",
     deleted: "deletedcertificates",
+    // One whose first try failed is what somebody looks for.
+    asked: &[("includePending", "true")],
     line_id: "/id",
     id: "/id",
-    column: Some(("THUMBPRINT", |item| text(item, "/x5t"))),
+    column: Some(("THUMBPRINT", |item| match text(item, "/x5t") {
+        none if none.is_empty() => "none: not issued".to_owned(),
+        thumbprint => thumbprint,
+    })),
     own: |certificate| vec![("thumbprint", text(certificate, "/x5t"))],
 };
 
@@ -83,7 +89,12 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
             import(&name, &file, password, &rest, &at).await
         }
         CertificateCommand::Show { certificate, at } => {
-            print(&show(&certificate, &at).await?, at.output);
+            let vault = connect(&at).await?;
+            let shown = vault.send(Method::GET, &path(&certificate), None).await?;
+            // An operation is the name's: of an older version it says nothing.
+            let asked = at.output == Output::Table && (certificate.version.is_none() || waits(&shown));
+            let operation = if asked { pending::operation(&vault, &certificate.name, &shown).await } else { None };
+            print(&shown, operation.as_ref(), at.output);
             Ok(())
         }
         CertificateCommand::Update { certificate, enabling, tags, at } => {
@@ -97,7 +108,7 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
             export(&certificate, out.as_deref(), public, &at).await
         }
         CertificateCommand::Request { name, at } => {
-            println!("{}", request(&pending(&name, Method::GET, None, &at).await?)?);
+            println!("{}", request(&pending::send(&name, Method::GET, None, &at).await?)?);
             Ok(())
         }
         CertificateCommand::Issuer(command) => issuer::run(command).await,
@@ -110,10 +121,11 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
         CertificateCommand::Crl { authority, at } => revocation::write_lists(&authority, &at).await,
         CertificateCommand::Cancel { name, at } => {
             let body = serde_json::to_vec(&json!({ "cancellation_requested": true }))?;
-            let answer = pending(&name, Method::PATCH, Some(body), &at).await?;
+            let answer = pending::send(&name, Method::PATCH, Some(body), &at).await?;
             done(at.output, &answer, format_args!("{name} no longer waits for its authority"));
             Ok(())
         }
+        CertificateCommand::Pending(command) => pending::run(command).await,
     }
 }
 
@@ -241,28 +253,16 @@ async fn import(
     Ok(())
 }
 
-async fn show(certificate: &Versioned, at: &VaultAt) -> anyhow::Result<Value> {
-    connect(at).await?.send(Method::GET, &path(certificate), None).await
-}
-
 fn path(certificate: &Versioned) -> Vec<&str> {
     ["certificates", &certificate.name].into_iter().chain(certificate.version.as_deref()).collect()
 }
 
-/// Whether what is shown has no certificate yet.
+/// Whether what is shown has no certificate, yet or for good.
 fn waits(shown: &Value) -> bool {
     text(shown, "/cer").is_empty()
 }
 
-fn still_waits(certificate: &Versioned) -> anyhow::Error {
-    let name = &certificate.name;
-    anyhow::anyhow!(
-        "{name} waits for its authority, so there is nothing to export yet: `strongroom certificate request {name}` writes what \
-         is to be signed, `strongroom certificate merge {name} --file FILE` brings in what the authority made"
-    )
-}
-
-fn print(certificate: &Value, output: Output) {
+fn print(certificate: &Value, operation: Option<&Value>, output: Output) {
     let sans = ["dns_names", "emails", "ipAddresses", "uris"];
     let names = sans.map(|sort| listed(certificate, &format!("/policy/x509_props/sans/{sort}")));
     let key = ["kty", "crv", "key_size"].map(|part| text(certificate, &format!("/policy/key_props/{part}")));
@@ -273,11 +273,13 @@ fn print(certificate: &Value, output: Output) {
         "false" => "no: the private key stays in the vault",
         _ => "yes, with its private key",
     };
-    let waiting = if waits(certificate) { "for its authority" } else { "" };
+    let ended = operation.is_some_and(|operation| text(operation, "/status") != "inProgress");
+    let waiting = if waits(certificate) && !ended { "for its authority" } else { "" };
     CERTIFICATES.print_one(
         certificate,
         [
             ("waits", waiting.to_owned()),
+            ("operation", operation.map(pending::stands).unwrap_or_default()),
             ("subject", text(certificate, "/policy/x509_props/subject")),
             ("names", joined(&names, ", ")),
             ("issuer", text(certificate, "/policy/issuer/name")),
@@ -291,27 +293,25 @@ fn print(certificate: &Value, output: Output) {
     );
 }
 
-async fn pending(name: &str, method: Method, body: Option<Vec<u8>>, at: &VaultAt) -> anyhow::Result<Value> {
-    connect(at).await?.send(method, &["certificates", name, "pending"], body).await
-}
-
 fn request(operation: &Value) -> anyhow::Result<String> {
     Ok(pem("CERTIFICATE REQUEST", &BASE64.decode(text(operation, "/csr").as_bytes())?))
 }
 
 async fn export(certificate: &Versioned, out: Option<&Path>, public: bool, at: &VaultAt) -> anyhow::Result<()> {
+    let vault = connect(at).await?;
     if public {
-        let shown = show(certificate, at).await?;
-        let leaf = shown.get("cer").and_then(Value::as_str).ok_or_else(|| still_waits(certificate))?;
+        let shown = vault.send(Method::GET, &path(certificate), None).await?;
+        let Some(leaf) = shown.get("cer").and_then(Value::as_str) else {
+            return Err(pending::without(&vault, certificate, &shown).await);
+        };
         let leaf = pem("CERTIFICATE", &BASE64.decode(leaf.as_bytes())?) + "\n";
         return write(out, leaf.as_bytes());
     }
-    let vault = connect(at).await?;
     let value = match vault.value(&certificate.name, certificate.version.as_deref()).await {
         Ok(value) => value,
         // A version that waits has no secret yet.
         Err(refused) => match vault.send(Method::GET, &path(certificate), None).await {
-            Ok(shown) if waits(&shown) => return Err(still_waits(certificate)),
+            Ok(shown) if waits(&shown) => return Err(pending::without(&vault, certificate, &shown).await),
             _ => return Err(refused),
         },
     };

@@ -37,6 +37,7 @@ const KEYS: Collection = Collection {
     word: "key",
     path: "keys",
     deleted: "deletedkeys",
+    asked: &[],
     line_id: "/kid",
     id: "/key/kid",
     column: Some(("TYPE", |line| kind(line, ""))),

@@ -26,6 +26,8 @@ pub(super) struct Collection {
     pub(super) path: &'static str,
     /// Where what was deleted of it is.
     pub(super) deleted: &'static str,
+    /// What its listing is asked for beside what it tells by itself.
+    pub(super) asked: &'static [(&'static str, &'static str)],
     /// Where a line of a listing has its identifier.
     pub(super) line_id: &'static str,
     /// Where a whole one has it.
@@ -70,7 +72,9 @@ impl Collection {
     }
 
     async fn list(&self, deleted: bool, from: &VaultAt) -> anyhow::Result<()> {
-        let items = connect(from).await?.all(&[if deleted { self.deleted } else { self.path }]).await?;
+        let vault = connect(from).await?;
+        let items =
+            if deleted { vault.all(&[self.deleted]).await? } else { vault.all_asked(&[self.path], self.asked).await? };
         if from.output == Output::Json {
             println!("{}", json(&Value::Array(items)));
             return Ok(());

@@ -53,6 +53,7 @@ const SECRETS: Collection = Collection {
     word: "secret",
     path: "secrets",
     deleted: "deletedsecrets",
+    asked: &[],
     line_id: "/id",
     id: "/id",
     column: Some(("CONTENT TYPE", |item| text(item, "/contentType"))),

@@ -25,7 +25,7 @@ use strongroom_crypto::x509::{Document, Finding, Inspected, inspect};
 use strongroom_domain::time::Clock as _;
 use zeroize::Zeroizing;
 
-use super::{connect, path, still_waits, waits};
+use super::{connect, path, pending, waits};
 use crate::{
     cli::{Output, VaultAt, Versioned},
     clock::SystemClock,
@@ -42,7 +42,7 @@ pub(super) async fn fetch(certificate: &Versioned, at: &VaultAt) -> anyhow::Resu
     let vault = connect(at).await?;
     let shown = vault.send(Method::GET, &path(certificate), None).await?;
     if waits(&shown) {
-        return Err(still_waits(certificate));
+        return Err(pending::without(&vault, certificate, &shown).await);
     }
     match vault.value(&certificate.name, certificate.version.as_deref()).await {
         Ok(value) if value.starts_with("-----BEGIN ") => read(value.as_bytes(), ""),

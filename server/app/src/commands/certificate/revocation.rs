@@ -36,8 +36,7 @@ async fn kept(vault: &VaultClient, name: &str) -> anyhow::Result<String> {
     let path: Vec<&str> = std::iter::once("certificates").chain(name.splitn(2, '/')).collect();
     let shown = vault.send(Method::GET, &path, None).await?;
     let leaf = shown.get("cer").and_then(Value::as_str);
-    leaf.map(str::to_owned)
-        .with_context(|| format!("{name} waits for its authority, so there is nothing to revoke yet"))
+    leaf.map(str::to_owned).with_context(|| format!("{name} has no certificate yet, so there is nothing to revoke"))
 }
 
 async fn revocations(authority: &str, at: &VaultAt) -> anyhow::Result<Value> {

@@ -17,12 +17,12 @@ pub(super) mod revoke;
 pub(super) mod show;
 
 use data_encoding::BASE64;
-use strongroom_domain::secret::SecretItem;
+use strongroom_domain::{certificate::PendingStatus, secret::SecretItem};
 use strongroom_web::{Icon, Tone};
 
 use super::view;
 
-/// Whether the version waits for its certificate.
+/// Whether the version has no certificate, yet or for good.
 fn is_waiting(item: &SecretItem) -> bool {
     item.version.certificate.as_ref().is_none_or(|certificate| certificate.leaf().is_none())
 }
@@ -30,7 +30,16 @@ fn is_waiting(item: &SecretItem) -> bool {
 /// How a version stands.
 fn state_badge(item: &SecretItem, now: i64) -> (Tone, Icon, String) {
     if is_waiting(item) {
-        return (Tone::Planned, Icon::Hourglass, "Waits for its authority".to_owned());
+        let pending = item.secret.certificate.as_ref().and_then(|state| state.pending.as_ref());
+        let own = pending.filter(|pending| pending.version == item.version.version).map(|pending| pending.status);
+        let (tone, icon, text) = match own {
+            Some(PendingStatus::InProgress) => (Tone::Planned, Icon::Hourglass, "Waits for its authority"),
+            Some(PendingStatus::Cancelled) => (Tone::Plain, Icon::Off, "Called off"),
+            Some(PendingStatus::Failed) => (Tone::Bad, Icon::Warning, "Failed"),
+            // A try before the last one, or one that was forgotten.
+            Some(PendingStatus::Completed) | None => (Tone::Plain, Icon::Off, "Never issued"),
+        };
+        return (tone, icon, text.to_owned());
     }
     view::state_badge(view::state(&item.version.attributes, now))
 }

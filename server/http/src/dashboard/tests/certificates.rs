@@ -172,8 +172,10 @@ async fn a_request_waits_is_called_off_and_is_merged() {
     assert_eq!(story.submit(&format!("{at}/pending/cancel"), &cookie, "").await.status, 303);
     let page = story.get(at, &cookie).await.text;
     assert!(page.contains("Called off") && !page.contains("CERTIFICATE REQUEST"), "{page}");
+    assert!(!page.contains("Waits for its authority"), "nothing comes any more: {page}");
     assert_eq!(story.submit(&format!("{at}/pending/delete"), &cookie, "").await.status, 303);
-    assert!(!story.get(at, &cookie).await.text.contains("Pending operation"));
+    let page = story.get(at, &cookie).await.text;
+    assert!(!page.contains("Pending operation") && page.contains("Never issued"), "{page}");
     assert_eq!(story.submit(&format!("{at}/pending/merge"), &cookie, "certificates=none").await.status, 404);
 }
 
