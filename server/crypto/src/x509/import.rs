@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::{
     pfx::{Contents, Opener},
     read::{CertificateFacts, MAX_CHAIN, certificates_in},
+    template::TemplateError,
 };
 use crate::{
     key::{KeyRejected, NewKey, PrivateParts, PublicKey},
@@ -27,7 +28,7 @@ pub struct Imported {
 }
 
 /// Why a document is not taken in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
     /// Longer than [`MAX_IMPORT`], or more certificates than a chain has.
     #[error("the document has more than 25600 bytes or 16 certificates")]
@@ -55,6 +56,15 @@ pub enum ImportError {
          nobody: have it issued with one"
     )]
     Nameless,
+    /// The certificate names somebody in a way that nobody could judge here.
+    #[error(
+        "the certificate holds {0}, which cannot be read here, so nobody could judge whom it names: have it issued \
+         without"
+    )]
+    Unsaid(String),
+    /// The certificate says what none that is made here may say.
+    #[error("the certificate is not taken as it is: {0}")]
+    Template(#[from] TemplateError),
     /// A key of a type that is not kept here.
     #[error(transparent)]
     Key(#[from] KeyRejected),

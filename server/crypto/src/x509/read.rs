@@ -4,7 +4,10 @@ use std::net::IpAddr;
 
 use aws_lc_rs::digest;
 use der::Decode as _;
-use x509_cert::name::Name;
+use x509_cert::{
+    ext::pkix::name::{GeneralName as Strict, GeneralNames},
+    name::Name,
+};
 use x509_parser::{
     der_parser::{der::parse_der, oid::Oid},
     pem::Pem,
@@ -14,7 +17,8 @@ use x509_parser::{
 
 use super::{
     constraints::Constraints,
-    subject::Subject,
+    import::ImportError,
+    subject::{Subject, left_out},
     template::{AlternativeNames, Template, Usage},
 };
 use crate::key::{Curve, PublicKey};
@@ -118,7 +122,8 @@ fn public_key(certificate: &X509Certificate<'_>) -> Option<PublicKey> {
 }
 
 impl Template {
-    /// What a certificate says, as far as a template can say it. A subject whose parts have no text here stays empty.
+    /// What a certificate says, as far as a template can say it: to be shown. A subject whose parts have no text here
+    /// stays empty. What is judged by it is read by [`Self::in_full`].
     ///
     /// # Errors
     /// [`NotACertificate`].
@@ -170,6 +175,52 @@ impl Template {
             constraints: if parsed.is_ca() { name_constraints(&parsed) } else { Constraints::default() },
         })
     }
+}
+
+impl Template {
+    /// What a certificate that others made says of whom it names, in full: whoever judges it by its names must not miss
+    /// one that a verifier reads.
+    ///
+    /// # Errors
+    /// [`ImportError::Damaged`] for what is no certificate, and [`ImportError::Unsaid`] with the kind of the first part
+    /// that a template cannot say.
+    pub fn in_full(certificate: &[u8]) -> Result<Self, ImportError> {
+        let template = Self::of(certificate).map_err(|_| ImportError::Damaged)?;
+        let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| ImportError::Damaged)?;
+        let subject = Name::from_der(parsed.subject().as_raw()).map_err(|_| ImportError::Damaged)?;
+        if let Some(part) = left_out(&subject) {
+            return Err(ImportError::Unsaid(part));
+        }
+        let found = parsed.extensions().iter().find(|extension| extension.oid.to_id_string() == "2.5.29.17");
+        if let Some(part) = found.and_then(|found| unsaid(found.value, &template.names)) {
+            return Err(ImportError::Unsaid(part));
+        }
+        Ok(template)
+    }
+}
+
+/// What of alternative names a template does not say.
+fn unsaid(extension: &[u8], said: &AlternativeNames) -> Option<String> {
+    let Ok(names) = GeneralNames::from_der(extension) else {
+        return Some("a subject alternative name that is not encoded as RFC 5280 has it".to_owned());
+    };
+    let of_name = |name: &Strict| match name {
+        Strict::DirectoryName(_) => Some("a directoryName".to_owned()),
+        Strict::EdiPartyName(_) => Some("an ediPartyName".to_owned()),
+        Strict::RegisteredId(oid) => Some(format!("the registeredID {oid}")),
+        Strict::OtherName(other) if other.type_id.to_string() != UPN => {
+            Some(format!("an otherName of the type {}", other.type_id))
+        }
+        Strict::IpAddress(octets) => {
+            address(octets.as_bytes()).is_none().then(|| "an IP address of neither 4 nor 16 octets".to_owned())
+        }
+        Strict::OtherName(_) | Strict::Rfc822Name(_) | Strict::DnsName(_) | Strict::UniformResourceIdentifier(_) => {
+            None
+        }
+    };
+    let part = names.iter().find_map(of_name);
+    // Two readers that do not find as many see two certificates.
+    part.or_else(|| (names.len() != said.len()).then(|| "a user principal name that is no text".to_owned()))
 }
 
 /// Name constraints, as far as a template can say them.

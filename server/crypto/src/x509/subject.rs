@@ -147,6 +147,18 @@ impl Subject {
     }
 }
 
+/// What of a name in a certificate [`Subject::of`] cannot say, or says in a text that is read as another one.
+pub(super) fn left_out(name: &Name) -> Option<String> {
+    let is_left_out = |said: &&AttributeTypeAndValue| text(&said.value).is_none_or(|it| check(said.oid, &it).is_err());
+    if let Some(part) = name.iter().find(is_left_out) {
+        let known = KNOWN.iter().find(|known| known.1 == part.oid).and_then(|known| known.0.first());
+        let attribute = known.map_or_else(|| part.oid.to_string(), |known| (*known).to_owned());
+        return Some(format!("{attribute} in its subject that is too long, empty or no text"));
+    }
+    let is_whole = Subject::of(name).is_ok_and(|said| Subject::parse(&said.to_string()).as_ref() == Ok(&said));
+    (!is_whole).then(|| "a subject that cannot be written as text".to_owned())
+}
+
 /// RFC 4514, section 2.
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

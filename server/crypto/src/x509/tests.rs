@@ -224,6 +224,44 @@ fn certificates_are_found_in_every_form_that_clients_send() {
     assert_eq!(certificates_in(super::pem(None, &vec![der; 17]).expose().as_bytes()), Err(NotACertificate));
 }
 
+/// Whoever judges by names must not miss one.
+#[test]
+fn a_name_that_cannot_be_said_is_not_passed_over() {
+    let key = generate(KeySpec::Ec { crv: Curve::P256 }, &SeededEntropy::new(1)).ok().unwrap();
+    let mut said = template();
+    said.subject = format!("CN=app.example,2.5.4.15={}", "x".repeat(200));
+    said.names.dns = vec!["abc".to_owned()];
+    said.names.uris = vec!["spiffe://evil.example".to_owned()];
+    let der = self_signed(&said, &key, Validity::months(NOW, 1).unwrap(), &SeededEntropy::new(2)).unwrap();
+    assert_eq!(Template::in_full(&der), Ok(Template::of(&der).unwrap()));
+    // The same with some octets as another authority might write them.
+    let with = |old: &[u8], new: &[u8]| {
+        assert_eq!(old.len(), new.len());
+        let (mut other, mut at) = (der.clone(), 0);
+        while let Some(found) = other[at..].windows(old.len()).position(|window| window == old) {
+            other[at + found..][..new.len()].copy_from_slice(new);
+            at += found + new.len();
+        }
+        assert_ne!(other, der);
+        Template::in_full(&other)
+    };
+    let directory = b"\xa4\x15\x30\x13\x31\x11\x30\x0f\x06\x03\x55\x04\x03\x0c\x08evil.com";
+    let cases: [(&[u8], &[u8], &str); 8] = [
+        (b"\x06\x03\x55\x04\x0f", b"\x06\x03\x55\x04\x09", "STREET in its subject"),
+        (b"\x06\x03\x55\x04\x03\x0c", b"\x06\x03\x55\x04\x03\x04", "CN in its subject"),
+        (b"\x86\x15spiffe://evil.example", directory, "a directoryName"),
+        (b"\x82\x03abc", b"\x88\x03abc", "the registeredID 2.17.98.99"),
+        (b"\x82\x03abc", b"\x87\x03abc", "an IP address"),
+        (b"\x82\x03abc", b"\x82\x03\xc3\xa4c", "not encoded as RFC 5280"),
+        (b"\x82\x37\x14\x02\x03", b"\x82\x37\x14\x02\x04", "otherName of the type 1.3.6.1.4.1.311.20.2.4"),
+        (b"\x0c\x0fada@app.example", b"\x04\x0fada@app.example", "a user principal name"),
+    ];
+    for (old, new, part) in cases {
+        let why = with(old, new).unwrap_err();
+        assert!(matches!(&why, ImportError::Unsaid(said) if said.contains(part)), "{part}: {why}");
+    }
+}
+
 #[test]
 fn a_document_holds_the_key_only_where_it_may_leave() {
     let key = generate(KeySpec::Ec { crv: Curve::P384 }, &SeededEntropy::new(1)).ok().unwrap();

@@ -104,6 +104,7 @@ impl Certificates {
                         why @ (CertificateError::OtherKey
                         | CertificateError::NotValidNow
                         | CertificateError::NotACertificate(_)
+                        | CertificateError::Import(_)
                         | CertificateError::Object(
                             ObjectError::Denied(_) | ObjectError::NameTaken(_) | ObjectError::DuplicateSerial,
                         )),

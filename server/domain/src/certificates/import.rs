@@ -123,7 +123,7 @@ impl Brought {
         let leaf = imported.chain.first().ok_or(NotACertificate)?;
         let facts = CertificateFacts::of_chain(&imported.chain)?;
         let facts = facts.into_iter().next().ok_or(NotACertificate)?;
-        let template = Template::of(leaf)?;
+        let template = Template::in_full(leaf)?;
         if template.subject.is_empty() && template.names.is_empty() {
             return Err(ImportError::Nameless.into());
         }

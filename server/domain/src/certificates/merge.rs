@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use strongroom_crypto::x509::{CertificateFacts, Template};
+use strongroom_crypto::x509::{CertificateFacts, ImportError, Template};
 
 use super::{CertificateError, Certificates, applied, in_turn};
 use crate::{
@@ -102,6 +102,12 @@ impl Certificates {
             };
             if !(leaf.not_before..=leaf.not_after).contains(&ctx.judged_seconds()) {
                 return Err(self.objects.refuse(ctx, case, CertificateError::NotValidNow).await);
+            }
+            // What a module could not see it has not allowed.
+            if let Some(der) = certificates.get(place)
+                && let Err(why) = whole(der)
+            {
+                return Err(self.objects.refuse(ctx, case, CertificateError::from(why)).await);
             }
             if let Some(der) = certificates.get(place)
                 && let Err(why) = self.objects.contradicts_none(&vault, leaf, der).await
@@ -228,7 +234,7 @@ impl Certificates {
         let waiting = self.waiting(&vault, &keys, &item, pending).await.ok()?;
         let key = waiting.key.clone()?;
         let (place, leaf) = leaf_of(facts, &key)?;
-        let template = Template::of(certificates.get(place)?).ok()?;
+        let template = whole(certificates.get(place)?).ok()?;
         let policy = CertificatePolicy { template, ..state.policy.clone() };
         Some(Foreseen { attributes: attributes_of(leaf, pending, &waiting, patch), key, policy })
     }
@@ -250,6 +256,13 @@ impl Certificates {
         self.objects.keyring.verify_version(keys, kind, name, &version)?;
         if version.version == pending.version { Ok(version) } else { Err(ObjectError::Tampered) }
     }
+}
+
+/// What a certificate says, when all of it can be judged.
+fn whole(certificate: &[u8]) -> Result<Template, ImportError> {
+    let template = Template::in_full(certificate)?;
+    template.check()?;
+    Ok(template)
 }
 
 /// Who brings the certificate of a request.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use strongroom_crypto::{
     SystemEntropy,
     key::{Curve, KeySpec, PublicKey, SignAlgorithm, generate},
-    x509::{AlternativeNames, CertificateFacts, Imported, Template, Validity, self_signed},
+    x509::{AlternativeNames, CertificateFacts, ImportError, Imported, Template, Validity, self_signed},
 };
 use strongroom_domain::{
     action::Action,
@@ -82,6 +82,21 @@ pub(super) fn signed_elsewhere(demo: &Demo, key: &strongroom_crypto::key::NewKey
     };
     let now = demo.request().seconds() + since;
     self_signed(&template, key, Validity::months(now, months).unwrap(), &SystemEntropy).unwrap()
+}
+
+fn whose_street_is_too_long(demo: &Demo, key: &strongroom_crypto::key::NewKey) -> Vec<u8> {
+    let template = Template {
+        subject: format!("CN=evil.example,2.5.4.15={}", "x".repeat(200)),
+        ..strongroom_domain::certificate::CertificatePolicy::default().template
+    };
+    let validity = Validity::months(demo.request().seconds(), 1).unwrap();
+    let mut der = self_signed(&template, key, validity, &SystemEntropy).unwrap();
+    // Another attribute, with less room in it.
+    let kind: &[u8] = &[6, 3, 0x55, 4, 15];
+    while let Some(at) = der.windows(kind.len()).position(|window| window == kind) {
+        der[at + 4] = 9;
+    }
+    der
 }
 
 #[tokio::test]
@@ -410,6 +425,10 @@ async fn a_request_goes_out_and_the_certificate_is_merged_in() {
     let own = demo.own_key(&waiting);
     let past = signed_elsewhere(&demo, &own, 1, -90 * DAY);
     assert!(matches!(merge(vec![past]).await, Err(CertificateError::NotValidNow)));
+    // A street longer than one can be said here: nobody would see the name beside it.
+    let street = whose_street_is_too_long(&demo, &own);
+    let refused = merge(vec![street]).await;
+    assert!(matches!(&refused, Err(CertificateError::Import(ImportError::Unsaid(part))) if part.starts_with("STREET")));
     assert!(demo.certificate("app").await.unwrap().version.certificate.unwrap().chain.is_empty(), "nothing was stored");
 
     let (good, root) = (signed_elsewhere(&demo, &own, 1, 0), signed_elsewhere(&demo, &other, 12, 0));
