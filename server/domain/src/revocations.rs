@@ -172,7 +172,8 @@ impl Revoking {
     }
 
     /// The address at which the list of an authority's version is found, for the certificates that it signs; none when
-    /// there is no place for it, or nobody would take one. The first certificate begins the list.
+    /// there is no place for it, or nobody would take one. The first certificate begins the list, and where that cannot be
+    /// signed there is no address: lists of other keys that cannot be are no hindrance.
     ///
     /// # Errors
     /// [`RevocationError`].
@@ -190,16 +191,24 @@ impl Revoking {
         if let Some(facts) = &facts {
             objects.keyring.verify_name(&keys, kind, name, &facts.secret).map_err(ObjectError::from)?;
         }
-        let there = match active(facts.as_deref()) {
+        let (there, failed) = match active(facts.as_deref()) {
             Some(item) => {
                 objects.keyring.verify_version(&keys, kind, name, &item.version).map_err(ObjectError::from)?;
-                item.version.attributes.tags.contains_key(&signatory.list)
+                let failed = item.secret.rotation.as_ref().is_some_and(|rotation| rotation.failed.is_some());
+                (item.version.attributes.tags.contains_key(&signatory.list), failed)
             }
-            None => false,
+            None => (false, false),
         };
         if !there {
             self.begin(vault, name, &signatory).await?;
-            self.sign_if_due(vault, name).await?;
+        }
+        if failed || !there {
+            let done = self.sign_if_due(vault, name).await;
+            let mut lists = self.read(vault, name).await?.map(|(_, all)| all.lists).unwrap_or_default().into_iter();
+            let own = lists.find(|list| list.id == signatory.list).and_then(|list| list.signed);
+            if own.is_none_or(|signed| signed.next_update <= self.seconds()) {
+                return Err(done.err().unwrap_or_else(|| ObjectError::Unavailable.into()));
+            }
         }
         Ok(self.address(found.id, name, &signatory.list))
     }

@@ -49,6 +49,8 @@ enum NotSigned {
     Missing,
     #[error("the authority of this name is not known to be the one that the issuer was set for: set the issuer again")]
     OtherAuthority,
+    #[error("what it signs could not be revoked: {0}")]
+    Unlisted(RevocationError),
     #[error("the issuer's profile does not allow the extended key usages or the constraints that the policy asks for")]
     Profile,
 }
@@ -57,6 +59,7 @@ impl HowItWent for NotSigned {
     fn how(&self) -> (Recorded, &str) {
         match self {
             Self::Object(error) => error.how(),
+            Self::Unlisted(error) => error.how(),
             Self::Authority(_) | Self::Missing | Self::OtherAuthority | Self::Profile => (Recorded::Failed, "invalid"),
         }
     }
@@ -74,6 +77,7 @@ impl NotSigned {
             Self::Authority(AuthorityError::OutsideConstraints) => "outside-constraints",
             Self::Authority(_) => "authority-refuses",
             Self::OtherAuthority => "authority-changed",
+            Self::Unlisted(_) => "no-revocation-list",
             Self::Profile => "outside-profile",
         };
         let message = match &self {
@@ -134,14 +138,10 @@ impl AuthorityIssuer {
         let facts = objects.store.facts(found.id, ObjectKind::Certificate, name, None).await;
         let Some(item) = active(facts.map_err(ObjectError::from)?.as_deref()) else { return Ok(None) };
         is_judged(judged, found.id, &item)?;
-        match self.revoking.point(vault, name, &item.version).await {
-            Ok(point) => Ok(point),
-            Err(RevocationError::Object(why)) => Err(why.into()),
-            Err(why) => {
-                tracing::error!(%why, %vault, authority = %name, "certificates are signed without a list of revoked ones");
-                Ok(None)
-            }
-        }
+        self.revoking.point(vault, name, &item.version).await.map_err(|why| match why {
+            RevocationError::Object(why) => NotSigned::Object(why),
+            why => NotSigned::Unlisted(why),
+        })
     }
 
     async fn sign_with(

@@ -8,7 +8,7 @@ use crate::{
     action::Action,
     context::RequestContext,
     gate::Ask,
-    names::{ObjectKind, ObjectName, VaultId, VaultName},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     objects::{ATTEMPTS, InVault, ObjectError, SigningKey},
     ports::{RotationSchedule, StoreError},
     record::HowItWent,
@@ -74,7 +74,13 @@ impl Revoking {
                     Err(RevocationError::Object(why @ (ObjectError::Unavailable | ObjectError::NoRecord(_)))) => {
                         return Err(why.into());
                     }
-                    Err(why) => failed = Some(why),
+                    Err(why) => {
+                        // Nobody will ever sign that of a key that is gone for good: nothing waits for it.
+                        let missing = matches!(why, RevocationError::NoSuchAuthority(_));
+                        if !missing || !self.is_gone(vault, name, &list.version).await? {
+                            failed = Some(why);
+                        }
+                    }
                 }
             }
             let before = item.secret.rotation.as_ref().and_then(|rotation| rotation.failed.as_ref());
@@ -107,6 +113,9 @@ impl Revoking {
                 Some((item, all)) => (Some(item.secret.revision), all),
                 None => (None, Revocations::default()),
             };
+            if all.list(key.named()).is_err() {
+                self.make_room((vault, name), &mut all).await?;
+            }
             all.list(key.named())?;
             if self.rewrite((vault, name), judged, &all, (self.seconds(), None)).await? {
                 return Ok(());
@@ -115,7 +124,36 @@ impl Revoking {
         Err(ObjectError::Contended.into())
     }
 
-    fn seconds(&self) -> i64 {
+    /// Lets go of the lists of keys that are gone for good, once nothing that they say counts.
+    async fn make_room(
+        &self,
+        (vault, name): (&VaultName, &ObjectName),
+        all: &mut Revocations,
+    ) -> Result<(), RevocationError> {
+        let mut kept = Vec::new();
+        for list in std::mem::take(&mut all.lists) {
+            let counts = list.signed.as_ref().is_some_and(|signed| self.seconds() < signed.next_update);
+            if counts || !self.is_gone(vault, name, &list.version).await? {
+                kept.push(list);
+            }
+        }
+        all.lists = kept;
+        Ok(())
+    }
+
+    /// Whether a version of an authority was purged, and is not just deleted.
+    async fn is_gone(
+        &self,
+        vault: &VaultName,
+        name: &ObjectName,
+        version: &ObjectVersion,
+    ) -> Result<bool, RevocationError> {
+        let found = self.objects.gate.vaults.vault(vault).await?.ok_or(ObjectError::VaultNotFound)?;
+        let facts = self.objects.store.facts(found.id, ObjectKind::Certificate, name, Some(version)).await?;
+        Ok(facts.is_none_or(|facts| facts.version.is_none()))
+    }
+
+    pub(super) fn seconds(&self) -> i64 {
         self.clock.now_millis().div_euclid(1000)
     }
 
@@ -125,7 +163,7 @@ impl Revoking {
 
     /// What an authority has revoked, if anything was ever written down of it. That there is nothing is no failure, so it
     /// is not asked for under a permit.
-    async fn read(
+    pub(super) async fn read(
         &self,
         vault: &VaultName,
         name: &ObjectName,

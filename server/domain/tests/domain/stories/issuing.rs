@@ -165,6 +165,9 @@ async fn an_issuer_signs_by_the_authority_it_was_set_for_and_by_none_that_took_i
     demo.set_issuer("inside", &given).await.unwrap();
     demo.issue("fourth", &by("inside")).await.unwrap();
     assert_eq!(demo.run().await, Renewed { certificates: 1, ..Renewed::default() });
+    let fourth = demo.certificate("fourth").await.unwrap();
+    let der = fourth.version.certificate.as_ref().unwrap().leaf().unwrap().to_vec();
+    assert!(der.windows(4).any(|part| part == b".crl"), "the list of the key that is gone is no hindrance");
 }
 
 #[tokio::test]

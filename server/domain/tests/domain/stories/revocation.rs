@@ -11,7 +11,9 @@ use strongroom_domain::{
     objects::ObjectError,
     principal::Grantee,
     record::Outcome,
-    revocation::{COUNTS_FOR, MADE_AGAIN_AFTER, RevocationInvalid, Revocations, SignedList, TRIED_AGAIN_AFTER},
+    revocation::{
+        COUNTS_FOR, MADE_AGAIN_AFTER, MAX_LISTS, RevocationInvalid, Revocations, SignedList, TRIED_AGAIN_AFTER,
+    },
     revocations::{Issued, PublishError, RevocationError, ToRevoke},
     role::Role,
     test_support::world::{self, name, person},
@@ -219,6 +221,23 @@ async fn a_new_key_of_an_authority_has_a_list_of_its_own_and_the_old_one_goes_on
     for address in [point(&der), point(&next)] {
         assert!(demo.fetch(&address).await.unwrap().is_some());
     }
+}
+
+#[tokio::test]
+async fn nothing_is_signed_that_could_not_be_revoked() {
+    let (demo, _) = Demo::with_authority().await;
+    for key in 1..MAX_LISTS {
+        demo.issue("root", &authority()).await.unwrap();
+        point(&demo.signed_by_it(&format!("app-{key}")).await);
+    }
+    demo.issue("root", &authority()).await.unwrap();
+    demo.issue("late", &by("inside")).await.unwrap();
+    let done = demo.world.certificates.do_what_is_due(&demo.world.store, &*demo.world.clock).await.unwrap();
+    assert_eq!((done.certificates, done.failed), (0, 1));
+    let late = name("late").unwrap();
+    let (item, _) = demo.world.certificates.pending(&demo.request(), &demo.vault, &late).await.unwrap();
+    let pending = item.secret.certificate.as_ref().unwrap().pending.clone().unwrap();
+    assert_eq!(pending.enrolment.unwrap().trouble.unwrap().code, "no-revocation-list");
 }
 
 #[tokio::test]
