@@ -132,6 +132,12 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     let next = story.good(&["certificate", "renew", "web"]);
     let shown = story.good(&["certificate", "show", "web"]);
     assert!(shown.contains("web.example") && !shown.contains("PRIVATE"), "{shown}");
+    assert!(shown.contains("at 80% of its lifetime"), "{shown}");
+    let policy =
+        story.good(&["certificate", "policy", "set", "web", "--renew-before", "30d", "--upn", "ada@web.example"]);
+    assert!(policy.contains("30 days before it ends") && policy.contains("ada@web.example"), "{policy}");
+    assert_eq!(story.good(&["certificate", "policy", "show", "web"]), policy);
+    assert_eq!(story.good(&["certificate", "versions", "web"]).matches("true").count(), 5, "none is made for it");
     story.good(&["certificate", "backup", "web", "--file", "web.backup"]);
     story.good(&["certificate", "delete", "web"]);
     assert!(story.good(&["certificate", "list", "--deleted"]).contains("web"));

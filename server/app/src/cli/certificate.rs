@@ -4,6 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::certificate_policy::{CertificatePolicyCommand, LifetimeGiven};
 use super::issuer::{ContactsCommand, IssuerCommand};
 use super::{ChangedTags, Enabling, LifeCommand, VaultAt, Versioned, tag};
 
@@ -86,6 +87,9 @@ pub(crate) enum CertificateCommand {
         #[command(flatten)]
         at: VaultAt,
     },
+    /// How the next version is made, and when.
+    #[command(subcommand)]
+    Policy(CertificatePolicyCommand),
     /// Disable or enable a version, or replace its tags. Its key and its secret go with it.
     Update {
         #[command(flatten)]
@@ -295,6 +299,9 @@ pub(crate) struct CertificateGiven {
     /// URI; may be given several times.
     #[arg(long = "uri")]
     pub(crate) uris: Vec<String>,
+    /// User principal name; may be given several times.
+    #[arg(long = "upn")]
+    pub(crate) upns: Vec<String>,
     /// Who signs: `Self`, `Unknown` for a request that is signed elsewhere, or an issuer of the vault.
     #[arg(long, default_value = "Self")]
     pub(crate) issuer: String,
@@ -310,6 +317,8 @@ pub(crate) struct CertificateGiven {
     /// For how many months it is valid.
     #[arg(long, default_value_t = 12)]
     pub(crate) months: u32,
+    #[command(flatten)]
+    pub(crate) lifetime: LifetimeGiven,
     /// Make it an authority, which signs other certificates: keyCertSign and cRLSign, no extended usage, and a key that
     /// stays in the vault.
     #[arg(long, conflicts_with_all = ["usages", "extended"])]

@@ -7,6 +7,7 @@ mod attachment;
 mod attributes;
 mod audit;
 pub(crate) mod certificate;
+pub(crate) mod certificate_policy;
 mod document;
 mod identity;
 pub(crate) mod issuer;

@@ -5,6 +5,7 @@ mod inspect;
 mod issuer;
 mod pending;
 mod place;
+mod policy;
 mod revocation;
 mod watch;
 
@@ -126,10 +127,11 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
             Ok(())
         }
         CertificateCommand::Pending(command) => pending::run(command).await,
+        CertificateCommand::Policy(command) => policy::run(command).await,
     }
 }
 
-fn policy(given: &CertificateGiven) -> Value {
+fn whole_policy(given: &CertificateGiven) -> Value {
     let form = match given.format {
         BundleForm::Pfx => "application/x-pkcs12",
         BundleForm::Pem => "application/x-pem-file",
@@ -142,7 +144,7 @@ fn policy(given: &CertificateGiven) -> Value {
     let authority = ["keyCertSign", "cRLSign"].map(str::to_owned).to_vec();
     let said = &given.constraints;
     let subtrees = |dns: &[String], emails: &[String], networks: &[String]| json!({ "dns_names": dns, "emails": emails, "ip_networks": networks });
-    json!({
+    let mut policy = json!({
         "key_props": {
             "kty": given.kty, "key_size": given.size, "crv": given.curve,
             "exportable": !given.not_exportable && !given.authority, "reuse_key": given.reuse_key,
@@ -152,6 +154,7 @@ fn policy(given: &CertificateGiven) -> Value {
             "subject": given.subject.as_deref().unwrap_or_default(),
             "sans": {
                 "dns_names": given.dns, "emails": given.emails, "ipAddresses": given.addresses, "uris": given.uris,
+                "upns": given.upns,
             },
             "key_usage": if given.authority { &authority } else { &given.usages },
             "basic_constraints": { "ca": given.authority, "path_len_constraint": said.path_length },
@@ -163,15 +166,26 @@ fn policy(given: &CertificateGiven) -> Value {
             "validity_months": given.months,
         },
         "issuer": { "name": given.issuer },
-    })
+    });
+    // None said: those that a policy has by itself.
+    let actions = policy::actions(&given.lifetime);
+    if let (Some(object), false) = (policy.as_object_mut(), actions.is_empty()) {
+        object.insert("lifetime_actions".to_owned(), Value::Array(actions));
+    }
+    policy
 }
 
 async fn create(name: &str, given: &CertificateGiven, at: &VaultAt) -> anyhow::Result<()> {
     fitting(&given.kty, given.size, given.curve.as_deref())?;
-    let named = [&given.dns, &given.emails, &given.addresses, &given.uris].iter().any(|names| !names.is_empty());
+    let named =
+        [&given.dns, &given.emails, &given.addresses, &given.uris, &given.upns].iter().any(|names| !names.is_empty());
+    let stored = !named && given.subject.is_none();
+    if stored && !policy::actions(&given.lifetime).is_empty() {
+        bail!("the next version is made by the stored policy: `strongroom certificate policy set {name}` changes it");
+    }
     let mut body = json!({ "tags": tags(&given.tags)? });
-    if let (Some(object), true) = (body.as_object_mut(), named || given.subject.is_some()) {
-        object.insert("policy".to_owned(), policy(given));
+    if let (Some(object), true) = (body.as_object_mut(), !stored) {
+        object.insert("policy".to_owned(), whole_policy(given));
     }
     make(&connect(at).await?, name, &body, at).await
 }
@@ -263,7 +277,7 @@ fn waits(shown: &Value) -> bool {
 }
 
 fn print(certificate: &Value, operation: Option<&Value>, output: Output) {
-    let sans = ["dns_names", "emails", "ipAddresses", "uris"];
+    let sans = ["dns_names", "emails", "ipAddresses", "uris", "upns"];
     let names = sans.map(|sort| listed(certificate, &format!("/policy/x509_props/sans/{sort}")));
     let key = ["kty", "crv", "key_size"].map(|part| text(certificate, &format!("/policy/key_props/{part}")));
     let joined = |parts: &[String], between: &str| {
@@ -287,6 +301,8 @@ fn print(certificate: &Value, operation: Option<&Value>, output: Output) {
             ("key", joined(&key, " ")),
             ("exported", exportable.to_owned()),
             ("form", text(certificate, "/policy/secret_props/contentType")),
+            ("renews", certificate.get("policy").map(policy::renewal).unwrap_or_default()),
+            ("contacts told", certificate.get("policy").map(policy::notice).unwrap_or_default()),
             ("renewed for", format!("{} months", text(certificate, "/policy/x509_props/validity_months"))),
         ],
         output,
