@@ -29,6 +29,7 @@ use x509_cert::{
 
 use super::{
     issue::{IssueError, Public, Signer, Validity, algorithm_of, sign},
+    subject::Subject,
     template::{Template, Usage},
 };
 use crate::{
@@ -182,17 +183,16 @@ fn keeps_constraints(above: &Certificate, template: &Template) -> Result<(), Aut
     if !permitted.iter().chain(&excluded).all(understood) {
         return Err(AuthorityError::UnknownConstraints);
     }
-    let names = &template.names;
-    let common = template.common_name().filter(|name| name.contains('.') && !name.contains(' '));
+    let (names, subject) = (&template.names, Subject::parse(&template.subject).map_err(|_| IssueError)?);
     // What is called by a name in its subject alone is taken for it by some.
-    let dns = names.dns.iter().map(String::as_str).chain(common.as_deref());
+    let dns = names.dns.iter().map(String::as_str).chain(subject.common_names().filter_map(as_host));
     let mut all: Vec<Asked<'_>> = dns.map(Asked::Dns).collect();
-    all.extend(names.emails.iter().map(|mail| Asked::Mail(mail)));
+    all.extend(names.emails.iter().map(String::as_str).chain(subject.emails()).map(Asked::Mail));
     all.extend(names.addresses.iter().map(|address| Asked::Address(*address)));
     for name in &all {
         let of_its_kind = || permitted.iter().filter(|base| name.is_of_kind(base));
         let outside = of_its_kind().next().is_some() && !of_its_kind().any(|base| name.is_within(base));
-        if outside || excluded.iter().any(|base| name.is_within(base)) {
+        if outside || excluded.iter().any(|base| name.may_be_within(base)) {
             return Err(AuthorityError::OutsideConstraints);
         }
     }
@@ -222,7 +222,7 @@ impl Asked<'_> {
 
     fn is_within(&self, base: &GeneralName) -> bool {
         match (self, base) {
-            (Self::Dns(name), GeneralName::DnsName(base)) => is_below(name, base.as_str()),
+            (Self::Dns(name), GeneralName::DnsName(base)) => name.is_ascii() && is_below(name, base.as_str()),
             (Self::Mail(mail), GeneralName::Rfc822Name(base)) => {
                 let (base, host) = (base.as_str(), mail.rsplit_once('@').map_or("", |(_, host)| host));
                 match base.strip_prefix('.') {
@@ -242,6 +242,55 @@ impl Asked<'_> {
             }
             _ => false,
         }
+    }
+
+    /// Whether a verifier may take it for a name within: what is excluded must not be reached by another way to say it.
+    fn may_be_within(&self, base: &GeneralName) -> bool {
+        let is_dns = |name: &str, base: &GeneralName| matches!(base, GeneralName::DnsName(base) if may_be_below(name, base.as_str()));
+        self.is_within(base) || matches!(self, Self::Dns(name) if is_dns(name, base))
+    }
+}
+
+/// What a client may take for a host in a common name; none for one of words or for a single one, which names nobody
+/// elsewhere.
+fn as_host(common: &str) -> Option<&str> {
+    let name = common.trim();
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let of_words = name.contains(' ') && !name.contains(STARS);
+    (!of_words && name.contains(|letter: char| is_dot(letter) || STARS.contains(&letter))).then_some(name)
+}
+
+/// The star and what compatibility makes of it (NFKC).
+const STARS: [char; 3] = ['*', '\u{fe61}', '\u{ff0a}'];
+
+/// Whether compatibility (NFKC) or IDNA (RFC 3490, section 3.1) makes a dot of it.
+fn is_dot(letter: char) -> bool {
+    matches!(
+        letter,
+        '.' | '\u{2024}'..='\u{2026}'
+            | '\u{2488}'..='\u{249b}'
+            | '\u{3002}'
+            | '\u{33c2}'
+            | '\u{33c7}'
+            | '\u{33d8}'
+            | '\u{fe12}'
+            | '\u{fe19}'
+            | '\u{fe30}'
+            | '\u{fe52}'
+            | '\u{ff0e}'
+            | '\u{ff61}'
+            | '\u{1f100}'
+    )
+}
+
+/// Whether a host that is no plain one may stand for one in a domain: a star for the label below its own, and letters
+/// that are not ASCII, or a star elsewhere, for whatever a client makes of them.
+fn may_be_below(host: &str, domain: &str) -> bool {
+    let is_plain = |host: &str| host.is_ascii() && !host.contains('*');
+    match host.strip_prefix("*.") {
+        Some(parent) if is_plain(parent) => is_below(domain.strip_prefix('.').unwrap_or(domain), parent),
+        None if is_plain(host) => false,
+        _ => true,
     }
 }
 
@@ -313,6 +362,17 @@ mod tests {
             ("example", "app.example", false),
         ] {
             assert_eq!(is_below(host, domain), within, "{host} {domain}");
+        }
+        for (host, domain, may) in [
+            ("*.app.example", "secret.app.example", true),
+            ("*.app.example", ".SECRET.app.example", true),
+            ("*.app.example", "other.example", false),
+            ("*.secret.app.example", "app.example", false),
+            ("app.example", "secret.app.example", false),
+            ("a.*.example", "other.example", true),
+            ("\u{17f}ecret.app.example", "secret.app.example", true),
+        ] {
+            assert_eq!(may_be_below(host, domain), may, "{host} {domain}");
         }
         let mail = |base: &str| GeneralName::Rfc822Name(Ia5String::new(base).unwrap());
         let asked = Asked::Mail("ops@app.example");

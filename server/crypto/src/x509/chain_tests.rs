@@ -166,8 +166,40 @@ fn a_chain_over_an_intermediate_is_taken_by_openssl_and_webpki() {
 
     // No further authority, and no other names.
     assert_eq!(between.signs(&authority("CN=Below"), 5).err(), Some(AuthorityError::PathTooLong));
-    for host in ["www.other.example", "a.secret.app.example"] {
+    for host in ["www.other.example", "a.secret.app.example", "*.app.example"] {
         assert_eq!(between.signs(&server(host), 5).err(), Some(AuthorityError::OutsideConstraints), "{host}");
+    }
+}
+
+#[test]
+fn every_name_of_a_subject_keeps_the_constraints() {
+    let mut constraints = domains(&["app.example"], &["secret.app.example"]);
+    constraints.permitted.emails = vec!["app.example".to_owned()];
+    let root = root(&Template { constraints, ..authority("CN=Root") });
+    let signed =
+        |subject: &str| root.signs(&Template { subject: subject.to_owned(), ..server("www.app.example") }, 4).err();
+    for good in [
+        "CN=www.app.example",
+        "CN=www.app.example.",
+        "CN=payments",
+        "CN=Payments team v1.2",
+        "emailAddress=ops@app.example,CN=www.app.example",
+    ] {
+        assert_eq!(signed(good), None, "{good}");
+    }
+    for bad in [
+        "CN=www.app.example,CN=www.other.example",
+        "CN=www.app.example+CN=secret.app.example",
+        "CN=www.other.example\\ ",
+        "CN=secret.app.example.",
+        "CN=a *.other.example",
+        "CN=*",
+        "CN=*.app.example",
+        "CN=www\u{ff0e}other\u{3002}example",
+        "CN=b\u{fc}cher.app.example",
+        "emailAddress=ops@other.example,CN=www.app.example",
+    ] {
+        assert_eq!(signed(bad), Some(AuthorityError::OutsideConstraints), "{bad}");
     }
 }
 

@@ -126,10 +126,18 @@ impl Subject {
         self.0.is_empty()
     }
 
-    /// Its common name, if it has one.
-    pub(super) fn common_name(&self) -> Option<&str> {
-        let common = |(attribute, _): &&(ObjectIdentifier, String)| *attribute == oid("2.5.4.3");
-        self.0.iter().flatten().find(common).map(|(_, value)| value.as_str())
+    /// Its common names.
+    pub(super) fn common_names(&self) -> impl Iterator<Item = &str> {
+        self.values_of(oid("2.5.4.3"))
+    }
+
+    /// Its mail addresses.
+    pub(super) fn emails(&self) -> impl Iterator<Item = &str> {
+        self.values_of(EMAIL_ADDRESS)
+    }
+
+    fn values_of(&self, attribute: ObjectIdentifier) -> impl Iterator<Item = &str> {
+        self.0.iter().flatten().filter(move |(own, _)| *own == attribute).map(|(_, value)| value.as_str())
     }
 
     /// As it stands in a certificate: the least specific part first.

@@ -313,11 +313,6 @@ impl Template {
         self.names.check()
     }
 
-    /// The common name of the subject, if it has one.
-    pub(super) fn common_name(&self) -> Option<String> {
-        Subject::parse(&self.subject).ok()?.common_name().map(str::to_owned)
-    }
-
     pub(super) fn name(&self) -> Result<Name, der::Error> {
         let unchecked = |_| der::Error::from(der::ErrorKind::Failed);
         Subject::parse(&self.subject).map_err(unchecked)?.to_name()
