@@ -11,6 +11,7 @@ use strongroom_crypto::x509::{self, AuthorityError, Template, Validity, Wanted};
 use super::RENEWAL_PRINCIPAL;
 use crate::{
     action::Action,
+    certificate::{CertificatePolicy, IssuerReference},
     context::RequestContext,
     gate::Ask,
     issuance::{Answer, CertificateIssuer, Order, Outcome},
@@ -123,7 +124,22 @@ impl AuthorityIssuer {
             crl_url: crl_url.as_deref(),
             now: order.now,
         };
-        self.sign_with(&ctx, (vault, &name, order.authority), &wanted).await
+        // For the modules of the authority's vault, which others than those of the certificate's may be.
+        let asked = CertificatePolicy {
+            template: template.clone(),
+            issuer: IssuerReference {
+                name: order.issuer.as_str().to_owned(),
+                certificate_type: None,
+                transparency: None,
+            },
+            ..CertificatePolicy::default()
+        };
+        let days = (validity.not_after - order.now).div_euclid(SECONDS_A_DAY);
+        let ask = Ask {
+            certificate: Some((&asked, u32::try_from(days).unwrap_or(0))),
+            ..Ask::object(ObjectKind::Certificate, Action::AuthoritySign, vault, &name)
+        };
+        self.sign_with(&ctx, (ask, order.authority), &wanted).await
     }
 
     /// Where it is said what the authority has revoked. What is wrong with it is told by whoever asks it to sign.
@@ -147,10 +163,9 @@ impl AuthorityIssuer {
     async fn sign_with(
         &self,
         ctx: &RequestContext,
-        (vault, name, judged): (&VaultName, &ObjectName, Option<&AuthorityLife>),
+        (ask, judged): (Ask<'_>, Option<&AuthorityLife>),
         wanted: &Wanted<'_>,
     ) -> Result<Vec<Vec<u8>>, NotSigned> {
-        let ask = Ask::object(ObjectKind::Certificate, Action::AuthoritySign, vault, name);
         let fit = |vault: VaultId, item: &SecretItem| -> Result<(), NotSigned> {
             is_judged(judged, vault, item)?;
             if item.version.attributes.enabled { Ok(()) } else { Err(NotSigned::Missing) }

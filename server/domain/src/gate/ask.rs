@@ -36,7 +36,7 @@ pub struct Ask<'a> {
     pub key: Option<&'a KeyProperties>,
     /// On an update of a key: what it might be used for.
     pub operations: Option<&'a BTreeSet<KeyOperation>>,
-    /// On the making of a certificate: how, and for how many days it would be valid.
+    /// On the making of a certificate, and of one that an authority signs: how, and for how many days it would be valid.
     pub certificate: Option<(&'a CertificatePolicy, u32)>,
     /// On an update of a certificate's policy: what of it would be another.
     pub policy: Option<&'a PolicyPatch>,

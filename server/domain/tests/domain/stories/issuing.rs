@@ -30,7 +30,7 @@ fn named(issuer: &str) -> Option<IssuerReference> {
     Some(IssuerReference { name: issuer.to_owned(), certificate_type: None, transparency: None })
 }
 
-fn root() -> PolicyPatch {
+pub(super) fn root() -> PolicyPatch {
     PolicyPatch {
         subject: Some("CN=Root".to_owned()),
         names: Some(Default::default()),
@@ -42,7 +42,7 @@ fn root() -> PolicyPatch {
     }
 }
 
-fn authority(settings: AuthoritySettings) -> IssuerPatch {
+pub(super) fn authority(settings: AuthoritySettings) -> IssuerPatch {
     let settings = AuthoritySettings { certificate: "root".to_owned(), ..settings };
     IssuerPatch {
         provider: Some("Strongroom-CA".to_owned()),
@@ -61,7 +61,7 @@ fn acme() -> IssuerPatch {
 }
 
 impl Demo {
-    async fn set_issuer(&self, issuer: &str, given: &IssuerPatch) -> Result<(), IssuerError> {
+    pub(super) async fn set_issuer(&self, issuer: &str, given: &IssuerPatch) -> Result<(), IssuerError> {
         let (ctx, name) = (self.request(), name(issuer).unwrap());
         self.world.issuers.set(&ctx, &self.vault, &name, given).await.map(drop)
     }

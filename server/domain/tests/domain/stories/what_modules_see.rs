@@ -10,6 +10,7 @@ use strongroom_crypto::{
 use strongroom_domain::{
     certificate::{LifetimeAction, LifetimeWork, PolicyPatch, Trigger},
     certificates::Renewed,
+    issuer::AuthoritySettings,
     key::KeyOperation,
     keys::{Ciphertext, Cleartext, KeyAt, KeyRequest, ROTATION_PRINCIPAL, Rotated, Sealing},
     policy::{AttachmentState, Effect, ModuleDigest, PolicyAttachment, PolicyRequest},
@@ -23,7 +24,10 @@ use strongroom_domain::{
     vault::VaultSettings,
 };
 
-use super::certificates::by;
+use super::{
+    certificates::by,
+    issuing::{authority, root},
+};
 use crate::common::Demo;
 
 const DAY: i64 = 86_400;
@@ -174,6 +178,25 @@ async fn of_another_policy_they_see_the_certificate_it_would_make_and_they_judge
     assert_eq!(run().await, Renewed::default(), "not before its time");
     demo.world.clock.advance(DAY * 1000);
     assert_eq!(run().await, Renewed { certificates: 1, ..Renewed::default() });
+}
+
+/// The modules of the authority's vault, whose vault it may be for which it signs.
+#[tokio::test]
+async fn of_what_an_authority_signs_they_see_the_certificate() {
+    let demo = guarded();
+    demo.issue("root", &root()).await.unwrap();
+    demo.set_issuer("inside", &authority(AuthoritySettings::default())).await.unwrap();
+    demo.issue("app", &by("inside")).await.unwrap();
+    demo.says(Verdict::Says(Effect::Deny));
+    let run = async || demo.world.certificates.do_what_is_due(&demo.world.store, &*demo.world.clock).await.unwrap();
+    assert_eq!(run().await, Renewed { failed: 1, ..Renewed::default() });
+    assert_eq!(demo.newest("CertificateAuthoritySign").outcome, Outcome::Denied);
+    let asked = demo.asked_last();
+    assert_eq!((asked.object.name.as_str(), asked.principal.kind.as_str()), ("root", "system"));
+    let certificate = asked.certificate_request.unwrap();
+    assert_eq!((certificate.issuer.as_str(), certificate.subject.as_str()), ("inside", "CN=app.example"));
+    assert_eq!(certificate.names, ["dns:app.example"]);
+    assert!(certificate.validity_days > Some(360));
 }
 
 #[tokio::test]
