@@ -363,10 +363,51 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The certificates of a document alone: a private key that stands beside them is sent to nobody.
+fn certificates_of(document: &[u8]) -> anyhow::Result<Vec<Vec<u8>>> {
+    let armored = std::str::from_utf8(document).ok().filter(|text| text.contains("-----BEGIN "));
+    let Some(text) = armored else { return Ok(certificates_in(document)?) };
+    let (mut alone, mut within) = (String::new(), false);
+    for line in text.lines() {
+        within |= line.trim() == "-----BEGIN CERTIFICATE-----";
+        if within {
+            alone.push_str(line);
+            alone.push('\n');
+        }
+        within &= line.trim() != "-----END CERTIFICATE-----";
+    }
+    Ok(certificates_in(alone.as_bytes())?)
+}
+
 async fn merge(name: &str, file: &Path, at: &VaultAt) -> anyhow::Result<()> {
-    let x5c: Vec<String> = certificates_in(&read(file)?)?.iter().map(|der| BASE64.encode(der)).collect();
+    let x5c: Vec<String> =
+        certificates_of(&Zeroizing::new(read(file)?))?.iter().map(|der| BASE64.encode(der)).collect();
     let body = serde_json::to_vec(&json!({ "x5c": x5c }))?;
     let merged = connect(at).await?.send(Method::POST, &["certificates", name, "pending", "merge"], Some(body)).await?;
     CERTIFICATES.print_id(&merged, at.output);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_crypto::{DevAuthority, SystemEntropy};
+
+    use super::*;
+
+    #[test]
+    fn of_a_file_with_a_key_the_certificates_alone_are_taken() {
+        let now = time::OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
+        let authority = DevAuthority::create("CA", now, &SystemEntropy).unwrap();
+        let issued = authority.issue_server(&["app.example".to_owned()], &[], now, 30, &SystemEntropy).unwrap();
+        let (certificate, key) = (issued.0, issued.1.expose().to_owned());
+        let ders = certificates_in(certificate.as_bytes()).unwrap();
+        for text in [format!("{key}\n{certificate}"), format!("{certificate}\n{key}"), certificate.clone()] {
+            assert_eq!(certificates_of(text.as_bytes()).unwrap(), ders);
+        }
+        assert_eq!(certificates_of(&ders[0]).unwrap(), ders[..1]);
+        let cut = certificate.replace("-----END CERTIFICATE-----", "");
+        for none in [key.clone(), format!("{cut}\n{key}"), String::new()] {
+            assert!(certificates_of(none.as_bytes()).is_err(), "{none}");
+        }
+    }
 }

@@ -4,8 +4,9 @@ use anyhow::Context as _;
 use data_encoding::BASE64;
 use reqwest::Method;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
-use super::{connect, done, pem, read, text};
+use super::{certificates_of, connect, done, pem, read, text};
 use crate::{
     cli::{Output, VaultAt, certificate::RevokedGiven},
     client::VaultClient,
@@ -17,7 +18,10 @@ pub(super) async fn revoke(authority: &str, given: &RevokedGiven, reason: &str, 
     let mut body = json!({ "reason": reason });
     let (part, what) = match (&given.certificate, &given.file, &given.serial) {
         (Some(name), ..) => ("certificate", kept(&vault, name).await?),
-        (_, Some(file), _) => ("certificate", BASE64.encode(&read(file)?)),
+        (_, Some(file), _) => {
+            let found = certificates_of(&Zeroizing::new(read(file)?))?;
+            ("certificate", BASE64.encode(found.first().context("the file holds no certificate")?))
+        }
         (.., serial) => ("serial", serial.clone().unwrap_or_default()),
     };
     if let Some(object) = body.as_object_mut() {
