@@ -6,7 +6,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
-use strongroom_crypto::x509::{self, AuthorityError, Template, Validity, Wanted};
+use strongroom_crypto::{
+    sha256,
+    x509::{self, AuthorityError, CertificateFacts, Template, Validity, Wanted},
+};
 
 use super::RENEWAL_PRINCIPAL;
 use crate::{
@@ -139,7 +142,7 @@ impl AuthorityIssuer {
             certificate: Some((&asked, u32::try_from(days).unwrap_or(0))),
             ..Ask::object(ObjectKind::Certificate, Action::AuthoritySign, vault, &name)
         };
-        self.sign_with(&ctx, (ask, order.authority), &wanted).await
+        self.sign_with(&ctx, (ask, order), &wanted).await
     }
 
     /// Where it is said what the authority has revoked. What is wrong with it is told by whoever asks it to sign.
@@ -163,18 +166,19 @@ impl AuthorityIssuer {
     async fn sign_with(
         &self,
         ctx: &RequestContext,
-        (ask, judged): (Ask<'_>, Option<&AuthorityLife>),
+        (ask, order): (Ask<'_>, &Order<'_>),
         wanted: &Wanted<'_>,
     ) -> Result<Vec<Vec<u8>>, NotSigned> {
         let fit = |vault: VaultId, item: &SecretItem| -> Result<(), NotSigned> {
-            is_judged(judged, vault, item)?;
+            is_judged(order.authority, vault, item)?;
             if item.version.attributes.enabled { Ok(()) } else { Err(NotSigned::Missing) }
         };
         let sign = |with: &SigningKey<'_>| -> Result<_, NotSigned> {
             let leaf = x509::issue(with.chain, with.key(), wanted, &*self.objects.entropy)?;
             Ok(std::iter::once(leaf).chain(with.chain.iter().cloned()).collect())
         };
-        self.objects.sign_as_authority(ctx, ask, (fit, || NotSigned::Missing), sign).await
+        let told = |chain: &Vec<Vec<u8>>| told(order, chain.first().map_or(&[][..], Vec::as_slice));
+        self.objects.sign_as_authority(ctx, ask, (fit, || NotSigned::Missing), sign, told).await
     }
 }
 
@@ -182,6 +186,22 @@ impl AuthorityIssuer {
 fn is_judged(judged: Option<&AuthorityLife>, vault: VaultId, item: &SecretItem) -> Result<(), NotSigned> {
     let is_it = judged.is_some_and(|judged| judged.is_of(vault, item.secret.revision));
     if is_it { Ok(()) } else { Err(NotSigned::OtherAuthority) }
+}
+
+/// What was signed, and for whom: the certificate itself is found by its digest, wherever it is.
+fn told(order: &Order<'_>, certificate: &[u8]) -> Vec<(&'static str, String)> {
+    let hex = |octets: &[u8]| data_encoding::HEXLOWER.encode(octets);
+    let mut told = vec![
+        ("signed", "certificate".to_owned()),
+        ("for", format!("{}/{}", order.vault, order.certificate)),
+        ("issuer", order.issuer.as_str().to_owned()),
+        ("subject", order.template.subject.clone()),
+        ("sha256", hex(&sha256(certificate))),
+    ];
+    if let Ok(facts) = CertificateFacts::of(certificate) {
+        told.push(("serial", hex(&facts.serial)));
+    }
+    told
 }
 
 /// The template as the profile allows it.

@@ -31,7 +31,8 @@ impl SigningKey<'_> {
 }
 
 impl Objects {
-    /// Signs with the version that is asked for, if it is there, has a certificate and is `fit` for it, in this vault.
+    /// Signs with the version that is asked for, if it is there, has a certificate and is `fit` for it, in this vault. What
+    /// was signed is `told` on its record.
     ///
     /// # Errors
     /// [`ObjectError`]; what `missing` says of an authority that is not there; whatever `fit` and `sign` fail with.
@@ -41,6 +42,7 @@ impl Objects {
         ask: Ask<'_>,
         (fit, missing): (impl Fn(VaultId, &SecretItem) -> Result<(), E>, impl Fn() -> E),
         sign: impl Fn(&SigningKey<'_>) -> Result<T, E>,
+        told: impl Fn(&T) -> Vec<(&'static str, String)>,
     ) -> Result<T, E>
     where
         E: HowItWent + From<ObjectError>,
@@ -70,6 +72,10 @@ impl Objects {
                 let private = self.keyring.open(&keys, kind, own, version, &row.sealed).map_err(ObjectError::from)?;
                 sign(&SigningKey { spec, private: &private, chain: &chain })
             });
+            let details = held.inspect(|signed| signed.as_ref().map(&told).unwrap_or_default());
+            for (name, detail) in details {
+                case.record.detail(name, detail);
+            }
             return self.recorder.release(ctx, case.record, held).await.map_err(ObjectError::from)?;
         }
         Err(self.contended(ctx, ask).await)

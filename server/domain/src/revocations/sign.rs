@@ -229,6 +229,9 @@ impl Revoking {
             let der = x509::revocation_list(leaf, with.key(), &said)?;
             Ok(SignedList { number, this_update, next_update, der })
         };
-        self.objects.sign_as_authority(&ctx, ask, (|_: VaultId, _: &SecretItem| Ok(()), missing), sign).await
+        let told = |signed: &SignedList| {
+            vec![("signed", "list".to_owned()), ("list", list.id.clone()), ("number", signed.number.to_string())]
+        };
+        self.objects.sign_as_authority(&ctx, ask, (|_: VaultId, _: &SecretItem| Ok(()), missing), sign, told).await
     }
 }

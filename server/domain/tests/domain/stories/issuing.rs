@@ -118,12 +118,29 @@ async fn an_authority_in_the_vault_signs_what_its_issuer_allows() {
     assert_eq!((chain.len(), &chain[1]), (2, &made.version.certificate.as_ref().unwrap().chain[0]));
     assert!(app.version.attributes.enabled);
     demo.key_of("app").await.unwrap();
-    let signed = demo.world.store.image().log.iter().any(|logged| {
-        logged.record.operation == "CertificateAuthoritySign"
-            && logged.record.object.as_deref() == Some("root")
-            && logged.record.outcome == Recorded::Allowed
-    });
-    assert!(signed, "what an authority signs is on record at its own name");
+    let signed = |what: &str| {
+        let records = demo.world.store.image().log.into_iter().map(|logged| logged.record);
+        let mut signed = records.filter(|record| {
+            record.operation == "CertificateAuthoritySign"
+                && record.object.as_deref() == Some("root")
+                && record.outcome == Recorded::Allowed
+                && record.details.get("signed").map(String::as_str) == Some(what)
+        });
+        signed.next().map(|record| record.details)
+    };
+    assert_eq!(signed("list").unwrap()["number"].parse::<i64>().ok(), Some(now));
+    let told = signed("certificate").expect("what an authority signs is on record at its own name");
+    let serial = data_encoding::HEXLOWER.encode(&facts.serial);
+    let digest = data_encoding::HEXLOWER.encode(&strongroom_crypto::sha256(&chain[0]));
+    for (name, said) in [
+        ("for", "demo/app"),
+        ("issuer", "inside"),
+        ("subject", "CN=app.example"),
+        ("serial", serial.as_str()),
+        ("sha256", digest.as_str()),
+    ] {
+        assert_eq!(told[name], said, "{name}");
+    }
 
     // What the profile does not allow fails, and stays to be seen.
     let client = authority(AuthoritySettings { profile: Profile::Client, ..Default::default() });
