@@ -76,6 +76,15 @@ pub enum ImportError {
     /// None of the certificates is the key's.
     #[error("none of the certificates in the document is for its private key")]
     OtherKey,
+    /// The key's own signed another one.
+    #[error(
+        "the private key is for certificate {0} of the document, which signed another one there: is it the key of an \
+         authority in the place of the leaf's? To take the authority in, leave out what it signed"
+    )]
+    NotTheLeaf(usize),
+    /// No root at its end.
+    #[error("the chain goes in a circle: its certificates were signed by one another, and none is a root")]
+    Circle,
 }
 
 impl Imported {
@@ -110,31 +119,66 @@ impl Imported {
     fn of(contents: Contents, keep_order: bool) -> Result<Self, ImportError> {
         let Contents { key, certificates } = contents;
         let key = key_of(&key.ok_or(ImportError::NoKey)?)?;
-        let mut known: Vec<(CertificateFacts, Vec<u8>)> = Vec::with_capacity(certificates.len());
-        for der in certificates {
+        let mut known: Vec<Known> = Vec::with_capacity(certificates.len());
+        for (place, der) in certificates.into_iter().enumerate() {
             let facts = CertificateFacts::of(&der).map_err(|_| ImportError::Damaged)?;
-            if known.iter().any(|(_, other)| *other == der) {
+            if known.iter().any(|other| other.der == der) {
                 continue;
             }
-            if known.iter().any(|(other, _)| (&other.issuer, &other.serial) == (&facts.issuer, &facts.serial)) {
+            if known.iter().any(|other| (&other.facts.issuer, &other.facts.serial) == (&facts.issuer, &facts.serial)) {
                 return Err(ImportError::DuplicateSerial);
             }
-            known.push((facts, der));
+            known.push(Known { place, facts, der });
         }
-        let own = known.iter().position(|(facts, _)| facts.key.is_some() && facts.key == key.public);
-        let mut chain = vec![known.remove(own.ok_or(ImportError::OtherKey)?)];
+        let is_own = |one: &Known| one.facts.key.is_some() && one.facts.key == key.public;
+        let signed_another = |one: &Known| {
+            let by_it = |other: &Known| other.facts.issuer == one.facts.subject && !other.is_named_as(one);
+            known.iter().any(by_it)
+        };
+        let leaf = known.iter().position(|one| is_own(one) && !signed_another(one));
+        let own = leaf.or_else(|| known.iter().position(is_own)).ok_or(ImportError::OtherKey)?;
+        let mut chain = vec![known.remove(own)];
         // Whoever signed the last one comes next; each is taken once, so a loop ends.
-        while let Some(next) = chain.last().filter(|_| !keep_order).and_then(|(last, _)| {
-            let is_root = last.issuer == last.subject;
-            known.iter().position(|(facts, _)| !is_root && facts.subject == last.issuer)
-        }) {
+        while let Some(next) = chain
+            .last()
+            .and_then(|last| known.iter().position(|other| !last.is_root() && other.facts.subject == last.facts.issuer))
+        {
             chain.push(known.remove(next));
+        }
+        let back = |last: &Known| !last.is_root() && chain.iter().any(|one| one.facts.subject == last.facts.issuer);
+        if chain.last().is_some_and(back) {
+            return Err(ImportError::Circle);
+        }
+        // A key of an authority beside what it signed: whoever has them mixed up does not mean the authority.
+        if let (None, Some(own)) = (leaf, chain.first()) {
+            return Err(ImportError::NotTheLeaf(own.place + 1));
+        }
+        chain.extend(known);
+        if let Some((_, others)) = chain.split_first_mut().filter(|_| keep_order) {
+            others.sort_by_key(|one| one.place);
         }
         // Last, because it takes longest.
         if key.spec.is_slow_to_make() {
             key.check_primes()?;
         }
-        Ok(Self { key, chain: chain.into_iter().chain(known).map(|(_, der)| der).collect() })
+        Ok(Self { key, chain: chain.into_iter().map(|one| one.der).collect() })
+    }
+}
+
+/// A certificate of a document that was read.
+struct Known {
+    place: usize,
+    facts: CertificateFacts,
+    der: Vec<u8>,
+}
+
+impl Known {
+    fn is_root(&self) -> bool {
+        self.facts.issuer == self.facts.subject
+    }
+
+    fn is_named_as(&self, other: &Self) -> bool {
+        self.facts.subject == other.facts.subject
     }
 }
 
@@ -390,19 +434,39 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_that_loops_ends_and_numbers_that_are_given_twice_are_refused() {
+    fn a_chain_that_loops_and_numbers_that_are_given_twice_are_refused() {
         let ((key, leaf), (_, a), (_, b)) = (issued("app", "a", 1), issued("a", "b", 2), issued("b", "a", 3));
         let read = |chain: &[&Vec<u8>]| {
             let certificates: String = chain.iter().map(|der| armored("CERTIFICATE", der)).collect();
             Imported::from_pem((key.clone() + &certificates).as_bytes(), "", false).map(|imported| imported.chain)
         };
-        assert_eq!(read(&[&b, &a, &leaf]), Ok(vec![leaf.clone(), a.clone(), b.clone()]), "each once");
+        for keep_order in [false, true] {
+            let document = key.clone() + &[&b, &a, &leaf].map(|der| armored("CERTIFICATE", der)).concat();
+            let refused = Imported::from_pem(document.as_bytes(), "", keep_order).err();
+            assert_eq!(refused, Some(ImportError::Circle));
+        }
         assert_eq!(read(&[&leaf, &a, &leaf]), Ok(vec![leaf.clone(), a.clone()]), "the same twice is one");
         let (_, twice) = issued("other", "a", 1);
         assert_eq!(read(&[&leaf, &twice]), Err(ImportError::DuplicateSerial));
         let (_, elsewhere) = issued("other", "b", 1);
         assert!(read(&[&leaf, &elsewhere]).is_ok(), "another authority counts for itself");
         assert_eq!(read(&[&a, &b]), Err(ImportError::OtherKey));
+    }
+
+    #[test]
+    fn the_key_of_whoever_signed_another_one_is_not_taken_for_the_leafs() {
+        let ((leaf_key, leaf), (key, a), (_, root)) = (issued("app", "a", 1), issued("a", "r", 2), issued("r", "r", 3));
+        let read = |key: &str, chain: &[&Vec<u8>], keep_order| {
+            let certificates: String = chain.iter().map(|der| armored("CERTIFICATE", der)).collect();
+            let document = key.to_owned() + &certificates;
+            Imported::from_pem(document.as_bytes(), "", keep_order).map(|imported| imported.chain)
+        };
+        assert_eq!(read(&key, &[&leaf, &a, &root], false), Err(ImportError::NotTheLeaf(2)));
+        assert_eq!(read(&key, &[&root, &a], false), Ok(vec![a.clone(), root.clone()]), "an authority by itself");
+        let ordered = Ok(vec![leaf.clone(), a.clone(), root.clone()]);
+        assert_eq!(read(&leaf_key, &[&root, &a, &leaf], false), ordered);
+        let kept = Ok(vec![leaf.clone(), root.clone(), a.clone()]);
+        assert_eq!(read(&leaf_key, &[&root, &a, &leaf], true), kept, "as they stand");
     }
 
     /// As deep as fits: a reader that goes down by itself would overflow the stack of its thread.

@@ -40,6 +40,9 @@ pub enum Finding {
     /// The chain ends before a root.
     #[error("its issuer is not here: the chain is incomplete for whoever does not have it")]
     Incomplete,
+    /// Whoever signed it was signed by it, or by what it signed.
+    #[error("the chain goes in a circle: its issuer stands before it, and there is no root")]
+    Circle,
     /// Not behind the certificate that it signed.
     #[error("it does not stand behind the certificate that it signed: the chain is out of order")]
     OutOfOrder,
@@ -117,6 +120,7 @@ pub fn inspect(certificates: &[Vec<u8>], key: Option<&PublicKey>, now: i64) -> R
         }
         let issuer = if looked.is_root() { Some(looked) } else { chain.get(place + 1) };
         match issuer {
+            None if chain.iter().any(|one| one.facts.subject == looked.facts.issuer) => findings.push(Finding::Circle),
             None => findings.push(Finding::Incomplete),
             Some(issuer) => {
                 if looked.is_signed_by(issuer) == Some(false) {
@@ -411,12 +415,14 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_ends() {
+    fn a_loop_ends_and_is_named() {
         let (_, by_a) = issued("a", true, None);
         let (b, by_b) = issued("b", true, Some(&by_a));
         let (a, _) = issued("a", true, Some(&by_b));
-        assert_eq!(told(&[a.clone(), b.clone()], None, NOW).len(), 2);
-        assert_eq!(told(&[b, a], None, NOW).len(), 2);
+        for all in [[a.clone(), b.clone()], [b, a]] {
+            let told = told(&all, None, NOW);
+            assert!(told.len() == 2 && told[1].1.contains(&Finding::Circle), "{told:?}");
+        }
     }
 
     proptest::proptest! {
