@@ -52,7 +52,8 @@ impl Action {
     #[must_use]
     pub fn reach(self) -> Reach {
         match self {
-            Self::VaultCreate => Reach::Any,
+            // Whoever checks certificates hears of those that were revoked, whatever becomes of the vault.
+            Self::VaultCreate | Self::RevocationListPublish => Reach::Any,
             Self::VaultGetDeleted | Self::VaultRecover | Self::VaultPurge => Reach::Deleted,
             _ => Reach::Active,
         }

@@ -149,6 +149,9 @@ pub enum IssuerInvalid {
     /// Nobody here speaks with such a provider.
     #[error("there is no certificate provider of this name here: it is one of {AUTHORITY} and {ACME}")]
     Provider,
+    /// A name that stands for none.
+    #[error("an issuer is not called Self or Unknown: a policy that names these asks no issuer of the vault")]
+    Name,
     /// Settings of another provider.
     #[error("the settings are those of another provider")]
     OtherProvider,

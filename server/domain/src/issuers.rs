@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     action::Action,
+    certificate::{SELF, UNKNOWN},
     certificates::RENEWAL_PRINCIPAL,
     change::{Change, PermittedChange},
     contacts::Contacts,
@@ -149,6 +150,9 @@ impl Issuers {
         name: &ObjectName,
         given: &IssuerPatch,
     ) -> Result<ShownIssuer, IssuerError> {
+        if [SELF, UNKNOWN].iter().any(|taken| name.as_str().eq_ignore_ascii_case(taken)) {
+            return Err(IssuerInvalid::Name.into());
+        }
         let mut issuer = Issuer::made(given)?;
         self.is_spoken_here(&issuer)?;
         let attributes = attributes(given.enabled.unwrap_or(true), Some(issuer.settings.provider()));

@@ -20,7 +20,6 @@ use crate::{
     ports::StoreError,
     revocation::{Revocations, SignedList},
     schedule::own_request,
-    secret::LifeState,
     throttle::{Rate, Throttle, TooMany, network_of},
 };
 
@@ -118,7 +117,8 @@ impl Revoking {
         Ok(lists.get(list).cloned())
     }
 
-    /// The vault in which there is such a list. Nothing is opened, so nothing is on record but the request.
+    /// The vault in which there is such a list, also while it is soft deleted: what was signed counts until it lapses.
+    /// Nothing is opened, so nothing is on record but the request.
     async fn find(&self, vault: VaultId, name: &ObjectName, list: &str) -> Result<Option<VaultName>, PublishError> {
         let (kind, objects) = (ObjectKind::Revocations, &self.objects);
         let names = match objects.gate.vaults.names_of(&BTreeSet::from([vault])).await {
@@ -130,7 +130,7 @@ impl Revoking {
             Err(StoreError::Damaged(_)) => return Ok(None),
             other => other?,
         };
-        let Some(row) = row.filter(|row| row.id == vault && row.life == LifeState::Active) else { return Ok(None) };
+        let Some(row) = row.filter(|row| row.id == vault) else { return Ok(None) };
         let Ok(keys) = objects.keyring.verified_vault_keys(&row).await else { return Ok(None) };
         let facts = match objects.store.facts(vault, kind, name, None).await {
             Err(StoreError::Damaged(_)) => return Ok(None),

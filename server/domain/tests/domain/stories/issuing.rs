@@ -9,7 +9,7 @@ use strongroom_domain::{
     certificates::{CertificateError, Certificates, Renewed},
     grant::Scope,
     issuance::{Answer, CertificateIssuer, Farewell, Order, Outcome, RenewalInformation, RenewalQuestion},
-    issuer::{AcmeSettings, AuthoritySettings, IssuerPatch, IssuerSettings, Profile},
+    issuer::{AcmeSettings, AuthoritySettings, IssuerInvalid, IssuerPatch, IssuerSettings, Profile},
     issuers::{IssuerError, Issuers},
     names::ObjectKind,
     objects::ObjectError,
@@ -185,6 +185,16 @@ async fn an_issuer_signs_by_the_authority_it_was_set_for_and_by_none_that_took_i
     let fourth = demo.certificate("fourth").await.unwrap();
     let der = fourth.version.certificate.as_ref().unwrap().leaf().unwrap().to_vec();
     assert!(der.windows(4).any(|part| part == b".crl"), "the list of the key that is gone is no hindrance");
+}
+
+/// What a policy says to sign by itself, or by nobody here, is asked of no issuer.
+#[tokio::test]
+async fn no_issuer_has_a_name_that_stands_for_none() {
+    let demo = Demo::start();
+    for taken in ["Self", "self", "UNKNOWN"] {
+        let refused = demo.set_issuer(taken, &acme()).await;
+        assert!(matches!(refused, Err(IssuerError::Invalid(IssuerInvalid::Name))), "{taken}: {refused:?}");
+    }
 }
 
 #[tokio::test]

@@ -224,6 +224,17 @@ async fn a_new_key_of_an_authority_has_a_list_of_its_own_and_the_old_one_goes_on
 }
 
 #[tokio::test]
+async fn what_was_revoked_is_heard_of_while_the_vault_is_soft_deleted() {
+    let (demo, der) = Demo::with_authority().await;
+    let revoked = demo.revoke(ToRevoke::Certificate(der.clone()), Reason::KeyCompromise).await.unwrap();
+    demo.world.put_grant(Grantee::Principal { id: demo.ada.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    demo.world.admin.delete_vault(&demo.request(), &demo.vault).await.unwrap();
+    demo.world.clock.advance(120_000);
+    assert_eq!(demo.fetch(&point(&der)).await.unwrap().as_deref(), Some(&*signed(&revoked).der));
+    assert!(demo.revocations().await.is_err(), "and nothing else of it");
+}
+
+#[tokio::test]
 async fn nothing_is_signed_that_could_not_be_revoked() {
     let (demo, _) = Demo::with_authority().await;
     for key in 1..MAX_LISTS {
