@@ -90,15 +90,15 @@ impl Policy for CertificateNames {
 }
 
 fn judge_names(asked: &CertificateRequest, settings: &Settings) -> Option<Answer> {
-    let of_subject = common_names(&asked.subject);
-    // A common name is a host for some clients still; one with blanks (`Payments team`) is for none.
-    let of_subject = of_subject.iter().filter(|name| !name.contains(' ')).map(|name| (SUBJECT, "", name.as_str()));
+    let of_subject = names_of_subject(&asked.subject);
+    let of_subject = of_subject.iter().map(|(kind, name)| (SUBJECT, *kind, name.as_str()));
     let of_names = asked.names.iter().map(|name| {
-        let (kind, name) = name.split_once(':').unwrap_or(("", name));
+        // A name of no kind is within nothing.
+        let (kind, name) = name.split_once(':').unwrap_or(("none", name));
         (NAMES, kind, name)
     });
     for (read, kind, name) in of_subject.chain(of_names) {
-        if name.contains('*') && settings.wildcards != Some(true) {
+        if name.contains(is_star) && settings.wildcards != Some(true) {
             return Some(
                 Answer::deny("wildcard", "Certificates in this vault are for names one by one, without a wildcard.")
                     .relied_on(read),
@@ -121,12 +121,12 @@ fn is_within(kind: &str, name: &str, settings: &Settings) -> bool {
         "email" | "upn" => name.rsplit_once('@').is_some_and(|(_, host)| is_in_domains(host, settings)),
         "uri" => host_of(name).is_some_and(|host| is_in_domains(host, settings)),
         "dns" => is_in_domains(name, settings),
-        // A common name: a host, an address of mail or a single word, which names nobody elsewhere.
-        "" => match name.rsplit_once('@') {
+        // Of a subject: a host, an address of mail or a single word, which names nobody elsewhere.
+        "cn" => match name.rsplit_once('@') {
             Some((_, host)) => is_in_domains(host, settings),
             None if name.contains(':') => settings.networks.iter().any(|network| network.contains(name)),
             None => {
-                !name.contains(['.', '*'])
+                !name.contains(|letter| is_dot(letter) || is_star(letter))
                     || is_in_domains(name, settings)
                     || settings.networks.iter().any(|network| network.contains(name))
             }
@@ -135,9 +135,37 @@ fn is_within(kind: &str, name: &str, settings: &Settings) -> bool {
     }
 }
 
-/// `*.example.com` is within `example.com`.
+/// The star and what compatibility makes of it (NFKC).
+fn is_star(letter: char) -> bool {
+    matches!(letter, '*' | '\u{fe61}' | '\u{ff0a}')
+}
+
+/// Whether compatibility (NFKC) or IDNA (RFC 3490, section 3.1) makes a dot of it.
+fn is_dot(letter: char) -> bool {
+    matches!(
+        letter,
+        '.' | '\u{2024}'..='\u{2026}'
+            | '\u{2488}'..='\u{249b}'
+            | '\u{3002}'
+            | '\u{33c2}'
+            | '\u{33c7}'
+            | '\u{33d8}'
+            | '\u{fe12}'
+            | '\u{fe19}'
+            | '\u{fe30}'
+            | '\u{fe52}'
+            | '\u{ff0e}'
+            | '\u{ff61}'
+            | '\u{1f100}'
+    )
+}
+
+/// `*.example.com` is within `example.com`. What is no host as a verifier compares it (in ASCII) is within nothing.
 fn is_in_domains(host: &str, settings: &Settings) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
+    if !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.*".contains(&byte)) {
+        return false;
+    }
     settings.domains.iter().any(|domain| {
         let Some(above) = host.len().checked_sub(domain.len()) else { return false };
         let (Some(label), Some(end)) = (host.get(..above), host.get(above..)) else { return false };
@@ -145,17 +173,48 @@ fn is_in_domains(host: &str, settings: &Settings) -> bool {
     })
 }
 
-/// The host of `scheme://user@host:port/path`; none where there is no such part.
+/// The host of `scheme://user@host:port/path`; none where there is no such part. The first colon ends the scheme, or
+/// another reader finds another host.
 fn host_of(uri: &str) -> Option<&str> {
-    let (_, rest) = uri.split_once("://")?;
+    let (_, rest) = uri.split_once(':')?;
+    let rest = rest.strip_prefix("//")?;
     let authority = rest.split(['/', '?', '#', '\\']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let host = host.split_once(':').map_or(host, |(host, _)| host);
     (!host.is_empty()).then_some(host)
 }
 
-/// The values of `CN` in a subject as RFC 4514 writes it.
-fn common_names(subject: &str) -> Vec<String> {
+/// What a subject, as RFC 4514 writes it, names, each with its kind: its common names and user ids, its mail addresses,
+/// and the domain that its components (`DC=example,DC=com`) make together.
+fn names_of_subject(subject: &str) -> Vec<(&'static str, String)> {
+    let (mut found, mut components): (Vec<(&'static str, String)>, Vec<String>) = (Vec::new(), Vec::new());
+    for part in parts(subject) {
+        match part.split_once('=') {
+            Some(("CN", name)) => found.extend(host_like(name).map(|name| ("cn", name.to_owned()))),
+            Some(("emailAddress", name)) => found.push(("email", name.to_owned())),
+            // `ada.lovelace` is a person; with a host it is an account of that.
+            Some(("UID", name)) if name.contains(|letter| letter == '@' || is_star(letter)) => {
+                found.push(("cn", name.to_owned()));
+            }
+            Some(("DC", name)) => components.push(name.to_owned()),
+            _ => {}
+        }
+    }
+    if !components.is_empty() {
+        found.push(("cn", components.join(".")));
+    }
+    found
+}
+
+/// A common name is a host for some clients still; one with blanks (`Payments team`) is for none, but around it or beside
+/// a star they hide nothing.
+fn host_like(common: &str) -> Option<&str> {
+    let name = common.trim();
+    (!name.contains(' ') || name.contains(is_star)).then_some(name)
+}
+
+/// `TYPE=value` for each part of a subject, without escapes.
+fn parts(subject: &str) -> Vec<String> {
     let (mut found, mut part, mut escaped) = (Vec::new(), String::new(), false);
     // The end is an end like every other one.
     for letter in subject.chars().chain([',']) {
@@ -165,12 +224,7 @@ fn common_names(subject: &str) -> Vec<String> {
                 escaped = false;
             }
             '\\' => escaped = true,
-            ',' | '+' => {
-                if let Some(name) = part.strip_prefix("CN=") {
-                    found.push(name.to_owned());
-                }
-                part.clear();
-            }
+            ',' | '+' => found.push(core::mem::take(&mut part)),
             _ => part.push(letter),
         }
     }

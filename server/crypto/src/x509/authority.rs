@@ -246,8 +246,12 @@ impl Asked<'_> {
 
     /// Whether a verifier may take it for a name within: what is excluded must not be reached by another way to say it.
     fn may_be_within(&self, base: &GeneralName) -> bool {
-        let is_dns = |name: &str, base: &GeneralName| matches!(base, GeneralName::DnsName(base) if may_be_below(name, base.as_str()));
-        self.is_within(base) || matches!(self, Self::Dns(name) if is_dns(name, base))
+        if let (Self::Dns(name), GeneralName::DnsName(domain)) = (self, base)
+            && may_be_below(name, domain.as_str())
+        {
+            return true;
+        }
+        self.is_within(base)
     }
 }
 
