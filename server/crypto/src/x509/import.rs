@@ -44,6 +44,21 @@ pub enum ImportError {
     /// The password does not open it.
     #[error("the password is wrong, or the document was changed")]
     Password,
+    /// Encrypted, and no password.
+    #[error("the document is encrypted and no password was given, or it was changed")]
+    NoPassword,
+    /// A key in the form from before PKCS#8, whose password is stretched by one round of MD5.
+    #[error(
+        "the private key is encrypted in OpenSSL's traditional form (Proc-Type: 4,ENCRYPTED), which is not taken: write \
+         it as PKCS#8 with `openssl pkcs8 -topk8`"
+    )]
+    Traditional,
+    /// A key that is none of those that are taken.
+    #[error(
+        "the private key cannot be read: RSA of 2048, 3072 or 4096 bits and EC of P-256, P-256K, P-384 or P-521 are \
+         taken, in PKCS#8, PKCS#1 or SEC 1"
+    )]
+    KeyType,
     /// No private key.
     #[error("the document holds no private key")]
     NoKey,
@@ -87,6 +102,13 @@ pub enum ImportError {
     Circle,
 }
 
+impl ImportError {
+    /// As it is said of a password: one that was not given is not wrong.
+    fn with(self, password: &str) -> Self {
+        if self == Self::Password && password.is_empty() { Self::NoPassword } else { self }
+    }
+}
+
 impl Imported {
     /// Reads PKCS#12. `keep_order` leaves the others behind the key's own certificate as they stand in the document;
     /// without it whoever signed one comes after it. Takes up to seconds, most of them to try the password and to
@@ -101,7 +123,12 @@ impl Imported {
         if password.len() > MAX_PASSWORD {
             return Err(ImportError::Password);
         }
-        Self::of(Opener::new(password).pkcs12(document)?, keep_order)
+        // A certificate by itself, which has neither key nor password.
+        if CertificateFacts::of(document).is_ok() {
+            return Err(ImportError::NoKey);
+        }
+        let contents = Opener::new(password).pkcs12(document).map_err(|why| why.with(password))?;
+        Self::of(contents, keep_order)
     }
 
     /// Reads PEM: one private key, encrypted (PKCS#8) or not, and certificates, in any order. Otherwise as
@@ -113,7 +140,7 @@ impl Imported {
         if text.len() > MAX_IMPORT {
             return Err(ImportError::TooLong);
         }
-        Self::of(contents_of_pem(text, password)?, keep_order)
+        Self::of(contents_of_pem(text, password).map_err(|why| why.with(password))?, keep_order)
     }
 
     fn of(contents: Contents, keep_order: bool) -> Result<Self, ImportError> {
@@ -231,11 +258,11 @@ impl Document {
             return Err(ImportError::TooLong);
         }
         let Contents { key, certificates } = if document.windows(11).any(|window| window == b"-----BEGIN ") {
-            contents_of_pem(document, password)?
+            contents_of_pem(document, password).map_err(|why| why.with(password))?
         } else if password.len() > MAX_PASSWORD {
             return Err(ImportError::Password);
         } else {
-            Opener::new(password).pkcs12(document)?
+            Opener::new(password).pkcs12(document).map_err(|why| why.with(password))?
         };
         let key = key.map(|der| key_of(&der)).transpose()?.and_then(|key| key.public);
         Ok(Self { key, certificates })
@@ -243,7 +270,7 @@ impl Document {
 }
 
 fn key_of(der: &[u8]) -> Result<NewKey, ImportError> {
-    Ok(match PrivateParts::from_der(der)? {
+    Ok(match PrivateParts::from_der(der).map_err(|_| ImportError::KeyType)? {
         PrivateParts::Rsa(parts) => NewKey::from_rsa(&parts)?,
         PrivateParts::Ec(parts) => NewKey::from_ec(&parts)?,
     })
@@ -294,6 +321,9 @@ fn blocks(text: &str) -> Result<Vec<Block<'_>>, ImportError> {
                     return Err(ImportError::Damaged);
                 }
                 break;
+            }
+            if line.starts_with("Proc-Type:") && line.ends_with("ENCRYPTED") {
+                return Err(ImportError::Traditional);
             }
             encoded.extend(line.bytes().filter(|byte| !byte.is_ascii_whitespace()));
         }
@@ -368,9 +398,10 @@ mod tests {
         let opened = Imported::from_pkcs12(&rc2(), PASSWORD, false).ok().unwrap();
         let [leaf] = opened.chain.as_slice() else { panic!("one certificate") };
         assert_eq!(CertificateFacts::of(leaf).unwrap().key, opened.key.public);
-        for other in ["", "secret", "s\u{e9}cret "] {
+        for other in ["secret", "s\u{e9}cret "] {
             assert_eq!(why(&rc2(), other), Some(ImportError::Password), "{other}");
         }
+        assert_eq!(why(&rc2(), ""), Some(ImportError::NoPassword));
     }
 
     #[test]
@@ -451,6 +482,23 @@ mod tests {
         let (_, elsewhere) = issued("other", "b", 1);
         assert!(read(&[&leaf, &elsewhere]).is_ok(), "another authority counts for itself");
         assert_eq!(read(&[&a, &b]), Err(ImportError::OtherKey));
+    }
+
+    #[test]
+    fn a_document_that_is_not_taken_says_what_would_be() {
+        let (_, leaf) = made();
+        let refused = |key: &str| {
+            let document = key.to_owned() + &armored("CERTIFICATE", &leaf);
+            Imported::from_pem(document.as_bytes(), "secret", false).err()
+        };
+        let headers = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n";
+        let traditional = format!("-----BEGIN RSA PRIVATE KEY-----\n{headers}AAAA\n-----END RSA PRIVATE KEY-----\n");
+        assert_eq!(refused(&traditional), Some(ImportError::Traditional));
+        // RFC 8410, section 10.3.
+        let ed25519 = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+                       -----END PRIVATE KEY-----\n";
+        assert_eq!(refused(ed25519), Some(ImportError::KeyType));
+        assert_eq!(why(&leaf, ""), Some(ImportError::NoKey), "a certificate in DER");
     }
 
     #[test]
