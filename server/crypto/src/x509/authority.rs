@@ -17,7 +17,8 @@ use x509_cert::{
     ext::{
         Extension, ToExtension,
         pkix::{
-            AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints, NameConstraints, SubjectKeyIdentifier,
+            AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, KeyUsages,
+            NameConstraints, SubjectKeyIdentifier,
             crl::dp::DistributionPoint,
             name::{DistributionPointName, GeneralName},
         },
@@ -40,6 +41,8 @@ use crate::{
 
 /// Octets of a serial number: as many as RFC 5280 (4.1.2.2) allows, all but two bits of them random.
 const SERIAL: usize = 20;
+/// The extended usage that stands for all of them.
+const ANY_USAGE: &str = "2.5.29.37.0";
 
 /// Why an authority does not sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,12 +50,15 @@ pub enum AuthorityError {
     /// Its certificate does not make it one.
     #[error("the certificate of the authority may not sign others")]
     NotAnAuthority,
-    /// It has ended, or not begun.
-    #[error("the certificate of the authority has expired or is not valid yet")]
+    /// It, or one above it, has ended or not begun.
+    #[error("the certificate of the authority, or of one above it, has expired or is not valid yet")]
     NotValid,
     /// No further authority may stand below it.
     #[error("the path below the authority is too short for another authority")]
     PathTooLong,
+    /// A use that it, or one above it, is not for.
+    #[error("the authority, or one above it, is not for the extended key usages that are asked for")]
+    OutsideUsages,
     /// A name that it, or one above it, may not certify.
     #[error("a name is outside of the name constraints of the authority")]
     OutsideConstraints,
@@ -82,7 +88,7 @@ pub struct Wanted<'a> {
     pub request: &'a [u8],
     /// What the certificate shall say.
     pub template: &'a Template,
-    /// For how long it shall be valid; cut to the authority's own.
+    /// For how long it shall be valid; cut to that of the authority and of those above it.
     pub validity: Validity,
     /// Where the authority's list of revoked certificates is found.
     pub crl_url: Option<&'a str>,
@@ -102,10 +108,11 @@ pub fn issue(
 ) -> Result<Vec<u8>, AuthorityError> {
     let chain = chain.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>()?;
     let authority = chain.first().ok_or(AuthorityError::NotAnAuthority)?;
-    let validity = cut(authority, wanted)?;
+    let validity = cut(&chain, wanted)?;
     may_sign(&chain, wanted.template)?;
     for above in &chain {
         keeps_constraints(above, wanted.template)?;
+        keeps_usages(above, wanted.template)?;
     }
     let algorithm = algorithm_of(spec).ok_or(IssueError)?;
     let key = PrivateKey::open(spec, private).map_err(|_| IssueError)?;
@@ -139,18 +146,19 @@ pub(super) fn key_id(authority: &Certificate) -> Result<OctetString, AuthorityEr
     Ok(id)
 }
 
-/// The validity within the authority's own.
-fn cut(authority: &Certificate, wanted: &Wanted<'_>) -> Result<Validity, AuthorityError> {
-    let own = authority.tbs_certificate().validity();
+/// The validity within that of each of the chain: nobody takes what outlives one of them.
+fn cut(chain: &[Certificate], wanted: &Wanted<'_>) -> Result<Validity, AuthorityError> {
     let seconds = |time: x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
-    let (begin, end) = (seconds(own.not_before), seconds(own.not_after));
-    let cut =
-        Validity { not_before: wanted.validity.not_before.max(begin), not_after: wanted.validity.not_after.min(end) };
-    if (begin..=end).contains(&wanted.now) && cut.not_before < cut.not_after {
-        Ok(cut)
-    } else {
-        Err(AuthorityError::NotValid)
+    let mut cut = wanted.validity;
+    for above in chain {
+        let own = above.tbs_certificate().validity();
+        let (begin, end) = (seconds(own.not_before), seconds(own.not_after));
+        if !(begin..=end).contains(&wanted.now) {
+            return Err(AuthorityError::NotValid);
+        }
+        cut = Validity { not_before: cut.not_before.max(begin), not_after: cut.not_after.min(end) };
     }
+    if cut.not_before < cut.not_after { Ok(cut) } else { Err(AuthorityError::NotValid) }
 }
 
 fn may_sign(chain: &[Certificate], template: &Template) -> Result<(), AuthorityError> {
@@ -162,6 +170,10 @@ fn may_sign(chain: &[Certificate], template: &Template) -> Result<(), AuthorityE
         if !constraints.ca {
             return Err(AuthorityError::NotAnAuthority);
         }
+        let usages = authority.tbs_certificate().get_extension::<KeyUsage>()?;
+        if usages.is_some_and(|(_, KeyUsage(usages))| !usages.contains(KeyUsages::KeyCertSign)) {
+            return Err(AuthorityError::NotAnAuthority);
+        }
         let below = between.saturating_add(u8::from(template.ca));
         if constraints.path_len_constraint.is_some_and(|most| below > most) {
             return Err(AuthorityError::PathTooLong);
@@ -170,6 +182,23 @@ fn may_sign(chain: &[Certificate], template: &Template) -> Result<(), AuthorityE
     }
     let signs = [Usage::KeyCertSign, Usage::CrlSign].iter().any(|usage| template.usages.contains(usage));
     if signs && !template.ca { Err(AuthorityError::NotAnAuthority) } else { Ok(()) }
+}
+
+/// Whether a certificate is for nothing that one above it is not for, as verifiers take the extended usages of a chain.
+fn keeps_usages(above: &Certificate, template: &Template) -> Result<(), AuthorityError> {
+    let Some((_, ExtendedKeyUsage(allowed))) = above.tbs_certificate().get_extension::<ExtendedKeyUsage>()? else {
+        return Ok(());
+    };
+    let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+    let asked = &template.extended_usages;
+    // Without any, a certificate is good for everything; an authority is for what those above it are.
+    let says = template.ca || !asked.is_empty();
+    let is_any = allowed.iter().any(|usage| usage == ANY_USAGE);
+    if is_any || (says && asked.iter().all(|usage| allowed.contains(usage))) {
+        Ok(())
+    } else {
+        Err(AuthorityError::OutsideUsages)
+    }
 }
 
 /// Whether all names of a certificate are within the constraints of one above it (RFC 5280, 4.2.1.10).

@@ -273,6 +273,34 @@ fn a_revoked_certificate_is_taken_before_and_refused_after_and_a_lapsed_list_ref
 }
 
 #[test]
+fn an_authority_keeps_to_its_usages_and_to_the_time_of_those_above_it() {
+    let root_of =
+        |usages: &[Usage]| root(&Template { usages: usages.iter().copied().collect(), ..authority("CN=Root") });
+    let no_signer = root_of(&[Usage::CrlSign]).signs(&server("app.example"), 4);
+    assert_eq!(no_signer.err(), Some(AuthorityError::NotAnAuthority));
+    let for_servers = vec!["1.3.6.1.5.5.7.3.1".to_owned()];
+    let mut web = root_of(&[Usage::KeyCertSign, Usage::CrlSign])
+        .signs(&Template { extended_usages: for_servers, ..authority("CN=Web") }, 3)
+        .unwrap();
+    let below = web.signs(&authority("CN=Below"), 5).unwrap();
+    for signs in [&web, &below] {
+        signs.signs(&server("app.example"), 6).unwrap();
+        for asked in [vec!["1.3.6.1.5.5.7.3.3".to_owned()], Vec::new()] {
+            let refused = signs.signs(&Template { extended_usages: asked, ..server("app.example") }, 7);
+            assert_eq!(refused.err(), Some(AuthorityError::OutsideUsages));
+        }
+    }
+    let mut above = |begins: i64, ends: i64| -> Result<i64, AuthorityError> {
+        let validity = Validity { not_before: begins, not_after: ends };
+        web.chain[1] = self_signed(&authority("CN=Root"), &key(1), validity, &SeededEntropy::new(9)).unwrap();
+        let signed = web.signs(&server("app.example"), 8)?;
+        Ok(CertificateFacts::of(&signed.chain[0]).unwrap().not_after)
+    };
+    assert_eq!(above(NOW - 1000, NOW + 86_400), Ok(NOW + 86_400));
+    assert_eq!(above(NOW - 1000, NOW - 1), Err(AuthorityError::NotValid));
+}
+
+#[test]
 fn a_list_is_of_who_may_sign_lists_and_has_one_name_for_one_key() {
     let mut silent = authority("CN=Root");
     silent.usages.remove(&Usage::CrlSign);
