@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use rustix::fs::OFlags;
 use strongroom_crypto::x509::Document;
 use zeroize::Zeroizing;
 
@@ -98,8 +99,12 @@ impl Keeper {
         if let Place::Folder(folder) = &place {
             make_folder(folder, mode).with_context(|| format!("{} cannot be made", folder.display()))?;
         }
+        is_ours_alone(&place)?;
         let path = beside(&place, "lock")?;
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        // A link that stands there is not followed: it would be somebody else's file.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        let lock =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(&path);
         let lock = lock.with_context(|| format!("{} cannot be written", path.display()))?;
         if lock.try_lock().is_err() {
             bail!("another process keeps {} already", shown(&place).display());
@@ -126,7 +131,10 @@ impl Keeper {
     /// ([`Self::told`]), it stands there that they do not.
     pub(super) fn put(&self, bundle: &Bundle, version: &str) -> anyhow::Result<()> {
         let unwritten = || format!("{} cannot be written", self.path().display());
-        File::create(beside(&self.place, "untold")?).and_then(|file| file.sync_all()).with_context(unwritten)?;
+        let untold = beside(&self.place, "untold")?;
+        if !untold.symlink_metadata().is_ok_and(|facts| facts.is_file()) {
+            write(&untold, &[], 0o600).with_context(unwritten)?;
+        }
         match &self.place {
             Place::File(file) => self.put_file(file, bundle).with_context(unwritten),
             Place::Folder(folder) => self.put_folder(folder, bundle, version).with_context(unwritten),
@@ -178,7 +186,7 @@ impl Keeper {
 
     /// Whether what is there is newer than what whoever uses it was told of.
     pub(super) fn is_untold(&self) -> bool {
-        beside(&self.place, "untold").is_ok_and(|path| path.exists())
+        beside(&self.place, "untold").is_ok_and(|path| path.symlink_metadata().is_ok())
     }
 
     /// They know.
@@ -205,6 +213,26 @@ fn shown(place: &Place) -> &Path {
     match place {
         Place::File(path) | Place::Folder(path) => path,
     }
+}
+
+/// Whoever may write the folder could put files of their own in the way of a key, unless only owners may take theirs
+/// away there (the sticky bit).
+fn is_ours_alone(place: &Place) -> anyhow::Result<()> {
+    let folder: &Path = match place {
+        Place::Folder(folder) => folder,
+        Place::File(file) => folder_of(file),
+    };
+    let facts = folder.metadata().with_context(|| format!("{} cannot be looked at", folder.display()))?;
+    let mode = facts.permissions().mode();
+    if mode & 0o022 != 0 && mode & 0o1000 == 0 {
+        bail!(
+            "others may write {} (mode {:o}), so no private key is put there: take that from them (chmod go-w), or choose \
+             another folder",
+            folder.display(),
+            mode & 0o7777
+        );
+    }
+    Ok(())
 }
 
 /// A file of this program's own, beside the one that is watched or in the folder.
@@ -248,9 +276,12 @@ fn remove(path: &Path) -> anyhow::Result<()> {
     }
 }
 
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn sync_folder_of(file: &Path) -> anyhow::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok(File::open(folder)?.sync_all()?)
+    Ok(File::open(folder_of(file))?.sync_all()?)
 }
 
 #[cfg(test)]
@@ -308,6 +339,31 @@ mod tests {
         std::fs::remove_file(&file).unwrap();
         std::os::unix::fs::symlink("elsewhere", &file).unwrap();
         assert!(keeper.put(&one, "1").is_err(), "a link is not replaced");
+    }
+
+    #[test]
+    fn links_that_others_put_there_are_not_followed_and_no_key_comes_where_they_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, theirs) = (folder.path().join("web.pem"), folder.path().join("theirs"));
+        std::fs::write(&theirs, "kept").unwrap();
+        let open = || Keeper::open(Place::File(file.clone()), 0o600);
+        let (lock, untold) = (folder.path().join(".web.pem.lock"), folder.path().join(".web.pem.untold"));
+        std::os::unix::fs::symlink("made", &lock).unwrap();
+        assert!(open().is_err() && !folder.path().join("made").exists(), "no lock behind a link");
+        std::fs::remove_file(&lock).unwrap();
+        std::os::unix::fs::symlink(&theirs, &untold).unwrap();
+        let keeper = open().unwrap();
+        keeper.put(&bundle("one.example"), "1").unwrap();
+        assert_eq!(std::fs::read_to_string(&theirs).unwrap(), "kept");
+        assert!(keeper.is_untold() && untold.symlink_metadata().unwrap().is_file());
+        drop(keeper);
+
+        for (mode, good) in [(0o777, false), (0o770, false), (0o1777, true), (0o755, true)] {
+            std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(open().is_ok(), good, "{mode:o}");
+            let inside = Keeper::open(Place::Folder(folder.path().to_owned()), 0o600);
+            assert_eq!(inside.is_ok(), good, "{mode:o}");
+        }
     }
 
     #[test]
