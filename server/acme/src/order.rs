@@ -110,10 +110,14 @@ impl Acme {
         self.prover.sweep(now).await;
     }
 
+    /// The address of an issuer's directory, if the operator lists it.
+    fn listed(&self, settings: &AcmeSettings) -> Option<Url> {
+        Url::parse(&settings.directory).ok().filter(|url| self.directories.contains(url))
+    }
+
     /// With the authority of an issuer, if the operator allows that one.
     fn conversation(&self, settings: &AcmeSettings) -> Result<Conversation, AcmeError> {
-        let directory = Url::parse(&settings.directory).ok().filter(|url| self.directories.contains(url));
-        let directory = directory.ok_or_else(|| {
+        let directory = self.listed(settings).ok_or_else(|| {
             AcmeError::Forbidden("the server's configuration does not list the issuer's directory".to_owned())
         })?;
         Ok((self.egress)(settings)?.with(&directory))
@@ -172,6 +176,13 @@ impl Acme {
 
 #[async_trait]
 impl CertificateIssuer for Acme {
+    fn is_allowed(&self, settings: &IssuerSettings) -> bool {
+        match settings {
+            IssuerSettings::Acme(settings) => self.listed(settings).is_some(),
+            IssuerSettings::Authority(_) => true,
+        }
+    }
+
     async fn ask(&self, order: &Order<'_>) -> Answer {
         let answered = tokio::time::timeout(ASK, self.answer(order)).await;
         let late = || (Err(AcmeError::Unreachable("it did not answer in time".to_owned())), None);

@@ -430,7 +430,9 @@ async fn an_account_that_the_authority_forgot_is_made_anew_and_not_for_ever() {
 #[tokio::test]
 async fn what_the_operator_does_not_list_is_not_asked() {
     let mut story = Story::begin(Told::default()).await;
+    assert!(story.acme.is_allowed(&story.settings));
     story.acme_settings().directory.push('2');
+    assert!(!story.acme.is_allowed(&story.settings), "so that no issuer of it is set up");
     let (code, message, _) = story.fails().await;
     assert_eq!((code, message.contains("does not list")), ("acme-forbidden", true), "{message}");
     story.acme_settings().challenge = Challenge::Dns01 { hook: "none".to_owned() };

@@ -130,6 +130,11 @@ pub trait CertificateIssuer: Send + Sync {
     /// answered with [`Outcome::Pending`].
     async fn ask(&self, order: &Order<'_>) -> Answer;
 
+    /// Whether the operator of this server allows what an issuer's settings say: who is never asked is not set up.
+    fn is_allowed(&self, _settings: &IssuerSettings) -> bool {
+        true
+    }
+
     /// When a certificate that it issued is wanted renewed; none where that cannot be learnt now. In a minute at most.
     async fn renewal_information(&self, _question: &RenewalQuestion<'_>) -> Option<RenewalInformation> {
         None

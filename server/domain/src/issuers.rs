@@ -52,15 +52,24 @@ pub enum IssuerError {
     #[error("{0} is not the certificate of an authority: its policy's basic_constraints do not say ca")]
     NotAnAuthority(String),
     /// Nobody speaks with this provider on this server.
-    #[error("this server cannot ask issuers of the provider {0}")]
+    #[error("this server cannot ask issuers of the provider {0}: its operator lists no directories under [acme]")]
     NotHere(&'static str),
+    /// The operator does not let this one be asked.
+    #[error(
+        "the operator of this server does not list the issuer's directory under [acme], so it would never be asked"
+    )]
+    NotListed,
 }
 
 impl HowItWent for IssuerError {
     fn how(&self) -> (Outcome, &str) {
         let reason = match self {
             Self::Object(error) => return error.how(),
-            Self::Invalid(_) | Self::NoSuchAuthority(_) | Self::NotAnAuthority(_) | Self::NotHere(_) => "invalid",
+            Self::Invalid(_)
+            | Self::NoSuchAuthority(_)
+            | Self::NotAnAuthority(_)
+            | Self::NotHere(_)
+            | Self::NotListed => "invalid",
             Self::NoContacts => "not-found",
         };
         (Outcome::Failed, reason)
@@ -412,8 +421,9 @@ impl Issuers {
     }
 
     fn is_spoken_here(&self, issuer: &Issuer) -> Result<(), IssuerError> {
-        match issuer.settings {
-            IssuerSettings::Acme(_) if self.acme.is_none() => Err(IssuerError::NotHere(issuer.settings.provider())),
+        match (&issuer.settings, &self.acme) {
+            (IssuerSettings::Acme(_), None) => Err(IssuerError::NotHere(issuer.settings.provider())),
+            (IssuerSettings::Acme(_), Some(acme)) if !acme.is_allowed(&issuer.settings) => Err(IssuerError::NotListed),
             _ => Ok(()),
         }
     }

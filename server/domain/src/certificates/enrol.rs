@@ -62,7 +62,9 @@ impl IssuersByProvider {
             (IssuerSettings::Authority(_), _) => self.authority.ask(order).await,
             (IssuerSettings::Acme(_), Some(acme)) => acme.ask(order).await,
             (IssuerSettings::Acme(_), None) => {
-                let message = "This server cannot ask issuers of the provider ACME.".to_owned();
+                let message =
+                    "This server cannot ask issuers of the provider ACME: its operator lists none under [acme]."
+                        .to_owned();
                 Outcome::Failed { code: "not-here", message, retry_at: None }.into()
             }
         }

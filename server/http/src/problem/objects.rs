@@ -97,9 +97,10 @@ impl From<IssuerError> for Problem {
             IssuerError::Object(error) => Self::of_object(&ISSUER, error),
             IssuerError::NoContacts => Self::new(404, "CertificateContactsNotFound", "not-found", message),
             IssuerError::Invalid(_) => Self::bad_parameter(message),
-            IssuerError::NoSuchAuthority(_) | IssuerError::NotAnAuthority(_) | IssuerError::NotHere(_) => {
-                Self { reason: "invalid", ..Self::bad_parameter(message) }
-            }
+            IssuerError::NoSuchAuthority(_)
+            | IssuerError::NotAnAuthority(_)
+            | IssuerError::NotHere(_)
+            | IssuerError::NotListed => Self { reason: "invalid", ..Self::bad_parameter(message) },
         }
     }
 }

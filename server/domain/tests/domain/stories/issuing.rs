@@ -264,6 +264,28 @@ impl CertificateIssuer for Elsewhere {
     }
 }
 
+/// An operator who lists other directories.
+struct Unlisted;
+
+#[async_trait]
+impl CertificateIssuer for Unlisted {
+    async fn ask(&self, _order: &Order<'_>) -> Answer {
+        Outcome::Failed { code: "asked", message: String::new(), retry_at: None }.into()
+    }
+
+    fn is_allowed(&self, _settings: &IssuerSettings) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_the_operator_does_not_list_is_not_set_up() {
+    let demo = Demo::start();
+    let issuers = Issuers { objects: demo.world.objects.clone(), acme: Some(Arc::new(Unlisted)) };
+    let refused = issuers.set(&demo.request(), &demo.vault, &name("far").unwrap(), &acme()).await;
+    assert!(matches!(refused, Err(IssuerError::NotListed)));
+}
+
 #[tokio::test]
 async fn an_issuer_that_takes_its_time_is_asked_again_and_its_failure_never_touches_what_is_in_use() {
     let demo = Demo::start();
