@@ -34,6 +34,9 @@ pub(crate) enum Exit {
     /// 3: a signature is not the key's over these bytes.
     #[error("it does not verify")]
     BadSignature,
+    /// 3: a certificate, or its place in a chain, is not as it should be.
+    #[error("something is wrong with what was looked at: each `wrong` above says what")]
+    Flawed,
     /// 3: the root key at hand is not the one that the stored keys are wrapped by.
     #[error(
         "the root key at hand does not open every key: --config or --data names another place of it, and a backup may have \
@@ -71,6 +74,7 @@ impl Exit {
             | Self::NotSigned
             | Self::NotReproduced
             | Self::BadSignature
+            | Self::Flawed
             | Self::NotOpened
             | Self::NoRootKey => 3,
             Self::Unanchored => 4,

@@ -26,6 +26,14 @@ impl Story {
         out
     }
 
+    /// What is shown where something is wrong with it.
+    #[track_caller]
+    fn flawed(&self, arguments: &[&str]) -> String {
+        let (code, out, err) = self.cli(arguments);
+        assert_eq!(code, 3, "{arguments:?}: {err}");
+        out
+    }
+
     /// Looks once, as cron would: what is new is written and somebody told, until they have heard it.
     fn files_are_kept(&self) {
         let watch = ["certificate", "watch", "web", "--folder", "tls", "--once", "--", "sh", "-c"];
@@ -212,21 +220,21 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     std::fs::write(story.folder().join("out.pem"), story.good(&["certificate", "export", "asked"])).unwrap();
     assert_eq!(story.openssl("verify -CAfile authority.pem out.pem"), "out.pem: OK\n");
     // Drawn from the leaf to the root, whatever the order; and what is wrong is said.
-    let alone = story.good(&["certificate", "inspect", "asked"]);
+    let alone = story.flawed(&["certificate", "inspect", "asked"]);
     assert!(alone.contains("incomplete") && alone.contains("its private key"), "{alone}");
     std::fs::write(story.folder().join("turned.pem"), [read("authority.pem"), read("out.pem")].concat()).unwrap();
-    let turned = story.good(&["certificate", "inspect", "--file", "turned.pem"]);
+    let turned = story.flawed(&["certificate", "inspect", "--file", "turned.pem"]);
     assert!(turned.contains("\n\u{2514}\u{2500} CN=Authority\n"), "{turned}");
     assert_eq!((turned.matches("out of order").count(), turned.matches("incomplete").count()), (2, 0), "{turned}");
     std::fs::write(story.folder().join("crossed.pem"), [read("n.pem"), read("authority.pem")].concat()).unwrap();
     story.openssl("req -x509 -newkey rsa:1024 -nodes -subj /CN=Weak -keyout weak.key -out weak.pem -days 2");
     for (file, said) in [("crossed.pem", "another certificate"), ("weak.pem", "RSA of 1024 bits")] {
-        let inspected = story.good(&["certificate", "inspect", "--file", file]);
+        let inspected = story.flawed(&["certificate", "inspect", "--file", file]);
         assert!(inspected.contains(said), "{inspected}");
     }
     let url = url::Url::parse(&story.vault.env["STRONGROOM_URL"]).unwrap();
     let server = format!("127.0.0.1:{}", url.port().unwrap());
-    let shown = |host: &str| story.good(&["certificate", "inspect", "--connect", &server, "--host", host]);
+    let shown = |host: &str| story.cli(&["certificate", "inspect", "--connect", &server, "--host", host]).1;
     assert!(!shown("demo.vault.localhost").contains("is not for"), "the server's own");
     assert!(shown("elsewhere.example").contains("it is not for elsewhere.example"));
     let (code, _, err) = story.cli(&["certificate", "inspect", "--file", "asked.csr"]);

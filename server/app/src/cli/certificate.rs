@@ -14,6 +14,7 @@ pub(crate) enum CertificateCommand {
     #[command(flatten)]
     Life(LifeCommand),
     /// Make a certificate, or a new version of one: signed with its own key, or a request for an authority.
+    #[command(alias = "issue")]
     Create {
         /// Name of the certificate.
         name: String,
@@ -143,8 +144,8 @@ pub(crate) enum CertificateCommand {
         authority: String,
         #[command(flatten)]
         revoked: RevokedGiven,
-        /// Why: unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation or
-        /// privilegeWithdrawn.
+        /// Why: unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation,
+        /// privilegeWithdrawn or aACompromise.
         #[arg(long, default_value = "unspecified")]
         reason: String,
         #[command(flatten)]

@@ -216,11 +216,12 @@ async fn make(vault: &VaultClient, name: &str, body: &Value, at: &VaultAt) -> an
         operation = vault.send(Method::GET, &["certificates", name, "pending"], None).await?;
     }
     if text(&operation, "/status") == "failed" {
-        bail!(
-            "the issuer of {name} failed ({}): {}",
-            text(&operation, "/error/code"),
-            text(&operation, "/error/message")
-        );
+        let code = text(&operation, "/error/code");
+        let hint = match code.as_str() {
+            "outside-profile" => " --eku says the extended usages; without it they are those of servers and clients.",
+            _ => "",
+        };
+        bail!("the issuer of {name} failed ({code}): {}{hint}", text(&operation, "/error/message"));
     }
     if !by_hand && in_progress(&operation) {
         eprintln!("{name} still waits for its issuer: {}", text(&operation, "/status_details"));

@@ -30,6 +30,7 @@ use crate::{
     cli::{Output, VaultAt, Versioned},
     clock::SystemClock,
     commands::utc,
+    exit::Exit,
     plain::plain,
 };
 
@@ -141,6 +142,9 @@ pub(super) fn print(document: &Document, host: Option<&str>, output: Output) -> 
     match output {
         Output::Json => println!("{}", crate::plain::json(&Value::Array(found.iter().map(told).collect()))),
         Output::Table => print!("{}", drawn(&found, document.key.is_some())),
+    }
+    if found.iter().any(|certificate| !certificate.findings.is_empty()) {
+        return Err(Exit::Flawed.into());
     }
     Ok(())
 }
