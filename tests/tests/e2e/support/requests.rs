@@ -28,6 +28,8 @@ fn plain() -> ClientBuilder {
         .redirect(Policy::none())
         .http1_only()
         .timeout(patience)
+        // Less than the server's 75: what it lets go at the very moment of a request has no answer.
+        .pool_idle_timeout(patience)
         .dns_resolver(Arc::new(Loopback))
 }
 
