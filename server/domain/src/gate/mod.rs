@@ -363,7 +363,7 @@ impl Gate {
         }
         let vault = judged.vault.as_ref().map(|(vault, _)| Arc::clone(vault));
         let concerns_all = concerns_all_vaults(ask.action) && !may_bootstrap(ctx, ask.action);
-        let guards = if is_judged(ctx, ask) && (vault.is_some() || concerns_all) {
+        let guards = if is_judged(ctx, ask.action, ask.certificate.is_some()) && (vault.is_some() || concerns_all) {
             Some(self.guards(vault, trace).await?)
         } else {
             None
@@ -638,9 +638,8 @@ fn concerns_all_vaults(action: Action) -> bool {
 /// Whether modules are asked about it. What a schedule does was settled when the object was deleted or its policy set,
 /// before the modules' eyes. A new version is more than that: since then modules may have come, and other settings. So is
 /// reading a value, and a certificate that an authority signs, for whichever vault; what it says to be revoked is not.
-fn is_judged(ctx: &RequestContext, ask: &Ask<'_>) -> bool {
-    let action = ask.action;
-    let certifies = action == Action::AuthoritySign && ask.certificate.is_some();
+fn is_judged(ctx: &RequestContext, action: Action, of_a_certificate: bool) -> bool {
+    let certifies = action == Action::AuthoritySign && of_a_certificate;
     !by_schedule(ctx, action) || makes_a_version(action) || action == Action::SecretGet || certifies
 }
 

@@ -88,8 +88,9 @@ impl<'a> Recorded<'a> {
         let client = record.client.parse().ok()?;
         let ctx = RequestContext::new(record.id, Arc::new(principal), client, record.listener.clone(), now);
         // A schedule's request may leave no stage behind, where no module was attached.
+        let of_a_certificate = record.input.as_deref().is_some_and(|input| input.certificate_request.is_some());
         let was_judged = match kind {
-            PrincipalKind::System => by_schedule(&ctx, action) && is_judged(&ctx, action),
+            PrincipalKind::System => by_schedule(&ctx, action) && is_judged(&ctx, action, of_a_certificate),
             _ => !record.trace.is_empty(),
         };
         if !was_judged {
