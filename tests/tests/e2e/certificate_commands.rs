@@ -212,7 +212,7 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
         "req -x509 -newkey rsa:2048 -nodes -subj /CN=Authority -keyout authority.key -out authority.pem -days 30",
     );
     story.openssl(
-        "x509 -req -in asked.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 9 -out asked.pem",
+        "x509 -req -in asked.csr -copy_extensions copy -CA authority.pem -CAkey authority.key -CAcreateserial -days 9 -out asked.pem",
     );
     let (code, _, err) = story.cli(&["certificate", "merge", "asked", "--file", "authority.pem"]);
     assert!(code == 1 && err.contains("key of the pending request"), "{err}");
