@@ -46,6 +46,7 @@ pub(crate) fn nav(names: &[&str], open: Option<&str>) -> Vec<NavVault> {
     let vault = |name: &&str| NavVault {
         name: (*name).into(),
         href: format!("/vaults/{name}/secrets"),
+        pinned: false,
         pages: if open == Some(*name) { pages(name) } else { Vec::new() },
     };
     names.iter().map(vault).collect()

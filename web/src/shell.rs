@@ -128,6 +128,8 @@ pub struct NavVault {
     pub name: String,
     /// Where the name leads.
     pub href: String,
+    /// Whether this person wants it at hand.
+    pub pinned: bool,
     /// What the vault expands to while it is open.
     pub pages: Vec<NavPage>,
 }

@@ -227,6 +227,7 @@ routes! {
     Base Post "/settings/token-keys/revoke" Session TokenKeysRevokeForm;
     Base Get "/me" Session MePage;
     Base Post "/me/look" Session LookForm;
+    Base Post "/me/pins" Session PinForm;
     Base Post "/me/end-others" Session EndOthersForm;
     Base Post "/me/sessions/{session}/end" Session SessionEndForm;
     Base Get "/audit" Session AuditPage;

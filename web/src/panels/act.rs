@@ -78,6 +78,10 @@ icons! {
     Upload = "upload";
     /// Rules that somebody wrote.
     Module = "puzzle";
+    /// Keeps at hand.
+    Pin = "pin";
+    /// Keeps at hand no longer.
+    Unpin = "pin-off";
 }
 
 /// What a colour means; there is always a word beside it.

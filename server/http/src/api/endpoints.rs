@@ -128,6 +128,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::MakeCertificatePage
         | Endpoint::CertificateImportPage
         | Endpoint::LookForm
+        | Endpoint::PinForm
         | Endpoint::NewVaultPage
         | Endpoint::NewAssignmentPage
         | Endpoint::NewRolePage

@@ -10,7 +10,7 @@ use strongroom_domain::{
 use strongroom_web::{Account, Cell, Icon, Look, NavVault, PostForm, Shell, Standing, StatusLine, Tone};
 
 pub(super) use super::place::Place;
-use super::{links, links::ReturnTo, view};
+use super::{links, links::ReturnTo, pins::Pins, view};
 use crate::{
     edge::Call,
     problem::Problem,
@@ -23,6 +23,8 @@ pub(super) struct Viewer<'a> {
     pub(super) call: &'a Call,
     pub(super) session: &'a Session,
     pub(super) look: Look,
+    /// The vaults that stand first.
+    pub(super) pins: Pins,
     /// The page to come back to after signing in again.
     pub(super) here: ReturnTo,
 }
@@ -88,6 +90,7 @@ impl Viewer<'_> {
         let entry = |vault: &Arc<Vault>| NavVault {
             name: vault.name.to_string(),
             href: links::vault(&vault.name),
+            pinned: self.pins.has(vault),
             pages: if place.vault() == Some(&vault.name) { pages.clone() } else { Vec::new() },
         };
         let audit = self.may(&Ask::server(Action::AuditRead)).await;
@@ -102,7 +105,7 @@ impl Viewer<'_> {
             section: place.section(),
             overview_href: links::OVERVIEW.to_owned(),
             vaults_href: links::VAULTS.to_owned(),
-            vaults: vaults.iter().map(entry).collect(),
+            vaults: self.pins.first(vaults).iter().map(entry).collect(),
             access_href: access.then(|| links::ACCESS.to_owned()),
             policy_href: policy.then(|| links::POLICY.to_owned()),
             policy_note: shadow_note(vaults),

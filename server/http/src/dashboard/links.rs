@@ -33,6 +33,8 @@ pub(super) const ME: &str = "/me";
 pub(super) const END_OTHERS: &str = "/me/end-others";
 /// Says how pages look.
 pub(super) const LOOK: &str = "/me/look";
+/// Pins a vault, or takes the pin away.
+pub(super) const PINS: &str = "/me/pins";
 /// The installation's settings.
 pub(super) const SETTINGS: &str = "/settings";
 /// Announces another key that signs tokens.

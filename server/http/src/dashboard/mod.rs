@@ -32,6 +32,7 @@ mod network_hits;
 mod object_list;
 mod offers;
 mod overview;
+mod pins;
 mod place;
 mod policies;
 mod problems;
@@ -149,7 +150,9 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
     }
     let Some(session) = call.session.as_deref() else { return Err(Problem::no_route()) };
     let here = links::ReturnTo::of_request(&request);
-    let viewer = Viewer { services, call, session, look: me::look(request.cookies.as_deref()), here };
+    let cookies = request.cookies.as_deref();
+    let pins = pins::Pins::of(cookies, &session.principal.id);
+    let viewer = Viewer { services, call, session, look: me::look(cookies), pins, here };
     if step_up::is_asked_for(call.endpoint) && !step_up::is_proven(&viewer) {
         return Ok(step_up::page(&viewer).await);
     }
@@ -323,6 +326,7 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::TokenKeysRevokeForm => boxed(|| settings::revoke(&viewer, &request)),
         Endpoint::MePage => boxed(|| me::show(&viewer)),
         Endpoint::LookForm => boxed(|| me::put_look(&viewer, &request)),
+        Endpoint::PinForm => boxed(|| pins::put(&viewer, &request)),
         Endpoint::EndOthersForm => boxed(|| me::end_others(&viewer, &request)),
         Endpoint::SessionEndForm => boxed(|| me::end(&viewer, &request)),
         Endpoint::AuditExportPage => boxed(|| audit::export(&viewer, &request)),

@@ -17,7 +17,7 @@ use super::{
     kinds::Kind,
     links,
     offers::Offers,
-    overview,
+    overview, pins,
     policies::{self, AttachedTo},
     rendered,
     snippets::{self, Commands},
@@ -40,7 +40,7 @@ pub(super) fn notices(damaged: &[VaultName]) -> Vec<String> {
     damaged.iter().map(|name| format!("Vault {name} is left out. {DAMAGED}")).collect()
 }
 
-const COLUMNS: [&str; 5] = ["Name", "Access by", "Purge protection", "Address for clients", "Tags"];
+const COLUMNS: [&str; 6] = ["Name", "Access by", "Purge protection", "Address for clients", "Tags", ""];
 
 /// GET /vaults
 ///
@@ -58,14 +58,21 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let (mut acts, cannot) = offers.told();
     let creates = !acts.is_empty();
     acts.push(Act::link("Deleted vaults", links::DELETED_VAULTS, Icon::Trash));
-    let rows = vaults.iter().map(|vault| {
+    let token = viewer.form_token();
+    let first = viewer.pins.first(&vaults);
+    let rows = first.iter().map(|vault| {
         let settings = &vault.settings;
         Row::new(vec![
-            Cell::link(vault.name.to_string(), links::vault(&vault.name)),
+            Cell::Link {
+                text: vault.name.to_string(),
+                href: links::vault(&vault.name),
+                small: viewer.pins.has(vault).then(|| "Pinned".to_owned()),
+            },
             Cell::text(mode_words(settings.access_mode)),
             protection(settings),
             Cell::Code(services.addresses.vault(&vault.name)),
             if settings.tags.is_empty() { Cell::None("None".into()) } else { Cell::Tags(view::tags(&settings.tags)) },
+            Cell::Acts(vec![pins::act(viewer, vault, &token)]),
         ])
     });
     let rows: Vec<Row> = rows.collect();
@@ -142,7 +149,8 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     offers.offer(&Ask::server(Action::PolicyReplayRead), replays).await;
     let delete = Act::link("Delete", links::in_vault(&name, "delete", &[]), Icon::Trash);
     offers.offer(&Ask::vault(Action::VaultDelete, &name), delete).await;
-    let (acts, mut cannot) = offers.told();
+    let (mut acts, mut cannot) = offers.told();
+    acts.push(pins::act(viewer, &vault, &viewer.form_token()));
     let ending = endings::look(viewer, std::slice::from_ref(&vault)).await;
     let changes = if viewer.may(&Ask::server(Action::AuditRead)).await {
         overview::changes_of_a_day(viewer, &name).await

@@ -150,3 +150,40 @@ async fn a_look_is_kept_in_the_browser_and_is_one_of_a_few() {
     assert!(story.get("/vaults", &cookie).await.text.contains("<div class=\"shell\">"));
     assert_eq!(story.submit("/me/look", &cookie, "theme=%22%3E").await.status, 400);
 }
+
+#[tokio::test]
+async fn pinned_vaults_stand_first_for_whoever_pinned_them_and_name_none_that_is_not_listed() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    assert_eq!(story.submit("/new-vault", &cookie, "name=zulu&access_mode=rbac&retention_days=7").await.status, 303);
+    let saved = story.submit("/me/pins", &cookie, "vault=zulu&pinned=yes&back=%2Fvaults%3Fsort%3Dname").await;
+    assert_eq!((saved.status, saved.header("location")), (303, Some("/vaults?sort=name")));
+    let pins = saved.cookie("__Host-pins").unwrap();
+    let pinned = format!("{cookie}; {pins}");
+    let page = story.get("/vaults", &pinned).await;
+    let plain = story.get("/vaults", &cookie).await;
+    for class in ["vault", "name"] {
+        let at = |text: &str, vault: &str| text.find(&format!("class=\"{class}\" href=\"/vaults/{vault}\"")).unwrap();
+        assert!(at(&page.text, "zulu") < at(&page.text, "demo"), "{class}");
+        assert!(at(&plain.text, "zulu") > at(&plain.text, "demo"), "{class}");
+    }
+    assert!(page.text.contains("<small>Pinned</small>") && !plain.text.contains("Pinned"));
+    assert!(story.get("/vaults/zulu", &pinned).await.text.contains("Unpin<span class=\"sr\"> zulu</span>"));
+
+    // In the same browser, for somebody who may list no vault.
+    let bob = format!("{}; {pins}", story.sign_in("bob").await);
+    assert!(!story.get("/vaults", &bob).await.text.contains("zulu"));
+    let (hidden, absent) = (
+        story.submit("/me/pins", &bob, "vault=zulu&pinned=yes"),
+        story.submit("/me/pins", &bob, "vault=none&pinned=yes"),
+    );
+    let (hidden, absent) = (hidden.await, absent.await);
+    assert_eq!((hidden.status, absent.status), (400, 400));
+    assert!(hidden.cookie("__Host-pins").is_none() && hidden.text.contains("no vault of this name that you may list"));
+    assert_eq!(story.submit("/me/pins", &cookie, "vault=zulu&pinned=maybe").await.status, 400);
+
+    let unpinned = story.submit("/me/pins", &pinned, "vault=zulu&pinned=no&back=https%3A%2F%2Fevil.example").await;
+    assert_eq!(unpinned.header("location"), Some("/vaults"));
+    let none = unpinned.cookie("__Host-pins").unwrap();
+    assert!(pins.starts_with(&none) && pins.len() == none.len() + 33, "{pins} {none}");
+}

@@ -117,6 +117,7 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::WorkloadDisableForm,
     Endpoint::TokenKeysRotateForm,
     Endpoint::LookForm,
+    Endpoint::PinForm,
     Endpoint::EndOthersForm,
     Endpoint::SessionEndForm,
     Endpoint::ModuleTryForm,
