@@ -149,6 +149,12 @@ fn weight(reason: Reason) -> u8 {
     }
 }
 
+/// The reasons that would say more than the one of a certificate that is revoked already: revoking it again with one of
+/// them is more than a repetition.
+pub fn graver_than(known: Reason) -> impl Iterator<Item = Reason> {
+    Reason::ALL.into_iter().filter(move |reason| weight(*reason) > weight(known))
+}
+
 impl RevocationList {
     /// What is signed at a moment, under which number and for how long.
     #[must_use]
@@ -330,6 +336,9 @@ mod tests {
             assert_eq!(again(weaker), Reason::KeyCompromise, "{weaker:?}");
         }
         assert_eq!(again(Reason::CaCompromise), Reason::CaCompromise, "as strong");
+        assert_eq!(graver_than(Reason::Unspecified).count(), 7);
+        assert_eq!(graver_than(Reason::Superseded).count(), 3);
+        assert_eq!(graver_than(Reason::KeyCompromise).next(), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 mod publish;
 mod sign;
+mod standing;
 
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ use crate::{
 
 pub use publish::{PublishError, Shelf};
 pub use sign::Issued;
+pub use standing::Standing;
 
 /// Name of the system principal in records.
 pub const PRINCIPAL: &str = "certificate-revocation";
@@ -142,6 +144,7 @@ impl Revoking {
         reason: Reason,
     ) -> Result<ShownRevocations, RevocationError> {
         let shown = self.write_down(ctx, vault, name, what, reason).await?;
+        self.shelf.forget(shown.vault, name);
         // On record with a reason if it fails, and tried again by the schedule.
         match self.sign_if_due(vault, name).await {
             Ok(Some(all)) => Ok(ShownRevocations { all, ..shown }),

@@ -15,7 +15,11 @@ use x509_cert::{
     crl::{CertificateList, RevokedCert, TbsCertList},
     ext::{
         ToExtension,
-        pkix::{AuthorityKeyIdentifier, BasicConstraints, CrlNumber, CrlReason, KeyUsage, KeyUsages},
+        pkix::{
+            AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints, CrlNumber, CrlReason, KeyUsage, KeyUsages,
+            crl::dp::DistributionPoint,
+            name::{DistributionPointName, GeneralName},
+        },
     },
     serial_number::SerialNumber,
     time::Time,
@@ -166,6 +170,23 @@ pub fn list_id(authority: &[u8]) -> Result<String, ListError> {
     let named = [own.subject().to_der()?, own.subject_public_key_info().to_der()?].concat();
     let digest = digest::digest(&digest::SHA256, &named);
     Ok(data_encoding::HEXLOWER.encode(digest.as_ref().get(..16).unwrap_or_default()))
+}
+
+/// Where a certificate says that the list is found on which it stands once it was revoked; nothing of what cannot be read.
+#[must_use]
+pub fn list_addresses(certificate: &[u8]) -> Vec<String> {
+    let Ok(certificate) = Certificate::from_der(certificate) else { return Vec::new() };
+    let points = certificate.tbs_certificate().get_extension::<CrlDistributionPoints>();
+    let Ok(Some((_, CrlDistributionPoints(points)))) = points else { return Vec::new() };
+    let names = |point: DistributionPoint| match point.distribution_point {
+        Some(DistributionPointName::FullName(names)) => names,
+        Some(DistributionPointName::NameRelativeToCRLIssuer(_)) | None => Vec::new(),
+    };
+    let address = |name| match name {
+        GeneralName::UniformResourceIdentifier(address) => Some(address.as_str().to_owned()),
+        _ => None,
+    };
+    points.into_iter().flat_map(names).filter_map(address).collect()
 }
 
 /// A list (version 2) in DER, signed by the authority whose key this is.

@@ -25,7 +25,7 @@ mod tests;
 pub use authority::{AuthorityError, Wanted, issue};
 pub use bundle::{BundleError, pem, pkcs12};
 pub use constraints::{Constraints, Subtrees};
-pub use crl::{List, ListError, Reason, Revoked, list_id, revocation_list};
+pub use crl::{List, ListError, Reason, Revoked, list_addresses, list_id, revocation_list};
 pub use import::{Document, EncryptedKey, ImportError, Imported, MAX_IMPORT, private_key_of_pkcs12};
 pub use inspect::{Finding, Inspected, inspect, is_issued_by};
 pub use issue::{IssueError, Validity, algorithm_of, request, self_signed};

@@ -18,7 +18,7 @@ use crate::{
     names::{ObjectKind, ObjectName, VaultId, VaultName},
     objects::{ObjectError, active},
     ports::StoreError,
-    revocation::{Revocations, SignedList},
+    revocation::{Revocations, RevokedCertificate, SignedList},
     schedule::own_request,
     throttle::{Rate, Throttle, TooMany, network_of},
 };
@@ -47,7 +47,40 @@ impl From<StoreError> for PublishError {
     }
 }
 
-type Lists = Arc<HashMap<String, Arc<SignedList>>>;
+/// A list as it was read.
+pub(super) struct Shelved {
+    signed: Option<Arc<SignedList>>,
+    /// What is on it, or will be on the next that is signed.
+    pub(super) revoked: Vec<RevokedCertificate>,
+}
+
+type Lists = Arc<HashMap<String, Shelved>>;
+
+/// Why lists were not read.
+pub(super) enum Unread {
+    /// By anybody just now.
+    Not(PublishError),
+    /// What is stored was not written here, or the like. On record.
+    Refused,
+}
+
+impl From<PublishError> for Unread {
+    fn from(why: PublishError) -> Self {
+        Self::Not(why)
+    }
+}
+
+impl From<TooMany> for Unread {
+    fn from(too_many: TooMany) -> Self {
+        Self::Not(too_many.into())
+    }
+}
+
+impl From<StoreError> for Unread {
+    fn from(error: StoreError) -> Self {
+        Self::Not(error.into())
+    }
+}
 
 /// Lists that were read a short while ago.
 pub struct Shelf {
@@ -93,28 +126,46 @@ impl Revoking {
         (vault, name, list): (&str, &str, &str),
     ) -> Result<Option<Arc<SignedList>>, PublishError> {
         let Some((vault, name, list)) = parsed(vault, name, list) else { return Ok(None) };
+        match self.lists((vault, &name, list), Some(client)).await {
+            Ok(lists) => Ok(lists.and_then(|lists| lists.get(list)?.signed.clone())),
+            Err(Unread::Not(why)) => Err(why),
+            Err(Unread::Refused) => Ok(None),
+        }
+    }
+
+    /// The lists of an authority that has one of this name, from the shelf or onto it. None where there is none. Strangers
+    /// are counted.
+    pub(super) async fn lists(
+        &self,
+        (vault, name, list): (VaultId, &ObjectName, &str),
+        stranger: Option<IpAddr>,
+    ) -> Result<Option<Lists>, Unread> {
         let (place, now) = ((vault, name.as_str().to_owned()), self.clock.now_millis());
         if let Some(lists) = self.shelf.find(&place, now) {
-            return Ok(lists.get(list).cloned());
+            return Ok(Some(lists));
         }
-        self.shelf.asked.count(&network_of(client), now)?;
-        let Some(found) = self.find(vault, &name, list).await? else { return Ok(None) };
+        if let Some(client) = stranger {
+            self.shelf.asked.count(&network_of(client), now)?;
+        }
+        let Some(found) = self.find(vault, name, list).await? else { return Ok(None) };
         let ctx = own_request(PRINCIPAL, &*self.clock, &*self.objects.entropy)?;
-        let ask = Ask::object(ObjectKind::Revocations, Action::RevocationListPublish, &found, &name);
+        let ask = Ask::object(ObjectKind::Revocations, Action::RevocationListPublish, &found, name);
         let document = match self.objects.read_whole(&ctx, ask).await {
             Ok(Some((_, document))) => document,
             Ok(None) => return Ok(None),
             Err(ObjectError::Unavailable | ObjectError::NoRecord(_) | ObjectError::Contended) => {
-                return Err(PublishError::Unavailable);
+                return Err(PublishError::Unavailable.into());
             }
-            // On record.
-            Err(_) => return Ok(None),
+            Err(_) => return Err(Unread::Refused),
         };
-        let Ok(all) = Revocations::of_document(&document) else { return Ok(None) };
-        let signed = all.lists.into_iter().filter_map(|one| Some((one.id, Arc::new(one.signed?))));
-        let lists: Lists = Arc::new(signed.collect());
+        let all = Revocations::of_document(&document).map_err(|_| Unread::Refused)?;
+        let shelved = all
+            .lists
+            .into_iter()
+            .map(|one| (one.id, Shelved { signed: one.signed.map(Arc::new), revoked: one.revoked }));
+        let lists: Lists = Arc::new(shelved.collect());
         self.shelf.keep(place, now, &lists);
-        Ok(lists.get(list).cloned())
+        Ok(Some(lists))
     }
 
     /// The vault in which there is such a list, also while it is soft deleted: what was signed counts until it lapses.
@@ -146,7 +197,7 @@ impl Revoking {
 }
 
 /// The parts of an address, in their one spelling.
-fn parsed<'a>(vault: &str, name: &str, list: &'a str) -> Option<(VaultId, ObjectName, &'a str)> {
+pub(super) fn parsed<'a>(vault: &str, name: &str, list: &'a str) -> Option<(VaultId, ObjectName, &'a str)> {
     let id = Uuid::try_parse(vault).ok().filter(|id| id.simple().to_string() == vault)?;
     let name = ObjectName::parse(name).ok().filter(|parsed| parsed.as_str() == name)?;
     let list = list.strip_suffix(".crl")?;

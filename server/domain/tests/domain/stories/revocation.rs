@@ -14,7 +14,7 @@ use strongroom_domain::{
     revocation::{
         COUNTS_FOR, MADE_AGAIN_AFTER, MAX_LISTS, RevocationInvalid, Revocations, SignedList, TRIED_AGAIN_AFTER,
     },
-    revocations::{Issued, PublishError, RevocationError, ToRevoke},
+    revocations::{Issued, PublishError, RevocationError, Standing, ToRevoke},
     role::Role,
     test_support::world::{self, name, person},
 };
@@ -80,6 +80,10 @@ impl Demo {
         Ok(found.map(|list| list.der.clone()))
     }
 
+    async fn standing(&self, certificate: &str) -> Standing {
+        self.world.revoking.standing(&self.certificate(certificate).await.unwrap().version).await
+    }
+
     fn recorded(&self, operation: &str, outcome: Outcome) -> usize {
         let log = self.world.store.image().log;
         log.iter().filter(|logged| logged.record.operation == operation && logged.record.outcome == outcome).count()
@@ -106,7 +110,10 @@ async fn what_is_revoked_is_on_the_published_list_at_once() {
     assert_eq!((empty.lists.len(), empty.lists[0].revoked.len()), (1, 0), "its first certificate begins the list");
     assert_eq!(demo.fetch(&address).await.unwrap().as_deref(), Some(&*signed(&empty).der));
 
+    assert_eq!(demo.standing("app").await, Standing::NotRevoked);
     let after = demo.revoke(ToRevoke::Certificate(der.clone()), Reason::KeyCompromise).await.unwrap();
+    assert_eq!(demo.standing("app").await, Standing::Revoked(after.lists[0].revoked[0].clone()), "shown at once");
+    assert_eq!(demo.standing("root").await, Standing::NotRevoked, "it names no list");
     let (list, now) = (&after.lists[0], demo.request().seconds());
     let facts = strongroom_crypto::x509::CertificateFacts::of(&der).unwrap();
     assert_eq!(list.revoked[0].serial, data_encoding::HEXLOWER.encode(&facts.serial));
@@ -307,6 +314,7 @@ async fn an_older_or_another_authoritys_list_in_its_place_is_found() {
     let found = demo.revocations().await;
     assert!(matches!(found, Err(RevocationError::Object(ObjectError::Tampered | ObjectError::Denied(_)))), "{found:?}");
     assert_eq!(demo.fetch(&point(&der)).await.unwrap(), None, "and nobody is given it");
+    assert_eq!(demo.standing("app").await, Standing::Unknown, "which does not look like a good one");
     // A time at which it is due that nobody wrote.
     demo.world.store.meddle(|image| {
         let now = image.objects.get_mut(&place).unwrap();

@@ -4,7 +4,7 @@ use strongroom_crypto::x509::Template;
 use strongroom_domain::{action::Action, names::VaultName, secret::SecretItem};
 use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table};
 
-use super::state_badge;
+use super::state_cell;
 use crate::{
     dashboard::{
         Failure,
@@ -40,7 +40,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     offers.offer(&Kind::Certificate.ask(Action::CertificateImport, &vault), import).await;
     let (acts, cannot) = offers.told();
     let commands = Commands::of_vault(viewer.services, &vault);
-    let body = body(viewer, &vault, &listed);
+    let body = body(viewer, &vault, &listed).await;
     let page = PanelsPage {
         lead: Some("Each with a key and a secret of its name, which change with it alone.".to_owned()),
         acts,
@@ -60,19 +60,22 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     Ok(rendered(200, page.render()))
 }
 
-fn body(viewer: &Viewer<'_>, vault: &VaultName, listed: &Listed<'_>) -> Body {
+async fn body(viewer: &Viewer<'_>, vault: &VaultName, listed: &Listed<'_>) -> Body {
     if listed.found.items.is_empty() {
         let how = "One is made here, or imported with its private key as PFX or PEM.";
         return listed.empty(Kind::Certificate, how);
     }
-    let rows = listed.found.items.iter().map(|item| row(viewer, vault, item)).collect();
+    let mut rows = Vec::with_capacity(listed.found.items.len());
+    for item in &listed.found.items {
+        let standing = viewer.services.revoking.standing(&item.version).await;
+        rows.push(row(vault, item, state_cell(item, &standing, viewer.now())));
+    }
     let table = Table { paging: listed.paging.clone(), ..Table::new(&COLUMNS, rows) };
     Body::Table(listed.sort.table(table, &[]))
 }
 
-fn row(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Row {
+fn row(vault: &VaultName, item: &SecretItem, state: Cell) -> Row {
     let (name, version) = (&item.secret.name, &item.version);
-    let (tone, icon, text) = state_badge(item, viewer.now());
     let leaf = version.certificate.as_ref().and_then(|certificate| certificate.leaf());
     let said = leaf.and_then(|leaf| Template::of(leaf).ok());
     let said = said.as_ref().or_else(|| item.secret.certificate.as_ref().map(|state| &state.policy.template));
@@ -83,7 +86,7 @@ fn row(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Row {
     };
     Row::new(vec![
         Cell::Link { text: name.to_string(), href: links::certificate(vault, name, None), small: said.map(whose) },
-        Cell::Badge { tone, icon, text, small: None },
+        state,
         Cell::text(issuer.unwrap_or_default()),
         moment(version.attributes.expires, "Not yet known"),
         moment(renewed, "By hand"),

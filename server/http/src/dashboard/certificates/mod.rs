@@ -17,8 +17,8 @@ pub(super) mod revoke;
 pub(super) mod show;
 
 use data_encoding::BASE64;
-use strongroom_domain::{certificate::PendingStatus, secret::SecretItem};
-use strongroom_web::{Icon, Tone};
+use strongroom_domain::{certificate::PendingStatus, revocations::Standing, secret::SecretItem};
+use strongroom_web::{Cell, Icon, Tone};
 
 use super::view;
 
@@ -42,6 +42,22 @@ fn state_badge(item: &SecretItem, now: i64) -> (Tone, Icon, String) {
         return (tone, icon, text.to_owned());
     }
     view::state_badge(view::state(&item.version.attributes, now))
+}
+
+/// How a version stands with its authority, if there is something to say.
+fn standing_badge(standing: &Standing) -> Option<(Tone, Icon, String)> {
+    match standing {
+        Standing::NotRevoked => None,
+        Standing::Revoked(_) => Some((Tone::Bad, Icon::Ban, "Revoked".to_owned())),
+        Standing::Unknown => Some((Tone::Warn, Icon::Unknown, "Perhaps revoked".to_owned())),
+    }
+}
+
+/// How a version stands, in a cell: that it was revoked is more than whatever else is to be said of it.
+fn state_cell(item: &SecretItem, standing: &Standing, now: i64) -> Cell {
+    let (tone, icon, text) = standing_badge(standing).unwrap_or_else(|| state_badge(item, now));
+    let small = standing.revoked().map(|one| format!("{}, {}", view::moment(one.at).text, one.reason.as_str()));
+    Cell::Badge { tone, icon, text, small }
 }
 
 /// One document in PEM (RFC 7468): 64 characters a line.

@@ -8,7 +8,7 @@ use strongroom_domain::{
     gate::Ask,
     issuer::{AuthoritySettings, IssuerSettings},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
-    revocation::{RevocationInvalid, serial_of},
+    revocation::{RevocationInvalid, RevokedCertificate, graver_than, serial_of},
     revocations::{RevocationError, ToRevoke},
     secret::SecretItem,
 };
@@ -110,8 +110,7 @@ pub(crate) async fn ask(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let Named { vault, name, version } = Named::of(viewer)?;
     let (item, _) = viewer.services.certificates.show(&viewer.call.ctx, &vault, &name, version.as_ref()).await?;
     let authority = if version.is_some() { signer(viewer, &vault, &item).await } else { None };
-    let reason = Reason::Unspecified.as_str().to_owned();
-    let draft = Draft { authority: authority.unwrap_or_default(), reason, ..Draft::default() };
+    let draft = Draft { authority: authority.unwrap_or_default(), ..Draft::default() };
     Ok(page(viewer, &vault, &item, version.is_some(), draft, None).await)
 }
 
@@ -212,6 +211,9 @@ async fn page(
         }
         None => true,
     };
+    let standing = viewer.services.revoking.standing(&item.version).await;
+    let before = version.and_then(|_| standing.revoked());
+    let reasons = before.map_or_else(|| Reason::ALL.to_vec(), |one| graver_than(one.reason).collect());
     let commands = Commands::of_vault(viewer.services, vault);
     let (mut main, title, told) = match version {
         Some(version) => {
@@ -223,11 +225,12 @@ async fn page(
             (Vec::new(), format!("Revoke what {name} signed for good?"), command)
         }
     };
-    if open {
+    main.extend(before.map(already));
+    if open && !reasons.is_empty() {
         let form = Form {
             action: links::certificate_act(vault, name, version, "revoke"),
             csrf_token: Some(viewer.form_token()),
-            fields: fields(name, one_version, draft),
+            fields: fields(name, one_version, &reasons, draft),
             submit: "Revoke for good".to_owned(),
             danger: true,
             cancel_href: Some(links::certificate(vault, name, version)),
@@ -256,8 +259,22 @@ async fn page(
     refusal::answer(&page, refusal)
 }
 
-fn fields(name: &ObjectName, one_version: bool, draft: Draft) -> Vec<Field> {
-    let labels = Reason::ALL.map(|reason| (reason.as_str(), format!("{}: {}", reason.as_str(), meaning(reason))));
+/// That it is revoked, and what of that can still be changed.
+fn already(one: &RevokedCertificate) -> Panel {
+    let words = match graver_than(one.reason).next() {
+        Some(_) => "It is revoked already, and stays so. A graver reason can still be said in place of this one.",
+        None => "It is revoked already, and stays so. There is no graver reason than this one.",
+    };
+    let told = vec![
+        Fact::moment("Revoked", Some(view::moment(one.at)), ""),
+        Fact::text("Why it was revoked", format!("{}: {}", one.reason.as_str(), meaning(one.reason))),
+    ];
+    Panel::new("Revoked already", Body::Facts(told)).foot(words)
+}
+
+fn fields(name: &ObjectName, one_version: bool, reasons: &[Reason], draft: Draft) -> Vec<Field> {
+    let label = |reason: &Reason| (reason.as_str(), format!("{}: {}", reason.as_str(), meaning(*reason)));
+    let labels: Vec<_> = reasons.iter().map(label).collect();
     let reasons: Vec<(&str, &str)> = labels.iter().map(|(word, label)| (*word, label.as_str())).collect();
     let mut fields = match one_version {
         true => vec![

@@ -6,6 +6,8 @@ use strongroom_domain::{
     certificate::{CertificateState, PendingStatus, SELF, UNKNOWN},
     gate::Ask,
     names::{ObjectKind, ObjectName, VaultName},
+    revocation::graver_than,
+    revocations::Standing,
     role::Role,
     secret::{SecretItem, VaultFacts},
 };
@@ -13,7 +15,7 @@ use strongroom_web::{
     Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, RevealForm, Row, Snippet, Table, Tone,
 };
 
-use super::{chain, is_waiting, list::whose, pem, pending, policy, state_badge};
+use super::{chain, is_waiting, list::whose, pem, pending, policy, standing_badge, state_badge, state_cell};
 use crate::{
     dashboard::{
         Failure,
@@ -52,7 +54,8 @@ pub(super) async fn page(
     let current = item.secret.current == item.version.version;
     let place = Place::Certificate(vault.clone(), name.clone(), (!current).then(|| item.version.version.clone()));
     let mut offers = Offers::new(viewer, &place);
-    let acts = acts(viewer, &mut offers, vault, &item, state, current).await;
+    let standing = viewer.services.revoking.standing(&item.version).await;
+    let acts = acts(viewer, &mut offers, vault, &item, &standing).await;
     let mut main = Vec::new();
     // One that came to its end is told by the version that it made.
     let open = state.pending.as_ref().filter(|pending| pending.status != PendingStatus::Completed);
@@ -68,8 +71,8 @@ pub(super) async fn page(
         }
     }
     let (versions, partial) = Kind::Certificate.versions(viewer, vault, &item).await;
-    main.push(versions_panel(viewer, vault, &item, &versions));
-    let mut aside = vec![details(viewer, vault, &item, facts)];
+    main.push(versions_panel(viewer, vault, &item, &versions).await);
+    let mut aside = vec![details(viewer, vault, &item, &standing, facts)];
     aside.push(policy_panel(&mut offers, vault, &item, state).await);
     if !is_waiting(&item) {
         aside.push(public_panel(vault, &item, certificates));
@@ -78,6 +81,7 @@ pub(super) async fn page(
     aside.push(snippets::panel(commands(viewer, vault, name, is_waiting(&item))));
     let (offered, cannot) = offers.told();
     let mut badges = vec![state_badge(&item, viewer.now())];
+    badges.extend(standing_badge(&standing));
     if !current {
         badges.push((Tone::Plain, Icon::Undo, "Older version".to_owned()));
     }
@@ -92,12 +96,30 @@ pub(super) async fn page(
         tags: view::tags(&item.version.attributes.tags),
         acts: acts.into_iter().chain(offered).collect(),
         cannot,
-        notices: partial.into_iter().chain(failed(&item)).collect(),
+        notices: partial.into_iter().chain(standing_notice(&standing, current)).chain(failed(&item)).collect(),
         main,
         aside,
         ..PanelsPage::new(viewer.shell(&place).await, name.to_string())
     };
     Ok(refusal::answer(&page, refusal))
+}
+
+/// That its authority took it back, or that nobody knows.
+fn standing_notice(standing: &Standing, current: bool) -> Option<String> {
+    let next =
+        if current { "Renew it, and whoever uses it takes the new version." } else { "Use the current version." };
+    match standing {
+        Standing::NotRevoked => None,
+        Standing::Revoked(one) => Some(format!(
+            "It was revoked on {} ({}): whoever checks that refuses it. {next}",
+            view::moment(one.at).text,
+            one.reason.as_str()
+        )),
+        Standing::Unknown => Some(
+            "Whether it was revoked is not known: the list that it names is not here, or cannot be read just now."
+                .to_owned(),
+        ),
+    }
 }
 
 /// That it should have been renewed and was not.
@@ -117,14 +139,15 @@ async fn acts(
     offers: &mut Offers<'_>,
     vault: &VaultName,
     item: &SecretItem,
-    state: &CertificateState,
-    current: bool,
+    standing: &Standing,
 ) -> Vec<Act> {
     let (name, version) = (&item.secret.name, Some(&item.version.version));
+    let state = item.secret.certificate.as_deref();
+    let current = item.secret.current == item.version.version;
     let at = |act: &str, version| links::certificate_act(vault, name, version, act);
     let ask = |action| Ask { version, ..Ask::object(ObjectKind::Certificate, action, vault, name) };
     let token = viewer.form_token();
-    if current && state.in_progress().is_none() {
+    if current && state.is_some_and(|state| state.in_progress().is_none()) {
         let renew = Act::post("Renew now", "", at("policy/renew", None), &token, Icon::Undo);
         offers.offer(&ask(Action::CertificateCreate), renew).await;
     }
@@ -136,7 +159,7 @@ async fn acts(
         };
         offers.offer(&ask(Action::CertificateUpdate), Act::post(label, "", at(act, version), &token, icon)).await;
     }
-    revoking(offers, vault, item, state).await;
+    revoking(offers, vault, item, standing).await;
     offers.offer(&ask(Action::CertificateDelete), Act::link("Delete", at("delete", None), Icon::Trash)).await;
     if current {
         return Vec::new();
@@ -145,8 +168,8 @@ async fn acts(
 }
 
 /// What an authority revoked, and revoking what an issuer of the vault signed. Who may do that is judged at the authority,
-/// which the page of it finds out.
-async fn revoking(offers: &mut Offers<'_>, vault: &VaultName, item: &SecretItem, state: &CertificateState) {
+/// which the page of it finds out. What is revoked is revoked again for a graver reason alone.
+async fn revoking(offers: &mut Offers<'_>, vault: &VaultName, item: &SecretItem, standing: &Standing) {
     let (name, version) = (&item.secret.name, Some(&item.version.version));
     let Some(leaf) = item.version.certificate.as_ref().and_then(|certificate| certificate.leaf()) else { return };
     if x509::Template::of(leaf).is_ok_and(|said| said.ca) {
@@ -154,16 +177,21 @@ async fn revoking(offers: &mut Offers<'_>, vault: &VaultName, item: &SecretItem,
         let at = links::certificate_act(vault, name, None, "revocations");
         offers.offer(&ask, Act::link("What it revoked", at, Icon::Ban)).await;
     }
-    if ![SELF, UNKNOWN].contains(&state.policy.issuer.name.as_str()) {
+    let label = match standing.revoked() {
+        None => "Revoke",
+        Some(one) if graver_than(one.reason).next().is_some() => "Say a graver reason",
+        Some(_) => return,
+    };
+    let issuer = item.secret.certificate.as_ref().map(|state| state.policy.issuer.name.as_str());
+    if issuer.is_some_and(|issuer| ![SELF, UNKNOWN].contains(&issuer)) {
         let ask = Ask { version, ..Ask::object(ObjectKind::Certificate, Action::CertificateGet, vault, name) };
         let at = links::certificate_act(vault, name, version, "revoke");
-        offers.offer(&ask, Act::link("Revoke", at, Icon::Ban)).await;
+        offers.offer(&ask, Act::link(label, at, Icon::Ban)).await;
     }
 }
 
-fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem, versions: &[SecretItem]) -> Panel {
-    let row = |item: &SecretItem| {
-        let (tone, icon, text) = state_badge(item, viewer.now());
+async fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem, versions: &[SecretItem]) -> Panel {
+    let row = |item: &SecretItem, standing: &Standing| {
         let version = &item.version;
         let expires = version.attributes.expires;
         Row {
@@ -173,19 +201,22 @@ fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem, ve
                     href: links::certificate(vault, &item.secret.name, Some(&version.version)),
                     small: (version.version == item.secret.current).then(|| "current".to_owned()),
                 },
-                Cell::Badge { tone, icon, text, small: None },
+                state_cell(item, standing, viewer.now()),
                 Cell::Moment(view::moment(version.created)),
                 expires.map_or_else(|| Cell::None("Not yet known".to_owned()), |at| Cell::Moment(view::moment(at))),
             ],
             marked: version.version == shown.version.version,
         }
     };
-    let rows = versions.iter().map(row).collect();
+    let mut rows = Vec::with_capacity(versions.len());
+    for item in versions {
+        rows.push(row(item, &viewer.services.revoking.standing(&item.version).await));
+    }
     let table = Table::new(&["Version", "State", "Created", "Expires"], rows);
     sort::panel(viewer, "Versions", "versions", table, Some("newest first"))
 }
 
-fn details(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem, facts: VaultFacts) -> Panel {
+fn details(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem, standing: &Standing, facts: VaultFacts) -> Panel {
     let (name, version) = (&item.secret.name, &item.version);
     let addresses = &viewer.services.addresses;
     let mut told =
@@ -202,8 +233,12 @@ fn details(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem, facts: Vau
         Fact::moment("Updated", Some(view::moment(version.updated)), ""),
         Fact::moment("Not before", version.attributes.not_before.map(view::moment), "Not yet known"),
         Fact::moment("Expires", version.attributes.expires.map(view::moment), "Not yet known"),
-        Fact::text("Deletion", view::recovery(facts)),
     ]);
+    if let Some(one) = standing.revoked() {
+        told.push(Fact::moment("Revoked", Some(view::moment(one.at)), ""));
+        told.push(Fact::text("Why it was revoked", one.reason.as_str()));
+    }
+    told.push(Fact::text("Deletion", view::recovery(facts)));
     Panel::new("Details", Body::Facts(told)).foot("The identifier is what clients use; the thumbprint is SHA-1.")
 }
 

@@ -113,6 +113,13 @@ async fn a_version_is_revoked_for_good_once_its_name_was_typed() {
     let record = story.log().into_iter().rfind(|record| record.operation == "CertificateRevoke").unwrap();
     assert_eq!((record.outcome, record.object.as_deref()), (Outcome::Allowed, Some("root")));
     shows(&story.get(list, &cookie).await, &["keyCompromise", "Would have ended"]);
+    let kept = story.get(&version, &cookie).await;
+    shows(&kept, &["It was revoked on", "(keyCompromise)", "Why it was revoked", ">Revoked<"]);
+    assert!(!kept.text.contains("/revoke\""), "it is not offered again: {}", kept.text);
+    shows(&story.get("/vaults/demo/certificates", &cookie).await, &["keyCompromise"]);
+    let again = story.get(&revoke, &cookie).await;
+    shows(&again, &["Revoked already", "no graver reason"]);
+    assert!(!again.text.contains("Revoke for good"), "{}", again.text);
     let signed = "/vaults/demo/certificates/root/revoke";
     shows(&story.get(signed, &cookie).await, &["Serial number", "certificate revoke root --serial"]);
     for (fields, status) in [
