@@ -180,6 +180,13 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     let revoke = ["certificate", "revoke", "house-ca", "--certificate", "issued", "--reason", "superseded"];
     assert!(story.good(&revoke).contains("revoked"));
     assert!(story.good(&["certificate", "revocations", "house-ca"]).contains("superseded"));
+    for look in
+        [&["certificate", "show", "issued"][..], &["certificate", "list"], &["certificate", "versions", "issued"]]
+    {
+        assert!(story.good(look).contains("Z (superseded)"), "{look:?}");
+    }
+    let (code, out, _) = story.cli(&["certificate", "inspect", "issued"]);
+    assert!(code == 3 && out.contains("it was revoked on"), "{out}");
     list();
     let refused = ["verify", "-crl_check", "-CAfile", "ca.pem", "-CRLfile", "crl.pem", "issued.pem"];
     let refused = run_to_end(Command::new("openssl").current_dir(story.folder()).args(refused));

@@ -28,7 +28,7 @@ use super::{
     key::{fitting, password},
     listed,
     object::{Collection, connect},
-    pem, tags, text,
+    pem, seconds, tags, text,
 };
 use crate::{
     cli::{
@@ -49,10 +49,13 @@ const CERTIFICATES: Collection = Collection {
     asked: &[("includePending", "true")],
     line_id: "/id",
     id: "/id",
-    column: Some(("THUMBPRINT", |item| match text(item, "/x5t") {
-        none if none.is_empty() => "none: not issued".to_owned(),
-        thumbprint => thumbprint,
-    })),
+    columns: &[
+        ("THUMBPRINT", |item| match text(item, "/x5t") {
+            none if none.is_empty() => "none: not issued".to_owned(),
+            thumbprint => thumbprint,
+        }),
+        ("REVOKED", revoked),
+    ],
     own: |certificate| vec![("thumbprint", text(certificate, "/x5t"))],
 };
 
@@ -70,17 +73,17 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
         CertificateCommand::Renew { name, at } => renew(&name, &at).await,
         CertificateCommand::Watch { name, watched, at } => watch::run(&name, &watched, &at).await,
         CertificateCommand::Inspect { name, version, file, connect, host, password_file, at } => {
-            let document = match (&name, &file, &connect) {
+            let (document, taken_back) = match (&name, &file, &connect) {
                 (_, Some(file), _) => {
                     let password = password_file.as_deref().map(password).transpose()?.unwrap_or_default();
-                    inspect::read(&Zeroizing::new(read(file)?), &password)?
+                    (inspect::read(&Zeroizing::new(read(file)?), &password)?, None)
                 }
-                (_, None, Some((host, port))) => inspect::presented(host, *port)?,
+                (_, None, Some((host, port))) => (inspect::presented(host, *port)?, None),
                 (Some(name), None, None) => inspect::fetch(&Versioned { name: name.clone(), version }, &at).await?,
                 (None, None, None) => bail!("give the name of a certificate, --file FILE or --connect HOST:PORT"),
             };
             let host = host.or(connect.map(|(host, _)| host));
-            inspect::print(&document, host.as_deref(), at.output)
+            inspect::print(&document, host.as_deref(), taken_back, at.output)
         }
         CertificateCommand::Import { name, file, password_file, not_exportable, tags: said, at } => {
             let rest = json!({
@@ -277,6 +280,17 @@ fn waits(shown: &Value) -> bool {
     text(shown, "/cer").is_empty()
 }
 
+/// When and why it was revoked; nothing where nobody here says so.
+fn revoked(shown: &Value) -> String {
+    match text(shown, "/revocation/status").as_str() {
+        "" => String::new(),
+        "revoked" => {
+            format!("{} ({})", seconds(shown, "/revocation/revoked"), text(shown, "/revocation/reason"))
+        }
+        _ => "not known".to_owned(),
+    }
+}
+
 fn print(certificate: &Value, operation: Option<&Value>, output: Output) {
     let sans = ["dns_names", "emails", "ipAddresses", "uris", "upns"];
     let names = sans.map(|sort| listed(certificate, &format!("/policy/x509_props/sans/{sort}")));
@@ -295,6 +309,7 @@ fn print(certificate: &Value, operation: Option<&Value>, output: Output) {
         [
             ("waits", waiting.to_owned()),
             ("operation", operation.map(pending::stands).unwrap_or_default()),
+            ("revoked", revoked(certificate)),
             ("subject", text(certificate, "/policy/x509_props/subject")),
             ("names", joined(&names, ", ")),
             ("issuer", text(certificate, "/policy/issuer/name")),

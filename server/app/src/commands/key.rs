@@ -40,7 +40,7 @@ const KEYS: Collection = Collection {
     asked: &[],
     line_id: "/kid",
     id: "/key/kid",
-    column: Some(("TYPE", |line| kind(line, ""))),
+    columns: &[("TYPE", |line| kind(line, ""))],
     own: |key| {
         let managed = text(key, "/managed") == "true";
         let managed = if managed { "by a certificate of this name".to_owned() } else { String::new() };

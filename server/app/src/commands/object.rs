@@ -32,8 +32,8 @@ pub(super) struct Collection {
     pub(super) line_id: &'static str,
     /// Where a whole one has it.
     pub(super) id: &'static str,
-    /// One more column, and what stands in it.
-    pub(super) column: Option<Column>,
+    /// More columns, and what stands in them.
+    pub(super) columns: &'static [Column],
     /// What a whole one has to show that others have not.
     pub(super) own: fn(&Value) -> Vec<Told>,
 }
@@ -63,12 +63,12 @@ impl Collection {
     }
 
     fn table(&self, header: &[&str]) -> Lines {
-        let column = self.column.map(|(title, _)| title);
-        table(&header.iter().copied().chain(column).collect::<Vec<_>>())
+        let own = self.columns.iter().map(|(title, _)| *title);
+        table(&header.iter().copied().chain(own).collect::<Vec<_>>())
     }
 
     fn row(&self, item: &Value, cells: Vec<String>) -> Vec<String> {
-        cells.into_iter().chain(self.column.map(|(_, told)| told(item))).collect()
+        cells.into_iter().chain(self.columns.iter().map(|(_, told)| told(item))).collect()
     }
 
     async fn list(&self, deleted: bool, from: &VaultAt) -> anyhow::Result<()> {

@@ -56,7 +56,7 @@ const SECRETS: Collection = Collection {
     asked: &[],
     line_id: "/id",
     id: "/id",
-    column: Some(("CONTENT TYPE", |item| text(item, "/contentType"))),
+    columns: &[("CONTENT TYPE", |item| text(item, "/contentType"))],
     own: |secret| vec![("content type", text(secret, "/contentType"))],
 };
 

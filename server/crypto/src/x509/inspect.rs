@@ -52,6 +52,12 @@ pub enum Finding {
     /// A name that it does not have.
     #[error("it is not for {0}")]
     OtherName(String),
+    /// Whoever signed it took it back.
+    #[error("it was revoked on {0}")]
+    Revoked(String),
+    /// Nobody knows whether it was taken back.
+    #[error("whether it was revoked is not known: the list that it names cannot be read")]
+    RevocationUnknown,
     /// The private key is another certificate's.
     #[error("the private key beside it is for another certificate")]
     OtherKey,

@@ -19,13 +19,30 @@ use crate::{
 /// Seconds after which to ask for an operation that waits (Azure: 10).
 const ASK_AGAIN: &str = "10";
 
-fn described(
+async fn described(
     services: &Services,
     _: &Call,
     vault: &VaultName,
     (item, facts): &(SecretItem, VaultFacts),
 ) -> Result<Response, Problem> {
-    Ok(Response::json(200, &shapes::bundle(&services.addresses, vault, item, *facts)?))
+    let standing = services.revoking.standing(&item.version).await;
+    Ok(Response::json(200, &shapes::bundle(&services.addresses, vault, item, *facts, &standing)?))
+}
+
+/// The lines of a page, also of what is not finished on demand.
+async fn lines<'a>(
+    services: &Services,
+    vault: &VaultName,
+    (items, facts): (&'a [SecretItem], VaultFacts),
+    pending: bool,
+    form: IdForm,
+) -> Vec<shapes::Line<'a>> {
+    let mut lines = Vec::with_capacity(items.len());
+    for item in items.iter().filter(|item| pending || shapes::is_finished(item)) {
+        let standing = services.revoking.standing(&item.version).await;
+        lines.push(shapes::line(&services.addresses, vault, item, facts, form, &standing));
+    }
+    lines
 }
 
 /// POST /certificates/{name}/create
@@ -55,14 +72,14 @@ pub(crate) async fn import(
     drop(request);
     let read = move || document.read();
     let item = services.certificates.import(&call.ctx, (vault, &name), read, &policy, &attributes).await?;
-    described(services, call, vault, &item)
+    described(services, call, vault, &item).await
 }
 
 /// GET /certificates/{name}/{version}
 pub(crate) async fn get(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
     let (name, version) = (name(call)?, version(call)?);
     let item = services.certificates.show(&call.ctx, vault, &name, version.as_ref()).await?;
-    described(services, call, vault, &item)
+    described(services, call, vault, &item).await
 }
 
 /// PATCH /certificates/{name}/{version}; without a version, or with an empty one, the current one is meant.
@@ -76,7 +93,7 @@ pub(crate) async fn update(
     let (policy, patch) = wire::body::<shapes::Update>(request)?.split()?;
     let at = (&name, version.as_ref());
     let item = services.certificates.update(&call.ctx, vault, at, &patch, policy.as_ref()).await?;
-    described(services, call, vault, &item)
+    described(services, call, vault, &item).await
 }
 
 /// GET /certificates and GET /deletedcertificates. Names whose first version is not finished are listed on demand.
@@ -98,8 +115,7 @@ pub(crate) async fn list(
     let pages = Pages::of(services, vault, path, request);
     let after = pages.after(|text| ObjectName::parse(text).ok())?;
     let (page, facts) = services.certificates.list(&call.ctx, vault, deleted, after.as_ref(), limit).await?;
-    let shown = page.items.iter().filter(|item| pending || shapes::is_finished(item));
-    let value = shown.map(|item| shapes::line(&services.addresses, vault, item, facts, IdForm::Unversioned)).collect();
+    let value = lines(services, vault, (&page.items, facts), pending, IdForm::Unversioned).await;
     let mut next_link = pages.next_link(page.next.as_deref())?;
     if let Some(link) = next_link.as_mut().filter(|_| pending) {
         link.push_str("&includePending=true");
@@ -119,8 +135,7 @@ pub(crate) async fn versions(
     let pages = Pages::of(services, vault, format!("/certificates/{name}/versions"), request);
     let after = pages.after(|text| ObjectVersion::parse(text).ok())?;
     let (page, facts) = services.certificates.versions(&call.ctx, vault, &name, after.as_ref(), limit).await?;
-    let shown = page.items.iter().filter(|item| shapes::is_finished(item));
-    let value = shown.map(|item| shapes::line(&services.addresses, vault, item, facts, IdForm::Versioned)).collect();
+    let value = lines(services, vault, (&page.items, facts), false, IdForm::Versioned).await;
     let next_link = pages.next_link(page.next.as_deref())?;
     Ok(Response::json(200, &Listing { value, next_link }))
 }
@@ -186,7 +201,8 @@ pub(crate) async fn merge(
     let (certificates, tags, enabled) = wire::body::<shapes::Merge>(request)?.split()?;
     let (item, facts) =
         services.certificates.merge(&call.ctx, vault, &name, &certificates, tags.as_ref(), enabled).await?;
-    Ok(Response::json(201, &shapes::bundle(&services.addresses, vault, &item, facts)?))
+    let standing = services.revoking.standing(&item.version).await;
+    Ok(Response::json(201, &shapes::bundle(&services.addresses, vault, &item, facts, &standing)?))
 }
 
 object_life!(certificates, "certificates", "deletedcertificates");

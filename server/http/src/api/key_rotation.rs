@@ -20,7 +20,7 @@ fn id(services: &Services, vault: &VaultName, name: &ObjectName) -> String {
 /// POST /keys/{name}/rotate
 pub(crate) async fn rotate(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
     let item = services.keys.rotate(&call.ctx, vault, &name(call)?).await?;
-    described(services, call, vault, &item)
+    described(services, call, vault, &item).await
 }
 
 /// GET /keys/{name}/rotationpolicy

@@ -17,7 +17,7 @@ use crate::{
     services::Services,
 };
 
-pub(super) fn described(
+pub(super) async fn described(
     services: &Services,
     call: &Call,
     vault: &VaultName,
@@ -52,7 +52,7 @@ pub(crate) async fn create(
     let name = name(call)?;
     let (key, attributes) = wire::body::<shapes::CreateKey>(request)?.split()?;
     let item = services.keys.create(&call.ctx, vault, &name, &key, &attributes).await?;
-    described(services, call, vault, &item)
+    described(services, call, vault, &item).await
 }
 
 /// PUT /keys/{name}
@@ -66,14 +66,14 @@ pub(crate) async fn import(
     let (brought, attributes) = wire::body::<shapes::ImportKey>(&request)?.split()?;
     drop(request);
     let item = services.keys.import(&call.ctx, vault, &name, brought, &attributes).await?;
-    described(services, call, vault, &item)
+    described(services, call, vault, &item).await
 }
 
 /// GET /keys/{name}/{version}
 pub(crate) async fn get(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
     let (name, version) = (name(call)?, version(call)?);
     let item = services.keys.show(&call.ctx, vault, &name, version.as_ref()).await?;
-    described(services, call, vault, &item)
+    described(services, call, vault, &item).await
 }
 
 /// PATCH /keys/{name}/{version}; without a version, or with an empty one, the current one is meant.
@@ -86,7 +86,7 @@ pub(crate) async fn update(
     let (name, version) = (name(call)?, version(call)?);
     let (patch, operations) = wire::body::<shapes::UpdateKey>(request)?.split()?;
     let item = services.keys.update(&call.ctx, vault, &name, version.as_ref(), &patch, operations.as_ref()).await?;
-    described(services, call, vault, &item)
+    described(services, call, vault, &item).await
 }
 
 object_lists!(keys, "keys", "deletedkeys");

@@ -43,7 +43,7 @@ macro_rules! object_life {
     ($cases:ident, $collection:literal, $deleted:literal) => {
         #[doc = concat!("DELETE /", $collection, "/{name}")]
         pub(crate) async fn delete(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-            described(services, call, vault, &services.$cases.delete(&call.ctx, vault, &name(call)?).await?)
+            described(services, call, vault, &services.$cases.delete(&call.ctx, vault, &name(call)?).await?).await
         }
 
         #[doc = concat!("POST /", $collection, "/{name}/backup")]
@@ -63,7 +63,7 @@ macro_rules! object_life {
         ) -> Result<Response, Problem> {
             let blob = wire::body::<wire::BackupBlob>(&request)?.bytes();
             drop(request);
-            described(services, call, vault, &services.$cases.restore(&call.ctx, vault, &blob).await?)
+            described(services, call, vault, &services.$cases.restore(&call.ctx, vault, &blob).await?).await
         }
 
         #[doc = concat!("GET /", $deleted, "/{name}")]
@@ -72,12 +72,12 @@ macro_rules! object_life {
             call: &Call,
             vault: &VaultName,
         ) -> Result<Response, Problem> {
-            described(services, call, vault, &services.$cases.get_deleted(&call.ctx, vault, &name(call)?).await?)
+            described(services, call, vault, &services.$cases.get_deleted(&call.ctx, vault, &name(call)?).await?).await
         }
 
         #[doc = concat!("POST /", $deleted, "/{name}/recover")]
         pub(crate) async fn recover(services: &Services, call: &Call, vault: &VaultName) -> Result<Response, Problem> {
-            described(services, call, vault, &services.$cases.recover(&call.ctx, vault, &name(call)?).await?)
+            described(services, call, vault, &services.$cases.recover(&call.ctx, vault, &name(call)?).await?).await
         }
 
         #[doc = concat!("DELETE /", $deleted, "/{name}")]

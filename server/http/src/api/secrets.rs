@@ -25,7 +25,7 @@ fn opened(services: &Services, vault: &VaultName, secret: &OpenedSecret) -> Resp
     Response::json(200, &bundle.after(secret.previous.as_ref()))
 }
 
-fn described(
+async fn described(
     services: &Services,
     _: &Call,
     vault: &VaultName,
@@ -88,7 +88,7 @@ pub(crate) async fn update(
     let (name, version) = (name(call)?, version(call)?);
     let patch = wire::body::<wire::UpdateSecret>(request)?.patch();
     let item = services.secrets.update(&call.ctx, vault, &name, version.as_ref(), &patch).await?;
-    described(services, call, vault, &item)
+    described(services, call, vault, &item).await
 }
 
 object_lists!(secrets, "secrets", "deletedsecrets");

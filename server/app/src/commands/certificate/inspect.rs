@@ -25,7 +25,7 @@ use strongroom_crypto::x509::{Document, Finding, Inspected, inspect};
 use strongroom_domain::time::Clock as _;
 use zeroize::Zeroizing;
 
-use super::{connect, path, pending, waits};
+use super::{connect, path, pending, revoked, waits};
 use crate::{
     cli::{Output, VaultAt, Versioned},
     clock::SystemClock,
@@ -38,14 +38,20 @@ pub(super) fn read(document: &[u8], password: &str) -> anyhow::Result<Document> 
     Ok(Document::read(document, password)?)
 }
 
-/// A version with its chain, which stands in its secret alone; without it for whoever may not read that.
-pub(super) async fn fetch(certificate: &Versioned, at: &VaultAt) -> anyhow::Result<Document> {
+/// A version with its chain, which stands in its secret alone; without it for whoever may not read that. And that it was
+/// revoked, or that nobody knows.
+pub(super) async fn fetch(certificate: &Versioned, at: &VaultAt) -> anyhow::Result<(Document, Option<Finding>)> {
     let vault = connect(at).await?;
     let shown = vault.send(Method::GET, &path(certificate), None).await?;
     if waits(&shown) {
         return Err(pending::without(&vault, certificate, &shown).await);
     }
-    match vault.value(&certificate.name, certificate.version.as_deref()).await {
+    let taken_back = match shown.pointer("/revocation/status").and_then(Value::as_str) {
+        None => None,
+        Some("revoked") => Some(Finding::Revoked(revoked(&shown))),
+        Some(_) => Some(Finding::RevocationUnknown),
+    };
+    let document = match vault.value(&certificate.name, certificate.version.as_deref()).await {
         Ok(value) if value.starts_with("-----BEGIN ") => read(value.as_bytes(), ""),
         Ok(value) => {
             read(&Zeroizing::new(BASE64.decode(value.as_bytes()).context("the secret is no PFX in base64")?), "")
@@ -57,7 +63,8 @@ pub(super) async fn fetch(certificate: &Versioned, at: &VaultAt) -> anyhow::Resu
             let leaf = shown.get("cer").and_then(Value::as_str).context("the answer has no certificate")?;
             read(&BASE64.decode(leaf.as_bytes())?, "")
         }
-    }
+    };
+    Ok((document?, taken_back))
 }
 
 /// How long a server may take to answer.
@@ -131,13 +138,21 @@ fn is_for(certificate: &[u8], host: &str) -> bool {
     verify_server_name(&parsed, &name).is_ok()
 }
 
-pub(super) fn print(document: &Document, host: Option<&str>, output: Output) -> anyhow::Result<()> {
+pub(super) fn print(
+    document: &Document,
+    host: Option<&str>,
+    taken_back: Option<Finding>,
+    output: Output,
+) -> anyhow::Result<()> {
     let now = SystemClock::new().now_millis().div_euclid(1000);
     let mut found = inspect(&document.certificates, document.key.as_ref(), now)?;
     if let (Some(host), Some(leaf)) = (host, found.first_mut())
         && document.certificates.get(leaf.place).is_none_or(|der| !is_for(der, host))
     {
         leaf.findings.push(Finding::OtherName(host.to_owned()));
+    }
+    if let Some(leaf) = found.first_mut() {
+        leaf.findings.extend(taken_back);
     }
     match output {
         Output::Json => println!("{}", crate::plain::json(&Value::Array(found.iter().map(told).collect()))),

@@ -12,6 +12,7 @@ use strongroom_domain::{
     certificate::{CertificateState, ContentType, Enrolment, PendingOperation, PendingStatus, PolicyPatch, Trouble},
     certificates::CertificateError,
     names::VaultName,
+    revocations::Standing,
     secret::{AttributePatch, SecretAttributes, SecretItem, VaultFacts},
 };
 use zeroize::Zeroizing;
@@ -198,6 +199,28 @@ struct PendingLink {
     id: String,
 }
 
+/// What is known here of whether a version was revoked. Not Azure's: it is there when there is something to say.
+#[derive(Serialize)]
+struct Revocation {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+impl Revocation {
+    fn of(standing: &Standing) -> Option<Self> {
+        match standing {
+            Standing::NotRevoked => None,
+            Standing::Revoked(one) => {
+                Some(Self { status: "revoked", revoked: Some(one.at), reason: Some(one.reason.as_str()) })
+            }
+            Standing::Unknown => Some(Self { status: "unknown", revoked: None, reason: None }),
+        }
+    }
+}
+
 /// A certificate, or a deleted certificate.
 #[derive(Serialize)]
 pub(crate) struct Bundle<'a> {
@@ -218,6 +241,8 @@ pub(crate) struct Bundle<'a> {
     policy: Policy,
     #[serde(skip_serializing_if = "Option::is_none")]
     pending: Option<PendingLink>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation: Option<Revocation>,
     #[serde(flatten)]
     deletion: Option<Deletion>,
 }
@@ -231,6 +256,8 @@ pub(crate) struct Line<'a> {
     attributes: Attributes,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation: Option<Revocation>,
     #[serde(flatten)]
     deletion: Option<Deletion>,
 }
@@ -255,6 +282,7 @@ pub(crate) fn bundle<'a>(
     vault: &VaultName,
     item: &'a SecretItem,
     facts: VaultFacts,
+    standing: &Standing,
 ) -> Result<Bundle<'a>, Problem> {
     let (name, version) = (&item.secret.name, Some(&item.version.version));
     let leaf = leaf(item);
@@ -273,6 +301,7 @@ pub(crate) fn bundle<'a>(
         tags: &item.version.attributes.tags,
         policy: Policy::of(addresses, vault, item)?,
         pending,
+        revocation: Revocation::of(standing),
         deletion: deletion(addresses, vault, item),
     })
 }
@@ -284,6 +313,7 @@ pub(crate) fn line<'a>(
     item: &'a SecretItem,
     facts: VaultFacts,
     form: IdForm,
+    standing: &Standing,
 ) -> Line<'a> {
     let version = (form == IdForm::Versioned).then_some(&item.version.version);
     Line {
@@ -291,6 +321,7 @@ pub(crate) fn line<'a>(
         x5t: leaf(item).map(|der| BASE64URL_NOPAD.encode(&thumbprint(der))),
         attributes: Attributes::of(&item.version, facts),
         tags: &item.version.attributes.tags,
+        revocation: Revocation::of(standing),
         deletion: deletion(addresses, vault, item),
     }
 }
