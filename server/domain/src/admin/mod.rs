@@ -8,6 +8,7 @@ mod approvals;
 mod assignments;
 mod audit;
 mod foresee;
+mod givers;
 mod holdings;
 mod names;
 mod owners;

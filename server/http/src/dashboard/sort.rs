@@ -8,10 +8,11 @@
 //! order.
 //!
 //! Tables that do not sort, and why: in those of network rules, attachments, stages of a decision, the links of a chain,
-//! fields of a value and patterns of a role the order is what they say; the audit log, the charts and what was changed
-//! lately are in order of time; what needs attention has the worst first; what would allow a request is tried anew, and
-//! recorded, at every look; the result of a form has no address to hold an order; and the settings show a few lines of
-//! one file as it has them.
+//! fields of a value and patterns of a role the order is what they say; the audit log and what is shown of its records,
+//! the charts and what ends soon are in order of time; what needs attention and late rotations have the worst first; what
+//! would allow a request is tried anew, and recorded, at every look; the result of a form has no address to hold an order;
+//! the actions that a role can name are words beside its form; and the settings show a few lines of one file as it has
+//! them, and a few keys in the order in which they sign.
 
 use strongroom_web::{Body, ColumnSort, Order, Paging, Panel, Table};
 

@@ -12,7 +12,7 @@ use strongroom_domain::{
 use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone};
 
 use super::{
-    Failure, endings,
+    Failure, access, endings,
     frame::{Place, Viewer},
     kinds::Kind,
     links,
@@ -182,6 +182,7 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
                 links::in_vault(&name, "settings", &[]),
                 Icon::Pencil,
             )]),
+            access::owners::panel(viewer, &vault).await,
             snippets::panel(vec![
                 commands.server(&format!("vault show {name}")),
                 commands.curl_server("GET", &format!("/api/v1/vaults/{name}"), None),

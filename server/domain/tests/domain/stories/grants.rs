@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use strongroom_domain::{
-    access_policy::ObjectPermissions,
+    access_policy::{AccessMode, ObjectPermissions},
     action::Action,
     admin::{AdminError, NewAssignment, ScopeRequest},
     decision::DenyReason,
@@ -183,6 +183,33 @@ async fn the_list_shows_what_is_at_a_scope_and_below_it() {
     let forged = Assignment { id: Uuid::from_u128(1), tag: vec![0; 32], ..owner };
     world.store.meddle(|image| image.assignments.push(forged));
     assert!(matches!(list(&olga, &ScopeRequest::Server, None).await, Err(AdminError::Tampered)));
+}
+
+#[tokio::test]
+async fn whom_to_ask_for_access_is_told_to_those_who_may_read_assignments() {
+    let (world, olga, _) = owned();
+    let (ada, dan, connie) = (person("ada"), person("dan"), person("connie"));
+    let ending = until(of(&person("eve")), Role::DataAccessAdministrator, BEGIN + HOUR);
+    for new in [
+        NewAssignment::from((of(&ada), Role::SecretsOfficer)),
+        NewAssignment::from((of(&dan), Role::DataAccessAdministrator)),
+        NewAssignment::from((of(&connie), Role::Contributor)),
+        ending,
+    ] {
+        world.admin.add_assignment(&world.request(&olga), new, &here()).await.unwrap();
+    }
+    world.clock.advance(HOUR);
+    let asked = async |who: &Arc<Principal>, at: &ScopeRequest, mode| {
+        let found = world.admin.who_gives_access(&world.request(who), at, mode).await?;
+        Ok::<_, AdminError>(found.into_iter().map(|shown| shown.assignment.grantee).collect::<Vec<_>>())
+    };
+    assert_eq!(asked(&ada, &here(), AccessMode::Rbac).await.unwrap(), [of(&dan)]);
+    assert_eq!(asked(&ada, &here(), AccessMode::Layered).await.unwrap(), [of(&dan), of(&connie)]);
+    assert_eq!(asked(&olga, &ScopeRequest::Server, AccessMode::Rbac).await.unwrap(), [of(&olga)]);
+    for at in [ScopeRequest::Server, here()] {
+        assert!(matches!(asked(&person("bob"), &at, AccessMode::Rbac).await, Err(AdminError::Denied(_))));
+    }
+    assert!(matches!(asked(&ada, &ScopeRequest::Server, AccessMode::Rbac).await, Err(AdminError::Denied(_))));
 }
 
 #[tokio::test]

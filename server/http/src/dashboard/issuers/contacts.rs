@@ -21,6 +21,7 @@ use crate::{
         refusal::{self, Refusal},
         secret_forms::vault,
         snippets::{self, Commands},
+        sort,
     },
     message::{Request, Response},
 };
@@ -105,7 +106,7 @@ async fn page(
         let (token, action) = (viewer.form_token(), format!("{}/delete", links::contacts(vault)));
         offers.offer(&ask(Action::ContactsDelete), Act::post("Tell nobody", "", action, &token, Icon::Off)).await;
     }
-    let mut main = vec![Panel::new("Contacts", listed(kept))];
+    let mut main = vec![Panel::new("Contacts", listed(viewer, kept))];
     if offers.open(&ask(Action::ContactsSet), "Changing the contacts").await {
         let lines = kept.iter().map(line).collect::<Vec<_>>().join("\n");
         let value = refused.map_or(lines, |(_, sent)| sent.to_owned());
@@ -152,13 +153,14 @@ async fn page(
     refusal::answer(&page, refused.map(|(refusal, _)| refusal))
 }
 
-fn listed(contacts: &[Contact]) -> Body {
+fn listed(viewer: &Viewer<'_>, contacts: &[Contact]) -> Body {
     if contacts.is_empty() {
         return Body::Text(vec!["There are none.".to_owned()]);
     }
     let none_or = |text: &Option<String>| text.clone().map_or_else(|| Cell::None("None".to_owned()), Cell::text);
     let row = |one: &Contact| Row::new(vec![Cell::text(&one.email), none_or(&one.name), none_or(&one.phone)]);
-    Body::Table(Table::new(&["Mail address", "Name", "Phone"], contacts.iter().map(row).collect()))
+    let table = Table::new(&["Mail address", "Name", "Phone"], contacts.iter().map(row).collect());
+    Body::Table(sort::table(viewer, "contacts", table))
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ async fn page(viewer: &Viewer<'_>, vault: &VaultName, issuer: &ShownIssuer, refu
     let (_, cannot) = offers.told();
     let commands = Commands::of_vault(viewer.services, vault);
     let mut main = vec![asked(vault, issuer)];
-    main.extend(uses.iter().map(|uses| uses.panel(vault, name)));
+    main.extend(uses.iter().map(|uses| uses.panel(viewer, vault, name)));
     main.push(Panel::new("Confirm", Body::Form(form)));
     let page = PanelsPage {
         lead: Some(format!(

@@ -47,7 +47,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let enabled = issuer.item.version.attributes.enabled;
     let switch = if enabled { "Disable" } else { "Enable" };
     let switched = format!(r#"{{"attributes":{{"enabled":{}}}}}"#, !enabled);
-    let mut aside: Vec<Panel> = uses.iter().map(|uses| uses.panel(&vault, name)).collect();
+    let mut aside: Vec<Panel> = uses.iter().map(|uses| uses.panel(viewer, &vault, name)).collect();
     aside.push(snippets::panel(vec![
         commands.vault(&format!("certificate issuer show {name}")),
         commands.curl_vault("GET", &format!("/certificates/issuers/{name}"), None),

@@ -9,7 +9,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Body, Cell, Panel, Row, Table};
 
-use crate::dashboard::{frame::Viewer, kinds::Kind, links, offers::Offers};
+use crate::dashboard::{frame::Viewer, kinds::Kind, links, offers::Offers, sort};
 
 /// Pages of certificates that are looked through.
 const PAGES: usize = 8;
@@ -68,12 +68,12 @@ impl Uses {
     }
 
     /// The certificates of an issuer.
-    pub(super) fn panel(&self, vault: &VaultName, issuer: &ObjectName) -> Panel {
+    pub(super) fn panel(&self, viewer: &Viewer<'_>, vault: &VaultName, issuer: &ObjectName) -> Panel {
         let row = |name: &ObjectName| Row::new(vec![Cell::link(name.display(), links::certificate(vault, name, None))]);
         let rows: Vec<Row> = self.of(issuer.as_str()).iter().map(row).collect();
         let body = match rows.is_empty() {
             true => Body::Text(vec!["No policy of a certificate names it.".to_owned()]),
-            false => Body::Table(Table::new(&["Certificate"], rows)),
+            false => Body::Table(sort::table(viewer, "signs", Table::new(&["Certificate"], rows))),
         };
         let panel = Panel::new("Signs", body);
         match self.whole {

@@ -45,6 +45,11 @@ async fn the_sidebar_leads_nowhere_that_is_closed() {
         assert_eq!(asked.status, 403, "{closed}");
         assert!(!page.text.contains(&inner(closed)), "{closed}: {}", page.text);
     }
+    // Whom to ask is for those who may read assignments.
+    let home = story.get("/vaults/demo", &story.sign_in("grace").await).await;
+    assert!(home.text.contains("Owners are hidden") && !home.text.contains(">ada<"), "{}", home.text);
+    let home = story.get("/vaults/demo", &story.sign_in("ada").await).await;
+    assert!(home.text.contains("<small>on the installation</small>"), "{}", home.text);
     // Where somebody is all the same is named.
     let refused = story.get("/vaults/demo/keys", &story.sign_in("grace").await).await;
     assert!(refused.text.contains(&inner("keys")), "{}", refused.text);

@@ -104,6 +104,11 @@ async fn a_table_within_a_page_has_an_order_of_its_own_and_keeps_that_of_the_oth
     let beyond = story.get("/vaults/demo/secrets/db?versions-from=30", &cookie).await;
     assert_eq!(names(&beyond), names(&own), "beyond the last is the first page");
 
+    story.submit("/vaults/demo/contacts", &cookie, "contacts=zoe%40a.example%0D%0Aada%40a.example").await;
+    let told = story.get("/vaults/demo/contacts?contacts-sort=mail-address", &cookie).await;
+    let rows = told.text.split("id=\"t-contacts\"").nth(1).unwrap();
+    assert!(rows.find("ada@a.example") < rows.find("zoe@a.example"), "{}", told.text);
+
     story.sign_in("ada").await;
     let me = story.get("/me?sessions-sort=ends", &cookie).await;
     assert!(me.text.contains("aria-sort=\"ascending\"") && me.text.contains("sessions-sort=began#t-sessions"));

@@ -1,0 +1,76 @@
+//! The owners of a vault: whom to ask for access to it. For those who may read its assignments; everybody else hears what
+//! it takes.
+
+use strongroom_domain::{
+    access_policy::AccessMode,
+    action::Action,
+    admin::{AssignmentShown, ScopeRequest},
+    gate::Ask,
+    grant::Scope,
+    vault::Vault,
+};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Table};
+
+use super::whom;
+use crate::dashboard::{frame::Viewer, links, sort};
+
+const TITLE: &str = "Owners";
+/// Most that are named.
+const SHOWN: usize = 10;
+
+/// Who may give access to a vault.
+pub(crate) async fn panel(viewer: &Viewer<'_>, vault: &Vault) -> Panel {
+    if !viewer.may(&Ask::vault(Action::AssignmentRead, &vault.name)).await {
+        return told(
+            "Owners are hidden: seeing them needs the role Key Vault Reader on this vault or the installation.",
+        );
+    }
+    let mode = vault.settings.access_mode;
+    let Some(mut owners) = read(viewer, &ScopeRequest::Vault(vault.name.clone()), mode).await else {
+        return told("The owners could not be looked up just now.");
+    };
+    let mut foot = Vec::new();
+    if viewer.may(&Ask::server(Action::AssignmentRead)).await {
+        match read(viewer, &ScopeRequest::Server, mode).await {
+            Some(above) => owners.extend(above),
+            None => foot.push("Those of the installation could not be looked up just now.".to_owned()),
+        }
+    } else {
+        foot.push(
+            "Those of the installation are hidden: seeing them needs the role Key Vault Reader on the installation."
+                .to_owned(),
+        );
+    }
+    let more = owners.len().saturating_sub(SHOWN);
+    if more > 0 {
+        foot.insert(0, format!("{more} more may give access."));
+    }
+    owners.truncate(SHOWN);
+    let all = Act::link("Vault access", links::in_vault(&vault.name, "access", &[]), Icon::Group);
+    let panel = Panel::new(TITLE, body(viewer, &owners).await).note("may give access").acts(vec![all]);
+    if foot.is_empty() { panel } else { panel.foot(foot.join(" ")) }
+}
+
+fn told(words: &str) -> Panel {
+    Panel::new(TITLE, Body::Text(vec![words.to_owned()]))
+}
+
+/// Each scope is a request of its own to the gate.
+async fn read(viewer: &Viewer<'_>, at: &ScopeRequest, mode: AccessMode) -> Option<Vec<AssignmentShown>> {
+    viewer.services.admin.who_gives_access(&viewer.further().ok()?, at, mode).await.ok()
+}
+
+async fn body(viewer: &Viewer<'_>, owners: &[AssignmentShown]) -> Body {
+    if owners.is_empty() {
+        return Body::Text(vec!["Nobody of whom you may know.".to_owned()]);
+    }
+    let names = whom::names(viewer, owners.iter().map(|owner| &owner.assignment.grantee)).await;
+    let rows = owners.iter().map(|AssignmentShown { assignment, role, .. }| {
+        let at = if assignment.scope == Scope::Server { "on the installation" } else { "on this vault" };
+        Row::new(vec![
+            whom::cell(viewer, &assignment.grantee, &names),
+            Cell::Link { text: role.clone(), href: links::role(assignment.role.id()), small: Some(at.to_owned()) },
+        ])
+    });
+    Body::Table(sort::table(viewer, "owners", Table::new(&["Who", "Role"], rows.collect())))
+}
