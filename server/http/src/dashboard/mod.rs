@@ -38,6 +38,7 @@ mod policies;
 mod problems;
 mod readers;
 mod refusal;
+mod revoked;
 mod search;
 mod secret;
 mod secret_fields;

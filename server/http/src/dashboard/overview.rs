@@ -17,7 +17,7 @@ use super::{
     audit_filter::{Asked, RANGES},
     endings,
     frame::{self, Place, Viewer},
-    links, rendered,
+    links, rendered, revoked,
     snippets::{self, Commands},
     vaults, view,
 };
@@ -52,6 +52,8 @@ const RENEWALS: &[Action] = &[
     Action::CertificatePendingMerge,
     Action::CertificateDelete,
 ];
+/// How many certificates are named that were revoked.
+const REVOKED: usize = 10;
 /// Changes that are listed, and records among which they are.
 const CHANGES: usize = 8;
 const CHANGES_FROM: usize = 100;
@@ -136,6 +138,12 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         hidden.push(
             "Credentials that end soon are hidden: seeing them needs a role with Strongroom/workloads/read.".to_owned(),
         );
+    }
+    let taken_back = revoked::look(viewer, &vaults, reads_audit).await;
+    attention.extend(serve_revoked(&taken_back));
+    if taken_back.more {
+        notices
+            .push("Not all certificates were looked at for revoked ones: those that end last are left out.".to_owned());
     }
     let endings::Ending { panel: ending, rotation, hidden: endings_hidden, notices: endings_failed } =
         endings::look(viewer, &vaults).await;
@@ -275,6 +283,26 @@ async fn denials(viewer: &Viewer<'_>, now: i64) -> Vec<Attention> {
         }
     });
     told.collect()
+}
+
+/// Certificates that are given out and were revoked.
+fn serve_revoked(found: &revoked::Found) -> Vec<Attention> {
+    let told = found.revoked.iter().take(REVOKED).map(|(vault, name, one)| Attention {
+        tone: Tone::Bad,
+        icon: Icon::Ban,
+        what: format!("{vault}/certificates/{name} serves a revoked certificate"),
+        detail: format!("{}, since {}; renew it", one.reason.as_str(), view::moment(one.at).text),
+        act: Act::link("Open", links::certificate(vault, name, None), Icon::Certificate),
+    });
+    let rest = u64::try_from(found.revoked.len().saturating_sub(REVOKED)).unwrap_or(u64::MAX);
+    let rest = (rest > 0).then(|| Attention {
+        tone: Tone::Bad,
+        icon: Icon::Ban,
+        what: format!("{} more certificates are revoked and served", view::grouped(rest)),
+        detail: "The certificates of each vault show which".to_owned(),
+        act: Act::link("Open", links::VAULTS, Icon::Certificate),
+    });
+    told.chain(rest).collect()
 }
 
 /// Certificates whose renewal failed in the last two days and has not come about since, and those that somebody has to

@@ -117,6 +117,12 @@ async fn a_version_is_revoked_for_good_once_its_name_was_typed() {
     shows(&kept, &["It was revoked on", "(keyCompromise)", "Why it was revoked", ">Revoked<"]);
     assert!(!kept.text.contains("/revoke\""), "it is not offered again: {}", kept.text);
     shows(&story.get("/vaults/demo/certificates", &cookie).await, &["keyCompromise"]);
+    let served = "demo/certificates/web serves a revoked certificate";
+    shows(&story.get("/overview", &cookie).await, &[served, "keyCompromise, since"]);
+    story.submit("/vaults/demo/certificates/web/policy/renew", &cookie, "").await;
+    story.services.certificates.do_what_is_due(&story.world.store, &*story.world.clock).await.unwrap();
+    let renewed = story.get("/overview", &cookie).await.text;
+    assert!(!renewed.contains(served), "{renewed}");
     let again = story.get(&revoke, &cookie).await;
     shows(&again, &["Revoked already", "no graver reason"]);
     assert!(!again.text.contains("Revoke for good"), "{}", again.text);

@@ -1,0 +1,61 @@
+//! Certificates whose current version was revoked and is given out as before: a part of the overview. Where nothing was
+//! ever revoked, nothing is looked through.
+
+use std::sync::Arc;
+
+use strongroom_domain::{
+    action::Action,
+    names::{ObjectKind, ObjectName, VaultName},
+    objects::Ahead,
+    record::{Outcome, RecordFilter},
+    revocation::RevokedCertificate,
+    vault::Vault,
+};
+
+use super::frame::Viewer;
+
+/// Most certificates that are looked at: those that would end first.
+const MOST: usize = 500;
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Each with when and why it was revoked.
+    pub(super) revoked: Vec<(VaultName, ObjectName, RevokedCertificate)>,
+    /// There are more certificates than were looked at.
+    pub(super) more: bool,
+}
+
+/// Whoever may read the records is spared the look when they say that nothing was ever revoked.
+pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>], reads_audit: bool) -> Found {
+    let mut found = Found::default();
+    if vaults.is_empty() || (reads_audit && was_any(viewer).await == Some(false)) {
+        return found;
+    }
+    let names: Vec<VaultName> = vaults.iter().map(|vault| vault.name.clone()).collect();
+    let Ok(ctx) = viewer.further() else { return found };
+    let ahead = Ahead { within: viewer.now()..i64::MAX, made_before: 0, due_before: 0, limit: MOST };
+    // What keeps them from being read is told beside what ends soon.
+    let lanes = viewer.services.objects.ending(&ctx, &names, &ahead).await.unwrap_or_default();
+    for lane in lanes.into_iter().filter(|lane| lane.kind == ObjectKind::Certificate) {
+        found.more |= lane.more;
+        for (vault, item) in lane.items.into_iter().filter(|(_, item)| item.version.attributes.enabled) {
+            let standing = viewer.services.revoking.standing(&item.version).await;
+            if let Some(one) = standing.revoked() {
+                found.revoked.push((vault, item.secret.name, one.clone()));
+            }
+        }
+    }
+    found
+}
+
+async fn was_any(viewer: &Viewer<'_>) -> Option<bool> {
+    let filter = RecordFilter {
+        operation: Some(Action::CertificateRevoke.operation().to_owned()),
+        outcome: Some(Outcome::Allowed),
+        limit: 1,
+        ..RecordFilter::default()
+    };
+    let page = viewer.services.admin.query_audit(&viewer.further().ok()?, filter).await.ok()?;
+    Some(!page.items.is_empty())
+}
