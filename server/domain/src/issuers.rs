@@ -163,8 +163,9 @@ impl Issuers {
             return Err(IssuerInvalid::Name.into());
         }
         let mut issuer = Issuer::made(given)?;
-        self.is_spoken_here(&issuer)?;
-        let attributes = attributes(given.enabled.unwrap_or(true), Some(issuer.settings.provider()));
+        let enabled = given.enabled.unwrap_or(true);
+        self.is_spoken_here(&issuer, enabled)?;
+        let attributes = attributes(enabled, Some(issuer.settings.provider()));
         let ask = Ask {
             proposed: Some(Proposed::Whole(&attributes)),
             ..Ask::object(ObjectKind::Issuer, Action::IssuerSet, vault, name)
@@ -253,7 +254,8 @@ impl Issuers {
                 let was = authority_of(&before.settings);
                 let kept = kept_account(&before);
                 let mut after = before.changed(given)?;
-                self.is_spoken_here(&after)?;
+                let enabled = given.enabled.unwrap_or(item.version.attributes.enabled);
+                self.is_spoken_here(&after, enabled)?;
                 let is = authority_of(&after.settings);
                 // Nothing is stored but what was judged.
                 if is != was && is != named.as_ref().map(|named| named.certificate.clone()) {
@@ -264,7 +266,6 @@ impl Issuers {
                 } else if is == named.as_ref().map(|named| named.certificate.clone()) {
                     after.authority = judged;
                 }
-                let enabled = given.enabled.unwrap_or(item.version.attributes.enabled);
                 let attributes = attributes(enabled, Some(after.settings.provider()));
                 let document = after.to_document().map_err(|_| ObjectError::Unavailable)?;
                 let place = (ObjectKind::Issuer, name);
@@ -420,8 +421,11 @@ impl Issuers {
         Ok(Contacts::of_document(&document).map_err(|_| ObjectError::Tampered)?)
     }
 
-    fn is_spoken_here(&self, issuer: &Issuer) -> Result<(), IssuerError> {
+    /// Whether it can be asked from here. One that is disabled is not asked, so whoever disables one is not kept from it by
+    /// what the operator does not list any more.
+    fn is_spoken_here(&self, issuer: &Issuer, enabled: bool) -> Result<(), IssuerError> {
         match (&issuer.settings, &self.acme) {
+            _ if !enabled => Ok(()),
             (IssuerSettings::Acme(_), None) => Err(IssuerError::NotHere(issuer.settings.provider())),
             (IssuerSettings::Acme(_), Some(acme)) if !acme.is_allowed(&issuer.settings) => Err(IssuerError::NotListed),
             _ => Ok(()),

@@ -287,6 +287,24 @@ async fn an_issuer_that_the_operator_does_not_list_is_not_set_up() {
 }
 
 #[tokio::test]
+async fn an_issuer_that_the_operator_lists_no_more_is_disabled_and_deleted_and_never_enabled() {
+    let demo = Demo::start();
+    demo.set_issuer("far", &acme()).await.unwrap();
+    let far = name("far").unwrap();
+    let to = |enabled| IssuerPatch { enabled: Some(enabled), ..IssuerPatch::default() };
+    let unlisted: Arc<dyn CertificateIssuer> = Arc::new(Unlisted);
+    for acme in [Some(unlisted), None] {
+        let issuers = Issuers { objects: demo.world.objects.clone(), acme };
+        let change = async |patch| issuers.update(&demo.request(), &demo.vault, &far, &patch).await;
+        assert!(!change(to(false)).await.unwrap().item.version.attributes.enabled);
+        let refused = change(to(true)).await;
+        assert!(matches!(refused, Err(IssuerError::NotListed | IssuerError::NotHere(_))));
+    }
+    let issuers = Issuers { objects: demo.world.objects.clone(), acme: None };
+    issuers.delete(&demo.request(), &demo.vault, &far).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_issuer_that_takes_its_time_is_asked_again_and_its_failure_never_touches_what_is_in_use() {
     let demo = Demo::start();
     demo.set_issuer("far", &acme()).await.unwrap();
